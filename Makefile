@@ -1,0 +1,27 @@
+# Two commands do everything: `make demo` and `make test`. Both set up what they need first.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test soak
+
+UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
+VENV := .venv
+STAMP := $(VENV)/.ready
+
+help:
+	@echo 'make demo              try it: everything embedded, no account needed'
+	@echo 'make demo SAY="Hello"  the same in the terminal'
+	@echo 'make test              every check'
+	@echo 'make soak              the long ones'
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml uv.lock | $(UV)
+	$(UV) sync --quiet --locked
+	@touch $@
+
+# Only used where no `uv` is on the path.
+.uv/bin/uv:
+	python3 -m venv .uv
+	.uv/bin/python -m pip install --quiet --disable-pip-version-check 'uv>=0.8'
+
+demo: $(STAMP)
+	@$(VENV)/bin/avatarbot demo $(if $(SAY),--say "$(SAY)")

@@ -1,0 +1,373 @@
+"""The words of the house as frozen values. Nothing here does I/O or knows a platform, a vendor or a table."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import IntEnum, StrEnum
+from types import MappingProxyType
+
+Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+
+
+# ---------------------------------------------------------------- where and who
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something is said: a channel, or a thread in it. `thread_id` is `''`, never None, where there is no thread.
+
+    A session has two: the place where it was started and the thread where its talk goes on. In a direct message, a forum
+    post or an existing thread they are the same.
+    """
+
+    platform: str
+    workspace_id: str
+    channel_id: str
+    thread_id: str = ""
+
+    def in_thread(self, thread_id: str) -> "Place":
+        return Place(self.platform, self.workspace_id, self.channel_id, thread_id)
+
+    @property
+    def channel(self) -> "Place":
+        """The same place without its thread: what channel settings belong to."""
+        return self.in_thread("")
+
+
+class Standing(StrEnum):
+    """What the platform says about a person in a workspace."""
+
+    OUTSIDER = "outsider"  # Slack Connect, guests
+    MEMBER = "member"
+    ADMIN = "admin"
+
+
+class Role(StrEnum):
+    """What a person is to one session: their standing, or its starter."""
+
+    OUTSIDER = "outsider"
+    MEMBER = "member"
+    STARTER = "starter"
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody on a platform. `name` is for people and for speech; only `id` identifies."""
+
+    id: str
+    name: str
+    standing: Standing = Standing.MEMBER
+    groups: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRef:
+    """A message on a platform."""
+
+    place: Place
+    message_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyTo:
+    """How to answer one person about one thing they did.
+
+    `handle` is the platform's short-lived means of a private answer (Slack `response_url`, Discord interaction token): a
+    secret, encrypted at rest, deleted when used up. Without it, or after `expires_at`, the platform falls back to an
+    ephemeral message, then a direct message, then a mention in the thread.
+    """
+
+    place: Place
+    person: Person
+    handle: str = field(default="", repr=False)
+    expires_at: datetime | None = None
+    uses_left: int = 0
+
+    def usable_at(self, now: datetime) -> bool:
+        """Whether the handle can still be used."""
+        return bool(self.handle) and self.uses_left > 0 and (self.expires_at is None or now < self.expires_at)
+
+
+# ---------------------------------------------------------------- what comes in
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A verb of the catalogue with its options as typed: names are known to the catalogue, values are not yet checked."""
+
+    verb: str
+    options: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A message for the avatar, its platform markup already turned into plain words.
+
+    `mentioned` is true when it addressed the bot by name; `message` is None when it exists nowhere as a message (a slash
+    command, the viewer page), so that it has to be posted before it is answered.
+    """
+
+    text: str
+    message: MessageRef | None = None
+    mentioned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Edited:
+    """A message was edited; if it still waits, the new text is spoken."""
+
+    message: MessageRef
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """A message was deleted; if it still waits, it is not spoken."""
+
+    message: MessageRef
+
+
+@dataclass(frozen=True, slots=True)
+class Inbound:
+    """One thing that came in from a platform, verified and translated.
+
+    `event_id` is the platform's own identity of the delivery: the same one twice changes nothing the second time. `stamp`
+    orders what waits in a session: an integer that grows with the platform's time (Slack `ts` in microseconds, a Discord
+    snowflake).
+    """
+
+    event_id: str
+    stamp: int
+    place: Place
+    person: Person
+    body: Command | Said | Edited | Withdrawn
+    reply_to: ReplyTo | None = None
+
+
+# ---------------------------------------------------------------- what a session is
+
+
+class Mode(IntEnum):
+    """AKOOL's `mode_type`. Always sent: a session without one behaves as dialogue."""
+
+    RETELLING = 1
+    DIALOGUE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class TurnDetection:
+    """How AKOOL hears that a person has stopped speaking. The last three are for `server_vad` only."""
+
+    type: str = "server_vad"
+    threshold: float | None = None
+    prefix_padding_ms: int | None = None
+    silence_duration_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ElevenLabs:
+    """Settings of the team's own ElevenLabs account; `api_key` is a secret."""
+
+    api_key: str = field(repr=False)
+    model_id: str | None = None
+    stability: float | None = None
+    similarity_boost: float | None = None
+    style: float | None = None
+    use_speaker_boost: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceParams:
+    """AKOOL's `voice_params`. `speed` is 0.8 to 1.2; `pronunciation` maps a word to how it should sound."""
+
+    speed: float | None = None
+    pronunciation: Mapping[str, str] = field(default_factory=dict)
+    stt_language: str | None = None
+    stt_type: str | None = None
+    turn_detection: TurnDetection | None = None
+    elevenlabs: ElevenLabs | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSpec:
+    """What was asked for when a session was started, and what was set since: the next provider session is created so."""
+
+    avatar_id: str
+    avatar_name: str = ""
+    avatar_picture: str = ""
+    official: bool = True
+    voice_id: str | None = None
+    language: str | None = None
+    mode: Mode = Mode.DIALOGUE
+    knowledge_id: str | None = None
+    background_url: str | None = None
+    minutes: int = 10
+    voice: VoiceParams = VoiceParams()
+
+
+class SessionStatus(StrEnum):
+    STARTING = "starting"
+    LIVE = "live"
+    RECONNECTING = "reconnecting"
+    STOPPING = "stopping"
+    SLEEPING = "sleeping"
+    ENDED = "ended"
+
+
+class EndReason(StrEnum):
+    """Why a session ended; each has its sentence on the card."""
+
+    STOPPED = "stopped"
+    EXPIRED = "expired"
+    IDLE = "idle"
+    BUDGET = "budget"
+    REFUSED = "refused"
+    NO_AVATAR = "no_avatar"
+    PROVIDER = "provider"
+    THROWN_OUT = "thrown_out"
+    PLACE_GONE = "place_gone"
+    SHUTDOWN = "shutdown"
+    REPLACED = "replaced"
+    ERROR = "error"
+
+
+class Speaker(StrEnum):
+    """Who said an utterance: the avatar, or a person who spoke aloud in the room."""
+
+    BOT = "bot"
+    USER = "user"
+
+
+# ---------------------------------------------------------------- what goes out
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    label: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    name: str
+    mime: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One row of a listing: an avatar, a voice, a session. `command` is what picking it would run, if anything."""
+
+    title: str
+    detail: str = ""
+    picture: str = ""
+    preview: str = ""
+    command: Command | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer to one person, shown to them alone where the platform can."""
+
+    text: str
+    items: tuple[Item, ...] = ()
+    link: Link | None = None
+    file: File | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One value offered while somebody types or in a select."""
+
+    value: str
+    label: str
+    detail: str = ""
+    picture: str = ""
+
+
+class Delivery(StrEnum):
+    """How complete a line of the transcript is."""
+
+    GROWING = "growing"
+    FINAL = "final"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One message of the transcript: `text` is plain words, escaped by the platform that shows it."""
+
+    speaker: str
+    text: str
+    delivery: Delivery = Delivery.FINAL
+
+
+class CardAction(StrEnum):
+    """The buttons of a card; each value is the verb it runs."""
+
+    WATCH = "watch"
+    INTERRUPT = "interrupt"
+    STOP = "stop"
+    KEEP_GOING = "keep-going"
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """The message that shows a session. `note` is one sentence about its state; `ends_at` is when it ends by itself."""
+
+    session_id: str
+    avatar_name: str
+    picture: str
+    status: SessionStatus
+    mode: Mode
+    starter_name: str
+    note: str
+    ends_at: datetime | None = None
+    waiting: int = 0
+    actions: tuple[CardAction, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """Where a card went, and the thread in which the talk goes on."""
+
+    card: MessageRef
+    thread: Place
+
+
+# ---------------------------------------------------------------- what came of an inbound
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """Committed: from here on it has an outcome. `row_id` is its inbox row, the `mid` of what is said because of it."""
+
+    row_id: str
+    session_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """The same `event_id` was accepted before; nothing changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoSession:
+    """Nobody hosts an avatar here. `sentence` says how to start one; show it only for a command or a mention."""
+
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Not taken, and why: one sentence for the person."""
+
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Changes nothing: acknowledge, then call `Reception.answer`."""
+
+
+Outcome = Accepted | Duplicate | NoSession | Refused | Question

@@ -1,0 +1,114 @@
+"""A hosted avatar: what it does and says, and what can be asked of it."""
+
+from collections.abc import AsyncIterable, AsyncIterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from bot.model import Mode, Speaker, VoiceParams
+from bot.ports.room import AudioFrame, LinkDown, LinkUp, SeatLoss, TokenExpiring, VideoFrame
+
+
+@dataclass(frozen=True, slots=True)
+class AvatarArrived:
+    """The avatar is in the room: what is sent from now on is heard."""
+
+
+@dataclass(frozen=True, slots=True)
+class AvatarLeft:
+    """The avatar left the room; it may come back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """What somebody says, whole so far: `text` replaces what came before under the same `id`.
+
+    `id` is the avatar's own `mid`: the turn's id when it is the answer to one. `final` comes once, last.
+    """
+
+    id: str
+    speaker: Speaker
+    text: str
+    final: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Speaking:
+    """The avatar's voice began (`on`) or stopped."""
+
+    id: str
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AvatarGone:
+    """The last event: the seat is lost."""
+
+    reason: SeatLoss
+    detail: str = ""
+
+
+AvatarEvent = (
+    AvatarArrived
+    | AvatarLeft
+    | Utterance
+    | Speaking
+    | LinkDown
+    | LinkUp
+    | TokenExpiring
+    | VideoFrame
+    | AudioFrame
+    | AvatarGone
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ParamChanges:
+    """What `set` changes in a running session; None leaves as it is."""
+
+    voice_id: str | None = None
+    voice_url: str | None = None
+    language: str | None = None
+    mode: Mode | None = None
+    background_url: str | None = None
+    voice: VoiceParams | None = None
+
+
+class Avatar(Protocol):
+    """A hosted avatar, spoken to over its room."""
+
+    async def join(self) -> None:
+        """Take our seat in its room. Raises `SeatError`."""
+        ...
+
+    def events(self) -> AsyncIterator[AvatarEvent]:
+        """What it does and says; ends after `AvatarGone` or `leave`. To be iterated once."""
+        ...
+
+    async def say(self, turn_id: str, text: str | AsyncIterable[str]) -> None:
+        """Give it a text, or the pieces of one as they are written; returns when the last packet is on the wire.
+
+        An interrupt meanwhile drops what is unsent, and this returns. Raises `SeatError`.
+        """
+        ...
+
+    async def interrupt(self) -> None:
+        """Stop what it says, overtaking what is unsent. Raises `CommandRefused` without an acknowledgement within 5 s."""
+        ...
+
+    async def set_params(self, changes: ParamChanges) -> None:
+        """Change parameters. Raises `CommandRefused` when refused or not acknowledged within 5 s."""
+        ...
+
+    async def act(self, action: str | None, expression: str | None) -> None:
+        """Make a gesture or a face. Not acknowledged by AKOOL: returns when sent."""
+        ...
+
+    async def watch(self, on: bool) -> None:
+        """Receive its picture and sound as events, or stop."""
+        ...
+
+    async def request_key_frame(self) -> None: ...
+
+    async def leave(self) -> None:
+        """Leave the room. Does not close the provider session. Safe to call twice."""
+        ...

@@ -1,0 +1,120 @@
+"""Chat platforms: what the core needs of one, and what it offers to it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from starlette.routing import BaseRoute
+
+from bot.model import Card, Choice, File, Inbound, Line, MessageRef, Opened, Outcome, Person, Place, Reply, ReplyTo
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast a platform may be written to.
+
+    `calls_per_second` is shared by all sessions of one workspace, or of the whole bot where `shared_by_bot`;
+    `edit_interval` is the least time between two edits of one message; `first_post` is how long an utterance may grow before
+    its first post is due; `hold` is how long a message waits for earlier ones, where a platform delivers out of order. Seconds.
+    """
+
+    calls_per_second: float
+    edit_interval: float = 1.2
+    first_post: float = 0.4
+    hold: float = 0.0
+    shared_by_bot: bool = False
+
+
+class ChatPlatform(Protocol):
+    """A chat platform that hosts sessions. Every call may raise `Throttled`, `PlaceGone` or `PlatformError`.
+
+    Texts are plain words; the platform escapes them, so that they can never mention anybody or break the markup.
+    """
+
+    name: str
+    pace: Pace
+    text_limit: int  # of one message, as counted by `measure`
+
+    def measure(self, text: str) -> int:
+        """How long `text` is for this platform's limit, once escaped."""
+        ...
+
+    async def open(self, place: Place, card: Card) -> Opened:
+        """Post the card as a message of its own and open the thread in which the talk goes on."""
+        ...
+
+    async def show(self, card_ref: MessageRef, thread: Place, card: Card) -> MessageRef:
+        """Bring the card up to date; where the old message cannot be edited any more, post a new one and return it."""
+        ...
+
+    async def post(self, thread: Place, line: Line, key: str) -> MessageRef:
+        """Post one line. `key` (at most 25 characters) identifies it for `find`, and as a nonce where the platform has one."""
+        ...
+
+    async def find(self, thread: Place, key: str) -> MessageRef | None:
+        """The message posted with `key`, if the platform lets us look."""
+        ...
+
+    async def edit(self, ref: MessageRef, line: Line) -> None:
+        """Replace a posted line. Raises `MessageGone` when only this message is lost."""
+        ...
+
+    async def heard(self, ref: MessageRef) -> None:
+        """Mark a person's message as spoken (a reaction), in retelling."""
+        ...
+
+    async def thinking(self, thread: Place) -> None:
+        """Show that an answer is on its way (typing). Called every few seconds while it is."""
+        ...
+
+    async def tell(self, thread: Place, text: str) -> None:
+        """Say something to everybody in the thread, as the bot itself."""
+        ...
+
+    async def attach(self, thread: Place, file: File, text: str) -> None:
+        """Post a file in the thread."""
+        ...
+
+    async def reply(self, to: ReplyTo, reply: Reply) -> None:
+        """Answer one person: by the handle while it lasts, else ephemerally, else directly, else by a mention in the thread."""
+        ...
+
+    def routes(self) -> Sequence[BaseRoute]:
+        """What the service's web app mounts for this platform."""
+        ...
+
+    async def run(self) -> None:
+        """Receive until cancelled. Returns only when there is nothing to receive with; raises `SettingsError` for what only the operator can mend."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What must be answered at the rim at once: the values of one option as somebody types."""
+
+    place: Place
+    person: Person
+    verb: str
+    option: str
+    typed: str = ""
+    limit: int = 25
+
+
+class Reception(Protocol):
+    """The core's front door for chat platforms."""
+
+    async def accept(self, inbound: Inbound) -> Outcome:
+        """Commit what came in, within 2 s. Raises `StoreUnavailable` when it was certainly not taken: say so, or let the platform deliver again."""
+        ...
+
+    async def answer(self, inbound: Inbound) -> Reply:
+        """Answer a `Question`. Never raises for what a person did; the reply says what is wrong."""
+        ...
+
+    async def ask(self, ask: Ask) -> Sequence[Choice]:
+        """Values to choose from, within 1.5 s, from a warm and perhaps stale cache."""
+        ...
+
+    async def place_gone(self, place: Place, *, whole_workspace: bool = False) -> None:
+        """The bot can no longer be in a place (or workspace): its sessions end and are closed at the provider."""
+        ...

@@ -1,0 +1,19 @@
+"""The team's own language model."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One line of the conversation so far. `name` is the speaker's, cleaned; None for the avatar."""
+
+    name: str | None
+    text: str
+
+
+class LanguageModel(Protocol):
+    def answer(self, system_prompt: str, history: Sequence[Exchange]) -> AsyncIterator[str]:
+        """The answer to the last exchange, piece by piece as it is written. Raises `ProviderError`; cancelling cancels the request."""
+        ...

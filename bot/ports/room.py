@@ -1,0 +1,135 @@
+"""The RTC room where avatar and bot meet, and our seat in it."""
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from typing import Protocol
+
+
+class Codec(IntEnum):
+    """Numbers of the viewer's wire format."""
+
+    VP8 = 1
+    H264 = 2
+    VP9 = 4
+    AV1 = 5
+    PCM = 16
+    OPUS = 17
+
+
+@dataclass(frozen=True, slots=True)
+class RoomCredentials:
+    """One seat in one room. `token` is a secret."""
+
+    app_id: str
+    channel: str
+    uid: str
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PeerJoined:
+    uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class PeerLeft:
+    uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """One stream message from `uid`."""
+
+    uid: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class VideoFrame:
+    """One encoded picture, untouched. `pts_us` shares its clock with the sound."""
+
+    uid: str
+    codec: Codec
+    key: bool
+    width: int
+    height: int
+    pts_us: int
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class AudioFrame:
+    """16 bit little-endian PCM."""
+
+    uid: str
+    sample_rate: int
+    channels: int
+    pts_us: int
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class LinkDown:
+    """The connection broke and is being restored by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkUp:
+    """The connection is restored."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenExpiring:
+    """The seat's token ends in about 30 s. AKOOL cannot renew one."""
+
+
+class SeatLoss(StrEnum):
+    THROWN_OUT = "thrown_out"  # somebody else took the same seat: final
+    EXPIRED = "expired"
+    LOST = "lost"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class SeatLost:
+    """The last event of a seat."""
+
+    reason: SeatLoss
+    detail: str = ""
+
+
+SeatEvent = PeerJoined | PeerLeft | Packet | VideoFrame | AudioFrame | LinkDown | LinkUp | TokenExpiring | SeatLost
+
+
+class Seat(Protocol):
+    """Our connection in a room. Unreliable and unordered: what is sent may be lost, repeated or reordered.
+
+    One life: `join`, then `events` until `SeatLost` or `leave`. Peers already present are reported as `PeerJoined`.
+    """
+
+    async def join(self) -> None:
+        """Take the seat, within 15 s. Raises `SeatError`."""
+        ...
+
+    def events(self) -> AsyncIterator[SeatEvent]:
+        """What happens in the room, from the moment of `join`; ends after `SeatLost` or `leave`. To be iterated once."""
+        ...
+
+    async def send(self, packet: bytes) -> None:
+        """Send one stream message of at most 1,024 bytes to everybody. Raises `SeatError`."""
+        ...
+
+    async def watch(self, uid: str | None) -> None:
+        """Subscribe to the picture and sound of `uid`, or to nobody's."""
+        ...
+
+    async def request_key_frame(self, uid: str) -> None: ...
+
+    async def leave(self) -> None:
+        """Give the seat up. Safe to call twice and at any time."""
+        ...
+
+
+Seats = Callable[[RoomCredentials], Seat]
+"""Makes a seat that has not joined yet."""
