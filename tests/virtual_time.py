@@ -1,0 +1,117 @@
+"""An event loop whose clock jumps: a minute of talk takes a millisecond, and a leaked task fails the test.
+
+When nothing is ready, the clock moves to the next timer at once. What runs in threads (`asyncio.to_thread`, executors, and
+whatever `busy` says) is waited for really while the clock stands still, so it takes no virtual time at all.
+"""
+
+import asyncio
+import functools
+import selectors
+import time
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Executor
+from datetime import UTC, datetime, timedelta
+from typing import Any, ParamSpec, TypeVar, TypeVarTuple
+
+T = TypeVar("T")
+P = ParamSpec("P")
+Ts = TypeVarTuple("Ts")
+
+PATIENCE_S = 20.0
+"""Real seconds without any progress after which a virtual loop gives up."""
+
+POLL_S = 0.002
+"""Real seconds between two looks at `busy`."""
+
+
+def never_busy() -> bool:
+    return False
+
+
+class Stuck(AssertionError):
+    """Everybody waits, nothing is scheduled, and nothing came from outside."""
+
+
+class _JumpingSelector(selectors.DefaultSelector):
+    """Asks `idle` what to do instead of waiting: it answers with the real seconds to wait, if any."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.idle: Callable[[float | None], float] = lambda timeout: timeout or 0.0
+        self.progress = time.monotonic()
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        ready = super().select(0)
+        if not ready and timeout != 0:
+            ready = super().select(self.idle(timeout))
+        if ready:
+            self.progress = time.monotonic()
+        return ready
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """`busy` answers whether something outside the loop is at work whose result must be awaited really."""
+
+    def __init__(self, busy: Callable[[], bool] = never_busy) -> None:
+        self._outside = _JumpingSelector()
+        super().__init__(self._outside)
+        self._outside.idle = self._idle
+        self._busy = busy
+        self._now = 0.0
+        self._in_threads = 0
+        self.failures: list[str] = []
+        self.set_exception_handler(lambda _, context: self.failures.append(str(context.get("exception", context))))
+
+    def time(self) -> float:
+        return self._now
+
+    def run_in_executor(self, executor: Executor | None, func: Callable[[*Ts], T], *args: *Ts) -> asyncio.Future[T]:
+        future = super().run_in_executor(executor, func, *args)
+        self._in_threads += 1
+        future.add_done_callback(self._thread_done)
+        return future
+
+    def _thread_done(self, _: asyncio.Future[Any]) -> None:
+        self._in_threads -= 1
+
+    def _idle(self, timeout: float | None) -> float:
+        """Jump over `timeout`, or say how many real seconds to wait for what is outside."""
+        if timeout is not None and not self._in_threads and not self._busy():
+            self._now += timeout
+            self._outside.progress = time.monotonic()
+            return 0.0
+        if time.monotonic() - self._outside.progress > PATIENCE_S:
+            raise Stuck(f"nothing has happened for {PATIENCE_S:g} real seconds")
+        return POLL_S
+
+
+class LoopClock:
+    """A `Clock` whose wall time starts at `epoch` and passes with the loop's."""
+
+    def __init__(self, epoch: datetime = datetime(2026, 1, 1, tzinfo=UTC)) -> None:
+        self._epoch = epoch
+
+    def now(self) -> datetime:
+        return self._epoch + timedelta(seconds=asyncio.get_running_loop().time())
+
+
+def run_virtual(main: Coroutine[Any, Any, T], *, busy: Callable[[], bool] = never_busy) -> T:
+    """Run to the end in virtual time. Fails on tasks left behind and on exceptions that only the loop saw."""
+    with asyncio.Runner(loop_factory=lambda: VirtualLoop(busy)) as runner:
+        loop = runner.get_loop()
+        assert isinstance(loop, VirtualLoop)
+        result = runner.run(main)
+        leaked = [task.get_coro().__qualname__ for task in asyncio.all_tasks(loop)]  # type: ignore[union-attr]
+        assert not leaked, f"tasks left behind: {', '.join(leaked)}"
+    assert not loop.failures, f"nobody caught: {'; '.join(loop.failures)}"
+    return result
+
+
+def virtual(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
+    """Decorate an async test: it runs in virtual time, fixtures work as ever."""
+
+    @functools.wraps(test)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        run_virtual(test(*args, **kwargs))
+
+    return run
