@@ -1,0 +1,219 @@
+"""The one catalogue: the same verbs on every platform. Adding a verb is one entry.
+
+Names, summaries and choices stay within what Discord can carry as one native command: the strictest of all platforms.
+"""
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+from bot.commands.verb import Completion, Kind, Option, OptionType, Verb
+from bot.model import Role
+
+MODES = ("dialogue", "retelling")
+LISTENING = ("thread", "channel", "mention")
+FORMATS = ("md", "json", "vtt", "srt")
+
+# What AKOOL's `set-action` takes.
+ACTIONS = ("hand_wave", "cheer", "thumbs_up", "pump_fists", "nod", "shake", "waft_left", "waft_right")
+EXPRESSIONS = ("angry", "disgust", "fear", "happiness", "sadness", "surprise", "contempt")
+
+AVATAR = Option("avatar", "The avatar", completes=Completion.AVATARS)
+VOICE = Option("voice", "The voice", completes=Completion.VOICES)
+LANGUAGE = Option("language", "The language it speaks", completes=Completion.LANGUAGES)
+MODE = Option("mode", "Answer by itself, or say what it is given", OptionType.CHOICE, choices=MODES)
+KNOWLEDGE = Option("knowledge", "The knowledge base", completes=Completion.KNOWLEDGE)
+BACKGROUND = Option("background", "Address of a picture or video (official avatars)", OptionType.URL, max_length=2048)
+MINUTES = Option("minutes", "Minutes per stretch, 1 to 60", OptionType.INTEGER, min=1, max=60)
+
+LOOKS = (AVATAR, VOICE, LANGUAGE, MODE, KNOWLEDGE, BACKGROUND, MINUTES)
+
+SPEED = Option("speed", "Speed of the voice, 0.8 to 1.2", OptionType.NUMBER, min=0.8, max=1.2)
+PRONUNCIATION = Option("pronunciation", "How words sound: akool=ai ku er, SQL=sequel", max_length=1000)
+
+VOICE_PARAMS = (
+    SPEED,
+    PRONUNCIATION,
+    Option("stt_language", "Language it hears, as a code such as en", max_length=20),
+    Option("stt_type", "How it hears", OptionType.CHOICE, choices=("openai_realtime",)),
+    Option("turn_detection", "How it hears an end", OptionType.CHOICE, choices=("server_vad", "semantic_vad")),
+    Option("threshold", "How loud speech must be, 0 to 1", OptionType.NUMBER, min=0, max=1),
+    Option("prefix_ms", "Sound kept from before speech, ms", OptionType.INTEGER, min=0, max=5000),
+    Option("silence_ms", "Silence that ends a turn, ms", OptionType.INTEGER, min=0, max=10000),
+)
+
+ELEVENLABS = (
+    Option("api_key", "Your ElevenLabs key, kept encrypted", required=True, secret=True),
+    Option("model", "Such as eleven_flash_v2_5", max_length=100),
+    Option("stability", "0 to 1", OptionType.NUMBER, min=0, max=1),
+    Option("similarity_boost", "0 to 1", OptionType.NUMBER, min=0, max=1),
+    Option("style", "0 to 1", OptionType.NUMBER, min=0, max=1),
+    Option("speaker_boost", "Closer to the speaker", OptionType.CHOICE, choices=("on", "off")),
+)
+
+GROUPS = MappingProxyType({"knowledge": "What avatars know", "defaults": "The settings of this channel"})
+"""The summary of each group of verbs."""
+
+NAME = Option("name", "All or part of a name")
+PAGE = Option("page", "Which page", OptionType.INTEGER, min=1, max=1000)
+SESSION = Option("session", "Another session, by its id", max_length=64)
+
+# AKOOL's documented limits: name 100, prologue 2,000, prompt 10,000 characters.
+KNOWLEDGE_TEXTS = (
+    Option("prompt", "What it should know and how to behave", max_length=10_000),
+    Option("prologue", "Its opening line", max_length=2_000),
+    Option("documents", "Addresses of files: PDF, DOCX, TXT, MD …", OptionType.URL, many=True, max_length=4_000),
+    Option("links", "Addresses of web pages", OptionType.URL, many=True, max_length=4_000),
+)
+KNOWLEDGE_REQUIRED = Option("knowledge", "Which one", required=True, completes=Completion.KNOWLEDGE)
+
+VERBS = (
+    Verb("start", "Start a live avatar here", "start Alex mode:dialogue", Kind.CHANGE, options=LOOKS),
+    Verb("stop", "Stop the avatar and end the session", "stop", Kind.CHANGE, Role.STARTER, (SESSION,)),
+    Verb(
+        "say",
+        "Say something to the avatar",
+        "say Good morning, everybody!",
+        Kind.CHANGE,
+        Role.OUTSIDER,
+        # The policy's limit is lower and is told by the policy; this one is what a platform's input may carry.
+        (Option("text", "What to say", required=True, rest=True, max_length=6_000),),
+    ),
+    Verb("interrupt", "Stop what the avatar is saying", "interrupt", Kind.CHANGE),
+    Verb(
+        "set",
+        "Change voice, language, mode and more while it is live",
+        "set language:fr speed:1.1",
+        Kind.CHANGE,
+        options=(VOICE, LANGUAGE, MODE, BACKGROUND, *VOICE_PARAMS),
+    ),
+    Verb(
+        "act",
+        "Make a gesture or a face (ultra avatars only)",
+        "act hand_wave happiness",
+        Kind.CHANGE,
+        options=(
+            Option("action", "A gesture", OptionType.CHOICE, choices=ACTIONS),
+            Option("expression", "A face", OptionType.CHOICE, choices=EXPRESSIONS),
+        ),
+    ),
+    Verb("watch", "Get a link to watch and talk", "watch", role=Role.OUTSIDER),
+    Verb("keep-going", "Give the session another stretch of time", "keep-going", Kind.CHANGE),
+    Verb("status", "Show the session that runs here", "status", role=Role.OUTSIDER),
+    Verb("avatars", "Show the avatars, or one", "avatars alex", options=(NAME, PAGE)),
+    Verb(
+        "voices",
+        "Show the voices, or one",
+        "voices language:en gender:female",
+        options=(NAME, LANGUAGE, Option("gender", "Whose voice", OptionType.CHOICE, choices=("female", "male")), PAGE),
+    ),
+    Verb("languages", "Show the languages", "languages", options=(NAME, PAGE)),
+    Verb("knowledge list", "Show the knowledge bases", "knowledge list", options=(NAME, PAGE)),
+    Verb("knowledge show", "Show one", "knowledge show FAQ", options=(KNOWLEDGE_REQUIRED,)),
+    Verb(
+        "knowledge create",
+        "Make one from a prompt, files and pages",
+        'knowledge create FAQ prompt:"You know our products." links:https://example.com/faq',
+        options=(Option("name", "Its name", required=True, max_length=100), *KNOWLEDGE_TEXTS),
+    ),
+    Verb(
+        "knowledge update",
+        "Change one",
+        'knowledge update FAQ prologue:"Ask me anything."',
+        options=(KNOWLEDGE_REQUIRED, Option("name", "Its new name", max_length=100), *KNOWLEDGE_TEXTS),
+    ),
+    Verb("knowledge delete", "Delete one", "knowledge delete FAQ", role=Role.ADMIN, options=(KNOWLEDGE_REQUIRED,)),
+    Verb("knowledge use", "Use one in this channel", "knowledge use FAQ", options=(KNOWLEDGE_REQUIRED,)),
+    Verb(
+        "upload",
+        "Make an avatar from a video of about a minute",
+        "upload https://example.com/ann.mp4 Ann",
+        options=(
+            Option("url", "Address of the video", OptionType.URL, required=True, max_length=2048),
+            Option("name", "Its name", required=True, max_length=100),
+        ),
+    ),
+    Verb("sessions", "Show the sessions of this workspace", "sessions"),
+    Verb(
+        "transcript",
+        "Get what was said, as a file",
+        "transcript md",
+        options=(Option("format", "The kind of file", OptionType.CHOICE, choices=FORMATS), SESSION),
+    ),
+    Verb("defaults show", "Show this channel's settings", "defaults show"),
+    Verb(
+        "defaults set",
+        "Change how avatars start and listen here",
+        "defaults set avatar:Alex mode:dialogue minutes:10",
+        options=(
+            *LOOKS,
+            Option("listening", "What it listens to", OptionType.CHOICE, choices=LISTENING),
+            Option("names", "Tell it who speaks", OptionType.CHOICE, choices=("on", "off")),
+            Option("prompt", "How your own language model should behave", rest=True, max_length=4_000),
+        ),
+    ),
+    Verb("defaults voice", "Change how it sounds and hears here", "defaults voice speed:1.1", options=VOICE_PARAMS),
+    Verb(
+        "defaults elevenlabs",
+        "Use voices of your own ElevenLabs account here",
+        "defaults elevenlabs api_key:… model:eleven_flash_v2_5",
+        role=Role.ADMIN,
+        options=ELEVENLABS,
+    ),
+    Verb(
+        "defaults access",
+        "Say who may start avatars here",
+        "defaults access everybody",
+        role=Role.ADMIN,
+        options=(Option("who", "People and groups, or everybody", required=True, rest=True, max_length=1_000),),
+    ),
+    Verb("defaults reset", "Forget this channel's settings", "defaults reset", role=Role.ADMIN),
+    Verb(
+        "usage",
+        "Show minutes used and credit left",
+        "usage 7",
+        options=(Option("days", "How many days back, 1 to 90", OptionType.INTEGER, min=1, max=90),),
+    ),
+    Verb(
+        "help",
+        "Show what you can do",
+        "help start",
+        role=Role.OUTSIDER,
+        options=(Option("verb", "One verb in detail", rest=True, max_length=40),),
+    ),
+)
+
+
+class Catalogue:
+    """Verbs by name, in their order. `only` makes a smaller one."""
+
+    def __init__(self, verbs: Iterable[Verb]) -> None:
+        self._verbs: Mapping[str, Verb] = MappingProxyType({verb.name: verb for verb in verbs})
+
+    @property
+    def verbs(self) -> tuple[Verb, ...]:
+        return tuple(self._verbs.values())
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self._verbs)
+
+    def verb(self, name: str) -> Verb | None:
+        """The verb of that name, however its case, hyphens and underscores were typed; for a group, its first verb."""
+        wanted = name.casefold().replace("_", "-")
+        return self._verbs.get(wanted) or next(iter(self.entries.get(wanted, ())), None)
+
+    @property
+    def entries(self) -> Mapping[str, tuple[Verb, ...]]:
+        """First words of names: a verb alone under its own name, the verbs of a group under the group's."""
+        entries: dict[str, tuple[Verb, ...]] = {}
+        for verb in self.verbs:
+            entry = verb.group or verb.name
+            entries[entry] = (*entries.get(entry, ()), verb)
+        return entries
+
+    def only(self, *entries: str) -> "Catalogue":
+        """The verbs whose name or group is named. Raises `KeyError` for one that does not exist."""
+        return Catalogue(verb for entry in entries for verb in self.entries[entry])
+
+
+CATALOGUE = Catalogue(VERBS)

@@ -1,0 +1,85 @@
+"""What a verb of the catalogue is made of."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bot.model import Role
+
+
+class Kind(StrEnum):
+    """How a verb travels."""
+
+    CHANGE = "change"  # of a session: through the inbox
+    QUESTION = "question"  # everything else: answered directly, needs no session
+
+
+class OptionType(StrEnum):
+    """What an option's text must be."""
+
+    TEXT = "text"
+    NUMBER = "number"
+    INTEGER = "integer"
+    CHOICE = "choice"
+    URL = "url"
+
+
+class Completion(StrEnum):
+    """Where an option's values come from while somebody types."""
+
+    AVATARS = "avatars"
+    VOICES = "voices"
+    LANGUAGES = "languages"
+    KNOWLEDGE = "knowledge"
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option of a verb.
+
+    `min` and `max` bound a number, `max_length` a text in characters. A `rest` option takes the rest of the line where people
+    type free text. `many` URLs are separated by spaces or commas. A `secret` must not be typed where others can read it.
+    """
+
+    name: str
+    summary: str
+    type: OptionType = OptionType.TEXT
+    required: bool = False
+    choices: tuple[str, ...] = ()
+    completes: Completion | None = None
+    min: float | None = None
+    max: float | None = None
+    max_length: int = 200
+    rest: bool = False
+    many: bool = False
+    secret: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """One verb. A name of two words, `knowledge show`, is an action of a group: its first word is the group's name.
+
+    `summary` is for people, at most 100 characters; `role` is the least one that may use it; `example` is what to type after
+    the command's name.
+    """
+
+    name: str
+    summary: str
+    example: str
+    kind: Kind = Kind.QUESTION
+    role: Role = Role.MEMBER
+    options: tuple[Option, ...] = ()
+
+    @property
+    def group(self) -> str:
+        """The first word of a name of two, else `''`."""
+        return self.name.partition(" ")[0] if " " in self.name else ""
+
+    @property
+    def action(self) -> str:
+        """The last word of the name."""
+        return self.name.rpartition(" ")[2]
+
+    def option(self, name: str) -> Option | None:
+        """The option of that name, however its case, hyphens and underscores were typed."""
+        wanted = name.casefold().replace("-", "_")
+        return next((option for option in self.options if option.name == wanted), None)
