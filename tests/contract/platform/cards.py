@@ -1,0 +1,34 @@
+"""Values the contract speaks about."""
+
+from dataclasses import replace
+
+from bot.model import Card, CardAction, Delivery, Line, Mode, SessionStatus
+
+CARD = Card(
+    session_id="0199aa00-0000-7000-8000-000000000001",
+    avatar_name="Mia",
+    picture="",
+    status=SessionStatus.STARTING,
+    mode=Mode.DIALOGUE,
+    starter_name="Ann",
+    note="Waiting for Mia.",
+    actions=(CardAction.STOP,),
+)
+LIVE = replace(
+    CARD,
+    status=SessionStatus.LIVE,
+    note="Write in the thread.",
+    actions=(CardAction.WATCH, CardAction.INTERRUPT, CardAction.STOP),
+)
+ENDED = replace(CARD, status=SessionStatus.ENDED, note="Stopped by Ann.", actions=())
+
+HOSTILE = "@everyone @here <!channel> <@U0ANN> <@1001> <#C1> &lt;b&gt; *not bold* [x](http://x.example) `code` <script>"
+"""What a prankster would have the avatar say, on any platform."""
+
+
+def growing(text: str) -> Line:
+    return Line("Mia", text, Delivery.GROWING)
+
+
+def final(text: str) -> Line:
+    return Line("Mia", text, Delivery.FINAL)

@@ -1,0 +1,146 @@
+"""What a chat platform brings along to take the contract: a service to talk to, people in it, and eyes.
+
+To join, put a module `harness_<platform>.py` beside this one with an async context manager `open_harness()` that yields a
+`PlatformHarness`. Nothing else is to be edited; `conftest.py` finds it.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from bot.errors import StoreUnavailable
+from bot.model import Accepted, CardAction, Choice, Inbound, MessageRef, Outcome, Place, Reply
+from bot.ports.chat import Ask, ChatPlatform, Reception
+
+ANN = "ann"
+BEN = "ben"
+GUEST = "guest"
+"""An outsider (Slack Connect, a guest); where a platform has none, `has_outsiders` is False."""
+
+
+class RecordingReception(Reception):
+    """The front door with a notebook: keeps what came in and answers as it was told to."""
+
+    def __init__(self) -> None:
+        self.inbounds: list[Inbound] = []
+        self.asked: list[Ask] = []
+        self.gone: list[Place] = []
+        self.outcome: Outcome = Accepted("row", "session")
+        self.unavailable = False
+        self.reply = Reply("")
+        self.choices: Sequence[Choice] = ()
+        self.ask_hangs = False
+
+    async def accept(self, inbound: Inbound) -> Outcome:
+        self.inbounds.append(inbound)
+        if self.unavailable:
+            raise StoreUnavailable("Not taken, try again.")
+        return self.outcome
+
+    async def answer(self, inbound: Inbound) -> Reply:
+        return self.reply
+
+    async def ask(self, ask: Ask) -> Sequence[Choice]:
+        self.asked.append(ask)
+        if self.ask_hangs:
+            await asyncio.Event().wait()
+        return self.choices
+
+    async def place_gone(self, place: Place, *, whole_workspace: bool = False) -> None:
+        self.gone.append(place)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A message as another person in the channel reads it: rendered, so with the platform's escaping undone.
+
+    `notified` names whom the platform would ping because of it (people's ids, or words like "everyone").
+    """
+
+    ref: MessageRef
+    text: str
+    author: str = ""
+    notified: tuple[str, ...] = ()
+    buttons: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    marked: bool = False
+
+
+@dataclass
+class Abilities:
+    """What a platform honestly cannot do; tests that need it are skipped with that reason."""
+
+    finds: bool = True
+    has_outsiders: bool = True
+    sees_edits: bool = True
+    redelivers: bool = True
+    types_ahead: bool = True
+    threads_in_threads: bool = field(default=False)
+
+
+class PlatformHarness(Protocol):
+    """One platform, running against a local stand-in for its service. People are `ANN`, `BEN` and `GUEST`."""
+
+    platform: ChatPlatform
+    reception: RecordingReception
+    abilities: Abilities
+    place: Place  # a channel where the bot may post
+
+    # ------------------------------------------------ what people do
+
+    async def write(self, who: str, text: str, place: Place, *, mention: bool = False) -> MessageRef:
+        """Somebody writes; with `mention` they address the bot by name first. Returns when the adapter is done with it."""
+        ...
+
+    async def rewrite(self, ref: MessageRef, text: str) -> None:
+        """The author edits their message."""
+        ...
+
+    async def withdraw(self, ref: MessageRef) -> None:
+        """The author deletes their message."""
+        ...
+
+    async def command(self, who: str, verb: str, options: dict[str, str], place: Place) -> None:
+        """Somebody runs `/avatar <verb>`. Returns when the adapter is done with it."""
+        ...
+
+    async def press(self, who: str, card: MessageRef, action: CardAction) -> None:
+        """Somebody presses a button of a card."""
+        ...
+
+    async def type_ahead(self, who: str, verb: str, option: str, typed: str, place: Place) -> Sequence[str]:
+        """The labels that somebody is offered while typing the value of an option."""
+        ...
+
+    async def redeliver(self) -> None:
+        """The service delivers its last event once more."""
+        ...
+
+    # ------------------------------------------------ what people see
+
+    async def messages(self, place: Place) -> Sequence[Seen]:
+        """What Ben reads in exactly this place, oldest first, nothing private."""
+        ...
+
+    async def privately(self, who: str) -> Sequence[str]:
+        """What only this person was told, oldest first: text, items, link and file name of each answer as one string."""
+        ...
+
+    # ------------------------------------------------ what happens to the world
+
+    def later(self, seconds: float) -> None:
+        """The clock moves on."""
+        ...
+
+    async def lose_message(self, ref: MessageRef) -> None:
+        """A message of the bot is deleted by somebody."""
+        ...
+
+    async def lose_place(self, place: Place) -> None:
+        """The bot is removed from the channel, or it is deleted or archived."""
+        ...
+
+    async def restart(self) -> None:
+        """The process dies and comes back: a new `platform`, same service, nothing kept in memory."""
+        ...

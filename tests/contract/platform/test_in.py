@@ -1,0 +1,232 @@
+"""What people do must arrive once, whole, from the right person and place, and each gets an answer."""
+
+import asyncio
+
+import pytest
+
+from bot.model import (
+    CardAction,
+    Choice,
+    Command,
+    Edited,
+    Inbound,
+    NoSession,
+    Question,
+    Refused,
+    Reply,
+    Said,
+    Standing,
+    Withdrawn,
+)
+from tests.contract.platform.cards import CARD, LIVE, final
+from tests.contract.platform.harness import ANN, BEN, GUEST, PlatformHarness
+
+
+def only(inbounds: list[Inbound]) -> Inbound:
+    assert len(inbounds) == 1, inbounds
+    return inbounds[0]
+
+
+async def test_a_message_in_the_channel_arrives(harness: PlatformHarness) -> None:
+    ref = await harness.write(ANN, "Good morning", harness.place)
+
+    inbound = only(harness.reception.inbounds)
+    assert inbound.place == harness.place
+    assert inbound.body == Said("Good morning", message=ref, mentioned=False)
+    assert inbound.person.name.lower() == ANN
+    assert inbound.person.standing is Standing.MEMBER
+
+
+async def test_a_message_in_the_thread_arrives_from_the_thread(harness: PlatformHarness) -> None:
+    opened = await harness.platform.open(harness.place, LIVE)
+
+    ref = await harness.write(ANN, "And here?", opened.thread)
+
+    inbound = only(harness.reception.inbounds)
+    assert inbound.place == opened.thread
+    assert inbound.body == Said("And here?", message=ref)
+
+
+async def test_a_mention_is_noticed_and_not_part_of_what_is_said(harness: PlatformHarness) -> None:
+    await harness.write(ANN, "what is new?", harness.place, mention=True)
+
+    body = only(harness.reception.inbounds).body
+    assert isinstance(body, Said)
+    assert body.mentioned
+    assert body.text == "what is new?"
+
+
+@pytest.mark.parametrize(
+    "text", ["a < b && c > d", "5 * 3 * 2", "snake_case_name", "100 % <sure>", "line one\nline two", "🙂 ok"]
+)
+async def test_words_arrive_as_they_were_written(harness: PlatformHarness, text: str) -> None:
+    await harness.write(ANN, text, harness.place)
+
+    body = only(harness.reception.inbounds).body
+    assert isinstance(body, Said)
+    assert body.text == text
+
+
+async def test_stamps_grow_and_events_have_their_own_identity(harness: PlatformHarness) -> None:
+    for n in range(3):
+        await harness.write(ANN if n % 2 else BEN, f"Number {n}", harness.place)
+
+    stamps = [inbound.stamp for inbound in harness.reception.inbounds]
+    assert stamps == sorted(set(stamps))
+    assert len({inbound.event_id for inbound in harness.reception.inbounds}) == 3
+    assert len({inbound.person.id for inbound in harness.reception.inbounds}) == 2
+
+
+async def test_a_delivery_that_comes_again_is_recognisable(harness: PlatformHarness) -> None:
+    if not harness.abilities.redelivers:
+        pytest.skip("this platform delivers once")
+    await harness.write(ANN, "Once", harness.place)
+
+    await harness.redeliver()
+
+    assert len({inbound.event_id for inbound in harness.reception.inbounds}) == 1
+
+
+async def test_what_the_bot_posts_does_not_come_back(harness: PlatformHarness) -> None:
+    opened = await harness.platform.open(harness.place, CARD)
+    ref = await harness.platform.post(opened.thread, final("Hello"), "k1")
+    await harness.platform.edit(ref, final("Hello!"))
+    await harness.platform.tell(opened.thread, "One minute left.")
+
+    await harness.write(ANN, "The only one", opened.thread)
+
+    assert len(harness.reception.inbounds) == 1
+
+
+async def test_an_outsider_is_known_as_one(harness: PlatformHarness) -> None:
+    if not harness.abilities.has_outsiders:
+        pytest.skip("this platform has no outsiders")
+    opened = await harness.platform.open(harness.place, LIVE)
+
+    await harness.write(GUEST, "Hello from next door", opened.thread)
+
+    assert only(harness.reception.inbounds).person.standing is Standing.OUTSIDER
+
+
+async def test_an_edit_and_a_deletion_arrive(harness: PlatformHarness) -> None:
+    if not harness.abilities.sees_edits:
+        pytest.skip("this platform does not tell about edits")
+    ref = await harness.write(ANN, "Helo", harness.place)
+
+    await harness.rewrite(ref, "Hello")
+    await harness.withdraw(ref)
+
+    assert [inbound.body for inbound in harness.reception.inbounds[1:]] == [Edited(ref, "Hello"), Withdrawn(ref)]
+
+
+async def test_a_command_arrives_with_its_options(harness: PlatformHarness) -> None:
+    await harness.command(ANN, "start", {"avatar": "mia", "minutes": "5"}, harness.place)
+
+    inbound = only(harness.reception.inbounds)
+    assert inbound.place == harness.place
+    assert isinstance(inbound.body, Command)
+    assert inbound.body.verb == "start"
+    assert dict(inbound.body.options) == {"avatar": "mia", "minutes": "5"}
+    assert inbound.reply_to is not None
+    assert inbound.reply_to.person == inbound.person
+
+
+async def test_a_button_runs_its_verb_in_the_thread_of_its_card(harness: PlatformHarness) -> None:
+    opened = await harness.platform.open(harness.place, LIVE)
+
+    await harness.press(BEN, opened.card, CardAction.INTERRUPT)
+
+    inbound = only(harness.reception.inbounds)
+    assert isinstance(inbound.body, Command)
+    assert inbound.body.verb == CardAction.INTERRUPT.value
+    assert inbound.place in {opened.thread, harness.place}
+    assert inbound.person.name.lower() == BEN
+
+
+async def test_plain_talk_where_no_avatar_is_hosted_gets_no_answer(harness: PlatformHarness) -> None:
+    harness.reception.outcome = NoSession("Start one with /avatar start.")
+    before = await harness.messages(harness.place)
+
+    await harness.write(ANN, "Lunch?", harness.place)
+
+    assert await harness.privately(ANN) == []
+    assert len(await harness.messages(harness.place)) == len(before) + 1
+
+
+async def test_a_mention_where_no_avatar_is_hosted_is_told_how_to_start(harness: PlatformHarness) -> None:
+    harness.reception.outcome = NoSession("Start one with /avatar start.")
+
+    await harness.write(ANN, "hello?", harness.place, mention=True)
+
+    assert any("Start one with /avatar start." in told for told in await harness.privately(ANN))
+
+
+@pytest.mark.parametrize("outcome", [NoSession("No avatar here."), Refused("At most 10 wait.")])
+async def test_who_ran_a_command_hears_why_not_and_nobody_else(
+    harness: PlatformHarness, outcome: NoSession | Refused
+) -> None:
+    harness.reception.outcome = outcome
+
+    await harness.command(ANN, "say", {"text": "Hello"}, harness.place)
+
+    assert any(outcome.sentence in told for told in await harness.privately(ANN))
+    assert await harness.privately(BEN) == []
+    assert not [m for m in await harness.messages(harness.place) if outcome.sentence in m.text]
+
+
+async def test_a_refused_message_is_explained_to_its_author(harness: PlatformHarness) -> None:
+    harness.reception.outcome = Refused("3 of your messages wait already.")
+    opened = await harness.platform.open(harness.place, LIVE)
+
+    await harness.write(ANN, "And another thing", opened.thread)
+
+    assert any("3 of your messages wait already." in told for told in await harness.privately(ANN))
+
+
+async def test_a_command_that_was_not_taken_is_said_so(harness: PlatformHarness) -> None:
+    harness.reception.unavailable = True
+
+    await harness.command(ANN, "start", {}, harness.place)
+
+    assert any("try again" in told.lower() for told in await harness.privately(ANN))
+
+
+async def test_a_question_is_answered_privately(harness: PlatformHarness) -> None:
+    harness.reception.outcome = Question()
+    harness.reception.reply = Reply("Nobody is live here.")
+
+    await harness.command(ANN, "status", {}, harness.place)
+
+    assert any("Nobody is live here." in told for told in await harness.privately(ANN))
+    assert await harness.privately(BEN) == []
+
+
+async def test_values_are_offered_as_one_types(harness: PlatformHarness) -> None:
+    if not harness.abilities.types_ahead:
+        pytest.skip("this platform has no suggestions")
+    harness.reception.choices = [Choice("mia-1", "Mia", "friendly"), Choice("max-1", "Max")]
+
+    offered = await harness.type_ahead(ANN, "start", "avatar", "m", harness.place)
+
+    assert [label.split()[0] for label in offered] == ["Mia", "Max"]
+    asked = harness.reception.asked[-1]
+    assert (asked.verb, asked.option, asked.typed) == ("start", "avatar", "m")
+    assert asked.place.channel == harness.place.channel
+    assert asked.person.name.lower() == ANN
+
+
+async def test_values_that_do_not_come_in_time_are_not_waited_for(harness: PlatformHarness) -> None:
+    if not harness.abilities.types_ahead:
+        pytest.skip("this platform has no suggestions")
+    harness.reception.ask_hangs = True
+
+    async with asyncio.timeout(2.9):
+        assert await harness.type_ahead(ANN, "start", "avatar", "m", harness.place) == []
+
+
+async def test_the_core_hears_of_a_lost_place(harness: PlatformHarness) -> None:
+    await harness.platform.open(harness.place, LIVE)
+
+    await harness.lose_place(harness.place)
+
+    assert harness.place.channel in [place.channel for place in harness.reception.gone]

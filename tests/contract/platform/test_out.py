@@ -1,0 +1,211 @@
+"""What the core says must be seen, in its place, by the right people, and can mention nobody."""
+
+from dataclasses import replace
+
+import pytest
+
+from bot.errors import MessageGone, PlaceGone
+from bot.model import File
+from tests.contract.platform.cards import CARD, ENDED, HOSTILE, LIVE, final, growing
+from tests.contract.platform.harness import PlatformHarness, Seen
+
+
+def only(messages: "list[Seen] | tuple[Seen, ...]") -> Seen:
+    assert len(messages) == 1, messages
+    return messages[0]
+
+
+def test_its_pace_can_be_kept(harness: PlatformHarness) -> None:
+    pace = harness.platform.pace
+    assert 0 < pace.calls_per_second <= 1_000
+    assert 0 <= pace.first_post <= 2
+    assert 0 < pace.edit_interval <= 10
+    assert 0 <= pace.hold <= 1
+    assert harness.platform.name == harness.place.platform
+    assert harness.platform.text_limit >= 500
+
+
+async def test_a_card_is_a_message_of_its_own_with_a_thread(harness: PlatformHarness) -> None:
+    opened = await harness.platform.open(harness.place, CARD)
+
+    card = only([seen for seen in await harness.messages(harness.place) if seen.ref == opened.card])
+    assert "Mia" in card.text
+    assert "Waiting for Mia." in card.text
+    assert opened.thread.thread_id
+    assert opened.thread.workspace_id == harness.place.workspace_id
+
+
+async def test_a_card_started_in_a_thread_stays_there(harness: PlatformHarness) -> None:
+    thread = (await harness.platform.open(harness.place, CARD)).thread
+
+    again = await harness.platform.open(thread, CARD)
+
+    assert again.thread == thread
+    assert again.card in [seen.ref for seen in await harness.messages(thread)]
+
+
+async def test_a_card_is_brought_up_to_date_where_it_stands(harness: PlatformHarness) -> None:
+    opened = await harness.platform.open(harness.place, CARD)
+
+    shown = await harness.platform.show(opened.card, opened.thread, LIVE)
+
+    assert shown == opened.card
+    card = only([seen for seen in await harness.messages(harness.place) if seen.ref == shown])
+    assert "Write in the thread." in card.text
+    assert len(card.buttons) == len(LIVE.actions)
+
+
+async def test_an_ended_card_offers_nothing_to_press(harness: PlatformHarness) -> None:
+    opened = await harness.platform.open(harness.place, LIVE)
+
+    shown = await harness.platform.show(opened.card, opened.thread, ENDED)
+
+    card = only([seen for seen in await harness.messages(harness.place) if seen.ref == shown])
+    assert "Stopped by Ann." in card.text
+    assert card.buttons == ()
+
+
+async def test_a_lost_card_is_posted_anew(harness: PlatformHarness) -> None:
+    opened = await harness.platform.open(harness.place, CARD)
+    await harness.lose_message(opened.card)
+
+    shown = await harness.platform.show(opened.card, opened.thread, LIVE)
+
+    assert shown != opened.card
+    everywhere = [*await harness.messages(harness.place), *await harness.messages(opened.thread)]
+    assert "Mia" in only([seen for seen in everywhere if seen.ref == shown]).text
+
+
+async def test_a_line_is_posted_in_the_thread_and_nowhere_else(harness: PlatformHarness) -> None:
+    opened = await harness.platform.open(harness.place, CARD)
+
+    ref = await harness.platform.post(opened.thread, final("Good morning!"), "k1")
+
+    assert "Good morning!" in only([m for m in await harness.messages(opened.thread) if m.ref == ref]).text
+    assert not [m for m in await harness.messages(harness.place) if "Good morning!" in m.text]
+
+
+async def test_a_growing_line_is_one_message(harness: PlatformHarness) -> None:
+    opened = await harness.platform.open(harness.place, CARD)
+    before = len(await harness.messages(opened.thread))
+
+    ref = await harness.platform.post(opened.thread, growing("Good"), "k1")
+    await harness.platform.edit(ref, growing("Good morning,"))
+    await harness.platform.edit(ref, final("Good morning, all!"))
+
+    after = await harness.messages(opened.thread)
+    assert len(after) == before + 1
+    assert "Good morning, all!" in after[-1].text
+
+
+async def test_lines_stand_in_the_order_they_were_posted(harness: PlatformHarness) -> None:
+    opened = await harness.platform.open(harness.place, CARD)
+
+    refs = [await harness.platform.post(opened.thread, final(f"Line {n}."), f"k{n}") for n in range(4)]
+
+    assert [m.ref for m in await harness.messages(opened.thread) if m.ref in refs] == refs
+
+
+async def test_editing_a_lost_line_says_that_only_it_is_lost(harness: PlatformHarness) -> None:
+    opened = await harness.platform.open(harness.place, CARD)
+    ref = await harness.platform.post(opened.thread, final("Hello"), "k1")
+    await harness.lose_message(ref)
+
+    with pytest.raises(MessageGone):
+        await harness.platform.edit(ref, final("Hello again"))
+
+    await harness.platform.post(opened.thread, final("The place is fine."), "k2")
+
+
+@pytest.mark.parametrize("unit", ["a", "é", "&", "<", "*", "`", "ö", "字", "👩‍🚀", "\n"])
+async def test_a_text_as_long_as_the_limit_is_shown_whole(harness: PlatformHarness, unit: str) -> None:
+    platform = harness.platform
+    opened = await platform.open(harness.place, CARD)
+    count = max(1, (platform.text_limit - 2) // platform.measure("x" + unit))
+    text = "x" + ("x" + unit) * (count - 1) + "x"
+    assert platform.measure(text) <= platform.text_limit
+
+    ref = await platform.post(opened.thread, final(text), "k1")
+
+    assert text in only([m for m in await harness.messages(opened.thread) if m.ref == ref]).text
+
+
+async def test_what_is_said_can_mention_nobody_and_is_read_as_it_is(harness: PlatformHarness) -> None:
+    opened = await harness.platform.open(harness.place, CARD)
+
+    ref = await harness.platform.post(opened.thread, final("x"), "k1")
+    await harness.platform.edit(ref, final(HOSTILE))
+    await harness.platform.tell(opened.thread, HOSTILE)
+
+    said, told = (await harness.messages(opened.thread))[-2:]
+    assert HOSTILE in said.text
+    assert HOSTILE in told.text
+    assert said.notified == told.notified == ()
+
+
+async def test_a_name_and_a_note_can_mention_nobody(harness: PlatformHarness) -> None:
+    card = replace(LIVE, avatar_name="@everyone <!here>", starter_name="<@U0ANN>", note="<@1001> @here")
+
+    opened = await harness.platform.open(harness.place, card)
+    await harness.platform.post(opened.thread, replace(final("Hello"), speaker="<!channel> @everyone"), "k1")
+
+    for seen in [*await harness.messages(harness.place), *await harness.messages(opened.thread)]:
+        assert seen.notified == ()
+
+
+async def test_a_file_reaches_everybody_in_the_thread(harness: PlatformHarness) -> None:
+    opened = await harness.platform.open(harness.place, CARD)
+
+    await harness.platform.attach(opened.thread, File("talk.md", "text/markdown", b"# Talk\n"), "The transcript.")
+
+    seen = (await harness.messages(opened.thread))[-1]
+    assert seen.files == ("talk.md",)
+
+
+async def test_a_message_heard_is_marked(harness: PlatformHarness) -> None:
+    opened = await harness.platform.open(harness.place, CARD)
+    ref = await harness.write("ann", "Good morning", opened.thread)
+
+    await harness.platform.heard(ref)
+
+    assert only([m for m in await harness.messages(opened.thread) if m.ref == ref]).marked
+
+
+async def test_thinking_leaves_no_message(harness: PlatformHarness) -> None:
+    opened = await harness.platform.open(harness.place, CARD)
+    before = await harness.messages(opened.thread)
+
+    await harness.platform.thinking(opened.thread)
+
+    assert await harness.messages(opened.thread) == before
+
+
+async def test_a_lost_place_is_said_once_and_for_all(harness: PlatformHarness) -> None:
+    opened = await harness.platform.open(harness.place, CARD)
+    await harness.lose_place(harness.place)
+
+    with pytest.raises(PlaceGone):
+        await harness.platform.post(opened.thread, final("Anybody?"), "k1")
+    with pytest.raises(PlaceGone):
+        await harness.platform.open(harness.place, CARD)
+
+
+async def test_a_restart_in_the_middle_of_a_post_doubles_nothing(harness: PlatformHarness) -> None:
+    opened = await harness.platform.open(harness.place, CARD)
+    ref = await harness.platform.post(opened.thread, growing("Half a sen"), "0199aa-0001")
+
+    await harness.restart()  # before its row learned the message's id
+
+    if not harness.abilities.finds:
+        pytest.skip("this platform does not let us look up a message by our key")
+    assert await harness.platform.find(opened.thread, "0199aa-0001") == ref
+    await harness.platform.edit(ref, final("Half a sentence. [connection lost]"))
+    said = [m.text for m in await harness.messages(opened.thread) if "Half a sen" in m.text]
+    assert len(said) == 1
+    assert "[connection lost]" in said[0]
+
+
+async def test_what_was_never_posted_is_not_found(harness: PlatformHarness) -> None:
+    opened = await harness.platform.open(harness.place, CARD)
+
+    assert await harness.platform.find(opened.thread, "0199aa-none") is None

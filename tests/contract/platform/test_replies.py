@@ -1,0 +1,111 @@
+"""One chain of answering: the handle while it lasts, else privately, else directly, else by a mention in the thread."""
+
+from dataclasses import replace
+
+from bot.model import File, Item, Link, Reply, ReplyTo
+from tests.contract.platform.harness import ANN, BEN, PlatformHarness
+
+
+async def asked_by_ann(harness: PlatformHarness) -> ReplyTo:
+    """Ann ran a command that the core took; here is how to answer her."""
+    await harness.command(ANN, "status", {}, harness.place)
+    reply_to = harness.reception.inbounds[-1].reply_to
+    assert reply_to is not None
+    return reply_to
+
+
+async def assert_only_ann_was_told(harness: PlatformHarness, words: str) -> None:
+    assert [told for told in await harness.privately(ANN) if words in told]
+    assert not [told for told in await harness.privately(BEN) if words in told]
+    assert not [seen for seen in await harness.messages(harness.place) if words in seen.text]
+
+
+async def test_an_answer_by_handle_is_private(harness: PlatformHarness) -> None:
+    reply_to = await asked_by_ann(harness)
+    assert reply_to.handle
+    assert reply_to.handle not in repr(reply_to)
+
+    await harness.platform.reply(reply_to, Reply("It is done."))
+
+    await assert_only_ann_was_told(harness, "It is done.")
+
+
+async def test_two_answers_can_follow_one_command(harness: PlatformHarness) -> None:
+    reply_to = await asked_by_ann(harness)
+
+    await harness.platform.reply(reply_to, Reply("Working on it."))
+    await harness.platform.reply(reply_to, Reply("It is done."))
+
+    await assert_only_ann_was_told(harness, "It is done.")
+
+
+async def test_an_answer_after_the_handle_expired_still_reaches_them(harness: PlatformHarness) -> None:
+    reply_to = await asked_by_ann(harness)
+    harness.later(24 * 3600)
+
+    await harness.platform.reply(reply_to, Reply("It took a while."))
+
+    await assert_only_ann_was_told(harness, "It took a while.")
+
+
+async def test_an_answer_with_the_handle_used_up_still_reaches_them(harness: PlatformHarness) -> None:
+    reply_to = replace(await asked_by_ann(harness), uses_left=0)
+
+    await harness.platform.reply(reply_to, Reply("One more thing."))
+
+    await assert_only_ann_was_told(harness, "One more thing.")
+
+
+async def test_an_answer_without_a_handle_still_reaches_them(harness: PlatformHarness) -> None:
+    reply_to = replace(await asked_by_ann(harness), handle="")
+
+    await harness.platform.reply(reply_to, Reply("Your words were dropped."))
+
+    await assert_only_ann_was_told(harness, "Your words were dropped.")
+
+
+async def test_an_answer_survives_a_restart(harness: PlatformHarness) -> None:
+    reply_to = await asked_by_ann(harness)
+    await harness.restart()
+
+    await harness.platform.reply(reply_to, Reply("I am back."))
+
+    seen = [m for m in await harness.messages(harness.place) if "I am back." in m.text]
+    told = [t for t in await harness.privately(ANN) if "I am back." in t]
+    assert told or (seen and seen[0].notified == (reply_to.person.id,))
+
+
+async def test_a_listing_shows_each_item(harness: PlatformHarness) -> None:
+    reply_to = await asked_by_ann(harness)
+    items = (Item("Mia", "friendly, English"), Item("Max", "<calm> & clear"))
+
+    await harness.platform.reply(reply_to, Reply("Two avatars.", items=items))
+
+    told = (await harness.privately(ANN))[-1]
+    assert all(words in told for words in ("Two avatars.", "Mia", "friendly, English", "Max", "<calm> & clear"))
+
+
+async def test_a_link_and_a_file_are_there_to_take(harness: PlatformHarness) -> None:
+    reply_to = await asked_by_ann(harness)
+    reply = Reply(
+        "Here you are.",
+        link=Link("Watch", "https://bot.example/v/abc"),
+        file=File("talk.md", "text/markdown", b"# Talk\n"),
+    )
+
+    await harness.platform.reply(reply_to, reply)
+
+    told = "\n".join(await harness.privately(ANN))
+    assert "https://bot.example/v/abc" in told
+    assert "talk.md" in told
+
+
+async def test_a_long_answer_arrives_whole(harness: PlatformHarness) -> None:
+    reply_to = await asked_by_ann(harness)
+    text = "\n".join(f"{n}. A line of a long help text." for n in range(300))
+
+    await harness.platform.reply(reply_to, Reply(text))
+
+    told = "\n".join(await harness.privately(ANN))
+    assert "0. A line" in told
+    assert "299. A line" in told
