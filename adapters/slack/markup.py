@@ -1,0 +1,60 @@
+"""Slack's control characters, both ways: plain words that may stand in a Slack text, and a Slack text read token by token."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+TEXT_LIMIT = 3_000
+"""Of one message as `measure` counts it. `chat.update` refuses more than 4,000; the rest is for a name and a mark."""
+
+_TOKEN = re.compile(r"<([^<>]*)>")
+
+
+def escape(text: str) -> str:
+    """Plain words as they may stand in a Slack text: nothing in them can mention anybody or become a link."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def unescape(text: str) -> str:
+    """What a person typed, `&amp;` last, so that a typed `&lt;` stays one."""
+    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+
+
+def measure(text: str) -> int:
+    """UTF-16 units of the escaped text: Slack does not say how it counts, and this is never less than its characters."""
+    return len(escape(text).encode("utf-16-le", "surrogatepass")) // 2
+
+
+def shorten(text: str, limit: int) -> str:
+    """`text` itself, or its beginning and "…", at most `limit` as `measure` counts."""
+    if measure(text) <= limit:
+        return text
+    kept = text[: limit - 1]
+    while measure(kept) > limit - 1:
+        kept = kept[: len(kept) - max(1, (measure(kept) - limit) // 6)]
+    return kept.rstrip() + "…"
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """What stands between `<` and `>`: `<@U1|ann>` is sigil `@`, target `U1`, label `ann`; a link has no sigil."""
+
+    sigil: str
+    target: str
+    label: str
+
+
+def read_token(inside: str) -> Token:
+    target, _, label = inside.partition("|")
+    if target[:1] in ("@", "#", "!"):
+        return Token(target[0], target[1:], label)
+    return Token("", target, label)
+
+
+def replace_tokens(text: str, say: Callable[[Token], str]) -> str:
+    """The text with each token in angle brackets said by `say`."""
+    return _TOKEN.sub(lambda match: say(read_token(match[1])), text)
+
+
+def tokens(text: str) -> list[Token]:
+    return [read_token(match[1]) for match in _TOKEN.finditer(text)]

@@ -1,0 +1,220 @@
+"""A Slack message as plain words: its `rich_text` blocks where it has them, else its text.
+
+Blocks come first because their elements are typed, and because a pasted table stands nowhere else.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import emoji
+
+from adapters.slack.markup import Token, replace_tokens, tokens, unescape
+
+Block = Mapping[str, Any]
+
+SNIPPET = "a code snippet"
+SOMEONE = "someone"
+A_GROUP = "a group"
+EVERYBODY = "everybody"
+
+NESTED_MARKS = 3  # bold, italic and struck through is all there is
+
+_SPAN = re.compile(r"```.*?```|`[^`\n]+`", re.DOTALL)
+_SHORTCODE = re.compile(r"(?<![\w:]):([a-z0-9_+'-]+):(?::skin-tone-\d:)?(?![\w:])")
+_MARK = re.compile(r"(?<!\w)([*_~])(?=\S)(.{1,500}?)(?<=\S)\1(?!\w)")
+_QUOTE = re.compile(r"^&gt; ?", re.MULTILINE)
+_SPACES = re.compile(r"[^\S\n]+")
+_BLANK_LINES = re.compile(r" ?\n[ \n]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Mentions:
+    """Ids whose names a message needs before it can be said."""
+
+    people: frozenset[str] = frozenset()
+    channels: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Names by id; who is not in it is "someone". `own_id` is the bot's, whose mention is not said."""
+
+    own_id: str = ""
+    people: Mapping[str, str] = field(default_factory=dict)
+    channels: Mapping[str, str] = field(default_factory=dict)
+
+    def person(self, user_id: str, label: str = "") -> str:
+        if user_id == self.own_id:
+            return ""
+        return self.people.get(user_id) or label.lstrip("@") or SOMEONE
+
+    def channel(self, channel_id: str, label: str = "") -> str:
+        name = self.channels.get(channel_id) or label.lstrip("#")
+        return f"the {name} channel" if name else "a channel"
+
+
+def plain_words(text: str, blocks: Iterable[Block], names: Names) -> str:
+    """What a message says, without markup. Empty when there is nothing to say (only a mention of the bot, only a file)."""
+    said = [_block(block, names) for block in blocks if block.get("type") in _BLOCKS]
+    return _tidy("\n".join(said)) if said else _tidy(_text(text, names))
+
+
+def mentions(text: str, blocks: Iterable[Block]) -> Mentions:
+    """Whose names `plain_words` of the same message will ask for."""
+    found = tokens(text)
+    elements = [element for block in blocks for element in _walk(block)]
+    return Mentions(
+        frozenset(token.target for token in found if token.sigil == "@")
+        | {str(element["user_id"]) for element in elements if element.get("user_id")},
+        frozenset(token.target for token in found if token.sigil == "#")
+        | {str(element["channel_id"]) for element in elements if element.get("channel_id")},
+    )
+
+
+# ---------------------------------------------------------------- rich text
+
+
+def _walk(node: Block) -> Iterator[Block]:
+    yield node
+    for child in _children(node):
+        yield from _walk(child)
+
+
+def _children(node: Block) -> list[Block]:
+    below = node.get("elements") or [cell for row in _rows(node) for cell in row]
+    return [child for child in below if isinstance(child, Mapping)] if isinstance(below, list) else []
+
+
+def _rows(node: Block) -> list[list[Block]]:
+    rows = node.get("rows")
+    return [row for row in rows if isinstance(row, list)] if isinstance(rows, list) else []
+
+
+def _block(block: Block, names: Names) -> str:
+    if block.get("type") == "table":
+        return "\n".join(_sentence(", ".join(_cell(cell, names) for cell in row)) for row in _rows(block))
+    return "\n".join(_part(part, names) for part in _children(block))
+
+
+def _cell(cell: Block, names: Names) -> str:
+    return _block(cell, names) if cell.get("type") == "rich_text" else str(cell.get("text", ""))
+
+
+def _part(part: Block, names: Names) -> str:
+    match part.get("type"):
+        case "rich_text_preformatted":
+            return _sentence(SNIPPET)
+        case "rich_text_list":
+            return "\n".join(_sentence(_part(item, names)) for item in _children(part))
+        case _:
+            return "".join(_element(element, names) for element in _children(part))
+
+
+def _element(element: Block, names: Names) -> str:
+    say = _ELEMENTS.get(str(element.get("type")))
+    return say(element, names) if say else ""
+
+
+def _value(element: Block, key: str) -> str:
+    return str(element.get(key) or "")
+
+
+_ELEMENTS: Mapping[str, Callable[[Block, Names], str]] = {
+    "text": lambda element, _: _value(element, "text"),
+    "user": lambda element, names: names.person(_value(element, "user_id")),
+    "channel": lambda element, names: names.channel(_value(element, "channel_id")),
+    "usergroup": lambda _, __: A_GROUP,
+    "broadcast": lambda _, __: EVERYBODY,
+    "link": lambda element, _: _value(element, "text") or _link(_value(element, "url")),
+    "emoji": lambda element, _: _emoji(_value(element, "name")),
+    "date": lambda element, _: _value(element, "fallback") or "a date",
+    "color": lambda element, _: _value(element, "value"),
+}
+_BLOCKS = frozenset({"rich_text", "table"})
+
+
+# ---------------------------------------------------------------- text
+
+
+def _text(text: str, names: Names) -> str:
+    """Code spans are set aside first, so that nothing inside them is taken for markup."""
+    said, end = "", 0
+    for span in _SPAN.finditer(text):
+        said += _prose(text[end : span.start()], names) + _code(span[0], names)
+        end = span.end()
+    return said + _prose(text[end:], names)
+
+
+def _code(span: str, names: Names) -> str:
+    if span.startswith("```"):
+        return f" {SNIPPET} "
+    return unescape(replace_tokens(span.strip("`"), lambda token: _token(token, names)))
+
+
+def _prose(text: str, names: Names) -> str:
+    """Markers are taken off around the tokens, never inside one: a URL may hold `_` and `*`."""
+    kept: list[str] = []
+
+    def set_aside(token: Token) -> str:
+        kept.append(_token(token, names))
+        return f"\x00{len(kept) - 1}\x00"
+
+    bare = replace_tokens(_QUOTE.sub("", text.replace("\x00", "")), set_aside)
+    bare = _SHORTCODE.sub(lambda match: _emoji(match[1]), bare)
+    for _ in range(NESTED_MARKS):
+        bare = _MARK.sub(r"\2", bare)
+    return re.sub(r"\x00(\d+)\x00", lambda match: kept[int(match[1])], unescape(bare))
+
+
+def _token(token: Token, names: Names) -> str:
+    match token.sigil:
+        case "@":
+            return names.person(token.target, unescape(token.label))
+        case "#":
+            return names.channel(token.target, unescape(token.label))
+        case "!":
+            return _special(token)
+        case _:
+            return unescape(token.label) or _link(unescape(token.target))
+
+
+def _special(token: Token) -> str:
+    kind = token.target.partition("^")[0]
+    if kind in ("here", "channel", "everyone"):
+        return EVERYBODY
+    if kind == "subteam":
+        return unescape(token.label).lstrip("@") or A_GROUP
+    return unescape(token.label)
+
+
+# ---------------------------------------------------------------- the same in both
+
+
+def _link(url: str) -> str:
+    scheme, _, rest = url.partition(":")
+    if scheme in ("mailto", "tel"):
+        return rest
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:
+        return "a link"
+    return f"a link to {host.removeprefix('www.')}" if host else "a link"
+
+
+def _emoji(name: str) -> str:
+    """The character, which people and the core's speech know; a workspace's own emoji by its name."""
+    alias = name.partition("::")[0]
+    character = emoji.emojize(f":{alias}:", language="alias")
+    return character if character != f":{alias}:" else alias.replace("_", " ").replace("-", " ")
+
+
+def _sentence(text: str) -> str:
+    stripped = text.strip()
+    return stripped + "." if stripped and stripped[-1].isalnum() else stripped
+
+
+def _tidy(text: str) -> str:
+    return _BLANK_LINES.sub("\n", _SPACES.sub(" ", text)).strip()

@@ -1,0 +1,135 @@
+"""What a Slack message says once it is plain words."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from adapters.slack.words import Mentions, Names, mentions, plain_words
+
+NAMES = Names("UBOT", {"U1": "Ann", "W2": "Bob <b@x>"}, {"C1": "general"})
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("hello", "hello"),
+        ("<@U1> said", "Ann said"),
+        ("<@W2|bob> said", "Bob <b@x> said"),
+        ("<@U9> said", "someone said"),
+        ("<@U9|nine> said", "nine said"),
+        ("<@UBOT> tell <@U1>", "tell Ann"),
+        ("in <#C1>", "in the general channel"),
+        ("in <#C9|random>", "in the random channel"),
+        ("in <#C9>", "in a channel"),
+        ("<!here> and <!channel> and <!everyone>", "everybody and everybody and everybody"),
+        ("<!subteam^S1|@ops> help", "ops help"),
+        ("<!subteam^S1> help", "a group help"),
+        ("on <!date^1392734382^{date}|18 Feb>", "on 18 Feb"),
+        ("see <https://www.example.com/a_b_c|the docs>", "see the docs"),
+        ("see <https://www.example.com/a_b_c>", "see a link to example.com"),
+        ("see <https://[bad>", "see a link"),
+        ("write <mailto:a@b.c|a@b.c> or <tel:+1>", "write a@b.c or +1"),
+        ("a &lt; b &amp;&amp; c &gt; d", "a < b && c > d"),
+        ("literally &amp;lt;", "literally &lt;"),
+        ("*bold* _it_ ~no~ *_both_*", "bold it no both"),
+        ("snake_case_name and 2*3*4", "snake_case_name and 2*3*4"),
+        ("run `a_b *c* &lt;d&gt;` now", "run a_b *c* <d> now"),
+        ("see ```x = *1*\ny```", "see a code snippet"),
+        ("&gt; quoted\nanswer", "quoted\nanswer"),
+        ("fine :+1: :wave::skin-tone-2:", "fine 👍 👋"),
+        (":party_parrot:", "party parrot"),
+        ("at 10:30:45 sharp", "at 10:30:45 sharp"),
+        ("a   b\n\n\n c ", "a b\nc"),
+        ("<@UBOT>", ""),
+        ("", ""),
+    ],
+)
+def test_a_text_is_said(text: str, said: str) -> None:
+    assert plain_words(text, [], NAMES) == said
+
+
+def section(*elements: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "rich_text_section", "elements": list(elements)}
+
+
+def rich(*parts: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "rich_text", "elements": list(parts)}
+
+
+@pytest.mark.parametrize(
+    ("block", "said"),
+    [
+        (rich(section({"type": "text", "text": "a <b> & *c*", "style": {"bold": True}})), "a <b> & *c*"),
+        (rich(section({"type": "user", "user_id": "UBOT"}, {"type": "text", "text": " hi"})), "hi"),
+        (rich(section({"type": "user", "user_id": "U1"}, {"type": "text", "text": " hi"})), "Ann hi"),
+        (rich(section({"type": "channel", "channel_id": "C1"})), "the general channel"),
+        (rich(section({"type": "usergroup", "usergroup_id": "S1"})), "a group"),
+        (rich(section({"type": "broadcast", "range": "here"})), "everybody"),
+        (rich(section({"type": "link", "url": "https://a.example/x", "text": "docs"})), "docs"),
+        (rich(section({"type": "link", "url": "https://a.example/x"})), "a link to a.example"),
+        (rich(section({"type": "emoji", "name": "wave::skin-tone-3", "unicode": "1f44b"})), "👋"),
+        (rich(section({"type": "date", "timestamp": 1, "fallback": "1 Jan"})), "1 Jan"),
+        (rich(section({"type": "color", "value": "#ff0000"})), "#ff0000"),
+        (rich(section({"type": "from_the_future"}, {"type": "text", "text": "still here"})), "still here"),
+        (rich({"type": "rich_text_preformatted", "elements": [{"type": "text", "text": "x"}]}), "a code snippet."),
+        (rich({"type": "rich_text_quote", "elements": [{"type": "text", "text": "so"}]}), "so"),
+        (
+            rich({"type": "rich_text_list", "elements": [section({"type": "text", "text": t}) for t in ("one", "2!")]}),
+            "one.\n2!",
+        ),
+        (
+            {
+                "type": "table",
+                "rows": [
+                    [{"type": "raw_text", "text": "a"}, rich(section({"type": "text", "text": "b"}))],
+                    [{"type": "raw_text", "text": "c"}, {"type": "raw_text", "text": "d"}],
+                ],
+            },
+            "a, b.\nc, d.",
+        ),
+    ],
+)
+def test_blocks_are_said_before_the_text(block: dict[str, Any], said: str) -> None:
+    assert plain_words("the text", [block], NAMES) == said
+
+
+def test_other_blocks_leave_the_text() -> None:
+    assert plain_words("the text", [{"type": "image", "image_url": "x"}], NAMES) == "the text"
+
+
+def test_mentions_are_found_in_text_and_blocks() -> None:
+    blocks = [rich(section({"type": "user", "user_id": "U1"}, {"type": "channel", "channel_id": "C1"}))]
+    assert mentions("<@W2|x> <#C2> <https://u>", blocks) == Mentions(frozenset({"U1", "W2"}), frozenset({"C1", "C2"}))
+
+
+json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from(["type", "elements", "rows", "text", "user_id", "url", "name"]), inner)
+    ),
+    max_leaves=12,
+)
+blocks = st.lists(
+    st.dictionaries(st.sampled_from(["elements", "rows", "text"]), json).map(lambda d: {**d, "type": "rich_text"})
+)
+
+
+@settings(max_examples=150)
+@given(st.text(), blocks)
+def test_nothing_that_comes_in_breaks_it(text: str, found: list[dict[str, Any]]) -> None:
+    mentions(text, found)
+    assert plain_words(text, found, NAMES).strip() == plain_words(text, found, NAMES)
+
+
+@settings(max_examples=150)
+@given(st.text(alphabet="abc <>@!#|*_~`&;:/"))
+def test_no_token_and_no_span_of_marks_takes_long(text: str) -> None:
+    plain_words(text * 200, [], NAMES)
+
+
+@given(st.lists(st.text(alphabet="ab,.", min_size=1)).map(" ".join))
+def test_words_without_markup_stay_as_they_are(text: str) -> None:
+    assert plain_words(text, [], NAMES) == text
