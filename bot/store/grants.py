@@ -1,0 +1,76 @@
+"""Links to watch: hashed at rest, expiring, dead with their session."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Row, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.model import Person, Place, SessionStatus, Standing
+from bot.store.tables import grants, sessions
+
+
+@dataclass(frozen=True, slots=True)
+class GrantRecord:
+    session_id: str
+    scope: str  # watch, speak
+    thread: Place
+    person: Person | None
+    expires_at: datetime
+    ended_at: datetime | None
+    status: SessionStatus
+
+
+async def add(  # noqa: PLR0917
+    connection: AsyncConnection,
+    digest: str,
+    session_id: str,
+    scope: str,
+    person: Person | None,
+    now: datetime,
+    expires_at: datetime,
+) -> None:
+    await connection.execute(
+        insert(grants).values(
+            hash=digest,
+            session_id=session_id,
+            scope=scope,
+            person_id=person.id if person else "",
+            person_name=person.name if person else "",
+            person_standing=person.standing if person else "",
+            created_at=now,
+            expires_at=expires_at,
+        )
+    )
+
+
+async def find(connection: AsyncConnection, digest: str) -> GrantRecord | None:
+    query = (
+        select(
+            grants,
+            sessions.c.platform,
+            sessions.c.workspace_id,
+            sessions.c.channel_id,
+            sessions.c.talk_thread_id,
+            sessions.c.ended_at,
+            sessions.c.status,
+        )
+        .join(sessions, sessions.c.id == grants.c.session_id)
+        .where(grants.c.hash == digest)
+    )
+    row = (await connection.execute(query)).first()
+    return _record(row) if row else None
+
+
+def _record(row: Row[tuple[object, ...]]) -> GrantRecord:
+    m = row._mapping  # noqa: SLF001 - the documented way to columns by name
+    known = m["person_id"] != ""
+    return GrantRecord(
+        session_id=m["session_id"],
+        scope=m["scope"],
+        thread=Place(m["platform"], m["workspace_id"], m["channel_id"], m["talk_thread_id"]),
+        person=Person(m["person_id"], m["person_name"], Standing(m["person_standing"])) if known else None,
+        expires_at=m["expires_at"],
+        ended_at=m["ended_at"],
+        status=SessionStatus(m["status"]),
+    )

@@ -1,0 +1,120 @@
+"""What is open, or meant to be open, at the provider: the row comes before the money."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.store.cipher import Cipher
+from bot.store.records import Lease, ProviderSessionRecord
+from bot.store.sealing import sealed
+from bot.store.sessions import change, fence
+from bot.store.tables import provider_sessions
+
+INTENT, OPEN, CLOSED, LOST = "intent", "open", "closed", "lost"
+
+
+def record(row: Row[Any], cipher: Cipher) -> ProviderSessionRecord:
+    m = row._mapping  # noqa: SLF001 - the documented way to columns by name
+    return ProviderSessionRecord(
+        id=m["id"],
+        session_id=m["session_id"],
+        provider_id=m["provider_id"],
+        state=m["state"],
+        credentials=cipher.open(m["credentials"]) if m["credentials"] else b"",
+        duration_s=m["duration_s"],
+        intended_at=m["intended_at"],
+        expires_at=m["expires_at"],
+    )
+
+
+async def intend(  # noqa: PLR0917
+    connection: AsyncConnection, lease: Lease, row_id: str, starter_id: str, duration_s: int, now: datetime
+) -> None:
+    """Write down that one is about to be created; the reservation of the start passes over to it."""
+    await change(connection, lease, reserved_s=0)
+    await connection.execute(
+        insert(provider_sessions).values(
+            id=row_id,
+            session_id=lease.session_id,
+            state=INTENT,
+            duration_s=duration_s,
+            starter_id=starter_id,
+            intended_at=now,
+        )
+    )
+
+
+async def opened(  # noqa: PLR0917
+    connection: AsyncConnection,
+    cipher: Cipher,
+    row_id: str,
+    provider_id: str,
+    credentials: object,
+    now: datetime,
+) -> None:
+    """The provider's answer. Not fenced: whoever runs the session now must know of it, to close it."""
+    duration = select(provider_sessions.c.duration_s).where(provider_sessions.c.id == row_id)
+    seconds = (await connection.execute(duration)).scalar_one()
+    await connection.execute(
+        update(provider_sessions)
+        .where(provider_sessions.c.id == row_id)
+        .values(
+            provider_id=provider_id,
+            state=OPEN,
+            credentials=sealed(cipher, credentials),
+            opened_at=now,
+            expires_at=now + timedelta(seconds=seconds),
+        )
+    )
+
+
+async def abandon(connection: AsyncConnection, lease: Lease, row_id: str, now: datetime) -> None:
+    """The provider certainly created nothing. Raises `LeaseLost`."""
+    await fence(connection, lease)
+    await _set_state(connection, [row_id], CLOSED, now)
+
+
+async def closed(connection: AsyncConnection, row_ids: Iterable[str], now: datetime) -> None:
+    """Closed at the provider: true whoever writes it."""
+    await _set_state(connection, row_ids, CLOSED, now)
+
+
+async def lost(connection: AsyncConnection, lease: Lease, row_id: str, now: datetime) -> None:
+    """Intended, and nobody knows whether it came to be: it ends by itself, or the reaper finds it."""
+    await fence(connection, lease)
+    await _set_state(connection, [row_id], LOST, now)
+
+
+async def _set_state(connection: AsyncConnection, row_ids: Iterable[str], state: str, now: datetime) -> None:
+    await connection.execute(
+        update(provider_sessions)
+        .where(provider_sessions.c.id.in_(tuple(row_ids)))
+        .values(state=state, closed_at=now, credentials=b"")
+    )
+
+
+async def unclosed(connection: AsyncConnection, cipher: Cipher, session_id: str) -> list[ProviderSessionRecord]:
+    """What a session still has open or intended, oldest first."""
+    query = (
+        select(provider_sessions)
+        .where(provider_sessions.c.session_id == session_id, provider_sessions.c.state.in_((INTENT, OPEN)))
+        .order_by(provider_sessions.c.intended_at)
+    )
+    return [record(row, cipher) for row in await connection.execute(query)]
+
+
+async def known_ids(connection: AsyncConnection) -> set[str]:
+    """The provider's ids of everything of ours that may be running: for the reaper."""
+    query = select(provider_sessions.c.provider_id).where(provider_sessions.c.state == OPEN)
+    return set((await connection.execute(query)).scalars())
+
+
+async def intents_since(connection: AsyncConnection, moment: datetime) -> int:
+    """How many creates are under way."""
+    query = select(provider_sessions.c.id).where(
+        provider_sessions.c.state == INTENT, provider_sessions.c.intended_at >= moment
+    )
+    return len((await connection.execute(query)).all())

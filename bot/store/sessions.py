@@ -1,0 +1,297 @@
+"""Sessions and who runs them. What a run writes is fenced: it raises `LeaseLost` when another has taken over."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, and_, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.errors import AvatarbotError
+from bot.model import EndReason, MessageRef, Opened, Place, SessionSpec, SessionStatus
+from bot.store.cipher import Cipher
+from bot.store.records import Lease, SessionRecord
+from bot.store.sealing import opened, sealed
+from bot.store.tables import provider_sessions, sessions, workers
+
+ENDED = SessionStatus.ENDED.value
+AT_REST = (ENDED, SessionStatus.SLEEPING.value)
+"""Nobody needs to run these."""
+
+
+class LeaseLost(AvatarbotError):
+    """The run is no longer the one: leave the room and do nothing else."""
+
+    def __init__(self, lease: Lease) -> None:
+        super().__init__("Another process hosts this session now.", f"lease lost: epoch {lease.epoch}")
+
+
+# ---------------------------------------------------------------- reading
+
+
+def record(row: Row[Any], cipher: Cipher) -> SessionRecord:
+    m = row._mapping  # noqa: SLF001 - the documented way to columns by name
+    place = Place(m["platform"], m["workspace_id"], m["channel_id"], m["thread_id"])
+    posted = bool(m["card_message_id"])
+    return SessionRecord(
+        id=m["id"],
+        place=place,
+        thread=place.in_thread(m["talk_thread_id"]) if posted else None,
+        card=MessageRef(place.in_thread(m["card_thread_id"]), m["card_message_id"]) if posted else None,
+        status=SessionStatus(m["status"]),
+        end_reason=EndReason(m["end_reason"]) if m["end_reason"] else None,
+        worker_id=m["worker_id"],
+        epoch=m["epoch"],
+        attempts=m["attempts"],
+        starter_id=m["starter_id"],
+        starter_name=m["starter_name"],
+        spec=opened(cipher, m["spec"], SessionSpec),
+        reserved_s=m["reserved_s"],
+        created_at=m["created_at"],
+        active_at=m["active_at"],
+        slept_at=m["slept_at"],
+        ended_at=m["ended_at"],
+    )
+
+
+async def get(connection: AsyncConnection, cipher: Cipher, session_id: str) -> SessionRecord | None:
+    """By its id alone: for its run, for the operator and for links, which name their session."""
+    row = (await connection.execute(select(sessions).where(sessions.c.id == session_id))).first()
+    return record(row, cipher) if row else None
+
+
+async def in_channels(connection: AsyncConnection, cipher: Cipher, places: Iterable[Place]) -> list[SessionRecord]:
+    """All sessions that have not ended in the channels of these places."""
+    places = tuple(places)
+    query = select(sessions).where(
+        sessions.c.platform.in_({place.platform for place in places}),
+        sessions.c.workspace_id.in_({place.workspace_id for place in places}),
+        sessions.c.channel_id.in_({place.channel_id for place in places}),
+        sessions.c.status != ENDED,
+    )
+    return [record(row, cipher) for row in await connection.execute(query)]
+
+
+async def in_workspace(
+    connection: AsyncConnection, cipher: Cipher, platform: str, workspace_id: str
+) -> list[SessionRecord]:
+    """A workspace's sessions that have not ended, oldest first."""
+    query = (
+        select(sessions)
+        .where(sessions.c.platform == platform, sessions.c.workspace_id == workspace_id, sessions.c.status != ENDED)
+        .order_by(sessions.c.created_at)
+    )
+    return [record(row, cipher) for row in await connection.execute(query)]
+
+
+async def everywhere(connection: AsyncConnection, cipher: Cipher) -> list[SessionRecord]:
+    """All sessions that have not ended: for the operator and for the reaper, never for a channel."""
+    query = select(sessions).where(sessions.c.status != ENDED).order_by(sessions.c.created_at)
+    return [record(row, cipher) for row in await connection.execute(query)]
+
+
+async def count_running(connection: AsyncConnection) -> int:
+    """How many sessions hold, or are about to hold, a slot at the provider."""
+    return await _scalar(connection, select(func.count()).where(sessions.c.status.not_in(AT_REST)))
+
+
+async def seconds_since(connection: AsyncConnection, place: Place, starter_id: str, since: datetime) -> int:
+    """What a person has spent or reserved in a workspace since then, in seconds."""
+    mine = and_(
+        sessions.c.platform == place.platform,
+        sessions.c.workspace_id == place.workspace_id,
+    )
+    ended = func.coalesce(provider_sessions.c.closed_at, provider_sessions.c.expires_at)
+    used = func.min(  # SQLite's scalar minimum of two
+        provider_sessions.c.duration_s * 1_000_000,
+        func.coalesce(ended - provider_sessions.c.opened_at, provider_sessions.c.duration_s * 1_000_000),
+    )
+    spent = await _scalar(
+        connection,
+        select(func.coalesce(func.sum(used), 0))
+        .join(sessions, sessions.c.id == provider_sessions.c.session_id)
+        .where(mine, provider_sessions.c.starter_id == starter_id, provider_sessions.c.intended_at >= since),
+    )
+    held = await _scalar(
+        connection,
+        select(func.coalesce(func.sum(sessions.c.reserved_s), 0)).where(
+            mine, sessions.c.starter_id == starter_id, sessions.c.status != ENDED
+        ),
+    )
+    return spent // 1_000_000 + held
+
+
+async def _scalar(connection: AsyncConnection, query: Any) -> int:
+    return int((await connection.execute(query)).scalar_one())
+
+
+# ---------------------------------------------------------------- starting, waking, noting activity
+
+
+async def add(
+    connection: AsyncConnection,
+    cipher: Cipher,
+    *,
+    session_id: str,
+    place: Place,
+    starter_id: str,
+    starter_name: str,
+    spec: SessionSpec,
+    now: datetime,
+) -> None:
+    """A new session with its budget reserved; the unique index is the last guard against two in one place."""
+    await connection.execute(
+        insert(sessions).values(
+            id=session_id,
+            platform=place.platform,
+            workspace_id=place.workspace_id,
+            channel_id=place.channel_id,
+            thread_id=place.thread_id,
+            status=SessionStatus.STARTING,
+            starter_id=starter_id,
+            starter_name=starter_name,
+            spec=sealed(cipher, spec),
+            reserved_s=spec.minutes * 60,
+            created_at=now,
+            active_at=now,
+        )
+    )
+
+
+async def wake(connection: AsyncConnection, session_id: str, reserved_s: int, now: datetime) -> None:
+    await connection.execute(
+        update(sessions)
+        .where(sessions.c.id == session_id, sessions.c.status == SessionStatus.SLEEPING)
+        .values(status=SessionStatus.STARTING, worker_id="", reserved_s=reserved_s, active_at=now, slept_at=None)
+    )
+
+
+async def touch(connection: AsyncConnection, session_ids: Iterable[str], now: datetime) -> None:
+    """Somebody wrote or watched."""
+    await connection.execute(update(sessions).where(sessions.c.id.in_(tuple(session_ids))).values(active_at=now))
+
+
+# ---------------------------------------------------------------- workers and leases
+
+
+async def enlist(
+    connection: AsyncConnection, worker_id: str, *, now: datetime, until: datetime, capacity: int, address: str
+) -> None:
+    row = {"id": worker_id, "started_at": now, "lease_until": until, "capacity": capacity, "address": address}
+    await connection.execute(insert(workers).values(row))
+
+
+async def renew(connection: AsyncConnection, worker_id: str, *, now: datetime, until: datetime) -> bool:
+    """Whether the worker still had its lease, which now lasts until then."""
+    result = await connection.execute(
+        update(workers).where(workers.c.id == worker_id, workers.c.lease_until > now).values(lease_until=until)
+    )
+    return result.rowcount == 1
+
+
+async def dismiss(connection: AsyncConnection, worker_id: str) -> None:
+    """The worker is gone: what it still held can be claimed at once."""
+    await connection.execute(workers.delete().where(workers.c.id == worker_id))
+
+
+async def dismiss_others(connection: AsyncConnection, worker_id: str) -> None:
+    """Every other worker is known to be dead (a lock on the file says so)."""
+    await connection.execute(workers.delete().where(workers.c.id != worker_id))
+
+
+async def others_alive(connection: AsyncConnection, worker_id: str, now: datetime) -> bool:
+    query = select(func.count()).where(workers.c.id != worker_id, workers.c.lease_until > now)
+    return await _scalar(connection, query) > 0
+
+
+async def claim(connection: AsyncConnection, worker_id: str, *, now: datetime, room: int) -> list[Lease]:
+    """Take up to `room` sessions that need a run and that no living worker holds. Raises each one's epoch."""
+    alive = select(workers.c.id).where(workers.c.lease_until > now)
+    free = (
+        select(sessions.c.id)
+        .where(sessions.c.status.not_in(AT_REST), sessions.c.worker_id.not_in(alive))
+        .order_by(sessions.c.created_at)
+        .limit(room)
+    )
+    claimed = await connection.execute(
+        update(sessions)
+        .where(sessions.c.id.in_(free.scalar_subquery()))
+        .values(worker_id=worker_id, epoch=sessions.c.epoch + 1, attempts=sessions.c.attempts + 1)
+        .returning(sessions.c.id, sessions.c.epoch)
+    )
+    return [Lease(row.id, worker_id, row.epoch) for row in claimed]
+
+
+def held(lease: Lease) -> ColumnElement[bool]:
+    """The fence: true of the session's row while the lease is ours."""
+    return and_(
+        sessions.c.id == lease.session_id,
+        sessions.c.epoch == lease.epoch,
+        sessions.c.worker_id == lease.worker_id,
+    )
+
+
+async def fence(connection: AsyncConnection, lease: Lease) -> None:
+    """Before a run writes to another table. Raises `LeaseLost`."""
+    if (await connection.execute(select(sessions.c.id).where(held(lease)).with_for_update())).first() is None:
+        raise LeaseLost(lease)
+
+
+async def change(connection: AsyncConnection, lease: Lease, **values: object) -> None:
+    """Change the session's row, fenced. Raises `LeaseLost`."""
+    result = await connection.execute(update(sessions).where(held(lease)).values(**values))
+    if result.rowcount != 1:
+        raise LeaseLost(lease)
+
+
+async def open_thread(connection: AsyncConnection, lease: Lease, opened_at: Opened) -> None:
+    await change(
+        connection,
+        lease,
+        card_message_id=opened_at.card.message_id,
+        card_thread_id=opened_at.card.place.thread_id,
+        talk_thread_id=opened_at.thread.thread_id,
+    )
+
+
+async def respecify(connection: AsyncConnection, cipher: Cipher, lease: Lease, spec: SessionSpec) -> None:
+    await change(connection, lease, spec=sealed(cipher, spec))
+
+
+async def release(connection: AsyncConnection, lease: Lease) -> None:
+    """Give the lease back, so that another run may begin at once. Does nothing if it is lost already."""
+    await connection.execute(update(sessions).where(held(lease)).values(worker_id=""))
+
+
+async def ended_before(connection: AsyncConnection, moment: datetime) -> Sequence[str]:
+    query = select(sessions.c.id).where(sessions.c.ended_at < moment)
+    return (await connection.execute(query)).scalars().all()
+
+
+async def asleep_since(connection: AsyncConnection, moment: datetime) -> Sequence[str]:
+    """Sessions that fell asleep before then and were not woken."""
+    query = select(sessions.c.id).where(sessions.c.status == SessionStatus.SLEEPING, sessions.c.slept_at < moment)
+    return (await connection.execute(query)).scalars().all()
+
+
+async def put_to_rest(connection: AsyncConnection, session_id: str, reason: EndReason, now: datetime) -> bool:
+    """End a sleeping session: nothing runs, nothing is open, nothing waits."""
+    result = await connection.execute(
+        update(sessions)
+        .where(sessions.c.id == session_id, sessions.c.status == SessionStatus.SLEEPING)
+        .values(status=ENDED, end_reason=reason, ended_at=now, reserved_s=0)
+    )
+    return result.rowcount == 1
+
+
+async def forget(connection: AsyncConnection, session_ids: Iterable[str]) -> int:
+    """Delete sessions that have ended, with everything that was said in them."""
+    result = await connection.execute(
+        sessions.delete().where(sessions.c.id.in_(tuple(session_ids)), sessions.c.status == ENDED)
+    )
+    return result.rowcount
+
+
+def day_of(now: datetime) -> datetime:
+    """The start of the day a budget counts in (UTC)."""
+    return now.replace(hour=0, minute=0, second=0, microsecond=0)

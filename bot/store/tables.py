@@ -1,0 +1,267 @@
+"""The tables. Ids are UUIDv7 text, instants are UTC, `''` stands for "none" in every key, so that unique indexes hold."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.engine import Dialect
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware UTC time as whole microseconds: the same order and arithmetic on every engine."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002
+        return None if value is None else (value - EPOCH) // timedelta(microseconds=1)
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        return None if value is None else EPOCH + timedelta(microseconds=value)
+
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(column_0_label)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _id() -> Column[str]:
+    return Column("id", String(36), primary_key=True)
+
+
+def _session() -> Column[str]:
+    return Column("session_id", String(36), ForeignKey("sessions.id", ondelete="CASCADE"), nullable=False)
+
+
+def _text(name: str, default: str = "") -> Column[str]:
+    return Column(name, Text, nullable=False, server_default=default)
+
+
+workers = Table(
+    "workers",
+    metadata,
+    _id(),
+    Column("started_at", Instant, nullable=False),
+    Column("lease_until", Instant, nullable=False),
+    Column("capacity", Integer, nullable=False),
+    _text("address"),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    _id(),
+    _text("platform"),
+    _text("workspace_id"),
+    _text("channel_id"),
+    _text("thread_id"),
+    _text("talk_thread_id"),  # where its talk goes on, in the same channel: set once, with the card
+    _text("card_message_id"),  # empty until the card is posted
+    _text("card_thread_id"),
+    _text("status"),
+    _text("end_reason"),
+    _text("worker_id"),
+    Column("epoch", Integer, nullable=False, server_default="0"),
+    Column("attempts", Integer, nullable=False, server_default="0"),  # claims since it was last live
+    _text("starter_id"),
+    _text("starter_name"),
+    Column("spec", LargeBinary, nullable=False),  # sealed: may hold a third party's key
+    Column("reserved_s", Integer, nullable=False, server_default="0"),  # budget held, not yet in a provider session
+    Column("created_at", Instant, nullable=False),
+    Column("active_at", Instant, nullable=False),  # somebody wrote, watched or pressed Keep going
+    Column("slept_at", Instant),
+    Column("ended_at", Instant),
+    Index(
+        "one_session_per_place",
+        "platform",
+        "workspace_id",
+        "channel_id",
+        "thread_id",
+        unique=True,
+        sqlite_where=text("status <> 'ended'"),
+        postgresql_where=text("status <> 'ended'"),
+    ),
+    Index("session_by_channel", "platform", "workspace_id", "channel_id", "status"),
+    Index("session_by_status", "status"),
+)
+
+provider_sessions = Table(
+    "provider_sessions",
+    metadata,
+    _id(),  # ours: also the tag that names a room of our own
+    _session(),
+    _text("provider_id"),  # AKOOL's, empty while only intended
+    _text("state"),  # intent, open, closed, lost
+    Column("credentials", LargeBinary, nullable=False, server_default=text("''")),  # sealed
+    Column("duration_s", Integer, nullable=False),
+    _text("starter_id"),  # whose budget pays
+    Column("intended_at", Instant, nullable=False),
+    Column("opened_at", Instant),
+    Column("expires_at", Instant),
+    Column("closed_at", Instant),
+    Index("provider_session_by_session", "session_id"),
+    Index("provider_session_by_state", "state"),
+    Index("provider_session_by_starter", "starter_id", "intended_at"),
+)
+
+inbox = Table(
+    "inbox",
+    metadata,
+    _id(),  # the `mid` of what is spoken because of it
+    _text("platform"),
+    _text("workspace_id"),
+    _text("event_id"),
+    _session(),
+    Column("stamp", BigInteger, nullable=False),
+    _text("verb"),
+    _text("body"),
+    _text("person_id"),
+    _text("person_name"),
+    _text("person_role"),
+    _text("place_thread_id"),  # where it was said, in the session's channel
+    _text("message_id"),
+    Column("reply_to", LargeBinary),  # sealed
+    _text("state"),  # waiting, claimed, done
+    _text("outcome"),
+    _text("sentence"),  # what its author is to be told
+    Column("reply_due", Boolean, nullable=False, server_default=text("0")),
+    Column("created_at", Instant, nullable=False),
+    Column("done_at", Instant),
+    UniqueConstraint("platform", "workspace_id", "event_id", name="one_row_per_event"),
+    Index("inbox_waiting", "session_id", "state", "stamp"),
+    Index("inbox_by_message", "platform", "workspace_id", "message_id"),
+    Index("inbox_reply_due", "reply_due"),
+)
+
+turns = Table(
+    "turns",
+    metadata,
+    _id(),  # the inbox row's id
+    _session(),
+    _text("provider_session_id"),
+    _text("person_name"),
+    _text("text"),
+    _text("outcome"),
+    Column("claimed_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+    Index("turn_by_session", "session_id", "claimed_at"),
+)
+
+utterances = Table(
+    "utterances",
+    metadata,
+    _id(),
+    _session(),
+    _text("provider_session_id"),
+    _text("mid"),
+    _text("speaker"),
+    _text("text"),
+    Column("final", Boolean, nullable=False),
+    Column("shown", Boolean, nullable=False, server_default=text("0")),  # its last post is what it should be
+    Column("started_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+    UniqueConstraint("session_id", "provider_session_id", "mid", "speaker", name="one_row_per_utterance"),
+    Index("utterance_unshown", "session_id", "shown"),
+)
+
+posts = Table(
+    "posts",
+    metadata,
+    _id(),
+    _session(),
+    _text("source_id"),  # an utterance, or the inbox row that is announced before it is spoken
+    Column("part", Integer, nullable=False),
+    _text("key"),
+    _text("message_id"),  # empty while only intended
+    Column("created_at", Instant, nullable=False),
+    UniqueConstraint("source_id", "part", name="one_post_per_part"),
+    Index("post_by_session", "session_id"),
+)
+
+channel_settings = Table(
+    "channel_settings",
+    metadata,
+    Column("platform", Text, primary_key=True),
+    Column("workspace_id", Text, primary_key=True),
+    Column("channel_id", Text, primary_key=True),
+    Column("settings", LargeBinary, nullable=False),  # sealed
+)
+
+grants = Table(
+    "grants",
+    metadata,
+    Column("hash", String(64), primary_key=True),
+    _session(),
+    _text("scope"),
+    _text("person_id"),
+    _text("person_name"),
+    _text("person_standing"),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Index("grant_by_session", "session_id"),
+)
+
+vault = Table(
+    "vault",
+    metadata,
+    Column("platform", Text, primary_key=True),
+    Column("workspace_id", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("value", LargeBinary, nullable=False),  # sealed
+)
+
+workspaces = Table(
+    "workspaces",
+    metadata,
+    Column("platform", Text, primary_key=True),
+    Column("workspace_id", Text, primary_key=True),
+    Column("funded", Boolean, nullable=False),
+)
+
+uploads = Table(
+    "uploads",
+    metadata,
+    Column("avatar_id", Text, primary_key=True),
+    _text("platform"),
+    _text("workspace_id"),
+    _text("channel_id"),
+    _text("thread_id"),
+    _text("record_id"),
+    _text("name"),
+    Column("state", Integer, nullable=False),
+    Column("reply_to", LargeBinary),  # sealed
+    _text("message_id"),
+    Column("created_at", Instant, nullable=False),
+    Index("upload_by_state", "state"),
+)
+
+belongings = Table(
+    "belongings",
+    metadata,
+    Column("kind", Text, primary_key=True),  # avatar, knowledge
+    Column("provider_id", Text, primary_key=True),
+    _text("platform"),
+    _text("workspace_id"),
+)

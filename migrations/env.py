@@ -1,0 +1,24 @@
+"""Alembic's entry: the connection is handed in by bot.store.migrate, or made from DATABASE_URL on alembic's own command line."""
+
+import os
+
+from alembic import context
+from sqlalchemy import Connection, create_engine, make_url
+
+from bot.store.tables import metadata
+
+
+def run(connection: Connection) -> None:
+    context.configure(connection=connection, target_metadata=metadata, render_as_batch=True)
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+given = context.config.attributes.get("connection")
+if given is not None:
+    run(given)
+else:
+    url = make_url(os.environ.get("DATABASE_URL", "sqlite:///avatarbot.db")).set(drivername="sqlite")
+    with create_engine(url).connect() as own:
+        run(own)
+        own.commit()
