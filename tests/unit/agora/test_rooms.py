@@ -1,0 +1,78 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from pydantic import SecretStr
+
+from adapters.agora.rooms import CHANNEL, OwnRooms, Seating, own_rooms, seating
+from adapters.agora.settings import AgoraSettings
+from adapters.agora.tokens import Privilege, read
+from bot.errors import SettingsError
+from tests.unit.agora.tokens_006 import token_006
+
+APP_ID = "0123456789abcdef0123456789abcdef"
+OTHER_APP_ID = "ffffffffffffffffffffffffffffffff"
+CERTIFICATE = "fedcba9876543210fedcba9876543210"
+NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+SESSION = "0199f0aa-7c11-7000-8000-0123456789ab"
+
+rooms = OwnRooms(APP_ID, CERTIFICATE, now=lambda: NOW)
+
+
+def test_avatar_and_bot_meet_in_a_room_that_carries_our_session() -> None:
+    avatar, bot = rooms.credentials(SESSION)
+
+    assert avatar.channel == bot.channel == SESSION
+    assert avatar.uid != bot.uid
+    assert avatar.uid.isdecimal()  # AKOOL's `agora_uid` is a number
+    assert read(avatar.token).admits(SESSION, avatar.uid)
+    assert read(bot.token).admits(SESSION, bot.uid)
+
+
+def test_each_may_do_only_what_it_does() -> None:
+    avatar, bot = rooms.credentials(SESSION)
+
+    assert set(read(avatar.token).rights) == set(Privilege)
+    assert set(read(bot.token).rights) == {Privilege.JOIN, Privilege.PUBLISH_DATA}
+    assert set(read(rooms.viewer(SESSION).token).rights) == {Privilege.JOIN}
+
+
+def test_every_token_lasts_an_hour() -> None:
+    for seat in (*rooms.credentials(SESSION), rooms.viewer(SESSION)):
+        assert read(seat.token).expires_at == NOW + timedelta(hours=1)
+        assert not read(seat.token).any_uid
+
+
+def test_viewers_sit_apart() -> None:
+    seats = {rooms.viewer(SESSION).uid for _ in range(20)}
+    assert len(seats) == 20
+    assert not seats & {seat.uid for seat in rooms.credentials(SESSION)}
+
+
+@pytest.mark.parametrize("tag", ["", "x" * 65, "ümlaut", "new\nline", "a/b", "quote'"])
+def test_a_name_that_agora_refuses_is_refused_here(tag: str) -> None:
+    assert not CHANNEL.fullmatch(tag)
+    with pytest.raises(ValueError, match="channel name"):
+        rooms.credentials(tag)
+
+
+def test_a_secret_is_in_no_repr() -> None:
+    avatar, _ = rooms.credentials(SESSION)
+    assert avatar.token not in repr(avatar)
+
+
+def test_the_seat_policy() -> None:
+    ours = read(rooms.credentials(SESSION)[1].token)
+    anybody = read(token_006(OTHER_APP_ID, "room", "", {1: 1_800_000_000}))
+    bound = read(token_006(OTHER_APP_ID, "room", "7", {1: 1_800_000_000}))
+
+    assert seating(ours, APP_ID) is Seating.OWN_PROJECT
+    assert seating(ours, "") is Seating.SINGLE
+    assert seating(anybody, APP_ID) is Seating.ANY_UID
+    assert seating(bound, APP_ID) is Seating.SINGLE
+
+
+def test_half_a_project_is_refused() -> None:
+    with pytest.raises(SettingsError):
+        own_rooms(AgoraSettings(app_id=APP_ID, app_certificate=SecretStr("")))
+    assert own_rooms(AgoraSettings(app_id="", app_certificate=SecretStr(""))) is None
+    assert own_rooms(AgoraSettings(app_id=APP_ID, app_certificate=SecretStr(CERTIFICATE))) is not None
