@@ -1,0 +1,98 @@
+"""Takes secrets out of what is logged: by the name of their field, by their shape, and by value once registered."""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+HIDDEN = "***"
+
+SHORTEST = 6
+"""Registered values shorter than this are ignored: hiding every "a" would make the log unreadable and hide nothing."""
+
+DEEPEST = 12
+"""Containers nested deeper than this, or in a circle, are shown as redacted text."""
+
+_LAST_WORDS = ("token", "secret", "password", "authorization", "credential", "cookie", "apikey", "passwd", "pwd")
+_WHOLE_WORDS = frozenset({"key", "handle", "signature", "auth"})
+_WORD_ENDS = re.compile(r"[^A-Za-z0-9]+|(?<=[a-z0-9])(?=[A-Z])")
+
+_SHAPES = tuple(
+    (re.compile(pattern), replacement)
+    for pattern, replacement in (
+        (r"\bxox[a-z](?:\.xox[a-z])?-[\w-]+", HIDDEN),  # Slack bot, user, refresh and rotated tokens
+        (r"\bxapp-[\w-]+", HIDDEN),  # Slack app-level token
+        (r"https://hooks\.slack(?:-gov)?\.com/\S+", HIDDEN),  # Slack response_url
+        (r"\b[MNO][\w-]{22,28}\.[\w-]{6,7}\.[\w-]{27,}", HIDDEN),  # Discord bot token: base64 of a snowflake's digits
+        (r"(/(?:webhooks|interactions)/\d+/)[\w-]+", rf"\1{HIDDEN}"),  # Discord interaction token
+        (r"(/v/)[\w-]{8,}", rf"\1{HIDDEN}"),  # viewer link
+        (r"\b00[67][0-9A-Za-z+/]{32,}={0,2}", HIDDEN),  # Agora access token, versions 006 and 007
+        (r"\beyJ[\w-]+\.[\w-]+\.[\w-]+", HIDDEN),  # JWT, which AKOOL gives for a client id and secret
+        (r"\bsk[-_][\w-]{16,}", HIDDEN),  # language models, ElevenLabs
+        (r"(?i)\b((?:bearer|basic)\s+)[\w.~+/=-]+", rf"\1{HIDDEN}"),
+        (r"(\b[\w+.-]+://)[^\s/@]+@", rf"\1{HIDDEN}@"),  # user and password in a URL
+        (r"(?i)([?&][\w-]*(?:token|key|secret|password|signature)=)[^&\s\"']+", rf"\1{HIDDEN}"),
+        (
+            r"(?i)(['\"][\w-]*(?:token|secret|password|apikey|api_key|authorization)['\"]\s*:\s*['\"])[^'\"]+",
+            rf"\1{HIDDEN}",
+        ),
+    )
+)
+
+
+def names_a_secret(name: str) -> bool:
+    """Whether a field of this name is hidden whatever it holds (`slack_bot_token`, `apiKey`, `response_url`)."""
+    words = [word.lower().removesuffix("s") for word in _WORD_ENDS.split(name) if word]
+    return "response_url" in name.lower() or any(word in _WHOLE_WORDS or word.endswith(_LAST_WORDS) for word in words)
+
+
+class Redactor:
+    """Hides secrets in text and in nested values. What it returns is plain: strings, numbers, booleans, None, dicts and lists."""
+
+    def __init__(self) -> None:
+        self._spellings: set[str] = set()
+        self._registered: re.Pattern[str] | None = None
+
+    def register(self, secret: str) -> None:
+        """Hide this very value from now on, however Python, JSON or a URL would write it."""
+        if len(secret) < SHORTEST:
+            return
+        self._spellings |= {
+            secret,
+            repr(secret)[1:-1],
+            ascii(secret)[1:-1],
+            json.dumps(secret)[1:-1],
+            quote(secret, safe=""),
+        }
+        longest_first = sorted(self._spellings, key=len, reverse=True)
+        self._registered = re.compile("|".join(map(re.escape, longest_first)))
+
+    def text(self, text: str) -> str:
+        if self._registered is not None:
+            text = self._registered.sub(HIDDEN, text)
+        for shape, replacement in _SHAPES:
+            text = shape.sub(replacement, text)
+        return text
+
+    def value(self, value: Any, depth: int = 0) -> Any:
+        """The value without its secrets. What is neither plain nor a container becomes its redacted `repr`."""
+        if value is None or isinstance(value, bool | int | float):
+            return value
+        if isinstance(value, str):
+            return self.text(value)
+        if depth < DEEPEST and isinstance(value, Mapping):
+            return {self.text(str(name)): self._field(str(name), held, depth) for name, held in value.items()}
+        if depth < DEEPEST and isinstance(value, list | tuple | set | frozenset):
+            return [self.value(held, depth + 1) for held in value]
+        return self.text(repr(value))
+
+    def _field(self, name: str, held: Any, depth: int) -> Any:
+        says_nothing = held is None or held == "" or isinstance(held, bool)
+        return HIDDEN if names_a_secret(name) and not says_nothing else self.value(held, depth + 1)
+
+
+REDACTOR = Redactor()
+"""The one of this process: every log line passes it."""
+
+register_secret = REDACTOR.register

@@ -1,0 +1,204 @@
+"""The core's own settings, from the environment and `.env`. Each adapter brings its own and loads them with `load`."""
+
+import difflib
+import os
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from bot.errors import SettingsError
+from bot.redaction import register_secret
+
+ENV_FILE = ".env"
+PREFIX = "AVATARBOT_"
+
+SettingsType = TypeVar("SettingsType", bound=BaseSettings)
+
+
+def _split(value: object) -> object:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+def _fernet_keys(keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+    from cryptography.fernet import Fernet  # noqa: PLC0415 - 50 ms, and only needed where keys are set
+
+    for key in keys:
+        try:
+            Fernet(key.get_secret_value())
+        except ValueError:
+            raise ValueError("holds something that is not a Fernet key; make one with `avatarbot db new-key`") from None
+    return keys
+
+
+def _hard_to_guess(token: SecretStr) -> SecretStr:
+    if len(token.get_secret_value()) < 16:
+        raise ValueError("needs at least 16 characters")
+    return token
+
+
+def _sqlite(text: str) -> str:
+    try:
+        url = make_url(text)
+    except ArgumentError:
+        raise ValueError("is not a database address; it should look like sqlite:///avatarbot.db") from None
+    if url.get_backend_name() in {"postgres", "postgresql"}:
+        raise ValueError("names PostgreSQL, which is not supported yet; use sqlite:///avatarbot.db or leave it out")
+    if url.drivername not in {"sqlite", "sqlite+aiosqlite"}:
+        raise ValueError("has to name a SQLite file, as in sqlite:///avatarbot.db")
+    if url.database in {None, "", ":memory:"}:
+        raise ValueError("has to name a file, as in sqlite:///avatarbot.db: what is in memory is lost at a restart")
+    return text
+
+
+def _web_address(text: str) -> str:
+    try:
+        url = urlsplit(text)
+        sound = (
+            url.scheme in {"http", "https"} and bool(url.hostname) and not (url.query or url.fragment or url.username)
+        )
+        _ = url.port
+    except ValueError:
+        sound = False
+    if not sound:
+        raise ValueError("has to be the address people reach this service at, as in https://avatars.example.com")
+    return text.rstrip("/")
+
+
+WebAddress = Annotated[str, AfterValidator(_web_address)]
+LogLevel = Literal["debug", "info", "warning", "error", "critical"]
+
+
+class Settings(BaseSettings):
+    """The service's settings. Load them with `load(Settings)`, which answers bad values with one sentence each."""
+
+    model_config = SettingsConfigDict(env_file=ENV_FILE, env_ignore_empty=True, extra="ignore", frozen=True)
+
+    database_url: Annotated[str, AfterValidator(_sqlite)] = Field(
+        "sqlite:///avatarbot.db", validation_alias="DATABASE_URL"
+    )
+    port: int = Field(8080, ge=0, le=65535, validation_alias="PORT")
+    public_url: WebAddress | None = Field(None, validation_alias="PUBLIC_URL")
+    log_level: Annotated[LogLevel, BeforeValidator(str.lower)] = Field("info", validation_alias="LOG_LEVEL")
+
+    host: str = Field("0.0.0.0", validation_alias="AVATARBOT_HOST")  # noqa: S104 - a container's port is reached from outside
+    secret_keys: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split), AfterValidator(_fernet_keys)] = (
+        Field((), validation_alias="AVATARBOT_SECRET_KEYS")
+    )
+    metrics_token: Annotated[SecretStr, AfterValidator(_hard_to_guess)] | None = Field(
+        None, validation_alias="AVATARBOT_METRICS_TOKEN"
+    )
+    retention_days: int = Field(30, ge=1, le=3650, validation_alias="AVATARBOT_RETENTION_DAYS")
+    seats_per_host: int = Field(20, ge=1, le=1000, validation_alias="AVATARBOT_SEATS_PER_HOST")
+    akool_key_is_ours: bool = Field(default=False, validation_alias="AVATARBOT_AKOOL_KEY_IS_OURS")
+    simulator_url: WebAddress | None = Field(None, validation_alias="AVATARBOT_SIMULATOR_URL")
+
+    llm_url: WebAddress | None = Field(None, validation_alias="AVATARBOT_LLM_URL")
+    llm_key: SecretStr | None = Field(None, validation_alias="AVATARBOT_LLM_KEY")
+    llm_model: str | None = Field(None, validation_alias="AVATARBOT_LLM_MODEL")
+
+    session_minutes: int = Field(10, ge=1, le=60, validation_alias="AVATARBOT_SESSION_MINUTES")
+    minutes_per_day: int = Field(60, ge=1, le=1440, validation_alias="AVATARBOT_MINUTES_PER_DAY")
+    sessions_at_once: int = Field(5, ge=1, le=500, validation_alias="AVATARBOT_SESSIONS_AT_ONCE")
+    waiting_turns: int = Field(10, ge=1, le=1000, validation_alias="AVATARBOT_WAITING_TURNS")
+    waiting_turns_per_person: int = Field(3, ge=1, le=1000, validation_alias="AVATARBOT_WAITING_TURNS_PER_PERSON")
+    message_characters: int = Field(1500, ge=1, le=50_000, validation_alias="AVATARBOT_MESSAGE_CHARACTERS")
+
+    @property
+    def store_url(self) -> URL:
+        """The database as SQLAlchemy wants it."""
+        return make_url(self.database_url).set(drivername="sqlite+aiosqlite")
+
+    @property
+    def database_path(self) -> Path:
+        return Path(str(self.store_url.database)).absolute()
+
+    @property
+    def address(self) -> str:
+        """Where people reach this service: PUBLIC_URL, or this machine."""
+        return self.public_url or f"http://localhost:{self.port}"
+
+
+def load(kind: type[SettingsType], env_file: str | None = ENV_FILE) -> SettingsType:
+    """Read settings of any kind; every `SecretStr` in them is hidden from the log from then on.
+
+    Raises `SettingsError` with one sentence for each bad value, and never shows a secret's.
+    """
+    try:
+        settings = kind(_env_file=env_file)
+    except ValidationError as error:
+        raise SettingsError(" ".join(map(_sentence, error.errors(include_url=False)))) from None
+    except UnicodeDecodeError:
+        raise SettingsError(f"The file {env_file} is not text in UTF-8; save it as such.") from None
+    for secret in _secrets(settings):
+        register_secret(secret)
+    return settings
+
+
+_SHOWN = frozenset(
+    {"int_parsing", "int_from_float", "float_parsing", "bool_parsing", "literal_error"}
+    | {"greater_than", "greater_than_equal", "less_than", "less_than_equal"}
+)
+
+
+def _sentence(error: ErrorDetails) -> str:
+    name = str(error["loc"][0]) if error["loc"] else "The settings"
+    if error["type"] == "missing":
+        return f"{name} is not set."
+    said = error["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    said = said.removeprefix("Input ").removeprefix("Value ").split(", unable")[0]
+    found = f", not {error['input']!r}" if error["type"] in _SHOWN else ""
+    return f"{name} {said}{found}."
+
+
+def _secrets(settings: BaseSettings) -> Iterator[str]:
+    for _, value in settings:
+        for held in value if isinstance(value, tuple) else (value,):
+            if isinstance(held, SecretStr):
+                yield held.get_secret_value()
+
+
+def known_names(kind: type[BaseSettings]) -> frozenset[str]:
+    """The names in the environment that settings of this kind read."""
+    prefix = kind.model_config.get("env_prefix", "")
+    return frozenset(
+        field.validation_alias.upper() if isinstance(field.validation_alias, str) else f"{prefix}{name}".upper()
+        for name, field in kind.model_fields.items()
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownName:
+    """A name in the environment that looks like ours and is not; `nearest` is what was probably meant, or empty."""
+
+    name: str
+    nearest: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.name} is not a setting" + (f"; did you mean {self.nearest}?" if self.nearest else ".")
+
+
+def environment(env_file: str = ENV_FILE) -> Mapping[str, str]:
+    """What `load` reads from: the environment over `.env`."""
+    return {**{name: value or "" for name, value in dotenv_values(env_file).items()}, **os.environ}
+
+
+def unknown_names(environ: Mapping[str, str], known: Collection[str]) -> Sequence[UnknownName]:
+    """What begins with `AVATARBOT_` and is no setting of anybody's."""
+    strange = sorted(name for name in environ if name.upper().startswith(PREFIX) and name.upper() not in known)
+    ours = sorted(name for name in known if name.startswith(PREFIX))
+    return [UnknownName(name, _nearest(name.upper(), ours)) for name in strange]
+
+
+def _nearest(name: str, known: Sequence[str]) -> str:
+    by_ending = {candidate.removeprefix(PREFIX): candidate for candidate in known}
+    found: list[Any] = difflib.get_close_matches(name.removeprefix(PREFIX), by_ending, n=1, cutoff=0.6)
+    return by_ending[found[0]] if found else ""

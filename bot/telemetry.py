@@ -1,0 +1,153 @@
+"""What operators see: log lines without secrets, and metrics without tenants."""
+
+import logging
+import sys
+from dataclasses import dataclass
+from typing import Any, TextIO
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from structlog.typing import EventDict, Processor
+
+from bot.redaction import REDACTOR
+
+QUIETER = {
+    "slack_bolt": logging.ERROR,  # its warnings hold whole request bodies
+    "slack_sdk": logging.WARNING,
+    "discord": logging.WARNING,
+    "discord.client": logging.INFO,
+    "discord.gateway": logging.INFO,
+    "httpx": logging.WARNING,  # its information is every URL
+    "httpcore": logging.WARNING,
+    "aiohttp": logging.WARNING,
+    "uvicorn": logging.WARNING,
+    "websockets": logging.WARNING,
+    "sqlalchemy": logging.WARNING,
+    "aiosqlite": logging.WARNING,
+    "alembic": logging.WARNING,
+    "asyncio": logging.WARNING,
+    "matplotlib": logging.WARNING,
+}
+"""The least level of libraries that talk much or quote what people write; LOG_LEVEL never lowers them."""
+
+
+def configure_logging(level: str = "info", stream: TextIO | None = None, *, terminal: bool | None = None) -> None:
+    """Send every log line of the process, ours and the libraries', to `stream` (standard error): readable on a terminal, JSON lines otherwise.
+
+    `level` is a name of the standard library's, in any case. Replaces what was configured before.
+    """
+    stream = sys.stderr if stream is None else stream
+    readable = stream.isatty() if terminal is None else terminal
+    threshold = logging.getLevelNamesMapping()[level.upper()]
+    _route_standard_library(stream, threshold, _formatter(readable))
+    structlog.configure(
+        processors=[*_gathering(readable), structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.make_filtering_bound_logger(threshold),
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=False,
+    )
+
+
+def _route_standard_library(stream: TextIO, threshold: int, formatter: logging.Formatter) -> None:
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(formatter)
+    logging.basicConfig(handlers=[handler], level=threshold, force=True)
+    logging.captureWarnings(capture=True)
+    for name, least in QUIETER.items():
+        logging.getLogger(name).setLevel(max(least, threshold))
+
+
+def _gathering(readable: bool) -> list[Processor]:
+    return [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="%H:%M:%S" if readable else "iso", utc=not readable),
+        structlog.processors.StackInfoRenderer(),
+    ]
+
+
+def _formatter(readable: bool) -> logging.Formatter:
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=_gathering(readable),
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.format_exc_info,
+            _without_secrets,
+            _renderer(readable),
+        ],
+    )
+
+
+def _renderer(readable: bool) -> Processor:
+    if readable:
+        # The traceback is text already, so that it could be redacted.
+        return structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    return structlog.processors.JSONRenderer(ensure_ascii=False)
+
+
+def _without_secrets(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    redacted: EventDict = REDACTOR.value(event)
+    return redacted
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """What is counted. No label ever names a workspace, a channel, a person or a session."""
+
+    registry: CollectorRegistry
+    sessions: Gauge  # status
+    viewers: Gauge
+    accepted: Counter  # platform
+    refused: Counter  # platform
+    duplicates: Counter  # platform
+    accept_seconds: Histogram
+    turns: Counter  # outcome
+    packets_sent: Counter
+    packets_dropped: Counter  # reason
+    posts: Counter  # platform
+    edits: Counter  # platform
+    throttled: Counter  # platform
+    provider_calls: Counter  # endpoint, outcome
+    provider_seconds: Histogram  # endpoint
+
+    def exposition(self) -> bytes:
+        """All of them in Prometheus' text format."""
+        return generate_latest(self.registry)
+
+
+def new_metrics() -> Metrics:
+    """A fresh set in a registry of its own, with the process's memory and CPU."""
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+
+    def counter(name: str, what: str, *labels: str) -> Counter:
+        return Counter(f"avatarbot_{name}", what, labels, registry=registry)
+
+    def gauge(name: str, what: str, *labels: str) -> Gauge:
+        return Gauge(f"avatarbot_{name}", what, labels, registry=registry)
+
+    def seconds(name: str, what: str, *labels: str, buckets: tuple[float, ...]) -> Histogram:
+        return Histogram(f"avatarbot_{name}_seconds", what, labels, buckets=buckets, registry=registry)
+
+    return Metrics(
+        registry=registry,
+        sessions=gauge("sessions", "Sessions that have not ended, by status", "status"),
+        viewers=gauge("viewers", "People who watch at the moment"),
+        accepted=counter("inbox_accepted", "Inbound events committed", "platform"),
+        refused=counter("inbox_refused", "Inbound events answered with a refusal", "platform"),
+        duplicates=counter("inbox_duplicates", "Inbound events known already", "platform"),
+        accept_seconds=seconds("accept", "From receiving to committed", buckets=ACCEPT_BUCKETS),
+        turns=counter("turns", "Turns by outcome", "outcome"),
+        packets_sent=counter("stream_packets_sent", "Stream messages sent to avatars"),
+        packets_dropped=counter("stream_packets_dropped", "Stream messages received and not understood", "reason"),
+        posts=counter("transcript_posts", "Transcript messages posted", "platform"),
+        edits=counter("transcript_edits", "Transcript messages edited", "platform"),
+        throttled=counter("transcript_throttled", "Transcript calls that a platform slowed down", "platform"),
+        provider_calls=counter("provider_calls", "Calls of the avatar provider", "endpoint", "outcome"),
+        provider_seconds=seconds("provider", "Duration of provider calls", "endpoint", buckets=PROVIDER_BUCKETS),
+    )
+
+
+ACCEPT_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0)
+PROVIDER_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)

@@ -1,0 +1,172 @@
+import os
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings
+
+from bot.errors import SettingsError
+from bot.keyfile import key_file, secret_keys
+from bot.redaction import REDACTOR
+from bot.settings import Settings, environment, known_names, load, unknown_names
+
+
+@pytest.fixture(autouse=True)
+def empty_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working directory, and none of our names in the environment."""
+    monkeypatch.chdir(tmp_path)
+    for name in [*known_names(Settings), *os.environ]:
+        if name in known_names(Settings) or name.startswith("AVATARBOT_"):
+            monkeypatch.delenv(name, raising=False)
+    return tmp_path
+
+
+def test_defaults_need_nothing(empty_place: Path) -> None:
+    settings = load(Settings)
+    assert settings.port == 8080
+    assert settings.database_path == empty_place / "avatarbot.db"
+    assert settings.store_url.drivername == "sqlite+aiosqlite"
+    assert settings.address == "http://localhost:8080"
+
+
+def test_the_environment_wins_over_the_file(empty_place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (empty_place / ".env").write_text("PORT=9000\nLOG_LEVEL=DEBUG\nPUBLIC_URL=\n")
+    monkeypatch.setenv("PORT", "9001")
+    settings = load(Settings)
+    assert (settings.port, settings.log_level, settings.public_url) == (9001, "debug", None)
+    assert environment()["PORT"] == "9001"
+    assert environment()["LOG_LEVEL"] == "DEBUG"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("PORT", "abc", "PORT should be a valid integer, not 'abc'."),
+        ("PORT", "70000", "PORT should be less than or equal to 65535, not '70000'."),
+        (
+            "LOG_LEVEL",
+            "loud",
+            "LOG_LEVEL should be 'debug', 'info', 'warning', 'error' or 'critical', not 'loud'.",
+        ),
+        (
+            "DATABASE_URL",
+            "postgres://ann:hunter2@db/avatars",
+            "DATABASE_URL names PostgreSQL, which is not supported yet; use sqlite:///avatarbot.db or leave it out.",
+        ),
+        (
+            "DATABASE_URL",
+            "postgresql+asyncpg://db/avatars",
+            "DATABASE_URL names PostgreSQL, which is not supported yet; use sqlite:///avatarbot.db or leave it out.",
+        ),
+        (
+            "DATABASE_URL",
+            "avatarbot.db",
+            "DATABASE_URL is not a database address; it should look like sqlite:///avatarbot.db.",
+        ),
+        ("DATABASE_URL", "mysql://db/x", "DATABASE_URL has to name a SQLite file, as in sqlite:///avatarbot.db."),
+        (
+            "DATABASE_URL",
+            "sqlite://",
+            "DATABASE_URL has to name a file, as in sqlite:///avatarbot.db: what is in memory is lost at a restart.",
+        ),
+        (
+            "PUBLIC_URL",
+            "avatars.example.com",
+            "PUBLIC_URL has to be the address people reach this service at, as in https://avatars.example.com.",
+        ),
+        (
+            "AVATARBOT_SECRET_KEYS",
+            "hunter2",
+            "AVATARBOT_SECRET_KEYS holds something that is not a Fernet key; make one with `avatarbot db new-key`.",
+        ),
+        ("AVATARBOT_METRICS_TOKEN", "short", "AVATARBOT_METRICS_TOKEN needs at least 16 characters."),
+        (
+            "AVATARBOT_AKOOL_KEY_IS_OURS",
+            "perhaps",
+            "AVATARBOT_AKOOL_KEY_IS_OURS should be a valid boolean, not 'perhaps'.",
+        ),
+    ],
+)
+def test_a_bad_value_is_one_sentence(monkeypatch: pytest.MonkeyPatch, name: str, value: str, sentence: str) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as refused:
+        load(Settings)
+    assert refused.value.sentence == sentence
+    assert "hunter2" not in repr(refused.value.__cause__)
+
+
+def test_every_bad_value_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", "abc")
+    monkeypatch.setenv("AVATARBOT_RETENTION_DAYS", "0")
+    with pytest.raises(SettingsError, match=r"PORT .*\. AVATARBOT_RETENTION_DAYS .*\."):
+        load(Settings)
+
+
+class VendorSettings(BaseSettings):
+    """As an adapter would write its own."""
+
+    api_key: SecretStr = Field(validation_alias="VENDOR_API_KEY")
+
+
+def test_adapters_load_theirs_the_same_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SettingsError, match=r"^VENDOR_API_KEY is not set\.$"):
+        load(VendorSettings)
+    monkeypatch.setenv("VENDOR_API_KEY", "vendor-key-1")
+    assert load(VendorSettings).api_key.get_secret_value() == "vendor-key-1"
+    assert REDACTOR.text("with vendor-key-1") == "with ***"
+    assert known_names(VendorSettings) == {"VENDOR_API_KEY"}
+
+
+@pytest.mark.parametrize(
+    ("typed", "nearest"),
+    [
+        ("AVATARBOT_RETENTION_DAY", "AVATARBOT_RETENTION_DAYS"),
+        ("avatarbot_seats_per_hosts", "AVATARBOT_SEATS_PER_HOST"),
+        ("AVATARBOT_QQQQQQ", ""),
+    ],
+)
+def test_an_unknown_name_names_the_nearest(typed: str, nearest: str) -> None:
+    environ = {typed: "1", "AVATARBOT_LLM_URL": "http://x", "PATH": "/bin"}
+    (unknown,) = unknown_names(environ, known_names(Settings))
+    assert (unknown.name, unknown.nearest) == (typed, nearest)
+    assert typed in str(unknown)
+
+
+def test_keys_from_the_settings_are_used_as_they_are(monkeypatch: pytest.MonkeyPatch, empty_place: Path) -> None:
+    new, old = (Fernet.generate_key().decode() for _ in range(2))
+    monkeypatch.setenv("AVATARBOT_SECRET_KEYS", f"{new}, {old}")
+    assert secret_keys(load(Settings)) == (new, old)
+    assert not list(empty_place.glob("*.key"))
+    assert REDACTOR.text(old) == "***"
+
+
+def test_a_key_file_is_made_once_for_its_owner_only(empty_place: Path) -> None:
+    settings = load(Settings)
+    with ThreadPoolExecutor(8) as threads:
+        keys = set(threads.map(secret_keys, [settings] * 8))
+    assert keys == {secret_keys(settings)}
+    assert stat.S_IMODE(key_file(settings).stat().st_mode) == 0o600
+    assert [found.name for found in empty_place.iterdir()] == ["avatarbot.key"]
+
+
+@pytest.mark.parametrize("content", [b"not a key", b"\xff\xfe"])
+def test_a_spoilt_key_file_is_said(empty_place: Path, content: bytes) -> None:
+    (empty_place / "avatarbot.key").write_bytes(content)
+    with pytest.raises(SettingsError, match="does not hold a Fernet key"):
+        secret_keys(load(Settings))
+
+
+def test_a_key_file_that_cannot_be_made_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "sqlite:///nowhere/avatarbot.db")
+    with pytest.raises(SettingsError, match="cannot be used"):
+        secret_keys(load(Settings))
+
+
+def test_the_example_file_names_every_setting_of_ours_and_loads() -> None:
+    example = Path(__file__).parents[2] / ".env.example"
+    named = {line.lstrip("# ").split("=")[0] for line in example.read_text().splitlines() if "=" in line}
+    assert known_names(Settings) <= named
+    assert load(Settings, str(example)) == load(Settings, None)
