@@ -1,0 +1,92 @@
+"""One call to AKOOL: signed, timed, and retried where a second one cannot do harm."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+import msgspec
+import stamina
+
+from adapters.akool.api.replies import Reply, success
+from adapters.akool.codes import Passing
+from bot.errors import ProviderError, Verdict
+
+Body = Mapping[str, Any]
+
+CONNECT_S = 5.0
+READ_S = 15.0
+CREATE_S = 30.0
+
+ATTEMPTS = 4
+RETRY_FOR_S = 10.0
+WAIT_S = 0.2
+WAIT_AT_MOST_S = 2.0
+
+
+class Calls:
+    """Calls over one `httpx.AsyncClient`, which it closes. Every call raises `ProviderError` and nothing else."""
+
+    def __init__(self, http: httpx.AsyncClient) -> None:
+        self._http = http
+
+    async def read(self, path: str, **query: str | int) -> Any:
+        """Ask for something. Tried up to four times while AKOOL is out of reach, down or asked too often, for about 10 s."""
+        return await self._patiently(self._http.build_request("GET", path, params=query))
+
+    async def repeatable(self, path: str, body: Body) -> Any:
+        """Do something that can be done twice without harm; tried again like a read."""
+        return await self._patiently(self._write("POST", path, body, READ_S))
+
+    async def once(self, method: str, path: str, body: Body, *, within: float = READ_S) -> Any:
+        """Do something that must not be done twice: never retried.
+
+        The error's `certain` is False when AKOOL may have done it all the same.
+        """
+        return (await self._send(self._write(method, path, body, within), harmless=False)).data
+
+    async def aclose(self) -> None:
+        await self._http.aclose()
+
+    def _write(self, method: str, path: str, body: Body, within: float) -> httpx.Request:
+        return self._http.build_request(
+            method,
+            path,
+            content=msgspec.json.encode(body),
+            headers={"content-type": "application/json"},
+            timeout=httpx.Timeout(within, connect=CONNECT_S),
+        )
+
+    async def _patiently(self, request: httpx.Request) -> Any:
+        async for attempt in stamina.retry_context(
+            on=Passing, attempts=ATTEMPTS, timeout=RETRY_FOR_S, wait_initial=WAIT_S, wait_max=WAIT_AT_MOST_S
+        ):
+            with attempt:
+                return (await self._send(request, harmless=True)).data
+        raise AssertionError("stamina returns or raises")
+
+    async def _send(self, request: httpx.Request, *, harmless: bool) -> Reply:
+        where = f"{request.method} {request.url.path}"
+        try:
+            # httpx counts from byte to byte: a reply that trickles would never end.
+            async with asyncio.timeout(CONNECT_S + request.extensions["timeout"]["read"]):
+                response = await self._http.send(request)
+            return success(response, harmless=harmless)
+        except (httpx.HTTPError, TimeoutError) as broken:
+            raise _unanswered(broken, where, harmless=harmless) from broken
+        except ProviderError as error:
+            error.detail = f"{where}: {error.detail}"
+            raise
+
+
+def _unanswered(broken: Exception, where: str, *, harmless: bool) -> Passing:
+    slow = isinstance(broken, TimeoutError | httpx.TimeoutException)
+    unsent = isinstance(broken, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
+    return Passing(
+        "AKOOL does not answer in time. Try again in a minute."
+        if slow
+        else "AKOOL cannot be reached. Try again in a minute.",
+        f"{where}: {type(broken).__name__}",
+        verdict=Verdict.RETRY_LATER,
+        certain=harmless or unsent,
+    )
