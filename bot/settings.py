@@ -135,7 +135,7 @@ def load(kind: type[SettingsType], env_file: str | None = ENV_FILE) -> SettingsT
     try:
         settings = kind(_env_file=env_file)
     except ValidationError as error:
-        raise SettingsError(" ".join(map(_sentence, error.errors(include_url=False)))) from None
+        raise SettingsError(" ".join(_sentence(kind, each) for each in error.errors(include_url=False))) from None
     except UnicodeDecodeError:
         raise SettingsError(f"The file {env_file} is not text in UTF-8; save it as such.") from None
     for secret in _secrets(settings):
@@ -149,8 +149,8 @@ _SHOWN = frozenset(
 )
 
 
-def _sentence(error: ErrorDetails) -> str:
-    name = str(error["loc"][0]) if error["loc"] else "The settings"
+def _sentence(kind: type[BaseSettings], error: ErrorDetails) -> str:
+    name = _names(kind).get(str(error["loc"][0]), str(error["loc"][0])) if error["loc"] else "The environment"
     if error["type"] == "missing":
         return f"{name} is not set."
     said = error["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
@@ -168,11 +168,15 @@ def _secrets(settings: BaseSettings) -> Iterator[str]:
 
 def known_names(kind: type[BaseSettings]) -> frozenset[str]:
     """The names in the environment that settings of this kind read."""
+    return frozenset(_names(kind).values())
+
+
+def _names(kind: type[BaseSettings]) -> Mapping[str, str]:
     prefix = kind.model_config.get("env_prefix", "")
-    return frozenset(
-        field.validation_alias.upper() if isinstance(field.validation_alias, str) else f"{prefix}{name}".upper()
+    return {
+        name: (field.validation_alias if isinstance(field.validation_alias, str) else f"{prefix}{name}").upper()
         for name, field in kind.model_fields.items()
-    )
+    }
 
 
 @dataclass(frozen=True, slots=True)

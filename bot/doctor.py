@@ -1,0 +1,208 @@
+"""`avatarbot doctor`: looks at everything that can be wrong before it goes wrong, and says what to do about each."""
+
+import asyncio
+import os
+import shutil
+import sqlite3
+import stat
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import closing
+from itertools import chain
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from bot.errors import AvatarbotError, SettingsError
+from bot.keyfile import key_file, secret_keys
+from bot.ports.doctor import Finding, Level
+from bot.settings import Settings, environment, load, unknown_names
+from bot.web import listen
+
+Check = Callable[[], Awaitable[Sequence[Finding]]]
+"""Looks at one thing. What it raises is reported as a problem."""
+
+LONGEST_S = 35.0
+"""A check that has not ended by then is reported as stuck. AKOOL's own takes at most 30 s."""
+
+ROOM_BYTES = 100 * 1024 * 1024
+"""Less than this left on the database's disk is worth a warning."""
+
+OLDEST_PYTHON = (3, 11)
+
+SIGNS = {Level.OK: "✓", Level.WARNING: "!", Level.PROBLEM: "✗"}
+COLOURS = {Level.OK: "32", Level.WARNING: "33", Level.PROBLEM: "31"}
+
+
+async def examine(checks: Sequence[Check]) -> Sequence[Finding]:
+    """Run all checks at once; findings come in the order of the checks."""
+    return list(chain.from_iterable(await asyncio.gather(*map(_findings, checks))))
+
+
+async def _findings(check: Check) -> Sequence[Finding]:
+    try:
+        async with asyncio.timeout(LONGEST_S):
+            return await check()
+    except TimeoutError:
+        return [Finding(Level.PROBLEM, f"{_name(check)}: no answer within {LONGEST_S:g} s", "Check the network.")]
+    except AvatarbotError as error:
+        return [Finding(Level.PROBLEM, error.sentence)]
+    except Exception as error:  # noqa: BLE001 - a broken check must not hide what the others found
+        what = f"{_name(check)}: the check itself broke ({type(error).__name__}: {error})"
+        return [Finding(Level.PROBLEM, what, "Please report this.")]
+
+
+def _name(check: Check) -> str:
+    return str(getattr(check, "__qualname__", type(check).__name__))
+
+
+def table(findings: Sequence[Finding], *, colour: bool = False) -> str:
+    """One line for each finding, its remedy under it, and a sum at the end."""
+    return "\n".join([*chain.from_iterable(_lines(finding, colour=colour) for finding in findings), "", _sum(findings)])
+
+
+def _lines(finding: Finding, *, colour: bool) -> Iterator[str]:
+    sign = SIGNS[finding.level]
+    painted = f"\033[{COLOURS[finding.level]}m{sign}\033[0m"
+    yield f"{painted if colour else sign} {finding.what}"
+    if finding.remedy:
+        yield f"    {finding.remedy}"
+
+
+def _sum(findings: Sequence[Finding]) -> str:
+    problems = sum(finding.level is Level.PROBLEM for finding in findings)
+    warnings = sum(finding.level is Level.WARNING for finding in findings)
+    if not problems and not warnings:
+        return "All is well."
+    return f"{_count(problems, 'problem')}, {_count(warnings, 'warning')}."
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number or 'no'} {what}{'' if number == 1 else 's'}"
+
+
+def exit_code(findings: Sequence[Finding]) -> int:
+    """0 when the service can start, 2 when it cannot."""
+    return 2 if any(finding.level is Level.PROBLEM for finding in findings) else 0
+
+
+# ---------------------------------------------------------------- what the core looks at
+
+
+def core_checks(known: Collection[str], schema: Callable[[Settings], Awaitable[Finding]]) -> Sequence[Check]:
+    """The core's own checks. `known` are the names of all settings; `schema` tells how far the database is migrated."""
+
+    async def core() -> Sequence[Finding]:
+        surroundings = [python(sys.version_info[:2]), *unknown(environment(), known)]
+        try:
+            settings = load(Settings)
+        except SettingsError as error:
+            return [*surroundings, Finding(Level.PROBLEM, error.sentence, "Mend it in .env or in the environment.")]
+        here = [database(settings), keys(settings), port(settings), public_url(settings)]
+        revision = [await schema(settings)] if settings.database_path.exists() else []
+        return [*surroundings, *here, *revision]
+
+    return [core]
+
+
+def python(version: tuple[int, ...]) -> Finding:
+    running = ".".join(map(str, version))
+    if version < OLDEST_PYTHON:
+        return Finding(Level.PROBLEM, f"Python {running} is too old", "Use Python 3.11 or newer.")
+    return Finding(Level.OK, f"Python {running}")
+
+
+def unknown(environ: Mapping[str, str], known: Collection[str]) -> Sequence[Finding]:
+    """A mistyped setting would be ignored without a word."""
+    return [Finding(Level.PROBLEM, str(name), "Correct it or take it out.") for name in unknown_names(environ, known)]
+
+
+def database(settings: Settings) -> Finding:
+    """Whether the file can be written now: folder, rights, room on the disk, another program's lock."""
+    file = settings.database_path
+    if not file.parent.is_dir():
+        return Finding(
+            Level.PROBLEM, f"Database: there is no folder {file.parent}", "Make it, or correct DATABASE_URL."
+        )
+    return _rights(file) or _room(file) or _lock(file) or Finding(Level.OK, f"Database: {file}")
+
+
+def _rights(file: Path) -> Finding | None:
+    try:
+        with tempfile.TemporaryFile(dir=file.parent):  # SQLite keeps its journal beside the file
+            writable = not file.exists() or os.access(file, os.W_OK)
+    except OSError:
+        writable = False
+    if writable:
+        return None
+    remedy = "Give this user the right to write there, or set DATABASE_URL to another place."
+    return Finding(Level.PROBLEM, f"Database: {file} cannot be written", remedy)
+
+
+def _room(file: Path) -> Finding | None:
+    free = shutil.disk_usage(file.parent).free
+    if free >= ROOM_BYTES:
+        return None
+    what = f"Database: {free // 2**20} MB are left on the disk of {file}"
+    return Finding(
+        Level.PROBLEM if free < 2**20 else Level.WARNING, what, "Make room, or move the file (DATABASE_URL)."
+    )
+
+
+def _lock(file: Path) -> Finding | None:
+    if not file.exists():
+        return None
+    try:
+        with closing(sqlite3.connect(file, timeout=1.5, isolation_level=None)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("ROLLBACK")
+    except sqlite3.OperationalError as error:
+        return Finding(
+            Level.PROBLEM,
+            f"Database: {file}: {error}",
+            "Stop the other program that uses the file, and look at its rights.",
+        )
+    except sqlite3.DatabaseError:
+        return Finding(
+            Level.PROBLEM, f"Database: {file} is not a SQLite database", "Correct DATABASE_URL, or restore the file."
+        )
+    return None
+
+
+def keys(settings: Settings) -> Finding:
+    """Whether what is secret in the database can be read, and by nobody else."""
+    if settings.secret_keys:
+        return Finding(Level.OK, f"Secret keys: {len(settings.secret_keys)} from AVATARBOT_SECRET_KEYS")
+    file = key_file(settings)
+    if not file.exists():
+        return Finding(Level.OK, f"Secret keys: {file} will be made at the first start")
+    try:
+        secret_keys(settings)
+    except SettingsError as error:
+        return Finding(Level.PROBLEM, f"Secret keys: {error.sentence}")
+    if stat.S_IMODE(file.stat().st_mode) & 0o077:
+        return Finding(Level.WARNING, f"Secret keys: others can read {file}", f"chmod 600 {file}")
+    return Finding(Level.OK, f"Secret keys: {file}; keep a copy of it apart from the database's")
+
+
+def port(settings: Settings) -> Finding:
+    try:
+        listen(settings.host, settings.port).close()
+    except SettingsError as error:
+        return Finding(
+            Level.PROBLEM, f"Port: {error.sentence}", "If that is this service already running, all is well."
+        )
+    return Finding(Level.OK, f"Port {settings.port} is free")
+
+
+def public_url(settings: Settings) -> Finding:
+    """Watch links begin with it, and Slack and Discord only show what is behind https."""
+    if settings.public_url is None:
+        remedy = "Set PUBLIC_URL to the address people reach this service at, or nobody but you can watch."
+        return Finding(Level.WARNING, f"Watch links lead to {settings.address}", remedy)
+    url = urlsplit(settings.public_url)
+    local = url.hostname in {"localhost", "127.0.0.1", "::1"}
+    if url.scheme == "http" and not local:
+        remedy = "Use https: browsers decode video (WebCodecs) on secure pages only."
+        return Finding(Level.WARNING, f"Watch links lead to {settings.public_url}, which is not encrypted", remedy)
+    return Finding(Level.OK, f"Watch links lead to {settings.public_url}")

@@ -1,0 +1,177 @@
+import asyncio
+import os
+import sqlite3
+import sys
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from bot import doctor
+from bot.doctor import core_checks, examine, exit_code, table
+from bot.errors import StoreUnavailable
+from bot.keyfile import key_file, secret_keys
+from bot.ports.doctor import Finding, Level
+from bot.settings import Settings, known_names, load
+from bot.web import listen
+
+OK = Finding(Level.OK, "fine")
+WARNING = Finding(Level.WARNING, "so so", "look at it")
+PROBLEM = Finding(Level.PROBLEM, "broken", "mend it")
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    monkeypatch.chdir(tmp_path)
+    for name in [*known_names(Settings), *os.environ]:
+        if name in known_names(Settings) or name.startswith("AVATARBOT_"):
+            monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PORT", "0")
+    return load(Settings)
+
+
+def test_the_table_puts_the_remedy_under_what_was_found() -> None:
+    assert table([OK, WARNING, PROBLEM]).splitlines() == [
+        "✓ fine",
+        "! so so",
+        "    look at it",
+        "✗ broken",
+        "    mend it",
+        "",
+        "1 problem, 1 warning.",
+    ]
+    assert table([OK]).endswith("All is well.")
+    assert "\033[31m✗\033[0m broken" in table([PROBLEM], colour=True)
+
+
+@pytest.mark.parametrize(("findings", "code"), [([], 0), ([OK, WARNING], 0), ([OK, PROBLEM], 2)])
+def test_only_a_problem_stops_the_start(findings: list[Finding], code: int) -> None:
+    assert exit_code(findings) == code
+
+
+async def test_a_check_that_fails_hides_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fine() -> Sequence[Finding]:
+        return [OK]
+
+    async def refuses() -> Sequence[Finding]:
+        raise StoreUnavailable("The database is locked.")
+
+    async def breaks() -> Sequence[Finding]:
+        raise KeyError("gone")
+
+    async def hangs() -> Sequence[Finding]:
+        await asyncio.Event().wait()
+        return []
+
+    monkeypatch.setattr(doctor, "LONGEST_S", 0.01)
+    found = await examine([refuses, breaks, hangs, fine])
+
+    assert [finding.level for finding in found] == [Level.PROBLEM] * 3 + [Level.OK]
+    assert found[0].what == "The database is locked."
+    assert "KeyError: 'gone'" in found[1].what
+    assert "no answer within 0.01 s" in found[2].what
+
+
+async def migrated(_settings: Settings) -> Finding:
+    return Finding(Level.OK, "Schema: current")
+
+
+async def test_a_fresh_place_is_well_but_for_its_address(settings: Settings) -> None:
+    found = await examine(core_checks(known_names(Settings), migrated))
+    assert [(f.level, f.what.split(":")[0]) for f in found] == [
+        (Level.OK, f"Python {sys.version_info[0]}.{sys.version_info[1]}"),
+        (Level.OK, "Database"),
+        (Level.OK, "Secret keys"),
+        (Level.OK, "Port 0 is free"),
+        (Level.WARNING, "Watch links lead to http"),
+    ]
+    assert not settings.database_path.exists()
+    assert not key_file(settings).exists()
+
+
+async def test_the_schema_is_looked_at_once_there_is_a_file(settings: Settings) -> None:
+    sqlite3.connect(settings.database_path).close()
+    found = await examine(core_checks(known_names(Settings), migrated))
+    assert Finding(Level.OK, "Schema: current") in found
+
+
+async def test_bad_settings_and_mistyped_names_are_both_reported(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PORT", "abc")
+    (settings.database_path.parent / ".env").write_text("AVATARBOT_RETENTION=3\n")
+    found = await examine(core_checks(known_names(Settings), migrated))
+    problems = [finding.what for finding in found if finding.level is Level.PROBLEM]
+    assert problems == [
+        "AVATARBOT_RETENTION is not a setting; did you mean AVATARBOT_RETENTION_DAYS?",
+        "PORT should be a valid integer, not 'abc'.",
+    ]
+
+
+def test_a_locked_database_is_said(settings: Settings) -> None:
+    with closing(sqlite3.connect(settings.database_path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        found = doctor.database(settings)
+    assert (found.level, found.what.rsplit(": ")[-1]) == (Level.PROBLEM, "database is locked")
+    assert doctor.database(settings).level is Level.OK
+
+
+def test_what_is_no_database_is_said(settings: Settings) -> None:
+    settings.database_path.write_text("a letter to my aunt, of some length " * 100)
+    assert "is not a SQLite database" in doctor.database(settings).what
+
+
+def test_a_missing_folder_is_said(settings: Settings) -> None:
+    nowhere = settings.model_copy(update={"database_url": "sqlite:///nowhere/a.db"})
+    assert "there is no folder" in doctor.database(nowhere).what
+
+
+def test_a_folder_without_rights_is_said(settings: Settings) -> None:
+    system = settings.model_copy(update={"database_url": "sqlite:////proc/avatarbot.db"})
+    assert "cannot be written" in doctor.database(system).what
+
+
+def test_a_full_disk_is_said(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "ROOM_BYTES", 2**63)
+    found = doctor.database(settings)
+    assert found.level is Level.WARNING
+    assert "MB are left" in found.what
+
+
+def test_a_key_that_others_can_read_is_said(settings: Settings) -> None:
+    secret_keys(settings)
+    assert doctor.keys(settings).level is Level.OK
+    key_file(settings).chmod(0o644)
+    assert (doctor.keys(settings).level, doctor.keys(settings).remedy) == (
+        Level.WARNING,
+        f"chmod 600 {key_file(settings)}",
+    )
+
+
+def test_a_spoilt_key_is_said(settings: Settings) -> None:
+    key_file(settings).write_text("spoilt")
+    assert doctor.keys(settings).level is Level.PROBLEM
+
+
+def test_a_taken_port_is_said(settings: Settings) -> None:
+    with listen("127.0.0.1", 0) as taken:
+        busy = settings.model_copy(update={"host": "127.0.0.1", "port": taken.getsockname()[1]})
+        assert "is taken by another program" in doctor.port(busy).what
+
+
+@pytest.mark.parametrize(
+    ("url", "level"),
+    [
+        (None, Level.WARNING),
+        ("http://avatars.example.com", Level.WARNING),
+        ("http://localhost:8080", Level.OK),
+        ("https://avatars.example.com", Level.OK),
+    ],
+)
+def test_watch_links_should_be_reachable_and_secure(settings: Settings, url: str | None, level: Level) -> None:
+    assert doctor.public_url(settings.model_copy(update={"public_url": url})).level is level
+
+
+def test_an_old_python_is_said() -> None:
+    assert doctor.python((3, 10)).level is Level.PROBLEM
