@@ -53,7 +53,7 @@ ELEVENLABS = (
 GROUPS = MappingProxyType({"knowledge": "What avatars know", "defaults": "The settings of this channel"})
 """The summary of each group of verbs."""
 
-NAME = Option("name", "All or part of a name")
+GENDER = Option("gender", "Whose voice", OptionType.CHOICE, choices=("female", "male"))
 PAGE = Option("page", "Which page", OptionType.INTEGER, min=1, max=1000)
 SESSION = Option("session", "Another session, by its id", max_length=64)
 
@@ -64,7 +64,22 @@ KNOWLEDGE_TEXTS = (
     Option("documents", "Addresses of files: PDF, DOCX, TXT, MD …", OptionType.URL, many=True, max_length=4_000),
     Option("links", "Addresses of web pages", OptionType.URL, many=True, max_length=4_000),
 )
+# What `defaults` keeps for a channel: the names of its options.
+DEFAULTS = (
+    *LOOKS,
+    Option("listening", "What it listens to", OptionType.CHOICE, choices=LISTENING),
+    Option("names", "Tell it who speaks", OptionType.CHOICE, choices=("on", "off")),
+    Option("prompt", "How your own language model should behave", rest=True, max_length=4_000),
+)
+SETTINGS = (*(option.name for option in (*DEFAULTS, *VOICE_PARAMS)), "elevenlabs", "who")
+SETTING = Option("setting", "Only this one", OptionType.CHOICE, choices=SETTINGS)
+
 KNOWLEDGE_REQUIRED = Option("knowledge", "Which one", required=True, completes=Completion.KNOWLEDGE)
+
+
+def _name(completes: Completion) -> Option:
+    return Option("name", "All or part of a name", completes=completes)
+
 
 VERBS = (
     Verb("start", "Start a live avatar here", "start Alex mode:dialogue", Kind.CHANGE, options=LOOKS),
@@ -99,15 +114,15 @@ VERBS = (
     Verb("watch", "Get a link to watch and talk", "watch", role=Role.OUTSIDER),
     Verb("keep-going", "Give the session another stretch of time", "keep-going", Kind.CHANGE),
     Verb("status", "Show the session that runs here", "status", role=Role.OUTSIDER),
-    Verb("avatars", "Show the avatars, or one", "avatars alex", options=(NAME, PAGE)),
+    Verb("avatars", "Show the avatars, or one", "avatars alex", options=(_name(Completion.AVATARS), PAGE)),
     Verb(
         "voices",
         "Show the voices, or one",
         "voices language:en gender:female",
-        options=(NAME, LANGUAGE, Option("gender", "Whose voice", OptionType.CHOICE, choices=("female", "male")), PAGE),
+        options=(_name(Completion.VOICES), LANGUAGE, GENDER, PAGE),
     ),
-    Verb("languages", "Show the languages", "languages", options=(NAME, PAGE)),
-    Verb("knowledge list", "Show the knowledge bases", "knowledge list", options=(NAME, PAGE)),
+    Verb("languages", "Show the languages", "languages", options=(_name(Completion.LANGUAGES), PAGE)),
+    Verb("knowledge list", "Show the knowledge bases", "knowledge list", options=(_name(Completion.KNOWLEDGE), PAGE)),
     Verb("knowledge show", "Show one", "knowledge show FAQ", options=(KNOWLEDGE_REQUIRED,)),
     Verb(
         "knowledge create",
@@ -144,12 +159,7 @@ VERBS = (
         "defaults set",
         "Change how avatars start and listen here",
         "defaults set avatar:Alex mode:dialogue minutes:10",
-        options=(
-            *LOOKS,
-            Option("listening", "What it listens to", OptionType.CHOICE, choices=LISTENING),
-            Option("names", "Tell it who speaks", OptionType.CHOICE, choices=("on", "off")),
-            Option("prompt", "How your own language model should behave", rest=True, max_length=4_000),
-        ),
+        options=DEFAULTS,
     ),
     Verb("defaults voice", "Change how it sounds and hears here", "defaults voice speed:1.1", options=VOICE_PARAMS),
     Verb(
@@ -164,9 +174,9 @@ VERBS = (
         "Say who may start avatars here",
         "defaults access everybody",
         role=Role.ADMIN,
-        options=(Option("who", "People and groups, or everybody", required=True, rest=True, max_length=1_000),),
+        options=(Option("who", "People and groups, or everybody", required=True, max_length=1_000),),
     ),
-    Verb("defaults reset", "Forget this channel's settings", "defaults reset", role=Role.ADMIN),
+    Verb("defaults reset", "Forget this channel's settings", "defaults reset", role=Role.ADMIN, options=(SETTING,)),
     Verb(
         "usage",
         "Show minutes used and credit left",
@@ -178,7 +188,7 @@ VERBS = (
         "Show what you can do",
         "help start",
         role=Role.OUTSIDER,
-        options=(Option("verb", "One verb in detail", rest=True, max_length=40),),
+        options=(Option("verb", "One verb in detail", max_length=40),),
     ),
 )
 

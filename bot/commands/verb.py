@@ -36,8 +36,9 @@ class Completion(StrEnum):
 class Option:
     """One option of a verb.
 
-    `min` and `max` bound a number, `max_length` a text in characters. A `rest` option takes the rest of the line where people
-    type free text. `many` URLs are separated by spaces or commas. A `secret` must not be typed where others can read it.
+    `min` and `max` bound a number: both or neither are given. `max_length` bounds a text, in characters. A `rest` option takes
+    the rest of the line where people type free text. `many` URLs are separated by spaces or commas. A `secret` must not be
+    typed where others can read it.
     """
 
     name: str

@@ -1,0 +1,88 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.commands.catalogue import CATALOGUE
+from bot.commands.misunderstood import Misunderstood
+from bot.commands.values import Value, checked
+from bot.commands.verb import Option, OptionType, Verb
+
+EVERYTHING = Verb(
+    "try",
+    "Try",
+    "try 1",
+    options=(
+        Option("need", "Needed", required=True, max_length=8),
+        Option("speed", "Speed", OptionType.NUMBER, min=0.8, max=1.2),
+        Option("minutes", "Minutes", OptionType.INTEGER, min=1, max=60),
+        Option("mode", "Mode", OptionType.CHOICE, choices=("dialogue", "retelling")),
+        Option("page", "Page", OptionType.URL, max_length=40),
+        Option("pages", "Pages", OptionType.URL, many=True),
+        Option("any_number", "Any", OptionType.NUMBER),
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("options", "values"),
+    [
+        ({"need": " x "}, {"need": "x"}),
+        ({"need": "x", "speed": "1"}, {"need": "x", "speed": 1.0}),
+        ({"need": "x", "speed": "1,1"}, {"need": "x", "speed": 1.1}),
+        ({"need": "x", "Minutes": "+60"}, {"need": "x", "minutes": 60}),
+        ({"need": "x", "mode": "DIALOGUE"}, {"need": "x", "mode": "dialogue"}),
+        ({"need": "x", "mode": " "}, {"need": "x"}),
+        ({"need": "x", "page": "<https://a.example>"}, {"need": "x", "page": "https://a.example"}),
+        (
+            {"need": "x", "pages": "https://a.example/1,2, <https://b.example>,https://c.example"},
+            {"need": "x", "pages": ("https://a.example/1,2", "https://b.example", "https://c.example")},
+        ),
+        ({"need": "x", "any_number": "-7.5"}, {"need": "x", "any_number": -7.5}),
+    ],
+)
+def test_values_are_converted(options: dict[str, str], values: dict[str, Value]) -> None:
+    assert checked(EVERYTHING, options) == values
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({}, "“try” needs need. For example: try 1"),
+        ({"need": " "}, "“try” needs need. For example: try 1"),
+        ({"need": "x", "moed": "a"}, "“try” has no option “moed”. Did you mean “mode”?"),
+        ({"need": "x" * 9}, "“need” is too long: at most 8 characters, not 9."),
+        ({"need": "x", "speed": "1.3"}, "“speed” must be from 0.8 to 1.2, not “1.3”."),
+        ({"need": "x", "speed": "fast"}, "“speed” must be a number from 0.8 to 1.2, not “fast”."),
+        ({"need": "x", "speed": "nan"}, "“speed” must be from 0.8 to 1.2, not “nan”."),
+        ({"need": "x", "speed": "inf"}, "“speed” must be from 0.8 to 1.2, not “inf”."),
+        ({"need": "x", "minutes": "0"}, "“minutes” must be from 1 to 60, not “0”."),
+        ({"need": "x", "minutes": "1.5"}, "“minutes” must be a whole number from 1 to 60, not “1.5”."),
+        (
+            {"need": "x", "mode": "dialog"},
+            "“mode” must be dialogue or retelling, not “dialog”. Did you mean “dialogue”?",
+        ),
+        ({"need": "x", "page": "a.example"}, "“page” must begin with https:// or http://: “a.example”."),
+        ({"need": "x", "pages": "https://a.example b"}, "“pages” must begin with https:// or http://: “b”."),
+    ],
+)
+def test_a_bad_value_is_one_sentence_with_its_limit(options: dict[str, str], sentence: str) -> None:
+    assert checked(EVERYTHING, options) == Misunderstood(sentence)
+
+
+@given(st.sampled_from(CATALOGUE.verbs), st.data())
+def test_any_values_are_answered_and_stay_within_their_limits(verb: Verb, data: st.DataObject) -> None:
+    texts = st.text() | st.floats().map(str) | st.integers().map(str) | st.just("https://a.example")
+    names = st.sampled_from([option.name for option in verb.options] or ["none"])
+    values = checked(verb, data.draw(st.dictionaries(names, texts)))
+    if isinstance(values, Misunderstood):
+        assert values.sentence
+        return
+    for name, value in values.items():
+        option = verb.option(name)
+        assert option is not None
+        if isinstance(value, int | float):
+            assert option.min is not None
+            assert option.max is not None
+            assert option.min <= value <= option.max
+        if option.choices:
+            assert value in option.choices
