@@ -1,0 +1,162 @@
+"""Every message of AKOOL's stream protocol v2 as a frozen value.
+
+Source: docs.akool.com, "Streaming Avatar API Overview". `Event` is undocumented and as AKOOL's own React client reads it.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final
+
+from msgspec import Struct
+
+from bot.model import Speaker
+
+ACKNOWLEDGED: Final = 1000
+
+
+class Action(StrEnum):
+    """Gestures; AKOOL's changelog says that they are for "ultra" avatars."""
+
+    HAND_WAVE = "hand_wave"
+    CHEER = "cheer"
+    THUMBS_UP = "thumbs_up"
+    PUMP_FISTS = "pump_fists"
+    NOD = "nod"
+    SHAKE = "shake"
+    WAFT_LEFT = "waft_left"
+    WAFT_RIGHT = "waft_right"
+
+
+class Expression(StrEnum):
+    ANGRY = "angry"
+    DISGUST = "disgust"
+    FEAR = "fear"
+    HAPPINESS = "happiness"
+    SADNESS = "sadness"
+    SURPRISE = "surprise"
+    CONTEMPT = "contempt"
+
+
+class Moment(StrEnum):
+    """What an event tells: the avatar's voice began or stopped."""
+
+    AUDIO_START = "audio_start"
+    AUDIO_END = "audio_end"
+
+
+class Verb(StrEnum):
+    SET_PARAMS = "set-params"
+    INTERRUPT = "interrupt"
+    SET_ACTION = "set-action"
+
+
+# ---------------------------------------------------------------- to the avatar
+
+
+class Chat(Struct, frozen=True):
+    """A packet of a text for the avatar: `idx` counts from 0 under one `mid`, `fin` marks the last."""
+
+    mid: str
+    idx: int
+    fin: bool
+    text: str
+
+
+class TurnDetection(Struct, frozen=True, omit_defaults=True):
+    """How the end of a spoken turn is heard; all but `type` are for `server_vad` only. Times in milliseconds."""
+
+    type: str | None = None
+    threshold: float | None = None
+    prefix_padding_ms: int | None = None
+    silence_duration_ms: int | None = None
+
+
+class VoiceParams(Struct, frozen=True, omit_defaults=True):
+    """`vparams`. `speed` is 0.8 to 1.2."""
+
+    vid: str | None = None
+    vurl: str | None = None
+    speed: float | None = None
+    pron_map: Mapping[str, str] | None = None
+    stt_language: str | None = None
+    stt_type: str | None = None
+    turn_detection: TurnDetection | None = None
+
+
+class Params(Struct, frozen=True, omit_defaults=True):
+    """What a `set-params` changes; None leaves as it is. `mode` is 1 (retelling) or 2 (dialogue)."""
+
+    lang: str | None = None
+    mode: int | None = None
+    bgurl: str | None = None
+    vparams: VoiceParams | None = None
+
+
+class SetParams(Struct, frozen=True):
+    mid: str
+    params: Params
+
+
+class Interrupt(Struct, frozen=True):
+    mid: str
+
+
+class SetAction(Struct, frozen=True):
+    """Never acknowledged."""
+
+    mid: str
+    action: Action | None = None
+    expression: Expression | None = None
+
+
+# ---------------------------------------------------------------- from the avatar
+
+
+class Part(Struct, frozen=True):
+    """A part of what the avatar says (`bot`), or of what it heard a person say (`user`)."""
+
+    mid: str
+    idx: int
+    fin: bool
+    speaker: Speaker
+    text: str
+
+
+class Ack(Struct, frozen=True):
+    """The answer to a command. `mid` echoes the command's, or is empty."""
+
+    mid: str
+    cmd: str
+    code: int
+    msg: str
+
+    @property
+    def accepted(self) -> bool:
+        return self.code == ACKNOWLEDGED
+
+
+class Event(Struct, frozen=True):
+    mid: str
+    moment: Moment
+
+
+class Unknown(Struct, frozen=True):
+    """A message of protocol v2 whose kind we do not know: let it pass."""
+
+    type: str
+
+
+class Refusal(StrEnum):
+    NOT_JSON = "not JSON"
+    NOT_V2 = "not protocol v2"
+    MALFORMED = "a known message with a field of the wrong type"
+
+
+class NotOurs(Struct, frozen=True):
+    """Bytes that are no message of protocol v2: count and drop them."""
+
+    reason: Refusal
+
+
+Outbound = Chat | SetParams | Interrupt | SetAction
+Message = Outbound | Part | Ack | Event | Unknown
