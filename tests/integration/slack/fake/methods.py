@@ -1,0 +1,230 @@
+"""The Web API methods that the app uses, with the refusals that matter to it."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from slack_sdk.errors import SlackObjectFormationError
+from slack_sdk.models.blocks import Block
+
+from tests.integration.slack.fake.reference import Refused
+from tests.integration.slack.fake.workspace import BOT_ID, Channel, Ephemeral, Grant, Message, Workspace
+
+Arguments = Mapping[str, Any]
+Answer = dict[str, Any]
+
+
+def check_blocks(blocks: Any, limit: int = 50) -> list[dict[str, Any]]:
+    found = json.loads(blocks) if isinstance(blocks, str) else list(blocks or [])
+    if len(found) > limit:
+        raise Refused("msg_blocks_too_many")
+    for raw, block in zip(found, Block.parse_all(found), strict=True):
+        if block is None:
+            raise Refused("invalid_blocks", detail=f"unknown block {raw.get('type')}")
+        try:
+            block.validate_json()
+        except SlackObjectFormationError as wrong:
+            raise Refused("invalid_blocks", detail=str(wrong)) from wrong
+    return found
+
+
+def check_text(text: str, limit: int) -> str:
+    if len(text) > limit:
+        raise Refused("msg_too_long")
+    return text
+
+
+def writable(workspace: Workspace, channel_id: str) -> Channel:
+    channel = workspace.channels.get(channel_id)
+    if channel_id.startswith("U") and channel_id in workspace.users:
+        channel = workspace.direct(channel_id)
+    if channel is None or not channel.exists:
+        raise Refused("channel_not_found")
+    if channel.archived:
+        raise Refused("is_archived")
+    if not channel.member:
+        raise Refused("not_in_channel")
+    return channel
+
+
+def auth_test(workspace: Workspace, grant: Grant, _: Arguments) -> Answer:
+    return {
+        "url": "https://team.example/",
+        "team": "Team",
+        "team_id": grant.team,
+        "enterprise_id": grant.enterprise,
+        "user": "avatarbot",
+        "user_id": grant.bot_user,
+        "bot_id": BOT_ID,
+        "is_enterprise_install": grant.org_wide,
+    }
+
+
+def post_message(workspace: Workspace, grant: Grant, args: Arguments) -> Answer:
+    channel = writable(workspace, args["channel"])
+    thread_ts = args.get("thread_ts") or None
+    text, blocks = check_text(args.get("text") or "", 40_000), check_blocks(args.get("blocks"))
+    if not text and not blocks:
+        raise Refused("no_text")
+    metadata = args.get("metadata")
+    metadata = json.loads(metadata) if isinstance(metadata, str) else metadata
+    if metadata and not {"event_type", "event_payload"} <= set(metadata):
+        raise Refused("invalid_metadata_format")
+    message = workspace.add(Message(channel.id, workspace.next_ts(), grant.bot_user, text, blocks, thread_ts, metadata))
+    return {"channel": channel.id, "ts": message.ts, "message": as_json(message)}
+
+
+def own(workspace: Workspace, grant: Grant, channel: str, ts: str, verb: str) -> Message:
+    message = workspace.message(channel, ts)
+    if message is None:
+        raise Refused("message_not_found")
+    if message.author != grant.bot_user:
+        raise Refused(f"cant_{verb}_message")
+    return message
+
+
+def update(workspace: Workspace, grant: Grant, args: Arguments) -> Answer:
+    channel = writable(workspace, args["channel"])
+    message = own(workspace, grant, channel.id, args["ts"], "update")
+    message.text = check_text(args.get("text") or "", 4_000)
+    message.blocks = check_blocks(args.get("blocks"))
+    message.edits += 1
+    return {"channel": channel.id, "ts": message.ts, "text": message.text}
+
+
+def post_ephemeral(workspace: Workspace, _: Grant, args: Arguments) -> Answer:
+    channel = writable(workspace, args["channel"])
+    if args["user"] not in workspace.users:
+        raise Refused("user_not_in_channel")
+    blocks = check_blocks(args.get("blocks"))
+    workspace.ephemerals.append(
+        Ephemeral(channel.id, args["user"], args.get("text") or "", tuple(blocks), args.get("thread_ts"))
+    )
+    return {"message_ts": workspace.next_ts()}
+
+
+def conversations_open(workspace: Workspace, _: Grant, args: Arguments) -> Answer:
+    if args["users"] not in workspace.users:
+        raise Refused("user_not_found")
+    return {"channel": {"id": workspace.direct(args["users"]).id}}
+
+
+def conversations_info(workspace: Workspace, _: Grant, args: Arguments) -> Answer:
+    channel = workspace.channels.get(args["channel"])
+    if channel is None:
+        raise Refused("channel_not_found")
+    return {"channel": {"id": channel.id, "name": channel.name, "is_im": channel.kind == "im"}}
+
+
+def replies(workspace: Workspace, _: Grant, args: Arguments) -> Answer:
+    writable(workspace, args["channel"])
+    found = workspace.in_thread(args["channel"], args["ts"])
+    if not found:
+        raise Refused("thread_not_found")
+    return {"messages": [listed(message, args) for message in found], "has_more": False}
+
+
+def history(workspace: Workspace, _: Grant, args: Arguments) -> Answer:
+    writable(workspace, args["channel"])
+    found = workspace.in_channel(args["channel"])[::-1][: int(args.get("limit", 100))]
+    return {"messages": [listed(message, args) for message in found], "has_more": False}
+
+
+def listed(message: Message, args: Arguments) -> Answer:
+    """Metadata comes only when asked for."""
+    body = as_json(message)
+    if str(args.get("include_all_metadata", "")).lower() not in ("true", "1"):
+        body.pop("metadata", None)
+    return body
+
+
+def users_info(workspace: Workspace, grant: Grant, args: Arguments) -> Answer:
+    user = workspace.users.get(args["user"])
+    if user is None:
+        raise Refused("user_not_found")
+    profile = {"display_name": user.name, "real_name": f"{user.name} Example"}
+    flags = {"is_admin": user.admin, "is_owner": False, "is_restricted": user.guest, "is_ultra_restricted": False}
+    return {"user": {"id": user.id, "team_id": user.team, "name": user.name.lower(), "profile": profile, **flags}}
+
+
+def reactions_add(workspace: Workspace, _: Grant, args: Arguments) -> Answer:
+    message = workspace.message(args["channel"], args["timestamp"])
+    if message is None:
+        raise Refused("message_not_found")
+    if args["name"] in message.reactions:
+        raise Refused("already_reacted")
+    message.reactions.append(args["name"])
+    return {}
+
+
+def set_status(workspace: Workspace, _: Grant, args: Arguments) -> Answer:
+    workspace.statuses.append(dict(args))
+    return {}
+
+
+def check_view(view: Any) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(view) if isinstance(view, str) else dict(view)
+    check_blocks(found.get("blocks"), limit=100)
+    if found.get("type") == "modal" and not 0 < len(found["title"]["text"]) <= 24:
+        raise Refused("invalid_arguments", detail="title")
+    if len(found.get("private_metadata", "")) > 3_000:
+        raise Refused("invalid_arguments", detail="private_metadata")
+    return found
+
+
+def views_open(workspace: Workspace, _: Grant, args: Arguments) -> Answer:
+    if not args.get("trigger_id"):
+        raise Refused("invalid_arguments")
+    view = check_view(args["view"]) | {"id": f"V{len(workspace.views)}", "team_id": "T0TEAM"}
+    workspace.views.append(view)
+    return {"view": view}
+
+
+def views_publish(workspace: Workspace, _: Grant, args: Arguments) -> Answer:
+    workspace.homes[args["user_id"]] = check_view(args["view"])
+    return {"view": workspace.homes[args["user_id"]]}
+
+
+def complete_upload(workspace: Workspace, grant: Grant, args: Arguments) -> Answer:
+    files = json.loads(args["files"]) if isinstance(args["files"], str) else args["files"]
+    names = [workspace.uploads[file["id"]][0] for file in files]
+    if channel_id := args.get("channel_id"):
+        channel = writable(workspace, channel_id)
+        text = args.get("initial_comment") or ""
+        message = Message(channel.id, workspace.next_ts(), grant.bot_user, text, thread_ts=args.get("thread_ts"))
+        message.files = names
+        workspace.add(message)
+    return {"files": [{"id": file["id"]} for file in files]}
+
+
+def as_json(message: Message) -> dict[str, Any]:
+    body: dict[str, Any] = {
+        "type": "message",
+        "user": message.author,
+        "ts": message.ts,
+        "text": message.text,
+        "blocks": message.blocks,
+    }
+    if message.thread_ts:
+        body["thread_ts"] = message.thread_ts
+    if message.metadata:
+        body["metadata"] = message.metadata
+    return body
+
+
+METHODS: Mapping[str, Callable[[Workspace, Grant, Arguments], Answer]] = {
+    "assistant.threads.setStatus": set_status,
+    "auth.test": auth_test,
+    "chat.postEphemeral": post_ephemeral,
+    "chat.postMessage": post_message,
+    "chat.update": update,
+    "conversations.history": history,
+    "conversations.info": conversations_info,
+    "conversations.open": conversations_open,
+    "conversations.replies": replies,
+    "files.completeUploadExternal": complete_upload,
+    "reactions.add": reactions_add,
+    "users.info": users_info,
+    "views.open": views_open,
+    "views.publish": views_publish,
+}
