@@ -1,0 +1,197 @@
+"""The simulated avatar: a peer in the room that hears, thinks and speaks."""
+
+import asyncio
+import contextlib
+import math
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from adapters.simulator import messages
+from adapters.simulator.hearing import Hearing
+from adapters.simulator.manner import Manner
+from adapters.simulator.messages import ChatPart, Order
+from adapters.simulator.options import Options
+from adapters.simulator.refusal import Code, Refusal
+from adapters.simulator.room import SimulatedSeat
+from adapters.simulator.talker import Talker
+from bot.errors import SeatError
+from bot.model import Mode
+from bot.ports.clock import Clock
+from bot.ports.room import Packet, PeerJoined, SeatLost
+
+PART_SECONDS = 0.4
+"""How much speech one part of a reply holds: about a word."""
+
+PART_LIMIT = 140
+"""Characters of a part at most, so that even escaped ones fit into a packet."""
+
+AGENDA_LIMIT = 64
+"""Chats that may wait while the avatar speaks; more are lost."""
+
+
+@dataclass(slots=True)
+class Spoken:
+    """One thing said, for tests to count: `given` is the request, `said` as much of the reply as was spoken."""
+
+    mid: str
+    given: str
+    said: str = ""
+    finished: bool = False
+
+
+class SimulatedAvatar:
+    """Lives in `perform` until it loses its seat. It never de-duplicates: what it is given twice it says twice."""
+
+    def __init__(self, seat: SimulatedSeat, talker: Talker, manner: Manner, options: Options, clock: Clock) -> None:
+        self.seat = seat
+        self.manner = manner
+        self.spoken: list[Spoken] = []
+        self.actions: list[dict[str, Any]] = []
+        self.ignored = 0
+        self._talker = talker
+        self._options = options
+        self._clock = clock
+        self._hearing = Hearing()
+        self._agenda: asyncio.Queue[ChatPart] = asyncio.Queue(AGENDA_LIMIT)
+        self._voice: asyncio.Task[None] | None = None
+        self._opened = not talker.persona.prologue
+
+    async def perform(self) -> None:
+        """Join, listen and speak until the seat is lost."""
+        await self.seat.join()
+        try:
+            async with asyncio.TaskGroup() as group:
+                speaking = group.create_task(self._speak(group))
+                await self._listen()
+                speaking.cancel()
+                self._silence()
+        finally:
+            await self.seat.leave()
+
+    # ------------------------------------------------------------ hearing
+
+    async def _listen(self) -> None:
+        async for happening in self.seat.events():
+            match happening:
+                case Packet(data=data):
+                    await self._hear(data)
+                case PeerJoined():
+                    self._open()
+                case SeatLost():
+                    return
+
+    async def _hear(self, packet: bytes) -> None:
+        match messages.read(packet):
+            case ChatPart() as part:
+                if (text := self._hearing.hear(part)) is not None:
+                    self._plan(part.mid, text)
+            case Order() as order:
+                await self._obey(order)
+            case None:
+                self.ignored += 1
+
+    def _open(self) -> None:
+        """The prologue is an opening line: spoken once, to the first who comes, when the avatar only repeats."""
+        if not self._opened and self.manner.mode is Mode.RETELLING:
+            self._plan(f"prologue-{uuid.uuid4().hex[:12]}", self._talker.persona.prologue)
+        self._opened = True
+
+    def _plan(self, mid: str, text: str) -> None:
+        with contextlib.suppress(asyncio.QueueFull):
+            self._agenda.put_nowait(ChatPart(mid, 0, fin=True, text=text))
+
+    # ------------------------------------------------------------ obeying
+
+    async def _obey(self, order: Order) -> None:
+        match order.cmd:
+            case "set-params" if order.mid:
+                await self._acknowledge(order, *self._set_params(order.data))
+            case "interrupt" if order.mid:
+                await self._interrupt()
+                await self._acknowledge(order, Code.OK, "OK")
+            case "set-action":
+                self.actions.append(order.data)
+            case _:
+                self.ignored += 1
+
+    def _set_params(self, data: dict[str, Any]) -> tuple[Code, str]:
+        try:
+            self.manner = self.manner.changed(data)
+        except Refusal as refusal:
+            return refusal.code, refusal.sentence
+        return Code.OK, "OK"
+
+    async def _interrupt(self) -> None:
+        """Stop what is being said and forget what waits to be."""
+        self._hearing.forget()
+        while not self._agenda.empty():
+            self._agenda.get_nowait()
+        if voice := self._silence():
+            await asyncio.wait([voice])
+
+    def _silence(self) -> asyncio.Task[None] | None:
+        voice = self._voice
+        if voice and not voice.done():
+            voice.cancel()
+            return voice
+        return None
+
+    async def _acknowledge(self, order: Order, code: Code, msg: str) -> None:
+        await self._send(messages.acknowledged(order.mid, order.cmd, code, msg))
+
+    # ------------------------------------------------------------ speaking
+
+    async def _speak(self, group: asyncio.TaskGroup) -> None:
+        while True:
+            chat = await self._agenda.get()
+            self._voice = group.create_task(self._reply(chat))
+            await asyncio.wait([self._voice])
+
+    async def _reply(self, chat: ChatPart) -> None:
+        text = chat.text
+        if self.manner.mode is Mode.DIALOGUE:
+            await asyncio.sleep(self._options.thinking)
+            text = self._talker.answer(chat.text, self._clock.now())
+        record = Spoken(chat.mid, chat.text)
+        self.spoken.append(record)
+        await self._utter(record, text)
+
+    async def _utter(self, record: Spoken, text: str) -> None:
+        """Say a text part by part. Cut short, it still ends on the wire: `fin` with nothing more, then `audio_end`."""
+        idx = 0
+        await self._send(messages.event(record.mid, "audio_start"))
+        try:
+            for idx, (part, last) in enumerate(_parts(text, self._part_length())):
+                await self._send(messages.said(record.mid, idx, part, fin=last))
+                record.said += part
+                await asyncio.sleep(len(part) / self._rate())
+            record.finished = True
+        except asyncio.CancelledError:
+            if record.said != text:
+                await self._send(messages.said(record.mid, idx + 1, "", fin=True))
+            raise
+        finally:
+            await self._send(messages.event(record.mid, "audio_end"))
+
+    def _rate(self) -> float:
+        return self._options.pace * self.manner.speed
+
+    def _part_length(self) -> int:
+        return PART_LIMIT if math.isinf(self._rate()) else min(PART_LIMIT, max(1, round(self._rate() * PART_SECONDS)))
+
+    async def _send(self, packet: bytes) -> None:
+        with contextlib.suppress(SeatError):  # the seat is lost, and `_listen` hears of it
+            await self.seat.send(packet)
+
+
+def _parts(text: str, length: int) -> Iterator[tuple[str, bool]]:
+    """Pieces of about `length` characters, cut behind a space where one is in reach; and whether it is the last."""
+    reach = min(PART_LIMIT, 3 * length)
+    while len(text) > reach or " " in text[length:-1]:
+        space = text.find(" ", length, reach)
+        end = space + 1 if space >= 0 else length
+        yield text[:end], False
+        text = text[end:]
+    yield text, True

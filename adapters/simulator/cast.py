@@ -1,0 +1,119 @@
+"""Who and what the simulated AKOOL offers: avatars, voices, languages, knowledge bases."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Character:
+    """An official avatar. Its portrait is `portraits/<avatar_id>.svg`."""
+
+    avatar_id: str
+    name: str
+    gender: str
+    voice_id: str
+    job: str
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    voice_id: str
+    name: str
+    gender: str
+    language: str
+    locale: str
+    style: str
+    model: str = "Akool Multilingual 1"
+
+    @property
+    def streams(self) -> bool:
+        """Only two of AKOOL's models can speak live."""
+        return self.model in {"Akool Multilingual 1", "Akool Multilingual 3"}
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    code: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Briefing:
+    """A knowledge base that is there from the start."""
+
+    knowledge_id: str
+    name: str
+    prologue: str
+    prompt: str
+
+
+CHARACTERS = (
+    Character("sim_Alma_cardigan_1080P", "Alma", "female", "VxAlma4cardigan9Wool", "storyteller"),
+    Character("sim_Kofi_yellow_1080P", "Kofi", "male", "VxKofi7sunshine2Gold", "morning host"),
+    Character("sim_Mei-studio_1080P", "Mei", "female", "VxMei1studio8Scarlet", "news anchor"),
+    Character("sim_Ravi_turban_1080P", "Ravi", "male", "VxRavi3saffron6Baker", "guide"),
+    Character("sim_Yasmin_scarf_1080P", "Yasmin", "female", "VxYasmin5lagoonSilk", "concierge"),
+    Character("sim_Ingrid_braids_1080P", "Ingrid", "female", "VxIngrid2fjord0Linen", "trainer"),
+    Character("sim_Theo_glasses_1080P", "Theo", "male", "VxTheo8library4Tweed", "librarian"),
+    Character("sim_Otto-robot_1080P", "Otto", "male", "VxOtto0tinplate1Bolt", "handy robot"),
+)
+
+VOICES = (
+    Voice("VxAlma4cardigan9Wool", "Alma, by the fire", "female", "English", "en-GB", "Warm"),
+    Voice("VxKofi7sunshine2Gold", "Kofi, good morning", "male", "English", "en-GH", "Bright"),
+    Voice("VxMei1studio8Scarlet", "Mei, on air", "female", "Chinese", "zh-CN", "Clear"),
+    Voice("VxRavi3saffron6Baker", "Ravi, at ease", "male", "English", "en-IN", "Calm"),
+    Voice("VxYasmin5lagoonSilk", "Yasmin, welcome", "female", "Arabic", "ar-AE", "Polite"),
+    Voice("VxIngrid2fjord0Linen", "Ingrid, one more time", "female", "German", "de-DE", "Lively"),
+    Voice("VxTheo8library4Tweed", "Theo, quietly", "male", "English", "en-US", "Soft"),
+    Voice("VxOtto0tinplate1Bolt", "Otto, beep", "male", "English", "en-US", "Playful", "Akool Multilingual 3"),
+    Voice("VxLucia6terraza3Sol", "Lucía, on the terrace", "female", "Spanish", "es-ES", "Warm", "Akool Multilingual 3"),
+    Voice("VxEmile9atelier5Ink", "Émile, in the studio", "male", "French", "fr-FR", "Calm", "Akool Multilingual 3"),
+    Voice("VxNora2theatre7Velvet", "Nora, on stage", "female", "English", "en-GB", "Dramatic", "Akool Multilingual 2"),
+)
+
+LANGUAGES = tuple(
+    Language(code, name)
+    for code, name in (
+        ("en", "English"),
+        ("ar", "Arabic"),
+        ("zh", "Chinese"),
+        ("cs", "Czech"),
+        ("da", "Danish"),
+        ("nl", "Dutch"),
+        ("fi", "Finnish"),
+        ("fr", "French"),
+        ("de", "German"),
+        ("el", "Greek"),
+        ("hi", "Hindi"),
+        ("id", "Indonesian"),
+        ("it", "Italian"),
+        ("ja", "Japanese"),
+        ("ko", "Korean"),
+        ("pl", "Polish"),
+        ("pt", "Portuguese"),
+        ("es", "Spanish"),
+        ("sv", "Swedish"),
+        ("tr", "Turkish"),
+        ("uk", "Ukrainian"),
+        ("zh-CN-shandong", "Chinese (Shandong)"),
+    )
+)
+
+BRIEFINGS = (
+    Briefing(
+        "64f8a1b2c3d4e5f6a7b8c9d0",
+        "Front desk",
+        "Welcome to the Lantern House, I can tell you about rooms, breakfast and the way here.",
+        "You are at the front desk of the Lantern House, a small hotel by the harbour. Breakfast is served from 7 to 10 on the "
+        "terrace. Every room has a view of the harbour and free wifi. Check-out is at 11 in the morning. The tram number 4 stops "
+        "in front of the door. Dogs are welcome and get a biscuit.",
+    ),
+    Briefing(
+        "64f8a1b2c3d4e5f6a7b8c9d1",
+        "Release party",
+        "Hello team, ask me anything about the release.",
+        "You answer questions about the spring release. The release ships on Thursday at noon. Dark mode is finished and the "
+        "exports are twice as fast. The known issue is that printing cuts off the last line. Questions go to the channel of the "
+        "release crew.",
+    ),
+)

@@ -1,0 +1,1 @@
+"""AKOOL's endpoints and the simulator's own."""

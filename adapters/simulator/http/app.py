@@ -1,0 +1,23 @@
+"""The ASGI application of a simulator."""
+
+from starlette.applications import Starlette
+
+from adapters.simulator.http.avatars import GalleryDesk
+from adapters.simulator.http.gate import Gate
+from adapters.simulator.http.knowledge import KnowledgeDesk
+from adapters.simulator.http.office import Office
+from adapters.simulator.http.sessions import SessionDesk
+from adapters.simulator.simulator import Simulator
+
+
+def application(simulator: Simulator) -> Starlette:
+    """AKOOL's endpoints, to be served while the simulator is entered."""
+    gate = Gate(simulator.account, simulator.faults)
+    return Starlette(
+        routes=[
+            *SessionDesk(simulator.sessions, simulator.options, simulator.clock).routes(gate),
+            *GalleryDesk(simulator.gallery).routes(gate),
+            *KnowledgeDesk(simulator.shelf).routes(gate),
+            *Office(simulator.account).routes(gate),
+        ]
+    )

@@ -1,0 +1,96 @@
+"""AKOOL's avatar endpoints, v4 and the v3 ones that are another list."""
+
+from pathlib import Path
+
+import msgspec
+from starlette.requests import Request
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from adapters.simulator.gallery import Exhibit, Gallery
+from adapters.simulator.http.gate import Gate, body, query
+from adapters.simulator.http.rows import AvatarRow, CreateAvatar, Listing, Paging, UploadRow
+
+PORTRAITS = Path(__file__).parent.parent / "portraits"
+BLANK = "blank"
+"""The portrait of an uploaded avatar."""
+
+V3, V4 = "/api/open/v3/avatar", "/api/open/v4/liveAvatar/avatar"
+
+
+class GalleryDesk:
+    def __init__(self, gallery: Gallery) -> None:
+        self._gallery = gallery
+
+    def routes(self, gate: Gate) -> list[Route | Mount]:
+        return [
+            gate.route("POST", f"{V3}/create", self._create),
+            gate.route("GET", f"{V3}/list", self._list_v3),
+            gate.route("GET", f"{V3}/detail", self._detail_v3),
+            gate.route("GET", f"{V4}/list", self._list),
+            gate.route("GET", f"{V4}/detail", self._detail),
+            Mount("/static/avatars", StaticFiles(directory=PORTRAITS)),
+        ]
+
+    async def _create(self, request: Request) -> UploadRow:
+        wanted = await body(request, CreateAvatar)
+        made = self._gallery.upload(wanted.avatar_id, wanted.name, wanted.url)
+        assert made.made_at is not None
+        return UploadRow(
+            record_id=made.record_id,
+            status=int(self._gallery.state(made)),
+            create_time=int(made.made_at.timestamp() * 1000),
+            name=made.name,
+            avatar_id=made.avatar_id,
+            url=made.video,
+            modify_url=made.video,
+            thumbnail=portrait(request, made),
+        )
+
+    async def _list(self, request: Request) -> Listing:
+        rows = [self._row(request, exhibit) for exhibit in self._gallery]
+        for row, exhibit in zip(rows, self._gallery, strict=True):
+            row.available = self._gallery.available(exhibit)
+        return Listing(count=len(rows), result=query(request, Paging).cut(rows))
+
+    async def _detail(self, request: Request) -> AvatarRow:
+        row = self._row(request, self._gallery.find(request.query_params.get("avatar_id", "")))
+        row.platform = "open"
+        return row
+
+    async def _list_v3(self, request: Request) -> list[AvatarRow]:
+        """A bare array, and not the same avatars as v4: its first one cannot be used for a session."""
+        general = AvatarRow(
+            record_id="67498e55cd053926b2e7ffff",
+            type=1,
+            origin=2,
+            avatar_id="sim_General_talking_720P",
+            name="General",
+            url=f"{request.base_url}static/avatars/{BLANK}.svg",
+            thumbnail=f"{request.base_url}static/avatars/{BLANK}.svg",
+            gender="female",
+        )
+        return query(request, Paging).cut([general, *(self._row(request, exhibit) for exhibit in self._gallery)])
+
+    async def _detail_v3(self, request: Request) -> list[AvatarRow]:
+        """By the record's `_id`, and an array of one."""
+        return [self._row(request, self._gallery.find_record(request.query_params.get("id", "")))]
+
+    def _row(self, request: Request, exhibit: Exhibit) -> AvatarRow:
+        picture = portrait(request, exhibit)
+        return AvatarRow(
+            record_id=exhibit.record_id,
+            origin=2 if exhibit.official else 3,
+            avatar_id=exhibit.avatar_id,
+            voice_id=exhibit.voice_id or msgspec.UNSET,  # seen to be missing on avatars of one's own
+            name=exhibit.name,
+            url=exhibit.video or picture,
+            thumbnail=picture,
+            gender=exhibit.gender,
+            status=int(self._gallery.state(exhibit)),
+        )
+
+
+def portrait(request: Request, exhibit: Exhibit) -> str:
+    """Where this server shows what an avatar looks like."""
+    return f"{request.base_url}static/avatars/{exhibit.avatar_id if exhibit.official else BLANK}.svg"

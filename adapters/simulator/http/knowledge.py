@@ -1,0 +1,93 @@
+"""AKOOL's knowledge base endpoints."""
+
+from datetime import datetime
+from typing import Literal
+
+from msgspec import UNSET
+from starlette.requests import Request
+from starlette.routing import Route
+
+from adapters.simulator.http.gate import NOTHING, Gate, body, query
+from adapters.simulator.http.rows import DocumentRow, KnowledgeRow, PageSize, Paging, WriteKnowledge
+from adapters.simulator.refusal import Code, Refusal
+from adapters.simulator.shelf import Contents, Paper, Shelf, Volume
+
+BASE = "/api/open/v4/knowledge"
+
+
+class KnowledgeQuery(Paging, kw_only=True):
+    size: PageSize = 10
+    name: str = ""
+    origin: Literal[1, 2] = 2
+
+
+class KnowledgeDesk:
+    def __init__(self, shelf: Shelf) -> None:
+        self._shelf = shelf
+
+    def routes(self, gate: Gate) -> list[Route]:
+        return [
+            gate.route("GET", f"{BASE}/list", self._list),
+            gate.route("POST", f"{BASE}/create", self._create),
+            gate.route("GET", f"{BASE}/detail", self._detail),
+            gate.route("POST", f"{BASE}/update", self._update),
+            gate.route("DELETE", f"{BASE}/delete", self._delete),
+        ]
+
+    async def _list(self, request: Request) -> list[KnowledgeRow]:
+        """A bare array, as the live service was seen to answer."""
+        wanted = query(request, KnowledgeQuery)
+        return wanted.cut([_row(volume) for volume in self._shelf if wanted.name.lower() in volume.name.lower()])
+
+    async def _create(self, request: Request) -> KnowledgeRow:
+        return _row(self._shelf.create(**_contents(await body(request, WriteKnowledge))))
+
+    async def _detail(self, request: Request) -> KnowledgeRow:
+        return _row(self._shelf.find(request.query_params.get("id", "")))
+
+    async def _update(self, request: Request) -> KnowledgeRow:
+        wanted = await body(request, WriteKnowledge)
+        return _row(self._shelf.update(_identified(wanted), **_contents(wanted)))
+
+    async def _delete(self, request: Request) -> object:
+        """A DELETE with a JSON body, and no `data` in the answer."""
+        self._shelf.delete(_identified(await body(request, WriteKnowledge)))
+        return NOTHING
+
+
+def _identified(wanted: WriteKnowledge) -> str:
+    if not wanted.id:
+        raise Refusal(Code.BAD_PARAMETER, "id is required")
+    return wanted.id
+
+
+def _contents(wanted: WriteKnowledge) -> Contents:
+    contents = Contents()
+    if wanted.name is not UNSET:
+        contents["name"] = wanted.name
+    if wanted.prologue is not UNSET:
+        contents["prologue"] = wanted.prologue
+    if wanted.prompt is not UNSET:
+        contents["prompt"] = wanted.prompt
+    if wanted.docs is not UNSET:
+        contents["docs"] = tuple(Paper(doc.name, doc.url, doc.size) for doc in wanted.docs)
+    if wanted.urls is not UNSET:
+        contents["urls"] = tuple(wanted.urls)
+    return contents
+
+
+def _row(volume: Volume) -> KnowledgeRow:
+    return KnowledgeRow(
+        knowledge_id=volume.volume_id,
+        name=volume.name,
+        prologue=volume.prologue,
+        prompt=volume.prompt,
+        docs=[DocumentRow(name=paper.name, url=paper.url, size=paper.size) for paper in volume.docs],
+        urls=list(volume.urls),
+        create_time=_millis(volume.created_at),
+        update_time=_millis(volume.updated_at),
+    )
+
+
+def _millis(when: datetime) -> int:
+    return int(when.timestamp() * 1000)

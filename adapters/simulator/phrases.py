@@ -1,0 +1,70 @@
+"""The ways a simulated avatar has of saying things."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from operator import add, mul, sub
+
+OPENERS = (
+    "What shall we talk about?",
+    "It is nice to have company. What is on your mind?",
+    "I am all ears. What would you like to know?",
+)
+ABOUT_ME = (
+    "I live in a simulator, which is a small room with very good light.",
+    "I am simulated from head to shoulders, and I enjoy a good question.",
+    "Ask me for the time, a joke, or what somebody said before.",
+)
+ABILITIES = "You can ask who I am, what time it is, for a joke, for a sum, or what somebody said before."
+ABOUT_TIME = ("Time flies when we talk.", "Plenty of time for one more question.", "Right now is a good moment.")
+JOKES = (
+    "Why do avatars never get lost? They always stay in frame.",
+    "I would tell you a joke about packets, but you might not get it.",
+    "A bot walks into a channel. Everybody reacts with a thumbs up.",
+    "My favourite exercise? Buffering.",
+)
+FEELINGS = (
+    "Splendid, thank you. My pixels are all in place. And you?",
+    "Very well: well lit and well rested. How are you?",
+    "Cheerful, as always. How is your day going?",
+)
+WELCOMES = ("You are very welcome", "My pleasure", "Any time")
+FAREWELLS = ("Goodbye, and come back soon", "See you", "Take care")
+PLACES = (
+    "I am in the room with you, in a manner of speaking. Where are you?",
+    "Somewhere between your keyboard and your screen. And you?",
+)
+REASONS = (
+    "That is the question, is it not? What do you think?",
+    "I have a guess, but I would rather hear yours first.",
+)
+WONDERS = (
+    "Tell me more about {topic}{name}.",
+    "{topic}, you say. What makes you think of it{name}?",
+    "I had not thought of {topic} that way. How did it come up{name}?",
+    "Interesting{name}. What would you like to know about {topic}?",
+)
+PUZZLED = ("I did not quite catch that{name}. Could you say it another way?", "Hm{name}. Say a little more?")
+
+SUMS: dict[str, Callable[[int, int], int]] = {"+": add, "-": sub, "*": mul}
+
+SMALL_WORDS = frozenset(
+    """
+    about also and any anything are because been but can could did does for from get give had has have her him his how into its just
+    know like make may me more much must not now off only onto other our out over please really said say she should some something
+    tell than that the their them then there these they thing things think this those too very want was were what when where which
+    while who why will with would yes you your
+    """.split()  # noqa: SIM905 - readable as words
+)
+"""Words that say nothing about the subject."""
+
+
+def greeting(now: datetime) -> str:
+    """By the hour, UTC."""
+    if now.hour < 5:
+        return "Hello, night owl"
+    return "Good morning" if now.hour < 12 else "Good afternoon" if now.hour < 18 else "Good evening"
+
+
+def listed(names: Sequence[str]) -> str:
+    """`Ann, Ben and Cem`."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -1,0 +1,229 @@
+"""RTC rooms in this process, with the manners of an Agora channel: one seat per uid, no echo, no history, no delivery report."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Self
+
+from adapters.simulator.line import Line
+from bot.errors import SeatError
+from bot.ports.clock import Clock
+from bot.ports.room import (
+    LinkDown,
+    LinkUp,
+    Packet,
+    PeerJoined,
+    PeerLeft,
+    RoomCredentials,
+    SeatEvent,
+    SeatLoss,
+    SeatLost,
+)
+
+APP_ID = "5117a7e0000000000000000000000000"
+"""The Agora app that hosts the simulator's rooms. Another one belongs to a team that brings its own room."""
+
+PACKET_LIMIT = 1024
+"""Bytes of one stream message; Agora's Web SDK refuses more with "stream message out of range"."""
+
+BACKLOG_LIMIT = 16_384
+"""Events a seat may leave unread before it is lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """What a token stands for."""
+
+    channel: str
+    uid: str
+    expires_at: datetime
+
+
+class _Happenings:
+    """Not a generator: one that is left half read would need somebody to close it."""
+
+    def __init__(self, queue: asyncio.Queue[SeatEvent | None]) -> None:
+        self._queue = queue
+        self._over = False
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> SeatEvent:
+        event = None if self._over else await self._queue.get()
+        self._over = event is None or isinstance(event, SeatLost)
+        if event is None:
+            raise StopAsyncIteration
+        return event
+
+
+class SimulatedSeat:
+    """A `Seat`. `watching` and `key_frames_asked` record what was asked of the media, of which there is none yet."""
+
+    def __init__(self, rooms: "Rooms", credentials: RoomCredentials, line: Line) -> None:
+        self.credentials = credentials
+        self.line = line
+        self.watching: str | None = None
+        self.key_frames_asked = 0
+        self._rooms = rooms
+        self._room: Room | None = None
+        self._events: asyncio.Queue[SeatEvent | None] = asyncio.Queue()
+        self._over = False
+        self._down = False
+
+    @property
+    def uid(self) -> str:
+        return self.credentials.uid
+
+    async def join(self) -> None:
+        if self._room or self._over:
+            raise SeatError("This seat has had its one life.")
+        self._room = self._rooms.enter(self)
+
+    def events(self) -> AsyncIterator[SeatEvent]:
+        return _Happenings(self._events)
+
+    async def send(self, packet: bytes) -> None:
+        if self._room is None or self._over:
+            raise SeatError("The seat is not in the room.")
+        if len(packet) > PACKET_LIMIT:
+            raise SeatError("The stream message is too long.", f"{len(packet)} bytes, stream message out of range")
+        if not self._down:
+            self._room.broadcast(self.uid, packet)
+
+    async def watch(self, uid: str | None) -> None:
+        self.watching = uid
+
+    async def request_key_frame(self, uid: str) -> None:  # noqa: ARG002 - part of the port
+        self.key_frames_asked += 1
+
+    async def leave(self) -> None:
+        if not self._over:
+            self._finish(None)
+
+    def tell(self, event: SeatEvent) -> None:
+        """Something happened in the room. What comes while the link is down is lost."""
+        if self._over or (self._down and isinstance(event, Packet)):
+            return
+        if self._events.qsize() >= BACKLOG_LIMIT:
+            self.lose(SeatLoss.ERROR, "nobody reads the events of this seat")
+        else:
+            self._events.put_nowait(event)
+
+    def carry(self, packet: Packet) -> None:
+        """A packet is on its way to this seat; the line decides what becomes of it."""
+        for delay in self.line.delays():
+            if delay:
+                asyncio.get_running_loop().call_later(delay, self.tell, packet)
+            else:
+                self.tell(packet)
+
+    def lose(self, reason: SeatLoss, detail: str = "") -> None:
+        """The seat is gone, whatever its holder wants."""
+        if not self._over:
+            self._finish(SeatLost(reason, detail))
+
+    def link_down(self) -> None:
+        if not self._down:
+            self.tell(LinkDown())
+            self._down = True
+
+    def link_up(self) -> None:
+        if self._down:
+            self._down = False
+            self.tell(LinkUp())
+
+    def _finish(self, last: SeatLost | None) -> None:
+        self._over = True
+        self._events.put_nowait(last)
+        if self._room is not None:
+            self._room.remove(self)
+
+
+class Room:
+    """Who is in one channel."""
+
+    def __init__(self, channel: str) -> None:
+        self.channel = channel
+        self.seats: dict[str, SimulatedSeat] = {}
+
+    def enter(self, seat: SimulatedSeat) -> None:
+        """Take a seat in; whoever held the same uid is thrown out, for good."""
+        if earlier := self.seats.get(seat.uid):
+            earlier.lose(SeatLoss.THROWN_OUT, "the same uid joined again")
+        for uid in self.seats:
+            seat.tell(PeerJoined(uid))
+        self.seats[seat.uid] = seat
+        for other in self._others(seat.uid):
+            other.tell(PeerJoined(seat.uid))
+
+    def remove(self, seat: SimulatedSeat) -> None:
+        if self.seats.get(seat.uid) is seat:
+            del self.seats[seat.uid]
+            for other in self._others(seat.uid):
+                other.tell(PeerLeft(seat.uid))
+
+    def broadcast(self, sender: str, data: bytes) -> None:
+        for other in self._others(sender):
+            other.carry(Packet(sender, data))
+
+    def _others(self, uid: str) -> Iterator[SimulatedSeat]:
+        return (seat for seat in list(self.seats.values()) if seat.uid != uid)
+
+
+class Rooms:
+    """All rooms, and the tokens that open them."""
+
+    def __init__(self, clock: Clock, seed: int = 0) -> None:
+        self.to_avatar = Line(seed)
+        self.to_client = Line(seed + 1)
+        self._clock = clock
+        self._rooms: dict[str, Room] = {}
+        self._tickets: dict[str, Ticket] = {}
+
+    def issue(self, channel: str, uid: str, life: timedelta) -> RoomCredentials:
+        """A token for one uid in one channel of ours, to be used within `life`."""
+        token = f"sim.{secrets.token_hex(24)}"
+        self._tickets[token] = Ticket(channel, uid, self._clock.now() + life)
+        return RoomCredentials(APP_ID, channel, uid, token)
+
+    def seat(self, credentials: RoomCredentials) -> SimulatedSeat:
+        """A client's seat that has not joined yet: this is the `Seats` of `bot.ports.room`."""
+        return SimulatedSeat(self, credentials, self.to_client)
+
+    def avatar_seat(self, credentials: RoomCredentials) -> SimulatedSeat:
+        return SimulatedSeat(self, credentials, self.to_avatar)
+
+    def enter(self, seat: SimulatedSeat) -> Room:
+        """Check the token and take the seat in. Raises `SeatError`."""
+        self._check(seat.credentials)
+        room = self._rooms.setdefault(seat.credentials.channel, Room(seat.credentials.channel))
+        room.enter(seat)
+        return room
+
+    def close(self, channel: str) -> None:
+        """Throw everybody out and forget the tokens of the channel."""
+        self._tickets = {token: ticket for token, ticket in self._tickets.items() if ticket.channel != channel}
+        if room := self._rooms.pop(channel, None):
+            for seat in list(room.seats.values()):
+                seat.lose(SeatLoss.LOST, "the room was closed")
+
+    def seats(self, channel: str) -> tuple[SimulatedSeat, ...]:
+        """Who is in a channel now."""
+        room = self._rooms.get(channel)
+        return tuple(room.seats.values()) if room else ()
+
+    def occupancy(self) -> dict[str, list[str]]:
+        """The uids in each channel that is not empty."""
+        return {channel: list(room.seats) for channel, room in self._rooms.items() if room.seats}
+
+    def _check(self, credentials: RoomCredentials) -> None:
+        if credentials.app_id != APP_ID:
+            return  # a room of the team's own project: its tokens are signed by a certificate that AKOOL does not have
+        ticket = self._tickets.get(credentials.token)
+        if ticket is None or (ticket.channel, ticket.uid) != (credentials.channel, credentials.uid):
+            raise SeatError("The room did not let us in.", "invalid token, authorized failed")
+        if self._clock.now() >= ticket.expires_at:
+            raise SeatError("The room did not let us in: the token has expired.", "token expired before it was used")

@@ -1,0 +1,167 @@
+"""Sessions at the simulated AKOOL: paid in advance, hosted in a room, over when closed or when their time is up."""
+
+import asyncio
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from adapters.simulator.account import Account
+from adapters.simulator.avatar import SimulatedAvatar
+from adapters.simulator.gallery import Gallery
+from adapters.simulator.manner import Manner
+from adapters.simulator.mind import Persona
+from adapters.simulator.options import Options
+from adapters.simulator.refusal import Code, Refusal
+from adapters.simulator.room import Rooms
+from adapters.simulator.shelf import Shelf
+from adapters.simulator.talker import Talker
+from bot.errors import SeatError
+from bot.ports.clock import Clock
+from bot.ports.provider import ProviderState, UploadState
+from bot.ports.room import RoomCredentials
+
+HISTORY_LIMIT = 1_000
+"""Sessions that are over and still listed."""
+
+CLIENT_UID, AVATAR_UID = "100000", "200000"
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    """What a `create` asks for, checked in form. `own_room` holds the avatar's seat in a room of the team's own."""
+
+    avatar_id: str
+    duration: float
+    manner: Manner
+    knowledge_id: str | None = None
+    own_room: RoomCredentials | None = None
+
+
+@dataclass(slots=True)
+class HostedSession:
+    """One session. `client` is the seat that is handed out; in an own room that is the avatar's, as it was given."""
+
+    id: str
+    booking: Booking
+    client: RoomCredentials
+    avatar: SimulatedAvatar
+    price: float
+    created_at: datetime
+    state: ProviderState = ProviderState.QUEUEING
+    refunded: float = 0.0
+    task: asyncio.Task[None] | None = field(default=None, repr=False)
+
+    @property
+    def open(self) -> bool:
+        return self.state in {ProviderState.QUEUEING, ProviderState.LIVE}
+
+
+class Sessions:
+    """`join_delay` may be changed for the sessions to come: seconds, or None for an avatar that never comes."""
+
+    def __init__(
+        self, options: Options, clock: Clock, *, account: Account, gallery: Gallery, shelf: Shelf, rooms: Rooms
+    ) -> None:
+        self.join_delay: float | None = options.join_delay
+        self.concurrency = options.concurrency
+        self._options = options
+        self._clock = clock
+        self._account = account
+        self._gallery = gallery
+        self._shelf = shelf
+        self._rooms = rooms
+        self._hosted: dict[str, HostedSession] = {}
+        self._group: asyncio.TaskGroup | None = None
+
+    def __iter__(self) -> Iterator[HostedSession]:
+        """Newest first."""
+        return reversed(list(self._hosted.values()))
+
+    async def live(self, ready: asyncio.Event) -> None:
+        """Host sessions until cancelled; owns every task of every avatar."""
+        async with asyncio.TaskGroup() as self._group:
+            ready.set()
+            await asyncio.Event().wait()
+
+    def create(self, booking: Booking) -> HostedSession:
+        """Charge and host. Not idempotent. Raises `Refusal`."""
+        persona = self._persona(booking)
+        if sum(session.open for session in self) >= self.concurrency:
+            raise Refusal(Code.BUSY, "live avatar processing is busy")
+        price = self._account.charge(booking.duration)
+        session = self._seat(booking, persona, price)
+        self._remember(session)
+        assert self._group is not None
+        session.task = self._group.create_task(self._host(session))
+        return session
+
+    def find(self, session_id: str) -> HostedSession:
+        if session := self._hosted.get(session_id):
+            return session
+        raise Refusal(Code.NO_SESSION, "live avatar session does not exist")
+
+    def close(self, session_id: str) -> None:
+        """End a session and give back what it did not use. Raises `Refusal`, also when it is over already."""
+        session = self.find(session_id)
+        if not session.open:
+            raise Refusal(Code.SESSION_CLOSED, "live avatar closed")
+        self._settle(session, ProviderState.OVER)
+        assert session.task is not None
+        session.task.cancel()
+
+    def _persona(self, booking: Booking) -> Persona:
+        exhibit = self._gallery.find(booking.avatar_id)
+        if self._gallery.state(exhibit) is not UploadState.READY:
+            raise Refusal(Code.AVATAR_PROCESSING, "live avatar in processing")
+        if not self._gallery.available(exhibit):
+            raise Refusal(Code.BUSY, "live avatar processing is busy")
+        if booking.knowledge_id is None:
+            return Persona(exhibit.name, exhibit.job)
+        volume = self._shelf.find(booking.knowledge_id)
+        return Persona(exhibit.name, exhibit.job, volume.prologue, volume.prompt)
+
+    def _seat(self, booking: Booking, persona: Persona, price: float) -> HostedSession:
+        session_id = secrets.token_hex(12)
+        channel = f"sim-{session_id}"
+        life = timedelta(seconds=self._options.token_life)
+        client = booking.own_room or self._rooms.issue(channel, CLIENT_UID, life)
+        seat = self._rooms.avatar_seat(booking.own_room or self._rooms.issue(channel, AVATAR_UID, timedelta(hours=2)))
+        avatar = SimulatedAvatar(seat, Talker(persona), booking.manner, self._options, self._clock)
+        return HostedSession(session_id, booking, client, avatar, price, self._clock.now())
+
+    def _remember(self, session: HostedSession) -> None:
+        self._hosted[session.id] = session
+        over = [other.id for other in self._hosted.values() if not other.open]
+        for stale in over[:-HISTORY_LIMIT]:
+            del self._hosted[stale]
+
+    async def _host(self, session: HostedSession) -> None:
+        outcome = ProviderState.OVER
+        try:
+            async with asyncio.timeout(session.booking.duration):
+                await self._arrive(session)
+        except TimeoutError:
+            pass  # its time is up, as paid
+        except SeatError:
+            outcome = ProviderState.FAILED
+        finally:
+            self._settle(session, outcome)
+
+    async def _arrive(self, session: HostedSession) -> None:
+        """A session without its avatar stays open, and costs, until it is closed or its time is up."""
+        if self.join_delay is not None:
+            await asyncio.sleep(self.join_delay)
+            session.state = ProviderState.LIVE
+            await session.avatar.perform()
+        await asyncio.Event().wait()
+
+    def _settle(self, session: HostedSession, outcome: ProviderState) -> None:
+        if not session.open:
+            return
+        used = (self._clock.now() - session.created_at).total_seconds() / session.booking.duration
+        session.state = outcome
+        session.refunded = session.price * max(0.0, 1 - used)
+        self._account.refund(session.refunded)
+        if session.booking.own_room is None:
+            self._rooms.close(session.client.channel)

@@ -1,0 +1,55 @@
+"""AKOOL and its rooms, in one process: for the demo and for tests."""
+
+import asyncio
+from types import TracebackType
+from typing import Self
+
+from adapters.simulator.account import Account
+from adapters.simulator.faults import Faults
+from adapters.simulator.gallery import Gallery
+from adapters.simulator.options import Options
+from adapters.simulator.room import Rooms
+from adapters.simulator.sessions import Sessions
+from adapters.simulator.shelf import Shelf
+from bot.ports.clock import Clock
+from bot.ports.room import Seats
+
+
+class Simulator:
+    """`async with Simulator(clock) as simulator`: hosts sessions until the block ends; then every task of it has ended.
+
+    Stamps are the clock's and waits are the event loop's, so that both can be a test's.
+    """
+
+    def __init__(self, clock: Clock, options: Options | None = None) -> None:
+        self.options = options or Options()
+        self.clock = clock
+        self.account = Account(self.options)
+        self.gallery = Gallery(clock, self.options.upload_time)
+        self.shelf = Shelf(clock)
+        self.rooms = Rooms(clock, self.options.seed)
+        self.sessions = Sessions(
+            self.options, clock, account=self.account, gallery=self.gallery, shelf=self.shelf, rooms=self.rooms
+        )
+        self.faults = Faults()
+        self._life: asyncio.Task[None] | None = None
+
+    @property
+    def seats(self) -> Seats:
+        """Seats in the simulator's rooms, for an `AvatarProvider` in the same process."""
+        return self.rooms.seat
+
+    async def __aenter__(self) -> Self:
+        ready = asyncio.Event()
+        self._life = asyncio.create_task(self.sessions.live(ready), name="simulator")
+        await ready.wait()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._life is not None
+        self._life.cancel()
+        await asyncio.wait([self._life])
+        if not self._life.cancelled():
+            self._life.result()  # an avatar crashed: let it be seen

@@ -1,0 +1,166 @@
+"""A small rule-based talker: what a simulated avatar answers in dialogue mode.
+
+Pure and repeatable: the same conversation at the same times gets the same answers. It knows its name, what its knowledge
+base says, the time, who spoke and what they told it.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from re import Match, Pattern
+
+from adapters.simulator import phrases
+from adapters.simulator.mind import Mind, Persona, Remark, words
+
+SPEAKER = re.compile(r"\s*([^\W\d_][\w .'\u2019-]{0,39}):\s+(.*)", re.DOTALL)
+"""`Ann: text`, as the bot prefixes names so that the avatar knows who speaks."""
+
+
+class Talker:
+    def __init__(self, persona: Persona, seed: int = 0) -> None:
+        self.persona = persona
+        self._mind = Mind(persona, seed)
+
+    def answer(self, text: str, now: datetime) -> str:
+        """Answer, and remember. Never empty."""
+        remark = _heard(text)
+        reply = _replied(self._mind, remark, now)
+        self._mind.remember(remark)
+        return reply
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What a rule may look at."""
+
+    remark: Remark
+    now: datetime
+    match: Match[str]
+
+
+def _heard(text: str) -> Remark:
+    match = SPEAKER.fullmatch(text)
+    return Remark(match[1].strip(), match[2].strip()) if match else Remark("", text.strip())
+
+
+def _replied(mind: Mind, remark: Remark, now: datetime) -> str:
+    for pattern, rule in RULES:
+        if match := pattern.search(remark.text):
+            return rule(mind, Turn(remark, now, match))
+    return mind.known(remark.text) or _wonder(mind, remark)
+
+
+def _wonder(mind: Mind, remark: Remark) -> str:
+    """No rule fits: come back to what they spoke of, and ask back."""
+    topic = max(words(remark.text), key=lambda word: (len(word), word), default="")
+    others = (other for other in reversed(mind.remarks) if other.who not in {"", remark.who})
+    earlier = next((other for other in others if topic in words(other.text)), None)
+    if earlier:
+        return f"{mind.called(earlier.who)} spoke of {topic} too. What do you make of that{mind.to(remark)}?"
+    return mind.pick(phrases.WONDERS if topic else phrases.PUZZLED).format(topic=topic, name=mind.to(remark))
+
+
+# ---------------------------------------------------------------- rules
+
+
+def _greet(mind: Mind, turn: Turn) -> str:
+    hello = "Good to hear from you again" if mind.last_of(turn.remark.who) else phrases.greeting(turn.now)
+    return f"{hello}{mind.to(turn.remark)}! {mind.pick(phrases.OPENERS)}"
+
+
+def _introduce(mind: Mind, _: Turn) -> str:
+    return f"I am {mind.persona.name}, your {mind.persona.job}. {mind.about() or mind.pick(phrases.ABOUT_ME)}"
+
+
+def _learn_name(mind: Mind, turn: Turn) -> str:
+    name = turn.match["name"].strip().capitalize()
+    mind.names[turn.remark.who] = name
+    return f"Lovely to meet you, {name}. I will remember that. What brings you here?"
+
+
+def _recall_name(mind: Mind, turn: Turn) -> str:
+    name = mind.called(turn.remark.who)
+    return f"You are {name}, of course." if name else "You have not told me yet. What shall I call you?"
+
+
+def _recall_own_words(mind: Mind, turn: Turn) -> str:
+    said = mind.last_of(turn.remark.who)
+    return f"You said: \u201c{said}\u201d" if said else "I have not heard anything of you before this."
+
+
+def _recall_words(mind: Mind, turn: Turn) -> str:
+    who = turn.match["who"].strip()
+    said = mind.last_of(who)
+    return f"{who} said: \u201c{said}\u201d" if said else f"{who} has not said anything to me yet."
+
+
+def _name_people(mind: Mind, _: Turn) -> str:
+    people = mind.people()
+    return f"So far I have spoken with {phrases.listed(people)}." if people else "Nobody has told me their name yet."
+
+
+def _tell_time(mind: Mind, turn: Turn) -> str:
+    now = turn.now
+    return f"It is {now:%H:%M} UTC on {now:%A}, {now.day} {now:%B}. {mind.pick(phrases.ABOUT_TIME)}"
+
+
+def _help(mind: Mind, turn: Turn) -> str:
+    return " ".join(filter(None, (f"Gladly{mind.to(turn.remark)}.", mind.about(), phrases.ABILITIES)))
+
+
+def _count(_: Mind, turn: Turn) -> str:
+    left, sign, right = turn.match.group("left", "sign", "right")
+    return f"{left} {sign} {right} is {phrases.SUMS[sign](int(left), int(right))}. I counted on my fingers."
+
+
+def _thank(mind: Mind, turn: Turn) -> str:
+    return f"{mind.pick(phrases.WELCOMES)}{mind.to(turn.remark)}."
+
+
+def _part(mind: Mind, turn: Turn) -> str:
+    return f"{mind.pick(phrases.FAREWELLS)}{mind.to(turn.remark)}!"
+
+
+def _joke(mind: Mind, _: Turn) -> str:
+    return mind.pick(phrases.JOKES)
+
+
+def _feel(mind: Mind, _: Turn) -> str:
+    return mind.pick(phrases.FEELINGS)
+
+
+def _where(mind: Mind, turn: Turn) -> str:
+    return mind.known(turn.remark.text) or mind.pick(phrases.PLACES)
+
+
+def _why(mind: Mind, turn: Turn) -> str:
+    return mind.known(turn.remark.text) or mind.pick(phrases.REASONS)
+
+
+Rule = Callable[[Mind, Turn], str]
+
+
+def _when(pattern: str) -> Pattern[str]:
+    return re.compile(pattern, re.IGNORECASE)
+
+
+RULES: tuple[tuple[Pattern[str], Rule], ...] = (
+    (_when(r"\b(?:my name is|call me)\s+(?P<name>[^\W\d_][\w'\u2019-]{0,30})"), _learn_name),
+    (_when(r"\b(?:who am i|what(?:'s| is) my name|do you know me)\b"), _recall_name),
+    (_when(r"\bwhat did i (?:just )?(?:say|ask|tell)\b"), _recall_own_words),
+    (_when(r"\bwhat did (?P<who>[\w'\u2019 -]{1,40}?) (?:just )?(?:say|ask|tell)\b"), _recall_words),
+    (_when(r"\b(?:who(?:'s| is| else is)? (?:here|there)|who did you (?:meet|speak|talk))"), _name_people),
+    (_when(r"\b(?:who are you|what(?:'s| is) your name|your name|introduce yourself|about yourself)\b"), _introduce),
+    (_when(r"(?P<left>\d{1,6})\s*(?P<sign>[-+*])\s*(?P<right>\d{1,6})"), _count),
+    (_when(r"\b(?:what time is it|what's the time|the time|what day|which day|today's date|the date)\b"), _tell_time),
+    (_when(r"\b(?:joke|make (?:me|us) laugh|something funny)\b"), _joke),
+    (_when(r"\bhow (?:are|do) you\b(?! (?:know|work|do it))"), _feel),
+    (_when(r"\b(?:help|what can (?:you|i)|how do(?:es)? (?:this|it|you) work)\b"), _help),
+    (_when(r"\b(?:thanks|thank you|thx|cheers|danke|merci|gracias)\b"), _thank),
+    (_when(r"\b(?:bye|goodbye|see you|good night|farewell|ciao)\b"), _part),
+    (_when(r"^\W*(?:hi|hello|hey|good (?:morning|afternoon|evening)|hallo|bonjour|hola|greetings)\b"), _greet),
+    (_when(r"^\W*where\b"), _where),
+    (_when(r"^\W*why\b"), _why),
+)
+"""Looked at in this order; the first that fits answers."""
