@@ -30,8 +30,6 @@ class ClientToken(httpx.Auth):
     Raises `ProviderError` when AKOOL does not accept id and secret.
     """
 
-    requires_response_body = True
-
     def __init__(self, client_id: SecretStr, client_secret: SecretStr, base_url: str) -> None:
         self._client_id = client_id
         self._client_secret = client_secret
@@ -43,10 +41,13 @@ class ClientToken(httpx.Auth):
         for _ in range(2):
             async with self._fetching:
                 if self._token is None:
-                    self._token = SecretStr(token_of((yield self._token_request(request))))
+                    issued = yield self._token_request(request)
+                    await issued.aread()
+                    self._token = SecretStr(token_of(issued))
                 token = self._token
             request.headers["authorization"] = f"Bearer {token.get_secret_value()}"
             response = yield request
+            await response.aread()
             if not refuses_token(response):
                 return
             if self._token is token:

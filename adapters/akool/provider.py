@@ -1,0 +1,217 @@
+"""AKOOL as the provider of avatars: its records turned into the words of the house."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import chain
+from typing import Protocol
+
+from adapters.akool.api import AkoolApi
+from adapters.akool.api.records import OFFICIAL, VOICE_READY, AvatarRecord, KnowledgeRecord, SessionRecord, VoiceRecord
+from adapters.akool.api.replies import nonsense
+from adapters.akool.codes import NOT_RUNNING
+from bot.errors import ProviderError
+from bot.model import SessionSpec
+from bot.ports.avatar import Avatar
+from bot.ports.provider import (
+    AvatarInfo,
+    Document,
+    Knowledge,
+    LanguageInfo,
+    ProviderSession,
+    ProviderSessionInfo,
+    ProviderState,
+    Upload,
+    UploadState,
+    VoiceInfo,
+)
+from bot.ports.room import RoomCredentials, Seats
+
+
+class OwnRoom(Protocol):
+    """Opens rooms in an Agora project of the team's own."""
+
+    def credentials(self, tag: str) -> tuple[RoomCredentials, RoomCredentials]:
+        """The seats of avatar and bot, in this order, in the room named `tag`."""
+        ...
+
+
+class AkoolProvider:
+    """An `AvatarProvider` on AKOOL's API.
+
+    The avatar comes to a room of ours where there is an `own_room`, and otherwise to one that AKOOL opens, with a single
+    seat for us. A session that AKOOL no longer knows counts as over.
+    """
+
+    def __init__(self, api: AkoolApi, seats: Seats, own_room: OwnRoom | None = None) -> None:
+        self._api = api
+        self._seats = seats
+        self._own_room = own_room
+
+    async def aclose(self) -> None:
+        await self._api.aclose()
+
+    # ------------------------------------------------------------ sessions
+
+    async def create(self, spec: SessionSpec, duration_s: int, tag: str) -> ProviderSession:
+        if self._own_room is None:
+            session = await self._api.create_session(spec, duration_s)
+            return ProviderSession(session.id, await self._seat_in(session))
+        avatar_seat, our_seat = self._own_room.credentials(tag)
+        session = await self._api.create_session(spec, duration_s, avatar_seat)
+        return ProviderSession(session.id, our_seat)
+
+    async def _seat_in(self, session: SessionRecord) -> RoomCredentials:
+        given = session.credentials
+        if given.agora_app_id and given.agora_channel and given.agora_uid != "":
+            return RoomCredentials(given.agora_app_id, given.agora_channel, str(given.agora_uid), given.agora_token)
+        lost = f"session {session.id} came without a room"
+        try:
+            await self._api.close_session(session.id)  # it is paid for, and nobody can join it
+        except ProviderError as error:
+            raise nonsense(f"{lost}, and was not closed: {error.detail}", certain=False) from error
+        raise nonsense(lost)
+
+    async def close(self, provider_session_id: str) -> None:
+        await self._api.close_session(provider_session_id)
+
+    async def state(self, provider_session_id: str) -> ProviderState:
+        try:
+            session = await self._api.session(provider_session_id)
+        except ProviderError as error:
+            if error.code in NOT_RUNNING:
+                return ProviderState.OVER
+            raise
+        return _state(session.status)
+
+    async def sessions(self) -> Sequence[ProviderSessionInfo]:
+        found: dict[str, ProviderSessionInfo] = {}
+        for asked in (
+            ProviderState.QUEUEING,
+            ProviderState.LIVE,
+        ):  # in this order, so that one on its way is not missed
+            for session in await self._api.sessions(asked):
+                state = asked if session.status is None else _state(session.status)
+                found[session.id] = ProviderSessionInfo(session.id, state, session.credentials.agora_channel)
+        return [info for info in found.values() if info.state in {ProviderState.QUEUEING, ProviderState.LIVE}]
+
+    def avatar(self, session: ProviderSession) -> Avatar:
+        from adapters.akool.avatar import AkoolAvatar  # type: ignore[attr-defined] # noqa: PLC0415
+
+        ours = session.credentials
+        hosted: Avatar = AkoolAvatar(self._seats(ours), own_uid=ours.uid, avatar_uid=self._avatar_uid(ours))
+        return hosted
+
+    def _avatar_uid(self, ours: RoomCredentials) -> str | None:
+        """The avatar's uid where it sits in a room of ours; AKOOL does not say which it uses in its own."""
+        if self._own_room is None:
+            return None
+        avatar_seat, _ = self._own_room.credentials(ours.channel)
+        return avatar_seat.uid if avatar_seat.app_id == ours.app_id else None
+
+    # ------------------------------------------------------------ what there is to choose from
+
+    async def avatars(self) -> Sequence[AvatarInfo]:
+        return [_avatar_info(record) for record in await self._api.avatars()]
+
+    async def avatar_info(self, avatar_id: str) -> AvatarInfo:
+        return replace(_avatar_info(await self._api.avatar(avatar_id)), id=avatar_id)
+
+    async def voices(self) -> Sequence[VoiceInfo]:
+        own = (_voice_info(record, own=True) for record in await self._api.own_voices() if _usable(record))
+        akools = (_voice_info(record, own=False) for record in await self._api.akool_voices() if _usable(record))
+        return list(chain(own, akools))
+
+    async def languages(self) -> Sequence[LanguageInfo]:
+        found = await self._api.languages()
+        return [LanguageInfo(row.lang_code, row.lang_name or row.lang_code, row.url) for row in found]
+
+    async def credit(self) -> float:
+        return await self._api.credit()
+
+    # ------------------------------------------------------------ uploads
+
+    async def upload(self, url: str, avatar_id: str, name: str) -> Upload:
+        record = await self._api.upload_avatar(url, avatar_id, name)
+        return _followed(Upload(record.avatar_id or avatar_id, record.id, name, UploadState.QUEUEING), record)
+
+    async def upload_state(self, upload: Upload) -> Upload:
+        if upload.record_id:
+            record = await self._api.uploaded_avatar(upload.record_id)
+            if record.status is not None:
+                return _followed(upload, record)
+        return _followed(upload, await self._api.avatar(upload.avatar_id))
+
+    # ------------------------------------------------------------ knowledge
+
+    async def knowledge_bases(self) -> Sequence[Knowledge]:
+        return [_knowledge(record) for record in await self._api.knowledge_bases()]
+
+    async def knowledge(self, knowledge_id: str) -> Knowledge:
+        return _knowledge(await self._api.knowledge(knowledge_id))
+
+    async def create_knowledge(self, knowledge: Knowledge) -> Knowledge:
+        created = await self._api.create_knowledge(replace(knowledge, id=""))
+        return replace(knowledge, id=created.id)
+
+    async def update_knowledge(self, knowledge: Knowledge) -> Knowledge:
+        await self._api.update_knowledge(knowledge)
+        return knowledge
+
+    async def delete_knowledge(self, knowledge_id: str) -> None:
+        await self._api.delete_knowledge(knowledge_id)
+
+
+def _state(status: int | None) -> ProviderState:
+    for state in ProviderState:
+        if state == status:
+            return state
+    raise nonsense(f"a session has status {status}")
+
+
+def _avatar_info(record: AvatarRecord) -> AvatarInfo:
+    return AvatarInfo(
+        id=record.avatar_id,
+        name=record.name or record.avatar_id,
+        picture=record.picture,
+        preview=record.url,
+        gender=record.gender,
+        voice_id=record.voice_id or None,
+        official=record.source == OFFICIAL,
+        available=record.available is not False,
+    )
+
+
+def _usable(voice: VoiceRecord) -> bool:
+    return voice.support_stream and voice.status == VOICE_READY
+
+
+def _voice_info(record: VoiceRecord, *, own: bool) -> VoiceInfo:
+    return VoiceInfo(
+        id=record.voice_id,
+        name=record.name or record.voice_id,
+        language=record.language or record.locale,
+        gender=record.gender,
+        preview=record.preview,
+        own=own,
+    )
+
+
+def _followed(upload: Upload, record: AvatarRecord) -> Upload:
+    """`upload` as `record` shows it. v4's detail has no `status`; what can be used there is ready."""
+    if record.status is not None:
+        try:
+            return replace(upload, state=UploadState(record.status))
+        except ValueError as unknown:
+            raise nonsense(f"an upload has status {record.status}") from unknown
+    return replace(upload, state=UploadState.READY) if record.available else upload
+
+
+def _knowledge(record: KnowledgeRecord) -> Knowledge:
+    return Knowledge(
+        name=record.name,
+        id=record.id,
+        prologue=record.prologue,
+        prompt=record.prompt,
+        documents=tuple(Document(doc.name, doc.url, doc.size) for doc in record.docs),
+        links=record.urls,
+    )

@@ -1,0 +1,371 @@
+"""AKOOL in the words of the house."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from starlette.responses import Response
+
+from adapters.akool.provider import AkoolProvider
+from bot.errors import ProviderError, Verdict
+from bot.model import ElevenLabs, Mode, SessionSpec, TurnDetection, VoiceParams
+from bot.ports.provider import (
+    AvatarInfo,
+    AvatarProvider,
+    Document,
+    Knowledge,
+    LanguageInfo,
+    ProviderSession,
+    ProviderSessionInfo,
+    ProviderState,
+    Upload,
+    UploadState,
+    VoiceInfo,
+)
+from bot.ports.room import RoomCredentials, Seat
+from tests.unit.akool.scripted import (
+    AVATAR,
+    AVATARS,
+    CLOSE,
+    CREATE,
+    CREDIT,
+    DETAIL,
+    KNOWLEDGE,
+    LANGUAGES,
+    SESSIONS,
+    UPLOAD,
+    UPLOADED,
+    VOICES,
+    Call,
+    ScriptedAkool,
+    ok,
+    refused,
+)
+
+SPEC = SessionSpec("tristan", mode=Mode.RETELLING)
+SEAT = {"agora_uid": 100000, "agora_app_id": "app", "agora_channel": "room", "agora_token": "007t"}
+CREATED = ok({"_id": "s1", "status": 1, "credentials": SEAT})
+
+
+class OurRooms:
+    """Rooms of our own, numbered 1001 for the avatar and 1002 for us."""
+
+    def credentials(self, tag: str) -> tuple[RoomCredentials, RoomCredentials]:
+        return RoomCredentials("ours", tag, "1001", "avatar-token"), RoomCredentials("ours", tag, "1002", "bot-token")
+
+
+def no_seat(_: RoomCredentials) -> Seat:
+    raise AssertionError("nobody joins in these tests")
+
+
+def provider(akool: ScriptedAkool, own_room: OurRooms | None = None) -> AvatarProvider:
+    return AkoolProvider(akool.api(), no_seat, own_room)
+
+
+# ---------------------------------------------------------------- sessions
+
+
+async def test_a_session_in_a_room_of_akools() -> None:
+    akool = ScriptedAkool({CREATE: CREATED})
+    session = await provider(akool).create(SPEC, 600, "tag")
+    assert session == ProviderSession("s1", RoomCredentials("app", "room", "100000", "007t"))
+    assert akool.calls[0].body == {"avatar_id": "tristan", "duration": 600, "mode_type": 1, "stream_type": "agora"}
+
+
+async def test_a_session_in_a_room_of_ours() -> None:
+    akool = ScriptedAkool({CREATE: ok({"_id": "s1"})})
+    session = await provider(akool, OurRooms()).create(SPEC, 600, "tag")
+    assert session == ProviderSession("s1", RoomCredentials("ours", "tag", "1002", "bot-token"))
+    assert akool.calls[0].body["credentials"] == {
+        "agora_uid": 1001,
+        "agora_app_id": "ours",
+        "agora_channel": "tag",
+        "agora_token": "avatar-token",
+    }
+
+
+async def test_everything_that_was_asked_for_is_sent_in_akools_names() -> None:
+    akool = ScriptedAkool({CREATE: CREATED})
+    voice = VoiceParams(
+        speed=1.1,
+        pronunciation={"akool": "ai ku er"},
+        stt_language="de",
+        stt_type="openai_realtime",
+        turn_detection=TurnDetection("server_vad", 0.0, 300, 500),
+        elevenlabs=ElevenLabs("sk", "eleven_flash_v2_5", 0.5, 0.75, 0.0, False),
+    )
+    spec = SessionSpec(
+        "tristan",
+        voice_id="v",
+        language="de",
+        mode=Mode.DIALOGUE,
+        knowledge_id="k",
+        background_url="https://x/b.png",
+        voice=voice,
+    )
+    await provider(akool).create(spec, 60, "tag")
+    assert akool.calls[0].body == {
+        "avatar_id": "tristan",
+        "duration": 60,
+        "mode_type": 2,
+        "stream_type": "agora",
+        "voice_id": "v",
+        "language": "de",
+        "knowledge_id": "k",
+        "background_url": "https://x/b.png",
+        "voice_params": {
+            "speed": 1.1,
+            "pron_map": {"akool": "ai ku er"},
+            "stt_language": "de",
+            "stt_type": "openai_realtime",
+            "turn_detection": {
+                "type": "server_vad",
+                "threshold": 0.0,
+                "prefix_padding_ms": 300,
+                "silence_duration_ms": 500,
+            },
+            "elevenlabs_settings": {
+                "api_key": "sk",
+                "model_id": "eleven_flash_v2_5",
+                "stability": 0.5,
+                "similarity_boost": 0.75,
+                "style": 0.0,
+                "use_speaker_boost": False,
+            },
+        },
+    }
+
+
+async def test_server_vads_fields_are_sent_to_it_alone() -> None:
+    akool = ScriptedAkool({CREATE: CREATED})
+    voice = VoiceParams(turn_detection=TurnDetection("semantic_vad", 0.5, 300, 500))
+    await provider(akool).create(SessionSpec("tristan", voice=voice), 60, "tag")
+    assert akool.calls[0].body["voice_params"] == {"turn_detection": {"type": "semantic_vad"}}
+
+
+@pytest.mark.parametrize("seat", [{}, SEAT | {"agora_channel": None}, {"livekit_url": "wss://x"}])
+async def test_a_session_without_a_room_is_closed_at_once(seat: Any) -> None:
+    akool = ScriptedAkool({CREATE: ok({"_id": "s1", "credentials": seat}), CLOSE: ok()})
+    with pytest.raises(ProviderError, match="nonsense") as caught:
+        await provider(akool).create(SPEC, 600, "tag")
+    assert [call.body for call in akool.to(CLOSE)] == [{"id": "s1"}]
+    assert caught.value.certain
+
+
+async def test_a_session_without_a_room_that_cannot_be_closed_is_uncertain() -> None:
+    akool = ScriptedAkool({CREATE: ok({"_id": "s1"}), CLOSE: refused(1009)})
+    with pytest.raises(ProviderError) as caught:
+        await provider(akool).create(SPEC, 600, "tag")
+    assert not caught.value.certain
+    assert "s1" in caught.value.detail
+
+
+async def test_a_uid_of_zero_is_a_uid() -> None:
+    akool = ScriptedAkool({CREATE: ok({"_id": "s1", "credentials": SEAT | {"agora_uid": 0}})})
+    assert (await provider(akool).create(SPEC, 600, "tag")).credentials.uid == "0"
+
+
+async def test_closing_says_which() -> None:
+    akool = ScriptedAkool({CLOSE: ok()})
+    await provider(akool).close("s1")
+    assert akool.calls[0].body == {"id": "s1"}
+
+
+@pytest.mark.parametrize("state", ProviderState)
+async def test_the_state_of_a_session(state: ProviderState) -> None:
+    akool = ScriptedAkool({DETAIL: ok({"_id": "s1", "status": str(int(state))})})
+    assert await provider(akool).state("s1") is state
+    assert akool.calls[0].query == {"id": "s1"}
+
+
+@pytest.mark.parametrize("code", [1008, 1014, 1216, 1219])
+async def test_a_session_that_akool_no_longer_knows_is_over(code: int) -> None:
+    assert await provider(ScriptedAkool({DETAIL: refused(code)})).state("s1") is ProviderState.OVER
+
+
+@pytest.mark.parametrize("answer", [ok({"_id": "s1"}), ok({"_id": "s1", "status": 9}), refused(1009)])
+async def test_a_state_that_cannot_be_read_is_an_error(answer: Response) -> None:
+    with pytest.raises(ProviderError):
+        await provider(ScriptedAkool({DETAIL: answer})).state("s1")
+
+
+async def test_sessions_are_those_that_cost_money_each_once_and_as_last_seen() -> None:
+    def listed(call: Call) -> Response:
+        return ok({"result": rows[call.query["status"]]})
+
+    def row(session_id: str, status: int | None) -> dict[str, Any]:
+        return {"_id": session_id, "status": status, "credentials": {"agora_channel": f"c-{session_id}"}}
+
+    rows: dict[str, Sequence[Any]] = {"1": [row("a", 1), row("b", 1)], "2": [row("b", 2), row("c", None), row("d", 3)]}
+    assert await provider(ScriptedAkool({SESSIONS: listed})).sessions() == [
+        ProviderSessionInfo("a", ProviderState.QUEUEING, "c-a"),
+        ProviderSessionInfo("b", ProviderState.LIVE, "c-b"),
+        ProviderSessionInfo("c", ProviderState.LIVE, "c-c"),
+    ]
+
+
+# ---------------------------------------------------------------- what there is to choose from
+
+
+async def test_avatars() -> None:
+    rows = [
+        {
+            "avatar_id": "a",
+            "name": "Ann",
+            "from": 2,
+            "thumbnailUrl": "t",
+            "url": "u",
+            "gender": "female",
+            "voice_id": "v",
+        },
+        {"avatar_id": "b", "from": 3, "available": False, "voice_id": None},
+    ]
+    akool = ScriptedAkool({AVATARS: ok({"count": 2, "result": rows})})
+    assert await provider(akool).avatars() == [
+        AvatarInfo("a", "Ann", "t", "u", "female", "v", official=True, available=True),
+        AvatarInfo("b", "b", official=False, available=False),
+    ]
+
+
+async def test_one_avatar() -> None:
+    akool = ScriptedAkool({AVATAR: ok([{"name": "Ann", "platform": "open"}])})
+    assert await provider(akool).avatar_info("a") == AvatarInfo("a", "Ann")
+
+
+async def test_voices_are_ours_and_akools_and_only_those_that_can_be_streamed() -> None:
+    def listed(call: Call) -> Response:
+        return ok({"result": rows[call.query["type"]]})
+
+    rows = {
+        "1": [{"voice_id": "mine", "status": 3}, {"voice_id": "unfinished", "status": 2}],
+        "2": [
+            {"voice_id": "theirs", "name": "Bill", "language": "English", "gender": "Male", "preview": "p"},
+            {"voice_id": "slow", "support_stream": False},
+            {"name": "no id"},
+        ],
+    }
+    assert await provider(ScriptedAkool({VOICES: listed})).voices() == [
+        VoiceInfo("mine", "mine", own=True),
+        VoiceInfo("theirs", "Bill", "English", "Male", "p"),
+    ]
+
+
+async def test_languages() -> None:
+    akool = ScriptedAkool({LANGUAGES: ok({"lang_list": [{"lang_code": "en", "lang_name": "English", "url": "flag"}]})})
+    assert await provider(akool).languages() == [LanguageInfo("en", "English", "flag")]
+
+
+async def test_credit() -> None:
+    assert await provider(ScriptedAkool({CREDIT: ok({"credit": 41.5})})).credit() == 41.5
+
+
+# ---------------------------------------------------------------- uploads
+
+MINE = Upload("mine", "r1", "Me", UploadState.QUEUEING)
+
+
+@pytest.mark.parametrize("record", [{"_id": "r1", "avatar_id": "mine", "status": 1}, [{"_id": "r1"}]])
+async def test_an_upload(record: Any) -> None:
+    akool = ScriptedAkool({UPLOAD: ok(record)})
+    assert await provider(akool).upload("https://cdn.test/me.mp4", "mine", "Me") == MINE
+    assert akool.calls[0].body == {
+        "url": "https://cdn.test/me.mp4",
+        "avatar_id": "mine",
+        "name": "Me",
+        "type": 2,
+        "url_from": 1,
+    }
+
+
+@pytest.mark.parametrize(
+    ("url", "source"),
+    [
+        ("https://cdn.test/youtube.com.mp4", 1),
+        ("https://notyoutube.com/v.mp4", 1),
+        ("https://www.YouTube.com/watch?v=1", 2),
+        ("https://youtu.be/1", 2),
+        ("https://m.tiktok.com/@a/video/1", 2),
+        ("https://x.com/a/status/1", 2),
+        ("https://twitter.com/a/status/1", 2),
+        ("https://drive.google.com/file/d/1/view", 2),
+        ("https://docs.google.com/1", 1),
+    ],
+)
+async def test_a_page_that_shows_a_video_is_told_from_a_video(url: str, source: int) -> None:
+    akool = ScriptedAkool({UPLOAD: ok({"_id": "r1"})})
+    await provider(akool).upload(url, "mine", "Me")
+    assert akool.calls[0].body["url_from"] == source
+
+
+@pytest.mark.parametrize(
+    ("url", "avatar_id"), [("https://x/v", "my_avatar"), ("https://x/v", ""), ("https://x:y/v", "mine")]
+)
+async def test_what_akool_could_not_take_is_not_sent(url: str, avatar_id: str) -> None:
+    akool = ScriptedAkool({})
+    with pytest.raises(ProviderError) as caught:
+        await provider(akool).upload(url, avatar_id, "Me")
+    assert caught.value.verdict is Verdict.FIX_INPUT
+    assert not akool.calls
+
+
+@pytest.mark.parametrize("state", UploadState)
+async def test_the_state_of_an_upload(state: UploadState) -> None:
+    akool = ScriptedAkool({UPLOADED: ok([{"_id": "r1", "status": int(state)}])})
+    assert (await provider(akool).upload_state(MINE)).state is state
+    assert akool.calls[0].query == {"id": "r1"}
+
+
+@pytest.mark.parametrize(
+    ("detail", "state"),
+    [
+        ({"status": 4}, UploadState.FAILED),
+        ({"available": True}, UploadState.READY),
+        ({"available": False}, UploadState.QUEUEING),
+        ({}, UploadState.QUEUEING),
+    ],
+)
+async def test_an_upload_whose_record_has_no_state_is_looked_up_as_an_avatar(detail: Any, state: UploadState) -> None:
+    akool = ScriptedAkool({UPLOADED: ok([{"_id": "r1"}]), AVATAR: ok(detail)})
+    assert (await provider(akool).upload_state(MINE)).state is state
+    assert akool.calls[1].query == {"avatar_id": "mine"}
+
+
+# ---------------------------------------------------------------- knowledge
+
+FAQ = Knowledge("FAQ", "k1", "Hi", "Be kind", (Document("a.pdf", "https://x/a.pdf", 12),), ("https://x",))
+FAQ_RECORD = {
+    "_id": "k1",
+    "name": "FAQ",
+    "prologue": "Hi",
+    "prompt": "Be kind",
+    "docs": [{"name": "a.pdf", "url": "https://x/a.pdf", "size": 12}],
+    "urls": ["https://x"],
+    "from": 2,
+}
+FAQ_BODY = {key: value for key, value in FAQ_RECORD.items() if key not in {"_id", "from"}}
+
+
+async def test_knowledge_is_listed_and_shown() -> None:
+    akool = ScriptedAkool({f"{KNOWLEDGE}/list": ok([FAQ_RECORD]), f"{KNOWLEDGE}/detail": ok(FAQ_RECORD)})
+    assert await provider(akool).knowledge_bases() == [FAQ]
+    assert await provider(akool).knowledge("k1") == FAQ
+
+
+async def test_knowledge_is_created_without_an_id() -> None:
+    akool = ScriptedAkool({f"{KNOWLEDGE}/create": ok({"_id": "k1"})})
+    unsaved = Knowledge(FAQ.name, "", FAQ.prologue, FAQ.prompt, FAQ.documents, FAQ.links)
+    assert await provider(akool).create_knowledge(unsaved) == FAQ
+    assert akool.calls[0].body == FAQ_BODY
+
+
+async def test_knowledge_is_created_of_what_there_is() -> None:
+    akool = ScriptedAkool({f"{KNOWLEDGE}/create": ok({"_id": "k1"})})
+    await provider(akool).create_knowledge(Knowledge("FAQ", prompt="Be kind"))
+    assert akool.calls[0].body == {"name": "FAQ", "prompt": "Be kind"}
+
+
+async def test_knowledge_is_updated_whole_and_deleted() -> None:
+    akool = ScriptedAkool({f"{KNOWLEDGE}/update": ok(FAQ_RECORD), f"{KNOWLEDGE}/delete": ok()})
+    assert await provider(akool).update_knowledge(FAQ) == FAQ
+    await provider(akool).delete_knowledge("k1")
+    assert [call.body for call in akool.calls] == [{"id": "k1", **FAQ_BODY}, {"id": "k1"}]
