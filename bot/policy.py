@@ -1,0 +1,162 @@
+"""Who may do what, and how much: one pure object. Every decision is None, or a sentence that says why not."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from bot.commands.catalogue import CATALOGUE, Catalogue
+from bot.model import Person, Refused, Role, Standing
+
+_RANK = {Role.OUTSIDER: 0, Role.MEMBER: 1, Role.STARTER: 2, Role.ADMIN: 3}
+
+
+def at_least(role: Role, needed: Role) -> bool:
+    """Whether `role` may do all that `needed` may."""
+    return _RANK[role] >= _RANK[needed]
+
+
+def role_of(person: Person, starter_id: str | None = None) -> Role:
+    """What a person is to the session that `starter_id` started. An outsider stays one whatever they started."""
+    if person.standing is Standing.ADMIN:
+        return Role.ADMIN
+    if person.standing is Standing.OUTSIDER:
+        return Role.OUTSIDER
+    return Role.STARTER if person.id == starter_id else Role.MEMBER
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much is allowed. Money is spent per provider session, so its minutes bound what a crash can waste."""
+
+    provider_minutes: int = 10  # per provider session, unless asked otherwise; AKOOL's maximum is 60
+    person_minutes: int = 60  # per person and day
+    sessions: int = 5  # at once
+    waiting: int = 10  # turns of one session
+    waiting_per_person: int = 3
+    characters: int = 1_500  # per message
+    message_expires: timedelta = timedelta(seconds=60)
+    sleep_after: timedelta = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class AllowList:
+    """Who may start, by ids of people and groups; with nothing in it, everybody who is no outsider.
+
+    `unresolved` are names that stand for nobody we know: with one of them in it the list is never taken for empty.
+    """
+
+    people: frozenset[str] = frozenset()
+    groups: frozenset[str] = frozenset()
+    unresolved: Sequence[str] = ()
+
+    def has(self, person: Person) -> bool:
+        return person.id in self.people or not self.groups.isdisjoint(person.groups)
+
+    @property
+    def everybody(self) -> bool:
+        return not (self.people or self.groups or self.unresolved)
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What is used already: minutes of this person today, paid or reserved, and sessions that run now."""
+
+    person_minutes: float = 0
+    sessions: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The table verb x role is the catalogue's; the limits are the operator's."""
+
+    limits: Limits = Limits()
+    catalogue: Catalogue = CATALOGUE
+
+    def may(self, verb: str, role: Role) -> Refused | None:
+        """Whether that role may use that verb. What is not in the catalogue nobody may."""
+        entry = self.catalogue.verb(verb)
+        if entry is None:
+            return Refused(f"“{verb}” is not available here.")
+        if at_least(role, entry.role):
+            return None
+        match entry.role:
+            case Role.STARTER:
+                return Refused(f"Only whoever started the session, or an admin, can use “{entry.name}”.")
+            case Role.ADMIN:
+                return Refused(f"Only an admin can use “{entry.name}”.")
+            case _:
+                return Refused("As a guest you can write to the avatar and watch it, but not more.")
+
+    def may_start(
+        self, person: Person, *, allow: AllowList = AllowList(), spent: Spent = Spent(), funded: bool = True
+    ) -> Refused | None:
+        """Whether a person may start or wake a session, or give it another stretch: all that costs money."""
+        return (
+            self.may("start", role_of(person))
+            or self._on_the_list(person, allow)
+            or _funding(funded)
+            or self._budget(spent)
+            or self._room(spent)
+        )
+
+    def minutes(self, asked: int | None, spent: Spent = Spent()) -> int:
+        """The minutes of the next provider session: what was asked for or the default, and no more than the day still has."""
+        left = int(self.limits.person_minutes - spent.person_minutes)
+        return max(0, min(asked or self.limits.provider_minutes, left))
+
+    def may_say(self, role: Role, text: str, *, waiting: int = 0, waiting_of_person: int = 0) -> Refused | None:
+        """Whether one more message may wait for the avatar."""
+        if refused := self.may("say", role):
+            return refused
+        limits = self.limits
+        if len(text) > limits.characters:
+            return Refused(
+                f"That is too long for the avatar: {len(text):,} characters, and at most {limits.characters:,} fit. "
+                "Send it in shorter messages."
+            )
+        if waiting_of_person >= limits.waiting_per_person:
+            return Refused(f"{waiting_of_person} of your messages wait already. Let the avatar catch up.")
+        if waiting >= limits.waiting:
+            return Refused(f"{waiting} messages wait already. Try again in a moment.")
+        return None
+
+    def too_old(self, said_at: datetime, now: datetime) -> Refused | None:
+        """Whether a message has waited so long that it should not be spoken any more."""
+        if now - said_at <= self.limits.message_expires:
+            return None
+        seconds = self.limits.message_expires.total_seconds()
+        return Refused(
+            f"Your message waited for more than {seconds:g} seconds and was not spoken. Say it again if it still matters."
+        )
+
+    def sleeps(self, last_activity: datetime, now: datetime) -> bool:
+        """Whether a session in which nobody wrote or watched since `last_activity` should be put to sleep."""
+        return now - last_activity >= self.limits.sleep_after
+
+    def _on_the_list(self, person: Person, allow: AllowList) -> Refused | None:
+        if allow.everybody or allow.has(person) or person.standing is Standing.ADMIN:
+            return None
+        if allow.unresolved:
+            names = ", ".join(f"“{name}”" for name in allow.unresolved)
+            return Refused(
+                f"Who may start avatars here names {names}, which is nobody I know. Ask an admin to correct it."
+            )
+        return Refused("You are not among those who may start avatars here. Ask an admin to add you.")
+
+    def _budget(self, spent: Spent) -> Refused | None:
+        if self.minutes(None, spent):
+            return None
+        return Refused(f"You have used your {self.limits.person_minutes} minutes for today. Try again tomorrow.")
+
+    def _room(self, spent: Spent) -> Refused | None:
+        if spent.sessions < self.limits.sessions:
+            return None
+        return Refused(f"{spent.sessions} avatars are live already, which is the limit. Stop one first.")
+
+
+def _funding(funded: bool) -> Refused | None:
+    if funded:
+        return None
+    return Refused(
+        "Nobody pays for avatars in this workspace yet. Ask the operator to allow it, or add your own AKOOL key."
+    )

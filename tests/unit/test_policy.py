@@ -1,0 +1,197 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.commands.catalogue import CATALOGUE
+from bot.model import Person, Refused, Role, Standing
+from bot.policy import AllowList, Limits, Policy, Spent, at_least, role_of
+
+NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
+POLICY = Policy()
+
+GUEST = Person("U0", "Guest", Standing.OUTSIDER)
+MEMBER = Person("U1", "Ann", groups=frozenset({"G1"}))
+ADMIN = Person("U2", "Admin", Standing.ADMIN)
+
+verbs = st.sampled_from(CATALOGUE.names)
+roles = st.sampled_from(Role)
+counts = st.integers(0, 20)
+
+
+def sentence(decision: Refused | None) -> str:
+    assert decision is not None
+    return decision.sentence
+
+
+@pytest.mark.parametrize(
+    ("person", "role"),
+    [(GUEST, Role.OUTSIDER), (MEMBER, Role.MEMBER), (ADMIN, Role.ADMIN)],
+    ids=str,
+)
+def test_a_role_is_the_standing(person: Person, role: Role) -> None:
+    assert role_of(person) == role_of(person, "somebody else") == role
+
+
+def test_a_member_who_started_it_is_its_starter_and_a_guest_never_is() -> None:
+    assert role_of(MEMBER, MEMBER.id) is Role.STARTER
+    assert role_of(ADMIN, ADMIN.id) is Role.ADMIN
+    assert role_of(GUEST, GUEST.id) is Role.OUTSIDER
+
+
+@pytest.mark.parametrize(
+    ("role", "allowed"),
+    [
+        (Role.OUTSIDER, {"say", "watch", "status", "help"}),
+        (
+            Role.MEMBER,
+            set(CATALOGUE.names)
+            - {"stop", "knowledge delete", "defaults elevenlabs", "defaults access", "defaults reset"},
+        ),
+        (
+            Role.STARTER,
+            set(CATALOGUE.names) - {"knowledge delete", "defaults elevenlabs", "defaults access", "defaults reset"},
+        ),
+        (Role.ADMIN, set(CATALOGUE.names)),
+    ],
+)
+def test_the_table(role: Role, allowed: set[str]) -> None:
+    assert {verb for verb in CATALOGUE.names if POLICY.may(verb, role) is None} == allowed
+
+
+@given(verbs, roles, roles)
+def test_who_ranks_higher_never_may_less(verb: str, lower: Role, higher: Role) -> None:
+    if at_least(higher, lower) and POLICY.may(verb, lower) is None:
+        assert POLICY.may(verb, higher) is None
+
+
+def test_a_refusal_says_who_may() -> None:
+    assert "guest" in sentence(POLICY.may("start", Role.OUTSIDER))
+    assert "whoever started" in sentence(POLICY.may("stop", Role.MEMBER))
+    assert "Only an admin" in sentence(POLICY.may("defaults access", Role.STARTER))
+    assert "not available" in sentence(POLICY.may("dance", Role.ADMIN))
+
+
+def test_what_is_not_in_the_catalogue_nobody_may() -> None:
+    small = Policy(catalogue=CATALOGUE.only("start"))
+    assert small.may("start", Role.MEMBER) is None
+    assert small.may("stop", Role.ADMIN) is not None
+
+
+def test_a_member_may_start_and_a_guest_may_not() -> None:
+    assert POLICY.may_start(MEMBER) is None
+    assert POLICY.may_start(GUEST) is not None
+
+
+@pytest.mark.parametrize(
+    ("spent", "words"),
+    [
+        (Spent(person_minutes=60), "60 minutes for today"),
+        (Spent(person_minutes=59.5), "60 minutes for today"),
+        (Spent(sessions=5), "5 avatars are live already"),
+    ],
+)
+def test_limits_are_told(spent: Spent, words: str) -> None:
+    assert words in sentence(POLICY.may_start(MEMBER, spent=spent))
+
+
+def test_just_below_the_limits_is_fine() -> None:
+    assert POLICY.may_start(MEMBER, spent=Spent(person_minutes=59, sessions=4)) is None
+
+
+def test_somebody_has_to_pay() -> None:
+    assert "AKOOL key" in sentence(POLICY.may_start(ADMIN, funded=False))
+
+
+@pytest.mark.parametrize(
+    ("allow", "allowed"),
+    [
+        (AllowList(), True),
+        (AllowList(people=frozenset({"U1"})), True),
+        (AllowList(groups=frozenset({"G1", "G9"})), True),
+        (AllowList(people=frozenset({"U9"})), False),
+        (AllowList(groups=frozenset({"G9"})), False),
+        (AllowList(unresolved=("opps",)), False),
+        (AllowList(people=frozenset({"U1"}), unresolved=("opps",)), True),
+    ],
+)
+def test_an_allow_list_names_who_may_start(allow: AllowList, allowed: bool) -> None:
+    assert (POLICY.may_start(MEMBER, allow=allow) is None) == allowed
+    assert POLICY.may_start(ADMIN, allow=allow) is None
+
+
+def test_a_name_that_does_not_resolve_is_told() -> None:
+    assert "“opps”" in sentence(POLICY.may_start(MEMBER, allow=AllowList(unresolved=("opps",))))
+
+
+def test_minutes_are_what_was_asked_for_while_the_day_lasts() -> None:
+    assert POLICY.minutes(None) == 10
+    assert POLICY.minutes(30) == 30
+    assert POLICY.minutes(30, Spent(person_minutes=45.5)) == 14
+    assert POLICY.minutes(30, Spent(person_minutes=90)) == 0
+
+
+def test_a_message_may_be_as_long_as_the_limit() -> None:
+    assert POLICY.may_say(Role.OUTSIDER, "x" * 1_500) is None
+    assert "1,501 characters, and at most 1,500" in sentence(POLICY.may_say(Role.ADMIN, "x" * 1_501))
+
+
+def test_only_so_many_messages_wait() -> None:
+    assert POLICY.may_say(Role.MEMBER, "Hi", waiting=9, waiting_of_person=2) is None
+    assert "3 of your messages" in sentence(POLICY.may_say(Role.MEMBER, "Hi", waiting=3, waiting_of_person=3))
+    assert "10 messages wait" in sentence(POLICY.may_say(Role.MEMBER, "Hi", waiting=10))
+
+
+def test_nobody_may_say_anything_where_say_is_not_offered() -> None:
+    assert Policy(catalogue=CATALOGUE.only("start")).may_say(Role.ADMIN, "Hi") is not None
+
+
+def test_a_message_that_waited_too_long_is_handed_back() -> None:
+    assert POLICY.too_old(NOW - timedelta(seconds=60), NOW) is None
+    assert "60 seconds" in sentence(POLICY.too_old(NOW - timedelta(seconds=61), NOW))
+
+
+def test_it_sleeps_when_nothing_happens() -> None:
+    assert not POLICY.sleeps(NOW - timedelta(seconds=599), NOW)
+    assert POLICY.sleeps(NOW - timedelta(minutes=10), NOW)
+
+
+people = st.builds(
+    Person,
+    id=st.sampled_from(["U1", "U2", "U3"]),
+    name=st.just("x"),
+    standing=st.sampled_from(Standing),
+    groups=st.frozensets(st.sampled_from(["G1", "G2"])),
+)
+allow_lists = st.builds(
+    AllowList,
+    people=st.frozensets(st.sampled_from(["U1", "U2"])),
+    groups=st.frozensets(st.sampled_from(["G1", "G2"])),
+    unresolved=st.lists(st.just("opps"), max_size=1),
+)
+spendings = st.builds(Spent, person_minutes=st.integers(0, 90), sessions=st.integers(0, 9))
+
+
+@given(people, allow_lists, spendings, st.booleans())
+def test_nobody_starts_beyond_a_limit(person: Person, allow: AllowList, spent: Spent, funded: bool) -> None:
+    if POLICY.may_start(person, allow=allow, spent=spent, funded=funded) is None:
+        assert funded
+        assert person.standing is not Standing.OUTSIDER
+        assert spent.sessions < 5
+        assert 1 <= POLICY.minutes(60, spent) <= 60 - spent.person_minutes
+        assert person.standing is Standing.ADMIN or allow.everybody or allow.has(person)
+
+
+@given(people, allow_lists, spendings, spendings)
+def test_who_spent_less_never_may_less(person: Person, allow: AllowList, one: Spent, other: Spent) -> None:
+    less = Spent(min(one.person_minutes, other.person_minutes), min(one.sessions, other.sessions))
+    if POLICY.may_start(person, allow=allow, spent=one) is None:
+        assert POLICY.may_start(person, allow=allow, spent=less) is None
+
+
+@given(roles, st.text(max_size=30), counts, counts, st.integers(0, 20))
+def test_raising_a_limit_never_refuses_more(role: Role, text: str, waiting: int, own: int, more: int) -> None:
+    tight, wide = Policy(Limits(waiting=5, characters=10)), Policy(Limits(waiting=5 + more, characters=10 + more))
+    if tight.may_say(role, text, waiting=waiting, waiting_of_person=own) is None:
+        assert wide.may_say(role, text, waiting=waiting, waiting_of_person=own) is None
