@@ -1,0 +1,159 @@
+"""The channels and everything in them: one state, changed in one place, read by cursor."""
+
+import secrets
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+from adapters.playground.history import (
+    ChannelClosed,
+    ChannelOpened,
+    FileKept,
+    History,
+    MessageChanged,
+    Named,
+    Record,
+)
+from adapters.playground.wire import Changed, Message, encode
+from bot.errors import MessageGone, PlaceGone
+from bot.model import File
+from bot.ports.clock import Clock
+
+MESSAGE_LIMIT = 5_000
+"""Messages kept; the oldest go first."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Board:
+    """Messages by id, in the order of their last change. Every change has a `seq` of its own, growing over restarts."""
+
+    def __init__(self, history: History, clock: Clock, channels: Iterable[str]) -> None:
+        self._history = history
+        self._clock = clock
+        self._messages: dict[str, Message] = {}
+        self._files: dict[str, File] = {}
+        self._channels = dict.fromkeys(channels)
+        self._names: dict[str, str] = {}
+        self._batches: dict[int, str] = {}
+        self._stamped = 0
+        self.seq = 0
+        for record in history.read():
+            self._apply(record)
+
+    # ------------------------------------------------ reading
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        return tuple(self._channels)
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Everybody who ever came in: name by id."""
+        return dict(self._names)
+
+    def message(self, message_id: str) -> Message:
+        """Raises `MessageGone` for what is deleted, forgotten or was never there."""
+        found = self._messages.get(message_id)
+        if found is None or found.deleted:
+            raise MessageGone("That message is gone.")
+        return found
+
+    def keyed(self, channel: str, thread: str, key: str) -> Message | None:
+        """The message in this thread posted under the core's `key`."""
+        for message in reversed(self._messages.values()):
+            if message.key == key and (message.channel, message.thread) == (channel, thread) and not message.deleted:
+                return message
+        return None
+
+    def sent(self, author_id: str, nonce: str) -> Message | None:
+        """What a window sent before under this nonce."""
+        for message in reversed(self._messages.values()):
+            if message.nonce == nonce and message.author.id == author_id:
+                return message
+        return None
+
+    def within(self, channel: str, thread: str) -> list[Message]:
+        """What stands in exactly this place, oldest first."""
+        here = [m for m in self._messages.values() if (m.channel, m.thread) == (channel, thread) and not m.deleted]
+        return sorted(here, key=lambda message: int(message.id))
+
+    def since(self, seq: int) -> str:
+        """The frame that brings a window from `seq` up to date. Windows at the same `seq` share its encoding."""
+        if seq not in self._batches:
+            self._batches[seq] = encode(Changed(tuple(self._after(seq)), self.seq))
+        return self._batches[seq]
+
+    def file(self, file_id: str) -> File | None:
+        return self._files.get(file_id)
+
+    # ------------------------------------------------ changing
+
+    def stamp(self) -> int:
+        """Now in microseconds, later than every stamp before."""
+        now = (self._clock.now() - _EPOCH) // timedelta(microseconds=1)
+        self._stamped = max(self._stamped, self.seq, now - 1) + 1
+        return self._stamped
+
+    def add(self, message: Message) -> Message:
+        """Post. Raises `PlaceGone` when its channel was closed or its thread is not there."""
+        if message.channel not in self._channels or (message.thread and message.thread not in self._messages):
+            raise PlaceGone("That channel is closed.")
+        return self.change(message, id=str(self.stamp()))
+
+    def change(self, message: Message, **changes: object) -> Message:
+        """The message with changes, under a new `seq`."""
+        changed = msgspec.structs.replace(message, **changes, seq=self.stamp())
+        self._keep(MessageChanged(changed))
+        return changed
+
+    def keep_file(self, file: File) -> str:
+        """Keep a file and return its id: 128 random bits."""
+        file_id = secrets.token_urlsafe(16)
+        self._keep(FileKept(file_id, file.name, file.mime, file.content))
+        return file_id
+
+    def name(self, person_id: str, name: str) -> None:
+        self._keep(Named(person_id, name))
+
+    def open_channel(self, name: str) -> None:
+        self._keep(ChannelOpened(name))
+
+    def close_channel(self, name: str) -> None:
+        self._keep(ChannelClosed(name))
+
+    # ------------------------------------------------ inside
+
+    def _after(self, seq: int) -> list[Message]:
+        newest: list[Message] = []
+        for message in reversed(self._messages.values()):
+            if message.seq <= seq:
+                break
+            newest.append(message)
+        return newest[::-1]
+
+    def _keep(self, record: Record) -> None:
+        self._history.append(record)
+        self._apply(record)
+
+    def _apply(self, record: Record) -> None:
+        match record:
+            case MessageChanged(message):
+                self._put(message)
+            case FileKept(id=file_id, name=name, mime=mime, content=content):
+                self._files[file_id] = File(name, mime, content)
+            case Named(id=person_id, name=name):
+                self._names[person_id] = name
+            case ChannelOpened(name):
+                self._channels[name] = None
+            case ChannelClosed(name):
+                self._channels.pop(name, None)
+
+    def _put(self, message: Message) -> None:
+        self._messages.pop(message.id, None)
+        self._messages[message.id] = message
+        self._batches.clear()
+        self.seq = max(self.seq, message.seq)
+        if len(self._messages) > MESSAGE_LIMIT:
+            del self._messages[min(self._messages, key=int)]

@@ -1,0 +1,62 @@
+"""Who may talk to the playground: pages of its own, opened by somebody who saw the printed address."""
+
+import hashlib
+import hmac
+from urllib.parse import urlsplit
+
+from starlette.requests import HTTPConnection
+from starlette.responses import Response
+
+from adapters.playground.settings import PlaygroundSettings
+
+
+class Gate:
+    """Checks the Host (a name rebound to our address), the Origin (another site) and the ticket (anybody else)."""
+
+    def __init__(self, settings: PlaygroundSettings) -> None:
+        self._base = settings.base_url.rstrip("/")
+        self._secret = settings.secret.get_secret_value().encode()
+
+    def knows_host(self, connection: HTTPConnection) -> bool:
+        hosts = {urlsplit(origin).netloc for origin in self._origins(connection)}
+        return connection.headers.get("host", "") in hosts
+
+    def knows_origin(self, connection: HTTPConnection) -> bool:
+        """Whether a page of ours sent this. Browsers always name the origin of a POST and of a WebSocket."""
+        origin = connection.headers.get("origin", "")
+        return self.knows_host(connection) and origin in self._origins(connection)
+
+    def opens(self, key: str) -> bool:
+        """Whether `key` is the secret of the printed address."""
+        return hmac.compare_digest(key.encode(), self._secret)
+
+    def has_ticket(self, connection: HTTPConnection) -> bool:
+        held = connection.cookies.get(_cookie(connection), "")
+        return hmac.compare_digest(held.encode(), self._ticket.encode())
+
+    def give_ticket(self, connection: HTTPConnection, response: Response) -> None:
+        """It outlives a restart, and dies with the secret."""
+        secure = self._base.startswith("https:")
+        response.set_cookie(
+            _cookie(connection), self._ticket, path="/playground", httponly=True, samesite="strict", secure=secure
+        )
+
+    @property
+    def _ticket(self) -> str:
+        return hmac.new(self._secret, b"ticket", hashlib.sha256).hexdigest()
+
+    def _origins(self, connection: HTTPConnection) -> set[str]:
+        """Where our own pages come from: this machine under each of its names, and the public address."""
+        names = ("localhost", "127.0.0.1", "[::1]")
+        return {self._base, *(f"http://{name}:{_port(connection)}" for name in names)}
+
+
+def _port(connection: HTTPConnection) -> int:
+    """The port that is really listened on, whatever was asked for."""
+    _, port = connection.scope["server"]
+    return int(port)
+
+
+def _cookie(connection: HTTPConnection) -> str:
+    # Cookies know no ports: two playgrounds on one machine need two names.
+    return f"playground-{_port(connection)}"

@@ -1,0 +1,145 @@
+"""The playground as a chat platform: a team channel in the browser."""
+
+import asyncio
+import secrets
+from collections.abc import Sequence
+from urllib.parse import quote
+
+from starlette.routing import BaseRoute
+
+from adapters.playground.board import Board
+from adapters.playground.desk import Desk
+from adapters.playground.gate import Gate
+from adapters.playground.history import History
+from adapters.playground.people import People
+from adapters.playground.pictures import Pictures
+from adapters.playground.routes import playground_routes
+from adapters.playground.settings import PlaygroundSettings
+from adapters.playground.windows import Windows
+from adapters.playground.wire import Author, CardShown, FileShown, ItemShown, LinkShown, Message, Thinking, Told
+from bot.errors import MessageGone
+from bot.model import Card, Delivery, File, Item, Line, MessageRef, Opened, Place, Reply, ReplyTo
+from bot.ports.chat import ChatPlatform, Pace, Reception
+from bot.ports.clock import Clock
+
+BOT = Author("avatarbot", "Avatarbot", "bot")
+AVATAR = "avatar"
+
+
+class PlaygroundPlatform(ChatPlatform):
+    """Raises `SettingsError` when it would listen beyond this machine without having been told to."""
+
+    name = "playground"
+    pace = Pace(calls_per_second=200, edit_interval=0.12, first_post=0.1)
+    text_limit = 4_000
+
+    def __init__(self, reception: Reception, clock: Clock, settings: PlaygroundSettings) -> None:
+        settings.require_loopback()
+        secret = settings.secret.get_secret_value()
+        self._clock = clock
+        self._pictures = Pictures(secret)
+        self._board = Board(History(settings.history), clock, settings.channels)
+        self._windows = Windows(self._board)
+        desk = Desk(reception, clock, self._windows, People(self._board, secret), self._pictures)
+        self._routes = playground_routes(desk, self, Gate(settings))
+
+    def measure(self, text: str) -> int:
+        return len(text)
+
+    async def open(self, place: Place, card: Card) -> Opened:
+        message = self._post(Message("", place.channel_id, BOT, thread=place.thread_id, card=self._shown(card)))
+        return Opened(MessageRef(place, message.id), place if place.thread_id else place.in_thread(message.id))
+
+    async def show(self, card_ref: MessageRef, thread: Place, card: Card) -> MessageRef:
+        try:
+            message = self._board.message(card_ref.message_id)
+        except MessageGone:
+            return (await self.open(thread, card)).card
+        self._change(message, card=self._shown(card))
+        return card_ref
+
+    async def post(self, thread: Place, line: Line, key: str) -> MessageRef:
+        author = Author(AVATAR, line.speaker, AVATAR)
+        growing = line.delivery is Delivery.GROWING
+        posted = self._post(
+            Message("", thread.channel_id, author, line.text, thread.thread_id, growing=growing, key=key)
+        )
+        return MessageRef(thread, posted.id)
+
+    async def find(self, thread: Place, key: str) -> MessageRef | None:
+        found = self._board.keyed(thread.channel_id, thread.thread_id, key)
+        return MessageRef(thread, found.id) if found else None
+
+    async def edit(self, ref: MessageRef, line: Line) -> None:
+        message = self._board.message(ref.message_id)
+        self._change(message, text=line.text, growing=line.delivery is Delivery.GROWING)
+
+    async def heard(self, ref: MessageRef) -> None:
+        self._change(self._board.message(ref.message_id), heard=True)
+
+    async def thinking(self, thread: Place) -> None:
+        self._windows.announce(Thinking(thread.channel_id, thread.thread_id))
+
+    async def tell(self, thread: Place, text: str) -> None:
+        self._post(Message("", thread.channel_id, BOT, text, thread.thread_id))
+
+    async def attach(self, thread: Place, file: File, text: str) -> None:
+        self._post(Message("", thread.channel_id, BOT, text, thread.thread_id, file=self._kept(file)))
+
+    async def reply(self, to: ReplyTo, reply: Reply) -> None:
+        """Into the person's open windows, below what they did where the handle says what that was; else by a mention."""
+        told = Told(
+            id=secrets.token_hex(8),
+            channel=to.place.channel_id,
+            thread=to.place.thread_id,
+            text=reply.text,
+            nonce=to.handle if to.usable_at(self._clock.now()) else "",
+            items=tuple(map(self._item, reply.items)),
+            link=LinkShown(reply.link.label, reply.link.url) if reply.link else None,
+            file=self._kept(reply.file) if reply.file else None,
+        )
+        if not self._windows.whisper(to.person.id, told):
+            self._mention(to, told)
+
+    def routes(self) -> Sequence[BaseRoute]:
+        return self._routes
+
+    async def run(self) -> None:
+        """Everything comes in through the routes."""
+        await asyncio.Event().wait()
+
+    # ------------------------------------------------ inside
+
+    def _post(self, message: Message) -> Message:
+        posted = self._board.add(message)
+        self._windows.wake()
+        return posted
+
+    def _change(self, message: Message, **changes: object) -> None:
+        self._board.change(message, **changes)
+        self._windows.wake()
+
+    def _mention(self, to: ReplyTo, told: Told) -> None:
+        words = [f"@{to.person.name} {told.text}", *(f"{item.title}: {item.detail}" for item in told.items)]
+        if told.link:
+            words.append(f"{told.link.label}: {told.link.url}")
+        mentions = (to.person.id,)
+        self._post(Message("", told.channel, BOT, "\n".join(words), told.thread, mentions=mentions, file=told.file))
+
+    def _shown(self, card: Card) -> CardShown:
+        return CardShown.of(card, self._pictures.ours(card.picture))
+
+    def _item(self, item: Item) -> ItemShown:
+        command = item.command
+        return ItemShown(
+            item.title,
+            item.detail,
+            self._pictures.ours(item.picture),
+            item.preview,
+            command.verb if command else "",
+            dict(command.options) if command else {},
+        )
+
+    def _kept(self, file: File) -> FileShown:
+        url = f"/playground/files/{self._board.keep_file(file)}/{quote(file.name, safe='')}"
+        return FileShown(file.name, url, len(file.content))

@@ -1,0 +1,116 @@
+"""What the playground serves: its page, its socket, its pictures and files."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
+from starlette.websockets import WebSocket
+
+from adapters.playground.desk import Desk
+from adapters.playground.gate import Gate
+from adapters.playground.pictures import PictureUnavailable
+from adapters.playground.visit import visit
+from bot.ports.chat import ChatPlatform
+from bot.viewer.page import Static, page
+
+FOLDER = Path(__file__).parent / "page"
+NOT_TO_BE_RUN = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+"""The policy of what came from elsewhere, an SVG above all: it may be looked at."""
+KEY_LIMIT = 1_000
+
+
+class Key(msgspec.Struct, frozen=True):
+    """What the page read from its own address."""
+
+    key: str = ""
+
+
+def playground_routes(desk: Desk, platform: ChatPlatform, gate: Gate) -> Sequence[BaseRoute]:
+    """Only what is told to be ours is served: a strange Host gets nothing, a strange Origin no ticket and no socket."""
+    served = _Served(desk, platform, gate)
+    return [
+        Route("/", served.home),
+        Route("/playground", served.page),
+        Route("/playground/enter", served.enter, methods=["POST"]),
+        Route("/playground/pictures/{signature}/{url}", served.picture),
+        Route("/playground/files/{id}/{name}", served.file),
+        WebSocketRoute("/playground/socket", served.socket),
+        Mount("/playground/static", Static(FOLDER)),
+    ]
+
+
+class _Served:
+    def __init__(self, desk: Desk, platform: ChatPlatform, gate: Gate) -> None:
+        self._desk = desk
+        self._platform = platform
+        self._gate = gate
+
+    async def home(self, request: Request) -> Response:
+        self._require_host(request)
+        return RedirectResponse("/playground")
+
+    async def page(self, request: Request) -> Response:
+        self._require_host(request)
+        return page((FOLDER / "index.html").read_text(), {})
+
+    async def enter(self, request: Request) -> Response:
+        """Exchange the secret for a ticket, or say whether the ticket is good."""
+        if not self._gate.knows_origin(request):
+            raise HTTPException(403)
+        if self._gate.has_ticket(request):
+            return Response(status_code=204)
+        if not self._gate.opens(await _key(request)):
+            raise HTTPException(403)
+        response = Response(status_code=204)
+        self._gate.give_ticket(request, response)
+        return response
+
+    async def picture(self, request: Request) -> Response:
+        self._require_ticket(request)
+        try:
+            kind, content = await self._desk.pictures.fetch(
+                request.path_params["signature"], request.path_params["url"]
+            )
+        except PictureUnavailable:
+            raise HTTPException(404) from None
+        headers = {"content-security-policy": NOT_TO_BE_RUN, "cache-control": "private, max-age=86400"}
+        return Response(content, media_type=kind, headers=headers)
+
+    async def file(self, request: Request) -> Response:
+        self._require_ticket(request)
+        file = self._desk.board.file(request.path_params["id"])
+        if file is None:
+            raise HTTPException(404)
+        headers = {"content-disposition": "attachment", "content-security-policy": NOT_TO_BE_RUN}
+        return Response(file.content, media_type=file.mime, headers=headers)
+
+    async def socket(self, socket: WebSocket) -> None:
+        if self._gate.knows_origin(socket) and self._gate.has_ticket(socket):
+            await visit(socket, self._desk, self._platform)
+        else:
+            await socket.close()  # before it is accepted: an HTTP 403
+
+    def _require_host(self, request: Request) -> None:
+        if not self._gate.knows_host(request):
+            raise HTTPException(421)
+
+    def _require_ticket(self, request: Request) -> None:
+        self._require_host(request)
+        if not self._gate.has_ticket(request):
+            raise HTTPException(403)
+
+
+async def _key(request: Request) -> str:
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > KEY_LIMIT:
+            raise HTTPException(413)
+    try:
+        return msgspec.json.decode(bytes(body), type=Key).key
+    except msgspec.DecodeError:
+        raise HTTPException(400) from None

@@ -1,0 +1,75 @@
+"""One visit of one window: what it says, in order; what it is told, as soon as can be."""
+
+import asyncio
+
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from adapters.playground.desk import Desk
+from adapters.playground.windows import Window
+from adapters.playground.wire import Enter, FromWindow, Look, decode
+from bot.model import Inbound
+from bot.ports.chat import ChatPlatform
+
+ENTER_WITHIN_S = 5.0
+NO_PAGE_OF_OURS = 1008
+"""WebSocket close code: policy violation."""
+
+
+async def visit(socket: WebSocket, desk: Desk, platform: ChatPlatform) -> None:
+    """Serve one window until it closes."""
+    await socket.accept()
+    try:
+        async with asyncio.timeout(ENTER_WITHIN_S):
+            enter = await _frame(socket)
+        if isinstance(enter, Enter):
+            await _serve(socket, desk, platform, enter)
+    except (ValueError, TimeoutError):
+        await socket.close(NO_PAGE_OF_OURS)
+    except WebSocketDisconnect:
+        pass  # closing a window is how every visit ends
+
+
+async def _serve(socket: WebSocket, desk: Desk, platform: ChatPlatform, enter: Enter) -> None:
+    window = desk.enter(socket, enter)
+    try:
+        await _until_it_closes(_Visit(socket, desk, platform, window))
+    finally:
+        desk.leave(window)
+
+
+async def _until_it_closes(visit: "_Visit") -> None:
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            writing = tasks.create_task(visit.window.write())
+            await visit.read(tasks)
+            writing.cancel()
+    except* WebSocketDisconnect:
+        raise WebSocketDisconnect from None
+
+
+class _Visit:
+    def __init__(self, socket: WebSocket, desk: Desk, platform: ChatPlatform, window: Window) -> None:
+        self._socket = socket
+        self._desk = desk
+        self._platform = platform
+        self.window = window
+
+    async def read(self, tasks: asyncio.TaskGroup) -> None:
+        while True:
+            frame = await _frame(self._socket)
+            match frame:
+                case Look():
+                    tasks.create_task(self._desk.look(self.window, frame))
+                case Enter():
+                    raise ValueError("entered twice")
+                case _:
+                    if question := await self._desk.take(self.window, frame):
+                        tasks.create_task(self._answer(question))
+
+    async def _answer(self, question: Inbound) -> None:
+        assert question.reply_to is not None
+        await self._platform.reply(question.reply_to, await self._desk.reception.answer(question))
+
+
+async def _frame(socket: WebSocket) -> FromWindow:
+    return decode(await socket.receive_text())

@@ -1,0 +1,81 @@
+"""The open windows, each brought up to date by its own cursor."""
+
+import asyncio
+from collections import deque
+
+from starlette.websockets import WebSocket
+
+from adapters.playground.board import Board
+from adapters.playground.wire import ToWindow, encode
+from bot.model import Person
+
+FLUSH = 0.03
+"""Least time between two frames of changes to one window, in seconds: under a blink, and many edits become one frame."""
+NOTES = 64
+"""Frames to one window that are no messages and wait; a window that falls further behind loses the oldest."""
+
+
+class Window:
+    """One open window. What it has seen is a cursor, so a slow one skips to the newest instead of filling memory."""
+
+    def __init__(self, socket: WebSocket, board: Board, person: Person, seq: int) -> None:
+        self._socket = socket
+        self._board = board
+        self._seq = seq
+        self._notes: deque[str] = deque(maxlen=NOTES)
+        self._woken = asyncio.Event()
+        self._woken.set()
+        self.person = person
+
+    def wake(self) -> None:
+        self._woken.set()
+
+    def note(self, frame: str) -> None:
+        """A frame that is not a message."""
+        self._notes.append(frame)
+        self.wake()
+
+    async def write(self) -> None:
+        """Send whatever there is to send, until cancelled or the window is gone."""
+        while True:
+            await self._woken.wait()
+            self._woken.clear()
+            while self._notes:
+                await self._socket.send_text(self._notes.popleft())
+            if self._seq < self._board.seq:
+                frame, self._seq = self._board.since(self._seq), self._board.seq
+                await self._socket.send_text(frame)
+            await asyncio.sleep(FLUSH)
+
+
+class Windows:
+    """All of them, in front of one board."""
+
+    def __init__(self, board: Board) -> None:
+        self.board = board
+        self._open: set[Window] = set()
+
+    def open(self, window: Window) -> None:
+        self._open.add(window)
+
+    def close(self, window: Window) -> None:
+        self._open.discard(window)
+
+    def wake(self) -> None:
+        """Messages changed."""
+        for window in self._open:
+            window.wake()
+
+    def announce(self, frame: ToWindow) -> None:
+        """To everybody."""
+        encoded = encode(frame)
+        for window in self._open:
+            window.note(encoded)
+
+    def whisper(self, person_id: str, frame: ToWindow) -> bool:
+        """To every window of one person; whether there was any."""
+        encoded = encode(frame)
+        theirs = [window for window in self._open if window.person.id == person_id]
+        for window in theirs:
+            window.note(encoded)
+        return bool(theirs)

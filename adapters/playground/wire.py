@@ -1,0 +1,304 @@
+"""What travels between a window and us: one small JSON object a frame, its kind in `type`.
+
+Messages are told by state, not by event: a message is sent whole whenever it changed, under the `seq` of its last change, so
+that a window that reconnects names the last `seq` it saw and misses nothing and doubles nothing.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import msgspec
+
+from bot.model import Card, CardAction, Mode, SessionStatus
+
+
+class Frame(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", rename="camel"):
+    """One JSON object."""
+
+
+# ---------------------------------------------------------------- the things themselves
+
+
+class Author(Frame, frozen=True, tag=False):
+    """Who wrote a message. `kind` is `person`, `avatar` or `bot`."""
+
+    id: str
+    name: str
+    kind: str = "person"
+
+
+class CardShown(Frame, frozen=True, tag=False):
+    """A session's card. `ends_at` in ISO 8601."""
+
+    session_id: str
+    avatar_name: str
+    picture: str
+    status: SessionStatus
+    mode: Mode
+    starter_name: str
+    note: str
+    ends_at: datetime | None = None
+    waiting: int = 0
+    actions: tuple[CardAction, ...] = ()
+
+    @classmethod
+    def of(cls, card: Card, picture: str) -> "CardShown":
+        return cls(
+            card.session_id,
+            card.avatar_name,
+            picture,
+            card.status,
+            card.mode,
+            card.starter_name,
+            card.note,
+            card.ends_at,
+            card.waiting,
+            card.actions,
+        )
+
+
+class FileShown(Frame, frozen=True, tag=False):
+    """A file to take. `size` in bytes."""
+
+    name: str
+    url: str
+    size: int
+
+
+class Message(Frame, frozen=True, tag=False):
+    """One message of a channel. `id` is when it was written, `seq` when it last changed, both in microseconds and unique.
+
+    `thread` is the id of the message it answers, `''` in the channel itself. `mentions` are people's ids: a text by itself
+    never mentions anybody. `nonce` is its writer's, `key` the core's.
+    """
+
+    id: str
+    channel: str
+    author: Author
+    text: str = ""
+    thread: str = ""
+    seq: int = 0
+    growing: bool = False
+    heard: bool = False
+    edited: bool = False
+    deleted: bool = False
+    mentions: tuple[str, ...] = ()
+    card: CardShown | None = None
+    file: FileShown | None = None
+    nonce: str = ""
+    key: str = ""
+
+
+class Someone(Frame, frozen=True, tag=False):
+    id: str
+    name: str
+    standing: str
+    online: bool = False
+
+
+class ItemShown(Frame, frozen=True, tag=False):
+    """A row of a listing; `verb` and `options` are what picking it runs."""
+
+    title: str
+    detail: str = ""
+    picture: str = ""
+    preview: str = ""
+    verb: str = ""
+    options: Mapping[str, str] = {}
+
+
+class ChoiceShown(Frame, frozen=True, tag=False):
+    value: str
+    label: str
+    detail: str = ""
+    picture: str = ""
+
+
+class LinkShown(Frame, frozen=True, tag=False):
+    label: str
+    url: str
+
+
+class OptionShown(Frame, frozen=True, tag=False):
+    name: str
+    summary: str
+    required: bool = False
+    choices: tuple[str, ...] = ()
+    asks: bool = False
+    rest: bool = False
+
+
+class VerbShown(Frame, frozen=True, tag=False):
+    """A verb of the catalogue, as the composer offers it."""
+
+    name: str
+    summary: str
+    example: str
+    options: tuple[OptionShown, ...] = ()
+
+
+# ---------------------------------------------------------------- to a window
+
+
+class Welcome(Frame, frozen=True, tag="welcome"):
+    """The first frame. `proof` lets the same person come back; `now` sets the window's clock."""
+
+    you: Someone
+    proof: str
+    now: datetime
+    channels: tuple[str, ...]
+    people: tuple[Someone, ...]
+    verbs: tuple[VerbShown, ...]
+
+
+class Changed(Frame, frozen=True, tag="changed"):
+    """Every message that changed since the last frame, oldest change first."""
+
+    messages: tuple[Message, ...]
+    seq: int
+
+
+class Present(Frame, frozen=True, tag="present"):
+    people: tuple[Someone, ...]
+
+
+class Channels(Frame, frozen=True, tag="channels"):
+    channels: tuple[str, ...]
+
+
+class Thinking(Frame, frozen=True, tag="thinking"):
+    channel: str
+    thread: str
+
+
+class Taken(Frame, frozen=True, tag="taken"):
+    """What the window sent under `nonce` has been dealt with."""
+
+    nonce: str
+
+
+class Told(Frame, frozen=True, tag="told"):
+    """An answer to this person alone; kept nowhere. `nonce` names what it answers, if that is known; without a channel it
+    belongs wherever the person is.
+    """
+
+    id: str
+    text: str
+    channel: str = ""
+    thread: str = ""
+    nonce: str = ""
+    items: tuple[ItemShown, ...] = ()
+    link: LinkShown | None = None
+    file: FileShown | None = None
+
+
+class Offered(Frame, frozen=True, tag="offered"):
+    """The answer to `Look`."""
+
+    look: int
+    choices: tuple[ChoiceShown, ...]
+
+
+ToWindow = Welcome | Changed | Present | Channels | Thinking | Taken | Told | Offered
+
+
+# ---------------------------------------------------------------- from a window
+
+
+class Enter(Frame, frozen=True, tag="enter"):
+    """The first frame. Without `person` and `proof` somebody new comes in; `seq` is the last change this window saw."""
+
+    person: str = ""
+    proof: str = ""
+    name: str = ""
+    guest: bool = False
+    seq: int = 0
+
+
+class Write(Frame, frozen=True, tag="write"):
+    nonce: str
+    channel: str
+    thread: str
+    text: str
+
+
+class Run(Frame, frozen=True, tag="run"):
+    """A line that begins with a slash. `picked` are the values behind the labels that were chosen, by option."""
+
+    nonce: str
+    channel: str
+    thread: str
+    text: str
+    picked: Mapping[str, str] = {}
+
+
+class Pick(Frame, frozen=True, tag="pick"):
+    """A row of a listing was picked: the verb with its options, no text to parse."""
+
+    nonce: str
+    channel: str
+    thread: str
+    verb: str
+    options: Mapping[str, str] = {}
+
+
+class Press(Frame, frozen=True, tag="press"):
+    """A button of the card that is message `message`."""
+
+    nonce: str
+    message: str
+    action: CardAction
+
+
+class Rewrite(Frame, frozen=True, tag="rewrite"):
+    nonce: str
+    message: str
+    text: str
+
+
+class Withdraw(Frame, frozen=True, tag="withdraw"):
+    nonce: str
+    message: str
+
+
+class Look(Frame, frozen=True, tag="look"):
+    """The values of one option, as somebody types."""
+
+    look: int
+    channel: str
+    thread: str
+    verb: str
+    option: str
+    typed: str
+
+
+class Rename(Frame, frozen=True, tag="rename"):
+    name: str
+
+
+class OpenChannel(Frame, frozen=True, tag="open-channel"):
+    name: str
+
+
+class CloseChannel(Frame, frozen=True, tag="close-channel"):
+    name: str
+
+
+FromWindow = Enter | Write | Run | Pick | Press | Rewrite | Withdraw | Look | Rename | OpenChannel | CloseChannel
+
+_encoder = msgspec.json.Encoder()
+_decoder: msgspec.json.Decoder[FromWindow] = msgspec.json.Decoder(FromWindow)
+
+FRAME_LIMIT = 64 * 1024
+"""Characters of one frame from a window: more than the longest option, far less than memory."""
+
+
+def encode(frame: ToWindow) -> str:
+    return _encoder.encode(frame).decode()
+
+
+def decode(text: str) -> FromWindow:
+    """Raises `ValueError` for what no page of ours sends."""
+    if len(text) > FRAME_LIMIT:
+        raise ValueError("frame too long")
+    return _decoder.decode(text)
