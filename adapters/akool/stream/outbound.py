@@ -30,6 +30,9 @@ class Budget:
             raise SettingsError("The stream's budget of a second is less than one packet.")
 
 
+DEFAULT_BUDGET = Budget()
+
+
 @dataclass(frozen=True, slots=True)
 class Outgoing:
     """A packet to be sent now. `last` tells that nothing more comes under its `mid`."""
@@ -100,7 +103,7 @@ class _Speech:
 class Outbox:
     """Texts one after the other, each in packets as full as they can be; control overtakes between two packets."""
 
-    def __init__(self, budget: Budget = Budget()) -> None:
+    def __init__(self, budget: Budget = DEFAULT_BUDGET) -> None:
         self._budget = budget
         self._meter = _Meter(budget)
         self._control: dict[str, bytes] = {}

@@ -1,0 +1,254 @@
+"""AKOOL's avatar, spoken to with stream protocol v2 over a seat in its room."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterable, AsyncIterator
+
+from adapters.akool.courier import Courier
+from adapters.akool.stream.inbound import Reassembly
+from adapters.akool.stream.messages import Ack, Event, Interrupt, Moment, NotOurs, Params, Part, SetParams, Verb
+from adapters.akool.stream.outbound import DEFAULT_BUDGET, Budget
+from adapters.akool.stream.parameters import gesture, params
+from adapters.akool.stream.wire import decode, encode
+from bot.errors import CommandRefused, SeatError
+from bot.ports.avatar import AvatarArrived, AvatarEvent, AvatarGone, AvatarLeft, ParamChanges, Speaking, Utterance
+from bot.ports.room import (
+    AudioFrame,
+    LinkDown,
+    LinkUp,
+    Packet,
+    PeerJoined,
+    PeerLeft,
+    Seat,
+    SeatEvent,
+    SeatLoss,
+    SeatLost,
+    TokenExpiring,
+    VideoFrame,
+)
+
+MEDIA_BACKLOG = 512
+"""Events not taken yet, beyond which pictures and sound are dropped. Nothing else ever is."""
+
+
+class AkoolAvatar:
+    """An `Avatar`. Nothing is sent before it is in the room, or while the link is down: AKOOL loses it without a sign.
+
+    In AKOOL's own room the avatar's uid is not known beforehand: whoever is not `own_uid` and speaks, or is there first, is the avatar. In a room of ours it
+    is `avatar_uid`, and nobody else is listened to. `dropped_foreign` counts packets from others, `dropped_malformed` those that
+    are not protocol v2, `dropped_frames` pictures and sound that nobody took in time.
+    """
+
+    def __init__(
+        self, seat: Seat, *, own_uid: str, avatar_uid: str | None = None, budget: Budget = DEFAULT_BUDGET
+    ) -> None:
+        self.dropped_foreign = 0
+        self.dropped_malformed = 0
+        self.dropped_frames = 0
+        self._seat = seat
+        self._own_uid = own_uid
+        self._expected_uid = avatar_uid
+        self._budget = budget
+        self._courier = Courier(seat, budget)
+        self._reassembly = Reassembly()
+        self._events: asyncio.Queue[AvatarEvent | None] = asyncio.Queue()
+        self._peers: dict[str, None] = {}
+        self._uid: str | None = None
+        self._linked = True
+        self._watching = False
+        self._picture_broken = False
+        self._life: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    # ------------------------------------------------------------ its life
+
+    async def join(self) -> None:
+        await self._seat.join()
+        self._life = asyncio.create_task(self._live(), name="avatar")
+
+    async def events(self) -> AsyncIterator[AvatarEvent]:
+        while (event := await self._events.get()) is not None:
+            yield event
+        if self._life:
+            await asyncio.wait([self._life])
+            if not self._life.cancelled():
+                self._life.result()
+
+    async def leave(self) -> None:
+        try:
+            if self._life:
+                self._life.cancel()
+                await asyncio.wait([self._life])
+            else:
+                self._end()
+        finally:
+            await self._seat.leave()
+
+    async def _live(self) -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                sending = group.create_task(self._courier.run(), name="courier")
+                await self._listen()
+                sending.cancel()
+        finally:
+            self._end()
+
+    def _end(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+        self._courier.close(SeatError("The avatar's room is closed."))
+        self._events.put_nowait(None)
+
+    # ------------------------------------------------------------ what is asked of it
+
+    async def say(self, turn_id: str, text: str | AsyncIterable[str]) -> None:
+        await self._courier.say(turn_id, text)
+
+    async def interrupt(self) -> None:
+        self._courier.drop_speech()
+        mid = _new_mid()
+        await self._command(mid, Verb.INTERRUPT, encode(Interrupt(mid)))
+
+    async def set_params(self, changes: ParamChanges) -> None:
+        wanted, mid = params(changes), _new_mid()
+        if wanted != Params():
+            await self._command(mid, Verb.SET_PARAMS, encode(SetParams(mid, wanted)))
+
+    async def act(self, action: str | None, expression: str | None) -> None:
+        mid = _new_mid()
+        await self._courier.deliver(mid, encode(gesture(mid, action, expression)))
+
+    async def watch(self, on: bool) -> None:
+        self._watching = on
+        if self._uid or not on:
+            await self._seat.watch(self._uid if on else None)
+
+    async def request_key_frame(self) -> None:
+        if self._uid:
+            await self._seat.request_key_frame(self._uid)
+
+    async def _command(self, mid: str, verb: Verb, packet: bytes) -> None:
+        if len(packet) > self._budget.packet_bytes:
+            raise CommandRefused(
+                "These settings are too long for one message to the avatar: give it fewer pronunciations or a shorter address.",
+                f"{verb} of {len(packet)} bytes; at most {self._budget.packet_bytes}",
+            )
+        try:
+            ack = await self._courier.request(mid, verb, packet)
+        except TimeoutError:
+            raise CommandRefused(
+                "The avatar did not confirm that, so it may not have happened.", f"{verb}: no ack"
+            ) from None
+        except SeatError as error:
+            raise CommandRefused(error.sentence, f"{verb}: {error.detail}") from error
+        if not ack.accepted:
+            raise CommandRefused("The avatar refused that.", f"{verb}: {ack.code} {ack.msg}")
+
+    # ------------------------------------------------------------ what happens in the room
+
+    async def _listen(self) -> None:
+        try:
+            async for event in self._seat.events():
+                await self._take(event)
+        except SeatError as error:
+            self._events.put_nowait(AvatarGone(SeatLoss.ERROR, error.detail))
+
+    async def _take(self, event: SeatEvent) -> None:
+        match event:
+            case Packet(uid, packet):
+                await self._take_packet(uid, packet)
+            case PeerJoined(uid):
+                await self._peer_joined(uid)
+            case PeerLeft(uid):
+                await self._peer_left(uid)
+            case LinkDown() | LinkUp():
+                self._events.put_nowait(event)
+                self._linked = isinstance(event, LinkUp)
+                self._route()
+            case VideoFrame() | AudioFrame():
+                self._take_frame(event)
+            case TokenExpiring():
+                self._events.put_nowait(event)
+            case SeatLost(reason, detail):
+                self._events.put_nowait(AvatarGone(reason, detail))
+
+    def _listens_to(self, uid: str) -> bool:
+        return uid == self._expected_uid if self._expected_uid else uid != self._own_uid
+
+    async def _peer_joined(self, uid: str) -> None:
+        if self._listens_to(uid):
+            self._peers[uid] = None
+            if self._uid is None:
+                await self._arrive(uid)
+
+    async def _peer_left(self, uid: str) -> None:
+        self._peers.pop(uid, None)
+        if uid == self._uid:
+            self._uid = None
+            self._events.put_nowait(AvatarLeft())
+            self._route()
+            if self._peers:
+                await self._arrive(next(iter(self._peers)))
+
+    async def _arrive(self, uid: str) -> None:
+        if self._uid is None:
+            self._events.put_nowait(AvatarArrived())
+        self._peers[uid] = None
+        self._uid = uid
+        self._route()
+        if self._watching:
+            await self._seat.watch(uid)
+
+    def _route(self) -> None:
+        self._courier.set_open(self._linked and self._uid is not None)
+
+    def _take_frame(self, frame: VideoFrame | AudioFrame) -> None:
+        """Pass it on, unless nobody takes it; after a lost picture only a key frame makes sense again."""
+        picture = isinstance(frame, VideoFrame)
+        full = self._events.qsize() >= MEDIA_BACKLOG
+        if full or (isinstance(frame, VideoFrame) and self._picture_broken and not frame.key):
+            self._picture_broken |= picture
+            self.dropped_frames += 1
+            return
+        self._picture_broken &= not picture
+        self._events.put_nowait(frame)
+
+    async def _take_packet(self, uid: str, packet: bytes) -> None:
+        if not self._listens_to(uid):
+            self.dropped_foreign += 1
+            return
+        message = decode(packet)
+        if isinstance(message, NotOurs):
+            self.dropped_malformed += 1
+            return
+        if uid != self._uid:
+            await self._arrive(uid)
+        match message:
+            case Part():
+                self._show(self._reassembly.take(message, self._now()))
+            case Ack():
+                self._courier.acknowledge(message)
+            case Event(mid, moment):
+                self._events.put_nowait(Speaking(mid, moment is Moment.AUDIO_START))
+            case _:
+                pass  # what only we send, and what AKOOL may yet invent
+
+    # ------------------------------------------------------------ what time changes
+
+    def _show(self, utterances: list[Utterance]) -> None:
+        for utterance in utterances:
+            self._events.put_nowait(utterance)
+        if self._timer:
+            self._timer.cancel()
+        due_at = self._reassembly.due_at(self._now())
+        self._timer = None if due_at is None else asyncio.get_running_loop().call_at(due_at, self._let_time_pass)
+
+    def _let_time_pass(self) -> None:
+        self._show(self._reassembly.due(self._now()))
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()
+
+
+def _new_mid() -> str:
+    return f"cmd-{secrets.token_hex(8)}"
