@@ -74,7 +74,7 @@ def _sum(findings: Sequence[Finding]) -> str:
     warnings = sum(finding.level is Level.WARNING for finding in findings)
     if not problems and not warnings:
         return "All is well."
-    return f"{_count(problems, 'problem')}, {_count(warnings, 'warning')}."
+    return f"{_count(problems, 'problem')}, {_count(warnings, 'warning')}.".capitalize()
 
 
 def _count(number: int, what: str) -> str:

@@ -1,0 +1,318 @@
+"""The `avatarbot` command. It only maps what is typed to what is done; every command imports what it needs when it runs."""
+
+import sys
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from bot.errors import AvatarbotError
+
+if TYPE_CHECKING:
+    from bot.store.engine import Store
+
+BROKEN, UNUSABLE, INTERRUPTED = 1, 2, 130
+"""Exit codes: a fault of ours; what the operator has to mend; Ctrl-C."""
+
+T = TypeVar("T")
+
+
+class Plugin(click.Command):
+    """An adapter's own commands: listed without importing the adapter, imported when they are used."""
+
+    def __init__(self, name: str, target: str) -> None:
+        super().__init__(name, short_help=f"What belongs to {name.capitalize()} only.")
+        self.target = target
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        module, attribute = self.target.split(":")
+        commands: click.Command = getattr(import_module(module), attribute)
+        return commands.make_context(info_name, args, parent, **extra)
+
+
+class Root(click.Group):
+    """Our commands in the order in which people need them, then the adapters'."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return [*self.commands, *sorted(_plugins())]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        target = _plugins().get(cmd_name)
+        return Plugin(cmd_name, target) if target else super().get_command(ctx, cmd_name)
+
+
+def _plugins() -> Mapping[str, str]:
+    from bot.main import plugin_commands
+
+    return plugin_commands()
+
+
+def main() -> int:
+    """Run the command line; what is wrong is one sentence on standard error."""
+    try:
+        return int(cli.main(prog_name="avatarbot", standalone_mode=False) or 0)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - the last place where it can be said without a secret in it
+        return _explain(error)
+
+
+def _explain(error: BaseException) -> int:
+    sentences = _sentences(error)
+    if sentences:
+        click.echo("\n".join(f"avatarbot: {sentence}" for sentence in sentences), err=True)
+        return UNUSABLE
+    import traceback
+
+    from bot.redaction import REDACTOR
+
+    click.echo(REDACTOR.text("".join(traceback.format_exception(error))), err=True)
+    click.echo("avatarbot: this is a fault of the program; please report it with the lines above.", err=True)
+    return BROKEN
+
+
+def _sentences(error: BaseException) -> list[str]:
+    """What to tell the operator, each sentence once; nothing when anything in it is a fault of ours."""
+    if isinstance(error, AvatarbotError):
+        return [error.sentence]
+    if not isinstance(error, BaseExceptionGroup):
+        return []
+    inside = [_sentences(each) for each in error.exceptions]
+    return list(dict.fromkeys(sentence for each in inside for sentence in each)) if all(inside) else []
+
+
+def _await(work: Coroutine[Any, Any, T]) -> T:
+    import asyncio
+
+    return asyncio.run(work)
+
+
+@click.group(cls=Root, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="avatarbot")
+def cli() -> None:
+    """Live AKOOL video avatars in your Slack and Discord channels.
+
+    \b
+    Try it, without any account:
+      avatarbot demo                 in the browser
+      avatarbot demo --say "Hello"   in this terminal
+    \b
+    Run it, once .env holds AKOOL_API_KEY and a platform's tokens:
+      avatarbot doctor               says what is missing
+      avatarbot run
+    """
+
+
+@cli.command()
+@click.option(
+    "--say", "says", metavar="TEXT", multiple=True, help="Say this to the avatar, print the talk and end. Repeatable."
+)
+@click.option("--port", type=click.IntRange(0, 65535), help="Where the page is; a free port when left out.")
+def demo(says: tuple[str, ...], port: int | None) -> int:
+    """Talk to an avatar now: everything embedded, no account.
+
+    AKOOL and the video room are simulated in this process; every other part is the real one.
+
+    \b
+      avatarbot demo
+      avatarbot demo --say "Who are you?" --say "What time is it?"
+    """
+    from bot.main import run_demo
+
+    return _await(run_demo(says, port))
+
+
+@cli.command()
+@click.option(
+    "--role",
+    "roles",
+    multiple=True,
+    type=click.Choice(["web", "discord", "worker"]),
+    help="Do only this part of the work. Repeatable.",
+)
+@click.option("--playground", is_flag=True, help="Also host avatars on a page of our own, at an address with a secret.")
+@click.option("--handover", is_flag=True, help="At SIGTERM leave sessions to the process that replaces this one.")
+def run(roles: tuple[str, ...], playground: bool, handover: bool) -> int:
+    """Run the service for every platform whose tokens are set.
+
+    Ctrl-C or SIGTERM ends it within 10 seconds, with the sessions at AKOOL closed.
+
+    \b
+      avatarbot run
+      PORT=9000 LOG_LEVEL=debug avatarbot run --playground
+    """
+    from bot.main import run_service
+
+    return _await(run_service(playground, handover, roles))
+
+
+@cli.command()
+def doctor() -> int:
+    """Check settings, tokens, database and libraries; say what to do.
+
+    Ends with 0 when the service can start and with 2 when it cannot. It changes nothing.
+    """
+    from bot.doctor import examine, exit_code, table
+    from bot.main import doctor_checks
+
+    findings = _await(examine(doctor_checks()))
+    click.echo(table(findings, colour=sys.stdout.isatty()))
+    return exit_code(findings)
+
+
+# ---------------------------------------------------------------- the database
+
+
+@cli.group()
+def db() -> None:
+    """Bring the database up to date; make keys."""
+
+
+@db.command()
+def upgrade() -> None:
+    """Bring the database to the tables this version needs. `run` does so by itself."""
+    from bot.settings import Settings, load
+    from bot.store.migrate import current_revision
+    from bot.store.migrate import upgrade as migrate
+
+    settings = load(Settings)
+    migrate(settings.store_url)
+    click.echo(f"{settings.database_path} is at {current_revision(settings.store_url)}.")
+
+
+@db.command()
+def current() -> None:
+    """Show which tables the database has, and which this version needs."""
+    from bot.settings import Settings, load
+    from bot.store.migrate import current_revision, newest_revision
+
+    settings = load(Settings)
+    there = settings.database_path.exists()
+    found = (current_revision(settings.store_url) or "empty") if there else "not made yet"
+    click.echo(f"{settings.database_path}: {found} (this version needs {newest_revision()})")
+
+
+@db.command("new-key")
+def new_key() -> None:
+    """Print a new key for AVATARBOT_SECRET_KEYS.
+
+    Put it in front of the old ones: the first key writes, all of them read.
+    """
+    from cryptography.fernet import Fernet
+
+    click.echo(Fernet.generate_key().decode())
+
+
+# ---------------------------------------------------------------- sessions
+
+
+def _ask_store(question: Callable[["Store"], Awaitable[str]]) -> None:
+    """Print what a question to the database is answered with."""
+    from bot.main import open_store
+
+    async def ask() -> str:
+        async with open_store() as store:
+            return await question(store)
+
+    click.echo(_await(ask()))
+
+
+@cli.group()
+def sessions() -> None:
+    """List, stop and clean up sessions of all workspaces."""
+
+
+@sessions.command("list")
+def list_sessions() -> None:
+    """Show the sessions that have not ended."""
+    from bot.operations import listing
+
+    _ask_store(listing)
+
+
+@sessions.command()
+@click.argument("session")
+def stop(session: str) -> None:
+    """Stop a session: its avatar leaves, AKOOL is closed, its thread is told."""
+    from bot.operations import stop
+
+    _ask_store(lambda store: stop(store, session))
+
+
+@sessions.command()
+def reap() -> None:
+    """Find sessions at AKOOL that no session here knows, and close them.
+
+    Closes only with AVATARBOT_AKOOL_KEY_IS_OURS=true, for others may use the same AKOOL account; otherwise it lists them.
+    """
+    from bot.main import reap
+
+    for line in _await(reap()):
+        click.echo(line)
+
+
+@cli.command()
+@click.argument("session")
+@click.option("--format", "kind", type=click.Choice(["md", "json", "vtt", "srt"]), default="md", show_default=True)
+def transcript(session: str, kind: str) -> None:
+    """Print what was said in a session.
+
+    \b
+      avatarbot transcript 0198f3a2-… --format srt > talk.srt
+    """
+    from bot.main import export_transcript
+
+    click.echo(_await(export_transcript(session, kind)), nl=False)
+
+
+@cli.command()
+@click.argument("session", nargs=-1)
+@click.option(
+    "--older-than",
+    "days",
+    type=click.IntRange(min=0),
+    metavar="DAYS",
+    help="All that ended more than so many days ago.",
+)
+def forget(session: tuple[str, ...], days: int | None) -> None:
+    """Delete ended sessions and everything that was said in them.
+
+    \b
+      avatarbot forget 0198f3a2-…
+      avatarbot forget --older-than 7
+    """
+    from bot.operations import forget, forget_older
+
+    if bool(session) == (days is not None):
+        raise click.UsageError("Name sessions, or give --older-than DAYS.")
+    _ask_store(lambda store: forget(store, session) if days is None else forget_older(store, days))
+
+
+@cli.group()
+def workspaces() -> None:
+    """Say which workspaces may use your AKOOL account."""
+
+
+@workspaces.command()
+@click.argument("platform", type=click.Choice(["slack", "discord"]))
+@click.argument("workspace")
+@click.option("--no", "refuse", is_flag=True, help="Take the permission back.")
+def allow(platform: str, workspace: str, refuse: bool) -> None:
+    """Let a workspace start sessions on your AKOOL account.
+
+    \b
+      avatarbot workspaces allow slack T0123456
+    """
+    from bot.operations import allow
+
+    _ask_store(lambda store: allow(store, platform, workspace, yes=not refuse))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
