@@ -8,6 +8,7 @@ from typing import Protocol
 from adapters.akool.api import AkoolApi
 from adapters.akool.api.records import OFFICIAL, VOICE_READY, AvatarRecord, KnowledgeRecord, SessionRecord, VoiceRecord
 from adapters.akool.api.replies import nonsense
+from adapters.akool.avatar import AkoolAvatar
 from adapters.akool.codes import NOT_RUNNING
 from bot.errors import ProviderError
 from bot.model import SessionSpec
@@ -95,11 +96,8 @@ class AkoolProvider:
         return [info for info in found.values() if info.state in {ProviderState.QUEUEING, ProviderState.LIVE}]
 
     def avatar(self, session: ProviderSession) -> Avatar:
-        from adapters.akool.avatar import AkoolAvatar  # type: ignore[attr-defined] # noqa: PLC0415
-
         ours = session.credentials
-        hosted: Avatar = AkoolAvatar(self._seats(ours), own_uid=ours.uid, avatar_uid=self._avatar_uid(ours))
-        return hosted
+        return AkoolAvatar(self._seats(ours), own_uid=ours.uid, avatar_uid=self._avatar_uid(ours))
 
     def _avatar_uid(self, ours: RoomCredentials) -> str | None:
         """The avatar's uid where it sits in a room of ours; AKOOL does not say which it uses in its own."""

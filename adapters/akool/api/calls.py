@@ -13,6 +13,7 @@ from adapters.akool.codes import Passing
 from bot.errors import ProviderError, Verdict
 
 Body = Mapping[str, Any]
+Query = Mapping[str, str | int]
 
 CONNECT_S = 5.0
 READ_S = 15.0
@@ -32,30 +33,36 @@ class Calls:
 
     async def read(self, path: str, **query: str | int) -> Any:
         """Ask for something. Tried up to four times while AKOOL is out of reach, down or asked too often, for about 10 s."""
-        return await self._patiently(self._http.build_request("GET", path, params=query))
+        return await self._patiently(self._request("GET", path, query=query))
 
     async def repeatable(self, path: str, body: Body) -> Any:
         """Do something that can be done twice without harm; tried again like a read."""
-        return await self._patiently(self._write("POST", path, body, READ_S))
+        return await self._patiently(self._request("POST", path, body=body))
 
     async def once(self, method: str, path: str, body: Body, *, within: float = READ_S) -> Any:
         """Do something that must not be done twice: never retried.
 
         The error's `certain` is False when AKOOL may have done it all the same.
         """
-        return (await self._send(self._write(method, path, body, within), harmless=False)).data
+        request = self._request(method, path, body=body, within=within)
+        return (await self._send(request, harmless=False)).data
 
     async def aclose(self) -> None:
         await self._http.aclose()
 
-    def _write(self, method: str, path: str, body: Body, within: float) -> httpx.Request:
-        return self._http.build_request(
-            method,
-            path,
-            content=msgspec.json.encode(body),
-            headers={"content-type": "application/json"},
-            timeout=httpx.Timeout(within, connect=CONNECT_S),
-        )
+    def _request(
+        self, method: str, path: str, *, query: Query | None = None, body: Body | None = None, within: float = READ_S
+    ) -> httpx.Request:
+        timeout = httpx.Timeout(within, connect=CONNECT_S)
+        try:
+            if body is None:
+                return self._http.build_request(method, path, params=query, timeout=timeout)
+            content = msgspec.json.encode(body)
+        except UnicodeEncodeError:  # half an emoji: chat platforms deliver such
+            sentence = "This holds characters that cannot be sent."
+            raise ProviderError(sentence, f"{method} {path}: not UTF-8", verdict=Verdict.FIX_INPUT) from None
+        headers = {"content-type": "application/json"}
+        return self._http.build_request(method, path, content=content, headers=headers, timeout=timeout)
 
     async def _patiently(self, request: httpx.Request) -> Any:
         async for attempt in stamina.retry_context(
@@ -83,9 +90,7 @@ def _unanswered(broken: Exception, where: str, *, harmless: bool) -> Passing:
     slow = isinstance(broken, TimeoutError | httpx.TimeoutException)
     unsent = isinstance(broken, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
     return Passing(
-        "AKOOL does not answer in time. Try again in a minute."
-        if slow
-        else "AKOOL cannot be reached. Try again in a minute.",
+        f"AKOOL {'does not answer in time' if slow else 'cannot be reached'}. Try again in a minute.",
         f"{where}: {type(broken).__name__}",
         verdict=Verdict.RETRY_LATER,
         certain=harmless or unsent,

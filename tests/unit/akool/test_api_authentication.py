@@ -12,6 +12,7 @@ from adapters.akool.api import AkoolApi, ClientToken
 from bot.errors import ProviderError, Verdict
 from bot.model import SessionSpec
 from tests.unit.akool.scripted import CREATE, CREDIT, KEY, LANGUAGES, TOKEN, URL, Call, ScriptedAkool, ok, refused
+from tests.virtual_time import virtual
 
 CREDIT_OK = ok({"credit": 5})
 
@@ -127,6 +128,22 @@ async def test_fetching_a_token_has_a_time_out() -> None:
     auth = ClientToken(SecretStr("the-id"), SecretStr(KEY), URL)
     await AkoolApi.at(URL, auth, httpx.MockTransport(answer)).credit()
     assert timeouts == [{"connect": 5.0, "read": 15.0, "write": 15.0, "pool": 15.0}] * 2
+
+
+@virtual
+async def test_a_token_that_never_comes_holds_up_nobody_for_ever() -> None:
+    fetched = 0
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        nonlocal fetched
+        if request.url.path == TOKEN and (fetched := fetched + 1) == 1:
+            await asyncio.Event().wait()
+        return httpx.Response(200, json={"code": 1000, "token": "t", "data": {"credit": 1}})
+
+    api = AkoolApi.at(URL, ClientToken(SecretStr("the-id"), SecretStr(KEY), URL), httpx.MockTransport(answer))
+    first, second = await asyncio.gather(api.credit(), api.credit())
+    assert first == second == 1
+    assert asyncio.get_running_loop().time() < 25
 
 
 async def test_secret_and_token_are_in_no_log_or_repr(caplog: pytest.LogCaptureFixture) -> None:

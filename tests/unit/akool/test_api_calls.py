@@ -167,6 +167,17 @@ async def test_a_create_over_a_broken_network_is_uncertain_once_it_was_sent(
     assert caught.value.certain is certain
 
 
+@pytest.mark.parametrize(
+    "call", [lambda api: api.avatar("\ud83d"), lambda api: api.create_knowledge(Knowledge("\ud83d"))]
+)
+async def test_half_an_emoji_is_not_sent(call: Callable[[AkoolApi], Awaitable[object]]) -> None:
+    akool = ScriptedAkool({})
+    with pytest.raises(ProviderError) as caught:
+        await call(akool.api())
+    assert caught.value.verdict is Verdict.FIX_INPUT
+    assert not akool.calls
+
+
 # ---------------------------------------------------------------- time
 
 

@@ -1,6 +1,7 @@
 """AKOOL in the words of the house."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from starlette.responses import Response
 from adapters.akool.provider import AkoolProvider
 from bot.errors import ProviderError, Verdict
 from bot.model import ElevenLabs, Mode, SessionSpec, TurnDetection, VoiceParams
+from bot.ports.avatar import AvatarArrived
 from bot.ports.provider import (
     AvatarInfo,
     AvatarProvider,
@@ -22,7 +24,7 @@ from bot.ports.provider import (
     UploadState,
     VoiceInfo,
 )
-from bot.ports.room import RoomCredentials, Seat
+from bot.ports.room import PeerJoined, RoomCredentials, Seat, SeatEvent
 from tests.unit.akool.scripted import (
     AVATAR,
     AVATARS,
@@ -41,6 +43,7 @@ from tests.unit.akool.scripted import (
     ok,
     refused,
 )
+from tests.virtual_time import virtual
 
 SPEC = SessionSpec("tristan", mode=Mode.RETELLING)
 SEAT = {"agora_uid": 100000, "agora_app_id": "app", "agora_channel": "room", "agora_token": "007t"}
@@ -202,6 +205,76 @@ async def test_sessions_are_those_that_cost_money_each_once_and_as_last_seen() -
         ProviderSessionInfo("b", ProviderState.LIVE, "c-b"),
         ProviderSessionInfo("c", ProviderState.LIVE, "c-c"),
     ]
+
+
+# ---------------------------------------------------------------- the avatar
+
+
+class QuietSeat:
+    """A seat in a room where `present` sit and nobody says anything; leaves nothing open."""
+
+    def __init__(self, *present: str) -> None:
+        self._present = present
+        self._left = asyncio.Event()
+
+    async def join(self) -> None: ...
+
+    async def events(self) -> AsyncIterator[SeatEvent]:
+        for uid in self._present:
+            yield PeerJoined(uid)
+        await self._left.wait()
+
+    async def send(self, packet: bytes) -> None: ...
+
+    async def watch(self, uid: str | None) -> None: ...
+
+    async def request_key_frame(self, uid: str) -> None: ...
+
+    async def leave(self) -> None:
+        self._left.set()
+
+
+async def arrives(session: ProviderSession, own_room: OurRooms | None, *present: str) -> bool:
+    """Whether the session's avatar is taken to be in the room, with `present` in it."""
+    seated: list[RoomCredentials] = []
+
+    def take(credentials: RoomCredentials) -> Seat:
+        seated.append(credentials)
+        return QuietSeat(*present)
+
+    avatar = AkoolProvider(ScriptedAkool({}).api(), take, own_room).avatar(session)
+    await avatar.join()
+
+    async def leave_soon() -> None:
+        await asyncio.sleep(1)
+        await avatar.leave()
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(leave_soon())
+        events = [event async for event in avatar.events()]
+    assert seated == [session.credentials]
+    return AvatarArrived() in events
+
+
+AKOOLS = ProviderSession("s1", RoomCredentials("app", "room", "100000", "t"))
+OURS = ProviderSession("s1", RoomCredentials("ours", "tag", "1002", "t"))
+
+
+@virtual
+@pytest.mark.parametrize(
+    ("session", "own_room", "present", "expected"),
+    [
+        (AKOOLS, None, "31337", True),
+        (AKOOLS, None, "100000", False),  # ourselves
+        (AKOOLS, OurRooms(), "31337", True),  # created before there were rooms of ours
+        (OURS, OurRooms(), "1001", True),
+        (OURS, OurRooms(), "31337", False),  # a viewer
+    ],
+)
+async def test_the_avatar_of_a_session(
+    session: ProviderSession, own_room: OurRooms | None, present: str, expected: bool
+) -> None:
+    assert await arrives(session, own_room, present) is expected
 
 
 # ---------------------------------------------------------------- what there is to choose from
