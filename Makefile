@@ -1,16 +1,18 @@
 # Two commands do everything: `make demo` and `make test`. Both set up what they need first.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test soak
+.PHONY: help setup demo test lint soak
 
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 VENV := .venv
 STAMP := $(VENV)/.ready
+RUN := $(VENV)/bin
+PYTEST := $(RUN)/pytest -n 2 --cov --cov-report=term
 
 help:
 	@echo 'make demo              try it: everything embedded, no account needed'
 	@echo 'make demo SAY="Hello"  the same in the terminal'
 	@echo 'make test              every check'
-	@echo 'make soak              the long ones'
+	@echo 'make soak              the long ones too'
 
 setup: $(STAMP)
 
@@ -24,4 +26,16 @@ $(STAMP): pyproject.toml uv.lock | $(UV)
 	.uv/bin/python -m pip install --quiet --disable-pip-version-check 'uv>=0.8'
 
 demo: $(STAMP)
-	@$(VENV)/bin/avatarbot demo $(if $(SAY),--say "$(SAY)")
+	@$(RUN)/avatarbot demo $(if $(SAY),--say "$(SAY)")
+
+lint: $(STAMP)
+	$(RUN)/ruff check
+	$(RUN)/ruff format --check
+	$(RUN)/mypy bot adapters tests
+	$(RUN)/lint-imports
+
+test: lint
+	$(PYTEST)
+
+soak: lint
+	SOAK=1 $(PYTEST) --timeout=1800

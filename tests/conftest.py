@@ -1,0 +1,55 @@
+"""What holds for every test: hypothesis' settings, the soak gate, no task left behind, and a table of what was skipped."""
+
+import asyncio
+import inspect
+import os
+from collections import Counter
+from collections.abc import AsyncIterator
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+SOAK = "SOAK"
+
+settings.register_profile("here", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("ci", settings.get_profile("here"), derandomize=True, database=None)
+settings.register_profile("soak", settings.get_profile("here"), max_examples=2_000)
+settings.load_profile("soak" if SOAK in os.environ else "ci" if "CI" in os.environ else "here")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if SOAK not in os.environ:
+        for item in items:
+            if item.get_closest_marker("soak"):
+                item.add_marker(pytest.mark.skip(reason="takes long: only with `make soak`"))
+
+
+@pytest.fixture(autouse=True)
+def _leaves_nothing_running(request: pytest.FixtureRequest) -> None:
+    """Set up first, so torn down last: a task that outlives an async test and its fixtures fails it."""
+    if inspect.iscoroutinefunction(getattr(request, "function", None)):
+        request.getfixturevalue("_no_task_left")
+
+
+@pytest.fixture
+async def _no_task_left() -> AsyncIterator[None]:
+    before = asyncio.all_tasks()
+    yield
+    for _ in range(5):  # what was cancelled a moment ago may end
+        await asyncio.sleep(0)
+    left = asyncio.all_tasks() - before - {asyncio.current_task()}
+    assert not left, f"still running after the test: {left}"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    skipped = Counter(_reason(report) for report in terminalreporter.getreports("skipped"))
+    terminalreporter.section("skipped, and why")
+    for reason, number in sorted(skipped.items()):
+        terminalreporter.write_line(f"{number:5} x {reason}")
+    if not skipped:
+        terminalreporter.write_line("    nothing")
+
+
+def _reason(report: pytest.TestReport) -> str:
+    where = report.longrepr
+    return where[2].removeprefix("Skipped: ") if isinstance(where, tuple) else str(where)
