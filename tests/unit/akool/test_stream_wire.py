@@ -1,0 +1,237 @@
+"""The messages of protocol v2, held against the JSON samples of AKOOL's overview page."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters.akool.stream.messages import (
+    Ack,
+    Action,
+    Chat,
+    Event,
+    Expression,
+    Interrupt,
+    Message,
+    Moment,
+    NotOurs,
+    Outbound,
+    Params,
+    Part,
+    Refusal,
+    SetAction,
+    SetParams,
+    TurnDetection,
+    Unknown,
+    VoiceParams,
+)
+from adapters.akool.stream.wire import decode, encode, escaped_size, well_formed
+from bot.model import Speaker
+
+MID = "msg-1723629433573"
+
+Json = Mapping[str, Any]
+
+
+def command(mid: str | None, pld: Json) -> Json:
+    return {"v": 2, "type": "command", **({"mid": mid} if mid else {}), "pld": pld}
+
+
+def chat(pld: Json, **fields: object) -> Json:
+    return {"v": 2, "type": "chat", "mid": MID, "idx": 0, "fin": True, "pld": pld, **fields}
+
+
+ALL_PARAMS: Json = {
+    "lang": "en",
+    "mode": 1,
+    "bgurl": "https://example.com/background.jpg",
+    "vparams": {
+        "vid": "1",
+        "vurl": "https://example.com/voice",
+        "speed": 1.2,
+        "pron_map": {"akool": "ai ku er"},
+        "stt_language": "en",
+        "stt_type": "openai_realtime",
+        "turn_detection": {
+            "type": "server_vad",
+            "threshold": 0.5,
+            "prefix_padding_ms": 300,
+            "silence_duration_ms": 500,
+        },
+    },
+}
+EVERYTHING = Params(
+    "en",
+    1,
+    "https://example.com/background.jpg",
+    VoiceParams(
+        "1",
+        "https://example.com/voice",
+        1.2,
+        {"akool": "ai ku er"},
+        "en",
+        "openai_realtime",
+        TurnDetection("server_vad", 0.5, 300, 500),
+    ),
+)
+
+WRITTEN: list[tuple[Outbound, Json]] = [
+    (Chat(MID, 0, True, "Hello"), chat({"text": "Hello"})),
+    (SetParams(MID, EVERYTHING), command(MID, {"cmd": "set-params", "data": ALL_PARAMS})),
+    (SetParams(MID, Params(mode=2)), command(MID, {"cmd": "set-params", "data": {"mode": 2}})),
+    (Interrupt(MID), command(MID, {"cmd": "interrupt"})),
+    (
+        SetAction(MID, Action.HAND_WAVE, Expression.HAPPINESS),
+        command(MID, {"cmd": "set-action", "data": {"action": "hand_wave", "expression": "happiness"}}),
+    ),
+    (
+        SetAction(MID, expression=Expression.CONTEMPT),
+        command(MID, {"cmd": "set-action", "data": {"expression": "contempt"}}),
+    ),
+]
+
+READ: list[tuple[Json, Message]] = [
+    (
+        chat({"from": "bot", "text": "Hello!  How can I assist you today? "}),
+        Part(MID, 0, True, Speaker.BOT, "Hello!  How can I assist you today? "),
+    ),
+    (
+        chat({"from": "user", "text": "Hi", "lang": "en"}, idx=3, fin=False, trace="x"),
+        Part(MID, 3, False, Speaker.USER, "Hi"),
+    ),
+    (
+        {"v": 2.0, "type": "chat", "mid": 17, "idx": None, "pld": {"from": "bot"}},
+        Part("17", 0, False, Speaker.BOT, ""),
+    ),
+    (command(MID, {"cmd": "set-params", "code": 1000, "msg": "OK"}), Ack(MID, "set-params", 1000, "OK")),
+    (command(None, {"cmd": "interrupt", "code": "1003"}), Ack("", "interrupt", 1003, "")),
+    (command(MID, {"code": 2001}), Ack(MID, "", 2001, "")),
+    ({"v": 2, "type": "event", "mid": MID, "pld": {"event": "audio_start"}}, Event(MID, Moment.AUDIO_START)),
+    ({"v": 2, "type": "event", "pld": {"event": "audio_end"}}, Event("", Moment.AUDIO_END)),
+    # the sample of "Set Avatar Params": the deprecated `vid` beside `vparams`
+    (
+        command(MID, {"cmd": "set-params", "data": {"vid": "1", "vurl": "u", "lang": "en", "mode": 1}}),
+        SetParams(MID, Params("en", 1, vparams=VoiceParams(vid="1", vurl="u"))),
+    ),
+    (
+        command(MID, {"cmd": "set-params", "data": {"vid": "old", "vparams": {"vid": "new"}}}),
+        SetParams(MID, Params(vparams=VoiceParams(vid="new"))),
+    ),
+    # the TypeScript sample, left over from protocol v1
+    (command(None, {"cmd": "set-params", "params": {"mode": "2"}}), SetParams("", Params(mode=2))),
+    # what nobody has told us about
+    ({"v": 2, "type": "system", "idx": "?", "pld": ["?"]}, Unknown("system")),
+    ({"v": 2}, Unknown("")),
+    (chat({"from": "narrator", "text": "…"}), Unknown("chat")),
+    (command(MID, {"cmd": "dance"}), Unknown("command")),
+    (command(MID, {"cmd": "set-action", "data": {"action": "somersault"}}), Unknown("command")),
+    ({"v": 2, "type": "event", "pld": {"event": "rain"}}, Unknown("event")),
+]
+
+REFUSED: list[tuple[bytes, Refusal]] = [
+    (b"", Refusal.NOT_JSON),
+    (b"\xff\xfe", Refusal.NOT_JSON),
+    (b'{"v":2,}', Refusal.NOT_JSON),
+    (b"[" * 1024, Refusal.NOT_JSON),
+    (b"[]", Refusal.NOT_V2),
+    (b"2", Refusal.NOT_V2),
+    (b'{"type":"chat","payload":"{}"}', Refusal.NOT_V2),
+    (b'{"v":1,"type":"chat"}', Refusal.NOT_V2),
+    (b'{"v":"2","type":"chat"}', Refusal.NOT_V2),
+    (b'{"v":2,"type":"chat","pld":"text"}', Refusal.MALFORMED),
+    (b'{"v":2,"type":"chat","idx":-1,"pld":{}}', Refusal.MALFORMED),
+    (b'{"v":2,"type":"chat","idx":1e999,"pld":{}}', Refusal.MALFORMED),
+    (b'{"v":2,"type":"command","pld":{"code":"fine"}}', Refusal.MALFORMED),
+]
+
+
+@pytest.mark.parametrize(("message", "fields"), WRITTEN)
+def test_is_written_as_documented(message: Outbound, fields: Json) -> None:
+    packet = encode(message)
+    assert json.loads(packet) == fields
+    assert decode(packet) == message
+
+
+@pytest.mark.parametrize(("fields", "message"), READ)
+def test_is_read_as_documented_and_beyond(fields: Json, message: Message) -> None:
+    assert decode(json.dumps(fields).encode()) == message
+
+
+@pytest.mark.parametrize(("packet", "reason"), REFUSED)
+def test_what_is_not_ours_is_told_apart(packet: bytes, reason: Refusal) -> None:
+    assert decode(packet) == NotOurs(reason)
+
+
+def test_a_byte_order_mark_does_no_harm() -> None:
+    assert decode(b"\xef\xbb\xbf" + encode(Interrupt(MID))) == Interrupt(MID)
+
+
+@pytest.mark.parametrize("action", Action)
+@pytest.mark.parametrize("expression", Expression)
+def test_every_action_and_expression_travels(action: Action, expression: Expression) -> None:
+    assert decode(encode(SetAction(MID, action, expression))) == SetAction(MID, action, expression)
+
+
+def test_only_1000_accepts() -> None:
+    assert Ack(MID, "interrupt", 1000, "OK").accepted
+    assert not Ack(MID, "interrupt", 1003, "").accepted
+
+
+@given(st.text())
+def test_only_what_json_demands_is_escaped(text: str) -> None:
+    packet = encode(Chat(MID, 0, fin=True, text=text))
+    written = packet.decode()
+    assert json.loads(written)["pld"]["text"] == text
+    assert all(char in written for char in text if char >= " " and char not in '"\\')
+    assert not any(char < " " for char in written)
+    assert len(packet) == len(encode(Chat(MID, 0, fin=True, text=""))) + escaped_size(text)
+
+
+@pytest.mark.parametrize(
+    ("broken", "whole"),
+    [("\ud83d\ude00", "😀"), ("a\ud83d", "a\ufffd"), ("\ude00é", "\ufffdé"), ("plain", "plain")],
+)
+def test_surrogates_are_joined_or_replaced(broken: str, whole: str) -> None:
+    assert well_formed(broken) == whole
+    assert decode(encode(Chat(MID, 0, fin=True, text=broken))) == Chat(MID, 0, fin=True, text=whole)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(
+    st.fixed_dictionaries(
+        {"v": st.just(2), "type": st.sampled_from(["chat", "command", "event", "ack"])},
+        optional={
+            "mid": json_values,
+            "idx": json_values,
+            "fin": json_values,
+            "pld": json_values
+            | st.fixed_dictionaries(
+                {},
+                optional={
+                    "from": json_values,
+                    "text": json_values,
+                    "cmd": st.sampled_from(["set-params", "set-action", "interrupt"]),
+                    "data": json_values | st.dictionaries(st.sampled_from(["mode", "vparams", "action"]), json_values),
+                    "code": json_values,
+                    "event": json_values,
+                },
+            ),
+        },
+    )
+)
+def test_nothing_that_comes_does_harm(fields: Json) -> None:
+    decode(json.dumps(fields).encode())
+
+
+@given(st.binary())
+def test_no_bytes_do_harm(packet: bytes) -> None:
+    assert decode(packet) in [NotOurs(Refusal.NOT_JSON), NotOurs(Refusal.NOT_V2)]
