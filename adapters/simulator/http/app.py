@@ -2,7 +2,10 @@
 
 from starlette.applications import Starlette
 
+from adapters.simulator.control import Control
 from adapters.simulator.http.avatars import GalleryDesk
+from adapters.simulator.http.bridge import Bridge
+from adapters.simulator.http.control import ControlDesk
 from adapters.simulator.http.gate import Gate
 from adapters.simulator.http.knowledge import KnowledgeDesk
 from adapters.simulator.http.office import Office
@@ -11,7 +14,7 @@ from adapters.simulator.simulator import Simulator
 
 
 def application(simulator: Simulator) -> Starlette:
-    """AKOOL's endpoints, to be served while the simulator is entered."""
+    """AKOOL's endpoints and the simulator's own, to be served while the simulator is entered."""
     gate = Gate(simulator.account, simulator.faults)
     return Starlette(
         routes=[
@@ -19,5 +22,7 @@ def application(simulator: Simulator) -> Starlette:
             *GalleryDesk(simulator.gallery).routes(gate),
             *KnowledgeDesk(simulator.shelf).routes(gate),
             *Office(simulator.account).routes(gate),
+            *Bridge(simulator.rooms).routes(),
+            *ControlDesk(Control(simulator)).routes(),
         ]
     )

@@ -1,0 +1,109 @@
+"""A seat in the rooms of a simulator in another process."""
+
+import asyncio
+import functools
+from collections.abc import AsyncIterator
+from typing import Self
+
+import msgspec
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, WebSocketException
+
+from adapters.simulator.room import PACKET_LIMIT
+from adapters.simulator.seat_wire import PATH, Wish, event_from_text
+from bot.errors import SeatError
+from bot.ports.room import RoomCredentials, SeatEvent, SeatLoss, SeatLost, Seats
+
+JOIN_TIMEOUT_S = 15.0
+"""What the port promises."""
+
+
+def remote_seats(url: str) -> Seats:
+    """Seats at the simulator whose address is `url` (`http://127.0.0.1:4711`)."""
+    return functools.partial(RemoteSeat, url)
+
+
+class RemoteSeat:
+    """A `Seat`, with the manners of `SimulatedSeat`."""
+
+    def __init__(self, url: str, credentials: RoomCredentials) -> None:
+        self._address = f"ws{url.rstrip('/').removeprefix('http')}{PATH}"
+        self._credentials = credentials
+        self._socket: ClientConnection | None = None
+        self._over = False
+
+    async def join(self) -> None:
+        if self._socket or self._over:
+            raise SeatError("This seat has had its one life.")
+        try:
+            async with asyncio.timeout(JOIN_TIMEOUT_S):
+                refused = await self._enter()
+        except (OSError, TimeoutError, WebSocketException) as error:
+            raise SeatError("The room cannot be reached.", f"{type(error).__name__} at the simulator") from error
+        if refused:
+            self._over = True
+            raise SeatError("The room did not let us in.", refused)
+
+    def events(self) -> AsyncIterator[SeatEvent]:
+        return _Happenings(self)
+
+    async def send(self, packet: bytes) -> None:
+        if len(packet) > PACKET_LIMIT:
+            raise SeatError("The stream message is too long.", f"{len(packet)} bytes, stream message out of range")
+        await self._give(packet)
+
+    async def watch(self, uid: str | None) -> None:
+        await self._give(_text(Wish(uid)))
+
+    async def request_key_frame(self, uid: str) -> None:
+        await self._give(_text(Wish(uid, key_frame=True)))
+
+    async def leave(self) -> None:
+        self._over = True
+        if self._socket:
+            await self._socket.close()
+
+    async def happening(self) -> SeatEvent | None:
+        """The next event; None when there is no further one."""
+        assert self._socket is not None, "events begin with join"
+        try:
+            event = event_from_text(await self._socket.recv())
+        except ConnectionClosed as closed:
+            lost = not self._over
+            self._over = True
+            return SeatLost(SeatLoss.LOST, f"the simulator hung up: {closed}") if lost else None
+        self._over = self._over or isinstance(event, SeatLost)
+        return event
+
+    async def _enter(self) -> str:
+        self._socket = await connect(self._address, proxy=None, compression=None, close_timeout=1)
+        await self._socket.send(_text(self._credentials))
+        return str(await self._socket.recv())
+
+    async def _give(self, frame: bytes | str) -> None:
+        if self._socket is None or self._over:
+            raise SeatError("The seat is not in the room.")
+        try:
+            await self._socket.send(frame)
+        except ConnectionClosed as closed:
+            raise SeatError("The seat is not in the room.", f"the simulator hung up: {closed}") from closed
+
+
+class _Happenings:
+    def __init__(self, seat: RemoteSeat) -> None:
+        self._seat = seat
+        self._over = False
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> SeatEvent:
+        event = None if self._over else await self._seat.happening()
+        self._over = event is None or isinstance(event, SeatLost)
+        if event is None:
+            raise StopAsyncIteration
+        return event
+
+
+def _text(value: object) -> str:
+    return msgspec.json.encode(value).decode()
