@@ -6,6 +6,8 @@ UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 VENV := .venv
 STAMP := $(VENV)/.ready
 RUN := $(VENV)/bin
+# Trust what this machine trusts, as pip does: behind a company's proxy nothing else works.
+export UV_SYSTEM_CERTS ?= 1
 PYTEST := $(RUN)/pytest -n 2 --cov --cov-report=term
 
 help:
@@ -22,7 +24,7 @@ $(STAMP): pyproject.toml uv.lock | $(UV)
 
 # Only used where no `uv` is on the path.
 .uv/bin/uv:
-	python3 -m venv .uv
+	python3 -m venv .uv || { echo 'Install uv (https://docs.astral.sh/uv) or the package python3-venv, and try again.'; exit 1; }
 	.uv/bin/python -m pip install --quiet --disable-pip-version-check 'uv>=0.8'
 
 demo: $(STAMP)

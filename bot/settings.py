@@ -16,6 +16,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from bot.errors import SettingsError
+from bot.policy import Limits
 from bot.redaction import register_secret
 
 ENV_FILE = ".env"
@@ -97,7 +98,6 @@ class Settings(BaseSettings):
         None, validation_alias="AVATARBOT_METRICS_TOKEN"
     )
     retention_days: int = Field(30, ge=1, le=3650, validation_alias="AVATARBOT_RETENTION_DAYS")
-    seats_per_host: int = Field(20, ge=1, le=1000, validation_alias="AVATARBOT_SEATS_PER_HOST")
     akool_key_is_ours: bool = Field(default=False, validation_alias="AVATARBOT_AKOOL_KEY_IS_OURS")
     simulator_url: WebAddress | None = Field(None, validation_alias="AVATARBOT_SIMULATOR_URL")
 
@@ -111,6 +111,17 @@ class Settings(BaseSettings):
     waiting_turns: int = Field(10, ge=1, le=1000, validation_alias="AVATARBOT_WAITING_TURNS")
     waiting_turns_per_person: int = Field(3, ge=1, le=1000, validation_alias="AVATARBOT_WAITING_TURNS_PER_PERSON")
     message_characters: int = Field(1500, ge=1, le=50_000, validation_alias="AVATARBOT_MESSAGE_CHARACTERS")
+
+    @property
+    def limits(self) -> Limits:
+        return Limits(
+            provider_minutes=self.session_minutes,
+            person_minutes=self.minutes_per_day,
+            sessions=self.sessions_at_once,
+            waiting=self.waiting_turns,
+            waiting_per_person=self.waiting_turns_per_person,
+            characters=self.message_characters,
+        )
 
     @property
     def store_url(self) -> URL:

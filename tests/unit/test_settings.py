@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bot.errors import SettingsError
 from bot.keyfile import key_file, secret_keys
+from bot.policy import Limits
 from bot.redaction import REDACTOR
 from bot.settings import Settings, environment, known_names, load, unknown_names
 
@@ -30,6 +31,16 @@ def test_defaults_need_nothing(empty_place: Path) -> None:
     assert settings.database_path == empty_place / "avatarbot.db"
     assert settings.store_url.drivername == "sqlite+aiosqlite"
     assert settings.address == "http://localhost:8080"
+    assert settings.limits == Limits()
+
+
+def test_limits_are_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in sorted(known_names(Settings)):
+        if name.split("_", 1)[-1] in {"SESSION_MINUTES", "MINUTES_PER_DAY", "SESSIONS_AT_ONCE", "WAITING_TURNS"}:
+            monkeypatch.setenv(name, "7")
+    monkeypatch.setenv("AVATARBOT_WAITING_TURNS_PER_PERSON", "2")
+    monkeypatch.setenv("AVATARBOT_MESSAGE_CHARACTERS", "99")
+    assert load(Settings).limits == Limits(7, 7, 7, 7, 2, 99)
 
 
 def test_the_environment_wins_over_the_file(empty_place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,7 +144,7 @@ def test_every_secret_that_is_loaded_is_hidden_from_then_on(monkeypatch: pytest.
     ("typed", "nearest"),
     [
         ("AVATARBOT_RETENTION_DAY", "AVATARBOT_RETENTION_DAYS"),
-        ("avatarbot_seats_per_hosts", "AVATARBOT_SEATS_PER_HOST"),
+        ("avatarbot_waiting_turnz", "AVATARBOT_WAITING_TURNS"),
         ("AVATARBOT_QQQQQQ", ""),
     ],
 )

@@ -1,0 +1,171 @@
+"""The `avatarbot` command as people run it: a process of its own, in an empty folder."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import stamina
+from cryptography.fernet import Fernet
+
+AVATARBOT = Path(sys.executable).with_name("avatarbot")
+OURS = ("AVATARBOT_", "AKOOL_", "SLACK_", "DISCORD_", "AGORA_", "DATABASE_URL", "PORT", "PUBLIC_URL", "LOG_LEVEL")
+HEAVY = {"sqlalchemy", "pydantic", "discord", "slack_bolt", "httpx", "uvicorn", "starlette", "cryptography", "numpy"}
+
+
+def surroundings(settings: Mapping[str, str]) -> dict[str, str]:
+    return {**{name: value for name, value in os.environ.items() if not name.startswith(OURS)}, **settings}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def avatarbot(*words: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [AVATARBOT, *words], env=surroundings(settings), capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def refused(done: subprocess.CompletedProcess[str]) -> str:
+    """What it said, having ended with 2 and without a traceback."""
+    assert done.returncode == 2, done
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+@contextmanager
+def running(port: int) -> Iterator[subprocess.Popen[str]]:
+    """The service with its playground, once it answers."""
+    settings = {"AKOOL_API_KEY": "a-key-that-nobody-has", "AVATARBOT_HOST": "127.0.0.1", "PORT": str(port)}
+    process = subprocess.Popen(
+        [AVATARBOT, "run", "--playground"], env=surroundings(settings), stderr=subprocess.PIPE, text=True
+    )
+    try:
+        for attempt in stamina.retry_context(on=OSError, attempts=None, timeout=30, wait_max=0.2):
+            with attempt:
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=2).close()
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_help_teaches_by_example(folder: Path) -> None:
+    shown = avatarbot("--help").stdout
+    assert 'avatarbot demo --say "Hello"' in shown
+    for command in ("demo", "run", "doctor", "db", "sessions", "transcript", "forget", "slack"):
+        assert f"\n  {command} " in shown
+
+
+def test_help_imports_nothing_heavy(folder: Path) -> None:
+    asks = "import sys; from bot.cli import main; sys.argv = ['avatarbot', '--help']; main(); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", asks], capture_output=True, text=True, timeout=60, check=True)
+    assert "click" in done.stdout.split()
+    assert not HEAVY & set(done.stdout.split())
+
+
+def test_a_mistyped_command_names_the_nearest(folder: Path) -> None:
+    assert "'sessions'" in refused(avatarbot("sesions"))
+
+
+def test_an_adapter_brings_its_own_commands(folder: Path) -> None:
+    assert '"slash_commands"' in avatarbot("slack", "manifest").stdout
+
+
+@pytest.mark.parametrize("words", [("run",), ("sessions", "list"), ("db", "upgrade"), ("forget", "--older-than", "1")])
+def test_a_bad_setting_is_one_sentence(folder: Path, words: tuple[str, ...]) -> None:
+    said = refused(avatarbot(*words, DATABASE_URL="postgres://ann:hunter2@db/avatars"))
+    assert said == (
+        "avatarbot: DATABASE_URL names PostgreSQL, which is not supported yet; "
+        "use sqlite:///avatarbot.db or leave it out.\n"
+    )
+
+
+@pytest.mark.parametrize("words", [("run", "--playground"), ("sessions", "list"), ("db", "upgrade")])
+def test_a_database_without_a_folder_is_said(folder: Path, words: tuple[str, ...]) -> None:
+    assert refused(
+        avatarbot(*words, DATABASE_URL="sqlite:///nowhere/a.db", AKOOL_API_KEY="k", AVATARBOT_HOST="127.0.0.1")
+    )
+
+
+def test_doctor_says_what_to_do_and_changes_nothing(folder: Path) -> None:
+    done = avatarbot("doctor", AVATARBOT_RETENTION_DAY="3", PORT="0")
+    assert done.returncode == 2
+    assert "✗ AVATARBOT_RETENTION_DAY is not a setting; did you mean AVATARBOT_RETENTION_DAYS?" in done.stdout
+    assert "AKOOL_API_KEY" in done.stdout
+    assert list(folder.iterdir()) == []
+
+
+def test_doctor_outlives_bad_settings(folder: Path) -> None:
+    done = avatarbot("doctor", PORT="abc")
+    assert done.returncode == 2
+    assert "✗ PORT should be a valid integer, not 'abc'." in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_the_database_is_brought_up_to_date(folder: Path) -> None:
+    assert "not made yet" in avatarbot("db", "current").stdout
+    upgraded = avatarbot("db", "upgrade")
+    assert upgraded.returncode == 0, upgraded.stderr
+    found, needed = avatarbot("db", "current").stdout.split(": ")[1].split(" (this version needs ")
+    assert found == needed.rstrip(")\n")
+
+
+def test_keys_are_made(folder: Path) -> None:
+    assert Fernet(avatarbot("db", "new-key").stdout.strip())
+
+
+def test_sessions_of_an_empty_house(folder: Path) -> None:
+    assert avatarbot("sessions", "list").stdout == "No session is running.\n"
+    assert "There is no session 17" in refused(avatarbot("sessions", "stop", "17"))
+    assert "There is no session 17" in refused(avatarbot("forget", "17"))
+    assert avatarbot("forget", "--older-than", "7").stdout == "Forgot 0 sessions.\n"
+    assert refused(avatarbot("transcript", "17"))
+
+
+def test_a_reader_that_leaves_early_gets_no_traceback(folder: Path) -> None:
+    end, start = os.pipe()
+    os.close(end)
+    done = subprocess.run(
+        [AVATARBOT, "--help"],
+        env=surroundings({}),
+        stdout=start,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    os.close(start)
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_told_to_stop_it_ends_in_time_and_in_order(folder: Path, port: int, number: signal.Signals) -> None:
+    with running(port) as service:
+        service.send_signal(number)
+        _, said = service.communicate(timeout=10)
+    assert (service.returncode, "Traceback" in said) == (0, False)
+
+
+def test_a_taken_port_is_said(folder: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        said = refused(
+            avatarbot("run", "--playground", AKOOL_API_KEY="k" * 20, AVATARBOT_HOST="127.0.0.1", PORT=str(port))
+        )
+    assert f"Port {port} is taken by another program" in said
