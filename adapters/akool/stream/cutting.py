@@ -27,11 +27,11 @@ def cut(text: str, room: int) -> int:
     ends = list(_ends_within(text, room))
     if not ends:
         return _cut_inside_grapheme(text, room)
-    last, full = ends[-1]
+    last, _ = ends[-1]
     if last == len(text):
         return last
-    sentence = _near(text, ends, full - SENTENCE_WINDOW, _SENTENCE_END)
-    return sentence or _near(text, ends, full - WORD_WINDOW, _WORD_END) or last
+    sentence = _near(text, ends, room - SENTENCE_WINDOW, _SENTENCE_END)
+    return sentence or _near(text, ends, room - WORD_WINDOW, _WORD_END) or last
 
 
 def _ends_within(text: str, room: int) -> Iterator[tuple[int, int]]:

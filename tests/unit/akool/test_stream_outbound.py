@@ -33,7 +33,8 @@ SNIPPETS = [
     "…",
     "x" * 300,
 ]
-texts = st.lists(st.sampled_from(SNIPPETS) | st.text(max_size=40), max_size=120).map("".join)
+snippets = st.lists(st.sampled_from(SNIPPETS) | st.text(max_size=40), max_size=60)
+texts = st.builds(lambda parts, times: "".join(parts) * times, snippets, st.integers(1, 12))
 
 Sent = list[tuple[float, Outgoing]]
 

@@ -1,0 +1,223 @@
+"""Parts lost, repeated and reordered, and the utterance that comes of them."""
+
+import itertools
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters.akool.stream import inbound
+from adapters.akool.stream.inbound import Reassembly
+from adapters.akool.stream.messages import Part
+from bot.model import Speaker
+from bot.ports.avatar import Utterance
+
+Arrival = tuple[float, Part]
+Shown = list[tuple[float, Utterance]]
+
+
+def part(text: str, idx: int = 0, *, fin: bool = False, mid: str = "m", speaker: Speaker = Speaker.BOT) -> Part:
+    return Part(mid, idx, fin, speaker, text)
+
+
+def play(arrivals: list[Arrival], reassembly: Reassembly | None = None) -> Shown:
+    """What is shown, and when, until nothing changes any more."""
+    reassembly, now = reassembly or Reassembly(), 0.0
+    shown: Shown = []
+    for at, arrived in [*arrivals, (1e6, None)]:
+        while (due_at := reassembly.due_at(now)) is not None and due_at <= at:
+            assert due_at > now
+            now = due_at
+            shown += [(now, utterance) for utterance in reassembly.due(now)]
+        if arrived:
+            now = at
+            shown += [(now, utterance) for utterance in reassembly.take(arrived, now)]
+    return shown
+
+
+def texts(shown: Shown) -> list[str]:
+    return [utterance.text + "|" * utterance.final for _, utterance in shown]
+
+
+def final_text(shown: Shown) -> str:
+    """The one final text; it came last, and nothing was shown twice."""
+    assert [utterance.final for _, utterance in shown] == [False] * (len(shown) - 1) + [True]
+    grown = [utterance.text for _, utterance in shown[:-1]]
+    assert all(before != after for before, after in itertools.pairwise(grown))
+    return shown[-1][1].text
+
+
+# ---------------------------------------------------------------- any fault, numbered
+
+# Arrivals are at 7k+1 ms, so that none coincides with the end of a patience of 300 ms.
+moments = st.integers(0, 900).map(lambda slot: slot * 7 + 1)
+deliveries = st.lists(st.tuples(moments, st.integers(0, 9)), unique_by=lambda delivery: delivery[0], min_size=1).map(
+    sorted
+)
+
+
+def named_by_the_design(deliveries: list[tuple[int, int]], count: int) -> str:
+    """Parts in order, each gap that outlasted its patience as one ellipsis; what came after the end is not heard."""
+    first: dict[int, int] = {}
+    for at, idx in deliveries:
+        first.setdefault(idx, at)
+    never = 10**9
+    patience = {i: min([first[j] for j in first if j > i], default=never) + 300 for i in range(count)}
+    settled = [min(first.get(i, never), patience[i]) for i in range(count - 1)]
+    ended_at = max([first.get(count - 1, never), *settled])
+    heard = [i for i in range(count) if i in first and first[i] <= ended_at]
+    pieces = ["…" if i not in heard else f"<{i}>" for i in range(max(heard) + 1)]
+    return "".join(piece for piece, _ in itertools.groupby(pieces))
+
+
+@given(deliveries, st.integers(2, 10))
+def test_any_loss_repetition_and_order_gives_the_utterance_the_design_names(
+    deliveries: list[tuple[int, int]], count: int
+) -> None:
+    deliveries = [(at, idx % count) for at, idx in deliveries]
+    arrivals = [(at / 1000, part(f"<{idx}>", idx, fin=idx == count - 1)) for at, idx in deliveries]
+    if {idx for _, idx in deliveries} == {0}:
+        return  # nothing tells that it was numbered: the rules for unnumbered parts hold
+    assert final_text(play(arrivals)) == named_by_the_design(deliveries, count)
+
+
+@given(st.integers(1, 12), st.randoms(use_true_random=False))
+def test_every_part_within_the_patience_means_every_word(count: int, random: Random) -> None:
+    arrivals = [(random.uniform(0, 0.29), part(f"<{idx}>", idx, fin=idx == count - 1)) for idx in range(count)] * 2
+    arrivals.sort(key=lambda arrival: arrival[0])
+    assert final_text(play(arrivals)) == "".join(f"<{idx}>" for idx in range(count))
+
+
+# ---------------------------------------------------------------- any fault, unnumbered
+
+unnumbered = st.lists(
+    st.tuples(st.floats(0.01, 4), st.sampled_from(["a", "b", "c"]), st.integers(0, 9)), min_size=1, max_size=20
+)
+
+
+@given(unnumbered)
+def test_unnumbered_parts_are_appended_and_identical_neighbours_count_once(
+    deliveries: list[tuple[float, str, int]],
+) -> None:
+    now, arrivals, expected = 0.0, [], ""
+    previous, previous_at = "", -10.0
+    for pause, text, luck in deliveries:
+        now += pause
+        arrivals.append((now, part(text, fin=luck == 0)))
+        if text != previous or now - previous_at > 2:
+            expected += text
+        previous, previous_at = text, now
+        if luck == 0:
+            break
+    assert final_text(play(arrivals)) == expected
+
+
+# ---------------------------------------------------------------- one at a time
+
+
+def test_grows_part_by_part_and_ends_with_fin() -> None:
+    shown = play([(0, part("Hello ", 0)), (0.2, part("there", 1)), (0.4, part("!", 2, fin=True))])
+    assert texts(shown) == ["Hello ", "Hello there", "Hello there!|"]
+    assert shown[-1][0] == 0.4
+
+
+def test_a_single_part_is_final_at_once() -> None:
+    assert play([(1, part("Hello!", fin=True))]) == [(1, Utterance("m", Speaker.BOT, "Hello!", final=True))]
+
+
+def test_a_gap_is_waited_for_then_shown_then_filled() -> None:
+    shown = play([(0, part("a", 0)), (1, part("c", 2)), (2, part("b", 1)), (3, part("d", 3, fin=True))])
+    assert [(round(at, 6), text) for (at, _), text in zip(shown, texts(shown), strict=True)] == [
+        (0, "a"),
+        (1.3, "a…c"),
+        (2, "abc"),
+        (3, "abcd|"),
+    ]
+
+
+def test_fin_waits_for_what_is_missing_no_longer_than_the_patience() -> None:
+    assert texts(play([(0, part("a", 0)), (1, part("c", 2, fin=True)), (1.2, part("b", 1))])) == ["a", "abc|"]
+    late = play([(0, part("a", 0)), (1, part("c", 2, fin=True)), (1.4, part("b", 1))])
+    assert texts(late) == ["a", "a…c|"]
+    assert late[-1][0] == pytest.approx(1.3)
+
+
+def test_a_lost_beginning_is_a_gap_too() -> None:
+    assert texts(play([(0, part("b", 1)), (0.1, part("c", 2, fin=True))])) == ["…bc|"]
+
+
+def test_two_gaps_have_a_patience_each() -> None:
+    shown = play([(0, part("b", 1)), (0.2, part("d", 3)), (5, part("", 4, fin=True))])
+    assert texts(shown) == ["…b", "…b…d", "…b…d|"]
+    assert [at for at, _ in shown] == pytest.approx([0.3, 0.5, 5])
+
+
+def test_silence_ends_what_has_no_fin() -> None:
+    shown = play([(0, part("a")), (9, part("b"))])
+    assert texts(shown) == ["a", "ab", "ab|"]
+    assert shown[-1][0] == 19
+
+
+def test_stragglers_open_no_ghost_for_a_minute() -> None:
+    reassembly = Reassembly()
+    assert texts(play([(0, part("a", fin=True)), (59, part("a")), (59.9, part("b", 7))], reassembly)) == ["a|"]
+    assert texts([(60, utterance) for utterance in reassembly.take(part("new"), 60.0)]) == ["new"]
+
+
+def test_late_repetitions_before_numbered_parts_are_repetitions() -> None:
+    assert final_text(play([(0, part("a")), (3, part("a")), (4, part("b", 1, fin=True))])) == "ab"
+
+
+def test_an_unnumbered_beginning_of_several_parts_is_kept() -> None:
+    assert final_text(play([(0, part("a")), (0.1, part("b")), (0.2, part("c", 1, fin=True))])) == "abc"
+
+
+def test_an_utterance_without_words_is_none() -> None:
+    assert play([(0, part("", fin=True))]) == []
+
+
+def test_halves_of_a_surrogate_pair_meet_again() -> None:
+    assert final_text(play([(0, part("hi \ud83d", 0)), (0.1, part("\ude00", 1, fin=True))])) == "hi 😀"
+
+
+def test_question_and_answer_under_one_mid_are_two_utterances() -> None:
+    shown = play([(0, part("Hi", fin=True, speaker=Speaker.USER)), (1, part("Hello", fin=True))])
+    assert [utterance for _, utterance in shown] == [
+        Utterance("user:m", Speaker.USER, "Hi", final=True),
+        Utterance("m", Speaker.BOT, "Hello", final=True),
+    ]
+
+
+def test_utterances_do_not_wait_for_one_another() -> None:
+    shown = play([(0, part("a", mid="1")), (0.1, part("x", fin=True, mid="2")), (0.2, part("b", 1, fin=True, mid="1"))])
+    assert texts(shown) == ["a", "x|", "ab|"]
+
+
+# ---------------------------------------------------------------- bounds
+
+
+def test_open_utterances_are_bounded() -> None:
+    reassembly = Reassembly()
+    for number in range(inbound.MAX_OPEN):
+        reassembly.take(part("a", mid=str(number)), 0.0)
+    shown = reassembly.take(part("a", mid="one more"), 0.0)
+    assert shown == [
+        Utterance("0", Speaker.BOT, "a", final=True),
+        Utterance("one more", Speaker.BOT, "a", final=False),
+    ]
+    assert len(reassembly._open) == inbound.MAX_OPEN
+
+
+def test_parts_of_an_utterance_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inbound, "MAX_PARTS", 3)
+    assert texts(play([(idx, part("a", idx)) for idx in range(5)])) == ["a", "aa", "aaa|"]
+
+
+def test_memories_of_closed_utterances_are_bounded() -> None:
+    reassembly = Reassembly()
+    for number in range(inbound.MAX_CLOSED + 10):
+        reassembly.take(part("a", fin=True, mid=str(number)), 0.0)
+    assert len(reassembly._closed) == inbound.MAX_CLOSED
+    reassembly.due(60.0)
+    assert not reassembly._closed
