@@ -54,7 +54,9 @@ class CommandRefused(AvatarbotError):
 
 
 class PlatformError(AvatarbotError):
-    """A chat platform did not do what it was asked; trying again may help."""
+    """A chat platform did not do what it was asked; trying again may help, unless it is `final`."""
+
+    final = False
 
 
 class Throttled(PlatformError):
@@ -66,7 +68,9 @@ class Throttled(PlatformError):
 
 
 class PlaceGone(PlatformError):
-    """The place cannot be posted to any more: removed, archived, deleted, not allowed. Final."""
+    """The place cannot be posted to any more: removed, archived, deleted, not allowed."""
+
+    final = True
 
 
 class MessageGone(PlatformError):

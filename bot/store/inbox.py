@@ -135,7 +135,13 @@ async def _change_waiting(connection: AsyncConnection, ref: MessageRef, values: 
 
 
 async def claim_turn(  # noqa: PLR0917
-    connection: AsyncConnection, lease: Lease, row_id: str, provider_session_id: str, text: str, now: datetime
+    connection: AsyncConnection,
+    lease: Lease,
+    row_id: str,
+    person_name: str,
+    provider_session_id: str,
+    text: str,
+    now: datetime,
 ) -> bool:
     """Claim a waiting message before it is sent. False when it no longer waits. Raises `LeaseLost`."""
     await fence(connection, lease)
@@ -149,6 +155,7 @@ async def claim_turn(  # noqa: PLR0917
             id=row_id,
             session_id=lease.session_id,
             provider_session_id=provider_session_id,
+            person_name=person_name,
             text=text,
             claimed_at=now,
         )
@@ -184,6 +191,12 @@ async def unfinished(connection: AsyncConnection, session_id: str) -> list[tuple
         inbox.c.session_id == session_id, inbox.c.state != DONE
     )
     return [(row[0], row[1], row[2]) for row in await connection.execute(query)]
+
+
+async def sessions_with_waiting(connection: AsyncConnection) -> list[str]:
+    """Where something waits: for a worker that may have missed the bell."""
+    query = select(inbox.c.session_id).where(inbox.c.state == WAITING).distinct()
+    return list((await connection.execute(query)).scalars())
 
 
 async def count_waiting(connection: AsyncConnection, session_id: str) -> int:

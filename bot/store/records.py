@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.model import EndReason, MessageRef, Place, ReplyTo, Role, SessionSpec, SessionStatus, Speaker
+from bot.model import EndReason, MessageRef, Person, Place, ReplyTo, Role, SessionSpec, SessionStatus, Speaker
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +76,11 @@ class InboxRecord:
     @property
     def text(self) -> str:
         return self.body.get("text", "")
+
+    @property
+    def author(self) -> ReplyTo:
+        """How to reach whoever wrote it when nothing better was given."""
+        return self.reply_to or ReplyTo(self.place, Person(self.person_id, self.person_name))
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, func, insert, select, update
+from sqlalchemy import ColumnElement, Row, Select, and_, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.errors import AvatarbotError
@@ -204,15 +204,19 @@ async def others_alive(connection: AsyncConnection, worker_id: str, now: datetim
     return await _scalar(connection, query) > 0
 
 
+def _unheld(now: datetime) -> Select[tuple[str]]:
+    alive = select(workers.c.id).where(workers.c.lease_until > now)
+    return select(sessions.c.id).where(sessions.c.status.not_in(AT_REST), sessions.c.worker_id.not_in(alive))
+
+
+async def claimable(connection: AsyncConnection, now: datetime) -> bool:
+    """Whether any session needs a run that nobody gives it."""
+    return (await connection.execute(_unheld(now).limit(1))).first() is not None
+
+
 async def claim(connection: AsyncConnection, worker_id: str, *, now: datetime, room: int) -> list[Lease]:
     """Take up to `room` sessions that need a run and that no living worker holds. Raises each one's epoch."""
-    alive = select(workers.c.id).where(workers.c.lease_until > now)
-    free = (
-        select(sessions.c.id)
-        .where(sessions.c.status.not_in(AT_REST), sessions.c.worker_id.not_in(alive))
-        .order_by(sessions.c.created_at)
-        .limit(room)
-    )
+    free = _unheld(now).order_by(sessions.c.created_at).limit(room)
     claimed = await connection.execute(
         update(sessions)
         .where(sessions.c.id.in_(free.scalar_subquery()))
@@ -252,6 +256,11 @@ async def open_thread(connection: AsyncConnection, lease: Lease, opened_at: Open
         card_thread_id=opened_at.card.place.thread_id,
         talk_thread_id=opened_at.thread.thread_id,
     )
+
+
+async def move_card(connection: AsyncConnection, lease: Lease, card: MessageRef) -> None:
+    """The card goes on in another message. Raises `LeaseLost`."""
+    await change(connection, lease, card_message_id=card.message_id, card_thread_id=card.place.thread_id)
 
 
 async def respecify(connection: AsyncConnection, cipher: Cipher, lease: Lease, spec: SessionSpec) -> None:

@@ -150,7 +150,13 @@ inbox = Table(
     Column("created_at", Instant, nullable=False),
     Column("done_at", Instant),
     UniqueConstraint("platform", "workspace_id", "event_id", name="one_row_per_event"),
-    Index("inbox_waiting", "session_id", "state", "stamp"),
+    Index("inbox_of_session", "session_id", "state", "stamp"),
+    Index(
+        "inbox_waiting",
+        "session_id",
+        sqlite_where=text("state = 'waiting'"),
+        postgresql_where=text("state = 'waiting'"),
+    ),
     Index("inbox_by_message", "platform", "workspace_id", "message_id"),
     Index("inbox_reply_due", "reply_due"),
 )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, desc, null, select, union_all, update
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -85,6 +85,20 @@ async def turns_of(connection: AsyncConnection, session_id: str) -> list[tuple[s
         .order_by(turns.c.claimed_at)
     )
     return [(row[0], row[1], row[2]) for row in await connection.execute(query)]
+
+
+async def conversation(
+    connection: AsyncConnection, session_id: str, most: int, but_turn: str
+) -> list[tuple[str | None, str]]:
+    """The last lines of a conversation, oldest first: (who, what), None for the avatar; without one turn."""
+    given = select(turns.c.person_name, turns.c.text, turns.c.claimed_at.label("at")).where(
+        turns.c.session_id == session_id, turns.c.id != but_turn
+    )
+    heard = select(null(), utterances.c.text, utterances.c.started_at).where(
+        utterances.c.session_id == session_id, utterances.c.speaker == Speaker.BOT, utterances.c.text != ""
+    )
+    query = union_all(given, heard).order_by(desc("at")).limit(most)
+    return [(row[0], row[1]) for row in await connection.execute(query)][::-1]
 
 
 async def intend_post(connection: AsyncConnection, lease: Lease, row_id: str, post: PostRecord, now: datetime) -> None:

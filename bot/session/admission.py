@@ -1,0 +1,281 @@
+"""Who and what gets into the inbox: pure decisions on a batch, in the order in which it came."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from bot.commands.catalogue import CATALOGUE
+from bot.commands.misunderstood import Misunderstood
+from bot.commands.options import act_options, set_changes, start_options
+from bot.commands.values import Values, checked
+from bot.commands.verb import Kind, Verb
+from bot.model import (
+    Accepted,
+    Command,
+    Duplicate,
+    Edited,
+    EndReason,
+    Inbound,
+    MessageRef,
+    NoSession,
+    Outcome,
+    Place,
+    Question,
+    Refused,
+    Said,
+    SessionSpec,
+    SessionStatus,
+    Withdrawn,
+)
+from bot.policy import Policy, Spent, role_of
+from bot.session.channel import ChannelSettings
+from bot.session.specify import specified
+from bot.store.inbox import SAY, NewRow
+from bot.store.records import SessionRecord
+
+HOW_TO_START = "No avatar is live here. Start one with /avatar start."
+CLOSING = frozenset({SessionStatus.STOPPING, SessionStatus.ENDED})
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What the decisions rest on, read in the transaction that will write them."""
+
+    known: frozenset[tuple[str, str, str]]
+    sessions: tuple[SessionRecord, ...]
+    settings: Mapping[Place, ChannelSettings]
+    waiting: tuple[tuple[str, str], ...]  # (session, person) of each waiting message
+    running: int = 0
+    spent_s: Mapping[tuple[str, str, str], int] = field(default_factory=dict)  # by platform, workspace, person
+    unfunded: frozenset[tuple[str, str]] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class NewSession:
+    id: str
+    place: Place
+    starter_id: str
+    starter_name: str
+    spec: SessionSpec
+
+
+@dataclass(slots=True)
+class Admitted:
+    """What has to be written because of a batch."""
+
+    rows: list[NewRow] = field(default_factory=list)
+    starts: list[NewSession] = field(default_factory=list)
+    wakes: dict[str, int] = field(default_factory=dict)  # session id -> seconds to reserve
+    ends: dict[str, EndReason] = field(default_factory=dict)  # sleeping sessions
+    edits: list[Edited] = field(default_factory=list)
+    withdrawals: list[MessageRef] = field(default_factory=list)
+
+    @property
+    def touched(self) -> set[str]:
+        return {row.session_id for row in self.rows}
+
+
+class Admission:
+    """Admits one batch. What it admits counts at once for what comes after it."""
+
+    def __init__(self, situation: Situation, policy: Policy, now: datetime, new_id: Callable[[], str]) -> None:
+        self.admitted = Admitted()
+        self._situation = situation
+        self._policy = policy
+        self._now = now
+        self._new_id = new_id
+        self._known = set(situation.known)
+        self._sessions = {session.id: session for session in situation.sessions}
+        self._waiting = Counter(situation.waiting)
+        self._running = situation.running
+
+    def admit(self, inbound: Inbound) -> Outcome:
+        place = inbound.place
+        event = (place.platform, place.workspace_id, inbound.event_id)
+        if event in self._known:
+            return Duplicate()
+        outcome = self._decide(inbound)
+        if isinstance(outcome, Accepted):
+            self._known.add(event)
+        return outcome
+
+    def _decide(self, inbound: Inbound) -> Outcome:
+        match inbound.body:
+            case Edited():
+                self.admitted.edits.append(inbound.body)
+                return Question()
+            case Withdrawn(message):
+                self.admitted.withdrawals.append(message)
+                return Question()
+            case Said() as said:
+                return self._hear(inbound, said)
+            case Command() as command:
+                return self._obey(inbound, command)
+
+    # ------------------------------------------------------------ what is said
+
+    def _hear(self, inbound: Inbound, said: Said) -> Outcome:
+        session = self._session_for(inbound.place)
+        if session is None or not self._listens(session, inbound.place, said):
+            return NoSession(HOW_TO_START)
+        return self._say(inbound, session, said.text, said.message)
+
+    def _listens(self, session: SessionRecord, place: Place, said: Said) -> bool:
+        listening = self._settings(place).listening
+        if said.mentioned:
+            return True
+        return listening == "channel" or (listening == "thread" and place == session.talk)
+
+    def _say(self, inbound: Inbound, session: SessionRecord, text: str, message: MessageRef | None) -> Outcome:
+        role = role_of(inbound.person, session.starter_id)
+        queue = sum(count for (owner, _), count in self._waiting.items() if owner == session.id)
+        mine = self._waiting[session.id, inbound.person.id]
+        refused = self._policy.may_say(role, text, waiting=queue, waiting_of_person=mine)
+        if refused:
+            return refused
+        if session.status is SessionStatus.SLEEPING and (refused := self._wake(inbound, session)):
+            return refused
+        self._waiting[session.id, inbound.person.id] += 1
+        return self._take(inbound, session, SAY, {"text": text}, message)
+
+    def _wake(self, inbound: Inbound, session: SessionRecord) -> Refused | None:
+        refused = self._may_start(inbound)
+        if refused is None:
+            self.admitted.wakes[session.id] = self._policy.minutes(session.spec.minutes, self._spent(inbound)) * 60
+            self._sessions[session.id] = replace(session, status=SessionStatus.STARTING)
+            self._running += 1
+        return refused
+
+    # ------------------------------------------------------------ commands
+
+    def _obey(self, inbound: Inbound, command: Command) -> Outcome:
+        verb = CATALOGUE.verb(command.verb)
+        if verb is None or verb.kind is Kind.QUESTION:
+            return Question()
+        values = understood(verb, command.options)
+        if isinstance(values, Misunderstood):
+            return Refused(values.sentence)
+        if command.verb == "start":
+            return self._start(inbound, values, command)
+        session = self._named(command, inbound) or self._session_for(inbound.place)
+        if session is None:
+            return NoSession(HOW_TO_START)
+        if command.verb == SAY:
+            return self._say(inbound, session, command.options.get("text", ""), None)
+        return self._control(inbound, session, command)
+
+    def _control(self, inbound: Inbound, session: SessionRecord, command: Command) -> Outcome:
+        refused = self._policy.may(command.verb, role_of(inbound.person, session.starter_id))
+        if refused:
+            return refused
+        if session.status is SessionStatus.SLEEPING:
+            if command.verb != "stop":
+                return Refused("The avatar is asleep. Write to it to wake it.")
+            self.admitted.ends[session.id] = EndReason.STOPPED
+        return self._take(inbound, session, command.verb, dict(command.options), None)
+
+    def _start(self, inbound: Inbound, values: Values, command: Command) -> Outcome:
+        there = self._session_for(inbound.place)
+        if there and there.status is not SessionStatus.SLEEPING:
+            name = there.spec.avatar_name or "An avatar"
+            return Refused(f"{name} is already here, started by {there.starter_name}. Stop it first with /avatar stop.")
+        if refused := self._may_start(inbound):
+            return refused
+        spec = specified(start_options(values), self._settings(inbound.place))
+        spec = replace(spec, minutes=self._policy.minutes(spec.minutes or None, self._spent(inbound)))
+        if there:
+            self.admitted.ends[there.id] = EndReason.REPLACED
+            del self._sessions[there.id]
+        new = NewSession(self._new_id(), inbound.place, inbound.person.id, inbound.person.name, spec)
+        self.admitted.starts.append(new)
+        session = starting(new, self._now)
+        self._sessions[new.id] = session
+        self._running += 1
+        return self._take(inbound, session, "start", dict(command.options), None)
+
+    def _may_start(self, inbound: Inbound) -> Refused | None:
+        place = inbound.place
+        return self._policy.may_start(
+            inbound.person,
+            allow=self._settings(place).allow,
+            spent=self._spent(inbound),
+            funded=(place.platform, place.workspace_id) not in self._situation.unfunded,
+        )
+
+    def _spent(self, inbound: Inbound) -> Spent:
+        """What the person has used today, what this batch has just reserved for them included."""
+        key = (inbound.place.platform, inbound.place.workspace_id, inbound.person.id)
+        reserved = sum(
+            new.spec.minutes * 60
+            for new in self.admitted.starts
+            if (new.place.platform, new.place.workspace_id, new.starter_id) == key
+        )
+        return Spent((self._situation.spent_s.get(key, 0) + reserved) / 60, self._running)
+
+    # ------------------------------------------------------------ which session
+
+    def _session_for(self, place: Place) -> SessionRecord | None:
+        """By thread first, then by place."""
+        live = [session for session in self._sessions.values() if session.status not in CLOSING]
+        by_thread = (session for session in live if session.thread == place)
+        by_place = (session for session in live if session.place == place)
+        return next(by_thread, None) or next(by_place, None)
+
+    def _named(self, command: Command, inbound: Inbound) -> SessionRecord | None:
+        """Another session of the same workspace, named by the start of its id."""
+        wanted = command.options.get("session", "")
+        for session in self._sessions.values() if wanted else ():
+            same = (session.place.platform, session.place.workspace_id) == (
+                inbound.place.platform,
+                inbound.place.workspace_id,
+            )
+            if same and session.id == wanted and session.status not in CLOSING:
+                return session
+        return None
+
+    def _settings(self, place: Place) -> ChannelSettings:
+        return self._situation.settings.get(place.channel, ChannelSettings())
+
+    def _take(
+        self, inbound: Inbound, session: SessionRecord, verb: str, body: Mapping[str, str], message: MessageRef | None
+    ) -> Accepted:
+        role = role_of(inbound.person, session.starter_id)
+        row = NewRow(self._new_id(), session.id, inbound, verb, body, message, role)
+        self.admitted.rows.append(row)
+        return Accepted(row.id, session.id)
+
+
+def understood(verb: Verb, options: Mapping[str, str]) -> Values | Misunderstood:
+    """The values of a command, if all of it makes sense."""
+    values = checked(verb, options)
+    if isinstance(values, Misunderstood) or verb.name not in _BUILDERS:
+        return values
+    built = _BUILDERS[verb.name](values)
+    return built if isinstance(built, Misunderstood) else values
+
+
+_BUILDERS: Mapping[str, Callable[[Values], object]] = {"set": set_changes, "act": act_options}
+
+
+def starting(new: NewSession, now: datetime) -> SessionRecord:
+    """A session as it will be read back once it is written."""
+    return SessionRecord(
+        id=new.id,
+        place=new.place,
+        thread=None,
+        card=None,
+        status=SessionStatus.STARTING,
+        end_reason=None,
+        worker_id="",
+        epoch=0,
+        attempts=0,
+        starter_id=new.starter_id,
+        starter_name=new.starter_name,
+        spec=new.spec,
+        reserved_s=new.spec.minutes * 60,
+        created_at=now,
+        active_at=now,
+        slept_at=None,
+        ended_at=None,
+    )

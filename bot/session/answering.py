@@ -1,0 +1,80 @@
+"""The team's own language model speaks through the avatar, sentence by sentence while it is still being written."""
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+
+from bot.errors import ProviderError, Verdict
+from bot.ports.language import Exchange
+from bot.session.stage import Stage
+from bot.speech.names import clean_name
+from bot.speech.sentences import SentenceStream
+from bot.speech.speakable import speakable
+from bot.store import transcripts
+from bot.store.records import InboxRecord
+
+LONGEST_ANSWER = 2_000
+"""Characters after which an answer is cut: about two minutes of speech."""
+
+HISTORY = 30
+"""Lines of the conversation that the model is given."""
+
+USUAL_PROMPT = (
+    "You are {name}, a video avatar in a team's chat. You are heard, not read: answer in a few short spoken sentences, "
+    "without lists, links or formatting."
+)
+
+
+@dataclass(slots=True)
+class Answer:
+    """One answer on its way."""
+
+    stage: Stage
+    row: InboxRecord
+    text: str
+    _said: list[str] = field(default_factory=list)
+
+    @property
+    def so_far(self) -> str:
+        return " ".join(self._said)
+
+    async def sentences(self) -> AsyncGenerator[str, None]:
+        """Sentences as they are complete, capped in length. Raises `ProviderError`; closing it cancels the request."""
+        model = self.stage.house.model
+        assert model is not None
+        splitter = SentenceStream()
+        async for piece in model.answer(self._prompt(), await self._history()):
+            for sentence in splitter.feed(piece):
+                yield self._keep(sentence)
+                if len(self.so_far) >= LONGEST_ANSWER:
+                    return
+        for sentence in splitter.flush():
+            yield self._keep(sentence)
+        if not self._said:
+            raise ProviderError("The language model gave no answer. Please ask again.", verdict=Verdict.RETRY_LATER)
+
+    def _keep(self, sentence: str) -> str:
+        spoken = speakable(sentence)
+        self._said.append(spoken)
+        return spoken + " "
+
+    def _prompt(self) -> str:
+        return self.stage.settings.prompt or USUAL_PROMPT.format(name=self.stage.session.spec.avatar_name)
+
+    async def _history(self) -> list[Exchange]:
+        """What was said before, from our own transcript, and the question last."""
+        session_id = self.stage.session.id
+        lines = await self.stage.house.store.read(
+            lambda c: transcripts.conversation(c, session_id, HISTORY, self.row.id)
+        )
+        before = [Exchange(clean_name(name) if name else None, text) for name, text in lines]
+        return [*before, Exchange(clean_name(self.row.person_name), self.text)]
+
+
+class Answering:
+    """Answers of the team's own model in one session."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+
+    def answer(self, row: InboxRecord, text: str) -> Answer:
+        return Answer(self._stage, row, text)

@@ -1,0 +1,102 @@
+"""The card of a session: always the newest state, never faster than the platform allows."""
+
+from datetime import datetime
+
+from bot.errors import PlatformError, Throttled
+from bot.model import Card, CardAction, EndReason, MessageRef, SessionStatus
+from bot.session.stage import Stage
+from bot.store import sessions
+from bot.store.records import SessionRecord
+from bot.transcript.pacer import Urgency
+
+LIVE_ACTIONS = (CardAction.WATCH, CardAction.INTERRUPT, CardAction.KEEP_GOING, CardAction.STOP)
+
+ENDINGS = {
+    EndReason.STOPPED: "Stopped.",
+    EndReason.EXPIRED: "Its time was up.",
+    EndReason.IDLE: "Nobody talked to it any more.",
+    EndReason.BUDGET: "The minutes for today are used up.",
+    EndReason.REFUSED: "It could not be started.",
+    EndReason.NO_AVATAR: "The avatar did not come. Please start it again.",
+    EndReason.PROVIDER: "AKOOL could not host it. Please start it again.",
+    EndReason.THROWN_OUT: "Somebody else took its room. Please start it again.",
+    EndReason.PLACE_GONE: "Its channel is gone.",
+    EndReason.SHUTDOWN: "Avatarbot was shut down. Start it again when it is back.",
+    EndReason.REPLACED: "Another one was started here.",
+    EndReason.ERROR: "Something went wrong on our side. Please start it again.",
+}
+"""What the card says of each end."""
+
+NOTES = {
+    SessionStatus.STARTING: "The avatar is on its way …",
+    SessionStatus.LIVE: "Write in the thread to talk with it.",
+    SessionStatus.RECONNECTING: "Reconnecting …",
+    SessionStatus.STOPPING: "Saying goodbye …",
+    SessionStatus.SLEEPING: "Asleep, and costs nothing. Write in the thread to wake it.",
+    SessionStatus.ENDED: "Ended.",
+}
+
+
+def card_of(session: SessionRecord, note: str = "", ends_at: datetime | None = None, waiting: int = 0) -> Card:
+    """The card of a session as it stands."""
+    status = session.status
+    ended = ENDINGS.get(session.end_reason, "") if session.end_reason and status is SessionStatus.ENDED else ""
+    live = status in {SessionStatus.LIVE, SessionStatus.RECONNECTING, SessionStatus.STARTING}
+    return Card(
+        session_id=session.id,
+        avatar_name=session.spec.avatar_name,
+        picture=session.spec.avatar_picture,
+        status=status,
+        mode=session.spec.mode,
+        starter_name=session.starter_name,
+        note=ended or note or NOTES[status],
+        ends_at=ends_at if live else None,
+        waiting=waiting,
+        actions=LIVE_ACTIONS if live else (CardAction.STOP,) if status is SessionStatus.SLEEPING else (),
+    )
+
+
+class Cards:
+    """One task of a run."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._shown: Card | None = None
+
+    def card(self) -> Card:
+        stage = self._stage
+        return card_of(stage.session, stage.note, stage.ends_at, stage.waiting)
+
+    async def run(self) -> None:
+        """Keep the card up to date until cancelled. Raises `PlaceGone` and `LeaseLost`."""
+        while True:
+            await self._stage.card_bell.wait()
+            self._stage.card_bell.clear()
+            await self.show()
+
+    async def show(self) -> None:
+        """Show the card as it is now, if that is news. What fails for the moment is tried again with the next change."""
+        stage = self._stage
+        if stage.session.card is None or stage.session.thread is None or self.card() == self._shown:
+            return
+        await stage.pacer.turn(Urgency.CARD)
+        card = self.card()  # the newest: time has passed
+        try:
+            moved = await stage.platform.show(stage.session.card, stage.session.thread, card)
+        except Throttled as throttled:
+            stage.pacer.throttled(throttled.retry_after)
+            stage.card_bell.set()
+        except PlatformError as error:
+            if error.final:
+                raise
+            stage.log.info("card not shown", reason=error.detail)
+        else:
+            self._shown = card
+            if moved != stage.session.card:
+                await self._move(moved)
+
+    async def _move(self, card: MessageRef) -> None:
+        """The old message can no longer be edited, so the card goes on in a new one."""
+        stage = self._stage
+        await stage.write(lambda c: sessions.move_card(c, stage.lease, card))
+        stage.move_card(card)

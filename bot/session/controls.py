@@ -1,0 +1,141 @@
+"""What overtakes turns: stop, interrupt, set, act, keep going."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from typing import TypeVar
+
+from bot.commands.catalogue import CATALOGUE
+from bot.commands.misunderstood import Misunderstood
+from bot.commands.options import act_options, set_changes
+from bot.commands.values import Values, checked
+from bot.errors import AvatarbotError
+from bot.model import EndReason, SessionSpec
+from bot.ports.avatar import Avatar, ParamChanges
+from bot.session.specify import NotOffered, resolved
+from bot.session.stage import Stage
+from bot.session.turns import Turns
+from bot.store import inbox, sessions
+from bot.store.records import InboxRecord
+
+T = TypeVar("T")
+
+
+class Controls:
+    """One task of a run."""
+
+    def __init__(self, stage: Stage, turns: Turns) -> None:
+        self._stage = stage
+        self._turns = turns
+        self._verbs: Mapping[str, Callable[[InboxRecord], Awaitable[str]]] = {
+            "stop": self._stop,
+            "interrupt": self._interrupt,
+            "set": self._set,
+            "act": self._act,
+            "keep-going": self._keep_going,
+        }
+
+    async def run(self) -> None:
+        """Obey in the order of stamps until cancelled. Raises `LeaseLost`."""
+        stage = self._stage
+        while True:
+            stage.controls_bell.clear()
+            rows = await stage.house.store.read(lambda c: inbox.waiting(c, stage.house.store.cipher, stage.session.id))
+            for row in rows:
+                if row.verb in self._verbs:
+                    await self._obey(row)
+            await stage.controls_bell.wait()
+
+    async def _obey(self, row: InboxRecord) -> None:
+        try:
+            sentence = await self._verbs[row.verb](row)
+            outcome = "done"
+        except AvatarbotError as error:
+            if isinstance(error, sessions.LeaseLost):
+                raise
+            outcome, sentence = "refused", error.sentence
+        stage, now = self._stage, self._stage.house.clock.now()
+        if row.verb != "stop":  # the end of the session answers it
+            told = sentence if row.reply_to else ""
+            await stage.write(lambda c: inbox.finish(c, stage.lease, row.id, outcome, told, now))
+            stage.house.replies_due.set()
+
+    def _avatar(self) -> Avatar:
+        if self._stage.avatar is None or not self._stage.arrived.is_set():
+            raise NotOffered("The avatar is not here yet. Please try again in a moment.")
+        return self._stage.avatar
+
+    async def _stop(self, _row: InboxRecord) -> str:
+        self._stage.end(EndReason.STOPPED)
+        return ""
+
+    async def _interrupt(self, _row: InboxRecord) -> str:
+        avatar = self._avatar()
+        self._turns.interrupted()
+        await avatar.interrupt()
+        return "Interrupted."
+
+    async def _set(self, row: InboxRecord) -> str:
+        changes = _understood(set_changes(_values(row)))
+        wanted = await self._resolved(changed(self._stage.session.spec, changes), changes)
+        await self._avatar().set_params(
+            replace(
+                changes,
+                voice_id=wanted.voice_id if changes.voice_id else None,
+                language=wanted.language if changes.language else None,
+            )
+        )
+        await self._keep(wanted)
+        return "Set."
+
+    async def _resolved(self, spec: SessionSpec, changes: ParamChanges) -> SessionSpec:
+        """Only what was named anew is looked up; the rest is known to exist."""
+        asked = replace(
+            spec,
+            voice_id=spec.voice_id if changes.voice_id else None,
+            language=spec.language if changes.language else None,
+            knowledge_id=None,
+        )
+        found = await resolved(asked, self._stage.house.provider)
+        return replace(spec, voice_id=found.voice_id or spec.voice_id, language=found.language or spec.language)
+
+    async def _keep(self, spec: SessionSpec) -> None:
+        """What was set is kept for the next provider session, and shown."""
+        stage = self._stage
+        await stage.write(lambda c: sessions.respecify(c, stage.house.store.cipher, stage.lease, spec))
+        stage.session = replace(stage.session, spec=spec)
+        stage.show()
+
+    async def _act(self, row: InboxRecord) -> str:
+        options = _understood(act_options(_values(row)))
+        await self._avatar().act(options.action, options.expression)
+        return "Sent. Only “ultra” avatars make gestures and faces, and none confirms it."
+
+    async def _keep_going(self, _row: InboxRecord) -> str:
+        self._stage.active_at = self._stage.house.clock.now()
+        self._stage.show("")
+        return "It keeps going."
+
+
+def _values(row: InboxRecord) -> Values:
+    verb = CATALOGUE.verb(row.verb)
+    assert verb is not None
+    return _understood(checked(verb, row.body))
+
+
+def _understood(found: T | Misunderstood) -> T:
+    """Checked when it was accepted; a row may be older than the program."""
+    if isinstance(found, Misunderstood):
+        raise NotOffered(found.sentence)
+    return found
+
+
+def changed(spec: SessionSpec, changes: ParamChanges) -> SessionSpec:
+    """A session's spec with what was set over it."""
+    return replace(
+        spec,
+        voice_id=changes.voice_id or spec.voice_id,
+        language=changes.language or spec.language,
+        mode=changes.mode or spec.mode,
+        background_url=changes.background_url or spec.background_url,
+        voice=replace(changes.voice, elevenlabs=spec.voice.elevenlabs) if changes.voice else spec.voice,
+    )

@@ -1,0 +1,245 @@
+"""The avatar in its room: created, joined, renewed, taken over, closed. The row always comes before the money."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import msgspec
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.errors import AvatarbotError, ProviderError, SeatError, Verdict
+from bot.identity import new_id
+from bot.model import SessionStatus
+from bot.ports.avatar import Avatar, AvatarArrived, AvatarEvent, AvatarGone, AvatarLeft
+from bot.ports.provider import ProviderSession
+from bot.ports.room import LinkDown, LinkUp, RoomCredentials, SeatLoss
+from bot.session.stage import Stage, ThrownOut
+from bot.store import providers
+from bot.store.records import ProviderSessionRecord
+
+log = structlog.get_logger(__name__)
+
+
+class NoAvatar(AvatarbotError):
+    """The avatar did not come into its room."""
+
+
+class Hosting:
+    """Holds the avatar of a run. Listening to an avatar is a task of this object's own group, ended with `leave`."""
+
+    def __init__(self, stage: Stage, group: asyncio.TaskGroup, observe: Callable[[str, AvatarEvent], None]) -> None:
+        self._stage = stage
+        self._group = group
+        self._observe = observe
+        self._lost: asyncio.Queue[AvatarGone] = asyncio.Queue()
+        self._listening: dict[int, asyncio.Task[None]] = {}
+
+    # ------------------------------------------------------------ beginning
+
+    async def begin(self) -> None:
+        """Rejoin what is open and still valid, or open a new one. Raises `ProviderError`, `SeatError`, `NoAvatar`, `LeaseLost`."""
+        for row in await self._unclosed():
+            if row.state == providers.INTENT:
+                await self._stage.write(lambda c, r=row: providers.lost(c, self._stage.lease, r.id, self._now()))  # type: ignore[misc]
+            elif self._stage.avatar is None and await self._rejoined(row):
+                log.info("rejoined", session=self._stage.session.id)
+            else:
+                await self._try_to_close(row)
+        if self._stage.avatar is None:
+            await self._open()
+
+    async def _unclosed(self) -> list[ProviderSessionRecord]:
+        store, session_id = self._stage.house.store, self._stage.session.id
+        return await store.read(lambda c: providers.unclosed(c, store.cipher, session_id))
+
+    async def _rejoined(self, row: ProviderSessionRecord) -> bool:
+        margin = self._stage.house.habits.renew_before
+        if row.expires_at is None or row.expires_at - self._now() < margin:
+            return False
+        credentials = msgspec.json.decode(row.credentials, type=RoomCredentials)
+        try:
+            await self._enter(row.id, ProviderSession(row.provider_id, credentials))
+        except (SeatError, NoAvatar) as error:
+            log.info("could not rejoin", session=self._stage.session.id, reason=error.detail)
+            return False
+        self._stage.ends_at = row.expires_at
+        return True
+
+    async def _open(self, minutes: int | None = None) -> None:
+        """Intent, create, result, join: in this order."""
+        stage, row_id = self._stage, new_id()
+        duration = (minutes or stage.session.spec.minutes) * 60
+        await stage.write(
+            lambda c: providers.intend(c, stage.lease, row_id, stage.session.starter_id, duration, self._now())
+        )
+        created = await _to_the_end(self._group.create_task(self._create(row_id, duration), name="create"))
+        ends_at = self._now() + timedelta(seconds=duration)
+        await self._enter(row_id, created)
+        stage.ends_at = ends_at
+
+    async def _create(self, row_id: str, duration: int) -> ProviderSession | ProviderError:
+        """What was created is written down whatever happens to the run, so that it can be closed."""
+        stage = self._stage
+        try:
+            created = await stage.house.provider.create(stage.session.spec, duration, tag=stage.session.id)
+        except ProviderError as error:
+            settle = providers.abandon if error.certain else providers.lost
+            await stage.write(lambda c: settle(c, stage.lease, row_id, self._now()))
+            return error
+        cipher, credentials = stage.house.store.cipher, created.credentials
+        await stage.write(lambda c: providers.opened(c, cipher, row_id, created.id, credentials, self._now()))
+        return created
+
+    async def _enter(self, row_id: str, session: ProviderSession) -> None:
+        """Take our seat and wait for the avatar; what is sent before it came would be lost without a sign."""
+        avatar = self._stage.house.provider.avatar(session)
+        arrived = asyncio.Event()
+        try:
+            await avatar.join()
+            task = self._group.create_task(self._listen(avatar, row_id, arrived), name="listening")
+            self._listening[id(avatar)] = task
+            await self._await_arrival(arrived)
+        except BaseException:
+            await self._leave(avatar)
+            raise
+        old, self._stage.avatar, self._stage.provider_row = self._stage.avatar, avatar, row_id
+        self._stage.arrived.set()
+        if old is not None:
+            await self._leave(old)
+
+    async def _await_arrival(self, arrived: asyncio.Event) -> None:
+        within = self._stage.house.habits.avatar_within
+        try:
+            async with asyncio.timeout(within.total_seconds()):
+                await arrived.wait()
+        except TimeoutError:
+            raise NoAvatar("The avatar did not come. Please start it again.", "no avatar in the room") from None
+
+    # ------------------------------------------------------------ listening
+
+    async def _listen(self, avatar: Avatar, row_id: str, arrived: asyncio.Event) -> None:
+        async for event in avatar.events():
+            if isinstance(event, AvatarArrived):
+                arrived.set()
+            if self._stage.avatar is avatar:
+                self._follow(event)
+            self._observe(row_id, event)
+
+    def _follow(self, event: AvatarEvent) -> None:
+        """What becomes of the room we are in."""
+        match event:
+            case AvatarArrived():
+                self._stage.arrived.set()
+            case AvatarLeft() | LinkDown():
+                self._stage.arrived.clear()
+            case LinkUp():
+                self._stage.arrived.set()
+            case AvatarGone():
+                self._stage.arrived.clear()
+                self._lost.put_nowait(event)
+            case _:
+                pass
+
+    async def run(self) -> None:
+        """Mend what breaks until cancelled. Raises `ThrownOut`, and what `begin` raises when it cannot be mended."""
+        while True:
+            gone = await self._lost.get()
+            if gone.reason is SeatLoss.THROWN_OUT:
+                raise ThrownOut
+            log.info("seat lost", session=self._stage.session.id, reason=gone.reason, detail=gone.detail)
+            await self._mend(gone)
+
+    async def _mend(self, gone: AvatarGone) -> None:
+        """A broken link is joined again; an expired token needs a new provider session."""
+        await self._stage.become(SessionStatus.RECONNECTING, "The connection was lost. Joining again …")
+        async with self._stage.floor:
+            rows = await self._unclosed()
+            await self.leave()
+            for row in rows:
+                if gone.reason is SeatLoss.EXPIRED or self._stage.avatar or not await self._rejoined(row):
+                    await self._try_to_close(row)
+            if self._stage.avatar is None:
+                await self._open()
+        await self._stage.become(SessionStatus.LIVE)
+
+    # ------------------------------------------------------------ renewing
+
+    async def renew(self, minutes: int) -> None:
+        """Go over to a new provider session: side by side where the provider has room for two, else close first."""
+        stage = self._stage
+        old = await self._unclosed()
+        async with stage.floor:
+            try:
+                await self._open(minutes)
+            except ProviderError as error:
+                if error.verdict is not Verdict.RETRY_LATER:
+                    raise
+                await self._close_first(old, minutes)
+            else:
+                for row in old:
+                    await self._try_to_close(row)
+        await stage.become(SessionStatus.LIVE, "Fresh conversation." if stage.house.model is None else "")
+
+    async def _close_first(self, old: list[ProviderSessionRecord], minutes: int) -> None:
+        await self._stage.become(SessionStatus.RECONNECTING, "One moment: the avatar is coming back.")
+        await self.leave()
+        for row in old:
+            await self._try_to_close(row)
+        await self._open(minutes)
+
+    # ------------------------------------------------------------ ending
+
+    async def leave(self) -> None:
+        """Leave the room. Nothing is closed."""
+        self._stage.arrived.clear()
+        if self._stage.avatar is not None:
+            avatar, self._stage.avatar = self._stage.avatar, None
+            await self._leave(avatar)
+
+    async def _leave(self, avatar: Avatar) -> None:
+        await avatar.leave()
+        if task := self._listening.pop(id(avatar), None):
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    async def close_all(self) -> None:
+        """Close whatever is open at the provider. Only after a fenced step to *stopping*. Raises `ProviderError`."""
+        for row in await self._unclosed():
+            if row.state == providers.OPEN:
+                await self._close(row)
+            else:
+                await self._stage.write(lambda c, r=row: providers.lost(c, self._stage.lease, r.id, self._now()))  # type: ignore[misc]
+
+    async def _try_to_close(self, row: ProviderSessionRecord) -> None:
+        """Close one that is no longer needed; what cannot be closed now stays written down as open."""
+        try:
+            await self._close(row)
+        except ProviderError as error:
+            log.warning("could not close", session=self._stage.session.id, reason=error.detail)
+
+    async def _close(self, row: ProviderSessionRecord) -> None:
+        if row.provider_id and (row.expires_at is None or row.expires_at > self._now()):
+            await self._stage.house.provider.close(row.provider_id)
+
+        async def closed(connection: AsyncConnection) -> None:
+            await providers.closed(connection, [row.id], self._now())
+
+        await self._stage.write(closed)
+
+    def _now(self) -> datetime:
+        return self._stage.house.clock.now()
+
+
+async def _to_the_end(creating: asyncio.Task[ProviderSession | ProviderError]) -> ProviderSession:
+    """Its result; a cancellation meanwhile waits for it, since it may cost money. Raises `ProviderError`."""
+    try:
+        created = await asyncio.shield(creating)
+    except asyncio.CancelledError:
+        await asyncio.wait((creating,))
+        raise
+    if isinstance(created, ProviderError):
+        raise created
+    return created

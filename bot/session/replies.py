@@ -1,0 +1,61 @@
+"""Tells people what came of what they did. What is due stands in the inbox, so a crash forgets nobody."""
+
+import asyncio
+import contextlib
+from datetime import timedelta
+
+import structlog
+
+from bot.errors import PlatformError, Throttled
+from bot.model import Reply
+from bot.session.house import House
+from bot.store import inbox
+from bot.store.records import InboxRecord
+
+log = structlog.get_logger(__name__)
+
+LOOK_EVERY = 30.0
+"""Seconds between two looks at what is due without being rung."""
+
+GIVE_UP = timedelta(hours=1)
+"""After which an answer would only puzzle."""
+
+AT_ONCE = 50
+
+
+class Replies:
+    """One task of the service."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+
+    async def run(self) -> None:
+        """Tell until cancelled."""
+        while True:
+            self._house.replies_due.clear()
+            told = await self._tell_due()
+            if not told:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK_EVERY):
+                        await self._house.replies_due.wait()
+
+    async def _tell_due(self) -> int:
+        """How many were settled."""
+        store = self._house.store
+        rows = await store.read(lambda c: inbox.replies_due(c, store.cipher, AT_ONCE))
+        settled = [row for row in rows if row.place.platform in self._house.platforms and await self._tell(row)]
+        for row in settled:
+            await store.write(lambda c, r=row: inbox.reply_sent(c, r.id))  # type: ignore[misc]
+        return len(settled)
+
+    async def _tell(self, row: InboxRecord) -> bool:
+        """Whether that is settled: told, or no longer worth telling."""
+        try:
+            await self._house.platform(row.place).reply(row.author, Reply(row.sentence))
+        except Throttled as throttled:
+            await asyncio.sleep(throttled.retry_after)
+            return False
+        except PlatformError as error:
+            log.info("could not reply", inbox=row.id, reason=error.detail)
+            return error.final or self._house.clock.now() - row.created_at > GIVE_UP
+        return True

@@ -1,0 +1,337 @@
+"""The life of one session in this process, from its claim to its end."""
+
+import asyncio
+import contextlib
+from collections.abc import Coroutine
+from dataclasses import replace
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.errors import AvatarbotError, PlaceGone, ProviderError, SeatError
+from bot.model import EndReason, Mode, SessionStatus
+from bot.ports.avatar import AvatarEvent, Speaking, Utterance
+from bot.session.answering import Answering
+from bot.session.cards import Cards, card_of
+from bot.session.channel import ChannelSettings
+from bot.session.controls import Controls
+from bot.session.hosting import Hosting, NoAvatar
+from bot.session.house import House
+from bot.session.specify import NotOffered, resolved
+from bot.session.stage import Asleep, Ending, HandedOver, Stage, ThrownOut
+from bot.session.timekeeper import Timekeeper
+from bot.session.turns import UNHEARD, Turns
+from bot.store import channels, inbox, sessions
+from bot.store.records import Lease, SessionRecord
+from bot.store.sessions import LeaseLost
+from bot.transcript.scribe import Scribe
+
+MOST_ATTEMPTS = 3
+"""Claims without becoming live, after which a session is given up."""
+
+GOODBYE = "The session ended before that was spoken. Start the avatar again and say it once more."
+
+
+class Run:
+    """Runs one session under one lease."""
+
+    def __init__(self, house: House, lease: Lease) -> None:
+        self._house = house
+        self._lease = lease
+        self._stage: Stage | None = None
+        self._early: Ending | None = None
+
+    def ring(self) -> None:
+        """Something came in for the session."""
+        if self._stage:
+            self._stage.active_at = self._house.clock.now()
+            self._stage.ring()
+
+    def poll(self) -> None:
+        """Something may be waiting."""
+        if self._stage:
+            self._stage.ring()
+
+    def end(self, ending: Ending) -> None:
+        """Ask the run to end, whatever it does."""
+        self._early = self._early or ending
+        if self._stage:
+            self._stage.end(ending)
+
+    async def run(self) -> None:
+        """Until the session has ended, sleeps, or belongs to another. Raises only what is a fault of ours."""
+        session, settings = await self._read()
+        if session is None:
+            return
+        ending: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
+        self._stage = stage = Stage(self._house, self._lease, session, settings, ending)
+        try:
+            async with asyncio.TaskGroup() as group:
+                await _Performance(stage, group, self._early).give()
+        except* LeaseLost:
+            stage.log.warning("another process hosts this session now")
+
+    async def _read(self) -> tuple[SessionRecord | None, ChannelSettings]:
+        async def work(connection: AsyncConnection) -> tuple[SessionRecord | None, ChannelSettings]:
+            session = await sessions.get(connection, self._house.store.cipher, self._lease.session_id)
+            if session is None:
+                return None, ChannelSettings()
+            place = session.place.channel
+            stored = await channels.settings_of(connection, self._house.store.cipher, {place})
+            return session, ChannelSettings.decode(stored.get(place))
+
+        return await self._house.store.read(work)
+
+
+class _Performance:
+    """The tasks of a run, put together and taken apart."""
+
+    def __init__(self, stage: Stage, group: asyncio.TaskGroup, early: Ending | None) -> None:
+        self._stage = stage
+        self._group = group
+        if early:
+            stage.end(early)
+        self._scribe = Scribe(stage)
+        answering = Answering(stage) if stage.house.model else None
+        self._turns = Turns(stage, self._scribe, answering)
+        self._hosting = Hosting(stage, group, self._observe)
+        self._cards = Cards(stage)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def give(self) -> None:
+        writing: asyncio.Task[None] | None = None
+        try:
+            writing = self._start(self._scribe.run(), "scribe")
+            ending = await self._play()
+            await self._finish(ending, writing)
+        except ThrownOut:
+            await self._hosting.leave()
+            await self._leave_to_the_next(EndReason.THROWN_OUT)
+        finally:
+            await self._stop_tasks(writing)
+            await self._hosting.leave()
+
+    # ------------------------------------------------------------ playing
+
+    async def _play(self) -> Ending:
+        """Bring the avatar on stage and wait for the reason to end."""
+        stage = self._stage
+        if stage.session.status is SessionStatus.STOPPING:
+            await self._take_over()
+            return stage.session.end_reason or EndReason.ERROR
+        try:
+            await self._take_over()
+            if stage.session.attempts > MOST_ATTEMPTS:
+                return EndReason.ERROR
+            setting_up = asyncio.create_task(self._set_up(), name="set-up")
+            await asyncio.wait((setting_up, stage.ending), return_when=asyncio.FIRST_COMPLETED)
+            if not setting_up.done():
+                setting_up.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await setting_up
+            return await stage.ending
+        except (NotOffered, ProviderError, SeatError, NoAvatar, PlaceGone) as error:
+            return await self._give_up(error)
+
+    async def _set_up(self) -> None:
+        stage = self._stage
+        if stage.session.card is None:
+            await self._announce()
+        self._start(Controls(stage, self._turns).run(), "controls")
+        self._start(self._cards.run(), "cards")
+        await self._hosting.begin()
+        await stage.become(SessionStatus.LIVE, "")
+        await self._welcome()
+        self._start(self._turns.run(), "turns")
+        self._start(self._hosting.run(), "hosting")
+        self._start(Timekeeper(stage, self._hosting).run(), "timekeeper")
+
+    async def _announce(self) -> None:
+        """Names become ids, then the card is posted, so that we know that we can post before anything is paid."""
+        stage = self._stage
+        spec = await resolved(stage.session.spec, stage.house.provider)
+        await stage.write(lambda c: sessions.respecify(c, stage.house.store.cipher, stage.lease, spec))
+        stage.session = replace(stage.session, spec=spec)
+        opened = await stage.platform.open(stage.session.place, card_of(stage.session))
+        await stage.write(lambda c: sessions.open_thread(c, stage.lease, opened))
+        stage.session = replace(stage.session, card=opened.card, thread=opened.thread)
+        stage.show()
+
+    async def _welcome(self) -> None:
+        """Whoever typed `start` hears that it worked."""
+        await self._conclude("start", f"{self._stage.session.spec.avatar_name} is live.")
+
+    async def _take_over(self) -> None:
+        """What an earlier run had in its hands: turns that may not have been heard, posts that are not complete."""
+        stage, now = self._stage, self._stage.house.clock.now()
+        if stage.session.card is not None:
+            await self._scribe.resume()
+
+        async def work(connection: AsyncConnection) -> None:
+            await sessions.fence(connection, stage.lease)
+            claimed = [
+                row_id
+                for row_id, _, state in await inbox.unfinished(connection, stage.session.id)
+                if state == inbox.CLAIMED
+            ]
+            await inbox.conclude(connection, claimed, "unheard", UNHEARD, now)
+
+        await stage.write(work)
+        stage.house.replies_due.set()
+
+    async def _give_up(self, error: AvatarbotError) -> Ending:
+        """It could not be started or mended: tell whoever started it why."""
+        stage = self._stage
+        stage.log.warning("given up", reason=error.detail)
+        await self._conclude("start", error.sentence)
+        stage.note = error.sentence
+        match error:
+            case NotOffered():
+                return EndReason.REFUSED
+            case PlaceGone():
+                return EndReason.PLACE_GONE
+            case NoAvatar():
+                return EndReason.NO_AVATAR
+            case _:
+                return EndReason.PROVIDER
+
+    async def _conclude(self, verb: str, sentence: str) -> None:
+        stage, now = self._stage, self._stage.house.clock.now()
+
+        async def work(connection: AsyncConnection) -> None:
+            await sessions.fence(connection, stage.lease)
+            rows = [row for row, v, _ in await inbox.unfinished(connection, stage.session.id) if v == verb]
+            await inbox.conclude(connection, rows, "done", sentence, now)
+
+        await stage.write(work)
+        stage.house.replies_due.set()
+
+    # ------------------------------------------------------------ what the avatar does
+
+    def _observe(self, provider_row: str, event: AvatarEvent) -> None:
+        self._turns.observe(event)
+        if isinstance(event, Utterance):
+            self._scribe.take(provider_row, event, silent=self._is_silent(event))
+        if isinstance(event, Speaking):
+            self._stage.speaking = event.on
+            self._stage.house.feed.publish(self._stage.session.id, self._stage.view())
+
+    def _is_silent(self, utterance: Utterance) -> bool:
+        """In retelling the channel already holds the words, unless a model of our own wrote them."""
+        retelling = self._stage.session.spec.mode is Mode.RETELLING and self._stage.house.model is None
+        return retelling and self._turns.is_turn(utterance.id)
+
+    # ------------------------------------------------------------ ending
+
+    async def _finish(self, ending: Ending, writing: asyncio.Task[None]) -> None:
+        await self._stop_tasks(writing)
+        match ending:
+            case HandedOver():
+                await self._hosting.leave()
+            case Asleep():
+                await self._fall_asleep(writing)
+            case EndReason():
+                await self._end(ending, writing)
+
+    async def _end(self, reason: EndReason, writing: asyncio.Task[None]) -> None:
+        """First the fenced step to *stopping*, only then anything at the provider, last the end."""
+        stage = self._stage
+        await stage.change(status=SessionStatus.STOPPING, end_reason=reason)
+        stage.session = replace(stage.session, status=SessionStatus.STOPPING, end_reason=reason)
+        stage.show("")
+        await self._hosting.leave()
+        await self._hosting.close_all()
+        await self._write_out(writing)
+        await self._ended(reason)
+        stage.session = replace(stage.session, status=SessionStatus.ENDED)
+        stage.show("")
+        with contextlib.suppress(AvatarbotError):  # the card is the last and the least
+            await self._cards.show()
+        stage.house.feed.forget(stage.session.id)
+
+    async def _write_out(self, writing: asyncio.Task[None]) -> None:
+        """Let the last posts go out. A place that is gone gets none."""
+        await self._scribe.close()
+        with contextlib.suppress(PlaceGone, TimeoutError):
+            async with asyncio.timeout(self._stage.house.habits.farewell.total_seconds()):
+                await writing
+
+    async def _ended(self, reason: EndReason) -> None:
+        """The end, and in the same transaction an outcome for everything that still waits."""
+        stage, now = self._stage, self._stage.house.clock.now()
+
+        async def work(connection: AsyncConnection) -> None:
+            await sessions.change(
+                connection, stage.lease, status=SessionStatus.ENDED, end_reason=reason, ended_at=now, reserved_s=0
+            )
+            left = await inbox.unfinished(connection, stage.session.id)
+            for row_id, verb, state in left:
+                outcome, sentence = _last_word(verb, state, stage.note or "")
+                await inbox.conclude(connection, [row_id], outcome, sentence, now)
+
+        await stage.write(work)
+        stage.house.replies_due.set()
+
+    async def _fall_asleep(self, writing: asyncio.Task[None]) -> None:
+        """Closed at the provider to save money; the card stays, and a message wakes it."""
+        stage = self._stage
+        await self._hosting.leave()
+        await stage.change(status=SessionStatus.STOPPING, end_reason=EndReason.IDLE)
+        await self._hosting.close_all()
+        await self._write_out(writing)
+        await self._rest_or_go_on()
+
+    async def _rest_or_go_on(self) -> None:
+        """Sleep, unless somebody wrote meanwhile: then the next run wakes it at once."""
+        stage, now = self._stage, self._stage.house.clock.now()
+
+        async def work(connection: AsyncConnection) -> SessionStatus:
+            waits = await inbox.unfinished(connection, stage.session.id)
+            status = SessionStatus.STARTING if waits else SessionStatus.SLEEPING
+            slept_at = None if waits else now
+            values = {"status": status, "end_reason": "", "slept_at": slept_at, "reserved_s": 0, "attempts": 0}
+            await sessions.change(connection, stage.lease, **values)
+            return status
+
+        status = await stage.write(work)
+        stage.session = replace(stage.session, status=status)
+        stage.ends_at = None
+        stage.show("")
+        with contextlib.suppress(AvatarbotError):
+            await self._cards.show()
+
+    async def _leave_to_the_next(self, reason: EndReason) -> None:
+        """Thrown out: our hands off the provider; whoever claims it next closes it."""
+        await self._stage.change(status=SessionStatus.STOPPING, end_reason=reason)
+
+    # ------------------------------------------------------------ tasks
+
+    def _start(self, work: Coroutine[None, None, None], name: str) -> asyncio.Task[None]:
+        task = self._group.create_task(self._watched(work, name), name=name)
+        self._tasks.append(task)
+        return task
+
+    async def _watched(self, work: Coroutine[None, None, None], name: str) -> None:
+        """What a task fails with is the run's reason to end."""
+        try:
+            await work
+        except PlaceGone:
+            self._stage.end(EndReason.PLACE_GONE)
+            if name == "scribe":
+                raise
+        except Exception as error:  # noqa: BLE001 - it is raised again by whoever awaits the ending
+            self._stage.fail(error)
+
+    async def _stop_tasks(self, but: asyncio.Task[None] | None = None) -> None:
+        for task in self._tasks:
+            if task is not but:
+                task.cancel()
+        await asyncio.gather(*(task for task in self._tasks if task is not but), return_exceptions=True)
+
+
+def _last_word(verb: str, state: str, note: str) -> tuple[str, str]:
+    """What the author of something unfinished hears when the session ends."""
+    if verb == inbox.SAY:
+        return ("unheard", UNHEARD) if state == inbox.CLAIMED else ("handed back", GOODBYE)
+    if verb == "start":
+        return "done", note
+    return "done", "Stopped." if verb == "stop" else "The session has ended."

@@ -1,0 +1,135 @@
+"""One live session in this process: what its tasks share."""
+
+import asyncio
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import TypeVar
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.errors import AvatarbotError
+from bot.model import EndReason, MessageRef, SessionStatus
+from bot.ports.avatar import Avatar
+from bot.ports.chat import ChatPlatform
+from bot.session.channel import ChannelSettings
+from bot.session.feed import SessionView
+from bot.session.house import House
+from bot.store import sessions
+from bot.store.engine import Work
+from bot.store.records import Lease, SessionRecord
+from bot.transcript.pacer import Pacer
+
+T = TypeVar("T")
+
+
+class ThrownOut(AvatarbotError):
+    """Somebody else took our seat: leave, and touch nothing at the provider."""
+
+    def __init__(self) -> None:
+        super().__init__("Somebody else took the avatar's room.", "seat taken by another client")
+
+
+@dataclass(frozen=True, slots=True)
+class Asleep:
+    """The run ends and the session sleeps."""
+
+
+@dataclass(frozen=True, slots=True)
+class HandedOver:
+    """The run ends and another takes over what is open."""
+
+
+Ending = EndReason | Asleep | HandedOver
+
+
+@dataclass(slots=True)
+class Stage:
+    """The session's row as last written, the avatar in its room, and the bells that wake its tasks."""
+
+    house: House
+    lease: Lease
+    session: SessionRecord
+    settings: ChannelSettings
+    ending: asyncio.Future[Ending]
+    avatar: Avatar | None = None
+    provider_row: str = ""  # our id of the provider session that the avatar belongs to
+    ends_at: datetime | None = None
+    active_at: datetime | None = None
+    note: str = ""
+    speaking: bool = False
+    waiting: int = 0
+    floor: asyncio.Lock = field(default_factory=asyncio.Lock)  # held while a turn is in flight, and while rooms change
+    arrived: asyncio.Event = field(default_factory=asyncio.Event)  # the avatar is in the room
+    turns_bell: asyncio.Event = field(default_factory=asyncio.Event)
+    controls_bell: asyncio.Event = field(default_factory=asyncio.Event)
+    card_bell: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def platform(self) -> ChatPlatform:
+        return self.house.platform(self.session.place)
+
+    @property
+    def pacer(self) -> Pacer:
+        return self.house.pacers.of(self.session.place, self.platform.pace)
+
+    @property
+    def log(self) -> structlog.stdlib.BoundLogger:
+        return structlog.get_logger("bot.session").bind(session=self.session.id)  # type: ignore[no-any-return]
+
+    def move_card(self, card: MessageRef) -> None:
+        self.session = replace(self.session, card=card)
+
+    def ring(self) -> None:
+        """Look at what waits."""
+        self.turns_bell.set()
+        self.controls_bell.set()
+
+    def end(self, ending: Ending) -> None:
+        """End the run; the first reason counts."""
+        if not self.ending.done():
+            self.ending.set_result(ending)
+
+    def fail(self, error: BaseException) -> None:
+        if not self.ending.done():
+            self.ending.set_exception(error)
+
+    async def write(self, work: Work[T]) -> T:
+        return await self.house.store.write(work)
+
+    async def change(self, **values: object) -> None:
+        """Change the session's row, fenced. Raises `LeaseLost`."""
+
+        async def work(connection: AsyncConnection) -> None:
+            await sessions.change(connection, self.lease, **values)
+
+        await self.write(work)
+
+    async def become(self, status: SessionStatus, note: str = "") -> None:
+        """Enter a state, in the database first, and show it. Raises `LeaseLost`."""
+        if status is not self.session.status:
+            live = {"attempts": 0} if status is SessionStatus.LIVE else {}
+            await self.change(status=status, **live)
+            self.session = replace(self.session, status=status)
+        self.show(note)
+
+    def show(self, note: str | None = None) -> None:
+        """Bring onlookers and the card up to date."""
+        if note is not None:
+            self.note = note
+        self.house.feed.publish(self.session.id, self.view())
+        self.card_bell.set()
+
+    def view(self) -> SessionView:
+        spec = self.session.spec
+        return SessionView(
+            session_id=self.session.id,
+            status=self.session.status,
+            avatar_name=spec.avatar_name,
+            picture=spec.avatar_picture,
+            mode=spec.mode,
+            note=self.note,
+            ends_at=self.ends_at,
+            speaking=self.speaking,
+            waiting=self.waiting,
+        )

@@ -1,0 +1,95 @@
+"""Expiry, idleness and budget of a run: what it renews, what it warns of, when it ends."""
+
+import asyncio
+from datetime import datetime, timedelta
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.errors import PlatformError
+from bot.model import EndReason
+from bot.policy import Spent
+from bot.session.hosting import Hosting
+from bot.session.stage import Asleep, Stage
+from bot.store import sessions
+from bot.transcript.pacer import Urgency
+
+WARNINGS = (timedelta(minutes=5), timedelta(minutes=1))
+LOOK_EVERY = 1.0
+"""Seconds between two looks at the clock."""
+
+
+class Timekeeper:
+    """One task of a run."""
+
+    def __init__(self, stage: Stage, hosting: Hosting) -> None:
+        self._stage = stage
+        self._hosting = hosting
+        self._warned: set[timedelta] = set()
+
+    async def run(self) -> None:
+        """Watch the time until cancelled. Raises what a renewal raises."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY)
+            await self._look()
+
+    async def _look(self) -> None:
+        stage, now = self._stage, self._stage.house.clock.now()
+        if stage.house.feed.watchers(stage.session.id):
+            stage.active_at = now
+        sleeps_at = self._last_active() + stage.house.policy.limits.sleep_after
+        if stage.house.policy.sleeps(self._last_active(), now) and not stage.floor.locked():
+            stage.end(Asleep())
+        elif stage.ends_at and now >= stage.ends_at - self._lead():
+            await self._next_stretch()
+        else:
+            await self._warn(sleeps_at - now)
+
+    def _last_active(self) -> datetime:
+        return max(self._stage.session.active_at, self._stage.active_at or self._stage.session.active_at)
+
+    def _lead(self) -> timedelta:
+        """A short provider session leaves less time to prepare the next one."""
+        duration = timedelta(minutes=self._stage.session.spec.minutes)
+        return min(self._stage.house.habits.renew_before, duration / 4)
+
+    async def _next_stretch(self) -> None:
+        """Renew while the starter's budget lasts, otherwise let it run out."""
+        if minutes := await self._affordable():
+            await self._hosting.renew(minutes)
+            self._warned.clear()
+        elif self._stage.ends_at and self._stage.house.clock.now() >= self._stage.ends_at:
+            self._stage.end(EndReason.BUDGET)
+        else:
+            self._stage.show("The minutes for today are used up; it ends with this stretch.")
+
+    async def _affordable(self) -> int:
+        """The minutes that the next stretch may have."""
+        stage, session = self._stage, self._stage.session
+
+        async def spent(connection: AsyncConnection) -> int:
+            since = sessions.day_of(stage.house.clock.now())
+            return await sessions.seconds_since(connection, session.place, session.starter_id, since)
+
+        minutes = Spent(person_minutes=await stage.house.store.read(spent) / 60)
+        return stage.house.policy.minutes(session.spec.minutes, minutes)
+
+    async def _warn(self, left: timedelta) -> None:
+        """Say that it will fall asleep, once five minutes and once a minute before; not for what is shorter anyway."""
+        if left > max(WARNINGS):
+            self._warned.clear()
+        due = [warning for warning in WARNINGS if left <= warning < self._stage.house.policy.limits.sleep_after]
+        if not due or due[-1] in self._warned:
+            return
+        self._warned.update(due)
+        minutes = "a minute" if due[-1] == WARNINGS[-1] else "five minutes"
+        name = self._stage.session.spec.avatar_name
+        self._stage.show(f"Nobody is talking or watching: {name} falls asleep in {minutes}.")
+        await self._tell(f"{name} falls asleep in {minutes}, since nobody is talking or watching. Write to keep going.")
+
+    async def _tell(self, text: str) -> None:
+        stage = self._stage
+        await stage.pacer.turn(Urgency.CARD)
+        try:
+            await stage.platform.tell(stage.session.talk, text)
+        except PlatformError as error:
+            stage.log.info("could not warn", reason=error.detail)

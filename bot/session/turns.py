@@ -1,0 +1,229 @@
+"""What people say, given to the avatar one at a time, lowest stamp first."""
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from bot.errors import PlatformError, ProviderError, SeatError
+from bot.model import Mode, Speaker
+from bot.ports.avatar import AvatarEvent, Speaking, Utterance
+from bot.session.answering import Answering
+from bot.session.stage import Stage
+from bot.speech.names import with_name
+from bot.speech.sentences import speaking_seconds
+from bot.speech.speakable import speakable
+from bot.store import inbox
+from bot.store.records import InboxRecord
+from bot.transcript.pacer import Urgency
+from bot.transcript.scribe import Scribe
+
+UNHEARD = "That may not have been heard. Please say it again if it matters."
+SILENT_GRACE = 5.0
+"""Seconds beyond the estimated speaking time after which a turn without an end is taken to be over."""
+
+THINKING_EVERY = 8.0
+"""Seconds; a typing indicator lasts ten on Discord."""
+
+REMEMBERED = 50
+"""Turns whose late utterances are still recognised as theirs."""
+
+
+@dataclass(slots=True)
+class _Turn:
+    """The one in flight, and what the avatar has shown of it."""
+
+    id: str
+    heard: asyncio.Event = field(default_factory=asyncio.Event)
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+    voiced: bool = False  # audio_start was seen, so audio_end will be
+    interrupted: bool = False
+
+
+class Turns:
+    """One task of a run."""
+
+    def __init__(self, stage: Stage, scribe: Scribe, answering: Answering | None) -> None:
+        self._stage = stage
+        self._scribe = scribe
+        self._answering = answering
+        self._current: _Turn | None = None
+        self._recent: deque[str] = deque(maxlen=REMEMBERED)
+
+    async def run(self) -> None:
+        """Take turn after turn until cancelled. Raises `LeaseLost`."""
+        while True:
+            await self._stage.arrived.wait()
+            row = await self._next()
+            async with self._stage.floor:
+                await self._stage.arrived.wait()
+                await self._take(row)
+
+    # ------------------------------------------------------------ what the avatar shows
+
+    def observe(self, event: AvatarEvent) -> None:
+        """An avatar event, as the turn in flight sees it. One turn at a time: what the avatar does now, it does for it."""
+        turn = self._current
+        if turn is None or (
+            isinstance(event, Utterance | Speaking) and event.id != turn.id and event.id in self._recent
+        ):
+            return
+        match event:
+            case Speaking(on=True):
+                turn.voiced = True
+                turn.heard.set()
+            case Speaking(on=False):
+                turn.over.set()
+            case Utterance(speaker=Speaker.BOT, final=final):
+                turn.heard.set()
+                if final and not turn.voiced:
+                    turn.over.set()
+            case _:
+                pass
+
+    def is_turn(self, mid: str) -> bool:
+        """Whether that is one of our turns, now or a while ago."""
+        return mid in self._recent
+
+    def interrupted(self) -> None:
+        """The turn in flight is over: somebody stopped it."""
+        if self._current:
+            self._current.interrupted = True
+            self._current.heard.set()
+            self._current.over.set()
+
+    # ------------------------------------------------------------ one turn
+
+    async def _next(self) -> InboxRecord:
+        """The lowest stamp that waits, once it has waited long enough for earlier ones."""
+        stage = self._stage
+        while True:
+            stage.turns_bell.clear()
+            rows = await stage.house.store.read(lambda c: inbox.waiting(c, stage.house.store.cipher, stage.session.id))
+            turns = [row for row in rows if row.verb == inbox.SAY]
+            self._count(len(turns))
+            if not turns:
+                await stage.turns_bell.wait()
+                continue
+            held = min(row.created_at for row in turns) + timedelta(seconds=stage.platform.pace.hold)
+            wait = (held - stage.house.clock.now()).total_seconds()
+            if wait <= 0:
+                return turns[0]
+            await asyncio.sleep(wait)
+
+    def _count(self, waiting: int) -> None:
+        if waiting != self._stage.waiting:
+            self._stage.waiting = waiting
+            self._stage.show()
+
+    async def _take(self, row: InboxRecord) -> None:
+        stage = self._stage
+        if stale := stage.house.policy.too_old(row.created_at, stage.house.clock.now()):
+            await self._finish(row, "stale", stale.sentence)
+            return
+        text = self._words(row)
+        if not text:
+            await self._finish(row, "empty", "There was nothing in that for a voice to say.")
+            return
+        now = stage.house.clock.now()
+        if not await stage.write(
+            lambda c: inbox.claim_turn(c, stage.lease, row.id, row.person_name, stage.provider_row, text, now)
+        ):
+            return  # withdrawn meanwhile
+        self._count(max(0, stage.waiting - 1))
+        if row.message is None:
+            self._scribe.announce(row.id, f"{row.person_name}, {_origin(row)}", row.text)
+        await self._perform(row, text)
+
+    @contextlib.asynccontextmanager
+    async def _thinking(self, turn: _Turn) -> AsyncIterator[None]:
+        """Show that an answer is on its way until it comes."""
+        thinking = asyncio.create_task(self._think(turn), name="thinking")
+        try:
+            yield
+        finally:
+            thinking.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await thinking
+
+    async def _think(self, turn: _Turn) -> None:
+        while not turn.heard.is_set():
+            with contextlib.suppress(PlatformError):
+                await self._stage.platform.thinking(self._stage.session.talk)
+            await asyncio.sleep(THINKING_EVERY)
+
+    def _words(self, row: InboxRecord) -> str:
+        text = speakable(row.text)
+        named = self._stage.settings.names and self._stage.session.spec.mode is Mode.DIALOGUE and not self._answering
+        return with_name(row.person_name, text) if text and named else text
+
+    async def _perform(self, row: InboxRecord, text: str) -> None:
+        turn = self._current = _Turn(row.id)
+        self._recent.append(row.id)
+        try:
+            async with self._thinking(turn):
+                spoken = await self._speak(row, text)
+                outcome = await self._hear_out(turn, spoken)
+        except ProviderError as error:  # the team's own language model
+            outcome, told = "failed", error.sentence
+        except SeatError:
+            outcome, told = "unheard", UNHEARD
+        else:
+            told = UNHEARD if outcome == "unheard" else ""
+        finally:
+            self._current = None
+        await self._finish(row, outcome, told)
+        if outcome == "spoken" and row.message and self._stage.session.spec.mode is Mode.RETELLING:
+            await self._mark(row)
+
+    async def _speak(self, row: InboxRecord, text: str) -> str:
+        """Give it to the avatar; what it will say or answer to, as far as we know."""
+        avatar = self._stage.avatar
+        assert avatar is not None
+        if self._answering is None:
+            await avatar.say(row.id, text)
+            return text
+        answer = self._answering.answer(row, text)
+        async with contextlib.aclosing(answer.sentences()) as sentences:  # an interrupt cancels the request too
+            await avatar.say(row.id, sentences)
+        return answer.so_far
+
+    async def _hear_out(self, turn: _Turn, spoken: str) -> str:
+        """Wait until the avatar heard it, then until it has said what it has to say."""
+        habits = self._stage.house.habits
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(habits.heard_within.total_seconds()):
+                await turn.heard.wait()
+        if not turn.heard.is_set():
+            return "unheard"
+        patience = speaking_seconds(spoken, self._stage.session.spec.voice.speed or 1.0) * 4 + SILENT_GRACE
+        while not turn.over.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(patience):
+                    await turn.over.wait()
+                    break
+            if not self._stage.speaking:
+                break
+        return "interrupted" if turn.interrupted else "spoken"
+
+    async def _finish(self, row: InboxRecord, outcome: str, sentence: str) -> None:
+        stage = self._stage
+        now = stage.house.clock.now()
+        told = sentence or ("Spoken." if row.reply_to and row.message is None else "")
+        await stage.write(lambda c: inbox.finish(c, stage.lease, row.id, outcome, told, now))
+        stage.house.metrics.turns.labels(outcome).inc()
+        if told:
+            stage.house.replies_due.set()
+
+    async def _mark(self, row: InboxRecord) -> None:
+        """A reaction instead of a repetition; a missing one is no reason to stop."""
+        assert row.message is not None
+        await self._stage.pacer.turn(Urgency.PREVIEW)
+        with contextlib.suppress(PlatformError):
+            await self._stage.platform.heard(row.message)
+
+
+def _origin(row: InboxRecord) -> str:
+    return "from the viewer" if row.body.get("from") == "viewer" else "by command"

@@ -1,0 +1,103 @@
+"""How fast a platform is written to: one budget for all sessions that share it, and finals before previews."""
+
+import asyncio
+import contextlib
+import heapq
+import itertools
+from collections.abc import Iterator
+from enum import IntEnum
+
+from bot.model import Place
+from bot.ports.chat import Pace
+
+RECOVERY_S = 60.0
+"""How long a budget stays halved after the platform said that it was too fast."""
+
+PREVIEW_SHARE = 0.7
+"""The part of a budget that growing texts may use; the rest is for what must arrive."""
+
+
+class Urgency(IntEnum):
+    """What goes first when calls wait."""
+
+    FINAL = 0
+    CARD = 1
+    PREVIEW = 2
+
+
+class Pacer:
+    """A budget of calls. Time is the running loop's."""
+
+    def __init__(self, pace: Pace) -> None:
+        self._pace = pace
+        self._next = 0.0
+        self._slow_until = 0.0
+        self._queue: list[tuple[Urgency, int, asyncio.Event]] = []
+        self._order = itertools.count()
+        self._streams = 0
+
+    @contextlib.contextmanager
+    def stream(self) -> Iterator[None]:
+        """Counts one session that writes, as long as the block lasts."""
+        self._streams += 1
+        try:
+            yield
+        finally:
+            self._streams -= 1
+
+    @property
+    def edit_interval(self) -> float:
+        """Seconds between two edits of one message: wider as more sessions share the budget."""
+        return max(self._pace.edit_interval, self._streams / (self._rate * PREVIEW_SHARE))
+
+    @property
+    def _rate(self) -> float:
+        slow = asyncio.get_running_loop().time() < self._slow_until
+        return self._pace.calls_per_second * (0.5 if slow else 1.0)
+
+    def throttled(self, retry_after: float) -> None:
+        """The platform asked to wait: nobody calls until then, and everybody more slowly for a while."""
+        now = asyncio.get_running_loop().time()
+        self._next = max(self._next, now + retry_after)
+        self._slow_until = now + retry_after + RECOVERY_S
+
+    async def turn(self, urgency: Urgency) -> None:
+        """Wait for one call's turn."""
+        mine = (urgency, next(self._order), asyncio.Event())
+        heapq.heappush(self._queue, mine)
+        try:
+            while self._queue[0] is not mine or not self._due():
+                await self._wait(mine)
+        finally:
+            self._queue.remove(mine)
+            heapq.heapify(self._queue)
+            self._call_next()
+        now = asyncio.get_running_loop().time()
+        self._next = max(now, self._next) + 1 / self._rate
+
+    def _due(self) -> bool:
+        return asyncio.get_running_loop().time() >= self._next
+
+    async def _wait(self, mine: tuple[Urgency, int, asyncio.Event]) -> None:
+        """Until the time has come, for the first; until called, for the others."""
+        mine[2].clear()
+        first = self._queue[0] is mine
+        delay = self._next - asyncio.get_running_loop().time() if first else None
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(delay):
+                await mine[2].wait()
+
+    def _call_next(self) -> None:
+        if self._queue:
+            self._queue[0][2].set()
+
+
+class Pacers:
+    """The pacers of all platforms, by what shares a budget."""
+
+    def __init__(self) -> None:
+        self._pacers: dict[tuple[str, str], Pacer] = {}
+
+    def of(self, place: Place, pace: Pace) -> Pacer:
+        key = (place.platform, "" if pace.shared_by_bot else place.workspace_id)
+        return self._pacers.setdefault(key, Pacer(pace))

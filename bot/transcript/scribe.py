@@ -1,0 +1,268 @@
+"""Writes down what is said in one session, and posts it: a row before it is a message, finals always."""
+
+import asyncio
+import contextlib
+from dataclasses import dataclass, field, replace
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.errors import MessageGone, PlaceGone, PlatformError, Throttled
+from bot.identity import new_id
+from bot.model import Delivery, Line, MessageRef, Speaker
+from bot.ports.avatar import Utterance
+from bot.session.feed import Caption
+from bot.session.stage import Stage
+from bot.store import transcripts
+from bot.store.records import PostRecord, UtteranceRecord
+from bot.transcript.pacer import Urgency
+from bot.transcript.split import preview, split
+
+SAVE_EVERY = 1.0
+"""Seconds of a growing utterance that a crash may cost."""
+
+LOST = " [connection lost]"
+RETRY_FIRST, RETRY_MOST = 1.0, 30.0
+"""Seconds before a failed call is tried again, at first and at most."""
+
+
+@dataclass(slots=True)
+class _Entry:
+    """One thing to show in the thread, in its order: an utterance, or somebody's words that stand nowhere yet."""
+
+    record: UtteranceRecord
+    provider_row: str
+    speaker: str
+    began: float
+    silent: bool = False  # the channel already holds the words
+    announcement: bool = False
+    resumed: bool = False  # an earlier run may have posted some of it
+    saved_text: str | None = None
+    next_save: float = 0.0
+    next_edit: float = 0.0
+    shown: list[tuple[str, str]] = field(default_factory=list)  # (message id, text) of each part
+    tried: set[int] = field(default_factory=set)  # parts whose post may have arrived although the call failed
+
+    @property
+    def posted(self) -> bool:
+        return self.silent or bool(self.shown)
+
+
+class Scribe:
+    """One per run. `take` and `announce` never wait; `run` does the writing and posting."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._entries: list[_Entry] = []
+        self._keys: dict[tuple[str, str, Speaker], _Entry] = {}
+        self._bell = asyncio.Event()
+        self._closing = False
+
+    # ------------------------------------------------------------ what comes in
+
+    def take(self, provider_row: str, utterance: Utterance, *, silent: bool) -> None:
+        """An utterance as it stands now."""
+        key = (provider_row, utterance.id, utterance.speaker)
+        entry = self._keys.get(key)
+        if entry is None:
+            entry = self._keys[key] = self._new_entry(provider_row, utterance, silent=silent)
+            self._entries.append(entry)
+        if entry.record.final:
+            return
+        ended = self._stage.house.clock.now() if utterance.final else None
+        entry.record = replace(entry.record, text=utterance.text, final=utterance.final, ended_at=ended)
+        self._stage.house.feed.publish(
+            self._stage.session.id, Caption(entry.record.id, utterance.speaker, utterance.text, utterance.final)
+        )
+        self._bell.set()
+
+    def announce(self, row_id: str, speaker: str, text: str) -> None:
+        """Words that stand nowhere in the channel are posted before they are answered."""
+        record = UtteranceRecord(row_id, row_id, Speaker.USER, text, True, False, self._stage.house.clock.now(), None)
+        self._entries.append(_Entry(record, "", speaker, self._now(), announcement=True, resumed=True))
+        self._bell.set()
+
+    async def resume(self) -> None:
+        """Take up what an earlier run left: what still grew then has lost its end."""
+        session_id = self._stage.session.id
+        left = await self._stage.house.store.read(lambda c: transcripts.unshown(c, session_id))
+        for record in left:
+            text = record.text if record.final else record.text + LOST
+            done = replace(record, text=text, final=True, ended_at=record.ended_at or self._stage.house.clock.now())
+            saved = record.text if record.final else None
+            self._entries.append(
+                _Entry(done, "", self._name(record.speaker), self._now(), resumed=True, saved_text=saved)
+            )
+        self._bell.set()
+
+    def _new_entry(self, provider_row: str, utterance: Utterance, *, silent: bool) -> _Entry:
+        now = self._stage.house.clock.now()
+        record = UtteranceRecord(new_id(), utterance.id, utterance.speaker, "", False, False, now, None)
+        return _Entry(record, provider_row, self._name(utterance.speaker), self._now(), silent=silent)
+
+    def _name(self, speaker: Speaker) -> str:
+        return self._stage.session.spec.avatar_name if speaker is Speaker.BOT else "Somebody in the room"
+
+    # ------------------------------------------------------------ the writing
+
+    async def run(self) -> None:
+        """Write and post until closed. Raises `PlaceGone` and `LeaseLost`."""
+        retry = RETRY_FIRST
+        with self._stage.pacer.stream():
+            while self._entries or not self._closing:
+                try:
+                    wait = await self._step()
+                    retry = RETRY_FIRST
+                except Throttled as throttled:
+                    self._stage.pacer.throttled(throttled.retry_after)
+                    self._stage.house.metrics.throttled.labels(self._stage.session.place.platform).inc()
+                    wait = throttled.retry_after
+                except PlaceGone:
+                    raise
+                except PlatformError:
+                    wait, retry = retry, min(retry * 2, RETRY_MOST)
+                await self._rest(wait)
+
+    async def close(self) -> None:
+        """No more will be taken: what grows has lost its end, and `run` returns when all is posted."""
+        for entry in self._entries:
+            if not entry.record.final:
+                now = self._stage.house.clock.now()
+                entry.record = replace(entry.record, text=entry.record.text + LOST, final=True, ended_at=now)
+        self._closing = True
+        self._bell.set()
+
+    async def _step(self) -> float | None:
+        """Do what is due; how long nothing else is (None: until something comes in)."""
+        self._bell.clear()
+        for entry in self._entries:
+            await self._save(entry)
+        for index, entry in enumerate(self._entries):
+            if entry.record.final:
+                await self._finish(entry)
+                self._entries.remove(entry)
+                return 0.0
+            followed = index + 1 < len(self._entries)
+            if not entry.silent and entry.record.text and (self._due(entry) or (followed and not entry.posted)):
+                await self._preview(entry)
+                return 0.0
+        return self._until_due()
+
+    def _due(self, entry: _Entry) -> bool:
+        first = entry.began + self._stage.platform.pace.first_post
+        return self._now() >= (entry.next_edit if entry.posted else first) and self._differs(entry)
+
+    def _differs(self, entry: _Entry) -> bool:
+        return not entry.shown or entry.shown[0][1] != self._preview_of(entry)
+
+    def _until_due(self) -> float | None:
+        moments = []
+        for entry in self._entries:
+            moments.append(entry.next_save)
+            if not entry.silent and self._differs(entry):
+                first = entry.began + self._stage.platform.pace.first_post
+                moments.append(entry.next_edit if entry.posted else first)
+        return max(0.0, min(moments) - self._now()) if moments else None
+
+    async def _rest(self, seconds: float | None) -> None:
+        if self._closing and seconds is None:
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._bell.wait()
+
+    async def _save(self, entry: _Entry) -> None:
+        record = entry.record
+        changed = record.text != entry.saved_text or record.final
+        if entry.announcement or not changed or (not record.final and self._now() < entry.next_save):
+            return
+        stage = self._stage
+        stored = replace(record, shown=record.final and entry.silent)
+        await stage.write(lambda c: transcripts.save(c, stage.lease, entry.provider_row, stored))
+        entry.saved_text = record.text
+        entry.next_save = self._now() + SAVE_EVERY
+
+    # ------------------------------------------------------------ the posting
+
+    async def _preview(self, entry: _Entry) -> None:
+        """Show what there is so far, in one message: a growing text is cut, never split."""
+        line = Line(entry.speaker, self._preview_of(entry), Delivery.GROWING)
+        await self._put(entry, 0, line, Urgency.PREVIEW)
+        entry.next_edit = self._now() + self._stage.pacer.edit_interval
+
+    def _preview_of(self, entry: _Entry) -> str:
+        platform = self._stage.platform
+        return preview(entry.record.text, self._room(entry), platform.measure)
+
+    def _room(self, entry: _Entry) -> int:
+        """What a message can hold besides the speaker's name."""
+        platform = self._stage.platform
+        return platform.text_limit - platform.measure(entry.speaker) - 8
+
+    async def _finish(self, entry: _Entry) -> None:
+        if not entry.silent and entry.record.text.strip():
+            if entry.resumed:
+                await self._recall(entry)
+            parts = split(entry.record.text, self._room(entry), self._stage.platform.measure)
+            for number, text in enumerate(parts):
+                await self._put(entry, number, Line(entry.speaker, text), Urgency.FINAL)
+        if not entry.announcement:
+            stage, utterance_id = self._stage, entry.record.id
+            await stage.write(lambda c: transcripts.shown(c, stage.lease, utterance_id))
+
+    async def _recall(self, entry: _Entry) -> None:
+        """Find what an earlier run has posted of it, where the platform lets us look."""
+        posts = await self._stage.house.store.read(lambda c: transcripts.posts_of(c, entry.record.id))
+        entry.shown = [(await self._message_of(post), "") for post in posts]
+        entry.resumed = False
+
+    async def _message_of(self, post: PostRecord) -> str:
+        if post.message_id:
+            return post.message_id
+        found = await self._stage.platform.find(self._stage.session.talk, post.key)
+        return found.message_id if found else ""
+
+    async def _put(self, entry: _Entry, part: int, line: Line, urgency: Urgency) -> None:
+        message_id, shown = entry.shown[part] if part < len(entry.shown) else ("", "")
+        if message_id and shown == line.text and line.delivery is Delivery.GROWING:
+            return
+        await self._stage.pacer.turn(urgency)
+        if message_id:
+            with contextlib.suppress(MessageGone):
+                await self._edit(message_id, line)
+                self._remember(entry, part, message_id, line.text)
+                return
+        self._remember(entry, part, await self._post(entry, part, line), line.text)
+
+    async def _edit(self, message_id: str, line: Line) -> None:
+        stage = self._stage
+        await stage.platform.edit(MessageRef(stage.session.talk, message_id), line)
+        stage.house.metrics.edits.labels(stage.session.place.platform).inc()
+
+    async def _post(self, entry: _Entry, part: int, line: Line) -> str:
+        stage = self._stage
+        post = PostRecord(entry.record.id, part, post_key(entry.record.id, part), "")
+
+        async def intend(connection: AsyncConnection) -> None:
+            now = stage.house.clock.now()
+            await transcripts.intend_post(connection, stage.lease, new_id(), post, now)
+
+        await stage.write(intend)
+        ref = await stage.platform.find(stage.session.talk, post.key) if part in entry.tried else None
+        entry.tried.add(part)
+        ref = ref or await stage.platform.post(stage.session.talk, line, post.key)
+        stage.house.metrics.posts.labels(stage.session.place.platform).inc()
+        await stage.write(lambda c: transcripts.posted(c, post.source_id, part, ref.message_id))
+        return ref.message_id
+
+    @staticmethod
+    def _remember(entry: _Entry, part: int, message_id: str, text: str) -> None:
+        entry.shown[part : part + 1] = [(message_id, text)]
+
+    @staticmethod
+    def _now() -> float:
+        return asyncio.get_running_loop().time()
+
+
+def post_key(source_id: str, part: int) -> str:
+    """Identifies a post on its platform, in at most 25 characters: what Discord's nonce can hold."""
+    return f"{source_id.replace('-', '')[-20:]}-{part}"
