@@ -13,7 +13,13 @@ _WORDS = """
 """
 _ABBREVIATIONS = frozenset(_WORDS.split())
 _CLOSERS = "\"'”’»)\\]}）」』】"  # noqa: RUF001
-_END = re.compile(rf"(?P<mark>[.!?…؟।۔]+)[{_CLOSERS}]*(?=\s)|[。！？｡]+[{_CLOSERS}]*(?=[^。！？｡{_CLOSERS}])|\n")  # noqa: RUF001
+_MARKS = ".!?…؟।۔"  # noqa: RUF001
+_WIDE_MARKS = "。！？｡"  # noqa: RUF001
+_END = re.compile(
+    rf"(?<![{_MARKS}])(?P<mark>[{_MARKS}]+)[{_CLOSERS}]*(?=\s)"
+    rf"|[{_WIDE_MARKS}]+[{_CLOSERS}]*(?=[^{_WIDE_MARKS}{_CLOSERS}])"
+    r"|\n"
+)
 _LAST_WORD = re.compile(r"[^\s([{\"'“‘«]*$")  # noqa: RUF001
 
 _WIDE = re.compile("[\u1100-\u11ff\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]")

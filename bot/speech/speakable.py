@@ -22,6 +22,7 @@ _SPECIAL = re.compile(
     r"|<?(?P<url>(?:https?://|www\.)[^\s<>]+)>?",
     re.DOTALL | re.IGNORECASE,
 )
+_BLANKS = re.compile(r"[ \t]{2,}|\t")
 _WORDS_OF_CODE = re.compile(r"[\w .,:'@#+-]{1,60}")
 _TRAILING = re.compile(r"[.,;:!?)\]}'\"*_~|]+$")
 _RULE = re.compile(r"^[ \t]*(?:(?:[-*_=][ \t]*){3,}|\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-*:?[ \t]*)+)$", re.MULTILINE)
@@ -42,7 +43,7 @@ _OVER = (".", "!", "?", "…", ":", ";", ",", "。", "！", "？")  # noqa: RUF0
 
 def speakable(text: str, limit: int = LIMIT) -> str:
     """The words to say, on one line and at most `limit` characters (at least 40); `''` when there is nothing to say."""
-    words = _SPECIAL.sub(_special, text.replace("\r\n", "\n").replace("\r", "\n"))
+    words = _SPECIAL.sub(_special, _BLANKS.sub(" ", text.replace("\r\n", "\n").replace("\r", "\n")))
     words = _emoji_named(_lines(_RULE.sub("", words)))
     words = "".join(char if char.isprintable() else " " for char in words)
     words = _REPEATED_LETTER.sub(r"\1\1\1", _DOTS.sub("…", _REPEATED_SIGN.sub(r"\1", words)))

@@ -1,0 +1,164 @@
+"""A transcript as a file: Markdown to read, JSON to work with, WebVTT and SubRip to lay under a recording."""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from bot.model import File, Speaker
+from bot.speech.sentences import speaking_seconds
+
+LEAST = timedelta(seconds=1)
+"""How long a subtitle stays at least."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of a transcript. `at` is when it began, aware; without a `duration` it is estimated from the text."""
+
+    at: datetime
+    name: str
+    speaker: Speaker
+    text: str
+    duration: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """What was said in one session. Entries may come in any order; times are shown in the zone they are given in."""
+
+    session_id: str
+    avatar_name: str
+    starter_name: str
+    place_name: str
+    started_at: datetime
+    ended_at: datetime | None = None
+    entries: tuple[Entry, ...] = ()
+
+    @property
+    def in_order(self) -> list[Entry]:
+        """What was said, without blank entries, in the order in which it began."""
+        return sorted((entry for entry in self.entries if entry.text.strip()), key=lambda entry: entry.at)
+
+
+def export(transcript: Transcript, form: str) -> File:
+    """The transcript as `md`, `json`, `vtt` or `srt`, in UTF-8. Raises `KeyError` for another form."""
+    mime, write = _FORMS[form]
+    day = f"{transcript.started_at:%Y-%m-%d}"
+    avatar = re.sub(r"[^a-z0-9]+", "-", transcript.avatar_name.casefold()).strip("-") or "avatar"
+    # A lone surrogate cannot be written in UTF-8.
+    return File(f"{avatar}-{day}.{form}", mime, write(transcript).encode("utf-8", "replace"))
+
+
+def _markdown(transcript: Transcript) -> str:
+    facts = [
+        f"# {_escaped(transcript.avatar_name)}",
+        "",
+        f"- Session: {transcript.session_id}",
+        f"- Where: {_escaped(transcript.place_name)}",
+        f"- Started by: {_escaped(transcript.starter_name)}",
+        f"- Started: {_moment(transcript.started_at)}",
+        f"- Ended: {_moment(transcript.ended_at) if transcript.ended_at else 'not yet'}",
+        "",
+    ]
+    lines = [
+        f"**{_escaped(entry.name)}** ({entry.at:%H:%M:%S}): {_escaped(entry.text)}\n" for entry in transcript.in_order
+    ]
+    return "\n".join(facts + lines)
+
+
+def _escaped(text: str) -> str:
+    """`text` on one line, so that nothing in it is Markdown."""
+    return re.sub(r"([\\`*_{}\[\]<>#|~!])", r"\\\1", " ".join(text.split()))
+
+
+def _moment(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S %Z}"
+
+
+def _json(transcript: Transcript) -> str:
+    whole = {
+        "session": transcript.session_id,
+        "avatar": transcript.avatar_name,
+        "started_by": transcript.starter_name,
+        "place": transcript.place_name,
+        "started_at": transcript.started_at.isoformat(),
+        "ended_at": transcript.ended_at.isoformat() if transcript.ended_at else None,
+        "lines": [_json_line(entry) for entry in transcript.in_order],
+    }
+    return json.dumps(whole, ensure_ascii=False, indent=2) + "\n"
+
+
+def _json_line(entry: Entry) -> Mapping[str, str | float | None]:
+    return {
+        "at": entry.at.isoformat(),
+        "name": entry.name,
+        "speaker": entry.speaker.value,
+        "text": entry.text,
+        "seconds": None if entry.duration is None else entry.duration.total_seconds(),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Cue:
+    begin: timedelta
+    end: timedelta
+    name: str
+    text: str
+
+
+def _cues(transcript: Transcript) -> Iterator[_Cue]:
+    """What is shown when, from the start of the session: each cue ends no later than the next begins, and none is empty."""
+    entries = transcript.in_order
+    begin = timedelta(0)
+    for entry, following in zip(entries, [*entries, None][1:], strict=True):
+        begin = max(begin, _whole_ms(entry.at - transcript.started_at))
+        end = begin + _whole_ms(max(LEAST, entry.duration or timedelta(seconds=speaking_seconds(entry.text))))
+        if following:
+            # Two that began at once are shown one after the other.
+            end = min(end, max(begin + LEAST, _whole_ms(following.at - transcript.started_at)))
+        yield _Cue(begin, end, " ".join(entry.name.split()), " ".join(entry.text.split()))
+        begin = end
+
+
+def _whole_ms(time: timedelta) -> timedelta:
+    return timedelta(milliseconds=time // timedelta(milliseconds=1))
+
+
+def _vtt(transcript: Transcript) -> str:
+    cues = [
+        f"{_clock(cue.begin, '.')} --> {_clock(cue.end, '.')}\n<v {_vtt_escaped(cue.name)}>{_vtt_escaped(cue.text)}</v>\n"
+        for cue in _cues(transcript)
+    ]
+    return "\n".join(["WEBVTT\n", *cues])
+
+
+def _vtt_escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _srt(transcript: Transcript) -> str:
+    cues = [
+        # Players take `<i>` in SubRip as markup, and it has no escape: the brackets are shown as their look-alikes.
+        f"{number}\n{_clock(cue.begin, ',')} --> {_clock(cue.end, ',')}\n{_srt_safe(f'{cue.name}: {cue.text}')}\n"
+        for number, cue in enumerate(_cues(transcript), 1)
+    ]
+    return "\n".join(cues)
+
+
+def _srt_safe(text: str) -> str:
+    return text.replace("<", "‹").replace(">", "›").replace("{", "(").replace("}", ")")  # noqa: RUF001
+
+
+def _clock(time: timedelta, point: str) -> str:
+    ms = time // timedelta(milliseconds=1)
+    return f"{ms // 3_600_000:02}:{ms // 60_000 % 60:02}:{ms // 1_000 % 60:02}{point}{ms % 1_000:03}"
+
+
+_FORMS: Mapping[str, tuple[str, Callable[[Transcript], str]]] = {
+    "md": ("text/markdown", _markdown),
+    "json": ("application/json", _json),
+    "vtt": ("text/vtt", _vtt),
+    "srt": ("application/x-subrip", _srt),
+}
