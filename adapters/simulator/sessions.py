@@ -19,7 +19,7 @@ from adapters.simulator.talker import Talker
 from bot.errors import SeatError
 from bot.ports.clock import Clock
 from bot.ports.provider import ProviderState, UploadState
-from bot.ports.room import RoomCredentials
+from bot.ports.room import RoomCredentials, SeatLoss
 
 HISTORY_LIMIT = 1_000
 """Sessions that are over and still listed."""
@@ -163,5 +163,6 @@ class Sessions:
         session.state = outcome
         session.refunded = session.price * max(0.0, 1 - used)
         self._account.refund(session.refunded)
+        session.avatar.seat.lose(SeatLoss.LOST, "the session is over")
         if session.booking.own_room is None:
             self._rooms.close(session.client.channel)

@@ -53,12 +53,14 @@ def _replied(mind: Mind, remark: Remark, now: datetime) -> str:
 
 def _wonder(mind: Mind, remark: Remark) -> str:
     """No rule fits: come back to what they spoke of, and ask back."""
-    topic = max(words(remark.text), key=lambda word: (len(word), word), default="")
-    others = (other for other in reversed(mind.remarks) if other.who not in {"", remark.who})
-    earlier = next((other for other in others if topic in words(other.text)), None)
-    if earlier:
-        return f"{mind.called(earlier.who)} spoke of {topic} too. What do you make of that{mind.to(remark)}?"
-    return mind.pick(phrases.WONDERS if topic else phrases.PUZZLED).format(topic=topic, name=mind.to(remark))
+    topics = sorted(words(remark.text), key=lambda word: (-len(word), word))
+    for other in reversed(mind.remarks):
+        shared = next((topic for topic in topics if topic in words(other.text)), None)
+        if shared and other.who not in {"", remark.who}:
+            return f"{mind.called(other.who)} spoke of {shared} too. What do you make of that{mind.to(remark)}?"
+    ways = phrases.WONDERS if topics else phrases.PUZZLED
+    reply = mind.pick(ways).format(topic=next(iter(topics), ""), name=mind.to(remark))
+    return reply[0].upper() + reply[1:]
 
 
 # ---------------------------------------------------------------- rules

@@ -1,14 +1,36 @@
 """What the avatar in the room does with what it is told."""
 
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+
 import pytest
 
-from bot.ports.room import Packet, PeerJoined
-from tests.unit.simulator.customer import chat, customer, until
+from adapters.simulator import Options
+from adapters.simulator.avatar import Spoken
+from bot.ports.room import Packet, PeerJoined, PeerLeft, Seat, SeatEvent
+from tests.unit.simulator.customer import Customer, chat, command, customer, until
 from tests.virtual_time import virtual
 
 
-def text_of(heard: list[dict[str, object]]) -> str:
-    return "".join(message["pld"]["text"] for message in heard if message["type"] == "chat")  # type: ignore[index]
+def text_of(heard: list[dict[str, Any]]) -> str:
+    return "".join(message["pld"]["text"] for message in heard if message["type"] == "chat")
+
+
+def spoken(akool: Customer) -> list[Spoken]:
+    """What the newest session's avatar has said."""
+    return next(iter(akool.simulator.sessions)).avatar.spoken
+
+
+@contextlib.asynccontextmanager
+async def in_retelling() -> AsyncIterator[tuple[Customer, Seat, AsyncIterator[SeatEvent]]]:
+    """In a room with an avatar that repeats."""
+    async with customer() as akool:
+        seat = akool.seat(await akool.create(mode_type=1))
+        await seat.join()
+        events = seat.events()
+        await until(events, PeerJoined)
+        yield akool, seat, events
 
 
 @virtual
@@ -31,3 +53,200 @@ async def test_in_retelling_it_says_exactly_what_it_is_given_in_growing_parts_at
     assert {message["mid"] for message in heard} == {"m1"}
     assert heard[0]["pld"] == {"event": "audio_start"}
     assert took == pytest.approx(len(text) / 15)
+
+
+@virtual
+async def test_in_dialogue_it_answers_under_the_mid_of_the_question() -> None:
+    async with customer() as akool:
+        seat = akool.seat(await akool.create(mode_type=2))
+        await seat.join()
+        events = seat.events()
+        await until(events, PeerJoined)
+        await seat.send(chat("q1", "Who are you?"))
+        heard = await until(events, Packet, event="audio_end")
+    assert text_of(heard).startswith("I am Alma, your storyteller.")
+    assert {message["mid"] for message in heard} == {"q1"}
+
+
+@virtual
+async def test_without_a_mode_it_behaves_as_dialogue() -> None:
+    async with customer() as akool:
+        seat = akool.seat(await akool.create())
+        await seat.join()
+        events = seat.events()
+        await until(events, PeerJoined)
+        await seat.send(chat("q1", "What is your name?"))
+        assert "Alma" in text_of(await until(events, Packet, event="audio_end"))
+
+
+@virtual
+async def test_what_is_sent_before_it_has_joined_is_lost() -> None:
+    async with customer(Options(join_delay=5)) as akool:
+        seat = akool.seat(await akool.create(mode_type=1))
+        await seat.join()
+        events = seat.events()
+        await seat.send(chat("early", "Hello?"))
+        await until(events, PeerJoined)
+        await seat.send(chat("later", "Hello!"))
+        await until(events, Packet, event="audio_end")
+        assert [said.mid for said in spoken(akool)] == ["later"]
+
+
+@virtual
+async def test_parts_are_put_together_in_whatever_order_they_come() -> None:
+    async with in_retelling() as (akool, seat, events):
+        for idx, text, fin in ((2, "c", True), (0, "a", False), (0, "a", False), (1, "b", False)):
+            await seat.send(chat("m", text, idx, fin=fin))
+        assert text_of(await until(events, Packet, event="audio_end")) == "abc"
+        assert len(spoken(akool)) == 1
+
+
+@virtual
+async def test_a_chat_that_is_given_twice_is_said_twice() -> None:
+    async with in_retelling() as (akool, seat, events):
+        for _ in range(2):
+            await seat.send(chat("m", "again"))
+            await until(events, Packet, event="audio_end")
+        assert [(said.mid, said.said, said.finished) for said in spoken(akool)] == [("m", "again", True)] * 2
+
+
+@virtual
+async def test_a_chat_with_a_missing_part_is_not_said() -> None:
+    async with in_retelling() as (akool, seat, events):
+        await seat.send(chat("torn", "end", 1))
+        await seat.send(chat("whole", "all of it"))
+        await until(events, Packet, event="audio_end")
+        assert [said.mid for said in spoken(akool)] == ["whole"]
+
+
+@virtual
+async def test_chats_wait_for_each_other() -> None:
+    async with in_retelling() as (_, seat, events):
+        await seat.send(chat("1", "the first one takes its time"))
+        await seat.send(chat("2", "the second one waits"))
+        heard = await until(events, Packet, event="audio_end", mid="2")
+    mids = [message["mid"] for message in heard]
+    assert mids == sorted(mids)
+
+
+@virtual
+async def test_an_interrupt_stops_it_in_the_middle_and_drops_what_waits() -> None:
+    text = "one two three four five six seven eight nine ten eleven twelve"
+    async with in_retelling() as (akool, seat, events):
+        await seat.send(chat("long", text))
+        await seat.send(chat("waiting", "never heard"))
+        await until(events, Packet, mid="long", idx=2)
+        await seat.send(command("stop", "interrupt"))
+        heard = await until(events, Packet, cmd="interrupt")
+        assert heard[-1]["pld"] == {"cmd": "interrupt", "code": 1000, "msg": "OK"}
+        assert heard[-1]["mid"] == "stop"
+        assert [message.get("fin", message["pld"].get("event")) for message in heard[:-1]] == [True, "audio_end"]
+        await seat.send(chat("next", "on we go"))
+        await until(events, Packet, event="audio_end")
+        log = spoken(akool)
+    assert [said.mid for said in log] == ["long", "next"]
+    assert text.startswith(log[0].said)
+    assert not log[0].finished
+
+
+@virtual
+async def test_an_interrupt_of_nothing_is_acknowledged_too() -> None:
+    async with in_retelling() as (_, seat, events):
+        await seat.send(command("stop", "interrupt"))
+        assert [message["mid"] for message in await until(events, Packet, cmd="interrupt")] == ["stop"]
+
+
+@virtual
+async def test_set_params_is_acknowledged_and_changes_how_it_speaks() -> None:
+    async with in_retelling() as (akool, seat, events):
+        await seat.send(
+            command(
+                "p",
+                "set-params",
+                vid="old",
+                lang="de",
+                mode=2,
+                bgurl="https://x.test/b.png",
+                vparams={"vid": "v", "speed": 1.2},
+            )
+        )
+        ack = (await until(events, Packet, cmd="set-params"))[-1]
+        assert (ack["mid"], ack["pld"]["code"]) == ("p", 1000)
+        manner = next(iter(akool.simulator.sessions)).avatar.manner
+    assert (manner.mode, manner.language, manner.voice_id, manner.speed) == (2, "de", "v", 1.2)
+    assert manner.background_url == "https://x.test/b.png"
+
+
+@pytest.mark.parametrize("data", [{"mode": 3}, {"mode": "1"}, {"vparams": {"speed": 2}}, {"vparams": []}])
+@virtual
+async def test_set_params_refuses_what_it_cannot_do(data: dict[str, object]) -> None:
+    async with in_retelling() as (akool, seat, events):
+        before = next(iter(akool.simulator.sessions)).avatar.manner
+        await seat.send(command("p", "set-params", **data))
+        assert (await until(events, Packet, cmd="set-params"))[-1]["pld"]["code"] == 1003
+        assert next(iter(akool.simulator.sessions)).avatar.manner == before
+
+
+@virtual
+async def test_an_action_is_made_without_an_acknowledgement() -> None:
+    async with in_retelling() as (akool, seat, events):
+        await seat.send(command("", "set-action", action="hand_wave", expression="happiness"))
+        await seat.send(command("i", "interrupt"))
+        assert [message["mid"] for message in await until(events, Packet, cmd="interrupt")] == ["i"]
+        assert next(iter(akool.simulator.sessions)).avatar.actions == [
+            {"action": "hand_wave", "expression": "happiness"}
+        ]
+
+
+@pytest.mark.parametrize(
+    "packet",
+    [
+        b"",
+        b"\xff\xfe",
+        b"[]",
+        b'{"type":"chat","mid":"m","idx":0,"fin":true,"pld":{"text":"no version"}}',
+        b'{"v":1,"type":"chat","mid":"m","idx":0,"fin":true,"pld":{"text":"old version"}}',
+        b'{"v":2,"type":"chat","mid":"m","idx":0,"fin":true,"pld":{"text":"more","from":"bot"}}',
+        b'{"v":2,"type":"chat","idx":0,"fin":true,"pld":{"text":"no mid"}}',
+        b'{"v":2,"type":"command","mid":"c","pld":{"cmd":"dance"}}',
+        b'{"v":2,"type":"command","pld":{"cmd":"interrupt"}}',
+    ],
+)
+@virtual
+async def test_what_it_does_not_know_it_ignores(packet: bytes) -> None:
+    async with in_retelling() as (akool, seat, events):
+        await seat.send(packet)
+        await seat.send(chat("m2", "fine"))
+        heard = await until(events, Packet, event="audio_end")
+        assert {message["mid"] for message in heard} == {"m2"}
+        assert next(iter(akool.simulator.sessions)).avatar.ignored == 1
+
+
+@virtual
+async def test_the_prologue_is_an_opening_line_in_retelling_only() -> None:
+    async with customer() as akool:
+        for mode, opening in ((1, ["Welcome to the Lantern House"]), (2, [])):
+            session = await akool.create(mode_type=mode, knowledge_id="64f8a1b2c3d4e5f6a7b8c9d0")
+            seat = akool.seat(session)
+            await seat.join()
+            events = seat.events()
+            await until(events, PeerJoined)
+            await seat.send(chat("q", "When is breakfast?"))
+            await until(events, Packet, event="audio_end", mid="q")
+            given = [said.given[:28] for said in spoken(akool) if said.mid != "q"]
+            assert given == opening
+            await akool.close(session["_id"])
+
+
+@virtual
+async def test_it_leaves_when_its_session_is_closed_and_the_room_closes() -> None:
+    async with customer() as akool:
+        session = await akool.create(mode_type=1)
+        seat = akool.seat(session)
+        await seat.join()
+        events = seat.events()
+        await until(events, PeerJoined)
+        await seat.send(chat("m", "I was just going to say something long"))
+        await akool.close(session["_id"])
+        await until(events, PeerLeft)
+        assert akool.simulator.rooms.occupancy() == {}

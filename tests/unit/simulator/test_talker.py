@@ -1,0 +1,84 @@
+"""The talker: pure, repeatable, and it listens."""
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from adapters.simulator.mind import Persona
+from adapters.simulator.talker import Talker
+
+NOON = datetime(2026, 5, 4, 12, 7, tzinfo=UTC)
+HOTEL = Persona(
+    "Yasmin", "concierge", "Welcome to the hotel.", "Breakfast is from 7 to 10. Dogs are welcome and get a biscuit."
+)
+
+
+def talk(*lines: str, persona: Persona = HOTEL, now: datetime = NOON) -> list[str]:
+    talker = Talker(persona)
+    return [talker.answer(line, now) for line in lines]
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("Hello!", "Good afternoon!"),
+        ("Ann: hi there", "Good afternoon, Ann!"),
+        ("Who are you?", "I am Yasmin, your concierge. Welcome to the hotel."),
+        ("What time is it?", "It is 12:07 UTC on Monday, 4 May."),
+        ("When is breakfast served?", "Breakfast is from 7 to 10."),
+        ("Can I bring my dogs?", "Dogs are welcome and get a biscuit."),
+        ("Help", "Gladly. Welcome to the hotel. You can ask"),
+        ("Ben: what is 6 * 7?", "6 * 7 is 42."),
+        ("Ben: thank you so much", "You are very welcome, Ben."),
+        ("Bye!", "Goodbye, and come back soon!"),
+        ("Who is here?", "Nobody has told me their name yet."),
+        ("Why is the sky blue?", "That is the question, is it not?"),
+        ("Where are you?", "I am in the room with you"),
+        ("", "I did not quite catch that"),
+        ("🎉🎉🎉", "I did not quite catch that"),
+    ],
+)
+def test_it_answers(line: str, expected: str) -> None:
+    assert talk(line)[0].startswith(expected)
+
+
+def test_it_remembers_who_said_what() -> None:
+    replies = talk(
+        "Ann: I painted the fence green",
+        "Ben: the fence looks odd",
+        "Ben: what did Ann say?",
+        "Ben: what did I say?",
+        "Who is here?",
+        "What did Cem say?",
+    )
+    assert replies[1] == "Ann spoke of fence too. What do you make of that, Ben?"
+    assert replies[2] == "Ann said: “I painted the fence green”"
+    assert replies[3] == "You said: “what did Ann say?”"
+    assert replies[4] == "So far I have spoken with Ann and Ben."
+    assert replies[5] == "Cem has not said anything to me yet."
+
+
+def test_it_learns_a_name() -> None:
+    replies = talk("What is my name?", "My name is grace", "Who am I?", "thanks")
+    assert replies[0] == "You have not told me yet. What shall I call you?"
+    assert replies[1].startswith("Lovely to meet you, Grace.")
+    assert replies[2] == "You are Grace, of course."
+    assert replies[3].endswith(", Grace.")
+
+
+def test_it_does_not_tell_the_same_joke_twice_in_a_row() -> None:
+    assert len(set(talk("A joke, please", "Another joke", "One more joke"))) == 3
+
+
+def test_it_asks_back_about_what_it_does_not_know() -> None:
+    assert talk("Yesterday I built a birdhouse", persona=Persona("Otto"))[0] == "Tell me more about yesterday."
+
+
+@settings(max_examples=200)
+@given(st.lists(st.text(max_size=60), min_size=1, max_size=8))
+def test_any_conversation_gets_the_same_answers_again_and_none_is_empty(lines: list[str]) -> None:
+    replies = talk(*lines)
+    assert replies == talk(*lines)
+    assert all(replies)
