@@ -1,0 +1,66 @@
+"""Agora's numbers for why a connection ended, as the port's reasons and as sentences.
+
+Source: the C header `agora_rtc_conn.h` and Agora's error codes; the server library's own use of them is not documented.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from bot.ports.room import SeatLoss, SeatLost
+
+LEFT: Final = 5  # we did
+
+_REASONS: Final[Mapping[int, tuple[SeatLoss, str]]] = MappingProxyType({
+    3: (SeatLoss.ERROR, "banned by the server"),
+    4: (SeatLoss.ERROR, "the join failed"),
+    6: (SeatLoss.ERROR, "invalid app id"),
+    7: (SeatLoss.ERROR, "invalid channel name"),
+    8: (SeatLoss.ERROR, "invalid token"),
+    9: (SeatLoss.EXPIRED, "the token expired"),
+    10: (SeatLoss.ERROR, "rejected by the server"),
+    14: (SeatLoss.LOST, "keep-alive timed out"),
+    16: (SeatLoss.LOST, "the connection was lost"),
+    19: (SeatLoss.THROWN_OUT, "the same uid joined from elsewhere"),
+    20: (SeatLoss.ERROR, "too many broadcasters"),
+    21: (SeatLoss.ERROR, "licence failure"),
+    22: (SeatLoss.ERROR, "certificate failure"),
+})  # fmt: skip
+
+_FATAL_ERRORS: Final[Mapping[int, tuple[SeatLoss, str]]] = MappingProxyType({
+    17: (SeatLoss.ERROR, "the join was rejected"),
+    101: (SeatLoss.ERROR, "invalid app id"),
+    102: (SeatLoss.ERROR, "invalid channel name"),
+    109: (SeatLoss.EXPIRED, "the token expired"),
+    110: (SeatLoss.ERROR, "invalid token"),
+    119: (SeatLoss.ERROR, "not authorized"),
+    123: (SeatLoss.ERROR, "banned by the server"),
+})  # fmt: skip
+
+_REFUSALS: Final[Mapping[int, str]] = MappingProxyType({
+    -2: "invalid argument",
+    -3: "not ready",
+    -7: "not initialized",
+    -8: "invalid state",
+    -12: "too often",
+    -113: "not in the channel",
+    -114: "too large",
+    -115: "too much at once",
+})  # fmt: skip
+
+
+def loss_of(reason: int) -> SeatLost:
+    """What a disconnection or a failed connection means for the seat."""
+    loss, detail = _REASONS.get(reason, (SeatLoss.ERROR, "disconnected"))
+    return SeatLost(loss, f"{detail} (reason {reason})")
+
+
+def fatal_error(code: int) -> SeatLost | None:
+    """What `on_error` means for the seat: most errors mean nothing."""
+    known = _FATAL_ERRORS.get(abs(code))
+    return SeatLost(known[0], f"{known[1]} (error {code})") if known else None
+
+
+def refusal(code: int) -> str:
+    """Why a call of the SDK was refused, for the log."""
+    return f"{_REFUSALS.get(code, 'refused')} ({code})"

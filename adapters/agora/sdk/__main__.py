@@ -1,0 +1,163 @@
+"""The room host's own life: `python -m adapters.agora.sdk FD`, one end of a socket. It ends when the socket does."""
+
+import asyncio
+import os
+import socket
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from adapters.agora.media import Valve
+from adapters.agora.sdk.loading import load
+from adapters.agora.wire import (
+    Done,
+    Join,
+    Leave,
+    Line,
+    Noted,
+    Order,
+    Ping,
+    RequestKeyFrame,
+    Send,
+    Start,
+    Watch,
+    happened,
+)
+from adapters.agora.wrapper import WrapperMissing
+from bot.errors import AvatarbotError, SeatError
+from bot.ports.room import SeatEvent, SeatLost
+
+if TYPE_CHECKING:
+    from adapters.agora.sdk.seat import SdkSeat
+
+HUNG: Final = 70
+"""The exit code after a call that did not return."""
+UNSENT_LIMIT: Final = 4 * 1024 * 1024
+
+
+class RoomHost:
+    """Carries out orders. The SDK is loaded with the first one, so that a process without it can still say why."""
+
+    def __init__(self, end: asyncio.Event) -> None:
+        self.line: Line[Order] = Line(Order, self._hear, end.set)
+        self._end = end
+        self._service: Any = None
+        self._seats: dict[int, SdkSeat] = {}
+        self._work: set[asyncio.Task[None]] = set()
+
+    def _hear(self, order: Order) -> None:
+        self._go(self._obey(order))
+
+    def _go(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._work.add(task)
+        task.add_done_callback(self._gone)
+
+    def _gone(self, task: "asyncio.Task[None]") -> None:
+        self._work.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            sys.stderr.write(f"avatarbot room host: {type(error).__name__}: {error}\n")
+            os._exit(HUNG)  # a thread may hang in native code, and would be waited for
+
+    async def _obey(self, order: Order) -> None:
+        try:
+            await self._carry_out(order)
+        except AvatarbotError as refused:
+            self.line.say(Done(order.number, refused.sentence, refused.detail))
+        else:
+            self.line.say(Done(order.number))
+
+    async def _carry_out(self, order: Order) -> None:
+        match order:
+            case Start():
+                await asyncio.to_thread(self._start, order)
+            case Ping():
+                pass
+            case Join():
+                await self._join(order)
+            case Send():
+                await self._seat(order.seat).send(order.packet)
+            case Watch():
+                await self._seat(order.seat).watch(order.uid)
+            case RequestKeyFrame():
+                await self._seat(order.seat).request_key_frame(order.uid)
+            case Leave():
+                await self._leave(order.seat)
+
+    def _start(self, order: Start) -> None:
+        load()
+        self._service = new_service(order.app_id, Path(order.folder))
+
+    def _seat(self, number: int) -> "SdkSeat":
+        if number not in self._seats:
+            raise SeatError("The avatar's room is not joined.")
+        return self._seats[number]
+
+    async def _join(self, order: Join) -> None:
+        from adapters.agora.sdk.seat import SdkSeat  # noqa: PLC0415 - imports the SDK
+
+        valve = Valve(UNSENT_LIMIT)
+
+        def report(event: SeatEvent) -> None:
+            if valve.admits(event, self.line.backlog):
+                self.line.say(happened(order.seat, event))
+            if isinstance(event, SeatLost):  # at once, or the SDK would throw out in its turn whoever threw us out
+                self._go(self._leave(order.seat))
+
+        seat = self._seats[order.seat] = SdkSeat(self._service, report)
+        try:
+            await seat.join(order.channel, order.uid, order.token)
+        except SeatError:
+            await self._leave(order.seat)
+            raise
+
+    async def _leave(self, number: int) -> None:
+        if seat := self._seats.pop(number, None):
+            await seat.leave()
+
+    async def close(self) -> None:
+        """Leave every room, within the time that the bot gives."""
+        await asyncio.gather(*(seat.leave() for seat in self._seats.values()), return_exceptions=True)
+        if self._service is not None:
+            await asyncio.to_thread(self._service.release)
+
+
+def new_service(app_id: str, folder: Path) -> Any:
+    """The one service of this process."""
+    from agora.rtc.agora_base import AgoraServiceConfig, AudioScenarioType  # noqa: PLC0415
+    from agora.rtc.agora_service import AgoraService  # noqa: PLC0415
+
+    config = AgoraServiceConfig(
+        appid=app_id,
+        enable_video=1,
+        audio_scenario=AudioScenarioType.AUDIO_SCENARIO_DEFAULT,
+        log_path=str(folder / "agora.log"),
+        data_dir=str(folder),
+        config_dir=str(folder),
+    )
+    service = AgoraService()
+    code = service.initialize(config)
+    if not service.inited:  # `initialize` returns the code of a later call
+        raise WrapperMissing("Agora's SDK did not start.", f"initialize: inited is False (last code {code})")
+    return service
+
+
+async def serve(fd: int) -> None:
+    end = asyncio.Event()
+    host = RoomHost(end)
+    loop = asyncio.get_running_loop()
+
+    def broken_callback(broken: "sys.UnraisableHookArgs") -> None:
+        text = f"{type(broken.exc_value).__name__} in a callback: {broken.exc_value}"
+        loop.call_soon_threadsafe(host.line.say, Noted(text))
+
+    sys.unraisablehook = broken_callback  # ctypes swallows what a callback raises
+    await loop.create_connection(lambda: host.line, sock=socket.socket(fileno=fd))
+    await end.wait()
+    await host.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(int(sys.argv[1])))
+    os._exit(0)  # native threads may still call in; the interpreter must not be taken apart under them

@@ -1,0 +1,31 @@
+"""A room that the bot sits in, for tests that look at its events one by one."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from adapters.agora.seats import AgoraSeat, AgoraSeats
+from bot.ports.room import RoomCredentials, SeatEvent
+
+APP_ID = "0123456789abcdef0123456789abcdef"
+
+
+def credentials(uid: str = "1002", channel: str = "room", app_id: str = APP_ID) -> RoomCredentials:
+    return RoomCredentials(app_id, channel, uid, "a token")
+
+
+class Sitter:
+    """A seat that has joined, and its events one by one."""
+
+    def __init__(self, seat: AgoraSeat) -> None:
+        self.seat = seat
+        self._events: AsyncIterator[SeatEvent] = seat.events()
+
+    async def next(self, within: float = 10) -> SeatEvent:
+        async with asyncio.timeout(within):
+            return await anext(self._events)
+
+
+async def sit(seats: AgoraSeats, seat: RoomCredentials) -> Sitter:
+    sitter = Sitter(seats(seat))
+    await sitter.seat.join()
+    return sitter

@@ -1,0 +1,222 @@
+"""A seat on the real wrapper: what the room does, and what becomes of it at the port."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from adapters.agora.seats import AgoraSeats
+from bot.errors import SeatError
+from bot.ports.room import (
+    AudioFrame,
+    Codec,
+    LinkDown,
+    LinkUp,
+    Packet,
+    PeerJoined,
+    PeerLeft,
+    SeatLoss,
+    SeatLost,
+    TokenExpiring,
+    VideoFrame,
+)
+from tests.integration.agora.conftest import SETTINGS
+from tests.integration.agora.hub import Hub, Seat
+from tests.integration.agora.sitter import credentials, sit
+
+
+async def test_avatar_and_bot_talk(seats: AgoraSeats, hub: Hub) -> None:
+    avatar = hub.join("room", "1001")
+    bot = await sit(seats, credentials())
+
+    assert await bot.next() == PeerJoined("1001")
+    question = "Grüße an 👩‍🚀!".encode()  # as `str`, the wrapper would cut its tail off
+    await bot.seat.send(question)
+    assert await avatar.received.get() == ("1002", question)
+    avatar.send(b"x" * 1024)
+    assert await bot.next() == Packet("1001", b"x" * 1024)
+    avatar.leave()
+    assert await bot.next() == PeerLeft("1001")
+    await bot.seat.leave()
+    await hub.until(lambda: hub.members("room") == set())
+
+
+async def test_packets_keep_their_order(seats: AgoraSeats, hub: Hub) -> None:
+    avatar = hub.join("room", "1001")
+    bot = await sit(seats, credentials())
+
+    said = [str(number).encode() for number in range(200)]
+    await asyncio.gather(*(bot.seat.send(packet) for packet in said))
+
+    assert [await avatar.received.get() for _ in said] == [("1002", packet) for packet in said]
+
+
+async def test_what_the_wrapper_would_garble_is_dropped(seats: AgoraSeats, hub: Hub) -> None:
+    avatar = hub.join("room", "1001")
+    bot = await sit(seats, credentials())
+    await bot.next()
+
+    avatar.send(b"abc\0defgh")
+    avatar.send(b"whole")
+
+    assert await bot.next() == Packet("1001", b"whole")
+
+
+async def test_a_thrown_out_seat_is_over_and_does_not_come_back(seats: AgoraSeats, hub: Hub) -> None:
+    bot = await sit(seats, credentials())
+    taken = hub.seat("room", "1002")
+
+    taken.throw_out()
+
+    assert await bot.next() == SeatLost(SeatLoss.THROWN_OUT, "the same uid joined from elsewhere (reason 19)")
+    with pytest.raises(StopAsyncIteration):
+        await bot.next()
+    with pytest.raises(SeatError):
+        await bot.seat.send(b"still here?")
+    await hub.until(lambda: taken.released)
+    assert hub.joins == 1
+
+
+async def test_the_token_runs_out(seats: AgoraSeats, hub: Hub) -> None:
+    bot = await sit(seats, credentials())
+
+    hub.seat("room", "1002").warn_of_expiry()
+    assert await bot.next() == TokenExpiring()
+    hub.seat("room", "1002").expire()
+    assert await bot.next() == SeatLost(SeatLoss.EXPIRED, "the token expired")
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        (lambda seat: seat.throw_out(9), SeatLoss.EXPIRED),
+        (lambda seat: seat.fail(9), SeatLoss.EXPIRED),
+        (lambda seat: seat.fail(19), SeatLoss.THROWN_OUT),
+        (lambda seat: seat.throw_out(3), SeatLoss.ERROR),
+        (lambda seat: seat.fail(14), SeatLoss.LOST),
+        (lambda seat: seat.fail(4711), SeatLoss.ERROR),
+        (lambda seat: seat.lose(), SeatLoss.LOST),
+        (lambda seat: seat.err(109), SeatLoss.EXPIRED),
+        (lambda seat: seat.err(123), SeatLoss.ERROR),
+    ],
+)
+async def test_how_a_seat_is_lost(seats: AgoraSeats, hub: Hub, fault: Callable[[Seat], None], reason: SeatLoss) -> None:
+    bot = await sit(seats, credentials())
+
+    fault(hub.seat("room", "1002"))
+
+    event = await bot.next()
+    assert isinstance(event, SeatLost)
+    assert event.reason is reason
+    with pytest.raises(StopAsyncIteration):
+        await bot.next()
+
+
+async def test_a_broken_link_is_restored_by_itself(seats: AgoraSeats, hub: Hub) -> None:
+    bot = await sit(seats, credentials())
+
+    hub.seat("room", "1002").break_off()
+    assert await bot.next() == LinkDown()
+    hub.seat("room", "1002").restore()
+    assert await bot.next() == LinkUp()
+
+
+async def test_what_means_nothing_is_survived(seats: AgoraSeats, hub: Hub) -> None:
+    bot = await sit(seats, credentials())
+
+    hub.seat("room", "1002").err(1, "a warning")
+    hub.seat("room", "1002").undelivered()
+    hub.join("room", "1001")
+
+    assert await bot.next() == PeerJoined("1001")
+
+
+@pytest.mark.parametrize("reason", [8, 9, 6, 10])
+async def test_a_refused_join_says_so_and_leaves_nothing(seats: AgoraSeats, hub: Hub, reason: int) -> None:
+    refused: list[Seat] = []
+
+    def admission(seat: Seat) -> int:
+        refused.append(seat)
+        return reason
+
+    hub.admission = admission
+    with pytest.raises(SeatError) as error:
+        await seats(credentials()).join()
+
+    assert f"reason {reason}" in error.value.detail
+    assert "a token" not in error.value.sentence + error.value.detail
+    await hub.until(lambda: refused[0].released)
+
+
+async def test_pictures_and_sound_of_who_is_watched(seats: AgoraSeats, hub: Hub) -> None:
+    avatar, other = hub.join("room", "1001"), hub.join("room", "1003")
+    bot = await sit(seats, credentials())
+    assert {await bot.next(), await bot.next()} == {PeerJoined("1001"), PeerJoined("1003")}
+
+    await bot.seat.watch("1001")
+    await hub.until(lambda: hub.seat("room", "1002").listening == {"1001"})
+    other.show(b"not asked for", key=True)
+    avatar.show(b"\0\0\0\1g", codec=2, key=True, size=(1280, 720), at=40)
+    avatar.show(b"delta", codec=2, size=(1280, 720), at=80)
+    avatar.play(bytes(range(256)) * 2, rate=16_000, at=90)
+
+    assert await bot.next() == VideoFrame("1001", Codec.H264, True, 1280, 720, 40_000, b"\0\0\0\1g")
+    assert await bot.next() == VideoFrame("1001", Codec.H264, False, 1280, 720, 80_000, b"delta")
+    assert await bot.next() == AudioFrame("1001", 16_000, 1, 90_000, bytes(range(256)) * 2)
+
+
+@pytest.mark.parametrize(("number", "codec"), [(1, Codec.VP8), (2, Codec.H264), (5, Codec.VP9), (12, Codec.AV1)])
+async def test_the_codec_is_the_avatars_choice(seats: AgoraSeats, hub: Hub, number: int, codec: Codec) -> None:
+    avatar = hub.join("room", "1001")
+    bot = await sit(seats, credentials())
+    await bot.next()
+    await bot.seat.watch("1001")
+    await hub.until(lambda: hub.seat("room", "1002").watching == {"1001"})
+
+    avatar.show(b"in a codec that no browser plays", codec=3, key=True)
+    avatar.show(b"picture", codec=number, key=True)
+
+    event = await bot.next()
+    assert isinstance(event, VideoFrame)
+    assert (event.codec, event.data) == (codec, b"picture")
+
+
+async def test_nothing_is_subscribed_while_nobody_watches(seats: AgoraSeats, hub: Hub) -> None:
+    avatar = hub.join("room", "1001")
+    bot = await sit(seats, credentials())
+    await bot.next()
+    us = hub.seat("room", "1002")
+    assert us.watching == us.listening == set()
+
+    for _ in range(2):  # the wrapper breaks when its observers are registered a second time
+        await bot.seat.watch("1001")
+        await hub.until(lambda: us.watching == us.listening == {"1001"})
+        await bot.seat.watch(None)
+        await hub.until(lambda: us.watching == us.listening == set())
+    avatar.send(b"only words now")
+    assert await bot.next() == Packet("1001", b"only words now")
+
+
+async def test_a_key_frame_is_asked_of_the_avatar(seats: AgoraSeats, hub: Hub) -> None:
+    avatar = hub.join("room", "1001")
+    bot = await sit(seats, credentials())
+    await bot.seat.watch("1001")
+
+    await bot.seat.request_key_frame("1001")
+
+    await hub.until(lambda: avatar.key_frames_wanted == 1)
+
+
+async def test_the_native_side_may_call_after_it_was_released(
+    wrapper: Path, hub: Hub, capfd: pytest.CaptureFixture[str]
+) -> None:
+    environment = {"AGORA_STUB_SOCKET": str(hub.path), "AGORA_STUB_LATE": "1"}
+    async with AgoraSeats(SETTINGS, environment) as seats:
+        stays = await sit(seats, credentials("1003"))
+        for _ in range(5):
+            bot = await sit(seats, credentials())
+            await bot.seat.leave()
+        await asyncio.sleep(0.5)  # the afterthoughts come after 0.3 s
+        await stays.seat.send(b"the host is well")
+        assert len(hub.processes) == 1
