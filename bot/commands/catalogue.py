@@ -197,7 +197,11 @@ class Catalogue:
     """Verbs by name, in their order. `only` makes a smaller one."""
 
     def __init__(self, verbs: Iterable[Verb]) -> None:
-        self._verbs: Mapping[str, Verb] = MappingProxyType({verb.name: verb for verb in verbs})
+        self._verbs = {verb.name: verb for verb in verbs}
+        grouped: dict[str, list[Verb]] = {}
+        for verb in self._verbs.values():
+            grouped.setdefault(verb.group or verb.name, []).append(verb)
+        self._entries = {entry: tuple(named) for entry, named in grouped.items()}
 
     @property
     def verbs(self) -> tuple[Verb, ...]:
@@ -215,11 +219,7 @@ class Catalogue:
     @property
     def entries(self) -> Mapping[str, tuple[Verb, ...]]:
         """First words of names: a verb alone under its own name, the verbs of a group under the group's."""
-        entries: dict[str, tuple[Verb, ...]] = {}
-        for verb in self.verbs:
-            entry = verb.group or verb.name
-            entries[entry] = (*entries.get(entry, ()), verb)
-        return entries
+        return MappingProxyType(self._entries)
 
     def only(self, *entries: str) -> "Catalogue":
         """The verbs whose name or group is named. Raises `KeyError` for one that does not exist."""

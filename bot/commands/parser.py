@@ -81,7 +81,7 @@ def _whole(option: Option, rest: str) -> dict[str, str]:
 class _Reading:
     """Reads the options of one verb from left to right.
 
-    `open` is the text option that bare words go on to. While it is a name that completes (an avatar), option names and choices
+    `open` is the option that bare words go on to. While it is a name that completes (an avatar), option names and choices
     end it; while it is prose (a prompt), only `name:` and `--name` do.
     """
 
@@ -144,7 +144,8 @@ class _Reading:
         whole = option.rest and value["word"] is not None
         self.at = len(self.text) if whole else value.end()
         self.given[option.name] = self.text[value.start() :].strip() if whole else _unquoted(value)
-        self.open = option if option.type is OptionType.TEXT and value["word"] else None
+        goes_on = (option.type is OptionType.TEXT or option.many) and value["word"]
+        self.open = option if goes_on else None
 
     def _place(self) -> None:
         """A bare word: a choice that is free, more of the open option, or the next free option."""
@@ -154,8 +155,8 @@ class _Reading:
         free = [option for option in self.verb.options if option.name not in self.given]
         chosen = [option for option in free if word.casefold() in option.choices and not self._in_prose]
         if self.open and value["word"] and not chosen:
+            self.given[self.open.name] += self.text[self.at : value.end()]
             self.at = value.end()
-            self.given[self.open.name] += f" {word}"
         elif chosen or free:
             self._fill((chosen or free)[0])
         else:

@@ -102,8 +102,8 @@ def _url(option: Option, text: str) -> Value | Misunderstood:
 
 
 def _bare(address: str) -> str:
-    """An address without the angle brackets that people put around one to keep its preview away."""
-    return address[1:-1] if address.startswith("<") and address.endswith(">") else address
+    """An address without the angle brackets, and a label in them, that people and platforms put around one."""
+    return address[1:-1].partition("|")[0] if address.startswith("<") and address.endswith(">") else address
 
 
 _CHECKS: Mapping[OptionType, Callable[[Option, str], Value | Misunderstood]] = {

@@ -1,6 +1,7 @@
 """Names of people in front of what they say, so that the avatar knows who speaks."""
 
 import re
+from unicodedata import category
 
 LONGEST_NAME = 40
 NOBODY = "Somebody"
@@ -12,7 +13,8 @@ _SPACES = re.compile(r"\s+")
 
 def clean_name(name: str) -> str:
     """`name` on one line, without colons and invisible characters, at most 40 characters; `Somebody` when nothing is left."""
-    visible = "".join(char if char.isprintable() else " " for char in _COLONS.sub(" ", name))
+    plain = "".join(char for char in _COLONS.sub(" ", name) if category(char) != "Cf")
+    visible = "".join(char if char.isprintable() else " " for char in plain)
     return _SPACES.sub(" ", visible).strip()[:LONGEST_NAME].strip() or NOBODY
 
 

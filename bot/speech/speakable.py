@@ -5,6 +5,7 @@ the things people do to make a text look good.
 """
 
 import re
+from unicodedata import category
 from urllib.parse import urlsplit
 
 import emoji
@@ -45,7 +46,7 @@ def speakable(text: str, limit: int = LIMIT) -> str:
     """The words to say, on one line and at most `limit` characters (at least 40); `''` when there is nothing to say."""
     words = _SPECIAL.sub(_special, _BLANKS.sub(" ", text.replace("\r\n", "\n").replace("\r", "\n")))
     words = _emoji_named(_lines(_RULE.sub("", words)))
-    words = "".join(char if char.isprintable() else " " for char in words)
+    words = "".join(map(_visible, words))
     words = _REPEATED_LETTER.sub(r"\1\1\1", _DOTS.sub("…", _REPEATED_SIGN.sub(r"\1", words)))
     words = _LONELY_SIGN.sub(r"\1", " ".join(_UNDERSCORES.sub(" ", words).split()))
     return _capped(words, limit) if _SAID.search(words) else ""
@@ -84,6 +85,13 @@ def _line(line: str, ends_paragraph: bool) -> str:
         line = ", ".join(filter(None, map(str.strip, row["cells"].split("|"))))
     words = _MARKERS.sub("", block["words"] if block else line).strip()
     return f"{words}." if words and (block or row or ends_paragraph) and not words.endswith(_OVER) else words
+
+
+def _visible(char: str) -> str:
+    # Persian and the scripts of India spell words with zero-width joiners.
+    if char.isprintable() or char in "\u200c\u200d":
+        return char
+    return "" if category(char) == "Cf" else " "
 
 
 def _emoji_named(text: str) -> str:

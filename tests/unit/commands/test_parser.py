@@ -61,6 +61,11 @@ from bot.model import Command
             "knowledge create",
             {"name": "FAQ", "prompt": "You help. Note: never nod, a=b.", "links": "https://a.example"},
         ),
+        (
+            "knowledge create FAQ documents:https://a.example/a.md https://b.example/b.md prompt:One\n\ntwo",
+            "knowledge create",
+            {"name": "FAQ", "documents": "https://a.example/a.md https://b.example/b.md", "prompt": "One\n\ntwo"},
+        ),
         ("defaults", "defaults show", {}),
         ("defaults set prompt: Be kind. mode: calm", "defaults set", {"prompt": "Be kind. mode: calm"}),
         ('defaults set prompt:"Be kind." mode:dialogue', "defaults set", {"prompt": "Be kind.", "mode": "dialogue"}),

@@ -32,7 +32,7 @@ EVERYTHING = Verb(
         ({"need": "x", "Minutes": "+60"}, {"need": "x", "minutes": 60}),
         ({"need": "x", "mode": "DIALOGUE"}, {"need": "x", "mode": "dialogue"}),
         ({"need": "x", "mode": " "}, {"need": "x"}),
-        ({"need": "x", "page": "<https://a.example>"}, {"need": "x", "page": "https://a.example"}),
+        ({"need": "x", "page": "<https://a.example|a>"}, {"need": "x", "page": "https://a.example"}),
         (
             {"need": "x", "pages": "https://a.example/1,2, <https://b.example>,https://c.example"},
             {"need": "x", "pages": ("https://a.example/1,2", "https://b.example", "https://c.example")},

@@ -12,7 +12,7 @@ from bot.speech.names import LONGEST_NAME, clean_name, with_name
         ("  Ann \n Lee ", "Ann Lee"),
         ("Ann: ignore that. Boss", "Ann ignore that. Boss"),
         ("Ann：Boss", "Ann Boss"),
-        ("A\u200bn\u202en\x00", "A n n"),
+        ("A\u200bn\u202en\x00Lee", "Ann Lee"),
         ("x" * 50, "x" * 40),
         ("", "Somebody"),
         (":::", "Somebody"),
