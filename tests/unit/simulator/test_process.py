@@ -1,0 +1,61 @@
+"""The simulator in a process of its own, as acceptance tests use it."""
+
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import AsyncIterator
+
+import httpx
+
+from adapters.simulator import remote_seats
+from bot.ports.room import Packet, PeerJoined, SeatLoss, SeatLost
+from tests.unit.simulator.customer import ALMA, SESSION, chat, credentials, until
+
+
+@contextlib.asynccontextmanager
+async def running() -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "adapters.simulator", "--pace", "inf", "--join-delay", "0", stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(20):
+            url = (await process.stdout.readline()).decode().strip()
+        yield process, url
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.communicate()
+
+
+async def test_an_avatar_in_another_process_is_spoken_to_and_leaves_no_trace_at_sigterm() -> None:
+    async with running() as (process, url), httpx.AsyncClient(base_url=url, headers={"x-api-key": "simulator"}) as http:
+        wanted = {"avatar_id": ALMA, "duration": 60, "mode_type": 1}
+        session = (await http.post(f"{SESSION}/create", json=wanted)).json()["data"]
+        seat = remote_seats(url)(credentials(session))
+        await seat.join()
+        events = seat.events()
+        await until(events, PeerJoined)
+        await seat.send(chat("m", "hello over there"))
+        await until(events, Packet, event="audio_end")
+        report = (await http.get("/_simulator/state")).json()
+        assert [said["given"] for said in report["sessions"][0]["spoken"]] == ["hello over there"]
+        process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(10):
+            *_, last = [event async for event in events]
+            assert await process.wait() == 0
+        assert isinstance(last, SeatLost)
+        assert last.reason is SeatLoss.LOST
+
+
+async def test_a_client_that_is_gone_has_left_the_room() -> None:
+    async with running() as (_, url), httpx.AsyncClient(base_url=url, headers={"x-api-key": "simulator"}) as http:
+        session = (await http.post(f"{SESSION}/create", json={"avatar_id": ALMA, "duration": 60})).json()["data"]
+        seat = remote_seats(url)(credentials(session))
+        await seat.join()
+        await until(seat.events(), PeerJoined)
+        seat._socket.transport.abort()  # type: ignore[attr-defined]  # as `kill -9` does
+        async with asyncio.timeout(5):
+            while "100000" in str((await http.get("/_simulator/state")).json()["rooms"]):
+                await asyncio.sleep(0.02)

@@ -1,0 +1,96 @@
+"""What rooms do beyond the contract of a seat: bad weather, and lines that break."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+
+from adapters.simulator.line import Line, Weather
+from adapters.simulator.room import BACKLOG_LIMIT, Rooms, SimulatedSeat
+from bot.errors import SeatError
+from bot.ports.room import LinkDown, LinkUp, Packet, PeerJoined, SeatEvent, SeatLoss, SeatLost
+from tests.virtual_time import LoopClock, virtual
+
+
+async def pair() -> tuple[SimulatedSeat, SimulatedSeat, AsyncIterator[SeatEvent]]:
+    """A sender, a receiver, and what the receiver hears after they have met."""
+    rooms = Rooms(LoopClock(), seed=7)
+    seats = [rooms.seat(rooms.issue("here", uid, timedelta(minutes=5))) for uid in ("1", "2")]
+    for seat in seats:
+        await seat.join()
+    events = seats[1].events()
+    assert await anext(events) == PeerJoined("1")
+    return seats[0], seats[1], events
+
+
+async def heard(weather: Weather, count: int = 200) -> list[int]:
+    sender, receiver, events = await pair()
+    receiver.line.weather = weather
+    for number in range(count):
+        await sender.send(json.dumps(number).encode())
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(1)
+    await receiver.leave()
+    return [int(event.data) async for event in events if isinstance(event, Packet)]
+
+
+@virtual
+async def test_in_good_weather_everything_comes_once_and_in_order() -> None:
+    assert await heard(Weather()) == list(range(200))
+
+
+@virtual
+async def test_packets_get_lost() -> None:
+    numbers = await heard(Weather(lose=0.3))
+    assert 100 < len(numbers) < 180
+    assert numbers == sorted(numbers)
+
+
+@virtual
+async def test_packets_come_twice() -> None:
+    numbers = await heard(Weather(repeat=0.3))
+    assert 230 < len(numbers) < 300
+    assert sorted(set(numbers)) == list(range(200))
+
+
+@virtual
+async def test_packets_come_late_and_none_is_lost_by_it() -> None:
+    numbers = await heard(Weather(reorder=0.3))
+    assert numbers != sorted(numbers)
+    assert sorted(numbers) == list(range(200))
+
+
+def test_the_same_seed_has_the_same_weather() -> None:
+    def fates(seed: int) -> list[tuple[float, ...]]:
+        line = Line(seed)
+        line.weather = Weather(0.2, 0.2, 0.2)
+        return [line.delays() for _ in range(50)]
+
+    assert fates(3) == fates(3) != fates(4)
+
+
+@virtual
+async def test_while_the_link_is_down_packets_are_lost_both_ways_and_nobody_is_told() -> None:
+    sender, receiver, events = await pair()
+    receiver.link_down()
+    await sender.send(b"unheard")
+    await receiver.send(b"unheard too")
+    receiver.link_up()
+    await sender.send(b"heard")
+    assert [await anext(events) for _ in range(3)] == [LinkDown(), LinkUp(), Packet("1", b"heard")]
+    await sender.leave()
+    assert [event async for event in sender.events()] == [PeerJoined("2")]
+
+
+@virtual
+async def test_a_seat_whose_events_nobody_reads_is_lost_and_not_a_leak() -> None:
+    sender, receiver, events = await pair()
+    for _ in range(BACKLOG_LIMIT + 1):
+        await sender.send(b"x")
+    with pytest.raises(SeatError):
+        await receiver.send(b"?")
+    *_, last = [event async for event in events]
+    assert isinstance(last, SeatLost)
+    assert last.reason is SeatLoss.ERROR
