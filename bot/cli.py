@@ -266,9 +266,9 @@ def transcript(session: str, kind: str) -> None:
     \b
       avatarbot transcript 0198f3a2-… --format srt > talk.srt
     """
-    from bot.main import export_transcript
+    from bot.operations import transcript
 
-    click.echo(_await(export_transcript(session, kind)), nl=False)
+    _ask_store(lambda store: transcript(store, session, kind))
 
 
 @cli.command()

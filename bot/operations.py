@@ -12,6 +12,7 @@ from bot.model import Command, Inbound, Person, Role, SessionStatus, Standing
 from bot.store import channels, inbox, sessions
 from bot.store.engine import Store
 from bot.store.records import SessionRecord
+from bot.transcript.archive import StoredArchive
 
 OPERATOR = Person("operator", "the operator", Standing.ADMIN)
 
@@ -81,6 +82,14 @@ async def _known(connection: AsyncConnection, store: Store, session_id: str) -> 
     if record is None:
         raise AvatarbotError(f"There is no session {session_id}; `avatarbot sessions list` shows those that run.")
     return record
+
+
+async def transcript(store: Store, session_id: str, form: str) -> str:
+    """What was said in a session, as `md`, `json`, `vtt` or `srt`. Raises `AvatarbotError` for an unknown session."""
+    file = await StoredArchive(store).export(session_id, form)
+    if file is None:
+        raise AvatarbotError(f"There is no session {session_id}, or what was said in it is forgotten.")
+    return file.content.decode()
 
 
 async def forget(store: Store, session_ids: Sequence[str]) -> str:
