@@ -101,10 +101,15 @@ def run_virtual(main: Coroutine[Any, Any, T], *, busy: Callable[[], bool] = neve
         loop = runner.get_loop()
         assert isinstance(loop, VirtualLoop)
         result = runner.run(main)
-        leaked = [task.get_coro().__qualname__ for task in asyncio.all_tasks(loop)]  # type: ignore[union-attr]
+        leaked = [_name(task) for task in asyncio.all_tasks(loop)]
         assert not leaked, f"tasks left behind: {', '.join(leaked)}"
     assert not loop.failures, f"nobody caught: {'; '.join(loop.failures)}"
     return result
+
+
+def _name(task: asyncio.Task[Any]) -> str:
+    coroutine = task.get_coro()
+    return str(getattr(coroutine, "__qualname__", coroutine))
 
 
 def virtual(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:

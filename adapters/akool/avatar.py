@@ -34,9 +34,9 @@ MEDIA_BACKLOG = 512
 class AkoolAvatar:
     """An `Avatar`. Nothing is sent before it is in the room, or while the link is down: AKOOL loses it without a sign.
 
-    In AKOOL's own room the avatar's uid is not known beforehand: whoever is not `own_uid` and speaks, or is there first, is the avatar. In a room of ours it
-    is `avatar_uid`, and nobody else is listened to. `dropped_foreign` counts packets from others, `dropped_malformed` those that
-    are not protocol v2, `dropped_frames` pictures and sound that nobody took in time.
+    In AKOOL's own room the avatar's uid is not known beforehand: whoever is not `own_uid` and speaks, or is there first, is the
+    avatar. In a room of ours it is `avatar_uid`, and nobody else is listened to. `dropped_foreign` counts packets from others,
+    `dropped_malformed` those that are not protocol v2, `dropped_frames` pictures and sound that nobody took in time.
     """
 
     def __init__(
@@ -166,7 +166,8 @@ class AkoolAvatar:
                 self._linked = isinstance(event, LinkUp)
                 self._route()
             case VideoFrame() | AudioFrame():
-                self._take_frame(event)
+                if self._listens_to(event.uid):
+                    self._take_frame(event)
             case TokenExpiring():
                 self._events.put_nowait(event)
             case SeatLost(reason, detail):

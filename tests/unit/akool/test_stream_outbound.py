@@ -277,6 +277,15 @@ def test_speech_leaves_room_for_control_at_any_moment() -> None:
             now += step.seconds
 
 
+def test_control_alone_keeps_the_budgets_too() -> None:
+    outbox = Outbox()
+    for number in range(100):
+        outbox.control(f"cmd-{number}", INTERRUPT)
+    sent = drain(outbox)
+    assert len(sent) == 100
+    assert_within(sent, Budget())
+
+
 def test_speech_keeps_the_pace_of_the_budget() -> None:
     sent = drain(queued("word " * 1000))
     for (before, packet), (after, _) in itertools.pairwise(sent):
