@@ -69,7 +69,9 @@ def _remedy(error: ProviderError, settings: AkoolSettings) -> str:
         names = "AKOOL_API_KEY" if settings.api_key is not None else "AKOOL_CLIENT_ID and AKOOL_CLIENT_SECRET"
         return f"Check {names} against akool.com, your account's API settings."
     if error.code is None:
-        return f"Check that this machine can reach {settings.base_url} (network, proxy, AKOOL_BASE_URL)."
-    if error.verdict is Verdict.PAY:
-        return "Buy credit on akool.com."
-    return "Look at your account on akool.com."
+        network = f"check that this machine can reach {settings.base_url} (network, proxy, AKOOL_BASE_URL)"
+        return f"Try again in a minute; if it stays like this, {network}."
+    return _REMEDIES.get(error.verdict, "Look at your account on akool.com.")
+
+
+_REMEDIES = {Verdict.PAY: "Buy credit on akool.com.", Verdict.RETRY_LATER: "Try again in a minute."}

@@ -69,7 +69,7 @@ MEANINGS: Mapping[int, Meaning] = MappingProxyType(
             1211: "AKOOL could not match lips and voice. Try again in a minute.",
             1212: "AKOOL could not read the mood of the text. Try again in a minute.",
             1214: "AKOOL is still preparing this avatar. Try again in a minute.",
-            1215: "This avatar is busy: all its seats are taken. Try again in a minute, or take another avatar.",
+            1215: "AKOOL is busy: it cannot host this avatar right now. Try again in a minute, or take another.",
             1217: "AKOOL stumbled over the live avatar on its own side. Try again in a minute.",
             1218: "AKOOL could not run the live avatar. Try again in a minute.",
             1234: "AKOOL could not create the knowledge base. Try again in a minute.",

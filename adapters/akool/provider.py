@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import chain
 from typing import Protocol
 
 from adapters.akool.api import AkoolApi
@@ -115,9 +114,11 @@ class AkoolProvider:
         return replace(_avatar_info(await self._api.avatar(avatar_id)), id=avatar_id)
 
     async def voices(self) -> Sequence[VoiceInfo]:
-        own = (_voice_info(record, own=True) for record in await self._api.own_voices() if _usable(record))
-        akools = (_voice_info(record, own=False) for record in await self._api.akool_voices() if _usable(record))
-        return list(chain(own, akools))
+        own, akools = await self._api.own_voices(), await self._api.akool_voices()
+        return [
+            *(_voice_info(record, own=True) for record in own if _usable(record)),
+            *(_voice_info(record, own=False) for record in akools if _usable(record)),
+        ]
 
     async def languages(self) -> Sequence[LanguageInfo]:
         found = await self._api.languages()

@@ -30,6 +30,7 @@ class AkoolSettings(BaseSettings):
         extra="ignore",
         str_strip_whitespace=True,
         hide_input_in_errors=True,
+        frozen=True,
     )
 
     api_key: Secret | None = None

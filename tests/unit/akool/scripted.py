@@ -1,5 +1,6 @@
 """An AKOOL for one test: an ASGI app that answers as told and remembers what it was asked."""
 
+import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -57,10 +58,18 @@ def refused(code: int, status: int = 200, msg: str = "no") -> Response:
 
 
 class ScriptedAkool:
-    """Answers each path with its responses in turn, the last one again and again; what it was not told is 404 in HTML."""
+    """Answers each path with its responses in turn, the last one again and again; what it was not told is 404 in HTML.
 
-    def __init__(self, answers: Mapping[str, Response | Sequence[Response] | Answer]) -> None:
+    `latency` says how many seconds an answer takes.
+    """
+
+    def __init__(
+        self,
+        answers: Mapping[str, Response | Sequence[Response] | Answer],
+        latency: Callable[[Call], float] = lambda _: 0.0,
+    ) -> None:
         self._answers = answers
+        self._latency = latency
         self.calls: list[Call] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -75,7 +84,9 @@ class ScriptedAkool:
         )
         earlier = len(self.to(call.path))
         self.calls.append(call)
-        await self._answer(call, earlier)(scope, receive, send)
+        answer = self._answer(call, earlier)
+        await asyncio.sleep(self._latency(call))
+        await answer(scope, receive, send)
 
     def to(self, path: str) -> list[Call]:
         return [call for call in self.calls if call.path == path]
@@ -99,3 +110,18 @@ class ScriptedAkool:
     def api_with_token(self) -> AkoolApi:
         """The real client, signed with a token that it fetches."""
         return AkoolApi.at(URL, ClientToken(SecretStr("the-id"), SecretStr(KEY), URL), self.transport)
+
+
+class BrokenNetwork(httpx.AsyncBaseTransport):
+    """A network where nothing arrives; counts what was tried."""
+
+    def __init__(self, failure: type[httpx.TransportError]) -> None:
+        self._failure = failure
+        self.tries = 0
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.tries += 1
+        raise self._failure("broken", request=request)
+
+    def api(self) -> AkoolApi:
+        return AkoolApi.at(URL, ApiKey(SecretStr(KEY)), self)

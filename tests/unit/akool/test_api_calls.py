@@ -14,7 +14,18 @@ from adapters.akool.api.calls import ATTEMPTS
 from bot.errors import ProviderError, Verdict
 from bot.model import SessionSpec
 from bot.ports.provider import Knowledge
-from tests.unit.akool.scripted import CLOSE, CREATE, CREDIT, KNOWLEDGE, UPLOAD, URL, ScriptedAkool, ok, refused
+from tests.unit.akool.scripted import (
+    CLOSE,
+    CREATE,
+    CREDIT,
+    KNOWLEDGE,
+    UPLOAD,
+    URL,
+    BrokenNetwork,
+    ScriptedAkool,
+    ok,
+    refused,
+)
 from tests.virtual_time import virtual
 
 SPEC = SessionSpec("tristan")
@@ -28,21 +39,6 @@ ONCE: dict[str, Callable[[AkoolApi], Awaitable[object]]] = {
     f"{KNOWLEDGE}/update": lambda api: api.update_knowledge(Knowledge("FAQ", "k1")),
     f"{KNOWLEDGE}/delete": lambda api: api.delete_knowledge("k1"),
 }
-
-
-class BrokenNetwork(httpx.AsyncBaseTransport):
-    """A network where nothing arrives; counts what was tried."""
-
-    def __init__(self, failure: type[httpx.TransportError]) -> None:
-        self._failure = failure
-        self.tries = 0
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        self.tries += 1
-        raise self._failure("broken", request=request)
-
-    def api(self) -> AkoolApi:
-        return AkoolApi.at(URL, ApiKey(SecretStr("key")), self)
 
 
 class SilentNetwork(httpx.AsyncBaseTransport):
@@ -135,6 +131,8 @@ async def test_what_has_an_effect_is_never_sent_again_over_a_broken_network(path
         (refused(1215), True),
         (refused(1003, 400), True),
         (Response("who are you", 401), True),
+        (Response("no such page", 404), True),
+        (Response("elsewhere", 302), False),
         (refused(1215, 500), False),
         (DOWN, False),
         (Response("nonsense"), False),

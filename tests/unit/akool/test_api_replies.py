@@ -233,10 +233,10 @@ async def test_knowledge_bases_may_be_listed_under_a_name(name: str) -> None:
         "_id": "k1",
         "name": "FAQ",
         "docs": [{"name": "a.pdf", "url": "https://x/a.pdf", "size": "12"}],
-        "urls": None,
+        "urls": ["https://x", None],
     }
     (found,) = await ScriptedAkool({KNOWLEDGE + "/list": ok({name: [row]})}).api().knowledge_bases()
-    assert (found.name, found.docs[0].size, found.urls) == ("FAQ", 12, ())
+    assert (found.name, found.docs[0].size, found.urls) == ("FAQ", 12, ("https://x",))
 
 
 async def test_voices_are_asked_for_by_kind_and_streamable() -> None:

@@ -11,8 +11,8 @@ from adapters.akool.checks import check
 from adapters.akool.settings import AkoolSettings, open_api
 from bot.errors import SettingsError
 from bot.ports.doctor import Finding, Level
-from tests.unit.akool.scripted import CREDIT, KEY, TOKEN, ScriptedAkool, ok, refused
-from tests.unit.akool.test_api_calls import BrokenNetwork
+from bot.settings import load
+from tests.unit.akool.scripted import CREDIT, KEY, TOKEN, BrokenNetwork, ScriptedAkool, ok, refused
 from tests.virtual_time import virtual
 
 
@@ -70,6 +70,15 @@ def test_a_key_that_cannot_be_sent_is_refused_without_showing_it(key: str) -> No
     with pytest.raises(ValidationError, match="copy it again") as caught:
         settings(api_key=key)
     assert "ret-key" not in str(caught.value)
+
+
+def test_a_bad_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AKOOL_API_KEY", "sécret")
+    monkeypatch.setenv("AKOOL_BASE_URL", "akool")
+    with pytest.raises(SettingsError) as caught:
+        load(AkoolSettings)
+    assert "AKOOL_API_KEY holds characters that no key has" in caught.value.sentence
+    assert "AKOOL_BASE_URL should be a valid URL" in caught.value.sentence
 
 
 async def test_without_a_key_there_is_no_api() -> None:
@@ -136,7 +145,8 @@ async def test_a_client_that_is_refused() -> None:
     assert finding.remedy.startswith("Check AKOOL_CLIENT_ID and AKOOL_CLIENT_SECRET")
 
 
-@pytest.mark.parametrize(("code", "word"), [(1103, "Buy"), (1200, "account")])
+@virtual
+@pytest.mark.parametrize(("code", "word"), [(1103, "Buy"), (1200, "account"), (1005, "again")])
 async def test_an_account_that_cannot_be_used(code: int, word: str) -> None:
     finding = await examined(refused(code))
     assert finding.level is Level.PROBLEM
