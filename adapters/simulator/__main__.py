@@ -2,20 +2,15 @@
 
 import asyncio
 import signal
-from datetime import UTC, datetime
 
 import click
 
 from adapters.simulator.options import Options
 from adapters.simulator.serve import serving
 from adapters.simulator.simulator import Simulator
+from bot.clock import SystemClock
 
 DEFAULTS = Options()
-
-
-class SystemClock:
-    def now(self) -> datetime:
-        return datetime.now(UTC)
 
 
 @click.command()

@@ -11,6 +11,8 @@ REMEMBERED = 50
 
 WORD = re.compile(r"[^\W_]{3,}")
 
+ENDING = re.compile(r"(?<=...)(?:ing|ed|es|s)$")
+
 
 @dataclass(frozen=True, slots=True)
 class Persona:
@@ -48,10 +50,10 @@ class Mind:
 
     def known(self, question: str) -> str:
         """The sentence of the knowledge base that shares most words with the question; empty when none shares any."""
-        asked = words(question)
-        sentences = _sentences(f"{self.persona.prologue} {self.persona.prompt}")
-        best = max(sentences, key=lambda sentence: len(asked & words(sentence)), default="")
-        return best if asked & words(best) else ""
+        asked = _stems(question)
+        sentences = _sentences(f"{self.persona.prompt}\n{self.persona.prologue}")
+        best = max(sentences, key=lambda sentence: len(asked & _stems(sentence)), default="")
+        return best if asked & _stems(best) else ""
 
     def last_of(self, who: str) -> str:
         """What somebody said last."""
@@ -76,6 +78,11 @@ class Mind:
 def words(text: str) -> set[str]:
     """The words that carry meaning."""
     return {word for word in WORD.findall(text.lower()) if word not in phrases.SMALL_WORDS}
+
+
+def _stems(text: str) -> set[str]:
+    """The same, so that `ships` answers to `ship`."""
+    return {ENDING.sub("", word) for word in words(text)}
 
 
 def _sentences(text: str) -> Iterator[str]:

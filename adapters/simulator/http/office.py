@@ -9,6 +9,7 @@ from starlette.routing import Route
 
 from adapters.simulator.account import Account
 from adapters.simulator.cast import LANGUAGES, VOICES, Voice
+from adapters.simulator.chime import chime
 from adapters.simulator.http.gate import Gate, body, query
 from adapters.simulator.http.rows import VoiceListing, VoiceQuery, VoiceRow
 from adapters.simulator.refusal import Refusal
@@ -30,6 +31,7 @@ class Office:
             gate.route("GET", "/api/open/v3/language/list", self._languages),
             gate.route("GET", "/api/open/v4/voice/list", self._voices),
             gate.route("GET", "/api/open/v3/voice/list", self._voices_v3),
+            Route("/static/voices/{voice_id}.wav", self._preview),
         ]
 
     async def _token(self, request: Request) -> Response:
@@ -70,6 +72,9 @@ class Office:
             if request.query_params.get("from", "3") == "3"
         ]
 
+    async def _preview(self, request: Request) -> Response:
+        return Response(chime(request.path_params["voice_id"]), media_type="audio/wav")
+
 
 def _fits(voice: Voice, wanted: VoiceQuery) -> bool:
     return (
@@ -88,7 +93,7 @@ def _row(request: Request, voice: Voice) -> VoiceRow:
         language=voice.language,
         locale=voice.locale,
         name=voice.name,
-        preview=f"{request.base_url}static/voices/{voice.voice_id}.mp3",
+        preview=f"{request.base_url}static/voices/{voice.voice_id}.wav",
         style=[voice.style],
         scenario=["Conversation"],
         age=["Adult"],

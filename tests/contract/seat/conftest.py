@@ -7,11 +7,12 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
 from adapters.simulator import Simulator, remote_seats, serving
+from bot.clock import SystemClock
 from bot.ports.room import RoomCredentials, Seat, Seats
 
 
@@ -30,11 +31,6 @@ class RoomUnderTest:
 
     def seat_with_token_of(self, other: str, uid: str) -> Seat:
         return self.seats(replace(self.credentials(other), uid=uid))
-
-
-class SystemClock:
-    def now(self) -> datetime:
-        return datetime.now(UTC)
 
 
 @contextlib.asynccontextmanager

@@ -1,10 +1,14 @@
 """What the avatar in the room does with what it is told."""
 
 import contextlib
+import math
+import uuid
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from adapters.simulator import Options
 from adapters.simulator.avatar import Spoken
@@ -23,9 +27,11 @@ def spoken(akool: Customer) -> list[Spoken]:
 
 
 @contextlib.asynccontextmanager
-async def in_retelling() -> AsyncIterator[tuple[Customer, Seat, AsyncIterator[SeatEvent]]]:
+async def in_retelling(
+    options: Options | None = None,
+) -> AsyncIterator[tuple[Customer, Seat, AsyncIterator[SeatEvent]]]:
     """In a room with an avatar that repeats."""
-    async with customer() as akool:
+    async with customer(options) as akool:
         seat = akool.seat(await akool.create(mode_type=1))
         await seat.join()
         events = seat.events()
@@ -250,3 +256,22 @@ async def test_it_leaves_when_its_session_is_closed_and_the_room_closes() -> Non
         await akool.close(session["_id"])
         await until(events, PeerLeft)
         assert akool.simulator.rooms.occupancy() == {}
+
+
+@settings(max_examples=100)
+@given(
+    st.text(max_size=600) | st.text(st.characters(max_codepoint=31), max_size=600),
+    st.sampled_from([5.0, 15.0, math.inf]),
+)
+def test_any_text_is_said_whole_in_packets_that_pass(text: str, pace: float) -> None:
+    @virtual
+    async def said() -> None:
+        async with in_retelling(Options(pace=pace)) as (akool, seat, events):
+            for idx, start in enumerate(range(0, len(text) or 1, 100)):
+                await seat.send(
+                    chat(str(uuid.UUID(int=1)), text[start : start + 100], idx, fin=start + 100 >= len(text))
+                )
+            assert text_of(await until(events, Packet, event="audio_end")) == text
+            assert [said.finished for said in spoken(akool)] == [True]
+
+    said()

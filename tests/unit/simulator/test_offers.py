@@ -1,6 +1,8 @@
 """Avatars, uploads, knowledge bases, voices, languages and the account, over HTTP."""
 
 import asyncio
+import io
+import wave
 from typing import Any
 
 import httpx
@@ -134,6 +136,16 @@ async def test_voices_need_a_type_and_come_ten_at_a_time() -> None:
         assert (await akool.ask("GET", path, params={"type": 1}))["data"]["result"] == []
         named = (await akool.ask("GET", path, params={"type": 2, "name": "otto"}))["data"]["result"]
         assert [row["name"] for row in named] == ["Otto, beep"]
+
+
+@virtual
+async def test_every_voice_can_be_told_by_its_preview() -> None:
+    async with customer() as akool:
+        voices = (await akool.ask("GET", "/api/open/v4/voice/list", params={"type": 2, "size": 100}))["data"]["result"]
+        previews = [(await akool.http.get(row["preview"])).raise_for_status().content for row in voices]
+    assert len(set(previews)) == len(voices)
+    with wave.open(io.BytesIO(previews[0])) as wav:
+        assert wav.getnframes() / wav.getframerate() == pytest.approx(0.7)
 
 
 @virtual

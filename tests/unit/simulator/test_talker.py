@@ -28,6 +28,7 @@ def talk(*lines: str, persona: Persona = HOTEL, now: datetime = NOON) -> list[st
         ("Who are you?", "I am Yasmin, your concierge. Welcome to the hotel."),
         ("What time is it?", "It is 12:07 UTC on Monday, 4 May."),
         ("When is breakfast served?", "Breakfast is from 7 to 10."),
+        ("May I bring a dog?", "Dogs are welcome and get a biscuit."),
         ("Can I bring my dogs?", "Dogs are welcome and get a biscuit."),
         ("Help", "Gladly. Welcome to the hotel. You can ask"),
         ("Ben: what is 6 * 7?", "6 * 7 is 42."),
