@@ -13,6 +13,8 @@ from itertools import chain
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from sqlalchemy.engine import URL
+
 from bot.errors import AvatarbotError, SettingsError
 from bot.keyfile import key_file, secret_keys
 from bot.ports.doctor import Finding, Level
@@ -89,8 +91,12 @@ def exit_code(findings: Sequence[Finding]) -> int:
 # ---------------------------------------------------------------- what the core looks at
 
 
-def core_checks(known: Collection[str], schema: Callable[[Settings], Awaitable[Finding]]) -> Sequence[Check]:
-    """The core's own checks. `known` are the names of all settings; `schema` tells how far the database is migrated."""
+Revisions = Callable[[URL], tuple[str, str]]
+"""The revision a database is at (empty for a new one), and the one this program needs. May raise `StoreUnavailable`."""
+
+
+def core_checks(known: Collection[str], revisions: Revisions) -> Sequence[Check]:
+    """The core's own checks. `known` are the names of everybody's settings."""
 
     async def core() -> Sequence[Finding]:
         surroundings = [python(sys.version_info[:2]), *unknown(environment(), known)]
@@ -99,8 +105,7 @@ def core_checks(known: Collection[str], schema: Callable[[Settings], Awaitable[F
         except SettingsError as error:
             return [*surroundings, Finding(Level.PROBLEM, error.sentence, "Mend it in .env or in the environment.")]
         here = [database(settings), keys(settings), port(settings), public_url(settings)]
-        revision = [await schema(settings)] if settings.database_path.exists() else []
-        return [*surroundings, *here, *revision]
+        return [*surroundings, *here, *_schema(settings, revisions)]
 
     return [core]
 
@@ -167,6 +172,23 @@ def _lock(file: Path) -> Finding | None:
             Level.PROBLEM, f"Database: {file} is not a SQLite database", "Correct DATABASE_URL, or restore the file."
         )
     return None
+
+
+def _schema(settings: Settings, revisions: Revisions) -> Sequence[Finding]:
+    if not settings.database_path.exists():
+        return []
+    try:
+        return [schema(*revisions(settings.store_url))]
+    except AvatarbotError as error:
+        return [Finding(Level.PROBLEM, f"Tables: {error.sentence}")]
+
+
+def schema(current: str, needed: str) -> Finding:
+    """Whether the database has the tables this program needs."""
+    if current == needed:
+        return Finding(Level.OK, f"Tables: {current}, as this version needs")
+    remedy = "`avatarbot run` brings them up to date, and so does `avatarbot db upgrade`. Newer than this version? Upgrade it."
+    return Finding(Level.WARNING, f"Tables: {current or 'none yet'}, and this version needs {needed}", remedy)
 
 
 def keys(settings: Settings) -> Finding:

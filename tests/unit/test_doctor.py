@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy.engine import URL
 
 from bot import doctor
 from bot.doctor import core_checks, examine, exit_code, table
@@ -73,8 +74,12 @@ async def test_a_check_that_fails_hides_no_other(monkeypatch: pytest.MonkeyPatch
     assert "no answer within 0.01 s" in found[2].what
 
 
-async def migrated(_settings: Settings) -> Finding:
-    return Finding(Level.OK, "Schema: current")
+def migrated(_url: URL) -> tuple[str, str]:
+    return "0007", "0007"
+
+
+def unreadable(_url: URL) -> tuple[str, str]:
+    raise StoreUnavailable("The disk reports an error.")
 
 
 async def test_a_fresh_place_is_well_but_for_its_address(settings: Settings) -> None:
@@ -92,8 +97,14 @@ async def test_a_fresh_place_is_well_but_for_its_address(settings: Settings) -> 
 
 async def test_the_schema_is_looked_at_once_there_is_a_file(settings: Settings) -> None:
     sqlite3.connect(settings.database_path).close()
-    found = await examine(core_checks(known_names(Settings), migrated))
-    assert Finding(Level.OK, "Schema: current") in found
+    assert doctor.schema("0007", "0007") in await examine(core_checks(known_names(Settings), migrated))
+    found = await examine(core_checks(known_names(Settings), unreadable))
+    assert Finding(Level.PROBLEM, "Tables: The disk reports an error.") in found
+
+
+@pytest.mark.parametrize(("current", "level"), [("", Level.WARNING), ("0006", Level.WARNING), ("0007", Level.OK)])
+def test_tables_should_be_those_of_this_version(current: str, level: Level) -> None:
+    assert doctor.schema(current, "0007").level is level
 
 
 async def test_bad_settings_and_mistyped_names_are_both_reported(
