@@ -74,6 +74,17 @@ def mentions(text: str, blocks: Iterable[Block]) -> Mentions:
     )
 
 
+def command_line(text: str) -> str:
+    """A text as the command that was typed: people, groups and channels are their ids, links their addresses."""
+    return _SPACES.sub(" ", unescape(replace_tokens(text, _typed))).strip()
+
+
+def _typed(token: Token) -> str:
+    if token.sigil == "!":
+        return token.target.rpartition("^")[2]
+    return token.label if token.target.startswith("mailto:") and token.label else token.target
+
+
 # ---------------------------------------------------------------- rich text
 
 

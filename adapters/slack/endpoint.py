@@ -1,0 +1,145 @@
+"""Slack over HTTP: what is verified, read and handed to bolt, and what is answered."""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qsl
+
+import structlog
+from slack_bolt.adapter.starlette.async_handler import to_async_bolt_request, to_starlette_response
+from slack_bolt.async_app import AsyncApp, AsyncBoltRequest
+from slack_bolt.response import BoltResponse
+from starlette.background import BackgroundTask
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from adapters.slack.desk import Afterwards, Receipt
+from adapters.slack.manifest import EVENTS_PATH, INSTALL_PATH, REDIRECT_PATH
+from bot.errors import AvatarbotError
+from bot.ports.clock import Clock
+
+BODY_LIMIT = 1_000_000
+FRESH_S = 300
+"""How far a signature's time may be off, as Slack says."""
+
+_SSL_CHECK = b"ssl_check=1"
+
+log = structlog.get_logger(__name__)
+
+
+class Malformed(ValueError):
+    """A body that Slack would not send."""
+
+
+def is_signed(secret: str, headers: Mapping[str, str], body: bytes, now: float) -> bool:
+    """Whether Slack signed these very bytes within the last five minutes. Never raises, whatever the headers hold."""
+    stamp = headers.get("x-slack-request-timestamp", "")
+    if not (stamp.isascii() and stamp.isdigit() and len(stamp) < 20) or abs(now - int(stamp)) > FRESH_S:
+        return False
+    digest = hmac.new(secret.encode(), b"v0:" + stamp.encode() + b":" + body, hashlib.sha256).hexdigest()
+    return hmac.compare_digest(f"v0={digest}".encode(), headers.get("x-slack-signature", "").encode())
+
+
+def read_body(body: bytes, content_type: str) -> dict[str, Any]:
+    """The payload in a body. Bolt's own reading loses a command whose text contains the word "payload". Raises `Malformed`."""
+    try:
+        found = _read(body.decode(), content_type)
+    except (ValueError, RecursionError) as error:
+        raise Malformed(type(error).__name__) from None
+    if not isinstance(found, dict) or not isinstance(found.get("event", {}), dict):
+        raise Malformed("not what Slack sends")
+    return found
+
+
+def _read(text: str, content_type: str) -> Any:
+    if "json" in content_type:
+        return json.loads(text)
+    form = dict(parse_qsl(text, keep_blank_values=True, max_num_fields=100))
+    return json.loads(form["payload"]) if "payload" in form else form
+
+
+class Endpoint:
+    """The address that Slack delivers events, commands and interactivity to."""
+
+    def __init__(self, app: AsyncApp, signing_secret: str, clock: Clock) -> None:
+        self._app = app
+        self._secret = signing_secret
+        self._clock = clock
+
+    def routes(self) -> list[Route]:
+        delivered = [Route(EVENTS_PATH, self._deliver, methods=["POST"])]
+        if self._app.oauth_flow is None:
+            return delivered
+        return [
+            *delivered,
+            Route(INSTALL_PATH, self._install, methods=["GET"]),
+            Route(REDIRECT_PATH, self._redirected, methods=["GET"]),
+        ]
+
+    async def _deliver(self, request: Request) -> Response:
+        body = await _bounded(request)
+        if body is None:
+            return PlainTextResponse("too large", 413)
+        if not is_signed(self._secret, request.headers, body, self._clock.now().timestamp()):
+            # Slack's check of our certificate comes unsigned, and wants nothing but an answer.
+            return PlainTextResponse("") if _SSL_CHECK in body.split(b"&") else PlainTextResponse("not signed", 401)
+        try:
+            payload = read_body(body, request.headers.get("content-type", ""))
+        except Malformed:
+            return PlainTextResponse("malformed", 400)
+        answered = await dispatched(self._app, payload)
+        response = to_starlette_response(answered)
+        if (afterwards := todo(answered)) is not None:
+            response.background = BackgroundTask(carry_out, afterwards)
+        return response
+
+    async def _install(self, request: Request) -> Response:
+        assert self._app.oauth_flow
+        answer = await self._app.oauth_flow.handle_installation(to_async_bolt_request(request, b""))
+        return to_starlette_response(answer)
+
+    async def _redirected(self, request: Request) -> Response:
+        assert self._app.oauth_flow
+        answer = await self._app.oauth_flow.handle_callback(to_async_bolt_request(request, b""))
+        return to_starlette_response(answer)
+
+
+async def dispatched(app: AsyncApp, payload: dict[str, Any]) -> BoltResponse:
+    """Bolt's answer to a payload of either transport. What broke on our side is 503, so that Slack delivers again."""
+    try:
+        # A mapping is accepted in this mode only; nothing else of it matters, since the signature was checked before.
+        request = AsyncBoltRequest(body=payload, mode="socket_mode")
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+        return Receipt(status=400)
+    answered = await app.async_dispatch(request)
+    return Receipt(status=503) if answered.status >= 500 else answered
+
+
+def todo(answered: BoltResponse) -> Afterwards | None:
+    return answered.afterwards if isinstance(answered, Receipt) else None
+
+
+async def carry_out(afterwards: Afterwards) -> None:
+    """Do what is to be done after the answer; nobody is left to be told of a failure but the log."""
+    try:
+        await afterwards()
+    except AvatarbotError as error:
+        log.warning("an answer could not be given", detail=error.detail)
+    except Exception:
+        log.exception("an answer broke")
+
+
+async def _bounded(request: Request) -> bytes | None:
+    """The body, or None when it is larger than anything Slack sends."""
+    body = bytearray()
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > BODY_LIMIT:
+                return None
+    except ClientDisconnect:
+        return b""
+    return bytes(body)

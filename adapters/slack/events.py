@@ -1,0 +1,140 @@
+"""The Events API: messages, and what happens to channels and installations."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import structlog
+
+from adapters.slack.desk import Afterwards, Desk, Receipt
+from adapters.slack.home import home
+from adapters.slack.payloads import ChannelEvent, HomeOpened, MessageEvent, Text, read
+from adapters.slack.translation import (
+    SECRET_IN_PUBLIC,
+    Setting,
+    deletion,
+    edit,
+    holds_secret,
+    is_for_us,
+    message,
+    place_of,
+)
+from adapters.slack.words import Names, mentions
+from bot.model import Command, Inbound, Person, Place, ReplyTo, Said
+
+log = structlog.get_logger(__name__)
+
+Body = Mapping[str, Any]
+
+
+class Events:
+    """Takes one event. The answer is 200 only after the commit; 503 makes Slack deliver again."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._kinds: Mapping[str, Callable[[Setting, Body], Awaitable[Receipt]]] = {
+            "message": self._message,
+            "app_mention": self._message,
+            "app_home_opened": self._home_opened,
+            "app_uninstalled": self._uninstalled,
+            "tokens_revoked": self._revoked,
+            **dict.fromkeys(("channel_left", "channel_archive", "channel_deleted"), self._channel_gone),
+            **dict.fromkeys(("group_left", "group_archive", "group_deleted"), self._channel_gone),
+        }
+
+    async def take(self, setting: Setting, body: Body) -> Receipt:
+        kind = str(body["event"].get("type"))
+        return await self._kinds.get(kind, _pass)(setting, body)
+
+    # ------------------------------------------------ messages
+
+    async def _message(self, setting: Setting, body: Body) -> Receipt:
+        event = read(body["event"], MessageEvent)
+        if event.subtype in ("message_changed", "message_deleted"):
+            return await self._changed(setting, event, body)
+        if not is_for_us(event):
+            return Receipt()
+        person, names = await self._who(setting, Text(user=event.user, text=event.text, blocks=event.blocks), body)
+        inbound = message(event, setting, person, names)
+        if isinstance(inbound.body, Command) and holds_secret(inbound.body):
+            return Receipt(afterwards=self._desk.say(inbound, SECRET_IN_PUBLIC))
+        return await self._submitted(inbound, addressed=_addressed(inbound, event, setting))
+
+    async def _submitted(self, inbound: Inbound, *, addressed: bool) -> Receipt:
+        handling = await self._desk.submit(inbound)
+        if not handling.taken:
+            return Receipt(status=503)
+        silent = not handling.sentence or not (handling.hosted or addressed)
+        return Receipt(afterwards=handling.afterwards if silent else self._desk.say(inbound, handling.sentence))
+
+    async def _changed(self, setting: Setting, event: MessageEvent, body: Body) -> Receipt:
+        """An edit or a deletion. Slack also reports a `message_changed` when it adds a preview of a link."""
+        before, after = event.previous_message or Text(), event.message or Text()
+        author = before if event.subtype == "message_deleted" or after.subtype == "tombstone" else after
+        if not author.user or author.bot_id:
+            return Receipt()
+        person, names = await self._who(setting, after if author is after else author, body)
+        event_id = str(body["event_id"])
+        if author is before:
+            inbound = deletion(event, event_id, setting, person)
+        elif before.text == after.text and before.blocks == after.blocks:
+            return Receipt()
+        else:
+            inbound = edit(event, event_id, setting, person, names)
+        handling = await self._desk.submit(inbound)
+        return Receipt(status=200 if handling.taken else 503)
+
+    async def _who(self, setting: Setting, text: Text, body: Body) -> tuple[Person, Names]:
+        directory = self._desk.directory
+        foreign = bool(body.get("is_ext_shared_channel"))
+        return await asyncio.gather(
+            directory.person(setting.workspace_id, text.user, foreign=foreign),
+            directory.names(setting.workspace_id, mentions(text.text, text.blocks), setting.own_id),
+        )
+
+    # ------------------------------------------------ the home tab
+
+    async def _home_opened(self, setting: Setting, body: Body) -> Receipt:
+        event = read(body["event"], HomeOpened)
+        return Receipt(afterwards=self._home(setting, event) if event.tab == "home" else None)
+
+    def _home(self, setting: Setting, event: HomeOpened) -> Afterwards:
+        async def show() -> None:
+            desk = self._desk
+            person = await desk.directory.person(setting.workspace_id, event.user)
+            place = place_of(setting.workspace_id, event.channel)
+            asked = Inbound("", 0, place, person, Command("sessions"), ReplyTo(place, person))
+            sessions = await desk.reception.answer(asked)
+            await desk.writer.publish_home(place, event.user, home(sessions, desk.command))
+
+        return show
+
+    # ------------------------------------------------ what is gone
+
+    async def _channel_gone(self, setting: Setting, body: Body) -> Receipt:
+        event = read(body["event"], ChannelEvent)
+        await self._desk.reception.place_gone(place_of(setting.workspace_id, event.channel))
+        return Receipt()
+
+    async def _uninstalled(self, setting: Setting, _: Body) -> Receipt:
+        await self._desk.reception.place_gone(Place("slack", setting.workspace_id, ""), whole_workspace=True)
+        await self._desk.installations.forget(setting.workspace_id)
+        log.info("Slack: uninstalled", workspace=setting.workspace_id)
+        return Receipt()
+
+    async def _revoked(self, setting: Setting, body: Body) -> Receipt:
+        """Only the bot's own token matters; people may revoke theirs, which we never ask for."""
+        revoked = body["event"].get("tokens") or {}
+        return await self._uninstalled(setting, body) if revoked.get("bot") else Receipt()
+
+
+async def _pass(_: Setting, __: Body) -> Receipt:
+    """Nothing of ours: taken, so that Slack does not deliver it again."""
+    return Receipt()
+
+
+def _addressed(inbound: Inbound, event: MessageEvent, setting: Setting) -> bool:
+    """Whether its author expects an answer from us even where no avatar is hosted."""
+    if isinstance(inbound.body, Said):
+        return inbound.body.mentioned or event.channel.startswith("D")
+    return setting.own_id in mentions(event.text, event.blocks).people or event.channel.startswith("D")

@@ -1,0 +1,159 @@
+"""Slash commands, buttons, shortcuts and forms."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from adapters.slack import forms
+from adapters.slack.blocks import FORM, LINK, RUN, command_of
+from adapters.slack.desk import Afterwards, Desk, Receipt, privately
+from adapters.slack.manifest import SAY_SHORTCUT, START_SHORTCUT
+from adapters.slack.payloads import Interaction, SlashCommand, Text, View, read
+from adapters.slack.translation import Setting, place_of, reply_to, run, slash
+from adapters.slack.words import Names, mentions, plain_words
+from bot.commands.catalogue import CATALOGUE
+from bot.commands.misunderstood import Misunderstood
+from bot.commands.verb import Verb
+from bot.errors import PlatformError
+from bot.model import CardAction, Command, Inbound, Person, Place, Reply, ReplyTo
+from bot.ports.chat import Ask
+
+ASK_WITHIN_S = 1.5
+NOTHING_TO_SAY = "There is nothing in that message that can be said."
+
+Body = Mapping[str, Any]
+
+
+class Interactions:
+    """Takes one of them. What a person did is answered in the answer to Slack where that can be, else right after it."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._kinds: Mapping[str, Callable[[Setting, Interaction, Body], Awaitable[Receipt]]] = {
+            "block_actions": self._pressed,
+            "block_suggestion": self._typing,
+            "view_submission": self._submitted,
+            "shortcut": self._global_shortcut,
+            "message_action": self._message_shortcut,
+        }
+
+    async def command(self, setting: Setting, body: Body) -> Receipt:
+        payload = read(body, SlashCommand)
+        place = place_of(setting.workspace_id, payload.channel_id)
+        person, names = await asyncio.gather(
+            self._desk.directory.person(setting.workspace_id, payload.user_id),
+            self._desk.directory.names(setting.workspace_id, mentions(payload.text, []), setting.own_id),
+        )
+        command = slash(payload, names)
+        if isinstance(command, Misunderstood):
+            return Receipt(privately(command.sentence))
+        to = reply_to(place, person, payload.response_url, self._desk.clock.now())
+        if verb := forms.wants_form(command):
+            return Receipt(afterwards=self._open(verb, to, payload.trigger_id))
+        handling = await self._desk.submit(run(command, payload.trigger_id, to, self._desk.clock.now()))
+        return Receipt(privately(handling.sentence) if handling.sentence else "", afterwards=handling.afterwards)
+
+    async def take(self, setting: Setting, body: Body) -> Receipt:
+        payload = read(body, Interaction)
+        handle = self._kinds.get(payload.type)
+        return await handle(setting, payload, body) if handle else Receipt()
+
+    # ------------------------------------------------ buttons
+
+    async def _pressed(self, setting: Setting, payload: Interaction, body: Body) -> Receipt:
+        action = next((a for a in payload.actions if not a.action_id.startswith(LINK)), None)
+        if action is None:
+            return Receipt()
+        to = await self._person(setting, payload, body)
+        if action.action_id.startswith(FORM):
+            verb = CATALOGUE.verb(action.action_id.removeprefix(FORM))
+            return Receipt(afterwards=self._open(verb, to, payload.trigger_id) if verb else None)
+        if action.action_id.startswith(RUN):
+            command = command_of(action.action_id, action.value or "")
+            return await self._run(command, payload.trigger_id, to)
+        return Receipt()
+
+    async def _person(self, setting: Setting, payload: Interaction, body: Body) -> ReplyTo:
+        person = await self._desk.directory.person(setting.workspace_id, payload.user.id)
+        place = _pressed_place(setting, payload, body)
+        return reply_to(place, person, payload.response_url, self._desk.clock.now())
+
+    async def _run(self, command: Command, event_id: str, to: ReplyTo) -> Receipt:
+        inbound = run(command, event_id, to, self._desk.clock.now())
+        handling = await self._desk.submit(inbound)
+        said = self._desk.say(inbound, handling.sentence) if handling.sentence else handling.afterwards
+        return Receipt(afterwards=said)
+
+    # ------------------------------------------------ shortcuts
+
+    async def _global_shortcut(self, setting: Setting, payload: Interaction, body: Body) -> Receipt:
+        verb = CATALOGUE.verb("start")
+        if payload.callback_id != START_SHORTCUT or verb is None:
+            return Receipt()
+        return Receipt(afterwards=self._open(verb, await self._person(setting, payload, body), payload.trigger_id))
+
+    async def _message_shortcut(self, setting: Setting, payload: Interaction, body: Body) -> Receipt:
+        if payload.callback_id != SAY_SHORTCUT or payload.message is None:
+            return Receipt()
+        to = await self._person(setting, payload, body)
+        words = await self._words(setting, payload.message)
+        if not words:
+            return Receipt(afterwards=lambda: self._desk.writer.reply(to, Reply(NOTHING_TO_SAY)))
+        return await self._run(Command("say", {"text": words}), payload.trigger_id, to)
+
+    async def _words(self, setting: Setting, message: Text) -> str:
+        found = mentions(message.text, message.blocks)
+        names: Names = await self._desk.directory.names(setting.workspace_id, found, setting.own_id)
+        return plain_words(message.text, message.blocks, names)
+
+    # ------------------------------------------------ forms
+
+    def _open(self, verb: Verb, to: ReplyTo, trigger_id: str) -> Afterwards:
+        async def show() -> None:
+            try:
+                await self._desk.writer.open_form(to.place, trigger_id, forms.form(verb, to.place))
+            except PlatformError as error:
+                await self._desk.writer.reply(to, Reply(error.sentence))
+
+        return show
+
+    async def _typing(self, setting: Setting, payload: Interaction, _: Body) -> Receipt:
+        """The values of one option. What does not come in time is not waited for: the list stays empty and can be typed into again."""
+        verb, place = forms.remembered(payload.view or View())
+        person: Person = await self._desk.directory.person(setting.workspace_id, payload.user.id)
+        ask = Ask(place, person, verb, payload.action_id, payload.value, forms.CHOICES_LIMIT)
+        try:
+            async with asyncio.timeout(ASK_WITHIN_S):
+                choices = await self._desk.reception.ask(ask)
+        except TimeoutError:
+            choices = ()
+        return Receipt(forms.option_list(choices))
+
+    async def _submitted(self, setting: Setting, payload: Interaction, _: Body) -> Receipt:
+        view = payload.view or View()
+        urls = {chosen.channel_id: chosen.response_url for chosen in payload.response_urls}
+        filled = forms.filled(view, urls)
+        person = await self._desk.directory.person(setting.workspace_id, payload.user.id)
+        to = reply_to(filled.place, person, filled.response_url, self._desk.clock.now())
+        inbound: Inbound = run(filled.command, payload.trigger_id or f"view:{view.id}", to, self._desk.clock.now())
+        handling = await self._desk.submit(inbound)
+        if handling.sentence:
+            return Receipt(forms.refused(view, handling.sentence))
+        return Receipt(afterwards=handling.afterwards)
+
+
+_CARD_VERBS = frozenset(action.value for action in CardAction)
+
+
+def _pressed_place(setting: Setting, payload: Interaction, body: Body) -> Place:
+    """A card's buttons belong to the thread below it; others to where they stand; those of the home tab to no channel."""
+    if payload.channel is None:
+        return place_of(setting.workspace_id, "")
+    message = payload.message or Text()
+    container = body.get("container") or {}
+    thread_ts = message.thread_ts or str(container.get("thread_ts") or "")
+    place = place_of(setting.workspace_id, payload.channel.id, message.ts, thread_ts)
+    on_card = any(command_of(a.action_id, "").verb in _CARD_VERBS for a in payload.actions)
+    if on_card and not place.thread_id and not place.channel_id.startswith("D"):
+        return place.in_thread(message.ts)
+    return place

@@ -1,0 +1,143 @@
+"""What Slack sends, as typed values: only the fields that are read, and whatever else passes unseen."""
+
+from typing import Any, TypeVar
+
+import msgspec
+
+Blocks = list[dict[str, Any]]
+
+
+# ---------------------------------------------------------------- events
+
+
+class Text(msgspec.Struct, frozen=True, kw_only=True):
+    """A message as it stands inside an event about it, a shortcut or a button press."""
+
+    ts: str = ""
+    user: str = ""
+    text: str = ""
+    blocks: Blocks = []
+    thread_ts: str = ""
+    subtype: str = ""
+    bot_id: str = ""
+
+
+class MessageEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """`message` in all its subtypes, and `app_mention`."""
+
+    channel: str
+    ts: str
+    channel_type: str = ""
+    subtype: str = ""
+    user: str = ""
+    text: str = ""
+    blocks: Blocks = []
+    thread_ts: str = ""
+    bot_id: str = ""
+    user_team: str = ""
+    hidden: bool = False
+    message: Text | None = None
+    previous_message: Text | None = None
+    deleted_ts: str = ""
+
+
+class ChannelEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """`channel_left`, `channel_archive`, `channel_deleted` and their likes for private channels."""
+
+    channel: str
+
+
+class HomeOpened(msgspec.Struct, frozen=True, kw_only=True):
+    user: str
+    channel: str = ""
+    tab: str = "home"
+
+
+# ---------------------------------------------------------------- commands and interactivity
+
+
+class SlashCommand(msgspec.Struct, frozen=True, kw_only=True):
+    command: str
+    channel_id: str
+    user_id: str
+    trigger_id: str
+    text: str = ""
+    response_url: str = ""
+
+
+class User(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    name: str = ""
+    team_id: str = ""
+
+
+class Channel(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+
+
+class Picked(msgspec.Struct, frozen=True, kw_only=True):
+    value: str = ""
+
+
+class Action(msgspec.Struct, frozen=True, kw_only=True):
+    """A press or a choice. `value` for a button, the selected ones for selects and inputs."""
+
+    action_id: str = ""
+    block_id: str = ""
+    type: str = ""
+    value: str | None = None
+    selected_option: Picked | None = None
+    selected_conversation: str | None = None
+
+    @property
+    def given(self) -> str:
+        picked = self.selected_option.value if self.selected_option else self.selected_conversation
+        return self.value or picked or ""
+
+
+class State(msgspec.Struct, frozen=True, kw_only=True):
+    values: dict[str, dict[str, Action]] = {}
+
+
+class View(msgspec.Struct, frozen=True, kw_only=True):
+    id: str = ""
+    callback_id: str = ""
+    private_metadata: str = ""
+    state: State = State()
+
+
+class ResponseUrl(msgspec.Struct, frozen=True, kw_only=True):
+    channel_id: str = ""
+    response_url: str = ""
+
+
+class Interaction(msgspec.Struct, frozen=True, kw_only=True):
+    """`block_actions`, `block_suggestion`, `shortcut`, `message_action` or `view_submission`."""
+
+    type: str
+    user: User
+    trigger_id: str = ""
+    callback_id: str = ""
+    action_id: str = ""
+    block_id: str = ""
+    value: str = ""
+    response_url: str = ""
+    response_urls: list[ResponseUrl] = []
+    channel: Channel | None = None
+    message: Text | None = None
+    view: View | None = None
+    actions: list[Action] = []
+
+
+Kind = TypeVar("Kind", bound=msgspec.Struct)
+
+
+def read(payload: object, kind: type[Kind]) -> Kind:
+    """A payload as `kind`. Raises `msgspec.ValidationError`. Null stands for what Slack has left out."""
+    return msgspec.convert(_without_nulls(payload), kind, strict=False)
+
+
+def _without_nulls(payload: object) -> object:
+    if isinstance(payload, dict):
+        return {key: _without_nulls(value) for key, value in payload.items() if value is not None}
+    return payload

@@ -1,0 +1,74 @@
+"""Slack as a chat platform: the adapter put together."""
+
+import asyncio
+from collections.abc import Sequence
+
+from pydantic import SecretStr
+from starlette.routing import BaseRoute
+
+from adapters.slack.desk import Desk
+from adapters.slack.directory import Directory
+from adapters.slack.endpoint import Endpoint
+from adapters.slack.installations import Installations, ManyWorkspaces, OneWorkspace
+from adapters.slack.intake import bolt_app
+from adapters.slack.oauth import oauth_flow
+from adapters.slack.settings import SlackSettings
+from adapters.slack.socket_mode import SocketMode
+from adapters.slack.vault import Vault
+from adapters.slack.web_api import WebApi
+from adapters.slack.writer import Writer
+from bot.errors import SettingsError
+from bot.ports.chat import Reception
+from bot.ports.clock import Clock
+
+
+class SlackPlatform(Writer):
+    """`ChatPlatform` for Slack. Receives over Socket Mode when the app token is set, over HTTP when the signing secret is, or both.
+
+    Raises `SettingsError` at once when it could not act anywhere.
+    """
+
+    def __init__(self, settings: SlackSettings, reception: Reception, vault: Vault, clock: Clock) -> None:
+        self._settings = settings
+        web = WebApi(settings.api_url)
+        installations, flow = _one(settings, web), None
+        if installations is None:
+            many = _many(settings, web, vault, clock)
+            installations, flow = many, oauth_flow(settings, many, vault, clock)
+        super().__init__(web, installations, clock)
+        desk = Desk(reception, self, Directory(web, installations, clock), installations, clock, settings.command)
+        self._app = bolt_app(desk, web.api_url, flow)
+
+    def routes(self) -> Sequence[BaseRoute]:
+        """Without a signing secret nothing could be verified, so nothing is mounted."""
+        secret = self._settings.signing_secret
+        return Endpoint(self._app, secret.get_secret_value(), self._clock).routes() if secret else []
+
+    async def run(self) -> None:
+        try:
+            await self._receive()
+        finally:
+            await self.aclose()
+
+    async def _receive(self) -> None:
+        if self._settings.app_token:
+            await SocketMode(self._app, self._web, self._settings.app_token.get_secret_value()).run()
+        elif self._settings.signing_secret:
+            await asyncio.Event().wait()  # the web app receives
+
+    async def aclose(self) -> None:
+        """Close the connections to Slack; a later call opens them anew."""
+        await self._web.aclose()
+
+
+def _one(settings: SlackSettings, web: WebApi) -> Installations | None:
+    return OneWorkspace(settings.bot_token.get_secret_value(), web) if settings.bot_token else None
+
+
+def _many(settings: SlackSettings, web: WebApi, vault: Vault, clock: Clock) -> ManyWorkspaces:
+    if not settings.many_workspaces:
+        raise SettingsError(
+            "Slack needs SLACK_BOT_TOKEN, or SLACK_CLIENT_ID and SLACK_CLIENT_SECRET where workspaces install the app."
+        )
+    secret = settings.client_secret or SecretStr("")
+    return ManyWorkspaces(vault, web, clock, settings.client_id or "", secret.get_secret_value())

@@ -1,0 +1,168 @@
+"""Slack over Socket Mode: two WebSockets that we open, so that nothing needs to reach us.
+
+Our own client, because the SDK's asks for no new ticket after a refused handshake, leaves a gap at each routine refresh and
+takes a dead socket for a live one. Two connections at a time: while one is being refreshed Slack delivers to the other.
+"""
+
+import asyncio
+import json
+import random
+from collections.abc import AsyncIterator, Awaitable, Mapping
+from typing import Any
+
+import aiohttp
+import structlog
+from aiohttp import WSMsgType
+from slack_bolt.async_app import AsyncApp
+
+from adapters.slack.endpoint import carry_out, dispatched, todo
+from adapters.slack.refusals import WORKSPACE_GONE, SlackRefused
+from adapters.slack.web_api import WebApi
+from bot.errors import PlaceGone, PlatformError, SettingsError, Throttled
+
+CONNECTIONS = 2
+QUIET_S = 10.0
+"""After so long without a word we ask for one. Slack itself pings every few seconds."""
+
+DEAD_AFTER = 2
+"""Questions without an answer after which a socket counts as dead."""
+
+HANDSHAKE_S = 10.0
+FIRST_PAUSE_S = 0.5
+LONGEST_PAUSE_S = 30.0
+
+SWITCHED_OFF = "link_disabled"
+
+_FINAL = WORKSPACE_GONE | {"not_allowed_token_type", "missing_scope", "forbidden_team", "no_permission"}
+_CHECK_TOKEN = "Slack does not accept SLACK_APP_TOKEN: it has to be an app-level token (xapp-…) with connections:write."  # noqa: S105
+
+log = structlog.get_logger(__name__)
+
+
+class SocketMode:
+    """Receives until cancelled. Raises `SettingsError` for what only the operator can mend."""
+
+    def __init__(self, app: AsyncApp, web: WebApi, app_token: str) -> None:
+        self._app = app
+        self._web = web
+        self._token = app_token
+
+    async def run(self) -> None:
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for _ in range(CONNECTIONS):
+                    tasks.create_task(self._keep_connected(tasks))
+        except* SettingsError as errors:
+            raise errors.exceptions[0] from None
+
+    async def _keep_connected(self, tasks: asyncio.TaskGroup) -> None:
+        """Connection after connection, each with a ticket of its own: a ticket is good once, even for a refused handshake."""
+        pause = FIRST_PAUSE_S
+        while True:
+            try:
+                url = await self._ticket()
+                async with self._web.session.ws_connect(url, timeout=_TIMEOUT, autoping=False) as socket:
+                    pause = FIRST_PAUSE_S
+                    _heed(await _Connection(self._app, socket, tasks).serve())
+                    continue  # at once: Slack asked us to come again, or the socket was dead
+            except Throttled as throttled:
+                pause = max(pause, throttled.retry_after)
+            except (PlatformError, aiohttp.ClientError, TimeoutError) as error:
+                log.info("Slack: no connection yet", detail=getattr(error, "detail", type(error).__name__))
+            await asyncio.sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311 - so that replicas do not come at once
+            pause = min(LONGEST_PAUSE_S, pause * 2)
+
+    async def _ticket(self) -> str:
+        try:
+            answer = await self._web.call(self._token, "apps.connections.open")
+        except PlaceGone as gone:
+            raise SettingsError(_CHECK_TOKEN, gone.detail) from None
+        except SlackRefused as refused:
+            if refused.code in _FINAL:
+                raise SettingsError(_CHECK_TOKEN, refused.detail) from None
+            raise
+        return str(answer["url"])
+
+
+_TIMEOUT = aiohttp.ClientWSTimeout(ws_close=2.0)
+
+
+class _Connection:
+    """One WebSocket, from `hello` to its end. What is under way when it ends goes on in `tasks`."""
+
+    def __init__(self, app: AsyncApp, socket: aiohttp.ClientWebSocketResponse, tasks: asyncio.TaskGroup) -> None:
+        self._app = app
+        self._socket = socket
+        self._tasks = tasks
+
+    async def serve(self) -> str:
+        """Receive until it ends; returns why, if Slack said so."""
+        async for message in _live(self._socket):
+            if message.get("type") == "disconnect":
+                return str(message.get("reason", ""))
+            if "envelope_id" in message:
+                self._tasks.create_task(self._deliver(message))
+        return ""
+
+    async def _deliver(self, envelope: Mapping[str, Any]) -> None:
+        """Commit, then acknowledge. What is not acknowledged Slack delivers again, if it is an event."""
+        payload = envelope.get("payload")
+        answered = await dispatched(self._app, payload if isinstance(payload, dict) else {})
+        if answered.status == 200 and await self._acknowledge(envelope, answered.body):
+            afterwards = todo(answered)
+            if afterwards is not None:
+                await carry_out(afterwards)
+
+    async def _acknowledge(self, envelope: Mapping[str, Any], body: str) -> bool:
+        ack: dict[str, Any] = {"envelope_id": envelope["envelope_id"]}
+        if body and envelope.get("accepts_response_payload"):
+            ack["payload"] = json.loads(body) if body.startswith("{") else {"text": body}
+        return await _send(self._socket.send_json(ack))
+
+
+def _heed(reason: str) -> None:
+    """A connection ends every few hours by Slack's own wish; only when the operator switched the mode off it is for good."""
+    log.info("Slack: a connection ended", reason=reason)
+    if reason == SWITCHED_OFF:
+        raise SettingsError("Socket Mode is switched off for this app: switch it on at api.slack.com/apps.")
+
+
+async def _live(socket: aiohttp.ClientWebSocketResponse) -> AsyncIterator[Mapping[str, Any]]:
+    """What comes in until the socket closes or proves dead: traffic of any kind is life, silence is asked about."""
+    unanswered = 0
+    while unanswered <= DEAD_AFTER:
+        try:
+            message = await socket.receive(timeout=QUIET_S)
+        except TimeoutError:
+            unanswered += 1
+            await _send(socket.ping())
+            continue
+        unanswered = 0
+        if message.type is WSMsgType.PING:
+            await _send(socket.pong(message.data))
+        elif message.type is WSMsgType.TEXT:
+            yield _object(message.data)
+        elif message.type in _OVER:
+            return
+    log.warning("Slack: a connection is dead")
+
+
+_OVER = frozenset({WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR})
+
+
+async def _send(sending: Awaitable[None]) -> bool:
+    """Whether it went out; a socket that takes nothing more will say so when it is read."""
+    try:
+        await sending
+    except (aiohttp.ClientError, ConnectionError) as error:
+        log.info("Slack: a connection takes nothing more", detail=type(error).__name__)
+        return False
+    return True
+
+
+def _object(text: str) -> Mapping[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,126 @@
+"""Slack's payloads as what came in: pure, names already looked up."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from adapters.slack.payloads import MessageEvent, SlashCommand, Text
+from adapters.slack.words import Names, command_line, mentions, plain_words
+from bot.commands.catalogue import CATALOGUE
+from bot.commands.misunderstood import Misunderstood
+from bot.commands.parser import parse
+from bot.model import Command, Edited, Inbound, MessageRef, Person, Place, ReplyTo, Said, Withdrawn
+
+HANDLE_LASTS = timedelta(minutes=29)  # Slack says 30
+HANDLE_USES = 5
+
+SPOKEN_SUBTYPES = frozenset({"", "file_share", "thread_broadcast"})
+BARE_VERBS = frozenset({"stop", "interrupt"})
+"""Said alone in a conversation they are meant: Slack has no slash commands in threads."""
+
+SECRET_IN_PUBLIC = (
+    "Others can read that here. Use the slash command for it, and change the secret if it was a real one."  # noqa: S105
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """Where a payload came from: the workspace, and the bot's own id in it."""
+
+    workspace_id: str
+    own_id: str
+
+
+def stamp(ts: str) -> int:
+    """A Slack `ts` in microseconds. Raises `ValueError`."""
+    seconds, _, fraction = ts.partition(".")
+    return int(seconds) * 1_000_000 + int((fraction + "000000")[:6])
+
+
+def place_of(workspace_id: str, channel_id: str, ts: str = "", thread_ts: str = "") -> Place:
+    """Where a message stands. In a direct message everything is one conversation; the root of a thread stands in the channel."""
+    in_thread = thread_ts and thread_ts != ts and not channel_id.startswith("D")
+    return Place("slack", workspace_id, channel_id, thread_ts if in_thread else "")
+
+
+def is_for_us(event: MessageEvent) -> bool:
+    """Whether a person wrote this: no bot, no system message, no echo of an edit."""
+    return (
+        event.subtype in SPOKEN_SUBTYPES and not event.bot_id and not event.hidden and event.user not in ("", "USLACK")
+    )
+
+
+def message(event: MessageEvent, setting: Setting, person: Person, names: Names) -> Inbound:
+    """A message as something said or as a command. The message is the event: a mention is delivered twice, as two of them."""
+    place = place_of(setting.workspace_id, event.channel, event.ts, event.thread_ts)
+    mentioned = setting.own_id in mentions(event.text, event.blocks).people
+    words = plain_words(event.text, event.blocks, names)
+    said = Said(words, MessageRef(place, event.ts), mentioned=mentioned)
+    body = _command(event.text, words, setting, place, mentioned=mentioned) or said
+    return Inbound(f"message:{event.channel}:{event.ts}", stamp(event.ts), place, person, body, ReplyTo(place, person))
+
+
+def _command(text: str, words: str, setting: Setting, place: Place, *, mentioned: bool) -> Command | None:
+    bare = words.casefold().strip(" .!")
+    if bare in BARE_VERBS and (mentioned or place.thread_id or place.channel_id.startswith("D")):
+        return Command(bare)
+    if not mentioned or not words:
+        return None
+    return typed(_without_mention(text, setting.own_id), words)
+
+
+def _without_mention(text: str, own_id: str) -> str:
+    head, token, rest = text.partition(f"<@{own_id}")
+    return head + rest.partition(">")[2] if token else text
+
+
+def typed(text: str, words: str) -> Command | None:
+    """The command in a text, if its first word is a verb and it can be made sense of. What is to be said is plain words."""
+    command = parse(command_line(text))
+    if isinstance(command, Misunderstood):
+        return None
+    if command.verb == "say":
+        command = parse(words)
+    return command if isinstance(command, Command) else None
+
+
+def holds_secret(command: Command) -> bool:
+    """Whether something was typed that others must not read."""
+    verb = CATALOGUE.verb(command.verb)
+    return verb is not None and any(option.secret and option.name in command.options for option in verb.options)
+
+
+def edit(event: MessageEvent, event_id: str, setting: Setting, person: Person, names: Names) -> Inbound:
+    assert event.message is not None
+    ref = _ref(event.message, event, setting)
+    words = plain_words(event.message.text, event.message.blocks, names)
+    return Inbound(event_id, stamp(event.ts), ref.place, person, Edited(ref, words))
+
+
+def deletion(event: MessageEvent, event_id: str, setting: Setting, person: Person) -> Inbound:
+    gone = event.previous_message or Text(ts=event.deleted_ts)
+    ref = _ref(gone, event, setting)
+    return Inbound(event_id, stamp(event.ts), ref.place, person, Withdrawn(ref))
+
+
+def _ref(text: Text, event: MessageEvent, setting: Setting) -> MessageRef:
+    return MessageRef(place_of(setting.workspace_id, event.channel, text.ts, text.thread_ts), text.ts)
+
+
+def reply_to(place: Place, person: Person, response_url: str, now: datetime) -> ReplyTo:
+    if not response_url:
+        return ReplyTo(place, person)
+    return ReplyTo(place, person, response_url, now + HANDLE_LASTS, HANDLE_USES)
+
+
+def slash(payload: SlashCommand, names: Names) -> Command | Misunderstood:
+    """The command that was typed after `/avatar`."""
+    command = parse(command_line(payload.text))
+    if isinstance(command, Command) and command.verb == "say":
+        return parse(plain_words(payload.text, [], names))
+    return command
+
+
+def run(command: Command, event_id: str, to: ReplyTo, now: datetime) -> Inbound:
+    """A command of a slash command, a button, a form or a shortcut: Slack gives them no stamp of their own."""
+    given = Command(command.verb, {name: value for name, value in command.options.items() if value})
+    return Inbound(event_id, int(now.timestamp() * 1_000_000), to.place, to.person, given, to)

@@ -1,0 +1,119 @@
+"""Slack's Web API: one session for all calls, and errors of the house."""
+
+import asyncio
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+import aiohttp
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
+
+from adapters.slack.refusals import refusal
+from bot.errors import PlatformError, Throttled
+
+Answer = Mapping[str, Any]
+
+TIMEOUT_S = 10.0
+
+READS_FORMS = frozenset(
+    {
+        "auth.test",
+        "apps.connections.open",
+        "conversations.history",
+        "conversations.info",
+        "conversations.replies",
+        "files.getUploadURLExternal",
+        "oauth.v2.access",
+        "users.info",
+    }
+)
+"""Methods that do not read JSON (slack-api-ref, `json_input_supported`)."""
+
+
+class WebApi:
+    """Calls with a token of the caller's. Never retries: a post repeated after a lost answer may stand there twice.
+
+    One session for all, since the SDK would otherwise open a connection for each call. It is made at the first call, in the
+    loop that runs then, and closed by `aclose`, after which it is made anew. `api_url` ends in a slash.
+    """
+
+    def __init__(self, api_url: str) -> None:
+        self.api_url = api_url
+        self._client: AsyncWebClient | None = None
+
+    async def call(self, token: str, method: str, **arguments: object) -> Answer:
+        """Slack's answer, `ok` being true. Raises `Throttled`, `PlaceGone`, `MessageGone`, `SlackRefused` or `PlatformError`."""
+        given = {name: value for name, value in arguments.items() if value is not None}
+        authorization = {"Authorization": f"Bearer {token}"} if token else {}
+        try:
+            if method in READS_FORMS:
+                response = await self.client.api_call(method, data=_form(given), headers=authorization)
+            else:
+                response = await self.client.api_call(method, json=given, headers=authorization)
+        except SlackApiError as error:
+            raise _translated(method, error) from None
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise PlatformError("Slack does not answer just now.", f"{method}: {error!r}") from error
+        return MappingProxyType(response.data) if isinstance(response.data, dict) else {}
+
+    async def send(self, url: str, body: Mapping[str, object]) -> None:
+        """Post JSON to a `response_url`. Raises `Throttled` or `PlatformError`; neither names the URL, which is a secret."""
+        await self._post(url, json=body)
+
+    async def upload(self, url: str, content: bytes) -> None:
+        """Post a file's bytes to the URL that Slack gave for it. Raises as `send`."""
+        await self._post(url, data=content)
+
+    async def _post(self, url: str, **body: Any) -> None:
+        try:
+            async with self.session.post(url, **body) as response:
+                if response.status == 429:
+                    raise Throttled(_seconds(response.headers.get("Retry-After")))
+                if response.status >= 300:
+                    raise PlatformError("Slack did not take the answer.", f"status {response.status}")
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            raise PlatformError("Slack does not answer just now.", type(error).__name__) from None
+
+    @property
+    def client(self) -> AsyncWebClient:
+        """The SDK's client on our session, without a token."""
+        if self._client is None or self._client.session is None or self._client.session.closed:
+            session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_S))
+            self._client = AsyncWebClient(base_url=self.api_url, session=session, retry_handlers=[])
+        return self._client
+
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        session = self.client.session
+        assert session is not None
+        return session
+
+    async def aclose(self) -> None:
+        client, self._client = self._client, None
+        if client is not None and client.session is not None:
+            await client.session.close()
+            await asyncio.sleep(0)  # aiohttp's transports close in the next turn of the loop
+
+
+def _form(arguments: Mapping[str, object]) -> dict[str, str]:
+    return {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in arguments.items()}
+
+
+def _seconds(retry_after: str | None) -> float:
+    return float(retry_after) if retry_after and retry_after.replace(".", "", 1).isdigit() else 1.0
+
+
+def _translated(method: str, error: SlackApiError) -> PlatformError:
+    response = error.response
+    if not isinstance(response, AsyncSlackResponse):  # a body that is no JSON
+        return PlatformError("Slack does not answer just now.", f"{method}: not JSON")
+    if response.status_code == 429:
+        return Throttled(_seconds(response.headers.get("Retry-After")))
+    if response.status_code >= 500 or not isinstance(response.data, dict) or not response.data:
+        return PlatformError("Slack does not answer just now.", f"{method}: status {response.status_code}")
+    code = str(response.data.get("error", "unknown_error"))
+    if code in ("ratelimited", "rate_limited"):
+        return Throttled(_seconds(response.headers.get("Retry-After")))
+    return refusal(method, code, str(response.data.get("needed", "")))

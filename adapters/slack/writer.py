@@ -1,0 +1,246 @@
+"""Everything we write to Slack."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+import structlog
+
+from adapters.slack import blocks
+from adapters.slack.blocks import Block, Content
+from adapters.slack.installations import Installations
+from adapters.slack.markup import TEXT_LIMIT, measure
+from adapters.slack.refusals import SlackRefused
+from adapters.slack.translation import place_of
+from adapters.slack.web_api import Answer, WebApi
+from bot.errors import MessageGone, PlatformError, Throttled
+from bot.model import Card, File, Line, MessageRef, Opened, Place, Reply, ReplyTo
+from bot.ports.chat import Pace
+from bot.ports.clock import Clock
+
+LINE_EVENT = "avatarbot_line"
+"""The `event_type` of a line's metadata; its payload holds our key, by which `find` knows it again."""
+
+HEARD = "loud_sound"
+THINKING = "is thinking…"
+
+PAGE = 200
+PAGES = 5
+"""How far back `find` looks: a line whose post was cut off is among the newest."""
+
+_DONE_ALREADY = frozenset({"already_reacted"})
+
+log = structlog.get_logger(__name__)
+
+Way = Callable[[ReplyTo, Content], Awaitable[None]]
+
+
+class Writer:
+    """Posts, edits and answers. Raises as `ChatPlatform` says; obeys `Retry-After` by raising `Throttled`.
+
+    `chat.update` takes 50 calls a minute in a workspace (tier 3), whatever the number of sessions; hence the pace.
+    """
+
+    name = "slack"
+    pace = Pace(calls_per_second=0.8, edit_interval=1.2, first_post=0.4, hold=0.15)
+    text_limit = TEXT_LIMIT
+
+    def __init__(self, web: WebApi, installations: Installations, clock: Clock) -> None:
+        self._web = web
+        self._installations = installations
+        self._clock = clock
+        self._shows_no_status: set[str] = set()
+
+    def measure(self, text: str) -> int:
+        return measure(text)
+
+    # ------------------------------------------------ the session
+
+    async def open(self, place: Place, card: Card) -> Opened:
+        ref = await self._post(place, blocks.card(card))
+        is_direct = place.channel_id.startswith("D")
+        return Opened(ref, place if place.thread_id or is_direct else place.in_thread(ref.message_id))
+
+    async def show(self, card_ref: MessageRef, thread: Place, card: Card) -> MessageRef:
+        try:
+            await self._update(card_ref, blocks.card(card))
+        except MessageGone:
+            return await self._post(thread, blocks.card(card))
+        return card_ref
+
+    async def post(self, thread: Place, line: Line, key: str) -> MessageRef:
+        metadata = {"event_type": LINE_EVENT, "event_payload": {"key": key}}
+        return await self._post(thread, blocks.line(line), metadata=metadata)
+
+    async def edit(self, ref: MessageRef, line: Line) -> None:
+        await self._update(ref, blocks.line(line))
+
+    async def find(self, thread: Place, key: str) -> MessageRef | None:
+        try:
+            async for message in self._messages(thread):
+                if _key(message) == key:
+                    return MessageRef(thread, str(message["ts"]))
+        except SlackRefused as refused:
+            log.info("Slack does not let us look back", detail=refused.detail)
+        return None
+
+    async def heard(self, ref: MessageRef) -> None:
+        try:
+            await self._call(
+                ref.place, "reactions.add", channel=ref.place.channel_id, timestamp=ref.message_id, name=HEARD
+            )
+        except SlackRefused as refused:
+            if refused.code not in _DONE_ALREADY:
+                log.info("a message could not be marked as spoken", detail=refused.detail)
+
+    async def thinking(self, thread: Place) -> None:
+        """Shown below the thread until something is posted, two minutes at most. Where Slack does not know it, never asked again."""
+        if not thread.thread_id or thread.workspace_id in self._shows_no_status:
+            return
+        try:
+            await self._call(
+                thread,
+                "assistant.threads.setStatus",
+                channel_id=thread.channel_id,
+                thread_ts=thread.thread_id,
+                status=THINKING,
+            )
+        except SlackRefused as refused:
+            log.info("Slack shows no status here", detail=refused.detail)
+            self._shows_no_status.add(thread.workspace_id)
+
+    async def tell(self, thread: Place, text: str) -> None:
+        await self._post(thread, blocks.statement(text))
+
+    async def attach(self, thread: Place, file: File, text: str) -> None:
+        slot = await self._call(thread, "files.getUploadURLExternal", filename=file.name, length=len(file.content))
+        await self._web.upload(str(slot["upload_url"]), file.content)
+        await self._call(
+            thread,
+            "files.completeUploadExternal",
+            files=[{"id": slot["file_id"], "title": file.name}],
+            channel_id=thread.channel_id,
+            thread_ts=thread.thread_id or None,
+            initial_comment=blocks.statement(text).text or None,
+        )
+
+    # ------------------------------------------------ one person
+
+    async def reply(self, to: ReplyTo, reply: Reply) -> None:
+        """By the handle while it lasts, else ephemerally, else directly, else by a mention in the thread."""
+        contents = blocks.answer(reply) if _says_something(reply) else []
+        for used, content in enumerate(contents):
+            await self._first_way(to, content, self._ways(to, used))
+        if reply.file:
+            await self._hand_over(to, reply.file)
+
+    def _ways(self, to: ReplyTo, used: int) -> Sequence[Way]:
+        ways: list[Way] = []
+        if to.usable_at(self._clock.now()) and used < to.uses_left:
+            ways.append(self._by_handle)
+        if not to.place.channel_id:  # the home tab is no channel
+            return [*ways, self._directly]
+        return [*ways, self._ephemerally, self._directly, self._by_mention]
+
+    async def _first_way(self, to: ReplyTo, content: Content, ways: Sequence[Way]) -> None:
+        *others, last = ways
+        for way in others:
+            try:
+                return await way(to, content)
+            except Throttled:
+                raise
+            except PlatformError as error:
+                log.info("an answer takes another way", way=way.__name__, detail=error.detail)
+        return await last(to, content)
+
+    async def _by_handle(self, to: ReplyTo, content: Content) -> None:
+        body = {"response_type": "ephemeral", "replace_original": False, **content.arguments()}
+        await self._web.send(to.handle, body)
+
+    async def _ephemerally(self, to: ReplyTo, content: Content) -> None:
+        await self._call(
+            to.place,
+            "chat.postEphemeral",
+            channel=to.place.channel_id,
+            user=to.person.id,
+            thread_ts=to.place.thread_id or None,
+            **content.arguments(),
+        )
+
+    async def _directly(self, to: ReplyTo, content: Content) -> None:
+        await self._post(await self._direct(to), content)
+
+    async def _by_mention(self, to: ReplyTo, content: Content) -> None:
+        await self._post(to.place, blocks.mention(to.person.id, content))
+
+    async def _direct(self, to: ReplyTo) -> Place:
+        answer = await self._call(to.place, "conversations.open", users=to.person.id)
+        return place_of(to.place.workspace_id, str(answer["channel"]["id"]))
+
+    async def _hand_over(self, to: ReplyTo, file: File) -> None:
+        """Directly, since nothing private in a channel can carry a file."""
+        try:
+            where = await self._direct(to)
+        except SlackRefused as refused:
+            log.info("a file goes to the thread", detail=refused.detail)
+            where = to.place
+        await self.attach(where, file, "")
+
+    # ------------------------------------------------ views
+
+    async def open_form(self, place: Place, trigger_id: str, view: Block) -> None:
+        """Open a modal; the trigger is good for 3 s, once."""
+        await self._call(place, "views.open", trigger_id=trigger_id, view=view)
+
+    async def publish_home(self, place: Place, user_id: str, view: Block) -> None:
+        await self._call(place, "views.publish", user_id=user_id, view=view)
+
+    # ------------------------------------------------ calls
+
+    async def _post(self, place: Place, content: Content, **more: Any) -> MessageRef:
+        answer = await self._call(
+            place,
+            "chat.postMessage",
+            channel=place.channel_id,
+            thread_ts=place.thread_id or None,
+            unfurl_links=False,
+            unfurl_media=False,
+            **content.arguments(),
+            **more,
+        )
+        return MessageRef(place, str(answer["ts"]))
+
+    async def _update(self, ref: MessageRef, content: Content) -> None:
+        await self._call(
+            ref.place, "chat.update", channel=ref.place.channel_id, ts=ref.message_id, **content.arguments()
+        )
+
+    async def _messages(self, place: Place) -> Any:
+        method, root = "conversations.history", {}
+        if place.thread_id:
+            method, root = "conversations.replies", {"ts": place.thread_id}
+        cursor = None
+        for _ in range(PAGES):
+            answer = await self._call(
+                place, method, channel=place.channel_id, limit=PAGE, include_all_metadata=True, cursor=cursor, **root
+            )
+            for message in answer["messages"]:
+                yield message
+            cursor = (answer.get("response_metadata") or {}).get("next_cursor")
+            if not cursor:
+                return
+
+    async def _call(self, place: Place, method: str, **arguments: Any) -> Answer:
+        """The token is fetched for each call: a session outlives one that is rotated."""
+        installed = await self._installations.find(place.workspace_id)
+        return await self._web.call(installed.token, method, **arguments)
+
+
+def _says_something(reply: Reply) -> bool:
+    return bool(reply.text or reply.items or reply.link or not reply.file)
+
+
+def _key(message: Mapping[str, Any]) -> str:
+    metadata = message.get("metadata") or {}
+    if metadata.get("event_type") != LINE_EVENT:
+        return ""
+    return str((metadata.get("event_payload") or {}).get("key", ""))
