@@ -13,8 +13,6 @@ from itertools import chain
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from sqlalchemy.engine import URL
-
 from bot.errors import AvatarbotError, SettingsError
 from bot.keyfile import key_file, secret_keys
 from bot.ports.doctor import Finding, Level
@@ -91,11 +89,11 @@ def exit_code(findings: Sequence[Finding]) -> int:
 # ---------------------------------------------------------------- what the core looks at
 
 
-Revisions = Callable[[URL], tuple[str, str]]
-"""The revision a database is at (empty for a new one), and the one this program needs. May raise `StoreUnavailable`."""
+Schema = Callable[[Settings], Awaitable[Finding]]
+"""Whether the database has the tables this version needs. Asked only where there is a database."""
 
 
-def core_checks(known: Collection[str], revisions: Revisions) -> Sequence[Check]:
+def core_checks(known: Collection[str], schema: Schema) -> Sequence[Check]:
     """The core's own checks. `known` are the names of everybody's settings."""
 
     async def core() -> Sequence[Finding]:
@@ -105,7 +103,7 @@ def core_checks(known: Collection[str], revisions: Revisions) -> Sequence[Check]
         except SettingsError as error:
             return [*surroundings, Finding(Level.PROBLEM, error.sentence, "Mend it in .env or in the environment.")]
         here = [database(settings), keys(settings), port(settings), public_url(settings)]
-        return [*surroundings, *here, *_schema(settings, revisions)]
+        return [*surroundings, *here, *await _tables(settings, schema)]
 
     return [core]
 
@@ -174,21 +172,13 @@ def _lock(file: Path) -> Finding | None:
     return None
 
 
-def _schema(settings: Settings, revisions: Revisions) -> Sequence[Finding]:
+async def _tables(settings: Settings, schema: Schema) -> Sequence[Finding]:
     if not settings.database_path.exists():
         return []
     try:
-        return [schema(*revisions(settings.store_url))]
+        return [await schema(settings)]
     except AvatarbotError as error:
         return [Finding(Level.PROBLEM, f"Tables: {error.sentence}")]
-
-
-def schema(current: str, needed: str) -> Finding:
-    """Whether the database has the tables this program needs."""
-    if current == needed:
-        return Finding(Level.OK, f"Tables: {current}, as this version needs")
-    remedy = "`avatarbot run` brings them up to date, and so does `avatarbot db upgrade`. Newer than this version? Upgrade it."
-    return Finding(Level.WARNING, f"Tables: {current or 'none yet'}, and this version needs {needed}", remedy)
 
 
 def keys(settings: Settings) -> Finding:

@@ -7,7 +7,6 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from sqlalchemy.engine import URL
 
 from bot import doctor
 from bot.doctor import core_checks, examine, exit_code, table
@@ -74,11 +73,11 @@ async def test_a_check_that_fails_hides_no_other(monkeypatch: pytest.MonkeyPatch
     assert "no answer within 0.01 s" in found[2].what
 
 
-def migrated(_url: URL) -> tuple[str, str]:
-    return "0007", "0007"
+async def migrated(_settings: Settings) -> Finding:
+    return Finding(Level.OK, "Tables: current")
 
 
-def unreadable(_url: URL) -> tuple[str, str]:
+async def unreadable(_settings: Settings) -> Finding:
     raise StoreUnavailable("The disk reports an error.")
 
 
@@ -97,14 +96,9 @@ async def test_a_fresh_place_is_well_but_for_its_address(settings: Settings) -> 
 
 async def test_the_schema_is_looked_at_once_there_is_a_file(settings: Settings) -> None:
     sqlite3.connect(settings.database_path).close()
-    assert doctor.schema("0007", "0007") in await examine(core_checks(known_names(Settings), migrated))
+    assert Finding(Level.OK, "Tables: current") in await examine(core_checks(known_names(Settings), migrated))
     found = await examine(core_checks(known_names(Settings), unreadable))
     assert Finding(Level.PROBLEM, "Tables: The disk reports an error.") in found
-
-
-@pytest.mark.parametrize(("current", "level"), [("", Level.WARNING), ("0006", Level.WARNING), ("0007", Level.OK)])
-def test_tables_should_be_those_of_this_version(current: str, level: Level) -> None:
-    assert doctor.schema(current, "0007").level is level
 
 
 async def test_bad_settings_and_mistyped_names_are_both_reported(
