@@ -125,6 +125,9 @@ class RoomHost:
         """Let go of the process, whatever it does; `run` sees to it that it ends."""
         if not self.lost.done():
             self.lost.set_result(why)
+        if not self._started.done():
+            self._started.set_exception(HostLost(why))
+            self._started.exception()  # seen, even when nobody waits
         for answer in self._answers.values():
             if not answer.done():
                 answer.set_exception(HostLost(why))
@@ -189,7 +192,7 @@ class RoomHost:
 
     def _fail_start(self, why: SeatError) -> None:
         self._started.set_exception(why)
-        self._started.exception()  # seen, even when nobody waits
+        self._started.exception()
         self.give_up(why.detail)
 
     async def _watch(self) -> None:

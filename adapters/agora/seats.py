@@ -28,8 +28,6 @@ from bot.ports.room import (
 
 LONGEST_PACKET: Final = 1_024
 REJOIN_WITHIN: Final = 10.0
-REJOINS: Final = 2
-"""How many hosts in a row a seat may lose while it joins: it may be the seat that breaks them."""
 KEY_FRAME_EVERY: Final = 0.5
 
 log = structlog.get_logger("avatarbot.agora")
@@ -97,6 +95,12 @@ class AgoraSeat:
     # ------------------------------------------------------------ sitting down, and again
 
     async def _sit_down(self) -> None:
+        try:
+            await self._sit_in_a_host()
+        except HostLost:  # a second host and no third: it may be this very seat that breaks them
+            await self._sit_in_a_host()
+
+    async def _sit_in_a_host(self) -> None:
         self._early.clear()
         host = self._hosts.host_for(self._credentials.app_id)
         number = host.reserve(self._hear)
@@ -127,13 +131,7 @@ class AgoraSeat:
                 self._link()
 
     async def _sit_down_again(self) -> None:
-        for attempt in range(REJOINS):
-            try:
-                await self._sit_down()
-                break
-            except HostLost:
-                if attempt + 1 == REJOINS:
-                    raise
+        await self._sit_down()
         if self._watched is not None:
             await self.watch(self._watched)
 

@@ -2,3 +2,7 @@
 
 The SDK allows one service and one app id per process, and may crash or hang: nothing but these modules ever meets it.
 """
+
+
+class SdkHangs(Exception):
+    """A call did not return. Its thread is lost, and with it the process."""

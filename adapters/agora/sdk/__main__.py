@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from adapters.agora.media import Valve
+from adapters.agora.sdk import SdkHangs
 from adapters.agora.sdk.loading import load
 from adapters.agora.wire import (
     Done,
@@ -56,15 +57,23 @@ class RoomHost:
 
     def _gone(self, task: "asyncio.Task[None]") -> None:
         self._work.discard(task)
-        if not task.cancelled() and (error := task.exception()):
-            sys.stderr.write(f"avatarbot room host: {type(error).__name__}: {error}\n")
-            os._exit(HUNG)  # a thread may hang in native code, and would be waited for
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, SdkHangs):
+            sys.stderr.write(f"avatarbot room host: {error} of Agora's SDK did not return\n")
+            os._exit(HUNG)  # the interpreter would wait for its thread
+        if error is not None:
+            self.line.say(Noted(f"{type(error).__name__}: {error}"))
 
     async def _obey(self, order: Order) -> None:
         try:
             await self._carry_out(order)
+        except SdkHangs:
+            raise
         except AvatarbotError as refused:
             self.line.say(Done(order.number, refused.sentence, refused.detail))
+        except Exception as broken:  # noqa: BLE001 - the wrapper raises what it likes, and 19 other seats are in this process
+            what = f"{type(broken).__name__}: {broken}"
+            self.line.say(Done(order.number, "The connection to the avatar's room failed.", what))
         else:
             self.line.say(Done(order.number))
 

@@ -14,6 +14,7 @@ from agora.rtc.agora_base import (
 )
 
 from adapters.agora.reasons import refusal
+from adapters.agora.sdk import SdkHangs
 from adapters.agora.sdk.observers import (
     PictureObserver,
     RoomObserver,
@@ -35,10 +36,6 @@ KEEP_FOR: Final = 5.0
 
 SAMPLE_RATE: Final = 16_000
 CHANNELS: Final = 1
-
-
-class SdkHangs(Exception):
-    """A call did not return. The thread is lost, and with it the process."""
 
 
 class SdkSeat:

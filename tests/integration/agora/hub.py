@@ -94,6 +94,7 @@ class Seat:
     watching: set[str] = field(default_factory=set)
     listening: set[str] = field(default_factory=set)
     renewed: list[str] = field(default_factory=list)
+    hung: bool = False
     released: bool = False
     """The native side let go of it."""
 
@@ -133,19 +134,22 @@ class Seat:
     def undelivered(self) -> None:
         self.notice(Frame("s", self.uid, a=-117))
 
-    def hang(self) -> None:
-        """The next SDK call on this connection never returns."""
+    async def hang(self) -> None:
+        """From now on no SDK call on this connection returns."""
         self.notice(Frame("h"))
+        await self.hub.until(lambda: self.hung)
 
 
 @dataclass(eq=False)
 class Process:
     """A child process with the SDK, with what can befall it."""
 
+    hub: "Hub"
     writer: asyncio.StreamWriter
     pid: int
     app_id: str
     alive: bool = True
+    hung: bool = False
 
     def stop(self) -> None:
         self.writer.write(Frame("S").packed())
@@ -153,9 +157,10 @@ class Process:
     def crash(self) -> None:
         self.writer.write(Frame("K").packed())
 
-    def hang(self) -> None:
-        """No SDK call of the process returns any more."""
+    async def hang(self) -> None:
+        """From now on no SDK call of the process returns."""
         self.writer.write(Frame("H").packed())
+        await self.hub.until(lambda: self.hung)
 
 
 Admission = Callable[[Seat], int | None]
@@ -245,10 +250,14 @@ class Hub:
             writer.close()
 
     async def _attend_process(self, hello: Frame, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        process = self.processes[hello.a] = Process(writer, hello.a, hello.id)
+        process = self.processes[hello.a] = Process(self, writer, hello.a, hello.id)
         self._changed.set()
         async for frame in frames(reader):
-            self.violations.append(frame.id)
+            if frame.kind == "H":
+                process.hung = True
+            else:
+                self.violations.append(frame.id)
+            self._changed.set()
         process.alive = False
         self._changed.set()
 
@@ -289,6 +298,8 @@ class Hub:
                 peer = self._rooms[seat.channel].get(frame.id)
                 if isinstance(peer, Peer):
                     peer.key_frames_wanted += 1
+            case "h":
+                seat.hung = True
             case "T":
                 seat.renewed.append(frame.id)
 

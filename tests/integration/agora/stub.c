@@ -199,7 +199,7 @@ static void happen(struct seat *seat, struct frame *head, const char *id, char *
     case 'm': CALL(seat->user, 34, on_message, seat, id, 1, data, size); break;
     case 'v': show(seat, head, id, data, size); break;
     case 'p': play(seat, head, id, data, size); break;
-    case 'h': seat->hung = 1; break;
+    case 'h': seat->hung = 1; tell(seat->line, 'h', "", NULL, 0, 0); break;
     }
 }
 
@@ -228,7 +228,10 @@ static void *faults(void *unused) {
     while (whole(process.line, &head, sizeof head)) {
         if (head.kind == 'S') raise(SIGSTOP);
         if (head.kind == 'K') abort();
-        if (head.kind == 'H') process.hung = 1;
+        if (head.kind == 'H') {
+            process.hung = 1;
+            tell(process.line, 'H', "", NULL, 0, 0);
+        }
     }
     return unused;
 }

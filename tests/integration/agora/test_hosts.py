@@ -1,0 +1,175 @@
+"""Room hosts: what happens to the seats in them when they crash, stop or hang, and to everybody else: nothing."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from adapters.agora.seats import AgoraSeats
+from bot.errors import SeatError
+from bot.ports.room import LinkDown, LinkUp, Packet, PeerJoined, PeerLeft, SeatLoss, SeatLost, VideoFrame
+from tests.integration.agora.conftest import SETTINGS
+from tests.integration.agora.hub import Hub, Process, Seat
+from tests.integration.agora.sitter import APP_ID, Sitter, credentials, sit
+
+OTHER_APP_ID = "ffffffffffffffffffffffffffffffff"
+REJOINED_WITHIN = 10.0
+
+
+async def test_a_host_takes_as_many_seats_as_it_may_and_one_app_id(seats: AgoraSeats, hub: Hub) -> None:
+    rooms = [f"room-{number}" for number in range(SETTINGS.seats_per_host + 1)]
+    await asyncio.gather(*(sit(seats, credentials(channel=room)) for room in rooms))
+    await sit(seats, credentials(channel="elsewhere", app_id=OTHER_APP_ID))
+
+    per_process = [sum(hub.seat(room, "1002").pid == pid for room in rooms) for pid in hub.processes]
+    assert sorted(per_process) == [0, 1, SETTINGS.seats_per_host]
+    assert sorted(process.app_id for process in hub.alive) == [APP_ID, APP_ID, OTHER_APP_ID]
+
+
+async def test_a_seat_given_up_is_free_again(seats: AgoraSeats, hub: Hub) -> None:
+    for number in range(SETTINGS.seats_per_host + 1):
+        bot = await sit(seats, credentials(channel=f"room-{number}"))
+        await bot.seat.leave()
+
+    assert len(hub.processes) == 1
+
+
+async def back_in_the_room(bot: Sitter) -> None:
+    async with asyncio.timeout(REJOINED_WITHIN):
+        assert [await bot.next() for _ in range(4)] == [LinkDown(), PeerLeft("1001"), LinkUp(), PeerJoined("1001")]
+
+
+FAULTS: dict[str, Callable[[Process], None]] = {
+    "killed": lambda process: os.kill(process.pid, signal.SIGKILL),
+    "crashed in native code": Process.crash,
+    "stopped": Process.stop,
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_seats_of_a_lost_host_are_taken_again_and_others_notice_nothing(
+    seats: AgoraSeats, hub: Hub, fault: str
+) -> None:
+    avatar, other_avatar = hub.join("room", "1001"), hub.join("elsewhere", "1001")
+    bot = await sit(seats, credentials())
+    other = await sit(seats, credentials(channel="elsewhere", app_id=OTHER_APP_ID))
+    assert [await bot.next(), await other.next()] == [PeerJoined("1001")] * 2
+    await bot.seat.watch("1001")
+    before = hub.seat("room", "1002")
+
+    FAULTS[fault](hub.processes[before.pid])
+    await back_in_the_room(bot)
+
+    await hub.until(lambda: hub.seat("room", "1002").watching == {"1001"})
+    avatar.show(b"picture", key=True)
+    assert isinstance(await bot.next(), VideoFrame)
+    await bot.seat.send(b"hello again")
+    assert await avatar.received.get() == ("1002", b"hello again")
+    other_avatar.send(b"business as usual")
+    assert await other.next() == Packet("1001", b"business as usual")
+    with pytest.raises(ProcessLookupError):
+        os.kill(before.pid, 0)
+
+
+async def test_a_call_that_hangs_costs_the_host_not_the_seats(seats: AgoraSeats, hub: Hub) -> None:
+    hub.join("room", "1001")
+    bot, neighbour = await sit(seats, credentials()), await sit(seats, credentials(channel="next-door"))
+    await bot.next()
+    await hub.seat("room", "1002").hang()
+
+    async with asyncio.timeout(REJOINED_WITHIN):
+        with pytest.raises(SeatError):
+            await bot.seat.send(b"into the void")
+        await back_in_the_room(bot)
+        assert [await neighbour.next() for _ in range(2)] == [LinkDown(), LinkUp()]
+
+
+async def test_a_join_survives_the_host_that_hangs_in_it(seats: AgoraSeats, hub: Hub) -> None:
+    first = await sit(seats, credentials(channel="first"))
+    await hub.alive[0].hang()
+
+    async with asyncio.timeout(15):
+        await sit(seats, credentials())
+        assert [await first.next() for _ in range(2)] == [LinkDown(), LinkUp()]
+
+
+async def test_a_seat_that_cannot_be_taken_again_is_lost(seats: AgoraSeats, hub: Hub) -> None:
+    bot = await sit(seats, credentials())
+
+    hub.admission = lambda _: 9  # the token expired meanwhile
+    hub.alive[0].crash()
+
+    assert await bot.next() == LinkDown()
+    with pytest.raises(SeatError):
+        await bot.seat.send(b"anybody?")
+    lost = await bot.next()
+    assert isinstance(lost, SeatLost)
+    assert lost.reason is SeatLoss.LOST
+    with pytest.raises(StopAsyncIteration):
+        await bot.next()
+
+
+async def test_a_seat_that_breaks_every_host_breaks_few(seats: AgoraSeats, hub: Hub) -> None:
+    bot = await sit(seats, credentials())
+
+    def poison(seat: Seat) -> None:
+        hub.processes[seat.pid].crash()
+
+    hub.admission = poison
+    hub.alive[0].crash()
+
+    assert await bot.next() == LinkDown()
+    assert isinstance(await bot.next(), SeatLost)
+    assert len(hub.processes) == 3
+
+
+async def test_while_a_join_is_cancelled_no_ghost_stays_in_the_room(seats: AgoraSeats, hub: Hub) -> None:
+    knocking: list[Seat] = []
+    hub.admission = knocking.append
+    joining = asyncio.create_task(seats(credentials()).join())
+    await hub.until(lambda: bool(knocking))
+
+    joining.cancel()
+
+    await hub.until(lambda: knocking[0].released)
+
+
+async def test_a_room_that_never_answers_is_given_up_in_time(seats: AgoraSeats, hub: Hub) -> None:
+    hub.admission = lambda _: None
+    async with asyncio.timeout(15):
+        with pytest.raises(SeatError, match="does not answer"):
+            await seats(credentials()).join()
+    assert len(hub.alive) == 1
+
+
+async def test_a_host_without_seats_ends(wrapper: Path, hub: Hub) -> None:
+    async with AgoraSeats(SETTINGS, {"AGORA_STUB_SOCKET": str(hub.path)}, idle=0.1) as seats:
+        bot = await sit(seats, credentials())
+        await bot.seat.leave()
+        await hub.until(lambda: not hub.alive)
+
+
+async def test_the_end_of_the_service_ends_seats_and_hosts(wrapper: Path, hub: Hub) -> None:
+    async with AgoraSeats(SETTINGS, {"AGORA_STUB_SOCKET": str(hub.path)}) as seats:
+        bot = await sit(seats, credentials())
+        taken = hub.seat("room", "1002")
+
+    assert await bot.next() == LinkDown()
+    assert isinstance(await bot.next(), SeatLost)
+    await hub.until(lambda: taken.released and not hub.alive)
+    with pytest.raises(SeatError):
+        await seats(credentials()).join()
+
+
+async def test_a_host_sees_none_of_our_secrets(seats: AgoraSeats, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AKOOL_API_KEY", "secret-of-the-service")
+    await sit(seats, credentials())
+
+    environment = Path(f"/proc/{hub.alive[0].pid}/environ").read_bytes()
+    command = Path(f"/proc/{hub.alive[0].pid}/cmdline").read_bytes()
+    assert b"LD_LIBRARY_PATH" in environment
+    assert b"secret-of-the-service" not in environment
+    assert b"a token" not in environment + command

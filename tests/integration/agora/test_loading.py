@@ -1,0 +1,144 @@
+"""What a broken installation of the SDK does to us: one sentence, and nothing else."""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from adapters.agora.seats import AgoraSeats
+from adapters.agora.wrapper import Wrapper, find_wrapper
+from bot.errors import SeatError
+from tests.integration.agora.conftest import SETTINGS
+from tests.integration.agora.hub import Hub
+from tests.integration.agora.sitter import credentials, sit
+from tests.integration.agora.vendor import built, on_path
+
+
+@pytest.fixture
+def broken() -> Iterator[Wrapper]:
+    """A whole installation of its own, to be broken."""
+    with tempfile.TemporaryDirectory(prefix="broken-") as folder:
+        shutil.copytree(built() / "agora", Path(folder) / "agora")
+        with on_path(Path(folder)):
+            yield find_wrapper()
+
+
+def library_without_a_symbol(wrapper: Wrapper) -> None:
+    empty = wrapper.libraries / "libaosl.so"
+    shutil.copy(empty, wrapper.libraries / "libagora_rtc_sdk.so")
+
+
+BREAKAGES: dict[str, tuple[Callable[[Wrapper], object], str]] = {
+    "no version.txt": (lambda wrapper: wrapper.version_file.unlink(), "missing"),
+    "a newline in version.txt": (
+        lambda wrapper: wrapper.version_file.write_text(wrapper.archive_url + "\n"),
+        "missing",
+    ),
+    "another version": (lambda wrapper: wrapper.version_file.write_text("https://example.org/old.zip"), "missing"),
+    "no libaosl.so": (lambda wrapper: (wrapper.libraries / "libaosl.so").unlink(), "missing"),
+    "no library": (lambda wrapper: (wrapper.libraries / "libagora_rtc_sdk.so").unlink(), "missing"),
+    "a corrupt library": (
+        lambda wrapper: (wrapper.libraries / "libagora_rtc_sdk.so").write_bytes(b"not a library"),
+        "cannot be loaded",
+    ),
+    "a library without a symbol": (library_without_a_symbol, "cannot be loaded"),
+}
+
+
+@pytest.mark.parametrize("breakage", BREAKAGES)
+async def test_what_is_broken_is_said_in_one_sentence(broken: Wrapper, breakage: str) -> None:
+    do, said = BREAKAGES[breakage]
+    do(broken)
+    files = sorted(path.name for path in broken.libraries.iterdir())
+
+    async with AgoraSeats(SETTINGS) as seats:
+        with pytest.raises(SeatError) as error:
+            await seats(credentials()).join()
+
+    assert said in error.value.sentence
+    assert "avatarbot agora install" in error.value.sentence
+    assert sorted(path.name for path in broken.libraries.iterdir()) == files  # the wrapper's `rm -rf` did not run
+
+
+async def test_a_service_that_does_not_start_is_noticed(broken: Wrapper, hub: Hub) -> None:
+    environment = {"AGORA_STUB_SOCKET": str(hub.path), "AGORA_STUB_REFUSAL": "-101"}
+    async with AgoraSeats(SETTINGS, environment) as seats:
+        with pytest.raises(SeatError, match="did not start"):
+            await seats(credentials()).join()
+
+
+async def test_after_a_repair_the_next_start_works(broken: Wrapper, hub: Hub) -> None:
+    broken.version_file.write_text("")
+    async with AgoraSeats(SETTINGS, {"AGORA_STUB_SOCKET": str(hub.path)}) as seats:
+        with pytest.raises(SeatError):
+            await seats(credentials()).join()
+        broken.version_file.write_text(broken.archive_url)
+        await sit(seats, credentials())
+
+
+TLS = """
+import ssl
+before = ssl._create_default_https_context
+from adapters.agora.sdk.loading import load
+load()
+import agora.rtc.agora_service, agora.rtc.rtc_connection
+assert ssl._create_default_https_context is before
+print("verified")
+"""
+
+MISUSE = """
+import os, time
+from agora.rtc.agora_service import AgoraService
+from agora.rtc.agora_base import AgoraServiceConfig, RTCConnConfig, RtcConnectionPublishConfig, AudioScenarioType
+from agora.rtc.rtc_connection_observer import IRTCConnectionObserver
+
+class Misuse(IRTCConnectionObserver):
+    def on_connected(self, connection, info, reason):
+        connection.send_stream_message(b"inside a callback")
+
+service = AgoraService()
+service.initialize(AgoraServiceConfig(appid="app"))
+publish = RtcConnectionPublishConfig(audio_scenario=AudioScenarioType.AUDIO_SCENARIO_DEFAULT, is_publish_audio=False)
+connection = service.create_rtc_connection(RTCConnConfig(), publish)
+connection.register_observer(Misuse())
+connection.connect("token", "room", "7")
+time.sleep(1)
+connection.disconnect()
+connection.release()
+connection.renew_token("after the release")
+AgoraService()
+os._exit(0)
+"""
+
+
+def run(wrapper: Path, script: str, **environment: str) -> "subprocess.Popen[str]":
+    paths = {"PYTHONPATH": f"{wrapper}:{Path(__file__).parents[3]}"}
+    return subprocess.Popen(
+        [sys.executable, "-c", script],
+        env=paths | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_tls_is_verified_again_after_the_import(wrapper: Path) -> None:
+    output, complaints = run(wrapper, TLS).communicate(timeout=30)
+    assert (output, complaints) == ("verified\n", "")
+
+
+async def test_the_stub_tells_on_who_misuses_the_sdk(wrapper: Path, hub: Hub) -> None:
+    process = run(wrapper, MISUSE, AGORA_STUB_SOCKET=str(hub.path))
+    await hub.until(lambda: len(hub.processes) == 1 and not hub.alive)
+    process.communicate(timeout=10)
+
+    assert hub.violations == [
+        "agora_rtc_conn_send_stream_message",
+        "agora_rtc_conn_renew_token",
+        "a second service in one process",
+    ]
+    hub.violations.clear()
