@@ -123,7 +123,7 @@ def demo(says: tuple[str, ...], port: int | None) -> int:
       avatarbot demo
       avatarbot demo --say "Who are you?" --say "What time is it?"
     """
-    from bot.main import run_demo
+    from bot.main.demo import run_demo
 
     return _await(run_demo(says, port))
 
@@ -147,7 +147,7 @@ def run(roles: tuple[str, ...], playground: bool, handover: bool) -> int:
       avatarbot run
       PORT=9000 LOG_LEVEL=debug avatarbot run --playground
     """
-    from bot.main import run_service
+    from bot.main.run import run_service
 
     return _await(run_service(playground, handover, roles))
 
@@ -159,7 +159,7 @@ def doctor() -> int:
     Ends with 0 when the service can start and with 2 when it cannot. It changes nothing.
     """
     from bot.doctor import examine, exit_code, table
-    from bot.main import doctor_checks
+    from bot.main.doctor import doctor_checks
 
     findings = _await(examine(doctor_checks()))
     click.echo(table(findings, colour=sys.stdout.isatty()))
@@ -214,7 +214,7 @@ def new_key() -> None:
 
 def _ask_store(question: Callable[["Store"], Awaitable[str]]) -> None:
     """Print what a question to the database is answered with."""
-    from bot.main import open_store
+    from bot.main.store import open_store
 
     async def ask() -> str:
         async with open_store() as store:
@@ -251,7 +251,7 @@ def reap() -> None:
 
     Closes only with AVATARBOT_AKOOL_KEY_IS_OURS=true, for others may use the same AKOOL account; otherwise it lists them.
     """
-    from bot.main import reap
+    from bot.main.operations import reap
 
     for line in _await(reap()):
         click.echo(line)

@@ -28,6 +28,7 @@ class Controls:
         self._turns = turns
         self._verbs: Mapping[str, Callable[[InboxRecord], Awaitable[str]]] = {
             "stop": self._stop,
+            "leave": self._leave,
             "interrupt": self._interrupt,
             "set": self._set,
             "act": self._act,
@@ -54,7 +55,7 @@ class Controls:
                 raise
             outcome, sentence = "refused", error.sentence
         stage, now = self._stage, self._stage.house.clock.now()
-        if row.verb != "stop":  # the end of the session answers it
+        if row.verb not in {"stop", "leave"}:  # the end of the session answers it
             told = sentence if row.reply_to else ""
             await stage.write(lambda c: inbox.finish(c, stage.lease, row.id, outcome, told, now))
             stage.house.replies_due.set()
@@ -66,6 +67,11 @@ class Controls:
 
     async def _stop(self, _row: InboxRecord) -> str:
         self._stage.end(EndReason.STOPPED)
+        return ""
+
+    async def _leave(self, _row: InboxRecord) -> str:
+        """The platform says that the place is gone."""
+        self._stage.end(EndReason.PLACE_GONE)
         return ""
 
     async def _interrupt(self, _row: InboxRecord) -> str:

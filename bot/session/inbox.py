@@ -37,7 +37,7 @@ class Inbox:
         self._store = store
         self._policy = policy
         self._clock = clock
-        self._ring = ring
+        self.ring = ring
         self._queue: list[_Waiting] = []
         self._filled = asyncio.Event()
 
@@ -74,7 +74,7 @@ class Inbox:
         for waiting, outcome in zip(batch, outcomes, strict=True):
             waiting.outcome.set_result(outcome)
         for session_id in {o.session_id for o in outcomes if isinstance(o, Accepted)}:
-            self._ring(session_id)
+            self.ring(session_id)
 
     async def _admit(self, connection: AsyncConnection, inbounds: Sequence[Inbound]) -> list[Outcome]:
         now = self._clock.now()

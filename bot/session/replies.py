@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import structlog
 
-from bot.errors import PlatformError, Throttled
+from bot.errors import PlatformError, StoreUnavailable, Throttled
 from bot.model import Reply
 from bot.session.house import House
 from bot.store import inbox
@@ -38,6 +38,12 @@ class Replies:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(LOOK_EVERY):
                         await self._house.replies_due.wait()
+
+    async def drain(self, within: float) -> None:
+        """Tell what is due now, for so many seconds at most; the rest is told after the next start."""
+        with contextlib.suppress(TimeoutError, StoreUnavailable):
+            async with asyncio.timeout(within):
+                await self._tell_due()
 
     async def _tell_due(self) -> int:
         """How many were settled."""

@@ -158,7 +158,7 @@ class _Performance:
 
     async def _welcome(self) -> None:
         """Whoever typed `start` hears that it worked."""
-        await self._conclude("start", f"{self._stage.session.spec.avatar_name} is live.")
+        await self._conclude("start", inbox.GOOD_NEWS, f"{self._stage.session.spec.avatar_name} is live.")
 
     async def _take_over(self) -> None:
         """What an earlier run had in its hands: turns that may not have been heard, posts that are not complete."""
@@ -182,7 +182,7 @@ class _Performance:
         """It could not be started or mended: tell whoever started it why."""
         stage = self._stage
         stage.log.warning("given up", reason=error.detail)
-        await self._conclude("start", error.sentence)
+        await self._conclude("start", "refused", error.sentence)
         stage.note = error.sentence
         match error:
             case NotOffered():
@@ -194,13 +194,13 @@ class _Performance:
             case _:
                 return EndReason.PROVIDER
 
-    async def _conclude(self, verb: str, sentence: str) -> None:
+    async def _conclude(self, verb: str, outcome: str, sentence: str) -> None:
         stage, now = self._stage, self._stage.house.clock.now()
 
         async def work(connection: AsyncConnection) -> None:
             await sessions.fence(connection, stage.lease)
             rows = [row for row, v, _ in await inbox.unfinished(connection, stage.session.id) if v == verb]
-            await inbox.conclude(connection, rows, "done", sentence, now)
+            await inbox.conclude(connection, rows, outcome, sentence, now)
 
         await stage.write(work)
         stage.house.replies_due.set()

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import Row, false, func, insert, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.model import Inbound, MessageRef, Place, ReplyTo, Role
@@ -18,6 +18,7 @@ from bot.store.tables import inbox, sessions, turns
 
 WAITING, CLAIMED, DONE = "waiting", "claimed", "done"
 SAY = "say"
+GOOD_NEWS = "done"
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,11 +178,12 @@ async def finish(  # noqa: PLR0917
 async def conclude(
     connection: AsyncConnection, row_ids: Iterable[str], outcome: str, sentence: str, now: datetime
 ) -> None:
-    """Give rows that have none an outcome."""
+    """Give rows that have none an outcome. Good news is told to those only who wait for an answer."""
+    due = inbox.c.reply_to.is_not(None) if outcome == GOOD_NEWS else true()
     await connection.execute(
         update(inbox)
         .where(inbox.c.id.in_(tuple(row_ids)), inbox.c.state != DONE)
-        .values(state=DONE, outcome=outcome, sentence=sentence, reply_due=bool(sentence), done_at=now)
+        .values(state=DONE, outcome=outcome, sentence=sentence, reply_due=due if sentence else false(), done_at=now)
     )
 
 

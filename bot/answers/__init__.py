@@ -1,0 +1,1 @@
+"""Questions, answered: what changes no session. A file a subject; a function a verb."""

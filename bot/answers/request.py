@@ -1,0 +1,53 @@
+"""A question as its answer sees it."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from bot.answers.desk import Desk
+from bot.commands.values import Values
+from bot.errors import AvatarbotError
+from bot.model import Inbound, Person, Place, Reply, Role
+from bot.policy import role_of
+from bot.session.channel import ChannelSettings
+from bot.store.records import SessionRecord
+
+
+class Declined(AvatarbotError):
+    """A question that cannot be answered as asked; the sentence says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Who asks what, where, and what is there. `session` is the one of the place, or the one named."""
+
+    desk: Desk
+    inbound: Inbound
+    values: Values
+    session: SessionRecord | None
+    settings: ChannelSettings
+
+    @property
+    def place(self) -> Place:
+        return self.inbound.place
+
+    @property
+    def person(self) -> Person:
+        return self.inbound.person
+
+    @property
+    def role(self) -> Role:
+        return role_of(self.person, self.session.starter_id if self.session else None)
+
+    def text(self, name: str) -> str:
+        """An option as text, empty when it was not given."""
+        return str(self.values.get(name) or "")
+
+    @property
+    def live(self) -> SessionRecord:
+        """The session here. Raises `Declined` when there is none."""
+        if self.session is None:
+            raise Declined("No avatar is live here. Start one with /avatar start.")
+        return self.session
+
+
+Answer = Callable[[Request], Awaitable[Reply]]

@@ -1,0 +1,69 @@
+"""Links to watch, kept hashed in the store."""
+
+import hashlib
+import secrets
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from bot.model import Person, SessionStatus
+from bot.ports.clock import Clock
+from bot.store import grants
+from bot.store.engine import Store
+from bot.viewer.grants import Grant, Scope
+
+LIFE = timedelta(hours=12)
+"""How long a link can be used; it dies earlier with its session's transcript."""
+
+BITS = 128
+
+
+class StoredGrants:
+    """`Grants` in the database; whoever reads the database learns no link."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    async def mint(self, session_id: str, scope: Scope, person: Person | None, expires_at: datetime) -> str:
+        secret = secrets.token_urlsafe(BITS // 8)
+        now = self._clock.now()
+        await self._store.write(lambda c: grants.add(c, _digest(secret), session_id, scope, person, now, expires_at))
+        return secret
+
+    async def find(self, secret: str) -> Grant | None:
+        found = await self._store.read(lambda c: grants.find(c, _digest(secret)))
+        if found is None:
+            return None
+        return Grant(
+            session_id=found.session_id,
+            scope=Scope(found.scope),
+            place=found.thread,
+            person=found.person,
+            expires_at=found.expires_at,
+            ended=found.status is SessionStatus.ENDED,
+        )
+
+
+class Links:
+    """Makes the addresses that people are given."""
+
+    def __init__(self, store: Store, clock: Clock, base_url: Callable[[], str]) -> None:
+        self.grants = StoredGrants(store, clock)
+        self._clock = clock
+        self._base_url = base_url
+
+    async def speaking(self, session_id: str, person: Person) -> str:
+        """A link for one person, who may write, interrupt and keep going as themselves."""
+        return await self._link(session_id, Scope.SPEAK, person)
+
+    async def watching(self, session_id: str) -> str:
+        """A link for anyone who has it."""
+        return await self._link(session_id, Scope.WATCH, None)
+
+    async def _link(self, session_id: str, scope: Scope, person: Person | None) -> str:
+        secret = await self.grants.mint(session_id, scope, person, self._clock.now() + LIFE)
+        return f"{self._base_url()}/v/{secret}"
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()

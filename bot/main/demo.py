@@ -1,0 +1,81 @@
+"""`avatarbot demo`: everything of ours is the real thing; AKOOL's cloud and the room are simulated in this process."""
+
+import contextlib
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import click
+from cryptography.fernet import Fernet
+from pydantic import SecretStr
+
+from adapters.akool.api import AkoolApi, ApiKey
+from adapters.akool.provider import AkoolProvider
+from adapters.playground.platform import PlaygroundPlatform
+from adapters.playground.settings import PlaygroundSettings
+from adapters.simulator.serve import serving
+from adapters.simulator.simulator import Simulator
+from adapters.terminal.platform import TerminalPlatform
+from adapters.terminal.talk import talk
+from bot.clock import SystemClock
+from bot.policy import Policy
+from bot.service import Parts, Service
+from bot.settings import load
+from bot.signals import stop_signals
+from bot.store.cipher import Cipher
+from bot.store.engine import Store
+from bot.store.migrate import upgraded
+from bot.telemetry import configure_logging, new_metrics
+from bot.web import create_app, serve
+
+LOOPBACK = "127.0.0.1"
+
+
+async def run_demo(says: tuple[str, ...], port: int | None) -> int:
+    """In the browser, or in the terminal when there is something to say."""
+    configure_logging(os.environ.get("LOG_LEVEL", "warning"))
+    with tempfile.TemporaryDirectory(prefix="avatarbot-demo-") as folder:
+        async with demo_parts(Path(folder)) as parts:
+            return await (_talk(parts, says) if says else _play(parts, port or 0, Path(folder)))
+
+
+@contextlib.asynccontextmanager
+async def demo_parts(folder: Path) -> AsyncIterator[Parts]:
+    """The parts of a service whose provider is a simulator, over HTTP, and whose database is in `folder`."""
+    clock, url = SystemClock(), f"sqlite:///{folder / 'demo.db'}"
+    await upgraded(url)
+    async with contextlib.AsyncExitStack() as stack:
+        simulator = await stack.enter_async_context(Simulator(clock))
+        address = await stack.enter_async_context(serving(simulator))
+        cipher = Cipher((Fernet.generate_key().decode(),))
+        store = await stack.enter_async_context(Store.open(url, cipher))
+        api = AkoolApi.at(address, ApiKey(SecretStr(simulator.options.api_key)))
+        provider = await stack.enter_async_context(contextlib.aclosing(AkoolProvider(api, simulator.seats)))
+        yield Parts(store, provider, clock, Policy(), new_metrics())
+
+
+async def _talk(parts: Parts, says: tuple[str, ...]) -> int:
+    service = Service(parts)
+    terminal = TerminalPlatform(rewrites=sys.stdout.isatty(), width=shutil.get_terminal_size().columns)
+    service.add(terminal)
+    async with service.running():
+        return await talk(terminal, service.reception, says)
+
+
+async def _play(parts: Parts, port: int, folder: Path) -> int:
+    service = Service(parts)
+    page = load(PlaygroundSettings).at(LOOPBACK).model_copy(update={"history": folder / "channel.jsonl"})
+    service.add(PlaygroundPlatform(service.reception, service.house.clock, page))
+    app = create_app(service.house.metrics, service.readiness(), service.routes())
+    async with stop_signals() as stopping, serve(app, LOOPBACK, port) as at, service.running():
+        service.base_url = f"http://{LOOPBACK}:{at}"
+        click.echo(
+            "\n  Avatarbot demo: AKOOL and the room are simulated, everything else is real.\n"
+            f"\n  Open {page.address(at)}\n"
+            "\n  Ctrl-C ends it.\n"
+        )
+        await stopping.wait()
+    return 0

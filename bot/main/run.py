@@ -1,0 +1,78 @@
+"""`avatarbot run`."""
+
+import contextlib
+from collections.abc import Callable
+
+import click
+import structlog
+
+from adapters.playground.platform import PlaygroundPlatform
+from adapters.playground.settings import PlaygroundSettings
+from bot.clock import SystemClock
+from bot.errors import SettingsError
+from bot.main.plugins import known_settings, plugins
+from bot.main.providers import open_provider
+from bot.main.store import open_store
+from bot.policy import Policy
+from bot.ports.provider import AvatarProvider
+from bot.service import Parts, Service
+from bot.settings import Settings, environment, load, unknown_names
+from bot.signals import stop_signals
+from bot.store.engine import Store
+from bot.store.lock import sole_process
+from bot.telemetry import configure_logging, new_metrics
+from bot.web import create_app, serve
+
+log = structlog.get_logger(__name__)
+
+
+async def run_service(playground: bool, handover: bool, roles: tuple[str, ...]) -> int:
+    """The service, until a signal. Raises `SettingsError` for what only the operator can mend."""
+    if roles:
+        raise SettingsError("Several processes need PostgreSQL, which is not supported yet; run without --role.")
+    settings = load(Settings)
+    configure_logging(settings.log_level)
+    for name in unknown_names(environment(), known_settings()):
+        log.warning(str(name))
+    async with contextlib.AsyncExitStack() as stack:
+        stopping = await stack.enter_async_context(stop_signals())
+        stack.enter_context(sole_process(settings.database_path))
+        store = await stack.enter_async_context(open_store(settings))
+        provider = await stack.enter_async_context(open_provider(settings))
+        service = _service(settings, store, provider)
+        address = _add_platforms(service, settings, playground=playground)
+        port = await stack.enter_async_context(_serve(service, settings))
+        await stack.enter_async_context(service.running(hand_over=handover))
+        log.info("ready", port=port)
+        if address:
+            click.echo(f"Open {address(port)}")  # never in the log: it holds a secret
+        await stopping.wait()
+    return 0
+
+
+def _service(settings: Settings, store: Store, provider: AvatarProvider) -> Service:
+    parts = Parts(store, provider, SystemClock(), Policy(settings.limits), new_metrics())
+    return Service(parts, settings.public_url or f"http://127.0.0.1:{settings.port}")
+
+
+def _serve(service: Service, settings: Settings) -> contextlib.AbstractAsyncContextManager[int]:
+    token = settings.metrics_token.get_secret_value() if settings.metrics_token else ""
+    app = create_app(service.house.metrics, service.readiness(), service.routes(), token)
+    return serve(app, settings.host, settings.port)
+
+
+def _add_platforms(service: Service, settings: Settings, *, playground: bool) -> Callable[[int], str] | None:
+    """Every platform whose tokens are set. Returns what tells the playground's address, if there is one."""
+    configured = [(plugin, own) for plugin in plugins() if plugin.configured(own := load(plugin.settings))]
+    for plugin, own in configured:
+        service.add(plugin.build(own, service.surroundings))
+    if playground:
+        page = load(PlaygroundSettings).at(settings.host, settings.public_url or "")
+        service.add(PlaygroundPlatform(service.reception, service.house.clock, page))
+        return page.address
+    if not configured:
+        raise SettingsError(
+            "No chat platform is set up: set SLACK_BOT_TOKEN and SLACK_APP_TOKEN, or DISCORD_TOKEN, or give --playground. "
+            "To try it without any account: avatarbot demo"
+        )
+    return None

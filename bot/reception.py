@@ -1,0 +1,161 @@
+"""The core's front door: everything that comes from a chat platform comes in here."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.answers.choices import choices
+from bot.answers.desk import Desk
+from bot.answers.register import ANSWERS
+from bot.answers.request import Request
+from bot.commands.misunderstood import Misunderstood
+from bot.commands.nearest import did_you_mean
+from bot.commands.values import checked
+from bot.errors import AvatarbotError
+from bot.identity import new_id
+from bot.model import (
+    Accepted,
+    Choice,
+    Command,
+    Duplicate,
+    EndReason,
+    Inbound,
+    Outcome,
+    Person,
+    Place,
+    Refused,
+    Reply,
+    Role,
+    Standing,
+)
+from bot.policy import role_of
+from bot.ports.chat import Ask
+from bot.session.channel import ChannelSettings
+from bot.session.inbox import Inbox
+from bot.store import channels, inbox, sessions
+from bot.store.records import SessionRecord
+
+log = structlog.get_logger(__name__)
+
+ASK_WITHIN = 1.5
+"""Seconds; a list of choices that comes later is of no use."""
+
+OURSELVES = Person("avatarbot", "Avatarbot", Standing.ADMIN)
+FAULT = "Something went wrong on our side. Please try again."
+
+
+class FrontDesk:
+    """`Reception`, for all platforms."""
+
+    def __init__(self, inbox: Inbox, desk: Desk) -> None:
+        self._inbox = inbox
+        self._desk = desk
+        self._house = desk.house
+
+    # ------------------------------------------------------------ what changes a session
+
+    async def accept(self, inbound: Inbound) -> Outcome:
+        began = time.perf_counter()
+        outcome = await self._inbox.accept(inbound)
+        metrics, platform = self._house.metrics, inbound.place.platform
+        metrics.accept_seconds.observe(time.perf_counter() - began)
+        match outcome:
+            case Accepted():
+                metrics.accepted.labels(platform).inc()
+            case Duplicate():
+                metrics.duplicates.labels(platform).inc()
+            case Refused():
+                metrics.refused.labels(platform).inc()
+            case _:
+                pass
+        return outcome
+
+    async def place_gone(self, place: Place, *, whole_workspace: bool = False) -> None:
+        store, now = self._house.store, self._house.clock.now()
+
+        async def work(connection: AsyncConnection) -> list[str]:
+            found = await sessions.in_workspace(connection, store.cipher, place.platform, place.workspace_id)
+            gone = [session for session in found if whole_workspace or _is_in(session, place)]
+            for session in gone:
+                if not await sessions.put_to_rest(connection, session.id, EndReason.PLACE_GONE, now):
+                    await inbox.add(connection, store.cipher, [_departure(session)], now)
+            return [session.id for session in gone]
+
+        for session_id in await store.write(work):
+            self._inbox.ring(session_id)
+
+    # ------------------------------------------------------------ questions
+
+    async def answer(self, inbound: Inbound) -> Reply:
+        try:
+            return await self._answered(inbound)
+        except AvatarbotError as error:
+            log.info("question not answered", reason=error.detail)
+            return Reply(error.sentence)
+        except Exception:
+            log.exception("a question failed")
+            return Reply(FAULT)
+
+    async def _answered(self, inbound: Inbound) -> Reply:
+        if not isinstance(inbound.body, Command):
+            return Reply("")
+        catalogue = self._house.policy.catalogue
+        verb = catalogue.verb(inbound.body.verb)
+        if verb is None or verb.name not in ANSWERS:
+            return Reply(
+                f"There is no command “{inbound.body.verb}”.{did_you_mean(inbound.body.verb, catalogue.names)}"
+            )
+        values = checked(verb, inbound.body.options)
+        if isinstance(values, Misunderstood):
+            return Reply(values.sentence)
+        session, settings = await self._surroundings(inbound, str(values.get("session") or ""))
+        role = role_of(inbound.person, session.starter_id if session else None)
+        if refused := self._house.policy.may(verb.name, role):
+            return Reply(refused.sentence)
+        return await ANSWERS[verb.name](Request(self._desk, inbound, values, session, settings))
+
+    async def _surroundings(self, inbound: Inbound, named: str) -> tuple[SessionRecord | None, ChannelSettings]:
+        """The session of the place, by thread first, or the one named; and the channel's settings."""
+        cipher, place = self._house.store.cipher, inbound.place
+
+        async def work(connection: AsyncConnection) -> tuple[SessionRecord | None, ChannelSettings]:
+            there = await sessions.in_channels(connection, cipher, [place])
+            stored = await channels.settings_of(connection, cipher, {place.channel})
+            settings = ChannelSettings.decode(stored.get(place.channel))
+            if named:
+                return await self._named(connection, place, named), settings
+            by_thread = [session for session in there if session.thread == place]
+            by_place = [session for session in there if session.place == place]
+            return next(iter(by_thread + by_place), None), settings
+
+        return await self._house.store.read(work)
+
+    async def _named(self, connection: AsyncConnection, place: Place, session_id: str) -> SessionRecord | None:
+        found = await sessions.get(connection, self._house.store.cipher, session_id)
+        same = found and (found.place.platform, found.place.workspace_id) == (place.platform, place.workspace_id)
+        return found if same else None
+
+    # ------------------------------------------------------------ while somebody types
+
+    async def ask(self, ask: Ask) -> Sequence[Choice]:
+        try:
+            async with asyncio.timeout(ASK_WITHIN):
+                return await choices(self._desk, ask)
+        except (TimeoutError, AvatarbotError) as error:
+            log.info("no choices", option=ask.option, reason=str(error) or "too slow")
+            return []
+
+
+def _is_in(session: SessionRecord, place: Place) -> bool:
+    """A channel takes all its threads with it; a thread only what talks in it."""
+    if not place.thread_id:
+        return session.place.channel == place
+    return place in {session.place, session.talk}
+
+
+def _departure(session: SessionRecord) -> inbox.NewRow:
+    inbound = Inbound(f"gone-{new_id()}", 0, session.talk, OURSELVES, Command("leave"))
+    return inbox.NewRow(new_id(), session.id, inbound, "leave", {}, None, Role.ADMIN)

@@ -1,0 +1,155 @@
+"""The service: the core's tasks, the platforms and the web app, begun together and ended in order."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+from starlette.routing import BaseRoute
+
+from bot.answers.desk import Desk
+from bot.errors import SettingsError, StoreUnavailable
+from bot.links import Links
+from bot.plugin import Surroundings
+from bot.policy import Policy
+from bot.ports.chat import ChatPlatform
+from bot.ports.clock import Clock
+from bot.ports.language import LanguageModel
+from bot.ports.provider import AvatarProvider
+from bot.reception import FrontDesk
+from bot.session.feed import Feed
+from bot.session.house import Habits, House
+from bot.session.inbox import Inbox
+from bot.session.replies import Replies
+from bot.session.worker import Worker
+from bot.store.channels import Vault
+from bot.store.engine import Store
+from bot.telemetry import Metrics
+from bot.transcript.archive import StoredArchive
+from bot.transcript.pacer import Pacers
+from bot.viewer.routes import viewer_routes
+from bot.web import Readiness
+
+log = structlog.get_logger(__name__)
+
+RESTART_FIRST, RESTART_MOST = 1.0, 60.0
+"""Seconds before a platform that failed is started again, at first and at most."""
+
+STEADY = 120.0
+"""Seconds of running after which a platform counts as having recovered."""
+
+LAST_REPLIES = 1.0
+"""Seconds that answers to people may still take once all sessions have ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the composition root chose."""
+
+    store: Store
+    provider: AvatarProvider
+    clock: Clock
+    policy: Policy
+    metrics: Metrics
+    model: LanguageModel | None = None
+    habits: Habits = field(default_factory=Habits)
+    alone: bool = True
+
+
+class Service:
+    """Put together from parts, given platforms, then `running`."""
+
+    def __init__(self, parts: Parts, base_url: str = "") -> None:
+        self.base_url = base_url
+        self._platforms: dict[str, ChatPlatform] = {}
+        self.house = House(
+            store=parts.store,
+            provider=parts.provider,
+            platforms=self._platforms,
+            policy=parts.policy,
+            clock=parts.clock,
+            feed=Feed(),
+            pacers=Pacers(),
+            metrics=parts.metrics,
+            habits=parts.habits,
+            model=parts.model,
+        )
+        self.worker = Worker(self.house, alone=parts.alone)
+        self._inbox = Inbox(parts.store, parts.policy, parts.clock, self.worker.ring)
+        self._replies = Replies(self.house)
+        self._links = Links(parts.store, parts.clock, lambda: self.base_url)
+        self._archive = StoredArchive(parts.store)
+        self.reception = FrontDesk(self._inbox, Desk(self.house, self._links, self._archive))
+
+    @property
+    def surroundings(self) -> Surroundings:
+        """For building platforms."""
+        return Surroundings(self.reception, self.house.clock, Vault(self.house.store), self.base_url)
+
+    def add(self, platform: ChatPlatform) -> None:
+        """Before `running`."""
+        self._platforms[platform.name] = platform
+
+    def routes(self) -> Sequence[BaseRoute]:
+        """Of the viewer and of all platforms."""
+        house = self.house
+        viewer = viewer_routes(self._links.grants, house.feed, self.reception, self._archive, house.clock)
+        return [*viewer, *(route for platform in self._platforms.values() for route in platform.routes())]
+
+    def readiness(self) -> dict[str, Readiness]:
+        return {"database": self._database_ready, "lease": self._lease_ready}
+
+    async def _database_ready(self) -> None:
+        async def work(connection: AsyncConnection) -> None:
+            await connection.exec_driver_sql("SELECT count(*) FROM workers")
+
+        await self.house.store.write(work)
+
+    async def _lease_ready(self) -> None:
+        if not self.worker.fresh:
+            raise StoreUnavailable("This process does not hold its lease.")
+
+    @contextlib.asynccontextmanager
+    async def running(self, *, hand_over: bool = False) -> AsyncIterator[None]:
+        """Everything runs within the block; at its end sessions are closed, or left to another process."""
+        async with asyncio.TaskGroup() as group:
+            tasks = [
+                group.create_task(self._inbox.run(), name="inbox"),
+                group.create_task(self._replies.run(), name="replies"),
+                *(group.create_task(self._keep_up(p), name=p.name) for p in self._platforms.values()),
+            ]
+            working = group.create_task(self.worker.run(), name="worker")
+            try:
+                yield
+            finally:
+                leave_open = hand_over or await self._somebody_else()
+                self.worker.stop(hand_over=leave_open)
+                await asyncio.wait((working,))
+                await self._replies.drain(LAST_REPLIES)
+                for task in tasks:
+                    task.cancel()
+
+    async def _somebody_else(self) -> bool:
+        with contextlib.suppress(StoreUnavailable):
+            return await self.worker.others_alive()
+        return False
+
+    async def _keep_up(self, platform: ChatPlatform) -> None:
+        """Start a platform again when it fails; what only the operator can mend is said once and left."""
+        pause = RESTART_FIRST
+        while True:
+            began = asyncio.get_running_loop().time()
+            try:
+                await platform.run()
+            except SettingsError as error:
+                log.error("platform stopped", platform=platform.name, reason=error.sentence)  # noqa: TRY400 - no traceback for operators
+            except Exception:
+                log.exception("platform failed", platform=platform.name)
+                if asyncio.get_running_loop().time() - began > STEADY:
+                    pause = RESTART_FIRST
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, RESTART_MOST)
+                continue
+            return

@@ -1,0 +1,71 @@
+"""The transcript as it is stored: of a session that runs, and of one that has ended."""
+
+from collections.abc import Sequence
+
+from bot.model import File, Speaker
+from bot.session.cards import card_of
+from bot.session.feed import Caption, SessionView
+from bot.store import sessions, transcripts
+from bot.store.engine import Store
+from bot.store.records import SessionRecord, UtteranceRecord
+from bot.transcript.export import Entry, Transcript, export
+
+SOMEBODY = "Somebody in the room"
+
+
+class StoredArchive:
+    """Reads; every method takes the id of one session, which its caller has the right to see."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def view(self, session_id: str) -> SessionView | None:
+        session = await self._session(session_id)
+        if session is None:
+            return None
+        card = card_of(session)
+        return SessionView(
+            session_id=session.id,
+            status=session.status,
+            avatar_name=card.avatar_name,
+            picture=card.picture,
+            mode=card.mode,
+            note=card.note,
+        )
+
+    async def captions(self, session_id: str) -> Sequence[Caption]:
+        said = await self._store.read(lambda c: transcripts.of_session(c, session_id))
+        return [Caption(line.id, line.speaker, line.text, line.final) for line in said if line.text]
+
+    async def export(self, session_id: str, format: str) -> File | None:  # noqa: A002 - the word people type
+        transcript = await self.transcript(session_id)
+        return None if transcript is None else export(transcript, format)
+
+    async def transcript(self, session_id: str) -> Transcript | None:
+        """What was said to the avatar and what it said; None for a session that is not kept any more."""
+        session = await self._session(session_id)
+        if session is None:
+            return None
+        said = await self._store.read(lambda c: transcripts.of_session(c, session_id))
+        given = await self._store.read(lambda c: transcripts.turns_of(c, session_id))
+        return Transcript(
+            session_id=session.id,
+            avatar_name=session.spec.avatar_name,
+            starter_name=session.starter_name,
+            place_name=f"{session.place.platform} · {session.place.channel_id}",
+            started_at=session.created_at,
+            ended_at=session.ended_at,
+            entries=(
+                *(Entry(at, name, Speaker.USER, text) for name, text, at in given),
+                *(_entry(session, line) for line in said),
+            ),
+        )
+
+    async def _session(self, session_id: str) -> SessionRecord | None:
+        return await self._store.read(lambda c: sessions.get(c, self._store.cipher, session_id))
+
+
+def _entry(session: SessionRecord, line: UtteranceRecord) -> Entry:
+    name = session.spec.avatar_name if line.speaker is Speaker.BOT else SOMEBODY
+    duration = line.ended_at - line.started_at if line.ended_at else None
+    return Entry(line.started_at, name, line.speaker, line.text, duration)
