@@ -1,6 +1,5 @@
 """Where to cut a text that is too long for one packet."""
 
-from collections.abc import Iterator
 from itertools import accumulate, takewhile
 
 import regex
@@ -24,24 +23,21 @@ def cut(text: str, room: int) -> int:
     The end of a sentence or a word is preferred where one is near; what a reader sees as one character (a combining
     sequence, an emoji sequence) is never divided, unless it alone is longer than a packet.
     """
-    ends = list(_ends_within(text, room))
+    if len(text) <= room and escaped_size(text) <= room:
+        return len(text)
+    ends = _ends_within(text, room)
     if not ends:
         return _cut_inside_grapheme(text, room)
     last, _ = ends[-1]
-    if last == len(text):
-        return last
     sentence = _near(text, ends, room - SENTENCE_WINDOW, _SENTENCE_END)
     return sentence or _near(text, ends, room - WORD_WINDOW, _WORD_END) or last
 
 
-def _ends_within(text: str, room: int) -> Iterator[tuple[int, int]]:
+def _ends_within(text: str, room: int) -> list[tuple[int, int]]:
     """Ends of graphemes with the escaped size up to there, as far as there is room."""
-    size = 0
-    for grapheme in _GRAPHEME.finditer(text):
-        size += escaped_size(grapheme.group())
-        if size > room:
-            return
-        yield grapheme.end(), size
+    graphemes = ((found.end(), escaped_size(found.group())) for found in _GRAPHEME.finditer(text))
+    ends = accumulate(graphemes, lambda before, grapheme: (grapheme[0], before[1] + grapheme[1]))
+    return list(takewhile(lambda end: end[1] <= room, ends))
 
 
 def _near(text: str, ends: list[tuple[int, int]], least: int, pattern: regex.Pattern[str]) -> int:
