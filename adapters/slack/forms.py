@@ -7,7 +7,9 @@ from typing import Any
 
 from adapters.slack.blocks import Block, plain, section
 from adapters.slack.payloads import View
+from adapters.slack.translation import asks_for_form
 from bot.commands.catalogue import CATALOGUE
+from bot.commands.misunderstood import Misunderstood
 from bot.commands.verb import Option, OptionType, Verb
 from bot.model import Choice, Command, Place
 
@@ -34,12 +36,16 @@ class Filled:
     response_url: str = ""
 
 
-def wants_form(command: Command) -> Verb | None:
-    """The verb whose form should open because it was typed without any option."""
-    verb = CATALOGUE.verb(command.verb)
-    if verb is None or command.options:
+def wanted(text: str, command: Command | Misunderstood) -> Verb | None:
+    """The verb whose form should open: `start ?` asks for one, and a bare verb that would change nothing without options."""
+    if asked := asks_for_form(text):
+        verb = CATALOGUE.verb(asked.verb)
+        return verb if verb and verb.options else None
+    if isinstance(command, Misunderstood) or command.options:
         return None
-    return verb if verb.name in WHEN_BARE or any(option.required for option in verb.options) else None
+    verb = CATALOGUE.verb(command.verb)
+    bare = verb and (verb.name in WHEN_BARE or any(option.required for option in verb.options))
+    return verb if bare else None
 
 
 def form(verb: Verb, place: Place) -> Block:

@@ -44,12 +44,12 @@ class Interactions:
             self._desk.directory.person(setting.workspace_id, payload.user_id),
             self._desk.directory.names(setting.workspace_id, mentions(payload.text, []), setting.own_id),
         )
+        to = reply_to(place, person, payload.response_url, self._desk.clock.now())
         command = slash(payload, names)
+        if verb := forms.wanted(payload.text, command):
+            return Receipt(afterwards=self._open(verb, to, payload.trigger_id))
         if isinstance(command, Misunderstood):
             return Receipt(privately(command.sentence))
-        to = reply_to(place, person, payload.response_url, self._desk.clock.now())
-        if verb := forms.wants_form(command):
-            return Receipt(afterwards=self._open(verb, to, payload.trigger_id))
         handling = await self._desk.submit(run(command, payload.trigger_id, to, self._desk.clock.now()))
         return Receipt(privately(handling.sentence) if handling.sentence else "", afterwards=handling.afterwards)
 

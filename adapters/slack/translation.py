@@ -120,6 +120,13 @@ def slash(payload: SlashCommand, names: Names) -> Command | Misunderstood:
     return command
 
 
+def asks_for_form(text: str) -> Command | None:
+    """`/avatar start ?` asks for the form of a verb."""
+    head, mark, tail = command_line(text).rpartition("?")
+    command = parse(head) if mark and not tail and head.endswith(" ") else None
+    return command if isinstance(command, Command) and not command.options else None
+
+
 def run(command: Command, event_id: str, to: ReplyTo, now: datetime) -> Inbound:
     """A command of a slash command, a button, a form or a shortcut: Slack gives them no stamp of their own."""
     given = Command(command.verb, {name: value for name, value in command.options.items() if value})
