@@ -27,6 +27,7 @@ EVERYTHING = Verb(
     ("options", "values"),
     [
         ({"need": " x "}, {"need": "x"}),
+        ({"need": "x" * 8}, {"need": "x" * 8}),
         ({"need": "x", "speed": "1"}, {"need": "x", "speed": 1.0}),
         ({"need": "x", "speed": "1,1"}, {"need": "x", "speed": 1.1}),
         ({"need": "x", "Minutes": "+60"}, {"need": "x", "minutes": 60}),

@@ -49,6 +49,7 @@ def test_a_sentence_comes_as_soon_as_the_next_begins() -> None:
 
 def test_a_sentence_without_end_is_cut_at_a_word() -> None:
     assert sentences("aaa bbb ccc ddd", longest=8) == ["aaa bbb", "ccc ddd"]
+    assert sentences("aaa bbb", longest=7) == ["aaa bbb"]
     assert sentences("aaaaabbbbbc", longest=5) == ["aaaaa", "bbbbb", "c"]
     assert sentences("aaa\tbbb ccc", longest=5) == ["aaa", "bbb", "ccc"]
 

@@ -32,6 +32,7 @@ texts = st.text() | st.lists(
         ("  short  ", 5, ["short"]),
         ("One two. Three four. Five six.", 22, ["One two. Three four.", "Five six."]),
         ("One. Two three four five six", 20, ["One. Two three four", "five six"]),
+        ("Oh no. Two three fours", 16, ["Oh no. Two three", "fours"]),
         ("One two\nthree four", 9, ["One two", "three", "four"]),
         ("abcdefghij", 4, ["abcd", "efgh", "ij"]),
         ("A bcdefghij", 6, ["A bcde", "fghij"]),
