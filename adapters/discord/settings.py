@@ -1,0 +1,45 @@
+"""Discord's settings, under the names that people know."""
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, SecretStr
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from adapters.discord.shards import Shards
+
+
+def _ids(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    parts = [part.strip() for part in value.split(",") if part.strip()]
+    if not all(part.isdecimal() and len(part) in range(15, 21) for part in parts):
+        raise ValueError(
+            "has to be ids of servers, separated by commas; copy one with Copy Server ID in developer mode"
+        )
+    return tuple(map(int, parts))
+
+
+def _shards(value: object) -> object:
+    return Shards.parse(value) if isinstance(value, str) else value
+
+
+class DiscordSettings(BaseSettings):
+    """A token is all that is needed.
+
+    `home_guilds` are the operator's own servers: new commands appear there at once, and they are allowed to spend. Of
+    several processes each takes a range of `shards`.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="AVATARBOT_DISCORD_", env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+    )
+
+    token: SecretStr | None = Field(None, validation_alias="DISCORD_TOKEN")
+    message_content: bool = True
+    home_guilds: Annotated[tuple[int, ...], NoDecode, BeforeValidator(_ids)] = ()
+    conversation: Literal["thread", "channel"] = "thread"
+    shards: Annotated[Shards | None, NoDecode, BeforeValidator(_shards)] = None
+
+    @property
+    def configured(self) -> bool:
+        return self.token is not None
