@@ -225,7 +225,7 @@ def _ask_store(question: Callable[["Store"], Awaitable[str]]) -> None:
 
 @cli.group()
 def sessions() -> None:
-    """List, stop and clean up sessions of all workspaces."""
+    """List and stop sessions of all workspaces."""
 
 
 @sessions.command("list")
@@ -243,18 +243,6 @@ def stop(session: str) -> None:
     from bot.operations import stop
 
     _ask_store(lambda store: stop(store, session))
-
-
-@sessions.command()
-def reap() -> None:
-    """Find sessions at AKOOL that no session here knows, and close them.
-
-    Closes only with AVATARBOT_AKOOL_KEY_IS_OURS=true, for others may use the same AKOOL account; otherwise it lists them.
-    """
-    from bot.main.operations import reap
-
-    for line in _await(reap()):
-        click.echo(line)
 
 
 @cli.command()

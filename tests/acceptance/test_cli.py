@@ -5,13 +5,13 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-import stamina
 from cryptography.fernet import Fernet
 
 AVATARBOT = Path(sys.executable).with_name("avatarbot")
@@ -53,16 +53,28 @@ def running(port: int) -> Iterator[subprocess.Popen[str]]:
     """The service with its playground, once it answers."""
     settings = {"AKOOL_API_KEY": "a-key-that-nobody-has", "AVATARBOT_HOST": "127.0.0.1", "PORT": str(port)}
     process = subprocess.Popen(
-        [AVATARBOT, "run", "--playground"], env=surroundings(settings), stderr=subprocess.PIPE, text=True
+        [AVATARBOT, "run", "--playground"],
+        env=surroundings(settings),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     try:
-        for attempt in stamina.retry_context(on=OSError, attempts=None, timeout=30, wait_max=0.2):
-            with attempt:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=2).close()
+        while not answers(port):
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.1)
         yield process
     finally:
         process.kill()
         process.communicate()
+
+
+def answers(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=2):
+            return True
+    except OSError:
+        return False
 
 
 def test_help_teaches_by_example(folder: Path) -> None:
