@@ -1,0 +1,162 @@
+"""A chat platform in memory: what people would see, and faults on demand."""
+
+import asyncio
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from starlette.routing import BaseRoute
+
+from bot.errors import MessageGone, PlatformError
+from bot.model import (
+    Card,
+    Command,
+    Delivery,
+    File,
+    Inbound,
+    Line,
+    MessageRef,
+    Opened,
+    Outcome,
+    Person,
+    Place,
+    Reply,
+    ReplyTo,
+    Said,
+)
+from bot.ports.chat import Pace, Reception
+
+CHANNEL = Place("room", "W1", "C1")
+ANN = Person("ann", "Ann")
+
+
+@dataclass(slots=True)
+class Shown:
+    """One message as it stands."""
+
+    thread: Place
+    line: Line
+    key: str
+    edits: int = 0
+
+
+@dataclass
+class ChatRoom:
+    """`ChatPlatform` with a thread per card. `faults` are raised by the next calls of the method they are filed under."""
+
+    name: str = "room"
+    pace: Pace = field(default_factory=lambda: Pace(calls_per_second=20, edit_interval=1.0, first_post=0.4))
+    text_limit: int = 2_000
+    finds: bool = True
+
+    def __post_init__(self) -> None:
+        self.cards: dict[str, Card] = {}
+        self.history: list[Card] = []
+        self.messages: dict[str, Shown] = {}
+        self.replies: list[tuple[str, str]] = []
+        self.told: list[str] = []
+        self.marked: list[str] = []
+        self.faults: dict[str, list[Exception]] = {}
+        self.reception: Reception | None = None
+        self._ids = itertools.count(1)
+        self._stamps = itertools.count(1)
+
+    # ------------------------------------------------ what people do
+
+    async def command(self, verb: str, place: Place = CHANNEL, person: Person = ANN, **options: str) -> Outcome:
+        """Type a command; the answer comes to `replies`."""
+        return await self._accept(place, person, Command(verb, options))
+
+    async def say(self, text: str, place: Place, person: Person = ANN) -> Outcome:
+        """Write a message."""
+        said = Said(text, MessageRef(place, f"m{next(self._ids)}"))
+        return await self._accept(place, person, said)
+
+    async def _accept(self, place: Place, person: Person, body: Command | Said) -> Outcome:
+        assert self.reception is not None
+        stamp = next(self._stamps)
+        return await self.reception.accept(
+            Inbound(f"e{stamp}", stamp, place, person, body, ReplyTo(place, person, "handle", None, 5))
+        )
+
+    # ------------------------------------------------ what people see
+
+    @property
+    def thread(self) -> Place:
+        """The thread of the newest card."""
+        return CHANNEL.in_thread(list(self.cards)[-1])
+
+    @property
+    def card(self) -> Card:
+        return list(self.cards.values())[-1]
+
+    @property
+    def finals(self) -> list[str]:
+        """The transcript, finished lines only."""
+        return [m.line.text for m in self.messages.values() if m.line.delivery is Delivery.FINAL]
+
+    def answers(self, person: Person = ANN) -> list[str]:
+        return [text for who, text in self.replies if who == person.id]
+
+    # ------------------------------------------------ ChatPlatform
+
+    def measure(self, text: str) -> int:
+        return len(text)
+
+    async def open(self, place: Place, card: Card) -> Opened:
+        self._fail("open")
+        id_ = f"t{next(self._ids)}"
+        self.cards[id_] = card
+        self.history.append(card)
+        return Opened(MessageRef(place, id_), place.in_thread(place.thread_id or id_))
+
+    async def show(self, card_ref: MessageRef, thread: Place, card: Card) -> MessageRef:  # noqa: ARG002
+        self._fail("show")
+        self.cards[card_ref.message_id] = card
+        self.history.append(card)
+        return card_ref
+
+    async def post(self, thread: Place, line: Line, key: str) -> MessageRef:
+        self._fail("post")
+        id_ = f"m{next(self._ids)}"
+        self.messages[id_] = Shown(thread, line, key)
+        self._fail("post after")
+        return MessageRef(thread, id_)
+
+    async def find(self, thread: Place, key: str) -> MessageRef | None:
+        found = [id_ for id_, m in self.messages.items() if self.finds and m.key == key and m.thread == thread]
+        return MessageRef(thread, found[0]) if found else None
+
+    async def edit(self, ref: MessageRef, line: Line) -> None:
+        self._fail("edit")
+        if ref.message_id not in self.messages:
+            raise MessageGone("It is gone.")
+        shown = self.messages[ref.message_id]
+        shown.line, shown.edits = line, shown.edits + 1
+
+    async def heard(self, ref: MessageRef) -> None:
+        self.marked.append(ref.message_id)
+
+    async def thinking(self, thread: Place) -> None:
+        pass
+
+    async def tell(self, thread: Place, text: str) -> None:  # noqa: ARG002
+        self._fail("tell")
+        self.told.append(text)
+
+    async def attach(self, thread: Place, file: File, text: str) -> None:
+        raise PlatformError("No files here.")
+
+    async def reply(self, to: ReplyTo, reply: Reply) -> None:
+        self._fail("reply")
+        self.replies.append((to.person.id, reply.text))
+
+    def routes(self) -> Sequence[BaseRoute]:
+        return ()
+
+    async def run(self) -> None:
+        await asyncio.Event().wait()
+
+    def _fail(self, method: str) -> None:
+        if self.faults.get(method):
+            raise self.faults[method].pop(0)

@@ -1,0 +1,99 @@
+"""A session from its start to its end, on the simulator."""
+
+from bot.model import Accepted, Delivery, Mode, Refused, SessionStatus
+from tests.stack import Stack, on_stack
+
+
+@on_stack()
+async def test_what_is_said_is_answered_and_written_down(stack: Stack) -> None:
+    async with stack.serving():
+        assert isinstance(await stack.room.command("start"), Accepted)
+        await stack.live()
+        await stack.room.say("Who are you?", stack.room.thread)
+        await stack.until(lambda: len(stack.room.finals) == 1)
+        await stack.room.command("stop")
+        await stack.ended()
+    assert stack.room.card.avatar_name in stack.room.finals[0]
+    assert all(m.line.delivery is Delivery.FINAL for m in stack.room.messages.values())
+    assert stack.room.answers()[-1] == "Stopped."
+
+
+@on_stack()
+async def test_a_stopped_session_is_closed_at_the_provider_and_refunded(stack: Stack) -> None:
+    before = stack.simulator.account.credit
+    async with stack.serving():
+        await stack.room.command("start")
+        await stack.live()
+        assert stack.simulator.account.credit < before
+        await stack.room.command("stop")
+        await stack.ended()
+    assert stack.hosted == []
+    assert stack.simulator.account.credit > before - 6
+
+
+@on_stack()
+async def test_a_second_start_names_the_one_that_exists(stack: Stack) -> None:
+    async with stack.serving():
+        await stack.room.command("start")
+        second = await stack.room.command("start")
+    assert isinstance(second, Refused)
+    assert "started by Ann" in second.sentence
+
+
+@on_stack()
+async def test_retelling_marks_the_message_instead_of_repeating_it(stack: Stack) -> None:
+    async with stack.serving():
+        await stack.room.command("start", mode="retelling")
+        await stack.live()
+        await stack.room.say("Hello there, everybody.", stack.room.thread)
+        await stack.until(lambda: len(stack.room.marked) == 1)
+    assert stack.room.finals == []
+    assert stack.room.card.mode is Mode.RETELLING
+
+
+@on_stack()
+async def test_a_command_is_posted_before_it_is_answered(stack: Stack) -> None:
+    async with stack.serving():
+        await stack.room.command("start")
+        await stack.live()
+        await stack.room.command("say", text="What time is it?")
+        await stack.until(lambda: len(stack.room.finals) == 2)
+    first = next(iter(stack.room.messages.values()))
+    assert first.line.speaker.startswith("Ann")
+    assert first.line.text == "What time is it?"
+
+
+@on_stack()
+async def test_an_unknown_avatar_is_refused_with_the_nearest_before_anything_is_paid(stack: Stack) -> None:
+    before = stack.simulator.account.credit
+    async with stack.serving():
+        await stack.room.command("start", avatar="Almo")
+        await stack.until(lambda: bool(stack.room.answers()))
+    assert "Alma" in stack.room.answers()[0]
+    assert stack.simulator.account.credit == before
+    assert not stack.room.cards
+
+
+@on_stack()
+async def test_shutting_down_closes_everything_and_says_so(stack: Stack) -> None:
+    async with stack.serving():
+        await stack.room.command("start")
+        await stack.live()
+    assert stack.room.card.status is SessionStatus.ENDED
+    assert "shut down" in stack.room.card.note
+    assert stack.hosted == []
+
+
+@on_stack()
+async def test_interrupt_ends_the_turn_in_flight(stack: Stack) -> None:
+    async with stack.serving():
+        await stack.room.command("start", mode="retelling")
+        await stack.live()
+        await stack.room.command("say", text="word " * 250)
+        await stack.until(lambda: bool(stack.spoken))
+        began = stack.clock.now()
+        await stack.room.command("interrupt")
+        await stack.until(lambda: "Interrupted." in stack.room.answers())
+        assert (stack.clock.now() - began).total_seconds() < 2
+
+

@@ -1,0 +1,130 @@
+"""The whole service on the simulator, over HTTP without a socket, in virtual time."""
+
+import asyncio
+import functools
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+from cryptography.fernet import Fernet
+from pydantic import SecretStr
+
+from adapters.akool.api import AkoolApi, ApiKey
+from adapters.akool.provider import AkoolProvider
+from adapters.simulator.http.app import application
+from adapters.simulator.options import Options
+from adapters.simulator.sessions import HostedSession
+from adapters.simulator.simulator import Simulator
+from bot.model import SessionStatus
+from bot.policy import Policy
+from bot.service import Parts, Service
+from bot.store.cipher import Cipher
+from bot.store.engine import Store
+from bot.store.migrate import upgrade
+from bot.telemetry import new_metrics
+from tests.chat_room import ChatRoom
+from tests.virtual_time import LoopClock, run_virtual
+
+KEY = Fernet.generate_key().decode()
+QUICK = replace(Options(), join_delay=0.2, thinking=0.1, pace=150.0)
+"""Ten times as fast as people speak."""
+
+
+@dataclass
+class Stack:
+    """One world: AKOOL, a chat room and a database that outlive the service, which can be started, stopped and crashed."""
+
+    folder: Path
+    simulator: Simulator
+    clock: LoopClock
+    room: ChatRoom = field(default_factory=ChatRoom)
+    policy: Policy = field(default_factory=Policy)
+    stores: list[Store] = field(default_factory=list)
+    service: Service | None = None
+
+    @property
+    def url(self) -> str:
+        return f"sqlite:///{self.folder / 'avatarbot.db'}"
+
+    @property
+    def hosted(self) -> list[HostedSession]:
+        """What runs, and costs money, at AKOOL."""
+        return [session for session in self.simulator.sessions if session.open]
+
+    @property
+    def spoken(self) -> list[str]:
+        """Everything the avatars were given, in order."""
+        return [each.given for session in reversed(list(self.simulator.sessions)) for each in session.avatar.spoken]
+
+    def busy(self) -> bool:
+        return any(store.busy for store in self.stores)
+
+    @asynccontextmanager
+    async def serving(self, *, hand_over: bool = False, alone: bool = True, **parts: Any) -> AsyncIterator[Service]:
+        """A service on this world. Leaving by an exception is a crash of the process: nothing is closed."""
+        async with AsyncExitStack() as stack:
+            store = await stack.enter_async_context(Store.open(self.url, Cipher((KEY,))))
+            self.stores.append(store)
+            transport = httpx.ASGITransport(application(self.simulator))
+            api = AkoolApi.at("http://akool.test", ApiKey(SecretStr(self.simulator.options.api_key)), transport)
+            provider = AkoolProvider(api, self.simulator.seats)
+            stack.push_async_callback(provider.aclose)
+            made = Parts(store, provider, self.clock, self.policy, new_metrics(), alone=alone, **parts)
+            service = Service(made, "http://avatarbot.test")
+            service.add(self.room)
+            self.service, self.room.reception = service, service.reception
+            await stack.enter_async_context(service.running(hand_over=hand_over))
+            yield service
+
+    async def live(self) -> None:
+        """Until the newest card says that its session is live."""
+        await self.until(lambda: bool(self.room.cards) and self.room.card.status is SessionStatus.LIVE)
+
+    async def ended(self) -> None:
+        await self.until(lambda: bool(self.room.cards) and self.room.card.status is SessionStatus.ENDED)
+
+    async def until(self, holds: Callable[[], bool], within: float = 120.0) -> None:
+        """Wait in virtual time; fails with what the room shows when it takes too long."""
+        try:
+            async with asyncio.timeout(within):
+                while not holds():
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            shown = [card.note for card in self.room.cards.values()]
+            raise AssertionError(f"cards {shown}, said {self.room.finals}, replies {self.room.replies}") from None
+
+
+Story = Callable[[Stack], Awaitable[None]]
+
+
+def on_stack(
+    options: Options = QUICK, policy: Policy | None = None
+) -> Callable[[Story], Callable[[Path], None]]:
+    """Decorate `async def test(stack)`: runs it on a fresh world in virtual time."""
+
+    def decorate(story: Story) -> Callable[[Path], None]:
+        @functools.wraps(story)
+        def test(tmp_path: Path) -> None:
+            run_story(story, tmp_path, options, policy or Policy())
+
+        del test.__wrapped__  # type: ignore[attr-defined] # pytest would look for a fixture called `stack`
+        return test
+
+    return decorate
+
+
+def run_story(story: Story, folder: Path, options: Options = QUICK, policy: Policy | None = None) -> None:
+    worlds: list[Stack] = []
+
+    async def main() -> None:
+        clock = LoopClock()
+        async with Simulator(clock, options) as simulator:
+            worlds.append(Stack(folder, simulator, clock, policy=policy or Policy()))
+            upgrade(worlds[0].url)
+            await story(worlds[0])
+
+    work: Coroutine[Any, Any, None] = main()
+    run_virtual(work, busy=lambda: any(world.busy() for world in worlds))
