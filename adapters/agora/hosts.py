@@ -32,7 +32,7 @@ IDLE: Final = 60.0
 PASSED_ON: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "http_proxy", "https_proxy", "no_proxy")
 """What a host sees of our environment: none of the service's secrets."""
 
-log = structlog.get_logger("avatarbot.agora")
+log = structlog.get_logger(__name__)
 
 
 class HostLost(SeatError):

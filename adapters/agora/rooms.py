@@ -7,9 +7,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from adapters.agora.settings import AgoraSettings
 from adapters.agora.tokens import Grant, Privilege, mint
-from bot.errors import SettingsError
 from bot.ports.room import RoomCredentials
 
 LIFETIME: Final = timedelta(hours=1)
@@ -41,7 +39,7 @@ def seating(grant: Grant, own_app_id: str) -> Seating:
 
 
 class OwnRooms:
-    """Opens rooms in the team's own Agora project: a channel exists as soon as somebody joins it.
+    """The provider's `OwnRoom`: opens rooms in the team's own Agora project; a channel exists as soon as somebody joins it.
 
     Every token lasts an hour and allows only what its holder does. Publishing rights hold only while *co-host
     authentication* is switched on for the project; otherwise Agora lets a viewer's token publish too.
@@ -74,11 +72,3 @@ class OwnRooms:
             salt=1 + secrets.randbelow(99_999_999),
         )
         return RoomCredentials(self._app_id, channel, uid, token)
-
-
-def own_rooms(settings: AgoraSettings) -> OwnRooms | None:
-    """The team's own project, if both of its settings are there. Raises `SettingsError` when only one is."""
-    certificate = settings.app_certificate.get_secret_value()
-    if bool(settings.app_id) != bool(certificate):
-        raise SettingsError("Set both AGORA_APP_ID and AGORA_APP_CERTIFICATE, or neither.")
-    return OwnRooms(settings.app_id, certificate) if settings.owns_project else None

@@ -30,7 +30,7 @@ LONGEST_PACKET: Final = 1_024
 REJOIN_WITHIN: Final = 10.0
 KEY_FRAME_EVERY: Final = 0.5
 
-log = structlog.get_logger("avatarbot.agora")
+log = structlog.get_logger(__name__)
 
 
 class AgoraSeat:

@@ -1,27 +1,33 @@
-"""What an operator may set about Agora."""
+"""What an operator sets about Agora."""
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from adapters.agora.rooms import OwnRooms
+from bot.errors import SettingsError
+
 
 class AgoraSettings(BaseSettings):
-    """Without `AGORA_APP_ID` and `AGORA_APP_CERTIFICATE` the avatar's own room is used, as AKOOL hands it out."""
+    """Without a project of the team's own the avatar's room is the one that AKOOL opens. `.env` is read."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", populate_by_name=True)
+    model_config = SettingsConfigDict(
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        str_strip_whitespace=True,
+        hide_input_in_errors=True,
+        populate_by_name=True,
+        frozen=True,
+    )
 
-    app_id: str = Field(default="", validation_alias="AGORA_APP_ID", description="App ID of your own Agora project")
-    app_certificate: SecretStr = Field(
-        default=SecretStr(""), validation_alias="AGORA_APP_CERTIFICATE", description="Its primary certificate"
-    )
-    seats_per_host: int = Field(
-        default=20,
-        ge=1,
-        le=100,
-        validation_alias="AVATARBOT_SEATS_PER_HOST",
-        description="How many rooms one child process of the Agora SDK sits in",
-    )
+    app_id: str = Field(default="", validation_alias="AGORA_APP_ID")
+    app_certificate: SecretStr | None = Field(default=None, validation_alias="AGORA_APP_CERTIFICATE")
+    seats_per_host: int = Field(default=20, ge=1, le=100, validation_alias="AVATARBOT_SEATS_PER_HOST")
+    """How many rooms one child process of Agora's SDK sits in."""
 
     @property
-    def owns_project(self) -> bool:
-        """Whether rooms are opened in a project of the team's own."""
-        return bool(self.app_id and self.app_certificate.get_secret_value())
+    def own_room(self) -> OwnRooms | None:
+        """Rooms in the team's own project. Raises `SettingsError` when only half of it is set."""
+        if bool(self.app_id) != bool(self.app_certificate):
+            raise SettingsError("Set both AGORA_APP_ID and AGORA_APP_CERTIFICATE, or neither.")
+        return OwnRooms(self.app_id, self.app_certificate.get_secret_value()) if self.app_certificate else None

@@ -74,14 +74,13 @@ def find_libraries() -> Wrapper:
 
 def archive_url(source: str, machine: str) -> str | None:
     """The address that the wrapper's `agora/__init__.py` would download from on a machine: the last of many that it assigns."""
-    found = [
-        node.value.value
+    assigned = [
+        (node.lineno, node.value.value)
         for node in ast.walk(ast.parse(source))
         if isinstance(node, ast.Assign)
         and isinstance(node.value, ast.Constant)
         and isinstance(node.value.value, str)
         and any(isinstance(target, ast.Name) and target.id == ADDRESS_NAMES[machine] for target in node.targets)
-        and machine in node.value.value
-        and node.value.value.startswith("https://")
     ]
-    return found[-1] if found else None
+    addresses = [text for _, text in sorted(assigned) if machine in text and text.startswith("https://")]
+    return addresses[-1] if addresses else None

@@ -3,14 +3,13 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 
 from adapters.agora.seats import AgoraSeats
 from adapters.agora.settings import AgoraSettings
 from tests.integration.agora.hub import Hub, open_hub
 from tests.integration.agora.vendor import built, on_path
 
-SETTINGS = AgoraSettings(app_id="", app_certificate=SecretStr(""), seats_per_host=3)
+SETTINGS = AgoraSettings(app_id="", app_certificate=None, seats_per_host=3)
 
 
 @pytest.fixture

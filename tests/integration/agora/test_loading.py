@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from adapters.agora.seats import AgoraSeats
-from adapters.agora.wrapper import Wrapper, find_wrapper
+from adapters.agora.wrapper import Wrapper, archive_url, find_wrapper
 from bot.errors import SeatError
 from tests.integration.agora.conftest import SETTINGS
 from tests.integration.agora.hub import Hub
@@ -78,6 +78,21 @@ async def test_after_a_repair_the_next_start_works(broken: Wrapper, hub: Hub) ->
             await seats(credentials()).join()
         broken.version_file.write_text(broken.archive_url)
         await sit(seats, credentials())
+
+
+@pytest.mark.parametrize(
+    ("machine", "archive"),
+    [
+        (
+            "x86_64",
+            "agora_rtc_sdk_x86_64-linux-gnu-v4.4.32.174_28020_SERVER_20260601_1240_1144448_20251021_1427-3a.zip",
+        ),
+        ("aarch64", "Agora-RTC-aarch64-linux-gnu-v4.4.32.174-20260601_142442-1144588.zip"),
+    ],
+)
+def test_the_archive_is_the_one_that_the_wrapper_would_fetch(wrapper: Path, machine: str, archive: str) -> None:
+    source = (wrapper / "agora" / "__init__.py").read_text()
+    assert archive_url(source, machine) == f"https://download.agora.io/sdk/release/{archive}"
 
 
 TLS = """

@@ -3,10 +3,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pydantic import SecretStr
 
-from adapters.agora.rooms import CHANNEL, OwnRooms, Seating, own_rooms, seating
+from adapters.agora.rooms import CHANNEL, OwnRooms, Seating, seating
 from adapters.agora.settings import AgoraSettings
 from adapters.agora.tokens import Privilege, read
 from bot.errors import SettingsError
+from bot.settings import known_names, load
 from tests.unit.agora.tokens_006 import token_006
 
 APP_ID = "0123456789abcdef0123456789abcdef"
@@ -73,6 +74,19 @@ def test_the_seat_policy() -> None:
 
 def test_half_a_project_is_refused() -> None:
     with pytest.raises(SettingsError):
-        own_rooms(AgoraSettings(app_id=APP_ID, app_certificate=SecretStr("")))
-    assert own_rooms(AgoraSettings(app_id="", app_certificate=SecretStr(""))) is None
-    assert own_rooms(AgoraSettings(app_id=APP_ID, app_certificate=SecretStr(CERTIFICATE))) is not None
+        _ = AgoraSettings(app_id=APP_ID, app_certificate=None).own_room
+    with pytest.raises(SettingsError):
+        _ = AgoraSettings(app_id="", app_certificate=SecretStr(CERTIFICATE)).own_room
+    assert AgoraSettings(app_id="", app_certificate=None).own_room is None
+    assert AgoraSettings(app_id=APP_ID, app_certificate=SecretStr(CERTIFICATE)).own_room is not None
+
+
+def test_settings_come_under_the_names_that_people_know(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AGORA_APP_ID", f" {APP_ID} ")
+    monkeypatch.setenv("AGORA_APP_CERTIFICATE", CERTIFICATE)
+    monkeypatch.setenv("AVATARBOT_SEATS_PER_HOST", "7")
+    settings = load(AgoraSettings, env_file=None)
+
+    assert (settings.app_id, settings.seats_per_host) == (APP_ID, 7)
+    assert CERTIFICATE not in repr(settings)
+    assert known_names(AgoraSettings) == {"AGORA_APP_ID", "AGORA_APP_CERTIFICATE", "AVATARBOT_SEATS_PER_HOST"}

@@ -1,0 +1,45 @@
+"""What `avatarbot doctor` says about Agora."""
+
+import re
+from typing import Final
+
+from adapters.agora.settings import AgoraSettings
+from adapters.agora.wrapper import WrapperMissing, find_libraries
+from bot.ports.doctor import Finding, Level
+
+HEX: Final = re.compile(r"[0-9a-fA-F]{32}")
+"""An app id, and a certificate: nothing else is accepted by Agora's own token builder."""
+
+WHERE: Final = "Copy it from console.agora.io, in your project's settings."
+
+
+async def check(settings: AgoraSettings) -> list[Finding]:
+    """Look at the SDK's files and at the settings. Imports nothing of the SDK, asks nobody."""
+    return [_library_finding(), *_project_findings(settings)]
+
+
+def _library_finding() -> Finding:
+    try:
+        wrapper = find_libraries()
+    except WrapperMissing as missing:
+        remedy = missing.sentence.partition(". ")[2] or "Use `avatarbot demo` here, and the service on Linux."
+        return Finding(Level.PROBLEM, f"Agora: {missing.sentence.partition('. ')[0].rstrip('.')}", remedy)
+    return Finding(Level.OK, f"Agora: the SDK and its native libraries are in {wrapper.root}")
+
+
+def _project_findings(settings: AgoraSettings) -> list[Finding]:
+    certificate = settings.app_certificate.get_secret_value() if settings.app_certificate else ""
+    if not settings.app_id and not certificate:
+        return []
+    problems = [
+        Finding(Level.PROBLEM, f"Agora: {name} is {'not set' if not value else 'not 32 hexadecimal digits'}", WHERE)
+        for name, value in (("AGORA_APP_ID", settings.app_id), ("AGORA_APP_CERTIFICATE", certificate))
+        if not HEX.fullmatch(value)
+    ]
+    return problems or [
+        Finding(
+            Level.WARNING,
+            "Agora: rooms are opened in your own project; whether viewers are kept from speaking cannot be seen from here",
+            "Switch co-host authentication on for the project: without it, every token may publish.",
+        )
+    ]

@@ -1,0 +1,152 @@
+"""Fetching the vendor's native libraries, so that nobody depends on the wrapper's own download: its TLS is not verified,
+it deletes first, and it happens whenever somebody imports it.
+"""
+
+import shutil
+import tempfile
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Final
+from zipfile import BadZipFile, ZipFile, ZipInfo
+
+import httpx
+
+from adapters.agora.wrapper import NEEDED, Wrapper
+from bot.errors import SettingsError
+
+BREAKS: Final = 5
+"""How often in a row a download may break off without a byte more, until it is given up."""
+LARGEST: Final = 2 * 1024**3
+"""Bytes that the archive may unpack to; the libraries are held to be some hundred megabytes."""
+TOP: Final = "agora_sdk"
+
+Progress = Callable[[int, int], None]
+"""Called with the bytes that are here and the bytes there will be (0 when the server does not say)."""
+
+
+class InstallFailed(SettingsError):
+    """The libraries are not installed; what was installed before still is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """A download on its way. It goes on where it stopped, if the server still has the same file."""
+
+    path: Path
+
+    @property
+    def tag_path(self) -> Path:
+        return self.path.with_suffix(".etag")
+
+    @property
+    def size(self) -> int:
+        return self.path.stat().st_size if self.path.exists() else 0
+
+    def ask_for_rest(self) -> dict[str, str]:
+        """Headers that ask for what is missing."""
+        tag = self.tag_path.read_text() if self.tag_path.exists() else ""
+        whole = {"Accept-Encoding": "identity"}
+        return whole | {"Range": f"bytes={self.size}-", "If-Range": tag} if tag and self.size else whole
+
+    def begin(self, response: httpx.Response) -> None:
+        """A new file: forget what there was."""
+        self.path.unlink(missing_ok=True)
+        tag = response.headers.get("ETag", "")
+        self.tag_path.write_text("" if tag.startswith("W/") else tag)
+
+    def remove(self) -> None:
+        self.path.unlink(missing_ok=True)
+        self.tag_path.unlink(missing_ok=True)
+
+
+def install(wrapper: Wrapper, client: httpx.Client, progress: Progress) -> None:
+    """Download what the wrapper names, verify what can be verified, put it where the wrapper looks. Raises `InstallFailed`."""
+    partial = Partial(wrapper.root / "agora_sdk.zip.part")
+    try:
+        download(client, wrapper.archive_url, partial, progress)
+        try:
+            unpack(partial.path, wrapper)
+        finally:
+            partial.remove()
+    except OSError as refused:
+        raise InstallFailed(f"Cannot write to {wrapper.root}: {refused.strerror or refused}.") from refused
+
+
+def download(client: httpx.Client, url: str, partial: Partial, progress: Progress) -> None:
+    """Get all of `url`, however often it breaks off. Raises `InstallFailed`; what is there by then stays for the next time."""
+    breaks = 0
+    while True:
+        before = partial.size
+        try:
+            return _get_rest(client, url, partial, progress)
+        except httpx.TransportError as broken:
+            breaks = 1 if partial.size > before else breaks + 1
+            if breaks == BREAKS:
+                raise InstallFailed(
+                    f"The download broke off ({broken}). Run the command again: it goes on where it stopped."
+                ) from broken
+
+
+def _get_rest(client: httpx.Client, url: str, partial: Partial, progress: Progress) -> None:
+    with client.stream("GET", url, headers=partial.ask_for_rest()) as response:
+        if response.url.scheme != "https":
+            raise InstallFailed("Agora's server sent us to an address without TLS.", response.url.host)
+        if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
+            return  # all of it is here
+        if response.status_code == httpx.codes.OK:
+            partial.begin(response)
+        elif not _continues(response, partial):
+            raise InstallFailed(f"Agora's server answered {response.status_code} instead of the libraries.", url)
+        total = partial.size + int(response.headers.get("Content-Length", 0))
+        with partial.path.open("ab") as file:
+            for chunk in response.iter_raw():
+                file.write(chunk)
+                progress(file.tell(), total)
+
+
+def _continues(response: httpx.Response, partial: Partial) -> bool:
+    ranged = response.headers.get("Content-Range", "").startswith(f"bytes {partial.size}-")
+    return response.status_code == httpx.codes.PARTIAL_CONTENT and ranged
+
+
+def unpack(archive: Path, wrapper: Wrapper) -> None:
+    """Replace the libraries with those of the archive, all or nothing. Raises `InstallFailed`."""
+    with tempfile.TemporaryDirectory(prefix=".agora_sdk-", dir=wrapper.root) as folder:
+        try:
+            with ZipFile(archive) as zipped:
+                zipped.extractall(folder, checked(zipped.infolist()))
+        except (BadZipFile, zlib.error, EOFError, NotImplementedError) as broken:
+            raise InstallFailed(
+                "What Agora's server sent is no whole archive. Run the command again.", str(broken)
+            ) from broken
+        fresh = Path(folder) / TOP
+        if missing := [name for name in NEEDED if not (fresh / name).is_file()]:
+            raise InstallFailed(f"Agora's archive holds no {' and no '.join(missing)}.")
+        wrapper.version_file.unlink(missing_ok=True)
+        shutil.rmtree(wrapper.libraries, ignore_errors=True)
+        fresh.rename(wrapper.libraries)
+    wrapper.version_file.write_text(
+        wrapper.archive_url
+    )  # compared as it is: a newline would make the wrapper start over
+
+
+def checked(members: Sequence[ZipInfo]) -> Sequence[ZipInfo]:
+    """The members that belong to the libraries. Raises `InstallFailed` for an archive that reaches for anything else."""
+    if hostile := next(_hostile(members), None):
+        raise InstallFailed(
+            "Agora's archive holds paths that lead elsewhere; nothing was unpacked.", repr(hostile.filename)
+        )
+    ours = [member for member in members if PurePosixPath(member.filename).parts[:1] == (TOP,)]
+    if sum(member.file_size for member in ours) > LARGEST:
+        raise InstallFailed("Agora's archive is larger than its libraries can be; nothing was unpacked.")
+    return ours
+
+
+def _hostile(members: Sequence[ZipInfo]) -> Iterator[ZipInfo]:
+    for member in members:
+        # `orig_filename` is what the archive says; `filename` was cut off at a NUL already.
+        path = PurePosixPath(member.orig_filename)
+        if path.is_absolute() or ".." in path.parts or any(sign in member.orig_filename for sign in "\\:\0"):
+            yield member

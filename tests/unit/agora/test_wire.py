@@ -1,0 +1,113 @@
+import asyncio
+from typing import cast
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters.agora.wire import (
+    LENGTH,
+    Done,
+    Happened,
+    Join,
+    Leave,
+    Line,
+    Order,
+    Ping,
+    RequestKeyFrame,
+    Send,
+    Start,
+    Watch,
+    Word,
+    event_of,
+    happened,
+)
+from bot.ports.room import (
+    AudioFrame,
+    Codec,
+    LinkDown,
+    LinkUp,
+    Packet,
+    PeerJoined,
+    PeerLeft,
+    SeatEvent,
+    SeatLoss,
+    SeatLost,
+    TokenExpiring,
+    VideoFrame,
+)
+
+EVENTS: list[SeatEvent] = [
+    PeerJoined("1"),
+    PeerLeft("1"),
+    Packet("1", b"\x00\xff"),
+    VideoFrame("1", Codec.H264, True, 1280, 720, 40_000, b"picture"),
+    AudioFrame("1", 16_000, 1, 40_000, b"sound"),
+    LinkDown(),
+    LinkUp(),
+    TokenExpiring(),
+    SeatLost(SeatLoss.THROWN_OUT, "why"),
+]
+ORDERS: list[Order] = [
+    Start(1, "app", "/tmp"),
+    Ping(2),
+    Join(3, 7, "room", "1", "token"),
+    Send(4, 7, b"\x00\xff"),
+    Watch(5, 7, None),
+    RequestKeyFrame(6, 7, "1"),
+    Leave(7, 7),
+]
+
+
+class Cable:
+    """What a line writes, in place of a socket."""
+
+    def __init__(self) -> None:
+        self.sent = b""
+
+    def writelines(self, parts: tuple[bytes, bytes]) -> None:
+        self.sent += b"".join(parts)
+
+
+def packed(messages: list[msgspec.Struct]) -> bytes:
+    cable = Cable()
+    line: Line[Word] = Line(Word, lambda _: None, lambda: None)
+    line._transport = cast("asyncio.Transport", cable)
+    for message in messages:
+        line.say(message)
+    return cable.sent
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: type(event).__name__)
+def test_every_event_of_the_port_crosses(event: SeatEvent) -> None:
+    heard: list[Word] = []
+    line: Line[Word] = Line(Word, heard.append, lambda: None)
+
+    line.data_received(packed([happened(7, event)]))
+
+    word = heard[0]
+    assert isinstance(word, Happened)
+    assert (word.seat, event_of(word)) == (7, event)
+
+
+def test_there_is_no_event_that_does_not_cross() -> None:
+    assert {type(event) for event in EVENTS} == set(SeatEvent.__args__)
+
+
+@given(st.lists(st.integers(1, 60), max_size=30))
+def test_messages_arrive_whole_however_the_bytes_do(pieces: list[int]) -> None:
+    heard: list[Order] = []
+    line: Line[Order] = Line(Order, heard.append, lambda: None)
+    left = packed(list(ORDERS))
+
+    for size in [*pieces, len(left)]:
+        line.data_received(left[:size])
+        left = left[size:]
+
+    assert heard == ORDERS
+
+
+def test_a_message_is_announced_by_its_length() -> None:
+    sent = packed([Done(1)])
+    assert LENGTH.unpack_from(sent)[0] == len(sent) - LENGTH.size
