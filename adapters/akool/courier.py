@@ -154,7 +154,6 @@ class Courier:
         try:
             await self._seat.send(packet.data)
         except SeatError as error:
-            self._outbox.withdraw(packet.mid)
             self._fail(packet.mid, error)
         else:
             if packet.last and packet.mid not in self._unanswered:

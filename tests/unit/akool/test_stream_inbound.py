@@ -51,7 +51,7 @@ def final_text(shown: Shown) -> str:
 # ---------------------------------------------------------------- any fault, numbered
 
 # Arrivals are at 7k+1 ms, so that none coincides with the end of a patience of 300 ms.
-moments = st.integers(0, 900).map(lambda slot: slot * 7 + 1)
+moments = st.integers(0, 150).map(lambda slot: slot * 7 + 1)
 deliveries = st.lists(st.tuples(moments, st.integers(0, 9)), unique_by=lambda delivery: delivery[0], min_size=1).map(
     sorted
 )
@@ -145,6 +145,20 @@ def test_fin_waits_for_what_is_missing_no_longer_than_the_patience() -> None:
 
 def test_a_lost_beginning_is_a_gap_too() -> None:
     assert texts(play([(0, part("b", 1)), (0.1, part("c", 2, fin=True))])) == ["…bc|"]
+
+
+def test_patience_counts_from_the_first_sign_of_a_gap() -> None:
+    shown = play(
+        [(0, part("a", 0)), (1, part("d", 3)), (1.2, part("c", 2)), (1.25, part("d", 3)), (5, part("", 4, fin=True))]
+    )
+    assert texts(shown) == ["a", "a…cd", "a…cd|"]
+    assert [at for at, _ in shown] == pytest.approx([0, 1.3, 5])
+
+
+def test_of_numbered_repetitions_the_first_counts() -> None:
+    assert (
+        final_text(play([(0, part("a", 0)), (1, part("b", 1)), (2, part("B", 1)), (3, part("", 2, fin=True))])) == "ab"
+    )
 
 
 def test_two_gaps_have_a_patience_each() -> None:
