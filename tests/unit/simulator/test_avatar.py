@@ -117,6 +117,17 @@ async def test_a_chat_that_is_given_twice_is_said_twice() -> None:
 
 
 @virtual
+async def test_of_a_chat_that_was_complete_nothing_is_remembered() -> None:
+    async with in_retelling() as (akool, seat, events):
+        for idx, text in ((0, "a"), (1, "b"), (0, "A")):
+            await seat.send(chat("m", text, idx, fin=idx == 1))
+        await until(events, Packet, event="audio_end")
+        await seat.send(chat("m", "B", 1))
+        await until(events, Packet, event="audio_end")
+        assert [said.given for said in spoken(akool)] == ["ab", "AB"]
+
+
+@virtual
 async def test_a_chat_with_a_missing_part_is_not_said() -> None:
     async with in_retelling() as (akool, seat, events):
         await seat.send(chat("torn", "end", 1))

@@ -129,6 +129,7 @@ async def test_the_stage_is_set_and_healed() -> None:
         )
         await akool.create(duration=60)
         assert (await akool.ask("POST", f"{SESSION}/create", json=WANTED))["code"] == 1215
+        await control(akool, "POST", "faults", endpoint="session/create", faults=[{"code": 1005}])
         await control(akool, "POST", "heal")
         seat = akool.seat(await akool.create(duration=30))
         await seat.join()
