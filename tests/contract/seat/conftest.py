@@ -14,14 +14,19 @@ import pytest
 from adapters.simulator import Simulator, remote_seats, serving
 from bot.clock import SystemClock
 from bot.ports.room import RoomCredentials, Seat, Seats
+from tests.contract.seat.agora_room import agora_room, carries
 
 
 @dataclass(frozen=True)
 class RoomUnderTest:
-    """One channel. `credentials` gives a valid seat for a uid, `seats` makes seats of whatever credentials."""
+    """One channel. `credentials` gives a valid seat for a uid, `seats` makes seats of whatever credentials.
+
+    What the room does not `carry` must not arrive at all, rather than garbled.
+    """
 
     credentials: Callable[[str], RoomCredentials]
     seats: Seats
+    carries: Callable[[bytes], bool] = lambda _: True
 
     def seat(self, uid: str) -> Seat:
         return self.seats(self.credentials(uid))
@@ -45,7 +50,17 @@ async def remote() -> AsyncIterator[RoomUnderTest]:
         yield RoomUnderTest(lambda uid: simulator.rooms.issue("here", uid, timedelta(minutes=5)), remote_seats(url))
 
 
-ROOMS: dict[str, Callable[[], AbstractAsyncContextManager[RoomUnderTest]]] = {"simulated": simulated, "remote": remote}
+@contextlib.asynccontextmanager
+async def agora() -> AsyncIterator[RoomUnderTest]:
+    async with agora_room() as (credentials, seats):
+        yield RoomUnderTest(credentials, seats, carries)
+
+
+ROOMS: dict[str, Callable[[], AbstractAsyncContextManager[RoomUnderTest]]] = {
+    "simulated": simulated,
+    "remote": remote,
+    "agora": agora,
+}
 
 
 @pytest.fixture(params=ROOMS)
