@@ -13,6 +13,7 @@ from bot.commands.catalogue import CATALOGUE, Catalogue
 from bot.commands.misunderstood import Misunderstood, shown
 from bot.commands.nearest import did_you_mean, listed
 from bot.commands.verb import Option, OptionType, Verb
+from bot.errors import AvatarbotError
 from bot.model import Command
 
 _CLOSING = {'"': '"', "'": "'", "“": "”", "”": "”", "„": "“”", "‘": "’", "’": "’", "«": "»"}  # noqa: RUF001
@@ -22,16 +23,11 @@ _QUOTED = "|".join(
 _VALUE = re.compile(rf"\s*(?:(?P<quoted>{_QUOTED})(?=\s|$)|(?P<word>\S+))")
 _FLAG = re.compile(r"\s*--(?P<name>[a-zA-Z][\w-]*)(?:[=:]|(?=\s|$))")
 _KEY = re.compile(r"\s*(?P<name>[a-zA-Z][\w-]*)(?P<sign>=|:(?!//))(?P<space>\s?)")
-
 _MORE = re.compile(r"\s*\S")
 
 
-class _Puzzled(Exception):
+class _Puzzled(AvatarbotError):
     """Reading stops here; never leaves this module."""
-
-    def __init__(self, sentence: str) -> None:
-        super().__init__(sentence)
-        self.sentence = sentence
 
 
 def parse(line: str, catalogue: Catalogue = CATALOGUE) -> Command | Misunderstood:
