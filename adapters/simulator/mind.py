@@ -49,11 +49,12 @@ class Mind:
         return self.persona.prologue or next(_sentences(self.persona.prompt), "")
 
     def known(self, question: str) -> str:
-        """The sentence of the knowledge base that shares most words with the question; empty when none shares any."""
+        """What the knowledge base says of it: the sentence that shares most words with the question, two if equally many."""
         asked = _stems(question)
-        sentences = _sentences(f"{self.persona.prompt}\n{self.persona.prologue}")
-        best = max(sentences, key=lambda sentence: len(asked & _stems(sentence)), default="")
-        return best if asked & _stems(best) else ""
+        sentences = list(_sentences(f"{self.persona.prompt}\n{self.persona.prologue}"))
+        shared = [len(asked & _stems(sentence)) for sentence in sentences]
+        best = max(shared, default=0)
+        return " ".join([s for s, count in zip(sentences, shared, strict=True) if count == best][:2]) if best else ""
 
     def last_of(self, who: str) -> str:
         """What somebody said last."""
@@ -77,7 +78,7 @@ class Mind:
 
 def words(text: str) -> set[str]:
     """The words that carry meaning."""
-    return {word for word in WORD.findall(text.lower()) if word not in phrases.SMALL_WORDS}
+    return {word for word in WORD.findall(text.lower().replace("-", "")) if word not in phrases.SMALL_WORDS}
 
 
 def _stems(text: str) -> set[str]:

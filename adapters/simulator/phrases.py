@@ -27,6 +27,25 @@ FEELINGS = (
     "Very well: well lit and well rested. How are you?",
     "Cheerful, as always. How is your day going?",
 )
+NODS = ("Good. What next?", "Noted. Anything else on your mind?", "Right. Shall we go on?")
+LIKINGS = (
+    "I am fond of {topic}, as far as somebody without a mouth of their own can be. You?",
+    "{topic}? Certainly better than buffering. And you?",
+    "I have heard only good things about {topic}. What do you like about it?",
+)
+OPINIONS = (
+    "On {topic} I would listen to the people in this channel first. What is your view?",
+    "{topic} deserves a second look, I think. What do the others say?",
+    "I like where {topic} is going. What would you change?",
+)
+NATURES = (
+    "I am simulated: a few rules, a face and good manners.",
+    "Not a person, no. Somebody wrote me down, and here I am.",
+)
+AGES = ("As old as this process, give or take a second.", "Younger than your coffee, I should think.")
+WEATHERS = ("There is no window in here, but the light is lovely.", "Mild, with a chance of packets.")
+AFFECTIONS = ("That is kind. I like you too.", "You make my pixels blush.")
+INSULTS = ("I will try to do better. What did you hope to hear?", "Fair enough. Give me another chance?")
 WELCOMES = ("You are very welcome", "My pleasure", "Any time")
 FAREWELLS = ("Goodbye, and come back soon", "See you", "Take care")
 PLACES = (
@@ -57,6 +76,8 @@ SMALL_WORDS = frozenset(
 )
 """Words that say nothing about the subject."""
 
+TURNED = {"my": "your", "our": "your", "your": "my", "me": "you", "us": "you", "mine": "yours", "yours": "mine"}
+
 
 def greeting(now: datetime) -> str:
     """By the hour, UTC."""
@@ -68,3 +89,8 @@ def greeting(now: datetime) -> str:
 def listed(names: Sequence[str]) -> str:
     """`Ann, Ben and Cem`."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def turned(topic: str) -> str:
+    """As the other one says it: `our new logo` becomes `your new logo`."""
+    return " ".join(TURNED.get(word.lower(), word) for word in topic.split())

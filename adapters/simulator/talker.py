@@ -13,8 +13,8 @@ from re import Match, Pattern
 from adapters.simulator import phrases
 from adapters.simulator.mind import Mind, Persona, Remark, words
 
-SPEAKER = re.compile(r"\s*([^\W\d_][\w .'\u2019-]{0,39}):\s+(.*)", re.DOTALL)
-"""`Ann: text`, as the bot prefixes names so that the avatar knows who speaks."""
+SPEAKER = re.compile(r"\s*([^\W\d_][\w.'\u2019-]{0,30}(?: [\w.'\u2019-]{1,30}){0,2}):\s+(.*)", re.DOTALL)
+"""`Ann: text`, as the bot prefixes names so that the avatar knows who speaks. A name has at most three words."""
 
 
 class Talker:
@@ -51,6 +51,11 @@ def _replied(mind: Mind, remark: Remark, now: datetime) -> str:
     return mind.known(remark.text) or _wonder(mind, remark)
 
 
+def _about(mind: Mind, ways: tuple[str, ...], topic: str, remark: Remark) -> str:
+    reply = mind.pick(ways).format(topic=topic, name=mind.to(remark))
+    return reply[0].upper() + reply[1:]
+
+
 def _wonder(mind: Mind, remark: Remark) -> str:
     """No rule fits: come back to what they spoke of, and ask back."""
     topics = sorted(words(remark.text), key=lambda word: (-len(word), word))
@@ -59,8 +64,7 @@ def _wonder(mind: Mind, remark: Remark) -> str:
         if shared and other.who not in {"", remark.who}:
             return f"{mind.called(other.who)} spoke of {shared} too. What do you make of that{mind.to(remark)}?"
     ways = phrases.WONDERS if topics else phrases.PUZZLED
-    reply = mind.pick(ways).format(topic=next(iter(topics), ""), name=mind.to(remark))
-    return reply[0].upper() + reply[1:]
+    return _about(mind, ways, next(iter(topics), ""), remark)
 
 
 # ---------------------------------------------------------------- rules
@@ -124,12 +128,23 @@ def _part(mind: Mind, turn: Turn) -> str:
     return f"{mind.pick(phrases.FAREWELLS)}{mind.to(turn.remark)}!"
 
 
-def _joke(mind: Mind, _: Turn) -> str:
-    return mind.pick(phrases.JOKES)
+def _repeat(_: Mind, turn: Turn) -> str:
+    return turn.match["words"].strip()
 
 
-def _feel(mind: Mind, _: Turn) -> str:
-    return mind.pick(phrases.FEELINGS)
+def _like(mind: Mind, turn: Turn) -> str:
+    return _about(mind, phrases.LIKINGS, phrases.turned(turn.match["topic"]), turn.remark)
+
+
+def _opine(mind: Mind, turn: Turn) -> str:
+    return mind.known(turn.remark.text) or _about(
+        mind, phrases.OPINIONS, phrases.turned(turn.match["topic"]), turn.remark
+    )
+
+
+def _from(ways: tuple[str, ...]) -> "Rule":
+    """Any of these will do."""
+    return lambda mind, _: mind.pick(ways)
 
 
 def _where(mind: Mind, turn: Turn) -> str:
@@ -149,19 +164,32 @@ def _when(pattern: str) -> Pattern[str]:
 
 RULES: tuple[tuple[Pattern[str], Rule], ...] = (
     (_when(r"\b(?:my name is|call me)\s+(?P<name>[^\W\d_][\w'\u2019-]{0,30})"), _learn_name),
+    (_when(r"\b(?:repeat after me|say after me)\W+(?P<words>\w.*)"), _repeat),
     (_when(r"\b(?:who am i|what(?:'s| is) my name|do you know me)\b"), _recall_name),
     (_when(r"\bwhat did i (?:just )?(?:say|ask|tell)\b"), _recall_own_words),
     (_when(r"\bwhat did (?P<who>[\w'\u2019 -]{1,40}?) (?:just )?(?:say|ask|tell)\b"), _recall_words),
-    (_when(r"\b(?:who(?:'s| is| else is)? (?:here|there)|who did you (?:meet|speak|talk))"), _name_people),
+    (_when(r"\b(?:who(?:'s| is| else is)? (?:here|there)|who (?:did|are) you (?:meet|speak|talk))"), _name_people),
     (_when(r"\b(?:who are you|what(?:'s| is) your name|your name|introduce yourself|about yourself)\b"), _introduce),
     (_when(r"(?P<left>\d{1,6})\s*(?P<sign>[-+*])\s*(?P<right>\d{1,6})"), _count),
     (_when(r"\b(?:what time is it|what's the time|the time|what day|which day|today's date|the date)\b"), _tell_time),
-    (_when(r"\b(?:joke|make (?:me|us) laugh|something funny)\b"), _joke),
-    (_when(r"\bhow (?:are|do) you\b(?! (?:know|work|do it))"), _feel),
+    (_when(r"\b(?:joke|make (?:me|us) laugh|something funny|another one|one more)\b"), _from(phrases.JOKES)),
+    (_when(r"\bhow (?:are|do) you\b(?! (?:know|work|do it))"), _from(phrases.FEELINGS)),
+    (_when(r"\bhow old are you\b"), _from(phrases.AGES)),
+    (_when(r"\bare you (?:an? )?(?:robot|human|real|person|ai|bot|machine|alive|simulated)\b"), _from(phrases.NATURES)),
+    (_when(r"\bdo you (?:like|love|enjoy) (?P<topic>[\w' -]{2,40})"), _like),
+    (_when(r"\b(?:do you think|your opinion|your view|your take) (?:of|about|on) (?P<topic>[\w' -]{2,40})"), _opine),
+    (_when(r"\b(?:weather|raining|sunny)\b"), _from(phrases.WEATHERS)),
     (_when(r"\b(?:help|what can (?:you|i)|how do(?:es)? (?:this|it|you) work)\b"), _help),
-    (_when(r"\b(?:thanks|thank you|thx|cheers|danke|merci|gracias)\b"), _thank),
     (_when(r"\b(?:bye|goodbye|see you|good night|farewell|ciao)\b"), _part),
-    (_when(r"^\W*(?:hi|hello|hey|good (?:morning|afternoon|evening)|hallo|bonjour|hola|greetings)\b"), _greet),
+    (_when(r"\b(?:thanks|thank you|thx|cheers|danke|merci|gracias)\b"), _thank),
+    (
+        _when(r"\b(?:i (?:love|like) you|you(?:'re| are) (?:great|nice|funny|cute|sweet|the best))\b"),
+        _from(phrases.AFFECTIONS),
+    ),
+    (_when(r"\b(?:stupid|boring|idiot|shut up|useless)\b"), _from(phrases.INSULTS)),
+    (_when(r"^\W*(?:hi|hello|hey|good (?:morning|afternoon|evening)|greetings)\b"), _greet),
+    (_when(r"^\W*(?:hallo|guten (?:morgen|tag|abend)|moin|bonjour|salut|hola|buen[oa]s|namaste|salaam)\b"), _greet),
+    (_when(r"^\W*(?:yes|yeah|no|nope|ok|okay|fine|great|good|nice|cool|sure|i am fine)\W*$"), _from(phrases.NODS)),
     (_when(r"^\W*where\b"), _where),
     (_when(r"^\W*why\b"), _why),
 )

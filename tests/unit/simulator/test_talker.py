@@ -11,7 +11,10 @@ from adapters.simulator.talker import Talker
 
 NOON = datetime(2026, 5, 4, 12, 7, tzinfo=UTC)
 HOTEL = Persona(
-    "Yasmin", "concierge", "Welcome to the hotel.", "Breakfast is from 7 to 10. Dogs are welcome and get a biscuit."
+    "Yasmin",
+    "concierge",
+    "Welcome to the hotel.",
+    "Breakfast is from 7 to 10. Check-out is at 11. Dogs are welcome and get a biscuit.",
 )
 
 
@@ -28,11 +31,20 @@ def talk(*lines: str, persona: Persona = HOTEL, now: datetime = NOON) -> list[st
         ("Who are you?", "I am Yasmin, your concierge. Welcome to the hotel."),
         ("What time is it?", "It is 12:07 UTC on Monday, 4 May."),
         ("When is breakfast served?", "Breakfast is from 7 to 10."),
+        ("And checkout?", "Check-out is at 11."),
         ("May I bring a dog?", "Dogs are welcome and get a biscuit."),
         ("Can I bring my dogs?", "Dogs are welcome and get a biscuit."),
         ("Help", "Gladly. Welcome to the hotel. You can ask"),
         ("Ben: what is 6 * 7?", "6 * 7 is 42."),
         ("Ben: thank you so much", "You are very welcome, Ben."),
+        ("thanks, and bye", "Goodbye"),
+        ("Can you repeat after me: peas and queues", "peas and queues"),
+        ("Are you a robot?", "I am simulated"),
+        ("Do you like pizza?", "I am fond of pizza"),
+        ("Ann: what do you think of our new logo?", "On your new logo I would listen"),
+        ("What do you think of dogs?", "Dogs are welcome"),
+        ("Guten Morgen", "Good afternoon!"),
+        ("ok", "Good. What next?"),
         ("Bye!", "Goodbye, and come back soon!"),
         ("Who is here?", "Nobody has told me their name yet."),
         ("Why is the sky blue?", "That is the question, is it not?"),
