@@ -1,0 +1,140 @@
+/** Opens the door, then keeps the page in step with what is known. */
+
+import { fill, say } from "/v/static/element.js";
+import { icon } from "/v/static/icons.js";
+import { Stage, tick } from "./card.js";
+import { Composer } from "./composer.js";
+import { Messages } from "./messages.js";
+import { Side } from "./side.js";
+import { Playground } from "./state.js";
+import { welcome } from "./welcome.js";
+
+const at = (id) => document.getElementById(id);
+
+if (localStorage.getItem("theme")) document.documentElement.dataset.theme = localStorage.getItem("theme");
+
+const asked = new URLSearchParams(location.hash.slice(1));
+if (asked.has("as")) sessionStorage.removeItem("me"); // a window opened as somebody else
+if (asked.has("as") || asked.has("key")) history.replaceState(null, "", location.pathname);
+
+const entered = await fetch("/playground/enter", { method: "POST", body: JSON.stringify({ key: asked.get("key") ?? "" }) });
+if (entered.ok) start(new Playground({ guest: asked.get("as") === "guest" }));
+else at("locked").hidden = false;
+
+function start(playground) {
+  const openThread = (thread) => (location.hash = `#/${playground.place.channel}/${thread}`);
+  const edit = (message) => (message.thread ? inThread : inChannel).edit(message);
+  const channel = new Messages(playground, at("channel-messages"), at("channel-scroll"), { openThread, edit });
+  const thread = new Messages(playground, at("thread-messages"), at("thread-scroll"), { openThread, edit });
+  const stage = new Stage(at("stage"));
+  const side = new Side(playground);
+  const inChannel = new Composer(at("channel-composer"), playground, () => ({ ...open(), thread: "" }), expectCard);
+  const inThread = new Composer(at("thread-composer"), playground, open);
+  let awaited = false; // a card for what I started
+  let frame = 0;
+
+  welcome(at("welcome"), () => inChannel.begin("/avatar start "));
+  fill(at("thread-close"), icon("close"));
+  fill(at("channel-close"), icon("bin"));
+  at("thread-close").addEventListener("click", closeThread);
+  at("channel-close").addEventListener("click", closeChannel);
+  at("thread").addEventListener("keydown", (event) => event.key === "Escape" && closeThread());
+
+  addEventListener("hashchange", route);
+  playground.addEventListener("messages", ({ detail }) => arrived(detail));
+  playground.addEventListener("told", ({ detail }) => announce(`Only for you: ${detail.text}`));
+  playground.addEventListener("thinking", draw);
+  playground.addEventListener("people", () => side.showPeople());
+  playground.addEventListener("channels", route);
+  playground.addEventListener("link", linked);
+  setInterval(tick, 1000);
+
+  /** The place in the address. */
+  function open() {
+    const [, name = "", id = ""] = location.hash.split("/");
+    const known = playground.channels.includes(name) ? name : playground.channels[0] ?? "";
+    return { channel: known, thread: known === name ? id : "" };
+  }
+
+  function expectCard(text) {
+    if (/^\/(avatar\s+)?start\b/.test(text)) awaited = true;
+  }
+
+  function route() {
+    const { channel: name, thread: id } = open();
+    const opened = at("thread").hidden && id;
+    playground.place = { channel: name, thread: id };
+    at("thread").hidden = !id;
+    say(at("channel-title"), name);
+    document.title = `#${name} · Avatarbot playground`;
+    inChannel.placeholder = `Write in #${name}, or type / for commands`;
+    side.close();
+    draw();
+    if (opened) inThread.box.focus();
+  }
+
+  function closeChannel() {
+    const { channel: name } = open();
+    if (confirm(`Close #${name} for everybody? What runs in it ends.`)) playground.closeChannel(name);
+  }
+
+  function closeThread() {
+    location.hash = `#/${open().channel}`;
+    inChannel.box.focus();
+  }
+
+  function arrived(messages) {
+    const mine = messages.find(({ card, channel: name, thread: id }) => card && !id && name === open().channel);
+    if (awaited && mine && mine.card.starterName === playground.you.name) {
+      awaited = false;
+      openThread(mine.id);
+    }
+    for (const message of messages) hear(message);
+    draw();
+  }
+
+  /** Say once, to a screen reader, what others have said where I am. */
+  function hear(message) {
+    const here = open();
+    const away = message.channel !== here.channel || (message.thread && message.thread !== here.thread);
+    if (away || message.growing || message.card || message.deleted || message.author.id === playground.you.id) return;
+    announce(`${message.author.name}: ${message.text}`);
+  }
+
+  function announce(text) {
+    say(at("announcer"), text);
+  }
+
+  function draw() {
+    cancelAnimationFrame(frame);
+    frame = requestAnimationFrame(drawNow);
+  }
+
+  function drawNow() {
+    const { channel: name, thread: id } = open();
+    at("welcome").hidden = channel.show(name, "") > 0;
+    const cards = playground.within(name, "").filter(({ card }) => card && card.status !== "ended");
+    say(at("channel-about"), cards.length ? `On air: ${cards.map(({ card }) => card.avatarName).join(", ")}` : "Nobody is on air");
+    side.showChannels();
+    if (id) drawThread(name, id);
+  }
+
+  function drawThread(name, id) {
+    const card = playground.cardOf(id);
+    const who = card?.card.avatarName ?? "the thread";
+    const talking = playground.within(name, id).some(({ growing }) => growing);
+    thread.show(name, id);
+    stage.show(card, talking, (action) => playground.press(card.id, action));
+    say(at("thread-about"), card ? `with ${who} in #${name}` : `in #${name}`);
+    say(at("thinking-who"), `${who} is about to speak`);
+    at("thinking").hidden = talking || !playground.thinking.has(`${name}/${id}`);
+    inThread.placeholder = card && card.card.status !== "ended" ? `Write to ${who}` : "Write in the thread";
+  }
+
+  function linked() {
+    at("app").hidden = false;
+    at("link-state").hidden = playground.linked;
+    say(at("link-state"), playground.linked ? "" : "Reconnecting. What you send meanwhile goes out when the connection is back.");
+    if (playground.linked) route();
+  }
+}

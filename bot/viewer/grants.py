@@ -1,0 +1,42 @@
+"""Links to watch: what one allows, and where they come from."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from bot.model import Person, Place
+
+
+class Scope(StrEnum):
+    """What a link allows. A `speak` link was minted for one person and acts as that person."""
+
+    WATCH = "watch"
+    SPEAK = "speak"
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A link that exists or did. `place` is the session's thread; `ended` says that the session has ended."""
+
+    session_id: str
+    scope: Scope
+    place: Place
+    person: Person | None
+    expires_at: datetime
+    ended: bool = False
+
+    def expired_at(self, now: datetime) -> bool:
+        return now >= self.expires_at
+
+
+class Grants(Protocol):
+    """Where links are kept: hashed, so that the store knows none."""
+
+    async def mint(self, session_id: str, scope: Scope, person: Person | None, expires_at: datetime) -> str:
+        """A new link's secret: 128 random bits, url-safe."""
+        ...
+
+    async def find(self, secret: str) -> Grant | None:
+        """What a secret allows, also when it has expired; None for one that never existed."""
+        ...

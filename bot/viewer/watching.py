@@ -1,0 +1,70 @@
+"""One page that watches a session: what it should show is kept as state, so that a slow page skips instead of filling memory."""
+
+import asyncio
+from contextlib import AbstractContextManager
+
+from starlette.websockets import WebSocket
+
+from bot.model import Mode, SessionStatus
+from bot.session.feed import Caption, Feed, FeedEvent, SessionView
+from bot.viewer.archive import Archive
+from bot.viewer.audience import Audiences
+from bot.viewer.grants import Grant
+from bot.viewer.wire import Audience, Said, Session, ToPage, encode
+
+
+class Watching:
+    """Sends what changed since it last sent: the newest view, the newest text of each utterance."""
+
+    def __init__(self, socket: WebSocket, grant: Grant, feed: Feed, archive: Archive, audiences: Audiences) -> None:
+        self._socket = socket
+        self._grant = grant
+        self._feed = feed
+        self._archive = archive
+        self._audiences = audiences
+        self._unsent: dict[str, ToPage] = {}
+        self._woken = asyncio.Event()
+
+    def show(self, name: str, frame: ToPage) -> None:
+        """Have a frame sent; one that was not sent yet under the same name is replaced."""
+        self._unsent[name] = frame
+        self._woken.set()
+
+    async def write(self) -> None:
+        """Send until cancelled or the page is gone."""
+        while True:
+            await self._woken.wait()
+            self._woken.clear()
+            unsent, self._unsent = self._unsent, {}
+            for frame in unsent.values():
+                await self._socket.send_text(encode(frame))
+
+    async def follow(self) -> None:
+        """Be a viewer until cancelled. What was said before comes from the archive, what is said from now on from the feed."""
+        session_id = self._grant.session_id
+        with self._seated(), self._feed.watch(session_id) as events:
+            view = self._feed.view(session_id) or await self._archive.view(session_id)
+            self._show_event(view or _over(session_id))
+            for caption in await self._archive.captions(session_id):
+                self._show_event(caption)
+            async for event in events:
+                self._show_event(event)
+
+    def _seated(self) -> AbstractContextManager[None]:
+        name = self._grant.person.name if self._grant.person else ""
+        return self._audiences.seated(self._grant.session_id, name, self._show_audience)
+
+    def _show_audience(self, audience: Audience) -> None:
+        self.show("audience", audience)
+
+    def _show_event(self, event: FeedEvent) -> None:
+        match event:
+            case SessionView():
+                self.show("session", Session.of(event))
+            case Caption(id=caption_id):
+                self.show(f"said {caption_id}", Said.of(event))
+
+
+def _over(session_id: str) -> SessionView:
+    """A session of which only the link is left."""
+    return SessionView(session_id, SessionStatus.ENDED, "", "", Mode.DIALOGUE, "")

@@ -1,0 +1,238 @@
+"""The real pages with a scripted core behind them: every state can be put on stage, at once and always the same."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+from pydantic import SecretStr
+from starlette.types import Receive, Scope as AsgiScope, Send
+
+from adapters.playground.platform import PlaygroundPlatform
+from adapters.playground.settings import PlaygroundSettings
+from bot.model import (
+    Accepted,
+    Card,
+    CardAction,
+    Choice,
+    Command,
+    Delivery,
+    File,
+    Inbound,
+    Item,
+    Line,
+    Link,
+    MessageRef,
+    Mode,
+    Opened,
+    Outcome,
+    Person,
+    Place,
+    Question,
+    Refused,
+    Reply,
+    Said,
+    SessionStatus,
+    Speaker,
+)
+from bot.ports.chat import Ask, Reception
+from bot.session.feed import Caption, Feed, SessionView
+from bot.telemetry import new_metrics
+from bot.viewer.archive import Archive
+from bot.viewer.grants import Grant, Grants, Scope
+from bot.viewer.routes import viewer_routes
+from bot.web import create_app, serve
+
+SECRET = "a-secret-for-tests"
+SESSION = "0199aa00-0000-7000-8000-000000000001"
+AVATARS = [("mei", "Mei", "clear, Mandarin and English"), ("alma", "Alma", "warm, English"), ("theo", "Theo Glass", "dry, English")]
+
+
+class WallClock:
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+class KeptGrants(Grants):
+    def __init__(self) -> None:
+        self.grants: dict[str, Grant] = {}
+
+    async def mint(self, session_id: str, scope: Scope, person: Person | None, expires_at: datetime) -> str:
+        secret = uuid4().hex
+        self.grants[secret] = Grant(session_id, scope, Place("playground", "playground", "lobby"), person, expires_at)
+        return secret
+
+    async def find(self, secret: str) -> Grant | None:
+        return self.grants.get(secret)
+
+
+class KeptArchive(Archive):
+    def __init__(self) -> None:
+        self.said: dict[str, Caption] = {}
+        self.last: SessionView | None = None
+
+    async def view(self, session_id: str) -> SessionView | None:
+        return self.last
+
+    async def captions(self, session_id: str) -> Sequence[Caption]:
+        return tuple(self.said.values())
+
+    async def export(self, session_id: str, format: str) -> File | None:  # noqa: A002
+        words = "\n".join(f"**Mei**: {caption.text}" for caption in self.said.values())
+        return File(f"transcript.{format}", "text/markdown", words.encode())
+
+
+class Theatre(Reception):
+    """A core of a few lines: `start` opens a card, what is written in its thread is answered word by word."""
+
+    def __init__(self, folder: Path) -> None:
+        self.clock = WallClock()
+        self.feed = Feed()
+        self.grants = KeptGrants()
+        self.archive = KeptArchive()
+        self.came: list[Inbound] = []
+        self.pause = 0.09
+        self.opened: Opened | None = None
+        self.base = ""
+        self.card = Card(SESSION, "Mei", "", SessionStatus.STARTING, Mode.DIALOGUE, "Ann", "Mei is on her way.", actions=(CardAction.STOP,))
+        self._folder = folder
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.raise_curtain()
+
+    def raise_curtain(self) -> None:
+        """As at the start of a process: nothing in memory but what the history file says."""
+        settings = PlaygroundSettings(secret=SecretStr(SECRET), history=self._folder / "history.jsonl")
+        self.platform = PlaygroundPlatform(self, self.clock, settings)
+        viewer = viewer_routes(self.grants, self.feed, self, self.archive, self.clock)
+        self._app = create_app(new_metrics(), {}, [*self.platform.routes(), *viewer])
+
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)
+
+    @property
+    def address(self) -> str:
+        return f"{self.base}/playground#key={SECRET}"
+
+    # ------------------------------------------------ the scripted core
+
+    async def accept(self, inbound: Inbound) -> Outcome:
+        self.came.append(inbound)
+        match inbound.body:
+            case Command(verb="start"):
+                self.play(self.start(inbound.place, inbound.person))
+            case Command(verb="stop"):
+                self.play(self.end())
+            case Command(verb="interrupt" | "keep-going"):
+                pass
+            case Command(verb="say"):
+                return Refused("At most 10 may wait, and 10 do. Try again when Mei has caught up.")
+            case Command():
+                return Question()
+            case Said(text=text) if self.opened and inbound.place == self.opened.thread:
+                self.play(self.answer_aloud(text))
+            case _:
+                pass
+        return Accepted(str(uuid4()), SESSION)
+
+    async def answer(self, inbound: Inbound) -> Reply:
+        assert isinstance(inbound.body, Command)
+        match inbound.body.verb:
+            case "watch":
+                secret = await self.grants.mint(SESSION, Scope.SPEAK, inbound.person, self.in_minutes(60))
+                return Reply("This link is yours alone: whoever has it speaks as you.", link=Link("Watch Mei", f"{self.base}/v/{secret}"))
+            case "avatars":
+                items = tuple(Item(name, detail, command=Command("start", {"avatar": key})) for key, name, detail in AVATARS)
+                return Reply("Three avatars can come.", items=items)
+            case "transcript":
+                return Reply("Here is everything so far.", file=File("transcript.md", "text/markdown", b"**Mei**: Good morning!\n"))
+            case _:
+                return Reply("Mei is live here. 9 minutes left, nobody waits.")
+
+    async def ask(self, ask: Ask) -> Sequence[Choice]:
+        if ask.option == "avatar":
+            return [Choice(key, name, detail) for key, name, detail in AVATARS if ask.typed.lower() in name.lower()]
+        return [Choice("en", "English"), Choice("fr", "French"), Choice("de", "German")]
+
+    async def place_gone(self, place: Place, *, whole_workspace: bool = False) -> None:
+        pass
+
+    # ------------------------------------------------ what can be staged
+
+    def play(self, scene: "asyncio.Future[None] | object") -> None:
+        task = asyncio.create_task(scene)  # type: ignore[arg-type]
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def in_minutes(self, minutes: float) -> datetime:
+        return self.clock.now() + timedelta(minutes=minutes)
+
+    async def start(self, place: Place, person: Person) -> None:
+        self.card = replace(self.card, starter_name=person.name)
+        self.opened = await self.platform.open(place, self.card)
+        await asyncio.sleep(self.pause * 4)
+        await self.show(
+            status=SessionStatus.LIVE,
+            note="Write in the thread; Mei answers aloud.",
+            ends_at=self.in_minutes(9.7),
+            actions=(CardAction.WATCH, CardAction.INTERRUPT, CardAction.KEEP_GOING, CardAction.STOP),
+        )
+        await self.say("Good morning! I am Mei. Ask me anything, or tell me what to say.")
+
+    async def show(self, **changes: object) -> None:
+        self.card = replace(self.card, **changes)  # type: ignore[arg-type]
+        self.stage(speaking=False)
+        if self.opened:
+            await self.platform.show(self.opened.card, self.opened.thread, self.card)
+
+    def stage(self, *, speaking: bool) -> None:
+        card = self.card
+        view = SessionView(SESSION, card.status, card.avatar_name, "", card.mode, card.note, card.ends_at, speaking, card.waiting)
+        self.archive.last = view
+        self.feed.publish(SESSION, view)
+
+    async def answer_aloud(self, text: str) -> None:
+        assert self.opened is not None
+        await self.platform.thinking(self.opened.thread)
+        await asyncio.sleep(self.pause * 3)
+        await self.say(f"You said “{text}”. Let me think about that for a moment, because it is a fine question.")
+
+    async def say(self, text: str, until: int = 1_000) -> None:
+        """Speak at a pace one can watch; `until` leaves it unfinished after so many words."""
+        key = uuid4().hex[:12]
+        words = text.split()
+        ref: MessageRef | None = None
+        self.stage(speaking=True)
+        for count in range(1, min(until, len(words)) + 1):
+            final = count == len(words)
+            said = " ".join(words[:count])
+            caption = Caption(key, Speaker.BOT, said, final)
+            self.archive.said[key] = caption
+            self.feed.publish(SESSION, caption)
+            if self.opened:
+                line = Line(self.card.avatar_name, said, Delivery.FINAL if final else Delivery.GROWING)
+                if ref is None:
+                    ref = await self.platform.post(self.opened.thread, line, key)
+                else:
+                    await self.platform.edit(ref, line)
+            await asyncio.sleep(self.pause)
+        if until >= len(words):
+            self.stage(speaking=False)
+
+    async def end(self) -> None:
+        assert self.opened is not None
+        await self.show(status=SessionStatus.ENDED, note="Stopped by Ann after 2 minutes.", ends_at=None, actions=(), waiting=0)
+        transcript = await self.archive.export(SESSION, "md")
+        assert transcript is not None
+        await self.platform.attach(self.opened.thread, transcript, "Everything that was said.")
+
+
+@asynccontextmanager
+async def theatre(folder: Path, port: int = 0) -> AsyncIterator[Theatre]:
+    stage = Theatre(folder)
+    async with serve(stage, "127.0.0.1", port) as bound:
+        stage.base = f"http://127.0.0.1:{bound}"
+        yield stage
