@@ -268,14 +268,14 @@ def test_no_sliding_second_is_over_budget_and_control_overtakes(
         assert spoken(sent, f"speech-{mid}") == well_formed(text)
 
 
-@pytest.mark.parametrize("waits", range(0, 30, 3))
-def test_speech_leaves_room_for_control_at_any_moment(waits: int) -> None:
+@pytest.mark.parametrize("moment", [tick / 20 for tick in range(60)])
+def test_speech_leaves_room_for_control_at_any_moment(moment: float) -> None:
     outbox, now = queued("word " * 10_000), 0.0
-    while waits:
-        if isinstance(step := outbox.next_packet(now), Wait):
-            now, waits = now + step.seconds, waits - 1
+    while now < moment:
+        step = outbox.next_packet(now)
+        now += min(step.seconds, moment - now) if isinstance(step, Wait) else 0
     outbox.control("cmd-1", INTERRUPT)
-    assert outbox.next_packet(now) == Outgoing("cmd-1", INTERRUPT, last=True)
+    assert outbox.next_packet(moment) == Outgoing("cmd-1", INTERRUPT, last=True)
 
 
 def test_control_alone_keeps_the_budgets_too() -> None:
