@@ -6,7 +6,7 @@ import pytest
 
 from adapters.simulator import Options
 from bot.errors import SeatError
-from bot.ports.room import PeerJoined, RoomCredentials, SeatLost
+from bot.ports.room import PeerJoined, SeatLost
 from tests.unit.simulator.customer import ALMA, SESSION, customer, until
 from tests.virtual_time import virtual
 
@@ -161,18 +161,3 @@ async def test_an_avatar_that_never_comes_costs_all_the_same() -> None:
         with pytest.raises(AssertionError, match="seat was lost before PeerJoined"):
             await until(seat.events(), PeerJoined)
         assert await akool.credit() == 6000 - 6
-
-
-@virtual
-async def test_the_avatar_comes_into_a_room_of_ones_own_which_outlives_the_session() -> None:
-    async with customer() as akool:
-        mine = {"agora_app_id": "my-app", "agora_channel": "our-room", "agora_uid": 9001, "agora_token": "007minted"}
-        seat = akool.simulator.seats(RoomCredentials("my-app", "our-room", "1", "007mine"))
-        await seat.join()
-        session = await akool.create(credentials=mine, duration=60)
-        events = seat.events()
-        assert await anext(events) == PeerJoined("9001")
-        assert "agora_token" not in session["credentials"]
-        await akool.close(session["_id"])
-        await seat.send(b"anybody here?")
-        assert akool.simulator.rooms.occupancy() == {"our-room": ["1"]}
