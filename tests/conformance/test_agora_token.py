@@ -60,12 +60,12 @@ def unpacked(token: str) -> bytes:
 def vendor(tmp_path_factory: pytest.TempPathFactory) -> Path:
     npm, node = shutil.which("npm"), shutil.which("node")
     if npm is None or node is None:
-        pytest.skip("npm and node are needed to ask the vendor's own builder")
+        pytest.skip(f"{PACKAGE} needs npm and node")
     folder = tmp_path_factory.mktemp("npm")
     order = [npm, "install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", PACKAGE]
     got = subprocess.run(order, cwd=folder, capture_output=True, text=True, timeout=90, check=False)
     if got.returncode:
-        pytest.skip(f"npm has no {PACKAGE} for us: {got.stderr[:200]}")
+        pytest.skip(f"{PACKAGE} cannot be fetched: {got.stderr[:200]}")
     return folder
 
 

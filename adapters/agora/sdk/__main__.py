@@ -25,7 +25,6 @@ from adapters.agora.wire import (
     Watch,
     happened,
 )
-from adapters.agora.wrapper import WrapperMissing
 from bot.errors import AvatarbotError, SeatError
 from bot.ports.room import SeatEvent, SeatLost
 
@@ -96,6 +95,8 @@ class RoomHost:
 
     def _start(self, order: Start) -> None:
         load()
+        from adapters.agora.sdk.service import new_service  # noqa: PLC0415 - imports the SDK
+
         self._service = new_service(order.app_id, Path(order.folder))
 
     def _seat(self, number: int) -> "SdkSeat":
@@ -130,26 +131,6 @@ class RoomHost:
         await asyncio.gather(*(seat.leave() for seat in self._seats.values()), return_exceptions=True)
         if self._service is not None:
             await asyncio.to_thread(self._service.release)
-
-
-def new_service(app_id: str, folder: Path) -> Any:
-    """The one service of this process."""
-    from agora.rtc.agora_base import AgoraServiceConfig, AudioScenarioType  # noqa: PLC0415
-    from agora.rtc.agora_service import AgoraService  # noqa: PLC0415
-
-    config = AgoraServiceConfig(
-        appid=app_id,
-        enable_video=1,
-        audio_scenario=AudioScenarioType.AUDIO_SCENARIO_DEFAULT,
-        log_path=str(folder / "agora.log"),
-        data_dir=str(folder),
-        config_dir=str(folder),
-    )
-    service = AgoraService()
-    code = service.initialize(config)
-    if not service.inited:  # `initialize` returns the code of a later call
-        raise WrapperMissing("Agora's SDK did not start.", f"initialize: inited is False (last code {code})")
-    return service
 
 
 async def serve(fd: int) -> None:

@@ -1,8 +1,6 @@
 """What a broken installation of the SDK does to us: one sentence, and nothing else."""
 
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,7 +13,7 @@ from bot.errors import SeatError
 from tests.integration.agora.conftest import SETTINGS
 from tests.integration.agora.hub import Hub
 from tests.integration.agora.sitter import credentials, sit
-from tests.integration.agora.vendor import built, on_path
+from tests.integration.agora.vendor import built, on_path, start_python
 
 
 @pytest.fixture
@@ -105,55 +103,7 @@ assert ssl._create_default_https_context is before
 print("verified")
 """
 
-MISUSE = """
-import os, time
-from agora.rtc.agora_service import AgoraService
-from agora.rtc.agora_base import AgoraServiceConfig, RTCConnConfig, RtcConnectionPublishConfig, AudioScenarioType
-from agora.rtc.rtc_connection_observer import IRTCConnectionObserver
-
-class Misuse(IRTCConnectionObserver):
-    def on_connected(self, connection, info, reason):
-        connection.send_stream_message(b"inside a callback")
-
-service = AgoraService()
-service.initialize(AgoraServiceConfig(appid="app"))
-publish = RtcConnectionPublishConfig(audio_scenario=AudioScenarioType.AUDIO_SCENARIO_DEFAULT, is_publish_audio=False)
-connection = service.create_rtc_connection(RTCConnConfig(), publish)
-connection.register_observer(Misuse())
-connection.connect("token", "room", "7")
-time.sleep(1)
-connection.disconnect()
-connection.release()
-connection.renew_token("after the release")
-AgoraService()
-os._exit(0)
-"""
-
-
-def run(wrapper: Path, script: str, **environment: str) -> "subprocess.Popen[str]":
-    paths = {"PYTHONPATH": f"{wrapper}:{Path(__file__).parents[3]}"}
-    return subprocess.Popen(
-        [sys.executable, "-c", script],
-        env=paths | environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
 
 def test_tls_is_verified_again_after_the_import(wrapper: Path) -> None:
-    output, complaints = run(wrapper, TLS).communicate(timeout=30)
+    output, complaints = start_python(wrapper, TLS).communicate(timeout=30)
     assert (output, complaints) == ("verified\n", "")
-
-
-async def test_the_stub_tells_on_who_misuses_the_sdk(wrapper: Path, hub: Hub) -> None:
-    process = run(wrapper, MISUSE, AGORA_STUB_SOCKET=str(hub.path))
-    await hub.until(lambda: len(hub.processes) == 1 and not hub.alive)
-    process.communicate(timeout=10)
-
-    assert hub.violations == [
-        "agora_rtc_conn_send_stream_message",
-        "agora_rtc_conn_renew_token",
-        "a second service in one process",
-    ]
-    hub.violations.clear()

@@ -30,7 +30,7 @@ def fetched_sdist(cache: Path) -> Path:
     sdist = cache / f"agora_python_server_sdk-{VERSION}.tar.gz"
     if not sdist.exists():
         order = ["download", "-q", "--no-deps", "--no-binary", ":all:", "-d", str(cache)]
-        _run([*_pip(), *order, f"agora-python-server-sdk=={VERSION}"], "the package index is not to be reached")
+        _run([*_pip(), *order, f"agora-python-server-sdk=={VERSION}"], "agora-python-server-sdk cannot be fetched")
     assert sha256(sdist.read_bytes()).hexdigest() == SHA256
     return sdist
 
@@ -41,7 +41,7 @@ def _pip() -> list[str]:
             return [found]
     if uvx := shutil.which("uvx"):
         return [uvx, "pip"]
-    pytest.skip("there is no pip to fetch agora-python-server-sdk with")
+    pytest.skip("agora-python-server-sdk cannot be fetched: there is no pip")
 
 
 def _run(order: list[str], otherwise: str) -> None:
@@ -73,7 +73,7 @@ def compile_stub(wrapper: Path, folder: Path) -> None:
     """Put the stub where the wrapper looks for the vendor's libraries."""
     compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
     if compiler is None or sys.platform != "linux":
-        pytest.skip("a C compiler on Linux is needed to build the stub of Agora's native library")
+        pytest.skip("agora-python-server-sdk needs a stub of its native library: no C compiler, or not Linux")
     source = (HERE / "stub.c").read_text()
     unused = sorted(name for name in bound_symbols(wrapper) if not re.search(rf"\b{name}\b", source))
     (folder / "unused.h").write_text("".join(f"UNUSED({name})\n" for name in unused))
@@ -116,3 +116,12 @@ def on_path(folder: Path) -> Iterator[None]:
         yield
     finally:
         sys.path.remove(str(folder))
+
+
+def start_python(wrapper: Path, script: str, **environment: str) -> "subprocess.Popen[str]":
+    """Run a script that can import the wrapper and us, and see nothing else of this process's environment."""
+    paths = {"PYTHONPATH": f"{wrapper}{os.pathsep}{HERE.parents[2]}"}
+    pipe = subprocess.PIPE
+    return subprocess.Popen(
+        [sys.executable, "-c", script], env=paths | environment, stdout=pipe, stderr=pipe, text=True
+    )
