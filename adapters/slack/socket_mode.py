@@ -27,7 +27,9 @@ QUIET_S = 10.0
 DEAD_AFTER = 2
 """Questions without an answer after which a socket counts as dead."""
 
-HANDSHAKE_S = 10.0
+STEADY_S = 10.0
+"""A connection that lasted so long is followed by the next at once; shorter ones with growing pauses."""
+
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
 
@@ -42,10 +44,11 @@ log = structlog.get_logger(__name__)
 class SocketMode:
     """Receives until cancelled. Raises `SettingsError` for what only the operator can mend."""
 
-    def __init__(self, app: AsyncApp, web: WebApi, app_token: str) -> None:
+    def __init__(self, app: AsyncApp, web: WebApi, app_token: str, quiet_s: float = QUIET_S) -> None:
         self._app = app
         self._web = web
         self._token = app_token
+        self._quiet_s = quiet_s
 
     async def run(self) -> None:
         try:
@@ -57,20 +60,35 @@ class SocketMode:
 
     async def _keep_connected(self, tasks: asyncio.TaskGroup) -> None:
         """Connection after connection, each with a ticket of its own: a ticket is good once, even for a refused handshake."""
+        loop = asyncio.get_running_loop()
         pause = FIRST_PAUSE_S
         while True:
+            began = loop.time()
             try:
-                url = await self._ticket()
-                async with self._web.session.ws_connect(url, timeout=_TIMEOUT, autoping=False) as socket:
-                    pause = FIRST_PAUSE_S
-                    _heed(await _Connection(self._app, socket, tasks).serve())
-                    continue  # at once: Slack asked us to come again, or the socket was dead
+                await self._connected(tasks)
             except Throttled as throttled:
                 pause = max(pause, throttled.retry_after)
             except (PlatformError, aiohttp.ClientError, TimeoutError) as error:
                 log.info("Slack: no connection yet", detail=getattr(error, "detail", type(error).__name__))
+            if loop.time() - began > STEADY_S:
+                pause = FIRST_PAUSE_S
+                continue
             await asyncio.sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311 - so that replicas do not come at once
             pause = min(LONGEST_PAUSE_S, pause * 2)
+
+    async def _connected(self, tasks: asyncio.TaskGroup) -> None:
+        url = await self._ticket()
+        async with self._web.session.ws_connect(url, timeout=_TIMEOUT, autoping=False) as socket:
+            _heed(await self._serve(socket, tasks))
+
+    async def _serve(self, socket: aiohttp.ClientWebSocketResponse, tasks: asyncio.TaskGroup) -> str:
+        """Receive until the connection ends; returns why, if Slack said so. What is under way then goes on in `tasks`."""
+        async for message in _live(socket, self._quiet_s):
+            if message.get("type") == "disconnect":
+                return str(message.get("reason", ""))
+            if "envelope_id" in message:
+                tasks.create_task(_deliver(self._app, socket, message))
+        return ""
 
     async def _ticket(self) -> str:
         try:
@@ -87,37 +105,18 @@ class SocketMode:
 _TIMEOUT = aiohttp.ClientWSTimeout(ws_close=2.0)
 
 
-class _Connection:
-    """One WebSocket, from `hello` to its end. What is under way when it ends goes on in `tasks`."""
-
-    def __init__(self, app: AsyncApp, socket: aiohttp.ClientWebSocketResponse, tasks: asyncio.TaskGroup) -> None:
-        self._app = app
-        self._socket = socket
-        self._tasks = tasks
-
-    async def serve(self) -> str:
-        """Receive until it ends; returns why, if Slack said so."""
-        async for message in _live(self._socket):
-            if message.get("type") == "disconnect":
-                return str(message.get("reason", ""))
-            if "envelope_id" in message:
-                self._tasks.create_task(self._deliver(message))
-        return ""
-
-    async def _deliver(self, envelope: Mapping[str, Any]) -> None:
-        """Commit, then acknowledge. What is not acknowledged Slack delivers again, if it is an event."""
-        payload = envelope.get("payload")
-        answered = await dispatched(self._app, payload if isinstance(payload, dict) else {})
-        if answered.status == 200 and await self._acknowledge(envelope, answered.body):
-            afterwards = todo(answered)
-            if afterwards is not None:
-                await carry_out(afterwards)
-
-    async def _acknowledge(self, envelope: Mapping[str, Any], body: str) -> bool:
-        ack: dict[str, Any] = {"envelope_id": envelope["envelope_id"]}
-        if body and envelope.get("accepts_response_payload"):
-            ack["payload"] = json.loads(body) if body.startswith("{") else {"text": body}
-        return await _send(self._socket.send_json(ack))
+async def _deliver(app: AsyncApp, socket: aiohttp.ClientWebSocketResponse, envelope: Mapping[str, Any]) -> None:
+    """Commit, then acknowledge. What is not acknowledged Slack delivers again, if it is an event."""
+    payload = envelope.get("payload")
+    answered = await dispatched(app, payload if isinstance(payload, dict) else {})
+    if answered.status != 200:
+        return
+    ack: dict[str, Any] = {"envelope_id": envelope["envelope_id"]}
+    if answered.body and envelope.get("accepts_response_payload"):
+        ack["payload"] = json.loads(answered.body) if answered.body.startswith("{") else {"text": answered.body}
+    afterwards = todo(answered)
+    if await _send(socket.send_json(ack)) and afterwards is not None:
+        await carry_out(afterwards)
 
 
 def _heed(reason: str) -> None:
@@ -127,12 +126,12 @@ def _heed(reason: str) -> None:
         raise SettingsError("Socket Mode is switched off for this app: switch it on at api.slack.com/apps.")
 
 
-async def _live(socket: aiohttp.ClientWebSocketResponse) -> AsyncIterator[Mapping[str, Any]]:
+async def _live(socket: aiohttp.ClientWebSocketResponse, quiet_s: float) -> AsyncIterator[Mapping[str, Any]]:
     """What comes in until the socket closes or proves dead: traffic of any kind is life, silence is asked about."""
     unanswered = 0
     while unanswered <= DEAD_AFTER:
         try:
-            message = await socket.receive(timeout=QUIET_S)
+            message = await socket.receive(timeout=quiet_s)
         except TimeoutError:
             unanswered += 1
             await _send(socket.ping())

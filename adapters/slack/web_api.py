@@ -19,9 +19,6 @@ TIMEOUT_S = 10.0
 
 READS_FORMS = frozenset(
     {
-        "auth.test",
-        "apps.connections.open",
-        "conversations.history",
         "conversations.info",
         "conversations.replies",
         "files.getUploadURLExternal",
@@ -45,18 +42,26 @@ class WebApi:
 
     async def call(self, token: str, method: str, **arguments: object) -> Answer:
         """Slack's answer, `ok` being true. Raises `Throttled`, `PlaceGone`, `MessageGone`, `SlackRefused` or `PlatformError`."""
+        response = await self._response(token, method, arguments)
+        return MappingProxyType(response.data) if isinstance(response.data, dict) else {}
+
+    async def call_with_scopes(self, token: str, method: str) -> tuple[Answer, frozenset[str]]:
+        """As `call`, and the scopes that Slack says the token has."""
+        response = await self._response(token, method, {})
+        scopes = str(response.headers.get("x-oauth-scopes", ""))
+        answer = response.data if isinstance(response.data, dict) else {}
+        return answer, frozenset(scope.strip() for scope in scopes.split(",") if scope.strip())
+
+    async def _response(self, token: str, method: str, arguments: Answer) -> AsyncSlackResponse:
         given = {name: value for name, value in arguments.items() if value is not None}
         authorization = {"Authorization": f"Bearer {token}"} if token else {}
+        body = {"data": _form(given)} if method in READS_FORMS else {"json": given}
         try:
-            if method in READS_FORMS:
-                response = await self.client.api_call(method, data=_form(given), headers=authorization)
-            else:
-                response = await self.client.api_call(method, json=given, headers=authorization)
+            return await self.client.api_call(method, headers=authorization, **body)
         except SlackApiError as error:
             raise _translated(method, error) from None
         except (aiohttp.ClientError, TimeoutError) as error:
             raise PlatformError("Slack does not answer just now.", f"{method}: {error!r}") from error
-        return MappingProxyType(response.data) if isinstance(response.data, dict) else {}
 
     async def send(self, url: str, body: Mapping[str, object]) -> None:
         """Post JSON to a `response_url`. Raises `Throttled` or `PlatformError`; neither names the URL, which is a secret."""

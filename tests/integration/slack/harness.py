@@ -197,7 +197,9 @@ class SlackHarness:
     async def _settled(self) -> None:
         """Over HTTP the answer ends with what follows it; over a socket that goes on by itself."""
         if self.socket:
-            await eventually(lambda: not [t for t in asyncio.all_tasks() if "_Connection._deliver" in repr(t)])
+            await eventually(
+                lambda: not [t for t in asyncio.all_tasks() if " _deliver()" in repr(t) or "coro=<_deliver" in repr(t)]
+            )
 
     async def _echo(self) -> None:
         """Slack delivers our own messages and edits to us as well."""

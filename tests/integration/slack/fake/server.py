@@ -78,7 +78,7 @@ class FakeSlack:
         app.router.add_post("/hooks/{hook}", self._hook)
         app.router.add_post("/upload/{file}", self._upload)
         app.router.add_get("/link", self._link)
-        runner = web.AppRunner(app, shutdown_timeout=0.2)
+        runner = web.AppRunner(app, shutdown_timeout=0.2, handler_cancellation=True)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
@@ -110,7 +110,8 @@ class FakeSlack:
             self.calls.append(Call(method, token, args))
         except Refused as refused:
             return self._refusal(method, token, args, refused)
-        return await _broken(trouble) if trouble else web.json_response(answer)
+        scopes = ",".join(sorted(self.grants[token].scopes)) if token in self.grants else ""
+        return await _broken(trouble) if trouble else web.json_response(answer, headers={"X-OAuth-Scopes": scopes})
 
     def _refusal(self, method: str, token: str, args: dict[str, Any], refused: Refused) -> web.Response:
         self.calls.append(Call(method, token, args, refused.error))

@@ -1,0 +1,201 @@
+"""Deliveries over HTTP: who is let in, and what is answered when."""
+
+import json
+import time
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from adapters.slack.endpoint import BODY_LIMIT, Malformed, is_signed, read_body
+from adapters.slack.platform import SlackPlatform
+from adapters.slack.vault import MemoryVault
+from bot.model import Command, NoSession, Said
+from tests.contract.platform.harness import ANN
+from tests.integration.slack.fake import payloads
+from tests.integration.slack.fake.server import Trouble
+from tests.integration.slack.harness import GENERAL, SlackHarness, slack_settings
+
+JSON = {"Content-Type": "application/json"}
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+async def post(harness: SlackHarness, body: bytes, headers: dict[str, str]) -> int:
+    assert harness.fake.deliver_http
+    status, _ = await harness.fake.deliver_http(body, headers)
+    return status
+
+
+async def test_an_address_is_verified_by_its_challenge(http: SlackHarness) -> None:
+    status, body = await http.fake.deliver(payloads.EVENT, {"type": "url_verification", "challenge": "abc"})
+    assert (status, json.loads(body)) == (200, {"challenge": "abc"})
+
+
+async def test_a_check_of_the_certificate_is_answered_unsigned(http: SlackHarness) -> None:
+    assert await post(http, b"token=x&ssl_check=1", FORM) == 200
+    assert http.reception.inbounds == []
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"X-Slack-Request-Timestamp": "soon", "X-Slack-Signature": "v0=x"},
+        {"X-Slack-Request-Timestamp": "9" * 400, "X-Slack-Signature": "v0=x"},
+        {"X-Slack-Request-Timestamp": "-5", "X-Slack-Signature": "v0=x"},
+        payloads.signed(b"something else"),
+        payloads.signed(b"{}", secret="another secret"),
+    ],
+)
+async def test_what_slack_did_not_sign_just_now_is_turned_away(http: SlackHarness, headers: dict[str, str]) -> None:
+    assert await post(http, b"{}", headers | JSON) == 401
+
+
+@pytest.mark.parametrize(("off", "status"), [(-302, 401), (302, 401), (-290, 200), (290, 200)])
+async def test_a_signature_is_good_for_five_minutes(http: SlackHarness, off: int, status: int) -> None:
+    body = b'{"type": "app_rate_limited"}'
+    assert await post(http, body, payloads.signed(body, at=int(time.time()) + off) | JSON) == status
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        (b"\xff\xfe", JSON),
+        (b"{", JSON),
+        (b"[]", JSON),
+        (b"null", JSON),
+        (b"[" * 50_000, JSON),
+        (b'{"type": "event_callback"}', JSON),
+        (b'{"type": "event_callback", "event": []}', JSON),
+        (b'{"type": "event_callback", "event": {"type": "message"}}', JSON),
+        (b'{"type": "block_actions"}', JSON),
+        (b'{"authorizations": "x", "event": {}}', JSON),
+        (b'{"command": "/avatar"}', JSON),
+        (b"payload=%7B", FORM),
+        (b"\xff=\xfe", FORM),
+        (b"&".join(b"a=1" for _ in range(2_000)), FORM),
+    ],
+)
+async def test_what_is_signed_and_makes_no_sense_is_a_bad_request(
+    http: SlackHarness, body: bytes, headers: dict[str, str]
+) -> None:
+    assert await post(http, body, payloads.signed(body) | headers) == 400
+
+
+async def test_a_body_larger_than_any_of_slacks_is_not_read(http: SlackHarness) -> None:
+    body = b"x" * (BODY_LIMIT + 1)
+    assert await post(http, body, payloads.signed(body) | JSON) == 413
+
+
+async def test_a_command_may_speak_of_a_payload(http: SlackHarness) -> None:
+    await http.slash(ANN, "say the payload is ready", GENERAL)
+    assert [i.body for i in http.reception.inbounds] == [Command("say", {"text": "the payload is ready"})]
+
+
+async def test_what_could_not_be_committed_is_asked_for_again(http: SlackHarness) -> None:
+    body = payloads.event(payloads.message("U0ANN", "hello", "C0GENERAL", "1790000000.000001"))
+    http.reception.unavailable = True
+    assert (await http.fake.deliver(payloads.EVENT, body))[0] == 503
+
+    http.reception.unavailable = False
+    assert (await http.fake.deliver(payloads.EVENT, body))[0] == 200
+    first, again = http.reception.inbounds
+    assert first == again
+
+
+async def test_what_we_do_not_know_is_taken_and_left(http: SlackHarness) -> None:
+    strange: list[tuple[str, dict[str, Any]]] = [
+        (payloads.EVENT, payloads.event({"type": "team_join", "user": {"id": "U1"}})),
+        (payloads.EVENT, {"type": "app_rate_limited", "team_id": "T0TEAM", "minute_rate_limited": 1}),
+        (payloads.INTERACTIVE, payloads._interaction("view_closed", "U0ANN")),
+        (payloads.INTERACTIVE, payloads.shortcut("U0ANN", "somebody_elses")),
+    ]
+    for kind, payload in strange:
+        assert (await http.fake.deliver(kind, payload))[0] == 200
+    assert http.reception.inbounds == []
+
+
+async def test_without_a_secret_nothing_is_mounted(socket: SlackHarness) -> None:
+    settings_ = slack_settings(socket.fake, SLACK_SIGNING_SECRET="", SLACK_APP_TOKEN="xapp-1")
+    assert SlackPlatform(settings_, socket.reception, MemoryVault(), socket.clock).routes() == []
+
+
+async def test_an_outage_of_slack_loses_no_event(http: SlackHarness) -> None:
+    """Who we are is asked of Slack once; while it does not answer, deliveries are to come again."""
+    http.fake.troubles["auth.test"] = Trouble(status=503, times=1)
+    body = payloads.event(payloads.message("U0ANN", "hello", "C0GENERAL", "1790000000.000002"))
+    assert (await http.fake.deliver(payloads.EVENT, body))[0] == 503
+    assert (await http.fake.deliver(payloads.EVENT, body))[0] == 200
+    assert [i.body for i in http.reception.inbounds if isinstance(i.body, Said)]
+
+
+async def test_who_we_are_is_asked_once(http: SlackHarness) -> None:
+    for n in range(5):
+        await http.write(ANN, f"Number {n}", GENERAL)
+    assert len(http.fake.called("auth.test")) == 1
+
+
+async def test_no_secret_is_logged(http: SlackHarness, caplog: pytest.LogCaptureFixture) -> None:
+    http.reception.outcome = NoSession("None here.")
+    await http.slash(ANN, "say my secret words", GENERAL)
+    await post(http, b"secret words", payloads.signed(b"other") | JSON)
+    await http.fake.deliver(payloads.EVENT, payloads.event({"type": "message", "secret words": 1}))
+    assert "secret words" not in caplog.text
+    assert "/hooks/" not in caplog.text
+
+
+texts = st.text(max_size=40)
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+    max_leaves=8,
+)
+KEYS = (
+    "type",
+    "event",
+    "command",
+    "authorizations",
+    "user",
+    "team",
+    "view",
+    "actions",
+    "message",
+    "channel",
+    "enterprise",
+)
+bodies = st.dictionaries(st.sampled_from(KEYS), anything | st.sampled_from(["event_callback", "block_actions"]))
+
+
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(payload=bodies)
+async def test_no_signed_payload_breaks_it(http: SlackHarness, payload: dict[str, Any]) -> None:
+    body = json.dumps(payload).encode()
+    assert await post(http, body, payloads.signed(body) | JSON) in (200, 400, 404)
+
+
+def test_digits_of_another_script_are_no_time() -> None:
+    assert not is_signed("secret", {"x-slack-request-timestamp": "٣", "x-slack-signature": "v0=x"}, b"", 3)
+
+
+@settings(max_examples=200)
+@given(st.dictionaries(st.sampled_from(["x-slack-request-timestamp", "x-slack-signature"]), texts), st.binary())
+def test_no_header_passes_for_a_signature_or_breaks_it(headers: dict[str, str], body: bytes) -> None:
+    assert not is_signed("secret", headers, body, time.time())
+
+
+@settings(max_examples=200)
+@given(st.binary(), st.sampled_from(["application/json", "application/x-www-form-urlencoded", ""]))
+def test_a_body_is_read_or_malformed(body: bytes, content_type: str) -> None:
+    with suppress(Malformed):
+        assert isinstance(read_body(body, content_type), dict)
+
+
+@pytest.mark.soak
+@settings(max_examples=100_000, deadline=None)
+@given(st.binary(), st.dictionaries(texts, texts))
+def test_a_hundred_thousand_bodies(body: bytes, headers: dict[str, str]) -> None:
+    assert not is_signed("secret", headers, body, time.time())
+    with suppress(Malformed):
+        read_body(body, "application/json" if len(body) % 2 else "")

@@ -1,0 +1,167 @@
+"""Messages as they really come: twice, with subtypes, from other workspaces, as commands."""
+
+import pytest
+
+from bot.model import Command, Edited, NoSession, Said, Standing
+from tests.contract.platform.cards import LIVE
+from tests.contract.platform.harness import ANN, BEN
+from tests.integration.slack.fake import SlackUser, payloads
+from tests.integration.slack.fake.server import Trouble
+from tests.integration.slack.harness import GENERAL, SlackHarness
+
+TS = "1790000000.123456"
+
+
+async def deliver(harness: SlackHarness, text: str, **more: object) -> None:
+    inner = payloads.message("U0ANN", text, "C0GENERAL", TS) | more
+    await harness.fake.deliver(payloads.EVENT, payloads.event(inner))
+
+
+async def test_a_mention_that_comes_as_two_events_is_one(http: SlackHarness) -> None:
+    await deliver(http, "<@U0BOT> hello")
+    await deliver(http, "<@U0BOT> hello", type="app_mention")
+
+    one, other = http.reception.inbounds
+    assert one == other
+
+
+async def test_stamps_are_microseconds(http: SlackHarness) -> None:
+    await deliver(http, "hello")
+    assert http.reception.inbounds[0].stamp == 1_790_000_000_123_456
+
+
+@pytest.mark.parametrize("text", ["stop", "Stop.", "interrupt", "<@U0BOT> stop!"])
+async def test_a_bare_verb_in_a_thread_is_a_command(http: SlackHarness, text: str) -> None:
+    await deliver(http, text, thread_ts="1780000000.000001")
+    body = http.reception.inbounds[0].body
+    assert isinstance(body, Command)
+    assert body.verb in text.lower()
+    assert http.reception.inbounds[0].place == GENERAL.in_thread("1780000000.000001")
+
+
+async def test_a_bare_verb_in_a_channel_is_only_a_word(http: SlackHarness) -> None:
+    await deliver(http, "stop")
+    assert isinstance(http.reception.inbounds[0].body, Said)
+
+
+@pytest.mark.parametrize(
+    ("text", "command"),
+    [
+        ("<@U0BOT> start Ann mode:dialogue", Command("start", {"avatar": "Ann", "mode": "dialogue"})),
+        ("<@U0BOT|bot> watch", Command("watch")),
+        ("<@U0BOT> say hello <@U0BEN>", Command("say", {"text": "hello Ben"})),
+        (
+            "<@U0BOT> upload <https://x.example/a.mp4> Ann",
+            Command("upload", {"url": "https://x.example/a.mp4", "name": "Ann"}),
+        ),
+    ],
+)
+async def test_a_mention_with_a_verb_is_a_command(http: SlackHarness, text: str, command: Command) -> None:
+    await deliver(http, text)
+    assert http.reception.inbounds[0].body == command
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"subtype": "channel_join"},
+        {"subtype": "bot_message", "bot_id": "B9"},
+        {"bot_id": "B9"},
+        {"user": "USLACK"},
+        {"hidden": True},
+        {"subtype": "message_replied"},
+    ],
+)
+async def test_what_no_person_said_is_not_heard(http: SlackHarness, more: dict[str, object]) -> None:
+    await deliver(http, "hello", **more)
+    assert http.reception.inbounds == []
+
+
+@pytest.mark.parametrize("subtype", ["thread_broadcast", "file_share"])
+async def test_a_broadcast_and_words_with_a_file_are_heard(http: SlackHarness, subtype: str) -> None:
+    await deliver(http, "hello", subtype=subtype)
+    assert len(http.reception.inbounds) == 1
+
+
+async def test_a_preview_that_slack_adds_is_no_edit(http: SlackHarness) -> None:
+    text = {"user": "U0ANN", "text": "see <https://x.example>", "ts": TS}
+    await deliver(http, "", subtype="message_changed", hidden=True, message=text, previous_message=text)
+    assert http.reception.inbounds == []
+
+
+async def test_a_deleted_root_of_a_thread_is_a_deletion(http: SlackHarness) -> None:
+    before = {"user": "U0ANN", "text": "hello", "ts": TS}
+    tomb = {"user": "USLACKBOT", "text": "This message was deleted.", "subtype": "tombstone", "ts": TS}
+    await deliver(http, "", subtype="message_changed", hidden=True, message=tomb, previous_message=before)
+    body = http.reception.inbounds[0].body
+    assert not isinstance(body, Edited)
+    assert http.reception.inbounds[0].person.id == "U0ANN"
+
+
+async def test_a_direct_message_is_one_conversation(http: SlackHarness) -> None:
+    for thread_ts in (None, "1780000000.000001"):
+        inner = payloads.message("U0ANN", "hello", "D0ANN", TS, "im") | ({"thread_ts": thread_ts} if thread_ts else {})
+        await http.fake.deliver(payloads.EVENT, payloads.event(inner))
+    assert {inbound.place.thread_id for inbound in http.reception.inbounds} == {""}
+
+
+async def test_a_session_in_a_direct_message_has_no_thread(http: SlackHarness) -> None:
+    http.fake.workspace.direct("U0ANN")
+    place = GENERAL.__class__("slack", GENERAL.workspace_id, "D0ANN")
+    opened = await http.platform.open(place, LIVE)
+    assert opened.thread == place
+
+
+async def test_a_key_is_not_taken_where_others_read_it(http: SlackHarness) -> None:
+    await deliver(http, "<@U0BOT> defaults elevenlabs api_key:sk-123")
+    assert http.reception.inbounds == []
+    assert any("slash command" in told for told in await http.privately(ANN))
+
+
+async def test_somebody_from_another_company_is_an_outsider(http: SlackHarness) -> None:
+    http.fake.workspace.users["U0ANN"] = SlackUser("U0ANN", "Ann", team="T9OTHER")
+    await deliver(http, "hello")
+    assert http.reception.inbounds[0].person.standing is Standing.OUTSIDER
+
+
+async def test_a_stranger_in_a_shared_channel_is_an_outsider(http: SlackHarness) -> None:
+    inner = payloads.message("U9FAR", "hello", "C0GENERAL", TS)
+    await http.fake.deliver(payloads.EVENT, payloads.event(inner, is_ext_shared_channel=True))
+    person = http.reception.inbounds[0].person
+    assert (person.name, person.standing) == ("someone", Standing.OUTSIDER)
+
+
+async def test_an_admin_is_known(http: SlackHarness) -> None:
+    inner = payloads.message("U0ADA", "hello", "C0GENERAL", TS)
+    await http.fake.deliver(payloads.EVENT, payloads.event(inner))
+    assert http.reception.inbounds[0].person.standing is Standing.ADMIN
+
+
+async def test_names_are_not_waited_for(http: SlackHarness) -> None:
+    http.fake.troubles["users.info"] = Trouble(slow_s=2.5, times=1)
+    await deliver(http, "hello")
+    person = http.reception.inbounds[0].person
+    assert (person.id, person.name) == ("U0ANN", "someone")
+
+
+async def test_names_are_asked_once(http: SlackHarness) -> None:
+    for n in range(4):
+        await http.write(ANN, f"Number {n} for <@U0BEN>", GENERAL)
+    assert len([call for call in http.fake.called("users.info") if call.args["user"] == "U0ANN"]) == 1
+
+
+async def test_people_and_groups_are_ids_where_access_is_given(http: SlackHarness) -> None:
+    await http.slash(ANN, "defaults access <@U0BEN|ben> <!subteam^S1|@ops>", GENERAL)
+    assert http.reception.inbounds[0].body == Command("defaults access", {"who": "U0BEN S1"})
+
+
+async def test_nonsense_after_the_command_is_explained(http: SlackHarness) -> None:
+    await http.slash(BEN, "strat", GENERAL)
+    assert http.reception.inbounds == []
+    assert any("start" in told for told in await http.privately(BEN))
+
+
+async def test_a_bare_verb_is_silent_where_no_avatar_is(http: SlackHarness) -> None:
+    http.reception.outcome = NoSession("None here.")
+    await deliver(http, "stop", thread_ts="1780000000.000001")
+    assert await http.privately(ANN) == []

@@ -1,0 +1,118 @@
+"""Socket Mode when things go wrong: refreshes, refused handshakes, dead sockets, a switched-off app."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import pytest
+
+from adapters.slack.platform import SlackPlatform
+from adapters.slack.socket_mode import SocketMode
+from adapters.slack.vault import MemoryVault
+from bot.errors import SettingsError
+from bot.model import NoSession, Said
+from tests.contract.platform.harness import ANN
+from tests.integration.slack.fake import payloads
+from tests.integration.slack.fake.server import APP_TOKEN, Trouble
+from tests.integration.slack.harness import GENERAL, SlackHarness, eventually, slack_settings
+
+
+async def words(harness: SlackHarness) -> list[str]:
+    return [inbound.body.text for inbound in harness.reception.inbounds if isinstance(inbound.body, Said)]
+
+
+async def test_a_refresh_leaves_no_gap(socket: SlackHarness) -> None:
+    for n in range(6):
+        if n == 2:
+            await socket.fake.disconnect("warning", close=False)
+        await socket.write(ANN, f"Number {n}", GENERAL)
+    assert await words(socket) == [f"Number {n}" for n in range(6)]
+    await eventually(lambda: len(socket.fake.sockets) == 2)
+
+
+async def test_a_dropped_connection_comes_back(socket: SlackHarness) -> None:
+    await socket.fake.sockets[0].close()
+    await eventually(lambda: len(socket.fake.called("apps.connections.open")) == 3 and len(socket.fake.sockets) == 2)
+
+
+async def test_a_refused_handshake_is_tried_with_a_fresh_ticket(socket: SlackHarness) -> None:
+    socket.fake.tickets_refused.extend([408, 408])
+    await socket.fake.sockets[0].close()
+    await eventually(lambda: len(socket.fake.tickets_tried) == 5, within=8)
+    assert len(set(socket.fake.tickets_tried)) == 5
+
+
+@asynccontextmanager
+async def watched(harness: SlackHarness, quiet_s: float) -> AsyncIterator[None]:
+    """Two connections that ask after so short a silence."""
+    platform = harness.platform
+    assert isinstance(platform, SlackPlatform)
+    running = asyncio.create_task(SocketMode(platform._app, platform._web, APP_TOKEN, quiet_s).run())
+    yield
+    running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running
+    await platform.aclose()
+
+
+async def test_a_dead_socket_is_noticed(http: SlackHarness) -> None:
+    """It takes what we send and says nothing, not even to a ping."""
+    http.fake.deaf = True
+    async with watched(http, 0.05):
+        await eventually(lambda: len(http.fake.tickets_tried) >= 4, within=8)
+
+
+async def test_a_quiet_socket_that_answers_is_kept(http: SlackHarness) -> None:
+    async with watched(http, 0.05):
+        await eventually(lambda: len(http.fake.tickets_tried) == 2)
+        await asyncio.sleep(0.5)
+        assert len(http.fake.tickets_tried) == 2
+
+
+async def test_what_was_not_committed_is_not_acknowledged(
+    socket: SlackHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.integration.slack.fake.server.ACK_S", 0.3)
+    socket.reception.unavailable = True
+    body = payloads.event(payloads.message("U0ANN", "hello", "C0GENERAL", "1790000000.000001"))
+    assert (await socket.fake.deliver(payloads.EVENT, body))[0] == 0
+
+    socket.reception.unavailable = False
+    assert (await socket.fake.deliver(payloads.EVENT, body))[0] == 200
+
+
+async def test_a_command_is_answered_in_the_acknowledgement(socket: SlackHarness) -> None:
+    socket.reception.outcome = NoSession("None is live here.")
+    await socket.slash(ANN, "say hello", GENERAL)
+    assert (ANN, "None is live here.") in socket.told
+
+
+async def test_nonsense_breaks_no_connection(socket: SlackHarness) -> None:
+    for text in ("", "{", "[]", '{"envelope_id": "x"}', '{"envelope_id": "y", "payload": {"event": 5, "type": 7}}'):
+        for connection in socket.fake.sockets:
+            await connection.send_str(text)
+    await socket.write(ANN, "hello", GENERAL)
+    assert await words(socket) == ["hello"]
+    assert len(socket.fake.tickets_tried) == 2
+
+
+async def test_a_hiccup_of_slack_is_waited_out(socket: SlackHarness) -> None:
+    socket.fake.troubles["apps.connections.open"] = Trouble(status=503, times=2)
+    await socket.fake.sockets[0].close()
+    await eventually(lambda: len(socket.fake.sockets) == 2, within=8)
+
+
+@pytest.mark.parametrize("token", ["xoxb-test", "xapp-revoked"])
+async def test_a_wrong_token_is_for_the_operator(http: SlackHarness, token: str) -> None:
+    settings = slack_settings(http.fake, SLACK_APP_TOKEN=token)
+    platform = SlackPlatform(settings, http.reception, MemoryVault(), http.clock)
+    with pytest.raises(SettingsError, match="SLACK_APP_TOKEN"):
+        await platform.run()
+
+
+async def test_a_mode_switched_off_is_for_the_operator(socket: SlackHarness) -> None:
+    assert socket._running
+    await socket.fake.disconnect("link_disabled", close=False)
+    with pytest.raises(SettingsError, match="switched off"):
+        await socket._running
+    socket._running = asyncio.create_task(asyncio.sleep(0))

@@ -1,0 +1,159 @@
+"""The Web API when it is slow, angry, down, or tired of us."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from adapters.slack.web_api import WebApi
+from bot.errors import MessageGone, PlaceGone, PlatformError, Throttled
+from bot.model import Reply, ReplyTo
+from tests.contract.platform.cards import CARD, final
+from tests.contract.platform.harness import ANN
+from tests.integration.slack.fake import FakeSlack, Grant
+from tests.integration.slack.fake.reference import available
+from tests.integration.slack.fake.server import Trouble
+from tests.integration.slack.fake.workspace import ALL_SCOPES, BOT_TOKEN
+from tests.integration.slack.harness import GENERAL, SlackHarness
+
+
+@pytest.fixture
+async def fake() -> AsyncIterator[FakeSlack]:
+    async with FakeSlack().running() as running:
+        yield running
+
+
+@pytest.fixture
+async def web(fake: FakeSlack) -> AsyncIterator[WebApi]:
+    opened = WebApi(fake.api_url)
+    yield opened
+    await opened.aclose()
+
+
+async def test_it_is_throttled_for_as_long_as_slack_says(fake: FakeSlack, web: WebApi) -> None:
+    fake.troubles["auth.test"] = Trouble(429, "ratelimited", headers=(("Retry-After", "12"),))
+    with pytest.raises(Throttled) as throttled:
+        await web.call(BOT_TOKEN, "auth.test")
+    assert throttled.value.retry_after == 12
+
+
+@pytest.mark.parametrize("trouble", [Trouble(503), Trouble(500, "fatal_error"), Trouble(200)])
+async def test_a_failing_slack_may_be_tried_again(fake: FakeSlack, web: WebApi, trouble: Trouble) -> None:
+    fake.troubles["auth.test"] = trouble
+    with pytest.raises(PlatformError) as failed:
+        await web.call(BOT_TOKEN, "auth.test")
+    assert type(failed.value) is PlatformError
+    assert len(fake.calls) == 1
+
+
+async def test_a_slack_that_cannot_be_reached_may_be_tried_again() -> None:
+    web = WebApi("http://127.0.0.1:9/api/")
+    with pytest.raises(PlatformError):
+        await web.call(BOT_TOKEN, "auth.test")
+    await web.aclose()
+
+
+async def test_many_calls_share_a_connection(fake: FakeSlack, web: WebApi) -> None:
+    for _ in range(20):
+        await web.call(BOT_TOKEN, "auth.test")
+    connector = web.session.connector
+    assert connector
+    assert sum(map(len, connector._conns.values())) == 1
+
+
+async def test_it_can_be_used_after_it_was_closed(web: WebApi) -> None:
+    await web.call(BOT_TOKEN, "auth.test")
+    await web.aclose()
+    assert (await web.call(BOT_TOKEN, "auth.test"))["user_id"] == "U0BOT"
+
+
+@pytest.mark.skipif(not available(), reason="no Slack method reference: the stand-in knows no scopes")
+@pytest.mark.parametrize(
+    "grant",
+    [Grant(revoked=True), Grant(expired=True), Grant(scopes=ALL_SCOPES - {"chat:write"})],
+)
+async def test_a_place_that_cannot_be_written_to_is_gone(http: SlackHarness, grant: Grant) -> None:
+    await http.platform.post(GENERAL, final("Hello"), "k1")
+    http.fake.grants[BOT_TOKEN] = grant
+    with pytest.raises(PlaceGone):
+        await http.platform.post(GENERAL, final("Hello"), "k2")
+
+
+async def test_an_archived_channel_is_gone(http: SlackHarness) -> None:
+    http.fake.workspace.channels["C0GENERAL"].archived = True
+    with pytest.raises(PlaceGone, match="archived"):
+        await http.platform.open(GENERAL, CARD)
+
+
+async def test_who_starts_where_we_are_not_is_told_to_invite_us(http: SlackHarness) -> None:
+    with pytest.raises(PlaceGone, match="/invite"):
+        await http.platform.open(GENERAL.__class__("slack", "T0TEAM", "C0OTHER"), CARD)
+
+
+@pytest.mark.skipif(not available(), reason="no Slack method reference: the stand-in knows no limits")
+async def test_too_many_edits_in_a_minute_are_refused_and_said_so(http: SlackHarness) -> None:
+    ref = await http.platform.post(GENERAL, final("0"), "k1")
+    for n in range(50):
+        await http.platform.edit(ref, final(str(n)))
+    with pytest.raises(Throttled) as throttled:
+        await http.platform.edit(ref, final("one too many"))
+    assert 0 < throttled.value.retry_after <= 60
+
+
+async def test_what_may_not_be_done_is_left_out(http: SlackHarness) -> None:
+    http.fake.grants[BOT_TOKEN] = Grant(
+        scopes=ALL_SCOPES - {"reactions:write", "channels:history", "groups:history", "im:history", "mpim:history"}
+    )
+    opened = await http.platform.open(GENERAL, CARD)
+    ref = await http.platform.post(opened.thread, final("Hello"), "k1")
+    await http.platform.heard(ref)
+    assert await http.platform.find(opened.thread, "k1") is None
+
+
+async def test_a_status_that_slack_does_not_know_is_asked_for_once(http: SlackHarness) -> None:
+    http.fake.troubles["assistant.threads.setStatus"] = Trouble(error="unknown_method", times=9)
+    opened = await http.platform.open(GENERAL, CARD)
+    await http.platform.thinking(opened.thread)
+    await http.platform.thinking(opened.thread)
+    assert len(http.fake.called("assistant.threads.setStatus")) == 1
+
+
+async def answer_to_ann(http: SlackHarness) -> ReplyTo:
+    await http.slash(ANN, "status", GENERAL)
+    to = http.reception.inbounds[-1].reply_to
+    assert to
+    return to
+
+
+async def test_a_person_is_told_directly_where_nothing_ephemeral_can_be(http: SlackHarness) -> None:
+    to = await answer_to_ann(http)
+    http.later(3600)
+    http.fake.troubles["chat.postEphemeral"] = Trouble(error="user_not_in_channel")
+    await http.platform.reply(to, Reply("Psst."))
+    assert [m.text for m in http.fake.workspace.messages if m.channel == "D0ANN"] == ["Psst."]
+
+
+async def test_the_last_way_is_a_mention(http: SlackHarness) -> None:
+    to = await answer_to_ann(http)
+    http.later(3600)
+    http.fake.troubles["chat.postEphemeral"] = Trouble(error="user_not_in_channel")
+    http.fake.troubles["conversations.open"] = Trouble(error="missing_scope")
+    await http.platform.reply(to, Reply("Psst."))
+    (seen,) = await http.messages(GENERAL)
+    assert "U0ANN" in seen.notified
+    assert "Psst." in seen.text
+
+
+async def test_an_answer_that_is_throttled_takes_no_other_way(http: SlackHarness) -> None:
+    to = await answer_to_ann(http)
+    http.later(3600)
+    http.fake.troubles["chat.postEphemeral"] = Trouble(429, "ratelimited", headers=(("Retry-After", "3"),))
+    with pytest.raises(Throttled):
+        await http.platform.reply(to, Reply("Psst."))
+    assert not await http.messages(GENERAL)
+
+
+async def test_a_lost_edit_of_an_old_message_says_so(http: SlackHarness) -> None:
+    http.fake.troubles["chat.update"] = Trouble(error="edit_window_closed")
+    ref = await http.platform.post(GENERAL, final("Hello"), "k1")
+    with pytest.raises(MessageGone):
+        await http.platform.edit(ref, final("Hello again"))

@@ -1,0 +1,216 @@
+"""Many workspaces: installing, tokens that rotate, leaving."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+
+from adapters.slack.installations import ManyWorkspaces, Record
+from adapters.slack.platform import SlackPlatform
+from adapters.slack.vault import MemoryVault
+from adapters.slack.web_api import WebApi
+from bot.errors import PlaceGone, SettingsError
+from bot.model import Place
+from tests.contract.platform.cards import final
+from tests.contract.platform.harness import RecordingReception
+from tests.integration.slack.fake import FakeSlack, Grant, payloads
+from tests.integration.slack.fake.server import Trouble
+from tests.integration.slack.harness import MovableClock, over, slack_settings
+
+# slack_sdk's own exchange of a code uses what aiohttp has deprecated.
+pytestmark = pytest.mark.filterwarnings("ignore:BasicAuth is deprecated:DeprecationWarning")
+
+HOURS_12 = 43_200
+
+
+class Company:
+    """A service that many workspaces may install, and one Slack."""
+
+    def __init__(self, fake: FakeSlack) -> None:
+        self.fake = fake
+        self.vault = MemoryVault()
+        self.clock = MovableClock()
+        self.reception = RecordingReception()
+        settings = slack_settings(fake, SLACK_BOT_TOKEN="", SLACK_CLIENT_ID="1.2", SLACK_CLIENT_SECRET="shh")
+        self.platform = SlackPlatform(settings, self.reception, self.vault, self.clock)
+        fake.deliver_http = over(self.platform)
+
+    async def install(self, code: str) -> httpx.Response:
+        """Through the pages, as an admin's browser does."""
+        transport = httpx.ASGITransport(Starlette(routes=list(self.platform.routes())))
+        async with httpx.AsyncClient(transport=transport, base_url="https://bot.example") as browser:
+            page = await browser.get("/slack/install")
+            link = next(part for part in page.text.split('"') if "oauth/v2/authorize" in part).replace("&amp;", "&")
+            state = parse_qs(urlsplit(link).query)["state"][0]
+            return await browser.get("/slack/oauth_redirect", params={"code": code, "state": state})
+
+    def grants(self, code: str, token: str, team: str | None, **more: Any) -> None:
+        """What Slack will answer when `code` is exchanged."""
+        self.fake.grants[token] = Grant(team=team or "", enterprise=more.get("enterprise"))
+        enterprise = more.get("enterprise")
+        self.fake.codes[code] = {
+            "access_token": token,
+            "token_type": "bot",
+            "scope": "commands,chat:write",
+            "bot_user_id": "U0BOT",
+            "app_id": "A0APP",
+            "team": {"id": team, "name": "Team"} if team else None,
+            "enterprise": {"id": enterprise, "name": "Big"} if enterprise else None,
+            "authed_user": {"id": "U0ANN"},
+            "is_enterprise_install": team is None,
+            **more.get("tokens", {}),
+        }
+
+    async def event(self, inner: dict[str, Any], **more: Any) -> int:
+        status, _ = await self.fake.deliver(payloads.EVENT, payloads.event(inner, **more))
+        return status
+
+    async def message(self, **more: Any) -> int:
+        return await self.event(payloads.message("U0ANN", "hello", "C0GENERAL", self.fake.workspace.next_ts()), **more)
+
+
+@pytest.fixture
+async def company() -> AsyncIterator[Company]:
+    async with FakeSlack().running() as fake:
+        company = Company(fake)
+        yield company
+        await company.platform.aclose()
+
+
+async def test_a_workspace_installs_itself(company: Company) -> None:
+    company.grants("code", "xoxb-1", "T0TEAM")
+    page = await company.install("code")
+    assert page.status_code == 200
+
+    await company.message()
+    assert company.reception.inbounds[0].place.workspace_id == "T0TEAM"
+    await company.platform.post(Place("slack", "T0TEAM", "C0GENERAL"), final("Hello"), "k1")
+    assert company.fake.called("chat.postMessage")[0].token == "xoxb-1"
+
+
+async def test_a_state_is_good_once_and_in_one_browser(company: Company) -> None:
+    transport = httpx.ASGITransport(Starlette(routes=list(company.platform.routes())))
+    company.grants("code", "xoxb-1", "T0TEAM")
+    async with httpx.AsyncClient(transport=transport, base_url="https://bot.example") as browser:
+        answer = await browser.get("/slack/oauth_redirect", params={"code": "code", "state": "made up"})
+    assert answer.status_code == 400
+    assert company.fake.called("oauth.v2.access") == []
+
+
+async def test_a_whole_organisation_is_one_installation(company: Company) -> None:
+    company.grants("code", "xoxb-e", None, enterprise="E0BIG")
+    await company.install("code")
+
+    await company.message(enterprise="E0BIG", org_wide=True)
+    assert company.reception.inbounds[0].place.workspace_id == "E0BIG"
+
+
+async def test_where_it_is_not_installed_nothing_is_taken(company: Company) -> None:
+    assert await company.message() == 200
+    assert company.reception.inbounds == []
+    with pytest.raises(PlaceGone, match="not installed"):
+        await company.platform.post(Place("slack", "T9", "C9"), final("Hello"), "k1")
+
+
+async def test_no_delivery_costs_a_call(company: Company) -> None:
+    company.grants("code", "xoxb-1", "T0TEAM")
+    await company.install("code")
+    before = len(company.fake.called("auth.test"))
+    for _ in range(5):
+        await company.message()
+    assert len(company.fake.called("auth.test")) == before
+
+
+@pytest.mark.parametrize(
+    "event", [{"type": "app_uninstalled"}, {"type": "tokens_revoked", "tokens": {"bot": ["U0BOT"], "oauth": []}}]
+)
+async def test_leaving_ends_its_sessions_and_deletes_its_secrets(company: Company, event: dict[str, Any]) -> None:
+    company.grants("code", "xoxb-1", "T0TEAM")
+    await company.install("code")
+    for _ in range(2):  # both events come, in any order, and may repeat
+        assert await company.event(event) == 200
+    assert company.reception.gone[0] == Place("slack", "T0TEAM", "")
+    assert await company.vault.get("slack", "T0TEAM", "installation") is None
+    with pytest.raises(PlaceGone):
+        await company.platform.post(Place("slack", "T0TEAM", "C0GENERAL"), final("Hello"), "k1")
+
+
+async def test_a_person_who_revokes_their_own_token_ends_nothing(company: Company) -> None:
+    company.grants("code", "xoxb-1", "T0TEAM")
+    await company.install("code")
+    await company.event({"type": "tokens_revoked", "tokens": {"bot": [], "oauth": ["U0ANN"]}})
+    assert company.reception.gone == []
+
+
+@pytest.mark.parametrize(
+    "kind", ["channel_left", "channel_archive", "channel_deleted", "group_left", "group_archive", "group_deleted"]
+)
+async def test_the_core_hears_of_a_channel_that_is_gone(company: Company, kind: str) -> None:
+    company.grants("code", "xoxb-1", "T0TEAM")
+    await company.install("code")
+    await company.event({"type": kind, "channel": "C0GENERAL", "user": "U0ANN", "event_ts": "1.0"})
+    assert company.reception.gone == [Place("slack", "T0TEAM", "C0GENERAL")]
+
+
+# ------------------------------------------------ rotation
+
+
+@asynccontextmanager
+async def rotating(fake: FakeSlack, expires_in: int) -> AsyncIterator[tuple[ManyWorkspaces, MemoryVault, WebApi]]:
+    clock, vault, web = MovableClock(), MemoryVault(), WebApi(fake.api_url)
+    many = ManyWorkspaces(vault, web, clock, "1.2", "shh")
+    fake.refresh_tokens["xoxe-1-0"] = Grant()
+    expires_at = int(clock.now().timestamp()) + expires_in
+    await many.save("T0TEAM", Record("xoxe.xoxb-0", "B0BOT", "U0BOT", refresh_token="xoxe-1-0", expires_at=expires_at))
+    yield many, vault, web
+    await web.aclose()
+
+
+@pytest.fixture
+async def fake() -> AsyncIterator[FakeSlack]:
+    async with FakeSlack().running() as running:
+        yield running
+
+
+async def test_a_token_is_rotated_by_one_flight(fake: FakeSlack) -> None:
+    async with rotating(fake, expires_in=3600) as (many, _, _):
+        found = await asyncio.gather(*(many.find("T0TEAM") for _ in range(10)))
+    assert len(fake.called("oauth.v2.access")) == 1
+    assert {installed.token for installed in found} == {"xoxe.xoxb-1"}
+
+
+async def test_a_fresh_token_is_left_alone(fake: FakeSlack) -> None:
+    async with rotating(fake, expires_in=HOURS_12) as (many, _, _):
+        assert (await many.find("T0TEAM")).token == "xoxe.xoxb-0"
+    assert fake.calls == []
+
+
+async def test_another_process_finds_what_was_rotated(fake: FakeSlack) -> None:
+    async with rotating(fake, expires_in=3600) as (many, vault, web):
+        await many.find("T0TEAM")
+        other = ManyWorkspaces(vault, web, MovableClock(), "1.2", "shh")
+        assert (await other.find("T0TEAM")).token == "xoxe.xoxb-1"
+    assert len(fake.called("oauth.v2.access")) == 1
+
+
+async def test_a_rotation_that_fails_leaves_the_token_that_still_works(fake: FakeSlack) -> None:
+    fake.troubles["oauth.v2.access"] = Trouble(status=503)
+    async with rotating(fake, expires_in=3600) as (many, _, _):
+        assert (await many.find("T0TEAM")).token == "xoxe.xoxb-0"
+        assert (await many.find("T0TEAM")).token == "xoxe.xoxb-1"
+
+
+async def test_no_token_is_shown(fake: FakeSlack) -> None:
+    async with rotating(fake, expires_in=HOURS_12) as (many, _, _):
+        assert "xoxe" not in repr(await many.find("T0TEAM"))
+
+
+def test_without_any_token_the_operator_is_told() -> None:
+    settings = slack_settings(FakeSlack(), SLACK_BOT_TOKEN="")
+    with pytest.raises(SettingsError, match="SLACK_BOT_TOKEN"):
+        SlackPlatform(settings, RecordingReception(), MemoryVault(), MovableClock())
