@@ -1,0 +1,103 @@
+"""Our end of protocol v2 against the simulator's: the real avatar on a real seat, on a good line and on a bad one."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from adapters.akool.avatar import AkoolAvatar
+from adapters.simulator import Simulator, Weather
+from bot.model import Mode, Speaker
+from bot.ports.avatar import AvatarArrived, AvatarEvent, ParamChanges, Speaking, Utterance
+from tests.unit.simulator.customer import credentials, customer
+from tests.virtual_time import virtual
+
+TEXT = "The first sentence is short. The second one, with 日本語 and 👩🏽\u200d💻 in it, is not. " * 20
+
+
+class Conversation:
+    def __init__(self, avatar: AkoolAvatar, simulator: Simulator) -> None:
+        self.avatar = avatar
+        self.simulator = simulator
+        self.told: list[AvatarEvent] = []
+
+    async def listen(self) -> None:
+        async for event in self.avatar.events():
+            self.told.append(event)
+
+    async def reply(self, turn_id: str) -> str:
+        """What it said in this turn, when it has said it."""
+        async with asyncio.timeout(600):
+            while not any(isinstance(e, Utterance) and e.id == turn_id and e.final for e in self.told):
+                await asyncio.sleep(0.1)
+        await asyncio.sleep(5)
+        said = [e for e in self.told if isinstance(e, Utterance) and e.id == turn_id]
+        assert [utterance.final for utterance in said] == [False] * (len(said) - 1) + [True]
+        assert {utterance.speaker for utterance in said} == {Speaker.BOT}
+        return said[-1].text
+
+
+@asynccontextmanager
+async def conversation() -> AsyncIterator[Conversation]:
+    async with customer() as somebody, asyncio.TaskGroup() as group:
+        ours = credentials(await somebody.create(mode_type=Mode.RETELLING, duration=3600))
+        avatar = AkoolAvatar(somebody.simulator.seats(ours), own_uid=ours.uid)
+        talk = Conversation(avatar, somebody.simulator)
+        await avatar.join()
+        group.create_task(talk.listen())
+        try:
+            yield talk
+        finally:
+            await avatar.leave()
+
+
+@virtual
+async def test_a_long_text_is_retold_word_for_word() -> None:
+    async with conversation() as talk:
+        await talk.avatar.say("turn", TEXT)
+        assert await talk.reply("turn") == TEXT
+        assert talk.told[0] == AvatarArrived()
+        assert [event for event in talk.told if isinstance(event, Speaking)] == [
+            Speaking("turn", on=True),
+            Speaking("turn", on=False),
+        ]
+
+
+@virtual
+async def test_repeated_and_reordered_parts_make_the_same_words() -> None:
+    async with conversation() as talk:
+        talk.simulator.rooms.to_client.weather = Weather(repeat=0.3, reorder=0.3, late_s=0.8)
+        await talk.avatar.say("turn", TEXT)
+        assert await talk.reply("turn") == TEXT
+
+
+@virtual
+async def test_lost_parts_are_shown_as_gaps() -> None:
+    async with conversation() as talk:
+        talk.simulator.rooms.to_client.weather = Weather(lose=0.2)
+        await talk.avatar.say("turn", TEXT)
+        pieces = (await talk.reply("turn")).split("…")
+        assert len(pieces) > 5
+        assert all(piece in TEXT for piece in pieces)
+
+
+@virtual
+async def test_a_command_survives_its_loss() -> None:
+    async with conversation() as talk:
+        await asyncio.sleep(1)
+        async with asyncio.TaskGroup() as group:
+            talk.simulator.rooms.to_avatar.weather = Weather(lose=1)
+            group.create_task(talk.avatar.set_params(ParamChanges(mode=Mode.DIALOGUE)))
+            await asyncio.sleep(1)
+            talk.simulator.rooms.to_avatar.weather = Weather()
+        await talk.avatar.say("question", "What is your name?")
+        assert "Alma" in await talk.reply("question")
+
+
+@virtual
+async def test_an_interrupt_silences_it() -> None:
+    async with conversation() as talk:
+        await talk.avatar.say("turn", TEXT)
+        await asyncio.sleep(2)
+        await talk.avatar.interrupt()
+        assert len(await talk.reply("turn")) < len(TEXT) / 2
+        assert talk.told[-1] == Speaking("turn", on=False)
