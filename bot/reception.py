@@ -87,6 +87,14 @@ class FrontDesk:
         for session_id in await store.write(work):
             self._inbox.ring(session_id)
 
+    async def workspace_joined(self, platform: str, workspace_id: str) -> None:
+        async def work(connection: AsyncConnection) -> None:
+            if await channels.funded(connection, platform, workspace_id) is None:
+                await channels.allow(connection, platform, workspace_id, yes=False)
+
+        if await self._house.store.read(lambda c: channels.funded(c, platform, workspace_id)) is None:
+            await self._house.store.write(work)
+
     # ------------------------------------------------------------ questions
 
     async def answer(self, inbound: Inbound) -> Reply:

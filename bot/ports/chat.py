@@ -118,3 +118,10 @@ class Reception(Protocol):
     async def place_gone(self, place: Place, *, whole_workspace: bool = False) -> None:
         """The bot can no longer be in a place (or workspace): its sessions end and are closed at the provider."""
         ...
+
+    async def workspace_joined(self, platform: str, workspace_id: str) -> None:
+        """A workspace has added the bot by itself: unless the operator has said otherwise, it spends nothing of ours.
+
+        Safe to call again and again. Raises `StoreUnavailable`.
+        """
+        ...
