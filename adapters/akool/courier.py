@@ -133,6 +133,8 @@ class Courier:
     def _outcome(self, mid: str) -> Iterator[asyncio.Future[Ack | None]]:
         if self._closed:
             raise self._closed
+        if mid in self._outcomes:
+            raise ValueError(f"{mid} is under way already")
         outcome: asyncio.Future[Ack | None] = asyncio.get_running_loop().create_future()
         self._outcomes[mid] = outcome
         try:

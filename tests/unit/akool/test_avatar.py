@@ -357,6 +357,18 @@ async def test_nothing_to_say_is_said_at_once() -> None:
 
 
 @virtual
+async def test_a_turn_said_twice_at_once_is_said_once() -> None:
+    async with present() as stay, asyncio.TaskGroup() as group:
+        text = "word " * 1000
+        group.create_task(stay.avatar.say("turn", text))
+        await asyncio.sleep(0.1)
+        with pytest.raises(ValueError, match="turn"):
+            await stay.avatar.say("turn", text)
+        await asyncio.sleep(10)
+        assert stay.seat.spoken() == text
+
+
+@virtual
 async def test_who_gives_up_saying_takes_the_rest_along() -> None:
     async with present() as stay:
         with pytest.raises(TimeoutError):
