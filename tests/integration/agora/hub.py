@@ -182,7 +182,7 @@ class Hub:
 
     def join(self, channel: str, uid: str) -> Peer:
         peer = Peer(self, channel, uid)
-        self._enter(channel, peer)
+        self.enter(channel, peer)
         return peer
 
     def seat(self, channel: str, uid: str) -> Seat:
@@ -214,7 +214,7 @@ class Hub:
             if uid != sender:
                 member.hear(sender, data)
 
-    def _enter(self, channel: str, member: Peer | Seat) -> None:
+    def enter(self, channel: str, member: Peer | Seat) -> None:
         room = self._rooms[channel]
         before = room.pop(member.uid, None)
         if isinstance(before, Seat):
@@ -268,7 +268,7 @@ class Hub:
         reason = self.admission(seat)
         if reason == JOINED:
             seat.notice(Frame("c", a=JOINED))
-            self._enter(channel, seat)
+            self.enter(channel, seat)
         elif reason is not None:
             seat.notice(Frame("f", a=reason))
         self._changed.set()
