@@ -31,7 +31,7 @@ GAP = "…"
 MAX_OPEN = 64
 """Utterances open at once; the oldest is closed for the next."""
 
-MAX_PARTS = 4096
+MAX_PARTS = 1024
 """Parts of one utterance; with the last of them it is closed."""
 
 MAX_CLOSED = 4096
@@ -62,6 +62,7 @@ class _Open:
         self._speaker = speaker
         self._unnumbered: list[_Arrival] = []
         self._numbered: dict[int, _Arrival] = {}
+        self._slots: list[_Slot] = []
         self._finished = False
         self._heard_at = 0.0
         self._shown = ""
@@ -73,6 +74,7 @@ class _Open:
             self._numbered.setdefault(part.idx, _Arrival(now, part.text))
         else:
             self._append(_Arrival(now, part.text))
+        self._slots = self._ordered()
 
     def growth(self, now: float) -> Iterator[Utterance]:
         """The utterance so far, if there is more of it than was shown."""
@@ -104,13 +106,13 @@ class _Open:
 
     def _text(self, now: float) -> str:
         """Everything up to the first gap that is still waited for."""
-        ready = takewhile(lambda slot: slot.gap_until is None or slot.gap_until <= now, self._slots())
+        ready = takewhile(lambda slot: slot.gap_until is None or slot.gap_until <= now, self._slots)
         return well_formed("".join(slot.text if slot.gap_until is None else GAP + slot.text for slot in ready))
 
     def _gaps(self) -> list[float]:
-        return [slot.gap_until for slot in self._slots() if slot.gap_until is not None]
+        return [slot.gap_until for slot in self._slots if slot.gap_until is not None]
 
-    def _slots(self) -> list[_Slot]:
+    def _ordered(self) -> list[_Slot]:
         slots = [_Slot(self._beginning(), None)] if self._unnumbered else []
         numbered = sorted(self._numbered.items())
         noticed = [*accumulate((arrival.at for _, arrival in reversed(numbered)), min)][::-1]
