@@ -4,6 +4,7 @@ import secrets
 from logging import Logger, getLogger
 from typing import Any
 
+from slack_bolt.error import BoltError
 from slack_bolt.oauth.async_oauth_flow import AsyncOAuthFlow
 from slack_bolt.oauth.async_oauth_settings import AsyncOAuthSettings
 from slack_sdk.oauth.installation_store import Installation
@@ -15,6 +16,8 @@ from adapters.slack.installations import ManyWorkspaces, Record
 from adapters.slack.manifest import INSTALL_PATH, OPTIONAL_SCOPES, REDIRECT_PATH, SCOPES
 from adapters.slack.settings import SlackSettings
 from adapters.slack.vault import PLATFORM, Vault
+from bot.errors import StoreUnavailable
+from bot.ports.chat import Reception
 from bot.ports.clock import Clock
 
 STATES = "oauth"
@@ -26,14 +29,16 @@ STATE_LASTS_S = 600
 class SavingInstallations(AsyncInstallationStore):
     """Saves what the flow brings; finding is `ManyWorkspaces`' own."""
 
-    def __init__(self, installations: ManyWorkspaces) -> None:
+    def __init__(self, installations: ManyWorkspaces, reception: Reception) -> None:
         self._installations = installations
+        self._reception = reception
 
     @property
     def logger(self) -> Logger:
         return getLogger(__name__)
 
     async def async_save(self, installation: Installation) -> None:
+        """Told to the core before anybody can start anything there. Raises `BoltError`, of which the flow makes a page."""
         workspace_id = installation.enterprise_id if installation.is_enterprise_install else installation.team_id
         assert workspace_id, "an installation is of a team or of an enterprise"
         assert installation.bot_token, "only bot scopes are asked for"
@@ -45,7 +50,11 @@ class SavingInstallations(AsyncInstallationStore):
             refresh_token=installation.bot_refresh_token or "",
             expires_at=installation.bot_token_expires_at or 0,
         )
-        await self._installations.save(workspace_id, record)
+        try:
+            await self._reception.workspace_joined(PLATFORM, workspace_id)
+            await self._installations.save(workspace_id, record)
+        except StoreUnavailable as error:
+            raise BoltError(error.sentence) from None
 
 
 class VaultStates(AsyncOAuthStateStore):
@@ -71,7 +80,9 @@ class VaultStates(AsyncOAuthStateStore):
         return kept is not None and self._clock.now().timestamp() < int(kept)
 
 
-def oauth_flow(settings: SlackSettings, installations: ManyWorkspaces, vault: Vault, clock: Clock) -> AsyncOAuthFlow:
+def oauth_flow(
+    settings: SlackSettings, installations: ManyWorkspaces, reception: Reception, vault: Vault, clock: Clock
+) -> AsyncOAuthFlow:
     """Bolt's flow. It brings its own client at `api_url`: left to itself it would call slack.com."""
     assert settings.client_id
     assert settings.client_secret
@@ -85,7 +96,7 @@ def oauth_flow(settings: SlackSettings, installations: ManyWorkspaces, vault: Va
             redirect_uri=settings.public_url.rstrip("/") + REDIRECT_PATH if settings.public_url else None,
             install_path=INSTALL_PATH,
             redirect_uri_path=REDIRECT_PATH,
-            installation_store=SavingInstallations(installations),
+            installation_store=SavingInstallations(installations, reception),
             state_store=VaultStates(vault, clock),
             state_expiration_seconds=STATE_LASTS_S,
         ),

@@ -29,12 +29,14 @@ class SlackPlatform(Writer):
     """
 
     def __init__(self, settings: SlackSettings, reception: Reception, vault: Vault, clock: Clock) -> None:
+        if not settings.app_token and not settings.signing_secret:
+            raise SettingsError("Slack needs SLACK_APP_TOKEN (Socket Mode) or SLACK_SIGNING_SECRET (HTTP) to be heard.")
         self._settings = settings
         web = WebApi(settings.api_url)
         installations, flow = _one(settings, web), None
         if installations is None:
             many = _many(settings, web, vault, clock)
-            installations, flow = many, oauth_flow(settings, many, vault, clock)
+            installations, flow = many, oauth_flow(settings, many, reception, vault, clock)
         super().__init__(web, installations, clock)
         desk = Desk(reception, self, Directory(web, installations, clock), installations, clock, settings.command)
         self._app = bolt_app(desk, web.api_url, flow)
@@ -53,7 +55,7 @@ class SlackPlatform(Writer):
     async def _receive(self) -> None:
         if self._settings.app_token:
             await SocketMode(self._app, self._web, self._settings.app_token.get_secret_value()).run()
-        elif self._settings.signing_secret:
+        else:
             await asyncio.Event().wait()  # the web app receives
 
     async def aclose(self) -> None:

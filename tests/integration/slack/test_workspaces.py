@@ -86,6 +86,7 @@ async def test_a_workspace_installs_itself(company: Company) -> None:
     company.grants("code", "xoxb-1", "T0TEAM")
     page = await company.install("code")
     assert page.status_code == 200
+    assert company.reception.joined == ["T0TEAM"]
 
     await company.message()
     assert company.reception.inbounds[0].place.workspace_id == "T0TEAM"
@@ -210,7 +211,10 @@ async def test_no_token_is_shown(fake: FakeSlack) -> None:
         assert "xoxe" not in repr(await many.find("T0TEAM"))
 
 
-def test_without_any_token_the_operator_is_told() -> None:
-    settings = slack_settings(FakeSlack(), SLACK_BOT_TOKEN="")
-    with pytest.raises(SettingsError, match="SLACK_BOT_TOKEN"):
+@pytest.mark.parametrize(
+    ("given", "told"), [({"SLACK_BOT_TOKEN": ""}, "SLACK_BOT_TOKEN"), ({"SLACK_SIGNING_SECRET": ""}, "SLACK_APP_TOKEN")]
+)
+def test_half_a_set_up_is_for_the_operator(given: dict[str, str], told: str) -> None:
+    settings = slack_settings(FakeSlack(), **given)
+    with pytest.raises(SettingsError, match=told):
         SlackPlatform(settings, RecordingReception(), MemoryVault(), MovableClock())

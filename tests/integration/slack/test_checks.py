@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from adapters.slack.doctor import check
+from adapters.slack.checks import check
 from adapters.slack.settings import SlackSettings
 from bot.ports.doctor import Level
 from tests.integration.slack.fake import FakeSlack, Grant

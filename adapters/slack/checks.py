@@ -12,7 +12,7 @@ _INSTALL = "Reinstall the app at api.slack.com/apps, Install App, after adding t
 
 async def check(settings: SlackSettings) -> list[Finding]:
     """Settings, tokens and scopes. Asks Slack only with tokens that are set."""
-    if not any((settings.bot_token, settings.app_token, settings.signing_secret, settings.client_id)):
+    if not settings.configured:
         return [Finding(Level.OK, "Slack is not set up; its settings are empty.")]
     web = WebApi(settings.api_url)
     try:

@@ -1,0 +1,123 @@
+"""What we show: within Slack's limits whatever it holds, and without markup of anybody else's."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from slack_sdk.models.blocks import Block
+
+from adapters.slack.blocks import answer, card, command_button, command_of, line, parts, statement
+from adapters.slack.markup import TEXT_LIMIT, measure, tokens
+from bot.model import (
+    Card,
+    CardAction,
+    Command,
+    Delivery,
+    Item,
+    Line,
+    Link,
+    Mode,
+    Reply,
+    SessionStatus,
+)
+
+texts = st.text(max_size=200) | st.text(alphabet="a<>&*_@!", min_size=2_900, max_size=4_000)
+urls = st.sampled_from(["", "https://x.example/a.png", "http://x.example/a.png", "https://" + "x" * 4_000])
+cards = st.builds(
+    Card,
+    session_id=st.just("s1"),
+    avatar_name=texts,
+    picture=urls,
+    status=st.sampled_from(SessionStatus),
+    mode=st.sampled_from(Mode),
+    starter_name=texts,
+    note=texts,
+    ends_at=st.none() | st.datetimes(min_value=datetime(2020, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
+    waiting=st.integers(0, 10),
+    actions=st.lists(st.sampled_from(CardAction), unique=True).map(tuple),
+)
+commands = st.none() | st.builds(Command, st.just("start"), st.dictionaries(st.just("avatar"), texts))
+items = st.builds(Item, texts, texts, urls, urls, commands)
+replies = st.builds(
+    Reply,
+    texts,
+    st.lists(items, max_size=30).map(tuple),
+    st.none() | st.builds(Link, texts, st.just("https://x.example")),
+)
+
+
+def assert_slack_takes(blocks: Any) -> None:
+    assert len(blocks) <= 50
+    raw = list(blocks)
+    for block in Block.parse_all(raw):
+        assert block is not None
+        block.validate_json()
+    for node in _nodes(raw):
+        if node.get("type") == "plain_text":
+            assert 0 < len(node["text"]) <= 3_000
+        if node.get("type") == "mrkdwn":
+            assert all(token.target.startswith("date^") for token in tokens(node["text"]))
+        assert len(node.get("value", "")) <= 2_000
+
+
+def _nodes(found: Any) -> list[dict[str, Any]]:
+    if isinstance(found, dict):
+        return [found, *_nodes(list(found.values()))]
+    return [node for below in found for node in _nodes(below)] if isinstance(found, list) else []
+
+
+@given(cards)
+def test_a_card(shown: Card) -> None:
+    content = card(shown)
+    assert_slack_takes(content.blocks)
+    assert tokens(content.text) == []
+
+
+@given(replies)
+def test_an_answer(reply: Reply) -> None:
+    for content in answer(reply):
+        assert_slack_takes(content.blocks)
+        assert tokens(content.text) == []
+
+
+@given(st.text(max_size=300), st.text(max_size=300), st.sampled_from(Delivery))
+def test_a_line(speaker: str, text: str, delivery: Delivery) -> None:
+    content = line(Line(speaker, text, delivery))
+    assert_slack_takes(content.blocks)
+    assert tokens(content.text) == []
+
+
+@pytest.mark.parametrize("unit", ["a", "&", "<", "😀"])
+def test_a_line_as_long_as_may_be_fits_an_edit(unit: str) -> None:
+    text = unit * (TEXT_LIMIT // measure(unit))
+    assert len(line(Line("x" * 300, text)).text) <= 4_000
+
+
+@given(st.text(max_size=9_000))
+def test_a_statement(text: str) -> None:
+    assert_slack_takes(statement(text).blocks)
+
+
+@given(st.text(alphabet="ab \n&<", max_size=400), st.integers(10, 60))
+def test_parts_are_the_text_and_each_fits(text: str, limit: int) -> None:
+    found = list(parts(text, limit))
+    assert "".join("".join(found).split()) == "".join(text.split())
+    assert all(measure(part) <= limit for part in found)
+
+
+@given(st.sampled_from(["start", "knowledge show"]), st.dictionaries(st.text(max_size=9), st.text(max_size=99)))
+def test_a_button_runs_the_command_it_was_made_for(verb: str, options: dict[str, str]) -> None:
+    button = command_button("Go", Command(verb, options), 3)
+    if button is None:
+        assert len(json.dumps(options)) > 1_500
+    else:
+        assert command_of(button["action_id"], button.get("value", "")) == Command(verb, options)
+
+
+def test_time_left_is_shown_in_each_readers_own_time() -> None:
+    at = datetime(2026, 11, 23, 12, 30, tzinfo=UTC)
+    shown = Card("s", "Mia", "", SessionStatus.LIVE, Mode.DIALOGUE, "Ann", "Live.", ends_at=at)
+    assert f"<!date^{int(at.timestamp())}^{{time}}|12:30 UTC>" in json.dumps(list(card(shown).blocks))
