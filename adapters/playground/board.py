@@ -15,7 +15,7 @@ from adapters.playground.history import (
     Named,
     Record,
 )
-from adapters.playground.wire import Changed, Message, encode
+from adapters.playground.wire import CardShown, Changed, Message, encode
 from bot.errors import MessageGone, PlaceGone
 from bot.model import File
 from bot.ports.clock import Clock
@@ -65,6 +65,13 @@ class Board:
         for message in reversed(self._messages.values()):
             if message.key == key and (message.channel, message.thread) == (channel, thread) and not message.deleted:
                 return message
+        return None
+
+    def card(self, channel: str, thread: str) -> CardShown | None:
+        """The newest card in a thread, or the one that it answers."""
+        for message in reversed(self._messages.values()):
+            if message.card and message.channel == channel and thread in {message.id, message.thread}:
+                return message.card
         return None
 
     def sent(self, author_id: str, nonce: str) -> Message | None:

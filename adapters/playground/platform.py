@@ -23,7 +23,6 @@ from bot.ports.chat import ChatPlatform, Pace, Reception
 from bot.ports.clock import Clock
 
 BOT = Author("avatarbot", "Avatarbot", "bot")
-AVATAR = "avatar"
 
 
 class PlaygroundPlatform(ChatPlatform):
@@ -59,7 +58,7 @@ class PlaygroundPlatform(ChatPlatform):
         return card_ref
 
     async def post(self, thread: Place, line: Line, key: str) -> MessageRef:
-        author = Author(AVATAR, line.speaker, AVATAR)
+        author = self._author(thread, line.speaker)
         growing = line.delivery is Delivery.GROWING
         posted = self._post(
             Message("", thread.channel_id, author, line.text, thread.thread_id, growing=growing, key=key)
@@ -109,6 +108,13 @@ class PlaygroundPlatform(ChatPlatform):
         await asyncio.Event().wait()
 
     # ------------------------------------------------ inside
+
+    def _author(self, thread: Place, speaker: str) -> Author:
+        """The avatar on the thread's card; anybody else who speaks there is a person, from the viewer or the room."""
+        card = self._board.card(thread.channel_id, thread.thread_id)
+        if card is None or card.avatar_name == speaker:
+            return Author("avatar", speaker, "avatar")
+        return Author(f"voice {speaker}", speaker)
 
     def _post(self, message: Message) -> Message:
         posted = self._board.add(message)

@@ -38,7 +38,7 @@ class PlaygroundSettings(BaseSettings):
         if not (self.public or _is_loopback(self.host)):
             raise SettingsError(
                 f"The playground does not listen on {self.host}, where others could reach it. "
-                "Use 127.0.0.1, or set AVATARBOT_PLAYGROUND_PUBLIC=1 if you mean it."
+                "Set AVATARBOT_HOST=127.0.0.1, or AVATARBOT_PLAYGROUND_PUBLIC=1 if you mean it."
             )
 
 

@@ -56,6 +56,12 @@ export class Messages {
     return before?.told ? [element] : [this.#kept(`day ${day}`, "", () => h("li", { class: "day" }, day)), element];
   }
 
+  /** The picture of who speaks in a thread, if they are on its card. */
+  #picture({ author, thread }) {
+    const card = author.kind === "avatar" && this.#playground.cardOf(thread)?.card;
+    return card && card.avatarName === author.name ? card.picture : "";
+  }
+
   #replies(message) {
     const replies = this.#playground.within(message.channel, message.id);
     return `${replies.length} ${replies.at(-1)?.text ?? ""}`;
@@ -73,7 +79,7 @@ export class Messages {
     const kind = message.author.kind ?? "person";
     const classes = ["message", follows && "follows", message.growing && "growing", message.pending && "pending"];
     return h("li", { class: classes.filter(Boolean).join(" "), data: { kind, id: message.id } },
-      h("div", { class: "portrait" }, likeness(message.author)),
+      h("div", { class: "portrait" }, likeness(message.author, this.#picture(message))),
       byline(message),
       message.card
         ? h("div", { class: "card-holder" }, card(message, this.#playground, this.#callbacks.openThread))
@@ -104,8 +110,8 @@ export class Messages {
 }
 
 /** The picture of an author: a face for an avatar, a letter for a person, our sign for the bot. */
-export function likeness({ kind = "person", name }) {
-  if (kind === "avatar") return portrait(name);
+export function likeness({ kind = "person", name }, picture = "") {
+  if (kind === "avatar") return portrait(name, picture);
   if (kind === "bot") return h("div", { class: "face" }, h("img", { src: "/v/static/icon.svg", alt: "" }));
   return h("div", { class: "chip", data: { hue: hash(name) % 6 }, aria: { hidden: "true" } }, [...name][0]?.toUpperCase());
 }

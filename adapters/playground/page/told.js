@@ -21,7 +21,7 @@ function row(item, pick) {
   return h("li", {},
     item.picture && portrait(item.title, item.picture),
     h("div", { class: "about-item" }, h("strong", {}, item.title), h("small", {}, item.detail),
-      item.preview && h("a", { href: item.preview, target: "_blank", rel: "noopener noreferrer" }, "Preview")),
+      item.preview && h("a", { class: "preview", href: item.preview, target: "_blank", rel: "noopener noreferrer", aria: { label: `Preview of ${item.title}` } }, "Preview")),
     item.verb && h("button", { type: "button", aria: { label: `${verbLabel(item.verb)} ${item.title}` }, onclick: () => pick(item.verb, item.options ?? {}) }, verbLabel(item.verb)));
 }
 
