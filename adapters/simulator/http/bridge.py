@@ -24,14 +24,21 @@ class Bridge:
         """One seat, for as long as the socket: a client that is killed has left."""
         await socket.accept()
         with contextlib.suppress(WebSocketDisconnect):
-            seat = self._rooms.seat(msgspec.json.decode(await socket.receive_text(), type=RoomCredentials))
             try:
-                await seat.join()
+                seat = await self._take(await socket.receive_text())
             except SeatError as error:
                 await socket.send_text(error.detail)
                 await socket.close()
             else:
                 await _hold(socket, seat)
+
+    async def _take(self, credentials: str) -> SimulatedSeat:
+        try:
+            seat = self._rooms.seat(msgspec.json.decode(credentials, type=RoomCredentials))
+        except msgspec.DecodeError as error:
+            raise SeatError("The room did not let us in.", f"not credentials: {error}") from error
+        await seat.join()
+        return seat
 
 
 async def _hold(socket: WebSocket, seat: SimulatedSeat) -> None:

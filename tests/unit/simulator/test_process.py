@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncIterator
 
 import httpx
+from websockets.asyncio.client import connect
 
 from adapters.simulator import remote_seats
 from bot.ports.room import Packet, PeerJoined, SeatLoss, SeatLost
@@ -59,3 +60,9 @@ async def test_a_client_that_is_gone_has_left_the_room() -> None:
         async with asyncio.timeout(5):
             while "100000" in str((await http.get("/_simulator/state")).json()["rooms"]):
                 await asyncio.sleep(0.02)
+
+
+async def test_who_brings_no_credentials_is_told_so() -> None:
+    async with running() as (_, url), connect(f"ws{url.removeprefix('http')}/_simulator/seat", proxy=None) as socket:
+        await socket.send("hello?")
+        assert str(await socket.recv()).startswith("not credentials")
