@@ -4,7 +4,7 @@ import re
 from typing import Final
 
 from adapters.agora.settings import AgoraSettings
-from adapters.agora.wrapper import WrapperMissing, find_libraries
+from adapters.agora.wrapper import INSTALL_LIBRARIES, WrapperMissing, find_libraries
 from bot.ports.doctor import Finding, Level
 
 HEX: Final = re.compile(r"[0-9a-fA-F]{32}")
@@ -24,6 +24,10 @@ def _library_finding() -> Finding:
     except WrapperMissing as missing:
         remedy = missing.sentence.partition(". ")[2] or "Use `avatarbot demo` here, and the service on Linux."
         return Finding(Level.PROBLEM, f"Agora: {missing.sentence.partition('. ')[0].rstrip('.')}", remedy)
+    if not wrapper.seal.exists():
+        return Finding(
+            Level.WARNING, "Agora: the SDK fetched its native libraries itself, with TLS unverified", INSTALL_LIBRARIES
+        )
     return Finding(Level.OK, f"Agora: the SDK and its native libraries are in {wrapper.root}")
 
 

@@ -19,7 +19,7 @@ def group() -> None:
 def install_command(*, force: bool) -> None:
     """Fetch the native libraries of Agora's SDK, from the address that the SDK names, with TLS verified."""
     wrapper = find_wrapper()
-    if wrapper.complete and not force:
+    if wrapper.complete and wrapper.seal.exists() and not force:
         click.echo(f"Agora's native libraries are in place, in {wrapper.libraries}.")
         return
     click.echo(f"From {wrapper.archive_url}")

@@ -124,6 +124,7 @@ def unpack(archive: Path, wrapper: Wrapper) -> None:
         fresh = Path(folder) / TOP
         if missing := [name for name in NEEDED if not (fresh / name).is_file()]:
             raise InstallFailed(f"Agora's archive holds no {' and no '.join(missing)}.")
+        (fresh / wrapper.seal.name).write_text(f"{wrapper.archive_url}\n")
         wrapper.version_file.unlink(missing_ok=True)
         shutil.rmtree(wrapper.libraries, ignore_errors=True)
         fresh.rename(wrapper.libraries)

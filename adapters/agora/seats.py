@@ -10,8 +10,9 @@ import structlog
 
 from adapters.agora.hosts import IDLE, JOIN_WITHIN, HostLost, Hosts, RoomHost
 from adapters.agora.media import Valve
+from adapters.agora.rooms import seating
 from adapters.agora.settings import AgoraSettings
-from adapters.agora.tokens import NotAToken, read
+from adapters.agora.tokens import NotAToken, Privilege, read
 from adapters.agora.wire import Join, Order, RequestKeyFrame, Send, Watch
 from bot.errors import SeatError
 from bot.ports.room import (
@@ -38,7 +39,8 @@ class AgoraSeat:
     by `LinkUp` and `PeerJoined` from a new one, or by `SeatLost`.
     """
 
-    def __init__(self, hosts: Hosts, credentials: RoomCredentials) -> None:
+    def __init__(self, hosts: Hosts, credentials: RoomCredentials, own_app_id: str = "") -> None:
+        self._own_app_id = own_app_id
         self._hosts = hosts
         self._credentials = credentials
         self._host: RoomHost | None = None
@@ -196,7 +198,13 @@ class AgoraSeat:
         except NotAToken as unknown:
             log.info("agora.join", token=unknown.detail)
         else:
-            log.info("agora.join", token=grant.version, any_uid=grant.any_uid, expires_at=grant.expires_at.isoformat())
+            log.info(
+                "agora.join",
+                token=grant.version,
+                seating=seating(grant, self._own_app_id).value,
+                may_send=Privilege.PUBLISH_DATA in grant.rights,
+                expires_at=grant.expires_at.isoformat(),
+            )
 
 
 class _Events:
@@ -245,4 +253,4 @@ class AgoraSeats:
 
     def __call__(self, credentials: RoomCredentials) -> AgoraSeat:
         assert self._hosts is not None, "not entered"
-        return AgoraSeat(self._hosts, credentials)
+        return AgoraSeat(self._hosts, credentials, self._settings.app_id)

@@ -42,6 +42,11 @@ class Wrapper:
         return self.root / "version.txt"
 
     @property
+    def seal(self) -> Path:
+        """Lies with the libraries that we fetched, with TLS verified; the wrapper's build and import fetch without."""
+        return self.libraries / "fetched-by-avatarbot.txt"
+
+    @property
     def complete(self) -> bool:
         """Whether the native libraries are those that this wrapper wants."""
         named = self.version_file.read_text() if self.version_file.is_file() else ""

@@ -93,8 +93,10 @@ class Seat:
     pid: int
     watching: set[str] = field(default_factory=set)
     listening: set[str] = field(default_factory=set)
-    renewed: list[str] = field(default_factory=list)
+    outlet: Callable[[bytes], None] | None = None
+    """Where what it says goes instead of to the room."""
     hung: bool = False
+    left: bool = False
     released: bool = False
     """The native side let go of it."""
 
@@ -209,6 +211,10 @@ class Hub:
 
     # ------------------------------------------------------------ the rooms
 
+    def let_in(self, seat: Seat) -> None:
+        seat.notice(Frame("c", a=JOINED))
+        self.enter(seat.channel, seat)
+
     def spread(self, channel: str, sender: str, data: bytes) -> None:
         for uid, member in list(self._rooms[channel].items()):
             if uid != sender:
@@ -267,22 +273,24 @@ class Hub:
         self.joins += 1
         reason = self.admission(seat)
         if reason == JOINED:
-            seat.notice(Frame("c", a=JOINED))
-            self.enter(channel, seat)
+            self.let_in(seat)
         elif reason is not None:
             seat.notice(Frame("f", a=reason))
         self._changed.set()
         async for frame in frames(reader):
             self._attend(seat, frame)
             self._changed.set()
-        seat.released = True
+        seat.left = seat.released = True
         self.part(channel, seat)
 
     def _attend(self, seat: Seat, frame: Frame) -> None:
         match frame.kind:
+            case "M" if seat.outlet:
+                seat.outlet(frame.data)
             case "M":
                 self.spread(seat.channel, seat.uid, frame.data)
             case "D":
+                seat.left = True
                 self.part(seat.channel, seat)
                 seat.notice(Frame("d", a=LEFT))
             case "U":
@@ -300,8 +308,6 @@ class Hub:
                     peer.key_frames_wanted += 1
             case "h":
                 seat.hung = True
-            case "T":
-                seat.renewed.append(frame.id)
 
     async def close(self) -> None:
         for line in self._lines:

@@ -14,6 +14,7 @@ from bot.ports.room import LinkDown, LinkUp, Packet, PeerJoined, PeerLeft, SeatL
 from tests.integration.agora.conftest import SETTINGS
 from tests.integration.agora.hub import Hub, Process, Seat
 from tests.integration.agora.sitter import APP_ID, Sitter, credentials, sit
+from tests.integration.agora.vendor import start_python
 
 OTHER_APP_ID = "ffffffffffffffffffffffffffffffff"
 REJOINED_WITHIN = 10.0
@@ -162,6 +163,31 @@ async def test_the_end_of_the_service_ends_seats_and_hosts(wrapper: Path, hub: H
     await hub.until(lambda: taken.released and not hub.alive)
     with pytest.raises(SeatError):
         await seats(credentials()).join()
+
+
+SERVICE = """
+import asyncio, os
+from adapters.agora.seats import AgoraSeats
+from adapters.agora.settings import AgoraSettings
+from bot.ports.room import RoomCredentials
+
+async def main():
+    async with AgoraSeats(AgoraSettings(), {"AGORA_STUB_SOCKET": os.environ["AGORA_STUB_SOCKET"]}) as seats:
+        await seats(RoomCredentials("app", "room", "1002", "token")).join()
+        await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+
+
+async def test_a_host_does_not_outlive_the_service(wrapper: Path, hub: Hub) -> None:
+    service = start_python(wrapper, SERVICE, AGORA_STUB_SOCKET=str(hub.path))
+    await hub.until(lambda: hub.members("room") == {"1002"})
+
+    service.kill()
+    service.communicate()
+
+    await hub.until(lambda: not hub.alive and hub.members("room") == set())
 
 
 async def test_a_host_sees_none_of_our_secrets(seats: AgoraSeats, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -173,17 +173,25 @@ def test_an_archive_without_the_library_is_refused(wrapper: Wrapper, client: htt
         install(wrapper, client, Progress())
 
 
-def test_the_command_says_what_it_did(
+def put_in_place_by_the_sdk_itself(wrapper: Wrapper) -> None:
+    wrapper.libraries.mkdir()
+    for name in ("libagora_rtc_sdk.so", "libaosl.so"):
+        (wrapper.libraries / name).write_bytes(b"who knows")
+    wrapper.version_file.write_text(wrapper.archive_url)
+
+
+def test_the_command_replaces_what_the_sdk_fetched_and_says_what_it_did(
     wrapper: Wrapper, served: tuple[Depot, ssl.SSLContext], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     authority = tmp_path / "authority.pem"
     authority.write_text("".join(ssl.DER_cert_to_PEM_cert(cert) for cert in served[1].get_ca_certs(binary_form=True)))
     monkeypatch.setenv("SSL_CERT_FILE", str(authority))
 
+    put_in_place_by_the_sdk_itself(wrapper)
     first = CliRunner().invoke(group, ["install"], catch_exceptions=False)
     second = CliRunner().invoke(group, ["install"], catch_exceptions=False)
 
     assert (first.exit_code, second.exit_code) == (0, 0)
     assert wrapper.archive_url in first.output
     assert "are in place" in second.output
-    assert wrapper.complete
+    assert (wrapper.libraries / "libagora_rtc_sdk.so").read_bytes() == LIBRARY

@@ -99,8 +99,15 @@ async def test_doctor_names_the_command_that_fetches_the_libraries(installed: Wr
     assert finding.remedy == "Run `avatarbot agora install`."
 
 
-async def test_doctor_is_content_with_a_whole_installation(installed: Wrapper) -> None:
+async def test_doctor_does_not_trust_what_the_sdk_fetched_itself(installed: Wrapper) -> None:
     complete(installed)
+    (finding,) = await check(AgoraSettings(app_id="", app_certificate=None))
+    assert (finding.level, finding.remedy) == (Level.WARNING, "Run `avatarbot agora install`.")
+
+
+async def test_doctor_is_content_with_libraries_that_we_fetched(installed: Wrapper) -> None:
+    complete(installed)
+    installed.seal.touch()
     (finding,) = await check(AgoraSettings(app_id="", app_certificate=None))
     assert (finding.level, finding.remedy) == (Level.OK, "")
 

@@ -1,0 +1,73 @@
+"""Puts somebody else's rooms behind the stub: who joins through the SDK sits in truth in a seat of theirs.
+
+With the AKOOL simulator's rooms, the whole way from a chat message to the avatar and back runs through the real wrapper.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from bot.errors import SeatError
+from bot.ports import room as port
+from tests.integration.agora.hub import LOST, SAME_UID, Frame, Hub, Seat
+
+INVALID_TOKEN, EXPIRED = 8, 9
+REASONS = {
+    port.SeatLoss.THROWN_OUT: SAME_UID,
+    port.SeatLoss.EXPIRED: EXPIRED,
+    port.SeatLoss.LOST: LOST,
+    port.SeatLoss.ERROR: LOST,
+}
+
+
+@asynccontextmanager
+async def bridged(hub: Hub, rooms: port.Seats) -> AsyncIterator[None]:
+    """Everybody who joins through the hub sits in `rooms`, until they have left and the block ends."""
+    async with asyncio.TaskGroup() as tasks:
+
+        def admit(seat: Seat) -> None:
+            tasks.create_task(_carry(hub, seat, rooms))
+
+        hub.admission = admit
+        yield
+
+
+async def _carry(hub: Hub, seat: Seat, rooms: port.Seats) -> None:
+    app_id = hub.processes[seat.pid].app_id
+    behind = rooms(port.RoomCredentials(app_id, seat.channel, seat.uid, seat.token))
+    try:
+        await behind.join()
+    except SeatError:
+        seat.fail(INVALID_TOKEN)
+        return
+    said: asyncio.Queue[bytes] = asyncio.Queue()
+    seat.outlet = said.put_nowait
+    hub.let_in(seat)
+    async with asyncio.TaskGroup() as ways:
+        there, back = ways.create_task(_send(said, behind)), ways.create_task(_hear(behind, seat))
+        await hub.until(lambda: seat.left, within=3_600)
+        there.cancel()
+        back.cancel()
+    await behind.leave()
+
+
+async def _send(said: asyncio.Queue[bytes], behind: port.Seat) -> None:
+    while True:
+        await behind.send(await said.get())
+
+
+async def _hear(behind: port.Seat, seat: Seat) -> None:
+    async for event in behind.events():
+        match event:
+            case port.PeerJoined(uid):
+                seat.notice(Frame("j", uid))
+            case port.PeerLeft(uid):
+                seat.notice(Frame("g", uid))
+            case port.Packet(uid, packet):
+                seat.hear(uid, packet)
+            case port.LinkDown():
+                seat.break_off()
+            case port.LinkUp():
+                seat.restore()
+            case port.SeatLost(reason):
+                seat.throw_out(REASONS[reason])

@@ -1,0 +1,108 @@
+"""From `/avatar start` to the transcript through the real wrapper: our service, AKOOL's simulator behind the stub's room."""
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import httpx
+import pytest
+from cryptography.fernet import Fernet
+from pydantic import SecretStr
+
+from adapters.agora.rooms import OwnRooms
+from adapters.agora.seats import AgoraSeats
+from adapters.akool.api import AkoolApi, ApiKey
+from adapters.akool.provider import AkoolProvider
+from adapters.simulator.http.app import application
+from adapters.simulator.options import Options
+from adapters.simulator.simulator import Simulator
+from bot.clock import SystemClock
+from bot.model import Accepted, SessionStatus
+from bot.policy import Policy
+from bot.service import Parts, Service
+from bot.store.cipher import Cipher
+from bot.store.engine import Store
+from bot.store.migrate import upgraded
+from bot.telemetry import new_metrics
+from tests.chat_room import ChatRoom
+from tests.integration.agora.bridge import bridged
+from tests.integration.agora.conftest import SETTINGS
+from tests.integration.agora.hub import Hub
+
+QUICK = replace(Options(), join_delay=0.1, thinking=0.1, pace=300.0)
+OWN_APP_ID = "0123456789abcdef0123456789abcdef"
+OWN_PROJECT = OwnRooms(OWN_APP_ID, "fedcba9876543210fedcba9876543210")
+
+
+@dataclass
+class World:
+    simulator: Simulator
+    room: ChatRoom
+    hub: Hub
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        async with asyncio.timeout(20):
+            while not holds():
+                await asyncio.sleep(0.02)
+
+    async def started(self) -> None:
+        assert isinstance(await self.room.command("start"), Accepted)
+        await self.until(lambda: bool(self.room.cards) and self.room.card.status is SessionStatus.LIVE)
+
+    async def answered(self, question: str) -> str:
+        before = len(self.room.finals)
+        await self.room.say(question, self.room.thread)
+        await self.until(lambda: len(self.room.finals) > before)
+        return self.room.finals[-1]
+
+
+@contextlib.asynccontextmanager
+async def world(folder: Path, hub: Hub, own_room: OwnRooms | None = None) -> AsyncIterator[World]:
+    clock, url, room = SystemClock(), f"sqlite:///{folder / 'avatarbot.db'}", ChatRoom()
+    await upgraded(url)
+    async with contextlib.AsyncExitStack() as stack:
+        simulator = await stack.enter_async_context(Simulator(clock, QUICK))
+        await stack.enter_async_context(bridged(hub, simulator.seats))
+        seats = await stack.enter_async_context(AgoraSeats(SETTINGS, {"AGORA_STUB_SOCKET": str(hub.path)}))
+        store = await stack.enter_async_context(Store.open(url, Cipher((Fernet.generate_key().decode(),))))
+        transport = httpx.ASGITransport(application(simulator))
+        api = AkoolApi.at("http://akool.test", ApiKey(SecretStr(QUICK.api_key)), transport)
+        provider = await stack.enter_async_context(contextlib.aclosing(AkoolProvider(api, seats, own_room)))
+        service = Service(Parts(store, provider, clock, Policy(), new_metrics()), "http://avatarbot.test")
+        service.add(room)
+        room.reception = service.reception
+        await stack.enter_async_context(service.running())
+        yield World(simulator, room, hub)
+
+
+@pytest.mark.parametrize("own_room", [None, OWN_PROJECT], ids=["AKOOL's room", "a room of our own"])
+async def test_from_start_to_transcript(tmp_path: Path, wrapper: Path, hub: Hub, own_room: OwnRooms | None) -> None:
+    async with world(tmp_path, hub, own_room) as here:
+        await here.started()
+
+        assert here.room.card.avatar_name in await here.answered("Who are you? Grüße 👋")
+        ours = here.hub.alive[0].app_id == OWN_APP_ID
+        assert (
+            ours == bool(own_room) == bool(here.hub.seats(here.room.card.session_id))
+        )  # the channel is our session's id
+
+        await here.room.command("stop")
+        await here.until(lambda: here.room.card.status is SessionStatus.ENDED)
+        assert not [session for session in here.simulator.sessions if session.open]
+
+
+async def test_a_killed_room_host_costs_no_session(tmp_path: Path, wrapper: Path, hub: Hub) -> None:
+    async with world(tmp_path, hub) as here:
+        await here.started()
+        await here.answered("Who are you?")
+        (first,) = here.hub.alive
+
+        os.kill(first.pid, signal.SIGKILL)
+        await here.hub.until(lambda: [process.pid for process in here.hub.alive] not in ([], [first.pid]))
+
+        assert await here.answered("Are you still there?")
+        assert len(list(here.simulator.sessions)) == 1
