@@ -1,0 +1,79 @@
+"""A verb of the catalogue as a modal, for texts that no slash command has room for, and a filled modal as the command."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from adapters.discord.custom_ids import form_id, form_verb
+from bot.commands.catalogue import CATALOGUE
+from bot.commands.verb import Option, Verb
+from bot.model import Command
+
+Json = dict[str, Any]
+
+FORMS = frozenset({"say", "knowledge create", "upload"})
+"""Verbs whose form opens when one of their required options is left out."""
+
+INPUTS_LIMIT = 5
+TITLE_LENGTH = 45
+LABEL_LENGTH = 45
+DESCRIPTION_LENGTH = 100
+TEXT_LENGTH = 4_000
+
+MODAL = 9
+_LABEL, _TEXT_INPUT = 18, 4
+_SHORT, _PARAGRAPH = 1, 2
+
+
+def wanted(command: Command) -> Verb | None:
+    """The verb whose form should open, because the command lacks something that the form asks for."""
+    verb = CATALOGUE.verb(command.verb)
+    if verb is None or verb.name not in FORMS:
+        return None
+    return verb if any(option.required and option.name not in command.options for option in verb.options) else None
+
+
+def form(verb: Verb, given: Mapping[str, str]) -> Json:
+    """The modal of a verb, with what was typed already. Raises `ValueError` for more than five options."""
+    if len(verb.options) > INPUTS_LIMIT:
+        raise ValueError(f"“{verb.name}” has more options than a form has room for")
+    return {
+        "custom_id": form_id(verb.name),
+        "title": verb.name.replace("-", " ").capitalize()[:TITLE_LENGTH],
+        "components": [_input(option, given.get(option.name, "")) for option in verb.options],
+    }
+
+
+def filled(data: Mapping[str, Any]) -> Command | None:
+    """What somebody submitted; None for a form that is not ours. Empty fields are left out."""
+    verb = form_verb(str(data.get("custom_id", "")))
+    if verb is None:
+        return None
+    given = {str(field["custom_id"]): str(field.get("value") or "").strip() for field in _fields(data)}
+    return Command(verb, {name: value for name, value in given.items() if value})
+
+
+def _input(option: Option, given: str) -> Json:
+    limit = min(option.max_length, TEXT_LENGTH)
+    text: Json = {
+        "type": _TEXT_INPUT,
+        "custom_id": option.name,
+        "style": _PARAGRAPH if limit > 200 else _SHORT,
+        "required": option.required,
+        "max_length": limit,
+    }
+    if given:
+        text["value"] = given[:limit]
+    return {
+        "type": _LABEL,
+        "label": option.name.replace("_", " ").capitalize()[:LABEL_LENGTH],
+        "description": option.summary[:DESCRIPTION_LENGTH],
+        "component": text,
+    }
+
+
+def _fields(data: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Text inputs, in labels as we send them."""
+    for component in data.get("components", ()):
+        field = component.get("component")
+        if isinstance(field, Mapping) and "custom_id" in field:
+            yield field

@@ -1,0 +1,39 @@
+"""Plain words as Discord shows them: nothing in them is markup, and nobody can be mentioned."""
+
+import re
+
+from bot.transcript.split import preview, split
+
+CONTENT_LIMIT = 2_000
+"""Characters of one message. (Discord's OpenAPI file says 4,000, which is not so for bots.)"""
+
+_URL = re.compile(r"https?://[^\s<>\\]+", re.IGNORECASE)
+_SIGNS = re.compile(r"[\\*_~`|<\[]")
+_LINE_START = re.compile(r"^([^\S\n]*)(#{1,3}|-#|[-+•]|>{1,3})(?=\s)", re.MULTILINE)
+_NUMBERED = re.compile(r"^([^\S\n]*\d+)([.)])(?=\s)", re.MULTILINE)
+
+
+def escape(text: str) -> str:
+    """`text` so that it is read as it is. Addresses stay as they are, or they could not be followed."""
+    said, end = "", 0
+    for url in _URL.finditer(text):
+        said += _SIGNS.sub(r"\\\g<0>", text[end : url.start()]) + url[0]
+        end = url.end()
+    said += _SIGNS.sub(r"\\\g<0>", text[end:])
+    return _NUMBERED.sub(r"\1\\\2", _LINE_START.sub(r"\1\\\2", said))
+
+
+def measure(text: str) -> int:
+    """The length of `text`, once escaped, in UTF-16 units: what counts most of all ways to count characters."""
+    escaped = escape(text)
+    return len(escaped) + sum(char > "\uffff" for char in escaped)
+
+
+def shorten(text: str, limit: int) -> str:
+    """The beginning of `text` that takes at most `limit` once escaped, not escaped yet."""
+    return preview(text, limit, measure)
+
+
+def pages(text: str, limit: int = CONTENT_LIMIT) -> list[str]:
+    """`text` escaped, in messages of at most `limit` each."""
+    return [escape(part) for part in split(text, limit, measure)]

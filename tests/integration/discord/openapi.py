@@ -1,0 +1,97 @@
+"""Discord's own OpenAPI file as a judge of request bodies, and the limits that it does not know."""
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+SPECS_DIR = Path(os.environ.get("SPECS_DIR") or Path(__file__).parents[3] / "../shared/data")
+FILE = SPECS_DIR / "discord" / "openapi.json"
+
+CONTENT_LIMIT = 2_000  # the file says 4,000
+EMBEDS_LENGTH = 6_000
+LINK_LENGTH = 512
+EPHEMERAL = 1 << 6
+
+
+class OpenApi:
+    """Raises `KeyError` for an operation that Discord does not have."""
+
+    def __init__(self, spec: dict[str, Any]) -> None:
+        self._spec = spec
+        self._paths = [
+            (re.compile(re.sub(r"\{[^}]+\}", "[^/]+", path)), operations) for path, operations in spec["paths"].items()
+        ]
+        self._validators: dict[int, Draft202012Validator] = {}
+
+    def faults(self, method: str, path: str, body: Any) -> list[str]:
+        """What Discord would not take of a request body."""
+        schema = self._schema(method, path)
+        found = [
+            f"{'/'.join(map(str, error.absolute_path))}: {error.message[:300]}" for error in self._errors(schema, body)
+        ]
+        return [*found, *limits(path, body)]
+
+    def _errors(self, schema: dict[str, Any] | None, body: Any) -> Iterator[Any]:
+        if schema is None:
+            return iter(())
+        validator = self._validators.get(id(schema))
+        if validator is None:
+            whole = {**schema, "components": self._spec["components"]}
+            validator = self._validators[id(schema)] = Draft202012Validator(whole)
+        return validator.iter_errors(body)
+
+    def _schema(self, method: str, path: str) -> dict[str, Any] | None:
+        for pattern, operations in sorted(self._paths, key=lambda found: found[0].pattern.count("[^/]+")):
+            if pattern.fullmatch(path) and method.lower() in operations:
+                content = operations[method.lower()].get("requestBody", {}).get("content", {})
+                schema: dict[str, Any] | None = content.get("application/json", {}).get("schema")
+                return schema
+        raise KeyError(f"{method} {path} is no operation of Discord's")
+
+
+def limits(path: str, body: Any) -> Iterator[str]:
+    """What Discord's documentation says and its file does not."""
+    message = body.get("data", body) if isinstance(body, dict) else None
+    if not isinstance(message, dict) or not ("content" in message or "embeds" in message):
+        return
+    if len(message.get("content") or "") > CONTENT_LIMIT:
+        yield "content has more than 2,000 characters"
+    if _embedded(message.get("embeds") or ()) > EMBEDS_LENGTH:
+        yield "embeds have more than 6,000 characters in all"
+    if not isinstance(message.get("allowed_mentions"), dict):
+        yield "allowed_mentions is left out: everybody could be pinged"
+    for button in _buttons(message):
+        if len(button.get("url", "")) > LINK_LENGTH:
+            yield "a link button has more than 512 characters"
+    if path.startswith("/channels/") and int(message.get("flags") or 0) & EPHEMERAL:
+        yield "an ordinary message cannot be ephemeral"
+
+
+def _embedded(embeds: Any) -> int:
+    return sum(
+        len(embed.get("title", ""))
+        + len(embed.get("description", ""))
+        + len(embed.get("footer", {}).get("text", ""))
+        + sum(len(field["name"]) + len(field["value"]) for field in embed.get("fields", ()))
+        for embed in embeds
+    )
+
+
+def _buttons(message: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for row in message.get("components") or ():
+        yield from row.get("components", ())
+
+
+@cache
+def open_api() -> OpenApi:
+    """Skips the test where the file is not there."""
+    if not FILE.exists():
+        pytest.skip(f"Discord's OpenAPI file is not at {FILE}; say where with SPECS_DIR")
+    return OpenApi(json.loads(FILE.read_text()))
