@@ -27,6 +27,7 @@ _STRANGER = frozenset({"user_not_found", "user_not_visible", "users_not_found"})
 log = structlog.get_logger(__name__)
 
 Key = tuple[str, str]
+Asking = Callable[[str, str], Awaitable[Answer]]
 
 
 class Directory:
@@ -40,27 +41,27 @@ class Directory:
 
     async def person(self, workspace_id: str, user_id: str, *, foreign: bool = False) -> Person:
         """Somebody as they are in this workspace. Whom Slack does not tell us about is a member, or, if `foreign`, an outsider."""
-        user = await self._in_time(self._user(workspace_id, user_id))
+        user, groups = await asyncio.gather(
+            self._in_time(self._user(workspace_id, user_id)), self._in_time(self._groups(workspace_id))
+        )
         unknown = Standing.OUTSIDER if foreign or user.get("is_stranger") else Standing.MEMBER
         standing = _standing(user, workspace_id) if user.get("id") else unknown
-        return Person(user_id, _name(user) or SOMEONE, standing)
+        belongs = frozenset(group_id for group_id, group in groups.items() if user_id in group["users"])
+        return Person(user_id, _name(user) or SOMEONE, standing, belongs)
 
     async def names(self, workspace_id: str, mentioned: Mentions, own_id: str) -> Names:
         """The names that a message needs."""
-        people = sorted(mentioned.people - {own_id})
-        channels = sorted(mentioned.channels)
-        found = await asyncio.gather(
-            *(self._in_time(self._user(workspace_id, user_id)) for user_id in people),
-            *(self._in_time(self._channel(workspace_id, channel_id)) for channel_id in channels),
-        )
+        groups = await self._in_time(self._groups(workspace_id)) if mentioned.groups else {}
         return Names(
             own_id,
-            {user_id: _name(user) for user_id, user in zip(people, found[: len(people)], strict=True)},
-            {
-                channel_id: str(channel.get("name", ""))
-                for channel_id, channel in zip(channels, found[len(people) :], strict=True)
-            },
+            await self._named(workspace_id, self._user, mentioned.people - {own_id}),
+            await self._named(workspace_id, self._channel, mentioned.channels),
+            {group_id: str(group["name"]) for group_id, group in groups.items()},
         )
+
+    async def _named(self, workspace_id: str, ask: Asking, ids: frozenset[str]) -> dict[str, str]:
+        found = await asyncio.gather(*(self._in_time(ask(workspace_id, each)) for each in ids))
+        return {each: _name(answer) for each, answer in zip(ids, found, strict=True)}
 
     async def _in_time(self, asking: Awaitable[Answer]) -> Answer:
         try:
@@ -84,6 +85,19 @@ class Directory:
 
         return await self._remembered(workspace_id, channel_id, ask)
 
+    async def _groups(self, workspace_id: str) -> Answer:
+        """User groups by id, with the ids of who is in them. None where the scope was not granted."""
+
+        async def ask(token: str) -> Answer:
+            answer = await self._web.call(token, "usergroups.list", include_users=True)
+            return {
+                group["id"]: {"name": group.get("handle", ""), "users": frozenset(group.get("users", ()))}
+                for group in answer["usergroups"]
+            }
+
+        groups = await self._remembered(workspace_id, "groups", ask)
+        return {} if "is_stranger" in groups else groups
+
     async def _remembered(self, workspace_id: str, key: str, ask: Callable[[str], Awaitable[Answer]]) -> Answer:
         kept = self._kept.get((workspace_id, key))
         if kept and self._clock.now() < kept[0]:
@@ -104,6 +118,7 @@ class Directory:
 
 
 def _name(user: Answer) -> str:
+    """A person's name, or a channel's."""
     profile = user.get("profile") or {}
     return str(profile.get("display_name") or profile.get("real_name") or user.get("name") or "")
 

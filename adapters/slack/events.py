@@ -38,6 +38,7 @@ class Events:
             "app_home_opened": self._home_opened,
             "app_uninstalled": self._uninstalled,
             "tokens_revoked": self._revoked,
+            "member_left_channel": self._member_left,
             **dict.fromkeys(("channel_left", "channel_archive", "channel_deleted"), self._channel_gone),
             **dict.fromkeys(("group_left", "group_archive", "group_deleted"), self._channel_gone),
         }
@@ -115,6 +116,9 @@ class Events:
         event = read(body["event"], ChannelEvent)
         await self._desk.reception.place_gone(place_of(setting.workspace_id, event.channel))
         return Receipt()
+
+    async def _member_left(self, setting: Setting, body: Body) -> Receipt:
+        return await self._channel_gone(setting, body) if body["event"].get("user") == setting.own_id else Receipt()
 
     async def _uninstalled(self, setting: Setting, _: Body) -> Receipt:
         await self._desk.reception.place_gone(Place("slack", setting.workspace_id, ""), whole_workspace=True)

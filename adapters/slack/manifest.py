@@ -16,8 +16,8 @@ SCOPES = (
 )
 """Without one of these something people are promised does not work; `avatarbot doctor` names what is missing."""
 
-OPTIONAL_SCOPES = ("files:write", "im:write", "reactions:write")
-"""Transcripts as files, answers by direct message, a mark on what was spoken: each is left out where not granted."""
+OPTIONAL_SCOPES = ("files:write", "im:write", "reactions:write", "usergroups:read")
+"""Transcripts as files, answers by direct message, a mark on what was spoken, access by group: each is left out where not granted."""
 
 EVENTS = (
     "app_home_opened",
@@ -29,6 +29,7 @@ EVENTS = (
     "group_archive",
     "group_deleted",
     "group_left",
+    "member_left_channel",
     "message.channels",
     "message.groups",
     "message.im",

@@ -23,6 +23,7 @@ READS_FORMS = frozenset(
         "conversations.replies",
         "files.getUploadURLExternal",
         "oauth.v2.access",
+        "usergroups.list",
         "users.info",
     }
 )

@@ -36,6 +36,7 @@ class Mentions:
 
     people: frozenset[str] = frozenset()
     channels: frozenset[str] = frozenset()
+    groups: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ class Names:
     own_id: str = ""
     people: Mapping[str, str] = field(default_factory=dict)
     channels: Mapping[str, str] = field(default_factory=dict)
+    groups: Mapping[str, str] = field(default_factory=dict)
 
     def person(self, user_id: str, label: str = "") -> str:
         if user_id == self.own_id:
@@ -54,6 +56,9 @@ class Names:
     def channel(self, channel_id: str, label: str = "") -> str:
         name = self.channels.get(channel_id) or label.lstrip("#")
         return f"the {name} channel" if name else "a channel"
+
+    def group(self, group_id: str, label: str = "") -> str:
+        return self.groups.get(group_id) or label.lstrip("@") or A_GROUP
 
 
 def plain_words(text: str, blocks: Iterable[Block], names: Names) -> str:
@@ -71,6 +76,8 @@ def mentions(text: str, blocks: Iterable[Block]) -> Mentions:
         | {str(element["user_id"]) for element in elements if element.get("user_id")},
         frozenset(token.target for token in found if token.sigil == "#")
         | {str(element["channel_id"]) for element in elements if element.get("channel_id")},
+        frozenset(token.target.removeprefix("subteam^") for token in found if token.target.startswith("subteam^"))
+        | {str(element["usergroup_id"]) for element in elements if element.get("usergroup_id")},
     )
 
 
@@ -137,7 +144,7 @@ _ELEMENTS: Mapping[str, Callable[[Block, Names], str]] = {
     "text": lambda element, _: _value(element, "text"),
     "user": lambda element, names: names.person(_value(element, "user_id")),
     "channel": lambda element, names: names.channel(_value(element, "channel_id")),
-    "usergroup": lambda _, __: A_GROUP,
+    "usergroup": lambda element, names: names.group(_value(element, "usergroup_id")),
     "broadcast": lambda _, __: EVERYBODY,
     "link": lambda element, _: _value(element, "text") or _link(_value(element, "url")),
     "emoji": lambda element, _: _emoji(_value(element, "name")),
@@ -187,17 +194,17 @@ def _token(token: Token, names: Names) -> str:
         case "#":
             return names.channel(token.target, unescape(token.label))
         case "!":
-            return _special(token)
+            return _special(token, names)
         case _:
             return unescape(token.label) or _link(unescape(token.target))
 
 
-def _special(token: Token) -> str:
-    kind = token.target.partition("^")[0]
+def _special(token: Token, names: Names) -> str:
+    kind, _, target = token.target.partition("^")
     if kind in ("here", "channel", "everyone"):
         return EVERYBODY
     if kind == "subteam":
-        return unescape(token.label).lstrip("@") or A_GROUP
+        return names.group(target, unescape(token.label))
     return unescape(token.label)
 
 

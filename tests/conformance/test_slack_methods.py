@@ -24,7 +24,19 @@ OURS = sorted(
         for module in ROOT.glob("adapters/slack/*.py")
         for name in re.findall(r'"((?:[a-z]+\.)+[a-z][A-Za-z]+)"', module.read_text())
         if name.split(".")[0]
-        in {"apps", "assistant", "auth", "chat", "conversations", "files", "oauth", "reactions", "users", "views"}
+        in {
+            "apps",
+            "assistant",
+            "auth",
+            "chat",
+            "conversations",
+            "files",
+            "oauth",
+            "reactions",
+            "usergroups",
+            "users",
+            "views",
+        }
         and not name.startswith("message.")
     }
 )

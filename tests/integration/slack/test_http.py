@@ -137,13 +137,20 @@ async def test_who_we_are_is_asked_once(http: SlackHarness) -> None:
     assert len(http.fake.called("auth.test")) == 1
 
 
-async def test_no_secret_is_logged(http: SlackHarness, caplog: pytest.LogCaptureFixture) -> None:
+async def test_nothing_that_people_write_is_logged(
+    http: SlackHarness, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
     http.reception.outcome = NoSession("None here.")
     await http.slash(ANN, "say my secret words", GENERAL)
     await post(http, b"secret words", payloads.signed(b"other") | JSON)
+    assert await post(
+        http, b'{"event": {"secret words": 1}}', payloads.signed(b'{"event": {"secret words": 1}}') | JSON
+    )
     await http.fake.deliver(payloads.EVENT, payloads.event({"type": "message", "secret words": 1}))
-    assert "secret words" not in caplog.text
-    assert "/hooks/" not in caplog.text
+    logged = caplog.text + "".join(capsys.readouterr())
+    assert "makes no sense" in logged
+    assert "secret words" not in logged
+    assert "/hooks/" not in logged
 
 
 texts = st.text(max_size=40)

@@ -165,3 +165,27 @@ async def test_a_bare_verb_is_silent_where_no_avatar_is(http: SlackHarness) -> N
     http.reception.outcome = NoSession("None here.")
     await deliver(http, "stop", thread_ts="1780000000.000001")
     assert await http.privately(ANN) == []
+
+
+async def test_a_person_is_in_their_groups(http: SlackHarness) -> None:
+    await http.write(ANN, "hello", GENERAL)
+    await http.write(BEN, "hello", GENERAL)
+    assert [inbound.person.groups for inbound in http.reception.inbounds] == [frozenset(), frozenset({"S0OPS"})]
+    assert len(http.fake.called("usergroups.list")) == 1
+
+
+async def test_without_the_scope_nobody_is_in_a_group(http: SlackHarness) -> None:
+    http.fake.troubles["usergroups.list"] = Trouble(error="missing_scope")
+    await http.write(BEN, "hello", GENERAL)
+    await http.write(BEN, "again", GENERAL)
+    assert http.reception.inbounds[0].person.groups == frozenset()
+    assert len(http.fake.called("usergroups.list")) == 1
+
+
+async def test_a_group_is_said_by_its_name(http: SlackHarness) -> None:
+    group = {"type": "usergroup", "usergroup_id": "S0OPS"}
+    blocks = [{"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": [group]}]}]
+    await deliver(http, "<!subteam^S0OPS>", blocks=blocks)
+    body = http.reception.inbounds[0].body
+    assert isinstance(body, Said)
+    assert body.text == "ops"

@@ -52,6 +52,15 @@ async def test_a_slack_that_cannot_be_reached_may_be_tried_again() -> None:
     await web.aclose()
 
 
+async def test_a_post_whose_answer_was_lost_is_not_repeated(http: SlackHarness) -> None:
+    """Slack knows no idempotency key: the core looks for the line by its key before it posts again."""
+    http.fake.troubles["chat.postMessage"] = Trouble(after=True, hangs_up=True)
+    with pytest.raises(PlatformError):
+        await http.platform.post(GENERAL, final("Once"), "k1")
+    assert len(http.fake.workspace.messages) == 1
+    assert await http.platform.find(GENERAL, "k1")
+
+
 async def test_many_calls_share_a_connection(fake: FakeSlack, web: WebApi) -> None:
     for _ in range(20):
         await web.call(BOT_TOKEN, "auth.test")

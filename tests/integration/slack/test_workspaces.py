@@ -158,6 +158,14 @@ async def test_the_core_hears_of_a_channel_that_is_gone(company: Company, kind: 
     assert company.reception.gone == [Place("slack", "T0TEAM", "C0GENERAL")]
 
 
+@pytest.mark.parametrize(("who", "gone"), [("U0BOT", True), ("U0BEN", False)])
+async def test_only_our_own_leaving_counts(company: Company, who: str, gone: bool) -> None:
+    company.grants("code", "xoxb-1", "T0TEAM")
+    await company.install("code")
+    await company.event({"type": "member_left_channel", "channel": "C0GENERAL", "user": who, "event_ts": "1.0"})
+    assert bool(company.reception.gone) is gone
+
+
 # ------------------------------------------------ rotation
 
 

@@ -101,7 +101,9 @@ def test_other_blocks_leave_the_text() -> None:
 
 def test_mentions_are_found_in_text_and_blocks() -> None:
     blocks = [rich(section({"type": "user", "user_id": "U1"}, {"type": "channel", "channel_id": "C1"}))]
-    assert mentions("<@W2|x> <#C2> <https://u>", blocks) == Mentions(frozenset({"U1", "W2"}), frozenset({"C1", "C2"}))
+    assert mentions("<@W2|x> <#C2> <!subteam^S1|@ops> <https://u>", blocks) == Mentions(
+        frozenset({"U1", "W2"}), frozenset({"C1", "C2"}), frozenset({"S1"})
+    )
 
 
 json = st.recursive(

@@ -147,6 +147,12 @@ def users_info(workspace: Workspace, grant: Grant, args: Arguments) -> Answer:
     return {"user": {"id": user.id, "team_id": user.team, "name": user.name.lower(), "profile": profile, **flags}}
 
 
+def usergroups_list(workspace: Workspace, _: Grant, args: Arguments) -> Answer:
+    with_users = str(args.get("include_users", "")).lower() in ("true", "1")
+    groups = [group if with_users else {"id": group["id"], "handle": group["handle"]} for group in workspace.groups]
+    return {"usergroups": groups}
+
+
 def reactions_add(workspace: Workspace, _: Grant, args: Arguments) -> Answer:
     message = workspace.message(args["channel"], args["timestamp"])
     if message is None:
@@ -224,6 +230,7 @@ METHODS: Mapping[str, Callable[[Workspace, Grant, Arguments], Answer]] = {
     "conversations.replies": replies,
     "files.completeUploadExternal": complete_upload,
     "reactions.add": reactions_add,
+    "usergroups.list": usergroups_list,
     "users.info": users_info,
     "views.open": views_open,
     "views.publish": views_publish,

@@ -44,6 +44,7 @@ class Trouble:
     headers: tuple[tuple[str, str], ...] = ()
     slow_s: float = 0.0
     after: bool = False  # the call has its effect first
+    hangs_up: bool = False
 
 
 class FakeSlack:
@@ -104,14 +105,18 @@ class FakeSlack:
         token, args, is_json = await _arguments(request)
         if (trouble := self._trouble(method)) and not trouble.after:
             self.calls.append(Call(method, token, args, trouble.error or str(trouble.status)))
-            return await _broken(trouble)
+            return await _broken(request, trouble)
         try:
             answer = {"ok": True, **self._answer(method, token, args, is_json=is_json)}
             self.calls.append(Call(method, token, args))
         except Refused as refused:
             return self._refusal(method, token, args, refused)
         scopes = ",".join(sorted(self.grants[token].scopes)) if token in self.grants else ""
-        return await _broken(trouble) if trouble else web.json_response(answer, headers={"X-OAuth-Scopes": scopes})
+        return (
+            await _broken(request, trouble)
+            if trouble
+            else web.json_response(answer, headers={"X-OAuth-Scopes": scopes})
+        )
 
     def _refusal(self, method: str, token: str, args: dict[str, Any], refused: Refused) -> web.Response:
         self.calls.append(Call(method, token, args, refused.error))
@@ -277,8 +282,10 @@ async def _arguments(request: web.Request) -> tuple[str, dict[str, Any], bool]:
     return token, args, is_json
 
 
-async def _broken(trouble: Trouble) -> web.Response:
+async def _broken(request: web.Request, trouble: Trouble) -> web.Response:
     await asyncio.sleep(trouble.slow_s)
+    if trouble.hangs_up and request.transport:
+        request.transport.close()
     headers = dict(trouble.headers)
     if trouble.error:
         return web.json_response({"ok": False, "error": trouble.error}, status=trouble.status, headers=headers)
