@@ -12,6 +12,7 @@ from bot.model import (
     Card,
     Command,
     Delivery,
+    Edited,
     File,
     Inbound,
     Line,
@@ -23,6 +24,7 @@ from bot.model import (
     Reply,
     ReplyTo,
     Said,
+    Withdrawn,
 )
 from bot.ports.chat import Pace, Reception
 
@@ -72,7 +74,13 @@ class ChatRoom:
         said = Said(text, MessageRef(place, f"m{next(self._ids)}"))
         return await self._accept(place, person, said)
 
-    async def _accept(self, place: Place, person: Person, body: Command | Said) -> Outcome:
+    async def edit_message(self, ref: MessageRef, text: str) -> Outcome:
+        return await self._accept(ref.place, ANN, Edited(ref, text))
+
+    async def withdraw(self, ref: MessageRef) -> Outcome:
+        return await self._accept(ref.place, ANN, Withdrawn(ref))
+
+    async def _accept(self, place: Place, person: Person, body: Command | Said | Edited | Withdrawn) -> Outcome:
         assert self.reception is not None
         stamp = next(self._stamps)
         return await self.reception.accept(
@@ -110,7 +118,7 @@ class ChatRoom:
         self.history.append(card)
         return Opened(MessageRef(place, id_), place.in_thread(place.thread_id or id_))
 
-    async def show(self, card_ref: MessageRef, thread: Place, card: Card) -> MessageRef:  # noqa: ARG002
+    async def show(self, card_ref: MessageRef, thread: Place, card: Card) -> MessageRef:
         self._fail("show")
         self.cards[card_ref.message_id] = card
         self.history.append(card)
@@ -140,7 +148,7 @@ class ChatRoom:
     async def thinking(self, thread: Place) -> None:
         pass
 
-    async def tell(self, thread: Place, text: str) -> None:  # noqa: ARG002
+    async def tell(self, thread: Place, text: str) -> None:
         self._fail("tell")
         self.told.append(text)
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 from cryptography.fernet import Fernet
@@ -18,19 +18,65 @@ from adapters.simulator.http.app import application
 from adapters.simulator.options import Options
 from adapters.simulator.sessions import HostedSession
 from adapters.simulator.simulator import Simulator
+from bot.errors import PlatformError, StoreUnavailable
 from bot.model import SessionStatus
 from bot.policy import Policy
 from bot.service import Parts, Service
 from bot.store.cipher import Cipher
-from bot.store.engine import Store
+from bot.store.engine import Store, Work
 from bot.store.migrate import upgrade
 from bot.telemetry import new_metrics
 from tests.chat_room import ChatRoom
 from tests.virtual_time import LoopClock, run_virtual
 
+T = TypeVar("T")
+
 KEY = Fernet.generate_key().decode()
 QUICK = replace(Options(), join_delay=0.2, thinking=0.1, pace=150.0)
 """Ten times as fast as people speak."""
+
+
+class Wire:
+    """What connects a process with the world. Cut, it is as if the process had been killed: nothing it does has an effect."""
+
+    cut = False
+
+
+class CuttableStore(Store):
+    wire = Wire()
+
+    async def read(self, work: Work[T]) -> T:
+        return await super().read(self._unless_cut(work))
+
+    async def write(self, work: Work[T]) -> T:
+        return await super().write(self._unless_cut(work))
+
+    def _unless_cut(self, work: Work[T]) -> Work[T]:
+        if self.wire.cut:
+            raise StoreUnavailable("This process is dead.")
+        return work
+
+
+class CuttableTransport(httpx.ASGITransport):
+    wire = Wire()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if self.wire.cut:
+            raise httpx.ConnectError("this process is dead")
+        return await super().handle_async_request(request)
+
+
+class CuttableRoom:
+    """The chat room as one process reaches it."""
+
+    def __init__(self, room: ChatRoom, wire: Wire) -> None:
+        self._room = room
+        self._wire = wire
+
+    def __getattr__(self, name: str) -> Any:
+        if self._wire.cut and name in {"open", "show", "post", "edit", "find", "heard", "tell", "reply"}:
+            raise PlatformError("This process is dead.")
+        return getattr(self._room, name)
 
 
 @dataclass
@@ -44,6 +90,8 @@ class Stack:
     policy: Policy = field(default_factory=Policy)
     stores: list[Store] = field(default_factory=list)
     service: Service | None = None
+    wire: Wire = field(default_factory=Wire)
+    opening: bool = False
 
     @property
     def url(self) -> str:
@@ -60,24 +108,34 @@ class Stack:
         return [each.given for session in reversed(list(self.simulator.sessions)) for each in session.avatar.spoken]
 
     def busy(self) -> bool:
-        return any(store.busy for store in self.stores)
+        return self.opening or any(store.busy for store in self.stores)
 
     @asynccontextmanager
     async def serving(self, *, hand_over: bool = False, alone: bool = True, **parts: Any) -> AsyncIterator[Service]:
-        """A service on this world. Leaving by an exception is a crash of the process: nothing is closed."""
+        """A service on this world, until the block ends; `crash` inside it kills the process."""
         async with AsyncExitStack() as stack:
-            store = await stack.enter_async_context(Store.open(self.url, Cipher((KEY,))))
+            self.wire = wire = Wire()
+            self.opening = True
+            store = await stack.enter_async_context(CuttableStore.open(self.url, Cipher((KEY,))))
+            self.opening = False
+            assert isinstance(store, CuttableStore)
             self.stores.append(store)
-            transport = httpx.ASGITransport(application(self.simulator))
+            transport = CuttableTransport(application(self.simulator))
+            store.wire = transport.wire = wire
             api = AkoolApi.at("http://akool.test", ApiKey(SecretStr(self.simulator.options.api_key)), transport)
             provider = AkoolProvider(api, self.simulator.seats)
             stack.push_async_callback(provider.aclose)
             made = Parts(store, provider, self.clock, self.policy, new_metrics(), alone=alone, **parts)
             service = Service(made, "http://avatarbot.test")
-            service.add(self.room)
+            service.add(CuttableRoom(self.room, wire))
             self.service, self.room.reception = service, service.reception
             await stack.enter_async_context(service.running(hand_over=hand_over))
             yield service
+
+    def crash(self) -> None:
+        """kill -9: what the process does from now on reaches nobody."""
+        self.wire.cut = True
+        self.room.reception = None
 
     async def live(self) -> None:
         """Until the newest card says that its session is live."""
@@ -100,9 +158,7 @@ class Stack:
 Story = Callable[[Stack], Awaitable[None]]
 
 
-def on_stack(
-    options: Options = QUICK, policy: Policy | None = None
-) -> Callable[[Story], Callable[[Path], None]]:
+def on_stack(options: Options = QUICK, policy: Policy | None = None) -> Callable[[Story], Callable[[Path], None]]:
     """Decorate `async def test(stack)`: runs it on a fresh world in virtual time."""
 
     def decorate(story: Story) -> Callable[[Path], None]:

@@ -98,7 +98,6 @@ class _Performance:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def give(self) -> None:
-        writing: asyncio.Task[None] | None = None
         try:
             writing = self._start(self._scribe.run(), "scribe")
             ending = await self._play()
@@ -107,7 +106,7 @@ class _Performance:
             await self._hosting.leave()
             await self._leave_to_the_next(EndReason.THROWN_OUT)
         finally:
-            await self._stop_tasks(writing)
+            await self._stop_tasks()
             await self._hosting.leave()
 
     # ------------------------------------------------------------ playing
@@ -148,7 +147,7 @@ class _Performance:
     async def _announce(self) -> None:
         """Names become ids, then the card is posted, so that we know that we can post before anything is paid."""
         stage = self._stage
-        spec = await resolved(stage.session.spec, stage.house.provider)
+        spec = await resolved(stage.session.spec, stage.house.offers.seen_from(stage.session.place))
         await stage.write(lambda c: sessions.respecify(c, stage.house.store.cipher, stage.lease, spec))
         stage.session = replace(stage.session, spec=spec)
         opened = await stage.platform.open(stage.session.place, card_of(stage.session))
@@ -216,9 +215,8 @@ class _Performance:
             self._stage.house.feed.publish(self._stage.session.id, self._stage.view())
 
     def _is_silent(self, utterance: Utterance) -> bool:
-        """In retelling the channel already holds the words, unless a model of our own wrote them."""
-        retelling = self._stage.session.spec.mode is Mode.RETELLING and self._stage.house.model is None
-        return retelling and self._turns.is_turn(utterance.id)
+        """In retelling the channel already holds the words."""
+        return self._stage.session.spec.mode is Mode.RETELLING and self._turns.is_turn(utterance.id)
 
     # ------------------------------------------------------------ ending
 
@@ -249,9 +247,9 @@ class _Performance:
         stage.house.feed.forget(stage.session.id)
 
     async def _write_out(self, writing: asyncio.Task[None]) -> None:
-        """Let the last posts go out. A place that is gone gets none."""
+        """Let the last posts go out."""
         await self._scribe.close()
-        with contextlib.suppress(PlaceGone, TimeoutError):
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._stage.house.habits.farewell.total_seconds()):
                 await writing
 
@@ -306,18 +304,16 @@ class _Performance:
     # ------------------------------------------------------------ tasks
 
     def _start(self, work: Coroutine[None, None, None], name: str) -> asyncio.Task[None]:
-        task = self._group.create_task(self._watched(work, name), name=name)
+        task = self._group.create_task(self._watched(work), name=name)
         self._tasks.append(task)
         return task
 
-    async def _watched(self, work: Coroutine[None, None, None], name: str) -> None:
+    async def _watched(self, work: Coroutine[None, None, None]) -> None:
         """What a task fails with is the run's reason to end."""
         try:
             await work
         except PlaceGone:
             self._stage.end(EndReason.PLACE_GONE)
-            if name == "scribe":
-                raise
         except Exception as error:  # noqa: BLE001 - it is raised again by whoever awaits the ending
             self._stage.fail(error)
 

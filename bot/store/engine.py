@@ -85,8 +85,9 @@ class Store:
                 with contextlib.suppress(asyncio.CancelledError):
                     await writing
         finally:
-            await store._writer.dispose()
-            await store._readers.dispose()
+            with store._counted():
+                await store._writer.dispose()
+                await store._readers.dispose()
 
     @property
     def path(self) -> Path | None:

@@ -265,4 +265,4 @@ class Scribe:
 
 def post_key(source_id: str, part: int) -> str:
     """Identifies a post on its platform, in at most 25 characters: what Discord's nonce can hold."""
-    return f"{source_id.replace('-', '')[-20:]}-{part}"
+    return f"{source_id[-20:]}-{part}"

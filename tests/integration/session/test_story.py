@@ -95,5 +95,3 @@ async def test_interrupt_ends_the_turn_in_flight(stack: Stack) -> None:
         await stack.room.command("interrupt")
         await stack.until(lambda: "Interrupted." in stack.room.answers())
         assert (stack.clock.now() - began).total_seconds() < 2
-
-

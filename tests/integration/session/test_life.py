@@ -1,0 +1,195 @@
+"""Crash, take-over, hand-over, renewal, sleep, and being thrown out."""
+
+import asyncio
+from dataclasses import replace
+
+from bot.errors import PlaceGone, PlatformError, Throttled
+from bot.model import Accepted, MessageRef, NoSession, SessionStatus
+from bot.ports.room import SeatLoss
+from bot.session.turns import UNHEARD
+from tests.stack import QUICK, Stack, on_stack
+
+SLOW = replace(QUICK, pace=15.0)
+
+
+@on_stack(SLOW)
+async def test_after_a_crash_the_session_goes_on_in_the_same_room(stack: Stack) -> None:
+    async with stack.serving():
+        await stack.room.command("start")
+        await stack.live()
+        await stack.room.say("Who are you?", stack.room.thread)
+        await stack.until(lambda: len(stack.spoken) == 1 and len(stack.room.messages) == 1)
+        stack.crash()
+    assert len(stack.hosted) == 1
+    async with stack.serving():
+        await stack.until(lambda: UNHEARD in stack.room.answers())
+        await stack.room.say("What time is it?", stack.room.thread)
+        await stack.until(lambda: len(stack.room.finals) == 2)
+    assert len(list(stack.simulator.sessions)) == 1
+    assert "[connection lost]" in stack.room.finals[0]
+    assert stack.spoken.count("Ann: Who are you?") == 1
+
+
+@on_stack(SLOW)
+async def test_a_hand_over_leaves_the_session_to_the_next_process(stack: Stack) -> None:
+    async with stack.serving(hand_over=True):
+        await stack.room.command("start")
+        await stack.live()
+    assert len(stack.hosted) == 1
+    async with stack.serving():
+        await stack.room.say("Hello", stack.room.thread)
+        await stack.until(lambda: len(stack.room.finals) == 1)
+    assert len(list(stack.simulator.sessions)) == 1
+
+
+@on_stack()
+async def test_what_is_written_while_nobody_runs_it_is_spoken_afterwards(stack: Stack) -> None:
+    async with stack.serving(hand_over=True):
+        await stack.room.command("start")
+        await stack.live()
+    async with stack.serving() as service:
+        outcome = await stack.room.say("Hello", stack.room.thread)
+        assert isinstance(outcome, Accepted)
+        assert service.worker.id
+        await stack.until(lambda: len(stack.room.finals) == 1)
+
+
+@on_stack()
+async def test_a_provider_session_is_renewed_while_somebody_talks(stack: Stack) -> None:
+    async with stack.serving():
+        await stack.room.command("start", minutes="1")
+        await stack.live()
+        for number in range(5):
+            await stack.room.say(f"Number {number}?", stack.room.thread)
+            await asyncio.sleep(20)
+        await stack.until(lambda: len(stack.room.finals) == 5)
+        assert len(stack.hosted) == 1
+        assert len(list(stack.simulator.sessions)) >= 2
+    assert len(stack.spoken) == 5
+
+
+@on_stack(replace(QUICK, concurrency=1))
+async def test_with_room_for_one_the_old_is_closed_before_the_new_is_created(stack: Stack) -> None:
+    async with stack.serving():
+        await stack.room.command("start", minutes="1")
+        await stack.live()
+        await asyncio.sleep(70)
+        await stack.room.say("Still there?", stack.room.thread)
+        await stack.until(lambda: len(stack.room.finals) == 1)
+    assert len(list(stack.simulator.sessions)) == 2
+
+
+@on_stack()
+async def test_nobody_talks_so_it_sleeps_and_costs_nothing_until_a_message_wakes_it(stack: Stack) -> None:
+    async with stack.serving():
+        await stack.room.command("start")
+        await stack.live()
+        await stack.until(lambda: stack.room.card.status is SessionStatus.SLEEPING, within=700)
+        assert stack.hosted == []
+        assert any("five minutes" in told for told in stack.room.told)
+        assert any("a minute" in told for told in stack.room.told)
+        outcome = await stack.room.say("Good morning", stack.room.thread)
+        assert isinstance(outcome, Accepted)
+        await stack.until(lambda: len(stack.room.finals) == 1)
+        assert len(stack.hosted) == 1
+        assert len(stack.room.cards) == 1
+
+
+@on_stack()
+async def test_thrown_out_of_the_room_it_ends_and_only_then_is_closed(stack: Stack) -> None:
+    async with stack.serving():
+        await stack.room.command("start")
+        await stack.live()
+        (hosted,) = stack.hosted
+        intruder = stack.simulator.seats(hosted.client)
+        await intruder.join()
+        await stack.ended()
+        assert "took its room" in stack.room.card.note
+        assert stack.hosted == []
+        await intruder.leave()
+
+
+@on_stack()
+async def test_a_place_that_is_gone_ends_its_session(stack: Stack) -> None:
+    async with stack.serving():
+        await stack.room.command("start")
+        await stack.live()
+        await stack.room.say("Hello", stack.room.thread)
+        stack.room.faults["post"] = [PlaceGone("The channel was deleted.")]
+        await stack.until(lambda: not stack.hosted)
+        assert isinstance(await stack.room.say("Hello?", stack.room.thread), NoSession)
+
+
+@on_stack()
+async def test_a_post_whose_answer_was_lost_is_not_posted_twice(stack: Stack) -> None:
+    async with stack.serving():
+        await stack.room.command("start")
+        await stack.live()
+        stack.room.faults["post after"] = [PlatformError("The connection broke.")]
+        await stack.room.say("Hello", stack.room.thread)
+        await stack.until(lambda: len(stack.room.finals) == 1)
+    assert len(stack.room.messages) == 1
+
+
+@on_stack()
+async def test_a_throttled_platform_gets_every_final_in_the_end(stack: Stack) -> None:
+    async with stack.serving():
+        await stack.room.command("start")
+        await stack.live()
+        stack.room.faults["post"] = [Throttled(3), Throttled(3)]
+        stack.room.faults["edit"] = [Throttled(3)]
+        await stack.room.say("Hello", stack.room.thread)
+        await stack.until(lambda: len(stack.room.finals) == 1)
+    assert len(stack.room.messages) == 1
+
+
+@on_stack(SLOW)
+async def test_waiting_messages_can_be_edited_and_withdrawn(stack: Stack) -> None:
+    async with stack.serving():
+        await stack.room.command("start", mode="retelling")
+        await stack.live()
+        await stack.room.say("The first one takes a while to say, since it is so very long.", stack.room.thread)
+        await stack.room.say("Second", stack.room.thread)
+        await stack.room.say("Third", stack.room.thread)
+        waiting = [MessageRef(stack.room.thread, f"m{number}") for number in (3, 4)]
+        await stack.room.edit_message(waiting[0], "Better")
+        await stack.room.withdraw(waiting[1])
+        await stack.until(lambda: len(stack.spoken) == 2)
+        await asyncio.sleep(5)
+    assert stack.spoken[1:] == ["Better"]
+
+
+@on_stack()
+async def test_an_avatar_that_never_comes_ends_the_start_with_a_sentence(stack: Stack) -> None:
+    stack.simulator.sessions.join_delay = None
+    async with stack.serving():
+        await stack.room.command("start")
+        await stack.ended()
+    assert "did not come" in stack.room.answers()[0]
+    assert stack.hosted == []
+
+
+@on_stack()
+async def test_stop_during_a_start_leaves_nothing_open(stack: Stack) -> None:
+    stack.simulator.sessions.join_delay = 10
+    async with stack.serving():
+        await stack.room.command("start")
+        await stack.until(lambda: bool(stack.hosted))
+        await stack.room.command("stop")
+        await stack.ended()
+    assert stack.hosted == []
+
+
+@on_stack()
+async def test_a_broken_link_is_joined_again(stack: Stack) -> None:
+    async with stack.serving():
+        await stack.room.command("start")
+        await stack.live()
+        (hosted,) = stack.hosted
+        for seat in stack.simulator.rooms.seats(hosted.client.channel):
+            if seat.uid == hosted.client.uid:
+                seat.lose(SeatLoss.LOST)
+        await asyncio.sleep(1)
+        await stack.room.say("Hello", stack.room.thread)
+        await stack.until(lambda: len(stack.room.finals) == 1)
+    assert len(list(stack.simulator.sessions)) == 1
