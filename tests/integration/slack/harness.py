@@ -16,7 +16,7 @@ from adapters.slack.platform import SlackPlatform
 from adapters.slack.settings import SlackSettings
 from adapters.slack.vault import MemoryVault
 from bot.model import CardAction, MessageRef, Place
-from bot.ports.chat import ChatPlatform
+from bot.ports.chat import ChatPlatform, Reception
 from tests.contract.platform.harness import ANN, BEN, GUEST, Abilities, RecordingReception, Seen
 from tests.integration.slack.fake import FakeSlack, Message, payloads
 from tests.integration.slack.fake.server import APP_TOKEN
@@ -47,10 +47,13 @@ def slack_settings(fake: FakeSlack, **given: str) -> SlackSettings:
 
 
 class SlackHarness:
-    def __init__(self, fake: FakeSlack, *, socket: bool) -> None:
+    """`front` is the core's front door where the whole service is under test, else the contract's `reception`."""
+
+    def __init__(self, fake: FakeSlack, *, socket: bool, front: Reception | None = None) -> None:
         self.fake = fake
         self.socket = socket
         self.reception = RecordingReception()
+        self._front = front or self.reception
         self.abilities = Abilities()
         self.place = GENERAL
         self.clock = MovableClock()
@@ -65,9 +68,12 @@ class SlackHarness:
 
     def _platform(self) -> SlackPlatform:
         given = {"SLACK_APP_TOKEN": APP_TOKEN} if self.socket else {}
-        return SlackPlatform(slack_settings(self.fake, **given), self.reception, MemoryVault(), self.clock)
+        return SlackPlatform(slack_settings(self.fake, **given), self._front, MemoryVault(), self.clock)
 
     async def start(self) -> None:
+        if not isinstance(self._front, RecordingReception):  # the service runs its platforms itself
+            self.fake.deliver_http = None if self.socket else over(self.platform)
+            return
         self._running = asyncio.create_task(self.platform.run())
         if self.socket:
             await eventually(lambda: len(self.fake.sockets) == 2)

@@ -1,0 +1,131 @@
+"""The whole way: a person in Slack, the adapter, the core, AKOOL (simulated), and back into the thread."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import httpx
+import pytest
+from cryptography.fernet import Fernet
+from pydantic import SecretStr
+
+from adapters.akool.api import AkoolApi, ApiKey
+from adapters.akool.provider import AkoolProvider
+from adapters.simulator.http.app import application
+from adapters.simulator.options import Options
+from adapters.simulator.simulator import Simulator
+from bot.clock import SystemClock
+from bot.model import CardAction, MessageRef
+from bot.policy import Policy
+from bot.service import Parts, Service
+from bot.store.cipher import Cipher
+from bot.store.engine import Store
+from bot.store.migrate import upgraded
+from bot.telemetry import new_metrics
+from tests.contract.platform.harness import ANN, BEN
+from tests.integration.slack.fake import FakeSlack
+from tests.integration.slack.harness import GENERAL, SlackHarness, eventually
+
+QUICK = replace(Options(), join_delay=0.1, thinking=0.05, pace=150.0)
+
+
+@dataclass
+class World:
+    slack: SlackHarness
+    simulator: Simulator
+
+    @property
+    def card(self) -> MessageRef:
+        root = self.slack.fake.workspace.in_channel("C0GENERAL")[0]
+        return MessageRef(GENERAL, root.ts)
+
+    async def shows(self, words: str) -> None:
+        """Until the card says so."""
+
+        async def texts() -> str:
+            return " ".join(seen.text for seen in await self.slack.messages(GENERAL))
+
+        async with asyncio.timeout(10):
+            while words not in await texts():
+                await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def service(folder: Path, simulator: Simulator) -> AsyncIterator[Service]:
+    url = f"sqlite:///{folder / 'avatarbot.db'}"
+    await upgraded(url)
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(Store.open(url, Cipher((Fernet.generate_key().decode(),))))
+        key = ApiKey(SecretStr(simulator.options.api_key))
+        api = AkoolApi.at("http://akool.test", key, httpx.ASGITransport(application(simulator)))
+        provider = await stack.enter_async_context(aclosing(AkoolProvider(api, simulator.seats)))
+        yield Service(Parts(store, provider, SystemClock(), Policy(), new_metrics()), "http://avatarbot.test")
+
+
+@pytest.fixture(params=[False, True], ids=["http", "socket"])
+async def world(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[World]:
+    async with (
+        FakeSlack().running() as fake,
+        Simulator(SystemClock(), QUICK) as simulator,
+        service(tmp_path, simulator) as whole,
+    ):
+        harness = SlackHarness(fake, socket=request.param, front=whole.reception)
+        whole.add(harness.platform)
+        async with whole.running():
+            await harness.start()
+            if request.param:
+                await eventually(lambda: len(fake.sockets) == 2)
+            yield World(harness, simulator)
+        assert fake.complaints == []
+
+
+async def live(world: World) -> None:
+    await world.slack.slash(ANN, "start", GENERAL)
+    await world.shows("[Interrupt]")
+
+
+async def test_an_avatar_is_started_talked_to_watched_and_stopped(world: World) -> None:
+    slack = world.slack
+    await live(world)
+    thread = GENERAL.in_thread(world.card.message_id)
+
+    await slack.write(BEN, "Who are you?", thread)
+    await eventually(
+        lambda: any(m.author == "U0BOT" for m in slack.fake.workspace.in_thread("C0GENERAL", thread.thread_id)[2:])
+    )
+
+    await slack.press(BEN, world.card, CardAction.WATCH)
+    await eventually(lambda: any("http://avatarbot.test/v/" in str(e.blocks) for e in slack.fake.workspace.ephemerals))
+
+    await slack.write(ANN, "stop", thread)
+    await eventually(lambda: not [session for session in world.simulator.sessions if session.open], within=10)
+    await world.shows("Stopped")
+    (card,) = [seen for seen in await slack.messages(GENERAL) if seen.ref == world.card]
+    assert card.buttons == ()
+
+
+async def test_a_mention_that_comes_twice_is_said_once(world: World) -> None:
+    slack = world.slack
+    await live(world)
+    thread = GENERAL.in_thread(world.card.message_id)
+    await slack.write(BEN, "Who are you?", thread, mention=True)
+    assert slack.last
+    kind, payload = slack.last
+    await slack.fake.deliver(kind, payload | {"event": payload["event"] | {"type": "app_mention"}, "event_id": "EvX"})
+    await slack.redeliver()
+    await eventually(lambda: len(slack.fake.workspace.in_thread("C0GENERAL", thread.thread_id)) > 2)
+    await asyncio.sleep(0.3)
+    assert [len(session.avatar.spoken) for session in world.simulator.sessions] == [1]
+
+
+async def test_a_command_where_no_avatar_is_says_how_to_start(world: World) -> None:
+    await world.slack.slash(ANN, "say hello", GENERAL)
+    assert any("/avatar start" in told for told in await world.slack.privately(ANN))
+
+
+async def test_the_bot_thrown_out_of_the_channel_leaves_nothing_running(world: World) -> None:
+    await live(world)
+    await world.slack.lose_place(GENERAL)
+    await eventually(lambda: not [session for session in world.simulator.sessions if session.open], within=10)
