@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute
 from bot.answers.desk import Desk
 from bot.errors import SettingsError, StoreUnavailable
 from bot.links import Links
+from bot.offers import Offers
 from bot.plugin import Surroundings
 from bot.policy import Policy
 from bot.ports.chat import ChatPlatform
@@ -67,6 +68,7 @@ class Service:
         self.house = House(
             store=parts.store,
             provider=parts.provider,
+            offers=Offers(parts.provider, parts.store),
             platforms=self._platforms,
             policy=parts.policy,
             clock=parts.clock,
@@ -118,6 +120,7 @@ class Service:
             tasks = [
                 group.create_task(self._inbox.run(), name="inbox"),
                 group.create_task(self._replies.run(), name="replies"),
+                group.create_task(self.house.offers.run(), name="offers"),
                 *(group.create_task(self._keep_up(p), name=p.name) for p in self._platforms.values()),
             ]
             working = group.create_task(self.worker.run(), name="worker")

@@ -11,7 +11,7 @@ from bot.commands.values import Values, checked
 from bot.errors import AvatarbotError
 from bot.model import EndReason, SessionSpec
 from bot.ports.avatar import Avatar, ParamChanges
-from bot.session.specify import NotOffered, resolved
+from bot.session.specify import NotOffered, at_provider, spelled_out
 from bot.session.stage import Stage
 from bot.session.turns import Turns
 from bot.store import inbox, sessions
@@ -88,6 +88,7 @@ class Controls:
                 changes,
                 voice_id=wanted.voice_id if changes.voice_id else None,
                 language=wanted.language if changes.language else None,
+                mode=at_provider(wanted, own_model=bool(self._stage.house.model)).mode if changes.mode else None,
             )
         )
         await self._keep(wanted)
@@ -101,7 +102,7 @@ class Controls:
             language=spec.language if changes.language else None,
             knowledge_id=None,
         )
-        found = await resolved(asked, self._stage.house.provider)
+        found = await spelled_out(asked, self._stage.house.offers.seen_from(self._stage.session.place))
         return replace(spec, voice_id=found.voice_id or spec.voice_id, language=found.language or spec.language)
 
     async def _keep(self, spec: SessionSpec) -> None:

@@ -15,6 +15,7 @@ from bot.model import SessionStatus
 from bot.ports.avatar import Avatar, AvatarArrived, AvatarEvent, AvatarGone, AvatarLeft
 from bot.ports.provider import ProviderSession
 from bot.ports.room import LinkDown, LinkUp, RoomCredentials, SeatLoss
+from bot.session.specify import at_provider
 from bot.session.stage import Stage, ThrownOut
 from bot.store import providers
 from bot.store.records import ProviderSessionRecord
@@ -82,8 +83,9 @@ class Hosting:
     async def _create(self, row_id: str, duration: int) -> ProviderSession | ProviderError:
         """What was created is written down whatever happens to the run, so that it can be closed."""
         stage = self._stage
+        spec = at_provider(stage.session.spec, own_model=bool(stage.house.model))
         try:
-            created = await stage.house.provider.create(stage.session.spec, duration, tag=stage.session.id)
+            created = await stage.house.provider.create(spec, duration, tag=stage.session.id)
         except ProviderError as error:
             settle = providers.abandon if error.certain else providers.lost
             await stage.write(lambda c: settle(c, stage.lease, row_id, self._now()))

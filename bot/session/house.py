@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from bot.model import Place
+from bot.offers import Offers
 from bot.policy import Policy
 from bot.ports.chat import ChatPlatform
 from bot.ports.clock import Clock
@@ -30,6 +31,10 @@ class Habits:
     """Before a provider session ends, when the next one is prepared."""
     farewell: timedelta = timedelta(seconds=8)
     """How long the last posts of a session may take."""
+    retention: timedelta = timedelta(days=30)
+    """After a session's end, until what was said in it is forgotten."""
+    account_is_ours: bool = False
+    """Whether nothing else uses the provider's account, so that sessions nobody knows may be closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,7 @@ class House:
 
     store: Store
     provider: AvatarProvider
+    offers: Offers
     platforms: Mapping[str, ChatPlatform]
     policy: Policy
     clock: Clock

@@ -1,18 +1,31 @@
 """From what was typed and what the channel has set to what is asked of the provider: names first, then the ids they stand for."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from typing import Protocol, TypeVar
 
 from bot.commands.nearest import nearest
 from bot.commands.options import StartOptions
 from bot.errors import AvatarbotError
 from bot.model import Mode, SessionSpec
-from bot.ports.provider import AvatarInfo, AvatarProvider
+from bot.offers import Showcase
+from bot.ports.provider import AvatarInfo, Knowledge, LanguageInfo, VoiceInfo
 from bot.session.channel import ChannelSettings
 
 
 class NotOffered(AvatarbotError):
     """What was asked for by name does not exist."""
+
+
+class Named(Protocol):
+    """What has a name that people type."""
+
+    @property
+    def name(self) -> str: ...
+
+
+N = TypeVar("N", bound=Named)
+N_co = TypeVar("N_co", bound=Named, covariant=True)
 
 
 def specified(options: StartOptions, settings: ChannelSettings) -> SessionSpec:
@@ -32,9 +45,14 @@ def specified(options: StartOptions, settings: ChannelSettings) -> SessionSpec:
     )
 
 
-async def resolved(spec: SessionSpec, provider: AvatarProvider) -> SessionSpec:
+def at_provider(spec: SessionSpec, *, own_model: bool) -> SessionSpec:
+    """The spec as the provider gets it: where a model of the team's own answers, the avatar only says what it is given."""
+    return replace(spec, mode=Mode.RETELLING) if own_model else spec
+
+
+async def resolved(spec: SessionSpec, showcase: Showcase) -> SessionSpec:
     """Names turned into the provider's ids, before anything is paid for. Raises `NotOffered` or `ProviderError`."""
-    avatar = _avatar(spec.avatar_id, await provider.avatars())
+    avatar = await _free_avatar(spec.avatar_id, showcase)
     spec = replace(
         spec,
         avatar_id=avatar.id,
@@ -42,39 +60,83 @@ async def resolved(spec: SessionSpec, provider: AvatarProvider) -> SessionSpec:
         avatar_picture=avatar.picture,
         official=avatar.official,
     )
-    if spec.background_url and not avatar.official:
-        raise NotOffered(f"{avatar.name} is one of your own avatars; backgrounds work on official avatars only.")
-    if spec.voice_id and spec.voice.elevenlabs is None:
-        voices = [(voice.id, voice.name) for voice in await provider.voices()]
-        spec = replace(spec, voice_id=_id_of("voice", spec.voice_id, voices))
+    return await spelled_out(spec, showcase)
+
+
+async def spelled_out(spec: SessionSpec, showcase: Showcase) -> SessionSpec:
+    """Voice, language and knowledge as ids, for an avatar that is chosen already. Raises `NotOffered` or `ProviderError`."""
+    if spec.background_url and not spec.official:
+        raise NotOffered(f"{spec.avatar_name} is not an official avatar; backgrounds work on official avatars only.")
+    if spec.voice_id and spec.voice.elevenlabs is None:  # else it is the team's own, which AKOOL does not list
+        spec = replace(spec, voice_id=(await named_voice(spec.voice_id, showcase)).id)
     if spec.language:
-        languages = [(language.code, language.name) for language in await provider.languages()]
-        spec = replace(spec, language=_id_of("language", spec.language, languages))
+        spec = replace(spec, language=(await named_language(spec.language, showcase)).code)
     if spec.knowledge_id:
-        bases = [(base.id, base.name) for base in await provider.knowledge_bases()]
-        spec = replace(spec, knowledge_id=_id_of("knowledge base", spec.knowledge_id, bases))
+        spec = replace(spec, knowledge_id=(await named_knowledge(spec.knowledge_id, showcase)).id)
     return spec
 
 
-def _avatar(wanted: str, offered: Sequence[AvatarInfo]) -> AvatarInfo:
-    available = [avatar for avatar in offered if avatar.available]
-    if not available:
-        raise NotOffered("No avatar is free at the moment. Please try again in a minute.")
-    if not wanted:
-        return available[0]
-    chosen = _id_of("avatar", wanted, [(avatar.id, avatar.name) for avatar in offered])
-    avatar = next(avatar for avatar in offered if avatar.id == chosen)
-    if not avatar.available:
-        raise NotOffered(f"{avatar.name} is busy at the moment. {available[0].name} is free.")
-    return avatar
+# ---------------------------------------------------------------- by id or by name
 
 
-def _id_of(kind: str, wanted: str, offered: list[tuple[str, str]]) -> str:
-    """The id of what is called so, by id or by name, whatever the case."""
-    folded = wanted.casefold()
-    for id_, name in offered:
-        if folded in {id_.casefold(), name.casefold()}:
-            return id_
-    close = nearest(wanted, [name for _, name in offered], 3)
+async def named_avatar(wanted: str, showcase: Showcase) -> AvatarInfo:
+    return await _called("avatar", wanted, showcase.avatars, lambda avatar: avatar.id)
+
+
+async def named_voice(wanted: str, showcase: Showcase) -> VoiceInfo:
+    return await _called("voice", wanted, showcase.voices, lambda voice: voice.id)
+
+
+async def named_language(wanted: str, showcase: Showcase) -> LanguageInfo:
+    return await _called("language", wanted, showcase.languages, lambda language: language.code)
+
+
+async def named_knowledge(wanted: str, showcase: Showcase) -> Knowledge:
+    return await _called("knowledge base", wanted, showcase.knowledge, lambda base: base.id)
+
+
+class Reads(Protocol[N_co]):
+    """One list of a showcase."""
+
+    def __call__(self, *, fresh: bool = False) -> Awaitable[Sequence[N_co]]: ...
+
+
+async def _called(kind: str, wanted: str, read: Reads[N], key: Callable[[N], str]) -> N:
+    """What is called so; what is not known may be new, so the provider is asked before it is refused. Raises `NotOffered`."""
+    found = pick(wanted, await read(), key)
+    if found is not None:
+        return found
+    offered = await read(fresh=True)
+    found = pick(wanted, offered, key)
+    if found is not None:
+        return found
+    close = nearest(wanted, [row.name for row in offered], 3)
     hint = f" The nearest are {', '.join(close)}." if close else ""
     raise NotOffered(f"There is no {kind} called “{wanted}”.{hint}")
+
+
+def pick(wanted: str, offered: Sequence[N], key: Callable[[N], str]) -> N | None:
+    """The one with that id, else the first with that name, whatever the case."""
+    folded = wanted.casefold()
+    by_id = (row for row in offered if key(row).casefold() == folded)
+    by_name = (row for row in offered if row.name.casefold() == folded)
+    return next(by_id, None) or next(by_name, None)
+
+
+async def _free_avatar(wanted: str, showcase: Showcase) -> AvatarInfo:
+    """The avatar that was asked for, or any. Raises `NotOffered` when it is busy, which may be news, so it is asked again."""
+    avatar = await named_avatar(wanted, showcase) if wanted else _free(await showcase.avatars())
+    if avatar and avatar.available:
+        return avatar
+    offered = await showcase.avatars(fresh=True)
+    free = _free(offered)
+    if free is None:
+        raise NotOffered("No avatar is free at the moment. Please try again in a minute.")
+    now = next((row for row in offered if avatar and row.id == avatar.id), free)
+    if not now.available:
+        raise NotOffered(f"{now.name} is busy at the moment. {free.name} is free.")
+    return now
+
+
+def _free(offered: Sequence[AvatarInfo]) -> AvatarInfo | None:
+    return next((avatar for avatar in offered if avatar.available), None)

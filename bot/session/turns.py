@@ -182,7 +182,7 @@ class Turns:
         """Give it to the avatar; what it will say or answer to, as far as we know."""
         avatar = self._stage.avatar
         assert avatar is not None
-        if self._answering is None:
+        if self._answering is None or self._stage.session.spec.mode is Mode.RETELLING:
             await avatar.say(row.id, text)
             return text
         answer = self._answering.answer(row, text)
