@@ -173,6 +173,8 @@ class Admission:
             if command.verb != "stop":
                 return Refused("The avatar is asleep. Write to it to wake it.")
             self.admitted.ends[session.id] = EndReason.STOPPED
+        if command.verb == "keep-going" and (refused := self._may_go_on(inbound)):
+            return refused
         return self._take(inbound, session, command.verb, dict(command.options), None)
 
     def _start(self, inbound: Inbound, values: Values, command: Command) -> Outcome:
@@ -194,14 +196,18 @@ class Admission:
         self._running += 1
         return self._take(inbound, session, "start", dict(command.options), None)
 
-    def _may_start(self, inbound: Inbound) -> Refused | None:
+    def _may_start(self, inbound: Inbound, spent: Spent | None = None) -> Refused | None:
         place = inbound.place
         return self._policy.may_start(
             inbound.person,
             allow=self._settings(place).allow,
-            spent=self._spent(inbound),
+            spent=spent or self._spent(inbound),
             funded=(place.platform, place.workspace_id) not in self._situation.unfunded,
         )
+
+    def _may_go_on(self, inbound: Inbound) -> Refused | None:
+        """Another stretch costs what a start costs, but no room: the session has its own already."""
+        return self._may_start(inbound, replace(self._spent(inbound), sessions=self._running - 1))
 
     def _spent(self, inbound: Inbound) -> Spent:
         """What the person has used today, what this batch has just reserved for them included."""

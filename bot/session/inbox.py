@@ -23,6 +23,8 @@ COMMIT_WITHIN = 2.0
 
 BATCH = 256
 
+SPENDING = frozenset({"start", "keep-going"})
+
 
 @dataclass(slots=True)
 class _Waiting:
@@ -157,11 +159,11 @@ class Inbox:
 
 
 def _spending(inbounds: Sequence[Inbound], there: Sequence[SessionRecord]) -> set[tuple[Place, str]]:
-    """Who might be about to spend: a start, or anything said where a session sleeps."""
+    """Who might be about to spend: a start, another stretch, or anything said where a session sleeps."""
     sleeping = {session.place.channel for session in there if session.slept_at}
     return {
         (inbound.place, inbound.person.id)
         for inbound in inbounds
-        if (isinstance(inbound.body, Command) and inbound.body.verb == "start")
+        if (isinstance(inbound.body, Command) and inbound.body.verb in SPENDING)
         or (isinstance(inbound.body, Said | Command) and inbound.place.channel in sleeping)
     }
