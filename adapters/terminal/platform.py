@@ -42,6 +42,7 @@ class TerminalPlatform:
         self._echo = echo
         self._width = width
         self._last = 0
+        self._greeted = False
 
     def measure(self, text: str) -> int:
         return len(text)
@@ -52,7 +53,8 @@ class TerminalPlatform:
 
     async def show(self, card_ref: MessageRef, thread: Place, card: Card) -> MessageRef:  # noqa: ARG002
         self.cards.put_nowait(card)
-        if card.status is SessionStatus.LIVE and not self._last:
+        if card.status is SessionStatus.LIVE and not self._greeted:
+            self._greeted = True
             self.say("", click.style(f"{card.avatar_name} is live.", dim=True))
         return card_ref
 

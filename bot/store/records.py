@@ -86,6 +86,7 @@ class InboxRecord:
 @dataclass(frozen=True, slots=True)
 class UtteranceRecord:
     id: str
+    provider_row: str
     mid: str
     speaker: Speaker
     text: str

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, desc, null, select, union_all, update
+from sqlalchemy import Row, desc, null, or_, select, union_all, update
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -18,6 +18,7 @@ def record(row: Row[Any]) -> UtteranceRecord:
     m = row._mapping  # noqa: SLF001 - the documented way to columns by name
     return UtteranceRecord(
         id=m["id"],
+        provider_row=m["provider_session_id"],
         mid=m["mid"],
         speaker=Speaker(m["speaker"]),
         text=m["text"],
@@ -28,7 +29,7 @@ def record(row: Row[Any]) -> UtteranceRecord:
     )
 
 
-async def save(connection: AsyncConnection, lease: Lease, provider_session_id: str, utterance: UtteranceRecord) -> None:
+async def save(connection: AsyncConnection, lease: Lease, utterance: UtteranceRecord) -> None:
     """Write an utterance as it stands; a final one never changes again. Raises `LeaseLost`."""
     await fence(connection, lease)
     values = {
@@ -40,7 +41,7 @@ async def save(connection: AsyncConnection, lease: Lease, provider_session_id: s
     statement = insert(utterances).values(
         id=utterance.id,
         session_id=lease.session_id,
-        provider_session_id=provider_session_id,
+        provider_session_id=utterance.provider_row,
         mid=utterance.mid,
         speaker=utterance.speaker,
         started_at=utterance.started_at,
@@ -57,11 +58,20 @@ async def shown(connection: AsyncConnection, lease: Lease, utterance_id: str) ->
     await connection.execute(update(utterances).where(utterances.c.id == utterance_id).values(shown=True))
 
 
-async def unshown(connection: AsyncConnection, session_id: str) -> list[UtteranceRecord]:
-    """What a run that ended early left to be posted or completed, oldest first."""
+async def recent(connection: AsyncConnection, session_id: str, most: int) -> list[UtteranceRecord]:
+    """The newest utterances and whatever an earlier run left to be posted or completed, oldest first."""
+    newest = (
+        select(utterances.c.id)
+        .where(utterances.c.session_id == session_id)
+        .order_by(utterances.c.id.desc())
+        .limit(most)
+    )
     query = (
         select(utterances)
-        .where(utterances.c.session_id == session_id, utterances.c.shown.is_(False))
+        .where(
+            utterances.c.session_id == session_id,
+            or_(utterances.c.shown.is_(False), utterances.c.id.in_(newest.scalar_subquery())),
+        )
         .order_by(utterances.c.started_at, utterances.c.id)
     )
     return [record(row) for row in await connection.execute(query)]

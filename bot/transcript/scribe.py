@@ -21,6 +21,9 @@ SAVE_EVERY = 1.0
 """Seconds of a growing utterance that a crash may cost."""
 
 LOST = " [connection lost]"
+REMEMBERED = 50
+"""Utterances of earlier runs that are recognised when more of them comes in."""
+
 RETRY_FIRST, RETRY_MOST = 1.0, 30.0
 """Seconds before a failed call is tried again, at first and at most."""
 
@@ -30,7 +33,6 @@ class _Entry:
     """One thing to show in the thread, in its order: an utterance, or somebody's words that stand nowhere yet."""
 
     record: UtteranceRecord
-    provider_row: str
     speaker: str
     began: float
     silent: bool = False  # the channel already holds the words
@@ -54,6 +56,7 @@ class Scribe:
         self._stage = stage
         self._entries: list[_Entry] = []
         self._keys: dict[tuple[str, str, Speaker], _Entry] = {}
+        self._closed: set[tuple[str, str, Speaker]] = set()  # by an earlier run: what still comes of them is too late
         self._bell = asyncio.Event()
         self._closing = False
 
@@ -63,6 +66,8 @@ class Scribe:
         """An utterance as it stands now."""
         key = (provider_row, utterance.id, utterance.speaker)
         entry = self._keys.get(key)
+        if key in self._closed:
+            return
         if entry is None:
             entry = self._keys[key] = self._new_entry(provider_row, utterance, silent=silent)
             self._entries.append(entry)
@@ -77,27 +82,29 @@ class Scribe:
 
     def announce(self, row_id: str, speaker: str, text: str) -> None:
         """Words that stand nowhere in the channel are posted before they are answered."""
-        record = UtteranceRecord(row_id, row_id, Speaker.USER, text, True, False, self._stage.house.clock.now(), None)
-        self._entries.append(_Entry(record, "", speaker, self._now(), announcement=True, resumed=True))
+        now = self._stage.house.clock.now()
+        record = UtteranceRecord(row_id, "", row_id, Speaker.USER, text, True, False, now, None)
+        self._entries.append(_Entry(record, speaker, self._now(), announcement=True, resumed=True))
         self._bell.set()
 
     async def resume(self) -> None:
         """Take up what an earlier run left: what still grew then has lost its end."""
         session_id = self._stage.session.id
-        left = await self._stage.house.store.read(lambda c: transcripts.unshown(c, session_id))
-        for record in left:
+        known = await self._stage.house.store.read(lambda c: transcripts.recent(c, session_id, REMEMBERED))
+        self._closed = {(record.provider_row, record.mid, record.speaker) for record in known}
+        for record in known:
+            if record.shown:
+                continue
             text = record.text if record.final else record.text + LOST
             done = replace(record, text=text, final=True, ended_at=record.ended_at or self._stage.house.clock.now())
             saved = record.text if record.final else None
-            self._entries.append(
-                _Entry(done, "", self._name(record.speaker), self._now(), resumed=True, saved_text=saved)
-            )
+            self._entries.append(_Entry(done, self._name(record.speaker), self._now(), resumed=True, saved_text=saved))
         self._bell.set()
 
     def _new_entry(self, provider_row: str, utterance: Utterance, *, silent: bool) -> _Entry:
         now = self._stage.house.clock.now()
-        record = UtteranceRecord(new_id(), utterance.id, utterance.speaker, "", False, False, now, None)
-        return _Entry(record, provider_row, self._name(utterance.speaker), self._now(), silent=silent)
+        record = UtteranceRecord(new_id(), provider_row, utterance.id, utterance.speaker, "", False, False, now, None)
+        return _Entry(record, self._name(utterance.speaker), self._now(), silent=silent)
 
     def _name(self, speaker: Speaker) -> str:
         return self._stage.session.spec.avatar_name if speaker is Speaker.BOT else "Somebody in the room"
@@ -177,7 +184,7 @@ class Scribe:
             return
         stage = self._stage
         stored = replace(record, shown=record.final and entry.silent)
-        await stage.write(lambda c: transcripts.save(c, stage.lease, entry.provider_row, stored))
+        await stage.write(lambda c: transcripts.save(c, stage.lease, stored))
         entry.saved_text = record.text
         entry.next_save = self._now() + SAVE_EVERY
 
