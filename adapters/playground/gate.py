@@ -48,7 +48,8 @@ class Gate:
     def _origins(self, connection: HTTPConnection) -> set[str]:
         """Where our own pages come from: this machine under each of its names, and the public address."""
         names = ("localhost", "127.0.0.1", "[::1]")
-        return {self._base, *(f"http://{name}:{_port(connection)}" for name in names)}
+        local = {f"http://{name}:{_port(connection)}" for name in names}
+        return local | {self._base} if self._base else local
 
 
 def _port(connection: HTTPConnection) -> int:

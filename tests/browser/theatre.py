@@ -1,16 +1,16 @@
 """The real pages with a scripted core behind them: every state can be put on stage, at once and always the same."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
 from pydantic import SecretStr
-from starlette.types import Receive, Scope as AsgiScope, Send
+from starlette.types import Receive, Send
+from starlette.types import Scope as AsgiScope
 
 from adapters.playground.platform import PlaygroundPlatform
 from adapters.playground.settings import PlaygroundSettings
@@ -49,7 +49,11 @@ from bot.web import create_app, serve
 
 SECRET = "a-secret-for-tests"
 SESSION = "0199aa00-0000-7000-8000-000000000001"
-AVATARS = [("mei", "Mei", "clear, Mandarin and English"), ("alma", "Alma", "warm, English"), ("theo", "Theo Glass", "dry, English")]
+AVATARS = [
+    ("mei", "Mei", "clear, Mandarin and English"),
+    ("alma", "Alma", "warm, English"),
+    ("theo", "Theo Glass", "dry, English"),
+]
 
 
 class WallClock:
@@ -96,9 +100,19 @@ class Theatre(Reception):
         self.archive = KeptArchive()
         self.came: list[Inbound] = []
         self.pause = 0.09
+        self.away = False
         self.opened: Opened | None = None
         self.base = ""
-        self.card = Card(SESSION, "Mei", "", SessionStatus.STARTING, Mode.DIALOGUE, "Ann", "Mei is on her way.", actions=(CardAction.STOP,))
+        self.card = Card(
+            SESSION,
+            "Mei",
+            "",
+            SessionStatus.STARTING,
+            Mode.DIALOGUE,
+            "Ann",
+            "Mei is on her way.",
+            actions=(CardAction.STOP,),
+        )
         self._folder = folder
         self._tasks: set[asyncio.Task[None]] = set()
         self.raise_curtain()
@@ -111,7 +125,14 @@ class Theatre(Reception):
         self._app = create_app(new_metrics(), {}, [*self.platform.routes(), *viewer])
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
+        if self.away and scope["type"] == "websocket":
+            return
         await self._app(scope, receive, send)
+
+    async def drop_windows(self) -> None:
+        """Every open window loses its connection."""
+        for window in list(self.platform._windows._open):
+            await window._socket.close(1012)
 
     @property
     def address(self) -> str:
@@ -143,12 +164,20 @@ class Theatre(Reception):
         match inbound.body.verb:
             case "watch":
                 secret = await self.grants.mint(SESSION, Scope.SPEAK, inbound.person, self.in_minutes(60))
-                return Reply("This link is yours alone: whoever has it speaks as you.", link=Link("Watch Mei", f"{self.base}/v/{secret}"))
+                return Reply(
+                    "This link is yours alone: whoever has it speaks as you.",
+                    link=Link("Watch Mei", f"{self.base}/v/{secret}"),
+                )
             case "avatars":
-                items = tuple(Item(name, detail, command=Command("start", {"avatar": key})) for key, name, detail in AVATARS)
+                items = tuple(
+                    Item(name, detail, command=Command("start", {"avatar": key})) for key, name, detail in AVATARS
+                )
                 return Reply("Three avatars can come.", items=items)
             case "transcript":
-                return Reply("Here is everything so far.", file=File("transcript.md", "text/markdown", b"**Mei**: Good morning!\n"))
+                return Reply(
+                    "Here is everything so far.",
+                    file=File("transcript.md", "text/markdown", b"**Mei**: Good morning!\n"),
+                )
             case _:
                 return Reply("Mei is live here. 9 minutes left, nobody waits.")
 
@@ -160,10 +189,13 @@ class Theatre(Reception):
     async def place_gone(self, place: Place, *, whole_workspace: bool = False) -> None:
         pass
 
+    async def workspace_joined(self, platform: str, workspace_id: str) -> None:
+        pass
+
     # ------------------------------------------------ what can be staged
 
-    def play(self, scene: "asyncio.Future[None] | object") -> None:
-        task = asyncio.create_task(scene)  # type: ignore[arg-type]
+    def play(self, scene: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(scene)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -190,7 +222,9 @@ class Theatre(Reception):
 
     def stage(self, *, speaking: bool) -> None:
         card = self.card
-        view = SessionView(SESSION, card.status, card.avatar_name, "", card.mode, card.note, card.ends_at, speaking, card.waiting)
+        view = SessionView(
+            SESSION, card.status, card.avatar_name, "", card.mode, card.note, card.ends_at, speaking, card.waiting
+        )
         self.archive.last = view
         self.feed.publish(SESSION, view)
 
@@ -224,7 +258,9 @@ class Theatre(Reception):
 
     async def end(self) -> None:
         assert self.opened is not None
-        await self.show(status=SessionStatus.ENDED, note="Stopped by Ann after 2 minutes.", ends_at=None, actions=(), waiting=0)
+        await self.show(
+            status=SessionStatus.ENDED, note="Stopped by Ann after 2 minutes.", ends_at=None, actions=(), waiting=0
+        )
         transcript = await self.archive.export(SESSION, "md")
         assert transcript is not None
         await self.platform.attach(self.opened.thread, transcript, "Everything that was said.")

@@ -38,7 +38,7 @@ function start(playground) {
   fill(at("channel-close"), icon("bin"));
   at("thread-close").addEventListener("click", closeThread);
   at("channel-close").addEventListener("click", closeChannel);
-  at("thread").addEventListener("keydown", (event) => event.key === "Escape" && closeThread());
+  at("thread").addEventListener("keydown", (event) => event.key === "Escape" && !inThread.box.value && closeThread());
 
   addEventListener("hashchange", route);
   playground.addEventListener("messages", ({ detail }) => arrived(detail));

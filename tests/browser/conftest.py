@@ -1,0 +1,102 @@
+"""Real Chromium, one for all tests; a person is a browser context of their own, so nothing is shared but the service."""
+
+import os
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Error as PlaywrightError
+
+from tests.browser.theatre import Theatre, theatre
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+Opens = Callable[..., Awaitable["Window"]]
+
+
+def chromium() -> str | None:
+    """A local one, Debian's, or None for Playwright's own."""
+    named = os.environ.get("AVATARBOT_CHROMIUM")
+    return named or shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        try:
+            opened = await playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
+        except PlaywrightError as error:
+            pytest.skip(f"no Chromium to drive: {error.message.splitlines()[0]}")
+        yield opened
+        await opened.close()
+
+
+class Window:
+    """One person's window, with a record of what a good page never does."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.complaints: list[str] = []
+        self.requests: list[str] = []
+        page.on("console", lambda said: self.complaints.append(said.text) if said.type == "error" else None)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("request", lambda request: self.requests.append(request.url))
+
+    async def enter(self, address: str) -> "Window":
+        """Open the playground and wait until it is there."""
+        await self.page.goto(address)
+        await self.page.wait_for_selector("#app:not([hidden])")
+        return self
+
+    async def type_in(self, where: str, text: str) -> None:
+        """Write in the `channel` or the `thread`, and send it."""
+        box = self.page.locator(f"#{where}-composer textarea")
+        await box.fill(text)
+        if text.startswith("/"):
+            await box.press("Escape")  # whatever is offered
+        await box.press("Enter")
+
+    async def says(self, where: str, text: str, *, within: float = 10) -> None:
+        """Wait until a message with this text stands there."""
+        found = self.page.locator(f"#{where}-messages .message .body", has_text=text)
+        await found.first.wait_for(timeout=within * 1000)
+
+    async def lines(self, where: str) -> list[str]:
+        return await self.page.locator(f"#{where}-messages .message .body").all_inner_texts()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def window(browser: Browser) -> AsyncIterator[Opens]:
+    """Opens windows; at the end none of them may have complained or asked anybody but us."""
+    opened: list[Window] = []
+
+    async def open_window(**look: object) -> Window:
+        context = await browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **look})  # type: ignore[arg-type]
+        opened.append(Window(await context.new_page()))
+        return opened[-1]
+
+    yield open_window
+    for each in opened:
+        await each.page.context.close()
+    assert [complaint for each in opened for complaint in each.complaints] == []
+    strangers = [
+        url for each in opened for url in each.requests if "//127.0.0.1:" not in url and "//localhost:" not in url
+    ]
+    assert [url for url in strangers if not url.startswith(("data:", "blob:"))] == []
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def stage(tmp_path: Path) -> AsyncIterator[Theatre]:
+    async with theatre(tmp_path) as opened:
+        yield opened

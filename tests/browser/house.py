@@ -1,0 +1,64 @@
+"""The true demo, AKOOL simulated and all else real, in this process, so that it can be stopped and started again."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from adapters.playground.platform import PlaygroundPlatform
+from adapters.playground.settings import PlaygroundSettings
+from bot.main.demo import demo_parts
+from bot.service import Parts, Service
+from bot.web import create_app, serve
+
+SECRET = "a-secret-for-tests"
+LOOPBACK = "127.0.0.1"
+
+
+class DemoHouse:
+    """What `avatarbot demo` runs. `restart` ends the service, leaving its sessions open, and begins a new one at the same address."""
+
+    def __init__(self, parts: Parts, folder: Path) -> None:
+        self._parts = parts
+        self._folder = folder
+        self._running = contextlib.AsyncExitStack()
+        self.port = 0
+
+    @property
+    def base(self) -> str:
+        return f"http://{LOOPBACK}:{self.port}"
+
+    @property
+    def address(self) -> str:
+        return f"{self.base}/playground#key={SECRET}"
+
+    async def start(self) -> None:
+        service = Service(self._parts)
+        settings = PlaygroundSettings(secret=SecretStr(SECRET), history=self._folder / "channel.jsonl")
+        service.add(PlaygroundPlatform(service.reception, service.house.clock, settings))
+        app = create_app(service.house.metrics, service.readiness(), service.routes())
+        self.port = await self._running.enter_async_context(serve(app, LOOPBACK, self.port))
+        service.base_url = self.base
+        await self._running.enter_async_context(service.running(hand_over=True))
+
+    async def stop(self) -> None:
+        await self._running.aclose()
+
+    async def restart(self, *, away: float = 0.5) -> None:
+        await self.stop()
+        await asyncio.sleep(away)
+        await self.start()
+
+
+@asynccontextmanager
+async def demo_house(folder: Path) -> AsyncIterator[DemoHouse]:
+    async with demo_parts(folder) as parts:
+        house = DemoHouse(parts, folder)
+        await house.start()
+        try:
+            yield house
+        finally:
+            await house.stop()

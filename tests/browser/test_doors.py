@@ -1,0 +1,238 @@
+"""Who is let in, and who is not: origins, hosts, keys, forged and expired links."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+import pytest_asyncio
+from playwright.async_api import expect
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from adapters.playground.platform import PlaygroundPlatform
+from adapters.playground.settings import PlaygroundSettings
+from bot.errors import SettingsError
+from bot.model import CardAction, Person, SessionStatus
+from bot.viewer.door import AT_ONCE
+from bot.viewer.grants import Scope
+from tests.browser.conftest import Opens
+from tests.browser.theatre import SECRET, SESSION, Theatre
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+ANN = Person("a1", "Ann")
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def http(stage: Theatre) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(base_url=stage.base) as client:
+        yield client
+
+
+async def link(stage: Theatre, scope: Scope = Scope.SPEAK, minutes: float = 60) -> str:
+    await stage.show(status=SessionStatus.LIVE, note="Mei is here.", actions=(CardAction.STOP,))
+    return await stage.grants.mint(SESSION, scope, ANN if scope is Scope.SPEAK else None, stage.in_minutes(minutes))
+
+
+# ---------------------------------------------------------------- the playground
+
+
+async def test_the_key_is_exchanged_once_and_leaves_the_address(stage: Theatre, window: Opens) -> None:
+    ann = await (await window()).enter(stage.address)
+
+    assert SECRET not in ann.page.url
+    assert not [url for url in ann.requests if SECRET in url.partition("#")[0]]
+    cookies = await ann.page.context.cookies()
+    assert [(cookie["httpOnly"], cookie["sameSite"]) for cookie in cookies] == [(True, "Strict")]
+    assert SECRET not in str(cookies)
+
+
+async def test_without_the_key_the_page_says_what_to_do(stage: Theatre, window: Opens) -> None:
+    stranger = await window()
+    await stranger.page.goto(f"{stage.base}/playground")
+
+    await expect(stranger.page.get_by_role("heading", name="Open the printed address")).to_be_visible()
+    stranger.complaints.clear()  # the refusal, as the browser notes it
+
+
+async def test_a_foreign_page_gets_neither_ticket_nor_socket(stage: Theatre, http: httpx.AsyncClient) -> None:
+    foreign = {"Origin": "https://evil.example"}
+    assert (await http.post("/playground/enter", json={"key": SECRET}, headers=foreign)).status_code == 403
+    assert (await http.post("/playground/enter", json={"key": SECRET})).status_code == 403
+
+    entered = await http.post("/playground/enter", json={"key": SECRET}, headers={"Origin": stage.base})
+    ticket = entered.headers["set-cookie"].partition(";")[0]
+    url = stage.base.replace("http", "ws") + "/playground/socket"
+    for origin in ("https://evil.example", "null", None):
+        with pytest.raises(InvalidStatus, match="403"):
+            await connect(url, origin=origin, additional_headers={"Cookie": ticket})  # type: ignore[arg-type]
+
+
+async def test_a_socket_without_a_ticket_is_refused(stage: Theatre) -> None:
+    url = stage.base.replace("http", "ws") + "/playground/socket"
+    with pytest.raises(InvalidStatus, match="403"):
+        await connect(url, origin=stage.base)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("path", ["/", "/playground", "/playground/files/x/y", "/playground/pictures/x/y"])
+async def test_a_name_rebound_to_our_address_gets_nothing(http: httpx.AsyncClient, path: str) -> None:
+    assert (await http.get(path, headers={"Host": "rebound.example"})).status_code == 421
+
+
+async def test_a_wrong_key_opens_nothing(stage: Theatre, http: httpx.AsyncClient) -> None:
+    headers = {"Origin": stage.base}
+    assert (await http.post("/playground/enter", json={"key": "guess"}, headers=headers)).status_code == 403
+    assert (await http.post("/playground/enter", content=b"nonsense", headers=headers)).status_code == 400
+    assert (await http.post("/playground/enter", content=b"x" * 5_000, headers=headers)).status_code == 413
+
+
+async def test_a_forged_identity_makes_somebody_new(stage: Theatre, window: Opens) -> None:
+    ann = await (await window()).enter(stage.address)
+    you = await ann.page.evaluate("JSON.parse(sessionStorage.me)")
+    thief = await window()
+    await thief.page.add_init_script(
+        f"sessionStorage.me = JSON.stringify({{person: '{you['person']}', proof: 'forged'}})"
+    )
+
+    await thief.enter(stage.address)
+
+    await expect(thief.page.locator("#my-name")).to_have_value("Ben")
+
+
+async def test_a_picture_that_we_did_not_sign_is_not_fetched(stage: Theatre, http: httpx.AsyncClient) -> None:
+    entered = await http.post("/playground/enter", json={"key": SECRET}, headers={"Origin": stage.base})
+    assert entered.status_code == 204
+    assert (await http.get("/playground/pictures/0/aHR0cDovLzE2OS4yNTQuMTY5LjI1NC8=")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("host", "fine"), [("127.0.0.1", True), ("::1", True), ("localhost", True), ("0.0.0.0", False), ("10.0.0.5", False)]
+)
+async def test_it_listens_beyond_this_machine_only_when_told(stage: Theatre, host: str, fine: bool) -> None:
+    settings = PlaygroundSettings().at(host)
+    if not fine:
+        with pytest.raises(SettingsError, match="AVATARBOT_PLAYGROUND_PUBLIC"):
+            PlaygroundPlatform(stage, stage.clock, settings)
+        settings = settings.model_copy(update={"public": True})
+    PlaygroundPlatform(stage, stage.clock, settings)
+
+
+# ---------------------------------------------------------------- the viewer
+
+
+async def test_a_link_that_never_existed_is_not_found(stage: Theatre, window: Opens) -> None:
+    stranger = await window()
+    answer = await stranger.page.goto(f"{stage.base}/v/{'x' * 22}")
+
+    assert answer is not None
+    assert answer.status == 404
+    await expect(stranger.page.get_by_role("heading", name="No such link")).to_be_visible()
+    stranger.complaints.clear()
+
+
+async def test_an_expired_link_says_so(stage: Theatre, window: Opens) -> None:
+    late = await window()
+    answer = await late.page.goto(f"{stage.base}/v/{await link(stage, minutes=-1)}")
+
+    assert answer is not None
+    assert answer.status == 410
+    await expect(late.page.get_by_role("heading", name="This link has expired")).to_be_visible()
+    late.complaints.clear()
+
+
+async def test_a_link_that_expires_while_open_is_closed(stage: Theatre, window: Opens) -> None:
+    late = await window()
+    await late.page.goto(f"{stage.base}/v/{await link(stage, minutes=2 / 60)}")
+    await expect(late.page.locator("#status")).to_have_text("Live")
+
+    await expect(late.page.get_by_role("heading", name="This link has expired")).to_be_visible(timeout=8_000)
+    late.complaints.clear()
+
+
+async def test_a_watch_link_cannot_speak(stage: Theatre, window: Opens) -> None:
+    secret = await link(stage, Scope.WATCH)
+    guest = await window()
+    await guest.page.goto(f"{stage.base}/v/{secret}")
+    await expect(guest.page.get_by_text("You are watching.")).to_be_visible()
+    await expect(guest.page.locator("#write")).to_be_hidden()
+
+    async with connect(stage.base.replace("http", "ws") + "/v/socket") as socket:
+        await socket.send(f'{{"type": "present", "grant": "{secret}"}}')
+        await socket.send('{"type": "say", "nonce": "1", "text": "let me in"}')
+        answers = [await socket.recv(), await socket.recv()]
+
+    assert "for watching only" in str(answers)
+    assert stage.came == []
+
+
+async def test_a_speak_link_acts_as_its_person(stage: Theatre, window: Opens) -> None:
+    ann = await window()
+    await ann.page.goto(f"{stage.base}/v/{await link(stage)}")
+
+    await ann.page.get_by_label("Say something as Ann").fill("Good morning")
+    await ann.page.keyboard.press("Enter")
+    await ann.page.get_by_role("button", name="Interrupt").click()
+
+    await expect(ann.page.locator("#said")).to_contain_text("Good morning")
+    async with asyncio.timeout(5):
+        while len(stage.came) < 2:
+            await asyncio.sleep(0.02)
+    said, interrupt = stage.came
+    assert said.person == interrupt.person == ANN
+    assert getattr(said.body, "text", "") == "Good morning"
+    assert getattr(interrupt.body, "verb", "") == "interrupt"
+
+
+async def test_a_socket_must_show_its_grant_soon(stage: Theatre) -> None:
+    began = asyncio.get_running_loop().time()
+    async with connect(stage.base.replace("http", "ws") + "/v/socket") as socket:
+        with pytest.raises(ConnectionClosed):
+            await socket.recv()
+    assert 1.5 < asyncio.get_running_loop().time() - began < 4
+
+
+async def test_only_so_many_may_wait_at_the_door(stage: Theatre) -> None:
+    url = stage.base.replace("http", "ws") + "/v/socket"
+    waiting = [await connect(url) for _ in range(AT_ONCE)]
+
+    async with connect(url) as too_many:
+        with pytest.raises(ConnectionClosed) as closed:
+            await too_many.recv()
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1013
+    for socket in waiting:
+        await socket.close()
+
+
+async def test_only_a_visible_page_counts_as_a_viewer(stage: Theatre) -> None:
+    secret = await link(stage)
+    async with httpx.AsyncClient(base_url=stage.base) as client:
+        await client.get(f"/v/{secret}")
+    assert stage.feed.watchers(SESSION) == 0
+
+    async with connect(stage.base.replace("http", "ws") + "/v/socket") as socket:
+        await socket.send(f'{{"type": "present", "grant": "{secret}"}}')
+        await socket.send('{"type": "visible", "on": false}')
+        assert "hello" in str(await socket.recv())
+        assert stage.feed.watchers(SESSION) == 0
+        await socket.send('{"type": "visible", "on": true}')
+        assert "audience" in str(await socket.recv())
+        assert stage.feed.watchers(SESSION) == 1
+        await socket.send('{"type": "visible", "on": false}')
+        async with asyncio.timeout(3):
+            while stage.feed.watchers(SESSION):
+                await asyncio.sleep(0.01)
+
+
+async def test_pages_are_shut_to_everybody_else(stage: Theatre, http: httpx.AsyncClient) -> None:
+    for path in ("/playground", f"/v/{await link(stage)}", "/v/unknown"):
+        headers = (await http.get(path)).headers
+        policy = headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "'nonce-" in policy
+        assert "unsafe" not in policy
+        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["x-content-type-options"] == "nosniff"
+    first, second = [(await http.get("/playground")).headers["content-security-policy"] for _ in range(2)]
+    assert first != second

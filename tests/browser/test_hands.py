@@ -1,0 +1,146 @@
+"""Without a mouse, without motion, without sight, without a connection."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.conftest import Opens
+from tests.browser.theatre import Theatre
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+async def test_everything_can_be_done_with_the_keyboard(stage: Theatre, window: Opens) -> None:
+    ann = await (await window()).enter(stage.address)
+    page, keyboard = ann.page, ann.page.keyboard
+    stage.pause = 0.02
+
+    await page.get_by_role("button", name="Start an avatar").focus()
+    await keyboard.press("Enter")
+    box = page.get_by_role("combobox", name="Write in #lobby, or type / for commands")
+    await expect(box).to_be_focused()
+    await expect(box).to_have_attribute("aria-expanded", "true")
+    await expect(page.get_by_role("option").filter(has_text="Theo Glass")).to_be_visible()
+    await keyboard.press("ArrowDown")
+    await keyboard.press("ArrowDown")
+    await expect(page.locator("#" + str(await box.get_attribute("aria-activedescendant")))).to_contain_text("Alma")
+    await keyboard.press("Enter")
+    await expect(box).to_have_value("/avatar start avatar:Alma ")
+    await keyboard.press("Escape")
+    await keyboard.press("Enter")
+
+    thread = page.locator("#thread-composer textarea")
+    await expect(thread).to_be_focused()
+    await ann.says("thread", "tell me what to say.")
+    await keyboard.type("/int")
+    await keyboard.press("Enter")
+    await expect(thread).to_have_value("/avatar interrupt ")
+    await keyboard.press("Enter")
+    await expect(thread).to_have_value("")
+    await keyboard.press("Escape")
+    await expect(page.locator("#thread")).to_be_hidden()
+    await expect(box).to_be_focused()
+    start, interrupt = [inbound.body for inbound in stage.came]
+    assert dict(getattr(start, "options", {})) == {"avatar": "alma"}  # the value behind the label
+    assert getattr(interrupt, "verb", "") == "interrupt"
+
+
+async def test_a_value_with_a_space_is_put_in_quotes(stage: Theatre, window: Opens) -> None:
+    ann = await (await window()).enter(stage.address)
+    await ann.page.locator("#channel-composer textarea").fill("/avatar start th")
+    await expect(ann.page.get_by_role("option").first).to_contain_text("Theo Glass")
+    await ann.page.keyboard.press("Tab")
+
+    await expect(ann.page.locator("#channel-composer textarea")).to_have_value('/avatar start avatar:"Theo Glass" ')
+
+
+async def test_a_screen_reader_hears_each_utterance_once_and_whole(stage: Theatre, window: Opens) -> None:
+    ann = await (await window()).enter(stage.address)
+    await ann.page.evaluate(
+        "window.heard = []; new MutationObserver(() => heard.push(announcer.textContent))"
+        ".observe(document.getElementById('announcer'), { childList: true, characterData: true, subtree: true })"
+    )
+    stage.pause = 0.03
+    await ann.type_in("channel", "/avatar start avatar:Mei")
+    await ann.says("thread", "tell me what to say.")
+    await ann.page.wait_for_timeout(200)
+
+    heard = await ann.page.evaluate("heard")
+    assert heard == ["Mei: Good morning! I am Mei. Ask me anything, or tell me what to say."]
+
+
+async def test_nothing_moves_for_those_who_want_no_motion(stage: Theatre, window: Opens) -> None:
+    ann = await (await window(reduced_motion="reduce")).enter(stage.address)
+    stage.pause = 0.05
+    await ann.type_in("channel", "/avatar start avatar:Mei")
+    await expect(ann.page.locator("#stage")).to_have_attribute("data-speaking", "true")
+
+    face = ann.page.locator("#stage .face svg")
+    poses = []
+    for _ in range(4):
+        poses.append(await face.inner_html())
+        await asyncio.sleep(0.12)
+    moving = await ann.page.evaluate("document.getAnimations().length")
+    assert len(set(poses)) == 1
+    assert moving == 0
+
+
+async def test_what_is_sent_without_a_connection_arrives_once(stage: Theatre, window: Opens) -> None:
+    ann = await (await window()).enter(stage.address)
+    await ann.type_in("channel", "Before")
+    await ann.says("channel", "Before")
+
+    stage.away = True
+    await stage.drop_windows()
+    await expect(ann.page.locator("#link-state")).to_contain_text("Reconnecting")
+    await ann.type_in("channel", "Meanwhile")
+    stage.away = False
+
+    await expect(ann.page.locator("#link-state")).to_be_hidden(timeout=10_000)
+    await expect(ann.page.locator(".message.pending")).to_have_count(0)
+    assert await ann.lines("channel") == ["Before", "Meanwhile"]
+    assert len({inbound.event_id for inbound in stage.came}) == 2
+    ann.complaints.clear()  # a browser says of itself that a server was away
+
+
+async def test_own_words_can_be_edited_and_deleted(stage: Theatre, window: Opens) -> None:
+    ann = await (await window()).enter(stage.address)
+    await ann.type_in("channel", "Helo")
+    await ann.says("channel", "Helo")
+
+    await ann.page.get_by_role("button", name="Edit this message").focus()
+    await ann.page.keyboard.press("Enter")
+    await ann.type_in("channel", "Hello")
+    await expect(ann.page.locator("#channel-messages .body")).to_have_text("Hello (edited)")
+    await ann.page.get_by_role("button", name="Delete this message").focus()
+    await ann.page.keyboard.press("Enter")
+
+    await expect(ann.page.locator("#channel-messages .message")).to_have_count(0)
+    assert [type(inbound.body).__name__ for inbound in stage.came] == ["Said", "Edited", "Withdrawn"]
+
+
+async def test_a_new_name_and_a_new_channel_reach_everybody(stage: Theatre, window: Opens) -> None:
+    ann = await (await window()).enter(stage.address)
+    ben = await (await window()).enter(stage.address)
+
+    await ben.page.get_by_label("You are").fill("Benedikt")
+    await ben.page.keyboard.press("Enter")
+    await ben.page.get_by_role("button", name="Add a channel").click()
+    await ben.page.get_by_label("Name of the new channel").fill("release")
+    await ben.page.keyboard.press("Enter")
+
+    await expect(ann.page.locator("#people")).to_contain_text("Benedikt")
+    await expect(ann.page.get_by_role("link", name="release")).to_be_visible()
+    await expect(ben.page.locator("#channel-title")).to_have_text("release")
+
+
+async def test_a_hostile_text_is_only_text(stage: Theatre, window: Opens, tmp_path: Path) -> None:
+    ann = await (await window()).enter(stage.address)
+    hostile = "<img src=x onerror=alert(1)> <script>alert(1)</script> @Ann javascript:alert(1)"
+    await ann.type_in("channel", hostile)
+    await ann.says("channel", hostile)
+
+    assert await ann.page.locator("#channel-messages .body img, #channel-messages .body script, .mention").count() == 0
+    assert await ann.page.locator("#channel-messages .body a").count() == 0

@@ -1,0 +1,194 @@
+"""Every state at three widths: looked at by axe, measured for overflow, and photographed.
+
+The pictures go to the folder in AVATARBOT_SCREENSHOTS, else to pytest's own; those in the README are made with
+`AVATARBOT_SCREENSHOTS=docs/screenshots`.
+"""
+
+import os
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]
+from playwright.async_api import Page, expect
+
+from bot.model import Person, SessionStatus
+from bot.viewer.grants import Scope
+from tests.browser.conftest import Opens, Window
+from tests.browser.theatre import SESSION, Theatre
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+WIDTHS = {"wide": (1440, 900), "middle": (820, 1000), "narrow": (360, 720)}
+SCHEMES = ("light", "dark")
+ANN = Person("a1", "Ann")
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+
+Scene = Callable[[Theatre, Window], Awaitable[None]]
+
+
+# ---------------------------------------------------------------- scenes of the playground
+
+
+async def welcome(stage: Theatre, window: Window) -> None:
+    await window.enter(stage.address)
+    await expect(window.page.locator("#welcome")).to_be_visible()
+
+
+async def commands(stage: Theatre, window: Window) -> None:
+    await welcome(stage, window)
+    await window.page.locator("#channel-composer textarea").fill("/avatar s")
+    await expect(window.page.get_by_role("option").first).to_be_visible()
+
+
+async def values(stage: Theatre, window: Window) -> None:
+    await welcome(stage, window)
+    await window.page.locator("#channel-composer textarea").fill("/avatar start ")
+    await expect(window.page.get_by_role("option").filter(has_text="Mei")).to_be_visible()
+
+
+async def talk(stage: Theatre, window: Window) -> None:
+    await welcome(stage, window)
+    await window.type_in("channel", "/avatar start avatar:Mei")
+    await window.says("thread", "tell me what to say.")
+    await window.type_in("thread", "What is new in the release?")
+    await window.says("thread", "What is new in the release?")
+    await expect(window.page.locator("#thread-messages .message.growing")).to_be_visible()
+
+
+async def told(stage: Theatre, window: Window) -> None:
+    await talk(stage, window)
+    await window.page.locator("#stage [data-action=watch]").click()
+    await window.page.locator(".told a.open").wait_for()
+    await window.type_in("thread", "/avatar avatars")
+    await expect(window.page.locator(".items li")).to_have_count(3)
+    await window.type_in("thread", "/avatar say too much")
+    await expect(window.page.locator(".told", has_text="At most 10 may wait")).to_be_visible()
+
+
+async def ended(stage: Theatre, window: Window) -> None:
+    await talk(stage, window)
+    await expect(window.page.locator("#thread-messages .message.growing")).to_have_count(0, timeout=8_000)
+    await window.type_in("thread", "/avatar stop")
+    await expect(window.page.locator("#stage .pill")).to_have_text("Ended")
+    await expect(window.page.locator(".file")).to_be_visible()
+
+
+async def channel(stage: Theatre, window: Window) -> None:
+    await talk(stage, window)
+    await window.page.get_by_role("button", name="Close the thread").click()
+    await expect(window.page.locator(".card")).to_be_visible()
+
+
+async def locked(stage: Theatre, window: Window) -> None:
+    await window.page.goto(f"{stage.base}/playground")
+    await expect(window.page.locator("#locked")).to_be_visible()
+    window.complaints.clear()
+
+
+# ---------------------------------------------------------------- scenes of the viewer
+
+
+async def staged(
+    stage: Theatre, window: Window, status: SessionStatus, note: str, minutes: float | None = None
+) -> None:
+    ends_at = stage.in_minutes(minutes) if minutes else None
+    stage.card = replace(stage.card, status=status, note=note, ends_at=ends_at, waiting=2 if minutes else 0)
+    stage.stage(speaking=False)
+    secret = await stage.grants.mint(SESSION, Scope.SPEAK, ANN, stage.in_minutes(60))
+    await window.page.goto(f"{stage.base}/v/{secret}")
+    await expect(window.page.locator("#viewer")).to_have_attribute("data-status", status.value)
+
+
+async def waiting(stage: Theatre, window: Window) -> None:
+    await staged(stage, window, SessionStatus.STARTING, "Mei is on her way.")
+
+
+async def live(stage: Theatre, window: Window) -> None:
+    stage.pause = 0.02
+    await stage.say("Good morning! I am Mei. Ask me anything, or tell me what to say.")
+    await staged(stage, window, SessionStatus.LIVE, "Write, and Mei answers aloud.", 8.2)
+    await window.page.wait_for_timeout(900)  # old words have settled; what comes now is a caption
+    await window.page.locator("#words").fill("What is new in the release?")
+    await window.page.keyboard.press("Enter")
+    await stage.say("Two things, mostly. The transcript now grows while I speak, and everybody can watch.", until=12)
+    await expect(window.page.locator("#viewer")).to_have_attribute("data-speaking", "true")
+    await expect(window.page.locator("#caption")).to_contain_text("grows while")
+
+
+async def watch_only(stage: Theatre, window: Window) -> None:
+    await live(stage, window)
+    secret = await stage.grants.mint(SESSION, Scope.WATCH, None, stage.in_minutes(60))
+    await window.page.goto(f"{stage.base}/v/{secret}")
+    await expect(window.page.locator("#watching")).to_be_visible()
+
+
+async def reconnecting(stage: Theatre, window: Window) -> None:
+    await staged(stage, window, SessionStatus.RECONNECTING, "The line to Mei broke; coming back.")
+
+
+async def asleep(stage: Theatre, window: Window) -> None:
+    await staged(
+        stage, window, SessionStatus.SLEEPING, "Asleep, because nobody watched. Write in the thread to wake Mei."
+    )
+
+
+async def over(stage: Theatre, window: Window) -> None:
+    await live(stage, window)
+    stage.card = replace(stage.card, status=SessionStatus.ENDED, note="Stopped by Ann after 4 minutes.", ends_at=None)
+    stage.stage(speaking=False)
+    await expect(window.page.get_by_role("link", name="Text")).to_be_visible()
+
+
+async def unknown(stage: Theatre, window: Window) -> None:
+    await window.page.goto(f"{stage.base}/v/{'x' * 22}")
+    window.complaints.clear()
+
+
+async def expired(stage: Theatre, window: Window) -> None:
+    secret = await stage.grants.mint(SESSION, Scope.WATCH, None, stage.in_minutes(-1))
+    await window.page.goto(f"{stage.base}/v/{secret}")
+    window.complaints.clear()
+
+
+PLAYGROUND: dict[str, Scene] = {
+    f"playground-{scene.__name__}": scene for scene in (welcome, commands, values, talk, told, ended, channel, locked)
+}
+VIEWER: dict[str, Scene] = {
+    f"viewer-{scene.__name__.replace('_', '-')}": scene
+    for scene in (waiting, live, watch_only, reconnecting, asleep, over, unknown, expired)
+}
+SCENES = PLAYGROUND | VIEWER
+
+
+# ---------------------------------------------------------------- what is looked at
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    folder = Path(os.environ.get("AVATARBOT_SCREENSHOTS", tmp_path / "screenshots"))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+async def assert_sound(page: Page, what: str) -> None:
+    found = await Axe().run(page, options=RULES)
+    assert found.violations_count == 0, f"{what}: {found.generate_report()}"
+    overflow = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert overflow <= 0, f"{what}: {overflow} px wider than the window"
+
+
+@pytest.mark.parametrize("scene", SCENES)
+async def test_each_state_is_sound_at_every_width_in_both_lights(
+    stage: Theatre, window: Opens, pictures: Path, scene: str
+) -> None:
+    stage.pause = 0.05
+    opened = await window(color_scheme="light", reduced_motion="reduce")
+    await SCENES[scene](stage, opened)
+    for width, (across, down) in WIDTHS.items():
+        await opened.page.set_viewport_size({"width": across, "height": down})
+        for scheme in SCHEMES:
+            await opened.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
+            await assert_sound(opened.page, f"{scene}, {width}, {scheme}")
+            await opened.page.screenshot(path=pictures / f"{scene}-{width}-{scheme}.png")

@@ -1,0 +1,131 @@
+"""The whole story, on the true demo: from `/avatar start` to the transcript in hand."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import expect
+
+from tests.browser.conftest import Opens, Window
+from tests.browser.house import DemoHouse, demo_house
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def house(tmp_path: Path) -> AsyncIterator[DemoHouse]:
+    async with demo_house(tmp_path) as opened:
+        yield opened
+
+
+async def go_live(window: Window, mode: str = "dialogue") -> None:
+    await window.type_in("channel", f"/avatar start avatar:Alma mode:{mode}")
+    await expect(window.page.locator("#stage .pill")).to_have_text("Live", timeout=15_000)
+
+
+async def watch_link(window: Window) -> str:
+    await window.page.locator("#stage [data-action=watch]").click()
+    link = window.page.locator("#thread-messages .told a.open")
+    await link.wait_for()
+    return str(await link.get_attribute("href"))
+
+
+async def test_from_start_to_the_downloaded_transcript(house: DemoHouse, window: Opens) -> None:
+    ann = await (await window()).enter(house.address)
+    page = ann.page
+    assert "key" not in page.url  # the secret does not stay in the address
+    await expect(page.get_by_role("heading", name="Bring a talking avatar into your channel")).to_be_visible()
+
+    await page.get_by_role("button", name="Start an avatar").click()
+    offers = page.get_by_role("listbox").get_by_role("option")
+    await expect(offers.filter(has_text="Alma").locator("img")).to_be_visible()
+    await page.keyboard.type("alm")
+    await expect(offers.first).to_contain_text("Alma")
+    await page.keyboard.press("Tab")
+    await page.keyboard.press("Escape")
+    await page.keyboard.press("Enter")
+
+    await expect(page.locator("#stage .pill")).to_have_text("Live", timeout=15_000)
+    await expect(page.locator("#stage .meters")).to_contain_text("left")
+    await ann.type_in("thread", "Good morning! Who are you?")
+    await ann.says("thread", "Good morning! Who are you?")
+    await expect(page.locator("#thread-messages .message.growing")).to_be_visible(timeout=15_000)
+    await expect(page.locator("#stage")).to_have_attribute("data-speaking", "true")
+
+    viewer = await window()
+    await viewer.page.goto(await watch_link(ann))
+    await expect(viewer.page.locator("#status")).to_have_text("Live")
+    await expect(viewer.page.locator("#audience")).to_contain_text("1 watching")
+    await expect(viewer.page.locator("#said li").first).to_be_visible(timeout=15_000)
+
+    await expect(page.locator("#thread-messages .message.growing")).to_have_count(0, timeout=20_000)
+    await page.locator("#stage [data-action=stop]").click()
+    await expect(page.locator("#stage .pill")).to_have_text("Ended", timeout=15_000)
+    await expect(viewer.page.locator("#status")).to_have_text("Ended", timeout=15_000)
+    async with viewer.page.expect_download() as download:
+        await viewer.page.get_by_role("link", name="Text").click()
+    transcript = Path(str(await (await download.value).path())).read_text()
+    assert "Good morning! Who are you?" in transcript.replace("\\!", "!")
+    assert "Alma" in transcript
+
+
+async def test_two_people_see_the_same_talk_under_their_own_names(house: DemoHouse, window: Opens) -> None:
+    ann = await (await window()).enter(house.address)
+    await go_live(ann)
+    ben = await (await window()).enter(f"{house.base}/playground#key=a-secret-for-tests")
+
+    await ben.page.locator(".open-thread").click()
+    await ben.type_in("thread", "Hello from Ben")
+
+    await ann.says("thread", "Hello from Ben")
+    authors = ann.page.locator("#thread-messages .message:has-text('Hello from Ben') .byline strong")
+    await expect(authors).to_have_text("Ben")
+    await expect(ann.page.locator("#people li", has_text="Ben")).to_have_attribute("data-online", "true")
+    await expect(ben.page.locator("#people")).to_contain_text("Ben (you)")
+
+
+async def test_an_interrupt_from_the_viewer_stops_the_voice(house: DemoHouse, window: Opens) -> None:
+    ann = await (await window()).enter(house.address)
+    await go_live(ann, "retelling")
+    viewer = (await window()).page
+    await viewer.goto(await watch_link(ann))
+    await ann.type_in("thread", " ".join(f"This is sentence number {n}." for n in range(1, 40)))
+    await expect(viewer.locator("#viewer")).to_have_attribute("data-speaking", "true", timeout=15_000)
+
+    await viewer.get_by_role("button", name="Interrupt").click()
+
+    await expect(viewer.locator("#viewer")).to_have_attribute("data-speaking", "false", timeout=6_000)
+    await expect(viewer.locator("#sentence")).to_be_empty()
+
+
+async def test_a_refresh_in_mid_sentence_loses_and_doubles_nothing(house: DemoHouse, window: Opens) -> None:
+    ann = await (await window()).enter(house.address)
+    await go_live(ann)
+    await ann.type_in("thread", "What can you do?")
+    await expect(ann.page.locator("#thread-messages .message.growing")).to_be_visible(timeout=15_000)
+
+    await ann.page.reload()
+
+    await ann.says("thread", "What can you do?")
+    await expect(ann.page.locator("#my-name")).to_have_value("Ann")
+    await expect(ann.page.locator("#thread-messages .message.growing")).to_have_count(0, timeout=20_000)
+    lines = await ann.lines("thread")
+    assert len(lines) == len(set(lines)) == 2, lines
+
+
+async def test_a_restart_of_the_server_in_mid_sentence_ends_well(house: DemoHouse, window: Opens) -> None:
+    ann = await (await window()).enter(house.address)
+    await go_live(ann)
+    await ann.type_in("thread", "What can you do?")
+    await expect(ann.page.locator("#thread-messages .message.growing")).to_be_visible(timeout=15_000)
+
+    await house.restart()
+
+    await expect(ann.page.locator("#link-state")).to_be_hidden(timeout=10_000)
+    await expect(ann.page.locator("#thread-messages .message.growing")).to_have_count(0, timeout=30_000)
+    await expect(ann.page.locator("#stage .pill")).to_have_text("Live", timeout=30_000)
+    assert (await ann.lines("thread")).count("What can you do?") == 1
+    await ann.type_in("thread", "Are you still there?")
+    await expect(ann.page.locator("#thread-messages .message[data-kind=avatar]")).to_have_count(2, timeout=20_000)
+    ann.complaints.clear()  # a browser says of itself that a server was away
