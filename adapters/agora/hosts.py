@@ -8,12 +8,13 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import structlog
 
-from adapters.agora.wire import Done, Happened, Leave, Line, Noted, Order, Ping, Start, Word, event_of
+from adapters.agora.wire import Done, Happened, Leave, Line, Noted, Order, Ping, Profile, Start, Word, event_of
 from adapters.agora.wrapper import WrapperMissing, find_libraries
 from bot.errors import SeatError
 from bot.ports.room import SeatEvent
@@ -35,6 +36,16 @@ PASSED_ON: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "http_prox
 log = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class HostOptions:
+    """`seats` to a host; `idle` seconds of life without one; `environment` is added to what a host sees."""
+
+    seats: int
+    idle: float
+    profile: Profile
+    environment: Mapping[str, str]
+
+
 class HostLost(SeatError):
     """The room host died or was given up."""
 
@@ -45,12 +56,11 @@ class HostLost(SeatError):
 class RoomHost:
     """One child process, for one app id. `lost` is resolved when it is no more, with the reason."""
 
-    def __init__(self, app_id: str, environment: Mapping[str, str], idle: float) -> None:
+    def __init__(self, app_id: str, options: HostOptions) -> None:
         self.app_id = app_id
         self.pid: int | None = None
         self.lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self._environment = environment
-        self._idle = idle
+        self._options = options
         self._ends_at: asyncio.TimerHandle | None = None
         self._patience = 0.0  # a host that was given up is killed at once
         self._line: Line[Word] = Line(Word, self._hear, lambda: self.give_up("its process ended"))
@@ -87,7 +97,7 @@ class RoomHost:
     def _free(self, seat: int) -> None:
         self._listeners.pop(seat, None)
         if not self._listeners:
-            self._ends_at = asyncio.get_running_loop().call_later(self._idle, self.end)
+            self._ends_at = asyncio.get_running_loop().call_later(self._options.idle, self.end)
 
     async def started(self) -> None:
         """Wait until the SDK is loaded. Raises `SeatError`."""
@@ -176,7 +186,7 @@ class RoomHost:
                 pass_fds=(theirs.fileno(),),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.DEVNULL,  # the wrapper prints
-                env=_environment(libraries) | dict(self._environment),
+                env=_environment(libraries) | dict(self._options.environment),
             )
         await asyncio.get_running_loop().create_connection(lambda: self._line, sock=ours)
         self.pid = process.pid
@@ -184,7 +194,7 @@ class RoomHost:
 
     async def _start(self, folder: str) -> None:
         try:
-            await self.order(lambda number: Start(number, self.app_id, folder), START_WITHIN)
+            await self.order(lambda number: Start(number, self.app_id, self._options.profile, folder), START_WITHIN)
         except SeatError as refused:
             self._fail_start(refused)
         else:
@@ -213,15 +223,11 @@ class RoomHost:
 
 
 class Hosts:
-    """The hosts of this process: as many as its seats need, `seats_per_host` to each."""
+    """The hosts of this process: as many as its seats need."""
 
-    def __init__(
-        self, tasks: asyncio.TaskGroup, seats_per_host: int, environment: Mapping[str, str], idle: float
-    ) -> None:
+    def __init__(self, tasks: asyncio.TaskGroup, options: HostOptions) -> None:
         self.tasks = tasks
-        self._seats_per_host = seats_per_host
-        self._environment = environment
-        self._idle = idle
+        self._options = options
         self._closed = False
         self._hosts: list[RoomHost] = []
 
@@ -231,9 +237,9 @@ class Hosts:
             raise SeatError("The service is stopping.")
         self._hosts = [host for host in self._hosts if not host.lost.done()]
         for host in self._hosts:
-            if host.app_id == app_id and host.seats < self._seats_per_host:
+            if host.app_id == app_id and host.seats < self._options.seats:
                 return host
-        host = RoomHost(app_id, self._environment, self._idle)
+        host = RoomHost(app_id, self._options)
         self._hosts.append(host)
         self.tasks.create_task(host.run())
         return host

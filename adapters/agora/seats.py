@@ -8,12 +8,12 @@ from typing import Final, Self
 
 import structlog
 
-from adapters.agora.hosts import IDLE, JOIN_WITHIN, HostLost, Hosts, RoomHost
+from adapters.agora.hosts import IDLE, JOIN_WITHIN, HostLost, HostOptions, Hosts, RoomHost
 from adapters.agora.media import Valve
 from adapters.agora.rooms import seating
 from adapters.agora.settings import AgoraSettings
 from adapters.agora.tokens import NotAToken, Privilege, read
-from adapters.agora.wire import Join, Order, RequestKeyFrame, Send, Watch
+from adapters.agora.wire import Join, Order, Profile, RequestKeyFrame, Send, Watch
 from bot.errors import SeatError
 from bot.ports.room import (
     LinkDown,
@@ -233,15 +233,14 @@ class AgoraSeats:
     def __init__(
         self, settings: AgoraSettings, environment: Mapping[str, str] = MappingProxyType({}), *, idle: float = IDLE
     ) -> None:
-        self._settings = settings
-        self._environment = environment
-        self._idle = idle
+        self._own_app_id = settings.app_id
+        self._options = HostOptions(settings.seats_per_host, idle, Profile[settings.profile.upper()], environment)
         self._hosts: Hosts | None = None
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
         tasks = await self._stack.enter_async_context(asyncio.TaskGroup())
-        self._hosts = Hosts(tasks, self._settings.seats_per_host, self._environment, self._idle)
+        self._hosts = Hosts(tasks, self._options)
         return self
 
     async def __aexit__(
@@ -253,4 +252,4 @@ class AgoraSeats:
 
     def __call__(self, credentials: RoomCredentials) -> AgoraSeat:
         assert self._hosts is not None, "not entered"
-        return AgoraSeat(self._hosts, credentials, self._settings.app_id)
+        return AgoraSeat(self._hosts, credentials, self._own_app_id)

@@ -1,5 +1,7 @@
 """What an operator sets about Agora."""
 
+from typing import Literal
+
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -24,6 +26,9 @@ class AgoraSettings(BaseSettings):
     app_certificate: SecretStr | None = Field(default=None, validation_alias="AGORA_APP_CERTIFICATE")
     seats_per_host: int = Field(default=20, ge=1, le=100, validation_alias="AVATARBOT_SEATS_PER_HOST")
     """How many rooms one child process of Agora's SDK sits in."""
+
+    profile: Literal["live", "communication"] = Field(default="live", validation_alias="AVATARBOT_AGORA_PROFILE")
+    """The channel profile of our seats: change it if joining works and the avatar does not hear us."""
 
     @property
     def own_room(self) -> OwnRooms | None:

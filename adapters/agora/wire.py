@@ -6,6 +6,7 @@ The bot gives orders and gets one `Done` for each; the host tells on its own wha
 import asyncio
 import struct
 from collections.abc import Callable
+from enum import IntEnum
 from typing import Any, Final, Generic, TypeVar
 
 import msgspec
@@ -15,11 +16,19 @@ from bot.ports.room import SeatEvent
 LENGTH: Final = struct.Struct("<I")
 
 
+class Profile(IntEnum):
+    """Agora's channel profiles. All in a channel should use the same; AKOOL does not say which its avatar does."""
+
+    COMMUNICATION = 0
+    LIVE = 1
+
+
 class Start(msgspec.Struct, frozen=True, tag=True):
     """The first order. `folder` is the host's to write in and is removed after it."""
 
     number: int
     app_id: str
+    profile: Profile
     folder: str
 
 

@@ -19,6 +19,7 @@ from adapters.agora.wire import (
     Noted,
     Order,
     Ping,
+    Profile,
     RequestKeyFrame,
     Send,
     Start,
@@ -43,6 +44,7 @@ class RoomHost:
         self.line: Line[Order] = Line(Order, self._hear, end.set)
         self._end = end
         self._service: Any = None
+        self._profile = Profile.LIVE
         self._seats: dict[int, SdkSeat] = {}
         self._work: set[asyncio.Task[None]] = set()
 
@@ -61,7 +63,7 @@ class RoomHost:
             sys.stderr.write(f"avatarbot room host: {error} of Agora's SDK did not return\n")
             os._exit(HUNG)  # the interpreter would wait for its thread
         if error is not None:
-            self.line.say(Noted(f"{type(error).__name__}: {error}"))
+            self._note(f"{type(error).__name__}: {error}")
 
     async def _obey(self, order: Order) -> None:
         try:
@@ -97,7 +99,8 @@ class RoomHost:
         load()
         from adapters.agora.sdk.service import new_service  # noqa: PLC0415 - imports the SDK
 
-        self._service = new_service(order.app_id, Path(order.folder))
+        self._profile = order.profile
+        self._service = new_service(order.app_id, order.profile, Path(order.folder))
 
     def _seat(self, number: int) -> "SdkSeat":
         if number not in self._seats:
@@ -115,12 +118,15 @@ class RoomHost:
             if isinstance(event, SeatLost):  # at once, or the SDK would throw out in its turn whoever threw us out
                 self._go(self._leave(order.seat))
 
-        seat = self._seats[order.seat] = SdkSeat(self._service, report)
+        seat = self._seats[order.seat] = SdkSeat(self._service, self._profile, report, self._note)
         try:
             await seat.join(order.channel, order.uid, order.token)
         except SeatError:
             await self._leave(order.seat)
             raise
+
+    def _note(self, text: str) -> None:
+        self.line.say(Noted(text))
 
     async def _leave(self, number: int) -> None:
         if seat := self._seats.pop(number, None):

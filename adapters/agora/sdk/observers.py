@@ -41,7 +41,14 @@ class Unseated:
     """We left, as we wanted."""
 
 
-Sign = SeatEvent | Seated | Unseated
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """Changes nothing, but an operator who looks for a reason should find it."""
+
+    text: str
+
+
+Sign = SeatEvent | Seated | Unseated | Remark
 HandOver = Callable[[Sign], None]
 
 CODECS: Final = {1: Codec.VP8, 2: Codec.H264, 5: Codec.VP9, 12: Codec.AV1}
@@ -83,8 +90,12 @@ class RoomObserver(IRTCConnectionObserver):  # type: ignore[misc]  # the wrapper
         self._hand_over(SeatLost(SeatLoss.EXPIRED, "the token expired"))
 
     def on_error(self, agora_rtc_conn: Any, error_code: int, error_msg: str) -> None:
-        if lost := fatal_error(error_code):
-            self._hand_over(lost)
+        self._hand_over(fatal_error(error_code) or Remark(f"error {error_code} of Agora's SDK: {error_msg}"))
+
+    def on_stream_message_error(  # for reliable streams, which the wrapper does not make
+        self, agora_rtc_conn: Any, user_id: str, stream_id: int, code: int, missed: int, cached: int
+    ) -> None:
+        self._hand_over(Remark(f"a packet was not delivered (error {code})"))
 
     def on_aiqos_capability_missing(self, agora_rtc_conn: Any, recommended: int) -> int:
         return -1  # the inherited one returns None, which the wrapper compares with 0
@@ -96,8 +107,8 @@ class UserObserver(IRTCLocalUserObserver):  # type: ignore[misc]
 
     def on_stream_message(self, agora_local_user: Any, user_id: str, stream_id: int, data: bytes, length: int) -> None:
         # What holds a NUL was cut off by the wrapper and filled up with somebody else's memory.
-        if b"\0" not in data:
-            self._hand_over(Packet(user_id, data))
+        garbled = b"\0" in data
+        self._hand_over(Remark("a packet with a NUL was dropped") if garbled else Packet(user_id, data))
 
 
 class PictureObserver(IVideoEncodedFrameObserver):  # type: ignore[misc]
@@ -106,10 +117,12 @@ class PictureObserver(IVideoEncodedFrameObserver):  # type: ignore[misc]
 
     def on_encoded_video_frame(self, uid: int, image_buffer: bytes, length: int, info: Any) -> None:
         codec = CODECS.get(int(info.codec_type))
-        if codec is not None:
-            key = int(info.frame_type) == KEY_FRAME
-            pts = info.presentation_ms * 1_000
-            self._hand_over(VideoFrame(str(uid), codec, key, info.width, info.height, pts, image_buffer))
+        if codec is None:
+            self._hand_over(Remark(f"the picture is in a codec that no viewer can show ({int(info.codec_type)})"))
+            return
+        key = int(info.frame_type) == KEY_FRAME
+        pts = info.presentation_ms * 1_000
+        self._hand_over(VideoFrame(str(uid), codec, key, info.width, info.height, pts, image_buffer))
 
 
 class SoundObserver(IAudioFrameObserver):  # type: ignore[misc]

@@ -8,6 +8,7 @@ from typing import Any, Final
 from agora.rtc.agora_base import (
     AudioScenarioType,
     AudioSubscriptionOptions,
+    ChannelProfileType,
     RTCConnConfig,
     RtcConnectionPublishConfig,
     VideoSubscriptionOptions,
@@ -17,6 +18,7 @@ from adapters.agora.reasons import refusal
 from adapters.agora.sdk import SdkHangs
 from adapters.agora.sdk.observers import (
     PictureObserver,
+    Remark,
     RoomObserver,
     Seated,
     Sign,
@@ -34,16 +36,26 @@ LEAVE_WITHIN: Final = 2.0
 KEEP_FOR: Final = 5.0
 """Seconds for which the native side may still use what a released connection pointed to."""
 
+REMARKS: Final = 20
+"""Different remarks of one seat that go to the log."""
 SAMPLE_RATE: Final = 16_000
 CHANNELS: Final = 1
 
 
 class SdkSeat:
-    """One life: `join`, then everything else, then `leave`. `report` is called on the event loop with what happens."""
+    """One life: `join`, then everything else, then `leave`.
 
-    def __init__(self, service: Any, report: Callable[[SeatEvent], None]) -> None:
+    `report` is called on the event loop with what happens, `note` with what only the log should know: once for each text.
+    """
+
+    def __init__(
+        self, service: Any, profile: int, report: Callable[[SeatEvent], None], note: Callable[[str], None]
+    ) -> None:
         self._service = service
+        self._profile = ChannelProfileType(profile)
         self._report = report
+        self._note = note
+        self._noted: set[str] = set()
         self._loop = asyncio.get_running_loop()
         self._thread = ThreadPoolExecutor(1, "agora-seat")
         self._seated: asyncio.Future[None] = self._loop.create_future()
@@ -100,10 +112,17 @@ class SdkSeat:
                 self._report(sign)
             case SeatLost():
                 pass
+            case Remark(text):
+                self._remark(text)
             case VideoFrame() | AudioFrame() if sign.uid != self._watched:
                 pass
             case _:
                 self._report(sign)
+
+    def _remark(self, text: str) -> None:
+        if text not in self._noted and len(self._noted) < REMARKS:
+            self._noted.add(text)
+            self._note(text)
 
     def _unseat(self, why: str) -> bool:
         """Whether we were seated; if not yet, `join` fails."""
@@ -132,14 +151,11 @@ class SdkSeat:
     # ------------------------------------------------------------ on the seat's thread
 
     def _connect(self, channel: str, uid: str, token: str) -> None:
-        sound = AudioSubscriptionOptions(
-            pcm_data_only=1, bytes_per_sample=2, number_of_channels=CHANNELS, sample_rate_hz=SAMPLE_RATE
-        )
         # AI_SERVER, the wrapper's default, calls the SDK in a callback and has the peer degrade its sound.
         publish = RtcConnectionPublishConfig(
             audio_scenario=AudioScenarioType.AUDIO_SCENARIO_DEFAULT, is_publish_audio=False
         )
-        connection = self._service.create_rtc_connection(RTCConnConfig(audio_subs_options=sound), publish)
+        connection = self._service.create_rtc_connection(self._config(), publish)
         if connection is None or connection.conn_handle is None:  # the wrapper returns a half-built one
             raise SeatError("The avatar's room cannot be joined.", "the SDK made no connection")
         room, user = self._observers
@@ -147,6 +163,12 @@ class SdkSeat:
         connection.register_local_user_observer(user)
         self._connection = connection
         _expect(connection.connect(token, channel, uid), "connect")
+
+    def _config(self) -> Any:
+        sound = AudioSubscriptionOptions(
+            pcm_data_only=1, bytes_per_sample=2, number_of_channels=CHANNELS, sample_rate_hz=SAMPLE_RATE
+        )
+        return RTCConnConfig(channel_profile=self._profile, audio_subs_options=sound)  # subscribes to nothing by itself
 
     def _disconnect(self) -> None:
         if self._connection is None or self._kept:

@@ -3,17 +3,18 @@
 from pathlib import Path
 from typing import Any
 
-from agora.rtc.agora_base import AgoraServiceConfig, AudioScenarioType
+from agora.rtc.agora_base import AgoraServiceConfig, AudioScenarioType, ChannelProfileType
 from agora.rtc.agora_service import AgoraService
 
 from adapters.agora.wrapper import WrapperMissing
 
 
-def new_service(app_id: str, folder: Path) -> Any:
+def new_service(app_id: str, profile: int, folder: Path) -> Any:
     """Start it; its logs and what it stores go into `folder`. Raises `WrapperMissing`."""
     config = AgoraServiceConfig(
         appid=app_id,
         enable_video=1,
+        channel_profile=ChannelProfileType(profile),
         audio_scenario=AudioScenarioType.AUDIO_SCENARIO_DEFAULT,
         log_path=str(folder / "agora.log"),
         data_dir=str(folder),

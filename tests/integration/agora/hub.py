@@ -91,6 +91,7 @@ class Seat:
     uid: str
     token: str
     pid: int
+    profile: int
     watching: set[str] = field(default_factory=set)
     listening: set[str] = field(default_factory=set)
     outlet: Callable[[bytes], None] | None = None
@@ -269,7 +270,7 @@ class Hub:
 
     async def _attend_seat(self, hello: Frame, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         channel, token = hello.data.decode().split("\0")
-        seat = Seat(self, writer, channel, hello.id, token, hello.a)
+        seat = Seat(self, writer, channel, hello.id, token, hello.a & 0xFFFFFF, hello.a >> 24)
         self.joins += 1
         reason = self.admission(seat)
         if reason == JOINED:

@@ -66,13 +66,18 @@ struct service_config { /* AgoraServiceConfigInner, as far as it is read */
     const char *app_id;
 };
 
+struct connection_config { /* RTCConnConfigInner */
+    int subscribe_audio, subscribe_video, unused[4], sound[5];
+    int role, profile;
+};
+
 struct subscription { /* VideoSubscriptionOptionsInner */
     int type;
     unsigned char encoded_only;
 };
 
 struct seat {
-    int live, line, joined;
+    int live, line, joined, profile;
     volatile int hung;
     char channel[65], uid[65];
     pthread_t pump;
@@ -267,7 +272,7 @@ EXPORT int agora_media_node_factory_destroy(handle which) { entered(__func__); r
 
 /* ---- a connection. Its local user has the same handle */
 
-EXPORT handle agora_rtc_conn_create(handle which, void *config) {
+EXPORT handle agora_rtc_conn_create(handle which, struct connection_config *config) {
     struct seat *seat = calloc(1, sizeof *seat);
     pthread_mutexattr_t recursive;
     entered(__func__);
@@ -275,7 +280,8 @@ EXPORT handle agora_rtc_conn_create(handle which, void *config) {
     pthread_mutexattr_init(&recursive);
     pthread_mutexattr_settype(&recursive, PTHREAD_MUTEX_RECURSIVE);
     pthread_mutex_init(&seat->gate, &recursive);
-    seat->live = LIVE, seat->line = -1;
+    seat->live = LIVE, seat->line = -1, seat->profile = config->profile;
+    if (config->subscribe_audio || config->subscribe_video) violation("subscribed to all");
     return seat;
 }
 
@@ -299,7 +305,7 @@ EXPORT int agora_rtc_conn_connect(handle which, const char *token, const char *c
     if (length >= sizeof said) return -2;
     memcpy(said, channel, strlen(channel) + 1);
     memcpy(said + strlen(channel) + 1, token, strlen(token));
-    tell(seat->line, 'C', uid, said, length, (int)getpid());
+    tell(seat->line, 'C', uid, said, length, seat->profile << 24 | (int)getpid());
     return pthread_create(&seat->pump, NULL, pump, seat);
 }
 

@@ -39,9 +39,9 @@ from adapters.agora.sdk.service import new_service
 from adapters.agora.sdk.seat import SdkSeat
 
 async def main():
-    service = new_service("app", Path("/tmp"))
+    service = new_service("app", 1, Path("/tmp"))
     for _ in range(5):
-        seat = SdkSeat(service, print)
+        seat = SdkSeat(service, 1, print, print)
         await seat.join("room", "7", "token")
         await seat.watch("1001")
         await seat.leave()

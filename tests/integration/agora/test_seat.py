@@ -1,11 +1,17 @@
 """A seat on the real wrapper: what the room does, and what becomes of it at the port."""
 
 import asyncio
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator, MutableMapping
+from pathlib import Path
+from typing import Any
 
 import pytest
+import structlog
+import structlog.testing
 
 from adapters.agora.seats import AgoraSeats
+from adapters.agora.settings import AgoraSettings
 from bot.errors import SeatError
 from bot.ports.room import (
     AudioFrame,
@@ -207,3 +213,38 @@ async def test_a_key_frame_is_asked_of_the_avatar(seats: AgoraSeats, hub: Hub) -
     await bot.seat.request_key_frame("1001")
 
     await hub.until(lambda: avatar.key_frames_wanted == 1)
+
+
+@pytest.mark.parametrize(("name", "number"), [("communication", 0), ("live", 1)])
+async def test_the_channel_profile_is_the_operators_choice(wrapper: Path, hub: Hub, name: str, number: int) -> None:
+    settings = AgoraSettings.model_validate({"profile": name})
+    async with AgoraSeats(settings, {"AGORA_STUB_SOCKET": str(hub.path)}) as seats:
+        await sit(seats, credentials())
+        assert hub.seat("room", "1002").profile == number
+
+
+@pytest.fixture
+def lines() -> Iterator[list[MutableMapping[str, Any]]]:
+    """What goes to the log."""
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.INFO))
+    with structlog.testing.capture_logs() as lines:
+        yield lines
+    structlog.configure(**before)
+
+
+async def test_what_means_nothing_is_in_the_log_once(
+    lines: list[MutableMapping[str, Any]], seats: AgoraSeats, hub: Hub
+) -> None:
+    bot = await sit(seats, credentials())
+    avatar = hub.join("room", "1001")
+
+    for _ in range(3):
+        hub.seat("room", "1002").err(1, "a warning")
+        avatar.send(b"abc\0defgh")
+    avatar.send(b"the end")
+
+    assert [await bot.next() for _ in range(2)] == [PeerJoined("1001"), Packet("1001", b"the end")]
+    notes = [line["text"] for line in lines if line["event"] == "agora.host"]
+    assert notes == ["error 1 of Agora's SDK: a warning", "a packet with a NUL was dropped"]
+    assert "a token" not in str(lines)

@@ -89,4 +89,9 @@ def test_settings_come_under_the_names_that_people_know(monkeypatch: pytest.Monk
 
     assert (settings.app_id, settings.seats_per_host) == (APP_ID, 7)
     assert CERTIFICATE not in repr(settings)
-    assert known_names(AgoraSettings) == {"AGORA_APP_ID", "AGORA_APP_CERTIFICATE", "AVATARBOT_SEATS_PER_HOST"}
+    assert known_names(AgoraSettings) == {
+        "AGORA_APP_ID",
+        "AGORA_APP_CERTIFICATE",
+        "AVATARBOT_AGORA_PROFILE",
+        "AVATARBOT_SEATS_PER_HOST",
+    }

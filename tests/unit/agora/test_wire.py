@@ -15,6 +15,7 @@ from adapters.agora.wire import (
     Line,
     Order,
     Ping,
+    Profile,
     RequestKeyFrame,
     Send,
     Start,
@@ -50,7 +51,7 @@ EVENTS: list[SeatEvent] = [
     SeatLost(SeatLoss.THROWN_OUT, "why"),
 ]
 ORDERS: list[Order] = [
-    Start(1, "app", "/tmp"),
+    Start(1, "app", Profile.LIVE, "/tmp"),
     Ping(2),
     Join(3, 7, "room", "1", "token"),
     Send(4, 7, b"\x00\xff"),
