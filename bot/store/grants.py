@@ -62,6 +62,10 @@ async def find(connection: AsyncConnection, digest: str) -> GrantRecord | None:
     return _record(row) if row else None
 
 
+async def forget_expired(connection: AsyncConnection, now: datetime) -> None:
+    await connection.execute(grants.delete().where(grants.c.expires_at < now))
+
+
 def _record(row: Row[tuple[object, ...]]) -> GrantRecord:
     m = row._mapping  # noqa: SLF001 - the documented way to columns by name
     known = m["person_id"] != ""

@@ -84,6 +84,33 @@ async def in_workspace(
     return [record(row, cipher) for row in await connection.execute(query)]
 
 
+async def last_in(connection: AsyncConnection, cipher: Cipher, place: Place) -> SessionRecord | None:
+    """The newest session that talked in this thread, else in this channel, whether it has ended or not."""
+    in_channel = and_(
+        sessions.c.platform == place.platform,
+        sessions.c.workspace_id == place.workspace_id,
+        sessions.c.channel_id == place.channel_id,
+    )
+    in_thread = sessions.c.talk_thread_id == place.thread_id
+    query = select(sessions).where(in_channel).order_by(in_thread.desc(), sessions.c.created_at.desc()).limit(1)
+    row = (await connection.execute(query)).first()
+    return record(row, cipher) if row else None
+
+
+async def eldest_worker(connection: AsyncConnection, now: datetime) -> str:
+    """The living worker that has lived longest: it does what only one may do. Empty when none lives."""
+    query = (
+        select(workers.c.id).where(workers.c.lease_until > now).order_by(workers.c.started_at, workers.c.id).limit(1)
+    )
+    return (await connection.execute(query)).scalar_one_or_none() or ""
+
+
+async def known(connection: AsyncConnection, session_ids: Iterable[str]) -> set[str]:
+    """Which of these ids are sessions of ours, of any workspace: for the reaper."""
+    query = select(sessions.c.id).where(sessions.c.id.in_(tuple(session_ids)))
+    return set((await connection.execute(query)).scalars())
+
+
 async def everywhere(connection: AsyncConnection, cipher: Cipher) -> list[SessionRecord]:
     """All sessions that have not ended: for the operator and for the reaper, never for a channel."""
     query = select(sessions).where(sessions.c.status != ENDED).order_by(sessions.c.created_at)
