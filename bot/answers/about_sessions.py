@@ -1,29 +1,79 @@
-"""Status, watch, help: questions about what is live here."""
+"""Status, watch, sessions, transcript, help: questions about what is live here, and what was."""
 
-from bot.answers.request import Request
+from datetime import datetime
+
+from bot.answers.listing import facts
+from bot.answers.request import Declined, Request
 from bot.commands.help import help_text
-from bot.model import Item, Link, Mode, Reply
+from bot.errors import ProviderError
+from bot.model import Command, Item, Link, Mode, Reply, Role, SessionStatus
+from bot.ports.provider import ProviderState
 from bot.session.cards import card_of
-from bot.store import inbox
+from bot.store import inbox, providers, sessions, usage
+from bot.store.records import SessionRecord
+
+AKOOL_SAYS = {
+    ProviderState.QUEUEING: "AKOOL is preparing it.",
+    ProviderState.LIVE: "AKOOL says that it is live.",
+    ProviderState.OVER: "AKOOL says that it is over.",
+    ProviderState.FAILED: "AKOOL says that it failed.",
+}
 
 
 async def show_help(request: Request) -> Reply:
     return Reply(help_text(topic=request.text("verb"), catalogue=request.desk.house.policy.catalogue))
 
 
+# ---------------------------------------------------------------- the one that runs here
+
+
 async def status(request: Request) -> Reply:
-    session = request.live
-    waiting = await request.desk.house.store.read(lambda c: inbox.count_waiting(c, session.id))
-    view = request.desk.house.feed.view(session.id)
+    session, house = request.live, request.desk.house
+    waiting = await house.store.read(lambda c: inbox.count_waiting(c, session.id))
+    view = house.feed.view(session.id)
     card = card_of(session, view.note if view else "", view.ends_at if view else None, waiting)
-    mode = "says what it is given" if card.mode is Mode.RETELLING else "answers by itself"
-    facts = [f"{card.avatar_name or 'An avatar'} is {card.status}, started by {card.starter_name}.", card.note]
-    if card.ends_at:
-        left = card.ends_at - request.desk.house.clock.now()
-        facts.append(f"{max(0, round(left.total_seconds() / 60))} minutes of this stretch are left.")
-    if waiting:
-        facts.append(f"{waiting} messages wait.")
-    return Reply(" ".join(facts), (Item(card.avatar_name, f"It {mode}.", card.picture),))
+    name = card.avatar_name or "An avatar"
+    sentences = [
+        f"{name} is {card.status}, started by {card.starter_name} {_ago(session.created_at, request.now)}.",
+        card.note,
+        f"{_left(card.ends_at, request.now)} of this stretch are left." if card.ends_at else "",
+        f"{waiting} {'message waits' if waiting == 1 else 'messages wait'}." if waiting else "",
+        await _cost(request, session),
+        await _state_at_provider(request, session),
+    ]
+    mode = "It says what it is given." if card.mode is Mode.RETELLING else "It answers by itself."
+    return Reply(" ".join(filter(None, sentences)), (Item(name, mode, card.picture),))
+
+
+def _ago(moment: datetime, now: datetime) -> str:
+    minutes = int((now - moment).total_seconds() // 60)
+    if minutes < 1:
+        return "just now"
+    return f"{minutes} min ago" if minutes < 120 else f"{minutes // 60} hours ago"
+
+
+def _left(moment: datetime, now: datetime) -> str:
+    return f"{max(0, round((moment - now).total_seconds() / 60))} minutes"
+
+
+async def _cost(request: Request, session: SessionRecord) -> str:
+    minutes = await request.desk.house.store.read(lambda c: usage.minutes_of(c, session.id, request.now))
+    if session.status is SessionStatus.SLEEPING:
+        return f"It has used {minutes:.1f} minutes, and uses none while it sleeps."
+    return f"It has used {minutes:.1f} minutes so far."
+
+
+async def _state_at_provider(request: Request, session: SessionRecord) -> str:
+    """What AKOOL itself says of what is open there."""
+    house = request.desk.house
+    rows = await house.store.read(lambda c: providers.unclosed(c, house.store.cipher, session.id))
+    open_there = [row.provider_id for row in rows if row.state == providers.OPEN]
+    if not open_there:
+        return ""
+    try:
+        return AKOOL_SAYS[await house.provider.state(open_there[-1])]
+    except ProviderError as error:
+        return error.sentence
 
 
 async def watch(request: Request) -> Reply:
@@ -32,3 +82,61 @@ async def watch(request: Request) -> Reply:
     return Reply(
         "This link is yours: whoever has it speaks as you.", link=Link(f"Watch {session.spec.avatar_name}", url)
     )
+
+
+# ---------------------------------------------------------------- all of a workspace
+
+
+async def list_sessions(request: Request) -> Reply:
+    """Ours in this workspace; everybody sees them, and whoever may stop one can."""
+    house, place = request.desk.house, request.place
+    found = await house.store.read(
+        lambda c: sessions.in_workspace(c, house.store.cipher, place.platform, place.workspace_id)
+    )
+    if not found:
+        return Reply("No avatar is live in this workspace. Start one with /avatar start.")
+    items = [await _session(request, session) for session in found]
+    count = "1 session" if len(found) == 1 else f"{len(found)} sessions"
+    return Reply(f"{count} in this workspace. Stop one with /avatar stop session:ID.", tuple(items))
+
+
+async def _session(request: Request, session: SessionRecord) -> Item:
+    minutes = await request.desk.house.store.read(lambda c: usage.minutes_of(c, session.id, request.now))
+    detail = facts(
+        session.status,
+        "here" if session.place.channel == request.place.channel else f"in {session.place.channel_id}",
+        f"started by {session.starter_name} {_ago(session.created_at, request.now)}",
+        f"{minutes:.1f} minutes used",
+        session.id,
+    )
+    stop = Command("stop", {"session": session.id})
+    return Item(session.spec.avatar_name or "An avatar", detail, session.spec.avatar_picture, command=stop)
+
+
+# ---------------------------------------------------------------- what was said
+
+
+async def transcript(request: Request) -> Reply:
+    """Of the session here, the one named, or the last one of this place. Another channel's only for admins."""
+    session = await _meant(request)
+    file = await request.desk.archive.export(session.id, request.text("format") or "md")
+    if file is None:
+        raise Declined("What was said in that session is no longer kept.")
+    days = request.desk.house.habits.retention.days
+    return Reply(f"What was said with {session.spec.avatar_name}. It is kept for {days} days.", file=file)
+
+
+async def _meant(request: Request) -> SessionRecord:
+    named = request.text("session")
+    if request.session is None and not named:
+        house = request.desk.house
+        last = await house.store.read(lambda c: sessions.last_in(c, house.store.cipher, request.place))
+        if last is None:
+            raise Declined("No avatar has talked here yet. Start one with /avatar start.")
+        return last
+    if request.session is None:
+        raise Declined(f"There is no session {named} in this workspace; /avatar sessions shows those that run.")
+    elsewhere = request.session.place.channel != request.place.channel
+    if elsewhere and request.role is not Role.ADMIN:
+        raise Declined("That session belongs to another channel: ask for it there.")
+    return request.session

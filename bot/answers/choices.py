@@ -1,12 +1,15 @@
 """Values to choose from while somebody types."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from bot.answers.desk import Desk
 from bot.commands.nearest import nearest
 from bot.commands.verb import Completion
 from bot.model import Choice
+from bot.offers import Showcase
 from bot.ports.chat import Ask
+from bot.ports.provider import AvatarInfo
 
 
 async def choices(desk: Desk, ask: Ask) -> Sequence[Choice]:
@@ -17,22 +20,27 @@ async def choices(desk: Desk, ask: Ask) -> Sequence[Choice]:
         return []
     if option.choices:
         return _fitting([Choice(value, value) for value in option.choices], ask)
-    return _fitting(await _offered(desk, option.completes), ask) if option.completes else []
+    if option.completes is None:
+        return []
+    return _fitting(await _offered(desk.house.offers.seen_from(ask.place), option.completes), ask)
 
 
-async def _offered(desk: Desk, what: Completion) -> list[Choice]:
-    provider = desk.house.provider
+async def _offered(showcase: Showcase, what: Completion) -> list[Choice]:
     match what:
         case Completion.AVATARS:
-            return [Choice(a.name, a.name, a.gender, a.picture) for a in await provider.avatars()]
+            return _avatars(await showcase.avatars())
         case Completion.VOICES:
-            return [Choice(v.id, v.name, f"{v.language} {v.gender}".strip()) for v in await provider.voices()]
+            return [Choice(row.id, row.name, f"{row.language} {row.gender}".strip()) for row in await showcase.voices()]
         case Completion.LANGUAGES:
-            return [
-                Choice(language.code, language.name, "", language.picture) for language in await provider.languages()
-            ]
+            return [Choice(row.code, row.name, "", row.picture) for row in await showcase.languages()]
         case Completion.KNOWLEDGE:
-            return [Choice(base.id, base.name) for base in await provider.knowledge_bases()]
+            return [Choice(row.id, row.name) for row in await showcase.knowledge()]
+
+
+def _avatars(offered: Sequence[AvatarInfo]) -> list[Choice]:
+    """By name, which is nicer to read in a command line; by id where a name stands for several."""
+    times = Counter(row.name for row in offered)
+    return [Choice(row.name if times[row.name] == 1 else row.id, row.name, row.gender, row.picture) for row in offered]
 
 
 def _fitting(offered: list[Choice], ask: Ask) -> list[Choice]:

@@ -2,14 +2,20 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
 
 from bot.answers.desk import Desk
+from bot.commands.misunderstood import Misunderstood
 from bot.commands.values import Values
 from bot.errors import AvatarbotError
 from bot.model import Inbound, Person, Place, Reply, Role
+from bot.offers import Showcase
 from bot.policy import role_of
 from bot.session.channel import ChannelSettings
 from bot.store.records import SessionRecord
+
+T = TypeVar("T")
 
 
 class Declined(AvatarbotError):
@@ -38,9 +44,22 @@ class Request:
     def role(self) -> Role:
         return role_of(self.person, self.session.starter_id if self.session else None)
 
+    @property
+    def now(self) -> datetime:
+        return self.desk.house.clock.now()
+
+    @property
+    def showcase(self) -> Showcase:
+        """What the provider offers, as this workspace may see it."""
+        return self.desk.house.offers.seen_from(self.place)
+
     def text(self, name: str) -> str:
         """An option as text, empty when it was not given."""
         return str(self.values.get(name) or "")
+
+    def number(self, name: str, usual: int) -> int:
+        """A whole number, `usual` when it was not given."""
+        return int(self.values.get(name, usual))  # type: ignore[arg-type] # the catalogue says that it is one
 
     @property
     def live(self) -> SessionRecord:
@@ -51,3 +70,10 @@ class Request:
 
 
 Answer = Callable[[Request], Awaitable[Reply]]
+
+
+def understood(found: T | Misunderstood) -> T:
+    """Options that make sense together. Raises `Declined`."""
+    if isinstance(found, Misunderstood):
+        raise Declined(found.sentence)
+    return found

@@ -1,0 +1,208 @@
+"""The settings of a channel: how avatars start, sound and listen here, and who may start them."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import fields, replace
+from typing import Any, TypeVar
+
+from bot.answers.request import Declined, Request, understood
+from bot.commands.nearest import listed
+from bot.commands.options import SERVER_VAD_ONLY, DefaultsChanges, defaults_changes
+from bot.model import Reply, TurnDetection, VoiceParams
+from bot.offers import Showcase
+from bot.policy import AllowList
+from bot.session.channel import ChannelSettings
+from bot.session.specify import Named, named_avatar, named_knowledge, named_language, named_voice, pick
+from bot.store import channels
+
+N = TypeVar("N", bound=Named)
+
+USUAL = ChannelSettings()
+PERSON = re.compile(r"<@!?(\w+)(?:\|[^>]*)?>")
+GROUP = re.compile(r"<(?:@&|!subteam\^)(\w+)(?:\|[^>]*)?>")
+TURN_FIELDS = dict(zip(SERVER_VAD_ONLY, ("threshold", "prefix_padding_ms", "silence_duration_ms"), strict=True))
+
+
+async def save(request: Request, settings: ChannelSettings) -> None:
+    """Sessions that start from now on, and what is heard from now on, go by them."""
+    store, channel = request.desk.house.store, request.place.channel
+    await store.write(lambda c: channels.save_settings(c, store.cipher, channel, settings.encode()))
+
+
+# ---------------------------------------------------------------- showing
+
+
+async def show(request: Request) -> Reply:
+    return Reply("\n".join(["In this channel:", *await _described(request.settings, request.showcase)]))
+
+
+async def _described(settings: ChannelSettings, showcase: Showcase) -> list[str]:
+    """A line a setting; what is not set is as usual."""
+    lines = {
+        "avatar": _called(settings.avatar, await showcase.avatars(), lambda row: row.id),
+        "voice": _called(settings.voice, await showcase.voices(), lambda row: row.id),
+        "language": _called(settings.language, await showcase.languages(), lambda row: row.code),
+        "mode": settings.mode.name.lower() if settings.mode else "",
+        "knowledge": _called(settings.knowledge, await showcase.knowledge(), lambda row: row.id),
+        "background": settings.background,
+        "minutes": str(settings.minutes or ""),
+        "listening": settings.listening,
+        "names": "on" if settings.names else "off",
+        "prompt": settings.prompt,
+        "sound": _sound(settings.voice_params),
+        "who": _who(settings.allow),
+    }
+    return [f"{name}: {value or 'as usual'}" for name, value in lines.items()]
+
+
+def _called(wanted: str, offered: Sequence[N], key: Callable[[N], str]) -> str:
+    """The name of what a setting stands for, or the setting itself when it is no longer offered."""
+    found = pick(wanted, offered, key)
+    return found.name if found else wanted
+
+
+def _sound(voice: VoiceParams) -> str:
+    turn = voice.turn_detection or TurnDetection(type="")
+    values = {
+        "speed": voice.speed,
+        "pronunciation": ", ".join(f"{word}={sound}" for word, sound in voice.pronunciation.items()),
+        "stt_language": voice.stt_language,
+        "stt_type": voice.stt_type,
+        "turn_detection": turn.type,
+        **{name: getattr(turn, field) for name, field in TURN_FIELDS.items()},
+        "ElevenLabs": "your own account" if voice.elevenlabs else "",
+    }
+    return "; ".join(f"{name} {value}" for name, value in values.items() if value not in {None, ""})
+
+
+def _who(allow: AllowList) -> str:
+    if allow.everybody:
+        return "everybody"
+    known = [
+        _count(len(allow.people), "person", "people"),
+        _count(len(allow.groups), "group", "groups"),
+        *(f"“{name}”, whom nobody knows" for name in allow.unresolved),
+    ]
+    return listed([*filter(None, known)], "and") + ", and admins"
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}" if number else ""
+
+
+# ---------------------------------------------------------------- changing
+
+
+async def change(request: Request) -> Reply:
+    """`defaults set`, `defaults voice` and `defaults elevenlabs`: what is named is checked to exist before it is kept."""
+    changes = understood(defaults_changes(request.values))
+    settings = await _resolved(_changed(request.settings, changes), changes, request.showcase)
+    await save(request, settings)
+    lines = await _described(settings, request.showcase)
+    return Reply("\n".join(["Kept. Avatars that start here from now on go by it:", *lines]))
+
+
+def _changed(settings: ChannelSettings, changes: DefaultsChanges) -> ChannelSettings:
+    start = changes.start
+    return replace(
+        settings,
+        avatar=start.avatar or settings.avatar,
+        voice=start.voice or settings.voice,
+        language=start.language or settings.language,
+        mode=start.mode or settings.mode,
+        knowledge=start.knowledge or settings.knowledge,
+        background=start.background_url or settings.background,
+        minutes=start.minutes or settings.minutes,
+        listening=changes.listening or settings.listening,
+        names=settings.names if changes.names is None else changes.names,
+        prompt=changes.prompt or settings.prompt,
+        voice_params=_merged(settings.voice_params, changes.voice) if changes.voice else settings.voice_params,
+    )
+
+
+def _merged(old: VoiceParams, new: VoiceParams) -> VoiceParams:
+    """What was given now over what was there."""
+    turn = new.turn_detection
+    if turn and old.turn_detection and old.turn_detection.type == turn.type:
+        turn = TurnDetection(**{f.name: _newer(turn, old.turn_detection, f.name) for f in fields(TurnDetection)})
+    return VoiceParams(
+        speed=_newer(new, old, "speed"),
+        pronunciation={**old.pronunciation, **new.pronunciation},
+        stt_language=_newer(new, old, "stt_language"),
+        stt_type=_newer(new, old, "stt_type"),
+        turn_detection=turn or old.turn_detection,
+        elevenlabs=_newer(new, old, "elevenlabs"),
+    )
+
+
+def _newer(new: object, old: object, name: str) -> Any:
+    given = getattr(new, name)
+    return getattr(old, name) if given is None else given
+
+
+async def _resolved(settings: ChannelSettings, changes: DefaultsChanges, showcase: Showcase) -> ChannelSettings:
+    """What was named anew as ids, so that a start later finds it. Raises `NotOffered`, `Declined`."""
+    start = changes.start
+    if start.avatar:
+        settings = replace(settings, avatar=(await named_avatar(start.avatar, showcase)).id)
+    if start.voice and settings.voice_params.elevenlabs is None:
+        settings = replace(settings, voice=(await named_voice(start.voice, showcase)).id)
+    if start.language:
+        settings = replace(settings, language=(await named_language(start.language, showcase)).code)
+    if start.knowledge:
+        settings = replace(settings, knowledge=(await named_knowledge(start.knowledge, showcase)).id)
+    if settings.background and settings.avatar:
+        avatar = await named_avatar(settings.avatar, showcase)
+        if not avatar.official:
+            raise Declined(f"{avatar.name} is not an official avatar; backgrounds work on official avatars only.")
+    return settings
+
+
+# ---------------------------------------------------------------- who may
+
+
+async def access(request: Request) -> Reply:
+    """People and groups as platforms mention them; whoever else is named stands for nobody, and is said to."""
+    allow = allow_list(understood(defaults_changes(request.values)).who or ())
+    await save(request, replace(request.settings, allow=allow))
+    if allow.unresolved:
+        names = ", ".join(f"“{name}”" for name in allow.unresolved)
+        return Reply(
+            f"I do not know {names}: mention people and groups with @. Until then only {_who(allow)} may start avatars here."
+        )
+    return Reply(f"Now {_who(allow)} may start avatars here.")
+
+
+def allow_list(names: Sequence[str]) -> AllowList:
+    """Mentions as ids; `()` is everybody."""
+    people = [found[1] for name in names if (found := PERSON.fullmatch(name))]
+    groups = [found[1] for name in names if (found := GROUP.fullmatch(name))]
+    strange = [name for name in names if not PERSON.fullmatch(name) and not GROUP.fullmatch(name)]
+    return AllowList(frozenset(people), frozenset(groups), tuple(strange))
+
+
+# ---------------------------------------------------------------- forgetting
+
+
+async def reset(request: Request) -> Reply:
+    """All settings of the channel, or one."""
+    setting = request.text("setting")
+    await save(request, _without(request.settings, setting) if setting else USUAL)
+    return Reply(f"“{setting}” is as usual again." if setting else "All settings of this channel are as usual again.")
+
+
+def _without(settings: ChannelSettings, setting: str) -> ChannelSettings:
+    if setting == "who":
+        return replace(settings, allow=USUAL.allow)
+    if setting in {field.name for field in fields(ChannelSettings)}:
+        return replace(settings, **{setting: getattr(USUAL, setting)})
+    return replace(settings, voice_params=_without_sound(settings.voice_params, setting))
+
+
+def _without_sound(voice: VoiceParams, setting: str) -> VoiceParams:
+    if setting in TURN_FIELDS:
+        kept = {name: field for name, field in TURN_FIELDS.items() if name != setting}
+        turn = voice.turn_detection or TurnDetection()
+        values = {field: getattr(turn, field) for field in kept.values()}
+        return replace(voice, turn_detection=TurnDetection(turn.type, **values))
+    return replace(voice, **{setting: getattr(USUAL.voice_params, setting)})

@@ -1,0 +1,146 @@
+"""Knowledge bases: what avatars know."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import PurePosixPath
+from urllib.parse import unquote, urlsplit
+
+from bot.answers.about_channel import save
+from bot.answers.listing import facts, like, listing
+from bot.answers.request import Declined, Request, understood
+from bot.commands.options import KnowledgeOptions, knowledge_options
+from bot.model import Command, File, Item, Reply, Standing
+from bot.ports.provider import Document, Knowledge
+from bot.session.specify import named_knowledge
+from bot.store import belongings
+from bot.store.belongings import Kind
+
+SHOWN = 1_000
+"""Characters of a prompt that are shown in a message; the whole of a longer one comes as a file."""
+
+
+async def list_knowledge(request: Request) -> Reply:
+    offered = like(request.text("name"), await request.showcase.knowledge())
+    if not offered and not request.text("name"):
+        return Reply("There are no knowledge bases yet. Make one with /avatar knowledge create.")
+    hint = "Use one here with /avatar knowledge use NAME."
+    return listing(request, offered, _item, noun="knowledge base", hint=hint)
+
+
+def _item(base: Knowledge) -> Item:
+    return Item(base.name, _contents(base), command=Command("knowledge use", {"knowledge": base.id}))
+
+
+def _contents(base: Knowledge) -> str:
+    return facts(
+        f"a prompt of {len(base.prompt):,} characters" if base.prompt else "",
+        "an opening line" if base.prologue else "",
+        _count(len(base.documents), "document"),
+        _count(len(base.links), "link"),
+    )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}" if number else ""
+
+
+async def show(request: Request) -> Reply:
+    """One, whole: what is too long for a message comes as a file."""
+    named = await named_knowledge(request.text("knowledge"), request.showcase)
+    base = await request.desk.house.provider.knowledge(named.id)
+    cut = len(base.prompt) > SHOWN
+    shown = _written(replace(base, prompt=base.prompt[:SHOWN] + "…" if cut else base.prompt))
+    file = File(f"{base.name}.md", "text/markdown", _written(base).encode()) if cut else None
+    return Reply(shown, file=file)
+
+
+def _written(base: Knowledge) -> str:
+    parts = (
+        base.name,
+        base.prologue and f"Opening line: {base.prologue}",
+        base.prompt and f"Prompt: {base.prompt}",
+        *(f"Document: {document.name}, {document.url}" for document in base.documents),
+        *(f"Link: {link}" for link in base.links),
+    )
+    return "\n".join(filter(None, parts))
+
+
+async def create(request: Request) -> Reply:
+    options = understood(knowledge_options(request.values))
+    wanted = _changed(Knowledge(options.name or ""), options)
+    await _name_is_free(request, wanted)
+    made = await request.desk.house.provider.create_knowledge(wanted)
+    await request.desk.house.store.write(lambda c: belongings.add(c, Kind.KNOWLEDGE, made.id, request.place))
+    await request.desk.house.offers.knowledge.fresh()
+    return Reply(f"“{made.name}” is made: {_contents(made) or 'empty so far'}. Use it here?", (_item(made),))
+
+
+async def update(request: Request) -> Reply:
+    options = understood(knowledge_options(request.values))
+    named = await _ours_to_change(request)
+    wanted = _changed(await request.desk.house.provider.knowledge(named.id), options)
+    await _name_is_free(request, wanted)
+    await request.desk.house.provider.update_knowledge(wanted)
+    await request.desk.house.offers.knowledge.fresh()
+    return Reply(f"“{wanted.name}” is changed. Avatars know it from their next stretch on.")
+
+
+def _changed(base: Knowledge, options: KnowledgeOptions) -> Knowledge:
+    """What was not given stays."""
+    return replace(
+        base,
+        name=options.name or base.name,
+        prologue=base.prologue if options.prologue is None else options.prologue,
+        prompt=base.prompt if options.prompt is None else options.prompt,
+        documents=base.documents if options.documents is None else _documents(options.documents),
+        links=base.links if options.links is None else options.links,
+    )
+
+
+def _documents(urls: Sequence[str]) -> tuple[Document, ...]:
+    """AKOOL fetches and measures them; their names are those of the files."""
+    return tuple(Document(unquote(PurePosixPath(urlsplit(url).path).name) or url, url, 0) for url in urls)
+
+
+async def _name_is_free(request: Request, wanted: Knowledge) -> None:
+    """Names are unique in an AKOOL account. Raises `Declined`."""
+    for base in await request.showcase.knowledge(fresh=True):
+        if base.name.casefold() == wanted.name.casefold() and base.id != wanted.id:
+            raise Declined(f"There is already a knowledge base called “{base.name}”. Choose another name.")
+
+
+async def _ours_to_change(request: Request) -> Knowledge:
+    """The one that is named, if this workspace made it; admins may change what the account's owner made. Raises `Declined`."""
+    base = await named_knowledge(request.text("knowledge"), request.showcase)
+    if request.person.standing is Standing.ADMIN or await request.showcase.owns(Kind.KNOWLEDGE, base.id):
+        return base
+    raise Declined(f"“{base.name}” was not made here, so only an admin can change it.")
+
+
+async def delete(request: Request) -> Reply:
+    """Asked back; the same command again within a minute deletes."""
+    base = await _ours_to_change(request)
+    if not request.desk.confirmations.confirmed(request.now, "knowledge", request.person.id, base.id):
+        again = Command("knowledge delete", {"knowledge": base.id})
+        item = Item(f"Delete “{base.name}”", facts(_contents(base), "cannot be undone"), command=again)
+        return Reply(
+            f"Delete “{base.name}” for good? Press the button, or send the command again within a minute.", (item,)
+        )
+    await request.desk.house.provider.delete_knowledge(base.id)
+    await request.desk.house.store.write(lambda c: belongings.remove(c, Kind.KNOWLEDGE, base.id))
+    await request.desk.house.offers.knowledge.fresh()
+    return Reply(f"“{base.name}” is deleted.{await _default_dropped(request, base)}")
+
+
+async def _default_dropped(request: Request, base: Knowledge) -> str:
+    """A default that names what is gone would keep avatars from starting."""
+    if request.settings.knowledge != base.id:
+        return ""
+    await save(request, replace(request.settings, knowledge=""))
+    return " It is no longer this channel's default."
+
+
+async def use(request: Request) -> Reply:
+    base = await named_knowledge(request.text("knowledge"), request.showcase)
+    await save(request, replace(request.settings, knowledge=base.id))
+    return Reply(f"Avatars that start here from now on know “{base.name}”.")

@@ -1,0 +1,54 @@
+"""Avatars of the team's own, made from videos."""
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.answers.request import Request
+from bot.errors import ProviderError
+from bot.identity import new_id
+from bot.model import Reply
+from bot.ports.provider import Upload, UploadState
+from bot.store import belongings, uploads
+from bot.store.belongings import Kind
+
+KEPT_DAYS = 7
+"""How long AKOOL keeps what it generates."""
+
+
+async def upload(request: Request) -> Reply:
+    """The row comes before the call: what was begun is followed, whatever happens to this process."""
+    house, name = request.desk.house, request.text("name")
+    wanted = Upload("".join(filter(str.isalnum, new_id())), "", name, UploadState.QUEUEING)
+    await _note(request, wanted)
+    try:
+        begun = await house.provider.upload(request.text("url"), wanted.avatar_id, name)
+    except ProviderError as error:
+        if error.certain:
+            await _take_back(request, wanted)
+            raise
+    else:
+        await house.store.write(lambda c: uploads.follow(c, wanted.avatar_id, begun))
+    request.desk.uploads_due.set()
+    return Reply(
+        f"AKOOL makes an avatar of your video, which takes a while; a message here shows how far {name} is. "
+        f"AKOOL keeps what it generates for {KEPT_DAYS} days, so keep the video."
+    )
+
+
+async def _note(request: Request, wanted: Upload) -> None:
+    """It is written down, and belongs to this workspace."""
+    store = request.desk.house.store
+
+    async def work(connection: AsyncConnection) -> None:
+        reply_to, now = request.inbound.reply_to, request.now
+        await uploads.add(connection, store.cipher, wanted, request.place, reply_to, now)
+        await belongings.add(connection, Kind.AVATAR, wanted.avatar_id, request.place)
+
+    await store.write(work)
+
+
+async def _take_back(request: Request, wanted: Upload) -> None:
+    async def work(connection: AsyncConnection) -> None:
+        await uploads.remove(connection, wanted.avatar_id)
+        await belongings.remove(connection, Kind.AVATAR, wanted.avatar_id)
+
+    await request.desk.house.store.write(work)

@@ -1,0 +1,70 @@
+"""What was used, and what is left."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+
+from bot.answers.plot import minutes_by_day
+from bot.answers.request import Request
+from bot.commands.nearest import listed
+from bot.errors import ProviderError
+from bot.model import File, Reply
+from bot.store import channels, usage
+from bot.store.sessions import day_of
+from bot.store.usage import Stretch
+
+USUAL_DAYS = 30
+LISTED = 8
+"""Channels or avatars that a line names; the rest are summed up."""
+
+
+async def show(request: Request) -> Reply:
+    """Minutes by day, channel and avatar of this workspace, and the account's credit."""
+    days, house, place = request.number("days", USUAL_DAYS), request.desk.house, request.place
+    since = day_of(request.now) - timedelta(days=days - 1)
+    used = await house.store.read(
+        lambda c: usage.stretches(c, house.store.cipher, place.platform, place.workspace_id, since, request.now)
+    )
+    total = sum(stretch.minutes for stretch in used)
+    span = "today" if days == 1 else f"in the last {days} days"
+    lines = [f"{_minutes(total)} {span}.", *_breakdown(used), await _credit(request)]
+    picture = await asyncio.to_thread(minutes_by_day, used, since.date(), days) if used else None
+    file = File("usage.png", "image/png", picture) if picture else None
+    return Reply("\n".join(filter(None, lines)), file=file)
+
+
+def _breakdown(used: Sequence[Stretch]) -> list[str]:
+    if not used:
+        return []
+    return [
+        f"By day: {_shares(used, lambda stretch: f'{stretch.day:%b} {stretch.day.day}', most_first=False)}.",
+        f"By channel: {_shares(used, lambda stretch: stretch.channel_id)}.",
+        f"By avatar: {_shares(used, lambda stretch: stretch.avatar_name or 'unnamed')}.",
+    ]
+
+
+def _shares(used: Sequence[Stretch], key: Callable[[Stretch], str], *, most_first: bool = True) -> str:
+    minutes: defaultdict[str, float] = defaultdict(float)
+    for stretch in used:
+        minutes[key(stretch)] += stretch.minutes
+    shares = sorted(minutes.items(), key=lambda share: -share[1]) if most_first else list(minutes.items())[::-1]
+    named = [f"{name} {_minutes(amount)}" for name, amount in shares[:LISTED]]
+    rest = sum(amount for _, amount in shares[LISTED:])
+    return listed([*named, *([f"others {_minutes(rest)}"] if rest else [])], "and")
+
+
+def _minutes(amount: float) -> str:
+    return f"{amount:,.0f} min" if amount >= 10 or not amount else f"{amount:.1f} min"
+
+
+async def _credit(request: Request) -> str:
+    """Of the whole account: not for a workspace that nobody pays for."""
+    place = request.place
+    funded = await request.desk.house.store.read(lambda c: channels.funded(c, place.platform, place.workspace_id))
+    if funded is False:
+        return ""
+    try:
+        return f"Credit left at AKOOL: {await request.desk.house.provider.credit():,.0f}."
+    except ProviderError as error:
+        return f"How much credit is left is not known: {error.sentence}"
