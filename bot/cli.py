@@ -245,6 +245,17 @@ def stop(session: str) -> None:
     _ask_store(lambda store: stop(store, session))
 
 
+@sessions.command()
+def reap() -> None:
+    """Close what runs at AKOOL and nobody knows here any more.
+
+    The service does so by itself. What cannot be proven ours is only named, unless AVATARBOT_AKOOL_KEY_IS_OURS is true.
+    """
+    from bot.main.operations import reap
+
+    click.echo("\n".join(_await(reap())))
+
+
 @cli.command()
 @click.argument("session")
 @click.option("--format", "kind", type=click.Choice(["md", "json", "vtt", "srt"]), default="md", show_default=True)

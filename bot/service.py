@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import structlog
@@ -10,6 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.routing import BaseRoute
 
 from bot.answers.desk import Desk
+from bot.chores import reaper, retention, uploads
+from bot.chores.rounds import go_round
 from bot.errors import SettingsError, StoreUnavailable
 from bot.links import Links
 from bot.offers import Offers
@@ -83,7 +85,8 @@ class Service:
         self._replies = Replies(self.house)
         self._links = Links(parts.store, parts.clock, lambda: self.base_url)
         self._archive = StoredArchive(parts.store)
-        self.reception = FrontDesk(self._inbox, Desk(self.house, self._links, self._archive))
+        self._desk = Desk(self.house, self._links, self._archive)
+        self.reception = FrontDesk(self._inbox, self._desk)
 
     @property
     def surroundings(self) -> Surroundings:
@@ -121,6 +124,7 @@ class Service:
                 group.create_task(self._inbox.run(), name="inbox"),
                 group.create_task(self._replies.run(), name="replies"),
                 group.create_task(self.house.offers.run(), name="offers"),
+                *(group.create_task(chore, name="chore") for chore in self._chores()),
                 *(group.create_task(self._keep_up(p), name=p.name) for p in self._platforms.values()),
             ]
             working = group.create_task(self.worker.run(), name="worker")
@@ -133,6 +137,15 @@ class Service:
                 await self._replies.drain(LAST_REPLIES)
                 for task in tasks:
                     task.cancel()
+
+    def _chores(self) -> Iterator[Coroutine[None, None, None]]:
+        house = self.house
+        own = house.habits.account_is_ours
+        sweep = reaper.Reaper(house.store, house.provider, house.clock, account_is_ours=own).sweep
+        tidy, look = retention.Retention(house).tidy, uploads.Uploads(house).look
+        yield go_round(house, self.worker, sweep, every=reaper.SWEEP_EVERY, bell=asyncio.Event())
+        yield go_round(house, self.worker, tidy, every=retention.LOOK_EVERY, bell=asyncio.Event())
+        yield go_round(house, self.worker, look, every=uploads.LOOK_EVERY, bell=self._desk.uploads_due)
 
     async def _somebody_else(self) -> bool:
         with contextlib.suppress(StoreUnavailable):

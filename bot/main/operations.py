@@ -1,14 +1,24 @@
 """Operations that need more than the database."""
 
-from bot.errors import SettingsError
+import asyncio
+from collections.abc import Sequence
+
+from bot.chores.reaper import Reaper
+from bot.clock import SystemClock
+from bot.main.providers import open_provider
 from bot.main.store import open_store
-from bot.transcript.archive import StoredArchive
+from bot.settings import Settings, load
+
+BETWEEN_SWEEPS = 5.0
+"""Seconds: what is unknown in one sweep only may have been written down a moment later."""
 
 
-async def export_transcript(session_id: str, kind: str) -> bytes:
-    """`avatarbot transcript`. Raises `SettingsError` for a session that is not kept."""
-    async with open_store() as store:
-        file = await StoredArchive(store).export(session_id, kind)
-    if file is None:
-        raise SettingsError(f"There is no session {session_id}; `avatarbot sessions list` shows those that run.")
-    return file.content
+async def reap() -> Sequence[str]:
+    """`avatarbot sessions reap`: what was found at AKOOL, a sentence each. Raises `AvatarbotError`."""
+    settings = load(Settings)
+    async with open_store(settings) as store, open_provider(settings) as provider:
+        reaper = Reaper(store, provider, SystemClock(), account_is_ours=settings.akool_key_is_ours)
+        await reaper.sweep()
+        await asyncio.sleep(BETWEEN_SWEEPS)
+        swept = await reaper.sweep()
+    return swept.sentences() or ["Nothing runs at AKOOL that is not known here."]

@@ -1,0 +1,89 @@
+"""Finds what runs at the provider and nobody knows, since it costs money until somebody closes it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.ports.clock import Clock
+from bot.ports.provider import AvatarProvider, ProviderSessionInfo
+from bot.store import providers, sessions
+from bot.store.engine import Store
+
+log = structlog.get_logger(__name__)
+
+SWEEP_EVERY = 60.0
+"""Seconds."""
+
+CREATE_TAKES = timedelta(seconds=35)
+"""The time-out of a `create`: until then its result may be missing in the database and be fine all the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What came of a sweep, by the provider's ids. `strangers` may be somebody else's; with `too_early` nothing was judged."""
+
+    closed: tuple[str, ...] = ()
+    strangers: tuple[str, ...] = ()
+    too_early: bool = False
+
+    def sentences(self) -> list[str]:
+        """For the operator."""
+        if self.too_early:
+            return ["A session is being created at this moment; try again in a minute."]
+        strange = "runs at AKOOL and is not known here. If nothing else uses this key, AVATARBOT_AKOOL_KEY_IS_OURS=true closes it."
+        return [f"{id_} was left over and is closed." for id_ in self.closed] + [
+            f"{id_} {strange}" for id_ in self.strangers
+        ]
+
+
+class Reaper:
+    """Closes what it has not known in two sweeps and what is certainly ours: the whole account is, or its room bears the id of
+    one of our sessions.
+    """
+
+    def __init__(self, store: Store, provider: AvatarProvider, clock: Clock, *, account_is_ours: bool) -> None:
+        self._store = store
+        self._provider = provider
+        self._clock = clock
+        self._account_is_ours = account_is_ours
+        self._unknown: set[str] = set()
+        self._reported: set[str] = set()
+
+    async def sweep(self) -> Swept:
+        """Raises `ProviderError` and `StoreUnavailable`."""
+        listed = (
+            await self._provider.sessions()
+        )  # first: what is listed now was written down before the next line, or is unknown
+        known, under_way = await self._store.read(self._look)
+        if under_way:
+            return Swept(too_early=True)
+        unknown = {info.id: info for info in listed if info.id not in known}
+        twice = [info for id_, info in unknown.items() if id_ in self._unknown]
+        self._unknown = set(unknown)
+        ours = await self._ours(twice)
+        for id_ in ours:
+            await self._provider.close(id_)
+            log.warning("closed a session that nobody knew", provider_session=id_)
+        strangers = [info.id for info in twice if info.id not in ours]
+        self._report(strangers)
+        return Swept(tuple(ours), tuple(strangers))
+
+    async def _look(self, connection: AsyncConnection) -> tuple[set[str], int]:
+        since = self._clock.now() - CREATE_TAKES
+        return await providers.known_ids(connection), await providers.intents_since(connection, since)
+
+    async def _ours(self, suspects: Iterable[ProviderSessionInfo]) -> list[str]:
+        rooms = {info.id: info.channel for info in suspects}
+        if self._account_is_ours:
+            return list(rooms)
+        bearing = await self._store.read(lambda c: sessions.known(c, rooms.values()))
+        return [id_ for id_, room in rooms.items() if room in bearing]
+
+    def _report(self, strangers: Iterable[str]) -> None:
+        """Once each."""
+        for id_ in set(strangers) - self._reported:
+            log.warning("a session runs at the provider that nobody here knows", provider_session=id_)
+        self._reported = set(strangers)
