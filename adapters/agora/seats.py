@@ -2,18 +2,19 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from types import MappingProxyType, TracebackType
 from typing import Final, Self
 
 import structlog
 
+from adapters.agora.feed import Feed
 from adapters.agora.hosts import IDLE, JOIN_WITHIN, HostLost, HostOptions, Hosts, RoomHost
-from adapters.agora.media import Valve
 from adapters.agora.rooms import seating
 from adapters.agora.settings import AgoraSettings
 from adapters.agora.tokens import NotAToken, Privilege, read
 from adapters.agora.wire import Join, Order, Profile, RequestKeyFrame, Send, Watch
+from adapters.agora.wrapper import WrapperMissing, find_libraries
 from bot.errors import SeatError
 from bot.ports.room import (
     LinkDown,
@@ -24,12 +25,10 @@ from bot.ports.room import (
     SeatEvent,
     SeatLoss,
     SeatLost,
-    VideoFrame,
 )
 
 LONGEST_PACKET: Final = 1_024
 REJOIN_WITHIN: Final = 10.0
-KEY_FRAME_EVERY: Final = 0.5
 
 log = structlog.get_logger(__name__)
 
@@ -47,19 +46,16 @@ class AgoraSeat:
         self._number = 0
         self._linked = False
         self._early: list[SeatEvent] = []
-        self._events: asyncio.Queue[SeatEvent | None] = asyncio.Queue()
+        self._feed = Feed(self._starved)
         self._begun = False
-        self._over = False
         self._keeper: asyncio.Task[None] | None = None
         self._peers: set[str] = set()
         self._watched: str | None = None
-        self._valve = Valve()
-        self._key_frame_after = 0.0
 
     # ------------------------------------------------------------ the port
 
     async def join(self) -> None:
-        if self._begun or self._over:
+        if self._begun:
             raise SeatError("This seat has had its one life.")
         self._begun = True
         self._log_grant()
@@ -68,11 +64,14 @@ class AgoraSeat:
                 await self._sit_down()
         except TimeoutError:
             raise SeatError("The avatar's room does not answer.", f"no seat within {JOIN_WITHIN:g} s") from None
+        if self._feed.over:  # given up meanwhile
+            await self.leave()
+            raise SeatError("The seat was given up before it was taken.")
         self._link()
         self._keeper = self._hosts.tasks.create_task(self._keep())
 
     def events(self) -> AsyncIterator[SeatEvent]:
-        return _Events(self._events)
+        return self._feed
 
     async def send(self, packet: bytes) -> None:
         if len(packet) > LONGEST_PACKET:
@@ -81,15 +80,16 @@ class AgoraSeat:
 
     async def watch(self, uid: str | None) -> None:
         self._watched = uid
-        await self._order(lambda number, seat: Watch(number, seat, uid))
+        await self._media_order(lambda number, seat: Watch(number, seat, uid))
 
     async def request_key_frame(self, uid: str) -> None:
-        await self._order(lambda number, seat: RequestKeyFrame(number, seat, uid))
+        await self._media_order(lambda number, seat: RequestKeyFrame(number, seat, uid))
 
     async def leave(self) -> None:
+        self._begun = True
         if self._keeper is not None:
             self._keeper.cancel()
-        self._close()
+        self._feed.close()
         host, self._host = self._host, None
         if host is not None:
             await host.leave(self._number)
@@ -119,7 +119,7 @@ class AgoraSeat:
         """Sit down again whenever the host is lost, until the seat itself is."""
         while self._host is not None:
             why = await asyncio.shield(self._host.lost)
-            if self._over:
+            if self._feed.over:
                 return
             self._unlink()
             try:
@@ -150,9 +150,18 @@ class AgoraSeat:
         self._early.clear()
 
     async def _order(self, make: Callable[[int, int], Order]) -> None:
-        if self._host is None or self._over:
+        if self._host is None or self._feed.over:
             raise SeatError("The connection to the avatar's room is down.")
         await self._host.order(lambda number: make(number, self._number))
+
+    async def _media_order(self, make: Callable[[int, int], Order]) -> None:
+        """What is refused costs a picture, not the seat. On a broken link there is nothing to do: a restored one begins anew."""
+        if self._host is None:
+            return
+        try:
+            await self._order(make)
+        except SeatError as refused:
+            log.warning("agora.media", refused=refused.detail)
 
     # ------------------------------------------------------------ what happens
 
@@ -163,34 +172,15 @@ class AgoraSeat:
             self._early.append(event)
 
     def _take(self, event: SeatEvent) -> None:
-        if self._over:
-            return
         match event:
             case PeerJoined():
                 self._peers.add(event.uid)
             case PeerLeft():
                 self._peers.discard(event.uid)
-        if self._valve.admits(event, self._events.qsize()):
-            self._events.put_nowait(event)
-        elif isinstance(event, VideoFrame):
-            self._wish_key_frame(event.uid)
-        if isinstance(event, SeatLost):
-            self._close()
+        self._feed.put(event)
 
-    def _wish_key_frame(self, uid: str) -> None:
-        now = asyncio.get_running_loop().time()
-        if now >= self._key_frame_after:
-            self._key_frame_after = now + KEY_FRAME_EVERY
-            self._hosts.tasks.create_task(self._request_key_frame_if_linked(uid))
-
-    async def _request_key_frame_if_linked(self, uid: str) -> None:
-        with suppress(SeatError):  # the link is down, and what comes after it begins with a key frame
-            await self.request_key_frame(uid)
-
-    def _close(self) -> None:
-        if not self._over:
-            self._over = True
-            self._events.put_nowait(None)
+    def _starved(self, uid: str) -> None:
+        self._hosts.tasks.create_task(self.request_key_frame(uid))
 
     def _log_grant(self) -> None:
         try:
@@ -205,23 +195,6 @@ class AgoraSeat:
                 may_send=Privilege.PUBLISH_DATA in grant.rights,
                 expires_at=grant.expires_at.isoformat(),
             )
-
-
-class _Events:
-    """Not a generator: one that is left half read needs somebody to close it."""
-
-    def __init__(self, queue: asyncio.Queue[SeatEvent | None]) -> None:
-        self._queue = queue
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> SeatEvent:
-        event = await self._queue.get()
-        if event is None:
-            self._queue.put_nowait(None)  # the end stays the end
-            raise StopAsyncIteration
-        return event
 
 
 class AgoraSeats:
@@ -249,6 +222,14 @@ class AgoraSeats:
         assert self._hosts is not None
         self._hosts.end()
         await self._stack.aclose()
+
+    @staticmethod
+    def check() -> None:
+        """Raise `SeatError`, with the sentence to show, when no seat can be taken because the SDK is not there. Quick: looks at files."""
+        try:
+            find_libraries()
+        except WrapperMissing as missing:
+            raise SeatError(missing.sentence, missing.detail) from None
 
     def __call__(self, credentials: RoomCredentials) -> AgoraSeat:
         assert self._hosts is not None, "not entered"

@@ -199,3 +199,18 @@ async def test_a_host_sees_none_of_our_secrets(seats: AgoraSeats, hub: Hub, monk
     assert b"LD_LIBRARY_PATH" in environment
     assert b"secret-of-the-service" not in environment
     assert b"a token" not in environment + command
+
+
+async def test_a_seat_given_up_while_it_joins_is_not_taken(seats: AgoraSeats, hub: Hub) -> None:
+    knocking: list[Seat] = []
+    hub.admission = knocking.append
+    seat = seats(credentials())
+    joining = asyncio.create_task(seat.join())
+    await hub.until(lambda: bool(knocking))
+
+    await seat.leave()
+    hub.let_in(knocking[0])
+
+    with pytest.raises(SeatError):
+        await joining
+    await hub.until(lambda: knocking[0].released)

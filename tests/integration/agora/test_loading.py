@@ -62,6 +62,13 @@ async def test_what_is_broken_is_said_in_one_sentence(broken: Wrapper, breakage:
     assert sorted(path.name for path in broken.libraries.iterdir()) == files  # the wrapper's `rm -rf` did not run
 
 
+def test_whether_seats_can_be_had_is_known_before_anything_is_paid(broken: Wrapper) -> None:
+    AgoraSeats.check()
+    broken.version_file.unlink()
+    with pytest.raises(SeatError, match="avatarbot agora install"):
+        AgoraSeats.check()
+
+
 async def test_a_service_that_does_not_start_is_noticed(broken: Wrapper, hub: Hub) -> None:
     environment = {"AGORA_STUB_SOCKET": str(hub.path), "AGORA_STUB_REFUSAL": "-101"}
     async with AgoraSeats(SETTINGS, environment) as seats:

@@ -79,7 +79,7 @@ def compile_stub(wrapper: Path, folder: Path) -> None:
     (folder / "unused.h").write_text("".join(f"UNUSED({name})\n" for name in unused))
     libraries = wrapper / "agora_sdk"
     libraries.mkdir()
-    flags = ["-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-Werror", f"-I{folder}", "-pthread"]
+    flags = ["-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-Werror", f"-I{folder}", f"-I{HERE}", "-pthread"]
     build = [compiler, *flags, str(HERE / "stub.c"), "-o", str(libraries / "libagora_rtc_sdk.so")]
     subprocess.run(build, check=True, timeout=60)
     empty = [compiler, "-shared", "-fPIC", "-x", "c", "/dev/null", "-o", str(libraries / "libaosl.so")]
