@@ -1,7 +1,7 @@
 """Who people are and what channels are called, asked once in a while."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 
 import structlog
@@ -22,99 +22,104 @@ PATIENCE_S = 0.7
 
 CAPACITY = 10_000
 
+GROUPS = "groups"
+NOBODY = Mentions()
+
 _STRANGER = frozenset({"user_not_found", "user_not_visible", "users_not_found"})
 
 log = structlog.get_logger(__name__)
 
-Key = tuple[str, str]
-Asking = Callable[[str, str], Awaitable[Answer]]
+Ask = Callable[[str, str], Awaitable[Answer]]
 
 
 class Directory:
-    """People and channels by workspace. Answers within `PATIENCE_S`, if need be without a name."""
+    """People, channels and user groups by workspace. Answers within `PATIENCE_S`, if need be without a name."""
 
     def __init__(self, web: WebApi, installations: Installations, clock: Clock) -> None:
         self._web = web
         self._installations = installations
         self._clock = clock
-        self._kept: dict[Key, tuple[datetime, Answer]] = {}
+        self._kept: dict[tuple[str, str], tuple[datetime, Answer]] = {}
 
-    async def person(self, workspace_id: str, user_id: str, *, foreign: bool = False) -> Person:
-        """Somebody as they are in this workspace. Whom Slack does not tell us about is a member, or, if `foreign`, an outsider."""
-        user, groups = await asyncio.gather(
-            self._in_time(self._user(workspace_id, user_id)), self._in_time(self._groups(workspace_id))
+    async def look_up(
+        self, workspace_id: str, user_id: str, mentioned: Mentions = NOBODY, *, own_id: str = "", foreign: bool = False
+    ) -> tuple[Person, Names]:
+        """Somebody as they are in this workspace, and the names that their message needs.
+
+        Whom Slack does not tell us about is a member, or, if `foreign`, an outsider.
+        """
+        others = mentioned.people - {own_id}
+        wanted: dict[str, Ask] = {user_id: self._ask_user, GROUPS: self._ask_groups}
+        wanted |= dict.fromkeys(others, self._ask_user) | dict.fromkeys(mentioned.channels, self._ask_channel)
+        await self._learn(workspace_id, wanted)
+        return self._person(workspace_id, user_id, foreign=foreign), Names(
+            own_id,
+            {each: _name(self._known(workspace_id, each)) for each in others},
+            {each: _name(self._known(workspace_id, each)) for each in mentioned.channels},
+            {each: str(group["name"]) for each, group in self._known(workspace_id, GROUPS).items()},
         )
+
+    async def person(self, workspace_id: str, user_id: str) -> Person:
+        person, _ = await self.look_up(workspace_id, user_id)
+        return person
+
+    def _person(self, workspace_id: str, user_id: str, *, foreign: bool) -> Person:
+        user = self._known(workspace_id, user_id)
         unknown = Standing.OUTSIDER if foreign or user.get("is_stranger") else Standing.MEMBER
         standing = _standing(user, workspace_id) if user.get("id") else unknown
+        groups = self._known(workspace_id, GROUPS)
         belongs = frozenset(group_id for group_id, group in groups.items() if user_id in group["users"])
         return Person(user_id, _name(user) or SOMEONE, standing, belongs)
 
-    async def names(self, workspace_id: str, mentioned: Mentions, own_id: str) -> Names:
-        """The names that a message needs."""
-        groups = await self._in_time(self._groups(workspace_id)) if mentioned.groups else {}
-        return Names(
-            own_id,
-            await self._named(workspace_id, self._user, mentioned.people - {own_id}),
-            await self._named(workspace_id, self._channel, mentioned.channels),
-            {group_id: str(group["name"]) for group_id, group in groups.items()},
-        )
+    # ------------------------------------------------ what is known
 
-    async def _named(self, workspace_id: str, ask: Asking, ids: frozenset[str]) -> dict[str, str]:
-        found = await asyncio.gather(*(self._in_time(ask(workspace_id, each)) for each in ids))
-        return {each: _name(answer) for each, answer in zip(ids, found, strict=True)}
+    def _known(self, workspace_id: str, key: str) -> Answer:
+        return self._kept.get((workspace_id, key), (None, {}))[1]
 
-    async def _in_time(self, asking: Awaitable[Answer]) -> Answer:
-        try:
-            async with asyncio.timeout(PATIENCE_S):
-                return await asking
-        except (TimeoutError, PlatformError) as error:
-            log.info("Slack did not tell a name in time", detail=getattr(error, "detail", "too slow"))
-            return {}
-
-    async def _user(self, workspace_id: str, user_id: str) -> Answer:
-        async def ask(token: str) -> Answer:
-            answer = await self._web.call(token, "users.info", user=user_id)
-            return dict(answer["user"])
-
-        return await self._remembered(workspace_id, user_id, ask)
-
-    async def _channel(self, workspace_id: str, channel_id: str) -> Answer:
-        async def ask(token: str) -> Answer:
-            answer = await self._web.call(token, "conversations.info", channel=channel_id)
-            return dict(answer["channel"])
-
-        return await self._remembered(workspace_id, channel_id, ask)
-
-    async def _groups(self, workspace_id: str) -> Answer:
-        """User groups by id, with the ids of who is in them. None where the scope was not granted."""
-
-        async def ask(token: str) -> Answer:
-            answer = await self._web.call(token, "usergroups.list", include_users=True)
-            return {
-                group["id"]: {"name": group.get("handle", ""), "users": frozenset(group.get("users", ()))}
-                for group in answer["usergroups"]
-            }
-
-        groups = await self._remembered(workspace_id, "groups", ask)
-        return {} if "is_stranger" in groups else groups
-
-    async def _remembered(self, workspace_id: str, key: str, ask: Callable[[str], Awaitable[Answer]]) -> Answer:
+    def _is_fresh(self, workspace_id: str, key: str) -> bool:
         kept = self._kept.get((workspace_id, key))
-        if kept and self._clock.now() < kept[0]:
-            return kept[1]
-        token = (await self._installations.find(workspace_id)).token
-        try:
-            answer, lasting = await ask(token), KNOWN_FOR
-        except SlackRefused as refused:
-            answer, lasting = {"is_stranger": refused.code in _STRANGER}, UNKNOWN_FOR
-        self._keep((workspace_id, key), answer, self._clock.now() + lasting)
-        return answer
+        return kept is not None and self._clock.now() < kept[0]
 
-    def _keep(self, key: Key, answer: Answer, until: datetime) -> None:
-        self._kept.pop(key, None)
-        self._kept[key] = (until, answer)
+    def _keep(self, workspace_id: str, key: str, answer: Answer, lasting: timedelta) -> None:
+        self._kept.pop((workspace_id, key), None)
+        self._kept[workspace_id, key] = (self._clock.now() + lasting, answer)
         if len(self._kept) > CAPACITY:
             del self._kept[next(iter(self._kept))]
+
+    async def _learn(self, workspace_id: str, wanted: Mapping[str, Ask]) -> None:
+        """Ask for what is not known any more, all at once; what does not come in time stays as it was."""
+        missing = {key: ask for key, ask in wanted.items() if not self._is_fresh(workspace_id, key)}
+        if not missing:
+            return
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                await asyncio.gather(*(self._learn_one(workspace_id, key, ask) for key, ask in missing.items()))
+        except TimeoutError:
+            log.info("Slack did not tell a name in time")
+
+    async def _learn_one(self, workspace_id: str, key: str, ask: Ask) -> None:
+        try:
+            token = (await self._installations.find(workspace_id)).token
+            self._keep(workspace_id, key, await ask(token, key), KNOWN_FOR)
+        except SlackRefused as refused:
+            nothing = {} if key == GROUPS else {"is_stranger": refused.code in _STRANGER}
+            self._keep(workspace_id, key, nothing, UNKNOWN_FOR)
+        except PlatformError as error:
+            log.info("Slack did not tell a name", detail=error.detail)
+
+    async def _ask_user(self, token: str, user_id: str) -> Answer:
+        return dict((await self._web.call(token, "users.info", user=user_id))["user"])
+
+    async def _ask_channel(self, token: str, channel_id: str) -> Answer:
+        return dict((await self._web.call(token, "conversations.info", channel=channel_id))["channel"])
+
+    async def _ask_groups(self, token: str, _: str) -> Answer:
+        """User groups by id, with who is in them. Refused where the scope was not granted."""
+        answer = await self._web.call(token, "usergroups.list", include_users=True)
+        return {
+            group["id"]: {"name": group.get("handle", ""), "users": frozenset(group.get("users", ()))}
+            for group in answer["usergroups"]
+        }
 
 
 def _name(user: Answer) -> str:

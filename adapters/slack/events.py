@@ -1,6 +1,5 @@
 """The Events API: messages, and what happens to channels and installations."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -86,11 +85,12 @@ class Events:
         return Receipt(status=200 if handling.taken else 503)
 
     async def _who(self, setting: Setting, text: Text, body: Body) -> tuple[Person, Names]:
-        directory = self._desk.directory
-        foreign = bool(body.get("is_ext_shared_channel"))
-        return await asyncio.gather(
-            directory.person(setting.workspace_id, text.user, foreign=foreign),
-            directory.names(setting.workspace_id, mentions(text.text, text.blocks), setting.own_id),
+        return await self._desk.directory.look_up(
+            setting.workspace_id,
+            text.user,
+            mentions(text.text, text.blocks),
+            own_id=setting.own_id,
+            foreign=bool(body.get("is_ext_shared_channel")),
         )
 
     # ------------------------------------------------ the home tab

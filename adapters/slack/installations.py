@@ -54,6 +54,8 @@ class OneWorkspace:
         self._asking = asyncio.Lock()
 
     async def find(self, workspace_id: str) -> Installed:  # noqa: ARG002 - there is only one
+        if self._installed is not None:
+            return self._installed
         async with self._asking:
             if self._installed is None:
                 myself = await self._web.call(self._token, "auth.test")

@@ -10,7 +10,7 @@ from adapters.slack.desk import Afterwards, Desk, Receipt, privately
 from adapters.slack.manifest import SAY_SHORTCUT, START_SHORTCUT
 from adapters.slack.payloads import Interaction, SlashCommand, Text, View, read
 from adapters.slack.translation import Setting, place_of, reply_to, run, slash
-from adapters.slack.words import Names, mentions, plain_words
+from adapters.slack.words import mentions, plain_words
 from bot.commands.catalogue import CATALOGUE
 from bot.commands.misunderstood import Misunderstood
 from bot.commands.verb import Verb
@@ -40,9 +40,8 @@ class Interactions:
     async def command(self, setting: Setting, body: Body) -> Receipt:
         payload = read(body, SlashCommand)
         place = place_of(setting.workspace_id, payload.channel_id)
-        person, names = await asyncio.gather(
-            self._desk.directory.person(setting.workspace_id, payload.user_id),
-            self._desk.directory.names(setting.workspace_id, mentions(payload.text, []), setting.own_id),
+        person, names = await self._desk.directory.look_up(
+            setting.workspace_id, payload.user_id, mentions(payload.text, []), own_id=setting.own_id
         )
         to = reply_to(place, person, payload.response_url, self._desk.clock.now())
         command = slash(payload, names)
@@ -96,14 +95,14 @@ class Interactions:
         if payload.callback_id != SAY_SHORTCUT or payload.message is None:
             return Receipt()
         to = await self._person(setting, payload, body)
-        words = await self._words(setting, payload.message)
+        words = await self._words(setting, to.person, payload.message)
         if not words:
             return Receipt(afterwards=lambda: self._desk.writer.reply(to, Reply(NOTHING_TO_SAY)))
         return await self._run(Command("say", {"text": words}), payload.trigger_id, to)
 
-    async def _words(self, setting: Setting, message: Text) -> str:
+    async def _words(self, setting: Setting, person: Person, message: Text) -> str:
         found = mentions(message.text, message.blocks)
-        names: Names = await self._desk.directory.names(setting.workspace_id, found, setting.own_id)
+        _, names = await self._desk.directory.look_up(setting.workspace_id, person.id, found, own_id=setting.own_id)
         return plain_words(message.text, message.blocks, names)
 
     # ------------------------------------------------ forms

@@ -1,13 +1,17 @@
 """Deliveries over HTTP: who is let in, and what is answered when."""
 
 import json
+import logging
 import time
+from collections.abc import Iterator, MutableMapping
 from contextlib import suppress
 from typing import Any
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from adapters.slack.endpoint import BODY_LIMIT, Malformed, is_signed, read_body
 from adapters.slack.platform import SlackPlatform
@@ -137,20 +141,29 @@ async def test_who_we_are_is_asked_once(http: SlackHarness) -> None:
     assert len(http.fake.called("auth.test")) == 1
 
 
+@pytest.fixture
+def logged() -> Iterator[list[MutableMapping[str, Any]]]:
+    """Everything that we log, whatever the level that tests usually have."""
+    usual = structlog.get_config()["wrapper_class"]
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG))
+    with capture_logs() as lines:
+        yield lines
+    structlog.configure(wrapper_class=usual)
+
+
 async def test_nothing_that_people_write_is_logged(
-    http: SlackHarness, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+    http: SlackHarness, caplog: pytest.LogCaptureFixture, logged: list[MutableMapping[str, Any]]
 ) -> None:
     http.reception.outcome = NoSession("None here.")
+    strange = b'{"event": {"secret words": 1}}'
     await http.slash(ANN, "say my secret words", GENERAL)
     await post(http, b"secret words", payloads.signed(b"other") | JSON)
-    assert await post(
-        http, b'{"event": {"secret words": 1}}', payloads.signed(b'{"event": {"secret words": 1}}') | JSON
-    )
+    await post(http, strange, payloads.signed(strange) | JSON)
     await http.fake.deliver(payloads.EVENT, payloads.event({"type": "message", "secret words": 1}))
-    logged = caplog.text + "".join(capsys.readouterr())
-    assert "makes no sense" in logged
-    assert "secret words" not in logged
-    assert "/hooks/" not in logged
+    lines = caplog.text + str(logged)
+    assert "makes no sense" in lines
+    assert "secret words" not in lines
+    assert "/hooks/" not in lines
 
 
 texts = st.text(max_size=40)

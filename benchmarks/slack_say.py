@@ -1,0 +1,213 @@
+"""A signed `/avatar say` over HTTP until its 200, the row durable, beside bolt alone whose listener only acknowledges.
+
+python benchmarks/slack_say.py [--requests 2000]
+
+Both run under uvicorn on loopback in one process each; this process is the client. Latency is what Slack would see.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import multiprocessing
+import socket
+import statistics
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import aiohttp
+import httpx
+import uvicorn
+from cryptography.fernet import Fernet
+from pydantic import SecretStr
+from slack_bolt.adapter.starlette.async_handler import AsyncSlackRequestHandler
+from slack_bolt.async_app import AsyncApp
+from slack_bolt.authorization import AuthorizeResult
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from adapters.akool.api import AkoolApi, ApiKey
+from adapters.akool.provider import AkoolProvider
+from adapters.simulator.http.app import application
+from adapters.simulator.simulator import Simulator
+from adapters.slack.platform import SlackPlatform
+from adapters.slack.settings import SlackSettings
+from adapters.slack.vault import MemoryVault
+from bot.clock import SystemClock
+from bot.model import Command, Inbound, Person, Place
+from bot.policy import Limits, Policy
+from bot.service import Parts, Service
+from bot.store.cipher import Cipher
+from bot.store.engine import Store
+from bot.store.migrate import upgraded
+from bot.telemetry import new_metrics
+from tests.integration.slack.fake import FakeSlack, payloads
+
+CHANNELS = 50
+"""Sessions among which the commands are spread, so that none has more waiting than people would ever cause."""
+
+RATE = 200
+SPAWN = multiprocessing.get_context("spawn")
+LIMIT_P99_MS = 25.0
+
+
+# ---------------------------------------------------------------- the two servers
+
+
+def bolt_alone() -> Starlette:
+    async def authorize(**_: Any) -> AuthorizeResult:
+        return AuthorizeResult(
+            enterprise_id=None, team_id="T0TEAM", bot_token="xoxb-1", bot_id="B", bot_user_id="U0BOT"
+        )
+
+    app = AsyncApp(signing_secret=payloads.SIGNING_SECRET, authorize=authorize)
+
+    @app.command("/avatar")
+    async def acknowledge(ack: Callable[[], Awaitable[None]]) -> None:
+        await ack()
+
+    handler = AsyncSlackRequestHandler(app)
+
+    async def events(request: Request) -> Response:
+        return await handler.handle(request)
+
+    return Starlette(routes=[Route("/slack/events", events, methods=["POST"])])
+
+
+@contextlib.asynccontextmanager
+async def ours(api_url: str, folder: Path) -> AsyncIterator[Starlette]:
+    """The adapter, the core's front door and its inbox on SQLite; no worker runs, so rows only gather."""
+    url = f"sqlite:///{folder / 'bench.db'}"
+    await upgraded(url)
+    limits = Limits(sessions=CHANNELS, waiting=10**6, waiting_per_person=10**6, person_minutes=10**6)
+    async with (
+        Store.open(url, Cipher((Fernet.generate_key().decode(),))) as store,
+        Simulator(SystemClock()) as simulator,
+    ):
+        key = ApiKey(SecretStr(simulator.options.api_key))
+        api = AkoolApi.at("http://akool.test", key, httpx.ASGITransport(application(simulator)))
+        provider = AkoolProvider(api, simulator.seats)
+        parts = Parts(store, provider, SystemClock(), Policy(limits), new_metrics())
+        service = Service(parts, "http://bench.test")
+        settings = SlackSettings.model_validate(
+            {"SLACK_BOT_TOKEN": "xoxb-test", "SLACK_SIGNING_SECRET": payloads.SIGNING_SECRET, "SLACK_API_URL": api_url}
+        )
+        platform = SlackPlatform(settings, service.reception, MemoryVault(), SystemClock())
+        service.add(platform)
+        inbox = asyncio.create_task(service._inbox.run())  # noqa: SLF001
+        for n in range(CHANNELS):
+            start = Inbound(f"start{n}", n, Place("slack", "T0TEAM", f"C{n}"), Person("U0ANN", "Ann"), Command("start"))
+            await service.reception.accept(start)
+        try:
+            yield Starlette(routes=list(platform.routes()))
+        finally:
+            inbox.cancel()
+            await platform.aclose()
+            await provider.aclose()
+
+
+async def serve(name: str, port: int, api_url: str) -> None:
+    async with contextlib.AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        app = bolt_alone() if name == "bolt" else await stack.enter_async_context(ours(api_url, folder))
+        server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error", access_log=False))
+        await server.serve()
+
+
+def run_server(name: str, port: int, api_url: str) -> None:
+    asyncio.run(serve(name, port, api_url))
+
+
+# ---------------------------------------------------------------- the client
+
+
+def request(n: int) -> tuple[bytes, dict[str, str]]:
+    command = payloads.command("U0ANN", f"say number {n}", f"C{n % CHANNELS}", "https://hooks.slack.test/1")
+    body = urlencode(command).encode()
+    return body, payloads.signed(body) | {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+async def deliver(session: aiohttp.ClientSession, url: str, n: int) -> float:
+    body, headers = request(n)
+    began = time.perf_counter()
+    async with session.post(url, data=body, headers=headers) as response:
+        answer = await response.read()
+    assert response.status == 200, response.status
+    assert answer == b"", answer
+    return (time.perf_counter() - began) * 1000
+
+
+async def in_flight(session: aiohttp.ClientSession, url: str, total: int, at_once: int) -> list[float]:
+    numbers = iter(range(total))
+
+    async def one_after_another() -> list[float]:
+        return [await deliver(session, url, n) for n in numbers]
+
+    found = await asyncio.gather(*(one_after_another() for _ in range(at_once)))
+    return [took for each in found for took in each]
+
+
+async def at_rate(session: aiohttp.ClientSession, url: str, total: int, per_second: int) -> list[float]:
+    async def after(n: int) -> float:
+        await asyncio.sleep(n / per_second)
+        return await deliver(session, url, n)
+
+    return list(await asyncio.gather(*(after(n) for n in range(total))))
+
+
+def line(name: str, took: list[float]) -> None:
+    p99 = statistics.quantiles(took, n=100)[98]
+    print(f"  {name:22}{statistics.median(took):8.2f}{p99:9.2f}{max(took):9.2f}")
+
+
+async def measure(name: str, url: str, requests: int) -> float:
+    """Prints, and returns the p99 at the fixed rate."""
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
+        await in_flight(session, url, 100, 4)  # warm
+        line(f"{name}, 1 in flight", await in_flight(session, url, requests // 4, 1))
+        line(f"{name}, 32 in flight", await in_flight(session, url, requests, 32))
+        steady = await at_rate(session, url, requests, RATE)
+        line(f"{name}, {RATE}/s", steady)
+    return statistics.quantiles(steady, n=100)[98]
+
+
+async def benchmark(requests: int) -> None:
+    print(f"  {'milliseconds':22}{'median':>8}{'p99':>9}{'worst':>9}")
+    async with FakeSlack(limits=False).running() as fake:
+        p99 = 0.0
+        for name in ("bolt", "ours"):
+            port = free_port()
+            process = SPAWN.Process(target=run_server, args=(name, port, fake.api_url), daemon=True)
+            process.start()
+            await listening(port)
+            p99 = await measure(name, f"http://127.0.0.1:{port}/slack/events", requests)
+            process.terminate()
+            process.join()
+    print(f"\nlimit at {RATE}/s: p99 {LIMIT_P99_MS} ms, {'kept' if p99 < LIMIT_P99_MS else 'BROKEN'}")
+
+
+async def listening(port: int) -> None:
+    async with asyncio.timeout(30):
+        while True:
+            with contextlib.suppress(OSError):
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+                writer.close()
+                return
+            await asyncio.sleep(0.1)
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--requests", type=int, default=2000)
+    asyncio.run(benchmark(parser.parse_args().requests))
