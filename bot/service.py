@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.routing import BaseRoute
 
 from bot.answers.desk import Desk
-from bot.chores import reaper, retention, uploads
+from bot.chores import census, reaper, retention, uploads
 from bot.chores.rounds import go_round
 from bot.errors import SettingsError, StoreUnavailable
 from bot.links import Links
@@ -143,6 +143,8 @@ class Service:
         own = house.habits.account_is_ours
         sweep = reaper.Reaper(house.store, house.provider, house.clock, account_is_ours=own).sweep
         tidy, look = retention.Retention(house).tidy, uploads.Uploads(house).look
+        count = census.Census(house).count
+        yield go_round(house, self.worker, count, every=census.COUNT_EVERY, bell=asyncio.Event())
         yield go_round(house, self.worker, sweep, every=reaper.SWEEP_EVERY, bell=asyncio.Event())
         yield go_round(house, self.worker, tidy, every=retention.LOOK_EVERY, bell=asyncio.Event())
         yield go_round(house, self.worker, look, every=uploads.LOOK_EVERY, bell=self._desk.uploads_due)

@@ -26,6 +26,7 @@ from bot.ports.room import (
     TokenExpiring,
     VideoFrame,
 )
+from bot.telemetry import Metrics
 
 MEDIA_BACKLOG = 512
 """Events not taken yet, beyond which pictures and sound are dropped. Nothing else ever is."""
@@ -40,7 +41,13 @@ class AkoolAvatar:
     """
 
     def __init__(
-        self, seat: Seat, *, own_uid: str, avatar_uid: str | None = None, budget: Budget = DEFAULT_BUDGET
+        self,
+        seat: Seat,
+        *,
+        own_uid: str,
+        avatar_uid: str | None = None,
+        budget: Budget = DEFAULT_BUDGET,
+        metrics: Metrics | None = None,
     ) -> None:
         self.dropped_foreign = 0
         self.dropped_malformed = 0
@@ -49,6 +56,7 @@ class AkoolAvatar:
         self._own_uid = own_uid
         self._expected_uid = avatar_uid
         self._budget = budget
+        self._metrics = metrics
         self._courier = Courier(seat, budget)
         self._reassembly = Reassembly()
         self._events: asyncio.Queue[AvatarEvent | None] = asyncio.Queue()
@@ -92,6 +100,13 @@ class AkoolAvatar:
                 sending.cancel()
         finally:
             self._end()
+            if self._metrics:
+                self._count(self._metrics)
+
+    def _count(self, metrics: Metrics) -> None:
+        metrics.packets_sent.inc(self._courier.sent)
+        for reason in ("foreign", "malformed", "frames"):
+            metrics.packets_dropped.labels(reason).inc(getattr(self, f"dropped_{reason}"))
 
     def _end(self) -> None:
         if self._timer:

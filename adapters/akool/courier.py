@@ -28,6 +28,7 @@ class Courier:
         self._outcomes: dict[str, asyncio.Future[Ack | None]] = {}
         self._unanswered: dict[str, str] = {}
         self._closed: SeatError | None = None
+        self.sent = 0
 
     async def run(self) -> None:
         """Send until cancelled."""
@@ -158,6 +159,7 @@ class Courier:
         except SeatError as error:
             self._fail(packet.mid, error)
         else:
+            self.sent += 1
             if packet.last and packet.mid not in self._unanswered:
                 self._settle(packet.mid)
 

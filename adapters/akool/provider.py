@@ -25,6 +25,7 @@ from bot.ports.provider import (
     VoiceInfo,
 )
 from bot.ports.room import RoomCredentials, Seats
+from bot.telemetry import Metrics
 
 
 class OwnRoom(Protocol):
@@ -42,7 +43,10 @@ class AkoolProvider:
     seat for us. A session that AKOOL no longer knows counts as over.
     """
 
-    def __init__(self, api: AkoolApi, seats: Seats, own_room: OwnRoom | None = None) -> None:
+    def __init__(
+        self, api: AkoolApi, seats: Seats, own_room: OwnRoom | None = None, metrics: Metrics | None = None
+    ) -> None:
+        self._metrics = metrics
         self._api = api
         self._seats = seats
         self._own_room = own_room
@@ -96,7 +100,9 @@ class AkoolProvider:
 
     def avatar(self, session: ProviderSession) -> Avatar:
         ours = session.credentials
-        return AkoolAvatar(self._seats(ours), own_uid=ours.uid, avatar_uid=self._avatar_uid(ours))
+        return AkoolAvatar(
+            self._seats(ours), own_uid=ours.uid, avatar_uid=self._avatar_uid(ours), metrics=self._metrics
+        )
 
     def _avatar_uid(self, ours: RoomCredentials) -> str | None:
         """The avatar's uid where it sits in a room of ours; AKOOL does not say which it uses in its own."""

@@ -8,6 +8,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from adapters.akool.api import AkoolApi, ApiKey, ClientToken
 from bot.errors import SettingsError
+from bot.telemetry import Metrics
 
 
 def _sendable(secret: SecretStr) -> SecretStr:
@@ -44,9 +45,11 @@ class AkoolSettings(BaseSettings):
         return self.api_key is not None or (self.client_id is not None and self.client_secret is not None)
 
 
-def open_api(settings: AkoolSettings, transport: httpx.AsyncBaseTransport | None = None) -> AkoolApi:
+def open_api(
+    settings: AkoolSettings, transport: httpx.AsyncBaseTransport | None = None, metrics: Metrics | None = None
+) -> AkoolApi:
     """The API as it is set up, to be closed. Raises `SettingsError` without a key."""
-    return AkoolApi.at(str(settings.base_url), _auth(settings), transport)
+    return AkoolApi.at(str(settings.base_url), _auth(settings), transport, metrics)
 
 
 def _auth(settings: AkoolSettings) -> httpx.Auth:

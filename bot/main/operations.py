@@ -8,6 +8,7 @@ from bot.clock import SystemClock
 from bot.main.providers import open_provider
 from bot.main.store import open_store
 from bot.settings import Settings, load
+from bot.telemetry import new_metrics
 
 BETWEEN_SWEEPS = 5.0
 """Seconds: what is unknown in one sweep only may have been written down a moment later."""
@@ -16,7 +17,7 @@ BETWEEN_SWEEPS = 5.0
 async def reap() -> Sequence[str]:
     """`avatarbot sessions reap`: what was found at AKOOL, a sentence each. Raises `AvatarbotError`."""
     settings = load(Settings)
-    async with open_store(settings) as store, open_provider(settings) as provider:
+    async with open_store(settings) as store, open_provider(settings, new_metrics()) as provider:
         reaper = Reaper(store, provider, SystemClock(), account_is_ours=settings.akool_key_is_ours)
         await reaper.sweep()
         await asyncio.sleep(BETWEEN_SWEEPS)

@@ -14,11 +14,9 @@ from bot.main.plugins import known_settings, plugins
 from bot.main.providers import open_provider
 from bot.main.store import open_store
 from bot.policy import Policy
-from bot.ports.provider import AvatarProvider
 from bot.service import Parts, Service
 from bot.settings import Settings, environment, load, unknown_names
 from bot.signals import stop_signals
-from bot.store.engine import Store
 from bot.store.lock import sole_process
 from bot.telemetry import configure_logging, new_metrics
 from bot.web import create_app, serve
@@ -38,8 +36,9 @@ async def run_service(playground: bool, handover: bool, roles: tuple[str, ...]) 
         stopping = await stack.enter_async_context(stop_signals())
         stack.enter_context(sole_process(settings.database_path))
         store = await stack.enter_async_context(open_store(settings))
-        provider = await stack.enter_async_context(open_provider(settings))
-        service = _service(settings, store, provider)
+        metrics = new_metrics()
+        provider = await stack.enter_async_context(open_provider(settings, metrics))
+        service = Service(Parts(store, provider, SystemClock(), Policy(settings.limits), metrics), settings.address)
         address = _add_platforms(service, settings, playground=playground)
         port = await stack.enter_async_context(_serve(service, settings))
         await stack.enter_async_context(service.running(hand_over=handover))
@@ -48,11 +47,6 @@ async def run_service(playground: bool, handover: bool, roles: tuple[str, ...]) 
             click.echo(f"Open {address(port)}")  # never in the log: it holds a secret
         await stopping.wait()
     return 0
-
-
-def _service(settings: Settings, store: Store, provider: AvatarProvider) -> Service:
-    parts = Parts(store, provider, SystemClock(), Policy(settings.limits), new_metrics())
-    return Service(parts, settings.public_url or f"http://127.0.0.1:{settings.port}")
 
 
 def _serve(service: Service, settings: Settings) -> contextlib.AbstractAsyncContextManager[int]:

@@ -68,6 +68,11 @@ class Feed:
         """How many look on at the moment."""
         return len(self._watchers.get(session_id, ()))
 
+    @property
+    def all_watchers(self) -> int:
+        """How many look on at the moment, at any session."""
+        return sum(map(len, self._watchers.values()))
+
     @contextmanager
     def watch(self, session_id: str) -> Iterator[AsyncIterator[FeedEvent]]:
         """Everything published from now on, until the block ends."""

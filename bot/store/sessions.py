@@ -122,6 +122,12 @@ async def count_running(connection: AsyncConnection) -> int:
     return await _scalar(connection, select(func.count()).where(sessions.c.status.not_in(AT_REST)))
 
 
+async def count_by_status(connection: AsyncConnection) -> dict[str, int]:
+    """Of all workspaces together: for the gauges."""
+    query = select(sessions.c.status, func.count()).where(sessions.c.status != ENDED).group_by(sessions.c.status)
+    return {row[0]: row[1] for row in await connection.execute(query)}
+
+
 async def seconds_since(connection: AsyncConnection, place: Place, starter_id: str, since: datetime) -> int:
     """What a person has spent or reserved in a workspace since then, in seconds."""
     mine = and_(

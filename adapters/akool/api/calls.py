@@ -1,6 +1,7 @@
 """One call to AKOOL: signed, timed, and retried where a second one cannot do harm."""
 
 import asyncio
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,7 @@ import stamina
 from adapters.akool.api.replies import Reply, success
 from adapters.akool.codes import Passing
 from bot.errors import ProviderError, Verdict
+from bot.telemetry import Metrics, new_metrics
 
 Body = Mapping[str, Any]
 Query = Mapping[str, str | int]
@@ -28,8 +30,9 @@ WAIT_AT_MOST_S = 2.0
 class Calls:
     """Calls over one `httpx.AsyncClient`, which it closes. Every call raises `ProviderError` and nothing else."""
 
-    def __init__(self, http: httpx.AsyncClient) -> None:
+    def __init__(self, http: httpx.AsyncClient, metrics: Metrics | None = None) -> None:
         self._http = http
+        self._metrics = metrics or new_metrics()
 
     async def read(self, path: str, **query: str | int) -> Any:
         """Ask for something. Tried up to four times while AKOOL is out of reach, down or asked too often, for about 10 s."""
@@ -73,6 +76,19 @@ class Calls:
         raise AssertionError("stamina returns or raises")
 
     async def _send(self, request: httpx.Request, *, harmless: bool) -> Reply:
+        """One try, counted by what came of it."""
+        endpoint, began = request.url.path.rpartition("/open/")[2], time.perf_counter()
+        outcome = "ok"
+        try:
+            return await self._answered(request, harmless=harmless)
+        except ProviderError as error:
+            outcome = str(error.code or error.verdict)
+            raise
+        finally:
+            self._metrics.provider_calls.labels(endpoint, outcome).inc()
+            self._metrics.provider_seconds.labels(endpoint).observe(time.perf_counter() - began)
+
+    async def _answered(self, request: httpx.Request, *, harmless: bool) -> Reply:
         where = f"{request.method} {request.url.path}"
         try:
             # httpx counts from byte to byte: a reply that trickles would never end.

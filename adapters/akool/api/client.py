@@ -23,6 +23,7 @@ from bot.errors import ProviderError
 from bot.model import SessionSpec
 from bot.ports.provider import Knowledge
 from bot.ports.room import RoomCredentials
+from bot.telemetry import Metrics
 
 T = TypeVar("T")
 
@@ -45,10 +46,17 @@ class AkoolApi:
         self._calls = calls
 
     @classmethod
-    def at(cls, base_url: str, auth: httpx.Auth, transport: httpx.AsyncBaseTransport | None = None) -> Self:
+    def at(
+        cls,
+        base_url: str,
+        auth: httpx.Auth,
+        transport: httpx.AsyncBaseTransport | None = None,
+        metrics: Metrics | None = None,
+    ) -> Self:
         """The API at `base_url`, to be closed."""
         timeout = httpx.Timeout(READ_S, connect=CONNECT_S)
-        return cls(Calls(httpx.AsyncClient(base_url=base_url, auth=auth, timeout=timeout, transport=transport)))
+        http = httpx.AsyncClient(base_url=base_url, auth=auth, timeout=timeout, transport=transport)
+        return cls(Calls(http, metrics))
 
     async def aclose(self) -> None:
         await self._calls.aclose()
