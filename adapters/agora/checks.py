@@ -22,8 +22,10 @@ def _library_finding() -> Finding:
     try:
         wrapper = find_libraries()
     except WrapperMissing as missing:
-        remedy = missing.sentence.partition(". ")[2] or "Use `avatarbot demo` here, and the service on Linux."
-        return Finding(Level.PROBLEM, f"Agora: {missing.sentence.partition('. ')[0].rstrip('.')}", remedy)
+        what, _, remedy = missing.sentence.partition(". ")
+        return Finding(
+            Level.PROBLEM, what.rstrip("."), remedy or "Use `avatarbot demo` here, and the service on Linux."
+        )
     if not wrapper.seal.exists():
         return Finding(
             Level.WARNING, "Agora: the SDK fetched its native libraries itself, with TLS unverified", INSTALL_LIBRARIES
