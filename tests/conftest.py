@@ -13,7 +13,9 @@ from hypothesis import HealthCheck, settings
 
 SOAK = "SOAK"
 
-structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))  # tests that read logs configure them
+structlog.configure(
+    wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL)
+)  # tests that read logs configure them
 
 settings.register_profile("here", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("ci", settings.get_profile("here"), derandomize=True, database=None)

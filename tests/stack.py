@@ -166,7 +166,7 @@ def on_stack(options: Options = QUICK, policy: Policy | None = None) -> Callable
         def test(tmp_path: Path) -> None:
             run_story(story, tmp_path, options, policy or Policy())
 
-        del test.__wrapped__  # type: ignore[attr-defined] # pytest would look for a fixture called `stack`
+        del test.__wrapped__  # pytest would look for a fixture called `stack`
         return test
 
     return decorate
