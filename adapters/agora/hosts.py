@@ -159,7 +159,7 @@ class RoomHost:
 
     async def run(self) -> None:
         """The whole life of the process. Never raises; whoever waits for it to start hears why it did not."""
-        with tempfile.TemporaryDirectory(prefix="avatarbot-agora-") as folder:
+        with tempfile.TemporaryDirectory(prefix="avatarbot-agora-", ignore_cleanup_errors=True) as folder:
             try:
                 process = await self._spawn()
             except WrapperMissing as missing:

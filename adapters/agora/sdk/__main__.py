@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import socket
 import sys
 from collections.abc import Coroutine
@@ -45,6 +46,7 @@ class RoomHost:
         self._end = end
         self._service: Any = None
         self._profile = Profile.LIVE
+        self._folder = ""
         self._seats: dict[int, SdkSeat] = {}
         self._work: set[asyncio.Task[None]] = set()
 
@@ -99,7 +101,7 @@ class RoomHost:
         load()
         from adapters.agora.sdk.service import new_service  # noqa: PLC0415 - imports the SDK
 
-        self._profile = order.profile
+        self._profile, self._folder = order.profile, order.folder
         self._service = new_service(order.app_id, order.profile, Path(order.folder))
 
     def _seat(self, number: int) -> "SdkSeat":
@@ -133,10 +135,12 @@ class RoomHost:
             await seat.leave()
 
     async def close(self) -> None:
-        """Leave every room, within the time that the bot gives."""
+        """Leave every room, within the time that the bot gives, and nothing behind: the bot may be dead."""
         await asyncio.gather(*(seat.leave() for seat in self._seats.values()), return_exceptions=True)
         if self._service is not None:
             await asyncio.to_thread(self._service.release)
+        if self._folder:
+            shutil.rmtree(self._folder, ignore_errors=True)
 
 
 async def serve(fd: int) -> None:

@@ -180,14 +180,15 @@ asyncio.run(main())
 """
 
 
-async def test_a_host_does_not_outlive_the_service(wrapper: Path, hub: Hub) -> None:
-    service = start_python(wrapper, SERVICE, AGORA_STUB_SOCKET=str(hub.path))
+async def test_a_host_does_not_outlive_the_service(wrapper: Path, hub: Hub, tmp_path: Path) -> None:
+    service = start_python(wrapper, SERVICE, AGORA_STUB_SOCKET=str(hub.path), TMPDIR=str(tmp_path))
     await hub.until(lambda: hub.members("room") == {"1002"})
 
     service.kill()
     service.communicate()
 
     await hub.until(lambda: not hub.alive and hub.members("room") == set())
+    assert list(tmp_path.iterdir()) == []
 
 
 async def test_a_host_sees_none_of_our_secrets(seats: AgoraSeats, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
