@@ -21,8 +21,8 @@ T = TypeVar("T")
 class Plugin(click.Command):
     """An adapter's own commands: listed without importing the adapter, imported when they are used."""
 
-    def __init__(self, name: str, target: str) -> None:
-        super().__init__(name, short_help=f"What belongs to {name.capitalize()} only.")
+    def __init__(self, name: str, summary: str, target: str) -> None:
+        super().__init__(name, short_help=summary)
         self.target = target
 
     def make_context(
@@ -40,11 +40,11 @@ class Root(click.Group):
         return [*self.commands, *sorted(_plugins())]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        target = _plugins().get(cmd_name)
-        return Plugin(cmd_name, target) if target else super().get_command(ctx, cmd_name)
+        plugin = _plugins().get(cmd_name)
+        return Plugin(cmd_name, *plugin) if plugin else super().get_command(ctx, cmd_name)
 
 
-def _plugins() -> Mapping[str, str]:
+def _plugins() -> Mapping[str, tuple[str, str]]:
     from bot.main import plugin_commands
 
     return plugin_commands()

@@ -9,13 +9,13 @@ PLATFORMS = ("slack", "discord")
 """Chat platforms that start when their tokens are set: `adapters.NAME.plugin:PLUGIN`."""
 
 COMMANDS = {
-    "slack": "adapters.slack.commands:group",
-    "discord": "adapters.discord.commands:group",
-    "agora": "adapters.agora.commands:group",
+    "agora": ("Fetch the native libraries of the video room.", "adapters.agora.commands:group"),
+    "discord": ("Invite the bot to a server; push its commands.", "adapters.discord.commands:group"),
+    "slack": ("Print the app manifest to paste at Slack.", "adapters.slack.commands:group"),
 }
-"""Command groups that adapters bring."""
+"""Command groups that adapters bring: what they are for, and where they are."""
 
 
-def plugin_commands() -> Mapping[str, str]:
-    """Where each adapter's commands are, without importing any."""
+def plugin_commands() -> Mapping[str, tuple[str, str]]:
+    """The adapters' command groups, without importing any."""
     return COMMANDS
