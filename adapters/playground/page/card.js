@@ -12,7 +12,7 @@ const SOON = 60_000;
 
 /** The name with its state, as a heading. */
 export function nameplate(card) {
-  return h("h3", {}, card.avatarName, h("span", { class: "pill", data: { status: card.status } }, STATUS[card.status]));
+  return h("h3", { class: "nameplate" }, card.avatarName, h("span", { class: "pill", data: { status: card.status } }, STATUS[card.status]));
 }
 
 /** Time left and how many wait; empty when there is neither. */

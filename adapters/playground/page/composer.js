@@ -1,6 +1,6 @@
-/** Where one writes: a box that grows, and above it what could come next in a command. A combobox to a screen reader. */
+/** Where one writes: a box that grows, and above it what could come next in a command. */
 
-import { fill, h } from "/v/static/element.js";
+import { fill, h, say } from "/v/static/element.js";
 import { portrait } from "/v/static/face.js";
 import { icon } from "/v/static/icons.js";
 import { isCommand, quoted, read, verbOffers } from "./completion.js";
@@ -49,23 +49,25 @@ export class Composer {
 
   #build(element, id) {
     this.box = h("textarea", {
-      rows: 1, id: `${id}-box`, role: "combobox", autocomplete: "off", enterkeyhint: "send", maxlength: 8000,
-      aria: { autocomplete: "list", expanded: "false", controls: id, haspopup: "listbox" },
+      rows: 1, id: `${id}-box`, autocomplete: "off", enterkeyhint: "send", maxlength: 8000,
+      aria: { autocomplete: "list", controls: id, haspopup: "listbox" }, // a textarea may not be a combobox
       oninput: () => this.#look(), onkeydown: (event) => this.#key(event),
       onblur: () => setTimeout(() => element.contains(document.activeElement) || this.#close(), 120),
       onfocus: () => this.#look(),
     });
-    this.list = h("div", { class: "offers", id, role: "listbox", hidden: true, aria: { label: "Suggestions" } });
+    this.list = h("div", { class: "offers", id, role: "listbox", hidden: true, tabindex: 0, aria: { label: "Suggestions" } });
     this.#banner = h("p", { class: "editing", hidden: true }, "Editing your message",
       h("button", { type: "button", class: "quiet icon", aria: { label: "Stop editing" }, onclick: () => this.#stopEditing() }, icon("close")));
     this.#hint = h("p", { class: "hint" }, h("span", {}, h("kbd", {}, "/"), " for commands"), h("span", {}, h("kbd", {}, "Enter"), " sends, ", h("kbd", {}, "Shift Enter"), " breaks the line"));
     const form = h("form", { onsubmit: (event) => this.#submit(event) }, this.#banner, this.box,
       h("button", { class: "primary send", aria: { label: "Send" } }, icon("send")));
-    fill(element, this.list, form, this.#hint);
+    this.#counted = h("p", { class: "unseen", role: "status" });
+    fill(element, this.list, form, this.#hint, this.#counted);
   }
 
   #banner;
   #hint;
+  #counted;
 
   // ------------------------------------------------ keys
 
@@ -168,7 +170,7 @@ export class Composer {
     const heading = (words) => h("p", { class: "title", aria: { hidden: "true" } }, words);
     fill(this.list, offers.length > 0 && heading(title), elements.slice(0, offers.length), more.length > 0 && heading("More to set"), elements.slice(offers.length));
     this.list.hidden = false;
-    this.box.setAttribute("aria-expanded", "true");
+    say(this.#counted, this.#offers.length === 1 ? "1 suggestion" : `${this.#offers.length} suggestions`);
     this.#choose(chosen);
   }
 
@@ -182,11 +184,12 @@ export class Composer {
   }
 
   #close() {
-    this.#asked += 1;
+    clearTimeout(this.#timer);
+    this.#asked += 1; // what is on its way comes too late
     this.#offers = [];
     this.#chosen = -1;
     this.list.hidden = true;
-    this.box.setAttribute("aria-expanded", "false");
+    say(this.#counted, "");
     this.box.removeAttribute("aria-activedescendant");
   }
 
