@@ -105,12 +105,13 @@ class Said:
     """A message for the avatar, its platform markup already turned into plain words.
 
     `mentioned` is true when it addressed the bot by name; `message` is None when it exists nowhere as a message (a slash
-    command, the viewer page), so that it has to be posted before it is answered.
+    command, the viewer page), so that it has to be posted before it is answered; `via` then says where it came from.
     """
 
     text: str
     message: MessageRef | None = None
     mentioned: bool = False
+    via: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """AKOOL as the provider of avatars: its records turned into the words of the house."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -9,7 +9,7 @@ from adapters.akool.api.records import OFFICIAL, VOICE_READY, AvatarRecord, Know
 from adapters.akool.api.replies import nonsense
 from adapters.akool.avatar import AkoolAvatar
 from adapters.akool.codes import NOT_RUNNING
-from bot.errors import ProviderError
+from bot.errors import ProviderError, SeatError, Verdict
 from bot.model import SessionSpec
 from bot.ports.avatar import Avatar
 from bot.ports.provider import (
@@ -40,12 +40,19 @@ class AkoolProvider:
     """An `AvatarProvider` on AKOOL's API.
 
     The avatar comes to a room of ours where there is an `own_room`, and otherwise to one that AKOOL opens, with a single
-    seat for us. A session that AKOOL no longer knows counts as over.
+    seat for us. A session that AKOOL no longer knows counts as over. `ready` is asked before anything is paid for and raises
+    `SeatError` when no seat could be taken.
     """
 
     def __init__(
-        self, api: AkoolApi, seats: Seats, own_room: OwnRoom | None = None, metrics: Metrics | None = None
+        self,
+        api: AkoolApi,
+        seats: Seats,
+        own_room: OwnRoom | None = None,
+        metrics: Metrics | None = None,
+        ready: Callable[[], None] | None = None,
     ) -> None:
+        self._ready = ready
         self._metrics = metrics
         self._api = api
         self._seats = seats
@@ -57,12 +64,21 @@ class AkoolProvider:
     # ------------------------------------------------------------ sessions
 
     async def create(self, spec: SessionSpec, duration_s: int, tag: str) -> ProviderSession:
+        self._rooms_ready()
         if self._own_room is None:
             session = await self._api.create_session(spec, duration_s)
             return ProviderSession(session.id, await self._seat_in(session))
         avatar_seat, our_seat = self._own_room.credentials(tag)
         session = await self._api.create_session(spec, duration_s, avatar_seat)
         return ProviderSession(session.id, our_seat)
+
+    def _rooms_ready(self) -> None:
+        """A room that we could not sit in must not be paid for."""
+        try:
+            if self._ready:
+                self._ready()
+        except SeatError as error:
+            raise ProviderError(error.sentence, error.detail, verdict=Verdict.FIX_SETTINGS) from error
 
     async def _seat_in(self, session: SessionRecord) -> RoomCredentials:
         given = session.credentials

@@ -33,4 +33,4 @@ async def _simulated(url: str, metrics: Metrics) -> AsyncIterator[AkoolProvider]
 async def _real(metrics: Metrics) -> AsyncIterator[AkoolProvider]:
     api, agora = open_api(load(AkoolSettings), metrics=metrics), load(AgoraSettings)
     async with AgoraSeats(agora) as seats:
-        yield AkoolProvider(api, seats, agora.own_room, metrics)
+        yield AkoolProvider(api, seats, agora.own_room, metrics, seats.check)

@@ -119,7 +119,7 @@ class Admission:
         session = self._session_for(inbound.place)
         if session is None or not self._listens(session, inbound.place, said):
             return NoSession(HOW_TO_START)
-        return self._say(inbound, session, said.text, said.message)
+        return self._say(inbound, session, said)
 
     def _listens(self, session: SessionRecord, place: Place, said: Said) -> bool:
         listening = self._settings(place).listening
@@ -127,17 +127,17 @@ class Admission:
             return True
         return listening == "channel" or (listening == "thread" and place == session.talk)
 
-    def _say(self, inbound: Inbound, session: SessionRecord, text: str, message: MessageRef | None) -> Outcome:
+    def _say(self, inbound: Inbound, session: SessionRecord, said: Said) -> Outcome:
         role = role_of(inbound.person, session.starter_id)
         queue = sum(count for (owner, _), count in self._waiting.items() if owner == session.id)
         mine = self._waiting[session.id, inbound.person.id]
-        refused = self._policy.may_say(role, text, waiting=queue, waiting_of_person=mine)
+        refused = self._policy.may_say(role, said.text, waiting=queue, waiting_of_person=mine)
         if refused:
             return refused
         if session.status is SessionStatus.SLEEPING and (refused := self._wake(inbound, session)):
             return refused
         self._waiting[session.id, inbound.person.id] += 1
-        return self._take(inbound, session, SAY, {"text": text}, message)
+        return self._take(inbound, session, SAY, {"text": said.text, "via": said.via}, said.message)
 
     def _wake(self, inbound: Inbound, session: SessionRecord) -> Refused | None:
         refused = self._may_start(inbound)
@@ -162,7 +162,7 @@ class Admission:
         if session is None:
             return NoSession(HOW_TO_START)
         if command.verb == SAY:
-            return self._say(inbound, session, command.options.get("text", ""), None)
+            return self._say(inbound, session, Said(command.options.get("text", "")))
         return self._control(inbound, session, command)
 
     def _control(self, inbound: Inbound, session: SessionRecord, command: Command) -> Outcome:

@@ -36,6 +36,7 @@ class Hosting:
         self._observe = observe
         self._lost: asyncio.Queue[AvatarGone] = asyncio.Queue()
         self._listening: dict[int, asyncio.Task[None]] = {}
+        self._alone_since: datetime | None = None
 
     # ------------------------------------------------------------ beginning
 
@@ -133,8 +134,12 @@ class Hosting:
         """What becomes of the room we are in."""
         match event:
             case AvatarArrived():
+                self._alone_since = None
                 self._stage.arrived.set()
-            case AvatarLeft() | LinkDown():
+            case AvatarLeft():
+                self._alone_since = self._now()
+                self._stage.arrived.clear()
+            case LinkDown():
                 self._stage.arrived.clear()
             case LinkUp():
                 self._stage.arrived.set()
@@ -143,6 +148,12 @@ class Hosting:
                 self._lost.put_nowait(event)
             case _:
                 pass
+
+    def look_for_avatar(self) -> None:
+        """An avatar that left and did not come back in time needs a new provider session."""
+        if self._alone_since and self._now() - self._alone_since > self._stage.house.habits.avatar_within:
+            self._alone_since = None
+            self._lost.put_nowait(AvatarGone(SeatLoss.EXPIRED, "the avatar left and did not come back"))
 
     async def run(self) -> None:
         """Mend what breaks until cancelled. Raises `ThrownOut`, and what `begin` raises when it cannot be mended."""

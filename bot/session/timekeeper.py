@@ -34,6 +34,7 @@ class Timekeeper:
 
     async def _look(self) -> None:
         stage, now = self._stage, self._stage.house.clock.now()
+        self._hosting.look_for_avatar()
         if stage.house.feed.watchers(stage.session.id):
             stage.active_at = now
         sleeps_at = self._last_active() + stage.house.policy.limits.sleep_after

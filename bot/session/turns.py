@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from bot.errors import PlatformError, ProviderError, SeatError
 from bot.model import Mode, Speaker
-from bot.ports.avatar import AvatarEvent, Speaking, Utterance
+from bot.ports.avatar import AvatarEvent, AvatarGone, AvatarLeft, Speaking, Utterance
 from bot.session.answering import Answering
 from bot.session.stage import Stage
 from bot.speech.names import with_name
@@ -36,9 +36,11 @@ class _Turn:
     """The one in flight, and what the avatar has shown of it."""
 
     id: str
-    heard: asyncio.Event = field(default_factory=asyncio.Event)
-    over: asyncio.Event = field(default_factory=asyncio.Event)
-    voiced: bool = False  # audio_start was seen, so audio_end will be
+    moved: asyncio.Event = field(default_factory=asyncio.Event)  # something below has changed
+    ends_by: float = 0.0  # loop time: when it is taken to be over although nothing says so
+    heard: bool = False
+    voiced: bool = False  # audio_start was seen, so audio_end should come; the stream may lose it
+    over: bool = False
     interrupted: bool = False
 
 
@@ -73,15 +75,22 @@ class Turns:
         match event:
             case Speaking(on=True):
                 turn.voiced = True
-                turn.heard.set()
-            case Speaking(on=False):
-                turn.over.set()
-            case Utterance(speaker=Speaker.BOT, final=final):
-                turn.heard.set()
-                if final and not turn.voiced:
-                    turn.over.set()
+                self._hears(turn, "")
+            case Utterance(speaker=Speaker.BOT, text=text, final=final):
+                self._hears(turn, text)
+                turn.over = turn.over or (final and not turn.voiced)
+            case Speaking(on=False) | AvatarGone() | AvatarLeft():
+                turn.over = True
             case _:
-                pass
+                return
+        turn.moved.set()
+
+    def _hears(self, turn: _Turn, text: str) -> None:
+        """A sign of life; all of `text` may still have to be spoken, and then a sign of the end is due."""
+        speed = self._stage.session.spec.voice.speed or 1.0
+        ends_by = asyncio.get_running_loop().time() + speaking_seconds(text, speed) + SILENT_GRACE
+        turn.ends_by = max(turn.ends_by, ends_by) if turn.heard else ends_by
+        turn.heard = True
 
     def is_turn(self, mid: str) -> bool:
         """Whether that is one of our turns, now or a while ago."""
@@ -90,9 +99,8 @@ class Turns:
     def interrupted(self) -> None:
         """The turn in flight is over: somebody stopped it."""
         if self._current:
-            self._current.interrupted = True
-            self._current.heard.set()
-            self._current.over.set()
+            self._current.heard = self._current.over = self._current.interrupted = True
+            self._current.moved.set()
 
     # ------------------------------------------------------------ one turn
 
@@ -134,7 +142,8 @@ class Turns:
             return  # withdrawn meanwhile
         self._count(max(0, stage.waiting - 1))
         if row.message is None:
-            self._scribe.announce(row.id, f"{row.person_name}, {_origin(row)}", row.text)
+            via = row.body.get("via", "")
+            self._scribe.announce(row.id, f"{row.person_name}, from {via}" if via else row.person_name, row.text)
         await self._perform(row, text)
 
     @contextlib.asynccontextmanager
@@ -149,7 +158,7 @@ class Turns:
                 await thinking
 
     async def _think(self, turn: _Turn) -> None:
-        while not turn.heard.is_set():
+        while not turn.heard:
             with contextlib.suppress(PlatformError):
                 await self._stage.platform.thinking(self._stage.session.talk)
             await asyncio.sleep(THINKING_EVERY)
@@ -164,8 +173,8 @@ class Turns:
         self._recent.append(row.id)
         try:
             async with self._thinking(turn):
-                spoken = await self._speak(row, text)
-                outcome = await self._hear_out(turn, spoken)
+                await self._speak(row, text)
+                outcome = await self._hear_out(turn)
         except ProviderError as error:  # the team's own language model
             outcome, told = "failed", error.sentence
         except SeatError:
@@ -178,34 +187,29 @@ class Turns:
         if outcome == "spoken" and row.message and self._stage.session.spec.mode is Mode.RETELLING:
             await self._mark(row)
 
-    async def _speak(self, row: InboxRecord, text: str) -> str:
-        """Give it to the avatar; what it will say or answer to, as far as we know."""
+    async def _speak(self, row: InboxRecord, text: str) -> None:
+        """Give it to the avatar, or what the team's own model answers to it."""
         avatar = self._stage.avatar
         assert avatar is not None
         if self._answering is None or self._stage.session.spec.mode is Mode.RETELLING:
             await avatar.say(row.id, text)
-            return text
+            return
         answer = self._answering.answer(row, text)
         async with contextlib.aclosing(answer.sentences()) as sentences:  # an interrupt cancels the request too
             await avatar.say(row.id, sentences)
-        return answer.so_far
 
-    async def _hear_out(self, turn: _Turn, spoken: str) -> str:
-        """Wait until the avatar heard it, then until it has said what it has to say."""
-        habits = self._stage.house.habits
+    async def _hear_out(self, turn: _Turn) -> str:
+        """Wait until the avatar heard it, then until it has said what it has to say, or is gone."""
+        now = asyncio.get_running_loop().time()
+        within = self._stage.house.habits.heard_within.total_seconds()
+        turn.ends_by = max(turn.ends_by, now + SILENT_GRACE) if turn.heard else now + within
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(habits.heard_within.total_seconds()):
-                await turn.heard.wait()
-        if not turn.heard.is_set():
+            while not turn.over:
+                turn.moved.clear()
+                async with asyncio.timeout_at(turn.ends_by):
+                    await turn.moved.wait()
+        if not turn.heard:
             return "unheard"
-        patience = speaking_seconds(spoken, self._stage.session.spec.voice.speed or 1.0) * 4 + SILENT_GRACE
-        while not turn.over.is_set():
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(patience):
-                    await turn.over.wait()
-                    break
-            if not self._stage.speaking:
-                break
         return "interrupted" if turn.interrupted else "spoken"
 
     async def _finish(self, row: InboxRecord, outcome: str, sentence: str) -> None:
@@ -223,7 +227,3 @@ class Turns:
         await self._stage.pacer.turn(Urgency.PREVIEW)
         with contextlib.suppress(PlatformError):
             await self._stage.platform.heard(row.message)
-
-
-def _origin(row: InboxRecord) -> str:
-    return "from the viewer" if row.body.get("from") == "viewer" else "by command"

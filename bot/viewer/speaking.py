@@ -22,7 +22,7 @@ async def act(done: Say | Do, grant: Grant, reception: Reception, clock: Clock) 
     if isinstance(done, Do) and done.verb not in VERBS:
         return Outcome(done.nonce, "That cannot be done from here.")
     stamp = (clock.now() - _EPOCH) // timedelta(microseconds=1)
-    body = Said(done.text) if isinstance(done, Say) else Command(done.verb)
+    body = Said(done.text, via="the viewer") if isinstance(done, Say) else Command(done.verb)
     reply_to = ReplyTo(grant.place, grant.person)
     inbound = Inbound(_event_id(grant.person, done.nonce), stamp, grant.place, grant.person, body, reply_to)
     return Outcome(done.nonce, await _sentence(inbound, reception))

@@ -25,6 +25,7 @@ let linked = false;
 let face = null;
 let captionTimer = 0;
 let settledAt = Infinity;
+let reading = true;
 
 const socket = new Socket("/v/socket", {
   opened: () => {
@@ -158,11 +159,15 @@ function speakerOf({ speaker, name }) {
 }
 
 function drawLine(line) {
-  const reading = at("scroll").scrollHeight - at("scroll").scrollTop - at("scroll").clientHeight < 80;
   const element = at(`said-${line.id}`) ?? newLine(line);
   say(element.querySelector("p"), line.text);
   element.querySelector("p").classList.toggle("growing", !line.final);
   at("nothing").hidden = true;
+  follow();
+}
+
+/** Stay with the newest words, unless somebody has scrolled up to read. */
+function follow() {
   if (reading) at("scroll").scrollTop = at("scroll").scrollHeight;
 }
 
@@ -207,4 +212,6 @@ for (const [verb, label] of [["interrupt", "Interrupt"], ["keep-going", "Keep go
 fill(at("send"), icon("send"));
 fill(at("voice"), [1, 2, 3, 4].map(() => h("i")));
 document.addEventListener("visibilitychange", () => socket.send({ type: "visible", on: !document.hidden }));
+at("scroll").addEventListener("scroll", ({ target }) => (reading = target.scrollHeight - target.scrollTop - target.clientHeight < 80), { passive: true });
+new ResizeObserver(follow).observe(at("scroll"));
 setInterval(tick, 1000);

@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 
+from adapters.simulator import Control, Stage, Weather
 from bot.errors import PlaceGone, PlatformError, Throttled
 from bot.model import Accepted, MessageRef, NoSession, SessionStatus
 from bot.ports.room import SeatLoss
@@ -193,3 +194,45 @@ async def test_a_broken_link_is_joined_again(stack: Stack) -> None:
         await stack.room.say("Hello", stack.room.thread)
         await stack.until(lambda: len(stack.room.finals) == 1)
     assert len(list(stack.simulator.sessions)) == 1
+
+
+@on_stack()
+async def test_a_turn_whose_end_is_lost_on_the_way_does_not_hold_up_the_next(stack: Stack) -> None:
+    async with stack.serving():
+        await stack.room.command("start")
+        await stack.live()
+        await stack.room.say("First?", stack.room.thread)
+        await stack.until(lambda: len(stack.room.messages) == 1)
+        Control(stack.simulator).stage(Stage(to_client=Weather(lose=1.0)))
+        await asyncio.sleep(3)
+        Control(stack.simulator).stage(Stage(to_client=Weather()))
+        await stack.room.say("Second?", stack.room.thread)
+        await stack.until(lambda: len(stack.room.finals) == 2, within=30)
+
+
+@on_stack(SLOW)
+async def test_a_room_that_ends_in_the_middle_of_a_turn_is_replaced(stack: Stack) -> None:
+    async with stack.serving():
+        await stack.room.command("start", mode="retelling")
+        await stack.live()
+        await stack.room.say("word " * 200, stack.room.thread)
+        await stack.until(lambda: len(stack.spoken) == 1)
+        stack.simulator.sessions.close(stack.hosted[0].id)
+        await stack.room.say("Are you back?", stack.room.thread)
+        await stack.until(lambda: len(stack.spoken) == 2, within=60)
+    assert stack.spoken[-1] == "Are you back?"
+
+
+@on_stack()
+async def test_an_avatar_that_walks_out_is_replaced(stack: Stack) -> None:
+    async with stack.serving():
+        await stack.room.command("start")
+        await stack.live()
+        (hosted,) = stack.hosted
+        for seat in stack.simulator.rooms.seats(hosted.client.channel):
+            if seat.uid != hosted.client.uid:
+                await seat.leave()
+        await asyncio.sleep(40)
+        await stack.room.say("Is anybody there?", stack.room.thread)
+        await stack.until(lambda: len(stack.room.finals) == 1)
+    assert len(list(stack.simulator.sessions)) == 2
