@@ -4,7 +4,6 @@ The pictures go to the folder in AVATARBOT_SCREENSHOTS, else to pytest's own; th
 `AVATARBOT_SCREENSHOTS=docs/screenshots`.
 """
 
-import os
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -163,13 +162,6 @@ SCENES = PLAYGROUND | VIEWER
 
 
 # ---------------------------------------------------------------- what is looked at
-
-
-@pytest.fixture
-def pictures(tmp_path: Path) -> Path:
-    folder = Path(os.environ.get("AVATARBOT_SCREENSHOTS", tmp_path / "screenshots"))
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 async def assert_sound(page: Page, what: str) -> None:

@@ -31,7 +31,7 @@ async def watch_link(window: Window) -> str:
     return str(await link.get_attribute("href"))
 
 
-async def test_from_start_to_the_downloaded_transcript(house: DemoHouse, window: Opens) -> None:
+async def test_from_start_to_the_downloaded_transcript(house: DemoHouse, window: Opens, pictures: Path) -> None:
     ann = await (await window()).enter(house.address)
     page = ann.page
     assert "key" not in page.url  # the secret does not stay in the address
@@ -52,12 +52,14 @@ async def test_from_start_to_the_downloaded_transcript(house: DemoHouse, window:
     await ann.says("thread", "Good morning! Who are you?")
     await expect(page.locator("#thread-messages .message.growing")).to_be_visible(timeout=15_000)
     await expect(page.locator("#stage")).to_have_attribute("data-speaking", "true")
+    await page.screenshot(path=pictures / "readme.png")
 
     viewer = await window()
     await viewer.page.goto(await watch_link(ann))
     await expect(viewer.page.locator("#status")).to_have_text("Live")
     await expect(viewer.page.locator("#audience")).to_contain_text("1 watching")
     await expect(viewer.page.locator("#said li").first).to_be_visible(timeout=15_000)
+    await viewer.page.screenshot(path=pictures / "story-viewer.png")
 
     await expect(page.locator("#thread-messages .message.growing")).to_have_count(0, timeout=20_000)
     await page.locator("#stage [data-action=stop]").click()

@@ -19,22 +19,25 @@ export class Messages {
   #callbacks;
   #drawn = new Map();
   #place = "";
+  #reading = true; // along with what is said
 
   constructor(playground, list, scroller, callbacks) {
     this.#playground = playground;
     this.#list = list;
     this.#scroller = scroller;
     this.#callbacks = callbacks;
+    scroller.addEventListener("scroll", () => (this.#reading = this.#atEnd()), { passive: true });
+    new ResizeObserver(() => this.#reading && this.#follow()).observe(scroller);
   }
 
   /** Bring the list in step with a place. */
   show(channel, thread) {
-    const follow = this.#place !== `${channel}/${thread}` || this.#atEnd();
+    const follow = this.#place !== `${channel}/${thread}` || this.#reading;
     this.#place = `${channel}/${thread}`;
     const items = this.#items(channel, thread);
     const elements = items.flatMap((item, index) => this.#elements(item, items[index - 1]));
     this.#reconcile(elements);
-    if (follow && items.length) this.#scroller.scrollTop = this.#scroller.scrollHeight;
+    if (follow && items.length) this.#follow();
     return items.length;
   }
 
@@ -101,6 +104,10 @@ export class Messages {
       if (there !== element) this.#list.insertBefore(element, there ?? null);
     });
     while (this.#list.children.length > elements.length) this.#list.lastElementChild.remove();
+  }
+
+  #follow() {
+    if (this.#list.children.length) this.#scroller.scrollTop = this.#scroller.scrollHeight;
   }
 
   #atEnd() {
