@@ -1,0 +1,152 @@
+"""Our programs as people run them: processes of their own, in a folder of their own."""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import msgspec
+
+from adapters.simulator.control import Report
+
+AVATARBOT = Path(sys.executable).with_name("avatarbot")
+ROOT = Path(__file__).parents[2]
+OURS = ("AVATARBOT_", "AKOOL_", "SLACK_", "DISCORD_", "AGORA_", "DATABASE_URL", "PORT", "PUBLIC_URL", "LOG_LEVEL")
+SECRET = "a-secret-for-these-tests"
+
+
+def surroundings(settings: Mapping[str, str]) -> dict[str, str]:
+    """This process's environment without anything that is meant for an Avatarbot of the developer's."""
+    return {**{name: value for name, value in os.environ.items() if not name.startswith(OURS)}, **settings}
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """A simulator in another process."""
+
+    url: str
+
+    def state(self) -> Report:
+        answer = httpx.get(f"{self.url}/_simulator/state", trust_env=False)
+        return msgspec.json.decode(answer.content, type=Report)
+
+    @property
+    def open(self) -> list[str]:
+        """What runs, and costs money, at AKOOL."""
+        return [session.id for session in self.state().sessions if session.open]
+
+
+@contextmanager
+def simulation(**options: object) -> Iterator[Simulation]:
+    words = [f"--{name.replace('_', '-')}={value}" for name, value in options.items()]
+    command = [sys.executable, "-m", "adapters.simulator", "--port", "0", *words]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            yield Simulation(process.stdout.readline().strip())
+        finally:
+            process.kill()
+
+
+@dataclass
+class House:
+    """Where one Avatarbot lives: its folder, its port, its settings. Its process may come and go."""
+
+    folder: Path
+    simulator: str
+    port: int = field(default_factory=free_port)
+    settings: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def database(self) -> Path:
+        return self.folder / "avatarbot.db"
+
+    @property
+    def history(self) -> Path:
+        return self.folder / "channel.jsonl"
+
+    @property
+    def log(self) -> str:
+        return (self.folder / "log").read_text()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return surroundings(
+            {
+                "AVATARBOT_SIMULATOR_URL": self.simulator,
+                "AVATARBOT_HOST": "127.0.0.1",
+                "AVATARBOT_PLAYGROUND_SECRET": SECRET,
+                "AVATARBOT_PLAYGROUND_HISTORY": str(self.history),
+                "DATABASE_URL": f"sqlite:///{self.database}",
+                "PORT": str(self.port),
+            }
+            | self.settings
+        )
+
+    def avatarbot(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """A command, to its end."""
+        return subprocess.run(
+            [AVATARBOT, *words],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    @contextmanager
+    def service(self, *words: str) -> "Iterator[subprocess.Popen[bytes]]":
+        """The service, begun; killed at the end if it still runs. Its log goes to a file, so that no pipe is ever full."""
+        with (
+            (self.folder / "log").open("ab") as log,
+            subprocess.Popen(
+                [AVATARBOT, "run", "--playground", *words],
+                cwd=self.folder,
+                env=self.environment,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+            ) as process,
+        ):
+            try:
+                yield process
+            finally:
+                process.kill()
+
+    async def answers(self) -> None:
+        """Until the service does. Fails with its log when that takes longer than any start."""
+        try:
+            async with asyncio.timeout(30), httpx.AsyncClient(trust_env=False) as client:
+                while not await _ready(client, f"{self.url}/readyz"):
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            raise AssertionError(self.log) from None
+
+
+async def _ready(client: httpx.AsyncClient, url: str) -> bool:
+    try:
+        return (await client.get(url)).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def told_to_stop(service: "subprocess.Popen[bytes]", within: float = 10.0) -> int:
+    """SIGTERM, as every supervisor sends it; the exit code."""
+    service.send_signal(signal.SIGTERM)
+    return service.wait(within)
