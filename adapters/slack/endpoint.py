@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 import structlog
 from slack_bolt.adapter.starlette.async_handler import to_async_bolt_request, to_starlette_response
 from slack_bolt.async_app import AsyncApp, AsyncBoltRequest
+from slack_bolt.oauth.async_oauth_flow import AsyncOAuthFlow
 from slack_bolt.response import BoltResponse
 from starlette.background import BackgroundTask
 from starlette.requests import ClientDisconnect, Request
@@ -62,22 +63,27 @@ def _read(text: str, content_type: str) -> Any:
 
 
 class Endpoint:
-    """The address that Slack delivers events, commands and interactivity to."""
+    """The address that Slack delivers events, commands and interactivity to; with a `flow`, workspaces install the app there too."""
 
-    def __init__(self, app: AsyncApp, signing_secret: str, clock: Clock) -> None:
+    def __init__(self, app: AsyncApp, flow: AsyncOAuthFlow | None, signing_secret: str, clock: Clock) -> None:
         self._app = app
+        # Not `app.oauth_flow`: bolt makes one of its own, on files, when it finds SLACK_CLIENT_ID in the environment.
+        self._flow = flow
         self._secret = signing_secret
         self._clock = clock
 
     def routes(self) -> list[Route]:
         delivered = [Route(EVENTS_PATH, self._deliver, methods=["POST"])]
-        if self._app.oauth_flow is None:
-            return delivered
-        return [
-            *delivered,
-            Route(INSTALL_PATH, self._install, methods=["GET"]),
-            Route(REDIRECT_PATH, self._redirected, methods=["GET"]),
-        ]
+        return [*delivered, *self._installing(self._flow)] if self._flow else delivered
+
+    def _installing(self, flow: AsyncOAuthFlow) -> list[Route]:
+        async def install(request: Request) -> Response:
+            return to_starlette_response(await flow.handle_installation(to_async_bolt_request(request, b"")))
+
+        async def redirected(request: Request) -> Response:
+            return to_starlette_response(await flow.handle_callback(to_async_bolt_request(request, b"")))
+
+        return [Route(INSTALL_PATH, install, methods=["GET"]), Route(REDIRECT_PATH, redirected, methods=["GET"])]
 
     async def _deliver(self, request: Request) -> Response:
         body = await _bounded(request)
@@ -95,16 +101,6 @@ class Endpoint:
         if (afterwards := todo(answered)) is not None:
             response.background = BackgroundTask(carry_out, afterwards)
         return response
-
-    async def _install(self, request: Request) -> Response:
-        assert self._app.oauth_flow
-        answer = await self._app.oauth_flow.handle_installation(to_async_bolt_request(request, b""))
-        return to_starlette_response(answer)
-
-    async def _redirected(self, request: Request) -> Response:
-        assert self._app.oauth_flow
-        answer = await self._app.oauth_flow.handle_callback(to_async_bolt_request(request, b""))
-        return to_starlette_response(answer)
 
 
 async def dispatched(app: AsyncApp, payload: dict[str, Any]) -> BoltResponse:

@@ -95,6 +95,7 @@ def oauth_flow(
             user_scopes=[],
             redirect_uri=settings.public_url.rstrip("/") + REDIRECT_PATH if settings.public_url else None,
             install_path=INSTALL_PATH,
+            install_page_rendering_enabled=False,  # straight to Slack's own page
             redirect_uri_path=REDIRECT_PATH,
             installation_store=SavingInstallations(installations, reception),
             state_store=VaultStates(vault, clock),

@@ -40,11 +40,12 @@ class SlackPlatform(Writer):
         super().__init__(web, installations, clock)
         desk = Desk(reception, self, Directory(web, installations, clock), installations, clock, settings.command)
         self._app = bolt_app(desk, web.api_url, flow)
+        self._flow = flow
 
     def routes(self) -> Sequence[BaseRoute]:
         """Without a signing secret nothing could be verified, so nothing is mounted."""
         secret = self._settings.signing_secret
-        return Endpoint(self._app, secret.get_secret_value(), self._clock).routes() if secret else []
+        return Endpoint(self._app, self._flow, secret.get_secret_value(), self._clock).routes() if secret else []
 
     async def run(self) -> None:
         try:

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 from starlette.applications import Starlette
+from starlette.routing import Route
 
 from adapters.slack.installations import ManyWorkspaces, Record
 from adapters.slack.platform import SlackPlatform
@@ -44,9 +45,9 @@ class Company:
         """Through the pages, as an admin's browser does."""
         transport = httpx.ASGITransport(Starlette(routes=list(self.platform.routes())))
         async with httpx.AsyncClient(transport=transport, base_url="https://bot.example") as browser:
-            page = await browser.get("/slack/install")
-            link = next(part for part in page.text.split('"') if "oauth/v2/authorize" in part).replace("&amp;", "&")
-            state = parse_qs(urlsplit(link).query)["state"][0]
+            sent_on = await browser.get("/slack/install")
+            assert sent_on.status_code == 302
+            state = parse_qs(urlsplit(sent_on.headers["location"]).query)["state"][0]
             return await browser.get("/slack/oauth_redirect", params={"code": code, "state": state})
 
     def grants(self, code: str, token: str, team: str | None, **more: Any) -> None:
@@ -164,6 +165,14 @@ async def test_only_our_own_leaving_counts(company: Company, who: str, gone: boo
     await company.install("code")
     await company.event({"type": "member_left_channel", "channel": "C0GENERAL", "user": who, "event_ts": "1.0"})
     assert bool(company.reception.gone) is gone
+
+
+async def test_one_workspace_is_not_installed_into(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bolt makes a flow on files of its own when it finds these in the environment."""
+    monkeypatch.setenv("SLACK_CLIENT_ID", "1.2")
+    monkeypatch.setenv("SLACK_CLIENT_SECRET", "shh")
+    platform = SlackPlatform(slack_settings(FakeSlack()), RecordingReception(), MemoryVault(), MovableClock())
+    assert [route.path for route in platform.routes() if isinstance(route, Route)] == ["/slack/events"]
 
 
 # ------------------------------------------------ rotation
