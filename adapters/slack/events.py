@@ -56,6 +56,8 @@ class Events:
             return Receipt()
         person, names = await self._who(setting, Text(user=event.user, text=event.text, blocks=event.blocks), body)
         inbound = message(event, setting, person, names)
+        if isinstance(inbound.body, Said) and not inbound.body.text:  # only a picture, only a file
+            return Receipt()
         if isinstance(inbound.body, Command) and holds_secret(inbound.body):
             return Receipt(afterwards=self._desk.say(inbound, SECRET_IN_PUBLIC))
         return await self._submitted(inbound, addressed=_addressed(inbound, event, setting))

@@ -63,8 +63,10 @@ def _command(text: str, words: str, setting: Setting, place: Place, *, mentioned
     bare = words.casefold().strip(" .!")
     if bare in BARE_VERBS and (mentioned or place.thread_id or place.channel_id.startswith("D")):
         return Command(bare)
-    if not mentioned or not words:
+    if not mentioned:
         return None
+    if not words:
+        return Command("help")
     return typed(_without_mention(text, setting.own_id), words)
 
 

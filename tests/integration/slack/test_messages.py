@@ -189,3 +189,13 @@ async def test_a_group_is_said_by_its_name(http: SlackHarness) -> None:
     body = http.reception.inbounds[0].body
     assert isinstance(body, Said)
     assert body.text == "ops"
+
+
+async def test_only_our_name_asks_for_help(http: SlackHarness) -> None:
+    await deliver(http, "<@U0BOT>")
+    assert http.reception.inbounds[0].body == Command("help")
+
+
+async def test_a_file_without_words_says_nothing(http: SlackHarness) -> None:
+    await deliver(http, "", subtype="file_share")
+    assert http.reception.inbounds == []
