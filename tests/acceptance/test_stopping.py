@@ -1,0 +1,79 @@
+"""How the service ends: in time, with AKOOL closed and everybody told; or handed over; and that there is only one."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from adapters.playground.wire import Message
+from bot.model import SessionStatus
+from bot.session.run import GOODBYE
+from bot.session.turns import UNHEARD
+from tests.acceptance.evidence import gathered
+from tests.acceptance.member import Member, ticket
+from tests.acceptance.processes import House, Simulation, simulation, told_to_stop
+
+LONG = "Repeat after me: " + "all work and no play makes for a very long sentence, and so on, " * 5
+
+
+@asynccontextmanager
+async def talking(house: House) -> AsyncIterator[tuple[Member, Message]]:
+    """Ann with a live avatar, and its card."""
+    await house.answers()
+    async with Member(house, await ticket(house), "Ann").present() as ann:
+        await ann.command("lobby", "", "/avatar start")
+        yield ann, await ann.sees_card("lobby", SessionStatus.LIVE)
+
+
+async def test_told_to_stop_while_avatars_speak_it_closes_them_and_tells_whose_words_are_lost(tmp_path: Path) -> None:
+    with simulation(pace=15, join_delay=0.1) as simulated:
+        house = House(tmp_path, simulated.url)
+        with house.service() as service:
+            async with talking(house) as (ann, card):
+                await ann.write("lobby", card.id, LONG)
+                await ann.write("lobby", card.id, "And this waits behind it.")
+                await ann.sees(lambda: _is_growing(ann) or None)
+                code = await asyncio.to_thread(told_to_stop, service)
+        evidence = gathered(house, simulated, [ann])
+        assert (code, simulated.open) == (0, [])
+        assert [*evidence.without_outcome(), *evidence.untold(), *evidence.doubled(), *evidence.left_open()] == []
+        assert {row.sentence for row in evidence.rows if row.verb == "say"} == {UNHEARD, GOODBYE}
+
+
+def _is_growing(member: Member) -> bool:
+    return any(message.growing and len(message.text) > 20 for message in member.messages.values())
+
+
+async def test_a_hand_over_leaves_the_avatar_where_it_is(tmp_path: Path) -> None:
+    with simulation(pace=300, join_delay=0.1) as simulated:
+        house = House(tmp_path, simulated.url)
+        async with contextlib.AsyncExitStack() as stack:
+            first = stack.enter_context(house.service("--handover"))
+            ann, card = await stack.enter_async_context(talking(house))
+            await ann.write("lobby", card.id, "Repeat after me: before the change.")
+            await ann.sees_line("lobby", "before the change.")
+            assert await asyncio.to_thread(told_to_stop, first) == 0
+            left_open = simulated.open
+            second = stack.enter_context(house.service())
+            await ann.write("lobby", card.id, "Repeat after me: after the change.")
+            await ann.sees_line("lobby", "after the change.")
+            assert _created(simulated) == left_open
+            assert await asyncio.to_thread(told_to_stop, second) == 0
+        assert simulated.open == []
+
+
+def _created(simulated: Simulation) -> list[str]:
+    return [session.id for session in simulated.state().sessions]
+
+
+async def test_a_second_process_on_the_same_database_refuses(tmp_path: Path) -> None:
+    house = House(tmp_path, "http://127.0.0.1:9")
+    with house.service():
+        await house.answers()
+        refused = await asyncio.to_thread(house.avatarbot, "run", "--playground")
+        assert refused.returncode == 2
+        assert refused.stderr == (
+            f"avatarbot: Another avatarbot runs on {house.database}; "
+            "stop it first, or set DATABASE_URL to another file.\n"
+        )
