@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -12,10 +13,11 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from adapters.slack.installations import ManyWorkspaces, Record
+from adapters.slack.oauth import VaultStates
 from adapters.slack.platform import SlackPlatform
 from adapters.slack.vault import MemoryVault
 from adapters.slack.web_api import WebApi
-from bot.errors import PlaceGone, SettingsError
+from bot.errors import PlaceGone, PlatformError, SettingsError
 from bot.model import Place
 from tests.contract.platform.cards import final
 from tests.contract.platform.harness import RecordingReception
@@ -95,7 +97,17 @@ async def test_a_workspace_installs_itself(company: Company) -> None:
     assert company.fake.called("chat.postMessage")[0].token == "xoxb-1"
 
 
-async def test_a_state_is_good_once_and_in_one_browser(company: Company) -> None:
+async def test_a_state_is_good_once_and_for_ten_minutes() -> None:
+    clock = MovableClock()
+    states = VaultStates(MemoryVault(), clock)
+    state, other = await states.async_issue(), await states.async_issue()
+    assert await states.async_consume(state)
+    assert not await states.async_consume(state)
+    clock.ahead += timedelta(minutes=11)
+    assert not await states.async_consume(other)
+
+
+async def test_a_state_is_good_in_one_browser(company: Company) -> None:
     transport = httpx.ASGITransport(Starlette(routes=list(company.platform.routes())))
     company.grants("code", "xoxb-1", "T0TEAM")
     async with httpx.AsyncClient(transport=transport, base_url="https://bot.example") as browser:
@@ -221,6 +233,13 @@ async def test_a_rotation_that_fails_leaves_the_token_that_still_works(fake: Fak
     async with rotating(fake, expires_in=3600) as (many, _, _):
         assert (await many.find("T0TEAM")).token == "xoxe.xoxb-0"
         assert (await many.find("T0TEAM")).token == "xoxe.xoxb-1"
+
+
+async def test_an_expired_token_that_cannot_be_rotated_is_not_used(fake: FakeSlack) -> None:
+    fake.troubles["oauth.v2.access"] = Trouble(status=503)
+    async with rotating(fake, expires_in=-1) as (many, _, _):
+        with pytest.raises(PlatformError):
+            await many.find("T0TEAM")
 
 
 async def test_no_token_is_shown(fake: FakeSlack) -> None:

@@ -121,3 +121,12 @@ def test_time_left_is_shown_in_each_readers_own_time() -> None:
     at = datetime(2026, 11, 23, 12, 30, tzinfo=UTC)
     shown = Card("s", "Mia", "", SessionStatus.LIVE, Mode.DIALOGUE, "Ann", "Live.", ends_at=at)
     assert f"<!date^{int(at.timestamp())}^{{time}}|12:30 UTC>" in json.dumps(list(card(shown).blocks))
+
+
+def test_a_long_listing_comes_in_several_messages() -> None:
+    contents = answer(Reply("Many.", tuple(Item(f"Avatar {n}", "d" * 200) for n in range(60))))
+    assert len(contents) > 1
+    for content in contents:
+        assert_slack_takes(content.blocks)
+        assert len(json.dumps(content.blocks)) <= 10_000
+    assert sum(len(content.blocks) for content in contents) == 61
