@@ -75,8 +75,8 @@ class Member:
 
     # ------------------------------------------------ what they see
 
-    async def sees(self, look: Callable[[], T | None], within: float = 60.0) -> T:
-        """What `look` finds, as soon as it finds something."""
+    async def sees(self, look: Callable[[], T | None], what: object = "", within: float = 60.0) -> T:
+        """What `look` finds, as soon as it finds something. Fails after so many seconds, with what was looked for."""
         try:
             async with asyncio.timeout(within):
                 while (found := look()) is None:
@@ -84,8 +84,7 @@ class Member:
                     await self._news.wait()
                 return found
         except TimeoutError:
-            seen = [(m.channel, m.author.name, m.text or m.card) for m in self.messages.values()][-20:]
-            raise AssertionError(f"{self.name} waited in vain, told {self.told[-3:]}, saw {seen}") from None
+            raise AssertionError(f"{self.name} waited in vain for {what}; was told {self.told[-3:]}") from None
 
     async def sees_card(self, channel: str, *statuses: SessionStatus) -> Message:
         """The channel's newest card, once it shows one of these states."""
@@ -95,7 +94,7 @@ class Member:
             newest = max(cards, key=lambda m: int(m.id), default=None)
             return newest if newest and newest.card and newest.card.status in statuses else None
 
-        return await self.sees(look)
+        return await self.sees(look, (channel, *statuses))
 
     async def sees_line(self, channel: str, text: str) -> Message:
         """A whole line with these words in it, of the avatar's."""
@@ -104,7 +103,7 @@ class Member:
             lines = (m for m in self.messages.values() if m.channel == channel and m.author.kind == "avatar")
             return next((m for m in lines if text in m.text and not m.growing), None)
 
-        return await self.sees(look)
+        return await self.sees(look, (channel, text))
 
     # ------------------------------------------------ inside
 
@@ -114,7 +113,7 @@ class Member:
     async def _do(self, frame: Write | Run) -> str:
         self._outstanding[frame.nonce] = frame
         await self._send(frame)
-        await self.sees(lambda: frame.nonce not in self._outstanding or None)
+        await self.sees(lambda: frame.nonce not in self._outstanding or None, frame)
         return frame.nonce
 
     async def _send(self, frame: FromWindow) -> None:

@@ -45,6 +45,7 @@ async def test_no_crash_loses_doubles_or_leaves_anything(tmp_path: Path, crashes
                     service.kill()
                     service.wait()
                     service = stack.enter_context(house.service())
+            await house.answers()
             assert told_to_stop(service) == 0, house.log
             evidence = gathered(house, simulated, members)
         assert evidence.complaints() == []
