@@ -1,7 +1,7 @@
 """The channels and everything in them: one state, changed in one place, read by cursor."""
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -35,12 +35,14 @@ class Board:
         self._messages: dict[str, Message] = {}
         self._files: dict[str, File] = {}
         self._channels = dict.fromkeys(channels)
+        self._closed: dict[str, None] = {}
         self._names: dict[str, str] = {}
         self._batches: dict[int, str] = {}
         self._stamped = 0
         self.seq = 0
         for record in history.read():
             self._apply(record)
+        history.replace(self._records())
 
     # ------------------------------------------------ reading
 
@@ -110,9 +112,13 @@ class Board:
         return self.change(message, id=str(self.stamp()))
 
     def change(self, message: Message, **changes: object) -> Message:
-        """The message with changes, under a new `seq`."""
+        """The message with changes, under a new `seq`. The stages of a growing line are not worth a place in the history."""
         changed = msgspec.structs.replace(message, **changes, seq=self.stamp())
-        self._keep(MessageChanged(changed))
+        record = MessageChanged(changed)
+        if message.seq and message.growing and changed.growing:
+            self._apply(record)
+        else:
+            self._keep(record)
         return changed
 
     def keep_file(self, file: File) -> str:
@@ -140,6 +146,14 @@ class Board:
             newest.append(message)
         return newest[::-1]
 
+    def _records(self) -> Iterator[Record]:
+        """All of the state, as a history that leads to it."""
+        yield from map(ChannelOpened, self._channels)
+        yield from map(ChannelClosed, self._closed)
+        yield from (Named(person_id, name) for person_id, name in self._names.items())
+        yield from (FileKept(file_id, f.name, f.mime, f.content) for file_id, f in self._files.items())
+        yield from map(MessageChanged, self._messages.values())
+
     def _keep(self, record: Record) -> None:
         self._history.append(record)
         self._apply(record)
@@ -154,8 +168,10 @@ class Board:
                 self._names[person_id] = name
             case ChannelOpened(name):
                 self._channels[name] = None
+                self._closed.pop(name, None)
             case ChannelClosed(name):
                 self._channels.pop(name, None)
+                self._closed[name] = None
 
     def _put(self, message: Message) -> None:
         self._messages.pop(message.id, None)

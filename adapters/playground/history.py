@@ -1,9 +1,10 @@
 """What was said, kept in one file of JSON lines, so that a restart changes nothing that people see.
 
-Every change of a message is one more line under the same id; reading, the last one counts.
+A change of a message is one more line under the same id; reading, the last one counts. What was overwritten is dropped when
+the file is opened.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -60,9 +61,17 @@ class History:
                 if line.endswith(b"\n"):
                     yield _decoder.decode(line)
 
-    def append(self, record: Record) -> None:
+    def replace(self, records: Iterable[Record]) -> None:
+        """Write the file anew, whole or not at all."""
         if self._path is None:
             return
         self._path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = self._path.with_suffix(".new")
+        fresh.write_bytes(b"".join(_encoder.encode(record) + b"\n" for record in records))
+        fresh.replace(self._path)
+
+    def append(self, record: Record) -> None:
+        if self._path is None:
+            return
         with self._path.open("ab") as file:
             file.write(_encoder.encode(record) + b"\n")

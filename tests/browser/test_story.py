@@ -1,5 +1,6 @@
 """The whole story, on the true demo: from `/avatar start` to the transcript in hand."""
 
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -52,6 +53,12 @@ async def test_from_start_to_the_downloaded_transcript(house: DemoHouse, window:
     await ann.says("thread", "Good morning! Who are you?")
     await expect(page.locator("#thread-messages .message.growing")).to_be_visible(timeout=15_000)
     await expect(page.locator("#stage")).to_have_attribute("data-speaking", "true")
+    await expect(page.locator("#thread-messages .message.growing")).to_have_count(0, timeout=20_000)
+    await ann.type_in("thread", "Tell us a joke, please.")
+    await expect(page.locator("#thread-messages .message.growing")).to_contain_text(
+        re.compile(r"\w+ \w+ \w+ \w+"), timeout=15_000
+    )
+    await page.mouse.move(0, 0)
     await page.screenshot(path=pictures / "readme.png")
 
     viewer = await window()
