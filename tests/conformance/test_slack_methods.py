@@ -16,7 +16,7 @@ from adapters.slack.writer import Writer
 ROOT = Path(__file__).parents[2]
 METHODS = Path(os.environ.get("SPECS_DIR", ROOT.parent / "shared" / "data")) / "slack" / "slack-api-ref" / "methods"
 
-pytestmark = pytest.mark.skipif(not METHODS.exists(), reason=f"no Slack method reference in {METHODS}")
+pytestmark = pytest.mark.skipif(not METHODS.exists(), reason=f"no Slack specifications in {METHODS}")
 
 OURS = sorted(
     {

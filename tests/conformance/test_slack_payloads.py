@@ -18,7 +18,7 @@ SPECS = Path(os.environ.get("SPECS_DIR", ROOT.parent / "shared" / "data")) / "sl
 RECORDED = SPECS / "python-slack-sdk" / "socket_mode_envelopes.json"
 ENVELOPES: list[dict[str, Any]] = json.loads(RECORDED.read_text())["envelopes"] if RECORDED.exists() else []
 
-pytestmark = pytest.mark.skipif(not ENVELOPES, reason=f"no recorded Slack payloads in {RECORDED}")
+pytestmark = pytest.mark.skipif(not ENVELOPES, reason=f"no Slack specifications in {RECORDED}")
 
 
 @pytest.fixture

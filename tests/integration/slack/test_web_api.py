@@ -75,7 +75,7 @@ async def test_it_can_be_used_after_it_was_closed(web: WebApi) -> None:
     assert (await web.call(BOT_TOKEN, "auth.test"))["user_id"] == "U0BOT"
 
 
-@pytest.mark.skipif(not available(), reason="no Slack method reference: the stand-in knows no scopes")
+@pytest.mark.skipif(not available(), reason="no Slack specifications in SPECS_DIR: the stand-in knows no scopes")
 @pytest.mark.parametrize(
     "grant",
     [Grant(revoked=True), Grant(expired=True), Grant(scopes=ALL_SCOPES - {"chat:write"})],
@@ -98,7 +98,7 @@ async def test_who_starts_where_we_are_not_is_told_to_invite_us(http: SlackHarne
         await http.platform.open(GENERAL.__class__("slack", "T0TEAM", "C0OTHER"), CARD)
 
 
-@pytest.mark.skipif(not available(), reason="no Slack method reference: the stand-in knows no limits")
+@pytest.mark.skipif(not available(), reason="no Slack specifications in SPECS_DIR: the stand-in knows no limits")
 async def test_too_many_edits_in_a_minute_are_refused_and_said_so(http: SlackHarness) -> None:
     ref = await http.platform.post(GENERAL, final("0"), "k1")
     for n in range(50):
@@ -108,7 +108,7 @@ async def test_too_many_edits_in_a_minute_are_refused_and_said_so(http: SlackHar
     assert 0 < throttled.value.retry_after <= 60
 
 
-@pytest.mark.skipif(not available(), reason="no Slack method reference: the stand-in knows no scopes")
+@pytest.mark.skipif(not available(), reason="no Slack specifications in SPECS_DIR: the stand-in knows no scopes")
 async def test_what_may_not_be_done_is_left_out(http: SlackHarness) -> None:
     http.fake.grants[BOT_TOKEN] = Grant(
         scopes=ALL_SCOPES - {"reactions:write", "channels:history", "groups:history", "im:history", "mpim:history"}
