@@ -85,6 +85,7 @@ async def test_a_delivery_that_comes_again_is_recognisable(harness: PlatformHarn
     await harness.redeliver()
 
     assert len({inbound.event_id for inbound in harness.reception.inbounds}) == 1
+    assert len([seen for seen in await harness.messages(harness.place) if seen.text == "Once"]) == 1
 
 
 async def test_what_the_bot_posts_does_not_come_back(harness: PlatformHarness) -> None:
