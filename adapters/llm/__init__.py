@@ -1,0 +1,1 @@
+"""The team's own language model: any OpenAI-compatible service, or a webhook."""

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable
+from datetime import timedelta
 
 import click
 import structlog
@@ -10,11 +11,13 @@ from adapters.playground.platform import PlaygroundPlatform
 from adapters.playground.settings import PlaygroundSettings
 from bot.clock import SystemClock
 from bot.errors import SettingsError
+from bot.main.language import open_model
 from bot.main.plugins import known_settings, plugins
 from bot.main.providers import open_provider
 from bot.main.store import open_store
 from bot.policy import Policy
 from bot.service import Parts, Service
+from bot.session.house import Habits
 from bot.settings import Settings, environment, load, unknown_names
 from bot.signals import stop_signals
 from bot.store.lock import sole_process
@@ -29,6 +32,8 @@ async def run_service(playground: bool, handover: bool, roles: tuple[str, ...]) 
     if roles:
         raise SettingsError("Several processes need PostgreSQL, which is not supported yet; run without --role.")
     settings = load(Settings)
+    if playground and "host" not in settings.model_fields_set:  # it is for this machine unless somebody says otherwise
+        settings = settings.model_copy(update={"host": "127.0.0.1"})
     configure_logging(settings.log_level)
     for name in unknown_names(environment(), known_settings()):
         log.warning(str(name))
@@ -38,7 +43,10 @@ async def run_service(playground: bool, handover: bool, roles: tuple[str, ...]) 
         store = await stack.enter_async_context(open_store(settings))
         metrics = new_metrics()
         provider = await stack.enter_async_context(open_provider(settings, metrics))
-        service = Service(Parts(store, provider, SystemClock(), Policy(settings.limits), metrics), settings.address)
+        model = await stack.enter_async_context(open_model(settings))
+        habits = Habits(retention=timedelta(days=settings.retention_days), account_is_ours=settings.akool_key_is_ours)
+        parts = Parts(store, provider, SystemClock(), Policy(settings.limits), metrics, model, habits)
+        service = Service(parts, settings.address)
         address = _add_platforms(service, settings, playground=playground)
         port = await stack.enter_async_context(_serve(service, settings))
         await stack.enter_async_context(service.running(hand_over=handover))
@@ -62,6 +70,8 @@ def _add_platforms(service: Service, settings: Settings, *, playground: bool) ->
         service.add(plugin.build(own, service.surroundings))
     if playground:
         page = load(PlaygroundSettings).at(settings.host, settings.public_url or "")
+        if page.history is None:
+            page = page.model_copy(update={"history": settings.database_path.with_suffix(".playground.jsonl")})
         service.add(PlaygroundPlatform(service.reception, service.house.clock, page))
         return page.address
     if not configured:

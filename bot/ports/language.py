@@ -1,6 +1,6 @@
 """The team's own language model."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,6 +14,6 @@ class Exchange:
 
 
 class LanguageModel(Protocol):
-    def answer(self, system_prompt: str, history: Sequence[Exchange]) -> AsyncIterator[str]:
-        """The answer to the last exchange, piece by piece as it is written. Raises `ProviderError`; cancelling cancels the request."""
+    def answer(self, system_prompt: str, history: Sequence[Exchange]) -> AsyncGenerator[str, None]:
+        """The answer to the last exchange, piece by piece as it is written. Raises `ProviderError`; closing it cancels the request."""
         ...

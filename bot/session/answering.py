@@ -1,5 +1,6 @@
 """The team's own language model speaks through the avatar, sentence by sentence while it is still being written."""
 
+import contextlib
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 
@@ -42,20 +43,20 @@ class Answer:
         model = self.stage.house.model
         assert model is not None
         splitter = SentenceStream()
-        async for piece in model.answer(self._prompt(), await self._history()):
-            for sentence in splitter.feed(piece):
-                yield self._keep(sentence)
-                if len(self.so_far) >= LONGEST_ANSWER:
-                    return
-        for sentence in splitter.flush():
+        async with contextlib.aclosing(model.answer(self._prompt(), await self._history())) as pieces:
+            async for piece in pieces:
+                for sentence in filter(None, map(speakable, splitter.feed(piece))):
+                    yield self._keep(sentence)
+                    if len(self.so_far) >= LONGEST_ANSWER:
+                        return
+        for sentence in filter(None, map(speakable, splitter.flush())):
             yield self._keep(sentence)
         if not self._said:
             raise ProviderError("The language model gave no answer. Please ask again.", verdict=Verdict.RETRY_LATER)
 
     def _keep(self, sentence: str) -> str:
-        spoken = speakable(sentence)
-        self._said.append(spoken)
-        return spoken + " "
+        self._said.append(sentence)
+        return sentence + " "
 
     def _prompt(self) -> str:
         return self.stage.settings.prompt or USUAL_PROMPT.format(name=self.stage.session.spec.avatar_name)

@@ -1,0 +1,23 @@
+"""Which kind of service an address is."""
+
+import httpx
+from pydantic import SecretStr
+
+from adapters.llm.completions import ChatCompletions
+from adapters.llm.line import Line
+from adapters.llm.webhook import Webhook
+
+COMPLETIONS = "/chat/completions"
+
+
+def model_at(
+    url: str, name: str = "", key: SecretStr | None = None, transport: httpx.AsyncBaseTransport | None = None
+) -> ChatCompletions | Webhook:
+    """An address that ends in `/chat/completions` or `/v1` is OpenAI's kind, any other a webhook. To be closed.
+
+    `name` is the model's, which many services want; `key` is sent as a bearer token.
+    """
+    if url.endswith("/v1"):
+        url += COMPLETIONS
+    line = Line(url, key, transport)
+    return ChatCompletions(line, name) if url.endswith(COMPLETIONS) else Webhook(line)
