@@ -28,6 +28,9 @@ from bot.transcript.scribe import Scribe
 MOST_ATTEMPTS = 3
 """Claims without becoming live, after which a session is given up."""
 
+LAST_CARD = 2.0
+"""Seconds that a session's end waits for its card."""
+
 GOODBYE = "The session ended before that was spoken. Start the avatar again and say it once more."
 
 
@@ -238,12 +241,11 @@ class _Performance:
         stage.show("")
         await self._hosting.leave()
         await self._hosting.close_all()
-        await self._write_out(writing)
-        await self._ended(reason)
         stage.session = replace(stage.session, status=SessionStatus.ENDED)
+        await self._write_out(writing)
+        await self._show_card()  # before the row says so too: after a crash nobody looks at what has ended
+        await self._ended(reason)
         stage.show("")
-        with contextlib.suppress(AvatarbotError):  # the card is the last and the least
-            await self._cards.show()
         stage.house.feed.forget(stage.session.id)
 
     async def _write_out(self, writing: asyncio.Task[None]) -> None:
@@ -252,6 +254,12 @@ class _Performance:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._stage.house.habits.farewell.total_seconds()):
                 await writing
+
+    async def _show_card(self) -> None:
+        """If the platform lets us: the card is the last and the least."""
+        with contextlib.suppress(AvatarbotError, TimeoutError):
+            async with asyncio.timeout(LAST_CARD):
+                await self._cards.show()
 
     async def _ended(self, reason: EndReason) -> None:
         """The end, and in the same transaction an outcome for everything that still waits."""
@@ -294,8 +302,7 @@ class _Performance:
         stage.session = replace(stage.session, status=status)
         stage.ends_at = None
         stage.show("")
-        with contextlib.suppress(AvatarbotError):
-            await self._cards.show()
+        await self._show_card()
 
     async def _leave_to_the_next(self, reason: EndReason) -> None:
         """Thrown out: our hands off the provider; whoever claims it next closes it."""

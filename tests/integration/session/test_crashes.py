@@ -1,0 +1,39 @@
+"""Crashes at the worst moments; each was found by killing real processes (tests/acceptance/test_crash.py)."""
+
+import asyncio
+
+from bot.errors import PlatformError
+from bot.model import Card, MessageRef, Place, SessionStatus
+from tests.chat_room import ChatRoom
+from tests.stack import Stack, on_stack
+
+
+class HangingRoom(ChatRoom):
+    """The first card that says *ended* never gets there."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.hangs = asyncio.Event()
+        self.gives_up = asyncio.Event()
+
+    async def show(self, card_ref: MessageRef, thread: Place, card: Card) -> MessageRef:
+        if card.status is SessionStatus.ENDED and not self.hangs.is_set():
+            self.hangs.set()
+            await self.gives_up.wait()
+            raise PlatformError("This process is dead.")
+        return await super().show(card_ref, thread, card)
+
+
+@on_stack()
+async def test_a_card_never_goes_on_saying_that_it_says_goodbye(stack: Stack) -> None:
+    room = stack.room = HangingRoom()
+    async with stack.serving():
+        await room.command("start")
+        await stack.live()
+        await room.command("stop", room.thread)
+        await room.hangs.wait()
+        stack.crash()
+        room.gives_up.set()
+    async with stack.serving():
+        await stack.ended()
+    assert stack.hosted == []
