@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+from collections.abc import Sequence
 
 import click
 
@@ -9,56 +10,91 @@ from adapters.terminal.platform import PLACE, YOU, TerminalPlatform
 from bot.model import Accepted, Command, Inbound, MessageRef, Said, SessionStatus
 from bot.ports.chat import Reception
 
-LIVE_WITHIN = 40.0
+CHANGES_WITHIN = 40.0
+"""Seconds until a session is live or has ended: longer than it may take by its own rules."""
+
 ANSWER_WITHIN = 120.0
 """Seconds; the avatar may have much to say."""
 
+INTRODUCTION = "Avatarbot demo: AKOOL and the video room are simulated, everything else is real."
 
-async def talk(terminal: TerminalPlatform, reception: Reception, says: tuple[str, ...]) -> int:
+
+async def talk(terminal: TerminalPlatform, reception: Reception, says: Sequence[str]) -> int:
     """Say one thing after the other, each when the last is answered. The exit code: 0 when all was answered."""
-    stamps = itertools.count(1)
-    click.echo(click.style("\nAvatarbot demo: AKOOL and the room are simulated, everything else is real.\n", dim=True))
-    if not await _did(reception, Command("start"), next(stamps)) or not await _until(terminal, SessionStatus.LIVE):
-        return 1
-    for text in says:
-        if not await _exchange(terminal, reception, text, next(stamps)):
+    return await _Talk(terminal, reception).hold(says)
+
+
+class _Talk:
+    def __init__(self, terminal: TerminalPlatform, reception: Reception) -> None:
+        self._terminal = terminal
+        self._screen = terminal.screen
+        self._reception = reception
+        self._stamps = itertools.count(1)
+
+    async def hold(self, says: Sequence[str]) -> int:
+        self._screen.heading(INTRODUCTION)
+        if not await self._begin():
             return 1
-    await _did(reception, Command("stop"), next(stamps))
-    await _until(terminal, SessionStatus.ENDED)
-    terminal.say("", click.style("Stopped, and closed at AKOOL.", dim=True))
-    return 0
+        answered = [await self._exchange(text) for text in says if not self._screen.deserted]
+        self._screen.pause()
+        ended = await self._end()
+        return 0 if ended and all(answered) else 1
 
+    async def _begin(self) -> bool:
+        # Whoever is alone need not be told apart: "Hello" is heard as "Hello", not as "You: Hello".
+        await self._reception.answer(self._inbound(Command("defaults set", {"names": "off"})))
+        self._screen.grow("", "…")
+        return await self._did(Command("start")) and await self._becomes(SessionStatus.LIVE)
 
-async def _exchange(terminal: TerminalPlatform, reception: Reception, text: str, stamp: int) -> bool:
-    terminal.say(YOU.name, text)
-    said = Said(text, MessageRef(PLACE, f"you-{stamp}"))
-    if not await _did(reception, said, stamp):
-        return False
-    answered = asyncio.create_task(terminal.finals.get())
-    refused = asyncio.create_task(terminal.told.get())
-    done, waiting = await asyncio.wait((answered, refused), timeout=ANSWER_WITHIN, return_when=asyncio.FIRST_COMPLETED)
-    for task in waiting:
-        task.cancel()
-    if refused in done:
-        click.echo(refused.result(), err=True)
-    return answered in done
-
-
-async def _did(reception: Reception, body: Command | Said, stamp: int) -> bool:
-    outcome = await reception.accept(Inbound(f"terminal-{stamp}", stamp, PLACE, YOU, body))
-    if isinstance(outcome, Accepted):
+    async def _end(self) -> bool:
+        if not await self._did(Command("stop")) or not await self._becomes(SessionStatus.ENDED):
+            return False
+        self._screen.aside("Stopped, and closed at AKOOL.")
         return True
-    click.echo(getattr(outcome, "sentence", "That was not taken."), err=True)
-    return False
 
+    async def _exchange(self, text: str) -> bool:
+        """Whether there was an answer."""
+        self._screen.pause()
+        self._screen.line(YOU.name, text)
+        if not await self._did(Said(text, MessageRef(PLACE, f"you-{next(self._stamps)}"))):
+            return False
+        answered = asyncio.create_task(self._terminal.finals.get())
+        refused = asyncio.create_task(self._terminal.told.get())
+        done, waiting = await asyncio.wait(
+            (answered, refused), timeout=ANSWER_WITHIN, return_when=asyncio.FIRST_COMPLETED
+        )
+        for task in waiting:
+            task.cancel()
+        if refused in done:
+            self._complain(refused.result())
+        return answered in done
 
-async def _until(terminal: TerminalPlatform, status: SessionStatus) -> bool:
-    """Wait for a state of the session; what ends it earlier is said."""
-    async with asyncio.timeout(LIVE_WITHIN):
-        while True:
-            card = await terminal.cards.get()
-            if card.status is status:
-                return True
-            if card.status is SessionStatus.ENDED:
-                click.echo(card.note, err=True)
-                return False
+    async def _did(self, body: Command | Said) -> bool:
+        outcome = await self._reception.accept(self._inbound(body))
+        if isinstance(outcome, Accepted):
+            return True
+        self._complain(getattr(outcome, "sentence", "That was not taken."))
+        return False
+
+    def _inbound(self, body: Command | Said) -> Inbound:
+        stamp = next(self._stamps)
+        return Inbound(f"terminal-{stamp}", stamp, PLACE, YOU, body)
+
+    async def _becomes(self, status: SessionStatus) -> bool:
+        """Wait for a state of the session, and say which it is; what ends it earlier is said too."""
+        try:
+            async with asyncio.timeout(CHANGES_WITHIN):
+                while (card := await self._terminal.cards.get()).status not in {status, SessionStatus.ENDED}:
+                    pass
+        except TimeoutError:
+            self._complain("The session does not move.")
+            return False
+        if card.status is not status:
+            self._complain(card.note)
+        elif status is SessionStatus.LIVE:
+            self._screen.aside(f"{card.avatar_name} is live.")
+        return card.status is status
+
+    def _complain(self, sentence: str) -> None:
+        self._screen.clear()
+        click.echo(sentence, err=True)

@@ -2,8 +2,6 @@
 
 import contextlib
 import os
-import shutil
-import sys
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -19,6 +17,7 @@ from adapters.playground.settings import PlaygroundSettings
 from adapters.simulator.serve import serving
 from adapters.simulator.simulator import Simulator
 from adapters.terminal.platform import TerminalPlatform
+from adapters.terminal.screen import Screen
 from adapters.terminal.talk import talk
 from bot.clock import SystemClock
 from bot.policy import Policy
@@ -59,7 +58,7 @@ async def demo_parts(folder: Path) -> AsyncIterator[Parts]:
 
 async def _talk(parts: Parts, says: tuple[str, ...]) -> int:
     service = Service(parts)
-    terminal = TerminalPlatform(rewrites=sys.stdout.isatty(), width=shutil.get_terminal_size().columns)
+    terminal = TerminalPlatform(Screen())
     service.add(terminal)
     async with service.running():
         return await talk(terminal, service.reception, says)

@@ -1,0 +1,114 @@
+"""`avatarbot demo --say`, as somebody runs it who has just cloned the project: on a terminal and into a pipe."""
+
+import fcntl
+import os
+import pty
+import re
+import struct
+import subprocess
+import termios
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.processes import AVATARBOT, surroundings
+
+WIDTH = 60
+PLAIN = """
+  Avatarbot demo: AKOOL and the video room are simulated, everything else is real.
+
+            Alma is live.
+
+       You  What is 6 * 7?
+      Alma  6 * 7 is 42. I counted on my fingers.
+
+       You  What is 2 + 2?
+      Alma  2 + 2 is 4. I counted on my fingers.
+
+            Stopped, and closed at AKOOL.
+"""
+
+
+def demo(*words: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [AVATARBOT, "demo", *words],
+        env=surroundings({}),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_into_a_pipe_only_whole_lines_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with demo("--say", "What is 6 * 7?", "--say", "What is 2 + 2?") as process:
+        assert process.communicate(timeout=60) == (PLAIN, "")
+    assert process.returncode == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_cannot_be_said_is_one_sentence_and_exit_code_1() -> None:
+    with demo("--say", "word " * 400) as process:
+        _, complaint = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "1500" in complaint.replace(",", "")
+    assert complaint.count("\n") == 1
+
+
+def test_a_reader_that_leaves_early_gets_no_traceback() -> None:
+    with demo("--say", "What is 6 * 7?") as process:
+        assert process.stdout
+        assert process.stderr
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == ""
+
+
+def test_on_a_terminal_the_line_grows_in_place_and_wraps() -> None:
+    code, written = on_a_terminal("--say", "Tell me a joke, please, and let it be quite a long one if you can")
+    assert code == 0
+    screen = shown(written)
+    assert written.count("Alma\x1b[0m  ") > 3, "it grew"
+    assert sum("Alma  " in line for line in screen) == 1, "and stands there once"
+    assert max(map(len, screen)) < WIDTH
+    you = next(number for number, line in enumerate(screen) if line.startswith("       You  Tell me"))
+    assert screen[you + 1].startswith(" " * 12)
+    assert screen[-1] == "            Stopped, and closed at AKOOL."
+
+
+def on_a_terminal(*words: str) -> tuple[int, str]:
+    """The exit code and everything written to a terminal of `WIDTH` columns."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, WIDTH, 0, 0))
+    environment = surroundings({"TERM": "xterm"})
+    for name in ("COLUMNS", "LINES", "NO_COLOR"):
+        environment.pop(name, None)
+    with subprocess.Popen(
+        [AVATARBOT, "demo", *words], env=environment, stdin=theirs, stdout=theirs, stderr=theirs
+    ) as process:
+        os.close(theirs)
+        written = b"".join(iter(lambda: _read(ours), b""))
+    os.close(ours)
+    return process.returncode, written.decode()
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 65536)
+    except OSError:  # how a terminal says that nobody writes to it any more
+        return b""
+
+
+def shown(written: str) -> list[str]:
+    """What stands on the screen after that."""
+    lines = [""]
+    for piece in re.split(r"(\r\n|\r|\x1b\[\d*[AJm])", written):
+        if piece == "\r\n":
+            lines.append("")
+        elif match := re.fullmatch(r"\x1b\[(\d*)A", piece):
+            del lines[len(lines) - int(match[1] or 1) :]
+        elif piece == "\x1b[J":
+            lines[-1] = ""
+        elif not piece.startswith(("\r", "\x1b")):
+            lines[-1] += piece
+    return [line for line in lines if line]
