@@ -12,7 +12,7 @@ import contextlib
 import statistics
 import tempfile
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -57,10 +57,16 @@ class FixedPace(Pacer):
 
     def __init__(self, interval: float) -> None:
         self._interval = interval
+        self.edits = self
 
-    @contextlib.contextmanager
-    def stream(self) -> Iterator[None]:
-        yield
+    def grow(self) -> bool:
+        return True
+
+    def grown(self) -> None:
+        pass
+
+    def turn_at_once(self) -> bool:
+        return True
 
     @property
     def edit_interval(self) -> float:

@@ -41,7 +41,7 @@ class Writer:
     """
 
     name = "slack"
-    pace = Pace(calls_per_second=0.8, edit_interval=1.2, first_post=0.4, hold=0.15)
+    pace = Pace(calls_per_second=3.0, edit_interval=1.2, first_post=0.4, hold=0.15, edits_per_second=0.8)
     text_limit = TEXT_LIMIT
 
     def __init__(self, web: WebApi, installations: Installations, clock: Clock) -> None:

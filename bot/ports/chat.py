@@ -13,7 +13,8 @@ from bot.model import Card, Choice, File, Inbound, Line, MessageRef, Opened, Out
 class Pace:
     """How fast a platform may be written to.
 
-    `calls_per_second` is shared by all sessions of one workspace, or of the whole bot where `shared_by_bot`;
+    `calls_per_second` is shared by all sessions of one workspace, or of the whole bot where `shared_by_bot`; edits are part of
+    it unless `edits_per_second` gives them a budget of their own;
     `edit_interval` is the least time between two edits of one message; `first_post` is how long an utterance may grow before
     its first post is due; `hold` is how long a message waits for earlier ones, where a platform delivers out of order. Seconds.
     """
@@ -23,6 +24,7 @@ class Pace:
     first_post: float = 0.4
     hold: float = 0.0
     shared_by_bot: bool = False
+    edits_per_second: float | None = None
 
 
 class ChatPlatform(Protocol):

@@ -79,7 +79,7 @@ class Cards:
         stage = self._stage
         if stage.session.card is None or stage.session.thread is None or self.card() == self._shown:
             return
-        await stage.pacer.turn(Urgency.CARD)
+        await stage.pacer.edits.turn(Urgency.CARD)
         card = self.card()  # the newest: time has passed
         try:
             moved = await stage.platform.show(stage.session.card, stage.session.thread, card)

@@ -215,7 +215,7 @@ class Turns:
     async def _finish(self, row: InboxRecord, outcome: str, sentence: str) -> None:
         stage = self._stage
         now = stage.house.clock.now()
-        told = sentence or ("Spoken." if row.reply_to and row.message is None else "")
+        told = sentence or ("Spoken." if row.reply_to and row.reply_to.handle and row.message is None else "")
         await stage.write(lambda c: inbox.finish(c, stage.lease, row.id, outcome, told, now))
         stage.house.metrics.turns.labels(outcome).inc()
         if told:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import heapq
 import itertools
-from collections.abc import Iterator
+from dataclasses import replace
 from enum import IntEnum
 
 from bot.model import Place
@@ -25,30 +25,38 @@ class Urgency(IntEnum):
     PREVIEW = 2
 
 
+FINALS_WITHIN_S = 5.0
+"""So many messages may grow at once that all their final texts could be written within this time."""
+
+
 class Pacer:
-    """A budget of calls. Time is the running loop's."""
+    """A budget of calls. Time is the running loop's. `edits` is the budget of edits: its own where the platform has one."""
 
     def __init__(self, pace: Pace) -> None:
         self._pace = pace
+        self.edits = self
+        if pace.edits_per_second is not None:
+            self.edits = Pacer(replace(pace, calls_per_second=pace.edits_per_second, edits_per_second=None))
         self._next = 0.0
         self._slow_until = 0.0
         self._queue: list[tuple[Urgency, int, asyncio.Event]] = []
         self._order = itertools.count()
-        self._streams = 0
-
-    @contextlib.contextmanager
-    def stream(self) -> Iterator[None]:
-        """Counts one session that writes, as long as the block lasts."""
-        self._streams += 1
-        try:
-            yield
-        finally:
-            self._streams -= 1
+        self._growing = 0
 
     @property
     def edit_interval(self) -> float:
-        """Seconds between two edits of one message: wider as more sessions share the budget."""
-        return max(self._pace.edit_interval, self._streams / (self._rate * PREVIEW_SHARE))
+        """Seconds between two edits of one message: wider as more messages grow."""
+        return max(self._pace.edit_interval, self._growing / (self._rate * PREVIEW_SHARE))
+
+    def grow(self) -> bool:
+        """Whether one more message may be posted unfinished, to be edited as it grows; `grown` gives its room back."""
+        if self._growing + 1 > self._rate * FINALS_WITHIN_S:
+            return False
+        self._growing += 1
+        return True
+
+    def grown(self) -> None:
+        self._growing -= 1
 
     @property
     def _rate(self) -> float:
@@ -60,6 +68,15 @@ class Pacer:
         now = asyncio.get_running_loop().time()
         self._next = max(self._next, now + retry_after)
         self._slow_until = now + retry_after + RECOVERY_S
+        if self.edits is not self:
+            self.edits.throttled(retry_after)
+
+    def turn_at_once(self) -> bool:
+        """Take one call's turn if it is due and nobody waits for it: what may be left out never stands in the way."""
+        if self._queue or not self._due():
+            return False
+        self._spend()
+        return True
 
     async def turn(self, urgency: Urgency) -> None:
         """Wait for one call's turn."""
@@ -72,8 +89,10 @@ class Pacer:
             self._queue.remove(mine)
             heapq.heapify(self._queue)
             self._call_next()
-        now = asyncio.get_running_loop().time()
-        self._next = max(now, self._next) + 1 / self._rate
+        self._spend()
+
+    def _spend(self) -> None:
+        self._next = max(asyncio.get_running_loop().time(), self._next) + 1 / self._rate
 
     def _due(self) -> bool:
         return asyncio.get_running_loop().time() >= self._next

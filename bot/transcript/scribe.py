@@ -41,6 +41,7 @@ class _Entry:
     saved_text: str | None = None
     next_save: float = 0.0
     next_edit: float = 0.0
+    growing: bool = False  # it takes room among the messages that grow
     shown: list[tuple[str, str]] = field(default_factory=list)  # (message id, text) of each part
     tried: set[int] = field(default_factory=set)  # parts whose post may have arrived although the call failed
 
@@ -114,7 +115,7 @@ class Scribe:
     async def run(self) -> None:
         """Write and post until closed. Raises `PlaceGone` and `LeaseLost`."""
         retry = RETRY_FIRST
-        with self._stage.pacer.stream():
+        try:
             while self._entries or not self._closing:
                 try:
                     wait = await self._step()
@@ -128,6 +129,9 @@ class Scribe:
                 except PlatformError:
                     wait, retry = retry, min(retry * 2, RETRY_MOST)
                 await self._rest(wait)
+        finally:
+            for entry in self._entries:
+                self._stop_growing(entry)
 
     async def close(self) -> None:
         """No more will be taken: what grows has lost its end, and `run` returns when all is posted."""
@@ -146,17 +150,22 @@ class Scribe:
         for index, entry in enumerate(self._entries):
             if entry.record.final:
                 await self._finish(entry)
+                self._stop_growing(entry)
                 self._entries.remove(entry)
                 return 0.0
             followed = index + 1 < len(self._entries)
-            if not entry.silent and entry.record.text and (self._due(entry) or (followed and not entry.posted)):
-                await self._preview(entry)
+            overtaken = followed and not entry.posted  # posted now, or it would stand below what came after it
+            if not entry.silent and entry.record.text and (overtaken or self._due(entry)):
+                await self._preview(entry, must=overtaken)
                 return 0.0
         return self._until_due()
 
     def _due(self, entry: _Entry) -> bool:
-        first = entry.began + self._stage.platform.pace.first_post
-        return self._now() >= (entry.next_edit if entry.posted else first) and self._differs(entry)
+        return self._now() >= self._due_at(entry) and self._differs(entry)
+
+    def _due_at(self, entry: _Entry) -> float:
+        first = 0.0 if entry.posted else entry.began + self._stage.platform.pace.first_post
+        return max(first, entry.next_edit)
 
     def _differs(self, entry: _Entry) -> bool:
         return not entry.shown or entry.shown[0][1] != self._preview_of(entry)
@@ -166,8 +175,7 @@ class Scribe:
         for entry in self._entries:
             moments.append(entry.next_save)
             if not entry.silent and self._differs(entry):
-                first = entry.began + self._stage.platform.pace.first_post
-                moments.append(entry.next_edit if entry.posted else first)
+                moments.append(self._due_at(entry))
         return max(0.0, min(moments) - self._now()) if moments else None
 
     async def _rest(self, seconds: float | None) -> None:
@@ -190,11 +198,26 @@ class Scribe:
 
     # ------------------------------------------------------------ the posting
 
-    async def _preview(self, entry: _Entry) -> None:
-        """Show what there is so far, in one message: a growing text is cut, never split."""
-        line = Line(entry.speaker, self._preview_of(entry), Delivery.GROWING)
-        await self._put(entry, 0, line, Urgency.PREVIEW)
-        entry.next_edit = self._now() + self._stage.pacer.edit_interval
+    async def _preview(self, entry: _Entry, *, must: bool) -> None:
+        """Show what there is so far, in one message: a growing text is cut, never split. Left out where there is no room for it."""
+        edits = self._stage.pacer.edits
+        if must or self._has_room(entry):
+            line = Line(entry.speaker, self._preview_of(entry), Delivery.GROWING)
+            await self._put(entry, 0, line, None if entry.shown else Urgency.PREVIEW)
+        entry.next_edit = self._now() + edits.edit_interval
+
+    def _has_room(self, entry: _Entry) -> bool:
+        """Whether a growing text may be shown at all, or shown again, now."""
+        edits = self._stage.pacer.edits
+        if entry.shown:
+            return edits.turn_at_once()
+        entry.growing = entry.growing or edits.grow()
+        return entry.growing
+
+    def _stop_growing(self, entry: _Entry) -> None:
+        if entry.growing:
+            self._stage.pacer.edits.grown()
+            entry.growing = False
 
     def _preview_of(self, entry: _Entry) -> str:
         platform = self._stage.platform
@@ -228,11 +251,13 @@ class Scribe:
         found = await self._stage.platform.find(self._stage.session.talk, post.key)
         return found.message_id if found else ""
 
-    async def _put(self, entry: _Entry, part: int, line: Line, urgency: Urgency) -> None:
+    async def _put(self, entry: _Entry, part: int, line: Line, urgency: Urgency | None) -> None:
+        """Post or edit one part. Without an `urgency` its turn was taken before."""
         message_id, shown = entry.shown[part] if part < len(entry.shown) else ("", "")
         if message_id and shown == line.text and line.delivery is Delivery.GROWING:
             return
-        await self._stage.pacer.turn(urgency)
+        if urgency is not None:
+            await (self._stage.pacer.edits if message_id else self._stage.pacer).turn(urgency)
         if message_id:
             with contextlib.suppress(MessageGone):
                 await self._edit(message_id, line)
