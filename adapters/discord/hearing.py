@@ -1,0 +1,114 @@
+"""Messages, their edits and deletions, on their way to the core."""
+
+from collections.abc import Callable, Iterable
+
+import discord
+import structlog
+
+from adapters.discord.desk import Desk
+from adapters.discord.naming import names_in, words_of
+from adapters.discord.people import NOBODY, person_of
+from adapters.discord.places import Places
+from adapters.discord.words import with_quote
+from bot.errors import PlatformError
+from bot.model import Command, Edited, Inbound, MessageRef, Place, ReplyTo, Said, Withdrawn
+
+log = structlog.get_logger(__name__)
+
+SPOKEN = frozenset({discord.MessageType.default, discord.MessageType.reply})
+"""Kinds of messages that a person wrote; the others are notices of Discord's."""
+
+
+class Hearing:
+    """`own_id` is asked for anew: it is known only once we are logged in."""
+
+    def __init__(self, desk: Desk, places: Places, own_id: Callable[[], int]) -> None:
+        self._desk = desk
+        self._places = places
+        self._own_id = own_id
+
+    async def hear(self, message: discord.Message, *, late: bool = False) -> None:
+        """Take one message. `late` ones were said while we were away: nobody is told any more how to start a session."""
+        if not _is_spoken(message):
+            return
+        addressed = self._is_addressed(message)
+        words = self._words(message)
+        if not words and not addressed:
+            return
+        place = await self._place(message.guild, message.channel.id)
+        if place is None:
+            return
+        inbound = self._inbound(message, place, words, addressed=addressed)
+        outcome = await self._desk.accept(inbound)
+        await self._desk.settle_message(inbound, outcome, addressed=addressed and not late)
+
+    async def edited(self, payload: discord.RawMessageUpdateEvent) -> None:
+        """Discord also reports link previews as edits; only what people changed has a time of editing."""
+        message = payload.message
+        if not _is_spoken(message) or message.edited_at is None:
+            return
+        place, words = await self._place(message.guild, message.channel.id), self._words(message)
+        if place is None or not words:
+            return
+        ref = MessageRef(place, str(message.id))
+        event_id = f"edit-{message.id}-{message.edited_at.timestamp()}"
+        await self._desk.correct(Inbound(event_id, message.id, place, person_of(message.author), Edited(ref, words)))
+
+    async def deleted(self, guild_id: int | None, channel_id: int, message_ids: Iterable[int]) -> None:
+        place = await self._place_of(guild_id, channel_id)
+        if place is None:
+            return
+        for message_id in message_ids:
+            ref = MessageRef(place, str(message_id))
+            await self._desk.correct(Inbound(f"delete-{message_id}", message_id, place, NOBODY, Withdrawn(ref)))
+
+    # ------------------------------------------------------------ inside
+
+    def _inbound(self, message: discord.Message, place: Place, words: str, *, addressed: bool) -> Inbound:
+        person = person_of(message.author)
+        said = Said(words, MessageRef(place, str(message.id)), addressed)
+        # Whoever only mentions the bot wants to know what it can do.
+        body = said if words else Command("help")
+        return Inbound(str(message.id), message.id, place, person, body, ReplyTo(place, person))
+
+    def _is_addressed(self, message: discord.Message) -> bool:
+        """By name, by our role's name, or by replying to us."""
+        own_id, replied = self._own_id(), _replied(message)
+        role = message.guild.self_role if message.guild else None
+        return (
+            any(user.id == own_id for user in message.mentions)
+            or (role is not None and role.id in message.raw_role_mentions)
+            or (replied is not None and replied.author.id == own_id)
+        )
+
+    def _words(self, message: discord.Message) -> str:
+        """A forwarded message has no words of its own."""
+        forwarded = message.message_snapshots[0].content if message.message_snapshots else ""
+        words = self._said(message, message.content or forwarded)
+        quoted = _replied(message)
+        if quoted is None or quoted.author.id == self._own_id():
+            return words
+        return with_quote(words, quoted.author.display_name, self._said(quoted, quoted.content))
+
+    def _said(self, message: discord.Message, text: str) -> str:
+        return words_of(text, message.guild, str(self._own_id()), names_in(message.mentions))
+
+    async def _place(self, guild: discord.Guild | None, channel_id: int) -> Place | None:
+        return await self._place_of(guild.id if guild else None, channel_id)
+
+    async def _place_of(self, guild_id: int | None, channel_id: int) -> Place | None:
+        try:
+            return await self._places.find(guild_id, channel_id)
+        except PlatformError as error:
+            log.warning("a message from a channel that is not known", reason=error.detail)
+            return None
+
+
+def _is_spoken(message: discord.Message) -> bool:
+    """Bots and webhooks are never answered: two of them would go on for ever."""
+    return not message.author.bot and message.webhook_id is None and message.type in SPOKEN
+
+
+def _replied(message: discord.Message) -> discord.Message | None:
+    resolved = message.reference.resolved if message.reference else None
+    return resolved if isinstance(resolved, discord.Message) else None

@@ -1,0 +1,79 @@
+"""Channels, threads and direct messages as places."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+
+import discord
+from discord.http import Route
+
+from adapters.discord.rest import Rest
+from bot.model import Place
+
+PLATFORM = "discord"
+DIRECT = "dm-"
+"""How the workspace of a direct message begins: each is one of its own, so that nobody sees another's sessions."""
+
+KNOWN_THREADS = 10_000
+_THREADS = frozenset({10, 11, 12})
+
+
+def server(guild_id: int | str) -> Place:
+    """A place that stands for a whole server."""
+    return Place(PLATFORM, str(guild_id), "")
+
+
+def direct(channel_id: int | str) -> Place:
+    return Place(PLATFORM, f"{DIRECT}{channel_id}", str(channel_id))
+
+
+def is_direct(place: Place) -> bool:
+    return place.workspace_id.startswith(DIRECT)
+
+
+def target(place: Place) -> str:
+    """The id of the channel that messages for a place are sent to: a thread is a channel of its own."""
+    return place.thread_id or place.channel_id
+
+
+class Places:
+    """Finds the place of a channel's id. discord.py knows active threads only; others are asked for once."""
+
+    def __init__(self, rest: Rest, guild: Callable[[int], discord.Guild | None]) -> None:
+        self._rest = rest
+        self._guild = guild
+        self._parents: OrderedDict[int, str] = OrderedDict()
+
+    async def find(self, guild_id: int | None, channel_id: int) -> Place:
+        """Raises `PlatformError` where Discord has to be asked and does not answer."""
+        if guild_id is None:
+            return direct(channel_id)
+        known = self.known(guild_id, channel_id)
+        if known:
+            return known
+        if channel_id not in self._parents:
+            self._remember(channel_id, await self._parent(channel_id))
+        return self._place(guild_id, self._parents[channel_id], channel_id)
+
+    def known(self, guild_id: int, channel_id: int) -> Place | None:
+        guild = self._guild(guild_id)
+        channel = guild.get_channel_or_thread(channel_id) if guild else None
+        if channel is None:
+            return None
+        parent = str(channel.parent_id) if isinstance(channel, discord.Thread) else ""
+        return self._place(guild_id, parent, channel_id)
+
+    async def _parent(self, channel_id: int) -> str:
+        """The parent's id of a thread, else `''`."""
+        channel = await self._rest.call(Route("GET", "/channels/{channel_id}", channel_id=channel_id))
+        return str(channel.get("parent_id") or "") if channel.get("type") in _THREADS else ""
+
+    def _remember(self, channel_id: int, parent: str) -> None:
+        self._parents[channel_id] = parent
+        if len(self._parents) > KNOWN_THREADS:
+            self._parents.popitem(last=False)
+
+    @staticmethod
+    def _place(guild_id: int, parent: str, channel_id: int) -> Place:
+        if parent:
+            return Place(PLATFORM, str(guild_id), parent, str(channel_id))
+        return Place(PLATFORM, str(guild_id), str(channel_id))

@@ -1,0 +1,185 @@
+"""Answers to one person: by the interaction while it lasts, else directly, else by a mention where they were."""
+
+import asyncio
+import io
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import discord
+import structlog
+from discord.http import Route
+
+from adapters.discord import messages
+from adapters.discord.markup import CONTENT_LIMIT
+from adapters.discord.places import is_direct, target
+from adapters.discord.refusals import (
+    BAD_INTERACTION_TOKEN,
+    UNKNOWN_INTERACTION,
+    UNKNOWN_MESSAGE,
+    UNKNOWN_WEBHOOK,
+    code_of,
+)
+from adapters.discord.rest import ANSWER_WITHIN, Rest
+from bot.errors import PlaceGone, PlatformError, Throttled
+from bot.model import File, Person, Place, Reply, ReplyTo
+from bot.ports.clock import Clock
+
+log = structlog.get_logger(__name__)
+
+HANDLE_LIFE = timedelta(minutes=14, seconds=30)
+"""Discord's 15 minutes, less what is lost on the way."""
+
+HANDLE_USES = 5
+REMEMBERED = 2_000
+
+# Under these names discord.py keeps a bucket for each interaction.
+_CALLBACK = "/interactions/{webhook_id}/{webhook_token}/callback"
+_FOLLOW_UP = "/webhooks/{webhook_id}/{webhook_token}"
+
+_MESSAGE, _DEFERRED = 4, 5
+_ALREADY_ANSWERED = 40060
+_EXPIRED = frozenset({UNKNOWN_WEBHOOK, UNKNOWN_INTERACTION, BAD_INTERACTION_TOKEN})
+
+
+@dataclass(slots=True)
+class _Interaction:
+    """What this process knows of one: whether Discord took our first answer, and whether that still says "thinking"."""
+
+    taken: "asyncio.Future[bool]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    thinking: bool = True
+
+
+class Replies:
+    def __init__(self, rest: Rest, clock: Clock) -> None:
+        self._rest = rest
+        self._clock = clock
+        self._interactions: OrderedDict[str, _Interaction] = OrderedDict()
+        self._direct: OrderedDict[str, str] = OrderedDict()
+
+    # ------------------------------------------------------------ the first answer, within three seconds
+
+    def reply_to(self, interaction: discord.Interaction, place: Place, person: Person) -> ReplyTo:
+        handle = f"{interaction.application_id}:{interaction.token}"
+        return ReplyTo(place, person, handle, self._clock.now() + HANDLE_LIFE, HANDLE_USES)
+
+    async def defer(self, interaction: discord.Interaction) -> None:
+        """Acknowledge, visibly to this person only; `reply` resolves it. Too late is no error: `reply` finds another way."""
+        known = self._interactions[interaction.token] = _Interaction()
+        if len(self._interactions) > REMEMBERED:
+            self._interactions.popitem(last=False)
+        taken = False
+        try:
+            taken = await self.respond(interaction, _DEFERRED, {"flags": messages.EPHEMERAL})
+        finally:
+            known.taken.set_result(taken)
+
+    async def say(self, interaction: discord.Interaction, sentence: str) -> None:
+        """Answer at once, to this person only."""
+        body = messages.statement(sentence)[0]
+        await self.respond(interaction, _MESSAGE, body | {"flags": messages.EPHEMERAL | messages.SUPPRESS_EMBEDS})
+
+    async def respond(self, interaction: discord.Interaction, kind: int, data: dict[str, Any]) -> bool:
+        """Whether Discord took it. It may be repeated: a second answer is refused, and then the first was taken."""
+        try:
+            await self._rest.call(
+                Route("POST", _CALLBACK, webhook_id=interaction.id, webhook_token=interaction.token),
+                {"type": kind, "data": data},
+                within=ANSWER_WITHIN,
+            )
+        except PlatformError as error:
+            if code_of(error) == _ALREADY_ANSWERED:
+                return True
+            log.warning("an interaction was not answered in time", reason=error.detail)
+            return False
+        return True
+
+    # ------------------------------------------------------------ the chain
+
+    async def reply(self, to: ReplyTo, reply: Reply) -> None:
+        """Raises `Throttled` and `PlatformError`, having said nothing."""
+        bodies = messages.answer(reply)
+        if to.usable_at(self._clock.now()) and await self._by_handle(to, bodies, reply.file):
+            return
+        if await self._directly(to, bodies, reply.file):
+            return
+        await self._send(target(to.place), [messages.addressed(to.person.id, bodies[0]), *bodies[1:]], reply.file)
+
+    async def _by_handle(self, to: ReplyTo, bodies: list[dict[str, Any]], file: File | None) -> bool:
+        application_id, _, token = to.handle.partition(":")
+        known = self._interactions.get(token)
+        if known and not await asyncio.shield(known.taken):
+            return False
+        try:
+            for number, body in enumerate(bodies):
+                files = _files(file) if number == len(bodies) - 1 else []
+                await self._answer(application_id, token, body, files)
+        except PlatformError as error:
+            if code_of(error) not in _EXPIRED:
+                raise
+            log.info("an interaction was over", reason=error.detail)
+            return False
+        return True
+
+    async def _answer(self, application_id: str, token: str, body: dict[str, Any], files: list[discord.File]) -> None:
+        """In the place of "thinking" if that is still there, else as a message of its own."""
+        ids = {"webhook_id": application_id, "webhook_token": token}
+        known = self._interactions.setdefault(token, _resumed())
+        if known.thinking:
+            known.thinking = False
+            try:
+                await self._rest.call(Route("PATCH", f"{_FOLLOW_UP}/messages/@original", **ids), body, files=files)
+            except PlatformError as error:
+                known.thinking = code_of(error) != UNKNOWN_MESSAGE
+                if known.thinking:
+                    raise
+            else:
+                return
+        flags = body.get("flags", 0) | messages.EPHEMERAL
+        await self._rest.call(Route("POST", _FOLLOW_UP, **ids), {**body, "flags": flags}, files=files, again=False)
+
+    async def _directly(self, to: ReplyTo, bodies: list[dict[str, Any]], file: File | None) -> bool:
+        try:
+            channel = target(to.place) if is_direct(to.place) else await self._direct_channel(to.person.id)
+            await self._send(channel, [*bodies[:-1], _about(to.place, bodies[-1])], file)
+        except Throttled:
+            raise
+        except PlaceGone as error:
+            log.info("cannot write to somebody directly", reason=error.detail)
+            return False
+        return True
+
+    async def _direct_channel(self, person_id: str) -> str:
+        if person_id not in self._direct:
+            opened = await self._rest.call(Route("POST", "/users/@me/channels"), {"recipient_id": person_id})
+            self._direct[person_id] = str(opened["id"])
+            if len(self._direct) > REMEMBERED:
+                self._direct.popitem(last=False)
+        return self._direct[person_id]
+
+    async def _send(self, channel_id: str, bodies: list[dict[str, Any]], file: File | None) -> None:
+        for number, body in enumerate(bodies):
+            files = _files(file) if number == len(bodies) - 1 else []
+            route = Route("POST", "/channels/{channel_id}/messages", channel_id=channel_id)
+            await self._rest.call(route, body, files=files, again=False)
+
+
+def _resumed() -> _Interaction:
+    """One that an earlier process acknowledged."""
+    known = _Interaction()
+    known.taken.set_result(True)
+    return known
+
+
+def _files(file: File | None) -> list[discord.File]:
+    return [discord.File(io.BytesIO(file.content), file.name)] if file else []
+
+
+def _about(place: Place, body: dict[str, Any]) -> dict[str, Any]:
+    """In a direct message people cannot see what it is about."""
+    note = f"-# About <#{target(place)}>"
+    content = body.get("content", "")
+    if is_direct(place) or len(content) + len(note) >= CONTENT_LIMIT:
+        return body
+    return {**body, "content": f"{content}\n{note}".lstrip("\n")}

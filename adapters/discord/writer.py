@@ -1,0 +1,195 @@
+"""What the core has us write in channels and threads."""
+
+import io
+import secrets
+from datetime import timedelta
+from typing import Any
+
+import discord
+import structlog
+from discord.http import Route
+
+from adapters.discord import messages
+from adapters.discord.conversations import Conversations
+from adapters.discord.custom_ids import OWN_THREAD
+from adapters.discord.markup import measure
+from adapters.discord.places import is_direct, target
+from adapters.discord.refusals import BLOCKED_BY_AUTOMOD, THREAD_EXISTS, THREADS_ARE_OFF_HERE, TOO_MANY_THREADS, code_of
+from adapters.discord.replies import Replies
+from adapters.discord.rest import Rest
+from adapters.discord.settings import DiscordSettings
+from bot.errors import MessageGone, PlaceGone, PlatformError
+from bot.model import Card, File, Line, MessageRef, Opened, Place, Reply, ReplyTo, SessionStatus
+from bot.ports.chat import Pace
+from bot.ports.clock import Clock
+
+log = structlog.get_logger(__name__)
+
+MOVES_ON_AFTER = timedelta(minutes=55)
+"""Messages older than an hour can hardly be edited any more (30046)."""
+
+ARCHIVED_AFTER = 1_440
+"""Minutes without a word after which Discord puts a thread away: as long as a sleeping session can be woken."""
+
+HINT = "Mention me or reply to me to talk, or use /avatar say"
+"""On cards where Discord does not let us read plain messages."""
+
+HEARD = "🔊"
+HELD_BACK = "[held back by this server's AutoMod]"
+
+
+class Writer:
+    """The writing half of `ChatPlatform`."""
+
+    name = "discord"
+    # Discord allows 50 calls a second for all of a bot; the rest is for answers, which nobody paces.
+    pace = Pace(calls_per_second=35, edit_interval=1.2, first_post=0.4, shared_by_bot=True)
+    text_limit = messages.TEXT_LIMIT
+
+    def __init__(
+        self,
+        rest: Rest,
+        replies: Replies,
+        conversations: Conversations,
+        clock: Clock,
+        settings: DiscordSettings,
+    ) -> None:
+        self._rest = rest
+        self._replies = replies
+        self._conversations = conversations
+        self._clock = clock
+        self._threaded = settings.conversation == "thread"
+        self._hint = "" if settings.message_content else HINT
+
+    def measure(self, text: str) -> int:
+        return measure(text)
+
+    # ------------------------------------------------------------ the card
+
+    async def open(self, place: Place, card: Card) -> Opened:
+        threaded = self._threaded and not place.thread_id and not is_direct(place)
+        body = messages.card(card, OWN_THREAD if threaded else place.thread_id, self._hint)
+        ref = await self._send(place, body, secrets.token_hex(8))
+        thread = await self._open_thread(ref, card) if threaded else place
+        self._conversations.hear(thread, int(ref.message_id))
+        return Opened(ref, thread)
+
+    async def show(self, card_ref: MessageRef, thread: Place, card: Card) -> MessageRef:
+        ended = card.status is SessionStatus.ENDED
+        if ended:
+            self._conversations.forget(thread)
+        if not ended and self._is_old(card_ref):
+            return await self._move(card_ref, thread, card)
+        try:
+            await self._edit(card_ref, messages.card(card, thread.thread_id, self._hint))
+        except MessageGone:
+            return await self._send(thread, messages.card(card, thread.thread_id, self._hint), secrets.token_hex(8))
+        return card_ref
+
+    async def _move(self, card_ref: MessageRef, thread: Place, card: Card) -> MessageRef:
+        moved = await self._send(thread, messages.card(card, thread.thread_id, self._hint), secrets.token_hex(8))
+        try:
+            await self._edit(card_ref, messages.moved(card, thread, moved.message_id))
+        except PlatformError as error:
+            log.info("the old card stays as it was", reason=error.detail)
+        return moved
+
+    def _is_old(self, ref: MessageRef) -> bool:
+        return self._clock.now() - discord.utils.snowflake_time(int(ref.message_id)) > MOVES_ON_AFTER
+
+    async def _open_thread(self, card_ref: MessageRef, card: Card) -> Place:
+        """The thread of the card; the channel itself, where Discord has no threads or no more of them."""
+        place = card_ref.place
+        body = {"name": messages.thread_name(card), "auto_archive_duration": ARCHIVED_AFTER}
+        try:
+            await self._rest.call(_message("POST", card_ref, "/threads"), body)
+        except PlaceGone:
+            await self._withdraw(card_ref)
+            raise
+        except PlatformError as error:
+            if code_of(error) in {THREADS_ARE_OFF_HERE, TOO_MANY_THREADS}:
+                return place
+            if code_of(error) != THREAD_EXISTS:
+                raise
+        return place.in_thread(card_ref.message_id)
+
+    async def _withdraw(self, ref: MessageRef) -> None:
+        try:
+            await self._rest.call(_message("DELETE", ref))
+        except PlatformError as error:
+            log.info("a card without a thread stays", reason=error.detail)
+
+    # ------------------------------------------------------------ the transcript
+
+    async def post(self, thread: Place, line: Line, key: str) -> MessageRef:
+        """Posted twice with one key within minutes, Discord hands back the first message: that is then brought up to date."""
+        try:
+            return await self._send(thread, messages.line(line), key)
+        except PlatformError as error:
+            if code_of(error) not in BLOCKED_BY_AUTOMOD:
+                raise
+        return await self._send(thread, messages.line(Line(line.speaker, HELD_BACK, line.delivery)), key)
+
+    async def find(self, thread: Place, key: str) -> MessageRef | None:  # noqa: ARG002 - Discord does not tell a nonce later
+        return None
+
+    async def edit(self, ref: MessageRef, line: Line) -> None:
+        try:
+            await self._edit(ref, messages.line(line))
+        except PlatformError as error:
+            if code_of(error) not in BLOCKED_BY_AUTOMOD:
+                raise
+            await self._edit(ref, messages.line(Line(line.speaker, HELD_BACK, line.delivery)))
+
+    async def heard(self, ref: MessageRef) -> None:
+        """Without the permission to react the talk goes on all the same."""
+        try:
+            await self._rest.call(_message("PUT", ref, "/reactions/{emoji}/@me", emoji=HEARD))
+        except PlaceGone as error:
+            raise PlatformError(error.sentence, error.detail) from error
+
+    async def thinking(self, thread: Place) -> None:
+        await self._rest.call(_channel("POST", thread, "/typing"), again=False)
+
+    async def tell(self, thread: Place, text: str) -> None:
+        for body in messages.statement(text):
+            await self._send(thread, body, secrets.token_hex(8))
+
+    async def attach(self, thread: Place, file: File, text: str) -> None:
+        body = (messages.statement(text) or [{"allowed_mentions": messages.NOBODY}])[0]
+        attached = [discord.File(io.BytesIO(file.content), file.name)]
+        await self._rest.call(_channel("POST", thread, "/messages"), _once(body, secrets.token_hex(8)), files=attached)
+
+    async def reply(self, to: ReplyTo, reply: Reply) -> None:
+        await self._replies.reply(to, reply)
+
+    # ------------------------------------------------------------ calls
+
+    async def _send(self, place: Place, body: dict[str, Any], nonce: str) -> MessageRef:
+        """The nonce makes it safe to repeat."""
+        posted = await self._rest.call(_channel("POST", place, "/messages"), _once(body, nonce))
+        ref = MessageRef(place, str(posted["id"]))
+        if _words(posted) != _words(body):
+            await self._edit(ref, body)
+        return ref
+
+    async def _edit(self, ref: MessageRef, body: dict[str, Any]) -> None:
+        await self._rest.call(_message("PATCH", ref), body)
+
+
+def _channel(method: str, place: Place, path: str) -> Route:
+    return Route(method, "/channels/{channel_id}" + path, channel_id=target(place))
+
+
+def _message(method: str, ref: MessageRef, path: str = "", **ids: str) -> Route:
+    whole = "/channels/{channel_id}/messages/{message_id}" + path
+    return Route(method, whole, channel_id=target(ref.place), message_id=ref.message_id, **ids)
+
+
+def _once(body: dict[str, Any], nonce: str) -> dict[str, Any]:
+    return {**body, "nonce": nonce, "enforce_nonce": True}
+
+
+def _words(message: dict[str, Any]) -> list[str]:
+    """What a message says; Discord takes spaces at the ends and odd characters away."""
+    return [word for word in str(message.get("content") or "").split() if word.isprintable()]
