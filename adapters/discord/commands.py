@@ -19,10 +19,16 @@ def print_invite(application_id: str | None) -> None:
 
 @group.command("sync")
 def sync_commands() -> None:
-    """Tell Discord the commands, if they changed since last time."""
-    from bot.errors import SettingsError  # noqa: PLC0415
+    """Tell Discord the commands, where it has others. The service does that too when it starts."""
+    import asyncio  # noqa: PLC0415
 
-    raise SettingsError(f"Not yet: the service syncs by itself when it starts ({len(_token())} characters of token).")
+    from adapters.discord.office import sync_once  # noqa: PLC0415
+    from adapters.discord.settings import DiscordSettings  # noqa: PLC0415
+    from bot.settings import load  # noqa: PLC0415
+
+    _token()
+    written = asyncio.run(sync_once(load(DiscordSettings)))
+    click.echo("Discord has the commands now." if written else "Discord had these commands already.")
 
 
 def _token() -> str:

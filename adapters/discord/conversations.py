@@ -49,6 +49,10 @@ class Conversations:
     def __contains__(self, place: Place) -> bool:
         return place in self._heard
 
+    @property
+    def places(self) -> list[Place]:
+        return list(self._heard)
+
     def items(self) -> list[tuple[Place, int]]:
         return list(self._heard.items())
 

@@ -1,20 +1,25 @@
-"""Discord, as the house lists it."""
+"""Discord, as the house lists it. discord.py itself is imported only where Discord is used."""
 
 from collections.abc import Sequence
 
 from adapters.discord.settings import DiscordSettings
-from bot.errors import SettingsError
 from bot.plugin import Plugin, Surroundings
 from bot.ports.chat import ChatPlatform
 from bot.ports.doctor import Finding
 
 
-def _build(_settings: DiscordSettings, _surroundings: Surroundings) -> ChatPlatform:
-    raise SettingsError("Discord is not built in yet.")
+def _build(settings: DiscordSettings, surroundings: Surroundings) -> ChatPlatform:
+    from adapters.discord.platform import DiscordPlatform  # noqa: PLC0415
+
+    return DiscordPlatform(settings, surroundings.reception, surroundings.vault, surroundings.clock)
 
 
-async def _check(_settings: DiscordSettings) -> Sequence[Finding]:
-    return []
+async def _check(settings: DiscordSettings) -> Sequence[Finding]:
+    if settings.token is None:
+        return []
+    from adapters.discord.checks import check  # noqa: PLC0415
+
+    return await check(settings)
 
 
 PLUGIN = Plugin(

@@ -26,8 +26,8 @@ def _shards(value: object) -> object:
 class DiscordSettings(BaseSettings):
     """A token is all that is needed.
 
-    `home_guilds` are the operator's own servers: new commands appear there at once, and they are allowed to spend. Of
-    several processes each takes a range of `shards`.
+    `home_guilds` are the operator's own servers: they are allowed to spend, and commands appear there only, at once. Direct
+    messages are not listened to unless allowed, and then they spend too. Of several processes each takes a range of `shards`.
     """
 
     model_config = SettingsConfigDict(
@@ -36,6 +36,7 @@ class DiscordSettings(BaseSettings):
 
     token: SecretStr | None = Field(None, validation_alias="DISCORD_TOKEN")
     message_content: bool = True
+    direct_messages: bool = False
     home_guilds: Annotated[tuple[int, ...], NoDecode, BeforeValidator(_ids)] = ()
     conversation: Literal["thread", "channel"] = "thread"
     shards: Annotated[Shards | None, NoDecode, BeforeValidator(_shards)] = None

@@ -12,6 +12,9 @@ class Shards:
     last: int
     count: int
 
+    def __str__(self) -> str:
+        return f"{self.first}-{self.last}/{self.count}"
+
     @property
     def ids(self) -> list[int]:
         return list(range(self.first, self.last + 1))

@@ -1,0 +1,66 @@
+"""What `avatarbot doctor` says about Discord."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from discord.http import Route
+
+from adapters.discord.client import Connector
+from adapters.discord.invite import PERMISSIONS
+from adapters.discord.office import open_office
+from adapters.discord.settings import DiscordSettings
+from bot.errors import PlatformError, SettingsError
+from bot.ports.doctor import Finding, Level
+
+PORTAL = "discord.com/developers/applications"
+ADMINISTRATOR = 1 << 3
+
+# Flags of an application: granted, or on while it is small. https://docs.discord.com/developers/resources/application
+MESSAGE_CONTENT = 1 << 18 | 1 << 19
+
+
+async def check(settings: DiscordSettings, connector: Connector | None = None) -> Sequence[Finding]:
+    """Look at the token, the intents and the servers; nothing is written. At most about a minute."""
+    try:
+        async with open_office(settings, connector) as office:
+            servers = await office.rest.call(Route("GET", "/users/@me/guilds"))
+            return [*_application(office.application, settings), *_servers(servers, settings)]
+    except SettingsError as error:
+        return [
+            Finding(Level.PROBLEM, f"Discord: {error.sentence}", f"Make a new token on {PORTAL}: Bot, Reset Token.")
+        ]
+    except PlatformError as error:
+        return [
+            Finding(Level.PROBLEM, f"Discord: {error.sentence} ({error.detail})", "Check the network, and try again.")
+        ]
+
+
+def _application(application: dict[str, Any], settings: DiscordSettings) -> Iterator[Finding]:
+    yield Finding(Level.OK, f"Discord: the token works; the application is {application.get('name', 'without a name')}")
+    granted = int(application.get("flags") or 0) & MESSAGE_CONTENT
+    if settings.message_content and not granted:
+        remedy = f"Turn on Message Content Intent on {PORTAL} (Bot), or set AVATARBOT_DISCORD_MESSAGE_CONTENT=0."
+        yield Finding(Level.PROBLEM, "Discord: the bot may not read messages, and will not start", remedy)
+    if application.get("interactions_endpoint_url"):
+        remedy = f"Clear Interactions Endpoint URL on {PORTAL} (General Information)."
+        yield Finding(Level.PROBLEM, "Discord: commands and buttons go to an address of somebody else", remedy)
+
+
+def _servers(servers: Sequence[dict[str, Any]], settings: DiscordSettings) -> Iterator[Finding]:
+    if not servers:
+        yield Finding(Level.WARNING, "Discord: the bot is in no server", "Open the link of `avatarbot discord invite`.")
+    there = {int(server["id"]) for server in servers}
+    for guild_id in settings.home_guilds:
+        if guild_id not in there:
+            remedy = "Open the link of `avatarbot discord invite`, or correct AVATARBOT_DISCORD_HOME_GUILDS."
+            yield Finding(Level.WARNING, f"Discord: the bot is not in the home server {guild_id}", remedy)
+    for server in servers:
+        if lacking := _lacking(int(server.get("permissions") or 0)):
+            remedy = "Open the link of `avatarbot discord invite` once more, or give the bot's role these permissions."
+            yield Finding(Level.WARNING, f"Discord: in {server['name']} the bot lacks {', '.join(lacking)}", remedy)
+
+
+def _lacking(held: int) -> list[str]:
+    if held & ADMINISTRATOR:
+        return []
+    return [name for name, bit in PERMISSIONS.items() if not held & bit]

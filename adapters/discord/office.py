@@ -1,0 +1,48 @@
+"""Talking to Discord once, without a gateway: for `avatarbot discord sync` and `avatarbot doctor`."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+import discord
+from discord.http import Route
+
+from adapters.discord.client import Connector
+from adapters.discord.rest import UNREACHABLE, Rest
+from adapters.discord.settings import DiscordSettings
+from adapters.discord.syncing import sync
+from bot.errors import PlatformError, SettingsError
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """The application as Discord knows it, and a way to ask more."""
+
+    rest: Rest
+    application: dict[str, Any]
+
+
+@asynccontextmanager
+async def open_office(settings: DiscordSettings, connector: Connector | None = None) -> AsyncIterator[Office]:
+    """Raises `SettingsError` for a token that is missing or refused, `PlatformError` where Discord cannot be reached."""
+    if settings.token is None:
+        raise SettingsError("DISCORD_TOKEN is not set.")
+    options: dict[str, Any] = {"connector": connector()} if connector else {}
+    client = discord.Client(intents=discord.Intents.none(), **options)
+    rest = Rest(lambda: client.http)
+    async with client:
+        try:
+            await client.http.static_login(settings.token.get_secret_value())
+        except discord.LoginFailure as error:
+            raise SettingsError("Discord does not accept DISCORD_TOKEN.") from error
+        except (aiohttp.ClientConnectionError, OSError, discord.HTTPException) as error:
+            raise PlatformError(UNREACHABLE, f"login: {type(error).__name__}") from error
+        yield Office(rest, await rest.call(Route("GET", "/oauth2/applications/@me")))
+
+
+async def sync_once(settings: DiscordSettings, connector: Connector | None = None) -> int:
+    """How many lists of commands were written. Raises `SettingsError` and `PlatformError`."""
+    async with open_office(settings, connector) as office:
+        return await sync(office.rest, int(office.application["id"]), settings)

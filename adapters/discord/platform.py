@@ -1,0 +1,189 @@
+"""Discord as a chat platform: the adapter put together."""
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+
+import discord
+import structlog
+from discord.http import HTTPClient
+from starlette.routing import BaseRoute
+
+from adapters.discord.client import AvatarClient, Connector
+from adapters.discord.conversations import Conversations, Keep
+from adapters.discord.desk import Desk
+from adapters.discord.hearing import Hearing
+from adapters.discord.identifies import Identifies
+from adapters.discord.interactions import Interactions
+from adapters.discord.places import PLATFORM, Places, is_direct, server, target
+from adapters.discord.replies import Replies
+from adapters.discord.rest import Rest
+from adapters.discord.settings import DiscordSettings
+from adapters.discord.syncing import sync
+from adapters.discord.writer import Writer
+from bot.errors import PlatformError, SettingsError, StoreUnavailable
+from bot.model import Place
+from bot.ports.chat import Reception
+from bot.ports.clock import Clock
+
+log = structlog.get_logger(__name__)
+
+CATCH_UP = 100
+"""Messages of one conversation that are looked up after a gap."""
+
+BAD_TOKEN = (
+    "Discord does not accept DISCORD_TOKEN. Make a new one on discord.com/developers/applications: Bot, Reset Token."  # noqa: S105
+)
+BAD_INTENTS = (
+    "Discord does not let this bot read messages. Turn on Message Content Intent on discord.com/developers/applications "
+    "(your application, Bot), or set AVATARBOT_DISCORD_MESSAGE_CONTENT=0."
+)
+_FOR_THE_OPERATOR = {
+    4004: BAD_TOKEN,
+    4010: "Discord does not know these shards. Look at AVATARBOT_DISCORD_SHARDS.",
+    4011: "This bot is in too many servers for so few shards. Look at AVATARBOT_DISCORD_SHARDS.",
+    4013: BAD_INTENTS,
+    4014: BAD_INTENTS,
+}
+"""Close codes of the gateway after which trying again is of no use."""
+
+
+class DiscordPlatform(Writer):
+    """`ChatPlatform` for Discord. `connector` makes what the connections go through, where that is not the open internet."""
+
+    def __init__(
+        self,
+        settings: DiscordSettings,
+        reception: Reception,
+        keep: Keep,
+        clock: Clock,
+        *,
+        connector: Connector | None = None,
+    ) -> None:
+        self._settings = settings
+        self._reception = reception
+        self._connector = connector
+        self._client: AvatarClient | None = None
+        self._identifies = Identifies()
+        part = str(settings.shards) if settings.shards else "all"
+        conversations = Conversations(keep, part)
+        rest = Rest(self._http)
+        replies = Replies(rest, clock)
+        super().__init__(rest, replies, conversations, clock, settings)
+        desk = Desk(reception, replies, conversations)
+        self._hearing = Hearing(desk, Places(rest, self._guild), self._own_id)
+        self._interactions = Interactions(desk, settings.conversation)
+
+    def routes(self) -> Sequence[BaseRoute]:
+        """Everything comes in through the gateway."""
+        return ()
+
+    async def run(self) -> None:
+        """One life of a client. Whatever ends it raises, and who runs us begins another."""
+        if self._settings.token is None:
+            raise SettingsError("DISCORD_TOKEN is not set.")
+        await self._conversations.load()
+        saving = asyncio.create_task(self._conversations.run(), name="discord-conversations")
+        try:
+            async with self.new_client() as client:
+                await self._connected_run(client, self._settings.token.get_secret_value())
+        finally:
+            self._client = None
+            saving.cancel()
+            with contextlib.suppress(StoreUnavailable):
+                await self._conversations.save()
+
+    def new_client(self) -> AvatarClient:
+        """A client that is ours from now on."""
+        self._client = AvatarClient(self._settings, self, self._identifies, self._connector)
+        return self._client
+
+    async def _connected_run(self, client: AvatarClient, token: str) -> None:
+        try:
+            await client.start(token)
+        except discord.LoginFailure as error:
+            raise SettingsError(BAD_TOKEN) from error
+        except discord.PrivilegedIntentsRequired as error:
+            raise SettingsError(BAD_INTENTS) from error
+        except discord.ConnectionClosed as error:
+            if sentence := _FOR_THE_OPERATOR.get(error.code):
+                raise SettingsError(sentence) from error
+            raise PlatformError("Discord closed the connection.", f"gateway closed with {error.code}") from error
+        raise PlatformError("Discord closed the connection.", "the client ended by itself")
+
+    # ------------------------------------------------------------ what the client tells
+
+    async def logged_in(self, client: discord.AutoShardedClient) -> None:
+        """Of several processes the one with the first shard brings the commands up to date; a bot talks without that too."""
+        shards = self._settings.shards
+        if client.application_id is None or (shards and shards.first):
+            return
+        try:
+            await sync(self._rest, client.application_id, self._settings)
+        except PlatformError as error:
+            log.warning("the commands are not brought up to date", reason=error.detail)
+
+    async def connected(self, shard_id: int) -> None:
+        """A new session of a shard: what was said since the last one is lost, unless we look."""
+        for place, newest in self._conversations.items():
+            if self._shard_of(place) == shard_id:
+                await self._catch_up(place, newest)
+
+    async def interaction(self, interaction: discord.Interaction) -> None:
+        await self._interactions.take(interaction)
+
+    async def message(self, message: discord.Message) -> None:
+        await self._hearing.hear(message)
+
+    async def edited(self, payload: discord.RawMessageUpdateEvent) -> None:
+        await self._hearing.edited(payload)
+
+    async def deleted(self, guild_id: int | None, channel_id: int, message_ids: set[int]) -> None:
+        await self._hearing.deleted(guild_id, channel_id, sorted(message_ids))
+
+    async def joined(self, guild_id: int) -> None:
+        if guild_id not in self._settings.home_guilds:
+            await self._reception.workspace_joined(PLATFORM, str(guild_id))
+
+    async def left(self, guild_id: int) -> None:
+        await self._gone(server(guild_id), whole_workspace=True)
+
+    async def channel_gone(self, guild_id: int, channel_id: int) -> None:
+        await self._gone(Place(PLATFORM, str(guild_id), str(channel_id)))
+
+    async def thread_gone(self, guild_id: int, parent_id: int, thread_id: int) -> None:
+        await self._gone(Place(PLATFORM, str(guild_id), str(parent_id), str(thread_id)))
+
+    # ------------------------------------------------------------ inside
+
+    async def _gone(self, place: Place, *, whole_workspace: bool = False) -> None:
+        for known in self._conversations.places:
+            if known.workspace_id == place.workspace_id and (whole_workspace or place in {known, known.channel}):
+                self._conversations.forget(known)
+        await self._reception.place_gone(place, whole_workspace=whole_workspace)
+
+    async def _catch_up(self, place: Place, newest: int) -> None:
+        assert self._client is not None
+        guild_id = None if is_direct(place) else int(place.workspace_id)
+        channel = self._client.get_partial_messageable(int(target(place)), guild_id=guild_id)
+        after = discord.Object(newest)
+        try:
+            async for message in channel.history(limit=CATCH_UP, after=after, oldest_first=True):
+                await self._hearing.hear(message, late=True)
+        except (discord.Forbidden, discord.NotFound):
+            await self._gone(place)
+        except discord.HTTPException as error:
+            log.warning("what was said meanwhile cannot be looked up", reason=f"{error.status} {error.code}")
+
+    def _shard_of(self, place: Place) -> int:
+        count = (self._client.shard_count if self._client else None) or 1
+        return 0 if is_direct(place) else (int(place.workspace_id) >> 22) % count
+
+    def _http(self) -> HTTPClient | None:
+        return self._client.http if self._client else None
+
+    def _guild(self, guild_id: int) -> discord.Guild | None:
+        return self._client.get_guild(guild_id) if self._client else None
+
+    def _own_id(self) -> int:
+        return self._client.user.id if self._client and self._client.user else 0
