@@ -1,0 +1,22 @@
+"""Questions, asked as a platform asks them."""
+
+import itertools
+
+from bot.model import Command, Inbound, Person, Place, Question, Reply, ReplyTo, Standing
+from tests.chat_room import ANN, CHANNEL
+from tests.stack import Stack
+
+ROOT = Person("root", "Root", Standing.ADMIN)
+NEIGHBOUR = Place("room", "W2", "C9")
+
+_numbers = itertools.count(1)
+
+
+async def ask(stack: Stack, verb: str, /, place: Place = CHANNEL, person: Person = ANN, **options: str) -> Reply:
+    """Through `accept`, which says that it is a question, to its answer."""
+    assert stack.service is not None
+    number = next(_numbers)
+    reply_to = ReplyTo(place, person, "handle", None, 5)
+    inbound = Inbound(f"q{number}", number, place, person, Command(verb, options), reply_to)
+    assert isinstance(await stack.service.reception.accept(inbound), Question)
+    return await stack.service.reception.answer(inbound)

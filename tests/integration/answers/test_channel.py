@@ -1,0 +1,82 @@
+"""The settings of a channel."""
+
+import pytest
+
+from bot.answers.about_channel import allow_list
+from bot.model import Mode, Refused
+from bot.policy import AllowList
+from tests.integration.answers.asking import ROOT, ask
+from tests.stack import Stack, on_stack
+
+
+@on_stack()
+async def test_avatars_start_as_the_channel_has_set(stack: Stack) -> None:
+    async with stack.serving():
+        kept = await ask(stack, "defaults set", avatar="kofi", mode="retelling", minutes="3")
+        await stack.room.command("start")
+        await stack.live()
+    assert "avatar: Kofi" in kept.text
+    assert stack.room.card.avatar_name == "Kofi"
+    assert stack.room.card.mode is Mode.RETELLING
+
+
+@on_stack()
+async def test_what_does_not_exist_is_not_kept(stack: Stack) -> None:
+    async with stack.serving():
+        refused = await ask(stack, "defaults set", avatar="Almo")
+        shown = await ask(stack, "defaults show")
+    assert "The nearest are Alma" in refused.text
+    assert "avatar: as usual" in shown.text
+
+
+@on_stack()
+async def test_sound_is_set_a_bit_at_a_time_and_reset(stack: Stack) -> None:
+    async with stack.serving():
+        await ask(stack, "defaults voice", speed="1.1", threshold="0.4")
+        both = await ask(stack, "defaults voice", silence_ms="700")
+        await ask(stack, "defaults reset", person=ROOT, setting="speed")
+        await ask(stack, "defaults reset", person=ROOT, setting="threshold")
+        one = await ask(stack, "defaults show")
+        await ask(stack, "defaults reset", person=ROOT)
+        none = await ask(stack, "defaults show")
+        wrong = await ask(stack, "defaults voice", speed="2")
+    assert "speed 1.1; turn_detection server_vad; threshold 0.4; silence_ms 700" in both.text
+    assert "sound: turn_detection server_vad; silence_ms 700" in one.text
+    assert "sound: as usual" in none.text
+    assert "0.8 to 1.2" in wrong.text
+
+
+@on_stack()
+async def test_a_key_is_never_shown(stack: Stack) -> None:
+    async with stack.serving():
+        refused = await ask(stack, "defaults elevenlabs", api_key="sk-very-secret")
+        kept = await ask(stack, "defaults elevenlabs", person=ROOT, api_key="sk-very-secret")
+        await stack.room.command("start", voice="a-voice-of-ours")
+        await stack.live()
+    assert "Only an admin" in refused.text
+    assert "ElevenLabs your own account" in kept.text
+    assert "very-secret" not in kept.text
+    assert b"very-secret" not in (stack.folder / "avatarbot.db").read_bytes()
+
+
+@on_stack()
+async def test_only_those_on_the_list_start(stack: Stack) -> None:
+    async with stack.serving():
+        said = await ask(stack, "defaults access", person=ROOT, who="<@somebody>, the opps")
+        refused = await stack.room.command("start")
+        everybody = await ask(stack, "defaults access", person=ROOT, who="everybody")
+        await stack.room.command("start")
+        await stack.live()
+    assert "I do not know “the opps”" in said.text
+    assert isinstance(refused, Refused)
+    assert everybody.text == "Now everybody may start avatars here."
+
+
+@pytest.mark.parametrize("mention", ["<@U1>", "<@!U1>", "<@U1|ann>"])
+def test_people_by_their_mentions(mention: str) -> None:
+    assert allow_list([mention]) == AllowList(people=frozenset({"U1"}))
+
+
+@pytest.mark.parametrize("mention", ["<@&G1>", "<!subteam^G1>", "<!subteam^G1|@team>"])
+def test_groups_by_their_mentions(mention: str) -> None:
+    assert allow_list([mention]) == AllowList(groups=frozenset({"G1"}))

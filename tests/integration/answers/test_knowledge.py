@@ -1,0 +1,81 @@
+"""Knowledge bases, each limit checked before AKOOL is asked, each workspace for itself."""
+
+import asyncio
+
+from bot.model import Command
+from tests.integration.answers.asking import NEIGHBOUR, ROOT, ask
+from tests.stack import Stack, on_stack
+
+
+@on_stack()
+async def test_the_life_of_a_knowledge_base(stack: Stack) -> None:
+    async with stack.serving():
+        made = await ask(
+            stack, "knowledge create", name="FAQ", prompt="You know it all.", links="https://example.com/a"
+        )
+        changed = await ask(stack, "knowledge update", knowledge="faq", prologue="Ask me.")
+        shown = await ask(stack, "knowledge show", knowledge="FAQ")
+        used = await ask(stack, "knowledge use", knowledge="FAQ")
+        settings = await ask(stack, "defaults show")
+        asked = await ask(stack, "knowledge delete", person=ROOT, knowledge="FAQ")
+        assert asked.items[0].command is not None
+        gone = await ask(stack, "knowledge delete", person=ROOT, **asked.items[0].command.options)
+        left = await ask(stack, "knowledge list")
+    assert "“FAQ” is made" in made.text
+    assert "is changed" in changed.text
+    assert shown.text == "FAQ\nOpening line: Ask me.\nPrompt: You know it all.\nLink: https://example.com/a"
+    assert "know “FAQ”" in used.text
+    assert "knowledge: FAQ" in settings.text
+    assert "for good?" in asked.text
+    assert gone.text == "“FAQ” is deleted. It is no longer this channel's default."
+    assert [item.title for item in left.items] == ["Front desk", "Release party"]
+
+
+@on_stack()
+async def test_a_question_asked_back_is_forgotten_after_a_minute(stack: Stack) -> None:
+    async with stack.serving():
+        await ask(stack, "knowledge delete", person=ROOT, knowledge="Front desk")
+        await asyncio.sleep(61)
+        again = await ask(stack, "knowledge delete", person=ROOT, knowledge="Front desk")
+    assert "for good?" in again.text
+    assert len(list(stack.simulator.shelf)) == 2
+
+
+@on_stack()
+async def test_nobody_sees_or_changes_what_another_workspace_made(stack: Stack) -> None:
+    async with stack.serving():
+        await ask(stack, "knowledge create", name="Secret", prompt="Ours.")
+        listed = await ask(stack, "knowledge list", place=NEIGHBOUR)
+        shown = await ask(stack, "knowledge show", place=NEIGHBOUR, knowledge="Secret")
+        deleted = await ask(stack, "knowledge delete", place=NEIGHBOUR, person=ROOT, knowledge="Secret")
+    assert "Secret" not in [item.title for item in listed.items]
+    assert "no knowledge base called" in shown.text
+    assert "no knowledge base called" in deleted.text
+
+
+@on_stack()
+async def test_what_the_accounts_owner_made_only_admins_change(stack: Stack) -> None:
+    async with stack.serving():
+        refused = await ask(stack, "knowledge update", knowledge="Front desk", prompt="New")
+        taken = await ask(stack, "knowledge create", name="front DESK", prompt="New")
+        wrong = await ask(stack, "knowledge create", name="Songs", documents="https://example.com/a.mp3")
+    assert "only an admin" in refused.text
+    assert "already a knowledge base" in taken.text
+    assert "“documents” can be" in wrong.text
+
+
+@on_stack()
+async def test_a_long_prompt_comes_as_a_file(stack: Stack) -> None:
+    async with stack.serving():
+        await ask(stack, "knowledge create", name="Long", prompt="word " * 1000)
+        shown = await ask(stack, "knowledge show", knowledge="Long")
+    assert len(shown.text) < 1_100
+    assert shown.file is not None
+    assert len(shown.file.content) > 4_900
+
+
+@on_stack()
+async def test_picking_one_uses_it(stack: Stack) -> None:
+    async with stack.serving():
+        listed = await ask(stack, "knowledge list", name="front")
+    assert listed.items[0].command == Command("knowledge use", {"knowledge": "64f8a1b2c3d4e5f6a7b8c9d0"})

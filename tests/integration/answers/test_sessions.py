@@ -1,0 +1,111 @@
+"""Questions about what is live, and what was."""
+
+import asyncio
+
+from bot.answers.register import ANSWERS
+from bot.commands.catalogue import CATALOGUE
+from bot.commands.verb import Kind
+from bot.model import Place
+from tests.integration.answers.asking import NEIGHBOUR, ROOT, ask
+from tests.stack import Stack, on_stack
+
+ELSEWHERE = Place("room", "W1", "C2")
+
+
+def test_every_question_has_an_answer() -> None:
+    assert {verb.name for verb in CATALOGUE.verbs if verb.kind is Kind.QUESTION} == set(ANSWERS)
+
+
+@on_stack()
+async def test_help_is_one_screen(stack: Stack) -> None:
+    async with stack.serving():
+        reply = await ask(stack, "help")
+        one = await ask(stack, "help", verb="knowledge create")
+    assert len(reply.text.splitlines()) <= 25
+    assert len(reply.text) < 2_000
+    assert "100" not in reply.text
+    assert "prologue" in one.text
+
+
+@on_stack()
+async def test_status_says_who_what_and_what_it_costs(stack: Stack) -> None:
+    async with stack.serving():
+        nobody = await ask(stack, "status")
+        await stack.room.command("start")
+        await stack.live()
+        await asyncio.sleep(120)
+        reply = await ask(stack, "status", stack.room.thread)
+    assert "No avatar is live here" in nobody.text
+    assert "started by Ann 2 min ago" in reply.text
+    assert "It has used 2.0 minutes so far." in reply.text
+    assert "AKOOL says that it is live." in reply.text
+
+
+@on_stack()
+async def test_sessions_of_this_workspace_only(stack: Stack) -> None:
+    async with stack.serving():
+        await stack.room.command("start")
+        await stack.live()
+        ours = await ask(stack, "sessions", ELSEWHERE)
+        theirs = await ask(stack, "sessions", NEIGHBOUR)
+        command = ours.items[0].command
+        assert command is not None
+        await stack.room.command("stop", ELSEWHERE, ROOT, **command.options)
+        await stack.ended()
+    assert "in C1, started by Ann" in ours.items[0].detail
+    assert "No avatar is live" in theirs.text
+
+
+@on_stack()
+async def test_the_transcript_of_what_has_ended(stack: Stack) -> None:
+    async with stack.serving():
+        none = await ask(stack, "transcript")
+        await stack.room.command("start")
+        await stack.live()
+        await stack.room.say("Who are you?", stack.room.thread)
+        await stack.until(lambda: len(stack.room.finals) == 1)
+        sessions = await ask(stack, "sessions")
+        command = sessions.items[0].command
+        assert command is not None
+        other = await ask(stack, "transcript", ELSEWHERE, **command.options)
+        admins = await ask(stack, "transcript", ELSEWHERE, ROOT, **command.options)
+        await stack.room.command("stop")
+        await stack.ended()
+        reply = await ask(stack, "transcript", format="srt")
+    assert "No avatar has talked here yet" in none.text
+    assert "belongs to another channel" in other.text
+    assert admins.file is not None
+    assert reply.file is not None
+    assert b"Who are you?" in reply.file.content
+    assert b"-->" in reply.file.content
+
+
+@on_stack()
+async def test_usage_adds_up_and_draws(stack: Stack) -> None:
+    async with stack.serving():
+        none = await ask(stack, "usage")
+        await stack.room.command("start", avatar="Alma")
+        await stack.live()
+        await asyncio.sleep(180)
+        await stack.room.command("stop")
+        await stack.ended()
+        reply = await ask(stack, "usage", days="7")
+        theirs = await ask(stack, "usage", NEIGHBOUR)
+    assert none.text.startswith("0 min in the last 30 days.")
+    assert reply.text.startswith("3.0 min in the last 7 days.")
+    assert "By avatar: Alma 3.0 min." in reply.text
+    assert "Credit left at AKOOL: 5,9" in reply.text
+    assert reply.file is not None
+    assert reply.file.content.startswith(b"\x89PNG")
+    assert theirs.text.startswith("0 min")
+
+
+@on_stack()
+async def test_a_watch_link_is_for_one_person(stack: Stack) -> None:
+    async with stack.serving():
+        await stack.room.command("start")
+        await stack.live()
+        first, second = await ask(stack, "watch"), await ask(stack, "watch", person=ROOT)
+    assert first.link is not None
+    assert second.link is not None
+    assert first.link.url != second.link.url
