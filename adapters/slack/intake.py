@@ -4,6 +4,7 @@ A listener would run after bolt has acknowledged, and its `ack()` is polled ever
 commits first and answers then.
 """
 
+import logging
 from collections.abc import Awaitable, Callable
 
 import msgspec
@@ -107,6 +108,9 @@ def _setting(context: AsyncBoltContext) -> Setting:
 def bolt_app(desk: Desk, api_url: str, oauth_flow: AsyncOAuthFlow | None) -> AsyncApp:
     """Bolt with our way in. Requests are verified before they come here (`endpoint.py`), so bolt does not do it again."""
     app = AsyncApp(
+        logger=logging.getLogger(
+            "slack_bolt"
+        ),  # or bolt gives its loggers the root's level, and its warnings hold bodies
         client=AsyncWebClient(base_url=api_url),
         authorize=Authorisation(desk.installations),  # type: ignore[arg-type] # it may return None, says bolt's own base
         oauth_flow=oauth_flow,
