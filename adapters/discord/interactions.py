@@ -17,7 +17,7 @@ from adapters.discord.places import PLATFORM, direct
 from bot.model import Choice, Command, Inbound, Place
 from bot.ports.chat import Ask
 
-ASK_WITHIN = 2.0
+ASK_WITHIN = 1.8
 """Seconds; Discord waits for three."""
 
 SUGGESTIONS = 8

@@ -1,0 +1,149 @@
+"""A small Discord for features: SimCord's in-memory one, our platform in it, and three people."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import simcord
+from pydantic import SecretStr
+
+from adapters.discord.client import AvatarClient
+from adapters.discord.platform import DiscordPlatform
+from adapters.discord.settings import DiscordSettings
+from bot.model import Choice, Place
+from bot.ports.chat import Ask
+from tests.contract.platform.harness import ANN, BEN, RecordingReception
+
+OWNER = "owner"
+SETTINGS = DiscordSettings.model_validate({"DISCORD_TOKEN": SecretStr("x.y.z")})
+
+
+def one_shard(platform: DiscordPlatform) -> AvatarClient:
+    """A new client of the platform's; SimCord has no address where a bot asks for its number of shards."""
+    client = platform.new_client()
+    client.shard_count = client._connection.shard_count = 1
+    return client
+
+
+class Drawer:
+    """Where the platform keeps things, in memory."""
+
+    def __init__(self) -> None:
+        self.kept: dict[tuple[str, str, str], bytes] = {}
+
+    async def get(self, platform: str, workspace_id: str, key: str) -> bytes | None:
+        return self.kept.get((platform, workspace_id, key))
+
+    async def put(self, platform: str, workspace_id: str, key: str, value: bytes) -> None:
+        self.kept[platform, workspace_id, key] = value
+
+
+@dataclass
+class WorldClock:
+    """SimCord's time, and what a test has added."""
+
+    env: Any = None
+    ahead: timedelta = timedelta()
+
+    def now(self) -> datetime:
+        at: datetime = self.env.now()
+        return at + self.ahead
+
+
+class Core(RecordingReception):
+    """Tells SimCord when it hangs on purpose, so that only SimCord's own time ends that."""
+
+    env: Any = None
+
+    async def ask(self, ask: Ask) -> Sequence[Choice]:
+        if not self.ask_hangs:
+            return await super().ask(ask)
+        self.asked.append(ask)
+        await self.env.external_wait(asyncio.Event().wait(), reason="a core that does not answer")
+        return ()
+
+
+@dataclass
+class World:
+    settings: DiscordSettings = SETTINGS
+    reception: Core = field(default_factory=Core)
+    drawer: Drawer = field(default_factory=Drawer)
+    clock: WorldClock = field(default_factory=WorldClock)
+    platform: DiscordPlatform = field(init=False)
+    env: Any = field(init=False)
+    guild: Any = field(init=False)
+    channel: Any = field(init=False)
+    people: dict[str, Any] = field(default_factory=dict)
+
+    def new_platform(self) -> AvatarClient:
+        self.platform = DiscordPlatform(self.settings, self.reception, self.drawer, self.clock)
+        return one_shard(self.platform)
+
+    def populate(self) -> None:
+        owner = self.env.create_user(OWNER)
+        self.guild = self.env.create_guild("Team", owner=owner)
+        self.channel = self.guild.create_text_channel("general")
+        for name in (ANN, BEN):
+            self.people[name] = self.guild.add_member(self.env.create_user(name))
+
+    @property
+    def place(self) -> Place:
+        return Place("discord", str(self.guild.id), str(self.channel.id))
+
+    def at(self, place: Place) -> Any:
+        """SimCord's handle of a place."""
+        wanted = int(place.thread_id or place.channel_id)
+        channels = [channel for channel in self.guild.channels.values() if not channel.is_thread]
+        every = [*channels, *(thread for channel in channels for thread in channel.threads)]
+        return next(channel for channel in every if channel.id == wanted)
+
+    def raw(self, channel_id: int) -> Mapping[int, Any]:
+        """Messages of a channel as SimCord keeps them."""
+        messages: Mapping[int, Any] = self.env.backend.messages[channel_id]
+        return messages
+
+    async def restart(self) -> None:
+        await self.env.restart_bot(self.new_platform())
+
+
+def rendered(text: str) -> str:
+    """As Discord's client takes backslashes away."""
+    return re.sub(r"\\([^0-9A-Za-z\s])", r"\1", text)
+
+
+def says(message: Any) -> str:
+    """All that a message shows."""
+    embeds = [
+        "\n".join([embed.get("title", ""), embed.get("description", ""), embed.get("footer", {}).get("text", "")])
+        for embed in message.embeds
+    ]
+    links = [button["url"] for row in message.components for button in row["components"] if button.get("url")]
+    files = [attachment["filename"] for attachment in message.attachments]
+    return rendered("\n".join([message.content, *embeds])) + "\n".join(["", *links, *files])
+
+
+def buttons(message: Any) -> list[dict[str, Any]]:
+    return [each for row in message.components for each in row["components"] if each["type"] == 2]
+
+
+@asynccontextmanager
+async def open_world(settings: DiscordSettings = SETTINGS) -> AsyncIterator[World]:
+    world = World(settings)
+    # Not `simcord.run`: a fixture's clean-up runs in another context, and its clock can be left only where it was entered.
+    env = simcord.Env(world.new_platform())
+    world.env = world.clock.env = world.reception.env = env
+    await env.start()
+    try:
+        world.populate()
+        await env.settle()
+        yield world
+    finally:
+        await env.shutdown()
+    env.raise_errors()
+
+
+__all__ = ["ANN", "BEN", "OWNER", "SETTINGS", "World", "buttons", "open_world", "rendered", "says"]
