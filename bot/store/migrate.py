@@ -49,7 +49,9 @@ def current_revision(url: str | URL) -> str:
 
 
 def upgrade(url: str | URL) -> None:
-    """Apply what is missing. Raises `StoreUnavailable`."""
+    """Apply what is missing; a new file can be read by its owner only. Raises `StoreUnavailable`."""
+    with contextlib.suppress(OSError):  # SQLite says what is wrong, a moment later
+        Path(make_url(url).database or "").touch(mode=0o600)
     with _connected(url) as connection:
         connection.exec_driver_sql("PRAGMA journal_mode=WAL")
         connection.commit()
