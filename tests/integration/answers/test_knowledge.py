@@ -19,7 +19,7 @@ async def test_the_life_of_a_knowledge_base(stack: Stack) -> None:
         settings = await ask(stack, "defaults show")
         asked = await ask(stack, "knowledge delete", person=ROOT, knowledge="FAQ")
         assert asked.items[0].command is not None
-        gone = await ask(stack, "knowledge delete", person=ROOT, **asked.items[0].command.options)
+        gone = await ask(stack, "knowledge delete", person=ROOT, knowledge=asked.items[0].command.options["knowledge"])
         left = await ask(stack, "knowledge list")
     assert "“FAQ” is made" in made.text
     assert "is changed" in changed.text

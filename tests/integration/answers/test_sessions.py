@@ -67,8 +67,8 @@ async def test_the_transcript_of_what_has_ended(stack: Stack) -> None:
         sessions = await ask(stack, "sessions")
         command = sessions.items[0].command
         assert command is not None
-        other = await ask(stack, "transcript", ELSEWHERE, **command.options)
-        admins = await ask(stack, "transcript", ELSEWHERE, ROOT, **command.options)
+        other = await ask(stack, "transcript", ELSEWHERE, session=command.options["session"])
+        admins = await ask(stack, "transcript", ELSEWHERE, ROOT, session=command.options["session"])
         await stack.room.command("stop")
         await stack.ended()
         reply = await ask(stack, "transcript", format="srt")

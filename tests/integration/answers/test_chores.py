@@ -1,0 +1,76 @@
+"""What the service does by itself: the reaper, sleepers, and forgetting."""
+
+import asyncio
+from datetime import timedelta
+
+from bot.model import EndReason, SessionSpec, SessionStatus
+from bot.session.cards import ENDINGS
+from bot.session.house import Habits
+from tests.integration.answers.asking import ask
+from tests.stack import Stack, on_stack
+
+OURS = Habits(account_is_ours=True)
+SPEC = SessionSpec("sim_Alma_cardigan_1080P")
+
+
+async def _foreign(stack: Stack) -> None:
+    """Somebody else creates a session with the same key."""
+    assert stack.service is not None
+    await stack.service.house.provider.create(SPEC, 3600, "somebody-else")
+
+
+@on_stack()
+async def test_what_nobody_knows_is_closed_after_two_sweeps_where_the_account_is_ours(stack: Stack) -> None:
+    async with stack.serving(habits=OURS):
+        await stack.room.command("start")
+        await stack.live()
+        await _foreign(stack)
+        await asyncio.sleep(65)
+        assert len(stack.hosted) == 2
+        await stack.until(lambda: len(stack.hosted) == 1)
+        assert stack.room.card.status is SessionStatus.LIVE
+
+
+@on_stack()
+async def test_what_cannot_be_proven_ours_is_left_alone(stack: Stack) -> None:
+    async with stack.serving():
+        await _foreign(stack)
+        await asyncio.sleep(300)
+        assert len(stack.hosted) == 1
+
+
+@on_stack()
+async def test_a_sleeper_that_nobody_wakes_ends_after_a_day_and_its_card_says_so(stack: Stack) -> None:
+    short = Habits(wake_within=timedelta(hours=1))
+    async with stack.serving(habits=short):
+        await stack.room.command("start")
+        await stack.live()
+        await stack.until(lambda: stack.room.card.status is SessionStatus.SLEEPING, within=1_200)
+        await stack.until(lambda: stack.room.card.status is SessionStatus.ENDED, within=5_000)
+    assert stack.room.card.note == ENDINGS[EndReason.IDLE]
+
+
+@on_stack()
+async def test_what_was_said_is_forgotten_in_time(stack: Stack) -> None:
+    async with stack.serving(habits=Habits(retention=timedelta(minutes=30))):
+        await stack.room.command("start")
+        await stack.live()
+        await stack.room.command("stop")
+        await stack.ended()
+        assert (await ask(stack, "transcript")).file is not None
+        await asyncio.sleep(45 * 60)
+        assert "No avatar has talked here yet" in (await ask(stack, "transcript")).text
+
+
+@on_stack()
+async def test_keep_going_asks_who_may_spend(stack: Stack) -> None:
+    from bot.model import Refused
+    from tests.integration.answers.asking import ROOT
+
+    async with stack.serving():
+        await stack.room.command("start")
+        await stack.live()
+        await ask(stack, "defaults access", person=ROOT, who="<@somebody>")
+        outcome = await stack.room.command("keep-going", stack.room.thread)
+    assert isinstance(outcome, Refused)
+    assert "not among those" in outcome.sentence

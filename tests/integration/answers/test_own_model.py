@@ -1,0 +1,100 @@
+"""The team's own language model answers through the avatar."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import httpx
+import msgspec
+
+from adapters.llm.model import model_at
+from bot.model import Mode
+from tests.stack import Stack, on_stack
+
+ADDRESS = "http://model.test/v1"
+
+
+class Writer(httpx.AsyncByteStream):
+    """Writes an answer sentence by sentence, and knows when nobody listens any more."""
+
+    def __init__(self, sentences: list[str], pause: float) -> None:
+        self.sentences = sentences
+        self.pause = pause
+        self.written = 0
+        self.closed = False
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for sentence in self.sentences:
+            chunk = {"choices": [{"delta": {"content": sentence + " "}}]}
+            yield b"data: " + msgspec.json.encode(chunk) + b"\n\n"
+            self.written += 1
+            await asyncio.sleep(self.pause)
+        yield b"data: [DONE]\n\n"
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+
+class Service(httpx.AsyncBaseTransport):
+    def __init__(self, sentences: list[str], pause: float = 0.0, status: int = 200) -> None:
+        self.asked: list[dict[str, object]] = []
+        self.writer = Writer(sentences, pause)
+        self.status = status
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.asked.append(msgspec.json.decode(await request.aread()))
+        headers = {"content-type": "text/event-stream"}
+        return httpx.Response(self.status, headers=headers, stream=self.writer, request=request)
+
+
+async def _begin(stack: Stack) -> None:
+    await stack.room.command("start")
+    await stack.live()
+    await stack.room.say("What do you like?", stack.room.thread)
+
+
+@on_stack()
+async def test_its_answer_is_spoken_word_for_word(stack: Stack) -> None:
+    service = Service(["I like trees.", "And rivers, too."])
+    async with stack.serving(model=model_at(ADDRESS, "small", transport=service)):
+        await _begin(stack)
+        await stack.until(lambda: bool(stack.room.finals))
+        await stack.room.say("Why?", stack.room.thread)
+        await stack.until(lambda: len(service.asked) == 2)
+    assert stack.room.finals[0].strip() == "I like trees. And rivers, too."
+    assert stack.room.card.mode is Mode.DIALOGUE
+    assert next(iter(stack.simulator.sessions)).booking.manner.mode is Mode.RETELLING
+    messages = service.asked[1]["messages"]
+    assert isinstance(messages, list)
+    assert [message["role"] for message in messages] == ["system", "user", "assistant", "user"]
+    assert messages[-1] == {"role": "user", "name": "Ann", "content": "Why?"}
+
+
+@on_stack()
+async def test_interrupt_cancels_the_request(stack: Stack) -> None:
+    service = Service([f"Sentence number {n} is here." for n in range(60)], pause=1.0)
+    async with stack.serving(model=model_at(ADDRESS, transport=service)):
+        await _begin(stack)
+        await stack.until(lambda: service.writer.written > 2)
+        await stack.room.command("interrupt")
+        await stack.until(lambda: service.writer.closed, within=2)
+    assert service.writer.written < 10
+
+
+@on_stack()
+async def test_its_failure_is_one_sentence(stack: Stack) -> None:
+    async with stack.serving(model=model_at(ADDRESS, transport=Service([], status=503))):
+        await _begin(stack)
+        await stack.until(lambda: len(stack.room.answers()) > 1)
+    assert stack.room.answers()[-1] == "The language model has a fault on its own side. Ask again in a minute."
+
+
+@on_stack()
+async def test_in_retelling_it_is_not_asked(stack: Stack) -> None:
+    service = Service(["Never."])
+    async with stack.serving(model=model_at(ADDRESS, transport=service)):
+        await stack.room.command("start", mode="retelling")
+        await stack.live()
+        await stack.room.say("Exactly this.", stack.room.thread)
+        await stack.until(lambda: bool(stack.spoken))
+    assert service.asked == []
+    assert stack.spoken == ["Exactly this."]

@@ -1,0 +1,66 @@
+"""An avatar from a video: followed in one message, across restarts."""
+
+import asyncio
+from dataclasses import replace
+
+from adapters.simulator.faults import Fault
+from bot.model import Delivery
+from tests.integration.answers.asking import NEIGHBOUR, ask
+from tests.stack import QUICK, Stack, on_stack
+
+SLOW = replace(QUICK, upload_time=60.0)
+VIDEO = "https://example.com/ann.mp4"
+
+
+@on_stack(SLOW)
+async def test_one_message_shows_how_far_it_is(stack: Stack) -> None:
+    async with stack.serving():
+        reply = await ask(stack, "upload", url=VIDEO, name="Annie")
+        await stack.until(lambda: len(stack.room.messages) == 1)
+        shown = next(iter(stack.room.messages.values()))
+        assert "waits at AKOOL" in shown.line.text
+        await stack.until(lambda: "is making" in shown.line.text)
+        await stack.until(lambda: "is ready: /avatar start Annie" in shown.line.text)
+        await stack.until(lambda: bool(stack.room.answers()))
+        await stack.room.command("start", avatar="Annie")
+        await stack.live()
+        theirs = await ask(stack, "avatars", NEIGHBOUR, name="Annie")
+    assert "7 days" in reply.text
+    assert shown.line.delivery is Delivery.FINAL
+    assert stack.room.card.avatar_name == "Annie"
+    assert "Annie" not in [item.title for item in theirs.items]
+
+
+@on_stack(SLOW)
+async def test_a_restart_goes_on_in_the_same_message(stack: Stack) -> None:
+    async with stack.serving():
+        await ask(stack, "upload", url=VIDEO, name="Annie")
+        await stack.until(lambda: len(stack.room.messages) == 1)
+        stack.crash()
+    async with stack.serving():
+        await stack.until(lambda: "is ready" in next(iter(stack.room.messages.values())).line.text)
+        await stack.until(lambda: bool(stack.room.answers()))
+        await asyncio.sleep(30)
+    assert len(stack.room.messages) == 1
+    assert len(stack.room.answers()) == 1
+
+
+@on_stack(SLOW)
+async def test_a_failure_says_what_akool_wants(stack: Stack) -> None:
+    async with stack.serving():
+        await ask(stack, "upload", url=VIDEO, name="Annie")
+        stack.simulator.gallery.failing |= {exhibit.avatar_id for exhibit in stack.simulator.gallery}
+        await stack.until(lambda: bool(stack.room.answers()))
+    assert "about a minute of one person" in stack.room.answers()[0]
+
+
+@on_stack()
+async def test_a_refusal_leaves_nothing_behind(stack: Stack) -> None:
+    async with stack.serving():
+        stack.simulator.faults.queue("avatar/create", Fault(code=1223))
+        refused = await ask(stack, "upload", url=VIDEO, name="Annie")
+        private = await ask(stack, "upload", url="http://localhost/a.mp4", name="Annie")
+        await asyncio.sleep(20)
+    assert "no room for another uploaded avatar" in refused.text
+    assert "reachable from the internet" in private.text
+    assert stack.room.messages == {}
