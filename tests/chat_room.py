@@ -113,7 +113,8 @@ class ChatRoom:
 
     async def open(self, place: Place, card: Card) -> Opened:
         self._fail("open")
-        id_ = f"t{next(self._ids)}"
+        known = [id_ for id_, shown in self.cards.items() if self.finds and shown.session_id == card.session_id]
+        id_ = known[0] if known else f"t{next(self._ids)}"
         self.cards[id_] = card
         self.history.append(card)
         return Opened(MessageRef(place, id_), place.in_thread(place.thread_id or id_))

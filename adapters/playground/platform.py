@@ -46,7 +46,11 @@ class PlaygroundPlatform(ChatPlatform):
         return len(text)
 
     async def open(self, place: Place, card: Card) -> Opened:
-        message = self._post(Message("", place.channel_id, BOT, thread=place.thread_id, card=self._shown(card)))
+        message = self._board.hosting(place.channel_id, place.thread_id, card.session_id)
+        if message:
+            self._change(message, card=self._shown(card))
+        else:
+            message = self._post(Message("", place.channel_id, BOT, thread=place.thread_id, card=self._shown(card)))
         return Opened(MessageRef(place, message.id), place if place.thread_id else place.in_thread(message.id))
 
     async def show(self, card_ref: MessageRef, thread: Place, card: Card) -> MessageRef:

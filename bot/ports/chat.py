@@ -42,7 +42,10 @@ class ChatPlatform(Protocol):
         ...
 
     async def open(self, place: Place, card: Card) -> Opened:
-        """Post the card as a message of its own and open the thread in which the talk goes on."""
+        """Post the card as a message of its own and open the thread in which the talk goes on.
+
+        Called again for the same `card.session_id` after a crash: where the platform lets us look, what stands there is taken up.
+        """
         ...
 
     async def show(self, card_ref: MessageRef, thread: Place, card: Card) -> MessageRef:

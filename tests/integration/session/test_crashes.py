@@ -3,7 +3,7 @@
 import asyncio
 
 from bot.errors import PlatformError
-from bot.model import Card, MessageRef, Place, SessionStatus
+from bot.model import Card, MessageRef, Opened, Place, SessionStatus
 from tests.chat_room import ChatRoom
 from tests.stack import Stack, on_stack
 
@@ -37,3 +37,33 @@ async def test_a_card_never_goes_on_saying_that_it_says_goodbye(stack: Stack) ->
     async with stack.serving():
         await stack.ended()
     assert stack.hosted == []
+
+
+class ForgetfulRoom(ChatRoom):
+    """Posts the first card, and never says where."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.posted = asyncio.Event()
+        self.gives_up = asyncio.Event()
+
+    async def open(self, place: Place, card: Card) -> Opened:
+        opened = await super().open(place, card)
+        if not self.posted.is_set():
+            self.posted.set()
+            await self.gives_up.wait()
+            raise PlatformError("This process is dead.")
+        return opened
+
+
+@on_stack()
+async def test_a_card_that_was_posted_and_not_written_down_is_taken_up(stack: Stack) -> None:
+    room = stack.room = ForgetfulRoom()
+    async with stack.serving():
+        await room.command("start")
+        await room.posted.wait()
+        stack.crash()
+        room.gives_up.set()
+    async with stack.serving():
+        await stack.live()
+        assert len(room.cards) == 1
