@@ -65,6 +65,7 @@ class AvatarClient(discord.AutoShardedClient):
             max_messages=None,
             member_cache_flags=discord.MemberCacheFlags.none(),
             chunk_guilds_at_startup=False,
+            guild_ready_timeout=1.0,
             max_ratelimit_timeout=30.0,
             **options,
         )

@@ -1,0 +1,172 @@
+"""What is Discord's own about the adapter: menus, forms, lists, restarts, cards that move on, and leaving."""
+
+from datetime import timedelta
+from typing import Any
+
+from pydantic import SecretStr
+from simcord.backend.serializers import channel_payload
+
+from adapters.discord.application_commands import SAY_THIS
+from adapters.discord.settings import DiscordSettings
+from bot.model import CardAction, Command, Item, NoSession, Question, Refused, Reply, Said
+from tests.contract.platform.cards import ENDED, LIVE, final
+from tests.integration.discord.openapi import open_api
+from tests.integration.discord.world import ANN, World, buttons, open_world, says
+
+
+def bodies(world: World) -> list[str]:
+    """What Discord would not have taken of all that was sent."""
+    api = open_api()
+    return [
+        fault
+        for request in world.env.http_requests
+        if request.json is not None
+        for fault in api.faults(request.method, request.path, request.json)
+    ]
+
+
+async def test_say_without_words_opens_a_form_that_says_them(world: World) -> None:
+    shown = await world.people[ANN].slash(world.channel, "avatar say")
+    assert shown.modal is not None
+
+    await world.people[ANN].submit_modal(shown, {"text": "Good morning.\nAll of you."})
+
+    assert world.reception.inbounds[-1].body == Command("say", {"text": "Good morning.\nAll of you."})
+    assert bodies(world) == []
+
+
+async def test_a_message_can_be_said_from_its_menu(world: World) -> None:
+    message = await world.people[ANN].send(world.channel, "Ship it, ||secretly||")
+
+    await world.people[ANN].context_menu(world.channel, SAY_THIS, message)
+
+    assert world.reception.inbounds[-1].body == Command("say", {"text": "Ship it, a spoiler"})
+
+
+async def test_what_is_chosen_from_a_listing_is_run(world: World) -> None:
+    world.reception.outcome = Question()
+    world.reception.reply = Reply("Avatars", items=(Item("Mia", command=Command("start", {"avatar": "mia-1"})),))
+    listing = await world.people[ANN].slash(world.channel, "avatar avatars")
+
+    await world.people[ANN].select(listing.response.message, values=['["start",{"avatar":"mia-1"}]'])
+
+    assert world.reception.inbounds[-1].body == Command("start", {"avatar": "mia-1"})
+    assert bodies(world) == []
+
+
+async def test_a_button_works_after_a_restart(world: World) -> None:
+    opened = await world.platform.open(world.place, LIVE)
+    await world.restart()
+
+    card = next(m for m in world.channel.history() if m.id == int(opened.card.message_id))
+    await world.people[ANN].click(card, custom_id=buttons(world.raw(card.channel.id)[card.id])[-1]["custom_id"])
+
+    assert world.reception.inbounds[-1].body == Command(CardAction.STOP.value)
+    assert world.reception.inbounds[-1].place == opened.thread
+
+
+async def test_a_card_moves_on_before_it_can_no_longer_be_edited(world: World) -> None:
+    opened = await world.platform.open(world.place, LIVE)
+    world.clock.ahead = timedelta(minutes=56)
+
+    moved = await world.platform.show(opened.card, opened.thread, LIVE)
+
+    assert moved.place == opened.thread
+    old = world.raw(world.channel.id)[int(opened.card.message_id)]
+    assert "further down" in says(old)
+    assert buttons(old) == []
+
+
+async def test_an_ended_card_stays_where_it_is(world: World) -> None:
+    opened = await world.platform.open(world.place, LIVE)
+    world.clock.ahead = timedelta(minutes=56)
+
+    assert await world.platform.show(opened.card, opened.thread, ENDED) == opened.card
+
+
+async def test_bots_and_webhooks_are_not_listened_to(world: World) -> None:
+    await world.guild.create_webhook(world.channel).send("Hello from a machine")
+
+    assert world.reception.inbounds == []
+
+
+async def test_a_bare_mention_asks_for_help(world: World) -> None:
+    await world.people[ANN].send(world.channel, f"<@{world.env.bot.user.id}>")
+
+    assert world.reception.inbounds[-1].body == Command("help")
+
+
+async def test_a_reply_to_the_card_is_for_the_avatar(world: World) -> None:
+    opened = await world.platform.open(world.place, LIVE)
+    card = next(m for m in world.channel.history() if m.id == int(opened.card.message_id))
+
+    await world.people[ANN].send(world.channel, "And now?", reply_to=card)
+
+    body = world.reception.inbounds[-1].body
+    assert isinstance(body, Said)
+    assert (body.text, body.mentioned) == ("And now?", True)
+
+
+async def test_without_message_content_mentions_still_arrive_and_the_card_says_how() -> None:
+    settings = DiscordSettings.model_validate({"DISCORD_TOKEN": SecretStr("x.y.z"), "message_content": False})
+    async with open_world(settings) as world:
+        opened = await world.platform.open(world.place, LIVE)
+        await world.people[ANN].send(world.channel, "Nobody reads this")
+        await world.people[ANN].send(world.channel, f"<@{world.env.bot.user.id}> but this")
+
+        assert [inbound.body.text for inbound in world.reception.inbounds if isinstance(inbound.body, Said)] == [
+            "but this"
+        ]
+        assert "Mention me" in says(world.raw(world.channel.id)[int(opened.card.message_id)])
+
+
+async def test_the_commands_are_written_once(world: World) -> None:
+    def writes() -> int:
+        return sum(
+            request.method == "PUT" and request.path.endswith("/commands") for request in world.env.http_requests
+        )
+
+    assert writes() == 1
+    await world.restart()
+    assert writes() == 1
+
+
+async def test_being_removed_from_a_server_ends_what_runs_there(world: World) -> None:
+    opened = await world.platform.open(world.place, LIVE)
+
+    world.env.backend.emit("GUILD_DELETE", {"id": str(world.guild.id)})
+    await world.env.settle()
+
+    assert [place.workspace_id for place in world.reception.gone] == [opened.thread.workspace_id]
+
+
+async def test_a_thread_that_is_locked_is_left(world: World) -> None:
+    opened = await world.platform.open(world.place, LIVE)
+    thread = world.at(opened.thread)
+
+    payload: dict[str, Any] = dict(channel_payload(world.env.backend, world.env.backend.get_channel(thread.id)))
+    payload["thread_metadata"] = {**payload["thread_metadata"], "locked": True}
+    world.env.backend.emit("THREAD_UPDATE", payload)
+    await world.env.settle()
+
+    assert world.reception.gone == [opened.thread]
+
+
+async def test_a_mention_where_nobody_is_hosted_is_answered_once(world: World) -> None:
+    world.reception.outcome = NoSession("Start one with /avatar start.")
+    await world.people[ANN].send(world.channel, f"<@{world.env.bot.user.id}> hello")
+
+    told = [request for request in world.env.http_requests if request.path == "/users/@me/channels"]
+    assert len(told) == 1
+
+
+async def test_all_that_is_written_is_what_discord_takes(world: World) -> None:
+    opened = await world.platform.open(world.place, LIVE)
+    await world.platform.show(opened.card, opened.thread, ENDED)
+    ref = await world.platform.post(opened.thread, final("*Hello* " * 150), "0199aa-0001")
+    await world.platform.edit(ref, final("Hello"))
+    await world.platform.tell(opened.thread, "One minute left.")
+    world.reception.outcome = Refused("No.")
+    await world.people[ANN].slash(world.channel, "avatar start")
+
+    assert bodies(world) == []
