@@ -1,7 +1,6 @@
 """The link with which somebody adds the bot to their server."""
 
 import base64
-import binascii
 from urllib.parse import urlencode
 
 from bot.errors import SettingsError
@@ -25,7 +24,7 @@ def application_id(token: str) -> str:
     head = token.strip().removeprefix("Bot ").split(".")[0]
     try:
         number = base64.urlsafe_b64decode(head + "=" * (-len(head) % 4)).decode("ascii")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
         number = ""
     if not number.isdecimal():
         raise SettingsError(

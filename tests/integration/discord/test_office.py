@@ -1,0 +1,93 @@
+"""`avatarbot discord sync` and `avatarbot doctor`, over the wire."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from adapters.discord.application_commands import commands
+from adapters.discord.checks import check
+from adapters.discord.office import sync_once
+from adapters.discord.settings import DiscordSettings
+from bot.ports.doctor import Level
+from tests.integration.discord.fake import Answer, FakeDiscord, application, open_fake
+from tests.integration.discord.openapi import open_api
+
+SETTINGS = DiscordSettings.model_validate({"DISCORD_TOKEN": SecretStr("OTAw.y.z")})
+PUT = r"PUT /applications/\d+/commands"
+ENTRY_POINT = {"id": "42", "type": 4, "name": "launch", "description": "", "handler": 2, "version": "1"}
+
+
+@pytest.fixture
+async def discord() -> AsyncIterator[FakeDiscord]:
+    async with open_fake() as fake:
+        yield fake
+
+
+def as_discord_keeps_it(node: Any) -> Any:
+    """With ids, versions and empty fields, and permissions as text."""
+    if isinstance(node, list):
+        return [as_discord_keeps_it(each) for each in node]
+    if not isinstance(node, dict):
+        return node
+    kept = {name: as_discord_keeps_it(value) for name, value in node.items()}
+    if "default_member_permissions" in kept:
+        kept |= {"default_member_permissions": str(kept["default_member_permissions"]), "id": "7", "version": "1"}
+    return {"name_localizations": None, **kept}
+
+
+async def test_commands_are_written_where_discord_has_none(discord: FakeDiscord) -> None:
+    assert await sync_once(SETTINGS, discord.connector) == 1
+
+    written = discord.made(PUT)[0]
+    assert written.body == commands()
+    assert open_api().faults("PUT", written.path, written.body) == []
+
+
+async def test_commands_that_discord_has_are_not_written(discord: FakeDiscord) -> None:
+    discord.commands = as_discord_keeps_it(commands())
+
+    assert await sync_once(SETTINGS, discord.connector) == 0
+    assert discord.made(PUT) == []
+
+
+async def test_one_changed_word_is_enough(discord: FakeDiscord) -> None:
+    discord.commands = as_discord_keeps_it(commands())
+    discord.commands[0]["options"][0]["description"] = "Something older"
+
+    assert await sync_once(SETTINGS, discord.connector) == 1
+
+
+async def test_somebody_elses_entry_point_is_kept(discord: FakeDiscord) -> None:
+    discord.commands = [ENTRY_POINT]
+
+    await sync_once(SETTINGS, discord.connector)
+
+    kept = discord.made(PUT)[0].body[-1]
+    assert kept == {"id": "42", "type": 4, "name": "launch", "description": "", "handler": 2}
+
+
+async def test_doctor_knows_what_is_missing(discord: FakeDiscord) -> None:
+    servers = [{"id": "800000000000000001", "name": "Team", "permissions": str(1 << 10)}]
+    discord.next_answers("GET /users/@me/guilds", Answer(200, servers))
+
+    findings = await check(SETTINGS, discord.connector)
+
+    assert [finding.level for finding in findings] == [Level.OK, Level.PROBLEM, Level.WARNING]
+    assert "Message Content Intent" in findings[1].remedy
+    assert "Send Messages" in findings[2].what
+    assert "View Channel" not in findings[2].what
+
+
+async def test_doctor_is_content(discord: FakeDiscord) -> None:
+    discord.next_answers("GET /oauth2/applications/@me", Answer(200, application() | {"flags": 1 << 19}))
+    discord.next_answers("GET /users/@me/guilds", Answer(200, [{"id": "8", "name": "Team", "permissions": "8"}]))
+
+    assert [finding.level for finding in await check(SETTINGS, discord.connector)] == [Level.OK]
+
+
+async def test_doctor_on_a_refused_token(discord: FakeDiscord) -> None:
+    discord.next_answers("GET /users/@me", Answer(401, {"code": 0, "message": "401: Unauthorized"}))
+
+    assert [finding.level for finding in await check(SETTINGS, discord.connector)] == [Level.PROBLEM]

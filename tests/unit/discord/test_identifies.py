@@ -1,0 +1,31 @@
+"""A crash loop never spends the day's thousand sessions."""
+
+import asyncio
+
+from adapters.discord.identifies import APART, Identifies
+from tests.virtual_time import run_virtual
+
+
+def test_a_day_of_crashing_stays_under_the_limit() -> None:
+    async def day() -> int:
+        identifies, count = Identifies(), 0
+        loop = asyncio.get_running_loop()
+        end = loop.time() + 86_400
+        while loop.time() < end:
+            await identifies.turn()
+            count += 1
+        return count
+
+    assert 800 < run_virtual(day()) < 900
+
+
+def test_the_first_is_at_once_and_the_next_a_little_later() -> None:
+    async def two() -> tuple[float, float]:
+        identifies = Identifies()
+        began = asyncio.get_running_loop().time()
+        await identifies.turn()
+        first = asyncio.get_running_loop().time() - began
+        await identifies.turn()
+        return first, asyncio.get_running_loop().time() - began
+
+    assert run_virtual(two()) == (0, APART)
