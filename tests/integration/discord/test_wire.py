@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -15,7 +16,7 @@ from bot.errors import MessageGone, PlaceGone, PlatformError, SettingsError, Thr
 from bot.model import Inbound, Place, Said
 from tests.contract.platform.cards import final
 from tests.contract.platform.harness import RecordingReception
-from tests.integration.discord.fake import CHANNEL, GUILD, Answer, FakeDiscord, open_fake
+from tests.integration.discord.fake import CHANNEL, GUILD, USER, Answer, FakeDiscord, open_fake
 from tests.integration.discord.openapi import open_api
 from tests.integration.discord.world import Drawer
 
@@ -149,6 +150,14 @@ async def test_a_refusal_says_what_it_means(wire: Wire, status: int, code: int, 
         await wire.platform.edit(ref, final("Hello again"))
 
     assert told.value.final is (error is PlaceGone)
+
+
+@pytest.mark.parametrize("odd", [{"webhook_id": "77"}, {"author": {**USER, "id": "78"}}, {"type": 7}])
+async def test_machines_and_notices_are_not_listened_to(wire: Wire, odd: dict[str, Any]) -> None:
+    await wire.discord.dispatch("MESSAGE_CREATE", wire.discord.message("I am a machine") | odd)
+    await wire.write("Second")
+
+    assert await wire.reception.texts(2) == ["First", "Second"]
 
 
 async def test_a_connection_that_breaks_is_resumed(wire: Wire) -> None:
