@@ -178,6 +178,8 @@ class Admission:
         return self._take(inbound, session, command.verb, dict(command.options), None)
 
     def _start(self, inbound: Inbound, values: Values, command: Command) -> Outcome:
+        if leaving := self._leaving(inbound.place):
+            return Refused(f"{leaving.spec.avatar_name or 'An avatar'} is just leaving. Try again in a moment.")
         there = self._session_for(inbound.place)
         if there and there.status is not SessionStatus.SLEEPING:
             name = there.spec.avatar_name or "An avatar"
@@ -227,6 +229,11 @@ class Admission:
         by_thread = (session for session in live if session.thread == place)
         by_place = (session for session in live if session.place == place)
         return next(by_thread, None) or next(by_place, None)
+
+    def _leaving(self, place: Place) -> SessionRecord | None:
+        """A session that ends at the moment still holds its place."""
+        held = (session for session in self._sessions.values() if session.place == place)
+        return next((session for session in held if session.status is SessionStatus.STOPPING), None)
 
     def _named(self, command: Command, inbound: Inbound) -> SessionRecord | None:
         """Another session of the same workspace, named by the start of its id."""

@@ -3,9 +3,9 @@
 import asyncio
 from dataclasses import replace
 
-from adapters.simulator import Control, Stage, Weather
+from adapters.simulator import Control, Fault, Stage, Weather
 from bot.errors import PlaceGone, PlatformError, Throttled
-from bot.model import Accepted, MessageRef, NoSession, SessionStatus
+from bot.model import Accepted, MessageRef, NoSession, Refused, SessionStatus
 from bot.ports.room import SeatLoss
 from bot.session.turns import UNHEARD
 from tests.stack import QUICK, Stack, on_stack
@@ -236,3 +236,18 @@ async def test_an_avatar_that_walks_out_is_replaced(stack: Stack) -> None:
         await stack.room.say("Is anybody there?", stack.room.thread)
         await stack.until(lambda: len(stack.room.finals) == 1)
     assert len(list(stack.simulator.sessions)) == 2
+
+
+@on_stack()
+async def test_a_start_while_the_last_session_is_leaving_is_asked_to_wait(stack: Stack) -> None:
+    stack.simulator.faults.queue("session/close", Fault(hang=3.0))
+    async with stack.serving():
+        await stack.room.command("start")
+        await stack.live()
+        await stack.room.command("stop")
+        await asyncio.sleep(1)
+        refused = await stack.room.command("start")
+        assert isinstance(refused, Refused)
+        assert "just leaving" in refused.sentence
+        await stack.ended()
+        assert isinstance(await stack.room.command("start"), Accepted)
