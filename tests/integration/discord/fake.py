@@ -205,6 +205,20 @@ def _message(message_id: str, channel: str, content: str, author: dict[str, Any]
     }  # fmt: skip
 
 
+def command(verb: str) -> dict[str, Any]:
+    """`/avatar VERB` of Ann's, as Discord tells it."""
+    person = {"id": ANN, "username": "ann", "discriminator": "0", "avatar": None, "global_name": "Ann"}
+    member = {"user": person, "roles": [], "joined_at": "2026-01-01T00:00:00+00:00", "deaf": False, "mute": False}
+    channel = {"id": CHANNEL, "type": 0, "name": "general", "guild_id": GUILD, "permissions": "2048"}
+    return {
+        "id": str(_EPOCH_ID + 900), "application_id": BOT, "token": "interaction-token", "version": 1, "type": 2,
+        "guild_id": GUILD, "channel_id": CHANNEL, "channel": channel, "locale": "en-US", "app_permissions": "8",
+        "member": {**member, "flags": 0, "permissions": "2048"}, "entitlements": [], "context": 0,
+        "authorizing_integration_owners": {"0": GUILD}, "attachment_size_limit": 1_000_000,
+        "data": {"id": "7", "name": "avatar", "type": 1, "options": [{"type": 1, "name": verb, "options": []}]},
+    }  # fmt: skip
+
+
 def guild() -> dict[str, Any]:
     role = {"id": GUILD, "name": "@everyone", "permissions": "2248473465835073", "position": 0, "color": 0}
     role |= {"hoist": False, "managed": False, "mentionable": False, "flags": 0}

@@ -13,10 +13,10 @@ from adapters.discord.platform import DiscordPlatform
 from adapters.discord.settings import DiscordSettings
 from bot.clock import SystemClock
 from bot.errors import MessageGone, PlaceGone, PlatformError, SettingsError, Throttled
-from bot.model import Inbound, Place, Said
+from bot.model import Inbound, Place, Question, Reply, Said
 from tests.contract.platform.cards import final
 from tests.contract.platform.harness import RecordingReception
-from tests.integration.discord.fake import CHANNEL, GUILD, USER, Answer, FakeDiscord, open_fake
+from tests.integration.discord.fake import CHANNEL, GUILD, USER, Answer, FakeDiscord, command, open_fake
 from tests.integration.discord.openapi import open_api
 from tests.integration.discord.world import Drawer
 
@@ -158,6 +158,29 @@ async def test_machines_and_notices_are_not_listened_to(wire: Wire, odd: dict[st
     await wire.write("Second")
 
     assert await wire.reception.texts(2) == ["First", "Second"]
+
+
+async def test_an_answer_that_came_too_late_for_its_command_comes_directly(wire: Wire) -> None:
+    wire.reception.outcome, wire.reception.reply = Question(), Reply("Nobody is live here.")
+    wire.discord.next_answers("POST /interactions/.*", Answer(404, {"code": 10062, "message": "Unknown interaction"}))
+
+    await wire.discord.dispatch("INTERACTION_CREATE", command("status"))
+    await wire.discord.until(lambda: wire.discord.made("POST /channels/710000000000000001/messages"))
+
+    told = wire.discord.made("POST /channels/710000000000000001/messages")[0].body["content"]
+    assert told.startswith("Nobody is live here.")
+    assert wire.discord.made("PATCH /webhooks/.*") == []
+
+
+async def test_a_command_is_acknowledged_before_it_is_answered(wire: Wire) -> None:
+    wire.reception.outcome, wire.reception.reply = Question(), Reply("Nobody is live here.")
+
+    await wire.discord.dispatch("INTERACTION_CREATE", command("status"))
+    await wire.discord.until(lambda: wire.discord.made("PATCH /webhooks/.*"))
+
+    acked = wire.discord.made("POST /interactions/.*")[0].body
+    assert acked == {"type": 5, "data": {"flags": 64}}
+    assert wire.discord.made("PATCH /webhooks/.*")[0].body["content"] == "Nobody is live here."
 
 
 async def test_a_connection_that_breaks_is_resumed(wire: Wire) -> None:
