@@ -1,0 +1,133 @@
+"""accept() until it is committed, 64 at once, on SQLite with synchronous=FULL, beside what the disk can do: `python benchmarks/accept.py`."""
+
+import asyncio
+import sqlite3
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+
+from sqlalchemy import update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from benchmarks.world import AMPLE, load, open_store, percentile
+from bot.clock import SystemClock
+from bot.model import Accepted, Inbound, MessageRef, Person, Place, Said, SessionSpec, SessionStatus
+from bot.policy import Policy
+from bot.session.inbox import Inbox
+from bot.store import inbox, sessions, tables
+from bot.store.engine import Store
+
+AT_ONCE, EACH, ROUNDS = 64, 8, 9
+LIMIT_PER_S, LIMIT_P99_MS = 2_000, 30.0
+GROUP = 64
+
+
+def committed_alone(folder: Path) -> list[float]:
+    """Seconds of each of 200 commits of one row."""
+    return list(_commits(folder / "alone.db", 200, 1))
+
+
+def committed_in_groups(folder: Path) -> list[float]:
+    return list(_commits(folder / "groups.db", 100, GROUP))
+
+
+def _commits(file: Path, times: int, rows: int) -> Iterator[float]:
+    connection = sqlite3.connect(file, isolation_level=None)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("CREATE TABLE rows (id INTEGER PRIMARY KEY, body TEXT)")
+    for _ in range(times):
+        began = time.perf_counter()
+        connection.execute("BEGIN IMMEDIATE")
+        for _ in range(rows):
+            connection.execute("INSERT INTO rows (body) VALUES (?)", ("x" * 400,))
+        connection.execute("COMMIT")
+        yield time.perf_counter() - began
+    connection.close()
+
+
+async def host(store: Store) -> list[Place]:
+    """One live session for each of those who write; returns their threads."""
+    places = [Place("room", f"W{number}", "C") for number in range(AT_ONCE)]
+
+    async def work(connection: AsyncConnection) -> None:
+        for place in places:
+            spec, now = SessionSpec("avatar"), datetime.now(UTC)
+            await sessions.add(
+                connection,
+                store.cipher,
+                session_id=place.workspace_id,
+                place=place,
+                starter_id="ann",
+                starter_name="Ann",
+                spec=spec,
+                now=now,
+            )
+        live = {"status": SessionStatus.LIVE, "card_message_id": "card", "talk_thread_id": "thread"}
+        await connection.execute(update(tables.sessions).values(live))
+
+    await store.write(work)
+    return [place.in_thread("thread") for place in places]
+
+
+async def one_round(
+    store: Store, intake: Inbox, threads: list[Place], stamps: Iterator[int]
+) -> tuple[list[float], float]:
+    """What each accept took, and how many were done in a second; then everything is as if it had been spoken."""
+    took: list[float] = []
+
+    async def write(thread: Place) -> None:
+        for number in range(EACH):
+            stamp = next(stamps)
+            person, said = Person(f"p{number}", "Ann"), Said("What time is it?", MessageRef(thread, f"m{stamp}"))
+            began = time.perf_counter()
+            outcome = await intake.accept(Inbound(f"e{stamp}", stamp, thread, person, said))
+            took.append(time.perf_counter() - began)
+            assert isinstance(outcome, Accepted), outcome
+
+    began = time.perf_counter()
+    await asyncio.gather(*map(write, threads))
+    rate = len(took) / (time.perf_counter() - began)
+
+    async def conclude(connection: AsyncConnection) -> None:
+        await connection.execute(update(tables.inbox).values(state=inbox.DONE))
+
+    await store.write(conclude)
+    return took, rate
+
+
+async def accepted(folder: str) -> tuple[list[float], list[float]]:
+    async with open_store(folder) as store:
+        threads, stamps = await host(store), count(1)
+        intake = Inbox(store, Policy(AMPLE), SystemClock(), lambda _: None)
+        running = asyncio.create_task(intake.run())
+        await one_round(store, intake, threads, stamps)  # warms the statement cache
+        rounds = [await one_round(store, intake, threads, stamps) for _ in range(ROUNDS)]
+        running.cancel()
+        await asyncio.wait([running])
+    return [seconds for took, _ in rounds for seconds in took], [rate for _, rate in rounds]
+
+
+def line(name: str, per_second: float, took: list[float]) -> None:
+    print(f"{name:34}{per_second:>10,.0f}{statistics.median(took) * 1000:>10.2f}{percentile(took, 99) * 1000:>10.2f}")
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        alone, groups = committed_alone(Path(folder)), committed_in_groups(Path(folder))
+        took, rates = asyncio.run(accepted(folder))
+    rate, p99 = statistics.median(rates), percentile(took, 99) * 1000
+    print(f"{'':34}{'per s':>10}{'median ms':>10}{'p99 ms':>10}   {load()}")
+    line("floor: sqlite3, a row a commit", len(alone) / sum(alone), alone)
+    line(f"floor: sqlite3, {GROUP} rows a commit", GROUP * len(groups) / sum(groups), groups)
+    line(f"accept(), {AT_ONCE} at once, {ROUNDS} rounds", rate, took)
+    kept = rate >= LIMIT_PER_S and p99 <= LIMIT_P99_MS
+    print(f"\nlimit: {LIMIT_PER_S:,}/s, p99 {LIMIT_P99_MS:.0f} ms, {'kept' if kept else 'BROKEN'}")
+
+
+if __name__ == "__main__":
+    main()
