@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import msgspec
@@ -15,6 +16,7 @@ from bot.model import SessionStatus
 from bot.ports.avatar import Avatar, AvatarArrived, AvatarEvent, AvatarGone, AvatarLeft
 from bot.ports.provider import ProviderSession
 from bot.ports.room import LinkDown, LinkUp, RoomCredentials, SeatLoss
+from bot.session.budget import next_minutes
 from bot.session.specify import at_provider
 from bot.session.stage import Stage, ThrownOut
 from bot.store import providers
@@ -41,7 +43,7 @@ class Hosting:
     # ------------------------------------------------------------ beginning
 
     async def begin(self) -> None:
-        """Rejoin what is open and still valid, or open a new one. Raises `ProviderError`, `SeatError`, `NoAvatar`, `LeaseLost`."""
+        """Rejoin what is open and still valid, or open a new one. Raises `ProviderError`, `SeatError`, `NoAvatar`, `BudgetSpent`, `LeaseLost`."""
         for row in await self._unclosed():
             if row.state == providers.INTENT:
                 await self._stage.write(lambda c, r=row: providers.lost(c, self._stage.lease, r.id, self._now()))  # type: ignore[misc]
@@ -69,13 +71,14 @@ class Hosting:
         self._stage.ends_at = row.expires_at
         return True
 
-    async def _open(self, minutes: int | None = None) -> None:
+    async def _open(self) -> None:
         """Intent, create, result, join: in this order."""
         stage, row_id = self._stage, new_id()
-        duration = (minutes or stage.session.spec.minutes) * 60
+        duration = await next_minutes(stage) * 60
         await stage.write(
             lambda c: providers.intend(c, stage.lease, row_id, stage.session.starter_id, duration, self._now())
         )
+        stage.session = replace(stage.session, reserved_s=0)
         created = await _to_the_end(self._group.create_task(self._create(row_id, duration), name="create"))
         ends_at = self._now() + timedelta(seconds=duration)
         await self._enter(row_id, created)
@@ -108,6 +111,7 @@ class Hosting:
             await self._leave(avatar)
             raise
         old, self._stage.avatar, self._stage.provider_row = self._stage.avatar, avatar, row_id
+        self._alone_since = None
         self._stage.arrived.set()
         if old is not None:
             await self._leave(old)
@@ -179,28 +183,31 @@ class Hosting:
 
     # ------------------------------------------------------------ renewing
 
-    async def renew(self, minutes: int) -> None:
-        """Go over to a new provider session: side by side where the provider has room for two, else close first."""
+    async def renew(self) -> None:
+        """Go over to a new provider session: side by side where the provider has room for two, else close first.
+
+        Raises `BudgetSpent`, and then nothing has changed; otherwise what `begin` raises.
+        """
         stage = self._stage
         old = await self._unclosed()
         async with stage.floor:
             try:
-                await self._open(minutes)
+                await self._open()
             except ProviderError as error:
                 if error.verdict is not Verdict.RETRY_LATER:
                     raise
-                await self._close_first(old, minutes)
+                await self._close_first(old)
             else:
                 for row in old:
                     await self._try_to_close(row)
         await stage.become(SessionStatus.LIVE, "Fresh conversation." if stage.house.model is None else "")
 
-    async def _close_first(self, old: list[ProviderSessionRecord], minutes: int) -> None:
+    async def _close_first(self, old: list[ProviderSessionRecord]) -> None:
         await self._stage.become(SessionStatus.RECONNECTING, "One moment: the avatar is coming back.")
         await self.leave()
         for row in old:
             await self._try_to_close(row)
-        await self._open(minutes)
+        await self._open()
 
     # ------------------------------------------------------------ ending
 

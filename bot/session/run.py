@@ -11,6 +11,7 @@ from bot.errors import AvatarbotError, PlaceGone, ProviderError, SeatError
 from bot.model import EndReason, Mode, SessionStatus
 from bot.ports.avatar import AvatarEvent, Speaking, Utterance
 from bot.session.answering import Answering
+from bot.session.budget import BudgetSpent
 from bot.session.cards import Cards, card_of
 from bot.session.channel import ChannelSettings
 from bot.session.controls import Controls
@@ -131,7 +132,7 @@ class _Performance:
             with contextlib.suppress(asyncio.CancelledError):
                 await setting_up
             return await stage.ending
-        except (NotOffered, ProviderError, SeatError, NoAvatar, PlaceGone) as error:
+        except (NotOffered, ProviderError, SeatError, NoAvatar, BudgetSpent, PlaceGone) as error:
             return await self._give_up(error)
 
     async def _set_up(self) -> None:
@@ -193,6 +194,8 @@ class _Performance:
                 return EndReason.PLACE_GONE
             case NoAvatar():
                 return EndReason.NO_AVATAR
+            case BudgetSpent():
+                return EndReason.BUDGET
             case _:
                 return EndReason.PROVIDER
 

@@ -3,14 +3,11 @@
 import asyncio
 from datetime import datetime, timedelta
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from bot.errors import PlatformError
 from bot.model import EndReason
-from bot.policy import Spent
+from bot.session.budget import BudgetSpent
 from bot.session.hosting import Hosting
 from bot.session.stage import Asleep, Stage
-from bot.store import sessions
 from bot.transcript.pacer import Urgency
 
 WARNINGS = (timedelta(minutes=5), timedelta(minutes=1))
@@ -55,24 +52,14 @@ class Timekeeper:
 
     async def _next_stretch(self) -> None:
         """Renew while the starter's budget lasts, otherwise let it run out."""
-        if minutes := await self._affordable():
-            await self._hosting.renew(minutes)
+        try:
+            await self._hosting.renew()
             self._warned.clear()
-        elif self._stage.ends_at and self._stage.house.clock.now() >= self._stage.ends_at:
-            self._stage.end(EndReason.BUDGET)
-        else:
-            self._stage.show("The minutes for today are used up; it ends with this stretch.")
-
-    async def _affordable(self) -> int:
-        """The minutes that the next stretch may have."""
-        stage, session = self._stage, self._stage.session
-
-        async def spent(connection: AsyncConnection) -> int:
-            since = sessions.day_of(stage.house.clock.now())
-            return await sessions.seconds_since(connection, session.place, session.starter_id, since)
-
-        minutes = Spent(person_minutes=await stage.house.store.read(spent) / 60)
-        return stage.house.policy.minutes(session.spec.minutes, minutes)
+        except BudgetSpent:
+            if self._stage.ends_at and self._stage.house.clock.now() >= self._stage.ends_at:
+                self._stage.end(EndReason.BUDGET)
+            else:
+                self._stage.show("The minutes for today are used up; it ends with this stretch.")
 
     async def _warn(self, left: timedelta) -> None:
         """Say that it will fall asleep, once five minutes and once a minute before; not for what is shorter anyway."""

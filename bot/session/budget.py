@@ -1,0 +1,32 @@
+"""What the starter of a session may still spend today."""
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.errors import AvatarbotError
+from bot.policy import Spent
+from bot.session.stage import Stage
+from bot.store import sessions
+
+
+class BudgetSpent(AvatarbotError):
+    """The starter's minutes for today are used up."""
+
+    def __init__(self) -> None:
+        super().__init__("The minutes for today are used up.")
+
+
+async def next_minutes(stage: Stage) -> int:
+    """How long the next provider session may be: what the start reserved, else what the day still has. Raises `BudgetSpent`."""
+    if stage.session.reserved_s:
+        return stage.session.reserved_s // 60
+    session, policy = stage.session, stage.house.policy
+
+    async def spent(connection: AsyncConnection) -> int:
+        since = sessions.day_of(stage.house.clock.now())
+        return await sessions.seconds_since(connection, session.place, session.starter_id, since)
+
+    used = Spent(person_minutes=await stage.house.store.read(spent) / 60)
+    minutes = policy.minutes(session.spec.minutes, used)
+    if not minutes:
+        raise BudgetSpent
+    return minutes

@@ -1,0 +1,49 @@
+"""What people may spend: reserved at the start, given back when it was not used."""
+
+import asyncio
+
+from bot.model import Accepted, Place, Refused, SessionStatus
+from bot.policy import Limits, Policy
+from tests.stack import QUICK, Stack, on_stack
+
+FIFTEEN = Policy(Limits(person_minutes=15))
+
+
+@on_stack(QUICK, FIFTEEN)
+async def test_only_what_was_used_counts(stack: Stack) -> None:
+    async with stack.serving():
+        for _ in range(3):
+            assert isinstance(await stack.room.command("start", minutes="10"), Accepted)
+            await stack.live()
+            await asyncio.sleep(120)
+            await stack.room.command("stop")
+            await stack.ended()
+
+
+@on_stack(QUICK, FIFTEEN)
+async def test_the_last_minutes_make_a_shorter_stretch_and_then_it_ends(stack: Stack) -> None:
+    async with stack.serving():
+        await stack.room.command("start", minutes="10")
+        await stack.live()
+        for _ in range(20):
+            await stack.room.say("Still here", stack.room.thread)
+            await asyncio.sleep(60)
+            if stack.room.card.status is SessionStatus.ENDED:
+                break
+        assert stack.room.card.status is SessionStatus.ENDED
+        assert "used up" in stack.room.card.note
+        minutes = [session.booking.duration / 60 for session in reversed(list(stack.simulator.sessions))]
+        assert minutes[0] == 10
+        assert sum(minutes) <= 16
+        refused = await stack.room.command("start")
+    assert isinstance(refused, Refused)
+    assert "for today" in refused.sentence
+
+
+@on_stack(QUICK, Policy(Limits(sessions=1)))
+async def test_one_more_session_than_the_limit_is_refused(stack: Stack) -> None:
+    async with stack.serving():
+        await stack.room.command("start")
+        refused = await stack.room.command("start", place=Place("room", "W1", "C2"))
+    assert isinstance(refused, Refused)
+    assert "limit" in refused.sentence
