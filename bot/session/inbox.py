@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.errors import StoreUnavailable
@@ -18,10 +19,13 @@ from bot.store import channels, inbox, sessions
 from bot.store.engine import Store
 from bot.store.records import SessionRecord
 
+log = structlog.get_logger(__name__)
+
 COMMIT_WITHIN = 2.0
 """Seconds after which an accept is given up: what is not taken by then certainly never is."""
 
 BATCH = 256
+NOT_TAKEN = "We could not take that just now. Please try again."
 
 SPENDING = frozenset({"start", "keep-going"})
 
@@ -54,10 +58,10 @@ class Inbox:
         if waiting not in self._queue:  # under way: the database's own time-out bounds it
             return await asyncio.shield(waiting.outcome)
         self._queue.remove(waiting)
-        raise StoreUnavailable("We could not take that just now. Please try again.", "inbox: no commit within 2 s")
+        raise StoreUnavailable(NOT_TAKEN, "inbox: no commit within 2 s")
 
     async def run(self) -> None:
-        """Commit what waits, batch by batch, until cancelled."""
+        """Commit what waits, batch by batch, until cancelled. Whatever goes wrong, its callers hear of it and this goes on."""
         while True:
             await self._filled.wait()
             batch, self._queue = self._queue[:BATCH], self._queue[BATCH:]
@@ -70,13 +74,28 @@ class Inbox:
         try:
             outcomes = await self._store.write(lambda connection: self._admit(connection, inbounds))
         except StoreUnavailable as error:
-            for waiting in batch:
-                waiting.outcome.set_exception(error)
+            self._refuse(batch, error)
+            return
+        except Exception as error:
+            if len(batch) > 1:  # one of them spoils it for the others: each alone
+                for waiting in batch:
+                    await self._take([waiting])
+                return
+            log.exception("could not admit")
+            self._refuse(batch, StoreUnavailable(NOT_TAKEN, f"inbox: {type(error).__name__}"))
             return
         for waiting, outcome in zip(batch, outcomes, strict=True):
             waiting.outcome.set_result(outcome)
         for session_id in {o.session_id for o in outcomes if isinstance(o, Accepted)}:
             self.ring(session_id)
+
+    def _refuse(self, batch: Sequence[_Waiting], error: StoreUnavailable) -> None:
+        """What came in while the database did not answer would wait as long again: it is given up too."""
+        behind, self._queue = self._queue, []
+        self._filled.clear()
+        for waiting in (*batch, *behind):
+            waiting.outcome.set_exception(error)
+            waiting.outcome.exception()  # its caller may be gone
 
     async def _admit(self, connection: AsyncConnection, inbounds: Sequence[Inbound]) -> list[Outcome]:
         now = self._clock.now()

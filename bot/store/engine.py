@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 from sqlalchemy import Connection, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -81,6 +81,8 @@ class Store:
             try:
                 yield store
             finally:
+                with store._counted():
+                    await store._queue.join()  # what a cancelled caller left behind is still written
                 writing.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await writing
@@ -132,6 +134,8 @@ class Store:
             while len(batch) < BATCH and not self._queue.empty():
                 batch.append(self._queue.get_nowait())
             await self._commit(batch)
+            for _ in batch:
+                self._queue.task_done()
 
     async def _commit(self, batch: list[_Pending[Any]]) -> None:
         results: list[tuple[_Pending[Any], Any, BaseException | None]] = []
@@ -141,7 +145,9 @@ class Store:
                 results = [(pending, *await _guarded(connection, pending.work, alone=alone)) for pending in batch]
         except _Aborted as aborted:
             results = [(batch[0], None, aborted.cause)]
-        except (DBAPIError, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, each caller hears of it and the writer goes on
+            if _is_lock(error):
+                batch += self._all_queued()
             results = [(pending, None, unavailable(error)) for pending in batch]
         for pending, result, problem in results:
             if pending.done.cancelled():
@@ -152,6 +158,10 @@ class Store:
                 pending.done.set_exception(problem)
                 pending.done.exception()  # its caller may be gone
 
+    def _all_queued(self) -> list[_Pending[Any]]:
+        """Whoever queued behind a lock that did not open shares its fate, so that nobody waits for it twice."""
+        return [self._queue.get_nowait() for _ in range(self._queue.qsize())]
+
 
 class _Aborted(Exception):
     """The only work of a transaction failed: roll it back as a whole."""
@@ -161,12 +171,17 @@ class _Aborted(Exception):
 
 
 async def _guarded(connection: AsyncConnection, work: Work[T], *, alone: bool) -> tuple[T | None, Exception | None]:
-    """Run one piece of work so that its failure does not touch the others of its batch."""
+    """Run one piece of work so that its failure does not touch the others of its batch.
+
+    Raises `OperationalError`: the database itself may have rolled back everything (disk full, I/O error).
+    """
     try:
         if alone:
             return await work(connection), None
         async with connection.begin_nested():
             return await work(connection), None
+    except OperationalError:
+        raise
     except Exception as error:
         problem = unavailable(error) if isinstance(error, DBAPIError) else error
         if alone:
@@ -181,6 +196,10 @@ def unavailable(error: Exception) -> AvatarbotError:
         if sign in detail:
             return StoreUnavailable(sentence, detail)
     return StoreUnavailable("The database did not take it. Please try again in a moment.", detail)
+
+
+def _is_lock(error: Exception) -> bool:
+    return isinstance(error, OperationalError) and "database is locked" in str(error.orig)
 
 
 _TROUBLES = {
