@@ -158,9 +158,10 @@ class Admission:
             return Refused(values.sentence)
         if command.verb == "start":
             return self._start(inbound, values, command)
-        session = self._named(command, inbound) or self._session_for(inbound.place)
+        wanted = command.options.get("session", "")
+        session = self._named(wanted, inbound.place) if wanted else self._session_for(inbound.place)
         if session is None:
-            return NoSession(HOW_TO_START)
+            return NoSession(f"No session “{wanted}” is live in this workspace." if wanted else HOW_TO_START)
         if command.verb == SAY:
             return self._say(inbound, session, Said(command.options.get("text", "")))
         return self._control(inbound, session, command)
@@ -173,6 +174,7 @@ class Admission:
             if command.verb != "stop":
                 return Refused("The avatar is asleep. Write to it to wake it.")
             self.admitted.ends[session.id] = EndReason.STOPPED
+            del self._sessions[session.id]
         if command.verb == "keep-going" and (refused := self._may_go_on(inbound)):
             return refused
         return self._take(inbound, session, command.verb, dict(command.options), None)
@@ -235,17 +237,14 @@ class Admission:
         held = (session for session in self._sessions.values() if session.place == place)
         return next((session for session in held if session.status is SessionStatus.STOPPING), None)
 
-    def _named(self, command: Command, inbound: Inbound) -> SessionRecord | None:
-        """Another session of the same workspace, named by the start of its id."""
-        wanted = command.options.get("session", "")
-        for session in self._sessions.values() if wanted else ():
-            same = (session.place.platform, session.place.workspace_id) == (
-                inbound.place.platform,
-                inbound.place.workspace_id,
-            )
-            if same and session.id == wanted and session.status not in CLOSING:
-                return session
-        return None
+    def _named(self, wanted: str, place: Place) -> SessionRecord | None:
+        """A session of the same workspace, by its id."""
+        session = self._sessions.get(wanted)
+        if session is None or session.status in CLOSING:
+            return None
+        there = session.place
+        same = (there.platform, there.workspace_id) == (place.platform, place.workspace_id)
+        return session if same else None
 
     def _settings(self, place: Place) -> ChannelSettings:
         return self._situation.settings.get(place.channel, ChannelSettings())

@@ -58,10 +58,11 @@ class Turns:
         """Take turn after turn until cancelled. Raises `LeaseLost`."""
         while True:
             await self._stage.arrived.wait()
-            row = await self._next()
-            async with self._stage.floor:
-                await self._stage.arrived.wait()
-                await self._take(row)
+            await self._next()
+            async with self._stage.floor:  # never waiting in here for an avatar: whoever brings it back needs the floor
+                row = await self._first() if self._stage.arrived.is_set() else None
+                if row is not None:
+                    await self._take(row)
 
     # ------------------------------------------------------------ what the avatar shows
 
@@ -104,13 +105,21 @@ class Turns:
 
     # ------------------------------------------------------------ one turn
 
-    async def _next(self) -> InboxRecord:
-        """The lowest stamp that waits, once it has waited long enough for earlier ones."""
+    async def _first(self) -> InboxRecord | None:
+        """The lowest stamp that waits, as it is now: while the floor was taken it may have been edited or withdrawn."""
+        return next(iter(await self._waiting()), None)
+
+    async def _waiting(self) -> list[InboxRecord]:
+        store, session_id = self._stage.house.store, self._stage.session.id
+        rows = await store.read(lambda c: inbox.waiting(c, store.cipher, session_id))
+        return [row for row in rows if row.verb == inbox.SAY]
+
+    async def _next(self) -> None:
+        """Until something waits that has waited long enough for earlier ones."""
         stage = self._stage
         while True:
             stage.turns_bell.clear()
-            rows = await stage.house.store.read(lambda c: inbox.waiting(c, stage.house.store.cipher, stage.session.id))
-            turns = [row for row in rows if row.verb == inbox.SAY]
+            turns = await self._waiting()
             self._count(len(turns))
             if not turns:
                 await stage.turns_bell.wait()
@@ -118,7 +127,7 @@ class Turns:
             held = min(row.created_at for row in turns) + timedelta(seconds=stage.platform.pace.hold)
             wait = (held - stage.house.clock.now()).total_seconds()
             if wait <= 0:
-                return turns[0]
+                return
             await asyncio.sleep(wait)
 
     def _count(self, waiting: int) -> None:

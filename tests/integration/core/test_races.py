@@ -1,0 +1,43 @@
+"""What two things that happen at once must never do to each other."""
+
+import asyncio
+
+from bot.model import NoSession, SessionStatus
+from bot.ports.room import SeatLoss
+from tests.stack import Stack, on_stack
+
+
+@on_stack()
+async def test_written_while_the_link_is_down_it_is_spoken_once_the_seat_is_taken_again(stack: Stack) -> None:
+    async with stack.serving():
+        await stack.room.command("start")
+        await stack.live()
+        (hosted,) = stack.hosted
+        (seat,) = [s for s in stack.simulator.rooms.seats(hosted.client.channel) if s.uid == hosted.client.uid]
+        seat.link_down()
+        await stack.room.say("Hello", stack.room.thread)
+        await asyncio.sleep(1)
+        seat.lose(SeatLoss.LOST)
+        await stack.until(lambda: len(stack.room.finals) == 1)
+    assert len(stack.spoken) == 1
+
+
+@on_stack()
+async def test_what_is_said_as_a_sleeping_session_is_stopped_is_not_taken(stack: Stack) -> None:
+    async with stack.serving():
+        await stack.room.command("start")
+        await stack.until(lambda: bool(stack.room.cards) and stack.room.card.status is SessionStatus.SLEEPING, 700)
+        thread = stack.room.thread
+        _, said = await asyncio.gather(stack.room.command("stop"), stack.room.say("Wake up", thread))
+    assert isinstance(said, NoSession)
+
+
+@on_stack()
+async def test_stopping_a_session_that_is_not_there_stops_none_that_is(stack: Stack) -> None:
+    async with stack.serving():
+        await stack.room.command("start")
+        await stack.live()
+        outcome = await stack.room.command("stop", session="nonsense")
+        await asyncio.sleep(20)
+        assert isinstance(outcome, NoSession)
+        assert len(stack.hosted) == 1
