@@ -66,7 +66,7 @@ class Admitted:
 
     rows: list[NewRow] = field(default_factory=list)
     starts: list[NewSession] = field(default_factory=list)
-    wakes: dict[str, int] = field(default_factory=dict)  # session id -> seconds to reserve
+    wakes: dict[str, tuple[str, int]] = field(default_factory=dict)  # session id -> who pays, seconds to reserve
     ends: dict[str, EndReason] = field(default_factory=dict)  # sleeping sessions
     edits: list[Edited] = field(default_factory=list)
     withdrawals: list[MessageRef] = field(default_factory=list)
@@ -102,8 +102,9 @@ class Admission:
 
     def _decide(self, inbound: Inbound) -> Outcome:
         match inbound.body:
-            case Edited():
-                self.admitted.edits.append(inbound.body)
+            case Edited(text=text):
+                if len(text) <= self._policy.limits.characters:  # one that is too long now is spoken as it was
+                    self.admitted.edits.append(inbound.body)
                 return Question()
             case Withdrawn(message):
                 self.admitted.withdrawals.append(message)
@@ -117,7 +118,9 @@ class Admission:
 
     def _hear(self, inbound: Inbound, said: Said) -> Outcome:
         session = self._session_for(inbound.place)
-        if session is None or not self._listens(session, inbound.place, said):
+        if session is None:
+            return self._leaving(inbound.place) or NoSession(HOW_TO_START)
+        if not self._listens(session, inbound.place, said):
             return NoSession(HOW_TO_START)
         return self._say(inbound, session, said)
 
@@ -142,7 +145,8 @@ class Admission:
     def _wake(self, inbound: Inbound, session: SessionRecord) -> Refused | None:
         refused = self._may_start(inbound)
         if refused is None:
-            self.admitted.wakes[session.id] = self._policy.minutes(session.spec.minutes, self._spent(inbound)) * 60
+            minutes = self._policy.minutes(session.spec.minutes, self._spent(inbound))
+            self.admitted.wakes[session.id] = (inbound.person.id, minutes * 60)
             self._sessions[session.id] = replace(session, status=SessionStatus.STARTING)
             self._running += 1
         return refused
@@ -161,7 +165,8 @@ class Admission:
         wanted = command.options.get("session", "")
         session = self._named(wanted, inbound.place) if wanted else self._session_for(inbound.place)
         if session is None:
-            return NoSession(f"No session “{wanted}” is live in this workspace." if wanted else HOW_TO_START)
+            nowhere = f"No session “{wanted}” is live in this workspace." if wanted else HOW_TO_START
+            return self._leaving(inbound.place) or NoSession(nowhere)
         if command.verb == SAY:
             return self._say(inbound, session, Said(command.options.get("text", "")))
         return self._control(inbound, session, command)
@@ -181,7 +186,7 @@ class Admission:
 
     def _start(self, inbound: Inbound, values: Values, command: Command) -> Outcome:
         if leaving := self._leaving(inbound.place):
-            return Refused(f"{leaving.spec.avatar_name or 'An avatar'} is just leaving. Try again in a moment.")
+            return leaving
         there = self._session_for(inbound.place)
         if there and there.status is not SessionStatus.SLEEPING:
             name = there.spec.avatar_name or "An avatar"
@@ -232,10 +237,12 @@ class Admission:
         by_place = (session for session in live if session.place == place)
         return next(by_thread, None) or next(by_place, None)
 
-    def _leaving(self, place: Place) -> SessionRecord | None:
-        """A session that ends at the moment still holds its place."""
-        held = (session for session in self._sessions.values() if session.place == place)
-        return next((session for session in held if session.status is SessionStatus.STOPPING), None)
+    def _leaving(self, place: Place) -> Refused | None:
+        """A session that ends at the moment still holds its place, and hears nothing any more."""
+        for session in self._sessions.values():
+            if session.status is SessionStatus.STOPPING and place in {session.place, session.talk}:
+                return Refused(f"{session.spec.avatar_name or 'The avatar'} is just leaving. Try again in a moment.")
+        return None
 
     def _named(self, wanted: str, place: Place) -> SessionRecord | None:
         """A session of the same workspace, by its id."""
@@ -284,6 +291,7 @@ def starting(new: NewSession, now: datetime) -> SessionRecord:
         attempts=0,
         starter_id=new.starter_id,
         starter_name=new.starter_name,
+        payer_id=new.starter_id,
         spec=new.spec,
         reserved_s=new.spec.minutes * 60,
         created_at=now,

@@ -1,4 +1,4 @@
-"""What the starter of a session may still spend today."""
+"""What whoever pays for a session may still spend today."""
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -9,7 +9,7 @@ from bot.store import sessions
 
 
 class BudgetSpent(AvatarbotError):
-    """The starter's minutes for today are used up."""
+    """The payer's minutes for today are used up."""
 
     def __init__(self) -> None:
         super().__init__("The minutes for today are used up.")
@@ -23,7 +23,7 @@ async def next_minutes(stage: Stage) -> int:
 
     async def spent(connection: AsyncConnection) -> int:
         since = sessions.day_of(stage.house.clock.now())
-        return await sessions.seconds_since(connection, session.place, session.starter_id, since)
+        return await sessions.seconds_since(connection, session.place, session.payer_id, since)
 
     used = Spent(person_minutes=await stage.house.store.read(spent) / 60)
     minutes = policy.minutes(session.spec.minutes, used)

@@ -36,7 +36,7 @@ class Hosting:
         self._stage = stage
         self._group = group
         self._observe = observe
-        self._lost: asyncio.Queue[AvatarGone] = asyncio.Queue()
+        self._lost: asyncio.Queue[tuple[Avatar | None, AvatarGone]] = asyncio.Queue()
         self._listening: dict[int, asyncio.Task[None]] = {}
         self._alone_since: datetime | None = None
 
@@ -76,7 +76,7 @@ class Hosting:
         stage, row_id = self._stage, new_id()
         duration = await next_minutes(stage) * 60
         await stage.write(
-            lambda c: providers.intend(c, stage.lease, row_id, stage.session.starter_id, duration, self._now())
+            lambda c: providers.intend(c, stage.lease, row_id, stage.session.payer_id, duration, self._now())
         )
         stage.session = replace(stage.session, reserved_s=0)
         created = await _to_the_end(self._group.create_task(self._create(row_id, duration), name="create"))
@@ -149,7 +149,7 @@ class Hosting:
                 self._stage.arrived.set()
             case AvatarGone():
                 self._stage.arrived.clear()
-                self._lost.put_nowait(event)
+                self._lost.put_nowait((self._stage.avatar, event))
             case _:
                 pass
 
@@ -157,12 +157,15 @@ class Hosting:
         """An avatar that left and did not come back in time needs a new provider session."""
         if self._alone_since and self._now() - self._alone_since > self._stage.house.habits.avatar_within:
             self._alone_since = None
-            self._lost.put_nowait(AvatarGone(SeatLoss.EXPIRED, "the avatar left and did not come back"))
+            gone = AvatarGone(SeatLoss.EXPIRED, "the avatar left and did not come back")
+            self._lost.put_nowait((self._stage.avatar, gone))
 
     async def run(self) -> None:
         """Mend what breaks until cancelled. Raises `ThrownOut`, and what `begin` raises when it cannot be mended."""
         while True:
-            gone = await self._lost.get()
+            avatar, gone = await self._lost.get()
+            if avatar is not self._stage.avatar:
+                continue  # replaced meanwhile
             if gone.reason is SeatLoss.THROWN_OUT:
                 raise ThrownOut
             log.info("seat lost", session=self._stage.session.id, reason=gone.reason, detail=gone.detail)

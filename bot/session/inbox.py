@@ -164,8 +164,8 @@ class Inbox:
                 spec=new.spec,
                 now=now,
             )
-        for session_id, seconds in admitted.wakes.items():
-            await sessions.wake(connection, session_id, seconds, now)
+        for session_id, (payer_id, seconds) in admitted.wakes.items():
+            await sessions.wake(connection, session_id, payer_id, seconds, now)
         if admitted.rows:
             await inbox.add(connection, cipher, admitted.rows, now)
             await sessions.touch(connection, admitted.touched, now)

@@ -33,7 +33,11 @@ class Replies:
         """Tell until cancelled."""
         while True:
             self._house.replies_due.clear()
-            told = await self._tell_due()
+            try:
+                told = await self._tell_due()
+            except StoreUnavailable as error:
+                log.warning("cannot look for replies", reason=error.detail)
+                told = 0
             if not told:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(LOOK_EVERY):
@@ -48,8 +52,9 @@ class Replies:
     async def _tell_due(self) -> int:
         """How many were settled."""
         store = self._house.store
-        rows = await store.read(lambda c: inbox.replies_due(c, store.cipher, AT_ONCE))
-        settled = [row for row in rows if row.place.platform in self._house.platforms and await self._tell(row)]
+        ours = tuple(self._house.platforms)
+        rows = await store.read(lambda c: inbox.replies_due(c, store.cipher, ours, AT_ONCE))
+        settled = [row for row in rows if await self._tell(row)]
         for row in settled:
             await store.write(lambda c, r=row: inbox.reply_sent(c, r.id))  # type: ignore[misc]
         return len(settled)
@@ -63,5 +68,11 @@ class Replies:
             return False
         except PlatformError as error:
             log.info("could not reply", inbox=row.id, reason=error.detail)
-            return error.final or self._house.clock.now() - row.created_at > GIVE_UP
+            return error.final or self._is_late(row)
+        except Exception:
+            log.exception("could not reply", inbox=row.id)
+            return self._is_late(row)
         return True
+
+    def _is_late(self, row: InboxRecord) -> bool:
+        return self._house.clock.now() - row.created_at > GIVE_UP

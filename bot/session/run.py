@@ -112,6 +112,7 @@ class _Performance:
         finally:
             await self._stop_tasks()
             await self._hosting.leave()
+            self._stage.house.feed.forget(self._stage.session.id)
 
     # ------------------------------------------------------------ playing
 
@@ -126,11 +127,13 @@ class _Performance:
             if stage.session.attempts > MOST_ATTEMPTS:
                 return EndReason.ERROR
             setting_up = asyncio.create_task(self._set_up(), name="set-up")
-            await asyncio.wait((setting_up, stage.ending), return_when=asyncio.FIRST_COMPLETED)
-            if not setting_up.done():
+            try:
+                await asyncio.wait((setting_up, stage.ending), return_when=asyncio.FIRST_COMPLETED)
+            finally:
                 setting_up.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await setting_up
+                await asyncio.wait((setting_up,))
+            if not setting_up.cancelled():
+                setting_up.result()
             return await stage.ending
         except (NotOffered, ProviderError, SeatError, NoAvatar, BudgetSpent, PlaceGone) as error:
             return await self._give_up(error)
@@ -249,7 +252,6 @@ class _Performance:
         await self._show_card()  # before the row says so too: after a crash nobody looks at what has ended
         await self._ended(reason)
         stage.show("")
-        stage.house.feed.forget(stage.session.id)
 
     async def _write_out(self, writing: asyncio.Task[None]) -> None:
         """Let the last posts go out."""

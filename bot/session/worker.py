@@ -188,6 +188,17 @@ class Worker:
                 self._nothing_runs.set()
         if not self._leaving:
             await asyncio.sleep(pause)
-        with contextlib.suppress(StoreUnavailable):
-            await self._house.store.write(lambda c: sessions.release(c, lease))
+        await self._release(lease)
         self._bell.set()
+
+    async def _release(self, lease: Lease) -> None:
+        """While this worker lives nobody else can take what it holds; a worker that leaves is gone soon."""
+        released = False
+        while not released:
+            try:
+                await self._house.store.write(lambda c: sessions.release(c, lease))
+                released = True
+            except StoreUnavailable as error:
+                log.warning("cannot release", session=lease.session_id, reason=error.detail)
+                released = self._leaving
+                await asyncio.sleep(LOOK_EVERY)

@@ -129,6 +129,7 @@ async def _change_waiting(connection: AsyncConnection, ref: MessageRef, values: 
             inbox.c.workspace_id == ref.place.workspace_id,
             inbox.c.message_id == ref.message_id,
             inbox.c.state == WAITING,
+            inbox.c.session_id.in_(select(sessions.c.id).where(sessions.c.channel_id == ref.place.channel_id)),
         )
         .values(values)
     )
@@ -206,9 +207,11 @@ async def count_waiting(connection: AsyncConnection, session_id: str) -> int:
     return int((await connection.execute(query)).scalar_one())
 
 
-async def replies_due(connection: AsyncConnection, cipher: Cipher, limit: int) -> list[InboxRecord]:
-    """Rows whose author is still to be told something, oldest first; any session's, any workspace's."""
-    query = _ROWS.where(inbox.c.reply_due).order_by(inbox.c.done_at).limit(limit)
+async def replies_due(
+    connection: AsyncConnection, cipher: Cipher, platforms: Sequence[str], limit: int
+) -> list[InboxRecord]:
+    """Rows of these platforms whose author is still to be told something, oldest first; any workspace's."""
+    query = _ROWS.where(inbox.c.reply_due, inbox.c.platform.in_(platforms)).order_by(inbox.c.done_at).limit(limit)
     return [record(row, cipher) for row in await connection.execute(query)]
 
 

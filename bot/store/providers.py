@@ -31,7 +31,7 @@ def record(row: Row[Any], cipher: Cipher) -> ProviderSessionRecord:
 
 
 async def intend(  # noqa: PLR0917
-    connection: AsyncConnection, lease: Lease, row_id: str, starter_id: str, duration_s: int, now: datetime
+    connection: AsyncConnection, lease: Lease, row_id: str, payer_id: str, duration_s: int, now: datetime
 ) -> None:
     """Write down that one is about to be created; the reservation of the start passes over to it."""
     await change(connection, lease, reserved_s=0)
@@ -41,7 +41,7 @@ async def intend(  # noqa: PLR0917
             session_id=lease.session_id,
             state=INTENT,
             duration_s=duration_s,
-            starter_id=starter_id,
+            payer_id=payer_id,
             intended_at=now,
         )
     )

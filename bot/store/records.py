@@ -28,6 +28,7 @@ class SessionRecord:
     attempts: int
     starter_id: str
     starter_name: str
+    payer_id: str
     spec: SessionSpec
     reserved_s: int
     created_at: datetime

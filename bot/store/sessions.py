@@ -45,6 +45,7 @@ def record(row: Row[Any], cipher: Cipher) -> SessionRecord:
         attempts=m["attempts"],
         starter_id=m["starter_id"],
         starter_name=m["starter_name"],
+        payer_id=m["payer_id"],
         spec=opened(cipher, m["spec"], SessionSpec),
         reserved_s=m["reserved_s"],
         created_at=m["created_at"],
@@ -128,7 +129,7 @@ async def count_by_status(connection: AsyncConnection) -> dict[str, int]:
     return {row[0]: row[1] for row in await connection.execute(query)}
 
 
-async def seconds_since(connection: AsyncConnection, place: Place, starter_id: str, since: datetime) -> int:
+async def seconds_since(connection: AsyncConnection, place: Place, payer_id: str, since: datetime) -> int:
     """What a person has spent or reserved in a workspace since then, in seconds."""
     mine = and_(
         sessions.c.platform == place.platform,
@@ -143,12 +144,12 @@ async def seconds_since(connection: AsyncConnection, place: Place, starter_id: s
         connection,
         select(func.coalesce(func.sum(used), 0))
         .join(sessions, sessions.c.id == provider_sessions.c.session_id)
-        .where(mine, provider_sessions.c.starter_id == starter_id, provider_sessions.c.intended_at >= since),
+        .where(mine, provider_sessions.c.payer_id == payer_id, provider_sessions.c.intended_at >= since),
     )
     held = await _scalar(
         connection,
         select(func.coalesce(func.sum(sessions.c.reserved_s), 0)).where(
-            mine, sessions.c.starter_id == starter_id, sessions.c.status != ENDED
+            mine, sessions.c.payer_id == payer_id, sessions.c.status != ENDED
         ),
     )
     return spent // 1_000_000 + held
@@ -183,6 +184,7 @@ async def add(
             status=SessionStatus.STARTING,
             starter_id=starter_id,
             starter_name=starter_name,
+            payer_id=starter_id,
             spec=sealed(cipher, spec),
             reserved_s=spec.minutes * 60,
             created_at=now,
@@ -191,11 +193,19 @@ async def add(
     )
 
 
-async def wake(connection: AsyncConnection, session_id: str, reserved_s: int, now: datetime) -> None:
+async def wake(connection: AsyncConnection, session_id: str, payer_id: str, reserved_s: int, now: datetime) -> None:
+    """Whoever wakes it pays for it from now on."""
     await connection.execute(
         update(sessions)
         .where(sessions.c.id == session_id, sessions.c.status == SessionStatus.SLEEPING)
-        .values(status=SessionStatus.STARTING, worker_id="", reserved_s=reserved_s, active_at=now, slept_at=None)
+        .values(
+            status=SessionStatus.STARTING,
+            worker_id="",
+            payer_id=payer_id,
+            reserved_s=reserved_s,
+            active_at=now,
+            slept_at=None,
+        )
     )
 
 

@@ -87,6 +87,7 @@ sessions = Table(
     Column("attempts", Integer, nullable=False, server_default="0"),  # claims since it was last live
     _text("starter_id"),
     _text("starter_name"),
+    _text("payer_id"),  # whose budget it uses: the starter's, or that of whoever woke it
     Column("spec", LargeBinary, nullable=False),  # sealed: may hold a third party's key
     Column("reserved_s", Integer, nullable=False, server_default="0"),  # budget held, not yet in a provider session
     Column("created_at", Instant, nullable=False),
@@ -116,14 +117,14 @@ provider_sessions = Table(
     _text("state"),  # intent, open, closed, lost
     Column("credentials", LargeBinary, nullable=False, server_default=text("''")),  # sealed
     Column("duration_s", Integer, nullable=False),
-    _text("starter_id"),  # whose budget pays
+    _text("payer_id"),
     Column("intended_at", Instant, nullable=False),
     Column("opened_at", Instant),
     Column("expires_at", Instant),
     Column("closed_at", Instant),
     Index("provider_session_by_session", "session_id"),
     Index("provider_session_by_state", "state"),
-    Index("provider_session_by_starter", "starter_id", "intended_at"),
+    Index("provider_session_by_payer", "payer_id", "intended_at"),
 )
 
 inbox = Table(

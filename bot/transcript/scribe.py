@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.errors import MessageGone, PlaceGone, PlatformError, Throttled
+from bot.errors import MessageGone, PlaceGone, PlatformError, StoreUnavailable, Throttled
 from bot.identity import new_id
 from bot.model import Delivery, Line, MessageRef, Speaker
 from bot.ports.avatar import Utterance
@@ -126,7 +126,7 @@ class Scribe:
                     wait = throttled.retry_after
                 except PlaceGone:
                     raise
-                except PlatformError:
+                except (PlatformError, StoreUnavailable):
                     wait, retry = retry, min(retry * 2, RETRY_MOST)
                 await self._rest(wait)
         finally:
@@ -259,8 +259,11 @@ class Scribe:
         if urgency is not None:
             await (self._stage.pacer.edits if message_id else self._stage.pacer).turn(urgency)
         if message_id:
-            with contextlib.suppress(MessageGone):
+            try:
                 await self._edit(message_id, line)
+            except MessageGone:
+                entry.tried.discard(part)  # what `find` would find is what is gone
+            else:
                 self._remember(entry, part, message_id, line.text)
                 return
         self._remember(entry, part, await self._post(entry, part, line), line.text)

@@ -44,6 +44,7 @@ def upgrade() -> None:
         sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
         sa.Column("starter_id", sa.Text(), server_default="", nullable=False),
         sa.Column("starter_name", sa.Text(), server_default="", nullable=False),
+        sa.Column("payer_id", sa.Text(), server_default="", nullable=False),
         sa.Column("spec", sa.LargeBinary(), nullable=False),
         sa.Column("reserved_s", sa.Integer(), server_default="0", nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
@@ -189,7 +190,7 @@ def upgrade() -> None:
         sa.Column("state", sa.Text(), server_default="", nullable=False),
         sa.Column("credentials", sa.LargeBinary(), server_default=sa.text("('')"), nullable=False),
         sa.Column("duration_s", sa.Integer(), nullable=False),
-        sa.Column("starter_id", sa.Text(), server_default="", nullable=False),
+        sa.Column("payer_id", sa.Text(), server_default="", nullable=False),
         sa.Column("intended_at", sa.BigInteger(), nullable=False),
         sa.Column("opened_at", sa.BigInteger(), nullable=True),
         sa.Column("expires_at", sa.BigInteger(), nullable=True),
@@ -200,8 +201,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_provider_sessions")),
     )
     with op.batch_alter_table("provider_sessions", schema=None) as batch_op:
+        batch_op.create_index("provider_session_by_payer", ["payer_id", "intended_at"], unique=False)
         batch_op.create_index("provider_session_by_session", ["session_id"], unique=False)
-        batch_op.create_index("provider_session_by_starter", ["starter_id", "intended_at"], unique=False)
         batch_op.create_index("provider_session_by_state", ["state"], unique=False)
 
     op.create_table(
@@ -258,8 +259,8 @@ def downgrade() -> None:
     op.drop_table("turns")
     with op.batch_alter_table("provider_sessions", schema=None) as batch_op:
         batch_op.drop_index("provider_session_by_state")
-        batch_op.drop_index("provider_session_by_starter")
         batch_op.drop_index("provider_session_by_session")
+        batch_op.drop_index("provider_session_by_payer")
 
     op.drop_table("provider_sessions")
     with op.batch_alter_table("posts", schema=None) as batch_op:

@@ -1,11 +1,13 @@
 """What people may spend: reserved at the start, given back when it was not used."""
 
 import asyncio
+from datetime import timedelta
 
-from bot.model import Accepted, Place, Refused, SessionStatus
+from bot.model import Accepted, Person, Place, Refused, SessionStatus
 from bot.policy import Limits, Policy
 from tests.stack import QUICK, Stack, on_stack
 
+BOB = Person("bob", "Bob")
 FIFTEEN = Policy(Limits(person_minutes=15))
 
 
@@ -47,3 +49,20 @@ async def test_one_more_session_than_the_limit_is_refused(stack: Stack) -> None:
         refused = await stack.room.command("start", place=Place("room", "W1", "C2"))
     assert isinstance(refused, Refused)
     assert "limit" in refused.sentence
+
+
+@on_stack(QUICK, Policy(Limits(person_minutes=10, sleep_after=timedelta(minutes=2))))
+async def test_whoever_wakes_it_pays(stack: Stack) -> None:
+    async with stack.serving():
+        await stack.room.command("start", minutes="8")
+        await stack.live()
+        for _ in range(5):
+            await stack.room.say("Still here", stack.room.thread)
+            await asyncio.sleep(80)
+        await stack.until(lambda: stack.room.card.status is SessionStatus.SLEEPING, within=300)
+        await stack.room.say("Wake up!", stack.room.thread, BOB)
+        await stack.until(lambda: len(stack.hosted) == 1)
+        for _ in range(6):
+            await stack.room.say("And on", stack.room.thread, BOB)
+            await asyncio.sleep(80)
+        assert stack.room.card.status is SessionStatus.LIVE

@@ -249,5 +249,6 @@ async def test_a_start_while_the_last_session_is_leaving_is_asked_to_wait(stack:
         refused = await stack.room.command("start")
         assert isinstance(refused, Refused)
         assert "just leaving" in refused.sentence
+        assert isinstance(await stack.room.say("Wait!", stack.room.thread), Refused)
         await stack.ended()
         assert isinstance(await stack.room.command("start"), Accepted)
