@@ -21,6 +21,7 @@ from adapters.simulator.simulator import Simulator
 from bot.errors import PlatformError, StoreUnavailable
 from bot.model import SessionStatus
 from bot.policy import Policy
+from bot.ports.room import Seats
 from bot.service import Parts, Service
 from bot.store.cipher import Cipher
 from bot.store.engine import Store, Work
@@ -92,6 +93,8 @@ class Stack:
     service: Service | None = None
     wire: Wire = field(default_factory=Wire)
     opening: bool = False
+    tap: Seats | None = None
+    """Seats to be used instead of the simulator's own."""
 
     @property
     def url(self) -> str:
@@ -123,7 +126,7 @@ class Stack:
             transport = CuttableTransport(application(self.simulator))
             store.wire = transport.wire = wire
             api = AkoolApi.at("http://akool.test", ApiKey(SecretStr(self.simulator.options.api_key)), transport)
-            provider = AkoolProvider(api, self.simulator.seats)
+            provider = AkoolProvider(api, self.tap or self.simulator.seats)
             stack.push_async_callback(provider.aclose)
             made = Parts(store, provider, self.clock, self.policy, new_metrics(), alone=alone, **parts)
             service = Service(made, "http://avatarbot.test")

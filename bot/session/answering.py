@@ -1,5 +1,6 @@
 """The team's own language model speaks through the avatar, sentence by sentence while it is still being written."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
@@ -15,6 +16,9 @@ from bot.store.records import InboxRecord
 
 LONGEST_ANSWER = 2_000
 """Characters after which an answer is cut: about two minutes of speech."""
+
+PAUSE = 0.02
+"""Seconds without a word after which what reads as a sentence is taken for one, so that nobody waits for the next to begin."""
 
 HISTORY = 30
 """Lines of the conversation that the model is given."""
@@ -43,9 +47,13 @@ class Answer:
         model = self.stage.house.model
         assert model is not None
         splitter = SentenceStream()
-        async with contextlib.aclosing(model.answer(self._prompt(), await self._history())) as pieces:
-            async for piece in pieces:
-                for sentence in filter(None, map(speakable, splitter.feed(piece))):
+        async with (
+            contextlib.aclosing(model.answer(self._prompt(), await self._history())) as pieces,
+            contextlib.aclosing(_with_pauses(pieces)) as written,
+        ):
+            async for piece in written:
+                found = splitter.settle() if piece is None else splitter.feed(piece)
+                for sentence in filter(None, map(speakable, found)):
                     yield self._keep(sentence)
                     if len(self.so_far) >= LONGEST_ANSWER:
                         return
@@ -69,6 +77,23 @@ class Answer:
         )
         before = [Exchange(clean_name(name) if name else None, text) for name, text in lines]
         return [*before, Exchange(clean_name(self.row.person_name), self.text)]
+
+
+async def _with_pauses(pieces: AsyncGenerator[str, None]) -> AsyncGenerator[str | None, None]:
+    """The pieces, and None before one that is not there within `PAUSE`. Closing it cancels the wait for the next."""
+    while True:
+        coming = asyncio.ensure_future(anext(pieces, None))
+        try:
+            done, _ = await asyncio.wait((coming,), timeout=PAUSE)
+            if not done:
+                yield None
+            piece = await coming
+        finally:
+            coming.cancel()
+            await asyncio.wait((coming,))
+        if piece is None:
+            return
+        yield piece
 
 
 class Answering:

@@ -20,6 +20,7 @@ _END = re.compile(
     rf"|[{_WIDE_MARKS}]+[{_CLOSERS}]*(?=[^{_WIDE_MARKS}{_CLOSERS}])"
     r"|\n"
 )
+_SETTLED = re.compile(rf"(?P<mark>[{_MARKS}]+|[{_WIDE_MARKS}]+)[{_CLOSERS}]*(?P<space>\s*)$")
 _LAST_WORD = re.compile(r"[^\s([{\"'“‘«]*$")  # noqa: RUF001
 
 _WIDE = re.compile("[\u1100-\u11ff\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]")
@@ -55,6 +56,13 @@ def _is_over(text: str, start: int, match: re.Match[str]) -> bool:
     return match["mark"] != "." or not _abbreviates(text[start : match.start()])
 
 
+def _reads_as_over(before: str, end: re.Match[str]) -> bool:
+    mark = end["mark"]
+    if mark != ".":
+        return "…" not in mark and ".." not in mark
+    return not _abbreviates(before) and (bool(end["space"]) or not before[-1:].isdecimal())
+
+
 def _abbreviates(before: str) -> bool:
     """Whether the period after `before` belongs to its last word: `Dr`, `e.g`, an initial, or the `1` of a list."""
     found = _LAST_WORD.search(before)
@@ -79,6 +87,14 @@ class SentenceStream:
             sentences.append(self._text[:end].rstrip())
             self._text = self._text[end:].lstrip()
         return sentences
+
+    def settle(self) -> list[str]:
+        """What reads as a whole sentence already, for when its writer pauses: an end that only more text could make certain.
+
+        Not after `…`, an abbreviation, or a digit that may be going on.
+        """
+        match = _SETTLED.search(self._text)
+        return self.flush() if match and _reads_as_over(self._text[: match.start()], match) else []
 
     def flush(self) -> list[str]:
         """What is left, as the last sentence."""

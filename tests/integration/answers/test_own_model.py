@@ -1,13 +1,17 @@
 """The team's own language model answers through the avatar."""
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator
 
 import httpx
 import msgspec
 
+from adapters.akool.stream.messages import Chat
+from adapters.akool.stream.wire import decode
 from adapters.llm.model import model_at
 from bot.model import Mode
+from bot.ports.room import RoomCredentials, Seat, Seats
 from tests.stack import Stack, on_stack
 
 ADDRESS = "http://model.test/v1"
@@ -46,6 +50,27 @@ class Service(httpx.AsyncBaseTransport):
         return httpx.Response(self.status, headers=headers, stream=self.writer, request=request)
 
 
+class Tap:
+    """Seats that note what is sent from them, and when."""
+
+    def __init__(self, seats: Seats) -> None:
+        self._seats = seats
+        self.chats: list[tuple[float, Chat]] = []
+
+    def __call__(self, credentials: RoomCredentials) -> Seat:
+        seat = self._seats(credentials)
+        send = seat.send
+
+        async def noted(packet: bytes) -> None:
+            message = decode(packet)
+            if isinstance(message, Chat):
+                self.chats.append((asyncio.get_running_loop().time(), message))
+            await send(packet)
+
+        seat.send = noted  # type: ignore[method-assign]
+        return seat
+
+
 async def _begin(stack: Stack) -> None:
     await stack.room.command("start")
     await stack.live()
@@ -67,6 +92,23 @@ async def test_its_answer_is_spoken_word_for_word(stack: Stack) -> None:
     assert isinstance(messages, list)
     assert [message["role"] for message in messages] == ["system", "user", "assistant", "user"]
     assert messages[-1] == {"role": "user", "name": "Ann", "content": "Why?"}
+
+
+@on_stack()
+async def test_each_sentence_is_sent_while_the_next_is_still_being_written(stack: Stack) -> None:
+    service = Service(["I like trees.", "And rivers, too.", "That is all."], pause=2.0)
+    tap = stack.tap = Tap(stack.simulator.seats)
+    async with stack.serving(model=model_at(ADDRESS, transport=service)):
+        await _begin(stack)
+        await stack.until(lambda: bool(tap.chats))
+        assert service.writer.written == 1  # and the model is silent, 2 s long
+        await stack.until(lambda: tap.chats[-1][1].fin)
+    times, chats = zip(*tap.chats, strict=True)
+    assert len({chat.mid for chat in chats}) == 1
+    assert [chat.idx for chat in chats] == list(range(len(chats)))
+    assert [chat.fin for chat in chats] == [False] * (len(chats) - 1) + [True]
+    assert "".join(chat.text for chat in chats).strip() == "I like trees. And rivers, too. That is all."
+    assert all(later - earlier > 1.9 for earlier, later in itertools.pairwise(times[:3]))
 
 
 @on_stack()

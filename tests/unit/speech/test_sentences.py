@@ -47,6 +47,30 @@ def test_a_sentence_comes_as_soon_as_the_next_begins() -> None:
     assert stream.flush() == []
 
 
+@pytest.mark.parametrize(
+    ("written", "settled"),
+    [
+        ("I like trees.", ["I like trees."]),
+        ("Really?! ", ["Really?!"]),
+        ('He said "never."', ['He said "never."']),
+        ("好的。", ["好的。"]),
+        ("It grew to 3.", []),
+        ("It grew to 3. ", ["It grew to 3."]),
+        ("Ask Dr.", []),
+        ("Well...", []),
+        ("Well…", []),
+        ("I like", []),
+        ("", []),
+    ],
+)
+def test_a_pause_settles_what_reads_as_over(written: str, settled: list[str]) -> None:
+    stream = SentenceStream()
+    stream.feed(written)
+
+    assert stream.settle() == settled
+    assert stream.flush() == ([] if settled or not written else [written])
+
+
 def test_a_sentence_without_end_is_cut_at_a_word() -> None:
     assert sentences("aaa bbb ccc ddd", longest=8) == ["aaa bbb", "ccc ddd"]
     assert sentences("aaa bbb", longest=7) == ["aaa bbb"]
