@@ -176,7 +176,8 @@ class PlaygroundHarness(PlatformHarness):
         await self._do(author, Withdraw(self.pages[author].nonce(), ref.message_id))
 
     async def command(self, who: str, verb: str, options: dict[str, str], place: Place) -> None:
-        typed = " ".join([f"/avatar {verb}", *(f'{name}:"{value}"' for name, value in options.items())])
+        given = (value if name == "text" else f'{name}:"{value}"' for name, value in options.items())
+        typed = " ".join([f"/avatar {verb}", *given])
         await self._do(who, Run(self.pages[who].nonce(), place.channel_id, place.thread_id, typed))
 
     async def press(self, who: str, card: MessageRef, action: CardAction) -> None:

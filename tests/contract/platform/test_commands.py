@@ -1,0 +1,56 @@
+"""Every verb of the catalogue comes in through the platform's own way of typing, whole."""
+
+import pytest
+
+from bot.commands.catalogue import CATALOGUE
+from bot.commands.verb import Option, OptionType, Verb
+from bot.model import Command, File, Item, Link, Reply
+from tests.contract.platform.harness import ANN, PlatformHarness
+
+NUMBER, WORDS = "1", "Alma"
+
+
+def value(option: Option) -> str:
+    """One that everybody understands."""
+    if option.choices:
+        return option.choices[0]
+    match option.type:
+        case OptionType.INTEGER | OptionType.NUMBER:
+            return NUMBER
+        case OptionType.URL:
+            return "https://example.com/a.mp4"
+        case _:
+            return WORDS
+
+
+def typed(verb: Verb) -> dict[str, str]:
+    return {option.name: value(option) for option in verb.options}
+
+
+@pytest.mark.parametrize("verb", CATALOGUE.verbs, ids=lambda verb: verb.name)
+async def test_a_verb_arrives_with_what_was_typed(harness: PlatformHarness, verb: Verb) -> None:
+    await harness.command(ANN, verb.name, typed(verb), harness.place)
+
+    (inbound,) = harness.reception.inbounds
+    assert inbound.place == harness.place
+    assert inbound.reply_to is not None
+    assert isinstance(inbound.body, Command)
+    assert inbound.body.verb == verb.name
+    assert {name: str(words) for name, words in inbound.body.options.items()} == typed(verb)
+
+
+async def test_an_answer_with_everything_in_it_is_readable(harness: PlatformHarness) -> None:
+    await harness.command(ANN, "status", {}, harness.place)
+    reply_to = harness.reception.inbounds[-1].reply_to
+    assert reply_to is not None
+    start = Command("start", {"avatar": "a1"})
+    item = Item("Mia", "official, female", "https://example.com/mia.png", "https://example.com/mia.mp4", start)
+    file = File("usage.png", "image/png", b"\x89PNG\r\n\x1a\n")
+
+    await harness.platform.reply(
+        reply_to, Reply("One avatar.", (item,), Link("Watch", "https://bot.example/v/x"), file)
+    )
+
+    told = "\n".join(await harness.privately(ANN))
+    for words in ("One avatar.", "Mia", "official, female", "https://bot.example/v/x", "usage.png"):
+        assert words in told
