@@ -9,9 +9,10 @@ from bot.store.usage import Stretch
 
 SIZE = (8, 4)
 DPI = 120
-COLOURS = ("#3b6fd4", "#e2873b", "#3fa67a", "#a860c9", "#d4556b", "#7a8699")
+COLOURS = ("#0b6b50", "#d98e32", "#4a7fb5", "#8fc2ab", "#9a6b9c", "#9aa5a0")
 """One for each of the avatars used most; the last for all others."""
 
+INK, FAINT, RULE = "#1d2b26", "#66756f", "#e3e9e6"
 OTHERS = "others"
 
 
@@ -31,10 +32,13 @@ def minutes_by_day(used: Sequence[Stretch], first: date, days: int) -> bytes:
     step = max(1, days // 10)
     axes.set_xticks(range(0, days, step), [f"{day:%b} {day.day}" for day in calendar[::step]])
     axes.set_xlim(-0.6, days - 0.4)
-    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set_ylabel("minutes")
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, loc="upper left")
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
+    axes.set_title("Minutes a day", loc="left", color=INK, fontweight="bold", pad=14)
+    axes.grid(axis="y", color=RULE)
+    axes.set_axisbelow(True)
+    axes.tick_params(length=0, colors=FAINT)
+    axes.spines[:].set_visible(False)
+    axes.legend(frameon=False, loc="lower right", bbox_to_anchor=(1, 1), ncols=len(COLOURS), labelcolor=INK)
     picture = io.BytesIO()
     FigureCanvasAgg(figure)
     figure.savefig(picture, format="png")
