@@ -43,7 +43,7 @@ export class Messages {
 
   #items(channel, thread) {
     const here = (told) => told.channel === channel && told.thread === thread;
-    const answers = this.#playground.told.filter(here).map((told) => ({ told, order: `${told.after}~` }));
+    const answers = this.#playground.told.filter(here).map((told) => ({ told, order: told.after && `${told.after}~` }));
     const messages = this.#playground.within(channel, thread).slice(-SHOWN).map((message) => ({ message, order: message.id }));
     return [...messages, ...answers].sort((one, other) => (one.order < other.order ? -1 : 1));
   }
@@ -142,7 +142,11 @@ function words(message, people) {
   });
 }
 
+const PICTURE = /\.(png|jpe?g|gif|webp)$/i;
+
+/** Something to take along; a picture is shown as well. */
 export function fileLink({ name, url, size }) {
+  if (PICTURE.test(name)) return h("a", { class: "file picture", href: url, download: name }, h("img", { src: url, alt: name }));
   return h("a", { class: "file", href: url, download: name }, icon("file"), h("span", {}, h("strong", {}, name), h("small", {}, bytes(size))));
 }
 
