@@ -13,7 +13,7 @@ from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
 from adapters.akool.api import AkoolApi, ApiKey
-from adapters.akool.provider import AkoolProvider
+from adapters.akool.provider import AkoolProvider, OwnRoom
 from adapters.simulator.http.app import application
 from adapters.simulator.options import Options
 from adapters.simulator.sessions import HostedSession
@@ -95,6 +95,7 @@ class Stack:
     opening: bool = False
     tap: Seats | None = None
     """Seats to be used instead of the simulator's own."""
+    own_room: OwnRoom | None = None
 
     @property
     def url(self) -> str:
@@ -126,7 +127,7 @@ class Stack:
             transport = CuttableTransport(application(self.simulator))
             store.wire = transport.wire = wire
             api = AkoolApi.at("http://akool.test", ApiKey(SecretStr(self.simulator.options.api_key)), transport)
-            provider = AkoolProvider(api, self.tap or self.simulator.seats)
+            provider = AkoolProvider(api, self.tap or self.simulator.seats, self.own_room)
             stack.push_async_callback(provider.aclose)
             made = Parts(store, provider, self.clock, self.policy, new_metrics(), alone=alone, **parts)
             service = Service(made, "http://avatarbot.test")

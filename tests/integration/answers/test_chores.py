@@ -3,6 +3,7 @@
 import asyncio
 from datetime import timedelta
 
+from adapters.agora.rooms import OwnRooms
 from bot.model import EndReason, SessionSpec, SessionStatus
 from bot.session.cards import ENDINGS
 from bot.session.house import Habits
@@ -37,6 +38,22 @@ async def test_what_cannot_be_proven_ours_is_left_alone(stack: Stack) -> None:
         await _foreign(stack)
         await asyncio.sleep(300)
         assert len(stack.hosted) == 1
+
+
+@on_stack()
+async def test_a_room_that_bears_the_id_of_a_session_of_ours_proves_it(stack: Stack) -> None:
+    """In rooms of our own Agora project; beside it runs a stranger in a room of somebody else's."""
+    stack.own_room = OwnRooms("0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210", stack.clock.now)
+    async with stack.serving() as service:
+        await stack.room.command("start")
+        await stack.live()
+        (session,) = stack.hosted
+        await stack.room.command("stop")
+        await stack.ended()
+        lost = await service.house.provider.create(SPEC, 3600, session.client.channel)
+        strange = await service.house.provider.create(SPEC, 3600, "somebody-else")
+        await stack.until(lambda: len(stack.hosted) < 2, within=300)
+        assert [each.id for each in stack.hosted] == [strange.id] != [lost.id]
 
 
 @on_stack()
