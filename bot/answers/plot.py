@@ -32,6 +32,7 @@ def minutes_by_day(used: Sequence[Stretch], first: date, days: int) -> bytes:
     step = max(1, days // 10)
     axes.set_xticks(range(0, days, step), [f"{day:%b} {day.day}" for day in calendar[::step]])
     axes.set_xlim(-0.6, days - 0.4)
+    axes.set_ylim(0, max(1.0, 1.05 * max(floor)))
     axes.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
     axes.set_title("Minutes a day", loc="left", color=INK, fontweight="bold", pad=14)
     axes.grid(axis="y", color=RULE)

@@ -27,7 +27,9 @@ export class Messages {
     this.#scroller = scroller;
     this.#callbacks = callbacks;
     scroller.addEventListener("scroll", () => (this.#reading = this.#atEnd()), { passive: true });
-    new ResizeObserver(() => this.#reading && this.#follow()).observe(scroller);
+    const grown = new ResizeObserver(() => this.#reading && this.#follow()); // also when a picture has come
+    grown.observe(scroller);
+    grown.observe(list);
   }
 
   /** Bring the list in step with a place. */
