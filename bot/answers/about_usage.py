@@ -56,7 +56,7 @@ def _shares(used: Sequence[Stretch], key: Callable[[Stretch], str], *, most_firs
 
 def _minutes(amount: float) -> str:
     if 0 < amount < 0.1:
-        return "under 0.1 min"
+        return "0.1 min"
     return f"{amount:,.0f} min" if amount >= 10 or not amount else f"{amount:.1f} min"
 
 

@@ -1,9 +1,15 @@
 """What an operator does from the command line while the service runs."""
 
 import asyncio
+from contextlib import aclosing
 from pathlib import Path
 
-from bot.model import SessionStatus
+from pydantic import SecretStr
+
+from adapters.akool.api import AkoolApi, ApiKey
+from adapters.akool.provider import AkoolProvider
+from adapters.simulator.remote import remote_seats
+from bot.model import SessionSpec, SessionStatus
 from tests.acceptance.processes import House, simulation, told_to_stop
 from tests.acceptance.test_stopping import talking
 
@@ -37,3 +43,20 @@ async def test_sessions_are_listed_stopped_read_and_forgotten_beside_the_service
                 assert await said("forget", session) == "Forgot 1 session.\n"
                 assert "There is no session" in await said("transcript", session)
             assert await asyncio.to_thread(told_to_stop, service) == 0
+
+
+async def test_what_nobody_knows_at_akool_is_told_and_closed_only_where_the_key_is_ours(tmp_path: Path) -> None:
+    with simulation(join_delay=0.1) as simulated:
+        house = House(tmp_path, simulated.url)
+        api = AkoolApi.at(simulated.url, ApiKey(SecretStr("simulator")))
+        async with aclosing(AkoolProvider(api, remote_seats(simulated.url))) as provider:
+            stranger = await provider.create(SessionSpec("sim_Alma_cardigan_1080P"), 600, "somebody-else")
+
+        told = await asyncio.to_thread(house.avatarbot, "sessions", "reap")
+        assert f"{stranger.id} runs at AKOOL and is not known here." in told.stdout, told.stderr
+        assert simulated.open == [stranger.id]
+
+        house.settings["AVATARBOT_AKOOL_KEY_IS_OURS"] = "true"
+        told = await asyncio.to_thread(house.avatarbot, "sessions", "reap")
+        assert f"{stranger.id} was left over and is closed." in told.stdout, told.stderr
+        assert simulated.open == []
