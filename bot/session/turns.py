@@ -21,6 +21,9 @@ from bot.transcript.pacer import Urgency
 from bot.transcript.scribe import Scribe
 
 UNHEARD = "That may not have been heard. Please say it again if it matters."
+TOLD = {"unheard": UNHEARD, "dropped": "Somebody interrupted before that was heard. Please say it again if it matters."}
+"""What the author hears of an outcome."""
+
 SILENT_GRACE = 5.0
 """Seconds beyond the estimated speaking time after which a turn without an end is taken to be over."""
 
@@ -100,7 +103,7 @@ class Turns:
     def interrupted(self) -> None:
         """The turn in flight is over: somebody stopped it."""
         if self._current:
-            self._current.heard = self._current.over = self._current.interrupted = True
+            self._current.over = self._current.interrupted = True
             self._current.moved.set()
 
     # ------------------------------------------------------------ one turn
@@ -189,7 +192,7 @@ class Turns:
         except SeatError:
             outcome, told = "unheard", UNHEARD
         else:
-            told = UNHEARD if outcome == "unheard" else ""
+            told = TOLD.get(outcome, "")
         finally:
             self._current = None
         await self._finish(row, outcome, told)
@@ -218,7 +221,7 @@ class Turns:
                 async with asyncio.timeout_at(turn.ends_by):
                     await turn.moved.wait()
         if not turn.heard:
-            return "unheard"
+            return "dropped" if turn.interrupted else "unheard"
         return "interrupted" if turn.interrupted else "spoken"
 
     async def _finish(self, row: InboxRecord, outcome: str, sentence: str) -> None:
