@@ -24,7 +24,7 @@ LEASE = timedelta(seconds=5)
 RENEW_EVERY = 1.5
 LOOK_EVERY = 1.0
 """Seconds between two looks for sessions without being rung: the truth, where the bell is only a hint."""
-CAPACITY = 200
+CAPACITY = 1_000
 RETRY_FIRST, RETRY_MOST = 1.0, 30.0
 
 

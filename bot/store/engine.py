@@ -16,6 +16,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from bot.errors import AvatarbotError, StoreUnavailable
 from bot.store.cipher import Cipher
+from bot.store.driver import Driver
 
 T = TypeVar("T")
 Work = Callable[[AsyncConnection], Awaitable[T]]
@@ -36,6 +37,7 @@ class _Pending(Generic[T]):
 def _engine(url: URL, *, begin: str, query_only: bool) -> AsyncEngine:
     engine = create_async_engine(
         url,
+        module=Driver(),
         pool_size=READERS if query_only else 1,
         max_overflow=0,
         connect_args={"isolation_level": None},  # the driver opens no transactions of its own

@@ -1,0 +1,103 @@
+"""What several benchmarks stand on: a service with live sessions on the simulator in one process."""
+
+import asyncio
+import contextlib
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+from cryptography.fernet import Fernet
+from pydantic import SecretStr
+
+from adapters.akool.api import AkoolApi, ApiKey
+from adapters.akool.provider import AkoolProvider
+from adapters.simulator.http.app import application
+from adapters.simulator.options import Options
+from adapters.simulator.simulator import Simulator
+from bot.clock import SystemClock
+from bot.model import Card, Command, Inbound, Opened, Person, Place, SessionStatus
+from bot.policy import Limits, Policy
+from bot.ports.room import Seats
+from bot.service import Parts, Service
+from bot.store.cipher import Cipher
+from bot.store.engine import Store
+from bot.store.migrate import upgraded
+from bot.telemetry import configure_logging, new_metrics
+from tests.chat_room import ChatRoom
+
+AMPLE = Limits(sessions=10_000, person_minutes=10_000_000)
+FAST = replace(Options.instantly(), concurrency=10_000, credit=1e9)
+
+
+@contextlib.asynccontextmanager
+async def open_store(folder: str) -> AsyncIterator[Store]:
+    """A new database as the service keeps it."""
+    url = f"sqlite:///{Path(folder) / 'avatarbot.db'}"
+    await upgraded(url)
+    async with Store.open(url, Cipher((Fernet.generate_key().decode(),))) as store:
+        yield store
+
+
+class BenchRoom(ChatRoom):
+    """A chat room that remembers where each card went."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.pace = replace(self.pace, calls_per_second=100_000)
+        self.opened: dict[str, Place] = {}
+
+    async def open(self, place: Place, card: Card) -> Opened:
+        opened = await super().open(place, card)
+        self.opened[opened.card.message_id] = place
+        return opened
+
+
+class World:
+    """One service, one chat room, and the simulator they live on."""
+
+    def __init__(self, service: Service, room: BenchRoom, simulator: Simulator) -> None:
+        self.service = service
+        self.room = room
+        self.simulator = simulator
+        self.threads: list[Place] = []
+
+    async def start(self, sessions: int, minutes: int = 60) -> None:
+        """So many sessions, live, each in a channel of its own workspace; `threads` has where they listen."""
+        first = len(self.threads)
+        places = [Place("room", f"W{number}", "C") for number in range(first, first + sessions)]
+        options = {"mode": "retelling", "minutes": str(minutes)}
+        for number, place in enumerate(places):
+            person = Person(f"starter{first + number}", "Ann")
+            body = Command("start", options)
+            await self.service.reception.accept(Inbound(f"start{first + number}", number, place, person, body))
+        async with asyncio.timeout(50):
+            while self.live < first + sessions:
+                await asyncio.sleep(0.05)
+        by_workspace = {place.workspace_id: place.in_thread(id_) for id_, place in self.room.opened.items()}
+        self.threads += [by_workspace[place.workspace_id] for place in places]
+
+    @property
+    def live(self) -> int:
+        return sum(card.status is SessionStatus.LIVE for card in self.room.cards.values())
+
+
+@contextlib.asynccontextmanager
+async def running(
+    options: Options = FAST, seats: Callable[[Seats], Seats] = lambda seats: seats
+) -> AsyncIterator[World]:
+    """A service without a session; `seats` may look at what is sent."""
+    configure_logging("error")
+    async with contextlib.AsyncExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        simulator = await stack.enter_async_context(Simulator(SystemClock(), options))
+        store = await stack.enter_async_context(open_store(folder))
+        transport = httpx.ASGITransport(application(simulator))
+        api = AkoolApi.at("http://akool.test", ApiKey(SecretStr(options.api_key)), transport)
+        provider = AkoolProvider(api, seats(simulator.seats))
+        await stack.enter_async_context(contextlib.aclosing(provider))
+        service, room = Service(Parts(store, provider, SystemClock(), Policy(AMPLE), new_metrics())), BenchRoom()
+        service.add(room)
+        await stack.enter_async_context(service.running(hand_over=True))
+        yield World(service, room, simulator)
