@@ -226,6 +226,7 @@ class Admission:
             for new in self.admitted.starts
             if (new.place.platform, new.place.workspace_id, new.starter_id) == key
         )
+        reserved += sum(seconds for payer, seconds in self.admitted.wakes.values() if payer == inbound.person.id)
         return Spent((self._situation.spent_s.get(key, 0) + reserved) / 60, self._running)
 
     # ------------------------------------------------------------ which session

@@ -117,7 +117,10 @@ class Controls:
         await self._avatar().act(options.action, options.expression)
         return "Sent. Only “ultra” avatars make gestures and faces, and none confirms it."
 
-    async def _keep_going(self, _row: InboxRecord) -> str:
+    async def _keep_going(self, row: InboxRecord) -> str:
+        """Whoever wants it to go on pays for what comes."""
+        await self._stage.change(payer_id=row.person_id)
+        self._stage.session = replace(self._stage.session, payer_id=row.person_id)
         self._stage.active_at = self._stage.house.clock.now()
         self._stage.show("")
         return "It keeps going."

@@ -66,3 +66,15 @@ async def test_whoever_wakes_it_pays(stack: Stack) -> None:
             await stack.room.say("And on", stack.room.thread, BOB)
             await asyncio.sleep(80)
         assert stack.room.card.status is SessionStatus.LIVE
+
+
+@on_stack(QUICK, Policy(Limits(person_minutes=10)))
+async def test_whoever_keeps_it_going_pays_for_what_comes(stack: Stack) -> None:
+    async with stack.serving():
+        await stack.room.command("start", minutes="8")
+        await stack.live()
+        assert isinstance(await stack.room.command("keep-going", stack.room.thread, BOB), Accepted)
+        for _ in range(9):
+            await stack.room.say("Still here", stack.room.thread)
+            await asyncio.sleep(80)
+        assert stack.room.card.status is SessionStatus.LIVE
