@@ -17,7 +17,9 @@ structlog.configure(
     wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL)
 )  # tests that read logs configure them
 
-settings.register_profile("here", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "here", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
 settings.register_profile("ci", settings.get_profile("here"), derandomize=True, database=None)
 settings.register_profile("soak", settings.get_profile("here"), max_examples=2_000)
 settings.load_profile("soak" if SOAK in os.environ else "ci" if "CI" in os.environ else "here")
