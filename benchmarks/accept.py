@@ -12,8 +12,7 @@ from itertools import count
 from pathlib import Path
 
 from cryptography.fernet import Fernet
-from sqlalchemy import update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, update
 
 from benchmarks.table import load, percentile
 from bot.clock import SystemClock
@@ -67,10 +66,10 @@ async def host(store: Store) -> list[Place]:
     """One live session for each of those who write; returns their threads."""
     places = [Place("room", f"W{number}", "C") for number in range(AT_ONCE)]
 
-    async def work(connection: AsyncConnection) -> None:
+    def work(connection: Connection) -> None:
         for place in places:
             spec, now = SessionSpec("avatar"), datetime.now(UTC)
-            await sessions.add(
+            sessions.add(
                 connection,
                 store.cipher,
                 session_id=place.workspace_id,
@@ -81,7 +80,7 @@ async def host(store: Store) -> list[Place]:
                 now=now,
             )
         live = {"status": SessionStatus.LIVE, "card_message_id": "card", "talk_thread_id": "thread"}
-        await connection.execute(update(tables.sessions).values(live))
+        connection.execute(update(tables.sessions).values(live))
 
     await store.write(work)
     return [place.in_thread("thread") for place in places]
@@ -106,8 +105,8 @@ async def one_round(
     await asyncio.gather(*map(write, threads))
     rate = len(took) / (time.perf_counter() - began)
 
-    async def conclude(connection: AsyncConnection) -> None:
-        await connection.execute(update(tables.inbox).values(state=inbox.DONE))
+    def conclude(connection: Connection) -> None:
+        connection.execute(update(tables.inbox).values(state=inbox.DONE))
 
     await store.write(conclude)
     return took, rate

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection
 
 from bot.errors import ProviderError
 from bot.model import Place
@@ -126,9 +126,9 @@ class Showcase:
         return self.place.platform, self.place.workspace_id
 
     async def _sight(self, kind: Kind) -> Callable[[str], bool]:
-        async def work(connection: AsyncConnection) -> Callable[[str], bool]:
-            owners = await belongings.owners(connection, kind)
-            unowned = await channels.funded(connection, *self._key) is not False
+        def work(connection: Connection) -> Callable[[str], bool]:
+            owners = belongings.owners(connection, kind)
+            unowned = channels.funded(connection, *self._key) is not False
             return lambda id_: owners[id_] == self._key if id_ in owners else unowned
 
         return await self.store.read(work)

@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection
 
 from bot.errors import AvatarbotError
 from bot.identity import new_id
@@ -21,11 +21,7 @@ COLUMNS = ("SESSION", "STATUS", "PLATFORM", "WORKSPACE", "CHANNEL", "AVATAR", "S
 
 async def listing(store: Store) -> str:
     """Sessions of all workspaces that have not ended, oldest first, in columns."""
-
-    async def work(connection: AsyncConnection) -> Sequence[SessionRecord]:
-        return await sessions.everywhere(connection, store.cipher)
-
-    return _table(await store.read(work))
+    return _table(await store.read(lambda c: sessions.everywhere(c, store.cipher)))
 
 
 def _table(records: Sequence[SessionRecord]) -> str:
@@ -56,11 +52,11 @@ def _row(record: SessionRecord) -> tuple[str, ...]:
 async def stop(store: Store, session_id: str) -> str:
     """Ask the session's run to stop; answers with a sentence. Raises `AvatarbotError` when there is nothing to stop."""
 
-    async def work(connection: AsyncConnection) -> str:
-        record = await _known(connection, store, session_id)
+    def work(connection: Connection) -> str:
+        record = _known(connection, store, session_id)
         if record.status is SessionStatus.ENDED:
             raise AvatarbotError(f"Session {session_id} has ended already.")
-        await inbox.add(connection, store.cipher, [_stop_row(record)], datetime.now(UTC))
+        inbox.add(connection, store.cipher, [_stop_row(record)], datetime.now(UTC))
         return f"Session {session_id} is told to stop."
 
     return await store.write(work)
@@ -77,8 +73,8 @@ def _stop_row(record: SessionRecord) -> inbox.NewRow:
     return inbox.NewRow(new_id(), record.id, inbound, "stop", {}, None, Role.ADMIN)
 
 
-async def _known(connection: AsyncConnection, store: Store, session_id: str) -> SessionRecord:
-    record = await sessions.get(connection, store.cipher, session_id)
+def _known(connection: Connection, store: Store, session_id: str) -> SessionRecord:
+    record = sessions.get(connection, store.cipher, session_id)
     if record is None:
         raise AvatarbotError(f"There is no session {session_id}; `avatarbot sessions list` shows those that run.")
     return record
@@ -95,14 +91,14 @@ async def transcript(store: Store, session_id: str, form: str) -> str:
 async def forget(store: Store, session_ids: Sequence[str]) -> str:
     """Delete ended sessions with all that was said in them. Raises `AvatarbotError`, and deletes none, when one is unknown or runs."""
 
-    async def work(connection: AsyncConnection) -> str:
+    def work(connection: Connection) -> str:
         for session_id in session_ids:
-            record = await _known(connection, store, session_id)
+            record = _known(connection, store, session_id)
             if record.status is not SessionStatus.ENDED:
                 raise AvatarbotError(
                     f"Session {session_id} has not ended: stop it first, `avatarbot sessions stop {session_id}`."
                 )
-        return _forgotten(await sessions.forget(connection, session_ids))
+        return _forgotten(sessions.forget(connection, session_ids))
 
     return await store.write(work)
 
@@ -110,9 +106,9 @@ async def forget(store: Store, session_ids: Sequence[str]) -> str:
 async def forget_older(store: Store, days: int) -> str:
     """Delete every session that ended more than so many days ago."""
 
-    async def work(connection: AsyncConnection) -> str:
-        old = await sessions.ended_before(connection, datetime.now(UTC) - timedelta(days=days))
-        return _forgotten(await sessions.forget(connection, old))
+    def work(connection: Connection) -> str:
+        old = sessions.ended_before(connection, datetime.now(UTC) - timedelta(days=days))
+        return _forgotten(sessions.forget(connection, old))
 
     return await store.write(work)
 
@@ -124,8 +120,8 @@ def _forgotten(number: int) -> str:
 async def allow(store: Store, platform: str, workspace_id: str, *, yes: bool) -> str:
     """Let a workspace start sessions on the operator's AKOOL account, or no longer."""
 
-    async def work(connection: AsyncConnection) -> str:
-        await channels.allow(connection, platform, workspace_id, yes=yes)
+    def work(connection: Connection) -> str:
+        channels.allow(connection, platform, workspace_id, yes=yes)
         return f"Workspace {workspace_id} on {platform} may {'now' if yes else 'no longer'} start sessions."
 
     return await store.write(work)

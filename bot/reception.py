@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection
 
 from bot.answers.choices import choices
 from bot.answers.desk import Desk
@@ -39,6 +39,9 @@ from bot.store import channels, inbox, sessions
 from bot.store.records import SessionRecord
 
 log = structlog.get_logger(__name__)
+
+_LEAVE = "leave"
+"""The verb that a platform's word of a place that is gone becomes."""
 
 ASK_WITHIN = 1.5
 """Seconds; a list of choices that comes later is of no use."""
@@ -76,21 +79,21 @@ class FrontDesk:
     async def place_gone(self, place: Place, *, whole_workspace: bool = False) -> None:
         store, now = self._house.store, self._house.clock.now()
 
-        async def work(connection: AsyncConnection) -> list[str]:
-            found = await sessions.in_workspace(connection, store.cipher, place.platform, place.workspace_id)
+        def work(connection: Connection) -> list[str]:
+            found = sessions.in_workspace(connection, store.cipher, place.platform, place.workspace_id)
             gone = [session for session in found if whole_workspace or _is_in(session, place)]
             for session in gone:
-                if not await sessions.put_to_rest(connection, session.id, EndReason.PLACE_GONE, now):
-                    await inbox.add(connection, store.cipher, [_departure(session)], now)
+                if not sessions.put_to_rest(connection, session.id, EndReason.PLACE_GONE, now):
+                    inbox.add(connection, store.cipher, [_departure(session)], now)
             return [session.id for session in gone]
 
         for session_id in await store.write(work):
-            self._inbox.ring(session_id)
+            self._inbox.ring(session_id, _LEAVE)
 
     async def workspace_joined(self, platform: str, workspace_id: str) -> None:
-        async def work(connection: AsyncConnection) -> None:
-            if await channels.funded(connection, platform, workspace_id) is None:
-                await channels.allow(connection, platform, workspace_id, yes=False)
+        def work(connection: Connection) -> None:
+            if channels.funded(connection, platform, workspace_id) is None:
+                channels.allow(connection, platform, workspace_id, yes=False)
 
         if await self._house.store.read(lambda c: channels.funded(c, platform, workspace_id)) is None:
             await self._house.store.write(work)
@@ -129,20 +132,20 @@ class FrontDesk:
         """The session of the place, by thread first, or the one named; and the channel's settings."""
         cipher, place = self._house.store.cipher, inbound.place
 
-        async def work(connection: AsyncConnection) -> tuple[SessionRecord | None, ChannelSettings]:
-            there = await sessions.in_channels(connection, cipher, [place])
-            stored = await channels.settings_of(connection, cipher, {place.channel})
+        def work(connection: Connection) -> tuple[SessionRecord | None, ChannelSettings]:
+            there = sessions.in_channels(connection, cipher, [place])
+            stored = channels.settings_of(connection, cipher, {place.channel})
             settings = ChannelSettings.decode(stored.get(place.channel))
             if named:
-                return await self._named(connection, place, named), settings
+                return self._named(connection, place, named), settings
             by_thread = [session for session in there if session.thread == place]
             by_place = [session for session in there if session.place == place]
             return next(iter(by_thread + by_place), None), settings
 
         return await self._house.store.read(work)
 
-    async def _named(self, connection: AsyncConnection, place: Place, session_id: str) -> SessionRecord | None:
-        found = await sessions.get(connection, self._house.store.cipher, session_id)
+    def _named(self, connection: Connection, place: Place, session_id: str) -> SessionRecord | None:
+        found = sessions.get(connection, self._house.store.cipher, session_id)
         same = found and (found.place.platform, found.place.workspace_id) == (place.platform, place.workspace_id)
         return found if same else None
 
@@ -165,5 +168,5 @@ def _is_in(session: SessionRecord, place: Place) -> bool:
 
 
 def _departure(session: SessionRecord) -> inbox.NewRow:
-    inbound = Inbound(f"gone-{new_id()}", 0, session.talk, OURSELVES, Command("leave"))
-    return inbox.NewRow(new_id(), session.id, inbound, "leave", {}, None, Role.ADMIN)
+    inbound = Inbound(f"gone-{new_id()}", 0, session.talk, OURSELVES, Command(_LEAVE))
+    return inbox.NewRow(new_id(), session.id, inbound, _LEAVE, {}, None, Role.ADMIN)

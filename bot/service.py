@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection
 from starlette.routing import BaseRoute
 
 from bot.answers.desk import Desk
@@ -107,8 +107,8 @@ class Service:
         return {"database": self._database_ready, "lease": self._lease_ready}
 
     async def _database_ready(self) -> None:
-        async def work(connection: AsyncConnection) -> None:
-            await connection.exec_driver_sql("SELECT count(*) FROM workers")
+        def work(connection: Connection) -> None:
+            connection.exec_driver_sql("SELECT count(*) FROM workers")
 
         await self.house.store.write(work)
 

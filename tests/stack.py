@@ -24,7 +24,8 @@ from bot.policy import Policy
 from bot.ports.room import Seats
 from bot.service import Parts, Service
 from bot.store.cipher import Cipher
-from bot.store.engine import Store, Work
+from bot.store.engine import Store
+from bot.store.lane import Work
 from bot.store.migrate import upgrade
 from bot.telemetry import new_metrics
 from tests.chat_room import ChatRoom

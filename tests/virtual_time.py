@@ -86,13 +86,14 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 class LoopClock:
-    """A `Clock` whose wall time starts at `epoch` and passes with the loop's."""
+    """A `Clock` whose wall time starts at `epoch` and passes with the running loop's. It can be read from any thread."""
 
     def __init__(self, epoch: datetime = datetime(2026, 1, 1, tzinfo=UTC)) -> None:
         self._epoch = epoch
+        self._loop = asyncio.get_running_loop()
 
     def now(self) -> datetime:
-        return self._epoch + timedelta(seconds=asyncio.get_running_loop().time())
+        return self._epoch + timedelta(seconds=self._loop.time())
 
 
 def run_virtual(main: Coroutine[Any, Any, T], *, busy: Callable[[], bool] = never_busy) -> T:

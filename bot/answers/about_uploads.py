@@ -1,6 +1,6 @@
 """Avatars of the team's own, made from videos."""
 
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection
 
 from bot.answers.request import Request
 from bot.errors import ProviderError
@@ -38,17 +38,17 @@ async def _note(request: Request, wanted: Upload) -> None:
     """It is written down, and belongs to this workspace."""
     store = request.desk.house.store
 
-    async def work(connection: AsyncConnection) -> None:
+    def work(connection: Connection) -> None:
         reply_to, now = request.inbound.reply_to, request.now
-        await uploads.add(connection, store.cipher, wanted, request.place, reply_to, now)
-        await belongings.add(connection, Kind.AVATAR, wanted.avatar_id, request.place)
+        uploads.add(connection, store.cipher, wanted, request.place, reply_to, now)
+        belongings.add(connection, Kind.AVATAR, wanted.avatar_id, request.place)
 
     await store.write(work)
 
 
 async def _take_back(request: Request, wanted: Upload) -> None:
-    async def work(connection: AsyncConnection) -> None:
-        await uploads.remove(connection, wanted.avatar_id)
-        await belongings.remove(connection, Kind.AVATAR, wanted.avatar_id)
+    def work(connection: Connection) -> None:
+        uploads.remove(connection, wanted.avatar_id)
+        belongings.remove(connection, Kind.AVATAR, wanted.avatar_id)
 
     await request.desk.house.store.write(work)

@@ -1,7 +1,5 @@
 """What the gauges show: how many sessions there are in each state, and who watches."""
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from bot.model import SessionStatus
 from bot.session.house import House
 from bot.store import sessions
@@ -18,11 +16,7 @@ class Census:
 
     async def count(self) -> None:
         """Raises `StoreUnavailable`."""
-
-        async def work(connection: AsyncConnection) -> dict[str, int]:
-            return await sessions.count_by_status(connection)
-
-        counts, metrics = await self._house.store.read(work), self._house.metrics
+        counts, metrics = await self._house.store.read(sessions.count_by_status), self._house.metrics
         for status in COUNTED:
             metrics.sessions.labels(status.value).set(counts.get(status.value, 0))
         metrics.viewers.set(self._house.feed.all_watchers)

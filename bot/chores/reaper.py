@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection
 
 from bot.ports.clock import Clock
 from bot.ports.provider import AvatarProvider, ProviderSessionInfo
@@ -54,10 +54,9 @@ class Reaper:
 
     async def sweep(self) -> Swept:
         """Raises `ProviderError` and `StoreUnavailable`."""
-        listed = (
-            await self._provider.sessions()
-        )  # first: what is listed now was written down before the next line, or is unknown
-        known, under_way = await self._store.read(self._look)
+        # First: what is listed now was written down before the next line, or is unknown.
+        listed = await self._provider.sessions()
+        known, under_way = await self._look()
         if under_way:
             return Swept(too_early=True)
         unknown = {info.id: info for info in listed if info.id not in known}
@@ -71,9 +70,14 @@ class Reaper:
         self._report(strangers)
         return Swept(tuple(ours), tuple(strangers))
 
-    async def _look(self, connection: AsyncConnection) -> tuple[set[str], int]:
+    async def _look(self) -> tuple[set[str], int]:
+        """Which provider sessions are written down, and how many may be about to be."""
         since = self._clock.now() - CREATE_TAKES
-        return await providers.known_ids(connection), await providers.intents_since(connection, since)
+
+        def work(connection: Connection) -> tuple[set[str], int]:
+            return providers.known_ids(connection), providers.intents_since(connection, since)
+
+        return await self._store.read(work)
 
     async def _ours(self, suspects: Iterable[ProviderSessionInfo]) -> list[str]:
         rooms = {info.id: info.channel for info in suspects}

@@ -1,10 +1,10 @@
 """What is over is put to rest, and what is old is forgotten."""
 
 import contextlib
-from collections.abc import Sequence
+from datetime import datetime
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection
 
 from bot.errors import PlatformError
 from bot.model import EndReason
@@ -31,7 +31,7 @@ class Retention:
         now, habits, store = self._house.clock.now(), self._house.habits, self._house.store
         for session_id in await store.read(lambda c: sessions.asleep_since(c, now - habits.wake_within)):
             await self._put_to_rest(session_id)
-        forgotten = await store.write(self._forget)
+        forgotten = await store.write(lambda c: _forget(c, now, now - habits.retention))
         if forgotten:
             log.info("forgot old sessions", sessions=forgotten)
 
@@ -51,11 +51,8 @@ class Retention:
         with contextlib.suppress(PlatformError):
             await platform.show(session.card, session.talk, card_of(session))
 
-    async def _forget(self, connection: AsyncConnection) -> int:
-        now = self._house.clock.now()
-        await grants.forget_expired(connection, now)
-        await uploads.forget_before(connection, now - self._house.habits.retention)
-        return await sessions.forget(connection, await self._old(connection))
 
-    async def _old(self, connection: AsyncConnection) -> Sequence[str]:
-        return await sessions.ended_before(connection, self._house.clock.now() - self._house.habits.retention)
+def _forget(connection: Connection, now: datetime, old: datetime) -> int:
+    grants.forget_expired(connection, now)
+    uploads.forget_before(connection, old)
+    return sessions.forget(connection, sessions.ended_before(connection, old))

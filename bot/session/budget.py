@@ -1,6 +1,6 @@
 """What whoever pays for a session may still spend today."""
 
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection
 
 from bot.errors import AvatarbotError
 from bot.policy import Spent
@@ -20,10 +20,10 @@ async def next_minutes(stage: Stage) -> int:
     if stage.session.reserved_s:
         return stage.session.reserved_s // 60
     session, policy = stage.session, stage.house.policy
+    since = sessions.day_of(stage.house.clock.now())
 
-    async def spent(connection: AsyncConnection) -> int:
-        since = sessions.day_of(stage.house.clock.now())
-        return await sessions.seconds_since(connection, session.place, session.payer_id, since)
+    def spent(connection: Connection) -> int:
+        return sessions.seconds_since(connection, session.place, session.payer_id, since)
 
     used = Spent(person_minutes=await stage.house.store.read(spent) / 60)
     minutes = policy.minutes(session.spec.minutes, used)

@@ -40,7 +40,9 @@ class Controls:
         stage = self._stage
         while True:
             stage.controls_bell.clear()
-            rows = await stage.house.store.read(lambda c: inbox.waiting(c, stage.house.store.cipher, stage.session.id))
+            rows = await stage.house.store.read(
+                lambda c: inbox.waiting_controls(c, stage.house.store.cipher, stage.session.id)
+            )
             for row in rows:
                 if row.verb in self._verbs:
                     await self._obey(row)

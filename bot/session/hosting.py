@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 import structlog
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection
 
 from bot.errors import AvatarbotError, ProviderError, SeatError, Verdict
 from bot.identity import new_id
@@ -247,8 +247,8 @@ class Hosting:
         if row.provider_id and (row.expires_at is None or row.expires_at > self._now()):
             await self._stage.house.provider.close(row.provider_id)
 
-        async def closed(connection: AsyncConnection) -> None:
-            await providers.closed(connection, [row.id], self._now())
+        def closed(connection: Connection) -> None:
+            providers.closed(connection, [row.id], self._now())
 
         await self._stage.write(closed)
 

@@ -4,19 +4,21 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection
 
 from bot.errors import StoreUnavailable
 from bot.identity import new_id
-from bot.model import Accepted, Command, Inbound, Outcome, Place, Said
+from bot.model import Command, Inbound, Outcome, Place, Said
 from bot.policy import Policy
 from bot.ports.clock import Clock
-from bot.session.admission import Admission, Situation
+from bot.session.admission import Admission, Admitted, Situation
 from bot.session.channel import ChannelSettings
 from bot.store import channels, inbox, sessions
 from bot.store.engine import Store
+from bot.store.inbox import NewRow
 from bot.store.records import SessionRecord
 
 log = structlog.get_logger(__name__)
@@ -37,9 +39,9 @@ class _Waiting:
 
 
 class Inbox:
-    """Takes what comes in. `run` must be running; `ring` is called with each session that got something, after the commit."""
+    """Takes what comes in. `run` must be running; `ring` is called with the session and the verb of each row, after the commit."""
 
-    def __init__(self, store: Store, policy: Policy, clock: Clock, ring: Callable[[str], None]) -> None:
+    def __init__(self, store: Store, policy: Policy, clock: Clock, ring: Callable[[str, str], None]) -> None:
         self._store = store
         self._policy = policy
         self._clock = clock
@@ -70,9 +72,9 @@ class Inbox:
             await self._take([waiting for waiting in batch if not waiting.outcome.cancelled()])
 
     async def _take(self, batch: Sequence[_Waiting]) -> None:
-        inbounds = [waiting.inbound for waiting in batch]
+        inbounds, now = [waiting.inbound for waiting in batch], self._clock.now()
         try:
-            outcomes = await self._store.write(lambda connection: self._admit(connection, inbounds))
+            outcomes, rows = await self._store.write(lambda connection: self._admit(connection, inbounds, now))
         except StoreUnavailable as error:
             self._refuse(batch, error)
             return
@@ -86,8 +88,8 @@ class Inbox:
             return
         for waiting, outcome in zip(batch, outcomes, strict=True):
             waiting.outcome.set_result(outcome)
-        for session_id in {o.session_id for o in outcomes if isinstance(o, Accepted)}:
-            self.ring(session_id)
+        for row in rows:
+            self.ring(row.session_id, row.verb)
 
     def _refuse(self, batch: Sequence[_Waiting], error: StoreUnavailable) -> None:
         """What came in while the database did not answer would wait as long again: it is given up too."""
@@ -97,64 +99,56 @@ class Inbox:
             waiting.outcome.set_exception(error)
             waiting.outcome.exception()  # its caller may be gone
 
-    async def _admit(self, connection: AsyncConnection, inbounds: Sequence[Inbound]) -> list[Outcome]:
-        now = self._clock.now()
-        situation = await self._look(connection, inbounds)
+    def _admit(
+        self, connection: Connection, inbounds: Sequence[Inbound], now: datetime
+    ) -> tuple[list[Outcome], list[NewRow]]:
+        situation = self._look(connection, inbounds, now)
         admission = Admission(situation, self._policy, now, new_id)
         outcomes = [admission.admit(inbound) for inbound in inbounds]
-        await self._write(connection, admission)
-        return outcomes
+        self._write(connection, admission.admitted, now)
+        return outcomes, admission.admitted.rows
 
-    async def _look(self, connection: AsyncConnection, inbounds: Sequence[Inbound]) -> Situation:
+    def _look(self, connection: Connection, inbounds: Sequence[Inbound], now: datetime) -> Situation:
         cipher = self._store.cipher
         places = {inbound.place for inbound in inbounds}
-        there = await sessions.in_channels(connection, cipher, places)
-        there += await self._named(connection, inbounds)
+        there = sessions.in_channels(connection, cipher, places)
+        there += self._named(connection, inbounds)
         spending = _spending(inbounds, there)
         return Situation(
-            known=frozenset(await inbox.known_events(connection, inbounds)),
+            known=frozenset(inbox.known_events(connection, inbounds)),
             sessions=tuple(there),
             settings={
                 place: ChannelSettings.decode(stored)
-                for place, stored in (await channels.settings_of(connection, cipher, places)).items()
+                for place, stored in (channels.settings_of(connection, cipher, places)).items()
             },
-            waiting=tuple(await inbox.waiting_turns(connection, [s.id for s in there])) if there else (),
-            running=await sessions.count_running(connection) if spending else 0,
-            spent_s=await self._spent(connection, spending),
+            waiting=tuple(inbox.waiting_authors(connection, [s.id for s in there])) if there else (),
+            running=sessions.count_running(connection) if spending else 0,
+            spent_s=_spent(connection, spending, sessions.day_of(now)),
             unfunded=frozenset(
                 [
                     key
                     for key in {(p.platform, p.workspace_id) for p, _ in spending}
-                    if await channels.funded(connection, *key) is False
+                    if channels.funded(connection, *key) is False
                 ]
             ),
         )
 
-    async def _named(self, connection: AsyncConnection, inbounds: Sequence[Inbound]) -> list[SessionRecord]:
+    def _named(self, connection: Connection, inbounds: Sequence[Inbound]) -> list[SessionRecord]:
         """Sessions that commands name by their id, of the same workspace only."""
         named = []
         for inbound in inbounds:
             if isinstance(inbound.body, Command) and (wanted := inbound.body.options.get("session")):
-                session = await sessions.get(connection, self._store.cipher, wanted)
+                session = sessions.get(connection, self._store.cipher, wanted)
                 if session and session.place.workspace_id == inbound.place.workspace_id:
                     named.append(session)
         return named
 
-    async def _spent(
-        self, connection: AsyncConnection, spending: set[tuple[Place, str]]
-    ) -> dict[tuple[str, str, str], int]:
-        since = sessions.day_of(self._clock.now())
-        return {
-            (place.platform, place.workspace_id, person): await sessions.seconds_since(connection, place, person, since)
-            for place, person in spending
-        }
-
-    async def _write(self, connection: AsyncConnection, admission: Admission) -> None:
-        now, cipher, admitted = self._clock.now(), self._store.cipher, admission.admitted
+    def _write(self, connection: Connection, admitted: Admitted, now: datetime) -> None:
+        cipher = self._store.cipher
         for session_id, reason in admitted.ends.items():
-            await sessions.put_to_rest(connection, session_id, reason, now)
+            sessions.put_to_rest(connection, session_id, reason, now)
         for new in admitted.starts:
-            await sessions.add(
+            sessions.add(
                 connection,
                 cipher,
                 session_id=new.id,
@@ -165,16 +159,25 @@ class Inbox:
                 now=now,
             )
         for session_id, (payer_id, seconds) in admitted.wakes.items():
-            await sessions.wake(connection, session_id, payer_id, seconds, now)
+            sessions.wake(connection, session_id, payer_id, seconds, now)
         if admitted.rows:
-            await inbox.add(connection, cipher, admitted.rows, now)
-            await sessions.touch(connection, admitted.touched, now)
-        for_ended = [row.id for row in admitted.rows if row.session_id in admitted.ends]
-        await inbox.conclude(connection, for_ended, "done", "The sleeping session has ended.", now)
+            inbox.add(connection, cipher, admitted.rows, now)
+            sessions.touch(connection, admitted.touched, now)
+        if for_ended := [row.id for row in admitted.rows if row.session_id in admitted.ends]:
+            inbox.conclude(connection, for_ended, "done", "The sleeping session has ended.", now)
         for edited in admitted.edits:
-            await inbox.edit_waiting(connection, edited.message, edited.text)
+            inbox.edit_waiting(connection, edited.message, edited.text)
         for message in admitted.withdrawals:
-            await inbox.withdraw_waiting(connection, message, now)
+            inbox.withdraw_waiting(connection, message, now)
+
+
+def _spent(
+    connection: Connection, spending: set[tuple[Place, str]], since: datetime
+) -> dict[tuple[str, str, str], int]:
+    return {
+        (place.platform, place.workspace_id, person): sessions.seconds_since(connection, place, person, since)
+        for place, person in spending
+    }
 
 
 def _spending(inbounds: Sequence[Inbound], there: Sequence[SessionRecord]) -> set[tuple[Place, str]]:

@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import Coroutine
 from dataclasses import replace
 
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection
 
 from bot.errors import AvatarbotError, PlaceGone, ProviderError, SeatError
 from bot.model import EndReason, Mode, SessionStatus
@@ -44,16 +44,16 @@ class Run:
         self._stage: Stage | None = None
         self._early: Ending | None = None
 
-    def ring(self) -> None:
+    def ring(self, verb: str) -> None:
         """Something came in for the session."""
         if self._stage:
             self._stage.active_at = self._house.clock.now()
-            self._stage.ring()
+            self._stage.bell_of(verb).set()
 
     def poll(self) -> None:
         """Something may be waiting."""
         if self._stage:
-            self._stage.ring()
+            self._stage.look()
 
     def end(self, ending: Ending) -> None:
         """Ask the run to end, whatever it does."""
@@ -75,12 +75,12 @@ class Run:
             stage.log.warning("another process hosts this session now")
 
     async def _read(self) -> tuple[SessionRecord | None, ChannelSettings]:
-        async def work(connection: AsyncConnection) -> tuple[SessionRecord | None, ChannelSettings]:
-            session = await sessions.get(connection, self._house.store.cipher, self._lease.session_id)
+        def work(connection: Connection) -> tuple[SessionRecord | None, ChannelSettings]:
+            session = sessions.get(connection, self._house.store.cipher, self._lease.session_id)
             if session is None:
                 return None, ChannelSettings()
             place = session.place.channel
-            stored = await channels.settings_of(connection, self._house.store.cipher, {place})
+            stored = channels.settings_of(connection, self._house.store.cipher, {place})
             return session, ChannelSettings.decode(stored.get(place))
 
         return await self._house.store.read(work)
@@ -172,14 +172,12 @@ class _Performance:
         if stage.session.card is not None:
             await self._scribe.resume()
 
-        async def work(connection: AsyncConnection) -> None:
-            await sessions.fence(connection, stage.lease)
+        def work(connection: Connection) -> None:
+            sessions.fence(connection, stage.lease)
             claimed = [
-                row_id
-                for row_id, _, state in await inbox.unfinished(connection, stage.session.id)
-                if state == inbox.CLAIMED
+                row_id for row_id, _, state in inbox.unfinished(connection, stage.session.id) if state == inbox.CLAIMED
             ]
-            await inbox.conclude(connection, claimed, "unheard", UNHEARD, now)
+            inbox.conclude(connection, claimed, "unheard", UNHEARD, now)
 
         await stage.write(work)
         stage.house.replies_due.set()
@@ -205,10 +203,10 @@ class _Performance:
     async def _conclude(self, verb: str, outcome: str, sentence: str) -> None:
         stage, now = self._stage, self._stage.house.clock.now()
 
-        async def work(connection: AsyncConnection) -> None:
-            await sessions.fence(connection, stage.lease)
-            rows = [row for row, v, _ in await inbox.unfinished(connection, stage.session.id) if v == verb]
-            await inbox.conclude(connection, rows, outcome, sentence, now)
+        def work(connection: Connection) -> None:
+            sessions.fence(connection, stage.lease)
+            rows = [row for row, v, _ in inbox.unfinished(connection, stage.session.id) if v == verb]
+            inbox.conclude(connection, rows, outcome, sentence, now)
 
         await stage.write(work)
         stage.house.replies_due.set()
@@ -270,14 +268,14 @@ class _Performance:
         """The end, and in the same transaction an outcome for everything that still waits."""
         stage, now = self._stage, self._stage.house.clock.now()
 
-        async def work(connection: AsyncConnection) -> None:
-            await sessions.change(
+        def work(connection: Connection) -> None:
+            sessions.change(
                 connection, stage.lease, status=SessionStatus.ENDED, end_reason=reason, ended_at=now, reserved_s=0
             )
-            left = await inbox.unfinished(connection, stage.session.id)
+            left = inbox.unfinished(connection, stage.session.id)
             for row_id, verb, state in left:
                 outcome, sentence = _last_word(verb, state, stage.note or "")
-                await inbox.conclude(connection, [row_id], outcome, sentence, now)
+                inbox.conclude(connection, [row_id], outcome, sentence, now)
 
         await stage.write(work)
         stage.house.replies_due.set()
@@ -295,12 +293,12 @@ class _Performance:
         """Sleep, unless somebody wrote meanwhile: then the next run wakes it at once."""
         stage, now = self._stage, self._stage.house.clock.now()
 
-        async def work(connection: AsyncConnection) -> SessionStatus:
-            waits = await inbox.unfinished(connection, stage.session.id)
+        def work(connection: Connection) -> SessionStatus:
+            waits = inbox.unfinished(connection, stage.session.id)
             status = SessionStatus.STARTING if waits else SessionStatus.SLEEPING
             slept_at = None if waits else now
             values = {"status": status, "end_reason": "", "slept_at": slept_at, "reserved_s": 0, "attempts": 0}
-            await sessions.change(connection, stage.lease, **values)
+            sessions.change(connection, stage.lease, **values)
             return status
 
         status = await stage.write(work)

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TypeVar
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection
 
 from bot.errors import AvatarbotError
 from bot.model import EndReason, MessageRef, SessionStatus
@@ -16,7 +16,8 @@ from bot.session.channel import ChannelSettings
 from bot.session.feed import SessionView
 from bot.session.house import House
 from bot.store import sessions
-from bot.store.engine import Work
+from bot.store.inbox import SAY
+from bot.store.lane import Work
 from bot.store.records import Lease, SessionRecord
 from bot.transcript.pacer import Pacer
 
@@ -80,8 +81,12 @@ class Stage:
     def move_card(self, card: MessageRef) -> None:
         self.session = replace(self.session, card=card)
 
-    def ring(self) -> None:
-        """Look at what waits."""
+    def bell_of(self, verb: str) -> asyncio.Event:
+        """What wakes the task that deals with rows of this verb."""
+        return self.turns_bell if verb == SAY else self.controls_bell
+
+    def look(self) -> None:
+        """Something may be waiting."""
         self.turns_bell.set()
         self.controls_bell.set()
 
@@ -100,8 +105,8 @@ class Stage:
     async def change(self, **values: object) -> None:
         """Change the session's row, fenced. Raises `LeaseLost`."""
 
-        async def work(connection: AsyncConnection) -> None:
-            await sessions.change(connection, self.lease, **values)
+        def work(connection: Connection) -> None:
+            sessions.change(connection, self.lease, **values)
 
         await self.write(work)
 

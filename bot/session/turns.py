@@ -59,13 +59,15 @@ class Turns:
 
     async def run(self) -> None:
         """Take turn after turn until cancelled. Raises `LeaseLost`."""
+        stage = self._stage
         while True:
-            await self._stage.arrived.wait()
-            await self._next()
-            async with self._stage.floor:  # never waiting in here for an avatar: whoever brings it back needs the floor
-                row = await self._first() if self._stage.arrived.is_set() else None
-                if row is not None:
-                    await self._take(row)
+            await stage.arrived.wait()
+            stage.turns_bell.clear()
+            async with stage.floor:  # never waiting in here for an avatar: whoever brings it back needs the floor
+                rest = await self._next() if stage.arrived.is_set() else 0.0
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(rest):
+                    await stage.turns_bell.wait()
 
     # ------------------------------------------------------------ what the avatar shows
 
@@ -108,30 +110,23 @@ class Turns:
 
     # ------------------------------------------------------------ one turn
 
-    async def _first(self) -> InboxRecord | None:
-        """The lowest stamp that waits, as it is now: while the floor was taken it may have been edited or withdrawn."""
-        return next(iter(await self._waiting()), None)
-
     async def _waiting(self) -> list[InboxRecord]:
         store, session_id = self._stage.house.store, self._stage.session.id
-        rows = await store.read(lambda c: inbox.waiting(c, store.cipher, session_id))
-        return [row for row in rows if row.verb == inbox.SAY]
+        return await store.read(lambda c: inbox.waiting_turns(c, store.cipher, session_id))
 
-    async def _next(self) -> None:
-        """Until something waits that has waited long enough for earlier ones."""
+    async def _next(self) -> float | None:
+        """Take the lowest stamp that waits; how long to rest then (None: until the bell). Seconds are left while it waits for earlier ones."""
         stage = self._stage
-        while True:
-            stage.turns_bell.clear()
-            turns = await self._waiting()
-            self._count(len(turns))
-            if not turns:
-                await stage.turns_bell.wait()
-                continue
-            held = min(row.created_at for row in turns) + timedelta(seconds=stage.platform.pace.hold)
-            wait = (held - stage.house.clock.now()).total_seconds()
-            if wait <= 0:
-                return
-            await asyncio.sleep(wait)
+        rows = await self._waiting()
+        self._count(len(rows))
+        if not rows:
+            return None
+        held = min(row.created_at for row in rows) + timedelta(seconds=stage.platform.pace.hold)
+        wait = (held - stage.house.clock.now()).total_seconds()
+        if wait > 0:
+            return wait
+        await self._take(rows[0])
+        return 0.0 if len(rows) > 1 else None
 
     def _count(self, waiting: int) -> None:
         if waiting != self._stage.waiting:

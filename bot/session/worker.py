@@ -7,7 +7,7 @@ import socket
 from datetime import timedelta
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection
 
 from bot.errors import StoreUnavailable
 from bot.identity import new_id
@@ -52,10 +52,10 @@ class Worker:
     def hosted(self) -> int:
         return len(self._runs)
 
-    def ring(self, session_id: str) -> None:
+    def ring(self, session_id: str, verb: str) -> None:
         """Something was accepted for a session."""
         if run := self._runs.get(session_id):
-            run.ring()
+            run.ring(verb)
         else:
             self._bell.set()
 
@@ -85,12 +85,12 @@ class Worker:
     # ------------------------------------------------------------ the lease
 
     async def _enlist(self) -> None:
-        async def work(connection: AsyncConnection) -> None:
+        def work(connection: Connection) -> None:
             now = self._house.clock.now()
             if self._alone:
-                await sessions.dismiss_others(connection, self.id)
+                sessions.dismiss_others(connection, self.id)
             address = f"{socket.gethostname()}:{os.getpid()}"
-            await sessions.enlist(connection, self.id, now=now, until=now + LEASE, capacity=CAPACITY, address=address)
+            sessions.enlist(connection, self.id, now=now, until=now + LEASE, capacity=CAPACITY, address=address)
 
         began = asyncio.get_running_loop().time()
         await self._house.store.write(work)

@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from enum import StrEnum
 
-from sqlalchemy import delete, select
+from sqlalchemy import Connection, delete, select
 from sqlalchemy.dialects.sqlite import insert
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.model import Place
 from bot.store.tables import belongings
@@ -16,25 +15,23 @@ class Kind(StrEnum):
     KNOWLEDGE = "knowledge"
 
 
-async def add(connection: AsyncConnection, kind: Kind, provider_id: str, place: Place) -> None:
+def add(connection: Connection, kind: Kind, provider_id: str, place: Place) -> None:
     """From now on it belongs to the workspace of that place."""
     owner = {"platform": place.platform, "workspace_id": place.workspace_id}
-    await connection.execute(
+    connection.execute(
         insert(belongings)
         .values(kind=kind, provider_id=provider_id, **owner)
         .on_conflict_do_update(index_elements=["kind", "provider_id"], set_=owner)
     )
 
 
-async def remove(connection: AsyncConnection, kind: Kind, provider_id: str) -> None:
-    await connection.execute(
-        delete(belongings).where(belongings.c.kind == kind, belongings.c.provider_id == provider_id)
-    )
+def remove(connection: Connection, kind: Kind, provider_id: str) -> None:
+    connection.execute(delete(belongings).where(belongings.c.kind == kind, belongings.c.provider_id == provider_id))
 
 
-async def owners(connection: AsyncConnection, kind: Kind) -> Mapping[str, tuple[str, str]]:
+def owners(connection: Connection, kind: Kind) -> Mapping[str, tuple[str, str]]:
     """(platform, workspace) of everything of a kind, of all workspaces: for telling what one of them may see."""
     query = select(belongings.c.provider_id, belongings.c.platform, belongings.c.workspace_id).where(
         belongings.c.kind == kind
     )
-    return {row[0]: (row[1], row[2]) for row in await connection.execute(query)}
+    return {row[0]: (row[1], row[2]) for row in connection.execute(query)}

@@ -2,30 +2,25 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+import sqlite3
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, OperationalError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry
 
 from bot.errors import AvatarbotError, StoreUnavailable
 from bot.store.cipher import Cipher
-from bot.store.driver import Driver
+from bot.store.lane import Lane, Work
 
 T = TypeVar("T")
-Work = Callable[[AsyncConnection], Awaitable[T]]
-
-BUSY_TIMEOUT_MS = 1_500
-"""How long a write waits for another process's lock; with the rest of a write it stays within accept's 2 s."""
 
 BATCH = 64
 READERS = 4
+SAFE = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
 
 
 @dataclass(slots=True)
@@ -33,42 +28,31 @@ class _Pending(Generic[T]):
     work: Work[T]
     done: asyncio.Future[T] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
+    def settle(self, result: "T | _Failed") -> None:
+        if self.done.cancelled():
+            return
+        if isinstance(result, _Failed):
+            self.done.set_exception(result.error)
+            self.done.exception()  # its caller may be gone
+        else:
+            self.done.set_result(result)
 
-def _engine(url: URL, *, begin: str, query_only: bool) -> AsyncEngine:
-    engine = create_async_engine(
-        url,
-        module=Driver(),
-        pool_size=READERS if query_only else 1,
-        max_overflow=0,
-        connect_args={"isolation_level": None},  # the driver opens no transactions of its own
-    )
 
-    @event.listens_for(engine.sync_engine, "connect")
-    def _configure(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
-        cursor = connection.cursor()
-        cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
-        cursor.execute("PRAGMA journal_mode=WAL")
-        cursor.execute("PRAGMA synchronous=FULL")
-        cursor.execute("PRAGMA foreign_keys=ON")
-        if query_only:
-            cursor.execute("PRAGMA query_only=ON")
-        cursor.close()
-
-    @event.listens_for(engine.sync_engine, "begin")
-    def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
-
-    return engine
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    error: Exception
 
 
 class Store:
     """The database, open. `write` runs a piece of work in a transaction that it may share with others; `read` sees what is committed."""
 
-    def __init__(self, url: URL, cipher: Cipher) -> None:
+    def __init__(self, url: URL, cipher: Cipher, writer: Lane, readers: Sequence[Lane]) -> None:
         self.url = url
         self.cipher = cipher
-        self._writer = _engine(url, begin="BEGIN IMMEDIATE", query_only=False)
-        self._readers = _engine(url, begin="BEGIN", query_only=True)
+        self._writer = writer
+        self._idle: asyncio.LifoQueue[Lane] = asyncio.LifoQueue()
+        for reader in readers:
+            self._idle.put_nowait(reader)
         self._queue: asyncio.Queue[_Pending[Any]] = asyncio.Queue()
         self._outstanding = 0
 
@@ -76,22 +60,26 @@ class Store:
     @contextlib.asynccontextmanager
     async def open(cls, url: str | URL, cipher: Cipher) -> AsyncIterator["Store"]:
         """The store with its writer running. Raises `StoreUnavailable` for a file that cannot be opened."""
-        store = cls(make_url(url).set(drivername="sqlite+aiosqlite"), cipher)
-        try:
-            await store.read(_first_look)
+        url = make_url(url)
+        async with contextlib.AsyncExitStack() as lanes:
+            try:
+                writer = await lanes.enter_async_context(Lane.open(url, "BEGIN IMMEDIATE", *SAFE))
+                readers = [
+                    await lanes.enter_async_context(Lane.open(url, "BEGIN", *SAFE, "query_only=ON"))
+                    for _ in range(READERS)
+                ]
+            except sqlite3.Error as error:
+                raise unavailable(error) from error
+            store = cls(url, cipher, writer, readers)
             writing = asyncio.create_task(store._write_batches(), name="store-writer")
             try:
                 yield store
             finally:
                 with store._counted():
                     await store._queue.join()  # what a cancelled caller left behind is still written
-                writing.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await writing
-        finally:
-            with store._counted():
-                await store._writer.dispose()
-                await store._readers.dispose()
+                    writing.cancel()
+                    await asyncio.wait((writing,))
+                    await lanes.aclose()
 
     @property
     def path(self) -> Path | None:
@@ -105,11 +93,13 @@ class Store:
     async def read(self, work: Work[T]) -> T:
         """Run `work` on a read-only snapshot. Raises `StoreUnavailable`."""
         with self._counted():
+            lane = await self._idle.get()
             try:
-                async with self._readers.connect() as connection:
-                    return await work(connection)
-            except (DBAPIError, OSError) as error:
+                return await lane.transaction(work)
+            except DBAPIError as error:
                 raise unavailable(error) from error
+            finally:
+                self._idle.put_nowait(lane)
 
     async def write(self, work: Work[T]) -> T:
         """Run `work` in a write transaction and return its result once that is committed.
@@ -123,7 +113,7 @@ class Store:
             return await asyncio.shield(pending.done)
 
     @contextlib.contextmanager
-    def _counted(self) -> Any:
+    def _counted(self) -> Iterator[None]:
         self._outstanding += 1
         try:
             yield
@@ -140,55 +130,40 @@ class Store:
                 self._queue.task_done()
 
     async def _commit(self, batch: list[_Pending[Any]]) -> None:
-        results: list[tuple[_Pending[Any], Any, BaseException | None]] = []
+        works = [pending.work for pending in batch]
         try:
-            async with self._writer.begin() as connection:
-                alone = len(batch) == 1
-                results = [(pending, *await _guarded(connection, pending.work, alone=alone)) for pending in batch]
-        except _Aborted as aborted:
-            results = [(batch[0], None, aborted.cause)]
+            results = await self._writer.transaction(lambda connection: _each(connection, works))
         except Exception as error:  # noqa: BLE001 - whatever it is, each caller hears of it and the writer goes on
             if _is_lock(error):
                 batch += self._all_queued()
-            results = [(pending, None, unavailable(error)) for pending in batch]
-        for pending, result, problem in results:
-            if pending.done.cancelled():
-                continue
-            if problem is None:
-                pending.done.set_result(result)
-            else:
-                pending.done.set_exception(problem)
-                pending.done.exception()  # its caller may be gone
+            results = [_Failed(unavailable(error))] * len(batch)
+        for pending, result in zip(batch, results, strict=True):
+            pending.settle(result)
 
     def _all_queued(self) -> list[_Pending[Any]]:
         """Whoever queued behind a lock that did not open shares its fate, so that nobody waits for it twice."""
         return [self._queue.get_nowait() for _ in range(self._queue.qsize())]
 
 
-class _Aborted(Exception):
-    """The only work of a transaction failed: roll it back as a whole."""
-
-    def __init__(self, cause: Exception) -> None:
-        self.cause = cause
-
-
-async def _guarded(connection: AsyncConnection, work: Work[T], *, alone: bool) -> tuple[T | None, Exception | None]:
-    """Run one piece of work so that its failure does not touch the others of its batch.
+def _each(connection: Connection, works: Sequence[Work[Any]]) -> list[Any]:
+    """Do each piece of work so that its failure does not touch the others of its batch.
 
     Raises `OperationalError`: the database itself may have rolled back everything (disk full, I/O error).
     """
+    return [_guarded(connection, work) for work in works]
+
+
+def _guarded(connection: Connection, work: Work[T]) -> T | _Failed:
+    connection.exec_driver_sql("SAVEPOINT work")
     try:
-        if alone:
-            return await work(connection), None
-        async with connection.begin_nested():
-            return await work(connection), None
+        result = work(connection)
     except OperationalError:
         raise
-    except Exception as error:
-        problem = unavailable(error) if isinstance(error, DBAPIError) else error
-        if alone:
-            raise _Aborted(problem) from error
-        return None, problem
+    except Exception as error:  # noqa: BLE001 - its caller hears of it
+        connection.exec_driver_sql("ROLLBACK TO work")
+        return _Failed(unavailable(error) if isinstance(error, DBAPIError) else error)
+    connection.exec_driver_sql("RELEASE work")
+    return result
 
 
 def unavailable(error: Exception) -> AvatarbotError:
@@ -214,7 +189,3 @@ _TROUBLES = {
     "no such table": "The database has no tables yet; run `avatarbot db upgrade`.",
     "no such column": "The database is older than this program; run `avatarbot db upgrade`.",
 }
-
-
-async def _first_look(connection: AsyncConnection) -> None:
-    await connection.exec_driver_sql("SELECT 1")

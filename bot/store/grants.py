@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Row, insert, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, Row, insert, select
 
 from bot.model import Person, Place, SessionStatus, Standing
 from bot.store.tables import grants, sessions
@@ -21,8 +20,8 @@ class GrantRecord:
     status: SessionStatus
 
 
-async def add(  # noqa: PLR0917
-    connection: AsyncConnection,
+def add(  # noqa: PLR0917
+    connection: Connection,
     digest: str,
     session_id: str,
     scope: str,
@@ -30,7 +29,7 @@ async def add(  # noqa: PLR0917
     now: datetime,
     expires_at: datetime,
 ) -> None:
-    await connection.execute(
+    connection.execute(
         insert(grants).values(
             hash=digest,
             session_id=session_id,
@@ -44,7 +43,7 @@ async def add(  # noqa: PLR0917
     )
 
 
-async def find(connection: AsyncConnection, digest: str) -> GrantRecord | None:
+def find(connection: Connection, digest: str) -> GrantRecord | None:
     query = (
         select(
             grants,
@@ -58,12 +57,12 @@ async def find(connection: AsyncConnection, digest: str) -> GrantRecord | None:
         .join(sessions, sessions.c.id == grants.c.session_id)
         .where(grants.c.hash == digest)
     )
-    row = (await connection.execute(query)).first()
+    row = (connection.execute(query)).first()
     return _record(row) if row else None
 
 
-async def forget_expired(connection: AsyncConnection, now: datetime) -> None:
-    await connection.execute(grants.delete().where(grants.c.expires_at < now))
+def forget_expired(connection: Connection, now: datetime) -> None:
+    connection.execute(grants.delete().where(grants.c.expires_at < now))
 
 
 def _record(row: Row[tuple[object, ...]]) -> GrantRecord:

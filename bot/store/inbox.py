@@ -6,8 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, false, func, insert, select, true, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Boolean, Connection, Row, and_, bindparam, func, insert, or_, select, update
 
 from bot.model import Inbound, MessageRef, Place, ReplyTo, Role
 from bot.store.cipher import Cipher
@@ -34,28 +33,40 @@ class NewRow:
     role: Role
 
 
-async def known_events(connection: AsyncConnection, inbounds: Iterable[Inbound]) -> set[tuple[str, str, str]]:
+_KNOWN = select(inbox.c.platform, inbox.c.workspace_id, inbox.c.event_id).where(
+    inbox.c.platform.in_(bindparam("platforms", expanding=True)),
+    inbox.c.workspace_id.in_(bindparam("workspaces", expanding=True)),
+    inbox.c.event_id.in_(bindparam("events", expanding=True)),
+)
+
+
+def known_events(connection: Connection, inbounds: Iterable[Inbound]) -> set[tuple[str, str, str]]:
     """Which (platform, workspace, event id) were accepted before."""
     inbounds = tuple(inbounds)
-    query = select(inbox.c.platform, inbox.c.workspace_id, inbox.c.event_id).where(
-        inbox.c.platform.in_({i.place.platform for i in inbounds}),
-        inbox.c.workspace_id.in_({i.place.workspace_id for i in inbounds}),
-        inbox.c.event_id.in_({i.event_id for i in inbounds}),
-    )
-    return {(row[0], row[1], row[2]) for row in await connection.execute(query)}
+    asked = {
+        "platforms": list({i.place.platform for i in inbounds}),
+        "workspaces": list({i.place.workspace_id for i in inbounds}),
+        "events": list({i.event_id for i in inbounds}),
+    }
+    return {(row[0], row[1], row[2]) for row in connection.execute(_KNOWN, asked)}
 
 
-async def waiting_turns(connection: AsyncConnection, session_ids: Iterable[str]) -> list[tuple[str, str]]:
+_AUTHORS = select(inbox.c.session_id, inbox.c.person_id).where(
+    inbox.c.session_id.in_(bindparam("sessions", expanding=True)), inbox.c.state == WAITING, inbox.c.verb == SAY
+)
+
+
+def waiting_authors(connection: Connection, session_ids: Iterable[str]) -> list[tuple[str, str]]:
     """One (session id, person id) for each message that waits to be spoken."""
-    query = select(inbox.c.session_id, inbox.c.person_id).where(
-        inbox.c.session_id.in_(tuple(session_ids)), inbox.c.state == WAITING, inbox.c.verb == SAY
-    )
-    return [(row[0], row[1]) for row in await connection.execute(query)]
+    return [(row[0], row[1]) for row in connection.execute(_AUTHORS, {"sessions": list(session_ids)})]
 
 
-async def add(connection: AsyncConnection, cipher: Cipher, rows: Sequence[NewRow], now: datetime) -> None:
+_ADD = insert(inbox)
+
+
+def add(connection: Connection, cipher: Cipher, rows: Sequence[NewRow], now: datetime) -> None:
     """Insert what was admitted, in one statement."""
-    await connection.execute(insert(inbox), [_values(row, cipher, now) for row in rows])
+    connection.execute(_ADD, [_values(row, cipher, now) for row in rows])
 
 
 def _values(row: NewRow, cipher: Cipher, now: datetime) -> dict[str, Any]:
@@ -105,24 +116,34 @@ def record(row: Row[Any], cipher: Cipher) -> InboxRecord:
 _ROWS = select(inbox, sessions.c.channel_id).join(sessions, sessions.c.id == inbox.c.session_id)
 
 
-async def waiting(connection: AsyncConnection, cipher: Cipher, session_id: str) -> list[InboxRecord]:
-    """What waits in a session, lowest stamp first."""
-    query = _ROWS.where(inbox.c.session_id == session_id, inbox.c.state == WAITING).order_by(inbox.c.stamp, inbox.c.id)
-    return [record(row, cipher) for row in await connection.execute(query)]
+_WAITING = _ROWS.where(inbox.c.session_id == bindparam("session"), inbox.c.state == WAITING).order_by(
+    inbox.c.stamp, inbox.c.id
+)
+_WAITING_TURNS, _WAITING_CONTROLS = _WAITING.where(inbox.c.verb == SAY), _WAITING.where(inbox.c.verb != SAY)
 
 
-async def edit_waiting(connection: AsyncConnection, ref: MessageRef, text: str) -> int:
+def waiting_turns(connection: Connection, cipher: Cipher, session_id: str) -> list[InboxRecord]:
+    """What waits in a session to be spoken, lowest stamp first."""
+    return [record(row, cipher) for row in connection.execute(_WAITING_TURNS, {"session": session_id})]
+
+
+def waiting_controls(connection: Connection, cipher: Cipher, session_id: str) -> list[InboxRecord]:
+    """What waits in a session and overtakes turns, lowest stamp first."""
+    return [record(row, cipher) for row in connection.execute(_WAITING_CONTROLS, {"session": session_id})]
+
+
+def edit_waiting(connection: Connection, ref: MessageRef, text: str) -> int:
     """A waiting message was edited. Returns how many rows that concerned."""
-    return await _change_waiting(connection, ref, {"body": msgspec.json.encode({"text": text}).decode()})
+    return _change_waiting(connection, ref, {"body": msgspec.json.encode({"text": text}).decode()})
 
 
-async def withdraw_waiting(connection: AsyncConnection, ref: MessageRef, now: datetime) -> int:
+def withdraw_waiting(connection: Connection, ref: MessageRef, now: datetime) -> int:
     """A waiting message was deleted."""
-    return await _change_waiting(connection, ref, {"state": DONE, "outcome": "withdrawn", "done_at": now})
+    return _change_waiting(connection, ref, {"state": DONE, "outcome": "withdrawn", "done_at": now})
 
 
-async def _change_waiting(connection: AsyncConnection, ref: MessageRef, values: dict[str, Any]) -> int:
-    result = await connection.execute(
+def _change_waiting(connection: Connection, ref: MessageRef, values: dict[str, Any]) -> int:
+    result = connection.execute(
         update(inbox)
         .where(
             inbox.c.platform == ref.place.platform,
@@ -136,8 +157,12 @@ async def _change_waiting(connection: AsyncConnection, ref: MessageRef, values: 
     return result.rowcount
 
 
-async def claim_turn(  # noqa: PLR0917
-    connection: AsyncConnection,
+_CLAIM = update(inbox).where(inbox.c.id == bindparam("row"), inbox.c.state == WAITING).values(state=CLAIMED)
+_ADD_TURN = insert(turns)
+
+
+def claim_turn(  # noqa: PLR0917
+    connection: Connection,
     lease: Lease,
     row_id: str,
     person_name: str,
@@ -146,75 +171,77 @@ async def claim_turn(  # noqa: PLR0917
     now: datetime,
 ) -> bool:
     """Claim a waiting message before it is sent. False when it no longer waits. Raises `LeaseLost`."""
-    await fence(connection, lease)
-    claimed = await connection.execute(
-        update(inbox).where(inbox.c.id == row_id, inbox.c.state == WAITING).values(state=CLAIMED)
-    )
-    if claimed.rowcount != 1:
+    fence(connection, lease)
+    if connection.execute(_CLAIM, {"row": row_id}).rowcount != 1:
         return False
-    await connection.execute(
-        insert(turns).values(
-            id=row_id,
-            session_id=lease.session_id,
-            provider_session_id=provider_session_id,
-            person_name=person_name,
-            text=text,
-            claimed_at=now,
-        )
-    )
+    turn = {
+        "id": row_id,
+        "session_id": lease.session_id,
+        "provider_session_id": provider_session_id,
+        "person_name": person_name,
+        "text": text,
+        "claimed_at": now,
+    }
+    connection.execute(_ADD_TURN, turn)
     return True
 
 
-async def finish(  # noqa: PLR0917
-    connection: AsyncConnection, lease: Lease, row_id: str, outcome: str, sentence: str, now: datetime
+_END_TURN = update(turns).where(turns.c.id == bindparam("turn"), turns.c.outcome == "")
+
+
+def finish(  # noqa: PLR0917
+    connection: Connection, lease: Lease, row_id: str, outcome: str, sentence: str, now: datetime
 ) -> None:
     """Give a row its outcome; a sentence is then due to its author. Raises `LeaseLost`."""
-    await fence(connection, lease)
-    await conclude(connection, [row_id], outcome, sentence, now)
-    await connection.execute(
-        update(turns).where(turns.c.id == row_id, turns.c.outcome == "").values(outcome=outcome, ended_at=now)
+    fence(connection, lease)
+    conclude(connection, [row_id], outcome, sentence, now)
+    connection.execute(_END_TURN, {"turn": row_id, "outcome": outcome, "ended_at": now})
+
+
+_CONCLUDE = (
+    update(inbox)
+    .where(inbox.c.id.in_(bindparam("rows", expanding=True)), inbox.c.state != DONE)
+    .values(
+        state=DONE,
+        reply_due=and_(
+            bindparam("told", type_=Boolean), or_(bindparam("bad", type_=Boolean), inbox.c.reply_to.is_not(None))
+        ),
     )
+)
 
 
-async def conclude(
-    connection: AsyncConnection, row_ids: Iterable[str], outcome: str, sentence: str, now: datetime
-) -> None:
+def conclude(connection: Connection, row_ids: Iterable[str], outcome: str, sentence: str, now: datetime) -> None:
     """Give rows that have none an outcome. Good news is told to those only who wait for an answer."""
-    due = inbox.c.reply_to.is_not(None) if outcome == GOOD_NEWS else true()
-    await connection.execute(
-        update(inbox)
-        .where(inbox.c.id.in_(tuple(row_ids)), inbox.c.state != DONE)
-        .values(state=DONE, outcome=outcome, sentence=sentence, reply_due=due if sentence else false(), done_at=now)
-    )
+    values = {"outcome": outcome, "sentence": sentence, "done_at": now}
+    news = {"told": bool(sentence), "bad": outcome != GOOD_NEWS}
+    connection.execute(_CONCLUDE, {"rows": list(row_ids), **news, **values})
 
 
-async def unfinished(connection: AsyncConnection, session_id: str) -> list[tuple[str, str, str]]:
+def unfinished(connection: Connection, session_id: str) -> list[tuple[str, str, str]]:
     """(id, verb, state) of all that has no outcome yet."""
     query = select(inbox.c.id, inbox.c.verb, inbox.c.state).where(
         inbox.c.session_id == session_id, inbox.c.state != DONE
     )
-    return [(row[0], row[1], row[2]) for row in await connection.execute(query)]
+    return [(row[0], row[1], row[2]) for row in connection.execute(query)]
 
 
-async def sessions_with_waiting(connection: AsyncConnection) -> list[str]:
+def sessions_with_waiting(connection: Connection) -> list[str]:
     """Where something waits: for a worker that may have missed the bell."""
     query = select(inbox.c.session_id).where(inbox.c.state == WAITING).distinct()
-    return list((await connection.execute(query)).scalars())
+    return list((connection.execute(query)).scalars())
 
 
-async def count_waiting(connection: AsyncConnection, session_id: str) -> int:
+def count_waiting(connection: Connection, session_id: str) -> int:
     query = select(func.count()).where(inbox.c.session_id == session_id, inbox.c.state == WAITING, inbox.c.verb == SAY)
-    return int((await connection.execute(query)).scalar_one())
+    return int((connection.execute(query)).scalar_one())
 
 
-async def replies_due(
-    connection: AsyncConnection, cipher: Cipher, platforms: Sequence[str], limit: int
-) -> list[InboxRecord]:
+def replies_due(connection: Connection, cipher: Cipher, platforms: Sequence[str], limit: int) -> list[InboxRecord]:
     """Rows of these platforms whose author is still to be told something, oldest first; any workspace's."""
     query = _ROWS.where(inbox.c.reply_due, inbox.c.platform.in_(platforms)).order_by(inbox.c.done_at).limit(limit)
-    return [record(row, cipher) for row in await connection.execute(query)]
+    return [record(row, cipher) for row in connection.execute(query)]
 
 
-async def reply_sent(connection: AsyncConnection, row_id: str) -> None:
+def reply_sent(connection: Connection, row_id: str) -> None:
     """The author was told, so the handle is deleted."""
-    await connection.execute(update(inbox).where(inbox.c.id == row_id).values(reply_due=False, reply_to=None))
+    connection.execute(update(inbox).where(inbox.c.id == row_id).values(reply_due=False, reply_to=None))

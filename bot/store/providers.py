@@ -4,8 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, Row, insert, select, update
 
 from bot.store.cipher import Cipher
 from bot.store.records import Lease, ProviderSessionRecord
@@ -30,12 +29,12 @@ def record(row: Row[Any], cipher: Cipher) -> ProviderSessionRecord:
     )
 
 
-async def intend(  # noqa: PLR0917
-    connection: AsyncConnection, lease: Lease, row_id: str, payer_id: str, duration_s: int, now: datetime
+def intend(  # noqa: PLR0917
+    connection: Connection, lease: Lease, row_id: str, payer_id: str, duration_s: int, now: datetime
 ) -> None:
     """Write down that one is about to be created; the reservation of the start passes over to it."""
-    await change(connection, lease, reserved_s=0)
-    await connection.execute(
+    change(connection, lease, reserved_s=0)
+    connection.execute(
         insert(provider_sessions).values(
             id=row_id,
             session_id=lease.session_id,
@@ -47,8 +46,8 @@ async def intend(  # noqa: PLR0917
     )
 
 
-async def opened(  # noqa: PLR0917
-    connection: AsyncConnection,
+def opened(  # noqa: PLR0917
+    connection: Connection,
     cipher: Cipher,
     row_id: str,
     provider_id: str,
@@ -57,8 +56,8 @@ async def opened(  # noqa: PLR0917
 ) -> None:
     """The provider's answer. Not fenced: whoever runs the session now must know of it, to close it."""
     duration = select(provider_sessions.c.duration_s).where(provider_sessions.c.id == row_id)
-    seconds = (await connection.execute(duration)).scalar_one()
-    await connection.execute(
+    seconds = (connection.execute(duration)).scalar_one()
+    connection.execute(
         update(provider_sessions)
         .where(provider_sessions.c.id == row_id)
         .values(
@@ -71,50 +70,50 @@ async def opened(  # noqa: PLR0917
     )
 
 
-async def abandon(connection: AsyncConnection, lease: Lease, row_id: str, now: datetime) -> None:
+def abandon(connection: Connection, lease: Lease, row_id: str, now: datetime) -> None:
     """The provider certainly created nothing. Raises `LeaseLost`."""
-    await fence(connection, lease)
-    await _set_state(connection, [row_id], CLOSED, now)
+    fence(connection, lease)
+    _set_state(connection, [row_id], CLOSED, now)
 
 
-async def closed(connection: AsyncConnection, row_ids: Iterable[str], now: datetime) -> None:
+def closed(connection: Connection, row_ids: Iterable[str], now: datetime) -> None:
     """Closed at the provider: true whoever writes it."""
-    await _set_state(connection, row_ids, CLOSED, now)
+    _set_state(connection, row_ids, CLOSED, now)
 
 
-async def lost(connection: AsyncConnection, lease: Lease, row_id: str, now: datetime) -> None:
+def lost(connection: Connection, lease: Lease, row_id: str, now: datetime) -> None:
     """Intended, and nobody knows whether it came to be: it ends by itself, or the reaper finds it."""
-    await fence(connection, lease)
-    await _set_state(connection, [row_id], LOST, now)
+    fence(connection, lease)
+    _set_state(connection, [row_id], LOST, now)
 
 
-async def _set_state(connection: AsyncConnection, row_ids: Iterable[str], state: str, now: datetime) -> None:
-    await connection.execute(
+def _set_state(connection: Connection, row_ids: Iterable[str], state: str, now: datetime) -> None:
+    connection.execute(
         update(provider_sessions)
         .where(provider_sessions.c.id.in_(tuple(row_ids)))
         .values(state=state, closed_at=now, credentials=b"")
     )
 
 
-async def unclosed(connection: AsyncConnection, cipher: Cipher, session_id: str) -> list[ProviderSessionRecord]:
+def unclosed(connection: Connection, cipher: Cipher, session_id: str) -> list[ProviderSessionRecord]:
     """What a session still has open or intended, oldest first."""
     query = (
         select(provider_sessions)
         .where(provider_sessions.c.session_id == session_id, provider_sessions.c.state.in_((INTENT, OPEN)))
         .order_by(provider_sessions.c.intended_at)
     )
-    return [record(row, cipher) for row in await connection.execute(query)]
+    return [record(row, cipher) for row in connection.execute(query)]
 
 
-async def known_ids(connection: AsyncConnection) -> set[str]:
+def known_ids(connection: Connection) -> set[str]:
     """The provider's ids of everything of ours that may be running: for the reaper."""
     query = select(provider_sessions.c.provider_id).where(provider_sessions.c.state == OPEN)
-    return set((await connection.execute(query)).scalars())
+    return set((connection.execute(query)).scalars())
 
 
-async def intents_since(connection: AsyncConnection, moment: datetime) -> int:
+def intents_since(connection: Connection, moment: datetime) -> int:
     """How many creates are under way."""
     query = select(provider_sessions.c.id).where(
         provider_sessions.c.state == INTENT, provider_sessions.c.intended_at >= moment
     )
-    return len((await connection.execute(query)).all())
+    return len((connection.execute(query)).all())

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, func, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, Row, Select, and_, bindparam, func, insert, select, update
 
 from bot.errors import AvatarbotError
 from bot.model import EndReason, MessageRef, Opened, Place, SessionSpec, SessionStatus
+from bot.store import keys
 from bot.store.cipher import Cipher
 from bot.store.records import Lease, SessionRecord
 from bot.store.sealing import opened, sealed
@@ -55,37 +55,31 @@ def record(row: Row[Any], cipher: Cipher) -> SessionRecord:
     )
 
 
-async def get(connection: AsyncConnection, cipher: Cipher, session_id: str) -> SessionRecord | None:
+def get(connection: Connection, cipher: Cipher, session_id: str) -> SessionRecord | None:
     """By its id alone: for its run, for the operator and for links, which name their session."""
-    row = (await connection.execute(select(sessions).where(sessions.c.id == session_id))).first()
+    row = (connection.execute(select(sessions).where(sessions.c.id == session_id))).first()
     return record(row, cipher) if row else None
 
 
-async def in_channels(connection: AsyncConnection, cipher: Cipher, places: Iterable[Place]) -> list[SessionRecord]:
+_IN_CHANNELS = select(sessions).where(keys.in_channels(sessions), sessions.c.status != ENDED)
+
+
+def in_channels(connection: Connection, cipher: Cipher, places: Iterable[Place]) -> list[SessionRecord]:
     """All sessions that have not ended in the channels of these places."""
-    places = tuple(places)
-    query = select(sessions).where(
-        sessions.c.platform.in_({place.platform for place in places}),
-        sessions.c.workspace_id.in_({place.workspace_id for place in places}),
-        sessions.c.channel_id.in_({place.channel_id for place in places}),
-        sessions.c.status != ENDED,
-    )
-    return [record(row, cipher) for row in await connection.execute(query)]
+    return [record(row, cipher) for row in connection.execute(_IN_CHANNELS, keys.channels_of(places))]
 
 
-async def in_workspace(
-    connection: AsyncConnection, cipher: Cipher, platform: str, workspace_id: str
-) -> list[SessionRecord]:
+def in_workspace(connection: Connection, cipher: Cipher, platform: str, workspace_id: str) -> list[SessionRecord]:
     """A workspace's sessions that have not ended, oldest first."""
     query = (
         select(sessions)
         .where(sessions.c.platform == platform, sessions.c.workspace_id == workspace_id, sessions.c.status != ENDED)
         .order_by(sessions.c.created_at)
     )
-    return [record(row, cipher) for row in await connection.execute(query)]
+    return [record(row, cipher) for row in connection.execute(query)]
 
 
-async def last_in(connection: AsyncConnection, cipher: Cipher, place: Place) -> SessionRecord | None:
+def last_in(connection: Connection, cipher: Cipher, place: Place) -> SessionRecord | None:
     """The newest session that talked in this thread, else in this channel, whether it has ended or not."""
     in_channel = and_(
         sessions.c.platform == place.platform,
@@ -94,42 +88,42 @@ async def last_in(connection: AsyncConnection, cipher: Cipher, place: Place) -> 
     )
     in_thread = sessions.c.talk_thread_id == place.thread_id
     query = select(sessions).where(in_channel).order_by(in_thread.desc(), sessions.c.created_at.desc()).limit(1)
-    row = (await connection.execute(query)).first()
+    row = (connection.execute(query)).first()
     return record(row, cipher) if row else None
 
 
-async def eldest_worker(connection: AsyncConnection, now: datetime) -> str:
+def eldest_worker(connection: Connection, now: datetime) -> str:
     """The living worker that has lived longest: it does what only one may do. Empty when none lives."""
     query = (
         select(workers.c.id).where(workers.c.lease_until > now).order_by(workers.c.started_at, workers.c.id).limit(1)
     )
-    return (await connection.execute(query)).scalar_one_or_none() or ""
+    return (connection.execute(query)).scalar_one_or_none() or ""
 
 
-async def known(connection: AsyncConnection, session_ids: Iterable[str]) -> set[str]:
+def known(connection: Connection, session_ids: Iterable[str]) -> set[str]:
     """Which of these ids are sessions of ours, of any workspace: for the reaper."""
     query = select(sessions.c.id).where(sessions.c.id.in_(tuple(session_ids)))
-    return set((await connection.execute(query)).scalars())
+    return set((connection.execute(query)).scalars())
 
 
-async def everywhere(connection: AsyncConnection, cipher: Cipher) -> list[SessionRecord]:
+def everywhere(connection: Connection, cipher: Cipher) -> list[SessionRecord]:
     """All sessions that have not ended: for the operator and for the reaper, never for a channel."""
     query = select(sessions).where(sessions.c.status != ENDED).order_by(sessions.c.created_at)
-    return [record(row, cipher) for row in await connection.execute(query)]
+    return [record(row, cipher) for row in connection.execute(query)]
 
 
-async def count_running(connection: AsyncConnection) -> int:
+def count_running(connection: Connection) -> int:
     """How many sessions hold, or are about to hold, a slot at the provider."""
-    return await _scalar(connection, select(func.count()).where(sessions.c.status.not_in(AT_REST)))
+    return _scalar(connection, select(func.count()).where(sessions.c.status.not_in(AT_REST)))
 
 
-async def count_by_status(connection: AsyncConnection) -> dict[str, int]:
+def count_by_status(connection: Connection) -> dict[str, int]:
     """Of all workspaces together: for the gauges."""
     query = select(sessions.c.status, func.count()).where(sessions.c.status != ENDED).group_by(sessions.c.status)
-    return {row[0]: row[1] for row in await connection.execute(query)}
+    return {row[0]: row[1] for row in connection.execute(query)}
 
 
-async def seconds_since(connection: AsyncConnection, place: Place, payer_id: str, since: datetime) -> int:
+def seconds_since(connection: Connection, place: Place, payer_id: str, since: datetime) -> int:
     """What a person has spent or reserved in a workspace since then, in seconds."""
     mine = and_(
         sessions.c.platform == place.platform,
@@ -140,13 +134,13 @@ async def seconds_since(connection: AsyncConnection, place: Place, payer_id: str
         provider_sessions.c.duration_s * 1_000_000,
         func.coalesce(ended - provider_sessions.c.opened_at, provider_sessions.c.duration_s * 1_000_000),
     )
-    spent = await _scalar(
+    spent = _scalar(
         connection,
         select(func.coalesce(func.sum(used), 0))
         .join(sessions, sessions.c.id == provider_sessions.c.session_id)
         .where(mine, provider_sessions.c.payer_id == payer_id, provider_sessions.c.intended_at >= since),
     )
-    held = await _scalar(
+    held = _scalar(
         connection,
         select(func.coalesce(func.sum(sessions.c.reserved_s), 0)).where(
             mine, sessions.c.payer_id == payer_id, sessions.c.status != ENDED
@@ -155,15 +149,15 @@ async def seconds_since(connection: AsyncConnection, place: Place, payer_id: str
     return spent // 1_000_000 + held
 
 
-async def _scalar(connection: AsyncConnection, query: Any) -> int:
-    return int((await connection.execute(query)).scalar_one())
+def _scalar(connection: Connection, query: Any) -> int:
+    return int((connection.execute(query)).scalar_one())
 
 
 # ---------------------------------------------------------------- starting, waking, noting activity
 
 
-async def add(
-    connection: AsyncConnection,
+def add(
+    connection: Connection,
     cipher: Cipher,
     *,
     session_id: str,
@@ -174,7 +168,7 @@ async def add(
     now: datetime,
 ) -> None:
     """A new session with its budget reserved; the unique index is the last guard against two in one place."""
-    await connection.execute(
+    connection.execute(
         insert(sessions).values(
             id=session_id,
             platform=place.platform,
@@ -193,9 +187,9 @@ async def add(
     )
 
 
-async def wake(connection: AsyncConnection, session_id: str, payer_id: str, reserved_s: int, now: datetime) -> None:
+def wake(connection: Connection, session_id: str, payer_id: str, reserved_s: int, now: datetime) -> None:
     """Whoever wakes it pays for it from now on."""
-    await connection.execute(
+    connection.execute(
         update(sessions)
         .where(sessions.c.id == session_id, sessions.c.status == SessionStatus.SLEEPING)
         .values(
@@ -209,42 +203,45 @@ async def wake(connection: AsyncConnection, session_id: str, payer_id: str, rese
     )
 
 
-async def touch(connection: AsyncConnection, session_ids: Iterable[str], now: datetime) -> None:
+_TOUCH = update(sessions).where(sessions.c.id.in_(bindparam("sessions", expanding=True)))
+
+
+def touch(connection: Connection, session_ids: Iterable[str], now: datetime) -> None:
     """Somebody wrote or watched."""
-    await connection.execute(update(sessions).where(sessions.c.id.in_(tuple(session_ids))).values(active_at=now))
+    connection.execute(_TOUCH, {"sessions": list(session_ids), "active_at": now})
 
 
 # ---------------------------------------------------------------- workers and leases
 
 
-async def enlist(
-    connection: AsyncConnection, worker_id: str, *, now: datetime, until: datetime, capacity: int, address: str
+def enlist(
+    connection: Connection, worker_id: str, *, now: datetime, until: datetime, capacity: int, address: str
 ) -> None:
     row = {"id": worker_id, "started_at": now, "lease_until": until, "capacity": capacity, "address": address}
-    await connection.execute(insert(workers).values(row))
+    connection.execute(insert(workers).values(row))
 
 
-async def renew(connection: AsyncConnection, worker_id: str, *, now: datetime, until: datetime) -> bool:
+def renew(connection: Connection, worker_id: str, *, now: datetime, until: datetime) -> bool:
     """Whether the worker still had its lease, which now lasts until then."""
-    result = await connection.execute(
+    result = connection.execute(
         update(workers).where(workers.c.id == worker_id, workers.c.lease_until > now).values(lease_until=until)
     )
     return result.rowcount == 1
 
 
-async def dismiss(connection: AsyncConnection, worker_id: str) -> None:
+def dismiss(connection: Connection, worker_id: str) -> None:
     """The worker is gone: what it still held can be claimed at once."""
-    await connection.execute(workers.delete().where(workers.c.id == worker_id))
+    connection.execute(workers.delete().where(workers.c.id == worker_id))
 
 
-async def dismiss_others(connection: AsyncConnection, worker_id: str) -> None:
+def dismiss_others(connection: Connection, worker_id: str) -> None:
     """Every other worker is known to be dead (a lock on the file says so)."""
-    await connection.execute(workers.delete().where(workers.c.id != worker_id))
+    connection.execute(workers.delete().where(workers.c.id != worker_id))
 
 
-async def others_alive(connection: AsyncConnection, worker_id: str, now: datetime) -> bool:
+def others_alive(connection: Connection, worker_id: str, now: datetime) -> bool:
     query = select(func.count()).where(workers.c.id != worker_id, workers.c.lease_until > now)
-    return await _scalar(connection, query) > 0
+    return _scalar(connection, query) > 0
 
 
 def _unheld(now: datetime) -> Select[tuple[str]]:
@@ -252,15 +249,15 @@ def _unheld(now: datetime) -> Select[tuple[str]]:
     return select(sessions.c.id).where(sessions.c.status.not_in(AT_REST), sessions.c.worker_id.not_in(alive))
 
 
-async def claimable(connection: AsyncConnection, now: datetime) -> bool:
+def claimable(connection: Connection, now: datetime) -> bool:
     """Whether any session needs a run that nobody gives it."""
-    return (await connection.execute(_unheld(now).limit(1))).first() is not None
+    return (connection.execute(_unheld(now).limit(1))).first() is not None
 
 
-async def claim(connection: AsyncConnection, worker_id: str, *, now: datetime, room: int) -> list[Lease]:
+def claim(connection: Connection, worker_id: str, *, now: datetime, room: int) -> list[Lease]:
     """Take up to `room` sessions that need a run and that no living worker holds. Raises each one's epoch."""
     free = _unheld(now).order_by(sessions.c.created_at).limit(room)
-    claimed = await connection.execute(
+    claimed = connection.execute(
         update(sessions)
         .where(sessions.c.id.in_(free.scalar_subquery()))
         .values(worker_id=worker_id, epoch=sessions.c.epoch + 1, attempts=sessions.c.attempts + 1)
@@ -269,30 +266,24 @@ async def claim(connection: AsyncConnection, worker_id: str, *, now: datetime, r
     return [Lease(row.id, worker_id, row.epoch) for row in claimed]
 
 
-def held(lease: Lease) -> ColumnElement[bool]:
-    """The fence: true of the session's row while the lease is ours."""
-    return and_(
-        sessions.c.id == lease.session_id,
-        sessions.c.epoch == lease.epoch,
-        sessions.c.worker_id == lease.worker_id,
-    )
+_FENCE = select(sessions.c.id).where(keys.HELD).with_for_update()
+_CHANGE = update(sessions).where(keys.HELD)
 
 
-async def fence(connection: AsyncConnection, lease: Lease) -> None:
+def fence(connection: Connection, lease: Lease) -> None:
     """Before a run writes to another table. Raises `LeaseLost`."""
-    if (await connection.execute(select(sessions.c.id).where(held(lease)).with_for_update())).first() is None:
+    if connection.execute(_FENCE, keys.holding(lease)).first() is None:
         raise LeaseLost(lease)
 
 
-async def change(connection: AsyncConnection, lease: Lease, **values: object) -> None:
+def change(connection: Connection, lease: Lease, **values: object) -> None:
     """Change the session's row, fenced. Raises `LeaseLost`."""
-    result = await connection.execute(update(sessions).where(held(lease)).values(**values))
-    if result.rowcount != 1:
+    if connection.execute(_CHANGE, {**keys.holding(lease), **values}).rowcount != 1:
         raise LeaseLost(lease)
 
 
-async def open_thread(connection: AsyncConnection, lease: Lease, opened_at: Opened) -> None:
-    await change(
+def open_thread(connection: Connection, lease: Lease, opened_at: Opened) -> None:
+    change(
         connection,
         lease,
         card_message_id=opened_at.card.message_id,
@@ -301,34 +292,34 @@ async def open_thread(connection: AsyncConnection, lease: Lease, opened_at: Open
     )
 
 
-async def move_card(connection: AsyncConnection, lease: Lease, card: MessageRef) -> None:
+def move_card(connection: Connection, lease: Lease, card: MessageRef) -> None:
     """The card goes on in another message. Raises `LeaseLost`."""
-    await change(connection, lease, card_message_id=card.message_id, card_thread_id=card.place.thread_id)
+    change(connection, lease, card_message_id=card.message_id, card_thread_id=card.place.thread_id)
 
 
-async def respecify(connection: AsyncConnection, cipher: Cipher, lease: Lease, spec: SessionSpec) -> None:
-    await change(connection, lease, spec=sealed(cipher, spec))
+def respecify(connection: Connection, cipher: Cipher, lease: Lease, spec: SessionSpec) -> None:
+    change(connection, lease, spec=sealed(cipher, spec))
 
 
-async def release(connection: AsyncConnection, lease: Lease) -> None:
+def release(connection: Connection, lease: Lease) -> None:
     """Give the lease back, so that another run may begin at once. Does nothing if it is lost already."""
-    await connection.execute(update(sessions).where(held(lease)).values(worker_id=""))
+    connection.execute(_CHANGE, {**keys.holding(lease), "worker_id": ""})
 
 
-async def ended_before(connection: AsyncConnection, moment: datetime) -> Sequence[str]:
+def ended_before(connection: Connection, moment: datetime) -> Sequence[str]:
     query = select(sessions.c.id).where(sessions.c.ended_at < moment)
-    return (await connection.execute(query)).scalars().all()
+    return (connection.execute(query)).scalars().all()
 
 
-async def asleep_since(connection: AsyncConnection, moment: datetime) -> Sequence[str]:
+def asleep_since(connection: Connection, moment: datetime) -> Sequence[str]:
     """Sessions that fell asleep before then and were not woken."""
     query = select(sessions.c.id).where(sessions.c.status == SessionStatus.SLEEPING, sessions.c.slept_at < moment)
-    return (await connection.execute(query)).scalars().all()
+    return (connection.execute(query)).scalars().all()
 
 
-async def put_to_rest(connection: AsyncConnection, session_id: str, reason: EndReason, now: datetime) -> bool:
+def put_to_rest(connection: Connection, session_id: str, reason: EndReason, now: datetime) -> bool:
     """End a sleeping session: nothing runs, nothing is open, nothing waits."""
-    result = await connection.execute(
+    result = connection.execute(
         update(sessions)
         .where(sessions.c.id == session_id, sessions.c.status == SessionStatus.SLEEPING)
         .values(status=ENDED, end_reason=reason, ended_at=now, reserved_s=0)
@@ -336,9 +327,9 @@ async def put_to_rest(connection: AsyncConnection, session_id: str, reason: EndR
     return result.rowcount == 1
 
 
-async def forget(connection: AsyncConnection, session_ids: Iterable[str]) -> int:
+def forget(connection: Connection, session_ids: Iterable[str]) -> int:
     """Delete sessions that have ended, with everything that was said in them."""
-    result = await connection.execute(
+    result = connection.execute(
         sessions.delete().where(sessions.c.id.in_(tuple(session_ids)), sessions.c.status == ENDED)
     )
     return result.rowcount

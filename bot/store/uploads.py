@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from bot.model import MessageRef, Place, ReplyTo
 from bot.ports.provider import Upload, UploadState
@@ -39,11 +38,11 @@ def _record(row: Row[Any], cipher: Cipher) -> UploadRecord:
     )
 
 
-async def add(  # noqa: PLR0917
-    connection: AsyncConnection, cipher: Cipher, upload: Upload, place: Place, reply_to: ReplyTo | None, now: datetime
+def add(  # noqa: PLR0917
+    connection: Connection, cipher: Cipher, upload: Upload, place: Place, reply_to: ReplyTo | None, now: datetime
 ) -> None:
     """Before the provider is asked."""
-    await connection.execute(
+    connection.execute(
         insert(uploads).values(
             avatar_id=upload.avatar_id,
             platform=place.platform,
@@ -59,39 +58,39 @@ async def add(  # noqa: PLR0917
     )
 
 
-async def remove(connection: AsyncConnection, avatar_id: str) -> None:
+def remove(connection: Connection, avatar_id: str) -> None:
     """The provider certainly took nothing."""
-    await connection.execute(delete(uploads).where(uploads.c.avatar_id == avatar_id))
+    connection.execute(delete(uploads).where(uploads.c.avatar_id == avatar_id))
 
 
-async def follow(connection: AsyncConnection, avatar_id: str, upload: Upload) -> None:
+def follow(connection: Connection, avatar_id: str, upload: Upload) -> None:
     """What the provider says of it now."""
     values = {"state": upload.state, "record_id": upload.record_id}
-    await connection.execute(update(uploads).where(uploads.c.avatar_id == avatar_id).values(values))
+    connection.execute(update(uploads).where(uploads.c.avatar_id == avatar_id).values(values))
 
 
-async def posted(connection: AsyncConnection, avatar_id: str, message_id: str) -> None:
-    await connection.execute(update(uploads).where(uploads.c.avatar_id == avatar_id).values(message_id=message_id))
+def posted(connection: Connection, avatar_id: str, message_id: str) -> None:
+    connection.execute(update(uploads).where(uploads.c.avatar_id == avatar_id).values(message_id=message_id))
 
 
-async def told(connection: AsyncConnection, avatar_id: str) -> None:
+def told(connection: Connection, avatar_id: str) -> None:
     """Whoever asked for it knows how it ended, so the handle is deleted."""
-    await connection.execute(update(uploads).where(uploads.c.avatar_id == avatar_id).values(reply_to=None))
+    connection.execute(update(uploads).where(uploads.c.avatar_id == avatar_id).values(reply_to=None))
 
 
-async def unfinished(connection: AsyncConnection, cipher: Cipher) -> list[UploadRecord]:
+def unfinished(connection: Connection, cipher: Cipher) -> list[UploadRecord]:
     """What is being made, or whose end somebody is still to be told, oldest first; of all workspaces: for the chore."""
     query = (
         select(uploads)
         .where(uploads.c.state.not_in(OVER) | uploads.c.reply_to.is_not(None))
         .order_by(uploads.c.created_at)
     )
-    return [_record(row, cipher) for row in await connection.execute(query)]
+    return [_record(row, cipher) for row in connection.execute(query)]
 
 
-async def forget_before(connection: AsyncConnection, moment: datetime) -> int:
+def forget_before(connection: Connection, moment: datetime) -> int:
     """What was made or has failed long ago needs no row."""
-    result = await connection.execute(
+    result = connection.execute(
         delete(uploads).where(uploads.c.created_at < moment, uploads.c.state.in_(OVER), uploads.c.reply_to.is_(None))
     )
     return result.rowcount

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, select
 
 from bot.model import SessionSpec
 from bot.store.cipher import Cipher
@@ -22,8 +21,8 @@ class Stretch:
     minutes: float
 
 
-async def stretches(  # noqa: PLR0917
-    connection: AsyncConnection, cipher: Cipher, platform: str, workspace_id: str, since: datetime, now: datetime
+def stretches(  # noqa: PLR0917
+    connection: Connection, cipher: Cipher, platform: str, workspace_id: str, since: datetime, now: datetime
 ) -> list[Stretch]:
     """Those that a workspace opened since then, oldest first."""
     query = (
@@ -43,16 +42,16 @@ async def stretches(  # noqa: PLR0917
             avatar_name=opened(cipher, row.spec, SessionSpec).avatar_name,
             minutes=_minutes(row.opened_at, row.closed_at, row.expires_at, now),
         )
-        for row in await connection.execute(query)
+        for row in connection.execute(query)
     ]
 
 
-async def minutes_of(connection: AsyncConnection, session_id: str, now: datetime) -> float:
+def minutes_of(connection: Connection, session_id: str, now: datetime) -> float:
     """What one session has used so far."""
     query = select(provider_sessions).where(
         provider_sessions.c.session_id == session_id, provider_sessions.c.opened_at.is_not(None)
     )
-    rows = await connection.execute(query)
+    rows = connection.execute(query)
     return sum(_minutes(row.opened_at, row.closed_at, row.expires_at, now) for row in rows)
 
 

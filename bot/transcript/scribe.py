@@ -4,8 +4,6 @@ import asyncio
 import contextlib
 from dataclasses import dataclass, field, replace
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from bot.errors import MessageGone, PlaceGone, PlatformError, StoreUnavailable, Throttled
 from bot.identity import new_id
 from bot.model import Delivery, Line, MessageRef, Speaker
@@ -276,12 +274,8 @@ class Scribe:
     async def _post(self, entry: _Entry, part: int, line: Line) -> str:
         stage = self._stage
         post = PostRecord(entry.record.id, part, post_key(entry.record.id, part), "")
-
-        async def intend(connection: AsyncConnection) -> None:
-            now = stage.house.clock.now()
-            await transcripts.intend_post(connection, stage.lease, new_id(), post, now)
-
-        await stage.write(intend)
+        row_id, now = new_id(), stage.house.clock.now()
+        await stage.write(lambda c: transcripts.intend_post(c, stage.lease, row_id, post, now))
         ref = await stage.platform.find(stage.session.talk, post.key) if part in entry.tried else None
         entry.tried.add(part)
         ref = ref or await stage.platform.post(stage.session.talk, line, post.key)

@@ -67,7 +67,7 @@ async def test_sessions_are_listed_in_columns(store: Store) -> None:
 async def test_stopping_is_a_row_in_the_inbox(store: Store) -> None:
     session_id = await started(store)
     assert await stop(store, session_id) == f"Session {session_id} is told to stop."
-    (row,) = await store.read(lambda c: inbox.waiting(c, store.cipher, session_id))
+    (row,) = await store.read(lambda c: inbox.waiting_controls(c, store.cipher, session_id))
     assert (row.verb, row.person_name, row.place) == ("stop", "the operator", Place("slack", "T1", "C1"))
 
 

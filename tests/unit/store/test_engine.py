@@ -9,31 +9,31 @@ from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
-from sqlalchemy import event
+from sqlalchemy import Connection, event
 from sqlalchemy.exc import OperationalError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.errors import StoreUnavailable
 from bot.store.cipher import Cipher
-from bot.store.engine import Store, Work
+from bot.store.engine import Store
+from bot.store.lane import Work
 
 
 def allowing(workspace: str) -> Work[None]:
-    async def work(connection: AsyncConnection) -> None:
-        await connection.exec_driver_sql(
+    def work(connection: Connection) -> None:
+        connection.exec_driver_sql(
             "INSERT INTO workspaces (platform, workspace_id, funded) VALUES ('room', ?, 1)", (workspace,)
         )
 
     return work
 
 
-async def failing(connection: AsyncConnection) -> None:
-    await allowing("half done")(connection)
+def failing(connection: Connection) -> None:
+    allowing("half done")(connection)
     raise ValueError("a fault of ours")
 
 
-async def broken_disk(connection: AsyncConnection) -> None:
-    await allowing("half done")(connection)
+def broken_disk(connection: Connection) -> None:
+    allowing("half done")(connection)
     raise OperationalError("COMMIT", {}, sqlite3.OperationalError("disk I/O error"))
 
 
@@ -57,7 +57,7 @@ async def test_many_writes_share_few_commits(store: Store, database: Path) -> No
         nonlocal commits
         commits += 1
 
-    event.listen(store._writer.sync_engine, "commit", count)
+    event.listen(store._writer.engine, "commit", count)
     await asyncio.gather(*(store.write(allowing(f"W{number:02}")) for number in range(40)))
     assert commits <= 3
     assert len(written(database)) == 40
@@ -117,10 +117,10 @@ async def test_an_unexpected_failure_of_the_connection_is_told_and_the_writer_go
     store: Store, database: Path
 ) -> None:
     def refuse(_: object) -> None:
-        event.remove(store._writer.sync_engine, "commit", refuse)
+        event.remove(store._writer.engine, "commit", refuse)
         raise RuntimeError("no active connection")
 
-    event.listen(store._writer.sync_engine, "commit", refuse)
+    event.listen(store._writer.engine, "commit", refuse)
     with pytest.raises(StoreUnavailable):
         await store.write(allowing("lost"))
     await asyncio.wait_for(store.write(allowing("next")), 5)
