@@ -1,28 +1,25 @@
 """accept() until it is committed, 64 at once, on SQLite with synchronous=FULL, beside what the disk can do: `python benchmarks/accept.py`."""
 
 import asyncio
-import contextlib
 import sqlite3
 import statistics
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 
-from cryptography.fernet import Fernet
 from sqlalchemy import Connection, update
 
 from benchmarks.table import load, percentile
+from benchmarks.world import open_store
 from bot.clock import SystemClock
 from bot.model import Accepted, Inbound, MessageRef, Person, Place, Said, SessionSpec, SessionStatus
 from bot.policy import Policy
 from bot.session.inbox import Inbox
 from bot.store import inbox, sessions, tables
-from bot.store.cipher import Cipher
 from bot.store.engine import Store
-from bot.store.migrate import upgraded
 
 AT_ONCE, EACH, ROUNDS = 64, 8, 9
 LIMIT_PER_S, LIMIT_P99_MS = 2_000, 30.0
@@ -51,15 +48,6 @@ def _commits(file: Path, times: int, rows: int) -> Iterator[float]:
         connection.execute("COMMIT")
         yield time.perf_counter() - began
     connection.close()
-
-
-@contextlib.asynccontextmanager
-async def open_store(folder: str) -> AsyncIterator[Store]:
-    """A new database as the service keeps it."""
-    url = f"sqlite:///{Path(folder) / 'avatarbot.db'}"
-    await upgraded(url)
-    async with Store.open(url, Cipher((Fernet.generate_key().decode(),))) as store:
-        yield store
 
 
 async def host(store: Store) -> list[Place]:
@@ -115,7 +103,7 @@ async def one_round(
 async def accepted(folder: str) -> tuple[list[float], list[float]]:
     async with open_store(folder) as store:
         threads, stamps = await host(store), count(1)
-        intake = Inbox(store, Policy(), SystemClock(), lambda _: None)
+        intake = Inbox(store, Policy(), SystemClock(), lambda *_: None)
         running = asyncio.create_task(intake.run())
         await one_round(store, intake, threads, stamps)  # warms the statement cache
         rounds = [await one_round(store, intake, threads, stamps) for _ in range(ROUNDS)]
