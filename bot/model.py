@@ -94,7 +94,10 @@ class ReplyTo:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A verb of the catalogue with its options as typed: names are known to the catalogue, values are not yet checked."""
+    """A verb of the catalogue with its options as typed: names are known to the catalogue, values are not yet checked.
+
+    People and groups who are mentioned in a value that is not free text stand there as `<@ID>` and `<@&ID>`, whatever the platform.
+    """
 
     verb: str
     options: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
@@ -296,9 +299,9 @@ class Delivery(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One message of the transcript: `text` is plain words, escaped by the platform that shows it."""
+    """One message that may grow: `text` is plain words, escaped by the platform that shows it. None speaks as the bot itself."""
 
-    speaker: str
+    speaker: str | None
     text: str
     delivery: Delivery = Delivery.FINAL
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from adapters.discord.application_commands import SUBCOMMAND, SUBCOMMAND_GROUP
-from adapters.discord.words import as_ids
+from adapters.discord.words import as_value
 from bot.commands.catalogue import CATALOGUE
 from bot.model import Command
 
@@ -22,12 +22,12 @@ class Focus:
 
 
 def invoked(data: Payload, prose: Callable[[str], str]) -> Command:
-    """The command. `prose` turns free text into plain words; in other options people, roles and channels are their ids."""
+    """The command. `prose` turns free text into plain words; other values are as the core takes them."""
     name, options = _leaf(data)
     verb = CATALOGUE.verb(name)
     free = {option.name for option in verb.options if option.rest} if verb else set()
     given = {str(option["name"]): str(option.get("value", "")) for option in options}
-    values = {name: prose(value) if name in free else as_ids(value) for name, value in given.items()}
+    values = {name: prose(value) if name in free else as_value(value) for name, value in given.items()}
     return Command(name, {name: value for name, value in values.items() if value})
 
 

@@ -47,8 +47,10 @@ _COLOURS = {
 
 
 def line(shown: Line) -> Json:
-    """One line of the transcript. A growing one ends in an ellipsis."""
+    """One line of the transcript, or of the bot itself. A growing one ends in an ellipsis."""
     more = " …" if shown.delivery is Delivery.GROWING else ""
+    if shown.speaker is None:
+        return _text(f"{escape(shown.text)}{more}")
     speaker = escape(shorten(" ".join(shown.speaker.split()) or "Avatar", SPEAKER_LENGTH))
     return _text(f"**{speaker}:** {escape(shown.text)}{more}")
 

@@ -93,9 +93,13 @@ def with_quote(words: str, author: str, quoted: str) -> str:
     return f"About {author}'s “{short}”: {words}"
 
 
-def as_ids(text: str) -> str:
-    """A text as the value of an option: people, roles and channels are their ids."""
-    return _TOKEN.sub(lambda token: token["role"] or token["person"] or token["channel"] or token[0], text).strip()
+def as_value(text: str) -> str:
+    """A text as the value of an option: people and roles as the core mentions them, channels are their ids."""
+    return _TOKEN.sub(_valued, text).strip()
+
+
+def _valued(token: re.Match[str]) -> str:
+    return f"<@{token['person']}>" if token["person"] else token["channel"] or token[0]
 
 
 def _prose(text: str, names: Names) -> str:

@@ -182,7 +182,8 @@ class Desk:
             self._tell(window, _place(run.channel, run.thread), parsed.sentence, run.nonce)
             window.note(encode(Taken(run.nonce)))
             return None
-        options = {**parsed.options, **{name: run.picked[name] for name in parsed.options.keys() & run.picked.keys()}}
+        typed = self._people.mentioned(parsed)
+        options = {**typed.options, **{name: run.picked[name] for name in parsed.options.keys() & run.picked.keys()}}
         return await self._command(window, run.nonce, _place(run.channel, run.thread), Command(parsed.verb, options))
 
     async def _command(self, window: Window, nonce: str, place: Place, command: Command) -> Inbound | None:

@@ -2,12 +2,14 @@
 
 import hashlib
 import hmac
+import re
 import secrets
 from collections import Counter
 
 from adapters.playground.board import Board
 from adapters.playground.wire import Enter, Someone
-from bot.model import Person, Standing
+from bot.commands.catalogue import CATALOGUE
+from bot.model import Command, Person, Standing
 
 NAMES = (
     "Ann",
@@ -55,6 +57,21 @@ class People:
         if name.strip():
             self._board.name(person.id, self._free_name(name, person.id))
         return self.person(person.id)
+
+    def mentioned(self, command: Command) -> Command:
+        """The same with everybody whose name stands behind an @ as the core mentions them, but in free text."""
+        verb = CATALOGUE.verb(command.verb)
+        free = {option.name for option in verb.options if option.rest} if verb else set()
+        return Command(
+            command.verb,
+            {name: value if name in free else self._with_ids(value) for name, value in command.options.items()},
+        )
+
+    def _with_ids(self, text: str) -> str:
+        """Longer names first: Ann 2 is not Ann."""
+        for person_id, name in sorted(self._board.names.items(), key=lambda named: -len(named[1])):
+            text = re.sub(rf"(?<!\w)@{re.escape(name)}(?!\w)", f"<@{person_id}>", text, flags=re.IGNORECASE)
+        return text
 
     def arrive(self, person: Person) -> None:
         self._windows[person.id] += 1

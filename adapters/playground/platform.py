@@ -113,8 +113,10 @@ class PlaygroundPlatform(ChatPlatform):
 
     # ------------------------------------------------ inside
 
-    def _author(self, thread: Place, speaker: str) -> Author:
+    def _author(self, thread: Place, speaker: str | None) -> Author:
         """The avatar on the thread's card; anybody else who speaks there is a person, from the viewer or the room."""
+        if speaker is None:
+            return BOT
         card = self._board.card(thread.channel_id, thread.thread_id)
         if card is None or card.avatar_name == speaker:
             return Author("avatar", speaker, "avatar")

@@ -19,4 +19,6 @@ def _shown_verb(verb: Verb) -> VerbShown:
 
 def _shown_option(option: Option) -> OptionShown:
     asks = option.completes is not None
-    return OptionShown(option.name, option.summary, option.required, option.choices, asks=asks, rest=option.rest)
+    return OptionShown(
+        option.name, option.summary, option.required, option.choices, asks=asks, rest=option.rest, secret=option.secret
+    )

@@ -126,6 +126,7 @@ class OptionShown(Frame, frozen=True, tag=False):
     choices: tuple[str, ...] = ()
     asks: bool = False
     rest: bool = False
+    secret: bool = False
 
 
 class VerbShown(Frame, frozen=True, tag=False):

@@ -82,13 +82,16 @@ def mentions(text: str, blocks: Iterable[Block]) -> Mentions:
 
 
 def command_line(text: str) -> str:
-    """A text as the command that was typed: people, groups and channels are their ids, links their addresses."""
+    """A text as the command that was typed: people and groups as the core mentions them, channels their ids, links addresses."""
     return _SPACES.sub(" ", unescape(replace_tokens(text, _typed))).strip()
 
 
 def _typed(token: Token) -> str:
+    if token.sigil == "@":
+        return f"<@{token.target}>"
     if token.sigil == "!":
-        return token.target.rpartition("^")[2]
+        kind, _, group = token.target.partition("^")
+        return f"<@&{group}>" if kind == "subteam" else group or kind
     return token.label if token.target.startswith("mailto:") and token.label else token.target
 
 

@@ -72,7 +72,7 @@ class TerminalPlatform:
 
     def _show(self, line: Line) -> None:
         if line.delivery is Delivery.GROWING:
-            self.screen.grow(line.speaker, line.text)
+            self.screen.grow(line.speaker or "", line.text)
         else:
-            self.screen.line(line.speaker, line.text)
+            self.screen.line(line.speaker or "", line.text)
             self.finals.put_nowait(line.text)

@@ -18,8 +18,8 @@ from bot.store import channels
 N = TypeVar("N", bound=Named)
 
 USUAL = ChannelSettings()
-PERSON = re.compile(r"<@!?(\w+)(?:\|[^>]*)?>")
-GROUP = re.compile(r"<(?:@&|!subteam\^)(\w+)(?:\|[^>]*)?>")
+PERSON = re.compile(r"<@(\w+)>")
+GROUP = re.compile(r"<@&(\w+)>")
 TURN_FIELDS = dict(zip(SERVER_VAD_ONLY, ("threshold", "prefix_padding_ms", "silence_duration_ms"), strict=True))
 
 
@@ -162,7 +162,7 @@ async def _resolved(settings: ChannelSettings, changes: DefaultsChanges, showcas
 
 
 async def access(request: Request) -> Reply:
-    """People and groups as platforms mention them; whoever else is named stands for nobody, and is said to."""
+    """People and groups who are mentioned; whoever else is named stands for nobody, and is said to."""
     allow = allow_list(understood(defaults_changes(request.values)).who or ())
     await save(request, replace(request.settings, allow=allow))
     if allow.unresolved:

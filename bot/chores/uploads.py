@@ -30,8 +30,6 @@ MADE_WITHIN = timedelta(days=1)
 KEY_LIMIT = 25
 """Characters of a post's key."""
 
-SPEAKER = "Avatarbot"
-
 
 class Uploads:
     def __init__(self, house: House) -> None:
@@ -76,7 +74,7 @@ class Uploads:
 
     async def _show(self, record: UploadRecord, upload: Upload, platform: ChatPlatform) -> None:
         await self._house.pacers.of(record.place, platform.pace).turn(Urgency.FINAL)
-        line = Line(SPEAKER, progress(upload), Delivery.FINAL if upload.state in OVER else Delivery.GROWING)
+        line = Line(None, progress(upload), Delivery.FINAL if upload.state in OVER else Delivery.GROWING)
         if record.message is not None:
             await platform.edit(record.message, line)
             return
@@ -118,9 +116,9 @@ def progress(upload: Upload) -> str:
     """How far it is, for everybody."""
     match upload.state:
         case UploadState.QUEUEING:
-            return f"“{upload.name}” waits at AKOOL to be made into an avatar …"
+            return f"“{upload.name}” waits at AKOOL to be made into an avatar"
         case UploadState.PROCESSING:
-            return f"AKOOL is making the avatar “{upload.name}” …"
+            return f"AKOOL is making the avatar “{upload.name}”"
         case UploadState.READY:
             return f"“{upload.name}” is ready: /avatar start {upload.name}. AKOOL keeps it for {KEPT_DAYS} days."
         case UploadState.FAILED:

@@ -203,7 +203,7 @@ def _document_fault(url: str) -> Misunderstood | None:
 
 def _who(text: str | None) -> tuple[str, ...] | Misunderstood | None:
     names = tuple(name for found in _WHO.findall(text or "") if (name := found.strip()))
-    if [name.casefold() for name in names] in (["everybody"], ["everyone"], ["all"]):
+    if [name.casefold().removeprefix("@") for name in names] in (["everybody"], ["everyone"], ["all"]):
         return ()
     if text is not None and not names:
         return Misunderstood("“who” must name people or groups, or everybody.")

@@ -156,7 +156,8 @@ class _Reading:
         elif chosen or free:
             self._fill((chosen or free)[0])
         else:
-            raise _Puzzled(f"I do not know what {shown(word)} is for. Try: {self.verb.example}")
+            what = "the rest" if any(option.secret for option in self.verb.options) else shown(word)
+            raise _Puzzled(f"I do not know what {what} is for. Try: {self.verb.example}")
 
     def _no_option(self, name: str) -> Option:
         names = [option.name for option in self.verb.options]

@@ -30,6 +30,17 @@ export function verbOffers(typed, verbs) {
 /** A value as it has to stand in a line. */
 export const quoted = (value) => (/[\s"']/.test(value) ? `"${value.replaceAll('"', "”")}"` : value);
 
+/** A line as it may stand on the page afterwards: where a secret could be in it, only its verb. */
+export function discreet(line, verbs) {
+  const secretive = verbs.filter(({ options = [] }) => options.some(({ secret }) => secret));
+  const telltale = secretive.flatMap(({ name, options }) => [name.split(" ").at(-1), ...options.filter(({ secret }) => secret).map((option) => option.name)]);
+  if (!telltale.some((word) => line.toLowerCase().replaceAll("-", "_").includes(word))) return line;
+  const known = new Set(["/avatar", ...verbs.flatMap(({ name }) => name.split(" "))]);
+  const words = line.trim().split(/\s+/);
+  const verb = words.findIndex((word) => !known.has(word.toLowerCase()));
+  return verb < 0 ? line : [...words.slice(0, verb), "…"].join(" ");
+}
+
 function longestVerb(rest, verbs) {
   const named = verbs.filter(({ name }) => rest.toLowerCase().startsWith(`${name} `));
   return named.sort((one, other) => other.name.length - one.name.length)[0] ?? null;

@@ -2,6 +2,7 @@
 
 import { setClock } from "/v/static/clock.js";
 import { Socket } from "/v/static/socket.js";
+import { discreet } from "./completion.js";
 
 const THINKING = 6000;
 const LOOK_TIMEOUT = 3000;
@@ -64,7 +65,7 @@ export class Playground extends EventTarget {
   }
 
   run(place, text, picked) {
-    this.#typed.set(this.#hand({ type: "run", ...place, text, picked }), text);
+    this.#typed.set(this.#hand({ type: "run", ...place, text, picked }), discreet(text, this.verbs));
   }
 
   pick({ channel, thread }, verb, options) {

@@ -109,6 +109,10 @@ class PlatformHarness(Protocol):
         """Somebody runs `/avatar <verb>`. Returns when the adapter is done with it."""
         ...
 
+    def mention(self, who: str) -> str:
+        """What somebody's client sends when they pick `who` from the list behind an @."""
+        ...
+
     async def press(self, who: str, card: MessageRef, action: CardAction) -> None:
         """Somebody presses a button of a card."""
         ...

@@ -43,6 +43,9 @@ class DiscordHarness(PlatformHarness):
         typed = {name: int(value) if value.isdecimal() else value for name, value in options.items()}
         await self.world.people[who].slash(self.world.at(place), f"avatar {verb}", **typed)
 
+    def mention(self, who: str) -> str:
+        return f"<@{self.world.people[who].id}>"
+
     async def press(self, who: str, card: MessageRef, action: CardAction) -> None:
         custom_id = next(
             b["custom_id"] for b in buttons(self._raw(card)) if b["custom_id"].split(":")[2] == action.value

@@ -180,6 +180,9 @@ class PlaygroundHarness(PlatformHarness):
         typed = " ".join([f"/avatar {verb}", *given])
         await self._do(who, Run(self.pages[who].nonce(), place.channel_id, place.thread_id, typed))
 
+    def mention(self, who: str) -> str:
+        return f"@{who.title()}"
+
     async def press(self, who: str, card: MessageRef, action: CardAction) -> None:
         await self._do(who, Press(self.pages[who].nonce(), card.message_id, action))
 

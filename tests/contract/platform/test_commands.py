@@ -2,10 +2,12 @@
 
 import pytest
 
+from bot.answers.about_channel import allow_list
 from bot.commands.catalogue import CATALOGUE
 from bot.commands.verb import Option, OptionType, Verb
 from bot.model import Command, File, Item, Link, Reply
-from tests.contract.platform.harness import ANN, PlatformHarness
+from bot.policy import AllowList
+from tests.contract.platform.harness import ANN, BEN, PlatformHarness
 
 NUMBER, WORDS = "1", "Alma"
 
@@ -37,6 +39,18 @@ async def test_a_verb_arrives_with_what_was_typed(harness: PlatformHarness, verb
     assert isinstance(inbound.body, Command)
     assert inbound.body.verb == verb.name
     assert {name: str(words) for name, words in inbound.body.options.items()} == typed(verb)
+
+
+async def test_whoever_is_mentioned_on_an_allow_list_is_known_again(harness: PlatformHarness) -> None:
+    await harness.write(BEN, "Good morning", harness.place)  # so that everybody knows of him
+    await harness.command(ANN, "defaults access", {"who": f"{harness.mention(BEN)}, the opps"}, harness.place)
+    command = harness.reception.inbounds[-1].body
+    assert isinstance(command, Command)
+
+    await harness.command(BEN, "help", {}, harness.place)
+
+    ben, names = harness.reception.inbounds[-1].person, [name.strip() for name in command.options["who"].split(",")]
+    assert allow_list(names) == AllowList(people=frozenset({ben.id}), unresolved=("the opps",))
 
 
 async def test_an_answer_with_everything_in_it_is_readable(harness: PlatformHarness) -> None:

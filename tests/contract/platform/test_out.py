@@ -98,6 +98,17 @@ async def test_a_growing_line_is_one_message(harness: PlatformHarness) -> None:
     assert "Good morning, all!" in after[-1].text
 
 
+async def test_the_bot_itself_speaks_in_a_message_that_grows(harness: PlatformHarness) -> None:
+    opened = await harness.platform.open(harness.place, CARD)
+    await harness.platform.tell(opened.thread, "Told.")
+
+    ref = await harness.platform.post(opened.thread, replace(growing("Waiting"), speaker=None), "k1")
+    await harness.platform.edit(ref, replace(final("Ready."), speaker=None))
+
+    told, line = (await harness.messages(opened.thread))[-2:]
+    assert (line.ref, line.text, line.author) == (ref, "Ready.", told.author)
+
+
 async def test_lines_stand_in_the_order_they_were_posted(harness: PlatformHarness) -> None:
     opened = await harness.platform.open(harness.place, CARD)
 

@@ -1,7 +1,5 @@
 """The settings of a channel."""
 
-import pytest
-
 from bot.answers.about_channel import allow_list
 from bot.model import Mode, Refused
 from bot.policy import AllowList
@@ -72,11 +70,6 @@ async def test_only_those_on_the_list_start(stack: Stack) -> None:
     assert everybody.text == "Now everybody may start avatars here."
 
 
-@pytest.mark.parametrize("mention", ["<@U1>", "<@!U1>", "<@U1|ann>"])
-def test_people_by_their_mentions(mention: str) -> None:
-    assert allow_list([mention]) == AllowList(people=frozenset({"U1"}))
-
-
-@pytest.mark.parametrize("mention", ["<@&G1>", "<!subteam^G1>", "<!subteam^G1|@team>"])
-def test_groups_by_their_mentions(mention: str) -> None:
-    assert allow_list([mention]) == AllowList(groups=frozenset({"G1"}))
+def test_people_and_groups_by_their_mentions() -> None:
+    named = allow_list(["<@U1>", "<@&G1>", "U1"])
+    assert named == AllowList(frozenset({"U1"}), frozenset({"G1"}), ("U1",))

@@ -27,6 +27,7 @@ async def test_one_message_shows_how_far_it_is(stack: Stack) -> None:
         theirs = await ask(stack, "avatars", NEIGHBOUR, name="Annie")
     assert "7 days" in reply.text
     assert shown.line.delivery is Delivery.FINAL
+    assert shown.line.speaker is None
     assert stack.room.card.avatar_name == "Annie"
     assert "Annie" not in [item.title for item in theirs.items]
 

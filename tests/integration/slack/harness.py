@@ -130,6 +130,9 @@ class SlackHarness:
         url = self._hook(who, place)
         await self._deliver(who, payloads.COMMAND, payloads.command(PEOPLE[who], text, place.channel_id, url))
 
+    def mention(self, who: str) -> str:
+        return f"<@{PEOPLE[who]}|{who}>"
+
     async def press(self, who: str, card: MessageRef, action: CardAction) -> None:
         message = self._message(card)
         pressed = next(e for e in _elements(message.blocks) if e.get("action_id", "").startswith(f"run:{action}:"))

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.discord.words import QUOTE_LIMIT, Mentioned, Names, as_ids, mentioned, plain_words, with_quote
+from adapters.discord.words import QUOTE_LIMIT, Mentioned, Names, as_value, mentioned, plain_words, with_quote
 
 NAMES = Names(
     own_ids=frozenset({"900", "901"}),
@@ -74,4 +74,4 @@ def test_a_reply_carries_what_it_replies_to() -> None:
 
 
 def test_an_option_holds_ids() -> None:
-    assert as_ids(" <@55>, <@&77> and <#700> ") == "55, 77 and 700"
+    assert as_value(" <@!55>, <@&77> and <#700> ") == "<@55>, <@&77> and 700"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.slack.words import Mentions, Names, mentions, plain_words
+from adapters.slack.words import Mentions, Names, command_line, mentions, plain_words
 
 NAMES = Names("UBOT", {"U1": "Ann", "W2": "Bob <b@x>"}, {"C1": "general"})
 
@@ -135,3 +135,8 @@ def test_no_token_and_no_span_of_marks_takes_long(text: str) -> None:
 @given(st.lists(st.text(alphabet="ab,.", min_size=1)).map(" ".join))
 def test_words_without_markup_stay_as_they_are(text: str) -> None:
     assert plain_words(text, [], NAMES) == text
+
+
+def test_a_command_mentions_people_and_groups_as_the_core_does() -> None:
+    typed = "defaults access <@U1|ann>, <!subteam^S1|@ops>, <!everyone> &amp; <#C1|general>"
+    assert command_line(typed) == "defaults access <@U1>, <@&S1>, everyone & C1"
