@@ -202,7 +202,9 @@ class SessionSpec:
     avatar_picture: str = ""
     official: bool = True
     voice_id: str | None = None
+    voice_name: str = ""
     language: str | None = None
+    language_name: str = ""
     mode: Mode = Mode.DIALOGUE
     knowledge_id: str | None = None
     background_url: str | None = None
@@ -317,7 +319,9 @@ class CardAction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """The message that shows a session. `note` is one sentence about its state; `ends_at` is when it ends by itself."""
+    """The message that shows a session. `note` is one sentence about its state; `ends_at` is when it ends by itself; `traits`
+    are what was set: its language, its voice, its speed.
+    """
 
     session_id: str
     avatar_name: str
@@ -329,6 +333,7 @@ class Card:
     ends_at: datetime | None = None
     waiting: int = 0
     actions: tuple[CardAction, ...] = ()
+    traits: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,6 +108,8 @@ def _guild(place: Place) -> str:
 
 def _facts(shown: Card) -> Iterator[tuple[str, str]]:
     yield "Mode", _MODES[shown.mode]
+    if shown.traits:
+        yield "Set", escape(shorten(", ".join(shown.traits), TITLE_LENGTH))
     if shown.ends_at:
         yield "Time left", f"<t:{int(shown.ends_at.timestamp())}:R>"
     if shown.waiting:

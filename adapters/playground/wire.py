@@ -40,6 +40,7 @@ class CardShown(Frame, frozen=True, tag=False):
     ends_at: datetime | None = None
     waiting: int = 0
     actions: tuple[CardAction, ...] = ()
+    traits: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, card: Card, picture: str) -> "CardShown":
@@ -54,6 +55,7 @@ class CardShown(Frame, frozen=True, tag=False):
             card.ends_at,
             card.waiting,
             card.actions,
+            card.traits,
         )
 
 

@@ -142,6 +142,8 @@ def card(shown: Card) -> Content:
 
 def _facts(shown: Card) -> Iterator[Block]:
     yield plain(f"{_MODES[shown.mode]} · started by {shown.starter_name}")
+    if shown.traits:
+        yield plain(" · ".join(shown.traits))
     if shown.waiting:
         yield plain(f"{shown.waiting} waiting")
     if shown.ends_at:

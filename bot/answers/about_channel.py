@@ -3,11 +3,11 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from bot.answers.request import Declined, Request, understood
 from bot.commands.nearest import listed
-from bot.commands.options import SERVER_VAD_ONLY, DefaultsChanges, defaults_changes
+from bot.commands.options import SERVER_VAD_ONLY, DefaultsChanges, defaults_changes, merged
 from bot.model import Reply, TurnDetection, VoiceParams
 from bot.offers import Showcase
 from bot.policy import AllowList
@@ -116,28 +116,8 @@ def _changed(settings: ChannelSettings, changes: DefaultsChanges) -> ChannelSett
         listening=changes.listening or settings.listening,
         names=settings.names if changes.names is None else changes.names,
         prompt=changes.prompt or settings.prompt,
-        voice_params=_merged(settings.voice_params, changes.voice) if changes.voice else settings.voice_params,
+        voice_params=merged(settings.voice_params, changes.voice) if changes.voice else settings.voice_params,
     )
-
-
-def _merged(old: VoiceParams, new: VoiceParams) -> VoiceParams:
-    """What was given now over what was there."""
-    turn = new.turn_detection
-    if turn and old.turn_detection and old.turn_detection.type == turn.type:
-        turn = TurnDetection(**{f.name: _newer(turn, old.turn_detection, f.name) for f in fields(TurnDetection)})
-    return VoiceParams(
-        speed=_newer(new, old, "speed"),
-        pronunciation={**old.pronunciation, **new.pronunciation},
-        stt_language=_newer(new, old, "stt_language"),
-        stt_type=_newer(new, old, "stt_type"),
-        turn_detection=turn or old.turn_detection,
-        elevenlabs=_newer(new, old, "elevenlabs"),
-    )
-
-
-def _newer(new: object, old: object, name: str) -> Any:
-    given = getattr(new, name)
-    return getattr(old, name) if given is None else given
 
 
 async def _resolved(settings: ChannelSettings, changes: DefaultsChanges, showcase: Showcase) -> ChannelSettings:

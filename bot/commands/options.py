@@ -5,7 +5,8 @@ Names of avatars, voices, languages and knowledge bases are as typed; who has th
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 from bot.commands.misunderstood import Misunderstood, shown
 from bot.commands.values import Value, Values
@@ -153,6 +154,26 @@ def voice_params(values: Values) -> VoiceParams | Misunderstood:
         turn_detection=turn_detection,
         elevenlabs=_elevenlabs(values),
     )
+
+
+def merged(old: VoiceParams, new: VoiceParams) -> VoiceParams:
+    """What was given now over what was there."""
+    turn = new.turn_detection
+    if turn and old.turn_detection and old.turn_detection.type == turn.type:
+        turn = TurnDetection(**{f.name: _newer(turn, old.turn_detection, f.name) for f in fields(TurnDetection)})
+    return VoiceParams(
+        speed=_newer(new, old, "speed"),
+        pronunciation={**old.pronunciation, **new.pronunciation},
+        stt_language=_newer(new, old, "stt_language"),
+        stt_type=_newer(new, old, "stt_type"),
+        turn_detection=turn or old.turn_detection,
+        elevenlabs=_newer(new, old, "elevenlabs"),
+    )
+
+
+def _newer(new: object, old: object, name: str) -> Any:
+    given = getattr(new, name)
+    return getattr(old, name) if given is None else given
 
 
 def _pronunciation(text: str | None) -> Mapping[str, str] | Misunderstood:

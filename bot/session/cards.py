@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from bot.errors import PlatformError, Throttled
-from bot.model import Card, CardAction, EndReason, MessageRef, SessionStatus
+from bot.model import Card, CardAction, EndReason, MessageRef, SessionSpec, SessionStatus
 from bot.session.stage import Stage
 from bot.store import sessions
 from bot.store.records import SessionRecord
@@ -53,7 +53,22 @@ def card_of(session: SessionRecord, note: str = "", ends_at: datetime | None = N
         ends_at=ends_at if live else None,
         waiting=waiting,
         actions=LIVE_ACTIONS if live else (CardAction.STOP,) if status is SessionStatus.SLEEPING else (),
+        traits=_traits(session.spec),
     )
+
+
+def _traits(spec: SessionSpec) -> tuple[str, ...]:
+    """What is not as usual, in a few words each."""
+    voice = spec.voice
+    words = (
+        spec.language_name,
+        f"voice {spec.voice_name or 'of your own'}" if spec.voice_id else "",
+        f"speed {voice.speed:g}" if voice.speed else "",
+        "a background" if spec.background_url else "",
+        "own pronunciation" if voice.pronunciation else "",
+        "own hearing" if voice.stt_language or voice.stt_type or voice.turn_detection else "",
+    )
+    return tuple(filter(None, words))
 
 
 class Cards:

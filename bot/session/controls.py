@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from bot.commands.catalogue import CATALOGUE
 from bot.commands.misunderstood import Misunderstood
-from bot.commands.options import act_options, set_changes
+from bot.commands.options import act_options, merged, set_changes
 from bot.commands.values import Values, checked
 from bot.errors import AvatarbotError
 from bot.model import EndReason, SessionSpec
@@ -105,7 +105,11 @@ class Controls:
             knowledge_id=None,
         )
         found = await spelled_out(asked, self._stage.house.offers.seen_from(self._stage.session.place))
-        return replace(spec, voice_id=found.voice_id or spec.voice_id, language=found.language or spec.language)
+        if found.voice_id:
+            spec = replace(spec, voice_id=found.voice_id, voice_name=found.voice_name)
+        if found.language:
+            spec = replace(spec, language=found.language, language_name=found.language_name)
+        return spec
 
     async def _keep(self, spec: SessionSpec) -> None:
         """What was set is kept for the next provider session, and shown."""
@@ -149,5 +153,5 @@ def changed(spec: SessionSpec, changes: ParamChanges) -> SessionSpec:
         language=changes.language or spec.language,
         mode=changes.mode or spec.mode,
         background_url=changes.background_url or spec.background_url,
-        voice=replace(changes.voice, elevenlabs=spec.voice.elevenlabs) if changes.voice else spec.voice,
+        voice=merged(spec.voice, changes.voice) if changes.voice else spec.voice,
     )

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import msgspec
@@ -25,8 +25,22 @@ from bot.store.records import ProviderSessionRecord
 log = structlog.get_logger(__name__)
 
 
+ASKED_AGAIN = timedelta(seconds=2)
+"""Between two questions whether the provider has a slot free again, after one of ours was closed."""
+
+
 class NoAvatar(AvatarbotError):
     """The avatar did not come into its room."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Guest:
+    """An avatar in its room with us, and not on stage yet."""
+
+    avatar: Avatar
+    row_id: str
+    ends_at: datetime
+    here: asyncio.Event  # cleared while what is sent would be lost
 
 
 class Hosting:
@@ -39,6 +53,7 @@ class Hosting:
         self._lost: asyncio.Queue[tuple[Avatar | None, AvatarGone]] = asyncio.Queue()
         self._listening: dict[int, asyncio.Task[None]] = {}
         self._alone_since: datetime | None = None
+        self._changing = asyncio.Lock()  # held while the room is renewed or mended; taken before the floor
 
     # ------------------------------------------------------------ beginning
 
@@ -63,16 +78,19 @@ class Hosting:
         if row.expires_at is None or row.expires_at - self._now() < margin:
             return False
         credentials = msgspec.json.decode(row.credentials, type=RoomCredentials)
+        session = ProviderSession(row.provider_id, credentials)
         try:
-            await self._enter(row.id, ProviderSession(row.provider_id, credentials))
+            await self._go_on_stage(await self._entered(row.id, session, row.expires_at))
         except (SeatError, NoAvatar) as error:
             log.info("could not rejoin", session=self._stage.session.id, reason=error.detail)
             return False
-        self._stage.ends_at = row.expires_at
         return True
 
     async def _open(self) -> None:
-        """Intent, create, result, join: in this order."""
+        await self._go_on_stage(await self._invited())
+
+    async def _invited(self) -> _Guest:
+        """Intent, create, result, join: in this order. Whoever is on stage meanwhile goes on."""
         stage, row_id = self._stage, new_id()
         duration = await next_minutes(stage) * 60
         await stage.write(
@@ -80,9 +98,7 @@ class Hosting:
         )
         stage.session = replace(stage.session, reserved_s=0)
         created = await _to_the_end(self._group.create_task(self._create(row_id, duration), name="create"))
-        ends_at = self._now() + timedelta(seconds=duration)
-        await self._enter(row_id, created)
-        stage.ends_at = ends_at
+        return await self._entered(row_id, created, self._now() + timedelta(seconds=duration))
 
     async def _create(self, row_id: str, duration: int) -> ProviderSession | ProviderError:
         """What was created is written down whatever happens to the run, so that it can be closed."""
@@ -98,21 +114,29 @@ class Hosting:
         await stage.write(lambda c: providers.opened(c, cipher, row_id, created.id, credentials, self._now()))
         return created
 
-    async def _enter(self, row_id: str, session: ProviderSession) -> None:
+    async def _entered(self, row_id: str, session: ProviderSession, ends_at: datetime) -> _Guest:
         """Take our seat and wait for the avatar; what is sent before it came would be lost without a sign."""
         avatar = self._stage.house.provider.avatar(session)
-        arrived = asyncio.Event()
+        guest = _Guest(avatar, row_id, ends_at, asyncio.Event())
         try:
             await avatar.join()
-            task = self._group.create_task(self._listen(avatar, row_id, arrived), name="listening")
-            self._listening[id(avatar)] = task
-            await self._await_arrival(arrived)
+            self._listening[id(avatar)] = self._group.create_task(self._listen(guest), name="listening")
+            await self._await_arrival(guest.here)
         except BaseException:
             await self._leave(avatar)
             raise
-        old, self._stage.avatar, self._stage.provider_row = self._stage.avatar, avatar, row_id
-        self._alone_since = None
-        self._stage.arrived.set()
+        return guest
+
+    async def _go_on_stage(self, guest: _Guest) -> None:
+        stage = self._stage
+        old, stage.avatar, stage.provider_row = stage.avatar, guest.avatar, guest.row_id
+        stage.ends_at = guest.ends_at
+        if guest.here.is_set():
+            self._alone_since = None
+            stage.arrived.set()
+        else:  # it went while it waited behind the stage
+            self._alone_since = self._now()
+            stage.arrived.clear()
         if old is not None:
             await self._leave(old)
 
@@ -126,13 +150,18 @@ class Hosting:
 
     # ------------------------------------------------------------ listening
 
-    async def _listen(self, avatar: Avatar, row_id: str, arrived: asyncio.Event) -> None:
-        async for event in avatar.events():
-            if isinstance(event, AvatarArrived):
-                arrived.set()
-            if self._stage.avatar is avatar:
+    async def _listen(self, guest: _Guest) -> None:
+        """What an avatar says behind the stage, while another is on it, counts for nothing yet."""
+        async for event in guest.avatar.events():
+            if isinstance(event, AvatarArrived | LinkUp):
+                guest.here.set()
+            elif isinstance(event, AvatarLeft | LinkDown | AvatarGone):
+                guest.here.clear()
+            on_stage = self._stage.avatar
+            if on_stage is guest.avatar:
                 self._follow(event)
-            self._observe(row_id, event)
+            if on_stage is guest.avatar or on_stage is None:
+                self._observe(guest.row_id, event)
 
     def _follow(self, event: AvatarEvent) -> None:
         """What becomes of the room we are in."""
@@ -169,20 +198,21 @@ class Hosting:
             if gone.reason is SeatLoss.THROWN_OUT:
                 raise ThrownOut
             log.info("seat lost", session=self._stage.session.id, reason=gone.reason, detail=gone.detail)
-            await self._mend(gone)
+            await self._stage.become(SessionStatus.RECONNECTING, "The connection was lost. Joining again …")
+            async with self._changing, self._stage.floor:
+                if avatar is self._stage.avatar:  # it may have been renewed meanwhile
+                    await self._mend(gone)
+            await self._stage.become(SessionStatus.LIVE)
 
     async def _mend(self, gone: AvatarGone) -> None:
         """A broken link is joined again; an expired token needs a new provider session."""
-        await self._stage.become(SessionStatus.RECONNECTING, "The connection was lost. Joining again …")
-        async with self._stage.floor:
-            rows = await self._unclosed()
-            await self.leave()
-            for row in rows:
-                if gone.reason is SeatLoss.EXPIRED or self._stage.avatar or not await self._rejoined(row):
-                    await self._try_to_close(row)
-            if self._stage.avatar is None:
-                await self._open()
-        await self._stage.become(SessionStatus.LIVE)
+        rows = await self._unclosed()
+        await self.leave()
+        for row in rows:
+            if gone.reason is SeatLoss.EXPIRED or self._stage.avatar or not await self._rejoined(row):
+                await self._try_to_close(row)
+        if self._stage.avatar is None:
+            await self._open()
 
     # ------------------------------------------------------------ renewing
 
@@ -192,25 +222,47 @@ class Hosting:
         Raises `BudgetSpent`, and then nothing has changed; otherwise what `begin` raises.
         """
         stage = self._stage
-        old = await self._unclosed()
-        async with stage.floor:
+        async with self._changing:
+            old = await self._unclosed()
             try:
-                await self._open()
+                guest = await self._invited()
             except ProviderError as error:
                 if error.verdict is not Verdict.RETRY_LATER:
                     raise
-                await self._close_first(old)
+                async with stage.floor:
+                    await self._close_first(old)
             else:
+                await self._go_over(guest)
                 for row in old:
                     await self._try_to_close(row)
         await stage.become(SessionStatus.LIVE, "Fresh conversation." if stage.house.model is None else "")
+
+    async def _go_over(self, guest: _Guest) -> None:
+        """Between two turns: what is being said is heard to its end."""
+        try:
+            async with self._stage.floor:
+                await self._go_on_stage(guest)
+        except BaseException:
+            await self._leave(guest.avatar)
+            raise
 
     async def _close_first(self, old: list[ProviderSessionRecord]) -> None:
         await self._stage.become(SessionStatus.RECONNECTING, "One moment: the avatar is coming back.")
         await self.leave()
         for row in old:
             await self._try_to_close(row)
-        await self._open()
+        await self._open_when_free()
+
+    async def _open_when_free(self) -> None:
+        """The provider may take a while to notice that a slot is free; what it certainly refused is safe to ask again."""
+        until = self._now() + self._stage.house.habits.avatar_within
+        while True:
+            try:
+                return await self._open()
+            except ProviderError as error:
+                if error.verdict is not Verdict.RETRY_LATER or not error.certain or self._now() >= until:
+                    raise
+            await asyncio.sleep(ASKED_AGAIN.total_seconds())
 
     # ------------------------------------------------------------ ending
 

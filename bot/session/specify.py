@@ -68,9 +68,11 @@ async def spelled_out(spec: SessionSpec, showcase: Showcase) -> SessionSpec:
     if spec.background_url and not spec.official:
         raise NotOffered(f"{spec.avatar_name} is not an official avatar; backgrounds work on official avatars only.")
     if spec.voice_id and spec.voice.elevenlabs is None:  # else it is the team's own, which AKOOL does not list
-        spec = replace(spec, voice_id=(await named_voice(spec.voice_id, showcase)).id)
+        voice = await named_voice(spec.voice_id, showcase)
+        spec = replace(spec, voice_id=voice.id, voice_name=voice.name)
     if spec.language:
-        spec = replace(spec, language=(await named_language(spec.language, showcase)).code)
+        language = await named_language(spec.language, showcase)
+        spec = replace(spec, language=language.code, language_name=language.name)
     if spec.knowledge_id:
         spec = replace(spec, knowledge_id=(await named_knowledge(spec.knowledge_id, showcase)).id)
     return spec

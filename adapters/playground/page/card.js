@@ -42,7 +42,7 @@ export function card(message, playground, openThread) {
       h("div", { class: "picture" }, portrait(shown.avatarName, shown.picture)),
       h("div", { class: "facts" },
         nameplate(shown),
-        h("p", { class: "sub" }, `${MODES[shown.mode]} · started by ${shown.starterName}`),
+        h("p", { class: "sub" }, [MODES[shown.mode], ...(shown.traits ?? []), `started by ${shown.starterName}`].join(" · ")),
         h("p", { class: "note" }, shown.note),
         meters(shown))),
     actions(shown, press),

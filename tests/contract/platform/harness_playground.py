@@ -261,7 +261,7 @@ def _at(place: Place) -> tuple[str, str]:
 
 def _seen(message: Message, place: Place) -> Seen:
     card = message.card
-    text = message.text if card is None else f"{card.avatar_name}\n{card.note}\n{card.starter_name}"
+    text = message.text if card is None else "\n".join([card.avatar_name, card.note, card.starter_name, *card.traits])
     return Seen(
         MessageRef(place, message.id),
         text,

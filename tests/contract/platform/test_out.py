@@ -55,6 +55,16 @@ async def test_a_card_is_brought_up_to_date_where_it_stands(harness: PlatformHar
     assert len(card.buttons) == len(LIVE.actions)
 
 
+async def test_a_card_shows_what_was_set(harness: PlatformHarness) -> None:
+    opened = await harness.platform.open(harness.place, CARD)
+
+    await harness.platform.show(opened.card, opened.thread, replace(LIVE, traits=("French", "speed 1.1")))
+
+    card = only([seen for seen in await harness.messages(harness.place) if seen.ref == opened.card])
+    assert "French" in card.text
+    assert "speed 1.1" in card.text
+
+
 async def test_an_ended_card_offers_nothing_to_press(harness: PlatformHarness) -> None:
     opened = await harness.platform.open(harness.place, LIVE)
 

@@ -118,7 +118,14 @@ def rendered(text: str) -> str:
 def says(message: Any) -> str:
     """All that a message shows."""
     embeds = [
-        "\n".join([embed.get("title", ""), embed.get("description", ""), embed.get("footer", {}).get("text", "")])
+        "\n".join(
+            [
+                embed.get("title", ""),
+                embed.get("description", ""),
+                *(field["value"] for field in embed.get("fields", [])),
+                embed.get("footer", {}).get("text", ""),
+            ]
+        )
         for embed in message.embeds
     ]
     links = [button["url"] for row in message.components for button in row["components"] if button.get("url")]

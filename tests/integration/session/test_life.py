@@ -80,6 +80,76 @@ async def test_with_room_for_one_the_old_is_closed_before_the_new_is_created(sta
     assert len(list(stack.simulator.sessions)) == 2
 
 
+@on_stack(replace(QUICK, concurrency=1))
+async def test_a_slot_that_is_free_only_after_a_while_is_waited_for(stack: Stack) -> None:
+    async with stack.serving():
+        await stack.room.command("start", minutes="1")
+        await stack.live()
+        stack.simulator.faults.queue("session/create", *[Fault(code=1215)] * 4)
+        await asyncio.sleep(70)
+        await stack.room.say("Still there?", stack.room.thread)
+        await stack.until(lambda: len(stack.room.finals) == 1)
+    assert len(list(stack.simulator.sessions)) == 2
+
+
+LATE = replace(QUICK, join_delay=10.0)
+RENEWED_AFTER = 35
+"""Seconds after its avatar came until a stretch of a minute is renewed."""
+
+
+@on_stack(LATE)
+async def test_while_the_next_room_is_prepared_people_are_heard_in_this_one(stack: Stack) -> None:
+    async with stack.serving():
+        await stack.room.command("start", minutes="1")
+        await stack.live()
+        await asyncio.sleep(RENEWED_AFTER + 3)
+        assert len(stack.hosted) == 2
+        await stack.room.say("What time is it?", stack.room.thread)
+        await stack.until(lambda: len(stack.spoken) == 1, within=1)
+        await stack.until(lambda: len(stack.hosted) == 1, within=20)
+        await stack.room.say("And now?", stack.room.thread)
+        await stack.until(lambda: len(stack.spoken) == 2, within=1)
+
+
+@on_stack(LATE)
+async def test_a_room_that_is_lost_while_the_next_is_prepared_is_not_mended_but_replaced(stack: Stack) -> None:
+    async with stack.serving():
+        await stack.room.command("start", minutes="1")
+        await stack.live()
+        await asyncio.sleep(RENEWED_AFTER + 3)
+        stack.simulator.sessions.close(stack.hosted[-1].id)
+        await asyncio.sleep(10)
+        await stack.room.say("Still there?", stack.room.thread)
+        await stack.until(lambda: len(stack.room.finals) == 1)
+    assert len(list(stack.simulator.sessions)) == 2
+
+
+@on_stack(replace(LATE, pace=5.0))
+async def test_what_is_being_said_is_heard_to_its_end_before_the_rooms_change(stack: Stack) -> None:
+    async with stack.serving():
+        await stack.room.command("start", minutes="1", mode="retelling")
+        await stack.live()
+        await asyncio.sleep(RENEWED_AFTER - 8)
+        await stack.room.say("a long word " * 10, stack.room.thread)
+        await stack.until(lambda: len(stack.room.marked) == 1)
+        assert len(stack.hosted) == 1
+
+
+@on_stack(replace(LATE, pace=20.0))
+async def test_an_avatar_that_goes_before_it_was_on_stage_is_replaced(stack: Stack) -> None:
+    async with stack.serving():
+        await stack.room.command("start", minutes="1", mode="retelling")
+        await stack.live()
+        await asyncio.sleep(RENEWED_AFTER - 10)
+        await stack.room.say("word " * 280, stack.room.thread)
+        await stack.until(lambda: len(stack.hosted) == 2)
+        await asyncio.sleep(12)
+        stack.simulator.sessions.close(stack.hosted[0].id)
+        await stack.until(lambda: len(list(stack.simulator.sessions)) == 3)
+        await stack.room.say("Are you back?", stack.room.thread)
+        await stack.until(lambda: stack.spoken[-1] == "Are you back?")
+
+
 @on_stack()
 async def test_nobody_talks_so_it_sleeps_and_costs_nothing_until_a_message_wakes_it(stack: Stack) -> None:
     async with stack.serving():
