@@ -45,6 +45,10 @@ class ProviderError(AvatarbotError):
         self.certain = certain
 
 
+class NotPublic(AvatarbotError):
+    """An address leads to somewhere that the internet cannot reach."""
+
+
 class SeatError(AvatarbotError):
     """The room could not be joined or spoken to."""
 

@@ -19,6 +19,7 @@ from bot.plugin import Surroundings
 from bot.policy import Policy
 from bot.ports.chat import ChatPlatform
 from bot.ports.clock import Clock
+from bot.ports.files import PublicFiles
 from bot.ports.language import LanguageModel
 from bot.ports.provider import AvatarProvider
 from bot.reception import FrontDesk
@@ -59,6 +60,7 @@ class Parts:
     model: LanguageModel | None = None
     habits: Habits = field(default_factory=Habits)
     alone: bool = True
+    files: PublicFiles | None = None
 
 
 class Service:
@@ -85,7 +87,7 @@ class Service:
         self._replies = Replies(self.house)
         self._links = Links(parts.store, parts.clock, lambda: self.base_url)
         self._archive = StoredArchive(parts.store)
-        self._desk = Desk(self.house, self._links, self._archive)
+        self._desk = Desk(self.house, self._links, self._archive, files=parts.files)
         self.reception = FrontDesk(self._inbox, self._desk)
 
     @property

@@ -81,7 +81,8 @@ MEANINGS: Mapping[int, Meaning] = MappingProxyType(
     | _table(
         Verdict.FIX_INPUT,
         {
-            1003: "AKOOL does not accept one of these values, or this account may not use it. Check avatar, voice and options.",
+            1003: "AKOOL does not accept one of these values, or its account may not use it. Check what you typed and what "
+            "/avatar defaults show lists; if all of it looks right, ask whoever runs this bot.",
             1007: "There are too many faces in the picture: AKOOL takes at most 8.",
             1010: "AKOOL does not let this be changed.",
             1011: "This was done before: AKOOL does not do it twice.",

@@ -1,5 +1,6 @@
 """Knowledge bases: what avatars know."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
@@ -8,12 +9,16 @@ from urllib.parse import unquote, urlsplit
 from bot.answers.about_channel import save
 from bot.answers.listing import facts, like, listing
 from bot.answers.request import Declined, Request, understood
+from bot.commands.nearest import listed
 from bot.commands.options import KnowledgeOptions, knowledge_options
 from bot.model import Command, File, Item, Reply, Standing
 from bot.ports.provider import Document, Knowledge
 from bot.session.specify import named_knowledge
 from bot.store import belongings
 from bot.store.belongings import Kind
+
+DOCUMENT_LIMIT, DOCUMENTS_LIMIT = 104_857_600, 524_288_000
+"""Bytes of one document, and of all of a knowledge base, as AKOOL documents them."""
 
 SHOWN = 1_000
 """Characters of a prompt that are shown in a message; the whole of a longer one comes as a file."""
@@ -67,22 +72,25 @@ def _written(base: Knowledge) -> str:
 
 async def create(request: Request) -> Reply:
     options = understood(knowledge_options(request.values))
-    wanted = _changed(Knowledge(options.name or ""), options)
+    wanted = await _measured(request, _changed(Knowledge(options.name or ""), options))
     await _name_is_free(request, wanted)
     made = await request.desk.house.provider.create_knowledge(wanted)
     await request.desk.house.store.write(lambda c: belongings.add(c, Kind.KNOWLEDGE, made.id, request.place))
     await request.desk.house.offers.knowledge.fresh()
-    return Reply(f"“{made.name}” is made: {_contents(made) or 'empty so far'}. Use it here?", (_item(made),))
+    said = f"“{made.name}” is made: {_contents(made) or 'empty so far'}.{_unmeasured(wanted)} Use it here?"
+    return Reply(said, (_item(made),))
 
 
 async def update(request: Request) -> Reply:
     options = understood(knowledge_options(request.values))
     named = await _ours_to_change(request)
     wanted = _changed(await request.desk.house.provider.knowledge(named.id), options)
+    wanted = await _measured(request, wanted) if options.documents else wanted
     await _name_is_free(request, wanted)
     await request.desk.house.provider.update_knowledge(wanted)
     await request.desk.house.offers.knowledge.fresh()
-    return Reply(f"“{wanted.name}” is changed. Avatars know it from their next stretch on.")
+    unmeasured = _unmeasured(wanted) if options.documents else ""
+    return Reply(f"“{wanted.name}” is changed.{unmeasured} Avatars know it from their next stretch on.")
 
 
 def _changed(base: Knowledge, options: KnowledgeOptions) -> Knowledge:
@@ -98,8 +106,40 @@ def _changed(base: Knowledge, options: KnowledgeOptions) -> Knowledge:
 
 
 def _documents(urls: Sequence[str]) -> tuple[Document, ...]:
-    """AKOOL fetches and measures them; their names are those of the files."""
+    """Their names are those of the files; how large they are is found out later."""
     return tuple(Document(unquote(PurePosixPath(urlsplit(url).path).name) or url, url, 0) for url in urls)
+
+
+async def _measured(request: Request, base: Knowledge) -> Knowledge:
+    """With the sizes of its documents, 0 where nobody tells. Raises `Declined` for what AKOOL would not take."""
+    files = request.desk.files
+    found = await asyncio.gather(*(files.size(document.url) for document in base.documents)) if files else ()
+    sizes = found or [None] * len(base.documents)
+    measured = [replace(document, size=size or 0) for document, size in zip(base.documents, sizes, strict=True)]
+    for document in measured:
+        if document.size > DOCUMENT_LIMIT:
+            raise Declined(
+                f"“{document.name}” is too large: AKOOL takes {_mb(DOCUMENT_LIMIT)}, not {_mb(document.size)}."
+            )
+    if (together := sum(document.size for document in measured)) > DOCUMENTS_LIMIT:
+        raise Declined(
+            f"The documents are too large: AKOOL takes {_mb(DOCUMENTS_LIMIT)} together, not {_mb(together)}."
+        )
+    return replace(base, documents=tuple(measured))
+
+
+def _mb(size: int) -> str:
+    return f"{-(-size // 1_048_576)} MB"
+
+
+def _unmeasured(base: Knowledge) -> str:
+    """What AKOOL has to find out by itself."""
+    names = [f"“{document.name}”" for document in base.documents if not document.size]
+    if not names:
+        return ""
+    are = "is" if len(names) == 1 else "are"
+    limits = f"AKOOL takes {_mb(DOCUMENT_LIMIT)} a document, {_mb(DOCUMENTS_LIMIT)} together"
+    return f" How large {listed(names, 'and')} {are} could not be found out; {limits}."
 
 
 async def _name_is_free(request: Request, wanted: Knowledge) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from bot.links import Links
+from bot.ports.files import PublicFiles
 from bot.session.house import House
 from bot.transcript.archive import StoredArchive
 
@@ -32,5 +33,7 @@ class Desk:
     links: Links
     archive: StoredArchive
     confirmations: Confirmations = field(default_factory=Confirmations)
+    files: PublicFiles | None = None
+    """Tells how large documents are; without it nobody knows."""
     uploads_due: asyncio.Event = field(default_factory=asyncio.Event)
     """Rung when an upload was begun."""

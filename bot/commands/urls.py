@@ -5,6 +5,8 @@ import re
 from unicodedata import normalize
 from urllib.parse import SplitResult, urlsplit
 
+IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+
 _LABEL = re.compile(r"(?!-)[\w-]{1,63}(?<!-)")
 _PRIVATE_ENDINGS = {
     "localhost",
@@ -50,7 +52,7 @@ def _fault(parts: SplitResult, port: int | None) -> str | None:
 def _host_fault(host: str) -> str | None:
     address = _ip(host)
     if address is not None:
-        return None if _is_public(address) else "must be reachable from the internet"
+        return None if is_public(address) else "must be reachable from the internet"
     labels = host.split(".")
     if labels[-1] in _PRIVATE_ENDINGS or (len(labels) == 1 and labels[0]):
         return "must be reachable from the internet"
@@ -60,15 +62,16 @@ def _host_fault(host: str) -> str | None:
     return None
 
 
-def _ip(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def _ip(host: str) -> IpAddress | None:
     try:
         return ipaddress.ip_address(host)
     except ValueError:
         return None
 
 
-def _is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+def is_public(address: IpAddress) -> bool:
+    """Whether it leads to the internet. Not what is private, local, reserved or for many; not those in an IPv6 address either."""
     if isinstance(address, ipaddress.IPv6Address):
         inner = address.ipv4_mapped or address.sixtofour
-        return address.is_global and not address.is_multicast if inner is None else _is_public(inner)
+        return address.is_global and not address.is_multicast if inner is None else is_public(inner)
     return address.is_global and not address.is_multicast

@@ -19,6 +19,7 @@ from adapters.simulator.simulator import Simulator
 from adapters.terminal.platform import TerminalPlatform
 from adapters.terminal.screen import Screen
 from adapters.terminal.talk import talk
+from adapters.web.files import WebFiles
 from bot.clock import SystemClock
 from bot.policy import Policy
 from bot.service import Parts, Service
@@ -53,7 +54,7 @@ async def demo_parts(folder: Path) -> AsyncIterator[Parts]:
         store = await stack.enter_async_context(Store.open(url, cipher))
         api = AkoolApi.at(address, ApiKey(SecretStr(simulator.options.api_key)))
         provider = await stack.enter_async_context(contextlib.aclosing(AkoolProvider(api, simulator.seats)))
-        yield Parts(store, provider, clock, Policy(), new_metrics())
+        yield Parts(store, provider, clock, Policy(), new_metrics(), files=WebFiles())
 
 
 async def _talk(parts: Parts, says: tuple[str, ...]) -> int:

@@ -2,6 +2,7 @@
 
 import asyncio
 
+from bot.errors import NotPublic
 from bot.model import Command
 from tests.integration.answers.asking import NEIGHBOUR, ROOT, ask
 from tests.stack import Stack, on_stack
@@ -79,3 +80,52 @@ async def test_picking_one_uses_it(stack: Stack) -> None:
     async with stack.serving():
         listed = await ask(stack, "knowledge list", name="front")
     assert listed.items[0].command == Command("knowledge use", {"knowledge": "64f8a1b2c3d4e5f6a7b8c9d0"})
+
+
+MB = 1_048_576
+
+
+class Files:
+    """The internet, as far as sizes go."""
+
+    def __init__(self, **sizes: int) -> None:
+        self.sizes = sizes
+
+    async def size(self, url: str) -> int | None:
+        name = url.rpartition("/")[2].partition(".")[0]
+        if name == "inside":
+            raise NotPublic("intranet.example is not on the internet, so AKOOL could not get there.")
+        return self.sizes.get(name)
+
+
+def addresses(*names: str) -> str:
+    return " ".join(f"https://example.com/{name}.pdf" for name in names)
+
+
+@on_stack()
+async def test_documents_that_akool_would_not_take_are_told_before_it_is_asked(stack: Stack) -> None:
+    part = 90 * MB
+    files = Files(small=5, huge=100 * MB + 1, a=part, b=part, c=part, d=part, e=part, f=part)
+    async with stack.serving(files=files):
+        huge = await ask(stack, "knowledge create", name="One", documents=addresses("small", "huge"))
+        many = await ask(stack, "knowledge create", name="Two", documents=addresses(*"abcdef"))
+        inside = await ask(stack, "knowledge create", name="Three", documents=addresses("inside"))
+        fine = await ask(stack, "knowledge create", name="Four", documents=addresses(*"abcde"))
+        changed = await ask(stack, "knowledge update", knowledge="Four", documents=addresses("huge"))
+    assert huge.text == "“huge.pdf” is too large: AKOOL takes 100 MB, not 101 MB."
+    assert many.text == "The documents are too large: AKOOL takes 500 MB together, not 540 MB."
+    assert inside.text == "intranet.example is not on the internet, so AKOOL could not get there."
+    assert fine.text == "“Four” is made: 5 documents. Use it here?"
+    assert changed.text == huge.text
+    (made,) = [volume for volume in stack.simulator.shelf if volume.name == "Four"]
+    assert [paper.size for paper in made.docs] == [part] * 5
+
+
+@on_stack()
+async def test_a_document_whose_size_nobody_tells_is_passed_on_and_said(stack: Stack) -> None:
+    async with stack.serving(files=Files(small=5)):
+        made = await ask(stack, "knowledge create", name="FAQ", documents=addresses("small", "strange", "odd"))
+    assert (
+        "How large “strange.pdf” and “odd.pdf” are could not be found out; AKOOL takes 100 MB a document" in made.text
+    )
+    assert "FAQ" in [volume.name for volume in stack.simulator.shelf]

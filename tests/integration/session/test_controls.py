@@ -6,6 +6,7 @@ from dataclasses import replace
 from adapters.simulator import Control, Stage, Weather
 from adapters.simulator.manner import Manner
 from bot.model import Accepted, Refused
+from tests.chat_room import ANN
 from tests.integration.answers.asking import ask
 from tests.stack import Stack, on_stack
 
@@ -21,7 +22,7 @@ def manner(stack: Stack) -> Manner:
 async def told(stack: Stack, verb: str, **options: str) -> str:
     """The answer to a command."""
     before = len(stack.room.answers())
-    assert isinstance(await stack.room.command(verb, stack.room.thread, **options), Accepted)
+    assert isinstance(await stack.room.command(verb, stack.room.thread, ANN, **options), Accepted)
     await stack.until(lambda: len(stack.room.answers()) > before)
     return stack.room.answers()[-1]
 

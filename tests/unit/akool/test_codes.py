@@ -43,6 +43,12 @@ def test_the_sentence_says_what_to_do() -> None:
             assert "ask " in known.sentence.lower(), code  # whoever runs this bot
 
 
+def test_where_input_or_settings_can_be_wrong_both_are_named() -> None:
+    """AKOOL says 1003 of a wrong value, of one that is missing, and of what the account may not use."""
+    for way_out in ("what you typed", "/avatar defaults show", "ask whoever runs this bot"):
+        assert way_out in meaning(1003).sentence
+
+
 def test_an_unknown_code_is_named() -> None:
     assert "4242" in meaning(4242).sentence
     assert refusal(4242).code == 4242

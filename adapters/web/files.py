@@ -1,0 +1,61 @@
+"""How large files on the internet are."""
+
+import asyncio
+import ssl
+
+import httpx
+
+from adapters.web.public import PublicOnly, Resolve, resolved
+
+WITHIN_S = 4.0
+"""For all questions about one file; people wait for the answer."""
+
+REDIRECTS = 3
+AT_ONCE = 8
+
+
+class WebFiles:
+    """`PublicFiles` over HTTP: asks for the head of a file, and for its first byte where that says nothing."""
+
+    def __init__(self, resolve: Resolve = resolved, way: httpx.AsyncBaseTransport | None = None) -> None:
+        self._resolve = resolve
+        self._way = way
+        self._trust: ssl.SSLContext = httpx.create_ssl_context()
+        self._turns = asyncio.Semaphore(AT_ONCE)
+
+    async def size(self, url: str) -> int | None:
+        try:
+            async with asyncio.timeout(WITHIN_S), self._turns, self._client() as http:
+                return await _of_head(http, url) or await _of_first_byte(http, url)
+        except (TimeoutError, httpx.HTTPError, httpx.InvalidURL):
+            return None
+
+    def _client(self) -> httpx.AsyncClient:
+        """A new one for each file, so that no cookie of one place is shown to another."""
+        way = PublicOnly(self._way or httpx.AsyncHTTPTransport(verify=self._trust), self._resolve)
+        return httpx.AsyncClient(
+            transport=way,
+            headers={"accept-encoding": "identity"},
+            timeout=WITHIN_S,
+            follow_redirects=True,
+            max_redirects=REDIRECTS,
+            trust_env=False,
+        )
+
+
+async def _of_head(http: httpx.AsyncClient, url: str) -> int | None:
+    response = await http.head(url)
+    return _number(response.headers.get("content-length", "")) if response.is_success else None
+
+
+async def _of_first_byte(http: httpx.AsyncClient, url: str) -> int | None:
+    """A server that knows ranges tells the whole length beside it, one that does not begins to send everything."""
+    async with http.stream("GET", url, headers={"range": "bytes=0-0"}) as response:
+        if response.status_code == httpx.codes.PARTIAL_CONTENT:
+            return _number(response.headers.get("content-range", "").rpartition("/")[2])
+        return _number(response.headers.get("content-length", "")) if response.is_success else None
+
+
+def _number(text: str) -> int | None:
+    """Nothing and nonsense count as not told."""
+    return int(text) or None if text.isdecimal() and text.isascii() else None
