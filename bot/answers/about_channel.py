@@ -50,7 +50,8 @@ async def _described(settings: ChannelSettings, showcase: Showcase) -> list[str]
         "names": "on" if settings.names else "off",
         "prompt": settings.prompt,
         "sound": _sound(settings.voice_params),
-        "who": _who(settings.allow),
+        "who": _who(settings.allow)
+        + (f" ({_unknown(settings.allow)} is nobody I know)" if settings.allow.unresolved else ""),
     }
     return [f"{name}: {value or 'as usual'}" for name, value in lines.items()]
 
@@ -78,12 +79,12 @@ def _sound(voice: VoiceParams) -> str:
 def _who(allow: AllowList) -> str:
     if allow.everybody:
         return "everybody"
-    known = [
-        _count(len(allow.people), "person", "people"),
-        _count(len(allow.groups), "group", "groups"),
-        *(f"“{name}”, whom nobody knows" for name in allow.unresolved),
-    ]
-    return listed([*filter(None, known)], "and") + ", and admins"
+    known = [_count(len(allow.people), "person", "people"), _count(len(allow.groups), "group", "groups")]
+    return listed([*filter(None, known), "admins"], "and")
+
+
+def _unknown(allow: AllowList) -> str:
+    return listed([f"“{name}”" for name in allow.unresolved], "and")
 
 
 def _count(number: int, one: str, many: str) -> str:
@@ -146,10 +147,8 @@ async def access(request: Request) -> Reply:
     allow = allow_list(understood(defaults_changes(request.values)).who or ())
     await save(request, replace(request.settings, allow=allow))
     if allow.unresolved:
-        names = ", ".join(f"“{name}”" for name in allow.unresolved)
-        return Reply(
-            f"I do not know {names}: mention people and groups with @. Until then only {_who(allow)} may start avatars here."
-        )
+        who = f"Until then only {_who(allow)} may start avatars here."
+        return Reply(f"I do not know {_unknown(allow)}: mention people and groups with @. {who}")
     return Reply(f"Now {_who(allow)} may start avatars here.")
 
 

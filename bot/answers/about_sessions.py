@@ -1,5 +1,6 @@
 """Status, watch, sessions, transcript, help: questions about what is live here, and what was."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from bot.answers.listing import facts
@@ -18,6 +19,8 @@ AKOOL_SAYS = {
     ProviderState.OVER: "AKOOL says that it is over.",
     ProviderState.FAILED: "AKOOL says that it failed.",
 }
+
+AKOOL_LISTS = {ProviderState.QUEUEING: "being prepared", ProviderState.LIVE: "live", ProviderState.OVER: "over"}
 
 
 async def show_help(request: Request) -> Reply:
@@ -65,15 +68,20 @@ async def _cost(request: Request, session: SessionRecord) -> str:
 
 async def _state_at_provider(request: Request, session: SessionRecord) -> str:
     """What AKOOL itself says of what is open there."""
-    house = request.desk.house
-    rows = await house.store.read(lambda c: providers.unclosed(c, house.store.cipher, session.id))
-    open_there = [row.provider_id for row in rows if row.state == providers.OPEN]
+    open_there = await _open_there(request, session)
     if not open_there:
         return ""
     try:
-        return AKOOL_SAYS[await house.provider.state(open_there[-1])]
+        return AKOOL_SAYS[await request.desk.house.provider.state(open_there[-1])]
     except ProviderError as error:
         return error.sentence
+
+
+async def _open_there(request: Request, session: SessionRecord) -> list[str]:
+    """AKOOL's ids of what we believe to be open there, oldest first."""
+    store = request.desk.house.store
+    rows = await store.read(lambda c: providers.unclosed(c, store.cipher, session.id))
+    return [row.provider_id for row in rows if row.state == providers.OPEN]
 
 
 async def watch(request: Request) -> Reply:
@@ -95,18 +103,26 @@ async def list_sessions(request: Request) -> Reply:
     )
     if not found:
         return Reply("No avatar is live in this workspace. Start one with /avatar start.")
-    items = [await _session(request, session) for session in found]
     count = "1 session" if len(found) == 1 else f"{len(found)} sessions"
-    return Reply(f"{count} in this workspace. Stop one with /avatar stop session:ID.", tuple(items))
+    text = f"{count} in this workspace. Stop one with /avatar stop session:ID."
+    try:
+        listed = {info.id: info.state for info in await house.provider.sessions()}
+    except ProviderError as error:
+        return Reply(f"{text} {error.sentence}", tuple([await _session(request, session, None) for session in found]))
+    return Reply(text, tuple([await _session(request, session, listed) for session in found]))
 
 
-async def _session(request: Request, session: SessionRecord) -> Item:
-    minutes = await request.desk.house.store.read(lambda c: usage.minutes_of(c, session.id, request.now))
+async def _session(request: Request, session: SessionRecord, at_akool: Mapping[str, ProviderState] | None) -> Item:
+    """`at_akool` is what AKOOL lists of the whole account, None when it did not say."""
+    house = request.desk.house
+    minutes = await house.store.read(lambda c: usage.minutes_of(c, session.id, request.now))
+    open_there = [] if at_akool is None else await _open_there(request, session)
     detail = facts(
         session.status,
         "here" if session.place.channel == request.place.channel else f"in {session.place.channel_id}",
         f"started by {session.starter_name} {_ago(session.created_at, request.now)}",
         f"{minutes:.1f} minutes used",
+        f"{AKOOL_LISTS[(at_akool or {}).get(open_there[-1], ProviderState.OVER)]} at AKOOL" if open_there else "",
         session.id,
     )
     stop = Command("stop", {"session": session.id})

@@ -18,6 +18,7 @@ DOCUMENT_FORMATS = ("pdf", "doc", "docx", "txt", "md", "json", "xml", "csv")
 
 _MODES = {"dialogue": Mode.DIALOGUE, "retelling": Mode.RETELLING}
 _WHO = re.compile(r"<[^<>]*>|[^,<>]+")
+_AND = re.compile(r"^\s*and\b")
 _PAIRS = re.compile(r"[,;\n]")
 
 
@@ -223,7 +224,7 @@ def _document_fault(url: str) -> Misunderstood | None:
 
 
 def _who(text: str | None) -> tuple[str, ...] | Misunderstood | None:
-    names = tuple(name for found in _WHO.findall(text or "") if (name := found.strip()))
+    names = tuple(filter(None, (_AND.sub("", found).strip() for found in _WHO.findall(text or ""))))
     if [name.casefold().removeprefix("@") for name in names] in (["everybody"], ["everyone"], ["all"]):
         return ()
     if text is not None and not names:

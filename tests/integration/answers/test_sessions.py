@@ -2,6 +2,7 @@
 
 import asyncio
 
+from adapters.simulator import Fault
 from bot.answers.register import ANSWERS
 from bot.commands.catalogue import CATALOGUE
 from bot.commands.verb import Kind
@@ -47,12 +48,16 @@ async def test_sessions_of_this_workspace_only(stack: Stack) -> None:
         await stack.room.command("start")
         await stack.live()
         ours = await ask(stack, "sessions", ELSEWHERE)
+        stack.simulator.faults.queue("session/list", *[Fault(code=1009)] * 2)
+        silent = await ask(stack, "sessions")
         theirs = await ask(stack, "sessions", NEIGHBOUR)
         command = ours.items[0].command
         assert command is not None
         await stack.room.command("stop", ELSEWHERE, ROOT, **command.options)
         await stack.ended()
-    assert "in C1, started by Ann" in ours.items[0].detail
+    assert "in C1, started by Ann just now, 0.0 minutes used, live at AKOOL" in ours.items[0].detail
+    assert silent.text.endswith("This AKOOL account may not do that. Ask whoever runs this bot.")
+    assert "AKOOL" not in silent.items[0].detail
     assert "No avatar is live" in theirs.text
 
 

@@ -144,3 +144,12 @@ def test_defaults(line: str, changes: DefaultsChanges) -> None:
 )
 def test_what_cannot_be_a_default(line: str, sentence: str) -> None:
     assert defaults_changes(values(line)) == Misunderstood(sentence)
+
+
+def test_people_are_named_in_a_row_or_with_and() -> None:
+    named = defaults_changes({"who": "<@1>, <@&2> and <@3>, and the opps"})
+    assert isinstance(named, DefaultsChanges)
+    assert named.who == ("<@1>", "<@&2>", "<@3>", "the opps")
+    everybody = defaults_changes({"who": "@everyone"})
+    assert isinstance(everybody, DefaultsChanges)
+    assert everybody.who == ()
