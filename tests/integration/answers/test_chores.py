@@ -4,6 +4,8 @@ import asyncio
 from datetime import timedelta
 
 from adapters.agora.rooms import OwnRooms
+from adapters.simulator import Fault
+from bot.chores.reaper import CREATE_TAKES, Reaper
 from bot.model import EndReason, SessionSpec, SessionStatus
 from bot.session.cards import ENDINGS
 from bot.session.house import Habits
@@ -38,6 +40,21 @@ async def test_what_cannot_be_proven_ours_is_left_alone(stack: Stack) -> None:
         await _foreign(stack)
         await asyncio.sleep(300)
         assert len(stack.hosted) == 1
+
+
+@on_stack()
+async def test_while_something_is_being_created_nothing_is_judged(stack: Stack) -> None:
+    """What a `create` made may be written down a moment later."""
+    stack.simulator.faults.queue("session/create", Fault(hang=40.0, after_effect=True))
+    async with stack.serving() as service:
+        reaper = Reaper(service.house.store, service.house.provider, stack.clock, account_is_ours=True)
+        await stack.room.command("start")
+        await stack.until(lambda: len(stack.hosted) == 1)
+        assert [(await reaper.sweep()).too_early for _ in range(3)] == [True] * 3
+        await asyncio.sleep(CREATE_TAKES.total_seconds() + 1)
+        assert not (await reaper.sweep()).too_early
+        assert len((await reaper.sweep()).closed) == 1
+    assert stack.hosted == []
 
 
 @on_stack()

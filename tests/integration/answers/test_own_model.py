@@ -12,6 +12,7 @@ from adapters.akool.stream.wire import decode
 from adapters.llm.model import model_at
 from bot.model import Mode
 from bot.ports.room import RoomCredentials, Seat, Seats
+from bot.session.answering import LONGEST_ANSWER
 from tests.stack import Stack, on_stack
 
 ADDRESS = "http://model.test/v1"
@@ -120,6 +121,17 @@ async def test_interrupt_cancels_the_request(stack: Stack) -> None:
         await stack.room.command("interrupt")
         await stack.until(lambda: service.writer.closed, within=2)
     assert service.writer.written < 10
+
+
+@on_stack()
+async def test_an_answer_without_an_end_is_cut(stack: Stack) -> None:
+    service = Service([f"Sentence number {n} is here." for n in range(1_000)])
+    async with stack.serving(model=model_at(ADDRESS, transport=service)):
+        await _begin(stack)
+        await stack.until(lambda: bool(stack.room.finals))
+        assert service.writer.closed
+    (given,) = stack.spoken
+    assert LONGEST_ANSWER <= len(given) < LONGEST_ANSWER + 40
 
 
 @on_stack()

@@ -1,6 +1,7 @@
 """Crash, take-over, hand-over, renewal, sleep, and being thrown out."""
 
 import asyncio
+import contextlib
 from dataclasses import replace
 
 from adapters.simulator import Control, Fault, Stage, Weather
@@ -41,6 +42,22 @@ async def test_a_hand_over_leaves_the_session_to_the_next_process(stack: Stack) 
         await stack.room.say("Hello", stack.room.thread)
         await stack.until(lambda: len(stack.room.finals) == 1)
     assert len(list(stack.simulator.sessions)) == 1
+
+
+@on_stack(SLOW)
+async def test_where_another_worker_lives_a_session_goes_over_to_it(stack: Stack) -> None:
+    async with contextlib.AsyncExitStack() as leaving:
+        first = await leaving.enter_async_context(stack.serving(alone=False))
+        await stack.room.command("start")
+        await stack.live()
+        async with stack.serving(alone=False) as second:
+            await stack.until(lambda: second.worker.fresh)
+            assert (first.worker.hosted, second.worker.hosted) == (1, 0)
+            await leaving.aclose()
+            await stack.until(lambda: second.worker.hosted == 1)
+            await stack.room.say("Hello", stack.room.thread)
+            await stack.until(lambda: len(stack.room.finals) == 1)
+            assert len(list(stack.simulator.sessions)) == 1
 
 
 @on_stack()
@@ -164,6 +181,18 @@ async def test_nobody_talks_so_it_sleeps_and_costs_nothing_until_a_message_wakes
         await stack.until(lambda: len(stack.room.finals) == 1)
         assert len(stack.hosted) == 1
         assert len(stack.room.cards) == 1
+
+
+@on_stack()
+async def test_keep_going_keeps_it_awake(stack: Stack) -> None:
+    async with stack.serving():
+        await stack.room.command("start", minutes="30")
+        await stack.live()
+        await asyncio.sleep(9 * 60)
+        await stack.room.command("keep-going", stack.room.thread)
+        await asyncio.sleep(9 * 60)
+        assert stack.room.card.status is SessionStatus.LIVE
+        await stack.until(lambda: stack.room.card.status is SessionStatus.SLEEPING)
 
 
 @on_stack()
