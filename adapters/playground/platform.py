@@ -101,7 +101,7 @@ class PlaygroundPlatform(ChatPlatform):
             link=LinkShown(reply.link.label, reply.link.url) if reply.link else None,
             file=self._kept(reply.file) if reply.file else None,
         )
-        if not self._windows.whisper(to.person.id, told):
+        if not await self._windows.whisper(to.person.id, told):
             self._mention(to, told)
 
     def routes(self) -> Sequence[BaseRoute]:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from dataclasses import dataclass, field
 
 from starlette.websockets import WebSocket
 
@@ -13,6 +14,20 @@ FLUSH = 0.03
 """Least time between two frames of changes to one window, in seconds: under a blink, and many edits become one frame."""
 NOTES = 64
 """Frames to one window that are no messages and wait; a window that falls further behind loses the oldest."""
+TOLD_WITHIN = 0.8
+"""Seconds after which a window that takes nothing counts as closed for whoever is to be told something."""
+
+
+@dataclass(slots=True)
+class _Note:
+    """A frame that waits to be written, and whether it was."""
+
+    frame: str
+    written: asyncio.Future[bool] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+    def settle(self, *, written: bool) -> None:
+        if not self.written.done():
+            self.written.set_result(written)
 
 
 class Window:
@@ -22,7 +37,7 @@ class Window:
         self._socket = socket
         self._board = board
         self._seq = seq
-        self._notes: deque[str] = deque(maxlen=NOTES)
+        self._notes: deque[_Note] = deque()
         self._woken = asyncio.Event()
         self._woken.set()
         self.person = person
@@ -32,8 +47,20 @@ class Window:
 
     def note(self, frame: str) -> None:
         """A frame that is not a message."""
-        self._notes.append(frame)
-        self.wake()
+        self._add(frame)
+
+    async def tell(self, frame: str) -> bool:
+        """Whether it was written to the window: only what was counts as told."""
+        try:
+            async with asyncio.timeout(TOLD_WITHIN):
+                return await self._add(frame)
+        except TimeoutError:
+            return False
+
+    def close(self) -> None:
+        """Nothing more is written."""
+        while self._notes:
+            self._notes.popleft().settle(written=False)
 
     async def write(self) -> None:
         """Send whatever there is to send, until cancelled or the window is gone."""
@@ -41,11 +68,27 @@ class Window:
             await self._woken.wait()
             self._woken.clear()
             while self._notes:
-                await self._socket.send_text(self._notes.popleft())
+                await self._send(self._notes.popleft())
             if self._seq < self._board.seq:
                 frame, self._seq = self._board.since(self._seq), self._board.seq
                 await self._socket.send_text(frame)
             await asyncio.sleep(FLUSH)
+
+    def _add(self, frame: str) -> asyncio.Future[bool]:
+        if len(self._notes) == NOTES:
+            self._notes.popleft().settle(written=False)
+        note = _Note(frame)
+        self._notes.append(note)
+        self.wake()
+        return note.written
+
+    async def _send(self, note: _Note) -> None:
+        written = False
+        try:
+            await self._socket.send_text(note.frame)
+            written = True
+        finally:
+            note.settle(written=written)
 
 
 class Windows:
@@ -60,6 +103,7 @@ class Windows:
 
     def close(self, window: Window) -> None:
         self._open.discard(window)
+        window.close()
 
     def wake(self) -> None:
         """Messages changed."""
@@ -72,10 +116,8 @@ class Windows:
         for window in self._open:
             window.note(encoded)
 
-    def whisper(self, person_id: str, frame: ToWindow) -> bool:
-        """To every window of one person; whether there was any."""
+    async def whisper(self, person_id: str, frame: ToWindow) -> bool:
+        """To every window of one person; whether it reached any."""
         encoded = encode(frame)
         theirs = [window for window in self._open if window.person.id == person_id]
-        for window in theirs:
-            window.note(encoded)
-        return bool(theirs)
+        return any(await asyncio.gather(*(window.tell(encoded) for window in theirs)))

@@ -28,6 +28,7 @@ class Replies:
 
     def __init__(self, house: House) -> None:
         self._house = house
+        self._telling = asyncio.Lock()  # nobody hears the same twice because two look at once
 
     async def run(self) -> None:
         """Tell until cancelled."""
@@ -50,14 +51,15 @@ class Replies:
                 await self._tell_due()
 
     async def _tell_due(self) -> int:
-        """How many were settled."""
-        store = self._house.store
+        """How many were settled. Each is written down before the next is told, so that whatever stops this repeats one at most."""
+        store, settled = self._house.store, 0
         ours = tuple(self._house.platforms)
-        rows = await store.read(lambda c: inbox.replies_due(c, store.cipher, ours, AT_ONCE))
-        settled = [row for row in rows if await self._tell(row)]
-        for row in settled:
-            await store.write(lambda c, r=row: inbox.reply_sent(c, r.id))  # type: ignore[misc]
-        return len(settled)
+        async with self._telling:
+            for row in await store.read(lambda c: inbox.replies_due(c, store.cipher, ours, AT_ONCE)):
+                if await self._tell(row):
+                    await store.write(lambda c, r=row: inbox.reply_sent(c, r.id))  # type: ignore[misc]
+                    settled += 1
+        return settled
 
     async def _tell(self, row: InboxRecord) -> bool:
         """Whether that is settled: told, or no longer worth telling."""
