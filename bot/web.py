@@ -225,6 +225,7 @@ async def serve(app: ASGIApp, host: str, port: int) -> AsyncIterator[int]:
     server = _Server(
         uvicorn.Config(
             app,
+            http="httptools",  # reading a request takes h11, the default, longer than all that we do with it
             ws="websockets-sansio",
             ws_per_message_deflate=False,  # encoded video does not get smaller
             lifespan="off",

@@ -116,6 +116,7 @@ def bolt_app(desk: Desk, api_url: str, oauth_flow: AsyncOAuthFlow | None) -> Asy
         oauth_flow=oauth_flow,
         request_verification_enabled=False,
         ssl_check_enabled=False,
+        attaching_function_token_enabled=False,
     )
     app.middleware(Intake(desk))
     return app

@@ -124,8 +124,10 @@ def slash(payload: SlashCommand, names: Names) -> Command | Misunderstood:
 
 def asks_for_form(text: str) -> Command | None:
     """`/avatar start ?` asks for the form of a verb."""
-    head, mark, tail = command_line(text).rpartition("?")
-    command = parse(head) if mark and not tail and head.endswith(" ") else None
+    if not text.rstrip().endswith("?"):
+        return None
+    head = command_line(text).removesuffix("?")
+    command = parse(head) if head.endswith(" ") else None
     return command if isinstance(command, Command) and not command.options else None
 
 
