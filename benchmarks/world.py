@@ -48,8 +48,8 @@ class BenchRoom(ChatRoom):
         self.pace = replace(self.pace, calls_per_second=100_000)
         self.opened: dict[str, Place] = {}
 
-    async def open(self, place: Place, card: Card) -> Opened:
-        opened = await super().open(place, card)
+    async def open(self, place: Place, card: Card, *, again: bool = False) -> Opened:
+        opened = await super().open(place, card, again=again)
         self.opened[opened.card.message_id] = place
         return opened
 

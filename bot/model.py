@@ -335,6 +335,11 @@ class Card:
     actions: tuple[CardAction, ...] = ()
     traits: tuple[str, ...] = ()
 
+    @property
+    def key(self) -> str:
+        """Identifies the card on its platform, as a line's key does, in as many characters."""
+        return f"card-{self.session_id[-20:]}"
+
 
 @dataclass(frozen=True, slots=True)
 class Opened:

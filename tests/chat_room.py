@@ -111,9 +111,9 @@ class ChatRoom:
     def measure(self, text: str) -> int:
         return len(text)
 
-    async def open(self, place: Place, card: Card) -> Opened:
+    async def open(self, place: Place, card: Card, *, again: bool = False) -> Opened:
         self._fail("open")
-        known = [id_ for id_, shown in self.cards.items() if self.finds and shown.session_id == card.session_id]
+        known = [id_ for id_, shown in self.cards.items() if again and self.finds and shown.key == card.key]
         id_ = known[0] if known else f"t{next(self._ids)}"
         self.cards[id_] = card
         self.history.append(card)

@@ -66,7 +66,7 @@ class Writer:
 
     # ------------------------------------------------------------ the card
 
-    async def open(self, place: Place, card: Card) -> Opened:
+    async def open(self, place: Place, card: Card, *, again: bool = False) -> Opened:  # noqa: ARG002 - as `find`
         threaded = self._threaded and not place.thread_id and not is_direct(place)
         body = messages.card(card, OWN_THREAD if threaded else place.thread_id, self._hint)
         ref = await self._send(place, body, secrets.token_hex(8))

@@ -76,14 +76,6 @@ class Board:
                 return message.card
         return None
 
-    def hosting(self, channel: str, thread: str, session_id: str) -> Message | None:
-        """The message that is a session's card, in a channel that is open."""
-        for message in reversed(self._messages.values()) if channel in self._channels else ():
-            here = (message.channel, message.thread) == (channel, thread) and not message.deleted
-            if here and message.card and message.card.session_id == session_id:
-                return message
-        return None
-
     def sent(self, author_id: str, nonce: str) -> Message | None:
         """What a window sent before under this nonce."""
         for message in reversed(self._messages.values()):

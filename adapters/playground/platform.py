@@ -45,19 +45,21 @@ class PlaygroundPlatform(ChatPlatform):
     def measure(self, text: str) -> int:
         return len(text)
 
-    async def open(self, place: Place, card: Card) -> Opened:
-        message = self._board.hosting(place.channel_id, place.thread_id, card.session_id)
-        if message:
-            self._change(message, card=self._shown(card))
-        else:
-            message = self._post(Message("", place.channel_id, BOT, thread=place.thread_id, card=self._shown(card)))
-        return Opened(MessageRef(place, message.id), place if place.thread_id else place.in_thread(message.id))
+    async def open(self, place: Place, card: Card, *, again: bool = False) -> Opened:
+        standing = await self.find(place, card.key) if again else None
+        ref = await self.show(standing, place, card) if standing else self._post_card(place, card)
+        return Opened(ref, place if place.thread_id else place.in_thread(ref.message_id))
+
+    def _post_card(self, place: Place, card: Card) -> MessageRef:
+        shown = self._shown(card)
+        posted = self._post(Message("", place.channel_id, BOT, thread=place.thread_id, card=shown, key=card.key))
+        return MessageRef(place, posted.id)
 
     async def show(self, card_ref: MessageRef, thread: Place, card: Card) -> MessageRef:
         try:
             message = self._board.message(card_ref.message_id)
         except MessageGone:
-            return (await self.open(thread, card)).card
+            return self._post_card(thread, card)
         self._change(message, card=self._shown(card))
         return card_ref
 

@@ -17,8 +17,8 @@ from bot.model import Card, File, Line, MessageRef, Opened, Place, Reply, ReplyT
 from bot.ports.chat import Pace
 from bot.ports.clock import Clock
 
-LINE_EVENT = "avatarbot_line"
-"""The `event_type` of a line's metadata; its payload holds our key, by which `find` knows it again."""
+POST_EVENT = "avatarbot_post"
+"""The `event_type` of a line's or card's metadata; its payload holds our key, by which `find` knows it again."""
 
 HEARD = "loud_sound"
 THINKING = "is thinking…"
@@ -55,8 +55,9 @@ class Writer:
 
     # ------------------------------------------------ the session
 
-    async def open(self, place: Place, card: Card) -> Opened:
-        ref = await self._post(place, blocks.card(card))
+    async def open(self, place: Place, card: Card, *, again: bool = False) -> Opened:
+        standing = await self._standing(place, card) if again else None
+        ref = await (self.show(standing, place, card) if standing else self._post_card(place, card))
         is_direct = place.channel_id.startswith("D")
         return Opened(ref, place if place.thread_id or is_direct else place.in_thread(ref.message_id))
 
@@ -64,12 +65,21 @@ class Writer:
         try:
             await self._update(card_ref, blocks.card(card))
         except MessageGone:
-            return await self._post(thread, blocks.card(card))
+            return await self._post_card(thread, card)
         return card_ref
 
+    async def _post_card(self, place: Place, card: Card) -> MessageRef:
+        return await self._post(place, blocks.card(card), metadata=_marked(card.key))
+
+    async def _standing(self, place: Place, card: Card) -> MessageRef | None:
+        """Nobody who waits for an avatar waits for this too: apps outside Slack's marketplace may look back once a minute."""
+        try:
+            return await self.find(place, card.key)
+        except Throttled:
+            return None
+
     async def post(self, thread: Place, line: Line, key: str) -> MessageRef:
-        metadata = {"event_type": LINE_EVENT, "event_payload": {"key": key}}
-        return await self._post(thread, blocks.line(line), metadata=metadata)
+        return await self._post(thread, blocks.line(line), metadata=_marked(key))
 
     async def edit(self, ref: MessageRef, line: Line) -> None:
         await self._update(ref, blocks.line(line))
@@ -239,8 +249,12 @@ def _says_something(reply: Reply) -> bool:
     return bool(reply.text or reply.items or reply.link or not reply.file)
 
 
+def _marked(key: str) -> Mapping[str, Any]:
+    return {"event_type": POST_EVENT, "event_payload": {"key": key}}
+
+
 def _key(message: Mapping[str, Any]) -> str:
     metadata = message.get("metadata") or {}
-    if metadata.get("event_type") != LINE_EVENT:
+    if metadata.get("event_type") != POST_EVENT:
         return ""
     return str((metadata.get("event_payload") or {}).get("key", ""))

@@ -30,7 +30,7 @@ class TerminalPlatform:
     def measure(self, text: str) -> int:
         return len(text)
 
-    async def open(self, place: Place, card: Card) -> Opened:
+    async def open(self, place: Place, card: Card, *, again: bool = False) -> Opened:  # noqa: ARG002 - a terminal begins empty
         self.cards.put_nowait(card)
         return Opened(MessageRef(place, "card"), place)
 

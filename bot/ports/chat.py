@@ -41,10 +41,10 @@ class ChatPlatform(Protocol):
         """How long `text` is for this platform's limit, once escaped."""
         ...
 
-    async def open(self, place: Place, card: Card) -> Opened:
+    async def open(self, place: Place, card: Card, *, again: bool = False) -> Opened:
         """Post the card as a message of its own and open the thread in which the talk goes on.
 
-        Called again for the same `card.session_id` after a crash: where the platform lets us look, what stands there is taken up.
+        With `again` an earlier run may have done so and died before it wrote down where: what `find` finds by `card.key` is taken up.
         """
         ...
 
@@ -57,7 +57,7 @@ class ChatPlatform(Protocol):
         ...
 
     async def find(self, thread: Place, key: str) -> MessageRef | None:
-        """The message posted with `key`, if the platform lets us look."""
+        """The line or card posted with `key`, if the platform lets us look."""
         ...
 
     async def edit(self, ref: MessageRef, line: Line) -> None:

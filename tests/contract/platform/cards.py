@@ -22,6 +22,9 @@ LIVE = replace(
 )
 ENDED = replace(CARD, status=SessionStatus.ENDED, note="Stopped by Ann.", actions=())
 
+OTHER = replace(CARD, session_id="0199aa00-0000-7000-8000-000000000002", avatar_name="Noa")
+"""Another session's."""
+
 HOSTILE = "@everyone @here <!channel> <@U0ANN> <@1001> <#C1> &lt;b&gt; *not bold* [x](http://x.example) `code` <script>"
 """What a prankster would have the avatar say, on any platform."""
 

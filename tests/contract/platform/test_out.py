@@ -6,7 +6,7 @@ import pytest
 
 from bot.errors import MessageGone, PlaceGone
 from bot.model import File
-from tests.contract.platform.cards import CARD, ENDED, HOSTILE, LIVE, final, growing
+from tests.contract.platform.cards import CARD, ENDED, HOSTILE, LIVE, OTHER, final, growing
 from tests.contract.platform.harness import PlatformHarness, Seen
 
 
@@ -224,6 +224,33 @@ async def test_a_restart_in_the_middle_of_a_post_doubles_nothing(harness: Platfo
     said = [m.text for m in await harness.messages(opened.thread) if "Half a sen" in m.text]
     assert len(said) == 1
     assert "[connection lost]" in said[0]
+
+
+@pytest.mark.parametrize("in_thread", [False, True])
+async def test_a_restart_before_its_card_was_written_down_doubles_nothing(
+    harness: PlatformHarness, in_thread: bool
+) -> None:
+    if not harness.abilities.finds:
+        pytest.skip("this platform does not let us look up a message by our key")
+    place = (await harness.platform.open(harness.place, OTHER)).thread if in_thread else harness.place
+    opened = await harness.platform.open(place, CARD)
+    before = len(await harness.messages(place))
+
+    await harness.restart()
+
+    assert await harness.platform.open(place, LIVE, again=True) == opened
+    after = await harness.messages(place)
+    assert len(after) == before
+    assert "Write in the thread." in only([seen for seen in after if seen.ref == opened.card]).text
+
+
+async def test_a_card_that_no_earlier_run_posted_is_posted(harness: PlatformHarness) -> None:
+    other = await harness.platform.open(harness.place, OTHER)
+
+    opened = await harness.platform.open(harness.place, CARD, again=True)
+
+    assert opened.card != other.card
+    assert opened.card in [seen.ref for seen in await harness.messages(harness.place)]
 
 
 async def test_what_was_never_posted_is_not_found(harness: PlatformHarness) -> None:

@@ -47,8 +47,8 @@ class ForgetfulRoom(ChatRoom):
         self.posted = asyncio.Event()
         self.gives_up = asyncio.Event()
 
-    async def open(self, place: Place, card: Card) -> Opened:
-        opened = await super().open(place, card)
+    async def open(self, place: Place, card: Card, *, again: bool = False) -> Opened:
+        opened = await super().open(place, card, again=again)
         if not self.posted.is_set():
             self.posted.set()
             await self.gives_up.wait()

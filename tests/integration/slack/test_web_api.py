@@ -1,6 +1,7 @@
 """The Web API when it is slow, angry, down, or tired of us."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
@@ -117,6 +118,21 @@ async def test_what_may_not_be_done_is_left_out(http: SlackHarness) -> None:
     ref = await http.platform.post(opened.thread, final("Hello"), "k1")
     await http.platform.heard(ref)
     assert await http.platform.find(opened.thread, "k1") is None
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        pytest.param(Trouble(error="missing_scope"), id="may not look"),
+        pytest.param(Trouble(429, "ratelimited", headers=(("Retry-After", "60"),)), id="looked a moment ago"),
+    ],
+)
+async def test_a_card_that_cannot_be_looked_up_is_posted_again(http: SlackHarness, trouble: Trouble) -> None:
+    lost = await http.platform.open(GENERAL, CARD)
+    http.fake.troubles["conversations.history"] = replace(trouble)
+    opened = await http.platform.open(GENERAL, CARD, again=True)
+    assert opened.card != lost.card
+    assert await http.platform.open(GENERAL, CARD, again=True) == opened
 
 
 async def test_a_status_that_slack_does_not_know_is_asked_for_once(http: SlackHarness) -> None:
