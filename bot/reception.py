@@ -15,7 +15,6 @@ from bot.commands.misunderstood import Misunderstood
 from bot.commands.nearest import did_you_mean
 from bot.commands.values import checked
 from bot.errors import AvatarbotError
-from bot.identity import new_id
 from bot.model import (
     Accepted,
     Choice,
@@ -24,29 +23,23 @@ from bot.model import (
     EndReason,
     Inbound,
     Outcome,
-    Person,
     Place,
     Refused,
     Reply,
-    Role,
-    Standing,
 )
 from bot.policy import role_of
 from bot.ports.chat import Ask
 from bot.session.channel import ChannelSettings
+from bot.session.departure import LEAVE, departure
 from bot.session.inbox import Inbox
 from bot.store import channels, inbox, sessions
 from bot.store.records import SessionRecord
 
 log = structlog.get_logger(__name__)
 
-_LEAVE = "leave"
-"""The verb that a platform's word of a place that is gone becomes."""
-
 ASK_WITHIN = 1.5
 """Seconds; a list of choices that comes later is of no use."""
 
-OURSELVES = Person("avatarbot", "Avatarbot", Standing.ADMIN)
 FAULT = "Something went wrong on our side. Please try again."
 
 
@@ -84,11 +77,11 @@ class FrontDesk:
             gone = [session for session in found if whole_workspace or _is_in(session, place)]
             for session in gone:
                 if not sessions.put_to_rest(connection, session.id, EndReason.PLACE_GONE, now):
-                    inbox.add(connection, store.cipher, [_departure(session)], now)
+                    inbox.add(connection, store.cipher, [departure(session)], now)
             return [session.id for session in gone]
 
         for session_id in await store.write(work):
-            self._inbox.ring(session_id, _LEAVE)
+            self._inbox.ring(session_id, LEAVE)
 
     async def workspace_joined(self, platform: str, workspace_id: str) -> None:
         def work(connection: Connection) -> None:
@@ -165,8 +158,3 @@ def _is_in(session: SessionRecord, place: Place) -> bool:
     if not place.thread_id:
         return session.place.channel == place
     return place in {session.place, session.talk}
-
-
-def _departure(session: SessionRecord) -> inbox.NewRow:
-    inbound = Inbound(f"gone-{new_id()}", 0, session.talk, OURSELVES, Command(_LEAVE))
-    return inbox.NewRow(new_id(), session.id, inbound, _LEAVE, {}, None, Role.ADMIN)

@@ -11,6 +11,7 @@ from bot.commands.values import Values, checked
 from bot.errors import AvatarbotError
 from bot.model import EndReason, SessionSpec
 from bot.ports.avatar import Avatar, ParamChanges
+from bot.session.departure import LEAVE
 from bot.session.specify import NotOffered, at_provider, spelled_out
 from bot.session.stage import Stage
 from bot.session.turns import Turns
@@ -28,7 +29,7 @@ class Controls:
         self._turns = turns
         self._verbs: Mapping[str, Callable[[InboxRecord], Awaitable[str]]] = {
             "stop": self._stop,
-            "leave": self._leave,
+            LEAVE: self._leave,
             "interrupt": self._interrupt,
             "set": self._set,
             "act": self._act,
@@ -57,7 +58,7 @@ class Controls:
                 raise
             outcome, sentence = "refused", error.sentence
         stage, now = self._stage, self._stage.house.clock.now()
-        if row.verb not in {"stop", "leave"}:  # the end of the session answers it
+        if row.verb not in {"stop", LEAVE}:  # the end of the session answers it
             told = sentence if row.reply_to else ""
             await stage.write(lambda c: inbox.finish(c, stage.lease, row.id, outcome, told, now))
             stage.house.replies_due.set()

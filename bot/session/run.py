@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Coroutine
 from dataclasses import replace
+from datetime import datetime
 
 from sqlalchemy import Connection
 
@@ -15,6 +16,7 @@ from bot.session.budget import BudgetSpent
 from bot.session.cards import Cards, card_of
 from bot.session.channel import ChannelSettings
 from bot.session.controls import Controls
+from bot.session.departure import LEAVE, LEFT, departure
 from bot.session.hosting import Hosting, NoAvatar
 from bot.session.house import House
 from bot.session.specify import NotOffered, resolved
@@ -273,13 +275,22 @@ class _Performance:
             sessions.change(
                 connection, stage.lease, status=SessionStatus.ENDED, end_reason=reason, ended_at=now, reserved_s=0
             )
-            left = inbox.unfinished(connection, stage.session.id)
+            left = self._all_left(connection, reason, now)
             for row_id, verb, state in left:
                 outcome, sentence = _last_word(verb, state, stage.note or "")
                 inbox.conclude(connection, [row_id], outcome, sentence, now)
 
         await stage.write(work)
         stage.house.replies_due.set()
+
+    def _all_left(self, connection: Connection, reason: EndReason, now: datetime) -> list[tuple[str, str, str]]:
+        """Everything without an outcome; of a place that is gone somebody is told, though no platform said so."""
+        session, cipher = self._stage.session, self._stage.house.store.cipher
+        left = inbox.unfinished(connection, session.id)
+        if reason is not EndReason.PLACE_GONE or session.card is None or any(verb == LEAVE for _, verb, _ in left):
+            return left
+        inbox.add(connection, cipher, [departure(session)], now)
+        return inbox.unfinished(connection, session.id)
 
     async def _fall_asleep(self, writing: asyncio.Task[None]) -> None:
         """Closed at the provider to save money; the card stays, and a message wakes it."""
@@ -339,6 +350,8 @@ def _last_word(verb: str, state: str, note: str) -> tuple[str, str]:
     """What the author of something unfinished hears when the session ends."""
     if verb == inbox.SAY:
         return ("unheard", UNHEARD) if state == inbox.CLAIMED else ("handed back", GOODBYE)
+    if verb == LEAVE:
+        return "left", LEFT
     if verb == "start":
         return "done", note
     return "done", "Stopped." if verb == "stop" else "The session has ended."

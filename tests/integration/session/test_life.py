@@ -8,7 +8,9 @@ from adapters.simulator import Control, Fault, Stage, Weather
 from bot.errors import PlaceGone, PlatformError, Throttled
 from bot.model import Accepted, MessageRef, NoSession, Refused, SessionStatus
 from bot.ports.room import SeatLoss
+from bot.session.departure import LEFT
 from bot.session.turns import UNHEARD
+from tests.chat_room import CHANNEL
 from tests.stack import QUICK, Stack, on_stack
 
 SLOW = replace(QUICK, pace=15.0)
@@ -218,6 +220,18 @@ async def test_a_place_that_is_gone_ends_its_session(stack: Stack) -> None:
         stack.room.faults["post"] = [PlaceGone("The channel was deleted.")]
         await stack.until(lambda: not stack.hosted)
         assert isinstance(await stack.room.say("Hello?", stack.room.thread), NoSession)
+        await stack.until(lambda: LEFT in stack.room.answers())
+
+
+@on_stack()
+async def test_whoever_started_it_hears_once_that_the_platform_took_the_place(stack: Stack) -> None:
+    async with stack.serving():
+        await stack.room.command("start")
+        await stack.live()
+        assert stack.room.reception
+        await stack.room.reception.place_gone(CHANNEL)
+        await stack.until(lambda: not stack.hosted and LEFT in stack.room.answers())
+        assert stack.room.answers().count(LEFT) == 1
 
 
 @on_stack()

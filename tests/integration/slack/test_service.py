@@ -20,6 +20,7 @@ from bot.clock import SystemClock
 from bot.model import CardAction, MessageRef
 from bot.policy import Policy
 from bot.service import Parts, Service
+from bot.session.departure import LEFT
 from bot.store.cipher import Cipher
 from bot.store.engine import Store
 from bot.store.migrate import upgraded
@@ -129,3 +130,5 @@ async def test_the_bot_thrown_out_of_the_channel_leaves_nothing_running(world: W
     await live(world)
     await world.slack.lose_place(GENERAL)
     await eventually(lambda: not [session for session in world.simulator.sessions if session.open], within=10)
+    direct = world.slack.fake.workspace.direct("U0ANN").id
+    await eventually(lambda: [m.text for m in world.slack.fake.workspace.in_channel(direct)] == [LEFT])
