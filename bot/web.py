@@ -222,19 +222,19 @@ async def serve(app: ASGIApp, host: str, port: int) -> AsyncIterator[int]:
     Raises `SettingsError` when the port cannot be had.
     """
     listener = listen(host, port)
-    server = _Server(
-        uvicorn.Config(
-            app,
-            http="httptools",  # reading a request takes h11, the default, longer than all that we do with it
-            ws="websockets-sansio",
-            ws_per_message_deflate=False,  # encoded video does not get smaller
-            lifespan="off",
-            access_log=False,
-            log_config=None,
-            server_header=False,
-            timeout_graceful_shutdown=GRACE_S,
-        )
+    config = uvicorn.Config(
+        app,
+        http="httptools",  # reading a request takes h11, the default, longer than all that we do with it
+        ws="websockets-sansio",
+        ws_per_message_deflate=False,  # encoded video does not get smaller
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_S,
     )
+    config.load()  # fails here rather than in a task that never begins
+    server = _Server(config)
     serving = asyncio.create_task(server.serve(sockets=[listener]), name="web-server")
     try:
         await server.began.wait()
