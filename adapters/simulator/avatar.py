@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from adapters.simulator import messages
+from adapters.simulator.camera import Camera
 from adapters.simulator.hearing import Hearing
 from adapters.simulator.manner import Manner
 from adapters.simulator.messages import ChatPart, Order
@@ -54,6 +55,7 @@ class SimulatedAvatar:
         self._options = options
         self._clock = clock
         self._hearing = Hearing()
+        self._camera = Camera(seat, talker.persona)
         self._agenda: asyncio.Queue[ChatPart] = asyncio.Queue(AGENDA_LIMIT)
         self._voice: asyncio.Task[None] | None = None
         self._opened = not talker.persona.prologue
@@ -63,9 +65,10 @@ class SimulatedAvatar:
         await self.seat.join()
         try:
             async with asyncio.TaskGroup() as group:
-                speaking = group.create_task(self._speak(group))
+                doing = [group.create_task(self._speak(group)), group.create_task(self._camera.run())]
                 await self._listen()
-                speaking.cancel()
+                for task in doing:
+                    task.cancel()
                 self._silence()
         finally:
             await self.seat.leave()
@@ -161,7 +164,7 @@ class SimulatedAvatar:
     async def _utter(self, record: Spoken, text: str) -> None:
         """Say a text part by part. Cut short, it still ends on the wire: `fin` with nothing more, then `audio_end`."""
         idx = 0
-        await self._send(messages.event(record.mid, "audio_start"))
+        await self._voiced(record, on=True)
         try:
             for idx, (part, last) in enumerate(_parts(text, self._part_length())):
                 await self._send(messages.said(record.mid, idx, part, fin=last))
@@ -173,7 +176,11 @@ class SimulatedAvatar:
                 await self._send(messages.said(record.mid, idx + 1, "", fin=True))
             raise
         finally:
-            await self._send(messages.event(record.mid, "audio_end"))
+            await self._voiced(record, on=False)
+
+    async def _voiced(self, record: Spoken, *, on: bool) -> None:
+        self._camera.speaking = on
+        await self._send(messages.event(record.mid, "audio_start" if on else "audio_end"))
 
     def _rate(self) -> float:
         return self._options.pace * self.manner.speed

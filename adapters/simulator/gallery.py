@@ -10,6 +10,9 @@ from adapters.simulator.refusal import Code, Refusal
 from bot.ports.clock import Clock
 from bot.ports.provider import UploadState
 
+BLANK = "blank"
+"""The portrait of an uploaded avatar."""
+
 
 @dataclass(frozen=True, slots=True)
 class Exhibit:
@@ -27,6 +30,11 @@ class Exhibit:
     @property
     def official(self) -> bool:
         return self.made_at is None
+
+    @property
+    def portrait(self) -> str:
+        """The name of its picture, and of its films."""
+        return self.avatar_id if self.official else BLANK
 
 
 class Gallery:

@@ -16,12 +16,14 @@ ENDING = re.compile(r"(?<=...)(?:ing|ed|es|s)$")
 
 @dataclass(frozen=True, slots=True)
 class Persona:
-    """Who the avatar is. `prologue` and `prompt` come from the session's knowledge base."""
+    """Who the avatar is. `prologue` and `prompt` come from the session's knowledge base; `portrait` is a file's name."""
 
     name: str
     job: str = "host"
     prologue: str = ""
     prompt: str = ""
+    portrait: str = "blank"
+    gender: str = ""
 
 
 @dataclass(frozen=True, slots=True)

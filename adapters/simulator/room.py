@@ -12,6 +12,7 @@ from adapters.simulator.line import Line
 from bot.errors import SeatError
 from bot.ports.clock import Clock
 from bot.ports.room import (
+    AudioFrame,
     LinkDown,
     LinkUp,
     Packet,
@@ -21,6 +22,7 @@ from bot.ports.room import (
     SeatEvent,
     SeatLoss,
     SeatLost,
+    VideoFrame,
 )
 
 APP_ID = "5117a7e0000000000000000000000000"
@@ -61,13 +63,14 @@ class _Happenings:
 
 
 class SimulatedSeat:
-    """A `Seat`. `watching` and `key_frames_asked` record what was asked of the media, of which there is none yet."""
+    """A `Seat`, and with `publish` one that can be watched: `watched` is set while somebody in the room does."""
 
     def __init__(self, rooms: "Rooms", credentials: RoomCredentials, line: Line) -> None:
         self.credentials = credentials
         self.line = line
         self.watching: str | None = None
-        self.key_frames_asked = 0
+        self.watched = asyncio.Event()
+        self.key_wanted = False
         self._rooms = rooms
         self._room: Room | None = None
         self._events: asyncio.Queue[SeatEvent | None] = asyncio.Queue()
@@ -96,17 +99,30 @@ class SimulatedSeat:
 
     async def watch(self, uid: str | None) -> None:
         self.watching = uid
+        if self._room:
+            self._room.count_watchers()
 
-    async def request_key_frame(self, uid: str) -> None:  # noqa: ARG002 - part of the port
-        self.key_frames_asked += 1
+    async def request_key_frame(self, uid: str) -> None:
+        if self._room and (sender := self._room.seats.get(uid)):
+            sender.key_wanted = True
 
     async def leave(self) -> None:
         if not self._over:
             self._finish(None)
 
+    def publish(self, frame: VideoFrame | AudioFrame) -> None:
+        """Give a picture or sound of ours to those who watch."""
+        if self._room and not self._down:
+            self._room.show(self.uid, frame)
+
+    def take_key_wish(self) -> bool:
+        """Whether a key frame of ours was asked for since the last call."""
+        wanted, self.key_wanted = self.key_wanted, False
+        return wanted
+
     def tell(self, event: SeatEvent) -> None:
         """Something happened in the room. What comes while the link is down is lost."""
-        if self._over or (self._down and isinstance(event, Packet)):
+        if self._over or (self._down and isinstance(event, Packet | VideoFrame | AudioFrame)):
             return
         if self._events.qsize() >= BACKLOG_LIMIT:
             self.lose(SeatLoss.ERROR, "nobody reads the events of this seat")
@@ -157,18 +173,31 @@ class Room:
         for uid in self.seats:
             seat.tell(PeerJoined(uid))
         self.seats[seat.uid] = seat
+        self.count_watchers()
         for other in self._others(seat.uid):
             other.tell(PeerJoined(seat.uid))
 
     def remove(self, seat: SimulatedSeat) -> None:
         if self.seats.get(seat.uid) is seat:
             del self.seats[seat.uid]
+            self.count_watchers()
             for other in self._others(seat.uid):
                 other.tell(PeerLeft(seat.uid))
 
     def broadcast(self, sender: str, data: bytes) -> None:
         for other in self._others(sender):
             other.carry(Packet(sender, data))
+
+    def show(self, sender: str, frame: VideoFrame | AudioFrame) -> None:
+        for other in self._others(sender):
+            if other.watching == sender:
+                other.tell(frame)
+
+    def count_watchers(self) -> None:
+        """Tell each seat whether it is watched."""
+        wanted = {seat.watching for seat in self.seats.values()}
+        for seat in self.seats.values():
+            (seat.watched.set if seat.uid in wanted else seat.watched.clear)()
 
     def _others(self, uid: str) -> Iterator[SimulatedSeat]:
         return (seat for seat in list(self.seats.values()) if seat.uid != uid)

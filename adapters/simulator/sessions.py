@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from adapters.simulator.account import Account
@@ -116,10 +116,11 @@ class Sessions:
             raise Refusal(Code.AVATAR_PROCESSING, "live avatar in processing")
         if not self._gallery.available(exhibit):
             raise Refusal(Code.BUSY, "live avatar processing is busy")
+        persona = Persona(exhibit.name, exhibit.job, portrait=exhibit.portrait, gender=exhibit.gender)
         if booking.knowledge_id is None:
-            return Persona(exhibit.name, exhibit.job)
+            return persona
         volume = self._shelf.find(booking.knowledge_id)
-        return Persona(exhibit.name, exhibit.job, volume.prologue, volume.prompt)
+        return replace(persona, prologue=volume.prologue, prompt=volume.prompt)
 
     def _seat(self, booking: Booking, persona: Persona, price: float) -> HostedSession:
         session_id = secrets.token_hex(12)

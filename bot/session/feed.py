@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.model import Mode, SessionStatus, Speaker
+from bot.session.screen import Screens
 
 QUEUE_LIMIT = 256
 """Events a slow watcher may fall behind before its oldest are dropped; the snapshot it asks for next makes it whole."""
@@ -42,9 +43,10 @@ FeedEvent = SessionView | Caption
 
 
 class Feed:
-    """One channel per session, in this process. Publishing never waits."""
+    """One channel per session, in this process. Publishing never waits. Picture and sound go over `screens`."""
 
     def __init__(self) -> None:
+        self.screens = Screens()
         self._views: dict[str, SessionView] = {}
         self._watchers: defaultdict[str, set[asyncio.Queue[FeedEvent]]] = defaultdict(set)
 

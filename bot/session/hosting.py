@@ -137,6 +137,7 @@ class Hosting:
         else:  # it went while it waited behind the stage
             self._alone_since = self._now()
             stage.arrived.clear()
+        stage.screen.changed.set()
         if old is not None:
             await self._leave(old)
 

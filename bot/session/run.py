@@ -19,6 +19,7 @@ from bot.session.controls import Controls
 from bot.session.departure import LEAVE, LEFT, departure
 from bot.session.hosting import Hosting, NoAvatar
 from bot.session.house import House
+from bot.session.projector import Projector
 from bot.session.specify import NotOffered, resolved
 from bot.session.stage import Asleep, Ending, HandedOver, Stage, ThrownOut
 from bot.session.timekeeper import Timekeeper
@@ -69,7 +70,8 @@ class Run:
         if session is None:
             return
         ending: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
-        self._stage = stage = Stage(self._house, self._lease, session, settings, ending)
+        screen = self._house.feed.screens.of(session.id)
+        self._stage = stage = Stage(self._house, self._lease, session, settings, ending, screen)
         try:
             async with asyncio.TaskGroup() as group:
                 await _Performance(stage, group, self._early).give()
@@ -101,6 +103,7 @@ class _Performance:
         self._turns = Turns(stage, self._scribe, answering)
         self._hosting = Hosting(stage, group, self._observe)
         self._cards = Cards(stage)
+        self._projector = Projector(stage)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def give(self) -> None:
@@ -146,6 +149,7 @@ class _Performance:
             await self._announce()
         self._start(Controls(stage, self._turns).run(), "controls")
         self._start(self._cards.run(), "cards")
+        self._start(self._projector.run(), "projector")
         await self._hosting.begin()
         await stage.become(SessionStatus.LIVE, "")
         await self._welcome()
@@ -218,6 +222,7 @@ class _Performance:
 
     def _observe(self, provider_row: str, event: AvatarEvent) -> None:
         self._turns.observe(event)
+        self._projector.observe(provider_row, event)
         if isinstance(event, Utterance):
             self._scribe.take(provider_row, event, silent=self._is_silent(event))
         if isinstance(event, Speaking):

@@ -15,6 +15,7 @@ from bot.ports.chat import ChatPlatform
 from bot.session.channel import ChannelSettings
 from bot.session.feed import SessionView
 from bot.session.house import House
+from bot.session.screen import Screen
 from bot.store import sessions
 from bot.store.inbox import SAY
 from bot.store.lane import Work
@@ -53,6 +54,7 @@ class Stage:
     session: SessionRecord
     settings: ChannelSettings
     ending: asyncio.Future[Ending]
+    screen: Screen
     avatar: Avatar | None = None
     provider_row: str = ""  # our id of the provider session that the avatar belongs to
     ends_at: datetime | None = None

@@ -14,7 +14,7 @@ from bot.viewer.door import GRANT_WITHIN_S, Door
 from bot.viewer.grants import Grant, Grants, Scope
 from bot.viewer.speaking import act
 from bot.viewer.watching import Watching
-from bot.viewer.wire import Do, Expired, FromPage, Hello, Present, Say, Visible, decode, encode
+from bot.viewer.wire import Ack, Do, Expired, FromPage, Hello, Key, Present, Say, Visible, decode, encode
 
 GOING_AWAY = 1001
 POLICY = 1008
@@ -89,11 +89,15 @@ class ViewerSockets:
         following: asyncio.Task[None] | None = None
         while True:
             match await _frame(socket):
-                case Visible(on=True) if following is None:
-                    following = tasks.create_task(watching.follow())
+                case Visible(on=True, plays=plays) if following is None:
+                    following = tasks.create_task(watching.follow(plays=plays))
                 case Visible(on=False) if following is not None:
                     following.cancel()
                     following = None
+                case Ack(number):
+                    watching.player.acknowledge(number)
+                case Key():
+                    watching.player.cut()
                 case (Say() | Do()) as done:
                     watching.show(f"outcome {done.nonce}", await act(done, grant, self._reception, self._clock))
                 case Visible():

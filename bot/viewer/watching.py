@@ -1,7 +1,7 @@
 """One page that watches a session: what it should show is kept as state, so that a slow page skips instead of filling memory."""
 
 import asyncio
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 
 from starlette.websockets import WebSocket
 
@@ -10,6 +10,7 @@ from bot.session.feed import Caption, Feed, FeedEvent, SessionView
 from bot.viewer.archive import Archive
 from bot.viewer.audience import Audiences
 from bot.viewer.grants import Grant
+from bot.viewer.player import Player
 from bot.viewer.wire import Audience, Said, Session, ToPage, encode
 
 
@@ -24,6 +25,7 @@ class Watching:
         self._audiences = audiences
         self._unsent: dict[str, ToPage] = {}
         self._woken = asyncio.Event()
+        self.player = Player(feed.screens.of(grant.session_id), self._woken.set)
 
     def show(self, name: str, frame: ToPage) -> None:
         """Have a frame sent; one that was not sent yet under the same name is replaced."""
@@ -38,11 +40,12 @@ class Watching:
             unsent, self._unsent = self._unsent, {}
             for frame in unsent.values():
                 await self._socket.send_text(encode(frame))
+            await self.player.send(self._socket)
 
-    async def follow(self) -> None:
+    async def follow(self, *, plays: bool) -> None:
         """Be a viewer until cancelled. What was said before comes from the archive, what is said from now on from the feed."""
         session_id = self._grant.session_id
-        with self._seated(), self._feed.watch(session_id) as events:
+        with self._seated(), self._screened(plays), self._feed.watch(session_id) as events:
             view = self._feed.view(session_id) or await self._archive.view(session_id)
             self._show_event(view or _over(session_id))
             for caption in await self._archive.captions(session_id):
@@ -53,6 +56,9 @@ class Watching:
     def _seated(self) -> AbstractContextManager[None]:
         name = self._grant.person.name if self._grant.person else ""
         return self._audiences.seated(self._grant.session_id, name, self._show_audience)
+
+    def _screened(self, plays: bool) -> AbstractContextManager[None]:
+        return self.player.screen.watching(self.player) if plays else nullcontext()
 
     def _show_audience(self, audience: Audience) -> None:
         self.show("audience", audience)

@@ -1,11 +1,15 @@
-"""What travels between a viewer's page and us: JSON in text frames. Binary frames are kept for picture and sound."""
+"""What travels between a viewer's page and us: JSON in text frames, picture and sound in binary ones."""
 
+import struct
 from datetime import datetime
+from enum import IntEnum, IntFlag
 
 import msgspec
 
 from bot.model import Mode, SessionStatus, Speaker
+from bot.ports.room import AudioFrame, Codec, VideoFrame
 from bot.session.feed import Caption, SessionView
+from bot.session.screen import Media
 from bot.viewer.grants import Scope
 
 
@@ -84,9 +88,20 @@ class Present(Frame, frozen=True, tag="present"):
 
 
 class Visible(Frame, frozen=True, tag="visible"):
-    """Whether the page can be seen. Only then does it count as a viewer."""
+    """Whether the page can be seen. Only then does it count as a viewer, and only if it `plays` does it get picture and sound."""
 
     on: bool
+    plays: bool = False
+
+
+class Ack(Frame, frozen=True, tag="ack"):
+    """Binary frames were taken up to this number. By number, not by time: an avatar that is replaced brings another clock."""
+
+    number: int
+
+
+class Key(Frame, frozen=True, tag="key"):
+    """The decoder begins anew and needs a key frame."""
 
 
 class Say(Frame, frozen=True, tag="say"):
@@ -101,7 +116,7 @@ class Do(Frame, frozen=True, tag="do"):
     verb: str
 
 
-FromPage = Present | Visible | Say | Do
+FromPage = Present | Visible | Ack | Key | Say | Do
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[FromPage] = msgspec.json.Decoder(FromPage)
@@ -119,3 +134,34 @@ def decode(text: str) -> FromPage:
     if len(text) > FRAME_LIMIT:
         raise ValueError("frame too long")
     return _decoder.decode(text)
+
+
+# ---------------------------------------------------------------- picture and sound
+
+HEADER = struct.Struct("<BBBBIqHHI")
+"""Version, kind, codec, flags, number, presentation time in µs, width or rate / 100, height or channels, duration in µs."""
+VERSION = 1
+
+
+class Kind(IntEnum):
+    PICTURE = 0
+    SOUND = 1
+
+
+class Flag(IntFlag):
+    KEY = 1
+    GAP = 2
+
+
+def pack(frame: Media, number: int, *, gap: bool) -> bytes:
+    """A binary frame: header and payload."""
+    flags = Flag.GAP if gap else Flag(0)
+    match frame:
+        case VideoFrame(_, codec, key, width, height, pts, data):
+            flags |= Flag.KEY if key else Flag(0)
+            return HEADER.pack(VERSION, Kind.PICTURE, codec, flags, number, pts, width, height, 0) + data
+        case AudioFrame(_, rate, channels, pts, data):
+            duration = len(data) * 1_000_000 // (2 * channels * rate)
+            return (
+                HEADER.pack(VERSION, Kind.SOUND, Codec.PCM, flags, number, pts, rate // 100, channels, duration) + data
+            )

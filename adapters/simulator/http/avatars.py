@@ -7,13 +7,11 @@ from starlette.requests import Request
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from adapters.simulator.gallery import Exhibit, Gallery
+from adapters.simulator.gallery import BLANK, Exhibit, Gallery
 from adapters.simulator.http.gate import Gate, body, query
 from adapters.simulator.http.rows import AvatarRow, CreateAvatar, Listing, Paging, UploadRow
 
 PORTRAITS = Path(__file__).parent.parent / "portraits"
-BLANK = "blank"
-"""The portrait of an uploaded avatar."""
 
 V3, V4 = "/api/open/v3/avatar", "/api/open/v4/liveAvatar/avatar"
 
@@ -93,4 +91,4 @@ class GalleryDesk:
 
 def portrait(request: Request, exhibit: Exhibit) -> str:
     """Where this server shows what an avatar looks like."""
-    return f"{request.base_url}static/avatars/{exhibit.avatar_id if exhibit.official else BLANK}.svg"
+    return f"{request.base_url}static/avatars/{exhibit.portrait}.svg"

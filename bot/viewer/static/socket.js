@@ -5,8 +5,8 @@ const LONGEST_WAIT = 5000;
 const SILENCE = 12_000; // a handshake that takes longer has failed
 
 /**
- * `opened(send)` is called on every (re)connection, `received(frame)` for every JSON frame, `lost(code)` when it breaks; a
- * handler that calls `close()` ends it.
+ * `opened()` is called on every (re)connection, `received(frame)` for every JSON frame, `streamed(buffer)` for every binary one,
+ * `lost(code)` when it breaks; a handler that calls `close()` ends it.
  */
 export class Socket {
   #address;
@@ -45,13 +45,15 @@ export class Socket {
     const socket = new WebSocket(this.#address);
     const slow = setTimeout(() => socket.close(), SILENCE);
     this.#socket = socket;
+    socket.binaryType = "arraybuffer";
     socket.onopen = () => {
       clearTimeout(slow);
       this.#handlers.opened();
     };
     socket.onmessage = (event) => {
       this.#wait = FIRST_WAIT;
-      this.#handlers.received(JSON.parse(event.data));
+      if (typeof event.data === "string") this.#handlers.received(JSON.parse(event.data));
+      else this.#handlers.streamed(event.data);
     };
     socket.onclose = (event) => {
       clearTimeout(slow);

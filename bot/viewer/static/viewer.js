@@ -4,6 +4,7 @@ import { countdown, setClock, until } from "./clock.js";
 import { fill, h, say } from "./element.js";
 import { Face, portrait } from "./face.js";
 import { icon } from "./icons.js";
+import { Playback, plays } from "./playback.js";
 import { Socket } from "./socket.js";
 
 const SOON = 60_000;
@@ -12,6 +13,8 @@ const CAPTION_WORDS = 14;
 const SETTLING = 800; // milliseconds after joining in which old words arrive
 const REFUSED = 1008;
 const FORMATS = { md: "Text", json: "JSON", vtt: "WebVTT", srt: "SubRip" };
+const INSECURE = "Picture and sound need https: this page was opened without. What is said can be read here all the same.";
+const OLD = "This browser cannot show the picture. A current Chrome, Edge, Firefox or Safari can.";
 const STATUS = { joining: "Joining", starting: "Waiting", live: "Live", reconnecting: "Reconnecting", stopping: "Ending", sleeping: "Asleep", ended: "Ended" };
 
 const at = (id) => document.getElementById(id);
@@ -30,11 +33,15 @@ let reading = true;
 const socket = new Socket("/v/socket", {
   opened: () => {
     socket.send({ type: "present", grant: secret });
-    socket.send({ type: "visible", on: !document.hidden });
+    playback?.begin();
+    tellVisible();
   },
   received: (frame) => take[frame.type](frame),
+  streamed: (buffer) => playback.take(buffer),
   lost,
 });
+
+const playback = plays ? new Playback(at("canvas"), { send: (frame) => socket.send(frame), changed: draw }) : null;
 
 const take = {
   hello({ scope, now, name = "" }) {
@@ -93,6 +100,7 @@ function draw() {
   at("status").dataset.status = status === "joining" ? "starting" : status;
   say(at("state"), sentence(status));
   drawFace(status, speaking);
+  drawPicture(status);
   drawEnd(status);
   if (status !== "live") say(at("caption"), "");
   tick();
@@ -122,6 +130,16 @@ function drawFace(status, speaking) {
     face.live();
   }
   if (face) face.state = status === "sleeping" || status === "ended" ? "asleep" : speaking ? "speaking" : "idle";
+}
+
+/** The avatar itself once it is seen, and the drawn face whenever it is not there. */
+function drawPicture(status) {
+  if (status === "sleeping" || status === "ended") playback?.cut();
+  const seen = Boolean(playback?.showing);
+  at("canvas").hidden = !seen;
+  at("drawn").hidden = seen;
+  at("sound").hidden = !seen || !playback.silent;
+  say(at("sightless"), plays || status !== "live" ? "" : isSecureContext ? OLD : INSECURE);
 }
 
 function drawEnd(status) {
@@ -185,10 +203,14 @@ function lost(code) {
   draw();
 }
 
+function tellVisible() {
+  socket.send({ type: "visible", on: !document.hidden, plays });
+}
+
 // ------------------------------------------------ speaking
 
 function hand(frame) {
-  const whole = { ...frame, nonce: crypto.randomUUID() };
+  const whole = { ...frame, nonce: crypto.getRandomValues(new Uint32Array(4)).join("-") }; // without https there is no randomUUID
   unanswered.set(whole.nonce, whole);
   say(at("sentence"), "");
   socket.send(whole);
@@ -210,8 +232,10 @@ for (const [verb, label] of [["interrupt", "Interrupt"], ["keep-going", "Keep go
   at(verb).addEventListener("click", () => hand({ type: "do", verb }));
 }
 fill(at("send"), icon("send"));
+fill(at("sound"), icon("heard"), "Tap for sound");
+at("sound").addEventListener("click", () => playback.unmute());
 fill(at("voice"), [1, 2, 3, 4].map(() => h("i")));
-document.addEventListener("visibilitychange", () => socket.send({ type: "visible", on: !document.hidden }));
+document.addEventListener("visibilitychange", tellVisible);
 at("scroll").addEventListener("scroll", ({ target }) => (reading = target.scrollHeight - target.scrollTop - target.clientHeight < 80), { passive: true });
 new ResizeObserver(follow).observe(at("scroll"));
 setInterval(tick, 1000);

@@ -1,0 +1,48 @@
+/** The avatar's voice. A browser plays nothing before a tap; until then what comes is thrown away. */
+
+const STALE = 0.3; // seconds without a word from the worklet, after which its clock says nothing
+
+export class Sound {
+  #changed;
+  #context = null;
+  #voice = null;
+  #mark = null; // what was heard, and when
+
+  /** `changed()` is called when `blocked` may have changed. */
+  constructor(changed) {
+    this.#changed = changed;
+  }
+
+  get blocked() {
+    return this.#context?.state === "suspended";
+  }
+
+  /** The presentation time that is heard now, in µs; null while there is nothing to hear. */
+  get heard() {
+    if (!this.#mark || this.#context.state !== "running") return null;
+    const since = this.#context.currentTime - this.#mark.at;
+    return since > STALE ? null : this.#mark.pts + (since - (this.#context.outputLatency || 0)) * 1e6;
+  }
+
+  resume() {
+    this.#context?.resume();
+  }
+
+  take({ pts, rate, channels, data }) {
+    if (!this.#context) this.#begin(rate);
+    if (this.#context.state !== "running" || !this.#voice) return;
+    const whole = new Int16Array(data.buffer, data.byteOffset, data.byteLength >> 1);
+    const samples = Float32Array.from({ length: whole.length / channels }, (_, i) => whole[i * channels] / 32768);
+    this.#voice.port.postMessage({ pts, samples }, [samples.buffer]);
+  }
+
+  async #begin(sampleRate) {
+    this.#context = new AudioContext({ sampleRate, latencyHint: "interactive" });
+    this.#context.onstatechange = this.#changed;
+    this.#changed();
+    await this.#context.audioWorklet.addModule("/v/static/worklet.js");
+    this.#voice = new AudioWorkletNode(this.#context, "voice", { numberOfInputs: 0, outputChannelCount: [1] });
+    this.#voice.port.onmessage = ({ data }) => (this.#mark = data);
+    this.#voice.connect(this.#context.destination);
+  }
+}
