@@ -82,6 +82,10 @@ class SimulatedSeat:
         return self.credentials.uid
 
     async def join(self) -> None:
+        self.enter()
+
+    def enter(self) -> None:
+        """`join`, for who is in this process."""
         if self._room or self._over:
             raise SeatError("This seat has had its one life.")
         self._room = self._rooms.enter(self)

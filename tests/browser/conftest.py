@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright, expect
 from playwright.async_api import Error as PlaywrightError
 
+from tests.browser.house import DemoHouse, demo_house
 from tests.browser.theatre import Theatre, theatre
 
 FLAGS = [
@@ -20,6 +21,7 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--host-resolver-rules=MAP lan.test 127.0.0.1",  # a name for this machine that browsers hold to be another's
 ]
 
 Opens = Callable[..., Awaitable["Window"]]
@@ -79,6 +81,18 @@ class Window:
         found = self.page.locator(f"#{where}-messages .message .body", has_text=text)
         await found.first.wait_for(timeout=within * 1000)
 
+    async def go_live(self, mode: str = "dialogue") -> None:
+        """Start an avatar from the playground."""
+        await self.type_in("channel", f"/avatar start avatar:Alma mode:{mode}")
+        await expect(self.page.locator("#stage .pill")).to_have_text("Live", timeout=15_000)
+
+    async def watch_link(self) -> str:
+        """Press Watch."""
+        await self.page.locator("#stage [data-action=watch]").click()
+        link = self.page.locator("#thread-messages .told a.open")
+        await link.wait_for()
+        return str(await link.get_attribute("href"))
+
     async def lines(self, where: str) -> list[str]:
         return await self.page.locator(f"#{where}-messages .message .body").all_inner_texts()
 
@@ -106,4 +120,10 @@ async def window(browser: Browser) -> AsyncIterator[Opens]:
 @pytest_asyncio.fixture(loop_scope="session")
 async def stage(tmp_path: Path) -> AsyncIterator[Theatre]:
     async with theatre(tmp_path) as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def house(tmp_path: Path) -> AsyncIterator[DemoHouse]:
+    async with demo_house(tmp_path) as opened:
         yield opened

@@ -26,6 +26,7 @@ class DemoHouse:
         self._folder = folder
         self._running = contextlib.AsyncExitStack()
         self.port = 0
+        self.service: Service | None = None
 
     @property
     def base(self) -> str:
@@ -36,7 +37,7 @@ class DemoHouse:
         return f"{self.base}/playground#key={SECRET}"
 
     async def start(self) -> None:
-        service = Service(self._parts)
+        service = self.service = Service(self._parts)
         settings = PlaygroundSettings(secret=SecretStr(SECRET), history=self._folder / "channel.jsonl")
         service.add(PlaygroundPlatform(service.reception, service.house.clock, settings))
         app = create_app(service.house.metrics, service.readiness(), service.routes())

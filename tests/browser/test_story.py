@@ -1,35 +1,15 @@
 """The whole story, on the true demo: from `/avatar start` to the transcript in hand."""
 
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 from playwright.async_api import expect
 
-from tests.browser.conftest import Opens, Window
-from tests.browser.house import DemoHouse, demo_house
+from tests.browser.conftest import Opens
+from tests.browser.house import DemoHouse
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def house(tmp_path: Path) -> AsyncIterator[DemoHouse]:
-    async with demo_house(tmp_path) as opened:
-        yield opened
-
-
-async def go_live(window: Window, mode: str = "dialogue") -> None:
-    await window.type_in("channel", f"/avatar start avatar:Alma mode:{mode}")
-    await expect(window.page.locator("#stage .pill")).to_have_text("Live", timeout=15_000)
-
-
-async def watch_link(window: Window) -> str:
-    await window.page.locator("#stage [data-action=watch]").click()
-    link = window.page.locator("#thread-messages .told a.open")
-    await link.wait_for()
-    return str(await link.get_attribute("href"))
 
 
 async def test_from_start_to_the_downloaded_transcript(house: DemoHouse, window: Opens, pictures: Path) -> None:
@@ -62,7 +42,7 @@ async def test_from_start_to_the_downloaded_transcript(house: DemoHouse, window:
     await page.screenshot(path=pictures / "readme.png")
 
     viewer = await window()
-    await viewer.page.goto(await watch_link(ann))
+    await viewer.page.goto(await ann.watch_link())
     await expect(viewer.page.locator("#status")).to_have_text("Live")
     await expect(viewer.page.locator("#audience")).to_contain_text("1 watching")
     await expect(viewer.page.locator("#said li").first).to_be_visible(timeout=15_000)
@@ -81,7 +61,7 @@ async def test_from_start_to_the_downloaded_transcript(house: DemoHouse, window:
 
 async def test_two_people_see_the_same_talk_under_their_own_names(house: DemoHouse, window: Opens) -> None:
     ann = await (await window()).enter(house.address)
-    await go_live(ann)
+    await ann.go_live()
     ben = await (await window()).enter(f"{house.base}/playground#key=a-secret-for-tests")
 
     await ben.page.locator(".open-thread").click()
@@ -96,9 +76,9 @@ async def test_two_people_see_the_same_talk_under_their_own_names(house: DemoHou
 
 async def test_an_interrupt_from_the_viewer_stops_the_voice(house: DemoHouse, window: Opens) -> None:
     ann = await (await window()).enter(house.address)
-    await go_live(ann, "retelling")
+    await ann.go_live("retelling")
     viewer = (await window()).page
-    await viewer.goto(await watch_link(ann))
+    await viewer.goto(await ann.watch_link())
     await ann.type_in("thread", " ".join(f"This is sentence number {n}." for n in range(1, 40)))
     await expect(viewer.locator("#viewer")).to_have_attribute("data-speaking", "true", timeout=15_000)
 
@@ -110,7 +90,7 @@ async def test_an_interrupt_from_the_viewer_stops_the_voice(house: DemoHouse, wi
 
 async def test_a_refresh_in_mid_sentence_loses_and_doubles_nothing(house: DemoHouse, window: Opens) -> None:
     ann = await (await window()).enter(house.address)
-    await go_live(ann)
+    await ann.go_live()
     await ann.type_in("thread", "What can you do?")
     await expect(ann.page.locator("#thread-messages .message.growing")).to_be_visible(timeout=15_000)
 
@@ -125,7 +105,7 @@ async def test_a_refresh_in_mid_sentence_loses_and_doubles_nothing(house: DemoHo
 
 async def test_a_restart_of_the_server_in_mid_sentence_ends_well(house: DemoHouse, window: Opens) -> None:
     ann = await (await window()).enter(house.address)
-    await go_live(ann)
+    await ann.go_live()
     await ann.type_in("thread", "What can you do?")
     await expect(ann.page.locator("#thread-messages .message.growing")).to_be_visible(timeout=15_000)
 

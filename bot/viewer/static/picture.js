@@ -30,7 +30,11 @@ export class Picture {
 
   take({ codec, key, pts, data }) {
     if (key && (codec !== this.#codec || !this.#decoder)) this.#begin(codec, data);
-    if (this.#decoder) this.#decoder.decode(new EncodedVideoChunk({ type: key ? "key" : "delta", timestamp: pts, data }));
+    try {
+      this.#decoder?.decode(new EncodedVideoChunk({ type: key ? "key" : "delta", timestamp: pts, data }));
+    } catch {
+      this.#fail(this.#decoder); // what is flagged as a key frame and is none is thrown back at once
+    }
   }
 
   /** Forget what was, and show nothing until a key frame comes. */
@@ -54,7 +58,7 @@ export class Picture {
 
   #fail(decoder) {
     if (decoder !== this.#decoder) return;
-    this.#decoder = null;
+    this.#end();
     this.#handlers.broken();
   }
 

@@ -2,15 +2,15 @@
 
 import contextlib
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from adapters.agora.seats import AgoraSeats
 from adapters.agora.settings import AgoraSettings
 from adapters.agora.tokens import NotAToken, Privilege, mint, read
-from bot.ports.room import RoomCredentials, Seats
-from tests.integration.agora.hub import JOINED, Seat, open_hub
+from bot.ports.room import AudioFrame, RoomCredentials, Seats, VideoFrame
+from tests.integration.agora.hub import JOINED, Hub, Seat, open_hub
 from tests.integration.agora.vendor import built, on_path
 
 APP_ID = "0123456789abcdef0123456789abcdef"
@@ -18,8 +18,8 @@ INVALID_TOKEN = 8
 
 
 @contextlib.asynccontextmanager
-async def agora_room() -> AsyncIterator[tuple[Callable[[str], RoomCredentials], Seats]]:
-    """Credentials for a uid in one channel, and what makes seats of them."""
+async def agora_room() -> AsyncIterator[tuple[Hub, Seats]]:
+    """What the room hosts believe to be Agora, and what makes seats there."""
     settings = AgoraSettings(app_id="", app_certificate=None)
     with tempfile.TemporaryDirectory(prefix="hub-") as folder, on_path(built()):
         async with (
@@ -27,7 +27,26 @@ async def agora_room() -> AsyncIterator[tuple[Callable[[str], RoomCredentials], 
             AgoraSeats(settings, {"AGORA_STUB_SOCKET": str(hub.path)}) as seats,
         ):
             hub.admission = admission
-            yield credentials, seats
+            yield hub, seats
+
+
+class AgoraPerformer:
+    def __init__(self, hub: Hub, uid: str) -> None:
+        self._peer = hub.join("here", uid)
+
+    def perform(self, frame: VideoFrame | AudioFrame) -> None:
+        at = frame.pts_us // 1_000
+        if isinstance(frame, VideoFrame):
+            size = (frame.width, frame.height)
+            self._peer.show(
+                frame.data, codec=frame.codec, key=frame.key, size=size, at=at
+            )  # VP8 and H.264 are 1 and 2 here too
+        else:
+            self._peer.play(frame.data, rate=frame.sample_rate, channels=frame.channels, at=at)
+
+    def key_frames_asked(self) -> int:
+        asked, self._peer.key_frames_wanted = self._peer.key_frames_wanted, 0
+        return asked
 
 
 def carries(data: bytes) -> bool:

@@ -1,13 +1,25 @@
 """What every seat promises, whoever carries the room."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 
 import pytest
 
 from bot.errors import SeatError
-from bot.ports.room import Packet, PeerJoined, PeerLeft, Seat, SeatEvent, SeatLoss, SeatLost
-from tests.contract.seat.conftest import RoomUnderTest
+from bot.ports.room import (
+    AudioFrame,
+    Codec,
+    Packet,
+    PeerJoined,
+    PeerLeft,
+    Seat,
+    SeatEvent,
+    SeatLoss,
+    SeatLost,
+    VideoFrame,
+)
+from tests.contract.seat.conftest import Performer, RoomUnderTest
 
 PATIENCE_S = 10.0
 
@@ -133,3 +145,81 @@ async def test_a_seat_that_never_joined_can_be_left_and_not_be_used(room: RoomUn
     await seat.leave()
     with pytest.raises(SeatError):
         await seat.join()
+
+
+# ---------------------------------------------------------------- picture and sound
+
+
+def act(uid: str) -> list[VideoFrame | AudioFrame]:
+    return [
+        VideoFrame(uid, Codec.H264, True, 1280, 720, 40_000, b"\0\0\0\1 key \xff"),
+        AudioFrame(uid, 16_000, 1, 50_000, bytes(range(256)) + bytes(64)),
+        VideoFrame(uid, Codec.H264, False, 1280, 720, 80_000, b"\0\0\0\1 delta"),
+    ]
+
+
+async def perform(performers: dict[str, Performer]) -> None:
+    """Until cancelled, each what is theirs."""
+    while True:
+        for uid, performer in performers.items():
+            for frame in act(uid):
+                performer.perform(frame)
+        await asyncio.sleep(0.02)
+
+
+@contextlib.asynccontextmanager
+async def performing(room: RoomUnderTest, *uids: str) -> AsyncIterator[dict[str, Performer]]:
+    performers = {uid: room.performer(uid) for uid in uids}
+    task = asyncio.create_task(perform(performers))
+    yield performers
+    task.cancel()
+    await asyncio.wait([task])
+
+
+async def frames_of(events: AsyncIterator[SeatEvent], count: int) -> list[SeatEvent]:
+    async with asyncio.timeout(PATIENCE_S):
+        found: list[SeatEvent] = []
+        async for event in events:
+            if isinstance(event, VideoFrame | AudioFrame):
+                found.append(event)
+            if len(found) == count:
+                return found
+    raise AssertionError("the events ended")
+
+
+async def test_picture_and_sound_of_who_is_watched_come_as_they_are_and_nobody_elses(room: RoomUnderTest) -> None:
+    async with performing(room, "11", "12"):
+        seat, events = await joined(room, "1")
+        await seat.watch("11")
+        frames = await frames_of(events, 12)
+        await seat.leave()
+    assert all(frame in act("11") for frame in frames)
+    assert all(frame in frames for frame in act("11"))
+
+
+async def test_nothing_is_seen_before_it_is_watched_or_after(room: RoomUnderTest) -> None:
+    async with performing(room, "11"):
+        seat, events = await joined(room, "1")
+        await asyncio.sleep(0.2)
+        await seat.watch("11")
+        first = await frames_of(events, 1)
+        await seat.watch(None)
+        await asyncio.sleep(0.3)
+        await seat.leave()
+    assert first
+    late = [event for event in await rest_of(events) if isinstance(event, VideoFrame | AudioFrame)]
+    assert len(late) < 12  # what was on its way; as many come in 80 ms
+
+
+async def test_a_key_frame_is_asked_of_who_is_watched(room: RoomUnderTest) -> None:
+    async with performing(room, "11", "12") as performers:
+        seat, events = await joined(room, "1")
+        await seat.watch("11")
+        await frames_of(events, 1)
+        performers["11"].key_frames_asked()
+        await seat.request_key_frame("11")
+        async with asyncio.timeout(PATIENCE_S):
+            while not performers["11"].key_frames_asked():
+                await asyncio.sleep(0.01)
+        assert not performers["12"].key_frames_asked()
+        await seat.leave()

@@ -1,0 +1,226 @@
+"""The avatar itself on the viewer page: real Chromium decodes, draws and plays what the simulated avatar sends."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+from playwright.async_api import Page, expect
+
+from adapters.simulator.footage import HEIGHT, WIDTH, Loop, footage
+from bot.model import CardAction, Person, SessionStatus
+from bot.ports.room import Codec, VideoFrame
+from bot.session.screen import Screen
+from bot.viewer.grants import Scope
+from tests.browser.conftest import Opens, Window
+from tests.browser.house import DemoHouse
+from tests.browser.theatre import SESSION, Theatre
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+ALMA = "sim_Alma_cardigan_1080P"
+LONG = " ".join(f"This is sentence number {n}." for n in range(1, 40))
+
+WALL = "() => [...canvas.getContext('2d').getImageData(4, 4, 1, 1).data].slice(0, 3)"
+MOUTH = """() => {
+  const { data } = canvas.getContext("2d").getImageData(280, 200, 80, 60);
+  let dark = 0;
+  for (let at = 0; at < data.length; at += 4) dark += data[at] < 110 && data[at + 1] < 60;
+  return dark;
+}"""
+"""Pixels of an open mouth: its inside is darker than anything around it."""
+SHUT = 20
+PRINT = """async () => {
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  const hash = await crypto.subtle.digest("SHA-1", data);
+  return new Uint32Array(hash)[0];
+}"""
+LISTEN = """
+  const connect = AudioNode.prototype.connect;
+  AudioNode.prototype.connect = function (target) {
+    if (target === this.context.destination) {
+      globalThis.ear = new AnalyserNode(this.context, { fftSize: 2048 });
+      connect.call(this, globalThis.ear);
+    }
+    return connect.apply(this, arguments);
+  };
+"""
+LOUDNESS = """() => {
+  const samples = new Float32Array(2048);
+  globalThis.ear?.getFloatTimeDomainData(samples);
+  return Math.max(...samples.map(Math.abs));
+}"""
+SLOW = """
+  const send = WebSocket.prototype.send;
+  const held = [];
+  WebSocket.prototype.send = function (text) {
+    if (globalThis.slow && text.includes('"ack"')) held.push(() => send.call(this, text));
+    else send.call(this, text);
+  };
+  globalThis.hurry = () => (globalThis.slow = false) || held.splice(0).forEach((each) => each());
+"""
+HIDE = """(hidden) => {
+  Object.defineProperty(document, "hidden", { get: () => hidden, configurable: true });
+  document.dispatchEvent(new Event("visibilitychange"));
+}"""
+
+
+async def until(true: Callable[[], Awaitable[bool]], within: float = 15) -> None:
+    async with asyncio.timeout(within):
+        while not await true():
+            await asyncio.sleep(0.03)
+
+
+async def moves(page: Page, during: float = 1.0) -> bool:
+    """Whether the canvas changes."""
+    before = await page.evaluate(PRINT)
+    await asyncio.sleep(during)
+    return bool(await page.evaluate(PRINT) != before)
+
+
+async def open_viewer(house: DemoHouse, window: Opens, *scripts: str, mode: str = "dialogue") -> tuple[Window, Page]:
+    """Somebody in the channel with a live avatar, and the same person's viewer page with the avatar on it."""
+    ann = await (await window()).enter(house.address)
+    await ann.go_live(mode)
+    viewer = (await window()).page
+    for script in scripts:
+        await viewer.add_init_script(script)
+    await viewer.goto(await ann.watch_link())
+    await expect(viewer.locator("#canvas")).to_be_visible(timeout=10_000)
+    return ann, viewer
+
+
+def screen(house: DemoHouse) -> Screen:
+    assert house.service is not None
+    (screen,) = house.service.house.feed.screens._screens.values()
+    return screen
+
+
+async def test_the_avatar_itself_is_seen_idle_and_then_speaking(house: DemoHouse, window: Opens) -> None:
+    ann, viewer = await open_viewer(house, window)
+    await expect(viewer.locator("#drawn")).to_be_hidden()
+    assert await viewer.evaluate("[canvas.width, canvas.height]") == [WIDTH, HEIGHT]
+    wall = await viewer.evaluate(WALL)
+    assert all(abs(seen - painted) < 14 for seen, painted in zip(wall, (0xF7, 0xD9, 0xC4), strict=True)), wall
+    assert await moves(viewer)
+    assert max([await viewer.evaluate(MOUTH) for _ in range(20)]) < SHUT
+
+    await ann.type_in("thread", "Tell us a joke, please.")
+
+    await expect(viewer.locator("#viewer")).to_have_attribute("data-speaking", "true", timeout=15_000)
+    mouths: set[int] = set()
+
+    async def opens_and_shuts() -> bool:
+        mouths.add(await viewer.evaluate(MOUTH))
+        return min(mouths) < SHUT and len(mouths) > 4 and max(mouths) > 10 * SHUT
+
+    await until(opens_and_shuts, within=5)
+
+
+async def test_sound_comes_after_a_tap_and_only_while_the_avatar_speaks(house: DemoHouse, window: Opens) -> None:
+    ann, viewer = await open_viewer(house, window, LISTEN, mode="retelling")
+    tap = viewer.get_by_role("button", name="Tap for sound")
+    await expect(tap).to_be_visible()
+    await ann.type_in("thread", LONG)
+    await expect(viewer.locator("#viewer")).to_have_attribute("data-speaking", "true", timeout=15_000)
+    assert await viewer.evaluate(LOUDNESS) == 0
+
+    await tap.click()
+
+    await expect(tap).to_be_hidden()
+
+    async def loud() -> bool:
+        return bool(await viewer.evaluate(LOUDNESS) > 0.05)
+
+    await until(loud, within=5)
+    await viewer.get_by_role("button", name="Interrupt").click()
+    await expect(viewer.locator("#viewer")).to_have_attribute("data-speaking", "false", timeout=6_000)
+    await asyncio.sleep(0.5)
+    assert await viewer.evaluate(LOUDNESS) < 0.001
+    assert await moves(viewer)  # the picture follows the sound, silent or not
+
+
+async def test_two_watch_at_once_and_a_hidden_page_takes_nothing(house: DemoHouse, window: Opens) -> None:
+    ann, viewer = await open_viewer(house, window)
+    second = (await window()).page
+    await second.goto(viewer.url)
+    await expect(second.locator("#canvas")).to_be_visible(timeout=10_000)
+    await expect(second.locator("#audience")).to_have_text("2 watching")
+    assert await moves(viewer)
+    assert await moves(second)
+
+    await viewer.evaluate(HIDE, True)
+    await asyncio.sleep(0.3)
+    assert not await moves(viewer)
+    assert await moves(second)
+    await second.evaluate(HIDE, True)
+    await until(lambda: _is(not screen(house).watched))
+
+    await viewer.evaluate(HIDE, False)
+    await until(lambda: moves(viewer, 0.2))
+    await ann.page.locator("#stage [data-action=stop]").click()
+    await expect(viewer.locator("#status")).to_have_text("Ended", timeout=15_000)
+    await expect(viewer.locator("#drawn")).to_be_visible()
+    await expect(viewer.locator("#canvas")).to_be_hidden()
+
+
+async def test_who_falls_behind_stands_still_and_catches_up_alone(house: DemoHouse, window: Opens) -> None:
+    _, slow = await open_viewer(house, window, SLOW)
+    quick = (await window()).page
+    await quick.goto(slow.url)
+    await expect(quick.locator("#canvas")).to_be_visible(timeout=10_000)
+
+    await slow.evaluate("globalThis.slow = true")
+    await asyncio.sleep(1.2)
+    assert not await moves(slow)
+    assert await moves(quick)
+
+    await slow.evaluate("hurry()")
+    await until(lambda: moves(slow, 0.2))
+
+
+async def _is(value: bool) -> bool:
+    return value
+
+
+# ---------------------------------------------------------------- without the rest of the house
+
+
+async def link(stage: Theatre, base: str = "") -> str:
+    await stage.show(status=SessionStatus.LIVE, note="Mei is here.", actions=(CardAction.STOP,))
+    secret = await stage.grants.mint(SESSION, Scope.SPEAK, Person("a1", "Ann"), stage.in_minutes(60))
+    return f"{base or stage.base}/v/{secret}"
+
+
+async def test_without_https_the_page_says_so_and_the_rest_of_it_works(stage: Theatre, window: Opens) -> None:
+    ann = await window()
+    await ann.page.goto(await link(stage, stage.base.replace("127.0.0.1", "lan.test")))
+
+    await expect(ann.page.locator("#sightless")).to_contain_text("need https")
+    await expect(ann.page.locator("#drawn svg")).to_be_visible()
+    await expect(ann.page.locator("#canvas")).to_be_hidden()
+    assert not stage.feed.screens.of(SESSION).watched
+    await ann.page.get_by_label("Say something as Ann").fill("Good morning")
+    await ann.page.keyboard.press("Enter")
+    await expect(ann.page.locator("#said")).to_contain_text("Good morning")
+    await until(lambda: _is(len(stage.came) == 1))
+    ann.complaints.clear()  # a browser remarks that a header of ours means nothing without https
+    ann.requests.clear()  # our own host, by a name that stands for another machine
+
+
+async def test_a_broken_picture_is_followed_by_a_new_decoder_and_a_wish_for_a_key_frame(
+    stage: Theatre, window: Opens
+) -> None:
+    ann = await window()
+    await ann.page.goto(await link(stage))
+    screen = stage.feed.screens.of(SESSION)
+    await until(lambda: _is(screen.watched))
+    screen.take_wish()
+    await expect(ann.page.locator("#canvas")).to_be_hidden()
+
+    screen.show(VideoFrame("1", Codec.VP8, True, WIDTH, HEIGHT, 0, b"no picture at all"))
+    await until(lambda: _is(screen.take_wish()))
+    for number, frame in enumerate(footage(ALMA, Loop.IDLE)[:5]):
+        screen.show(VideoFrame("1", Codec.VP8, number == 0, WIDTH, HEIGHT, 50_000 * number, frame))
+
+    await expect(ann.page.locator("#canvas")).to_be_visible()
+    await ann.page.wait_for_function("canvas.width === 640")
