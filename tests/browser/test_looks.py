@@ -12,6 +12,7 @@ import pytest
 from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]
 from playwright.async_api import Page, expect
 
+from adapters.simulator.footage import Loop
 from bot.model import Person, SessionStatus
 from bot.viewer.grants import Scope
 from tests.browser.conftest import Opens, Window
@@ -116,6 +117,22 @@ async def live(stage: Theatre, window: Window) -> None:
     await expect(window.page.locator("#caption")).to_contain_text("grows while")
 
 
+async def seen(stage: Theatre, window: Window) -> None:
+    """The avatar itself, once its picture has come."""
+    stage.play(stage.film("sim_Mei-studio_1080P", Loop.SPEAKING))
+    await live(stage, window)
+    await expect(window.page.locator("#canvas")).to_be_visible()
+
+
+async def sightless(stage: Theatre, window: Window) -> None:
+    """Without https."""
+    stage.base = stage.base.replace("127.0.0.1", "lan.test")
+    await staged(stage, window, SessionStatus.LIVE, "Mei is here.", 8.2)
+    await expect(window.page.locator("#sightless")).to_contain_text("https")
+    window.complaints.clear()
+    window.requests.clear()
+
+
 async def watch_only(stage: Theatre, window: Window) -> None:
     await live(stage, window)
     secret = await stage.grants.mint(SESSION, Scope.WATCH, None, stage.in_minutes(60))
@@ -156,7 +173,7 @@ PLAYGROUND: dict[str, Scene] = {
 }
 VIEWER: dict[str, Scene] = {
     f"viewer-{scene.__name__.replace('_', '-')}": scene
-    for scene in (waiting, live, watch_only, reconnecting, asleep, over, unknown, expired)
+    for scene in (waiting, live, seen, sightless, watch_only, reconnecting, asleep, over, unknown, expired)
 }
 SCENES = PLAYGROUND | VIEWER
 

@@ -1,6 +1,7 @@
 """The real pages with a scripted core behind them: every state can be put on stage, at once and always the same."""
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -14,6 +15,7 @@ from starlette.types import Scope as AsgiScope
 
 from adapters.playground.platform import PlaygroundPlatform
 from adapters.playground.settings import PlaygroundSettings
+from adapters.simulator.footage import FRAME_RATE, HEIGHT, WIDTH, Loop, footage, is_key
 from bot.model import (
     Accepted,
     Card,
@@ -40,6 +42,7 @@ from bot.model import (
     Speaker,
 )
 from bot.ports.chat import Ask, Reception
+from bot.ports.room import Codec, VideoFrame
 from bot.session.feed import Caption, Feed, SessionView
 from bot.telemetry import new_metrics
 from bot.viewer.archive import Archive
@@ -199,6 +202,11 @@ class Theatre(Reception):
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    def lower_curtain(self) -> None:
+        """End what still plays."""
+        for task in self._tasks:
+            task.cancel()
+
     def in_minutes(self, minutes: float) -> datetime:
         return self.clock.now() + timedelta(minutes=minutes)
 
@@ -256,6 +264,13 @@ class Theatre(Reception):
         if until >= len(words):
             self.stage(speaking=False)
 
+    async def film(self, portrait: str, loop: Loop) -> None:
+        """Put a film on the screen, over and over."""
+        for number, frame in enumerate(itertools.cycle(footage(portrait, loop))):
+            picture = VideoFrame("1", Codec.VP8, is_key(frame), WIDTH, HEIGHT, number * 50_000, frame)
+            self.feed.screens.of(SESSION).show(picture)
+            await asyncio.sleep(1 / FRAME_RATE)
+
     async def end(self) -> None:
         assert self.opened is not None
         await self.show(
@@ -272,3 +287,4 @@ async def theatre(folder: Path, port: int = 0) -> AsyncIterator[Theatre]:
     async with serve(stage, "127.0.0.1", port) as bound:
         stage.base = f"http://127.0.0.1:{bound}"
         yield stage
+        stage.lower_curtain()

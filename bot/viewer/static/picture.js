@@ -85,12 +85,17 @@ export class Picture {
 
   #show(frame) {
     const { displayWidth: width, displayHeight: height } = frame;
-    if (this.#canvas.width !== width || this.#canvas.height !== height) Object.assign(this.#canvas, { width, height });
+    if (this.#canvas.width !== width || this.#canvas.height !== height) this.#fit(width, height);
     this.#context.drawImage(frame, 0, 0, width, height);
     frame.close();
     if (this.showing) return;
     this.showing = true;
     this.#handlers.changed();
+  }
+
+  #fit(width, height) {
+    Object.assign(this.#canvas, { width, height });
+    this.#canvas.style.setProperty("--ratio", width / height);
   }
 }
 

@@ -136,6 +136,7 @@ function drawFace(status, speaking) {
 function drawPicture(status) {
   if (status === "sleeping" || status === "ended") playback?.cut();
   const seen = Boolean(playback?.showing);
+  at("picture").classList.toggle("seen", seen);
   at("canvas").hidden = !seen;
   at("drawn").hidden = seen;
   at("sound").hidden = !seen || !playback.silent;

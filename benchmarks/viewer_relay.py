@@ -1,0 +1,228 @@
+"""Many viewers of one avatar: what the relay costs of a core, and how late a frame reaches a page.
+
+The server has one core to itself, as have the viewers. The stream is a second of 20 pictures at about 600 kbit/s and 50 pieces
+of 16 kHz sound. The floor, in the same run, is a bare WebSocket that passes the same bytes on to as many sockets and knows
+nothing of key frames, acknowledgements or slow viewers.
+
+    python -m benchmarks.viewer_relay [--viewers 1 50 100 200] [--seconds 5]
+"""
+
+import argparse
+import asyncio
+import itertools
+import json
+import multiprocessing as mp
+import os
+import statistics
+import struct
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from multiprocessing.connection import Connection
+from typing import Any
+
+import psutil
+from starlette.applications import Starlette
+from starlette.routing import WebSocketRoute
+from starlette.websockets import WebSocket
+from websockets.asyncio.client import ClientConnection, connect
+
+from benchmarks.table import load, percentile
+from bot.model import Place
+from bot.ports.room import AudioFrame, Codec, VideoFrame
+from bot.session.feed import Feed
+from bot.session.screen import Media, Screen
+from bot.viewer.grants import Grant, Scope
+from bot.viewer.routes import viewer_routes
+from bot.viewer.wire import HEADER, pack
+from bot.web import serve
+from tests.browser.theatre import KeptArchive, KeptGrants, WallClock
+from tests.contract.platform.harness import RecordingReception
+
+SESSION = "0199aa00-0000-7000-8000-000000000001"
+KEY_BYTES, DELTA_BYTES, SOUND_BYTES = 12_000, 3_300, 640
+PICTURES, SOUNDS = 20, 50
+"""A second."""
+STAMP = struct.Struct("<d")
+"""Each payload begins with the time at which it was sent."""
+
+
+# ---------------------------------------------------------------- the server, in a process of its own
+
+
+def serve_stream(pipe: Connection, core: int, kind: str) -> None:
+    os.sched_setaffinity(0, {core})
+    asyncio.run(_serve_relay(pipe) if kind == "relay" else _serve_bare(pipe))
+
+
+async def _serve_relay(pipe: Connection) -> None:
+    feed, grants = Feed(), KeptGrants()
+    secret = "a-secret-for-benchmarks"
+    grants.grants[secret] = Grant(
+        SESSION, Scope.WATCH, Place("p", "w", "c"), None, WallClock().now().replace(year=2100)
+    )
+    app = Starlette(routes=viewer_routes(grants, feed, RecordingReception(), KeptArchive(), WallClock()))
+    screen = feed.screens.of(SESSION)
+    async with serve(app, "127.0.0.1", 0) as port:
+        await _obey(pipe, (port, "/v/socket", secret), screen)
+
+
+class Bare(Screen):
+    """Passes on, and that is all."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sockets: list[WebSocket] = []
+        self._numbers = itertools.count(1)
+
+    async def answer(self, socket: WebSocket) -> None:
+        await socket.accept()
+        self.sockets.append(socket)
+        while (await socket.receive())["type"] != "websocket.disconnect":
+            pass
+
+    async def pass_on(self, frame: Media) -> None:
+        packed = pack(frame, next(self._numbers), gap=False)
+        for socket in self.sockets:
+            await socket.send_bytes(packed)
+
+
+async def _serve_bare(pipe: Connection) -> None:
+    bare = Bare()
+    app = Starlette(routes=[WebSocketRoute("/bare", bare.answer)])
+    async with serve(app, "127.0.0.1", 0) as port:
+        await _obey(pipe, (port, "/bare", ""), bare)
+
+
+async def _obey(pipe: Connection, address: tuple[int, str, str], screen: Screen) -> None:
+    pipe.send(address)
+    playing: asyncio.Task[None] | None = None
+    while (order := await asyncio.to_thread(pipe.recv)) != "end":
+        if order == "play":
+            playing = asyncio.create_task(_play(screen))
+        pipe.send((time.process_time(), psutil.Process().memory_info().rss))
+    if playing:
+        playing.cancel()
+
+
+async def _play(screen: Screen) -> None:
+    async with asyncio.TaskGroup() as group:
+        group.create_task(_picture(screen))
+        group.create_task(_sound(screen))
+
+
+async def _picture(screen: Screen) -> None:
+    async for at, number in _ticks(PICTURES):
+        key = number % (5 * PICTURES) == 0 or screen.take_wish()
+        data = STAMP.pack(time.time()) + bytes((KEY_BYTES if key else DELTA_BYTES) - STAMP.size)
+        await _show(screen, VideoFrame("1", Codec.VP8, key, 640, 360, at, data))
+
+
+async def _sound(screen: Screen) -> None:
+    async for at, _ in _ticks(SOUNDS):
+        data = STAMP.pack(time.time()) + bytes(SOUND_BYTES - STAMP.size)
+        await _show(screen, AudioFrame("1", 16_000, 1, at, data))
+
+
+async def _show(screen: Screen, frame: Media) -> None:
+    if isinstance(screen, Bare):
+        await screen.pass_on(frame)
+    else:
+        screen.show(frame)
+
+
+async def _ticks(rate: int) -> AsyncIterator[tuple[int, int]]:
+    began = time.perf_counter()
+    for number in itertools.count():
+        yield number * 1_000_000 // rate, number
+        await asyncio.sleep(max(0.0, began + (number + 1) / rate - time.perf_counter()))
+
+
+# ---------------------------------------------------------------- the viewers
+
+
+class Viewers:
+    """Sockets that behave like pages, and remember how late each frame came."""
+
+    def __init__(self, port: int, path: str, secret: str) -> None:
+        self._url, self._secret = f"ws://127.0.0.1:{port}{path}", secret
+        self._reading: list[asyncio.Task[None]] = []
+        self._sockets: list[ClientConnection] = []
+        self.delays: list[float] = []
+
+    async def open(self, count: int) -> None:
+        for _ in range(count - len(self._sockets)):
+            socket = await connect(self._url, compression=None, max_size=None)
+            if self._secret:
+                await socket.send(json.dumps({"type": "present", "grant": self._secret}))
+                await socket.send(json.dumps({"type": "visible", "on": True, "plays": True}))
+            self._sockets.append(socket)
+            self._reading.append(asyncio.create_task(self._read(socket)))
+
+    async def _read(self, socket: ClientConnection) -> None:
+        acknowledged_at = 0.0
+        async for frame in socket:
+            if isinstance(frame, str):
+                continue
+            now = time.time()
+            self.delays.append(now - STAMP.unpack_from(frame, HEADER.size)[0])
+            if now - acknowledged_at > 0.2 and self._secret:
+                acknowledged_at = now
+                await socket.send(f'{{"type":"ack","number":{HEADER.unpack_from(frame)[4]}}}')
+
+    async def close(self) -> None:
+        for reading in self._reading:
+            reading.cancel()
+        await asyncio.gather(*(socket.close() for socket in self._sockets))
+
+
+@asynccontextmanager
+async def server(kind: str) -> AsyncIterator[tuple[Connection, tuple[int, str, str]]]:
+    ours, theirs = mp.Pipe()
+    process = mp.get_context("spawn").Process(target=serve_stream, args=(theirs, 0, kind))
+    process.start()
+    try:
+        yield ours, await asyncio.to_thread(ours.recv)
+    finally:
+        ours.send("end")
+        await asyncio.to_thread(process.join)
+
+
+async def measure(kind: str, counts: list[int], seconds: float) -> None:
+    async with server(kind) as (pipe, address):
+        viewers = Viewers(*address)
+        _ask(pipe, "play")
+        for count in counts:
+            await viewers.open(count)
+            await asyncio.sleep(1.5)
+            viewers.delays.clear()
+            before, began = _ask(pipe, "weigh"), time.perf_counter()
+            await asyncio.sleep(seconds)
+            after, took = _ask(pipe, "weigh"), time.perf_counter() - began
+            delays = [delay * 1_000 for delay in viewers.delays]
+            print(
+                f"{kind:>6} {count:>8} {(after[0] - before[0]) / took:>8.1%} {len(delays) / took / count:>9.1f}"
+                f" {statistics.median(delays):>8.2f} {percentile(delays, 95):>8.2f} {percentile(delays, 99):>8.2f}"
+            )
+        await viewers.close()
+
+
+def _ask(pipe: Connection, order: str) -> Any:
+    pipe.send(order)
+    return pipe.recv()
+
+
+async def main(counts: list[int], seconds: float) -> None:
+    os.sched_setaffinity(0, {(os.cpu_count() or 1) - 1})
+    print(f"{load()}\n")
+    print(f"{'':>6} {'viewers':>8} {'of core':>8} {'frames/s':>9} {'p50 ms':>8} {'p95 ms':>8} {'p99 ms':>8}")
+    for kind in ("bare", "relay"):
+        await measure(kind, counts, seconds)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--viewers", type=int, nargs="+", default=[1, 50, 100, 200])
+    parser.add_argument("--seconds", type=float, default=5)
+    arguments = parser.parse_args()
+    asyncio.run(main(arguments.viewers, arguments.seconds))
