@@ -1,5 +1,6 @@
-"""What becomes of pictures and sound when somebody cannot keep up."""
+"""What becomes of pictures and sound on their way: joined where they come in crumbs, dropped where somebody cannot keep up."""
 
+from dataclasses import replace
 from typing import Final
 
 from bot.ports.room import AudioFrame, SeatEvent, VideoFrame
@@ -26,3 +27,34 @@ class Valve:
                 return backlog <= self._limit
             case _:
                 return True
+
+
+PIECE_US: Final = 20_000
+
+
+class Pairs:
+    """Makes pieces of 20 ms of the SDK's 10 ms: half as many messages, here and to every viewer."""
+
+    def __init__(self) -> None:
+        self._first: AudioFrame | None = None
+
+    def put(self, frame: AudioFrame) -> tuple[AudioFrame, ...]:
+        """What is whole now. Nothing is lost, and nothing joined that does not belong together."""
+        first, self._first = self._first, None
+        if first is not None and _continues(first, frame):
+            return (replace(first, data=first.data + frame.data),)
+        whole = () if first is None else (first,)
+        if _duration(frame) >= PIECE_US:
+            return (*whole, frame)
+        self._first = frame
+        return whole
+
+
+def _continues(first: AudioFrame, frame: AudioFrame) -> bool:
+    """Whether `frame` begins where `first` ends."""
+    same_voice = (first.uid, first.sample_rate, first.channels) == (frame.uid, frame.sample_rate, frame.channels)
+    return same_voice and frame.pts_us == first.pts_us + _duration(first)
+
+
+def _duration(frame: AudioFrame) -> int:
+    return len(frame.data) * 1_000_000 // (2 * frame.channels * frame.sample_rate)

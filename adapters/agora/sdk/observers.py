@@ -14,6 +14,7 @@ from agora.rtc.local_user_observer import IRTCLocalUserObserver
 from agora.rtc.rtc_connection_observer import IRTCConnectionObserver
 from agora.rtc.video_encoded_frame_observer import IVideoEncodedFrameObserver
 
+from adapters.agora.media import Pairs
 from adapters.agora.reasons import LEFT, fatal_error, loss_of
 from bot.ports.room import (
     AudioFrame,
@@ -128,6 +129,7 @@ class PictureObserver(IVideoEncodedFrameObserver):  # type: ignore[misc]
 class SoundObserver(IAudioFrameObserver):  # type: ignore[misc]
     def __init__(self, hand_over: HandOver) -> None:
         self._hand_over = hand_over
+        self._pairs = Pairs()
 
     def on_get_audio_frame_position(self, agora_local_user: Any) -> int:
         return int(AudioFramePosition.AUDIO_FRAME_POSITION_BEFORE_MIXING)
@@ -142,5 +144,6 @@ class SoundObserver(IAudioFrameObserver):  # type: ignore[misc]
         vad_bytes: Any,
     ) -> int:
         pts = frame.presentation_ms * 1_000
-        self._hand_over(AudioFrame(uid, frame.samples_per_sec, frame.channels, pts, bytes(frame.buffer)))
+        for piece in self._pairs.put(AudioFrame(uid, frame.samples_per_sec, frame.channels, pts, bytes(frame.buffer))):
+            self._hand_over(piece)
         return 1

@@ -165,11 +165,12 @@ async def test_pictures_and_sound_of_who_is_watched(
     other.show(b"not asked for", key=True)
     avatar.show(b"\0\0\0\1g", codec=2, key=True, size=(1280, 720), at=40)
     avatar.show(b"delta", codec=2, size=(1280, 720), at=80)
-    avatar.play(bytes(range(256)) * 2, rate=16_000, at=90)
+    avatar.play(bytes(range(256)) + bytes(64), rate=16_000, at=90)
+    avatar.play(bytes(320), rate=16_000, at=100)
 
     assert await bot.next() == VideoFrame("1001", Codec.H264, True, 1280, 720, 40_000, b"\0\0\0\1g")
     assert await bot.next() == VideoFrame("1001", Codec.H264, False, 1280, 720, 80_000, b"delta")
-    assert await bot.next() == AudioFrame("1001", 16_000, 1, 90_000, bytes(range(256)) * 2)
+    assert await bot.next() == AudioFrame("1001", 16_000, 1, 90_000, bytes(range(256)) + bytes(384))
     assert "LocalUser" not in capfd.readouterr().out  # the wrapper prints at every subscription
 
 
