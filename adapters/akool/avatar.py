@@ -31,6 +31,9 @@ from bot.telemetry import Metrics
 MEDIA_BACKLOG = 512
 """Events not taken yet, beyond which pictures and sound are dropped. Nothing else ever is."""
 
+KEY_FRAME_EVERY = 0.5
+"""Seconds between two requests for one."""
+
 
 class AkoolAvatar:
     """An `Avatar`. Nothing is sent before it is in the room, or while the link is down: AKOOL loses it without a sign.
@@ -65,6 +68,7 @@ class AkoolAvatar:
         self._linked = True
         self._watching = False
         self._picture_broken = False
+        self._key_frame_due = 0.0
         self._life: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
 
@@ -182,7 +186,7 @@ class AkoolAvatar:
                 self._route()
             case VideoFrame() | AudioFrame():
                 if self._listens_to(event.uid):
-                    self._take_frame(event)
+                    await self._take_frame(event)
             case TokenExpiring():
                 self._events.put_nowait(event)
             case SeatLost(reason, detail):
@@ -218,16 +222,23 @@ class AkoolAvatar:
     def _route(self) -> None:
         self._courier.set_open(self._linked and self._uid is not None)
 
-    def _take_frame(self, frame: VideoFrame | AudioFrame) -> None:
-        """Pass it on, unless nobody takes it; after a lost picture only a key frame makes sense again."""
+    async def _take_frame(self, frame: VideoFrame | AudioFrame) -> None:
+        """Pass it on, unless nobody takes it; after a lost picture only a key frame makes sense again, and is asked for."""
         picture = isinstance(frame, VideoFrame)
         full = self._events.qsize() >= MEDIA_BACKLOG
         if full or (isinstance(frame, VideoFrame) and self._picture_broken and not frame.key):
             self._picture_broken |= picture
             self.dropped_frames += 1
+            if not full:
+                await self._restore_picture()
             return
         self._picture_broken &= not picture
         self._events.put_nowait(frame)
+
+    async def _restore_picture(self) -> None:
+        if self._now() >= self._key_frame_due:
+            self._key_frame_due = self._now() + KEY_FRAME_EVERY
+            await self.request_key_frame()
 
     async def _take_packet(self, uid: str, packet: bytes) -> None:
         if not self._listens_to(uid):

@@ -559,8 +559,10 @@ async def test_media_nobody_takes_are_dropped_up_to_the_next_key_frame_and_words
     events = stay.avatar.events()
     taken = [await anext(events) for _ in range(MEDIA_BACKLOG + 1)]
     assert taken[-1] == Utterance("turn", Speaker.BOT, "still heard", final=True)
-    stay.seat.happen(sound(), picture(key=False), picture(key=True), picture(key=False))
+    assert stay.seat.key_frames == []  # it could not be taken yet
+    stay.seat.happen(sound(), picture(key=False), picture(key=False), picture(key=True), picture(key=False))
     assert [await anext(events) for _ in range(3)] == [sound(), picture(key=True), picture(key=False)]
+    assert stay.seat.key_frames == [AVATAR]
     await stay.avatar.leave()
     assert [event async for event in events] == []
 
