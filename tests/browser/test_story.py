@@ -46,7 +46,9 @@ async def test_from_start_to_the_downloaded_transcript(house: DemoHouse, window:
     await expect(viewer.page.locator("#status")).to_have_text("Live")
     await expect(viewer.page.locator("#audience")).to_contain_text("1 watching")
     await expect(viewer.page.locator("#said li").first).to_be_visible(timeout=15_000)
-    await viewer.page.screenshot(path=pictures / "story-viewer.png")
+    await expect(viewer.page.locator("#canvas")).to_be_visible()
+    await expect(viewer.page.locator("#caption")).to_contain_text(re.compile(r"\w+ \w+ \w+"))
+    await viewer.page.screenshot(path=pictures / "viewer.png")
 
     await expect(page.locator("#thread-messages .message.growing")).to_have_count(0, timeout=20_000)
     await page.locator("#stage [data-action=stop]").click()

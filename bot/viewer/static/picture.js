@@ -95,7 +95,7 @@ export class Picture {
 
   #fit(width, height) {
     Object.assign(this.#canvas, { width, height });
-    this.#canvas.style.setProperty("--ratio", width / height);
+    this.#canvas.parentElement.style.setProperty("--ratio", width / height);
   }
 }
 
