@@ -17,6 +17,7 @@ from adapters.discord.settings import DiscordSettings
 from bot.model import Choice, Place
 from bot.ports.chat import Ask
 from tests.contract.platform.harness import ANN, BEN, RecordingReception
+from tests.integration.discord.openapi import known_api
 
 OWNER = "owner"
 SETTINGS = DiscordSettings.model_validate({"DISCORD_TOKEN": SecretStr("x.y.z")})
@@ -109,6 +110,11 @@ class World:
     async def restart(self) -> None:
         await self.env.restart_bot(self.new_platform())
 
+    def faults(self) -> list[str]:
+        """What Discord would not have taken of all that was sent."""
+        api, sent = known_api(), [request for request in self.env.http_requests if request.json is not None]
+        return [fault for each in sent if api for fault in api.faults(each.method, each.path, each.json)]
+
 
 def rendered(text: str) -> str:
     """As Discord's client takes backslashes away."""
@@ -139,6 +145,7 @@ def buttons(message: Any) -> list[dict[str, Any]]:
 
 @asynccontextmanager
 async def open_world(settings: DiscordSettings = SETTINGS) -> AsyncIterator[World]:
+    """Fails at its end for what Discord would not have taken."""
     world = World(settings)
     # Not `simcord.run`: a fixture's clean-up runs in another context, and its clock can be left only where it was entered.
     env = simcord.Env(world.new_platform())
@@ -151,6 +158,7 @@ async def open_world(settings: DiscordSettings = SETTINGS) -> AsyncIterator[Worl
     finally:
         await env.shutdown()
     env.raise_errors()
+    assert not (found := world.faults()), found
 
 
 __all__ = ["ANN", "BEN", "OWNER", "SETTINGS", "World", "buttons", "open_world", "rendered", "says"]

@@ -1,0 +1,40 @@
+"""Discord's gateway and REST on this machine, over TLS and under Discord's own names: production code is unchanged."""
+
+from tests.integration.discord.fake.limits import Limits
+from tests.integration.discord.fake.payloads import (
+    ANN,
+    BEN,
+    BOT,
+    CHANNEL,
+    GUILD,
+    TOKEN,
+    USER,
+    application,
+    command,
+    guild,
+    member,
+    press,
+)
+from tests.integration.discord.fake.rest import Answer, Call, FakeRest
+from tests.integration.discord.fake.server import FakeDiscord, open_fake
+
+__all__ = [
+    "ANN",
+    "BEN",
+    "BOT",
+    "CHANNEL",
+    "GUILD",
+    "TOKEN",
+    "USER",
+    "Answer",
+    "Call",
+    "FakeDiscord",
+    "FakeRest",
+    "Limits",
+    "application",
+    "command",
+    "guild",
+    "member",
+    "open_fake",
+    "press",
+]

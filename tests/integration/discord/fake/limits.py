@@ -1,0 +1,83 @@
+"""Discord's rate limits as they have been seen; it does not publish them. Fixed windows that begin with their first call."""
+
+import asyncio
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+EVERYTHING = "everything"
+UNLIMITED = re.compile(r"\w+ /(interactions|webhooks)/.*")
+"""Answers to interactions are outside of the limit for all of a bot."""
+
+BUCKETS = {
+    "post": (re.compile(r"POST /channels/(\d+)/messages"), 5, 5.0),
+    "edit": (re.compile(r"PATCH /channels/(\d+)/messages/\d+"), 5, 5.0),
+    "typing": (re.compile(r"POST /channels/(\d+)/typing"), 5, 5.0),
+    "react": (re.compile(r"PUT /channels/(\d+)/messages/\d+/reactions/.*"), 1, 0.25),
+}
+"""By name: which calls, in which channel; how many, in how many seconds."""
+
+
+@dataclass
+class Window:
+    limit: int
+    seconds: float
+    began: float = float("-inf")
+    used: int = 0
+
+    def take(self, now: float) -> bool:
+        if now >= self.began + self.seconds:
+            self.began, self.used = now, 0
+        self.used += 1
+        return self.used <= self.limit
+
+    def left(self, now: float) -> float:
+        return max(0.0, self.began + self.seconds - now)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the headers say, and, where the call may not be made, what the body of the 429 does."""
+
+    headers: dict[str, str]
+    refused: dict[str, object] | None = None
+
+
+@dataclass
+class Limits:
+    windows: dict[tuple[str, str], Window] = field(default_factory=dict)
+
+    def judge(self, call: str) -> Verdict:
+        """`call` as in `POST /channels/1/messages`; counts it. Time is the running loop's."""
+        now = asyncio.get_running_loop().time()
+        if not UNLIMITED.fullmatch(call):
+            whole = self.windows.setdefault((EVERYTHING, ""), Window(50, 1.0))
+            if not whole.take(now):
+                return _refusal(whole, now, {"X-RateLimit-Global": "true", "X-RateLimit-Scope": "global"})
+        for name, channel, limit, seconds in _buckets(call):
+            window = self.windows.setdefault((name, channel), Window(limit, seconds))
+            taken = window.take(now)
+            headers = _headers(name, window, now)
+            return Verdict(headers) if taken else _refusal(window, now, headers | {"X-RateLimit-Scope": "user"})
+        return Verdict({})
+
+
+def _buckets(call: str) -> Iterator[tuple[str, str, int, float]]:
+    for name, (pattern, limit, seconds) in BUCKETS.items():
+        if found := pattern.fullmatch(call):
+            yield name, found[1], limit, seconds
+
+
+def _headers(name: str, window: Window, now: float) -> dict[str, str]:
+    return {
+        "X-RateLimit-Bucket": name,
+        "X-RateLimit-Limit": str(window.limit),
+        "X-RateLimit-Remaining": str(max(0, window.limit - window.used)),
+        "X-RateLimit-Reset-After": f"{window.left(now):.3f}",
+    }
+
+
+def _refusal(window: Window, now: float, headers: dict[str, str]) -> Verdict:
+    wait = round(window.left(now), 3)
+    body = {"message": "You are being rate limited.", "retry_after": wait, "global": "X-RateLimit-Global" in headers}
+    return Verdict(headers | {"Via": "1.1 google", "Retry-After": str(wait)}, body)

@@ -1,0 +1,228 @@
+"""Discord's REST: what it keeps, what it answers, and what it would not have taken."""
+
+import re
+from collections import Counter, deque
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.integration.discord.fake import payloads
+from tests.integration.discord.fake.limits import Limits
+from tests.integration.discord.fake.payloads import ANN, BOT, CHANNEL, EPOCH_ID, GUILD, TOKEN, USER, Json
+from tests.integration.discord.openapi import known_api, limits
+
+DIRECT = "710000000000000001"
+"""The channel of direct messages, whoever they are with."""
+
+
+@dataclass
+class Answer:
+    """What a call gets instead of its usual answer; `reset` breaks the connection, `slow` lets it wait so many seconds."""
+
+    status: int
+    body: Any = None
+    headers: dict[str, str] = field(default_factory=dict)
+    reset: bool = False
+    slow: float = 0.0
+
+
+@dataclass
+class Call:
+    method: str
+    path: str
+    body: Any = None
+    files: tuple[str, ...] = ()
+    query: dict[str, str] = field(default_factory=dict)
+    token: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+def refuse(status: int, code: int) -> Answer:
+    return Answer(status, {"code": code, "message": "no"})
+
+
+@dataclass
+class FakeRest:
+    """`complaints` is what Discord would have refused, or what would be a fault even if it were taken. `limits`: none, unless given."""
+
+    token: str = TOKEN
+    shards: int = 1
+    limits: Limits | None = None
+    judged: bool = True
+    """Whether bodies are held against Discord's OpenAPI file."""
+    calls: list[Call] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+    script: dict[str, deque[Answer]] = field(default_factory=dict)
+    channels: dict[str, Json] = field(default_factory=lambda: {CHANNEL: payloads.channel()})
+    messages: dict[str, Json] = field(default_factory=dict)
+    nonces: dict[str, Json] = field(default_factory=dict)
+    commands: list[Json] = field(default_factory=list)
+    guild_commands: dict[str, list[Json]] = field(default_factory=dict)
+    reactions: Counter[str] = field(default_factory=Counter)
+    acknowledged: set[str] = field(default_factory=set)
+    refused: int = 0
+    """How many calls came too fast."""
+    said: int = 0
+
+    def next_answers(self, call: str, *answers: Answer) -> None:
+        """`call` as in `POST /channels/1/messages`, a regular expression."""
+        self.script.setdefault(call, deque()).extend(answers)
+
+    def made(self, call: str) -> list[Call]:
+        return [each for each in self.calls if re.fullmatch(call, str(each))]
+
+    def texts(self, channel: str) -> list[str]:
+        """What the bot has written in a channel, oldest first."""
+        found = [m for m in self.messages.values() if m["channel_id"] == channel and m["author"]["id"] == BOT]
+        return [str(message["content"]) for message in sorted(found, key=lambda m: int(m["id"]))]
+
+    def message(self, content: str, person: str = ANN, channel: str = CHANNEL) -> Json:
+        """A message of somebody's, not told on the gateway yet."""
+        self.said += 1
+        made = payloads.message(str(EPOCH_ID + self.said), channel, content, payloads.user(person))
+        made["member"], made["guild_id"] = payloads.member(), GUILD
+        self.messages[made["id"]] = made
+        return made
+
+    # ------------------------------------------------------------ answering
+
+    def answer(self, call: Call) -> Answer:
+        self.calls.append(call)
+        if self.judged:
+            self.complaints += _faults(call)
+        for pattern, answers in self.script.items():
+            if answers and re.fullmatch(pattern, str(call)):
+                return answers.popleft()
+        if not call.path.startswith(("/interactions", "/webhooks")) and call.token != f"Bot {self.token}":
+            return Answer(401, {"code": 0, "message": "401: Unauthorized"})
+        verdict = self.limits.judge(str(call)) if self.limits else None
+        if verdict and verdict.refused:
+            self.refused += 1
+            return Answer(429, verdict.refused, verdict.headers)
+        found = self._usual(call)
+        found.headers |= verdict.headers if verdict else {}
+        return found
+
+    def _usual(self, call: Call) -> Answer:  # noqa: PLR0911 - a table of calls
+        match call.method, call.path.strip("/").split("/"):
+            case "GET", ["users", "@me"]:
+                return Answer(200, USER)
+            case "GET", ["users", "@me", "guilds"]:
+                return Answer(200, [])
+            case "GET", ["oauth2", "applications", "@me"]:
+                return Answer(200, payloads.application())
+            case "GET", ["gateway", "bot"]:
+                limit = {"total": 1000, "remaining": 999, "reset_after": 1, "max_concurrency": 1}
+                address = {"url": "wss://gateway.discord.gg", "shards": self.shards}
+                return Answer(200, address | {"session_start_limit": limit})
+            case "POST", ["users", "@me", "channels"]:
+                self.channels[DIRECT] = {"id": DIRECT, "type": 1}
+                return Answer(200, self.channels[DIRECT])
+            case _, ["applications", _, *where, "commands"]:
+                return self._commands(call, where[-1] if where else "")
+            case _, ["channels", channel, *rest]:
+                return self._channel(call, channel, rest) if channel in self.channels else refuse(404, 10003)
+            case "POST", ["interactions", _, token, "callback"]:
+                return self._callback(token)
+            case _, ["webhooks", _, token, *rest]:
+                return self._follow_up(call, token, rest)
+            case _:
+                self.complaints.append(f"{call} is not known here")
+                return refuse(404, 0)
+
+    def _commands(self, call: Call, guild_id: str) -> Answer:
+        there = self.guild_commands.setdefault(guild_id, []) if guild_id else self.commands
+        if call.method == "PUT":
+            there[:] = [dict(command, id=str(n)) for n, command in enumerate(call.body)]
+        return Answer(200, list(there))
+
+    # ------------------------------------------------------------ channels and messages
+
+    def _channel(self, call: Call, channel: str, rest: list[str]) -> Answer:
+        match call.method, rest:
+            case "GET", []:
+                return Answer(200, self.channels[channel])
+            case "POST", ["typing"]:
+                return Answer(204)
+            case "POST", ["messages"]:
+                return self._post(channel, call)
+            case "GET", ["messages"]:
+                return Answer(200, self._history(channel, call.query))
+            case _, ["messages", message, *more]:
+                found = self.messages.get(message)
+                return self._message(call, found, more) if found else refuse(404, 10008)
+            case _:
+                return refuse(404, 0)
+
+    def _post(self, channel: str, call: Call) -> Answer:
+        """With `enforce_nonce` the same nonce gives the same message."""
+        body = call.body
+        if not (body.get("content") or body.get("embeds") or call.files):
+            return refuse(400, 50006)
+        if found := self.nonces.get(body.get("nonce", "")):
+            return Answer(200, found)
+        self.said += 1
+        made = payloads.message(str(EPOCH_ID + self.said), channel, body.get("content", ""), USER)
+        made |= {name: body[name] for name in ("embeds", "components", "flags") if name in body}
+        made["attachments"] = [{"id": str(n), "filename": name} for n, name in enumerate(call.files)]
+        self.messages[made["id"]] = self.nonces[body.get("nonce", made["id"])] = made
+        return Answer(200, made)
+
+    def _history(self, channel: str, query: dict[str, str]) -> list[Json]:
+        """The newest first; those right after `after`, or right before `before`."""
+        after, before = int(query.get("after", 0)), int(query.get("before", 1 << 63))
+        limit = int(query.get("limit", 50))
+        found = [m for m in self.messages.values() if m["channel_id"] == channel and after < int(m["id"]) < before]
+        found.sort(key=lambda m: int(m["id"]))
+        return (found[:limit] if "after" in query else found[-limit:])[::-1]
+
+    def _message(self, call: Call, message: Json, more: list[str]) -> Answer:
+        match call.method, more:
+            case "PATCH", []:
+                message |= call.body
+                return Answer(200, message)
+            case "DELETE", []:
+                del self.messages[message["id"]]
+                return Answer(204)
+            case "PUT", ["reactions", emoji, "@me"]:
+                self.reactions[f"{message['id']} {emoji}"] += 1
+                return Answer(204)
+            case "POST", ["threads"]:
+                return self._open_thread(message, call.body["name"])
+            case _:
+                return refuse(404, 0)
+
+    def _open_thread(self, message: Json, name: str) -> Answer:
+        """A thread has its message's id."""
+        if message["id"] in self.channels:
+            return refuse(400, 160004)
+        parent = self.channels[message["channel_id"]]
+        self.channels[message["id"]] = payloads.thread(message["id"], parent, name)
+        return Answer(201, self.channels[message["id"]])
+
+    # ------------------------------------------------------------ interactions
+
+    def _callback(self, token: str) -> Answer:
+        if token in self.acknowledged:
+            return refuse(400, 40060)
+        self.acknowledged.add(token)
+        return Answer(204)
+
+    def _follow_up(self, call: Call, token: str, rest: list[str]) -> Answer:
+        if token not in self.acknowledged:
+            return refuse(404, 10015)
+        if not rest and call.method != "POST":
+            return refuse(404, 0)
+        return Answer(200, payloads.message(str(EPOCH_ID), CHANNEL, call.body.get("content", ""), USER))
+
+
+def _faults(call: Call) -> list[str]:
+    if call.body is None:
+        return []
+    api = known_api()
+    found = api.faults(call.method, call.path, call.body) if api else list(limits(call.path, call.body))
+    described = [each["filename"] for each in call.body.get("attachments", ())] if call.files else []
+    if described != list(call.files):
+        found.append(f"files {call.files} are described as {described}")
+    return [f"{call}: {fault}" for fault in found]

@@ -1,0 +1,203 @@
+"""The fake itself. The client's connector resolves every name to here."""
+
+import asyncio
+import contextlib
+import json
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+import trustme
+from aiohttp import web
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+from tests.integration.discord.fake import payloads
+from tests.integration.discord.fake.payloads import BOT, USER, Json
+from tests.integration.discord.fake.rest import Answer, Call, FakeRest
+
+NAMES = ("discord.com", "gateway.discord.gg", "gateway-resume.discord.gg")
+IDENTIFY, RESUME, HEARTBEAT = 2, 6, 1
+
+
+class Here(AbstractResolver):
+    def __init__(self, port: int) -> None:
+        self._port = port
+
+    async def resolve(self, host: str, port: int = 0, family: int = 0) -> list[ResolveResult]:
+        return [ResolveResult(hostname=host, host="127.0.0.1", port=self._port, family=2, proto=0, flags=0)]
+
+    async def close(self) -> None:
+        pass
+
+
+def connector(port: int, authority: str) -> aiohttp.TCPConnector:
+    """What leads to the fake on this port, and trusts only its authority (PEM)."""
+    trusted = ssl.create_default_context(cadata=authority)
+    return aiohttp.TCPConnector(resolver=Here(port), ssl=trusted, limit=0)
+
+
+@dataclass
+class FakeDiscord(FakeRest):
+    port: int = 0
+    authority: str = ""
+    guilds: list[Json] = field(default_factory=lambda: [payloads.guild()])
+    ops: list[Json] = field(default_factory=list)
+    """What the client said on the gateway, heartbeats left out."""
+    closed: list[int] = field(default_factory=list)
+    """With which codes connections ended."""
+    close_with: int = 0
+    """After the next identify."""
+    heartbeat_interval: int = 40_000
+    frozen: bool = False
+    """Connections stay open and nothing comes through them any more, not even acknowledgements: zombies."""
+    _gateway: web.WebSocketResponse | None = None
+    _session: int = 0
+    _sent: list[Json] = field(default_factory=list)
+    _news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def connector(self) -> aiohttp.TCPConnector:
+        return connector(self.port, self.authority)
+
+    async def until(self, true: Any, seconds: float = 8) -> None:
+        async with asyncio.timeout(seconds):
+            while not true():
+                self._news.clear()
+                await self._news.wait()
+
+    def said_ops(self) -> list[int]:
+        return [said["op"] for said in self.ops]
+
+    # ------------------------------------------------------------ the gateway
+
+    async def gateway(self, request: web.Request) -> web.WebSocketResponse:
+        socket = self._gateway = web.WebSocketResponse()
+        await socket.prepare(request)
+        await socket.send_json({"op": 10, "d": {"heartbeat_interval": self.heartbeat_interval}})
+        async for frame in socket:
+            await self._take(socket, json.loads(frame.data))
+        self.closed.append(socket.close_code or 0)
+        self._news.set()
+        return socket
+
+    async def _take(self, socket: web.WebSocketResponse, said: Json) -> None:
+        if said["op"] == HEARTBEAT:
+            if not self.frozen:
+                await socket.send_json({"op": 11})
+            return
+        self.ops.append(said)
+        self._news.set()
+        if said["op"] == IDENTIFY:
+            await self._welcome(socket, said["d"])
+        elif said["op"] == RESUME:
+            await self._resume(said["d"])
+
+    async def _welcome(self, socket: web.WebSocketResponse, asked: Json) -> None:
+        code = self.close_with or (4004 if asked["token"] != self.token else 0)
+        if code:
+            await socket.close(code=code)
+            return
+        self._session += 1
+        self._sent.clear()
+        shard, count = asked.get("shard", (0, 1))
+        here = [guild for guild in self.guilds if (int(guild["id"]) >> 22) % count == shard]
+        ready = {
+            "v": 10,
+            "user": USER,
+            "guilds": [{"id": guild["id"], "unavailable": True} for guild in here],
+            "session_id": f"session-{self._session}",
+            "resume_gateway_url": "wss://gateway-resume.discord.gg",
+            "application": {"id": BOT, "flags": 0},
+            "shard": [shard, count],
+        }
+        await self.dispatch("READY", ready)
+        for guild in here:
+            await self.dispatch("GUILD_CREATE", guild)
+
+    async def _resume(self, asked: Json) -> None:
+        """Everything is said again that the client has not heard, unless the session is over."""
+        if asked["session_id"] != f"session-{self._session}":
+            await self.tell(9, False)
+            return
+        self.frozen = False
+        for frame in [frame for frame in self._sent if frame["s"] > asked["seq"]]:
+            await self._send(frame)
+        await self.dispatch("RESUMED", {})
+
+    async def dispatch(self, name: str, payload: Any) -> None:
+        frame = {"op": 0, "t": name, "s": len(self._sent) + 1, "d": payload}
+        self._sent.append(frame)
+        if not self.frozen:
+            await self._send(frame)
+
+    async def tell(self, op: int, payload: Any = None) -> None:
+        await self._send({"op": op, "d": payload})
+
+    async def forget_session(self) -> None:
+        """The session is over: nothing of it will be said again."""
+        self._session += 1
+        await self.tell(9, False)
+
+    async def hang_up(self, code: int) -> None:
+        assert self._gateway is not None
+        await self._gateway.close(code=code)
+
+    async def _send(self, frame: Json) -> None:
+        assert self._gateway is not None
+        with contextlib.suppress(ConnectionError):  # what is not heard now is said again after a resume
+            await self._gateway.send_json(frame)
+
+    # ------------------------------------------------------------ REST
+
+    async def rest(self, request: web.Request) -> web.StreamResponse:
+        answer = self.answer(await _call(request))
+        self._news.set()
+        await asyncio.sleep(answer.slow)
+        if answer.reset:
+            assert request.transport is not None
+            request.transport.abort()
+        return _response(answer)
+
+
+async def _call(request: web.Request) -> Call:
+    path, body, files = request.path.removeprefix("/api/v10"), None, []
+    if request.content_type == "application/json":
+        body = json.loads(await request.text())
+    elif request.content_type == "multipart/form-data":
+        form = await request.post()
+        body = json.loads(str(form["payload_json"]))
+        files = [part.filename for part in form.values() if isinstance(part, web.FileField)]
+    token = request.headers.get("Authorization", "")
+    return Call(request.method, path, body, tuple(files), dict(request.query), token)
+
+
+def _response(answer: Answer) -> web.Response:
+    if answer.status == 204:
+        return web.Response(status=204, headers=answer.headers)
+    # discord.py parses what is exactly `application/json`: aiohttp's own helper would add a charset.
+    headers = {"Content-Type": "application/json", **answer.headers}
+    return web.Response(body=json.dumps(answer.body).encode(), status=answer.status, headers=headers)
+
+
+@asynccontextmanager
+async def open_fake(fake: FakeDiscord | None = None) -> AsyncIterator[FakeDiscord]:
+    """Fails at its end for what Discord would not have taken."""
+    authority, fake = trustme.CA(), fake or FakeDiscord()
+    served = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert(*NAMES).configure_cert(served)
+    fake.authority = authority.cert_pem.bytes().decode()
+    app = web.Application()
+    app.router.add_get("/", fake.gateway)
+    app.router.add_route("*", "/api/v10/{path:.*}", fake.rest)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=served)
+    await site.start()
+    fake.port = runner.addresses[0][1]
+    try:
+        yield fake
+    finally:
+        await runner.cleanup()
+    assert fake.complaints == []
