@@ -26,9 +26,7 @@ async def check(settings: DiscordSettings, connector: Connector | None = None) -
             servers = await office.rest.call(Route("GET", "/users/@me/guilds"))
             return [*_application(office.application, settings), *_servers(servers, settings)]
     except SettingsError as error:
-        return [
-            Finding(Level.PROBLEM, f"Discord: {error.sentence}", f"Make a new token on {PORTAL}: Bot, Reset Token.")
-        ]
+        return [Finding(Level.PROBLEM, f"Discord: {error.sentence}")]
     except PlatformError as error:
         return [
             Finding(Level.PROBLEM, f"Discord: {error.sentence} ({error.detail})", "Check the network, and try again.")

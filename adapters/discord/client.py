@@ -31,7 +31,7 @@ class Ears(Protocol):
 
     async def deleted(self, guild_id: int | None, channel_id: int, message_ids: set[int]) -> None: ...
 
-    async def joined(self, guild_id: int) -> None: ...
+    async def joined(self, guild_id: int, *, just_now: bool) -> None: ...
 
     async def left(self, guild_id: int) -> None: ...
 
@@ -99,10 +99,10 @@ class AvatarClient(discord.AutoShardedClient):
         await self._ears.deleted(payload.guild_id, payload.channel_id, payload.message_ids)
 
     async def on_guild_join(self, guild: discord.Guild) -> None:
-        await self._ears.joined(guild.id)
+        await self._ears.joined(guild.id, just_now=True)
 
     async def on_guild_available(self, guild: discord.Guild) -> None:
-        await self._ears.joined(guild.id)
+        await self._ears.joined(guild.id, just_now=False)
 
     async def on_guild_remove(self, guild: discord.Guild) -> None:
         await self._ears.left(guild.id)

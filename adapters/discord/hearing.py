@@ -48,11 +48,12 @@ class Hearing:
         if not _is_spoken(message) or message.edited_at is None:
             return
         place, words = await self._place(message.guild, message.channel.id), self._words(message)
-        if place is None or not words:
+        if place is None:
             return
         ref = MessageRef(place, str(message.id))
         event_id = f"edit-{message.id}-{message.edited_at.timestamp()}"
-        await self._desk.correct(Inbound(event_id, message.id, place, person_of(message.author), Edited(ref, words)))
+        body = Edited(ref, words) if words else Withdrawn(ref)
+        await self._desk.correct(Inbound(event_id, message.id, place, person_of(message.author), body))
 
     async def deleted(self, guild_id: int | None, channel_id: int, message_ids: Iterable[int]) -> None:
         place = await self._place_of(guild_id, channel_id)

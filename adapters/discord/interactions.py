@@ -81,12 +81,17 @@ class Interactions:
         """What we are not allowed to do where a session is to start: better said now than found out at its end."""
         if command.verb != "start" or interaction.guild_id is None:
             return ""
-        wanted = _WRITING if isinstance(interaction.channel, discord.Thread) or not self._threaded else _THREADING
+        wanted = self._wanted(interaction)
         lacking = [name for name, held in interaction.app_permissions if name in wanted and not held]
         if not lacking:
             return ""
         named = ", ".join(name.replace("_", " ").title() for name in lacking)
         return f"I am not allowed enough here to host an avatar. Please give me, in this channel's settings: {named}."
+
+    def _wanted(self, interaction: discord.Interaction) -> frozenset[str]:
+        if isinstance(interaction.channel, discord.Thread):
+            return _IN_THREAD
+        return _WITH_THREAD if self._threaded else _IN_CHANNEL
 
     # ------------------------------------------------------------ buttons, selects and forms
 
@@ -131,17 +136,10 @@ class Interactions:
         return [choice for choice in offered if 0 < len(choice.value) <= CHOICE_LENGTH]
 
 
-_WRITING = frozenset({"view_channel", "read_messages", "embed_links", "send_messages_in_threads"})
-_THREADING = frozenset(
-    {
-        "view_channel",
-        "read_messages",
-        "send_messages",
-        "embed_links",
-        "create_public_threads",
-        "send_messages_in_threads",
-    }
-)
+_SEEING = frozenset({"view_channel", "read_messages", "embed_links"})
+_IN_CHANNEL = _SEEING | {"send_messages"}
+_IN_THREAD = _SEEING | {"send_messages_in_threads"}  # Send Messages means nothing in threads
+_WITH_THREAD = _IN_CHANNEL | _IN_THREAD | {"create_public_threads"}
 
 
 def _offered(choice: Choice) -> dict[str, str]:

@@ -10,6 +10,7 @@ import discord
 from discord.http import Route
 
 from adapters.discord.client import Connector
+from adapters.discord.refusals import BAD_TOKEN
 from adapters.discord.rest import UNREACHABLE, Rest
 from adapters.discord.settings import DiscordSettings
 from adapters.discord.syncing import sync
@@ -36,7 +37,7 @@ async def open_office(settings: DiscordSettings, connector: Connector | None = N
         try:
             await client.http.static_login(settings.token.get_secret_value())
         except discord.LoginFailure as error:
-            raise SettingsError("Discord does not accept DISCORD_TOKEN.") from error
+            raise SettingsError(BAD_TOKEN) from error
         except (aiohttp.ClientConnectionError, OSError, discord.HTTPException) as error:
             raise PlatformError(UNREACHABLE, f"login: {type(error).__name__}") from error
         yield Office(rest, await rest.call(Route("GET", "/oauth2/applications/@me")))

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import discord
 import structlog
@@ -16,10 +16,11 @@ from adapters.discord.hearing import Hearing
 from adapters.discord.identifies import Identifies
 from adapters.discord.interactions import Interactions
 from adapters.discord.places import PLATFORM, Places, is_direct, server, target
+from adapters.discord.refusals import BAD_TOKEN
 from adapters.discord.replies import Replies
 from adapters.discord.rest import Rest
 from adapters.discord.settings import DiscordSettings
-from adapters.discord.syncing import sync
+from adapters.discord.syncing import sync, sync_in
 from adapters.discord.writer import Writer
 from bot.errors import PlatformError, SettingsError, StoreUnavailable
 from bot.model import Place
@@ -29,11 +30,11 @@ from bot.ports.clock import Clock
 log = structlog.get_logger(__name__)
 
 CATCH_UP = 100
-"""Messages of one conversation that are looked up after a gap."""
+"""Messages of one conversation that are looked up after a gap: the newest, since what waited too long is not spoken any more."""
 
-BAD_TOKEN = (
-    "Discord does not accept DISCORD_TOKEN. Make a new one on discord.com/developers/applications: Bot, Reset Token."  # noqa: S105
-)
+NOTE_AGAIN = 5.0
+"""Seconds after which a new server is written down that could not be before."""
+
 BAD_INTENTS = (
     "Discord does not let this bot read messages. Turn on Message Content Intent on discord.com/developers/applications "
     "(your application, Bot), or set AVATARBOT_DISCORD_MESSAGE_CONTENT=0."
@@ -118,10 +119,8 @@ class DiscordPlatform(Writer):
         shards = self._settings.shards
         if client.application_id is None or (shards and shards.first):
             return
-        try:
+        with self._or_warned():
             await sync(self._rest, client.application_id, self._settings)
-        except PlatformError as error:
-            log.warning("the commands are not brought up to date", reason=error.detail)
 
     async def connected(self, shard_id: int) -> None:
         """A new session of a shard: what was said since the last one is lost, unless we look."""
@@ -141,9 +140,12 @@ class DiscordPlatform(Writer):
     async def deleted(self, guild_id: int | None, channel_id: int, message_ids: set[int]) -> None:
         await self._hearing.deleted(guild_id, channel_id, sorted(message_ids))
 
-    async def joined(self, guild_id: int) -> None:
+    async def joined(self, guild_id: int, *, just_now: bool) -> None:
         if guild_id not in self._settings.home_guilds:
-            await self._reception.workspace_joined(PLATFORM, str(guild_id))
+            await self._note_joined(guild_id)
+        elif just_now and self._client and self._client.application_id:
+            with self._or_warned():
+                await sync_in(self._rest, self._client.application_id, guild_id, self._settings)
 
     async def left(self, guild_id: int) -> None:
         await self._gone(server(guild_id), whole_workspace=True)
@@ -156,6 +158,25 @@ class DiscordPlatform(Writer):
 
     # ------------------------------------------------------------ inside
 
+    @staticmethod
+    @contextlib.contextmanager
+    def _or_warned() -> Iterator[None]:
+        try:
+            yield
+        except PlatformError as error:
+            log.warning("the commands are not brought up to date", reason=error.detail)
+
+    async def _note_joined(self, guild_id: int) -> None:
+        """Until it is written down, it would spend what is ours."""
+        while True:
+            try:
+                await self._reception.workspace_joined(PLATFORM, str(guild_id))
+            except StoreUnavailable as error:
+                log.warning("a new server is not written down yet", reason=error.detail)
+                await asyncio.sleep(NOTE_AGAIN)
+            else:
+                return
+
     async def _gone(self, place: Place, *, whole_workspace: bool = False) -> None:
         for known in self._conversations.places:
             if known.workspace_id == place.workspace_id and (whole_workspace or place in {known, known.channel}):
@@ -166,9 +187,9 @@ class DiscordPlatform(Writer):
         assert self._client is not None
         guild_id = None if is_direct(place) else int(place.workspace_id)
         channel = self._client.get_partial_messageable(int(target(place)), guild_id=guild_id)
-        after = discord.Object(newest)
+        missed = channel.history(limit=CATCH_UP, after=discord.Object(newest), oldest_first=False)
         try:
-            async for message in channel.history(limit=CATCH_UP, after=after, oldest_first=True):
+            for message in reversed([message async for message in missed]):
                 await self._hearing.hear(message, late=True)
         except (discord.Forbidden, discord.NotFound):
             await self._gone(place)

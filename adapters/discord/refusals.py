@@ -23,6 +23,9 @@ THREAD_IS_LOCKED = 160005
 TOO_MANY_THREADS = 160006
 BLOCKED_BY_AUTOMOD = frozenset({200000, 200001})
 
+BAD_TOKEN = (
+    "Discord does not accept DISCORD_TOKEN. Make a new one on discord.com/developers/applications: Bot, Reset Token."  # noqa: S105
+)
 PERMISSIONS = (
     "I may not write there. I need View Channel, Send Messages, Send Messages in Threads, Create Public Threads, Embed Links, "
     "Attach Files, Add Reactions and Read Message History; an admin can give them to me in the channel's settings."

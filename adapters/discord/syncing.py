@@ -1,5 +1,6 @@
 """Tells Discord our commands, in one call, and only where what Discord has is something else."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -22,14 +23,27 @@ _GUILD = "/applications/{application_id}/guilds/{guild_id}/commands"
 async def sync(rest: Rest, application_id: int, settings: DiscordSettings) -> int:
     """Bring the commands up to date; how many lists were written. With home servers, commands exist there only.
 
-    Raises `PlatformError`.
+    Raises `PlatformError`, after what could be done was done: a server that we are not in yet is no harm to the others.
     """
-    ours = commands(direct_messages=settings.direct_messages)
-    everywhere = [] if settings.home_guilds else ours
-    written = await _sync(rest, _GLOBAL, everywhere, application_id=application_id)
-    for guild_id in settings.home_guilds:
-        written += await _sync(rest, _GUILD, ours, application_id=application_id, guild_id=guild_id)
+    lists = [_everywhere(rest, application_id, settings)]
+    lists += [sync_in(rest, application_id, guild_id, settings) for guild_id in settings.home_guilds]
+    written = 0
+    for done in await asyncio.gather(*lists, return_exceptions=True):
+        if isinstance(done, BaseException):
+            raise done
+        written += done
     return written
+
+
+async def sync_in(rest: Rest, application_id: int, guild_id: int, settings: DiscordSettings) -> int:
+    """The same for one home server. Raises `PlatformError`."""
+    ours = commands(direct_messages=settings.direct_messages)
+    return await _sync(rest, _GUILD, ours, application_id=application_id, guild_id=guild_id)
+
+
+async def _everywhere(rest: Rest, application_id: int, settings: DiscordSettings) -> int:
+    ours = [] if settings.home_guilds else commands(direct_messages=settings.direct_messages)
+    return await _sync(rest, _GLOBAL, ours, application_id=application_id)
 
 
 async def _sync(rest: Rest, path: str, ours: Sequence[Mapping[str, Any]], **ids: Any) -> int:

@@ -71,6 +71,8 @@ class Writer:
         body = messages.card(card, OWN_THREAD if threaded else place.thread_id, self._hint)
         ref = await self._send(place, body, secrets.token_hex(8))
         thread = await self._open_thread(ref, card) if threaded else place
+        if threaded and thread == place:  # the buttons say "my own thread", and there is none
+            await self._edit(ref, messages.card(card, place.thread_id, self._hint))
         self._conversations.hear(thread, int(ref.message_id))
         return Opened(ref, thread)
 

@@ -1,28 +1,21 @@
 """`avatarbot discord sync` and `avatarbot doctor`, over the wire."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from pydantic import SecretStr
 
-from adapters.discord.application_commands import commands
+from adapters.discord.application_commands import SAY_THIS, commands
 from adapters.discord.checks import check
 from adapters.discord.office import sync_once
-from adapters.discord.settings import DiscordSettings
+from bot.errors import PlatformError, SettingsError
 from bot.ports.doctor import Level
-from tests.integration.discord.fake import Answer, FakeDiscord, application, open_fake
+from tests.integration.discord.fake import GUILD, TOKEN, Answer, FakeDiscord, application
 from tests.integration.discord.openapi import open_api
+from tests.integration.discord.wire import settings
 
-SETTINGS = DiscordSettings.model_validate({"DISCORD_TOKEN": SecretStr("OTAw.y.z")})
+SETTINGS = settings()
 PUT = r"PUT /applications/\d+/commands"
 ENTRY_POINT = {"id": "42", "type": 4, "name": "launch", "description": "", "handler": 2, "version": "1"}
-
-
-@pytest.fixture
-async def discord() -> AsyncIterator[FakeDiscord]:
-    async with open_fake() as fake:
-        yield fake
 
 
 def as_discord_keeps_it(node: Any) -> Any:
@@ -88,6 +81,34 @@ async def test_doctor_is_content(discord: FakeDiscord) -> None:
 
 
 async def test_doctor_on_a_refused_token(discord: FakeDiscord) -> None:
-    discord.next_answers("GET /users/@me", Answer(401, {"code": 0, "message": "401: Unauthorized"}))
+    discord.token = "another"
 
     assert [finding.level for finding in await check(SETTINGS, discord.connector)] == [Level.PROBLEM]
+
+
+async def test_a_server_that_we_are_not_in_is_no_harm_to_the_others(discord: FakeDiscord) -> None:
+    homes = settings(home_guilds=(800000000000000002, 800000000000000001))
+    discord.next_answers("GET .*/guilds/800000000000000002/commands", Answer(403, {"code": 50001, "message": "no"}))
+
+    with pytest.raises(PlatformError):
+        await sync_once(homes, discord.connector)
+
+    assert discord.guild_commands["800000000000000001"]
+
+
+async def test_at_home_commands_are_there_only(discord: FakeDiscord) -> None:
+    discord.commands = as_discord_keeps_it(commands())
+
+    await sync_once(settings(home_guilds=(int(GUILD),)), discord.connector)
+
+    assert discord.commands == []
+    assert [command["name"] for command in discord.guild_commands[GUILD]] == ["avatar", SAY_THIS]
+
+
+async def test_a_refused_token_is_one_sentence(discord: FakeDiscord) -> None:
+    discord.token = "another"
+
+    with pytest.raises(SettingsError, match="Reset Token") as told:
+        await sync_once(SETTINGS, discord.connector)
+
+    assert TOKEN not in f"{told.value.sentence} {told.value.detail}"

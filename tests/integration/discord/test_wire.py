@@ -1,95 +1,19 @@
 """Over the wire, production code unchanged: what breaks, what is repeated, and what is said when nothing helps."""
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from pydantic import SecretStr
+from discord.http import Route
 
-from adapters.discord.platform import DiscordPlatform
-from adapters.discord.settings import DiscordSettings
-from bot.clock import SystemClock
-from bot.errors import MessageGone, PlaceGone, PlatformError, SettingsError, Throttled
-from bot.model import Inbound, Place, Question, Reply, Said
-from tests.contract.platform.cards import final
-from tests.contract.platform.harness import RecordingReception
-from tests.integration.discord.fake import CHANNEL, GUILD, USER, Answer, FakeDiscord, command, open_fake
-from tests.integration.discord.openapi import open_api
-from tests.integration.discord.world import Drawer
+from bot.errors import MessageGone, PlaceGone, PlatformError, StoreUnavailable, Throttled
+from bot.model import Edited, Inbound, Outcome, Question, Reply, Withdrawn
+from tests.contract.platform.cards import CARD, ENDED, LIVE, final, growing
+from tests.integration.discord.fake import CHANNEL, GUILD, USER, Answer, FakeDiscord, command, guild, press
+from tests.integration.discord.wire import PLACE, Heard, Wire, running, settings
 
-PLACE = Place("discord", GUILD, CHANNEL)
 POST = f"POST /channels/{CHANNEL}/messages"
 PATCH = f"PATCH /channels/{CHANNEL}/messages/\\d+"
-
-
-class Heard(RecordingReception):
-    def __init__(self) -> None:
-        super().__init__()
-        self.news = asyncio.Event()
-
-    async def accept(self, inbound: Inbound) -> object:  # type: ignore[override]
-        outcome = await super().accept(inbound)
-        self.news.set()
-        return outcome
-
-    async def texts(self, count: int) -> list[str]:
-        async with asyncio.timeout(15):
-            while len(self.inbounds) < count:
-                self.news.clear()
-                await self.news.wait()
-        return [inbound.body.text for inbound in self.inbounds if isinstance(inbound.body, Said)]
-
-
-@dataclass
-class Wire:
-    discord: FakeDiscord
-    reception: Heard = field(default_factory=Heard)
-    platform: DiscordPlatform = field(init=False)
-
-    def __post_init__(self) -> None:
-        settings = DiscordSettings.model_validate({"DISCORD_TOKEN": SecretStr("OTAw.y.z")})
-        self.platform = DiscordPlatform(
-            settings, self.reception, Drawer(), SystemClock(), connector=self.discord.connector
-        )
-
-    async def write(self, text: str) -> None:
-        await self.discord.dispatch("MESSAGE_CREATE", self.discord.message(text))
-
-
-@pytest.fixture
-async def discord() -> AsyncIterator[FakeDiscord]:
-    async with open_fake() as fake:
-        yield fake
-
-
-@pytest.fixture
-async def wire(discord: FakeDiscord) -> AsyncIterator[Wire]:
-    """A platform that runs and has heard one message."""
-    opened = Wire(discord)
-    running = asyncio.create_task(opened.platform.run())
-    await discord.until(lambda: discord.ops)
-    await opened.write("First")
-    assert await opened.reception.texts(1) == ["First"]
-    client = opened.platform._client
-    assert client is not None
-    await client.wait_until_ready()
-    yield opened
-    running.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await running
-
-
-async def test_every_body_is_what_discord_takes(wire: Wire) -> None:
-    ref = await wire.platform.post(PLACE, final("Hello"), "0199aa-0001")
-    await wire.platform.edit(ref, final("Hello again"))
-
-    api = open_api()
-    sent = [call for call in wire.discord.calls if call.body is not None]
-    assert [fault for call in sent for fault in api.faults(call.method, call.path, call.body)] == []
-    assert len(sent) >= 3
 
 
 @pytest.mark.parametrize("trouble", [Answer(503), Answer(0, reset=True), Answer(502)])
@@ -183,51 +107,190 @@ async def test_a_command_is_acknowledged_before_it_is_answered(wire: Wire) -> No
     assert wire.discord.made("PATCH /webhooks/.*")[0].body["content"] == "Nobody is live here."
 
 
-async def test_a_connection_that_breaks_is_resumed(wire: Wire) -> None:
-    await wire.discord.hang_up(4000)
-    await wire.discord.until(lambda: any(said["op"] == 6 for said in wire.discord.ops), 15)
-    await wire.write("Second")
-
-    assert await wire.reception.texts(2) == ["First", "Second"]
-    assert [said["op"] for said in wire.discord.ops] == [2, 6]
-
-
-async def test_discord_asks_to_come_back_and_we_do(wire: Wire) -> None:
-    await wire.discord.tell(7)
-    await wire.discord.until(lambda: any(said["op"] == 6 for said in wire.discord.ops), 15)
-
-    assert [said["op"] for said in wire.discord.ops] == [2, 6]
-
-
-async def test_what_was_said_in_a_gap_is_looked_up(wire: Wire) -> None:
-    await wire.discord.tell(9, False)  # the session is lost: nothing will be replayed
-    wire.discord.message("Said meanwhile")
-    await wire.discord.until(lambda: [said["op"] for said in wire.discord.ops].count(2) == 2, 20)
-
-    assert await wire.reception.texts(2) == ["First", "Said meanwhile"]
-    assert wire.platform._client is not None
-    await wire.platform._client.wait_until_ready()
-
-
-@pytest.mark.parametrize(("code", "words"), [(4014, "Message Content Intent"), (4004, "DISCORD_TOKEN")])
-async def test_what_only_the_operator_can_mend_is_one_sentence(discord: FakeDiscord, code: int, words: str) -> None:
-    discord.close_with = code
-
-    with pytest.raises(SettingsError, match=words):
-        await asyncio.wait_for(Wire(discord).platform.run(), 10)
-
-    assert [said["op"] for said in discord.ops] == [2]
-
-
-async def test_a_token_that_is_refused_is_one_sentence(discord: FakeDiscord) -> None:
-    discord.next_answers("GET /users/@me", Answer(401, {"code": 0, "message": "401: Unauthorized"}))
-
-    with pytest.raises(SettingsError, match="DISCORD_TOKEN"):
-        await asyncio.wait_for(Wire(discord).platform.run(), 10)
-
-
 async def test_without_a_connection_nothing_is_said_to_be_done(discord: FakeDiscord) -> None:
     with pytest.raises(PlatformError) as told:
         await Wire(discord).platform.post(PLACE, final("Hello"), "k1")
 
     assert not told.value.final
+
+
+async def test_a_call_that_hangs_has_an_end(wire: Wire) -> None:
+    wire.discord.next_answers("GET /users/@me", Answer(200, USER, slow=3))
+
+    with pytest.raises(PlatformError) as told:
+        await wire.platform._rest.call(Route("GET", "/users/@me"), within=0.1)
+
+    assert "no answer" in told.value.detail
+
+
+async def test_a_transcript_shows_no_previews_of_links(wire: Wire) -> None:
+    ref = await wire.platform.post(PLACE, growing("See https://example.com/a"), "k1")
+    await wire.platform.edit(ref, final("See https://example.com/a_b"))
+
+    assert [call.body["flags"] for call in (*wire.discord.made(POST), *wire.discord.made(PATCH))] == [4, 4]
+
+
+async def test_typing_is_shown(wire: Wire) -> None:
+    await wire.platform.thinking(PLACE)
+
+    assert len(wire.discord.made(f"POST /channels/{CHANNEL}/typing")) == 1
+
+
+async def test_a_card_edited_too_often_goes_on_in_a_new_one(wire: Wire) -> None:
+    opened = await wire.platform.open(PLACE, CARD)
+    wire.discord.next_answers(PATCH, Answer(400, {"code": 30046, "message": "no"}))
+
+    moved = await wire.platform.show(opened.card, opened.thread, LIVE)
+
+    assert moved != opened.card
+    assert wire.discord.messages[moved.message_id]["channel_id"] == opened.thread.thread_id
+
+
+async def test_where_there_are_no_threads_the_channel_is_the_conversation(wire: Wire) -> None:
+    wire.discord.next_answers("POST .*/threads", Answer(400, {"code": 50024, "message": "no"}))
+
+    opened = await wire.platform.open(PLACE, CARD)
+
+    assert opened.thread == PLACE
+    card = wire.discord.messages[opened.card.message_id]
+    await wire.discord.dispatch(
+        "INTERACTION_CREATE", press(card, card["components"][0]["components"][0]["custom_id"], 901)
+    )
+    await wire.reception.texts(2)
+    assert wire.reception.inbounds[-1].place == PLACE
+
+
+async def test_a_thread_that_is_there_already_is_used(wire: Wire) -> None:
+    wire.discord.next_answers("POST .*/threads", Answer(400, {"code": 160004, "message": "no"}))
+
+    opened = await wire.platform.open(PLACE, CARD)
+
+    assert opened.thread == PLACE.in_thread(opened.card.message_id)
+
+
+# ---------------------------------------------------------------- what came in
+
+
+class Slow(Heard):
+    """Commits when told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.go_on = asyncio.Event()
+
+    async def accept(self, inbound: Inbound) -> Outcome:
+        await self.go_on.wait()
+        return await super().accept(inbound)
+
+
+async def test_a_command_is_acknowledged_while_it_is_committed(discord: FakeDiscord) -> None:
+    reception = Slow()
+    async with running(Wire(discord, reception=reception)):
+        await discord.dispatch("INTERACTION_CREATE", command("status"))
+        await discord.until(lambda: discord.made("POST /interactions/.*"))
+        assert reception.inbounds == []
+
+        reception.go_on.set()
+        await reception.texts(1)
+
+
+async def test_a_second_acknowledgement_is_no_failure(wire: Wire) -> None:
+    wire.reception.outcome, wire.reception.reply = Question(), Reply("Nobody is live here.")
+    wire.discord.acknowledged.add("interaction-token")  # the first one arrived, and its answer was lost
+
+    await wire.discord.dispatch("INTERACTION_CREATE", command("status"))
+    await wire.discord.until(lambda: wire.discord.made("PATCH /webhooks/.*"))
+
+    assert wire.discord.made("POST /users/@me/channels") == []
+
+
+async def test_what_was_edited_to_nothing_is_withdrawn(wire: Wire) -> None:
+    said = wire.discord.message("Hello")
+    for words in ("Hello, all", f"<@{USER['id']}>"):
+        edited = said | {"content": words, "edited_timestamp": f"2026-01-01T00:00:0{len(words) % 10}+00:00"}
+        await wire.discord.dispatch("MESSAGE_UPDATE", edited)
+        await asyncio.sleep(0.05)
+
+    assert [type(inbound.body) for inbound in wire.reception.inbounds[1:]] == [Edited, Withdrawn]
+
+
+# ---------------------------------------------------------------- servers
+
+
+class Unready(Heard):
+    """Its store cannot be reached at first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.failures = 1
+
+    async def workspace_joined(self, platform: str, workspace_id: str) -> None:
+        self.failures -= 1
+        if self.failures >= 0:
+            raise StoreUnavailable("Not now.")
+        await super().workspace_joined(platform, workspace_id)
+        self.news.set()
+
+
+async def test_a_server_is_unfunded_even_if_that_takes_a_second_attempt(
+    discord: FakeDiscord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adapters.discord.platform.NOTE_AGAIN", 0.05)
+    reception = Unready()
+    async with running(Wire(discord, reception=reception)), asyncio.timeout(5):
+        while reception.joined != [GUILD]:
+            await asyncio.sleep(0.02)
+
+
+async def test_a_home_server_gets_its_commands_when_we_come_in(discord: FakeDiscord) -> None:
+    discord.guilds = []
+    refused = Answer(403, {"code": 50001, "message": "Missing Access"})
+    discord.next_answers(f"GET .*/guilds/{GUILD}/commands", refused)
+    async with running(Wire(discord, settings=settings(home_guilds=(int(GUILD),)))) as wire:
+        assert discord.guild_commands == {}
+
+        await discord.dispatch(
+            "GUILD_CREATE", {name: value for name, value in guild().items() if name != "unavailable"}
+        )
+        await discord.until(lambda: discord.guild_commands.get(GUILD))
+
+        assert wire.reception.joined == []
+
+
+async def test_a_server_that_is_down_for_a_while_is_not_left(wire: Wire) -> None:
+    await wire.discord.dispatch("GUILD_DELETE", {"id": GUILD, "unavailable": True})
+    await wire.discord.dispatch("GUILD_CREATE", guild())
+    await wire.write("Second")
+
+    assert await wire.reception.texts(2) == ["First", "Second"]
+    assert wire.reception.gone == []
+
+
+async def test_a_thread_that_was_lost_while_we_were_away_is_left(wire: Wire) -> None:
+    opened = await wire.platform.open(PLACE, CARD)
+    await wire.platform.show(opened.card, opened.thread, LIVE)
+    gone = Answer(404, {"code": 10003, "message": "Unknown Channel"})
+    wire.discord.next_answers(f"GET /channels/{opened.thread.thread_id}/messages", gone)
+
+    await wire.platform.connected(0)
+
+    assert wire.reception.gone == [opened.thread]
+
+
+async def test_of_a_long_gap_the_newest_is_looked_up(wire: Wire) -> None:
+    for number in range(150):
+        wire.discord.message(f"Number {number}")
+
+    await wire.platform.connected(0)
+
+    texts = await wire.reception.texts(101)
+    assert texts == ["First", *(f"Number {number}" for number in range(50, 150))]
+
+
+async def test_an_ended_session_is_not_looked_up_any_more(wire: Wire) -> None:
+    opened = await wire.platform.open(PLACE, CARD)
+    await wire.platform.show(opened.card, opened.thread, ENDED)
+
+    await wire.platform.connected(0)
+
+    assert wire.discord.made(f"GET /channels/{opened.thread.thread_id}/messages") == []

@@ -50,6 +50,7 @@ class FakeDiscord(FakeRest):
     """With which codes connections ended."""
     close_with: int = 0
     """After the next identify."""
+    refuse_connections: int = 0
     heartbeat_interval: int = 40_000
     frozen: bool = False
     """Connections stay open and nothing comes through them any more, not even acknowledgements: zombies."""
@@ -72,7 +73,10 @@ class FakeDiscord(FakeRest):
 
     # ------------------------------------------------------------ the gateway
 
-    async def gateway(self, request: web.Request) -> web.WebSocketResponse:
+    async def gateway(self, request: web.Request) -> web.StreamResponse:
+        if self.refuse_connections:
+            self.refuse_connections -= 1
+            return web.Response(status=503)
         socket = self._gateway = web.WebSocketResponse()
         await socket.prepare(request)
         await socket.send_json({"op": 10, "d": {"heartbeat_interval": self.heartbeat_interval}})
@@ -135,9 +139,13 @@ class FakeDiscord(FakeRest):
     async def tell(self, op: int, payload: Any = None) -> None:
         await self._send({"op": op, "d": payload})
 
-    async def forget_session(self) -> None:
-        """The session is over: nothing of it will be said again."""
+    def expire_session(self) -> None:
+        """Nothing of it will be said again."""
         self._session += 1
+
+    async def forget_session(self) -> None:
+        """The same, and the client is told."""
+        self.expire_session()
         await self.tell(9, False)
 
     async def hang_up(self, code: int) -> None:
@@ -191,7 +199,7 @@ async def open_fake(fake: FakeDiscord | None = None) -> AsyncIterator[FakeDiscor
     app = web.Application()
     app.router.add_get("/", fake.gateway)
     app.router.add_route("*", "/api/v10/{path:.*}", fake.rest)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    runner = web.AppRunner(app, shutdown_timeout=0.1, handler_cancellation=True)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=served)
     await site.start()

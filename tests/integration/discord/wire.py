@@ -1,0 +1,87 @@
+"""A platform that talks to the fake over the wire, with the contract's notebook behind it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import SecretStr
+
+from adapters.discord.client import AvatarClient
+from adapters.discord.platform import DiscordPlatform
+from adapters.discord.settings import DiscordSettings
+from bot.clock import SystemClock
+from bot.model import Inbound, Outcome, Place, Said
+from tests.contract.platform.harness import RecordingReception
+from tests.integration.discord.fake import CHANNEL, GUILD, TOKEN, FakeDiscord
+from tests.integration.discord.world import Drawer
+
+PLACE = Place("discord", GUILD, CHANNEL)
+
+
+def settings(**given: Any) -> DiscordSettings:
+    return DiscordSettings.model_validate({"DISCORD_TOKEN": SecretStr(TOKEN), **given})
+
+
+class Heard(RecordingReception):
+    def __init__(self) -> None:
+        super().__init__()
+        self.news = asyncio.Event()
+
+    async def accept(self, inbound: Inbound) -> Outcome:
+        outcome = await super().accept(inbound)
+        self.news.set()
+        return outcome
+
+    async def texts(self, count: int) -> list[str]:
+        async with asyncio.timeout(15):
+            while len(self.inbounds) < count:
+                self.news.clear()
+                await self.news.wait()
+        return [inbound.body.text for inbound in self.inbounds if isinstance(inbound.body, Said)]
+
+
+class Impatient(DiscordPlatform):
+    """Gives a silent connection up sooner than after discord.py's minute."""
+
+    def new_client(self) -> AvatarClient:
+        client = super().new_client()
+        client._connection.heartbeat_timeout = 1.0
+        return client
+
+
+@dataclass
+class Wire:
+    discord: FakeDiscord
+    kind: type[DiscordPlatform] = DiscordPlatform
+    settings: DiscordSettings = field(default_factory=settings)
+    reception: Heard = field(default_factory=Heard)
+    platform: DiscordPlatform = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.platform = self.kind(
+            self.settings, self.reception, Drawer(), SystemClock(), connector=self.discord.connector
+        )
+
+    async def write(self, text: str) -> None:
+        await self.discord.dispatch("MESSAGE_CREATE", self.discord.message(text))
+
+    async def ready(self) -> None:
+        client = self.platform._client
+        assert client is not None
+        await client.wait_until_ready()
+
+
+@asynccontextmanager
+async def running(wire: Wire) -> AsyncIterator[Wire]:
+    """A platform that runs and is connected."""
+    task = asyncio.create_task(wire.platform.run())
+    try:
+        await wire.discord.until(lambda: wire.discord.ops, 15)
+        await wire.ready()
+        yield wire
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
