@@ -154,7 +154,7 @@ async def test_where_there_are_no_threads_the_channel_is_the_conversation(wire: 
     assert opened.thread == PLACE
     card = wire.discord.messages[opened.card.message_id]
     await wire.discord.dispatch(
-        "INTERACTION_CREATE", press(card, card["components"][0]["components"][0]["custom_id"], 901)
+        "INTERACTION_CREATE", press(card, card["components"][0]["components"][0]["custom_id"], 501)
     )
     await wire.reception.texts(2)
     assert wire.reception.inbounds[-1].place == PLACE

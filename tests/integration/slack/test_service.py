@@ -2,34 +2,19 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
 import pytest
-from cryptography.fernet import Fernet
-from pydantic import SecretStr
 
-from adapters.akool.api import AkoolApi, ApiKey
-from adapters.akool.provider import AkoolProvider
-from adapters.simulator.http.app import application
-from adapters.simulator.options import Options
 from adapters.simulator.simulator import Simulator
 from bot.clock import SystemClock
 from bot.model import CardAction, MessageRef
-from bot.policy import Policy
-from bot.service import Parts, Service
 from bot.session.departure import LEFT
-from bot.store.cipher import Cipher
-from bot.store.engine import Store
-from bot.store.migrate import upgraded
-from bot.telemetry import new_metrics
 from tests.contract.platform.harness import ANN, BEN
 from tests.integration.slack.fake import FakeSlack
 from tests.integration.slack.harness import GENERAL, SlackHarness, eventually
-
-QUICK = replace(Options(), join_delay=0.1, thinking=0.05, pace=150.0)
+from tests.whole import QUICK, whole_service
 
 
 @dataclass
@@ -53,24 +38,12 @@ class World:
                 await asyncio.sleep(0.02)
 
 
-@asynccontextmanager
-async def service(folder: Path, simulator: Simulator) -> AsyncIterator[Service]:
-    url = f"sqlite:///{folder / 'avatarbot.db'}"
-    await upgraded(url)
-    async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(Store.open(url, Cipher((Fernet.generate_key().decode(),))))
-        key = ApiKey(SecretStr(simulator.options.api_key))
-        api = AkoolApi.at("http://akool.test", key, httpx.ASGITransport(application(simulator)))
-        provider = await stack.enter_async_context(aclosing(AkoolProvider(api, simulator.seats)))
-        yield Service(Parts(store, provider, SystemClock(), Policy(), new_metrics()), "http://avatarbot.test")
-
-
 @pytest.fixture(params=[False, True], ids=["http", "socket"])
 async def world(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[World]:
     async with (
         FakeSlack().running() as fake,
         Simulator(SystemClock(), QUICK) as simulator,
-        service(tmp_path, simulator) as whole,
+        whole_service(tmp_path, simulator) as whole,
     ):
         harness = SlackHarness(fake, socket=request.param, front=whole.reception)
         whole.add(harness.platform)

@@ -1,6 +1,9 @@
 """What Discord sends, as it sends it."""
 
+from datetime import UTC, datetime
 from typing import Any
+
+from discord.utils import time_snowflake
 
 Json = dict[str, Any]
 
@@ -16,7 +19,10 @@ USER: Json = {
     "bot": True,
 }
 NAMES = {ANN: "Ann", BEN: "Ben"}
-EPOCH_ID = 1_500_000_000_000_000_000
+FIRST_NUMBER = 500
+"""Of an interaction, unless it has its own; below are messages."""
+EPOCH_ID = time_snowflake(datetime.now(UTC))
+"""Of the first thing that happens: ids tell the time, and this is now."""
 
 _EVERYTHING = "2248473465835073"
 _TIME = "2026-01-01T00:00:00+00:00"
@@ -56,8 +62,8 @@ def thread(thread_id: str, parent: Json, name: str) -> Json:
     }  # fmt: skip
 
 
-def command(verb: str, number: int = 900, token: str = "interaction-token", **options: Any) -> Json:
-    """`/avatar VERB` of Ann's, as Discord tells it."""
+def command(verb: str, number: int = FIRST_NUMBER, token: str = "interaction-token", **options: Any) -> Json:
+    """`/avatar VERB` of Ann's, as Discord tells it; `number` sets it apart from everything else that happens."""
     kinds = {str: 3, int: 4}
     given = [{"type": kinds[type(value)], "name": name, "value": value} for name, value in options.items()]
     data = {"id": "7", "name": "avatar", "type": 1, "options": [{"type": 1, "name": verb, "options": given}]}
@@ -74,7 +80,7 @@ def _interaction(kind: int, person: str, where: str, number: int, token: str) ->
     there = channel(where) | {"permissions": "2048"}
     return {
         "id": str(EPOCH_ID + number), "application_id": BOT, "token": token, "version": 1, "type": kind, "guild_id": GUILD,
-        "channel_id": where, "channel": there, "locale": "en-US", "app_permissions": "8", "entitlements": [], "context": 0,
+        "channel_id": where, "channel": there, "locale": "en-US", "app_permissions": _EVERYTHING, "entitlements": [], "context": 0,
         "member": member(person) | {"permissions": "2048"}, "authorizing_integration_owners": {"0": GUILD},
         "attachment_size_limit": 1_000_000,
     }  # fmt: skip

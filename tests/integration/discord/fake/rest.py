@@ -61,6 +61,8 @@ class FakeRest:
     guild_commands: dict[str, list[Json]] = field(default_factory=dict)
     reactions: Counter[str] = field(default_factory=Counter)
     acknowledged: set[str] = field(default_factory=set)
+    events: deque[tuple[str, Json]] = field(default_factory=lambda: deque(maxlen=1_000))
+    """What has to be told on the gateway because of these calls, the bot's own messages and edits too."""
     refused: int = 0
     """How many calls came too fast."""
     said: int = 0
@@ -167,7 +169,12 @@ class FakeRest:
         made |= {name: body[name] for name in ("embeds", "components", "flags") if name in body}
         made["attachments"] = [{"id": str(n), "filename": name} for n, name in enumerate(call.files)]
         self.messages[made["id"]] = self.nonces[body.get("nonce", made["id"])] = made
+        self._tell("MESSAGE_CREATE", made)
         return Answer(200, made)
+
+    def _tell(self, event: str, message: Json) -> None:
+        if guild_id := self.channels[message["channel_id"]].get("guild_id"):
+            self.events.append((event, message | {"guild_id": guild_id, "member": payloads.member()}))
 
     def _history(self, channel: str, query: dict[str, str]) -> list[Json]:
         """The newest first; those right after `after`, or right before `before`."""
@@ -181,6 +188,7 @@ class FakeRest:
         match call.method, more:
             case "PATCH", []:
                 message |= call.body
+                self._tell("MESSAGE_UPDATE", message)
                 return Answer(200, message)
             case "DELETE", []:
                 del self.messages[message["id"]]
@@ -199,6 +207,7 @@ class FakeRest:
             return refuse(400, 160004)
         parent = self.channels[message["channel_id"]]
         self.channels[message["id"]] = payloads.thread(message["id"], parent, name)
+        self.events.append(("THREAD_CREATE", self.channels[message["id"]]))
         return Answer(201, self.channels[message["id"]])
 
     # ------------------------------------------------------------ interactions

@@ -133,7 +133,7 @@ class FakeDiscord(FakeRest):
     async def dispatch(self, name: str, payload: Any) -> None:
         frame = {"op": 0, "t": name, "s": len(self._sent) + 1, "d": payload}
         self._sent.append(frame)
-        if not self.frozen:
+        if self._gateway is not None and not self.frozen:
             await self._send(frame)
 
     async def tell(self, op: int, payload: Any = None) -> None:
@@ -161,6 +161,8 @@ class FakeDiscord(FakeRest):
 
     async def rest(self, request: web.Request) -> web.StreamResponse:
         answer = self.answer(await _call(request))
+        while self.events:
+            await self.dispatch(*self.events.popleft())
         self._news.set()
         await asyncio.sleep(answer.slow)
         if answer.reset:
