@@ -20,10 +20,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import aiohttp
-import httpx
 import uvicorn
-from cryptography.fernet import Fernet
-from pydantic import SecretStr
 from slack_bolt.adapter.starlette.async_handler import AsyncSlackRequestHandler
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
@@ -32,21 +29,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from adapters.akool.api import AkoolApi, ApiKey
-from adapters.akool.provider import AkoolProvider
-from adapters.simulator.http.app import application
-from adapters.simulator.simulator import Simulator
 from adapters.slack.platform import SlackPlatform
 from adapters.slack.settings import SlackSettings
 from adapters.slack.vault import MemoryVault
+from benchmarks.front_desk import front_desk
 from bot.clock import SystemClock
-from bot.model import Command, Inbound, Person, Place
-from bot.policy import Limits, Policy
-from bot.service import Parts, Service
-from bot.store.cipher import Cipher
-from bot.store.engine import Store
-from bot.store.migrate import upgraded
-from bot.telemetry import new_metrics
+from bot.model import Place
 from tests.integration.slack.fake import FakeSlack, payloads
 
 CHANNELS = 50
@@ -80,44 +68,17 @@ def bolt_alone() -> Starlette:
     return Starlette(routes=[Route("/slack/events", events, methods=["POST"])])
 
 
-async def speak(store: Store) -> None:
-    """More than ten never wait in a session, so the benchmark must not let thousands wait either."""
-    while True:
-        await asyncio.sleep(0.2)
-        await store.write(lambda c: c.exec_driver_sql("UPDATE inbox SET state = 'done' WHERE state = 'waiting'"))
-
-
 @contextlib.asynccontextmanager
 async def ours(api_url: str, folder: Path) -> AsyncIterator[Starlette]:
-    """The adapter, the core's front door and its inbox on SQLite. No avatars: `speak` takes what waits off, as turns would."""
-    url = f"sqlite:///{folder / 'bench.db'}"
-    await upgraded(url)
-    limits = Limits(sessions=CHANNELS, waiting=10**6, waiting_per_person=10**6, person_minutes=10**6)
-    async with (
-        Store.open(url, Cipher((Fernet.generate_key().decode(),))) as store,
-        Simulator(SystemClock()) as simulator,
-    ):
-        key = ApiKey(SecretStr(simulator.options.api_key))
-        api = AkoolApi.at("http://akool.test", key, httpx.ASGITransport(application(simulator)))
-        provider = AkoolProvider(api, simulator.seats)
-        parts = Parts(store, provider, SystemClock(), Policy(limits), new_metrics())
-        service = Service(parts, "http://bench.test")
-        settings = SlackSettings.model_validate(
-            {"SLACK_BOT_TOKEN": "xoxb-test", "SLACK_SIGNING_SECRET": payloads.SIGNING_SECRET, "SLACK_API_URL": api_url}
-        )
-        platform = SlackPlatform(settings, service.reception, MemoryVault(), SystemClock())
-        service.add(platform)
-        tasks = [asyncio.create_task(service._inbox.run()), asyncio.create_task(speak(store))]  # noqa: SLF001
-        for n in range(CHANNELS):
-            start = Inbound(f"start{n}", n, Place("slack", "T0TEAM", f"C{n}"), Person("U0ANN", "Ann"), Command("start"))
-            await service.reception.accept(start)
-        try:
+    """The adapter, the core's front door and its inbox on SQLite."""
+    places = [Place("slack", "T0TEAM", f"C{n}") for n in range(CHANNELS)]
+    settings = SlackSettings.model_validate(
+        {"SLACK_BOT_TOKEN": "xoxb-test", "SLACK_SIGNING_SECRET": payloads.SIGNING_SECRET, "SLACK_API_URL": api_url}
+    )
+    async with front_desk(folder, places) as reception:
+        platform = SlackPlatform(settings, reception, MemoryVault(), SystemClock())
+        async with contextlib.aclosing(platform):
             yield Starlette(routes=list(platform.routes()))
-        finally:
-            for task in tasks:
-                task.cancel()
-            await platform.aclose()
-            await provider.aclose()
 
 
 async def serve(name: str, port: int, api_url: str) -> None:

@@ -2,116 +2,28 @@
 
 python benchmarks/slack_transcripts.py [--sessions 20] [--seconds 120]
 
-In virtual time: the whole service on the simulator, our writer, and the strict stand-in counting as Slack does (chat.update 50 a
-minute in a workspace, chat.postMessage one a second in a channel). Staleness is how long what the avatar has said is not shown.
+In virtual time: our writer before the strict stand-in, which counts as Slack does (chat.update 50 a minute in a workspace,
+chat.postMessage one a second in a channel).
 """
 
-import argparse
 import asyncio
-import contextlib
-import statistics
-import tempfile
-from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
-import httpx
-from cryptography.fernet import Fernet
-from pydantic import SecretStr
 from starlette.routing import BaseRoute
 
-from adapters.akool.api import AkoolApi, ApiKey
-from adapters.akool.provider import AkoolProvider
-from adapters.simulator.http.app import application
-from adapters.simulator.options import Options
-from adapters.simulator.simulator import Simulator
 from adapters.slack.installations import OneWorkspace
 from adapters.slack.markup import unescape
 from adapters.slack.refusals import refusal
 from adapters.slack.web_api import READS_FORMS, Answer, WebApi
 from adapters.slack.writer import Writer
+from benchmarks.transcripts import API_DELAY_S, Shown, compare, parsed
 from bot.errors import Throttled
-from bot.model import Command, Inbound, MessageRef, Person, Place, Said
-from bot.policy import Limits, Policy
-from bot.service import Parts, Service
-from bot.session.feed import Caption
-from bot.store.cipher import Cipher
-from bot.store.engine import Store
-from bot.store.migrate import upgrade
-from bot.telemetry import new_metrics
-from bot.transcript.pacer import Pacer, Urgency
+from bot.model import Place
 from tests.integration.slack.fake import FakeSlack
 from tests.integration.slack.fake.reference import Refused, available
 from tests.integration.slack.fake.workspace import BOT_TOKEN, TEAM, Channel
-from tests.virtual_time import LoopClock, run_virtual
-
-API_DELAY_S = 0.12
-QUESTION_EVERY_S = 8.0
-ANN = Person("U0ANN", "Ann")
-
-
-class FixedPace(Pacer):
-    """What most bots do: an edit every so often, whatever the others do; when throttled, they wait and go on."""
-
-    def __init__(self, interval: float) -> None:
-        self._interval = interval
-        self.edits = self
-
-    def grow(self) -> bool:
-        return True
-
-    def grown(self) -> None:
-        pass
-
-    def turn_at_once(self) -> bool:
-        return True
-
-    @property
-    def edit_interval(self) -> float:
-        return self._interval
-
-    def throttled(self, retry_after: float) -> None:
-        pass
-
-    async def turn(self, urgency: Urgency) -> None:
-        pass
-
-
-class FixedPaces:
-    def __init__(self, interval: float) -> None:
-        self._pace = FixedPace(interval)
-
-    def of(self, *_: object) -> Pacer:
-        return self._pace
-
-
-@dataclass
-class Shown:
-    """What stood where, and when; what was said, and when."""
-
-    texts: defaultdict[str, list[tuple[float, str]]] = field(default_factory=lambda: defaultdict(list))
-    captions: list[tuple[float, str, Caption]] = field(default_factory=list)
-    calls: int = 0
-    edits: int = 0
-    refused: int = 0
-
-    def staleness(self, *, final: bool) -> list[float]:
-        wanted = [(at, channel, c.text) for at, channel, c in self.captions if c.text and (c.final or not final)]
-        found = (self._shown(at, channel, text) for at, channel, text in wanted)
-        return [seconds for seconds in found if seconds is not None]
-
-    def unseen(self) -> int:
-        finals = [(at, channel, c.text) for at, channel, c in self.captions if c.final and c.text.strip()]
-        return sum(self._shown(at, channel, text) is None for at, channel, text in finals)
-
-    def _shown(self, said_at: float, channel: str, text: str) -> float | None:
-        """From when it was known until a message showed at least as much."""
-        for at, shown in self.texts[channel]:
-            if at >= said_at and shown.startswith(text.rstrip()):
-                return at - said_at
-        return None
+from tests.virtual_time import LoopClock
 
 
 class InProcess(WebApi):
@@ -148,89 +60,23 @@ class OnlyWrites(Writer):
         await asyncio.Event().wait()
 
 
-@contextlib.asynccontextmanager
-async def service(folder: Path, sessions: int, stores: list[Store]) -> AsyncIterator[Service]:
-    url, clock = f"sqlite:///{folder / 'bench.db'}", LoopClock()
-    upgrade(url)
-    limits = Limits(sessions=sessions, person_minutes=10**6)
-    async with (
-        Store.open(url, Cipher((Fernet.generate_key().decode(),))) as store,
-        Simulator(clock, Options(concurrency=sessions)) as simulator,
-    ):
-        stores.append(store)
-        api = AkoolApi.at(
-            "http://akool.test",
-            ApiKey(SecretStr(simulator.options.api_key)),
-            httpx.ASGITransport(application(simulator)),
-        )
-        provider = AkoolProvider(api, simulator.seats)
-        yield Service(Parts(store, provider, clock, Policy(limits), new_metrics()), "http://bench.test")
-        await provider.aclose()
+class SlackTown:
+    def __init__(self, shown: Shown) -> None:
+        self._fake = FakeSlack()
+        web = InProcess(self._fake, shown)
+        self.writer = OnlyWrites(web, OneWorkspace(BOT_TOKEN, web), LoopClock())
 
+    def place(self, number: int) -> Place:
+        self._fake.workspace.channels[f"C{number}"] = Channel(f"C{number}")
+        return Place("slack", TEAM, f"C{number}")
 
-async def listen(whole: Service, session_id: str, channel: str, shown: Shown) -> None:
-    with whole.house.feed.watch(session_id) as events:
-        async for event in events:
-            if isinstance(event, Caption):
-                shown.captions.append((asyncio.get_running_loop().time(), channel, event))
-
-
-async def converse(whole: Service, fake: FakeSlack, number: int, seconds: float, shown: Shown) -> None:
-    """Somebody starts an avatar and asks it something again and again."""
-    channel = f"C{number}"
-    fake.workspace.channels[channel] = Channel(channel)
-    place = Place("slack", TEAM, channel)
-    accepted = await whole.reception.accept(Inbound(f"start{number}", number, place, ANN, Command("start")))
-    listening = asyncio.create_task(listen(whole, accepted.session_id, channel, shown))  # type: ignore[union-attr]
-    while not fake.workspace.in_channel(channel):
-        await asyncio.sleep(0.5)
-    await asyncio.sleep(5 + number * 0.3)
-    thread = place.in_thread(fake.workspace.in_channel(channel)[0].ts)
-    for n in range(int(seconds / QUESTION_EVERY_S)):
-        said = Said(f"Tell me more, number {n}, please: what do you think of it?", MessageRef(thread, f"{n}"))
-        await whole.reception.accept(Inbound(f"say{number}-{n}", n, thread, ANN, said))
-        await asyncio.sleep(QUESTION_EVERY_S)
-    listening.cancel()
-
-
-async def measured(folder: Path, sessions: int, seconds: float, interval: float | None, stores: list[Store]) -> Shown:
-    fake, shown = FakeSlack(), Shown()
-    web = InProcess(fake, shown)
-    async with service(folder, sessions, stores) as whole:
-        if interval is not None:
-            object.__setattr__(whole.house, "pacers", FixedPaces(interval))
-        whole.add(OnlyWrites(web, OneWorkspace(BOT_TOKEN, web), LoopClock()))
-        async with whole.running(), asyncio.TaskGroup() as people:
-            for number in range(sessions):
-                people.create_task(converse(whole, fake, number, seconds, shown))
-    return shown
-
-
-def line(name: str, shown: Shown) -> None:
-    growing, final = shown.staleness(final=False), shown.staleness(final=True)
-    print(
-        f"  {name:12}{shown.refused:>6}{shown.calls:>8}{shown.edits:>8}"
-        f"{statistics.median(growing):>10.1f}{statistics.median(final):>10.1f}{max(final):>10.1f}{shown.unseen():>9}"
-    )
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sessions", type=int, default=20)
-    parser.add_argument("--seconds", type=float, default=120.0)
-    given = parser.parse_args()
-    if not available():
-        raise SystemExit("no Slack method reference (SPECS_DIR): the stand-in would know no limits")
-    print(f"  {'':12}{'429s':>6}{'calls':>8}{'edits':>8}{'stale s':>10}{'final s':>10}{'worst s':>10}{'unseen':>9}")
-    for name, interval in (("ours", None), ("fixed 0.5 s", 0.5), ("fixed 0.8 s", 0.8), ("fixed 1 s", 1.0)):
-        stores: list[Store] = []
-        with tempfile.TemporaryDirectory() as folder:
-            shown = run_virtual(
-                measured(Path(folder), given.sessions, given.seconds, interval, stores),
-                busy=lambda: any(store.busy for store in stores),  # noqa: B023
-            )
-        line(name, shown)
+    def thread(self, place: Place) -> Place | None:
+        posted = self._fake.workspace.in_channel(place.channel_id)
+        return place.in_thread(posted[0].ts) if posted else None
 
 
 if __name__ == "__main__":
-    main()
+    asked = parsed(__doc__, sessions=20)
+    if not available():
+        raise SystemExit("no Slack method reference (SPECS_DIR): the stand-in would know no limits")
+    compare(SlackTown, asked, fixed=(0.5, 0.8, 1.0))

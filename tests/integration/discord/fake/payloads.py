@@ -90,11 +90,11 @@ def guild(guild_id: str = GUILD, channels: int = 1, roles: int = 0, emoji: int =
     first = {"id": guild_id, "name": "@everyone", "permissions": _EVERYTHING, "position": 0}
     every: Json = {"color": 0, "hoist": False, "managed": False, "mentionable": False, "flags": 0}
     more = [
-        {"id": f"{guild_id[:9]}{n:09}", "name": f"role {n}", "permissions": "0", "position": n} for n in range(roles)
+        {"id": f"{guild_id[:12]}{100_000 + n}", "name": f"role {n}", "permissions": "0", "position": n} for n in range(roles)
     ]
     ids = [CHANNEL if guild_id == GUILD and n == 0 else f"{guild_id[:12]}{n:06}" for n in range(channels)]
     faces = [
-        {"id": f"{guild_id[:10]}{n:08}", "name": f"face_{n}", "roles": [], "available": True, "animated": False, "managed": False, "require_colons": True}
+        {"id": f"{guild_id[:12]}{200_000 + n}", "name": f"face_{n}", "roles": [], "available": True, "animated": False, "managed": False, "require_colons": True}
         for n in range(emoji)
     ]  # fmt: skip
     lists: Json = {name: [] for name in ("stickers", "features", "threads", "members", "voice_states")}

@@ -48,6 +48,8 @@ class FakeDiscord(FakeRest):
     """What the client said on the gateway, heartbeats left out."""
     closed: list[int] = field(default_factory=list)
     """With which codes connections ended."""
+    welcomed: int = 0
+    """How many new sessions were told all of their servers."""
     close_with: int = 0
     """After the next identify."""
     refuse_connections: int = 0
@@ -119,6 +121,8 @@ class FakeDiscord(FakeRest):
         await self.dispatch("READY", ready)
         for guild in here:
             await self.dispatch("GUILD_CREATE", guild)
+        self.welcomed += 1
+        self._news.set()
 
     async def _resume(self, asked: Json) -> None:
         """Everything is said again that the client has not heard, unless the session is over."""

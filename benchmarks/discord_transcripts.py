@@ -1,0 +1,114 @@
+"""Fifty transcripts of one bot for two minutes against Discord's limits: our pace beside fixed ones.
+
+python benchmarks/discord_transcripts.py [--sessions 50] [--seconds 120]
+
+In virtual time: our writer and discord.py's HTTP client before the fake, which counts as Discord has been seen to (50 calls a second
+in all, 5 posts and 5 edits in 5 s in a channel). discord.py waits by itself for the buckets of channels, whatever the pace.
+"""
+
+import asyncio
+import contextlib
+import json
+import re
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from discord.http import HTTPClient
+from multidict import CIMultiDict
+from starlette.routing import BaseRoute
+from yarl import URL
+
+from adapters.discord.conversations import Conversations
+from adapters.discord.replies import Replies
+from adapters.discord.rest import Rest
+from adapters.discord.writer import Writer
+from benchmarks.transcripts import API_DELAY_S, Shown, compare, parsed
+from bot.model import Place
+from tests.integration.discord.fake import GUILD, TOKEN, Answer, Call, FakeRest, Limits
+from tests.integration.discord.fake.payloads import channel
+from tests.integration.discord.wire import settings
+from tests.integration.discord.world import Drawer
+from tests.virtual_time import LoopClock
+
+_ESCAPED = re.compile(r"\\([^0-9A-Za-z\s])")
+
+
+@dataclass
+class Response:
+    """As much of aiohttp's as discord.py reads."""
+
+    answer: Answer
+    reason: str = ""
+
+    @property
+    def status(self) -> int:
+        return self.answer.status
+
+    @property
+    def headers(self) -> CIMultiDict[str]:
+        return CIMultiDict(self.answer.headers | {"Content-Type": "application/json"})
+
+    async def text(self, encoding: str = "") -> str:  # noqa: ARG002 - as aiohttp has it
+        return json.dumps(self.answer.body)
+
+
+class InProcess:
+    """What discord.py calls Discord with, without a socket."""
+
+    def __init__(self, fake: FakeRest, shown: Shown) -> None:
+        self._fake = fake
+        self._shown = shown
+
+    @contextlib.asynccontextmanager
+    async def request(
+        self, method: str, url: str, *, headers: dict[str, str], data: Any = None, **_: Any
+    ) -> AsyncIterator[Response]:
+        await asyncio.sleep(API_DELAY_S)
+        path, body = URL(url).path.removeprefix("/api/v10"), json.loads(data) if data else None
+        answer = self._fake.answer(Call(method, path, body, token=headers.get("Authorization", "")))
+        self._note(method, path, answer)
+        yield Response(answer)
+
+    def _note(self, method: str, path: str, answer: Answer) -> None:
+        self._shown.calls += 1
+        self._shown.edits += method == "PATCH"
+        self._shown.refused += answer.status == 429
+        where = path.split("/")[2]
+        parent = self._fake.channels[where].get("parent_id")
+        if answer.status == 200 and parent:
+            text = _ESCAPED.sub(r"\1", answer.body["content"].partition(":** ")[2])
+            self._shown.texts[parent].append((asyncio.get_running_loop().time(), text))
+
+
+class OnlyWrites(Writer):
+    def routes(self) -> Sequence[BaseRoute]:
+        return ()
+
+    async def run(self) -> None:
+        await asyncio.Event().wait()
+
+
+class DiscordTown:
+    def __init__(self, shown: Shown) -> None:
+        self._fake = FakeRest(limits=Limits(), judged=False)
+        http = HTTPClient(asyncio.get_running_loop(), max_ratelimit_timeout=30.0)
+        http.token, http._global_over = TOKEN, asyncio.Event()  # noqa: SLF001 - what logging in does
+        http._global_over.set()  # noqa: SLF001
+        http._HTTPClient__session = InProcess(self._fake, shown)  # type: ignore[attr-defined] # noqa: SLF001
+        clock, rest = LoopClock(), Rest(lambda: http)
+        self.writer = OnlyWrites(rest, Replies(rest, clock), Conversations(Drawer(), "all"), clock, settings())
+
+    def place(self, number: int) -> Place:
+        channel_id = str(700_000_000_000_000_000 + number)
+        self._fake.channels[channel_id] = channel(channel_id)
+        return Place("discord", GUILD, channel_id)
+
+    def thread(self, place: Place) -> Place | None:
+        found = (each["id"] for each in self._fake.channels.values() if each.get("parent_id") == place.channel_id)
+        thread_id = next(found, None)
+        return place.in_thread(thread_id) if thread_id else None
+
+
+if __name__ == "__main__":
+    compare(DiscordTown, parsed(__doc__, sessions=50), fixed=(1.0,))

@@ -1,0 +1,50 @@
+"""The core's front door alone: what is accepted is durable, and nobody speaks it."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import httpx
+from pydantic import SecretStr
+
+from adapters.akool.api import AkoolApi, ApiKey
+from adapters.akool.provider import AkoolProvider
+from adapters.simulator.http.app import application
+from adapters.simulator.simulator import Simulator
+from benchmarks.world import open_store
+from bot.clock import SystemClock
+from bot.model import Command, Inbound, Person, Place
+from bot.policy import Limits, Policy
+from bot.ports.chat import Reception
+from bot.service import Parts, Service
+from bot.store.engine import Store
+from bot.telemetry import new_metrics
+
+STARTER = Person("U0ANN", "Ann")
+
+
+@contextlib.asynccontextmanager
+async def front_desk(folder: Path, places: Sequence[Place]) -> AsyncIterator[Reception]:
+    """Reception and inbox on SQLite, with a session in each place. No avatars: `speak` takes what waits off, as turns would."""
+    limits = Limits(sessions=len(places), waiting=10**6, waiting_per_person=10**6, person_minutes=10**6)
+    async with open_store(str(folder)) as store, Simulator(SystemClock()) as simulator:
+        key = ApiKey(SecretStr(simulator.options.api_key))
+        api = AkoolApi.at("http://akool.test", key, httpx.ASGITransport(application(simulator)))
+        async with contextlib.aclosing(AkoolProvider(api, simulator.seats)) as provider:
+            service = Service(Parts(store, provider, SystemClock(), Policy(limits), new_metrics()), "http://bench.test")
+            tasks = [asyncio.create_task(service._inbox.run()), asyncio.create_task(speak(store))]  # noqa: SLF001
+            for n, place in enumerate(places):
+                await service.reception.accept(Inbound(f"start{n}", n, place, STARTER, Command("start")))
+            try:
+                yield service.reception
+            finally:
+                for task in tasks:
+                    task.cancel()
+
+
+async def speak(store: Store) -> None:
+    """More than ten never wait in a session, so a benchmark must not let thousands wait either."""
+    while True:
+        await asyncio.sleep(0.2)
+        await store.write(lambda c: c.exec_driver_sql("UPDATE inbox SET state = 'done' WHERE state = 'waiting'"))
