@@ -73,11 +73,12 @@ class Hearing:
         return Inbound(str(message.id), message.id, place, person, body, ReplyTo(place, person))
 
     def _is_addressed(self, message: discord.Message) -> bool:
-        """By name, by our role's name, or by replying to us."""
+        """By name, by our role's name, by replying to us, or directly."""
         own_id, replied = self._own_id(), _replied(message)
         role = message.guild.self_role if message.guild else None
         return (
-            any(user.id == own_id for user in message.mentions)
+            message.guild is None
+            or any(user.id == own_id for user in message.mentions)
             or (role is not None and role.id in message.raw_role_mentions)
             or (replied is not None and replied.author.id == own_id)
         )

@@ -3,13 +3,12 @@
 from datetime import timedelta
 from typing import Any
 
-from pydantic import SecretStr
 from simcord.backend.serializers import channel_payload
 
 from adapters.discord.application_commands import SAY_THIS
-from adapters.discord.settings import DiscordSettings
 from bot.model import CardAction, Command, Item, NoSession, Question, Refused, Reply, Said
 from tests.contract.platform.cards import ENDED, LIVE, final
+from tests.integration.discord.wire import settings
 from tests.integration.discord.world import ANN, World, buttons, open_world, says
 
 
@@ -94,8 +93,7 @@ async def test_a_reply_to_the_card_is_for_the_avatar(world: World) -> None:
 
 
 async def test_without_message_content_mentions_still_arrive_and_the_card_says_how() -> None:
-    settings = DiscordSettings.model_validate({"DISCORD_TOKEN": SecretStr("x.y.z"), "message_content": False})
-    async with open_world(settings) as world:
+    async with open_world(settings(message_content=False)) as world:
         opened = await world.platform.open(world.place, LIVE)
         await world.people[ANN].send(world.channel, "Nobody reads this")
         await world.people[ANN].send(world.channel, f"<@{world.env.bot.user.id}> but this")
@@ -104,6 +102,48 @@ async def test_without_message_content_mentions_still_arrive_and_the_card_says_h
             "but this"
         ]
         assert "Mention me" in says(world.raw(world.channel.id)[int(opened.card.message_id)])
+
+
+async def test_without_message_content_a_reply_and_the_menu_of_a_message_still_work() -> None:
+    async with open_world(settings(message_content=False)) as world:
+        opened = await world.platform.open(world.place, LIVE)
+        card = next(m for m in world.channel.history() if m.id == int(opened.card.message_id))
+        await world.people[ANN].send(world.channel, "And now?", reply_to=card)
+        message = await world.people[ANN].send(world.channel, "Nobody reads this by itself")
+        await world.people[ANN].context_menu(world.channel, SAY_THIS, message)
+
+        said, menu = [inbound.body for inbound in world.reception.inbounds]
+        assert isinstance(said, Said)
+        assert said.text == "And now?"
+        assert menu == Command("say", {"text": "Nobody reads this by itself"})
+
+
+async def test_by_setting_the_channel_itself_is_the_conversation() -> None:
+    async with open_world(settings(conversation="channel")) as world:
+        opened = await world.platform.open(world.place, LIVE)
+        assert opened.thread == world.place
+        card = next(m for m in world.channel.history() if m.id == int(opened.card.message_id))
+
+        await world.people[ANN].click(card, custom_id=buttons(world.raw(world.channel.id)[card.id])[0]["custom_id"])
+
+        assert world.reception.inbounds[-1].place == world.place
+
+
+async def test_direct_messages_are_heard_by_setting_and_always_meant_for_us() -> None:
+    async with open_world(settings(direct_messages=True)) as world:
+        world.reception.outcome = NoSession("Start one with /avatar start.")
+        await world.people[ANN].send_dm("Hello?")
+
+        (inbound,) = world.reception.inbounds
+        assert inbound.place.workspace_id == f"dm-{inbound.place.channel_id}"
+        told = list(world.raw(int(inbound.place.channel_id)).values())[-1]
+        assert says(told).startswith("Start one with /avatar start.")
+
+
+async def test_direct_messages_are_not_heard_otherwise(world: World) -> None:
+    await world.people[ANN].send_dm("Hello?")
+
+    assert world.reception.inbounds == []
 
 
 async def test_the_commands_are_written_once(world: World) -> None:

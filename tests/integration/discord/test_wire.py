@@ -194,6 +194,34 @@ async def test_a_command_is_acknowledged_while_it_is_committed(discord: FakeDisc
         await reception.texts(1)
 
 
+VIEW, SEND, EMBED, THREADS, IN_THREADS = 1 << 10, 1 << 11, 1 << 14, 1 << 35, 1 << 38
+
+
+@pytest.mark.parametrize(
+    ("conversation", "held", "lacking"),
+    [
+        ("thread", VIEW | SEND | EMBED | THREADS, "Send Messages In Threads"),
+        ("thread", VIEW | SEND | IN_THREADS, "Embed Links, Create Public Threads"),
+        ("channel", VIEW | EMBED | THREADS | IN_THREADS, "Send Messages"),
+        ("channel", VIEW | SEND | EMBED, ""),
+    ],
+)
+async def test_what_it_is_not_allowed_is_said_before_it_starts(
+    discord: FakeDiscord, conversation: str, held: int, lacking: str
+) -> None:
+    async with running(Wire(discord, settings=settings(conversation=conversation))) as wire:
+        await discord.dispatch("INTERACTION_CREATE", command("start") | {"app_permissions": str(held)})
+        await discord.until(lambda: discord.made("POST /interactions/.*"))
+
+        answered = discord.made("POST /interactions/.*")[0].body
+        if lacking:
+            assert answered["data"]["content"].endswith(f"settings: {lacking}.")
+            assert answered["data"]["flags"] & 64
+        else:
+            await wire.reception.texts(1)
+        assert bool(wire.reception.inbounds) is not bool(lacking)
+
+
 async def test_a_second_acknowledgement_is_no_failure(wire: Wire) -> None:
     wire.reception.outcome, wire.reception.reply = Question(), Reply("Nobody is live here.")
     wire.discord.acknowledged.add("interaction-token")  # the first one arrived, and its answer was lost

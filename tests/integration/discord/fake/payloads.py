@@ -90,13 +90,11 @@ def guild(guild_id: str = GUILD, channels: int = 1, roles: int = 0, emoji: int =
     first = {"id": guild_id, "name": "@everyone", "permissions": _EVERYTHING, "position": 0}
     every: Json = {"color": 0, "hoist": False, "managed": False, "mentionable": False, "flags": 0}
     more = [
-        {"id": f"{guild_id[:12]}{100_000 + n}", "name": f"role {n}", "permissions": "0", "position": n} for n in range(roles)
+        {"id": f"{guild_id[:12]}{100_000 + n}", "name": f"role {n}", "permissions": "0", "position": n}
+        for n in range(roles)
     ]
     ids = [CHANNEL if guild_id == GUILD and n == 0 else f"{guild_id[:12]}{n:06}" for n in range(channels)]
-    faces = [
-        {"id": f"{guild_id[:12]}{200_000 + n}", "name": f"face_{n}", "roles": [], "available": True, "animated": False, "managed": False, "require_colons": True}
-        for n in range(emoji)
-    ]  # fmt: skip
+    faces = [_face(f"{guild_id[:12]}{200_000 + n}", n) for n in range(emoji)]
     lists: Json = {name: [] for name in ("stickers", "features", "threads", "members", "voice_states")}
     return {
         "id": guild_id, "name": "Team", "owner_id": ANN, "unavailable": False, "member_count": 2, "emojis": faces,
@@ -106,6 +104,11 @@ def guild(guild_id: str = GUILD, channels: int = 1, roles: int = 0, emoji: int =
         "afk_timeout": 60, "premium_tier": 0, "nsfw_level": 0, "system_channel_flags": 0, "preferred_locale": "en-US",
         "presences": [], "stage_instances": [], "guild_scheduled_events": [], "soundboard_sounds": [], **lists,
     }  # fmt: skip
+
+
+def _face(emoji_id: str, number: int) -> Json:
+    shown = {"available": True, "animated": False, "managed": False, "require_colons": True}
+    return {"id": emoji_id, "name": f"face_{number}", "roles": [], **shown}
 
 
 def application() -> Json:
