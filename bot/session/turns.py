@@ -190,6 +190,7 @@ class Turns:
             told = TOLD.get(outcome, "")
         finally:
             self._current = None
+        await self._scribe.keep(row.id)  # first, or a crash in between leaves something spoken without a transcript
         await self._finish(row, outcome, told)
         if outcome == "spoken" and row.message and self._stage.session.spec.mode is Mode.RETELLING:
             await self._mark(row)

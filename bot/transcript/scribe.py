@@ -36,7 +36,7 @@ class _Entry:
     silent: bool = False  # the channel already holds the words
     announcement: bool = False
     resumed: bool = False  # an earlier run may have posted some of it
-    saved_text: str | None = None
+    saved: UtteranceRecord | None = None
     next_save: float = 0.0
     next_edit: float = 0.0
     growing: bool = False  # it takes room among the messages that grow
@@ -86,6 +86,11 @@ class Scribe:
         self._entries.append(_Entry(record, speaker, self._now(), announcement=True, resumed=True))
         self._bell.set()
 
+    async def keep(self, mid: str) -> None:
+        """What the avatar said to a turn stands in the database once this returns: before the turn is over. Raises `LeaseLost`."""
+        for entry in [entry for entry in self._entries if entry.record.mid == mid]:
+            await self._save(entry)
+
     async def resume(self) -> None:
         """Take up what an earlier run left: what still grew then has lost its end."""
         session_id = self._stage.session.id
@@ -96,8 +101,8 @@ class Scribe:
                 continue
             text = record.text if record.final else record.text + LOST
             done = replace(record, text=text, final=True, ended_at=record.ended_at or self._stage.house.clock.now())
-            saved = record.text if record.final else None
-            self._entries.append(_Entry(done, self._name(record.speaker), self._now(), resumed=True, saved_text=saved))
+            saved = record if record.final else None
+            self._entries.append(_Entry(done, self._name(record.speaker), self._now(), resumed=True, saved=saved))
         self._bell.set()
 
     def _new_entry(self, provider_row: str, utterance: Utterance, *, silent: bool) -> _Entry:
@@ -144,7 +149,8 @@ class Scribe:
         """Do what is due; how long nothing else is (None: until something comes in)."""
         self._bell.clear()
         for entry in self._entries:
-            await self._save(entry)
+            if entry.record.final or self._now() >= entry.next_save:
+                await self._save(entry)
         for index, entry in enumerate(self._entries):
             if entry.record.final:
                 await self._finish(entry)
@@ -184,14 +190,12 @@ class Scribe:
                 await self._bell.wait()
 
     async def _save(self, entry: _Entry) -> None:
-        record = entry.record
-        changed = record.text != entry.saved_text or record.final
-        if entry.announcement or not changed or (not record.final and self._now() < entry.next_save):
+        stored = replace(entry.record, shown=entry.record.final and entry.silent)
+        if entry.announcement or stored == entry.saved:
             return
         stage = self._stage
-        stored = replace(record, shown=record.final and entry.silent)
         await stage.write(lambda c: transcripts.save(c, stage.lease, stored))
-        entry.saved_text = record.text
+        entry.saved = stored
         entry.next_save = self._now() + SAVE_EVERY
 
     # ------------------------------------------------------------ the posting
