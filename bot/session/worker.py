@@ -157,13 +157,16 @@ class Worker:
                     run.poll()
 
     async def _claim(self) -> list[Lease]:
-        now, room = self._house.clock.now(), CAPACITY - len(self._runs)
+        now, running = self._house.clock.now(), tuple(self._runs)
+        room = CAPACITY - len(running)
         if not self.fresh or room <= 0:
             return []
         try:
             if not await self._house.store.read(lambda c: sessions.claimable(c, now)):
                 return []
-            leases = await self._house.store.write(lambda c: sessions.claim(c, self.id, now=now, room=room))
+            leases = await self._house.store.write(
+                lambda c: sessions.claim(c, self.id, now=now, room=room, but=running)
+            )
         except StoreUnavailable as error:
             log.warning("cannot claim", reason=error.detail)
             return []

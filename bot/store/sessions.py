@@ -254,9 +254,12 @@ def claimable(connection: Connection, now: datetime) -> bool:
     return (connection.execute(_unheld(now).limit(1))).first() is not None
 
 
-def claim(connection: Connection, worker_id: str, *, now: datetime, room: int) -> list[Lease]:
-    """Take up to `room` sessions that need a run and that no living worker holds. Raises each one's epoch."""
-    free = _unheld(now).order_by(sessions.c.created_at).limit(room)
+def claim(connection: Connection, worker_id: str, *, now: datetime, room: int, but: Iterable[str] = ()) -> list[Lease]:
+    """Take up to `room` sessions that need a run and that no living worker holds. Raises each one's epoch.
+
+    `but` names those of which the worker still has a run: an earlier one has to end before the next begins.
+    """
+    free = _unheld(now).where(sessions.c.id.not_in(tuple(but))).order_by(sessions.c.created_at).limit(room)
     claimed = connection.execute(
         update(sessions)
         .where(sessions.c.id.in_(free.scalar_subquery()))
