@@ -1,6 +1,7 @@
 """The whole service on the simulator, over HTTP without a socket, in virtual time."""
 
 import asyncio
+import contextvars
 import functools
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -21,6 +22,7 @@ from adapters.simulator.simulator import Simulator
 from bot.errors import PlatformError, StoreUnavailable
 from bot.model import SessionStatus
 from bot.policy import Policy
+from bot.ports.clock import Clock
 from bot.ports.room import Seats
 from bot.service import Parts, Service
 from bot.store.cipher import Cipher
@@ -32,6 +34,7 @@ from tests.chat_room import ChatRoom
 from tests.virtual_time import LoopClock, run_virtual
 
 T = TypeVar("T")
+Watch = Callable[[httpx.Request], None]
 
 KEY = Fernet.generate_key().decode()
 QUICK = replace(Options(), join_delay=0.2, thinking=0.1, pace=150.0)
@@ -60,12 +63,19 @@ class CuttableStore(Store):
 
 
 class CuttableTransport(httpx.ASGITransport):
+    """What arrives is served by the world, which goes on when the process that asked does not."""
+
     wire = Wire()
+    world = contextvars.copy_context()
+    watch: Watch = staticmethod(lambda _: None)
+    delay = 0.0
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        await asyncio.sleep(self.delay)
         if self.wire.cut:
             raise httpx.ConnectError("this process is dead")
-        return await super().handle_async_request(request)
+        self.watch(request)
+        return await asyncio.create_task(super().handle_async_request(request), context=self.world.copy())
 
 
 class CuttableRoom:
@@ -97,6 +107,8 @@ class Stack:
     tap: Seats | None = None
     """Seats to be used instead of the simulator's own."""
     own_room: OwnRoom | None = None
+    delay: float = 0.0
+    """Seconds before a request leaves a process: time in which it may be stopped."""
 
     @property
     def url(self) -> str:
@@ -116,8 +128,19 @@ class Stack:
         return self.opening or any(store.busy for store in self.stores)
 
     @asynccontextmanager
-    async def serving(self, *, hand_over: bool = False, alone: bool = True, **parts: Any) -> AsyncIterator[Service]:
-        """A service on this world, until the block ends; `crash` inside it kills the process."""
+    async def serving(
+        self,
+        *,
+        hand_over: bool = False,
+        alone: bool = True,
+        clock: Clock | None = None,
+        wiretap: Callable[[Store], Awaitable[Watch]] | None = None,
+        **parts: Any,
+    ) -> AsyncIterator[Service]:
+        """A service on this world, until the block ends; `crash` inside it kills the process.
+
+        `wiretap` gets the store before anything is done with it, and answers who is to see what is asked of AKOOL.
+        """
         async with AsyncExitStack() as stack:
             self.wire = wire = Wire()
             self.opening = True
@@ -127,10 +150,13 @@ class Stack:
             self.stores.append(store)
             transport = CuttableTransport(application(self.simulator))
             store.wire = transport.wire = wire
+            transport.delay = self.delay
+            if wiretap:
+                transport.watch = await wiretap(store)
             api = AkoolApi.at("http://akool.test", ApiKey(SecretStr(self.simulator.options.api_key)), transport)
             provider = AkoolProvider(api, self.tap or self.simulator.seats, self.own_room)
             stack.push_async_callback(provider.aclose)
-            made = Parts(store, provider, self.clock, self.policy, new_metrics(), alone=alone, **parts)
+            made = Parts(store, provider, clock or self.clock, self.policy, new_metrics(), alone=alone, **parts)
             service = Service(made, "http://avatarbot.test")
             service.add(CuttableRoom(self.room, wire))
             self.service, self.room.reception = service, service.reception

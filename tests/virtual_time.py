@@ -2,13 +2,17 @@
 
 When nothing is ready, the clock moves to the next timer at once. What runs in threads (`asyncio.to_thread`, executors, and
 whatever `busy` says) is waited for really while the clock stands still, so it takes no virtual time at all.
+
+What runs in the context of a `Process` can be stopped as by SIGSTOP, and goes on later in a world that did not wait for it.
 """
 
 import asyncio
+import contextlib
+import contextvars
 import functools
 import selectors
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Executor
 from datetime import UTC, datetime, timedelta
 from typing import Any, ParamSpec, TypeVar, TypeVarTuple
@@ -30,6 +34,31 @@ def never_busy() -> bool:
 
 class Stuck(AssertionError):
     """Everybody waits, nothing is scheduled, and nothing came from outside."""
+
+
+class Process:
+    """Tasks begun in its `context`, and theirs. Stopped, none of them moves; what was due meanwhile comes when it goes on."""
+
+    def __init__(self) -> None:
+        self.stopped = False
+        self.context = contextvars.copy_context()
+        self.context.run(_process.set, self)
+        self._held: list[Callable[[], object]] = []
+
+    def stop(self) -> None:
+        self.stopped = True
+
+    def go_on(self) -> None:
+        self.stopped = False
+        held, self._held = self._held, []
+        for call in held:
+            call()
+
+    def hold(self, call: Callable[[], object]) -> None:
+        self._held.append(call)
+
+
+_process: contextvars.ContextVar[Process | None] = contextvars.ContextVar("process", default=None)
 
 
 class _JumpingSelector(selectors.DefaultSelector):
@@ -65,6 +94,29 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._now
 
+    def call_soon(
+        self, callback: Callable[[*Ts], object], *args: *Ts, context: contextvars.Context | None = None
+    ) -> asyncio.Handle:
+        return super().call_soon(self._gated(callback), *args, context=context)
+
+    def call_at(
+        self, when: float, callback: Callable[[*Ts], object], *args: *Ts, context: contextvars.Context | None = None
+    ) -> asyncio.TimerHandle:
+        return super().call_at(when, self._gated(callback), *args, context=context)
+
+    def _gated(self, callback: Callable[[*Ts], object]) -> Callable[[*Ts], object]:
+        """Runs in the context that it was scheduled with, unless the process of that context is stopped: then later."""
+
+        def run(*args: *Ts) -> None:
+            process = _process.get()
+            if process is None or not process.stopped:
+                callback(*args)
+            else:
+                again = functools.partial(self.call_soon, callback, *args, context=contextvars.copy_context())
+                process.hold(again)
+
+        return run
+
     def run_in_executor(self, executor: Executor | None, func: Callable[[*Ts], T], *args: *Ts) -> asyncio.Future[T]:
         future = super().run_in_executor(executor, func, *args)
         self._in_threads += 1
@@ -96,16 +148,24 @@ class LoopClock:
         return self._epoch + timedelta(seconds=self._loop.time())
 
 
-def run_virtual(main: Coroutine[Any, Any, T], *, busy: Callable[[], bool] = never_busy) -> T:
-    """Run to the end in virtual time. Fails on tasks left behind and on exceptions that only the loop saw."""
+@contextlib.contextmanager
+def virtual_runner(busy: Callable[[], bool] = never_busy) -> Iterator[asyncio.Runner]:
+    """Runs one thing after another in the same virtual time. Fails at the end on tasks left behind and on exceptions that only
+    the loop saw.
+    """
     with asyncio.Runner(loop_factory=lambda: VirtualLoop(busy)) as runner:
         loop = runner.get_loop()
         assert isinstance(loop, VirtualLoop)
-        result = runner.run(main)
+        yield runner
         leaked = [_name(task) for task in asyncio.all_tasks(loop)]
         assert not leaked, f"tasks left behind: {', '.join(leaked)}"
     assert not loop.failures, f"nobody caught: {'; '.join(loop.failures)}"
-    return result
+
+
+def run_virtual(main: Coroutine[Any, Any, T], *, busy: Callable[[], bool] = never_busy) -> T:
+    """One thing in virtual time."""
+    with virtual_runner(busy) as runner:
+        return runner.run(main)
 
 
 def _name(task: asyncio.Task[Any]) -> str:

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tests.virtual_time import run_virtual, virtual
+from tests.virtual_time import Process, run_virtual, virtual
 
 
 @virtual
@@ -71,3 +71,39 @@ def test_an_exception_nobody_caught_fails() -> None:
 
     with pytest.raises(AssertionError, match="nobody caught: division by zero"):
         run_virtual(main())
+
+
+@virtual
+async def test_a_stopped_process_does_nothing_and_catches_up_when_it_goes_on() -> None:
+    process, ticks = Process(), []
+
+    async def tick() -> None:
+        for _ in range(3):
+            await asyncio.sleep(1)
+            ticks.append(asyncio.get_running_loop().time())
+
+    ticking = asyncio.create_task(tick(), context=process.context)
+    await asyncio.sleep(1.5)
+    process.stop()
+    await asyncio.sleep(60)
+    assert ticks == pytest.approx([1])
+    process.go_on()
+    await ticking
+    assert ticks == pytest.approx([1, 61.5, 62.5])
+
+
+@virtual
+async def test_children_of_a_stopped_process_stop_and_strangers_do_not() -> None:
+    process, news = Process(), asyncio.Event()
+
+    async def parent() -> None:
+        await asyncio.create_task(news.wait())
+
+    waiting = asyncio.create_task(parent(), context=process.context)
+    await asyncio.sleep(0)
+    process.stop()
+    news.set()
+    await asyncio.sleep(10)
+    assert not waiting.done()
+    process.go_on()
+    await waiting

@@ -1,168 +1,299 @@
-"""Whatever people do, and whenever the process dies: nothing accepted is without an outcome, nothing is spoken twice, nothing stays open."""
+"""Whatever people do, and whatever becomes of two processes and their clocks, the promises hold after every step."""
 
 import asyncio
 import os
+import shutil
 import tempfile
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Coroutine
+from contextlib import ExitStack, suppress
+from datetime import timedelta
+from functools import cache
 from pathlib import Path
+from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import settings
 from hypothesis import strategies as st
-from sqlalchemy import create_engine, text
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from bot.model import Accepted, Inbound, MessageRef, Outcome, Person, Place, Said, Standing
+from adapters.simulator.simulator import Simulator
+from bot.errors import StoreUnavailable
+from bot.model import Accepted, Command, Inbound, MessageRef, Outcome, Person, Place, Said, Standing
+from bot.policy import Limits, Policy
+from bot.ports.room import SeatLoss
+from bot.store.migrate import upgrade
 from tests.chat_room import ANN
+from tests.integration.core.audit import Audit
+from tests.integration.core.host import Host
 from tests.stack import QUICK, Stack, run_story
+from tests.virtual_time import LoopClock, virtual_runner
 
 BOB = Person("bob", "Bob")
 BOSS = Person("boss", "Boss", Standing.ADMIN)
 PLACES = (Place("room", "W1", "C1"), Place("room", "W1", "C2"))
+SOON_ASLEEP = Policy(Limits(provider_minutes=2, person_minutes=1_440, sleep_after=timedelta(seconds=45)))
+"""So that a few minutes hold renewals and naps."""
+
+places = st.sampled_from(PLACES)
+people = st.sampled_from((ANN, BOB))
+numbers = st.integers(0, 1)
 
 
-@dataclass(frozen=True)
-class Step:
-    """`what` happens in `place`, after `wait` seconds."""
-
-    what: str
-    place: Place
-    person: Person
-    wait: float
-
-
-@dataclass
-class Model:
-    """What was accepted, and nothing more: the promises are about that."""
-
-    said: dict[str, str] = field(default_factory=dict)  # text -> row id
-    last: Inbound | None = None
-    numbers: int = 0
-
-
-steps = st.lists(
-    st.builds(
-        Step,
-        what=st.sampled_from(
-            [
-                "start",
-                "start twice",
-                "say",
-                "say",
-                "say",
-                "again",
-                "interrupt",
-                "stop",
-                "crash",
-                "kick",
-                "break",
-                "sleep",
-            ]
-        ),
-        place=st.sampled_from(PLACES),
-        person=st.sampled_from((ANN, BOB)),
-        wait=st.sampled_from((0.0, 0.05, 0.3, 2.0, 20.0)),
-    ),
-    min_size=4,
-    max_size=14,
-)
-
-
-@given(steps)
-@settings(max_examples=100 if "SOAK" in os.environ else 8)
-def test_every_promise_holds_after_any_story(story: list[Step]) -> None:
-    async def play(stack: Stack) -> None:
-        model, left = Model(), list(story)
-        while left:
-            async with stack.serving():
-                while left and await act(stack, model, left.pop(0)):
-                    pass
-        await settle(stack)
-        check(stack, model)
-
+@cache
+def _empty_database() -> bytes:
+    """Migrated once for all stories."""
     with tempfile.TemporaryDirectory() as folder:
-        run_story(play, Path(folder), QUICK)
+        file = Path(folder) / "empty.db"
+        upgrade(f"sqlite:///{file}")
+        return file.read_bytes()
 
 
-async def act(stack: Stack, model: Model, step: Step) -> bool:
-    """One step; False when the process died of it."""
-    await asyncio.sleep(step.wait)
-    match step.what:
-        case "crash":
-            stack.crash()
-            return False
-        case "say":
-            await say(stack, model, step)
-        case "again" if model.last:
-            assert stack.room.reception is not None
-            outcome = await stack.room.reception.accept(model.last)
-            assert not isinstance(outcome, Accepted), "a redelivery was taken for something new"
-        case "start twice":
-            both = await asyncio.gather(*(stack.room.command("start", step.place, step.person) for _ in range(2)))
-            assert sum(isinstance(outcome, Accepted) for outcome in both) <= 1
-        case "kick":
-            await kick(stack)
-        case "break":
-            for hosted in stack.hosted[:1]:
-                stack.simulator.sessions.close(hosted.id)
-        case "sleep":
-            await asyncio.sleep(700)
-        case "start" | "stop" | "interrupt":
-            await stack.room.command(step.what, step.place, step.person)
-    return True
+class TwoProcesses(RuleBasedStateMachine):
+    """The model is what was accepted, and nothing more: the promises are about that."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.said: dict[str, str] = {}  # text -> row id
+        self.accepted: set[str] = set()
+        self.last: Inbound | None = None
+        self.events = 0
+        self.hosts: list[Host] = []
+        self.begun = 0
+        self.sound = False  # the last step went well
+        self.world = ExitStack()
+        self.loop = self.world.enter_context(virtual_runner(self._busy))
+        self.folder = Path(tempfile.mkdtemp())
+        self.do(self._set_up())
+
+    async def _set_up(self) -> None:
+        clock = LoopClock()
+        self.simulator = await Simulator(clock, QUICK).__aenter__()
+        self.stack = Stack(self.folder, self.simulator, clock, policy=SOON_ASLEEP, delay=0.02)
+        path = self.folder / "avatarbot.db"
+        path.write_bytes(_empty_database())
+        self.audit = Audit(path)
+        await self._begin()
+
+    def do(self, what: Coroutine[Any, Any, object]) -> None:
+        self.sound = False
+        self.loop.run(what)
+        self.sound = True
+
+    # ------------------------------------------------ what people do
+
+    def _somebody_listens(self) -> bool:
+        return any(not host.stopped for host in self.hosts)
+
+    @precondition(_somebody_listens)
+    @rule(place=places, person=people, number=numbers)
+    def start(self, place: Place, person: Person, number: int) -> None:
+        self.do(self._accept(self._inbound(place, person, Command("start")), number))
+
+    @precondition(_somebody_listens)
+    @rule(place=places)
+    def start_twice(self, place: Place) -> None:
+        async def both() -> None:
+            inbounds = [self._inbound(place, person, Command("start")) for person in (ANN, BOB)]
+            outcomes = await asyncio.gather(*(self._accept(each, number) for number, each in enumerate(inbounds)))
+            assert sum(isinstance(outcome, Accepted) for outcome in outcomes) <= 1
+
+        self.do(both())
+
+    @precondition(_somebody_listens)
+    @rule(place=places, person=people, number=numbers)
+    def say(self, place: Place, person: Person, number: int) -> None:
+        words = f"Message number {self.events}"
+        inbound = self._inbound(place, person, Said(words, MessageRef(place, f"m{self.events}"), mentioned=True))
+
+        async def say() -> None:
+            outcome = await self._accept(inbound, number)
+            if isinstance(outcome, Accepted):
+                self.said[words], self.last = outcome.row_id, inbound
+
+        self.do(say())
+
+    @precondition(_somebody_listens)
+    @rule(number=numbers)
+    def deliver_again(self, number: int) -> None:
+        async def again() -> None:
+            if self.last:
+                outcome = await self._accept(self.last, number)
+                assert not isinstance(outcome, Accepted), "a redelivery was taken for something new"
+
+        self.do(again())
+
+    @precondition(_somebody_listens)
+    @rule(place=places, verb=st.sampled_from(("stop", "stop", "interrupt", "keep-going")), number=numbers)
+    def command(self, place: Place, verb: str, number: int) -> None:
+        self.do(self._accept(self._inbound(place, BOSS, Command(verb)), number))
+
+    @precondition(_somebody_listens)
+    @rule(place=places, number=numbers)
+    def stop_and_say(self, place: Place, number: int) -> None:
+        self.command(place, "stop", number)
+        self.say(place, ANN, number)
+
+    # ------------------------------------------------ what happens to the world
+
+    @rule(seconds=st.sampled_from((0.05, 0.05, 0.3, 0.3, 2.0, 7.0, 25.0, 60.0)))
+    def time_passes(self, seconds: float) -> None:
+        self.do(asyncio.sleep(seconds))
+
+    @rule(reason=st.sampled_from((SeatLoss.THROWN_OUT, SeatLoss.LOST, SeatLoss.EXPIRED)))
+    def seat_is_lost(self, reason: SeatLoss) -> None:
+        for client in [session.client for session in self.stack.hosted[:1]]:
+            for seat in self.simulator.rooms.seats(client.channel):
+                if seat.uid == client.uid:
+                    seat.lose(reason)
+
+    @rule()
+    def akool_ends_one(self) -> None:
+        for session in self.stack.hosted[:1]:
+            self.simulator.sessions.close(session.id)
+
+    # ------------------------------------------------ what becomes of our processes
+
+    @precondition(lambda self: len(self.hosts) < 2)
+    @rule()
+    def another_begins(self) -> None:
+        self.do(self._begin())
+
+    @precondition(lambda self: self.hosts)
+    @rule(number=numbers)
+    def one_is_killed(self, number: int) -> None:
+        self.do(self.hosts.pop(number % len(self.hosts)).kill())
+
+    @precondition(lambda self: self.hosts)
+    @rule(number=numbers)
+    def one_ends(self, number: int) -> None:
+        self.do(self.hosts.pop(number % len(self.hosts)).end())
+
+    @precondition(lambda self: len(self.hosts) == 2 and not any(host.stopped for host in self.hosts))
+    @rule(number=numbers, seconds=st.sampled_from((0.0, 2.0, 8.0, 20.0)))
+    def one_is_paused(self, number: int, seconds: float) -> None:
+        self.do(self.hosts[number].stop())
+        self.time_passes(seconds)
+
+    @precondition(lambda self: any(host.stopped for host in self.hosts))
+    @rule()
+    def it_revives(self) -> None:
+        for host in self.hosts:
+            if host.stopped:
+                host.go_on()
+        self.time_passes(1.0)
+
+    @precondition(lambda self: self.hosts)
+    @rule(number=numbers, seconds=st.sampled_from((-3_600, -4, 4, 3_600)))
+    def a_clock_jumps(self, number: int, seconds: int) -> None:
+        self.hosts[number % len(self.hosts)].clock.wrong_by += timedelta(seconds=seconds)
+
+    # ------------------------------------------------ what holds after every step
+
+    @invariant()
+    def every_accepted_thing_has_or_awaits_its_outcome(self) -> None:
+        known = {row for (row,) in self.audit.rows("SELECT id FROM inbox")}
+        assert self.accepted <= known, "something accepted is gone"
+        without = self.audit.rows(
+            "SELECT inbox.id, verb, state, status FROM inbox JOIN sessions ON sessions.id = session_id "
+            "WHERE (status IN ('ended', 'sleeping') AND state <> 'done') OR (state = 'done' AND outcome = '')"
+        )
+        assert not without, f"without an outcome: {without}"
+
+    @invariant()
+    def a_place_has_one_session(self) -> None:
+        crowded = self.audit.rows(
+            "SELECT channel_id, count(*) FROM sessions WHERE status <> 'ended' GROUP BY channel_id HAVING count(*) > 1"
+        )
+        assert not crowded, f"more than one session: {crowded}"
+
+    @invariant()
+    def no_stale_run_writes(self) -> None:
+        assert not self.audit.stale_writes()
+
+    @invariant()
+    def nobody_closes_what_is_anothers(self) -> None:
+        assert not self.audit.closes
+
+    @invariant()
+    def nothing_is_spoken_twice(self) -> None:
+        spoken = Counter(given.partition(": ")[2] for given in self.stack.spoken)
+        assert all(times == 1 for times in spoken.values()), f"spoken twice: {spoken}"
+
+    # ------------------------------------------------ the end
+
+    def teardown(self) -> None:
+        sound = self.sound  # after a step that failed there is nothing more to find out
+        with self.world:
+            try:
+                self.do(self._wind_up(sound=sound))
+            finally:
+                shutil.rmtree(self.folder)
+
+    async def _wind_up(self, *, sound: bool) -> None:
+        for host in self.hosts:
+            host.clock.wrong_by = timedelta(0)
+            await (host.end() if sound else host.kill())
+        if sound:
+            await self._settle()
+            self._check()
+        await self.simulator.__aexit__(None, None, None)
+
+    async def _settle(self) -> None:
+        """A last process, alone, stops everything and ends in order; what nobody knows of at AKOOL ends by itself."""
+        async with self.stack.serving():
+            await asyncio.sleep(70)
+            for place in PLACES:
+                await self.stack.room.command("stop", place, BOSS)
+            await self.stack.until(lambda: not self.audit.rows("SELECT id FROM sessions WHERE status <> 'ended'"))
+        await asyncio.sleep(125)
+
+    def _check(self) -> None:
+        query = "SELECT id, outcome, sentence, reply_due FROM inbox"
+        outcomes = {row: rest for row, *rest in self.audit.rows(query)}
+        spoken = Counter(given.partition(": ")[2] for given in self.stack.spoken)
+        assert not [row for row, (_, _, due) in outcomes.items() if due], "somebody was not told"
+        for words, row_id in self.said.items():
+            outcome, sentence, _ = outcomes[row_id]
+            assert outcome, f"{words} has no outcome"
+            assert spoken[words] == 1 or sentence, f"{words} ({outcome}) was not spoken, and its author not told"
+        assert self.stack.hosted == [], "a session is left that costs money"
+        assert not self.audit.rows("SELECT id FROM provider_sessions WHERE state IN ('open', 'intent')")
+        assert not self.audit.rows("SELECT id FROM utterances WHERE NOT shown"), "a transcript is not complete"
+        keys = Counter(message.key for message in self.stack.room.messages.values())
+        assert all(number == 1 for number in keys.values()), "a line was posted twice"
+
+    # ------------------------------------------------ inside
+
+    def _busy(self) -> bool:
+        return self.stack.busy()
+
+    async def _begin(self) -> None:
+        self.begun += 1
+        self.hosts.append(await Host(self.stack, self.audit, f"process {self.begun}").begun())
+
+    def _inbound(self, place: Place, person: Person, body: Command | Said) -> Inbound:
+        self.events += 1
+        return Inbound(f"event {self.events}", self.events, place, person, body)
+
+    async def _accept(self, inbound: Inbound, number: int) -> Outcome | None:
+        """By one of the processes that are awake."""
+        awake = [host for host in self.hosts if not host.stopped]
+        awake[number % len(awake)].listen()
+        assert self.stack.room.reception is not None
+        with suppress(StoreUnavailable):
+            outcome = await self.stack.room.reception.accept(inbound)
+            if isinstance(outcome, Accepted):
+                self.accepted.add(outcome.row_id)
+            return outcome
+        return None
 
 
-async def say(stack: Stack, model: Model, step: Step) -> Outcome:
-    model.numbers += 1
-    words, stamp = f"Message number {model.numbers}", 1_000_000 + model.numbers
-    said = Said(words, MessageRef(step.place, f"said{stamp}"), mentioned=True)
-    inbound = Inbound(f"said{stamp}", stamp, step.place, step.person, said)
-    assert stack.room.reception is not None
-    outcome = await stack.room.reception.accept(inbound)
-    if isinstance(outcome, Accepted):
-        model.said[words], model.last = outcome.row_id, inbound
-    return outcome
-
-
-async def kick(stack: Stack) -> None:
-    """Somebody else takes our seat, and does not give it back for a while."""
-    for hosted in stack.hosted[:1]:
-        intruder = stack.simulator.seats(hosted.client)
-        await intruder.join()
-        await asyncio.sleep(1)
-        await intruder.leave()
-
-
-async def settle(stack: Stack) -> None:
-    """A last process stops everything and ends in order."""
-    async with stack.serving():
-        await asyncio.sleep(90)
-        for place in PLACES:
-            await stack.room.command("stop", place, BOSS)
-        await stack.until(lambda: not rows(stack, "SELECT id FROM sessions WHERE status <> 'ended'"))
-
-
-def rows(stack: Stack, query: str) -> list[tuple[str, ...]]:
-    engine = create_engine(stack.url)
-    with engine.connect() as connection:
-        found = [tuple(row) for row in connection.execute(text(query))]
-    engine.dispose()
-    return found
-
-
-def check(stack: Stack, model: Model) -> None:
-    outcomes = {row[0]: row[1:] for row in rows(stack, "SELECT id, outcome, sentence, reply_due FROM inbox")}
-    spoken = Counter(given.partition(": ")[2] for given in stack.spoken)
-    assert all(outcome for outcome, _, _ in outcomes.values()), "something accepted has no outcome"
-    assert not [row for row, (_, _, due) in outcomes.items() if due], "somebody was not told"
-    for words, row_id in model.said.items():
-        outcome, sentence, _ = outcomes[row_id]
-        assert spoken[words] <= 1, f"{words} was spoken twice"
-        assert spoken[words] == 1 or sentence, f"{words} ({outcome}) was not spoken, and its author not told"
-    assert stack.hosted == [], "a session is left that costs money"
-    assert rows(stack, "SELECT id FROM provider_sessions WHERE state IN ('open', 'intent')") == []
-    assert rows(stack, "SELECT id FROM utterances WHERE NOT shown") == [], "a transcript is not complete"
-    keys = Counter(message.key for message in stack.room.messages.values())
-    assert all(number == 1 for number in keys.values()), "a line was posted twice"
+def test_every_promise_holds_after_every_step() -> None:
+    soak = "SOAK" in os.environ
+    run_state_machine_as_test(
+        TwoProcesses,
+        settings=settings(max_examples=200 if soak else 10, stateful_step_count=40 if soak else 25),
+    )
 
 
 def test_a_frozen_worker_that_wakes_up_changes_nothing(tmp_path: Path) -> None:

@@ -1,0 +1,81 @@
+"""One of several processes on the same world."""
+
+import asyncio
+from datetime import datetime, timedelta
+
+from bot.service import Service
+from bot.store.engine import Store
+from tests.integration.core.audit import Audit
+from tests.stack import Stack, Watch, Wire
+from tests.virtual_time import LoopClock, Process
+
+
+class JumpingClock(LoopClock):
+    """A wall clock that somebody sets."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wrong_by = timedelta(0)
+
+    def now(self) -> datetime:
+        return super().now() + self.wrong_by
+
+
+class Host:
+    """Begun, ended in order, killed, or stopped as by SIGSTOP and revived."""
+
+    def __init__(self, stack: Stack, audit: Audit, name: str) -> None:
+        self.clock = JumpingClock()
+        self.stopped = False
+        self._stack = stack
+        self._audit = audit
+        self._name = name
+        self._process = Process()
+        self._leave = asyncio.Event()
+        self._begun = asyncio.Event()
+        self._wire = Wire()
+        self._store: Store | None = None
+        self._service: Service | None = None
+        self._life = asyncio.create_task(self._live(), name=name, context=self._process.context)
+
+    async def begun(self) -> "Host":
+        begun = asyncio.create_task(self._begun.wait())
+        await asyncio.wait((begun, self._life), return_when=asyncio.FIRST_COMPLETED)
+        assert begun.done(), self._life
+        return self
+
+    def listen(self) -> None:
+        """What people do comes here from now on."""
+        assert self._service is not None
+        self._stack.room.reception = self._service.reception
+
+    async def stop(self) -> None:
+        """Between two transactions: one that is under way is the database's."""
+        assert self._store is not None
+        while self._store.busy:
+            await asyncio.sleep(0)
+        self.stopped = True
+        self._process.stop()
+
+    def go_on(self) -> None:
+        self.stopped = False
+        self._process.go_on()
+
+    async def kill(self) -> None:
+        self._wire.cut = True
+        await self.end()
+
+    async def end(self) -> None:
+        self.go_on()
+        self._leave.set()
+        await self._life
+
+    async def _live(self) -> None:
+        async with self._stack.serving(alone=False, clock=self.clock, wiretap=self._tap) as self._service:
+            self._wire = self._stack.wire
+            self._begun.set()
+            await self._leave.wait()
+
+    async def _tap(self, store: Store) -> Watch:
+        self._store = store
+        return await self._audit.tap(self._name, store)
