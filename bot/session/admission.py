@@ -111,7 +111,7 @@ class Admission:
                 return Question()
             case Said() as said:
                 return self._hear(inbound, said)
-            case Command() as command:
+            case command:
                 return self._obey(inbound, command)
 
     # ------------------------------------------------------------ what is said
