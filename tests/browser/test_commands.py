@@ -25,8 +25,9 @@ class Hand:
         self._pictures = pictures
 
     async def run(self, verb: str, options: str = "", *, where: str = "channel") -> Locator:
-        """The newest answer that only this person sees, once there is one more than before."""
-        answers = self.page.locator(f"#{where}-messages .told")
+        """The newest answer to this verb that only this person sees, once there is one more than before."""
+        header = self.page.locator("header code", has_text=f"/avatar {verb}")
+        answers = self.page.locator(f"#{where}-messages .told", has=header)
         before = await answers.count()
         await self.act(verb, options, where=where)
         await expect(answers).to_have_count(before + 1, timeout=10_000)

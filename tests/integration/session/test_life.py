@@ -6,13 +6,14 @@ from dataclasses import replace
 
 from adapters.simulator import Control, Fault, Stage, Weather
 from bot.errors import PlaceGone, PlatformError, Throttled
-from bot.model import Accepted, MessageRef, NoSession, Refused, SessionStatus
+from bot.model import Accepted, MessageRef, NoSession, Person, Refused, SessionStatus
 from bot.ports.room import SeatLoss
 from bot.session.departure import LEFT
 from bot.session.turns import UNHEARD
 from tests.chat_room import CHANNEL
 from tests.stack import QUICK, Stack, on_stack
 
+BOB = Person("bob", "Bob")
 SLOW = replace(QUICK, pace=15.0)
 
 
@@ -164,9 +165,11 @@ async def test_an_avatar_that_goes_before_it_was_on_stage_is_replaced(stack: Sta
         await stack.until(lambda: len(stack.hosted) == 2)
         await asyncio.sleep(12)
         stack.simulator.sessions.close(stack.hosted[0].id)
-        await stack.until(lambda: len(list(stack.simulator.sessions)) == 3)
-        await stack.room.say("Are you back?", stack.room.thread)
+        await stack.room.say("Are you back?", stack.room.thread, BOB)
         await stack.until(lambda: stack.spoken[-1] == "Are you back?")
+        await asyncio.sleep(5)
+    assert len(list(stack.simulator.sessions)) == 3
+    assert stack.room.answers(BOB) == []
 
 
 @on_stack()
