@@ -5,6 +5,7 @@ from typing import Any
 
 import structlog
 
+from adapters.slack.answered import Answered
 from adapters.slack.desk import Afterwards, Desk, Receipt
 from adapters.slack.home import home
 from adapters.slack.payloads import ChannelEvent, HomeOpened, MessageEvent, Text, read
@@ -31,6 +32,7 @@ class Events:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        self._answered = Answered()
         self._kinds: Mapping[str, Callable[[Setting, Body], Awaitable[Receipt]]] = {
             "message": self._message,
             "app_mention": self._message,
@@ -59,15 +61,22 @@ class Events:
         if isinstance(inbound.body, Said) and not inbound.body.text:  # only a picture, only a file
             return Receipt()
         if isinstance(inbound.body, Command) and holds_secret(inbound.body):
-            return Receipt(afterwards=self._desk.say(inbound, SECRET_IN_PUBLIC))
+            return self._answer(inbound, self._desk.say(inbound, SECRET_IN_PUBLIC))
         return await self._submitted(inbound, addressed=_addressed(inbound, event, setting))
 
     async def _submitted(self, inbound: Inbound, *, addressed: bool) -> Receipt:
+        if self._answered.knows(inbound.place.workspace_id, inbound.event_id):
+            return Receipt()  # or what was refused with a sentence might be taken after all
         handling = await self._desk.submit(inbound)
         if not handling.taken:
             return Receipt(status=503)
         silent = not handling.sentence or not (handling.hosted or addressed)
-        return Receipt(afterwards=handling.afterwards if silent else self._desk.say(inbound, handling.sentence))
+        return self._answer(inbound, handling.afterwards if silent else self._desk.say(inbound, handling.sentence))
+
+    def _answer(self, inbound: Inbound, answer: Afterwards | None) -> Receipt:
+        if answer is None or not self._answered.first_time(inbound.place.workspace_id, inbound.event_id):
+            return Receipt()
+        return Receipt(afterwards=answer)
 
     async def _changed(self, setting: Setting, event: MessageEvent, body: Body) -> Receipt:
         """An edit or a deletion. Slack also reports a `message_changed` when it adds a preview of a link."""

@@ -96,15 +96,17 @@ async def watch(request: Request) -> Reply:
 
 
 async def list_sessions(request: Request) -> Reply:
-    """Ours in this workspace; everybody sees them, and whoever may stop one can."""
+    """Ours in this workspace, those of whoever asks first; everybody sees them, and whoever may stop one can."""
     house, place = request.desk.house, request.place
     found = await house.store.read(
         lambda c: sessions.in_workspace(c, house.store.cipher, place.platform, place.workspace_id)
     )
     if not found:
         return Reply("No avatar is live in this workspace. Start one with /avatar start.")
+    found.sort(key=lambda session: session.starter_id != request.person.id)
+    order = ", yours first" if len(found) > 1 and found[0].starter_id == request.person.id else ""
     count = "1 session" if len(found) == 1 else f"{len(found)} sessions"
-    text = f"{count} in this workspace. Stop one with /avatar stop session:ID."
+    text = f"{count} in this workspace{order}. Stop one with /avatar stop session:ID."
     try:
         listed = {info.id: info.state for info in await house.provider.sessions()}
     except ProviderError as error:
@@ -120,13 +122,17 @@ async def _session(request: Request, session: SessionRecord, at_akool: Mapping[s
     detail = facts(
         session.status,
         "here" if session.place.channel == request.place.channel else f"in {session.place.channel_id}",
-        f"started by {session.starter_name} {_ago(session.created_at, request.now)}",
+        f"started by {_starter(request, session)} {_ago(session.created_at, request.now)}",
         f"{minutes:.1f} minutes used",
         f"{AKOOL_LISTS[(at_akool or {}).get(open_there[-1], ProviderState.OVER)]} at AKOOL" if open_there else "",
         session.id,
     )
     stop = Command("stop", {"session": session.id})
     return Item(session.spec.avatar_name or "An avatar", detail, session.spec.avatar_picture, command=stop)
+
+
+def _starter(request: Request, session: SessionRecord) -> str:
+    return "you" if session.starter_id == request.person.id else session.starter_name
 
 
 # ---------------------------------------------------------------- what was said

@@ -55,10 +55,20 @@ async def test_sessions_of_this_workspace_only(stack: Stack) -> None:
         assert command is not None
         await stack.room.command("stop", ELSEWHERE, ROOT, **command.options)
         await stack.ended()
-    assert "in C1, started by Ann just now, 0.0 minutes used, live at AKOOL" in ours.items[0].detail
+    assert "in C1, started by you just now, 0.0 minutes used, live at AKOOL" in ours.items[0].detail
     assert silent.text.endswith("This AKOOL account may not do that. Ask whoever runs this bot.")
     assert "AKOOL" not in silent.items[0].detail
     assert "No avatar is live" in theirs.text
+
+
+@on_stack()
+async def test_the_sessions_of_whoever_asks_come_first(stack: Stack) -> None:
+    async with stack.serving():
+        await stack.room.command("start")
+        await stack.room.command("start", ELSEWHERE, ROOT)
+        anns, roots = await ask(stack, "sessions"), await ask(stack, "sessions", person=ROOT)
+    started = [[item.detail.partition("started by ")[2].split()[0] for item in each.items] for each in (anns, roots)]
+    assert started == [["you", "Root"], ["you", "Ann"]]
 
 
 @on_stack()

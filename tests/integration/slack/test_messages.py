@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.model import Command, Edited, NoSession, Said, Standing
+from bot.model import Command, Edited, NoSession, Outcome, Question, Refused, Reply, Said, Standing
 from tests.contract.platform.cards import LIVE
 from tests.contract.platform.harness import ANN, BEN
 from tests.integration.slack.fake import SlackUser, payloads
@@ -23,6 +23,32 @@ async def test_a_mention_that_comes_as_two_events_is_one(http: SlackHarness) -> 
 
     one, other = http.reception.inbounds
     assert one == other
+
+
+@pytest.mark.parametrize("outcome", [Question(), NoSession("None here."), Refused("Too long.")])
+async def test_a_mention_that_comes_as_two_events_is_answered_once(http: SlackHarness, outcome: Outcome) -> None:
+    http.reception.outcome, http.reception.reply = outcome, Reply("All is well.")
+    for kind in ("message", "app_mention", "message"):
+        await deliver(http, "<@U0BOT> status", type=kind)
+        await http._settled()
+    assert len(await http.privately(ANN)) == 1
+
+
+async def test_what_was_refused_is_not_taken_after_all(http: SlackHarness) -> None:
+    http.reception.outcome = Refused("Ten messages wait already.")
+    await deliver(http, "<@U0BOT> hello")
+    await deliver(http, "<@U0BOT> hello", type="app_mention")
+    assert len(http.reception.inbounds) == 1
+
+
+async def test_what_could_not_be_taken_is_answered_when_it_comes_again(http: SlackHarness) -> None:
+    http.reception.outcome, http.reception.reply = Question(), Reply("All is well.")
+    http.reception.unavailable = True
+    await deliver(http, "<@U0BOT> status")
+    http.reception.unavailable = False
+    await deliver(http, "<@U0BOT> status")
+    await http._settled()
+    assert len(await http.privately(ANN)) == 1
 
 
 async def test_stamps_are_microseconds(http: SlackHarness) -> None:
@@ -150,9 +176,9 @@ async def test_names_are_asked_once(http: SlackHarness) -> None:
     assert len([call for call in http.fake.called("users.info") if call.args["user"] == "U0ANN"]) == 1
 
 
-async def test_people_and_groups_are_ids_where_access_is_given(http: SlackHarness) -> None:
+async def test_people_and_groups_are_mentioned_where_access_is_given(http: SlackHarness) -> None:
     await http.slash(ANN, "defaults access <@U0BEN|ben> <!subteam^S1|@ops>", GENERAL)
-    assert http.reception.inbounds[0].body == Command("defaults access", {"who": "U0BEN S1"})
+    assert http.reception.inbounds[0].body == Command("defaults access", {"who": "<@U0BEN> <@&S1>"})
 
 
 async def test_nonsense_after_the_command_is_explained(http: SlackHarness) -> None:
