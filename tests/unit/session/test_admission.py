@@ -241,6 +241,14 @@ def test_what_a_person_has_used_today_shortens_what_they_start() -> None:
     assert written.starts[0].spec.minutes == 5
 
 
+def test_what_a_batch_has_just_reserved_counts_as_used_starts_and_wakes_together() -> None:
+    started, woke = command("start", YARD), said()
+    _, written = admitted(ASLEEP, started, woke, limits=Limits(person_minutes=15))
+    assert (written.starts[0].spec.minutes, written.wakes) == (10, {"s1": ("ann", 5 * 60)})
+    _, written = admitted(ASLEEP, woke, started, limits=Limits(person_minutes=15))
+    assert (written.starts[0].spec.minutes, written.wakes) == (5, {"s1": ("ann", 10 * 60)})
+
+
 # ------------------------------------------------ whatever comes
 
 people = st.sampled_from((ANN, BEN, GUEST, BOSS))
