@@ -121,9 +121,10 @@ class Turns:
         self._count(len(rows))
         if not rows:
             return None
-        held = min(row.created_at for row in rows) + timedelta(seconds=stage.platform.pace.hold)
+        hold = stage.platform.pace.hold
+        held = min(row.created_at for row in rows) + timedelta(seconds=hold)
         wait = (held - stage.house.clock.now()).total_seconds()
-        if wait > 0:
+        if 0 < wait <= hold:  # longer, and the clock was set back
             return wait
         await self._take(rows[0])
         return 0.0 if len(rows) > 1 else None

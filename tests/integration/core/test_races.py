@@ -1,9 +1,11 @@
 """What two things that happen at once must never do to each other."""
 
 import asyncio
+from datetime import timedelta
 
 from bot.model import NoSession, SessionStatus
 from bot.ports.room import SeatLoss
+from tests.integration.core.host import JumpingClock
 from tests.stack import Stack, on_stack
 
 
@@ -41,3 +43,15 @@ async def test_stopping_a_session_that_is_not_there_stops_none_that_is(stack: St
         await asyncio.sleep(20)
         assert isinstance(outcome, NoSession)
         assert len(stack.hosted) == 1
+
+
+@on_stack()
+async def test_a_clock_that_is_set_back_keeps_nobody_waiting(stack: Stack) -> None:
+    clock = JumpingClock()
+    async with stack.serving(clock=clock):
+        await stack.room.command("start")
+        await stack.live()
+        clock.wrong_by = timedelta(hours=1)
+        await stack.room.say("Hello", stack.room.thread)
+        clock.wrong_by = timedelta(0)
+        await stack.until(lambda: len(stack.room.finals) == 1)

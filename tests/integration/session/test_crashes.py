@@ -3,7 +3,7 @@
 import asyncio
 
 from bot.errors import PlatformError
-from bot.model import Card, MessageRef, Opened, Place, SessionStatus
+from bot.model import Card, Line, MessageRef, Opened, Place, SessionStatus
 from tests.chat_room import ChatRoom
 from tests.stack import Stack, on_stack
 
@@ -67,3 +67,35 @@ async def test_a_card_that_was_posted_and_not_written_down_is_taken_up(stack: St
     async with stack.serving():
         await stack.live()
         assert len(room.cards) == 1
+
+
+class StuckRoom(ChatRoom):
+    """The first line never gets there, and whatever comes behind it waits."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.gives_up = asyncio.Event()
+
+    async def post(self, thread: Place, line: Line, key: str) -> MessageRef:
+        if not self.gives_up.is_set():
+            await self.gives_up.wait()
+            raise PlatformError("This process is dead.")
+        return await super().post(thread, line, key)
+
+
+@on_stack()
+async def test_what_was_spoken_behind_a_post_that_takes_long_is_in_the_transcript(stack: Stack) -> None:
+    room = stack.room = StuckRoom()
+    async with stack.serving() as service:
+        await room.command("start")
+        await stack.live()
+        for number in range(2):
+            await room.say(f"Number {number}?", room.thread)
+            await stack.until(lambda: len(stack.spoken) > number)  # noqa: B023
+        spoken = service.house.metrics.turns.labels("spoken")
+        await stack.until(lambda: spoken._value.get() == 2)
+        stack.crash()
+        room.gives_up.set()
+    async with stack.serving():
+        await stack.until(lambda: len(room.finals) == 2)
+    assert "[connection lost]" not in " ".join(room.finals)
