@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import json
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ from yarl import URL
 from adapters.discord.conversations import Conversations
 from adapters.discord.replies import Replies
 from adapters.discord.rest import Rest
+from adapters.discord.throughput import Throughput
 from adapters.discord.writer import Writer
 from benchmarks.transcripts import API_DELAY_S, Shown, compare, parsed
 from bot.model import Place
@@ -89,14 +90,27 @@ class OnlyWrites(Writer):
         await asyncio.Event().wait()
 
 
+class Unlimited(Rest):
+    """What most bots have: discord.py, and nothing that keeps the limit for all of a bot."""
+
+    def __init__(self, http: Callable[[], HTTPClient]) -> None:
+        super().__init__(http)
+        self._throughput = AtOnce()
+
+
+class AtOnce(Throughput):
+    async def turn(self) -> None:
+        pass
+
+
 class DiscordTown:
-    def __init__(self, shown: Shown) -> None:
+    def __init__(self, shown: Shown, *, ours: bool) -> None:
         self._fake = FakeRest(limits=Limits(), judged=False)
         http = HTTPClient(asyncio.get_running_loop(), max_ratelimit_timeout=30.0)
         http.token, http._global_over = TOKEN, asyncio.Event()  # noqa: SLF001 - what logging in does
         http._global_over.set()  # noqa: SLF001
         http._HTTPClient__session = InProcess(self._fake, shown)  # type: ignore[attr-defined] # noqa: SLF001
-        clock, rest = LoopClock(), Rest(lambda: http)
+        clock, rest = LoopClock(), Rest(lambda: http) if ours else Unlimited(lambda: http)
         self.writer = OnlyWrites(rest, Replies(rest, clock), Conversations(Drawer(), "all"), clock, settings())
 
     def place(self, number: int) -> Place:

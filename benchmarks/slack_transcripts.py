@@ -61,7 +61,7 @@ class OnlyWrites(Writer):
 
 
 class SlackTown:
-    def __init__(self, shown: Shown) -> None:
+    def __init__(self, shown: Shown, *, ours: bool) -> None:  # noqa: ARG002 - only the pace differs here
         self._fake = FakeSlack()
         web = InProcess(self._fake, shown)
         self.writer = OnlyWrites(web, OneWorkspace(BOT_TOKEN, web), LoopClock())

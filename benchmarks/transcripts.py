@@ -10,7 +10,7 @@ import contextlib
 import statistics
 import tempfile
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -117,6 +117,12 @@ class Town(Protocol):
         ...
 
 
+class Build(Protocol):
+    def __call__(self, shown: Shown, *, ours: bool) -> Town:
+        """A new town; `ours` says whether everything of ours keeps its pace there, or only a fixed interval is kept."""
+        ...
+
+
 @contextlib.asynccontextmanager
 async def service(folder: Path, sessions: int, stores: list[Store]) -> AsyncIterator[Service]:
     url, clock = f"sqlite:///{folder / 'bench.db'}", LoopClock()
@@ -161,14 +167,14 @@ async def converse(whole: Service, town: Town, number: int, seconds: float, show
 
 
 async def measured(
-    town_of: Callable[[Shown], Town],
+    town_of: Build,
     folder: Path,
     given: argparse.Namespace,
     interval: float | None,
     stores: list[Store],
 ) -> Shown:
     shown = Shown()
-    town = town_of(shown)
+    town = town_of(shown, ours=interval is None)
     async with service(folder, given.sessions, stores) as whole:
         if interval is not None:
             object.__setattr__(whole.house, "pacers", FixedPaces(interval))
@@ -195,7 +201,7 @@ def parsed(description: str | None, sessions: int) -> argparse.Namespace:
     return parser.parse_args()
 
 
-def compare(town_of: Callable[[Shown], Town], given: argparse.Namespace, fixed: Sequence[float]) -> None:
+def compare(town_of: Build, given: argparse.Namespace, fixed: Sequence[float]) -> None:
     """Our pace, then an edit every so many seconds, each in a town of its own."""
     print(f"  {'':12}{'429s':>6}{'calls':>8}{'edits':>8}{'stale s':>10}{'final s':>10}{'worst s':>10}{'unseen':>9}")
     for name, interval in (("ours", None), *((f"fixed {seconds:g} s", seconds) for seconds in fixed)):

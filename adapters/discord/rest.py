@@ -1,7 +1,7 @@
 """Discord's HTTP interface. Everything we ask of it goes through `Rest.call`.
 
-discord.py reads the rate headers, waits for buckets, and repeats 429 (with `Via`), 500, 502 and 504. What it does not: broken
-connections on Linux, 503, and an end to waiting.
+discord.py reads the rate headers, waits for buckets, and repeats 429 (with `Via`), 500, 502 and 504. What it does not: keep the
+limit for all of a bot, broken connections on Linux, 503, and an end to waiting.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ import discord
 from discord.http import HTTPClient, Route
 
 from adapters.discord.refusals import refusal
+from adapters.discord.throughput import Throughput
 from bot.errors import PlatformError
 
 TIMEOUT = 30.0
@@ -28,11 +29,16 @@ PAUSES = (0.5, 1.5, 4.0)
 UNREACHABLE = "Discord cannot be reached just now."
 
 
+_UNLIMITED = ("/interactions", "/webhooks")
+"""Answers to interactions are outside of the limit for all of a bot."""
+
+
 class Rest:
     """`http` is asked anew for each call: a client that reconnects brings a new one. None while there is no client."""
 
     def __init__(self, http: Callable[[], HTTPClient | None]) -> None:
         self._http = http
+        self._throughput = Throughput()
 
     async def call(
         self,
@@ -50,6 +56,8 @@ class Rest:
         arguments = _arguments(body, files)
         pauses = iter(PAUSES if again else ())
         while True:
+            if not route.path.startswith(_UNLIMITED):
+                await self._throughput.turn()
             try:
                 return await self._once(route, arguments, within)
             except (aiohttp.ClientConnectionError, ConnectionError, discord.DiscordServerError) as error:

@@ -1,0 +1,23 @@
+"""The limit for all of a bot. discord.py learns it only by running into it."""
+
+import asyncio
+
+RATE = 38.0
+"""Calls in a second, evenly: Discord's limit is 50 a second, wherever that second begins."""
+
+AT_ONCE = 10
+"""Calls that may be made at once after a pause; with those of the second that follows there are 48."""
+
+
+class Throughput:
+    """One for the process: it outlives clients. Time is the running loop's."""
+
+    def __init__(self) -> None:
+        self._next = float("-inf")
+
+    async def turn(self) -> None:
+        """Wait until one more call may be made; who came first goes first."""
+        now = asyncio.get_running_loop().time()
+        at = max(self._next, now - (AT_ONCE - 1) / RATE)
+        self._next = at + 1 / RATE
+        await asyncio.sleep(max(0.0, at - now))
