@@ -177,7 +177,8 @@ class Scribe:
     def _until_due(self) -> float | None:
         moments = []
         for entry in self._entries:
-            moments.append(entry.next_save)
+            if not entry.announcement and entry.record.text != entry.saved_text:
+                moments.append(entry.next_save)
             if not entry.silent and self._differs(entry):
                 moments.append(self._due_at(entry))
         return max(0.0, min(moments) - self._now()) if moments else None

@@ -1,7 +1,11 @@
 """A session from its start to its end, on the simulator."""
 
+from dataclasses import replace
+
+import pytest
+
 from bot.model import Accepted, Delivery, Mode, Refused, SessionStatus
-from tests.stack import Stack, on_stack
+from tests.stack import QUICK, Stack, on_stack
 
 
 @on_stack()
@@ -16,6 +20,16 @@ async def test_what_is_said_is_answered_and_written_down(stack: Stack) -> None:
     assert stack.room.card.avatar_name in stack.room.finals[0]
     assert all(m.line.delivery is Delivery.FINAL for m in stack.room.messages.values())
     assert stack.room.answers()[-1] == "Stopped."
+
+
+@pytest.mark.timeout(20)  # without it time would stand still
+@on_stack(replace(QUICK, pace=2.0))
+async def test_a_speaker_who_pauses_in_mid_sentence_is_waited_for_and_not_watched_without_rest(stack: Stack) -> None:
+    async with stack.serving():
+        await stack.room.command("start")
+        await stack.live()
+        await stack.room.say("Who are you?", stack.room.thread)
+        await stack.until(lambda: len(stack.room.finals) == 1, within=300)
 
 
 @on_stack()
