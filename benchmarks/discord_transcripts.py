@@ -75,8 +75,7 @@ class InProcess:
         self._shown.calls += 1
         self._shown.edits += method == "PATCH"
         self._shown.refused += answer.status == 429
-        where = path.split("/")[2]
-        parent = self._fake.channels[where].get("parent_id")
+        parent = self._fake.channels.get(path.split("/")[2], {}).get("parent_id")
         if answer.status == 200 and parent:
             text = _ESCAPED.sub(r"\1", answer.body["content"].partition(":** ")[2])
             self._shown.texts[parent].append((asyncio.get_running_loop().time(), text))

@@ -117,6 +117,13 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
         return run
 
+    def _run_once(self) -> None:
+        """A timer may run as early as the clock's resolution: then its time has come, or who waits for the rest of it waits for ever."""
+        resolution: float = self._clock_resolution  # type: ignore[attr-defined]
+        if self._scheduled and self._scheduled[0].when() < self._now + resolution:  # type: ignore[attr-defined]
+            self._now = max(self._now, self._scheduled[0].when())  # type: ignore[attr-defined]
+        super()._run_once()  # type: ignore[misc]
+
     def run_in_executor(self, executor: Executor | None, func: Callable[[*Ts], T], *args: *Ts) -> asyncio.Future[T]:
         future = super().run_in_executor(executor, func, *args)
         self._in_threads += 1

@@ -177,7 +177,7 @@ class Scribe:
     def _until_due(self) -> float | None:
         moments = []
         for entry in self._entries:
-            if not entry.announcement and entry.record.text != entry.saved_text:
+            if self._unsaved(entry):
                 moments.append(entry.next_save)
             if not entry.silent and self._differs(entry):
                 moments.append(self._due_at(entry))
@@ -190,11 +190,15 @@ class Scribe:
             async with asyncio.timeout(seconds):
                 await self._bell.wait()
 
-    async def _save(self, entry: _Entry) -> None:
+    def _unsaved(self, entry: _Entry) -> UtteranceRecord | None:
+        """What is to be saved of it, if anything."""
         stored = replace(entry.record, shown=entry.record.final and entry.silent)
-        if entry.announcement or stored == entry.saved:
+        return None if entry.announcement or stored == entry.saved else stored
+
+    async def _save(self, entry: _Entry) -> None:
+        stage, stored = self._stage, self._unsaved(entry)
+        if stored is None:
             return
-        stage = self._stage
         await stage.write(lambda c: transcripts.save(c, stage.lease, stored))
         entry.saved = stored
         entry.next_save = self._now() + SAVE_EVERY

@@ -31,6 +31,19 @@ async def test_a_time_out_fires_at_its_virtual_moment() -> None:
 
 
 @virtual
+async def test_a_moment_is_there_when_it_is_due_however_short_the_way_to_it() -> None:
+    loop = asyncio.get_running_loop()
+    await asyncio.sleep(44.8)
+    due = loop.time() + 1e-12
+
+    for _ in range(3):
+        if loop.time() < due:
+            await asyncio.sleep(due - loop.time())
+
+    assert loop.time() >= due
+
+
+@virtual
 async def test_a_thread_takes_no_virtual_time() -> None:
     async with asyncio.timeout(0.001):
         await asyncio.to_thread(time.sleep, 0.05)
