@@ -231,3 +231,43 @@ async def test_a_broken_picture_is_followed_by_a_new_decoder_and_a_wish_for_a_ke
 
     await expect(ann.page.locator("#canvas")).to_be_visible()
     await ann.page.wait_for_function("canvas.width === 640")
+
+
+HEARD = """async ({ chunks, seconds }) => {
+  const context = new OfflineAudioContext(1, 16000 * seconds, 16000);
+  await context.audioWorklet.addModule("/v/static/worklet.js");
+  const voice = new AudioWorkletNode(context, "voice", { numberOfInputs: 0, outputChannelCount: [1] });
+  voice.connect(context.destination);
+  for (const { at, first, count } of chunks) context.suspend(at).then(async () => {
+    const samples = Float32Array.from({ length: count }, (_, i) => (first + i) / 100000);
+    voice.port.postMessage({ pts: first * 62.5, samples });
+    await new Promise((done) => setTimeout(done, 5)); // the audio thread takes its messages while it stands still
+    context.resume();
+  });
+  const rendered = await context.startRendering();
+  return Array.from(rendered.getChannelData(0), (sample) => Math.round(sample * 100000));
+}"""
+"""What is heard, sample by sample, of chunks that come at certain times: sample 7 of the voice sounds as 7."""
+
+
+async def heard(stage: Theatre, window: Opens, chunks: list[tuple[float, int, int]], seconds: float) -> list[int]:
+    page = (await window()).page
+    await page.goto(await link(stage))
+    told = [{"at": at, "first": first, "count": count} for at, first, count in chunks]
+    return [int(sample) for sample in await page.evaluate(HEARD, {"chunks": told, "seconds": seconds})]
+
+
+async def test_sound_begins_with_60_ms_in_hand_and_nothing_of_it_is_lost(stage: Theatre, window: Opens) -> None:
+    chunks = [(0.128 + 0.02 * n, 1 + 320 * n, 320) for n in range(20)]
+    samples = await heard(stage, window, chunks, 1)
+    begin = next(at for at, sample in enumerate(samples) if sample)
+    assert 0.16 <= begin / 16_000 <= 0.19  # the third chunk has come
+    assert samples[begin : begin + 6_400] == list(range(1, 6_401))
+
+
+async def test_what_an_underrun_leaves_in_hand_is_cut_away(stage: Theatre, window: Opens) -> None:
+    early = [(0.128, 1, 8_000)]  # half a second at once, as after a stall of the network
+    steady = [(0.15 + 0.02 * n, 8_001 + 320 * n, 320) for n in range(190)]
+    samples = await heard(stage, window, early + steady, 4)
+    lag = [at - sample for at, sample in enumerate(samples) if sample]
+    assert lag[0] - lag[-1] == pytest.approx(0.44 * 16_000, abs=800)  # of 500 ms in hand 60 are left
