@@ -6,7 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from adapters.slack.forms import wanted
+from adapters.slack.payloads import SlashCommand
+from adapters.slack.translation import slash, typed
 from adapters.slack.words import Mentions, Names, command_line, mentions, plain_words
+from bot.model import Command
 
 NAMES = Names("UBOT", {"U1": "Ann", "W2": "Bob <b@x>"}, {"C1": "general"})
 
@@ -124,6 +128,24 @@ blocks = st.lists(
 def test_nothing_that_comes_in_breaks_it(text: str, found: list[dict[str, Any]]) -> None:
     mentions(text, found)
     assert plain_words(text, found, NAMES).strip() == plain_words(text, found, NAMES)
+
+
+@pytest.mark.soak
+@settings(max_examples=100_000, deadline=None)
+@given(st.text(max_size=60), blocks)
+def test_a_hundred_thousand_messages(text: str, found: list[dict[str, Any]]) -> None:
+    mentions(text, found)
+    plain_words(text, found, NAMES)
+
+
+@pytest.mark.soak
+@settings(max_examples=100_000, deadline=None)
+@given(st.text(max_size=60) | st.text(alphabet='say start mode:"-= <>@!#|*_`&;?', max_size=60))
+def test_a_hundred_thousand_commands(text: str) -> None:
+    command = slash(SlashCommand(command="/avatar", channel_id="C1", user_id="U1", trigger_id="1", text=text), NAMES)
+    wanted(text, command)
+    typed(text, plain_words(text, [], NAMES))
+    assert isinstance(command, Command) or command.sentence
 
 
 @settings(max_examples=150)
