@@ -1,10 +1,12 @@
 """A session from its start to its end, on the simulator."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
 
-from bot.model import Accepted, Delivery, Mode, Refused, SessionStatus
+from bot.model import Accepted, Delivery, Inbound, MessageRef, Mode, Refused, Said, SessionStatus
+from tests.chat_room import ANN
 from tests.stack import QUICK, Stack, on_stack
 
 
@@ -43,6 +45,23 @@ async def test_a_stopped_session_is_closed_at_the_provider_and_refunded(stack: S
         await stack.ended()
     assert stack.hosted == []
     assert stack.simulator.account.credit > before - 6
+
+
+@on_stack()
+async def test_what_comes_out_of_order_is_said_in_order_where_it_is_held_for_that(stack: Stack) -> None:
+    stack.room.pace = replace(stack.room.pace, hold=0.15)
+    async with stack.serving():
+        await stack.room.command("start")
+        await stack.live()
+        await asyncio.sleep(5)
+        for stamp, text in ((902, "And then?"), (901, "Who are you?")):
+            said = Said(text, MessageRef(stack.room.thread, f"m{stamp}"))
+            inbound = Inbound(f"e{stamp}", stamp, stack.room.thread, ANN, said)
+            assert stack.room.reception
+            assert isinstance(await stack.room.reception.accept(inbound), Accepted)
+            await asyncio.sleep(0.1)
+        await stack.until(lambda: len(stack.spoken) == 2)
+    assert [text.removeprefix("Ann: ") for text in stack.spoken] == ["Who are you?", "And then?"]
 
 
 @on_stack()
