@@ -4,6 +4,7 @@ const VP8 = 1, H264 = 2, VP9 = 4, AV1 = 5;
 const STRINGS = { [VP8]: "vp8", [VP9]: "vp09.00.30.08", [AV1]: "av01.0.04M.08" };
 const SPS = 7; // what kind of H.264 unit names the profile
 const MOST = 30; // decoded pictures that may wait
+const STILL = 96; // pixels of a side
 const ASTRAY = 1_000_000; // µs between picture and sound, beyond which they are of different clocks
 
 /** `clock()` is what is heard, in µs, or null; `broken()` is called when a key frame is needed, `changed()` with the first picture. */
@@ -26,6 +27,16 @@ export class Picture {
   /** Chunks that wait for the decoder. */
   get waiting() {
     return this.#decoder?.decodeQueueSize ?? 0;
+  }
+
+  /** The address of a small square of what is shown now; empty while nothing is. */
+  get still() {
+    if (!this.showing) return "";
+    const { width, height } = this.#canvas;
+    const side = Math.min(width, height);
+    const square = Object.assign(document.createElement("canvas"), { width: STILL, height: STILL });
+    square.getContext("2d").drawImage(this.#canvas, (width - side) / 2, 0, side, side, 0, 0, STILL, STILL);
+    return square.toDataURL("image/jpeg");
   }
 
   take({ codec, key, pts, data }) {

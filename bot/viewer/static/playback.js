@@ -30,6 +30,11 @@ export class Playback {
     return this.#picture.showing;
   }
 
+  /** The address of a small picture of the avatar; empty while it is not on the canvas. */
+  get still() {
+    return this.#picture.still;
+  }
+
   /** Whether there is sound that waits for a tap. */
   get silent() {
     return this.#sound.blocked;

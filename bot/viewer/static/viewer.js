@@ -29,6 +29,7 @@ let face = null;
 let captionTimer = 0;
 let settledAt = Infinity;
 let reading = true;
+let still = ""; // the address of a picture of the avatar, once it was seen
 
 const socket = new Socket("/v/socket", {
   opened: () => {
@@ -140,6 +141,7 @@ function drawPicture(status) {
   at("canvas").hidden = !seen;
   at("drawn").hidden = seen;
   at("sound").hidden = !seen || !playback.silent;
+  if (seen && !still) drawLikenesses(playback.still);
   say(at("sightless"), plays || status !== "live" ? "" : isSecureContext ? OLD : INSECURE);
 }
 
@@ -190,9 +192,15 @@ function follow() {
   if (reading) at("scroll").scrollTop = at("scroll").scrollHeight;
 }
 
+/** Beside its words the avatar looks as it does on the stage. */
+function drawLikenesses(picture) {
+  still = picture;
+  for (const frame of at("said").querySelectorAll(".face")) frame.replaceWith(portrait(session.avatarName, still));
+}
+
 function newLine(line) {
   const name = speakerOf(line);
-  const likeness = line.speaker === "bot" ? portrait(name) : h("div", { class: "chip", aria: { hidden: "true" } }, [...name][0]);
+  const likeness = line.speaker === "bot" ? portrait(name, still) : h("div", { class: "chip", aria: { hidden: "true" } }, [...name][0]);
   const element = h("li", { id: `said-${line.id}` }, likeness, h("b", {}, name), h("p", {}));
   at("said").append(element);
   return element;
