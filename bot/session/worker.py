@@ -14,7 +14,7 @@ from bot.identity import new_id
 from bot.model import EndReason
 from bot.session.house import House
 from bot.session.run import Run
-from bot.session.stage import HandedOver
+from bot.session.stage import Ending, HandedOver
 from bot.store import inbox, sessions
 from bot.store.records import Lease
 
@@ -40,7 +40,7 @@ class Worker:
         self._bell = asyncio.Event()
         self._nothing_runs = asyncio.Event()
         self._nothing_runs.set()
-        self._leaving = False
+        self._leaving: Ending | None = None
         self._fresh_until = 0.0
 
     @property
@@ -73,9 +73,9 @@ class Worker:
 
     def stop(self, *, hand_over: bool) -> None:
         """End all runs: closed at the provider, or left open for whoever takes over."""
-        self._leaving = True
+        self._leaving = HandedOver() if hand_over else EndReason.SHUTDOWN
         for run in self._runs.values():
-            run.end(HandedOver() if hand_over else EndReason.SHUTDOWN)
+            run.end(self._leaving)
         self._bell.set()
 
     async def others_alive(self) -> bool:
@@ -171,7 +171,9 @@ class Worker:
             log.warning("cannot claim", reason=error.detail)
             return []
         for lease in leases:
-            self._runs[lease.session_id] = Run(self._house, lease)
+            run = self._runs[lease.session_id] = Run(self._house, lease)
+            if self._leaving:  # told to while the claim was under way
+                run.end(self._leaving)
             self._nothing_runs.clear()
         return leases
 
@@ -203,5 +205,5 @@ class Worker:
                 released = True
             except StoreUnavailable as error:
                 log.warning("cannot release", session=lease.session_id, reason=error.detail)
-                released = self._leaving
+                released = self._leaving is not None
                 await asyncio.sleep(LOOK_EVERY)

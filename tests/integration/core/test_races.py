@@ -55,3 +55,17 @@ async def test_a_clock_that_is_set_back_keeps_nobody_waiting(stack: Stack) -> No
         await stack.room.say("Hello", stack.room.thread)
         clock.wrong_by = timedelta(0)
         await stack.until(lambda: len(stack.room.finals) == 1)
+
+
+@on_stack()
+async def test_a_clock_that_jumps_ahead_gives_no_session_two_runs(stack: Stack) -> None:
+    clock = JumpingClock()
+    async with stack.serving(alone=False, clock=clock) as service:
+        await stack.room.command("start")
+        await stack.live()
+        clock.wrong_by = timedelta(hours=1)
+        await asyncio.sleep(20)
+        await stack.room.say("Hello", stack.room.thread)
+        await stack.until(lambda: len(stack.room.finals) == 1)
+        assert service.worker.hosted == 1
+    assert len(stack.spoken) == 1
