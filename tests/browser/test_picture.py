@@ -1,6 +1,7 @@
 """The avatar itself on the viewer page: real Chromium decodes, draws and plays what the simulated avatar sends."""
 
 import asyncio
+import base64
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -233,6 +234,24 @@ async def test_a_broken_picture_is_followed_by_a_new_decoder_and_a_wish_for_a_ke
     await ann.page.wait_for_function("canvas.width === 640")
 
 
+async def test_a_browser_that_cannot_decode_it_says_so_and_asks_for_no_more_key_frames(
+    stage: Theatre, window: Opens
+) -> None:
+    ann = await window()
+    await ann.page.goto(await link(stage))
+    screen = stage.feed.screens.of(SESSION)
+    await until(lambda: _is(screen.watched))
+    for _ in range(2):
+        screen.take_wish()
+        screen.show(VideoFrame("1", Codec.VP8, True, WIDTH, HEIGHT, 0, b"no picture at all"))
+        await until(lambda: _is(screen.take_wish()))
+    screen.show(VideoFrame("1", Codec.VP8, True, WIDTH, HEIGHT, 0, b"no picture at all"))
+
+    await expect(ann.page.locator("#sightless")).to_contain_text("cannot show the picture")
+    await expect(ann.page.locator("#drawn")).to_be_visible()
+    assert not screen.take_wish()
+
+
 HEARD = """async ({ chunks, seconds }) => {
   const context = new OfflineAudioContext(1, 16000 * seconds, 16000);
   await context.audioWorklet.addModule("/v/static/worklet.js");
@@ -271,3 +290,55 @@ async def test_what_an_underrun_leaves_in_hand_is_cut_away(stage: Theatre, windo
     samples = await heard(stage, window, early + steady, 4)
     lag = [at - sample for at, sample in enumerate(samples) if sample]
     assert lag[0] - lag[-1] == pytest.approx(0.44 * 16_000, abs=800)  # of 500 ms in hand 60 are left
+
+
+FILM = """async (codec) => {
+  const format = codec.startsWith("avc1") ? { avc: { format: "annexb" } } : {};
+  const config = { codec, width: 320, height: 240, ...format };
+  if (!(await VideoEncoder.isConfigSupported(config)).supported) return null;
+  const chunks = [];
+  const encoder = new VideoEncoder({
+    error: (error) => { throw error; },
+    output: (chunk) => {
+      const bytes = new Uint8Array(chunk.byteLength);
+      chunk.copyTo(bytes);
+      chunks.push(btoa(String.fromCharCode(...bytes)));
+    },
+  });
+  encoder.configure(config);
+  const painted = new OffscreenCanvas(320, 240);
+  painted.getContext("2d").fillStyle = "#2a9d8f";
+  painted.getContext("2d").fillRect(0, 0, 320, 240);
+  const frame = new VideoFrame(painted, { timestamp: 0 });
+  encoder.encode(frame, { keyFrame: true });
+  await encoder.flush();
+  return chunks[0];
+}"""
+"""One key frame of a green wall, by the browser's own encoder."""
+
+
+@pytest.mark.parametrize(
+    ("codec", "name"),
+    [(Codec.VP8, "vp8"), (Codec.H264, "avc1.4d0028"), (Codec.VP9, "vp09.00.30.08"), (Codec.AV1, "av01.0.04M.08")],
+)
+async def test_each_codec_of_a_room_is_shown_and_another_one_may_follow(
+    stage: Theatre, window: Opens, codec: Codec, name: str
+) -> None:
+    ann = await window()
+    await ann.page.goto(await link(stage))
+    screen = stage.feed.screens.of(SESSION)
+    await until(lambda: _is(screen.watched))
+    screen.show(VideoFrame("1", Codec.VP8, True, WIDTH, HEIGHT, 0, footage(ALMA, Loop.IDLE)[0]))
+    await expect(ann.page.locator("#canvas")).to_be_visible()
+
+    filmed = await ann.page.evaluate(FILM, name)
+    if filmed is None:
+        pytest.skip(f"this build of Chromium cannot encode {name}")
+    screen.show(VideoFrame("1", codec, True, 320, 240, 50_000, base64.b64decode(filmed)))
+
+    async def green() -> bool:
+        red, _, blue = await ann.page.evaluate(WALL)
+        return bool(red < 80 and blue > 100)
+
+    await until(green, within=5)
+    assert await ann.page.evaluate("[canvas.width, canvas.height]") == [320, 240]

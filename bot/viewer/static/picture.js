@@ -5,6 +5,7 @@ const STRINGS = { [VP8]: "vp8", [VP9]: "vp09.00.30.08", [AV1]: "av01.0.04M.08" }
 const SPS = 7; // what kind of H.264 unit names the profile
 const MOST = 30; // decoded pictures that may wait
 const STILL = 96; // pixels of a side
+const TRIES = 3; // decoders that break without a picture, after which this browser cannot show it
 const ASTRAY = 1_000_000; // µs between picture and sound, beyond which they are of different clocks
 
 /** `clock()` is what is heard, in µs, or null; `broken()` is called when a key frame is needed, `changed()` with the first picture. */
@@ -16,6 +17,7 @@ export class Picture {
   #codec = 0;
   #frames = [];
   #drawing = 0;
+  #failures = 0;
   showing = false;
 
   constructor(canvas, handlers) {
@@ -39,7 +41,13 @@ export class Picture {
     return square.toDataURL("image/jpeg");
   }
 
+  /** Whether this browser cannot decode what comes. Asking for more key frames would only burden the others. */
+  get helpless() {
+    return this.#failures >= TRIES;
+  }
+
   take({ codec, key, pts, data }) {
+    if (this.helpless) return;
     if (key && (codec !== this.#codec || !this.#decoder)) this.#begin(codec, data);
     try {
       this.#decoder?.decode(new EncodedVideoChunk({ type: key ? "key" : "delta", timestamp: pts, data }));
@@ -52,6 +60,7 @@ export class Picture {
   cut() {
     this.#end();
     this.#frames.splice(0).forEach((frame) => frame.close());
+    this.#failures = 0;
     this.showing = false;
   }
 
@@ -70,10 +79,13 @@ export class Picture {
   #fail(decoder) {
     if (decoder !== this.#decoder) return;
     this.#end();
-    this.#handlers.broken();
+    this.#failures += 1;
+    if (this.helpless) this.#handlers.changed();
+    else this.#handlers.broken();
   }
 
   #put(frame) {
+    this.#failures = 0;
     this.#frames.push(frame);
     if (this.#frames.length > MOST) this.#frames.shift().close();
     this.#drawing ||= requestAnimationFrame(() => this.#draw());

@@ -35,6 +35,11 @@ export class Playback {
     return this.#picture.still;
   }
 
+  /** Whether this browser cannot decode the picture. */
+  get helpless() {
+    return this.#picture.helpless;
+  }
+
   /** Whether there is sound that waits for a tap. */
   get silent() {
     return this.#sound.blocked;

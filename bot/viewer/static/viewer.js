@@ -142,7 +142,7 @@ function drawPicture(status) {
   at("drawn").hidden = seen;
   at("sound").hidden = !seen || !playback.silent;
   if (seen && !still) drawLikenesses(playback.still);
-  say(at("sightless"), plays || status !== "live" ? "" : isSecureContext ? OLD : INSECURE);
+  say(at("sightless"), (plays && !playback.helpless) || status !== "live" ? "" : isSecureContext ? OLD : INSECURE);
 }
 
 function drawEnd(status) {
