@@ -199,6 +199,15 @@ async def link(stage: Theatre, base: str = "") -> str:
     return f"{base or stage.base}/v/{secret}"
 
 
+async def before_the_screen(stage: Theatre, window: Opens) -> tuple[Window, Screen]:
+    """Somebody who watches, and what they look at: it shows what the test puts on it."""
+    ann = await window()
+    await ann.page.goto(await link(stage))
+    screen = stage.feed.screens.of(SESSION)
+    await until(lambda: _is(screen.watched))
+    return ann, screen
+
+
 async def test_without_https_the_page_says_so_and_the_rest_of_it_works(stage: Theatre, window: Opens) -> None:
     ann = await window()
     await ann.page.goto(await link(stage, stage.base.replace("127.0.0.1", "lan.test")))
@@ -218,10 +227,7 @@ async def test_without_https_the_page_says_so_and_the_rest_of_it_works(stage: Th
 async def test_a_broken_picture_is_followed_by_a_new_decoder_and_a_wish_for_a_key_frame(
     stage: Theatre, window: Opens
 ) -> None:
-    ann = await window()
-    await ann.page.goto(await link(stage))
-    screen = stage.feed.screens.of(SESSION)
-    await until(lambda: _is(screen.watched))
+    ann, screen = await before_the_screen(stage, window)
     screen.take_wish()
     await expect(ann.page.locator("#canvas")).to_be_hidden()
 
@@ -237,10 +243,7 @@ async def test_a_broken_picture_is_followed_by_a_new_decoder_and_a_wish_for_a_ke
 async def test_a_browser_that_cannot_decode_it_says_so_and_asks_for_no_more_key_frames(
     stage: Theatre, window: Opens
 ) -> None:
-    ann = await window()
-    await ann.page.goto(await link(stage))
-    screen = stage.feed.screens.of(SESSION)
-    await until(lambda: _is(screen.watched))
+    ann, screen = await before_the_screen(stage, window)
     for _ in range(2):
         screen.take_wish()
         screen.show(VideoFrame("1", Codec.VP8, True, WIDTH, HEIGHT, 0, b"no picture at all"))
@@ -324,10 +327,7 @@ FILM = """async (codec) => {
 async def test_each_codec_of_a_room_is_shown_and_another_one_may_follow(
     stage: Theatre, window: Opens, codec: Codec, name: str
 ) -> None:
-    ann = await window()
-    await ann.page.goto(await link(stage))
-    screen = stage.feed.screens.of(SESSION)
-    await until(lambda: _is(screen.watched))
+    ann, screen = await before_the_screen(stage, window)
     screen.show(VideoFrame("1", Codec.VP8, True, WIDTH, HEIGHT, 0, footage(ALMA, Loop.IDLE)[0]))
     await expect(ann.page.locator("#canvas")).to_be_visible()
 
