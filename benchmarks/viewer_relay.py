@@ -173,6 +173,7 @@ class Viewers:
     async def close(self) -> None:
         for reading in self._reading:
             reading.cancel()
+        await asyncio.gather(*self._reading, return_exceptions=True)
         await asyncio.gather(*(socket.close() for socket in self._sockets))
 
 
