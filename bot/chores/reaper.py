@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy import Connection
@@ -11,6 +11,7 @@ from bot.ports.clock import Clock
 from bot.ports.provider import AvatarProvider, ProviderSessionInfo
 from bot.store import providers, sessions
 from bot.store.engine import Store
+from bot.store.records import ProviderSessionRecord
 
 log = structlog.get_logger(__name__)
 
@@ -31,17 +32,17 @@ class Swept:
 
     def sentences(self) -> list[str]:
         """For the operator."""
-        if self.too_early:
-            return ["A session is being created at this moment; try again in a minute."]
         strange = "runs at AKOOL and is not known here. If nothing else uses this key, AVATARBOT_AKOOL_KEY_IS_OURS=true closes it."
-        return [f"{id_} was left over and is closed." for id_ in self.closed] + [
-            f"{id_} {strange}" for id_ in self.strangers
+        return [
+            *(f"{id_} was left over and is closed." for id_ in self.closed),
+            *(f"{id_} {strange}" for id_ in self.strangers),
+            *(["A session is being created at this moment; try again in a minute."] if self.too_early else []),
         ]
 
 
 class Reaper:
-    """Closes what it has not known in two sweeps and what is certainly ours: the whole account is, or its room bears the id of
-    one of our sessions.
+    """Closes what sessions that have ended left open, and what it has not known in two sweeps and is certainly ours: the whole
+    account is, or its room bears the id of one of our sessions.
     """
 
     def __init__(self, store: Store, provider: AvatarProvider, clock: Clock, *, account_is_ours: bool) -> None:
@@ -54,11 +55,12 @@ class Reaper:
 
     async def sweep(self) -> Swept:
         """Raises `ProviderError` and `StoreUnavailable`."""
+        left = await self._close_leftovers()
         # First: what is listed now was written down before the next line, or is unknown.
         listed = await self._provider.sessions()
         known, under_way = await self._look()
         if under_way:
-            return Swept(too_early=True)
+            return Swept(left, too_early=True)
         unknown = {info.id: info for info in listed if info.id not in known}
         twice = [info for id_, info in unknown.items() if id_ in self._unknown]
         self._unknown = set(unknown)
@@ -68,7 +70,23 @@ class Reaper:
             log.warning("closed a session that nobody knew", provider_session=id_)
         strangers = [info.id for info in twice if info.id not in ours]
         self._report(strangers)
-        return Swept(tuple(ours), tuple(strangers))
+        return Swept((*left, *ours), tuple(strangers))
+
+    async def _close_leftovers(self) -> tuple[str, ...]:
+        """An answer to a `create` can come after the end of its session: from a process that was thought dead, and was not."""
+        now, cipher = self._clock.now(), self._store.cipher
+        rows = await self._store.read(lambda c: providers.leftovers(c, cipher, now - CREATE_TAKES))
+        return tuple([row.provider_id for row in rows if await self._closed(row, now)])
+
+    async def _closed(self, row: ProviderSessionRecord, now: datetime) -> bool:
+        """Whether it ran and is closed; what was only intended ends by itself, if it ever began."""
+        runs = bool(row.provider_id) and (row.expires_at is None or row.expires_at > now)
+        if runs:
+            await self._provider.close(row.provider_id)
+            log.warning("closed what an ended session left open", session=row.session_id)
+        settle = providers.closed if row.provider_id else providers.given_up
+        await self._store.write(lambda c: settle(c, [row.id], now))
+        return runs
 
     async def _look(self) -> tuple[set[str], int]:
         """Which provider sessions are written down, and how many may be about to be."""

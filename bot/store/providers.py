@@ -4,13 +4,14 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, and_, insert, or_, select, update
 
+from bot.model import SessionStatus
 from bot.store.cipher import Cipher
 from bot.store.records import Lease, ProviderSessionRecord
 from bot.store.sealing import sealed
 from bot.store.sessions import change, fence
-from bot.store.tables import provider_sessions
+from bot.store.tables import provider_sessions, sessions
 
 INTENT, OPEN, CLOSED, LOST = "intent", "open", "closed", "lost"
 
@@ -87,6 +88,11 @@ def lost(connection: Connection, lease: Lease, row_id: str, now: datetime) -> No
     _set_state(connection, [row_id], LOST, now)
 
 
+def given_up(connection: Connection, row_ids: Iterable[str], now: datetime) -> None:
+    """Intended by a session that has ended, and nobody knows whether it came to be."""
+    _set_state(connection, row_ids, LOST, now)
+
+
 def _set_state(connection: Connection, row_ids: Iterable[str], state: str, now: datetime) -> None:
     connection.execute(
         update(provider_sessions)
@@ -101,6 +107,22 @@ def unclosed(connection: Connection, cipher: Cipher, session_id: str) -> list[Pr
         select(provider_sessions)
         .where(provider_sessions.c.session_id == session_id, provider_sessions.c.state.in_((INTENT, OPEN)))
         .order_by(provider_sessions.c.intended_at)
+    )
+    return [record(row, cipher) for row in connection.execute(query)]
+
+
+def leftovers(connection: Connection, cipher: Cipher, before: datetime) -> list[ProviderSessionRecord]:
+    """What sessions that have ended still have open, or intended before then; of any workspace: for the reaper."""
+    query = (
+        select(provider_sessions)
+        .join(sessions, sessions.c.id == provider_sessions.c.session_id)
+        .where(
+            sessions.c.status == SessionStatus.ENDED,
+            or_(
+                provider_sessions.c.state == OPEN,
+                and_(provider_sessions.c.state == INTENT, provider_sessions.c.intended_at < before),
+            ),
+        )
     )
     return [record(row, cipher) for row in connection.execute(query)]
 

@@ -9,6 +9,8 @@ from bot.chores.reaper import CREATE_TAKES, Reaper
 from bot.model import EndReason, SessionSpec, SessionStatus
 from bot.session.cards import ENDINGS
 from bot.session.house import Habits
+from bot.store import providers
+from bot.store.records import Lease
 from tests.integration.answers.asking import ask
 from tests.stack import Stack, on_stack
 
@@ -32,6 +34,25 @@ async def test_what_nobody_knows_is_closed_after_two_sweeps_where_the_account_is
         assert len(stack.hosted) == 2
         await stack.until(lambda: len(stack.hosted) == 1)
         assert stack.room.card.status is SessionStatus.LIVE
+
+
+@on_stack()
+async def test_what_an_ended_session_left_open_is_closed_although_the_account_is_not_ours(stack: Stack) -> None:
+    """The answer to its `create` came after its end, from a process that was thought dead."""
+    async with stack.serving() as service:
+        await stack.room.command("start")
+        await stack.live()
+        house, session_id = service.house, stack.room.card.session_id
+        late = await house.provider.create(SPEC, 600, "late")
+        lease = Lease(session_id, service.worker.id, 1)
+        await house.store.write(lambda c: providers.intend(c, lease, "late", "ann", 600, stack.clock.now()))
+        await stack.room.command("stop")
+        await stack.ended()
+        cipher, credentials = house.store.cipher, late.credentials
+        await house.store.write(lambda c: providers.opened(c, cipher, "late", late.id, credentials, stack.clock.now()))
+        assert len(stack.hosted) == 1
+        await stack.until(lambda: not stack.hosted)
+        assert not await house.store.read(lambda c: providers.leftovers(c, cipher, stack.clock.now()))
 
 
 @on_stack()
