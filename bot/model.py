@@ -34,6 +34,17 @@ class Place:
         return self.in_thread("")
 
 
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """The channel of a place as people know it. `name` has its sign (#lobby); who is not in a `private` one need not know it."""
+
+    name: str
+    private: bool = False
+
+
+A_DIRECT_MESSAGE = Channel("a direct message")
+
+
 class Standing(StrEnum):
     """What the platform says about a person in a workspace."""
 

@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute
 from bot.errors import MessageGone, PlatformError
 from bot.model import (
     Card,
+    Channel,
     Command,
     Delivery,
     Edited,
@@ -58,6 +59,7 @@ class ChatRoom:
         self.replies: list[tuple[str, str]] = []
         self.told: list[str] = []
         self.marked: list[str] = []
+        self.channels: dict[Place, Channel] = {}
         self.faults: dict[str, list[Exception]] = {}
         self.reception: Reception | None = None
         self._ids = itertools.count(1)
@@ -110,6 +112,9 @@ class ChatRoom:
 
     def measure(self, text: str) -> int:
         return len(text)
+
+    async def channel(self, place: Place) -> Channel:
+        return self.channels.get(place.channel, Channel(place.channel_id))
 
     async def open(self, place: Place, card: Card, *, again: bool = False) -> Opened:
         self._fail("open")

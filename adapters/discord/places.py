@@ -7,7 +7,7 @@ import discord
 from discord.http import Route
 
 from adapters.discord.rest import Rest
-from bot.model import Place
+from bot.model import A_DIRECT_MESSAGE, Channel, Place
 
 PLATFORM = "discord"
 DIRECT = "dm-"
@@ -61,6 +61,17 @@ class Places:
             return None
         parent = str(channel.parent_id) if isinstance(channel, discord.Thread) else ""
         return self._place(guild_id, parent, channel_id)
+
+    def channel(self, place: Place) -> Channel:
+        """As discord.py knows it, by its id where it does not. Private is what not everyone in the server may see."""
+        if is_direct(place):
+            return A_DIRECT_MESSAGE
+        guild = self._guild(int(place.workspace_id))
+        channel = guild.get_channel(int(place.channel_id)) if guild else None
+        if channel is None:
+            return Channel(place.channel_id)
+        everyone = channel.permissions_for(channel.guild.default_role)
+        return Channel(f"#{channel.name}", private=not everyone.view_channel)
 
     async def _parent(self, channel_id: int) -> str:
         """The parent's id of a thread, else `''`."""

@@ -23,7 +23,7 @@ from adapters.discord.settings import DiscordSettings
 from adapters.discord.syncing import sync, sync_in
 from adapters.discord.writer import Writer
 from bot.errors import PlatformError, SettingsError, StoreUnavailable
-from bot.model import Place
+from bot.model import Channel, Place
 from bot.ports.chat import Reception
 from bot.ports.clock import Clock
 
@@ -72,8 +72,12 @@ class DiscordPlatform(Writer):
         replies = Replies(rest, clock)
         super().__init__(rest, replies, conversations, clock, settings)
         desk = Desk(reception, replies, conversations)
-        self._hearing = Hearing(desk, Places(rest, self._guild), self._own_id)
+        self._places = Places(rest, self._guild)
+        self._hearing = Hearing(desk, self._places, self._own_id)
         self._interactions = Interactions(desk, settings.conversation)
+
+    async def channel(self, place: Place) -> Channel:
+        return self._places.channel(place)
 
     def routes(self) -> Sequence[BaseRoute]:
         """Everything comes in through the gateway."""

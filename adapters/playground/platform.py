@@ -18,7 +18,7 @@ from adapters.playground.settings import PlaygroundSettings
 from adapters.playground.windows import Windows
 from adapters.playground.wire import Author, CardShown, FileShown, ItemShown, LinkShown, Message, Thinking, Told
 from bot.errors import MessageGone
-from bot.model import Card, Delivery, File, Item, Line, MessageRef, Opened, Place, Reply, ReplyTo
+from bot.model import Card, Channel, Delivery, File, Item, Line, MessageRef, Opened, Place, Reply, ReplyTo
 from bot.ports.chat import ChatPlatform, Pace, Reception
 from bot.ports.clock import Clock
 
@@ -44,6 +44,9 @@ class PlaygroundPlatform(ChatPlatform):
 
     def measure(self, text: str) -> int:
         return len(text)
+
+    async def channel(self, place: Place) -> Channel:
+        return Channel(f"#{place.channel_id}")
 
     async def open(self, place: Place, card: Card, *, again: bool = False) -> Opened:
         standing = await self.find(place, card.key) if again else None

@@ -11,7 +11,7 @@ from adapters.slack.refusals import SlackRefused
 from adapters.slack.web_api import Answer, WebApi
 from adapters.slack.words import SOMEONE, Mentions, Names
 from bot.errors import PlatformError
-from bot.model import Person, Standing
+from bot.model import A_DIRECT_MESSAGE, Channel, Person, Standing
 from bot.ports.clock import Clock
 
 KNOWN_FOR = timedelta(hours=1)
@@ -62,6 +62,15 @@ class Directory:
     async def person(self, workspace_id: str, user_id: str) -> Person:
         person, _ = await self.look_up(workspace_id, user_id)
         return person
+
+    async def channel(self, workspace_id: str, channel_id: str) -> Channel:
+        """By its id where Slack does not tell, as of a private channel that the bot is not in any more."""
+        if channel_id.startswith("D"):  # Slack has no name for it, and would want `im:read` to say so
+            return A_DIRECT_MESSAGE
+        await self._learn(workspace_id, {channel_id: self._ask_channel})
+        known = self._known(workspace_id, channel_id)
+        name = _name(known)
+        return Channel(f"#{name}" if name else channel_id, private=bool(known.get("is_private")))
 
     def _person(self, workspace_id: str, user_id: str, *, foreign: bool) -> Person:
         user = self._known(workspace_id, user_id)

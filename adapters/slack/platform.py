@@ -18,6 +18,7 @@ from adapters.slack.vault import Vault
 from adapters.slack.web_api import WebApi
 from adapters.slack.writer import Writer
 from bot.errors import SettingsError
+from bot.model import Channel, Place
 from bot.ports.chat import Reception
 from bot.ports.clock import Clock
 
@@ -38,9 +39,13 @@ class SlackPlatform(Writer):
             many = _many(settings, web, vault, clock)
             installations, flow = many, oauth_flow(settings, many, reception, vault, clock)
         super().__init__(web, installations, clock)
-        desk = Desk(reception, self, Directory(web, installations, clock), installations, clock, settings.command)
+        self._directory = Directory(web, installations, clock)
+        desk = Desk(reception, self, self._directory, installations, clock, settings.command)
         self._app = bolt_app(desk, web.api_url, flow)
         self._flow = flow
+
+    async def channel(self, place: Place) -> Channel:
+        return await self._directory.channel(place.workspace_id, place.channel_id)
 
     def routes(self) -> Sequence[BaseRoute]:
         """Without a signing secret nothing could be verified, so nothing is mounted."""

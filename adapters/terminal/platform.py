@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from starlette.routing import BaseRoute
 
 from adapters.terminal.screen import Screen
-from bot.model import Card, Delivery, File, Line, MessageRef, Opened, Person, Place, Reply, ReplyTo, Standing
+from bot.model import Card, Channel, Delivery, File, Line, MessageRef, Opened, Person, Place, Reply, ReplyTo, Standing
 from bot.ports.chat import Pace
 
 PLACE = Place("terminal", "terminal", "terminal")
@@ -29,6 +29,9 @@ class TerminalPlatform:
 
     def measure(self, text: str) -> int:
         return len(text)
+
+    async def channel(self, place: Place) -> Channel:  # noqa: ARG002 - there is only one
+        return Channel("the terminal")
 
     async def open(self, place: Place, card: Card, *, again: bool = False) -> Opened:  # noqa: ARG002 - a terminal begins empty
         self.cards.put_nowait(card)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 
+from bot.answers.channels import channel_names
 from bot.answers.listing import facts
 from bot.answers.request import Declined, Request
 from bot.commands.help import help_text
@@ -107,21 +108,28 @@ async def list_sessions(request: Request) -> Reply:
     order = ", yours first" if len(found) > 1 and found[0].starter_id == request.person.id else ""
     count = "1 session" if len(found) == 1 else f"{len(found)} sessions"
     text = f"{count} in this workspace{order}. Stop one with /avatar stop session:ID."
+    names = await channel_names(request, {session.place.channel_id for session in found})
+    listed: Mapping[str, ProviderState] | None = None
     try:
         listed = {info.id: info.state for info in await house.provider.sessions()}
     except ProviderError as error:
-        return Reply(f"{text} {error.sentence}", tuple([await _session(request, session, None) for session in found]))
-    return Reply(text, tuple([await _session(request, session, listed) for session in found]))
+        text = f"{text} {error.sentence}"
+    return Reply(text, tuple([await _session(request, session, names, listed) for session in found]))
 
 
-async def _session(request: Request, session: SessionRecord, at_akool: Mapping[str, ProviderState] | None) -> Item:
-    """`at_akool` is what AKOOL lists of the whole account, None when it did not say."""
+async def _session(
+    request: Request,
+    session: SessionRecord,
+    names: Mapping[str, str],
+    at_akool: Mapping[str, ProviderState] | None,
+) -> Item:
+    """`names` are those of the channels; `at_akool` is what AKOOL lists of the whole account, None when it did not say."""
     house = request.desk.house
     minutes = await house.store.read(lambda c: usage.minutes_of(c, session.id, request.now))
     open_there = [] if at_akool is None else await _open_there(request, session)
     detail = facts(
         session.status,
-        "here" if session.place.channel == request.place.channel else f"in {session.place.channel_id}",
+        "here" if session.place.channel == request.place.channel else f"in {names[session.place.channel_id]}",
         f"started by {_starter(request, session)} {_ago(session.created_at, request.now)}",
         f"{minutes:.1f} minutes used",
         f"{AKOOL_LISTS[(at_akool or {}).get(open_there[-1], ProviderState.OVER)]} at AKOOL" if open_there else "",

@@ -2,10 +2,11 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
-from bot.answers.plot import minutes_by_day
+from bot.answers.channels import channel_names
+from bot.answers.plot import OTHERS, minutes_by_day
 from bot.answers.request import Request
 from bot.commands.nearest import listed
 from bot.errors import ProviderError
@@ -28,30 +29,42 @@ async def show(request: Request) -> Reply:
     )
     total = sum(stretch.minutes for stretch in used)
     span = "today" if days == 1 else f"in the last {days} days"
-    lines = [f"{_minutes(total)} {span}.", *_breakdown(used), await _credit(request)]
+    lines = [f"{_minutes(total)} {span}.", *await _breakdown(request, used), await _credit(request)]
     picture = await asyncio.to_thread(minutes_by_day, used, since.date(), days) if used else None
     file = File("usage.png", "image/png", picture) if picture else None
     return Reply("\n".join(filter(None, lines)), file=file)
 
 
-def _breakdown(used: Sequence[Stretch]) -> list[str]:
+async def _breakdown(request: Request, used: Sequence[Stretch]) -> list[str]:
     if not used:
         return []
+    names = await _channels(request, used)
     return [
         f"By day: {_shares(used, lambda stretch: f'{stretch.day:%b} {stretch.day.day}', most_first=False)}.",
-        f"By channel: {_shares(used, lambda stretch: stretch.channel_id)}.",
+        f"By channel: {_shares(used, lambda stretch: names.get(stretch.channel_id, OTHERS))}.",
         f"By avatar: {_shares(used, lambda stretch: stretch.avatar_name or 'unnamed')}.",
     ]
 
 
-def _shares(used: Sequence[Stretch], key: Callable[[Stretch], str], *, most_first: bool = True) -> str:
+async def _channels(request: Request, used: Sequence[Stretch]) -> Mapping[str, str]:
+    """The names of those used most: the platform is not asked about more than a line can hold."""
+    minutes = _sums(used, lambda stretch: stretch.channel_id)
+    return await channel_names(request, sorted(minutes, key=lambda channel_id: -minutes[channel_id])[:LISTED])
+
+
+def _sums(used: Sequence[Stretch], key: Callable[[Stretch], str]) -> Mapping[str, float]:
     minutes: defaultdict[str, float] = defaultdict(float)
     for stretch in used:
         minutes[key(stretch)] += stretch.minutes
-    shares = sorted(minutes.items(), key=lambda share: -share[1]) if most_first else list(minutes.items())[::-1]
+    return minutes
+
+
+def _shares(used: Sequence[Stretch], key: Callable[[Stretch], str], *, most_first: bool = True) -> str:
+    minutes = list(_sums(used, key).items())
+    shares = sorted(minutes, key=lambda share: (share[0] == OTHERS, -share[1])) if most_first else minutes[::-1]
     named = [f"{name} {_minutes(amount)}" for name, amount in shares[:LISTED]]
     rest = sum(amount for _, amount in shares[LISTED:])
-    return listed([*named, *([f"others {_minutes(rest)}"] if rest else [])], "and")
+    return listed([*named, *([f"{OTHERS} {_minutes(rest)}"] if rest else [])], "and")
 
 
 def _minutes(amount: float) -> str:

@@ -6,7 +6,21 @@ from typing import Protocol
 
 from starlette.routing import BaseRoute
 
-from bot.model import Card, Choice, File, Inbound, Line, MessageRef, Opened, Outcome, Person, Place, Reply, ReplyTo
+from bot.model import (
+    Card,
+    Channel,
+    Choice,
+    File,
+    Inbound,
+    Line,
+    MessageRef,
+    Opened,
+    Outcome,
+    Person,
+    Place,
+    Reply,
+    ReplyTo,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +53,10 @@ class ChatPlatform(Protocol):
 
     def measure(self, text: str) -> int:
         """How long `text` is for this platform's limit, once escaped."""
+        ...
+
+    async def channel(self, place: Place) -> Channel:
+        """What people call the channel of a place: its id where the platform does not tell within a second. Never raises."""
         ...
 
     async def open(self, place: Place, card: Card, *, again: bool = False) -> Opened:

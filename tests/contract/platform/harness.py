@@ -80,6 +80,7 @@ class Abilities:
     sees_edits: bool = True
     redelivers: bool = True
     types_ahead: bool = True
+    has_private_channels: bool = True
     threads_in_threads: bool = field(default=False)
 
 
@@ -90,6 +91,7 @@ class PlatformHarness(Protocol):
     reception: RecordingReception
     abilities: Abilities
     place: Place  # a channel where the bot may post
+    place_name: str  # what people call it
 
     # ------------------------------------------------ what people do
 
@@ -143,6 +145,10 @@ class PlatformHarness(Protocol):
 
     async def lose_message(self, ref: MessageRef) -> None:
         """A message of the bot is deleted by somebody."""
+        ...
+
+    async def make_private(self, place: Place) -> None:
+        """From now on only those who are let into a channel know of it; the bot is."""
         ...
 
     async def lose_place(self, place: Place) -> None:

@@ -18,6 +18,7 @@ class DiscordHarness(PlatformHarness):
         self.world = world
         self.reception = world.reception
         self.place = world.place
+        self.place_name = "#general"
         # Discord tells no nonce later, has no guests of other companies, and gives events of its gateway once.
         self.abilities = Abilities(finds=False, has_outsiders=False, redelivers=False)
 
@@ -89,6 +90,10 @@ class DiscordHarness(PlatformHarness):
 
     async def lose_message(self, ref: MessageRef) -> None:
         self.world.env.backend.delete_message(int(ref.place.thread_id or ref.place.channel_id), int(ref.message_id))
+        await self.world.env.settle()
+
+    async def make_private(self, place: Place) -> None:
+        self.world.hide(int(place.channel_id))
         await self.world.env.settle()
 
     async def lose_place(self, place: Place) -> None:

@@ -129,8 +129,9 @@ class PlaygroundHarness(PlatformHarness):
     def __init__(self, folder: Path) -> None:
         self.clock = HandClock()
         self.reception = RecordingReception()
-        self.abilities = Abilities()
+        self.abilities = Abilities(has_private_channels=False)
         self.place = Place("playground", "playground", "lobby")
+        self.place_name = "#lobby"
         self.pages: dict[str, Page] = {}
         self._folder = folder
         self._last: tuple[str, Any] | None = None
@@ -218,6 +219,9 @@ class PlaygroundHarness(PlatformHarness):
     async def lose_message(self, ref: MessageRef) -> None:
         owner = self.pages[OWNER]
         await owner.do(Withdraw(owner.nonce(), ref.message_id))
+
+    async def make_private(self, place: Place) -> None:
+        raise NotImplementedError
 
     async def lose_place(self, place: Place) -> None:
         await self.pages[OWNER].send(CloseChannel(place.channel_id))

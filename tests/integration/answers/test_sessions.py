@@ -1,16 +1,25 @@
 """Questions about what is live, and what was."""
 
 import asyncio
+from collections.abc import Mapping
 
 from adapters.simulator import Fault
 from bot.answers.register import ANSWERS
 from bot.commands.catalogue import CATALOGUE
 from bot.commands.verb import Kind
-from bot.model import Place
+from bot.model import Channel, Place
+from tests.chat_room import CHANNEL
 from tests.integration.answers.asking import NEIGHBOUR, ROOT, ask
 from tests.stack import Stack, on_stack
 
 ELSEWHERE = Place("room", "W1", "C2")
+BOARD, SALON = Place("room", "W1", "C3"), Place("room", "W1", "C4")
+CHANNELS = {
+    CHANNEL: Channel("#lobby"),
+    BOARD: Channel("#board", private=True),
+    SALON: Channel("#salon", private=True),
+    Place("room", "W2", CHANNEL.channel_id): Channel("#theirs"),
+}
 
 
 def test_every_question_has_an_answer() -> None:
@@ -59,6 +68,17 @@ async def test_sessions_of_this_workspace_only(stack: Stack) -> None:
     assert silent.text.endswith("This AKOOL account may not do that. Ask whoever runs this bot.")
     assert "AKOOL" not in silent.items[0].detail
     assert "No avatar is live" in theirs.text
+
+
+@on_stack()
+async def test_sessions_are_in_channels_by_their_names_and_a_private_one_is_named_only_in_itself(stack: Stack) -> None:
+    stack.room.channels = CHANNELS
+    async with stack.serving():
+        for place in (CHANNEL, BOARD):
+            await stack.room.command("start", place)
+        seen = [await ask(stack, "sessions", place) for place in (ELSEWHERE, CHANNEL, BOARD)]
+    places = [sorted(item.detail.split(", ")[1] for item in each.items) for each in seen]
+    assert places == [["in #lobby", "in a private channel"], ["here", "in a private channel"], ["here", "in #lobby"]]
 
 
 @on_stack()
@@ -113,6 +133,38 @@ async def test_usage_adds_up_and_draws(stack: Stack) -> None:
     assert reply.file is not None
     assert reply.file.content.startswith(b"\x89PNG")
     assert theirs.text.startswith("0 min")
+
+
+async def use(stack: Stack, minutes: Mapping[Place, float]) -> None:
+    for place, each in minutes.items():
+        await stack.room.command("start", place, ROOT)
+        await stack.live()
+        await asyncio.sleep(each * 60)
+        await stack.room.command("stop", place, ROOT)
+        await stack.ended()
+
+
+@on_stack()
+async def test_usage_adds_up_by_the_names_of_channels_and_private_ones_in_one(stack: Stack) -> None:
+    stack.room.channels = CHANNELS
+    async with stack.serving():
+        await use(stack, {CHANNEL: 6, BOARD: 5, SALON: 3})
+        outside, inside = await ask(stack, "usage"), await ask(stack, "usage", BOARD)
+    assert "By channel: a private channel 8.0 min and #lobby 6.0 min." in outside.text
+    assert "By channel: #lobby 6.0 min, #board 5.0 min and a private channel 3.0 min." in inside.text
+
+
+@on_stack()
+async def test_usage_asks_for_the_names_of_the_channels_used_most(stack: Stack) -> None:
+    little, much = [[Place("room", "W1", f"{kind}{n}") for n in range(count)] for kind, count in (("L", 2), ("M", 8))]
+    stack.room.channels = {place: Channel("#little", private=True) for place in little}
+    stack.room.channels |= {place: Channel(f"#{place.channel_id}") for place in much}
+    async with stack.serving():
+        await use(stack, dict.fromkeys(little, 2) | dict.fromkeys(much, 3))
+        reply = await ask(stack, "usage")
+    channels = next(line for line in reply.text.splitlines() if line.startswith("By channel"))
+    assert channels.count("#M") == len(much)
+    assert channels.endswith(" and others 4.0 min.")
 
 
 @on_stack()

@@ -1,12 +1,14 @@
 """What is Discord's own about the adapter: menus, forms, lists, restarts, cards that move on, and leaving."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from simcord.backend.serializers import channel_payload
 
 from adapters.discord.application_commands import SAY_THIS
-from bot.model import CardAction, Command, Item, NoSession, Question, Refused, Reply, Said
+from adapters.discord.places import direct
+from bot.model import A_DIRECT_MESSAGE, CardAction, Channel, Command, Item, NoSession, Question, Refused, Reply, Said
 from tests.contract.platform.cards import ENDED, LIVE, final
 from tests.integration.discord.wire import settings
 from tests.integration.discord.world import ANN, World, buttons, open_world, says
@@ -196,3 +198,14 @@ async def test_all_that_is_written_is_what_discord_takes(world: World) -> None:
     await world.people[ANN].slash(world.channel, "avatar start")
 
     assert world.faults() == []
+
+
+async def test_a_server_is_told_its_own_channels_names(world: World) -> None:
+    next_door = world.env.create_guild("Next door", owner=world.env.create_user("neighbour"))
+    await world.env.settle()
+
+    assert await world.platform.channel(world.place) == Channel("#general")
+    assert await world.platform.channel(replace(world.place, workspace_id=str(next_door.id))) == Channel(
+        world.place.channel_id
+    )
+    assert await world.platform.channel(direct(world.channel.id)) == A_DIRECT_MESSAGE

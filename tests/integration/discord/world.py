@@ -8,8 +8,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+import discord
 import simcord
 from pydantic import SecretStr
+from simcord.backend.models.channel import Overwrite
+from simcord.enums import OverwriteType
 
 from adapters.discord.client import AvatarClient
 from adapters.discord.platform import DiscordPlatform
@@ -101,6 +104,13 @@ class World:
         channels = [channel for channel in self.guild.channels.values() if not channel.is_thread]
         every = [*channels, *(thread for channel in channels for thread in channel.threads)]
         return next(channel for channel in every if channel.id == wanted)
+
+    def hide(self, channel_id: int) -> None:
+        """Not everyone sees a channel any more; the bot does."""
+        view, bot = discord.Permissions(view_channel=True).value, self.env.bot.user.id
+        everyone = Overwrite(self.guild.id, OverwriteType.ROLE, allow=0, deny=view)
+        for overwrite in (everyone, Overwrite(bot, OverwriteType.MEMBER, allow=view, deny=0)):
+            self.env.backend.set_overwrite(channel_id, overwrite)
 
     def raw(self, channel_id: int) -> Mapping[int, Any]:
         """Messages of a channel as SimCord keeps them."""

@@ -56,6 +56,7 @@ class SlackHarness:
         self._front = front or self.reception
         self.abilities = Abilities()
         self.place = GENERAL
+        self.place_name = "#general"
         self.clock = MovableClock()
         self.told: list[tuple[str, str]] = []  # who, what an answer to a delivery showed them
         self.last: tuple[str, dict[str, Any]] | None = None
@@ -185,6 +186,9 @@ class SlackHarness:
 
     async def lose_message(self, ref: MessageRef) -> None:
         self.fake.workspace.messages.remove(self._message(ref))
+
+    async def make_private(self, place: Place) -> None:
+        self.fake.workspace.channels[place.channel_id].kind = "group"
 
     async def lose_place(self, place: Place) -> None:
         self.fake.workspace.channels[place.channel_id].member = False

@@ -2,11 +2,25 @@
 
 import pytest
 
-from bot.model import Command, Edited, NoSession, Outcome, Question, Refused, Reply, Said, Standing
+from bot.model import (
+    A_DIRECT_MESSAGE,
+    Channel,
+    Command,
+    Edited,
+    NoSession,
+    Outcome,
+    Place,
+    Question,
+    Refused,
+    Reply,
+    Said,
+    Standing,
+)
 from tests.contract.platform.cards import LIVE
 from tests.contract.platform.harness import ANN, BEN
 from tests.integration.slack.fake import SlackUser, payloads
 from tests.integration.slack.fake.server import Trouble
+from tests.integration.slack.fake.workspace import Channel as FakeChannel
 from tests.integration.slack.harness import GENERAL, SlackHarness
 
 TS = "1790000000.123456"
@@ -174,6 +188,32 @@ async def test_names_are_asked_once(http: SlackHarness) -> None:
     for n in range(4):
         await http.write(ANN, f"Number {n} for <@U0BEN>", GENERAL)
     assert len([call for call in http.fake.called("users.info") if call.args["user"] == "U0ANN"]) == 1
+
+
+async def test_a_channels_name_is_asked_once_and_not_waited_for(http: SlackHarness) -> None:
+    http.fake.troubles["conversations.info"] = Trouble(slow_s=2.5, times=1)
+    names = [(await http.platform.channel(GENERAL)).name for _ in range(3)]
+    assert names == ["C0GENERAL", "#general", "#general"]
+    assert len(http.fake.called("conversations.info")) == 2
+
+
+@pytest.mark.parametrize(
+    "trouble", [Trouble(status=500, times=9), Trouble(hangs_up=True, times=9), Trouble(error="ratelimited")]
+)
+async def test_a_channel_goes_by_its_id_while_slack_does_not_tell(http: SlackHarness, trouble: Trouble) -> None:
+    http.fake.troubles["conversations.info"] = trouble
+    assert await http.platform.channel(GENERAL) == Channel("C0GENERAL")
+
+
+async def test_a_private_channel_that_we_left_has_no_name(http: SlackHarness) -> None:
+    http.fake.workspace.channels["C0BOARD"] = FakeChannel("C0BOARD", "board", "group", member=False)
+    assert await http.platform.channel(Place("slack", GENERAL.workspace_id, "C0BOARD")) == Channel("C0BOARD")
+
+
+async def test_a_direct_message_is_called_that_without_asking(http: SlackHarness) -> None:
+    http.fake.workspace.direct("U0ANN")
+    assert await http.platform.channel(Place("slack", GENERAL.workspace_id, "D0ANN")) == A_DIRECT_MESSAGE
+    assert http.fake.called("conversations.info") == []
 
 
 async def test_people_and_groups_are_mentioned_where_access_is_given(http: SlackHarness) -> None:

@@ -18,7 +18,7 @@ from adapters.slack.platform import SlackPlatform
 from adapters.slack.vault import MemoryVault
 from adapters.slack.web_api import WebApi
 from bot.errors import PlaceGone, PlatformError, SettingsError
-from bot.model import Place
+from bot.model import Channel, Place
 from tests.contract.platform.cards import final
 from tests.contract.platform.harness import RecordingReception
 from tests.integration.slack.fake import FakeSlack, Grant, payloads
@@ -95,6 +95,19 @@ async def test_a_workspace_installs_itself(company: Company) -> None:
     assert company.reception.inbounds[0].place.workspace_id == "T0TEAM"
     await company.platform.post(Place("slack", "T0TEAM", "C0GENERAL"), final("Hello"), "k1")
     assert company.fake.called("chat.postMessage")[0].token == "xoxb-1"
+
+
+async def test_a_workspace_is_told_its_own_channels_names(company: Company) -> None:
+    for team in ("T0TEAM", "T0NEXT"):
+        company.grants(f"code {team}", f"xoxb-{team}", team)
+        await company.install(f"code {team}")
+    ours, theirs = Place("slack", "T0TEAM", "C0GENERAL"), Place("slack", "T0NEXT", "C0GENERAL")
+    assert await company.platform.channel(ours) == Channel("#general")
+    company.fake.troubles["conversations.info"] = Trouble(error="channel_not_found")
+
+    assert await company.platform.channel(theirs) == Channel("C0GENERAL")
+    assert [call.token for call in company.fake.called("conversations.info")] == ["xoxb-T0TEAM", "xoxb-T0NEXT"]
+    assert await company.platform.channel(Place("slack", "T0NOBODY", "C0GENERAL")) == Channel("C0GENERAL")
 
 
 async def test_a_state_is_good_once_and_for_ten_minutes() -> None:

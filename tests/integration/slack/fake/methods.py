@@ -109,11 +109,18 @@ def conversations_open(workspace: Workspace, _: Grant, args: Arguments) -> Answe
     return {"channel": {"id": workspace.direct(args["users"]).id}}
 
 
-def conversations_info(workspace: Workspace, _: Grant, args: Arguments) -> Answer:
+READ_SCOPES = {"channel": "channels:read", "group": "groups:read", "im": "im:read", "mpim": "mpim:read"}
+
+
+def conversations_info(workspace: Workspace, grant: Grant, args: Arguments) -> Answer:
+    """Each kind of conversation has a scope of its own, and what is not public exists for its members only."""
     channel = workspace.channels.get(args["channel"])
-    if channel is None:
+    if channel is None or not (channel.member or channel.kind == "channel"):
         raise Refused("channel_not_found")
-    return {"channel": {"id": channel.id, "name": channel.name, "is_im": channel.kind == "im"}}
+    if (needed := READ_SCOPES[channel.kind]) not in grant.scopes:
+        raise Refused("missing_scope", needed=needed, provided=",".join(sorted(grant.scopes)))
+    kinds = {f"is_{kind}": channel.kind == kind for kind in READ_SCOPES}
+    return {"channel": {"id": channel.id, "name": channel.name, "is_private": channel.kind != "channel", **kinds}}
 
 
 def replies(workspace: Workspace, _: Grant, args: Arguments) -> Answer:
