@@ -200,7 +200,7 @@ def finish(  # noqa: PLR0917
 
 _CONCLUDE = (
     update(inbox)
-    .where(inbox.c.id.in_(bindparam("rows", expanding=True)), inbox.c.state != DONE)
+    .where(inbox.c.id == bindparam("row"), inbox.c.state != DONE)
     .values(
         state=DONE,
         reply_due=and_(
@@ -214,7 +214,8 @@ def conclude(connection: Connection, row_ids: Iterable[str], outcome: str, sente
     """Give rows that have none an outcome. Good news is told to those only who wait for an answer."""
     values = {"outcome": outcome, "sentence": sentence, "done_at": now}
     news = {"told": bool(sentence), "bad": outcome != GOOD_NEWS}
-    connection.execute(_CONCLUDE, {"rows": list(row_ids), **news, **values})
+    if rows := [{"row": row_id, **news, **values} for row_id in row_ids]:
+        connection.execute(_CONCLUDE, rows)
 
 
 def unfinished(connection: Connection, session_id: str) -> list[tuple[str, str, str]]:

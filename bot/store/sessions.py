@@ -203,12 +203,13 @@ def wake(connection: Connection, session_id: str, payer_id: str, reserved_s: int
     )
 
 
-_TOUCH = update(sessions).where(sessions.c.id.in_(bindparam("sessions", expanding=True)))
+_TOUCH = update(sessions).where(sessions.c.id == bindparam("touched"))
 
 
 def touch(connection: Connection, session_ids: Iterable[str], now: datetime) -> None:
     """Somebody wrote or watched."""
-    connection.execute(_TOUCH, {"sessions": list(session_ids), "active_at": now})
+    if rows := [{"touched": session_id, "active_at": now} for session_id in session_ids]:
+        connection.execute(_TOUCH, rows)
 
 
 # ---------------------------------------------------------------- workers and leases
