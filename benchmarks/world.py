@@ -17,6 +17,7 @@ from adapters.simulator.http.app import application
 from adapters.simulator.options import Options
 from adapters.simulator.simulator import Simulator
 from bot.clock import SystemClock
+from bot.main.memory import keep_loaded
 from bot.model import Card, Command, Inbound, Opened, Person, Place, SessionStatus
 from bot.policy import Limits, Policy
 from bot.ports.room import Seats
@@ -100,4 +101,5 @@ async def running(
         service, room = Service(Parts(store, provider, SystemClock(), Policy(AMPLE), new_metrics())), BenchRoom()
         service.add(room)
         await stack.enter_async_context(service.running(hand_over=True))
+        keep_loaded()
         yield World(service, room, simulator)

@@ -20,4 +20,5 @@ class Throughput:
         now = asyncio.get_running_loop().time()
         at = max(self._next, now - (AT_ONCE - 1) / RATE)
         self._next = at + 1 / RATE
-        await asyncio.sleep(max(0.0, at - now))
+        if at > now:
+            await asyncio.sleep(at - now)

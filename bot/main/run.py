@@ -13,6 +13,7 @@ from adapters.web.files import WebFiles
 from bot.clock import SystemClock
 from bot.errors import SettingsError
 from bot.main.language import open_model
+from bot.main.memory import keep_loaded
 from bot.main.plugins import known_settings, plugins
 from bot.main.providers import open_provider
 from bot.main.store import open_store
@@ -52,6 +53,7 @@ async def run_service(playground: bool, handover: bool, roles: tuple[str, ...]) 
         address = _add_platforms(service, settings, playground=playground)
         port = await stack.enter_async_context(_serve(service, settings))
         await stack.enter_async_context(service.running(hand_over=handover))
+        keep_loaded()
         log.info("ready", port=port)
         if address:
             click.echo(f"Open {address(port)}")  # never in the log: it holds a secret

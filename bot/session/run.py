@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime
 
@@ -108,7 +108,7 @@ class _Performance:
 
     async def give(self) -> None:
         try:
-            writing = self._start(self._scribe.run(), "scribe")
+            writing = self._start(self._scribe.run, "scribe")
             ending = await self._play()
             await self._finish(ending, writing)
         except ThrownOut:
@@ -147,15 +147,15 @@ class _Performance:
         stage = self._stage
         if stage.session.card is None:
             await self._announce()
-        self._start(Controls(stage, self._turns).run(), "controls")
-        self._start(self._cards.run(), "cards")
-        self._start(self._projector.run(), "projector")
+        self._start(Controls(stage, self._turns).run, "controls")
+        self._start(self._cards.run, "cards")
+        self._start(self._projector.run, "projector")
         await self._hosting.begin()
         await stage.become(SessionStatus.LIVE, "")
         await self._welcome()
-        self._start(self._turns.run(), "turns")
-        self._start(self._hosting.run(), "hosting")
-        self._start(Timekeeper(stage, self._hosting).run(), "timekeeper")
+        self._start(self._turns.run, "turns")
+        self._start(self._hosting.run, "hosting")
+        self._start(Timekeeper(stage, self._hosting).run, "timekeeper")
 
     async def _announce(self) -> None:
         """Names become ids, then the card is posted, so that we know that we can post before anything is paid."""
@@ -330,15 +330,15 @@ class _Performance:
 
     # ------------------------------------------------------------ tasks
 
-    def _start(self, work: Coroutine[None, None, None], name: str) -> asyncio.Task[None]:
+    def _start(self, work: Callable[[], Awaitable[None]], name: str) -> asyncio.Task[None]:
         task = self._group.create_task(self._watched(work), name=name)
         self._tasks.append(task)
         return task
 
-    async def _watched(self, work: Coroutine[None, None, None]) -> None:
+    async def _watched(self, work: Callable[[], Awaitable[None]]) -> None:
         """What a task fails with is the run's reason to end."""
         try:
-            await work
+            await work()
         except PlaceGone:
             self._stage.end(EndReason.PLACE_GONE)
         except Exception as error:  # noqa: BLE001 - it is raised again by whoever awaits the ending

@@ -154,15 +154,17 @@ def _each(connection: Connection, works: Sequence[Work[Any]]) -> list[Any]:
 
 
 def _guarded(connection: Connection, work: Work[T]) -> T | _Failed:
-    connection.exec_driver_sql("SAVEPOINT work")
+    sqlite = connection.connection.driver_connection
+    assert sqlite is not None
+    sqlite.execute("SAVEPOINT work")
     try:
         result = work(connection)
     except OperationalError:
         raise
     except Exception as error:  # noqa: BLE001 - its caller hears of it
-        connection.exec_driver_sql("ROLLBACK TO work")
+        sqlite.execute("ROLLBACK TO work")
         return _Failed(unavailable(error) if isinstance(error, DBAPIError) else error)
-    connection.exec_driver_sql("RELEASE work")
+    sqlite.execute("RELEASE work")
     return result
 
 

@@ -27,6 +27,7 @@ class Lane:
 
     def __init__(self, driver: aiosqlite.Connection, begin: str) -> None:
         self._driver = driver
+        self._connection: Connection | None = None  # kept: taking one from the pool costs more than a transaction
         self.engine = create_engine("sqlite://", creator=lambda: driver._conn, poolclass=StaticPool)
 
         @event.listens_for(self.engine, "begin")
@@ -41,13 +42,31 @@ class Lane:
         async with aiosqlite.connect(str(url.database), isolation_level=None) as driver:
             for pragma in (f"busy_timeout={BUSY_TIMEOUT_MS}", *pragmas):
                 await driver.execute_fetchall(f"PRAGMA {pragma}")
-            yield cls(driver, begin)
+            lane = cls(driver, begin)
+            try:
+                yield lane
+            finally:
+                await lane._in_thread(lane._let_go)
 
     async def transaction(self, work: Work[T]) -> T:
         """Run `work` and commit, or roll back and raise what it raised. Cancelling the caller stops nothing."""
-        done: T = await self._driver._execute(self._transact, work)  # type: ignore[no-untyped-call]
+        return await self._in_thread(self._transact, work)
+
+    async def _in_thread(self, function: Callable[..., T], *args: object) -> T:
+        done: T = await self._driver._execute(function, *args)  # type: ignore[no-untyped-call]
         return done
 
     def _transact(self, work: Work[T]) -> T:
-        with self.engine.begin() as connection:
-            return work(connection)
+        connection = self._connection = self._connection or self.engine.connect()
+        try:
+            with connection.begin():
+                return work(connection)
+        except BaseException:
+            self._let_go()
+            raise
+
+    def _let_go(self) -> None:
+        """Whatever state it is in: the next transaction gets a clean one."""
+        connection, self._connection = self._connection, None
+        if connection:
+            connection.close()
