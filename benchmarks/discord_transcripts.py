@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import json
 import re
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,15 +89,9 @@ class OnlyWrites(Writer):
         await asyncio.Event().wait()
 
 
-class Unlimited(Rest):
+class Unlimited(Throughput):
     """What most bots have: discord.py, and nothing that keeps the limit for all of a bot."""
 
-    def __init__(self, http: Callable[[], HTTPClient]) -> None:
-        super().__init__(http)
-        self._throughput = AtOnce()
-
-
-class AtOnce(Throughput):
     async def turn(self) -> None:
         pass
 
@@ -109,7 +103,8 @@ class DiscordTown:
         http.token, http._global_over = TOKEN, asyncio.Event()  # noqa: SLF001 - what logging in does
         http._global_over.set()  # noqa: SLF001
         http._HTTPClient__session = InProcess(self._fake, shown)  # type: ignore[attr-defined] # noqa: SLF001
-        clock, rest = LoopClock(), Rest(lambda: http) if ours else Unlimited(lambda: http)
+        throughput = Throughput(asyncio.get_running_loop().time) if ours else Unlimited()
+        clock, rest = LoopClock(), Rest(lambda: http, throughput)
         self.writer = OnlyWrites(rest, Replies(rest, clock), Conversations(Drawer(), "all"), clock, settings())
 
     def place(self, number: int) -> Place:

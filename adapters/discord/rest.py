@@ -36,9 +36,9 @@ _UNLIMITED = ("/interactions", "/webhooks")
 class Rest:
     """`http` is asked anew for each call: a client that reconnects brings a new one. None while there is no client."""
 
-    def __init__(self, http: Callable[[], HTTPClient | None]) -> None:
+    def __init__(self, http: Callable[[], HTTPClient | None], throughput: Throughput | None = None) -> None:
         self._http = http
-        self._throughput = Throughput()
+        self._throughput = throughput or Throughput()
 
     async def call(
         self,

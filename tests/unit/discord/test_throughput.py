@@ -13,8 +13,8 @@ DISCORDS_LIMIT = 50
 
 async def begun(pauses: list[float]) -> list[tuple[int, float]]:
     """When calls began that came after these pauses."""
-    throughput, found = Throughput(), []
     loop = asyncio.get_running_loop()
+    throughput, found = Throughput(loop.time), []
 
     async def call(number: int) -> None:
         await throughput.turn()
