@@ -1,4 +1,4 @@
-"""accept() until it is committed, 64 at once, on SQLite with synchronous=FULL, beside what the disk can do: `python benchmarks/accept.py`."""
+"""accept() until it is committed, 64 at once, on SQLite with synchronous=FULL, beside what the disk can do: `python -m benchmarks.accept`."""
 
 import asyncio
 import sqlite3

@@ -1,4 +1,4 @@
-"""How long `avatarbot --help` takes, beside an empty Python and one that imports click: `python benchmarks/cli_start.py`."""
+"""How long `avatarbot --help` takes, beside an empty Python and one that imports click: `python -m benchmarks.cli_start`."""
 
 import statistics
 import subprocess

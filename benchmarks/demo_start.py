@@ -1,4 +1,4 @@
-"""How long `avatarbot demo --say` takes until somebody can speak and is answered: `python benchmarks/demo_start.py`.
+"""How long `avatarbot demo --say` takes until somebody can speak and is answered: `python -m benchmarks.demo_start`.
 
 Beside it, as floors: an empty Python, one that imports the libraries alone, and the time that the avatar's voice itself takes.
 """

@@ -1,6 +1,6 @@
 """Memory of our client in 2,500 servers, beside a bare bot with discord.py's own defaults.
 
-python benchmarks/discord_memory.py [--guilds 2500]
+python -m benchmarks.discord_memory [--guilds 2500]
 
 Each server has 40 channels, 25 roles and 20 emoji. Both hear of them from the same fake gateway, each in a process of its own; what
 is shown is that process's resident memory before it connects and a moment after it is ready. "bare, our intents" tells what of it are intents and

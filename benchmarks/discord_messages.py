@@ -1,6 +1,6 @@
 """A MESSAGE_CREATE until its row is durable, beside discord.py alone whose `on_message` only looks at the clock.
 
-python benchmarks/discord_messages.py [--messages 2000]
+python -m benchmarks.discord_messages [--messages 2000]
 
 Both hear the same fake gateway over TLS, each in a process of its own, one after the other; this process is the gateway. Latency is
 from the frame being sent.

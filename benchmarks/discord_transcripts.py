@@ -1,6 +1,6 @@
 """Fifty transcripts of one bot for two minutes against Discord's limits: our pace beside fixed ones.
 
-python benchmarks/discord_transcripts.py [--sessions 50] [--seconds 120]
+python -m benchmarks.discord_transcripts [--sessions 50] [--seconds 120]
 
 In virtual time: our writer and discord.py's HTTP client before the fake, which counts as Discord has been seen to (50 calls a second
 in all, 5 posts and 5 edits in 5 s in a channel). discord.py waits by itself for the buckets of channels, whatever the pace.

@@ -1,4 +1,4 @@
-"""From a model's first whole sentence to the first packet for the avatar, while the model goes on: `python benchmarks/own_model.py`.
+"""From a model's first whole sentence to the first packet for the avatar, while the model goes on: `python -m benchmarks.own_model`.
 
 The model is a server of OpenAI's kind on loopback that writes a sentence in tokens, thinks for two seconds, and writes on.
 Beside it, the same server read by bare httpx: what any client has to wait for.

@@ -3,7 +3,7 @@
 In between stands our adapter before a front door that commits nothing: what it takes longer than bolt is the adapter's, the
 rest the inbox's.
 
-python benchmarks/slack_say.py [--requests 2000]
+python -m benchmarks.slack_say [--requests 2000]
 
 Each runs under uvicorn on loopback in a process of its own; this process is the client. Latency is what Slack would see.
 """

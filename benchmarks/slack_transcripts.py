@@ -1,6 +1,6 @@
 """Twenty transcripts in one workspace for two minutes against Slack's limits: our pace beside fixed ones.
 
-python benchmarks/slack_transcripts.py [--sessions 20] [--seconds 120]
+python -m benchmarks.slack_transcripts [--sessions 20] [--seconds 120]
 
 In virtual time: our writer before the strict stand-in, which counts as Slack does (chat.update 50 a minute in a workspace,
 chat.postMessage one a second in a channel).

@@ -1,6 +1,6 @@
 """What a text costs on the wire, beside AKOOL's own cutting rule; how soon an interrupt is out; how fast it all is.
 
-Run: python benchmarks/stream_wire.py. Exit code 1 when a limit is missed.
+Run: python -m benchmarks.stream_wire. Exit code 1 when a limit is missed.
 """
 
 import math

@@ -89,7 +89,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._now = 0.0
         self._in_threads = 0
         self.failures: list[str] = []
-        self.set_exception_handler(lambda _, context: self.failures.append(f"{context['message']}: {context.get('exception')!r}"))
+        self.set_exception_handler(
+            lambda _, context: self.failures.append(f"{context['message']}: {context.get('exception')!r}")
+        )
 
     def time(self) -> float:
         return self._now
