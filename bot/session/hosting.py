@@ -75,7 +75,7 @@ class Hosting:
 
     async def _rejoined(self, row: ProviderSessionRecord) -> bool:
         margin = self._stage.house.habits.renew_before
-        if row.expires_at is None or row.expires_at - self._now() < margin:
+        if row.state != providers.OPEN or row.expires_at is None or row.expires_at - self._now() < margin:
             return False
         credentials = msgspec.json.decode(row.credentials, type=RoomCredentials)
         session = ProviderSession(row.provider_id, credentials)
@@ -284,7 +284,7 @@ class Hosting:
     async def close_all(self) -> None:
         """Close whatever is open at the provider. Only after a fenced step to *stopping*. Raises `ProviderError`."""
         for row in await self._unclosed():
-            if row.state == providers.OPEN:
+            if row.state in providers.RUNNING:
                 await self._close(row)
             else:
                 await self._stage.write(lambda c, r=row: providers.lost(c, self._stage.lease, r.id, self._now()))  # type: ignore[misc]
@@ -297,6 +297,7 @@ class Hosting:
             log.warning("could not close", session=self._stage.session.id, reason=error.detail)
 
     async def _close(self, row: ProviderSessionRecord) -> None:
+        await self._stage.write(lambda c: providers.closing(c, self._stage.lease, row.id))
         if row.provider_id and (row.expires_at is None or row.expires_at > self._now()):
             await self._stage.house.provider.close(row.provider_id)
 

@@ -13,7 +13,9 @@ from bot.store.sealing import sealed
 from bot.store.sessions import change, fence
 from bot.store.tables import provider_sessions, sessions
 
-INTENT, OPEN, CLOSED, LOST = "intent", "open", "closed", "lost"
+INTENT, OPEN, CLOSING, CLOSED, LOST = "intent", "open", "closing", "closed", "lost"
+RUNNING = (OPEN, CLOSING)
+"""What may cost money at the provider, and has an id there."""
 
 
 def record(row: Row[Any], cipher: Cipher) -> ProviderSessionRecord:
@@ -77,6 +79,12 @@ def abandon(connection: Connection, lease: Lease, row_id: str, now: datetime) ->
     _set_state(connection, [row_id], CLOSED, now)
 
 
+def closing(connection: Connection, lease: Lease, row_id: str) -> None:
+    """Before it is closed: from here on nobody rejoins it, so that whoever is slow to close it takes it from nobody. Raises `LeaseLost`."""
+    fence(connection, lease)
+    connection.execute(update(provider_sessions).where(provider_sessions.c.id == row_id).values(state=CLOSING))
+
+
 def closed(connection: Connection, row_ids: Iterable[str], now: datetime) -> None:
     """Closed at the provider: true whoever writes it."""
     _set_state(connection, row_ids, CLOSED, now)
@@ -105,7 +113,7 @@ def unclosed(connection: Connection, cipher: Cipher, session_id: str) -> list[Pr
     """What a session still has open or intended, oldest first."""
     query = (
         select(provider_sessions)
-        .where(provider_sessions.c.session_id == session_id, provider_sessions.c.state.in_((INTENT, OPEN)))
+        .where(provider_sessions.c.session_id == session_id, provider_sessions.c.state.in_((INTENT, *RUNNING)))
         .order_by(provider_sessions.c.intended_at)
     )
     return [record(row, cipher) for row in connection.execute(query)]
@@ -119,7 +127,7 @@ def leftovers(connection: Connection, cipher: Cipher, before: datetime) -> list[
         .where(
             sessions.c.status == SessionStatus.ENDED,
             or_(
-                provider_sessions.c.state == OPEN,
+                provider_sessions.c.state.in_(RUNNING),
                 and_(provider_sessions.c.state == INTENT, provider_sessions.c.intended_at < before),
             ),
         )
@@ -129,7 +137,7 @@ def leftovers(connection: Connection, cipher: Cipher, before: datetime) -> list[
 
 def known_ids(connection: Connection) -> set[str]:
     """The provider's ids of everything of ours that may be running: for the reaper."""
-    query = select(provider_sessions.c.provider_id).where(provider_sessions.c.state == OPEN)
+    query = select(provider_sessions.c.provider_id).where(provider_sessions.c.state.in_(RUNNING))
     return set((connection.execute(query)).scalars())
 
 

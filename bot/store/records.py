@@ -47,7 +47,7 @@ class ProviderSessionRecord:
     id: str
     session_id: str
     provider_id: str
-    state: str  # intent, open, closed, lost
+    state: str  # intent, open, closing, closed, lost
     credentials: bytes  # opened; empty while only intended
     duration_s: int
     intended_at: datetime

@@ -114,7 +114,7 @@ provider_sessions = Table(
     _id(),  # ours: also the tag that names a room of our own
     _session(),
     _text("provider_id"),  # AKOOL's, empty while only intended
-    _text("state"),  # intent, open, closed, lost
+    _text("state"),  # intent, open, closing, closed, lost
     Column("credentials", LargeBinary, nullable=False, server_default=text("''")),  # sealed
     Column("duration_s", Integer, nullable=False),
     _text("payer_id"),

@@ -257,7 +257,7 @@ class TwoProcesses(RuleBasedStateMachine):
             assert outcome, f"{words} has no outcome"
             assert spoken[words] == 1 or sentence, f"{words} ({outcome}) was not spoken, and its author not told"
         assert self.stack.hosted == [], "a session is left that costs money"
-        assert not self.audit.rows("SELECT id FROM provider_sessions WHERE state IN ('open', 'intent')")
+        assert not self.audit.rows("SELECT id FROM provider_sessions WHERE state IN ('intent', 'open', 'closing')")
         assert not self.audit.rows("SELECT id FROM utterances WHERE NOT shown"), "a transcript is not complete"
         keys = Counter(message.key for message in self.stack.room.messages.values())
         assert all(number == 1 for number in keys.values()), "a line was posted twice"

@@ -4,6 +4,8 @@ import asyncio
 
 from bot.errors import PlatformError
 from bot.model import Card, Line, MessageRef, Opened, Place, SessionStatus
+from bot.store import providers
+from bot.store.records import Lease
 from tests.chat_room import ChatRoom
 from tests.stack import Stack, on_stack
 
@@ -99,3 +101,21 @@ async def test_what_was_spoken_behind_a_post_that_takes_long_is_in_the_transcrip
     async with stack.serving():
         await stack.until(lambda: len(room.finals) == 2)
     assert "[connection lost]" not in " ".join(room.finals)
+
+
+@on_stack()
+async def test_a_room_that_was_about_to_be_closed_is_not_joined_again(stack: Stack) -> None:
+    """Whoever meant to close it may still do so."""
+    async with stack.serving() as service:
+        await stack.room.command("start")
+        await stack.live()
+        store, session_id = service.house.store, stack.room.card.session_id
+        (row,) = await store.read(lambda c: providers.unclosed(c, store.cipher, session_id))
+        lease = Lease(session_id, service.worker.id, 1)
+        await store.write(lambda c: providers.closing(c, lease, row.id))
+        stack.crash()
+    async with stack.serving():
+        await stack.until(lambda: [session.id for session in stack.hosted] not in ([], [row.provider_id]))
+        await stack.room.say("Hello", stack.room.thread)
+        await stack.until(lambda: len(stack.room.finals) == 1)
+        assert len(stack.hosted) == 1

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot.model import EndReason, Place, SessionSpec, SessionStatus
-from bot.store import sessions
+from bot.store import providers, sessions
 from bot.store.engine import Store
 from bot.store.records import Lease
 from bot.store.sessions import LeaseLost
@@ -108,6 +108,27 @@ async def test_a_stale_run_writes_nothing_and_releases_nothing(store: Store) -> 
     await store.write(lambda c: sessions.release(c, old))
     await write_as(store, new, status=SessionStatus.LIVE)
     assert await status(store, "s") is SessionStatus.LIVE
+
+
+async def test_a_stale_run_closes_nothing_at_the_provider(store: Store) -> None:
+    """It may have been paused between its decision and the call: by then its successor may sit in that room."""
+    await enlist(store, "A")
+    await start(store, "s")
+    (old,) = await claim(store, "A")
+    await store.write(lambda c: providers.intend(c, old, "row", "ann", 600, later(0)))
+    await store.write(lambda c: providers.opened(c, store.cipher, "row", "akool-1", "credentials", later(0)))
+    await enlist(store, "B", later(6))
+    (new,) = await claim(store, "B", later(6))
+    with pytest.raises(LeaseLost):
+        await store.write(lambda c: providers.closing(c, old, "row"))
+    assert await state(store) == [providers.OPEN]
+    await store.write(lambda c: providers.closing(c, new, "row"))
+    assert await state(store) == [providers.CLOSING]
+
+
+async def state(store: Store) -> list[str]:
+    rows = await store.read(lambda c: providers.unclosed(c, store.cipher, "s"))
+    return [row.state for row in rows]
 
 
 async def test_the_same_workers_earlier_run_is_stale_too(store: Store) -> None:
