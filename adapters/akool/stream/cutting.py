@@ -6,10 +6,10 @@ import regex
 
 from adapters.akool.stream.wire import escaped_size
 
-SENTENCE_WINDOW = 80
+SENTENCE_WINDOW = 60
 """Bytes that a packet may stay below its limit in order to end with a sentence."""
 
-WORD_WINDOW = 40
+WORD_WINDOW = 30
 """The same for a word."""
 
 _GRAPHEME = regex.compile(r"\X")
