@@ -119,7 +119,7 @@ class Inbox:
             sessions=tuple(there),
             settings={
                 place: ChannelSettings.decode(stored)
-                for place, stored in (channels.settings_of(connection, cipher, places)).items()
+                for place, stored in channels.settings_of(connection, cipher, places).items()
             },
             waiting=tuple(inbox.waiting_authors(connection, [s.id for s in there])) if there else (),
             running=sessions.count_running(connection) if spending else 0,

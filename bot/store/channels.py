@@ -32,7 +32,7 @@ def funded(connection: Connection, platform: str, workspace_id: str) -> bool | N
     query = select(workspaces.c.funded).where(
         workspaces.c.platform == platform, workspaces.c.workspace_id == workspace_id
     )
-    return (connection.execute(query)).scalar_one_or_none()
+    return connection.execute(query).scalar_one_or_none()
 
 
 def allow(connection: Connection, platform: str, workspace_id: str, *, yes: bool) -> None:
@@ -55,7 +55,7 @@ class Vault:
             query = select(vault.c.value).where(
                 vault.c.platform == platform, vault.c.workspace_id == workspace_id, vault.c.key == key
             )
-            return (connection.execute(query)).scalar_one_or_none()
+            return connection.execute(query).scalar_one_or_none()
 
         value = await self._store.read(work)
         return None if value is None else self._store.cipher.open(value)

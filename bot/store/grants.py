@@ -57,7 +57,7 @@ def find(connection: Connection, digest: str) -> GrantRecord | None:
         .join(sessions, sessions.c.id == grants.c.session_id)
         .where(grants.c.hash == digest)
     )
-    row = (connection.execute(query)).first()
+    row = connection.execute(query).first()
     return _record(row) if row else None
 
 

@@ -229,12 +229,12 @@ def unfinished(connection: Connection, session_id: str) -> list[tuple[str, str, 
 def sessions_with_waiting(connection: Connection) -> list[str]:
     """Where something waits: for a worker that may have missed the bell."""
     query = select(inbox.c.session_id).where(inbox.c.state == WAITING).distinct()
-    return list((connection.execute(query)).scalars())
+    return list(connection.execute(query).scalars())
 
 
 def count_waiting(connection: Connection, session_id: str) -> int:
     query = select(func.count()).where(inbox.c.session_id == session_id, inbox.c.state == WAITING, inbox.c.verb == SAY)
-    return int((connection.execute(query)).scalar_one())
+    return int(connection.execute(query).scalar_one())
 
 
 def replies_due(connection: Connection, cipher: Cipher, platforms: Sequence[str], limit: int) -> list[InboxRecord]:

@@ -59,7 +59,7 @@ def opened(  # noqa: PLR0917
 ) -> None:
     """The provider's answer. Not fenced: whoever runs the session now must know of it, to close it."""
     duration = select(provider_sessions.c.duration_s).where(provider_sessions.c.id == row_id)
-    seconds = (connection.execute(duration)).scalar_one()
+    seconds = connection.execute(duration).scalar_one()
     connection.execute(
         update(provider_sessions)
         .where(provider_sessions.c.id == row_id)
@@ -138,7 +138,7 @@ def leftovers(connection: Connection, cipher: Cipher, before: datetime) -> list[
 def known_ids(connection: Connection) -> set[str]:
     """The provider's ids of everything of ours that may be running: for the reaper."""
     query = select(provider_sessions.c.provider_id).where(provider_sessions.c.state.in_(RUNNING))
-    return set((connection.execute(query)).scalars())
+    return set(connection.execute(query).scalars())
 
 
 def intents_since(connection: Connection, moment: datetime) -> int:
@@ -146,4 +146,4 @@ def intents_since(connection: Connection, moment: datetime) -> int:
     query = select(provider_sessions.c.id).where(
         provider_sessions.c.state == INTENT, provider_sessions.c.intended_at >= moment
     )
-    return len((connection.execute(query)).all())
+    return len(connection.execute(query).all())

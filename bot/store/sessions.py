@@ -57,7 +57,7 @@ def record(row: Row[Any], cipher: Cipher) -> SessionRecord:
 
 def get(connection: Connection, cipher: Cipher, session_id: str) -> SessionRecord | None:
     """By its id alone: for its run, for the operator and for links, which name their session."""
-    row = (connection.execute(select(sessions).where(sessions.c.id == session_id))).first()
+    row = connection.execute(select(sessions).where(sessions.c.id == session_id)).first()
     return record(row, cipher) if row else None
 
 
@@ -88,7 +88,7 @@ def last_in(connection: Connection, cipher: Cipher, place: Place) -> SessionReco
     )
     in_thread = sessions.c.talk_thread_id == place.thread_id
     query = select(sessions).where(in_channel).order_by(in_thread.desc(), sessions.c.created_at.desc()).limit(1)
-    row = (connection.execute(query)).first()
+    row = connection.execute(query).first()
     return record(row, cipher) if row else None
 
 
@@ -97,13 +97,13 @@ def eldest_worker(connection: Connection, now: datetime) -> str:
     query = (
         select(workers.c.id).where(workers.c.lease_until > now).order_by(workers.c.started_at, workers.c.id).limit(1)
     )
-    return (connection.execute(query)).scalar_one_or_none() or ""
+    return connection.execute(query).scalar_one_or_none() or ""
 
 
 def known(connection: Connection, session_ids: Iterable[str]) -> set[str]:
     """Which of these ids are sessions of ours, of any workspace: for the reaper."""
     query = select(sessions.c.id).where(sessions.c.id.in_(tuple(session_ids)))
-    return set((connection.execute(query)).scalars())
+    return set(connection.execute(query).scalars())
 
 
 def everywhere(connection: Connection, cipher: Cipher) -> list[SessionRecord]:
@@ -150,7 +150,7 @@ def seconds_since(connection: Connection, place: Place, payer_id: str, since: da
 
 
 def _scalar(connection: Connection, query: Any) -> int:
-    return int((connection.execute(query)).scalar_one())
+    return int(connection.execute(query).scalar_one())
 
 
 # ---------------------------------------------------------------- starting, waking, noting activity
@@ -252,7 +252,7 @@ def _unheld(now: datetime) -> Select[tuple[str]]:
 
 def claimable(connection: Connection, now: datetime) -> bool:
     """Whether any session needs a run that nobody gives it."""
-    return (connection.execute(_unheld(now).limit(1))).first() is not None
+    return connection.execute(_unheld(now).limit(1)).first() is not None
 
 
 def claim(connection: Connection, worker_id: str, *, now: datetime, room: int, but: Iterable[str] = ()) -> list[Lease]:
@@ -312,13 +312,13 @@ def release(connection: Connection, lease: Lease) -> None:
 
 def ended_before(connection: Connection, moment: datetime) -> Sequence[str]:
     query = select(sessions.c.id).where(sessions.c.ended_at < moment)
-    return (connection.execute(query)).scalars().all()
+    return connection.execute(query).scalars().all()
 
 
 def asleep_since(connection: Connection, moment: datetime) -> Sequence[str]:
     """Sessions that fell asleep before then and were not woken."""
     query = select(sessions.c.id).where(sessions.c.status == SessionStatus.SLEEPING, sessions.c.slept_at < moment)
-    return (connection.execute(query)).scalars().all()
+    return connection.execute(query).scalars().all()
 
 
 def put_to_rest(connection: Connection, session_id: str, reason: EndReason, now: datetime) -> bool:
