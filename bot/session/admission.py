@@ -1,6 +1,6 @@
 """Who and what gets into the inbox: pure decisions on a batch, in the order in which it came."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -86,9 +86,17 @@ class Admission:
         self._now = now
         self._new_id = new_id
         self._known = set(situation.known)
-        self._sessions = {session.id: session for session in situation.sessions}
+        self._sessions: dict[str, SessionRecord] = {}
+        self._in_channel: defaultdict[Place, set[str]] = defaultdict(set)
+        for session in situation.sessions:
+            self._know(session)
         self._waiting = Counter(situation.waiting)
+        self._queues = Counter(session_id for session_id, _ in situation.waiting)
         self._running = situation.running
+
+    def _know(self, session: SessionRecord) -> None:
+        self._sessions[session.id] = session
+        self._in_channel[session.place.channel].add(session.id)
 
     def admit(self, inbound: Inbound) -> Outcome:
         place = inbound.place
@@ -132,14 +140,14 @@ class Admission:
 
     def _say(self, inbound: Inbound, session: SessionRecord, said: Said) -> Outcome:
         role = role_of(inbound.person, session.starter_id)
-        queue = sum(count for (owner, _), count in self._waiting.items() if owner == session.id)
         mine = self._waiting[session.id, inbound.person.id]
-        refused = self._policy.may_say(role, said.text, waiting=queue, waiting_of_person=mine)
+        refused = self._policy.may_say(role, said.text, waiting=self._queues[session.id], waiting_of_person=mine)
         if refused:
             return refused
         if session.status is SessionStatus.SLEEPING and (refused := self._wake(inbound, session)):
             return refused
         self._waiting[session.id, inbound.person.id] += 1
+        self._queues[session.id] += 1
         return self._take(inbound, session, SAY, {"text": said.text, "via": said.via}, said.message)
 
     def _wake(self, inbound: Inbound, session: SessionRecord) -> Refused | None:
@@ -201,7 +209,7 @@ class Admission:
         new = NewSession(self._new_id(), inbound.place, inbound.person.id, inbound.person.name, spec)
         self.admitted.starts.append(new)
         session = starting(new, self._now)
-        self._sessions[new.id] = session
+        self._know(session)
         self._running += 1
         return self._take(inbound, session, "start", dict(command.options), None)
 
@@ -233,14 +241,18 @@ class Admission:
 
     def _session_for(self, place: Place) -> SessionRecord | None:
         """By thread first, then by place."""
-        live = [session for session in self._sessions.values() if session.status not in CLOSING]
+        live = [session for session in self._around(place) if session.status not in CLOSING]
         by_thread = (session for session in live if session.thread == place)
         by_place = (session for session in live if session.place == place)
         return next(by_thread, None) or next(by_place, None)
 
+    def _around(self, place: Place) -> list[SessionRecord]:
+        """The sessions of its channel."""
+        return [self._sessions[id_] for id_ in self._in_channel[place.channel] if id_ in self._sessions]
+
     def _leaving(self, place: Place) -> Refused | None:
         """A session that ends at the moment still holds its place, and hears nothing any more."""
-        for session in self._sessions.values():
+        for session in self._around(place):
             if session.status is SessionStatus.STOPPING and place in {session.place, session.talk}:
                 return Refused(f"{session.spec.avatar_name or 'The avatar'} is just leaving. Try again in a moment.")
         return None
