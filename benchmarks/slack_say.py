@@ -37,6 +37,7 @@ from adapters.slack.settings import SlackSettings
 from adapters.slack.vault import MemoryVault
 from benchmarks.front_desk import front_desk
 from bot.clock import SystemClock
+from bot.main.memory import keep_loaded
 from bot.model import Place
 from bot.ports.chat import Reception
 from tests.contract.platform.harness import RecordingReception
@@ -111,6 +112,7 @@ async def serve(name: str, port: int, api_url: str) -> None:
 
 
 def run_server(name: str, port: int, api_url: str) -> None:
+    keep_loaded()  # as the service does
     asyncio.run(serve(name, port, api_url))
 
 
