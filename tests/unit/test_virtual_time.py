@@ -82,7 +82,7 @@ def test_an_exception_nobody_caught_fails() -> None:
         asyncio.get_running_loop().call_soon(lambda: 1 / 0)
         await asyncio.sleep(1)
 
-    with pytest.raises(AssertionError, match="nobody caught: .*division by zero"):
+    with pytest.raises(AssertionError, match=r"nobody caught: .*division by zero"):
         run_virtual(main())
 
 
