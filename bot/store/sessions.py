@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, and_, bindparam, func, insert, select, update
@@ -46,13 +47,19 @@ def record(row: Row[Any], cipher: Cipher) -> SessionRecord:
         starter_id=m["starter_id"],
         starter_name=m["starter_name"],
         payer_id=m["payer_id"],
-        spec=opened(cipher, m["spec"], SessionSpec),
+        spec=_spec(cipher, m["spec"]),
         reserved_s=m["reserved_s"],
         created_at=m["created_at"],
         active_at=m["active_at"],
         slept_at=m["slept_at"],
         ended_at=m["ended_at"],
     )
+
+
+@lru_cache(maxsize=1_000)
+def _spec(cipher: Cipher, column: bytes) -> SessionSpec:
+    """It is read with every message of its session, and opening it takes longer than reading the row."""
+    return opened(cipher, column, SessionSpec)
 
 
 def get(connection: Connection, cipher: Cipher, session_id: str) -> SessionRecord | None:
