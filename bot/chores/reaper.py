@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy import Connection
 
+from bot.errors import ProviderError
 from bot.ports.clock import Clock
 from bot.ports.provider import AvatarProvider, ProviderSessionInfo
 from bot.store import providers, sessions
@@ -82,7 +83,11 @@ class Reaper:
         """Whether it ran and is closed; what was only intended ends by itself, if it ever began."""
         runs = bool(row.provider_id) and (row.expires_at is None or row.expires_at > now)
         if runs:
-            await self._provider.close(row.provider_id)
+            try:
+                await self._provider.close(row.provider_id)
+            except ProviderError as error:  # the next sweep tries again; the others are not kept waiting
+                log.warning("could not close what an ended session left open", reason=error.detail)
+                return False
             log.warning("closed what an ended session left open", session=row.session_id)
         settle = providers.closed if row.provider_id else providers.given_up
         await self._store.write(lambda c: settle(c, [row.id], now))
