@@ -45,7 +45,7 @@ class Situation:
     known: frozenset[tuple[str, str, str]]
     sessions: tuple[SessionRecord, ...]
     settings: Mapping[Place, ChannelSettings]
-    waiting: tuple[tuple[str, str], ...]  # (session, person) of each waiting message
+    waiting: Mapping[tuple[str, str], int]  # messages by session and person
     running: int = 0
     spent_s: Mapping[tuple[str, str, str], int] = field(default_factory=dict)  # by platform, workspace, person
     unfunded: frozenset[tuple[str, str]] = frozenset()
@@ -91,7 +91,9 @@ class Admission:
         for session in situation.sessions:
             self._know(session)
         self._waiting = Counter(situation.waiting)
-        self._queues = Counter(session_id for session_id, _ in situation.waiting)
+        self._queues = Counter[str]()
+        for (session_id, _), messages in situation.waiting.items():
+            self._queues[session_id] += messages
         self._running = situation.running
 
     def _know(self, session: SessionRecord) -> None:

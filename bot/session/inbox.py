@@ -1,7 +1,6 @@
 """The one way in: admitted and committed together, or not at all."""
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -37,6 +36,14 @@ class _Waiting:
     inbound: Inbound
     outcome: asyncio.Future[Outcome] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
+    def answer(self, outcome: Outcome) -> None:
+        if not self.outcome.done():  # else its caller is gone
+            self.outcome.set_result(outcome)
+
+    def fail(self, error: StoreUnavailable) -> None:
+        if not self.outcome.done():
+            self.outcome.set_exception(error)
+
 
 class Inbox:
     """Takes what comes in. `run` must be running; `ring` is called with the session and the verb of each row, after the commit."""
@@ -54,13 +61,16 @@ class Inbox:
         waiting = _Waiting(inbound)
         self._queue.append(waiting)
         self._filled.set()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(COMMIT_WITHIN):
-                return await asyncio.shield(waiting.outcome)
-        if waiting not in self._queue:  # under way: the database's own time-out bounds it
-            return await asyncio.shield(waiting.outcome)
-        self._queue.remove(waiting)
-        raise StoreUnavailable(NOT_TAKEN, "inbox: no commit within 2 s")
+        deadline = asyncio.get_running_loop().call_later(COMMIT_WITHIN, self._give_up, waiting)
+        try:
+            return await waiting.outcome
+        finally:
+            deadline.cancel()
+
+    def _give_up(self, waiting: _Waiting) -> None:
+        if waiting in self._queue:  # else it is under way, and the database's own time-out bounds it
+            self._queue.remove(waiting)
+            waiting.fail(StoreUnavailable(NOT_TAKEN, "inbox: no commit within 2 s"))
 
     async def run(self) -> None:
         """Commit what waits, batch by batch, until cancelled. Whatever goes wrong, its callers hear of it and this goes on."""
@@ -87,7 +97,7 @@ class Inbox:
             self._refuse(batch, StoreUnavailable(NOT_TAKEN, f"inbox: {type(error).__name__}"))
             return
         for waiting, outcome in zip(batch, outcomes, strict=True):
-            waiting.outcome.set_result(outcome)
+            waiting.answer(outcome)
         for row in rows:
             self.ring(row.session_id, row.verb)
 
@@ -96,8 +106,7 @@ class Inbox:
         behind, self._queue = self._queue, []
         self._filled.clear()
         for waiting in (*batch, *behind):
-            waiting.outcome.set_exception(error)
-            waiting.outcome.exception()  # its caller may be gone
+            waiting.fail(error)
 
     def _admit(
         self, connection: Connection, inbounds: Sequence[Inbound], now: datetime
@@ -121,7 +130,7 @@ class Inbox:
                 place: ChannelSettings.decode(stored)
                 for place, stored in channels.settings_of(connection, cipher, places).items()
             },
-            waiting=tuple(inbox.waiting_authors(connection, [s.id for s in there])) if there else (),
+            waiting=inbox.waiting_authors(connection, [s.id for s in there]) if there else {},
             running=sessions.count_running(connection) if spending else 0,
             spent_s=_spent(connection, spending, sessions.day_of(now)),
             unfunded=frozenset(

@@ -51,14 +51,16 @@ def known_events(connection: Connection, inbounds: Iterable[Inbound]) -> set[tup
     return {(row[0], row[1], row[2]) for row in connection.execute(_KNOWN, asked)}
 
 
-_AUTHORS = select(inbox.c.session_id, inbox.c.person_id).where(
-    inbox.c.session_id.in_(bindparam("sessions", expanding=True)), inbox.c.state == WAITING, inbox.c.verb == SAY
+_AUTHORS = (
+    select(inbox.c.session_id, inbox.c.person_id, func.count())
+    .where(inbox.c.session_id.in_(bindparam("sessions", expanding=True)), inbox.c.state == WAITING, inbox.c.verb == SAY)
+    .group_by(inbox.c.session_id, inbox.c.person_id)
 )
 
 
-def waiting_authors(connection: Connection, session_ids: Iterable[str]) -> list[tuple[str, str]]:
-    """One (session id, person id) for each message that waits to be spoken."""
-    return [(row[0], row[1]) for row in connection.execute(_AUTHORS, {"sessions": list(session_ids)})]
+def waiting_authors(connection: Connection, session_ids: Iterable[str]) -> dict[tuple[str, str], int]:
+    """How many messages of (session id, person id) wait to be spoken."""
+    return {(row[0], row[1]): row[2] for row in connection.execute(_AUTHORS, {"sessions": list(session_ids)}).all()}
 
 
 _ADD = insert(inbox)

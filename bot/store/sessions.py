@@ -210,13 +210,12 @@ def wake(connection: Connection, session_id: str, payer_id: str, reserved_s: int
     )
 
 
-_TOUCH = update(sessions).where(sessions.c.id == bindparam("touched"))
+_TOUCH = update(sessions).where(sessions.c.id.in_(bindparam("touched", expanding=True)))
 
 
 def touch(connection: Connection, session_ids: Iterable[str], now: datetime) -> None:
     """Somebody wrote or watched."""
-    if rows := [{"touched": session_id, "active_at": now} for session_id in session_ids]:
-        connection.execute(_TOUCH, rows)
+    connection.execute(_TOUCH, {"touched": list(session_ids), "active_at": now})
 
 
 # ---------------------------------------------------------------- workers and leases

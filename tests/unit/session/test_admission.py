@@ -39,7 +39,7 @@ ANN, BEN = Person("ann", "Ann"), Person("ben", "Ben")
 GUEST, BOSS = Person("guest", "Guest", Standing.OUTSIDER), Person("boss", "Boss", Standing.ADMIN)
 LOBBY, YARD = Place("room", "W1", "lobby"), Place("room", "W1", "yard")
 THREAD = LOBBY.in_thread("t1")
-NOTHING = Situation(frozenset(), (), {}, ())
+NOTHING = Situation(frozenset(), (), {}, {})
 
 USUAL = Limits()
 numbers = count()
