@@ -180,7 +180,7 @@ class Stack:
         try:
             async with asyncio.timeout(within):
                 while not holds():
-                    await asyncio.sleep(0.05)
+                    await asyncio.sleep(within / 2_400)
         except TimeoutError:
             shown = [card.note for card in self.room.cards.values()]
             raise AssertionError(f"cards {shown}, said {self.room.finals}, replies {self.room.replies}") from None

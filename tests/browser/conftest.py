@@ -24,6 +24,8 @@ FLAGS = [
     "--host-resolver-rules=MAP lan.test 127.0.0.1",  # a name for this machine that browsers hold to be another's
 ]
 
+expect.set_options(timeout=15_000)  # a busy machine is no fault of the page
+
 Opens = Callable[..., Awaitable["Window"]]
 
 

@@ -95,13 +95,12 @@ async def test_a_room_that_bears_the_id_of_a_session_of_ours_proves_it(stack: St
 
 
 @on_stack()
-async def test_a_sleeper_that_nobody_wakes_ends_after_a_day_and_its_card_says_so(stack: Stack) -> None:
-    short = Habits(wake_within=timedelta(hours=1))
-    async with stack.serving(habits=short):
+async def test_a_sleeper_that_nobody_wakes_ends_in_time_and_its_card_says_so(stack: Stack) -> None:
+    async with stack.serving(habits=Habits(wake_within=timedelta(minutes=10))):
         await stack.room.command("start")
         await stack.live()
         await stack.until(lambda: stack.room.card.status is SessionStatus.SLEEPING, within=1_200)
-        await stack.until(lambda: stack.room.card.status is SessionStatus.ENDED, within=5_000)
+        await stack.until(lambda: stack.room.card.status is SessionStatus.ENDED, within=1_200)
     assert stack.room.card.note == ENDINGS[EndReason.IDLE]
 
 
