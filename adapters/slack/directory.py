@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import structlog
 
@@ -31,6 +31,11 @@ log = structlog.get_logger(__name__)
 
 Ask = Callable[[str, str], Awaitable[Answer]]
 
+Kept = tuple[datetime, Answer]
+"""Until when an answer is good, and the answer."""
+
+UNASKED: Kept = (datetime.min.replace(tzinfo=UTC), {})
+
 
 class Directory:
     """People, channels and user groups by workspace. Answers within `PATIENCE_S`, if need be without a name."""
@@ -39,7 +44,7 @@ class Directory:
         self._web = web
         self._installations = installations
         self._clock = clock
-        self._kept: dict[tuple[str, str], tuple[datetime, Answer]] = {}
+        self._kept: dict[tuple[str, str], Kept] = {}
 
     async def look_up(
         self, workspace_id: str, user_id: str, mentioned: Mentions = NOBODY, *, own_id: str = "", foreign: bool = False
@@ -83,11 +88,7 @@ class Directory:
     # ------------------------------------------------ what is known
 
     def _known(self, workspace_id: str, key: str) -> Answer:
-        return self._kept.get((workspace_id, key), (None, {}))[1]
-
-    def _is_fresh(self, workspace_id: str, key: str) -> bool:
-        kept = self._kept.get((workspace_id, key))
-        return kept is not None and self._clock.now() < kept[0]
+        return self._kept.get((workspace_id, key), UNASKED)[1]
 
     def _keep(self, workspace_id: str, key: str, answer: Answer, lasting: timedelta) -> None:
         self._kept.pop((workspace_id, key), None)
@@ -97,7 +98,8 @@ class Directory:
 
     async def _learn(self, workspace_id: str, wanted: Mapping[str, Ask]) -> None:
         """Ask for what is not known any more, all at once; what does not come in time stays as it was."""
-        missing = {key: ask for key, ask in wanted.items() if not self._is_fresh(workspace_id, key)}
+        now = self._clock.now()
+        missing = {key: ask for key, ask in wanted.items() if self._kept.get((workspace_id, key), UNASKED)[0] <= now}
         if not missing:
             return
         try:

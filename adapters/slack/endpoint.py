@@ -15,6 +15,7 @@ from starlette.background import BackgroundTask
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from adapters.slack.desk import Afterwards, Receipt
 from adapters.slack.manifest import EVENTS_PATH, INSTALL_PATH, REDIRECT_PATH
@@ -72,7 +73,7 @@ class Endpoint:
         self._clock = clock
 
     def routes(self) -> list[Route]:
-        delivered = [Route(EVENTS_PATH, self._deliver, methods=["POST"])]
+        delivered = [Route(EVENTS_PATH, self, methods=["POST"])]
         return [*delivered, *self._installing(self._flow)] if self._flow else delivered
 
     def _installing(self, flow: AsyncOAuthFlow) -> list[Route]:
@@ -83,6 +84,10 @@ class Endpoint:
             return to_starlette_response(await flow.handle_callback(to_async_bolt_request(request, b"")))
 
         return [Route(INSTALL_PATH, install, methods=["GET"]), Route(REDIRECT_PATH, redirected, methods=["GET"])]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = await self._deliver(Request(scope, receive))
+        await response(scope, receive, send)
 
     async def _deliver(self, request: Request) -> Response:
         body = await _bounded(request)

@@ -9,7 +9,7 @@ from adapters.slack.blocks import FORM, LINK, RUN, command_of
 from adapters.slack.desk import Afterwards, Desk, Receipt, privately
 from adapters.slack.manifest import SAY_SHORTCUT, START_SHORTCUT
 from adapters.slack.payloads import Interaction, SlashCommand, Text, View, read
-from adapters.slack.translation import Setting, place_of, reply_to, run, slash
+from adapters.slack.translation import Setting, place_of, reply_to, run, typed
 from adapters.slack.words import mentions, plain_words
 from bot.commands.catalogue import CATALOGUE
 from bot.commands.misunderstood import Misunderstood
@@ -43,13 +43,14 @@ class Interactions:
         person, names = await self._desk.directory.look_up(
             setting.workspace_id, payload.user_id, mentions(payload.text, []), own_id=setting.own_id
         )
-        to = reply_to(place, person, payload.response_url, self._desk.clock.now())
-        command = slash(payload, names)
+        now = self._desk.clock.now()
+        to = reply_to(place, person, payload.response_url, now)
+        command = typed(payload.text, plain_words(payload.text, [], names))
         if verb := forms.wanted(payload.text, command):
             return Receipt(afterwards=self._open(verb, to, payload.trigger_id))
         if isinstance(command, Misunderstood):
             return Receipt(privately(command.sentence))
-        handling = await self._desk.submit(run(command, payload.trigger_id, to, self._desk.clock.now()))
+        handling = await self._desk.submit(run(command, payload.trigger_id, to, now))
         return Receipt(privately(handling.sentence) if handling.sentence else "", afterwards=handling.afterwards)
 
     async def take(self, setting: Setting, body: Body) -> Receipt:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from adapters.slack.payloads import MessageEvent, SlashCommand, Text
+from adapters.slack.payloads import MessageEvent, Text
 from adapters.slack.words import Names, command_line, mentions, plain_words
 from bot.commands.catalogue import CATALOGUE
 from bot.commands.misunderstood import Misunderstood
@@ -67,7 +67,8 @@ def _command(text: str, words: str, setting: Setting, place: Place, *, mentioned
         return None
     if not words:
         return Command("help")
-    return typed(_without_mention(text, setting.own_id), words)
+    command = typed(_without_mention(text, setting.own_id), words)
+    return command if isinstance(command, Command) else None
 
 
 def _without_mention(text: str, own_id: str) -> str:
@@ -75,14 +76,12 @@ def _without_mention(text: str, own_id: str) -> str:
     return head + rest.partition(">")[2] if token else text
 
 
-def typed(text: str, words: str) -> Command | None:
-    """The command in a text, if its first word is a verb and it can be made sense of. What is to be said is plain words."""
-    command = parse(command_line(text))
-    if isinstance(command, Misunderstood):
-        return None
-    if command.verb == "say":
-        command = parse(words)
-    return command if isinstance(command, Command) else None
+def typed(text: str, words: str) -> Command | Misunderstood:
+    """A text read as a command. What is to be said is its plain `words`."""
+    line = command_line(text)
+    command = parse(line)
+    says = isinstance(command, Command) and command.verb == "say"
+    return parse(words) if says and words != line else command
 
 
 def holds_secret(command: Command) -> bool:
@@ -112,14 +111,6 @@ def reply_to(place: Place, person: Person, response_url: str, now: datetime) -> 
     if not response_url:
         return ReplyTo(place, person)
     return ReplyTo(place, person, response_url, now + HANDLE_LASTS, HANDLE_USES)
-
-
-def slash(payload: SlashCommand, names: Names) -> Command | Misunderstood:
-    """The command that was typed after `/avatar`."""
-    command = parse(command_line(payload.text))
-    if isinstance(command, Command) and command.verb == "say":
-        return parse(plain_words(payload.text, [], names))
-    return command
 
 
 def asks_for_form(text: str) -> Command | None:

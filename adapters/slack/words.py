@@ -22,6 +22,7 @@ EVERYBODY = "everybody"
 
 NESTED_MARKS = 3  # bold, italic and struck through is all there is
 
+_MARKUP = re.compile(r"[<>&*_~`:\x00]")
 _SPAN = re.compile(r"```.*?```|`[^`\n]+`", re.DOTALL)
 _SHORTCODE = re.compile(r"(?<![\w:]):([a-z0-9_+'-]+):(?::skin-tone-\d:)?(?![\w:])")
 _MARK = re.compile(r"(?<!\w)([*_~])(?=\S)(.{1,500}?)(?<=\S)\1(?!\w)")
@@ -161,7 +162,9 @@ _BLOCKS = frozenset({"rich_text", "table"})
 
 
 def _text(text: str, names: Names) -> str:
-    """Code spans are set aside first, so that nothing inside them is taken for markup."""
+    """Code spans are set aside first, so that nothing inside them is taken for markup. Most texts hold none at all."""
+    if not _MARKUP.search(text):
+        return text
     said, end = "", 0
     for span in _SPAN.finditer(text):
         said += _prose(text[end : span.start()], names) + _code(span[0], names)

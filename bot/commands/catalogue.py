@@ -194,14 +194,19 @@ VERBS = (
 
 
 class Catalogue:
-    """Verbs by name, in their order. `only` makes a smaller one."""
+    """Verbs by name, in their order. `only` makes a smaller one.
+
+    `entries` are first words of names: a verb alone under its own name, the verbs of a group under the group's.
+    """
+
+    entries: Mapping[str, tuple[Verb, ...]]
 
     def __init__(self, verbs: Iterable[Verb]) -> None:
         self._verbs = {verb.name: verb for verb in verbs}
         grouped: dict[str, list[Verb]] = {}
         for verb in self._verbs.values():
             grouped.setdefault(verb.group or verb.name, []).append(verb)
-        self._entries = {entry: tuple(named) for entry, named in grouped.items()}
+        self.entries = MappingProxyType({entry: tuple(named) for entry, named in grouped.items()})
 
     @property
     def verbs(self) -> tuple[Verb, ...]:
@@ -215,11 +220,6 @@ class Catalogue:
         """The verb of that name, however its case, hyphens and underscores were typed; for a group, its first verb."""
         wanted = name.casefold().replace("_", "-")
         return self._verbs.get(wanted) or next(iter(self.entries.get(wanted, ())), None)
-
-    @property
-    def entries(self) -> Mapping[str, tuple[Verb, ...]]:
-        """First words of names: a verb alone under its own name, the verbs of a group under the group's."""
-        return MappingProxyType(self._entries)
 
     def only(self, *entries: str) -> "Catalogue":
         """The verbs whose name or group is named. Raises `KeyError` for one that does not exist."""

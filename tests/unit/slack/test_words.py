@@ -7,8 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.slack.forms import wanted
-from adapters.slack.payloads import SlashCommand
-from adapters.slack.translation import slash, typed
+from adapters.slack.translation import typed
 from adapters.slack.words import Mentions, Names, command_line, mentions, plain_words
 from bot.model import Command
 
@@ -142,9 +141,8 @@ def test_a_hundred_thousand_messages(text: str, found: list[dict[str, Any]]) -> 
 @settings(max_examples=100_000, deadline=None)
 @given(st.text(max_size=60) | st.text(alphabet='say start mode:"-= <>@!#|*_`&;?', max_size=60))
 def test_a_hundred_thousand_commands(text: str) -> None:
-    command = slash(SlashCommand(command="/avatar", channel_id="C1", user_id="U1", trigger_id="1", text=text), NAMES)
+    command = typed(text, plain_words(text, [], NAMES))
     wanted(text, command)
-    typed(text, plain_words(text, [], NAMES))
     assert isinstance(command, Command) or command.sentence
 
 
