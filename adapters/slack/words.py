@@ -64,7 +64,7 @@ class Names:
 
 def plain_words(text: str, blocks: Iterable[Block], names: Names) -> str:
     """What a message says, without markup. Empty when there is nothing to say (only a mention of the bot, only a file)."""
-    said = [_block(block, names) for block in blocks if block.get("type") in _BLOCKS]
+    said = [_block(block, names) for block in blocks if str(block.get("type")) in _BLOCKS]
     return _tidy("\n".join(said)) if said else _tidy(_text(text, names))
 
 
@@ -106,13 +106,16 @@ def _walk(node: Block) -> Iterator[Block]:
 
 
 def _children(node: Block) -> list[Block]:
-    below = node.get("elements") or [cell for row in _rows(node) for cell in row]
-    return [child for child in below if isinstance(child, Mapping)] if isinstance(below, list) else []
+    return _blocks(node.get("elements")) or [cell for row in _rows(node) for cell in row]
 
 
 def _rows(node: Block) -> list[list[Block]]:
     rows = node.get("rows")
-    return [row for row in rows if isinstance(row, list)] if isinstance(rows, list) else []
+    return [_blocks(row) for row in rows] if isinstance(rows, list) else []
+
+
+def _blocks(found: object) -> list[Block]:
+    return [each for each in found if isinstance(each, Mapping)] if isinstance(found, list) else []
 
 
 def _block(block: Block, names: Names) -> str:
