@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from bot.answers.channels import channel_names
+from bot.answers.channels import channel_name, channel_names
 from bot.answers.listing import facts
 from bot.answers.request import Declined, Request
 from bot.commands.help import help_text
@@ -149,7 +149,8 @@ def _starter(request: Request, session: SessionRecord) -> str:
 async def transcript(request: Request) -> Reply:
     """Of the session here, the one named, or the last one of this place. Another channel's only for admins."""
     session = await _meant(request)
-    file = await request.desk.archive.export(session.id, request.text("format") or "md")
+    channel = await channel_name(request, session.place.channel_id)
+    file = await request.desk.archive.export(session.id, request.text("format") or "md", channel)
     if file is None:
         raise Declined("What was said in that session is no longer kept.")
     days = request.desk.house.habits.retention.days

@@ -11,11 +11,11 @@ PRIVATE = "a private channel"
 
 async def channel_names(request: Request, channel_ids: Collection[str]) -> Mapping[str, str]:
     """What whoever asks may read, by id: channels of their workspace, and a private one's name only in that channel itself."""
-    names = await asyncio.gather(*(_name(request, channel_id) for channel_id in channel_ids))
+    names = await asyncio.gather(*(channel_name(request, channel_id) for channel_id in channel_ids))
     return dict(zip(channel_ids, names, strict=True))
 
 
-async def _name(request: Request, channel_id: str) -> str:
+async def channel_name(request: Request, channel_id: str) -> str:
     here = request.place
     place = Place(here.platform, here.workspace_id, channel_id)
     channel = await request.desk.house.platform(place).channel(place)

@@ -37,11 +37,12 @@ class StoredArchive:
         said = await self._store.read(lambda c: transcripts.of_session(c, session_id))
         return [Caption(line.id, line.speaker, line.text, line.final) for line in said if line.text]
 
-    async def export(self, session_id: str, format: str) -> File | None:  # noqa: A002 - the word people type
-        transcript = await self.transcript(session_id)
+    async def export(self, session_id: str, format: str, channel: str = "") -> File | None:  # noqa: A002 - the word people type
+        """As a file. `channel` is the name of its channel, where somebody knows it; else the channel's id stands in the file."""
+        transcript = await self.transcript(session_id, channel)
         return None if transcript is None else export(transcript, format)
 
-    async def transcript(self, session_id: str) -> Transcript | None:
+    async def transcript(self, session_id: str, channel: str = "") -> Transcript | None:
         """What was said to the avatar and what it said; None for a session that is not kept any more."""
         session = await self._session(session_id)
         if session is None:
@@ -52,7 +53,7 @@ class StoredArchive:
             session_id=session.id,
             avatar_name=session.spec.avatar_name,
             starter_name=session.starter_name,
-            place_name=f"{session.place.platform} · {session.place.channel_id}",
+            place_name=f"{session.place.platform} · {channel or session.place.channel_id}",
             started_at=session.created_at,
             ended_at=session.ended_at,
             entries=(

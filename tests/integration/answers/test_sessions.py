@@ -176,3 +176,18 @@ async def test_a_watch_link_is_for_one_person(stack: Stack) -> None:
     assert first.link is not None
     assert second.link is not None
     assert first.link.url != second.link.url
+
+
+@on_stack()
+async def test_a_transcript_names_its_channel_and_a_private_one_only_in_itself(stack: Stack) -> None:
+    stack.room.channels = CHANNELS
+    async with stack.serving():
+        await stack.room.command("start", BOARD)
+        await stack.live()
+        command = (await ask(stack, "sessions")).items[0].command
+        assert command is not None
+        asked = [await ask(stack, "transcript", place, ROOT, **command.options) for place in (BOARD, ELSEWHERE)]
+    where = [
+        line for reply in asked if reply.file for line in reply.file.content.decode().splitlines() if "Where:" in line
+    ]
+    assert where == [r"- Where: room · \#board", "- Where: room · a private channel"]
