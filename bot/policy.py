@@ -5,7 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.commands.catalogue import CATALOGUE, Catalogue
+from bot.commands.secrecy import shows_secret
 from bot.model import Person, Refused, Role, Standing
+
+SECRET = Refused(
+    "That looks like a key: I neither speak it nor keep it. Delete the message, change the key if others could read it, "
+    "and give keys to the slash command only."
+)
 
 _RANK = {Role.OUTSIDER: 0, Role.MEMBER: 1, Role.STARTER: 2, Role.ADMIN: 3}
 
@@ -104,9 +110,13 @@ class Policy:
         left = int(self.limits.person_minutes - spent.person_minutes)
         return max(0, min(asked or self.limits.provider_minutes, left))
 
+    def may_write(self, text: str) -> Refused | None:
+        """Whether what others can read may go any further; a secret may not."""
+        return SECRET if shows_secret(text) else None
+
     def may_say(self, role: Role, text: str, *, waiting: int = 0, waiting_of_person: int = 0) -> Refused | None:
         """Whether one more message may wait for the avatar."""
-        if refused := self.may("say", role):
+        if refused := self.may_write(text) or self.may("say", role):
             return refused
         limits = self.limits
         if len(text) > limits.characters:

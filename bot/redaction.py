@@ -18,27 +18,41 @@ _LAST_WORDS = ("token", "secret", "password", "authorization", "credential", "co
 _WHOLE_WORDS = frozenset({"key", "handle", "signature", "auth"})
 _WORD_ENDS = re.compile(r"[^A-Za-z0-9]+|(?<=[a-z0-9])(?=[A-Z])")
 
-_SHAPES = tuple(
-    (re.compile(pattern), replacement)
-    for pattern, replacement in (
-        (r"\bxox[a-z](?:\.xox[a-z])?-[\w-]+", HIDDEN),  # Slack bot, user, refresh and rotated tokens
-        (r"\bxapp-[\w-]+", HIDDEN),  # Slack app-level token
-        (r"https://hooks\.slack(?:-gov)?\.com/\S+", HIDDEN),  # Slack response_url
-        (r"\b[MNO][\w-]{22,28}\.[\w-]{6,7}\.[\w-]{27,}", HIDDEN),  # Discord bot token: base64 of a snowflake's digits
-        (r"(/(?:webhooks|interactions)/\d+/)[\w-]+", rf"\1{HIDDEN}"),  # Discord interaction token
-        (r"(/v/)[\w-]{8,}", rf"\1{HIDDEN}"),  # viewer link
-        (r"\b00[67][0-9A-Za-z+/]{32,}={0,2}", HIDDEN),  # Agora access token, versions 006 and 007
-        (r"\beyJ[\w-]+\.[\w-]+\.[\w-]+", HIDDEN),  # JWT, which AKOOL gives for a client id and secret
-        (r"\bsk[-_][\w-]{16,}", HIDDEN),  # language models, ElevenLabs
-        (r"(?i)\b((?:bearer|basic)\s+)[\w.~+/=-]+", rf"\1{HIDDEN}"),
-        (r"(\b[\w+.-]+://)[^\s/@]+@", rf"\1{HIDDEN}@"),  # user and password in a URL
-        (r"(?i)([?&][\w-]*(?:token|key|secret|password|signature)=)[^&\s\"']+", rf"\1{HIDDEN}"),
-        (
-            r"(?i)(['\"][\w-]*(?:token|secret|password|apikey|api_key|authorization)['\"]\s*:\s*['\"])[^'\"]+",
-            rf"\1{HIDDEN}",
-        ),
+_KEYS = tuple(
+    re.compile(pattern)
+    for pattern in (
+        r"\bxox[a-z](?:\.xox[a-z])?-[\w-]+",  # Slack bot, user, refresh and rotated tokens
+        r"\bxapp-[\w-]+",  # Slack app-level token
+        r"\b[MNO][\w-]{22,28}\.[\w-]{6,7}\.[\w-]{27,}",  # Discord bot token: base64 of a snowflake's digits
+        r"\b00[67][0-9A-Za-z+/]{32,}={0,2}",  # Agora access token, versions 006 and 007
+        r"\beyJ[\w-]+\.[\w-]+\.[\w-]+",  # JWT, which AKOOL gives for a client id and secret
+        r"\bsk[-_][\w-]{16,}",  # language models, ElevenLabs
     )
 )
+
+_SHAPES = (
+    *((key, HIDDEN) for key in _KEYS),
+    *(
+        (re.compile(pattern), replacement)
+        for pattern, replacement in (
+            (r"https://hooks\.slack(?:-gov)?\.com/\S+", HIDDEN),  # Slack response_url
+            (r"(/(?:webhooks|interactions)/\d+/)[\w-]+", rf"\1{HIDDEN}"),  # Discord interaction token
+            (r"(/v/)[\w-]{8,}", rf"\1{HIDDEN}"),  # viewer link
+            (r"(?i)\b((?:bearer|basic)\s+)[\w.~+/=-]+", rf"\1{HIDDEN}"),
+            (r"(\b[\w+.-]+://)[^\s/@]+@", rf"\1{HIDDEN}@"),  # user and password in a URL
+            (r"(?i)([?&][\w-]*(?:token|key|secret|password|signature)=)[^&\s\"']+", rf"\1{HIDDEN}"),
+            (
+                r"(?i)(['\"][\w-]*(?:token|secret|password|apikey|api_key|authorization)['\"]\s*:\s*['\"])[^'\"]+",
+                rf"\1{HIDDEN}",
+            ),
+        )
+    ),
+)
+
+
+def holds_key(text: str) -> bool:
+    """Whether something in `text` has the shape of a key or a token."""
+    return any(key.search(text) for key in _KEYS)
 
 
 def names_a_secret(name: str) -> bool:

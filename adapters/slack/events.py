@@ -10,11 +10,9 @@ from adapters.slack.desk import Afterwards, Desk, Receipt
 from adapters.slack.home import home
 from adapters.slack.payloads import ChannelEvent, HomeOpened, MessageEvent, Text, read
 from adapters.slack.translation import (
-    SECRET_IN_PUBLIC,
     Setting,
     deletion,
     edit,
-    holds_secret,
     is_for_us,
     message,
     place_of,
@@ -60,8 +58,6 @@ class Events:
         inbound = message(event, setting, person, names)
         if isinstance(inbound.body, Said) and not inbound.body.text:  # only a picture, only a file
             return Receipt()
-        if isinstance(inbound.body, Command) and holds_secret(inbound.body):
-            return self._answer(inbound, self._desk.say(inbound, SECRET_IN_PUBLIC))
         return await self._submitted(inbound, addressed=_addressed(inbound, event, setting))
 
     async def _submitted(self, inbound: Inbound, *, addressed: bool) -> Receipt:

@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 
 from adapters.slack.payloads import MessageEvent, Text
 from adapters.slack.words import Names, command_line, mentions, plain_words
-from bot.commands.catalogue import CATALOGUE
 from bot.commands.misunderstood import Misunderstood
 from bot.commands.parser import parse
+from bot.commands.secrecy import shows_secret
 from bot.model import Command, Edited, Inbound, MessageRef, Person, Place, ReplyTo, Said, Withdrawn
 
 HANDLE_LASTS = timedelta(minutes=29)  # Slack says 30
@@ -16,10 +16,6 @@ HANDLE_USES = 5
 SPOKEN_SUBTYPES = frozenset({"", "file_share", "thread_broadcast"})
 BARE_VERBS = frozenset({"stop", "interrupt"})
 """Said alone in a conversation they are meant: Slack has no slash commands in threads."""
-
-SECRET_IN_PUBLIC = (
-    "Others can read that here. Use the slash command for it, and change the secret if it was a real one."  # noqa: S105
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +51,8 @@ def message(event: MessageEvent, setting: Setting, person: Person, names: Names)
     mentioned = setting.own_id in mentions(event.text, event.blocks).people
     words = plain_words(event.text, event.blocks, names)
     said = Said(words, MessageRef(place, event.ts), mentioned=mentioned)
-    body = _command(event.text, words, setting, place, mentioned=mentioned) or said
+    command = _command(event.text, words, setting, place, mentioned=mentioned)
+    body = said if command is None or shows_secret(words) else command  # the core does not hear what shows a secret
     return Inbound(f"message:{event.channel}:{event.ts}", stamp(event.ts), place, person, body, ReplyTo(place, person))
 
 
@@ -82,12 +79,6 @@ def typed(text: str, words: str) -> Command | Misunderstood:
     command = parse(line)
     says = isinstance(command, Command) and command.verb == "say"
     return parse(words) if says and words != line else command
-
-
-def holds_secret(command: Command) -> bool:
-    """Whether something was typed that others must not read."""
-    verb = CATALOGUE.verb(command.verb)
-    return verb is not None and any(option.secret and option.name in command.options for option in verb.options)
 
 
 def edit(event: MessageEvent, event_id: str, setting: Setting, person: Person, names: Names) -> Inbound:

@@ -113,7 +113,8 @@ class Admission:
     def _decide(self, inbound: Inbound) -> Outcome:
         match inbound.body:
             case Edited(text=text):
-                if len(text) <= self._policy.limits.characters:  # one that is too long now is spoken as it was
+                too_long = len(text) > self._policy.limits.characters
+                if not too_long and not self._policy.may_write(text):  # else it is spoken as it was
                     self.admitted.edits.append(inbound.body)
                 return Question()
             case Withdrawn(message):
@@ -129,7 +130,8 @@ class Admission:
     def _hear(self, inbound: Inbound, said: Said) -> Outcome:
         session = self._session_for(inbound.place)
         if session is None:
-            return self._leaving(inbound.place) or NoSession(HOW_TO_START)
+            refused = self._policy.may_write(said.text) if said.mentioned else None
+            return refused or self._leaving(inbound.place) or NoSession(HOW_TO_START)
         if not self._listens(session, inbound.place, said):
             return NoSession(HOW_TO_START)
         return self._say(inbound, session, said)

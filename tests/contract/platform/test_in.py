@@ -67,6 +67,17 @@ async def test_words_arrive_as_they_were_written(harness: PlatformHarness, text:
     assert body.text == text
 
 
+async def test_a_key_behind_a_mention_is_no_command_and_its_author_alone_is_told(harness: PlatformHarness) -> None:
+    """Only what is said does the core refuse to hear for a secret; a command would be carried out with it."""
+    harness.reception.outcome = Refused("That looks like a key.")
+    ref = await harness.write(ANN, "defaults elevenlabs api_key:sk-123", harness.place, mention=True)
+
+    body = only(harness.reception.inbounds).body
+    assert body == Said("defaults elevenlabs api_key:sk-123", message=ref, mentioned=True)
+    assert any("That looks like a key." in told for told in await harness.privately(ANN))
+    assert [seen.text for seen in await harness.messages(harness.place) if "looks like" in seen.text] == []
+
+
 async def test_stamps_grow_and_events_have_their_own_identity(harness: PlatformHarness) -> None:
     for n in range(3):
         await harness.write(ANN if n % 2 else BEN, f"Number {n}", harness.place)

@@ -152,12 +152,6 @@ async def test_a_session_in_a_direct_message_has_no_thread(http: SlackHarness) -
     assert opened.thread == place
 
 
-async def test_a_key_is_not_taken_where_others_read_it(http: SlackHarness) -> None:
-    await deliver(http, "<@U0BOT> defaults elevenlabs api_key:sk-123")
-    assert http.reception.inbounds == []
-    assert any("slash command" in told for told in await http.privately(ANN))
-
-
 async def test_somebody_from_another_company_is_an_outsider(http: SlackHarness) -> None:
     http.fake.workspace.users["U0ANN"] = SlackUser("U0ANN", "Ann", team="T9OTHER")
     await deliver(http, "hello")

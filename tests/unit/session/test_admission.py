@@ -74,6 +74,7 @@ def hosting(*sessions: SessionRecord, **more: object) -> Situation:
     return replace(NOTHING, sessions=sessions, running=len(sessions), **more)  # type: ignore[arg-type]
 
 
+KEY = "defaults elevenlabs api_key:0123456789abcdef"
 LIVE, ASLEEP = hosting(session()), hosting(session(SessionStatus.SLEEPING))
 LEAVING = hosting(session(SessionStatus.STOPPING))
 
@@ -95,6 +96,10 @@ LEAVING = hosting(session(SessionStatus.STOPPING))
         ("words elsewhere", LIVE, said(place=YARD, mentioned=True), NoSession),
         ("words while it leaves", LEAVING, said(), "Alma is just leaving"),
         ("words too long", LIVE, said("x" * 1_501), "too long for the avatar"),
+        ("a key", LIVE, said(KEY), "That looks like a key"),
+        ("a key to nobody", NOTHING, said(KEY, mentioned=True), "That looks like a key"),
+        ("a key that is not for us", NOTHING, said(KEY), NoSession),
+        ("a key to be said", LIVE, command("say", text=KEY), "That looks like a key"),
         ("words to a sleeping one", ASLEEP, said(), Accepted),
         ("a guest's words to a sleeping one", ASLEEP, said(person=GUEST), "As a guest"),
         ("say", LIVE, command("say", text="Hello"), Accepted),
@@ -221,9 +226,12 @@ def test_a_workspace_that_nobody_pays_for_neither_starts_nor_wakes_nor_goes_on()
         assert "Nobody pays" in came.sentence
 
 
-def test_a_correction_that_is_too_long_changes_nothing() -> None:
+def test_a_correction_that_is_too_long_or_shows_a_key_changes_nothing() -> None:
     ref = MessageRef(THREAD, "m1")
-    _, written = admitted(LIVE, inbound(Edited(ref, "x" * 1_501)), inbound(Edited(ref, "Hi")), inbound(Withdrawn(ref)))
+    _, written = admitted(
+        LIVE,
+        *(inbound(body) for body in (Edited(ref, "x" * 1_501), Edited(ref, KEY), Edited(ref, "Hi"), Withdrawn(ref))),
+    )
     assert [edit.text for edit in written.edits] == ["Hi"]
     assert written.withdrawals == [ref]
 
