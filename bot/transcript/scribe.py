@@ -36,16 +36,24 @@ class _Entry:
     silent: bool = False  # the channel already holds the words
     announcement: bool = False
     resumed: bool = False  # an earlier run may have posted some of it
+    saving: asyncio.Lock = field(default_factory=asyncio.Lock)  # its row is written to in the order of its texts
     saved: UtteranceRecord | None = None
     next_save: float = 0.0
     next_edit: float = 0.0
     growing: bool = False  # it takes room among the messages that grow
-    shown: list[tuple[str, str]] = field(default_factory=list)  # (message id, text) of each part
+    shown: list[tuple[str, Line | None]] = field(
+        default_factory=list
+    )  # the message of each part, and what stands there
     tried: set[int] = field(default_factory=set)  # parts whose post may have arrived although the call failed
 
     @property
     def posted(self) -> bool:
         return self.silent or bool(self.shown)
+
+    @property
+    def visible(self) -> bool:
+        """Whether there is anything of it to show in the thread."""
+        return not self.silent and bool(self.record.text.strip())
 
 
 class Scribe:
@@ -56,7 +64,8 @@ class Scribe:
         self._entries: list[_Entry] = []
         self._keys: dict[tuple[str, str, Speaker], _Entry] = {}
         self._closed: set[tuple[str, str, Speaker]] = set()  # by an earlier run: what still comes of them is too late
-        self._bell = asyncio.Event()
+        self._to_save = asyncio.Event()
+        self._to_post = asyncio.Event()
         self._closing = False
 
     # ------------------------------------------------------------ what comes in
@@ -77,14 +86,14 @@ class Scribe:
         self._stage.house.feed.publish(
             self._stage.session.id, Caption(entry.record.id, utterance.speaker, utterance.text, utterance.final)
         )
-        self._bell.set()
+        self._ring()
 
     def announce(self, row_id: str, speaker: str, text: str) -> None:
         """Words that stand nowhere in the channel are posted before they are answered."""
         now = self._stage.house.clock.now()
         record = UtteranceRecord(row_id, "", row_id, Speaker.USER, text, True, False, now, None)
         self._entries.append(_Entry(record, speaker, self._now(), announcement=True, resumed=True))
-        self._bell.set()
+        self._ring()
 
     async def keep(self, mid: str) -> None:
         """What the avatar said to a turn stands in the database once this returns: before the turn is over. Raises `LeaseLost`."""
@@ -103,12 +112,16 @@ class Scribe:
             done = replace(record, text=text, final=True, ended_at=record.ended_at or self._stage.house.clock.now())
             saved = record if record.final else None
             self._entries.append(_Entry(done, self._name(record.speaker), self._now(), resumed=True, saved=saved))
-        self._bell.set()
+        self._ring()
 
     def _new_entry(self, provider_row: str, utterance: Utterance, *, silent: bool) -> _Entry:
         now = self._stage.house.clock.now()
         record = UtteranceRecord(new_id(), provider_row, utterance.id, utterance.speaker, "", False, False, now, None)
         return _Entry(record, self._name(utterance.speaker), self._now(), silent=silent)
+
+    def _ring(self) -> None:
+        self._to_save.set()
+        self._to_post.set()
 
     def _name(self, speaker: Speaker) -> str:
         return self._stage.session.spec.avatar_name if speaker is Speaker.BOT else "Somebody in the room"
@@ -117,40 +130,82 @@ class Scribe:
 
     async def run(self) -> None:
         """Write and post until closed. Raises `PlaceGone` and `LeaseLost`."""
-        retry = RETRY_FIRST
+        tasks = [asyncio.create_task(work, name="scribe") for work in (self._save_all(), self._post_all())]
         try:
-            while self._entries or not self._closing:
-                try:
-                    wait = await self._step()
-                    retry = RETRY_FIRST
-                except Throttled as throttled:
-                    self._stage.pacer.throttled(throttled.retry_after)
-                    self._stage.house.metrics.throttled.labels(self._stage.session.place.platform).inc()
-                    wait = throttled.retry_after
-                except PlaceGone:
-                    raise
-                except (PlatformError, StoreUnavailable):
-                    wait, retry = retry, min(retry * 2, RETRY_MOST)
-                await self._rest(wait)
+            await asyncio.gather(*tasks)
         finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
             for entry in self._entries:
                 self._stop_growing(entry)
 
     async def close(self) -> None:
-        """No more will be taken: what grows has lost its end, and `run` returns when all is posted."""
-        for entry in self._entries:
+        """No more will be taken: what grows has lost its end. All of it stands in the database once this returns, and `run`
+        returns when all is posted. Raises `LeaseLost` and `StoreUnavailable`.
+        """
+        for entry in tuple(self._entries):
             if not entry.record.final:
                 now = self._stage.house.clock.now()
                 entry.record = replace(entry.record, text=entry.record.text + LOST, final=True, ended_at=now)
+            await self._save(entry)
         self._closing = True
-        self._bell.set()
+        self._ring()
+
+    async def _save_all(self) -> None:
+        """What is final at once and what grows every second, however long a post takes."""
+        while not self._closing:
+            self._to_save.clear()
+            try:
+                wait = await self._save_due()
+            except StoreUnavailable:
+                wait = SAVE_EVERY
+            await _rest(self._to_save, wait)
+
+    async def _save_due(self) -> float | None:
+        """Save what is due; how long nothing else is (None: until something comes in)."""
+        for entry in tuple(self._entries):
+            if entry.record.final or self._now() >= entry.next_save:
+                await self._save(entry)
+        moments = [entry.next_save for entry in self._entries if self._unsaved(entry)]
+        return max(0.0, min(moments) - self._now()) if moments else None
+
+    def _unsaved(self, entry: _Entry) -> UtteranceRecord | None:
+        """What is to be saved of it, if anything."""
+        stored = replace(entry.record, shown=entry.record.final and entry.silent)
+        return None if entry.announcement or stored == entry.saved else stored
+
+    async def _save(self, entry: _Entry) -> None:
+        async with entry.saving:
+            stage, stored = self._stage, self._unsaved(entry)
+            if stored is None:
+                return
+            await stage.write(lambda c: transcripts.save(c, stage.lease, stored))
+            entry.saved = stored
+            entry.next_save = self._now() + SAVE_EVERY
+
+    # ------------------------------------------------------------ the posting
+
+    async def _post_all(self) -> None:
+        """Post and edit, one call at a time; a call that fails is made again."""
+        retry = RETRY_FIRST
+        while self._entries or not self._closing:
+            self._to_post.clear()
+            try:
+                wait = await self._step()
+                retry = RETRY_FIRST
+            except Throttled as throttled:
+                self._stage.pacer.throttled(throttled.retry_after)
+                self._stage.house.metrics.throttled.labels(self._stage.session.place.platform).inc()
+                wait = throttled.retry_after
+            except PlaceGone:
+                raise
+            except (PlatformError, StoreUnavailable):
+                wait, retry = retry, min(retry * 2, RETRY_MOST)
+            await _rest(self._to_post, wait)
 
     async def _step(self) -> float | None:
         """Do what is due; how long nothing else is (None: until something comes in)."""
-        self._bell.clear()
-        for entry in self._entries:
-            if entry.record.final or self._now() >= entry.next_save:
-                await self._save(entry)
         for index, entry in enumerate(self._entries):
             if entry.record.final:
                 await self._finish(entry)
@@ -159,7 +214,7 @@ class Scribe:
                 return 0.0
             followed = index + 1 < len(self._entries)
             overtaken = followed and not entry.posted  # posted now, or it would stand below what came after it
-            if not entry.silent and entry.record.text and (overtaken or self._due(entry)):
+            if entry.visible and (overtaken or self._due(entry)):
                 await self._preview(entry, must=overtaken)
                 return 0.0
         return self._until_due()
@@ -175,43 +230,16 @@ class Scribe:
         return not entry.shown or entry.shown[0][1] != self._preview_of(entry)
 
     def _until_due(self) -> float | None:
-        moments = []
-        for entry in self._entries:
-            if self._unsaved(entry):
-                moments.append(entry.next_save)
-            if not entry.silent and self._differs(entry):
-                moments.append(self._due_at(entry))
+        moments = [self._due_at(entry) for entry in self._entries if entry.visible and self._differs(entry)]
         return max(0.0, min(moments) - self._now()) if moments else None
-
-    async def _rest(self, seconds: float | None) -> None:
-        if self._closing and seconds is None:
-            return
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._bell.wait()
-
-    def _unsaved(self, entry: _Entry) -> UtteranceRecord | None:
-        """What is to be saved of it, if anything."""
-        stored = replace(entry.record, shown=entry.record.final and entry.silent)
-        return None if entry.announcement or stored == entry.saved else stored
-
-    async def _save(self, entry: _Entry) -> None:
-        stage, stored = self._stage, self._unsaved(entry)
-        if stored is None:
-            return
-        await stage.write(lambda c: transcripts.save(c, stage.lease, stored))
-        entry.saved = stored
-        entry.next_save = self._now() + SAVE_EVERY
-
-    # ------------------------------------------------------------ the posting
 
     async def _preview(self, entry: _Entry, *, must: bool) -> None:
         """Show what there is so far, in one message: a growing text is cut, never split. Left out where there is no room for it."""
-        edits = self._stage.pacer.edits
+        if entry.saved is None:
+            await self._save(entry)
         if must or self._has_room(entry):
-            line = Line(entry.speaker, self._preview_of(entry), Delivery.GROWING)
-            await self._put(entry, 0, line, None if entry.shown else Urgency.PREVIEW)
-        entry.next_edit = self._now() + edits.edit_interval
+            await self._put(entry, 0, self._preview_of(entry), None if entry.shown else Urgency.PREVIEW)
+        entry.next_edit = self._now() + self._stage.pacer.edits.edit_interval
 
     def _has_room(self, entry: _Entry) -> bool:
         """Whether a growing text may be shown at all, or shown again, now."""
@@ -226,9 +254,9 @@ class Scribe:
             self._stage.pacer.edits.grown()
             entry.growing = False
 
-    def _preview_of(self, entry: _Entry) -> str:
-        platform = self._stage.platform
-        return preview(entry.record.text, self._room(entry), platform.measure)
+    def _preview_of(self, entry: _Entry) -> Line:
+        text = preview(entry.record.text, self._room(entry), self._stage.platform.measure)
+        return Line(entry.speaker, text, Delivery.GROWING)
 
     def _room(self, entry: _Entry) -> int:
         """What a message can hold besides the speaker's name."""
@@ -236,7 +264,8 @@ class Scribe:
         return platform.text_limit - platform.measure(entry.speaker) - 8
 
     async def _finish(self, entry: _Entry) -> None:
-        if not entry.silent and entry.record.text.strip():
+        await self._save(entry)
+        if entry.visible:
             if entry.resumed:
                 await self._recall(entry)
             parts = split(entry.record.text, self._room(entry), self._stage.platform.measure)
@@ -247,54 +276,66 @@ class Scribe:
             await stage.write(lambda c: transcripts.shown(c, stage.lease, utterance_id))
 
     async def _recall(self, entry: _Entry) -> None:
-        """Find what an earlier run has posted of it, where the platform lets us look."""
+        """What an earlier run has posted of it, or may have."""
         posts = await self._stage.house.store.read(lambda c: transcripts.posts_of(c, entry.record.id))
-        entry.shown = [(await self._message_of(post), "") for post in posts]
+        entry.shown = [(post.message_id, None) for post in posts]
+        entry.tried = {post.part for post in posts if not post.message_id}
         entry.resumed = False
-
-    async def _message_of(self, post: PostRecord) -> str:
-        if post.message_id:
-            return post.message_id
-        found = await self._stage.platform.find(self._stage.session.talk, post.key)
-        return found.message_id if found else ""
 
     async def _put(self, entry: _Entry, part: int, line: Line, urgency: Urgency | None) -> None:
         """Post or edit one part. Without an `urgency` its turn was taken before."""
-        message_id, shown = entry.shown[part] if part < len(entry.shown) else ("", "")
-        if message_id and shown == line.text and line.delivery is Delivery.GROWING:
+        message_id, shown = await self._standing(entry, part)
+        if shown == line:
             return
         if urgency is not None:
             await (self._stage.pacer.edits if message_id else self._stage.pacer).turn(urgency)
         if message_id:
-            try:
-                await self._edit(message_id, line)
-            except MessageGone:
-                entry.tried.discard(part)  # what `find` would find is what is gone
-            else:
-                self._remember(entry, part, message_id, line.text)
+            with contextlib.suppress(MessageGone):
+                await self._edit(entry, part, message_id, line)
                 return
-        self._remember(entry, part, await self._post(entry, part, line), line.text)
+            self._remember(entry, part, "", None)
+        await self._post(entry, part, line)
 
-    async def _edit(self, message_id: str, line: Line) -> None:
+    async def _standing(self, entry: _Entry, part: int) -> tuple[str, Line | None]:
+        """The message of a part and what is known to stand there; what may have arrived is looked up where the platform lets us."""
+        if part < len(entry.shown) and entry.shown[part][0]:
+            return entry.shown[part]
+        if part in entry.tried and (found := await self._find(post_key(entry.record.id, part))):
+            await self._arrived(entry, part, found.message_id, None)
+            return found.message_id, None
+        return "", None
+
+    async def _find(self, key: str) -> MessageRef | None:
+        return await self._stage.platform.find(self._stage.session.talk, key)
+
+    async def _edit(self, entry: _Entry, part: int, message_id: str, line: Line) -> None:
         stage = self._stage
         await stage.platform.edit(MessageRef(stage.session.talk, message_id), line)
         stage.house.metrics.edits.labels(stage.session.place.platform).inc()
+        self._remember(entry, part, message_id, line)
 
-    async def _post(self, entry: _Entry, part: int, line: Line) -> str:
+    async def _post(self, entry: _Entry, part: int, line: Line) -> None:
         stage = self._stage
         post = PostRecord(entry.record.id, part, post_key(entry.record.id, part), "")
         row_id, now = new_id(), stage.house.clock.now()
         await stage.write(lambda c: transcripts.intend_post(c, stage.lease, row_id, post, now))
-        ref = await stage.platform.find(stage.session.talk, post.key) if part in entry.tried else None
         entry.tried.add(part)
-        ref = ref or await stage.platform.post(stage.session.talk, line, post.key)
+        try:
+            ref = await stage.platform.post(stage.session.talk, line, post.key)
+        except Throttled:
+            entry.tried.discard(part)  # nothing was done
+            raise
         stage.house.metrics.posts.labels(stage.session.place.platform).inc()
-        await stage.write(lambda c: transcripts.posted(c, post.source_id, part, ref.message_id))
-        return ref.message_id
+        await self._arrived(entry, part, ref.message_id, line)
+
+    async def _arrived(self, entry: _Entry, part: int, message_id: str, line: Line | None) -> None:
+        """Remembered first: should the database not take it, it is not posted again."""
+        self._remember(entry, part, message_id, line)
+        await self._stage.write(lambda c: transcripts.posted(c, entry.record.id, part, message_id))
 
     @staticmethod
-    def _remember(entry: _Entry, part: int, message_id: str, text: str) -> None:
-        entry.shown[part : part + 1] = [(message_id, text)]
+    def _remember(entry: _Entry, part: int, message_id: str, line: Line | None) -> None:
+        entry.shown[part : part + 1] = [(message_id, line)]
 
     @staticmethod
     def _now() -> float:
@@ -304,3 +345,10 @@ class Scribe:
 def post_key(source_id: str, part: int) -> str:
     """Identifies a post on its platform, in at most 25 characters: what Discord's nonce can hold."""
     return f"{source_id[-20:]}-{part}"
+
+
+async def _rest(bell: asyncio.Event, seconds: float | None) -> None:
+    """Until it rings, or for so long at most."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await bell.wait()

@@ -1,0 +1,140 @@
+"""One session on its stage, in virtual time: for a single task of a run, on a real store, the simulator and the chat room in memory."""
+
+import asyncio
+import contextlib
+import functools
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import httpx
+from pydantic import SecretStr
+
+from adapters.akool.api import AkoolApi, ApiKey
+from adapters.akool.provider import AkoolProvider
+from adapters.simulator.http.app import application
+from adapters.simulator.simulator import Simulator
+from bot.model import Mode, SessionSpec, SessionStatus
+from bot.policy import Policy
+from bot.service import Parts, Service
+from bot.session.cards import card_of
+from bot.session.channel import ChannelSettings
+from bot.session.house import House
+from bot.session.stage import Stage
+from bot.store import sessions
+from bot.store.cipher import Cipher
+from bot.store.engine import Store
+from bot.store.migrate import upgrade
+from bot.store.records import Lease, SessionRecord
+from bot.telemetry import new_metrics
+from tests.chat_room import ANN, CHANNEL, ChatRoom
+from tests.stack import KEY, QUICK
+from tests.virtual_time import LoopClock, run_virtual
+
+A_DAY = timedelta(days=1)
+SPEC = SessionSpec("alma", "Alma", mode=Mode.DIALOGUE)
+
+
+@dataclass
+class Staged:
+    """The session's stage, the room its talk goes on in, and AKOOL."""
+
+    stage: Stage
+    room: ChatRoom
+    simulator: Simulator
+
+    @property
+    def house(self) -> House:
+        return self.stage.house
+
+    async def taken_over(self) -> Stage:
+        """The stage of the next run, as after a crash: nothing is left of the earlier one but what is in the database."""
+        await self.house.store.write(lambda c: sessions.release(c, self.stage.lease))
+        self.stage = await _stage(self.house)
+        return self.stage
+
+    @contextlib.asynccontextmanager
+    async def playing(self, *tasks: Coroutine[None, None, None]) -> AsyncIterator[None]:
+        """Tasks of a run, until the block ends; what one of them raises is raised."""
+        running = [asyncio.create_task(task) for task in tasks]
+        try:
+            yield
+        finally:
+            for task in running:
+                task.cancel()
+            await asyncio.wait(running)
+        for task in running:
+            if not task.cancelled():
+                task.result()
+
+
+Story = Callable[[Staged], Awaitable[None]]
+
+
+def on_stage(
+    room: Callable[[], ChatRoom] = ChatRoom, spec: SessionSpec = SPEC, policy: Policy | None = None
+) -> Callable[[Story], Callable[[Path], None]]:
+    """Decorate `async def test(staged)`: it runs on a fresh session whose card is posted, in virtual time."""
+
+    def decorate(story: Story) -> Callable[[Path], None]:
+        @functools.wraps(story)
+        def test(tmp_path: Path) -> None:
+            _tell(story, tmp_path, room, spec, policy or Policy())
+
+        del test.__wrapped__  # pytest would look for a fixture called `staged`
+        return test
+
+    return decorate
+
+
+def _tell(story: Story, folder: Path, room: Callable[[], ChatRoom], spec: SessionSpec, policy: Policy) -> None:
+    url = f"sqlite:///{folder / 'avatarbot.db'}"
+    upgrade(url)
+    stores: list[Store] = []
+
+    async def main() -> None:
+        clock = LoopClock()
+        opening = Store.open(url, Cipher((KEY,)))
+        async with Simulator(clock, QUICK) as simulator, opening as store:
+            stores.append(store)
+            api = AkoolApi.at(
+                "http://akool.test",
+                ApiKey(SecretStr(simulator.options.api_key)),
+                httpx.ASGITransport(application(simulator)),
+            )
+            async with contextlib.aclosing(AkoolProvider(api, simulator.seats)) as provider:
+                service = Service(Parts(store, provider, clock, policy, new_metrics()))
+                service.add(platform := room())
+                await _begin(service.house, spec)
+                await story(Staged(await _stage(service.house), platform, simulator))
+
+    run_virtual(main(), busy=lambda: not stores or any(store.busy for store in stores))
+
+
+async def _begin(house: House, spec: SessionSpec) -> None:
+    now, cipher = house.clock.now(), house.store.cipher
+    person = {"starter_id": ANN.id, "starter_name": ANN.name}
+    await house.store.write(
+        lambda c: sessions.add(c, cipher, session_id="s1", place=CHANNEL, spec=spec, now=now, **person)
+    )
+    await house.store.write(lambda c: sessions.enlist(c, "w1", now=now, until=now + A_DAY, capacity=1, address="here"))
+
+
+async def _stage(house: House) -> Stage:
+    """The session claimed, its card posted unless it was before, and live."""
+    (lease,) = await house.store.write(lambda c: sessions.claim(c, "w1", now=house.clock.now(), room=1))
+    session = await _session(house, lease)
+    if session.card is None:
+        opened = await house.platform(CHANNEL).open(CHANNEL, card_of(session))
+        await house.store.write(lambda c: sessions.open_thread(c, lease, opened))
+    await house.store.write(lambda c: sessions.change(c, lease, status=SessionStatus.LIVE))
+    ending = asyncio.get_running_loop().create_future()
+    screen = house.feed.screens.of(session.id)
+    return Stage(house, lease, await _session(house, lease), ChannelSettings(), ending, screen)
+
+
+async def _session(house: House, lease: Lease) -> SessionRecord:
+    session = await house.store.read(lambda c: sessions.get(c, house.store.cipher, lease.session_id))
+    assert session is not None
+    return session
