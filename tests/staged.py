@@ -33,7 +33,7 @@ from tests.stack import KEY, QUICK
 from tests.virtual_time import LoopClock, run_virtual
 
 A_DAY = timedelta(days=1)
-SPEC = SessionSpec("alma", "Alma", mode=Mode.DIALOGUE)
+SPEC = SessionSpec("sim_Alma_cardigan_1080P", "Alma", mode=Mode.DIALOGUE)
 
 
 @dataclass

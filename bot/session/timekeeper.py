@@ -54,7 +54,6 @@ class Timekeeper:
         """Renew while the starter's budget lasts, otherwise let it run out."""
         try:
             await self._hosting.renew()
-            self._warned.clear()
         except BudgetSpent:
             if self._stage.ends_at and self._stage.house.clock.now() >= self._stage.ends_at:
                 self._stage.end(EndReason.BUDGET)
@@ -63,16 +62,15 @@ class Timekeeper:
 
     async def _warn(self, left: timedelta) -> None:
         """Say that it will fall asleep, once five minutes and once a minute before; not for what is shorter anyway."""
-        if left > max(WARNINGS):
-            self._warned.clear()
-        due = [warning for warning in WARNINGS if left <= warning < self._stage.house.policy.limits.sleep_after]
-        if not due or due[-1] in self._warned:
+        due = {warning for warning in WARNINGS if left <= warning < self._stage.house.policy.limits.sleep_after}
+        news, self._warned = due - self._warned, due
+        if not news:
             return
-        self._warned.update(due)
-        minutes = "a minute" if due[-1] == WARNINGS[-1] else "five minutes"
+        minutes = max(1, round(left / timedelta(minutes=1)))
+        soon = "in a minute" if minutes == 1 else f"in {minutes} minutes"
         name = self._stage.session.spec.avatar_name
-        self._stage.show(f"Nobody is talking or watching: {name} falls asleep in {minutes}.")
-        await self._tell(f"{name} falls asleep in {minutes}, since nobody is talking or watching. Write to keep going.")
+        self._stage.show(f"Nobody is talking or watching: {name} falls asleep {soon}.")
+        await self._tell(f"{name} falls asleep {soon}, since nobody is talking or watching. Write to keep going.")
 
     async def _tell(self, text: str) -> None:
         stage = self._stage

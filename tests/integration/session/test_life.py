@@ -179,7 +179,7 @@ async def test_nobody_talks_so_it_sleeps_and_costs_nothing_until_a_message_wakes
         await stack.live()
         await stack.until(lambda: stack.room.card.status is SessionStatus.SLEEPING, within=700)
         assert stack.hosted == []
-        assert any("five minutes" in told for told in stack.room.told)
+        assert any("5 minutes" in told for told in stack.room.told)
         assert any("a minute" in told for told in stack.room.told)
         outcome = await stack.room.say("Good morning", stack.room.thread)
         assert isinstance(outcome, Accepted)

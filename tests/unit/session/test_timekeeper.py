@@ -1,0 +1,227 @@
+"""What nobody uses falls asleep, what somebody uses goes on, and what nobody can pay for ends."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from bot.errors import PlatformError, ProviderError
+from bot.model import EndReason
+from bot.policy import Limits, Policy
+from bot.session.hosting import Hosting
+from bot.session.stage import Asleep, Stage
+from bot.session.timekeeper import Timekeeper
+from tests.staged import SPEC, Staged, on_stage
+
+MINUTE = 60.0
+SLEEPS_SOON = Policy(Limits(sleep_after=timedelta(minutes=2)))
+
+
+@asynccontextmanager
+async def kept(staged: Staged) -> AsyncIterator[None]:
+    """The avatar in its room, and somebody who looks at the clock."""
+    async with asyncio.TaskGroup() as group:
+        hosting = Hosting(staged.stage, group, lambda _row, _event: None)
+        await hosting.begin()
+        try:
+            async with staged.playing(Timekeeper(staged.stage, hosting).run()):
+                yield
+        finally:
+            await hosting.leave()
+
+
+async def at(seconds: float) -> None:
+    """Until so long after the session's start."""
+    loop = asyncio.get_running_loop()
+    await asyncio.sleep(seconds - loop.time())
+
+
+def somebody_writes(stage: Stage) -> None:
+    stage.active_at = stage.house.clock.now()
+
+
+def bought(staged: Staged) -> list[float]:
+    """The minutes paid for, stretch by stretch."""
+    return [session.booking.duration / MINUTE for session in reversed(list(staged.simulator.sessions))]
+
+
+def open_now(staged: Staged) -> int:
+    return sum(session.open for session in staged.simulator.sessions)
+
+
+# ------------------------------------------------ idle
+
+
+@on_stage()
+async def test_after_ten_minutes_in_which_nobody_wrote_or_watched_it_falls_asleep(staged: Staged) -> None:
+    async with kept(staged):
+        await at(10 * MINUTE - 0.5)
+        assert not staged.stage.ending.done()
+        await at(10 * MINUTE + 2)
+        assert staged.stage.ending.result() == Asleep()
+
+
+@on_stage()
+async def test_people_are_told_five_minutes_and_a_minute_before_once_each(staged: Staged) -> None:
+    async with kept(staged):
+        await at(5 * MINUTE - 1)
+        assert staged.room.told == []
+        await at(5 * MINUTE + 2)
+        assert staged.stage.note == "Nobody is talking or watching: Alma falls asleep in 5 minutes."
+        await at(9 * MINUTE - 1)
+        assert len(staged.room.told) == 1
+        await at(11 * MINUTE)
+    assert staged.room.told == [
+        "Alma falls asleep in 5 minutes, since nobody is talking or watching. Write to keep going.",
+        "Alma falls asleep in a minute, since nobody is talking or watching. Write to keep going.",
+    ]
+
+
+@on_stage()
+async def test_whoever_watches_keeps_it_awake(staged: Staged) -> None:
+    async with kept(staged):
+        with staged.house.feed.watch("s1"):
+            await at(25 * MINUTE)
+        assert not staged.stage.ending.done()
+        assert staged.room.told == []
+        await at(35 * MINUTE + 2)
+        assert staged.stage.ending.result() == Asleep()
+
+
+@on_stage()
+async def test_whoever_writes_starts_the_ten_minutes_anew_and_the_warnings_too(staged: Staged) -> None:
+    async with kept(staged):
+        await at(6 * MINUTE)
+        somebody_writes(staged.stage)
+        await at(12 * MINUTE)
+        assert len(staged.room.told) == 2
+        await at(16 * MINUTE - 1)
+        assert not staged.stage.ending.done()
+        await at(16 * MINUTE + 2)
+        assert staged.stage.ending.result() == Asleep()
+
+
+@on_stage(policy=SLEEPS_SOON)
+async def test_what_sleeps_early_is_warned_of_every_time(staged: Staged) -> None:
+    async with kept(staged):
+        await at(1.5 * MINUTE)
+        somebody_writes(staged.stage)
+        await at(3 * MINUTE)
+        somebody_writes(staged.stage)
+        await at(4.5 * MINUTE)
+    assert [told[:29] for told in staged.room.told] == ["Alma falls asleep in a minute"] * 3
+
+
+@on_stage(policy=Policy(Limits(sleep_after=timedelta(minutes=1))))
+async def test_what_sleeps_after_a_minute_is_not_warned_of_from_the_start(staged: Staged) -> None:
+    async with kept(staged):
+        await at(1.5 * MINUTE)
+    assert staged.room.told == []
+
+
+@on_stage()
+async def test_a_run_that_takes_over_says_what_is_left(staged: Staged) -> None:
+    await at(7 * MINUTE)
+    async with kept(staged):
+        await at(7 * MINUTE + 3)
+    assert [told[:30] for told in staged.room.told] == ["Alma falls asleep in 3 minutes"]
+
+
+@on_stage()
+async def test_a_warning_that_cannot_be_told_stops_nothing(staged: Staged) -> None:
+    staged.room.faults["tell"] = [PlatformError("Not now."), PlatformError("Not now.")]
+    async with kept(staged):
+        await at(10 * MINUTE + 2)
+    assert staged.room.faults["tell"] == []
+    assert staged.stage.ending.result() == Asleep()
+
+
+@on_stage(policy=SLEEPS_SOON)
+async def test_it_does_not_fall_asleep_while_it_speaks(staged: Staged) -> None:
+    async with kept(staged):
+        async with staged.stage.floor:
+            await at(4 * MINUTE)
+            assert not staged.stage.ending.done()
+        await at(4 * MINUTE + 2)
+        assert staged.stage.ending.result() == Asleep()
+
+
+# ------------------------------------------------ renewed
+
+
+@on_stage()
+async def test_it_is_renewed_half_a_minute_before_its_time_is_over(staged: Staged) -> None:
+    async with kept(staged):
+        with staged.house.feed.watch("s1"):
+            await at(9.5 * MINUTE - 1)
+            first_end = staged.stage.ends_at
+            assert bought(staged) == [10]
+            await at(9.5 * MINUTE + 3)
+            assert bought(staged) == [10, 10]
+            assert open_now(staged) == 1
+            assert first_end is not None
+            assert staged.stage.ends_at is not None
+            assert staged.stage.ends_at - first_end > timedelta(minutes=9)
+            await at(19 * MINUTE + 3)
+    assert bought(staged) == [10, 10, 10]
+
+
+@on_stage(spec=replace(SPEC, minutes=1))
+async def test_a_short_stretch_is_renewed_a_quarter_before_its_end(staged: Staged) -> None:
+    async with kept(staged):
+        with staged.house.feed.watch("s1"):
+            await at(44)
+            assert len(bought(staged)) == 1
+            await at(48)
+            assert len(bought(staged)) == 2
+
+
+async def _watched_without_credit(staged: Staged) -> None:
+    async with kept(staged):
+        with staged.house.feed.watch("s1"):
+            staged.simulator.account.credit = 0
+            await at(9.5 * MINUTE + 3)
+
+
+@on_stage()
+async def test_what_cannot_be_renewed_is_raised(staged: Staged) -> None:
+    with pytest.raises(ExceptionGroup) as raised:
+        await _watched_without_credit(staged)
+    assert raised.group_contains(ProviderError, match="credit")
+
+
+# ------------------------------------------------ paid for
+
+
+TWELVE = Policy(Limits(person_minutes=12))
+
+
+@on_stage(policy=TWELVE)
+async def test_when_the_minutes_of_the_day_are_used_up_it_ends_with_its_stretch(staged: Staged) -> None:
+    async with kept(staged):
+        with staged.house.feed.watch("s1"):
+            await at(11 * MINUTE)
+            assert bought(staged) == [10, 2]
+            assert staged.stage.ends_at is not None
+            left = (staged.stage.ends_at - staged.house.clock.now()).total_seconds()
+            await asyncio.sleep(left - 2)
+            assert staged.stage.note == "The minutes for today are used up; it ends with this stretch."
+            assert not staged.stage.ending.done()
+            await asyncio.sleep(4)
+    assert staged.stage.ending.result() is EndReason.BUDGET
+    assert bought(staged) == [10, 2]
+
+
+@on_stage(policy=TWELVE)
+async def test_whoever_keeps_it_going_pays_for_what_comes(staged: Staged) -> None:
+    async with kept(staged):
+        with staged.house.feed.watch("s1"):
+            await at(11 * MINUTE)
+            await staged.stage.change(payer_id="ben")
+            staged.stage.session = replace(staged.stage.session, payer_id="ben")
+            await at(15 * MINUTE)
+    assert bought(staged) == [10, 2, 10]
+    assert not staged.stage.ending.done()
