@@ -73,14 +73,17 @@ Story = Callable[[Staged], Awaitable[None]]
 
 
 def on_stage(
-    room: Callable[[], ChatRoom] = ChatRoom, spec: SessionSpec = SPEC, policy: Policy | None = None
+    room: Callable[[], ChatRoom] = ChatRoom,
+    spec: SessionSpec = SPEC,
+    policy: Policy | None = None,
+    store: type[Store] = Store,
 ) -> Callable[[Story], Callable[[Path], None]]:
     """Decorate `async def test(staged)`: it runs on a fresh session whose card is posted, in virtual time."""
 
     def decorate(story: Story) -> Callable[[Path], None]:
         @functools.wraps(story)
         def test(tmp_path: Path) -> None:
-            _tell(story, tmp_path, room, spec, policy or Policy())
+            _tell(story, tmp_path, room, spec, policy or Policy(), store)
 
         del test.__wrapped__  # pytest would look for a fixture called `staged`
         return test
@@ -88,14 +91,16 @@ def on_stage(
     return decorate
 
 
-def _tell(story: Story, folder: Path, room: Callable[[], ChatRoom], spec: SessionSpec, policy: Policy) -> None:
+def _tell(  # noqa: PLR0917
+    story: Story, folder: Path, room: Callable[[], ChatRoom], spec: SessionSpec, policy: Policy, kind: type[Store]
+) -> None:
     url = f"sqlite:///{folder / 'avatarbot.db'}"
     upgrade(url)
     stores: list[Store] = []
 
     async def main() -> None:
         clock = LoopClock()
-        opening = Store.open(url, Cipher((KEY,)))
+        opening = kind.open(url, Cipher((KEY,)))
         async with Simulator(clock, QUICK) as simulator, opening as store:
             stores.append(store)
             api = AkoolApi.at(

@@ -144,10 +144,9 @@ class Turns:
             await self._finish(row, "empty", "There was nothing in that for a voice to say.")
             return
         now = stage.house.clock.now()
-        if not await stage.write(
-            lambda c: inbox.claim_turn(c, stage.lease, row.id, row.person_name, stage.provider_row, text, now)
-        ):
-            return  # withdrawn meanwhile
+        if not await stage.write(lambda c: inbox.claim_turn(c, stage.lease, row, stage.provider_row, text, now)):
+            stage.turns_bell.set()  # withdrawn or edited meanwhile: look again
+            return
         self._count(max(0, stage.waiting - 1))
         if row.message is None:
             via = row.body.get("via", "")

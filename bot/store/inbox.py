@@ -81,7 +81,7 @@ def _values(row: NewRow, cipher: Cipher, now: datetime) -> dict[str, Any]:
         "session_id": row.session_id,
         "stamp": inbound.stamp,
         "verb": row.verb,
-        "body": msgspec.json.encode(row.body).decode(),
+        "body": _written(row.body),
         "person_id": inbound.person.id,
         "person_name": inbound.person.name,
         "person_role": row.role,
@@ -91,6 +91,10 @@ def _values(row: NewRow, cipher: Cipher, now: datetime) -> dict[str, Any]:
         "state": WAITING,
         "created_at": now,
     }
+
+
+def _written(body: Mapping[str, str]) -> str:
+    return msgspec.json.encode(body).decode()
 
 
 def record(row: Row[Any], cipher: Cipher) -> InboxRecord:
@@ -136,7 +140,7 @@ def waiting_controls(connection: Connection, cipher: Cipher, session_id: str) ->
 
 def edit_waiting(connection: Connection, ref: MessageRef, text: str) -> int:
     """A waiting message was edited. Returns how many rows that concerned."""
-    return _change_waiting(connection, ref, {"body": msgspec.json.encode({"text": text}).decode()})
+    return _change_waiting(connection, ref, {"body": _written({"text": text})})
 
 
 def withdraw_waiting(connection: Connection, ref: MessageRef, now: datetime) -> int:
@@ -159,28 +163,34 @@ def _change_waiting(connection: Connection, ref: MessageRef, values: dict[str, A
     return result.rowcount
 
 
-_CLAIM = update(inbox).where(inbox.c.id == bindparam("row"), inbox.c.state == WAITING).values(state=CLAIMED)
+_CLAIM = (
+    update(inbox)
+    .where(inbox.c.id == bindparam("row"), inbox.c.state == WAITING, inbox.c.body == bindparam("read"))
+    .values(state=CLAIMED)
+)
 _ADD_TURN = insert(turns)
 
 
 def claim_turn(  # noqa: PLR0917
     connection: Connection,
     lease: Lease,
-    row_id: str,
-    person_name: str,
+    row: InboxRecord,
     provider_session_id: str,
     text: str,
     now: datetime,
 ) -> bool:
-    """Claim a waiting message before it is sent. False when it no longer waits. Raises `LeaseLost`."""
+    """Claim a waiting message before it is sent. False when it no longer waits, or no longer says what was read.
+
+    Raises `LeaseLost`.
+    """
     fence(connection, lease)
-    if connection.execute(_CLAIM, {"row": row_id}).rowcount != 1:
+    if connection.execute(_CLAIM, {"row": row.id, "read": _written(row.body)}).rowcount != 1:
         return False
     turn = {
-        "id": row_id,
+        "id": row.id,
         "session_id": lease.session_id,
         "provider_session_id": provider_session_id,
-        "person_name": person_name,
+        "person_name": row.person_name,
         "text": text,
         "claimed_at": now,
     }
