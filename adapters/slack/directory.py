@@ -8,6 +8,7 @@ import structlog
 
 from adapters.slack.installations import Installations
 from adapters.slack.refusals import SlackRefused
+from adapters.slack.translation import Setting
 from adapters.slack.web_api import Answer, WebApi
 from adapters.slack.words import SOMEONE, Mentions, Names
 from bot.errors import PlatformError
@@ -22,7 +23,9 @@ PATIENCE_S = 0.7
 
 CAPACITY = 10_000
 
-GROUPS = "groups"
+GROUPS = "groups "
+"""Beginning of the key under which the user groups of one team are kept."""
+
 NOBODY = Mentions()
 
 _STRANGER = frozenset({"user_not_found", "user_not_visible", "users_not_found"})
@@ -47,25 +50,27 @@ class Directory:
         self._kept: dict[tuple[str, str], Kept] = {}
 
     async def look_up(
-        self, workspace_id: str, user_id: str, mentioned: Mentions = NOBODY, *, own_id: str = "", foreign: bool = False
+        self, setting: Setting, user_id: str, mentioned: Mentions = NOBODY, *, foreign: bool = False
     ) -> tuple[Person, Names]:
-        """Somebody as they are in this workspace, and the names that their message needs.
+        """Somebody as they are in a workspace, and the names that their message needs.
 
         Whom Slack does not tell us about is a member, or, if `foreign`, an outsider.
         """
-        others = mentioned.people - {own_id}
-        wanted: dict[str, Ask] = {user_id: self._ask_user, GROUPS: self._ask_groups}
+        workspace_id, groups_key = setting.workspace_id, GROUPS + setting.team_id
+        others = mentioned.people - {setting.own_id}
+        wanted: dict[str, Ask] = {user_id: self._ask_user, groups_key: self._ask_groups}
         wanted |= dict.fromkeys(others, self._ask_user) | dict.fromkeys(mentioned.channels, self._ask_channel)
         await self._learn(workspace_id, wanted)
-        return self._person(workspace_id, user_id, foreign=foreign), Names(
-            own_id,
+        groups = self._known(workspace_id, groups_key)
+        return self._person(workspace_id, user_id, groups, foreign=foreign), Names(
+            setting.own_id,
             {each: _name(self._known(workspace_id, each)) for each in others},
             {each: _name(self._known(workspace_id, each)) for each in mentioned.channels},
-            {each: str(group["name"]) for each, group in self._known(workspace_id, GROUPS).items()},
+            {each: str(group["name"]) for each, group in groups.items()},
         )
 
-    async def person(self, workspace_id: str, user_id: str) -> Person:
-        person, _ = await self.look_up(workspace_id, user_id)
+    async def person(self, setting: Setting, user_id: str) -> Person:
+        person, _ = await self.look_up(setting, user_id)
         return person
 
     async def channel(self, workspace_id: str, channel_id: str) -> Channel:
@@ -77,11 +82,10 @@ class Directory:
         name = _name(known)
         return Channel(f"#{name}" if name else channel_id, private=bool(known.get("is_private")))
 
-    def _person(self, workspace_id: str, user_id: str, *, foreign: bool) -> Person:
+    def _person(self, workspace_id: str, user_id: str, groups: Answer, *, foreign: bool) -> Person:
         user = self._known(workspace_id, user_id)
         unknown = Standing.OUTSIDER if foreign or user.get("is_stranger") else Standing.MEMBER
         standing = _standing(user, workspace_id) if user.get("id") else unknown
-        groups = self._known(workspace_id, GROUPS)
         belongs = frozenset(group_id for group_id, group in groups.items() if user_id in group["users"])
         return Person(user_id, _name(user) or SOMEONE, standing, belongs)
 
@@ -113,7 +117,7 @@ class Directory:
             token = (await self._installations.find(workspace_id)).token
             self._keep(workspace_id, key, await ask(token, key), KNOWN_FOR)
         except SlackRefused as refused:
-            nothing = {} if key == GROUPS else {"is_stranger": refused.code in _STRANGER}
+            nothing = {} if key.startswith(GROUPS) else {"is_stranger": refused.code in _STRANGER}
             self._keep(workspace_id, key, nothing, UNKNOWN_FOR)
         except PlatformError as error:
             log.info("Slack did not tell a name", detail=error.detail)
@@ -124,9 +128,13 @@ class Directory:
     async def _ask_channel(self, token: str, channel_id: str) -> Answer:
         return dict((await self._web.call(token, "conversations.info", channel=channel_id))["channel"])
 
-    async def _ask_groups(self, token: str, _: str) -> Answer:
-        """User groups by id, with who is in them. Refused where the scope was not granted."""
-        answer = await self._web.call(token, "usergroups.list", include_users=True)
+    async def _ask_groups(self, token: str, key: str) -> Answer:
+        """User groups by id, with who is in them. Refused where the scope was not granted.
+
+        An organisation's token must say of which team; a workspace's has its own only.
+        """
+        team_id = key.removeprefix(GROUPS) or None
+        answer = await self._web.call(token, "usergroups.list", include_users=True, team_id=team_id)
         return {
             group["id"]: {"name": group.get("handle", ""), "users": frozenset(group.get("users", ()))}
             for group in answer["usergroups"]

@@ -93,10 +93,9 @@ class Events:
 
     async def _who(self, setting: Setting, text: Text, body: Body) -> tuple[Person, Names]:
         return await self._desk.directory.look_up(
-            setting.workspace_id,
+            setting,
             text.user,
             mentions(text.text, text.blocks),
-            own_id=setting.own_id,
             foreign=bool(body.get("is_ext_shared_channel")),
         )
 
@@ -109,7 +108,7 @@ class Events:
     def _home(self, setting: Setting, event: HomeOpened) -> Afterwards:
         async def show() -> None:
             desk = self._desk
-            person = await desk.directory.person(setting.workspace_id, event.user)
+            person = await desk.directory.person(setting, event.user)
             place = place_of(setting.workspace_id, event.channel)
             asked = Inbound("", 0, place, person, Command("sessions"), ReplyTo(place, person))
             sessions = await desk.reception.answer(asked)

@@ -52,7 +52,7 @@ class Intake(AsyncMiddleware):
             return Receipt(status=503)
 
     async def _take(self, req: AsyncBoltRequest) -> Receipt:
-        setting = _setting(req.context)
+        setting = _setting(req)
         if req.body.get("type") == "event_callback":
             return await self._events.take(setting, req.body)
         if "command" in req.body:
@@ -100,9 +100,15 @@ def workspace_of(context: AsyncBoltContext) -> str:
     return str((context.is_enterprise_install and context.enterprise_id) or context.team_id or "")
 
 
-def _setting(context: AsyncBoltContext) -> Setting:
-    result = context.authorize_result
-    return Setting(workspace_of(context), (result.bot_user_id if result else None) or "")
+def _setting(req: AsyncBoltRequest) -> Setting:
+    result = req.context.authorize_result
+    team_id = _team_of(req) if req.context.is_enterprise_install else ""
+    return Setting(workspace_of(req.context), (result.bot_user_id if result else None) or "", team_id)
+
+
+def _team_of(req: AsyncBoltRequest) -> str:
+    """An organisation's events name no team where bolt looks, and `team_id` may be a stranger's who shares the channel."""
+    return str(req.context.team_id or req.body.get("context_team_id") or req.body.get("team_id") or "")
 
 
 def bolt_app(desk: Desk, api_url: str, oauth_flow: AsyncOAuthFlow | None) -> AsyncApp:

@@ -40,9 +40,7 @@ class Interactions:
     async def command(self, setting: Setting, body: Body) -> Receipt:
         payload = read(body, SlashCommand)
         place = place_of(setting.workspace_id, payload.channel_id)
-        person, names = await self._desk.directory.look_up(
-            setting.workspace_id, payload.user_id, mentions(payload.text, []), own_id=setting.own_id
-        )
+        person, names = await self._desk.directory.look_up(setting, payload.user_id, mentions(payload.text, []))
         now = self._desk.clock.now()
         to = reply_to(place, person, payload.response_url, now)
         command = typed(payload.text, plain_words(payload.text, [], names))
@@ -74,7 +72,7 @@ class Interactions:
         return Receipt()
 
     async def _person(self, setting: Setting, payload: Interaction, body: Body) -> ReplyTo:
-        person = await self._desk.directory.person(setting.workspace_id, payload.user.id)
+        person = await self._desk.directory.person(setting, payload.user.id)
         place = _pressed_place(setting, payload, body)
         return reply_to(place, person, payload.response_url, self._desk.clock.now())
 
@@ -103,7 +101,7 @@ class Interactions:
 
     async def _words(self, setting: Setting, person: Person, message: Text) -> str:
         found = mentions(message.text, message.blocks)
-        _, names = await self._desk.directory.look_up(setting.workspace_id, person.id, found, own_id=setting.own_id)
+        _, names = await self._desk.directory.look_up(setting, person.id, found)
         return plain_words(message.text, message.blocks, names)
 
     # ------------------------------------------------ forms
@@ -120,7 +118,7 @@ class Interactions:
     async def _typing(self, setting: Setting, payload: Interaction, _: Body) -> Receipt:
         """The values of one option. What does not come in time is not waited for: the list stays empty and can be typed into again."""
         verb, place = forms.remembered(payload.view or View())
-        person: Person = await self._desk.directory.person(setting.workspace_id, payload.user.id)
+        person: Person = await self._desk.directory.person(setting, payload.user.id)
         ask = Ask(place, person, verb, payload.action_id, payload.value, forms.CHOICES_LIMIT)
         try:
             async with asyncio.timeout(ASK_WITHIN_S):
@@ -133,7 +131,7 @@ class Interactions:
         view = payload.view or View()
         urls = {chosen.channel_id: chosen.response_url for chosen in payload.response_urls}
         filled = forms.filled(view, urls)
-        person = await self._desk.directory.person(setting.workspace_id, payload.user.id)
+        person = await self._desk.directory.person(setting, payload.user.id)
         to = reply_to(filled.place, person, filled.response_url, self._desk.clock.now())
         inbound: Inbound = run(filled.command, payload.trigger_id or f"view:{view.id}", to, self._desk.clock.now())
         handling = await self._desk.submit(inbound)

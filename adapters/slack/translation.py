@@ -20,10 +20,14 @@ BARE_VERBS = frozenset({"stop", "interrupt"})
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """Where a payload came from: the workspace, and the bot's own id in it."""
+    """Where a payload came from: the workspace, and the bot's own id in it.
+
+    Where the workspace is a whole organisation, `team_id` is that of its teams in which it happened.
+    """
 
     workspace_id: str
     own_id: str
+    team_id: str = ""
 
 
 def stamp(ts: str) -> int:

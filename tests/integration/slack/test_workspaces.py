@@ -54,7 +54,7 @@ class Company:
 
     def grants(self, code: str, token: str, team: str | None, **more: Any) -> None:
         """What Slack will answer when `code` is exchanged."""
-        self.fake.grants[token] = Grant(team=team or "", enterprise=more.get("enterprise"))
+        self.fake.grants[token] = Grant(team=team or "", enterprise=more.get("enterprise"), org_wide=team is None)
         enterprise = more.get("enterprise")
         self.fake.codes[code] = {
             "access_token": token,
@@ -135,6 +135,36 @@ async def test_a_whole_organisation_is_one_installation(company: Company) -> Non
 
     await company.message(enterprise="E0BIG", org_wide=True)
     assert company.reception.inbounds[0].place.workspace_id == "E0BIG"
+
+
+async def test_in_an_organisation_a_person_is_in_the_groups_of_the_team_where_they_write(company: Company) -> None:
+    company.grants("code", "xoxb-e", None, enterprise="E0BIG")
+    await company.install("code")
+    company.fake.workspace.groups.append({"id": "S0ART", "handle": "art", "users": ["U0ANN"], "team_id": "T0ART"})
+
+    for team in ("T0TEAM", "T0ART", "T0ART"):
+        await company.message(enterprise="E0BIG", org_wide=True, team=team)
+
+    groups = [inbound.person.groups for inbound in company.reception.inbounds]
+    assert groups == [frozenset(), frozenset({"S0ART"}), frozenset({"S0ART"})]
+    asked = [call.args["team_id"] for call in company.fake.called("usergroups.list")]
+    assert asked == ["T0TEAM", "T0ART"]
+
+
+async def test_who_shares_a_channel_from_elsewhere_does_not_say_whose_groups_count(company: Company) -> None:
+    company.grants("code", "xoxb-e", None, enterprise="E0BIG")
+    await company.install("code")
+    await company.message(enterprise="E0BIG", org_wide=True, team="T0ELSEWHERE", context_team_id="T0TEAM")
+    assert company.fake.called("usergroups.list")[0].args["team_id"] == "T0TEAM"
+
+
+async def test_a_command_in_an_organisation_says_its_team(company: Company) -> None:
+    company.grants("code", "xoxb-e", None, enterprise="E0BIG")
+    await company.install("code")
+    command = payloads.command("U0BEN", "say hello", "C0GENERAL", "")
+    org = {"enterprise_id": "E0BIG", "is_enterprise_install": "true"}
+    assert await company.fake.deliver(payloads.COMMAND, command | org) == (200, b"")
+    assert company.reception.inbounds[0].person.groups == frozenset({"S0OPS"})
 
 
 async def test_where_it_is_not_installed_nothing_is_taken(company: Company) -> None:

@@ -154,10 +154,14 @@ def users_info(workspace: Workspace, grant: Grant, args: Arguments) -> Answer:
     return {"user": {"id": user.id, "team_id": user.team, "name": user.name.lower(), "profile": profile, **flags}}
 
 
-def usergroups_list(workspace: Workspace, _: Grant, args: Arguments) -> Answer:
+def usergroups_list(workspace: Workspace, grant: Grant, args: Arguments) -> Answer:
+    """Of one team: an organisation's token has to say which."""
+    team = args.get("team_id") if grant.org_wide else grant.team
+    if not team:
+        raise Refused("missing_argument")
     with_users = str(args.get("include_users", "")).lower() in ("true", "1")
-    groups = [group if with_users else {"id": group["id"], "handle": group["handle"]} for group in workspace.groups]
-    return {"usergroups": groups}
+    shown = [group for group in workspace.groups if group["team_id"] == team]
+    return {"usergroups": [{name: group[name] for name in group if name != "users" or with_users} for group in shown]}
 
 
 def reactions_add(workspace: Workspace, _: Grant, args: Arguments) -> Answer:

@@ -64,6 +64,8 @@ def event(inner: dict[str, Any], *, team: str = TEAM, enterprise: str | None = N
             }
         ],
         "is_ext_shared_channel": False,
+        "context_team_id": team,
+        "context_enterprise_id": enterprise,
         "event_context": "4-event",
         **beside,
     }

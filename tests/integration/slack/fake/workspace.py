@@ -100,7 +100,7 @@ class Workspace:
         self.views: list[dict[str, Any]] = []
         self.homes: dict[str, dict[str, Any]] = {}
         self.statuses: list[dict[str, Any]] = []
-        self.groups = [{"id": "S0OPS", "handle": "ops", "users": ["U0BEN"]}]
+        self.groups = [{"id": "S0OPS", "handle": "ops", "users": ["U0BEN"], "team_id": TEAM}]
         self.uploads: dict[str, tuple[str, bytes]] = {}
         self._clock = itertools.count(1_790_000_000_000_100, 100)
 
