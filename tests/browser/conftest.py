@@ -1,4 +1,7 @@
-"""Real Chromium, one for all tests; a person is a browser context of their own, so nothing is shared but the service."""
+"""Real Chromium, one for all tests, or Firefox with `AVATARBOT_BROWSER=firefox`.
+
+A person is a browser context of their own, so nothing is shared but the service.
+"""
 
 import os
 import shutil
@@ -7,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, Playwright, async_playwright, expect
 from playwright.async_api import Error as PlaywrightError
 
 from tests.browser.house import DemoHouse, demo_house
@@ -25,14 +28,24 @@ FLAGS = [
 ]
 
 expect.set_options(timeout=15_000)  # a busy machine is no fault of the page
+BROWSER = os.environ.get("AVATARBOT_BROWSER", "chromium")
+PREFERENCES: dict[str, str | float | bool] = {"network.dns.localDomains": "lan.test"}  # the same in Firefox
 
 Opens = Callable[..., Awaitable["Window"]]
 
 
-def chromium() -> str | None:
-    """A local one, Debian's, or None for Playwright's own."""
+async def chromium(playwright: Playwright) -> Browser:
+    """A local one, Debian's, or Playwright's own."""
     named = os.environ.get("AVATARBOT_CHROMIUM")
-    return named or shutil.which("chromium") or shutil.which("chromium-browser")
+    local = named or shutil.which("chromium") or shutil.which("chromium-browser")
+    return await playwright.chromium.launch(executable_path=local, args=FLAGS)
+
+
+async def firefox(playwright: Playwright) -> Browser:
+    """The one named, as its makers built it, or Playwright's own. Without a sound device its sound never begins."""
+    named = os.environ.get("AVATARBOT_FIREFOX")
+    channel = "moz-firefox" if named else None
+    return await playwright.firefox.launch(channel=channel, executable_path=named, firefox_user_prefs=PREFERENCES)
 
 
 @pytest.fixture
@@ -46,9 +59,9 @@ def pictures(tmp_path: Path) -> Path:
 async def browser() -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
         try:
-            opened = await playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
+            opened = await (firefox if BROWSER == "firefox" else chromium)(playwright)
         except PlaywrightError as error:
-            pytest.skip(f"no Chromium to drive: {error.message.splitlines()[0]}")
+            pytest.skip(f"no {BROWSER} to drive: {error.message.splitlines()[0]}")
         yield opened
         await opened.close()
 

@@ -14,7 +14,7 @@ const SETTLING = 800; // milliseconds after joining in which old words arrive
 const REFUSED = 1008;
 const FORMATS = { md: "Text", json: "JSON", vtt: "WebVTT", srt: "SubRip" };
 const INSECURE = "Picture and sound need https: this page was opened without. What is said can be read here all the same.";
-const OLD = "This browser cannot show the picture. A current Chrome, Edge, Firefox or Safari can.";
+const OLD = "This browser cannot show the picture: a current Chrome, Edge or Safari can, and Firefox on a computer. What is said can be read here all the same.";
 const STATUS = { joining: "Joining", starting: "Waiting", live: "Live", reconnecting: "Reconnecting", stopping: "Ending", sleeping: "Asleep", ended: "Ended" };
 
 const at = (id) => document.getElementById(id);
