@@ -4,9 +4,11 @@ import asyncio
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from starlette.routing import BaseRoute
 
+from bot.clock import SystemClock
 from bot.errors import MessageGone, PlatformError
 from bot.model import (
     Card,
@@ -28,6 +30,7 @@ from bot.model import (
     Withdrawn,
 )
 from bot.ports.chat import Pace, Reception
+from bot.ports.clock import Clock
 
 CHANNEL = Place("room", "W1", "C1")
 ANN = Person("ann", "Ann")
@@ -40,6 +43,7 @@ class Shown:
     thread: Place
     line: Line
     key: str
+    at: datetime
     edits: int = 0
 
 
@@ -51,6 +55,7 @@ class ChatRoom:
     pace: Pace = field(default_factory=lambda: Pace(calls_per_second=20, edit_interval=1.0, first_post=0.4))
     text_limit: int = 2_000
     finds: bool = True
+    clock: Clock = field(default_factory=SystemClock)
 
     def __post_init__(self) -> None:
         self.cards: dict[str, Card] = {}
@@ -116,9 +121,9 @@ class ChatRoom:
     async def channel(self, place: Place) -> Channel:
         return self.channels.get(place.channel, Channel(place.channel_id))
 
-    async def open(self, place: Place, card: Card, *, again: bool = False) -> Opened:
+    async def open(self, place: Place, card: Card, *, since: datetime | None = None) -> Opened:
         self._fail("open")
-        known = [id_ for id_, shown in self.cards.items() if again and self.finds and shown.key == card.key]
+        known = [id_ for id_, shown in self.cards.items() if since and self.finds and shown.key == card.key]
         id_ = known[0] if known else f"t{next(self._ids)}"
         self.cards[id_] = card
         self.history.append(card)
@@ -133,12 +138,13 @@ class ChatRoom:
     async def post(self, thread: Place, line: Line, key: str) -> MessageRef:
         self._fail("post")
         id_ = f"m{next(self._ids)}"
-        self.messages[id_] = Shown(thread, line, key)
+        self.messages[id_] = Shown(thread, line, key, self.clock.now())
         self._fail("post after")
         return MessageRef(thread, id_)
 
-    async def find(self, thread: Place, key: str) -> MessageRef | None:
-        found = [id_ for id_, m in self.messages.items() if self.finds and m.key == key and m.thread == thread]
+    async def find(self, thread: Place, key: str, since: datetime) -> MessageRef | None:
+        young = {id_: shown for id_, shown in self.messages.items() if self.finds and shown.at >= since}
+        found = [id_ for id_, shown in young.items() if shown.key == key and shown.thread == thread]
         return MessageRef(thread, found[0]) if found else None
 
     async def edit(self, ref: MessageRef, line: Line) -> None:

@@ -159,7 +159,7 @@ class Stack:
             made = Parts(store, provider, clock or self.clock, self.policy, new_metrics(), alone=alone, **parts)
             service = Service(made, "http://avatarbot.test")
             service.add(CuttableRoom(self.room, wire))
-            self.service, self.room.reception = service, service.reception
+            self.service, self.room.reception, self.room.clock = service, service.reception, self.clock
             await stack.enter_async_context(service.running(hand_over=hand_over))
             yield service
 

@@ -2,7 +2,7 @@
 
 import io
 import secrets
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import discord
@@ -66,7 +66,7 @@ class Writer:
 
     # ------------------------------------------------------------ the card
 
-    async def open(self, place: Place, card: Card, *, again: bool = False) -> Opened:  # noqa: ARG002 - as `find`
+    async def open(self, place: Place, card: Card, *, since: datetime | None = None) -> Opened:  # noqa: ARG002 - as `find`
         threaded = self._threaded and not place.thread_id and not is_direct(place)
         body = messages.card(card, OWN_THREAD if threaded else place.thread_id, self._hint)
         ref = await self._send(place, body, secrets.token_hex(8))
@@ -132,7 +132,7 @@ class Writer:
                 raise
         return await self._send(thread, messages.line(Line(line.speaker, HELD_BACK, line.delivery)), key)
 
-    async def find(self, thread: Place, key: str) -> MessageRef | None:  # noqa: ARG002 - Discord does not tell a nonce later
+    async def find(self, thread: Place, key: str, since: datetime) -> MessageRef | None:  # noqa: ARG002 - Discord does not tell a nonce later
         return None
 
     async def edit(self, ref: MessageRef, line: Line) -> None:

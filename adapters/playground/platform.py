@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import Sequence
+from datetime import datetime
 from urllib.parse import quote
 
 from starlette.routing import BaseRoute
@@ -48,8 +49,8 @@ class PlaygroundPlatform(ChatPlatform):
     async def channel(self, place: Place) -> Channel:
         return Channel(f"#{place.channel_id}")
 
-    async def open(self, place: Place, card: Card, *, again: bool = False) -> Opened:
-        standing = await self.find(place, card.key) if again else None
+    async def open(self, place: Place, card: Card, *, since: datetime | None = None) -> Opened:
+        standing = await self.find(place, card.key, since) if since else None
         ref = await self.show(standing, place, card) if standing else self._post_card(place, card)
         return Opened(ref, place if place.thread_id else place.in_thread(ref.message_id))
 
@@ -74,7 +75,7 @@ class PlaygroundPlatform(ChatPlatform):
         )
         return MessageRef(thread, posted.id)
 
-    async def find(self, thread: Place, key: str) -> MessageRef | None:
+    async def find(self, thread: Place, key: str, since: datetime) -> MessageRef | None:  # noqa: ARG002 - it keeps them by key
         found = self._board.keyed(thread.channel_id, thread.thread_id, key)
         return MessageRef(thread, found.id) if found else None
 

@@ -1,6 +1,7 @@
 """Everything we write to Slack."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -25,7 +26,10 @@ THINKING = "is thinking…"
 
 PAGE = 200
 PAGES = 5
-"""How far back `find` looks: a line whose post was cut off is among the newest."""
+"""How much `find` looks through of what was posted since."""
+
+CLOCKS_DIFFER = timedelta(minutes=5)
+"""At most, Slack's and ours: beyond that its signatures are too old for us."""
 
 _DONE_ALREADY = frozenset({"already_reacted"})
 
@@ -55,8 +59,8 @@ class Writer:
 
     # ------------------------------------------------ the session
 
-    async def open(self, place: Place, card: Card, *, again: bool = False) -> Opened:
-        standing = await self._standing(place, card) if again else None
+    async def open(self, place: Place, card: Card, *, since: datetime | None = None) -> Opened:
+        standing = await self._standing(place, card, since) if since else None
         ref = await (self.show(standing, place, card) if standing else self._post_card(place, card))
         is_direct = place.channel_id.startswith("D")
         return Opened(ref, place if place.thread_id or is_direct else place.in_thread(ref.message_id))
@@ -71,10 +75,10 @@ class Writer:
     async def _post_card(self, place: Place, card: Card) -> MessageRef:
         return await self._post(place, blocks.card(card), metadata=_marked(card.key))
 
-    async def _standing(self, place: Place, card: Card) -> MessageRef | None:
+    async def _standing(self, place: Place, card: Card, since: datetime) -> MessageRef | None:
         """Nobody who waits for an avatar waits for this too: apps outside Slack's marketplace may look back once a minute."""
         try:
-            return await self.find(place, card.key)
+            return await self.find(place, card.key, since)
         except Throttled:
             return None
 
@@ -84,9 +88,9 @@ class Writer:
     async def edit(self, ref: MessageRef, line: Line) -> None:
         await self._update(ref, blocks.line(line))
 
-    async def find(self, thread: Place, key: str) -> MessageRef | None:
+    async def find(self, thread: Place, key: str, since: datetime) -> MessageRef | None:
         try:
-            async for message in self._messages(thread):
+            async for message in self._messages(thread, since - CLOCKS_DIFFER):
                 if _key(message) == key:
                     return MessageRef(thread, str(message["ts"]))
         except SlackRefused as refused:
@@ -224,14 +228,21 @@ class Writer:
             ref.place, "chat.update", channel=ref.place.channel_id, ts=ref.message_id, **content.arguments()
         )
 
-    async def _messages(self, place: Place) -> Any:
+    async def _messages(self, place: Place, oldest: datetime) -> Any:
         method, root = "conversations.history", {}
         if place.thread_id:
             method, root = "conversations.replies", {"ts": place.thread_id}
         cursor = None
         for _ in range(PAGES):
             answer = await self._call(
-                place, method, channel=place.channel_id, limit=PAGE, include_all_metadata=True, cursor=cursor, **root
+                place,
+                method,
+                channel=place.channel_id,
+                oldest=f"{oldest.timestamp():.6f}",
+                limit=PAGE,
+                include_all_metadata=True,
+                cursor=cursor,
+                **root,
             )
             for message in answer["messages"]:
                 yield message

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from datetime import datetime
 
 from starlette.routing import BaseRoute
 
@@ -33,7 +34,7 @@ class TerminalPlatform:
     async def channel(self, place: Place) -> Channel:  # noqa: ARG002 - there is only one
         return Channel("the terminal")
 
-    async def open(self, place: Place, card: Card, *, again: bool = False) -> Opened:  # noqa: ARG002 - a terminal begins empty
+    async def open(self, place: Place, card: Card, *, since: datetime | None = None) -> Opened:  # noqa: ARG002 - a terminal begins empty
         self.cards.put_nowait(card)
         return Opened(MessageRef(place, "card"), place)
 
@@ -46,7 +47,7 @@ class TerminalPlatform:
         self._show(line)
         return MessageRef(thread, str(self._last))
 
-    async def find(self, thread: Place, key: str) -> MessageRef | None:  # noqa: ARG002
+    async def find(self, thread: Place, key: str, since: datetime) -> MessageRef | None:  # noqa: ARG002
         return None
 
     async def edit(self, ref: MessageRef, line: Line) -> None:  # noqa: ARG002

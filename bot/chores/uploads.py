@@ -84,7 +84,7 @@ class Uploads:
     async def _posted(self, record: UploadRecord, line: Line, platform: ChatPlatform) -> MessageRef:
         """By us, or by a process that died before it could write that down."""
         key = record.upload.avatar_id[:KEY_LIMIT]
-        if found := await platform.find(record.place, key):
+        if found := await platform.find(record.place, key, record.created_at):
             await platform.edit(found, line)
             return found
         return await platform.post(record.place, line, key)

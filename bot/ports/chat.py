@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from starlette.routing import BaseRoute
@@ -59,10 +60,10 @@ class ChatPlatform(Protocol):
         """What people call the channel of a place: its id where the platform does not tell within a second. Never raises."""
         ...
 
-    async def open(self, place: Place, card: Card, *, again: bool = False) -> Opened:
+    async def open(self, place: Place, card: Card, *, since: datetime | None = None) -> Opened:
         """Post the card as a message of its own and open the thread in which the talk goes on.
 
-        With `again` an earlier run may have done so and died before it wrote down where: what `find` finds by `card.key` is taken up.
+        With `since` an earlier run may have done so after that and died before it wrote down where: what `find` finds by `card.key` is taken up.
         """
         ...
 
@@ -74,8 +75,8 @@ class ChatPlatform(Protocol):
         """Post one line. `key` (at most 25 characters) identifies it for `find`, and as a nonce where the platform has one."""
         ...
 
-    async def find(self, thread: Place, key: str) -> MessageRef | None:
-        """The line or card posted with `key`, if the platform lets us look."""
+    async def find(self, thread: Place, key: str, since: datetime) -> MessageRef | None:
+        """The line or card posted with `key`, not before `since` by our clock, if the platform lets us look."""
         ...
 
     async def edit(self, ref: MessageRef, line: Line) -> None:

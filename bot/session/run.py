@@ -163,8 +163,8 @@ class _Performance:
         spec = await resolved(stage.session.spec, stage.house.offers.seen_from(stage.session.place))
         await stage.write(lambda c: sessions.respecify(c, stage.house.store.cipher, stage.lease, spec))
         stage.session = replace(stage.session, spec=spec)
-        again = stage.session.attempts > 1
-        opened = await stage.platform.open(stage.session.place, card_of(stage.session), again=again)
+        since = stage.session.created_at if stage.session.attempts > 1 else None
+        opened = await stage.platform.open(stage.session.place, card_of(stage.session), since=since)
         await stage.write(lambda c: sessions.open_thread(c, stage.lease, opened))
         stage.session = replace(stage.session, card=opened.card, thread=opened.thread)
         stage.show()

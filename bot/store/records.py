@@ -103,3 +103,4 @@ class PostRecord:
     part: int
     key: str
     message_id: str
+    intended_at: datetime

@@ -116,7 +116,7 @@ _INTEND = insert(posts).on_conflict_do_nothing(index_elements=["source_id", "par
 _POSTED = update(posts).where(posts.c.source_id == bindparam("source"), posts.c.part == bindparam("number"))
 
 
-def intend_post(connection: Connection, lease: Lease, row_id: str, post: PostRecord, now: datetime) -> None:
+def intend_post(connection: Connection, lease: Lease, row_id: str, post: PostRecord) -> None:
     """Before it is posted. Raises `LeaseLost`."""
     fence(connection, lease)
     row = {
@@ -125,7 +125,7 @@ def intend_post(connection: Connection, lease: Lease, row_id: str, post: PostRec
         "source_id": post.source_id,
         "part": post.part,
         "key": post.key,
-        "created_at": now,
+        "created_at": post.intended_at,
     }
     connection.execute(_INTEND, row)
 
@@ -138,4 +138,5 @@ def posted(connection: Connection, source_id: str, part: int, message_id: str) -
 def posts_of(connection: Connection, source_id: str) -> Sequence[PostRecord]:
     """In order of their parts."""
     query = select(posts).where(posts.c.source_id == source_id).order_by(posts.c.part)
-    return [PostRecord(row.source_id, row.part, row.key, row.message_id) for row in connection.execute(query)]
+    rows = connection.execute(query)
+    return [PostRecord(row.source_id, row.part, row.key, row.message_id, row.created_at) for row in rows]

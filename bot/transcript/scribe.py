@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from bot.errors import MessageGone, PlaceGone, PlatformError, StoreUnavailable, Throttled
 from bot.identity import new_id
@@ -44,7 +45,9 @@ class _Entry:
     shown: list[tuple[str, Line | None]] = field(
         default_factory=list
     )  # the message of each part, and what stands there
-    tried: set[int] = field(default_factory=set)  # parts whose post may have arrived although the call failed
+    tried: dict[int, datetime] = field(
+        default_factory=dict
+    )  # since when a part may have arrived although the call failed
 
     @property
     def posted(self) -> bool:
@@ -279,7 +282,7 @@ class Scribe:
         """What an earlier run has posted of it, or may have."""
         posts = await self._stage.house.store.read(lambda c: transcripts.posts_of(c, entry.record.id))
         entry.shown = [(post.message_id, None) for post in posts]
-        entry.tried = {post.part for post in posts if not post.message_id}
+        entry.tried = {post.part: post.intended_at for post in posts if not post.message_id}
         entry.resumed = False
 
     async def _put(self, entry: _Entry, part: int, line: Line, urgency: Urgency | None) -> None:
@@ -300,13 +303,11 @@ class Scribe:
         """The message of a part and what is known to stand there; what may have arrived is looked up where the platform lets us."""
         if part < len(entry.shown) and entry.shown[part][0]:
             return entry.shown[part]
-        if part in entry.tried and (found := await self._find(post_key(entry.record.id, part))):
+        since, key = entry.tried.get(part), post_key(entry.record.id, part)
+        if since and (found := await self._stage.platform.find(self._stage.session.talk, key, since)):
             await self._arrived(entry, part, found.message_id, None)
             return found.message_id, None
         return "", None
-
-    async def _find(self, key: str) -> MessageRef | None:
-        return await self._stage.platform.find(self._stage.session.talk, key)
 
     async def _edit(self, entry: _Entry, part: int, message_id: str, line: Line) -> None:
         stage = self._stage
@@ -316,14 +317,14 @@ class Scribe:
 
     async def _post(self, entry: _Entry, part: int, line: Line) -> None:
         stage = self._stage
-        post = PostRecord(entry.record.id, part, post_key(entry.record.id, part), "")
-        row_id, now = new_id(), stage.house.clock.now()
-        await stage.write(lambda c: transcripts.intend_post(c, stage.lease, row_id, post, now))
-        entry.tried.add(part)
+        now, row_id = stage.house.clock.now(), new_id()
+        post = PostRecord(entry.record.id, part, post_key(entry.record.id, part), "", now)
+        await stage.write(lambda c: transcripts.intend_post(c, stage.lease, row_id, post))
+        entry.tried.setdefault(part, now)
         try:
             ref = await stage.platform.post(stage.session.talk, line, post.key)
         except Throttled:
-            entry.tried.discard(part)  # nothing was done
+            del entry.tried[part]  # nothing was done
             raise
         stage.house.metrics.posts.labels(stage.session.place.platform).inc()
         await self._arrived(entry, part, ref.message_id, line)

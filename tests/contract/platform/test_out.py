@@ -1,6 +1,7 @@
 """What the core says must be seen, in its place, by the right people, and can mention nobody."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -8,6 +9,8 @@ from bot.errors import MessageGone, PlaceGone
 from bot.model import File
 from tests.contract.platform.cards import CARD, ENDED, HOSTILE, LIVE, OTHER, final, growing
 from tests.contract.platform.harness import PlatformHarness, Seen
+
+JUST_NOW = datetime.now(UTC)
 
 
 def only(messages: "list[Seen] | tuple[Seen, ...]") -> Seen:
@@ -219,7 +222,7 @@ async def test_a_restart_in_the_middle_of_a_post_doubles_nothing(harness: Platfo
 
     if not harness.abilities.finds:
         pytest.skip("this platform does not let us look up a message by our key")
-    assert await harness.platform.find(opened.thread, "0199aa-0001") == ref
+    assert await harness.platform.find(opened.thread, "0199aa-0001", JUST_NOW) == ref
     await harness.platform.edit(ref, final("Half a sentence. [connection lost]"))
     said = [m.text for m in await harness.messages(opened.thread) if "Half a sen" in m.text]
     assert len(said) == 1
@@ -238,7 +241,7 @@ async def test_a_restart_before_its_card_was_written_down_doubles_nothing(
 
     await harness.restart()
 
-    assert await harness.platform.open(place, LIVE, again=True) == opened
+    assert await harness.platform.open(place, LIVE, since=JUST_NOW) == opened
     after = await harness.messages(place)
     assert len(after) == before
     assert "Write in the thread." in only([seen for seen in after if seen.ref == opened.card]).text
@@ -247,7 +250,7 @@ async def test_a_restart_before_its_card_was_written_down_doubles_nothing(
 async def test_a_card_that_no_earlier_run_posted_is_posted(harness: PlatformHarness) -> None:
     other = await harness.platform.open(harness.place, OTHER)
 
-    opened = await harness.platform.open(harness.place, CARD, again=True)
+    opened = await harness.platform.open(harness.place, CARD, since=JUST_NOW)
 
     assert opened.card != other.card
     assert opened.card in [seen.ref for seen in await harness.messages(harness.place)]
@@ -256,4 +259,4 @@ async def test_a_card_that_no_earlier_run_posted_is_posted(harness: PlatformHarn
 async def test_what_was_never_posted_is_not_found(harness: PlatformHarness) -> None:
     opened = await harness.platform.open(harness.place, CARD)
 
-    assert await harness.platform.find(opened.thread, "0199aa-none") is None
+    assert await harness.platform.find(opened.thread, "0199aa-none", JUST_NOW) is None

@@ -47,7 +47,7 @@ class Host:
     def listen(self) -> None:
         """What people do comes here from now on."""
         assert self._service is not None
-        self._stack.room.reception = self._service.reception
+        self._stack.room.reception, self._stack.room.clock = self._service.reception, self._stack.clock
 
     async def stop(self) -> None:
         """Between two transactions: one that is under way is the database's."""

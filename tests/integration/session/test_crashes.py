@@ -1,6 +1,7 @@
 """Crashes at the worst moments; each was found by killing real processes (tests/acceptance/test_crash.py)."""
 
 import asyncio
+from datetime import datetime
 
 from bot.errors import PlatformError
 from bot.model import Card, Line, MessageRef, Opened, Place, SessionStatus
@@ -49,8 +50,8 @@ class ForgetfulRoom(ChatRoom):
         self.posted = asyncio.Event()
         self.gives_up = asyncio.Event()
 
-    async def open(self, place: Place, card: Card, *, again: bool = False) -> Opened:
-        opened = await super().open(place, card, again=again)
+    async def open(self, place: Place, card: Card, *, since: datetime | None = None) -> Opened:
+        opened = await super().open(place, card, since=since)
         if not self.posted.is_set():
             self.posted.set()
             await self.gives_up.wait()
@@ -119,3 +120,19 @@ async def test_a_room_that_was_about_to_be_closed_is_not_joined_again(stack: Sta
         await stack.room.say("Hello", stack.room.thread)
         await stack.until(lambda: len(stack.room.finals) == 1)
         assert len(stack.hosted) == 1
+
+
+@on_stack()
+async def test_a_line_that_was_posted_and_not_written_down_is_found(stack: Stack) -> None:
+    async with stack.serving():
+        await stack.room.command("start")
+        await stack.live()
+        stack.room.faults["post after"] = [PlatformError("The connection broke.")]
+        await stack.room.say("Hello", stack.room.thread)
+        await stack.until(lambda: bool(stack.room.messages))
+        stack.crash()
+    async with stack.serving():
+        await stack.room.say("And again", stack.room.thread)
+        await stack.until(lambda: len(stack.room.messages) > 1)
+    posted = [shown.key for shown in stack.room.messages.values()]
+    assert len(posted) == len(set(posted))

@@ -1,7 +1,9 @@
 """The Web API when it is slow, angry, down, or tired of us."""
 
+import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -10,7 +12,7 @@ from bot.errors import MessageGone, PlaceGone, PlatformError, Throttled
 from bot.model import Reply, ReplyTo
 from tests.contract.platform.cards import CARD, final
 from tests.contract.platform.harness import ANN
-from tests.integration.slack.fake import FakeSlack, Grant
+from tests.integration.slack.fake import FakeSlack, Grant, Message
 from tests.integration.slack.fake.reference import available
 from tests.integration.slack.fake.server import Trouble
 from tests.integration.slack.fake.workspace import ALL_SCOPES, BOT_TOKEN
@@ -59,7 +61,7 @@ async def test_a_post_whose_answer_was_lost_is_not_repeated(http: SlackHarness) 
     with pytest.raises(PlatformError):
         await http.platform.post(GENERAL, final("Once"), "k1")
     assert len(http.fake.workspace.messages) == 1
-    assert await http.platform.find(GENERAL, "k1")
+    assert await http.platform.find(GENERAL, "k1", datetime.now(UTC))
 
 
 async def test_many_calls_share_a_connection(fake: FakeSlack, web: WebApi) -> None:
@@ -117,7 +119,26 @@ async def test_what_may_not_be_done_is_left_out(http: SlackHarness) -> None:
     opened = await http.platform.open(GENERAL, CARD)
     ref = await http.platform.post(opened.thread, final("Hello"), "k1")
     await http.platform.heard(ref)
-    assert await http.platform.find(opened.thread, "k1") is None
+    assert await http.platform.find(opened.thread, "k1", datetime.now(UTC)) is None
+
+
+async def test_a_line_is_found_at_once_in_a_thread_of_any_length(http: SlackHarness) -> None:
+    hour_ago = int(time.time()) - 3600
+    root, *replies = (f"{hour_ago + n}.000001" for n in range(1_500))
+    http.fake.workspace.add(Message("C0GENERAL", root, "U0ANN", "Good morning"))
+    for ts in replies:
+        http.fake.workspace.add(Message("C0GENERAL", ts, "U0ANN", "And another thing", thread_ts=root))
+    began = datetime.now(UTC)
+    ref = await http.platform.post(GENERAL.in_thread(root), final("Hello"), "k1")
+
+    assert await http.platform.find(GENERAL.in_thread(root), "k1", began) == ref
+    assert len(http.fake.called("conversations.replies")) == 1
+
+
+async def test_a_clock_that_differs_by_minutes_hides_no_line(http: SlackHarness) -> None:
+    ref = await http.platform.post(GENERAL, final("Hello"), "k1")
+    ahead = datetime.now(UTC) + timedelta(minutes=4)
+    assert await http.platform.find(GENERAL, "k1", ahead) == ref
 
 
 @pytest.mark.parametrize(
@@ -130,9 +151,9 @@ async def test_what_may_not_be_done_is_left_out(http: SlackHarness) -> None:
 async def test_a_card_that_cannot_be_looked_up_is_posted_again(http: SlackHarness, trouble: Trouble) -> None:
     lost = await http.platform.open(GENERAL, CARD)
     http.fake.troubles["conversations.history"] = replace(trouble)
-    opened = await http.platform.open(GENERAL, CARD, again=True)
+    opened = await http.platform.open(GENERAL, CARD, since=datetime.now(UTC))
     assert opened.card != lost.card
-    assert await http.platform.open(GENERAL, CARD, again=True) == opened
+    assert await http.platform.open(GENERAL, CARD, since=datetime.now(UTC)) == opened
 
 
 async def test_a_status_that_slack_does_not_know_is_asked_for_once(http: SlackHarness) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from dataclasses import dataclass
+from datetime import datetime
 
 import pytest
 
@@ -32,9 +33,9 @@ class BlindRoom(ChatRoom):
 class SearchedRoom(ChatRoom):
     searches: int = 0
 
-    async def find(self, thread: Place, key: str) -> MessageRef | None:
+    async def find(self, thread: Place, key: str, since: datetime) -> MessageRef | None:
         self.searches += 1
-        return await super().find(thread, key)
+        return await super().find(thread, key, since)
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any
 
 from slack_sdk.errors import SlackObjectFormationError
@@ -128,13 +129,26 @@ def replies(workspace: Workspace, _: Grant, args: Arguments) -> Answer:
     found = workspace.in_thread(args["channel"], args["ts"])
     if not found:
         raise Refused("thread_not_found")
-    return {"messages": [listed(message, args) for message in found], "has_more": False}
+    return page(found, args)
 
 
 def history(workspace: Workspace, _: Grant, args: Arguments) -> Answer:
     writable(workspace, args["channel"])
-    found = workspace.in_channel(args["channel"])[::-1][: int(args.get("limit", 100))]
-    return {"messages": [listed(message, args) for message in found], "has_more": False}
+    return page(workspace.in_channel(args["channel"])[::-1], args)
+
+
+def page(found: list[Message], args: Arguments) -> Answer:
+    """What is younger than `oldest`, from the cursor on, no more than the limit."""
+    try:
+        oldest, start, limit = Decimal(args.get("oldest", "0")), int(args.get("cursor", 0)), int(args.get("limit", 100))
+    except ArithmeticError:
+        raise Refused("invalid_ts_oldest") from None
+    except ValueError:
+        raise Refused("invalid_cursor") from None
+    young = [message for message in found if Decimal(message.ts) > oldest]
+    end = start + min(limit, 999)
+    cursor = {"response_metadata": {"next_cursor": str(end)}} if end < len(young) else {}
+    return {"messages": [listed(message, args) for message in young[start:end]], "has_more": bool(cursor), **cursor}
 
 
 def listed(message: Message, args: Arguments) -> Answer:

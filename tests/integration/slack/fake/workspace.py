@@ -1,6 +1,6 @@
 """What a Slack workspace holds: people, channels, messages, files, views."""
 
-import itertools
+import time
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -102,10 +102,12 @@ class Workspace:
         self.statuses: list[dict[str, Any]] = []
         self.groups = [{"id": "S0OPS", "handle": "ops", "users": ["U0BEN"], "team_id": TEAM}]
         self.uploads: dict[str, tuple[str, bytes]] = {}
-        self._clock = itertools.count(1_790_000_000_000_100, 100)
+        self._last_ts = 0
 
     def next_ts(self) -> str:
-        seconds, micros = divmod(next(self._clock), 1_000_000)
+        """The time, as the id of a message: none has it twice."""
+        self._last_ts = max(self._last_ts + 1, time.time_ns() // 1000)
+        seconds, micros = divmod(self._last_ts, 1_000_000)
         return f"{seconds}.{micros:06d}"
 
     def message(self, channel: str, ts: str) -> Message | None:
