@@ -42,12 +42,9 @@ class _Entry:
     next_save: float = 0.0
     next_edit: float = 0.0
     growing: bool = False  # it takes room among the messages that grow
-    shown: list[tuple[str, Line | None]] = field(
-        default_factory=list
-    )  # the message of each part, and what stands there
-    tried: dict[int, datetime] = field(
-        default_factory=dict
-    )  # since when a part may have arrived although the call failed
+    # By part: its message and what stands there; since when its post may have arrived although the call failed.
+    shown: list[tuple[str, Line | None]] = field(default_factory=list)
+    tried: dict[int, datetime] = field(default_factory=dict)
 
     @property
     def posted(self) -> bool:
