@@ -132,7 +132,7 @@ class Store:
     async def _commit(self, batch: list[_Pending[Any]]) -> None:
         works = [pending.work for pending in batch]
         try:
-            results = await self._writer.transaction(lambda connection: _each(connection, works))
+            results = await self._writer.transaction(lambda c: [_guarded(c, work) for work in works])
         except Exception as error:  # noqa: BLE001 - whatever it is, each caller hears of it and the writer goes on
             if _is_lock(error):
                 batch += self._all_queued()
@@ -145,15 +145,11 @@ class Store:
         return [self._queue.get_nowait() for _ in range(self._queue.qsize())]
 
 
-def _each(connection: Connection, works: Sequence[Work[Any]]) -> list[Any]:
-    """Do each piece of work so that its failure does not touch the others of its batch.
+def _guarded(connection: Connection, work: Work[T]) -> T | _Failed:
+    """Do a piece of work so that its failure does not touch the others of its batch.
 
     Raises `OperationalError`: the database itself may have rolled back everything (disk full, I/O error).
     """
-    return [_guarded(connection, work) for work in works]
-
-
-def _guarded(connection: Connection, work: Work[T]) -> T | _Failed:
     sqlite = connection.connection.driver_connection
     assert sqlite is not None
     sqlite.execute("SAVEPOINT work")
