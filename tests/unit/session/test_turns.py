@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
 from sqlalchemy import Connection
 
-from bot.model import Inbound, MessageRef, Role, Said
+from bot.model import Inbound, MessageRef, Mode, Role, Said
 from bot.ports.avatar import AvatarEvent
 from bot.session.hosting import Hosting
 from bot.session.turns import Turns
@@ -19,7 +20,7 @@ from bot.store.lane import Work
 from bot.store.records import InboxRecord
 from bot.transcript.scribe import Scribe
 from tests.chat_room import ANN, CHANNEL
-from tests.staged import Staged, on_stage
+from tests.staged import SPEC, Staged, on_stage
 
 T = TypeVar("T")
 MESSAGE = MessageRef(CHANNEL.in_thread("t1"), "m1")
@@ -105,3 +106,19 @@ async def test_an_edit_that_comes_when_it_is_claimed_changes_nothing(staged: Sta
         assert await staged.house.store.write(lambda c: inbox.edit_waiting(c, MESSAGE, "Goodbye")) == 0
         await asyncio.sleep(20)
     assert spoken(staged) == ["Ann: Hello"]
+
+
+@on_stage(spec=replace(SPEC, mode=Mode.RETELLING))
+async def test_in_retelling_the_message_that_was_spoken_is_marked(staged: Staged) -> None:
+    await says(staged, "Hello")
+    async with taking_turns(staged):
+        await asyncio.sleep(20)
+    assert (spoken(staged), staged.room.marked) == (["Hello"], [MESSAGE.message_id])
+
+
+@on_stage()
+async def test_in_dialogue_nothing_is_marked(staged: Staged) -> None:
+    await says(staged, "Hello")
+    async with taking_turns(staged):
+        await asyncio.sleep(20)
+    assert (spoken(staged), staged.room.marked) == (["Ann: Hello"], [])
