@@ -399,19 +399,25 @@ async def test_what_was_said_to_a_turn_is_kept_when_asked_for(staged: Staged) ->
 
 
 @on_stage()
-async def test_a_row_comes_before_its_message(staged: Staged) -> None:
-    """What the database does not take is not posted, and is when it does."""
+async def test_a_final_text_is_posted_once_the_database_has_taken_it(staged: Staged) -> None:
+    await _posted_once_written(staged, final=True)
+
+
+@on_stage()
+async def test_a_growing_text_is_posted_once_the_database_has_taken_it(staged: Staged) -> None:
+    await _posted_once_written(staged, final=False)
+
+
+async def _posted_once_written(staged: Staged, *, final: bool) -> None:
     scribe = Scribe(staged.stage)
     broken(staged, "utterances", "INSERT")
     async with staged.playing(scribe.run()):
-        hear(scribe, "Growing", final=False)
-        hear(scribe, "Hello.", id_="u2")
+        hear(scribe, "Hello", final=final)
         await asyncio.sleep(10)
         assert lines(staged) == []
         mended(staged)
         await asyncio.sleep(40)
-    assert staged.room.finals == ["Hello."]
-    assert await texts(staged) == ["Growing", "Hello."]
+    assert [text for _, text, _ in lines(staged)] == await texts(staged) == ["Hello"]
 
 
 # ------------------------------------------------ posts that fail
@@ -600,8 +606,9 @@ async def test_after_a_crash_what_grew_has_lost_its_end(staged: Staged) -> None:
     assert [(u.text, u.final, u.shown) for u in await written(staged)] == [("It was" + LOST, True, True)]
     async with staged.playing(scribe.run()):
         hear(scribe, "It was a straggler.")
+        hear(scribe, "Next.", id_="u2")
         await asyncio.sleep(2)
-    assert staged.room.finals == ["It was" + LOST]
+    assert staged.room.finals == ["It was" + LOST, "Next."]
 
 
 @on_stage()
