@@ -139,10 +139,6 @@ class Policy:
             f"Your message waited for more than {seconds:g} seconds and was not spoken. Say it again if it still matters."
         )
 
-    def sleeps(self, last_activity: datetime, now: datetime) -> bool:
-        """Whether a session in which nobody wrote or watched since `last_activity` should be put to sleep."""
-        return now - last_activity >= self.limits.sleep_after
-
     def _on_the_list(self, person: Person, allow: AllowList) -> Refused | None:
         if allow.everybody or allow.has(person) or person.standing is Standing.ADMIN:
             return None

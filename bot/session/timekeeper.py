@@ -14,6 +14,9 @@ WARNINGS = (timedelta(minutes=5), timedelta(minutes=1))
 LOOK_EVERY = 1.0
 """Seconds between two looks at the clock."""
 
+LAST_CALL = timedelta(seconds=3)
+"""Before its room ends it is to be closed, since what is not used is refunded then only."""
+
 
 class Timekeeper:
     """One task of a run."""
@@ -34,16 +37,22 @@ class Timekeeper:
         self._hosting.look_for_avatar()
         if stage.house.feed.watchers(stage.session.id):
             stage.active_at = now
-        sleeps_at = self._last_active() + stage.house.policy.limits.sleep_after
-        if stage.house.policy.sleeps(self._last_active(), now) and not stage.floor.locked():
+        bedtime = self._bedtime()
+        if now >= bedtime and not stage.floor.locked():
             stage.end(Asleep())
-        elif stage.ends_at and now >= stage.ends_at - self._lead():
+        elif stage.ends_at and now >= stage.ends_at - self._lead() and not now < bedtime < stage.ends_at:
             await self._next_stretch()
         else:
-            await self._warn(sleeps_at - now)
+            await self._warn(bedtime - now)
 
-    def _last_active(self) -> datetime:
-        return max(self._stage.session.active_at, self._stage.active_at or self._stage.session.active_at)
+    def _bedtime(self) -> datetime:
+        """Some quiet minutes after the last of somebody; a little less where its room ends about then: another is not bought for nothing."""
+        stage = self._stage
+        active_at = max(stage.session.active_at, stage.active_at or stage.session.active_at)
+        bedtime = active_at + stage.house.policy.limits.sleep_after
+        if stage.ends_at and abs(bedtime - stage.ends_at) <= self._lead():
+            return min(bedtime, stage.ends_at - LAST_CALL)
+        return bedtime
 
     def _lead(self) -> timedelta:
         """A short provider session leaves less time to prepare the next one."""

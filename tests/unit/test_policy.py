@@ -152,11 +152,6 @@ def test_a_message_that_waited_too_long_is_handed_back() -> None:
     assert "60 seconds" in sentence(POLICY.too_old(NOW - timedelta(seconds=61), NOW))
 
 
-def test_it_sleeps_when_nothing_happens() -> None:
-    assert not POLICY.sleeps(NOW - timedelta(seconds=599), NOW)
-    assert POLICY.sleeps(NOW - timedelta(minutes=10), NOW)
-
-
 people = st.builds(
     Person,
     id=st.sampled_from(["U1", "U2", "U3"]),

@@ -58,20 +58,43 @@ def open_now(staged: Staged) -> int:
 @on_stage()
 async def test_after_ten_minutes_in_which_nobody_wrote_or_watched_it_falls_asleep(staged: Staged) -> None:
     async with kept(staged):
-        await at(10 * MINUTE - 0.5)
+        await at(10 * MINUTE - 5)
         assert not staged.stage.ending.done()
         await at(10 * MINUTE + 2)
         assert staged.stage.ending.result() == Asleep()
+    assert bought(staged) == [10]
+
+
+@on_stage()
+async def test_no_stretch_is_bought_for_its_last_half_minute_and_one_is_for_whoever_writes_in_it(
+    staged: Staged,
+) -> None:
+    async with kept(staged):
+        await at(10 * MINUTE - 8)
+        assert bought(staged) == [10]
+        somebody_writes(staged.stage)
+        await at(10 * MINUTE - 6)
+        assert bought(staged) == [10, 10]
+        await at(11 * MINUTE)
+        assert not staged.stage.ending.done()
+
+
+@on_stage()
+async def test_a_stretch_is_bought_for_an_avatar_that_still_speaks(staged: Staged) -> None:
+    async with kept(staged):
+        async with staged.stage.floor:
+            await at(10 * MINUTE)
+        assert bought(staged) == [10, 10]
 
 
 @on_stage()
 async def test_people_are_told_five_minutes_and_a_minute_before_once_each(staged: Staged) -> None:
     async with kept(staged):
-        await at(5 * MINUTE - 1)
+        await at(5 * MINUTE - 5)
         assert staged.room.told == []
         await at(5 * MINUTE + 2)
         assert staged.stage.note == "Nobody is talking or watching: Alma falls asleep in 5 minutes."
-        await at(9 * MINUTE - 1)
+        await at(9 * MINUTE - 5)
         assert len(staged.room.told) == 1
         await at(11 * MINUTE)
     assert staged.room.told == [
