@@ -1,6 +1,5 @@
 """Knowledge bases: what avatars know."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
@@ -9,6 +8,7 @@ from urllib.parse import unquote, urlsplit
 from bot.answers.about_channel import save
 from bot.answers.listing import facts, like, listing
 from bot.answers.request import Declined, Request, understood
+from bot.answers.sizes import megabytes, sizes_of
 from bot.commands.nearest import listed
 from bot.commands.options import KnowledgeOptions, knowledge_options
 from bot.model import Command, File, Item, Reply, Standing
@@ -112,24 +112,18 @@ def _documents(urls: Sequence[str]) -> tuple[Document, ...]:
 
 async def _measured(request: Request, base: Knowledge) -> Knowledge:
     """With the sizes of its documents, 0 where nobody tells. Raises `Declined` for what AKOOL would not take."""
-    files = request.desk.files
-    found = await asyncio.gather(*(files.size(document.url) for document in base.documents)) if files else ()
-    sizes = found or [None] * len(base.documents)
+    sizes = await sizes_of(request, [document.url for document in base.documents])
     measured = [replace(document, size=size or 0) for document, size in zip(base.documents, sizes, strict=True)]
     for document in measured:
         if document.size > DOCUMENT_LIMIT:
             raise Declined(
-                f"“{document.name}” is too large: AKOOL takes {_mb(DOCUMENT_LIMIT)}, not {_mb(document.size)}."
+                f"“{document.name}” is too large: AKOOL takes {megabytes(DOCUMENT_LIMIT)}, not {megabytes(document.size)}."
             )
     if (together := sum(document.size for document in measured)) > DOCUMENTS_LIMIT:
         raise Declined(
-            f"The documents are too large: AKOOL takes {_mb(DOCUMENTS_LIMIT)} together, not {_mb(together)}."
+            f"The documents are too large: AKOOL takes {megabytes(DOCUMENTS_LIMIT)} together, not {megabytes(together)}."
         )
     return replace(base, documents=tuple(measured))
-
-
-def _mb(size: int) -> str:
-    return f"{-(-size // 1_048_576)} MB"
 
 
 def _unmeasured(base: Knowledge) -> str:
@@ -138,7 +132,7 @@ def _unmeasured(base: Knowledge) -> str:
     if not names:
         return ""
     are = "is" if len(names) == 1 else "are"
-    limits = f"AKOOL takes {_mb(DOCUMENT_LIMIT)} a document, {_mb(DOCUMENTS_LIMIT)} together"
+    limits = f"AKOOL takes {megabytes(DOCUMENT_LIMIT)} a document, {megabytes(DOCUMENTS_LIMIT)} together"
     return f" How large {listed(names, 'and')} {are} could not be found out; {limits}."
 
 

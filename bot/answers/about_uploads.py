@@ -2,13 +2,17 @@
 
 from sqlalchemy import Connection
 
-from bot.answers.request import Request
+from bot.answers.request import Declined, Request
+from bot.answers.sizes import megabytes, sizes_of
 from bot.errors import ProviderError
 from bot.identity import new_id
 from bot.model import Reply
 from bot.ports.provider import Upload, UploadState
 from bot.store import belongings, uploads
 from bot.store.belongings import Kind
+
+VIDEO_LIMIT = 314_572_800
+"""Bytes of a video, as AKOOL documents them with its code 1207."""
 
 KEPT_DAYS = 7
 """How long AKOOL keeps what it generates."""
@@ -17,6 +21,7 @@ KEPT_DAYS = 7
 async def upload(request: Request) -> Reply:
     """The row comes before the call: what was begun is followed, whatever happens to this process."""
     house, name = request.desk.house, request.text("name")
+    await _check_size(request)
     wanted = Upload("".join(filter(str.isalnum, new_id())), "", name, UploadState.QUEUEING)
     await _note(request, wanted)
     try:
@@ -32,6 +37,16 @@ async def upload(request: Request) -> Reply:
         f"AKOOL makes an avatar of your video, which takes a while; a message here shows how far {name} is. "
         f"AKOOL keeps what it generates for {KEPT_DAYS} days, so keep the video."
     )
+
+
+async def _check_size(request: Request) -> None:
+    """Raises `Declined` for a video that AKOOL would not take. Where nobody tells its size, AKOOL finds out."""
+    (size,) = await sizes_of(request, [request.text("url")])
+    if size and size > VIDEO_LIMIT:
+        raise Declined(
+            f"The video is too large: AKOOL takes {megabytes(VIDEO_LIMIT)}, not {megabytes(size)}. "
+            "About a minute of one person is enough."
+        )
 
 
 async def _note(request: Request, wanted: Upload) -> None:

@@ -2,14 +2,29 @@
 
 import itertools
 
+from bot.errors import NotPublic
 from bot.model import Command, Inbound, Person, Place, Question, Reply, ReplyTo, Standing
 from tests.chat_room import ANN, CHANNEL
 from tests.stack import Stack
 
 ROOT = Person("root", "Root", Standing.ADMIN)
 NEIGHBOUR = Place("room", "W2", "C9")
+MB = 1_048_576
 
 _numbers = itertools.count(1)
+
+
+class Files:
+    """The internet, as far as sizes go."""
+
+    def __init__(self, **sizes: int) -> None:
+        self.sizes = sizes
+
+    async def size(self, url: str) -> int | None:
+        name = url.rpartition("/")[2].partition(".")[0]
+        if name == "inside":
+            raise NotPublic("intranet.example is not on the internet, so AKOOL could not get there.")
+        return self.sizes.get(name)
 
 
 async def ask(stack: Stack, verb: str, /, place: Place = CHANNEL, person: Person = ANN, **options: str) -> Reply:

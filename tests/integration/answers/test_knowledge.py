@@ -2,9 +2,8 @@
 
 import asyncio
 
-from bot.errors import NotPublic
 from bot.model import Command
-from tests.integration.answers.asking import NEIGHBOUR, ROOT, ask
+from tests.integration.answers.asking import MB, NEIGHBOUR, ROOT, Files, ask
 from tests.stack import Stack, on_stack
 
 
@@ -80,22 +79,6 @@ async def test_picking_one_uses_it(stack: Stack) -> None:
     async with stack.serving():
         listed = await ask(stack, "knowledge list", name="front")
     assert listed.items[0].command == Command("knowledge use", {"knowledge": "64f8a1b2c3d4e5f6a7b8c9d0"})
-
-
-MB = 1_048_576
-
-
-class Files:
-    """The internet, as far as sizes go."""
-
-    def __init__(self, **sizes: int) -> None:
-        self.sizes = sizes
-
-    async def size(self, url: str) -> int | None:
-        name = url.rpartition("/")[2].partition(".")[0]
-        if name == "inside":
-            raise NotPublic("intranet.example is not on the internet, so AKOOL could not get there.")
-        return self.sizes.get(name)
 
 
 def addresses(*names: str) -> str:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from adapters.simulator.faults import Fault
 from bot.model import Delivery
-from tests.integration.answers.asking import NEIGHBOUR, ask
+from tests.integration.answers.asking import MB, NEIGHBOUR, Files, ask
 from tests.stack import QUICK, Stack, on_stack
 
 SLOW = replace(QUICK, upload_time=60.0)
@@ -65,3 +65,18 @@ async def test_a_refusal_leaves_nothing_behind(stack: Stack) -> None:
     assert "no room for another uploaded avatar" in refused.text
     assert "reachable from the internet" in private.text
     assert stack.room.messages == {}
+
+
+@on_stack()
+async def test_a_video_that_akool_would_not_take_is_told_before_it_is_asked(stack: Stack) -> None:
+    async with stack.serving(files=Files(ann=300 * MB + 1, ben=300 * MB)):
+        uploaded = len(list(stack.simulator.gallery))
+        large = await ask(stack, "upload", url=VIDEO, name="Annie")
+        inside = await ask(stack, "upload", url="https://intranet.example/inside.mp4", name="Annie")
+        assert len(list(stack.simulator.gallery)) == uploaded
+        fits = await ask(stack, "upload", url=VIDEO.replace("ann", "ben"), name="Ben")
+        untold = await ask(stack, "upload", url=VIDEO.replace("ann", "cleo"), name="Cleo")
+    assert large.text.startswith("The video is too large: AKOOL takes 300 MB, not 301 MB.")
+    assert inside.text == "intranet.example is not on the internet, so AKOOL could not get there."
+    assert "AKOOL makes an avatar of your video" in fits.text
+    assert "AKOOL makes an avatar of your video" in untold.text
