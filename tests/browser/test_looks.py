@@ -15,7 +15,7 @@ from playwright.async_api import Page, expect
 from adapters.simulator.footage import Loop
 from bot.model import Person, SessionStatus
 from bot.viewer.grants import Scope
-from tests.browser.conftest import BROWSER, Opens, Window
+from tests.browser.conftest import Opens, Window
 from tests.browser.theatre import SESSION, Theatre
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -200,6 +200,4 @@ async def test_each_state_is_sound_at_every_width_in_both_lights(
         for scheme in SCHEMES:
             await opened.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
             await assert_sound(opened.page, f"{scene}, {width}, {scheme}")
-            # Where it has to write a style to hide the caret, our policy blocks it, and Firefox complains.
-            photograph = pictures / f"{scene}-{width}-{scheme}.png"
-            await opened.page.screenshot(path=photograph, caret="initial" if BROWSER == "firefox" else "hide")
+            await opened.page.screenshot(path=pictures / f"{scene}-{width}-{scheme}.png")
