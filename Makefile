@@ -40,4 +40,4 @@ test: lint
 	$(PYTEST)
 
 soak: lint
-	SOAK=1 $(PYTEST) --timeout=1800
+	SOAK=1 $(PYTEST) --no-cov --timeout=1800  # coverage doubles the time, and `make test` has it
