@@ -56,6 +56,18 @@ async def test_a_value_with_a_space_is_put_in_quotes(stage: Theatre, window: Ope
     await expect(ann.page.locator("#channel-composer textarea")).to_have_value('/avatar start avatar:"Theo Glass" ')
 
 
+async def test_what_was_dismissed_before_it_came_does_not_come(stage: Theatre, window: Opens) -> None:
+    ann = await (await window()).enter(stage.address)
+    box = ann.page.locator("#channel-composer textarea")
+    await box.fill("/avatar start avatar:Mei")
+    await box.press("Escape")
+
+    await asyncio.sleep(0.6)
+    await expect(ann.page.get_by_role("option")).to_have_count(0)
+    await box.press("Enter")
+    await expect(box).to_have_value("")
+
+
 async def test_a_screen_reader_hears_each_utterance_once_and_whole(stage: Theatre, window: Opens) -> None:
     ann = await (await window()).enter(stage.address)
     await ann.page.evaluate(
@@ -73,7 +85,7 @@ async def test_a_screen_reader_hears_each_utterance_once_and_whole(stage: Theatr
 
 async def test_nothing_moves_for_those_who_want_no_motion(stage: Theatre, window: Opens) -> None:
     ann = await (await window(reduced_motion="reduce")).enter(stage.address)
-    stage.pause = 0.05
+    stage.pause = 0.3  # it speaks for longer than the longest while between two looks at it
     await ann.type_in("channel", "/avatar start avatar:Mei")
     await expect(ann.page.locator("#stage")).to_have_attribute("data-speaking", "true")
 

@@ -77,10 +77,13 @@ export class Composer {
     if (key === "ArrowDown" || key === "ArrowUp") return this.#step(event, key === "ArrowDown" ? 1 : -1);
     if (key === "Tab" && !event.shiftKey && this.#offers.length) return this.#accept(event, Math.max(0, this.#chosen));
     if (key === "Enter" && !event.shiftKey) return this.#chosen >= 0 ? this.#accept(event, this.#chosen) : this.#submit(event);
-    if (key === "Escape" && (this.#offers.length || this.#editing)) {
-      event.stopPropagation();
-      this.#offers.length ? this.#close() : this.#stopEditing();
-    }
+    if (key === "Escape") this.#dismiss(event);
+  }
+
+  #dismiss(event) {
+    const offered = this.#offers.length > 0;
+    if (offered || this.#editing) event.stopPropagation();
+    offered || !this.#editing ? this.#close() : this.#stopEditing(); // what is still on its way is not wanted either
   }
 
   #step(event, by) {
