@@ -5,6 +5,7 @@ import contextlib
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import httpx
@@ -49,8 +50,8 @@ class BenchRoom(ChatRoom):
         self.pace = replace(self.pace, calls_per_second=100_000)
         self.opened: dict[str, Place] = {}
 
-    async def open(self, place: Place, card: Card, *, again: bool = False) -> Opened:
-        opened = await super().open(place, card, again=again)
+    async def open(self, place: Place, card: Card, *, since: datetime | None = None) -> Opened:
+        opened = await super().open(place, card, since=since)
         self.opened[opened.card.message_id] = place
         return opened
 
