@@ -13,6 +13,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from adapters.akool.api import AkoolApi, ApiKey, ClientToken
+from adapters.akool.provider import AkoolProvider
+from bot.ports.provider import AvatarProvider
+from bot.ports.room import RoomCredentials, Seat
 
 URL = "http://akool.test"
 KEY = "sk-very-secret-4711"
@@ -125,3 +128,18 @@ class BrokenNetwork(httpx.AsyncBaseTransport):
 
     def api(self) -> AkoolApi:
         return AkoolApi.at(URL, ApiKey(SecretStr(KEY)), self)
+
+
+class OurRooms:
+    """Rooms of our own, numbered 1001 for the avatar and 1002 for us."""
+
+    def credentials(self, tag: str) -> tuple[RoomCredentials, RoomCredentials]:
+        return RoomCredentials("ours", tag, "1001", "avatar-token"), RoomCredentials("ours", tag, "1002", "bot-token")
+
+
+def no_seat(_: RoomCredentials) -> Seat:
+    raise AssertionError("nobody joins in these tests")
+
+
+def provider(akool: ScriptedAkool, own_room: OurRooms | None = None) -> AvatarProvider:
+    return AkoolProvider(akool.api(), no_seat, own_room)
