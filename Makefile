@@ -1,6 +1,6 @@
 # Two commands do everything: `make demo` and `make test`. Both set up what they need first.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint soak
+.PHONY: help setup demo test lint soak mutants
 
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 VENV := .venv
@@ -15,6 +15,7 @@ help:
 	@echo 'make demo SAY="Hello"  the same in the terminal'
 	@echo 'make test              every check'
 	@echo 'make soak              the long ones too'
+	@echo 'make mutants           breaks the rules that matter, and sees whether the tests notice'
 
 setup: $(STAMP)
 
@@ -41,3 +42,6 @@ test: lint
 
 soak: lint
 	SOAK=1 $(PYTEST) --no-cov --timeout=1800  # coverage doubles the time, and `make test` has it
+
+mutants: $(STAMP)
+	$(RUN)/python -m scripts.mutants
