@@ -11,6 +11,7 @@ from typing import Any
 
 from adapters.slack.markup import TEXT_LIMIT, escape, measure, shorten
 from bot.model import Card, CardAction, Command, Delivery, Item, Line, Link, Mode, Reply
+from bot.transcript.split import split
 
 Block = dict[str, Any]
 
@@ -174,15 +175,9 @@ def listed(item: Item, index: int) -> list[Block]:
     return [section("\n".join(filter(None, (item.title, item.detail))), item.picture), *actions(picked, preview)]
 
 
-def parts(text: str, limit: int = TEXT_LIMIT) -> Iterator[str]:
-    """The text in pieces that each fit, cut at line or word ends where there is one."""
-    rest = text
-    while measure(rest) > limit:
-        head = shorten(rest, limit).removesuffix("…")
-        cut = max(head.rfind("\n"), head.rfind(" ")) + 1 or len(head)
-        yield rest[:cut].rstrip("\n") or " "
-        rest = rest[cut:]
-    yield rest
+def parts(text: str, limit: int = TEXT_LIMIT) -> list[str]:
+    """The text in pieces that each fit, at least one. White space at their ends is lost."""
+    return split(text, limit, measure) or [""]
 
 
 def _packs(blocks: Iterable[Block]) -> Iterator[list[Block]]:

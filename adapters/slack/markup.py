@@ -4,6 +4,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from bot.transcript.split import preview
+
 TEXT_LIMIT = 3_000
 """Of one message as `measure` counts it. `chat.update` refuses more than 4,000; the rest is for a name and a mark."""
 
@@ -27,12 +29,7 @@ def measure(text: str) -> int:
 
 def shorten(text: str, limit: int) -> str:
     """`text` itself, or its beginning and "…", at most `limit` as `measure` counts."""
-    if measure(text) <= limit:
-        return text
-    kept = text[: limit - 1]
-    while measure(kept) > limit - 1:
-        kept = kept[: len(kept) - max(1, (measure(kept) - limit) // 6)]
-    return kept.rstrip() + "…"
+    return preview(text, limit, measure)
 
 
 @dataclass(frozen=True, slots=True)

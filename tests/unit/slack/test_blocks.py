@@ -108,6 +108,15 @@ def test_parts_are_the_text_and_each_fits(text: str, limit: int) -> None:
     assert all(measure(part) <= limit for part in found)
 
 
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("unit", [" ", "\n", " \n", "\u3000", "&", "a ", "x"])
+def test_parts_end_and_are_no_more_than_the_text(unit: str) -> None:
+    text = unit * 9_000
+    found = parts(text)
+    assert sum(map(len, found)) <= len(text)
+    assert len(found) <= measure(text) // (TEXT_LIMIT // 2) + 1
+
+
 @given(st.sampled_from(["start", "knowledge show"]), st.dictionaries(st.text(max_size=9), st.text(max_size=99)))
 def test_a_button_runs_the_command_it_was_made_for(verb: str, options: dict[str, str]) -> None:
     button = command_button("Go", Command(verb, options), 3)
