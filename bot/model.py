@@ -118,14 +118,18 @@ class Command:
 class Said:
     """A message for the avatar, its platform markup already turned into plain words.
 
-    `mentioned` is true when it addressed the bot by name; `message` is None when it exists nowhere as a message (a slash
-    command, the viewer page), so that it has to be posted before it is answered; `via` then says where it came from.
+    `mentioned` is true when it addressed the bot by name, `direct` when it was said in a direct message; `message` is None when
+    it exists nowhere as a message (a slash command, the viewer page), so that it has to be posted before it is answered; `via`
+    then says where it came from.
+
+    Platforms hand over all that is written as said; the core knows which bare words are commands.
     """
 
     text: str
     message: MessageRef | None = None
     mentioned: bool = False
     via: str = ""
+    direct: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from bot.answers.choices import choices
 from bot.answers.desk import Desk
 from bot.answers.register import ANSWERS
 from bot.answers.request import Request
+from bot.commands.bare import bare_command
 from bot.commands.misunderstood import Misunderstood
 from bot.commands.nearest import did_you_mean
 from bot.commands.values import checked
@@ -26,6 +27,7 @@ from bot.model import (
     Place,
     Refused,
     Reply,
+    Said,
 )
 from bot.policy import role_of
 from bot.ports.chat import Ask
@@ -104,15 +106,14 @@ class FrontDesk:
             return Reply(FAULT)
 
     async def _answered(self, inbound: Inbound) -> Reply:
-        if not isinstance(inbound.body, Command):
+        command = _command_in(inbound)
+        if command is None:
             return Reply("")
         catalogue = self._house.policy.catalogue
-        verb = catalogue.verb(inbound.body.verb)
+        verb = catalogue.verb(command.verb)
         if verb is None or verb.name not in ANSWERS:
-            return Reply(
-                f"There is no command “{inbound.body.verb}”.{did_you_mean(inbound.body.verb, catalogue.names)}"
-            )
-        values = checked(verb, inbound.body.options)
+            return Reply(f"There is no command “{command.verb}”.{did_you_mean(command.verb, catalogue.names)}")
+        values = checked(verb, command.options)
         if isinstance(values, Misunderstood):
             return Reply(values.sentence)
         session, settings = await self._surroundings(inbound, str(values.get("session") or ""))
@@ -151,6 +152,16 @@ class FrontDesk:
         except (TimeoutError, AvatarbotError) as error:
             log.info("no choices", option=ask.option, reason=str(error) or "too slow")
             return []
+
+
+def _command_in(inbound: Inbound) -> Command | None:
+    match inbound.body:
+        case Command() as command:
+            return command
+        case Said() as said:
+            return bare_command(said)
+        case _:
+            return None
 
 
 def _is_in(session: SessionRecord, place: Place) -> bool:

@@ -76,9 +76,9 @@ class ChatRoom:
         """Type a command; the answer comes to `replies`."""
         return await self._accept(place, person, Command(verb, options))
 
-    async def say(self, text: str, place: Place, person: Person = ANN) -> Outcome:
+    async def say(self, text: str, place: Place, person: Person = ANN, *, direct: bool = False) -> Outcome:
         """Write a message."""
-        said = Said(text, MessageRef(place, f"m{next(self._ids)}"))
+        said = Said(text, MessageRef(place, f"m{next(self._ids)}"), direct=direct)
         return await self._accept(place, person, said)
 
     async def edit_message(self, ref: MessageRef, text: str) -> Outcome:

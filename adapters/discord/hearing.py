@@ -67,7 +67,7 @@ class Hearing:
 
     def _inbound(self, message: discord.Message, place: Place, words: str, *, addressed: bool) -> Inbound:
         person = person_of(message.author)
-        said = Said(words, MessageRef(place, str(message.id)), addressed)
+        said = Said(words, MessageRef(place, str(message.id)), addressed, direct=message.guild is None)
         # Whoever only mentions the bot wants to know what it can do.
         body = said if words else Command("help")
         return Inbound(str(message.id), message.id, place, person, body, ReplyTo(place, person))

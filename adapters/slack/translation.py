@@ -14,8 +14,6 @@ HANDLE_LASTS = timedelta(minutes=29)  # Slack says 30
 HANDLE_USES = 5
 
 SPOKEN_SUBTYPES = frozenset({"", "file_share", "thread_broadcast"})
-BARE_VERBS = frozenset({"stop", "interrupt"})
-"""Said alone in a conversation they are meant: Slack has no slash commands in threads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +36,7 @@ def stamp(ts: str) -> int:
 
 def place_of(workspace_id: str, channel_id: str, ts: str = "", thread_ts: str = "") -> Place:
     """Where a message stands. In a direct message everything is one conversation; the root of a thread stands in the channel."""
-    in_thread = thread_ts and thread_ts != ts and not channel_id.startswith("D")
+    in_thread = thread_ts and thread_ts != ts and not _is_direct(channel_id)
     return Place("slack", workspace_id, channel_id, thread_ts if in_thread else "")
 
 
@@ -54,18 +52,18 @@ def message(event: MessageEvent, setting: Setting, person: Person, names: Names)
     place = place_of(setting.workspace_id, event.channel, event.ts, event.thread_ts)
     mentioned = setting.own_id in mentions(event.text, event.blocks).people
     words = plain_words(event.text, event.blocks, names)
-    said = Said(words, MessageRef(place, event.ts), mentioned=mentioned)
-    command = _command(event.text, words, setting, place, mentioned=mentioned)
+    said = Said(words, MessageRef(place, event.ts), mentioned=mentioned, direct=_is_direct(event.channel))
+    command = _command(event.text, words, setting) if mentioned else None
     body = said if command is None or shows_secret(words) else command  # the core does not hear what shows a secret
     return Inbound(f"message:{event.channel}:{event.ts}", stamp(event.ts), place, person, body, ReplyTo(place, person))
 
 
-def _command(text: str, words: str, setting: Setting, place: Place, *, mentioned: bool) -> Command | None:
-    bare = words.casefold().strip(" .!")
-    if bare in BARE_VERBS and (mentioned or place.thread_id or place.channel_id.startswith("D")):
-        return Command(bare)
-    if not mentioned:
-        return None
+def _is_direct(channel_id: str) -> bool:
+    return channel_id.startswith("D")
+
+
+def _command(text: str, words: str, setting: Setting) -> Command | None:
+    """What stands behind our name, if it is a command."""
     if not words:
         return Command("help")
     command = typed(_without_mention(text, setting.own_id), words)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from bot.commands.bare import bare_command
 from bot.commands.catalogue import CATALOGUE
 from bot.commands.misunderstood import Misunderstood
 from bot.commands.options import act_options, set_changes, start_options
@@ -129,6 +130,9 @@ class Admission:
 
     def _hear(self, inbound: Inbound, said: Said) -> Outcome:
         session = self._session_for(inbound.place)
+        talks_here = session is not None and inbound.place == session.talk
+        if command := bare_command(said, in_conversation=talks_here):
+            return self._obey(inbound, command)
         if session is None:
             refused = self._policy.may_write(said.text) if said.mentioned else None
             return refused or self._leaving(inbound.place) or NoSession(HOW_TO_START)

@@ -8,6 +8,7 @@ from datetime import datetime
 import structlog
 from sqlalchemy import Connection
 
+from bot.commands.bare import bare_word
 from bot.errors import StoreUnavailable
 from bot.identity import new_id
 from bot.model import Command, Inbound, Outcome, Place, Said
@@ -189,12 +190,23 @@ def _spent(
     }
 
 
+def _verb(inbound: Inbound) -> str:
+    """The command that it is, or might be."""
+    match inbound.body:
+        case Command(verb):
+            return verb
+        case Said() as said:
+            return bare_word(said)
+        case _:
+            return ""
+
+
 def _spending(inbounds: Sequence[Inbound], there: Sequence[SessionRecord]) -> set[tuple[Place, str]]:
     """Who might be about to spend: a start, another stretch, or anything said where a session sleeps."""
     sleeping = {session.place.channel for session in there if session.slept_at}
     return {
         (inbound.place, inbound.person.id)
         for inbound in inbounds
-        if (isinstance(inbound.body, Command) and inbound.body.verb in SPENDING)
+        if _verb(inbound) in SPENDING
         or (isinstance(inbound.body, Said | Command) and inbound.place.channel in sleeping)
     }

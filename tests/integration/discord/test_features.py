@@ -138,6 +138,8 @@ async def test_direct_messages_are_heard_by_setting_and_always_meant_for_us() ->
 
         (inbound,) = world.reception.inbounds
         assert inbound.place.workspace_id == f"dm-{inbound.place.channel_id}"
+        assert isinstance(inbound.body, Said)
+        assert inbound.body.direct
         told = list(world.raw(int(inbound.place.channel_id)).values())[-1]
         assert says(told).startswith("Start one with /avatar start.")
 

@@ -1,6 +1,6 @@
 """What an avatar hears, and what holds in the threads of a channel."""
 
-from bot.model import Accepted, Inbound, MessageRef, NoSession, Outcome, Place, Refused, Said
+from bot.model import Accepted, Inbound, MessageRef, NoSession, Outcome, Place, Question, Refused, Said
 from tests.chat_room import ANN, CHANNEL
 from tests.integration.answers.asking import ROOT, ask
 from tests.stack import Stack, on_stack
@@ -74,3 +74,27 @@ async def test_a_thread_goes_by_the_settings_of_its_channel(stack: Stack) -> Non
         await stack.room.command("start", thread)
         await stack.live()
     assert stack.room.card.avatar_name == "Kofi"
+
+
+@on_stack()
+async def test_a_bare_stop_in_the_thread_ends_the_session(stack: Stack) -> None:
+    async with stack.serving():
+        await stack.room.command("start")
+        await stack.live()
+        await stack.room.say("Stop.", stack.room.thread)
+        await stack.ended()
+    assert stack.spoken == []
+    assert "Stopped." in stack.room.answers()
+
+
+@on_stack()
+async def test_a_direct_message_knows_start_and_help_as_words(stack: Stack) -> None:
+    direct = Place("room", "dm-1", "D1")
+    async with stack.serving() as service:
+        asked = Inbound("h", 1, direct, ANN, Said("Help!", MessageRef(direct, "m0"), direct=True))
+        assert isinstance(await service.reception.accept(asked), Question)
+        help_ = await service.reception.answer(asked)
+        assert isinstance(await stack.room.say("start", direct, direct=True), Accepted)
+        await stack.live()
+    assert "start" in help_.text
+    assert any("is live" in answer for answer in stack.room.answers())

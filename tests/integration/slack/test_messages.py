@@ -70,18 +70,21 @@ async def test_stamps_are_microseconds(http: SlackHarness) -> None:
     assert http.reception.inbounds[0].stamp == 1_790_000_000_123_456
 
 
-@pytest.mark.parametrize("text", ["stop", "Stop.", "interrupt", "<@U0BOT> stop!"])
-async def test_a_bare_verb_in_a_thread_is_a_command(http: SlackHarness, text: str) -> None:
+@pytest.mark.parametrize(("text", "mentioned"), [("stop", False), ("<@U0BOT> stop!", True)])
+async def test_a_bare_word_is_handed_over_as_said(http: SlackHarness, text: str, *, mentioned: bool) -> None:
+    """Which bare words are commands is the core's to know."""
     await deliver(http, text, thread_ts="1780000000.000001")
+    inbound = http.reception.inbounds[0]
+    assert isinstance(inbound.body, Said)
+    assert (inbound.body.text.strip("!"), inbound.body.mentioned, inbound.body.direct) == ("stop", mentioned, False)
+    assert inbound.place == GENERAL.in_thread("1780000000.000001")
+
+
+async def test_what_is_said_in_a_direct_message_is_known_as_that(http: SlackHarness) -> None:
+    await deliver(http, "help", channel="D0ANN")
     body = http.reception.inbounds[0].body
-    assert isinstance(body, Command)
-    assert body.verb in text.lower()
-    assert http.reception.inbounds[0].place == GENERAL.in_thread("1780000000.000001")
-
-
-async def test_a_bare_verb_in_a_channel_is_only_a_word(http: SlackHarness) -> None:
-    await deliver(http, "stop")
-    assert isinstance(http.reception.inbounds[0].body, Said)
+    assert isinstance(body, Said)
+    assert body.direct
 
 
 @pytest.mark.parametrize(

@@ -51,8 +51,10 @@ def session(status: SessionStatus = SessionStatus.LIVE, place: Place = LOBBY, id
     return replace(starting(new, NOW), status=status, thread=place.in_thread("t1"))
 
 
-def said(text: str = "Hello", place: Place = THREAD, person: Person = ANN, *, mentioned: bool = False) -> Inbound:
-    return inbound(Said(text, MessageRef(place, "m1"), mentioned), place, person)
+def said(
+    text: str = "Hello", place: Place = THREAD, person: Person = ANN, *, mentioned: bool = False, direct: bool = False
+) -> Inbound:
+    return inbound(Said(text, MessageRef(place, "m1"), mentioned, direct=direct), place, person)
 
 
 def command(verb: str, place: Place = LOBBY, person: Person = ANN, **options: str) -> Inbound:
@@ -102,6 +104,19 @@ LEAVING = hosting(session(SessionStatus.STOPPING))
         ("a key to be said", LIVE, command("say", text=KEY), "That looks like a key"),
         ("words to a sleeping one", ASLEEP, said(), Accepted),
         ("a guest's words to a sleeping one", ASLEEP, said(person=GUEST), "As a guest"),
+        ("stop as a word in the thread", LIVE, said("Stop."), Accepted),
+        ("stop as a word in the thread, by somebody else", LIVE, said("stop", person=BEN), "Only whoever started"),
+        ("interrupt as a word in the thread", LIVE, said("interrupt", person=BEN), Accepted),
+        ("interrupt as a word in a sleeping one's thread", ASLEEP, said("interrupt"), "The avatar is asleep."),
+        ("stop as a word in the channel", LIVE, said("stop", LOBBY), NoSession),
+        ("stop as a word, with a mention", LIVE, said("stop!", LOBBY, BEN, mentioned=True), "Only whoever started"),
+        ("stop as a word where nobody is", NOTHING, said("stop"), NoSession),
+        ("start as a word, directly", NOTHING, said("Start", LOBBY, direct=True), Accepted),
+        ("start as a word, directly, by a guest", NOTHING, said("start", LOBBY, GUEST, direct=True), "As a guest"),
+        ("start as a word, with a mention", NOTHING, said("start", LOBBY, mentioned=True), Accepted),
+        ("start as a word to others", NOTHING, said("start", LOBBY), NoSession),
+        ("help as a word, directly", LIVE, said("help", LOBBY, direct=True), Question),
+        ("help as a word to others", LIVE, said("help", LOBBY), NoSession),
         ("say", LIVE, command("say", text="Hello"), Accepted),
         ("say to nobody", NOTHING, command("say", text="Hello"), NoSession),
         ("stop by its starter", LIVE, command("stop"), Accepted),
@@ -133,6 +148,18 @@ def test_the_table(what: str, situation: Situation, incoming: Inbound, outcome: 
     else:
         assert isinstance(came, outcome), what
     assert [row.inbound for row in written.rows] == ([incoming] if isinstance(came, Accepted) else [])
+
+
+@pytest.mark.parametrize("text", ["stop", "Interrupt!", " stop. "])
+def test_a_bare_word_becomes_its_command_and_is_never_spoken(text: str) -> None:
+    _, written = admitted(LIVE, said(text))
+    assert [(row.verb, row.body, row.message) for row in written.rows] == [(text.strip(" .!").lower(), {}, None)]
+
+
+@pytest.mark.parametrize("text", ["Please stop", "stop it", "stop " + "!" * 5_000, "help", "start"])
+def test_other_words_in_the_thread_are_spoken(text: str) -> None:
+    _, written = admitted(LIVE, said(text[:1_500]))
+    assert [row.verb for row in written.rows] == ["say"]
 
 
 def test_an_event_is_taken_once_in_a_batch_and_once_ever() -> None:
