@@ -8,12 +8,12 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from bot.errors import AvatarbotError, PlaceGone, ProviderError, SeatError
+from bot.errors import AvatarbotError, PlaceGone, PlatformError, ProviderError, SeatError
 from bot.model import EndReason, Mode, SessionStatus
 from bot.ports.avatar import AvatarEvent, Speaking, Utterance
 from bot.session.answering import Answering
 from bot.session.budget import BudgetSpent
-from bot.session.cards import Cards, card_of
+from bot.session.cards import ENDINGS, Cards, card_of
 from bot.session.channel import ChannelSettings
 from bot.session.controls import Controls
 from bot.session.departure import LEAVE, LEFT, departure
@@ -142,6 +142,10 @@ class _Performance:
             return await stage.ending
         except (NotOffered, ProviderError, SeatError, NoAvatar, BudgetSpent, PlaceGone) as error:
             return await self._give_up(error)
+        except PlatformError as error:
+            if stage.session.card is not None or stage.session.attempts < MOST_ATTEMPTS:
+                raise
+            return await self._give_up(error)
 
     async def _set_up(self) -> None:
         stage = self._stage
@@ -204,6 +208,8 @@ class _Performance:
                 return EndReason.NO_AVATAR
             case BudgetSpent():
                 return EndReason.BUDGET
+            case PlatformError():
+                return EndReason.ERROR
             case _:
                 return EndReason.PROVIDER
 
@@ -282,7 +288,7 @@ class _Performance:
             )
             left = self._all_left(connection, reason, now)
             for row_id, verb, state in left:
-                outcome, sentence = _last_word(verb, state, stage.note or "")
+                outcome, sentence = _last_word(verb, state, reason, stage.note)
                 inbox.conclude(connection, [row_id], outcome, sentence, now)
 
         await stage.write(work)
@@ -351,12 +357,12 @@ class _Performance:
         await asyncio.gather(*(task for task in self._tasks if task is not but), return_exceptions=True)
 
 
-def _last_word(verb: str, state: str, note: str) -> tuple[str, str]:
+def _last_word(verb: str, state: str, reason: EndReason, note: str) -> tuple[str, str]:
     """What the author of something unfinished hears when the session ends."""
     if verb == inbox.SAY:
         return ("unheard", UNHEARD) if state == inbox.CLAIMED else ("handed back", GOODBYE)
     if verb == LEAVE:
         return "left", LEFT
     if verb == "start":
-        return "done", note
+        return "refused", note or ENDINGS[reason]
     return "done", "Stopped." if verb == "stop" else "The session has ended."
