@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from discord.http import HTTPClient
@@ -26,6 +27,7 @@ from adapters.discord.throughput import Throughput
 from adapters.discord.writer import Writer
 from benchmarks.transcripts import API_DELAY_S, Shown, compare, parsed
 from bot.model import Place
+from bot.ports.chat import ConnectionState
 from tests.integration.discord.fake import GUILD, TOKEN, Answer, Call, FakeRest, Limits
 from tests.integration.discord.fake.payloads import channel
 from tests.integration.discord.wire import settings
@@ -84,6 +86,9 @@ class InProcess:
 class OnlyWrites(Writer):
     def routes(self) -> Sequence[BaseRoute]:
         return ()
+
+    def connection(self) -> ConnectionState:
+        return ConnectionState(datetime.now(UTC))
 
     async def run(self) -> None:
         await asyncio.Event().wait()

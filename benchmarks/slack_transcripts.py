@@ -8,6 +8,7 @@ chat.postMessage one a second in a channel).
 
 import asyncio
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from starlette.routing import BaseRoute
@@ -20,6 +21,7 @@ from adapters.slack.writer import Writer
 from benchmarks.transcripts import API_DELAY_S, Shown, compare, parsed
 from bot.errors import Throttled
 from bot.model import Place
+from bot.ports.chat import ConnectionState
 from tests.integration.slack.fake import FakeSlack
 from tests.integration.slack.fake.reference import Refused, available
 from tests.integration.slack.fake.workspace import BOT_TOKEN, TEAM, Channel
@@ -55,6 +57,9 @@ class InProcess(WebApi):
 class OnlyWrites(Writer):
     def routes(self) -> Sequence[BaseRoute]:
         return ()
+
+    def connection(self) -> ConnectionState:
+        return ConnectionState(datetime.now(UTC))
 
     async def run(self) -> None:
         await asyncio.Event().wait()

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from bot.errors import AvatarbotError, SettingsError
 from bot.keyfile import key_file, secret_keys
 from bot.ports.doctor import Finding, Level
+from bot.running import running
 from bot.settings import Settings, environment, load, unknown_names
 from bot.web import listen
 
@@ -102,7 +103,8 @@ def core_checks(known: Collection[str], schema: Schema) -> Sequence[Check]:
             settings = load(Settings)
         except SettingsError as error:
             return [*surroundings, Finding(Level.PROBLEM, error.sentence, "Mend it in .env or in the environment.")]
-        here = [database(settings), keys(settings), port(settings), public_url(settings)]
+        listening = await running(settings) or [port(settings)]
+        here = [database(settings), keys(settings), *listening, public_url(settings)]
         return [*surroundings, *here, *await _tables(settings, schema)]
 
     return [core]

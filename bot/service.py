@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import structlog
 from sqlalchemy import Connection
@@ -12,6 +13,7 @@ from starlette.routing import BaseRoute
 from bot.answers.desk import Desk
 from bot.chores import census, reaper, retention, uploads
 from bot.chores.rounds import go_round
+from bot.connections import Connections
 from bot.errors import SettingsError, StoreUnavailable
 from bot.links import Links
 from bot.offers import Offers
@@ -83,6 +85,7 @@ class Service:
             model=parts.model,
         )
         self.worker = Worker(self.house, alone=parts.alone)
+        self._connections = Connections(self._platforms, parts.clock, parts.metrics)
         self._inbox = Inbox(parts.store, parts.policy, parts.clock, self.worker.ring)
         self._replies = Replies(self.house)
         self._links = Links(parts.store, parts.clock, lambda: self.base_url)
@@ -106,7 +109,12 @@ class Service:
         return [*viewer, *(route for platform in self._platforms.values() for route in platform.routes())]
 
     def readiness(self) -> dict[str, Readiness]:
-        return {"database": self._database_ready, "lease": self._lease_ready}
+        """Asks the database, the lease and the connection of each platform that was added."""
+        platforms = {name: partial(self._platform_ready, name) for name in self._platforms}
+        return {"database": self._database_ready, "lease": self._lease_ready, **platforms}
+
+    async def _platform_ready(self, name: str) -> None:
+        self._connections.require(name)
 
     async def _database_ready(self) -> None:
         def work(connection: Connection) -> None:
@@ -126,6 +134,7 @@ class Service:
                 group.create_task(self._inbox.run(), name="inbox"),
                 group.create_task(self._replies.run(), name="replies"),
                 group.create_task(self.house.offers.run(), name="offers"),
+                group.create_task(self._connections.run(), name="connections"),
                 *(group.create_task(chore, name="chore") for chore in self._chores()),
                 *(group.create_task(self._keep_up(p), name=p.name) for p in self._platforms.values()),
             ]
@@ -165,6 +174,7 @@ class Service:
                 await platform.run()
             except SettingsError as error:
                 log.error("platform stopped", platform=platform.name, reason=error.sentence)  # noqa: TRY400 - no traceback for operators
+                self._connections.stopped(platform.name, error.sentence)
             except Exception:
                 log.exception("platform failed", platform=platform.name)
                 if asyncio.get_running_loop().time() - began > STEADY:

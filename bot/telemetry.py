@@ -98,6 +98,7 @@ class Metrics:
     registry: CollectorRegistry
     sessions: Gauge  # status
     viewers: Gauge
+    connected: Gauge  # platform
     accepted: Counter  # platform
     refused: Counter  # platform
     duplicates: Counter  # platform
@@ -134,6 +135,7 @@ def new_metrics() -> Metrics:
         registry=registry,
         sessions=gauge("sessions", "Sessions that have not ended, by status", "status"),
         viewers=gauge("viewers", "People who watch at the moment"),
+        connected=gauge("platform_connected", "1 while a chat platform hears people, 0 while it does not", "platform"),
         accepted=counter("inbox_accepted", "Inbound events committed", "platform"),
         refused=counter("inbox_refused", "Inbound events answered with a refusal", "platform"),
         duplicates=counter("inbox_duplicates", "Inbound events known already", "platform"),

@@ -29,7 +29,7 @@ from bot.model import (
     Said,
     Withdrawn,
 )
-from bot.ports.chat import Pace, Reception
+from bot.ports.chat import ConnectionState, Pace, Reception
 from bot.ports.clock import Clock
 
 CHANNEL = Place("room", "W1", "C1")
@@ -63,6 +63,7 @@ class ChatRoom:
         self.messages: dict[str, Shown] = {}
         self.replies: list[tuple[str, str]] = []
         self.told: list[str] = []
+        self.problem = ""  # of its connection
         self.marked: list[str] = []
         self.channels: dict[Place, Channel] = {}
         self.faults: dict[str, list[Exception]] = {}
@@ -173,6 +174,9 @@ class ChatRoom:
 
     def routes(self) -> Sequence[BaseRoute]:
         return ()
+
+    def connection(self) -> ConnectionState:
+        return ConnectionState(self.clock.now(), self.problem)
 
     async def run(self) -> None:
         await asyncio.Event().wait()

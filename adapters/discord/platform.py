@@ -24,7 +24,7 @@ from adapters.discord.syncing import sync, sync_in
 from adapters.discord.writer import Writer
 from bot.errors import PlatformError, SettingsError, StoreUnavailable
 from bot.model import Channel, Place
-from bot.ports.chat import Reception
+from bot.ports.chat import ConnectionState, Reception
 from bot.ports.clock import Clock
 
 log = structlog.get_logger(__name__)
@@ -62,6 +62,7 @@ class DiscordPlatform(Writer):
         connector: Connector | None = None,
     ) -> None:
         self._settings = settings
+        self._since = clock.now()
         self._reception = reception
         self._connector = connector
         self._client: AvatarClient | None = None
@@ -82,6 +83,9 @@ class DiscordPlatform(Writer):
     def routes(self) -> Sequence[BaseRoute]:
         """Everything comes in through the gateway."""
         return ()
+
+    def connection(self) -> ConnectionState:
+        return ConnectionState(self._since)
 
     async def run(self) -> None:
         """One life of a client. Whatever ends it raises, and who runs us begins another."""

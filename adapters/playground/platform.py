@@ -20,7 +20,7 @@ from adapters.playground.windows import Windows
 from adapters.playground.wire import Author, CardShown, FileShown, ItemShown, LinkShown, Message, Thinking, Told
 from bot.errors import MessageGone
 from bot.model import Card, Channel, Delivery, File, Item, Line, MessageRef, Opened, Place, Reply, ReplyTo
-from bot.ports.chat import ChatPlatform, Pace, Reception
+from bot.ports.chat import ChatPlatform, ConnectionState, Pace, Reception
 from bot.ports.clock import Clock
 
 BOT = Author("avatarbot", "Avatarbot", "bot")
@@ -37,6 +37,7 @@ class PlaygroundPlatform(ChatPlatform):
         settings.require_loopback()
         secret = settings.secret.get_secret_value()
         self._clock = clock
+        self._since = clock.now()
         self._pictures = Pictures(secret)
         self._board = Board(History(settings.history), clock, settings.channels)
         self._windows = Windows(self._board)
@@ -112,6 +113,9 @@ class PlaygroundPlatform(ChatPlatform):
 
     def routes(self) -> Sequence[BaseRoute]:
         return self._routes
+
+    def connection(self) -> ConnectionState:
+        return ConnectionState(self._since)  # its windows come to us
 
     async def run(self) -> None:
         """Everything comes in through the routes."""

@@ -19,7 +19,7 @@ from adapters.slack.web_api import WebApi
 from adapters.slack.writer import Writer
 from bot.errors import SettingsError
 from bot.model import Channel, Place
-from bot.ports.chat import Reception
+from bot.ports.chat import ConnectionState, Reception
 from bot.ports.clock import Clock
 
 
@@ -33,6 +33,7 @@ class SlackPlatform(Writer):
         if not settings.app_token and not settings.signing_secret:
             raise SettingsError("Slack needs SLACK_APP_TOKEN (Socket Mode) or SLACK_SIGNING_SECRET (HTTP) to be heard.")
         self._settings = settings
+        self._since = clock.now()
         web = WebApi(settings.api_url)
         installations, flow = _one(settings, web), None
         if installations is None:
@@ -51,6 +52,9 @@ class SlackPlatform(Writer):
         """Without a signing secret nothing could be verified, so nothing is mounted."""
         secret = self._settings.signing_secret
         return Endpoint(self._app, self._flow, secret.get_secret_value(), self._clock).routes() if secret else []
+
+    def connection(self) -> ConnectionState:
+        return ConnectionState(self._since)
 
     async def run(self) -> None:
         try:

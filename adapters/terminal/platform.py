@@ -2,13 +2,13 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from starlette.routing import BaseRoute
 
 from adapters.terminal.screen import Screen
 from bot.model import Card, Channel, Delivery, File, Line, MessageRef, Opened, Person, Place, Reply, ReplyTo, Standing
-from bot.ports.chat import Pace
+from bot.ports.chat import ConnectionState, Pace
 
 PLACE = Place("terminal", "terminal", "terminal")
 YOU = Person("you", "You", Standing.ADMIN)
@@ -27,6 +27,7 @@ class TerminalPlatform:
         self.finals: asyncio.Queue[str] = asyncio.Queue()
         self.told: asyncio.Queue[str] = asyncio.Queue()
         self._last = 0
+        self._since = datetime.now(UTC)
 
     def measure(self, text: str) -> int:
         return len(text)
@@ -70,6 +71,9 @@ class TerminalPlatform:
 
     def routes(self) -> Sequence[BaseRoute]:
         return ()
+
+    def connection(self) -> ConnectionState:
+        return ConnectionState(self._since)
 
     async def run(self) -> None:
         await asyncio.Event().wait()

@@ -42,6 +42,18 @@ class Pace:
     edits_per_second: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ConnectionState:
+    """Whether a platform hears what people write, and since when. `problem` is empty while it does.
+
+    Otherwise it is one sentence for the operator: what is wrong and what to do about it. It holds no secret. A platform says what
+    it knows at this moment; what mends itself soon (a routine reconnection) is left out by the core, which reports what lasts.
+    """
+
+    since: datetime
+    problem: str = ""
+
+
 class ChatPlatform(Protocol):
     """A chat platform that hosts sessions. Every call may raise `Throttled`, `PlaceGone` or `PlatformError`.
 
@@ -105,6 +117,10 @@ class ChatPlatform(Protocol):
 
     def routes(self) -> Sequence[BaseRoute]:
         """What the service's web app mounts for this platform."""
+        ...
+
+    def connection(self) -> ConnectionState:
+        """Whether it hears people now. Asked every few seconds; answers from memory and never raises."""
         ...
 
     async def run(self) -> None:
