@@ -278,23 +278,31 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One row of a listing: an avatar, a voice, a session. `command` is what picking it would run, if anything."""
+    """One row of a listing: an avatar, a voice, a session.
+
+    `command` is what its one button runs, if it has one: `bot.commands.buttons.button_of` gives the button. Of a session it
+    says its state, who started it and when it ends by itself, where that is known.
+    """
 
     title: str
     detail: str = ""
     picture: str = ""
     preview: str = ""
     command: Command | None = None
+    status: SessionStatus | None = None
+    starter_name: str = ""
+    ends_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer to one person, shown to them alone where the platform can."""
+    """An answer to one person, shown to them alone where the platform can. `next` runs the next page of a long list."""
 
     text: str
     items: tuple[Item, ...] = ()
     link: Link | None = None
     file: File | None = None
+    next: Command | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,18 +332,28 @@ class Line:
 
 
 class CardAction(StrEnum):
-    """The buttons of a card; each value is the verb it runs."""
+    """The buttons of a card; each value is the verb it runs. `bot.commands.buttons` has their labels and commands."""
 
     WATCH = "watch"
     INTERRUPT = "interrupt"
+    EXTEND = "extend"
     STOP = "stop"
-    KEEP_GOING = "keep-going"
+    TRANSCRIPT = "transcript"
+    START_AGAIN = "start"
+
+    @classmethod
+    def _missing_(cls, value: object) -> "CardAction | None":
+        """Cards that were posted earlier have buttons with earlier names."""
+        return cls.EXTEND if value == "keep-going" else None
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """The message that shows a session. `note` is one sentence about its state; `ends_at` is when it ends by itself; `traits`
-    are what was set: its language, its voice, its speed.
+    """The message that shows a session. `note` is one sentence about its state; of an ended one it says why it ended.
+
+    `ends` is one sentence on what will end it: quiet time, the day's minutes; `ends_at` is when, where that is known.
+    `live_since` is when it became live. `traits` are what was set: its language, its voice, its speed; `facts` are what can be
+    said of an ended one in a few words each: how long it was live, how many messages it had.
     """
 
     session_id: str
@@ -349,6 +367,9 @@ class Card:
     waiting: int = 0
     actions: tuple[CardAction, ...] = ()
     traits: tuple[str, ...] = ()
+    ends: str = ""
+    live_since: datetime | None = None
+    facts: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:

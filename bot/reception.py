@@ -8,6 +8,7 @@ import structlog
 from sqlalchemy import Connection
 
 from bot.answers.choices import choices
+from bot.answers.confirming import ask_back
 from bot.answers.desk import Desk
 from bot.answers.register import ANSWERS
 from bot.answers.request import Request
@@ -111,7 +112,7 @@ class FrontDesk:
             return Reply("")
         catalogue = self._house.policy.catalogue
         verb = catalogue.verb(command.verb)
-        if verb is None or verb.name not in ANSWERS:
+        if verb is None or not (verb.name in ANSWERS or verb.confirm):
             return Reply(f"There is no command “{command.verb}”.{did_you_mean(command.verb, catalogue.names)}")
         values = checked(verb, command.options)
         if isinstance(values, Misunderstood):
@@ -120,7 +121,10 @@ class FrontDesk:
         role = role_of(inbound.person, session.starter_id if session else None)
         if refused := self._house.policy.may(verb.name, role):
             return Reply(refused.sentence)
-        return await ANSWERS[verb.name](Request(self._desk, inbound, values, session, settings))
+        request = Request(self._desk, inbound, values, session, settings)
+        if verb.asks_back(values):
+            return await ask_back(request, verb, command)
+        return await ANSWERS[verb.name](request)
 
     async def _surroundings(self, inbound: Inbound, named: str) -> tuple[SessionRecord | None, ChannelSettings]:
         """The session of the place, by thread first, or the one named; and the channel's settings."""

@@ -20,21 +20,26 @@ OWN_THREAD = "own"
 
 @dataclass(frozen=True, slots=True)
 class CardButton:
-    """A button of a card: the verb it runs, and the thread it belongs to (`''` for none, or `OWN_THREAD`)."""
+    """A button of a card: the verb it runs, and the thread it belongs to (`''` for none, or `OWN_THREAD`).
+
+    `session_id` stands in those of an ended card, which name their session.
+    """
 
     action: CardAction
     thread_id: str
+    session_id: str = ""
 
     def __str__(self) -> str:
-        return f"{_CARD}{self.action.value}:{self.thread_id}"
+        return f"{_CARD}{self.action.value}:{self.thread_id}" + (f":{self.session_id}" if self.session_id else "")
 
     @classmethod
     def parse(cls, custom_id: str) -> "CardButton | None":
         if not custom_id.startswith(_CARD):
             return None
-        verb, _, thread_id = custom_id.removeprefix(_CARD).partition(":")
+        verb, _, rest = custom_id.removeprefix(_CARD).partition(":")
+        thread_id, _, session_id = rest.partition(":")
         try:
-            return cls(CardAction(verb), thread_id)
+            return cls(CardAction(verb), thread_id, session_id)
         except ValueError:
             return None
 

@@ -14,6 +14,7 @@ from adapters.discord.invocations import focused, invoked
 from adapters.discord.naming import names_in_payload, words_of
 from adapters.discord.people import person_of
 from adapters.discord.places import PLATFORM, direct
+from bot.commands.buttons import card_button
 from bot.model import Choice, Command, Inbound, Place
 from bot.ports.chat import Ask
 
@@ -99,7 +100,8 @@ class Interactions:
         data = _data(interaction)
         custom_id = str(data.get("custom_id", ""))
         if button := CardButton.parse(custom_id):
-            await self._run(interaction, Command(button.action.value), self._card_place(interaction, button))
+            command = card_button(button.action, button.session_id).command
+            await self._run(interaction, command, self._card_place(interaction, button))
         elif custom_id == PICK and data.get("values"):
             await self._run(interaction, unpacked(str(data["values"][0])), _place(interaction))
 

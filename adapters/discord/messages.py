@@ -5,6 +5,7 @@ from typing import Any
 
 from adapters.discord.custom_ids import PICK, CardButton, packed
 from adapters.discord.markup import CONTENT_LIMIT, escape, measure, pages, shorten
+from bot.commands.buttons import Look, card_button
 from bot.model import Card, CardAction, Delivery, Item, Line, Link, Mode, Place, Reply, SessionStatus
 
 Json = dict[str, Any]
@@ -30,13 +31,10 @@ LABEL_LENGTH = 80
 
 _ROW, _BUTTON, _SELECT = 1, 2, 3
 _PRIMARY, _SECONDARY, _DANGER, _LINK = 1, 2, 4, 5
-_LABELS = {
-    CardAction.WATCH: "Watch",
-    CardAction.INTERRUPT: "Interrupt",
-    CardAction.STOP: "Stop",
-    CardAction.KEEP_GOING: "Keep going",
-}
-_STYLES = {CardAction.WATCH: _PRIMARY, CardAction.STOP: _DANGER}
+_STYLES = {Look.PLAIN: _SECONDARY, Look.PRIMARY: _PRIMARY, Look.DANGER: _DANGER}
+_ENDED = {CardAction.TRANSCRIPT, CardAction.START_AGAIN}
+"""What is asked of an ended session."""
+
 _MODES = {Mode.DIALOGUE: "Answers by itself", Mode.RETELLING: "Says what it is given"}
 _AMBER, _GREEN, _GREY = 0xF59E0B, 0x22C55E, 0x6B7280
 _COLOURS = {
@@ -85,7 +83,7 @@ def card(shown: Card, thread_id: str, hint: str = "") -> Json:
     }
     if _is_shown(shown.picture):
         embed["thumbnail"] = {"url": shown.picture}
-    buttons = [_button(action, thread_id) for action in shown.actions]
+    buttons = [_button(action, thread_id, shown.session_id) for action in shown.actions]
     return {"embeds": [embed], "components": _rows(buttons), "allowed_mentions": NOBODY}
 
 
@@ -116,9 +114,10 @@ def _facts(shown: Card) -> Iterator[tuple[str, str]]:
         yield "Waiting", str(shown.waiting)
 
 
-def _button(action: CardAction, thread_id: str) -> Json:
-    custom_id = str(CardButton(action, thread_id))
-    return {"type": _BUTTON, "style": _STYLES.get(action, _SECONDARY), "label": _LABELS[action], "custom_id": custom_id}
+def _button(action: CardAction, thread_id: str, session_id: str) -> Json:
+    button = card_button(action, session_id)
+    custom_id = str(CardButton(action, thread_id, session_id if action in _ENDED else ""))
+    return {"type": _BUTTON, "style": _STYLES[button.look], "label": button.label, "custom_id": custom_id}
 
 
 def _rows(*rows: Sequence[Json]) -> list[Json]:

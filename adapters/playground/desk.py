@@ -34,6 +34,7 @@ from adapters.playground.wire import (
     Write,
     encode,
 )
+from bot.commands.buttons import card_button
 from bot.commands.misunderstood import Misunderstood
 from bot.commands.parser import parse
 from bot.errors import MessageGone, PlaceGone, StoreUnavailable
@@ -146,7 +147,8 @@ class Desk:
             case Press(nonce=nonce, message=message, action=action):
                 card = self.board.message(message)
                 place = _place(card.channel, card.thread or card.id)
-                return await self._command(window, nonce, place, Command(action.value))
+                session_id = card.card.session_id if card.card else ""
+                return await self._command(window, nonce, place, card_button(action, session_id).command)
             case Rewrite() | Withdraw():
                 return await self._correct(window, done)
             case Rename(name=name):

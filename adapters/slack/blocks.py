@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from adapters.slack.markup import TEXT_LIMIT, escape, measure, shorten
-from bot.model import Card, CardAction, Command, Delivery, Item, Line, Link, Mode, Reply
+from bot.commands.buttons import Button, Look, button_of, card_buttons, next_button
+from bot.model import Card, Command, Delivery, Item, Line, Link, Mode, Reply
 from bot.transcript.split import split
 
 Block = dict[str, Any]
@@ -28,13 +29,7 @@ ALT_LIMIT = 2_000
 BLOCKS_PER_MESSAGE = 45  # Slack takes 50
 TEXT_PER_MESSAGE = 9_000  # Slack names no sum; its `markdown` block has 12,000
 
-_LABELS = {
-    CardAction.WATCH: "Watch",
-    CardAction.INTERRUPT: "Interrupt",
-    CardAction.STOP: "Stop",
-    CardAction.KEEP_GOING: "Keep going",
-}
-_STYLES = {CardAction.WATCH: "primary", CardAction.STOP: "danger"}
+_STYLES = {Look.PLAIN: "", Look.PRIMARY: "primary", Look.DANGER: "danger"}
 _MODES = {Mode.DIALOGUE: "Answers by itself", Mode.RETELLING: "Says what it is given"}
 
 
@@ -136,7 +131,7 @@ def card(shown: Card) -> Content:
             {"type": "header", "text": plain(shown.avatar_name or "Avatar", HEADER_LIMIT)},
             section(shown.note, shown.picture),
             {"type": "context", "elements": list(_facts(shown))},
-            *actions(*(_card_button(action) for action in shown.actions)),
+            *actions(*map(_button, card_buttons(shown))),
         ],
     )
 
@@ -153,8 +148,8 @@ def _facts(shown: Card) -> Iterator[Block]:
         yield {"type": "mrkdwn", "text": f"until <!date^{at}^{{time}}|{shown.ends_at:%H:%M} UTC>"}
 
 
-def _card_button(action: CardAction) -> Block | None:
-    return command_button(_LABELS[action], Command(action.value), style=_STYLES.get(action, ""))
+def _button(shown: Button | None, index: int = 0) -> Block | None:
+    return command_button(shown.label, shown.command, index, _STYLES[shown.look]) if shown else None
 
 
 def answer(reply: Reply) -> list[Content]:
@@ -162,6 +157,7 @@ def answer(reply: Reply) -> list[Content]:
     blocks = [rich_text(words(part)) for part in parts(reply.text)] if reply.text else []
     for index, item in enumerate(reply.items):
         blocks += listed(item, index)
+    blocks += actions(_button(next_button(reply), len(reply.items)))
     if reply.link:
         blocks += actions(link_button(reply.link))
     text = escape(shorten(reply.text or (reply.file.name if reply.file else "…"), TEXT_LIMIT))
@@ -170,7 +166,7 @@ def answer(reply: Reply) -> list[Content]:
 
 def listed(item: Item, index: int) -> list[Block]:
     """One row of a listing."""
-    picked = command_button("Choose", item.command, index) if item.command else None
+    picked = _button(button_of(item), index)
     preview = link_button(Link("Preview", item.preview), index) if _shown(item.preview) else None
     return [section("\n".join(filter(None, (item.title, item.detail))), item.picture), *actions(picked, preview)]
 

@@ -15,7 +15,7 @@ from bot.commands.catalogue import CATALOGUE
 from bot.commands.misunderstood import Misunderstood
 from bot.commands.verb import Verb
 from bot.errors import PlatformError
-from bot.model import CardAction, Command, Inbound, Person, Place, Reply, ReplyTo
+from bot.model import Command, Inbound, Person, Place, Reply, ReplyTo
 from bot.ports.chat import Ask
 
 ASK_WITHIN_S = 1.5
@@ -140,7 +140,8 @@ class Interactions:
         return Receipt(afterwards=handling.afterwards)
 
 
-_CARD_VERBS = frozenset(action.value for action in CardAction)
+_CARD_VERBS = frozenset({"watch", "interrupt", "extend", "keep-going", "stop"})
+"""What is meant for the session of the thread below a card. What an ended card offers names its session."""
 
 
 def _pressed_place(setting: Setting, payload: Interaction, body: Body) -> Place:

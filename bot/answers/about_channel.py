@@ -160,7 +160,27 @@ def allow_list(names: Sequence[str]) -> AllowList:
     return AllowList(frozenset(people), frozenset(groups), tuple(strange))
 
 
-# ---------------------------------------------------------------- forgetting
+# ---------------------------------------------------------------- resetting
+
+
+async def named_for_question(request: Request) -> str:
+    """What goes. Raises `Declined` where nothing is set."""
+    setting = request.text("setting")
+    if setting:
+        return f"“{setting}”"
+    gone = set_here(request.settings)
+    if not gone:
+        raise Declined("Nothing is set in this channel: all is at the defaults already.")
+    return f"everything that is set here ({listed(gone, 'and')})"
+
+
+def set_here(settings: ChannelSettings) -> list[str]:
+    """The settings of a channel that are not at the default, in people's words."""
+    own = [
+        field.name for field in fields(ChannelSettings) if getattr(settings, field.name) != getattr(USUAL, field.name)
+    ]
+    words = {"voice_params": "the voice's own settings", "allow": "who may start avatars"}
+    return [words.get(name, name) for name in own]
 
 
 async def reset(request: Request) -> Reply:

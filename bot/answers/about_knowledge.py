@@ -152,18 +152,15 @@ async def _ours_to_change(request: Request) -> Knowledge:
 
 
 async def delete(request: Request) -> Reply:
-    """Asked back; the same command again within a minute deletes."""
     base = await _ours_to_change(request)
-    if not request.desk.confirmations.confirmed(request.now, "knowledge", request.person.id, base.id):
-        again = Command("knowledge delete", {"knowledge": base.id})
-        item = Item(f"Delete “{base.name}”", facts(_contents(base), "cannot be undone"), command=again)
-        return Reply(
-            f"Delete “{base.name}” for good? Press the button, or send the command again within a minute.", (item,)
-        )
     await request.desk.house.provider.delete_knowledge(base.id)
     await request.desk.house.store.write(lambda c: belongings.remove(c, Kind.KNOWLEDGE, base.id))
     await request.desk.house.offers.knowledge.fresh()
     return Reply(f"“{base.name}” is deleted.{await _default_dropped(request, base)}")
+
+
+async def named_for_question(request: Request) -> str:
+    return f"“{(await _ours_to_change(request)).name}”"
 
 
 async def _default_dropped(request: Request, base: Knowledge) -> str:

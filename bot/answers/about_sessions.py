@@ -143,6 +143,15 @@ def _starter(request: Request, session: SessionRecord) -> str:
     return "you" if session.starter_id == request.person.id else session.starter_name
 
 
+async def named_for_question(request: Request) -> str:
+    """The session that is to be stopped. Raises `Declined` where it has ended."""
+    session, here = request.live, request.place.channel
+    name = session.spec.avatar_name or "the avatar"
+    if session.place.channel == here:
+        return name
+    return f"{name} in {await channel_name(request, session.place.channel_id)}"
+
+
 # ---------------------------------------------------------------- what was said
 
 

@@ -6,7 +6,7 @@ Names, summaries and choices stay within what Discord can carry as one native co
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from bot.commands.verb import Completion, Kind, Option, OptionType, Verb
+from bot.commands.verb import CONFIRM, Completion, Kind, Option, OptionType, Verb
 from bot.model import Role
 
 MODES = ("dialogue", "retelling")
@@ -56,6 +56,7 @@ GROUPS = MappingProxyType({"knowledge": "What avatars know", "defaults": "The se
 GENDER = Option("gender", "Whose voice", OptionType.CHOICE, choices=("female", "male"))
 PAGE = Option("page", "Which page", OptionType.INTEGER, min=1, max=1000)
 SESSION = Option("session", "Another session, by its id", max_length=64)
+AGAIN = Option("again", "As an earlier session here, by its id", max_length=64)
 
 # AKOOL's documented limits: name 100, prologue 2,000, prompt 10,000 characters.
 KNOWLEDGE_TEXTS = (
@@ -82,8 +83,26 @@ def _name(completes: Completion) -> Option:
 
 
 VERBS = (
-    Verb("start", "Start a live avatar here", "start Alex mode:dialogue", Kind.CHANGE, options=LOOKS),
-    Verb("stop", "Stop the avatar and end the session", "stop", Kind.CHANGE, Role.STARTER, (SESSION,)),
+    Verb(
+        "start",
+        "Start a live avatar here",
+        "start Alex mode:dialogue",
+        Kind.CHANGE,
+        options=(*LOOKS, AGAIN),
+        label="Start",
+        costs=True,
+    ),
+    Verb(
+        "stop",
+        "Stop the avatar and end the session",
+        "stop",
+        Kind.CHANGE,
+        Role.STARTER,
+        (SESSION, CONFIRM),
+        label="Stop",
+        confirm="Stop {it}? The session ends for everybody there.",
+        confirm_when="session",
+    ),
     Verb(
         "say",
         "Say something to the avatar",
@@ -92,14 +111,17 @@ VERBS = (
         Role.OUTSIDER,
         # The policy's limit is lower and is told by the policy; this one is what a platform's input may carry.
         (Option("text", "What to say", required=True, rest=True, max_length=6_000),),
+        label="Say",
     ),
-    Verb("interrupt", "Stop what the avatar is saying", "interrupt", Kind.CHANGE),
+    Verb("interrupt", "Stop what the avatar is saying", "interrupt", Kind.CHANGE, label="Interrupt"),
     Verb(
         "set",
         "Change voice, language, mode and more while it is live",
         "set language:fr speed:1.1",
         Kind.CHANGE,
         options=(VOICE, LANGUAGE, MODE, BACKGROUND, *VOICE_PARAMS),
+        label="Set",
+        costs=True,
     ),
     Verb(
         "act",
@@ -110,64 +132,120 @@ VERBS = (
             Option("action", "A gesture", OptionType.CHOICE, choices=ACTIONS),
             Option("expression", "A face", OptionType.CHOICE, choices=EXPRESSIONS),
         ),
+        label="Act",
     ),
-    Verb("watch", "Get a link to watch and talk", "watch", role=Role.OUTSIDER),
-    Verb("keep-going", "Give the session another stretch of time", "keep-going", Kind.CHANGE),
-    Verb("status", "Show the session that runs here", "status", role=Role.OUTSIDER),
-    Verb("avatars", "Show the avatars, or one", "avatars alex", options=(_name(Completion.AVATARS), PAGE)),
+    Verb("watch", "Get a link to watch and talk", "watch", role=Role.OUTSIDER, label="Watch"),
+    Verb("extend", "Keep the session live for longer", "extend", Kind.CHANGE, label="Extend", costs=True),
+    Verb("status", "Show the session that runs here", "status", role=Role.OUTSIDER, label="Status"),
+    Verb(
+        "avatars",
+        "Show the avatars, or one",
+        "avatars alex",
+        options=(_name(Completion.AVATARS), PAGE),
+        label="Avatars",
+        costs=True,
+    ),
     Verb(
         "voices",
         "Show the voices, or one",
         "voices language:en gender:female",
         options=(_name(Completion.VOICES), LANGUAGE, GENDER, PAGE),
+        label="Voices",
+        costs=True,
     ),
-    Verb("languages", "Show the languages", "languages", options=(_name(Completion.LANGUAGES), PAGE)),
-    Verb("knowledge list", "Show the knowledge bases", "knowledge list", options=(_name(Completion.KNOWLEDGE), PAGE)),
-    Verb("knowledge show", "Show one", "knowledge show FAQ", options=(KNOWLEDGE_REQUIRED,)),
+    Verb(
+        "languages",
+        "Show the languages",
+        "languages",
+        options=(_name(Completion.LANGUAGES), PAGE),
+        label="Languages",
+        costs=True,
+    ),
+    Verb(
+        "knowledge list",
+        "Show the knowledge bases",
+        "knowledge list",
+        options=(_name(Completion.KNOWLEDGE), PAGE),
+        label="Knowledge",
+        costs=True,
+    ),
+    Verb("knowledge show", "Show one", "knowledge show FAQ", options=(KNOWLEDGE_REQUIRED,), label="Show", costs=True),
     Verb(
         "knowledge create",
         "Make one from a prompt, files and pages",
         'knowledge create FAQ prompt:"You know our products." links:https://example.com/faq',
         options=(Option("name", "Its name", required=True, max_length=100), *KNOWLEDGE_TEXTS),
+        label="Create",
+        costs=True,
     ),
     Verb(
         "knowledge update",
         "Change one",
         'knowledge update FAQ prologue:"Ask me anything."',
         options=(KNOWLEDGE_REQUIRED, Option("name", "Its new name", max_length=100), *KNOWLEDGE_TEXTS),
+        label="Change",
+        costs=True,
     ),
-    Verb("knowledge delete", "Delete one", "knowledge delete FAQ", role=Role.ADMIN, options=(KNOWLEDGE_REQUIRED,)),
-    Verb("knowledge use", "Use one in this channel", "knowledge use FAQ", options=(KNOWLEDGE_REQUIRED,)),
+    Verb(
+        "knowledge delete",
+        "Delete one",
+        "knowledge delete FAQ",
+        role=Role.ADMIN,
+        options=(KNOWLEDGE_REQUIRED, CONFIRM),
+        label="Delete",
+        confirm="Delete {it} for good? This cannot be undone.",
+        costs=True,
+    ),
+    Verb(
+        "knowledge use",
+        "Use one in this channel",
+        "knowledge use FAQ",
+        options=(KNOWLEDGE_REQUIRED,),
+        label="Use",
+        costs=True,
+    ),
     Verb(
         "upload",
         "Make an avatar from a video of about a minute",
         "upload https://example.com/ann.mp4 Ann",
         options=(
-            Option("url", "Address of the video", OptionType.URL, required=True, max_length=2048),
+            Option("url", "URL of the video", OptionType.URL, required=True, max_length=2048),
             Option("name", "Its name", required=True, max_length=100),
         ),
+        label="Upload",
+        costs=True,
     ),
-    Verb("sessions", "Show the sessions of this workspace", "sessions"),
+    Verb("sessions", "Show the sessions of this workspace", "sessions", label="Sessions"),
     Verb(
         "transcript",
         "Get what was said, as a file",
         "transcript md",
         options=(Option("format", "The kind of file", OptionType.CHOICE, choices=FORMATS), SESSION),
+        label="Transcript",
     ),
-    Verb("defaults show", "Show this channel's settings", "defaults show"),
+    Verb("defaults show", "Show this channel's settings", "defaults show", label="Defaults"),
     Verb(
         "defaults set",
         "Change how avatars start and listen here",
         "defaults set avatar:Alex mode:dialogue minutes:10",
         options=DEFAULTS,
+        label="Set",
+        costs=True,
     ),
-    Verb("defaults voice", "Change how it sounds and hears here", "defaults voice speed:1.1", options=VOICE_PARAMS),
+    Verb(
+        "defaults voice",
+        "Change how it sounds and hears here",
+        "defaults voice speed:1.1",
+        options=VOICE_PARAMS,
+        label="Set",
+    ),
     Verb(
         "defaults elevenlabs",
         "Use voices of your own ElevenLabs account here",
         "defaults elevenlabs api_key:… model:eleven_flash_v2_5",
         role=Role.ADMIN,
         options=ELEVENLABS,
+        label="Set",
     ),
     Verb(
         "defaults access",
@@ -175,22 +253,36 @@ VERBS = (
         "defaults access everybody",
         role=Role.ADMIN,
         options=(Option("who", "People and groups, or everybody", required=True, max_length=1_000),),
+        label="Set",
     ),
-    Verb("defaults reset", "Forget this channel's settings", "defaults reset", role=Role.ADMIN, options=(SETTING,)),
+    Verb(
+        "defaults reset",
+        "Reset this channel's settings to the defaults",
+        "defaults reset",
+        role=Role.ADMIN,
+        options=(SETTING, CONFIRM),
+        label="Reset",
+        confirm="Reset {it} to the default?",
+    ),
     Verb(
         "usage",
         "Show minutes used and credit left",
         "usage 7",
         options=(Option("days", "How many days back, 1 to 90", OptionType.INTEGER, min=1, max=90),),
+        label="Usage",
     ),
     Verb(
         "help",
         "Show what you can do",
         "help start",
         role=Role.OUTSIDER,
-        options=(Option("verb", "One verb in detail", max_length=40),),
+        options=(Option("verb", "One command in detail", max_length=40),),
+        label="Help",
     ),
 )
+
+ALIASES = MappingProxyType({"keep-going": "extend"})
+"""Earlier names, still understood wherever they are typed or stand on an old button."""
 
 
 class Catalogue:
@@ -217,9 +309,15 @@ class Catalogue:
         return tuple(self._verbs)
 
     def verb(self, name: str) -> Verb | None:
-        """The verb of that name, however its case, hyphens and underscores were typed; for a group, its first verb."""
+        """The verb of that name or earlier name, however its case, hyphens and underscores were typed; for a group, its first."""
         wanted = name.casefold().replace("_", "-")
+        wanted = ALIASES.get(wanted, wanted)
         return self._verbs.get(wanted) or next(iter(self.entries.get(wanted, ())), None)
+
+    def named(self, name: str) -> str:
+        """The name that a verb has today; what is not in the catalogue keeps its own."""
+        verb = self.verb(name)
+        return verb.name if verb else name
 
     def only(self, *entries: str) -> "Catalogue":
         """The verbs whose name or group is named. Raises `KeyError` for one that does not exist."""

@@ -51,7 +51,7 @@ def _verb(line: str, catalogue: Catalogue) -> tuple[Verb, str]:
     if verb is None:
         raise _Puzzled(_unknown(words[0], catalogue))
     rest = line[len(words[0]) :].strip()
-    if rest and verb.name != words[0].casefold().replace("_", "-"):
+    if rest and verb.group and verb.name != words[0].casefold().replace("_", "-"):
         raise _Puzzled(_no_action(verb.group, words[1], catalogue))
     return verb, rest
 

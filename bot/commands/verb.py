@@ -1,6 +1,7 @@
 """What a verb of the catalogue is made of."""
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from bot.model import Role
@@ -60,7 +61,11 @@ class Verb:
     """One verb. A name of two words, `knowledge show`, is an action of a group: its first word is the group's name.
 
     `summary` is for people, at most 100 characters; `role` is the least one that may use it; `example` is what to type after
-    the command's name.
+    the command's name. `label` is the word on a button that runs it, at most 20 characters.
+
+    `confirm` is what is asked back before it runs, `{it}` in it standing for what it is done to; `''` where it runs at once.
+    With `confirm_when` it is asked only where that option is given. `costs` is true of what uses money, creates at the
+    provider, or shows what belongs to the operator's account there.
     """
 
     name: str
@@ -69,6 +74,10 @@ class Verb:
     kind: Kind = Kind.QUESTION
     role: Role = Role.MEMBER
     options: tuple[Option, ...] = ()
+    label: str = field(kw_only=True)
+    confirm: str = field(default="", kw_only=True)
+    confirm_when: str = field(default="", kw_only=True)
+    costs: bool = field(default=False, kw_only=True)
 
     @property
     def group(self) -> str:
@@ -80,7 +89,20 @@ class Verb:
         """The last word of the name."""
         return self.name.rpartition(" ")[2]
 
+    def asks_back(self, given: Collection[str]) -> bool:
+        """Whether these options, by name, run it only after a question: `confirm` among them is the answer to it."""
+        due = not self.confirm_when or self.confirm_when in given
+        return bool(self.confirm) and due and CONFIRM.name not in given
+
+    def question(self, it: str) -> str:
+        """What is asked back before it is done to `it`."""
+        return self.confirm.replace("{it}", it)
+
     def option(self, name: str) -> Option | None:
         """The option of that name, however its case, hyphens and underscores were typed."""
         wanted = name.casefold().replace("-", "_")
         return next((option for option in self.options if option.name == wanted), None)
+
+
+CONFIRM = Option("confirm", "Do it without asking back", OptionType.CHOICE, choices=("yes",))
+"""What every verb with a question has: given, the question is answered."""

@@ -176,6 +176,7 @@ class Admission:
         values = understood(verb, command.options)
         if isinstance(values, Misunderstood):
             return Refused(values.sentence)
+        command = replace(command, verb=verb.name)
         if command.verb == "start":
             return self._start(inbound, values, command)
         wanted = command.options.get("session", "")
@@ -185,18 +186,20 @@ class Admission:
             return self._leaving(inbound.place) or NoSession(nowhere)
         if command.verb == SAY:
             return self._say(inbound, session, Said(command.options.get("text", "")))
-        return self._control(inbound, session, command)
+        return self._control(inbound, session, verb, command)
 
-    def _control(self, inbound: Inbound, session: SessionRecord, command: Command) -> Outcome:
-        refused = self._policy.may(command.verb, role_of(inbound.person, session.starter_id))
+    def _control(self, inbound: Inbound, session: SessionRecord, verb: Verb, command: Command) -> Outcome:
+        refused = self._policy.may(verb.name, role_of(inbound.person, session.starter_id))
         if refused:
             return refused
+        if verb.asks_back(command.options):
+            return Question()
         if session.status is SessionStatus.SLEEPING:
             if command.verb != "stop":
                 return Refused("The avatar is asleep. Write to it to wake it.")
             self.admitted.ends[session.id] = EndReason.STOPPED
             del self._sessions[session.id]
-        if command.verb == "keep-going" and (refused := self._may_go_on(inbound)):
+        if command.verb == "extend" and (refused := self._may_go_on(inbound)):
             return refused
         return self._take(inbound, session, command.verb, dict(command.options), None)
 

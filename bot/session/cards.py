@@ -9,7 +9,7 @@ from bot.store import sessions
 from bot.store.records import SessionRecord
 from bot.transcript.pacer import Urgency
 
-LIVE_ACTIONS = (CardAction.WATCH, CardAction.INTERRUPT, CardAction.KEEP_GOING, CardAction.STOP)
+LIVE_ACTIONS = (CardAction.WATCH, CardAction.INTERRUPT, CardAction.EXTEND, CardAction.STOP)
 
 ENDINGS = {
     EndReason.STOPPED: "Stopped.",

@@ -1,4 +1,4 @@
-"""What overtakes turns: stop, interrupt, set, act, keep going."""
+"""What overtakes turns: stop, interrupt, set, act, extend."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
@@ -33,7 +33,7 @@ class Controls:
             "interrupt": self._interrupt,
             "set": self._set,
             "act": self._act,
-            "keep-going": self._keep_going,
+            "extend": self._extend,
         }
 
     async def run(self) -> None:
@@ -124,7 +124,7 @@ class Controls:
         await self._avatar().act(options.action, options.expression)
         return "Sent. Only “ultra” avatars make gestures and faces, and none confirms it."
 
-    async def _keep_going(self, row: InboxRecord) -> str:
+    async def _extend(self, row: InboxRecord) -> str:
         """Whoever wants it to go on pays for what comes."""
         await self._stage.change(payer_id=row.person_id)
         self._stage.session = replace(self._stage.session, payer_id=row.person_id)

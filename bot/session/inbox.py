@@ -9,6 +9,7 @@ import structlog
 from sqlalchemy import Connection
 
 from bot.commands.bare import bare_word
+from bot.commands.catalogue import CATALOGUE
 from bot.errors import StoreUnavailable
 from bot.identity import new_id
 from bot.model import Command, Inbound, Outcome, Place, Said
@@ -29,7 +30,7 @@ COMMIT_WITHIN = 2.0
 BATCH = 256
 NOT_TAKEN = "We could not take that just now. Please try again."
 
-SPENDING = frozenset({"start", "keep-going"})
+SPENDING = frozenset({"start", "extend"})
 
 
 @dataclass(slots=True)
@@ -194,7 +195,7 @@ def _verb(inbound: Inbound) -> str:
     """The command that it is, or might be."""
     match inbound.body:
         case Command(verb):
-            return verb
+            return CATALOGUE.named(verb)
         case Said() as said:
             return bare_word(said)
         case _:

@@ -218,7 +218,7 @@ class Theatre(Reception):
             status=SessionStatus.LIVE,
             note="Write in the thread; Mei answers aloud.",
             ends_at=self.in_minutes(9.7),
-            actions=(CardAction.WATCH, CardAction.INTERRUPT, CardAction.KEEP_GOING, CardAction.STOP),
+            actions=(CardAction.WATCH, CardAction.INTERRUPT, CardAction.EXTEND, CardAction.STOP),
         )
         await self.say("Good morning! I am Mei. Ask me anything, or tell me what to say.")
 

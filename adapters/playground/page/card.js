@@ -7,7 +7,7 @@ import { icon } from "/v/static/icons.js";
 
 export const STATUS = { starting: "Starting", live: "Live", reconnecting: "Reconnecting", stopping: "Stopping", sleeping: "Asleep", ended: "Ended" };
 const MODES = { 1: "Says what it is given", 2: "Answers by itself" };
-const ACTIONS = { watch: ["Watch", "primary"], interrupt: ["Interrupt", ""], "keep-going": ["Keep going", ""], stop: ["Stop", "danger"] };
+const ACTIONS = { watch: ["Watch", "primary"], interrupt: ["Interrupt", ""], extend: ["Extend", ""], stop: ["Stop", "danger"], transcript: ["Transcript", ""], start: ["Start again", "primary"] };
 const SOON = 60_000;
 
 /** The name with its state, as a heading. */

@@ -32,10 +32,10 @@ async def test_sound_is_set_a_bit_at_a_time_and_reset(stack: Stack) -> None:
     async with stack.serving():
         await ask(stack, "defaults voice", speed="1.1", threshold="0.4")
         both = await ask(stack, "defaults voice", silence_ms="700")
-        await ask(stack, "defaults reset", person=ROOT, setting="speed")
-        await ask(stack, "defaults reset", person=ROOT, setting="threshold")
+        await ask(stack, "defaults reset", person=ROOT, setting="speed", confirm="yes")
+        await ask(stack, "defaults reset", person=ROOT, setting="threshold", confirm="yes")
         one = await ask(stack, "defaults show")
-        await ask(stack, "defaults reset", person=ROOT)
+        await ask(stack, "defaults reset", person=ROOT, confirm="yes")
         none = await ask(stack, "defaults show")
         wrong = await ask(stack, "defaults voice", speed="2")
     assert "speed 1.1; turn_detection server_vad; threshold 0.4; silence_ms 700" in both.text

@@ -117,7 +117,7 @@ async def test_what_was_said_is_forgotten_in_time(stack: Stack) -> None:
 
 
 @on_stack()
-async def test_keep_going_asks_who_may_spend(stack: Stack) -> None:
+async def test_extending_asks_who_may_spend(stack: Stack) -> None:
     from bot.model import Refused
     from tests.integration.answers.asking import ROOT
 
@@ -125,6 +125,6 @@ async def test_keep_going_asks_who_may_spend(stack: Stack) -> None:
         await stack.room.command("start")
         await stack.live()
         await ask(stack, "defaults access", person=ROOT, who="<@somebody>")
-        outcome = await stack.room.command("keep-going", stack.room.thread)
+        outcome = await stack.room.command("extend", stack.room.thread)
     assert isinstance(outcome, Refused)
     assert "not among those" in outcome.sentence

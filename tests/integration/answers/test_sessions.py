@@ -62,8 +62,13 @@ async def test_sessions_of_this_workspace_only(stack: Stack) -> None:
         theirs = await ask(stack, "sessions", NEIGHBOUR)
         command = ours.items[0].command
         assert command is not None
-        await stack.room.command("stop", ELSEWHERE, ROOT, **command.options)
+        asked = await ask(stack, "stop", ELSEWHERE, ROOT, **command.options)
+        answer = asked.items[0].command
+        assert answer is not None
+        assert stack.hosted
+        await stack.room.command(answer.verb, ELSEWHERE, ROOT, **answer.options)
         await stack.ended()
+    assert asked.text == "Stop Alma in C1? The session ends for everybody there."
     assert "in C1, started by you just now, 0.0 minutes used, live at AKOOL" in ours.items[0].detail
     assert silent.text.endswith("This AKOOL account may not do that. Ask whoever runs this bot.")
     assert "AKOOL" not in silent.items[0].detail

@@ -28,7 +28,7 @@ def test_it_has_the_verbs_of_the_design() -> None:
         "set",
         "act",
         "watch",
-        "keep-going",
+        "extend",
         "status",
         "avatars",
         "voices",
@@ -97,7 +97,8 @@ def test_every_button_of_a_card_is_a_verb() -> None:
     [
         ("start", "start"),
         ("START", "start"),
-        ("keep_going", "keep-going"),
+        ("keep_going", "extend"),
+        ("extend", "extend"),
         ("knowledge show", "knowledge show"),
         ("knowledge", "knowledge list"),
     ],
@@ -128,7 +129,7 @@ def test_a_smaller_catalogue_has_only_what_is_named() -> None:
 
 
 def test_an_option_is_found_however_it_is_typed() -> None:
-    verb = Verb("do", "Do", "do", options=(Option("stt_type", "How"),))
+    verb = Verb("do", "Do", "do", options=(Option("stt_type", "How"),), label="Do")
     assert verb.option("STT-Type") is verb.options[0]
     assert verb.option("other") is None
     assert Catalogue([verb]).verb("do") is verb

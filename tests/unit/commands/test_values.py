@@ -20,6 +20,7 @@ EVERYTHING = Verb(
         Option("pages", "Pages", OptionType.URL, many=True),
         Option("any_number", "Any", OptionType.NUMBER),
     ),
+    label="Try",
 )
 
 

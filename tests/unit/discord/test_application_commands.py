@@ -60,7 +60,7 @@ def test_messages_have_a_menu_command_and_direct_messages_are_a_setting() -> Non
 
 
 def odd(**changes: Any) -> Verb:
-    return replace(Verb("odd", "Something odd", "odd"), **changes)
+    return replace(Verb("odd", "Something odd", "odd", label="Odd"), **changes)
 
 
 @pytest.mark.parametrize(

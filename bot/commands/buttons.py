@@ -1,0 +1,79 @@
+"""Buttons: the word on each, the command it runs, and what is asked back before."""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from types import MappingProxyType
+
+from bot.commands.catalogue import CATALOGUE
+from bot.commands.verb import CONFIRM
+from bot.model import Card, CardAction, Command, Item, Reply
+
+
+class Look(StrEnum):
+    """How a button stands out."""
+
+    PLAIN = "plain"
+    PRIMARY = "primary"
+    DANGER = "danger"
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """One button. `label` has at most 20 characters.
+
+    Where `question` is not empty, a platform that can asks it before (Slack's `confirm`) and then runs `confirmed`; any other
+    runs `command`, and the core answers with the question and a button that runs `confirmed`.
+    """
+
+    label: str
+    command: Command
+    question: str = ""
+    look: Look = Look.PLAIN
+
+    @property
+    def confirmed(self) -> Command:
+        """The command with its question answered."""
+        return confirmed(self.command)
+
+
+def confirmed(command: Command) -> Command:
+    """The command as it is run by somebody who was asked."""
+    return Command(command.verb, MappingProxyType({**command.options, CONFIRM.name: "yes"}))
+
+
+def button_of(item: Item) -> Button | None:
+    """The one button of a row of a listing; None where there is nothing to run."""
+    return _button(item.command, item.title) if item.command else None
+
+
+def next_button(reply: Reply) -> Button | None:
+    """The button for the next page of a list; None where there is none."""
+    return Button("Next", reply.next) if reply.next else None
+
+
+def card_buttons(card: Card) -> tuple[Button, ...]:
+    """The buttons of a card, in their order, one for each of its actions."""
+    return tuple(card_button(action, card.session_id) for action in card.actions)
+
+
+def card_button(action: CardAction, session_id: str) -> Button:
+    """A button of the card of this session. What is asked of an ended session names it: another may be live in its place."""
+    match action:
+        case CardAction.WATCH:
+            return replace(_button(Command(action.value)), look=Look.PRIMARY)
+        case CardAction.TRANSCRIPT:
+            return _button(Command(action.value, MappingProxyType({"session": session_id})))
+        case CardAction.START_AGAIN:
+            again = Command(action.value, MappingProxyType({"again": session_id}))
+            return replace(_button(again), label="Start again", look=Look.PRIMARY)
+        case _:
+            return _button(Command(action.value))
+
+
+def _button(command: Command, it: str = "") -> Button:
+    """Raises `KeyError` for a command that is not in the catalogue."""
+    verb = CATALOGUE.verb(command.verb)
+    if verb is None:
+        raise KeyError(command.verb)
+    question = verb.question(it) if verb.asks_back(command.options) else ""
+    return Button(verb.label, command, question, Look.DANGER if verb.confirm else Look.PLAIN)
