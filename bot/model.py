@@ -86,7 +86,7 @@ class ReplyTo:
 
     `handle` is the platform's short-lived means of a private answer (Slack `response_url`, Discord interaction token): a
     secret, encrypted at rest, deleted when used up. Without it, or after `expires_at`, the platform falls back to an
-    ephemeral message, then a direct message, then a mention in the thread.
+    ephemeral message, then a direct message: an answer has private ways only.
     """
 
     place: Place

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 
 import discord
 import structlog
@@ -62,7 +63,7 @@ class DiscordPlatform(Writer):
         connector: Connector | None = None,
     ) -> None:
         self._settings = settings
-        self._since = clock.now()
+        self._since = datetime.now(UTC)
         self._reception = reception
         self._connector = connector
         self._client: AvatarClient | None = None

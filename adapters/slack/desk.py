@@ -75,12 +75,12 @@ class Desk:
         """Tell the person who did this, after the answer."""
         to = inbound.reply_to
         assert to is not None
-        return lambda: self.writer.reply(to, Reply(sentence))
+        return lambda: self.writer.answer(to, Reply(sentence))
 
     async def _answer(self, inbound: Inbound) -> None:
         reply = await self.reception.answer(inbound)
         if inbound.reply_to:
-            await self.writer.reply(inbound.reply_to, reply)
+            await self.writer.answer(inbound.reply_to, reply)
 
 
 def privately(sentence: str) -> dict[str, Any]:

@@ -96,7 +96,7 @@ class Interactions:
         to = await self._person(setting, payload, body)
         words = await self._words(setting, to.person, payload.message)
         if not words:
-            return Receipt(afterwards=lambda: self._desk.writer.reply(to, Reply(NOTHING_TO_SAY)))
+            return Receipt(afterwards=lambda: self._desk.writer.answer(to, Reply(NOTHING_TO_SAY)))
         return await self._run(Command("say", {"text": words}), payload.trigger_id, to)
 
     async def _words(self, setting: Setting, person: Person, message: Text) -> str:
@@ -111,7 +111,7 @@ class Interactions:
             try:
                 await self._desk.writer.open_form(to.place, trigger_id, forms.form(verb, to.place))
             except PlatformError as error:
-                await self._desk.writer.reply(to, Reply(error.sentence))
+                await self._desk.writer.answer(to, Reply(error.sentence))
 
         return show
 

@@ -41,9 +41,10 @@ MISSING_SCOPE = "missing_scope"
 class SlackRefused(PlatformError):
     """Slack said no, with a `code` of its own, to something that is not final for the place."""
 
-    def __init__(self, code: str, detail: str) -> None:
+    def __init__(self, code: str, detail: str, needed: tuple[str, ...] = ()) -> None:
         super().__init__("Slack did not do that. Please try again.", detail)
         self.code = code
+        self.needed = needed  # scopes, any of which would do
 
 
 def refusal(method: str, code: str, needed: str = "") -> PlatformError:
@@ -55,4 +56,4 @@ def refusal(method: str, code: str, needed: str = "") -> PlatformError:
         return PlaceGone(_PLACE_GONE[code], detail)
     if code == MISSING_SCOPE and method == "chat.postMessage":
         return PlaceGone("I am not allowed to write there: the app lacks a permission that an admin can add.", detail)
-    return SlackRefused(code, detail)
+    return SlackRefused(code, detail, tuple(needed.split(",")) if needed else ())

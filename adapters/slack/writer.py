@@ -1,6 +1,6 @@
 """Everything we write to Slack."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -8,12 +8,13 @@ import structlog
 
 from adapters.slack import blocks
 from adapters.slack.blocks import Block, Content
+from adapters.slack.calls import Calls
 from adapters.slack.installations import Installations
 from adapters.slack.markup import TEXT_LIMIT, measure
+from adapters.slack.private import PrivateAnswers
 from adapters.slack.refusals import SlackRefused
-from adapters.slack.translation import place_of
-from adapters.slack.web_api import Answer, WebApi
-from bot.errors import MessageGone, PlatformError, Throttled
+from adapters.slack.web_api import WebApi
+from bot.errors import MessageGone, Throttled
 from bot.model import Card, File, Line, MessageRef, Opened, Place, Reply, ReplyTo
 from bot.ports.chat import Pace
 from bot.ports.clock import Clock
@@ -35,8 +36,6 @@ _DONE_ALREADY = frozenset({"already_reacted"})
 
 log = structlog.get_logger(__name__)
 
-Way = Callable[[ReplyTo, Content], Awaitable[None]]
-
 
 class Writer:
     """Posts, edits and answers. Raises as `ChatPlatform` says; obeys `Retry-After` by raising `Throttled`.
@@ -50,8 +49,9 @@ class Writer:
 
     def __init__(self, web: WebApi, installations: Installations, clock: Clock) -> None:
         self._web = web
-        self._installations = installations
         self._clock = clock
+        self._call = Calls(web, installations)
+        self._private = PrivateAnswers(self._call, clock)
         self._shows_no_status: set[str] = set()
 
     def measure(self, text: str) -> int:
@@ -126,78 +126,16 @@ class Writer:
         await self._post(thread, blocks.statement(text))
 
     async def attach(self, thread: Place, file: File, text: str) -> None:
-        slot = await self._call(thread, "files.getUploadURLExternal", filename=file.name, length=len(file.content))
-        await self._web.upload(str(slot["upload_url"]), file.content)
-        await self._call(
-            thread,
-            "files.completeUploadExternal",
-            files=[{"id": slot["file_id"], "title": file.name}],
-            channel_id=thread.channel_id,
-            thread_ts=thread.thread_id or None,
-            initial_comment=blocks.statement(text).text or None,
-        )
+        await self._call.upload(thread, file, blocks.statement(text).text)
 
     # ------------------------------------------------ one person
 
     async def reply(self, to: ReplyTo, reply: Reply) -> None:
-        """By the handle while it lasts, else ephemerally, else directly, else by a mention in the thread."""
-        contents = blocks.answer(reply) if _says_something(reply) else []
-        for used, content in enumerate(contents):
-            await self._first_way(to, content, self._ways(to, used))
-        if reply.file:
-            await self._hand_over(to, reply.file)
+        await self._private.give(to, reply, patiently=False)
 
-    def _ways(self, to: ReplyTo, used: int) -> Sequence[Way]:
-        ways: list[Way] = []
-        if to.usable_at(self._clock.now()) and used < to.uses_left:
-            ways.append(self._by_handle)
-        if not to.place.channel_id:  # the home tab is no channel
-            return [*ways, self._directly]
-        return [*ways, self._ephemerally, self._directly, self._by_mention]
-
-    async def _first_way(self, to: ReplyTo, content: Content, ways: Sequence[Way]) -> None:
-        *others, last = ways
-        for way in others:
-            try:
-                return await way(to, content)
-            except Throttled:
-                raise
-            except PlatformError as error:
-                log.info("an answer takes another way", way=way.__name__, detail=error.detail)
-        return await last(to, content)
-
-    async def _by_handle(self, to: ReplyTo, content: Content) -> None:
-        body = {"response_type": "ephemeral", "replace_original": False, **content.arguments()}
-        await self._web.send(to.handle, body)
-
-    async def _ephemerally(self, to: ReplyTo, content: Content) -> None:
-        await self._call(
-            to.place,
-            "chat.postEphemeral",
-            channel=to.place.channel_id,
-            user=to.person.id,
-            thread_ts=to.place.thread_id or None,
-            **content.arguments(),
-        )
-
-    async def _directly(self, to: ReplyTo, content: Content) -> None:
-        await self._post(await self._direct(to), content)
-
-    async def _by_mention(self, to: ReplyTo, content: Content) -> None:
-        await self._post(to.place, blocks.mention(to.person.id, content))
-
-    async def _direct(self, to: ReplyTo) -> Place:
-        answer = await self._call(to.place, "conversations.open", users=to.person.id)
-        return place_of(to.place.workspace_id, str(answer["channel"]["id"]))
-
-    async def _hand_over(self, to: ReplyTo, file: File) -> None:
-        """Directly, since nothing private in a channel can carry a file."""
-        try:
-            where = await self._direct(to)
-        except SlackRefused as refused:
-            log.info("a file goes to the thread", detail=refused.detail)
-            where = to.place
-        await self.attach(where, file, "")
+    async def answer(self, to: ReplyTo, reply: Reply) -> None:
+        """As `reply`, and waits for Slack's rate limits: for what is written down nowhere and would be lost."""
+        await self._private.give(to, reply, patiently=True)
 
     # ------------------------------------------------ views
 
@@ -249,15 +187,6 @@ class Writer:
             cursor = (answer.get("response_metadata") or {}).get("next_cursor")
             if not cursor:
                 return
-
-    async def _call(self, place: Place, method: str, **arguments: Any) -> Answer:
-        """The token is fetched for each call: a session outlives one that is rotated."""
-        installed = await self._installations.find(place.workspace_id)
-        return await self._web.call(installed.token, method, **arguments)
-
-
-def _says_something(reply: Reply) -> bool:
-    return bool(reply.text or reply.items or reply.link or not reply.file)
 
 
 def _marked(key: str) -> Mapping[str, Any]:

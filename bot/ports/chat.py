@@ -112,7 +112,10 @@ class ChatPlatform(Protocol):
         ...
 
     async def reply(self, to: ReplyTo, reply: Reply) -> None:
-        """Answer one person: by the handle while it lasts, else ephemerally, else directly, else by a mention in the thread."""
+        """Answer one person: by the handle while it lasts, else ephemerally, else directly. Nobody else sees anything of it.
+
+        Where no private way is open, the person is told in public that an answer could not be delivered, and never what it was.
+        """
         ...
 
     def routes(self) -> Sequence[BaseRoute]:

@@ -9,9 +9,7 @@ import pytest
 
 from adapters.slack.web_api import WebApi
 from bot.errors import MessageGone, PlaceGone, PlatformError, Throttled
-from bot.model import Reply, ReplyTo
 from tests.contract.platform.cards import CARD, final
-from tests.contract.platform.harness import ANN
 from tests.integration.slack.fake import FakeSlack, Grant, Message
 from tests.integration.slack.fake.reference import available
 from tests.integration.slack.fake.server import Trouble
@@ -162,41 +160,6 @@ async def test_a_status_that_slack_does_not_know_is_asked_for_once(http: SlackHa
     await http.platform.thinking(opened.thread)
     await http.platform.thinking(opened.thread)
     assert len(http.fake.called("assistant.threads.setStatus")) == 1
-
-
-async def answer_to_ann(http: SlackHarness) -> ReplyTo:
-    await http.slash(ANN, "status", GENERAL)
-    to = http.reception.inbounds[-1].reply_to
-    assert to
-    return to
-
-
-async def test_a_person_is_told_directly_where_nothing_ephemeral_can_be(http: SlackHarness) -> None:
-    to = await answer_to_ann(http)
-    http.later(3600)
-    http.fake.troubles["chat.postEphemeral"] = Trouble(error="user_not_in_channel")
-    await http.platform.reply(to, Reply("Psst."))
-    assert [m.text for m in http.fake.workspace.messages if m.channel == "D0ANN"] == ["Psst."]
-
-
-async def test_the_last_way_is_a_mention(http: SlackHarness) -> None:
-    to = await answer_to_ann(http)
-    http.later(3600)
-    http.fake.troubles["chat.postEphemeral"] = Trouble(error="user_not_in_channel")
-    http.fake.troubles["conversations.open"] = Trouble(error="missing_scope")
-    await http.platform.reply(to, Reply("Psst."))
-    (seen,) = await http.messages(GENERAL)
-    assert "U0ANN" in seen.notified
-    assert "Psst." in seen.text
-
-
-async def test_an_answer_that_is_throttled_takes_no_other_way(http: SlackHarness) -> None:
-    to = await answer_to_ann(http)
-    http.later(3600)
-    http.fake.troubles["chat.postEphemeral"] = Trouble(429, "ratelimited", headers=(("Retry-After", "3"),))
-    with pytest.raises(Throttled):
-        await http.platform.reply(to, Reply("Psst."))
-    assert not await http.messages(GENERAL)
 
 
 async def test_a_lost_edit_of_an_old_message_says_so(http: SlackHarness) -> None:

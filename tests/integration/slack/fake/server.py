@@ -58,6 +58,7 @@ class FakeSlack:
         self.calls: list[Call] = []
         self.complaints: list[str] = []
         self.troubles: dict[str, Trouble] = {}
+        self.hooks_busy = Trouble(times=0)
         self.sockets: list[web.WebSocketResponse] = []
         self.tickets_refused: deque[int] = deque()
         self.tickets: set[str] = set()
@@ -199,6 +200,9 @@ class FakeSlack:
         hook = self.workspace.hooks.get(request.match_info["hook"])
         if hook is None or hook.expired or hook.uses <= 0:
             return web.Response(status=404, text="expired_url" if hook and hook.expired else "used_url")
+        if self.hooks_busy.times > 0:
+            self.hooks_busy.times -= 1
+            return await _broken(request, self.hooks_busy)
         hook.uses -= 1
         body = await request.json()
         unknown = set(body) - payloads.HOOK_FIELDS

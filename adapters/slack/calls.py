@@ -1,0 +1,32 @@
+"""Calls of the Web API as the bot of one workspace."""
+
+from typing import Any
+
+from adapters.slack.installations import Installations
+from adapters.slack.web_api import Answer, WebApi
+from bot.model import File, Place
+
+
+class Calls:
+    """Fetches the token for each call: a session outlives one that is rotated. Raises as `WebApi.call`."""
+
+    def __init__(self, web: WebApi, installations: Installations) -> None:
+        self.web = web
+        self._installations = installations
+
+    async def __call__(self, place: Place, method: str, **arguments: Any) -> Answer:
+        installed = await self._installations.find(place.workspace_id)
+        return await self.web.call(installed.token, method, **arguments)
+
+    async def upload(self, place: Place, file: File, text: str = "") -> None:
+        """Post a file in a place, with an escaped text above it."""
+        slot = await self(place, "files.getUploadURLExternal", filename=file.name, length=len(file.content))
+        await self.web.upload(str(slot["upload_url"]), file.content)
+        await self(
+            place,
+            "files.completeUploadExternal",
+            files=[{"id": slot["file_id"], "title": file.name}],
+            channel_id=place.channel_id,
+            thread_ts=place.thread_id or None,
+            initial_comment=text or None,
+        )
