@@ -4,6 +4,7 @@ import difflib
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import urlsplit
@@ -60,6 +61,17 @@ def _sqlite(text: str) -> str:
     return text
 
 
+def _proxies(text: str) -> str:
+    for part in text.split(","):
+        try:
+            known = part.strip() == "*" or bool(ip_network(part.strip(), strict=False))
+        except ValueError:
+            known = False
+        if not known:
+            raise ValueError("has to name addresses or networks, as in 10.0.0.7,172.16.0.0/12")
+    return text
+
+
 def _web_address(text: str) -> str:
     try:
         url = urlsplit(text)
@@ -91,6 +103,7 @@ class Settings(BaseSettings):
     log_level: Annotated[LogLevel, BeforeValidator(str.lower)] = Field("info", validation_alias="LOG_LEVEL")
 
     host: str = Field("0.0.0.0", validation_alias="AVATARBOT_HOST")  # noqa: S104 - a container's port is reached from outside
+    proxies: Annotated[str, AfterValidator(_proxies)] = Field("127.0.0.1,::1", validation_alias="FORWARDED_ALLOW_IPS")
     secret_keys: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split), AfterValidator(_fernet_keys)] = (
         Field((), validation_alias="AVATARBOT_SECRET_KEYS")
     )

@@ -9,6 +9,7 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 from structlog.typing import EventDict, Processor
 
+from bot.log_throttle import ThrottledWarnings
 from bot.redaction import REDACTOR
 
 QUIETER = {
@@ -55,6 +56,9 @@ def _route_standard_library(stream: TextIO, threshold: int, formatter: logging.F
     logging.captureWarnings(capture=True)
     for name, least in QUIETER.items():
         logging.getLogger(name).setLevel(max(least, threshold))
+    server = logging.getLogger("uvicorn.error")  # warns of each request that makes no sense
+    if not any(isinstance(each, ThrottledWarnings) for each in server.filters):
+        server.addFilter(ThrottledWarnings())
 
 
 def _gathering(readable: bool) -> list[Processor]:

@@ -15,12 +15,13 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bot.errors import AvatarbotError, SettingsError
+from bot.http_limits import BACKLOG, BoundedHttp, BoundedWebSocket, Bounds, OpenConnections
 from bot.telemetry import Metrics
 
 Readiness = Callable[[], Awaitable[None]]
@@ -32,7 +33,13 @@ READINESS_S = 2.0
 GRACE_S = 3
 """How long requests and sockets may go on once the server is told to stop. The whole service has 10 s."""
 
+NEARBY = "127.0.0.1,::1"
+"""The proxies that are believed where nothing is set: those on this machine."""
+
 PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
+
+CLIENT_LEFT = 499
+"""Status in the access log of a request whose sender did not stay for the answer, as nginx writes it."""
 
 SAFE_HEADERS = {
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
@@ -91,7 +98,7 @@ async def _why_not(name: str, check: Readiness) -> str:
 
 def _metrics(metrics: Metrics, token: str) -> Callable[[Request], Awaitable[Response]]:
     async def expose(request: Request) -> Response:
-        if not token and not _from_this_machine(request):
+        if not token and not (_from_this_machine(request) and _to_this_machine(request)):
             return PlainTextResponse("Not Found", 404)
         offered = request.headers.get("authorization", "")
         if token and not hmac.compare_digest(offered.encode(), f"Bearer {token}".encode()):
@@ -102,8 +109,18 @@ def _metrics(metrics: Metrics, token: str) -> Callable[[Request], Awaitable[Resp
 
 
 def _from_this_machine(request: Request) -> bool:
+    return request.client is not None and _is_loopback(request.client.host)
+
+
+def _to_this_machine(request: Request) -> bool:
+    """A page from elsewhere whose name was rebound to this machine, and a proxy that hides who asks, come with another `Host`."""
+    host = request.headers.get("host", "").rpartition(":")[0] or request.headers.get("host", "")
+    return host == "localhost" or _is_loopback(host.strip("[]"))
+
+
+def _is_loopback(address: str) -> bool:
     try:
-        return request.client is not None and ip_address(request.client.host).is_loopback
+        return ip_address(address).is_loopback
     except ValueError:
         return False
 
@@ -142,6 +159,8 @@ class AccessLog:
 
         try:
             await self.app(scope, receive, send_and_note)
+        except ClientDisconnect:
+            status = CLIENT_LEFT
         finally:
             if scope["type"] in {"http", "websocket"}:
                 _write_line(scope, status, time.perf_counter() - began)
@@ -181,7 +200,7 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
-        listener.listen(2048)
+        listener.listen(BACKLOG)
         listener.setblocking(False)
     except OSError as error:
         listener.close()
@@ -202,8 +221,9 @@ def _cannot_listen(host: str, port: int, error: OSError) -> SettingsError:
 class _Server(uvicorn.Server):
     """Leaves signals to the service, and tells when it has begun."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(self, config: uvicorn.Config, bounds: Bounds) -> None:
         super().__init__(config)
+        self.server_state = OpenConnections(bounds)
         self.began = asyncio.Event()
 
     @contextmanager
@@ -216,25 +236,32 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serve(app: ASGIApp, host: str, port: int) -> AsyncIterator[int]:
+async def serve(
+    app: ASGIApp, host: str, port: int, *, proxies: str = NEARBY, bounds: Bounds | None = None
+) -> AsyncIterator[int]:
     """Serve within the block and give the port (a free one for 0). At its end open requests get `GRACE_S`, sockets are told 1012.
 
+    `proxies` are believed when they say for whom they ask: addresses and networks, separated by commas.
     Raises `SettingsError` when the port cannot be had.
     """
+    bounds = bounds or Bounds()
     listener = listen(host, port)
     config = uvicorn.Config(
         app,
-        http="httptools",  # reading a request takes h11, the default, longer than all that we do with it
-        ws="websockets-sansio",
+        http=BoundedHttp,  # on httptools: reading a request takes h11, the default, longer than all that we do with it
+        ws=BoundedWebSocket,
+        ws_max_size=bounds.message_bytes,
         ws_per_message_deflate=False,  # encoded video does not get smaller
+        backlog=BACKLOG,
         lifespan="off",
         access_log=False,
         log_config=None,
         server_header=False,
+        forwarded_allow_ips=proxies,
         timeout_graceful_shutdown=GRACE_S,
     )
     config.load()  # fails here rather than in a task that never begins
-    server = _Server(config)
+    server = _Server(config, bounds)
     serving = asyncio.create_task(server.serve(sockets=[listener]), name="web-server")
     try:
         await server.began.wait()

@@ -7,8 +7,10 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from adapters.playground.desk import Desk
 from adapters.playground.windows import Window
 from adapters.playground.wire import Enter, FromWindow, Look, decode
+from bot.log_throttle import warn_of_outsider
 from bot.model import Inbound
 from bot.ports.chat import ChatPlatform
+from bot.viewer.incoming import text_of
 
 ENTER_WITHIN_S = 5.0
 NO_PAGE_OF_OURS = 1008
@@ -24,6 +26,7 @@ async def visit(socket: WebSocket, desk: Desk, platform: ChatPlatform) -> None:
         if isinstance(enter, Enter):
             await _serve(socket, desk, platform, enter)
     except (ValueError, TimeoutError):
+        warn_of_outsider("a window's socket sent what no page of ours sends")
         await socket.close(NO_PAGE_OF_OURS)
     except WebSocketDisconnect:
         pass  # closing a window is how every visit ends
@@ -45,6 +48,8 @@ async def _until_it_closes(visit: "_Visit") -> None:
             writing.cancel()
     except* WebSocketDisconnect:
         raise WebSocketDisconnect from None
+    except* ValueError:
+        raise ValueError("not a frame of our page") from None
 
 
 class _Visit:
@@ -72,4 +77,4 @@ class _Visit:
 
 
 async def _frame(socket: WebSocket) -> FromWindow:
-    return decode(await socket.receive_text())
+    return decode(await text_of(socket))

@@ -64,7 +64,7 @@ async def run_service(playground: bool, handover: bool, roles: tuple[str, ...]) 
 def _serve(service: Service, settings: Settings) -> contextlib.AbstractAsyncContextManager[int]:
     token = settings.metrics_token.get_secret_value() if settings.metrics_token else ""
     app = create_app(service.house.metrics, service.readiness(), service.routes(), token)
-    return serve(app, settings.host, settings.port)
+    return serve(app, settings.host, settings.port, proxies=settings.proxies)
 
 
 def _add_platforms(service: Service, settings: Settings, *, playground: bool) -> Callable[[int], str] | None:

@@ -5,6 +5,7 @@ from contextlib import suppress
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from bot.log_throttle import warn_of_outsider
 from bot.ports.chat import Reception
 from bot.ports.clock import Clock
 from bot.session.feed import Feed
@@ -12,6 +13,7 @@ from bot.viewer.archive import Archive
 from bot.viewer.audience import Audiences
 from bot.viewer.door import GRANT_WITHIN_S, Door
 from bot.viewer.grants import Grant, Grants, Scope
+from bot.viewer.incoming import text_of
 from bot.viewer.speaking import act
 from bot.viewer.watching import Watching
 from bot.viewer.wire import Ack, Do, Expired, FromPage, Hello, Key, Present, Say, Visible, decode, encode
@@ -73,6 +75,7 @@ class ViewerSockets:
             await socket.send_text(encode(Expired()))
             await socket.close(GOING_AWAY)
         except ValueError:
+            warn_of_outsider("a viewer's socket sent what no page of ours sends")
             await socket.close(POLICY)
 
     async def _host(self, socket: WebSocket, grant: Grant, watching: Watching) -> None:
@@ -107,4 +110,4 @@ class ViewerSockets:
 
 
 async def _frame(socket: WebSocket) -> FromPage:
-    return decode(await socket.receive_text())
+    return decode(await text_of(socket))

@@ -16,6 +16,7 @@ from starlette.types import Scope as AsgiScope
 from adapters.playground.platform import PlaygroundPlatform
 from adapters.playground.settings import PlaygroundSettings
 from adapters.simulator.footage import FRAME_RATE, HEIGHT, WIDTH, Loop, footage, is_key
+from bot.http_limits import Bounds
 from bot.model import (
     Accepted,
     Card,
@@ -282,9 +283,9 @@ class Theatre(Reception):
 
 
 @asynccontextmanager
-async def theatre(folder: Path, port: int = 0) -> AsyncIterator[Theatre]:
+async def theatre(folder: Path, port: int = 0, bounds: Bounds | None = None) -> AsyncIterator[Theatre]:
     stage = Theatre(folder)
-    async with serve(stage, "127.0.0.1", port) as bound:
+    async with serve(stage, "127.0.0.1", port, bounds=bounds) as bound:
         stage.base = f"http://127.0.0.1:{bound}"
         yield stage
         stage.lower_curtain()

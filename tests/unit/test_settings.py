@@ -179,6 +179,15 @@ def test_a_spoilt_key_file_is_said(empty_place: Path, content: bytes) -> None:
         secret_keys(load(Settings))
 
 
+@pytest.mark.parametrize("value", ["proxy.internal", "10.0.0.0/99", "10.0.0.1,,", "10.0.0.1 10.0.0.2"])
+def test_proxies_are_addresses_or_networks(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "10.0.0.7, 172.16.0.0/12,::1")
+    assert load(Settings).proxies == "10.0.0.7, 172.16.0.0/12,::1"
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", value)
+    with pytest.raises(SettingsError, match="FORWARDED_ALLOW_IPS has to name addresses or networks"):
+        load(Settings)
+
+
 def test_a_key_file_that_cannot_be_made_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "sqlite:///nowhere/avatarbot.db")
     with pytest.raises(SettingsError, match="cannot be used"):

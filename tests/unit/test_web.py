@@ -42,10 +42,11 @@ async def get(
     token: str = "",
     host: str = "127.0.0.1",
     headers: Mapping[str, str] | None = None,
+    name: str = "localhost",
 ) -> httpx.Response:
     app = create_app(new_metrics(), readiness or {}, routes, token)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False, client=(host, 5000))
-    async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
+    async with httpx.AsyncClient(transport=transport, base_url=f"http://{name}") as http:
         return await http.get(path, headers=headers)
 
 
@@ -86,6 +87,23 @@ async def test_metrics_are_for_this_machine_or_the_token(host: str, token: str, 
     response = await get("/metrics", token=token, host=host, headers={"Authorization": offered})
     assert response.status_code == status
     assert ("avatarbot_viewers" in response.text) is (status == 200)
+
+
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [
+        ("localhost", 200),
+        ("localhost:8080", 200),
+        ("127.0.0.1:8080", 200),
+        ("[::1]:8080", 200),
+        ("rebound.example", 404),
+        ("rebound.example:8080", 404),
+        ("localhost.evil.example", 404),
+        ("10.0.0.5", 404),
+    ],
+)
+async def test_metrics_without_a_token_are_shown_under_a_name_of_this_machine_only(name: str, status: int) -> None:
+    assert (await get("/metrics", name=name)).status_code == status
 
 
 async def watch(_request: Request) -> Response:

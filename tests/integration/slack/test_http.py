@@ -195,6 +195,15 @@ async def test_no_signed_payload_breaks_it(http: SlackHarness, payload: dict[str
     assert await post(http, body, payloads.signed(body) | JSON) in (200, 400, 404)
 
 
+@pytest.mark.parametrize("headers", [{}, {"X-Slack-Request-Timestamp": "1", "X-Slack-Signature": "v0=" + "a" * 64}])
+async def test_a_body_that_cannot_be_signed_is_not_read(http: SlackHarness, headers: dict[str, str]) -> None:
+    """A millionth of it is enough to say no."""
+    assert await post(http, b"a" * (BODY_LIMIT - 1), headers | JSON) == 401
+    assert await post(http, b"a" * (BODY_LIMIT + 1), headers | JSON) == 401
+    signed = payloads.signed(b"a" * (BODY_LIMIT + 1))
+    assert await post(http, b"a" * (BODY_LIMIT + 1), signed | JSON) == 413
+
+
 def test_digits_of_another_script_are_no_time() -> None:
     assert not is_signed("secret", {"x-slack-request-timestamp": "٣", "x-slack-signature": "v0=x"}, b"", 3)
 
