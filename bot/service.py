@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -30,6 +30,7 @@ from bot.session.house import Habits, House
 from bot.session.inbox import Inbox
 from bot.session.replies import Replies
 from bot.session.worker import Worker
+from bot.signals import end_process
 from bot.store.channels import Vault
 from bot.store.engine import Store
 from bot.telemetry import Metrics
@@ -63,6 +64,8 @@ class Parts:
     habits: Habits = field(default_factory=Habits)
     alone: bool = True
     files: PublicFiles | None = None
+    give_up: Callable[[str], object] = end_process
+    """Called with a sentence when the service cannot go on and cannot be ended in order."""
 
 
 class Service:
@@ -84,7 +87,7 @@ class Service:
             habits=parts.habits,
             model=parts.model,
         )
-        self.worker = Worker(self.house, alone=parts.alone)
+        self.worker = Worker(self.house, parts.give_up, alone=parts.alone)
         self._connections = Connections(self._platforms, parts.clock, parts.metrics)
         self._inbox = Inbox(parts.store, parts.policy, parts.clock, self.worker.ring)
         self._replies = Replies(self.house)
@@ -123,7 +126,7 @@ class Service:
         await self.house.store.write(work)
 
     async def _lease_ready(self) -> None:
-        if not self.worker.fresh:
+        if not self.worker.lease.held:
             raise StoreUnavailable("This process does not hold its lease.")
 
     @contextlib.asynccontextmanager

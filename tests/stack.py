@@ -109,6 +109,8 @@ class Stack:
     own_room: OwnRoom | None = None
     delay: float = 0.0
     """Seconds before a request leaves a process: time in which it may be stopped."""
+    given_up: list[str] = field(default_factory=list)
+    """What a process would have said as it ended at once."""
 
     @property
     def url(self) -> str:
@@ -135,6 +137,7 @@ class Stack:
         alone: bool = True,
         clock: Clock | None = None,
         wiretap: Callable[[Store], Awaitable[Watch]] | None = None,
+        kind: type[CuttableStore] = CuttableStore,
         **parts: Any,
     ) -> AsyncIterator[Service]:
         """A service on this world, until the block ends; `crash` inside it kills the process.
@@ -144,7 +147,7 @@ class Stack:
         async with AsyncExitStack() as stack:
             self.wire = wire = Wire()
             self.opening = True
-            store = await stack.enter_async_context(CuttableStore.open(self.url, Cipher((KEY,))))
+            store = await stack.enter_async_context(kind.open(self.url, Cipher((KEY,))))
             self.opening = False
             assert isinstance(store, CuttableStore)
             self.stores.append(store)
@@ -156,6 +159,7 @@ class Stack:
             api = AkoolApi.at("http://akool.test", ApiKey(SecretStr(self.simulator.options.api_key)), transport)
             provider = AkoolProvider(api, self.tap or self.simulator.seats, self.own_room)
             stack.push_async_callback(provider.aclose)
+            parts.setdefault("give_up", self.given_up.append)
             made = Parts(store, provider, clock or self.clock, self.policy, new_metrics(), alone=alone, **parts)
             service = Service(made, "http://avatarbot.test")
             service.add(CuttableRoom(self.room, wire))

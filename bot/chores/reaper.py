@@ -76,29 +76,33 @@ class Reaper:
     async def _close_leftovers(self) -> tuple[str, ...]:
         """An answer to a `create` can come after the end of its session: from a process that was thought dead, and was not."""
         now, cipher = self._clock.now(), self._store.cipher
-        rows = await self._store.read(lambda c: providers.leftovers(c, cipher, now - CREATE_TAKES))
+        rows = await self._store.read(lambda c: providers.leftovers(c, cipher, since=now - CREATE_TAKES, now=now))
         return tuple([row.provider_id for row in rows if await self._closed(row, now)])
 
     async def _closed(self, row: ProviderSessionRecord, now: datetime) -> bool:
-        """Whether it ran and is closed; what was only intended ends by itself, if it ever began."""
-        runs = bool(row.provider_id) and (row.expires_at is None or row.expires_at > now)
-        if runs:
-            try:
-                await self._provider.close(row.provider_id)
-            except ProviderError as error:  # the next sweep tries again; the others are not kept waiting
-                log.warning("could not close what an ended session left open", reason=error.detail)
-                return False
-            log.warning("closed what an ended session left open", session=row.session_id)
+        """Whether it was left open and is closed; what was only intended ends by itself, if it ever began."""
+        if row.provider_id and not await self._closed_at_provider(row, now):
+            return False
         settle = providers.closed if row.provider_id else providers.given_up
         await self._store.write(lambda c: settle(c, [row.id], now))
-        return runs
+        return bool(row.provider_id)
+
+    async def _closed_at_provider(self, row: ProviderSessionRecord, now: datetime) -> bool:
+        """Also what should be over by now is closed: a clock may have been set. What cannot be closed is tried again by the next sweep."""
+        try:
+            await self._provider.close(row.provider_id)
+        except ProviderError as error:
+            log.warning("could not close what an ended session left open", reason=error.detail)
+            return row.expires_at is not None and row.expires_at <= now
+        log.warning("closed what an ended session left open", session=row.session_id)
+        return True
 
     async def _look(self) -> tuple[set[str], int]:
         """Which provider sessions are written down, and how many may be about to be."""
-        since = self._clock.now() - CREATE_TAKES
+        now = self._clock.now()
 
         def work(connection: Connection) -> tuple[set[str], int]:
-            return providers.known_ids(connection), providers.intents_since(connection, since)
+            return providers.known_ids(connection), providers.intents_between(connection, now - CREATE_TAKES, now)
 
         return await self._store.read(work)
 

@@ -24,7 +24,7 @@ async def go_round(
                 await bell.wait()
         bell.clear()
         try:
-            if await house.store.read(lambda c: sessions.eldest_worker(c, house.clock.now())) == worker.id:
+            if await house.store.read(lambda c: sessions.eldest_worker(c, house.clock.now())) == worker.lease.id:
                 await chore()
         except AvatarbotError as error:
             log.info("a chore was not done", chore=chore.__qualname__, reason=error.detail)

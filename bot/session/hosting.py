@@ -1,7 +1,6 @@
 """The avatar in its room: created, joined, renewed, taken over, closed. The row always comes before the money."""
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -21,6 +20,7 @@ from bot.session.specify import at_provider
 from bot.session.stage import Stage, ThrownOut
 from bot.store import providers
 from bot.store.records import ProviderSessionRecord
+from bot.tasks import cancel_and_wait
 
 log = structlog.get_logger(__name__)
 
@@ -52,7 +52,7 @@ class Hosting:
         self._observe = observe
         self._lost: asyncio.Queue[tuple[Avatar | None, AvatarGone]] = asyncio.Queue()
         self._listening: dict[int, asyncio.Task[None]] = {}
-        self._alone_since: datetime | None = None
+        self._alone_since: float | None = None  # in the loop's time: the wall clock may be set
         self._changing = asyncio.Lock()  # held while the room is renewed or mended; taken before the floor
 
     # ------------------------------------------------------------ beginning
@@ -135,7 +135,7 @@ class Hosting:
             self._alone_since = None
             stage.arrived.set()
         else:  # it went while it waited behind the stage
-            self._alone_since = self._now()
+            self._alone_since = _elapsed()
             stage.arrived.clear()
         stage.screen.changed.set()
         if old is not None:
@@ -171,7 +171,7 @@ class Hosting:
                 self._alone_since = None
                 self._stage.arrived.set()
             case AvatarLeft():
-                self._alone_since = self._now()
+                self._alone_since = _elapsed()
                 self._stage.arrived.clear()
             case LinkDown():
                 self._stage.arrived.clear()
@@ -185,7 +185,8 @@ class Hosting:
 
     def look_for_avatar(self) -> None:
         """An avatar that left and did not come back in time needs a new provider session."""
-        if self._alone_since and self._now() - self._alone_since > self._stage.house.habits.avatar_within:
+        within = self._stage.house.habits.avatar_within.total_seconds()
+        if self._alone_since is not None and _elapsed() - self._alone_since > within:
             self._alone_since = None
             gone = AvatarGone(SeatLoss.EXPIRED, "the avatar left and did not come back")
             self._lost.put_nowait((self._stage.avatar, gone))
@@ -256,12 +257,12 @@ class Hosting:
 
     async def _open_when_free(self) -> None:
         """The provider may take a while to notice that a slot is free; what it certainly refused is safe to ask again."""
-        until = self._now() + self._stage.house.habits.avatar_within
+        until = _elapsed() + self._stage.house.habits.avatar_within.total_seconds()
         while True:
             try:
                 return await self._open()
             except ProviderError as error:
-                if error.verdict is not Verdict.RETRY_LATER or not error.certain or self._now() >= until:
+                if error.verdict is not Verdict.RETRY_LATER or not error.certain or _elapsed() >= until:
                     raise
             await asyncio.sleep(ASKED_AGAIN.total_seconds())
 
@@ -277,9 +278,7 @@ class Hosting:
     async def _leave(self, avatar: Avatar) -> None:
         await avatar.leave()
         if task := self._listening.pop(id(avatar), None):
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+            await cancel_and_wait(task)
 
     async def close_all(self) -> None:
         """Close whatever is open at the provider. Only after a fenced step to *stopping*. Raises `ProviderError`."""
@@ -298,16 +297,28 @@ class Hosting:
 
     async def _close(self, row: ProviderSessionRecord) -> None:
         await self._stage.write(lambda c: providers.closing(c, self._stage.lease, row.id))
-        if row.provider_id and (row.expires_at is None or row.expires_at > self._now()):
-            await self._stage.house.provider.close(row.provider_id)
+        if row.provider_id:
+            await self._close_at_provider(row)
 
         def closed(connection: Connection) -> None:
             providers.closed(connection, [row.id], self._now())
 
         await self._stage.write(closed)
 
+    async def _close_at_provider(self, row: ProviderSessionRecord) -> None:
+        """Also what should be over by now: a clock may have been set. Raises `ProviderError` while it may run."""
+        try:
+            await self._stage.house.provider.close(row.provider_id)
+        except ProviderError:
+            if row.expires_at is None or row.expires_at > self._now():
+                raise
+
     def _now(self) -> datetime:
         return self._stage.house.clock.now()
+
+
+def _elapsed() -> float:
+    return asyncio.get_running_loop().time()
 
 
 async def _to_the_end(creating: asyncio.Task[ProviderSession | ProviderError]) -> ProviderSession:

@@ -14,6 +14,9 @@ WARNINGS = (timedelta(minutes=5), timedelta(minutes=1))
 LOOK_EVERY = 1.0
 """Seconds between two looks at the clock."""
 
+SET_BACK = timedelta(seconds=2)
+"""By how much a clock goes back when somebody sets it; less is its own correction."""
+
 LAST_CALL = timedelta(seconds=3)
 """Before its room ends it is to be closed, since what is not used is refunded then only."""
 
@@ -25,15 +28,19 @@ class Timekeeper:
         self._stage = stage
         self._hosting = hosting
         self._warned: set[timedelta] = set()
+        self._ahead = self._ahead_of_loop(stage.house.clock.now())
 
     async def run(self) -> None:
         """Watch the time until cancelled. Raises what a renewal raises."""
+        stage, now = self._stage, self._stage.house.clock.now()
+        stage.active_at = min(now, max(stage.session.active_at, stage.active_at or stage.session.active_at))
         while True:
             await asyncio.sleep(LOOK_EVERY)
             await self._look()
 
     async def _look(self) -> None:
         stage, now = self._stage, self._stage.house.clock.now()
+        self._follow_clock(now)
         self._hosting.look_for_avatar()
         if stage.house.feed.watchers(stage.session.id):
             stage.active_at = now
@@ -45,11 +52,23 @@ class Timekeeper:
         else:
             await self._warn(bedtime - now)
 
+    def _follow_clock(self, now: datetime) -> None:
+        """What is measured by a clock that was set back goes back with it, or nobody would fall asleep for as long."""
+        before, self._ahead = self._ahead, self._ahead_of_loop(now)
+        back = before - self._ahead
+        if back > SET_BACK:
+            stage = self._stage
+            stage.active_at = stage.active_at and stage.active_at - back
+            stage.ends_at = stage.ends_at and stage.ends_at - back
+
+    def _ahead_of_loop(self, now: datetime) -> datetime:
+        """Constant while nobody sets the wall clock."""
+        return now - timedelta(seconds=asyncio.get_running_loop().time())
+
     def _bedtime(self) -> datetime:
         """Some quiet minutes after the last of somebody; a little less where its room ends about then: another is not bought for nothing."""
         stage = self._stage
-        active_at = max(stage.session.active_at, stage.active_at or stage.session.active_at)
-        bedtime = active_at + stage.house.policy.limits.sleep_after
+        bedtime = (stage.active_at or stage.session.active_at) + stage.house.policy.limits.sleep_after
         if stage.ends_at and abs(bedtime - stage.ends_at) <= self._lead():
             return min(bedtime, stage.ends_at - LAST_CALL)
         return bedtime

@@ -17,6 +17,7 @@ from bot.speech.sentences import speaking_seconds
 from bot.speech.speakable import speakable
 from bot.store import inbox
 from bot.store.records import InboxRecord
+from bot.tasks import cancel_and_wait
 from bot.transcript.pacer import Urgency
 from bot.transcript.scribe import Scribe
 
@@ -160,9 +161,7 @@ class Turns:
         try:
             yield
         finally:
-            thinking.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await thinking
+            await cancel_and_wait(thinking)
 
     async def _think(self, turn: _Turn) -> None:
         while not turn.heard:

@@ -2,51 +2,64 @@
 
 import asyncio
 import contextlib
-import os
-import socket
-from datetime import timedelta
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import structlog
-from sqlalchemy import Connection
 
 from bot.errors import StoreUnavailable
-from bot.identity import new_id
 from bot.model import EndReason
 from bot.session.house import House
+from bot.session.lease import CAPACITY, WorkerLease
 from bot.session.run import Run
 from bot.session.stage import Ending, HandedOver
 from bot.store import inbox, sessions
 from bot.store.records import Lease
+from bot.tasks import cancel_and_wait
 
 log = structlog.get_logger(__name__)
 
-LEASE = timedelta(seconds=5)
-RENEW_EVERY = 1.5
 LOOK_EVERY = 1.0
 """Seconds between two looks for sessions without being rung: the truth, where the bell is only a hint."""
-CAPACITY = 1_000
 RETRY_FIRST, RETRY_MOST = 1.0, 30.0
 
 
-class Worker:
-    """Runs sessions until told to stop. `alone` says that no other process can hold anything: a lock on the database tells."""
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """Seconds that runs get to end once they are asked to, and then once they are cancelled."""
 
-    def __init__(self, house: House, *, alone: bool = False) -> None:
-        self.id = new_id()
+    asked: float
+    cancelled: float
+
+
+ON_STOP = Patience(6.0, 1.0)
+"""Of the 10 s that the service has to end: what comes after the runs needs the rest."""
+
+ON_LOSS = Patience(4.0, 4.0)
+"""A worker that lost its lease is back within 10 s, or its process ends."""
+
+STUCK = "Sessions that had to end did not. This process ends at once, so that it can be started anew."
+
+
+class Worker:
+    """Runs sessions until told to stop. `alone` says that no other process can hold anything: a lock on the database tells.
+
+    `give_up` is called with a sentence when runs do not end though they have to. It is to end the process, whatever still runs.
+    """
+
+    def __init__(self, house: House, give_up: Callable[[str], object], *, alone: bool = False) -> None:
+        self.lease = WorkerLease(house, alone=alone)
         self._house = house
+        self._give_up = give_up
         self._alone = alone
         self._runs: dict[str, Run] = {}
+        self._hosting: dict[str, asyncio.Task[None]] = {}
         self._failures: dict[str, int] = {}
         self._bell = asyncio.Event()
         self._nothing_runs = asyncio.Event()
         self._nothing_runs.set()
         self._leaving: Ending | None = None
-        self._fresh_until = 0.0
-
-    @property
-    def fresh(self) -> bool:
-        """Whether the lease holds."""
-        return asyncio.get_running_loop().time() < self._fresh_until
+        self._left = asyncio.Event()
 
     @property
     def hosted(self) -> int:
@@ -61,78 +74,36 @@ class Worker:
 
     async def run(self) -> None:
         """Hold the lease and run sessions until cancelled or stopped; then everything is given back."""
-        await self._enlist()
+        await self.lease.enlist()
         try:
             async with asyncio.TaskGroup() as group:
-                leasing = group.create_task(self._keep_lease(), name="lease")
+                keeping = group.create_task(self._keep_lease(), name="lease")
                 await self._claim_and_run(group)
-                leasing.cancel()
+                await self._end_runs(self._leaving or HandedOver(), ON_STOP)
+                await cancel_and_wait(keeping)
         finally:
             with contextlib.suppress(StoreUnavailable):
-                await self._house.store.write(lambda c: sessions.dismiss(c, self.id))
+                await self.lease.dismiss()
 
     def stop(self, *, hand_over: bool) -> None:
-        """End all runs: closed at the provider, or left open for whoever takes over."""
+        """End all runs, within the time of `ON_STOP`: closed at the provider, or left open for whoever takes over."""
         self._leaving = HandedOver() if hand_over else EndReason.SHUTDOWN
         for run in self._runs.values():
             run.end(self._leaving)
+        self._left.set()
         self._bell.set()
 
     async def others_alive(self) -> bool:
         """Whether another process could take over."""
-        return await self._house.store.read(lambda c: sessions.others_alive(c, self.id, self._house.clock.now()))
-
-    # ------------------------------------------------------------ the lease
-
-    async def _enlist(self) -> None:
-        def work(connection: Connection) -> None:
-            now = self._house.clock.now()
-            if self._alone:
-                sessions.dismiss_others(connection, self.id)
-            address = f"{socket.gethostname()}:{os.getpid()}"
-            sessions.enlist(connection, self.id, now=now, until=now + LEASE, capacity=CAPACITY, address=address)
-
-        began = asyncio.get_running_loop().time()
-        await self._house.store.write(work)
-        self._fresh_until = began + LEASE.total_seconds()
+        return await self._house.store.read(lambda c: sessions.others_alive(c, self.lease.id, self._house.clock.now()))
 
     async def _keep_lease(self) -> None:
-        """Renew it; when that fails for too long, fall silent before others may begin, and start anew."""
-        while True:
-            await asyncio.sleep(RENEW_EVERY)
-            if not await self._renewed():
-                log.error("lease lost: leaving all rooms", sessions=len(self._runs))
-                for run in self._runs.values():
-                    run.end(HandedOver())
-                await self._nothing_runs.wait()
-                self.id = new_id()
-                await self._enlist_again()
-
-    async def _renewed(self) -> bool:
-        """Whether the lease holds for another while; tries until it nearly runs out."""
-        while self.fresh:
-            began = asyncio.get_running_loop().time()
-            now = self._house.clock.now()
-            try:
-                async with asyncio.timeout(max(0.1, self._fresh_until - began - RENEW_EVERY / 3)):
-                    held = await self._house.store.write(
-                        lambda c: sessions.renew(c, self.id, now=now, until=now + LEASE)  # noqa: B023
-                    )
-            except (StoreUnavailable, TimeoutError):
-                await asyncio.sleep(RENEW_EVERY / 5)
-                continue
-            if held:
-                self._fresh_until = began + LEASE.total_seconds()
-            return held
-        return False
-
-    async def _enlist_again(self) -> None:
-        while True:
-            try:
-                return await self._enlist()
-            except StoreUnavailable as error:
-                log.warning("cannot enlist", reason=error.detail)
-                await asyncio.sleep(LOOK_EVERY)
+        """When it is lost, fall silent before others may begin, and start anew."""
+        while not self._alone:
+            await self.lease.lost()
+            log.error("lease lost: leaving all rooms", sessions=len(self._runs))
+            await self._end_runs(HandedOver(), ON_LOSS)
+            await self.lease.enlist_again()
 
     # ------------------------------------------------------------ the runs
 
@@ -140,12 +111,12 @@ class Worker:
         while not self._leaving:
             self._bell.clear()
             for lease in await self._claim():
-                group.create_task(self._host(lease), name=f"session {lease.session_id}")
+                name = f"session {lease.session_id}"
+                self._hosting[lease.session_id] = group.create_task(self._host(lease), name=name)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_EVERY):
                     await self._bell.wait()
             await self._ring_missed()
-        await self._nothing_runs.wait()
 
     async def _ring_missed(self) -> None:
         """What another process wrote rings no bell here."""
@@ -157,19 +128,22 @@ class Worker:
                     run.poll()
 
     async def _claim(self) -> list[Lease]:
-        now, running = self._house.clock.now(), tuple(self._runs)
+        """What nobody runs, from now on ours. A claim that was under way when the lease was lost is none."""
+        now, running, worker_id = self._house.clock.now(), tuple(self._runs), self.lease.id
         room = CAPACITY - len(running)
-        if not self.fresh or room <= 0:
+        if not self.lease.held or room <= 0:
             return []
         try:
             if not await self._house.store.read(lambda c: sessions.claimable(c, now)):
                 return []
             leases = await self._house.store.write(
-                lambda c: sessions.claim(c, self.id, now=now, room=room, but=running)
+                lambda c: sessions.claim(c, worker_id, now=self._house.clock.now(), room=room, but=running)
             )
         except StoreUnavailable as error:
             log.warning("cannot claim", reason=error.detail)
             return []
+        if worker_id != self.lease.id or not self.lease.held:
+            return []  # free for everybody once the next lease is there
         for lease in leases:
             run = self._runs[lease.session_id] = Run(self._house, lease)
             if self._leaving:  # told to while the claim was under way
@@ -188,11 +162,12 @@ class Worker:
             failures = self._failures[lease.session_id] = self._failures.get(lease.session_id, 0) + 1
             pause = min(RETRY_FIRST * 2 ** (failures - 1), RETRY_MOST)
         finally:
-            del self._runs[lease.session_id]
+            del self._runs[lease.session_id], self._hosting[lease.session_id]
             if not self._runs:
                 self._nothing_runs.set()
-        if not self._leaving:
-            await asyncio.sleep(pause)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(pause):
+                await self._left.wait()
         await self._release(lease)
         self._bell.set()
 
@@ -207,3 +182,23 @@ class Worker:
                 log.warning("cannot release", session=lease.session_id, reason=error.detail)
                 released = self._leaving is not None
                 await asyncio.sleep(LOOK_EVERY)
+
+    # ------------------------------------------------------------ ending them
+
+    async def _end_runs(self, ending: Ending, patience: Patience) -> None:
+        """Return when no run is left: asked to end first, then cancelled. What does not end then ends with the process."""
+        for run in self._runs.values():
+            run.end(ending)
+        if await self._all_over(patience.asked):
+            return
+        log.warning("runs are cancelled", sessions=list(self._hosting))
+        for hosting in self._hosting.values():
+            hosting.cancel()
+        if not await self._all_over(patience.cancelled):
+            self._give_up(STUCK)
+
+    async def _all_over(self, within: float) -> bool:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                await self._nothing_runs.wait()
+        return self._nothing_runs.is_set()

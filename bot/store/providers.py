@@ -119,8 +119,8 @@ def unclosed(connection: Connection, cipher: Cipher, session_id: str) -> list[Pr
     return [record(row, cipher) for row in connection.execute(query)]
 
 
-def leftovers(connection: Connection, cipher: Cipher, before: datetime) -> list[ProviderSessionRecord]:
-    """What sessions that have ended still have open, or intended before then; of any workspace: for the reaper."""
+def leftovers(connection: Connection, cipher: Cipher, *, since: datetime, now: datetime) -> list[ProviderSessionRecord]:
+    """What sessions that have ended still have open, or intended and not between these two; of any workspace: for the reaper."""
     query = (
         select(provider_sessions)
         .join(sessions, sessions.c.id == provider_sessions.c.session_id)
@@ -128,7 +128,7 @@ def leftovers(connection: Connection, cipher: Cipher, before: datetime) -> list[
             sessions.c.status == SessionStatus.ENDED,
             or_(
                 provider_sessions.c.state.in_(RUNNING),
-                and_(provider_sessions.c.state == INTENT, provider_sessions.c.intended_at < before),
+                and_(provider_sessions.c.state == INTENT, ~provider_sessions.c.intended_at.between(since, now)),
             ),
         )
     )
@@ -141,9 +141,9 @@ def known_ids(connection: Connection) -> set[str]:
     return set(connection.execute(query).scalars())
 
 
-def intents_since(connection: Connection, moment: datetime) -> int:
-    """How many creates are under way."""
+def intents_between(connection: Connection, since: datetime, now: datetime) -> int:
+    """How many creates are under way; one that is later than now was begun before the clock was set back."""
     query = select(provider_sessions.c.id).where(
-        provider_sessions.c.state == INTENT, provider_sessions.c.intended_at >= moment
+        provider_sessions.c.state == INTENT, provider_sessions.c.intended_at.between(since, now)
     )
     return len(connection.execute(query).all())

@@ -5,7 +5,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, bindparam, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, exists, func, insert, select, update
 
 from bot.errors import AvatarbotError
 from bot.model import EndReason, MessageRef, Opened, Place, SessionSpec, SessionStatus
@@ -256,6 +256,10 @@ def _unheld(now: datetime) -> Select[tuple[str]]:
     return select(sessions.c.id).where(sessions.c.status.not_in(AT_REST), sessions.c.worker_id.not_in(alive))
 
 
+def _living(worker_id: str, now: datetime) -> ColumnElement[bool]:
+    return exists().where(workers.c.id == worker_id, workers.c.lease_until > now)
+
+
 def claimable(connection: Connection, now: datetime) -> bool:
     """Whether any session needs a run that nobody gives it."""
     return connection.execute(_unheld(now).limit(1)).first() is not None
@@ -264,12 +268,13 @@ def claimable(connection: Connection, now: datetime) -> bool:
 def claim(connection: Connection, worker_id: str, *, now: datetime, room: int, but: Iterable[str] = ()) -> list[Lease]:
     """Take up to `room` sessions that need a run and that no living worker holds. Raises each one's epoch.
 
-    `but` names those of which the worker still has a run: an earlier one has to end before the next begins.
+    A worker whose own lease has ended takes nothing. `but` names those of which the worker still has a run: an earlier one has to
+    end before the next begins.
     """
     free = _unheld(now).where(sessions.c.id.not_in(tuple(but))).order_by(sessions.c.created_at).limit(room)
     claimed = connection.execute(
         update(sessions)
-        .where(sessions.c.id.in_(free.scalar_subquery()))
+        .where(sessions.c.id.in_(free.scalar_subquery()), _living(worker_id, now))
         .values(worker_id=worker_id, epoch=sessions.c.epoch + 1, attempts=sessions.c.attempts + 1)
         .returning(sessions.c.id, sessions.c.epoch)
     )

@@ -44,7 +44,7 @@ async def test_what_an_ended_session_left_open_is_closed_although_the_account_is
         await stack.live()
         house, session_id = service.house, stack.room.card.session_id
         late = await house.provider.create(SPEC, 600, "late")
-        lease = Lease(session_id, service.worker.id, 1)
+        lease = Lease(session_id, service.worker.lease.id, 1)
         await house.store.write(lambda c: providers.intend(c, lease, "late", "ann", 600, stack.clock.now()))
         await stack.room.command("stop")
         await stack.ended()
@@ -52,7 +52,8 @@ async def test_what_an_ended_session_left_open_is_closed_although_the_account_is
         await house.store.write(lambda c: providers.opened(c, cipher, "late", late.id, credentials, stack.clock.now()))
         assert len(stack.hosted) == 1
         await stack.until(lambda: not stack.hosted)
-        assert not await house.store.read(lambda c: providers.leftovers(c, cipher, stack.clock.now()))
+        now = stack.clock.now()
+        assert not await house.store.read(lambda c: providers.leftovers(c, cipher, since=now, now=now))
 
 
 @on_stack()

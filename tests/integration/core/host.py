@@ -4,6 +4,7 @@ import asyncio
 from datetime import datetime, timedelta
 
 from bot.service import Service
+from bot.session.worker import Worker
 from bot.store.engine import Store
 from tests.integration.core.audit import Audit
 from tests.stack import Stack, Watch, Wire
@@ -24,12 +25,13 @@ class JumpingClock(LoopClock):
 class Host:
     """Begun, ended in order, killed, or stopped as by SIGSTOP and revived."""
 
-    def __init__(self, stack: Stack, audit: Audit, name: str) -> None:
+    def __init__(self, stack: Stack, audit: Audit, name: str, *, alone: bool = False) -> None:
         self.clock = JumpingClock()
         self.stopped = False
         self._stack = stack
         self._audit = audit
         self._name = name
+        self._alone = alone
         self._process = Process()
         self._leave = asyncio.Event()
         self._begun = asyncio.Event()
@@ -43,6 +45,11 @@ class Host:
         await asyncio.wait((begun, self._life), return_when=asyncio.FIRST_COMPLETED)
         assert begun.done(), self._life
         return self
+
+    @property
+    def worker(self) -> Worker:
+        assert self._service is not None
+        return self._service.worker
 
     def listen(self) -> None:
         """What people do comes here from now on."""
@@ -71,7 +78,7 @@ class Host:
         await self._life
 
     async def _live(self) -> None:
-        async with self._stack.serving(alone=False, clock=self.clock, wiretap=self._tap) as self._service:
+        async with self._stack.serving(alone=self._alone, clock=self.clock, wiretap=self._tap) as self._service:
             self._wire = self._stack.wire
             self._begun.set()
             await self._leave.wait()

@@ -311,7 +311,7 @@ def test_a_frozen_worker_that_wakes_up_changes_nothing(tmp_path: Path) -> None:
                 frozen.cut = False
                 await asyncio.sleep(10)
                 assert (first.worker.hosted, second.worker.hosted) == (0, 1)
-                assert first.worker.fresh, "it starts anew, under another name"
+                assert first.worker.lease.held, "it starts anew, under another name"
                 await stack.room.say("And now?", stack.room.thread)
                 await stack.until(lambda: len(stack.room.finals) == 2)
                 assert len(stack.hosted) == 1

@@ -112,7 +112,7 @@ async def test_a_room_that_was_about_to_be_closed_is_not_joined_again(stack: Sta
         await stack.live()
         store, session_id = service.house.store, stack.room.card.session_id
         (row,) = await store.read(lambda c: providers.unclosed(c, store.cipher, session_id))
-        lease = Lease(session_id, service.worker.id, 1)
+        lease = Lease(session_id, service.worker.lease.id, 1)
         await store.write(lambda c: providers.closing(c, lease, row.id))
         stack.crash()
     async with stack.serving():

@@ -54,7 +54,7 @@ async def test_where_another_worker_lives_a_session_goes_over_to_it(stack: Stack
         await stack.room.command("start")
         await stack.live()
         async with stack.serving(alone=False) as second:
-            await stack.until(lambda: second.worker.fresh)
+            await stack.until(lambda: second.worker.lease.held)
             assert (first.worker.hosted, second.worker.hosted) == (1, 0)
             await leaving.aclose()
             await stack.until(lambda: second.worker.hosted == 1)
@@ -71,7 +71,7 @@ async def test_what_is_written_while_nobody_runs_it_is_spoken_afterwards(stack: 
     async with stack.serving() as service:
         outcome = await stack.room.say("Hello", stack.room.thread)
         assert isinstance(outcome, Accepted)
-        assert service.worker.id
+        assert service.worker.lease.id
         await stack.until(lambda: len(stack.room.finals) == 1)
 
 

@@ -14,6 +14,7 @@ from bot.policy import Limits, Policy
 from bot.session.hosting import Hosting
 from bot.session.stage import Asleep, Stage
 from bot.session.timekeeper import Timekeeper
+from tests.integration.core.host import JumpingClock
 from tests.staged import SPEC, Staged, on_stage
 
 MINUTE = 60.0
@@ -53,6 +54,17 @@ def open_now(staged: Staged) -> int:
 
 
 # ------------------------------------------------ idle
+
+
+@on_stage(policy=SLEEPS_SOON)
+async def test_a_clock_that_is_set_back_keeps_nobody_awake_for_as_long(staged: Staged) -> None:
+    clock = JumpingClock()
+    staged.stage.house = replace(staged.house, clock=clock)
+    async with kept(staged):
+        await at(MINUTE)
+        clock.wrong_by = timedelta(hours=-1)
+        await at(2 * MINUTE + 2)
+        assert staged.stage.ending.result() == Asleep()
 
 
 @on_stage()

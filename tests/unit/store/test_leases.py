@@ -143,9 +143,9 @@ async def test_the_same_workers_earlier_run_is_stale_too(store: Store) -> None:
 
 async def test_a_clock_that_jumps_ahead_takes_a_living_workers_sessions_and_the_fence_holds(store: Store) -> None:
     await enlist(store, "A")
-    await enlist(store, "B")
     await start(store, "s")
     (as_before,) = await claim(store, "A")
+    await enlist(store, "B", later(3_600))
     (new,) = await claim(store, "B", later(3_600))
     assert await renew(store, "A", later(1)), "A lives, and does not know"
     with pytest.raises(LeaseLost):
@@ -153,12 +153,21 @@ async def test_a_clock_that_jumps_ahead_takes_a_living_workers_sessions_and_the_
     await write_as(store, new, status=SessionStatus.LIVE)
 
 
-async def test_a_clock_that_jumps_ahead_does_not_make_a_worker_claim_what_it_runs(store: Store) -> None:
+async def test_a_worker_whose_lease_is_over_claims_nothing(store: Store) -> None:
+    await enlist(store, "A")
+    await start(store, "s")
+    assert await claim(store, "A", later(3_600)) == []
+    await store.write(lambda c: sessions.dismiss(c, "A"))
+    assert await claim(store, "A") == []
+
+
+async def test_what_a_worker_still_runs_from_before_is_not_claimed_again(store: Store) -> None:
     await enlist(store, "A")
     await start(store, "s")
     await start(store, "t")
     await claim(store, "A", room=1)
-    assert [lease.session_id for lease in await claim(store, "A", later(3_600), but=("s",))] == ["t"]
+    await enlist(store, "A again", later(6))
+    assert [lease.session_id for lease in await claim(store, "A again", later(6), but=("s",))] == ["t"]
 
 
 async def test_what_a_dismissed_worker_held_is_free_at_once(store: Store) -> None:
