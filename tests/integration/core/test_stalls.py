@@ -170,10 +170,9 @@ def test_while_its_lease_is_lost_a_worker_claims_nothing(tmp_path: Path) -> None
             await stack.until(lambda: not worker.lease.held)
             await stack.room.command("start", CHANNEL_2)
             await stack.until(lambda: worker.hosted == 2)
-            claims = Audit(stack.folder / "avatarbot.db").rows(
-                "SELECT worker_id, epoch FROM sessions WHERE channel_id = 'C2'"
-            )
-            assert list(claims) == [(worker.lease.id, 1)]
+            audit = Audit(stack.folder / "avatarbot.db")
+            claims = audit.rows("SELECT worker_id FROM sessions WHERE channel_id = 'C2' AND epoch = 1")
+            assert list(claims) == [(worker.lease.id,)]
             await stack.live()
 
     run_story(story, tmp_path)
