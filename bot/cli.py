@@ -114,7 +114,8 @@ def cli() -> None:
     "--say", "says", metavar="TEXT", multiple=True, help="Say this to the avatar, print the talk and end. Repeatable."
 )
 @click.option("--port", type=click.IntRange(0, 65535), help="Where the page is; a free port when left out.")
-def demo(says: tuple[str, ...], port: int | None) -> int:
+@click.option("--open/--no-open", "opens", default=True, help="Whether to open the page in your browser.")
+def demo(says: tuple[str, ...], port: int | None, opens: bool) -> int:
     """Talk to an avatar now: everything embedded, no account.
 
     AKOOL and the video room are simulated in this process; every other part is the real one.
@@ -123,9 +124,11 @@ def demo(says: tuple[str, ...], port: int | None) -> int:
       avatarbot demo
       avatarbot demo --say "Who are you?" --say "What time is it?"
     """
+    if not says:
+        click.echo("\n  Avatarbot demo: AKOOL and the room are simulated, everything else is real.")
     from bot.main.demo import run_demo
 
-    return _await(run_demo(says, port))
+    return _await(run_demo(says, port, opens=opens))
 
 
 @cli.command()

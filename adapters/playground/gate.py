@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import secrets
 from urllib.parse import urlsplit
 
 from starlette.requests import HTTPConnection
@@ -16,6 +17,7 @@ class Gate:
     def __init__(self, settings: PlaygroundSettings) -> None:
         self._base = settings.base_url.rstrip("/")
         self._secret = settings.secret.get_secret_value().encode()
+        self._once: set[str] = set()
 
     def knows_host(self, connection: HTTPConnection) -> bool:
         hosts = {urlsplit(origin).netloc for origin in self._origins(connection)}
@@ -27,8 +29,17 @@ class Gate:
         return self.knows_host(connection) and origin in self._origins(connection)
 
     def opens(self, key: str) -> bool:
-        """Whether `key` is the secret of the printed address."""
+        """Whether `key` is the secret of the printed address, or one that opens once."""
+        if key in self._once:  # random and gone at its first use, so that its timing tells nobody anything
+            self._once.remove(key)
+            return True
         return hmac.compare_digest(key.encode(), self._secret)
+
+    def key_for_once(self) -> str:
+        """A key for a place where others may read it, such as the arguments of a process."""
+        key = secrets.token_urlsafe(16)
+        self._once.add(key)
+        return key
 
     def has_ticket(self, connection: HTTPConnection) -> bool:
         held = connection.cookies.get(_cookie(connection), "")

@@ -42,7 +42,13 @@ class PlaygroundPlatform(ChatPlatform):
         self._board = Board(History(settings.history), clock, settings.channels)
         self._windows = Windows(self._board)
         desk = Desk(reception, clock, self._windows, People(self._board, secret), self._pictures)
-        self._routes = playground_routes(desk, self, Gate(settings))
+        self._settings = settings
+        self._gate = Gate(settings)
+        self._routes = playground_routes(desk, self, self._gate)
+
+    def invitation(self, port: int) -> str:
+        """The page's address with a key that opens it once: a browser's arguments can be read by everybody on a machine."""
+        return self._settings.address(port, self._gate.key_for_once())
 
     def measure(self, text: str) -> int:
         return len(text)

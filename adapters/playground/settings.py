@@ -23,15 +23,19 @@ class PlaygroundSettings(BaseSettings):
     channels: tuple[str, ...] = ("lobby", "standup", "studio")
     host: str = "127.0.0.1"
     base_url: str = ""
+    notice: str = ""
+    """A sentence that a page shows before anything has happened in it."""
 
     def at(self, host: str, base_url: str = "") -> "PlaygroundSettings":
         """The same settings for a service that listens on `host` and is known outside, if it is, as `base_url`."""
         return self.model_copy(update={"host": host, "base_url": base_url})
 
-    def address(self, port: int) -> str:
-        """What is printed for the person. The secret stands in the fragment, which no browser sends and no server logs."""
+    def address(self, port: int, key: str = "") -> str:
+        """What is printed for the person. The secret stands in the fragment, which no browser sends and no server logs; `key`
+        takes its place.
+        """
         base = self.base_url.rstrip("/") or f"http://{_browsable(self.host)}:{port}"
-        return f"{base}/playground#key={self.secret.get_secret_value()}"
+        return f"{base}/playground#key={key or self.secret.get_secret_value()}"
 
     def require_loopback(self) -> None:
         """Raises `SettingsError` where the playground would be reachable from outside without anybody having said so."""

@@ -10,13 +10,16 @@ from typing import Any
 
 from adapters.simulator import messages
 from adapters.simulator.camera import Camera
+from adapters.simulator.cast import VOICES
 from adapters.simulator.hearing import Hearing
 from adapters.simulator.manner import Manner
 from adapters.simulator.messages import ChatPart, Order
 from adapters.simulator.options import Options
 from adapters.simulator.refusal import Code, Refusal
 from adapters.simulator.room import SimulatedSeat
+from adapters.simulator.speech import Speech, Tone, seconds
 from adapters.simulator.talker import Talker
+from adapters.simulator.tongues import language_of
 from bot.errors import SeatError
 from bot.model import Mode
 from bot.ports.clock import Clock
@@ -32,6 +35,9 @@ AGENDA_LIMIT = 64
 """Chats that may wait while the avatar speaks; more are lost."""
 
 
+TIMBRES = {voice.voice_id: voice.timbre for voice in VOICES}
+
+
 @dataclass(slots=True)
 class Spoken:
     """One thing said, for tests to count: `given` is the request, `said` as much of the reply as was spoken."""
@@ -45,7 +51,16 @@ class Spoken:
 class SimulatedAvatar:
     """Lives in `perform` until it loses its seat. It never de-duplicates: what it is given twice it says twice."""
 
-    def __init__(self, seat: SimulatedSeat, talker: Talker, manner: Manner, options: Options, clock: Clock) -> None:
+    def __init__(
+        self,
+        seat: SimulatedSeat,
+        talker: Talker,
+        manner: Manner,
+        options: Options,
+        clock: Clock,
+        *,
+        speech: Speech | None = None,
+    ) -> None:
         self.seat = seat
         self.manner = manner
         self.spoken: list[Spoken] = []
@@ -54,6 +69,7 @@ class SimulatedAvatar:
         self._talker = talker
         self._options = options
         self._clock = clock
+        self._speech = speech
         self._hearing = Hearing()
         self._camera = Camera(seat, talker.persona)
         self._agenda: asyncio.Queue[ChatPart] = asyncio.Queue(AGENDA_LIMIT)
@@ -156,41 +172,54 @@ class SimulatedAvatar:
         text = chat.text
         if self.manner.mode is Mode.DIALOGUE:
             await asyncio.sleep(self._options.thinking)
-            text = self._talker.answer(chat.text, self._clock.now())
+            text = self._talker.answer(chat.text, self._clock.now(), self.manner.language)
         record = Spoken(chat.mid, chat.text)
         self.spoken.append(record)
-        await self._utter(record, text)
+        await self._utter(record, text, await self._sound(text))
 
-    async def _utter(self, record: Spoken, text: str) -> None:
-        """Say a text part by part. Cut short, it still ends on the wire: `fin` with nothing more, then `audio_end`."""
-        idx = 0
-        await self._voiced(record, on=True)
+    async def _sound(self, text: str) -> bytes:
+        if self._speech is None:
+            return b""
+        timbre = TIMBRES.get(self.manner.voice_id or "", self._talker.persona.timbre)
+        language = language_of(text, self.manner.language)
+        return await self._speech.spoken(text, Tone(language, timbre, self.manner.speed))
+
+    async def _utter(self, record: Spoken, text: str, sound: bytes) -> None:
+        """Say a text part by part, in step with its sound. Cut short, it still ends on the wire: `fin` with nothing more, then
+        `audio_end`.
+        """
+        idx, rate = 0, len(text) / seconds(sound) if sound else self._rate()
+        await self._voiced(record, sound, on=True)
         try:
-            for idx, (part, last) in enumerate(_parts(text, self._part_length())):
+            for idx, (part, last) in enumerate(_parts(text, _part_length(rate))):
                 await self._send(messages.said(record.mid, idx, part, fin=last))
                 record.said += part
-                await asyncio.sleep(len(part) / self._rate())
+                await asyncio.sleep(len(part) / rate)
             record.finished = True
         except asyncio.CancelledError:
             if record.said != text:
                 await self._send(messages.said(record.mid, idx + 1, "", fin=True))
             raise
         finally:
-            await self._voiced(record, on=False)
+            await self._voiced(record, b"", on=False)
 
-    async def _voiced(self, record: Spoken, *, on: bool) -> None:
-        self._camera.speaking = on
+    async def _voiced(self, record: Spoken, sound: bytes, *, on: bool) -> None:
+        if on:
+            self._camera.speak(sound)
+        else:
+            self._camera.hush()
         await self._send(messages.event(record.mid, "audio_start" if on else "audio_end"))
 
     def _rate(self) -> float:
         return self._options.pace * self.manner.speed
 
-    def _part_length(self) -> int:
-        return PART_LIMIT if math.isinf(self._rate()) else min(PART_LIMIT, max(1, round(self._rate() * PART_SECONDS)))
-
     async def _send(self, packet: bytes) -> None:
         with contextlib.suppress(SeatError):  # the seat is lost, and `_listen` hears of it
             await self.seat.send(packet)
+
+
+def _part_length(rate: float) -> int:
+    return PART_LIMIT if math.isinf(rate) else min(PART_LIMIT, max(1, round(rate * PART_SECONDS)))
 
 
 def _parts(text: str, length: int) -> Iterator[tuple[str, bool]]:

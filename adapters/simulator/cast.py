@@ -12,6 +12,8 @@ class Character:
     gender: str
     voice_id: str
     job: str
+    timbre: str = ""
+    """A variant of eSpeak's voices."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +26,18 @@ class Voice:
     style: str
     model: str = "Akool Multilingual 1"
 
+    timbre: str = ""
+    """A variant of eSpeak's voices."""
+
     @property
     def streams(self) -> bool:
         """Only two of AKOOL's models can speak live."""
         return self.model in {"Akool Multilingual 1", "Akool Multilingual 3"}
+
+    @property
+    def sample(self) -> str:
+        """What its preview says."""
+        return SAMPLES.get(self.locale.partition("-")[0], SAMPLES["en"]).format(name=self.name.partition(",")[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,28 +57,50 @@ class Briefing:
 
 
 CHARACTERS = (
-    Character("sim_Alma_cardigan_1080P", "Alma", "female", "VxAlma4cardigan9Wool", "storyteller"),
-    Character("sim_Kofi_yellow_1080P", "Kofi", "male", "VxKofi7sunshine2Gold", "morning host"),
-    Character("sim_Mei-studio_1080P", "Mei", "female", "VxMei1studio8Scarlet", "news anchor"),
-    Character("sim_Ravi_turban_1080P", "Ravi", "male", "VxRavi3saffron6Baker", "guide"),
-    Character("sim_Yasmin_scarf_1080P", "Yasmin", "female", "VxYasmin5lagoonSilk", "concierge"),
-    Character("sim_Ingrid_braids_1080P", "Ingrid", "female", "VxIngrid2fjord0Linen", "trainer"),
-    Character("sim_Theo_glasses_1080P", "Theo", "male", "VxTheo8library4Tweed", "librarian"),
-    Character("sim_Otto-robot_1080P", "Otto", "male", "VxOtto0tinplate1Bolt", "handy robot"),
+    Character("sim_Alma_cardigan_1080P", "Alma", "female", "VxAlma4cardigan9Wool", "storyteller", "f4"),
+    Character("sim_Kofi_yellow_1080P", "Kofi", "male", "VxKofi7sunshine2Gold", "morning host", "m3"),
+    Character("sim_Mei-studio_1080P", "Mei", "female", "VxMei1studio8Scarlet", "news anchor", "f2"),
+    Character("sim_Ravi_turban_1080P", "Ravi", "male", "VxRavi3saffron6Baker", "guide", "m7"),
+    Character("sim_Yasmin_scarf_1080P", "Yasmin", "female", "VxYasmin5lagoonSilk", "concierge", "f3"),
+    Character("sim_Ingrid_braids_1080P", "Ingrid", "female", "VxIngrid2fjord0Linen", "trainer", "f5"),
+    Character("sim_Theo_glasses_1080P", "Theo", "male", "VxTheo8library4Tweed", "librarian", "m1"),
+    Character("sim_Otto-robot_1080P", "Otto", "male", "VxOtto0tinplate1Bolt", "handy robot", "robosoft3"),
 )
 
 VOICES = (
-    Voice("VxAlma4cardigan9Wool", "Alma, by the fire", "female", "English", "en-GB", "Warm"),
-    Voice("VxKofi7sunshine2Gold", "Kofi, good morning", "male", "English", "en-GH", "Bright"),
-    Voice("VxMei1studio8Scarlet", "Mei, on air", "female", "Chinese", "zh-CN", "Clear"),
-    Voice("VxRavi3saffron6Baker", "Ravi, at ease", "male", "English", "en-IN", "Calm"),
-    Voice("VxYasmin5lagoonSilk", "Yasmin, welcome", "female", "Arabic", "ar-AE", "Polite"),
-    Voice("VxIngrid2fjord0Linen", "Ingrid, one more time", "female", "German", "de-DE", "Lively"),
-    Voice("VxTheo8library4Tweed", "Theo, quietly", "male", "English", "en-US", "Soft"),
-    Voice("VxOtto0tinplate1Bolt", "Otto, beep", "male", "English", "en-US", "Playful", "Akool Multilingual 3"),
-    Voice("VxLucia6terraza3Sol", "Lucía, on the terrace", "female", "Spanish", "es-ES", "Warm", "Akool Multilingual 3"),
-    Voice("VxEmile9atelier5Ink", "Émile, in the studio", "male", "French", "fr-FR", "Calm", "Akool Multilingual 3"),
-    Voice("VxNora2theatre7Velvet", "Nora, on stage", "female", "English", "en-GB", "Dramatic", "Akool Multilingual 2"),
+    Voice("VxAlma4cardigan9Wool", "Alma, by the fire", "female", "English", "en-GB", "Warm", timbre="f4"),
+    Voice("VxKofi7sunshine2Gold", "Kofi, good morning", "male", "English", "en-GH", "Bright", timbre="m3"),
+    Voice("VxMei1studio8Scarlet", "Mei, on air", "female", "Chinese", "zh-CN", "Clear", timbre="f2"),
+    Voice("VxRavi3saffron6Baker", "Ravi, at ease", "male", "English", "en-IN", "Calm", timbre="m7"),
+    Voice("VxYasmin5lagoonSilk", "Yasmin, welcome", "female", "Arabic", "ar-AE", "Polite", timbre="f3"),
+    Voice("VxIngrid2fjord0Linen", "Ingrid, one more time", "female", "German", "de-DE", "Lively", timbre="f5"),
+    Voice("VxTheo8library4Tweed", "Theo, quietly", "male", "English", "en-US", "Soft", timbre="m1"),
+    Voice(
+        "VxOtto0tinplate1Bolt", "Otto, beep", "male", "English", "en-US", "Playful", "Akool Multilingual 3", "robosoft3"
+    ),
+    Voice(
+        "VxLucia6terraza3Sol",
+        "Lucía, on the terrace",
+        "female",
+        "Spanish",
+        "es-ES",
+        "Warm",
+        "Akool Multilingual 3",
+        "f1",
+    ),
+    Voice(
+        "VxEmile9atelier5Ink", "Émile, in the studio", "male", "French", "fr-FR", "Calm", "Akool Multilingual 3", "m4"
+    ),
+    Voice(
+        "VxNora2theatre7Velvet",
+        "Nora, on stage",
+        "female",
+        "English",
+        "en-GB",
+        "Dramatic",
+        "Akool Multilingual 2",
+        "f2",
+    ),
 )
 
 LANGUAGES = tuple(
@@ -98,6 +130,15 @@ LANGUAGES = tuple(
         ("zh-CN-shandong", "Chinese (Shandong)"),
     )
 )
+
+SAMPLES = {
+    "en": "Hello, I am {name}. This is what I sound like.",
+    "ar": "مرحبا، هذا هو صوتي.",
+    "de": "Hallo, ich bin {name}. So klinge ich.",
+    "es": "Hola, soy {name}. Así suena mi voz.",
+    "fr": "Bonjour, je suis {name}. Voici ma voix.",
+    "zh": "你好，这是我的声音。",
+}
 
 BRIEFINGS = (
     Briefing(

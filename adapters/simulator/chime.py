@@ -1,4 +1,4 @@
-"""What a voice sounds like in the simulator: a few notes of its own, since nobody speaks here."""
+"""What a voice sounds like in a simulator that cannot speak: a few notes of its own."""
 
 import io
 import math
@@ -16,14 +16,18 @@ NOTES = 5
 
 def chime(voice_id: str) -> bytes:
     """A WAV file, always the same for the same voice."""
-    sound = io.BytesIO()
-    with wave.open(sound, "wb") as wav:
-        wav.setnchannels(1)
-        wav.setsampwidth(2)
-        wav.setframerate(RATE)
-        for pitch in _melody(voice_id):
-            wav.writeframes(_note(pitch))
-    return sound.getvalue()
+    return wav(b"".join(map(_note, _melody(voice_id))))
+
+
+def wav(pcm: bytes) -> bytes:
+    """A WAV file of 16 bit PCM, mono, at `RATE`."""
+    file = io.BytesIO()
+    with wave.open(file, "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(RATE)
+        sound.writeframes(pcm)
+    return file.getvalue()
 
 
 def _melody(voice_id: str) -> list[float]:

@@ -24,6 +24,7 @@ class Exhibit:
     gender: str = ""
     voice_id: str | None = None
     job: str = "host"
+    timbre: str = ""
     video: str = ""
     made_at: datetime | None = None
 
@@ -92,4 +93,5 @@ def _official(number: int, character: Character) -> Exhibit:
         character.gender,
         character.voice_id,
         character.job,
+        character.timbre,
     )

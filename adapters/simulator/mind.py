@@ -16,7 +16,9 @@ ENDING = re.compile(r"(?<=...)(?:ing|ed|es|s)$")
 
 @dataclass(frozen=True, slots=True)
 class Persona:
-    """Who the avatar is. `prologue` and `prompt` come from the session's knowledge base; `portrait` is a file's name."""
+    """Who the avatar is. `prologue` and `prompt` come from the session's knowledge base; `portrait` is a file's name,
+    `timbre` a variant of eSpeak's.
+    """
 
     name: str
     job: str = "host"
@@ -24,6 +26,7 @@ class Persona:
     prompt: str = ""
     portrait: str = "blank"
     gender: str = ""
+    timbre: str = ""
 
 
 @dataclass(frozen=True, slots=True)

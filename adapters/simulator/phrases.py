@@ -14,7 +14,7 @@ ABOUT_ME = (
     "I am simulated from head to shoulders, and I enjoy a good question.",
     "Ask me for the time, a joke, or what somebody said before.",
 )
-ABILITIES = "You can ask who I am, what time it is, for a joke, for a sum, or what somebody said before."
+ABILITIES = "You can ask what I am, what it costs, how to set me up in Slack or Discord, who can see this, for the time or for a joke."
 ABOUT_TIME = ("Time flies when we talk.", "Plenty of time for one more question.", "Right now is a good moment.")
 JOKES = (
     "Why do avatars never get lost? They always stay in frame.",

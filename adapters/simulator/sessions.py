@@ -15,6 +15,7 @@ from adapters.simulator.options import Options
 from adapters.simulator.refusal import Code, Refusal
 from adapters.simulator.room import Rooms
 from adapters.simulator.shelf import Shelf
+from adapters.simulator.speech import Speech
 from adapters.simulator.talker import Talker
 from bot.errors import SeatError
 from bot.ports.clock import Clock
@@ -61,7 +62,15 @@ class Sessions:
     """`join_delay` may be changed for the sessions to come: seconds, or None for an avatar that never comes."""
 
     def __init__(
-        self, options: Options, clock: Clock, *, account: Account, gallery: Gallery, shelf: Shelf, rooms: Rooms
+        self,
+        options: Options,
+        clock: Clock,
+        *,
+        account: Account,
+        gallery: Gallery,
+        shelf: Shelf,
+        rooms: Rooms,
+        speech: Speech | None = None,
     ) -> None:
         self.join_delay: float | None = options.join_delay
         self.concurrency = options.concurrency
@@ -71,6 +80,7 @@ class Sessions:
         self._gallery = gallery
         self._shelf = shelf
         self._rooms = rooms
+        self._speech = speech
         self._hosted: dict[str, HostedSession] = {}
         self._group: asyncio.TaskGroup | None = None
 
@@ -116,7 +126,13 @@ class Sessions:
             raise Refusal(Code.AVATAR_PROCESSING, "live avatar in processing")
         if not self._gallery.available(exhibit):
             raise Refusal(Code.BUSY, "live avatar processing is busy")
-        persona = Persona(exhibit.name, exhibit.job, portrait=exhibit.portrait, gender=exhibit.gender)
+        persona = Persona(
+            exhibit.name,
+            exhibit.job,
+            portrait=exhibit.portrait,
+            gender=exhibit.gender,
+            timbre=exhibit.timbre,
+        )
         if booking.knowledge_id is None:
             return persona
         volume = self._shelf.find(booking.knowledge_id)
@@ -128,7 +144,7 @@ class Sessions:
         life = timedelta(seconds=self._options.token_life)
         client = booking.own_room or self._rooms.issue(channel, CLIENT_UID, life)
         seat = self._rooms.avatar_seat(booking.own_room or self._rooms.issue(channel, AVATAR_UID, timedelta(hours=2)))
-        avatar = SimulatedAvatar(seat, Talker(persona), booking.manner, self._options, self._clock)
+        avatar = SimulatedAvatar(seat, Talker(persona), booking.manner, self._options, self._clock, speech=self._speech)
         return HostedSession(session_id, booking, client, avatar, price, self._clock.now())
 
     def _remember(self, session: HostedSession) -> None:

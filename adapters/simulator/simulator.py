@@ -11,6 +11,7 @@ from adapters.simulator.options import Options
 from adapters.simulator.room import Rooms
 from adapters.simulator.sessions import Sessions
 from adapters.simulator.shelf import Shelf
+from adapters.simulator.speech import Speech
 from bot.ports.clock import Clock
 from bot.ports.room import Seats
 
@@ -18,18 +19,26 @@ from bot.ports.room import Seats
 class Simulator:
     """`async with Simulator(clock) as simulator`: hosts sessions until the block ends; then every task of it has ended.
 
-    Stamps are the clock's and waits are the event loop's, so that both can be a test's.
+    With `speech` its avatars speak in words, at the pace of the sound; without, they babble. Stamps are the clock's and waits
+    are the event loop's, so that both can be a test's.
     """
 
-    def __init__(self, clock: Clock, options: Options | None = None) -> None:
+    def __init__(self, clock: Clock, options: Options | None = None, speech: Speech | None = None) -> None:
         self.options = options or Options()
         self.clock = clock
+        self.speech = speech
         self.account = Account(self.options)
         self.gallery = Gallery(clock, self.options.upload_time)
         self.shelf = Shelf(clock)
         self.rooms = Rooms(clock, self.options.seed)
         self.sessions = Sessions(
-            self.options, clock, account=self.account, gallery=self.gallery, shelf=self.shelf, rooms=self.rooms
+            self.options,
+            clock,
+            account=self.account,
+            gallery=self.gallery,
+            shelf=self.shelf,
+            rooms=self.rooms,
+            speech=speech,
         )
         self.faults = Faults()
         self._life: asyncio.Task[None] | None = None

@@ -12,6 +12,7 @@ from re import Match, Pattern
 
 from adapters.simulator import phrases
 from adapters.simulator.mind import Mind, Persona, Remark, words
+from adapters.simulator.tongues import TONGUES, UNSPOKEN, base, language_of
 
 SPEAKER = re.compile(r"\s*([^\W\d_][\w.'\u2019-]{0,30}(?: [\w.'\u2019-]{1,30}){0,2}):\s+(.*)", re.DOTALL)
 """`Ann: text`, as the bot prefixes names so that the avatar knows who speaks. A name has at most three words."""
@@ -22,10 +23,10 @@ class Talker:
         self.persona = persona
         self._mind = Mind(persona, seed)
 
-    def answer(self, text: str, now: datetime) -> str:
-        """Answer, and remember. Never empty."""
+    def answer(self, text: str, now: datetime, language: str | None = None) -> str:
+        """Answer, and remember. Never empty. `language` is the one that was set, by AKOOL's code."""
         remark = _heard(text)
-        reply = _replied(self._mind, remark, now)
+        reply = _abroad(self.persona, remark, language) or _replied(self._mind, remark, now)
         self._mind.remember(remark)
         return reply
 
@@ -42,6 +43,17 @@ class Turn:
 def _heard(text: str) -> Remark:
     match = SPEAKER.fullmatch(text)
     return Remark(match[1].strip(), match[2].strip()) if match else Remark("", text.strip())
+
+
+def _abroad(persona: Persona, remark: Remark, language: str | None) -> str:
+    """The answer in another language than English; empty where English is spoken."""
+    asked = language_of(remark.text, language)
+    code = base(language) if language else asked
+    if code == "en":
+        return ""
+    if code not in TONGUES:
+        return UNSPOKEN.get(code, "")
+    return TONGUES[code].answer(remark.text, persona.name) or TONGUES[code].lost
 
 
 def _replied(mind: Mind, remark: Remark, now: datetime) -> str:
@@ -147,6 +159,11 @@ def _from(ways: tuple[str, ...]) -> "Rule":
     return lambda mind, _: mind.pick(ways)
 
 
+def _about_avatarbot(mind: Mind, turn: Turn) -> str:
+    """What the knowledge base says comes first: in a hotel, a price is that of a room."""
+    return mind.known(turn.remark.text) or TONGUES["en"].answer(turn.remark.text, mind.persona.name)
+
+
 def _where(mind: Mind, turn: Turn) -> str:
     return mind.known(turn.remark.text) or mind.pick(phrases.PLACES)
 
@@ -170,6 +187,7 @@ RULES: tuple[tuple[Pattern[str], Rule], ...] = (
     (_when(r"\bwhat did (?P<who>[\w'\u2019 -]{1,40}?) (?:just )?(?:say|ask|tell)\b"), _recall_words),
     (_when(r"\b(?:who(?:'s| is| else is)? (?:here|there)|who (?:did|are) you (?:meet|speak|talk))"), _name_people),
     (_when(r"\b(?:who are you|what(?:'s| is) your name|your name|introduce yourself|about yourself)\b"), _introduce),
+    *((asked, _about_avatarbot) for asked in TONGUES["en"].asked.values()),
     (_when(r"(?P<left>\d{1,6})\s*(?P<sign>[-+*])\s*(?P<right>\d{1,6})"), _count),
     (_when(r"\b(?:what time is it|what's the time|the time|what day|which day|today's date|the date)\b"), _tell_time),
     (_when(r"\b(?:joke|make (?:me|us) laugh|something funny|another one|one more)\b"), _from(phrases.JOKES)),
@@ -188,7 +206,7 @@ RULES: tuple[tuple[Pattern[str], Rule], ...] = (
     ),
     (_when(r"\b(?:stupid|boring|idiot|shut up|useless)\b"), _from(phrases.INSULTS)),
     (_when(r"^\W*(?:hi|hello|hey|good (?:morning|afternoon|evening)|greetings)\b"), _greet),
-    (_when(r"^\W*(?:hallo|guten (?:morgen|tag|abend)|moin|bonjour|salut|hola|buen[oa]s|namaste|salaam)\b"), _greet),
+    (_when(r"^\W*(?:namaste|salaam)\b"), _greet),
     (_when(r"^\W*(?:yes|yeah|no|nope|ok|okay|fine|great|good|nice|cool|sure|i am fine)\W*$"), _from(phrases.NODS)),
     (_when(r"^\W*where\b"), _where),
     (_when(r"^\W*why\b"), _why),

@@ -1,4 +1,4 @@
-"""The voice of a simulated avatar: babble, made of vowels, in step with the mouth of the footage."""
+"""The voice of a simulated avatar that has no words: babble, made of vowels."""
 
 import array
 import functools
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 SAMPLE_RATE = 16_000
 LENGTH_S = 2.4
-"""Of the babble, after which it begins anew. The speaking footage is as long."""
+"""Of the babble, after which it begins anew."""
 
 LOUDNESS = 9_000
 CYCLE = 256
@@ -41,11 +41,6 @@ SYLLABLES = (
     Syllable(1.78, 0.18, "o", 0.8),
     Syllable(1.97, 0.32, "a"),
 )
-
-
-def openness(moment: float) -> float:
-    """How far the mouth is open, 0 to 1, at a moment of the loop."""
-    return max(0.0, *(_swell(syllable, moment) for syllable in SYLLABLES))
 
 
 def _swell(syllable: Syllable, moment: float) -> float:

@@ -1,9 +1,12 @@
 """`avatarbot demo`: everything of ours is the real thing; AKOOL's cloud and the room are simulated in this process."""
 
+import asyncio
 import contextlib
 import os
+import sys
 import tempfile
-from collections.abc import AsyncIterator
+import webbrowser
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import click
@@ -16,6 +19,7 @@ from adapters.playground.platform import PlaygroundPlatform
 from adapters.playground.settings import PlaygroundSettings
 from adapters.simulator.serve import serving
 from adapters.simulator.simulator import Simulator
+from adapters.simulator.speech import Speech, has_words
 from adapters.terminal.platform import TerminalPlatform
 from adapters.terminal.screen import Screen
 from adapters.terminal.talk import talk
@@ -32,23 +36,28 @@ from bot.telemetry import configure_logging, new_metrics
 from bot.web import create_app, serve
 
 LOOPBACK = "127.0.0.1"
+WORDLESS = "The avatars babble here: their voice has words once the package espeakng-loader is installed."
 
 
-async def run_demo(says: tuple[str, ...], port: int | None) -> int:
-    """In the browser, or in the terminal when there is something to say."""
+async def run_demo(says: tuple[str, ...], port: int | None, *, opens: bool) -> int:
+    """In the browser, which it `opens` where there is one, or in the terminal when there is something to say."""
     configure_logging(os.environ.get("LOG_LEVEL", "warning"))
-    with tempfile.TemporaryDirectory(prefix="avatarbot-demo-") as folder:
-        async with demo_parts(Path(folder)) as parts:
-            return await (_talk(parts, says) if says else _play(parts, port or 0, Path(folder)))
+    with tempfile.TemporaryDirectory(prefix="avatarbot-demo-") as name:
+        folder = Path(name)
+        if says:
+            async with demo_parts(folder) as parts:
+                return await _talk(parts, says)
+        async with Speech() as speech, demo_parts(folder, speech) as parts:
+            return await _play(parts, port or 0, folder, opens=opens)
 
 
 @contextlib.asynccontextmanager
-async def demo_parts(folder: Path) -> AsyncIterator[Parts]:
+async def demo_parts(folder: Path, speech: Speech | None = None) -> AsyncIterator[Parts]:
     """The parts of a service whose provider is a simulator, over HTTP, and whose database is in `folder`."""
     clock, url = SystemClock(), f"sqlite:///{folder / 'demo.db'}"
     await upgraded(url)
     async with contextlib.AsyncExitStack() as stack:
-        simulator = await stack.enter_async_context(Simulator(clock))
+        simulator = await stack.enter_async_context(Simulator(clock, speech=speech))
         address = await stack.enter_async_context(serving(simulator))
         cipher = Cipher((Fernet.generate_key().decode(),))
         store = await stack.enter_async_context(Store.open(url, cipher))
@@ -65,17 +74,25 @@ async def _talk(parts: Parts, says: tuple[str, ...]) -> int:
         return await talk(terminal, service.reception, says)
 
 
-async def _play(parts: Parts, port: int, folder: Path) -> int:
+async def _play(parts: Parts, port: int, folder: Path, *, opens: bool) -> int:
     service = Service(parts)
-    page = load(PlaygroundSettings).at(LOOPBACK).model_copy(update={"history": folder / "channel.jsonl"})
-    service.add(PlaygroundPlatform(service.reception, service.house.clock, page))
+    page = load(PlaygroundSettings).at(LOOPBACK)
+    page = page.model_copy(update={"history": folder / "channel.jsonl", "notice": "" if has_words() else WORDLESS})
+    playground = PlaygroundPlatform(service.reception, service.house.clock, page)
+    service.add(playground)
     app = create_app(service.house.metrics, service.readiness(), service.routes())
     async with stop_signals() as stopping, serve(app, LOOPBACK, port) as at, service.running():
         service.base_url = f"http://{LOOPBACK}:{at}"
-        click.echo(
-            "\n  Avatarbot demo: AKOOL and the room are simulated, everything else is real.\n"
-            f"\n  Open {page.address(at)}\n"
-            "\n  Ctrl-C ends it.\n"
-        )
+        notice = page.notice and f"\n  {page.notice}\n"
+        click.echo(f"\n  Open {page.address(at)}\n{notice}\n  Ctrl-C ends it.\n")
+        if opens and has_browser(os.environ, sys.platform, terminal=sys.stdout.isatty()):
+            await asyncio.to_thread(webbrowser.open, playground.invitation(at))
         await stopping.wait()
     return 0
+
+
+def has_browser(environ: Mapping[str, str], platform: str, *, terminal: bool) -> bool:
+    """Whether somebody sits before a screen that a browser can open on: not in CI, not through SSH, not into a pipe."""
+    if not terminal or environ.get("CI") or environ.get("SSH_CONNECTION"):
+        return False
+    return platform in {"darwin", "win32"} or bool(environ.get("DISPLAY") or environ.get("WAYLAND_DISPLAY"))

@@ -12,7 +12,6 @@ import pytest
 from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]
 from playwright.async_api import Page, expect
 
-from adapters.simulator.footage import Loop
 from bot.model import Person, SessionStatus
 from bot.viewer.grants import Scope
 from tests.browser.conftest import Opens, Window
@@ -119,7 +118,7 @@ async def live(stage: Theatre, window: Window) -> None:
 
 async def seen(stage: Theatre, window: Window) -> None:
     """The avatar itself, once its picture has come."""
-    stage.play(stage.film("sim_Mei-studio_1080P", Loop.SPEAKING))
+    stage.play(stage.film("sim_Mei-studio_1080P"))
     await live(stage, window)
     await expect(window.page.locator("#canvas")).to_be_visible()
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from playwright.async_api import Page, expect
 
-from adapters.simulator.footage import HEIGHT, WIDTH, Loop, footage
+from adapters.simulator.footage import HEIGHT, WIDTH, footage
 from bot.model import CardAction, Person, SessionStatus
 from bot.ports.room import Codec, VideoFrame
 from bot.session.screen import Screen
@@ -249,7 +249,7 @@ async def test_a_browser_without_it_shows_the_avatar_all_the_same(stage: Theatre
     await ann.page.goto(await link(stage))
     screen = stage.feed.screens.of(SESSION)
     await until(lambda: _is(screen.watched))
-    screen.show(VideoFrame("1", Codec.VP8, True, WIDTH, HEIGHT, 0, footage(ALMA, Loop.IDLE)[0]))
+    screen.show(VideoFrame("1", Codec.VP8, True, WIDTH, HEIGHT, 0, footage(ALMA).key))
     await expect(ann.page.locator("#canvas")).to_be_visible()
     await expect(ann.page.locator("#sightless")).to_be_empty()
 
@@ -263,7 +263,7 @@ async def test_a_broken_picture_is_followed_by_a_new_decoder_and_a_wish_for_a_ke
 
     screen.show(VideoFrame("1", Codec.VP8, True, WIDTH, HEIGHT, 0, b"no picture at all"))
     await until(lambda: _is(screen.take_wish()))
-    for number, frame in enumerate(footage(ALMA, Loop.IDLE)[:5]):
+    for number, frame in enumerate(footage(ALMA).frames[:5]):
         screen.show(VideoFrame("1", Codec.VP8, number == 0, WIDTH, HEIGHT, 50_000 * number, frame))
 
     await expect(ann.page.locator("#canvas")).to_be_visible()
@@ -360,7 +360,7 @@ async def test_each_codec_of_a_room_is_shown_and_another_one_may_follow(
     stage: Theatre, window: Opens, codec: Codec, name: str
 ) -> None:
     ann, screen = await before_the_screen(stage, window)
-    screen.show(VideoFrame("1", Codec.VP8, True, WIDTH, HEIGHT, 0, footage(ALMA, Loop.IDLE)[0]))
+    screen.show(VideoFrame("1", Codec.VP8, True, WIDTH, HEIGHT, 0, footage(ALMA).key))
     await expect(ann.page.locator("#canvas")).to_be_visible()
 
     filmed = await ann.page.evaluate(FILM, name)

@@ -15,7 +15,7 @@ from starlette.types import Scope as AsgiScope
 
 from adapters.playground.platform import PlaygroundPlatform
 from adapters.playground.settings import PlaygroundSettings
-from adapters.simulator.footage import FRAME_RATE, HEIGHT, WIDTH, Loop, footage, is_key
+from adapters.simulator.footage import FRAME_RATE, HEIGHT, WIDTH, footage, is_key
 from bot.http_limits import Bounds
 from bot.model import (
     Accepted,
@@ -265,9 +265,9 @@ class Theatre(Reception):
         if until >= len(words):
             self.stage(speaking=False)
 
-    async def film(self, portrait: str, loop: Loop) -> None:
+    async def film(self, portrait: str) -> None:
         """Put a film on the screen, over and over."""
-        for number, frame in enumerate(itertools.cycle(footage(portrait, loop))):
+        for number, frame in enumerate(itertools.cycle(footage(portrait).frames)):
             picture = VideoFrame("1", Codec.VP8, is_key(frame), WIDTH, HEIGHT, number * 50_000, frame)
             self.feed.screens.of(SESSION).show(picture)
             await asyncio.sleep(1 / FRAME_RATE)

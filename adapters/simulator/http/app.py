@@ -21,7 +21,7 @@ def application(simulator: Simulator) -> Starlette:
             *SessionDesk(simulator.sessions, simulator.options, simulator.clock).routes(gate),
             *GalleryDesk(simulator.gallery).routes(gate),
             *KnowledgeDesk(simulator.shelf).routes(gate),
-            *Office(simulator.account).routes(gate),
+            *Office(simulator.account, simulator.speech).routes(gate),
             *Bridge(simulator.rooms).routes(),
             *ControlDesk(Control(simulator)).routes(),
         ]

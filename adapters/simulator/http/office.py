@@ -9,10 +9,12 @@ from starlette.routing import Route
 
 from adapters.simulator.account import Account
 from adapters.simulator.cast import LANGUAGES, VOICES, Voice
-from adapters.simulator.chime import chime
+from adapters.simulator.chime import chime, wav
 from adapters.simulator.http.gate import Gate, body, query
 from adapters.simulator.http.rows import VoiceListing, VoiceQuery, VoiceRow
 from adapters.simulator.refusal import Refusal
+from adapters.simulator.speech import Speech, Tone
+from adapters.simulator.tongues import base
 
 
 class Client(msgspec.Struct, kw_only=True):
@@ -21,8 +23,9 @@ class Client(msgspec.Struct, kw_only=True):
 
 
 class Office:
-    def __init__(self, account: Account) -> None:
+    def __init__(self, account: Account, speech: Speech | None) -> None:
         self._account = account
+        self._speech = speech
 
     def routes(self, gate: Gate) -> list[Route]:
         return [
@@ -73,7 +76,14 @@ class Office:
         ]
 
     async def _preview(self, request: Request) -> Response:
-        return Response(chime(request.path_params["voice_id"]), media_type="audio/wav")
+        voice_id = request.path_params["voice_id"]
+        voice = next((voice for voice in VOICES if voice.voice_id == voice_id), None)
+        sound = (
+            await self._speech.spoken(voice.sample, Tone(base(voice.locale), voice.timbre))
+            if voice and self._speech
+            else b""
+        )
+        return Response(wav(sound) if sound else chime(voice_id), media_type="audio/wav")
 
 
 def _fits(voice: Voice, wanted: VoiceQuery) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 
 from adapters.simulator import Options, Simulator, application
+from adapters.simulator.speech import Speech
 from bot.ports.clock import Clock
 from bot.ports.room import Packet, RoomCredentials, Seat, SeatEvent
 from tests.virtual_time import LoopClock
@@ -57,9 +58,11 @@ def credentials(session: dict[str, Any]) -> RoomCredentials:
 
 
 @contextlib.asynccontextmanager
-async def customer(options: Options | None = None, clock: Clock | None = None) -> AsyncIterator[Customer]:
+async def customer(
+    options: Options | None = None, clock: Clock | None = None, speech: Speech | None = None
+) -> AsyncIterator[Customer]:
     async with (
-        Simulator(clock or LoopClock(), options) as simulator,
+        Simulator(clock or LoopClock(), options, speech) as simulator,
         httpx.AsyncClient(
             transport=httpx.ASGITransport(application(simulator)),
             base_url="http://akool.test",

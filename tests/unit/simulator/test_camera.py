@@ -2,32 +2,42 @@
 
 import array
 import asyncio
+import itertools
+import math
 from collections.abc import AsyncIterator
+from dataclasses import astuple
 from datetime import timedelta
 
 import pytest
 
-from adapters.simulator.camera import Camera
+from adapters.simulator.camera import ROUND, SILENCE, SOUND_BYTES, Camera, mouth_of
 from adapters.simulator.cast import CHARACTERS
-from adapters.simulator.footage import FRAME_RATE, HEIGHT, WIDTH, Loop, footage, is_key, packed, unpacked
+from adapters.simulator.footage import HEIGHT, WIDTH, footage, is_key, packed, poses, unpacked
 from adapters.simulator.gallery import BLANK
 from adapters.simulator.mind import Persona
 from adapters.simulator.room import Rooms, SimulatedSeat
-from adapters.simulator.voice import LENGTH_S, SAMPLE_RATE, babble, openness
+from adapters.simulator.voice import SAMPLE_RATE, babble
 from bot.ports.room import AudioFrame, PeerJoined, SeatEvent, VideoFrame
+from tests.unit.simulator.vp8 import leaves
 from tests.virtual_time import LoopClock, virtual
 
 PORTRAITS = [*(character.avatar_id for character in CHARACTERS), BLANK]
 
 
 @pytest.mark.parametrize("portrait", PORTRAITS)
-@pytest.mark.parametrize("loop", Loop)
-def test_everybody_was_filmed(portrait: str, loop: Loop) -> None:
-    frames = footage(portrait, loop)
+def test_everybody_was_filmed(portrait: str) -> None:
+    frames = footage(portrait).frames
+    assert [pose.number for pose in poses()] == list(range(1, len(frames)))
     assert [is_key(frame) for frame in frames] == [True] + [False] * (len(frames) - 1)
     key = frames[0]
     assert key[3:6] == b"\x9d\x01\x2a"  # RFC 6386, 9.1: the start code, then width and height
     assert (int.from_bytes(key[6:8], "little"), int.from_bytes(key[8:10], "little")) == (WIDTH, HEIGHT)
+
+
+@pytest.mark.parametrize("portrait", PORTRAITS)
+def test_a_pose_needs_nothing_but_the_key_frame_and_leaves_nothing_behind(portrait: str) -> None:
+    for frame in footage(portrait).frames[1:]:
+        assert not any(astuple(leaves(frame)))
 
 
 def test_a_film_can_be_packed_and_unpacked() -> None:
@@ -35,15 +45,21 @@ def test_a_film_can_be_packed_and_unpacked() -> None:
     assert unpacked(packed(frames)) == frames
 
 
-def test_the_voice_is_as_long_as_the_film_and_heard_where_the_mouth_is_open() -> None:
-    assert len(footage(BLANK, Loop.SPEAKING)) / FRAME_RATE == LENGTH_S
-    samples = array.array("h", babble(208))
-    assert len(samples) == LENGTH_S * SAMPLE_RATE
-    for begin in range(0, len(samples), 400):
-        middle = openness((begin + 200) / SAMPLE_RATE)
-        loudest = max(map(abs, samples[begin : begin + 400]))
-        assert loudest > 500 if middle > 0.3 else loudest < 7_000 * (middle + 0.5)
-    assert samples != array.array("h", babble(122))
+def test_the_mouth_is_open_where_something_is_heard() -> None:
+    assert mouth_of(SILENCE) == 0
+    assert mouth_of(tone(150, 400)) == 0
+    assert [mouth_of(tone(800, amplitude)) for amplitude in (1_500, 4_000, 12_000)] == [1, 2, 3]
+    assert mouth_of(tone(300, 12_000)) == ROUND
+    assert {mouth_of(piece) for piece in pieces(babble(208))} >= {0, 1, 2}
+
+
+def tone(frequency: int, amplitude: int) -> bytes:
+    samples = (amplitude * math.sin(2 * math.pi * frequency * at / SAMPLE_RATE) for at in range(SOUND_BYTES // 2))
+    return array.array("h", map(round, samples)).tobytes()
+
+
+def pieces(sound: bytes) -> list[bytes]:
+    return [sound[begin : begin + SOUND_BYTES] for begin in range(0, len(sound), SOUND_BYTES)]
 
 
 async def studio() -> tuple[Camera, SimulatedSeat, AsyncIterator[SeatEvent]]:
@@ -79,8 +95,14 @@ async def test_pictures_come_twenty_times_a_second_with_their_sound() -> None:
         rolling.cancel()
     assert [picture.pts_us for picture, _ in taken] == [taken[0][0].pts_us + 50_000 * n for n in range(101)]
     assert all(sound.pts_us == picture.pts_us and len(sound.data) == 1_600 for picture, sound in taken)
-    film = footage(PORTRAITS[0], Loop.IDLE)
-    assert [picture.data for picture, _ in taken] == [film[n % len(film)] for n in range(101)]
+    film = footage(PORTRAITS[0])
+    assert [picture.key for picture, _ in taken] == [True] + [False] * 100
+    shown = [film.frames.index(picture.data) for picture, _ in taken]
+    closed = {pose.number: pose for pose in poses() if pose.mouth == 0}
+    assert all(number in closed for number in shown[1:])
+    steps = [abs(closed[one].sway - closed[two].sway) for one, two in itertools.pairwise(shown[1:])]
+    assert set(steps) == {0, 1}, "it breathes, and does not jump"
+    assert any(closed[number].lid is not None for number in shown[1:]), "it blinks"
     assert not any(any(sound.data) for _, sound in taken)
 
 
@@ -91,12 +113,32 @@ async def test_who_speaks_is_seen_and_heard_speaking() -> None:
         rolling = group.create_task(camera.run())
         await watcher.watch("1")
         await take(events, 10)
-        camera.speaking = True
-        taken = (await take(events, 50))[-48:]
+        said = tone(800, 12_000) * 4 + SILENCE + tone(800, 1_500) * 3
+        camera.speak(said)
+        taken = await take(events, 10)
         rolling.cancel()
-    film = footage(PORTRAITS[0], Loop.SPEAKING)
-    assert {picture.data for picture, _ in taken} == set(film)
-    assert {sound.data for _, sound in taken} == {babble(208)[n : n + 1_600] for n in range(0, len(babble(208)), 1_600)}
+    film = footage(PORTRAITS[0])
+    by_number = {pose.number: pose for pose in poses()}
+    mouths = [by_number[film.frames.index(picture.data)].mouth for picture, _ in taken]
+    assert b"".join(sound.data for _, sound in taken).strip(b"\0") in said
+    assert mouths == [mouth_of(sound.data) for _, sound in taken]
+    assert {3, 1, 0} <= set(mouths)
+
+
+@virtual
+async def test_without_words_it_babbles_as_long_as_it_speaks() -> None:
+    camera, watcher, events = await studio()
+    async with asyncio.TaskGroup() as group:
+        rolling = group.create_task(camera.run())
+        await watcher.watch("1")
+        await take(events, 10)
+        camera.speak(b"")
+        taken = await take(events, 100)
+        camera.hush()
+        quiet = (await take(events, 3))[-1]
+        rolling.cancel()
+    assert sum(any(sound.data) for _, sound in taken) > 70
+    assert not any(quiet[1].data)
 
 
 @virtual

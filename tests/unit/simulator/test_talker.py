@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from adapters.simulator.cast import LANGUAGES
 from adapters.simulator.mind import Persona
 from adapters.simulator.talker import Talker
+from adapters.simulator.tongues import TONGUES, UNSPOKEN, base, language_of
 
 NOON = datetime(2026, 5, 4, 12, 7, tzinfo=UTC)
 HOTEL = Persona(
@@ -43,7 +45,7 @@ def talk(*lines: str, persona: Persona = HOTEL, now: datetime = NOON) -> list[st
         ("Do you like pizza?", "I am fond of pizza"),
         ("Ann: what do you think of our new logo?", "On your new logo I would listen"),
         ("What do you think of dogs?", "Dogs are welcome"),
-        ("Guten Morgen", "Good afternoon!"),
+        ("Guten Morgen", "Hallo! Frag mich"),
         ("ok", "Good. What next?"),
         ("Bye!", "Goodbye, and come back soon!"),
         ("Who is here?", "Nobody has told me their name yet."),
@@ -55,6 +57,45 @@ def talk(*lines: str, persona: Persona = HOTEL, now: datetime = NOON) -> list[st
 )
 def test_it_answers(line: str, expected: str) -> None:
     assert talk(line)[0].startswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("What are you?", "I am Alma, a simulated stand-in for a live AKOOL video avatar."),
+        ("what does it cost", "This demo costs nothing"),
+        ("How do I set you up in Slack?", "For Slack you need an AKOOL key"),
+        ("Ann: how can we get you into our Discord?", "For Discord you need an AKOOL key"),
+        ("Who can see this?", "Whoever can read this thread"),
+        ("Which languages do you speak?", "Here in the demo I speak English"),
+        ("How do I stop you?", "Press Stop on my card"),
+        ("Was bist du?", "Ich bin Alma, ein simulierter"),
+        ("Was kostet das?", "Diese Demo kostet nichts"),
+        ("Wie richte ich dich in Slack ein?", "Für Slack brauchst du"),
+        ("Combien ça coûte ?", "Cette démo est gratuite"),
+        ("¿Qué eres?", "Soy Alma"),
+        ("これは何ですか", "このデモでは"),
+    ],
+)
+def test_it_knows_what_avatarbot_is(line: str, expected: str) -> None:
+    assert talk(line, persona=Persona("Alma"))[0].startswith(expected)
+
+
+def test_two_questions_get_two_answers() -> None:
+    reply = talk("What does it cost and how do I set you up in Slack?", persona=Persona("Alma"))[0]
+    assert "This demo costs nothing" in reply
+    assert "For Slack you need" in reply
+
+
+def test_a_word_in_passing_is_no_question_about_avatarbot() -> None:
+    assert "AKOOL" not in talk("I read it on Slack yesterday", persona=Persona("Otto"))[0]
+
+
+@pytest.mark.parametrize("code", [language.code for language in LANGUAGES])
+def test_in_every_language_on_offer_it_answers_or_says_that_it_cannot(code: str) -> None:
+    reply = Talker(Persona("Alma")).answer("What are you?", NOON, code)
+    assert language_of(reply, code) == base(code)
+    assert base(code) in TONGUES or reply == UNSPOKEN[base(code)]
 
 
 def test_it_remembers_who_said_what() -> None:

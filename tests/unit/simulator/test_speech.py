@@ -1,0 +1,85 @@
+"""The voice that has words: the child process, what is asked of it, and what happens when it is not there."""
+
+import asyncio
+import os
+import signal
+
+import pytest
+
+from adapters.simulator import speech as module
+from adapters.simulator.camera import SOUND_BYTES, mouth_of
+from adapters.simulator.speech import Speech, Tone, has_words, seconds
+from bot.clock import SystemClock
+from bot.ports.room import Packet, PeerJoined
+from tests.unit.simulator.customer import chat, customer, until
+
+pytestmark = pytest.mark.skipif(not has_words(), reason="espeakng-loader is not installed")
+
+SENTENCE = "Good morning. What would you like to know?"
+
+
+async def test_a_sentence_becomes_sound_that_a_mouth_can_follow() -> None:
+    async with Speech() as speech:
+        sound = await speech.spoken(SENTENCE, Tone("en", "f3"))
+    assert 1.5 < seconds(sound) < 6
+    mouths = [mouth_of(sound[at : at + SOUND_BYTES]) for at in range(0, len(sound), SOUND_BYTES)]
+    assert {0, 1, 2, 3} <= set(mouths)
+
+
+async def test_speed_language_and_timbre_are_heard() -> None:
+    async with Speech() as speech:
+        slow, fast, german, other = [
+            await speech.spoken(SENTENCE, tone)
+            for tone in (Tone(speed=0.8), Tone(speed=1.2), Tone("de-DE"), Tone("en", "m3"))
+        ]
+    assert seconds(slow) > 1.2 * seconds(fast)
+    assert len({slow, fast, german, other}) == 4
+
+
+async def test_a_language_nobody_knows_is_read_as_english() -> None:
+    async with Speech() as speech:
+        unknown, english = [seconds(await speech.spoken(SENTENCE, Tone(code))) for code in ("qx", "en")]
+    assert unknown == pytest.approx(english, rel=0.1)
+
+
+async def test_nothing_is_said_of_nothing_and_of_much_only_the_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "TEXT_LIMIT", 12)
+    async with Speech() as speech:
+        assert await speech.spoken("  ", Tone()) == b""
+        assert seconds(await speech.spoken("one two three" * 50, Tone())) < 3
+
+
+async def test_who_asks_and_goes_away_leaves_nothing_behind() -> None:
+    async with Speech() as speech:
+        asked = asyncio.create_task(speech.spoken(SENTENCE * 50, Tone()))
+        await asyncio.sleep(0.05)
+        asked.cancel()
+        await asyncio.wait([asked])
+        assert asked.cancelled()
+        again = await speech.spoken("Yes.", Tone())
+    assert seconds(again) < 3
+
+
+async def test_a_child_that_dies_costs_the_words_and_nothing_else() -> None:
+    async with Speech() as speech:
+        await speech.spoken("Yes.", Tone())
+        assert speech.process_id is not None
+        os.kill(speech.process_id, signal.SIGKILL)
+        assert await speech.spoken("No.", Tone()) == b""
+        assert await speech.spoken("No.", Tone()) == b""
+
+
+async def test_an_avatar_writes_as_fast_as_it_speaks() -> None:
+    async with Speech() as speech, customer(clock=SystemClock(), speech=speech) as akool:
+        session = await akool.create(mode_type=1)
+        seat = akool.seat(session)
+        await seat.join()
+        events = seat.events()
+        await until(events, PeerJoined)
+        await seat.send(chat("m1", "One, two, three."))
+        await until(events, Packet, event="audio_start")
+        began = asyncio.get_running_loop().time()
+        await until(events, Packet, event="audio_end")
+        took = asyncio.get_running_loop().time() - began
+        heard = seconds(await speech.spoken("One, two, three.", Tone("en", "f4")))
+    assert took >= heard > 0.8
