@@ -159,7 +159,9 @@ class Service:
         tidy, look = retention.Retention(house).tidy, uploads.Uploads(house).look
         count = census.Census(house).count
         yield go_round(house, self.worker, count, every=census.COUNT_EVERY, bell=asyncio.Event())
-        yield go_round(house, self.worker, sweep, every=reaper.SWEEP_EVERY, bell=asyncio.Event())
+        at_start = asyncio.Event()  # what could not be closed when the last process ended is closed now
+        at_start.set()
+        yield go_round(house, self.worker, sweep, every=reaper.SWEEP_EVERY, bell=at_start)
         yield go_round(house, self.worker, tidy, every=retention.LOOK_EVERY, bell=asyncio.Event())
         yield go_round(house, self.worker, look, every=uploads.LOOK_EVERY, bell=self._desk.uploads_due)
 

@@ -30,7 +30,7 @@ Readiness = Callable[[], Awaitable[None]]
 READINESS_S = 2.0
 """What has not answered by then is not ready."""
 
-GRACE_S = 3
+GRACE_S = 2
 """How long requests and sockets may go on once the server is told to stop. The whole service has 10 s."""
 
 NEARBY = "127.0.0.1,::1"

@@ -27,7 +27,7 @@ MISSES: Final = 2
 ORDER_WITHIN: Final = 8.0
 """Longer than a host gives its SDK, so that it is the host that notices a call that hangs."""
 JOIN_WITHIN: Final = 15.0
-END_WITHIN: Final = 5.0
+END_WITHIN: Final = 2.0
 IDLE: Final = 60.0
 
 PASSED_ON: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "http_proxy", "https_proxy", "no_proxy")
@@ -85,9 +85,11 @@ class RoomHost:
 
     async def leave(self, seat: int) -> None:
         """Give a seat up and its number back, whatever state it is in. A host without seats ends after a while."""
-        with suppress(SeatError):  # the host is lost, and the seat with it
-            await self.order(lambda number: Leave(number, seat))
-        self._free(seat)
+        try:
+            with suppress(SeatError):  # the host is lost, and the seat with it
+                await self.order(lambda number: Leave(number, seat))
+        finally:
+            self._free(seat)
 
     def abandon(self, seat: int) -> None:
         """`leave` without waiting for it."""

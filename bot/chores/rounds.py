@@ -17,7 +17,11 @@ log = structlog.get_logger(__name__)
 async def go_round(
     house: House, worker: Worker, chore: Callable[[], Awaitable[object]], *, every: float, bell: asyncio.Event
 ) -> None:
-    """Do `chore` every so many seconds, and when the bell rings, until cancelled. What fails is tried again the next time."""
+    """Do `chore` every so many seconds, and when the bell rings, until cancelled. What fails is tried again the next time.
+
+    A bell that has been rung already has it done as soon as the worker lives.
+    """
+    await worker.lease.enlisted.wait()
     while True:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(every):

@@ -288,6 +288,11 @@ class Hosting:
             else:
                 await self._stage.write(lambda c, r=row: providers.lost(c, self._stage.lease, r.id, self._now()))  # type: ignore[misc]
 
+    async def unclosed_until(self) -> datetime | None:
+        """When the last of what is open at the provider ends by itself."""
+        ends = [row.expires_at for row in await self._unclosed() if row.expires_at]
+        return max(ends, default=None)
+
     async def _try_to_close(self, row: ProviderSessionRecord) -> None:
         """Close one that is no longer needed; what cannot be closed now stays written down as open."""
         try:

@@ -1,10 +1,8 @@
 """The life of one session in this process, from its claim to its end."""
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import datetime
 
 from sqlalchemy import Connection
 
@@ -13,10 +11,10 @@ from bot.model import EndReason, Mode, SessionStatus
 from bot.ports.avatar import AvatarEvent, Speaking, Utterance
 from bot.session.answering import Answering
 from bot.session.budget import BudgetSpent
-from bot.session.cards import ENDINGS, Cards, card_of
+from bot.session.cards import Cards, card_of
 from bot.session.channel import ChannelSettings
+from bot.session.closing import Closing
 from bot.session.controls import Controls
-from bot.session.departure import LEAVE, LEFT, departure
 from bot.session.hosting import Hosting, NoAvatar
 from bot.session.house import House
 from bot.session.projector import Projector
@@ -32,10 +30,9 @@ from bot.transcript.scribe import Scribe
 MOST_ATTEMPTS = 3
 """Claims without becoming live, after which a session is given up."""
 
-LAST_CARD = 2.0
-"""Seconds that a session's end waits for its card."""
 
-GOODBYE = "The session ended before that was spoken. Start the avatar again and say it once more."
+CREATE_PATIENCE = 2.5
+"""Seconds that a run waits for the answer to a `create` when the service stops: if it comes later, the next start closes what it made."""
 
 
 class Run:
@@ -103,6 +100,7 @@ class _Performance:
         self._turns = Turns(stage, self._scribe, answering)
         self._hosting = Hosting(stage, group, self._observe)
         self._cards = Cards(stage)
+        self._closing = Closing(stage, self._hosting, self._scribe, self._cards)
         self._projector = Projector(stage)
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -113,7 +111,7 @@ class _Performance:
             await self._finish(ending, writing)
         except ThrownOut:
             await self._hosting.leave()
-            await self._leave_to_the_next(EndReason.THROWN_OUT)
+            await self._closing.leave_to_the_next(EndReason.THROWN_OUT)
         finally:
             await self._stop_tasks()
             await self._hosting.leave()
@@ -136,8 +134,8 @@ class _Performance:
                 await asyncio.wait((setting_up, stage.ending), return_when=asyncio.FIRST_COMPLETED)
             finally:
                 setting_up.cancel()
-                await asyncio.wait((setting_up,))
-            if not setting_up.cancelled():
+                await asyncio.wait((setting_up,), timeout=CREATE_PATIENCE if stage.hurried else None)
+            if setting_up.done() and not setting_up.cancelled():
                 setting_up.result()
             return await stage.ending
         except (NotOffered, ProviderError, SeatError, NoAvatar, BudgetSpent, PlaceGone) as error:
@@ -247,92 +245,9 @@ class _Performance:
             case HandedOver():
                 await self._hosting.leave()
             case Asleep():
-                await self._fall_asleep(writing)
+                await self._closing.fall_asleep(writing)
             case EndReason():
-                await self._end(ending, writing)
-
-    async def _end(self, reason: EndReason, writing: asyncio.Task[None]) -> None:
-        """First the fenced step to *stopping*, only then anything at the provider, last the end."""
-        stage = self._stage
-        await stage.change(status=SessionStatus.STOPPING, end_reason=reason)
-        stage.session = replace(stage.session, status=SessionStatus.STOPPING, end_reason=reason)
-        stage.show("")
-        await self._hosting.leave()
-        await self._hosting.close_all()
-        stage.session = replace(stage.session, status=SessionStatus.ENDED)
-        await self._write_out(writing)
-        await self._show_card()  # before the row says so too: after a crash nobody looks at what has ended
-        await self._ended(reason)
-        stage.show("")
-
-    async def _write_out(self, writing: asyncio.Task[None]) -> None:
-        """Let the last posts go out."""
-        await self._scribe.close()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._stage.house.habits.farewell.total_seconds()):
-                await writing
-
-    async def _show_card(self) -> None:
-        """If the platform lets us: the card is the last and the least."""
-        with contextlib.suppress(AvatarbotError, TimeoutError):
-            async with asyncio.timeout(LAST_CARD):
-                await self._cards.show()
-
-    async def _ended(self, reason: EndReason) -> None:
-        """The end, and in the same transaction an outcome for everything that still waits."""
-        stage, now = self._stage, self._stage.house.clock.now()
-
-        def work(connection: Connection) -> None:
-            sessions.change(
-                connection, stage.lease, status=SessionStatus.ENDED, end_reason=reason, ended_at=now, reserved_s=0
-            )
-            left = self._all_left(connection, reason, now)
-            for row_id, verb, state in left:
-                outcome, sentence = _last_word(verb, state, reason, stage.note)
-                inbox.conclude(connection, [row_id], outcome, sentence, now)
-
-        await stage.write(work)
-        stage.house.replies_due.set()
-
-    def _all_left(self, connection: Connection, reason: EndReason, now: datetime) -> list[tuple[str, str, str]]:
-        """Everything without an outcome; of a place that is gone somebody is told, though no platform said so."""
-        session, cipher = self._stage.session, self._stage.house.store.cipher
-        left = inbox.unfinished(connection, session.id)
-        if reason is not EndReason.PLACE_GONE or session.card is None or any(verb == LEAVE for _, verb, _ in left):
-            return left
-        inbox.add(connection, cipher, [departure(session)], now)
-        return inbox.unfinished(connection, session.id)
-
-    async def _fall_asleep(self, writing: asyncio.Task[None]) -> None:
-        """Closed at the provider to save money; the card stays, and a message wakes it."""
-        stage = self._stage
-        await self._hosting.leave()
-        await stage.change(status=SessionStatus.STOPPING, end_reason=EndReason.IDLE)
-        await self._hosting.close_all()
-        await self._write_out(writing)
-        await self._rest_or_go_on()
-
-    async def _rest_or_go_on(self) -> None:
-        """Sleep, unless somebody wrote meanwhile: then the next run wakes it at once."""
-        stage, now = self._stage, self._stage.house.clock.now()
-
-        def work(connection: Connection) -> SessionStatus:
-            waits = inbox.unfinished(connection, stage.session.id)
-            status = SessionStatus.STARTING if waits else SessionStatus.SLEEPING
-            slept_at = None if waits else now
-            values = {"status": status, "end_reason": "", "slept_at": slept_at, "reserved_s": 0, "attempts": 0}
-            sessions.change(connection, stage.lease, **values)
-            return status
-
-        status = await stage.write(work)
-        stage.session = replace(stage.session, status=status)
-        stage.ends_at = None
-        stage.show("")
-        await self._show_card()
-
-    async def _leave_to_the_next(self, reason: EndReason) -> None:
-        """Thrown out: our hands off the provider; whoever claims it next closes it."""
-        await self._stage.change(status=SessionStatus.STOPPING, end_reason=reason)
+                await self._closing.end(ending, writing)
 
     # ------------------------------------------------------------ tasks
 
@@ -355,14 +270,3 @@ class _Performance:
             if task is not but:
                 task.cancel()
         await asyncio.gather(*(task for task in self._tasks if task is not but), return_exceptions=True)
-
-
-def _last_word(verb: str, state: str, reason: EndReason, note: str) -> tuple[str, str]:
-    """What the author of something unfinished hears when the session ends."""
-    if verb == inbox.SAY:
-        return ("unheard", UNHEARD) if state == inbox.CLAIMED else ("handed back", GOODBYE)
-    if verb == LEAVE:
-        return "left", LEFT
-    if verb == "start":
-        return "refused", note or ENDINGS[reason]
-    return "done", "Stopped." if verb == "stop" else "The session has ended."

@@ -97,6 +97,12 @@ class Stage:
         if not self.ending.done():
             self.ending.set_result(ending)
 
+    @property
+    def hurried(self) -> bool:
+        """Whether the run ends because the service stops."""
+        ended = self.ending.done() and not self.ending.cancelled() and self.ending.exception() is None
+        return ended and self.ending.result() is EndReason.SHUTDOWN
+
     def fail(self, error: BaseException) -> None:
         if not self.ending.done():
             self.ending.set_exception(error)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from adapters.playground.wire import Message
 from bot.model import SessionStatus
-from bot.session.run import GOODBYE
+from bot.session.closing import GOODBYE
 from bot.session.turns import UNHEARD
 from tests.acceptance.evidence import gathered
 from tests.acceptance.member import Member, ticket
