@@ -82,6 +82,7 @@ class Abilities:
     types_ahead: bool = True
     has_private_channels: bool = True
     threads_in_threads: bool = field(default=False)
+    row_buttons: bool = True  # each row of a listing has its own button with the word of what it runs
 
 
 class PlatformHarness(Protocol):
@@ -117,6 +118,16 @@ class PlatformHarness(Protocol):
 
     async def press(self, who: str, card: MessageRef, action: CardAction) -> None:
         """Somebody presses a button of a card."""
+        ...
+
+    async def answer_buttons(self, who: str) -> Sequence[str]:
+        """The words on the buttons below the last answer to this person, links left out."""
+        ...
+
+    async def press_answer(self, who: str, label: str) -> str:
+        """This person presses the first button of that word below their last answer, and says yes to what their client asks
+        back before it is run. Returns that question, `''` where the client asks nothing.
+        """
         ...
 
     async def type_ahead(self, who: str, verb: str, option: str, typed: str, place: Place) -> Sequence[str]:

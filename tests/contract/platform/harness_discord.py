@@ -20,7 +20,7 @@ class DiscordHarness(PlatformHarness):
         self.place = world.place
         self.place_name = "#general"
         # Discord tells no nonce later, has no guests of other companies, and gives events of its gateway once.
-        self.abilities = Abilities(finds=False, has_outsiders=False, redelivers=False)
+        self.abilities = Abilities(finds=False, has_outsiders=False, redelivers=False, row_buttons=False)
 
     @property
     def platform(self) -> Any:  # type: ignore[override]
@@ -52,6 +52,12 @@ class DiscordHarness(PlatformHarness):
             b["custom_id"] for b in buttons(self._raw(card)) if b["custom_id"].split(":")[2] == action.value
         )
         await self.world.people[who].click(self._message(card), custom_id=custom_id)
+
+    async def answer_buttons(self, who: str) -> Sequence[str]:
+        raise NotImplementedError
+
+    async def press_answer(self, who: str, label: str) -> str:
+        raise NotImplementedError
 
     async def type_ahead(self, who: str, verb: str, option: str, typed: str, place: Place) -> Sequence[str]:
         await self.world.people[who].autocomplete(self.world.at(place), f"avatar {verb}", option, typed)

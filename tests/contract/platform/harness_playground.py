@@ -129,7 +129,7 @@ class PlaygroundHarness(PlatformHarness):
     def __init__(self, folder: Path) -> None:
         self.clock = HandClock()
         self.reception = RecordingReception()
-        self.abilities = Abilities(has_private_channels=False)
+        self.abilities = Abilities(has_private_channels=False, row_buttons=False)
         self.place = Place("playground", "playground", "lobby")
         self.place_name = "#lobby"
         self.pages: dict[str, Page] = {}
@@ -186,6 +186,12 @@ class PlaygroundHarness(PlatformHarness):
 
     async def press(self, who: str, card: MessageRef, action: CardAction) -> None:
         await self._do(who, Press(self.pages[who].nonce(), card.message_id, action))
+
+    async def answer_buttons(self, who: str) -> Sequence[str]:
+        raise NotImplementedError
+
+    async def press_answer(self, who: str, label: str) -> str:
+        raise NotImplementedError
 
     async def type_ahead(self, who: str, verb: str, option: str, typed: str, place: Place) -> Sequence[str]:
         page = self.pages[who]

@@ -140,6 +140,21 @@ class SlackHarness:
         body = payloads.press(PEOPLE[who], pressed, _bare(message), message.channel, self._hook(who, card.place))
         await self._deliver(who, payloads.INTERACTIVE, body)
 
+    async def answer_buttons(self, who: str) -> Sequence[str]:
+        return [button["text"]["text"] for button in self._answer_buttons(who)]
+
+    async def press_answer(self, who: str, label: str) -> str:
+        pressed = next(button for button in self._answer_buttons(who) if button["text"]["text"] == label)
+        asked = pressed.get("confirm", {})
+        message = {"type": "message", "ts": "3.000001", "text": ""}
+        body = payloads.press(PEOPLE[who], pressed, message, self.place.channel_id, self._hook(who, self.place))
+        await self._deliver(who, payloads.INTERACTIVE, body)
+        return str(asked.get("text", {}).get("text", ""))
+
+    def _answer_buttons(self, who: str) -> list[dict[str, Any]]:
+        shown = [told for told in self.fake.workspace.ephemerals if told.user == PEOPLE[who]][-1]
+        return [button for button in _elements(shown.blocks) if "url" not in button]
+
     async def type_ahead(self, who: str, verb: str, option: str, typed: str, place: Place) -> Sequence[str]:
         await self.slash(who, f"{verb} ?", place)
         view = self.fake.workspace.views[-1]
