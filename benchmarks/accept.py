@@ -15,6 +15,7 @@ from sqlalchemy import Connection, update
 from benchmarks.table import load, percentile
 from benchmarks.world import open_store
 from bot.clock import SystemClock
+from bot.funding import Funding
 from bot.main.memory import keep_loaded
 from bot.model import Accepted, Inbound, MessageRef, Person, Place, Said, SessionSpec, SessionStatus
 from bot.policy import Policy
@@ -104,7 +105,7 @@ async def one_round(
 async def accepted(folder: str) -> tuple[list[float], list[float]]:
     async with open_store(folder) as store:
         threads, stamps = await host(store), count(1)
-        intake = Inbox(store, Policy(), SystemClock(), lambda *_: None)
+        intake = Inbox(store, Policy(), Funding(lambda *_: True), SystemClock(), lambda *_: None)
         running = asyncio.create_task(intake.run())
         keep_loaded()
         await one_round(store, intake, threads, stamps)  # warms the statement cache

@@ -243,6 +243,7 @@ class EndReason(StrEnum):
     EXPIRED = "expired"
     IDLE = "idle"
     BUDGET = "budget"
+    NOT_ALLOWED = "not_allowed"
     REFUSED = "refused"
     NO_AVATAR = "no_avatar"
     PROVIDER = "provider"

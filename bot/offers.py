@@ -9,9 +9,10 @@ import structlog
 from sqlalchemy import Connection
 
 from bot.errors import ProviderError
+from bot.funding import Funding
 from bot.model import Place
 from bot.ports.provider import AvatarInfo, AvatarProvider, Knowledge, LanguageInfo, VoiceInfo
-from bot.store import belongings, channels
+from bot.store import belongings
 from bot.store.belongings import Kind
 from bot.store.engine import Store
 
@@ -61,9 +62,10 @@ class Remembered(Generic[T]):
 class Offers:
     """All lists of one provider. `run` must be running for stale ones to be refreshed."""
 
-    def __init__(self, provider: AvatarProvider, store: Store) -> None:
+    def __init__(self, provider: AvatarProvider, store: Store, funding: Funding) -> None:
         self._bell = asyncio.Event()
         self._store = store
+        self._funding = funding
         self.avatars = Remembered(provider.avatars, self._bell.set)
         self.voices = Remembered(provider.voices, self._bell.set)
         self.languages = Remembered(provider.languages, self._bell.set)
@@ -86,7 +88,7 @@ class Offers:
                 log.info("a list was not refreshed", reason=error.detail)
 
     def seen_from(self, place: Place) -> "Showcase":
-        return Showcase(self, self._store, place)
+        return Showcase(self, self._store, self._funding, place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,7 @@ class Showcase:
 
     offers: Offers
     store: Store
+    funding: Funding
     place: Place
 
     async def avatars(self, *, fresh: bool = False) -> list[AvatarInfo]:
@@ -128,13 +131,13 @@ class Showcase:
     async def _sight(self, kind: Kind) -> Callable[[str], bool]:
         def work(connection: Connection) -> Callable[[str], bool]:
             owners = belongings.owners(connection, kind)
-            unowned = channels.funded(connection, *self._key) is not False
+            unowned = self.funding.of(connection, self.place).funded
             return lambda id_: owners[id_] == self._key if id_ in owners else unowned
 
         return await self.store.read(work)
 
     async def _funded(self) -> bool:
-        return await self.store.read(lambda c: channels.funded(c, *self._key)) is not False
+        return (await self.store.read(lambda c: self.funding.of(c, self.place))).funded
 
 
 async def _read(remembered: Remembered[T], fresh: bool) -> Sequence[T]:

@@ -1,7 +1,7 @@
 """Who may do what, and how much: one pure object. Every decision is None, or a sentence that says why not."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bot.commands.catalogue import CATALOGUE, Catalogue
@@ -32,11 +32,15 @@ def role_of(person: Person, starter_id: str | None = None) -> Role:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much is allowed. Money is spent per provider session, so its minutes bound what a crash can waste."""
+    """How much is allowed. Money is spent per provider session, so its minutes bound what a crash can waste.
+
+    `sessions` are those of one workspace at once; `account_sessions` those of all workspaces together.
+    """
 
     provider_minutes: int = 10  # per provider session, unless asked otherwise; AKOOL's maximum is 60
     person_minutes: int = 60  # per person and day
-    sessions: int = 5  # at once
+    sessions: int = 5
+    account_sessions: int = 20
     waiting: int = 10  # turns of one session
     waiting_per_person: int = 3
     characters: int = 1_500  # per message
@@ -64,11 +68,24 @@ class AllowList:
 
 
 @dataclass(frozen=True, slots=True)
+class Workspace:
+    """A workspace of a platform. `funded`: it is known that it may use the operator's account at the provider."""
+
+    platform: str
+    id: str
+    funded: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Spent:
-    """What is used already: minutes of this person today, paid or reserved, and sessions that run now."""
+    """What is taken already: minutes of this person today, `held_minutes` of which are set aside and not used yet; sessions
+    that run now in the workspace, and in all workspaces together.
+    """
 
     person_minutes: float = 0
+    held_minutes: float = 0
     sessions: int = 0
+    account_sessions: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +95,13 @@ class Policy:
     limits: Limits = Limits()
     catalogue: Catalogue = CATALOGUE
 
-    def may(self, verb: str, role: Role) -> Refused | None:
-        """Whether that role may use that verb. What is not in the catalogue nobody may."""
+    def may(self, verb: str, role: Role, workspace: Workspace) -> Refused | None:
+        """Whether that role may use that verb there. What costs is for workspaces that are funded."""
+        entry = self.catalogue.verb(verb)
+        return self._role(verb, role) or (_funding(workspace) if entry and entry.costs else None)
+
+    def _role(self, verb: str, role: Role) -> Refused | None:
+        """What is not in the catalogue nobody may."""
         entry = self.catalogue.verb(verb)
         if entry is None:
             return Refused(f"“{verb}” is not available here.")
@@ -94,16 +116,16 @@ class Policy:
                 return Refused("As a guest you can write to the avatar and watch it, but not more.")
 
     def may_start(
-        self, person: Person, *, allow: AllowList = AllowList(), spent: Spent = Spent(), funded: bool = True
+        self, person: Person, workspace: Workspace, *, allow: AllowList = AllowList(), spent: Spent = Spent()
     ) -> Refused | None:
-        """Whether a person may start or wake a session, or give it another stretch: all that costs money."""
-        return (
-            self.may("start", role_of(person))
-            or self._on_the_list(person, allow)
-            or _funding(funded)
-            or self._budget(spent)
-            or self._room(spent)
-        )
+        """Whether a person may start or wake a session."""
+        return self.may_extend(person, workspace, allow=allow, spent=spent) or self._room(person, spent)
+
+    def may_extend(
+        self, person: Person, workspace: Workspace, *, allow: AllowList = AllowList(), spent: Spent = Spent()
+    ) -> Refused | None:
+        """Whether a person may pay for a session that runs already: it has its room."""
+        return self.may("start", role_of(person), workspace) or self._on_the_list(person, allow) or self._budget(spent)
 
     def minutes(self, asked: int | None, spent: Spent = Spent()) -> int:
         """The minutes of the next provider session: what was asked for or the default, and no more than the day still has."""
@@ -116,7 +138,7 @@ class Policy:
 
     def may_say(self, role: Role, text: str, *, waiting: int = 0, waiting_of_person: int = 0) -> Refused | None:
         """Whether one more message may wait for the avatar."""
-        if refused := self.may_write(text) or self.may("say", role):
+        if refused := self.may_write(text) or self._role("say", role):
             return refused
         limits = self.limits
         if len(text) > limits.characters:
@@ -152,17 +174,30 @@ class Policy:
     def _budget(self, spent: Spent) -> Refused | None:
         if self.minutes(None, spent):
             return None
-        return Refused(f"You have used your {self.limits.person_minutes} minutes for today. Try again tomorrow.")
+        limit = self.limits.person_minutes
+        if self.minutes(None, replace(spent, person_minutes=spent.person_minutes - spent.held_minutes)):
+            return Refused(
+                f"Your {limit} minutes for today are used or set aside for sessions that run. What a session has not used "
+                "when it is stopped is given back."
+            )
+        return Refused(f"You have used your {limit} minutes for today. New ones come at midnight UTC.")
 
-    def _room(self, spent: Spent) -> Refused | None:
-        if spent.sessions < self.limits.sessions:
-            return None
-        return Refused(f"{spent.sessions} avatars are live already, which is the limit. Stop one first.")
+    def _room(self, person: Person, spent: Spent) -> Refused | None:
+        if spent.sessions >= self.limits.sessions:
+            stop = "Stop one first" if person.standing is Standing.ADMIN else "Try again when one has ended"
+            return Refused(
+                f"{spent.sessions} avatars are live in this workspace already, which is the limit. {stop}: /avatar sessions "
+                "shows them."
+            )
+        if spent.account_sessions >= self.limits.account_sessions:
+            return Refused("All places for live avatars are taken at the moment. Try again in a few minutes.")
+        return None
 
 
-def _funding(funded: bool) -> Refused | None:
-    if funded:
+def _funding(workspace: Workspace) -> Refused | None:
+    if workspace.funded:
         return None
     return Refused(
-        "Nobody pays for avatars in this workspace yet. Ask the operator to allow it, or add your own AKOOL key."
+        "Avatars are not allowed in this workspace yet. Whoever runs Avatarbot allows them with: "
+        f"avatarbot workspaces allow {workspace.platform} {workspace.id}"
     )

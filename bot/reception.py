@@ -30,7 +30,7 @@ from bot.model import (
     Reply,
     Said,
 )
-from bot.policy import role_of
+from bot.policy import Workspace, role_of
 from bot.ports.chat import Ask
 from bot.session.channel import ChannelSettings
 from bot.session.departure import LEAVE, departure
@@ -86,14 +86,6 @@ class FrontDesk:
         for session_id in await store.write(work):
             self._inbox.ring(session_id, LEAVE)
 
-    async def workspace_joined(self, platform: str, workspace_id: str) -> None:
-        def work(connection: Connection) -> None:
-            if channels.funded(connection, platform, workspace_id) is None:
-                channels.allow(connection, platform, workspace_id, yes=False)
-
-        if await self._house.store.read(lambda c: channels.funded(c, platform, workspace_id)) is None:
-            await self._house.store.write(work)
-
     # ------------------------------------------------------------ questions
 
     async def answer(self, inbound: Inbound) -> Reply:
@@ -117,28 +109,31 @@ class FrontDesk:
         values = checked(verb, command.options)
         if isinstance(values, Misunderstood):
             return Reply(values.sentence)
-        session, settings = await self._surroundings(inbound, str(values.get("session") or ""))
+        session, settings, workspace = await self._surroundings(inbound, str(values.get("session") or ""))
         role = role_of(inbound.person, session.starter_id if session else None)
-        if refused := self._house.policy.may(verb.name, role):
+        if refused := self._house.policy.may(verb.name, role, workspace):
             return Reply(refused.sentence)
-        request = Request(self._desk, inbound, values, session, settings)
+        request = Request(self._desk, inbound, values, session, settings, workspace)
         if verb.asks_back(values):
             return await ask_back(request, verb, command)
         return await ANSWERS[verb.name](request)
 
-    async def _surroundings(self, inbound: Inbound, named: str) -> tuple[SessionRecord | None, ChannelSettings]:
-        """The session of the place, by thread first, or the one named; and the channel's settings."""
+    async def _surroundings(
+        self, inbound: Inbound, named: str
+    ) -> tuple[SessionRecord | None, ChannelSettings, Workspace]:
+        """The session of the place, by thread first, or the one named; the channel's settings; and its workspace."""
         cipher, place = self._house.store.cipher, inbound.place
 
-        def work(connection: Connection) -> tuple[SessionRecord | None, ChannelSettings]:
+        def work(connection: Connection) -> tuple[SessionRecord | None, ChannelSettings, Workspace]:
             there = sessions.in_channels(connection, cipher, [place])
             stored = channels.settings_of(connection, cipher, {place.channel})
             settings = ChannelSettings.decode(stored.get(place.channel))
+            workspace = self._house.funding.of(connection, place)
             if named:
-                return self._named(connection, place, named), settings
+                return self._named(connection, place, named), settings, workspace
             by_thread = [session for session in there if session.thread == place]
             by_place = [session for session in there if session.place == place]
-            return next(iter(by_thread + by_place), None), settings
+            return next(iter(by_thread + by_place), None), settings, workspace
 
         return await self._house.store.read(work)
 
@@ -152,6 +147,9 @@ class FrontDesk:
     async def ask(self, ask: Ask) -> Sequence[Choice]:
         try:
             async with asyncio.timeout(ASK_WITHIN):
+                workspace = await self._house.store.read(lambda c: self._house.funding.of(c, ask.place))
+                if self._house.policy.may(ask.verb, role_of(ask.person), workspace):
+                    return []
                 return await choices(self._desk, ask)
         except (TimeoutError, AvatarbotError) as error:
             log.info("no choices", option=ask.option, reason=str(error) or "too slow")

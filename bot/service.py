@@ -15,6 +15,7 @@ from bot.chores import census, reaper, retention, uploads
 from bot.chores.rounds import go_round
 from bot.connections import Connections
 from bot.errors import SettingsError, StoreUnavailable
+from bot.funding import Funding
 from bot.links import Links
 from bot.offers import Offers
 from bot.plugin import Surroundings
@@ -74,10 +75,12 @@ class Service:
     def __init__(self, parts: Parts, base_url: str = "") -> None:
         self.base_url = base_url
         self._platforms: dict[str, ChatPlatform] = {}
+        funding = Funding(self._is_home)
         self.house = House(
             store=parts.store,
             provider=parts.provider,
-            offers=Offers(parts.provider, parts.store),
+            funding=funding,
+            offers=Offers(parts.provider, parts.store, funding),
             platforms=self._platforms,
             policy=parts.policy,
             clock=parts.clock,
@@ -89,7 +92,7 @@ class Service:
         )
         self.worker = Worker(self.house, parts.give_up, alone=parts.alone)
         self._connections = Connections(self._platforms, parts.clock, parts.metrics)
-        self._inbox = Inbox(parts.store, parts.policy, parts.clock, self.worker.ring)
+        self._inbox = Inbox(parts.store, parts.policy, funding, parts.clock, self.worker.ring)
         self._replies = Replies(self.house)
         self._links = Links(parts.store, parts.clock, lambda: self.base_url)
         self._archive = StoredArchive(parts.store)
@@ -100,6 +103,9 @@ class Service:
     def surroundings(self) -> Surroundings:
         """For building platforms."""
         return Surroundings(self.reception, self.house.clock, Vault(self.house.store), self.base_url)
+
+    def _is_home(self, platform: str, workspace_id: str) -> bool:
+        return platform in self._platforms and self._platforms[platform].is_home(workspace_id)
 
     def add(self, platform: ChatPlatform) -> None:
         """Before `running`."""

@@ -55,6 +55,7 @@ class ChatRoom:
     pace: Pace = field(default_factory=lambda: Pace(calls_per_second=20, edit_interval=1.0, first_post=0.4))
     text_limit: int = 2_000
     finds: bool = True
+    homes: frozenset[str] = frozenset({"W1", "W2"})
     clock: Clock = field(default_factory=SystemClock)
 
     def __post_init__(self) -> None:
@@ -115,6 +116,9 @@ class ChatRoom:
         return [text for who, text in self.replies if who == person.id]
 
     # ------------------------------------------------ ChatPlatform
+
+    def is_home(self, workspace_id: str) -> bool:
+        return workspace_id in self.homes
 
     def measure(self, text: str) -> int:
         return len(text)

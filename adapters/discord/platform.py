@@ -33,9 +33,6 @@ log = structlog.get_logger(__name__)
 CATCH_UP = 100
 """Messages of one conversation that are looked up after a gap: the newest, since what waited too long is not spoken any more."""
 
-NOTE_AGAIN = 5.0
-"""Seconds after which a new server is written down that could not be before."""
-
 BAD_INTENTS = (
     "Discord does not let this bot read messages. Turn on Message Content Intent on discord.com/developers/applications "
     "(your application, Bot), or set AVATARBOT_DISCORD_MESSAGE_CONTENT=0."
@@ -77,6 +74,12 @@ class DiscordPlatform(Writer):
         self._places = Places(rest, self._guild)
         self._hearing = Hearing(desk, self._places, self._own_id)
         self._interactions = Interactions(desk, settings.conversation)
+
+    def is_home(self, workspace_id: str) -> bool:
+        """The home guilds, and direct messages where they are listened to at all."""
+        if not workspace_id.isdecimal():
+            return self._settings.direct_messages
+        return int(workspace_id) in self._settings.home_guilds
 
     async def channel(self, place: Place) -> Channel:
         return self._places.channel(place)
@@ -150,9 +153,7 @@ class DiscordPlatform(Writer):
         await self._hearing.deleted(guild_id, channel_id, sorted(message_ids))
 
     async def joined(self, guild_id: int, *, just_now: bool) -> None:
-        if guild_id not in self._settings.home_guilds:
-            await self._note_joined(guild_id)
-        elif just_now and self._client and self._client.application_id:
+        if guild_id in self._settings.home_guilds and just_now and self._client and self._client.application_id:
             with self._or_warned():
                 await sync_in(self._rest, self._client.application_id, guild_id, self._settings)
 
@@ -174,17 +175,6 @@ class DiscordPlatform(Writer):
             yield
         except PlatformError as error:
             log.warning("the commands are not brought up to date", reason=error.detail)
-
-    async def _note_joined(self, guild_id: int) -> None:
-        """Until it is written down, it would spend what is ours."""
-        while True:
-            try:
-                await self._reception.workspace_joined(PLATFORM, str(guild_id))
-            except StoreUnavailable as error:
-                log.warning("a new server is not written down yet", reason=error.detail)
-                await asyncio.sleep(NOTE_AGAIN)
-            else:
-                return
 
     async def _gone(self, place: Place, *, whole_workspace: bool = False) -> None:
         for known in self._conversations.places:

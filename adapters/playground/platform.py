@@ -50,6 +50,9 @@ class PlaygroundPlatform(ChatPlatform):
         """The page's address with a key that opens it once: a browser's arguments can be read by everybody on a machine."""
         return self._settings.address(port, self._gate.key_for_once())
 
+    def is_home(self, workspace_id: str) -> bool:  # noqa: ARG002 - the operator's own page
+        return True
+
     def measure(self, text: str) -> int:
         return len(text)
 

@@ -17,7 +17,6 @@ from adapters.slack.manifest import INSTALL_PATH, OPTIONAL_SCOPES, REDIRECT_PATH
 from adapters.slack.settings import SlackSettings
 from adapters.slack.vault import PLATFORM, Vault
 from bot.errors import StoreUnavailable
-from bot.ports.chat import Reception
 from bot.ports.clock import Clock
 
 STATES = "oauth"
@@ -29,16 +28,15 @@ STATE_LASTS_S = 600
 class SavingInstallations(AsyncInstallationStore):
     """Saves what the flow brings; finding is `ManyWorkspaces`' own."""
 
-    def __init__(self, installations: ManyWorkspaces, reception: Reception) -> None:
+    def __init__(self, installations: ManyWorkspaces) -> None:
         self._installations = installations
-        self._reception = reception
 
     @property
     def logger(self) -> Logger:
         return getLogger(__name__)
 
     async def async_save(self, installation: Installation) -> None:
-        """Told to the core before anybody can start anything there. Raises `BoltError`, of which the flow makes a page."""
+        """It may spend once the operator has allowed it. Raises `BoltError`, of which the flow makes a page."""
         workspace_id = installation.enterprise_id if installation.is_enterprise_install else installation.team_id
         assert workspace_id, "an installation is of a team or of an enterprise"
         assert installation.bot_token, "only bot scopes are asked for"
@@ -51,7 +49,6 @@ class SavingInstallations(AsyncInstallationStore):
             expires_at=installation.bot_token_expires_at or 0,
         )
         try:
-            await self._reception.workspace_joined(PLATFORM, workspace_id)
             await self._installations.save(workspace_id, record)
         except StoreUnavailable as error:
             raise BoltError(error.sentence) from None
@@ -80,9 +77,7 @@ class VaultStates(AsyncOAuthStateStore):
         return kept is not None and self._clock.now().timestamp() < int(kept)
 
 
-def oauth_flow(
-    settings: SlackSettings, installations: ManyWorkspaces, reception: Reception, vault: Vault, clock: Clock
-) -> AsyncOAuthFlow:
+def oauth_flow(settings: SlackSettings, installations: ManyWorkspaces, vault: Vault, clock: Clock) -> AsyncOAuthFlow:
     """Bolt's flow. It brings its own client at `api_url`: left to itself it would call slack.com."""
     assert settings.client_id
     assert settings.client_secret
@@ -97,7 +92,7 @@ def oauth_flow(
             install_path=INSTALL_PATH,
             install_page_rendering_enabled=False,  # straight to Slack's own page
             redirect_uri_path=REDIRECT_PATH,
-            installation_store=SavingInstallations(installations, reception),
+            installation_store=SavingInstallations(installations),
             state_store=VaultStates(vault, clock),
             state_expiration_seconds=STATE_LASTS_S,
         ),

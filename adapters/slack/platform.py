@@ -38,12 +38,16 @@ class SlackPlatform(Writer):
         installations, flow = _one(settings, web), None
         if installations is None:
             many = _many(settings, web, vault, clock)
-            installations, flow = many, oauth_flow(settings, many, reception, vault, clock)
+            installations, flow = many, oauth_flow(settings, many, vault, clock)
         super().__init__(web, installations, clock)
         self._directory = Directory(web, installations, clock)
         desk = Desk(reception, self, self._directory, installations, clock, settings.command)
         self._app = bolt_app(desk, web.api_url, flow)
         self._flow = flow
+
+    def is_home(self, workspace_id: str) -> bool:  # noqa: ARG002 - with a bot's token there is only the workspace it is of
+        """The operator's own is the one whose token they set; who installed the app by themselves is not."""
+        return self._settings.bot_token is not None
 
     async def channel(self, place: Place) -> Channel:
         return await self._directory.channel(place.workspace_id, place.channel_id)

@@ -29,6 +29,9 @@ class TerminalPlatform:
         self._last = 0
         self._since = datetime.now(UTC)
 
+    def is_home(self, workspace_id: str) -> bool:  # noqa: ARG002 - who sits here is the operator
+        return True
+
     def measure(self, text: str) -> int:
         return len(text)
 

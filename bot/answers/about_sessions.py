@@ -61,7 +61,8 @@ def _left(moment: datetime, now: datetime) -> str:
 
 
 async def _cost(request: Request, session: SessionRecord) -> str:
-    minutes = await request.desk.house.store.read(lambda c: usage.minutes_of(c, session.id, request.now))
+    use = await request.desk.house.store.read(lambda c: usage.of_session(c, session.id, request.now))
+    minutes = use.used / 60
     if session.status is SessionStatus.SLEEPING:
         return f"It has used {minutes:.1f} minutes, and uses none while it sleeps."
     return f"It has used {minutes:.1f} minutes so far."
@@ -125,13 +126,13 @@ async def _session(
 ) -> Item:
     """`names` are those of the channels; `at_akool` is what AKOOL lists of the whole account, None when it did not say."""
     house = request.desk.house
-    minutes = await house.store.read(lambda c: usage.minutes_of(c, session.id, request.now))
+    use = await house.store.read(lambda c: usage.of_session(c, session.id, request.now))
     open_there = [] if at_akool is None else await _open_there(request, session)
     detail = facts(
         session.status,
         "here" if session.place.channel == request.place.channel else f"in {names[session.place.channel_id]}",
         f"started by {_starter(request, session)} {_ago(session.created_at, request.now)}",
-        f"{minutes:.1f} minutes used",
+        f"{use.used / 60:.1f} minutes used",
         f"{AKOOL_LISTS[(at_akool or {}).get(open_there[-1], ProviderState.OVER)]} at AKOOL" if open_there else "",
         session.id,
     )

@@ -11,9 +11,8 @@ from bot.answers.request import Request
 from bot.commands.nearest import listed
 from bot.errors import ProviderError
 from bot.model import File, Reply
-from bot.store import channels, usage
-from bot.store.sessions import day_of
-from bot.store.usage import Stretch
+from bot.store import usage
+from bot.store.usage import Stretch, day_of
 
 USUAL_DAYS = 30
 LISTED = 8
@@ -75,9 +74,7 @@ def _minutes(amount: float) -> str:
 
 async def _credit(request: Request) -> str:
     """Of the whole account: not for a workspace that nobody pays for."""
-    place = request.place
-    funded = await request.desk.house.store.read(lambda c: channels.funded(c, place.platform, place.workspace_id))
-    if funded is False:
+    if not request.workspace.funded:
         return ""
     try:
         return f"Credit left at AKOOL: {await request.desk.house.provider.credit():,.0f}."

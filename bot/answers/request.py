@@ -11,7 +11,7 @@ from bot.commands.values import Values
 from bot.errors import AvatarbotError
 from bot.model import Inbound, Person, Place, Reply, Role
 from bot.offers import Showcase
-from bot.policy import role_of
+from bot.policy import Workspace, role_of
 from bot.session.channel import ChannelSettings
 from bot.store.records import SessionRecord
 
@@ -31,6 +31,7 @@ class Request:
     values: Values
     session: SessionRecord | None
     settings: ChannelSettings
+    workspace: Workspace
 
     @property
     def place(self) -> Place:

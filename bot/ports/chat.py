@@ -64,6 +64,10 @@ class ChatPlatform(Protocol):
     pace: Pace
     text_limit: int  # of one message, as counted by `measure`
 
+    def is_home(self, workspace_id: str) -> bool:
+        """Whether a workspace is the operator's own, as their tokens and settings say: it spends without being allowed first."""
+        ...
+
     def measure(self, text: str) -> int:
         """How long `text` is for this platform's limit, once escaped."""
         ...
@@ -160,11 +164,4 @@ class Reception(Protocol):
 
     async def place_gone(self, place: Place, *, whole_workspace: bool = False) -> None:
         """The bot can no longer be in a place (or workspace): its sessions end and are closed at the provider."""
-        ...
-
-    async def workspace_joined(self, platform: str, workspace_id: str) -> None:
-        """A workspace has added the bot by itself: unless the operator has said otherwise, it spends nothing of ours.
-
-        Safe to call again and again. Raises `StoreUnavailable`.
-        """
         ...

@@ -29,11 +29,12 @@ from bot.model import (
     SessionStatus,
     Withdrawn,
 )
-from bot.policy import Policy, Spent, role_of
+from bot.policy import Policy, Spent, Workspace, role_of
 from bot.session.channel import ChannelSettings
 from bot.session.specify import specified
 from bot.store.inbox import SAY, NewRow
 from bot.store.records import SessionRecord
+from bot.store.usage import Use
 
 HOW_TO_START = "No avatar is live here. Start one with /avatar start."
 CLOSING = frozenset({SessionStatus.STOPPING, SessionStatus.ENDED})
@@ -47,9 +48,9 @@ class Situation:
     sessions: tuple[SessionRecord, ...]
     settings: Mapping[Place, ChannelSettings]
     waiting: Mapping[tuple[str, str], int]  # messages by session and person
-    running: int = 0
-    spent_s: Mapping[tuple[str, str, str], int] = field(default_factory=dict)  # by platform, workspace, person
-    unfunded: frozenset[tuple[str, str]] = frozenset()
+    running: Mapping[tuple[str, str], int] = field(default_factory=dict)  # sessions by platform and workspace
+    used: Mapping[tuple[str, str, str], Use] = field(default_factory=dict)  # today, by platform, workspace, person
+    workspaces: Mapping[tuple[str, str], Workspace] = field(default_factory=dict)  # those that are known
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,7 @@ class Admission:
         self._queues = Counter[str]()
         for (session_id, _), messages in situation.waiting.items():
             self._queues[session_id] += messages
-        self._running = situation.running
+        self._running = Counter(situation.running)
 
     def _know(self, session: SessionRecord) -> None:
         self._sessions[session.id] = session
@@ -164,7 +165,7 @@ class Admission:
             minutes = self._policy.minutes(session.spec.minutes, self._spent(inbound))
             self.admitted.wakes[session.id] = (inbound.person.id, minutes * 60)
             self._sessions[session.id] = replace(session, status=SessionStatus.STARTING)
-            self._running += 1
+            self._running[_workspace(inbound.place)] += 1
         return refused
 
     # ------------------------------------------------------------ commands
@@ -189,7 +190,7 @@ class Admission:
         return self._control(inbound, session, verb, command)
 
     def _control(self, inbound: Inbound, session: SessionRecord, verb: Verb, command: Command) -> Outcome:
-        refused = self._policy.may(verb.name, role_of(inbound.person, session.starter_id))
+        refused = self._policy.may(verb.name, role_of(inbound.person, session.starter_id), self._funding(inbound.place))
         if refused:
             return refused
         if verb.asks_back(command.options):
@@ -199,7 +200,7 @@ class Admission:
                 return Refused("The avatar is asleep. Write to it to wake it.")
             self.admitted.ends[session.id] = EndReason.STOPPED
             del self._sessions[session.id]
-        if command.verb == "extend" and (refused := self._may_go_on(inbound)):
+        if command.verb == "extend" and (refused := self._may_extend(inbound)):
             return refused
         return self._take(inbound, session, command.verb, dict(command.options), None)
 
@@ -221,21 +222,25 @@ class Admission:
         self.admitted.starts.append(new)
         session = starting(new, self._now)
         self._know(session)
-        self._running += 1
+        self._running[_workspace(inbound.place)] += 1
         return self._take(inbound, session, "start", dict(command.options), None)
 
-    def _may_start(self, inbound: Inbound, spent: Spent | None = None) -> Refused | None:
+    def _may_start(self, inbound: Inbound) -> Refused | None:
         place = inbound.place
         return self._policy.may_start(
-            inbound.person,
-            allow=self._settings(place).allow,
-            spent=spent or self._spent(inbound),
-            funded=(place.platform, place.workspace_id) not in self._situation.unfunded,
+            inbound.person, self._funding(place), allow=self._settings(place).allow, spent=self._spent(inbound)
         )
 
-    def _may_go_on(self, inbound: Inbound) -> Refused | None:
-        """Another stretch costs what a start costs, but no room: the session has its own already."""
-        return self._may_start(inbound, replace(self._spent(inbound), sessions=self._running - 1))
+    def _may_extend(self, inbound: Inbound) -> Refused | None:
+        place = inbound.place
+        return self._policy.may_extend(
+            inbound.person, self._funding(place), allow=self._settings(place).allow, spent=self._spent(inbound)
+        )
+
+    def _funding(self, place: Place) -> Workspace:
+        """A workspace that was not looked up is not funded."""
+        unknown = Workspace(place.platform, place.workspace_id, funded=False)
+        return self._situation.workspaces.get(_workspace(place), unknown)
 
     def _spent(self, inbound: Inbound) -> Spent:
         """What the person has used today, what this batch has just reserved for them included."""
@@ -246,7 +251,13 @@ class Admission:
             if (new.place.platform, new.place.workspace_id, new.starter_id) == key
         )
         reserved += sum(seconds for payer, seconds in self.admitted.wakes.values() if payer == inbound.person.id)
-        return Spent((self._situation.spent_s.get(key, 0) + reserved) / 60, self._running)
+        use = self._situation.used.get(key, Use()) + Use(held=reserved)
+        return Spent(
+            person_minutes=(use.used + use.held) / 60,
+            held_minutes=use.held / 60,
+            sessions=self._running[_workspace(inbound.place)],
+            account_sessions=self._running.total(),
+        )
 
     # ------------------------------------------------------------ which session
 
@@ -287,6 +298,10 @@ class Admission:
         row = NewRow(self._new_id(), session.id, inbound, verb, body, message, role)
         self.admitted.rows.append(row)
         return Accepted(row.id, session.id)
+
+
+def _workspace(place: Place) -> tuple[str, str]:
+    return place.platform, place.workspace_id
 
 
 def understood(verb: Verb, options: Mapping[str, str]) -> Values | Misunderstood:

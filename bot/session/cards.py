@@ -16,6 +16,7 @@ ENDINGS = {
     EndReason.EXPIRED: "Its time was up.",
     EndReason.IDLE: "Nobody talked to it any more.",
     EndReason.BUDGET: "The minutes for today are used up.",
+    EndReason.NOT_ALLOWED: "Avatars are no longer allowed in this workspace.",
     EndReason.REFUSED: "It could not be started.",
     EndReason.NO_AVATAR: "The avatar did not come. Please start it again.",
     EndReason.PROVIDER: "AKOOL could not host it. Please start it again.",

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from bot.funding import Funding
 from bot.model import Place
 from bot.offers import Offers
 from bot.policy import Policy
@@ -43,6 +44,7 @@ class House:
 
     store: Store
     provider: AvatarProvider
+    funding: Funding
     offers: Offers
     platforms: Mapping[str, ChatPlatform]
     policy: Policy

@@ -1,7 +1,7 @@
 """The one way in: admitted and committed together, or not at all."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -11,13 +11,14 @@ from sqlalchemy import Connection
 from bot.commands.bare import bare_word
 from bot.commands.catalogue import CATALOGUE
 from bot.errors import StoreUnavailable
+from bot.funding import Funding
 from bot.identity import new_id
 from bot.model import Command, Inbound, Outcome, Place, Said
 from bot.policy import Policy
 from bot.ports.clock import Clock
 from bot.session.admission import Admission, Admitted, Situation
 from bot.session.channel import ChannelSettings
-from bot.store import channels, inbox, sessions
+from bot.store import channels, inbox, sessions, usage
 from bot.store.engine import Store
 from bot.store.inbox import NewRow
 from bot.store.records import SessionRecord
@@ -50,9 +51,12 @@ class _Waiting:
 class Inbox:
     """Takes what comes in. `run` must be running; `ring` is called with the session and the verb of each row, after the commit."""
 
-    def __init__(self, store: Store, policy: Policy, clock: Clock, ring: Callable[[str, str], None]) -> None:
+    def __init__(
+        self, store: Store, policy: Policy, funding: Funding, clock: Clock, ring: Callable[[str, str], None]
+    ) -> None:
         self._store = store
         self._policy = policy
+        self._funding = funding
         self._clock = clock
         self.ring = ring
         self._queue: list[_Waiting] = []
@@ -133,15 +137,15 @@ class Inbox:
                 for place, stored in channels.settings_of(connection, cipher, places).items()
             },
             waiting=inbox.waiting_authors(connection, [s.id for s in there]) if there else {},
-            running=sessions.count_running(connection) if spending else 0,
-            spent_s=_spent(connection, spending, sessions.day_of(now)),
-            unfunded=frozenset(
-                [
-                    key
-                    for key in {(p.platform, p.workspace_id) for p, _ in spending}
-                    if channels.funded(connection, *key) is False
-                ]
-            ),
+            running=sessions.count_running(connection) if spending else {},
+            used={
+                (place.platform, place.workspace_id, person): usage.of_person(connection, place, person, now)
+                for place, person in spending
+            },
+            workspaces={
+                (place.platform, place.workspace_id): self._funding.of(connection, place)
+                for place in _workspaces(inbounds)
+            },
         )
 
     def _named(self, connection: Connection, inbounds: Sequence[Inbound]) -> list[SessionRecord]:
@@ -182,15 +186,6 @@ class Inbox:
             inbox.withdraw_waiting(connection, message, now)
 
 
-def _spent(
-    connection: Connection, spending: set[tuple[Place, str]], since: datetime
-) -> dict[tuple[str, str, str], int]:
-    return {
-        (place.platform, place.workspace_id, person): sessions.seconds_since(connection, place, person, since)
-        for place, person in spending
-    }
-
-
 def _verb(inbound: Inbound) -> str:
     """The command that it is, or might be."""
     match inbound.body:
@@ -211,3 +206,9 @@ def _spending(inbounds: Sequence[Inbound], there: Sequence[SessionRecord]) -> se
         if _verb(inbound) in SPENDING
         or (isinstance(inbound.body, Said | Command) and inbound.place.channel in sleeping)
     }
+
+
+def _workspaces(inbounds: Sequence[Inbound]) -> Iterable[Place]:
+    """One place of each workspace from which a command came, or something that may wake an avatar."""
+    asking = (inbound.place for inbound in inbounds if isinstance(inbound.body, Said | Command))
+    return {(place.platform, place.workspace_id): place for place in asking}.values()

@@ -205,7 +205,7 @@ class _Performance:
             case NoAvatar():
                 return EndReason.NO_AVATAR
             case BudgetSpent():
-                return EndReason.BUDGET
+                return error.ending
             case PlatformError():
                 return EndReason.ERROR
             case _:

@@ -4,7 +4,6 @@ import asyncio
 from datetime import datetime, timedelta
 
 from bot.errors import PlatformError
-from bot.model import EndReason
 from bot.session.budget import BudgetSpent
 from bot.session.hosting import Hosting
 from bot.session.stage import Asleep, Stage
@@ -82,11 +81,11 @@ class Timekeeper:
         """Renew while the starter's budget lasts, otherwise let it run out."""
         try:
             await self._hosting.renew()
-        except BudgetSpent:
+        except BudgetSpent as spent:
             if self._stage.ends_at and self._stage.house.clock.now() >= self._stage.ends_at:
-                self._stage.end(EndReason.BUDGET)
+                self._stage.end(spent.ending)
             else:
-                self._stage.show("The minutes for today are used up; it ends with this stretch.")
+                self._stage.show(spent.sentence)
 
     async def _warn(self, left: timedelta) -> None:
         """Say that it will fall asleep, once five minutes and once a minute before; not for what is shorter anyway."""

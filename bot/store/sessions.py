@@ -13,7 +13,7 @@ from bot.store import keys
 from bot.store.cipher import Cipher
 from bot.store.records import Lease, SessionRecord
 from bot.store.sealing import opened, sealed
-from bot.store.tables import provider_sessions, sessions, workers
+from bot.store.tables import sessions, workers
 
 ENDED = SessionStatus.ENDED.value
 AT_REST = (ENDED, SessionStatus.SLEEPING.value)
@@ -119,41 +119,17 @@ def everywhere(connection: Connection, cipher: Cipher) -> list[SessionRecord]:
     return [record(row, cipher) for row in connection.execute(query)]
 
 
-def count_running(connection: Connection) -> int:
-    """How many sessions hold, or are about to hold, a slot at the provider."""
-    return _scalar(connection, select(func.count()).where(sessions.c.status.not_in(AT_REST)))
+def count_running(connection: Connection) -> dict[tuple[str, str], int]:
+    """How many sessions hold, or are about to hold, a slot at the provider, by platform and workspace."""
+    workspace = sessions.c.platform, sessions.c.workspace_id
+    query = select(*workspace, func.count()).where(sessions.c.status.not_in(AT_REST)).group_by(*workspace)
+    return {(row[0], row[1]): row[2] for row in connection.execute(query)}
 
 
 def count_by_status(connection: Connection) -> dict[str, int]:
     """Of all workspaces together: for the gauges."""
     query = select(sessions.c.status, func.count()).where(sessions.c.status != ENDED).group_by(sessions.c.status)
     return {row[0]: row[1] for row in connection.execute(query)}
-
-
-def seconds_since(connection: Connection, place: Place, payer_id: str, since: datetime) -> int:
-    """What a person has spent or reserved in a workspace since then, in seconds."""
-    mine = and_(
-        sessions.c.platform == place.platform,
-        sessions.c.workspace_id == place.workspace_id,
-    )
-    ended = func.coalesce(provider_sessions.c.closed_at, provider_sessions.c.expires_at)
-    used = func.min(  # SQLite's scalar minimum of two
-        provider_sessions.c.duration_s * 1_000_000,
-        func.coalesce(ended - provider_sessions.c.opened_at, provider_sessions.c.duration_s * 1_000_000),
-    )
-    spent = _scalar(
-        connection,
-        select(func.coalesce(func.sum(used), 0))
-        .join(sessions, sessions.c.id == provider_sessions.c.session_id)
-        .where(mine, provider_sessions.c.payer_id == payer_id, provider_sessions.c.intended_at >= since),
-    )
-    held = _scalar(
-        connection,
-        select(func.coalesce(func.sum(sessions.c.reserved_s), 0)).where(
-            mine, sessions.c.payer_id == payer_id, sessions.c.status != ENDED
-        ),
-    )
-    return spent // 1_000_000 + held
 
 
 def _scalar(connection: Connection, query: Any) -> int:
@@ -348,8 +324,3 @@ def forget(connection: Connection, session_ids: Iterable[str]) -> int:
         sessions.delete().where(sessions.c.id.in_(tuple(session_ids)), sessions.c.status == ENDED)
     )
     return result.rowcount
-
-
-def day_of(now: datetime) -> datetime:
-    """The start of the day a budget counts in (UTC)."""
-    return now.replace(hour=0, minute=0, second=0, microsecond=0)

@@ -193,9 +193,6 @@ class Theatre(Reception):
     async def place_gone(self, place: Place, *, whole_workspace: bool = False) -> None:
         pass
 
-    async def workspace_joined(self, platform: str, workspace_id: str) -> None:
-        pass
-
     # ------------------------------------------------ what can be staged
 
     def play(self, scene: Coroutine[None, None, None]) -> None:

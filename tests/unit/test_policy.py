@@ -5,11 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.commands.catalogue import CATALOGUE
+from bot.commands.verb import Verb
 from bot.model import Person, Refused, Role, Standing
-from bot.policy import AllowList, Limits, Policy, Spent, at_least, role_of
+from bot.policy import AllowList, Limits, Policy, Spent, Workspace, at_least, role_of
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 POLICY = Policy()
+OURS = Workspace("slack", "T1", funded=True)
+THEIRS = Workspace("discord", "123", funded=False)
 
 GUEST = Person("U0", "Guest", Standing.OUTSIDER)
 MEMBER = Person("U1", "Ann", groups=frozenset({"G1"}))
@@ -57,51 +60,68 @@ def test_a_member_who_started_it_is_its_starter_and_a_guest_never_is() -> None:
     ],
 )
 def test_the_table(role: Role, allowed: set[str]) -> None:
-    assert {verb for verb in CATALOGUE.names if POLICY.may(verb, role) is None} == allowed
+    assert {verb for verb in CATALOGUE.names if POLICY.may(verb, role, OURS) is None} == allowed
 
 
 @given(verbs, roles, roles)
 def test_who_ranks_higher_never_may_less(verb: str, lower: Role, higher: Role) -> None:
-    if at_least(higher, lower) and POLICY.may(verb, lower) is None:
-        assert POLICY.may(verb, higher) is None
+    if at_least(higher, lower) and POLICY.may(verb, lower, OURS) is None:
+        assert POLICY.may(verb, higher, OURS) is None
 
 
 def test_a_refusal_says_who_may() -> None:
-    assert "guest" in sentence(POLICY.may("start", Role.OUTSIDER))
-    assert "whoever started" in sentence(POLICY.may("stop", Role.MEMBER))
-    assert "Only an admin" in sentence(POLICY.may("defaults access", Role.STARTER))
-    assert "not available" in sentence(POLICY.may("dance", Role.ADMIN))
+    assert "guest" in sentence(POLICY.may("start", Role.OUTSIDER, OURS))
+    assert "whoever started" in sentence(POLICY.may("stop", Role.MEMBER, OURS))
+    assert "Only an admin" in sentence(POLICY.may("defaults access", Role.STARTER, OURS))
+    assert "not available" in sentence(POLICY.may("dance", Role.ADMIN, OURS))
 
 
 def test_what_is_not_in_the_catalogue_nobody_may() -> None:
     small = Policy(catalogue=CATALOGUE.only("start"))
-    assert small.may("start", Role.MEMBER) is None
-    assert small.may("stop", Role.ADMIN) is not None
+    assert small.may("start", Role.MEMBER, OURS) is None
+    assert small.may("stop", Role.ADMIN, OURS) is not None
 
 
 def test_a_member_may_start_and_a_guest_may_not() -> None:
-    assert POLICY.may_start(MEMBER) is None
-    assert POLICY.may_start(GUEST) is not None
+    assert POLICY.may_start(MEMBER, OURS) is None
+    assert POLICY.may_start(GUEST, OURS) is not None
 
 
 @pytest.mark.parametrize(
     ("spent", "words"),
     [
-        (Spent(person_minutes=60), "60 minutes for today"),
-        (Spent(person_minutes=59.5), "60 minutes for today"),
-        (Spent(sessions=5), "5 avatars are live already"),
+        (Spent(person_minutes=60), "You have used your 60 minutes for today"),
+        (Spent(person_minutes=59.5), "You have used your 60 minutes for today"),
+        (Spent(person_minutes=60, held_minutes=10), "used or set aside for sessions that run"),
+        (Spent(sessions=5), "5 avatars are live in this workspace already, which is the limit. Try again when"),
+        (Spent(account_sessions=20), "All places for live avatars are taken"),
     ],
 )
 def test_limits_are_told(spent: Spent, words: str) -> None:
-    assert words in sentence(POLICY.may_start(MEMBER, spent=spent))
+    assert words in sentence(POLICY.may_start(MEMBER, OURS, spent=spent))
 
 
 def test_just_below_the_limits_is_fine() -> None:
-    assert POLICY.may_start(MEMBER, spent=Spent(person_minutes=59, sessions=4)) is None
+    assert POLICY.may_start(MEMBER, OURS, spent=Spent(person_minutes=59, sessions=4)) is None
 
 
-def test_somebody_has_to_pay() -> None:
-    assert "AKOOL key" in sentence(POLICY.may_start(ADMIN, funded=False))
+def test_where_nobody_allowed_it_the_sentence_says_what_does() -> None:
+    refused = sentence(POLICY.may_start(ADMIN, THEIRS))
+    assert refused.endswith("avatarbot workspaces allow discord 123")
+    assert POLICY.may_extend(ADMIN, THEIRS) is not None
+
+
+@pytest.mark.parametrize("verb", CATALOGUE.verbs, ids=lambda verb: verb.name)
+def test_what_costs_is_for_workspaces_that_are_allowed(verb: Verb) -> None:
+    assert (POLICY.may(verb.name, Role.ADMIN, THEIRS) is not None) == verb.costs
+    assert POLICY.may(verb.name, Role.ADMIN, OURS) is None
+
+
+def test_what_costs_is_known() -> None:
+    """What uses money, creates at the account, or shows what belongs to it."""
+    free = {"stop", "say", "interrupt", "act", "watch", "status", "sessions", "transcript", "usage", "help"}
+    free |= {"defaults show", "defaults voice", "defaults elevenlabs", "defaults access", "defaults reset"}
+    assert {verb.name for verb in CATALOGUE.verbs if not verb.costs} == free
 
 
 @pytest.mark.parametrize(
@@ -117,12 +137,12 @@ def test_somebody_has_to_pay() -> None:
     ],
 )
 def test_an_allow_list_names_who_may_start(allow: AllowList, allowed: bool) -> None:
-    assert (POLICY.may_start(MEMBER, allow=allow) is None) == allowed
-    assert POLICY.may_start(ADMIN, allow=allow) is None
+    assert (POLICY.may_start(MEMBER, OURS, allow=allow) is None) == allowed
+    assert POLICY.may_start(ADMIN, OURS, allow=allow) is None
 
 
 def test_a_name_that_does_not_resolve_is_told() -> None:
-    assert "“opps”" in sentence(POLICY.may_start(MEMBER, allow=AllowList(unresolved=("opps",))))
+    assert "“opps”" in sentence(POLICY.may_start(MEMBER, OURS, allow=AllowList(unresolved=("opps",))))
 
 
 def test_minutes_are_what_was_asked_for_while_the_day_lasts() -> None:
@@ -168,10 +188,10 @@ allow_lists = st.builds(
 spendings = st.builds(Spent, person_minutes=st.integers(0, 90), sessions=st.integers(0, 9))
 
 
-@given(people, allow_lists, spendings, st.booleans())
-def test_nobody_starts_beyond_a_limit(person: Person, allow: AllowList, spent: Spent, funded: bool) -> None:
-    if POLICY.may_start(person, allow=allow, spent=spent, funded=funded) is None:
-        assert funded
+@given(people, allow_lists, spendings, st.sampled_from((OURS, THEIRS)))
+def test_nobody_starts_beyond_a_limit(person: Person, allow: AllowList, spent: Spent, workspace: Workspace) -> None:
+    if POLICY.may_start(person, workspace, allow=allow, spent=spent) is None:
+        assert workspace.funded
         assert person.standing is not Standing.OUTSIDER
         assert spent.sessions < 5
         assert 1 <= POLICY.minutes(60, spent) <= 60 - spent.person_minutes
@@ -180,9 +200,9 @@ def test_nobody_starts_beyond_a_limit(person: Person, allow: AllowList, spent: S
 
 @given(people, allow_lists, spendings, spendings)
 def test_who_spent_less_never_may_less(person: Person, allow: AllowList, one: Spent, other: Spent) -> None:
-    less = Spent(min(one.person_minutes, other.person_minutes), min(one.sessions, other.sessions))
-    if POLICY.may_start(person, allow=allow, spent=one) is None:
-        assert POLICY.may_start(person, allow=allow, spent=less) is None
+    less = Spent(min(one.person_minutes, other.person_minutes), sessions=min(one.sessions, other.sessions))
+    if POLICY.may_start(person, OURS, allow=allow, spent=one) is None:
+        assert POLICY.may_start(person, OURS, allow=allow, spent=less) is None
 
 
 @given(roles, st.text(max_size=30), counts, counts, st.integers(0, 20))

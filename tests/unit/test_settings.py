@@ -36,11 +36,17 @@ def test_defaults_need_nothing(empty_place: Path) -> None:
 
 def test_limits_are_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in sorted(known_names(Settings)):
-        if name.split("_", 1)[-1] in {"SESSION_MINUTES", "MINUTES_PER_DAY", "SESSIONS_AT_ONCE", "WAITING_TURNS"}:
+        if name.split("_", 1)[-1] in {
+            "SESSION_MINUTES",
+            "MINUTES_PER_DAY",
+            "SESSIONS_AT_ONCE",
+            "SESSIONS_OF_ACCOUNT",
+            "WAITING_TURNS",
+        }:
             monkeypatch.setenv(name, "7")
     monkeypatch.setenv("AVATARBOT_WAITING_TURNS_PER_PERSON", "2")
     monkeypatch.setenv("AVATARBOT_MESSAGE_CHARACTERS", "99")
-    assert load(Settings).limits == Limits(7, 7, 7, 7, 2, 99)
+    assert load(Settings).limits == Limits(7, 7, 7, 7, 7, 2, 99)
 
 
 def test_the_environment_wins_over_the_file(empty_place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

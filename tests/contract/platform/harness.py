@@ -26,7 +26,6 @@ class RecordingReception(Reception):
         self.inbounds: list[Inbound] = []
         self.asked: list[Ask] = []
         self.gone: list[Place] = []
-        self.joined: list[str] = []
         self.outcome: Outcome = Accepted("row", "session")
         self.unavailable = False
         self.reply = Reply("")
@@ -50,9 +49,6 @@ class RecordingReception(Reception):
 
     async def place_gone(self, place: Place, *, whole_workspace: bool = False) -> None:
         self.gone.append(place)
-
-    async def workspace_joined(self, platform: str, workspace_id: str) -> None:
-        self.joined.append(workspace_id)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from discord.http import Route
 
-from bot.errors import MessageGone, PlaceGone, PlatformError, StoreUnavailable, Throttled
+from bot.errors import MessageGone, PlaceGone, PlatformError, Throttled
 from bot.model import Edited, Inbound, Outcome, Question, Reply, Withdrawn
 from tests.contract.platform.cards import CARD, ENDED, LIVE, final, growing
 from tests.integration.discord.fake import CHANNEL, GUILD, USER, Answer, FakeDiscord, command, guild, press
@@ -245,44 +245,25 @@ async def test_what_was_edited_to_nothing_is_withdrawn(wire: Wire) -> None:
 # ---------------------------------------------------------------- servers
 
 
-class Unready(Heard):
-    """Its store cannot be reached at first."""
+async def test_only_home_servers_and_wanted_direct_messages_are_the_operators_own(discord: FakeDiscord) -> None:
+    ours = Wire(discord, settings=settings(home_guilds=(int(GUILD),))).platform
+    talkative = Wire(discord, settings=settings(direct_messages=True)).platform
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.failures = 1
-
-    async def workspace_joined(self, platform: str, workspace_id: str) -> None:
-        self.failures -= 1
-        if self.failures >= 0:
-            raise StoreUnavailable("Not now.")
-        await super().workspace_joined(platform, workspace_id)
-        self.news.set()
-
-
-async def test_a_server_is_unfunded_even_if_that_takes_a_second_attempt(
-    discord: FakeDiscord, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("adapters.discord.platform.NOTE_AGAIN", 0.05)
-    reception = Unready()
-    async with running(Wire(discord, reception=reception)), asyncio.timeout(5):
-        while reception.joined != [GUILD]:
-            await asyncio.sleep(0.02)
+    assert [ours.is_home(each) for each in (GUILD, "999999999999999999", "dm-5")] == [True, False, False]
+    assert [talkative.is_home(each) for each in (GUILD, "dm-5")] == [False, True]
 
 
 async def test_a_home_server_gets_its_commands_when_we_come_in(discord: FakeDiscord) -> None:
     discord.guilds = []
     refused = Answer(403, {"code": 50001, "message": "Missing Access"})
     discord.next_answers(f"GET .*/guilds/{GUILD}/commands", refused)
-    async with running(Wire(discord, settings=settings(home_guilds=(int(GUILD),)))) as wire:
+    async with running(Wire(discord, settings=settings(home_guilds=(int(GUILD),)))):
         assert discord.guild_commands == {}
 
         await discord.dispatch(
             "GUILD_CREATE", {name: value for name, value in guild().items() if name != "unavailable"}
         )
         await discord.until(lambda: discord.guild_commands.get(GUILD))
-
-        assert wire.reception.joined == []
 
 
 async def test_a_server_that_is_down_for_a_while_is_not_left(wire: Wire) -> None:

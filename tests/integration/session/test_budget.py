@@ -1,10 +1,16 @@
 """What people may spend: reserved at the start, given back when it was not used."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
-from bot.model import Accepted, Person, Place, Refused, SessionStatus
+from adapters.simulator.faults import Fault
+from bot.model import Accepted, EndReason, Person, Place, Refused, SessionStatus
 from bot.policy import Limits, Policy
+from bot.session.cards import ENDINGS
+from bot.store import channels, usage
+from bot.store.usage import Use
+from tests.chat_room import ANN, CHANNEL
 from tests.stack import QUICK, Stack, on_stack
 
 BOB = Person("bob", "Bob")
@@ -40,6 +46,57 @@ async def test_the_last_minutes_make_a_shorter_stretch_and_then_it_ends(stack: S
         refused = await stack.room.command("start")
     assert isinstance(refused, Refused)
     assert "for today" in refused.sentence
+
+
+@on_stack(QUICK, FIFTEEN)
+async def test_what_akool_certainly_refused_spends_nothing(stack: Stack) -> None:
+    async with stack.serving() as service:
+        for times in range(1, 7):
+            stack.simulator.faults.queue("session/create", Fault(code=1006))
+            assert isinstance(await stack.room.command("start", minutes="10"), Accepted)
+            await stack.until(lambda times=times: len(stack.room.answers()) == times)  # type: ignore[misc]
+            await asyncio.sleep(1)
+        now = service.house.clock.now()
+        assert await service.house.store.read(lambda c: usage.of_person(c, CHANNEL, ANN.id, now)) == Use()
+        assert isinstance(await stack.room.command("start", minutes="10"), Accepted)
+        await stack.live()
+
+
+@on_stack(replace(QUICK, concurrency=1), Policy(Limits(provider_minutes=5, person_minutes=15)))
+async def test_with_room_for_one_avatar_the_day_is_as_long_as_with_room_for_two(stack: Stack) -> None:
+    """Each renewal is refused once, since the old one still runs; that attempt costs nobody anything."""
+    async with stack.serving():
+        await stack.room.command("start")
+        await stack.live()
+        for _ in range(20):
+            await stack.room.say("Still here", stack.room.thread)
+            await asyncio.sleep(60)
+        assert stack.room.card.status is SessionStatus.ENDED
+    opened = [session.booking.duration / 60 for session in stack.simulator.sessions]
+    assert 14 <= sum(opened) <= 16
+
+
+@on_stack(QUICK, FIFTEEN)
+async def test_what_nobody_knows_counts_as_if_it_had_run(stack: Stack) -> None:
+    async with stack.serving() as service:
+        stack.simulator.faults.queue("session/create", Fault(hang=40.0))
+        await stack.room.command("start", minutes="10")
+        await stack.ended()
+        now = service.house.clock.now()
+        assert await service.house.store.read(lambda c: usage.of_person(c, CHANNEL, ANN.id, now)) == Use(used=600)
+
+
+@on_stack(QUICK)
+async def test_a_workspace_that_is_no_longer_allowed_is_not_renewed(stack: Stack) -> None:
+    async with stack.serving() as service:
+        await stack.room.command("start", minutes="5")
+        await stack.live()
+        await service.house.store.write(lambda c: channels.allow(c, "room", "W1", yes=False))
+        for _ in range(6):
+            await stack.room.say("Still here", stack.room.thread)
+            await asyncio.sleep(55)
+        assert stack.room.card.status is SessionStatus.ENDED
+        assert stack.room.card.note == ENDINGS[EndReason.NOT_ALLOWED]
 
 
 @on_stack(QUICK, Policy(Limits(sessions=1)))

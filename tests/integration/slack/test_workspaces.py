@@ -89,7 +89,7 @@ async def test_a_workspace_installs_itself(company: Company) -> None:
     company.grants("code", "xoxb-1", "T0TEAM")
     page = await company.install("code")
     assert page.status_code == 200
-    assert company.reception.joined == ["T0TEAM"]
+    assert not company.platform.is_home("T0TEAM")
 
     await company.message()
     assert company.reception.inbounds[0].place.workspace_id == "T0TEAM"

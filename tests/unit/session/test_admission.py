@@ -29,17 +29,19 @@ from bot.model import (
     Standing,
     Withdrawn,
 )
-from bot.policy import AllowList, Limits, Policy
+from bot.policy import AllowList, Limits, Policy, Workspace
 from bot.session.admission import HOW_TO_START, Admission, Admitted, NewSession, Situation, starting
 from bot.session.channel import ChannelSettings
 from bot.store.records import SessionRecord
+from bot.store.usage import Use
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 ANN, BEN = Person("ann", "Ann"), Person("ben", "Ben")
 GUEST, BOSS = Person("guest", "Guest", Standing.OUTSIDER), Person("boss", "Boss", Standing.ADMIN)
 LOBBY, YARD = Place("room", "W1", "lobby"), Place("room", "W1", "yard")
 THREAD = LOBBY.in_thread("t1")
-NOTHING = Situation(frozenset(), (), {}, {})
+OURS = Workspace("room", "W1", funded=True)
+NOTHING = Situation(frozenset(), (), {}, {}, workspaces={("room", "W1"): OURS})
 
 USUAL = Limits()
 numbers = count()
@@ -73,7 +75,7 @@ def admitted(situation: Situation, *inbounds: Inbound, limits: Limits = USUAL) -
 
 
 def hosting(*sessions: SessionRecord, **more: object) -> Situation:
-    return replace(NOTHING, sessions=sessions, running=len(sessions), **more)  # type: ignore[arg-type]
+    return replace(NOTHING, sessions=sessions, running={("room", "W1"): len(sessions)}, **more)  # type: ignore[arg-type]
 
 
 KEY = "defaults elevenlabs api_key:0123456789abcdef"
@@ -178,7 +180,8 @@ def test_what_was_refused_may_be_tried_again_with_the_same_event() -> None:
 def test_the_same_event_id_of_another_workspace_is_another_event() -> None:
     ours = command("start")
     theirs = replace(ours, place=replace(LOBBY, workspace_id="W2"))
-    assert [type(o) for o in admitted(NOTHING, ours, theirs)[0]] == [Accepted, Accepted]
+    both = {**NOTHING.workspaces, ("room", "W2"): replace(OURS, id="W2")}
+    assert [type(o) for o in admitted(replace(NOTHING, workspaces=both), ours, theirs)[0]] == [Accepted, Accepted]
 
 
 def test_of_two_starts_in_one_batch_the_first_wins_and_words_find_it() -> None:
@@ -247,11 +250,14 @@ def test_it_is_woken_once_and_whoever_woke_it_pays() -> None:
 
 
 def test_a_workspace_that_nobody_pays_for_neither_starts_nor_wakes_nor_goes_on() -> None:
-    unfunded = frozenset({("room", "W1")})
-    for situation, incoming in [(NOTHING, command("start")), (ASLEEP, said()), (LIVE, command("keep-going"))]:
-        (came,), _ = admitted(replace(situation, unfunded=unfunded), incoming)
-        assert isinstance(came, Refused)
-        assert "Nobody pays" in came.sentence
+    unfunded = {("room", "W1"): replace(OURS, funded=False)}
+    wants = [(NOTHING, "start"), (LIVE, "keep-going")]
+    asked = [(where, command(verb)) for where, verb in wants]
+    for situation, incoming in [*asked, (LIVE, command("set", speed="1.1")), (ASLEEP, said())]:
+        for workspaces in (unfunded, {}):
+            (came,), _ = admitted(replace(situation, workspaces=workspaces), incoming)
+            assert isinstance(came, Refused)
+            assert came.sentence.endswith("avatarbot workspaces allow room W1")
 
 
 def test_a_correction_that_is_too_long_or_shows_a_key_changes_nothing() -> None:
@@ -265,14 +271,27 @@ def test_a_correction_that_is_too_long_or_shows_a_key_changes_nothing() -> None:
 
 
 def test_keeping_a_full_house_going_needs_no_more_room() -> None:
-    full = replace(LIVE, running=5)
+    full = replace(LIVE, running={("room", "W1"): 5})
     (going, starting_), _ = admitted(full, command("keep-going"), command("start", YARD))
     assert isinstance(going, Accepted)
     assert isinstance(starting_, Refused)
 
 
+def test_one_workspace_leaves_room_for_the_others_and_all_together_have_a_limit() -> None:
+    limits = Limits(sessions=2, account_sessions=5)
+    crowded = replace(NOTHING, running={("room", "W2"): 4})
+    (first, second), _ = admitted(crowded, command("start"), command("start", YARD), limits=limits)
+    assert isinstance(first, Accepted)
+    assert isinstance(second, Refused)
+    assert second.sentence.startswith("All places for live avatars are taken")
+    full = replace(NOTHING, running={("room", "W1"): 2, ("room", "W2"): 1})
+    (third,), _ = admitted(full, command("start"), limits=limits)
+    assert isinstance(third, Refused)
+    assert third.sentence.startswith("2 avatars are live in this workspace already")
+
+
 def test_what_a_person_has_used_today_shortens_what_they_start() -> None:
-    used = replace(NOTHING, spent_s={("room", "W1", "ann"): 55 * 60})
+    used = replace(NOTHING, used={("room", "W1", "ann"): Use(used=40 * 60, held=15 * 60)})
     _, written = admitted(used, command("start", minutes="30"))
     assert written.starts[0].spec.minutes == 5
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.errors import StoreUnavailable
+from bot.funding import Funding
 from bot.model import Accepted, Command, Duplicate, Inbound
 from bot.policy import Policy
 from bot.session.inbox import COMMIT_WITHIN, Inbox
@@ -35,7 +36,9 @@ def with_inbox(folder: Path, story: Callable[[Inbox, Rung], Coroutine[None, None
         rung: Rung = []
         async with Store.open(url, Cipher((KEY,))) as store:
             held.append(store)
-            await story(Inbox(store, Policy(), LoopClock(), lambda *bell: rung.append(bell)), rung)
+            await story(
+                Inbox(store, Policy(), Funding(lambda *_: True), LoopClock(), lambda *bell: rung.append(bell)), rung
+            )
 
     run_virtual(main(), busy=lambda: any(store.busy for store in held))
 

@@ -243,7 +243,7 @@ async def test_when_the_minutes_of_the_day_are_used_up_it_ends_with_its_stretch(
             assert staged.stage.ends_at is not None
             left = (staged.stage.ends_at - staged.house.clock.now()).total_seconds()
             await asyncio.sleep(left - 2)
-            assert staged.stage.note == "The minutes for today are used up; it ends with this stretch."
+            assert staged.stage.note == "The minutes for today are used up."
             assert not staged.stage.ending.done()
             await asyncio.sleep(4)
     assert staged.stage.ending.result() is EndReason.BUDGET
