@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import structlog
 from sqlalchemy import Connection
@@ -85,6 +85,9 @@ class FrontDesk:
 
         for session_id in await store.write(work):
             self._inbox.ring(session_id, LEAVE)
+
+    async def kept(self, session_ids: Collection[str]) -> frozenset[str]:
+        return await self._house.store.read(lambda connection: sessions.kept(connection, session_ids))
 
     # ------------------------------------------------------------ questions
 

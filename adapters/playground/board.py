@@ -1,7 +1,7 @@
 """The channels and everything in them: one state, changed in one place, read by cursor."""
 
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -15,13 +15,19 @@ from adapters.playground.history import (
     Named,
     Record,
 )
-from adapters.playground.wire import CardShown, Changed, Message, encode
+from adapters.playground.wire import Author, CardShown, Changed, Message, encode
 from bot.errors import MessageGone, PlaceGone
 from bot.model import File
 from bot.ports.clock import Clock
 
 MESSAGE_LIMIT = 5_000
 """Messages kept; the oldest go first."""
+
+HELD_FILES = 64
+"""Files for one person that are kept at once."""
+
+NOBODY = Author("", "")
+"""Who wrote what is forgotten."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -34,6 +40,8 @@ class Board:
         self._clock = clock
         self._messages: dict[str, Message] = {}
         self._files: dict[str, File] = {}
+        self._held: dict[str, File] = {}
+        self._overwritten = False
         self._channels = dict.fromkeys(channels)
         self._closed: dict[str, None] = {}
         self._names: dict[str, str] = {}
@@ -95,7 +103,12 @@ class Board:
         return self._batches[seq]
 
     def file(self, file_id: str) -> File | None:
-        return self._files.get(file_id)
+        return self._files.get(file_id) or self._held.get(file_id)
+
+    @property
+    def sessions(self) -> frozenset[str]:
+        """Those of which there is a card."""
+        return frozenset(message.card.session_id for message in self._messages.values() if message.card)
 
     # ------------------------------------------------ changing
 
@@ -115,6 +128,7 @@ class Board:
         """The message with changes, under a new `seq`. The stages of a growing line are not worth a place in the history."""
         changed = msgspec.structs.replace(message, **changes, seq=self.stamp())
         record = MessageChanged(changed)
+        self._overwritten = self._overwritten or changed.deleted
         if message.seq and message.growing and changed.growing:
             self._apply(record)
         else:
@@ -122,9 +136,17 @@ class Board:
         return changed
 
     def keep_file(self, file: File) -> str:
-        """Keep a file and return its id: 128 random bits."""
+        """Keep a file of a message and return its id: 128 random bits."""
         file_id = secrets.token_urlsafe(16)
         self._keep(FileKept(file_id, file.name, file.mime, file.content))
+        return file_id
+
+    def hold_file(self, file: File) -> str:
+        """The same for one person, whose answers are kept nowhere: it is gone with the process, or when there are many."""
+        file_id = secrets.token_urlsafe(16)
+        self._held[file_id] = file
+        if len(self._held) > HELD_FILES:
+            del self._held[next(iter(self._held))]
         return file_id
 
     def name(self, person_id: str, name: str) -> None:
@@ -135,6 +157,44 @@ class Board:
 
     def close_channel(self, name: str) -> None:
         self._keep(ChannelClosed(name))
+
+    # ------------------------------------------------ forgetting
+
+    def forget(self, session_ids: Collection[str]) -> None:
+        """Take away the cards of these sessions and what was said in their threads, here and in the history."""
+        for message in [*spoken_in(self._messages.values(), session_ids)]:
+            self._erase(message)
+
+    def expire(self, before: datetime) -> None:
+        """Take away what was written before then, a thread when its last message was."""
+        moment = (before - _EPOCH) // timedelta(microseconds=1)
+        newest: dict[str, int] = {}
+        for message in self._messages.values():
+            talk = message.thread or message.id
+            newest[talk] = max(newest.get(talk, 0), int(message.id))
+        for message in [*self._messages.values()]:
+            if not message.deleted and newest[message.thread or message.id] < moment:
+                self._erase(message)
+
+    def compact(self, before: datetime) -> None:
+        """Write the history anew where something in it is not to be read any more; what was deleted before then leaves no trace."""
+        if not self._overwritten:
+            return
+        moment = (before - _EPOCH) // timedelta(microseconds=1)
+        roots = {message.thread for message in self._messages.values() if not message.deleted}
+        for message in [*self._messages.values()]:
+            if message.deleted and message.seq < moment and message.id not in roots:
+                del self._messages[message.id]
+        shown = {message.file.url.split("/")[3] for message in self._messages.values() if message.file}
+        self._files = {file_id: file for file_id, file in self._files.items() if file_id in shown}
+        self._history.replace(self._records())
+        self._overwritten = any(message.deleted for message in self._messages.values())
+
+    def _erase(self, message: Message) -> None:
+        """Windows learn that it is deleted; nothing of it is left."""
+        gone = Message(message.id, message.channel, NOBODY, thread=message.thread, seq=self.stamp(), deleted=True)
+        self._put(gone)
+        self._overwritten = True
 
     # ------------------------------------------------ inside
 
@@ -180,3 +240,15 @@ class Board:
         self.seq = max(self.seq, message.seq)
         if len(self._messages) > MESSAGE_LIMIT:
             del self._messages[min(self._messages, key=int)]
+
+
+def spoken_in(messages: Iterable[Message], session_ids: Collection[str]) -> Iterator[Message]:
+    """The cards of these sessions, and what stands in their threads up to the next card."""
+    session, talk = "", ""
+    for message in sorted(messages, key=lambda message: (message.thread or message.id, int(message.id))):
+        if talk != (message.thread or message.id):
+            session, talk = "", message.thread or message.id
+        if message.card:
+            session = message.card.session_id
+        if session in session_ids:
+            yield message

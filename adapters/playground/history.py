@@ -4,12 +4,14 @@ A change of a message is one more line under the same id; reading, the last one 
 the file is opened.
 """
 
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import msgspec
 
 from adapters.playground.wire import Message
+from bot.errors import SettingsError
 
 
 class ChannelOpened(msgspec.Struct, frozen=True, tag="channel-opened"):
@@ -46,6 +48,11 @@ _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
 
 
+def _private(path: str, flags: int) -> int:
+    """What people wrote is for whoever runs the service to read, and for nobody else on the machine."""
+    return os.open(path, flags, 0o600)
+
+
 class History:
     """The file at `path`, or nothing but memory when there is none."""
 
@@ -53,13 +60,21 @@ class History:
         self._path = path
 
     def read(self) -> Iterator[Record]:
-        """Every record, oldest first. A last line that a crash cut short is left out."""
+        """Every record, oldest first. A last line that a crash cut short is left out. Raises `SettingsError`."""
         if self._path is None or not self._path.exists():
             return
         with self._path.open("rb") as lines:
-            for line in lines:
+            for number, line in enumerate(lines, 1):
                 if line.endswith(b"\n"):
-                    yield _decoder.decode(line)
+                    yield self._record(line, number)
+
+    def _record(self, line: bytes, number: int) -> Record:
+        try:
+            return _decoder.decode(line)
+        except msgspec.DecodeError:
+            raise SettingsError(
+                f"Line {number} of {self._path} is not what the playground wrote there. Move the file away, or mend it."
+            ) from None
 
     def replace(self, records: Iterable[Record]) -> None:
         """Write the file anew, whole or not at all."""
@@ -67,11 +82,13 @@ class History:
             return
         self._path.parent.mkdir(parents=True, exist_ok=True)
         fresh = self._path.with_suffix(".new")
-        fresh.write_bytes(b"".join(_encoder.encode(record) + b"\n" for record in records))
+        fresh.unlink(missing_ok=True)
+        with open(fresh, "xb", opener=_private) as file:
+            file.writelines(_encoder.encode(record) + b"\n" for record in records)
         fresh.replace(self._path)
 
     def append(self, record: Record) -> None:
         if self._path is None:
             return
-        with self._path.open("ab") as file:
+        with open(self._path, "ab", opener=_private) as file:
             file.write(_encoder.encode(record) + b"\n")

@@ -1,6 +1,5 @@
 """The playground as a chat platform: a team channel in the browser."""
 
-import asyncio
 import secrets
 from collections.abc import Sequence
 from datetime import datetime
@@ -10,6 +9,7 @@ from starlette.routing import BaseRoute
 
 from adapters.playground.board import Board
 from adapters.playground.desk import Desk
+from adapters.playground.forgetting import Forgetting
 from adapters.playground.gate import Gate
 from adapters.playground.history import History
 from adapters.playground.people import People
@@ -42,6 +42,7 @@ class PlaygroundPlatform(ChatPlatform):
         self._board = Board(History(settings.history), clock, settings.channels)
         self._windows = Windows(self._board)
         desk = Desk(reception, clock, self._windows, People(self._board, secret), self._pictures)
+        self._forgetting = Forgetting(reception, clock, self._windows, settings.retention)
         self._settings = settings
         self._gate = Gate(settings)
         self._routes = playground_routes(desk, self, self._gate)
@@ -103,7 +104,11 @@ class PlaygroundPlatform(ChatPlatform):
         self._post(Message("", thread.channel_id, BOT, text, thread.thread_id))
 
     async def attach(self, thread: Place, file: File, text: str) -> None:
-        self._post(Message("", thread.channel_id, BOT, text, thread.thread_id, file=self._kept(file)))
+        self._post(
+            Message(
+                "", thread.channel_id, BOT, text, thread.thread_id, file=_shown_file(file, self._board.keep_file(file))
+            )
+        )
 
     async def reply(self, to: ReplyTo, reply: Reply) -> None:
         """Into the person's open windows, below what they did where the handle says what that was; else by a mention."""
@@ -115,7 +120,7 @@ class PlaygroundPlatform(ChatPlatform):
             nonce=to.handle if to.usable_at(self._clock.now()) else "",
             items=tuple(map(self._item, reply.items)),
             link=LinkShown(reply.link.label, reply.link.url) if reply.link else None,
-            file=self._kept(reply.file) if reply.file else None,
+            file=_shown_file(reply.file, self._board.hold_file(reply.file)) if reply.file else None,
         )
         if not await self._windows.whisper(to.person.id, told):
             self._mention(to, told)
@@ -127,8 +132,8 @@ class PlaygroundPlatform(ChatPlatform):
         return ConnectionState(self._since)  # its windows come to us
 
     async def run(self) -> None:
-        """Everything comes in through the routes."""
-        await asyncio.Event().wait()
+        """Everything comes in through the routes; what the service forgets is forgotten here too."""
+        await self._forgetting.run()
 
     # ------------------------------------------------ inside
 
@@ -171,6 +176,6 @@ class PlaygroundPlatform(ChatPlatform):
             dict(command.options) if command else {},
         )
 
-    def _kept(self, file: File) -> FileShown:
-        url = f"/playground/files/{self._board.keep_file(file)}/{quote(file.name, safe='')}"
-        return FileShown(file.name, url, len(file.content))
+
+def _shown_file(file: File, file_id: str) -> FileShown:
+    return FileShown(file.name, f"/playground/files/{file_id}/{quote(file.name, safe='')}", len(file.content))

@@ -2,6 +2,7 @@
 
 import ipaddress
 import secrets
+from datetime import timedelta
 from pathlib import Path
 
 from pydantic import Field, SecretStr
@@ -23,6 +24,8 @@ class PlaygroundSettings(BaseSettings):
     channels: tuple[str, ...] = ("lobby", "standup", "studio")
     host: str = "127.0.0.1"
     base_url: str = ""
+    retention: timedelta = timedelta(days=30)
+    """How long what was written is kept."""
     notice: str = ""
     """A sentence that a page shows before anything has happened in it."""
 

@@ -74,6 +74,7 @@ def _add_platforms(service: Service, settings: Settings, *, playground: bool) ->
         service.add(plugin.build(own, service.surroundings))
     if playground:
         page = load(PlaygroundSettings).at(settings.host, settings.public_url or "")
+        page = page.model_copy(update={"retention": service.house.habits.retention})
         if page.history is None:
             page = page.model_copy(update={"history": settings.database_path.with_suffix(".playground.jsonl")})
         service.add(PlaygroundPlatform(service.reception, service.house.clock, page))

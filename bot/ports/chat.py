@@ -1,6 +1,6 @@
 """Chat platforms: what the core needs of one, and what it offers to it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -164,4 +164,11 @@ class Reception(Protocol):
 
     async def place_gone(self, place: Place, *, whole_workspace: bool = False) -> None:
         """The bot can no longer be in a place (or workspace): its sessions end and are closed at the provider."""
+        ...
+
+    async def kept(self, session_ids: Collection[str]) -> frozenset[str]:
+        """Those of these sessions that have not been forgotten; what a platform keeps of the others it deletes.
+
+        Raises `StoreUnavailable`.
+        """
         ...

@@ -1,6 +1,6 @@
 """Sessions and who runs them. What a run writes is fenced: it raises `LeaseLost` when another has taken over."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -316,6 +316,11 @@ def put_to_rest(connection: Connection, session_id: str, reason: EndReason, now:
         .values(status=ENDED, end_reason=reason, ended_at=now, reserved_s=0)
     )
     return result.rowcount == 1
+
+
+def kept(connection: Connection, session_ids: Collection[str]) -> frozenset[str]:
+    """Those of these sessions that have not been forgotten."""
+    return frozenset(connection.execute(select(sessions.c.id).where(sessions.c.id.in_(tuple(session_ids)))).scalars())
 
 
 def forget(connection: Connection, session_ids: Iterable[str]) -> int:

@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Collection, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -192,6 +192,9 @@ class Theatre(Reception):
 
     async def place_gone(self, place: Place, *, whole_workspace: bool = False) -> None:
         pass
+
+    async def kept(self, session_ids: Collection[str]) -> frozenset[str]:
+        return frozenset(session_ids)
 
     # ------------------------------------------------ what can be staged
 

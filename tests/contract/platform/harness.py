@@ -5,7 +5,7 @@ To join, put a module `harness_<platform>.py` beside this one with an async cont
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -31,6 +31,7 @@ class RecordingReception(Reception):
         self.reply = Reply("")
         self.choices: Sequence[Choice] = ()
         self.ask_hangs = False
+        self.forgotten: frozenset[str] = frozenset()
 
     async def accept(self, inbound: Inbound) -> Outcome:
         self.inbounds.append(inbound)
@@ -49,6 +50,9 @@ class RecordingReception(Reception):
 
     async def place_gone(self, place: Place, *, whole_workspace: bool = False) -> None:
         self.gone.append(place)
+
+    async def kept(self, session_ids: Collection[str]) -> frozenset[str]:
+        return frozenset(session_ids) - self.forgotten
 
 
 @dataclass(frozen=True)
