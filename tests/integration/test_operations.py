@@ -86,6 +86,13 @@ async def test_only_what_has_ended_is_forgotten(store: Store) -> None:
         await forget(store, [over])
 
 
+async def test_platforms_can_see_what_was_forgotten(store: Store) -> None:
+    over, live = await started(store, "C1", ended=NOW), await started(store, "C2")
+    assert await store.read(lambda c: sessions.kept(c, {over, live, "17"})) == {over, live}
+    await forget(store, [over])
+    assert await store.read(lambda c: sessions.kept(c, {over, live})) == {live}
+
+
 async def test_old_sessions_are_forgotten_together(store: Store) -> None:
     for days in (1, 8, 9):
         await started(store, f"C{days}", ended=NOW - timedelta(days=days))
