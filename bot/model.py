@@ -48,6 +48,7 @@ A_DIRECT_MESSAGE = Channel("a direct message")
 class Standing(StrEnum):
     """What the platform says about a person in a workspace."""
 
+    UNKNOWN = "unknown"  # the platform has not told in time: no more than an outsider
     OUTSIDER = "outsider"  # Slack Connect, guests
     MEMBER = "member"
     ADMIN = "admin"
@@ -56,6 +57,7 @@ class Standing(StrEnum):
 class Role(StrEnum):
     """What a person is to one session: their standing, or its starter."""
 
+    UNKNOWN = "unknown"
     OUTSIDER = "outsider"
     MEMBER = "member"
     STARTER = "starter"

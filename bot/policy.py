@@ -13,7 +13,9 @@ SECRET = Refused(
     "and give keys to the slash command only."
 )
 
-_RANK = {Role.OUTSIDER: 0, Role.MEMBER: 1, Role.STARTER: 2, Role.ADMIN: 3}
+NOT_KNOWN = Refused("I could not find out yet whether you are a member here. Please try again in a moment.")
+
+_RANK = {Role.UNKNOWN: 0, Role.OUTSIDER: 0, Role.MEMBER: 1, Role.STARTER: 2, Role.ADMIN: 3}
 
 
 def at_least(role: Role, needed: Role) -> bool:
@@ -22,11 +24,13 @@ def at_least(role: Role, needed: Role) -> bool:
 
 
 def role_of(person: Person, starter_id: str | None = None) -> Role:
-    """What a person is to the session that `starter_id` started. An outsider stays one whatever they started."""
+    """What a person is to the session that `starter_id` started. An outsider stays one whatever they started, and so does who is not known."""
     if person.standing is Standing.ADMIN:
         return Role.ADMIN
     if person.standing is Standing.OUTSIDER:
         return Role.OUTSIDER
+    if person.standing is Standing.UNKNOWN:
+        return Role.UNKNOWN
     return Role.STARTER if person.id == starter_id else Role.MEMBER
 
 
@@ -107,6 +111,8 @@ class Policy:
             return Refused(f"“{verb}” is not available here.")
         if at_least(role, entry.role):
             return None
+        if role is Role.UNKNOWN:
+            return NOT_KNOWN
         match entry.role:
             case Role.STARTER:
                 return Refused(f"Only whoever started the session, or an admin, can use “{entry.name}”.")

@@ -72,6 +72,9 @@ class FrontDesk:
                 pass
         return outcome
 
+    async def concerns(self, place: Place) -> bool:
+        return await self._house.store.read(lambda c: sessions.concerns(c, place))
+
     async def place_gone(self, place: Place, *, whole_workspace: bool = False) -> None:
         store, now = self._house.store, self._house.clock.now()
 

@@ -6,12 +6,13 @@ from typing import Any
 
 from slack_bolt.response import BoltResponse
 
+from adapters.slack.answered import Answered
 from adapters.slack.directory import Directory
 from adapters.slack.installations import Installations
 from adapters.slack.markup import escape
 from adapters.slack.writer import Writer
 from bot.errors import StoreUnavailable
-from bot.model import Accepted, Duplicate, Inbound, NoSession, Question, Refused, Reply
+from bot.model import Accepted, Command, Duplicate, Inbound, NoSession, Question, Refused, Reply
 from bot.ports.chat import Reception
 from bot.ports.clock import Clock
 
@@ -54,6 +55,7 @@ class Desk:
     installations: Installations
     clock: Clock
     command: str
+    answered: Answered
 
     async def submit(self, inbound: Inbound) -> Handling:
         """Commit, and say what came of it. Never raises for a store that cannot be reached."""
@@ -68,8 +70,16 @@ class Desk:
                 return Handling(sentence, hosted=False)
             case Refused(sentence):
                 return Handling(sentence)
+            case Question() if self._answered_already(inbound):
+                return Handling()
             case Question():
                 return Handling(afterwards=lambda: self._answer(inbound))
+
+    def _answered_already(self, inbound: Inbound) -> bool:
+        """Whether this very command was answered before. Of messages the events know it themselves."""
+        if not isinstance(inbound.body, Command):
+            return False
+        return not self.answered.first_time(inbound.place.workspace_id, f"answer {inbound.event_id}")
 
     def say(self, inbound: Inbound, sentence: str) -> Afterwards:
         """Tell the person who did this, after the answer."""

@@ -7,11 +7,14 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
+import aiohttp
 import structlog
 from slack_bolt.adapter.starlette.async_handler import to_async_bolt_request, to_starlette_response
 from slack_bolt.async_app import AsyncApp, AsyncBoltRequest
+from slack_bolt.error import BoltError
 from slack_bolt.oauth.async_oauth_flow import AsyncOAuthFlow
 from slack_bolt.response import BoltResponse
+from slack_sdk.errors import SlackClientError
 from starlette.background import BackgroundTask
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
@@ -28,6 +31,8 @@ UNSIGNED_LIMIT = 1_000
 """Bytes of a body that are read where the headers already say that Slack did not sign it: its check of our certificate is short."""
 FRESH_S = 300
 """How far a signature's time may be off, as Slack says."""
+
+NO_ANSWER = "Slack does not answer just now. Please install the app again in a minute."
 
 _SIGNATURE = re.compile("v0=[0-9a-f]{64}")
 _SSL_CHECK = b"ssl_check=1"
@@ -93,7 +98,11 @@ class Endpoint:
             return to_starlette_response(await flow.handle_installation(to_async_bolt_request(request, b"")))
 
         async def redirected(request: Request) -> Response:
-            return to_starlette_response(await flow.handle_callback(to_async_bolt_request(request, b"")))
+            try:
+                return to_starlette_response(await flow.handle_callback(to_async_bolt_request(request, b"")))
+            except (aiohttp.ClientError, TimeoutError, BoltError, SlackClientError) as error:
+                log.warning("an installation could not be finished", reason=type(error).__name__)
+                return PlainTextResponse(NO_ANSWER, 503)
 
         return [Route(INSTALL_PATH, install, methods=["GET"]), Route(REDIRECT_PATH, redirected, methods=["GET"])]
 

@@ -17,8 +17,8 @@ from adapters.slack.translation import (
     message,
     place_of,
 )
-from adapters.slack.words import Names, mentions
-from bot.model import Command, Inbound, Person, Place, ReplyTo, Said
+from adapters.slack.words import SOMEONE, mentions
+from bot.model import Command, Inbound, Person, Place, ReplyTo, Said, Standing
 
 log = structlog.get_logger(__name__)
 
@@ -30,7 +30,7 @@ class Events:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._answered = Answered()
+        self._answered = Answered(desk.clock)
         self._kinds: Mapping[str, Callable[[Setting, Body], Awaitable[Receipt]]] = {
             "message": self._message,
             "app_mention": self._message,
@@ -54,11 +54,22 @@ class Events:
             return await self._changed(setting, event, body)
         if not is_for_us(event):
             return Receipt()
-        person, names = await self._who(setting, Text(user=event.user, text=event.text, blocks=event.blocks), body)
+        addressed = _addressed(event, setting)
+        if not addressed and not await self._concerns(
+            setting, event.channel, Text(ts=event.ts, thread_ts=event.thread_ts)
+        ):
+            return Receipt()
+        found = mentions(event.text, event.blocks)
+        person, names = await self._desk.directory.look_up(setting, event.user, found)
         inbound = message(event, setting, person, names)
         if isinstance(inbound.body, Said) and not inbound.body.text:  # only a picture, only a file
             return Receipt()
-        return await self._submitted(inbound, addressed=_addressed(inbound, event, setting))
+        return await self._submitted(inbound, addressed=addressed)
+
+    async def _concerns(self, setting: Setting, channel: str, text: Text) -> bool:
+        """Asked of the core before Slack is asked anything: most of what people write is not for us."""
+        place = place_of(setting.workspace_id, channel, text.ts, text.thread_ts)
+        return await self._desk.reception.concerns(place)
 
     async def _submitted(self, inbound: Inbound, *, addressed: bool) -> Receipt:
         if self._answered.knows(inbound.place.workspace_id, inbound.event_id):
@@ -75,29 +86,23 @@ class Events:
         return Receipt(afterwards=answer)
 
     async def _changed(self, setting: Setting, event: MessageEvent, body: Body) -> Receipt:
-        """An edit or a deletion. Slack also reports a `message_changed` when it adds a preview of a link."""
+        """An edit or a deletion, which is its author's whoever that is. Slack also reports the preview that it adds to a link."""
         before, after = event.previous_message or Text(), event.message or Text()
         author = before if event.subtype == "message_deleted" or after.subtype == "tombstone" else after
         if not author.user or author.bot_id:
             return Receipt()
-        person, names = await self._who(setting, after if author is after else author, body)
-        event_id = str(body["event_id"])
+        if not await self._concerns(setting, event.channel, author):
+            return Receipt()
+        event_id, person = str(body["event_id"]), Person(author.user, SOMEONE, Standing.UNKNOWN)
         if author is before:
             inbound = deletion(event, event_id, setting, person)
         elif before.text == after.text and before.blocks == after.blocks:
             return Receipt()
         else:
+            names = await self._desk.directory.names(setting, mentions(after.text, after.blocks))
             inbound = edit(event, event_id, setting, person, names)
         handling = await self._desk.submit(inbound)
         return Receipt(status=200 if handling.taken else 503)
-
-    async def _who(self, setting: Setting, text: Text, body: Body) -> tuple[Person, Names]:
-        return await self._desk.directory.look_up(
-            setting,
-            text.user,
-            mentions(text.text, text.blocks),
-            foreign=bool(body.get("is_ext_shared_channel")),
-        )
 
     # ------------------------------------------------ the home tab
 
@@ -143,8 +148,6 @@ async def _pass(_: Setting, __: Body) -> Receipt:
     return Receipt()
 
 
-def _addressed(inbound: Inbound, event: MessageEvent, setting: Setting) -> bool:
+def _addressed(event: MessageEvent, setting: Setting) -> bool:
     """Whether its author expects an answer from us even where no avatar is hosted."""
-    if isinstance(inbound.body, Said):
-        return inbound.body.mentioned or event.channel.startswith("D")
-    return setting.own_id in mentions(event.text, event.blocks).people or event.channel.startswith("D")
+    return event.channel.startswith("D") or setting.own_id in mentions(event.text, event.blocks).people

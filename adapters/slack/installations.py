@@ -43,6 +43,10 @@ class Installations(Protocol):
         """The app was removed there: everything kept for it goes."""
         ...
 
+    async def prepare(self) -> None:
+        """Ask what can be known before the first delivery comes. Raises as `find`."""
+        ...
+
 
 class OneWorkspace:
     """The token from the environment; `auth.test` once, when first needed."""
@@ -64,6 +68,9 @@ class OneWorkspace:
 
     async def forget(self, workspace_id: str) -> None:  # noqa: ARG002
         self._installed = None
+
+    async def prepare(self) -> None:
+        await self.find("")
 
 
 class Record(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -107,6 +114,9 @@ class ManyWorkspaces:
     async def forget(self, workspace_id: str) -> None:
         self._cache.pop(workspace_id, None)
         await self._vault.delete_workspace(PLATFORM, workspace_id)
+
+    async def prepare(self) -> None:
+        """Who we are in a workspace was learnt when it installed the app."""
 
     def _cached(self, workspace_id: str) -> Record | None:
         kept = self._cache.get(workspace_id)

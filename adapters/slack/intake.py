@@ -96,8 +96,12 @@ class Authorisation(AsyncAuthorize):
 
 
 def workspace_of(context: AsyncBoltContext) -> str:
-    """The installation's id: the enterprise's for one of the whole organisation, else the team's."""
-    return str((context.is_enterprise_install and context.enterprise_id) or context.team_id or "")
+    """The installation's id: the enterprise's for one of the whole organisation, else the team's.
+
+    When an organisation removes the app, its event names the enterprise and neither a team nor an authorisation.
+    """
+    whole = context.is_enterprise_install or not context.team_id
+    return str((whole and context.enterprise_id) or context.team_id or "")
 
 
 def _setting(req: AsyncBoltRequest) -> Setting:

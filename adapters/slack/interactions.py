@@ -94,14 +94,13 @@ class Interactions:
         if payload.callback_id != SAY_SHORTCUT or payload.message is None:
             return Receipt()
         to = await self._person(setting, payload, body)
-        words = await self._words(setting, to.person, payload.message)
+        words = await self._words(setting, payload.message)
         if not words:
             return Receipt(afterwards=lambda: self._desk.writer.answer(to, Reply(NOTHING_TO_SAY)))
         return await self._run(Command("say", {"text": words}), payload.trigger_id, to)
 
-    async def _words(self, setting: Setting, person: Person, message: Text) -> str:
-        found = mentions(message.text, message.blocks)
-        _, names = await self._desk.directory.look_up(setting, person.id, found)
+    async def _words(self, setting: Setting, message: Text) -> str:
+        names = await self._desk.directory.names(setting, mentions(message.text, message.blocks))
         return plain_words(message.text, message.blocks, names)
 
     # ------------------------------------------------ forms

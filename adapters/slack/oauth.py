@@ -1,8 +1,10 @@
 """Installing the app in many workspaces: bolt's flow, on our vault."""
 
+import hmac
 import secrets
 from logging import Logger, getLogger
 from typing import Any
+from urllib.parse import urljoin
 
 from slack_bolt.error import BoltError
 from slack_bolt.oauth.async_oauth_flow import AsyncOAuthFlow
@@ -15,12 +17,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 from adapters.slack.installations import ManyWorkspaces, Record
 from adapters.slack.manifest import INSTALL_PATH, OPTIONAL_SCOPES, REDIRECT_PATH, SCOPES
 from adapters.slack.settings import SlackSettings
-from adapters.slack.vault import PLATFORM, Vault
 from bot.errors import StoreUnavailable
 from bot.ports.clock import Clock
-
-STATES = "oauth"
-"""Stands for a workspace in the vault: who is installing has none yet."""
 
 STATE_LASTS_S = 600
 
@@ -54,11 +52,14 @@ class SavingInstallations(AsyncInstallationStore):
             raise BoltError(error.sentence) from None
 
 
-class VaultStates(AsyncOAuthStateStore):
-    """Each state is good for ten minutes, once."""
+class SignedStates(AsyncOAuthStateStore):
+    """States of ten minutes, signed with the client's secret: whoever asks for one, nothing is kept for it.
 
-    def __init__(self, vault: Vault, clock: Clock) -> None:
-        self._vault = vault
+    One may be used again within its time, by the browser that holds its cookie; Slack takes the code beside it once.
+    """
+
+    def __init__(self, secret: str, clock: Clock) -> None:
+        self._secret = secret.encode()
         self._clock = clock
 
     @property
@@ -66,34 +67,39 @@ class VaultStates(AsyncOAuthStateStore):
         return getLogger(__name__)
 
     async def async_issue(self, *_: Any, **__: Any) -> str:
-        state = secrets.token_urlsafe(24)
         good_until = int(self._clock.now().timestamp()) + STATE_LASTS_S
-        await self._vault.put(PLATFORM, STATES, state, str(good_until).encode())
-        return state
+        told = f"{good_until}.{secrets.token_hex(16)}"
+        return f"{told}.{self._signature(told)}"
 
     async def async_consume(self, state: str) -> bool:
-        kept = await self._vault.get(PLATFORM, STATES, state)
-        await self._vault.delete(PLATFORM, STATES, state)
-        return kept is not None and self._clock.now().timestamp() < int(kept)
+        told, _, signature = state.rpartition(".")
+        if not hmac.compare_digest(self._signature(told).encode(), signature.encode()):
+            return False
+        return self._clock.now().timestamp() < int(told.partition(".")[0])
+
+    def _signature(self, told: str) -> str:
+        return hmac.digest(self._secret, b"slack install state " + told.encode(), "sha256").hex()
 
 
-def oauth_flow(settings: SlackSettings, installations: ManyWorkspaces, vault: Vault, clock: Clock) -> AsyncOAuthFlow:
+def oauth_flow(settings: SlackSettings, installations: ManyWorkspaces, clock: Clock) -> AsyncOAuthFlow:
     """Bolt's flow. It brings its own client at `api_url`: left to itself it would call slack.com."""
     assert settings.client_id
     assert settings.client_secret
+    secret = settings.client_secret.get_secret_value()
     return AsyncOAuthFlow(
         client=AsyncWebClient(base_url=settings.api_url),
         settings=AsyncOAuthSettings(
             client_id=settings.client_id,
-            client_secret=settings.client_secret.get_secret_value(),
+            client_secret=secret,
             scopes=[*SCOPES, *OPTIONAL_SCOPES],
             user_scopes=[],
+            authorization_url=urljoin(settings.api_url, "/oauth/v2/authorize"),  # GovSlack has a host of its own
             redirect_uri=settings.public_url.rstrip("/") + REDIRECT_PATH if settings.public_url else None,
             install_path=INSTALL_PATH,
             install_page_rendering_enabled=False,  # straight to Slack's own page
             redirect_uri_path=REDIRECT_PATH,
             installation_store=SavingInstallations(installations),
-            state_store=VaultStates(vault, clock),
+            state_store=SignedStates(secret, clock),
             state_expiration_seconds=STATE_LASTS_S,
         ),
     )

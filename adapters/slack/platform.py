@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import Sequence
 
+import structlog
 from pydantic import SecretStr
 from starlette.routing import BaseRoute
 
+from adapters.slack.answered import Answered
 from adapters.slack.desk import Desk
 from adapters.slack.directory import Directory
 from adapters.slack.endpoint import Endpoint
@@ -13,14 +15,18 @@ from adapters.slack.installations import Installations, ManyWorkspaces, OneWorks
 from adapters.slack.intake import bolt_app
 from adapters.slack.oauth import oauth_flow
 from adapters.slack.settings import SlackSettings
-from adapters.slack.socket_mode import SocketMode
+from adapters.slack.socket_mode import FIRST_PAUSE_S, LONGEST_PAUSE_S, SocketMode
 from adapters.slack.vault import Vault
 from adapters.slack.web_api import WebApi
 from adapters.slack.writer import Writer
-from bot.errors import SettingsError
+from bot.errors import PlaceGone, PlatformError, SettingsError
 from bot.model import Channel, Place
 from bot.ports.chat import ConnectionState, Reception
 from bot.ports.clock import Clock
+
+BAD_TOKEN = "Slack does not accept SLACK_BOT_TOKEN: copy the Bot User OAuth Token (xoxb-…) from Install App again."  # noqa: S105
+
+log = structlog.get_logger(__name__)
 
 
 class SlackPlatform(Writer):
@@ -38,10 +44,11 @@ class SlackPlatform(Writer):
         installations, flow = _one(settings, web), None
         if installations is None:
             many = _many(settings, web, vault, clock)
-            installations, flow = many, oauth_flow(settings, many, vault, clock)
+            installations, flow = many, oauth_flow(settings, many, clock)
+        self._installations = installations
         super().__init__(web, installations, clock)
-        self._directory = Directory(web, installations, clock)
-        desk = Desk(reception, self, self._directory, installations, clock, settings.command)
+        self._directory = Directory(self._call, clock)
+        desk = Desk(reception, self, self._directory, installations, clock, settings.command, Answered(clock))
         self._app = bolt_app(desk, web.api_url, flow)
         self._flow = flow
 
@@ -66,7 +73,21 @@ class SlackPlatform(Writer):
         finally:
             await self.aclose()
 
+    async def _introduced(self) -> None:
+        """Until Slack has told who we are, so that no delivery has to wait for that."""
+        pause = FIRST_PAUSE_S
+        while True:
+            try:
+                return await self._installations.prepare()
+            except PlaceGone as gone:
+                raise SettingsError(BAD_TOKEN, gone.detail) from None
+            except PlatformError as error:
+                log.info("Slack does not tell who we are yet", detail=error.detail)
+                await asyncio.sleep(pause)
+                pause = min(LONGEST_PAUSE_S, pause * 2)
+
     async def _receive(self) -> None:
+        await self._introduced()
         if self._settings.app_token:
             await SocketMode(self._app, self._web, self._settings.app_token.get_secret_value()).run()
         else:
@@ -74,6 +95,7 @@ class SlackPlatform(Writer):
 
     async def aclose(self) -> None:
         """Close the connections to Slack; a later call opens them anew."""
+        await self._directory.aclose()
         await self._web.aclose()
 
 

@@ -30,8 +30,36 @@ READS_FORMS = frozenset(
 """Methods that do not read JSON (slack-api-ref, `json_input_supported`)."""
 
 
+Limited = tuple[str, str, str]
+"""What a rate limit holds for: a method with a token, `chat.postMessage` in one channel."""
+
+
+def limited_by(token: str, method: str, arguments: Answer) -> Limited:
+    return token, method, str(arguments.get("channel", "")) if method == "chat.postMessage" else ""
+
+
+class RateLimits:
+    """Which calls Slack has asked to wait with, and until when by the running loop's clock."""
+
+    def __init__(self) -> None:
+        self._until: dict[Limited, float] = {}
+
+    def require(self, limited: Limited) -> None:
+        """Raises `Throttled` where the call is not to be made yet."""
+        left = self._until.get(limited, 0.0) - asyncio.get_running_loop().time()
+        if left > 0:
+            raise Throttled(left)
+
+    def met(self, limited: Limited, retry_after: float) -> None:
+        now = asyncio.get_running_loop().time()
+        self._until = {each: until for each, until in self._until.items() if until > now}
+        self._until[limited] = now + retry_after
+
+
 class WebApi:
     """Calls with a token of the caller's. Never retries: a post repeated after a lost answer may stand there twice.
+
+    Within a `Retry-After` the same call is refused here, without asking Slack.
 
     One session for all, since the SDK would otherwise open a connection for each call. It is made at the first call, in the
     loop that runs then, and closed by `aclose`, after which it is made anew. `api_url` ends in a slash.
@@ -39,6 +67,7 @@ class WebApi:
 
     def __init__(self, api_url: str) -> None:
         self.api_url = api_url
+        self._limits = RateLimits()
         self._client: AsyncWebClient | None = None
 
     async def call(self, token: str, method: str, **arguments: object) -> Answer:
@@ -54,6 +83,15 @@ class WebApi:
         return answer, frozenset(scope.strip() for scope in scopes.split(",") if scope.strip())
 
     async def _response(self, token: str, method: str, arguments: Answer) -> AsyncSlackResponse:
+        limited = limited_by(token, method, arguments)
+        self._limits.require(limited)
+        try:
+            return await self._asked(token, method, arguments)
+        except Throttled as throttled:
+            self._limits.met(limited, throttled.retry_after)
+            raise
+
+    async def _asked(self, token: str, method: str, arguments: Answer) -> AsyncSlackResponse:
         given = {name: value for name, value in arguments.items() if value is not None}
         authorization = {"Authorization": f"Bearer {token}"} if token else {}
         body = {"data": _form(given)} if method in READS_FORMS else {"json": given}

@@ -25,6 +25,9 @@ POST_EVENT = "avatarbot_post"
 HEARD = "loud_sound"
 THINKING = "is thinking…"
 
+NO_SUCH_THING = frozenset({"unknown_method", "method_deprecated", "feature_not_enabled", "missing_scope"})
+ASK_AGAIN = timedelta(hours=1)
+
 PAGE = 200
 PAGES = 5
 """How much `find` looks through of what was posted since."""
@@ -52,7 +55,7 @@ class Writer:
         self._clock = clock
         self._call = Calls(web, installations)
         self._private = PrivateAnswers(self._call, clock)
-        self._shows_no_status: set[str] = set()
+        self._no_status_until: dict[str, datetime] = {}
 
     def measure(self, text: str) -> int:
         return measure(text)
@@ -107,20 +110,17 @@ class Writer:
                 log.info("a message could not be marked as spoken", detail=refused.detail)
 
     async def thinking(self, thread: Place) -> None:
-        """Shown below the thread until something is posted, two minutes at most. Where Slack does not know it, never asked again."""
-        if not thread.thread_id or thread.workspace_id in self._shows_no_status:
+        """Shown below the thread until something is posted, two minutes at most. Where Slack has no such thing, asked again in an hour."""
+        now, workspace = self._clock.now(), thread.workspace_id
+        if not thread.thread_id or now < self._no_status_until.get(workspace, now):
             return
+        where = {"channel_id": thread.channel_id, "thread_ts": thread.thread_id}
         try:
-            await self._call(
-                thread,
-                "assistant.threads.setStatus",
-                channel_id=thread.channel_id,
-                thread_ts=thread.thread_id,
-                status=THINKING,
-            )
+            await self._call(thread, "assistant.threads.setStatus", status=THINKING, **where)
         except SlackRefused as refused:
             log.info("Slack shows no status here", detail=refused.detail)
-            self._shows_no_status.add(thread.workspace_id)
+            if refused.code in NO_SUCH_THING:
+                self._no_status_until[workspace] = now + ASK_AGAIN
 
     async def tell(self, thread: Place, text: str) -> None:
         await self._post(thread, blocks.statement(text))

@@ -154,6 +154,13 @@ class Reception(Protocol):
         """Commit what came in, within 2 s. Raises `StoreUnavailable` when it was certainly not taken: say so, or let the platform deliver again."""
         ...
 
+    async def concerns(self, place: Place) -> bool:
+        """Whether what people write in a place may be for an avatar though it does not address the bot: one is, or was, there.
+
+        For platforms that have to ask before they know who wrote. Raises `StoreUnavailable`.
+        """
+        ...
+
     async def answer(self, inbound: Inbound) -> Reply:
         """Answer a `Question`. Never raises for what a person did; the reply says what is wrong."""
         ...

@@ -5,7 +5,20 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, exists, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from bot.errors import AvatarbotError
 from bot.model import EndReason, MessageRef, Opened, Place, SessionSpec, SessionStatus
@@ -74,6 +87,14 @@ _IN_CHANNELS = select(sessions).where(keys.in_channels(sessions), sessions.c.sta
 def in_channels(connection: Connection, cipher: Cipher, places: Iterable[Place]) -> list[SessionRecord]:
     """All sessions that have not ended in the channels of these places."""
     return [record(row, cipher) for row in connection.execute(_IN_CHANNELS, keys.channels_of(places))]
+
+
+def concerns(connection: Connection, place: Place) -> bool:
+    """Whether a session has not ended in the channel of a place, or one has that talked in the place itself."""
+    c = sessions.c
+    here = (c.platform == place.platform, c.workspace_id == place.workspace_id, c.channel_id == place.channel_id)
+    is_or_was = or_(c.status != ENDED, c.talk_thread_id == place.thread_id) if place.thread_id else c.status != ENDED
+    return connection.execute(select(c.id).where(*here, is_or_was).limit(1)).first() is not None
 
 
 def in_workspace(connection: Connection, cipher: Cipher, platform: str, workspace_id: str) -> list[SessionRecord]:

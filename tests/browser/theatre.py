@@ -190,6 +190,9 @@ class Theatre(Reception):
             return [Choice(key, name, detail) for key, name, detail in AVATARS if ask.typed.lower() in name.lower()]
         return [Choice("en", "English"), Choice("fr", "French"), Choice("de", "German")]
 
+    async def concerns(self, place: Place) -> bool:
+        return True
+
     async def place_gone(self, place: Place, *, whole_workspace: bool = False) -> None:
         pass
 

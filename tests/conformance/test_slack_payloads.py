@@ -10,7 +10,7 @@ import pytest
 
 from bot.model import Command, Inbound
 from tests.integration.slack.fake import Grant, SlackUser, payloads
-from tests.integration.slack.fake.workspace import BOT_TOKEN, Channel
+from tests.integration.slack.fake.workspace import Channel
 from tests.integration.slack.harness import SlackHarness, open_slack
 
 ROOT = Path(__file__).parents[2]
@@ -24,9 +24,8 @@ pytestmark = pytest.mark.skipif(not ENVELOPES, reason=f"no Slack specifications 
 @pytest.fixture
 async def slack() -> AsyncIterator[SlackHarness]:
     """A workspace in which the recorded people and channels exist."""
-    async with open_slack(socket=False) as harness:
+    async with open_slack(socket=False, grant=Grant(team="T111", bot_user="U111")) as harness:
         workspace = harness.fake.workspace
-        harness.fake.grants[BOT_TOKEN] = Grant(team="T111", bot_user="U111")
         for user_id in ("U111", "U222"):
             workspace.users[user_id] = SlackUser(user_id, user_id, team="T111")
         workspace.channels["C111"] = Channel("C111")

@@ -37,6 +37,15 @@ def test_a_role_is_the_standing(person: Person, role: Role) -> None:
     assert role_of(person) == role_of(person, "somebody else") == role
 
 
+def test_who_is_not_known_is_no_more_than_an_outsider_and_told_to_try_again() -> None:
+    unknown = Person("u", "someone", Standing.UNKNOWN)
+    assert role_of(unknown, unknown.id) is Role.UNKNOWN
+    assert "try again" in sentence(POLICY.may_start(unknown))
+    for verb in POLICY.catalogue.verbs:
+        as_unknown, as_outsider = POLICY.may(verb.name, Role.UNKNOWN), POLICY.may(verb.name, Role.OUTSIDER)
+        assert (as_unknown is None) == (as_outsider is None)
+
+
 def test_a_member_who_started_it_is_its_starter_and_a_guest_never_is() -> None:
     assert role_of(MEMBER, MEMBER.id) is Role.STARTER
     assert role_of(ADMIN, ADMIN.id) is Role.ADMIN

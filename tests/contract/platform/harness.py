@@ -32,12 +32,16 @@ class RecordingReception(Reception):
         self.choices: Sequence[Choice] = ()
         self.ask_hangs = False
         self.forgotten: frozenset[str] = frozenset()
+        self.hosted = True
 
     async def accept(self, inbound: Inbound) -> Outcome:
         self.inbounds.append(inbound)
         if self.unavailable:
             raise StoreUnavailable("Not taken, try again.")
         return self.outcome
+
+    async def concerns(self, place: Place) -> bool:
+        return self.hosted
 
     async def answer(self, inbound: Inbound) -> Reply:
         return self.reply

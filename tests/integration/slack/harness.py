@@ -18,7 +18,7 @@ from adapters.slack.vault import MemoryVault
 from bot.model import CardAction, MessageRef, Place
 from bot.ports.chat import ChatPlatform, Reception
 from tests.contract.platform.harness import ANN, BEN, GUEST, Abilities, RecordingReception, Seen
-from tests.integration.slack.fake import FakeSlack, Message, payloads
+from tests.integration.slack.fake import FakeSlack, Grant, Message, payloads
 from tests.integration.slack.fake.server import APP_TOKEN
 from tests.integration.slack.fake.workspace import BOT_ID, BOT_TOKEN, BOT_USER, TEAM, Ephemeral, Hook
 
@@ -79,6 +79,7 @@ class SlackHarness:
         if self.socket:
             await eventually(lambda: len(self.fake.sockets) == 2)
         else:
+            await eventually(lambda: self.fake.called("auth.test"))
             self.fake.deliver_http = over(self.platform)
 
     async def stop(self) -> None:
@@ -271,8 +272,9 @@ async def eventually(holds: Any, within: float = 5.0) -> None:
 
 
 @contextlib.asynccontextmanager
-async def open_slack(*, socket: bool) -> AsyncIterator[SlackHarness]:
+async def open_slack(*, socket: bool, grant: Grant | None = None) -> AsyncIterator[SlackHarness]:
     async with FakeSlack().running() as fake:
+        fake.grants[BOT_TOKEN] = grant or Grant()
         harness = SlackHarness(fake, socket=socket)
         await harness.start()
         try:

@@ -20,7 +20,7 @@ from bot.model import Command, NoSession, Said
 from tests.contract.platform.harness import ANN
 from tests.integration.slack.fake import payloads
 from tests.integration.slack.fake.server import Trouble
-from tests.integration.slack.harness import GENERAL, SlackHarness, slack_settings
+from tests.integration.slack.harness import GENERAL, SlackHarness, over, slack_settings
 
 JSON = {"Content-Type": "application/json"}
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -127,12 +127,22 @@ async def test_without_a_secret_nothing_is_mounted(socket: SlackHarness) -> None
 
 
 async def test_an_outage_of_slack_loses_no_event(http: SlackHarness) -> None:
-    """Who we are is asked of Slack once; while it does not answer, deliveries are to come again."""
+    """What comes before Slack has told who we are is to come again."""
+    unknown = SlackPlatform(slack_settings(http.fake), http.reception, MemoryVault(), http.clock)
+    http.fake.deliver_http = over(unknown)
     http.fake.troubles["auth.test"] = Trouble(status=503, times=1)
     body = payloads.event(payloads.message("U0ANN", "hello", "C0GENERAL", "1790000000.000002"))
     assert (await http.fake.deliver(payloads.EVENT, body))[0] == 503
     assert (await http.fake.deliver(payloads.EVENT, body))[0] == 200
     assert [i.body for i in http.reception.inbounds if isinstance(i.body, Said)]
+    await unknown.aclose()
+
+
+async def test_who_we_are_is_known_before_the_first_delivery(http: SlackHarness) -> None:
+    assert len(http.fake.called("auth.test")) == 1
+    http.fake.slow["auth.test"] = 60.0
+    await http.write(ANN, "hello", GENERAL)
+    assert len(http.reception.inbounds) == 1
 
 
 async def test_who_we_are_is_asked_once(http: SlackHarness) -> None:

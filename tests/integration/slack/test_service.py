@@ -94,6 +94,16 @@ async def test_a_mention_that_comes_twice_is_said_once(world: World) -> None:
     assert [len(session.avatar.spoken) for session in world.simulator.sessions] == [1]
 
 
+async def test_what_people_write_where_no_avatar_is_asks_slack_nothing(world: World) -> None:
+    slack = world.slack
+    await slack.write(BEN, "Lunch?", GENERAL)
+    await slack.write(BEN, "In a thread?", GENERAL.in_thread("1780000000.000001"))
+    assert slack.fake.called("users.info") == []
+    await live(world)
+    await slack.write(BEN, "Who are you?", GENERAL.in_thread(world.card.message_id))
+    assert [call.args["user"] for call in slack.fake.called("users.info")] == ["U0ANN", "U0BEN"]
+
+
 async def test_a_command_where_no_avatar_is_says_how_to_start(world: World) -> None:
     await world.slack.slash(ANN, "say hello", GENERAL)
     assert any("/avatar start" in told for told in await world.slack.privately(ANN))

@@ -1,5 +1,6 @@
 """The Web API when it is slow, angry, down, or tired of us."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -143,7 +144,7 @@ async def test_a_clock_that_differs_by_minutes_hides_no_line(http: SlackHarness)
     "trouble",
     [
         pytest.param(Trouble(error="missing_scope"), id="may not look"),
-        pytest.param(Trouble(429, "ratelimited", headers=(("Retry-After", "60"),)), id="looked a moment ago"),
+        pytest.param(Trouble(429, "ratelimited", headers=(("Retry-After", "1"),)), id="looked a moment ago"),
     ],
 )
 async def test_a_card_that_cannot_be_looked_up_is_posted_again(http: SlackHarness, trouble: Trouble) -> None:
@@ -151,15 +152,40 @@ async def test_a_card_that_cannot_be_looked_up_is_posted_again(http: SlackHarnes
     http.fake.troubles["conversations.history"] = replace(trouble)
     opened = await http.platform.open(GENERAL, CARD, since=datetime.now(UTC))
     assert opened.card != lost.card
+    await asyncio.sleep(1.05)
     assert await http.platform.open(GENERAL, CARD, since=datetime.now(UTC)) == opened
 
 
-async def test_a_status_that_slack_does_not_know_is_asked_for_once(http: SlackHarness) -> None:
-    http.fake.troubles["assistant.threads.setStatus"] = Trouble(error="unknown_method", times=9)
+@pytest.mark.parametrize(("error", "asked"), [("unknown_method", 1), ("invalid_thread_ts", 2), ("internal_error", 2)])
+async def test_a_status_that_slack_does_not_know_is_asked_for_in_an_hour(
+    http: SlackHarness, error: str, asked: int
+) -> None:
+    http.fake.troubles["assistant.threads.setStatus"] = Trouble(error=error, times=2)
     opened = await http.platform.open(GENERAL, CARD)
+    for _ in range(2):
+        await http.platform.thinking(opened.thread)
+    assert len(http.fake.called("assistant.threads.setStatus")) == asked
+    http.later(3_700)
     await http.platform.thinking(opened.thread)
-    await http.platform.thinking(opened.thread)
-    assert len(http.fake.called("assistant.threads.setStatus")) == 1
+    assert len(http.fake.called("assistant.threads.setStatus")) == asked + 1
+
+
+async def test_a_rate_limit_stops_only_its_method(fake: FakeSlack, web: WebApi) -> None:
+    busy = Trouble(429, "ratelimited", headers=(("Retry-After", "30"),))
+    fake.troubles["users.info"] = busy
+    for _ in range(3):
+        with pytest.raises(Throttled):
+            await web.call(BOT_TOKEN, "users.info", user="U0ANN")
+    assert len(fake.called("users.info")) == 1
+    assert (await web.call(BOT_TOKEN, "auth.test"))["user_id"] == "U0BOT"
+
+
+async def test_a_rate_limit_of_posts_is_that_of_a_channel(fake: FakeSlack, web: WebApi) -> None:
+    fake.troubles["chat.postMessage"] = Trouble(429, "ratelimited", headers=(("Retry-After", "30"),))
+    fake.workspace.direct("U0ANN")
+    with pytest.raises(Throttled):
+        await web.call(BOT_TOKEN, "chat.postMessage", channel="C0GENERAL", text="Hello")
+    await web.call(BOT_TOKEN, "chat.postMessage", channel="D0ANN", text="Hello")
 
 
 async def test_a_lost_edit_of_an_old_message_says_so(http: SlackHarness) -> None:

@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from adapters.slack.installations import ManyWorkspaces, Record
-from adapters.slack.oauth import VaultStates
+from adapters.slack.oauth import SignedStates
 from adapters.slack.platform import SlackPlatform
 from adapters.slack.vault import MemoryVault
 from adapters.slack.web_api import WebApi
@@ -110,14 +110,50 @@ async def test_a_workspace_is_told_its_own_channels_names(company: Company) -> N
     assert await company.platform.channel(Place("slack", "T0NOBODY", "C0GENERAL")) == Channel("C0GENERAL")
 
 
-async def test_a_state_is_good_once_and_for_ten_minutes() -> None:
+async def test_a_state_is_good_for_ten_minutes() -> None:
     clock = MovableClock()
-    states = VaultStates(MemoryVault(), clock)
-    state, other = await states.async_issue(), await states.async_issue()
+    states = SignedStates("shh", clock)
+    state = await states.async_issue()
     assert await states.async_consume(state)
-    assert not await states.async_consume(state)
+    assert not await SignedStates("other", clock).async_consume(state)
+    assert not await states.async_consume(f"9{state}")
+    assert not await states.async_consume("é.ü")
     clock.ahead += timedelta(minutes=11)
-    assert not await states.async_consume(other)
+    assert not await states.async_consume(state)
+
+
+async def test_whoever_begins_to_install_leaves_nothing_behind(company: Company) -> None:
+    transport = httpx.ASGITransport(Starlette(routes=list(company.platform.routes())))
+    async with httpx.AsyncClient(transport=transport, base_url="https://bot.example") as browser:
+        for _ in range(100):
+            assert (await browser.get("/slack/install")).status_code == 302
+    assert not company.vault._kept
+
+
+async def test_the_page_to_install_at_is_that_of_the_api(company: Company) -> None:
+    transport = httpx.ASGITransport(Starlette(routes=list(company.platform.routes())))
+    async with httpx.AsyncClient(transport=transport, base_url="https://bot.example") as browser:
+        sent_on = await browser.get("/slack/install")
+    assert sent_on.headers["location"].startswith(f"{company.fake.url}/oauth/v2/authorize?")
+
+
+@pytest.mark.parametrize(
+    "query", ["", "?error=access_denied", "?state=%ff&code=x", "?code=x", "?state=a.b.c&code=%00", "?error=<script>"]
+)
+async def test_no_outsider_writes_a_traceback(company: Company, query: str, caplog: pytest.LogCaptureFixture) -> None:
+    transport = httpx.ASGITransport(Starlette(routes=list(company.platform.routes())))
+    async with httpx.AsyncClient(transport=transport, base_url="https://bot.example") as browser:
+        answer = await browser.get(f"/slack/oauth_redirect{query}")
+    assert answer.status_code < 500
+    assert "<script>" not in answer.text
+    assert "Traceback" not in caplog.text
+
+
+@pytest.mark.parametrize("trouble", [Trouble(503), Trouble(hangs_up=True), Trouble(error="invalid_code")])
+async def test_an_installation_that_slack_does_not_finish_is_said_so(company: Company, trouble: Trouble) -> None:
+    company.fake.troubles["oauth.v2.access"] = trouble
+    answer = await company.install("code")
+    assert answer.status_code in (401, 503)
 
 
 async def test_a_state_is_good_in_one_browser(company: Company) -> None:
@@ -195,6 +231,22 @@ async def test_leaving_ends_its_sessions_and_deletes_its_secrets(company: Compan
     assert await company.vault.get("slack", "T0TEAM", "installation") is None
     with pytest.raises(PlaceGone):
         await company.platform.post(Place("slack", "T0TEAM", "C0GENERAL"), final("Hello"), "k1")
+
+
+@pytest.mark.parametrize(
+    "event", [{"type": "app_uninstalled"}, {"type": "tokens_revoked", "tokens": {"bot": ["U0BOT"], "oauth": []}}]
+)
+async def test_an_organisation_that_leaves_names_no_team(company: Company, event: dict[str, Any]) -> None:
+    """Its events hold neither a team nor an authorisation (bolt-python's own samples)."""
+    company.grants("code", "xoxb-e", None, enterprise="E0BIG")
+    await company.install("code")
+    body = payloads.event(event, enterprise="E0BIG")
+    for name in ("team_id", "authorizations", "context_team_id", "context_enterprise_id", "is_ext_shared_channel"):
+        del body[name]
+    status, _ = await company.fake.deliver(payloads.EVENT, body | {"enterprise_id": "E0BIG"})
+    assert status == 200
+    assert company.reception.gone == [Place("slack", "E0BIG", "")]
+    assert await company.vault.get("slack", "E0BIG", "installation") is None
 
 
 async def test_a_person_who_revokes_their_own_token_ends_nothing(company: Company) -> None:

@@ -165,7 +165,10 @@ def users_info(workspace: Workspace, grant: Grant, args: Arguments) -> Answer:
         raise Refused("user_not_found")
     profile = {"display_name": user.name, "real_name": f"{user.name} Example"}
     flags = {"is_admin": user.admin, "is_owner": False, "is_restricted": user.guest, "is_ultra_restricted": False}
-    return {"user": {"id": user.id, "team_id": user.team, "name": user.name.lower(), "profile": profile, **flags}}
+    body = {"id": user.id, "team_id": user.team, "name": user.name.lower(), "profile": profile, "deleted": user.deleted}
+    if user.enterprise:
+        body["enterprise_user"] = {"id": user.id, "enterprise_id": user.enterprise, "teams": list(user.teams)}
+    return {"user": body | flags}
 
 
 def usergroups_list(workspace: Workspace, grant: Grant, args: Arguments) -> Answer:

@@ -48,7 +48,7 @@ class Trouble:
 
 
 class FakeSlack:
-    """One Slack. `limits=False` switches rate limits off; `troubles` break chosen methods."""
+    """One Slack. `limits=False` switches rate limits off; `troubles` break chosen methods, `slow` makes them answer late."""
 
     def __init__(self, *, limits: bool = True) -> None:
         self.workspace = Workspace()
@@ -59,6 +59,7 @@ class FakeSlack:
         self.complaints: list[str] = []
         self.troubles: dict[str, Trouble] = {}
         self.hooks_busy = Trouble(times=0)
+        self.slow: dict[str, float] = {}
         self.sockets: list[web.WebSocketResponse] = []
         self.tickets_refused: deque[int] = deque()
         self.tickets: set[str] = set()
@@ -68,7 +69,7 @@ class FakeSlack:
         self.later_s = 0.0
         self.url = ""
         self.deliver_http: Deliver | None = None
-        self._throttle = Throttle(lambda: asyncio.get_running_loop().time() + self.later_s)
+        self.throttle = Throttle(lambda: asyncio.get_running_loop().time() + self.later_s)
         self._acks: dict[str, asyncio.Future[Any]] = {}
         self._envelopes = 0
         self._turn = 0
@@ -104,6 +105,7 @@ class FakeSlack:
     async def _api(self, request: web.Request) -> web.StreamResponse:
         method = request.match_info["method"]
         token, args, is_json = await _arguments(request)
+        await asyncio.sleep(self.slow.get(method, 0.0))
         if (trouble := self._trouble(method)) and not trouble.after:
             self.calls.append(Call(method, token, args, trouble.error or str(trouble.status)))
             return await _broken(request, trouble)
@@ -136,7 +138,7 @@ class FakeSlack:
             return self._grant_access(args)
         grant = self._grant(token)
         reference.check_scopes(method, grant.scopes)
-        wait = self._throttle.retry_after(token, method, str(args.get("channel", ""))) if self.limits else 0
+        wait = self.throttle.retry_after(token, method, str(args.get("channel", ""))) if self.limits else 0
         if wait:
             raise Refused("ratelimited", retry_after=max(1, math.ceil(wait)))
         if method == "files.getUploadURLExternal":

@@ -11,9 +11,12 @@ CHANNEL_BURST = 10
 
 
 class Throttle:
+    """`stricter` gives a method another limit and window in seconds: Slack's own are often longer than its pages say."""
+
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
         self._calls: defaultdict[tuple[str, str], deque[float]] = defaultdict(deque)
+        self.stricter: dict[str, tuple[int, float]] = {}
         self._channels: dict[tuple[str, str], tuple[float, float]] = {}
 
     def retry_after(self, token: str, method: str, channel: str = "") -> float:
@@ -24,14 +27,14 @@ class Throttle:
         return wait
 
     def _minute(self, token: str, method: str) -> float:
-        limit = per_minute(method)
+        limit, window = self.stricter.get(method, (per_minute(method), WINDOW_S))
         if limit is None:
             return 0.0
         calls, now = self._calls[token, method], self._now()
-        while calls and calls[0] <= now - WINDOW_S:
+        while calls and calls[0] <= now - window:
             calls.popleft()
         if len(calls) >= limit:
-            return calls[0] + WINDOW_S - now
+            return (calls[0] if calls else now) + window - now
         calls.append(now)
         return 0.0
 

@@ -34,6 +34,9 @@ class SlackUser:
     team: str = TEAM
     admin: bool = False
     guest: bool = False
+    deleted: bool = False
+    teams: tuple[str, ...] = ()  # in a grid: the workspaces that they belong to
+    enterprise: str = ""
 
 
 @dataclass

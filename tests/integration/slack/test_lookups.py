@@ -1,0 +1,135 @@
+"""Who people are, asked of a Slack that is slow, that throttles, and that people try to keep busy."""
+
+import asyncio
+import time
+
+import pytest
+
+from adapters.slack.directory import NAMES_LIMIT, PATIENCE_S
+from bot.model import Said, Standing
+from tests.contract.platform.harness import ANN, BEN, GUEST
+from tests.integration.slack.fake import SlackUser, payloads
+from tests.integration.slack.harness import GENERAL, SlackHarness, eventually
+
+
+def asked(http: SlackHarness, user: str = "") -> int:
+    return len([call for call in http.fake.called("users.info") if user in ("", call.args["user"])])
+
+
+async def test_a_slow_look_up_is_asked_once_and_learned(http: SlackHarness) -> None:
+    http.fake.slow["users.info"] = 1.5
+    await asyncio.gather(*(http.write(ANN, f"Number {n}", GENERAL) for n in range(5)))
+    assert {inbound.person.standing for inbound in http.reception.inbounds} == {Standing.UNKNOWN}
+    await eventually(lambda: asked(http) == 1)
+
+    http.reception.inbounds.clear()
+    await http.write(ANN, "And now?", GENERAL)
+    person = http.reception.inbounds[0].person
+    assert (person.name, person.standing) == ("Ann", Standing.MEMBER)
+    assert asked(http) == 1
+
+
+async def test_a_delivery_waits_for_look_ups_in_bounds(http: SlackHarness) -> None:
+    for method in ("users.info", "conversations.info", "usergroups.list"):
+        http.fake.slow[method] = 30.0
+    began = time.monotonic()
+    await http.write(ANN, "<@U0BEN> in <#C0OTHER>", GENERAL)
+    assert time.monotonic() - began < 3 * PATIENCE_S
+    assert len(http.reception.inbounds) == 1
+
+
+async def test_mentions_do_not_hide_who_is_a_guest(http: SlackHarness) -> None:
+    """A thousand names of a message are no reason to take a guest for a member."""
+    http.fake.throttle.stricter["users.info"] = (5, 60.0)
+    blocks = [{"type": "user", "user_id": f"U{n:06d}"} for n in range(1_000)]
+    rich = [{"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": blocks}]}]
+    inner = payloads.message("U0GUEST", "hello", "C0GENERAL", "1790000000.123456") | {"blocks": rich}
+    await http.fake.deliver(payloads.EVENT, payloads.event(inner))
+    assert http.reception.inbounds[0].person.standing is Standing.OUTSIDER
+    assert http.fake.called("users.info")[0].args["user"] == "U0GUEST"
+    assert asked(http) <= 1 + NAMES_LIMIT
+
+
+async def test_who_is_throttled_is_unknown_and_not_asked_for_again(http: SlackHarness) -> None:
+    http.fake.throttle.stricter["users.info"] = (1, 300.0)
+    await http.write(BEN, "hello", GENERAL)
+    for n in range(5):
+        await http.write(GUEST, f"Number {n}", GENERAL)
+    assert {inbound.person.standing for inbound in http.reception.inbounds[1:]} == {Standing.UNKNOWN}
+    assert asked(http, "U0GUEST") == 1
+
+
+async def test_user_groups_are_asked_for_once(http: SlackHarness) -> None:
+    http.fake.slow["usergroups.list"] = 0.3
+    people = [SlackUser(f"U0P{n}", f"Person {n}") for n in range(32)]
+    http.fake.workspace.users |= {person.id: person for person in people}
+    inners = [payloads.message(p.id, "hello", "C0GENERAL", f"1790000000.{n:06d}") for n, p in enumerate(people)]
+    await asyncio.gather(*(http.fake.deliver(payloads.EVENT, payloads.event(inner)) for inner in inners))
+    assert len(http.reception.inbounds) == 32
+    await eventually(lambda: http.fake.called("usergroups.list"))
+    await http.write(ANN, "hello", GENERAL)
+    assert len(http.fake.called("usergroups.list")) == 1
+
+
+@pytest.mark.parametrize("more", [{}, {"thread_ts": "1780000000.000001"}])
+async def test_where_no_avatar_is_nothing_is_asked(http: SlackHarness, more: dict[str, str]) -> None:
+    http.reception.hosted = False
+    inner = payloads.message("U0ANN", "lunch, <@U0BEN>?", "C0GENERAL", "1790000000.000001") | more
+    await http.fake.deliver(payloads.EVENT, payloads.event(inner))
+    edited = {"user": "U0ANN", "text": "dinner, <@U0BEN>?", "ts": "1790000000.000001"}
+    change = {
+        "subtype": "message_changed",
+        "hidden": True,
+        "message": edited,
+        "previous_message": edited | {"text": "x"},
+    }
+    await http.fake.deliver(payloads.EVENT, payloads.event(inner | change))
+    assert http.reception.inbounds == []
+    assert {call.method for call in http.fake.calls} <= {"auth.test", "apps.connections.open"}
+
+
+async def test_who_addresses_us_is_looked_up_wherever_they_are(http: SlackHarness) -> None:
+    http.reception.hosted = False
+    await http.write(ANN, "start", GENERAL, mention=True)
+    assert http.reception.inbounds[0].person.standing is Standing.MEMBER
+
+
+async def test_an_edit_asks_only_for_names(http: SlackHarness) -> None:
+    ref = await http.write(ANN, "hello", GENERAL)
+    before = asked(http)
+    await http.rewrite(ref, "hello again")
+    assert asked(http) == before
+
+
+@pytest.mark.parametrize(
+    ("user", "standing"),
+    [
+        (SlackUser("U0ANN", "Ann", deleted=True), Standing.OUTSIDER),
+        (SlackUser("U0ANN", "Ann", team="T9HOME", enterprise="E0", teams=("T9HOME", "T0TEAM")), Standing.MEMBER),
+        (SlackUser("U0ANN", "Ann", team="T9HOME", enterprise="E0", teams=("T9HOME",)), Standing.OUTSIDER),
+        (SlackUser("U0ANN", "Ann", team="T9HOME", enterprise="E0", teams=("T0TEAM",), guest=True), Standing.OUTSIDER),
+    ],
+)
+async def test_in_a_grid_the_list_of_workspaces_decides(
+    http: SlackHarness, user: SlackUser, standing: Standing
+) -> None:
+    http.fake.workspace.users["U0ANN"] = user
+    await http.write(ANN, "hello", GENERAL)
+    assert http.reception.inbounds[0].person.standing is standing
+
+
+async def test_a_look_up_that_is_under_way_ends_with_the_platform(http: SlackHarness) -> None:
+    http.fake.slow["users.info"] = 60.0
+    await http.write(ANN, "hello", GENERAL)
+    await http.restart()
+    assert not [task for task in asyncio.all_tasks() if task.get_name() == "slack-lookup"]
+
+
+async def test_a_mention_in_the_words_is_said_without_its_name_while_slack_does_not_tell(http: SlackHarness) -> None:
+    await http.write(ANN, "hello", GENERAL)
+    http.fake.slow["users.info"] = 5.0
+    inner = payloads.message("U0ANN", "hello <@U0BEN>", "C0GENERAL", "1790000000.000009")
+    await http.fake.deliver(payloads.EVENT, payloads.event(inner))
+    body = http.reception.inbounds[-1].body
+    assert isinstance(body, Said)
+    assert body.text == "hello someone"
