@@ -40,9 +40,9 @@ def test_a_role_is_the_standing(person: Person, role: Role) -> None:
 def test_who_is_not_known_is_no_more_than_an_outsider_and_told_to_try_again() -> None:
     unknown = Person("u", "someone", Standing.UNKNOWN)
     assert role_of(unknown, unknown.id) is Role.UNKNOWN
-    assert "try again" in sentence(POLICY.may_start(unknown))
+    assert "try again" in sentence(POLICY.may_start(unknown, OURS))
     for verb in POLICY.catalogue.verbs:
-        as_unknown, as_outsider = POLICY.may(verb.name, Role.UNKNOWN), POLICY.may(verb.name, Role.OUTSIDER)
+        as_unknown, as_outsider = POLICY.may(verb.name, Role.UNKNOWN, OURS), POLICY.may(verb.name, Role.OUTSIDER, OURS)
         assert (as_unknown is None) == (as_outsider is None)
 
 
