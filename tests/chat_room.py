@@ -55,7 +55,7 @@ class ChatRoom:
     pace: Pace = field(default_factory=lambda: Pace(calls_per_second=20, edit_interval=1.0, first_post=0.4))
     text_limit: int = 2_000
     finds: bool = True
-    homes: frozenset[str] = frozenset({"W1", "W2"})
+    homes: frozenset[str] = frozenset({"W1", "W2", "dm-1"})
     clock: Clock = field(default_factory=SystemClock)
 
     def __post_init__(self) -> None:
