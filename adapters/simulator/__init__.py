@@ -7,15 +7,19 @@ from adapters.simulator.line import Weather
 from adapters.simulator.options import Options
 from adapters.simulator.remote import remote_seats
 from adapters.simulator.serve import serving
+from adapters.simulator.shape import Ending, Numbering, Shape
 from adapters.simulator.simulator import Simulator
 
 __all__ = [
     "Befall",
     "Control",
+    "Ending",
     "Fault",
     "Incident",
+    "Numbering",
     "Options",
     "Report",
+    "Shape",
     "Simulator",
     "Stage",
     "Weather",

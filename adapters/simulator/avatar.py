@@ -188,17 +188,17 @@ class SimulatedAvatar:
         """Say a text part by part, in step with its sound. Cut short, it still ends on the wire: `fin` with nothing more, then
         `audio_end`.
         """
-        idx, rate = 0, len(text) / seconds(sound) if sound else self._rate()
+        idx, shape, rate = 0, self._options.shape, len(text) / seconds(sound) if sound else self._rate()
         await self._voiced(record, sound, on=True)
         try:
-            for idx, (part, last) in enumerate(_parts(text, _part_length(rate))):
-                await self._send(messages.said(record.mid, idx, part, fin=last))
+            for idx, (part, last) in enumerate(_parts(text, shape.part_length or _part_length(rate))):
+                await self._send(messages.said(record.mid, part, shape.position(idx, last=last)))
                 record.said += part
-                await asyncio.sleep(len(part) / rate)
+                await asyncio.sleep(len(part) / rate + (shape.pause if idx == 0 else 0))
             record.finished = True
         except asyncio.CancelledError:
             if record.said != text:
-                await self._send(messages.said(record.mid, idx + 1, "", fin=True))
+                await self._send(messages.said(record.mid, "", shape.position(idx + 1, last=True)))
             raise
         finally:
             await self._voiced(record, b"", on=False)
@@ -208,7 +208,8 @@ class SimulatedAvatar:
             self._camera.speak(sound)
         else:
             self._camera.hush()
-        await self._send(messages.event(record.mid, "audio_start" if on else "audio_end"))
+        if self._options.shape.events:
+            await self._send(messages.event(record.mid, "audio_start" if on else "audio_end"))
 
     def _rate(self) -> float:
         return self._options.pace * self.manner.speed

@@ -12,6 +12,7 @@ from adapters.simulator.line import Weather
 from adapters.simulator.manner import Manner
 from adapters.simulator.room import SimulatedSeat
 from adapters.simulator.sessions import HostedSession
+from adapters.simulator.shape import Shape
 from adapters.simulator.simulator import Simulator
 from bot.ports.room import SeatLoss, TokenExpiring
 
@@ -43,6 +44,7 @@ class Stage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What holds from now on; what is absent stays. `join_delay` in seconds, null for avatars that never come."""
 
     join_delay: float | msgspec.UnsetType | None = msgspec.UNSET
+    shape: Shape | msgspec.UnsetType = msgspec.UNSET
     concurrency: int | msgspec.UnsetType = msgspec.UNSET
     credit: float | msgspec.UnsetType = msgspec.UNSET
     busy: set[str] | msgspec.UnsetType = msgspec.UNSET
@@ -102,6 +104,7 @@ class Control:
         simulator.faults.clear()
         simulator.rooms.to_avatar.weather = simulator.rooms.to_client.weather = Weather()
         simulator.sessions.join_delay = simulator.options.join_delay
+        simulator.sessions.shape = simulator.options.shape
         simulator.sessions.concurrency = simulator.options.concurrency
         simulator.gallery.busy.clear()
         simulator.gallery.failing.clear()
@@ -110,6 +113,7 @@ class Control:
         simulator = self._simulator
         for owner, name, value in (
             (simulator.sessions, "join_delay", stage.join_delay),
+            (simulator.sessions, "shape", stage.shape),
             (simulator.sessions, "concurrency", stage.concurrency),
             (simulator.account, "credit", stage.credit),
             (simulator.gallery, "busy", stage.busy),

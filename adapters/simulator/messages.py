@@ -5,6 +5,7 @@ more than one that agrees with itself.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,9 +55,9 @@ def read(packet: bytes) -> ChatPart | Order | None:
             return None
 
 
-def said(mid: str, idx: int, text: str, *, fin: bool) -> bytes:
-    """One part of what the avatar says."""
-    return _packet("chat", mid, {"from": "bot", "text": text}, idx=idx, fin=fin)
+def said(mid: str, text: str, position: Mapping[str, int]) -> bytes:
+    """One part of what the avatar says; `position` holds its `idx` and `fin`, as far as it has them."""
+    return _packet("chat", mid, {"from": "bot", "text": text}, **position)
 
 
 def acknowledged(mid: str, cmd: str, code: int, msg: str) -> bytes:

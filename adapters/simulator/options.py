@@ -1,7 +1,9 @@
 """How the simulator behaves where AKOOL's real behaviour is a number that nobody documents."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from adapters.simulator.shape import Shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,8 @@ class Options:
     """Characters spoken in a second at speed 1.0; `math.inf` speaks at once."""
     upload_time: float = 6.0
     """From `avatar/create` to status 3: a third of it queueing, the rest processing."""
+    shape: Shape = field(default_factory=Shape)
+    """How the avatar's answers come in parts."""
     seed: int = 0
     """Of the dice that lose, repeat and reorder packets."""
 

@@ -59,7 +59,7 @@ class HostedSession:
 
 
 class Sessions:
-    """`join_delay` may be changed for the sessions to come: seconds, or None for an avatar that never comes."""
+    """`join_delay` and `shape` may be changed for the sessions to come; a delay of None is an avatar that never comes."""
 
     def __init__(
         self,
@@ -74,6 +74,7 @@ class Sessions:
     ) -> None:
         self.join_delay: float | None = options.join_delay
         self.concurrency = options.concurrency
+        self.shape = options.shape
         self._options = options
         self._clock = clock
         self._account = account
@@ -144,7 +145,8 @@ class Sessions:
         life = timedelta(seconds=self._options.token_life)
         client = booking.own_room or self._rooms.issue(channel, CLIENT_UID, life)
         seat = self._rooms.avatar_seat(booking.own_room or self._rooms.issue(channel, AVATAR_UID, timedelta(hours=2)))
-        avatar = SimulatedAvatar(seat, Talker(persona), booking.manner, self._options, self._clock, speech=self._speech)
+        options = replace(self._options, shape=self.shape)
+        avatar = SimulatedAvatar(seat, Talker(persona), booking.manner, options, self._clock, speech=self._speech)
         return HostedSession(session_id, booking, client, avatar, price, self._clock.now())
 
     def _remember(self, session: HostedSession) -> None:

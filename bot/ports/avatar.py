@@ -22,7 +22,8 @@ class AvatarLeft:
 class Utterance:
     """What somebody says, whole so far: `text` replaces what came before under the same `id`.
 
-    `id` is the avatar's own `mid`: the turn's id when it is the answer to one. `final` comes once, last.
+    `id` is the avatar's own `mid`: the turn's id when it is the answer to one. After a `final` text more may come under the same
+    `id`, and then another final one.
     """
 
     id: str

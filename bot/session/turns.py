@@ -28,11 +28,14 @@ TOLD = {"unheard": UNHEARD, "dropped": "Somebody interrupted before that was hea
 SILENT_GRACE = 5.0
 """Seconds beyond the estimated speaking time after which a turn without an end is taken to be over."""
 
+BEHIND_AT_MOST = 150.0
+"""Seconds from a turn's beginning for which it waits behind something else that the avatar says; AKOOL's longest opening line takes 130."""
+
 THINKING_EVERY = 8.0
 """Seconds; a typing indicator lasts ten on Discord."""
 
 REMEMBERED = 50
-"""Turns whose late utterances are still recognised as theirs."""
+"""Turns whose utterances are recognised as theirs."""
 
 
 @dataclass(slots=True)
@@ -40,8 +43,9 @@ class _Turn:
     """The one in flight, and what the avatar has shown of it."""
 
     id: str
+    began: float  # loop time, as is `ends_by`
     moved: asyncio.Event = field(default_factory=asyncio.Event)  # something below has changed
-    ends_by: float = 0.0  # loop time: when it is taken to be over although nothing says so
+    ends_by: float = 0.0  # when it is taken to be over although nothing says so
     heard: bool = False
     voiced: bool = False  # audio_start was seen, so audio_end should come; the stream may lose it
     over: bool = False
@@ -73,24 +77,45 @@ class Turns:
     # ------------------------------------------------------------ what the avatar shows
 
     def observe(self, event: AvatarEvent) -> None:
-        """An avatar event, as the turn in flight sees it. One turn at a time: what the avatar does now, it does for it."""
+        """An avatar event, as the turn in flight sees it: what is said under its own `mid` counts for it, and nothing else does."""
         turn = self._current
-        if turn is None or (
-            isinstance(event, Utterance | Speaking) and event.id != turn.id and event.id in self._recent
-        ):
+        if turn is None:
             return
+        match event:
+            case AvatarGone() | AvatarLeft():
+                turn.over = True
+            case Speaking(id=turn.id) | Utterance(id=turn.id):
+                self._follow(turn, event)
+            case Speaking() | Utterance(speaker=Speaker.BOT):
+                self._wait_behind(turn, event)
+            case _:
+                return
+        turn.moved.set()
+
+    def _follow(self, turn: _Turn, event: Speaking | Utterance) -> None:
         match event:
             case Speaking(on=True):
                 turn.voiced = True
                 self._hears(turn, "")
-            case Utterance(speaker=Speaker.BOT, text=text, final=final):
+            case Speaking(on=False):
+                turn.over = True
+            case Utterance(text=text, final=final):
                 self._hears(turn, text)
                 turn.over = turn.over or (final and not turn.voiced)
-            case Speaking(on=False) | AvatarGone() | AvatarLeft():
-                turn.over = True
-            case _:
-                return
-        turn.moved.set()
+
+    def _wait_behind(self, turn: _Turn, event: Speaking | Utterance) -> None:
+        """It says something else: a knowledge base's opening line, or the end of an earlier turn. What waits may come after it."""
+        if turn.heard:
+            return
+        now, within = asyncio.get_running_loop().time(), self._stage.house.habits.heard_within.total_seconds()
+        match event:
+            case Speaking(on=True):
+                turn.ends_by = turn.began + BEHIND_AT_MOST
+            case Speaking(on=False):
+                turn.ends_by = now + within
+            case Utterance():
+                turn.ends_by = max(turn.ends_by, now + within)
+        turn.ends_by = min(turn.ends_by, turn.began + BEHIND_AT_MOST)
 
     def _hears(self, turn: _Turn, text: str) -> None:
         """A sign of life; all of `text` may still have to be spoken, and then a sign of the end is due."""
@@ -175,7 +200,7 @@ class Turns:
         return with_name(row.person_name, text) if text and named else text
 
     async def _perform(self, row: InboxRecord, text: str) -> None:
-        turn = self._current = _Turn(row.id)
+        turn = self._current = _Turn(row.id, asyncio.get_running_loop().time())
         self._recent.append(row.id)
         try:
             async with self._thinking(turn):
@@ -209,7 +234,7 @@ class Turns:
         """Wait until the avatar heard it, then until it has said what it has to say, or is gone."""
         now = asyncio.get_running_loop().time()
         within = self._stage.house.habits.heard_within.total_seconds()
-        turn.ends_by = max(turn.ends_by, now + SILENT_GRACE) if turn.heard else now + within
+        turn.ends_by = max(turn.ends_by, now + (SILENT_GRACE if turn.heard else within))
         with contextlib.suppress(TimeoutError):
             while not turn.over:
                 turn.moved.clear()

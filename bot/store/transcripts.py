@@ -32,13 +32,12 @@ _UTTERANCE = insert(utterances)
 _SAVE = _UTTERANCE.on_conflict_do_update(
     index_elements=["id"],
     set_={name: _UTTERANCE.excluded[name] for name in ("text", "final", "shown", "ended_at")},
-    where=utterances.c.final.is_(False),
 )
 _SHOWN = update(utterances).where(utterances.c.id == bindparam("utterance")).values(shown=True)
 
 
 def save(connection: Connection, lease: Lease, utterance: UtteranceRecord) -> None:
-    """Write an utterance as it stands; a final one never changes again. Raises `LeaseLost`."""
+    """Write an utterance as it stands; a final one may grow again. Raises `LeaseLost`."""
     fence(connection, lease)
     row = {
         "id": utterance.id,

@@ -21,13 +21,13 @@ SAVE_EVERY = 1.0
 
 LOST = " [connection lost]"
 REMEMBERED = 50
-"""Utterances of earlier runs that are recognised when more of them comes in."""
+"""Utterances of earlier runs that go on when more of them comes in."""
 
 RETRY_FIRST, RETRY_MOST = 1.0, 30.0
 """Seconds before a failed call is tried again, at first and at most."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Entry:
     """One thing to show in the thread, in its order: an utterance, or somebody's words that stand nowhere yet."""
 
@@ -37,6 +37,7 @@ class _Entry:
     silent: bool = False  # the channel already holds the words
     announcement: bool = False
     resumed: bool = False  # an earlier run may have posted some of it
+    before: str = ""  # what an earlier run heard of it
     saving: asyncio.Lock = field(default_factory=asyncio.Lock)  # its row is written to in the order of its texts
     saved: UtteranceRecord | None = None
     next_save: float = 0.0
@@ -55,6 +56,11 @@ class _Entry:
         """Whether there is anything of it to show in the thread."""
         return not self.silent and bool(self.record.text.strip())
 
+    @property
+    def may_grow(self) -> bool:
+        """Whether it may be shown before it is final: in one message, which is the first and only one."""
+        return self.visible and len(self.shown) <= 1
+
 
 class Scribe:
     """One per run. `take` and `announce` never wait; `run` does the writing and posting."""
@@ -63,7 +69,6 @@ class Scribe:
         self._stage = stage
         self._entries: list[_Entry] = []
         self._keys: dict[tuple[str, str, Speaker], _Entry] = {}
-        self._closed: set[tuple[str, str, Speaker]] = set()  # by an earlier run: what still comes of them is too late
         self._to_save = asyncio.Event()
         self._to_post = asyncio.Event()
         self._closing = False
@@ -74,17 +79,17 @@ class Scribe:
         """An utterance as it stands now."""
         key = (provider_row, utterance.id, utterance.speaker)
         entry = self._keys.get(key)
-        if key in self._closed:
-            return
         if entry is None:
             entry = self._keys[key] = self._new_entry(provider_row, utterance, silent=silent)
-            self._entries.append(entry)
-        if entry.record.final:
+        text = entry.before + utterance.text
+        if (text, utterance.final) == (entry.record.text, entry.record.final):
             return
+        if entry not in self._entries:  # new, or posted as final and open again
+            self._entries.append(entry)
         ended = self._stage.house.clock.now() if utterance.final else None
-        entry.record = replace(entry.record, text=utterance.text, final=utterance.final, ended_at=ended)
+        entry.record = replace(entry.record, text=text, final=utterance.final, ended_at=ended)
         self._stage.house.feed.publish(
-            self._stage.session.id, Caption(entry.record.id, utterance.speaker, utterance.text, utterance.final)
+            self._stage.session.id, Caption(entry.record.id, utterance.speaker, text, utterance.final)
         )
         self._ring()
 
@@ -104,15 +109,21 @@ class Scribe:
         """Take up what an earlier run left: what still grew then has lost its end."""
         session_id = self._stage.session.id
         known = await self._stage.house.store.read(lambda c: transcripts.recent(c, session_id, REMEMBERED))
-        self._closed = {(record.provider_row, record.mid, record.speaker) for record in known}
         for record in known:
-            if record.shown:
-                continue
-            text = record.text if record.final else record.text + LOST
-            done = replace(record, text=text, final=True, ended_at=record.ended_at or self._stage.house.clock.now())
-            saved = record if record.final else None
-            self._entries.append(_Entry(done, self._name(record.speaker), self._now(), resumed=True, saved=saved))
+            entry = self._resumed(record)
+            self._keys[record.provider_row, record.mid, record.speaker] = entry
+            if not record.shown:
+                self._entries.append(entry)
         self._ring()
+
+    def _resumed(self, record: UtteranceRecord) -> _Entry:
+        """What still comes of it goes on behind what was heard before, for we do not know how much is missing between."""
+        text = record.text if record.final else record.text + LOST
+        done = replace(record, text=text, final=True, ended_at=record.ended_at or self._stage.house.clock.now())
+        saved = replace(record, shown=False) if record.final else None
+        return _Entry(
+            done, self._name(record.speaker), self._now(), resumed=True, saved=saved, before=text and f"{text} "
+        )
 
     def _new_entry(self, provider_row: str, utterance: Utterance, *, silent: bool) -> _Entry:
         now = self._stage.house.clock.now()
@@ -207,14 +218,14 @@ class Scribe:
     async def _step(self) -> float | None:
         """Do what is due; how long nothing else is (None: until something comes in)."""
         for index, entry in enumerate(self._entries):
+            if entry.resumed:
+                await self._recall(entry)
             if entry.record.final:
                 await self._finish(entry)
-                self._stop_growing(entry)
-                self._entries.remove(entry)
                 return 0.0
             followed = index + 1 < len(self._entries)
             overtaken = followed and not entry.posted  # posted now, or it would stand below what came after it
-            if entry.visible and (overtaken or self._due(entry)):
+            if entry.may_grow and (overtaken or self._due(entry)):
                 await self._preview(entry, must=overtaken)
                 return 0.0
         return self._until_due()
@@ -230,7 +241,7 @@ class Scribe:
         return not entry.shown or entry.shown[0][1] != self._preview_of(entry)
 
     def _until_due(self) -> float | None:
-        moments = [self._due_at(entry) for entry in self._entries if entry.visible and self._differs(entry)]
+        moments = [self._due_at(entry) for entry in self._entries if entry.may_grow and self._differs(entry)]
         return max(0.0, min(moments) - self._now()) if moments else None
 
     async def _preview(self, entry: _Entry, *, must: bool) -> None:
@@ -264,16 +275,19 @@ class Scribe:
         return platform.text_limit - platform.measure(entry.speaker) - 8
 
     async def _finish(self, entry: _Entry) -> None:
+        """Show the whole text. What has grown again meanwhile stays among what is to be done."""
+        record = entry.record
         await self._save(entry)
         if entry.visible:
-            if entry.resumed:
-                await self._recall(entry)
-            parts = split(entry.record.text, self._room(entry), self._stage.platform.measure)
+            parts = split(record.text, self._room(entry), self._stage.platform.measure)
             for number, text in enumerate(parts):
                 await self._put(entry, number, Line(entry.speaker, text), Urgency.FINAL)
-        if not entry.announcement:
-            stage, utterance_id = self._stage, entry.record.id
-            await stage.write(lambda c: transcripts.shown(c, stage.lease, utterance_id))
+        if entry.record is record and not entry.announcement:
+            stage = self._stage
+            await stage.write(lambda c: transcripts.shown(c, stage.lease, record.id))
+        if entry.record is record:
+            self._stop_growing(entry)
+            self._entries.remove(entry)
 
     async def _recall(self, entry: _Entry) -> None:
         """What an earlier run has posted of it, or may have."""

@@ -1,131 +1,100 @@
 """What comes from the avatar in parts, made whole. Time is an argument, in monotonic seconds.
 
-The stream may lose, repeat and reorder. Where `idx` grows, it orders, and a gap is waited for before it is shown; where every
-part carries `idx` 0, parts are appended as they come.
+As in AKOOL's own clients, whatever comes under a `mid` belongs to it, whenever it comes: `fin` and silence close an utterance for now,
+and a later part opens it again.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import accumulate, takewhile
 from math import inf
 
 from adapters.akool.stream.messages import Part
+from adapters.akool.stream.series import GAP, Series, Taken
 from adapters.akool.stream.wire import well_formed
 from bot.model import Speaker
 from bot.ports.avatar import Utterance
 
-GAP_PATIENCE_S = 0.3
-"""How long a missing part is waited for, from the moment a later one came."""
-
-REPEAT_WINDOW_S = 2.0
-"""Unnumbered parts that equal their neighbour within this time are its repetition."""
-
 SILENCE_S = 10.0
-"""An utterance of which nothing came for so long has ended, its `fin` lost."""
+"""An utterance of which nothing came for so long is closed, as if its `fin` was lost."""
 
-CLOSED_FOR_S = 60.0
-"""How long a closed utterance is remembered, so that stragglers open no ghost."""
-
-GAP = "…"
+SETTLED_S = 1.0
+"""The same for one that has gone on after its `fin`: where every part carries one, none of them tells the end."""
 
 MAX_OPEN = 64
 """Utterances open at once; the oldest is closed for the next."""
 
-MAX_PARTS = 1024
-"""Parts of one utterance; with the last of them it is closed."""
+MAX_CLOSED = 512
+"""Closed utterances that a late part can open again; what comes of an older one begins a new one."""
 
-MAX_CLOSED = 4096
-"""Closed utterances remembered at once."""
+MAX_CHARACTERS = 100_000
+"""Of one utterance, more than an hour of speech. What goes beyond is left out, and “…” says so."""
 
 _Key = tuple[str, Speaker]
 
 
-@dataclass(frozen=True, slots=True)
-class _Arrival:
-    at: float
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Slot:
-    """A text at its place in the order. What is missing before it, if anything, is waited for until `gap_until`."""
-
-    text: str
-    gap_until: float | None
-
-
-class _Open:
-    """An utterance that has not ended."""
+class _Whole:
+    """An utterance, open or closed."""
 
     def __init__(self, utterance_id: str, speaker: Speaker) -> None:
         self._id = utterance_id
         self._speaker = speaker
-        self._unnumbered: list[_Arrival] = []
-        self._numbered: dict[int, _Arrival] = {}
-        self._slots: list[_Slot] = []
+        self._before = ""  # what was said under earlier numbers
+        self._series = Series()
+        self._size = 0
         self._finished = False
         self._heard_at = 0.0
-        self._shown = ""
+        self._told: tuple[str, bool] | None = None
+        self._closed = False
+        self._went_on = False  # after its `fin` had closed it
 
-    def add(self, part: Part, now: float) -> None:
-        self._heard_at = now
-        self._finished |= part.fin
-        if part.idx:
-            self._numbered.setdefault(part.idx, _Arrival(now, part.text))
-        else:
-            self._append(_Arrival(now, part.text))
-        self._slots = self._ordered()
+    def add(self, part: Part, now: float) -> bool:
+        """Whether that is more of it, and no repetition."""
+        if self._size >= MAX_CHARACTERS:
+            return False
+        complete = self._finished and not self._waits(now)
+        taken = self._series.take(part.idx, part.text, now, complete=complete)
+        if taken is Taken.NOT_OURS:
+            self._before += self._series.text(inf)
+            self._series = Series()
+            self._series.take(part.idx, part.text, now, complete=False)
+        news = taken is not Taken.REPETITION or (part.fin and not self._finished)
+        if news:
+            self._heard_at = now
+            self._went_on |= self._closed and self._finished
+            self._closed = False
+            self._finished |= part.fin
+            self._size += len(part.text) + 1
+        return news
 
     def growth(self, now: float) -> Iterator[Utterance]:
-        """The utterance so far, if there is more of it than was shown."""
-        text = self._text(now)
-        if text != self._shown:
-            self._shown = text
-            yield Utterance(self._id, self._speaker, text, final=False)
+        """The utterance so far, if that is news."""
+        return self._tell(now, final=False)
 
     def end(self) -> Iterator[Utterance]:
         """The whole utterance, every gap given up; nothing if it never had any text."""
-        if text := self._text(inf):
-            yield Utterance(self._id, self._speaker, text, final=True)
+        self._closed = True
+        return self._tell(inf, final=True)
 
     def ended(self, now: float) -> bool:
-        if now >= self._heard_at + SILENCE_S or len(self._unnumbered) + len(self._numbered) >= MAX_PARTS:
+        if now >= self._heard_at + SILENCE_S:
             return True
-        return self._finished and all(gap_until <= now for gap_until in self._gaps())
+        settled = not self._went_on or now >= self._heard_at + SETTLED_S
+        return self._finished and settled and not self._waits(now)
 
     def changes_at(self, now: float) -> float:
         """When after `now` time alone may change it."""
-        return min([self._heard_at + SILENCE_S, *(gap_until for gap_until in self._gaps() if gap_until > now)])
+        settled = [self._heard_at + SETTLED_S] if self._went_on else []
+        moments = [self._heard_at + SILENCE_S, *settled, *self._series.gaps()]
+        return min(moment for moment in moments if moment > now)
 
-    def _append(self, arrival: _Arrival) -> None:
-        previous = self._unnumbered[-1] if self._unnumbered else None
-        if previous and previous.text == arrival.text and arrival.at - previous.at <= REPEAT_WINDOW_S:
-            self._unnumbered[-1] = arrival
-        else:
-            self._unnumbered.append(arrival)
+    def _waits(self, now: float) -> bool:
+        return any(gap_until > now for gap_until in self._series.gaps())
 
-    def _text(self, now: float) -> str:
-        """Everything up to the first gap that is still waited for."""
-        ready = takewhile(lambda slot: slot.gap_until is None or slot.gap_until <= now, self._slots)
-        return well_formed("".join(slot.text if slot.gap_until is None else GAP + slot.text for slot in ready))
-
-    def _gaps(self) -> list[float]:
-        return [slot.gap_until for slot in self._slots if slot.gap_until is not None]
-
-    def _ordered(self) -> list[_Slot]:
-        slots = [_Slot(self._beginning(), None)] if self._unnumbered else []
-        numbered = sorted(self._numbered.items())
-        noticed = [*accumulate((arrival.at for _, arrival in reversed(numbered)), min)][::-1]
-        expected = len(slots)
-        for (idx, arrival), noticed_at in zip(numbered, noticed, strict=True):
-            slots.append(_Slot(arrival.text, noticed_at + GAP_PATIENCE_S if idx > expected else None))
-            expected = idx + 1
-        return slots
-
-    def _beginning(self) -> str:
-        """The text of all parts with `idx` 0. Before numbered ones, equal parts are repetitions however late they came."""
-        texts = [arrival.text for arrival in self._unnumbered]
-        return texts[0] if self._numbered and len(set(texts)) == 1 else "".join(texts)
+    def _tell(self, now: float, *, final: bool) -> Iterator[Utterance]:
+        over = GAP if self._size >= MAX_CHARACTERS else ""
+        text = well_formed(self._before + self._series.text(now) + over)
+        if (text, final) != self._told and (text or self._told):
+            self._told = text, final
+            yield Utterance(self._id, self._speaker, text, final)
 
 
 class Reassembly:
@@ -136,42 +105,46 @@ class Reassembly:
     """
 
     def __init__(self) -> None:
-        self._open: dict[_Key, _Open] = {}
-        self._closed: dict[_Key, float] = {}
+        self._open: dict[_Key, _Whole] = {}
+        self._closed: dict[_Key, _Whole] = {}
 
     def take(self, part: Part, now: float) -> list[Utterance]:
         """What is to be shown anew because of this part and of the time that has passed."""
         changed = self.due(now)
         key = part.mid, part.speaker
-        if key in self._closed:
-            return changed
+        whole = self._open.get(key) or self._closed.get(key) or _new(key)
+        news = whole.add(part, now)
         if key not in self._open:
-            changed += self._admit(key, now)
-        self._open[key].add(part, now)
+            if not news:
+                return changed
+            changed += self._admit(key, whole)
         return changed + self._progress(key, now)
 
     def due(self, now: float) -> list[Utterance]:
         """What is to be shown anew because of the time that has passed."""
-        for key in [key for key, closed_at in self._closed.items() if now >= closed_at + CLOSED_FOR_S]:
-            del self._closed[key]
         return [changed for key in list(self._open) for changed in self._progress(key, now)]
 
     def due_at(self, now: float) -> float | None:
         """When `due` is to be called next, if nothing comes before."""
-        return min((utterance.changes_at(now) for utterance in self._open.values()), default=None)
+        return min((whole.changes_at(now) for whole in self._open.values()), default=None)
 
-    def _admit(self, key: _Key, now: float) -> list[Utterance]:
-        evicted = self._close(next(iter(self._open)), now) if len(self._open) >= MAX_OPEN else []
-        mid, speaker = key
-        self._open[key] = _Open(f"user:{mid}" if speaker is Speaker.USER else mid, speaker)
+    def _admit(self, key: _Key, whole: _Whole) -> list[Utterance]:
+        self._closed.pop(key, None)
+        evicted = self._close(next(iter(self._open))) if len(self._open) >= MAX_OPEN else []
+        self._open[key] = whole
         return evicted
 
     def _progress(self, key: _Key, now: float) -> list[Utterance]:
-        utterance = self._open[key]
-        return self._close(key, now) if utterance.ended(now) else list(utterance.growth(now))
+        whole = self._open[key]
+        return self._close(key) if whole.ended(now) else list(whole.growth(now))
 
-    def _close(self, key: _Key, now: float) -> list[Utterance]:
-        self._closed[key] = now
+    def _close(self, key: _Key) -> list[Utterance]:
+        self._closed[key] = whole = self._open.pop(key)
         if len(self._closed) > MAX_CLOSED:
             del self._closed[next(iter(self._closed))]
-        return list(self._open.pop(key).end())
+        return list(whole.end())
+
+
+def _new(key: _Key) -> _Whole:
+    mid, speaker = key
+    return _Whole(f"user:{mid}" if speaker is Speaker.USER else mid, speaker)

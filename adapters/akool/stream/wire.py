@@ -5,10 +5,10 @@ The deprecated `vid` and `vurl` beside `vparams`, and `params` in the place of `
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Annotated, Final, assert_never
+from typing import Final, assert_never
 
 import msgspec
-from msgspec import Meta, Struct, structs
+from msgspec import Struct, structs
 
 from adapters.akool.stream.messages import (
     Ack,
@@ -33,6 +33,9 @@ from adapters.akool.stream.messages import (
 from bot.model import Speaker
 
 VERSION: Final = 2
+
+MOST_PARTS: Final = 1_000_000
+"""A higher number is none: such a part is appended as it comes."""
 
 # ---------------------------------------------------------------- writing
 
@@ -88,35 +91,58 @@ class _CommandData(Params, frozen=True):
     expression: str | None = None
 
 
-class _Payload(Struct, frozen=True, rename={"sender": "from"}):
-    """`pld` of every type at once."""
+class _Envelope(Struct, frozen=True):
+    mid: object = None
 
+    @property
+    def id(self) -> str:
+        return str(self.mid) if isinstance(self.mid, str | int | float) else ""
+
+
+class _ChatPayload(Struct, frozen=True, rename={"sender": "from"}):
     sender: str | None = None
     text: str | None = None
+
+
+class _Chat(_Envelope, frozen=True):
+    """AKOOL's own clients show the text of any chat, whatever its numbers are."""
+
+    idx: object = None
+    fin: object = None
+    pld: _ChatPayload = _ChatPayload()
+
+    @property
+    def number(self) -> int:
+        return int(self.idx) if isinstance(self.idx, int | float) and 0 <= self.idx <= MOST_PARTS else 0
+
+
+class _CommandPayload(Struct, frozen=True):
     cmd: str | None = None
     data: _CommandData | None = None
     params: _CommandData | None = None
     code: int | None = None
     msg: str | None = None
+
+
+class _Command(_Envelope, frozen=True):
+    pld: _CommandPayload = _CommandPayload()
+
+
+class _EventPayload(Struct, frozen=True):
     event: str | None = None
 
 
-class _Envelope(Struct, frozen=True):
-    type: str
-    mid: str | int | None = None
-    idx: Annotated[int, Meta(ge=0)] | None = None
-    fin: bool | None = None
-    pld: _Payload = _Payload()
-
-    @property
-    def id(self) -> str:
-        return "" if self.mid is None else str(self.mid)
+class _Event(_Envelope, frozen=True):
+    pld: _EventPayload = _EventPayload()
 
 
 def decode(packet: bytes) -> Message | NotOurs:
-    """What the bytes of a packet say. Never raises, whatever they are."""
+    """What the bytes of a packet say. Never raises, whatever they are.
+
+    Only the text of a chat may hold half a surrogate pair, whose other half may come in the next packet.
+    """
     try:
-        fields = json.loads(packet.decode("utf-8-sig"))
+        fields = json.loads(packet.decode("utf-8-sig"), object_pairs_hook=_well_formed_fields)
     except (ValueError, RecursionError):
         return NotOurs(Refusal.NOT_JSON)
     if not isinstance(fields, dict) or fields.get("v") != VERSION:
@@ -125,33 +151,42 @@ def decode(packet: bytes) -> Message | NotOurs:
     if reader is None:
         return Unknown(str(fields.get("type", "")))
     try:
-        return reader(msgspec.convert(fields, _Envelope, strict=False))
-    except msgspec.ValidationError:
+        return reader(fields)
+    except (msgspec.ValidationError, UnicodeError):
         return NotOurs(Refusal.MALFORMED)
 
 
-def _chat(envelope: _Envelope) -> Message:
-    mid, idx, fin = envelope.id, envelope.idx or 0, bool(envelope.fin)
-    text, sender = envelope.pld.text or "", envelope.pld.sender
+def _well_formed_fields(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    return {
+        well_formed(name): well_formed(value) if isinstance(value, str) and name != "text" else value
+        for name, value in pairs
+    }
+
+
+def _chat(fields: dict[str, object]) -> Message:
+    chat = msgspec.convert(fields, _Chat, strict=False)
+    idx, fin = chat.number, chat.fin is True
+    text, sender = chat.pld.text or "", chat.pld.sender
     if sender is None:
-        return Chat(mid, idx, fin, text)
+        return Chat(chat.id, idx, fin, text)
     if sender not in set(Speaker):
         return Unknown("chat")
-    return Part(mid, idx, fin, Speaker(sender), text)
+    return Part(chat.id, idx, fin, Speaker(sender), text)
 
 
-def _command_or_ack(envelope: _Envelope) -> Message:
-    pld = envelope.pld
+def _command_or_ack(fields: dict[str, object]) -> Message:
+    command = msgspec.convert(fields, _Command, strict=False)
+    pld = command.pld
     if pld.code is not None:
-        return Ack(envelope.id, pld.cmd or "", pld.code, pld.msg or "")
+        return Ack(command.id, pld.cmd or "", pld.code, pld.msg or "")
     data = pld.data or pld.params or _CommandData()
     match pld.cmd:
         case Verb.SET_PARAMS:
-            return SetParams(envelope.id, _params(data))
+            return SetParams(command.id, _params(data))
         case Verb.INTERRUPT:
-            return Interrupt(envelope.id)
+            return Interrupt(command.id)
         case Verb.SET_ACTION:
-            return _action(envelope.id, data)
+            return _action(command.id, data)
         case _:
             return Unknown("command")
 
@@ -174,13 +209,14 @@ def _action(mid: str, data: _CommandData) -> Message:
         return Unknown("command")
 
 
-def _event(envelope: _Envelope) -> Message:
-    if envelope.pld.event not in set(Moment):
+def _event(fields: dict[str, object]) -> Message:
+    event = msgspec.convert(fields, _Event, strict=False)
+    if event.pld.event not in set(Moment):
         return Unknown("event")
-    return Event(envelope.id, Moment(envelope.pld.event))
+    return Event(event.id, Moment(event.pld.event))
 
 
-_READERS: Final[Mapping[str, Callable[[_Envelope], Message]]] = {
+_READERS: Final[Mapping[str, Callable[[dict[str, object]], Message]]] = {
     "chat": _chat,
     "command": _command_or_ack,
     "event": _event,

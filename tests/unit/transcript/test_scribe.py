@@ -101,15 +101,51 @@ async def test_onlookers_see_every_step(staged: Staged) -> None:
 
 
 @on_stage()
-async def test_what_comes_after_the_end_of_an_utterance_changes_nothing(staged: Staged) -> None:
+async def test_what_comes_after_the_end_of_an_utterance_goes_on_in_its_row_and_post(staged: Staged) -> None:
     scribe = Scribe(staged.stage)
     async with staged.playing(scribe.run()):
         hear(scribe, "Done.")
+        hear(scribe, "Next.", id_="u2")
+        await asyncio.sleep(20)
         hear(scribe, "Done. And more", final=False)
         await asyncio.sleep(2)
-        hear(scribe, "Done. And more")
+        first = (await written(staged))[0]
+        assert (first.text, first.final, first.shown) == ("Done. And more", False, False)
+        assert lines(staged)[0] == ("Alma", "Done. And more", Delivery.GROWING)
+        hear(scribe, "Done. And more.")
         await asyncio.sleep(2)
-    assert staged.room.finals == await texts(staged) == ["Done."]
+        hear(scribe, "Done. And more.")
+        await asyncio.sleep(2)
+    assert staged.room.finals == await texts(staged) == ["Done. And more.", "Next."]
+    assert [u.shown for u in await written(staged)] == [True, True]
+    assert edits(staged) == [2, 0]
+
+
+@on_stage(SlowRoom)
+async def test_what_goes_on_while_its_final_text_is_being_posted_is_posted_too(staged: Staged) -> None:
+    scribe = Scribe(staged.stage)
+    async with staged.playing(scribe.run()):
+        hear(scribe, "Done.")
+        await asyncio.sleep(1)
+        hear(scribe, "Done. And", final=False)
+        hear(scribe, "Done. And more.")
+        await asyncio.sleep(20)
+    assert staged.room.finals == await texts(staged) == ["Done. And more."]
+    assert [u.shown for u in await written(staged)] == [True]
+
+
+@on_stage(narrow)
+async def test_what_goes_on_after_several_posts_is_shown_once_it_is_final(staged: Staged) -> None:
+    scribe = Scribe(staged.stage)
+    async with staged.playing(scribe.run()):
+        hear(scribe, LONG)
+        await asyncio.sleep(2)
+        hear(scribe, f"{LONG} Or does it?", final=False)
+        await asyncio.sleep(5)
+        assert len(staged.room.finals) == 3
+        hear(scribe, f"{LONG} Or does it? It does not end here at all.")
+        await asyncio.sleep(5)
+    assert " ".join(staged.room.finals) == f"{LONG} Or does it? It does not end here at all."
 
 
 @on_stage()

@@ -199,10 +199,23 @@ async def test_after_a_crash_what_grew_has_lost_its_end(staged: Staged) -> None:
     assert lines(staged) == [("Alma", "It was" + LOST, Delivery.FINAL)]
     assert [(u.text, u.final, u.shown) for u in await written(staged)] == [("It was" + LOST, True, True)]
     async with staged.playing(scribe.run()):
-        hear(scribe, "It was a straggler.")
+        hear(scribe, "a long", final=False)
+        await asyncio.sleep(2)
+        hear(scribe, "a long time ago.")
         hear(scribe, "Next.", id_="u2")
         await asyncio.sleep(2)
-    assert staged.room.finals == ["It was" + LOST, "Next."]
+    assert staged.room.finals == await texts(staged) == [f"It was{LOST} a long time ago.", "Next."]
+
+
+@on_stage()
+async def test_what_goes_on_when_the_crash_came_just_after_its_end_was_posted_is_not_lost(staged: Staged) -> None:
+    await crashes(staged, "It was.", final=True)
+    scribe = await resumed(staged)
+    async with staged.playing(scribe.run()):
+        hear(scribe, "It really was.")
+        await asyncio.sleep(2)
+    assert staged.room.finals == await texts(staged) == ["It was. It really was."]
+    assert all(utterance.shown for utterance in await written(staged))
 
 
 @on_stage()

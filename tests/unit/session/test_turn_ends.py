@@ -1,0 +1,147 @@
+"""A turn ends with what is said under its own `mid`: other voices in the room neither end it nor make it heard."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy import Connection, select
+
+from adapters.simulator import Control, Shape, Stage, Weather, messages
+from bot.model import Inbound, MessageRef, Mode, Role, Said
+from bot.session.turns import BEHIND_AT_MOST
+from bot.store import inbox
+from bot.store.inbox import SAY, NewRow
+from bot.store.tables import turns
+from tests.chat_room import ANN, CHANNEL
+from tests.staged import SPEC, Staged, on_stage
+from tests.unit.session.test_turns import taking_turns
+
+THREAD = CHANNEL.in_thread("t1")
+LONG = "This is a sentence that takes a while to say. " * 60
+"""About 18 s at the simulator's pace here; what is asked is cut to 10 s."""
+SAID_BY_ITSELF = "prologue-1"
+
+Voice = Callable[[str, str], Awaitable[None]]
+RETELLING = replace(SPEC, mode=Mode.RETELLING)
+
+
+async def asked(staged: Staged, text: str, number: int = 1) -> None:
+    ref = MessageRef(THREAD, f"m{number}")
+    inbound = Inbound(f"e{number}", number, THREAD, ANN, Said(text, ref))
+    row = NewRow(f"row{number}", "s1", inbound, SAY, {"text": text}, ref, Role.MEMBER)
+    house = staged.house
+    await house.store.write(lambda c: inbox.add(c, house.store.cipher, [row], house.clock.now()))
+    staged.stage.turns_bell.set()
+
+
+async def voice(staged: Staged, mid: str, what: str) -> None:
+    """The avatar's voice begins or stops under some `mid`."""
+    (session,) = staged.simulator.sessions
+    await session.avatar.seat.send(messages.event(mid, what))
+
+
+async def say(staged: Staged, mid: str, text: str) -> None:
+    (session,) = staged.simulator.sessions
+    await session.avatar.seat.send(messages.said(mid, text, {"idx": 0, "fin": True}))
+
+
+async def outcomes(staged: Staged) -> list[tuple[str, timedelta]]:
+    """What came of each turn, and how long it took."""
+
+    def work(connection: Connection) -> list[tuple[str, datetime, datetime]]:
+        query = select(turns.c.outcome, turns.c.claimed_at, turns.c.ended_at).order_by(turns.c.id)
+        return [(row[0], row[1], row[2]) for row in connection.execute(query)]
+
+    return [(outcome, ended - began) for outcome, began, ended in await staged.house.store.read(work)]
+
+
+@pytest.mark.parametrize("mid", [SAID_BY_ITSELF, "row1", ""])
+def test_the_end_of_something_else_is_not_the_end_of_a_turn(mid: str, tmp_path: object) -> None:
+    @on_stage(spec=RETELLING)
+    async def story(staged: Staged) -> None:
+        await asked(staged, "Short.", 1)
+        async with taking_turns(staged):
+            await asyncio.sleep(5)
+            await asked(staged, LONG, 2)
+            await asyncio.sleep(3)
+            await voice(staged, mid, "audio_start")
+            await voice(staged, mid, "audio_end")
+            await say(staged, mid, "Something else.")
+            await asyncio.sleep(60)
+        (_, (outcome, took)) = await outcomes(staged)
+        assert outcome == "spoken"
+        assert took > timedelta(seconds=9)
+
+    story(tmp_path)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("mid", [SAID_BY_ITSELF, "row0", ""])
+def test_what_is_said_by_itself_makes_nothing_heard(mid: str, tmp_path: object) -> None:
+    @on_stage(spec=RETELLING)
+    async def story(staged: Staged) -> None:
+        async with taking_turns(staged):
+            staged.simulator.rooms.to_avatar.weather = Weather(lose=1)
+            await asked(staged, "Lost on its way.")
+            await asyncio.sleep(1)
+            await voice(staged, mid, "audio_start")
+            await say(staged, mid, "Welcome!")
+            await asyncio.sleep(2)
+            await voice(staged, mid, "audio_end")
+            await asyncio.sleep(20)
+        assert [outcome for outcome, _ in await outcomes(staged)] == ["unheard"]
+
+    story(tmp_path)  # type: ignore[arg-type]
+
+
+@on_stage(spec=RETELLING)
+async def test_a_turn_waits_behind_what_the_avatar_says_by_itself(staged: Staged) -> None:
+    """An opening line takes longer than a turn is waited for; the turn comes after it, and is heard."""
+    async with taking_turns(staged):
+        (session,) = staged.simulator.sessions
+        session.avatar._plan(SAID_BY_ITSELF, LONG)
+        await asyncio.sleep(1)
+        await asked(staged, "Good morning.")
+        await asyncio.sleep(60)
+    ((outcome, took),) = await outcomes(staged)
+    assert outcome == "spoken"
+    assert timedelta(seconds=10) < took < timedelta(seconds=25)
+
+
+@on_stage(spec=RETELLING)
+async def test_a_voice_without_words_is_waited_for_too(staged: Staged) -> None:
+    async with taking_turns(staged):
+        staged.simulator.rooms.to_avatar.weather = Weather(lose=1)
+        await asked(staged, "Good morning.")
+        await asyncio.sleep(1)
+        for mid, pause in ((SAID_BY_ITSELF, 20), ("row1", 2)):
+            await voice(staged, mid, "audio_start")
+            await asyncio.sleep(pause)
+            await voice(staged, mid, "audio_end")
+        await asyncio.sleep(1)
+    assert [outcome for outcome, _ in await outcomes(staged)] == ["spoken"]
+
+
+@on_stage(spec=RETELLING)
+async def test_it_does_not_wait_for_ever(staged: Staged) -> None:
+    async with taking_turns(staged):
+        staged.simulator.rooms.to_avatar.weather = Weather(lose=1)
+        await asked(staged, "Good morning.")
+        for _ in range(100):
+            await voice(staged, SAID_BY_ITSELF, "audio_start")
+            await asyncio.sleep(3)
+    ((outcome, took),) = await outcomes(staged)
+    assert outcome == "unheard"
+    assert took <= timedelta(seconds=BEHIND_AT_MOST + 1)
+
+
+@on_stage(spec=RETELLING)
+async def test_without_events_a_turn_ends_with_its_own_text(staged: Staged) -> None:
+    Control(staged.simulator).stage(Stage(shape=Shape(events=False)))
+    await asked(staged, LONG)
+    async with taking_turns(staged):
+        await asyncio.sleep(60)
+    ((outcome, took),) = await outcomes(staged)
+    assert outcome == "spoken"
+    assert took > timedelta(seconds=9)
