@@ -22,6 +22,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from adapters.slack.desk import Afterwards, Receipt
+from adapters.slack.health import Health
 from adapters.slack.manifest import EVENTS_PATH, INSTALL_PATH, REDIRECT_PATH
 from bot.errors import AvatarbotError
 from bot.ports.clock import Clock
@@ -79,11 +80,31 @@ def _read(text: str, content_type: str) -> Any:
     return json.loads(form["payload"]) if "payload" in form else form
 
 
+class Deliveries:
+    """Bolt's answers to payloads of either transport. What broke on our side is 503, so that Slack delivers again."""
+
+    def __init__(self, app: AsyncApp, health: Health) -> None:
+        self._app = app
+        self._health = health
+
+    async def __call__(self, payload: dict[str, Any]) -> BoltResponse:
+        event = payload.get("event")
+        if isinstance(event, dict) and event.get("type") == "message":  # before bolt sorts out what is our own
+            self._health.heard()
+        try:
+            # A mapping is accepted in this mode only; nothing else of it matters, since the signature was checked before.
+            request = AsyncBoltRequest(body=payload, mode="socket_mode")
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+            return Receipt(status=400)
+        answered = await self._app.async_dispatch(request)
+        return Receipt(status=503) if answered.status >= 500 else answered
+
+
 class Endpoint:
     """The address that Slack delivers events, commands and interactivity to; with a `flow`, workspaces install the app there too."""
 
-    def __init__(self, app: AsyncApp, flow: AsyncOAuthFlow | None, signing_secret: str, clock: Clock) -> None:
-        self._app = app
+    def __init__(self, deliveries: Deliveries, flow: AsyncOAuthFlow | None, signing_secret: str, clock: Clock) -> None:
+        self._deliveries = deliveries
         # Not `app.oauth_flow`: bolt makes one of its own, on files, when it finds SLACK_CLIENT_ID in the environment.
         self._flow = flow
         self._secret = signing_secret
@@ -123,22 +144,11 @@ class Endpoint:
             payload = read_body(body, request.headers.get("content-type", ""))
         except Malformed:
             return PlainTextResponse("malformed", 400)
-        answered = await dispatched(self._app, payload)
+        answered = await self._deliveries(payload)
         response = to_starlette_response(answered)
         if (afterwards := todo(answered)) is not None:
             response.background = BackgroundTask(carry_out, afterwards)
         return response
-
-
-async def dispatched(app: AsyncApp, payload: dict[str, Any]) -> BoltResponse:
-    """Bolt's answer to a payload of either transport. What broke on our side is 503, so that Slack delivers again."""
-    try:
-        # A mapping is accepted in this mode only; nothing else of it matters, since the signature was checked before.
-        request = AsyncBoltRequest(body=payload, mode="socket_mode")
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
-        return Receipt(status=400)
-    answered = await app.async_dispatch(request)
-    return Receipt(status=503) if answered.status >= 500 else answered
 
 
 def todo(answered: BoltResponse) -> Afterwards | None:

@@ -10,7 +10,8 @@ from starlette.routing import BaseRoute
 from adapters.slack.answered import Answered
 from adapters.slack.desk import Desk
 from adapters.slack.directory import Directory
-from adapters.slack.endpoint import Endpoint
+from adapters.slack.endpoint import Deliveries, Endpoint
+from adapters.slack.health import CHECK_EVERY_S, Health, Part, Peers, check_token
 from adapters.slack.installations import Installations, ManyWorkspaces, OneWorkspace
 from adapters.slack.intake import bolt_app
 from adapters.slack.oauth import oauth_flow
@@ -39,17 +40,17 @@ class SlackPlatform(Writer):
         if not settings.app_token and not settings.signing_secret:
             raise SettingsError("Slack needs SLACK_APP_TOKEN (Socket Mode) or SLACK_SIGNING_SECRET (HTTP) to be heard.")
         self._settings = settings
-        self._since = clock.now()
+        self._health = Health(clock)
         web = WebApi(settings.api_url)
         installations, flow = _one(settings, web), None
         if installations is None:
             many = _many(settings, web, vault, clock)
             installations, flow = many, oauth_flow(settings, many, clock)
         self._installations = installations
-        super().__init__(web, installations, clock)
+        super().__init__(web, installations, clock, self._health)
         self._directory = Directory(self._call, clock)
         desk = Desk(reception, self, self._directory, installations, clock, settings.command, Answered(clock))
-        self._app = bolt_app(desk, web.api_url, flow)
+        self._deliveries = Deliveries(bolt_app(desk, web.api_url, flow), self._health)
         self._flow = flow
 
     def is_home(self, workspace_id: str) -> bool:  # noqa: ARG002 - with a bot's token there is only the workspace it is of
@@ -62,10 +63,10 @@ class SlackPlatform(Writer):
     def routes(self) -> Sequence[BaseRoute]:
         """Without a signing secret nothing could be verified, so nothing is mounted."""
         secret = self._settings.signing_secret
-        return Endpoint(self._app, self._flow, secret.get_secret_value(), self._clock).routes() if secret else []
+        return Endpoint(self._deliveries, self._flow, secret.get_secret_value(), self._clock).routes() if secret else []
 
     def connection(self) -> ConnectionState:
-        return ConnectionState(self._since)
+        return self._health.state()
 
     async def run(self) -> None:
         try:
@@ -78,20 +79,36 @@ class SlackPlatform(Writer):
         pause = FIRST_PAUSE_S
         while True:
             try:
-                return await self._installations.prepare()
+                await self._installations.prepare()
+                return self._health.well(Part.API)
             except PlaceGone as gone:
                 raise SettingsError(BAD_TOKEN, gone.detail) from None
             except PlatformError as error:
                 log.info("Slack does not tell who we are yet", detail=error.detail)
+                self._health.trouble(Part.API)
                 await asyncio.sleep(pause)
                 pause = min(LONGEST_PAUSE_S, pause * 2)
 
     async def _receive(self) -> None:
         await self._introduced()
-        if self._settings.app_token:
-            await SocketMode(self._app, self._web, self._settings.app_token.get_secret_value()).run()
-        else:
-            await asyncio.Event().wait()  # the web app receives
+        checking = asyncio.create_task(self._check_up(), name="slack-check-up")
+        try:
+            if self._settings.app_token:
+                await self._socket_mode(self._settings.app_token.get_secret_value()).run()
+            else:
+                await asyncio.Event().wait()  # the web app receives
+        finally:
+            checking.cancel()
+            await asyncio.wait((checking,))
+
+    def _socket_mode(self, token: str) -> SocketMode:
+        return SocketMode(self._deliveries, self._web, token, Peers(self._health))
+
+    async def _check_up(self) -> None:
+        """Until cancelled, where one token is all there is: whether Slack still takes it, and with which scopes."""
+        while self._settings.bot_token:
+            await asyncio.sleep(CHECK_EVERY_S)
+            await check_token(self._web, self._settings.bot_token.get_secret_value(), self._health)
 
     async def aclose(self) -> None:
         """Close the connections to Slack; a later call opens them anew."""

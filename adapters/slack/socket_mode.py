@@ -13,9 +13,9 @@ from typing import Any
 import aiohttp
 import structlog
 from aiohttp import WSMsgType
-from slack_bolt.async_app import AsyncApp
 
-from adapters.slack.endpoint import carry_out, dispatched, todo
+from adapters.slack.endpoint import Deliveries, carry_out, todo
+from adapters.slack.health import Peers
 from adapters.slack.refusals import WORKSPACE_GONE, SlackRefused
 from adapters.slack.web_api import WebApi
 from bot.errors import PlaceGone, PlatformError, SettingsError, Throttled
@@ -33,6 +33,9 @@ STEADY_S = 10.0
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
 
+DRAIN_S = 5.0
+"""How long a connection that we close waits for what is under way on it."""
+
 SWITCHED_OFF = "link_disabled"
 
 _FINAL = WORKSPACE_GONE | {"not_allowed_token_type", "missing_scope", "forbidden_team", "no_permission"}
@@ -44,9 +47,13 @@ log = structlog.get_logger(__name__)
 class SocketMode:
     """Receives until cancelled. Raises `SettingsError` for what only the operator can mend."""
 
-    def __init__(self, app: AsyncApp, web: WebApi, app_token: str, quiet_s: float = QUIET_S) -> None:
-        self._app = app
+    def __init__(
+        self, deliveries: Deliveries, web: WebApi, app_token: str, peers: Peers, quiet_s: float = QUIET_S
+    ) -> None:
+        self._deliveries = deliveries
         self._web = web
+        self._peers = peers
+        self._busy: dict[aiohttp.ClientWebSocketResponse, set[asyncio.Task[None]]] = {}  # by open connection
         self._token = app_token
         self._quiet_s = quiet_s
 
@@ -79,16 +86,41 @@ class SocketMode:
     async def _connected(self, tasks: asyncio.TaskGroup) -> None:
         url = await self._ticket()
         async with self._web.session.ws_connect(url, timeout=_TIMEOUT, autoping=False) as socket:
-            _heed(await self._serve(socket, tasks))
+            self._busy[socket] = set()
+            self._peers.ours(len(self._busy))
+            try:
+                _heed(await self._serve(socket, tasks))
+            finally:
+                del self._busy[socket]
+                self._peers.ours(len(self._busy))
 
     async def _serve(self, socket: aiohttp.ClientWebSocketResponse, tasks: asyncio.TaskGroup) -> str:
         """Receive until the connection ends; returns why, if Slack said so. What is under way then goes on in `tasks`."""
         async for message in _live(socket, self._quiet_s):
             if message.get("type") == "disconnect":
                 return str(message.get("reason", ""))
+            if message.get("type") == "hello":
+                self._count(message, tasks)
             if "envelope_id" in message:
-                tasks.create_task(_deliver(self._app, socket, message))
+                delivery = tasks.create_task(_deliver(self._deliveries, socket, message))
+                self._busy[socket].add(delivery)
+                delivery.add_done_callback(self._busy[socket].discard)
         return ""
+
+    def _count(self, hello: Mapping[str, Any], tasks: asyncio.TaskGroup) -> None:
+        told = hello.get("num_connections")
+        again_after = self._peers.told(told) if isinstance(told, int) else None
+        if again_after is not None:
+            tasks.create_task(self._refresh(again_after))
+
+    async def _refresh(self, after: float) -> None:
+        """Close one connection when it has nothing under way: the next one's `hello` says how many there are then."""
+        await asyncio.sleep(after)
+        socket, busy = next(iter(self._busy.items()), (None, set()))
+        if busy:
+            await asyncio.wait(busy, timeout=DRAIN_S)
+        if socket:
+            await socket.close()
 
     async def _ticket(self) -> str:
         try:
@@ -105,10 +137,12 @@ class SocketMode:
 _TIMEOUT = aiohttp.ClientWSTimeout(ws_close=2.0)
 
 
-async def _deliver(app: AsyncApp, socket: aiohttp.ClientWebSocketResponse, envelope: Mapping[str, Any]) -> None:
+async def _deliver(
+    deliveries: Deliveries, socket: aiohttp.ClientWebSocketResponse, envelope: Mapping[str, Any]
+) -> None:
     """Commit, then acknowledge. What is not acknowledged Slack delivers again, if it is an event."""
     payload = envelope.get("payload")
-    answered = await dispatched(app, payload if isinstance(payload, dict) else {})
+    answered = await deliveries(payload if isinstance(payload, dict) else {})
     if answered.status != 200:
         return
     ack: dict[str, Any] = {"envelope_id": envelope["envelope_id"]}

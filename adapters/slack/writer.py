@@ -9,6 +9,7 @@ import structlog
 from adapters.slack import blocks
 from adapters.slack.blocks import Block, Content
 from adapters.slack.calls import Calls
+from adapters.slack.health import Health
 from adapters.slack.installations import Installations
 from adapters.slack.markup import TEXT_LIMIT, measure
 from adapters.slack.private import PrivateAnswers
@@ -50,11 +51,12 @@ class Writer:
     pace = Pace(calls_per_second=3.0, edit_interval=1.2, first_post=0.4, hold=0.15, edits_per_second=0.8)
     text_limit = TEXT_LIMIT
 
-    def __init__(self, web: WebApi, installations: Installations, clock: Clock) -> None:
+    def __init__(self, web: WebApi, installations: Installations, clock: Clock, health: Health | None = None) -> None:
         self._web = web
         self._clock = clock
         self._call = Calls(web, installations)
         self._private = PrivateAnswers(self._call, clock)
+        self._health = health or Health(clock)
         self._no_status_until: dict[str, datetime] = {}
 
     def measure(self, text: str) -> int:
@@ -159,6 +161,7 @@ class Writer:
             **content.arguments(),
             **more,
         )
+        self._health.posted()
         return MessageRef(place, str(answer["ts"]))
 
     async def _update(self, ref: MessageRef, content: Content) -> None:

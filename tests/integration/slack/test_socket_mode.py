@@ -6,14 +6,17 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 
+from adapters.slack.health import SENTENCES, Looks, Part, Peers, check_token
 from adapters.slack.platform import SlackPlatform
 from adapters.slack.socket_mode import SocketMode
 from adapters.slack.vault import MemoryVault
 from bot.errors import SettingsError
 from bot.model import NoSession, Said
+from tests.contract.platform.cards import final
 from tests.contract.platform.harness import ANN
-from tests.integration.slack.fake import payloads
+from tests.integration.slack.fake import Grant, payloads
 from tests.integration.slack.fake.server import APP_TOKEN, Trouble
+from tests.integration.slack.fake.workspace import ALL_SCOPES, BOT_TOKEN
 from tests.integration.slack.harness import GENERAL, SlackHarness, eventually, slack_settings
 
 
@@ -43,11 +46,12 @@ async def test_a_refused_handshake_is_tried_with_a_fresh_ticket(socket: SlackHar
 
 
 @asynccontextmanager
-async def watched(harness: SlackHarness, quiet_s: float) -> AsyncIterator[None]:
+async def watched(harness: SlackHarness, quiet_s: float, peers: Peers | None = None) -> AsyncIterator[None]:
     """Two connections that ask after so short a silence."""
     platform = harness.platform
     assert isinstance(platform, SlackPlatform)
-    running = asyncio.create_task(SocketMode(platform._app, platform._web, APP_TOKEN, quiet_s).run())
+    mode = SocketMode(platform._deliveries, platform._web, APP_TOKEN, peers or Peers(platform._health), quiet_s)
+    running = asyncio.create_task(mode.run())
     yield
     running.cancel()
     with suppress(asyncio.CancelledError):
@@ -117,3 +121,51 @@ async def test_a_mode_switched_off_is_for_the_operator(socket: SlackHarness) -> 
     with pytest.raises(SettingsError, match="switched off"):
         await socket._running
     socket._running = asyncio.create_task(asyncio.sleep(0))
+
+
+async def test_others_with_the_same_token_are_noticed_and_nothing_of_ours_is_lost(http: SlackHarness) -> None:
+    platform = http.platform
+    assert isinstance(platform, SlackPlatform)
+    http.fake.others = 1
+    peers = Peers(platform._health, looks=Looks(certain_after=0.3, until_then=0.2, after=0.2))
+    async with watched(http, 10.0, peers):
+        await eventually(lambda: platform.connection().problem == SENTENCES[Part.SHARED])
+        http.fake.others = 0
+        await eventually(lambda: not platform.connection().problem)
+        await eventually(lambda: len(http.fake.sockets) == 2)
+
+
+async def test_a_lost_connection_is_seen(socket: SlackHarness) -> None:
+    assert not socket.platform.connection().problem
+    socket.fake.tickets_refused.extend([503] * 6)
+    for connection in list(socket.fake.sockets):
+        await connection.close()
+    await eventually(lambda: socket.platform.connection().problem == SENTENCES[Part.SOCKET])
+    await eventually(lambda: not socket.platform.connection().problem, within=20)
+
+
+@pytest.mark.parametrize(
+    ("grant", "told"),
+    [(Grant(revoked=True), "SLACK_BOT_TOKEN"), (Grant(scopes=ALL_SCOPES - {"channels:history"}), "channels:history")],
+)
+async def test_a_token_or_a_scope_taken_away_is_seen(http: SlackHarness, grant: Grant, told: str) -> None:
+    platform = http.platform
+    assert isinstance(platform, SlackPlatform)
+    http.fake.grants[BOT_TOKEN] = grant
+    await check_token(platform._web, BOT_TOKEN, platform._health)
+    assert told in platform.connection().problem
+    http.fake.grants[BOT_TOKEN] = Grant()
+    await check_token(platform._web, BOT_TOKEN, platform._health)
+    assert not platform.connection().problem
+
+
+async def test_our_own_messages_count_as_heard(http: SlackHarness) -> None:
+    """They are sorted out before they reach us; that they come at all says that messages are delivered."""
+    platform = http.platform
+    assert isinstance(platform, SlackPlatform)
+    for _ in range(3):
+        await platform.post(GENERAL, final("Hello"), "k")
+    assert platform._health._unheard == 3
+    await http._echo()
+    assert platform._health._unheard == 0
+    assert http.reception.inbounds == []

@@ -65,6 +65,7 @@ class FakeSlack:
         self.tickets: set[str] = set()
         self.tickets_tried: list[str] = []
         self.deaf = False
+        self.others = 0  # connections of somebody else who has the same token
         self.limits = limits
         self.later_s = 0.0
         self.url = ""
@@ -235,7 +236,7 @@ class FakeSlack:
         socket = web.WebSocketResponse(autoping=not self.deaf)
         await socket.prepare(request)
         self.sockets.append(socket)
-        await socket.send_json({"type": "hello", "num_connections": len(self.sockets)})
+        await socket.send_json({"type": "hello", "num_connections": len(self.sockets) + self.others})
         async for message in socket:
             if message.type is WSMsgType.TEXT:
                 self._acknowledged(json.loads(message.data))
@@ -260,7 +261,10 @@ class FakeSlack:
         waiting: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._acks[envelope_id] = waiting
         self._turn += 1
-        socket = self.sockets[self._turn % len(self.sockets)]
+        turn = self._turn % (len(self.sockets) + self.others)
+        if turn >= len(self.sockets):
+            return 200, b""  # somebody else has it
+        socket = self.sockets[turn]
         envelope = {"envelope_id": envelope_id, "type": kind, "payload": payload}
         await socket.send_json(envelope | {"accepts_response_payload": kind != "events_api"})
         try:
