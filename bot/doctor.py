@@ -90,11 +90,11 @@ def exit_code(findings: Sequence[Finding]) -> int:
 # ---------------------------------------------------------------- what the core looks at
 
 
-Schema = Callable[[Settings], Awaitable[Finding]]
-"""Whether the database has the tables this version needs. Asked only where there is a database."""
+Inside = Callable[[Settings], Awaitable[Finding]]
+"""Whether the database has the tables this version needs, and is written with the keys that are here. Asked only where there is one."""
 
 
-def core_checks(known: Collection[str], schema: Schema) -> Sequence[Check]:
+def core_checks(known: Collection[str], inside: Inside) -> Sequence[Check]:
     """The core's own checks. `known` are the names of everybody's settings."""
 
     async def core() -> Sequence[Finding]:
@@ -104,8 +104,8 @@ def core_checks(known: Collection[str], schema: Schema) -> Sequence[Check]:
         except SettingsError as error:
             return [*surroundings, Finding(Level.PROBLEM, error.sentence, "Mend it in .env or in the environment.")]
         listening = await running(settings) or [port(settings)]
-        here = [database(settings), keys(settings), *listening, public_url(settings)]
-        return [*surroundings, *here, *await _tables(settings, schema)]
+        kept = [database(settings), *await _in_database(settings, inside)]
+        return [*surroundings, *kept, *listening, public_url(settings)]
 
     return [core]
 
@@ -174,17 +174,17 @@ def _lock(file: Path) -> Finding | None:
     return None
 
 
-async def _tables(settings: Settings, schema: Schema) -> Sequence[Finding]:
+async def _in_database(settings: Settings, inside: Inside) -> Sequence[Finding]:
     if not settings.database_path.exists():
-        return []
+        return [keys(settings)]
     try:
-        return [await schema(settings)]
+        return [await inside(settings), keys(settings)]
     except AvatarbotError as error:
-        return [Finding(Level.PROBLEM, f"Tables: {error.sentence}")]
+        return [Finding(Level.PROBLEM, f"Database: {error.sentence}")]
 
 
 def keys(settings: Settings) -> Finding:
-    """Whether what is secret in the database can be read, and by nobody else."""
+    """Where the keys are, and whether others can read them."""
     if settings.secret_keys:
         return Finding(Level.OK, f"Secret keys: {len(settings.secret_keys)} from AVATARBOT_SECRET_KEYS")
     file = key_file(settings)

@@ -45,6 +45,9 @@ log = structlog.get_logger(__name__)
 RESTART_FIRST, RESTART_MOST = 1.0, 60.0
 """Seconds before a platform that failed is started again, at first and at most."""
 
+DATABASE_EVERY = 10.0
+"""Seconds between two looks whether the database is still the file that was opened, and sound."""
+
 STEADY = 120.0
 """Seconds of running after which a platform counts as having recovered."""
 
@@ -143,6 +146,7 @@ class Service:
                 group.create_task(self._inbox.run(), name="inbox"),
                 group.create_task(self._replies.run(), name="replies"),
                 group.create_task(self.house.offers.run(), name="offers"),
+                group.create_task(self._watch_database(), name="database"),
                 group.create_task(self._connections.run(), name="connections"),
                 *(group.create_task(chore, name="chore") for chore in self._chores()),
                 *(group.create_task(self._keep_up(p), name=p.name) for p in self._platforms.values()),
@@ -170,6 +174,12 @@ class Service:
         yield go_round(house, self.worker, sweep, every=reaper.SWEEP_EVERY, bell=at_start)
         yield go_round(house, self.worker, tidy, every=retention.LOOK_EVERY, bell=asyncio.Event())
         yield go_round(house, self.worker, look, every=uploads.LOOK_EVERY, bell=self._desk.uploads_due)
+
+    async def _watch_database(self) -> None:
+        """Ends the service with a `SettingsError` when what it writes is not kept any more."""
+        while True:
+            await asyncio.sleep(DATABASE_EVERY)
+            self.house.store.check()
 
     async def _somebody_else(self) -> bool:
         with contextlib.suppress(StoreUnavailable):

@@ -11,15 +11,16 @@ from adapters.akool.checks import check as check_akool
 from adapters.akool.settings import AkoolSettings
 from bot.doctor import Check, core_checks
 from bot.main.plugins import known_settings, plugins
+from bot.main.store import check_key
 from bot.ports.doctor import Finding, Level
 from bot.settings import Settings, load
-from bot.store.migrate import current_revision, newest_revision
+from bot.store.migrate import current_revision, is_newer, newer, newest_revision
 
 
 def doctor_checks() -> Sequence[Check]:
     """All checks, in the order in which they are reported."""
     return [
-        *core_checks(known_settings(), _schema),
+        *core_checks(known_settings(), _database),
         _loaded(check_akool, AkoolSettings),
         _loaded(check_agora, AgoraSettings),
         *(_loaded(plugin.check, plugin.settings) for plugin in plugins()),
@@ -36,8 +37,16 @@ def _loaded(check: Callable[[Any], Awaitable[Sequence[Finding]]], kind: type[Bas
     return checked
 
 
-async def _schema(settings: Settings) -> Finding:
-    there = current_revision(settings.store_url) if settings.database_path.exists() else ""
-    if there in {"", newest_revision()}:
-        return Finding(Level.OK, "The tables are up to date.")
-    return Finding(Level.WARNING, f"The tables are at {there}.", "`avatarbot run` brings them up to date by itself.")
+async def _database(settings: Settings) -> Finding:
+    """Raises `SettingsError` for a database that `run` would refuse, `StoreUnavailable` for one that cannot be read."""
+    there = current_revision(settings.store_url)
+    if is_newer(there):
+        raise newer(settings.store_url, there)
+    if there != newest_revision():
+        return Finding(
+            Level.WARNING,
+            f"The tables are at {there or 'nothing'}.",
+            "`avatarbot run` brings them up to date by itself.",
+        )
+    check_key(settings)
+    return Finding(Level.OK, "The tables are up to date, and what is encrypted in them can be read.")

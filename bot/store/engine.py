@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from bot.errors import AvatarbotError, StoreUnavailable
+from bot.errors import AvatarbotError, SettingsError, StoreUnavailable
 from bot.store.cipher import Cipher
 from bot.store.lane import Lane, Work
 
@@ -55,6 +55,8 @@ class Store:
             self._idle.put_nowait(reader)
         self._queue: asyncio.Queue[_Pending[Any]] = asyncio.Queue()
         self._outstanding = 0
+        self._file = _identity(self.path)
+        self._damage: AvatarbotError | None = None
 
     @classmethod
     @contextlib.asynccontextmanager
@@ -85,6 +87,15 @@ class Store:
     def path(self) -> Path | None:
         return Path(self.url.database) if self.url.database and self.url.database != ":memory:" else None
 
+    def check(self) -> None:
+        """Raises `SettingsError` when nothing that is written is kept any more: the file is another one or gone, or it is damaged."""
+        if self._damage:
+            raise SettingsError(self._damage.sentence, self._damage.detail)
+        if _identity(self.path) != self._file:
+            raise SettingsError(
+                f"The database {self.path} was deleted or replaced while the service ran. What was written since is lost; start it again."
+            )
+
     @property
     def busy(self) -> bool:
         """Whether work is under way: a clock that jumps must not jump now."""
@@ -97,7 +108,7 @@ class Store:
             try:
                 return await lane.transaction(work)
             except DBAPIError as error:
-                raise unavailable(error) from error
+                raise self._unavailable(error) from error
             finally:
                 self._idle.put_nowait(lane)
 
@@ -136,9 +147,15 @@ class Store:
         except Exception as error:  # noqa: BLE001 - whatever it is, each caller hears of it and the writer goes on
             if _is_lock(error):
                 batch += self._all_queued()
-            results = [_Failed(unavailable(error))] * len(batch)
+            results = [_Failed(self._unavailable(error))] * len(batch)
         for pending, result in zip(batch, results, strict=True):
             pending.settle(result)
+
+    def _unavailable(self, error: Exception) -> AvatarbotError:
+        told = unavailable(error)
+        if told.sentence in DAMAGES:
+            self._damage = told
+        return told
 
     def _all_queued(self) -> list[_Pending[Any]]:
         """Whoever queued behind a lock that did not open shares its fate, so that nobody waits for it twice."""
@@ -164,6 +181,15 @@ def _guarded(connection: Connection, work: Work[T]) -> T | _Failed:
     return result
 
 
+def _identity(path: Path | None) -> tuple[int, int] | None:
+    """Which file that is, whatever it is called; None when there is none."""
+    try:
+        found = path.stat() if path else None
+    except OSError:
+        return None
+    return (found.st_dev, found.st_ino) if found else None
+
+
 def unavailable(error: Exception) -> AvatarbotError:
     """The sentence for a database that does not do its part."""
     detail = str(getattr(error, "orig", None) or error)
@@ -177,13 +203,21 @@ def _is_lock(error: Exception) -> bool:
     return isinstance(error, OperationalError) and "database is locked" in str(error.orig)
 
 
+_NO_DATABASE = "The file named by DATABASE_URL is not an SQLite database."
+DAMAGED = (
+    "The database file is damaged: restore a copy of it, or what can be read with `sqlite3 avatarbot.db .recover`."
+)
+DAMAGES = (_NO_DATABASE, DAMAGED)
+"""Sentences for what does not get better by itself."""
+
 _TROUBLES = {
     "database is locked": "Another program holds the database. Please try again in a moment.",
     "disk is full": "The disk is full, so nothing can be saved.",
     "disk I/O": "The disk reports an error, so nothing can be saved.",
     "readonly": "The database file may not be written to; check its owner and permissions.",
     "unable to open": "The database file cannot be opened; check that its folder exists and may be written to.",
-    "not a database": "The file named by DATABASE_URL is not an SQLite database.",
+    "not a database": _NO_DATABASE,
+    "malformed": DAMAGED,
     "no such table": "The database has no tables yet; run `avatarbot db upgrade`.",
     "no such column": "The database is older than this program; run `avatarbot db upgrade`.",
 }

@@ -13,7 +13,8 @@ from sqlalchemy import create_engine
 from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import DBAPIError
 
-from bot.store.engine import unavailable
+from bot.errors import SettingsError
+from bot.store.engine import DAMAGED, unavailable
 
 _INSTALLED = Path(__file__).parent / "migrations"  # inside the wheel
 _CHECKOUT = Path(__file__).parents[2] / "migrations"
@@ -31,7 +32,8 @@ def newest_revision() -> str:
 
 
 @contextlib.contextmanager
-def _connected(url: str | URL) -> Iterator[Connection]:
+def connected(url: str | URL) -> Iterator[Connection]:
+    """A connection of its own, before there is a `Store`. Raises `StoreUnavailable`."""
     engine = create_engine(make_url(url).set(drivername="sqlite"))
     try:
         with engine.connect() as connection:
@@ -44,20 +46,47 @@ def _connected(url: str | URL) -> Iterator[Connection]:
 
 def current_revision(url: str | URL) -> str:
     """The revision a database is at, empty for a new one. Raises `StoreUnavailable`."""
-    with _connected(url) as connection:
+    with connected(url) as connection:
         return MigrationContext.configure(connection).get_current_revision() or ""
 
 
+def is_newer(revision: str) -> bool:
+    """Whether a database at `revision` was last used by a version that this program does not know."""
+    return bool(revision) and revision not in {
+        script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()
+    }
+
+
+def newer(url: str | URL, revision: str) -> SettingsError:
+    return SettingsError(
+        f"The database {make_url(url).database} was used by a newer Avatarbot (its tables are at {revision}): "
+        f"run that version, or restore a copy from before it."
+    )
+
+
 def upgrade(url: str | URL) -> None:
-    """Apply what is missing; a new file can be read by its owner only. Raises `StoreUnavailable`."""
+    """Apply what is missing; a new file can be read by its owner only. Raises `StoreUnavailable`.
+
+    Raises `SettingsError` for a damaged file, and for one that a newer program has used.
+    """
     with contextlib.suppress(OSError):  # SQLite says what is wrong, a moment later
         Path(make_url(url).database or "").touch(mode=0o600)
-    with _connected(url) as connection:
+    with connected(url) as connection:
         connection.exec_driver_sql("PRAGMA journal_mode=WAL")
         connection.commit()
+        _examine(connection, url)
         config = _config()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+
+def _examine(connection: Connection, url: str | URL) -> None:
+    if connection.exec_driver_sql("PRAGMA quick_check(1)").scalar() != "ok":
+        raise SettingsError(DAMAGED)
+    revision = MigrationContext.configure(connection).get_current_revision() or ""
+    if is_newer(revision):
+        raise newer(url, revision)
+    connection.rollback()
 
 
 async def upgraded(url: str | URL) -> None:

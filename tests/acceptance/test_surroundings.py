@@ -1,14 +1,17 @@
 """What only the operator can mend is one sentence and exit code 2, never a traceback."""
 
+import asyncio
 import resource
+import sqlite3
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from cryptography.fernet import Fernet
 
-from tests.acceptance.processes import AVATARBOT, House
+from tests.acceptance.processes import AVATARBOT, House, told_to_stop
 
 
 def refused(house: House, **settings: str) -> str:
@@ -49,6 +52,60 @@ def test_a_folder_that_nobody_may_write_to(house: House) -> None:
 def test_a_full_disk(house: House, tmp_path_factory: pytest.TempPathFactory) -> None:
     with small_disk(tmp_path_factory.mktemp("disk")) as disk:
         assert refused(house, DATABASE_URL=f"sqlite:///{disk}/avatarbot.db").endswith("so nothing can be saved.")
+
+
+def test_a_database_that_a_newer_version_has_used(house: House) -> None:
+    house.avatarbot("db", "upgrade")
+    with writing(house) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = 'from_the_future'")
+    assert "was used by a newer Avatarbot (its tables are at from_the_future): run that version" in refused(house)
+    assert "a newer Avatarbot" in house.avatarbot("doctor").stdout
+
+
+def test_a_damaged_database(house: House) -> None:
+    house.avatarbot("db", "upgrade")
+    whole = house.database.read_bytes()
+    page = 4096
+    house.database.write_bytes(whole[: 3 * page] + b"\xa5" * (6 * page) + whole[9 * page :])
+    assert refused(house).startswith("The database file is damaged: restore a copy of it")
+
+
+@pytest.mark.parametrize("new_key", [False, True])
+async def test_a_lost_key(house: House, new_key: bool) -> None:
+    with house.service() as service:
+        await house.answers()
+        assert told_to_stop(service) == 0
+    key = house.database.with_name("avatarbot.key")
+    kept = key.rename(house.folder / "elsewhere")
+    if new_key:
+        key.write_bytes(Fernet.generate_key())
+    told = refused(house)
+    assert f"Put {key} back, or set AVATARBOT_SECRET_KEYS to that key" in told
+    assert told in house.avatarbot("doctor").stdout
+    assert key.exists() is new_key, "no key is made where one is missing"
+    kept.rename(key)
+    with house.service():
+        await house.answers()
+
+
+async def test_a_database_that_is_deleted_under_the_running_service(house: House) -> None:
+    with house.service() as service:
+        await house.answers()
+        house.database.unlink()
+        assert await asyncio.to_thread(service.wait, 60) == 2
+    assert house.log.splitlines()[-1] == (
+        f"avatarbot: The database {house.database} was deleted or replaced while the service ran. "
+        "What was written since is lost; start it again."
+    )
+    assert "Traceback" not in house.log
+
+
+@contextmanager
+def writing(house: House) -> Iterator[sqlite3.Connection]:
+    connection = sqlite3.connect(house.database)
+    with connection:
+        yield connection
+    connection.close()
 
 
 @contextmanager

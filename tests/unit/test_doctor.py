@@ -98,7 +98,7 @@ async def test_the_schema_is_looked_at_once_there_is_a_file(settings: Settings) 
     sqlite3.connect(settings.database_path).close()
     assert Finding(Level.OK, "Tables: current") in await examine(core_checks(known_names(Settings), migrated))
     found = await examine(core_checks(known_names(Settings), unreadable))
-    assert Finding(Level.PROBLEM, "Tables: The disk reports an error.") in found
+    assert Finding(Level.PROBLEM, "Database: The disk reports an error.") in found
 
 
 async def test_bad_settings_and_mistyped_names_are_both_reported(
