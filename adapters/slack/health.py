@@ -115,19 +115,21 @@ async def check_token(web: WebApi, token: str, health: Health) -> None:
 @dataclass(frozen=True, slots=True)
 class Looks:
     """Seconds. Others are reported when they have been connected for `certain_after`: during a deployment the old process is for
-    a while, and so is a socket that was just closed. Until then and after it, one connection is made anew to hear how many there are.
+    a while, and so is a socket that was just closed. Until then and after it, one connection is made anew to hear how many there
+    are, `pause` after it was closed.
     """
 
-    certain_after: float = 120.0
+    certain_after: float = 240.0
     until_then: float = 60.0
     after: float = 300.0
+    pause: float = 10.0
 
 
 class Peers:
     """Our connections of Socket Mode, and whether others use the same app: Slack gives each payload to one of all."""
 
     def __init__(self, health: Health, seconds: Seconds = time.monotonic, looks: Looks = Looks()) -> None:
-        self._looks = looks
+        self.looks = looks
         self._health = health
         self._seconds = seconds
         self._ours = 0
@@ -152,10 +154,10 @@ class Peers:
         now = self._seconds()
         if self._shared_since is None:
             self._shared_since = now
-        certain = now - self._shared_since >= self._looks.certain_after
+        certain = now - self._shared_since >= self.looks.certain_after
         if certain:
             self._health.trouble(Part.SHARED)
-        return self._look(now, self._looks.after if certain else self._looks.until_then)
+        return self._look(now, self.looks.after if certain else self.looks.until_then)
 
     def _look(self, now: float, after: float) -> float | None:
         """One look at a time, or two connections would be closed at once."""

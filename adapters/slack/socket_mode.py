@@ -54,6 +54,7 @@ class SocketMode:
         self._web = web
         self._peers = peers
         self._busy: dict[aiohttp.ClientWebSocketResponse, set[asyncio.Task[None]]] = {}  # by open connection
+        self._looking: set[aiohttp.ClientWebSocketResponse] = set()  # closed by us, to hear how many there are
         self._token = app_token
         self._quiet_s = quiet_s
 
@@ -93,6 +94,9 @@ class SocketMode:
             finally:
                 del self._busy[socket]
                 self._peers.ours(len(self._busy))
+            if socket in self._looking:
+                self._looking.remove(socket)
+                await asyncio.sleep(self._peers.looks.pause)
 
     async def _serve(self, socket: aiohttp.ClientWebSocketResponse, tasks: asyncio.TaskGroup) -> str:
         """Receive until the connection ends; returns why, if Slack said so. What is under way then goes on in `tasks`."""
@@ -120,6 +124,7 @@ class SocketMode:
         if busy:
             await asyncio.wait(busy, timeout=DRAIN_S)
         if socket:
+            self._looking.add(socket)
             await socket.close()
 
     async def _ticket(self) -> str:

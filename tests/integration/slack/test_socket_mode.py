@@ -127,7 +127,7 @@ async def test_others_with_the_same_token_are_noticed_and_nothing_of_ours_is_los
     platform = http.platform
     assert isinstance(platform, SlackPlatform)
     http.fake.others = 1
-    peers = Peers(platform._health, looks=Looks(certain_after=0.3, until_then=0.2, after=0.2))
+    peers = Peers(platform._health, looks=Looks(certain_after=0.3, until_then=0.2, after=0.2, pause=0.1))
     async with watched(http, 10.0, peers):
         await eventually(lambda: platform.connection().problem == SENTENCES[Part.SHARED])
         http.fake.others = 0
@@ -137,7 +137,7 @@ async def test_others_with_the_same_token_are_noticed_and_nothing_of_ours_is_los
 
 async def test_a_lost_connection_is_seen(socket: SlackHarness) -> None:
     assert not socket.platform.connection().problem
-    socket.fake.tickets_refused.extend([503] * 6)
+    socket.fake.tickets_refused.extend([503] * 3)
     for connection in list(socket.fake.sockets):
         await connection.close()
     await eventually(lambda: socket.platform.connection().problem == SENTENCES[Part.SOCKET])

@@ -59,10 +59,10 @@ def test_others_with_our_token_are_named_after_a_while() -> None:
     assert not health.state().problem
     time.s = 61
     assert peers.told(3) == 60
-    time.s = 125
+    time.s = 245
     assert peers.told(3) == 300
     assert health.state().problem == SENTENCES[Part.SHARED]
-    time.s = 430
+    time.s = 550
     assert peers.told(2) is None
     assert not health.state().problem
 
@@ -106,9 +106,9 @@ class Ordinary:
             self.health.heard()
         if self.look_at is not None and self.time.s >= self.look_at:
             self.look_at = None
-            self.refresh()
+            self.refresh(looking=True)
 
-    def refresh(self) -> None:
+    def refresh(self, *, looking: bool = False) -> None:
         """One connection goes, and another comes; every tenth time both are gone for less than the core tolerates."""
         self.peers.ours(1)
         if self.dice.random() < 0.1:
@@ -116,7 +116,7 @@ class Ordinary:
             self.time.s += self.dice.uniform(0, TOLERATED_S - 6)
         self.peers.ours(2)
         others = 2 if self.time.s < self.deployed_until else 0
-        stale = self.dice.random() < 0.3
+        stale = self.dice.random() < (0.05 if looking else 0.3)
         again = self.peers.told(2 + others + stale)
         if again is not None:
             self.look_at = self.time.s + again
