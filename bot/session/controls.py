@@ -86,15 +86,17 @@ class Controls:
     async def _set(self, row: InboxRecord) -> str:
         changes = _understood(set_changes(_values(row)))
         wanted = await self._resolved(changed(self._stage.session.spec, changes), changes)
-        await self._avatar().set_params(
-            replace(
-                changes,
-                voice_id=wanted.voice_id if changes.voice_id else None,
-                language=wanted.language if changes.language else None,
-                mode=at_provider(wanted, own_model=bool(self._stage.house.model)).mode if changes.mode else None,
-            )
+        changes = replace(
+            changes,
+            voice_id=wanted.voice_id if changes.voice_id else None,
+            language=wanted.language if changes.language else None,
+            mode=at_provider(wanted, own_model=bool(self._stage.house.model)).mode if changes.mode else None,
         )
+        avatar = self._avatar()
+        await avatar.set_params(changes)
         await self._keep(wanted)
+        if self._stage.avatar not in {avatar, None}:  # renewed meanwhile; one that is still to come gets it then
+            await self._avatar().set_params(changes)
         return "Set."
 
     async def _resolved(self, spec: SessionSpec, changes: ParamChanges) -> SessionSpec:

@@ -9,14 +9,14 @@ import msgspec
 import structlog
 from sqlalchemy import Connection
 
-from bot.errors import AvatarbotError, ProviderError, SeatError, Verdict
+from bot.errors import AvatarbotError, CommandRefused, ProviderError, SeatError, Verdict
 from bot.identity import new_id
-from bot.model import SessionStatus
+from bot.model import SessionSpec, SessionStatus
 from bot.ports.avatar import Avatar, AvatarArrived, AvatarEvent, AvatarGone, AvatarLeft
 from bot.ports.provider import ProviderSession
-from bot.ports.room import LinkDown, LinkUp, RoomCredentials, SeatLoss
+from bot.ports.room import LinkDown, LinkUp, RoomCredentials, SeatLoss, TokenExpiring
 from bot.session.budget import next_minutes
-from bot.session.specify import at_provider
+from bot.session.specify import at_provider, difference
 from bot.session.stage import Stage, ThrownOut
 from bot.store import providers
 from bot.store.records import ProviderSessionRecord
@@ -29,6 +29,12 @@ ASKED_AGAIN = timedelta(seconds=2)
 """Between two questions whether the provider has a slot free again, after one of ours was closed."""
 
 
+TOKEN_LASTS = timedelta(seconds=30)
+"""From the word that our token is about to expire until it does: Agora's documents. AKOOL renews none, so the room is changed."""
+
+NOT_TAKEN_OVER = "Not all that was set meanwhile was taken over. Please set it again."
+
+
 class NoAvatar(AvatarbotError):
     """The avatar did not come into its room."""
 
@@ -39,6 +45,7 @@ class _Guest:
 
     avatar: Avatar
     row_id: str
+    spec: SessionSpec  # that it was created with
     ends_at: datetime
     here: asyncio.Event  # cleared while what is sent would be lost
 
@@ -80,7 +87,7 @@ class Hosting:
         credentials = msgspec.json.decode(row.credentials, type=RoomCredentials)
         session = ProviderSession(row.provider_id, credentials)
         try:
-            await self._go_on_stage(await self._entered(row.id, session, row.expires_at))
+            await self._go_on_stage(await self._entered(row.id, session, self._stage.session.spec, row.expires_at))
         except (SeatError, NoAvatar) as error:
             log.info("could not rejoin", session=self._stage.session.id, reason=error.detail)
             return False
@@ -97,15 +104,16 @@ class Hosting:
             lambda c: providers.intend(c, stage.lease, row_id, stage.session.payer_id, duration, self._now())
         )
         stage.session = replace(stage.session, reserved_s=0)
-        created = await _to_the_end(self._group.create_task(self._create(row_id, duration), name="create"))
-        return await self._entered(row_id, created, self._now() + timedelta(seconds=duration))
+        spec = stage.session.spec
+        created = await _to_the_end(self._group.create_task(self._create(row_id, spec, duration), name="create"))
+        return await self._entered(row_id, created, spec, self._now() + timedelta(seconds=duration))
 
-    async def _create(self, row_id: str, duration: int) -> ProviderSession | ProviderError:
+    async def _create(self, row_id: str, spec: SessionSpec, duration: int) -> ProviderSession | ProviderError:
         """What was created is written down whatever happens to the run, so that it can be closed."""
         stage = self._stage
-        spec = at_provider(stage.session.spec, own_model=bool(stage.house.model))
+        asked = at_provider(spec, own_model=bool(stage.house.model))
         try:
-            created = await stage.house.provider.create(spec, duration, tag=stage.session.id)
+            created = await stage.house.provider.create(asked, duration, tag=stage.session.id)
         except ProviderError as error:
             settle = providers.abandon if error.certain else providers.lost
             await stage.write(lambda c: settle(c, stage.lease, row_id, self._now()))
@@ -114,10 +122,10 @@ class Hosting:
         await stage.write(lambda c: providers.opened(c, cipher, row_id, created.id, credentials, self._now()))
         return created
 
-    async def _entered(self, row_id: str, session: ProviderSession, ends_at: datetime) -> _Guest:
+    async def _entered(self, row_id: str, session: ProviderSession, spec: SessionSpec, ends_at: datetime) -> _Guest:
         """Take our seat and wait for the avatar; what is sent before it came would be lost without a sign."""
         avatar = self._stage.house.provider.avatar(session)
-        guest = _Guest(avatar, row_id, ends_at, asyncio.Event())
+        guest = _Guest(avatar, row_id, spec, ends_at, asyncio.Event())
         try:
             await avatar.join()
             self._listening[id(avatar)] = self._group.create_task(self._listen(guest), name="listening")
@@ -129,6 +137,7 @@ class Hosting:
 
     async def _go_on_stage(self, guest: _Guest) -> None:
         stage = self._stage
+        await self._catch_up(guest)
         old, stage.avatar, stage.provider_row = stage.avatar, guest.avatar, guest.row_id
         stage.ends_at = guest.ends_at
         if guest.here.is_set():
@@ -140,6 +149,19 @@ class Hosting:
         stage.screen.changed.set()
         if old is not None:
             await self._leave(old)
+
+    async def _catch_up(self, guest: _Guest) -> None:
+        """Give it what was set since it was created, until nothing more was set meanwhile."""
+        stage, has = self._stage, guest.spec
+        while has != stage.session.spec:
+            wanted = stage.session.spec
+            changes = difference(has, wanted, own_model=bool(stage.house.model))
+            try:
+                await guest.avatar.set_params(changes)
+            except CommandRefused as error:
+                stage.log.warning("what was set is not taken over", reason=error.detail)
+                stage.show(NOT_TAKEN_OVER)
+            has = wanted
 
     async def _await_arrival(self, arrived: asyncio.Event) -> None:
         within = self._stage.house.habits.avatar_within
@@ -177,11 +199,17 @@ class Hosting:
                 self._stage.arrived.clear()
             case LinkUp():
                 self._stage.arrived.set()
+            case TokenExpiring():
+                self._end_by(self._now() + TOKEN_LASTS)
             case AvatarGone():
                 self._stage.arrived.clear()
                 self._lost.put_nowait((self._stage.avatar, event))
             case _:
                 pass
+
+    def _end_by(self, moment: datetime) -> None:
+        """The room cannot be used for longer than that: it is renewed before."""
+        self._stage.ends_at = min(self._stage.ends_at or moment, moment)
 
     def look_for_avatar(self) -> None:
         """An avatar that left and did not come back in time needs a new provider session."""

@@ -1,14 +1,15 @@
 """From what was typed and what the channel has set to what is asked of the provider: names first, then the ids they stand for."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
-from typing import Protocol, TypeVar
+from dataclasses import fields, replace
+from typing import Any, Protocol, TypeVar
 
 from bot.commands.nearest import nearest
 from bot.commands.options import StartOptions
 from bot.errors import AvatarbotError
-from bot.model import Mode, SessionSpec
+from bot.model import Mode, SessionSpec, VoiceParams
 from bot.offers import Showcase
+from bot.ports.avatar import ParamChanges
 from bot.ports.provider import AvatarInfo, Knowledge, LanguageInfo, VoiceInfo
 from bot.session.channel import ChannelSettings
 
@@ -24,6 +25,7 @@ class Named(Protocol):
     def name(self) -> str: ...
 
 
+T = TypeVar("T")
 N = TypeVar("N", bound=Named)
 N_co = TypeVar("N_co", bound=Named, covariant=True)
 
@@ -48,6 +50,28 @@ def specified(options: StartOptions, settings: ChannelSettings) -> SessionSpec:
 def at_provider(spec: SessionSpec, *, own_model: bool) -> SessionSpec:
     """The spec as the provider gets it: where a model of the team's own answers, the avatar only says what it is given."""
     return replace(spec, mode=Mode.RETELLING) if own_model else spec
+
+
+def difference(has: SessionSpec, wanted: SessionSpec, *, own_model: bool) -> ParamChanges:
+    """What has to be set in a session that was created with one spec, so that it is as if created with the other."""
+    had, wants = at_provider(has, own_model=own_model), at_provider(wanted, own_model=own_model)
+    return ParamChanges(
+        voice_id=_if_new(had.voice_id, wants.voice_id),
+        language=_if_new(had.language, wants.language),
+        mode=_if_new(had.mode, wants.mode),
+        background_url=_if_new(had.background_url, wants.background_url),
+        voice=None if had.voice == wants.voice else _voice_difference(had.voice, wants.voice),
+    )
+
+
+def _voice_difference(had: VoiceParams, wants: VoiceParams) -> VoiceParams:
+    news: dict[str, Any] = {f.name: _if_new(getattr(had, f.name), getattr(wants, f.name)) for f in fields(VoiceParams)}
+    words = {word: sound for word, sound in wants.pronunciation.items() if had.pronunciation.get(word) != sound}
+    return VoiceParams(**{**news, "pronunciation": words})
+
+
+def _if_new(had: T, wants: T) -> T | None:
+    return None if had == wants else wants
 
 
 async def resolved(spec: SessionSpec, showcase: Showcase) -> SessionSpec:

@@ -5,7 +5,7 @@ import contextlib
 from collections import deque
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from bot.errors import PlatformError, ProviderError, SeatError
 from bot.model import Mode, Speaker
@@ -34,6 +34,9 @@ BEHIND_AT_MOST = 150.0
 THINKING_EVERY = 8.0
 """Seconds; a typing indicator lasts ten on Discord."""
 
+SLOWEST_START = timedelta(minutes=5)
+"""How long what waits may have waited for an avatar that was not there yet, before its own time begins."""
+
 REMEMBERED = 50
 """Turns whose utterances are recognised as theirs."""
 
@@ -61,10 +64,12 @@ class Turns:
         self._answering = answering
         self._current: _Turn | None = None
         self._recent: deque[str] = deque(maxlen=REMEMBERED)
+        self._began = stage.house.clock.now()
 
     async def run(self) -> None:
         """Take turn after turn until cancelled. Raises `LeaseLost`."""
         stage = self._stage
+        self._began = stage.house.clock.now()
         while True:
             await stage.arrived.wait()
             stage.turns_bell.clear()
@@ -162,7 +167,7 @@ class Turns:
 
     async def _take(self, row: InboxRecord) -> None:
         stage = self._stage
-        if stale := stage.house.policy.too_old(row.created_at, stage.house.clock.now()):
+        if stale := stage.house.policy.too_old(self._speakable_since(row), stage.house.clock.now()):
             await self._finish(row, "stale", stale.sentence)
             return
         text = self._words(row)
@@ -178,6 +183,10 @@ class Turns:
             via = row.body.get("via", "")
             self._scribe.announce(row.id, f"{row.person_name}, from {via}" if via else row.person_name, row.text)
         await self._perform(row, text)
+
+    def _speakable_since(self, row: InboxRecord) -> datetime:
+        """Nobody could speak it before this run began: a hand-over or a start may take its time, but not any time."""
+        return max(row.created_at, min(self._began, row.created_at + SLOWEST_START))
 
     @contextlib.asynccontextmanager
     async def _thinking(self, turn: _Turn) -> AsyncIterator[None]:
