@@ -6,6 +6,7 @@ from typing import Any
 import structlog
 
 from adapters.slack.answered import Answered
+from adapters.slack.attachments import attached
 from adapters.slack.desk import Afterwards, Desk, Receipt
 from adapters.slack.home import home
 from adapters.slack.payloads import ChannelEvent, HomeOpened, MessageEvent, Text, read
@@ -59,7 +60,7 @@ class Events:
             setting, event.channel, Text(ts=event.ts, thread_ts=event.thread_ts)
         ):
             return Receipt()
-        found = mentions(event.text, event.blocks)
+        found = mentions(event.text, event.blocks, event.attachments)
         person, names = await self._desk.directory.look_up(setting, event.user, found)
         inbound = message(event, setting, person, names)
         if isinstance(inbound.body, Said) and not inbound.body.text:  # only a picture, only a file
@@ -96,10 +97,10 @@ class Events:
         event_id, person = str(body["event_id"]), Person(author.user, SOMEONE, Standing.UNKNOWN)
         if author is before:
             inbound = deletion(event, event_id, setting, person)
-        elif before.text == after.text and before.blocks == after.blocks:
+        elif _reads_the_same(before, after):
             return Receipt()
         else:
-            names = await self._desk.directory.names(setting, mentions(after.text, after.blocks))
+            names = await self._desk.directory.names(setting, mentions(after.text, after.blocks, after.attachments))
             inbound = edit(event, event_id, setting, person, names)
         handling = await self._desk.submit(inbound)
         return Receipt(status=200 if handling.taken else 503)
@@ -151,3 +152,12 @@ async def _pass(_: Setting, __: Body) -> Receipt:
 def _addressed(event: MessageEvent, setting: Setting) -> bool:
     """Whether its author expects an answer from us even where no avatar is hosted."""
     return event.channel.startswith("D") or setting.own_id in mentions(event.text, event.blocks).people
+
+
+def _reads_the_same(before: Text, after: Text) -> bool:
+    """Whether only Slack changed something: a preview came, or a reaction."""
+    return (before.text, before.blocks, attached(before.attachments)) == (
+        after.text,
+        after.blocks,
+        attached(after.attachments),
+    )

@@ -100,8 +100,8 @@ class Interactions:
         return await self._run(Command("say", {"text": words}), payload.trigger_id, to)
 
     async def _words(self, setting: Setting, message: Text) -> str:
-        names = await self._desk.directory.names(setting, mentions(message.text, message.blocks))
-        return plain_words(message.text, message.blocks, names)
+        names = await self._desk.directory.names(setting, mentions(message.text, message.blocks, message.attachments))
+        return plain_words(message.text, message.blocks, names, message.attachments)
 
     # ------------------------------------------------ forms
 

@@ -17,6 +17,7 @@ class Text(msgspec.Struct, frozen=True, kw_only=True):
     user: str = ""
     text: str = ""
     blocks: Blocks = []
+    attachments: Blocks = []
     thread_ts: str = ""
     subtype: str = ""
     bot_id: str = ""
@@ -32,6 +33,7 @@ class MessageEvent(msgspec.Struct, frozen=True, kw_only=True):
     user: str = ""
     text: str = ""
     blocks: Blocks = []
+    attachments: Blocks = []
     thread_ts: str = ""
     bot_id: str = ""
     user_team: str = ""

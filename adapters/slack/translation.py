@@ -13,7 +13,7 @@ from bot.model import Command, Edited, Inbound, MessageRef, Person, Place, Reply
 HANDLE_LASTS = timedelta(minutes=29)  # Slack says 30
 HANDLE_USES = 5
 
-SPOKEN_SUBTYPES = frozenset({"", "file_share", "thread_broadcast"})
+SPOKEN_SUBTYPES = frozenset({"", "file_share", "me_message", "thread_broadcast"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def message(event: MessageEvent, setting: Setting, person: Person, names: Names)
     """A message as something said or as a command. The message is the event: a mention is delivered twice, as two of them."""
     place = place_of(setting.workspace_id, event.channel, event.ts, event.thread_ts)
     mentioned = setting.own_id in mentions(event.text, event.blocks).people
-    words = plain_words(event.text, event.blocks, names)
+    words = plain_words(event.text, event.blocks, names, event.attachments)
     said = Said(words, MessageRef(place, event.ts), mentioned=mentioned, direct=_is_direct(event.channel))
     command = _command(event.text, words, setting) if mentioned else None
     body = said if command is None or shows_secret(words) else command  # the core does not hear what shows a secret
@@ -86,7 +86,7 @@ def typed(text: str, words: str) -> Command | Misunderstood:
 def edit(event: MessageEvent, event_id: str, setting: Setting, person: Person, names: Names) -> Inbound:
     assert event.message is not None
     ref = _ref(event.message, event, setting)
-    words = plain_words(event.message.text, event.message.blocks, names)
+    words = plain_words(event.message.text, event.message.blocks, names, event.message.attachments)
     return Inbound(event_id, stamp(event.ts), ref.place, person, Edited(ref, words))
 
 

@@ -1,6 +1,6 @@
 """A Slack message as plain words: its `rich_text` blocks where it has them, else its text.
 
-Blocks come first because their elements are typed, and because a pasted table stands nowhere else.
+Blocks come first because their elements are typed. Pasted tables and forwarded messages stand in its attachments.
 """
 
 import re
@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import emoji
 
+from adapters.slack.attachments import attached
 from adapters.slack.markup import Token, replace_tokens, tokens, unescape
 
 Block = Mapping[str, Any]
@@ -62,16 +63,28 @@ class Names:
         return self.groups.get(group_id) or label.lstrip("@") or A_GROUP
 
 
-def plain_words(text: str, blocks: Iterable[Block], names: Names) -> str:
-    """What a message says, without markup. Empty when there is nothing to say (only a mention of the bot, only a file)."""
+def plain_words(text: str, blocks: Iterable[Block], names: Names, attachments: Iterable[Block] = ()) -> str:
+    """What a message says, without markup, and what people attached to it.
+
+    Empty when there is nothing to say (only a mention of the bot, only a file).
+    """
+    said = [_own(text, blocks, names)]
+    for each in attached(attachments):
+        words = _tidy(_own(each.text, each.blocks, names))
+        said.append(f"{each.author} wrote: {words}" if each.author and words else words)
+    return _tidy("\n".join(said))
+
+
+def _own(text: str, blocks: Iterable[Block], names: Names) -> str:
     said = [_block(block, names) for block in blocks if str(block.get("type")) in _BLOCKS]
-    return _tidy("\n".join(said)) if said else _tidy(_text(text, names))
+    return "\n".join(said) if said else _text(text, names)
 
 
-def mentions(text: str, blocks: Iterable[Block]) -> Mentions:
-    """Whose names `plain_words` of the same message will ask for."""
-    found = tokens(text)
-    elements = [element for block in blocks for element in _walk(block)]
+def mentions(text: str, blocks: Iterable[Block], attachments: Iterable[Block] = ()) -> Mentions:
+    """Whose names `plain_words` of the same message will ask for. Whom a message addresses stands in its own text and blocks."""
+    parts = [(text, tuple(blocks)), *((each.text, each.blocks) for each in attached(attachments))]
+    found = [token for text, _ in parts for token in tokens(text)]
+    elements = [element for _, blocks in parts for block in blocks for element in _walk(block)]
     return Mentions(
         frozenset(token.target for token in found if token.sigil == "@")
         | {str(element["user_id"]) for element in elements if element.get("user_id")},
@@ -119,13 +132,14 @@ def _blocks(found: object) -> list[Block]:
 
 
 def _block(block: Block, names: Names) -> str:
-    if block.get("type") == "table":
+    if block.get("type") in _TABLES:
         return "\n".join(_sentence(", ".join(_cell(cell, names) for cell in row)) for row in _rows(block))
     return "\n".join(_part(part, names) for part in _children(block))
 
 
 def _cell(cell: Block, names: Names) -> str:
-    return _block(cell, names) if cell.get("type") == "rich_text" else str(cell.get("text", ""))
+    """`raw_number` has its number as `value` and as people read it, `text`."""
+    return _block(cell, names) if cell.get("type") == "rich_text" else str(cell.get("text") or cell.get("value", ""))
 
 
 def _part(part: Block, names: Names) -> str:
@@ -158,7 +172,8 @@ _ELEMENTS: Mapping[str, Callable[[Block, Names], str]] = {
     "date": lambda element, _: _value(element, "fallback") or "a date",
     "color": lambda element, _: _value(element, "value"),
 }
-_BLOCKS = frozenset({"rich_text", "table"})
+_TABLES = frozenset({"table", "data_table"})
+_BLOCKS = _TABLES | {"rich_text"}
 
 
 # ---------------------------------------------------------------- text

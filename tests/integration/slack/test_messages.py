@@ -273,3 +273,90 @@ async def test_only_our_name_asks_for_help(http: SlackHarness) -> None:
 async def test_a_file_without_words_says_nothing(http: SlackHarness) -> None:
     await deliver(http, "", subtype="file_share")
     assert http.reception.inbounds == []
+
+
+def table(kind: str) -> dict[str, object]:
+    """As Slack sends a pasted table (vercel/chat #803): an attachment without a link, and no text anywhere."""
+    rich = {"type": "rich_text_section", "elements": [{"type": "text", "text": "Ann"}]}
+    rows = [
+        [{"type": "raw_text", "text": "Name"}, {"type": "raw_text", "text": "Amount"}],
+        [{"type": "rich_text", "elements": [rich]}, {"type": "raw_number", "value": 1200, "text": "1,200"}],
+    ]
+    return {"id": 1, "fallback": "[no preview available]", "blocks": [{"type": kind, "rows": rows}]}
+
+
+FORWARDED = {
+    "is_msg_unfurl": True,
+    "is_share": True,
+    "author_name": "Ben",
+    "author_id": "U0BEN",
+    "from_url": "https://team.slack.com/archives/C0OTHER/p1",
+    "text": "lunch at <#C0OTHER>?",
+    "fallback": "[November 1st] Ben: lunch?",
+}
+IN_BLOCKS = FORWARDED | {
+    "message_blocks": [
+        {
+            "team": "T0TEAM",
+            "channel": "C0OTHER",
+            "ts": "1.0",
+            "message": {
+                "blocks": [
+                    {
+                        "type": "rich_text",
+                        "elements": [
+                            {"type": "rich_text_section", "elements": [{"type": "text", "text": "lunch, <here>?"}]}
+                        ],
+                    }
+                ]
+            },
+        }
+    ]
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "attachment", "said"),
+    [
+        ("", table("table"), "Name, Amount.\nAnn, 1,200."),
+        ("Look:", table("data_table"), "Look:\nName, Amount.\nAnn, 1,200."),
+        ("", FORWARDED, "Ben wrote: lunch at the other channel?"),
+        ("See this", IN_BLOCKS, "See this\nBen wrote: lunch, <here>?"),
+        (
+            "<https://x.example>",
+            {"from_url": "https://x.example", "title": "X", "text": "a page"},
+            "a link to x.example",
+        ),
+        ("hello", {"blocks": "none", "message_blocks": [1, {"message": 2}], "is_share": True}, "hello"),
+    ],
+)
+async def test_what_people_attach_is_heard(
+    http: SlackHarness, text: str, attachment: dict[str, object], said: str
+) -> None:
+    await deliver(http, text, attachments=[attachment])
+    body = http.reception.inbounds[0].body
+    assert isinstance(body, Said)
+    assert body.text == said
+
+
+async def test_whom_a_forwarded_message_mentions_is_not_addressed(http: SlackHarness) -> None:
+    await deliver(http, "funny", attachments=[FORWARDED | {"text": "<@U0BOT> stop"}])
+    body = http.reception.inbounds[0].body
+    assert isinstance(body, Said)
+    assert not body.mentioned
+
+
+async def test_a_table_that_is_added_is_an_edit_and_a_preview_is_none(http: SlackHarness) -> None:
+    before = {"user": "U0ANN", "text": "see", "ts": TS}
+    for attachment in ({"from_url": "https://x.example", "text": "a page"}, table("table")):
+        after = before | {"attachments": [attachment]}
+        await deliver(http, "", subtype="message_changed", hidden=True, message=after, previous_message=before)
+    (inbound,) = http.reception.inbounds
+    assert isinstance(inbound.body, Edited)
+
+
+async def test_what_somebody_does_is_heard(http: SlackHarness) -> None:
+    await deliver(http, "waves", subtype="me_message")
+    body = http.reception.inbounds[0].body
+    assert isinstance(body, Said)
+    assert body.text == "waves"
