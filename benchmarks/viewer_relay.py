@@ -28,7 +28,8 @@ from starlette.websockets import WebSocket
 from websockets.asyncio.client import ClientConnection, connect
 
 from benchmarks.table import load, percentile
-from bot.model import Place
+from bot.model import Place, Role
+from bot.policy import Policy
 from bot.ports.room import AudioFrame, Codec, VideoFrame
 from bot.session.feed import Feed
 from bot.session.screen import Media, Screen
@@ -55,16 +56,21 @@ def serve_stream(pipe: Connection, core: int, kind: str) -> None:
     asyncio.run(_serve_relay(pipe) if kind == "relay" else _serve_bare(pipe))
 
 
+class AnyGrant(KeptGrants):
+    """Every secret is a link of its own."""
+
+    async def find(self, secret: str) -> Grant | None:
+        place, never = Place("p", "w", "c"), WallClock().now().replace(year=2100)
+        return Grant(secret, SESSION, Scope.WATCH, place, None, Role.OUTSIDER, never)
+
+
 async def _serve_relay(pipe: Connection) -> None:
-    feed, grants = Feed(), KeptGrants()
-    secret = "a-secret-for-benchmarks"
-    grants.grants[secret] = Grant(
-        SESSION, Scope.WATCH, Place("p", "w", "c"), None, WallClock().now().replace(year=2100)
-    )
-    app = Starlette(routes=viewer_routes(grants, feed, RecordingReception(), KeptArchive(), WallClock()))
+    feed = Feed()
+    routes = viewer_routes(AnyGrant(), feed, RecordingReception(), KeptArchive(), WallClock(), Policy())
+    app = Starlette(routes=routes)
     screen = feed.screens.of(SESSION)
     async with serve(app, "127.0.0.1", 0) as port:
-        await _obey(pipe, (port, "/v/socket", secret), screen)
+        await _obey(pipe, (port, "/v/socket", "viewer"), screen)
 
 
 class Bare(Screen):
@@ -154,7 +160,7 @@ class Viewers:
         for _ in range(count - len(self._sockets)):
             socket = await connect(self._url, compression=None, max_size=None)
             if self._secret:
-                await socket.send(json.dumps({"type": "present", "grant": self._secret}))
+                await socket.send(json.dumps({"type": "present", "grant": f"{self._secret}-{len(self._sockets)}"}))
                 await socket.send(json.dumps({"type": "visible", "on": True, "plays": True}))
             self._sockets.append(socket)
             self._reading.append(asyncio.create_task(self._read(socket)))

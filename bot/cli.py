@@ -297,6 +297,22 @@ def forget(session: tuple[str, ...], days: int | None) -> None:
 
 
 @cli.group()
+def links() -> None:
+    """Take Watch links back."""
+
+
+@links.command("revoke")
+def revoke_links() -> None:
+    """End every Watch link that was given out, and every page that is open through one, within seconds.
+
+    Whoever wants to go on watching presses Watch again.
+    """
+    from bot.operations import revoke_links
+
+    _ask_store(revoke_links)
+
+
+@cli.group()
 def workspaces() -> None:
     """Say which workspaces may use your AKOOL account."""
 

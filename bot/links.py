@@ -5,14 +5,19 @@ import secrets
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from bot.model import Person, SessionStatus
+from bot.model import Person, Role
+from bot.policy import role_of
 from bot.ports.clock import Clock
 from bot.store import grants
 from bot.store.engine import Store
+from bot.store.grants import GrantRecord
 from bot.viewer.grants import Grant, Scope
 
 LIFE = timedelta(hours=12)
-"""How long a link can be used; it dies earlier with its session's transcript."""
+"""How long a link can be used, if its session lasts so long."""
+
+AFTERWARDS = timedelta(hours=1)
+"""How long a link can still be used once its session has ended: for the transcript."""
 
 BITS = 128
 
@@ -31,21 +36,26 @@ class StoredGrants:
         return secret
 
     async def find(self, secret: str) -> Grant | None:
-        found = await self._store.read(lambda c: grants.find(c, _digest(secret)))
-        if found is None:
-            return None
-        return Grant(
-            session_id=found.session_id,
-            scope=Scope(found.scope),
-            place=found.thread,
-            person=found.person,
-            expires_at=found.expires_at,
-            ended=found.status is SessionStatus.ENDED,
-        )
+        digest = _digest(secret)
+        found = await self._store.read(lambda c: grants.find(c, digest))
+        return _grant(digest, found) if found else None
+
+
+def _grant(digest: str, found: GrantRecord) -> Grant:
+    last = found.ended_at + AFTERWARDS if found.ended_at else found.expires_at
+    return Grant(
+        id=digest,
+        session_id=found.session_id,
+        scope=Scope(found.scope),
+        place=found.thread,
+        person=found.person,
+        role=role_of(found.person, found.starter_id) if found.person else Role.OUTSIDER,
+        expires_at=min(found.expires_at, last),
+    )
 
 
 class Links:
-    """Makes the addresses that people are given."""
+    """Makes the links that people are given. The secret is in the fragment, which browsers send to nobody."""
 
     def __init__(self, store: Store, clock: Clock, base_url: Callable[[], str]) -> None:
         self.grants = StoredGrants(store, clock)
@@ -53,7 +63,7 @@ class Links:
         self._base_url = base_url
 
     async def speaking(self, session_id: str, person: Person) -> str:
-        """A link for one person, who may write, interrupt and keep going as themselves."""
+        """A link for one person, who acts through it as themselves. Their older ones to this session are revoked."""
         return await self._link(session_id, Scope.SPEAK, person)
 
     async def watching(self, session_id: str) -> str:
@@ -62,7 +72,7 @@ class Links:
 
     async def _link(self, session_id: str, scope: Scope, person: Person | None) -> str:
         secret = await self.grants.mint(session_id, scope, person, self._clock.now() + LIFE)
-        return f"{self._base_url()}/v/{secret}"
+        return f"{self._base_url()}/v/#{secret}"
 
 
 def _digest(secret: str) -> str:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from bot.errors import AvatarbotError
 from bot.identity import new_id
 from bot.model import Command, Inbound, Person, Role, SessionStatus, Standing
-from bot.store import channels, inbox, sessions
+from bot.store import channels, grants, inbox, sessions
 from bot.store.engine import Store
 from bot.store.records import SessionRecord
 from bot.transcript.archive import StoredArchive
@@ -125,3 +125,9 @@ async def allow(store: Store, platform: str, workspace_id: str, *, yes: bool) ->
         return f"Workspace {workspace_id} on {platform} may {'now' if yes else 'no longer'} start sessions."
 
     return await store.write(work)
+
+
+async def revoke_links(store: Store) -> str:
+    """Revoke all Watch links of all sessions."""
+    number = await store.write(grants.revoke_all)
+    return f"Revoked {number} link{'' if number == 1 else 's'}."

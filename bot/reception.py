@@ -35,7 +35,7 @@ from bot.ports.chat import Ask
 from bot.session.channel import ChannelSettings
 from bot.session.departure import LEAVE, departure
 from bot.session.inbox import Inbox
-from bot.store import channels, inbox, sessions
+from bot.store import channels, grants, inbox, sessions
 from bot.store.records import SessionRecord
 
 log = structlog.get_logger(__name__)
@@ -91,6 +91,9 @@ class FrontDesk:
 
     async def kept(self, session_ids: Collection[str]) -> frozenset[str]:
         return await self._house.store.read(lambda connection: sessions.kept(connection, session_ids))
+
+    async def person_gone(self, place: Place, person_id: str) -> None:
+        await self._house.store.write(lambda c: grants.revoke_of_person(c, place, person_id))
 
     # ------------------------------------------------------------ questions
 

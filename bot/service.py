@@ -22,7 +22,7 @@ from bot.plugin import Surroundings
 from bot.policy import Policy
 from bot.ports.chat import ChatPlatform
 from bot.ports.clock import Clock
-from bot.ports.files import PublicFiles
+from bot.ports.files import Pictures, PublicFiles
 from bot.ports.language import LanguageModel
 from bot.ports.provider import AvatarProvider
 from bot.reception import FrontDesk
@@ -70,6 +70,7 @@ class Parts:
     files: PublicFiles | None = None
     give_up: Callable[[str], object] = end_process
     """Called with a sentence when the service cannot go on and cannot be ended in order."""
+    pictures: Pictures | None = None
 
 
 class Service:
@@ -99,6 +100,7 @@ class Service:
         self._replies = Replies(self.house)
         self._links = Links(parts.store, parts.clock, lambda: self.base_url)
         self._archive = StoredArchive(parts.store)
+        self._pictures = parts.pictures
         self._desk = Desk(self.house, self._links, self._archive, files=parts.files)
         self.reception = FrontDesk(self._inbox, self._desk)
 
@@ -117,7 +119,9 @@ class Service:
     def routes(self) -> Sequence[BaseRoute]:
         """Of the viewer and of all platforms."""
         house = self.house
-        viewer = viewer_routes(self._links.grants, house.feed, self.reception, self._archive, house.clock)
+        viewer = viewer_routes(
+            self._links.grants, house.feed, self.reception, self._archive, house.clock, house.policy, self._pictures
+        )
         return [*viewer, *(route for platform in self._platforms.values() for route in platform.routes())]
 
     def readiness(self) -> dict[str, Readiness]:

@@ -14,6 +14,7 @@ import uvicorn
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -23,6 +24,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from bot.errors import AvatarbotError, SettingsError
 from bot.http_limits import BACKLOG, BoundedHttp, BoundedWebSocket, Bounds, OpenConnections
 from bot.telemetry import Metrics
+from bot.viewer.page import not_here
 
 Readiness = Callable[[], Awaitable[None]]
 """Returns when all is well; raises `AvatarbotError`, whose sentence says why it is not."""
@@ -65,8 +67,17 @@ def create_app(
             Route("/metrics", _metrics(metrics, metrics_token)),
             *routes,
         ],
+        exception_handlers={404: _not_found},
         middleware=[Middleware(AccessLog), Middleware(SafeHeaders)],
     )
+
+
+async def _not_found(request: Request, error: Exception) -> Response:
+    """A page for whoever looks with a browser, a word for the rest."""
+    if "text/html" in request.headers.get("accept", "") and request.method == "GET":
+        return not_here()
+    assert isinstance(error, HTTPException)
+    return PlainTextResponse(error.detail, 404)
 
 
 async def _healthz(_request: Request) -> Response:

@@ -15,11 +15,9 @@ from adapters.playground.gate import Gate
 from adapters.playground.pictures import PictureUnavailable
 from adapters.playground.visit import visit
 from bot.ports.chat import ChatPlatform
-from bot.viewer.page import Static, page
+from bot.viewer.page import NOT_TO_BE_RUN, Static, page
 
 FOLDER = Path(__file__).parent / "page"
-NOT_TO_BE_RUN = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
-"""The policy of what came from elsewhere, an SVG above all: it may be looked at."""
 KEY_LIMIT = 1_000
 
 

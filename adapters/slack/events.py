@@ -9,7 +9,7 @@ from adapters.slack.answered import Answered
 from adapters.slack.attachments import attached
 from adapters.slack.desk import Afterwards, Desk, Receipt
 from adapters.slack.home import home
-from adapters.slack.payloads import ChannelEvent, HomeOpened, MessageEvent, Text, read
+from adapters.slack.payloads import ChannelEvent, HomeOpened, MemberEvent, MessageEvent, Text, read
 from adapters.slack.translation import (
     Setting,
     deletion,
@@ -130,7 +130,11 @@ class Events:
         return Receipt()
 
     async def _member_left(self, setting: Setting, body: Body) -> Receipt:
-        return await self._channel_gone(setting, body) if body["event"].get("user") == setting.own_id else Receipt()
+        event = read(body["event"], MemberEvent)
+        if event.user == setting.own_id:
+            return await self._channel_gone(setting, body)
+        await self._desk.reception.person_gone(place_of(setting.workspace_id, event.channel), event.user)
+        return Receipt()
 
     async def _uninstalled(self, setting: Setting, _: Body) -> Receipt:
         await self._desk.reception.place_gone(Place("slack", setting.workspace_id, ""), whole_workspace=True)

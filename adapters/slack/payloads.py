@@ -49,6 +49,13 @@ class ChannelEvent(msgspec.Struct, frozen=True, kw_only=True):
     channel: str
 
 
+class MemberEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """`member_left_channel`."""
+
+    channel: str
+    user: str = ""
+
+
 class HomeOpened(msgspec.Struct, frozen=True, kw_only=True):
     user: str
     channel: str = ""

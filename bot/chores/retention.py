@@ -7,6 +7,7 @@ import structlog
 from sqlalchemy import Connection
 
 from bot.errors import PlatformError
+from bot.links import AFTERWARDS
 from bot.model import EndReason
 from bot.session.cards import card_of
 from bot.session.house import House
@@ -53,6 +54,6 @@ class Retention:
 
 
 def _forget(connection: Connection, now: datetime, old: datetime) -> int:
-    grants.forget_expired(connection, now)
+    grants.forget_expired(connection, now, now - AFTERWARDS)
     uploads.forget_before(connection, old)
     return sessions.forget(connection, sessions.ended_before(connection, old))

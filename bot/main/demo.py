@@ -24,6 +24,7 @@ from adapters.terminal.platform import TerminalPlatform
 from adapters.terminal.screen import Screen
 from adapters.terminal.talk import talk
 from adapters.web.files import WebFiles
+from adapters.web.pictures import WebPictures
 from bot.clock import SystemClock
 from bot.policy import Policy
 from bot.service import Parts, Service
@@ -63,7 +64,7 @@ async def demo_parts(folder: Path, speech: Speech | None = None) -> AsyncIterato
         store = await stack.enter_async_context(Store.open(url, cipher))
         api = AkoolApi.at(address, ApiKey(SecretStr(simulator.options.api_key)))
         provider = await stack.enter_async_context(contextlib.aclosing(AkoolProvider(api, simulator.seats)))
-        yield Parts(store, provider, clock, Policy(), new_metrics(), files=WebFiles())
+        yield Parts(store, provider, clock, Policy(), new_metrics(), files=WebFiles(), pictures=WebPictures(address))
 
 
 async def _talk(parts: Parts, says: tuple[str, ...]) -> int:

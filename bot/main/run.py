@@ -10,6 +10,7 @@ import structlog
 from adapters.playground.platform import PlaygroundPlatform
 from adapters.playground.settings import PlaygroundSettings
 from adapters.web.files import WebFiles
+from adapters.web.pictures import WebPictures
 from bot.clock import SystemClock
 from bot.errors import SettingsError
 from bot.main.language import open_model
@@ -48,7 +49,17 @@ async def run_service(playground: bool, handover: bool, roles: tuple[str, ...]) 
         model = await stack.enter_async_context(open_model(settings))
         habits = Habits(retention=timedelta(days=settings.retention_days), account_is_ours=settings.akool_key_is_ours)
         policy = Policy(settings.limits)
-        parts = Parts(store, provider, SystemClock(), policy, metrics, model, habits, files=WebFiles())
+        parts = Parts(
+            store,
+            provider,
+            SystemClock(),
+            policy,
+            metrics,
+            model,
+            habits,
+            files=WebFiles(),
+            pictures=WebPictures(settings.simulator_url or ""),
+        )
         service = Service(parts, settings.address)
         address = _add_platforms(service, settings, playground=playground)
         port = await stack.enter_async_context(_serve(service, settings))

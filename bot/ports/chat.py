@@ -173,6 +173,13 @@ class Reception(Protocol):
         """The bot can no longer be in a place (or workspace): its sessions end and are closed at the provider."""
         ...
 
+    async def person_gone(self, place: Place, person_id: str) -> None:
+        """Somebody has left a channel, or the workspace where the place names none: their links to what is there are revoked.
+
+        Raises `StoreUnavailable`.
+        """
+        ...
+
     async def kept(self, session_ids: Collection[str]) -> frozenset[str]:
         """Those of these sessions that have not been forgotten; what a platform keeps of the others it deletes.
 

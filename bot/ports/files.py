@@ -1,6 +1,8 @@
-"""Files that people point at by their addresses."""
+"""Files and pictures that stand elsewhere on the web."""
 
 from typing import Protocol
+
+from bot.model import File
 
 
 class PublicFiles(Protocol):
@@ -9,4 +11,10 @@ class PublicFiles(Protocol):
 
         Raises `NotPublic` for an address that leads, itself or by a redirect, to anywhere but the internet.
         """
+        ...
+
+
+class Pictures(Protocol):
+    async def picture(self, url: str) -> File | None:
+        """The picture at a public address, at most 2 MB; None where there is none, or none within ten seconds. Never raises."""
         ...

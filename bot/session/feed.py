@@ -31,12 +31,13 @@ class SessionView:
 
 @dataclass(frozen=True, slots=True)
 class Caption:
-    """One utterance, whole so far; replaces what came before under the same `id`."""
+    """One utterance, whole so far; replaces what came before under the same `id`. `name` is whose it is, where that is known."""
 
     id: str
     speaker: Speaker
     text: str
     final: bool
+    name: str = ""
 
 
 FeedEvent = SessionView | Caption

@@ -11,6 +11,7 @@ from bot.errors import PlatformError, ProviderError, SeatError
 from bot.model import Mode, Speaker
 from bot.ports.avatar import AvatarEvent, AvatarGone, AvatarLeft, Speaking, Utterance
 from bot.session.answering import Answering
+from bot.session.feed import Caption
 from bot.session.stage import Stage
 from bot.speech.names import with_name
 from bot.speech.sentences import speaking_seconds
@@ -179,6 +180,7 @@ class Turns:
             stage.turns_bell.set()  # withdrawn or edited meanwhile: look again
             return
         self._count(max(0, stage.waiting - 1))
+        stage.house.feed.publish(stage.session.id, Caption(row.id, Speaker.USER, row.text, True, row.person_name))
         if row.message is None:
             via = row.body.get("via", "")
             self._scribe.announce(row.id, f"{row.person_name}, from {via}" if via else row.person_name, row.text)

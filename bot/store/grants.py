@@ -1,11 +1,11 @@
-"""Links to watch: hashed at rest, expiring, dead with their session."""
+"""Links to watch: hashed at rest, expiring, revocable."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy import Connection, Row, insert, or_, select
 
-from bot.model import Person, Place, SessionStatus, Standing
+from bot.model import Person, Place, Standing
 from bot.store.tables import grants, sessions
 
 
@@ -17,7 +17,7 @@ class GrantRecord:
     person: Person | None
     expires_at: datetime
     ended_at: datetime | None
-    status: SessionStatus
+    starter_id: str
 
 
 def add(  # noqa: PLR0917
@@ -29,6 +29,9 @@ def add(  # noqa: PLR0917
     now: datetime,
     expires_at: datetime,
 ) -> None:
+    """A person's older grants of this session go."""
+    if person:
+        connection.execute(grants.delete().where(grants.c.session_id == session_id, grants.c.person_id == person.id))
     connection.execute(
         insert(grants).values(
             hash=digest,
@@ -52,7 +55,7 @@ def find(connection: Connection, digest: str) -> GrantRecord | None:
             sessions.c.channel_id,
             sessions.c.talk_thread_id,
             sessions.c.ended_at,
-            sessions.c.status,
+            sessions.c.starter_id,
         )
         .join(sessions, sessions.c.id == grants.c.session_id)
         .where(grants.c.hash == digest)
@@ -61,8 +64,25 @@ def find(connection: Connection, digest: str) -> GrantRecord | None:
     return _record(row) if row else None
 
 
-def forget_expired(connection: Connection, now: datetime) -> None:
-    connection.execute(grants.delete().where(grants.c.expires_at < now))
+def forget_expired(connection: Connection, now: datetime, ended_before: datetime) -> None:
+    """Those whose time is over, and those of sessions that ended before that."""
+    ended = select(sessions.c.id).where(sessions.c.ended_at < ended_before)
+    connection.execute(grants.delete().where(or_(grants.c.expires_at < now, grants.c.session_id.in_(ended))))
+
+
+def revoke_of_person(connection: Connection, place: Place, person_id: str) -> None:
+    """All that somebody has in a channel; in a whole workspace where the place names no channel."""
+    there = select(sessions.c.id).where(
+        sessions.c.platform == place.platform, sessions.c.workspace_id == place.workspace_id
+    )
+    if place.channel_id:
+        there = there.where(sessions.c.channel_id == place.channel_id)
+    connection.execute(grants.delete().where(grants.c.person_id == person_id, grants.c.session_id.in_(there)))
+
+
+def revoke_all(connection: Connection) -> int:
+    """How many there were."""
+    return connection.execute(grants.delete()).rowcount
 
 
 def _record(row: Row[tuple[object, ...]]) -> GrantRecord:
@@ -75,5 +95,5 @@ def _record(row: Row[tuple[object, ...]]) -> GrantRecord:
         person=Person(m["person_id"], m["person_name"], Standing(m["person_standing"])) if known else None,
         expires_at=m["expires_at"],
         ended_at=m["ended_at"],
-        status=SessionStatus(m["status"]),
+        starter_id=m["starter_id"],
     )

@@ -1,6 +1,7 @@
 """Utterances and their posts: a row before it is a message."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -87,6 +88,26 @@ def of_session(connection: Connection, session_id: str) -> list[UtteranceRecord]
         .order_by(utterances.c.started_at, utterances.c.id)
     )
     return [record(row) for row in connection.execute(query)]
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What somebody gave to the avatar. `id` is the inbox row's."""
+
+    id: str
+    name: str
+    text: str
+    at: datetime
+
+
+def given(connection: Connection, session_id: str) -> list[Given]:
+    """Oldest first."""
+    query = (
+        select(turns.c.id, turns.c.person_name, turns.c.text, turns.c.claimed_at)
+        .where(turns.c.session_id == session_id)
+        .order_by(turns.c.claimed_at)
+    )
+    return [Given(*row) for row in connection.execute(query)]
 
 
 def turns_of(connection: Connection, session_id: str) -> list[tuple[str, str, datetime]]:

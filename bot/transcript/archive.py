@@ -35,7 +35,10 @@ class StoredArchive:
 
     async def captions(self, session_id: str) -> Sequence[Caption]:
         said = await self._store.read(lambda c: transcripts.of_session(c, session_id))
-        return [Caption(line.id, line.speaker, line.text, line.final) for line in said if line.text]
+        given = await self._store.read(lambda c: transcripts.given(c, session_id))
+        lines = [(line.started_at, Caption(line.id, line.speaker, line.text, line.final)) for line in said if line.text]
+        lines += [(turn.at, Caption(turn.id, Speaker.USER, turn.text, True, turn.name)) for turn in given]
+        return [caption for _, caption in sorted(lines, key=lambda line: line[0])]
 
     async def export(self, session_id: str, format: str, channel: str = "") -> File | None:  # noqa: A002 - the word people type
         """As a file. `channel` is the name of its channel, where somebody knows it; else the channel's id stands in the file."""

@@ -10,16 +10,16 @@ Told = Callable[[Audience], None]
 
 
 class Audiences:
-    """Everybody in an audience is told whenever it changes."""
+    """Everybody in an audience is told whenever it changes. Whoever watches in several windows counts once."""
 
     def __init__(self) -> None:
-        self._seats: defaultdict[str, dict[object, tuple[str, Told]]] = defaultdict(dict)
+        self._seats: defaultdict[str, dict[object, tuple[str, str, Told]]] = defaultdict(dict)
 
     @contextmanager
-    def seated(self, session_id: str, name: str, told: Told) -> Iterator[None]:
-        """Be seen watching within the block."""
+    def seated(self, session_id: str, viewer: str, name: str, told: Told) -> Iterator[None]:
+        """Be seen watching within the block. `viewer` is who it is, `name` what people call them, if anything."""
         seat = object()
-        self._seats[session_id][seat] = (name, told)
+        self._seats[session_id][seat] = (viewer, name, told)
         self._announce(session_id)
         try:
             yield
@@ -29,8 +29,9 @@ class Audiences:
 
     def _announce(self, session_id: str) -> None:
         seats = self._seats[session_id]
-        audience = Audience(len(seats), tuple(sorted({name for name, _ in seats.values() if name})))
-        for _, told in seats.values():
+        people = {viewer: name for viewer, name, _ in seats.values()}
+        audience = Audience(len(people), tuple(sorted(filter(None, people.values()))))
+        for _, _, told in seats.values():
             told(audience)
         if not seats:
             del self._seats[session_id]

@@ -33,6 +33,29 @@ def page(template: str, values: Mapping[str, str], *, status: int = 200) -> HTML
     return HTMLResponse(html, status, headers)
 
 
+STATIC_PAGE = {
+    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
+    "media-src 'self' blob:; font-src 'self'; connect-src 'self'; manifest-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+    "cross-origin-opener-policy": "same-origin",
+    "permissions-policy": "camera=(), microphone=(), geolocation=()",
+}
+"""Headers of a page that holds nothing of anybody's, so that it may be cached: all that runs in it are files of ours."""
+
+NOT_TO_BE_RUN = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+"""The policy of what came from elsewhere, an SVG above all: it may be looked at."""
+
+
+_NOT_HERE = (Path(__file__).parent / "static" / "sorry.html").read_text()
+
+
+def not_here() -> HTMLResponse:
+    """The page of an address where nothing is."""
+    return page(_NOT_HERE, {}, status=404)
+
+
 class Static(StaticFiles):
     """Files of a page, asked for again each time and mostly answered with 304, so that an update is never half old."""
 

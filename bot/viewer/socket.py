@@ -6,94 +6,120 @@ from contextlib import suppress
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from bot.log_throttle import warn_of_outsider
+from bot.policy import Policy
 from bot.ports.chat import Reception
 from bot.ports.clock import Clock
 from bot.session.feed import Feed
 from bot.viewer.archive import Archive
 from bot.viewer.audience import Audiences
-from bot.viewer.door import GRANT_WITHIN_S, Door
+from bot.viewer.door import GRANT_WITHIN_S, Door, LinkSockets
 from bot.viewer.grants import Grant, Grants, Scope
 from bot.viewer.incoming import text_of
-from bot.viewer.speaking import act
+from bot.viewer.speaking import act, offered
 from bot.viewer.watching import Watching
-from bot.viewer.wire import Ack, Do, Expired, FromPage, Hello, Key, Present, Say, Visible, decode, encode
+from bot.viewer.wire import Ack, Do, FromPage, Gone, Hello, Key, Present, Say, Visible, Why, decode, encode
 
 GOING_AWAY = 1001
 POLICY = 1008
 TRY_LATER = 1013
 
+LOOK_EVERY_S = 10.0
+"""Between two looks whether the link of an open socket still holds."""
+
+
+class LinkGone(Exception):
+    """The link shows nothing, or nothing more. Leaves this module in no other way than as a frame."""
+
+    def __init__(self, why: Why) -> None:
+        self.why = why
+
 
 class ViewerSockets:
     """Serves every viewer's socket. No origin is asked for: the grant alone opens, also from inside somebody's iframe."""
 
-    def __init__(self, grants: Grants, feed: Feed, reception: Reception, archive: Archive, clock: Clock) -> None:
+    def __init__(  # noqa: PLR0917
+        self, grants: Grants, feed: Feed, reception: Reception, archive: Archive, clock: Clock, policy: Policy
+    ) -> None:
         self._grants = grants
         self._feed = feed
         self._reception = reception
         self._archive = archive
         self._clock = clock
+        self._policy = policy
         self._door = Door()
+        self._links = LinkSockets()
         self._audiences = Audiences()
 
     async def serve(self, socket: WebSocket) -> None:
         """Until it closes."""
+        await socket.accept()
         with suppress(WebSocketDisconnect):  # closing the page is how every visit ends
-            grant = await self._grant(socket)
-            if grant is not None:
-                await self._welcome(socket, grant)
-
-    async def _grant(self, socket: WebSocket) -> Grant | None:
-        """What it may, once it has shown it; None when it was sent away."""
-        address = socket.client.host if socket.client else ""
-        with self._door.waiting(address) as free:
-            await socket.accept()
-            if not free:
+            try:
+                await self._admit(socket)
+            except LinkGone as gone:
+                await socket.send_text(encode(Gone(gone.why)))
+                await socket.close(GOING_AWAY)
+            except TimeoutError:
                 await socket.close(TRY_LATER)
-                return None
-            grant = await self._presented(socket)
-            if grant is None or grant.expired_at(self._clock.now()):
+            except ValueError:
+                warn_of_outsider("a viewer's socket sent what no page of ours sends")
                 await socket.close(POLICY)
-                return None
-            return grant
 
-    async def _presented(self, socket: WebSocket) -> Grant | None:
-        try:
-            async with asyncio.timeout(GRANT_WITHIN_S):
-                frame = await _frame(socket)
-        except (TimeoutError, ValueError):
-            return None
-        return await self._grants.find(frame.grant) if isinstance(frame, Present) else None
+    async def _admit(self, socket: WebSocket) -> None:
+        """Raises `LinkGone`; `TimeoutError` for who does not show a grant in time, `ValueError` for what is none."""
+        frame = await self._first_frame(socket)
+        if not isinstance(frame, Present):
+            raise ValueError("nothing presented")  # noqa: TRY004 - of what somebody sent, not of ours
+        grant = await self._valid(frame.grant)
+        with self._links.counted(grant.id) as free:
+            if not free:
+                raise LinkGone(Why.CROWDED)
+            await self._welcome(socket, frame.grant, grant)
 
-    async def _welcome(self, socket: WebSocket, grant: Grant) -> None:
+    async def _first_frame(self, socket: WebSocket) -> FromPage:
+        address = socket.client.host if socket.client else ""
+        async with asyncio.timeout(GRANT_WITHIN_S) as patience:
+            with self._door.waiting(address, patience):
+                return await _frame(socket)
+
+    async def _valid(self, secret: str) -> Grant:
+        grant = await self._grants.find(secret)
+        if grant is None:
+            raise LinkGone(Why.UNKNOWN)
+        if grant.expired_at(self._clock.now()):
+            raise LinkGone(Why.EXPIRED)
+        return grant
+
+    async def _welcome(self, socket: WebSocket, secret: str, grant: Grant) -> None:
         watching = Watching(socket, grant, self._feed, self._archive, self._audiences)
         name = grant.person.name if grant.person and grant.scope is Scope.SPEAK else ""
-        watching.show("hello", Hello(grant.scope, self._clock.now(), name))
-        try:
-            async with asyncio.timeout((grant.expires_at - self._clock.now()).total_seconds()):
-                await self._host(socket, grant, watching)
-        except TimeoutError:
-            await socket.send_text(encode(Expired()))
-            await socket.close(GOING_AWAY)
-        except ValueError:
-            warn_of_outsider("a viewer's socket sent what no page of ours sends")
-            await socket.close(POLICY)
-
-    async def _host(self, socket: WebSocket, grant: Grant, watching: Watching) -> None:
+        watching.show("hello", Hello(grant.scope, self._clock.now(), name, offered(grant, self._policy)))
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(watching.write())
+                tasks.create_task(self._while_valid(secret))
                 await self._read(socket, grant, watching, tasks)
         except* WebSocketDisconnect:
             raise WebSocketDisconnect from None
+        except* LinkGone as gone:
+            raise gone.exceptions[0] from None
         except* ValueError:
             raise ValueError("not a frame of our page") from None
+
+    async def _while_valid(self, secret: str) -> None:
+        """Raises `LinkGone` soon after the link has expired or was revoked, by whatever process."""
+        while True:
+            grant = await self._valid(secret)
+            left = (grant.expires_at - self._clock.now()).total_seconds()
+            await asyncio.sleep(max(0.0, min(left, LOOK_EVERY_S)))
 
     async def _read(self, socket: WebSocket, grant: Grant, watching: Watching, tasks: asyncio.TaskGroup) -> None:
         following: asyncio.Task[None] | None = None
         while True:
+            await watching.room()
             match await _frame(socket):
                 case Visible(on=True, plays=plays) if following is None:
-                    following = tasks.create_task(watching.follow(plays=plays))
+                    following = tasks.create_task(self._follow(grant, watching, plays=plays))
                 case Visible(on=False) if following is not None:
                     following.cancel()
                     following = None
@@ -102,11 +128,15 @@ class ViewerSockets:
                 case Key():
                     watching.player.cut()
                 case (Say() | Do()) as done:
-                    watching.show(f"outcome {done.nonce}", await act(done, grant, self._reception, self._clock))
+                    watching.answer(await act(done, grant, self._reception, self._clock))
                 case Visible():
                     pass
                 case Present():
                     raise ValueError("presented twice")
+
+    async def _follow(self, grant: Grant, watching: Watching, *, plays: bool) -> None:
+        await self._links.join(grant.id)
+        await watching.follow(plays=plays)
 
 
 async def _frame(socket: WebSocket) -> FromPage:

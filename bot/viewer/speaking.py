@@ -3,16 +3,30 @@
 from datetime import UTC, datetime, timedelta
 
 from bot.errors import StoreUnavailable
-from bot.model import Command, Inbound, NoSession, Person, Refused, ReplyTo, Said
+from bot.model import Accepted, Command, Inbound, NoSession, Person, Refused, ReplyTo, Said
+from bot.policy import Policy, Workspace
 from bot.ports.chat import Reception
 from bot.ports.clock import Clock
 from bot.viewer.grants import Grant, Scope
 from bot.viewer.wire import Do, Outcome, Say
 
-VERBS = frozenset({"interrupt", "keep-going"})
+SAY = "say"
+VERBS = ("interrupt", "extend")
+"""The commands that a page may hand in, besides saying something."""
+
 ONLY_WATCHING = "This link is for watching only. Press Watch in the channel for one of your own."
+NOT_FROM_HERE = "That cannot be done from here. Write it in the channel."
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def offered(grant: Grant, policy: Policy) -> tuple[str, ...]:
+    """What the page offers to whoever has the link: nothing that their role would be refused."""
+    if grant.scope is not Scope.SPEAK or grant.person is None:
+        return ()
+    # A session runs there, so somebody pays; what is handed in is checked again.
+    workspace = Workspace(grant.place.platform, grant.place.workspace_id, funded=True)
+    return tuple(verb for verb in (SAY, *VERBS) if policy.may(verb, grant.role, workspace) is None)
 
 
 async def act(done: Say | Do, grant: Grant, reception: Reception, clock: Clock) -> Outcome:
@@ -20,25 +34,27 @@ async def act(done: Say | Do, grant: Grant, reception: Reception, clock: Clock) 
     if grant.scope is not Scope.SPEAK or grant.person is None:
         return Outcome(done.nonce, ONLY_WATCHING)
     if isinstance(done, Do) and done.verb not in VERBS:
-        return Outcome(done.nonce, "That cannot be done from here.")
+        return Outcome(done.nonce, NOT_FROM_HERE)
     stamp = (clock.now() - _EPOCH) // timedelta(microseconds=1)
     body = Said(done.text, via="the viewer") if isinstance(done, Say) else Command(done.verb)
     reply_to = ReplyTo(grant.place, grant.person)
     inbound = Inbound(_event_id(grant.person, done.nonce), stamp, grant.place, grant.person, body, reply_to)
-    return Outcome(done.nonce, await _sentence(inbound, reception))
+    return await _handed_in(inbound, done.nonce, reception)
 
 
 def _event_id(person: Person, nonce: str) -> str:
     return f"viewer:{person.id}:{nonce}"
 
 
-async def _sentence(inbound: Inbound, reception: Reception) -> str:
+async def _handed_in(inbound: Inbound, nonce: str, reception: Reception) -> Outcome:
     try:
         outcome = await reception.accept(inbound)
     except StoreUnavailable:
-        return "That was not taken. Please try again."
+        return Outcome(nonce, "That was not taken. Please try again.")
     match outcome:
         case Refused(sentence) | NoSession(sentence):
-            return sentence
+            return Outcome(nonce, sentence)
+        case Accepted(row_id):
+            return Outcome(nonce, id=row_id)
         case _:
-            return ""
+            return Outcome(nonce)

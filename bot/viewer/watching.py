@@ -11,7 +11,10 @@ from bot.viewer.archive import Archive
 from bot.viewer.audience import Audiences
 from bot.viewer.grants import Grant
 from bot.viewer.player import Player
-from bot.viewer.wire import Audience, Said, Session, ToPage, encode
+from bot.viewer.wire import Audience, Outcome, Said, Session, ToPage, encode
+
+OUTCOMES_LIMIT = 64
+"""Outcomes that a page has not been sent yet; while there are so many, nothing more is read of it."""
 
 
 class Watching:
@@ -25,12 +28,26 @@ class Watching:
         self._audiences = audiences
         self._unsent: dict[str, ToPage] = {}
         self._woken = asyncio.Event()
+        self._sent = asyncio.Event()
+        self._outcomes = 0
         self.player = Player(feed.screens.of(grant.session_id), self._woken.set)
 
     def show(self, name: str, frame: ToPage) -> None:
         """Have a frame sent; one that was not sent yet under the same name is replaced."""
         self._unsent[name] = frame
         self._woken.set()
+
+    def answer(self, outcome: Outcome) -> None:
+        """Have it sent, beside all others."""
+        name = f"outcome {outcome.nonce}"
+        self._outcomes += name not in self._unsent
+        self.show(name, outcome)
+
+    async def room(self) -> None:
+        """Wait until there is room for one more outcome."""
+        while self._outcomes >= OUTCOMES_LIMIT:
+            self._sent.clear()
+            await self._sent.wait()
 
     async def write(self) -> None:
         """Send until cancelled or the page is gone."""
@@ -40,6 +57,9 @@ class Watching:
             unsent, self._unsent = self._unsent, {}
             for frame in unsent.values():
                 await self._socket.send_text(encode(frame))
+                if isinstance(frame, Outcome):
+                    self._outcomes -= 1
+                    self._sent.set()
             await self.player.send(self._socket)
 
     async def follow(self, *, plays: bool) -> None:
@@ -49,13 +69,13 @@ class Watching:
             view = self._feed.view(session_id) or await self._archive.view(session_id)
             self._show_event(view or _over(session_id))
             for caption in await self._archive.captions(session_id):
-                self._show_event(caption)
+                self._show_caption(caption, replayed=True)
             async for event in events:
                 self._show_event(event)
 
     def _seated(self) -> AbstractContextManager[None]:
         name = self._grant.person.name if self._grant.person else ""
-        return self._audiences.seated(self._grant.session_id, name, self._show_audience)
+        return self._audiences.seated(self._grant.session_id, self._grant.viewer, name, self._show_audience)
 
     def _screened(self, plays: bool) -> AbstractContextManager[None]:
         return self.player.screen.watching(self.player) if plays else nullcontext()
@@ -67,8 +87,11 @@ class Watching:
         match event:
             case SessionView():
                 self.show("session", Session.of(event))
-            case Caption(id=caption_id):
-                self.show(f"said {caption_id}", Said.of(event))
+            case Caption():
+                self._show_caption(event)
+
+    def _show_caption(self, caption: Caption, *, replayed: bool = False) -> None:
+        self.show(f"said {caption.id}", Said.of(caption, replayed=replayed))
 
 
 def _over(session_id: str) -> SessionView:

@@ -2,7 +2,8 @@
 
 import struct
 from datetime import datetime
-from enum import IntEnum, IntFlag
+from enum import IntEnum, IntFlag, StrEnum
+from typing import Annotated
 
 import msgspec
 
@@ -21,11 +22,12 @@ class Frame(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", r
 
 
 class Hello(Frame, frozen=True, tag="hello"):
-    """The grant is good. `now` sets the page's clock; `name` is who speaks through this page."""
+    """The grant is good. `now` sets the page's clock; `name` is who speaks through this page, and `may` are the commands they may use."""
 
     scope: Scope
     now: datetime
     name: str = ""
+    may: tuple[str, ...] = ()
 
 
 class Session(Frame, frozen=True, tag="session"):
@@ -45,46 +47,62 @@ class Session(Frame, frozen=True, tag="session"):
 
 
 class Said(Frame, frozen=True, tag="said"):
-    """One utterance, whole so far."""
+    """One utterance, whole so far, by `name` where that is known. `replayed` says that it was said before the page came."""
 
     id: str
     speaker: Speaker
     text: str
     final: bool
+    name: str = ""
+    replayed: bool = False
 
     @classmethod
-    def of(cls, caption: Caption) -> "Said":
-        return cls(caption.id, caption.speaker, caption.text, caption.final)
+    def of(cls, caption: Caption, *, replayed: bool = False) -> "Said":
+        return cls(caption.id, caption.speaker, caption.text, caption.final, caption.name, replayed)
 
 
 class Audience(Frame, frozen=True, tag="audience"):
-    """Who watches: how many, and the names of those whose link was minted for them."""
+    """Who watches: how many people, each once, and the names of those whose link was minted for them."""
 
     count: int
     names: tuple[str, ...] = ()
 
 
 class Outcome(Frame, frozen=True, tag="outcome"):
-    """What came of `Say` or `Do`: an empty sentence when it was taken."""
+    """What came of `Say` or `Do`: an empty sentence when it was taken, and then the `id` under which the words will be `Said`."""
 
     nonce: str
     sentence: str = ""
+    id: str = ""
 
 
-class Expired(Frame, frozen=True, tag="expired"):
-    """The link's time is over; the socket closes."""
+class Why(StrEnum):
+    """Why a link shows nothing."""
+
+    UNKNOWN = "unknown"  # or revoked
+    EXPIRED = "expired"
+    CROWDED = "crowded"  # open in too many windows
 
 
-ToPage = Hello | Session | Said | Audience | Outcome | Expired
+class Gone(Frame, frozen=True, tag="gone"):
+    """The link shows nothing, or nothing more; the socket closes."""
+
+    why: Why
+
+
+ToPage = Hello | Session | Said | Audience | Outcome | Gone
 
 
 # ---------------------------------------------------------------- from the page
 
 
-class Present(Frame, frozen=True, tag="present"):
-    """The first frame, within two seconds: the secret of the address."""
+Short = Annotated[str, msgspec.Meta(max_length=64)]
 
-    grant: str
+
+class Present(Frame, frozen=True, tag="present"):
+    """The first frame, within two seconds: the secret of the link."""
+
+    grant: Short
 
 
 class Visible(Frame, frozen=True, tag="visible"):
@@ -105,15 +123,15 @@ class Key(Frame, frozen=True, tag="key"):
 
 
 class Say(Frame, frozen=True, tag="say"):
-    nonce: str
+    nonce: Short
     text: str
 
 
 class Do(Frame, frozen=True, tag="do"):
-    """`interrupt` or `keep-going`."""
+    """One of the commands that `Hello` names."""
 
-    nonce: str
-    verb: str
+    nonce: Short
+    verb: Short
 
 
 FromPage = Present | Visible | Ack | Key | Say | Do

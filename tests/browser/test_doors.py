@@ -1,6 +1,5 @@
 """Who is let in, and who is not: origins, hosts, keys, forged and expired links."""
 
-import asyncio
 from collections.abc import AsyncIterator
 
 import httpx
@@ -8,13 +7,12 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import expect
 from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.exceptions import InvalidStatus
 
 from adapters.playground.platform import PlaygroundPlatform
 from adapters.playground.settings import PlaygroundSettings
 from bot.errors import SettingsError
 from bot.model import CardAction, Person, SessionStatus
-from bot.viewer.door import AT_ONCE
 from bot.viewer.grants import Scope
 from tests.browser.conftest import Opens
 from tests.browser.theatre import SECRET, SESSION, Theatre
@@ -116,123 +114,3 @@ async def test_it_listens_beyond_this_machine_only_when_told(stage: Theatre, hos
             PlaygroundPlatform(stage, stage.clock, settings)
         settings = settings.model_copy(update={"public": True})
     PlaygroundPlatform(stage, stage.clock, settings)
-
-
-# ---------------------------------------------------------------- the viewer
-
-
-async def test_a_link_that_never_existed_is_not_found(stage: Theatre, window: Opens) -> None:
-    stranger = await window()
-    answer = await stranger.page.goto(f"{stage.base}/v/{'x' * 22}")
-
-    assert answer is not None
-    assert answer.status == 404
-    await expect(stranger.page.get_by_role("heading", name="No such link")).to_be_visible()
-    stranger.complaints.clear()
-
-
-async def test_an_expired_link_says_so(stage: Theatre, window: Opens) -> None:
-    late = await window()
-    answer = await late.page.goto(f"{stage.base}/v/{await link(stage, minutes=-1)}")
-
-    assert answer is not None
-    assert answer.status == 410
-    await expect(late.page.get_by_role("heading", name="This link has expired")).to_be_visible()
-    late.complaints.clear()
-
-
-async def test_a_link_that_expires_while_open_is_closed(stage: Theatre, window: Opens) -> None:
-    late = await window()
-    await late.page.goto(f"{stage.base}/v/{await link(stage, minutes=2 / 60)}")
-    await expect(late.page.locator("#status")).to_have_text("Live")
-
-    await expect(late.page.get_by_role("heading", name="This link has expired")).to_be_visible(timeout=8_000)
-    late.complaints.clear()
-
-
-async def test_a_watch_link_cannot_speak(stage: Theatre, window: Opens) -> None:
-    secret = await link(stage, Scope.WATCH)
-    guest = await window()
-    await guest.page.goto(f"{stage.base}/v/{secret}")
-    await expect(guest.page.get_by_text("You are watching.")).to_be_visible()
-    await expect(guest.page.locator("#write")).to_be_hidden()
-
-    async with connect(stage.base.replace("http", "ws") + "/v/socket") as socket:
-        await socket.send(f'{{"type": "present", "grant": "{secret}"}}')
-        await socket.send('{"type": "say", "nonce": "1", "text": "let me in"}')
-        answers = [await socket.recv(), await socket.recv()]
-
-    assert "for watching only" in str(answers)
-    assert stage.came == []
-
-
-async def test_a_speak_link_acts_as_its_person(stage: Theatre, window: Opens) -> None:
-    ann = await window()
-    await ann.page.goto(f"{stage.base}/v/{await link(stage)}")
-
-    await ann.page.get_by_label("Say something as Ann").fill("Good morning")
-    await ann.page.keyboard.press("Enter")
-    await ann.page.get_by_role("button", name="Interrupt").click()
-
-    await expect(ann.page.locator("#said")).to_contain_text("Good morning")
-    async with asyncio.timeout(5):
-        while len(stage.came) < 2:
-            await asyncio.sleep(0.02)
-    said, interrupt = stage.came
-    assert said.person == interrupt.person == ANN
-    assert getattr(said.body, "text", "") == "Good morning"
-    assert getattr(interrupt.body, "verb", "") == "interrupt"
-
-
-async def test_a_socket_must_show_its_grant_soon(stage: Theatre) -> None:
-    began = asyncio.get_running_loop().time()
-    async with connect(stage.base.replace("http", "ws") + "/v/socket") as socket:
-        with pytest.raises(ConnectionClosed):
-            await socket.recv()
-    assert 1.5 < asyncio.get_running_loop().time() - began < 4
-
-
-async def test_only_so_many_may_wait_at_the_door(stage: Theatre) -> None:
-    url = stage.base.replace("http", "ws") + "/v/socket"
-    waiting = [await connect(url) for _ in range(AT_ONCE)]
-
-    async with connect(url) as too_many:
-        with pytest.raises(ConnectionClosed) as closed:
-            await too_many.recv()
-    assert closed.value.rcvd is not None
-    assert closed.value.rcvd.code == 1013
-    for socket in waiting:
-        await socket.close()
-
-
-async def test_only_a_visible_page_counts_as_a_viewer(stage: Theatre) -> None:
-    secret = await link(stage)
-    async with httpx.AsyncClient(base_url=stage.base) as client:
-        await client.get(f"/v/{secret}")
-    assert stage.feed.watchers(SESSION) == 0
-
-    async with connect(stage.base.replace("http", "ws") + "/v/socket") as socket:
-        await socket.send(f'{{"type": "present", "grant": "{secret}"}}')
-        await socket.send('{"type": "visible", "on": false}')
-        assert "hello" in str(await socket.recv())
-        assert stage.feed.watchers(SESSION) == 0
-        await socket.send('{"type": "visible", "on": true}')
-        assert "audience" in str(await socket.recv())
-        assert stage.feed.watchers(SESSION) == 1
-        await socket.send('{"type": "visible", "on": false}')
-        async with asyncio.timeout(3):
-            while stage.feed.watchers(SESSION):
-                await asyncio.sleep(0.01)
-
-
-async def test_pages_are_shut_to_everybody_else(stage: Theatre, http: httpx.AsyncClient) -> None:
-    for path in ("/playground", f"/v/{await link(stage)}", "/v/unknown"):
-        headers = (await http.get(path)).headers
-        policy = headers["content-security-policy"]
-        assert "default-src 'none'" in policy
-        assert "'nonce-" in policy
-        assert "unsafe" not in policy
-        assert headers["referrer-policy"] == "no-referrer"
-        assert headers["x-content-type-options"] == "nosniff"
-    first, second = [(await http.get("/playground")).headers["content-security-policy"] for _ in range(2)]
-    assert first != second

@@ -96,7 +96,7 @@ async def staged(
     stage.card = replace(stage.card, status=status, note=note, ends_at=ends_at, waiting=2 if minutes else 0)
     stage.stage(speaking=False)
     secret = await stage.grants.mint(SESSION, Scope.SPEAK, ANN, stage.in_minutes(60))
-    await window.page.goto(f"{stage.base}/v/{secret}")
+    await window.page.goto(f"{stage.base}/v/#{secret}")
     await expect(window.page.locator("#viewer")).to_have_attribute("data-status", status.value)
 
 
@@ -108,7 +108,7 @@ async def live(stage: Theatre, window: Window) -> None:
     stage.pause = 0.02
     await stage.say("Good morning! I am Mei. Ask me anything, or tell me what to say.")
     await staged(stage, window, SessionStatus.LIVE, "Write, and Mei answers aloud.", 8.2)
-    await window.page.wait_for_timeout(900)  # old words have settled; what comes now is a caption
+    await expect(window.page.locator("#said li")).to_have_count(1)
     await window.page.locator("#words").fill("What is new in the release?")
     await window.page.keyboard.press("Enter")
     await stage.say("Two things, mostly. The transcript now grows while I speak, and everybody can watch.", until=12)
@@ -135,7 +135,7 @@ async def sightless(stage: Theatre, window: Window) -> None:
 async def watch_only(stage: Theatre, window: Window) -> None:
     await live(stage, window)
     secret = await stage.grants.mint(SESSION, Scope.WATCH, None, stage.in_minutes(60))
-    await window.page.goto(f"{stage.base}/v/{secret}")
+    await window.page.goto(f"{stage.base}/v/#{secret}")
     await expect(window.page.locator("#watching")).to_be_visible()
 
 
@@ -153,17 +153,17 @@ async def over(stage: Theatre, window: Window) -> None:
     await live(stage, window)
     stage.card = replace(stage.card, status=SessionStatus.ENDED, note="Stopped by Ann after 4 minutes.", ends_at=None)
     stage.stage(speaking=False)
-    await expect(window.page.get_by_role("link", name="Text")).to_be_visible()
+    await expect(window.page.get_by_role("button", name="Text")).to_be_visible()
 
 
 async def unknown(stage: Theatre, window: Window) -> None:
-    await window.page.goto(f"{stage.base}/v/{'x' * 22}")
+    await window.page.goto(f"{stage.base}/v/#{'x' * 22}")
     window.complaints.clear()
 
 
 async def expired(stage: Theatre, window: Window) -> None:
     secret = await stage.grants.mint(SESSION, Scope.WATCH, None, stage.in_minutes(-1))
-    await window.page.goto(f"{stage.base}/v/{secret}")
+    await window.page.goto(f"{stage.base}/v/#{secret}")
     window.complaints.clear()
 
 

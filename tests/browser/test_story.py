@@ -55,7 +55,7 @@ async def test_from_start_to_the_downloaded_transcript(house: DemoHouse, window:
     await expect(page.locator("#stage .pill")).to_have_text("Ended", timeout=15_000)
     await expect(viewer.page.locator("#status")).to_have_text("Ended", timeout=15_000)
     async with viewer.page.expect_download() as download:
-        await viewer.page.get_by_role("link", name="Text").click()
+        await viewer.page.get_by_role("button", name="Text").click()
     transcript = Path(str(await (await download.value).path())).read_text()
     assert "Good morning! Who are you?" in transcript.replace("\\!", "!")
     assert "Alma" in transcript

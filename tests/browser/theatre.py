@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from starlette.types import Receive, Send
 from starlette.types import Scope as AsgiScope
 
+import adapters.simulator as portraits
 from adapters.playground.platform import PlaygroundPlatform
 from adapters.playground.settings import PlaygroundSettings
 from adapters.simulator.footage import FRAME_RATE, HEIGHT, WIDTH, footage, is_key
@@ -38,11 +39,14 @@ from bot.model import (
     Question,
     Refused,
     Reply,
+    Role,
     Said,
     SessionStatus,
     Speaker,
 )
+from bot.policy import Policy, role_of
 from bot.ports.chat import Ask, Reception
+from bot.ports.files import Pictures
 from bot.ports.room import Codec, VideoFrame
 from bot.session.feed import Caption, Feed, SessionView
 from bot.telemetry import new_metrics
@@ -51,6 +55,7 @@ from bot.viewer.grants import Grant, Grants, Scope
 from bot.viewer.routes import viewer_routes
 from bot.web import create_app, serve
 
+PORTRAITS = Path(portraits.__file__).parent / "portraits"
 SECRET = "a-secret-for-tests"
 SESSION = "0199aa00-0000-7000-8000-000000000001"
 AVATARS = [
@@ -71,7 +76,9 @@ class KeptGrants(Grants):
 
     async def mint(self, session_id: str, scope: Scope, person: Person | None, expires_at: datetime) -> str:
         secret = uuid4().hex
-        self.grants[secret] = Grant(session_id, scope, Place("playground", "playground", "lobby"), person, expires_at)
+        place = Place("playground", "playground", "lobby")
+        role = role_of(person) if person else Role.OUTSIDER
+        self.grants[secret] = Grant(secret[:8], session_id, scope, place, person, role, expires_at)
         return secret
 
     async def find(self, secret: str) -> Grant | None:
@@ -82,16 +89,26 @@ class KeptArchive(Archive):
     def __init__(self) -> None:
         self.said: dict[str, Caption] = {}
         self.last: SessionView | None = None
+        self.slow = 0.0  # seconds until the database answers
 
     async def view(self, session_id: str) -> SessionView | None:
         return self.last
 
     async def captions(self, session_id: str) -> Sequence[Caption]:
+        await asyncio.sleep(self.slow)
         return tuple(self.said.values())
 
     async def export(self, session_id: str, format: str) -> File | None:  # noqa: A002
         words = "\n".join(f"**Mei**: {caption.text}" for caption in self.said.values())
         return File(f"transcript.{format}", "text/markdown", words.encode())
+
+
+class KeptPictures(Pictures):
+    """The portraits of the demo's cast, by name."""
+
+    async def picture(self, url: str) -> File | None:
+        found = list(PORTRAITS.glob(f"*{url}*.svg"))
+        return File("picture", "image/svg+xml", found[0].read_bytes()) if found else None
 
 
 class Theatre(Reception):
@@ -102,6 +119,7 @@ class Theatre(Reception):
         self.feed = Feed()
         self.grants = KeptGrants()
         self.archive = KeptArchive()
+        self.pictures = KeptPictures()
         self.came: list[Inbound] = []
         self.pause = 0.09
         self.away = False
@@ -125,7 +143,7 @@ class Theatre(Reception):
         """As at the start of a process: nothing in memory but what the history file says."""
         settings = PlaygroundSettings(secret=SecretStr(SECRET), history=self._folder / "history.jsonl")
         self.platform = PlaygroundPlatform(self, self.clock, settings)
-        viewer = viewer_routes(self.grants, self.feed, self, self.archive, self.clock)
+        viewer = viewer_routes(self.grants, self.feed, self, self.archive, self.clock, Policy(), self.pictures)
         self._app = create_app(new_metrics(), {}, [*self.platform.routes(), *viewer])
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
@@ -151,7 +169,7 @@ class Theatre(Reception):
                 self.play(self.start(inbound.place, inbound.person))
             case Command(verb="stop"):
                 self.play(self.end())
-            case Command(verb="interrupt" | "keep-going"):
+            case Command(verb="interrupt" | "extend"):
                 pass
             case Command(verb="say"):
                 return Refused("At most 10 may wait, and 10 do. Try again when Mei has caught up.")
@@ -161,7 +179,7 @@ class Theatre(Reception):
                 self.play(self.answer_aloud(text))
             case _:
                 pass
-        return Accepted(str(uuid4()), SESSION)
+        return Accepted(f"row-{len(self.came)}", SESSION)
 
     async def answer(self, inbound: Inbound) -> Reply:
         assert isinstance(inbound.body, Command)
@@ -170,7 +188,7 @@ class Theatre(Reception):
                 secret = await self.grants.mint(SESSION, Scope.SPEAK, inbound.person, self.in_minutes(60))
                 return Reply(
                     "This link is yours alone: whoever has it speaks as you.",
-                    link=Link("Watch Mei", f"{self.base}/v/{secret}"),
+                    link=Link("Watch Mei", f"{self.base}/v/#{secret}"),
                 )
             case "avatars":
                 items = tuple(
@@ -198,6 +216,9 @@ class Theatre(Reception):
 
     async def kept(self, session_ids: Collection[str]) -> frozenset[str]:
         return frozenset(session_ids)
+
+    async def person_gone(self, place: Place, person_id: str) -> None:
+        pass
 
     # ------------------------------------------------ what can be staged
 
@@ -235,7 +256,15 @@ class Theatre(Reception):
     def stage(self, *, speaking: bool) -> None:
         card = self.card
         view = SessionView(
-            SESSION, card.status, card.avatar_name, "", card.mode, card.note, card.ends_at, speaking, card.waiting
+            SESSION,
+            card.status,
+            card.avatar_name,
+            card.avatar_name,
+            card.mode,
+            card.note,
+            card.ends_at,
+            speaking,
+            card.waiting,
         )
         self.archive.last = view
         self.feed.publish(SESSION, view)

@@ -73,7 +73,6 @@ function left(endsAt) {
 export class Stage {
   #element;
   #drawn = "";
-  #face = null;
 
   constructor(element) {
     this.#element = element;
@@ -86,7 +85,6 @@ export class Stage {
     if (drawn !== this.#drawn) this.#draw(shown, press);
     this.#drawn = drawn;
     this.#element.dataset.speaking = speaking && shown.status === "live";
-    this.#face.state = shown.status === "sleeping" ? "asleep" : speaking ? "speaking" : "idle";
     return this.#element;
   }
 
@@ -100,7 +98,6 @@ export class Stage {
     if (kept?.dataset.of === `${avatarName} ${picture}`) return kept;
     const frame = portrait(avatarName, picture);
     frame.dataset.of = `${avatarName} ${picture}`;
-    this.#face = frame.face?.live() ?? { state: "" };
     return frame;
   }
 }

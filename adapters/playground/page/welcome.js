@@ -8,8 +8,6 @@ const CAST = ["Alex", "Mei", "Rosa"];
 
 export function welcome(element, begin) {
   const cast = h("div", { class: "cast" }, CAST.map((name) => portrait(name)));
-  for (const frame of cast.children) frame.face.live();
-  cast.firstElementChild.face.state = "speaking";
   return fill(element,
     h("div", { class: "hero" }, cast,
       h("div", {}, h("h2", {}, "Bring a talking avatar into your channel"),

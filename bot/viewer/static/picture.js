@@ -18,7 +18,8 @@ export class Picture {
   #frames = [];
   #drawing = 0;
   #failures = 0;
-  showing = false;
+  showing = false; // pictures come
+  drawn = false; // there is one on the canvas, however old
 
   constructor(canvas, handlers) {
     this.#canvas = canvas;
@@ -31,9 +32,9 @@ export class Picture {
     return this.#decoder?.decodeQueueSize ?? 0;
   }
 
-  /** The address of a small square of what is shown now; empty while nothing is. */
+  /** The address of a small square of what is on the canvas; empty while nothing is. */
   get still() {
-    if (!this.showing) return "";
+    if (!this.drawn) return "";
     const { width, height } = this.#canvas;
     const side = Math.min(width, height);
     const square = Object.assign(document.createElement("canvas"), { width: STILL, height: STILL });
@@ -56,7 +57,7 @@ export class Picture {
     }
   }
 
-  /** Forget what was, and show nothing until a key frame comes. */
+  /** Forget what waits, and leave the last picture until a key frame comes. */
   cut() {
     this.#end();
     this.#frames.splice(0).forEach((frame) => frame.close());
@@ -112,7 +113,7 @@ export class Picture {
     this.#context.drawImage(frame, 0, 0, width, height);
     frame.close();
     if (this.showing) return;
-    this.showing = true;
+    this.showing = this.drawn = true;
     this.#handlers.changed();
   }
 

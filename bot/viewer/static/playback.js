@@ -30,6 +30,11 @@ export class Playback {
     return this.#picture.showing;
   }
 
+  /** Whether there is a picture of the avatar on the canvas, be it an old one. */
+  get drawn() {
+    return this.#picture.drawn && !this.#picture.helpless;
+  }
+
   /** The address of a small picture of the avatar; empty while it is not on the canvas. */
   get still() {
     return this.#picture.still;
@@ -43,6 +48,11 @@ export class Playback {
   /** Whether there is sound that waits for a tap. */
   get silent() {
     return this.#sound.blocked;
+  }
+
+  /** Whether there was a tap and nothing to be heard with. */
+  get deaf() {
+    return this.#sound.deaf;
   }
 
   unmute() {
@@ -61,7 +71,7 @@ export class Playback {
     this.cut();
   }
 
-  /** The avatar has gone: its last picture goes too. */
+  /** The avatar has gone: what is left of it is its last picture. */
   cut() {
     this.#picture.cut();
   }

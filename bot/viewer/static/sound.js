@@ -1,5 +1,6 @@
 /** The avatar's voice. A browser plays nothing before a tap; until then what comes is thrown away. */
 
+const NO_DEVICE = 2000; // milliseconds after a tap in which sound begins, where there is anything to hear it with
 const STALE = 0.3; // seconds without a word from the worklet, after which its clock says nothing
 
 export class Sound {
@@ -7,6 +8,8 @@ export class Sound {
   #context = null;
   #voice = null;
   #mark = null; // what was heard, and when
+  #tapped = 0; // when
+  deaf = false;
 
   /** `changed()` is called when `blocked` may have changed. */
   constructor(changed) {
@@ -24,8 +27,15 @@ export class Sound {
     return since > STALE ? null : this.#mark.pts + (since - (this.#context.outputLatency || 0)) * 1e6;
   }
 
+  /** After a tap. Without a device for sound a browser begins nothing, and says nothing either: then `deaf` says so. */
   resume() {
+    this.deaf = false;
     this.#context?.resume();
+    clearTimeout(this.#tapped);
+    this.#tapped = setTimeout(() => {
+      this.deaf = this.blocked;
+      this.#changed();
+    }, NO_DEVICE);
   }
 
   take({ pts, rate, channels, data }) {
@@ -38,7 +48,10 @@ export class Sound {
 
   async #begin(sampleRate) {
     this.#context = new AudioContext({ sampleRate, latencyHint: "interactive" });
-    this.#context.onstatechange = this.#changed;
+    this.#context.onstatechange = () => {
+      this.deaf &&= this.blocked;
+      this.#changed();
+    };
     this.#changed();
     await this.#context.audioWorklet.addModule("/v/static/worklet.js");
     this.#voice = new AudioWorkletNode(this.#context, "voice", { numberOfInputs: 0, outputChannelCount: [1] });

@@ -1,35 +1,40 @@
 /** One link, one page: who is on stage, what is said, and, if the link allows, a word of one's own. */
 
-import { countdown, setClock, until } from "./clock.js";
+import { setClock } from "./clock.js";
 import { fill, h, say } from "./element.js";
-import { Face, portrait } from "./face.js";
+import { portrait } from "./face.js";
 import { icon } from "./icons.js";
+import { fetched, save } from "./files.js";
 import { Playback, plays } from "./playback.js";
 import { Socket } from "./socket.js";
 
-const SOON = 60_000;
 const CAPTION_STAYS = 4000;
 const CAPTION_WORDS = 14;
-const SETTLING = 800; // milliseconds after joining in which old words arrive
-const REFUSED = 1008;
 const FORMATS = { md: "Text", json: "JSON", vtt: "WebVTT", srt: "SubRip" };
+const COMMANDS = { interrupt: "Interrupt", extend: "Extend" };
 const INSECURE = "Picture and sound need https: this page was opened without. What is said can be read here all the same.";
 const OLD = "This browser cannot show the picture: a current Chrome, Edge or Safari can, and Firefox on a computer. What is said can be read here all the same.";
 const STATUS = { joining: "Joining", starting: "Waiting", live: "Live", reconnecting: "Reconnecting", stopping: "Ending", sleeping: "Asleep", ended: "Ended" };
+const GONE = {
+  unknown: ["This link does not work", "It may have been replaced by a newer one. Press Watch in your channel to get one of your own."],
+  expired: ["This link has expired", "Press Watch in your channel to get a new one."],
+  crowded: ["This link is open in five windows already", "Close one of them and reload this page, or press Watch in your channel for a new link."],
+};
 
 const at = (id) => document.getElementById(id);
-const secret = location.pathname.split("/")[2];
+const secret = location.hash.slice(1); // browsers send it to nobody
 const lines = new Map();
 const unanswered = new Map();
 
 let session = { status: "joining", avatarName: "", note: "", waiting: 0 };
 let me = "";
 let linked = false;
-let face = null;
 let captionTimer = 0;
-let settledAt = Infinity;
 let reading = true;
-let still = ""; // the address of a picture of the avatar, once it was seen
+let photograph = ""; // the address of the avatar's own portrait, once it is fetched
+let likeness = ""; // the address of what the avatar looks like, beside its words
+
+const playback = plays ? new Playback(at("canvas"), { send: (frame) => socket.send(frame), changed: draw }) : null;
 
 const socket = new Socket("/v/socket", {
   opened: () => {
@@ -39,19 +44,22 @@ const socket = new Socket("/v/socket", {
   },
   received: (frame) => take[frame.type](frame),
   streamed: (buffer) => playback.take(buffer),
-  lost,
+  lost: () => {
+    linked = false;
+    draw();
+  },
 });
 
-const playback = plays ? new Playback(at("canvas"), { send: (frame) => socket.send(frame), changed: draw }) : null;
-
 const take = {
-  hello({ scope, now, name = "" }) {
+  hello({ scope, now, name = "", may = [] }) {
     setClock(now);
-    [me, linked, settledAt] = [name, true, performance.now() + SETTLING];
-    at("write").hidden = scope !== "speak";
+    [me, linked] = [name, true];
+    at("write").hidden = !may.includes("say");
     at("watching").hidden = scope === "speak";
+    for (const command of Object.keys(COMMANDS)) at(command).hidden = !may.includes(command);
     say(at("words-label"), `Say something as ${me}`);
     for (const frame of unanswered.values()) socket.send(frame);
+    if (!photograph) fetchPortrait();
     draw();
   },
   session(frame) {
@@ -60,10 +68,10 @@ const take = {
   },
   said(frame) {
     const before = lines.get(frame.id);
-    if (before && !frame.final && before.text.startsWith(frame.text)) return; // the archive is a second behind the feed
+    if (frame.replayed && before && before.text.startsWith(frame.text)) return; // the archive is a second behind the feed
     lines.set(frame.id, frame);
     drawLine(frame);
-    if (before?.final || performance.now() < settledAt) return; // told before
+    if (frame.replayed || before?.final) return; // told before
     caption(frame);
     if (frame.final) say(at("announcer"), `${speakerOf(frame)}: ${frame.text}`);
   },
@@ -74,18 +82,22 @@ const take = {
     at("audience").title = [...named, others > 0 && `${others} more`].filter(Boolean).join(", ");
     fill(at("audience"), icon("watch"), `${count} watching`);
   },
-  outcome({ nonce, sentence = "" }) {
+  outcome({ nonce, sentence = "", id = "" }) {
     const frame = unanswered.get(nonce);
     unanswered.delete(nonce);
     say(at("sentence"), sentence);
-    if (!sentence || frame?.type !== "say") return;
-    lines.delete(nonce);
-    at(`said-${nonce}`)?.remove();
-    at("words").value ||= frame.text;
+    if (frame?.type !== "say") return;
+    if (sentence) {
+      forgetLine(nonce);
+      at("words").value ||= frame.text;
+    } else if (id) rename(nonce, id);
   },
-  expired() {
+  gone({ why }) {
     socket.close();
-    location.reload(); // the server says what became of the link
+    const [title, advice] = GONE[why];
+    document.title = title;
+    at("viewer").hidden = true;
+    document.body.append(h("main", { class: "sorry" }, h("img", { src: "/v/static/icon.svg", width: 72, height: 72, alt: "" }), h("h1", {}, title), h("p", {}, advice)));
   },
 };
 
@@ -100,16 +112,14 @@ function draw() {
   say(at("status"), STATUS[status]);
   at("status").dataset.status = status === "joining" ? "starting" : status;
   say(at("state"), sentence(status));
-  drawFace(status, speaking);
   drawPicture(status);
   drawEnd(status);
   if (status !== "live") say(at("caption"), "");
-  tick();
 }
 
 function sentence(status) {
   const who = session.avatarName || "the avatar";
-  const waiting = session.waiting ? ` ${session.waiting} waiting.` : "";
+  const waiting = session.waiting > 1 ? ` ${session.waiting} messages are waiting.` : "";
   if (status === "joining") return "Joining …";
   if (status === "reconnecting" && !linked) return "The connection broke. Coming back by itself …";
   return {
@@ -122,27 +132,33 @@ function sentence(status) {
   }[status];
 }
 
-function drawFace(status, speaking) {
-  if (session.avatarName && face?.name !== session.avatarName) {
-    face = Object.assign(new Face(session.avatarName), { name: session.avatarName });
-    face.svg.setAttribute("preserveAspectRatio", "xMidYMid meet");
-    at("drawn").style.setProperty("background", face.wall);
-    fill(at("drawn"), face.svg);
-    face.live();
-  }
-  if (face) face.state = status === "sleeping" || status === "ended" ? "asleep" : speaking ? "speaking" : "idle";
-}
-
-/** The avatar itself once it is seen, and the drawn face whenever it is not there. */
+/** The avatar itself, as it is or as it was last seen; else its portrait. */
 function drawPicture(status) {
   if (status === "sleeping" || status === "ended") playback?.cut();
-  const seen = Boolean(playback?.showing);
+  const seen = Boolean(playback?.drawn);
   at("picture").classList.toggle("seen", seen);
   at("canvas").hidden = !seen;
-  at("drawn").hidden = seen;
-  at("sound").hidden = !seen || !playback.silent;
-  if (seen && !still) drawLikenesses(playback.still);
+  at("portrait").hidden = seen || !session.avatarName;
+  if (!seen && session.avatarName) drawPortrait();
+  at("sound").hidden = !playback?.showing || !playback.silent;
+  fill(at("sound"), icon("heard"), playback?.deaf ? "No sound: this browser has found no device for it" : "Tap for sound");
+  if (seen && !likeness.startsWith("data:")) drawLikenesses(playback.still);
   say(at("sightless"), (plays && !playback.helpless) || status !== "live" ? "" : isSecureContext ? OLD : INSECURE);
+}
+
+function drawPortrait() {
+  const drawn = `${session.avatarName} ${photograph}`;
+  if (at("portrait").dataset.drawn === drawn) return;
+  at("portrait").dataset.drawn = drawn;
+  fill(at("portrait"), portrait(session.avatarName, photograph));
+}
+
+async function fetchPortrait() {
+  const picture = await fetched("/v/portrait", secret);
+  if (!picture || photograph) return;
+  photograph = URL.createObjectURL(picture);
+  if (!likeness) drawLikenesses(photograph);
+  draw();
 }
 
 function drawEnd(status) {
@@ -150,18 +166,15 @@ function drawEnd(status) {
   at("taking").hidden = !over;
   if (!over) return;
   at("write").hidden = at("watching").hidden = true;
-  if (!at("formats").children.length) {
-    fill(at("formats"), Object.entries(FORMATS).map(([format, label]) =>
-      h("li", {}, h("a", { href: `${location.pathname}/transcript.${format}`, download: `transcript.${format}` }, icon("file"), label))));
-  }
+  if (at("formats").children.length) return;
+  fill(at("formats"), Object.entries(FORMATS).map(([format, label]) =>
+    h("li", {}, h("button", { type: "button", onclick: () => takeTranscript(format) }, icon("file"), label))));
 }
 
-function tick() {
-  const { endsAt, status } = session;
-  at("left").hidden = !endsAt || status === "ended";
-  if (at("left").hidden) return;
-  fill(at("left"), icon("time"), `${countdown(until(endsAt))} left`);
-  at("left").classList.toggle("soon", until(endsAt) < SOON);
+async function takeTranscript(format) {
+  const file = await fetched(`/v/transcript.${format}`, secret);
+  if (file) save(file, `transcript.${format}`);
+  else say(at("state"), "The transcript could not be fetched. Please try again.");
 }
 
 /** The last words on the picture, as subtitles; they stay a moment after the end. */
@@ -194,22 +207,31 @@ function follow() {
 
 /** Beside its words the avatar looks as it does on the stage. */
 function drawLikenesses(picture) {
-  still = picture;
-  for (const frame of at("said").querySelectorAll(".face")) frame.replaceWith(portrait(session.avatarName, still));
+  likeness = picture;
+  for (const frame of at("said").querySelectorAll(".face")) frame.replaceWith(portrait(session.avatarName, likeness));
 }
 
 function newLine(line) {
   const name = speakerOf(line);
-  const likeness = line.speaker === "bot" ? portrait(name, still) : h("div", { class: "chip", aria: { hidden: "true" } }, [...name][0]);
-  const element = h("li", { id: `said-${line.id}` }, likeness, h("b", {}, name), h("p", {}));
+  const sign = line.speaker === "bot" ? portrait(name, likeness) : h("div", { class: "chip", aria: { hidden: "true" } }, [...name][0]);
+  const element = h("li", { id: `said-${line.id}` }, sign, h("b", {}, name), h("p", {}));
   at("said").append(element);
   return element;
 }
 
-function lost(code) {
-  linked = false;
-  if (code === REFUSED) return take.expired();
-  draw();
+/** One's own words, once the server knows them: under its id, and once. */
+function rename(nonce, id) {
+  if (at(`said-${id}`)) return forgetLine(nonce);
+  const element = at(`said-${nonce}`);
+  if (!element) return;
+  element.id = `said-${id}`;
+  lines.set(id, { ...lines.get(nonce), id });
+  lines.delete(nonce);
+}
+
+function forgetLine(id) {
+  lines.delete(id);
+  at(`said-${id}`)?.remove();
 }
 
 function tellVisible() {
@@ -231,20 +253,19 @@ function speak(event) {
   const text = at("words").value.trim();
   if (!text) return;
   at("words").value = "";
-  take.said({ id: hand({ type: "say", text }), speaker: "person", name: me, text, final: true });
+  take.said({ id: hand({ type: "say", text }), speaker: "user", name: me, text, final: true });
 }
 
 at("write").addEventListener("submit", speak);
 at("words").addEventListener("keydown", (event) => event.key === "Enter" && !event.shiftKey && !event.isComposing && speak(event));
-for (const [verb, label] of [["interrupt", "Interrupt"], ["keep-going", "Keep going"]]) {
+for (const [verb, label] of Object.entries(COMMANDS)) {
   fill(at(verb), icon(verb), label);
   at(verb).addEventListener("click", () => hand({ type: "do", verb }));
 }
 fill(at("send"), icon("send"));
-fill(at("sound"), icon("heard"), "Tap for sound");
 at("sound").addEventListener("click", () => playback.unmute());
 fill(at("voice"), [1, 2, 3, 4].map(() => h("i")));
 document.addEventListener("visibilitychange", tellVisible);
 at("scroll").addEventListener("scroll", ({ target }) => (reading = target.scrollHeight - target.scrollTop - target.clientHeight < 80), { passive: true });
 new ResizeObserver(follow).observe(at("scroll"));
-setInterval(tick, 1000);
+addEventListener("hashchange", () => location.reload()); // another link, pasted over this one

@@ -33,6 +33,7 @@ class RecordingReception(Reception):
         self.ask_hangs = False
         self.forgotten: frozenset[str] = frozenset()
         self.hosted = True
+        self.left: list[tuple[Place, str]] = []
 
     async def accept(self, inbound: Inbound) -> Outcome:
         self.inbounds.append(inbound)
@@ -57,6 +58,9 @@ class RecordingReception(Reception):
 
     async def kept(self, session_ids: Collection[str]) -> frozenset[str]:
         return frozenset(session_ids) - self.forgotten
+
+    async def person_gone(self, place: Place, person_id: str) -> None:
+        self.left.append((place, person_id))
 
 
 @dataclass(frozen=True)

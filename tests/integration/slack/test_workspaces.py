@@ -267,11 +267,15 @@ async def test_the_core_hears_of_a_channel_that_is_gone(company: Company, kind: 
 
 
 @pytest.mark.parametrize(("who", "gone"), [("U0BOT", True), ("U0BEN", False)])
-async def test_only_our_own_leaving_counts(company: Company, who: str, gone: bool) -> None:
+async def test_our_own_leaving_ends_the_place_and_anothers_their_links(company: Company, who: str, gone: bool) -> None:
     company.grants("code", "xoxb-1", "T0TEAM")
     await company.install("code")
     await company.event({"type": "member_left_channel", "channel": "C0GENERAL", "user": who, "event_ts": "1.0"})
     assert bool(company.reception.gone) is gone
+    assert bool(company.reception.left) is not gone
+    if not gone:
+        ((place, person),) = company.reception.left
+        assert (place.platform, place.workspace_id, place.channel_id, person) == ("slack", "T0TEAM", "C0GENERAL", who)
 
 
 async def test_one_workspace_is_not_installed_into(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,113 @@
+"""Links as they are kept: who has one, until when, and what ends it."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Connection, select
+
+from bot import operations
+from bot.links import AFTERWARDS, LIFE
+from bot.model import Person, Place, Role
+from bot.store.tables import grants
+from bot.viewer.grants import Grant, Scope
+from tests.chat_room import ANN, CHANNEL
+from tests.integration.answers.asking import ask
+from tests.stack import Stack, on_stack
+
+BEN = Person("ben", "Ben")
+ELSEWHERE = Place("room", "W1", "C2")
+
+
+async def watch(stack: Stack, person: Person = ANN) -> str:
+    """Press Watch; the secret of the link."""
+    reply = await ask(stack, "watch", stack.room.thread, person)
+    assert reply.link is not None
+    address, _, secret = reply.link.url.partition("/v/#")
+    assert address == "http://avatarbot.test"
+    return secret
+
+
+async def found(stack: Stack, secret: str) -> Grant | None:
+    assert stack.service is not None
+    return await stack.service._links.grants.find(secret)
+
+
+async def live(stack: Stack) -> None:
+    await stack.room.command("start")
+    await stack.live()
+
+
+@on_stack()
+async def test_a_link_is_for_its_person_and_no_secret_is_kept(stack: Stack) -> None:
+    def kept(connection: Connection) -> str:
+        return str(connection.execute(select(grants)).all())
+
+    async with stack.serving():
+        await live(stack)
+        ann, ben = await watch(stack), await watch(stack, BEN)
+        mine, theirs = await found(stack, ann), await found(stack, ben)
+        assert mine is not None
+        assert theirs is not None
+        assert (mine.person, mine.role, mine.scope) == (ANN, Role.STARTER, Scope.SPEAK)
+        assert (theirs.person, theirs.role) == (BEN, Role.MEMBER)
+        assert mine.expires_at - stack.clock.now() <= LIFE
+        assert await found(stack, "") is None
+        stored = await stack.stores[-1].read(kept)
+    assert ann not in stored
+    assert ben not in stored
+
+
+@on_stack()
+async def test_watch_again_revokes_ones_own_older_link_and_nobody_elses(stack: Stack) -> None:
+    async with stack.serving():
+        await live(stack)
+        first, ben = await watch(stack), await watch(stack, BEN)
+        second = await watch(stack)
+        assert await found(stack, first) is None
+        assert await found(stack, second)
+        assert await found(stack, ben)
+
+
+@on_stack()
+async def test_a_link_dies_with_its_session_and_one_hour(stack: Stack) -> None:
+    async with stack.serving():
+        await live(stack)
+        secret = await watch(stack)
+        await stack.room.command("stop", place=stack.room.thread)
+        await stack.ended()
+        grant = await found(stack, secret)
+        assert grant is not None
+        assert not grant.expired_at(stack.clock.now())
+        await asyncio.sleep((AFTERWARDS + timedelta(seconds=1)).total_seconds())
+        grant = await found(stack, secret)
+        assert grant is None or grant.expired_at(stack.clock.now())
+        await asyncio.sleep(1_200)
+        assert await found(stack, secret) is None  # swept
+
+
+@pytest.mark.parametrize("place", [CHANNEL, Place("room", "W1", "")])
+def test_a_link_dies_with_its_owners_removal(place: Place, tmp_path: object) -> None:
+    @on_stack()
+    async def story(stack: Stack) -> None:
+        async with stack.serving() as service:
+            await live(stack)
+            ann, ben = await watch(stack), await watch(stack, BEN)
+            await service.reception.person_gone(ELSEWHERE, BEN.id)
+            await service.reception.person_gone(Place("room", "W2", ""), BEN.id)
+            assert await found(stack, ben)
+            await service.reception.person_gone(place, BEN.id)
+            assert await found(stack, ben) is None
+            assert await found(stack, ann)
+
+    story(tmp_path)  # type: ignore[arg-type]
+
+
+@on_stack()
+async def test_the_operator_ends_all_of_them(stack: Stack) -> None:
+    async with stack.serving():
+        await live(stack)
+        ann, ben = await watch(stack), await watch(stack, BEN)
+        assert await operations.revoke_links(stack.stores[-1]) == "Revoked 2 links."
+        assert await found(stack, ann) is None
+        assert await found(stack, ben) is None
