@@ -34,7 +34,7 @@ from adapters.playground.wire import (
     Write,
     encode,
 )
-from bot.commands.buttons import card_button
+from bot.commands.buttons import card_button, confirmed
 from bot.commands.misunderstood import Misunderstood
 from bot.commands.parser import parse
 from bot.errors import MessageGone, PlaceGone, StoreUnavailable
@@ -76,8 +76,16 @@ class Desk:
     """One for all windows. What it takes it acknowledges with `Taken`, so that a window knows what to send again."""
 
     def __init__(
-        self, reception: Reception, clock: Clock, windows: Windows, people: People, pictures: Pictures
+        self,
+        reception: Reception,
+        clock: Clock,
+        windows: Windows,
+        people: People,
+        pictures: Pictures,
+        *,
+        notice: str = "",
     ) -> None:
+        self._notice = notice
         self._clock = clock
         self._people = people
         self._windows = windows
@@ -133,7 +141,8 @@ class Desk:
             now=self._clock.now(),
             channels=self.board.channels,
             people=self._people.everybody,
-            verbs=shown_verbs(),
+            verbs=shown_verbs(person.standing),
+            notice=self._notice,
         )
 
     async def _take(self, window: Window, done: Done) -> Inbound | None:
@@ -143,12 +152,11 @@ class Desk:
             case Run():
                 return await self._run(window, done)
             case Pick(nonce=nonce, channel=channel, thread=thread, verb=verb, options=options):
-                return await self._command(window, nonce, _place(channel, thread), Command(verb, options))
-            case Press(nonce=nonce, message=message, action=action):
-                card = self.board.message(message)
-                place = _place(card.channel, card.thread or card.id)
-                session_id = card.card.session_id if card.card else ""
-                return await self._command(window, nonce, place, card_button(action, session_id).command)
+                command = Command(verb, options)
+                command = confirmed(command) if done.confirmed else command
+                return await self._command(window, nonce, _place(channel, thread), command)
+            case Press():
+                return await self._press(window, done)
             case Rewrite() | Withdraw():
                 return await self._correct(window, done)
             case Rename(name=name):
@@ -163,6 +171,12 @@ class Desk:
                 self._announce_channels()
                 await self.reception.place_gone(_place(name, ""))
         return None
+
+    async def _press(self, window: Window, press: Press) -> Inbound | None:
+        card = self.board.message(press.message)
+        place = _place(card.channel, card.thread or card.id)
+        button = card_button(press.action, card.card.session_id if card.card else "")
+        return await self._command(window, press.nonce, place, button.confirmed if press.confirmed else button.command)
 
     async def _write(self, window: Window, write: Write) -> Inbound | None:
         """A message stands in the channel first, as everywhere; sent again after a broken connection, it is not doubled."""

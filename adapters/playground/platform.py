@@ -17,7 +17,18 @@ from adapters.playground.pictures import Pictures
 from adapters.playground.routes import playground_routes
 from adapters.playground.settings import PlaygroundSettings
 from adapters.playground.windows import Windows
-from adapters.playground.wire import Author, CardShown, FileShown, ItemShown, LinkShown, Message, Thinking, Told
+from adapters.playground.wire import (
+    Author,
+    ButtonShown,
+    CardShown,
+    FileShown,
+    ItemShown,
+    LinkShown,
+    Message,
+    Thinking,
+    Told,
+)
+from bot.commands.buttons import button_of, next_button
 from bot.errors import MessageGone
 from bot.model import Card, Channel, Delivery, File, Item, Line, MessageRef, Opened, Place, Reply, ReplyTo
 from bot.ports.chat import ChatPlatform, ConnectionState, Pace, Reception
@@ -41,7 +52,9 @@ class PlaygroundPlatform(ChatPlatform):
         self._pictures = Pictures(secret)
         self._board = Board(History(settings.history), clock, settings.channels)
         self._windows = Windows(self._board)
-        desk = Desk(reception, clock, self._windows, People(self._board, secret), self._pictures)
+        desk = Desk(
+            reception, clock, self._windows, People(self._board, secret), self._pictures, notice=settings.notice
+        )
         self._forgetting = Forgetting(reception, clock, self._windows, settings.retention)
         self._settings = settings
         self._gate = Gate(settings)
@@ -112,6 +125,7 @@ class PlaygroundPlatform(ChatPlatform):
 
     async def reply(self, to: ReplyTo, reply: Reply) -> None:
         """Into the person's open windows, below what they did where the handle says what that was; else by a mention."""
+        further = next_button(reply)
         told = Told(
             id=secrets.token_hex(8),
             channel=to.place.channel_id,
@@ -121,6 +135,7 @@ class PlaygroundPlatform(ChatPlatform):
             items=tuple(map(self._item, reply.items)),
             link=LinkShown(reply.link.label, reply.link.url) if reply.link else None,
             file=_shown_file(reply.file, self._board.hold_file(reply.file)) if reply.file else None,
+            next=ButtonShown.of(further) if further else None,
         )
         if not await self._windows.whisper(to.person.id, told):
             self._mention(to, told)
@@ -166,14 +181,16 @@ class PlaygroundPlatform(ChatPlatform):
         return CardShown.of(card, self._pictures.ours(card.picture))
 
     def _item(self, item: Item) -> ItemShown:
-        command = item.command
+        button = button_of(item)
         return ItemShown(
             item.title,
             item.detail,
             self._pictures.ours(item.picture),
             item.preview,
-            command.verb if command else "",
-            dict(command.options) if command else {},
+            ButtonShown.of(button) if button else None,
+            item.status,
+            item.starter_name,
+            item.ends_at,
         )
 
 

@@ -5,16 +5,24 @@ from functools import cache
 from adapters.playground.wire import OptionShown, VerbShown
 from bot.commands.catalogue import CATALOGUE
 from bot.commands.verb import Option, Verb
+from bot.model import Role, Standing
+
+_OFFERED = {
+    Standing.OUTSIDER: frozenset({Role.OUTSIDER}),
+    Standing.MEMBER: frozenset({Role.OUTSIDER, Role.MEMBER, Role.STARTER}),
+    Standing.ADMIN: frozenset(Role),
+}
+"""What somebody may not do is not offered; who started a session may stop it, so that is offered to every member."""
 
 
 @cache
-def shown_verbs() -> tuple[VerbShown, ...]:
-    """The catalogue, for the composer."""
-    return tuple(_shown_verb(verb) for verb in CATALOGUE.verbs)
+def shown_verbs(standing: Standing) -> tuple[VerbShown, ...]:
+    """The catalogue, as somebody of this standing may use it."""
+    return tuple(_shown_verb(verb, withheld=verb.role not in _OFFERED[standing]) for verb in CATALOGUE.verbs)
 
 
-def _shown_verb(verb: Verb) -> VerbShown:
-    return VerbShown(verb.name, verb.summary, verb.example, tuple(map(_shown_option, verb.options)))
+def _shown_verb(verb: Verb, *, withheld: bool) -> VerbShown:
+    return VerbShown(verb.name, verb.summary, verb.example, tuple(map(_shown_option, verb.options)), withheld=withheld)
 
 
 def _shown_option(option: Option) -> OptionShown:

@@ -9,6 +9,7 @@ from datetime import datetime
 
 import msgspec
 
+from bot.commands.buttons import Button, card_buttons
 from bot.model import Card, CardAction, Mode, SessionStatus
 
 
@@ -27,8 +28,27 @@ class Author(Frame, frozen=True, tag=False):
     kind: str = "person"
 
 
+class ButtonShown(Frame, frozen=True, tag=False):
+    """A button that runs a verb with these options. `question` is what the page asks before; `look` is `plain`, `primary`
+    or `danger`. On a card `action` is what is sent back, and the options stay here.
+    """
+
+    label: str
+    verb: str
+    options: Mapping[str, str] = {}
+    question: str = ""
+    look: str = "plain"
+    action: str = ""
+
+    @classmethod
+    def of(cls, button: Button, action: str = "") -> "ButtonShown":
+        command = button.command
+        options = {} if action else dict(command.options)
+        return cls(button.label, command.verb, options, button.question, button.look.value, action)
+
+
 class CardShown(Frame, frozen=True, tag=False):
-    """A session's card. `ends_at` in ISO 8601."""
+    """A session's card. Moments in ISO 8601."""
 
     session_id: str
     avatar_name: str
@@ -39,8 +59,11 @@ class CardShown(Frame, frozen=True, tag=False):
     note: str
     ends_at: datetime | None = None
     waiting: int = 0
-    actions: tuple[CardAction, ...] = ()
+    buttons: tuple[ButtonShown, ...] = ()
     traits: tuple[str, ...] = ()
+    ends: str = ""
+    live_since: datetime | None = None
+    facts: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, card: Card, picture: str) -> "CardShown":
@@ -54,8 +77,11 @@ class CardShown(Frame, frozen=True, tag=False):
             card.note,
             card.ends_at,
             card.waiting,
-            card.actions,
+            tuple(map(ButtonShown.of, card_buttons(card), card.actions)),
             card.traits,
+            card.ends,
+            card.live_since,
+            card.facts,
         )
 
 
@@ -99,14 +125,16 @@ class Someone(Frame, frozen=True, tag=False):
 
 
 class ItemShown(Frame, frozen=True, tag=False):
-    """A row of a listing; `verb` and `options` are what picking it runs."""
+    """A row of a listing."""
 
     title: str
     detail: str = ""
     picture: str = ""
     preview: str = ""
-    verb: str = ""
-    options: Mapping[str, str] = {}
+    button: ButtonShown | None = None
+    status: SessionStatus | None = None
+    starter_name: str = ""
+    ends_at: datetime | None = None
 
 
 class ChoiceShown(Frame, frozen=True, tag=False):
@@ -132,19 +160,22 @@ class OptionShown(Frame, frozen=True, tag=False):
 
 
 class VerbShown(Frame, frozen=True, tag=False):
-    """A verb of the catalogue, as the composer offers it."""
+    """A verb of the catalogue, as the composer offers it; `withheld` ones are not for this person."""
 
     name: str
     summary: str
     example: str
     options: tuple[OptionShown, ...] = ()
+    withheld: bool = False
 
 
 # ---------------------------------------------------------------- to a window
 
 
 class Welcome(Frame, frozen=True, tag="welcome"):
-    """The first frame. `proof` lets the same person come back; `now` sets the window's clock."""
+    """The first frame. `proof` lets the same person come back; `now` sets the window's clock; `notice` is what the operator
+    has to say.
+    """
 
     you: Someone
     proof: str
@@ -152,6 +183,7 @@ class Welcome(Frame, frozen=True, tag="welcome"):
     channels: tuple[str, ...]
     people: tuple[Someone, ...]
     verbs: tuple[VerbShown, ...]
+    notice: str = ""
 
 
 class Changed(Frame, frozen=True, tag="changed"):
@@ -193,6 +225,7 @@ class Told(Frame, frozen=True, tag="told"):
     items: tuple[ItemShown, ...] = ()
     link: LinkShown | None = None
     file: FileShown | None = None
+    next: ButtonShown | None = None
 
 
 class Offered(Frame, frozen=True, tag="offered"):
@@ -236,13 +269,16 @@ class Run(Frame, frozen=True, tag="run"):
 
 
 class Pick(Frame, frozen=True, tag="pick"):
-    """A row of a listing was picked: the verb with its options, no text to parse."""
+    """A button below an answer was pressed: the verb with its options, no text to parse. `confirmed` when its question was
+    answered with yes.
+    """
 
     nonce: str
     channel: str
     thread: str
     verb: str
     options: Mapping[str, str] = {}
+    confirmed: bool = False
 
 
 class Press(Frame, frozen=True, tag="press"):
@@ -251,6 +287,7 @@ class Press(Frame, frozen=True, tag="press"):
     nonce: str
     message: str
     action: CardAction
+    confirmed: bool = False
 
 
 class Rewrite(Frame, frozen=True, tag="rewrite"):

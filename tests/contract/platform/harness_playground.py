@@ -21,14 +21,15 @@ from websockets.exceptions import ConnectionClosed
 
 from adapters.playground.platform import PlaygroundPlatform
 from adapters.playground.settings import PlaygroundSettings
-from adapters.playground.wire import Changed as ChangedFrame
 from adapters.playground.wire import (
+    ButtonShown,
     CloseChannel,
     Enter,
     FromWindow,
     Look,
     Message,
     Offered,
+    Pick,
     Press,
     Rewrite,
     Run,
@@ -39,6 +40,7 @@ from adapters.playground.wire import (
     Withdraw,
     Write,
 )
+from adapters.playground.wire import Changed as ChangedFrame
 from bot.model import CardAction, MessageRef, Place
 from bot.web import serve
 from tests.contract.platform.harness import ANN, BEN, GUEST, Abilities, PlatformHarness, RecordingReception, Seen
@@ -129,7 +131,7 @@ class PlaygroundHarness(PlatformHarness):
     def __init__(self, folder: Path) -> None:
         self.clock = HandClock()
         self.reception = RecordingReception()
-        self.abilities = Abilities(has_private_channels=False, row_buttons=False)
+        self.abilities = Abilities(has_private_channels=False)
         self.place = Place("playground", "playground", "lobby")
         self.place_name = "#lobby"
         self.pages: dict[str, Page] = {}
@@ -188,10 +190,20 @@ class PlaygroundHarness(PlatformHarness):
         await self._do(who, Press(self.pages[who].nonce(), card.message_id, action))
 
     async def answer_buttons(self, who: str) -> Sequence[str]:
-        raise NotImplementedError
+        return [button.label for button in await self._answer_buttons(who)]
 
     async def press_answer(self, who: str, label: str) -> str:
-        raise NotImplementedError
+        button = next(button for button in await self._answer_buttons(who) if button.label == label)
+        page, told = self.pages[who], self.pages[who].told[-1]
+        asked = bool(button.question)
+        await self._do(who, Pick(page.nonce(), told.channel, told.thread, button.verb, button.options, confirmed=asked))
+        return button.question
+
+    async def _answer_buttons(self, who: str) -> list[ButtonShown]:
+        page = self.pages[who]
+        await page.until(lambda: bool(page.told))
+        told = page.told[-1]
+        return [button for button in (*(item.button for item in told.items), told.next) if button]
 
     async def type_ahead(self, who: str, verb: str, option: str, typed: str, place: Place) -> Sequence[str]:
         page = self.pages[who]
@@ -277,7 +289,7 @@ def _seen(message: Message, place: Place) -> Seen:
         text,
         message.author.name,
         message.mentions,
-        tuple(card.actions) if card else (),
+        tuple(button.action for button in card.buttons) if card else (),
         (message.file.name,) if message.file else (),
         message.heard,
     )
