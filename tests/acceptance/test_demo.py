@@ -4,11 +4,17 @@ import fcntl
 import os
 import pty
 import re
+import select
+import signal
 import struct
 import subprocess
 import termios
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.acceptance.processes import AVATARBOT, surroundings
@@ -74,6 +80,74 @@ def test_on_a_terminal_the_line_grows_in_place_and_wraps() -> None:
     you = next(number for number, line in enumerate(screen) if line.startswith("       You  Tell me"))
     assert screen[you + 1].startswith(" " * 12)
     assert screen[-1] == "            Stopped, and closed at AKOOL."
+
+
+def test_the_browser_opens_by_itself_with_a_key_that_opens_once(tmp_path: Path) -> None:
+    browser, opened = tmp_path / "browser", tmp_path / "opened"
+    browser.write_text(f'#!/bin/sh\necho "$1" > {opened}.new && mv {opened}.new {opened}\n')
+    browser.chmod(0o700)
+    screen = {"DISPLAY": ":0", "BROWSER": f"{browser} %s", "CI": "", "SSH_CONNECTION": ""}
+    with in_a_terminal(screen) as terminal:
+        terminal.until(opened.exists)
+        address = opened.read_text().strip()
+        printed = re.search(r"http\S+", terminal.written)
+        assert printed
+        assert address.partition("#")[0] == printed[0].partition("#")[0]
+        assert address != printed[0], "the printed key is good for ever: it does not stand in a list of processes"
+        assert [enters(address), enters(address), enters(printed[0])] == [204, 403, 204]
+
+
+@pytest.mark.parametrize("words", [("--no-open",), ()])
+def test_no_browser_opens_where_nobody_wants_or_sees_one(tmp_path: Path, words: tuple[str, ...]) -> None:
+    opened = tmp_path / "opened"
+    screen = {"DISPLAY": ":0" if words else "", "WAYLAND_DISPLAY": "", "BROWSER": f"touch {opened} %s", "CI": ""}
+    with in_a_terminal(screen, *words) as terminal:
+        terminal.until(lambda: "Ctrl-C ends it." in terminal.written)
+        assert terminal.written.index("Avatarbot demo") < terminal.written.index("Open http")
+    assert not opened.exists()
+
+
+def enters(address: str) -> int:
+    """What a page is answered that was opened at this address by somebody new."""
+    base, _, key = address.partition("#key=")
+    site = base.removesuffix("/playground")
+    answer = httpx.post(f"{base}/enter", json={"key": key}, headers={"origin": site}, trust_env=False)
+    return answer.status_code
+
+
+class Terminal:
+    """What has been written to it so far."""
+
+    def __init__(self, ours: int) -> None:
+        self._ours = ours
+        self.written = ""
+
+    def until(self, met: Callable[[], bool], within: float = 60) -> None:
+        deadline = time.monotonic() + within
+        while not met():
+            assert time.monotonic() < deadline, self.written
+            if select.select([self._ours], [], [], 0.05)[0]:
+                self.written += _read(self._ours).decode()
+
+
+@contextmanager
+def in_a_terminal(settings: dict[str, str], *words: str) -> Iterator[Terminal]:
+    """The demo in the browser, ended with Ctrl-C."""
+    ours, theirs = pty.openpty()
+    environment = surroundings(settings)
+    with subprocess.Popen(
+        [AVATARBOT, "demo", *words], env=environment, stdin=theirs, stdout=theirs, stderr=theirs
+    ) as process:
+        os.close(theirs)
+        try:
+            terminal = Terminal(ours)
+            yield terminal
+            process.send_signal(signal.SIGINT)
+            terminal.until(lambda: process.poll() is not None)
+            assert process.returncode == 0, terminal.written
+        finally:
+            process.kill()
+            os.close(ours)
 
 
 def on_a_terminal(*words: str) -> tuple[int, str]:

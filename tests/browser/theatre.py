@@ -194,7 +194,12 @@ class Theatre(Reception):
                 items = tuple(
                     Item(name, detail, command=Command("start", {"avatar": key})) for key, name, detail in AVATARS
                 )
-                return Reply("Three avatars can come.", items=items)
+                return Reply("Three avatars can come.", items=items, next=Command("avatars", {"page": "2"}))
+            case "sessions":
+                row = Item("Alma", "in #standup", command=Command("stop", {"session": "s1"}))
+                return Reply("One session runs.", items=(replace(row, status=SessionStatus.LIVE, starter_name="Ben"),))
+            case "help":
+                return Reply("\n".join(f"Line {number} of the help." for number in range(1, 61)))
             case "transcript":
                 return Reply(
                     "Here is everything so far.",

@@ -22,8 +22,9 @@ export function read(text, verbs) {
 /** Verbs whose name begins with what was typed, then those that contain it. */
 export function verbOffers(typed, verbs) {
   const wanted = typed.trim().toLowerCase();
-  const begins = verbs.filter(({ name }) => name.startsWith(wanted));
-  const contains = verbs.filter(({ name }) => !name.startsWith(wanted) && name.includes(wanted));
+  const offered = verbs.filter(({ withheld }) => !withheld);
+  const begins = offered.filter(({ name }) => name.startsWith(wanted));
+  const contains = offered.filter(({ name }) => !name.startsWith(wanted) && name.includes(wanted));
   return [...begins, ...contains];
 }
 

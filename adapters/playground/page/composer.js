@@ -14,6 +14,7 @@ export class Composer {
   #before;
   #offers = [];
   #chosen = -1;
+  #offeredFor = "";
   #picked = {};
   #editing = null;
   #asked = 0;
@@ -75,8 +76,9 @@ export class Composer {
     if (event.isComposing) return;
     const key = event.key;
     if (key === "ArrowDown" || key === "ArrowUp") return this.#step(event, key === "ArrowDown" ? 1 : -1);
-    if (key === "Tab" && !event.shiftKey && this.#offers.length) return this.#accept(event, Math.max(0, this.#chosen));
-    if (key === "Enter" && !event.shiftKey) return this.#chosen >= 0 ? this.#accept(event, this.#chosen) : this.#submit(event);
+    const fresh = this.#offers.length > 0 && this.#offeredFor === this.box.value; // what was offered for another line is not taken
+    if (key === "Tab" && !event.shiftKey && fresh) return this.#accept(event, Math.max(0, this.#chosen));
+    if (key === "Enter" && !event.shiftKey) return fresh && this.#chosen >= 0 ? this.#accept(event, this.#chosen) : this.#submit(event);
     if (key === "Escape") this.#dismiss(event);
   }
 
@@ -124,11 +126,13 @@ export class Composer {
   }
 
   #offerVerbs({ typed, start }) {
-    const offers = verbOffers(typed, this.#playground.verbs).map((verb) => ({
+    const verbs = verbOffers(typed, this.#playground.verbs);
+    const whole = verbs[0]?.name === typed.trim().toLowerCase() && !verbs[0].options?.some(({ required }) => required);
+    const offers = verbs.map((verb) => ({
       element: [h("code", {}, `/avatar ${verb.name}`), h("small", {}, verb.summary)],
       take: () => this.#replace(0, `/avatar ${verb.name} `),
     }));
-    this.#offer(offers, "Commands", offers.length && (typed || start === 0) ? 0 : -1);
+    this.#offer(offers, "Commands", offers.length && !whole && (typed || start === 0) ? 0 : -1); // Enter sends what is whole
   }
 
   #optionOffers({ free, first, typed, start }) {
@@ -165,6 +169,7 @@ export class Composer {
 
   #offer(offers, title, chosen, more = []) {
     this.#offers = [...offers, ...more];
+    this.#offeredFor = this.box.value;
     if (!this.#offers.length) return this.#close();
     const elements = this.#offers.map((offer, index) => h("div", {
       class: "offer", role: "option", id: `${this.list.id}-${index}`, aria: { selected: "false" },

@@ -2,13 +2,16 @@
 
 import { fill, say } from "/v/static/element.js";
 import { icon } from "/v/static/icons.js";
+import { asked as agreed } from "./buttons.js";
 import { Stage, tick } from "./card.js";
+import { quoted } from "./completion.js";
 import { Composer } from "./composer.js";
 import { Messages } from "./messages.js";
 import { Side } from "./side.js";
 import { Playground } from "./state.js";
 import { welcome } from "./welcome.js";
 
+const coarse = matchMedia("(pointer: coarse)"); // there a focus opens a keyboard over half of the page
 const at = (id) => document.getElementById(id);
 
 if (localStorage.getItem("theme")) document.documentElement.dataset.theme = localStorage.getItem("theme");
@@ -26,14 +29,13 @@ function start(playground) {
   const edit = (message) => (message.thread ? inThread : inChannel).edit(message);
   const channel = new Messages(playground, at("channel-messages"), at("channel-scroll"), { openThread, edit });
   const thread = new Messages(playground, at("thread-messages"), at("thread-scroll"), { openThread, edit });
-  const stage = new Stage(at("stage"));
+  const stage = new Stage(at("stage"), playground);
   const side = new Side(playground);
-  const inChannel = new Composer(at("channel-composer"), playground, () => ({ ...open(), thread: "" }), expectCard);
-  const inThread = new Composer(at("thread-composer"), playground, open);
+  const inChannel = new Composer(at("channel-composer"), playground, () => ({ ...open(), thread: "" }), (text) => sending(channel, text));
+  const inThread = new Composer(at("thread-composer"), playground, open, (text) => sending(thread, text));
   let awaited = false; // a card for what I started
   let frame = 0;
 
-  welcome(at("welcome"), () => inChannel.begin("/avatar start "));
   fill(at("thread-close"), icon("close"));
   fill(at("channel-close"), icon("bin"));
   at("thread-close").addEventListener("click", closeThread);
@@ -42,7 +44,7 @@ function start(playground) {
 
   addEventListener("hashchange", route);
   playground.addEventListener("messages", ({ detail }) => arrived(detail));
-  playground.addEventListener("told", ({ detail }) => announce(`Only for you: ${detail.text}`));
+  playground.addEventListener("told", ({ detail }) => answered(detail));
   playground.addEventListener("thinking", draw);
   playground.addEventListener("people", () => side.showPeople());
   playground.addEventListener("channels", route);
@@ -56,8 +58,29 @@ function start(playground) {
     return { channel: known, thread: known === name ? id : "" };
   }
 
-  function expectCard(text) {
+  function sending(messages, text) {
     if (/^\/(avatar\s+)?start\b/.test(text)) awaited = true;
+    messages.follow();
+  }
+
+  /** Who could come is asked when there is nothing else to look at. */
+  async function greet() {
+    const place = { ...open(), thread: "" };
+    const start = ({ value, label }) => {
+      awaited = true;
+      playground.run(place, `/avatar start avatar:${quoted(label)}`, { avatar: value });
+    };
+    const actions = { begin: () => inChannel.begin("/avatar start "), start };
+    welcome(at("welcome"), actions, [], playground.notice);
+    if (playground.mayUse("start")) welcome(at("welcome"), actions, await playground.look(place, "start", "avatar", ""), playground.notice);
+  }
+
+  /** An answer to what was done in this window is brought into view. */
+  function answered(told) {
+    announce(`Only for you: ${told.text}`);
+    if (!playground.isMine(told.nonce)) return;
+    const messages = told.thread && told.thread === open().thread ? thread : channel;
+    requestAnimationFrame(() => requestAnimationFrame(() => messages.reveal(told.id)));
   }
 
   function route() {
@@ -73,9 +96,9 @@ function start(playground) {
     if (opened) inThread.box.focus();
   }
 
-  function closeChannel() {
+  async function closeChannel() {
     const { channel: name } = open();
-    if (confirm(`Close #${name} for everybody? What runs in it ends.`)) playground.closeChannel(name);
+    if (await agreed(`Close #${name} for everybody? What runs in it ends.`, "Close it")) playground.closeChannel(name);
   }
 
   function closeThread() {
@@ -114,7 +137,7 @@ function start(playground) {
     const { channel: name, thread: id } = open();
     at("welcome").hidden = channel.show(name, "") > 0;
     const cards = playground.within(name, "").filter(({ card }) => card && card.status !== "ended");
-    say(at("channel-about"), cards.length ? `On air: ${cards.map(({ card }) => card.avatarName).join(", ")}` : "Nobody is on air");
+    say(at("channel-about"), cards.length ? `Here: ${cards.map(({ card }) => card.avatarName).join(", ")}` : "No avatar is here");
     side.showChannels();
     if (id) drawThread(name, id);
   }
@@ -124,7 +147,7 @@ function start(playground) {
     const who = card?.card.avatarName ?? "the thread";
     const talking = playground.within(name, id).some(({ growing }) => growing);
     thread.show(name, id);
-    stage.show(card, talking, (action) => playground.press(card.id, action));
+    stage.show(card, talking);
     say(at("thread-about"), card ? `with ${who} in #${name}` : `in #${name}`);
     say(at("thinking-who"), `${who} is about to speak`);
     at("thinking").hidden = talking || !playground.thinking.has(`${name}/${id}`);
@@ -135,6 +158,10 @@ function start(playground) {
     at("app").hidden = false;
     at("link-state").hidden = playground.linked;
     say(at("link-state"), playground.linked ? "" : "Reconnecting. What you send meanwhile goes out when the connection is back.");
-    if (playground.linked) route();
+    if (!playground.linked) return;
+    route();
+    if (at("welcome").hidden || at("welcome").childElementCount) return;
+    greet();
+    if (!coarse.matches) inChannel.box.focus();
   }
 }

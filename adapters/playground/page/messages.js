@@ -9,6 +9,7 @@ import { told } from "./told.js";
 
 const SHOWN = 400; // the newest; older ones are not drawn
 const TOGETHER = 5 * 60 * 1_000_000; // microseconds within which the same author goes on
+const MARGIN = 10; // pixels above and below what was brought into view
 const NEAR = 80; // pixels from the end that still count as reading along
 const ADDRESS = /(https?:\/\/[^\s<>"]+[^\s<>".,;:!?)])/;
 
@@ -41,6 +42,22 @@ export class Messages {
     this.#reconcile(elements);
     if (follow && items.length) this.#follow();
     return items.length;
+  }
+
+  /** Bring what only I was told into view: its head when it is longer than the view, else all of it. */
+  reveal(id) {
+    const element = this.#drawn.get(id)?.element;
+    if (!element?.isConnected) return;
+    const [shown, view] = [element.getBoundingClientRect(), this.#scroller.getBoundingClientRect()];
+    const [above, below] = [shown.top - MARGIN - view.top, shown.bottom + MARGIN - view.bottom];
+    this.#scroller.scrollTop += shown.height + 2 * MARGIN > view.height || above < 0 ? above : Math.max(0, below);
+    this.#reading = this.#atEnd();
+  }
+
+  /** Read along again from the end: something of mine comes there. */
+  follow() {
+    this.#reading = true;
+    this.#follow();
   }
 
   #items(channel, thread) {
@@ -89,7 +106,7 @@ export class Messages {
       message.card
         ? h("div", { class: "card-holder" }, card(message, this.#playground, this.#callbacks.openThread))
         : h("div", { class: "body" }, words(message, this.#playground.people), message.edited && h("span", { class: "edited" }, " (edited)")),
-      message.file && fileLink(message.file),
+      message.file && fileLink(message.file, message.text),
       message.heard && h("p", { class: "heard" }, icon("heard"), "Spoken"),
       message.author.id === this.#playground.you.id && !message.pending && this.#tools(message));
   }
@@ -147,8 +164,8 @@ function words(message, people) {
 const PICTURE = /\.(png|jpe?g|gif|webp)$/i;
 
 /** Something to take along; a picture is shown as well. */
-export function fileLink({ name, url, size }) {
-  if (PICTURE.test(name)) return h("a", { class: "file picture", href: url, download: name }, h("img", { src: url, alt: name }));
+export function fileLink({ name, url, size }, about = "") {
+  if (PICTURE.test(name)) return h("a", { class: "file picture", href: url, download: name }, h("img", { src: url, alt: about || name }));
   return h("a", { class: "file", href: url, download: name }, icon("file"), h("span", {}, h("strong", {}, name), h("small", {}, bytes(size))));
 }
 

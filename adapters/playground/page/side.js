@@ -36,7 +36,7 @@ export class Side {
     const { people, you } = this.#playground;
     const order = [...people].sort((one, other) => Number(other.online ?? false) - Number(one.online ?? false));
     fill(at("people"), order.map((person) => h("li", { data: { online: Boolean(person.online) } },
-      likeness({ name: person.name }), person.id === you.id ? `${person.name} (you)` : person.name,
+      likeness({ name: person.name }), h("span", { class: "name", title: person.name }, person.id === you.id ? `${person.name} (you)` : person.name),
       h("small", {}, [STANDINGS[person.standing], person.online ? "" : "away"].filter(Boolean).join(", ")))));
     if (document.activeElement !== at("my-name")) at("my-name").value = you.name;
   }
@@ -49,7 +49,7 @@ export class Side {
     const live = [...this.#playground.messages.values()].some(({ channel, card }) => channel === name && card?.status === "live");
     const unread = name !== current && this.#newest(name) > (this.#seen.get(name) ?? "");
     return h("li", {}, h("a", { href: `#/${name}`, aria: name === current ? { current: "page" } : {} }, name,
-      live ? h("span", { class: "on-air" }, "on air") : unread && h("span", { class: "unread", role: "img", aria: { label: "unread" } })));
+      live ? h("span", { class: "live-here" }, "live") : unread && h("span", { class: "unread", role: "img", aria: { label: "unread" } })));
   }
 
   #newest(channel) {

@@ -12,6 +12,7 @@ export class Playground extends EventTarget {
   people = [];
   channels = [];
   verbs = [];
+  notice = "";
   messages = new Map();
   told = [];
   thinking = new Map();
@@ -68,13 +69,23 @@ export class Playground extends EventTarget {
     this.#typed.set(this.#hand({ type: "run", ...place, text, picked }), discreet(text, this.verbs));
   }
 
-  pick({ channel, thread }, verb, options) {
+  pick({ channel, thread }, verb, options, confirmed = false) {
     const line = Object.entries(options).map(([name, value]) => `${name}:${value}`).join(" ");
-    this.#typed.set(this.#hand({ type: "pick", channel, thread, verb, options }), `/avatar ${verb} ${line}`);
+    this.#typed.set(this.#hand({ type: "pick", channel, thread, verb, options, confirmed }), `/avatar ${verb} ${line}`);
   }
 
-  press(message, action) {
-    this.#hand({ type: "press", message, action });
+  press(message, action, confirmed = false) {
+    this.#typed.set(this.#hand({ type: "press", message, action, confirmed }), "");
+  }
+
+  /** Whether a verb is for who looks at this page. */
+  mayUse(verb) {
+    return this.verbs.some(({ name, withheld }) => name === verb && !withheld);
+  }
+
+  /** Whether it was done in this window. */
+  isMine(nonce) {
+    return this.#typed.has(nonce);
   }
 
   rewrite(message, text) {
@@ -131,10 +142,10 @@ export class Playground extends EventTarget {
     take[frame.type].call(this, frame);
   }
 
-  #welcome({ you, proof, now, channels, people, verbs }) {
+  #welcome({ you, proof, now, channels, people, verbs, notice = "" }) {
     setClock(now);
     sessionStorage.setItem("me", JSON.stringify({ person: you.id, proof }));
-    Object.assign(this, { you, channels, people, verbs, linked: true });
+    Object.assign(this, { you, channels, people, verbs, notice, linked: true });
     for (const frame of this.#outbox.values()) this.#socket.send(frame);
     this.#emit("link");
     this.#emit("people");

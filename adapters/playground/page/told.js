@@ -1,31 +1,35 @@
 /** What only this person was told: an answer, a listing, a link, a file. */
 
+import { countdown, until } from "/v/static/clock.js";
 import { h } from "/v/static/element.js";
 import { portrait } from "/v/static/face.js";
 import { icon } from "/v/static/icons.js";
+import { button } from "./buttons.js";
+import { STATUS } from "./card.js";
 import { fileLink } from "./messages.js";
 
 export function told(frame, playground, dismiss) {
   const typed = playground.typedAs(frame.nonce);
-  return h("li", { class: "told" },
+  const run = (of) => (confirmed) => playground.pick(frame, of.verb, of.options ?? {}, confirmed);
+  return h("li", { class: "told", data: { id: frame.id } },
     h("header", {},
       icon("lock"), "Only you see this", typed && h("code", {}, typed),
       h("button", { type: "button", class: "quiet icon", aria: { label: "Dismiss" }, onclick: dismiss }, icon("close"))),
     h("p", { class: "words" }, frame.text),
-    frame.items.length > 0 && h("ul", { class: "items" }, frame.items.map((item) => row(item, (verb, options) => playground.pick(frame, verb, options)))),
+    frame.items.length > 0 && h("ul", { class: "items" }, frame.items.map((item) => row(item, run))),
+    frame.next && h("p", { class: "further" }, button(frame.next, run(frame.next))),
     frame.link && h("a", { class: "open", href: frame.link.url, target: "_blank", rel: "noopener" }, icon("out"), frame.link.label),
-    frame.file && fileLink(frame.file));
+    frame.file && fileLink(frame.file, frame.text));
 }
 
-function row(item, pick) {
+function row(item, run) {
+  const { title, detail = "", picture = "", preview = "", status = "", starterName = "", endsAt = "" } = item;
+  const facts = [starterName && `started by ${starterName}`, endsAt && `ends in ${countdown(until(endsAt))}`, detail].filter(Boolean);
   return h("li", {},
-    item.picture && portrait(item.title, item.picture),
-    h("div", { class: "about-item" }, h("strong", {}, item.title), h("small", {}, item.detail),
-      item.preview && h("a", { class: "preview", href: item.preview, target: "_blank", rel: "noopener noreferrer", aria: { label: `Preview of ${item.title}` } }, "Preview")),
-    item.verb && h("button", { type: "button", aria: { label: `${verbLabel(item.verb)} ${item.title}` }, onclick: () => pick(item.verb, item.options ?? {}) }, verbLabel(item.verb)));
-}
-
-function verbLabel(verb) {
-  const last = verb.split(" ").at(-1).replaceAll("-", " ");
-  return last[0].toUpperCase() + last.slice(1);
+    picture && portrait(title, picture),
+    h("div", { class: "about-item" },
+      h("strong", {}, title), status && h("span", { class: "pill", data: { status } }, STATUS[status]),
+      facts.length > 0 && h("small", {}, facts.join(" · ")),
+      preview && h("a", { class: "preview", href: preview, target: "_blank", rel: "noopener noreferrer", aria: { label: `Preview of ${title}` } }, "Preview")),
+    item.button && button(item.button, run(item.button), `${item.button.label} ${title}`));
 }

@@ -1,5 +1,6 @@
 """What belongs to the account and to everybody: tokens, credit, voices, languages."""
 
+import zlib
 from typing import Any
 
 import msgspec
@@ -15,6 +16,13 @@ from adapters.simulator.http.rows import VoiceListing, VoiceQuery, VoiceRow
 from adapters.simulator.refusal import Refusal
 from adapters.simulator.speech import Speech, Tone
 from adapters.simulator.tongues import base
+
+FLAG = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 240 240"><rect width="240" height="240" fill="hsl({hue} 45% 90%)"/>'
+    '<path d="M58 52h124a24 24 0 0 1 24 24v64a24 24 0 0 1-24 24h-74l-40 32v-32h-10a24 24 0 0 1-24-24V76a24 24 0 0 1 24-24z" '
+    'fill="hsl({hue} 42% 42%)"/><text x="120" y="128" font-family="sans-serif" font-size="58" font-weight="700" fill="#fff" '
+    'text-anchor="middle">{letters}</text></svg>'
+)
 
 
 class Client(msgspec.Struct, kw_only=True):
@@ -35,6 +43,7 @@ class Office:
             gate.route("GET", "/api/open/v4/voice/list", self._voices),
             gate.route("GET", "/api/open/v3/voice/list", self._voices_v3),
             Route("/static/voices/{voice_id}.wav", self._preview),
+            Route("/static/languages/{code}.svg", self._flag),
         ]
 
     async def _token(self, request: Request) -> Response:
@@ -53,8 +62,17 @@ class Office:
         return {"credit": round(self._account.credit, 4)}
 
     async def _languages(self, request: Request) -> dict[str, Any]:
-        flag = f"{request.base_url}static/avatars/flag.svg"
-        return {"lang_list": [{"lang_code": row.code, "lang_name": row.name, "url": flag} for row in LANGUAGES]}
+        flags = f"{request.base_url}static/languages/"
+        rows = ({"lang_code": row.code, "lang_name": row.name, "url": f"{flags}{row.code}.svg"} for row in LANGUAGES)
+        return {"lang_list": [*rows]}
+
+    async def _flag(self, request: Request) -> Response:
+        """A speech bubble with the language's letters, in a colour of its own."""
+        code = request.path_params["code"]
+        if not any(row.code == code for row in LANGUAGES):
+            return Response(status_code=404)
+        flag = FLAG.format(hue=zlib.crc32(code.encode()) % 360, letters=base(code).upper())
+        return Response(flag, media_type="image/svg+xml")
 
     async def _voices(self, request: Request) -> VoiceListing:
         wanted = query(request, VoiceQuery)

@@ -12,6 +12,11 @@ export function until(at) {
   return Math.max(0, Date.parse(at) - Date.now() - ahead);
 }
 
+/** Milliseconds since `at` (ISO 8601), never negative. */
+export function since(at) {
+  return Math.max(0, Date.now() + ahead - Date.parse(at));
+}
+
 /** `9:41`, or `1:09:41` */
 export function countdown(milliseconds) {
   const seconds = Math.ceil(milliseconds / 1000);
