@@ -36,13 +36,17 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """The channel of a place as people know it. `name` has its sign (#lobby); who is not in a `private` one need not know it."""
+    """The channel of a place as people know it. `name` has its sign (#lobby); who is not in a `private` one need not know it.
+
+    `private_thread` says that the place is a thread which not everybody in the channel sees. What is not known is private.
+    """
 
     name: str
     private: bool = False
+    private_thread: bool = False
 
 
-A_DIRECT_MESSAGE = Channel("a direct message")
+A_DIRECT_MESSAGE = Channel("a direct message", private=True)
 
 
 class Standing(StrEnum):

@@ -124,7 +124,7 @@ class ChatRoom:
         return len(text)
 
     async def channel(self, place: Place) -> Channel:
-        return self.channels.get(place.channel, Channel(place.channel_id))
+        return self.channels.get(place) or self.channels.get(place.channel, Channel(place.channel_id))
 
     async def open(self, place: Place, card: Card, *, since: datetime | None = None) -> Opened:
         self._fail("open")

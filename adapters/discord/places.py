@@ -69,9 +69,9 @@ class Places:
         guild = self._guild(int(place.workspace_id))
         channel = guild.get_channel(int(place.channel_id)) if guild else None
         if channel is None:
-            return Channel(place.channel_id)
+            return Channel(place.channel_id, private=True, private_thread=bool(place.thread_id))
         everyone = channel.permissions_for(channel.guild.default_role)
-        return Channel(f"#{channel.name}", private=not everyone.view_channel)
+        return Channel(f"#{channel.name}", not everyone.view_channel, _is_private_thread(channel.guild, place))
 
     async def _parent(self, channel_id: int) -> str:
         """The parent's id of a thread, else `''`."""
@@ -88,3 +88,9 @@ class Places:
         if parent:
             return Place(PLATFORM, str(guild_id), parent, str(channel_id))
         return Place(PLATFORM, str(guild_id), str(channel_id))
+
+
+def _is_private_thread(guild: discord.Guild, place: Place) -> bool:
+    """Archived ones are not known to discord.py; a thread that is not known may be private."""
+    thread = guild.get_thread(int(place.thread_id)) if place.thread_id else None
+    return bool(place.thread_id) and (thread is None or thread.is_private())

@@ -63,7 +63,7 @@ class Directory:
         await self._lookups.learn({key: self._ask_channel}, asyncio.get_running_loop().time() + PATIENCE_S)
         known = self._lookups.known(key)
         name = _name(known)
-        return Channel(f"#{name}" if name else channel_id, private=bool(known.get("is_private")))
+        return Channel(f"#{name}" if name else channel_id, private=bool(known.get("is_private", not name)))
 
     async def aclose(self) -> None:
         await self._lookups.aclose()

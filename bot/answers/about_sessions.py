@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from bot.answers.channels import channel_name, channel_names
+from bot.answers.channels import channel_name, is_open_here, whereabouts
 from bot.answers.listing import facts
 from bot.answers.request import Declined, Request
 from bot.commands.help import help_text
@@ -13,6 +13,7 @@ from bot.ports.provider import ProviderState
 from bot.session.cards import card_of
 from bot.store import inbox, providers, sessions, usage
 from bot.store.records import SessionRecord
+from bot.transcript.export import export
 
 AKOOL_SAYS = {
     ProviderState.QUEUEING: "AKOOL is preparing it.",
@@ -20,6 +21,9 @@ AKOOL_SAYS = {
     ProviderState.OVER: "AKOOL says that it is over.",
     ProviderState.FAILED: "AKOOL says that it failed.",
 }
+
+LOOKED_AT = 50
+"""Sessions of a channel that are looked through for one whose transcript may be seen from here."""
 
 AKOOL_LISTS = {ProviderState.QUEUEING: "being prepared", ProviderState.LIVE: "live", ProviderState.OVER: "over"}
 
@@ -109,28 +113,22 @@ async def list_sessions(request: Request) -> Reply:
     order = ", yours first" if len(found) > 1 and found[0].starter_id == request.person.id else ""
     count = "1 session" if len(found) == 1 else f"{len(found)} sessions"
     text = f"{count} in this workspace{order}. Stop one with /avatar stop session:ID."
-    names = await channel_names(request, {session.place.channel_id for session in found})
     listed: Mapping[str, ProviderState] | None = None
     try:
         listed = {info.id: info.state for info in await house.provider.sessions()}
     except ProviderError as error:
         text = f"{text} {error.sentence}"
-    return Reply(text, tuple([await _session(request, session, names, listed) for session in found]))
+    return Reply(text, tuple([await _session(request, session, listed) for session in found]))
 
 
-async def _session(
-    request: Request,
-    session: SessionRecord,
-    names: Mapping[str, str],
-    at_akool: Mapping[str, ProviderState] | None,
-) -> Item:
-    """`names` are those of the channels; `at_akool` is what AKOOL lists of the whole account, None when it did not say."""
+async def _session(request: Request, session: SessionRecord, at_akool: Mapping[str, ProviderState] | None) -> Item:
+    """`at_akool` is what AKOOL lists of the whole account, None when it did not say."""
     house = request.desk.house
     use = await house.store.read(lambda c: usage.of_session(c, session.id, request.now))
     open_there = [] if at_akool is None else await _open_there(request, session)
     detail = facts(
         session.status,
-        "here" if session.place.channel == request.place.channel else f"in {names[session.place.channel_id]}",
+        await whereabouts(request, session),
         f"started by {_starter(request, session)} {_ago(session.created_at, request.now)}",
         f"{use.used / 60:.1f} minutes used",
         f"{AKOOL_LISTS[(at_akool or {}).get(open_there[-1], ProviderState.OVER)]} at AKOOL" if open_there else "",
@@ -146,38 +144,47 @@ def _starter(request: Request, session: SessionRecord) -> str:
 
 async def named_for_question(request: Request) -> str:
     """The session that is to be stopped. Raises `Declined` where it has ended."""
-    session, here = request.live, request.place.channel
-    name = session.spec.avatar_name or "the avatar"
-    if session.place.channel == here:
-        return name
-    return f"{name} in {await channel_name(request, session.place.channel_id)}"
+    session = request.live
+    name, where = session.spec.avatar_name or "the avatar", await whereabouts(request, session)
+    return name if where == "here" else f"{name} {where}"
 
 
 # ---------------------------------------------------------------- what was said
 
 
 async def transcript(request: Request) -> Reply:
-    """Of the session here, the one named, or the last one of this place. Another channel's only for admins."""
+    """Of the session here, the one named, or the last one of this place. Another channel's only for admins, a private one's for nobody."""
     session = await _meant(request)
     channel = await channel_name(request, session.place.channel_id)
-    file = await request.desk.archive.export(session.id, request.text("format") or "md", channel)
-    if file is None:
+    said = await request.desk.archive.transcript(session.id, channel)
+    if said is None:
         raise Declined("What was said in that session is no longer kept.")
+    if not said.in_order:
+        raise Declined(f"Nothing has been said with {session.spec.avatar_name or 'the avatar'} yet.")
     days = request.desk.house.habits.retention.days
-    return Reply(f"What was said with {session.spec.avatar_name}. It is kept for {days} days.", file=file)
+    file = export(said, request.text("format") or "md")
+    return Reply(f"The transcript of {session.spec.avatar_name}. It is kept for {days} days.", file=file)
 
 
 async def _meant(request: Request) -> SessionRecord:
     named = request.text("session")
-    if request.session is None and not named:
-        house = request.desk.house
-        last = await house.store.read(lambda c: sessions.last_in(c, house.store.cipher, request.place))
-        if last is None:
-            raise Declined("No avatar has talked here yet. Start one with /avatar start.")
-        return last
-    if request.session is None:
+    if request.session is None and named:
         raise Declined(f"There is no session {named} in this workspace; /avatar sessions shows those that run.")
-    elsewhere = request.session.place.channel != request.place.channel
-    if elsewhere and request.role is not Role.ADMIN:
+    if request.session is None:
+        return await _last(request)
+    if named and not await is_open_here(request, request.session):
+        raise Declined("What was said there is private: ask for it in that very channel or thread.")
+    if request.session.place.channel != request.place.channel and request.role is not Role.ADMIN:
         raise Declined("That session belongs to another channel: ask for it there.")
     return request.session
+
+
+async def _last(request: Request) -> SessionRecord:
+    """The newest session here in which something was said and which may be seen from here."""
+    house = request.desk.house
+    for session in await house.store.read(
+        lambda c: sessions.talked_in(c, house.store.cipher, request.place, LOOKED_AT)
+    ):
+        if await is_open_here(request, session):
+            return session
+    raise Declined("No avatar has talked here yet. Start one with /avatar start.")

@@ -1,12 +1,14 @@
-"""Channels by the names that people know them by."""
+"""Where sessions are, as far as whoever asks may know it."""
 
 import asyncio
 from collections.abc import Collection, Mapping
 
 from bot.answers.request import Request
-from bot.model import Place
+from bot.model import A_DIRECT_MESSAGE, Channel, Place
+from bot.store.records import SessionRecord
 
 PRIVATE = "a private channel"
+PRIVATE_THREAD = "a private thread"
 
 
 async def channel_names(request: Request, channel_ids: Collection[str]) -> Mapping[str, str]:
@@ -18,5 +20,40 @@ async def channel_names(request: Request, channel_ids: Collection[str]) -> Mappi
 async def channel_name(request: Request, channel_id: str) -> str:
     here = request.place
     place = Place(here.platform, here.workspace_id, channel_id)
-    channel = await request.desk.house.platform(place).channel(place)
-    return PRIVATE if channel.private and place != here.channel else channel.name
+    return _named(await _known(request, place), place, here)
+
+
+async def whereabouts(request: Request, session: SessionRecord) -> str:
+    """Where a session is, seen from where somebody asks: `here`, or `in #lobby`."""
+    here, there = request.place, session.place
+    if _is_inside(here, session):
+        return "here"
+    known = await _known(request, there)
+    if known.private_thread:
+        return f"in {PRIVATE_THREAD}"
+    return "here" if here.channel == there.channel else f"in {_named(known, there, here)}"
+
+
+async def is_open_here(request: Request, session: SessionRecord) -> bool:
+    """Whether what was said in a session may be seen where somebody asks.
+
+    The one rule of privacy: what was said in a private thread, a private channel or a direct message is seen from inside it only.
+    """
+    here, there = request.place, session.place
+    if _is_inside(here, session):
+        return True
+    known = await _known(request, there)
+    return not known.private_thread and (here.channel == there.channel or not known.private)
+
+
+def _is_inside(here: Place, session: SessionRecord) -> bool:
+    return here in {session.place, session.talk}
+
+
+async def _known(request: Request, place: Place) -> Channel:
+    return await request.desk.house.platform(place).channel(place)
+
+
+def _named(channel: Channel, place: Place, here: Place) -> str:
+    hidden = channel.private and place.channel != here.channel and channel != A_DIRECT_MESSAGE
+    return PRIVATE if hidden else channel.name

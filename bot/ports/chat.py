@@ -73,7 +73,9 @@ class ChatPlatform(Protocol):
         ...
 
     async def channel(self, place: Place) -> Channel:
-        """What people call the channel of a place: its id where the platform does not tell within a second. Never raises."""
+        """What people call the channel of a place, and who sees it. Never raises: where the platform does not tell within a second it goes
+        by its id and is private, and so is its thread.
+        """
         ...
 
     async def open(self, place: Place, card: Card, *, since: datetime | None = None) -> Opened:

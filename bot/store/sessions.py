@@ -26,7 +26,7 @@ from bot.store import keys
 from bot.store.cipher import Cipher
 from bot.store.records import Lease, SessionRecord
 from bot.store.sealing import opened, sealed
-from bot.store.tables import sessions, workers
+from bot.store.tables import sessions, turns, utterances, workers
 
 ENDED = SessionStatus.ENDED.value
 AT_REST = (ENDED, SessionStatus.SLEEPING.value)
@@ -107,17 +107,17 @@ def in_workspace(connection: Connection, cipher: Cipher, platform: str, workspac
     return [record(row, cipher) for row in connection.execute(query)]
 
 
-def last_in(connection: Connection, cipher: Cipher, place: Place) -> SessionRecord | None:
-    """The newest session that talked in this thread, else in this channel, whether it has ended or not."""
+def talked_in(connection: Connection, cipher: Cipher, place: Place, most: int) -> list[SessionRecord]:
+    """The sessions of its channel in which something was said, newest first; those of this very thread before all others."""
     in_channel = and_(
         sessions.c.platform == place.platform,
         sessions.c.workspace_id == place.workspace_id,
         sessions.c.channel_id == place.channel_id,
     )
-    in_thread = sessions.c.talk_thread_id == place.thread_id
-    query = select(sessions).where(in_channel).order_by(in_thread.desc(), sessions.c.created_at.desc()).limit(1)
-    row = connection.execute(query).first()
-    return record(row, cipher) if row else None
+    said = or_(*(exists().where(table.c.session_id == sessions.c.id) for table in (turns, utterances)))
+    this_thread = [(sessions.c.talk_thread_id == place.thread_id).desc()] if place.thread_id else []
+    query = select(sessions).where(in_channel, said).order_by(*this_thread, sessions.c.created_at.desc()).limit(most)
+    return [record(row, cipher) for row in connection.execute(query)]
 
 
 def eldest_worker(connection: Connection, now: datetime) -> str:

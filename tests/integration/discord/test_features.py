@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import discord
 from simcord.backend.serializers import channel_payload
 
 from adapters.discord.application_commands import SAY_THIS
@@ -208,6 +209,18 @@ async def test_a_server_is_told_its_own_channels_names(world: World) -> None:
 
     assert await world.platform.channel(world.place) == Channel("#general")
     assert await world.platform.channel(replace(world.place, workspace_id=str(next_door.id))) == Channel(
-        world.place.channel_id
+        world.place.channel_id, private=True
     )
     assert await world.platform.channel(direct(world.channel.id)) == A_DIRECT_MESSAGE
+
+
+async def test_a_private_thread_is_known_as_one_and_an_unknown_one_is_taken_for_private(world: World) -> None:
+    backend, parent = world.env.backend, world.channel.id
+    public, private = (
+        backend.create_thread(parent, "aside", world.people[ANN].id, type=kind.value).id
+        for kind in (discord.ChannelType.public_thread, discord.ChannelType.private_thread)
+    )
+    await world.env.settle()
+    for thread, hidden in ((public, False), (private, True), (4711, True)):
+        known = await world.platform.channel(world.place.in_thread(str(thread)))
+        assert known == Channel("#general", private_thread=hidden)

@@ -210,12 +210,14 @@ async def test_a_channels_name_is_asked_once_and_not_waited_for(http: SlackHarne
 )
 async def test_a_channel_goes_by_its_id_while_slack_does_not_tell(http: SlackHarness, trouble: Trouble) -> None:
     http.fake.troubles["conversations.info"] = trouble
-    assert await http.platform.channel(GENERAL) == Channel("C0GENERAL")
+    assert await http.platform.channel(GENERAL) == Channel("C0GENERAL", private=True)
 
 
 async def test_a_private_channel_that_we_left_has_no_name(http: SlackHarness) -> None:
     http.fake.workspace.channels["C0BOARD"] = FakeChannel("C0BOARD", "board", "group", member=False)
-    assert await http.platform.channel(Place("slack", GENERAL.workspace_id, "C0BOARD")) == Channel("C0BOARD")
+    assert await http.platform.channel(Place("slack", GENERAL.workspace_id, "C0BOARD")) == Channel(
+        "C0BOARD", private=True
+    )
 
 
 async def test_a_direct_message_is_called_that_without_asking(http: SlackHarness) -> None:

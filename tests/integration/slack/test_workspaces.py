@@ -105,9 +105,9 @@ async def test_a_workspace_is_told_its_own_channels_names(company: Company) -> N
     assert await company.platform.channel(ours) == Channel("#general")
     company.fake.troubles["conversations.info"] = Trouble(error="channel_not_found")
 
-    assert await company.platform.channel(theirs) == Channel("C0GENERAL")
+    assert await company.platform.channel(theirs) == Channel("C0GENERAL", private=True)
     assert [call.token for call in company.fake.called("conversations.info")] == ["xoxb-T0TEAM", "xoxb-T0NEXT"]
-    assert await company.platform.channel(Place("slack", "T0NOBODY", "C0GENERAL")) == Channel("C0GENERAL")
+    assert await company.platform.channel(Place("slack", "T0NOBODY", "C0GENERAL")) == Channel("C0GENERAL", private=True)
 
 
 async def test_a_state_is_good_for_ten_minutes() -> None:
