@@ -9,10 +9,18 @@ from bot.store.engine import Store
 from bot.store.migrate import upgrade
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Path:
-    path = tmp_path / "avatarbot.db"
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """An empty database, migrated once."""
+    path = tmp_path_factory.mktemp("migrated") / "empty.db"
     upgrade(f"sqlite:///{path}")
+    return path.read_bytes()
+
+
+@pytest.fixture
+def database(tmp_path: Path, migrated: bytes) -> Path:
+    path = tmp_path / "avatarbot.db"
+    path.write_bytes(migrated)
     return path
 
 
