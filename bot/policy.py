@@ -139,8 +139,8 @@ class Policy:
         return max(0, min(asked or self.limits.provider_minutes, left))
 
     def may_write(self, text: str) -> Refused | None:
-        """Whether what others can read may go any further; a secret may not."""
-        return SECRET if shows_secret(text) else None
+        """Whether what others can read may go any further; a secret may not. Looks at as many characters as a message may have."""
+        return SECRET if shows_secret(text[: self.limits.characters]) else None
 
     def may_say(self, role: Role, text: str, *, waiting: int = 0, waiting_of_person: int = 0) -> Refused | None:
         """Whether one more message may wait for the avatar."""

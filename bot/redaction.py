@@ -18,15 +18,45 @@ _LAST_WORDS = ("token", "secret", "password", "authorization", "credential", "co
 _WHOLE_WORDS = frozenset({"key", "handle", "signature", "auth"})
 _WORD_ENDS = re.compile(r"[^A-Za-z0-9]+|(?<=[a-z0-9])(?=[A-Z])")
 
+_HEX_LABELS = (
+    "md5",
+    "etag",
+    "hash",
+    "checksum",
+    "md5sum",
+    "digest",
+    "commit",
+    "revision",
+    "uuid",
+    "id",
+    "trace",
+    "span",
+)
+_HEX_SIGNS = (" ", ":", "=", ": ", '":"', '": "', "': '")
+_NO_HEX_LABEL = "".join(f"(?<!(?<![a-z]){label}{sign})" for label in _HEX_LABELS for sign in _HEX_SIGNS)
+_PRIVATE_KEY = "[A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
+
+# Each of these either fails within a bounded number of characters or takes all that it has read, so that no text is read twice:
+# redaction stands in the way of everything that is said and logged.
 _KEYS = tuple(
-    re.compile(pattern)
+    re.compile(pattern, re.ASCII)
     for pattern in (
         r"\bxox[a-z](?:\.xox[a-z])?-[\w-]+",  # Slack bot, user, refresh and rotated tokens
         r"\bxapp-[\w-]+",  # Slack app-level token
         r"\b[MNO][\w-]{22,28}\.[\w-]{6,7}\.[\w-]{27,}",  # Discord bot token: base64 of a snowflake's digits
         r"\b00[67][0-9A-Za-z+/]{32,}={0,2}",  # Agora access token, versions 006 and 007
-        r"\beyJ[\w-]+\.[\w-]+\.[\w-]+",  # JWT, which AKOOL gives for a client id and secret
-        r"\bsk[-_][\w-]{16,}",  # language models, ElevenLabs
+        r"\beyJ[\w-]{8,}(?:\.[\w-]+)*",  # JWT, which AKOOL gives for a client id and secret
+        r"\bg?sk[-_][\w-]{16,}",  # language models (Groq's begin with gsk), ElevenLabs, Stripe
+        r"\b(?:A3T[A-Z0-9]|AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16}\b",  # AWS access key id
+        r"(?i:\baws_?secret(?:_?access)?_?key)[\"']?\s{0,3}[:=]\s{0,3}[\"']?[\w/+]{40}",  # AWS secret, known only by its name
+        r"\b(?:gh[pousr]|github_pat)_\w{20,}",  # GitHub
+        r"\bAIza[\w-]{35}|\bGOCSPX-[\w-]{20,}|\bya29\.[\w-]{20,}|\b1//0[\w-]{20,}",  # Google: key, client secret, OAuth tokens
+        r"\bhf_[A-Za-z0-9]{30,}|\bapi_org_[A-Za-z0-9]{30,}",  # Hugging Face
+        rf"-----BEGIN {_PRIVATE_KEY}(?s:.*?)(?:-----END {_PRIVATE_KEY}|\Z)",  # PEM and PGP
+        # Fernet key: 32 bytes in URL-safe base64. A base64 digest of SHA-256 may look the same.
+        r"(?<![\w+/=-])(?=[\w-]{0,42}[0-9])(?=[\w-]{0,42}[a-z])(?=[\w-]{0,42}[A-Z])[\w-]{43}=(?![\w=])",
+        # ElevenLabs' older keys, bare: 32 hexadecimal digits that are no file, no part of a path and not called a digest or an id.
+        rf"(?<![\w/+.%-])(?=[0-9a-f]{{32}}(?![\w/+-]|\.\w))(?=\d*[a-f])(?=[a-f]*\d)(?i:{_NO_HEX_LABEL})[0-9a-f]{{32}}",
     )
 )
 
@@ -36,13 +66,13 @@ _SHAPES = (
         (re.compile(pattern), replacement)
         for pattern, replacement in (
             (r"https://hooks\.slack(?:-gov)?\.com/\S+", HIDDEN),  # Slack response_url
-            (r"(/(?:webhooks|interactions)/\d+/)[\w-]+", rf"\1{HIDDEN}"),  # Discord interaction token
+            (r"(/(?:webhooks|interactions)/\d{1,25}/)[\w-]+", rf"\1{HIDDEN}"),  # Discord interaction token
             (r"(/v/#)[\w-]{8,}", rf"\1{HIDDEN}"),  # viewer link
-            (r"(?i)\b((?:bearer|basic)\s+)[\w.~+/=-]+", rf"\1{HIDDEN}"),
-            (r"(\b[\w+.-]+://)[^\s/@]+@", rf"\1{HIDDEN}@"),  # user and password in a URL
-            (r"(?i)([?&][\w-]*(?:token|key|secret|password|signature)=)[^&\s\"']+", rf"\1{HIDDEN}"),
+            (r"(?i)\b((?:bearer|basic)\s{1,9})[\w.~+/=-]+", rf"\1{HIDDEN}"),
+            (r"(://)[^\s/?#\"'<>]+@", rf"\1{HIDDEN}@"),  # user and password in a URL
+            (r"(?i)([?&][\w-]{0,40}(?:token|key|secret|password|signature)=)[^&\s\"']+", rf"\1{HIDDEN}"),
             (
-                r"(?i)(['\"][\w-]*(?:token|secret|password|apikey|api_key|authorization)['\"]\s*:\s*['\"])[^'\"]+",
+                r"(?i)(['\"][\w-]{0,40}(?:token|secret|password|apikey|api_key|authorization)['\"]\s{0,9}:\s{0,9}['\"])[^'\"]+",
                 rf"\1{HIDDEN}",
             ),
         )
@@ -61,26 +91,29 @@ def names_a_secret(name: str) -> bool:
     return "response_url" in name.lower() or any(word in _WHOLE_WORDS or word.endswith(_LAST_WORDS) for word in words)
 
 
+def _in_url(character: str) -> str:
+    """A pattern for it as it may stand in a URL: as it is or percent-encoded, in either case, and a blank as a plus too."""
+    escaped = quote(character, safe="", errors="replace")
+    if escaped == character:
+        return re.escape(character)
+    plus = r"|\+" if character == " " else ""
+    return f"(?:(?i:{escaped})|{re.escape(character)}{plus})"
+
+
 class Redactor:
     """Hides secrets in text and in nested values. What it returns is plain: strings, numbers, booleans, None, dicts and lists."""
 
     def __init__(self) -> None:
-        self._spellings: set[str] = set()
+        self._spellings: set[str] = set()  # as patterns
         self._registered: re.Pattern[str] | None = None
 
     def register(self, secret: str) -> None:
         """Hide this very value from now on, however Python, JSON or a URL would write it."""
         if len(secret) < SHORTEST:
             return
-        self._spellings |= {
-            secret,
-            repr(secret)[1:-1],
-            ascii(secret)[1:-1],
-            json.dumps(secret)[1:-1],
-            quote(secret, safe=""),
-        }
-        longest_first = sorted(self._spellings, key=len, reverse=True)
-        self._registered = re.compile("|".join(map(re.escape, longest_first)))
+        written = (secret, repr(secret)[1:-1], ascii(secret)[1:-1], json.dumps(secret)[1:-1])
+        self._spellings |= {*map(re.escape, written), "".join(map(_in_url, secret))}
+        self._registered = re.compile("|".join(sorted(self._spellings, key=len, reverse=True)))
 
     def text(self, text: str) -> str:
         if self._registered is not None:

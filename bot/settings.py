@@ -124,7 +124,7 @@ class Settings(BaseSettings):
     sessions_of_account: int = Field(20, ge=1, le=500, validation_alias="AVATARBOT_SESSIONS_OF_ACCOUNT")
     waiting_turns: int = Field(10, ge=1, le=1000, validation_alias="AVATARBOT_WAITING_TURNS")
     waiting_turns_per_person: int = Field(3, ge=1, le=1000, validation_alias="AVATARBOT_WAITING_TURNS_PER_PERSON")
-    message_characters: int = Field(1500, ge=1, le=50_000, validation_alias="AVATARBOT_MESSAGE_CHARACTERS")
+    message_characters: int = Field(1500, ge=1, le=6_000, validation_alias="AVATARBOT_MESSAGE_CHARACTERS")
 
     @property
     def limits(self) -> Limits:

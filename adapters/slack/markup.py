@@ -10,6 +10,11 @@ TEXT_LIMIT = 3_000
 """Of one message as `measure` counts it. `chat.update` refuses more than 4,000; the rest is for a name and a mark."""
 
 _TOKEN = re.compile(r"<([^<>]*)>")
+_NESTED = 3  # bold, italic and struck through is all there is
+_MARKS = {
+    sign: re.compile(rf"(?P<line>\n)|(?P<may_open>(?<!\w)(?={sign}\S))?(?P<may_close>(?<=\S)(?={sign}(?!\w)))?{sign}")
+    for sign in ("_", "~", r"\*")
+}
 
 
 def escape(text: str) -> str:
@@ -55,3 +60,26 @@ def replace_tokens(text: str, say: Callable[[Token], str]) -> str:
 
 def tokens(text: str) -> list[Token]:
     return [read_token(match[1]) for match in _TOKEN.finditer(text)]
+
+
+def without_marks(text: str) -> str:
+    """The text without what makes it bold, italic and struck through."""
+    for _ in range(_NESTED):
+        for sign in _MARKS.values():
+            text = _without(sign, text)
+    return text
+
+
+def _without(sign: re.Pattern[str], text: str) -> str:
+    """Without the pairs of one sign: each that opens on a line, with the next there that closes and has something before it."""
+    opened, kept, end = -1, [], 0
+    for found in sign.finditer(text):
+        at = found.start()
+        if found["line"]:
+            opened = -1
+        elif opened >= 0 and at > opened + 1 and found["may_close"] is not None:
+            kept += [text[end:opened], text[opened + 1 : at]]
+            opened, end = -1, at + 1
+        elif opened < 0 and found["may_open"] is not None:
+            opened = at
+    return "".join([*kept, text[end:]])

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import emoji
 
 from adapters.slack.attachments import attached
-from adapters.slack.markup import Token, replace_tokens, tokens, unescape
+from adapters.slack.markup import Token, replace_tokens, tokens, unescape, without_marks
 
 Block = Mapping[str, Any]
 
@@ -21,12 +21,9 @@ SOMEONE = "someone"
 A_GROUP = "a group"
 EVERYBODY = "everybody"
 
-NESTED_MARKS = 3  # bold, italic and struck through is all there is
-
 _MARKUP = re.compile(r"[<>&*_~`:\x00]")
 _SPAN = re.compile(r"```.*?```|`[^`\n]+`", re.DOTALL)
 _SHORTCODE = re.compile(r"(?<![\w:]):([a-z0-9_+'-]+):(?::skin-tone-\d:)?(?![\w:])")
-_MARK = re.compile(r"(?<!\w)([*_~])(?=\S)(.{1,500}?)(?<=\S)\1(?!\w)")
 _QUOTE = re.compile(r"^&gt; ?", re.MULTILINE)
 _SPACES = re.compile(r"[^\S\n]+")
 _BLANK_LINES = re.compile(r" ?\n[ \n]*")
@@ -206,9 +203,7 @@ def _prose(text: str, names: Names) -> str:
 
     bare = replace_tokens(_QUOTE.sub("", text.replace("\x00", "")), set_aside)
     bare = _SHORTCODE.sub(lambda match: _emoji(match[1]), bare)
-    for _ in range(NESTED_MARKS):
-        bare = _MARK.sub(r"\2", bare)
-    return re.sub(r"\x00(\d+)\x00", lambda match: kept[int(match[1])], unescape(bare))
+    return re.sub(r"\x00(\d+)\x00", lambda match: kept[int(match[1])], unescape(without_marks(bare)))
 
 
 def _token(token: Token, names: Names) -> str:

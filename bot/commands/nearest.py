@@ -3,6 +3,9 @@
 from collections.abc import Iterable, Sequence
 from difflib import SequenceMatcher
 
+LONGEST = 64
+"""Characters of a name, and of what was typed, that are compared: the time to compare grows with their product."""
+
 LIKENESS = 0.5
 """The least likeness, 0 to 1, of a name worth suggesting."""
 
@@ -31,7 +34,7 @@ def listed(words: Sequence[str], last: str = "or") -> str:
 
 
 def _plain(name: str) -> str:
-    return "".join(filter(str.isalnum, name.casefold()))
+    return "".join(filter(str.isalnum, name[: 2 * LONGEST].casefold()))[:LONGEST]
 
 
 def _likeness(wanted: str, name: str) -> float:

@@ -7,7 +7,7 @@ say hello there: it's me          the rest of the line, whole
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from bot.commands.catalogue import CATALOGUE, Catalogue
 from bot.commands.misunderstood import Misunderstood, shown
@@ -17,10 +17,7 @@ from bot.errors import AvatarbotError
 from bot.model import Command
 
 _CLOSING = {'"': '"', "'": "'", "“": "”", "”": "”", "„": "“”", "‘": "’", "’": "’", "«": "»"}  # noqa: RUF001
-_QUOTED = "|".join(
-    f"{opening}(?P<q{i}>[^{closing}]*)[{closing}]" for i, (opening, closing) in enumerate(_CLOSING.items())
-)
-_VALUE = re.compile(rf"\s*(?:(?P<quoted>{_QUOTED})(?=\s|$)|(?P<word>\S+))")
+_WORD = re.compile(r"\s*(?P<word>\S+)")
 _FLAG = re.compile(r"\s*--(?P<name>[a-zA-Z][\w-]*)(?:[=:]|(?=\s|$))")
 _KEY = re.compile(r"\s*(?P<name>[a-zA-Z][\w-]*)(?P<sign>=|:(?!//))(?P<space>\s?)")
 _MORE = re.compile(r"\s*\S")
@@ -28,6 +25,44 @@ _MORE = re.compile(r"\s*\S")
 
 class _Puzzled(AvatarbotError):
     """Reading stops here; never leaves this module."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Value:
+    """A word, or what stands in quotes: its characters, and where the value ends in the line."""
+
+    begin: int
+    end: int
+    behind: int
+    quoted: bool = False
+
+
+class _Line:
+    """What was typed, read from left to right in a time that grows with its length."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._closers: dict[str, int] = {}
+
+    def value(self, at: int) -> _Value | None:
+        """The value at `at`, behind any blanks."""
+        word = _WORD.match(self.text, at)
+        if word is None:
+            return None
+        begin = word.start("word")
+        closing = _CLOSING.get(self.text[begin])
+        end = self._closer(closing, begin + 1) if closing else len(self.text)
+        if end < len(self.text) and not self.text[end + 1 : end + 2].strip():
+            return _Value(begin + 1, end, end + 1, quoted=True)
+        return _Value(begin, word.end(), word.end())
+
+    def _closer(self, closing: str, at: int) -> int:
+        """Where the next of the signs in `closing` stands. Asked for each opening sign, so what was found is kept."""
+        known = self._closers.get(closing, -1)
+        if known < at:
+            found = [place for sign in closing if (place := self.text.find(sign, at)) >= 0]
+            known = self._closers[closing] = min(found, default=len(self.text))
+        return known
 
 
 def parse(line: str, catalogue: Catalogue = CATALOGUE) -> Command | Misunderstood:
@@ -68,12 +103,11 @@ def _no_action(group: str, word: str, catalogue: Catalogue) -> str:
 
 
 def _whole(option: Option, rest: str) -> dict[str, str]:
-    value = _VALUE.match(rest)
-    whole = _unquoted(value) if value and value.end() == len(rest) else rest
+    value = _Line(rest).value(0)
+    whole = rest[value.begin : value.end] if value and value.behind == len(rest) else rest
     return {option.name: whole} if whole else {}
 
 
-@dataclass
 class _Reading:
     """Reads the options of one verb from left to right.
 
@@ -81,11 +115,13 @@ class _Reading:
     end it; while it is prose (a prompt), only `name:` and `--name` do.
     """
 
-    verb: Verb
-    text: str
-    at: int = 0
-    given: dict[str, str] = field(default_factory=dict)
-    open: Option | None = None
+    def __init__(self, verb: Verb, text: str) -> None:
+        self.verb = verb
+        self.text = text
+        self.at = 0
+        self.open: Option | None = None
+        self.given: dict[str, slice] = {}
+        self._line = _Line(text)
 
     def options(self) -> dict[str, str]:
         while _MORE.match(self.text, self.at):
@@ -93,7 +129,7 @@ class _Reading:
                 self._fill(option)
             else:
                 self._place()
-        return self.given
+        return {name: self.text[characters] for name, characters in self.given.items()}
 
     def _flag(self) -> Option | None:
         """`--name value`, `--name=value`."""
@@ -117,13 +153,13 @@ class _Reading:
 
     def _keyword(self) -> Option | None:
         """`name value`, where a value follows."""
-        word = _VALUE.match(self.text, self.at)
-        if self._in_prose or word is None or not word["word"] or not _MORE.match(self.text, word.end()):
+        word = self._line.value(self.at)
+        if self._in_prose or word is None or word.quoted or not _MORE.match(self.text, word.end):
             return None
-        option = self.verb.option(word["word"])
+        option = self.verb.option(self.text[word.begin : word.end])
         if option is None or option.name in self.given:
             return None
-        self.at = word.end()
+        self.at = word.end
         return option
 
     @property
@@ -132,27 +168,28 @@ class _Reading:
 
     def _fill(self, option: Option) -> None:
         """Give `option` the next value, which a rest option and a text without quotes may go on from."""
-        value = _VALUE.match(self.text, self.at)
+        value = self._line.value(self.at)
         if value is None:
             raise _Puzzled(f"“{option.name}” needs a value.")
         if option.name in self.given:
             raise _Puzzled(f"“{option.name}” is given twice.")
-        whole = option.rest and value["word"] is not None
-        self.at = len(self.text) if whole else value.end()
-        self.given[option.name] = self.text[value.start() :].strip() if whole else _unquoted(value)
-        goes_on = (option.type is OptionType.TEXT or option.many) and value["word"]
+        whole = option.rest and not value.quoted
+        self.at = len(self.text) if whole else value.behind
+        self.given[option.name] = slice(value.begin, len(self.text) if whole else value.end)
+        goes_on = (option.type is OptionType.TEXT or option.many) and not value.quoted
         self.open = option if goes_on else None
 
     def _place(self) -> None:
         """A bare word: a choice that is free, more of the open option, or the next free option."""
-        value = _VALUE.match(self.text, self.at)
+        value = self._line.value(self.at)
         assert value is not None
-        word = _unquoted(value)
+        word = self.text[value.begin : value.end]
         free = [option for option in self.verb.options if option.name not in self.given]
-        chosen = [option for option in free if word.casefold() in option.choices and not self._in_prose]
-        if self.open and value["word"] and not chosen:
-            self.given[self.open.name] += self.text[self.at : value.end()]
-            self.at = value.end()
+        plain = not value.quoted and not self._in_prose
+        chosen = [option for option in free if plain and word.casefold() in option.choices]
+        if self.open and not value.quoted and not chosen:
+            self.given[self.open.name] = slice(self.given[self.open.name].start, value.end)
+            self.at = value.end
         elif chosen or free:
             self._fill((chosen or free)[0])
         else:
@@ -163,7 +200,3 @@ class _Reading:
         names = [option.name for option in self.verb.options]
         hint = did_you_mean(name, names) or (f" It has {listed(names, 'and')}." if names else "")
         raise _Puzzled(f"“{self.verb.name}” has no option {shown(name)}.{hint}")
-
-
-def _unquoted(value: re.Match[str]) -> str:
-    return value["word"] or next(filter(None, (value[f"q{i}"] for i in range(len(_CLOSING)))), "")

@@ -15,16 +15,22 @@ _ABBREVIATIONS = frozenset(_WORDS.split())
 _CLOSERS = "\"'”’»)\\]}）」』】"  # noqa: RUF001
 _MARKS = ".!?…؟।۔"  # noqa: RUF001
 _WIDE_MARKS = "。！？｡"  # noqa: RUF001
+# Runs are taken whole and from their beginning only: the time to read a text grows with its length, whatever it holds.
 _END = re.compile(
-    rf"(?<![{_MARKS}])(?P<mark>[{_MARKS}]+)[{_CLOSERS}]*(?=\s)"
-    rf"|[{_WIDE_MARKS}]+[{_CLOSERS}]*(?=[^{_WIDE_MARKS}{_CLOSERS}])"
+    rf"(?<![{_MARKS}])(?P<mark>[{_MARKS}]++)[{_CLOSERS}]*+(?=\s)"
+    rf"|(?<![{_WIDE_MARKS}])[{_WIDE_MARKS}]++[{_CLOSERS}]*+(?=[^{_WIDE_MARKS}{_CLOSERS}])"
     r"|\n"
 )
+_SPACES = re.compile(r"\s+")
+_BLANKS = re.compile(r"[ \t]+")
 _SETTLED = re.compile(rf"(?P<mark>[{_MARKS}]+|[{_WIDE_MARKS}]+)[{_CLOSERS}]*(?P<space>\s*)$")
+_WORD_WINDOW = 24
+"""Characters before a period that are looked at for an abbreviation; no abbreviation and no number of a list is longer."""
+
 _LAST_WORD = re.compile(r"[^\s([{\"'“‘«]*$")  # noqa: RUF001
 
 _WIDE = re.compile("[\u1100-\u11ff\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]")
-_PAUSE = re.compile(r"[.!?…;:,。！？、，]+(?=\s|$)|[。！？、，]")  # noqa: RUF001
+_PAUSE = re.compile(r"(?<![.!?…;:,。！？、，])[.!?…;:,。！？、，]++(?=\s|$)|[。！？、，]")  # noqa: RUF001
 
 # Everyday speech: about 155 words of 5.8 characters a minute; 4.5 Han, kana or Hangul characters a second; a digit is a word.
 _LETTERS_PER_SECOND = 15.0
@@ -46,30 +52,42 @@ def sentence_ends(text: str) -> Iterator[int]:
 
 
 def _is_over(text: str, start: int, match: re.Match[str]) -> bool:
-    following = text[match.end() :].lstrip(" \t")[:1]
+    at = _behind(_BLANKS, text, match.end())
+    following = text[at : at + 1]
     if not following:
         return False
     if match["mark"].strip("."):
         return "…" not in match["mark"] or not following.islower()
     if following.islower():
         return False
-    return match["mark"] != "." or not _abbreviates(text[start : match.start()])
+    return match["mark"] != "." or not _abbreviates(text, start, match.start())
 
 
-def _reads_as_over(before: str, end: re.Match[str]) -> bool:
+def _reads_as_over(text: str, end: re.Match[str]) -> bool:
     mark = end["mark"]
     if mark != ".":
         return "…" not in mark and ".." not in mark
-    return not _abbreviates(before) and (bool(end["space"]) or not before[-1:].isdecimal())
+    before = text[: end.start()]
+    return not _abbreviates(text, 0, len(before)) and (bool(end["space"]) or not before[-1:].isdecimal())
 
 
-def _abbreviates(before: str) -> bool:
-    """Whether the period after `before` belongs to its last word: `Dr`, `e.g`, an initial, or the `1` of a list."""
+def _abbreviates(text: str, start: int, end: int) -> bool:
+    """Whether the period at `end` belongs to the word before it: `Dr`, `e.g`, an initial, or the `1` that begins a list.
+
+    The sentence begins at `start`.
+    """
+    before = text[max(start, end - _WORD_WINDOW) : end]
     found = _LAST_WORD.search(before)
     word = found[0] if found else ""
     if word.isdecimal():
-        return before.strip() == word
+        return end - start <= _WORD_WINDOW and before.strip() == word
     return word.casefold() in _ABBREVIATIONS or (len(word) == 1 and word.isupper() and word != "I")
+
+
+def _behind(run: re.Pattern[str], text: str, at: int) -> int:
+    """The offset behind a run that begins at `at`; `at` itself where there is none."""
+    found = run.match(text, at)
+    return found.end() if found else at
 
 
 class SentenceStream:
@@ -81,11 +99,16 @@ class SentenceStream:
 
     def feed(self, piece: str) -> list[str]:
         """The sentences that are complete now, stripped."""
-        self._text = (self._text + piece).lstrip()
-        sentences = []
-        while end := self._end():
-            sentences.append(self._text[:end].rstrip())
-            self._text = self._text[end:].lstrip()
+        text, at, sentences = self._text + piece, 0, []
+        while True:
+            at = _behind(_SPACES, text, at)
+            # One character more than may be in a sentence, so that it makes no difference how much more is there.
+            end = self._end(text[at : at + self._longest + 1])
+            if not end:
+                break
+            sentences.append(text[at : at + end].rstrip())
+            at += end
+        self._text = text[at:]
         return sentences
 
     def settle(self) -> list[str]:
@@ -94,20 +117,18 @@ class SentenceStream:
         Not after `…`, an abbreviation, or a digit that may be going on.
         """
         match = _SETTLED.search(self._text)
-        return self.flush() if match and _reads_as_over(self._text[: match.start()], match) else []
+        return self.flush() if match and _reads_as_over(self._text, match) else []
 
     def flush(self) -> list[str]:
         """What is left, as the last sentence."""
         last, self._text = self._text.rstrip(), ""
         return [last] if last else []
 
-    def _end(self) -> int:
-        end = next(sentence_ends(self._text), 0)
+    def _end(self, text: str) -> int:
+        end = next(sentence_ends(text), 0)
         if 0 < end <= self._longest:
             return end
-        if len(self._text) <= self._longest:
-            return 0
-        return _word_end(self._text, self._longest)
+        return _word_end(text, self._longest) if len(text) > self._longest else 0
 
 
 def _word_end(text: str, limit: int) -> int:

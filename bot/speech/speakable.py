@@ -18,20 +18,25 @@ CODE = "a code snippet"
 
 _SPECIAL = re.compile(
     r"```.*?(?:```|\Z)"
-    r"|(?P<ticks>`{1,2})(?P<code>[^`\n]+)(?P=ticks)"
-    r"|(?P<image>!?)\[(?P<label>[^\[\]\n]*)\]\(\s*<?(?P<target>[^()\s<>]*(?:\([^()\s]*\)[^()\s<>]*)*)>?[^()\n]*\)"
+    r"|(?P<ticks>`{1,2})(?P<code>[^`\n]++)(?P=ticks)"
+    r"|(?P<image>!?)\[(?P<label>[^\[\]\n]*+)\]"
+    r"\(\s*+<?(?P<target>[^()\s<>]*+(?:\([^()\s]*+\)[^()\s<>]*+)*+)>?[^()\n]*+\)"
     r"|<?(?P<url>(?:https?://|www\.)[^\s<>]+)>?",
     re.DOTALL | re.IGNORECASE,
 )
 _BLANKS = re.compile(r"[ \t]{2,}|\t")
 _WORDS_OF_CODE = re.compile(r"[\w .,:'@#+-]{1,60}")
-_TRAILING = re.compile(r"[.,;:!?)\]}'\"*_~|]+$")
-_RULE = re.compile(r"^[ \t]*(?:(?:[-*_=][ \t]*){3,}|\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-*:?[ \t]*)+)$", re.MULTILINE)
-_BLOCK = re.compile(r"^[ \t]*(?:(?:>+|[-*+•‣◦]|\d{1,3}[.)]|#{1,6}|-#)[ \t]+)+(?:\[[ xX]\][ \t]+)?(?P<words>.*)$")
+_TRAILING = ".,;:!?)]}'\"*_~|"
+_RULE = re.compile(
+    r"^[ \t]*+(?:(?:[-*_=][ \t]*+){3,}+|\|?[ \t]*+:?-++:?[ \t]*+(?:\|[ \t]*+:?-*+:?[ \t]*+)++)$", re.MULTILINE
+)
+_BLOCK = re.compile(r"^[ \t]*+(?:(?:>++|[-*+•‣◦]|\d{1,3}[.)]|#{1,6}|-#)[ \t]++)+(?:\[[ xX]\][ \t]++)?(?P<words>.*)$")
 _ROW = re.compile(r"^[ \t]*\|(?P<cells>.*)\|[ \t]*$")
 _MARKERS = re.compile(
     r"(?<![^\W_])(?:\*{1,3}|_{1,3}|~{1,2}|\|\|)(?=[^\s])|(?<=[^\s])(?:\*{1,3}|_{1,3}|~{1,2}|\|\|)(?![^\W_])"
 )
+# Longer than any emoji is; what is joined is tried in ever longer sequences by the library that names it.
+_CHAIN = re.compile("(?:[^\\s\u200d]{1,3}\u200d){10,}")
 _SKIN_TONE = re.compile(r"_(?:(?:medium-)?(?:light|dark)|medium)_skin_tone")
 _REPEATED_SIGN = re.compile(r"([^\w\s.])\1{2,}|(?<=[!?])([!?])(?:[!?])*")
 _DOTS = re.compile(r"\.{3,}|…[.…]+")
@@ -62,8 +67,7 @@ def _special(match: re.Match[str]) -> str:
 
 
 def _link(url: str) -> str:
-    trailing = _TRAILING.search(url)
-    end = trailing.start() if trailing else len(url)
+    end = len(url.rstrip(_TRAILING))
     try:
         host = urlsplit(url[:end] if "//" in url[:end] else f"//{url[:end]}").hostname
     except ValueError:
@@ -98,7 +102,8 @@ def _emoji_named(text: str) -> str:
     """Each emoji by its name, a row of the same ones once."""
     said = ""
     named = ""
-    for token in emoji.analyze(text, non_emoji=True, join_emoji=True):
+    loose = _CHAIN.sub(lambda chain: chain[0].replace("\u200d", ""), text)
+    for token in emoji.analyze(loose, non_emoji=True, join_emoji=True):
         name = _emoji_name(token.value.emoji) if isinstance(token.value, emoji.EmojiMatch) else ""
         if not name:
             said += token.chars

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from bot.commands.catalogue import CATALOGUE
 from bot.commands.verb import Verb
 from bot.model import Person, Refused, Role, Standing
-from bot.policy import AllowList, Limits, Policy, Spent, Workspace, at_least, role_of
+from bot.policy import SECRET, AllowList, Limits, Policy, Spent, Workspace, at_least, role_of
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 POLICY = Policy()
@@ -219,3 +219,11 @@ def test_raising_a_limit_never_refuses_more(role: Role, text: str, waiting: int,
     tight, wide = Policy(Limits(waiting=5, characters=10)), Policy(Limits(waiting=5 + more, characters=10 + more))
     if tight.may_say(role, text, waiting=waiting, waiting_of_person=own) is None:
         assert wide.may_say(role, text, waiting=waiting, waiting_of_person=own) is None
+
+
+def test_what_is_too_long_is_not_searched_for_secrets() -> None:
+    policy = Policy(limits=Limits(characters=100))
+    key = "sk-" + "a" * 20
+    assert policy.may_write(key) == SECRET
+    assert policy.may_write("a " * 50 + key) is None
+    assert "too long" in str(policy.may_say(Role.MEMBER, "a " * 50 + key))

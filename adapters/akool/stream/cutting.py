@@ -35,7 +35,8 @@ def cut(text: str, room: int) -> int:
 
 def _ends_within(text: str, room: int) -> list[tuple[int, int]]:
     """Ends of graphemes with the escaped size up to there, as far as there is room."""
-    graphemes = ((found.end(), escaped_size(found.group())) for found in _GRAPHEME.finditer(text))
+    within = _GRAPHEME.finditer(text, 0, room + 1)  # no character takes less than a byte
+    graphemes = ((found.end(), escaped_size(found.group())) for found in within)
     ends = accumulate(graphemes, lambda before, grapheme: (grapheme[0], before[1] + grapheme[1]))
     return list(takewhile(lambda end: end[1] <= room, ends))
 

@@ -50,6 +50,10 @@ def test_only_names_are_suggested(typed: str, names: list[str], n: int) -> None:
     assert len(found) <= n
 
 
+def test_what_is_longer_than_any_name_is_compared_by_its_beginning() -> None:
+    assert nearest("Alma" + "x" * 40_000, ["Alma" + "x" * 60, "Bob"]) == ["Alma" + "x" * 60]
+
+
 @given(st.sampled_from(AVATARS))
 def test_a_name_is_nearest_to_itself(name: str) -> None:
     assert nearest(name.upper(), AVATARS) == [name]

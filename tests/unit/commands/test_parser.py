@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.commands.catalogue import CATALOGUE
@@ -135,5 +135,6 @@ def test_what_is_to_be_said_stays_whole(text: str) -> None:
 
 
 @given(st.text().filter(lambda text: '"' not in text), st.text().filter(lambda text: '"' not in text))
+@example("dialogue", "")
 def test_quoted_values_come_through_as_they_are(avatar: str, voice: str) -> None:
     assert parse(f'start "{avatar}" voice:"{voice}"') == Command("start", {"avatar": avatar, "voice": voice})

@@ -90,3 +90,8 @@ def test_whatever_is_written_becomes_one_short_line(text: str, limit: int) -> No
 @given(st.lists(st.from_regex(r"[A-Z]?[a-z]{1,2}", fullmatch=True), max_size=30).map(" ".join))
 def test_plain_words_stay_as_they_are(text: str) -> None:
     assert speakable(text) == text
+
+
+def test_emoji_joined_without_end_are_said_one_by_one() -> None:
+    assert speakable("so 👨\u200d👩\u200d👧 here") == "so family man woman girl here"
+    assert speakable("👩\u200d" * 400 + "ok") == "woman ok"

@@ -1,0 +1,228 @@
+"""Reading a text takes a time that grows with its length, whatever somebody wrote to make it slow.
+
+CPU time of this thread, the least of several runs: a busy machine makes each run slower and the least of them hardly.
+"""
+
+import inspect
+import time
+from collections.abc import Callable, Mapping
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from adapters.akool.stream import cutting, wire
+from adapters.akool.stream.inbound import Reassembly
+from adapters.akool.stream.messages import Chat, Part
+from adapters.akool.stream.outbound import Outbox, Outgoing
+from adapters.discord import markup as discord_markup
+from adapters.discord import words as discord_words
+from adapters.slack import blocks
+from adapters.slack import markup as slack_markup
+from adapters.slack import words as slack_words
+from bot import redaction
+from bot.commands import misunderstood, nearest, parser, secrecy, urls
+from bot.commands.catalogue import CATALOGUE
+from bot.model import Line, Speaker
+from bot.speech import names, sentences, speakable
+from bot.transcript import split
+
+SHORT, LONG = 4_000, 16_000
+LEAST_GROWTH = 2.5**2
+"""Four times the text takes four times the time; the square of it would take sixteen times."""
+
+QUICK_S = 0.005
+"""What takes no longer for the longest text needs no proof."""
+
+PROSE = ("", "Good morning, everybody. ", "")
+
+UNITS = (
+    *' \t\n\x00.…。!,-=*_~|`#<>&@:\\"“„[(\u200d\u0301\ufdd0a0好🙂',
+    *("👩\u200d", "🇩🇪", "_a ", "*a ", "||a", "``a", "```", "[a](", "<a", "<@U1", "<@1>", "</a", "<a:bc:", ".)", ". A", "Dr. ", "1. "),
+    *("> ", "| ", "。」", "… a", "“a ", '"a ', "--a ", "a:b ", ":a:", "&gt;", "a.", "a-", "a://", "://a@", "http://a ", "?token"),
+    *('"token":', "eyJ", "eyJ-", "xoxb-", "sk-", "006", "M-", "AKIA", "A1a", "bearer ", "/webhooks/1", "-----BEGIN PRIVATE KEY-----"),
+)  # fmt: skip
+FRAMED = (
+    *(("", unit, "x") for unit in (" ", "\n", ".", "。", "!", ":", "*", "_", "`", "a ", "= ", "好", "\ufdd0a\ufdd1")),
+    *(("http://", unit, "!") for unit in (".", ")", "a.", "?token", "@", ":")),
+    *(("[a](", unit, "") for unit in (" ", "a", "(a)", "<")),
+    *(("“", unit, "”x") for unit in ("“a ", "a ")),
+    *(("-----BEGIN PRIVATE KEY-----", unit, "") for unit in ("-----END ", "a")),
+    ("eyJ", "a", "-"),
+    ("'token", " ", "x"),
+    ("'a'", " ", ": x"),
+    ("bearer", " ", ""),
+    ("<", "a", ""),
+    ("`", "a", ""),
+    ("|", "a", "x"),
+)
+CASES = (*(("", unit, "") for unit in UNITS), *FRAMED)
+
+
+def text_of(size: int, head: str, unit: str, tail: str) -> str:
+    return head + unit * ((size - len(head) - len(tail)) // len(unit)) + tail
+
+
+# ---------------------------------------------------------------- what is fed
+
+
+def streamed(text: str) -> None:
+    stream = sentences.SentenceStream()
+    for at in range(0, len(text), 50):
+        stream.feed(text[at : at + 50])
+        if not at % 500:
+            stream.settle()
+    stream.flush()
+
+
+def sent(text: str) -> None:
+    outbox = Outbox()
+    outbox.open("m")
+    outbox.write("m", text)
+    outbox.finish("m")
+    now = 0.0
+    while isinstance(outbox.next_packet(now), Outgoing):
+        now += 1
+
+
+def received(text: str) -> None:
+    reassembly = Reassembly()
+    for at in range(0, len(text), 400):
+        reassembly.take(Part("m", at // 400, False, Speaker.BOT, text[at : at + 400]), at / 1000)
+
+
+REDACTOR = redaction.Redactor()
+REDACTOR.register("a secret with / and spaces")
+NAMES = slack_words.Names()
+
+
+def rich(text: str) -> Any:
+    return [
+        {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": [{"type": "text", "text": text}]}]}
+    ]
+
+
+FED: Mapping[str, Callable[[str], object]] = {
+    "names.clean_name": names.clean_name,
+    "names.with_name": lambda text: names.with_name(text, text),
+    "sentences.sentence_ends": lambda text: list(sentences.sentence_ends(text)),
+    "sentences.speaking_seconds": sentences.speaking_seconds,
+    "a stream of sentences": streamed,
+    "a stream of sentences in one piece": lambda text: sentences.SentenceStream().feed(text),
+    "speakable.speakable": speakable.speakable,
+    "split.split": lambda text: split.split(text, 500, len),
+    "split.preview": lambda text: split.preview(text, 500, len),
+    "parser.parse": parser.parse,
+    "parser.parse of a start": lambda text: parser.parse(f"start {text}"),
+    "parser.parse of a knowledge base": lambda text: parser.parse(f"knowledge create x prompt:{text}"),
+    "parser.parse of words to say": lambda text: parser.parse(f"say {text}"),
+    "misunderstood.shown": misunderstood.shown,
+    "nearest.nearest": lambda text: nearest.nearest(text, [*CATALOGUE.names, text[::-1]]),
+    "nearest.did_you_mean": lambda text: nearest.did_you_mean(text, CATALOGUE.names),
+    "secrecy.shows_secret": secrecy.shows_secret,
+    "urls.fault": urls.fault,
+    "urls.fault of a host": lambda text: urls.fault(f"https://{text}"),
+    "redaction.holds_key": redaction.holds_key,
+    "redaction.names_a_secret": redaction.names_a_secret,
+    "a redactor's text": REDACTOR.text,
+    "a redactor's value": lambda text: REDACTOR.value({text: [text]}),
+    "slack_markup.escape": slack_markup.escape,
+    "slack_markup.unescape": slack_markup.unescape,
+    "slack_markup.measure": slack_markup.measure,
+    "slack_markup.shorten": lambda text: slack_markup.shorten(text, 500),
+    "slack_markup.read_token": slack_markup.read_token,
+    "slack_markup.tokens": slack_markup.tokens,
+    "slack_markup.replace_tokens": lambda text: slack_markup.replace_tokens(text, lambda token: token.target),
+    "slack_markup.without_marks": slack_markup.without_marks,
+    "slack_words.plain_words": lambda text: slack_words.plain_words(text, [], NAMES),
+    "slack_words.plain_words of rich text": lambda text: slack_words.plain_words("", rich(text), NAMES),
+    "slack_words.mentions": lambda text: slack_words.mentions(text, []),
+    "slack_words.command_line": slack_words.command_line,
+    "blocks.parts": lambda text: blocks.parts(text, 500),
+    "a line in Slack": lambda text: blocks.line(Line(text, text)),
+    "discord_markup.escape": discord_markup.escape,
+    "discord_markup.measure": discord_markup.measure,
+    "discord_markup.shorten": lambda text: discord_markup.shorten(text, 300),
+    "discord_markup.pages": lambda text: discord_markup.pages(text, 500),
+    "discord_words.mentioned": discord_words.mentioned,
+    "discord_words.plain_words": lambda text: discord_words.plain_words(text, discord_words.Names()),
+    "discord_words.with_quote": lambda text: discord_words.with_quote(text, "Ann", text),
+    "discord_words.as_value": discord_words.as_value,
+    "cutting.cut": lambda text: cutting.cut(text, 900),
+    "wire.escaped_size": wire.escaped_size,
+    "wire.well_formed": wire.well_formed,
+    "a packet": lambda text: wire.decode(wire.encode(Chat("m", 0, True, text))),
+    "what is sent": sent,
+    "what is received": received,
+}  # fmt: skip
+
+MODULES = {
+    "names": names,
+    "sentences": sentences,
+    "speakable": speakable,
+    "split": split,
+    "parser": parser,
+    "misunderstood": misunderstood,
+    "nearest": nearest,
+    "secrecy": secrecy,
+    "urls": urls,
+    "redaction": redaction,
+    "slack_markup": slack_markup,
+    "slack_words": slack_words,
+    "discord_markup": discord_markup,
+    "discord_words": discord_words,
+    "cutting": cutting,
+    "wire": wire,
+}
+
+
+# ---------------------------------------------------------------- how it is measured
+
+
+def seconds(run: Callable[[str], object], text: str, times: int) -> float:
+    took = []
+    for _ in range(times):
+        began = time.thread_time()
+        run(text)
+        took.append(time.thread_time() - began)
+    return min(took)
+
+
+def growth(run: Callable[[str], object], case: tuple[str, str, str], times: int) -> float:
+    short, long = (seconds(run, text_of(size, *case), times) for size in (SHORT, LONG))
+    return long / max(short, QUICK_S / 4)
+
+
+def is_linear(run: Callable[[str], object], case: tuple[str, str, str], enough: float) -> bool:
+    """Whether a long text of that kind takes less than `enough`, or no more than its length over that of a short one."""
+    if seconds(run, text_of(LONG, *case), 1) < enough:
+        return True
+    return any(growth(run, case, times) < LEAST_GROWTH for times in (1, 3, 5, 9, 15))
+
+
+@pytest.mark.parametrize("name", FED)
+def test_four_times_the_text_takes_four_times_the_time(name: str) -> None:
+    run = FED[name]
+    assert is_linear(run, PROSE, QUICK_S)
+    like_prose = 3 * seconds(run, text_of(LONG, *PROSE), 3)
+    slow = [case for case in CASES if not is_linear(run, case, max(like_prose, QUICK_S))]
+    assert slow == []
+
+
+def reads_text(function: Callable[..., object]) -> bool:
+    first = next(iter(inspect.signature(function).parameters.values()), None)
+    return first is not None and first.annotation is str
+
+
+def public_functions(module: ModuleType) -> list[str]:
+    found = inspect.getmembers(module, inspect.isfunction)
+    return [
+        name
+        for name, made in found
+        if not name.startswith("_") and made.__module__ == module.__name__ and reads_text(made)
+    ]
+
+
+def test_no_public_function_that_reads_text_is_left_out() -> None:
+    wanted = {f"{short}.{name}" for short, module in MODULES.items() for name in public_functions(module)}
+    assert wanted - FED.keys() == set()
