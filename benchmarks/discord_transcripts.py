@@ -84,6 +84,9 @@ class InProcess:
 
 
 class OnlyWrites(Writer):
+    def is_home(self, workspace_id: str) -> bool:  # noqa: ARG002
+        return True
+
     def routes(self) -> Sequence[BaseRoute]:
         return ()
 

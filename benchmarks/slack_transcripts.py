@@ -55,6 +55,9 @@ class InProcess(WebApi):
 
 
 class OnlyWrites(Writer):
+    def is_home(self, workspace_id: str) -> bool:  # noqa: ARG002
+        return True
+
     def routes(self) -> Sequence[BaseRoute]:
         return ()
 

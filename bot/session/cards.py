@@ -28,6 +28,9 @@ ENDINGS = {
 }
 """What the card says of each end."""
 
+WORTH_SHOWING = 2
+"""Messages that wait: a single one is answered next, and an edit for each would take half of what Slack allows."""
+
 NOTES = {
     SessionStatus.STARTING: "The avatar is on its way …",
     SessionStatus.LIVE: "Write in the thread to talk with it.",
@@ -52,7 +55,7 @@ def card_of(session: SessionRecord, note: str = "", ends_at: datetime | None = N
         starter_name=session.starter_name,
         note=ended or note or NOTES[status],
         ends_at=ends_at if live else None,
-        waiting=waiting,
+        waiting=waiting if waiting >= WORTH_SHOWING else 0,
         actions=LIVE_ACTIONS if live else (CardAction.STOP,) if status is SessionStatus.SLEEPING else (),
         traits=_traits(session.spec),
     )
@@ -100,7 +103,7 @@ class Cards:
         try:
             moved = await stage.platform.show(stage.session.card, stage.session.thread, card)
         except Throttled as throttled:
-            stage.pacer.throttled(throttled.retry_after)
+            stage.pacer.edits.throttled(throttled.retry_after)
             stage.card_bell.set()
         except PlatformError as error:
             if error.final:

@@ -6,6 +6,7 @@ import heapq
 import itertools
 from dataclasses import replace
 from enum import IntEnum
+from typing import NamedTuple
 
 from bot.model import Place
 from bot.ports.chat import Pace
@@ -21,8 +22,21 @@ class Urgency(IntEnum):
     """What goes first when calls wait."""
 
     FINAL = 0
-    CARD = 1
-    PREVIEW = 2
+    PREVIEW = 1
+    CARD = 2
+
+
+CARD_WITHIN_S = 10.0
+"""A card takes turns that nobody's text wants; after so long it takes the next one."""
+
+
+class _Turn(NamedTuple):
+    """Somebody who waits; ordered by who goes first."""
+
+    urgency: Urgency
+    order: int
+    called: asyncio.Event
+    asked_at: float
 
 
 FINALS_WITHIN_S = 5.0
@@ -39,7 +53,7 @@ class Pacer:
             self.edits = Pacer(replace(pace, calls_per_second=pace.edits_per_second, edits_per_second=None))
         self._next = 0.0
         self._slow_until = 0.0
-        self._queue: list[tuple[Urgency, int, asyncio.Event]] = []
+        self._queue: list[_Turn] = []
         self._order = itertools.count()
         self._growing = 0
 
@@ -64,26 +78,31 @@ class Pacer:
         return self._pace.calls_per_second * (0.5 if slow else 1.0)
 
     def throttled(self, retry_after: float) -> None:
-        """The platform asked to wait: nobody calls until then, and everybody more slowly for a while."""
+        """The platform asked to wait: nobody calls until then, and everybody more slowly for a while.
+
+        Edits with a budget of their own go on: they are another method of the platform's.
+        """
         now = asyncio.get_running_loop().time()
         self._next = max(self._next, now + retry_after)
         self._slow_until = now + retry_after + RECOVERY_S
-        if self.edits is not self:
-            self.edits.throttled(retry_after)
 
     def turn_at_once(self) -> bool:
-        """Take one call's turn if it is due and nobody waits for it: what may be left out never stands in the way."""
-        if self._queue or not self._due():
+        """Take one call's turn if it is due and nobody waits for it: what may be left out never stands in the way.
+
+        A card waits for such turns too, and is ahead of them only when it has waited for long.
+        """
+        now = asyncio.get_running_loop().time()
+        if now < self._next or (self._queue and not self._gives_way(self._queue[0], now)):
             return False
         self._spend()
         return True
 
     async def turn(self, urgency: Urgency) -> None:
         """Wait for one call's turn."""
-        mine = (urgency, next(self._order), asyncio.Event())
+        mine = _Turn(urgency, next(self._order), asyncio.Event(), asyncio.get_running_loop().time())
         heapq.heappush(self._queue, mine)
         try:
-            while self._queue[0] is not mine or not self._due():
+            while self._queue[0] is not mine or asyncio.get_running_loop().time() < self._due_at(mine):
                 await self._wait(mine)
         finally:
             self._queue.remove(mine)
@@ -94,21 +113,28 @@ class Pacer:
     def _spend(self) -> None:
         self._next = max(asyncio.get_running_loop().time(), self._next) + 1 / self._rate
 
-    def _due(self) -> bool:
-        return asyncio.get_running_loop().time() >= self._next
+    @staticmethod
+    def _gives_way(turn: _Turn, now: float) -> bool:
+        return turn.urgency is Urgency.CARD and now < turn.asked_at + CARD_WITHIN_S
 
-    async def _wait(self, mine: tuple[Urgency, int, asyncio.Event]) -> None:
+    def _due_at(self, turn: _Turn) -> float:
+        """A card's is a turn later than others', so that live text could have had it."""
+        if turn.urgency is not Urgency.CARD:
+            return self._next
+        return min(self._next + 1 / self._rate, max(self._next, turn.asked_at + CARD_WITHIN_S))
+
+    async def _wait(self, mine: _Turn) -> None:
         """Until the time has come, for the first; until called, for the others."""
-        mine[2].clear()
+        mine.called.clear()
         first = self._queue[0] is mine
-        delay = self._next - asyncio.get_running_loop().time() if first else None
+        delay = self._due_at(mine) - asyncio.get_running_loop().time() if first else None
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(delay):
-                await mine[2].wait()
+                await mine.called.wait()
 
     def _call_next(self) -> None:
         if self._queue:
-            self._queue[0][2].set()
+            self._queue[0].called.set()
 
 
 class Pacers:

@@ -206,7 +206,6 @@ class Scribe:
                 wait = await self._step()
                 retry = RETRY_FIRST
             except Throttled as throttled:
-                self._stage.pacer.throttled(throttled.retry_after)
                 self._stage.house.metrics.throttled.labels(self._stage.session.place.platform).inc()
                 wait = throttled.retry_after
             except PlaceGone:
@@ -322,7 +321,11 @@ class Scribe:
 
     async def _edit(self, entry: _Entry, part: int, message_id: str, line: Line) -> None:
         stage = self._stage
-        await stage.platform.edit(MessageRef(stage.session.talk, message_id), line)
+        try:
+            await stage.platform.edit(MessageRef(stage.session.talk, message_id), line)
+        except Throttled as throttled:
+            stage.pacer.edits.throttled(throttled.retry_after)
+            raise
         stage.house.metrics.edits.labels(stage.session.place.platform).inc()
         self._remember(entry, part, message_id, line)
 
@@ -334,8 +337,9 @@ class Scribe:
         entry.tried.setdefault(part, now)
         try:
             ref = await stage.platform.post(stage.session.talk, line, post.key)
-        except Throttled:
+        except Throttled as throttled:
             del entry.tried[part]  # nothing was done
+            stage.pacer.throttled(throttled.retry_after)
             raise
         stage.house.metrics.posts.labels(stage.session.place.platform).inc()
         await self._arrived(entry, part, ref.message_id, line)

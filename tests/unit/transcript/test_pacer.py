@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bot.model import Place
 from bot.ports.chat import Pace
-from bot.transcript.pacer import PREVIEW_SHARE, RECOVERY_S, Pacer, Pacers, Urgency
+from bot.transcript.pacer import CARD_WITHIN_S, PREVIEW_SHARE, RECOVERY_S, Pacer, Pacers, Urgency
 from tests.virtual_time import run_virtual, virtual
 
 EPSILON = 1e-6
@@ -90,9 +90,33 @@ async def test_what_may_be_left_out_never_takes_the_turn_of_what_waits() -> None
         1.0, lambda: got_it.append(pacer.turn_at_once())
     )  # due, just before the other wakes
     await pacer.turn(Urgency.FINAL)
-    await pacer.turn(Urgency.CARD)
+    await pacer.turn(Urgency.PREVIEW)
     assert now() == pytest.approx(1.0)
     assert got_it == [False]
+
+
+@virtual
+async def test_a_card_takes_only_turns_that_no_live_text_wants() -> None:
+    pacer, previews = Pacer(Pace(1.0)), 0
+    await pacer.turn(Urgency.FINAL)
+    waiting = asyncio.create_task(pacer.turn(Urgency.CARD))
+    for _ in range(5):
+        await asyncio.sleep(1.0)
+        previews += pacer.turn_at_once()
+        assert not waiting.done()
+    assert previews == 5
+    await waiting
+    assert now() == pytest.approx(7.0)  # a whole turn went by unused
+
+
+@virtual
+async def test_a_card_does_not_wait_for_ever() -> None:
+    pacer = Pacer(Pace(1.0))
+    waiting = asyncio.create_task(pacer.turn(Urgency.CARD))
+    while not waiting.done():
+        pacer.turn_at_once()
+        await asyncio.sleep(0.25)
+    assert CARD_WITHIN_S <= now() <= CARD_WITHIN_S + 2.0
 
 
 @virtual
@@ -112,15 +136,15 @@ async def test_told_to_wait_nobody_calls_until_then_and_all_are_slower_for_a_whi
 
 
 @virtual
-async def test_edits_may_have_a_budget_of_their_own_that_a_rebuke_slows_as_well() -> None:
+async def test_a_rebuke_for_posts_does_not_stop_edits_nor_one_for_edits_posts() -> None:
     pacer = Pacer(Pace(1.0, edits_per_second=4.0))
     await pacer.turn(Urgency.FINAL)
-    assert pacer.edits.turn_at_once()
     pacer.throttled(3.0)
-    await pacer.edits.turn(Urgency.FINAL)
+    assert pacer.edits.turn_at_once()
+    pacer.edits.throttled(30.0)
+    await pacer.turn(Urgency.FINAL)
     assert now() == pytest.approx(3.0)
-    await pacer.edits.turn(Urgency.FINAL)
-    assert now() == pytest.approx(3.5)
+    assert not pacer.edits.turn_at_once()
 
 
 @virtual
