@@ -67,6 +67,9 @@ CHARACTERS = (
     Character("sim_Otto-robot_1080P", "Otto", "male", "VxOtto0tinplate1Bolt", "handy robot", "robosoft3"),
 )
 
+WEB_CHARACTERS = (Character("dvp_Nora_agent_web_1080P", "Nora", "female", "VxIngrid2fjord0Linen", "agent", "f2"),)
+"""Those of AKOOL's web app: not in the list of `open`, but sessions take them. They have no portrait here."""
+
 VOICES = (
     Voice("VxAlma4cardigan9Wool", "Alma, by the fire", "female", "English", "en-GB", "Warm", timbre="f4"),
     Voice("VxKofi7sunshine2Gold", "Kofi, good morning", "male", "English", "en-GH", "Bright", timbre="m3"),

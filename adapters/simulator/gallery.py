@@ -2,10 +2,10 @@
 
 import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from adapters.simulator.cast import CHARACTERS, Character
+from adapters.simulator.cast import CHARACTERS, WEB_CHARACTERS, Character
 from adapters.simulator.refusal import Code, Refusal
 from bot.ports.clock import Clock
 from bot.ports.provider import UploadState
@@ -26,6 +26,8 @@ class Exhibit:
     job: str = "host"
     timbre: str = ""
     video: str = ""
+    platform: str = "open"
+    """Whose list it is in: `open`, or `aigc` for AKOOL's web app."""
     made_at: datetime | None = None
 
     @property
@@ -35,7 +37,7 @@ class Exhibit:
     @property
     def portrait(self) -> str:
         """The name of its picture, and of its films."""
-        return self.avatar_id if self.official else BLANK
+        return self.avatar_id if self.official and self.platform == "open" else BLANK
 
 
 class Gallery:
@@ -46,7 +48,7 @@ class Gallery:
         self.failing: set[str] = set()
         self._clock = clock
         self._upload_time = upload_time
-        self._exhibits = {row.avatar_id: row for row in map(_official, range(len(CHARACTERS)), CHARACTERS)}
+        self._exhibits = {row.avatar_id: row for row in _official_ones()}
 
     def __iter__(self) -> Iterator[Exhibit]:
         return iter(self._exhibits.values())
@@ -83,6 +85,12 @@ class Gallery:
 
     def available(self, exhibit: Exhibit) -> bool:
         return exhibit.avatar_id not in self.busy and self.state(exhibit) is UploadState.READY
+
+
+def _official_ones() -> Iterator[Exhibit]:
+    for number, character in enumerate((*CHARACTERS, *WEB_CHARACTERS)):
+        exhibit = _official(number, character)
+        yield replace(exhibit, platform="aigc") if character in WEB_CHARACTERS else exhibit
 
 
 def _official(number: int, character: Character) -> Exhibit:

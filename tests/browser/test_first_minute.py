@@ -52,6 +52,21 @@ async def test_a_suggestion_for_what_no_longer_stands_there_is_not_taken(stage: 
     assert commands(stage.came)[-1] == Command("start", {"avatar": "Melina"})
 
 
+async def test_tab_waits_for_the_suggestion_that_fits_what_was_typed(stage: Theatre, window: Opens) -> None:
+    ann = await (await window()).enter(stage.address)
+    box = ann.page.locator("#channel-composer textarea")
+    await box.fill("/avatar start avatar:M")
+    await expect(ann.page.locator(".offer[aria-selected=true]")).to_contain_text("Mei")
+    await box.evaluate(
+        """(box) => {
+          box.setRangeText("Th", box.value.length - 1, box.value.length, "end");
+          box.dispatchEvent(new InputEvent("input", { bubbles: true }));
+          box.dispatchEvent(new KeyboardEvent("keydown", { key: "Tab", bubbles: true, cancelable: true }));
+        }"""
+    )
+    await expect(box).to_have_value('/avatar start avatar:"Theo Glass" ')
+
+
 async def test_a_long_answer_is_read_from_its_head_and_a_short_one_is_seen_whole(stage: Theatre, window: Opens) -> None:
     ann = await (await window(viewport={"width": 1100, "height": 560})).enter(stage.address)
     await ann.type_in("channel", "/avatar avatars")

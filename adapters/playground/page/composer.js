@@ -15,6 +15,7 @@ export class Composer {
   #offers = [];
   #chosen = -1;
   #offeredFor = "";
+  #awaited = null;
   #picked = {};
   #editing = null;
   #asked = 0;
@@ -78,6 +79,7 @@ export class Composer {
     if (key === "ArrowDown" || key === "ArrowUp") return this.#step(event, key === "ArrowDown" ? 1 : -1);
     const fresh = this.#offers.length > 0 && this.#offeredFor === this.box.value; // what was offered for another line is not taken
     if (key === "Tab" && !event.shiftKey && fresh) return this.#accept(event, Math.max(0, this.#chosen));
+    if (key === "Tab" && !event.shiftKey && this.#offers.length) return this.#acceptWhenItComes(event);
     if (key === "Enter" && !event.shiftKey) return fresh && this.#chosen >= 0 ? this.#accept(event, this.#chosen) : this.#submit(event);
     if (key === "Escape") this.#dismiss(event);
   }
@@ -93,6 +95,12 @@ export class Composer {
     event.preventDefault();
     const next = this.#chosen < 0 && by < 0 ? this.#offers.length - 1 : this.#chosen + by;
     this.#choose((next + this.#offers.length) % this.#offers.length);
+  }
+
+  /** Typed faster than offers come: the first of those for this line is taken, when it has come. */
+  #acceptWhenItComes(event) {
+    event.preventDefault();
+    this.#awaited = this.box.value;
   }
 
   #accept(event, index) {
@@ -178,6 +186,10 @@ export class Composer {
     const heading = (words) => h("p", { class: "title", aria: { hidden: "true" } }, words);
     fill(this.list, offers.length > 0 && heading(title), elements.slice(0, offers.length), more.length > 0 && heading("More to set"), elements.slice(offers.length));
     this.list.hidden = false;
+    if (this.#awaited === this.box.value) {
+      this.#awaited = null;
+      return this.#offers[0].take();
+    }
     say(this.#counted, this.#offers.length === 1 ? "1 suggestion" : `${this.#offers.length} suggestions`);
     this.#choose(chosen);
   }

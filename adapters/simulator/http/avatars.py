@@ -1,6 +1,7 @@
 """AKOOL's avatar endpoints, v4 and the v3 ones that are another list."""
 
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 from starlette.requests import Request
@@ -14,6 +15,10 @@ from adapters.simulator.http.rows import AvatarRow, CreateAvatar, Listing, Pagin
 PORTRAITS = Path(__file__).parent.parent / "portraits"
 
 V3, V4 = "/api/open/v3/avatar", "/api/open/v4/liveAvatar/avatar"
+
+
+class AvatarQuery(Paging, kw_only=True):
+    platform: Literal["open", "aigc"] = "open"
 
 
 class GalleryDesk:
@@ -46,14 +51,17 @@ class GalleryDesk:
         )
 
     async def _list(self, request: Request) -> Listing:
-        rows = [self._row(request, exhibit) for exhibit in self._gallery]
-        for row, exhibit in zip(rows, self._gallery, strict=True):
+        wanted = query(request, AvatarQuery)
+        listed = [exhibit for exhibit in self._gallery if exhibit.platform == wanted.platform]
+        rows = [self._row(request, exhibit) for exhibit in listed]
+        for row, exhibit in zip(rows, listed, strict=True):
             row.available = self._gallery.available(exhibit)
-        return Listing(count=len(rows), result=query(request, Paging).cut(rows))
+        return Listing(count=len(rows), result=wanted.cut(rows))
 
     async def _detail(self, request: Request) -> AvatarRow:
-        row = self._row(request, self._gallery.find(request.query_params.get("avatar_id", "")))
-        row.platform = "open"
+        exhibit = self._gallery.find(request.query_params.get("avatar_id", ""))
+        row = self._row(request, exhibit)
+        row.platform = exhibit.platform
         return row
 
     async def _list_v3(self, request: Request) -> list[AvatarRow]:
@@ -68,7 +76,9 @@ class GalleryDesk:
             thumbnail=f"{request.base_url}static/avatars/{BLANK}.svg",
             gender="female",
         )
-        return query(request, Paging).cut([general, *(self._row(request, exhibit) for exhibit in self._gallery)])
+        return query(request, Paging).cut(
+            [general, *(self._row(request, exhibit) for exhibit in self._gallery if exhibit.platform == "open")]
+        )
 
     async def _detail_v3(self, request: Request) -> list[AvatarRow]:
         """By the record's `_id`, and an array of one."""

@@ -29,6 +29,28 @@ async def test_every_avatar_has_a_face_that_is_served_here() -> None:
 
 
 @virtual
+async def test_an_avatar_of_the_web_app_is_in_a_list_of_its_own_and_can_be_used() -> None:
+    async with customer() as akool:
+        (web,) = (await akool.ask("GET", f"{AVATAR}/list", params={"platform": "aigc"}))["data"]["result"]
+        listed = (await akool.ask("GET", f"{AVATAR}/list"))["data"]["result"]
+        assert web["avatar_id"] not in {row["avatar_id"] for row in listed}
+        detail = await akool.ask("GET", f"{AVATAR}/detail", params={"avatar_id": web["avatar_id"]})
+        assert detail["data"]["platform"] == "aigc"
+        await akool.create(avatar_id=web["avatar_id"])
+        assert (await akool.ask("GET", f"{AVATAR}/list", params={"platform": "web"}))["code"] == 1003
+
+
+@virtual
+async def test_every_language_has_a_picture_of_its_own() -> None:
+    async with customer() as akool:
+        rows = (await akool.ask("GET", "/api/open/v3/language/list"))["data"]["lang_list"]
+        pictures = {(await akool.http.get(row["url"])).raise_for_status().text for row in rows}
+        assert len(pictures) > len(rows) / 2
+        assert all(picture.startswith("<svg") for picture in pictures)
+        assert (await akool.http.get("/static/languages/%3Cx%3E.svg")).status_code == 404
+
+
+@virtual
 async def test_an_avatar_in_use_is_shown_and_answered_as_busy() -> None:
     async with customer() as akool:
         akool.simulator.gallery.busy.add(ALMA)
