@@ -24,6 +24,7 @@ async def test_from_start_to_the_downloaded_transcript(house: DemoHouse, window:
     await page.keyboard.type("alm")
     await expect(offers.first).to_contain_text("Alma")
     await page.keyboard.press("Tab")
+    await expect(page.locator("#channel-composer textarea")).to_have_value("/avatar start avatar:Alma ")
     await page.keyboard.press("Escape")
     await page.keyboard.press("Enter")
 

@@ -207,6 +207,7 @@ export class Composer {
     clearTimeout(this.#timer);
     this.#asked += 1; // what is on its way comes too late
     this.#offers = [];
+    this.#awaited = null;
     this.#chosen = -1;
     this.list.hidden = true;
     say(this.#counted, "");
