@@ -26,6 +26,7 @@ from bot.ports.files import Pictures, PublicFiles
 from bot.ports.language import LanguageModel
 from bot.ports.provider import AvatarProvider
 from bot.reception import FrontDesk
+from bot.session.ended_cards import EndedCards
 from bot.session.feed import Feed
 from bot.session.house import Habits, House
 from bot.session.inbox import Inbox
@@ -96,7 +97,10 @@ class Service:
         )
         self.worker = Worker(self.house, parts.give_up, alone=parts.alone)
         self._connections = Connections(self._platforms, parts.clock, parts.metrics)
-        self._inbox = Inbox(parts.store, parts.policy, funding, parts.clock, self.worker.ring)
+        self._ended_cards = EndedCards(self.house)
+        self._inbox = Inbox(
+            parts.store, parts.policy, funding, parts.clock, self.worker.ring, ended=self._ended_cards.note
+        )
         self._replies = Replies(self.house)
         self._links = Links(parts.store, parts.clock, lambda: self.base_url)
         self._archive = StoredArchive(parts.store)
@@ -149,6 +153,7 @@ class Service:
             tasks = [
                 group.create_task(self._inbox.run(), name="inbox"),
                 group.create_task(self._replies.run(), name="replies"),
+                group.create_task(self._ended_cards.run(), name="ended-cards"),
                 group.create_task(self.house.offers.run(), name="offers"),
                 group.create_task(self._watch_database(), name="database"),
                 group.create_task(self._connections.run(), name="connections"),
@@ -170,7 +175,7 @@ class Service:
         house = self.house
         own = house.habits.account_is_ours
         sweep = reaper.Reaper(house.store, house.provider, house.clock, account_is_ours=own).sweep
-        tidy, look = retention.Retention(house).tidy, uploads.Uploads(house).look
+        tidy, look = retention.Retention(house, self._ended_cards.note).tidy, uploads.Uploads(house).look
         count = census.Census(house).count
         yield go_round(house, self.worker, count, every=census.COUNT_EVERY, bell=asyncio.Event())
         at_start = asyncio.Event()  # what could not be closed when the last process ended is closed now

@@ -61,6 +61,7 @@ class ChatRoom:
     def __post_init__(self) -> None:
         self.cards: dict[str, Card] = {}
         self.history: list[Card] = []
+        self.places: dict[str, Place] = {}
         self.messages: dict[str, Shown] = {}
         self.replies: list[tuple[str, str]] = []
         self.told: list[str] = []
@@ -131,6 +132,7 @@ class ChatRoom:
         known = [id_ for id_, shown in self.cards.items() if since and self.finds and shown.key == card.key]
         id_ = known[0] if known else f"t{next(self._ids)}"
         self.cards[id_] = card
+        self.places[id_] = place
         self.history.append(card)
         return Opened(MessageRef(place, id_), place.in_thread(place.thread_id or id_))
 

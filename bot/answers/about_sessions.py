@@ -3,14 +3,18 @@
 from collections.abc import Mapping
 from datetime import datetime
 
+from sqlalchemy import Connection
+
 from bot.answers.channels import channel_name, is_open_here, whereabouts
 from bot.answers.listing import facts
 from bot.answers.request import Declined, Request
 from bot.commands.help import help_text
 from bot.errors import ProviderError
 from bot.model import Command, Item, Link, Mode, Reply, Role, SessionStatus
+from bot.policy import at_least, role_of
 from bot.ports.provider import ProviderState
-from bot.session.cards import card_of
+from bot.session.budget import Day
+from bot.session.feed import SessionView
 from bot.store import inbox, providers, sessions, usage
 from bot.store.records import SessionRecord
 from bot.transcript.export import export
@@ -25,7 +29,21 @@ AKOOL_SAYS = {
 LOOKED_AT = 50
 """Sessions of a channel that are looked through for one whose transcript may be seen from here."""
 
-AKOOL_LISTS = {ProviderState.QUEUEING: "being prepared", ProviderState.LIVE: "live", ProviderState.OVER: "over"}
+AKOOL_LISTS = {
+    ProviderState.QUEUEING: "being prepared",
+    ProviderState.LIVE: "live",
+    ProviderState.OVER: "over",
+    ProviderState.FAILED: "failed",
+}
+
+STATES = {
+    SessionStatus.STARTING: "on its way",
+    SessionStatus.LIVE: "live",
+    SessionStatus.RECONNECTING: "reconnecting",
+    SessionStatus.STOPPING: "just leaving",
+    SessionStatus.SLEEPING: "asleep",
+    SessionStatus.ENDED: "gone",
+}
 
 
 async def show_help(request: Request) -> Reply:
@@ -39,18 +57,17 @@ async def status(request: Request) -> Reply:
     session, house = request.live, request.desk.house
     waiting = await house.store.read(lambda c: inbox.count_waiting(c, session.id))
     view = house.feed.view(session.id)
-    card = card_of(session, view.note if view else "", view.ends_at if view else None, waiting)
-    name = card.avatar_name or "An avatar"
+    name = session.spec.avatar_name or "An avatar"
     sentences = [
-        f"{name} is {card.status}, started by {card.starter_name} {_ago(session.created_at, request.now)}.",
-        card.note,
-        f"{_left(card.ends_at, request.now)} of this stretch are left." if card.ends_at else "",
+        f"{name} is {STATES[session.status]}, started by {session.starter_name} {_ago(session.created_at, request.now)}.",
+        view.note if view else "",
+        _ends(view, request.now) if view else "",
         f"{waiting} {'message waits' if waiting == 1 else 'messages wait'}." if waiting else "",
         await _cost(request, session),
         await _state_at_provider(request, session),
     ]
-    mode = "It says what it is given." if card.mode is Mode.RETELLING else "It answers by itself."
-    return Reply(" ".join(filter(None, sentences)), (Item(name, mode, card.picture),))
+    mode = "It repeats what you write." if session.spec.mode is Mode.RETELLING else "It answers by itself."
+    return Reply(" ".join(filter(None, sentences)), (Item(name, mode, session.spec.avatar_picture),))
 
 
 def _ago(moment: datetime, now: datetime) -> str:
@@ -60,16 +77,32 @@ def _ago(moment: datetime, now: datetime) -> str:
     return f"{minutes} min ago" if minutes < 120 else f"{minutes // 60} hours ago"
 
 
-def _left(moment: datetime, now: datetime) -> str:
-    return f"{max(0, round((moment - now).total_seconds() / 60))} minutes"
+def _ends(view: SessionView, now: datetime) -> str:
+    """What will end it, and in how many minutes where that is known."""
+    if view.ends_at is None:
+        return view.ends
+    minutes = max(1, round((view.ends_at - now).total_seconds() / 60))
+    return f"{view.ends.removesuffix('.')}, in {minutes} min."
 
 
 async def _cost(request: Request, session: SessionRecord) -> str:
-    use = await request.desk.house.store.read(lambda c: usage.of_session(c, session.id, request.now))
-    minutes = use.used / 60
-    if session.status is SessionStatus.SLEEPING:
-        return f"It has used {minutes:.1f} minutes, and uses none while it sleeps."
-    return f"It has used {minutes:.1f} minutes so far."
+    """What the session has used, and the day of whoever pays for it."""
+    limit = request.desk.house.policy.limits.person_minutes
+
+    def work(connection: Connection) -> tuple[float, Day]:
+        use = usage.of_person(connection, session.place, session.payer_id, request.now)
+        return usage.of_session(connection, session.id, request.now).used / 60, Day.of(use, limit)
+
+    minutes, day = await request.desk.house.store.read(work)
+    sleeping = session.status is SessionStatus.SLEEPING
+    used = f"It has used {minutes:.1f} minutes{', and uses none while it is asleep' if sleeping else ' so far'}."
+    return f"{used} {day.described(_payer(request, session))}"
+
+
+def _payer(request: Request, session: SessionRecord) -> str:
+    if session.payer_id == request.person.id:
+        return "you"
+    return session.starter_name if session.payer_id == session.starter_id else "Whoever extended it"
 
 
 async def _state_at_provider(request: Request, session: SessionRecord) -> str:
@@ -111,8 +144,7 @@ async def list_sessions(request: Request) -> Reply:
         return Reply("No avatar is live in this workspace. Start one with /avatar start.")
     found.sort(key=lambda session: session.starter_id != request.person.id)
     order = ", yours first" if len(found) > 1 and found[0].starter_id == request.person.id else ""
-    count = "1 session" if len(found) == 1 else f"{len(found)} sessions"
-    text = f"{count} in this workspace{order}. Stop one with /avatar stop session:ID."
+    text = f"{'1 session' if len(found) == 1 else f'{len(found)} sessions'} in this workspace{order}."
     listed: Mapping[str, ProviderState] | None = None
     try:
         listed = {info.id: info.state for info in await house.provider.sessions()}
@@ -126,16 +158,24 @@ async def _session(request: Request, session: SessionRecord, at_akool: Mapping[s
     house = request.desk.house
     use = await house.store.read(lambda c: usage.of_session(c, session.id, request.now))
     open_there = [] if at_akool is None else await _open_there(request, session)
+    state = (at_akool or {}).get(open_there[-1], ProviderState.OVER) if open_there else ProviderState.LIVE
+    view = house.feed.view(session.id)
     detail = facts(
-        session.status,
         await whereabouts(request, session),
-        f"started by {_starter(request, session)} {_ago(session.created_at, request.now)}",
+        f"started {_ago(session.created_at, request.now)}",
         f"{use.used / 60:.1f} minutes used",
-        f"{AKOOL_LISTS[(at_akool or {}).get(open_there[-1], ProviderState.OVER)]} at AKOOL" if open_there else "",
-        session.id,
+        f"{AKOOL_LISTS[state]} at AKOOL" if state is not ProviderState.LIVE else "",
     )
-    stop = Command("stop", {"session": session.id})
-    return Item(session.spec.avatar_name or "An avatar", detail, session.spec.avatar_picture, command=stop)
+    may_stop = at_least(role_of(request.person, session.starter_id), Role.STARTER)
+    return Item(
+        session.spec.avatar_name or "An avatar",
+        detail,
+        session.spec.avatar_picture,
+        command=Command("stop", {"session": session.id}) if may_stop else None,
+        status=session.status,
+        starter_name=_starter(request, session),
+        ends_at=view.ends_at if view else None,
+    )
 
 
 def _starter(request: Request, session: SessionRecord) -> str:

@@ -11,6 +11,7 @@ from bot.answers.request import Request
 from bot.commands.nearest import listed
 from bot.errors import ProviderError
 from bot.model import File, Reply
+from bot.session.budget import Day
 from bot.store import usage
 from bot.store.usage import Stretch, day_of
 
@@ -28,7 +29,12 @@ async def show(request: Request) -> Reply:
     )
     total = sum(stretch.minutes for stretch in used)
     span = "today" if days == 1 else f"in the last {days} days"
-    lines = [f"{_minutes(total)} {span}.", *await _breakdown(request, used), await _credit(request)]
+    lines = [
+        f"{_minutes(total)} {span}.",
+        *await _breakdown(request, used),
+        await _own_day(request),
+        await _credit(request),
+    ]
     picture = await asyncio.to_thread(minutes_by_day, used, since.date(), days) if used else None
     file = File("usage.png", "image/png", picture) if picture else None
     return Reply("\n".join(filter(None, lines)), file=file)
@@ -70,6 +76,13 @@ def _minutes(amount: float) -> str:
     if 0 < amount < 0.1:
         return "0.1 min"
     return f"{amount:,.0f} min" if amount >= 10 or not amount else f"{amount:.1f} min"
+
+
+async def _own_day(request: Request) -> str:
+    """Of whoever asks."""
+    house = request.desk.house
+    use = await house.store.read(lambda c: usage.of_person(c, request.place, request.person.id, request.now))
+    return Day.of(use, house.policy.limits.person_minutes).described()
 
 
 async def _credit(request: Request) -> str:

@@ -21,22 +21,27 @@ from bot.model import (
     MessageRef,
     NoSession,
     Outcome,
+    Person,
     Place,
     Question,
     Refused,
+    Role,
     Said,
     SessionSpec,
     SessionStatus,
     Withdrawn,
 )
-from bot.policy import Policy, Spent, Workspace, role_of
+from bot.policy import Policy, Spent, Workspace, at_least, role_of
 from bot.session.channel import ChannelSettings
-from bot.session.specify import specified
+from bot.session.specify import as_settings, specified
 from bot.store.inbox import SAY, NewRow
 from bot.store.records import SessionRecord
 from bot.store.usage import Use
 
 HOW_TO_START = "No avatar is live here. Start one with /avatar start."
+USES = frozenset({"start", SAY, "extend"})
+"""What counts as using an avatar, and keeps it awake. Interrupting it, setting it or asking about it is looking after it."""
+
 CLOSING = frozenset({SessionStatus.STOPPING, SessionStatus.ENDED})
 
 
@@ -51,6 +56,7 @@ class Situation:
     running: Mapping[tuple[str, str], int] = field(default_factory=dict)  # sessions by platform and workspace
     used: Mapping[tuple[str, str, str], Use] = field(default_factory=dict)  # today, by platform, workspace, person
     workspaces: Mapping[tuple[str, str], Workspace] = field(default_factory=dict)  # those that are known
+    earlier: Mapping[str, SessionRecord] = field(default_factory=dict)  # sessions that a start names, by id
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +80,9 @@ class Admitted:
     withdrawals: list[MessageRef] = field(default_factory=list)
 
     @property
-    def touched(self) -> set[str]:
-        return {row.session_id for row in self.rows}
+    def used(self) -> set[str]:
+        """The sessions that somebody uses."""
+        return {row.session_id for row in self.rows if row.verb in USES}
 
 
 class Admission:
@@ -205,15 +212,23 @@ class Admission:
         return self._take(inbound, session, command.verb, dict(command.options), None)
 
     def _start(self, inbound: Inbound, values: Values, command: Command) -> Outcome:
+        """Where it was typed; a session that is started again, where the earlier one was."""
+        if wanted := command.options.get("again"):
+            earlier = self._situation.earlier.get(wanted)
+            if earlier is None or earlier.place.channel != inbound.place.channel:
+                return Refused(f"No session “{wanted}” of this channel is kept. Start one with /avatar start.")
+            return self._start_at(replace(inbound, place=earlier.place), values, command, as_settings(earlier.spec))
+        return self._start_at(inbound, values, command, self._settings(inbound.place))
+
+    def _start_at(self, inbound: Inbound, values: Values, command: Command, settings: ChannelSettings) -> Outcome:
         if leaving := self._leaving(inbound.place):
             return leaving
         there = self._session_for(inbound.place)
         if there and there.status is not SessionStatus.SLEEPING:
-            name = there.spec.avatar_name or "An avatar"
-            return Refused(f"{name} is already here, started by {there.starter_name}. Stop it first with /avatar stop.")
+            return Refused(_already_here(there, inbound.person))
         if refused := self._may_start(inbound):
             return refused
-        spec = specified(start_options(values), self._settings(inbound.place))
+        spec = specified(start_options(values), settings)
         spec = replace(spec, minutes=self._policy.minutes(spec.minutes or None, self._spent(inbound)))
         if there:
             self.admitted.ends[there.id] = EndReason.REPLACED
@@ -298,6 +313,14 @@ class Admission:
         row = NewRow(self._new_id(), session.id, inbound, verb, body, message, role)
         self.admitted.rows.append(row)
         return Accepted(row.id, session.id)
+
+
+def _already_here(there: SessionRecord, person: Person) -> str:
+    """What to do is said to whoever may do it."""
+    name = there.spec.avatar_name or "An avatar"
+    role = role_of(person, there.starter_id)
+    stop = "Stop it first with /avatar stop." if at_least(role, Role.STARTER) else "Write to it in its thread."
+    return f"{name} is already here, started by {there.starter_name}. {stop}"
 
 
 def _workspace(place: Place) -> tuple[str, str]:

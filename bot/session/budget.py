@@ -1,5 +1,7 @@
 """What whoever pays for a session may still spend today."""
 
+from dataclasses import dataclass
+
 from sqlalchemy import Connection
 
 from bot.errors import AvatarbotError
@@ -39,6 +41,52 @@ async def next_minutes(stage: Stage) -> int:
     if not minutes:
         raise BudgetSpent
     return minutes
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """The minutes of one person's day: used, set aside for sessions that run, and allowed."""
+
+    used: float
+    held: float
+    allowed: int
+
+    @classmethod
+    def of(cls, use: Use, allowed: int) -> "Day":
+        return cls(use.used / 60, use.held / 60, allowed)
+
+    @property
+    def left(self) -> int:
+        """Whole minutes that nothing has a claim to."""
+        return max(0, int(self.allowed - self.used - self.held))
+
+    def at_start(self, minutes: int) -> str:
+        """For whoever pays for a session that has just begun, with so many minutes set aside for it."""
+        taken = round(self.used + self.held)
+        sentence = f"{taken} of your {self.allowed} minutes for today are used or set aside."
+        if self.left:
+            return sentence
+        return f"{sentence} None are left to renew a session, so this one ends after {_minutes(minutes)} at the latest."
+
+    def when_extended(self) -> str:
+        """For whoever pays for what comes."""
+        return f"It goes on with your minutes: {self.left} of {self.allowed} are left for today."
+
+    def described(self, who: str = "you") -> str:
+        """For `status` and `usage`."""
+        have = "You have" if who == "you" else f"{who} has"
+        held = f", and {_minutes(round(self.held))} more are set aside" if round(self.held) else ""
+        return f"{have} used {round(self.used)} of {self.allowed} minutes today{held}."
+
+
+def _minutes(number: int) -> str:
+    return f"{number} minute{'' if number == 1 else 's'}"
+
+
+async def day_of_payer(stage: Stage) -> Day:
+    """The day of whoever pays for the session. Raises `StoreUnavailable`."""
+    use, _ = await stage.house.store.read(lambda c: _standing(c, stage))
+    return Day.of(use, stage.house.policy.limits.person_minutes)
 
 
 def _standing(connection: Connection, stage: Stage) -> tuple[Use, Workspace]:

@@ -4,10 +4,16 @@ from datetime import datetime
 
 from bot.errors import PlatformError, Throttled
 from bot.model import Card, CardAction, EndReason, MessageRef, SessionSpec, SessionStatus
+from bot.session.outlook import NOTHING_KNOWN, Outlook
+from bot.session.past import Past
 from bot.session.stage import Stage
 from bot.store import sessions
 from bot.store.records import SessionRecord
 from bot.transcript.pacer import Urgency
+
+LIVE = frozenset({SessionStatus.STARTING, SessionStatus.LIVE, SessionStatus.RECONNECTING})
+NEVER_AGAIN = frozenset({EndReason.PLACE_GONE, EndReason.NOT_ALLOWED})
+"""Ends after which nothing can be started where the card is."""
 
 LIVE_ACTIONS = (CardAction.WATCH, CardAction.INTERRUPT, CardAction.EXTEND, CardAction.STOP)
 
@@ -41,11 +47,18 @@ NOTES = {
 }
 
 
-def card_of(session: SessionRecord, note: str = "", ends_at: datetime | None = None, waiting: int = 0) -> Card:
-    """The card of a session as it stands."""
+def card_of(
+    session: SessionRecord,
+    note: str = "",
+    *,
+    outlook: Outlook = NOTHING_KNOWN,
+    waiting: int = 0,
+    live_since: datetime | None = None,
+    past: Past | None = None,
+) -> Card:
+    """The card of a session as it stands. What a run knows of it is `outlook` and `live_since`; of an ended one there is its `past`."""
     status = session.status
-    ended = ENDINGS.get(session.end_reason, "") if session.end_reason and status is SessionStatus.ENDED else ""
-    live = status in {SessionStatus.LIVE, SessionStatus.RECONNECTING, SessionStatus.STARTING}
+    live, ended = status in LIVE, status is SessionStatus.ENDED
     return Card(
         session_id=session.id,
         avatar_name=session.spec.avatar_name,
@@ -53,12 +66,31 @@ def card_of(session: SessionRecord, note: str = "", ends_at: datetime | None = N
         status=status,
         mode=session.spec.mode,
         starter_name=session.starter_name,
-        note=ended or note or NOTES[status],
-        ends_at=ends_at if live else None,
+        note=(_ending(session, past) if ended else "") or note or NOTES[status],
+        ends=outlook.ends if live else "",
+        ends_at=outlook.at if live else None,
+        live_since=live_since if live else None,
         waiting=waiting if waiting >= WORTH_SHOWING else 0,
-        actions=LIVE_ACTIONS if live else (CardAction.STOP,) if status is SessionStatus.SLEEPING else (),
-        traits=_traits(session.spec),
+        actions=_actions(session, past),
+        traits=() if ended else _traits(session.spec),
+        facts=past.facts if past and ended else (),
     )
+
+
+def _ending(session: SessionRecord, past: Past | None) -> str:
+    if session.end_reason is EndReason.STOPPED and past and past.stopped_by:
+        return f"Stopped by {past.stopped_by}."
+    return ENDINGS.get(session.end_reason, "") if session.end_reason else ""
+
+
+def _actions(session: SessionRecord, past: Past | None) -> tuple[CardAction, ...]:
+    if session.status in LIVE:
+        return LIVE_ACTIONS
+    if session.status is SessionStatus.SLEEPING:
+        return (CardAction.STOP,)
+    if session.status is SessionStatus.STOPPING or session.end_reason in NEVER_AGAIN:
+        return ()
+    return (CardAction.TRANSCRIPT, CardAction.START_AGAIN) if past and past.messages else (CardAction.START_AGAIN,)
 
 
 def _traits(spec: SessionSpec) -> tuple[str, ...]:
@@ -84,7 +116,14 @@ class Cards:
 
     def card(self) -> Card:
         stage = self._stage
-        return card_of(stage.session, stage.note, stage.ends_at, stage.waiting)
+        return card_of(
+            stage.session,
+            stage.note,
+            outlook=stage.outlook,
+            waiting=stage.waiting,
+            live_since=stage.live_since,
+            past=stage.past,
+        )
 
     async def run(self) -> None:
         """Keep the card up to date until cancelled. Raises `PlaceGone` and `LeaseLost`."""

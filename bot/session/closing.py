@@ -12,6 +12,7 @@ from bot.model import EndReason, SessionStatus
 from bot.session.cards import ENDINGS, Cards
 from bot.session.departure import LEAVE, LEFT, departure
 from bot.session.hosting import Hosting
+from bot.session.past import past_of
 from bot.session.stage import Stage
 from bot.session.turns import UNHEARD
 from bot.store import inbox, sessions
@@ -63,6 +64,7 @@ class Closing:
         stage.session = replace(stage.session, status=SessionStatus.ENDED)
         if not await self._write_out(writing, time.posts) and reason is EndReason.SHUTDOWN:
             return
+        stage.past = await stage.house.store.read(lambda c: past_of(c, stage.session.id, stage.house.clock.now()))
         await self._show_card(time.card)  # before the row says so too: after a crash nobody looks at what has ended
         await self._ended(reason)
         stage.show("")

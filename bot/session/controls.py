@@ -2,15 +2,18 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
+from datetime import timedelta
 from typing import TypeVar
 
 from bot.commands.catalogue import CATALOGUE
 from bot.commands.misunderstood import Misunderstood
+from bot.commands.nearest import listed
 from bot.commands.options import act_options, merged, set_changes
 from bot.commands.values import Values, checked
 from bot.errors import AvatarbotError
-from bot.model import EndReason, SessionSpec
+from bot.model import EndReason, Mode, SessionSpec, VoiceParams
 from bot.ports.avatar import Avatar, ParamChanges
+from bot.session.budget import day_of_payer
 from bot.session.departure import LEAVE
 from bot.session.specify import NotOffered, at_provider, spelled_out
 from bot.session.stage import Stage
@@ -19,6 +22,8 @@ from bot.store import inbox, sessions
 from bot.store.records import InboxRecord
 
 T = TypeVar("T")
+
+MODES_NOW = {Mode.DIALOGUE: "answers by itself", Mode.RETELLING: "repeats what you write"}
 
 
 class Controls:
@@ -79,25 +84,27 @@ class Controls:
 
     async def _interrupt(self, _row: InboxRecord) -> str:
         avatar = self._avatar()
+        if not (self._turns.in_flight or self._stage.speaking):
+            return "Nothing is being said."
         self._turns.interrupted()
         await avatar.interrupt()
         return "Interrupted."
 
     async def _set(self, row: InboxRecord) -> str:
-        changes = _understood(set_changes(_values(row)))
-        wanted = await self._resolved(changed(self._stage.session.spec, changes), changes)
+        asked = _understood(set_changes(_values(row)))
+        wanted = await self._resolved(changed(self._stage.session.spec, asked), asked)
         changes = replace(
-            changes,
-            voice_id=wanted.voice_id if changes.voice_id else None,
-            language=wanted.language if changes.language else None,
-            mode=at_provider(wanted, own_model=bool(self._stage.house.model)).mode if changes.mode else None,
+            asked,
+            voice_id=wanted.voice_id if asked.voice_id else None,
+            language=wanted.language if asked.language else None,
+            mode=at_provider(wanted, own_model=bool(self._stage.house.model)).mode if asked.mode else None,
         )
         avatar = self._avatar()
         await avatar.set_params(changes)
         await self._keep(wanted)
         if self._stage.avatar not in {avatar, None}:  # renewed meanwhile; one that is still to come gets it then
             await self._avatar().set_params(changes)
-        return "Set."
+        return what_changed(wanted, asked)
 
     async def _resolved(self, spec: SessionSpec, changes: ParamChanges) -> SessionSpec:
         """Only what was named anew is looked up; the rest is known to exist."""
@@ -127,12 +134,15 @@ class Controls:
         return "Sent. Only “ultra” avatars make gestures and faces, and none confirms it."
 
     async def _extend(self, row: InboxRecord) -> str:
-        """Whoever wants it to go on pays for what comes."""
-        await self._stage.change(payer_id=row.person_id)
-        self._stage.session = replace(self._stage.session, payer_id=row.person_id)
-        self._stage.active_at = self._stage.house.clock.now()
-        self._stage.show("")
-        return "It keeps going."
+        """Whoever extends it pays for what comes."""
+        stage = self._stage
+        await stage.change(payer_id=row.person_id)
+        stage.session = replace(stage.session, payer_id=row.person_id)
+        stage.active_at = stage.house.clock.now()
+        stage.show("")
+        day, quiet = await day_of_payer(stage), stage.house.policy.limits.sleep_after // timedelta(minutes=1)
+        name = stage.session.spec.avatar_name
+        return f"{name} stays awake for {quiet} more minutes, also when nobody talks. {day.when_extended()}"
 
 
 def _values(row: InboxRecord) -> Values:
@@ -158,3 +168,21 @@ def changed(spec: SessionSpec, changes: ParamChanges) -> SessionSpec:
         background_url=changes.background_url or spec.background_url,
         voice=merged(spec.voice, changes.voice) if changes.voice else spec.voice,
     )
+
+
+def what_changed(spec: SessionSpec, changes: ParamChanges) -> str:
+    """What was set, as it is from now on: `Alma now speaks French, at speed 1.1.`"""
+    voice = changes.voice or VoiceParams()
+    speaks = (
+        spec.language_name if changes.language else "",
+        f"with the voice {spec.voice_name or 'that you named'}" if changes.voice_id else "",
+        f"at speed {voice.speed:g}" if voice.speed else "",
+    )
+    does = (
+        f"speaks {', '.join(filter(None, speaks))}" if any(speaks) else "",
+        f"pronounces {listed(list(voice.pronunciation), 'and')} as you wrote" if voice.pronunciation else "",
+        MODES_NOW[changes.mode] if changes.mode else "",
+        "hears as you set" if voice.stt_language or voice.stt_type or voice.turn_detection else "",
+        "has the background that you gave" if changes.background_url else "",
+    )
+    return f"{spec.avatar_name} now {listed(list(filter(None, does)), 'and')}."

@@ -16,7 +16,7 @@ QUEUE_LIMIT = 256
 
 @dataclass(frozen=True, slots=True)
 class SessionView:
-    """A session as an onlooker sees it, whole."""
+    """A session as an onlooker sees it, whole. `ends` is one sentence on what will end it, `ends_at` when, where that is known."""
 
     session_id: str
     status: SessionStatus
@@ -27,6 +27,7 @@ class SessionView:
     ends_at: datetime | None = None
     speaking: bool = False
     waiting: int = 0
+    ends: str = ""
 
 
 @dataclass(frozen=True, slots=True)

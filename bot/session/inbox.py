@@ -20,7 +20,6 @@ from bot.session.admission import Admission, Admitted, Situation
 from bot.session.channel import ChannelSettings
 from bot.store import channels, inbox, sessions, usage
 from bot.store.engine import Store
-from bot.store.inbox import NewRow
 from bot.store.records import SessionRecord
 
 log = structlog.get_logger(__name__)
@@ -49,16 +48,26 @@ class _Waiting:
 
 
 class Inbox:
-    """Takes what comes in. `run` must be running; `ring` is called with the session and the verb of each row, after the commit."""
+    """Takes what comes in. `run` must be running; `ring` is called with the session and the verb of each row, after the commit, and `ended`
+    with each sleeping session that a commit ended.
+    """
 
     def __init__(
-        self, store: Store, policy: Policy, funding: Funding, clock: Clock, ring: Callable[[str, str], None]
+        self,
+        store: Store,
+        policy: Policy,
+        funding: Funding,
+        clock: Clock,
+        ring: Callable[[str, str], None],
+        *,
+        ended: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._store = store
         self._policy = policy
         self._funding = funding
         self._clock = clock
         self.ring = ring
+        self._ended = ended
         self._queue: list[_Waiting] = []
         self._filled = asyncio.Event()
 
@@ -90,7 +99,7 @@ class Inbox:
     async def _take(self, batch: Sequence[_Waiting]) -> None:
         inbounds, now = [waiting.inbound for waiting in batch], self._clock.now()
         try:
-            outcomes, rows = await self._store.write(lambda connection: self._admit(connection, inbounds, now))
+            outcomes, admitted = await self._store.write(lambda connection: self._admit(connection, inbounds, now))
         except StoreUnavailable as error:
             self._refuse(batch, error)
             return
@@ -104,8 +113,10 @@ class Inbox:
             return
         for waiting, outcome in zip(batch, outcomes, strict=True):
             waiting.answer(outcome)
-        for row in rows:
+        for row in admitted.rows:
             self.ring(row.session_id, row.verb)
+        for session_id in admitted.ends:
+            self._ended(session_id)
 
     def _refuse(self, batch: Sequence[_Waiting], error: StoreUnavailable) -> None:
         """What came in while the database did not answer would wait as long again: it is given up too."""
@@ -116,12 +127,12 @@ class Inbox:
 
     def _admit(
         self, connection: Connection, inbounds: Sequence[Inbound], now: datetime
-    ) -> tuple[list[Outcome], list[NewRow]]:
+    ) -> tuple[list[Outcome], Admitted]:
         situation = self._look(connection, inbounds, now)
         admission = Admission(situation, self._policy, now, new_id)
         outcomes = [admission.admit(inbound) for inbound in inbounds]
         self._write(connection, admission.admitted, now)
-        return outcomes, admission.admitted.rows
+        return outcomes, admission.admitted
 
     def _look(self, connection: Connection, inbounds: Sequence[Inbound], now: datetime) -> Situation:
         cipher = self._store.cipher
@@ -146,7 +157,14 @@ class Inbox:
                 (place.platform, place.workspace_id): self._funding.of(connection, place)
                 for place in _workspaces(inbounds)
             },
+            earlier=self._earlier(connection, inbounds),
         )
+
+    def _earlier(self, connection: Connection, inbounds: Sequence[Inbound]) -> dict[str, SessionRecord]:
+        """Sessions that are to be started again; whose they are is judged with the rest."""
+        wanted = {i.body.options.get("again", "") for i in inbounds if isinstance(i.body, Command)} - {""}
+        found = (sessions.get(connection, self._store.cipher, session_id) for session_id in wanted)
+        return {session.id: session for session in found if session}
 
     def _named(self, connection: Connection, inbounds: Sequence[Inbound]) -> list[SessionRecord]:
         """Sessions that commands name by their id, of the same workspace only."""
@@ -177,7 +195,7 @@ class Inbox:
             sessions.wake(connection, session_id, payer_id, seconds, now)
         if admitted.rows:
             inbox.add(connection, cipher, admitted.rows, now)
-            sessions.touch(connection, admitted.touched, now)
+            sessions.touch(connection, admitted.used, now)
         if for_ended := [row.id for row in admitted.rows if row.session_id in admitted.ends]:
             inbox.conclude(connection, for_ended, "done", "The sleeping session has ended.", now)
         for edited in admitted.edits:

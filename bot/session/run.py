@@ -9,8 +9,9 @@ from sqlalchemy import Connection
 from bot.errors import AvatarbotError, PlaceGone, PlatformError, ProviderError, SeatError
 from bot.model import EndReason, Mode, SessionStatus
 from bot.ports.avatar import AvatarEvent, Speaking, Utterance
+from bot.session.admission import USES
 from bot.session.answering import Answering
-from bot.session.budget import BudgetSpent
+from bot.session.budget import BudgetSpent, day_of_payer
 from bot.session.cards import Cards, card_of
 from bot.session.channel import ChannelSettings
 from bot.session.closing import Closing
@@ -47,7 +48,8 @@ class Run:
     def ring(self, verb: str) -> None:
         """Something came in for the session."""
         if self._stage:
-            self._stage.active_at = self._house.clock.now()
+            if verb in USES:
+                self._stage.active_at = self._house.clock.now()
             self._stage.bell_of(verb).set()
 
     def poll(self) -> None:
@@ -173,7 +175,9 @@ class _Performance:
 
     async def _welcome(self) -> None:
         """Whoever typed `start` hears that it worked."""
-        await self._conclude("start", inbox.GOOD_NEWS, f"{self._stage.session.spec.avatar_name} is live.")
+        day = await day_of_payer(self._stage)
+        sentence = f"{self._stage.session.spec.avatar_name} is live. {day.at_start(self._stage.session.spec.minutes)}"
+        await self._conclude("start", inbox.GOOD_NEWS, sentence)
 
     async def _take_over(self) -> None:
         """What an earlier run had in its hands: turns that may not have been heard, posts that are not complete."""

@@ -47,6 +47,20 @@ def specified(options: StartOptions, settings: ChannelSettings) -> SessionSpec:
     )
 
 
+def as_settings(spec: SessionSpec) -> ChannelSettings:
+    """An earlier session as the settings that the next one starts with."""
+    return ChannelSettings(
+        avatar=spec.avatar_id,
+        voice=spec.voice_id or "",
+        language=spec.language or "",
+        mode=spec.mode,
+        knowledge=spec.knowledge_id or "",
+        background=spec.background_url or "",
+        minutes=spec.minutes,
+        voice_params=spec.voice,
+    )
+
+
 def at_provider(spec: SessionSpec, *, own_model: bool) -> SessionSpec:
     """The spec as the provider gets it: where a model of the team's own answers, the avatar only says what it is given."""
     return replace(spec, mode=Mode.RETELLING) if own_model else spec

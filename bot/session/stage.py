@@ -15,6 +15,8 @@ from bot.ports.chat import ChatPlatform
 from bot.session.channel import ChannelSettings
 from bot.session.feed import SessionView
 from bot.session.house import House
+from bot.session.outlook import NOTHING_KNOWN, Outlook
+from bot.session.past import Past
 from bot.session.screen import Screen
 from bot.store import sessions
 from bot.store.inbox import SAY
@@ -57,7 +59,10 @@ class Stage:
     screen: Screen
     avatar: Avatar | None = None
     provider_row: str = ""  # our id of the provider session that the avatar belongs to
-    ends_at: datetime | None = None
+    ends_at: datetime | None = None  # of the provider session; it is renewed unless `outlook` says otherwise
+    outlook: Outlook = NOTHING_KNOWN
+    live_since: datetime | None = None
+    past: Past | None = None  # once it has ended
     active_at: datetime | None = None
     note: str = ""
     speaking: bool = False
@@ -124,6 +129,8 @@ class Stage:
             live = {"attempts": 0} if status is SessionStatus.LIVE else {}
             await self.change(status=status, **live)
             self.session = replace(self.session, status=status)
+        if status is SessionStatus.LIVE and self.live_since is None:
+            self.live_since = self.house.clock.now()
         self.show(note)
 
     def show(self, note: str | None = None) -> None:
@@ -142,7 +149,8 @@ class Stage:
             picture=spec.avatar_picture,
             mode=spec.mode,
             note=self.note,
-            ends_at=self.ends_at,
+            ends=self.outlook.ends,
+            ends_at=self.outlook.at,
             speaking=self.speaking,
             waiting=self.waiting,
         )

@@ -4,14 +4,19 @@ import asyncio
 from datetime import datetime, timedelta
 
 from bot.errors import PlatformError
-from bot.session.budget import BudgetSpent
+from bot.model import EndReason
+from bot.session.budget import BudgetSpent, next_minutes
 from bot.session.hosting import Hosting
+from bot.session.outlook import Deadlines, Outlook
 from bot.session.stage import Asleep, Stage
 from bot.transcript.pacer import Urgency
 
 WARNINGS = (timedelta(minutes=5), timedelta(minutes=1))
 LOOK_EVERY = 1.0
 """Seconds between two looks at the clock."""
+
+ASK_BUDGET_EVERY = 60.0
+"""Seconds between two questions whether the payer's day has another provider session."""
 
 SET_BACK = timedelta(seconds=2)
 """By how much a clock goes back when somebody sets it; less is its own correction."""
@@ -27,6 +32,8 @@ class Timekeeper:
         self._stage = stage
         self._hosting = hosting
         self._warned: set[timedelta] = set()
+        self._last: EndReason | None = None
+        self._asked: tuple[str, str, int] | None = None
         self._ahead = self._ahead_of_loop(stage.house.clock.now())
 
     async def run(self) -> None:
@@ -49,7 +56,7 @@ class Timekeeper:
         elif stage.ends_at and now >= stage.ends_at - self._lead() and not now < bedtime < stage.ends_at:
             await self._next_stretch()
         else:
-            await self._warn(bedtime - now)
+            await self._look_ahead(bedtime, now)
 
     def _follow_clock(self, now: datetime) -> None:
         """What is measured by a clock that was set back goes back with it, or nobody would fall asleep for as long."""
@@ -82,13 +89,37 @@ class Timekeeper:
         try:
             await self._hosting.renew()
         except BudgetSpent as spent:
+            self._last = spent.ending
             if self._stage.ends_at and self._stage.house.clock.now() >= self._stage.ends_at:
                 self._stage.end(spent.ending)
-            else:
-                self._stage.show(spent.sentence)
 
-    async def _warn(self, left: timedelta) -> None:
-        """Say that it will fall asleep, once five minutes and once a minute before; not for what is shorter anyway."""
+    async def _look_ahead(self, bedtime: datetime, now: datetime) -> None:
+        """Show what will end it, when that has changed, and warn of it."""
+        stage = self._stage
+        await self._ask_budget()
+        limit = stage.house.policy.limits.sleep_after
+        outlook = Deadlines(bedtime, stage.ends_at, self._last).outlook(now, limit)
+        if outlook != stage.outlook:
+            stage.outlook = outlook
+            stage.show()
+        await self._warn(outlook, (outlook.at or bedtime) - now)
+
+    async def _ask_budget(self) -> None:
+        """Whether what is paid now is the last: asked anew with each provider session, each payer, and every minute."""
+        stage = self._stage
+        asked = (stage.provider_row, stage.session.payer_id, int(asyncio.get_running_loop().time() / ASK_BUDGET_EVERY))
+        if asked == self._asked:
+            return
+        self._asked = asked
+        try:
+            await next_minutes(stage)
+        except BudgetSpent as spent:
+            self._last = spent.ending
+        else:
+            self._last = None
+
+    async def _warn(self, outlook: Outlook, left: timedelta) -> None:
+        """Say that it will fall asleep or end, once five minutes and once a minute before; not for what is shorter anyway."""
         due = {warning for warning in WARNINGS if left <= warning < self._stage.house.policy.limits.sleep_after}
         news, self._warned = due - self._warned, due
         if not news:
@@ -96,8 +127,10 @@ class Timekeeper:
         minutes = max(1, round(left / timedelta(minutes=1)))
         soon = "in a minute" if minutes == 1 else f"in {minutes} minutes"
         name = self._stage.session.spec.avatar_name
-        self._stage.show(f"Nobody is talking or watching: {name} falls asleep {soon}.")
-        await self._tell(f"{name} falls asleep {soon}, since nobody is talking or watching. Write to keep going.")
+        if outlook.quiet:
+            await self._tell(f"{name} falls asleep {soon}: nobody is talking or watching. Write to keep it awake.")
+        else:
+            await self._tell(f"{name}'s session ends {soon}. {outlook.ends}")
 
     async def _tell(self, text: str) -> None:
         stage = self._stage

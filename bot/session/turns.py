@@ -134,6 +134,11 @@ class Turns:
         """Whether that is one of our turns, now or a while ago."""
         return mid in self._recent
 
+    @property
+    def in_flight(self) -> bool:
+        """Whether something was given to the avatar that is not over yet."""
+        return self._current is not None
+
     def interrupted(self) -> None:
         """The turn in flight is over: somebody stopped it."""
         if self._current:

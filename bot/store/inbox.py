@@ -238,6 +238,17 @@ def unfinished(connection: Connection, session_id: str) -> list[tuple[str, str, 
     return [(row[0], row[1], row[2]) for row in connection.execute(query)]
 
 
+def stopped_by(connection: Connection, session_id: str) -> str:
+    """The name of whoever asked for a session's end, the last if several did; `''` where nobody did."""
+    query = (
+        select(inbox.c.person_name)
+        .where(inbox.c.session_id == session_id, inbox.c.verb == "stop")
+        .order_by(inbox.c.stamp.desc())
+        .limit(1)
+    )
+    return connection.execute(query).scalar_one_or_none() or ""
+
+
 def sessions_with_waiting(connection: Connection) -> list[str]:
     """Where something waits: for a worker that may have missed the bell."""
     query = select(inbox.c.session_id).where(inbox.c.state == WAITING).distinct()

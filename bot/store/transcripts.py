@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, desc, null, or_, select, union_all, update
+from sqlalchemy import Connection, Row, bindparam, desc, func, null, or_, select, union_all, update
 from sqlalchemy.dialects.sqlite import insert
 
 from bot.model import Speaker
@@ -118,6 +118,13 @@ def turns_of(connection: Connection, session_id: str) -> list[tuple[str, str, da
         .order_by(turns.c.claimed_at)
     )
     return [(row[0], row[1], row[2]) for row in connection.execute(query)]
+
+
+def count(connection: Connection, session_id: str) -> int:
+    """How many messages people gave the avatar and how many it said, together."""
+    given = select(func.count()).where(turns.c.session_id == session_id).scalar_subquery()
+    heard = select(func.count()).where(utterances.c.session_id == session_id, utterances.c.text != "").scalar_subquery()
+    return int(connection.execute(select(given + heard)).scalar_one())
 
 
 def conversation(connection: Connection, session_id: str, most: int, but_turn: str) -> list[tuple[str | None, str]]:

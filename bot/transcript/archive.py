@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from bot.model import File, Speaker
 from bot.session.cards import card_of
 from bot.session.feed import Caption, SessionView
+from bot.session.past import past_of
 from bot.store import sessions, transcripts
 from bot.store.engine import Store
 from bot.store.records import SessionRecord, UtteranceRecord
@@ -23,7 +24,8 @@ class StoredArchive:
         session = await self._session(session_id)
         if session is None:
             return None
-        card = card_of(session)
+        past = await self._store.read(lambda c: past_of(c, session_id, session.ended_at or session.created_at))
+        card = card_of(session, past=past)
         return SessionView(
             session_id=session.id,
             status=session.status,

@@ -105,7 +105,7 @@ async def talk(hand: Hand) -> None:
     await hand.act("act", "nod", where="thread")
     await expect(page.locator("#thread-messages .told", has_text="Sent. Only “ultra” avatars")).to_be_visible()
     await hand.act("extend", where="thread")
-    await expect(page.locator("#thread-messages .told", has_text="It keeps going.")).to_be_visible()
+    await expect(page.locator("#thread-messages .told", has_text="stays awake for")).to_be_visible()
     await hand.answer("status", "", "Alma", where="thread")
     told = await hand.answer("sessions", "", re.compile("session"), where="thread")
     await hand.keep("session")

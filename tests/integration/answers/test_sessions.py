@@ -7,7 +7,7 @@ from adapters.simulator import Fault
 from bot.answers.register import ANSWERS
 from bot.commands.catalogue import CATALOGUE
 from bot.commands.verb import Kind
-from bot.model import Channel, Place
+from bot.model import Channel, Place, SessionStatus
 from tests.chat_room import CHANNEL
 from tests.integration.answers.asking import NEIGHBOUR, ROOT, ask
 from tests.stack import Stack, on_stack
@@ -47,7 +47,11 @@ async def test_status_says_who_what_and_what_it_costs(stack: Stack) -> None:
         reply = await ask(stack, "status", stack.room.thread)
     assert "No avatar is live here" in nobody.text
     assert "started by Ann 2 min ago" in reply.text
-    assert "It has used 2.0 minutes so far." in reply.text
+    assert "Renews by itself while people talk; falls asleep after 10 quiet minutes." in reply.text
+    assert (
+        "It has used 2.0 minutes so far. You have used 2 of 60 minutes today, and 8 minutes more are set aside."
+        in reply.text
+    )
     assert "AKOOL says that it is live." in reply.text
 
 
@@ -69,7 +73,9 @@ async def test_sessions_of_this_workspace_only(stack: Stack) -> None:
         await stack.room.command(answer.verb, ELSEWHERE, ROOT, **answer.options)
         await stack.ended()
     assert asked.text == "Stop Alma in C1? The session ends for everybody there."
-    assert "in C1, started by you just now, 0.0 minutes used, live at AKOOL" in ours.items[0].detail
+    row = ours.items[0]
+    assert (row.title, row.status, row.starter_name) == ("Alma", SessionStatus.LIVE, "you")
+    assert row.detail == "in C1, started just now, 0.0 minutes used"
     assert silent.text.endswith("This AKOOL account may not do that. Ask whoever runs this bot.")
     assert "AKOOL" not in silent.items[0].detail
     assert "No avatar is live" in theirs.text
@@ -82,7 +88,7 @@ async def test_sessions_are_in_channels_by_their_names_and_a_private_one_is_name
         for place in (CHANNEL, BOARD):
             await stack.room.command("start", place)
         seen = [await ask(stack, "sessions", place) for place in (ELSEWHERE, CHANNEL, BOARD)]
-    places = [sorted(item.detail.split(", ")[1] for item in each.items) for each in seen]
+    places = [sorted(item.detail.split(", ")[0] for item in each.items) for each in seen]
     assert places == [["in #lobby", "in a private channel"], ["here", "in a private channel"], ["here", "in #lobby"]]
 
 
@@ -92,7 +98,7 @@ async def test_the_sessions_of_whoever_asks_come_first(stack: Stack) -> None:
         await stack.room.command("start")
         await stack.room.command("start", ELSEWHERE, ROOT)
         anns, roots = await ask(stack, "sessions"), await ask(stack, "sessions", person=ROOT)
-    started = [[item.detail.partition("started by ")[2].split()[0] for item in each.items] for each in (anns, roots)]
+    started = [[item.starter_name for item in each.items] for each in (anns, roots)]
     assert started == [["you", "Root"], ["you", "Ann"]]
 
 
@@ -134,6 +140,7 @@ async def test_usage_adds_up_and_draws(stack: Stack) -> None:
     assert none.text.startswith("0 min in the last 30 days.")
     assert reply.text.startswith("3.0 min in the last 7 days.")
     assert "By avatar: Alma 3.0 min." in reply.text
+    assert "You have used 3 of 60 minutes today." in reply.text
     assert "Credit left at AKOOL: 5,9" in reply.text
     assert reply.file is not None
     assert reply.file.content.startswith(b"\x89PNG")

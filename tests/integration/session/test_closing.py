@@ -103,4 +103,4 @@ async def test_while_close_is_refused_the_card_and_whoever_typed_stop_are_told(s
         assert stack.room.card.status is SessionStatus.STOPPING
         await stack.ended()
         assert stack.hosted == []
-        assert stack.room.card.note == "Stopped."
+        assert stack.room.card.note == "Stopped by Ann."

@@ -32,7 +32,10 @@ async def test_what_is_set_is_acknowledged_shown_and_kept_for_the_next_room(stac
     async with stack.serving():
         await stack.room.command("start", minutes="1")
         await stack.live()
-        assert await told(stack, "set", **SETTINGS, **SOUND) == "Set."
+        assert await told(stack, "set", **SETTINGS, **SOUND) == (
+            "Alma now speaks French, with the voice Alma, by the fire, at speed 1.1, "
+            "pronounces SQL as you wrote, repeats what you write and hears as you set."
+        )
         first = manner(stack)
         assert (first.language, first.mode.name, first.speed) == ("fr", "RETELLING", 1.1)
         await told(stack, "set", speed="0.9", background="https://example.com/sea.jpg")

@@ -192,7 +192,7 @@ def test_of_two_starts_in_one_batch_the_first_wins_and_words_find_it() -> None:
     assert isinstance(second, Refused)
     assert isinstance(words, Accepted)
     assert words.session_id == first.session_id == written.starts[0].id
-    assert written.touched == {first.session_id}
+    assert written.used == {first.session_id}
 
 
 def test_a_thread_is_looked_up_before_a_place() -> None:

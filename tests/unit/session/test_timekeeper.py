@@ -105,13 +105,16 @@ async def test_people_are_told_five_minutes_and_a_minute_before_once_each(staged
         await at(5 * MINUTE - 5)
         assert staged.room.told == []
         await at(5 * MINUTE + 2)
-        assert staged.stage.note == "Nobody is talking or watching: Alma falls asleep in 5 minutes."
+        view = staged.stage.view()
+        assert view.ends == "Falls asleep unless somebody writes or watches."
+        assert view.ends_at is not None
+        assert round((view.ends_at - staged.house.clock.now()).total_seconds() / MINUTE) == 5
         await at(9 * MINUTE - 5)
         assert len(staged.room.told) == 1
         await at(11 * MINUTE)
     assert staged.room.told == [
-        "Alma falls asleep in 5 minutes, since nobody is talking or watching. Write to keep going.",
-        "Alma falls asleep in a minute, since nobody is talking or watching. Write to keep going.",
+        "Alma falls asleep in 5 minutes: nobody is talking or watching. Write to keep it awake.",
+        "Alma falls asleep in a minute: nobody is talking or watching. Write to keep it awake.",
     ]
 
 
@@ -243,7 +246,8 @@ async def test_when_the_minutes_of_the_day_are_used_up_it_ends_with_its_stretch(
             assert staged.stage.ends_at is not None
             left = (staged.stage.ends_at - staged.house.clock.now()).total_seconds()
             await asyncio.sleep(left - 2)
-            assert staged.stage.note == "The minutes for today are used up."
+            assert staged.stage.outlook.ends == "Ends when the minutes for today are used up."
+            assert staged.stage.outlook.at == staged.stage.ends_at
             assert not staged.stage.ending.done()
             await asyncio.sleep(4)
     assert staged.stage.ending.result() is EndReason.BUDGET
