@@ -3,13 +3,9 @@
 import base64
 import hashlib
 import hmac
-from collections import OrderedDict
 
-import httpx
-
-SIZE_LIMIT = 2 * 1024 * 1024
-KEPT = 128
-TIMEOUT_S = 10.0
+from bot.model import File
+from bot.ports.files import Pictures as PictureSource
 
 
 class PictureUnavailable(Exception):
@@ -19,12 +15,12 @@ class PictureUnavailable(Exception):
 class Pictures:
     """Turns the provider's picture addresses into our own and serves what stands behind them.
 
-    Only addresses that we signed are fetched, so that nobody can make us visit another; no redirect is followed.
+    Only addresses that we signed are fetched, so that nobody can make us visit another. Without a `source` there are none.
     """
 
-    def __init__(self, secret: str) -> None:
+    def __init__(self, secret: str, source: PictureSource | None) -> None:
         self._secret = secret.encode()
-        self._kept: OrderedDict[str, tuple[str, bytes]] = OrderedDict()
+        self._source = source
 
     def ours(self, url: str) -> str:
         """The address under which the page finds it; what is inline or ours already stays."""
@@ -32,14 +28,13 @@ class Pictures:
             return url if url.startswith(("data:image/", "/")) else ""
         return f"/playground/pictures/{self._signature(url)}/{base64.urlsafe_b64encode(url.encode()).decode()}"
 
-    async def fetch(self, signature: str, encoded: str) -> tuple[str, bytes]:
-        """(media type, content). Raises `PictureUnavailable`."""
+    async def fetch(self, signature: str, encoded: str) -> File:
+        """Raises `PictureUnavailable`."""
         url = self._signed(signature, encoded)
-        if url not in self._kept:
-            self._kept[url] = await _download(url)
-            while len(self._kept) > KEPT:
-                self._kept.popitem(last=False)
-        return self._kept[url]
+        found = await self._source.picture(url) if self._source else None
+        if found is None:
+            raise PictureUnavailable
+        return found
 
     def _signed(self, signature: str, encoded: str) -> str:
         try:
@@ -52,19 +47,3 @@ class Pictures:
 
     def _signature(self, url: str) -> str:
         return hmac.new(self._secret, b"picture " + url.encode(), hashlib.sha256).hexdigest()[:32]
-
-
-async def _download(url: str) -> tuple[str, bytes]:
-    content = bytearray()
-    try:
-        async with httpx.AsyncClient(timeout=TIMEOUT_S) as client, client.stream("GET", url) as response:
-            kind = response.headers.get("content-type", "").partition(";")[0].strip()
-            if response.status_code != httpx.codes.OK or not kind.startswith("image/"):
-                raise PictureUnavailable
-            async for piece in response.aiter_bytes():
-                content += piece
-                if len(content) > SIZE_LIMIT:
-                    raise PictureUnavailable
-    except (httpx.HTTPError, httpx.InvalidURL):
-        raise PictureUnavailable from None
-    return kind, bytes(content)

@@ -33,6 +33,7 @@ from bot.errors import MessageGone
 from bot.model import Card, Channel, Delivery, File, Item, Line, MessageRef, Opened, Place, Reply, ReplyTo
 from bot.ports.chat import ChatPlatform, ConnectionState, Pace, Reception
 from bot.ports.clock import Clock
+from bot.ports.files import Pictures as PictureSource
 
 BOT = Author("avatarbot", "Avatarbot", "bot")
 
@@ -44,12 +45,14 @@ class PlaygroundPlatform(ChatPlatform):
     pace = Pace(calls_per_second=200, edit_interval=0.12, first_post=0.1)
     text_limit = 4_000
 
-    def __init__(self, reception: Reception, clock: Clock, settings: PlaygroundSettings) -> None:
+    def __init__(
+        self, reception: Reception, clock: Clock, settings: PlaygroundSettings, pictures: PictureSource | None = None
+    ) -> None:
         settings.require_loopback()
         secret = settings.secret.get_secret_value()
         self._clock = clock
         self._since = clock.now()
-        self._pictures = Pictures(secret)
+        self._pictures = Pictures(secret, pictures)
         self._board = Board(History(settings.history), clock, settings.channels)
         self._windows = Windows(self._board)
         desk = Desk(
@@ -186,7 +189,7 @@ class PlaygroundPlatform(ChatPlatform):
             item.title,
             item.detail,
             self._pictures.ours(item.picture),
-            item.preview,
+            item.preview if item.preview.startswith(("https://", "http://")) else "",
             ButtonShown.of(button) if button else None,
             item.status,
             item.starter_name,

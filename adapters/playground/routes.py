@@ -70,13 +70,11 @@ class _Served:
     async def picture(self, request: Request) -> Response:
         self._require_ticket(request)
         try:
-            kind, content = await self._desk.pictures.fetch(
-                request.path_params["signature"], request.path_params["url"]
-            )
+            found = await self._desk.pictures.fetch(request.path_params["signature"], request.path_params["url"])
         except PictureUnavailable:
             raise HTTPException(404) from None
         headers = {"content-security-policy": NOT_TO_BE_RUN, "cache-control": "private, max-age=86400"}
-        return Response(content, media_type=kind, headers=headers)
+        return Response(found.content, media_type=found.mime, headers=headers)
 
     async def file(self, request: Request) -> Response:
         self._require_ticket(request)

@@ -93,6 +93,7 @@ class Screen:
         return back + _CLEAR if grown else ""
 
     def _block(self, name: str, text: str, *, dim: bool = False) -> list[str]:
+        name, text = plain(name), plain(text)
         shape = self._shape()
         room = max(LEAST_CELLS, shape.columns - MARGIN - 1)  # in the last column some terminals wrap by themselves
         wrapped = list(wrap(text, room)) if shape.rewrites else text.splitlines() or [""]
@@ -112,6 +113,11 @@ def _echo(text: str) -> None:
 def _turn_away() -> None:
     """Python flushes standard output once more at its end, and would complain."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def plain(text: str) -> str:
+    """Without what would move the cursor, change colours or hide: only lines are kept apart."""
+    return "".join(char if char.isprintable() or char == "\n" else " " for char in text)
 
 
 def cells(text: str) -> int:

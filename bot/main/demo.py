@@ -79,7 +79,7 @@ async def _play(parts: Parts, port: int, folder: Path, *, opens: bool) -> int:
     service = Service(parts)
     page = load(PlaygroundSettings).at(LOOPBACK)
     page = page.model_copy(update={"history": folder / "channel.jsonl", "notice": "" if has_words() else WORDLESS})
-    playground = PlaygroundPlatform(service.reception, service.house.clock, page)
+    playground = PlaygroundPlatform(service.reception, service.house.clock, page, parts.pictures)
     service.add(playground)
     app = create_app(service.house.metrics, service.readiness(), service.routes())
     async with stop_signals() as stopping, serve(app, LOOPBACK, port) as at, service.running():

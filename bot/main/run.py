@@ -1,7 +1,6 @@
 """`avatarbot run`."""
 
 import contextlib
-from collections.abc import Callable
 from datetime import timedelta
 
 import click
@@ -19,6 +18,7 @@ from bot.main.plugins import known_settings, plugins
 from bot.main.providers import open_provider
 from bot.main.store import open_store
 from bot.policy import Policy
+from bot.ports.files import Pictures
 from bot.service import Parts, Service
 from bot.session.house import Habits
 from bot.settings import Settings, environment, load, unknown_names
@@ -61,13 +61,14 @@ async def run_service(playground: bool, handover: bool, roles: tuple[str, ...]) 
             pictures=WebPictures(settings.simulator_url or ""),
         )
         service = Service(parts, settings.address)
-        address = _add_platforms(service, settings, playground=playground)
+        page = _page(settings, habits.retention) if playground else None
+        _add_platforms(service, page, parts.pictures)
         port = await stack.enter_async_context(_serve(service, settings))
         await stack.enter_async_context(service.running(hand_over=handover))
         keep_loaded()
         log.info("ready", port=port)
-        if address:
-            click.echo(f"Open {address(port)}")  # never in the log: it holds a secret
+        if page:
+            click.echo(f"Open {page.address(port)}")  # never in the log: it holds a secret
         await stopping.wait()
     return 0
 
@@ -78,21 +79,21 @@ def _serve(service: Service, settings: Settings) -> contextlib.AbstractAsyncCont
     return serve(app, settings.host, settings.port, proxies=settings.proxies)
 
 
-def _add_platforms(service: Service, settings: Settings, *, playground: bool) -> Callable[[int], str] | None:
-    """Every platform whose tokens are set. Returns what tells the playground's address, if there is one."""
+def _page(settings: Settings, retention: timedelta) -> PlaygroundSettings:
+    page = load(PlaygroundSettings).at(settings.host, settings.public_url or "")
+    history = page.history or settings.database_path.with_suffix(".playground.jsonl")
+    return page.model_copy(update={"retention": retention, "history": history})
+
+
+def _add_platforms(service: Service, page: PlaygroundSettings | None, pictures: Pictures | None) -> None:
+    """Every platform whose tokens are set, and the playground where it has a page."""
     configured = [(plugin, own) for plugin in plugins() if plugin.configured(own := load(plugin.settings))]
     for plugin, own in configured:
         service.add(plugin.build(own, service.surroundings))
-    if playground:
-        page = load(PlaygroundSettings).at(settings.host, settings.public_url or "")
-        page = page.model_copy(update={"retention": service.house.habits.retention})
-        if page.history is None:
-            page = page.model_copy(update={"history": settings.database_path.with_suffix(".playground.jsonl")})
-        service.add(PlaygroundPlatform(service.reception, service.house.clock, page))
-        return page.address
-    if not configured:
+    if page:
+        service.add(PlaygroundPlatform(service.reception, service.house.clock, page, pictures))
+    elif not configured:
         raise SettingsError(
             "No chat platform is set up: set SLACK_BOT_TOKEN and SLACK_APP_TOKEN, or DISCORD_TOKEN, or give --playground. "
             "To try it without any account: avatarbot demo"
         )
-    return None

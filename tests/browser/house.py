@@ -39,7 +39,7 @@ class DemoHouse:
     async def start(self) -> None:
         service = self.service = Service(self._parts)
         settings = PlaygroundSettings(secret=SecretStr(SECRET), history=self._folder / "channel.jsonl")
-        service.add(PlaygroundPlatform(service.reception, service.house.clock, settings))
+        service.add(PlaygroundPlatform(service.reception, service.house.clock, settings, self._parts.pictures))
         app = create_app(service.house.metrics, service.readiness(), service.routes())
         self.port = await self._running.enter_async_context(serve(app, LOOPBACK, self.port))
         service.base_url = self.base

@@ -48,3 +48,12 @@ def test_into_a_file_only_whole_lines_go_unwrapped() -> None:
     page.line("Alma", "one two three four five six seven")
     page.clear()
     assert "".join(written) == "      Alma  one two three four five six seven\n"
+
+
+def test_what_somebody_says_cannot_move_the_cursor_or_hide() -> None:
+    page, written = screen(Shape(columns=80))
+    page.line("Al\x1b[2Jma", "one\x1b]0;title\x07 two\r\x1b[1Athree\u202e\nfour")
+    text = "".join(written)
+    assert not any(ord(char) < 32 and char != "\n" for char in text)
+    assert "\u202e" not in text
+    assert text.count("\n") == 2
