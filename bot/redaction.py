@@ -67,7 +67,7 @@ _SHAPES = (
         for pattern, replacement in (
             (r"https://hooks\.slack(?:-gov)?\.com/\S+", HIDDEN),  # Slack response_url
             (r"(/(?:webhooks|interactions)/\d{1,25}/)[\w-]+", rf"\1{HIDDEN}"),  # Discord interaction token
-            (r"(/v/#)[\w-]{8,}", rf"\1{HIDDEN}"),  # viewer link
+            (r"(/v/#?)[\w-]{8,}", rf"\1{HIDDEN}"),  # viewer link
             (r"(?i)\b((?:bearer|basic)\s{1,9})[\w.~+/=-]+", rf"\1{HIDDEN}"),
             (r"(://)[^\s/?#\"'<>]+@", rf"\1{HIDDEN}@"),  # user and password in a URL
             (r"(?i)([?&][\w-]{0,40}(?:token|key|secret|password|signature)=)[^&\s\"']+", rf"\1{HIDDEN}"),

@@ -117,6 +117,7 @@ class Settings(BaseSettings):
     llm_url: WebAddress | None = Field(None, validation_alias="AVATARBOT_LLM_URL")
     llm_key: SecretStr | None = Field(None, validation_alias="AVATARBOT_LLM_KEY")
     llm_model: str | None = Field(None, validation_alias="AVATARBOT_LLM_MODEL")
+    llm_seconds: float = Field(60, ge=1, le=600, validation_alias="AVATARBOT_LLM_SECONDS")
 
     session_minutes: int = Field(10, ge=1, le=60, validation_alias="AVATARBOT_SESSION_MINUTES")
     minutes_per_day: int = Field(60, ge=1, le=1440, validation_alias="AVATARBOT_MINUTES_PER_DAY")

@@ -3,8 +3,9 @@
 https://platform.openai.com/docs/api-reference/chat/create
 """
 
+import contextlib
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 import httpx
 import msgspec
@@ -13,7 +14,10 @@ from adapters.llm.line import Line, nonsense
 from bot.ports.language import Exchange
 
 NAME_LIMIT = 64
-DONE = "[DONE]"
+DONE = b"[DONE]"
+
+LONGEST_LINE = 256 * 1024
+"""Bytes of one event of a stream."""
 
 _FORBIDDEN = re.compile(r"[^a-zA-Z0-9_-]+")
 
@@ -56,24 +60,37 @@ class ChatCompletions:
 
     async def answer(self, system_prompt: str, history: Sequence[Exchange]) -> AsyncGenerator[str, None]:
         body = {"messages": _messages(system_prompt, history), "stream": True}
-        async with self._line.ask(body | ({"model": self._model} if self._model else {})) as response:
-            async for chunk in _chunks(response):
+        request = body | ({"model": self._model} if self._model else {})
+        async with self._line.ask(request) as response, contextlib.aclosing(_chunks(response)) as chunks:
+            async for chunk in chunks:
                 if words := chunk.words:
                     yield words
 
 
-async def _chunks(response: httpx.Response) -> AsyncIterator[_Chunk]:
+async def _chunks(response: httpx.Response) -> AsyncGenerator[_Chunk, None]:
     """Of a stream; a service that cannot stream answers in one piece."""
     if response.headers.get("content-type", "").startswith("application/json"):
         yield _decoded(await response.aread())
         return
-    async for line in response.aiter_lines():
-        field, _, value = line.partition(":")
-        if field != "data":
-            continue  # comments that keep the line open, and fields that nobody needs
-        if value.strip() == DONE:
-            return
-        yield _decoded(value.strip())
+    rest = b""
+    assert isinstance(response.stream, httpx.AsyncByteStream)
+    async for piece in response.stream:
+        *lines, rest = (rest + piece).split(b"\n")
+        if len(rest) > LONGEST_LINE:
+            raise nonsense("a line without end")
+        for value in map(_value, lines):
+            if value == DONE:
+                return
+            if value:
+                yield _decoded(value)
+    if (value := _value(rest)) not in {b"", DONE}:
+        yield _decoded(value)
+
+
+def _value(line: bytes) -> bytes:
+    """What a line of data says; nothing for comments that keep the line open, and for fields that nobody needs."""
+    field, _, value = line.partition(b":")
+    return value.strip() if field == b"data" else b""
 
 
 def _messages(system_prompt: str, history: Sequence[Exchange]) -> list[dict[str, str]]:

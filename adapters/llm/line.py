@@ -8,11 +8,18 @@ import httpx
 import msgspec
 from pydantic import SecretStr
 
+from adapters.bounded import PLAIN, TooLong, bounded
 from bot.errors import ProviderError, Verdict
 
 CONNECT_S = 5.0
 SILENCE_S = 30.0
 """How long it may say nothing: before the first word, and between two."""
+
+ANSWER_S = 60.0
+"""How long a whole answer may take, unless the caller wants another limit."""
+
+LONGEST_BYTES = 2 * 1024 * 1024
+"""Of one answer as it travels; what can be spoken of it is a thousandth of that."""
 
 
 def refused(status: int) -> ProviderError:
@@ -50,9 +57,16 @@ def nonsense(detail: str) -> ProviderError:
 class Line:
     """POSTs to one address. Nothing is retried; leaving the block of `ask` ends the request."""
 
-    def __init__(self, url: str, key: SecretStr | None, transport: httpx.AsyncBaseTransport | None) -> None:
+    def __init__(
+        self,
+        url: str,
+        key: SecretStr | None,
+        transport: httpx.AsyncBaseTransport | None = None,
+        within_s: float = ANSWER_S,
+    ) -> None:
         self._url = url
-        headers = {"authorization": f"Bearer {key.get_secret_value()}"} if key else {}
+        self._within_s = within_s
+        headers = PLAIN | ({"authorization": f"Bearer {key.get_secret_value()}"} if key else {})
         timeout = httpx.Timeout(SILENCE_S, connect=CONNECT_S)
         self._http = httpx.AsyncClient(headers=headers, timeout=timeout, transport=transport)
 
@@ -65,10 +79,19 @@ class Line:
         headers = {"content-type": "application/json"}
         try:
             content = msgspec.json.encode(body)
-            async with self._http.stream("POST", self._url, content=content, headers=headers) as response:
+            request = self._http.build_request("POST", self._url, content=content, headers=headers)
+            async with bounded(self._http, request, most_bytes=LONGEST_BYTES, within_s=self._within_s) as response:
                 if not response.is_success:
                     raise refused(response.status_code)
                 yield response
+        except TooLong as endless:
+            raise ProviderError(
+                "The language model's answer is too long to be read. Ask for a shorter one.",
+                f"language model: {endless}",
+                verdict=Verdict.FIX_INPUT,
+            ) from endless
+        except httpx.DecodingError as broken:
+            raise nonsense(str(broken)) from broken
         except httpx.HTTPError as broken:
             raise _unanswered(broken) from broken
         except (msgspec.DecodeError, UnicodeDecodeError) as broken:

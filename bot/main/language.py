@@ -14,5 +14,6 @@ async def open_model(settings: Settings) -> AsyncIterator[LanguageModel | None]:
     if settings.llm_url is None:
         yield None
         return
-    async with contextlib.aclosing(model_at(settings.llm_url, settings.llm_model or "", settings.llm_key)) as model:
+    model = model_at(settings.llm_url, settings.llm_model or "", settings.llm_key, within_s=settings.llm_seconds)
+    async with contextlib.aclosing(model):
         yield model

@@ -17,6 +17,12 @@ from bot.store.records import InboxRecord
 LONGEST_ANSWER = 2_000
 """Characters after which an answer is cut: about two minutes of speech."""
 
+LONGEST_READ = 8_000
+"""Characters that are read of an answer. Markup and links shrink to a few words, so less than that may be spoken."""
+
+CUT = "… and so on."
+"""What the avatar says where an answer was cut."""
+
 PAUSE = 0.02
 """Seconds without a word after which what reads as a sentence is taken for one, so that nobody waits for the next to begin."""
 
@@ -44,23 +50,33 @@ class Answer:
 
     async def sentences(self) -> AsyncGenerator[str, None]:
         """Sentences as they are complete, capped in length. Raises `ProviderError`; closing it cancels the request."""
+        async with contextlib.aclosing(self._written()) as written:
+            async for sentence in written:
+                if said := speakable(sentence):
+                    yield self._keep(said)
+                if len(self.so_far) >= LONGEST_ANSWER:
+                    yield CUT
+                    return
+        if not self._said:
+            raise ProviderError("The language model gave no answer. Please ask again.", verdict=Verdict.RETRY_LATER)
+
+    async def _written(self) -> AsyncGenerator[str, None]:
+        """What the model writes, sentence by sentence; what is longer than anybody listens to is not read to its end."""
         model = self.stage.house.model
         assert model is not None
-        splitter = SentenceStream()
+        splitter, unread = SentenceStream(), LONGEST_READ
         async with (
             contextlib.aclosing(model.answer(self._prompt(), await self._history())) as pieces,
             contextlib.aclosing(_with_pauses(pieces)) as written,
         ):
             async for piece in written:
-                found = splitter.settle() if piece is None else splitter.feed(piece)
-                for sentence in filter(None, map(speakable, found)):
-                    yield self._keep(sentence)
-                    if len(self.so_far) >= LONGEST_ANSWER:
-                        return
-        for sentence in filter(None, map(speakable, splitter.flush())):
-            yield self._keep(sentence)
-        if not self._said:
-            raise ProviderError("The language model gave no answer. Please ask again.", verdict=Verdict.RETRY_LATER)
+                for sentence in splitter.settle() if piece is None else splitter.feed(piece[:unread]):
+                    yield sentence
+                unread -= len(piece or "")
+                if unread <= 0:
+                    break
+        for sentence in splitter.flush():
+            yield sentence
 
     def _keep(self, sentence: str) -> str:
         self._said.append(sentence)

@@ -9,8 +9,9 @@ import httpx
 import msgspec
 import stamina
 
-from adapters.akool.api.replies import Reply, success
+from adapters.akool.api.replies import Reply, nonsense, success
 from adapters.akool.codes import Passing
+from adapters.bounded import TooLong
 from bot.errors import ProviderError, Verdict
 from bot.telemetry import Metrics, new_metrics
 
@@ -95,6 +96,8 @@ class Calls:
             async with asyncio.timeout(CONNECT_S + request.extensions["timeout"]["read"]):
                 response = await self._http.send(request)
             return success(response, harmless=harmless)
+        except (TooLong, httpx.DecodingError) as unreadable:
+            raise nonsense(f"{where}: {unreadable}", certain=harmless) from unreadable
         except (httpx.HTTPError, TimeoutError) as broken:
             raise _unanswered(broken, where, harmless=harmless) from broken
         except ProviderError as error:

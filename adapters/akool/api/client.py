@@ -19,6 +19,7 @@ from adapters.akool.api.records import (
     page,
 )
 from adapters.akool.codes import NOT_RUNNING
+from adapters.bounded import PLAIN, at_most
 from bot.errors import ProviderError
 from bot.model import SessionSpec
 from bot.ports.provider import Knowledge
@@ -38,6 +39,9 @@ OWN_VOICES = 1
 AKOOL_VOICES = 2
 STREAMABLE = 1
 
+LONGEST_BYTES = 8 * 1024 * 1024
+"""Of one answer; a page of a hundred voices takes a hundredth of it."""
+
 
 class AkoolApi:
     """Typed calls. Every one may raise `ProviderError`; lists are read to their end, at most 5,000 long."""
@@ -55,7 +59,14 @@ class AkoolApi:
     ) -> Self:
         """The API at `base_url`, to be closed."""
         timeout = httpx.Timeout(READ_S, connect=CONNECT_S)
-        http = httpx.AsyncClient(base_url=base_url, auth=auth, timeout=timeout, transport=transport)
+        http = httpx.AsyncClient(
+            base_url=base_url,
+            auth=auth,
+            timeout=timeout,
+            transport=transport,
+            headers=PLAIN,
+            event_hooks=at_most(LONGEST_BYTES),
+        )
         return cls(Calls(http, metrics))
 
     async def aclose(self) -> None:

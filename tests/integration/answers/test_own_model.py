@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import time
 from collections.abc import AsyncIterator
 
 import httpx
@@ -12,7 +13,7 @@ from adapters.akool.stream.wire import decode
 from adapters.llm.model import model_at
 from bot.model import Mode
 from bot.ports.room import RoomCredentials, Seat, Seats
-from bot.session.answering import LONGEST_ANSWER
+from bot.session.answering import CUT, LONGEST_ANSWER
 from tests.stack import Stack, on_stack
 
 ADDRESS = "http://model.test/v1"
@@ -26,6 +27,7 @@ class Writer(httpx.AsyncByteStream):
         self.pause = pause
         self.written = 0
         self.closed = False
+        self.endless = b""
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         for sentence in self.sentences:
@@ -33,6 +35,9 @@ class Writer(httpx.AsyncByteStream):
             yield b"data: " + msgspec.json.encode(chunk) + b"\n\n"
             self.written += 1
             await asyncio.sleep(self.pause)
+        while self.endless:
+            yield self.endless
+            await asyncio.sleep(1)
         yield b"data: [DONE]\n\n"
 
     async def aclose(self) -> None:
@@ -131,7 +136,33 @@ async def test_an_answer_without_an_end_is_cut(stack: Stack) -> None:
         await stack.until(lambda: bool(stack.room.finals))
         assert service.writer.closed
     (given,) = stack.spoken
-    assert LONGEST_ANSWER <= len(given) < LONGEST_ANSWER + 40
+    assert LONGEST_ANSWER <= len(given) < LONGEST_ANSWER + 60
+    assert given.endswith(CUT)
+
+
+@on_stack()
+async def test_a_long_answer_in_one_piece_holds_nobody_up(stack: Stack) -> None:
+    service = Service(["Hi. " * 30_000 + "x" * 100_000])
+    async with stack.serving(model=model_at(ADDRESS, transport=service)):
+        await _begin(stack)
+        began = time.thread_time()
+        await stack.until(lambda: bool(stack.room.finals))
+        assert time.thread_time() - began < 10
+    assert stack.spoken[0].endswith(CUT)
+
+
+@on_stack()
+async def test_an_answer_that_never_ends_is_given_up_and_somebody_told(stack: Stack) -> None:
+    """Comments keep the line busy: no read ever times out."""
+    service = Service([])
+    service.writer.endless = b": ping\n\n"
+    async with stack.serving(model=model_at(ADDRESS, transport=service, within_s=60)):
+        await _begin(stack)
+        began = asyncio.get_running_loop().time()
+        await stack.until(lambda: len(stack.room.answers()) > 1, within=100)
+        assert 50 < asyncio.get_running_loop().time() - began < 70
+        assert service.writer.closed
+    assert stack.room.answers()[-1] == "The language model does not answer in time. Ask again in a minute."
 
 
 @on_stack()

@@ -9,8 +9,9 @@ import pytest
 from pydantic import SecretStr
 from starlette.responses import Response
 
-from adapters.akool.api import AkoolApi, ApiKey
+from adapters.akool.api import AkoolApi, ApiKey, ClientToken
 from adapters.akool.api.calls import ATTEMPTS
+from adapters.akool.api.client import LONGEST_BYTES
 from bot.errors import ProviderError, Verdict
 from bot.model import SessionSpec
 from bot.ports.provider import Knowledge
@@ -233,3 +234,31 @@ async def test_nobody_listening_is_certain() -> None:
         await api.create_session(SPEC, 600)
     await api.aclose()
     assert caught.value.certain
+
+
+# ---------------------------------------------------------------- how much is read
+
+
+class Pouring(httpx.AsyncByteStream):
+    """A body without an end."""
+
+    def __init__(self, piece: bytes) -> None:
+        self.piece = piece
+        self.sent = 0
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while True:
+            self.sent += len(self.piece)
+            yield self.piece
+
+
+@pytest.mark.parametrize("auth", [ApiKey(SecretStr("k")), ClientToken(SecretStr("i"), SecretStr("s"), URL)])
+@pytest.mark.parametrize("encoding", ["identity", "gzip"])
+async def test_what_is_larger_than_any_answer_is_not_read(auth: httpx.Auth, encoding: str) -> None:
+    pouring = Pouring(b" " * 1_000_000)
+    answer = httpx.Response(200, headers={"content-encoding": encoding}, stream=pouring)
+    api = AkoolApi.at(URL, auth, httpx.MockTransport(lambda _: answer))
+    with pytest.raises(ProviderError, match="nonsense"):
+        await api.credit()
+    await api.aclose()
+    assert pouring.sent <= LONGEST_BYTES + 1_000_000

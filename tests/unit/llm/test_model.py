@@ -1,6 +1,7 @@
 """Services of both kinds, and every trouble they can make."""
 
-from collections.abc import Callable
+import gzip
+from collections.abc import AsyncIterator, Callable
 
 import httpx
 import msgspec
@@ -8,6 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from adapters.llm.completions import ChatCompletions
+from adapters.llm.line import LONGEST_BYTES
 from adapters.llm.model import model_at
 from adapters.llm.webhook import Webhook
 from bot.errors import ProviderError, Verdict
@@ -144,3 +146,48 @@ async def test_nonsense_is_one_sentence(line: str) -> None:
 async def test_a_webhook_without_an_answer_is_nonsense() -> None:
     with pytest.raises(ProviderError, match="cannot be read"):
         await answer("https://a.example/answer", lambda _: httpx.Response(200, json={"text": "x"}))
+
+
+class Pouring(httpx.AsyncByteStream):
+    """Sends the same for as long as it is read."""
+
+    def __init__(self, piece: bytes) -> None:
+        self.piece = piece
+        self.sent = 0
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while True:
+            self.sent += len(self.piece)
+            yield self.piece
+
+
+@pytest.mark.parametrize("url", ["https://a.example/v1", "https://a.example/answer"])
+async def test_an_answer_beyond_all_measure_is_not_read_to_its_end(url: str) -> None:
+    pouring = Pouring(b": ping\n" * 10_000 if url.endswith("v1") else b" " * 65_536)
+    with pytest.raises(ProviderError, match="too long to be read") as refused:
+        await answer(url, lambda _: httpx.Response(200, stream=pouring))
+    assert refused.value.verdict is Verdict.FIX_INPUT
+    assert pouring.sent <= LONGEST_BYTES + 70_000
+
+
+async def test_a_line_without_an_end_is_nonsense() -> None:
+    with pytest.raises(ProviderError, match="cannot be read"):
+        await answer("https://a.example/v1", lambda _: httpx.Response(200, stream=Pouring(b"data: " * 1_000)))
+
+
+async def test_an_answer_that_could_be_a_thousand_times_as_large_is_not_read() -> None:
+    packed = gzip.compress(b" " * 100_000_000)
+    headers = {"content-type": "application/json", "content-encoding": "gzip"}
+    with pytest.raises(ProviderError, match="cannot be read"):
+        await answer("https://a.example/answer", lambda _: httpx.Response(200, headers=headers, stream=Pouring(packed)))
+
+
+async def test_nothing_compressed_is_asked_for() -> None:
+    requests: list[httpx.Request] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        requests.append(request)
+        return httpx.Response(200, json={"answer": "Me."})
+
+    await answer("https://a.example/answer", handler)
+    assert requests[0].headers["accept-encoding"] == "identity"
