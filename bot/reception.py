@@ -24,6 +24,7 @@ from bot.model import (
     Duplicate,
     EndReason,
     Inbound,
+    Item,
     Outcome,
     Place,
     Refused,
@@ -32,6 +33,7 @@ from bot.model import (
 )
 from bot.policy import Workspace, role_of
 from bot.ports.chat import Ask
+from bot.session.aftermath import JUST_ENDED, has_ended, start_again
 from bot.session.channel import ChannelSettings
 from bot.session.departure import LEAVE, departure
 from bot.session.inbox import Inbox
@@ -110,7 +112,7 @@ class FrontDesk:
     async def _answered(self, inbound: Inbound) -> Reply:
         command = _command_in(inbound)
         if command is None:
-            return Reply("")
+            return await self._about_ended(inbound)
         catalogue = self._house.policy.catalogue
         verb = catalogue.verb(command.verb)
         if verb is None or not (verb.name in ANSWERS or verb.confirm):
@@ -126,6 +128,24 @@ class FrontDesk:
         if verb.asks_back(values):
             return await ask_back(request, verb, command)
         return await ANSWERS[verb.name](request)
+
+    async def _about_ended(self, inbound: Inbound) -> Reply:
+        """Something was said where a session has ended: how to start again, for whoever may."""
+        house, place = self._house, inbound.place
+
+        def work(connection: Connection) -> tuple[SessionRecord | None, Workspace]:
+            since = house.clock.now() - JUST_ENDED
+            ended = sessions.last_ended(connection, house.store.cipher, place, since)
+            return ended, house.funding.of(connection, place)
+
+        ended, workspace = await house.store.read(work)
+        if ended is None or not isinstance(inbound.body, Said):
+            return Reply("")
+        if house.policy.may("start", role_of(inbound.person), workspace):
+            return Reply(has_ended(ended))
+        name, picture = ended.spec.avatar_name or "The avatar", ended.spec.avatar_picture
+        again = Item(name, picture=picture, command=start_again(ended))
+        return Reply(f"{has_ended(ended)} Write “start” here to start it again.", (again,))
 
     async def _surroundings(
         self, inbound: Inbound, named: str

@@ -52,7 +52,7 @@ class Desk:
         match outcome:
             case Accepted() | Duplicate():
                 self.conversations.hear(inbound.place, inbound.stamp)
-            case Question() if addressed:
+            case Question():
                 await self.tell(inbound, await self.reception.answer(inbound))
             case Refused(sentence) if addressed or live or sentence != NOT_TAKEN:
                 await self.tell(inbound, Reply(sentence))

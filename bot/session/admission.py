@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from bot.commands.bare import bare_command
+from bot.commands.bare import bare_command, bare_word
 from bot.commands.catalogue import CATALOGUE
 from bot.commands.misunderstood import Misunderstood
 from bot.commands.options import act_options, set_changes, start_options
@@ -32,6 +32,7 @@ from bot.model import (
     Withdrawn,
 )
 from bot.policy import Policy, Spent, Workspace, at_least, role_of
+from bot.session.aftermath import JUST_ENDED, has_ended, start_again
 from bot.session.channel import ChannelSettings
 from bot.session.specify import as_settings, specified
 from bot.store.inbox import SAY, NewRow
@@ -56,7 +57,9 @@ class Situation:
     running: Mapping[tuple[str, str], int] = field(default_factory=dict)  # sessions by platform and workspace
     used: Mapping[tuple[str, str, str], Use] = field(default_factory=dict)  # today, by platform, workspace, person
     workspaces: Mapping[tuple[str, str], Workspace] = field(default_factory=dict)  # those that are known
-    earlier: Mapping[str, SessionRecord] = field(default_factory=dict)  # sessions that a start names, by id
+    earlier: Mapping[str, SessionRecord] = field(default_factory=dict)  # sessions that may be started again, by id
+    ended: Mapping[Place, SessionRecord] = field(default_factory=dict)  # the last one, where words found none that runs
+    told_ended: frozenset[tuple[str, str]] = frozenset()  # session and person who has heard that it has ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,7 @@ class Admitted:
     ends: dict[str, EndReason] = field(default_factory=dict)  # sleeping sessions
     edits: list[Edited] = field(default_factory=list)
     withdrawals: list[MessageRef] = field(default_factory=list)
+    told_ended: set[tuple[str, str]] = field(default_factory=set)
 
     @property
     def used(self) -> set[str]:
@@ -142,11 +146,36 @@ class Admission:
         if command := bare_command(said, in_conversation=talks_here):
             return self._obey(inbound, command)
         if session is None:
-            refused = self._policy.may_write(said.text) if said.mentioned else None
-            return refused or self._leaving(inbound.place) or NoSession(HOW_TO_START)
+            return self._hear_for_nobody(inbound, said)
         if not self._listens(session, inbound.place, said):
             return NoSession(HOW_TO_START)
         return self._say(inbound, session, said)
+
+    def _hear_for_nobody(self, inbound: Inbound, said: Said) -> Outcome:
+        """Where a session has ended, each of those who write is told so once."""
+        refused = self._policy.may_write(said.text) if said.mentioned else None
+        if refused := refused or self._leaving(inbound.place):
+            return refused
+        ended = self._ended(inbound.place, said)
+        if ended is None:
+            return NoSession(HOW_TO_START)
+        if bare_word(said) == "start":
+            return self._obey(inbound, start_again(ended))
+        key = (ended.id, inbound.person.id)
+        if said.message is None:
+            return NoSession(has_ended(ended))
+        if key in self._situation.told_ended | self.admitted.told_ended:
+            return NoSession(HOW_TO_START)
+        self.admitted.told_ended.add(key)
+        return Question()
+
+    def _ended(self, place: Place, said: Said) -> SessionRecord | None:
+        """The session that a message was still meant for: that of its thread, or one that has just ended."""
+        ended = self._situation.ended.get(place)
+        if ended is None or not self._listens(ended, place, said):
+            return None
+        own = place == ended.talk and (place.thread_id or said.direct)
+        return ended if own or (ended.ended_at and self._now - ended.ended_at < JUST_ENDED) else None
 
     def _listens(self, session: SessionRecord, place: Place, said: Said) -> bool:
         listening = self._settings(place).listening

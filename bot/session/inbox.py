@@ -17,8 +17,10 @@ from bot.model import Command, Inbound, Outcome, Place, Said
 from bot.policy import Policy
 from bot.ports.clock import Clock
 from bot.session.admission import Admission, Admitted, Situation
+from bot.session.aftermath import JUST_ENDED
 from bot.session.channel import ChannelSettings
 from bot.store import channels, inbox, sessions, usage
+from bot.store.cipher import Cipher
 from bot.store.engine import Store
 from bot.store.records import SessionRecord
 
@@ -28,6 +30,10 @@ COMMIT_WITHIN = 2.0
 """Seconds after which an accept is given up: what is not taken by then certainly never is."""
 
 BATCH = 256
+
+MOST_TOLD = 1_000
+"""People of whom is remembered that they heard of a session's end."""
+
 NOT_TAKEN = "We could not take that just now. Please try again."
 
 SPENDING = frozenset({"start", "extend"})
@@ -70,6 +76,7 @@ class Inbox:
         self._ended = ended
         self._queue: list[_Waiting] = []
         self._filled = asyncio.Event()
+        self._told_ended: dict[tuple[str, str], None] = {}
 
     async def accept(self, inbound: Inbound) -> Outcome:
         """What came of it, once that is committed. Raises `StoreUnavailable` when it was certainly not taken."""
@@ -111,12 +118,18 @@ class Inbox:
             log.exception("could not admit")
             self._refuse(batch, StoreUnavailable(NOT_TAKEN, f"inbox: {type(error).__name__}"))
             return
+        self._remember_told(admitted.told_ended)
         for waiting, outcome in zip(batch, outcomes, strict=True):
             waiting.answer(outcome)
         for row in admitted.rows:
             self.ring(row.session_id, row.verb)
         for session_id in admitted.ends:
             self._ended(session_id)
+
+    def _remember_told(self, told: Iterable[tuple[str, str]]) -> None:
+        self._told_ended |= dict.fromkeys(told)
+        for forgotten in list(self._told_ended)[:-MOST_TOLD]:
+            del self._told_ended[forgotten]
 
     def _refuse(self, batch: Sequence[_Waiting], error: StoreUnavailable) -> None:
         """What came in while the database did not answer would wait as long again: it is given up too."""
@@ -140,6 +153,7 @@ class Inbox:
         there = sessions.in_channels(connection, cipher, places)
         there += self._named(connection, inbounds)
         spending = _spending(inbounds, there)
+        ended = _last_ended(connection, cipher, inbounds, there, now)
         return Situation(
             known=frozenset(inbox.known_events(connection, inbounds)),
             sessions=tuple(there),
@@ -157,7 +171,9 @@ class Inbox:
                 (place.platform, place.workspace_id): self._funding.of(connection, place)
                 for place in _workspaces(inbounds)
             },
-            earlier=self._earlier(connection, inbounds),
+            earlier=self._earlier(connection, inbounds) | {session.id: session for session in ended.values()},
+            ended=ended,
+            told_ended=frozenset(self._told_ended),
         )
 
     def _earlier(self, connection: Connection, inbounds: Sequence[Inbound]) -> dict[str, SessionRecord]:
@@ -213,6 +229,16 @@ def _verb(inbound: Inbound) -> str:
             return bare_word(said)
         case _:
             return ""
+
+
+def _last_ended(
+    connection: Connection, cipher: Cipher, inbounds: Sequence[Inbound], there: Sequence[SessionRecord], now: datetime
+) -> dict[Place, SessionRecord]:
+    """The session that has ended last where something was said and none runs."""
+    hosted = {place for session in there for place in (session.place, session.talk)}
+    said = {inbound.place for inbound in inbounds if isinstance(inbound.body, Said)} - hosted
+    found = {place: sessions.last_ended(connection, cipher, place, now - JUST_ENDED) for place in said}
+    return {place: session for place, session in found.items() if session}
 
 
 def _spending(inbounds: Sequence[Inbound], there: Sequence[SessionRecord]) -> set[tuple[Place, str]]:

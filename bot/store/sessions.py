@@ -120,6 +120,19 @@ def talked_in(connection: Connection, cipher: Cipher, place: Place, most: int) -
     return [record(row, cipher) for row in connection.execute(query)]
 
 
+def last_ended(connection: Connection, cipher: Cipher, place: Place, since: datetime) -> SessionRecord | None:
+    """The last session that has ended in this very place, or else since then in its channel. One without a card never was there."""
+    c = sessions.c
+    channel = (c.platform == place.platform, c.workspace_id == place.workspace_id, c.channel_id == place.channel_id)
+    in_place = c.talk_thread_id == place.thread_id
+    order = (in_place.desc(), c.ended_at.desc()) if place.thread_id else (c.ended_at.desc(),)
+    query = select(sessions).where(
+        *channel, c.status == ENDED, c.card_message_id != "", or_(in_place, c.ended_at > since)
+    )
+    row = connection.execute(query.order_by(*order).limit(1)).first()
+    return record(row, cipher) if row else None
+
+
 def eldest_worker(connection: Connection, now: datetime) -> str:
     """The living worker that has lived longest: it does what only one may do. Empty when none lives."""
     query = (

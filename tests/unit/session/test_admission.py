@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count
 
 import pytest
@@ -151,6 +151,21 @@ def test_the_table(what: str, situation: Situation, incoming: Inbound, outcome: 
     else:
         assert isinstance(came, outcome), what
     assert [row.inbound for row in written.rows] == ([incoming] if isinstance(came, Accepted) else [])
+
+
+def test_where_the_conversation_has_ended_each_is_told_once() -> None:
+    over = replace(session(SessionStatus.ENDED), thread=LOBBY, ended_at=NOW - timedelta(days=3))
+    there = replace(NOTHING, ended={LOBBY: over})
+    anns, bens = (said("Hello?", LOBBY, person, direct=True) for person in (ANN, BEN))
+    outcomes, written = admitted(there, anns, anns, bens, said("Lunch?", LOBBY))
+    assert [type(outcome) for outcome in outcomes] == [Question, NoSession, Question, NoSession]
+    assert written.told_ended == {("s1", "ann"), ("s1", "ben")}
+    (again,), _ = admitted(replace(there, told_ended=frozenset({("s1", "ann")})), anns)
+    assert again == NoSession(HOW_TO_START)
+    (unposted,), _ = admitted(there, inbound(Said("Hello?", direct=True, via="the viewer"), LOBBY))
+    assert unposted == NoSession("Alma's session has ended.")
+    (started,), _ = admitted(there, said("start", LOBBY, direct=True))
+    assert isinstance(started, Accepted)
 
 
 @pytest.mark.parametrize("text", ["stop", "Interrupt!", " stop. "])
