@@ -1,17 +1,17 @@
-"""What we show as Slack's blocks.
+"""What we show is made of: Slack's blocks, and lines of a transcript.
 
 Whatever somebody else wrote (names, notes, what avatars say) stands in `plain_text` without emoji or in `rich_text`, where no
-character is markup and nobody can be mentioned. Only the `text` beside the blocks, for notifications, has to be escaped.
+character is markup and nobody can be mentioned; or, escaped, in a title or the `text` beside the blocks, for notifications.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from adapters.slack.markup import TEXT_LIMIT, escape, measure, shorten
-from bot.commands.buttons import Button, Look, button_of, card_buttons, next_button
-from bot.model import Card, Command, Delivery, Item, Line, Link, Mode, Reply
+from bot.commands.buttons import Button, Look
+from bot.model import Command, Delivery, Line, Link
 from bot.transcript.split import split
 
 Block = dict[str, Any]
@@ -24,13 +24,12 @@ LINK = "link"
 BUTTON_TEXT_LIMIT = 75
 BUTTON_VALUE_LIMIT = 2_000
 URL_LIMIT = 3_000
-HEADER_LIMIT = 150
+TITLE_LIMIT = 150
+CONFIRM_TITLE_LIMIT = 100
+CONFIRM_TEXT_LIMIT = 300
+CONFIRM_BUTTON_LIMIT = 30
 ALT_LIMIT = 2_000
-BLOCKS_PER_MESSAGE = 45  # Slack takes 50
-TEXT_PER_MESSAGE = 9_000  # Slack names no sum; its `markdown` block has 12,000
-
 _STYLES = {Look.PLAIN: "", Look.PRIMARY: "primary", Look.DANGER: "danger"}
-_MODES = {Mode.DIALOGUE: "Answers by itself", Mode.RETELLING: "Says what it is given"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +50,31 @@ def plain(text: str, limit: int = TEXT_LIMIT) -> Block:
     return {"type": "plain_text", "text": shorten(text, limit) or " ", "emoji": False}
 
 
+def mrkdwn(text: str) -> Block:
+    """Text with markup of ours only: what others wrote in it was escaped before, and is not looked at for names and links."""
+    return {"type": "mrkdwn", "text": text, "verbatim": True}
+
+
+def bold(text: str, limit: int = TITLE_LIMIT) -> str:
+    """A title, in mrkdwn. A star in it would end the bold."""
+    title = escape(shorten(" ".join(text.replace("*", "\u2217").split()), limit))
+    return f"*{title}*" if title else ""
+
+
 def section(text: str, picture: str = "") -> Block:
-    accessory = {"accessory": _image(picture, text)} if _shown(picture) else {}
+    accessory = {"accessory": image(picture, text)} if shown_by_slack(picture) else {}
     return {"type": "section", "text": plain(text), **accessory}
 
 
-def _image(url: str, alt: str) -> Block:
+def context(*elements: Block) -> list[Block]:
+    return [{"type": "context", "elements": list(elements)}] if elements else []
+
+
+def image(url: str, alt: str) -> Block:
     return {"type": "image", "image_url": url, "alt_text": shorten(alt, ALT_LIMIT) or " "}
 
 
-def _shown(url: str) -> bool:
+def shown_by_slack(url: str) -> bool:
     """Slack fetches pictures itself, over https."""
     return url.startswith("https://") and len(url) <= URL_LIMIT
 
@@ -74,12 +88,24 @@ def link_button(link: Link, index: int = 0) -> Block:
     return button(link.label, f"{LINK}:{index}") | {"url": link.url}
 
 
-def command_button(label: str, command: Command, index: int = 0, style: str = "") -> Block | None:
-    """A button that runs a command, if its options fit into one."""
+def command_button(shown: Button, index: int = 0) -> Block | None:
+    """A button that runs a command, if its options fit into one. Slack itself asks back before what cannot be undone."""
+    command = shown.confirmed if shown.question else shown.command
     options = json.dumps(dict(command.options), separators=(",", ":")) if command.options else ""
     if len(options) > BUTTON_VALUE_LIMIT:
         return None
-    return button(label, f"{RUN}{command.verb}:{index}", options, style)
+    made = button(shown.label, f"{RUN}{command.verb}:{index}", options, _STYLES[shown.look])
+    return made | ({"confirm": _question(shown)} if shown.question else {})
+
+
+def _question(shown: Button) -> Block:
+    return {
+        "title": plain(f"{shown.label}?", CONFIRM_TITLE_LIMIT),
+        "text": plain(shown.question, CONFIRM_TEXT_LIMIT),
+        "confirm": plain(shown.label, CONFIRM_BUTTON_LIMIT),
+        "deny": plain("Cancel", CONFIRM_BUTTON_LIMIT),
+        "style": "danger",
+    }
 
 
 def command_of(action_id: str, value: str) -> Command:
@@ -97,8 +123,9 @@ def rich_text(*elements: Block) -> Block:
     return {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": list(elements)}]}
 
 
-def words(text: str, *, bold: bool = False) -> Block:
-    return {"type": "text", "text": text or " "} | ({"style": {"bold": True}} if bold else {})
+def words(text: str, *, bold: bool = False, code: bool = False) -> Block:
+    style = {name: True for name, on in (("bold", bold), ("code", code)) if on}
+    return {"type": "text", "text": text or " "} | ({"style": style} if style else {})
 
 
 # ---------------------------------------------------------------- what we show
@@ -123,67 +150,6 @@ def mention(user_id: str, content: Content) -> Content:
     return Content(f"<@{user_id}> {content.text}", [rich_text({"type": "user", "user_id": user_id}), *content.blocks])
 
 
-def card(shown: Card) -> Content:
-    said = f"{shown.avatar_name}: {shown.note}"
-    return Content(
-        escape(shorten(said, TEXT_LIMIT)),
-        [
-            {"type": "header", "text": plain(shown.avatar_name or "Avatar", HEADER_LIMIT)},
-            section(shown.note, shown.picture),
-            {"type": "context", "elements": list(_facts(shown))},
-            *actions(*map(_button, card_buttons(shown))),
-        ],
-    )
-
-
-def _facts(shown: Card) -> Iterator[Block]:
-    yield plain(f"{_MODES[shown.mode]} · started by {shown.starter_name}")
-    if shown.traits:
-        yield plain(" · ".join(shown.traits))
-    if shown.waiting:
-        yield plain(f"{shown.waiting} waiting")
-    if shown.ends_at:
-        at = int(shown.ends_at.timestamp())
-        # Each reader's own time; the words behind the bar are for clients that cannot.
-        yield {"type": "mrkdwn", "text": f"until <!date^{at}^{{time}}|{shown.ends_at:%H:%M} UTC>"}
-
-
-def _button(shown: Button | None, index: int = 0) -> Block | None:
-    return command_button(shown.label, shown.command, index, _STYLES[shown.look]) if shown else None
-
-
-def answer(reply: Reply) -> list[Content]:
-    """A reply as one message or more, each within Slack's limits. Its file travels by itself."""
-    blocks = [rich_text(words(part)) for part in parts(reply.text)] if reply.text else []
-    for index, item in enumerate(reply.items):
-        blocks += listed(item, index)
-    blocks += actions(_button(next_button(reply), len(reply.items)))
-    if reply.link:
-        blocks += actions(link_button(reply.link))
-    text = escape(shorten(reply.text or (reply.file.name if reply.file else "…"), TEXT_LIMIT))
-    return [Content(text, pack) for pack in _packs(blocks)]
-
-
-def listed(item: Item, index: int) -> list[Block]:
-    """One row of a listing."""
-    picked = _button(button_of(item), index)
-    preview = link_button(Link("Preview", item.preview), index) if _shown(item.preview) else None
-    return [section("\n".join(filter(None, (item.title, item.detail))), item.picture), *actions(picked, preview)]
-
-
 def parts(text: str, limit: int = TEXT_LIMIT) -> list[str]:
     """The text in pieces that each fit, at least one. White space at their ends is lost."""
     return split(text, limit, measure) or [""]
-
-
-def _packs(blocks: Iterable[Block]) -> Iterator[list[Block]]:
-    pack: list[Block] = []
-    size = 0
-    for block in blocks:
-        length = len(json.dumps(block, ensure_ascii=False))
-        if pack and (len(pack) >= BLOCKS_PER_MESSAGE or size + length > TEXT_PER_MESSAGE):
-            yield pack
-            pack, size = [], 0
-        pack.append(block)
-        size += length
-    yield pack

@@ -1,6 +1,7 @@
 """The home tab."""
 
-from adapters.slack.blocks import FORM, Block, actions, answer, button, section
+from adapters.slack.answers import answer
+from adapters.slack.blocks import FORM, Block, actions, button, section
 from bot.model import Reply
 
 BLOCKS_LIMIT = 100

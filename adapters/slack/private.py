@@ -8,7 +8,7 @@ from functools import partial
 
 import structlog
 
-from adapters.slack import blocks
+from adapters.slack import answers, blocks
 from adapters.slack.blocks import Content
 from adapters.slack.calls import Calls
 from adapters.slack.manifest import OPTIONAL_SCOPES, SCOPES
@@ -61,7 +61,7 @@ class PrivateAnswers:
         return to.expires_at if to.expires_at and to.usable_at(now) else now + PATIENCE
 
     async def _give(self, to: ReplyTo, reply: Reply, until: datetime) -> None:
-        contents = blocks.answer(reply) if _says_something(reply) else []
+        contents = answers.answer(reply) if _says_something(reply) else []
         for used, content in enumerate(contents):
             await self._first_way(self._ways(to, used), content, until)
         if reply.file:

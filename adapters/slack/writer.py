@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 
-from adapters.slack import blocks
+from adapters.slack import blocks, cards
 from adapters.slack.blocks import Block, Content
 from adapters.slack.calls import Calls
 from adapters.slack.health import Health
@@ -72,13 +72,13 @@ class Writer:
 
     async def show(self, card_ref: MessageRef, thread: Place, card: Card) -> MessageRef:
         try:
-            await self._update(card_ref, blocks.card(card))
+            await self._update(card_ref, cards.card(card))
         except MessageGone:
             return await self._post_card(thread, card)
         return card_ref
 
     async def _post_card(self, place: Place, card: Card) -> MessageRef:
-        return await self._post(place, blocks.card(card), metadata=_marked(card.key))
+        return await self._post(place, cards.card(card), metadata=_marked(card.key))
 
     async def _standing(self, place: Place, card: Card, since: datetime) -> MessageRef | None:
         """Nobody who waits for an avatar waits for this too: apps outside Slack's marketplace may look back once a minute."""

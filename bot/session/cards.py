@@ -47,6 +47,13 @@ NOTES = {
 }
 
 
+WRITE_HERE = {
+    SessionStatus.LIVE: "Write here to talk with it.",
+    SessionStatus.SLEEPING: "Asleep, and costs nothing. Write here to wake it.",
+}
+"""Where the talk goes on beside the card and not below it: in a direct message, a forum's post, a thread."""
+
+
 def card_of(
     session: SessionRecord,
     note: str = "",
@@ -66,7 +73,7 @@ def card_of(
         status=status,
         mode=session.spec.mode,
         starter_name=session.starter_name,
-        note=(_ending(session, past) if ended else "") or note or NOTES[status],
+        note=(_ending(session, past) if ended else "") or note or _note(session),
         ends=outlook.ends if live else "",
         ends_at=outlook.at if live else None,
         live_since=live_since if live else None,
@@ -75,6 +82,11 @@ def card_of(
         traits=() if ended else _traits(session.spec),
         facts=past.facts if past and ended else (),
     )
+
+
+def _note(session: SessionRecord) -> str:
+    here = WRITE_HERE if session.talk == session.place else NOTES
+    return here.get(session.status) or NOTES[session.status]
 
 
 def _ending(session: SessionRecord, past: Past | None) -> str:

@@ -321,7 +321,7 @@ def _words(blocks: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             case "section" | "header":
                 yield _object_text(block["text"])
             case "context":
-                yield " · ".join(_object_text(e) for e in block["elements"])
+                yield " · ".join(_object_text(e) for e in block["elements"] if e["type"] != "image")
             case "actions":
                 yield " ".join(f"[{e['text']['text']}] {e.get('url', '')}" for e in block["elements"])
 

@@ -1,6 +1,7 @@
 """What we show: within Slack's limits whatever it holds, and without markup of anybody else's."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,8 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from slack_sdk.models.blocks import Block
 
-from adapters.slack.blocks import answer, card, command_button, command_of, line, parts, statement
+from adapters.slack.answers import answer, prose, row
+from adapters.slack.blocks import command_button, command_of, line, parts, statement
+from adapters.slack.cards import card
 from adapters.slack.markup import TEXT_LIMIT, measure, tokens
+from bot.commands.buttons import Button
 from bot.model import (
     Card,
     CardAction,
@@ -59,7 +63,8 @@ def assert_slack_takes(blocks: Any) -> None:
         if node.get("type") == "plain_text":
             assert 0 < len(node["text"]) <= 3_000
         if node.get("type") == "mrkdwn":
-            assert all(token.target.startswith("date^") for token in tokens(node["text"]))
+            assert len(node["text"]) <= 3_000
+            assert all(token.target.startswith(("date^", "https://")) for token in tokens(node["text"]))
         assert len(node.get("value", "")) <= 2_000
 
 
@@ -119,7 +124,7 @@ def test_parts_end_and_are_no_more_than_the_text(unit: str) -> None:
 
 @given(st.sampled_from(["start", "knowledge show"]), st.dictionaries(st.text(max_size=9), st.text(max_size=99)))
 def test_a_button_runs_the_command_it_was_made_for(verb: str, options: dict[str, str]) -> None:
-    button = command_button("Go", Command(verb, options), 3)
+    button = command_button(Button("Go", Command(verb, options)), 3)
     if button is None:
         assert len(json.dumps(options)) > 1_500
     else:
@@ -139,3 +144,77 @@ def test_a_long_listing_comes_in_several_messages() -> None:
         assert_slack_takes(content.blocks)
         assert len(json.dumps(content.blocks)) <= 10_000
     assert sum(len(content.blocks) for content in contents) == 61
+
+
+ALMA = Item("*Alma*", "official <free>", "https://x.example/a.png", "https://x.example/a.mp4?a=1&b=2")
+
+
+def test_a_row_is_compact_its_title_bold_and_its_button_beside_it() -> None:
+    (title, below) = row(replace(ALMA, command=Command("start", {"avatar": "a1"})), 0)
+    assert title["text"]["text"] == "*\u2217Alma\u2217* <https://x.example/a.mp4?a=1&amp;b=2|Preview>"
+    assert title["accessory"]["text"]["text"] == "Start"
+    assert [element["type"] for element in below["elements"]] == ["image", "plain_text"]
+    assert below["elements"][1]["text"] == "official <free>"
+
+
+def test_a_row_without_a_button_has_its_picture_beside_it() -> None:
+    (only,) = row(ALMA, 0)
+    assert only["accessory"]["type"] == "image"
+    assert only["text"]["text"].endswith("\nofficial &lt;free&gt;")
+
+
+@pytest.mark.parametrize(
+    "url", ["https://x.example/<a", "https://x.example/a|b", "javascript:x", "https://x.example/a>"]
+)
+def test_a_preview_that_would_break_the_markup_is_left_out(url: str) -> None:
+    (only,) = row(Item("Alma", preview=url), 0)
+    assert only["text"]["text"] == "*Alma*"
+
+
+def test_slack_asks_back_before_what_cannot_be_undone() -> None:
+    (only,) = row(Item("FAQ", command=Command("knowledge delete", {"knowledge": "k1"})), 0)
+    asked = only["accessory"]["confirm"]
+    assert "FAQ" in asked["text"]["text"]
+    assert asked["confirm"]["text"] == "Delete"
+    assert json.loads(only["accessory"]["value"])["confirm"] == "yes"
+
+
+def test_command_names_stand_in_code_style() -> None:
+    block = prose(
+        "Take one with /avatar set voice:NAME. Or see /avatar knowledge show; not/avatar stop, nor /avatar stopping."
+    )
+    elements = block["elements"][0]["elements"]
+    assert [e["text"] for e in elements if e.get("style")] == ["/avatar set voice:NAME", "/avatar knowledge show"]
+    assert "".join(e["text"] for e in elements).endswith("not/avatar stop, nor /avatar stopping.")
+
+
+def test_a_card_says_its_state_first() -> None:
+    shown = Card(
+        "s", "Mia", "", SessionStatus.LIVE, Mode.DIALOGUE, "Ann", "Write here.", ends="Ends at noon.", waiting=3
+    )
+    header, section, context, *_ = card(shown).blocks
+    assert header["text"]["text"] == "🟢 Live · Mia"
+    assert section["text"]["text"] == "Write here.\nEnds at noon."
+    assert [element["text"] for element in context["elements"]] == [
+        "Started by Ann · Conversation",
+        "3 messages waiting",
+    ]
+
+
+def test_an_ended_card_has_nothing_that_no_longer_holds() -> None:
+    at = datetime(2026, 11, 23, 12, 30, tzinfo=UTC)
+    ended = Card(
+        "s",
+        "Mia",
+        "",
+        SessionStatus.ENDED,
+        Mode.DIALOGUE,
+        "Ann",
+        "Stopped by Ben.",
+        at,
+        2,
+        traits=("French",),
+        facts=("live for 12 min",),
+    )
+    _, _, context = card(ended).blocks
+    assert [element["text"] for element in context["elements"]] == ["Started by Ann · live for 12 min"]

@@ -1,0 +1,54 @@
+"""The card of a session: its state first, then what is to be done and what ends it, then who and how."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from adapters.slack.blocks import (
+    TITLE_LIMIT,
+    Block,
+    Content,
+    actions,
+    command_button,
+    context,
+    mrkdwn,
+    plain,
+    section,
+)
+from adapters.slack.markup import TEXT_LIMIT, escape, shorten
+from bot.commands.buttons import card_buttons
+from bot.commands.wording import MODES, SIGNS, STATES
+from bot.model import Card, SessionStatus
+
+
+def card(shown: Card) -> Content:
+    title = _title(shown)
+    return Content(
+        escape(shorten(f"{title}. {shown.note}", TEXT_LIMIT)),
+        [
+            {"type": "header", "text": plain(title, TITLE_LIMIT)},
+            section("\n".join(filter(None, (shown.note, shown.ends))), shown.picture),
+            *context(*_facts(shown)),
+            *actions(*(command_button(button) for button in card_buttons(shown))),
+        ],
+    )
+
+
+def _title(shown: Card) -> str:
+    return f"{SIGNS[shown.status]} {STATES[shown.status]} · {shown.avatar_name or 'Avatar'}"
+
+
+def _facts(shown: Card) -> Iterator[Block]:
+    """Of an ended session only what still holds."""
+    if shown.status is SessionStatus.ENDED:
+        yield plain(" · ".join((f"Started by {shown.starter_name}", *shown.facts)))
+        return
+    yield plain(" · ".join((f"Started by {shown.starter_name}", MODES[shown.mode], *shown.traits)))
+    if shown.waiting:
+        yield plain(f"{shown.waiting} messages waiting")
+    if shown.ends_at:
+        yield mrkdwn(f"until {_time(shown.ends_at)}")
+
+
+def _time(at: datetime) -> str:
+    """Each reader's own time; the words behind the bar are for clients that cannot."""
+    return f"<!date^{int(at.timestamp())}^{{time}}|{at:%H:%M} UTC>"
