@@ -15,6 +15,7 @@ import httpx
 import msgspec
 
 from adapters.simulator.control import Report
+from adapters.simulator.faults import Fault
 
 AVATARBOT = Path(sys.executable).with_name("avatarbot")
 ROOT = Path(__file__).parents[2]
@@ -46,6 +47,15 @@ class Simulation:
     def open(self) -> list[str]:
         """What runs, and costs money, at AKOOL."""
         return [session.id for session in self.state().sessions if session.open]
+
+    def fail(self, endpoint: str, *faults: Fault) -> None:
+        """The next calls of AKOOL's paths that end so go wrong, one fault each."""
+        wanted = msgspec.json.encode({"endpoint": endpoint, "faults": faults})
+        httpx.post(f"{self.url}/_simulator/faults", content=wanted, trust_env=False).raise_for_status()
+
+    def heal(self) -> None:
+        """Nothing goes wrong any more."""
+        httpx.post(f"{self.url}/_simulator/heal", trust_env=False).raise_for_status()
 
 
 @contextmanager
@@ -130,9 +140,9 @@ class House:
                 process.kill()
 
     async def answers(self) -> None:
-        """Until the service does. Fails with its log when that takes longer than any start."""
+        """Until the service does. Fails with its log when that takes longer than any start, on a busy machine too."""
         try:
-            async with asyncio.timeout(30), httpx.AsyncClient(trust_env=False) as client:
+            async with asyncio.timeout(100), httpx.AsyncClient(trust_env=False) as client:
                 while not await _ready(client, f"{self.url}/readyz"):
                     await asyncio.sleep(0.05)
         except TimeoutError:

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from adapters.playground.wire import Message
+from adapters.simulator.faults import Fault
 from bot.model import SessionStatus
 from bot.session.closing import GOODBYE
 from bot.session.turns import UNHEARD
@@ -43,6 +44,23 @@ async def test_told_to_stop_while_avatars_speak_it_closes_them_and_tells_whose_w
 
 def _is_growing(member: Member) -> bool:
     return any(message.growing and len(message.text) > 20 for message in member.messages.values())
+
+
+async def test_told_to_stop_while_akool_hangs_it_ends_in_time_and_the_next_start_closes(tmp_path: Path) -> None:
+    with simulation(pace=300, join_delay=0.1) as simulated:
+        house = House(tmp_path, simulated.url)
+        with house.service() as first:
+            async with talking(house):
+                simulated.fail("session/close", *[Fault(hang=60.0)] * 10)
+                assert await asyncio.to_thread(told_to_stop, first) == 0, house.log
+        assert len(simulated.open) == 1
+        simulated.heal()
+        with house.service():
+            await house.answers()
+            async with asyncio.timeout(30):
+                while simulated.open:
+                    await asyncio.sleep(0.2)
+        assert "Traceback" not in house.log
 
 
 async def test_a_hand_over_leaves_the_avatar_where_it_is(tmp_path: Path) -> None:

@@ -1,0 +1,87 @@
+"""A process that stood still goes on as if nothing had been, and many starts at once are as many avatars."""
+
+import asyncio
+import json
+import signal
+import subprocess
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import httpx
+import pytest
+
+from bot.model import SessionStatus
+from tests.acceptance.evidence import gathered
+from tests.acceptance.member import Member, ticket
+from tests.acceptance.processes import House, simulation, told_to_stop
+
+STOOD_STILL = [
+    pytest.param([6.0], id="once"),
+    pytest.param([12.0, 30.0] * 10, id="twenty-times", marks=[pytest.mark.soak, pytest.mark.timeout(1800)]),
+]
+"""Seconds. The longest lease there is lasts five."""
+
+AT_ONCE = 20
+
+pytestmark = pytest.mark.timeout(300)  # each is half a minute of work, on a machine of its own
+
+
+async def stand_still(service: "subprocess.Popen[bytes]", seconds: float) -> None:
+    service.send_signal(signal.SIGSTOP)
+    await asyncio.sleep(seconds)
+    service.send_signal(signal.SIGCONT)
+
+
+async def is_ready(house: House) -> bool:
+    async with httpx.AsyncClient(trust_env=False) as client:
+        return (await client.get(f"{house.url}/readyz")).status_code == 200
+
+
+@pytest.mark.parametrize("stalls", STOOD_STILL)
+async def test_a_process_that_was_stopped_in_mid_turn_loses_nothing(tmp_path: Path, stalls: list[float]) -> None:
+    with simulation(pace=30, join_delay=0.1) as simulated:
+        house = House(tmp_path, simulated.url, settings={"AVATARBOT_MINUTES_PER_DAY": "1440"})
+        async with AsyncExitStack() as stack:
+            service = stack.enter_context(house.service())
+            await house.answers()
+            ann = await stack.enter_async_context(Member(house, await ticket(house), "Ann").present())
+            await ann.command("lobby", "", "/avatar start")
+            card = await ann.sees_card("lobby", SessionStatus.LIVE)
+            for number, seconds in enumerate(stalls):
+                await ann.write(
+                    "lobby", card.id, f"Repeat after me: number {number} takes a while to be said, as it is long."
+                )
+                await ann.sees(lambda: any(m.growing for m in ann.messages.values()) or None, "the avatar speaking")
+                await stand_still(service, seconds)
+                await ann.write("lobby", card.id, f"Repeat after me: and so goes on number {number}.")
+                await ann.sees_line("lobby", f"so goes on number {number}.")
+                assert await is_ready(house), house.log
+            assert await asyncio.to_thread(told_to_stop, service) == 0, house.log
+        assert gathered(house, simulated, [ann]).complaints() == []
+        assert simulated.open == []
+    assert "lease lost" not in house.log
+    assert "Traceback" not in house.log
+
+
+async def test_twenty_starts_at_once_are_twenty_avatars(tmp_path: Path) -> None:
+    channels = [f"c{number}" for number in range(AT_ONCE)]
+    limits = {"AVATARBOT_PLAYGROUND_CHANNELS": json.dumps(channels), "AVATARBOT_SESSIONS_AT_ONCE": "50"}
+    limits |= {"AVATARBOT_MINUTES_PER_DAY": "1440", "AVATARBOT_SESSION_MINUTES": "2"}
+    with simulation(pace=300, join_delay=0.1, concurrency=100, credit=10**7) as simulated:
+        house = House(tmp_path, simulated.url, settings=limits)
+        async with AsyncExitStack() as stack:
+            service = stack.enter_context(house.service())
+            await house.answers()
+            ann = await stack.enter_async_context(Member(house, await ticket(house), "Ann").present())
+            async with asyncio.TaskGroup() as starting:
+                for channel in channels:
+                    starting.create_task(ann.command(channel, "", "/avatar start"))
+            for channel in channels:
+                card = await ann.sees_card(channel, SessionStatus.LIVE)
+                await ann.write(channel, card.id, f"Repeat after me: here is {channel}.")
+            for channel in channels:
+                await ann.sees_line(channel, f"here is {channel}.")
+            assert await is_ready(house), house.log
+            assert await asyncio.to_thread(told_to_stop, service) == 0, house.log
+        assert gathered(house, simulated, [ann]).complaints() == []
+        assert simulated.open == []
