@@ -20,7 +20,8 @@ help:
 setup: $(STAMP)
 
 $(STAMP): pyproject.toml uv.lock | $(UV)
-	$(UV) sync --quiet --locked
+	@echo '  Setting up in $(VENV): the first time this takes a minute.'
+	@$(UV) sync --quiet --locked
 	@touch $@
 
 # Only used where no `uv` is on the path.

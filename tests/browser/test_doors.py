@@ -50,7 +50,7 @@ async def test_without_the_key_the_page_says_what_to_do(stage: Theatre, window: 
     stranger = await window()
     await stranger.page.goto(f"{stage.base}/playground")
 
-    await expect(stranger.page.get_by_role("heading", name="Open the printed address")).to_be_visible()
+    await expect(stranger.page.get_by_role("heading", name="Open the printed link")).to_be_visible()
     stranger.complaints.clear()  # the refusal, as the browser notes it
 
 
