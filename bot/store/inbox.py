@@ -192,6 +192,7 @@ def claim_turn(  # noqa: PLR0917
         "provider_session_id": provider_session_id,
         "person_name": row.person_name,
         "text": text,
+        "words": row.text,
         "claimed_at": now,
     }
     connection.execute(_ADD_TURN, turn)

@@ -169,7 +169,8 @@ turns = Table(
     _session(),
     _text("provider_session_id"),
     _text("person_name"),
-    _text("text"),
+    _text("text"),  # what was spoken, or asked: perhaps with the speaker's name before it
+    _text("words"),  # what was written; empty for turns from before this was kept
     _text("outcome"),
     Column("claimed_at", Instant, nullable=False),
     Column("ended_at", Instant),

@@ -92,32 +92,24 @@ def of_session(connection: Connection, session_id: str) -> list[UtteranceRecord]
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What somebody gave to the avatar. `id` is the inbox row's."""
+    """What somebody gave to the avatar, as they wrote it. `id` is the inbox row's, and the `mid` of what the avatar said to it."""
 
     id: str
     name: str
     text: str
     at: datetime
+    outcome: str
 
 
 def given(connection: Connection, session_id: str) -> list[Given]:
     """Oldest first."""
+    written = func.coalesce(func.nullif(turns.c.words, ""), turns.c.text)
     query = (
-        select(turns.c.id, turns.c.person_name, turns.c.text, turns.c.claimed_at)
+        select(turns.c.id, turns.c.person_name, written, turns.c.claimed_at, turns.c.outcome)
         .where(turns.c.session_id == session_id)
         .order_by(turns.c.claimed_at)
     )
     return [Given(*row) for row in connection.execute(query)]
-
-
-def turns_of(connection: Connection, session_id: str) -> list[tuple[str, str, datetime]]:
-    """(who, what, when) was given to the avatar, oldest first."""
-    query = (
-        select(turns.c.person_name, turns.c.text, turns.c.claimed_at)
-        .where(turns.c.session_id == session_id)
-        .order_by(turns.c.claimed_at)
-    )
-    return [(row[0], row[1], row[2]) for row in connection.execute(query)]
 
 
 def count(connection: Connection, session_id: str) -> int:

@@ -1,6 +1,6 @@
 """The transcript as it is stored: of a session that runs, and of one that has ended."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from bot.model import File, Speaker
 from bot.session.cards import card_of
@@ -53,7 +53,8 @@ class StoredArchive:
         if session is None:
             return None
         said = await self._store.read(lambda c: transcripts.of_session(c, session_id))
-        given = await self._store.read(lambda c: transcripts.turns_of(c, session_id))
+        given = await self._store.read(lambda c: transcripts.given(c, session_id))
+        interrupted = {turn.id for turn in given if turn.outcome == "interrupted"}
         return Transcript(
             session_id=session.id,
             avatar_name=session.spec.avatar_name,
@@ -62,8 +63,8 @@ class StoredArchive:
             started_at=session.created_at,
             ended_at=session.ended_at,
             entries=(
-                *(Entry(at, name, Speaker.USER, text) for name, text, at in given),
-                *(_entry(session, line) for line in said),
+                *(Entry(turn.at, turn.name, Speaker.USER, turn.text) for turn in given),
+                *(_entry(session, line, interrupted) for line in said),
             ),
         )
 
@@ -71,7 +72,9 @@ class StoredArchive:
         return await self._store.read(lambda c: sessions.get(c, self._store.cipher, session_id))
 
 
-def _entry(session: SessionRecord, line: UtteranceRecord) -> Entry:
+def _entry(session: SessionRecord, line: UtteranceRecord, interrupted: Collection[str]) -> Entry:
+    """`interrupted` are the turns that somebody interrupted."""
     name = session.spec.avatar_name if line.speaker is Speaker.BOT else SOMEBODY
     duration = line.ended_at - line.started_at if line.ended_at else None
-    return Entry(line.started_at, name, line.speaker, line.text, duration)
+    cut_short = line.speaker is Speaker.BOT and line.mid in interrupted
+    return Entry(line.started_at, name, line.speaker, line.text, duration, cut_short)

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -15,13 +15,16 @@ LEAST = timedelta(seconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of a transcript. `at` is when it began, aware; without a `duration` it is estimated from the text."""
+    """One line of a transcript. `at` is when it began, aware; without a `duration`, as for what was written, it is the time that its text
+    takes to say or read.
+    """
 
     at: datetime
     name: str
     speaker: Speaker
     text: str
     duration: timedelta | None = None
+    interrupted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +66,15 @@ def _markdown(transcript: Transcript) -> str:
         "",
     ]
     lines = [
-        f"**{_escaped(entry.name)}** ({entry.at:%H:%M:%S}): {_escaped(entry.text)}\n" for entry in transcript.in_order
+        f"**{_escaped(entry.name)}** ({entry.at:%H:%M:%S}): {_escaped(entry.text)}{' *(interrupted)*' * entry.interrupted}\n"
+        for entry in transcript.in_order
     ]
     return "\n".join(facts + lines)
 
 
 def _escaped(text: str) -> str:
     """`text` on one line, so that nothing in it is Markdown."""
-    return re.sub(r"([\\`*_{}\[\]<>#|~!])", r"\\\1", " ".join(text.split()))
+    return re.sub(r"([\\`*_{}\[\]<>#|~]|&(?=#?\w+;))", r"\\\1", " ".join(text.split()))
 
 
 def _moment(at: datetime) -> str:
@@ -97,6 +101,7 @@ def _json_line(entry: Entry) -> Mapping[str, str | float | None]:
         "speaker": entry.speaker.value,
         "text": entry.text,
         "seconds": None if entry.duration is None else entry.duration.total_seconds(),
+        **({"interrupted": True} if entry.interrupted else {}),
     }
 
 
@@ -108,17 +113,26 @@ class _Cue:
     text: str
 
 
-def _cues(transcript: Transcript) -> Iterator[_Cue]:
-    """What is shown when, from the start of the session: each cue ends no later than the next begins, and none is empty."""
-    entries = transcript.in_order
+def _cues(transcript: Transcript) -> list[_Cue]:
+    """What is shown when, from the start of the session, in that order.
+
+    The avatar and people are shown beside each other: a cue ends no later than the next one of the same side begins, and none is empty.
+    """
+    sides = [[entry for entry in transcript.in_order if entry.speaker is speaker] for speaker in Speaker]
+    cues = [cue for entries in sides for cue in _one_by_one(entries, transcript.started_at)]
+    return sorted(cues, key=lambda cue: cue.begin)
+
+
+def _one_by_one(entries: Sequence[Entry], started_at: datetime) -> Iterator[_Cue]:
     begin = timedelta(0)
     for entry, following in zip(entries, [*entries, None][1:], strict=True):
-        begin = max(begin, _whole_ms(entry.at - transcript.started_at))
+        begin = max(begin, _whole_ms(entry.at - started_at))
         end = begin + _whole_ms(max(LEAST, entry.duration or timedelta(seconds=speaking_seconds(entry.text))))
         if following:
             # Two that began at once are shown one after the other.
-            end = min(end, max(begin + LEAST, _whole_ms(following.at - transcript.started_at)))
-        yield _Cue(begin, end, " ".join(entry.name.split()), " ".join(entry.text.split()))
+            end = min(end, max(begin + LEAST, _whole_ms(following.at - started_at)))
+        mark = " (interrupted)" if entry.interrupted else ""
+        yield _Cue(begin, end, " ".join(entry.name.split()), " ".join(entry.text.split()) + mark)
         begin = end
 
 

@@ -1,5 +1,6 @@
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -35,6 +36,7 @@ TALK = Transcript(
     entries=(
         entry(65.5, "Alex", "Good & <b>bright</b>\nmorning!", 2),
         entry(2, "Ann --> Lee", "Say *hello*."),
+        replace(entry(2.5, "Alex", "Hel", 1), interrupted=True),
         entry(3_600, "Alex", "Bye.", 0.2),
         entry(70, "Alex", "  "),
     ),
@@ -51,7 +53,9 @@ MARKDOWN = """\
 
 **Ann --\\> Lee** (09:00:02): Say \\*hello\\*.
 
-**Alex** (09:01:05): Good & \\<b\\>bright\\</b\\> morning\\!
+**Alex** (09:00:02): Hel *(interrupted)*
+
+**Alex** (09:01:05): Good & \\<b\\>bright\\</b\\> morning!
 
 **Alex** (10:00:00): Bye.
 """
@@ -61,6 +65,9 @@ WEBVTT
 
 00:00:02.000 --> 00:00:03.050
 <v Ann --&gt; Lee>Say *hello*.</v>
+
+00:00:02.500 --> 00:00:03.500
+<v Alex>Hel (interrupted)</v>
 
 00:01:05.500 --> 00:01:07.500
 <v Alex>Good &amp; &lt;b&gt;bright&lt;/b&gt; morning!</v>
@@ -75,10 +82,14 @@ SRT = """\
 Ann --› Lee: Say *hello*.
 
 2
+00:00:02,500 --> 00:00:03,500
+Alex: Hel (interrupted)
+
+3
 00:01:05,500 --> 00:01:07,500
 Alex: Good & ‹b›bright‹/b› morning!
 
-3
+4
 01:00:00,000 --> 01:00:01,000
 Alex: Bye.
 """
@@ -99,7 +110,8 @@ def test_a_transcript_to_work_with() -> None:
         "started_at": "2026-11-23T09:00:00+00:00",
         "ended_at": "2026-11-23T09:05:00+00:00",
     }
-    assert read["lines"][1] == {
+    assert read["lines"][1]["interrupted"]
+    assert read["lines"][2] == {
         "at": "2026-11-23T09:01:05.500000+00:00",
         "name": "Alex",
         "speaker": "bot",
@@ -155,10 +167,13 @@ def seconds(stamp: str) -> float:
 
 
 def assert_times_run_forward(stamps: list[str], count: int) -> None:
+    """Each cue lasts a while, in the order in which they begin; at most two are shown at once: the avatar's and a person's."""
     assert len(stamps) == count
     times = [tuple(map(seconds, re.fullmatch(r"(\S+) --> (\S+)", stamp).groups())) for stamp in stamps]  # type: ignore[union-attr]
     assert all(begin < end for begin, end in times)
-    assert all(one[1] <= other[0] for one, other in pairwise(times))
+    assert all(one[0] <= other[0] for one, other in pairwise(times))
+    for begin, _ in times:
+        assert sum(one <= begin < end for one, end in times) <= 2
 
 
 @given(transcripts)
@@ -187,3 +202,19 @@ def test_any_talk_makes_a_valid_srt(talk: Transcript) -> None:
 def test_any_talk_comes_back_from_json(talk: Transcript) -> None:
     lines = json.loads(export(talk, "json").content)["lines"]
     assert [line["text"] for line in lines] == [entry.text.replace("\ud800", "?") for entry in talk.in_order]
+
+
+def test_what_a_person_wrote_is_shown_for_as_long_as_it_takes_to_read_although_the_answer_begins_at_once() -> None:
+    asked = entry(10, "Ann", "Could you please tell all of us what the plan for the next week looks like?")
+    talk = replace(TALK, entries=(asked, entry(10.4, "Alex", "Gladly.", 1)))
+    first, second = re.findall(r"(\S+) --> (\S+)", export(talk, "srt").content.decode())
+    assert seconds(first[1]) - seconds(first[0]) > 4
+    assert seconds(second[0]) == 10.4
+
+
+@pytest.mark.parametrize(
+    ("text", "written"), [("Hi!", "Hi!"), ("![x](y)", "!\\[x\\](y)"), ("R&D &lt; 1", "R&D \\&lt; 1")]
+)
+def test_only_what_would_be_markdown_is_escaped(text: str, written: str) -> None:
+    talk = replace(TALK, entries=(entry(0, "Ann", text),))
+    assert export(talk, "md").content.decode().endswith(f": {written}\n")
