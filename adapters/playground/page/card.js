@@ -18,7 +18,7 @@ export function nameplate(card) {
 /** How long it has been live, when it ends and how many wait, or what there is to say when it has ended. */
 export function meters(card) {
   return h("p", { class: "meters" },
-    card.liveSince && h("span", { data: { liveSince: card.liveSince } }, icon("watch"), h("span", {}, lived(card.liveSince))),
+    card.liveSince && h("span", { data: { liveSince: card.liveSince } }, icon("time"), h("span", {}, lived(card.liveSince))),
     card.endsAt && h("span", { data: { endsAt: card.endsAt } }, icon("time"), h("span", {}, left(card.endsAt))),
     card.facts?.length > 0 && h("span", {}, icon("time"), card.facts.join(" · ")),
     card.waiting > 0 && h("span", {}, icon("people"), `${card.waiting} waiting`));
@@ -100,6 +100,7 @@ export class Stage {
     const drawn = JSON.stringify([message.id, shown, this.#playground.you.standing]);
     if (drawn !== this.#drawn) this.#draw(message);
     this.#drawn = drawn;
+    this.#element.dataset.status = shown.status;
     this.#element.dataset.speaking = speaking && shown.status === "live";
     return this.#element;
   }

@@ -28,7 +28,7 @@ function row(item, run) {
   return h("li", {},
     picture && portrait(title, picture),
     h("div", { class: "about-item" },
-      h("strong", {}, title), status && h("span", { class: "pill", data: { status } }, STATUS[status]),
+      h("div", { class: "item-head" }, h("strong", {}, title), status && h("span", { class: "pill", data: { status } }, STATUS[status])),
       facts.length > 0 && h("small", {}, facts.join(" · ")),
       preview && h("a", { class: "preview", href: preview, target: "_blank", rel: "noopener noreferrer", aria: { label: `Preview of ${title}` } }, "Preview")),
     item.button && button(item.button, run(item.button), `${item.button.label} ${title}`));
