@@ -278,9 +278,12 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class File:
+    """`alt` says what a picture shows, for people who do not see it."""
+
     name: str
     mime: str
     content: bytes
+    alt: str = ""
 
 
 @dataclass(frozen=True, slots=True)

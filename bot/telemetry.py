@@ -27,7 +27,7 @@ QUIETER = {
     "aiosqlite": logging.WARNING,
     "alembic": logging.WARNING,
     "asyncio": logging.WARNING,
-    "matplotlib": logging.WARNING,
+    "PIL": logging.WARNING,
 }
 """The least level of libraries that talk much or quote what people write; LOG_LEVEL never lowers them."""
 

@@ -93,7 +93,7 @@ def _name(route: Route) -> str:
 def _arguments(body: Any, files: Sequence[discord.File]) -> dict[str, Any]:
     if not files:
         return {} if body is None else {"json": body}
-    attachments = [{"id": str(index), "filename": file.filename} for index, file in enumerate(files)]
+    attachments = [{**file.to_dict(index), "id": str(index)} for index, file in enumerate(files)]
     payload = json.dumps({**body, "attachments": attachments})
     form: list[dict[str, Any]] = [{"name": "payload_json", "value": payload, "content_type": "application/json"}]
     form += [

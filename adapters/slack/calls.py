@@ -1,10 +1,13 @@
 """Calls of the Web API as the bot of one workspace."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from adapters.slack.installations import Installations
 from adapters.slack.web_api import Answer, WebApi
 from bot.model import File, Place
+
+ALT_LIMIT = 1_000
 
 
 class Calls:
@@ -20,7 +23,7 @@ class Calls:
 
     async def upload(self, place: Place, file: File, text: str = "") -> None:
         """Post a file in a place, with an escaped text above it."""
-        slot = await self(place, "files.getUploadURLExternal", filename=file.name, length=len(file.content))
+        slot = await self(place, "files.getUploadURLExternal", **_described(file))
         await self.web.upload(str(slot["upload_url"]), file.content)
         await self(
             place,
@@ -30,3 +33,8 @@ class Calls:
             thread_ts=place.thread_id or None,
             initial_comment=text or None,
         )
+
+
+def _described(file: File) -> Mapping[str, Any]:
+    alt = {"alt_txt": file.alt[:ALT_LIMIT]} if file.alt else {}
+    return {"filename": file.name, "length": len(file.content), **alt}

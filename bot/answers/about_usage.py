@@ -3,10 +3,10 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 
 from bot.answers.channels import channel_names
-from bot.answers.plot import OTHERS, minutes_by_day
+from bot.answers.plot import OTHERS, described, minutes_by_day
 from bot.answers.request import Request
 from bot.commands.nearest import listed
 from bot.errors import ProviderError
@@ -35,9 +35,12 @@ async def show(request: Request) -> Reply:
         await _own_day(request),
         await _credit(request),
     ]
-    picture = await asyncio.to_thread(minutes_by_day, used, since.date(), days) if used else None
-    file = File("usage.png", "image/png", picture) if picture else None
-    return Reply("\n".join(filter(None, lines)), file=file)
+    return Reply("\n".join(filter(None, lines)), file=await _picture(used, since.date(), days) if used else None)
+
+
+async def _picture(used: Sequence[Stretch], first: date, days: int) -> File:
+    drawn = await asyncio.to_thread(minutes_by_day, used, first, days)
+    return File("usage.png", "image/png", drawn, described(used, first, days))
 
 
 async def _breakdown(request: Request, used: Sequence[Stretch]) -> list[str]:

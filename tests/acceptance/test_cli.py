@@ -16,7 +16,7 @@ from cryptography.fernet import Fernet
 
 AVATARBOT = Path(sys.executable).with_name("avatarbot")
 OURS = ("AVATARBOT_", "AKOOL_", "SLACK_", "DISCORD_", "AGORA_", "DATABASE_URL", "PORT", "PUBLIC_URL", "LOG_LEVEL")
-HEAVY = {"sqlalchemy", "pydantic", "discord", "slack_bolt", "httpx", "uvicorn", "starlette", "cryptography", "numpy"}
+HEAVY = {"sqlalchemy", "pydantic", "discord", "slack_bolt", "httpx", "uvicorn", "starlette", "cryptography", "PIL"}
 
 
 def surroundings(settings: Mapping[str, str]) -> dict[str, str]:

@@ -59,7 +59,7 @@ async def test_an_answer_with_everything_in_it_is_readable(harness: PlatformHarn
     assert reply_to is not None
     start = Command("start", {"avatar": "a1"})
     item = Item("Mia", "official, female", "https://example.com/mia.png", "https://example.com/mia.mp4", start)
-    file = File("usage.png", "image/png", b"\x89PNG\r\n\x1a\n")
+    file = File("usage.png", "image/png", b"\x89PNG\r\n\x1a\n", alt="Minutes a day")
 
     await harness.platform.reply(
         reply_to, Reply("One avatar.", (item,), Link("Watch", "https://bot.example/v/x"), file)
