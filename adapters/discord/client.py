@@ -1,12 +1,16 @@
 """discord.py's client, with what we want of it and no more: events go to their handler, and nothing is cached that is not used."""
 
-from collections.abc import Callable
+import asyncio
+import functools
+import time
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import aiohttp
 import discord
 import structlog
 
+from adapters.discord.buckets import use_buckets
 from adapters.discord.identifies import Identifies
 from adapters.discord.settings import DiscordSettings
 
@@ -16,10 +20,12 @@ Connector = Callable[[], aiohttp.BaseConnector]
 """Makes the connector that all of a client's connections go through."""
 
 
+QUIET = 60.0
+"""Seconds between two lines in the log about payloads of one kind."""
+
+
 class Ears(Protocol):
     """What the client tells."""
-
-    async def logged_in(self, client: discord.AutoShardedClient) -> None: ...
 
     async def connected(self, shard_id: int) -> None: ...
 
@@ -38,6 +44,19 @@ class Ears(Protocol):
     async def channel_gone(self, guild_id: int, channel_id: int) -> None: ...
 
     async def thread_gone(self, guild_id: int, parent_id: int, thread_id: int) -> None: ...
+
+
+class Unread:
+    """What could not be read, in the log: no values of strangers', and of each kind one line a minute."""
+
+    def __init__(self) -> None:
+        self._noted: dict[str, float] = {}
+
+    def note(self, kind: str, error: Exception) -> None:
+        now = time.monotonic()
+        if now - self._noted.get(kind, -QUIET) >= QUIET:
+            self._noted[kind] = now
+            log.warning("Discord sent something that cannot be read", kind=kind, error=type(error).__name__)
 
 
 def intents(settings: DiscordSettings) -> discord.Intents:
@@ -66,17 +85,41 @@ class AvatarClient(discord.AutoShardedClient):
             member_cache_flags=discord.MemberCacheFlags.none(),
             chunk_guilds_at_startup=False,
             guild_ready_timeout=1.0,
-            max_ratelimit_timeout=30.0,
             **options,
         )
+        use_buckets(self.http)
         self._ears = ears
         self._identifies = identifies
+        self.logged_in = asyncio.Event()
+        self._unread = Unread()
+        self._survive_payloads()
 
     async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:  # noqa: ARG002
         await self._identifies.turn()
 
     async def setup_hook(self) -> None:
-        await self._ears.logged_in(self)
+        self.logged_in.set()
+
+    def message_from(self, payload: Mapping[str, Any], guild_id: int | None, channel_id: int) -> discord.Message | None:
+        """A message that was asked for, as if it had been delivered; None where discord.py cannot read it."""
+        channel = self.get_partial_messageable(channel_id, guild_id=guild_id)
+        try:
+            return self._connection.create_message(channel=channel, data=payload)  # type: ignore[arg-type]
+        except Exception as error:  # noqa: BLE001 - whatever it stumbles over
+            self._unread.note("a message", error)
+            return None
+
+    def _survive_payloads(self) -> None:
+        """What discord.py cannot read of one server must not end the client for all. Without READY there is no session."""
+        parsers = self._connection.parsers
+        for name in parsers.keys() - {"READY"}:
+            parsers[name] = functools.partial(self._read, name, parsers[name])
+
+    def _read(self, name: str, parse: Callable[[Any], None], payload: Any) -> None:
+        try:
+            parse(payload)
+        except Exception as error:  # noqa: BLE001 - whatever it stumbles over
+            self._unread.note(name, error)
 
     async def on_shard_ready(self, shard_id: int) -> None:
         await self._ears.connected(shard_id)
@@ -120,4 +163,4 @@ class AvatarClient(discord.AutoShardedClient):
 
     async def on_error(self, event_method: str, /, *_: Any, **__: Any) -> None:
         # discord.py calls this from within its `except`.
-        log.exception("an event of Discord's was not handled", event=event_method)  # noqa: LOG004
+        log.exception("an event of Discord's was not handled", handler=event_method)  # noqa: LOG004

@@ -35,7 +35,7 @@ class Hearing:
         words = self._words(message)
         if not words and not addressed:
             return
-        place = await self._place(message.guild, message.channel.id)
+        place = await self._place_of(_guild_id(message), message.channel.id)
         if place is None:
             return
         inbound = self._inbound(message, place, words, addressed=addressed)
@@ -47,7 +47,7 @@ class Hearing:
         message = payload.message
         if not _is_spoken(message) or message.edited_at is None:
             return
-        place, words = await self._place(message.guild, message.channel.id), self._words(message)
+        place, words = await self._place_of(_guild_id(message), message.channel.id), self._words(message)
         if place is None:
             return
         ref = MessageRef(place, str(message.id))
@@ -77,7 +77,7 @@ class Hearing:
         own_id, replied = self._own_id(), _replied(message)
         role = message.guild.self_role if message.guild else None
         return (
-            message.guild is None
+            _guild_id(message) is None
             or any(user.id == own_id for user in message.mentions)
             or (role is not None and role.id in message.raw_role_mentions)
             or (replied is not None and replied.author.id == own_id)
@@ -95,15 +95,19 @@ class Hearing:
     def _said(self, message: discord.Message, text: str) -> str:
         return words_of(text, message.guild, str(self._own_id()), names_in(message.mentions))
 
-    async def _place(self, guild: discord.Guild | None, channel_id: int) -> Place | None:
-        return await self._place_of(guild.id if guild else None, channel_id)
-
     async def _place_of(self, guild_id: int | None, channel_id: int) -> Place | None:
         try:
             return await self._places.find(guild_id, channel_id)
         except PlatformError as error:
             log.warning("a message from a channel that is not known", reason=error.detail)
             return None
+
+
+def _guild_id(message: discord.Message) -> int | None:
+    """None in a direct message only: a server that discord.py does not know is still one."""
+    if message.guild:
+        return message.guild.id
+    return getattr(message.channel, "guild_id", None)
 
 
 def _is_spoken(message: discord.Message) -> bool:

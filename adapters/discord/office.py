@@ -5,13 +5,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import aiohttp
 import discord
 from discord.http import Route
 
+from adapters.discord.buckets import use_buckets
 from adapters.discord.client import Connector
 from adapters.discord.refusals import BAD_TOKEN
-from adapters.discord.rest import UNREACHABLE, Rest
+from adapters.discord.rest import BROKEN, UNREACHABLE, Rest
 from adapters.discord.settings import DiscordSettings
 from adapters.discord.syncing import sync
 from bot.errors import PlatformError, SettingsError
@@ -32,13 +32,14 @@ async def open_office(settings: DiscordSettings, connector: Connector | None = N
         raise SettingsError("DISCORD_TOKEN is not set.")
     options: dict[str, Any] = {"connector": connector()} if connector else {}
     client = discord.Client(intents=discord.Intents.none(), **options)
+    use_buckets(client.http)
     rest = Rest(lambda: client.http)
     async with client:
         try:
             await client.http.static_login(settings.token.get_secret_value())
         except discord.LoginFailure as error:
             raise SettingsError(BAD_TOKEN) from error
-        except (aiohttp.ClientConnectionError, OSError, discord.HTTPException) as error:
+        except (*BROKEN, discord.HTTPException) as error:
             raise PlatformError(UNREACHABLE, f"login: {type(error).__name__}") from error
         yield Office(rest, await rest.call(Route("GET", "/oauth2/applications/@me")))
 

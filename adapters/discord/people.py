@@ -10,7 +10,10 @@ NOBODY = Person("", "somebody")
 
 def person_of(user: discord.User | discord.Member, permissions: discord.Permissions | None = None) -> Person:
     """`permissions` are those where they act, if the event tells; otherwise what their roles give them in the server."""
-    if not isinstance(user, discord.Member):
+    unread: bool = (
+        getattr(user, "guild", None) is None
+    )  # a user, or a member of a server that discord.py could not read
+    if unread or not isinstance(user, discord.Member):
         return Person(str(user.id), user.display_name)
     held = permissions or user.guild_permissions
     admin = held.administrator or held.manage_guild

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from datetime import UTC, datetime
 
 import discord
@@ -10,6 +10,7 @@ import structlog
 from discord.http import HTTPClient
 from starlette.routing import BaseRoute
 
+from adapters.discord.backfill import Backfill, Payload
 from adapters.discord.client import AvatarClient, Connector
 from adapters.discord.conversations import Conversations, Keep
 from adapters.discord.desk import Desk
@@ -21,7 +22,7 @@ from adapters.discord.refusals import BAD_TOKEN
 from adapters.discord.replies import Replies
 from adapters.discord.rest import Rest
 from adapters.discord.settings import DiscordSettings
-from adapters.discord.syncing import sync, sync_in
+from adapters.discord.syncing import CommandSync
 from adapters.discord.writer import Writer
 from bot.errors import PlatformError, SettingsError, StoreUnavailable
 from bot.model import Channel, Place
@@ -30,8 +31,6 @@ from bot.ports.clock import Clock
 
 log = structlog.get_logger(__name__)
 
-CATCH_UP = 100
-"""Messages of one conversation that are looked up after a gap: the newest, since what waited too long is not spoken any more."""
 
 BAD_INTENTS = (
     "Discord does not let this bot read messages. Turn on Message Content Intent on discord.com/developers/applications "
@@ -74,6 +73,8 @@ class DiscordPlatform(Writer):
         self._places = Places(rest, self._guild)
         self._hearing = Hearing(desk, self._places, self._own_id)
         self._interactions = Interactions(desk, settings.conversation)
+        self._backfill = Backfill(rest, self._hear_missed, self._gone)
+        self._commands = CommandSync(rest, settings)
 
     def is_home(self, workspace_id: str) -> bool:
         """The home guilds, and direct messages where they are listened to at all."""
@@ -96,15 +97,31 @@ class DiscordPlatform(Writer):
         if self._settings.token is None:
             raise SettingsError("DISCORD_TOKEN is not set.")
         await self._conversations.load()
-        saving = asyncio.create_task(self._conversations.run(), name="discord-conversations")
         try:
-            async with self.new_client() as client:
+            async with self.new_client() as client, self._beside(client):
                 await self._connected_run(client, self._settings.token.get_secret_value())
         finally:
             self._client = None
-            saving.cancel()
             with contextlib.suppress(StoreUnavailable):
                 await self._conversations.save()
+
+    @contextlib.asynccontextmanager
+    async def _beside(self, client: AvatarClient) -> AsyncIterator[None]:
+        """What runs as long as a client does. A fault of ours in it is written down and ends nothing else."""
+        works = (self._conversations.run(), self._backfill.run(), self._sync_commands(client))
+        tasks = [asyncio.create_task(_logged(work), name="discord") for work in works]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+
+    async def _sync_commands(self, client: AvatarClient) -> None:
+        """Of several processes the one with the first shard brings them up to date; a bot talks without that too."""
+        await client.logged_in.wait()
+        if client.application_id and not (self._settings.shards and self._settings.shards.first):
+            await self._commands.run(client.application_id)
 
     def new_client(self) -> AvatarClient:
         """A client that is ours from now on."""
@@ -126,19 +143,11 @@ class DiscordPlatform(Writer):
 
     # ------------------------------------------------------------ what the client tells
 
-    async def logged_in(self, client: discord.AutoShardedClient) -> None:
-        """Of several processes the one with the first shard brings the commands up to date; a bot talks without that too."""
-        shards = self._settings.shards
-        if client.application_id is None or (shards and shards.first):
-            return
-        with self._or_warned():
-            await sync(self._rest, client.application_id, self._settings)
-
     async def connected(self, shard_id: int) -> None:
         """A new session of a shard: what was said since the last one is lost, unless we look."""
         for place, newest in self._conversations.items():
             if self._shard_of(place) == shard_id:
-                await self._catch_up(place, newest)
+                self._backfill.missed(place, newest)
 
     async def interaction(self, interaction: discord.Interaction) -> None:
         await self._interactions.take(interaction)
@@ -153,9 +162,8 @@ class DiscordPlatform(Writer):
         await self._hearing.deleted(guild_id, channel_id, sorted(message_ids))
 
     async def joined(self, guild_id: int, *, just_now: bool) -> None:
-        if guild_id in self._settings.home_guilds and just_now and self._client and self._client.application_id:
-            with self._or_warned():
-                await sync_in(self._rest, self._client.application_id, guild_id, self._settings)
+        if guild_id in self._settings.home_guilds and just_now:
+            self._commands.wanted()
 
     async def left(self, guild_id: int) -> None:
         await self._gone(server(guild_id), whole_workspace=True)
@@ -168,42 +176,34 @@ class DiscordPlatform(Writer):
 
     # ------------------------------------------------------------ inside
 
-    @staticmethod
-    @contextlib.contextmanager
-    def _or_warned() -> Iterator[None]:
-        try:
-            yield
-        except PlatformError as error:
-            log.warning("the commands are not brought up to date", reason=error.detail)
-
     async def _gone(self, place: Place, *, whole_workspace: bool = False) -> None:
         for known in self._conversations.places:
             if known.workspace_id == place.workspace_id and (whole_workspace or place in {known, known.channel}):
                 self._conversations.forget(known)
         await self._reception.place_gone(place, whole_workspace=whole_workspace)
 
-    async def _catch_up(self, place: Place, newest: int) -> None:
-        assert self._client is not None
+    async def _hear_missed(self, place: Place, payload: Payload) -> None:
         guild_id = None if is_direct(place) else int(place.workspace_id)
-        channel = self._client.get_partial_messageable(int(target(place)), guild_id=guild_id)
-        missed = channel.history(limit=CATCH_UP, after=discord.Object(newest), oldest_first=False)
-        try:
-            for message in reversed([message async for message in missed]):
-                await self._hearing.hear(message, late=True)
-        except (discord.Forbidden, discord.NotFound):
-            await self._gone(place)
-        except discord.HTTPException as error:
-            log.warning("what was said meanwhile cannot be looked up", reason=f"{error.status} {error.code}")
+        if self._client and (message := self._client.message_from(payload, guild_id, int(target(place)))):
+            await self._hearing.hear(message, late=True)
 
     def _shard_of(self, place: Place) -> int:
         count = (self._client.shard_count if self._client else None) or 1
         return 0 if is_direct(place) else (int(place.workspace_id) >> 22) % count
 
     def _http(self) -> HTTPClient | None:
-        return self._client.http if self._client else None
+        """Only once it is logged in: until then it has no connections."""
+        return self._client.http if self._client and self._client.http.token else None
 
     def _guild(self, guild_id: int) -> discord.Guild | None:
         return self._client.get_guild(guild_id) if self._client else None
 
     def _own_id(self) -> int:
         return self._client.user.id if self._client and self._client.user else 0
+
+
+async def _logged(work: Coroutine[None, None, None]) -> None:
+    try:
+        await work
+    except Exception:
+        log.exception("a task beside Discord's gateway ended")

@@ -5,8 +5,9 @@ limit for all of a bot, broken connections on Linux, 503, and an end to waiting.
 """
 
 import asyncio
+import contextlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import aiohttp
@@ -26,19 +27,34 @@ ANSWER_WITHIN = 3.0
 PAUSES = (0.5, 1.5, 4.0)
 """Seconds before what may be repeated is tried once more."""
 
-UNREACHABLE = "Discord cannot be reached just now."
+UNREACHABLE = "Discord cannot be reached just now. Please try again."
 
+BROKEN = (aiohttp.ClientError, OSError, discord.DiscordServerError, ValueError, KeyError)
+"""What discord.py raises for a connection that broke, and for an answer that is none of Discord's."""
 
 _UNLIMITED = ("/interactions", "/webhooks")
 """Answers to interactions are outside of the limit for all of a bot."""
 
 
+class NotConnected(PlatformError):
+    """There is no client just now: nothing was sent."""
+
+    def __init__(self, call: str) -> None:
+        super().__init__(UNREACHABLE, f"{call}: not connected")
+
+
 class Rest:
     """`http` is asked anew for each call: a client that reconnects brings a new one. None while there is no client."""
 
-    def __init__(self, http: Callable[[], HTTPClient | None], throughput: Throughput | None = None) -> None:
+    def __init__(
+        self,
+        http: Callable[[], HTTPClient | None],
+        throughput: Throughput | None = None,
+        pauses: Sequence[float] = PAUSES,
+    ) -> None:
         self._http = http
         self._throughput = throughput or Throughput()
+        self._pauses = pauses
 
     async def call(
         self,
@@ -49,40 +65,68 @@ class Rest:
         again: bool = True,
         within: float = TIMEOUT,
     ) -> Any:
-        """One call; `again` says that it may be repeated without harm.
+        """One call; `again` says that it may be repeated without harm. `within` bounds each attempt, in seconds.
 
-        Raises `Throttled`, `PlaceGone`, `MessageGone` and `PlatformError`.
+        Raises `Throttled`, `PlaceGone`, `MessageGone` and `PlatformError`, and nothing else.
         """
         arguments = _arguments(body, files)
-        pauses = iter(PAUSES if again else ())
+        pauses = iter(self._pauses)
         while True:
             if not route.path.startswith(_UNLIMITED):
                 await self._throughput.turn()
             try:
                 return await self._once(route, arguments, within)
-            except (aiohttp.ClientConnectionError, ConnectionError, discord.DiscordServerError) as error:
-                pause = next(pauses, None)
-                if pause is None:
+            except NotConnected:
+                if (pause := next(pauses, None)) is None:
+                    raise
+            except BROKEN as error:
+                if not again or (pause := next(pauses, None)) is None:
                     raise PlatformError(UNREACHABLE, f"{_name(route)}: {type(error).__name__}") from error
             await asyncio.sleep(pause)
 
     async def _once(self, route: Route, arguments: dict[str, Any], within: float) -> Any:
         http, call = self._http(), _name(route)
         if http is None:
-            raise PlatformError(UNREACHABLE, f"{call}: not connected")
+            raise NotConnected(call)
         for file in arguments.get("files", ()):
             file.reset(seek=True)
-        try:
-            async with asyncio.timeout(within):
-                return await http.request(route, **arguments)
-        except TimeoutError as error:
-            raise PlatformError(UNREACHABLE, f"{call}: no answer within {within:g} s") from error
-        except discord.RateLimited as error:
-            raise PlatformError(UNREACHABLE, f"{call}: its bucket is empty for {error.retry_after:g} s") from error
-        except discord.DiscordServerError:
-            raise
-        except discord.HTTPException as error:
-            raise refusal(call, error) from error
+        with _translated(call):
+            answer = await _requested(http, route, arguments, within)
+        if answer and isinstance(answer, str):
+            raise ValueError("an answer that is not JSON")
+        return answer
+
+
+async def _requested(http: HTTPClient, route: Route, arguments: dict[str, Any], within: float) -> Any:
+    try:
+        async with asyncio.timeout(within):
+            return await http.request(route, **arguments)
+    except (TimeoutError, asyncio.CancelledError):
+        # One that is cut off while it waits out the limit for all of a bot would leave everybody waiting for ever.
+        http._global_over.set()  # noqa: SLF001
+        raise
+
+
+@contextlib.contextmanager
+def _translated(call: str) -> Iterator[None]:
+    """discord.py's errors as ours, but for those after which a call may be repeated."""
+    try:
+        yield
+    except TimeoutError as error:
+        raise PlatformError(UNREACHABLE, f"{call}: no answer in time") from error
+    except discord.RateLimited as error:
+        raise PlatformError(_later(error.retry_after), f"{call}: its bucket is empty") from error
+    except RuntimeError as error:  # "Session is closed"
+        raise NotConnected(call) from error
+    except discord.DiscordServerError:
+        raise
+    except discord.HTTPException as error:
+        raise refusal(call, error) from error
+
+
+def _later(seconds: float) -> str:
+    minutes = max(1, round(seconds / 60))
+    return f"Discord lets me do that again in {minutes} {'minute' if minutes == 1 else 'minutes'}."
 
 
 def _name(route: Route) -> str:

@@ -10,8 +10,12 @@ from discord.http import Route
 from adapters.discord.application_commands import commands
 from adapters.discord.rest import Rest
 from adapters.discord.settings import DiscordSettings
+from bot.errors import PlaceGone, PlatformError
 
 log = structlog.get_logger(__name__)
+
+AGAIN_FIRST, AGAIN_MOST = 10.0, 600.0
+"""Seconds before what failed is tried again, at first and at most."""
 
 ENTRY_POINT = 4
 """The command that opens an Activity. It is made by Discord, and a list without it is refused."""
@@ -20,30 +24,63 @@ _GLOBAL = "/applications/{application_id}/commands"
 _GUILD = "/applications/{application_id}/guilds/{guild_id}/commands"
 
 
+class CommandSync:
+    """Keeps the commands up to date beside the gateway: what fails is tried again until it works."""
+
+    def __init__(self, rest: Rest, settings: DiscordSettings) -> None:
+        self._rest = rest
+        self._settings = settings
+        self._wanted = asyncio.Event()
+
+    def wanted(self) -> None:
+        """There is a server that may not have them."""
+        self._wanted.set()
+
+    async def run(self, application_id: int) -> None:
+        """Until cancelled."""
+        self._wanted.set()
+        pause = AGAIN_FIRST
+        while True:
+            await self._wanted.wait()
+            self._wanted.clear()
+            try:
+                await sync(self._rest, application_id, self._settings)
+            except PlaceGone as error:  # `wanted` is called when we come into that server
+                log.warning("the commands are not brought up to date", reason=error.detail)
+            except PlatformError as error:
+                log.warning("the commands are brought up to date later", reason=error.detail)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, AGAIN_MOST)
+                self._wanted.set()
+            else:
+                pause = AGAIN_FIRST
+
+
 async def sync(rest: Rest, application_id: int, settings: DiscordSettings) -> int:
     """Bring the commands up to date; how many lists were written. With home servers, commands exist there only.
 
     Raises `PlatformError`, after what could be done was done: a server that we are not in yet is no harm to the others.
     """
-    lists = [_everywhere(rest, application_id, settings)]
-    lists += [sync_in(rest, application_id, guild_id, settings) for guild_id in settings.home_guilds]
-    written = 0
-    for done in await asyncio.gather(*lists, return_exceptions=True):
-        if isinstance(done, BaseException):
-            raise done
-        written += done
-    return written
-
-
-async def sync_in(rest: Rest, application_id: int, guild_id: int, settings: DiscordSettings) -> int:
-    """The same for one home server. Raises `PlatformError`."""
     ours = commands(direct_messages=settings.direct_messages)
-    return await _sync(rest, _GUILD, ours, application_id=application_id, guild_id=guild_id)
+    lists = [_sync(rest, _GLOBAL, [] if settings.home_guilds else ours, application_id=application_id)]
+    local = [_local(command) for command in ours]
+    lists += [
+        _sync(rest, _GUILD, local, application_id=application_id, guild_id=guild_id)
+        for guild_id in settings.home_guilds
+    ]
+    done = await asyncio.gather(*lists, return_exceptions=True)
+    for failure in sorted((each for each in done if isinstance(each, BaseException)), key=_is_lasting):
+        raise failure
+    return sum(each for each in done if isinstance(each, int))
 
 
-async def _everywhere(rest: Rest, application_id: int, settings: DiscordSettings) -> int:
-    ours = [] if settings.home_guilds else commands(direct_messages=settings.direct_messages)
-    return await _sync(rest, _GLOBAL, ours, application_id=application_id)
+def _is_lasting(failure: BaseException) -> bool:
+    return isinstance(failure, PlaceGone)
+
+
+def _local(command: Mapping[str, Any]) -> dict[str, Any]:
+    """As it is written for one server: where it may be used is said of those for everywhere only."""
+    return {name: value for name, value in command.items() if name not in {"contexts", "integration_types"}}
 
 
 async def _sync(rest: Rest, path: str, ours: Sequence[Mapping[str, Any]], **ids: Any) -> int:
@@ -73,7 +110,8 @@ def _covers(theirs: Any, ours: Any) -> bool:
                 and len(theirs.get("options") or ()) == len(ours.get("options") or ())
             )
         case list():
-            return isinstance(theirs, list) and len(theirs) == len(ours) and all(map(_covers, theirs, ours))
+            there = theirs or []  # an empty list may be left out
+            return isinstance(there, list) and len(there) == len(ours) and all(map(_covers, there, ours))
         case bool() | str():
             return bool(theirs == ours)
         case _:

@@ -31,6 +31,9 @@ MOVES_ON_AFTER = timedelta(minutes=55)
 ARCHIVED_AFTER = 1_440
 """Minutes without a word after which Discord puts a thread away: as long as a sleeping session can be woken."""
 
+WITHDRAWN_WITHIN = 3.0
+"""Seconds for taking back a card, since somebody may wait for our end."""
+
 HINT = "Mention me or reply to me to talk, or use /avatar say"
 """On cards where Discord does not let us read plain messages."""
 
@@ -66,13 +69,23 @@ class Writer:
 
     # ------------------------------------------------------------ the card
 
-    async def open(self, place: Place, card: Card, *, since: datetime | None = None) -> Opened:  # noqa: ARG002 - as `find`
+    async def open(self, place: Place, card: Card, *, since: datetime | None = None) -> Opened:  # noqa: ARG002 - its nonce finds it
+        try:
+            return await self._open(place, card, card.key)
+        except MessageGone:  # the nonce found the card of an attempt that was withdrawn
+            return await self._open(place, card, secrets.token_hex(8))
+
+    async def _open(self, place: Place, card: Card, nonce: str) -> Opened:
+        """The card with its thread, or nothing of it."""
         threaded = self._threaded and not place.thread_id and not is_direct(place)
-        body = messages.card(card, OWN_THREAD if threaded else place.thread_id, self._hint)
-        ref = await self._send(place, body, secrets.token_hex(8))
-        thread = await self._open_thread(ref, card) if threaded else place
-        if threaded and thread == place:  # the buttons say "my own thread", and there is none
-            await self._edit(ref, messages.card(card, place.thread_id, self._hint))
+        ref = await self._send(place, self._card(card, OWN_THREAD if threaded else place.thread_id), nonce)
+        try:
+            thread = await self._open_thread(ref, card) if threaded else place
+            if threaded and thread == place:  # the buttons say "my own thread", and there is none
+                await self._edit(ref, self._card(card, place.thread_id))
+        except BaseException as failure:
+            await self._withdraw(ref, again=isinstance(failure, PlatformError))
+            raise
         self._conversations.hear(thread, int(ref.message_id))
         return Opened(ref, thread)
 
@@ -83,18 +96,25 @@ class Writer:
         if not ended and self._is_old(card_ref):
             return await self._move(card_ref, thread, card)
         try:
-            await self._edit(card_ref, messages.card(card, thread.thread_id, self._hint))
+            await self._edit(card_ref, self._card(card, thread.thread_id))
         except MessageGone:
-            return await self._send(thread, messages.card(card, thread.thread_id, self._hint), secrets.token_hex(8))
+            return await self._replace(card_ref, thread, card)
         return card_ref
 
     async def _move(self, card_ref: MessageRef, thread: Place, card: Card) -> MessageRef:
-        moved = await self._send(thread, messages.card(card, thread.thread_id, self._hint), secrets.token_hex(8))
+        moved = await self._replace(card_ref, thread, card)
         try:
             await self._edit(card_ref, messages.moved(card, thread, moved.message_id))
         except PlatformError as error:
             log.info("the old card stays as it was", reason=error.detail)
         return moved
+
+    async def _replace(self, card_ref: MessageRef, thread: Place, card: Card) -> MessageRef:
+        """A card in the place of another; asked for twice, it is the same."""
+        return await self._send(thread, self._card(card, thread.thread_id), f"new-{card_ref.message_id}")
+
+    def _card(self, card: Card, thread_id: str) -> dict[str, Any]:
+        return messages.card(card, thread_id, self._hint)
 
     def _is_old(self, ref: MessageRef) -> bool:
         return self._clock.now() - discord.utils.snowflake_time(int(ref.message_id)) > MOVES_ON_AFTER
@@ -105,9 +125,6 @@ class Writer:
         body = {"name": messages.thread_name(card), "auto_archive_duration": ARCHIVED_AFTER}
         try:
             await self._rest.call(_message("POST", card_ref, "/threads"), body)
-        except PlaceGone:
-            await self._withdraw(card_ref)
-            raise
         except PlatformError as error:
             if code_of(error) in {THREADS_ARE_OFF_HERE, TOO_MANY_THREADS}:
                 return place
@@ -115,9 +132,10 @@ class Writer:
                 raise
         return place.in_thread(card_ref.message_id)
 
-    async def _withdraw(self, ref: MessageRef) -> None:
+    async def _withdraw(self, ref: MessageRef, *, again: bool) -> None:
+        """Take back a card that came to nothing; one that is gone already is no fault."""
         try:
-            await self._rest.call(_message("DELETE", ref))
+            await self._rest.call(_message("DELETE", ref), again=again, within=WITHDRAWN_WITHIN)
         except PlatformError as error:
             log.info("a card without a thread stays", reason=error.detail)
 

@@ -151,17 +151,6 @@ async def test_direct_messages_are_not_heard_otherwise(world: World) -> None:
     assert world.reception.inbounds == []
 
 
-async def test_the_commands_are_written_once(world: World) -> None:
-    def writes() -> int:
-        return sum(
-            request.method == "PUT" and request.path.endswith("/commands") for request in world.env.http_requests
-        )
-
-    assert writes() == 1
-    await world.restart()
-    assert writes() == 1
-
-
 async def test_being_removed_from_a_server_ends_what_runs_there(world: World) -> None:
     opened = await world.platform.open(world.place, LIVE)
 

@@ -3,9 +3,11 @@
 import asyncio
 
 import pytest
+from structlog.testing import capture_logs
 
 from bot.errors import SettingsError
-from tests.integration.discord.fake import FakeDiscord
+from bot.model import Place
+from tests.integration.discord.fake import CHANNEL, GUILD, FakeDiscord
 from tests.integration.discord.wire import Impatient, Wire, running, settings
 
 
@@ -88,16 +90,45 @@ async def test_a_process_takes_its_shards_and_the_first_writes_the_commands(
         assert bool(discord.made("PUT .*/commands")) is writes
 
 
-async def test_what_cannot_be_parsed_ends_this_life_of_the_client(discord: FakeDiscord) -> None:
-    wire = Wire(discord)
-    living = asyncio.create_task(wire.platform.run())
-    await discord.until(lambda: discord.ops)
-    await wire.ready()
+@pytest.mark.parametrize(
+    ("event", "payload"),
+    [
+        ("GUILD_CREATE", {"id": None}),
+        ("MESSAGE_CREATE", {"id": "1", "channel_id": CHANNEL, "guild_id": GUILD, "content": "no author"}),
+        ("MESSAGE_CREATE", []),
+        ("INTERACTION_CREATE", {"id": "x"}),
+        ("THREAD_UPDATE", {}),
+    ],
+)
+async def test_what_cannot_be_read_ends_nothing_and_quotes_nobody(wire: Wire, event: str, payload: object) -> None:
+    with capture_logs() as written:
+        for _ in range(3):
+            await wire.discord.dispatch(event, payload)
+        await wire.write("Second")
+        assert await wire.reception.texts(2) == ["First", "Second"]
 
-    await discord.dispatch("GUILD_CREATE", {"id": None})
+    assert wire.discord.said_ops() == [2]
+    (line,) = written
+    assert (line["log_level"], line["kind"]) == ("warning", event)
+    assert "no author" not in str(line)
 
-    with pytest.raises((TypeError, ValueError, KeyError)):
-        await asyncio.wait_for(living, 10)
+
+async def test_a_fault_of_ours_is_written_down_once_and_the_next_message_is_heard(wire: Wire) -> None:
+    wire.reception.fault = ValueError("a bug")
+    with capture_logs() as written:
+        await wire.write("Second")
+        await wire.write("Third")
+        await wire.reception.texts(3)
+
+    assert [(line["log_level"], line["handler"]) for line in written] == [("error", "on_message")]
+
+
+async def test_a_message_of_a_server_that_could_not_be_read_is_not_a_direct_one(wire: Wire) -> None:
+    stranger = "800000000000000077"
+    await wire.discord.dispatch("MESSAGE_CREATE", wire.discord.message("Hello") | {"guild_id": stranger})
+
+    assert await wire.reception.texts(2) == ["First", "Hello"]
+    assert wire.reception.inbounds[-1].place == Place("discord", stranger, CHANNEL)
 
 
 @pytest.mark.parametrize(("code", "words"), [(4014, "Message Content Intent"), (4004, "DISCORD_TOKEN")])

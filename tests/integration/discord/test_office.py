@@ -1,7 +1,5 @@
 """`avatarbot discord sync` and `avatarbot doctor`, over the wire."""
 
-from typing import Any
-
 import pytest
 
 from adapters.discord.application_commands import SAY_THIS, commands
@@ -9,25 +7,13 @@ from adapters.discord.checks import check
 from adapters.discord.office import sync_once
 from bot.errors import PlatformError, SettingsError
 from bot.ports.doctor import Level
-from tests.integration.discord.fake import GUILD, TOKEN, Answer, FakeDiscord, application
+from tests.integration.discord.fake import GUILD, TOKEN, Answer, FakeDiscord, application, kept_commands
 from tests.integration.discord.openapi import open_api
 from tests.integration.discord.wire import settings
 
 SETTINGS = settings()
 PUT = r"PUT /applications/\d+/commands"
 ENTRY_POINT = {"id": "42", "type": 4, "name": "launch", "description": "", "handler": 2, "version": "1"}
-
-
-def as_discord_keeps_it(node: Any) -> Any:
-    """With ids, versions and empty fields, and permissions as text."""
-    if isinstance(node, list):
-        return [as_discord_keeps_it(each) for each in node]
-    if not isinstance(node, dict):
-        return node
-    kept = {name: as_discord_keeps_it(value) for name, value in node.items()}
-    if "default_member_permissions" in kept:
-        kept |= {"default_member_permissions": str(kept["default_member_permissions"]), "id": "7", "version": "1"}
-    return {"name_localizations": None, **kept}
 
 
 async def test_commands_are_written_where_discord_has_none(discord: FakeDiscord) -> None:
@@ -38,15 +24,17 @@ async def test_commands_are_written_where_discord_has_none(discord: FakeDiscord)
     assert open_api().faults("PUT", written.path, written.body) == []
 
 
-async def test_commands_that_discord_has_are_not_written(discord: FakeDiscord) -> None:
-    discord.commands = as_discord_keeps_it(commands())
+@pytest.mark.parametrize("homes", [(), (int(GUILD),)])
+async def test_commands_that_discord_has_are_not_written_again(discord: FakeDiscord, homes: tuple[int, ...]) -> None:
+    wanted = settings(home_guilds=homes)
+    assert await sync_once(wanted, discord.connector) == 1
 
-    assert await sync_once(SETTINGS, discord.connector) == 0
-    assert discord.made(PUT) == []
+    assert await sync_once(wanted, discord.connector) == 0
+    assert len(discord.made("PUT .*/commands")) == 1
 
 
 async def test_one_changed_word_is_enough(discord: FakeDiscord) -> None:
-    discord.commands = as_discord_keeps_it(commands())
+    discord.commands = kept_commands(commands())
     discord.commands[0]["options"][0]["description"] = "Something older"
 
     assert await sync_once(SETTINGS, discord.connector) == 1
@@ -97,7 +85,7 @@ async def test_a_server_that_we_are_not_in_is_no_harm_to_the_others(discord: Fak
 
 
 async def test_at_home_commands_are_there_only(discord: FakeDiscord) -> None:
-    discord.commands = as_discord_keeps_it(commands())
+    discord.commands = kept_commands(commands())
 
     await sync_once(settings(home_guilds=(int(GUILD),)), discord.connector)
 

@@ -4,7 +4,6 @@ import asyncio
 from typing import Any
 
 import pytest
-from discord.http import Route
 
 from bot.errors import MessageGone, PlaceGone, PlatformError, Throttled
 from bot.model import Edited, Inbound, Outcome, Question, Reply, Withdrawn
@@ -105,22 +104,6 @@ async def test_a_command_is_acknowledged_before_it_is_answered(wire: Wire) -> No
     acked = wire.discord.made("POST /interactions/.*")[0].body
     assert acked == {"type": 5, "data": {"flags": 64}}
     assert wire.discord.made("PATCH /webhooks/.*")[0].body["content"] == "Nobody is live here."
-
-
-async def test_without_a_connection_nothing_is_said_to_be_done(discord: FakeDiscord) -> None:
-    with pytest.raises(PlatformError) as told:
-        await Wire(discord).platform.post(PLACE, final("Hello"), "k1")
-
-    assert not told.value.final
-
-
-async def test_a_call_that_hangs_has_an_end(wire: Wire) -> None:
-    wire.discord.next_answers("GET /users/@me", Answer(200, USER, slow=3))
-
-    with pytest.raises(PlatformError) as told:
-        await wire.platform._rest.call(Route("GET", "/users/@me"), within=0.1)
-
-    assert "no answer" in told.value.detail
 
 
 async def test_a_transcript_shows_no_previews_of_links(wire: Wire) -> None:
@@ -283,7 +266,7 @@ async def test_a_thread_that_was_lost_while_we_were_away_is_left(wire: Wire) -> 
 
     await wire.platform.connected(0)
 
-    assert wire.reception.gone == [opened.thread]
+    await wire.until(lambda: wire.reception.gone == [opened.thread])
 
 
 async def test_of_a_long_gap_the_newest_is_looked_up(wire: Wire) -> None:
@@ -301,5 +284,49 @@ async def test_an_ended_session_is_not_looked_up_any_more(wire: Wire) -> None:
     await wire.platform.show(opened.card, opened.thread, ENDED)
 
     await wire.platform.connected(0)
+    await wire.discord.until(lambda: wire.discord.made(f"GET /channels/{CHANNEL}/messages"))
 
     assert wire.discord.made(f"GET /channels/{opened.thread.thread_id}/messages") == []
+
+
+@pytest.mark.parametrize("trouble", [Answer(503), Answer(0, reset=True), Answer(502)])
+async def test_a_gap_that_cannot_be_looked_up_at_first_is_looked_up_again(wire: Wire, trouble: Answer) -> None:
+    wire.discord.next_answers("GET /channels/.*/messages", trouble)
+    wire.discord.message("Said meanwhile")
+
+    await wire.platform.connected(0)
+
+    assert await wire.reception.texts(2) == ["First", "Said meanwhile"]
+
+
+async def test_a_gap_is_looked_up_later_even_if_people_went_on_talking(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adapters.discord.backfill.AGAIN_FIRST", 0.3)
+    refused = Answer(400, {"code": 50035, "message": "no"})
+    wire.discord.next_answers("GET /channels/.*/messages", refused)
+    wire.discord.message("Said meanwhile")
+    await wire.platform.connected(0)
+    await wire.discord.until(lambda: wire.discord.made("GET /channels/.*/messages"))
+
+    await wire.write("Said live")
+
+    assert sorted(set(await wire.reception.texts(4))) == ["First", "Said live", "Said meanwhile"]
+
+
+# ---------------------------------------------------------------- commands
+
+
+async def test_commands_that_cannot_be_written_stop_nobody_and_are_written_later(
+    discord: FakeDiscord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adapters.discord.syncing.AGAIN_FIRST", 0.2)
+    refused = Answer(400, {"code": 50035, "message": "no"})
+    discord.next_answers("PUT .*/commands", Answer(200, [], slow=2), refused)
+    discord.next_answers("GET .*/commands", Answer(200, [], slow=1), refused)
+    async with running(Wire(discord)) as wire:
+        await wire.write("Heard while commands are written")
+        assert len(await wire.reception.texts(1)) == 1
+        assert discord.commands == []
+
+        await discord.until(lambda: discord.commands)

@@ -1,7 +1,7 @@
 """A platform that talks to the fake over the wire, with the contract's notebook behind it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,10 +28,15 @@ class Heard(RecordingReception):
     def __init__(self) -> None:
         super().__init__()
         self.news = asyncio.Event()
+        self.fault: Exception | None = None
+        """Raised once, for the next that comes in."""
 
     async def accept(self, inbound: Inbound) -> Outcome:
         outcome = await super().accept(inbound)
         self.news.set()
+        if fault := self.fault:
+            self.fault = None
+            raise fault
         return outcome
 
     async def texts(self, count: int) -> list[str]:
@@ -66,6 +71,12 @@ class Wire:
 
     async def write(self, text: str) -> None:
         await self.discord.dispatch("MESSAGE_CREATE", self.discord.message(text))
+
+    async def until(self, true: Callable[[], bool]) -> None:
+        """For what no event of the fake's announces."""
+        async with asyncio.timeout(15):
+            while not true():
+                await asyncio.sleep(0.02)
 
     async def ready(self) -> None:
         client = self.platform._client

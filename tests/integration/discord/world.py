@@ -17,6 +17,7 @@ from simcord.enums import OverwriteType
 from adapters.discord.client import AvatarClient
 from adapters.discord.platform import DiscordPlatform
 from adapters.discord.settings import DiscordSettings
+from adapters.discord.syncing import sync
 from bot.model import Choice, Place
 from bot.ports.chat import Ask
 from tests.contract.platform.harness import ANN, BEN, RecordingReception
@@ -164,6 +165,7 @@ async def open_world(settings: DiscordSettings = SETTINGS) -> AsyncIterator[Worl
     try:
         world.populate()
         await env.settle()
+        await sync(world.platform._rest, env.bot.application_id, settings)
         yield world
     finally:
         await env.shutdown()

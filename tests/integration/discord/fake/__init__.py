@@ -12,6 +12,7 @@ from tests.integration.discord.fake.payloads import (
     application,
     command,
     guild,
+    kept_commands,
     member,
     press,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "application",
     "command",
     "guild",
+    "kept_commands",
     "member",
     "open_fake",
     "press",

@@ -2,20 +2,30 @@
 
 import asyncio
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 EVERYTHING = "everything"
 UNLIMITED = re.compile(r"\w+ /(interactions|webhooks)/.*")
 """Answers to interactions are outside of the limit for all of a bot."""
 
-BUCKETS = {
-    "post": (re.compile(r"POST /channels/(\d+)/messages"), 5, 5.0),
-    "edit": (re.compile(r"PATCH /channels/(\d+)/messages/\d+"), 5, 5.0),
-    "typing": (re.compile(r"POST /channels/(\d+)/typing"), 5, 5.0),
-    "react": (re.compile(r"PUT /channels/(\d+)/messages/\d+/reactions/.*"), 1, 0.25),
+Buckets = Mapping[str, tuple[str, int, float]]
+"""By name: which calls, in which channel (or of which interaction); how many, in how many seconds."""
+
+LONG: Buckets = {
+    "threads": (r"POST /channels/(\d+)/messages/\d+/threads", 10, 300.0),
+    "direct": (r"POST /(users/@me)/channels", 10, 600.0),
+    "commands": (r"\w+ /applications/(\d+)(?:/guilds/\d+)?/commands", 10, 60.0),
+    "callback": (r"POST /interactions/(\d+)/.*", 5, 60.0),
 }
-"""By name: which calls, in which channel; how many, in how many seconds."""
+"""Their windows are longer than anybody would wait, and there is room in them."""
+
+SHORT: Buckets = {
+    "post": (r"POST /channels/(\d+)/messages", 5, 5.0),
+    "edit": (r"PATCH /channels/(\d+)/messages/\d+", 5, 5.0),
+    "typing": (r"POST /channels/(\d+)/typing", 5, 5.0),
+    "react": (r"PUT /channels/(\d+)/messages/\d+/reactions/.*", 1, 0.25),
+}
 
 
 @dataclass
@@ -45,6 +55,7 @@ class Verdict:
 
 @dataclass
 class Limits:
+    buckets: Buckets = field(default_factory=lambda: {**LONG, **SHORT})
     windows: dict[tuple[str, str], Window] = field(default_factory=dict)
 
     def judge(self, call: str) -> Verdict:
@@ -54,18 +65,17 @@ class Limits:
             whole = self.windows.setdefault((EVERYTHING, ""), Window(50, 1.0))
             if not whole.take(now):
                 return _refusal(whole, now, {"X-RateLimit-Global": "true", "X-RateLimit-Scope": "global"})
-        for name, channel, limit, seconds in _buckets(call):
+        for name, channel, limit, seconds in self._buckets(call):
             window = self.windows.setdefault((name, channel), Window(limit, seconds))
             taken = window.take(now)
             headers = _headers(name, window, now)
             return Verdict(headers) if taken else _refusal(window, now, headers | {"X-RateLimit-Scope": "user"})
         return Verdict({})
 
-
-def _buckets(call: str) -> Iterator[tuple[str, str, int, float]]:
-    for name, (pattern, limit, seconds) in BUCKETS.items():
-        if found := pattern.fullmatch(call):
-            yield name, found[1], limit, seconds
+    def _buckets(self, call: str) -> Iterator[tuple[str, str, int, float]]:
+        for name, (pattern, limit, seconds) in self.buckets.items():
+            if found := re.fullmatch(pattern, call):
+                yield name, found[1], limit, seconds
 
 
 def _headers(name: str, window: Window, now: float) -> dict[str, str]:

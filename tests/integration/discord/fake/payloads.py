@@ -48,6 +48,11 @@ def message(message_id: str, channel: str, content: str, author: Json) -> Json:
     }  # fmt: skip
 
 
+def attachment(attachment_id: str, name: str, size: int) -> Json:
+    url = f"https://cdn.discordapp.com/attachments/1/{attachment_id}/{name}"
+    return {"id": attachment_id, "filename": name, "size": size, "url": url, "proxy_url": url}
+
+
 def channel(channel_id: str = CHANNEL, name: str = "general", guild_id: str = GUILD) -> Json:
     return {
         "id": channel_id, "type": 0, "name": name, "guild_id": guild_id, "position": 0, "permission_overwrites": [], "nsfw": False,
@@ -117,3 +122,19 @@ def application() -> Json:
         "id": BOT, "name": "Avatarbot", "icon": None, "description": "", "bot_public": True, "bot_require_code_grant": False,
         "verify_key": "", "flags": 0, "owner": owner, "team": None,
     }  # fmt: skip
+
+
+def kept_commands(written: list[Json], guild_id: str = "") -> list[Json]:
+    """As Discord gives commands back: with ids and versions, permissions as text, empty lists left out."""
+    kept = [{**_kept_option(command), "id": str(7 + n), "version": "1"} for n, command in enumerate(written)]
+    for command in kept:
+        command["default_member_permissions"] = str(command.get("default_member_permissions", 0))
+        if guild_id:
+            command |= {"guild_id": guild_id, "contexts": None, "integration_types": [0]}
+    return kept
+
+
+def _kept_option(node: Json) -> Json:
+    filled = {name: value for name, value in node.items() if value != []}
+    options = [_kept_option(option) for option in node.get("options", ())]
+    return {"name_localizations": None, **filled} | ({"options": options} if options else {})

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.integration.discord.fake import payloads
-from tests.integration.discord.fake.limits import Limits
+from tests.integration.discord.fake.limits import LONG, Limits
 from tests.integration.discord.fake.payloads import ANN, BOT, CHANNEL, EPOCH_ID, GUILD, TOKEN, USER, Json
 from tests.integration.discord.openapi import known_api, limits
 
@@ -31,6 +31,7 @@ class Call:
     path: str
     body: Any = None
     files: tuple[str, ...] = ()
+    contents: tuple[bytes, ...] = ()
     query: dict[str, str] = field(default_factory=dict)
     token: str = ""
 
@@ -44,11 +45,12 @@ def refuse(status: int, code: int) -> Answer:
 
 @dataclass
 class FakeRest:
-    """`complaints` is what Discord would have refused, or what would be a fault even if it were taken. `limits`: none, unless given."""
+    """`complaints` is what Discord would have refused, or what would be a fault even if it were taken. `limits` are those with
+    long windows, unless others are given."""
 
     token: str = TOKEN
     shards: int = 1
-    limits: Limits | None = None
+    limits: Limits = field(default_factory=lambda: Limits(LONG))
     judged: bool = True
     """Whether bodies are held against Discord's OpenAPI file."""
     calls: list[Call] = field(default_factory=list)
@@ -98,12 +100,12 @@ class FakeRest:
                 return answers.popleft()
         if not call.path.startswith(("/interactions", "/webhooks")) and call.token != f"Bot {self.token}":
             return Answer(401, {"code": 0, "message": "401: Unauthorized"})
-        verdict = self.limits.judge(str(call)) if self.limits else None
-        if verdict and verdict.refused:
+        verdict = self.limits.judge(str(call))
+        if verdict.refused:
             self.refused += 1
             return Answer(429, verdict.refused, verdict.headers)
         found = self._usual(call)
-        found.headers |= verdict.headers if verdict else {}
+        found.headers |= verdict.headers
         return found
 
     def _usual(self, call: Call) -> Answer:  # noqa: PLR0911 - a table of calls
@@ -136,7 +138,7 @@ class FakeRest:
     def _commands(self, call: Call, guild_id: str) -> Answer:
         there = self.guild_commands.setdefault(guild_id, []) if guild_id else self.commands
         if call.method == "PUT":
-            there[:] = [dict(command, id=str(n)) for n, command in enumerate(call.body)]
+            there[:] = payloads.kept_commands(call.body, guild_id)
         return Answer(200, list(there))
 
     # ------------------------------------------------------------ channels and messages
@@ -158,7 +160,7 @@ class FakeRest:
                 return refuse(404, 0)
 
     def _post(self, channel: str, call: Call) -> Answer:
-        """With `enforce_nonce` the same nonce gives the same message."""
+        """With `enforce_nonce` the same nonce gives the same message, even one that was deleted meanwhile."""
         body = call.body
         if not (body.get("content") or body.get("embeds") or call.files):
             return refuse(400, 50006)
@@ -167,7 +169,8 @@ class FakeRest:
         self.said += 1
         made = payloads.message(str(EPOCH_ID + self.said), channel, body.get("content", ""), USER)
         made |= {name: body[name] for name in ("embeds", "components", "flags") if name in body}
-        made["attachments"] = [{"id": str(n), "filename": name} for n, name in enumerate(call.files)]
+        files = zip(call.files, call.contents, strict=True)
+        made["attachments"] = [payloads.attachment(str(n), name, len(data)) for n, (name, data) in enumerate(files)]
         self.messages[made["id"]] = self.nonces[body.get("nonce", made["id"])] = made
         self._tell("MESSAGE_CREATE", made)
         return Answer(200, made)

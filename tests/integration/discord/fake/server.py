@@ -176,15 +176,25 @@ class FakeDiscord(FakeRest):
 
 
 async def _call(request: web.Request) -> Call:
-    path, body, files = request.path.removeprefix("/api/v10"), None, []
+    path, token = request.path.removeprefix("/api/v10"), request.headers.get("Authorization", "")
+    call = Call(request.method, path, query=dict(request.query), token=token)
     if request.content_type == "application/json":
-        body = json.loads(await request.text())
+        call.body = json.loads(await request.text())
     elif request.content_type == "multipart/form-data":
-        form = await request.post()
-        body = json.loads(str(form["payload_json"]))
-        files = [part.filename for part in form.values() if isinstance(part, web.FileField)]
-    token = request.headers.get("Authorization", "")
-    return Call(request.method, path, body, tuple(files), dict(request.query), token)
+        await _read_parts(call, await request.multipart())
+    return call
+
+
+async def _read_parts(call: Call, parts: aiohttp.MultipartReader) -> None:
+    """`payload_json`, and a part named `files[n]` for each file."""
+    async for part in parts:
+        assert isinstance(part, aiohttp.BodyPartReader)
+        if part.name == "payload_json":
+            call.body = json.loads(await part.read())
+        else:
+            assert part.name == f"files[{len(call.files)}]", part.name
+            call.files += (part.filename or "",)
+            call.contents += (bytes(await part.read()),)
 
 
 def _response(answer: Answer) -> web.Response:

@@ -1,0 +1,99 @@
+"""Discord's rate-limit buckets, in the place of discord.py's own.
+
+discord.py hands over the answer to the call that used a bucket up only when that bucket is full again, which for a bucket of
+threads takes five minutes; and with `max_ratelimit_timeout` it refuses calls that Discord would take.
+"""
+
+import asyncio
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+import discord
+from discord.http import HTTPClient
+
+LONGEST_WAIT = 30.0
+"""Seconds that a call waits for its bucket; where it would be more, `RateLimited` is raised at once."""
+
+MANY = 256
+"""Buckets from which on those are forgotten that nobody uses; each interaction has its own."""
+
+SAME_WINDOW = 0.5
+"""Seconds by which the end of one window may seem to move."""
+
+
+class Bucket:
+    """`async with` lets one call through when there is room; `update` learns from its answer. Time is the running loop's.
+
+    Raises `discord.RateLimited` where the wait would be too long. Who came first goes first.
+    """
+
+    def __init__(self) -> None:
+        self.remaining = 1  # until the first answer says more
+        self._limit = 1
+        self._outgoing = 0
+        self._ends: float | None = None
+        self._queue = asyncio.Lock()
+        self._returned = asyncio.Event()
+
+    async def __aenter__(self) -> Self:
+        async with self._queue:
+            while not self._has_room():
+                await self._wait()
+            self.remaining -= 1
+            self._outgoing += 1
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None:
+        self._outgoing -= 1
+        self._returned.set()
+
+    def update(self, response: aiohttp.ClientResponse, *, use_clock: bool = False) -> None:  # noqa: ARG002 - discord.py says it
+        """Learn from the headers of an answer."""
+        headers = response.headers
+        left = int(headers["X-RateLimit-Remaining"])
+        ends = asyncio.get_running_loop().time() + float(headers.get("X-RateLimit-Reset-After", 1))
+        if self._ends is not None and ends <= self._ends + SAME_WINDOW:
+            self.remaining = min(self.remaining, left)
+        else:
+            self.remaining = left - (self._outgoing - 1)
+        self._limit, self._ends = int(headers.get("X-RateLimit-Limit", 1)), ends
+
+    def is_inactive(self) -> bool:
+        """Whether nobody would miss it."""
+        return not self._outgoing and not self._queue.locked() and self._is_over()
+
+    def _is_over(self) -> bool:
+        return self._ends is None or asyncio.get_running_loop().time() >= self._ends
+
+    def _has_room(self) -> bool:
+        if self._is_over():
+            self._ends, self.remaining = None, self._limit - self._outgoing
+        return self.remaining > 0
+
+    async def _wait(self) -> None:
+        """Until the window ends, or, before one is known, until a call has returned."""
+        if self._ends is None:
+            self._returned.clear()
+            await self._returned.wait()
+            return
+        left = self._ends - asyncio.get_running_loop().time()
+        if left > LONGEST_WAIT:
+            raise discord.RateLimited(left)
+        await asyncio.sleep(left)
+
+
+def use_buckets(http: HTTPClient) -> None:
+    """Have a client of discord.py's use these buckets."""
+    # Where discord.py finds them again by their hashes.
+    buckets: dict[str, Bucket] = http._buckets  # type: ignore[assignment]  # noqa: SLF001
+
+    def bucket_of(key: str) -> Bucket:
+        if key not in buckets and len(buckets) >= MANY:
+            for idle in [name for name, bucket in buckets.items() if bucket.is_inactive()]:
+                del buckets[idle]
+        return buckets.setdefault(key, Bucket())
+
+    http.get_ratelimit = bucket_of  # type: ignore[method-assign, assignment]

@@ -1,0 +1,160 @@
+"""Over the wire: buckets that are empty for minutes, limits for all of a bot, connections that end, and files."""
+
+import asyncio
+
+import pytest
+from discord.http import Route
+
+from adapters.discord.platform import DiscordPlatform
+from adapters.discord.rest import Rest
+from bot.clock import SystemClock
+from bot.errors import PlatformError
+from bot.model import File
+from tests.contract.platform.cards import CARD, LIVE, OTHER
+from tests.integration.discord.fake import CHANNEL, USER, Answer, FakeDiscord, Limits
+from tests.integration.discord.wire import PLACE, Heard, Wire, settings
+from tests.integration.discord.world import Drawer
+
+POST = f"POST /channels/{CHANNEL}/messages"
+THREADS = f"POST /channels/{CHANNEL}/messages/\\d+/threads"
+DELETE = f"DELETE /channels/{CHANNEL}/messages/\\d+"
+ME = Route("GET", "/users/@me")
+
+
+def only(threads: int) -> Limits:
+    """So many threads in five minutes."""
+    return Limits({"threads": (f"({THREADS})", threads, 300.0)})
+
+
+async def test_as_many_threads_are_opened_as_discord_allows_without_waiting(wire: Wire) -> None:
+    wire.discord.limits = only(threads=2)
+
+    async with asyncio.timeout(5):
+        cards = [await wire.platform.open(PLACE, card) for card in (CARD, OTHER)]
+
+    assert [opened.thread.thread_id for opened in cards] == [opened.card.message_id for opened in cards]
+
+
+async def test_a_thread_that_may_be_opened_in_minutes_only_is_not_waited_for_and_leaves_no_card(wire: Wire) -> None:
+    wire.discord.limits = only(threads=1)
+    opened = await wire.platform.open(PLACE, CARD)
+
+    async with asyncio.timeout(5):
+        with pytest.raises(PlatformError, match="again in 5 minutes"):
+            await wire.platform.open(PLACE, OTHER)
+
+    assert wire.discord.refused == 0
+    assert [m["id"] for m in wire.discord.messages.values() if m["author"] == USER] == [opened.card.message_id]
+
+
+async def test_a_card_whose_thread_failed_is_withdrawn_and_the_next_attempt_posts_another(wire: Wire) -> None:
+    wire.discord.next_answers(THREADS, Answer(400, {"code": 50035, "message": "no"}))
+    with pytest.raises(PlatformError):
+        await wire.platform.open(PLACE, CARD)
+    assert len(wire.discord.made(DELETE)) == 1
+
+    opened = await wire.platform.open(PLACE, CARD)  # Discord gives the message back that was deleted
+
+    assert [m["id"] for m in wire.discord.messages.values() if m["author"] == USER] == [opened.card.message_id]
+
+
+async def test_a_start_that_is_cut_off_leaves_no_card(wire: Wire) -> None:
+    wire.discord.next_answers(THREADS, Answer(201, {}, slow=30))
+    starting = asyncio.create_task(wire.platform.open(PLACE, CARD))
+    await wire.discord.until(lambda: wire.discord.made(THREADS))
+
+    starting.cancel()
+    await asyncio.wait([starting])
+
+    assert starting.cancelled()
+    assert len(wire.discord.made(DELETE)) == 1
+
+
+async def test_a_card_that_was_posted_before_a_crash_is_found_by_its_session(wire: Wire) -> None:
+    first = await wire.platform.open(PLACE, CARD)
+
+    again = await wire.platform.open(PLACE, LIVE)
+
+    assert again == first
+    assert wire.discord.made(POST)[0].body["nonce"] == CARD.key
+
+
+async def test_a_card_that_replaces_another_is_posted_once(wire: Wire) -> None:
+    opened = await wire.platform.open(PLACE, CARD)
+    del wire.discord.messages[opened.card.message_id]
+
+    shown = [await wire.platform.show(opened.card, opened.thread, card) for card in (LIVE, LIVE)]
+
+    assert shown[0] == shown[1]
+
+
+async def test_a_call_cut_off_in_a_pause_for_everybody_stops_nobody_else(wire: Wire) -> None:
+    everybody = {"retry_after": 60.0, "global": True, "message": "slow down"}
+    wire.discord.next_answers("GET /users/@me", Answer(429, everybody, {"Via": "1.1 google"}))
+
+    with pytest.raises(PlatformError, match="cannot be reached"):
+        await wire.platform._rest.call(ME, within=0.2)
+
+    async with asyncio.timeout(5):
+        assert (await wire.platform._rest.call(ME))["id"] == USER["id"]
+
+
+async def test_a_call_that_hangs_has_an_end(wire: Wire) -> None:
+    wire.discord.next_answers("GET /users/@me", Answer(200, USER, slow=3))
+
+    with pytest.raises(PlatformError, match="cannot be reached"):
+        await wire.platform._rest.call(ME, within=0.1)
+
+
+async def test_without_a_connection_nothing_is_said_to_be_done() -> None:
+    with pytest.raises(PlatformError) as told:
+        await Rest(lambda: None, pauses=(0.01,)).call(ME)
+
+    assert not told.value.final
+
+
+async def test_a_client_whose_session_is_closed_is_not_connected(wire: Wire) -> None:
+    client = wire.platform._client
+    assert client is not None
+    await client.http.close()
+
+    with pytest.raises(PlatformError, match="cannot be reached"):
+        await Rest(lambda: client.http, pauses=()).call(ME)
+
+
+async def test_a_client_that_is_not_logged_in_yet_is_not_connected() -> None:
+    platform = DiscordPlatform(settings(), Heard(), Drawer(), SystemClock())
+    platform.new_client()
+
+    with pytest.raises(PlatformError, match="cannot be reached"):
+        await Rest(platform._http, pauses=()).call(ME)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        Answer(429, {"message": "no word of when"}, {"Via": "1.1 google"}),
+        Answer(200, "a page of somebody else's", {"Content-Type": "text/html"}),
+    ],
+)
+async def test_an_answer_that_is_none_of_discords_is_an_error_of_ours(
+    discord: FakeDiscord, wire: Wire, odd: Answer
+) -> None:
+    client = wire.platform._client
+    assert client is not None
+    discord.next_answers("GET /users/@me", odd)
+
+    with pytest.raises(PlatformError, match="cannot be reached"):
+        await Rest(lambda: client.http, pauses=()).call(ME)
+
+
+async def test_a_file_arrives_as_it_is_even_the_second_time(wire: Wire) -> None:
+    content = bytes(range(256)) * 100
+    wire.discord.next_answers(POST, Answer(503))
+
+    await wire.platform.attach(PLACE, File("talk.md", "text/markdown", content), "The transcript.")
+
+    calls = wire.discord.made(POST)
+    assert [call.contents for call in calls] == [(content,)] * 2
+    assert calls[-1].body["content"] == "The transcript."
+    assert calls[-1].body["attachments"] == [{"id": "0", "filename": "talk.md"}]

@@ -1,0 +1,103 @@
+"""A bucket lets through what Discord would take, hands over answers at once, and makes nobody wait for minutes."""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any
+
+import discord
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters.discord.buckets import Bucket
+from tests.integration.discord.fake.limits import Window
+from tests.virtual_time import run_virtual
+
+
+@dataclass
+class Vendor:
+    """One fixed window, as Discord keeps it. A call takes 50 ms."""
+
+    limit: int
+    seconds: float
+    bucket: Bucket = field(default_factory=Bucket)
+    refused: int = 0
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.window = Window(self.limit, self.seconds)
+
+    async def call(self) -> float:
+        """When it was answered."""
+        loop = asyncio.get_running_loop()
+        async with self.bucket as bucket:
+            await asyncio.sleep(0.05)
+            self.refused += not self.window.take(loop.time())
+            left, after = max(0, self.limit - self.window.used), self.window.left(loop.time())
+            self.headers = {"X-RateLimit-Limit": str(self.limit), "X-RateLimit-Remaining": str(left)}
+            self.headers["X-RateLimit-Reset-After"] = f"{after:.3f}"
+            answer: Any = self
+            bucket.update(answer)
+        return loop.time()
+
+
+def test_the_call_that_uses_a_bucket_up_is_answered_at_once() -> None:
+    async def main() -> list[float]:
+        vendor = Vendor(2, 300.0)
+        return [await vendor.call(), await vendor.call()]
+
+    assert run_virtual(main()) == pytest.approx([0.05, 0.1], abs=0.01)
+
+
+def test_a_bucket_that_is_empty_for_minutes_says_so() -> None:
+    async def main() -> float:
+        vendor = Vendor(1, 300.0)
+        await vendor.call()
+        with pytest.raises(discord.RateLimited) as told:
+            await vendor.call()
+        return told.value.retry_after
+
+    assert run_virtual(main()) == pytest.approx(300, abs=1)
+
+
+def test_a_call_that_is_cancelled_while_it_waits_takes_nothing() -> None:
+    async def main() -> float:
+        vendor = Vendor(1, 5.0)
+        await vendor.call()
+        waiting = asyncio.create_task(vendor.call())
+        await asyncio.sleep(1)
+        waiting.cancel()
+        return await vendor.call()
+
+    assert run_virtual(main()) == pytest.approx(5.1, abs=0.1)
+
+
+def test_a_first_call_that_fails_lets_the_next_through() -> None:
+    async def main() -> None:
+        bucket = Bucket()
+        with pytest.raises(ValueError, match="broken"):
+            async with bucket:
+                raise ValueError("broken")
+        async with bucket:
+            pass
+
+    run_virtual(main())
+
+
+@given(
+    st.integers(1, 6),
+    st.sampled_from([0.25, 2.0, 5.0]),
+    st.lists(st.sampled_from([0.0, 0.0, 0.02, 0.3, 2.0, 6.0]), min_size=1, max_size=40),
+)
+def test_whatever_comes_at_once_nothing_is_refused_and_all_is_answered(
+    limit: int, seconds: float, pauses: list[float]
+) -> None:
+    async def main() -> int:
+        vendor = Vendor(limit, seconds)
+        async with asyncio.timeout(1_000), asyncio.TaskGroup() as calls:
+            for pause in pauses:
+                await asyncio.sleep(pause)
+                calls.create_task(vendor.call())
+        return vendor.refused
+
+    assert run_virtual(main()) == 0
