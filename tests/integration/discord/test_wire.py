@@ -322,7 +322,7 @@ async def test_commands_that_cannot_be_written_stop_nobody_and_are_written_later
 ) -> None:
     monkeypatch.setattr("adapters.discord.syncing.AGAIN_FIRST", 0.2)
     refused = Answer(400, {"code": 50035, "message": "no"})
-    discord.next_answers("PUT .*/commands", Answer(200, [], slow=2), refused)
+    discord.next_answers("PUT .*/commands", refused)
     discord.next_answers("GET .*/commands", Answer(200, [], slow=1), refused)
     async with running(Wire(discord)) as wire:
         await wire.write("Heard while commands are written")

@@ -165,7 +165,7 @@ async def open_world(settings: DiscordSettings = SETTINGS) -> AsyncIterator[Worl
     try:
         world.populate()
         await env.settle()
-        await sync(world.platform._rest, env.bot.application_id, settings)
+        await sync(world.platform._rest, int(env.bot.application_id or 0), settings)
         yield world
     finally:
         await env.shutdown()
