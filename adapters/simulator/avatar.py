@@ -12,6 +12,7 @@ from adapters.simulator import messages
 from adapters.simulator.camera import Camera
 from adapters.simulator.cast import VOICES
 from adapters.simulator.hearing import Hearing
+from adapters.simulator.languages import language_of
 from adapters.simulator.manner import Manner
 from adapters.simulator.messages import ChatPart, Order
 from adapters.simulator.options import Options
@@ -19,7 +20,6 @@ from adapters.simulator.refusal import Code, Refusal
 from adapters.simulator.room import SimulatedSeat
 from adapters.simulator.speech import Speech, Tone, seconds
 from adapters.simulator.talker import Talker
-from adapters.simulator.tongues import language_of
 from bot.errors import SeatError
 from bot.model import Mode
 from bot.ports.clock import Clock

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import os
 import struct
 import sys
 from dataclasses import dataclass
@@ -18,6 +19,9 @@ from adapters.simulator.voice import SAMPLE_RATE
 PROGRAM = Path(__file__).with_name("espeak.py")
 WORDS_PER_MINUTE = 160
 """At speed 1.0: about the 15 characters a second at which a simulated avatar writes."""
+
+INHERITED = ("PATH", "SYSTEMROOT", "LANG")
+"""Of our environment, in which secrets may stand."""
 
 TEXT_LIMIT = 6_000
 """Characters spoken of one text: some six minutes."""
@@ -97,6 +101,7 @@ class Speech:
             *(sys.executable, "-W", "ignore", str(PROGRAM)),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
+            env={name: os.environ[name] for name in INHERITED if name in os.environ},
             start_new_session=True,  # Ctrl-C is for us; it ends when we hang up
         )
 

@@ -11,8 +11,8 @@ from datetime import datetime
 from re import Match, Pattern
 
 from adapters.simulator import phrases
+from adapters.simulator.languages import NOT_SPOKEN, SPOKEN, base, language_of
 from adapters.simulator.mind import Mind, Persona, Remark, words
-from adapters.simulator.tongues import TONGUES, UNSPOKEN, base, language_of
 
 SPEAKER = re.compile(r"\s*([^\W\d_][\w.'\u2019-]{0,30}(?: [\w.'\u2019-]{1,30}){0,2}):\s+(.*)", re.DOTALL)
 """`Ann: text`, as the bot prefixes names so that the avatar knows who speaks. A name has at most three words."""
@@ -26,7 +26,7 @@ class Talker:
     def answer(self, text: str, now: datetime, language: str | None = None) -> str:
         """Answer, and remember. Never empty. `language` is the one that was set, by AKOOL's code."""
         remark = _heard(text)
-        reply = _abroad(self.persona, remark, language) or _replied(self._mind, remark, now)
+        reply = _in_another_language(self.persona, remark, language) or _replied(self._mind, remark, now)
         self._mind.remember(remark)
         return reply
 
@@ -45,15 +45,17 @@ def _heard(text: str) -> Remark:
     return Remark(match[1].strip(), match[2].strip()) if match else Remark("", text.strip())
 
 
-def _abroad(persona: Persona, remark: Remark, language: str | None) -> str:
+def _in_another_language(persona: Persona, remark: Remark, language: str | None) -> str:
     """The answer in another language than English; empty where English is spoken."""
     asked = language_of(remark.text, language)
     code = base(language) if language else asked
     if code == "en":
         return ""
-    if code not in TONGUES:
-        return UNSPOKEN.get(code, "")
-    return TONGUES[code].answer(remark.text, persona.name) or TONGUES[code].lost
+    if code not in SPOKEN:
+        return NOT_SPOKEN.get(code, "")
+    spoken = SPOKEN[code]
+    topics = spoken.topics(remark.text) or (SPOKEN[asked].topics(remark.text) if asked in SPOKEN else [])
+    return spoken.answer(topics, persona.name) or spoken.lost
 
 
 def _replied(mind: Mind, remark: Remark, now: datetime) -> str:
@@ -161,7 +163,7 @@ def _from(ways: tuple[str, ...]) -> "Rule":
 
 def _about_avatarbot(mind: Mind, turn: Turn) -> str:
     """What the knowledge base says comes first: in a hotel, a price is that of a room."""
-    return mind.known(turn.remark.text) or TONGUES["en"].answer(turn.remark.text, mind.persona.name)
+    return mind.known(turn.remark.text) or SPOKEN["en"].answer(SPOKEN["en"].topics(turn.remark.text), mind.persona.name)
 
 
 def _where(mind: Mind, turn: Turn) -> str:
@@ -187,7 +189,7 @@ RULES: tuple[tuple[Pattern[str], Rule], ...] = (
     (_when(r"\bwhat did (?P<who>[\w'\u2019 -]{1,40}?) (?:just )?(?:say|ask|tell)\b"), _recall_words),
     (_when(r"\b(?:who(?:'s| is| else is)? (?:here|there)|who (?:did|are) you (?:meet|speak|talk))"), _name_people),
     (_when(r"\b(?:who are you|what(?:'s| is) your name|your name|introduce yourself|about yourself)\b"), _introduce),
-    *((asked, _about_avatarbot) for asked in TONGUES["en"].asked.values()),
+    *((asked, _about_avatarbot) for asked in SPOKEN["en"].asked.values()),
     (_when(r"(?P<left>\d{1,6})\s*(?P<sign>[-+*])\s*(?P<right>\d{1,6})"), _count),
     (_when(r"\b(?:what time is it|what's the time|the time|what day|which day|today's date|the date)\b"), _tell_time),
     (_when(r"\b(?:joke|make (?:me|us) laugh|something funny|another one|one more)\b"), _from(phrases.JOKES)),

@@ -13,9 +13,9 @@ from adapters.simulator.cast import LANGUAGES, VOICES, Voice
 from adapters.simulator.chime import chime, wav
 from adapters.simulator.http.gate import Gate, body, query
 from adapters.simulator.http.rows import VoiceListing, VoiceQuery, VoiceRow
+from adapters.simulator.languages import base
 from adapters.simulator.refusal import Refusal
 from adapters.simulator.speech import Speech, Tone
-from adapters.simulator.tongues import base
 
 FLAG = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 240 240"><rect width="240" height="240" fill="hsl({hue} 45% 90%)"/>'

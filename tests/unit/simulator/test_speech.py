@@ -3,6 +3,9 @@
 import asyncio
 import os
 import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -47,6 +50,21 @@ async def test_nothing_is_said_of_nothing_and_of_much_only_the_beginning(monkeyp
     async with Speech() as speech:
         assert await speech.spoken("  ", Tone()) == b""
         assert seconds(await speech.spoken("one two three" * 50, Tone())) < 3
+
+
+def test_where_the_library_is_missing_the_child_says_so() -> None:
+    alone = [sys.executable, "-I", "-S", "-W", "ignore", str(module.PROGRAM)]
+    said = subprocess.run(alone, input=b"", capture_output=True, check=True, timeout=60)
+    assert said.stdout.splitlines() == [b"No module named 'espeakng_loader'"]
+
+
+async def test_the_child_sees_no_secret_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AKOOL_API_KEY", "a-secret-of-ours")
+    async with Speech() as speech:
+        environment = Path(f"/proc/{speech.process_id}/environ")
+        if not environment.exists():
+            pytest.skip("no /proc here")
+        assert b"a-secret-of-ours" not in environment.read_bytes()
 
 
 async def test_who_asks_and_goes_away_leaves_nothing_behind() -> None:

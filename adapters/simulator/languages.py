@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from re import Pattern
@@ -37,7 +37,7 @@ _SET_UP = r"\b(?:set|install|connect|add|use|bring|get|invite|run|have|work|put)
 
 
 @dataclass(frozen=True, slots=True)
-class Tongue:
+class SpokenLanguage:
     """One language: `words` tell it apart, `asked` finds the topic, `answers` know it; `lost` is for everything else."""
 
     words: frozenset[str]
@@ -45,15 +45,19 @@ class Tongue:
     answers: Mapping[Topic, str]
     lost: str = ""
 
-    def answer(self, text: str, name: str) -> str:
-        """To at most two things that are asked; empty when none is known."""
-        topics = [topic for topic, asked in self.asked.items() if asked.search(text)]
-        return " ".join(self.answers[topic].format(name=name) for topic in topics[:TOPICS_AT_ONCE])
+    def topics(self, text: str) -> list[Topic]:
+        """What is asked, as far as it is known."""
+        return [topic for topic, asked in self.asked.items() if asked.search(text)]
+
+    def answer(self, topics: Sequence[Topic], name: str) -> str:
+        """To the first of these that are known; empty when none is."""
+        known = [self.answers[topic] for topic in topics if topic in self.answers]
+        return " ".join(known[:TOPICS_AT_ONCE]).format(name=name)
 
 
-TONGUES: Mapping[str, Tongue] = MappingProxyType(
+SPOKEN: Mapping[str, SpokenLanguage] = MappingProxyType(
     {
-        "en": Tongue(
+        "en": SpokenLanguage(
             _words("the is are you what how who can does do it and to of this in my me"),
             {
                 Topic.SLACK: _when(_SET_UP.format("slack")),
@@ -90,7 +94,7 @@ TONGUES: Mapping[str, Tongue] = MappingProxyType(
                 "Discord: you write in a thread, the avatar answers aloud, and what it says is written down.",
             },
         ),
-        "de": Tongue(
+        "de": SpokenLanguage(
             _words(
                 "ist sind du ihr was wie wer kann kannst das der die und ich bist hier sprichst viel kostet nicht ein eine "
                 "hallo guten morgen tag abend moin servus"
@@ -127,7 +131,7 @@ TONGUES: Mapping[str, Tongue] = MappingProxyType(
             },
             "Auf Deutsch kann ich hier nur sagen, was ich bin, was es kostet, wer mitliest und wie man mich einrichtet. Auf Englisch kann ich mehr.",
         ),
-        "fr": Tongue(
+        "fr": SpokenLanguage(
             _words(
                 "est es tu vous que quoi qui comment combien le la les et je suis peut ça cela une un dans quelle quelles ce bonjour salut bonsoir coucou"
             ),
@@ -162,7 +166,7 @@ TONGUES: Mapping[str, Tongue] = MappingProxyType(
             },
             "En français, je sais seulement dire ce que je suis, ce que ça coûte, qui peut lire et comment m'installer. En anglais, j'en sais plus.",
         ),
-        "es": Tongue(
+        "es": SpokenLanguage(
             _words(
                 "es eres tú qué que quién cómo cuánto cuesta el la los y yo soy puede esto una un en de cuáles hola buenos buenas"
             ),
@@ -198,7 +202,7 @@ TONGUES: Mapping[str, Tongue] = MappingProxyType(
     }
 )
 
-UNSPOKEN: Mapping[str, str] = MappingProxyType(
+NOT_SPOKEN: Mapping[str, str] = MappingProxyType(
     {
         "ar": "في هذا العرض أتحدث الإنجليزية والألمانية والفرنسية والإسبانية فقط.",
         "zh": "在这个演示里，我只会说英语、德语、法语和西班牙语。",
@@ -242,7 +246,7 @@ def language_of(text: str, wanted: str | None = None) -> str:
         if script.search(start):
             return code
     heard = Counter(_WORD.findall(start.lower()))
-    scores = {code: sum(heard[word] for word in tongue.words) for code, tongue in TONGUES.items()}
+    scores = {code: sum(heard[word] for word in language.words) for code, language in SPOKEN.items()}
     best = max(scores, key=scores.__getitem__)
     clear = scores[best] > sorted(scores.values())[-2] and (scores[best] > 1 or wanted is None)
     return best if clear else base(wanted or "en")
