@@ -17,7 +17,7 @@ from benchmarks.world import open_store
 from bot.clock import SystemClock
 from bot.funding import Funding
 from bot.main.memory import keep_loaded
-from bot.model import Accepted, Inbound, MessageRef, Person, Place, Said, SessionSpec, SessionStatus
+from bot.model import Accepted, Inbound, MessageRef, Person, Place, Said, SessionSpec, SessionStatus, Standing
 from bot.policy import Policy
 from bot.session.inbox import Inbox
 from bot.store import inbox, sessions, tables
@@ -85,7 +85,10 @@ async def one_round(
     async def write(thread: Place) -> None:
         for number in range(EACH):
             stamp = next(stamps)
-            person, said = Person(f"p{number}", "Ann"), Said("What time is it?", MessageRef(thread, f"m{stamp}"))
+            person, said = (
+                Person(f"p{number}", "Ann", Standing.MEMBER),
+                Said("What time is it?", MessageRef(thread, f"m{stamp}")),
+            )
             began = time.perf_counter()
             outcome = await intake.accept(Inbound(f"e{stamp}", stamp, thread, person, said))
             took.append(time.perf_counter() - began)

@@ -14,14 +14,14 @@ from adapters.simulator.http.app import application
 from adapters.simulator.simulator import Simulator
 from benchmarks.world import open_store
 from bot.clock import SystemClock
-from bot.model import Command, Inbound, Person, Place
+from bot.model import Command, Inbound, Person, Place, Standing
 from bot.policy import Limits, Policy
 from bot.ports.chat import Reception
 from bot.service import Parts, Service
 from bot.store.engine import Store
 from bot.telemetry import new_metrics
 
-STARTER = Person("U0ANN", "Ann")
+STARTER = Person("U0ANN", "Ann", Standing.MEMBER)
 
 
 @contextlib.asynccontextmanager

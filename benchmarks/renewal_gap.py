@@ -18,7 +18,7 @@ from adapters.simulator.options import Options
 from benchmarks.table import load
 from benchmarks.turns import FirstPackets
 from benchmarks.world import FAST, World, running
-from bot.model import Inbound, MessageRef, Person, Said, SessionSpec
+from bot.model import Inbound, MessageRef, Person, Said, SessionSpec, Standing
 from bot.ports.avatar import AvatarArrived
 
 ROUNDS = 3
@@ -51,7 +51,7 @@ async def said_and_sent(world: World, packets: FirstPackets) -> None:
     number = len(packets.sent)
     (thread,) = world.threads
     said = Said("Yes.", MessageRef(thread, f"m{number}"))
-    inbound = Inbound(f"e{number}", time.time_ns() // 1000, thread, Person("ann", "Ann"), said)
+    inbound = Inbound(f"e{number}", time.time_ns() // 1000, thread, Person("ann", "Ann", Standing.MEMBER), said)
     await world.service.reception.accept(inbound)
     async with asyncio.timeout(20):
         while len(packets.sent) <= number:

@@ -24,7 +24,7 @@ from adapters.akool.provider import AkoolProvider
 from adapters.simulator.http.app import application
 from adapters.simulator.options import Options
 from adapters.simulator.simulator import Simulator
-from bot.model import Accepted, Command, Inbound, MessageRef, Person, Place, Said
+from bot.model import Accepted, Command, Inbound, MessageRef, Person, Place, Said, Standing
 from bot.policy import Limits, Policy
 from bot.ports.chat import ChatPlatform
 from bot.service import Parts, Service
@@ -38,7 +38,7 @@ from tests.virtual_time import LoopClock, run_virtual
 
 API_DELAY_S = 0.12
 QUESTION_EVERY_S = 8.0
-ANN = Person("U0ANN", "Ann")
+ANN = Person("U0ANN", "Ann", Standing.MEMBER)
 
 
 class FixedPace(Pacer):

@@ -13,7 +13,7 @@ import msgspec
 
 from benchmarks.table import load, percentile
 from benchmarks.world import World, running
-from bot.model import Accepted, Inbound, MessageRef, Person, Place, Said
+from bot.model import Accepted, Inbound, MessageRef, Person, Place, Said, Standing
 from bot.ports.room import RoomCredentials, Seat, Seats
 
 SESSIONS, SECONDS = 50, 4
@@ -64,7 +64,7 @@ class Talk:
     async def _say(self, number: int, thread: Place) -> None:
         event = f"{self._name}-{number}"
         said = Said("What time is it?", MessageRef(thread, event))
-        inbound = Inbound(event, time.time_ns() // 1000, thread, Person(f"p{number % 7}", "Ann"), said)
+        inbound = Inbound(event, time.time_ns() // 1000, thread, Person(f"p{number % 7}", "Ann", Standing.MEMBER), said)
         began = time.perf_counter()
         outcome = await self._world.service.reception.accept(inbound)
         self.accepted.append(time.perf_counter() - began)

@@ -19,7 +19,7 @@ from adapters.simulator.options import Options
 from adapters.simulator.simulator import Simulator
 from bot.clock import SystemClock
 from bot.main.memory import keep_loaded
-from bot.model import Card, Command, Inbound, Opened, Person, Place, SessionStatus
+from bot.model import Card, Command, Inbound, Opened, Person, Place, SessionStatus, Standing
 from bot.policy import Limits, Policy
 from bot.ports.room import Seats
 from bot.service import Parts, Service
@@ -71,7 +71,7 @@ class World:
         places = [Place("room", f"W{number}", "C") for number in range(first, first + sessions)]
         options = {"mode": "retelling", "minutes": str(minutes)}
         for number, place in enumerate(places):
-            person = Person(f"starter{first + number}", "Ann")
+            person = Person(f"starter{first + number}", "Ann", Standing.MEMBER)
             body = Command("start", options)
             await self.service.reception.accept(Inbound(f"start{first + number}", number, place, person, body))
         async with asyncio.timeout(50):

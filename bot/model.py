@@ -70,11 +70,11 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody on a platform. `name` is for people and for speech; only `id` identifies."""
+    """Somebody on a platform. `name` is for people and for speech; only `id` identifies. Who is not said to be more is not known."""
 
     id: str
     name: str
-    standing: Standing = Standing.MEMBER
+    standing: Standing = Standing.UNKNOWN
     groups: frozenset[str] = frozenset()
 
 
@@ -224,6 +224,7 @@ class SessionSpec:
     official: bool = True
     voice_id: str | None = None
     voice_name: str = ""
+    voice_url: str | None = None  # of a voice's model, instead of `voice_id`
     language: str | None = None
     language_name: str = ""
     mode: Mode = Mode.DIALOGUE

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 import structlog
 from sqlalchemy import Connection
 
-from bot.errors import ProviderError
+from bot.errors import ProviderError, Verdict
 from bot.funding import Funding
 from bot.model import Place
 from bot.ports.provider import AvatarInfo, AvatarProvider, Knowledge, LanguageInfo, VoiceInfo
@@ -66,6 +66,7 @@ class Offers:
         self._bell = asyncio.Event()
         self._store = store
         self._funding = funding
+        self.avatar_info = provider.avatar_info
         self.avatars = Remembered(provider.avatars, self._bell.set)
         self.voices = Remembered(provider.voices, self._bell.set)
         self.languages = Remembered(provider.languages, self._bell.set)
@@ -107,6 +108,17 @@ class Showcase:
     async def avatars(self, *, fresh: bool = False) -> list[AvatarInfo]:
         may_see = await self._sight(Kind.AVATAR)
         return [row for row in await _read(self.offers.avatars, fresh) if row.official or may_see(row.id)]
+
+    async def avatar(self, avatar_id: str) -> AvatarInfo | None:
+        """One that is in no list, by its id; None where the provider does not know it, or another workspace made it."""
+        try:
+            row = await self.offers.avatar_info(avatar_id)
+        except ProviderError as error:
+            if error.verdict in {Verdict.FIX_INPUT, Verdict.GONE}:
+                return None
+            raise
+        may_see = await self._sight(Kind.AVATAR)
+        return row if row.official or may_see(row.id) else None
 
     async def voices(self, *, fresh: bool = False) -> list[VoiceInfo]:
         funded = await self._funded()

@@ -121,6 +121,10 @@ class Policy:
             case _:
                 return Refused("As a guest you can write to the avatar and watch it, but not more.")
 
+    def offered(self, role: Role, workspace: Workspace) -> Catalogue:
+        """The verbs that somebody of that role may use there: what is shown to them as possible."""
+        return Catalogue(verb for verb in self.catalogue.verbs if self.may(verb.name, role, workspace) is None)
+
     def may_start(
         self, person: Person, workspace: Workspace, *, allow: AllowList = AllowList(), spent: Spent = Spent()
     ) -> Refused | None:

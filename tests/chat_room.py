@@ -27,13 +27,14 @@ from bot.model import (
     Reply,
     ReplyTo,
     Said,
+    Standing,
     Withdrawn,
 )
 from bot.ports.chat import ConnectionState, Pace, Reception
 from bot.ports.clock import Clock
 
 CHANNEL = Place("room", "W1", "C1")
-ANN = Person("ann", "Ann")
+ANN = Person("ann", "Ann", Standing.MEMBER)
 
 
 @dataclass(slots=True)

@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
+import structlog
+
 from adapters.akool.api import AkoolApi
 from adapters.akool.api.records import OFFICIAL, VOICE_READY, AvatarRecord, KnowledgeRecord, SessionRecord, VoiceRecord
 from adapters.akool.api.replies import nonsense
@@ -26,6 +28,11 @@ from bot.ports.provider import (
 )
 from bot.ports.room import RoomCredentials, Seats
 from bot.telemetry import Metrics
+
+log = structlog.get_logger(__name__)
+
+WEB_APP = "aigc"
+"""AKOOL's name for the list of its web app's avatars."""
 
 
 class OwnRoom(Protocol):
@@ -130,7 +137,19 @@ class AkoolProvider:
     # ------------------------------------------------------------ what there is to choose from
 
     async def avatars(self) -> Sequence[AvatarInfo]:
-        return [_avatar_info(record) for record in await self._api.avatars()]
+        """Those of the API, then those of AKOOL's web app, which sessions take too."""
+        listed = {record.avatar_id: record for record in await self._api.avatars()}
+        for record in await self._web_avatars():
+            listed.setdefault(record.avatar_id, record)
+        return [_avatar_info(record) for record in listed.values()]
+
+    async def _web_avatars(self) -> Sequence[AvatarRecord]:
+        """None where AKOOL does not list them: the others are enough to go on with."""
+        try:
+            return await self._api.avatars(WEB_APP)
+        except ProviderError as error:
+            log.info("the avatars of the web app are not listed", reason=error.detail)
+            return ()
 
     async def avatar_info(self, avatar_id: str) -> AvatarInfo:
         return replace(_avatar_info(await self._api.avatar(avatar_id)), id=avatar_id)

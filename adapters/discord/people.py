@@ -14,7 +14,8 @@ def person_of(user: discord.User | discord.Member, permissions: discord.Permissi
         getattr(user, "guild", None) is None
     )  # a user, or a member of a server that discord.py could not read
     if unread or not isinstance(user, discord.Member):
-        return Person(str(user.id), user.display_name)
+        # Whoever reaches us here is at least a member: a server has no outsiders. Of which groups is not known.
+        return Person(str(user.id), user.display_name, Standing.MEMBER)
     held = permissions or user.guild_permissions
     admin = held.administrator or held.manage_guild
     groups = frozenset(str(role.id) for role in user.roles if not role.is_default())

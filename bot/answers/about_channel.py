@@ -37,10 +37,11 @@ async def show(request: Request) -> Reply:
 
 
 async def _described(settings: ChannelSettings, showcase: Showcase) -> list[str]:
-    """A line a setting; what is not set is as usual."""
+    """A line a setting; what is not set is the default."""
     lines = {
         "avatar": _called(settings.avatar, await showcase.avatars(), lambda row: row.id),
         "voice": _called(settings.voice, await showcase.voices(), lambda row: row.id),
+        "voice_url": settings.voice_url,
         "language": _called(settings.language, await showcase.languages(), lambda row: row.code),
         "mode": settings.mode.name.lower() if settings.mode else "",
         "knowledge": _called(settings.knowledge, await showcase.knowledge(), lambda row: row.id),
@@ -53,7 +54,7 @@ async def _described(settings: ChannelSettings, showcase: Showcase) -> list[str]
         "who": _who(settings.allow)
         + (f" ({_unknown(settings.allow)} is nobody I know)" if settings.allow.unresolved else ""),
     }
-    return [f"{name}: {value or 'as usual'}" for name, value in lines.items()]
+    return [f"{name}: {value or 'default'}" for name, value in lines.items()]
 
 
 def _called(wanted: str, offered: Sequence[N], key: Callable[[N], str]) -> str:
@@ -108,7 +109,8 @@ def _changed(settings: ChannelSettings, changes: DefaultsChanges) -> ChannelSett
     return replace(
         settings,
         avatar=start.avatar or settings.avatar,
-        voice=start.voice or settings.voice,
+        voice=start.voice or ("" if start.voice_url else settings.voice),
+        voice_url=start.voice_url or ("" if start.voice else settings.voice_url),
         language=start.language or settings.language,
         mode=start.mode or settings.mode,
         knowledge=start.knowledge or settings.knowledge,
@@ -143,12 +145,11 @@ async def _resolved(settings: ChannelSettings, changes: DefaultsChanges, showcas
 
 
 async def access(request: Request) -> Reply:
-    """People and groups who are mentioned; whoever else is named stands for nobody, and is said to."""
+    """People and groups who are mentioned. Where anybody else is named, nothing is changed. Raises `Declined`."""
     allow = allow_list(understood(defaults_changes(request.values)).who or ())
-    await save(request, replace(request.settings, allow=allow))
     if allow.unresolved:
-        who = f"Until then only {_who(allow)} may start avatars here."
-        return Reply(f"I do not know {_unknown(allow)}: mention people and groups with @. {who}")
+        raise Declined(f"I do not know {_unknown(allow)}, so nothing is changed. Mention people and groups with @.")
+    await save(request, replace(request.settings, allow=allow))
     return Reply(f"Now {_who(allow)} may start avatars here.")
 
 
@@ -165,9 +166,8 @@ def allow_list(names: Sequence[str]) -> AllowList:
 
 async def named_for_question(request: Request) -> str:
     """What goes. Raises `Declined` where nothing is set."""
-    setting = request.text("setting")
-    if setting:
-        return f"“{setting}”"
+    if setting := request.text("setting"):
+        return "who may start avatars, so that everybody may," if setting == "who" else f"“{setting}”"
     gone = set_here(request.settings)
     if not gone:
         raise Declined("Nothing is set in this channel: all is at the defaults already.")
@@ -187,7 +187,9 @@ async def reset(request: Request) -> Reply:
     """All settings of the channel, or one."""
     setting = request.text("setting")
     await save(request, _without(request.settings, setting) if setting else USUAL)
-    return Reply(f"“{setting}” is as usual again." if setting else "All settings of this channel are as usual again.")
+    return Reply(
+        f"“{setting}” is the default again." if setting else "All settings of this channel are the defaults again."
+    )
 
 
 def _without(settings: ChannelSettings, setting: str) -> ChannelSettings:

@@ -47,7 +47,18 @@ STATES = {
 
 
 async def show_help(request: Request) -> Reply:
-    return Reply(help_text(topic=request.text("verb"), catalogue=request.desk.house.policy.catalogue))
+    """What whoever asks may do here; one command in detail whoever may use it."""
+    policy, topic = request.desk.house.policy, request.text("verb")
+    if topic:
+        return Reply(help_text(topic=topic, catalogue=policy.catalogue))
+    refused = policy.may("start", Role.MEMBER, request.workspace)
+    said = f"{refused.sentence}\n\n" if refused and request.role is not Role.OUTSIDER else ""
+    return Reply(said + help_text(catalogue=policy.offered(_may_become(request), request.workspace)))
+
+
+def _may_become(request: Request) -> Role:
+    """Where nothing is live, a member may be the next to start something, and then to stop it."""
+    return Role.STARTER if request.session is None and request.role is Role.MEMBER else request.role
 
 
 # ---------------------------------------------------------------- the one that runs here

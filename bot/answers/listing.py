@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from bot.answers.request import Declined, Request
 from bot.commands.nearest import nearest
-from bot.model import Item, Reply
+from bot.model import Command, Item, Reply
 from bot.session.specify import Named
 
 PAGE = 10
@@ -15,7 +15,7 @@ N = TypeVar("N", bound=Named)
 
 
 def listing(request: Request, rows: Sequence[T], item: Callable[[T], Item], *, noun: str, hint: str) -> Reply:
-    """The page that was asked for. Raises `Declined` for one behind the last, and for an empty list."""
+    """The page that was asked for, with the command for the next. Raises `Declined` for one behind the last, and for an empty list."""
     if not rows:
         raise Declined(f"There are no {noun}s like that.")
     page, pages = request.number("page", 1), -(-len(rows) // PAGE)
@@ -24,7 +24,15 @@ def listing(request: Request, rows: Sequence[T], item: Callable[[T], Item], *, n
     shown = rows[(page - 1) * PAGE : page * PAGE]
     count = f"{len(rows)} {noun}{'' if len(rows) == 1 else 's'}"
     where = f", page {page} of {pages}" if pages > 1 else ""
-    return Reply(f"{count}{where}. {hint}", tuple(map(item, shown)))
+    return Reply(
+        f"{count}{where}. {hint}", tuple(map(item, shown)), next=_next(request, page) if page < pages else None
+    )
+
+
+def _next(request: Request, page: int) -> Command | None:
+    """The same list, a page further."""
+    asked = request.inbound.body
+    return Command(asked.verb, {**asked.options, "page": str(page + 1)}) if isinstance(asked, Command) else None
 
 
 def like(wanted: str, rows: Sequence[N]) -> Sequence[N]:

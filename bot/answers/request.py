@@ -13,6 +13,7 @@ from bot.model import Inbound, Person, Place, Reply, Role
 from bot.offers import Showcase
 from bot.policy import Workspace, role_of
 from bot.session.channel import ChannelSettings
+from bot.session.sentences import nobody_here
 from bot.store.records import SessionRecord
 
 T = TypeVar("T")
@@ -66,7 +67,7 @@ class Request:
     def live(self) -> SessionRecord:
         """The session here. Raises `Declined` when there is none."""
         if self.session is None:
-            raise Declined("No avatar is live here. Start one with /avatar start.")
+            raise Declined(nobody_here(self.person))
         return self.session
 
 

@@ -65,7 +65,7 @@ def card_button(action: CardAction, session_id: str) -> Button:
             return _button(Command(action.value, MappingProxyType({"session": session_id})))
         case CardAction.START_AGAIN:
             again = Command(action.value, MappingProxyType({"again": session_id}))
-            return replace(_button(again), label="Start again", look=Look.PRIMARY)
+            return replace(_button(again), look=Look.PRIMARY)
         case _:
             return _button(Command(action.value))
 
@@ -76,4 +76,5 @@ def _button(command: Command, it: str = "") -> Button:
     if verb is None:
         raise KeyError(command.verb)
     question = verb.question(it) if verb.asks_back(command.options) else ""
-    return Button(verb.label, command, question, Look.DANGER if verb.confirm else Look.PLAIN)
+    label = "Start again" if "again" in command.options else verb.label
+    return Button(label, command, question, Look.DANGER if verb.confirm else Look.PLAIN)

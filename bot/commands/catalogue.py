@@ -20,12 +20,14 @@ EXPRESSIONS = ("angry", "disgust", "fear", "happiness", "sadness", "surprise", "
 AVATAR = Option("avatar", "The avatar", completes=Completion.AVATARS)
 VOICE = Option("voice", "The voice", completes=Completion.VOICES)
 LANGUAGE = Option("language", "The language it speaks", completes=Completion.LANGUAGES)
-MODE = Option("mode", "Answer by itself, or say what it is given", OptionType.CHOICE, choices=MODES)
+MODE = Option("mode", "Answer by itself, or repeat what you write", OptionType.CHOICE, choices=MODES)
 KNOWLEDGE = Option("knowledge", "The knowledge base", completes=Completion.KNOWLEDGE)
-BACKGROUND = Option("background", "Address of a picture or video (official avatars)", OptionType.URL, max_length=2048)
-MINUTES = Option("minutes", "Minutes per stretch, 1 to 60", OptionType.INTEGER, min=1, max=60)
+BACKGROUND = Option("background", "URL of a picture or video (official avatars)", OptionType.URL, max_length=2048)
+MINUTES = Option("minutes", "Minutes paid at a time, 1 to 60", OptionType.INTEGER, min=1, max=60)
 
-LOOKS = (AVATAR, VOICE, LANGUAGE, MODE, KNOWLEDGE, BACKGROUND, MINUTES)
+VOICE_URL = Option("voice_url", "URL of a voice model, instead of a voice", OptionType.URL, max_length=2048)
+
+LOOKS = (AVATAR, VOICE, LANGUAGE, MODE, KNOWLEDGE, BACKGROUND, MINUTES, VOICE_URL)
 
 SPEED = Option("speed", "Speed of the voice, 0.8 to 1.2", OptionType.NUMBER, min=0.8, max=1.2)
 PRONUNCIATION = Option("pronunciation", "How words sound: akool=ai ku er, SQL=sequel", max_length=1000)
@@ -61,9 +63,9 @@ AGAIN = Option("again", "As an earlier session here, by its id", max_length=64)
 # AKOOL's documented limits: name 100, prologue 2,000, prompt 10,000 characters.
 KNOWLEDGE_TEXTS = (
     Option("prompt", "What it should know and how to behave", max_length=10_000),
-    Option("prologue", "Its opening line", max_length=2_000),
-    Option("documents", "Addresses of files: PDF, DOCX, TXT, MD …", OptionType.URL, many=True, max_length=4_000),
-    Option("links", "Addresses of web pages", OptionType.URL, many=True, max_length=4_000),
+    Option("prologue", "Its greeting", max_length=2_000),
+    Option("documents", "URLs of files: PDF, DOCX, TXT, MD …", OptionType.URL, many=True, max_length=4_000),
+    Option("links", "URLs of web pages", OptionType.URL, many=True, max_length=4_000),
 )
 # What `defaults` keeps for a channel: the names of its options.
 DEFAULTS = (
@@ -119,7 +121,7 @@ VERBS = (
         "Change voice, language, mode and more while it is live",
         "set language:fr speed:1.1",
         Kind.CHANGE,
-        options=(VOICE, LANGUAGE, MODE, BACKGROUND, *VOICE_PARAMS),
+        options=(VOICE, LANGUAGE, MODE, BACKGROUND, *VOICE_PARAMS, VOICE_URL),
         label="Set",
         costs=True,
     ),

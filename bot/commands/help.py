@@ -31,7 +31,7 @@ def help_text(command: str = "/avatar", topic: str = "", catalogue: Catalogue = 
 
 def _overview(command: str, catalogue: Catalogue) -> list[str]:
     lines = [f"{command} {entry}: {_summary(entry, verbs)}" for entry, verbs in catalogue.entries.items()]
-    return [*lines, f"More about one of them: {command} help start"]
+    return [*lines, f"More about one of them: {command} help {next(iter(catalogue.entries), 'help')}"]
 
 
 def _summary(entry: str, verbs: tuple[Verb, ...]) -> str:

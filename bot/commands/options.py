@@ -33,6 +33,7 @@ class StartOptions:
     knowledge: str | None = None
     background_url: str | None = None
     minutes: int | None = None
+    voice_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,7 @@ def start_options(values: Values) -> StartOptions:
     return StartOptions(
         avatar=_text(values, "avatar"),
         voice=_text(values, "voice"),
+        voice_url=_text(values, "voice_url"),
         language=_text(values, "language"),
         mode=_mode(values),
         knowledge=_text(values, "knowledge"),
@@ -88,6 +90,7 @@ def set_changes(values: Values) -> ParamChanges | Misunderstood:
         return Misunderstood("Say what to set. For example: set language:fr speed:1.1")
     return ParamChanges(
         voice_id=_text(values, "voice"),
+        voice_url=_text(values, "voice_url"),
         language=_text(values, "language"),
         mode=_mode(values),
         background_url=_text(values, "background"),

@@ -21,25 +21,23 @@ from bot.model import (
     MessageRef,
     NoSession,
     Outcome,
-    Person,
     Place,
     Question,
     Refused,
-    Role,
     Said,
     SessionSpec,
     SessionStatus,
     Withdrawn,
 )
-from bot.policy import Policy, Spent, Workspace, at_least, role_of
+from bot.policy import Policy, Spent, Workspace, role_of
 from bot.session.aftermath import JUST_ENDED, has_ended, start_again
 from bot.session.channel import ChannelSettings
+from bot.session.sentences import already_here, nobody_here
 from bot.session.specify import as_settings, specified
 from bot.store.inbox import SAY, NewRow
 from bot.store.records import SessionRecord
 from bot.store.usage import Use
 
-HOW_TO_START = "No avatar is live here. Start one with /avatar start."
 USES = frozenset({"start", SAY, "extend"})
 """What counts as using an avatar, and keeps it awake. Interrupting it, setting it or asking about it is looking after it."""
 
@@ -148,7 +146,7 @@ class Admission:
         if session is None:
             return self._hear_for_nobody(inbound, said)
         if not self._listens(session, inbound.place, said):
-            return NoSession(HOW_TO_START)
+            return NoSession(nobody_here(inbound.person))
         return self._say(inbound, session, said)
 
     def _hear_for_nobody(self, inbound: Inbound, said: Said) -> Outcome:
@@ -158,14 +156,14 @@ class Admission:
             return refused
         ended = self._ended(inbound.place, said)
         if ended is None:
-            return NoSession(HOW_TO_START)
+            return NoSession(nobody_here(inbound.person))
         if bare_word(said) == "start":
             return self._obey(inbound, start_again(ended))
         key = (ended.id, inbound.person.id)
         if said.message is None:
             return NoSession(has_ended(ended))
         if key in self._situation.told_ended | self.admitted.told_ended:
-            return NoSession(HOW_TO_START)
+            return NoSession(nobody_here(inbound.person))
         self.admitted.told_ended.add(key)
         return Question()
 
@@ -219,7 +217,7 @@ class Admission:
         wanted = command.options.get("session", "")
         session = self._named(wanted, inbound.place) if wanted else self._session_for(inbound.place)
         if session is None:
-            nowhere = f"No session “{wanted}” is live in this workspace." if wanted else HOW_TO_START
+            nowhere = f"No session “{wanted}” is live in this workspace." if wanted else nobody_here(inbound.person)
             return self._leaving(inbound.place) or NoSession(nowhere)
         if command.verb == SAY:
             return self._say(inbound, session, Said(command.options.get("text", "")))
@@ -254,7 +252,7 @@ class Admission:
             return leaving
         there = self._session_for(inbound.place)
         if there and there.status is not SessionStatus.SLEEPING:
-            return Refused(_already_here(there, inbound.person))
+            return Refused(already_here(there, inbound.person))
         if refused := self._may_start(inbound):
             return refused
         spec = specified(start_options(values), settings)
@@ -342,14 +340,6 @@ class Admission:
         row = NewRow(self._new_id(), session.id, inbound, verb, body, message, role)
         self.admitted.rows.append(row)
         return Accepted(row.id, session.id)
-
-
-def _already_here(there: SessionRecord, person: Person) -> str:
-    """What to do is said to whoever may do it."""
-    name = there.spec.avatar_name or "An avatar"
-    role = role_of(person, there.starter_id)
-    stop = "Stop it first with /avatar stop." if at_least(role, Role.STARTER) else "Write to it in its thread."
-    return f"{name} is already here, started by {there.starter_name}. {stop}"
 
 
 def _workspace(place: Place) -> tuple[str, str]:

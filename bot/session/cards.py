@@ -106,11 +106,12 @@ def _actions(session: SessionRecord, past: Past | None) -> tuple[CardAction, ...
 
 
 def _traits(spec: SessionSpec) -> tuple[str, ...]:
-    """What is not as usual, in a few words each."""
+    """What is not the default, in a few words each."""
     voice = spec.voice
     words = (
         spec.language_name,
         f"voice {spec.voice_name or 'of your own'}" if spec.voice_id else "",
+        "a voice by URL" if spec.voice_url else "",
         f"speed {voice.speed:g}" if voice.speed else "",
         "a background" if spec.background_url else "",
         "own pronunciation" if voice.pronunciation else "",

@@ -14,6 +14,7 @@ class ChannelSettings:
 
     avatar: str = ""
     voice: str = ""
+    voice_url: str = ""
     language: str = ""
     mode: Mode | None = None
     knowledge: str = ""

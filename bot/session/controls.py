@@ -162,7 +162,8 @@ def changed(spec: SessionSpec, changes: ParamChanges) -> SessionSpec:
     """A session's spec with what was set over it."""
     return replace(
         spec,
-        voice_id=changes.voice_id or spec.voice_id,
+        voice_id=changes.voice_id or (None if changes.voice_url else spec.voice_id),
+        voice_url=changes.voice_url or (None if changes.voice_id else spec.voice_url),
         language=changes.language or spec.language,
         mode=changes.mode or spec.mode,
         background_url=changes.background_url or spec.background_url,
@@ -176,6 +177,7 @@ def what_changed(spec: SessionSpec, changes: ParamChanges) -> str:
     speaks = (
         spec.language_name if changes.language else "",
         f"with the voice {spec.voice_name or 'that you named'}" if changes.voice_id else "",
+        "with the voice of that URL" if changes.voice_url else "",
         f"at speed {voice.speed:g}" if voice.speed else "",
     )
     does = (

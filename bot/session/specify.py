@@ -1,10 +1,11 @@
 """From what was typed and what the channel has set to what is asked of the provider: names first, then the ids they stand for."""
 
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import fields, replace
 from typing import Any, Protocol, TypeVar
 
-from bot.commands.nearest import nearest
+from bot.commands.nearest import listed, nearest
 from bot.commands.options import StartOptions
 from bot.errors import AvatarbotError
 from bot.model import Mode, SessionSpec, VoiceParams
@@ -26,6 +27,8 @@ class Named(Protocol):
 
 
 T = TypeVar("T")
+_ID = re.compile(r"[A-Za-z0-9_-]{16,100}")
+
 N = TypeVar("N", bound=Named)
 N_co = TypeVar("N_co", bound=Named, covariant=True)
 
@@ -37,7 +40,8 @@ def specified(options: StartOptions, settings: ChannelSettings) -> SessionSpec:
     """
     return SessionSpec(
         avatar_id=options.avatar or settings.avatar,
-        voice_id=options.voice or settings.voice or None,
+        voice_id=options.voice or (None if options.voice_url else settings.voice or None),
+        voice_url=options.voice_url or (None if options.voice else settings.voice_url or None),
         language=options.language or settings.language or None,
         mode=options.mode or settings.mode or Mode.DIALOGUE,
         knowledge_id=options.knowledge or settings.knowledge or None,
@@ -52,6 +56,7 @@ def as_settings(spec: SessionSpec) -> ChannelSettings:
     return ChannelSettings(
         avatar=spec.avatar_id,
         voice=spec.voice_id or "",
+        voice_url=spec.voice_url or "",
         language=spec.language or "",
         mode=spec.mode,
         knowledge=spec.knowledge_id or "",
@@ -120,11 +125,22 @@ async def spelled_out(spec: SessionSpec, showcase: Showcase) -> SessionSpec:
 
 
 async def named_avatar(wanted: str, showcase: Showcase) -> AvatarInfo:
-    return await _called("avatar", wanted, showcase.avatars, lambda avatar: avatar.id)
+    """One of the lists, or one that is in none and that the provider knows by its id."""
+    return await _called("avatar", wanted, showcase.avatars, lambda avatar: avatar.id, showcase.avatar)
 
 
 async def named_voice(wanted: str, showcase: Showcase) -> VoiceInfo:
-    return await _called("voice", wanted, showcase.voices, lambda voice: voice.id)
+    """One of the lists. What looks like an id is left to the provider to judge, which has no look-up for voices."""
+    return await _called("voice", wanted, showcase.voices, lambda voice: voice.id, _voice_by_id)
+
+
+async def _voice_by_id(wanted: str) -> VoiceInfo:
+    return VoiceInfo(wanted, wanted)
+
+
+def looks_like_id(wanted: str) -> bool:
+    """Whether somebody copied that from a web page: long, without blanks, with a digit in it."""
+    return _ID.fullmatch(wanted) is not None and any(map(str.isdecimal, wanted))
 
 
 async def named_language(wanted: str, showcase: Showcase) -> LanguageInfo:
@@ -135,13 +151,23 @@ async def named_knowledge(wanted: str, showcase: Showcase) -> Knowledge:
     return await _called("knowledge base", wanted, showcase.knowledge, lambda base: base.id)
 
 
+async def _unknown(_wanted: str) -> None:
+    """No look-up by an id."""
+
+
 class Reads(Protocol[N_co]):
     """One list of a showcase."""
 
     def __call__(self, *, fresh: bool = False) -> Awaitable[Sequence[N_co]]: ...
 
 
-async def _called(kind: str, wanted: str, read: Reads[N], key: Callable[[N], str]) -> N:
+async def _called(
+    kind: str,
+    wanted: str,
+    read: Reads[N],
+    key: Callable[[N], str],
+    by_id: Callable[[str], Awaitable[N | None]] = _unknown,
+) -> N:
     """What is called so; what is not known may be new, so the provider is asked before it is refused. Raises `NotOffered`."""
     found = pick(wanted, await read(), key)
     if found is not None:
@@ -150,8 +176,11 @@ async def _called(kind: str, wanted: str, read: Reads[N], key: Callable[[N], str
     found = pick(wanted, offered, key)
     if found is not None:
         return found
+    found = await by_id(wanted) if looks_like_id(wanted) else None
+    if found is not None:
+        return found
     close = nearest(wanted, [row.name for row in offered], 3)
-    hint = f" The nearest are {', '.join(close)}." if close else ""
+    hint = f" Did you mean {listed(close)}?" if close else ""
     raise NotOffered(f"There is no {kind} called “{wanted}”.{hint}")
 
 

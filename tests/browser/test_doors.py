@@ -12,14 +12,14 @@ from websockets.exceptions import InvalidStatus
 from adapters.playground.platform import PlaygroundPlatform
 from adapters.playground.settings import PlaygroundSettings
 from bot.errors import SettingsError
-from bot.model import CardAction, Person, SessionStatus
+from bot.model import CardAction, Person, SessionStatus, Standing
 from bot.viewer.grants import Scope
 from tests.browser.conftest import Opens
 from tests.browser.theatre import SECRET, SESSION, Theatre
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-ANN = Person("a1", "Ann")
+ANN = Person("a1", "Ann", Standing.MEMBER)
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -20,8 +20,8 @@ from tests.browser.theatre import SESSION, Theatre
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-ANN = Person("a1", "Ann")
-BEN = Person("b1", "Ben")
+ANN = Person("a1", "Ann", Standing.MEMBER)
+BEN = Person("b1", "Ben", Standing.MEMBER)
 GUEST = Person("g1", "Gus", Standing.OUTSIDER)
 
 

@@ -12,7 +12,7 @@ import pytest
 from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]
 from playwright.async_api import Page, expect
 
-from bot.model import Person, SessionStatus
+from bot.model import Person, SessionStatus, Standing
 from bot.viewer.grants import Scope
 from tests.browser.conftest import Opens, Window
 from tests.browser.theatre import SESSION, Theatre
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 WIDTHS = {"wide": (1440, 900), "middle": (820, 1000), "narrow": (360, 720)}
 SCHEMES = ("light", "dark")
-ANN = Person("a1", "Ann")
+ANN = Person("a1", "Ann", Standing.MEMBER)
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 
 Scene = Callable[[Theatre, Window], Awaitable[None]]

@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from adapters.simulator.footage import HEIGHT, WIDTH, footage
-from bot.model import CardAction, Person, SessionStatus
+from bot.model import CardAction, Person, SessionStatus, Standing
 from bot.ports.room import Codec, VideoFrame
 from bot.session.screen import Screen
 from bot.viewer.grants import Scope
@@ -198,7 +198,7 @@ async def _is(value: bool) -> bool:
 
 async def link(stage: Theatre, base: str = "") -> str:
     await stage.show(status=SessionStatus.LIVE, note="Mei is here.", actions=(CardAction.STOP,))
-    secret = await stage.grants.mint(SESSION, Scope.SPEAK, Person("a1", "Ann"), stage.in_minutes(60))
+    secret = await stage.grants.mint(SESSION, Scope.SPEAK, Person("a1", "Ann", Standing.MEMBER), stage.in_minutes(60))
     return f"{base or stage.base}/v/#{secret}"
 
 

@@ -15,7 +15,7 @@ OURS = Workspace("slack", "T1", funded=True)
 THEIRS = Workspace("discord", "123", funded=False)
 
 GUEST = Person("U0", "Guest", Standing.OUTSIDER)
-MEMBER = Person("U1", "Ann", groups=frozenset({"G1"}))
+MEMBER = Person("U1", "Ann", Standing.MEMBER, groups=frozenset({"G1"}))
 ADMIN = Person("U2", "Admin", Standing.ADMIN)
 
 verbs = st.sampled_from(CATALOGUE.names)

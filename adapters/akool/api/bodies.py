@@ -26,6 +26,7 @@ def session_body(spec: SessionSpec, duration_s: int, avatar_seat: RoomCredential
     asked = {
         "knowledge_id": spec.knowledge_id,
         "voice_id": spec.voice_id,
+        "voice_url": spec.voice_url,
         "language": spec.language,
         "background_url": spec.background_url,
         "voice_params": _voice_params(spec.voice),

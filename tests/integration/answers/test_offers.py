@@ -1,11 +1,15 @@
 """Avatars, voices, languages, and what is offered while somebody types."""
 
+from dataclasses import replace
+
 from adapters.simulator.faults import Fault
-from bot.model import Command
+from bot.model import Command, Place
 from bot.offers import FRESH_FOR
 from bot.ports.chat import Ask
+from bot.store import belongings
+from bot.store.belongings import Kind
 from tests.chat_room import ANN, CHANNEL
-from tests.integration.answers.asking import ask
+from tests.integration.answers.asking import NEIGHBOUR, ask
 from tests.stack import Stack, on_stack
 
 
@@ -13,8 +17,10 @@ from tests.stack import Stack, on_stack
 async def test_avatars_come_with_pictures_and_start_at_a_press(stack: Stack) -> None:
     async with stack.serving():
         reply = await ask(stack, "avatars")
-    assert reply.text.startswith("8 avatars")
+    assert reply.text.startswith("9 avatars")
+    assert reply.items[-1].title == "Nora"  # of AKOOL's web app
     assert all(item.picture for item in reply.items)
+    assert reply.next is None
     assert reply.items[0].command == Command("start", {"avatar": "sim_Alma_cardigan_1080P"})
 
 
@@ -40,9 +46,53 @@ async def test_voices_are_filtered_and_paged(stack: Stack) -> None:
 @on_stack()
 async def test_languages_come_in_pages(stack: Stack) -> None:
     async with stack.serving():
+        first = await ask(stack, "languages", name="")
         last = await ask(stack, "languages", page="3")
+    assert first.next == Command("languages", {"name": "", "page": "2"})
     assert "22 languages, page 3 of 3" in last.text
     assert len(last.items) == 2
+    assert last.next is None
+
+
+@on_stack()
+async def test_an_id_copied_from_a_web_page_is_asked_about_before_it_is_refused(stack: Stack) -> None:
+    gallery = stack.simulator.gallery
+    hidden = replace(next(iter(gallery)), avatar_id="65a1b2c3d4e5f6a7b8c9d0e1", name="Iris", platform="nowhere")
+    gallery.add(hidden)
+    async with stack.serving():
+        assert "Iris" not in [item.title for item in (await ask(stack, "avatars")).items]
+        await stack.room.command("start", CHANNEL, ANN, avatar=hidden.avatar_id, voice="iP95p4xoKVk53GoZ742B")
+        await stack.live()
+        (session,) = stack.hosted
+        await stack.room.command("start", Place("room", "W1", "C2"), ANN, avatar="65a1b2c3d4e5f6a7b8c9dead")
+        await stack.until(lambda: any("There is no avatar called" in answer for answer in stack.room.answers()))
+    assert session.booking.avatar_id == hidden.avatar_id
+    assert session.booking.manner.voice_id == "iP95p4xoKVk53GoZ742B"
+
+
+@on_stack()
+async def test_another_workspaces_avatar_is_not_found_by_its_id_either(stack: Stack) -> None:
+    async with stack.serving() as service:
+        made = stack.simulator.gallery.upload("madebythem0123456789", "Theirs", "https://example.com/a.mp4")
+        await service.house.store.write(lambda c: belongings.add(c, Kind.AVATAR, made.avatar_id, NEIGHBOUR))
+        await stack.room.command("start", CHANNEL, ANN, avatar=made.avatar_id)
+        await stack.until(lambda: bool(stack.room.answers()))
+    assert "There is no avatar called" in stack.room.answers()[0]
+    assert not stack.hosted
+
+
+@on_stack()
+async def test_a_voice_can_be_given_by_its_url(stack: Stack) -> None:
+    async with stack.serving():
+        await ask(stack, "defaults set", voice_url="https://example.com/one")
+        await stack.room.command("start")
+        await stack.live()
+        (session,) = stack.hosted
+        assert session.booking.manner.voice_url == "https://example.com/one"
+        await stack.room.command("set", stack.room.thread, ANN, voice_url="https://example.com/two")
+        await stack.until(lambda: session.avatar.manner.voice_url == "https://example.com/two")
+        await stack.until(lambda: "a voice by URL" in stack.room.card.traits)
+    assert "Alma now speaks with the voice of that URL." in stack.room.answers()
 
 
 @on_stack()

@@ -7,8 +7,8 @@ from adapters.simulator import Fault
 from bot.answers.register import ANSWERS
 from bot.commands.catalogue import CATALOGUE
 from bot.commands.verb import Kind
-from bot.model import Channel, Place, SessionStatus
-from tests.chat_room import CHANNEL
+from bot.model import Channel, Person, Place, SessionStatus, Standing
+from tests.chat_room import ANN, CHANNEL
 from tests.integration.answers.asking import NEIGHBOUR, ROOT, ask
 from tests.stack import Stack, on_stack
 
@@ -35,6 +35,30 @@ async def test_help_is_one_screen(stack: Stack) -> None:
     assert len(reply.text) < 2_000
     assert "100" not in reply.text
     assert "prologue" in one.text
+
+
+@on_stack()
+async def test_help_offers_what_whoever_asks_may_do(stack: Stack) -> None:
+    guest = Person("guest", "Guest", Standing.OUTSIDER)
+    async with stack.serving():
+        guests, anns, roots = [await ask(stack, "help", CHANNEL, person) for person in (guest, ANN, ROOT)]
+        stranger = await ask(stack, "help", Place("room", "W9", "C1"), ROOT)
+        await stack.room.command("start", CHANNEL, ROOT)
+        await stack.live()
+        beside = await ask(stack, "help", stack.room.thread)
+        status = await ask(stack, "status", Place("room", "W1", "C2"), guest)
+    verbs = [
+        {line.split()[1].rstrip(":") for line in each.text.splitlines() if line.startswith("/")}
+        for each in (guests, anns, roots, stranger, beside)
+    ]
+    assert verbs[0] == {"say", "watch", "status", "help"}
+    assert verbs[1] == verbs[2] >= {"start", "stop", "upload", "defaults"}
+    assert "delete" not in anns.text
+    assert "delete" in roots.text
+    assert stranger.text.startswith("Avatars are not allowed in this workspace yet.")
+    assert "start" not in verbs[3]
+    assert "stop" not in verbs[4]
+    assert status.text == "No avatar is live here."
 
 
 @on_stack()

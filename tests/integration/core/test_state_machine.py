@@ -28,7 +28,7 @@ from tests.integration.core.host import Host
 from tests.stack import QUICK, Stack, run_story
 from tests.virtual_time import LoopClock, virtual_runner
 
-BOB = Person("bob", "Bob")
+BOB = Person("bob", "Bob", Standing.MEMBER)
 BOSS = Person("boss", "Boss", Standing.ADMIN)
 PLACES = (Place("room", "W1", "C1"), Place("room", "W1", "C2"))
 SOON_ASLEEP = Policy(Limits(provider_minutes=2, person_minutes=1_440, sleep_after=timedelta(seconds=45)))

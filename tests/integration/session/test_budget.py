@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from adapters.simulator.faults import Fault
-from bot.model import Accepted, EndReason, Person, Place, Refused, SessionStatus
+from bot.model import Accepted, EndReason, Person, Place, Refused, SessionStatus, Standing
 from bot.policy import Limits, Policy
 from bot.session.cards import ENDINGS
 from bot.store import channels, usage
@@ -13,7 +13,7 @@ from bot.store.usage import Use
 from tests.chat_room import ANN, CHANNEL
 from tests.stack import QUICK, Stack, on_stack
 
-BOB = Person("bob", "Bob")
+BOB = Person("bob", "Bob", Standing.MEMBER)
 FIFTEEN = Policy(Limits(person_minutes=15))
 
 

@@ -3,13 +3,13 @@
 import asyncio
 
 from bot.commands.buttons import card_button
-from bot.model import Accepted, CardAction, Person, Place, Refused, SessionStatus
+from bot.model import Accepted, CardAction, Person, Place, Refused, SessionStatus, Standing
 from bot.policy import Limits, Policy
 from tests.chat_room import ANN, CHANNEL
 from tests.integration.answers.asking import ROOT
 from tests.stack import QUICK, Stack, on_stack
 
-BEN = Person("ben", "Ben")
+BEN = Person("ben", "Ben", Standing.MEMBER)
 
 
 async def talked(stack: Stack, **options: str) -> None:

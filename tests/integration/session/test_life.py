@@ -6,14 +6,14 @@ from dataclasses import replace
 
 from adapters.simulator import Control, Fault, Stage, Weather
 from bot.errors import PlaceGone, PlatformError, Throttled
-from bot.model import Accepted, MessageRef, NoSession, Person, Refused, SessionStatus
+from bot.model import Accepted, MessageRef, NoSession, Person, Refused, SessionStatus, Standing
 from bot.ports.room import SeatLoss
 from bot.session.departure import LEFT
 from bot.session.turns import UNHEARD
 from tests.chat_room import CHANNEL
 from tests.stack import QUICK, Stack, on_stack
 
-BOB = Person("bob", "Bob")
+BOB = Person("bob", "Bob", Standing.MEMBER)
 SLOW = replace(QUICK, pace=15.0)
 
 

@@ -8,14 +8,14 @@ from sqlalchemy import Connection, select
 
 from bot import operations
 from bot.links import AFTERWARDS, LIFE
-from bot.model import Person, Place, Role
+from bot.model import Person, Place, Role, Standing
 from bot.store.tables import grants
 from bot.viewer.grants import Grant, Scope
 from tests.chat_room import ANN, CHANNEL
 from tests.integration.answers.asking import ask
 from tests.stack import Stack, on_stack
 
-BEN = Person("ben", "Ben")
+BEN = Person("ben", "Ben", Standing.MEMBER)
 ELSEWHERE = Place("room", "W1", "C2")
 
 

@@ -272,11 +272,20 @@ async def test_avatars() -> None:
         },
         {"avatar_id": "b", "from": 3, "available": False, "voice_id": None},
     ]
-    akool = ScriptedAkool({AVATARS: ok({"count": 2, "result": rows})})
+    lists = {"open": rows, "aigc": [{"avatar_id": "web", "name": "Nora", "from": 2}, rows[0] | {"name": "Again"}]}
+    akool = ScriptedAkool({AVATARS: lambda call: ok({"count": 2, "result": lists[call.query["platform"]]})})
     assert await provider(akool).avatars() == [
         AvatarInfo("a", "Ann", "t", "u", "female", "v", official=True, available=True),
         AvatarInfo("b", "b", official=False, available=False),
+        AvatarInfo("web", "Nora"),
     ]
+
+
+async def test_without_the_web_apps_list_the_others_are_enough() -> None:
+    def listed(call: Call) -> Response:
+        return ok({"result": [{"avatar_id": "a"}]}) if call.query["platform"] == "open" else refused(1009)
+
+    assert await provider(ScriptedAkool({AVATARS: listed})).avatars() == [AvatarInfo("a", "a")]
 
 
 async def test_one_avatar() -> None:

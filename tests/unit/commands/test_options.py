@@ -35,6 +35,8 @@ def test_start() -> None:
     assert start_options(values(line)) == StartOptions(
         "Ann", "Amy", "en", Mode.RETELLING, "FAQ", "https://a.example/b.png", 5
     )
+    linked = start_options(values("start voice_url:https://a.example/voice"))
+    assert linked == StartOptions(voice_url="https://a.example/voice")
 
 
 def test_set() -> None:

@@ -86,7 +86,7 @@ def test_a_line_becomes_a_command(line: str, verb: str, options: dict[str, str])
         ("start avtar:Ann", "“start” has no option “avtar”. Did you mean “avatar”?"),
         (
             "start Ann --colour red",
-            "“start” has no option “colour”. It has avatar, voice, language, mode, knowledge, background, minutes and again.",
+            "“start” has no option “colour”. It has avatar, voice, language, mode, knowledge, background, minutes, voice_url and again.",
         ),
         ("status colour:red", "“status” has no option “colour”."),
         ("start mode:", "“mode” needs a value."),

@@ -38,7 +38,7 @@ def test_options_are_typed() -> None:
     assert option("start", "minutes") == {
         "type": 4,
         "name": "minutes",
-        "description": "Minutes per stretch, 1 to 60",
+        "description": "Minutes paid at a time, 1 to 60",
         "min_value": 1,
         "max_value": 60,
     }

@@ -11,10 +11,10 @@ from adapters.playground.board import Board
 from adapters.playground.history import History
 from adapters.playground.windows import NOTES, Window, Windows
 from adapters.playground.wire import Told, encode
-from bot.model import Person
+from bot.model import Person, Standing
 from tests.virtual_time import LoopClock, virtual
 
-ANN = Person("ann", "Ann")
+ANN = Person("ann", "Ann", Standing.MEMBER)
 TOLD = Told("1", "That may not have been heard.")
 
 

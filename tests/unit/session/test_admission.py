@@ -30,13 +30,14 @@ from bot.model import (
     Withdrawn,
 )
 from bot.policy import AllowList, Limits, Policy, Workspace
-from bot.session.admission import HOW_TO_START, Admission, Admitted, NewSession, Situation, starting
+from bot.session.admission import Admission, Admitted, NewSession, Situation, starting
 from bot.session.channel import ChannelSettings
+from bot.session.sentences import HOW_TO_START
 from bot.store.records import SessionRecord
 from bot.store.usage import Use
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
-ANN, BEN = Person("ann", "Ann"), Person("ben", "Ben")
+ANN, BEN = Person("ann", "Ann", Standing.MEMBER), Person("ben", "Ben", Standing.MEMBER)
 GUEST, BOSS = Person("guest", "Guest", Standing.OUTSIDER), Person("boss", "Boss", Standing.ADMIN)
 LOBBY, YARD = Place("room", "W1", "lobby"), Place("room", "W1", "yard")
 THREAD = LOBBY.in_thread("t1")

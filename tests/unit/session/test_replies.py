@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from bot.errors import PlaceGone, PlatformError, Throttled
-from bot.model import Inbound, MessageRef, Person, Place, Reply, ReplyTo, Role, Said, SessionSpec
+from bot.model import Inbound, MessageRef, Person, Place, Reply, ReplyTo, Role, Said, SessionSpec, Standing
 from bot.session.replies import GIVE_UP, LOOK_EVERY, Replies
 from bot.store import inbox, sessions
 from bot.store.cipher import Cipher
@@ -21,7 +21,7 @@ from tests.chat_room import ANN, CHANNEL, ChatRoom
 from tests.stack import KEY
 from tests.virtual_time import LoopClock, run_virtual
 
-BEN = Person("ben", "Ben")
+BEN = Person("ben", "Ben", Standing.MEMBER)
 
 
 class SlowRoom(ChatRoom):

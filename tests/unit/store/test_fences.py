@@ -8,7 +8,20 @@ from types import ModuleType
 import pytest
 from sqlalchemy import Connection
 
-from bot.model import Inbound, MessageRef, Mode, Opened, Person, Place, Role, Said, SessionSpec, SessionStatus, Speaker
+from bot.model import (
+    Inbound,
+    MessageRef,
+    Mode,
+    Opened,
+    Person,
+    Place,
+    Role,
+    Said,
+    SessionSpec,
+    SessionStatus,
+    Speaker,
+    Standing,
+)
 from bot.store import inbox, providers, sessions, transcripts
 from bot.store.cipher import Cipher
 from bot.store.engine import Store
@@ -70,7 +83,7 @@ async def hosted(store: Store) -> tuple[Lease, InboxRecord]:
         (first,) = sessions.claim(c, "A", now=NOW, room=1)
         providers.intend(c, first, "p", "ann", 600, NOW)
         transcripts.save(c, first, UtteranceRecord("u0", "p", "m", Speaker.BOT, "Hi", True, False, NOW, NOW))
-        said = Inbound("e", 1, PLACE, Person("ann", "Ann"), Said("Hello", MessageRef(PLACE, "m")))
+        said = Inbound("e", 1, PLACE, Person("ann", "Ann", Standing.MEMBER), Said("Hello", MessageRef(PLACE, "m")))
         inbox.add(
             c, store.cipher, [inbox.NewRow("i", "s", said, inbox.SAY, {"text": "Hello"}, None, Role.STARTER)], NOW
         )
