@@ -19,7 +19,7 @@ from tests.browser.theatre import SESSION, Theatre
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-WIDTHS = {"wide": (1440, 900), "middle": (820, 1000), "narrow": (360, 720)}
+WIDTHS = {"wide": (1440, 900), "middle": (820, 1000), "narrow": (360, 720), "low": (740, 360)}
 SCHEMES = ("light", "dark")
 ANN = Person("a1", "Ann", Standing.MEMBER)
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}

@@ -29,6 +29,7 @@ const unanswered = new Map();
 let session = { status: "joining", avatarName: "", note: "", waiting: 0 };
 let me = "";
 let linked = false;
+let allowed = []; // what this link may do
 let captionTimer = 0;
 let reading = true;
 let photograph = ""; // the address of the avatar's own portrait, once it is fetched
@@ -53,10 +54,8 @@ const socket = new Socket("/v/socket", {
 const take = {
   hello({ scope, now, name = "", may = [] }) {
     setClock(now);
-    [me, linked] = [name, true];
-    at("write").hidden = !may.includes("say");
+    [me, linked, allowed] = [name, true, may];
     at("watching").hidden = scope === "speak";
-    for (const command of Object.keys(COMMANDS)) at(command).hidden = !may.includes(command);
     say(at("words-label"), `Say something as ${me}`);
     for (const frame of unanswered.values()) socket.send(frame);
     if (!photograph) fetchPortrait();
@@ -112,6 +111,8 @@ function draw() {
   say(at("status"), STATUS[status]);
   at("status").dataset.status = status === "joining" ? "starting" : status;
   say(at("state"), sentence(status));
+  at("write").hidden = !allowed.includes("say");
+  for (const command of Object.keys(COMMANDS)) at(command).hidden = status !== "live" || !allowed.includes(command);
   drawPicture(status);
   drawEnd(status);
   if (status !== "live") say(at("caption"), "");
