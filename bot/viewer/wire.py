@@ -31,19 +31,19 @@ class Hello(Frame, frozen=True, tag="hello"):
 
 
 class Session(Frame, frozen=True, tag="session"):
-    """The session as it stands."""
+    """The session as it stands. `ends` is one sentence on what will end it, empty where that is not known."""
 
     status: SessionStatus
     avatar_name: str
     mode: Mode
     note: str
-    ends_at: datetime | None = None
+    ends: str = ""
     speaking: bool = False
     waiting: int = 0
 
     @classmethod
     def of(cls, view: SessionView) -> "Session":
-        return cls(view.status, view.avatar_name, view.mode, view.note, view.ends_at, view.speaking, view.waiting)
+        return cls(view.status, view.avatar_name, view.mode, view.note, view.ends, view.speaking, view.waiting)
 
 
 class Said(Frame, frozen=True, tag="said"):

@@ -24,6 +24,8 @@ SCHEMES = ("light", "dark")
 ANN = Person("a1", "Ann", Standing.MEMBER)
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 
+ENDS = "Renews by itself while people talk; falls asleep after 10 quiet minutes."
+
 Scene = Callable[[Theatre, Window], Awaitable[None]]
 
 
@@ -93,7 +95,8 @@ async def staged(
     stage: Theatre, window: Window, status: SessionStatus, note: str, minutes: float | None = None
 ) -> None:
     ends_at = stage.in_minutes(minutes) if minutes else None
-    stage.card = replace(stage.card, status=status, note=note, ends_at=ends_at, waiting=2 if minutes else 0)
+    ends = ENDS if minutes else ""
+    stage.card = replace(stage.card, status=status, note=note, ends=ends, ends_at=ends_at, waiting=2 if minutes else 0)
     stage.stage(speaking=False)
     secret = await stage.grants.mint(SESSION, Scope.SPEAK, ANN, stage.in_minutes(60))
     await window.page.goto(f"{stage.base}/v/#{secret}")

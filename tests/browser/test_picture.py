@@ -152,6 +152,13 @@ async def test_sound_comes_after_a_tap_and_only_while_the_avatar_speaks(house: D
     assert await moves(viewer)  # the picture follows the sound, silent or not
 
 
+async def test_a_tap_without_a_device_for_sound_is_answered(house: DemoHouse, window: Opens) -> None:
+    """As in Firefox, which begins nothing and says nothing."""
+    _, viewer = await open_viewer(house, window, LISTEN, "AudioContext.prototype.resume = () => new Promise(() => {})")
+    await viewer.get_by_role("button", name="Tap for sound").click()
+    await expect(viewer.get_by_role("button", name="has found no device")).to_be_visible()
+
+
 async def test_two_watch_at_once_and_a_hidden_page_takes_nothing(house: DemoHouse, window: Opens) -> None:
     ann, viewer = await open_viewer(house, window)
     second = (await window()).page

@@ -270,6 +270,7 @@ class Theatre(Reception):
             card.ends_at,
             speaking,
             card.waiting,
+            card.ends,
         )
         self.archive.last = view
         self.feed.publish(SESSION, view)

@@ -26,7 +26,7 @@ const secret = location.hash.slice(1); // browsers send it to nobody
 const lines = new Map();
 const unanswered = new Map();
 
-let session = { status: "joining", avatarName: "", note: "", waiting: 0 };
+let session = { status: "joining", avatarName: "", note: "", ends: "", waiting: 0 };
 let me = "";
 let linked = false;
 let allowed = []; // what this link may do
@@ -62,7 +62,7 @@ const take = {
     draw();
   },
   session(frame) {
-    session = { speaking: false, waiting: 0, note: "", ...frame };
+    session = { speaking: false, waiting: 0, note: "", ends: "", ...frame };
     draw();
   },
   said(frame) {
@@ -111,6 +111,7 @@ function draw() {
   say(at("status"), STATUS[status]);
   at("status").dataset.status = status === "joining" ? "starting" : status;
   say(at("state"), sentence(status));
+  say(at("ends"), status === "live" ? session.ends : "");
   at("write").hidden = !allowed.includes("say");
   for (const command of Object.keys(COMMANDS)) at(command).hidden = status !== "live" || !allowed.includes(command);
   drawPicture(status);
