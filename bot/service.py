@@ -32,7 +32,7 @@ from bot.session.house import Habits, House
 from bot.session.inbox import Inbox
 from bot.session.replies import Replies
 from bot.session.worker import Worker
-from bot.signals import end_process
+from bot.signals import LATE, end_process
 from bot.store.channels import Vault
 from bot.store.engine import Store
 from bot.telemetry import Metrics
@@ -48,6 +48,9 @@ RESTART_FIRST, RESTART_MOST = 1.0, 60.0
 
 DATABASE_EVERY = 10.0
 """Seconds between two looks whether the database is still the file that was opened, and sound."""
+
+ENDS_WITHIN = 9.0
+"""Seconds from the service's being told to stop until its process ends, whatever it waits for."""
 
 STEADY = 120.0
 """Seconds of running after which a platform counts as having recovered."""
@@ -95,6 +98,7 @@ class Service:
             habits=parts.habits,
             model=parts.model,
         )
+        self._give_up = parts.give_up
         self.worker = Worker(self.house, parts.give_up, alone=parts.alone)
         self._connections = Connections(self._platforms, parts.clock, parts.metrics)
         self._ended_cards = EndedCards(self.house)
@@ -149,21 +153,22 @@ class Service:
     @contextlib.asynccontextmanager
     async def running(self, *, hand_over: bool = False) -> AsyncIterator[None]:
         """Everything runs within the block; at its end sessions are closed, or left to another process."""
-        async with asyncio.TaskGroup() as group:
+        async with contextlib.AsyncExitStack() as last, asyncio.TaskGroup() as group:
+            working = group.create_task(self.worker.run(), name="worker")
             tasks = [
                 group.create_task(self._inbox.run(), name="inbox"),
                 group.create_task(self._replies.run(), name="replies"),
                 group.create_task(self._ended_cards.run(), name="ended-cards"),
                 group.create_task(self.house.offers.run(), name="offers"),
-                group.create_task(self._watch_database(), name="database"),
+                group.create_task(self._watch_database(working), name="database"),
                 group.create_task(self._connections.run(), name="connections"),
                 *(group.create_task(chore, name="chore") for chore in self._chores()),
                 *(group.create_task(self._keep_up(p), name=p.name) for p in self._platforms.values()),
             ]
-            working = group.create_task(self.worker.run(), name="worker")
             try:
                 yield
             finally:
+                last.callback(asyncio.get_running_loop().call_later(ENDS_WITHIN, self._give_up, LATE).cancel)
                 leave_open = hand_over or await self._somebody_else()
                 self.worker.stop(hand_over=leave_open)
                 await asyncio.wait((working,))
@@ -184,11 +189,16 @@ class Service:
         yield go_round(house, self.worker, tidy, every=retention.LOOK_EVERY, bell=asyncio.Event())
         yield go_round(house, self.worker, look, every=uploads.LOOK_EVERY, bell=self._desk.uploads_due)
 
-    async def _watch_database(self) -> None:
-        """Ends the service with a `SettingsError` when what it writes is not kept any more."""
+    async def _watch_database(self, working: asyncio.Task[None]) -> None:
+        """Ends the service with a `SettingsError` when what it writes is not kept any more, once its sessions are closed."""
         while True:
             await asyncio.sleep(DATABASE_EVERY)
-            self.house.store.check()
+            try:
+                self.house.store.check()
+            except SettingsError:
+                self.worker.stop(hand_over=False)  # only this process knows what is open at the provider
+                await asyncio.wait((working,))
+                raise
 
     async def _somebody_else(self) -> bool:
         with contextlib.suppress(StoreUnavailable):

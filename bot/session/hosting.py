@@ -229,16 +229,15 @@ class Hosting:
                 raise ThrownOut
             log.info("seat lost", session=self._stage.session.id, reason=gone.reason, detail=gone.detail)
             await self._stage.become(SessionStatus.RECONNECTING, "The connection was lost. Joining again …")
+            await self.leave()  # a turn that waits for it ends now, and leaves the floor
             async with self._changing, self._stage.floor:
-                if avatar is self._stage.avatar:  # it may have been renewed meanwhile
+                if self._stage.avatar is None:  # it may have been renewed meanwhile
                     await self._mend(gone)
             await self._stage.become(SessionStatus.LIVE)
 
     async def _mend(self, gone: AvatarGone) -> None:
         """A broken link is joined again; an expired token needs a new provider session."""
-        rows = await self._unclosed()
-        await self.leave()
-        for row in rows:
+        for row in await self._unclosed():
             if gone.reason is SeatLoss.EXPIRED or self._stage.avatar or not await self._rejoined(row):
                 await self._try_to_close(row)
         if self._stage.avatar is None:

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
-from tests.acceptance.processes import AVATARBOT, House, told_to_stop
+from bot.model import SessionStatus
+from tests.acceptance.member import Member, ticket
+from tests.acceptance.processes import AVATARBOT, House, simulation, told_to_stop
 
 
 def refused(house: House, **settings: str) -> str:
@@ -88,11 +90,18 @@ async def test_a_lost_key(house: House, new_key: bool) -> None:
         await house.answers()
 
 
-async def test_a_database_that_is_deleted_under_the_running_service(house: House) -> None:
-    with house.service() as service:
-        await house.answers()
-        house.database.unlink()
-        assert await asyncio.to_thread(service.wait, 60) == 2
+@pytest.mark.timeout(300)
+async def test_a_database_that_is_deleted_under_the_running_service(tmp_path: Path) -> None:
+    with simulation(join_delay=0.1) as simulated:
+        house = House(tmp_path, simulated.url)
+        with house.service() as service:
+            await house.answers()
+            async with Member(house, await ticket(house), "Ann").present() as ann:
+                await ann.command("lobby", "", "/avatar start")
+                await ann.sees_card("lobby", SessionStatus.LIVE)
+                house.database.unlink()
+                assert await asyncio.to_thread(service.wait, 60) == 2
+        assert simulated.open == []
     assert house.log.splitlines()[-1] == (
         f"avatarbot: The database {house.database} was deleted or replaced while the service ran. "
         "What was written since is lost; start it again."

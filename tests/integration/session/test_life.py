@@ -221,9 +221,9 @@ async def test_a_place_that_is_gone_ends_its_session(stack: Stack) -> None:
         await stack.live()
         await stack.room.say("Hello", stack.room.thread)
         stack.room.faults["post"] = [PlaceGone("The channel was deleted.")]
-        await stack.until(lambda: not stack.hosted)
-        assert isinstance(await stack.room.say("Hello?", stack.room.thread), NoSession)
         await stack.until(lambda: LEFT in stack.room.answers())
+        assert stack.hosted == []
+        assert isinstance(await stack.room.say("Hello?", stack.room.thread), NoSession)
 
 
 @on_stack()
