@@ -198,4 +198,4 @@ class PlaygroundPlatform(ChatPlatform):
 
 
 def _shown_file(file: File, file_id: str) -> FileShown:
-    return FileShown(file.name, f"/playground/files/{file_id}/{quote(file.name, safe='')}", len(file.content))
+    return FileShown(file.name, f"/playground/files/{file_id}/{quote(file.name, safe='')}", len(file.content), file.alt)

@@ -86,11 +86,12 @@ class CardShown(Frame, frozen=True, tag=False):
 
 
 class FileShown(Frame, frozen=True, tag=False):
-    """A file to take. `size` in bytes."""
+    """A file to take. `size` in bytes; `alt` says what a picture shows."""
 
     name: str
     url: str
     size: int
+    alt: str = ""
 
 
 class Message(Frame, frozen=True, tag=False):

@@ -129,6 +129,7 @@ async def test_every_verb_of_the_catalogue(house: DemoHouse, window: Opens, pict
     told = await hand.answer("usage", "7", "Credit left")
     plot = told.locator("a.file img")
     await expect(plot).to_be_visible()
+    await expect(plot).to_have_attribute("alt", re.compile("minute", re.IGNORECASE))
     await expect(plot).to_be_in_viewport(ratio=0.9)
     assert await plot.evaluate("picture => picture.decode().then(() => picture.naturalWidth)") > 500
     await hand.keep("usage")

@@ -106,7 +106,7 @@ export class Messages {
       message.card
         ? h("div", { class: "card-holder" }, card(message, this.#playground, this.#callbacks.openThread))
         : h("div", { class: "body" }, words(message, this.#playground.people), message.edited && h("span", { class: "edited" }, " (edited)")),
-      message.file && fileLink(message.file, message.text),
+      message.file && fileLink(message.file),
       message.heard && h("p", { class: "heard" }, icon("heard"), "Spoken"),
       message.author.id === this.#playground.you.id && !message.pending && this.#tools(message));
   }
@@ -164,8 +164,8 @@ function words(message, people) {
 const PICTURE = /\.(png|jpe?g|gif|webp)$/i;
 
 /** Something to take along; a picture is shown as well. */
-export function fileLink({ name, url, size }, about = "") {
-  if (PICTURE.test(name)) return h("a", { class: "file picture", href: url, download: name }, h("img", { src: url, alt: about || name }));
+export function fileLink({ name, url, size, alt = "" }) {
+  if (PICTURE.test(name)) return h("a", { class: "file picture", href: url, download: name }, h("img", { src: url, alt: alt || name }));
   return h("a", { class: "file", href: url, download: name }, icon("file"), h("span", {}, h("strong", {}, name), h("small", {}, bytes(size))));
 }
 

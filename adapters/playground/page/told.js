@@ -19,7 +19,7 @@ export function told(frame, playground, dismiss) {
     frame.items.length > 0 && h("ul", { class: "items" }, frame.items.map((item) => row(item, run))),
     frame.next && h("p", { class: "further" }, button(frame.next, run(frame.next))),
     frame.link && h("a", { class: "open", href: frame.link.url, target: "_blank", rel: "noopener" }, icon("out"), frame.link.label),
-    frame.file && fileLink(frame.file, frame.text));
+    frame.file && fileLink(frame.file));
 }
 
 function row(item, run) {
