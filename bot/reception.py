@@ -75,7 +75,8 @@ class FrontDesk:
         return outcome
 
     async def concerns(self, place: Place) -> bool:
-        return await self._house.store.read(lambda c: sessions.concerns(c, place))
+        since = self._house.clock.now() - JUST_ENDED
+        return await self._house.store.read(lambda c: sessions.concerns(c, place, since))
 
     async def place_gone(self, place: Place, *, whole_workspace: bool = False) -> None:
         store, now = self._house.store, self._house.clock.now()

@@ -89,11 +89,12 @@ def in_channels(connection: Connection, cipher: Cipher, places: Iterable[Place])
     return [record(row, cipher) for row in connection.execute(_IN_CHANNELS, keys.channels_of(places))]
 
 
-def concerns(connection: Connection, place: Place) -> bool:
-    """Whether a session has not ended in the channel of a place, or one has that talked in the place itself."""
+def concerns(connection: Connection, place: Place, since: datetime) -> bool:
+    """Whether a session has not ended in the channel of a place or only since then, or one has that talked in this very thread."""
     c = sessions.c
     here = (c.platform == place.platform, c.workspace_id == place.workspace_id, c.channel_id == place.channel_id)
-    is_or_was = or_(c.status != ENDED, c.talk_thread_id == place.thread_id) if place.thread_id else c.status != ENDED
+    was = [c.talk_thread_id == place.thread_id] if place.thread_id else []
+    is_or_was = or_(c.status != ENDED, c.ended_at > since, *was)
     return connection.execute(select(c.id).where(*here, is_or_was).limit(1)).first() is not None
 
 

@@ -118,8 +118,8 @@ class Pacer:
         return turn.urgency is Urgency.CARD and now < turn.asked_at + CARD_WITHIN_S
 
     def _due_at(self, turn: _Turn) -> float:
-        """A card's is a turn later than others', so that live text could have had it."""
-        if turn.urgency is not Urgency.CARD:
+        """While a text grows, a card's is a turn later than others', so that the text could have had it."""
+        if turn.urgency is not Urgency.CARD or not self._growing:
             return self._next
         return min(self._next + 1 / self._rate, max(self._next, turn.asked_at + CARD_WITHIN_S))
 

@@ -77,7 +77,7 @@ async def test_an_avatar_is_started_talked_to_watched_and_stopped(world: World) 
     await eventually(lambda: not [session for session in world.simulator.sessions if session.open], within=10)
     await world.shows("Stopped")
     (card,) = [seen for seen in await slack.messages(GENERAL) if seen.ref == world.card]
-    assert card.buttons == ()
+    assert card.buttons == ("Transcript", "Start again")
 
 
 async def test_a_mention_that_comes_twice_is_said_once(world: World) -> None:

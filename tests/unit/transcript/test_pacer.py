@@ -98,6 +98,7 @@ async def test_what_may_be_left_out_never_takes_the_turn_of_what_waits() -> None
 @virtual
 async def test_a_card_takes_only_turns_that_no_live_text_wants() -> None:
     pacer, previews = Pacer(Pace(1.0)), 0
+    pacer.grow()
     await pacer.turn(Urgency.FINAL)
     waiting = asyncio.create_task(pacer.turn(Urgency.CARD))
     for _ in range(5):
@@ -110,8 +111,17 @@ async def test_a_card_takes_only_turns_that_no_live_text_wants() -> None:
 
 
 @virtual
+async def test_where_no_text_grows_a_card_takes_the_next_turn() -> None:
+    pacer = Pacer(Pace(1.0))
+    await pacer.turn(Urgency.FINAL)
+    await pacer.turn(Urgency.CARD)
+    assert now() == pytest.approx(1.0)
+
+
+@virtual
 async def test_a_card_does_not_wait_for_ever() -> None:
     pacer = Pacer(Pace(1.0))
+    pacer.grow()
     waiting = asyncio.create_task(pacer.turn(Urgency.CARD))
     while not waiting.done():
         pacer.turn_at_once()
