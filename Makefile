@@ -24,10 +24,10 @@ $(STAMP): pyproject.toml uv.lock | $(UV)
 	@$(UV) sync --quiet --locked
 	@touch $@
 
-# Only used where no `uv` is on the path.
-.uv/bin/uv:
+# Only used where no `uv` is on the path. Pinned and hashed: what it installs next is checked against uv.lock by it.
+.uv/bin/uv: requirements-uv.txt
 	python3 -m venv .uv || { echo 'Install uv (https://docs.astral.sh/uv) or the package python3-venv, and try again.'; exit 1; }
-	.uv/bin/python -m pip install --quiet --disable-pip-version-check 'uv>=0.8'
+	.uv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt
 
 demo: $(STAMP)
 	@$(RUN)/avatarbot demo $(if $(SAY),--say "$(SAY)")

@@ -1,12 +1,21 @@
 """`avatarbot agora …`."""
 
+import re
+
 import click
 import httpx
 
 from adapters.agora.install import install
 from adapters.agora.wrapper import find_wrapper
 
+HEX = re.compile(r"[0-9a-fA-F]{64}")
 TIMEOUT = httpx.Timeout(30.0)
+
+
+def _sha256(_context: click.Context, _parameter: click.Parameter, given: str) -> str:
+    if given and not HEX.fullmatch(given):
+        raise click.BadParameter("has to be 64 hexadecimal digits.")
+    return given
 
 
 @click.group("agora")
@@ -16,8 +25,19 @@ def group() -> None:
 
 @group.command("install")
 @click.option("--force", is_flag=True, help="Fetch the libraries even if they are in place.")
-def install_command(*, force: bool) -> None:
-    """Fetch the native libraries of Agora's SDK, from the address that the SDK names, with TLS verified."""
+@click.option(
+    "--sha256",
+    default="",
+    metavar="HEX",
+    callback=_sha256,
+    help="What the archive's SHA-256 must be; without it, that of the first installation.",
+)
+def install_command(*, force: bool, sha256: str) -> None:
+    """Fetch the native libraries of Agora's SDK, from the URL that the SDK names, with TLS verified.
+
+    Agora publishes no checksums. The first installation tells the archive's SHA-256 and pins it; give it with --sha256 on your other
+    machines, and an archive that was replaced is refused.
+    """
     wrapper = find_wrapper()
     if wrapper.complete and wrapper.seal.exists() and not force:
         click.echo(f"Agora's native libraries are in place, in {wrapper.libraries}.")
@@ -29,5 +49,5 @@ def install_command(*, force: bool) -> None:
             bar.length = total
             bar.update(here - bar.pos)
 
-        install(wrapper, client, show)
-    click.echo(f"Agora's native libraries are in {wrapper.libraries}.")
+        digest = install(wrapper, client, show, sha256)
+    click.echo(f"Agora's native libraries are in {wrapper.libraries}. The archive's SHA-256: {digest}")

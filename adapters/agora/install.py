@@ -2,6 +2,7 @@
 it deletes first, and it happens whenever somebody imports it.
 """
 
+import hashlib
 import shutil
 import tempfile
 import zlib
@@ -21,6 +22,9 @@ BREAKS: Final = 5
 LARGEST: Final = 2 * 1024**3
 """Bytes that the archive may unpack to; the libraries are held to be some hundred megabytes."""
 TOP: Final = "agora_sdk"
+
+KNOWN: Final[dict[str, str]] = {}
+"""The SHA-256 of archives by their URL, where one is known. Agora publishes none; what is not here, the first installation pins."""
 
 Progress = Callable[[int, int], None]
 """Called with the bytes that are here and the bytes there will be (0 when the server does not say)."""
@@ -61,17 +65,43 @@ class Partial:
         self.tag_path.unlink(missing_ok=True)
 
 
-def install(wrapper: Wrapper, client: httpx.Client, progress: Progress) -> None:
-    """Download what the wrapper names, verify what can be verified, put it where the wrapper looks. Raises `InstallFailed`."""
+def install(wrapper: Wrapper, client: httpx.Client, progress: Progress, sha256: str = "") -> str:
+    """Download what the wrapper names, verify it, put it where the wrapper looks. Returns the archive's SHA-256.
+
+    It has to be `sha256` where that is given, else the one known for this URL, else the one that was installed from this URL
+    before. Raises `InstallFailed`.
+    """
+    expected = sha256.lower() or KNOWN.get(wrapper.archive_url, "") or pinned(wrapper)
     partial = Partial(wrapper.root / "agora_sdk.zip.part")
     try:
         download(client, wrapper.archive_url, partial, progress)
         try:
-            unpack(partial.path, wrapper)
+            digest = _digest(partial.path, expected)
+            unpack(partial.path, wrapper, digest)
         finally:
             partial.remove()
     except OSError as refused:
         raise InstallFailed(f"Cannot write to {wrapper.root}: {refused.strerror or refused}.") from refused
+    return digest
+
+
+def pinned(wrapper: Wrapper) -> str:
+    """The SHA-256 of the archive that is installed, if it came from the same URL; else `''`."""
+    if not wrapper.seal.is_file():
+        return ""
+    url, _, digest = wrapper.seal.read_text().strip().partition("\n")
+    return digest if url == wrapper.archive_url else ""
+
+
+def _digest(archive: Path, expected: str) -> str:
+    with archive.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if expected and found != expected:
+        raise InstallFailed(
+            f"Agora's archive is another one than expected: its SHA-256 is {found}, not {expected}. Nothing was installed. "
+            f"If Agora has replaced it and you trust the new one: avatarbot agora install --force --sha256 {found}"
+        )
+    return found
 
 
 def download(client: httpx.Client, url: str, partial: Partial, progress: Progress) -> None:
@@ -111,7 +141,7 @@ def _continues(response: httpx.Response, partial: Partial) -> bool:
     return response.status_code == httpx.codes.PARTIAL_CONTENT and ranged
 
 
-def unpack(archive: Path, wrapper: Wrapper) -> None:
+def unpack(archive: Path, wrapper: Wrapper, digest: str) -> None:
     """Replace the libraries with those of the archive, all or nothing. Raises `InstallFailed`."""
     with tempfile.TemporaryDirectory(prefix=".agora_sdk-", dir=wrapper.root) as folder:
         try:
@@ -124,7 +154,7 @@ def unpack(archive: Path, wrapper: Wrapper) -> None:
         fresh = Path(folder) / TOP
         if missing := [name for name in NEEDED if not (fresh / name).is_file()]:
             raise InstallFailed(f"Agora's archive holds no {' and no '.join(missing)}.")
-        (fresh / wrapper.seal.name).write_text(f"{wrapper.archive_url}\n")
+        (fresh / wrapper.seal.name).write_text(f"{wrapper.archive_url}\n{digest}\n")
         wrapper.version_file.unlink(missing_ok=True)
         shutil.rmtree(wrapper.libraries, ignore_errors=True)
         fresh.rename(wrapper.libraries)

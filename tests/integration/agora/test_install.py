@@ -1,5 +1,6 @@
 """`avatarbot agora install`, against a server with TLS."""
 
+import hashlib
 import io
 import platform
 import random
@@ -14,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from adapters.agora.commands import group
-from adapters.agora.install import BREAKS, InstallFailed, install
+from adapters.agora.install import BREAKS, KNOWN, InstallFailed, install
 from adapters.agora.wrapper import Wrapper, find_wrapper
 from tests.integration.agora.depot import Depot, open_depot
 from tests.integration.agora.vendor import on_path
@@ -149,9 +150,10 @@ def test_paths_that_lead_elsewhere_are_refused_and_the_old_libraries_stay(
         {"agora_sdk/libagora_rtc_sdk.so": b"new", "agora_sdk/libaosl.so": b"new", "agora_sdk/aXb": b""}
     )
     depot.content = depot.content.replace(b"agora_sdk/aXb", name.encode()) if "\0" in name else archive({name: b"evil"})
+    named = hashlib.sha256(depot.content).hexdigest()
 
     with pytest.raises(InstallFailed, match="lead elsewhere"):
-        install(wrapper, client, Progress())
+        install(wrapper, client, Progress(), named)
 
     assert wrapper.complete
     assert (wrapper.libraries / "libagora_rtc_sdk.so").read_bytes() == LIBRARY
@@ -195,3 +197,35 @@ def test_the_command_replaces_what_the_sdk_fetched_and_says_what_it_did(
     assert wrapper.archive_url in first.output
     assert "are in place" in second.output
     assert (wrapper.libraries / "libagora_rtc_sdk.so").read_bytes() == LIBRARY
+    assert hashlib.sha256(archive()).hexdigest() in first.output
+
+
+def test_the_first_installation_pins_the_archive(wrapper: Wrapper, client: httpx.Client, depot: Depot) -> None:
+    first = install(wrapper, client, Progress())
+    depot.content = replaced = archive({"agora_sdk/libagora_rtc_sdk.so": b"evil", "agora_sdk/libaosl.so": b"evil"})
+    second = hashlib.sha256(replaced).hexdigest()
+
+    with pytest.raises(InstallFailed, match=f"its SHA-256 is {second}, not {first}") as refused:
+        install(wrapper, client, Progress())
+
+    assert f"--sha256 {second}" in refused.value.sentence
+    assert (wrapper.libraries / "libagora_rtc_sdk.so").read_bytes() == LIBRARY
+    assert install(wrapper, client, Progress(), second.upper()) == second
+    assert (wrapper.libraries / "libagora_rtc_sdk.so").read_bytes() == b"evil"
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_another_archive_than_the_one_named_is_refused(
+    wrapper: Wrapper, client: httpx.Client, monkeypatch: pytest.MonkeyPatch, known: bool
+) -> None:
+    if known:
+        monkeypatch.setitem(KNOWN, wrapper.archive_url, "0" * 64)
+    with pytest.raises(InstallFailed, match="Nothing was installed"):
+        install(wrapper, client, Progress(), "" if known else "0" * 64)
+    assert not wrapper.complete
+
+
+def test_a_checksum_that_is_none_is_refused() -> None:
+    result = CliRunner().invoke(group, ["install", "--sha256", "abc"])
+    assert result.exit_code == 2
+    assert "64 hexadecimal digits" in result.output
