@@ -1,5 +1,6 @@
 """AKOOL as the provider of avatars: its records turned into the words of the house."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Protocol
@@ -41,6 +42,9 @@ class OwnRoom(Protocol):
     def credentials(self, tag: str) -> tuple[RoomCredentials, RoomCredentials]:
         """The seats of avatar and bot, in this order, in the room named `tag`."""
         ...
+
+
+_WEB = re.compile(r"https?://[^\s\x00-\x1f\x7f]{1,2000}", re.IGNORECASE)
 
 
 class AkoolProvider:
@@ -208,12 +212,17 @@ def _state(status: int | None) -> ProviderState:
     raise nonsense(f"a session has status {status}")
 
 
+def _web(url: str) -> str:
+    """`url` if it is one of the web, else `''`: what people click and browsers fetch is never a `javascript:` or a `file:`."""
+    return url if _WEB.fullmatch(url) else ""
+
+
 def _avatar_info(record: AvatarRecord) -> AvatarInfo:
     return AvatarInfo(
         id=record.avatar_id,
         name=record.name or record.avatar_id,
-        picture=record.picture,
-        preview=record.url,
+        picture=_web(record.picture),
+        preview=_web(record.url),
         gender=record.gender,
         voice_id=record.voice_id or None,
         official=record.source == OFFICIAL,
@@ -231,7 +240,7 @@ def _voice_info(record: VoiceRecord, *, own: bool) -> VoiceInfo:
         name=record.name or record.voice_id,
         language=record.language or record.locale,
         gender=record.gender,
-        preview=record.preview,
+        preview=_web(record.preview),
         own=own,
     )
 

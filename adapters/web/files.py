@@ -5,7 +5,8 @@ import ssl
 
 import httpx
 
-from adapters.web.public import PublicOnly, Resolve, resolved
+from adapters.web.public import Lookups, PublicOnly, Resolve
+from bot.errors import NotPublic
 
 WITHIN_S = 4.0
 """For all questions about one file; people wait for the answer."""
@@ -17,8 +18,8 @@ AT_ONCE = 8
 class WebFiles:
     """`PublicFiles` over HTTP: asks for the head of a file, and for its first byte where that says nothing."""
 
-    def __init__(self, resolve: Resolve = resolved, way: httpx.AsyncBaseTransport | None = None) -> None:
-        self._resolve = resolve
+    def __init__(self, resolve: Resolve | None = None, way: httpx.AsyncBaseTransport | None = None) -> None:
+        self._resolve = resolve or Lookups()
         self._way = way
         self._trust: ssl.SSLContext = httpx.create_ssl_context()
         self._turns = asyncio.Semaphore(AT_ONCE)
@@ -27,8 +28,12 @@ class WebFiles:
         try:
             async with asyncio.timeout(WITHIN_S), self._turns, self._client() as http:
                 return await _of_head(http, url) or await _of_first_byte(http, url)
-        except (TimeoutError, httpx.HTTPError, httpx.InvalidURL):
+        except httpx.RemoteProtocolError as broken:
+            raise NotPublic(f"{_host(url)} does not lead to a file on the internet.", str(broken)) from broken
+        except (TimeoutError, httpx.HTTPError):
             return None
+        except (httpx.InvalidURL, ValueError) as broken:  # also of a redirect: a port or a name that none can be
+            raise NotPublic(f"{_host(url)} does not lead to a file on the internet.", str(broken)) from broken
 
     def _client(self) -> httpx.AsyncClient:
         """A new one for each file, so that no cookie of one place is shown to another."""
@@ -57,5 +62,9 @@ async def _of_first_byte(http: httpx.AsyncClient, url: str) -> int | None:
 
 
 def _number(text: str) -> int | None:
-    """Nothing and nonsense count as not told."""
-    return int(text) or None if text.isdecimal() and text.isascii() else None
+    """Nothing and nonsense count as not told. No file is a quintillion bytes long."""
+    return int(text) or None if len(text) <= 18 and text.isdecimal() and text.isascii() else None
+
+
+def _host(url: str) -> str:
+    return url.partition("://")[2].partition("/")[0][:100]

@@ -5,7 +5,8 @@ from collections import OrderedDict
 
 import httpx
 
-from adapters.web.public import PublicOnly, Resolve, resolved
+from adapters.bounded import PLAIN, bounded
+from adapters.web.public import Lookups, PublicOnly, Resolve
 from bot.errors import NotPublic
 from bot.model import File
 
@@ -21,9 +22,12 @@ class WebPictures:
     Only public addresses are fetched, and those that begin with `ours`: where the provider is simulated on this machine.
     """
 
-    def __init__(self, ours: str = "", resolve: Resolve = resolved) -> None:
+    def __init__(
+        self, ours: str = "", resolve: Resolve | None = None, way: httpx.AsyncBaseTransport | None = None
+    ) -> None:
         self._ours = f"{ours.rstrip('/')}/" if ours else ""
-        self._resolve = resolve
+        self._resolve = resolve or Lookups()
+        self._way = way
         self._trust = httpx.create_ssl_context()
         self._kept: OrderedDict[str, File] = OrderedDict()
         self._turns = asyncio.Semaphore(AT_ONCE)
@@ -34,7 +38,7 @@ class WebPictures:
         try:
             async with asyncio.timeout(WITHIN_S), self._turns, self._client(url) as http:
                 found = await _download(http, url)
-        except (TimeoutError, NotPublic, httpx.HTTPError, httpx.InvalidURL):
+        except (TimeoutError, NotPublic, httpx.HTTPError, httpx.InvalidURL, ValueError):
             return None
         if found is not None:
             self._kept[url] = found
@@ -43,20 +47,16 @@ class WebPictures:
         return found
 
     def _client(self, url: str) -> httpx.AsyncClient:
-        way: httpx.AsyncBaseTransport = httpx.AsyncHTTPTransport(verify=self._trust)
+        way = self._way or httpx.AsyncHTTPTransport(verify=self._trust)
         if not (self._ours and url.startswith(self._ours)):
             way = PublicOnly(way, self._resolve)
         return httpx.AsyncClient(transport=way, timeout=WITHIN_S, trust_env=False)
 
 
 async def _download(http: httpx.AsyncClient, url: str) -> File | None:
-    content = bytearray()
-    async with http.stream("GET", url) as response:
+    request = http.build_request("GET", url, headers=PLAIN)
+    async with bounded(http, request, most_bytes=SIZE_LIMIT, within_s=WITHIN_S) as response:
         kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
         if response.status_code != httpx.codes.OK or not kind.startswith("image/"):
             return None
-        async for piece in response.aiter_bytes():
-            content += piece
-            if len(content) > SIZE_LIMIT:
-                return None
-    return File("picture", kind, bytes(content))
+        return File("picture", kind, await response.aread())

@@ -9,18 +9,26 @@ IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _LABEL = re.compile(r"(?!-)[\w-]{1,63}(?<!-)")
 _PRIVATE_ENDINGS = {
-    "localhost",
-    "local",
-    "internal",
-    "intranet",
-    "lan",
-    "home",
-    "corp",
-    "invalid",
-    "test",
-    "onion",
-    "arpa",
+    *(
+        "localhost",
+        "local",
+        "localdomain",
+        "internal",
+        "intranet",
+        "private",
+        "intra",
+        "lan",
+        "home",
+        "corp",
+        "mail",
+        "domain",
+    ),
+    *("workgroup", "svc", "consul", "docker", "kube", "node", "invalid", "test", "onion", "i2p", "alt", "arpa"),
 }
+"""Last labels that no public name has: reserved ones, and those that networks use inside."""
+
+_UNICAST = ipaddress.ip_network("2000::/3")
+"""All that is routed on the internet in IPv6. What maps or translates an IPv4 address (RFC 6052, 8215) lies outside of it."""
 
 
 def fault(url: str) -> str | None:
@@ -70,8 +78,8 @@ def _ip(host: str) -> IpAddress | None:
 
 
 def is_public(address: IpAddress) -> bool:
-    """Whether it leads to the internet. Not what is private, local, reserved or for many; not those in an IPv6 address either."""
+    """Whether it leads to the internet: not what is private, local, reserved or for many, nor what carries such an address inside."""
     if isinstance(address, ipaddress.IPv6Address):
-        inner = address.ipv4_mapped or address.sixtofour
-        return address.is_global and not address.is_multicast if inner is None else is_public(inner)
+        inner = address.sixtofour
+        return address in _UNICAST and (address.is_global if inner is None else is_public(inner))
     return address.is_global and not address.is_multicast

@@ -259,14 +259,29 @@ async def test_the_avatar_of_a_session(
 # ---------------------------------------------------------------- what there is to choose from
 
 
+PICTURE, FILM = "https://x.example/t.png", "http://x.example/u.mp4"
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["javascript:alert(1)", "file:///etc/passwd", "data:text/html,x", "//x.example/a", "https://", "https://a\nb", "u"],
+)
+async def test_what_is_no_url_of_the_web_is_dropped(url: str) -> None:
+    avatars = ok({"result": [{"avatar_id": "a", "name": "Ann", "thumbnailUrl": url, "url": url}]})
+    akool = ScriptedAkool({AVATARS: avatars, VOICES: ok({"result": [{"voice_id": "v", "preview": url}]})})
+    (avatar,) = await provider(akool).avatars()
+    assert (avatar.picture, avatar.preview) == ("", "")
+    assert {voice.preview for voice in await provider(akool).voices()} == {""}
+
+
 async def test_avatars() -> None:
     rows = [
         {
             "avatar_id": "a",
             "name": "Ann",
             "from": 2,
-            "thumbnailUrl": "t",
-            "url": "u",
+            "thumbnailUrl": PICTURE,
+            "url": FILM,
             "gender": "female",
             "voice_id": "v",
         },
@@ -275,7 +290,7 @@ async def test_avatars() -> None:
     lists = {"open": rows, "aigc": [{"avatar_id": "web", "name": "Nora", "from": 2}, rows[0] | {"name": "Again"}]}
     akool = ScriptedAkool({AVATARS: lambda call: ok({"count": 2, "result": lists[call.query["platform"]]})})
     assert await provider(akool).avatars() == [
-        AvatarInfo("a", "Ann", "t", "u", "female", "v", official=True, available=True),
+        AvatarInfo("a", "Ann", PICTURE, FILM, "female", "v", official=True, available=True),
         AvatarInfo("b", "b", official=False, available=False),
         AvatarInfo("web", "Nora"),
     ]
@@ -300,14 +315,14 @@ async def test_voices_are_ours_and_akools_and_only_those_that_can_be_streamed() 
     rows = {
         "1": [{"voice_id": "mine", "status": 3}, {"voice_id": "unfinished", "status": 2}],
         "2": [
-            {"voice_id": "theirs", "name": "Bill", "language": "English", "gender": "Male", "preview": "p"},
+            {"voice_id": "theirs", "name": "Bill", "language": "English", "gender": "Male", "preview": FILM},
             {"voice_id": "slow", "support_stream": False},
             {"name": "no id"},
         ],
     }
     assert await provider(ScriptedAkool({VOICES: listed})).voices() == [
         VoiceInfo("mine", "mine", own=True),
-        VoiceInfo("theirs", "Bill", "English", "Male", "p"),
+        VoiceInfo("theirs", "Bill", "English", "Male", FILM),
     ]
 
 

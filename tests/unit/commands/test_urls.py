@@ -1,3 +1,5 @@
+import ipaddress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +16,7 @@ from bot.commands.urls import fault
         "https://münchen.example.org/ü",
         "https://8.8.8.8/a",
         "https://[2606:4700:4700::1111]/a",
-        "https://[::ffff:8.8.8.8]/",
+        "https://[2002:808:808::1]/",
         "https://xn--mnchen-3ya.de",
     ],
 )
@@ -58,6 +60,23 @@ def test_a_public_address_has_no_fault(url: str) -> None:
         ("https://[fd00::1]", "must be reachable from the internet"),
         ("https://[ff0e::1]", "must be reachable from the internet"),
         ("https://[::ffff:127.0.0.1]", "must be reachable from the internet"),
+        ("https://[::ffff:8.8.8.8]", "must be reachable from the internet"),
+        ("https://[::8.8.8.8]", "must be reachable from the internet"),
+        ("https://[64:ff9b::7f00:1]", "must be reachable from the internet"),
+        ("https://[64:ff9b::a00:1]", "must be reachable from the internet"),
+        ("https://[64:ff9b:1::a00:1]", "must be reachable from the internet"),
+        ("https://[2001:0:4136:e378:8000:63bf:3fff:fdd2]", "must be reachable from the internet"),
+        ("https://[2001:db8::1]", "must be reachable from the internet"),
+        ("https://[fe80::1]", "must be reachable from the internet"),
+        ("https://[fec0::1]", "must be reachable from the internet"),
+        ("https://[100::1]", "must be reachable from the internet"),
+        ("https://[5f00::1]", "must be reachable from the internet"),
+        ("https://router.home", "must be reachable from the internet"),
+        ("https://nas.localdomain", "must be reachable from the internet"),
+        ("https://api.default.svc", "must be reachable from the internet"),
+        ("https://db.private", "must be reachable from the internet"),
+        ("https://vault.service.consul", "must be reachable from the internet"),
+        ("https://example.com:" + "9" * 5_000, "is not a valid address"),
         ("https://[2002:7f00:1::]", "must be reachable from the internet"),
         ("https://2130706433", "must be reachable from the internet"),
         ("https://127.1", "is not a valid address"),
@@ -76,6 +95,11 @@ def test_every_other_address_has_one(url: str, wrong: str) -> None:
 def test_any_text_is_judged(text: str) -> None:
     wrong = fault(text)
     assert wrong is None or wrong.startswith(("must ", "is "))
+
+
+@given(st.ip_addresses(v=6))
+def test_only_unicast_of_the_internet_passes_in_ipv6(address: ipaddress.IPv6Address) -> None:
+    assert address in ipaddress.ip_network("2000::/3") or fault(f"https://[{address}]/") is not None
 
 
 @given(st.ip_addresses(network="10.0.0.0/8") | st.ip_addresses(network="127.0.0.0/8"))

@@ -5,7 +5,9 @@ import contextlib
 import ipaddress
 import socket
 import ssl
+import threading
 from collections.abc import AsyncIterator, Sequence
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -17,7 +19,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from adapters.web.files import REDIRECTS, WITHIN_S, WebFiles
-from adapters.web.public import resolved
+from adapters.web.public import AT_ONCE, Lookups
 from bot.commands.urls import IpAddress
 from bot.errors import NotPublic
 
@@ -61,7 +63,11 @@ async def around(request: Request) -> Response:
     return RedirectResponse("/around")
 
 
-PATHS = (whole, ranged, plain, silent, missing, moved, around)
+async def endless(request: Request) -> Response:
+    return Response(headers={"content-range": f"bytes 0-0/{'9' * 5_000}"}, status_code=206)
+
+
+PATHS = (endless, whole, ranged, plain, silent, missing, moved, around)
 APP = Starlette(routes=[Route(f"/{path.__name__}", path, methods=["GET", "HEAD"]) for path in PATHS])
 
 
@@ -173,5 +179,44 @@ async def test_the_name_is_what_a_certificate_must_be_for() -> None:
 
 
 async def test_names_are_looked_up_as_the_machine_does() -> None:
-    assert ipaddress.ip_address("127.0.0.1") in await resolved("localhost")
-    assert await resolved("no-such-name.invalid") == []
+    look_up = Lookups()
+    assert ipaddress.ip_address("127.0.0.1") in await look_up("localhost")
+    assert await look_up("no-such-name.invalid") == []
+    assert await look_up("a" * 300 + ".example") == []
+
+
+async def test_slow_names_take_no_thread_of_anybody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    answered = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answered.wait(20) and [])
+    look_up = Lookups()
+    before = threading.active_count()
+    slow = [asyncio.create_task(look_up(f"slow{n}.example")) for n in range(40)]
+    try:
+        async with asyncio.timeout(10):
+            await asyncio.sleep(0)
+            assert await asyncio.to_thread(lambda: "done") == "done"
+        looking = [thread for thread in threading.enumerate() if thread.name == "lookup"]
+        assert len(looking) == AT_ONCE
+        assert threading.active_count() <= before + AT_ONCE + 1
+    finally:
+        answered.set()
+        await asyncio.gather(*slow)
+
+
+@pytest.mark.parametrize(
+    "to",
+    [
+        "http://[::1",
+        "http://files.example:99999999/",
+        "http://files.example:x/",
+        "gopher://a/",
+        "http://\x7f/",
+    ],
+)
+async def test_a_redirect_to_nowhere_is_not_public(to: str) -> None:
+    with pytest.raises(NotPublic, match="internet"):
+        await size(f"http://files.example/moved?to={quote(to)}")
+
+
+async def test_a_length_that_no_file_has_is_not_told() -> None:
+    assert await size("http://files.example/endless") is None
