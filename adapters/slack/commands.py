@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from adapters.slack.manifest import manifest
+from adapters.slack.manifest import creation_link, manifest
 
 
 def _https(_: click.Context, __: click.Parameter, url: str | None) -> str | None:
@@ -34,6 +34,16 @@ def group() -> None:
     envvar="AVATARBOT_SLACK_COMMAND",
     help="The slash command's name.",
 )
-def print_manifest(public_url: str | None, command: str) -> None:
+@click.option(
+    "--url", "as_link", is_flag=True, help="Print a link instead that opens Slack's page to create the app, filled in."
+)
+def print_manifest(public_url: str | None, command: str, *, as_link: bool) -> None:
     """Print the app manifest: api.slack.com/apps, Create New App, From a manifest."""
-    click.echo(json.dumps(manifest(command, public_url), indent=2))
+    app = manifest(command, public_url)
+    if not as_link:
+        click.echo(json.dumps(app, indent=2))
+        return
+    try:
+        click.echo(creation_link(app))
+    except ValueError as error:
+        raise click.ClickException(f"{error}: paste what `avatarbot slack manifest` prints.") from None

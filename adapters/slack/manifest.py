@@ -1,6 +1,8 @@
 """The Slack app as code: what is pasted at api.slack.com/apps to create it."""
 
+import json
 from typing import Any
+from urllib.parse import quote
 
 SCOPES = (
     "app_mentions:read",
@@ -41,6 +43,10 @@ EVENTS_PATH = "/slack/events"
 INSTALL_PATH = "/slack/install"
 REDIRECT_PATH = "/slack/oauth_redirect"
 
+CREATION_PAGE = "https://api.slack.com/apps?new_app=1&manifest_json="
+LINK_LIMIT = 8_000
+"""Characters of a URL that servers take as a rule; browsers take more."""
+
 SAY_SHORTCUT = "say_with_avatar"
 START_SHORTCUT = "start_avatar"
 
@@ -62,6 +68,14 @@ def manifest(command: str = "/avatar", public_url: str | None = None) -> dict[st
         "oauth_config": _oauth(base),
         "settings": _settings(base),
     }
+
+
+def creation_link(manifest: dict[str, Any]) -> str:
+    """The page at api.slack.com where an app is created from this manifest. Raises `ValueError` for one too long for a URL."""
+    link = CREATION_PAGE + quote(json.dumps(manifest, separators=(",", ":")), safe="")
+    if len(link) > LINK_LIMIT:
+        raise ValueError(f"the link would have {len(link):,} characters, and {LINK_LIMIT:,} are sure to work")
+    return link
 
 
 def _features(command: str, base: str | None) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import jsonschema
 import pytest
@@ -45,6 +46,25 @@ def test_what_the_command_prints_passes_too(schema: jsonschema.Draft7Validator, 
     printed = CliRunner().invoke(group, arguments)
     assert printed.exit_code == 0
     schema.validate(json.loads(printed.output))
+
+
+@pytest.mark.parametrize("more", [[], ["--http", f"https://{'x' * 60}.example.com"]])
+def test_the_link_carries_the_whole_manifest(schema: jsonschema.Draft7Validator, more: list[str]) -> None:
+    printed = CliRunner().invoke(group, ["manifest", "--url", *more])
+    link = urlsplit(printed.output.strip())
+    assert (link.scheme, link.netloc, link.path) == ("https", "api.slack.com", "/apps")
+    query = parse_qs(link.query)
+    assert query["new_app"] == ["1"]
+    carried = json.loads(query["manifest_json"][0])
+    schema.validate(carried)
+    assert carried == json.loads(CliRunner().invoke(group, ["manifest", *more]).output)
+    assert len(printed.output) <= 4_000
+
+
+def test_a_link_too_long_for_a_url_is_not_printed() -> None:
+    printed = CliRunner().invoke(group, ["manifest", "--url", "--http", f"https://{'x' * 3_000}.example.com"])
+    assert printed.exit_code == 1
+    assert "paste" in printed.output
 
 
 def test_http_has_an_address_everywhere_and_socket_mode_nowhere() -> None:
