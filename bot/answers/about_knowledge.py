@@ -39,7 +39,7 @@ def _item(base: Knowledge) -> Item:
 def _contents(base: Knowledge) -> str:
     return facts(
         f"a prompt of {len(base.prompt):,} characters" if base.prompt else "",
-        "an opening line" if base.prologue else "",
+        "a greeting" if base.prologue else "",
         _count(len(base.documents), "document"),
         _count(len(base.links), "link"),
     )
@@ -62,7 +62,7 @@ async def show(request: Request) -> Reply:
 def _written(base: Knowledge) -> str:
     parts = (
         base.name,
-        base.prologue and f"Opening line: {base.prologue}",
+        base.prologue and f"Greeting: {base.prologue}",
         base.prompt and f"Prompt: {base.prompt}",
         *(f"Document: {document.name}, {document.url}" for document in base.documents),
         *(f"Link: {link}" for link in base.links),
@@ -90,7 +90,7 @@ async def update(request: Request) -> Reply:
     await request.desk.house.provider.update_knowledge(wanted)
     await request.desk.house.offers.knowledge.fresh()
     unmeasured = _unmeasured(wanted) if options.documents else ""
-    return Reply(f"“{wanted.name}” is changed.{unmeasured} Avatars know it from their next stretch on.")
+    return Reply(f"“{wanted.name}” is changed.{unmeasured} Avatars know it when they start or renew.")
 
 
 def _changed(base: Knowledge, options: KnowledgeOptions) -> Knowledge:

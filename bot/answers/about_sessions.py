@@ -9,8 +9,9 @@ from bot.answers.channels import channel_name, is_open_here, whereabouts
 from bot.answers.listing import facts
 from bot.answers.request import Declined, Request
 from bot.commands.help import help_text
+from bot.commands.wording import MODES
 from bot.errors import ProviderError
-from bot.model import Command, Item, Link, Mode, Reply, Role, SessionStatus
+from bot.model import Command, Item, Link, Reply, Role, SessionStatus
 from bot.policy import at_least, role_of
 from bot.ports.provider import ProviderState
 from bot.session.budget import Day
@@ -77,8 +78,8 @@ async def status(request: Request) -> Reply:
         await _cost(request, session),
         await _state_at_provider(request, session),
     ]
-    mode = "It repeats what you write." if session.spec.mode is Mode.RETELLING else "It answers by itself."
-    return Reply(" ".join(filter(None, sentences)), (Item(name, mode, session.spec.avatar_picture),))
+    row = Item(name, MODES[session.spec.mode], session.spec.avatar_picture, status=session.status)
+    return Reply(" ".join(filter(None, sentences)), (row,))
 
 
 def _ago(moment: datetime, now: datetime) -> str:
@@ -97,7 +98,7 @@ def _ends(view: SessionView, now: datetime) -> str:
 
 
 async def _cost(request: Request, session: SessionRecord) -> str:
-    """What the session has used, and the day of whoever pays for it."""
+    """What the session has used, and for members the day of whoever pays for it."""
     limit = request.desk.house.policy.limits.person_minutes
 
     def work(connection: Connection) -> tuple[float, Day]:
@@ -107,7 +108,7 @@ async def _cost(request: Request, session: SessionRecord) -> str:
     minutes, day = await request.desk.house.store.read(work)
     sleeping = session.status is SessionStatus.SLEEPING
     used = f"It has used {minutes:.1f} minutes{', and uses none while it is asleep' if sleeping else ' so far'}."
-    return f"{used} {day.described(_payer(request, session))}"
+    return f"{used} {day.described(_payer(request, session))}" if at_least(request.role, Role.MEMBER) else used
 
 
 def _payer(request: Request, session: SessionRecord) -> str:

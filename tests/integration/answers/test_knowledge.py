@@ -22,7 +22,7 @@ async def test_the_life_of_a_knowledge_base(stack: Stack) -> None:
         left = await ask(stack, "knowledge list")
     assert "“FAQ” is made" in made.text
     assert "is changed" in changed.text
-    assert shown.text == "FAQ\nOpening line: Ask me.\nPrompt: You know it all.\nLink: https://example.com/a"
+    assert shown.text == "FAQ\nGreeting: Ask me.\nPrompt: You know it all.\nLink: https://example.com/a"
     assert "know “FAQ”" in used.text
     assert "knowledge: FAQ" in settings.text
     assert "for good?" in asked.text
