@@ -29,7 +29,7 @@ async def test_from_start_to_the_downloaded_transcript(house: DemoHouse, window:
     await page.keyboard.press("Enter")
 
     await expect(page.locator("#stage .pill")).to_have_text("Live", timeout=15_000)
-    await expect(page.locator("#stage .meters")).to_contain_text("left")
+    await expect(page.locator("#stage .meters")).to_contain_text("Live for")
     await ann.type_in("thread", "Good morning! Who are you?")
     await ann.says("thread", "Good morning! Who are you?")
     await expect(page.locator("#thread-messages .message.growing")).to_be_visible(timeout=15_000)

@@ -69,8 +69,9 @@ async def test_the_child_sees_no_secret_of_ours(monkeypatch: pytest.MonkeyPatch)
 
 async def test_who_asks_and_goes_away_leaves_nothing_behind() -> None:
     async with Speech() as speech:
+        await speech.spoken("Yes.", Tone())  # the child is ready
         asked = asyncio.create_task(speech.spoken(SENTENCE * 50, Tone()))
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.02)
         asked.cancel()
         await asyncio.wait([asked])
         assert asked.cancelled()
