@@ -14,6 +14,8 @@ from bot.ports.doctor import Finding, Level
 
 PORTAL = "discord.com/developers/applications"
 ADMINISTRATOR = 1 << 3
+NAMED = 5
+"""Servers that one line names."""
 
 # Flags of an application: granted, or on while it is small. https://docs.discord.com/developers/resources/application
 MESSAGE_CONTENT = 1 << 18 | 1 << 19
@@ -24,7 +26,8 @@ async def check(settings: DiscordSettings, connector: Connector | None = None) -
     try:
         async with open_office(settings, connector) as office:
             servers = await office.rest.call(Route("GET", "/users/@me/guilds"))
-            return [*_application(office.application, settings), *_servers(servers, settings)]
+            application = office.application
+            return [*_application(application, settings), *_servers(servers, settings), *_allowed(servers, settings)]
     except SettingsError as error:
         return [Finding(Level.PROBLEM, f"Discord: {error.sentence}")]
     except PlatformError as error:
@@ -39,6 +42,9 @@ def _application(application: dict[str, Any], settings: DiscordSettings) -> Iter
     if settings.message_content and not granted:
         remedy = f"Turn on Message Content Intent on {PORTAL} (Bot), or set AVATARBOT_DISCORD_MESSAGE_CONTENT=0."
         yield Finding(Level.PROBLEM, "Discord: the bot may not read messages, and will not start", remedy)
+    if application.get("bot_public"):
+        remedy = f"Turn off Public Bot on {PORTAL} (Bot), after setting Install Link to None (Installation)."
+        yield Finding(Level.WARNING, "Discord: anybody may add the bot to a server of theirs", remedy)
     if application.get("interactions_endpoint_url"):
         remedy = f"Clear Interactions Endpoint URL on {PORTAL} (General Information)."
         yield Finding(Level.PROBLEM, "Discord: commands and buttons go to an address of somebody else", remedy)
@@ -56,6 +62,15 @@ def _servers(servers: Sequence[dict[str, Any]], settings: DiscordSettings) -> It
         if lacking := _lacking(int(server.get("permissions") or 0)):
             remedy = "Open the link of `avatarbot discord invite` once more, or give the bot's role these permissions."
             yield Finding(Level.WARNING, f"Discord: in {server['name']} the bot lacks {', '.join(lacking)}", remedy)
+
+
+def _allowed(servers: Sequence[dict[str, Any]], settings: DiscordSettings) -> Iterator[Finding]:
+    """What the operator said on the command line is not known here, so this is no warning."""
+    others = [server for server in servers if int(server["id"]) not in settings.home_guilds]
+    if others:
+        named = ", ".join(f"{server['name']} ({server['id']})" for server in others[:NAMED])
+        how = "AVATARBOT_DISCORD_HOME_GUILDS, or `avatarbot workspaces allow discord ID`"
+        yield Finding(Level.OK, f"Discord: servers use your AKOOL account once you allow them with {how}: {named}")
 
 
 def _lacking(held: int) -> list[str]:

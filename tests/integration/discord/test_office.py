@@ -55,17 +55,27 @@ async def test_doctor_knows_what_is_missing(discord: FakeDiscord) -> None:
 
     findings = await check(SETTINGS, discord.connector)
 
-    assert [finding.level for finding in findings] == [Level.OK, Level.PROBLEM, Level.WARNING]
+    assert [finding.level for finding in findings] == [
+        Level.OK,
+        Level.PROBLEM,
+        Level.WARNING,
+        Level.WARNING,
+        Level.OK,
+    ]
     assert "Message Content Intent" in findings[1].remedy
-    assert "Send Messages" in findings[2].what
-    assert "View Channel" not in findings[2].what
+    assert "Turn off Public Bot" in findings[2].remedy
+    assert "Send Messages" in findings[3].what
+    assert "View Channel" not in findings[3].what
+    assert "`avatarbot workspaces allow discord ID`: Team (800000000000000001)" in findings[4].what
 
 
 async def test_doctor_is_content(discord: FakeDiscord) -> None:
-    discord.next_answers("GET /oauth2/applications/@me", Answer(200, application() | {"flags": 1 << 19}))
-    discord.next_answers("GET /users/@me/guilds", Answer(200, [{"id": "8", "name": "Team", "permissions": "8"}]))
+    private = application() | {"flags": 1 << 19, "bot_public": False}
+    discord.next_answers("GET /oauth2/applications/@me", Answer(200, private))
+    discord.next_answers("GET /users/@me/guilds", Answer(200, [{"id": GUILD, "name": "Team", "permissions": "8"}]))
 
-    assert [finding.level for finding in await check(SETTINGS, discord.connector)] == [Level.OK]
+    at_home = settings(home_guilds=(int(GUILD),))
+    assert [finding.level for finding in await check(at_home, discord.connector)] == [Level.OK]
 
 
 async def test_doctor_on_a_refused_token(discord: FakeDiscord) -> None:
