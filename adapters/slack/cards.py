@@ -4,10 +4,12 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from adapters.slack.blocks import (
+    FORM,
     TITLE_LIMIT,
     Block,
     Content,
     actions,
+    button,
     command_button,
     context,
     mrkdwn,
@@ -16,6 +18,7 @@ from adapters.slack.blocks import (
 )
 from adapters.slack.markup import TEXT_LIMIT, escape, shorten
 from bot.commands.buttons import card_buttons
+from bot.commands.verb import Verb
 from bot.commands.wording import MODES, SIGNS, STATES
 from bot.model import Card, SessionStatus
 
@@ -52,3 +55,11 @@ def _facts(shown: Card) -> Iterator[Block]:
 def _time(at: datetime) -> str:
     """Each reader's own time; the words behind the bar are for clients that cannot."""
     return f"<!date^{int(at.timestamp())}^{{time}}|{at:%H:%M} UTC>"
+
+
+def form_offer(verb: Verb) -> Content:
+    """A sentence, and the button that opens the form of a verb."""
+    sentence = f"Choose the options of “{verb.name}” in a form."
+    return Content(
+        sentence, [section(sentence), *actions(button("Open the form", f"{FORM}{verb.name}", style="primary"))]
+    )

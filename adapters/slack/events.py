@@ -1,10 +1,12 @@
 """The Events API: messages, and what happens to channels and installations."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any
 
 import structlog
 
+from adapters.slack import forms
 from adapters.slack.answered import Answered
 from adapters.slack.attachments import attached
 from adapters.slack.desk import Afterwards, Desk, Receipt
@@ -17,6 +19,7 @@ from adapters.slack.translation import (
     is_for_us,
     message,
     place_of,
+    without_mention,
 )
 from adapters.slack.words import SOMEONE, mentions
 from bot.model import Command, Inbound, Person, Place, ReplyTo, Said, Standing
@@ -65,6 +68,8 @@ class Events:
         inbound = message(event, setting, person, names)
         if isinstance(inbound.body, Said) and not inbound.body.text:  # only a picture, only a file
             return Receipt()
+        if addressed and (verb := forms.asked_for(without_mention(event.text, setting.own_id))):
+            return self._answer(inbound, partial(self._desk.writer.offer_form, ReplyTo(inbound.place, person), verb))
         return await self._submitted(inbound, addressed=addressed)
 
     async def _concerns(self, setting: Setting, channel: str, text: Text) -> bool:

@@ -38,14 +38,20 @@ class Filled:
 
 def wanted(text: str, command: Command | Misunderstood) -> Verb | None:
     """The verb whose form should open: `start ?` asks for one, and a bare verb that would change nothing without options."""
-    if asked := asks_for_form(text):
-        verb = CATALOGUE.verb(asked.verb)
-        return verb if verb and verb.options else None
+    if asks_for_form(text):
+        return asked_for(text)
     if isinstance(command, Misunderstood) or command.options:
         return None
     verb = CATALOGUE.verb(command.verb)
     bare = verb and (verb.name in WHEN_BARE or any(option.required for option in verb.options))
     return verb if bare else None
+
+
+def asked_for(text: str) -> Verb | None:
+    """The verb whose form a text asks for by a question mark: `start ?`."""
+    asked = asks_for_form(text)
+    verb = CATALOGUE.verb(asked.verb) if asked else None
+    return verb if verb and verb.options else None
 
 
 def form(verb: Verb, place: Place) -> Block:

@@ -151,6 +151,8 @@ def _pressed_place(setting: Setting, payload: Interaction, body: Body) -> Place:
     container = body.get("container") or {}
     thread_ts = message.thread_ts or str(container.get("thread_ts") or "")
     place = place_of(setting.workspace_id, payload.channel.id, message.ts, thread_ts)
+    if container.get("is_ephemeral"):  # a row of an answer: what it is about it names itself
+        return place
     on_card = any(command_of(a.action_id, "").verb in _CARD_VERBS for a in payload.actions)
     if on_card and not place.thread_id and not place.channel_id.startswith("D"):
         return place.in_thread(message.ts)

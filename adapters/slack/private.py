@@ -50,22 +50,25 @@ class PrivateAnswers:
 
     async def give(self, to: ReplyTo, reply: Reply, *, patiently: bool) -> None:
         """Raises `Throttled` at the first rate limit; `patiently`, waits for it while the handle lives, or `PATIENCE`."""
+        contents = answers.answer(reply) if _says_something(reply) else []
         now = self._clock.now()
-        waiting_until = self._deadline(to, now) if patiently else now
+        await self._deliver(to, contents, reply.file, self._deadline(to, now) if patiently else now)
+
+    async def show(self, to: ReplyTo, content: Content) -> None:
+        """One message of our own making, patiently."""
+        await self._deliver(to, [content], None, self._deadline(to, self._clock.now()))
+
+    async def _deliver(self, to: ReplyTo, contents: Sequence[Content], file: File | None, until: datetime) -> None:
         try:
-            await self._give(to, reply, waiting_until)
+            for used, content in enumerate(contents):
+                await self._first_way(self._ways(to, used), content, until)
+            if file:
+                await self._hand_over(to, file, len(contents), until)
         except (SlackRefused, PlaceGone) as refused:
             await self._excuse(to, refused)
 
     def _deadline(self, to: ReplyTo, now: datetime) -> datetime:
         return to.expires_at if to.expires_at and to.usable_at(now) else now + PATIENCE
-
-    async def _give(self, to: ReplyTo, reply: Reply, until: datetime) -> None:
-        contents = answers.answer(reply) if _says_something(reply) else []
-        for used, content in enumerate(contents):
-            await self._first_way(self._ways(to, used), content, until)
-        if reply.file:
-            await self._hand_over(to, reply.file, len(contents), until)
 
     async def _hand_over(self, to: ReplyTo, file: File, used: int, until: datetime) -> None:
         """In the direct message, since nothing ephemeral carries a file; else the person is told, privately, why not."""

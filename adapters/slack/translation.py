@@ -66,11 +66,11 @@ def _command(text: str, words: str, setting: Setting) -> Command | None:
     """What stands behind our name, if it is a command."""
     if not words:
         return Command("help")
-    command = typed(_without_mention(text, setting.own_id), words)
+    command = typed(without_mention(text, setting.own_id), words)
     return command if isinstance(command, Command) else None
 
 
-def _without_mention(text: str, own_id: str) -> str:
+def without_mention(text: str, own_id: str) -> str:
     head, token, rest = text.partition(f"<@{own_id}")
     return head + rest.partition(">")[2] if token else text
 

@@ -15,6 +15,7 @@ from adapters.slack.markup import TEXT_LIMIT, measure
 from adapters.slack.private import PrivateAnswers
 from adapters.slack.refusals import SlackRefused
 from adapters.slack.web_api import WebApi
+from bot.commands.verb import Verb
 from bot.errors import MessageGone, Throttled
 from bot.model import Card, File, Line, MessageRef, Opened, Place, Reply, ReplyTo
 from bot.ports.chat import Pace
@@ -140,6 +141,10 @@ class Writer:
         await self._private.give(to, reply, patiently=True)
 
     # ------------------------------------------------ views
+
+    async def offer_form(self, to: ReplyTo, verb: Verb) -> None:
+        """A button that opens the form of a verb: Slack opens none for a message."""
+        await self._private.show(to, cards.form_offer(verb))
 
     async def open_form(self, place: Place, trigger_id: str, view: Block) -> None:
         """Open a modal; the trigger is good for 3 s, once."""

@@ -151,7 +151,7 @@ async def test_an_item_is_chosen_by_its_button(http: SlackHarness) -> None:
     )
     await http.slash(ANN, "avatars", GENERAL)
     shown = http.fake.workspace.ephemerals[-1]
-    pressed = next(e for b in shown.blocks if b["type"] == "actions" for e in b["elements"] if "value" in e)
+    pressed = next(block["accessory"] for block in shown.blocks if "accessory" in block)
 
     message = {"type": "message", "ts": "3.000001", "text": ""}
     body = payloads.press("U0ANN", pressed, message, "C0GENERAL", http._hook(ANN, GENERAL))
@@ -159,6 +159,23 @@ async def test_an_item_is_chosen_by_its_button(http: SlackHarness) -> None:
 
     assert http.reception.inbounds[-1].body == picked
     assert http.reception.inbounds[-1].place == GENERAL
+
+
+@pytest.mark.parametrize(("channel", "text"), [("C0GENERAL", "<@U0BOT> start ?"), ("D0ANN", "start ?")])
+async def test_a_form_is_offered_where_a_message_asks_for_it(http: SlackHarness, channel: str, text: str) -> None:
+    """Slack opens a form only for a command or a press: the answer has the button."""
+    http.fake.workspace.direct("U0ANN")
+    for kind in ("message", "app_mention"):
+        inner = payloads.message("U0ANN", text, channel, "1790000000.000001") | {"type": kind}
+        await http.fake.deliver(payloads.EVENT, payloads.event(inner))
+    assert http.reception.inbounds == []
+    (shown,) = http.fake.workspace.ephemerals
+    pressed = next(e for b in shown.blocks if b["type"] == "actions" for e in b["elements"])
+    body = payloads.press(
+        "U0ANN", pressed, {"type": "message", "ts": "3.0", "text": ""}, channel, http._hook(ANN, GENERAL)
+    )
+    await http.fake.deliver(payloads.INTERACTIVE, body)
+    assert http.fake.workspace.views[-1]["title"]["text"] == "Start"
 
 
 async def test_a_link_needs_no_answer(http: SlackHarness) -> None:
