@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from bot.errors import AvatarbotError
+from bot.speech.printable import printable, printable_line
 
 if TYPE_CHECKING:
     from bot.store.engine import Store
@@ -66,13 +67,13 @@ def main() -> int:
 def _explain(error: BaseException) -> int:
     sentences = _sentences(error)
     if sentences:
-        click.echo("\n".join(f"avatarbot: {sentence}" for sentence in sentences), err=True)
+        click.echo("\n".join(f"avatarbot: {printable_line(sentence)}" for sentence in sentences), err=True)
         return UNUSABLE
     import traceback
 
     from bot.redaction import REDACTOR
 
-    click.echo(REDACTOR.text("".join(traceback.format_exception(error))), err=True)
+    click.echo(printable(REDACTOR.text("".join(traceback.format_exception(error)))), err=True)
     click.echo("avatarbot: this is a fault of the program; please report it with the lines above.", err=True)
     return BROKEN
 
@@ -223,7 +224,8 @@ def _ask_store(question: Callable[["Store"], Awaitable[str]]) -> None:
         async with open_store() as store:
             return await question(store)
 
-    click.echo(_await(ask()))
+    answer = _await(ask())
+    click.echo(printable(answer) if sys.stdout.isatty() else answer)  # a file gets a transcript as it is
 
 
 @cli.group()
@@ -256,7 +258,7 @@ def reap() -> None:
     """
     from bot.main.operations import reap
 
-    click.echo("\n".join(_await(reap())))
+    click.echo("\n".join(map(printable_line, _await(reap()))))
 
 
 @cli.command()

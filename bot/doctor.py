@@ -18,6 +18,7 @@ from bot.keyfile import key_file, secret_keys
 from bot.ports.doctor import Finding, Level
 from bot.running import running
 from bot.settings import Settings, environment, load, unknown_names
+from bot.speech.printable import printable_line
 from bot.web import listen
 
 Check = Callable[[], Awaitable[Sequence[Finding]]]
@@ -65,9 +66,9 @@ def table(findings: Sequence[Finding], *, colour: bool = False) -> str:
 def _lines(finding: Finding, *, colour: bool) -> Iterator[str]:
     sign = SIGNS[finding.level]
     painted = f"\033[{COLOURS[finding.level]}m{sign}\033[0m"
-    yield f"{painted if colour else sign} {finding.what}"
+    yield f"{painted if colour else sign} {printable_line(finding.what)}"
     if finding.remedy:
-        yield f"    {finding.remedy}"
+        yield f"    {printable_line(finding.remedy)}"
 
 
 def _sum(findings: Sequence[Finding]) -> str:

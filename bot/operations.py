@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from bot.errors import AvatarbotError
 from bot.identity import new_id
 from bot.model import Command, Inbound, Person, Role, SessionStatus, Standing
+from bot.speech.printable import printable_line
 from bot.store import channels, grants, inbox, sessions
 from bot.store.engine import Store
 from bot.store.records import SessionRecord
@@ -46,7 +47,7 @@ def _row(record: SessionRecord) -> tuple[str, ...]:
         record.starter_name,
         since,
     )
-    return tuple(str(cell) or "-" for cell in cells)
+    return tuple(printable_line(str(cell)) or "-" for cell in cells)
 
 
 async def stop(store: Store, session_id: str) -> str:

@@ -11,6 +11,7 @@ from structlog.typing import EventDict, Processor
 
 from bot.log_throttle import ThrottledWarnings
 from bot.redaction import REDACTOR
+from bot.speech.printable import printable, printable_line
 
 QUIETER = {
     "slack_bolt": logging.ERROR,  # its warnings hold whole request bodies
@@ -78,6 +79,7 @@ def _formatter(readable: bool) -> logging.Formatter:
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             structlog.processors.format_exc_info,
             _without_secrets,
+            *([_without_controls] if readable else []),  # JSON escapes them
             _renderer(readable),
         ],
     )
@@ -93,6 +95,17 @@ def _renderer(readable: bool) -> Processor:
 def _without_secrets(_logger: Any, _method: str, event: EventDict) -> EventDict:
     redacted: EventDict = REDACTOR.value(event)
     return redacted
+
+
+def _without_controls(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    """Nobody's name forges a line of the log, or moves the cursor of whoever reads it."""
+    return {printable_line(name): _shown(value, lines=name in {"exception", "stack"}) for name, value in event.items()}
+
+
+def _shown(value: Any, *, lines: bool) -> Any:
+    if not isinstance(value, str):
+        return value  # a `repr`, which escapes them
+    return printable(value) if lines else printable_line(value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,7 @@
 """What `avatarbot doctor` says about Agora."""
 
+import os
+import pwd
 import re
 from typing import Final
 
@@ -15,7 +17,20 @@ WHERE: Final = "Copy it from console.agora.io, in your project's settings."
 
 async def check(settings: AgoraSettings) -> list[Finding]:
     """Look at the SDK's files and at the settings. Imports nothing of the SDK, asks nobody."""
-    return [_library_finding(), *_project_findings(settings)]
+    return [_library_finding(), *_user_findings(settings.host_user), *_project_findings(settings)]
+
+
+def _user_findings(name: str) -> list[Finding]:
+    if not name:
+        return []
+    if name not in {user.pw_name for user in pwd.getpwall()}:
+        return [
+            Finding(Level.PROBLEM, f"Agora: there is no user {name}", "Correct AVATARBOT_AGORA_USER, or take it out.")
+        ]
+    if os.geteuid() not in {0, pwd.getpwnam(name).pw_uid}:
+        remedy = "Start the service as root, or take AVATARBOT_AGORA_USER out."
+        return [Finding(Level.PROBLEM, f"Agora: only root can run room hosts as {name}", remedy)]
+    return [Finding(Level.OK, f"Agora: room hosts run as {name}")]
 
 
 def _library_finding() -> Finding:

@@ -3,6 +3,8 @@
 import asyncio
 import itertools
 import os
+import pwd
+import shutil
 import socket
 import sys
 import tempfile
@@ -10,7 +12,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
@@ -44,6 +46,8 @@ class HostOptions:
     idle: float
     profile: Profile
     environment: Mapping[str, str]
+    user: str = ""
+    """Whom hosts run as; nobody else but us when empty. Only root may name another."""
 
 
 class HostLost(SeatError):
@@ -163,6 +167,7 @@ class RoomHost:
         """The whole life of the process. Never raises; whoever waits for it to start hears why it did not."""
         with tempfile.TemporaryDirectory(prefix="avatarbot-agora-", ignore_cleanup_errors=True) as folder:
             try:
+                self._hand_over(folder)
                 process = await self._spawn()
             except WrapperMissing as missing:
                 return self._fail_start(SeatError(missing.sentence, missing.detail))
@@ -175,6 +180,11 @@ class RoomHost:
                 self.give_up("ended by us")
                 await _end(process, self._patience)
                 log.info("agora.host_ended", pid=process.pid, code=process.returncode, why=self.lost.result())
+
+    def _hand_over(self, folder: str) -> None:
+        """The SDK's own folder has to be its user's. Raises `OSError`."""
+        if who := as_user(self._options.user):
+            shutil.chown(folder, who["user"], who["group"])
 
     async def _spawn(self) -> asyncio.subprocess.Process:
         libraries = find_libraries().libraries
@@ -189,6 +199,7 @@ class RoomHost:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.DEVNULL,  # the wrapper prints
                 env=_environment(libraries) | dict(self._options.environment),
+                **as_user(self._options.user),
             )
         await asyncio.get_running_loop().create_connection(lambda: self._line, sock=ours)
         self.pid = process.pid
@@ -261,6 +272,17 @@ async def _end(process: asyncio.subprocess.Process, patience: float) -> None:
         with suppress(ProcessLookupError):
             process.kill()
         await process.wait()
+
+
+def as_user(name: str) -> dict[str, Any]:
+    """Arguments of a process that runs as another user, in that one's group and no other. Raises `OSError` for an unknown one."""
+    if not name:
+        return {}
+    try:
+        group = pwd.getpwnam(name).pw_gid
+    except KeyError:
+        raise OSError(f"there is no user {name}") from None
+    return {"user": name, "group": group, "extra_groups": ()}
 
 
 def _environment(libraries: Path) -> dict[str, str]:

@@ -207,7 +207,9 @@ class AgoraSeats:
         self, settings: AgoraSettings, environment: Mapping[str, str] = MappingProxyType({}), *, idle: float = IDLE
     ) -> None:
         self._own_app_id = settings.app_id
-        self._options = HostOptions(settings.seats_per_host, idle, Profile[settings.profile.upper()], environment)
+        self._options = HostOptions(
+            settings.seats_per_host, idle, Profile[settings.profile.upper()], environment, settings.host_user
+        )
         self._hosts: Hosts | None = None
         self._stack = AsyncExitStack()
 

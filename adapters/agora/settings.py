@@ -27,6 +27,9 @@ class AgoraSettings(BaseSettings):
     seats_per_host: int = Field(default=20, ge=1, le=100, validation_alias="AVATARBOT_SEATS_PER_HOST")
     """How many rooms one child process of Agora's SDK sits in."""
 
+    host_user: str = Field(default="", validation_alias="AVATARBOT_AGORA_USER")
+    """Whom the processes with Agora's closed library run as, when the service is started by root; the service's own user when empty."""
+
     profile: Literal["live", "communication"] = Field(default="live", validation_alias="AVATARBOT_AGORA_PROFILE")
     """The channel profile of our seats: change it if joining works and the avatar does not hear us."""
 

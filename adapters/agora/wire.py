@@ -5,15 +5,18 @@ The bot gives orders and gets one `Done` for each; the host tells on its own wha
 
 import asyncio
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from enum import IntEnum
 from typing import Any, Final, Generic, TypeVar
 
 import msgspec
+import structlog
 
 from bot.ports.room import SeatEvent
 
 LENGTH: Final = struct.Struct("<I")
+
+log = structlog.get_logger(__name__)
 
 
 class Profile(IntEnum):
@@ -108,15 +111,24 @@ def happened(seat: int, event: SeatEvent) -> Happened:
 
 
 def event_of(word: Happened) -> SeatEvent:
+    """Raises `msgspec.ValidationError` for what is no event."""
+    if word.kind not in _EVENTS:
+        raise msgspec.ValidationError(f"no event is a {word.kind[:40]}")
     event: SeatEvent = _EVENTS[word.kind].decode(word.event)
     return event
 
 
 T = TypeVar("T")
 
+LONGEST: Final = 8 * 1024 * 1024
+"""Bytes of one message: several times the largest key frame."""
+
 
 class Line(asyncio.Protocol, Generic[T]):
-    """One end of the socket. `hear` gets each message as it comes, `hang_up` is called once, at the end."""
+    """One end of the socket. `hear` gets each message as it comes, `hang_up` is called once, at the end.
+
+    What is longer than any message, or none, ends it: a closed library speaks at the other end.
+    """
 
     def __init__(self, heard: Any, hear: Callable[[T], None], hang_up: Callable[[], None]) -> None:
         self._decoder: msgspec.msgpack.Decoder[T] = msgspec.msgpack.Decoder(heard)
@@ -150,13 +162,27 @@ class Line(asyncio.Protocol, Generic[T]):
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
+        try:
+            for message in self._whole():
+                self._hear(self._decoder.decode(message))
+        except msgspec.MsgspecError as nonsense:
+            self._cut(str(nonsense))
+
+    def _whole(self) -> Iterator[bytes]:
+        """The messages that are here to their end, copied: `msgspec.Raw` keeps what it was decoded from."""
         at = 0
         while len(self._buffer) - at >= LENGTH.size:
-            start = at + LENGTH.size
-            end = start + LENGTH.unpack_from(self._buffer, at)[0]
-            if end > len(self._buffer):
+            start, length = at + LENGTH.size, LENGTH.unpack_from(self._buffer, at)[0]
+            if length > LONGEST:
+                raise msgspec.DecodeError(f"a message of {length:,} bytes")
+            if start + length > len(self._buffer):
                 break
-            # a copy: `msgspec.Raw` keeps what it was decoded from
-            self._hear(self._decoder.decode(bytes(memoryview(self._buffer)[start:end])))
-            at = end
+            yield bytes(memoryview(self._buffer)[start : start + length])
+            at = start + length
         del self._buffer[:at]
+
+    def _cut(self, why: str) -> None:
+        log.warning("agora.line_cut", why=why)
+        self._buffer.clear()
+        if self._transport is not None:
+            self._transport.abort()

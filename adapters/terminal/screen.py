@@ -10,6 +10,8 @@ from unicodedata import combining, east_asian_width
 
 import click
 
+from bot.speech.printable import printable, printable_line
+
 NAME_CELLS = 10
 GAP = "  "
 MARGIN = NAME_CELLS + len(GAP)
@@ -60,6 +62,7 @@ class Screen:
 
     def heading(self, text: str) -> None:
         """At the edge, between empty lines."""
+        text = printable(text)
         shape = self._shape()
         lines = wrap(text, shape.columns - 3) if shape.rewrites else [text]
         self._write("\n" + "".join(f"  {self._styled(line, dim=True)}\n" for line in lines) + "\n")
@@ -93,7 +96,7 @@ class Screen:
         return back + _CLEAR if grown else ""
 
     def _block(self, name: str, text: str, *, dim: bool = False) -> list[str]:
-        name, text = plain(name), plain(text)
+        name, text = printable_line(name), printable(text)
         shape = self._shape()
         room = max(LEAST_CELLS, shape.columns - MARGIN - 1)  # in the last column some terminals wrap by themselves
         wrapped = list(wrap(text, room)) if shape.rewrites else text.splitlines() or [""]
@@ -113,11 +116,6 @@ def _echo(text: str) -> None:
 def _turn_away() -> None:
     """Python flushes standard output once more at its end, and would complain."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def plain(text: str) -> str:
-    """Without what would move the cursor, change colours or hide: only lines are kept apart."""
-    return "".join(char if char.isprintable() or char == "\n" else " " for char in text)
 
 
 def cells(text: str) -> int:

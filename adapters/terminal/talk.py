@@ -9,6 +9,7 @@ import click
 from adapters.terminal.platform import PLACE, YOU, TerminalPlatform
 from bot.model import Accepted, Command, Inbound, MessageRef, Said, SessionStatus
 from bot.ports.chat import Reception
+from bot.speech.printable import printable
 
 CHANGES_WITHIN = 40.0
 """Seconds until a session is live or has ended: longer than it may take by its own rules."""
@@ -97,4 +98,4 @@ class _Talk:
 
     def _complain(self, sentence: str) -> None:
         self._screen.clear()
-        click.echo(sentence, err=True)
+        click.echo(printable(sentence), err=True)

@@ -19,6 +19,7 @@ from bot.main.providers import open_provider
 from bot.main.store import open_store
 from bot.policy import Policy
 from bot.ports.files import Pictures
+from bot.process import conceal
 from bot.service import Parts, Service
 from bot.session.house import Habits
 from bot.settings import Settings, environment, load, unknown_names
@@ -34,6 +35,7 @@ async def run_service(playground: bool, handover: bool, roles: tuple[str, ...]) 
     """The service, until a signal. Raises `SettingsError` for what only the operator can mend."""
     if roles:
         raise SettingsError("Several processes need PostgreSQL, which is not supported yet; run without --role.")
+    conceal()
     settings = load(Settings)
     if playground and "host" not in settings.model_fields_set:  # it is for this machine unless somebody says otherwise
         settings = settings.model_copy(update={"host": "127.0.0.1"})

@@ -192,3 +192,14 @@ def test_metrics_name_no_tenant() -> None:
 def labels_of(metrics: Metrics) -> set[str]:
     collectors = [getattr(metrics, name) for name in Metrics.__dataclass_fields__ if name != "registry"]
     return {label for collector in collectors for label in collector._labelnames}
+
+
+def test_nobodys_name_forges_a_line_or_moves_the_cursor(log: io.StringIO) -> None:
+    configure_logging("info", log, terminal=True)
+    structlog.get_logger().info("started by Ann\n12:00:00 [info] all is well", person="\x1b[2Jroot\r\u202e")
+    logging.getLogger("theirs").warning("hello %s", "\x1b]0;owned\x07\nforged")
+
+    assert len(log.getvalue().splitlines()) == 2
+    assert not {"\x07", "\r", "\u202e"} & set(log.getvalue())
+    assert "\x1b[2J" not in log.getvalue()
+    assert "\x1b]" not in log.getvalue()

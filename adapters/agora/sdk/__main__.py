@@ -29,6 +29,7 @@ from adapters.agora.wire import (
 )
 from bot.errors import AvatarbotError, SeatError
 from bot.ports.room import SeatEvent, SeatLost
+from bot.process import conceal
 
 if TYPE_CHECKING:
     from adapters.agora.sdk.seat import SdkSeat
@@ -159,5 +160,6 @@ async def serve(fd: int) -> None:
 
 
 if __name__ == "__main__":
+    conceal()  # a room's tokens are in here
     asyncio.run(serve(int(sys.argv[1])))
     os._exit(0)  # native threads may still call in; the interpreter must not be taken apart under them

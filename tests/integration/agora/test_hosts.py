@@ -2,12 +2,14 @@
 
 import asyncio
 import os
+import pwd
 import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from adapters.agora.hosts import as_user
 from adapters.agora.seats import AgoraSeats
 from bot.errors import SeatError
 from bot.ports.room import LinkDown, LinkUp, Packet, PeerJoined, PeerLeft, SeatLoss, SeatLost, VideoFrame
@@ -167,6 +169,7 @@ async def test_the_end_of_the_service_ends_seats_and_hosts(wrapper: Path, hub: H
 
 SERVICE = """
 import asyncio, os
+from adapters.agora.hosts import as_user
 from adapters.agora.seats import AgoraSeats
 from adapters.agora.settings import AgoraSettings
 from bot.ports.room import RoomCredentials
@@ -215,3 +218,28 @@ async def test_a_seat_given_up_while_it_joins_is_not_taken(seats: AgoraSeats, hu
     with pytest.raises(SeatError):
         await joining
     await hub.until(lambda: knocking[0].released)
+
+
+async def test_an_unknown_user_for_room_hosts_is_one_clear_failure() -> None:
+    settings = SETTINGS.model_copy(update={"host_user": "no-such-user"})
+    async with AgoraSeats(settings) as seats:
+        with pytest.raises(SeatError) as failed:
+            await seats(credentials()).join()
+    assert "no user no-such-user" in failed.value.detail
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root runs processes as somebody else")
+async def test_what_a_process_of_another_user_is_started_with() -> None:
+    process = await asyncio.create_subprocess_exec("/bin/sleep", "60", **as_user("nobody"))
+    try:
+        status = Path(f"/proc/{process.pid}/status").read_text()
+    finally:
+        process.kill()
+        await process.wait()
+    ids = {
+        line.split(":")[0]: line.split()[1:]
+        for line in status.splitlines()
+        if line.startswith(("Uid", "Gid", "Groups"))
+    }
+    assert (set(ids["Uid"]), ids["Groups"]) == ({str(pwd.getpwnam("nobody").pw_uid)}, [])
+    assert set(ids["Gid"]) == {str(pwd.getpwnam("nobody").pw_gid)}

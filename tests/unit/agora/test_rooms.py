@@ -93,5 +93,6 @@ def test_settings_come_under_the_names_that_people_know(monkeypatch: pytest.Monk
         "AGORA_APP_ID",
         "AGORA_APP_CERTIFICATE",
         "AVATARBOT_AGORA_PROFILE",
+        "AVATARBOT_AGORA_USER",
         "AVATARBOT_SEATS_PER_HOST",
     }

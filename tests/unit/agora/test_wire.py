@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from adapters.agora.wire import (
     LENGTH,
+    LONGEST,
     Done,
     Happened,
     Join,
@@ -112,3 +113,39 @@ def test_messages_arrive_whole_however_the_bytes_do(pieces: list[int]) -> None:
 def test_a_message_is_announced_by_its_length() -> None:
     sent = packed([Done(1)])
     assert LENGTH.unpack_from(sent)[0] == len(sent) - LENGTH.size
+
+
+class Wire(asyncio.Transport):
+    """A socket that can be cut."""
+
+    cut = False
+
+    def abort(self) -> None:
+        self.cut = True
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        LENGTH.pack(LONGEST + 1),
+        LENGTH.pack(2**32 - 1) + b"x",
+        LENGTH.pack(3) + b"\xc1\xc1\xc1",
+        LENGTH.pack(1) + b"\x80",
+        packed([Happened(7, "Evil", msgspec.Raw(msgspec.msgpack.encode([])))]),
+        packed([Happened(7, "Packet", msgspec.Raw(msgspec.msgpack.encode([1])))]),
+    ],
+)
+def test_what_no_host_says_cuts_the_line(sent: bytes) -> None:
+    heard: list[SeatEvent] = []
+
+    def hear(word: Word) -> None:
+        if isinstance(word, Happened):
+            heard.append(event_of(word))
+
+    wire, line = Wire(), Line[Word](Word, hear, lambda: None)
+    line.connection_made(wire)
+    line.data_received(sent)
+
+    assert wire.cut
+    assert heard == []
+    assert len(line._buffer) == 0

@@ -1,4 +1,5 @@
 import importlib
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -133,3 +134,12 @@ async def test_doctor_asks_for_co_host_authentication(installed: Wrapper) -> Non
     _, finding = await check(settings)
     assert finding.level is Level.WARNING
     assert "co-host authentication" in finding.remedy
+
+
+@pytest.mark.parametrize(
+    ("name", "level"),
+    [("", None), ("root", Level.OK if os.geteuid() == 0 else Level.PROBLEM), ("no-such-user", Level.PROBLEM)],
+)
+async def test_whom_room_hosts_run_as_is_looked_at_first(name: str, level: Level | None) -> None:
+    found = [f for f in await check(AgoraSettings(host_user=name)) if "room hosts" in f.what or "no user" in f.what]
+    assert [finding.level for finding in found] == ([level] if level else [])

@@ -1,0 +1,18 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.speech.printable import printable, printable_line
+
+EVIL = "\x1b[2J\x1b]0;owned\x07\u202egnp.exe\x9b31m\rroot\ttab\u2028"
+
+
+@given(st.text())
+def test_nothing_but_line_ends_and_joiners_is_left_that_is_not_printed(text: str) -> None:
+    assert all(char.isprintable() or char in "\n\u200c\u200d" for char in printable(text))
+    assert "\n" not in printable_line(text)
+    assert len(printable(text)) == len(text)
+
+
+def test_what_moves_the_cursor_or_turns_words_round_is_gone() -> None:
+    assert not {"\x1b", "\x07", "\u202e", "\x9b", "\r", "\t", "\u2028"} & set(printable(EVIL))
+    assert printable("Zoë 👩\u200d🚀 李\nmei") == "Zoë 👩\u200d🚀 李\nmei"
