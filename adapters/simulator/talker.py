@@ -182,8 +182,8 @@ def _when(pattern: str) -> Pattern[str]:
 
 
 RULES: tuple[tuple[Pattern[str], Rule], ...] = (
+    (_when(r"\b(?:repeat after me|say after me)(?:, word for word)?\W+(?P<words>\w.*)"), _repeat),
     (_when(r"\b(?:my name is|call me)\s+(?P<name>[^\W\d_][\w'\u2019-]{0,30})"), _learn_name),
-    (_when(r"\b(?:repeat after me|say after me)\W+(?P<words>\w.*)"), _repeat),
     (_when(r"\b(?:who am i|what(?:'s| is) my name|do you know me)\b"), _recall_name),
     (_when(r"\bwhat did i (?:just )?(?:say|ask|tell)\b"), _recall_own_words),
     (_when(r"\bwhat did (?P<who>[\w'\u2019 -]{1,40}?) (?:just )?(?:say|ask|tell)\b"), _recall_words),

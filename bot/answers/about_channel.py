@@ -49,6 +49,7 @@ async def _described(settings: ChannelSettings, showcase: Showcase) -> list[str]
         "minutes": str(settings.minutes or ""),
         "listening": settings.listening,
         "names": "on" if settings.names else "off",
+        "greeting": settings.greeting,
         "prompt": settings.prompt,
         "sound": _sound(settings.voice_params),
         "who": _who(settings.allow)
@@ -118,6 +119,7 @@ def _changed(settings: ChannelSettings, changes: DefaultsChanges) -> ChannelSett
         minutes=start.minutes or settings.minutes,
         listening=changes.listening or settings.listening,
         names=settings.names if changes.names is None else changes.names,
+        greeting=changes.greeting or settings.greeting,
         prompt=changes.prompt or settings.prompt,
         voice_params=merged(settings.voice_params, changes.voice) if changes.voice else settings.voice_params,
     )

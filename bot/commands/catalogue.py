@@ -72,6 +72,7 @@ DEFAULTS = (
     *LOOKS,
     Option("listening", "What it listens to", OptionType.CHOICE, choices=LISTENING),
     Option("names", "Tell it who speaks", OptionType.CHOICE, choices=("on", "off")),
+    Option("greeting", "What the avatar says when it arrives", max_length=300),
     Option("prompt", "How your own language model should behave", rest=True, max_length=4_000),
 )
 SETTINGS = (*(option.name for option in (*DEFAULTS, *VOICE_PARAMS)), "elevenlabs", "who")

@@ -63,6 +63,7 @@ class DefaultsChanges:
     start: StartOptions = StartOptions()
     listening: str | None = None
     names: bool | None = None
+    greeting: str | None = None
     prompt: str | None = None
     voice: VoiceParams | None = None
     who: tuple[str, ...] | None = None
@@ -136,6 +137,7 @@ def defaults_changes(values: Values) -> DefaultsChanges | Misunderstood:
         start=start_options(values),
         listening=_text(values, "listening"),
         names=None if names is None else names == "on",
+        greeting=_text(values, "greeting"),
         prompt=_text(values, "prompt"),
         voice=voice if voice != VoiceParams() else None,
         who=who,

@@ -23,6 +23,7 @@ class ChannelSettings:
     listening: str = "thread"
     names: bool = True
     prompt: str = ""
+    greeting: str = ""
     voice_params: VoiceParams = field(default_factory=VoiceParams)
     allow: AllowList = field(default_factory=AllowList)
 

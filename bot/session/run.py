@@ -16,6 +16,7 @@ from bot.session.cards import Cards, card_of
 from bot.session.channel import ChannelSettings
 from bot.session.closing import Closing
 from bot.session.controls import Controls
+from bot.session.greeting import greeting
 from bot.session.hosting import Hosting, NoAvatar
 from bot.session.house import House
 from bot.session.projector import Projector
@@ -174,10 +175,25 @@ class _Performance:
         stage.show()
 
     async def _welcome(self) -> None:
-        """Whoever typed `start` hears that it worked."""
+        """Whoever typed `start` hears that it worked, and the avatar greets."""
         day = await day_of_payer(self._stage)
         sentence = f"{self._stage.session.spec.avatar_name} is live. {day.at_start(self._stage.session.spec.minutes)}"
-        await self._conclude("start", inbox.GOOD_NEWS, sentence)
+        stage, now, cipher = self._stage, self._stage.house.clock.now(), self._stage.house.store.cipher
+        greets = await greeting(stage)
+
+        def work(connection: Connection) -> None:
+            started = self._unfinished(connection, "start")
+            inbox.conclude(connection, started, inbox.GOOD_NEWS, sentence, now)
+            if started and greets:  # only a session that begins: not one that was renewed, woken or taken over
+                inbox.add(connection, cipher, [greets], now)
+
+        await stage.write(work)
+        stage.house.replies_due.set()
+
+    def _unfinished(self, connection: Connection, verb: str) -> list[str]:
+        """Rows of that verb without an outcome. Raises `LeaseLost`."""
+        sessions.fence(connection, self._stage.lease)
+        return [row for row, v, _ in inbox.unfinished(connection, self._stage.session.id) if v == verb]
 
     async def _take_over(self) -> None:
         """What an earlier run had in its hands: turns that may not have been heard, posts that are not complete."""
@@ -219,9 +235,7 @@ class _Performance:
         stage, now = self._stage, self._stage.house.clock.now()
 
         def work(connection: Connection) -> None:
-            sessions.fence(connection, stage.lease)
-            rows = [row for row, v, _ in inbox.unfinished(connection, stage.session.id) if v == verb]
-            inbox.conclude(connection, rows, outcome, sentence, now)
+            inbox.conclude(connection, self._unfinished(connection, verb), outcome, sentence, now)
 
         await stage.write(work)
         stage.house.replies_due.set()

@@ -12,6 +12,7 @@ from bot.model import Mode, Speaker
 from bot.ports.avatar import AvatarEvent, AvatarGone, AvatarLeft, Speaking, Utterance
 from bot.session.answering import Answering
 from bot.session.feed import Caption
+from bot.session.greeting import as_spoken, is_greeting
 from bot.session.stage import Stage
 from bot.speech.names import with_name
 from bot.speech.sentences import speaking_seconds
@@ -185,11 +186,15 @@ class Turns:
             stage.turns_bell.set()  # withdrawn or edited meanwhile: look again
             return
         self._count(max(0, stage.waiting - 1))
-        stage.house.feed.publish(stage.session.id, Caption(row.id, Speaker.USER, row.text, True, row.person_name))
-        if row.message is None:
-            via = row.body.get("via", "")
-            self._scribe.announce(row.id, f"{row.person_name}, from {via}" if via else row.person_name, row.text)
+        if not is_greeting(row):
+            self._show_words(row)
         await self._perform(row, text)
+
+    def _show_words(self, row: InboxRecord) -> None:
+        stage, name, via = self._stage, row.person_name, row.body.get("via", "")
+        stage.house.feed.publish(stage.session.id, Caption(row.id, Speaker.USER, row.text, True, name))
+        if row.message is None:
+            self._scribe.announce(row.id, f"{name}, from {via}" if via else name, row.text)
 
     def _speakable_since(self, row: InboxRecord) -> datetime:
         """Nobody could speak it before this run began: a hand-over or a start may take its time, but not any time."""
@@ -211,13 +216,16 @@ class Turns:
             await asyncio.sleep(THINKING_EVERY)
 
     def _words(self, row: InboxRecord) -> str:
+        if is_greeting(row):
+            return as_spoken(row.text, self._stage.session.spec.mode, own_model=bool(self._answering))
         text = speakable(row.text)
         named = self._stage.settings.names and self._stage.session.spec.mode is Mode.DIALOGUE and not self._answering
         return with_name(row.person_name, text) if text and named else text
 
     async def _perform(self, row: InboxRecord, text: str) -> None:
         turn = self._current = _Turn(row.id, asyncio.get_running_loop().time())
-        self._recent.append(row.id)
+        if not is_greeting(row):  # the channel does not hold its words yet
+            self._recent.append(row.id)
         try:
             async with self._thinking(turn):
                 await self._speak(row, text)
@@ -239,7 +247,7 @@ class Turns:
         """Give it to the avatar, or what the team's own model answers to it."""
         avatar = self._stage.avatar
         assert avatar is not None
-        if self._answering is None or self._stage.session.spec.mode is Mode.RETELLING:
+        if self._answering is None or self._stage.session.spec.mode is Mode.RETELLING or is_greeting(row):
             await avatar.say(row.id, text)
             return
         answer = self._answering.answer(row, text)

@@ -217,7 +217,9 @@ _CONCLUDE = (
     .values(
         state=DONE,
         reply_due=and_(
-            bindparam("told", type_=Boolean), or_(bindparam("bad", type_=Boolean), inbox.c.reply_to.is_not(None))
+            bindparam("told", type_=Boolean),
+            inbox.c.person_id != "",
+            or_(bindparam("bad", type_=Boolean), inbox.c.reply_to.is_not(None)),
         ),
     )
 )

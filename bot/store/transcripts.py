@@ -90,6 +90,10 @@ def of_session(connection: Connection, session_id: str) -> list[UtteranceRecord]
     return [record(row) for row in connection.execute(query)]
 
 
+_BY_PEOPLE = turns.c.person_name != ""
+"""Not a greeting, which is nobody's."""
+
+
 @dataclass(frozen=True, slots=True)
 class Given:
     """What somebody gave to the avatar, as they wrote it. `id` is the inbox row's, and the `mid` of what the avatar said to it."""
@@ -106,7 +110,7 @@ def given(connection: Connection, session_id: str) -> list[Given]:
     written = func.coalesce(func.nullif(turns.c.words, ""), turns.c.text)
     query = (
         select(turns.c.id, turns.c.person_name, written, turns.c.claimed_at, turns.c.outcome)
-        .where(turns.c.session_id == session_id)
+        .where(turns.c.session_id == session_id, _BY_PEOPLE)
         .order_by(turns.c.claimed_at)
     )
     return [Given(*row) for row in connection.execute(query)]
@@ -114,7 +118,7 @@ def given(connection: Connection, session_id: str) -> list[Given]:
 
 def count(connection: Connection, session_id: str) -> int:
     """How many messages people gave the avatar and how many it said, together."""
-    given = select(func.count()).where(turns.c.session_id == session_id).scalar_subquery()
+    given = select(func.count()).where(turns.c.session_id == session_id, _BY_PEOPLE).scalar_subquery()
     heard = select(func.count()).where(utterances.c.session_id == session_id, utterances.c.text != "").scalar_subquery()
     return int(connection.execute(select(given + heard)).scalar_one())
 
@@ -122,7 +126,7 @@ def count(connection: Connection, session_id: str) -> int:
 def conversation(connection: Connection, session_id: str, most: int, but_turn: str) -> list[tuple[str | None, str]]:
     """The last lines of a conversation, oldest first: (who, what), None for the avatar; without one turn."""
     given = select(turns.c.person_name, turns.c.text, turns.c.claimed_at.label("at")).where(
-        turns.c.session_id == session_id, turns.c.id != but_turn
+        turns.c.session_id == session_id, turns.c.id != but_turn, _BY_PEOPLE
     )
     heard = select(null(), utterances.c.text, utterances.c.started_at).where(
         utterances.c.session_id == session_id, utterances.c.speaker == Speaker.BOT, utterances.c.text != ""

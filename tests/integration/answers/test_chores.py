@@ -110,6 +110,8 @@ async def test_what_was_said_is_forgotten_in_time(stack: Stack) -> None:
     async with stack.serving(habits=Habits(retention=timedelta(minutes=30))):
         await stack.room.command("start")
         await stack.live()
+        await stack.room.say("Who are you?", stack.room.thread)
+        await stack.until(lambda: len(stack.room.finals) == 1)
         await stack.room.command("stop")
         await stack.ended()
         assert (await ask(stack, "transcript")).file is not None

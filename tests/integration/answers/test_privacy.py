@@ -70,7 +70,7 @@ def test_a_private_session_is_never_here_for_others(place: Place, where: str, tm
             await talked(stack, place, goes_on=True)
             for asked_in, seen in ((LOBBY, where), (place, "here")):
                 (item,) = (await ask(stack, "sessions", asked_in)).items
-                assert f", {seen}, " in item.detail
+                assert item.detail.startswith(f"{seen}, ")
 
     run_story(story, tmp_path)  # type: ignore[arg-type]
 

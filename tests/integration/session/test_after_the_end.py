@@ -20,7 +20,7 @@ from tests.chat_room import ANN, CHANNEL
 from tests.integration.answers.asking import ask
 from tests.stack import Stack, on_stack
 
-BEN, GUEST = Person("ben", "Ben"), Person("guest", "Guest", Standing.OUTSIDER)
+BEN, GUEST = Person("ben", "Ben", Standing.MEMBER), Person("guest", "Guest", Standing.OUTSIDER)
 
 
 async def ended(stack: Stack, place: Place = CHANNEL) -> Place:

@@ -1,0 +1,43 @@
+"""What an avatar says when it arrives: once in a session, and nothing where its knowledge base has an opening line, which AKOOL speaks."""
+
+from bot.errors import ProviderError
+from bot.identity import new_id
+from bot.model import Inbound, Mode, Person, Role, Said
+from bot.session.stage import Stage
+from bot.speech.speakable import speakable
+from bot.store.inbox import SAY, NewRow
+from bot.store.records import InboxRecord
+
+NOBODY = Person("", "")
+"""Whose words a greeting is: a turn of nobody is no line of the transcript."""
+
+
+async def greeting(stage: Stage) -> NewRow | None:
+    """The turn that greets. None where nothing is to be said, or where it is not known whether AKOOL greets."""
+    line = stage.settings.greeting
+    if not line or await _greets_by_itself(stage):
+        return None
+    inbound = Inbound(f"greeting-{stage.session.id}", 0, stage.session.talk, NOBODY, Said(line))
+    return NewRow(new_id(), stage.session.id, inbound, SAY, {"text": line}, None, Role.MEMBER)
+
+
+def is_greeting(row: InboxRecord) -> bool:
+    return row.person_id == NOBODY.id
+
+
+def as_spoken(line: str, mode: Mode, *, own_model: bool) -> str:
+    """What the avatar is given so that it says this line: a mind of AKOOL's is asked to, and would else answer it."""
+    text = speakable(line)
+    return f"Repeat after me, word for word: {text}" if text and mode is Mode.DIALOGUE and not own_model else text
+
+
+async def _greets_by_itself(stage: Stage) -> bool:
+    knowledge_id = stage.session.spec.knowledge_id
+    if knowledge_id is None:
+        return False
+    try:
+        offered = await stage.house.offers.seen_from(stage.session.place).knowledge()
+    except ProviderError as error:
+        stage.log.info("not known whether the avatar greets by itself", reason=error.detail)
+        return True
+    return any(base.prologue for base in offered if base.id == knowledge_id)
