@@ -1,4 +1,4 @@
-"""What stands behind our buttons, selects and forms. Nothing of it is kept in memory, so all of them survive a restart."""
+"""What stands behind our buttons and forms. Nothing of it is kept in memory, so all of them survive a restart."""
 
 import json
 from dataclasses import dataclass
@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from bot.model import CardAction, Command
 
 LENGTH = 100
-"""Of a `custom_id`, and of the value of a choice in a select."""
+"""Of a `custom_id`."""
 
-PICK = "avatar:pick"
-"""The select under a listing; what is chosen in it is a command."""
-
+_RUN = "avatar:run:"
 _CARD = "avatar:card:"
 _FORM = "avatar:form:"
 
@@ -52,13 +50,19 @@ def form_verb(custom_id: str) -> str | None:
     return custom_id.removeprefix(_FORM) if custom_id.startswith(_FORM) else None
 
 
-def packed(command: Command) -> str | None:
-    """A command as the value of a choice, if it fits into one."""
-    value = json.dumps([command.verb, dict(command.options)], separators=(",", ":"), ensure_ascii=False)
-    return value if len(value) <= LENGTH else None
+def run_id(command: Command) -> str | None:
+    """The id of a button that runs a command, if it fits into one."""
+    given = json.dumps([command.verb, dict(command.options)], separators=(",", ":"), ensure_ascii=False)
+    found = _RUN + given
+    return found if len(found) <= LENGTH else None
 
 
-def unpacked(value: str) -> Command:
-    """Raises `ValueError` for what `packed` did not make."""
-    verb, options = json.loads(value)
-    return Command(str(verb), {str(name): str(given) for name, given in dict(options).items()})
+def run_command(custom_id: str) -> Command | None:
+    """The command behind a button; None for what `run_id` did not make: buttons come from people."""
+    if not custom_id.startswith(_RUN):
+        return None
+    try:
+        verb, options = json.loads(custom_id.removeprefix(_RUN))
+        return Command(str(verb), {str(name): str(given) for name, given in dict(options).items()})
+    except (ValueError, TypeError):
+        return None

@@ -11,7 +11,7 @@ from adapters.discord.people import NOBODY, person_of
 from adapters.discord.places import Places
 from adapters.discord.words import with_quote
 from bot.errors import PlatformError
-from bot.model import Command, Edited, Inbound, MessageRef, Place, ReplyTo, Said, Withdrawn
+from bot.model import Command, Edited, Inbound, MessageRef, Place, Said, Withdrawn
 
 log = structlog.get_logger(__name__)
 
@@ -67,10 +67,17 @@ class Hearing:
 
     def _inbound(self, message: discord.Message, place: Place, words: str, *, addressed: bool) -> Inbound:
         person = person_of(message.author)
-        said = Said(words, MessageRef(place, str(message.id)), addressed, direct=message.guild is None)
+        said = Said(words, MessageRef(place, str(message.id)), addressed, direct=_guild_id(message) is None)
         # Whoever only mentions the bot wants to know what it can do.
         body = said if words else Command("help")
-        return Inbound(str(message.id), message.id, place, person, body, ReplyTo(place, person))
+        return Inbound(
+            str(message.id),
+            message.id,
+            place,
+            person,
+            body,
+            self._desk.replies.reply_to_message(message.id, place, person),
+        )
 
     def _is_addressed(self, message: discord.Message) -> bool:
         """By name, by our role's name, by replying to us, or directly."""

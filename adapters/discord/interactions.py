@@ -1,4 +1,4 @@
-"""Commands, buttons, selects, forms and suggestions."""
+"""Commands, buttons, forms and suggestions."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -8,7 +8,7 @@ import discord
 
 from adapters.discord import forms
 from adapters.discord.application_commands import CHOICE_LENGTH, CHOICES_LIMIT, MESSAGE
-from adapters.discord.custom_ids import OWN_THREAD, PICK, CardButton, unpacked
+from adapters.discord.custom_ids import OWN_THREAD, CardButton, run_command
 from adapters.discord.desk import Desk
 from adapters.discord.invocations import focused, invoked
 from adapters.discord.naming import names_in_payload, words_of
@@ -94,7 +94,7 @@ class Interactions:
             return _IN_THREAD
         return _WITH_THREAD if self._threaded else _IN_CHANNEL
 
-    # ------------------------------------------------------------ buttons, selects and forms
+    # ------------------------------------------------------------ buttons and forms
 
     async def _pressed(self, interaction: discord.Interaction) -> None:
         data = _data(interaction)
@@ -102,8 +102,8 @@ class Interactions:
         if button := CardButton.parse(custom_id):
             command = card_button(button.action, button.session_id).command
             await self._run(interaction, command, self._card_place(interaction, button))
-        elif custom_id == PICK and data.get("values"):
-            await self._run(interaction, unpacked(str(data["values"][0])), _place(interaction))
+        elif row := run_command(custom_id):
+            await self._run(interaction, row, _place(interaction))
 
     def _card_place(self, interaction: discord.Interaction, button: CardButton) -> Place:
         place, message = _place(interaction), interaction.message

@@ -21,6 +21,9 @@ THREAD_IS_ARCHIVED = 50083
 THREAD_EXISTS = 160004
 THREAD_IS_LOCKED = 160005
 TOO_MANY_THREADS = 160006
+NO_DIRECT_MESSAGES = frozenset({20026, 40003, CANNOT_WRITE_TO_THEM, 50278})
+"""Quarantined, too many of them, closed to us, no server in common: a direct message did not and will not arrive."""
+
 BLOCKED_BY_AUTOMOD = frozenset({200000, 200001})
 
 BAD_TOKEN = (
@@ -36,7 +39,6 @@ _PLACE_GONE = {
     UNKNOWN_GUILD: "I am not in that server any more.",
     MISSING_ACCESS: PERMISSIONS,
     MISSING_PERMISSIONS: PERMISSIONS,
-    CANNOT_WRITE_TO_THEM: "I may not write to them directly.",
     CANNOT_WRITE_HERE: "Nobody can write in that channel.",
     THREAD_IS_ARCHIVED: "That thread is archived.",
     THREAD_IS_LOCKED: "That thread is locked.",
@@ -58,7 +60,7 @@ class DiscordRefused(PlatformError):
 def refusal(call: str, error: discord.HTTPException) -> PlatformError:
     """The error for what Discord answered to a call."""
     detail = f"{call}: {error.status} {error.code}"
-    if error.status == 429:
+    if error.status == 429 and error.code not in NO_DIRECT_MESSAGES:
         return Throttled(_retry_after(error))
     if error.code in _MESSAGE_GONE:
         return MessageGone("That message cannot be changed any more.", detail)

@@ -1,4 +1,4 @@
-"""Answers to one person: by the interaction while it lasts, else directly, else by a mention where they were."""
+"""Answers to one person: to a command by the interaction while it lasts, else directly; to a message as a reply to it."""
 
 import asyncio
 import io
@@ -12,17 +12,19 @@ import structlog
 from discord.http import Route
 
 from adapters.discord import messages
+from adapters.discord.answers import answer
 from adapters.discord.markup import CONTENT_LIMIT
 from adapters.discord.places import is_direct, target
 from adapters.discord.refusals import (
     BAD_INTERACTION_TOKEN,
+    NO_DIRECT_MESSAGES,
     UNKNOWN_INTERACTION,
     UNKNOWN_MESSAGE,
     UNKNOWN_WEBHOOK,
     code_of,
 )
 from adapters.discord.rest import ANSWER_WITHIN, Rest
-from bot.errors import PlaceGone, PlatformError, Throttled
+from bot.errors import PlaceGone, PlatformError
 from bot.model import File, Person, Place, Reply, ReplyTo
 from bot.ports.clock import Clock
 
@@ -37,6 +39,14 @@ REMEMBERED = 2_000
 # Under these names discord.py keeps a bucket for each interaction.
 _CALLBACK = "/interactions/{webhook_id}/{webhook_token}/callback"
 _FOLLOW_UP = "/webhooks/{webhook_id}/{webhook_token}"
+
+_ABOUT = "message:"
+"""What the handle of an answer to a message begins with; its id follows."""
+
+NOT_DELIVERED = (
+    "I have an answer for you alone, and Discord does not let me write to you. Allow direct messages from this server, "
+    "or use the command with a slash."
+)
 
 _MESSAGE, _DEFERRED = 4, 5
 _ALREADY_ANSWERED = 40060
@@ -63,6 +73,10 @@ class Replies:
     def reply_to(self, interaction: discord.Interaction, place: Place, person: Person) -> ReplyTo:
         handle = f"{interaction.application_id}:{interaction.token}"
         return ReplyTo(place, person, handle, self._clock.now() + HANDLE_LIFE, HANDLE_USES)
+
+    @staticmethod
+    def reply_to_message(message_id: int, place: Place, person: Person) -> ReplyTo:
+        return ReplyTo(place, person, f"{_ABOUT}{message_id}", None, HANDLE_USES)
 
     async def defer(self, interaction: discord.Interaction) -> None:
         """Acknowledge, visibly to this person only; `reply` resolves it. Too late is no error: `reply` finds another way."""
@@ -98,13 +112,32 @@ class Replies:
     # ------------------------------------------------------------ the chain
 
     async def reply(self, to: ReplyTo, reply: Reply) -> None:
-        """Raises `Throttled` and `PlatformError`, having said nothing."""
-        bodies = messages.answer(reply)
-        if to.usable_at(self._clock.now()) and await self._by_handle(to, bodies, reply.file):
-            return
-        if await self._directly(to, bodies, reply.file):
-            return
-        await self._send(target(to.place), [messages.addressed(to.person.id, bodies[0]), *bodies[1:]], reply.file)
+        """Raises `Throttled` and `PlatformError`, having said nothing.
+
+        A sentence about a message is a reply to it, where everybody in the channel reads it: direct messages to many people get a
+        bot quarantined. What is one person's own (a link, a file, a listing) has private ways only.
+        """
+        message_id = to.handle.removeprefix(_ABOUT) if to.handle.startswith(_ABOUT) else ""
+        bodies = answer(reply)
+        if message_id and (is_direct(to.place) or _is_for_everybody(reply)):
+            await self._in_place(to, message_id, bodies, reply.file)
+        elif not await self._privately(to, bodies, reply.file):
+            await self._in_place(to, message_id, [messages.addressed(to.person.id, NOT_DELIVERED)], None)
+
+    async def _privately(self, to: ReplyTo, bodies: list[dict[str, Any]], file: File | None) -> bool:
+        by_interaction = to.usable_at(self._clock.now()) and not to.handle.startswith(_ABOUT)
+        if by_interaction and await self._by_handle(to, bodies, file):
+            return True
+        return await self._directly(to, bodies, file)
+
+    async def _in_place(self, to: ReplyTo, message_id: str, bodies: list[dict[str, Any]], file: File | None) -> None:
+        """Whoever wrote the message is the only one who is notified; a message that is gone meanwhile is no fault."""
+        first = bodies[0]
+        if message_id:
+            reference = {"message_id": message_id, "fail_if_not_exists": False}
+            mentions = {"parse": [], "users": first["allowed_mentions"].get("users", []), "replied_user": True}
+            first = {**first, "message_reference": reference, "allowed_mentions": mentions}
+        await self._send(target(to.place), [first, *bodies[1:]], file)
 
     async def _by_handle(self, to: ReplyTo, bodies: list[dict[str, Any]], file: File | None) -> bool:
         application_id, _, token = to.handle.partition(":")
@@ -143,9 +176,9 @@ class Replies:
         try:
             channel = target(to.place) if is_direct(to.place) else await self._direct_channel(to.person.id)
             await self._send(channel, [*bodies[:-1], _about(to.place, bodies[-1])], file)
-        except Throttled:
-            raise
-        except PlaceGone as error:
+        except PlatformError as error:
+            if not isinstance(error, PlaceGone) and code_of(error) not in NO_DIRECT_MESSAGES:
+                raise
             log.info("cannot write to somebody directly", reason=error.detail)
             return False
         return True
@@ -165,6 +198,10 @@ class Replies:
             await self._rest.call(route, body, files=files, again=False)
 
 
+def _is_for_everybody(reply: Reply) -> bool:
+    return not (reply.link or reply.file or reply.items or reply.next)
+
+
 def _resumed() -> _Interaction:
     """One that an earlier process acknowledged."""
     known = _Interaction()
@@ -179,7 +216,7 @@ def _files(file: File | None) -> list[discord.File]:
 def _about(place: Place, body: dict[str, Any]) -> dict[str, Any]:
     """In a direct message people cannot see what it is about."""
     note = f"-# About <#{target(place)}>"
-    content = body.get("content", "")
-    if is_direct(place) or len(content) + len(note) >= CONTENT_LIMIT:
+    content = body.get("content")
+    if content is None or is_direct(place) or len(content) + len(note) >= CONTENT_LIMIT:
         return body
     return {**body, "content": f"{content}\n{note}".lstrip("\n")}

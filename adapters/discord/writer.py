@@ -9,7 +9,7 @@ import discord
 import structlog
 from discord.http import Route
 
-from adapters.discord import messages
+from adapters.discord import cards, messages
 from adapters.discord.conversations import Conversations
 from adapters.discord.custom_ids import OWN_THREAD
 from adapters.discord.markup import measure
@@ -104,7 +104,7 @@ class Writer:
     async def _move(self, card_ref: MessageRef, thread: Place, card: Card) -> MessageRef:
         moved = await self._replace(card_ref, thread, card)
         try:
-            await self._edit(card_ref, messages.moved(card, thread, moved.message_id))
+            await self._edit(card_ref, cards.moved(card, thread, moved.message_id))
         except PlatformError as error:
             log.info("the old card stays as it was", reason=error.detail)
         return moved
@@ -114,7 +114,7 @@ class Writer:
         return await self._send(thread, self._card(card, thread.thread_id), f"new-{card_ref.message_id}")
 
     def _card(self, card: Card, thread_id: str) -> dict[str, Any]:
-        return messages.card(card, thread_id, self._hint)
+        return cards.card(card, thread_id, self._hint)
 
     def _is_old(self, ref: MessageRef) -> bool:
         return self._clock.now() - discord.utils.snowflake_time(int(ref.message_id)) > MOVES_ON_AFTER
@@ -122,7 +122,7 @@ class Writer:
     async def _open_thread(self, card_ref: MessageRef, card: Card) -> Place:
         """The thread of the card; the channel itself, where Discord has no threads or no more of them."""
         place = card_ref.place
-        body = {"name": messages.thread_name(card), "auto_archive_duration": ARCHIVED_AFTER}
+        body = {"name": cards.thread_name(card), "auto_archive_duration": ARCHIVED_AFTER}
         try:
             await self._rest.call(_message("POST", card_ref, "/threads"), body)
         except PlatformError as error:

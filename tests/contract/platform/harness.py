@@ -77,6 +77,8 @@ class Seen:
     buttons: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     marked: bool = False
+    replies_to: str = ""
+    """The author of the message that it is shown as a reply to."""
 
 
 @dataclass
@@ -177,3 +179,10 @@ class PlatformHarness(Protocol):
     async def restart(self) -> None:
         """The process dies and comes back: a new `platform`, same service, nothing kept in memory."""
         ...
+
+
+async def told_for_a_message(harness: PlatformHarness, who: str, place: Place) -> Sequence[str]:
+    """What somebody was told because of their last message: privately, or as a reply to it where a platform has nothing private."""
+    author = harness.reception.inbounds[-1].person.id
+    replies = [seen.text for seen in await harness.messages(place) if seen.replies_to == author]
+    return [*await harness.privately(who), *replies]

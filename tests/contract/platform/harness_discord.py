@@ -5,6 +5,8 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
+from simcord.results import ResponseMessage
+
 from bot.model import CardAction, MessageRef, Place
 from tests.contract.platform.harness import Abilities, PlatformHarness, Seen
 from tests.integration.discord.world import World, buttons, open_world, says
@@ -20,7 +22,7 @@ class DiscordHarness(PlatformHarness):
         self.place = world.place
         self.place_name = "#general"
         # Discord tells no nonce later, has no guests of other companies, and gives events of its gateway once.
-        self.abilities = Abilities(finds=False, has_outsiders=False, redelivers=False, row_buttons=False)
+        self.abilities = Abilities(finds=False, has_outsiders=False, redelivers=False)
 
     @property
     def platform(self) -> Any:  # type: ignore[override]
@@ -54,10 +56,13 @@ class DiscordHarness(PlatformHarness):
         await self.world.people[who].click(self._message(card), custom_id=custom_id)
 
     async def answer_buttons(self, who: str) -> Sequence[str]:
-        raise NotImplementedError
+        return [button["label"] for button in buttons(self._told(who)[-1]) if not button.get("url")]
 
     async def press_answer(self, who: str, label: str) -> str:
-        raise NotImplementedError
+        told = self._told(who)[-1]
+        pressed = next(button for button in buttons(told) if button["label"] == label)
+        await self.world.people[who].click(ResponseMessage(self.world.env, told), custom_id=pressed["custom_id"])
+        return ""  # Discord's client asks nothing: the core does
 
     async def type_ahead(self, who: str, verb: str, option: str, typed: str, place: Place) -> Sequence[str]:
         await self.world.people[who].autocomplete(self.world.at(place), f"avatar {verb}", option, typed)
@@ -81,13 +86,15 @@ class DiscordHarness(PlatformHarness):
         ]
 
     async def privately(self, who: str) -> Sequence[str]:
-        person = self.world.people[who]
-        backend = self.world.env.backend
+        return [says(message) for message in self._told(who)]
+
+    def _told(self, who: str) -> list[Any]:
+        person, backend = self.world.people[who], self.world.env.backend
         told = []
         for channel_id, messages in backend.messages.items():
             direct = person.id in backend.get_channel(channel_id).recipient_ids
             told += [m for m in messages.values() if direct or (m.is_ephemeral and _for(backend, m) == person.id)]
-        return [says(message) for message in sorted(told, key=lambda m: m.id)]
+        return sorted(told, key=lambda m: int(m.id))
 
     # ------------------------------------------------ what happens to the world
 
@@ -131,6 +138,7 @@ class DiscordHarness(PlatformHarness):
             tuple(button["custom_id"] for button in buttons(message)),
             tuple(attachment["filename"] for attachment in message.attachments),
             bool(message.reactions),
+            str(message.reply_author_id or ""),
         )
 
 

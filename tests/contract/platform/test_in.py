@@ -19,7 +19,7 @@ from bot.model import (
     Withdrawn,
 )
 from tests.contract.platform.cards import CARD, LIVE, final
-from tests.contract.platform.harness import ANN, BEN, GUEST, PlatformHarness
+from tests.contract.platform.harness import ANN, BEN, GUEST, PlatformHarness, told_for_a_message
 
 
 def only(inbounds: list[Inbound]) -> Inbound:
@@ -72,10 +72,11 @@ async def test_a_key_behind_a_mention_is_no_command_and_its_author_alone_is_told
     harness.reception.outcome = Refused("That looks like a key.")
     ref = await harness.write(ANN, "defaults elevenlabs api_key:sk-123", harness.place, mention=True)
 
-    body = only(harness.reception.inbounds).body
-    assert body == Said("defaults elevenlabs api_key:sk-123", message=ref, mentioned=True)
-    assert any("That looks like a key." in told for told in await harness.privately(ANN))
-    assert [seen.text for seen in await harness.messages(harness.place) if "looks like" in seen.text] == []
+    inbound = only(harness.reception.inbounds)
+    assert inbound.body == Said("defaults elevenlabs api_key:sk-123", message=ref, mentioned=True)
+    assert any("That looks like a key." in told for told in await told_for_a_message(harness, ANN, harness.place))
+    in_public = [seen for seen in await harness.messages(harness.place) if "looks like" in seen.text]
+    assert all(seen.replies_to == inbound.person.id and "sk-123" not in seen.text for seen in in_public)
 
 
 async def test_stamps_grow_and_events_have_their_own_identity(harness: PlatformHarness) -> None:
@@ -170,7 +171,8 @@ async def test_a_mention_where_no_avatar_is_hosted_is_told_how_to_start(harness:
 
     await harness.write(ANN, "hello?", harness.place, mention=True)
 
-    assert any("Start one with /avatar start." in told for told in await harness.privately(ANN))
+    told = await told_for_a_message(harness, ANN, harness.place)
+    assert any("Start one with /avatar start." in words for words in told)
 
 
 @pytest.mark.parametrize("outcome", [NoSession("No avatar here."), Refused("At most 10 wait.")])
@@ -192,7 +194,8 @@ async def test_a_refused_message_is_explained_to_its_author(harness: PlatformHar
 
     await harness.write(ANN, "And another thing", opened.thread)
 
-    assert any("3 of your messages wait already." in told for told in await harness.privately(ANN))
+    told = await told_for_a_message(harness, ANN, opened.thread)
+    assert any("3 of your messages wait already." in words for words in told)
 
 
 async def test_a_command_that_was_not_taken_is_said_so(harness: PlatformHarness) -> None:

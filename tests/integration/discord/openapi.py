@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ CONTENT_LIMIT = 2_000  # the file says 4,000
 EMBEDS_LENGTH = 6_000
 LINK_LENGTH = 512
 EPHEMERAL = 1 << 6
+COMPONENTS_V2 = 1 << 15
 
 
 class OpenApi:
@@ -59,7 +60,11 @@ class OpenApi:
 def limits(path: str, body: Any) -> Iterator[str]:
     """What Discord's documentation says and its file does not."""
     message = body.get("data", body) if isinstance(body, dict) else None
-    if not isinstance(message, dict) or not ("content" in message or "embeds" in message):
+    if (
+        not isinstance(message, dict)
+        or not message.keys() & {"content", "embeds", "components"}
+        or "custom_id" in message
+    ):
         return
     if len(message.get("content") or "") > CONTENT_LIMIT:
         yield "content has more than 2,000 characters"
@@ -67,7 +72,12 @@ def limits(path: str, body: Any) -> Iterator[str]:
         yield "embeds have more than 6,000 characters in all"
     if not isinstance(message.get("allowed_mentions"), dict):
         yield "allowed_mentions is left out: everybody could be pinged"
-    for button in _buttons(message):
+    every = list(_every(message.get("components") or ()))
+    if int(message.get("flags") or 0) & COMPONENTS_V2:
+        yield from _made_of_components(message, every)
+    if len(ids := [each["custom_id"] for each in every if each.get("custom_id")]) > len(set(ids)):
+        yield "two components have one custom_id"
+    for button in every:
         if len(button.get("url", "")) > LINK_LENGTH:
             yield "a link button has more than 512 characters"
     if path.startswith("/channels/") and int(message.get("flags") or 0) & EPHEMERAL:
@@ -84,9 +94,20 @@ def _embedded(embeds: Any) -> int:
     )
 
 
-def _buttons(message: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    for row in message.get("components") or ():
-        yield from row.get("components", ())
+def _made_of_components(message: dict[str, Any], every: list[dict[str, Any]]) -> Iterator[str]:
+    if message.get("content") or message.get("embeds"):
+        yield "a message of components has no content and no embeds"
+    if len(every) > 40:
+        yield f"a message has {len(every)} components, and 40 are allowed"
+    if sum(len(each.get("content", "")) for each in every) > 4_000:
+        yield "the texts of a message of components have more than 4,000 characters"
+
+
+def _every(components: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for component in components:
+        yield component
+        yield from _every(component.get("components") or ())
+        yield from _every([component["accessory"]] if component.get("accessory") else ())
 
 
 @cache

@@ -9,7 +9,7 @@ from simcord.backend.serializers import channel_payload
 
 from adapters.discord.application_commands import SAY_THIS
 from adapters.discord.places import direct
-from bot.model import A_DIRECT_MESSAGE, CardAction, Channel, Command, Item, NoSession, Question, Refused, Reply, Said
+from bot.model import A_DIRECT_MESSAGE, CardAction, Channel, Command, NoSession, Refused, Said
 from tests.contract.platform.cards import ENDED, LIVE, final
 from tests.integration.discord.wire import settings
 from tests.integration.discord.world import ANN, World, buttons, open_world, says
@@ -30,16 +30,6 @@ async def test_a_message_can_be_said_from_its_menu(world: World) -> None:
     await world.people[ANN].context_menu(world.channel, SAY_THIS, message)
 
     assert world.reception.inbounds[-1].body == Command("say", {"text": "Ship it, a spoiler"})
-
-
-async def test_what_is_chosen_from_a_listing_is_run(world: World) -> None:
-    world.reception.outcome = Question()
-    world.reception.reply = Reply("Avatars", items=(Item("Mia", command=Command("start", {"avatar": "mia-1"})),))
-    listing = await world.people[ANN].slash(world.channel, "avatar avatars")
-
-    await world.people[ANN].select(listing.response.message, values=['["start",{"avatar":"mia-1"}]'])
-
-    assert world.reception.inbounds[-1].body == Command("start", {"avatar": "mia-1"})
 
 
 async def test_a_button_works_after_a_restart(world: World) -> None:
@@ -172,12 +162,16 @@ async def test_a_thread_that_is_locked_is_left(world: World) -> None:
     assert world.reception.gone == [opened.thread]
 
 
-async def test_a_mention_where_nobody_is_hosted_is_answered_once(world: World) -> None:
+async def test_a_mention_where_nobody_is_hosted_is_answered_once_by_a_reply_to_it(world: World) -> None:
     world.reception.outcome = NoSession("Start one with /avatar start.")
-    await world.people[ANN].send(world.channel, f"<@{world.env.bot.user.id}> hello")
+    written = await world.people[ANN].send(world.channel, f"<@{world.env.bot.user.id}> hello")
 
-    told = [request for request in world.env.http_requests if request.path == "/users/@me/channels"]
-    assert len(told) == 1
+    told = list(world.raw(world.channel.id).values())[-1]
+    assert says(told) == "Start one with /avatar start."
+    assert told.reference is not None
+    assert told.reference["message_id"] in {written.id, str(written.id)}
+    assert told.ping_user_ids == [world.people[ANN].id]
+    assert [request for request in world.env.http_requests if request.path == "/users/@me/channels"] == []
 
 
 async def test_all_that_is_written_is_what_discord_takes(world: World) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -127,31 +127,63 @@ class World:
         return [fault for each in sent if api for fault in api.faults(each.method, each.path, each.json)]
 
 
+LITERAL = 0xE000
+"""Where a character is kept that is not markup: in Unicode's private area."""
+
+_PAIRS = (r"```(.*?)```", r"``(.*?)``", r"`([^`]+)`", r"\*\*(.+?)\*\*", r"__(.+?)__", r"~~(.+?)~~", r"\|\|(.+?)\|\|", r"\*(.+?)\*",
+          r"(?<!\w)_(.+?)_(?!\w)", r"\[([^\]]*)\]\([^)]*\)")  # fmt: skip
+_LINE = re.compile(r"^[^\S\n]*(?:#{1,3}|-#|[-*+]|>{1,3}|\d+[.)])\s+", re.MULTILINE)
+_ANGLES = re.compile(r"<(?:@[!&]?|#|a?:\w+:|t:|/)[^>]*>")
+
+
 def rendered(text: str) -> str:
-    """As Discord's client takes backslashes away."""
-    return re.sub(r"\\([^0-9A-Za-z\s])", r"\1", text)
+    """As Discord's client shows it: signs that were not escaped do their work and are not seen any more."""
+    shown = re.sub(r"https?://[^\s<>\\)]+", lambda url: _literal(url[0]), text)
+    shown = re.sub(r"\\([^0-9A-Za-z\s])", lambda escaped: _literal(escaped[1]), shown)
+    for pair in _PAIRS:
+        shown = re.sub(pair, r"\1", shown, flags=re.DOTALL)
+    shown = _ANGLES.sub("@somebody", _LINE.sub("", shown))
+    return "".join(chr(ord(char) - LITERAL) if LITERAL <= ord(char) < LITERAL + 0x1000 else char for char in shown)
+
+
+def _literal(text: str) -> str:
+    return "".join(chr(LITERAL + ord(char)) if ord(char) < 0x1000 else char for char in text)
 
 
 def says(message: Any) -> str:
     """All that a message shows."""
-    embeds = [
-        "\n".join(
-            [
-                embed.get("title", ""),
-                embed.get("description", ""),
-                *(field["value"] for field in embed.get("fields", [])),
-                embed.get("footer", {}).get("text", ""),
-            ]
-        )
-        for embed in message.embeds
-    ]
-    links = [button["url"] for row in message.components for button in row["components"] if button.get("url")]
+    shown = [rendered(text) for text in (message.content, *_in_embeds(message.embeds), *_texts(message.components))]
+    links = [button["url"] for button in buttons(message) if button.get("url")]
     files = [attachment["filename"] for attachment in message.attachments]
-    return rendered("\n".join([message.content, *embeds])) + "\n".join(["", *links, *files])
+    return "\n".join([*filter(None, shown), *links, *files])
+
+
+def _in_embeds(embeds: Any) -> Iterator[str]:
+    for embed in embeds:
+        yield embed.get("author", {}).get("name", "")
+        yield embed.get("title", "")
+        yield embed.get("description", "")
+        yield from (field["value"] for field in embed.get("fields", []))
+        yield embed.get("footer", {}).get("text", "")
+
+
+def _texts(components: Any) -> Iterator[str]:
+    for component in _every(components):
+        if component["type"] == 10:
+            yield component["content"]
+
+
+def _every(components: Any) -> Iterator[dict[str, Any]]:
+    """Components with all that is in them, in the order in which they are seen."""
+    for component in components:
+        yield component
+        yield from _every(component.get("components", ()))
+        if accessory := component.get("accessory"):
+            yield accessory
 
 
 def buttons(message: Any) -> list[dict[str, Any]]:
-    return [each for row in message.components for each in row["components"] if each["type"] == 2]
+    return [each for each in _every(message.components) if each["type"] == 2]
 
 
 @asynccontextmanager
