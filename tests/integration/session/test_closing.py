@@ -99,7 +99,7 @@ async def test_while_close_is_refused_the_card_and_whoever_typed_stop_are_told(s
         stack.simulator.faults.queue("session/close", *[Fault(code=1101)] * 4)
         await stack.room.command("stop")
         await stack.until(lambda: any("AKOOL has not confirmed the end" in answer for answer in stack.room.answers()))
-        assert "ends by itself in 10 min" in stack.room.card.note
+        await stack.until(lambda: "ends by itself in 10 min" in stack.room.card.note, within=2)
         assert stack.room.card.status is SessionStatus.STOPPING
         await stack.ended()
         assert stack.hosted == []
