@@ -11,7 +11,7 @@ from adapters.slack.answered import Answered
 from adapters.slack.attachments import attached
 from adapters.slack.desk import Afterwards, Desk, Receipt
 from adapters.slack.home import home
-from adapters.slack.payloads import ChannelEvent, HomeOpened, MemberEvent, MessageEvent, Text, read
+from adapters.slack.payloads import ChannelEvent, HomeOpened, MemberEvent, MessageEvent, Text, read, reading
 from adapters.slack.translation import (
     Setting,
     deletion,
@@ -47,7 +47,8 @@ class Events:
         }
 
     async def take(self, setting: Setting, body: Body) -> Receipt:
-        kind = str(body["event"].get("type"))
+        with reading():
+            kind = str(body["event"].get("type"))
         return await self._kinds.get(kind, _pass)(setting, body)
 
     # ------------------------------------------------ messages
@@ -65,7 +66,8 @@ class Events:
             return Receipt()
         found = mentions(event.text, event.blocks, event.attachments)
         person, names = await self._desk.directory.look_up(setting, event.user, found)
-        inbound = message(event, setting, person, names)
+        with reading():
+            inbound = message(event, setting, person, names)
         if isinstance(inbound.body, Said) and not inbound.body.text:  # only a picture, only a file
             return Receipt()
         if addressed and (verb := forms.asked_for(without_mention(event.text, setting.own_id))):
@@ -99,14 +101,16 @@ class Events:
             return Receipt()
         if not await self._concerns(setting, event.channel, author):
             return Receipt()
-        event_id, person = str(body["event_id"]), Person(author.user, SOMEONE, Standing.UNKNOWN)
+        event_id, person = str(body.get("event_id", "")), Person(author.user, SOMEONE, Standing.UNKNOWN)
         if author is before:
-            inbound = deletion(event, event_id, setting, person)
+            with reading():
+                inbound = deletion(event, event_id, setting, person)
         elif _reads_the_same(before, after):
             return Receipt()
         else:
             names = await self._desk.directory.names(setting, mentions(after.text, after.blocks, after.attachments))
-            inbound = edit(event, event_id, setting, person, names)
+            with reading():
+                inbound = edit(event, event_id, setting, person, names)
         handling = await self._desk.submit(inbound)
         return Receipt(status=200 if handling.taken else 503)
 
@@ -149,8 +153,9 @@ class Events:
 
     async def _revoked(self, setting: Setting, body: Body) -> Receipt:
         """Only the bot's own token matters; people may revoke theirs, which we never ask for."""
-        revoked = body["event"].get("tokens") or {}
-        return await self._uninstalled(setting, body) if revoked.get("bot") else Receipt()
+        with reading():
+            ours = bool((body["event"].get("tokens") or {}).get("bot"))
+        return await self._uninstalled(setting, body) if ours else Receipt()
 
 
 async def _pass(_: Setting, __: Body) -> Receipt:

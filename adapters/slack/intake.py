@@ -7,7 +7,6 @@ commits first and answers then.
 import logging
 from collections.abc import Awaitable, Callable
 
-import msgspec
 import structlog
 from slack_bolt.async_app import AsyncApp, AsyncBoltRequest
 from slack_bolt.authorization import AuthorizeResult
@@ -22,6 +21,7 @@ from adapters.slack.desk import Desk, Receipt
 from adapters.slack.events import Events
 from adapters.slack.installations import Installations
 from adapters.slack.interactions import Interactions
+from adapters.slack.payloads import Unreadable
 from adapters.slack.translation import Setting
 from bot.errors import AvatarbotError, PlaceGone
 
@@ -29,7 +29,7 @@ log = structlog.get_logger(__name__)
 
 
 class Intake(AsyncMiddleware):
-    """Hands a verified, authorised request to who handles its kind. Malformed: 400. Not taken for now: 503."""
+    """Hands a verified, authorised request to who handles its kind. Unreadable: 400. Not taken for now, or broken on our side: 503."""
 
     def __init__(self, desk: Desk) -> None:
         self._events = Events(desk)
@@ -44,11 +44,14 @@ class Intake(AsyncMiddleware):
     ) -> BoltResponse:
         try:
             return await self._take(req)
-        except (msgspec.ValidationError, ValueError, KeyError, TypeError) as error:
-            log.warning("Slack sent something that makes no sense to us", detail=type(error).__name__)
+        except Unreadable as unreadable:
+            log.warning("Slack sent something that makes no sense to us", detail=str(unreadable))
             return Receipt(status=400)
         except AvatarbotError as error:
             log.warning("a delivery was not taken", detail=error.detail)
+            return Receipt(status=503)
+        except Exception:
+            log.exception("a delivery broke")
             return Receipt(status=503)
 
     async def _take(self, req: AsyncBoltRequest) -> Receipt:

@@ -8,7 +8,7 @@ from adapters.slack import forms
 from adapters.slack.blocks import FORM, LINK, RUN, command_of
 from adapters.slack.desk import Afterwards, Desk, Receipt, privately
 from adapters.slack.manifest import SAY_SHORTCUT, START_SHORTCUT
-from adapters.slack.payloads import Interaction, SlashCommand, Text, View, read
+from adapters.slack.payloads import Interaction, SlashCommand, Text, View, read, reading
 from adapters.slack.translation import Setting, place_of, reply_to, run, typed
 from adapters.slack.words import mentions, plain_words
 from bot.commands.catalogue import CATALOGUE
@@ -67,13 +67,15 @@ class Interactions:
             verb = CATALOGUE.verb(action.action_id.removeprefix(FORM))
             return Receipt(afterwards=self._open(verb, to, payload.trigger_id) if verb else None)
         if action.action_id.startswith(RUN):
-            command = command_of(action.action_id, action.value or "")
+            with reading():
+                command = command_of(action.action_id, action.value or "")
             return await self._run(command, payload.trigger_id, to)
         return Receipt()
 
     async def _person(self, setting: Setting, payload: Interaction, body: Body) -> ReplyTo:
+        with reading():
+            place = _pressed_place(setting, payload, body)
         person = await self._desk.directory.person(setting, payload.user.id)
-        place = _pressed_place(setting, payload, body)
         return reply_to(place, person, payload.response_url, self._desk.clock.now())
 
     async def _run(self, command: Command, event_id: str, to: ReplyTo) -> Receipt:
@@ -116,7 +118,8 @@ class Interactions:
 
     async def _typing(self, setting: Setting, payload: Interaction, _: Body) -> Receipt:
         """The values of one option. What does not come in time is not waited for: the list stays empty and can be typed into again."""
-        verb, place = forms.remembered(payload.view or View())
+        with reading():
+            verb, place = forms.remembered(payload.view or View())
         person: Person = await self._desk.directory.person(setting, payload.user.id)
         ask = Ask(place, person, verb, payload.action_id, payload.value, forms.CHOICES_LIMIT)
         try:
@@ -129,7 +132,8 @@ class Interactions:
     async def _submitted(self, setting: Setting, payload: Interaction, _: Body) -> Receipt:
         view = payload.view or View()
         urls = {chosen.channel_id: chosen.response_url for chosen in payload.response_urls}
-        filled = forms.filled(view, urls)
+        with reading():
+            filled = forms.filled(view, urls)
         person = await self._desk.directory.person(setting, payload.user.id)
         to = reply_to(filled.place, person, filled.response_url, self._desk.clock.now())
         inbound: Inbound = run(filled.command, payload.trigger_id or f"view:{view.id}", to, self._desk.clock.now())

@@ -1,5 +1,7 @@
 """What Slack sends, as typed values: only the fields that are read, and whatever else passes unseen."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import msgspec
@@ -141,9 +143,23 @@ class Interaction(msgspec.Struct, frozen=True, kw_only=True):
 Kind = TypeVar("Kind", bound=msgspec.Struct)
 
 
+class Unreadable(ValueError):
+    """A delivery that makes no sense to us: nothing of ours is broken, and it is of no use to deliver it again."""
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """Around what only reads a payload: whatever it stumbles over makes the payload `Unreadable`."""
+    try:
+        yield
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise Unreadable(type(error).__name__) from error
+
+
 def read(payload: object, kind: type[Kind]) -> Kind:
-    """A payload as `kind`. Raises `msgspec.ValidationError`. Null stands for what Slack has left out."""
-    return msgspec.convert(_without_nulls(payload), kind, strict=False)
+    """A payload as `kind`. Raises `Unreadable`. Null stands for what Slack has left out."""
+    with reading():
+        return msgspec.convert(_without_nulls(payload), kind, strict=False)
 
 
 def _without_nulls(payload: object) -> object:

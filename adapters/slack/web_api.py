@@ -99,7 +99,11 @@ class WebApi:
             return await self.client.api_call(method, headers=authorization, **body)
         except SlackApiError as error:
             raise _translated(method, error) from None
-        except (aiohttp.ClientError, TimeoutError) as error:
+        except (
+            aiohttp.ClientError,
+            TimeoutError,
+            RuntimeError,
+        ) as error:  # RuntimeError: the session was closed meanwhile
             raise PlatformError("Slack does not answer just now.", f"{method}: {error!r}") from error
 
     async def send(self, url: str, body: Mapping[str, object]) -> None:
@@ -117,7 +121,7 @@ class WebApi:
                     raise Throttled(_seconds(response.headers.get("Retry-After")))
                 if response.status >= 300:
                     raise PlatformError("Slack did not take the answer.", f"status {response.status}")
-        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+        except (aiohttp.ClientError, TimeoutError, RuntimeError, ValueError) as error:
             raise PlatformError("Slack does not answer just now.", type(error).__name__) from None
 
     @property

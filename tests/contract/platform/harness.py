@@ -33,10 +33,13 @@ class RecordingReception(Reception):
         self.ask_hangs = False
         self.forgotten: frozenset[str] = frozenset()
         self.hosted = True
+        self.broken: Exception | None = None
         self.left: list[tuple[Place, str]] = []
 
     async def accept(self, inbound: Inbound) -> Outcome:
         self.inbounds.append(inbound)
+        if self.broken:
+            raise self.broken
         if self.unavailable:
             raise StoreUnavailable("Not taken, try again.")
         return self.outcome

@@ -109,6 +109,17 @@ async def test_what_could_not_be_committed_is_asked_for_again(http: SlackHarness
     assert first == again
 
 
+@pytest.mark.parametrize("bug", [KeyError("x"), ValueError("x"), TypeError("x"), AttributeError("x")])
+async def test_a_fault_of_ours_is_not_taken_for_slacks(
+    http: SlackHarness, bug: Exception, logged: list[MutableMapping[str, Any]]
+) -> None:
+    """Slack delivers it again, and the log has the traceback."""
+    http.reception.broken = bug
+    body = payloads.event(payloads.message("U0ANN", "hello", "C0GENERAL", "1790000000.000001"))
+    assert (await http.fake.deliver(payloads.EVENT, body))[0] == 503
+    assert [line for line in logged if line["event"] == "a delivery broke" and line["log_level"] == "error"]
+
+
 async def test_what_we_do_not_know_is_taken_and_left(http: SlackHarness) -> None:
     strange: list[tuple[str, dict[str, Any]]] = [
         (payloads.EVENT, payloads.event({"type": "team_join", "user": {"id": "U1"}})),
