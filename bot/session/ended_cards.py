@@ -1,7 +1,8 @@
 """Cards of sessions that ended while nobody ran them: a sleeper that was stopped, replaced, or never woken."""
 
 import asyncio
-import contextlib
+
+import structlog
 
 from bot.errors import PlatformError, StoreUnavailable
 from bot.session.cards import card_of
@@ -9,6 +10,8 @@ from bot.session.house import House
 from bot.session.past import past_of
 from bot.store import sessions
 from bot.transcript.pacer import Urgency
+
+log = structlog.get_logger(__name__)
 
 
 class EndedCards:
@@ -26,11 +29,13 @@ class EndedCards:
         """Show what is due until cancelled."""
         while True:
             session_id = await self._due.get()
-            with contextlib.suppress(StoreUnavailable):
+            try:
                 await self._show(session_id)
+            except (PlatformError, StoreUnavailable) as error:
+                log.info("the card of an ended session is not shown", session=session_id, reason=error.detail)
 
     async def _show(self, session_id: str) -> None:
-        """A platform that is gone shows nothing, and nobody is misled."""
+        """Raises `PlatformError`, and then nobody sees it, and `StoreUnavailable`."""
         house = self._house
         session = await house.store.read(lambda c: sessions.get(c, house.store.cipher, session_id))
         platform = house.platforms.get(session.place.platform) if session else None
@@ -38,5 +43,4 @@ class EndedCards:
             return
         past = await house.store.read(lambda c: past_of(c, session_id, house.clock.now()))
         await house.pacers.of(session.place, platform.pace).turn(Urgency.CARD)
-        with contextlib.suppress(PlatformError):
-            await platform.show(session.card, session.talk, card_of(session, past=past))
+        await platform.show(session.card, session.talk, card_of(session, past=past))

@@ -3,7 +3,7 @@
 import asyncio
 from datetime import datetime, timedelta
 
-from bot.errors import PlatformError
+from bot.errors import PlatformError, StoreUnavailable
 from bot.model import EndReason
 from bot.session.budget import BudgetSpent, next_minutes
 from bot.session.hosting import Hosting
@@ -53,9 +53,10 @@ class Timekeeper:
         bedtime = self._bedtime()
         if now >= bedtime and not stage.floor.locked():
             stage.end(Asleep())
-        elif stage.ends_at and now >= stage.ends_at - self._lead() and not now < bedtime < stage.ends_at:
+            return
+        if stage.ends_at and now >= stage.ends_at - self._lead() and not now < bedtime < stage.ends_at:
             await self._next_stretch()
-        else:
+        if not stage.ending.done():
             await self._look_ahead(bedtime, now)
 
     def _follow_clock(self, now: datetime) -> None:
@@ -115,6 +116,8 @@ class Timekeeper:
             await next_minutes(stage)
         except BudgetSpent as spent:
             self._last = spent.ending
+        except StoreUnavailable as error:  # only what is shown depends on it, and it is asked again
+            stage.log.info("the day's minutes are not known", reason=error.detail)
         else:
             self._last = None
 
