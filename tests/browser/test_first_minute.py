@@ -52,6 +52,15 @@ async def test_a_suggestion_for_what_no_longer_stands_there_is_not_taken(stage: 
     assert commands(stage.came)[-1] == Command("start", {"avatar": "Melina"})
 
 
+async def test_a_question_mark_shows_what_can_be_set(stage: Theatre, window: Opens) -> None:
+    ann = await (await window()).enter(stage.address)
+    await ann.type_in("channel", "/avatar start ?")
+    await expect(ann.page.locator("#channel-composer textarea")).to_have_value("/avatar start ")
+    await expect(ann.page.get_by_role("option").filter(has_text="Mei")).to_be_visible()
+    await expect(ann.page.get_by_role("option").filter(has_text="language:")).to_be_visible()
+    assert commands(stage.came) == []
+
+
 async def test_tab_waits_for_the_suggestion_that_fits_what_was_typed(stage: Theatre, window: Opens) -> None:
     ann = await (await window()).enter(stage.address)
     box = ann.page.locator("#channel-composer textarea")

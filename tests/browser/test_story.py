@@ -48,7 +48,7 @@ async def test_from_start_to_the_downloaded_transcript(house: DemoHouse, window:
     await expect(viewer.page.locator("#audience")).to_contain_text("1 watching")
     await expect(viewer.page.locator("#said li").first).to_be_visible(timeout=15_000)
     await expect(viewer.page.locator("#canvas")).to_be_visible()
-    await ann.type_in("thread", "And what can you do?")
+    await ann.type_in("thread", "What does it cost?")
     await expect(viewer.page.locator("#caption")).to_contain_text(re.compile(r"\w+ \w+ \w+"))
     await viewer.page.screenshot(path=pictures / "viewer.png")
 

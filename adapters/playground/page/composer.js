@@ -220,6 +220,7 @@ export class Composer {
     event.preventDefault();
     const text = this.box.value.trim();
     if (!text) return;
+    if (isCommand(text) && text.endsWith(" ?")) return this.begin(text.slice(0, -1)); // what could be set is offered here
     this.#before(text);
     if (this.#editing) this.#playground.rewrite(this.#editing.id, text);
     else if (isCommand(text)) this.#playground.run(this.#place(), text, this.#values(text));
