@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 from datetime import timedelta
 
 import structlog
@@ -29,6 +30,9 @@ class Replies:
     def __init__(self, house: House) -> None:
         self._house = house
         self._telling = asyncio.Lock()  # nobody hears the same twice because two look at once
+        self._not_before: dict[
+            tuple[str, str], float
+        ] = {}  # by workspace, as its platform asked, in the running loop's time
 
     async def run(self) -> None:
         """Tell until cancelled."""
@@ -41,8 +45,12 @@ class Replies:
                 told = 0
             if not told:
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(LOOK_EVERY):
+                    async with asyncio.timeout(self._until_next_look()):
                         await self._house.replies_due.wait()
+
+    def _until_next_look(self) -> float:
+        soonest = min(self._not_before.values(), default=math.inf) - asyncio.get_running_loop().time()
+        return min(LOOK_EVERY, max(0.0, soonest))
 
     async def drain(self, within: float) -> None:
         """Tell what is due now, for so many seconds at most; the rest is told after the next start."""
@@ -53,10 +61,11 @@ class Replies:
     async def _tell_due(self) -> int:
         """How many were settled. Each is written down before the next is told, so that whatever stops this repeats one at most."""
         store, settled = self._house.store, 0
-        ours = tuple(self._house.platforms)
+        ours, now = tuple(self._house.platforms), asyncio.get_running_loop().time()
+        self._not_before = {workspace: at for workspace, at in self._not_before.items() if at > now}
         async with self._telling:
             for row in await store.read(lambda c: inbox.replies_due(c, store.cipher, ours, AT_ONCE)):
-                if await self._tell(row):
+                if _workspace(row) not in self._not_before and await self._tell(row):
                     await store.write(lambda c, r=row: inbox.reply_sent(c, r.id))  # type: ignore[misc]
                     settled += 1
         return settled
@@ -66,7 +75,7 @@ class Replies:
         try:
             await self._house.platform(row.place).reply(row.author, Reply(row.sentence))
         except Throttled as throttled:
-            await asyncio.sleep(throttled.retry_after)
+            self._not_before[_workspace(row)] = asyncio.get_running_loop().time() + throttled.retry_after
             return False
         except PlatformError as error:
             log.info("could not reply", inbox=row.id, reason=error.detail)
@@ -78,3 +87,7 @@ class Replies:
 
     def _is_late(self, row: InboxRecord) -> bool:
         return self._house.clock.now() - row.created_at > GIVE_UP
+
+
+def _workspace(row: InboxRecord) -> tuple[str, str]:
+    return row.place.platform, row.place.workspace_id

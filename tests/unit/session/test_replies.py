@@ -175,3 +175,18 @@ def test_what_would_only_puzzle_is_given_up(play: Callable[[Story], None]) -> No
         assert await office.due() == []
 
     play(story)
+
+
+def test_who_is_slowed_down_holds_up_only_their_own_workspace(play: Callable[[Story], None]) -> None:
+    async def story(office: Office) -> None:
+        office.room.faults["reply"] = [Throttled(20.0)]
+        await office.owe("First.")
+        await office.owe("Second.")
+        await office.owe("Elsewhere.", BEN, Place("room", "W2", "C1"))
+        async with office.telling():
+            await asyncio.sleep(5.0)
+            assert office.room.replies == [("ben", "Elsewhere.")]
+            await asyncio.sleep(16.0)
+        assert office.room.replies[1:] == [("ann", "First."), ("ann", "Second.")]
+
+    play(story)
