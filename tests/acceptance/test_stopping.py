@@ -2,6 +2,9 @@
 
 import asyncio
 import contextlib
+import signal
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,9 +14,10 @@ from adapters.simulator.faults import Fault
 from bot.model import SessionStatus
 from bot.session.closing import GOODBYE
 from bot.session.turns import UNHEARD
+from bot.signals import FAILED, LATE
 from tests.acceptance.evidence import gathered
 from tests.acceptance.member import Member, ticket
-from tests.acceptance.processes import House, Simulation, simulation, told_to_stop
+from tests.acceptance.processes import ROOT, House, Simulation, simulation, told_to_stop
 
 LONG = "Repeat after me: " + "all work and no play makes for a very long sentence, and so on, " * 5
 
@@ -83,6 +87,30 @@ async def test_a_hand_over_leaves_the_avatar_where_it_is(tmp_path: Path) -> None
 
 def _created(simulated: Simulation) -> list[str]:
     return [session.id for session in simulated.state().sessions]
+
+
+HANGING = """
+import asyncio, time
+from bot import signals
+signals.WITHIN = 0.3
+async def main():
+    async with signals.stop_signals() as stopping:
+        print("up", flush=True)
+        await stopping.wait()
+        time.sleep(60)
+asyncio.run(main())
+"""
+
+
+def test_a_process_whose_loop_hangs_ends_all_the_same_and_says_so() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", HANGING], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.send_signal(signal.SIGTERM)
+        _, told = process.communicate(timeout=30)
+    assert (process.returncode, told) == (FAILED, f"avatarbot: {LATE}\n")
 
 
 async def test_a_second_process_on_the_same_database_refuses(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from bot.model import SessionStatus
 from bot.session.closing import GOODBYE
 from bot.session.house import Habits
 from bot.session.turns import UNHEARD
+from bot.signals import LATE
 from tests.chat_room import ChatRoom
 from tests.stack import QUICK, Stack, on_stack
 
@@ -89,6 +90,27 @@ class StuckRoom(ChatRoom):
         if self.stuck.is_set():
             await asyncio.sleep(60)
         return await super().post(*args)
+
+
+class EndlessRoom(ChatRoom):
+    """Its connection takes a minute to end."""
+
+    async def run(self) -> None:
+        try:
+            await super().run()
+        finally:
+            await asyncio.sleep(60)
+
+
+@on_stack()
+async def test_a_platform_that_does_not_end_does_not_hold_up_the_process(stack: Stack) -> None:
+    stack.room, said = EndlessRoom(), list[str]()
+    async with stack.serving():
+        await stack.room.command("start")
+        await stack.live()
+        asyncio.get_running_loop().call_later(9.5, lambda: said.extend(stack.given_up))
+    assert said == [LATE], "its process would have ended by then"
+    assert stack.hosted == []
 
 
 @on_stack()
