@@ -186,11 +186,11 @@ class AgoraSeat:
         try:
             grant = read(self._credentials.token)
         except NotAToken as unknown:
-            log.info("agora.join", token=unknown.detail)
+            log.info("agora.join", unreadable=unknown.detail)
         else:
             log.info(
                 "agora.join",
-                token=grant.version,
+                version=grant.version,
                 seating=seating(grant, self._own_app_id).value,
                 may_send=Privilege.PUBLISH_DATA in grant.rights,
                 expires_at=grant.expires_at.isoformat(),

@@ -4,6 +4,8 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterable, AsyncIterator
 
+import structlog
+
 from adapters.akool.courier import Courier
 from adapters.akool.stream.inbound import Reassembly
 from adapters.akool.stream.messages import Ack, Event, Interrupt, Moment, NotOurs, Params, Part, SetParams, Verb
@@ -27,6 +29,8 @@ from bot.ports.room import (
     VideoFrame,
 )
 from bot.telemetry import Metrics
+
+log = structlog.get_logger(__name__)
 
 MEDIA_BACKLOG = 512
 """Events not taken yet, beyond which pictures and sound are dropped. Nothing else ever is."""
@@ -246,6 +250,8 @@ class AkoolAvatar:
             return
         message = decode(packet)
         if isinstance(message, NotOurs):
+            if not self.dropped_malformed:  # once: whoever sends nonsense sends much of it
+                log.warning("akool.packet_unreadable", why=message.reason.value, size=len(packet))
             self.dropped_malformed += 1
             return
         if uid != self._uid:

@@ -281,5 +281,7 @@ class Turns:
         """A reaction instead of a repetition; a missing one is no reason to stop."""
         assert row.message is not None
         await self._stage.pacer.turn(Urgency.PREVIEW)
-        with contextlib.suppress(PlatformError):
+        try:
             await self._stage.platform.heard(row.message)
+        except PlatformError as error:
+            self._stage.log.info("a spoken message is not marked", reason=error.detail)

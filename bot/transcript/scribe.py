@@ -5,7 +5,7 @@ import contextlib
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from bot.errors import MessageGone, PlaceGone, PlatformError, StoreUnavailable, Throttled
+from bot.errors import AvatarbotError, MessageGone, PlaceGone, PlatformError, StoreUnavailable, Throttled
 from bot.identity import new_id
 from bot.model import Delivery, Line, MessageRef, Speaker
 from bot.ports.avatar import Utterance
@@ -165,13 +165,20 @@ class Scribe:
 
     async def _save_all(self) -> None:
         """What is final at once and what grows every second, however long a post takes."""
+        failing = False
         while not self._closing:
             self._to_save.clear()
             try:
-                wait = await self._save_due()
-            except StoreUnavailable:
-                wait = SAVE_EVERY
+                wait, failing = await self._save_due(), False
+            except StoreUnavailable as error:
+                self._warn("what is said is not saved yet", error, first=not failing)
+                wait, failing = SAVE_EVERY, True
             await _rest(self._to_save, wait)
+
+    def _warn(self, what: str, error: AvatarbotError, *, first: bool) -> None:
+        """Once for each time that something begins to fail."""
+        if first:
+            self._stage.log.warning(what, reason=error.detail)
 
     async def _save_due(self) -> float | None:
         """Save what is due; how long nothing else is (None: until something comes in)."""
@@ -210,7 +217,8 @@ class Scribe:
                 wait = throttled.retry_after
             except PlaceGone:
                 raise
-            except (PlatformError, StoreUnavailable):
+            except (PlatformError, StoreUnavailable) as error:
+                self._warn("what is said is not posted yet", error, first=retry == RETRY_FIRST)
                 wait, retry = retry, min(retry * 2, RETRY_MOST)
             await _rest(self._to_post, wait)
 

@@ -1,11 +1,13 @@
 """AKOOL's envelope: `{"code", "msg", "data"}`, with success in `code` and nowhere else."""
 
+import json
 from typing import Any
 
 import httpx
 import msgspec
 
 from adapters.akool.codes import OK, TOKEN_REFUSED, TOO_OFTEN, Passing, refusal
+from adapters.akool.stream.wire import well_formed
 from bot.errors import ProviderError, Verdict
 
 NO_PERMISSION = 1009
@@ -24,9 +26,25 @@ class Reply(msgspec.Struct, frozen=True):
 def envelope(response: httpx.Response) -> Reply | None:
     """The reply in `response`, whatever its HTTP status, or None when it is not AKOOL's envelope."""
     try:
-        return msgspec.convert(without_nulls(msgspec.json.decode(response.content)), Reply, strict=False)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return msgspec.convert(without_nulls(_decoded(response.content)), Reply, strict=False)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
+
+
+def _decoded(content: bytes) -> Any:
+    """JSON, also where a text in it was cut in the middle of an emoji: that must not cost what stands beside it. Raises `ValueError`."""
+    try:
+        return msgspec.json.decode(content)
+    except msgspec.DecodeError:
+        return _mended(json.loads(content))
+
+
+def _mended(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {well_formed(name): _mended(field) for name, field in value.items()}
+    if isinstance(value, list):
+        return [_mended(item) for item in value]
+    return well_formed(value) if isinstance(value, str) else value
 
 
 def success(response: httpx.Response, *, harmless: bool = True) -> Reply:

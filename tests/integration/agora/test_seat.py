@@ -3,6 +3,8 @@
 import asyncio
 import logging
 from collections.abc import Callable, Iterator, MutableMapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import structlog.testing
 
 from adapters.agora.seats import AgoraSeats
 from adapters.agora.settings import AgoraSettings
+from adapters.agora.tokens import Privilege, mint
 from bot.errors import SeatError
 from bot.ports.room import (
     AudioFrame,
@@ -26,8 +29,9 @@ from bot.ports.room import (
     TokenExpiring,
     VideoFrame,
 )
+from bot.redaction import Redactor
 from tests.integration.agora.hub import Hub, Seat
-from tests.integration.agora.sitter import credentials, sit
+from tests.integration.agora.sitter import APP_ID, credentials, sit
 
 
 async def test_avatar_and_bot_talk(seats: AgoraSeats, hub: Hub) -> None:
@@ -249,3 +253,24 @@ async def test_what_means_nothing_is_in_the_log_once(
     notes = [line["text"] for line in lines if line["event"] == "agora.host"]
     assert notes == ["error 1 of Agora's SDK: a warning", "a packet with a NUL was dropped"]
     assert "a token" not in str(lines)
+
+
+async def test_the_log_says_which_version_of_token_opened_a_room_and_not_the_token(
+    lines: list[MutableMapping[str, Any]], seats: AgoraSeats
+) -> None:
+    token = mint(
+        app_id=APP_ID,
+        certificate=APP_ID,
+        channel="ours",
+        uid="1002",
+        privileges=frozenset({Privilege.JOIN}),
+        issued_at=datetime.now(UTC),
+        lifetime=timedelta(hours=1),
+        salt=1,
+    )
+    await sit(seats, credentials())
+    await sit(seats, replace(credentials(channel="ours"), token=token))
+    joins = [Redactor().value(dict(line)) for line in lines if line["event"] == "agora.join"]
+    assert joins[0]["unreadable"]
+    assert joins[1]["version"] == 7
+    assert token not in str(lines)

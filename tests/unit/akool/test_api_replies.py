@@ -227,6 +227,12 @@ async def test_a_list_that_never_ends_is_left_after_fifty_pages() -> None:
     assert len(await akool.api().sessions(2)) == len(akool.calls) == 50
 
 
+async def test_a_text_that_was_cut_in_the_middle_of_an_emoji_costs_nothing_beside_it() -> None:
+    body = b'{"code":1000,"data":[{"_id":"k1","name":"Half \\ud83d"},{"_id":"k2","name":"Whole","\\ude00":[]}]}'
+    akool = ScriptedAkool({f"{KNOWLEDGE}/list": Response(body, media_type="application/json")})
+    assert [row.name for row in await akool.api().knowledge_bases()] == ["Half \ufffd", "Whole"]
+
+
 @pytest.mark.parametrize("name", ["knowledge_list", "result", "list"])
 async def test_knowledge_bases_may_be_listed_under_a_name(name: str) -> None:
     row = {

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from structlog.testing import capture_logs
 
 from bot.errors import MessageGone, PlaceGone, Throttled
 from bot.model import Delivery
@@ -284,3 +285,21 @@ async def test_an_edit_that_says_gone_and_a_fault_on_the_way_lose_nothing(staged
         hear(scribe, "Hello.")
         await asyncio.sleep(10)
     assert staged.room.finals == ["Hello."]
+
+
+@on_stage()
+async def test_what_fails_for_a_while_is_logged_once(staged: Staged) -> None:
+    scribe = Scribe(staged.stage)
+    staged.room.faults["post"] = [NOT_ANSWERED] * 4
+    with capture_logs() as lines:
+        async with staged.playing(scribe.run()):
+            hear(scribe, "Hello.")
+            await asyncio.sleep(60)
+            broken(staged, "utterances", "INSERT")
+            hear(scribe, "Again.", id_="u2")
+            await asyncio.sleep(60)
+            mended(staged)
+            await asyncio.sleep(60)
+    assert staged.room.finals == ["Hello.", "Again."]
+    warned = [line["event"] for line in lines if line["log_level"] == "warning"]
+    assert [warned.count(f"what is said is not {done} yet") for done in ("posted", "saved")] == [2, 1]
