@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from starlette.routing import BaseRoute
 
 from bot.answers.desk import Desk
-from bot.chores import census, reaper, retention, uploads
+from bot.chores import census, leavers, reaper, retention, uploads
 from bot.chores.rounds import go_round
 from bot.connections import Connections
 from bot.errors import SettingsError, StoreUnavailable
@@ -188,6 +188,8 @@ class Service:
         yield go_round(house, self.worker, sweep, every=reaper.SWEEP_EVERY, bell=at_start)
         yield go_round(house, self.worker, tidy, every=retention.LOOK_EVERY, bell=asyncio.Event())
         yield go_round(house, self.worker, look, every=uploads.LOOK_EVERY, bell=self._desk.uploads_due)
+        left = leavers.Leavers(house).look
+        yield go_round(house, self.worker, left, every=leavers.LOOK_EVERY, bell=asyncio.Event())
 
     async def _watch_database(self, working: asyncio.Task[None]) -> None:
         """Ends the service with a `SettingsError` when what it writes is not kept any more, once its sessions are closed."""

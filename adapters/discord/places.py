@@ -6,6 +6,7 @@ from collections.abc import Callable
 import discord
 from discord.http import Route
 
+from adapters.discord.refusals import NO_MEMBER, DiscordRefused
 from adapters.discord.rest import Rest
 from bot.model import A_DIRECT_MESSAGE, Channel, Place
 
@@ -53,6 +54,19 @@ class Places:
         if channel_id not in self._parents:
             self._remember(channel_id, await self._parent(channel_id))
         return self._place(guild_id, self._parents[channel_id], channel_id)
+
+    async def is_member(self, place: Place, person_id: str) -> bool:
+        """Whether somebody is in a server; a direct message nobody leaves. Raises `PlatformError`."""
+        if is_direct(place):
+            return True
+        route = Route("GET", "/guilds/{guild_id}/members/{user_id}", guild_id=place.workspace_id, user_id=person_id)
+        try:
+            await self._rest.call(route)
+        except DiscordRefused as refused:
+            if refused.code in NO_MEMBER:
+                return False
+            raise
+        return True
 
     def known(self, guild_id: int, channel_id: int) -> Place | None:
         guild = self._guild(guild_id)

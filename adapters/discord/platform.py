@@ -85,6 +85,10 @@ class DiscordPlatform(Writer):
     async def channel(self, place: Place) -> Channel:
         return self._places.channel(place)
 
+    async def is_member(self, place: Place, person_id: str) -> bool:
+        """Discord tells of who leaves only with an intent that needs its leave: so it is asked."""
+        return await self._places.is_member(place, person_id)
+
     def routes(self) -> Sequence[BaseRoute]:
         """Everything comes in through the gateway."""
         return ()

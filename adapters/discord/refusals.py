@@ -45,6 +45,9 @@ _PLACE_GONE = {
 }
 _MESSAGE_GONE = frozenset({UNKNOWN_MESSAGE, OLD_MESSAGE_EDITED_TOO_OFTEN})
 
+NO_MEMBER = frozenset({10007, 10013})
+"""Unknown member, unknown user."""
+
 CLOUDFLARE_PAUSE = 60.0
 """Seconds to keep quiet when Discord's front door refuses us without saying for how long."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from starlette.routing import BaseRoute
 
@@ -134,6 +134,15 @@ class ChatPlatform(Protocol):
 
     async def run(self) -> None:
         """Receive until cancelled. Returns only when there is nothing to receive with; raises `SettingsError` for what only the operator can mend."""
+        ...
+
+
+@runtime_checkable
+class KnowsMembers(Protocol):
+    """What a `ChatPlatform` also is that tells who is in a workspace only when it is asked, and not who leaves."""
+
+    async def is_member(self, place: Place, person_id: str) -> bool:
+        """Whether somebody is in the workspace of a place. Raises `PlatformError` where that cannot be known now."""
         ...
 
 

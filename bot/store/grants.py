@@ -70,6 +70,17 @@ def forget_expired(connection: Connection, now: datetime, ended_before: datetime
     connection.execute(grants.delete().where(or_(grants.c.expires_at < now, grants.c.session_id.in_(ended))))
 
 
+def owners(connection: Connection, now: datetime) -> list[tuple[Place, str]]:
+    """(workspace, person) of every link that can still be used, each once."""
+    query = (
+        select(sessions.c.platform, sessions.c.workspace_id, grants.c.person_id)
+        .join(sessions, sessions.c.id == grants.c.session_id)
+        .where(grants.c.person_id != "", grants.c.expires_at > now)
+        .distinct()
+    )
+    return [(Place(platform, workspace_id, ""), person) for platform, workspace_id, person in connection.execute(query)]
+
+
 def revoke_of_person(connection: Connection, place: Place, person_id: str) -> None:
     """All that somebody has in a channel; in a whole workspace where the place names no channel."""
     there = select(sessions.c.id).where(

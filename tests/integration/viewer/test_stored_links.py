@@ -2,16 +2,19 @@
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, select
 
 from bot import operations
+from bot.chores import leavers
+from bot.errors import PlatformError
 from bot.links import AFTERWARDS, LIFE
 from bot.model import Person, Place, Role, Standing
 from bot.store.tables import grants
 from bot.viewer.grants import Grant, Scope
-from tests.chat_room import ANN, CHANNEL
+from tests.chat_room import ANN, CHANNEL, ChatRoom
 from tests.integration.answers.asking import ask
 from tests.stack import Stack, on_stack
 
@@ -101,6 +104,40 @@ def test_a_link_dies_with_its_owners_removal(place: Place, tmp_path: object) -> 
             assert await found(stack, ann)
 
     story(tmp_path)  # type: ignore[arg-type]
+
+
+class TellsMembers:
+    """A platform that is asked who is still there; of some it cannot know."""
+
+    def __init__(self, room: ChatRoom) -> None:
+        self._room = room
+        self.left: set[str] = set()
+        self.unknown = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._room, name)
+
+    async def is_member(self, place: Place, person_id: str) -> bool:
+        assert (place.workspace_id, place.channel_id) == (CHANNEL.workspace_id, "")
+        if self.unknown:
+            raise PlatformError("Not now.")
+        return person_id not in self.left
+
+
+@on_stack()
+async def test_where_nobodys_leaving_is_told_it_is_asked_for(stack: Stack) -> None:
+    async with stack.serving() as service:
+        platform = TellsMembers(stack.room)
+        service._platforms["room"] = platform
+        await live(stack)
+        ann, ben = await watch(stack), await watch(stack, BEN)
+        platform.left, platform.unknown = {BEN.id}, True
+        await asyncio.sleep(leavers.LOOK_EVERY + 1)
+        assert await found(stack, ben)  # not knowing revokes nothing
+        platform.unknown = False
+        await asyncio.sleep(leavers.LOOK_EVERY + 1)
+        assert await found(stack, ben) is None
+        assert await found(stack, ann)
 
 
 @on_stack()

@@ -65,6 +65,8 @@ class FakeRest:
     acknowledged: set[str] = field(default_factory=set)
     events: deque[tuple[str, Json]] = field(default_factory=lambda: deque(maxlen=1_000))
     """What has to be told on the gateway because of these calls, the bot's own messages and edits too."""
+    left: set[str] = field(default_factory=set)
+    """People who are in no server any more."""
     refused: int = 0
     """How many calls came too fast."""
     said: int = 0
@@ -127,6 +129,8 @@ class FakeRest:
                 return self._commands(call, where[-1] if where else "")
             case _, ["channels", channel, *rest]:
                 return self._channel(call, channel, rest) if channel in self.channels else refuse(404, 10003)
+            case "GET", ["guilds", _, "members", person]:
+                return refuse(404, 10007) if person in self.left else Answer(200, payloads.member())
             case "POST", ["interactions", _, token, "callback"]:
                 return self._callback(token)
             case _, ["webhooks", _, token, *rest]:
