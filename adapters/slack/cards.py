@@ -29,7 +29,8 @@ def card(shown: Card) -> Content:
         escape(shorten(f"{title}. {shown.note}", TEXT_LIMIT)),
         [
             {"type": "header", "text": plain(title, TITLE_LIMIT)},
-            section("\n".join(filter(None, (shown.note, shown.ends))), shown.picture),
+            section(shown.note, shown.picture),
+            *context(*_end(shown)),
             *context(*_facts(shown)),
             *actions(*(command_button(button) for button in card_buttons(shown))),
         ],
@@ -48,8 +49,16 @@ def _facts(shown: Card) -> Iterator[Block]:
     yield plain(" · ".join((f"Started by {shown.starter_name}", MODES[shown.mode], *shown.traits)))
     if shown.waiting:
         yield plain(f"{shown.waiting} messages waiting")
+
+
+def _end(shown: Card) -> Iterator[Block]:
+    """What will end it, and when, where that is known."""
+    if shown.status is SessionStatus.ENDED:
+        return
+    if shown.ends:
+        yield plain(shown.ends)
     if shown.ends_at:
-        yield mrkdwn(f"until {_time(shown.ends_at)}")
+        yield mrkdwn(f"at {_time(shown.ends_at)}")
 
 
 def _time(at: datetime) -> str:

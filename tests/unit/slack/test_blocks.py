@@ -192,9 +192,10 @@ def test_a_card_says_its_state_first() -> None:
     shown = Card(
         "s", "Mia", "", SessionStatus.LIVE, Mode.DIALOGUE, "Ann", "Write here.", ends="Ends at noon.", waiting=3
     )
-    header, section, context, *_ = card(shown).blocks
+    header, section, ends, context = card(shown).blocks
     assert header["text"]["text"] == "🟢 Live · Mia"
-    assert section["text"]["text"] == "Write here.\nEnds at noon."
+    assert section["text"]["text"] == "Write here."
+    assert [element["text"] for element in ends["elements"]] == ["Ends at noon."]
     assert [element["text"] for element in context["elements"]] == [
         "Started by Ann · Conversation",
         "3 messages waiting",
