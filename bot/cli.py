@@ -164,7 +164,9 @@ def doctor() -> int:
     """
     from bot.doctor import examine, exit_code, table
     from bot.main.doctor import doctor_checks
+    from bot.telemetry import configure_logging
 
+    configure_logging("critical")  # what is found is said in the table, and nowhere else
     findings = _await(examine(doctor_checks()))
     click.echo(table(findings, colour=sys.stdout.isatty()))
     return exit_code(findings)

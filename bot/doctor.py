@@ -2,9 +2,9 @@
 
 import asyncio
 import os
+import shlex
 import shutil
 import sqlite3
-import stat
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from bot.errors import AvatarbotError, SettingsError
 from bot.keyfile import key_file, secret_keys
 from bot.ports.doctor import Finding, Level
+from bot.private_files import exposed
 from bot.running import running
 from bot.settings import Settings, environment, load, unknown_names
 from bot.speech.printable import printable_line
@@ -46,12 +47,13 @@ async def _findings(check: Check) -> Sequence[Finding]:
         async with asyncio.timeout(LONGEST_S):
             return await check()
     except TimeoutError:
-        return [Finding(Level.PROBLEM, f"{_name(check)}: no answer within {LONGEST_S:g} s", "Check the network.")]
+        what = f"{_name(check)}: no answer within {LONGEST_S:g} s"
+        return [Finding(Level.PROBLEM, what, "Check the network.", starts=True)]
     except AvatarbotError as error:
-        return [Finding(Level.PROBLEM, error.sentence)]
+        return [Finding(Level.PROBLEM, error.sentence, starts=not isinstance(error, SettingsError))]
     except Exception as error:  # noqa: BLE001 - a broken check must not hide what the others found
         what = f"{_name(check)}: the check itself broke ({type(error).__name__}: {error})"
-        return [Finding(Level.PROBLEM, what, "Please report this.")]
+        return [Finding(Level.PROBLEM, what, "Please report this.", starts=True)]
 
 
 def _name(check: Check) -> str:
@@ -76,7 +78,14 @@ def _sum(findings: Sequence[Finding]) -> str:
     warnings = sum(finding.level is Level.WARNING for finding in findings)
     if not problems and not warnings:
         return "All is well."
-    return f"{_count(problems, 'problem')}, {_count(warnings, 'warning')}.".capitalize()
+    starts = (
+        ""
+        if not problems
+        else " The service starts all the same."
+        if not exit_code(findings)
+        else " It does not start."
+    )
+    return f"{_count(problems, 'problem')}, {_count(warnings, 'warning')}.".capitalize() + starts
 
 
 def _count(number: int, what: str) -> str:
@@ -84,8 +93,8 @@ def _count(number: int, what: str) -> str:
 
 
 def exit_code(findings: Sequence[Finding]) -> int:
-    """0 when the service can start, 2 when it cannot."""
-    return 2 if any(finding.level is Level.PROBLEM for finding in findings) else 0
+    """What `avatarbot run` would end with at once: 2, or 0 when it starts."""
+    return 2 if any(finding.level is Level.PROBLEM and not finding.starts for finding in findings) else 0
 
 
 # ---------------------------------------------------------------- what the core looks at
@@ -105,7 +114,7 @@ def core_checks(known: Collection[str], inside: Inside) -> Sequence[Check]:
         except SettingsError as error:
             return [*surroundings, Finding(Level.PROBLEM, error.sentence, "Mend it in .env or in the environment.")]
         listening = await running(settings) or [port(settings)]
-        kept = [database(settings), *await _in_database(settings, inside)]
+        kept = [database(settings), *await _in_database(settings, inside), *map(_readable, exposed(settings))]
         return [*surroundings, *kept, *listening, public_url(settings)]
 
     return [core]
@@ -120,7 +129,8 @@ def python(version: tuple[int, ...]) -> Finding:
 
 def unknown(environ: Mapping[str, str], known: Collection[str]) -> Sequence[Finding]:
     """A mistyped setting would be ignored without a word."""
-    return [Finding(Level.PROBLEM, str(name), "Correct it or take it out.") for name in unknown_names(environ, known)]
+    names = unknown_names(environ, known)
+    return [Finding(Level.PROBLEM, str(name), "Correct it or take it out.", starts=True) for name in names]
 
 
 def database(settings: Settings) -> Finding:
@@ -195,9 +205,11 @@ def keys(settings: Settings) -> Finding:
         secret_keys(settings)
     except SettingsError as error:
         return Finding(Level.PROBLEM, f"Secret keys: {error.sentence}")
-    if stat.S_IMODE(file.stat().st_mode) & 0o077:
-        return Finding(Level.WARNING, f"Secret keys: others can read {file}", f"chmod 600 {file}")
     return Finding(Level.OK, f"Secret keys: {file}; keep a copy of it apart from the database's")
+
+
+def _readable(file: Path) -> Finding:
+    return Finding(Level.WARNING, f"Others on this machine can read {file}", f"chmod 600 {shlex.quote(str(file))}")
 
 
 def port(settings: Settings) -> Finding:

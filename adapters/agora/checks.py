@@ -25,11 +25,16 @@ def _user_findings(name: str) -> list[Finding]:
         return []
     if name not in {user.pw_name for user in pwd.getpwall()}:
         return [
-            Finding(Level.PROBLEM, f"Agora: there is no user {name}", "Correct AVATARBOT_AGORA_USER, or take it out.")
+            Finding(
+                Level.PROBLEM,
+                f"Agora: there is no user {name}",
+                "Correct AVATARBOT_AGORA_USER, or take it out.",
+                starts=True,
+            )
         ]
     if os.geteuid() not in {0, pwd.getpwnam(name).pw_uid}:
         remedy = "Start the service as root, or take AVATARBOT_AGORA_USER out."
-        return [Finding(Level.PROBLEM, f"Agora: only root can run room hosts as {name}", remedy)]
+        return [Finding(Level.PROBLEM, f"Agora: only root can run room hosts as {name}", remedy, starts=True)]
     return [Finding(Level.OK, f"Agora: room hosts run as {name}")]
 
 
@@ -39,7 +44,10 @@ def _library_finding() -> Finding:
     except WrapperMissing as missing:
         what, _, remedy = missing.sentence.partition(". ")
         return Finding(
-            Level.PROBLEM, what.rstrip("."), remedy or "Use `avatarbot demo` here, and the service on Linux."
+            Level.PROBLEM,
+            what.rstrip("."),
+            remedy or "Use `avatarbot demo` here, and the service on Linux.",
+            starts=True,
         )
     if not wrapper.seal.exists():
         return Finding(

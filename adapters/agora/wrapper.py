@@ -14,7 +14,7 @@ from typing import Final
 
 from bot.errors import SettingsError
 
-INSTALL_WRAPPER: Final = "Install Avatarbot with its extra: pip install 'avatarbot[agora]'."
+INSTALL_WRAPPER: Final = "Install Avatarbot with its extra, in the folder of its source: uv sync --extra agora"
 INSTALL_LIBRARIES: Final = "Run `avatarbot agora install`."
 NEEDED: Final = ("libagora_rtc_sdk.so", "libaosl.so")
 

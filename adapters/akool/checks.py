@@ -55,9 +55,11 @@ async def _account_finding(settings: AkoolSettings, transport: httpx.AsyncBaseTr
         try:
             credit = await api.credit()
         except ProviderError as error:
-            return Finding(Level.PROBLEM, f"AKOOL: {error.sentence} ({error.detail})", _remedy(error, settings))
+            what = f"AKOOL: {error.sentence} ({error.detail})"
+            return Finding(Level.PROBLEM, what, _remedy(error, settings), starts=True)
     if credit <= 0:
-        return Finding(Level.PROBLEM, "AKOOL: the key works, but no credit is left", "Buy credit on akool.com.")
+        what = "AKOOL: the key works, but no credit is left"
+        return Finding(Level.PROBLEM, what, "Buy credit on akool.com.", starts=True)
     if credit < LOW_CREDIT:
         left = f"AKOOL: the key works; {credit:g} credits are left, enough for about {credit / 6:.0f} minutes"
         return Finding(Level.WARNING, left, "Buy credit on akool.com before long.")

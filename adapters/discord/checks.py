@@ -31,9 +31,8 @@ async def check(settings: DiscordSettings, connector: Connector | None = None) -
     except SettingsError as error:
         return [Finding(Level.PROBLEM, f"Discord: {error.sentence}")]
     except PlatformError as error:
-        return [
-            Finding(Level.PROBLEM, f"Discord: {error.sentence} ({error.detail})", "Check the network, and try again.")
-        ]
+        what = f"Discord: {error.sentence} ({error.detail})"
+        return [Finding(Level.PROBLEM, what, "Check the network, and try again.", starts=True)]
 
 
 def _application(application: dict[str, Any], settings: DiscordSettings) -> Iterator[Finding]:
@@ -47,7 +46,9 @@ def _application(application: dict[str, Any], settings: DiscordSettings) -> Iter
         yield Finding(Level.WARNING, "Discord: anybody may add the bot to a server of theirs", remedy)
     if application.get("interactions_endpoint_url"):
         remedy = f"Clear Interactions Endpoint URL on {PORTAL} (General Information)."
-        yield Finding(Level.PROBLEM, "Discord: commands and buttons go to an address of somebody else", remedy)
+        yield Finding(
+            Level.PROBLEM, "Discord: commands and buttons go to an address of somebody else", remedy, starts=True
+        )
 
 
 def _servers(servers: Sequence[dict[str, Any]], settings: DiscordSettings) -> Iterator[Finding]:

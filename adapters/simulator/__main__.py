@@ -1,6 +1,7 @@
 """`python -m adapters.simulator`: a simulator for other processes. Its first line is its address."""
 
 import asyncio
+import errno
 import signal
 
 import click
@@ -26,7 +27,14 @@ DEFAULTS = Options()
 @click.option("--seed", default=DEFAULTS.seed, show_default=True, help="Of lost, repeated and reordered packets.")
 def main(port: int, **options: float) -> None:
     """AKOOL, its rooms and its avatars, simulated on 127.0.0.1 until interrupted."""
-    asyncio.run(_serve(port, Options(**options)))  # type: ignore[arg-type]  # click has converted them
+    try:
+        asyncio.run(_serve(port, Options(**options)))  # type: ignore[arg-type]  # click has converted them
+    except OSError as refused:
+        if refused.errno not in {errno.EADDRINUSE, errno.EACCES}:
+            raise
+        raise click.ClickException(
+            f"Port {port} cannot be had; name another with --port, or none for a free one."
+        ) from None
 
 
 async def _serve(port: int, options: Options) -> None:

@@ -78,7 +78,8 @@ def _scopes(granted: frozenset[str]) -> list[Finding]:
     missing, optional = sorted(set(SCOPES) - granted), sorted(set(OPTIONAL_SCOPES) - granted)
     findings = []
     if missing:
-        findings.append(Finding(Level.PROBLEM, f"The Slack app lacks scopes: {', '.join(missing)}.", _INSTALL))
+        lacks = f"The Slack app lacks scopes: {', '.join(missing)}."
+        findings.append(Finding(Level.PROBLEM, lacks, _INSTALL, starts=True))
     if optional:
         findings.append(
             Finding(Level.WARNING, f"The Slack app lacks optional scopes: {', '.join(optional)}.", _INSTALL)

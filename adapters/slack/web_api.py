@@ -104,7 +104,7 @@ class WebApi:
             TimeoutError,
             RuntimeError,
         ) as error:  # RuntimeError: the session was closed meanwhile
-            raise PlatformError("Slack does not answer just now.", f"{method}: {error!r}") from error
+            raise PlatformError("Slack does not answer just now.", f"{method}: {type(error).__name__}") from error
 
     async def send(self, url: str, body: Mapping[str, object]) -> None:
         """Post JSON to a `response_url`. Raises `Throttled` or `PlatformError`; neither names the URL, which is a secret."""

@@ -19,6 +19,7 @@ from bot.main.providers import open_provider
 from bot.main.store import open_store
 from bot.policy import Policy
 from bot.ports.files import Pictures
+from bot.private_files import exposed, history_file
 from bot.process import conceal
 from bot.service import Parts, Service
 from bot.session.house import Habits
@@ -42,6 +43,8 @@ async def run_service(playground: bool, handover: bool, roles: tuple[str, ...]) 
     configure_logging(settings.log_level)
     for name in unknown_names(environment(), known_settings()):
         log.warning(str(name))
+    for file in exposed(settings):
+        log.warning("others on this machine can read this file", file=str(file))
     async with contextlib.AsyncExitStack() as stack:
         stopping = await stack.enter_async_context(stop_signals())
         stack.enter_context(sole_process(settings.database_path))
@@ -83,7 +86,7 @@ def _serve(service: Service, settings: Settings) -> contextlib.AbstractAsyncCont
 
 def _page(settings: Settings, retention: timedelta) -> PlaygroundSettings:
     page = load(PlaygroundSettings).at(settings.host, settings.public_url or "")
-    history = page.history or settings.database_path.with_suffix(".playground.jsonl")
+    history = page.history or history_file(settings)
     return page.model_copy(update={"retention": retention, "history": history})
 
 

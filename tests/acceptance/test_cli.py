@@ -1,6 +1,7 @@
 """The `avatarbot` command as people run it: a process of its own, in an empty folder."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -122,6 +123,47 @@ def test_doctor_says_what_to_do_and_changes_nothing(folder: Path) -> None:
     assert "✗ AVATARBOT_RETENTION_DAY is not a setting; did you mean AVATARBOT_RETENTION_DAYS?" in done.stdout
     assert "AKOOL_API_KEY" in done.stdout
     assert list(folder.iterdir()) == []
+
+
+NOWHERE = "http://127.0.0.1:9"
+SLACK = {"SLACK_BOT_TOKEN": "xoxb-1-2-3", "SLACK_APP_TOKEN": "xapp-1-2", "SLACK_API_URL": NOWHERE}
+
+
+@pytest.mark.parametrize(
+    ("settings", "code", "said"),
+    [
+        ({}, 2, ["✗ AKOOL: no key is set", "✗ No chat platform is set up", "It does not start."]),
+        ({"AVATARBOT_SIMULATOR_URL": NOWHERE}, 2, ["✗ Nobody answers at the simulator's URL", "✗ No chat platform"]),
+        ({"AVATARBOT_SIMULATOR_URL": NOWHERE, **SLACK}, 0, ["! Slack could not be asked", "starts all the same."]),
+        (
+            {"AKOOL_API_KEY": "k", "AKOOL_BASE_URL": NOWHERE, **SLACK},
+            0,
+            ["✗ AKOOL: AKOOL cannot be reached", "✗ Agora's SDK", "uv sync --extra agora", "starts all the same."],
+        ),
+    ],
+)
+def test_doctor_ends_as_run_would_and_says_it_in_its_table_only(
+    folder: Path, settings: dict[str, str], code: int, said: list[str]
+) -> None:
+    done = avatarbot("doctor", PORT="0", **settings)
+    assert (done.returncode, done.stderr) == (code, "")
+    assert [words for words in said if words not in done.stdout] == []
+    assert not re.search(r"ConnectionKey|stamina|\[warning|pip install 'avatarbot", done.stdout)
+    if "AVATARBOT_SIMULATOR_URL" in settings:
+        assert "AKOOL: no key" not in done.stdout
+        assert "Agora" not in done.stdout
+    if code:
+        assert avatarbot("run", PORT="0", **settings).returncode == code
+
+
+def test_a_simulator_whose_port_is_taken_says_so(folder: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        words = [sys.executable, "-m", "adapters.simulator", "--port", port]
+        where = {**surroundings({}), "PYTHONPATH": str(Path(__file__).parents[2])}
+        done = subprocess.run(words, env=where, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert done.stderr == f"Error: Port {port} cannot be had; name another with --port, or none for a free one.\n"
 
 
 def test_doctor_outlives_bad_settings(folder: Path) -> None:

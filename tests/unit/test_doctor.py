@@ -13,12 +13,14 @@ from bot.doctor import core_checks, examine, exit_code, table
 from bot.errors import StoreUnavailable
 from bot.keyfile import key_file, secret_keys
 from bot.ports.doctor import Finding, Level
+from bot.private_files import exposed, history_file
 from bot.settings import Settings, known_names, load
 from bot.web import listen
 
 OK = Finding(Level.OK, "fine")
 WARNING = Finding(Level.WARNING, "so so", "look at it")
 PROBLEM = Finding(Level.PROBLEM, "broken", "mend it")
+STARTS = Finding(Level.PROBLEM, "does not work", "mend it", starts=True)
 
 
 @pytest.fixture
@@ -39,13 +41,16 @@ def test_the_table_puts_the_remedy_under_what_was_found() -> None:
         "✗ broken",
         "    mend it",
         "",
-        "1 problem, 1 warning.",
+        "1 problem, 1 warning. It does not start.",
     ]
+    assert table([STARTS]).endswith("1 problem, no warnings. The service starts all the same.")
     assert table([OK]).endswith("All is well.")
     assert "\033[31m✗\033[0m broken" in table([PROBLEM], colour=True)
 
 
-@pytest.mark.parametrize(("findings", "code"), [([], 0), ([OK, WARNING], 0), ([OK, PROBLEM], 2)])
+@pytest.mark.parametrize(
+    ("findings", "code"), [([], 0), ([OK, WARNING], 0), ([OK, PROBLEM], 2), ([OK, STARTS], 0), ([STARTS, PROBLEM], 2)]
+)
 def test_only_a_problem_stops_the_start(findings: list[Finding], code: int) -> None:
     assert exit_code(findings) == code
 
@@ -144,14 +149,27 @@ def test_a_full_disk_is_said(settings: Settings, monkeypatch: pytest.MonkeyPatch
     assert "MB are left" in found.what
 
 
-def test_a_key_that_others_can_read_is_said(settings: Settings) -> None:
+async def test_files_that_others_can_read_are_said(settings: Settings) -> None:
     secret_keys(settings)
-    assert doctor.keys(settings).level is Level.OK
-    key_file(settings).chmod(0o644)
-    assert (doctor.keys(settings).level, doctor.keys(settings).remedy) == (
-        Level.WARNING,
-        f"chmod 600 {key_file(settings)}",
-    )
+    sqlite3.connect(settings.database_path).close()
+    history, env = history_file(settings), Path(".env").absolute()
+    files = [settings.database_path, key_file(settings), history, env]
+    for file in files:
+        file.touch()
+        file.chmod(0o600)
+    assert exposed(settings) == []
+    for mode in (0o640, 0o604, 0o666):
+        for file in files:
+            file.chmod(mode)
+        assert exposed(settings) == files
+    found = await examine(core_checks(known_names(Settings), migrated))
+    said = [f for f in found if "Others on this machine can read" in f.what]
+    assert [f.level for f in said] == [Level.WARNING] * 4
+    assert said[1].remedy == f"chmod 600 {key_file(settings)}"
+
+
+def test_no_name_in_a_finding_moves_the_cursor() -> None:
+    assert table([Finding(Level.OK, "Slack: Ann\x1b[2J\nin a team")]).splitlines()[0] == "✓ Slack: Ann [2J in a team"
 
 
 def test_a_spoilt_key_is_said(settings: Settings) -> None:

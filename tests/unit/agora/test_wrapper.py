@@ -91,7 +91,7 @@ async def test_doctor_says_what_is_missing_and_what_to_do(site: Path) -> None:
     (finding,) = await check(AgoraSettings(app_id="", app_certificate=None))
     assert finding.level is Level.PROBLEM
     assert "not installed" in finding.what
-    assert "avatarbot[agora]" in finding.remedy
+    assert "uv sync --extra agora" in finding.remedy
 
 
 async def test_doctor_names_the_command_that_fetches_the_libraries(installed: Wrapper) -> None:
