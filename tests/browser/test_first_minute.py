@@ -96,6 +96,14 @@ async def test_a_list_goes_on_with_next(stage: Theatre, window: Opens) -> None:
     assert commands(stage.came)[-1] == Command("avatars", {"page": "2"})
 
 
+async def test_who_is_started_from_a_list_is_met_in_their_thread(stage: Theatre, window: Opens) -> None:
+    ann = await (await window()).enter(stage.address)
+    await ann.type_in("channel", "/avatar avatars")
+    await ann.page.get_by_role("button", name="Start Alma").click()
+    await expect(ann.page.locator("#thread")).to_be_visible()
+    await expect(ann.page.locator("#thread-composer textarea")).to_be_focused()
+
+
 async def test_what_cannot_be_undone_is_asked_back(stage: Theatre, window: Opens) -> None:
     ann = await (await window()).enter(stage.address)
     await ann.type_in("channel", "/avatar sessions")

@@ -31,9 +31,8 @@ function start(playground) {
   const thread = new Messages(playground, at("thread-messages"), at("thread-scroll"), { openThread, edit });
   const stage = new Stage(at("stage"), playground);
   const side = new Side(playground);
-  const inChannel = new Composer(at("channel-composer"), playground, () => ({ ...open(), thread: "" }), (text) => sending(channel, text));
-  const inThread = new Composer(at("thread-composer"), playground, open, (text) => sending(thread, text));
-  let awaited = false; // a card for what I started
+  const inChannel = new Composer(at("channel-composer"), playground, () => ({ ...open(), thread: "" }), () => channel.follow());
+  const inThread = new Composer(at("thread-composer"), playground, open, () => thread.follow());
   let frame = 0;
 
   fill(at("thread-close"), icon("close"));
@@ -58,18 +57,10 @@ function start(playground) {
     return { channel: known, thread: known === name ? id : "" };
   }
 
-  function sending(messages, text) {
-    if (/^\/(avatar\s+)?start\b/.test(text)) awaited = true;
-    messages.follow();
-  }
-
   /** Who could come is asked when there is nothing else to look at. */
   async function greet() {
     const place = { ...open(), thread: "" };
-    const start = ({ value, label }) => {
-      awaited = true;
-      playground.run(place, `/avatar start avatar:${quoted(label)}`, { avatar: value });
-    };
+    const start = ({ value, label }) => playground.run(place, `/avatar start avatar:${quoted(label)}`, { avatar: value });
     const actions = { begin: () => inChannel.begin("/avatar start "), start };
     welcome(at("welcome"), actions, [], playground.notice);
     if (playground.mayUse("start")) welcome(at("welcome"), actions, await playground.look(place, "start", "avatar", ""), playground.notice);
@@ -79,6 +70,7 @@ function start(playground) {
   function answered(told) {
     announce(`Only for you: ${told.text}`);
     if (!playground.isMine(told.nonce)) return;
+    if (told.nonce === playground.awaitsCard) playground.awaitsCard = ""; // it came before, or does not come
     const messages = told.thread && told.thread === open().thread ? thread : channel;
     requestAnimationFrame(() => requestAnimationFrame(() => messages.reveal(told.id)));
   }
@@ -107,9 +99,9 @@ function start(playground) {
   }
 
   function arrived(messages) {
-    const mine = messages.find(({ card, channel: name, thread: id }) => card && !id && name === open().channel);
-    if (awaited && mine && mine.card.starterName === playground.you.name) {
-      awaited = false;
+    const mine = messages.find(({ card, channel: name, thread: id }) => card && card.status !== "ended" && !id && name === open().channel && card.starterName === playground.you.name);
+    if (playground.awaitsCard && mine) {
+      playground.awaitsCard = "";
       openThread(mine.id);
     }
     for (const message of messages) hear(message);

@@ -17,6 +17,7 @@ export class Playground extends EventTarget {
   told = [];
   thinking = new Map();
   linked = false;
+  awaitsCard = ""; // the nonce of what was started in this window, until its card is here
   place = { channel: "", thread: "" };
   #seq = 0;
   #outbox = new Map();
@@ -66,16 +67,22 @@ export class Playground extends EventTarget {
   }
 
   run(place, text, picked) {
-    this.#typed.set(this.#hand({ type: "run", ...place, text, picked }), discreet(text, this.verbs));
+    this.#did({ type: "run", ...place, text, picked }, discreet(text, this.verbs), /^\/(avatar\s+)?start\b/.test(text));
   }
 
   pick({ channel, thread }, verb, options, confirmed = false) {
     const line = Object.entries(options).map(([name, value]) => `${name}:${value}`).join(" ");
-    this.#typed.set(this.#hand({ type: "pick", channel, thread, verb, options, confirmed }), `/avatar ${verb} ${line}`);
+    this.#did({ type: "pick", channel, thread, verb, options, confirmed }, `/avatar ${verb} ${line}`, verb === "start");
   }
 
   press(message, action, confirmed = false) {
-    this.#typed.set(this.#hand({ type: "press", message, action, confirmed }), "");
+    this.#did({ type: "press", message, action, confirmed }, "", action === "start");
+  }
+
+  #did(frame, typed, starts) {
+    const nonce = this.#hand(frame);
+    this.#typed.set(nonce, typed);
+    if (starts) this.awaitsCard = nonce;
   }
 
   /** Whether a verb is for who looks at this page. */
