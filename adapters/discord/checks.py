@@ -44,11 +44,17 @@ def _application(application: dict[str, Any], settings: DiscordSettings) -> Iter
     if application.get("bot_public"):
         remedy = f"Turn off Public Bot on {PORTAL} (Bot), after setting Install Link to None (Installation)."
         yield Finding(Level.WARNING, "Discord: anybody may add the bot to a server of theirs", remedy)
+    elif _has_install_link(application):
+        remedy = f"On {PORTAL}: Installation, Install Link: None."
+        yield Finding(Level.WARNING, "Discord: the application has an install link, which strangers can open", remedy)
     if application.get("interactions_endpoint_url"):
         remedy = f"Clear Interactions Endpoint URL on {PORTAL} (General Information)."
-        yield Finding(
-            Level.PROBLEM, "Discord: commands and buttons go to an address of somebody else", remedy, starts=True
-        )
+        what = "Discord: commands and buttons go to another service, and none comes here"
+        yield Finding(Level.PROBLEM, what, remedy, starts=True)
+
+
+def _has_install_link(application: dict[str, Any]) -> bool:
+    return bool(application.get("custom_install_url") or application.get("install_params"))
 
 
 def _servers(servers: Sequence[dict[str, Any]], settings: DiscordSettings) -> Iterator[Finding]:

@@ -91,6 +91,7 @@ class AvatarClient(discord.AutoShardedClient):
         self._ears = ears
         self._identifies = identifies
         self.logged_in = asyncio.Event()
+        self.connected_shards: set[int] = set()
         self._unread = Unread()
         self._survive_payloads()
 
@@ -120,6 +121,15 @@ class AvatarClient(discord.AutoShardedClient):
             parse(payload)
         except Exception as error:  # noqa: BLE001 - whatever it stumbles over
             self._unread.note(name, error)
+
+    async def on_shard_connect(self, shard_id: int) -> None:
+        self.connected_shards.add(shard_id)
+
+    async def on_shard_resumed(self, shard_id: int) -> None:
+        self.connected_shards.add(shard_id)
+
+    async def on_shard_disconnect(self, shard_id: int) -> None:
+        self.connected_shards.discard(shard_id)
 
     async def on_shard_ready(self, shard_id: int) -> None:
         await self._ears.connected(shard_id)

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Coroutine, Sequence
-from datetime import UTC, datetime
 
 import discord
 import structlog
@@ -12,6 +11,7 @@ from starlette.routing import BaseRoute
 
 from adapters.discord.backfill import Backfill, Payload
 from adapters.discord.client import AvatarClient, Connector
+from adapters.discord.connectedness import Connectedness
 from adapters.discord.conversations import Conversations, Keep
 from adapters.discord.desk import Desk
 from adapters.discord.hearing import Hearing
@@ -59,7 +59,7 @@ class DiscordPlatform(Writer):
         connector: Connector | None = None,
     ) -> None:
         self._settings = settings
-        self._since = datetime.now(UTC)
+        self._connectedness = Connectedness(clock)
         self._reception = reception
         self._connector = connector
         self._client: AvatarClient | None = None
@@ -94,16 +94,21 @@ class DiscordPlatform(Writer):
         return ()
 
     def connection(self) -> ConnectionState:
-        return ConnectionState(self._since)
+        client = self._client
+        return self._connectedness.state(client, client.connected_shards if client else set())
 
     async def run(self) -> None:
         """One life of a client. Whatever ends it raises, and who runs us begins another."""
         if self._settings.token is None:
             raise SettingsError("DISCORD_TOKEN is not set.")
         await self._conversations.load()
+        self._connectedness.fault = ""
         try:
             async with self.new_client() as client, self._beside(client):
                 await self._connected_run(client, self._settings.token.get_secret_value())
+        except SettingsError as error:
+            self._connectedness.fault = error.sentence
+            raise
         finally:
             self._client = None
             with contextlib.suppress(StoreUnavailable):

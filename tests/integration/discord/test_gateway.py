@@ -5,9 +5,10 @@ import asyncio
 import pytest
 from structlog.testing import capture_logs
 
+from adapters.discord.connectedness import ELSEWHERE, NOT_CONNECTED
 from bot.errors import SettingsError
 from bot.model import Place
-from tests.integration.discord.fake import CHANNEL, GUILD, FakeDiscord
+from tests.integration.discord.fake import CHANNEL, GUILD, Answer, FakeDiscord, application
 from tests.integration.discord.wire import Impatient, Wire, running, settings
 
 
@@ -146,3 +147,42 @@ async def test_a_token_that_is_refused_is_one_sentence(discord: FakeDiscord) -> 
 
     with pytest.raises(SettingsError, match="DISCORD_TOKEN"):
         await asyncio.wait_for(Wire(discord).platform.run(), 10)
+
+
+# ---------------------------------------------------------------- whether it hears anybody
+
+
+async def test_a_connection_that_is_lost_is_seen_and_its_return_too(wire: Wire) -> None:
+    assert wire.platform.connection().problem == ""
+    wire.discord.refuse_connections = 2
+
+    await wire.discord.hang_up(4000)
+
+    await wire.until(lambda: wire.platform.connection().problem == NOT_CONNECTED)
+    await wire.until(lambda: wire.platform.connection().problem == "")
+    await wire.discord.until(lambda: wire.discord.made("GET /channels/.*/messages"), 15)  # it is ready again
+
+
+async def test_before_it_runs_and_after_what_ended_it_for_good_it_is_not_connected(discord: FakeDiscord) -> None:
+    platform = Wire(discord).platform
+    assert platform.connection().problem == NOT_CONNECTED
+    discord.close_with = 4014
+
+    with pytest.raises(SettingsError):
+        await asyncio.wait_for(platform.run(), 10)
+
+    assert "Message Content Intent" in platform.connection().problem
+
+
+async def test_commands_that_go_elsewhere_are_seen(discord: FakeDiscord) -> None:
+    taken = application() | {"interactions_endpoint_url": "https://example.com/hook"}
+    discord.next_answers("GET /oauth2/applications/@me", Answer(200, taken))
+    async with running(Wire(discord)) as wire:
+        assert wire.platform.connection().problem == ELSEWHERE
+
+
+async def test_since_when_is_told(wire: Wire) -> None:
+    first = wire.platform.connection()
+
+    assert wire.platform.connection() == first
+    assert not first.problem

@@ -1,5 +1,7 @@
 """`avatarbot discord sync` and `avatarbot doctor`, over the wire."""
 
+from typing import Any
+
 import pytest
 
 from adapters.discord.application_commands import SAY_THIS, commands
@@ -12,6 +14,7 @@ from tests.integration.discord.openapi import open_api
 from tests.integration.discord.wire import settings
 
 SETTINGS = settings()
+APPLICATION = application() | {"flags": 1 << 19, "bot_public": False}
 PUT = r"PUT /applications/\d+/commands"
 ENTRY_POINT = {"id": "42", "type": 4, "name": "launch", "description": "", "handler": 2, "version": "1"}
 
@@ -76,6 +79,26 @@ async def test_doctor_is_content(discord: FakeDiscord) -> None:
 
     at_home = settings(home_guilds=(int(GUILD),))
     assert [finding.level for finding in await check(at_home, discord.connector)] == [Level.OK]
+
+
+@pytest.mark.parametrize(
+    ("found", "level", "words"),
+    [
+        ({"install_params": {"scopes": ["bot"], "permissions": "0"}}, Level.WARNING, "install link"),
+        ({"custom_install_url": "https://example.com/add"}, Level.WARNING, "install link"),
+        ({"interactions_endpoint_url": "https://example.com/hook"}, Level.PROBLEM, "another service"),
+    ],
+)
+async def test_doctor_knows_what_lets_strangers_in_or_takes_commands_away(
+    discord: FakeDiscord, found: dict[str, Any], level: Level, words: str
+) -> None:
+    discord.next_answers("GET /oauth2/applications/@me", *[Answer(200, APPLICATION | found)] * 2)
+    discord.next_answers("GET /users/@me/guilds", Answer(200, [{"id": "8", "name": "Team", "permissions": "8"}]))
+
+    (_, finding, _) = await check(SETTINGS, discord.connector)
+
+    assert finding.level is level
+    assert words in finding.what
 
 
 async def test_doctor_on_a_refused_token(discord: FakeDiscord) -> None:
