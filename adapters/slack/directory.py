@@ -65,6 +65,16 @@ class Directory:
         name = _name(known)
         return Channel(f"#{name}" if name else channel_id, private=bool(known.get("is_private", not name)))
 
+    async def is_member(self, workspace_id: str, user_id: str) -> bool:
+        """Whether somebody is in a workspace and not deactivated, as Slack says now. Raises `PlatformError`."""
+        try:
+            user = await self._ask_user(workspace_id, user_id)
+        except SlackRefused as refused:
+            if refused.code in _STRANGER:
+                return False
+            raise
+        return not user.get("deleted")
+
     async def aclose(self) -> None:
         await self._lookups.aclose()
 

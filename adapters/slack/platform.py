@@ -60,6 +60,10 @@ class SlackPlatform(Writer):
     async def channel(self, place: Place) -> Channel:
         return await self._directory.channel(place.workspace_id, place.channel_id)
 
+    async def is_member(self, place: Place, person_id: str) -> bool:
+        """Slack tells of who leaves a channel, and of nobody who is deactivated."""
+        return await self._directory.is_member(place.workspace_id, person_id)
+
     def routes(self) -> Sequence[BaseRoute]:
         """Without a signing secret nothing could be verified, so nothing is mounted."""
         secret = self._settings.signing_secret

@@ -6,9 +6,12 @@ import time
 import pytest
 
 from adapters.slack.directory import NAMES_LIMIT, PATIENCE_S
+from adapters.slack.platform import SlackPlatform
+from bot.errors import PlatformError
 from bot.model import Said, Standing
 from tests.contract.platform.harness import ANN, BEN, GUEST
 from tests.integration.slack.fake import SlackUser, payloads
+from tests.integration.slack.fake.server import Trouble
 from tests.integration.slack.harness import GENERAL, SlackHarness, eventually
 
 
@@ -116,6 +119,19 @@ async def test_in_a_grid_the_list_of_workspaces_decides(
     http.fake.workspace.users["U0ANN"] = user
     await http.write(ANN, "hello", GENERAL)
     assert http.reception.inbounds[0].person.standing is standing
+
+
+async def test_whoever_was_deactivated_is_no_member_as_slack_says_now(http: SlackHarness) -> None:
+    slack = http.platform
+    assert isinstance(slack, SlackPlatform)
+    await http.write(ANN, "hello", GENERAL)
+    assert await slack.is_member(GENERAL, "U0ANN")
+    http.fake.workspace.users["U0ANN"] = SlackUser("U0ANN", "Ann", deleted=True)
+    assert not await slack.is_member(GENERAL, "U0ANN")
+    assert not await slack.is_member(GENERAL, "U0NOBODY")
+    http.fake.troubles["users.info"] = Trouble(status=500)
+    with pytest.raises(PlatformError):
+        await slack.is_member(GENERAL, "U0BEN")
 
 
 async def test_a_look_up_that_is_under_way_ends_with_the_platform(http: SlackHarness) -> None:
