@@ -61,9 +61,10 @@ function start(playground) {
   async function greet() {
     const place = { ...open(), thread: "" };
     const start = ({ value, label }) => playground.run(place, `/avatar start avatar:${quoted(label)}`, { avatar: value });
-    const actions = { begin: () => inChannel.begin("/avatar start "), start };
+    const mayStart = playground.mayUse("start");
+    const actions = { begin: mayStart && (() => inChannel.begin("/avatar start ")), start };
     welcome(at("welcome"), actions, [], playground.notice);
-    if (playground.mayUse("start")) welcome(at("welcome"), actions, await playground.look(place, "start", "avatar", ""), playground.notice);
+    if (mayStart) welcome(at("welcome"), actions, await playground.look(place, "start", "avatar", ""), playground.notice);
   }
 
   /** An answer to what was done in this window is brought into view. */

@@ -6,7 +6,10 @@ import { icon } from "/v/static/icons.js";
 
 const SHOWN = 6;
 
-/** `begin()` starts a line; `start(avatar)` brings one of those who are on offer, each `{ value, label, picture }`. */
+/**
+ * `begin()` starts a line, and is missing for who may not start; `start(avatar)` brings one of those who are on offer, each
+ * `{ value, label, picture }`.
+ */
 export function welcome(element, { begin, start }, avatars, notice) {
   const cast = avatars.slice(0, SHOWN).map((avatar) =>
     h("button", { type: "button", class: "who", onclick: () => start(avatar) }, portrait(avatar.label, avatar.picture), h("span", {}, avatar.label)));
@@ -15,14 +18,14 @@ export function welcome(element, { begin, start }, avatars, notice) {
       h("h2", {}, "Bring a talking avatar into your channel"),
       h("p", {}, "It listens in a thread, answers aloud, and what it says is written down as it speaks. This page works like Slack and Discord do, with nothing to install.")),
     cast.length > 0 && h("section", { class: "cast", aria: { label: "Avatars" } }, h("h3", {}, "Who shall come?"), h("div", { class: "faces" }, cast)),
-    h("button", { type: "button", class: "primary begin", onclick: begin }, icon("plus"), "Start an avatar"),
+    begin && h("button", { type: "button", class: "primary begin", onclick: begin }, icon("plus"), "Start an avatar"),
     h("ol", { class: "steps" },
-      step("1. Start", "Pick somebody above, or type ", "/avatar start", "."),
+      begin ? step("1. Start", cast.length ? "Pick somebody above, or type " : "Type ", "/avatar start", ".") : step("1. Wait", "A member starts an avatar; its card appears here.", "", ""),
       step("2. Talk", "Ask what it is, or what it costs. Press ", "Watch", " to see it speak."),
       step("3. Keep", "Type ", "/avatar transcript", " for everything that was said.")),
     notice && h("p", { class: "notice" }, notice));
 }
 
 function step(title, before, code, after) {
-  return h("li", {}, h("b", {}, title), h("p", {}, before, h("code", {}, code), after));
+  return h("li", {}, h("b", {}, title), h("p", {}, before, code && h("code", {}, code), after));
 }
