@@ -211,7 +211,7 @@ class Admission:
         values = understood(verb, command.options)
         if isinstance(values, Misunderstood):
             return Refused(values.sentence)
-        command = replace(command, verb=verb.name)
+        command = Command(verb.name, {name: text for name, text in command.options.items() if text.strip()})
         if command.verb == "start":
             return self._start(inbound, values, command)
         wanted = command.options.get("session", "")

@@ -91,7 +91,7 @@ sessions = Table(
     Column("spec", LargeBinary, nullable=False),  # sealed: may hold a third party's key
     Column("reserved_s", Integer, nullable=False, server_default="0"),  # budget held, not yet in a provider session
     Column("created_at", Instant, nullable=False),
-    Column("active_at", Instant, nullable=False),  # somebody wrote, watched or pressed Keep going
+    Column("active_at", Instant, nullable=False),  # somebody wrote, watched or extended it
     Column("slept_at", Instant),
     Column("ended_at", Instant),
     Index(

@@ -129,6 +129,7 @@ LEAVING = hosting(session(SessionStatus.STOPPING))
         ("stop of nothing", NOTHING, command("stop"), NoSession),
         ("stop while it leaves", LEAVING, command("stop"), "Alma is just leaving"),
         ("stop by id, from elsewhere", LIVE, command("stop", YARD, session="s1", confirm="yes"), Accepted),
+        ("stop with an id left empty", LIVE, command("stop", session=" "), Accepted),
         ("stop by id, not asked back yet", LIVE, command("stop", YARD, session="s1"), Question),
         ("stop by an unknown id", LIVE, command("stop", session="s2"), NoSession),
         ("stop by the id of one that leaves", LEAVING, command("stop", YARD, session="s1"), NoSession),
