@@ -1,4 +1,4 @@
-"""A verb of the catalogue as a modal, for texts that no slash command has room for, and a filled modal as the command."""
+"""A command of the catalogue as a modal, for texts that no slash command has room for, and a filled modal as the command."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -13,6 +13,12 @@ Json = dict[str, Any]
 FORMS = frozenset({"say", "knowledge create", "upload"})
 """Verbs whose form opens when one of their required options is left out."""
 
+ASKED = "?"
+"""As the value of an option of `start` it opens the form of `start`."""
+
+START_FIELDS = ("avatar", "voice", "language", "mode", "knowledge")
+"""As many as a form has room for; the other options of `start` are typed."""
+
 INPUTS_LIMIT = 5
 TITLE_LENGTH = 45
 LABEL_LENGTH = 45
@@ -20,13 +26,15 @@ DESCRIPTION_LENGTH = 100
 TEXT_LENGTH = 4_000
 
 MODAL = 9
-_LABEL, _TEXT_INPUT = 18, 4
+_LABEL, _TEXT_INPUT, _SELECT = 18, 4, 3
 _SHORT, _PARAGRAPH = 1, 2
 
 
 def wanted(command: Command) -> Verb | None:
     """The verb whose form should open, because the command lacks something that the form asks for."""
     verb = CATALOGUE.verb(command.verb)
+    if verb is not None and verb.name == "start":
+        return verb if ASKED in command.options.values() else None
     if verb is None or verb.name not in FORMS:
         return None
     return verb if any(option.required and option.name not in command.options for option in verb.options) else None
@@ -34,12 +42,13 @@ def wanted(command: Command) -> Verb | None:
 
 def form(verb: Verb, given: Mapping[str, str]) -> Json:
     """The modal of a verb, with what was typed already. Raises `ValueError` for more than five options."""
-    if len(verb.options) > INPUTS_LIMIT:
+    options = [option for option in verb.options if verb.name != "start" or option.name in START_FIELDS]
+    if len(options) > INPUTS_LIMIT:
         raise ValueError(f"“{verb.name}” has more options than a form has room for")
     return {
         "custom_id": form_id(verb.name),
         "title": verb.name.replace("-", " ").capitalize()[:TITLE_LENGTH],
-        "components": [_input(option, given.get(option.name, "")) for option in verb.options],
+        "components": [_labelled(option, given.get(option.name, "").replace(ASKED, "")) for option in options],
     }
 
 
@@ -48,11 +57,25 @@ def filled(data: Mapping[str, Any]) -> Command | None:
     verb = form_verb(str(data.get("custom_id", "")))
     if verb is None:
         return None
-    given = {str(field["custom_id"]): str(field.get("value") or "").strip() for field in _fields(data)}
+    given = {str(field["custom_id"]): _value(field) for field in _fields(data)}
     return Command(verb, {name: value for name, value in given.items() if value})
 
 
-def _input(option: Option, given: str) -> Json:
+def _labelled(option: Option, given: str) -> Json:
+    return {
+        "type": _LABEL,
+        "label": option.name.replace("_", " ").capitalize()[:LABEL_LENGTH],
+        "description": option.summary[:DESCRIPTION_LENGTH],
+        "component": _choice(option, given) if option.choices else _text(option, given),
+    }
+
+
+def _choice(option: Option, given: str) -> Json:
+    chosen = [{"label": each, "value": each, "default": each == given} for each in option.choices]
+    return {"type": _SELECT, "custom_id": option.name, "required": option.required, "options": chosen}
+
+
+def _text(option: Option, given: str) -> Json:
     limit = min(option.max_length, TEXT_LENGTH)
     text: Json = {
         "type": _TEXT_INPUT,
@@ -61,18 +84,16 @@ def _input(option: Option, given: str) -> Json:
         "required": option.required,
         "max_length": limit,
     }
-    if given:
-        text["value"] = given[:limit]
-    return {
-        "type": _LABEL,
-        "label": option.name.replace("_", " ").capitalize()[:LABEL_LENGTH],
-        "description": option.summary[:DESCRIPTION_LENGTH],
-        "component": text,
-    }
+    return text | ({"value": given[:limit]} if given else {})
+
+
+def _value(field: Mapping[str, Any]) -> str:
+    """What was typed, or the one choice of a select."""
+    return str(field.get("value") or next(iter(field.get("values") or ()), "")).strip()
 
 
 def _fields(data: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """Text inputs, in labels as we send them."""
+    """Inputs and selects, in labels as we send them."""
     for component in data.get("components", ()):
         field = component.get("component")
         if isinstance(field, Mapping) and "custom_id" in field:

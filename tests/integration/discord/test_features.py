@@ -24,6 +24,18 @@ async def test_say_without_words_opens_a_form_that_says_them(world: World) -> No
     assert world.reception.inbounds[-1].body == Command("say", {"text": "Good morning.\nAll of you."})
 
 
+async def test_start_with_a_question_mark_opens_its_form(world: World) -> None:
+    shown = await world.people[ANN].slash(world.channel, "avatar start", avatar="?", language="French")
+    assert shown.modal is not None
+    assert world.reception.inbounds == []
+
+    await world.people[ANN].submit_modal(shown, {"avatar": "Alma", "language": "French", "mode": ["retelling"]})
+
+    assert world.reception.inbounds[-1].body == Command(
+        "start", {"avatar": "Alma", "language": "French", "mode": "retelling"}
+    )
+
+
 async def test_a_message_can_be_said_from_its_menu(world: World) -> None:
     message = await world.people[ANN].send(world.channel, "Ship it, ||secretly||")
 

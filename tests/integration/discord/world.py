@@ -5,7 +5,7 @@ import re
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import discord
@@ -55,7 +55,7 @@ class WorldClock:
     ahead: timedelta = timedelta()
 
     def now(self) -> datetime:
-        at: datetime = self.env.now()
+        at: datetime = self.env.now() if self.env else datetime.now(UTC)
         return at + self.ahead
 
 
