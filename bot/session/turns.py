@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 from collections import deque
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -30,6 +31,9 @@ TOLD = {"unheard": UNHEARD, "dropped": "Somebody interrupted before that was hea
 SILENT_GRACE = 5.0
 """Seconds beyond the estimated speaking time after which a turn without an end is taken to be over."""
 
+SETTLED = 1.0
+"""Seconds without a word after a final text; where every part is marked as the last, more comes after it."""
+
 BEHIND_AT_MOST = 150.0
 """Seconds from a turn's beginning for which it waits behind something else that the avatar says; AKOOL's longest opening line takes 130."""
 
@@ -51,6 +55,7 @@ class _Turn:
     began: float  # loop time, as is `ends_by`
     moved: asyncio.Event = field(default_factory=asyncio.Event)  # something below has changed
     ends_by: float = 0.0  # when it is taken to be over although nothing says so
+    settled_at: float = math.inf  # when it is over unless more is said: its text was final, and no voice was told of
     heard: bool = False
     voiced: bool = False  # audio_start was seen, so audio_end should come; the stream may lose it
     over: bool = False
@@ -108,7 +113,8 @@ class Turns:
                 turn.over = True
             case Utterance(text=text, final=final):
                 self._hears(turn, text)
-                turn.over = turn.over or (final and not turn.voiced)
+                settles = final and not turn.voiced
+                turn.settled_at = asyncio.get_running_loop().time() + SETTLED if settles else math.inf
 
     def _wait_behind(self, turn: _Turn, event: Speaking | Utterance) -> None:
         """It says something else: a knowledge base's opening line, or the end of an earlier turn. What waits may come after it."""
@@ -262,7 +268,7 @@ class Turns:
         with contextlib.suppress(TimeoutError):
             while not turn.over:
                 turn.moved.clear()
-                async with asyncio.timeout_at(turn.ends_by):
+                async with asyncio.timeout_at(min(turn.ends_by, turn.settled_at)):
                     await turn.moved.wait()
         if not turn.heard:
             return "dropped" if turn.interrupted else "unheard"

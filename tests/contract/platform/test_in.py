@@ -216,6 +216,19 @@ async def test_a_question_is_answered_privately(harness: PlatformHarness) -> Non
     assert await harness.privately(BEN) == []
 
 
+async def test_a_message_that_the_core_answers_is_answered_although_nobody_was_addressed(
+    harness: PlatformHarness,
+) -> None:
+    opened = await harness.platform.open(harness.place, LIVE)
+    harness.reception.outcome = Question()
+    harness.reception.reply = Reply("Alma's session has ended.")
+
+    await harness.write(ANN, "Still there?", opened.thread)
+
+    told = await told_for_a_message(harness, ANN, opened.thread)
+    assert any("session has ended" in words for words in told)
+
+
 async def test_values_are_offered_as_one_types(harness: PlatformHarness) -> None:
     if not harness.abilities.types_ahead:
         pytest.skip("this platform has no suggestions")

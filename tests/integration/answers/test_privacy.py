@@ -1,6 +1,7 @@
 """What was said in a private thread, a private channel or a direct message is seen from inside it only."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
@@ -46,7 +47,7 @@ async def exported(stack: Stack, place: Place, person: Person = ANN, **options: 
 
 @pytest.mark.parametrize("goes_on", [True, False], ids=["live", "ended"])
 @pytest.mark.parametrize("place", [CAVE, BOARD, DIRECT], ids=["thread", "channel", "direct"])
-def test_a_private_transcript_is_seen_from_inside_only(place: Place, *, goes_on: bool, tmp_path: object) -> None:
+def test_a_private_transcript_is_seen_from_inside_only(place: Place, *, goes_on: bool, tmp_path: Path) -> None:
     async def story(stack: Stack) -> None:
         async with stack.serving():
             session = await talked(stack, place, goes_on=goes_on)
@@ -57,14 +58,14 @@ def test_a_private_transcript_is_seen_from_inside_only(place: Place, *, goes_on:
                     assert "private" in await exported(stack, outside, person, session=session)
         assert QUESTION in inside
 
-    run_story(story, tmp_path)  # type: ignore[arg-type]
+    run_story(story, tmp_path)
 
 
 @pytest.mark.parametrize(
     ("place", "where"),
     [(CAVE, "in a private thread"), (BOARD, "in a private channel"), (DIRECT, "in a direct message")],
 )
-def test_a_private_session_is_never_here_for_others(place: Place, where: str, tmp_path: object) -> None:
+def test_a_private_session_is_never_here_for_others(place: Place, where: str, tmp_path: Path) -> None:
     async def story(stack: Stack) -> None:
         async with stack.serving():
             await talked(stack, place, goes_on=True)
@@ -72,21 +73,21 @@ def test_a_private_session_is_never_here_for_others(place: Place, where: str, tm
                 (item,) = (await ask(stack, "sessions", asked_in)).items
                 assert item.detail.startswith(f"{seen}, ")
 
-    run_story(story, tmp_path)  # type: ignore[arg-type]
+    run_story(story, tmp_path)
 
 
-def test_a_thread_that_everybody_sees_is_seen_from_its_channel(tmp_path: object) -> None:
+def test_a_thread_that_everybody_sees_is_seen_from_its_channel(tmp_path: Path) -> None:
     async def story(stack: Stack) -> None:
         async with stack.serving():
             await talked(stack, LOBBY.in_thread("open"))
             assert QUESTION in await exported(stack, LOBBY)
             assert QUESTION in await exported(stack, LOBBY.in_thread("another"))
 
-    run_story(story, tmp_path)  # type: ignore[arg-type]
+    run_story(story, tmp_path)
 
 
 def test_of_several_sessions_the_newest_is_meant_that_may_be_seen_and_in_which_something_was_said(
-    tmp_path: object,
+    tmp_path: Path,
 ) -> None:
     async def story(stack: Stack) -> None:
         async with stack.serving():
@@ -99,14 +100,14 @@ def test_of_several_sessions_the_newest_is_meant_that_may_be_seen_and_in_which_s
             assert f"Session: {second}" in await exported(stack, LOBBY)
             assert f"Session: {first}" in await exported(stack, LOBBY, session=first)
 
-    run_story(story, tmp_path)  # type: ignore[arg-type]
+    run_story(story, tmp_path)
 
 
-def test_where_nothing_was_said_yet_that_is_the_answer(tmp_path: object) -> None:
+def test_where_nothing_was_said_yet_that_is_the_answer(tmp_path: Path) -> None:
     async def story(stack: Stack) -> None:
         async with stack.serving():
             await stack.room.command("start", avatar="Alma")
             await stack.live()
             assert await exported(stack, LOBBY) == "Nothing has been said with Alma yet."
 
-    run_story(story, tmp_path)  # type: ignore[arg-type]
+    run_story(story, tmp_path)

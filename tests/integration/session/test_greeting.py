@@ -1,6 +1,7 @@
 """The avatar greets when it arrives: once in a session, and with one voice."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
@@ -22,7 +23,7 @@ async def arrives(stack: Stack, mode: str = "", minutes: str = "", knowledge: st
     ("mode", "given"), [("dialogue", f"Repeat after me, word for word: {LINE}"), ("retelling", LINE)]
 )
 def test_it_says_the_line_of_its_channel_and_nobody_is_said_to_have_asked(
-    mode: str, given: str, tmp_path: object
+    mode: str, given: str, tmp_path: Path
 ) -> None:
     async def story(stack: Stack) -> None:
         async with stack.serving():
@@ -35,7 +36,7 @@ def test_it_says_the_line_of_its_channel_and_nobody_is_said_to_have_asked(
         assert stack.spoken == [given]
         assert len(stack.room.answers()) == 1, "only that it is live"
 
-    run_story(story, tmp_path)  # type: ignore[arg-type]
+    run_story(story, tmp_path)
 
 
 @on_stack()

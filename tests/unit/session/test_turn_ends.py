@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, select
 
-from adapters.simulator import Control, Shape, Stage, Weather, messages
+from adapters.simulator import Control, Ending, Shape, Stage, Weather, messages
 from bot.model import Inbound, MessageRef, Mode, Role, Said
 from bot.session.turns import BEHIND_AT_MOST
 from bot.store import inbox
@@ -58,7 +59,7 @@ async def outcomes(staged: Staged) -> list[tuple[str, timedelta]]:
 
 
 @pytest.mark.parametrize("mid", [SAID_BY_ITSELF, "row1", ""])
-def test_the_end_of_something_else_is_not_the_end_of_a_turn(mid: str, tmp_path: object) -> None:
+def test_the_end_of_something_else_is_not_the_end_of_a_turn(mid: str, tmp_path: Path) -> None:
     @on_stage(spec=RETELLING)
     async def story(staged: Staged) -> None:
         await asked(staged, "Short.", 1)
@@ -74,11 +75,11 @@ def test_the_end_of_something_else_is_not_the_end_of_a_turn(mid: str, tmp_path: 
         assert outcome == "spoken"
         assert took > timedelta(seconds=9)
 
-    story(tmp_path)  # type: ignore[arg-type]
+    story(tmp_path)
 
 
 @pytest.mark.parametrize("mid", [SAID_BY_ITSELF, "row0", ""])
-def test_what_is_said_by_itself_makes_nothing_heard(mid: str, tmp_path: object) -> None:
+def test_what_is_said_by_itself_makes_nothing_heard(mid: str, tmp_path: Path) -> None:
     @on_stage(spec=RETELLING)
     async def story(staged: Staged) -> None:
         async with taking_turns(staged):
@@ -92,7 +93,7 @@ def test_what_is_said_by_itself_makes_nothing_heard(mid: str, tmp_path: object) 
             await asyncio.sleep(20)
         assert [outcome for outcome, _ in await outcomes(staged)] == ["unheard"]
 
-    story(tmp_path)  # type: ignore[arg-type]
+    story(tmp_path)
 
 
 @on_stage(spec=RETELLING)
@@ -136,12 +137,18 @@ async def test_it_does_not_wait_for_ever(staged: Staged) -> None:
     assert took <= timedelta(seconds=BEHIND_AT_MOST + 1)
 
 
-@on_stage(spec=RETELLING)
-async def test_without_events_a_turn_ends_with_its_own_text(staged: Staged) -> None:
-    Control(staged.simulator).stage(Stage(shape=Shape(events=False)))
-    await asked(staged, LONG)
-    async with taking_turns(staged):
-        await asyncio.sleep(60)
-    ((outcome, took),) = await outcomes(staged)
-    assert outcome == "spoken"
-    assert took > timedelta(seconds=9)
+@pytest.mark.parametrize("ending", [Ending.LAST, Ending.EVERY])
+def test_without_events_a_turn_ends_with_its_own_text(ending: Ending, tmp_path: Path) -> None:
+    """Where every part is marked as the last, none of them is."""
+
+    @on_stage(spec=RETELLING)
+    async def story(staged: Staged) -> None:
+        Control(staged.simulator).stage(Stage(shape=Shape(ending=ending, events=False)))
+        await asked(staged, LONG)
+        async with taking_turns(staged):
+            await asyncio.sleep(60)
+        ((outcome, took),) = await outcomes(staged)
+        assert outcome == "spoken"
+        assert timedelta(seconds=9) < took < timedelta(seconds=13)
+
+    story(tmp_path)
