@@ -57,9 +57,9 @@ async def house(tmp_path: Path) -> AsyncIterator[DemoHouse]:
 async def look_around(hand: Hand) -> None:
     await hand.answer("help", "", "/avatar start")
     await hand.keep("help")
-    told = await hand.answer("avatars", "", "8 avatars")
-    await expect(told.locator(".items li")).to_have_count(8)
-    await expect(told.locator(".items img")).to_have_count(8)
+    told = await hand.answer("avatars", "", "9 avatars")
+    await expect(told.locator(".items li")).to_have_count(9)
+    await expect(told.locator(".items img")).to_have_count(9)
     await hand.keep("avatars")
     told = await hand.answer("voices", "language:en gender:female", "voice")
     await expect(told.locator(".items .preview").first).to_be_visible()
