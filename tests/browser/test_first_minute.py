@@ -1,5 +1,8 @@
 """What somebody meets who has just opened the page and tries the first thing that comes to mind."""
 
+import asyncio
+from collections.abc import Callable
+
 import pytest
 from playwright.async_api import Locator, expect
 
@@ -16,6 +19,12 @@ PHONE_ON_ITS_SIDE = {"width": 844, "height": 390}
 
 def commands(came: list[Inbound]) -> list[Command]:
     return [inbound.body for inbound in came if isinstance(inbound.body, Command)]
+
+
+async def until(met: Callable[[], bool]) -> None:
+    async with asyncio.timeout(15):
+        while not met():
+            await asyncio.sleep(0.02)
 
 
 async def test_one_can_write_at_once_and_a_whole_command_needs_one_enter(stage: Theatre, window: Opens) -> None:
@@ -121,8 +130,7 @@ async def test_what_cannot_be_undone_is_asked_back(stage: Theatre, window: Opens
     await row.get_by_role("button", name="Stop Alma").click()
     await asking.get_by_role("button", name="Stop").click()
     await expect(asking).to_be_hidden()
-    while commands(stage.came)[-1].verb == "sessions":
-        await ann.page.wait_for_timeout(20)
+    await until(lambda: commands(stage.came)[-1].verb != "sessions")
     assert commands(stage.came)[-1] == confirmed(Command("stop", {"session": "s1"}))
 
 
@@ -167,8 +175,7 @@ async def test_an_ended_card_offers_what_still_can_be_done(stage: Theatre, windo
     await expect(card.get_by_role("button")).to_have_text(["Transcript", "Start again"])
     await expect(card).to_contain_text("live for 12 min · 8 messages")
     await card.get_by_role("button", name="Start again").click()
-    while len(commands(stage.came)) < 2:
-        await ann.page.wait_for_timeout(20)
+    await until(lambda: len(commands(stage.came)) > 1)
     assert commands(stage.came)[-1].options["again"] == stage.card.session_id
 
 

@@ -70,11 +70,16 @@ async def test_the_child_sees_no_secret_of_ours(monkeypatch: pytest.MonkeyPatch)
 async def test_who_asks_and_goes_away_leaves_nothing_behind() -> None:
     async with Speech() as speech:
         await speech.spoken("Yes.", Tone())  # the child is ready
+        child = speech.process_id
+        assert child is not None
+        os.kill(child, signal.SIGSTOP)
         asked = asyncio.create_task(speech.spoken(SENTENCE * 50, Tone()))
-        await asyncio.sleep(0.02)
+        for _ in range(10):  # the question is in the pipe, and the answer cannot be
+            await asyncio.sleep(0)
         asked.cancel()
         await asyncio.wait([asked])
         assert asked.cancelled()
+        os.kill(child, signal.SIGCONT)
         again = await speech.spoken("Yes.", Tone())
     assert seconds(again) < 3
 
