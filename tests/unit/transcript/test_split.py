@@ -60,6 +60,7 @@ def test_every_part_fits_and_nothing_is_lost(text: str, limit: int, measure: Mea
     assert all(0 < measure(part) <= limit for part in parts)
     assert all(part.strip() for part in parts)
     assert "".join("".join(parts).split()) == "".join(text.split())
+    assert sum(map(len, parts)) <= len(text)
 
 
 @given(texts, st.integers(20, 40))
