@@ -20,6 +20,7 @@ from multidict import CIMultiDict
 from starlette.routing import BaseRoute
 from yarl import URL
 
+from adapters.discord.command_mentions import CommandMentions
 from adapters.discord.conversations import Conversations
 from adapters.discord.replies import Replies
 from adapters.discord.rest import Rest
@@ -113,7 +114,9 @@ class DiscordTown:
         http._HTTPClient__session = InProcess(self._fake, shown)  # type: ignore[attr-defined] # noqa: SLF001
         throughput = Throughput(asyncio.get_running_loop().time) if ours else Unlimited()
         clock, rest = LoopClock(), Rest(lambda: http, throughput)
-        self.writer = OnlyWrites(rest, Replies(rest, clock), Conversations(Drawer(), "all"), clock, settings())
+        self.writer = OnlyWrites(
+            rest, Replies(rest, clock, CommandMentions()), Conversations(Drawer(), "all"), clock, settings()
+        )
 
     def place(self, number: int) -> Place:
         channel_id = str(700_000_000_000_000_000 + number)

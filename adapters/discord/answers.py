@@ -1,6 +1,6 @@
 """Answers to one person: a text, and the rows of a listing with their buttons, within Discord's limits."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,16 +27,17 @@ SMALL_LENGTH = 200
 _SECTION, _TEXT, _THUMBNAIL = 9, 10, 11
 
 
-def answer(reply: Reply) -> list[Json]:
-    """A reply as one message or more; all but the file, which goes with the last."""
-    bodies = _listing(reply) if reply.items else _told(reply)
+def answer(reply: Reply, shown: Callable[[str], str] = escape) -> list[Json]:
+    """A reply as one message or more; all but the file, which goes with the last. Its text is as `shown` makes it."""
+    texts = pages(_with_long_link(reply), shown=shown)
+    bodies = _listing(reply, texts) if reply.items else _told(reply, texts)
     if reply.file and bodies[-1].get("flags", 0) & COMPONENTS_V2:
         bodies.append({"content": "", "allowed_mentions": NOBODY})
     return bodies
 
 
-def _told(reply: Reply) -> list[Json]:
-    bodies: list[Json] = [_plain(page) for page in pages(_with_long_link(reply))]
+def _told(reply: Reply, texts: Sequence[str]) -> list[Json]:
+    bodies = [_plain(text) for text in texts]
     if not bodies:
         bodies.append(_plain("" if reply.file or reply.link else "…"))
     if buttons := _last_buttons(reply):
@@ -84,8 +85,8 @@ class _Page:
         self.length += _length(row)
 
 
-def _listing(reply: Reply) -> list[Json]:
-    *before, head = pages(_with_long_link(reply), CONTENT_LIMIT) or [""]
+def _listing(reply: Reply, texts: Sequence[str]) -> list[Json]:
+    *before, head = texts or [""]
     filled = list(_filled(reply.items))
     if head:
         filled[0].components.insert(0, _text(head))

@@ -1,6 +1,7 @@
 """Plain words as Discord shows them: nothing in them is markup, and nobody can be mentioned."""
 
 import re
+from collections.abc import Callable
 
 from bot.transcript.split import preview, split
 
@@ -25,8 +26,11 @@ def escape(text: str) -> str:
 
 def measure(text: str) -> int:
     """The length of `text`, once escaped, in UTF-16 units: what counts most of all ways to count characters."""
-    escaped = escape(text)
-    return len(escaped) + sum(char > "\uffff" for char in escaped)
+    return _units(escape(text))
+
+
+def _units(text: str) -> int:
+    return len(text) + sum(char > "\uffff" for char in text)
 
 
 def shorten(text: str, limit: int) -> str:
@@ -34,6 +38,6 @@ def shorten(text: str, limit: int) -> str:
     return preview(text, limit, measure)
 
 
-def pages(text: str, limit: int = CONTENT_LIMIT) -> list[str]:
-    """`text` escaped, in messages of at most `limit` each."""
-    return [escape(part) for part in split(text, limit, measure)]
+def pages(text: str, limit: int = CONTENT_LIMIT, shown: Callable[[str], str] = escape) -> list[str]:
+    """`text` as it is `shown`, in messages of at most `limit` each."""
+    return [shown(part) for part in split(text, limit, lambda part: _units(shown(part)))]

@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute
 
 from adapters.discord.backfill import Backfill, Payload
 from adapters.discord.client import AvatarClient, Connector
+from adapters.discord.command_mentions import CommandMentions
 from adapters.discord.connectedness import Connectedness
 from adapters.discord.conversations import Conversations, Keep
 from adapters.discord.desk import Desk
@@ -67,14 +68,15 @@ class DiscordPlatform(Writer):
         part = str(settings.shards) if settings.shards else "all"
         conversations = Conversations(keep, part)
         rest = Rest(self._http)
-        replies = Replies(rest, clock)
+        mentions = CommandMentions()
+        replies = Replies(rest, clock, mentions)
         super().__init__(rest, replies, conversations, clock, settings)
         desk = Desk(reception, replies, conversations)
         self._places = Places(rest, self._guild)
         self._hearing = Hearing(desk, self._places, self._own_id)
         self._interactions = Interactions(desk, settings.conversation)
         self._backfill = Backfill(rest, self._hear_missed, self._gone)
-        self._commands = CommandSync(rest, settings)
+        self._commands = CommandSync(rest, settings, mentions)
 
     def is_home(self, workspace_id: str) -> bool:
         """The home guilds, and direct messages where they are listened to at all."""

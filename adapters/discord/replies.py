@@ -13,7 +13,8 @@ from discord.http import Route
 
 from adapters.discord import messages
 from adapters.discord.answers import answer
-from adapters.discord.markup import CONTENT_LIMIT
+from adapters.discord.command_mentions import CommandMentions
+from adapters.discord.markup import CONTENT_LIMIT, escape
 from adapters.discord.places import is_direct, target
 from adapters.discord.refusals import (
     BAD_INTERACTION_TOKEN,
@@ -62,7 +63,8 @@ class _Interaction:
 
 
 class Replies:
-    def __init__(self, rest: Rest, clock: Clock) -> None:
+    def __init__(self, rest: Rest, clock: Clock, mentions: CommandMentions) -> None:
+        self._mentions = mentions
         self._rest = rest
         self._clock = clock
         self._interactions: OrderedDict[str, _Interaction] = OrderedDict()
@@ -118,7 +120,7 @@ class Replies:
         bot quarantined. What is one person's own (a link, a file, a listing) has private ways only.
         """
         message_id = to.handle.removeprefix(_ABOUT) if to.handle.startswith(_ABOUT) else ""
-        bodies = answer(reply)
+        bodies = answer(reply, lambda text: self._mentions.linked(escape(text), to.place))
         if message_id and (is_direct(to.place) or _is_for_everybody(reply)):
             await self._in_place(to, message_id, bodies, reply.file)
         elif not await self._privately(to, bodies, reply.file):

@@ -7,7 +7,8 @@ from typing import Any
 import structlog
 from discord.http import Route
 
-from adapters.discord.application_commands import commands
+from adapters.discord.application_commands import COMMAND, commands
+from adapters.discord.command_mentions import CommandMentions
 from adapters.discord.rest import Rest
 from adapters.discord.settings import DiscordSettings
 from bot.errors import PlaceGone, PlatformError
@@ -27,8 +28,9 @@ _GUILD = "/applications/{application_id}/guilds/{guild_id}/commands"
 class CommandSync:
     """Keeps the commands up to date beside the gateway: what fails is tried again until it works."""
 
-    def __init__(self, rest: Rest, settings: DiscordSettings) -> None:
+    def __init__(self, rest: Rest, settings: DiscordSettings, mentions: CommandMentions) -> None:
         self._rest = rest
+        self._mentions = mentions
         self._settings = settings
         self._wanted = asyncio.Event()
 
@@ -44,7 +46,7 @@ class CommandSync:
             await self._wanted.wait()
             self._wanted.clear()
             try:
-                await sync(self._rest, application_id, self._settings)
+                await sync(self._rest, application_id, self._settings, self._mentions)
             except PlaceGone as error:  # `wanted` is called when we come into that server
                 log.warning("the commands are not brought up to date", reason=error.detail)
             except PlatformError as error:
@@ -56,16 +58,21 @@ class CommandSync:
                 pause = AGAIN_FIRST
 
 
-async def sync(rest: Rest, application_id: int, settings: DiscordSettings) -> int:
+async def sync(
+    rest: Rest, application_id: int, settings: DiscordSettings, mentions: CommandMentions | None = None
+) -> int:
     """Bring the commands up to date; how many lists were written. With home servers, commands exist there only.
+
+    `mentions` learns their ids.
 
     Raises `PlatformError`, after what could be done was done: a server that we are not in yet is no harm to the others.
     """
     ours = commands(direct_messages=settings.direct_messages)
-    lists = [_sync(rest, _GLOBAL, [] if settings.home_guilds else ours, application_id=application_id)]
+    mentions = mentions or CommandMentions()
+    lists = [_sync(rest, mentions, _GLOBAL, [] if settings.home_guilds else ours, application_id=application_id)]
     local = [_local(command) for command in ours]
     lists += [
-        _sync(rest, _GUILD, local, application_id=application_id, guild_id=guild_id)
+        _sync(rest, mentions, _GUILD, local, application_id=application_id, guild_id=guild_id)
         for guild_id in settings.home_guilds
     ]
     done = await asyncio.gather(*lists, return_exceptions=True)
@@ -83,14 +90,16 @@ def _local(command: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in command.items() if name not in {"contexts", "integration_types"}}
 
 
-async def _sync(rest: Rest, path: str, ours: Sequence[Mapping[str, Any]], **ids: Any) -> int:
+async def _sync(rest: Rest, mentions: CommandMentions, path: str, ours: Sequence[Mapping[str, Any]], **ids: Any) -> int:
     theirs = await rest.call(Route("GET", path, **ids))
     foreign = [command for command in theirs if command.get("type") == ENTRY_POINT]
-    if same(ours, [command for command in theirs if command.get("type") != ENTRY_POINT]):
-        return 0
-    await rest.call(Route("PUT", path, **ids), [*ours, *map(_kept, foreign)])
-    log.info("commands written", count=len(ours), where=ids.get("guild_id", "everywhere"))
-    return 1
+    written = not same(ours, [command for command in theirs if command.get("type") != ENTRY_POINT])
+    if written:
+        theirs = await rest.call(Route("PUT", path, **ids), [*ours, *map(_kept, foreign)])
+        log.info("commands written", count=len(ours), where=ids.get("guild_id", "everywhere"))
+    own = [str(command["id"]) for command in theirs if command["name"] == COMMAND]
+    mentions.ids[str(ids.get("guild_id", ""))] = own[0] if own else ""
+    return int(written)
 
 
 def same(ours: Sequence[Mapping[str, Any]], theirs: Sequence[Mapping[str, Any]]) -> bool:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from bot.commands.help import help_text
 from bot.errors import MessageGone, PlaceGone, PlatformError, Throttled
 from bot.model import Edited, Inbound, Link, Outcome, Question, Reply, Withdrawn
 from tests.contract.platform.cards import CARD, ENDED, LIVE, final, growing
@@ -360,3 +361,28 @@ async def test_commands_that_cannot_be_written_stop_nobody_and_are_written_later
         assert discord.commands == []
 
         await discord.until(lambda: discord.commands)
+
+
+async def test_commands_in_an_answer_can_be_pressed(wire: Wire) -> None:
+    await wire.discord.until(lambda: wire.discord.commands)
+    to = wire.reception.inbounds[0].reply_to
+    assert to is not None
+
+    await wire.platform.reply(
+        to, Reply("Start one with /avatar start, or look: /avatar knowledge list *or* /avatar-x.")
+    )
+
+    said = wire.discord.made(POST)[0].body["content"]
+    assert said == r"Start one with </avatar start:7>, or look: </avatar knowledge list:7> \*or\* /avatar-x."
+
+
+async def test_help_with_its_commands_stays_within_discords_limits(wire: Wire) -> None:
+    await wire.discord.until(lambda: wire.discord.commands)
+    to = wire.reception.inbounds[0].reply_to
+    assert to is not None
+
+    await wire.platform.reply(to, Reply(help_text()))
+
+    told = [call.body["content"] for call in wire.discord.made(POST)]
+    assert all(len(text) <= 2_000 for text in told)
+    assert "</avatar stop:7>" in "\n".join(told)
