@@ -158,6 +158,17 @@ class LoopClock:
         return self._epoch + timedelta(seconds=self._loop.time())
 
 
+class JumpingClock(LoopClock):
+    """A wall clock that somebody sets."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wrong_by = timedelta(0)
+
+    def now(self) -> datetime:
+        return super().now() + self.wrong_by
+
+
 @contextlib.contextmanager
 def virtual_runner(busy: Callable[[], bool] = never_busy) -> Iterator[asyncio.Runner]:
     """Runs one thing after another in the same virtual time. Fails at the end on tasks left behind and on exceptions that only

@@ -1,25 +1,13 @@
 """One of several processes on the same world."""
 
 import asyncio
-from datetime import datetime, timedelta
 
 from bot.service import Service
 from bot.session.worker import Worker
 from bot.store.engine import Store
 from tests.integration.core.audit import Audit
 from tests.stack import Stack, Watch, Wire
-from tests.virtual_time import LoopClock, Process
-
-
-class JumpingClock(LoopClock):
-    """A wall clock that somebody sets."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.wrong_by = timedelta(0)
-
-    def now(self) -> datetime:
-        return super().now() + self.wrong_by
+from tests.virtual_time import JumpingClock, Process
 
 
 class Host:

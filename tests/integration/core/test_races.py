@@ -5,8 +5,8 @@ from datetime import timedelta
 
 from bot.model import NoSession, SessionStatus
 from bot.ports.room import SeatLoss
-from tests.integration.core.host import JumpingClock
 from tests.stack import Stack, on_stack
+from tests.virtual_time import JumpingClock
 
 
 @on_stack()

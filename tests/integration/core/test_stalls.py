@@ -15,8 +15,9 @@ from bot.session.worker import STUCK
 from bot.store.lane import Work
 from bot.store.records import Lease
 from tests.integration.core.audit import Audit
-from tests.integration.core.host import Host, JumpingClock
+from tests.integration.core.host import Host
 from tests.stack import QUICK, CuttableStore, Stack, run_story
+from tests.virtual_time import JumpingClock
 
 SLOWLY = replace(QUICK, pace=15.0)
 LONG = "Repeat after me: all work and no play makes for a very long sentence that is not over soon."

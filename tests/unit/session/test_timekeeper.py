@@ -14,8 +14,8 @@ from bot.policy import Limits, Policy
 from bot.session.hosting import Hosting
 from bot.session.stage import Asleep, Stage
 from bot.session.timekeeper import Timekeeper
-from tests.integration.core.host import JumpingClock
 from tests.staged import SPEC, Staged, on_stage
+from tests.virtual_time import JumpingClock
 
 MINUTE = 60.0
 SLEEPS_SOON = Policy(Limits(sleep_after=timedelta(minutes=2)))
