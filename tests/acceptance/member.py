@@ -75,7 +75,7 @@ class Member:
 
     # ------------------------------------------------ what they see
 
-    async def sees(self, look: Callable[[], T | None], what: object = "", within: float = 60.0) -> T:
+    async def sees(self, look: Callable[[], T | None], what: object = "", within: float = 300.0) -> T:
         """What `look` finds, as soon as it finds something. Fails after so many seconds, with what was looked for."""
         try:
             async with asyncio.timeout(within):

@@ -142,7 +142,7 @@ class House:
     async def answers(self) -> None:
         """Until the service does. Fails with its log when that takes longer than any start, on a busy machine too."""
         try:
-            async with asyncio.timeout(100), httpx.AsyncClient(trust_env=False) as client:
+            async with asyncio.timeout(300), httpx.AsyncClient(trust_env=False) as client:
                 while not await _ready(client, f"{self.url}/readyz"):
                     await asyncio.sleep(0.05)
         except TimeoutError:

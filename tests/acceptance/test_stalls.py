@@ -23,8 +23,6 @@ STOOD_STILL = [
 
 AT_ONCE = 20
 
-pytestmark = pytest.mark.timeout(300)  # each is half a minute of work, on a machine of its own
-
 
 async def stand_still(service: "subprocess.Popen[bytes]", seconds: float) -> None:
     service.send_signal(signal.SIGSTOP)
