@@ -212,7 +212,7 @@ def _resumed() -> _Interaction:
 
 
 def _files(file: File | None) -> list[discord.File]:
-    return [discord.File(io.BytesIO(file.content), file.name, description=file.alt or None)] if file else []
+    return [discord.File(io.BytesIO(file.content), file.name, description=file.alt[:1_024] or None)] if file else []
 
 
 def _about(place: Place, body: dict[str, Any]) -> dict[str, Any]:

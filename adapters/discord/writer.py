@@ -177,7 +177,7 @@ class Writer:
 
     async def attach(self, thread: Place, file: File, text: str) -> None:
         body = (messages.statement(text) or [{"allowed_mentions": messages.NOBODY}])[0]
-        attached = [discord.File(io.BytesIO(file.content), file.name)]
+        attached = [discord.File(io.BytesIO(file.content), file.name, description=file.alt[:1_024] or None)]
         await self._rest.call(_channel("POST", thread, "/messages"), _once(body, secrets.token_hex(8)), files=attached)
 
     async def reply(self, to: ReplyTo, reply: Reply) -> None:

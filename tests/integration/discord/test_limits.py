@@ -158,3 +158,10 @@ async def test_a_file_arrives_as_it_is_even_the_second_time(wire: Wire) -> None:
     assert [call.contents for call in calls] == [(content,)] * 2
     assert calls[-1].body["content"] == "The transcript."
     assert calls[-1].body["attachments"] == [{"id": "0", "filename": "talk.md"}]
+
+
+async def test_a_picture_comes_with_its_words_for_those_who_do_not_see_it(wire: Wire) -> None:
+    await wire.platform.attach(PLACE, File("chart.png", "image/png", b"PNG", "Bar chart."), "Used.")
+
+    (call,) = wire.discord.made(POST)
+    assert call.body["attachments"] == [{"id": "0", "filename": "chart.png", "description": "Bar chart."}]

@@ -128,3 +128,10 @@ async def test_an_answer_waits_for_slacks_rate_limit(http: SlackHarness, text: s
     told = await http.privately(ANN)
     assert len([each for each in told if SECRET in each]) == 1
     assert await http.messages(GENERAL) == [] or text.startswith("<")
+
+
+@pytest.mark.parametrize("alt", ["Bar chart of minutes a day.", "x" * 3_000])
+async def test_a_picture_comes_with_its_words_for_those_who_do_not_see_it(http: SlackHarness, alt: str) -> None:
+    to = await answer_to_ann(http)
+    await http.platform.reply(to, Reply("Used.", file=File("chart.png", "image/png", b"PNG", alt)))
+    assert http.fake.alts["chart.png"] == alt[:1_000]

@@ -58,6 +58,7 @@ class FakeSlack:
         self.calls: list[Call] = []
         self.complaints: list[str] = []
         self.troubles: dict[str, Trouble] = {}
+        self.alts: dict[str, str] = {}  # of files, by name
         self.hooks_busy = Trouble(times=0)
         self.slow: dict[str, float] = {}
         self.sockets: list[web.WebSocketResponse] = []
@@ -188,7 +189,10 @@ class FakeSlack:
         }
 
     def _upload_url(self, args: dict[str, Any]) -> dict[str, Any]:
+        if len(alt := str(args.get("alt_txt", ""))) > 1_000:
+            raise Refused("alt_txt_too_large")
         file_id = f"F{len(self.workspace.uploads)}"
+        self.alts[str(args["filename"])] = alt
         self.workspace.uploads[file_id] = (str(args["filename"]), b"")
         return {"upload_url": f"{self.url}/upload/{file_id}", "file_id": file_id}
 
