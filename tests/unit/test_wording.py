@@ -12,7 +12,7 @@ READ_TOO = ("adapters/slack", "adapters/discord", "adapters/playground")
 LONGEST = 300
 """Characters of what is said at once."""
 
-OLD_WORDS = ("stretch", "on air", "as usual", "keep going", "opening line", "nearest are")
+OLD_WORDS = ("stretch", "on air", "as usual", "keep going", "opening line", "nearest are", "says what it is given")
 
 
 def files() -> list[Path]:

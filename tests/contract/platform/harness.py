@@ -95,7 +95,6 @@ class Abilities:
     types_ahead: bool = True
     has_private_channels: bool = True
     threads_in_threads: bool = field(default=False)
-    row_buttons: bool = True  # each row of a listing has its own button with the word of what it runs
 
 
 class PlatformHarness(Protocol):

@@ -18,8 +18,6 @@ DELETE = Command("knowledge delete", {"knowledge": "k1"})
 @pytest.fixture
 async def listed(harness: PlatformHarness) -> PlatformHarness:
     """Ann was answered with rows of every kind, and there are more."""
-    if not harness.abilities.row_buttons:
-        pytest.skip("rows have no buttons of their own here yet")
     await harness.command(ANN, "status", {}, harness.place)
     reply_to = harness.reception.inbounds[-1].reply_to
     assert reply_to is not None
