@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import operator
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
@@ -110,6 +111,15 @@ class AvatarClient(discord.AutoShardedClient):
             self._unread.note("a message", error)
             return None
 
+    def _is_whole(self, event: object, *parts: str) -> bool:
+        """Whether all that is needed of it was sent; discord.py leaves out what was not."""
+        try:
+            operator.attrgetter(*parts)(event)
+        except AttributeError as error:
+            self._unread.note(type(event).__name__, error)
+            return False
+        return True
+
     def _survive_payloads(self) -> None:
         """What discord.py cannot read of one server must not end the client for all. Without READY there is no session."""
         parsers = self._connection.parsers
@@ -135,15 +145,18 @@ class AvatarClient(discord.AutoShardedClient):
         await self._ears.connected(shard_id)
 
     async def on_interaction(self, interaction: discord.Interaction) -> None:
-        await self._ears.interaction(interaction)
+        if self._is_whole(interaction, "user.id"):
+            await self._ears.interaction(interaction)
 
     async def on_message(self, message: discord.Message) -> None:
-        await self._ears.message(message)
+        if self._is_whole(message, "author.id", "mentions"):
+            await self._ears.message(message)
 
     # Without a message cache only the raw events come.
 
     async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
-        await self._ears.edited(payload)
+        if self._is_whole(payload.message, "author.id", "mentions"):
+            await self._ears.edited(payload)
 
     async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
         await self._ears.deleted(payload.guild_id, payload.channel_id, {payload.message_id})

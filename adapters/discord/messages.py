@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from adapters.discord.markup import escape, pages, shorten
+from adapters.discord.markup import CONTENT_LIMIT, escape, pages, shorten
 from bot.commands.buttons import Button, Look
 from bot.model import Delivery, Line, Link
 
@@ -43,8 +43,15 @@ def statement(text: str) -> list[Json]:
 
 def addressed(user_id: str, sentence: str) -> Json:
     """A sentence addressed to one person, who is the only one it pings."""
-    said = _text(f"<@{user_id}> {escape(sentence)}")
-    return {**said, "allowed_mentions": {"parse": [], "users": [user_id]}}
+    return named(user_id, _text(escape(sentence)))
+
+
+def named(user_id: str, message: Json) -> Json:
+    """A message addressed to one person, as far as there is room for the name."""
+    content = f"<@{user_id}> {message['content']}".removesuffix(" ")
+    if len(content) > CONTENT_LIMIT:
+        return message
+    return {**message, "content": content, "allowed_mentions": {"parse": [], "users": [user_id]}}
 
 
 def _text(content: str) -> Json:

@@ -18,6 +18,7 @@ from adapters.discord.markup import CONTENT_LIMIT, escape
 from adapters.discord.places import is_direct, target
 from adapters.discord.refusals import (
     BAD_INTERACTION_TOKEN,
+    CANNOT_READ_HISTORY,
     NO_DIRECT_MESSAGES,
     UNKNOWN_INTERACTION,
     UNKNOWN_MESSAGE,
@@ -134,12 +135,13 @@ class Replies:
 
     async def _in_place(self, to: ReplyTo, message_id: str, bodies: list[dict[str, Any]], file: File | None) -> None:
         """Whoever wrote the message is the only one who is notified; a message that is gone meanwhile is no fault."""
-        first = bodies[0]
-        if message_id:
-            reference = {"message_id": message_id, "fail_if_not_exists": False}
-            mentions = {"parse": [], "users": first["allowed_mentions"].get("users", []), "replied_user": True}
-            first = {**first, "message_reference": reference, "allowed_mentions": mentions}
-        await self._send(target(to.place), [first, *bodies[1:]], file)
+        where = target(to.place)
+        try:
+            await self._send(where, [_replying(bodies[0], message_id), *bodies[1:]], file)
+        except PlatformError as error:
+            if code_of(error) != CANNOT_READ_HISTORY:
+                raise
+            await self._send(where, [messages.named(to.person.id, bodies[0]), *bodies[1:]], file)
 
     async def _by_handle(self, to: ReplyTo, bodies: list[dict[str, Any]], file: File | None) -> bool:
         application_id, _, token = to.handle.partition(":")
@@ -198,6 +200,14 @@ class Replies:
             files = _files(file) if number == len(bodies) - 1 else []
             route = Route("POST", "/channels/{channel_id}/messages", channel_id=channel_id)
             await self._rest.call(route, body, files=files, again=False)
+
+
+def _replying(body: dict[str, Any], message_id: str) -> dict[str, Any]:
+    if not message_id:
+        return body
+    reference = {"message_id": message_id, "fail_if_not_exists": False}
+    mentions = {"parse": [], "users": body["allowed_mentions"].get("users", []), "replied_user": True}
+    return {**body, "message_reference": reference, "allowed_mentions": mentions}
 
 
 def _is_for_everybody(reply: Reply) -> bool:

@@ -5,11 +5,10 @@ from typing import Any
 
 import pytest
 
-from bot.commands.help import help_text
 from bot.errors import MessageGone, PlaceGone, PlatformError, Throttled
-from bot.model import Edited, Inbound, Link, Outcome, Question, Reply, Withdrawn
+from bot.model import Edited, Inbound, Outcome, Question, Reply, Withdrawn
 from tests.contract.platform.cards import CARD, ENDED, LIVE, final, growing
-from tests.integration.discord.fake import ANN, CHANNEL, GUILD, USER, Answer, FakeDiscord, command, guild, press
+from tests.integration.discord.fake import CHANNEL, GUILD, USER, Answer, FakeDiscord, command, guild, press
 from tests.integration.discord.wire import PLACE, Heard, Wire, running, settings
 
 POST = f"POST /channels/{CHANNEL}/messages"
@@ -94,36 +93,6 @@ async def test_an_answer_that_came_too_late_for_its_command_comes_directly(wire:
     told = wire.discord.made("POST /channels/710000000000000001/messages")[0].body["content"]
     assert told.startswith("Nobody is live here.")
     assert wire.discord.made("PATCH /webhooks/.*") == []
-
-
-DIRECT = "POST /channels/710000000000000001/messages"
-WATCH = Reply("Only for you.", link=Link("Watch", "https://bot.example/v/#secret"))
-
-
-@pytest.mark.parametrize("code", [50007, 40003, 20026, 50278])
-@pytest.mark.parametrize("call", ["POST /users/@me/channels", DIRECT])
-async def test_what_is_for_one_person_alone_never_stands_in_the_channel(wire: Wire, code: int, call: str) -> None:
-    wire.discord.next_answers(call, Answer(403, {"code": code, "message": "no"}))
-    to = wire.reception.inbounds[0].reply_to
-    assert to is not None
-
-    await wire.platform.reply(to, WATCH)
-
-    (told,) = wire.discord.made(POST)
-    assert "does not let me write to you" in told.body["content"]
-    assert "secret" not in str(told.body)
-    assert told.body["allowed_mentions"]["users"] == [ANN]
-    assert told.body["message_reference"]["message_id"] == wire.reception.inbounds[0].event_id
-
-
-async def test_a_link_asked_for_by_a_message_comes_directly(wire: Wire) -> None:
-    to = wire.reception.inbounds[0].reply_to
-    assert to is not None
-
-    await wire.platform.reply(to, WATCH)
-
-    assert wire.discord.made(POST) == []
-    assert "secret" in str(wire.discord.made(DIRECT)[0].body)
 
 
 async def test_a_command_is_acknowledged_before_it_is_answered(wire: Wire) -> None:
@@ -361,28 +330,3 @@ async def test_commands_that_cannot_be_written_stop_nobody_and_are_written_later
         assert discord.commands == []
 
         await discord.until(lambda: discord.commands)
-
-
-async def test_commands_in_an_answer_can_be_pressed(wire: Wire) -> None:
-    await wire.discord.until(lambda: wire.discord.commands)
-    to = wire.reception.inbounds[0].reply_to
-    assert to is not None
-
-    await wire.platform.reply(
-        to, Reply("Start one with /avatar start, or look: /avatar knowledge list *or* /avatar-x.")
-    )
-
-    said = wire.discord.made(POST)[0].body["content"]
-    assert said == r"Start one with </avatar start:7>, or look: </avatar knowledge list:7> \*or\* /avatar-x."
-
-
-async def test_help_with_its_commands_stays_within_discords_limits(wire: Wire) -> None:
-    await wire.discord.until(lambda: wire.discord.commands)
-    to = wire.reception.inbounds[0].reply_to
-    assert to is not None
-
-    await wire.platform.reply(to, Reply(help_text()))
-
-    told = [call.body["content"] for call in wire.discord.made(POST)]
-    assert all(len(text) <= 2_000 for text in told)
-    assert "</avatar stop:7>" in "\n".join(told)
