@@ -200,6 +200,7 @@ def is_linear(run: Callable[[str], object], case: tuple[str, str, str], enough: 
     return any(growth(run, case, times) < LEAST_GROWTH for times in (1, 3, 5, 9, 15))
 
 
+@pytest.mark.timeout(600)  # seconds of CPU time each, which a busy machine gives slowly
 @pytest.mark.parametrize("name", FED)
 def test_four_times_the_text_takes_four_times_the_time(name: str) -> None:
     run = FED[name]
