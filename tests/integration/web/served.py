@@ -19,9 +19,9 @@ from tests.browser.theatre import theatre
 ROOT = Path(__file__).parents[3]
 
 
-def short_bounds() -> Bounds:
+def short_bounds(head_within: float) -> Bounds:
     """The server's own, with shorter times."""
-    return Bounds(head_within=1.0, body_within=1.5, taken_within=1.5)
+    return Bounds(head_within=head_within, body_within=1.5, taken_within=1.5)
 
 
 @dataclass(frozen=True)
@@ -91,10 +91,10 @@ class Peer:
 
 
 @contextlib.contextmanager
-def served(folder: Path, files: int = 1024) -> Iterator[Served]:
-    """At most `files` descriptors for the process."""
+def served(folder: Path, files: int = 1024, head_within: float = 1.0) -> Iterator[Served]:
+    """At most `files` descriptors for the process, and so many seconds for a head."""
     log = folder / "log"
-    command = [sys.executable, "-m", "tests.integration.web.served", str(folder), str(files)]
+    command = [sys.executable, "-m", "tests.integration.web.served", str(folder), str(files), str(head_within)]
     with (
         log.open("wb") as errors,
         subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, text=True) as process,
@@ -106,9 +106,9 @@ def served(folder: Path, files: int = 1024) -> Iterator[Served]:
             process.kill()
 
 
-async def _main(folder: Path) -> None:
+async def _main(folder: Path, head_within: float) -> None:
     configure_logging("info")
-    async with theatre(folder, bounds=short_bounds()) as stage:
+    async with theatre(folder, bounds=short_bounds(head_within)) as stage:
         click.echo(stage.base.rpartition(":")[2])
         await asyncio.Event().wait()
 
@@ -116,4 +116,4 @@ async def _main(folder: Path) -> None:
 if __name__ == "__main__":
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (int(sys.argv[2]), hard))
-    asyncio.run(_main(Path(sys.argv[1])))
+    asyncio.run(_main(Path(sys.argv[1]), float(sys.argv[3])))
