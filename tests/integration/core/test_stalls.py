@@ -146,6 +146,8 @@ def test_a_claim_that_was_under_way_when_the_lease_was_lost_runs_nothing(tmp_pat
             await stack.room.command("start")
             await stack.live()
             assert service.worker.hosted == 1
+            holders = Audit(stack.folder / "avatarbot.db").rows("SELECT worker_id FROM sessions")
+            assert list(holders) == [(lost.id,)]
             await stack.room.command("stop")
             await stack.ended()
         assert stack.hosted == []
