@@ -1,6 +1,6 @@
 # Two commands do everything: `make demo` and `make test`. Both set up what they need first.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint soak mutants
+.PHONY: help setup agora demo fmt lint unit test soak mutants
 
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 VENV := .venv
@@ -8,11 +8,19 @@ STAMP := $(VENV)/.ready
 RUN := $(VENV)/bin
 # Trust what this machine trusts, as pip does: behind a company's proxy nothing else works.
 export UV_SYSTEM_CERTS ?= 1
+# Agora's SDK stays installed where it is: without its extra, uv would take it out again.
+EXTRAS = $(if $(wildcard $(VENV)/lib/python3*/site-packages/agora/__init__.py),--extra agora)
 PYTEST := $(RUN)/pytest -n 2 --cov --cov-report=term
 
 help:
 	@echo 'make demo              try it: everything embedded, no account needed'
 	@echo 'make demo SAY="Hello"  the same in the terminal'
+	@echo 'make setup             install what it needs, and the command .venv/bin/avatarbot'
+	@echo 'make agora             install the SDK of the video rooms (Linux; a closed library of its vendor)'
+	@echo 'make fmt               write the code as the linter wants it'
+	@echo 'make lint              linters, types, and which package may import which'
+	@echo 'make unit              the quick tests'
+	@echo 'make test-slack        the tests of one adapter: slack, discord, akool, agora, playground, simulator …'
 	@echo 'make test              every check'
 	@echo 'make soak              the long ones too'
 	@echo 'make mutants           breaks the rules that matter, and sees whether the tests notice'
@@ -21,7 +29,7 @@ setup: $(STAMP)
 
 $(STAMP): pyproject.toml uv.lock | $(UV)
 	@echo '  Setting up in $(VENV): the first time this takes a minute.'
-	@$(UV) sync --quiet --locked
+	@$(UV) sync --quiet --locked $(EXTRAS)
 	@touch $@
 
 # Only used where no `uv` is on the path. Pinned and hashed: what it installs next is checked against uv.lock by it.
@@ -29,14 +37,30 @@ $(STAMP): pyproject.toml uv.lock | $(UV)
 	python3 -m venv .uv || { echo 'Install uv (https://docs.astral.sh/uv) or the package python3-venv, and try again.'; exit 1; }
 	.uv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt
 
+# The package's build fetches the vendor's archive without verifying TLS; `agora install` fetches it again, verified.
+agora: $(STAMP)
+	$(UV) sync --locked --extra agora
+	$(RUN)/avatarbot agora install
+
 demo: $(STAMP)
 	@$(RUN)/avatarbot demo $(if $(SAY),--say "$(SAY)")
+
+fmt: $(STAMP)
+	$(RUN)/ruff check --fix
+	$(RUN)/ruff format
 
 lint: $(STAMP)
 	$(RUN)/ruff check
 	$(RUN)/ruff format --check
 	$(RUN)/mypy bot adapters tests
 	$(RUN)/lint-imports
+
+unit: $(STAMP)
+	$(RUN)/pytest tests/unit
+
+# By the name in the path or in the parameters of a test: `slack` takes its contract suite too.
+test-%: $(STAMP)
+	$(RUN)/pytest tests/unit tests/contract tests/integration tests/conformance -k $*
 
 test: lint
 	$(PYTEST)
