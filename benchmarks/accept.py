@@ -14,14 +14,17 @@ from sqlalchemy import Connection, update
 
 from benchmarks.table import load, percentile
 from benchmarks.world import open_store
+from bot.app.wiring import keep_loaded
 from bot.clock import SystemClock
-from bot.funding import Funding
-from bot.main.memory import keep_loaded
-from bot.model import Accepted, Inbound, MessageRef, Person, Place, Said, SessionSpec, SessionStatus, Standing
-from bot.policy import Policy
-from bot.session.inbox import Inbox
-from bot.store import inbox, sessions, tables
-from bot.store.engine import Store
+from bot.commands.policy import Policy
+from bot.domain.conversations import ConversationRef, MessageRef
+from bot.domain.messages import Accepted, Inbound, MessagePosted
+from bot.domain.people import Membership, Person
+from bot.domain.sessions import SessionSpec, SessionStatus
+from bot.ingress.inbox import Inbox
+from bot.storage import inbox, sessions, tables
+from bot.storage.engine import Store
+from bot.storage.funding import Funding
 
 AT_ONCE, EACH, ROUNDS = 64, 8, 9
 LIMIT_PER_S, LIMIT_P99_MS = 2_000, 30.0
@@ -52,9 +55,9 @@ def _commits(file: Path, times: int, rows: int) -> Iterator[float]:
     connection.close()
 
 
-async def host(store: Store) -> list[Place]:
+async def host(store: Store) -> list[ConversationRef]:
     """One live session for each of those who write; returns their threads."""
-    places = [Place("room", f"W{number}", "C") for number in range(AT_ONCE)]
+    places = [ConversationRef("room", f"W{number}", "C") for number in range(AT_ONCE)]
 
     def work(connection: Connection) -> None:
         for place in places:
@@ -77,17 +80,17 @@ async def host(store: Store) -> list[Place]:
 
 
 async def one_round(
-    store: Store, intake: Inbox, threads: list[Place], stamps: Iterator[int]
+    store: Store, intake: Inbox, threads: list[ConversationRef], stamps: Iterator[int]
 ) -> tuple[list[float], float]:
     """What each accept took, and how many were done in a second; then everything is as if it had been spoken."""
     took: list[float] = []
 
-    async def write(thread: Place) -> None:
+    async def write(thread: ConversationRef) -> None:
         for number in range(EACH):
             stamp = next(stamps)
             person, said = (
-                Person(f"p{number}", "Ann", Standing.MEMBER),
-                Said("What time is it?", MessageRef(thread, f"m{stamp}")),
+                Person(f"p{number}", "Ann", Membership.MEMBER),
+                MessagePosted("What time is it?", MessageRef(thread, f"m{stamp}")),
             )
             began = time.perf_counter()
             outcome = await intake.accept(Inbound(f"e{stamp}", stamp, thread, person, said))

@@ -21,7 +21,7 @@ from pathlib import Path
 import psutil
 import structlog
 
-from adapters.agora.seats import AgoraSeat, AgoraSeats
+from adapters.agora.connection import AgoraConnection, AgoraConnections
 from adapters.agora.settings import AgoraSettings
 from bot.ports.room import LinkUp, Packet, RoomCredentials
 from tests.integration.agora.hub import Peer, Seat, open_hub
@@ -134,7 +134,7 @@ def credentials(number: int) -> RoomCredentials:
 
 
 async def hosted_latency(environment: dict[str, str]) -> None:
-    async with AgoraSeats(AgoraSettings(), environment) as seats:
+    async with AgoraConnections(AgoraSettings(), environment) as seats:
         seat = seats(credentials(0))
         await seat.join()
         events = seat.events()
@@ -165,7 +165,7 @@ def hosts() -> list[int]:
     return [child.pid for child in children if "adapters.agora.sdk" in child.cmdline()]
 
 
-async def join(seats: AgoraSeats, number: int) -> AgoraSeat:
+async def join(seats: AgoraConnections, number: int) -> AgoraConnection:
     seat = seats(credentials(number))
     await seat.join()
     return seat
@@ -173,7 +173,7 @@ async def join(seats: AgoraSeats, number: int) -> AgoraSeat:
 
 async def many_seats(environment: dict[str, str]) -> None:
     settings = AgoraSettings(seats_per_host=SEATS_PER_HOST)
-    async with AgoraSeats(settings, environment) as seats:
+    async with AgoraConnections(settings, environment) as seats:
         sitting = [await join(seats, 0)]
         bot_before, host_before = Memory.of(os.getpid()), Memory.of(hosts()[0])
         begun = time.perf_counter()
@@ -194,7 +194,7 @@ async def many_seats(environment: dict[str, str]) -> None:
         await killed_hosts(sitting, pids)
 
 
-async def killed_hosts(sitting: list[AgoraSeat], pids: list[int]) -> None:
+async def killed_hosts(sitting: list[AgoraConnection], pids: list[int]) -> None:
     feeds = [seat.events() for seat in sitting]
     back: list[float] = []
 

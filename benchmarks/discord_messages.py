@@ -21,14 +21,15 @@ from statistics import median
 from typing import Any
 
 import discord
+from benchmarks.gateway import gateway
 
 from adapters.discord.client import intents
 from adapters.discord.platform import DiscordPlatform
-from benchmarks.front_desk import front_desk
 from benchmarks.table import load, percentile
 from bot.clock import SystemClock
-from bot.model import Accepted, Inbound, Outcome, Place, Said
-from bot.ports.chat import Reception
+from bot.domain.conversations import ConversationRef
+from bot.domain.messages import Accepted, Inbound, MessagePosted, Outcome
+from bot.ports.chat import CoreApi
 from bot.telemetry import configure_logging
 from tests.integration.discord.fake import ANN, BOT, GUILD, TOKEN, USER, FakeDiscord, guild, open_fake
 from tests.integration.discord.fake.server import connector
@@ -67,7 +68,7 @@ class Bare(discord.AutoShardedClient):
 class Clocked:
     """The core's front door; when what is said is durable, it looks at the clock."""
 
-    core: Reception
+    core: CoreApi
     times: Times = field(default_factory=dict)
 
     def __getattr__(self, name: str) -> Any:
@@ -75,7 +76,7 @@ class Clocked:
 
     async def accept(self, inbound: Inbound) -> Outcome:
         outcome = await self.core.accept(inbound)
-        if isinstance(outcome, Accepted) and isinstance(inbound.body, Said):
+        if isinstance(outcome, Accepted) and isinstance(inbound.body, MessagePosted):
             self.times[number_in(inbound.body.text)] = time.perf_counter()
         return outcome
 
@@ -91,10 +92,10 @@ async def bare(port: int, authority: str) -> AsyncIterator[Times]:
 
 @contextlib.asynccontextmanager
 async def ours(port: int, authority: str) -> AsyncIterator[Times]:
-    places = [Place("discord", GUILD, channel["id"]) for channel in TEAM["channels"]]
+    places = [ConversationRef("discord", GUILD, channel["id"]) for channel in TEAM["channels"]]
     with tempfile.TemporaryDirectory() as folder:
-        async with front_desk(Path(folder), places) as reception:
-            clocked = Clocked(reception)
+        async with gateway(Path(folder), places) as core_api:
+            clocked = Clocked(core_api)
             platform = DiscordPlatform(
                 SETTINGS,
                 clocked,  # type: ignore[arg-type]

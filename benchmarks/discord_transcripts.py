@@ -22,12 +22,12 @@ from yarl import URL
 
 from adapters.discord.command_mentions import CommandMentions
 from adapters.discord.conversations import Conversations
-from adapters.discord.replies import Replies
+from adapters.discord.limits import GlobalRateLimit
+from adapters.discord.publisher import DiscordPublisher
+from adapters.discord.replies import DiscordReplies
 from adapters.discord.rest import Rest
-from adapters.discord.throughput import Throughput
-from adapters.discord.writer import Writer
 from benchmarks.transcripts import API_DELAY_S, Shown, compare, parsed
-from bot.model import Place
+from bot.domain.conversations import ConversationRef
 from bot.ports.chat import ConnectionState
 from tests.integration.discord.fake import GUILD, TOKEN, Answer, Call, FakeRest, Limits
 from tests.integration.discord.fake.payloads import channel
@@ -84,7 +84,7 @@ class InProcess:
             self._shown.texts[parent].append((asyncio.get_running_loop().time(), text))
 
 
-class OnlyWrites(Writer):
+class OnlyWrites(DiscordPublisher):
     def is_home(self, workspace_id: str) -> bool:  # noqa: ARG002
         return True
 
@@ -98,7 +98,7 @@ class OnlyWrites(Writer):
         await asyncio.Event().wait()
 
 
-class Unlimited(Throughput):
+class Unlimited(GlobalRateLimit):
     """What most bots have: discord.py, and nothing that keeps the limit for all of a bot."""
 
     async def turn(self) -> None:
@@ -112,18 +112,18 @@ class DiscordTown:
         http.token, http._global_over = TOKEN, asyncio.Event()  # noqa: SLF001 - what logging in does
         http._global_over.set()  # noqa: SLF001
         http._HTTPClient__session = InProcess(self._fake, shown)  # type: ignore[attr-defined] # noqa: SLF001
-        throughput = Throughput(asyncio.get_running_loop().time) if ours else Unlimited()
+        throughput = GlobalRateLimit(asyncio.get_running_loop().time) if ours else Unlimited()
         clock, rest = LoopClock(), Rest(lambda: http, throughput)
         self.writer = OnlyWrites(
-            rest, Replies(rest, clock, CommandMentions()), Conversations(Drawer(), "all"), clock, settings()
+            rest, DiscordReplies(rest, clock, CommandMentions()), Conversations(Drawer(), "all"), clock, settings()
         )
 
-    def place(self, number: int) -> Place:
+    def place(self, number: int) -> ConversationRef:
         channel_id = str(700_000_000_000_000_000 + number)
         self._fake.channels[channel_id] = channel(channel_id)
-        return Place("discord", GUILD, channel_id)
+        return ConversationRef("discord", GUILD, channel_id)
 
-    def thread(self, place: Place) -> Place | None:
+    def thread(self, place: ConversationRef) -> ConversationRef | None:
         found = (each["id"] for each in self._fake.channels.values() if each.get("parent_id") == place.channel_id)
         thread_id = next(found, None)
         return place.in_thread(thread_id) if thread_id else None

@@ -13,19 +13,21 @@ from adapters.akool.provider import AkoolProvider
 from adapters.simulator.http.app import application
 from adapters.simulator.simulator import Simulator
 from benchmarks.world import open_store
+from bot.app.service import Parts, Service
 from bot.clock import SystemClock
-from bot.model import Command, Inbound, Person, Place, Standing
-from bot.policy import Limits, Policy
-from bot.ports.chat import Reception
-from bot.service import Parts, Service
-from bot.store.engine import Store
+from bot.commands.policy import Limits, Policy
+from bot.domain.conversations import ConversationRef
+from bot.domain.messages import Command, Inbound
+from bot.domain.people import Membership, Person
+from bot.ports.chat import CoreApi
+from bot.storage.engine import Store
 from bot.telemetry import new_metrics
 
-STARTER = Person("U0ANN", "Ann", Standing.MEMBER)
+STARTER = Person("U0ANN", "Ann", Membership.MEMBER)
 
 
 @contextlib.asynccontextmanager
-async def front_desk(folder: Path, places: Sequence[Place]) -> AsyncIterator[Reception]:
+async def gateway(folder: Path, places: Sequence[ConversationRef]) -> AsyncIterator[CoreApi]:
     """Reception and inbox on SQLite, with a session in each place. No avatars: `speak` takes what waits off, as turns would."""
     limits = Limits(sessions=len(places), waiting=10**6, waiting_per_person=10**6, person_minutes=10**6)
     async with open_store(str(folder)) as store, Simulator(SystemClock()) as simulator:
@@ -35,9 +37,9 @@ async def front_desk(folder: Path, places: Sequence[Place]) -> AsyncIterator[Rec
             service = Service(Parts(store, provider, SystemClock(), Policy(limits), new_metrics()), "http://bench.test")
             tasks = [asyncio.create_task(service._inbox.run()), asyncio.create_task(speak(store))]  # noqa: SLF001
             for n, place in enumerate(places):
-                await service.reception.accept(Inbound(f"start{n}", n, place, STARTER, Command("start")))
+                await service.core.accept(Inbound(f"start{n}", n, place, STARTER, Command("start")))
             try:
-                yield service.reception
+                yield service.core
             finally:
                 for task in tasks:
                     task.cancel()

@@ -24,23 +24,23 @@ from starlette.routing import Route
 
 from adapters.akool.api import AkoolApi, ApiKey
 from adapters.akool.provider import AkoolProvider
+from adapters.akool.stream.codec import decode
 from adapters.akool.stream.messages import Chat
-from adapters.akool.stream.wire import decode
 from adapters.llm.model import model_at
 from adapters.simulator.http.app import application
 from adapters.simulator.options import Options
 from adapters.simulator.simulator import Simulator
 from benchmarks.table import load
+from bot.app.service import Parts, Service
 from bot.clock import SystemClock
-from bot.model import SessionStatus
-from bot.policy import Policy
-from bot.ports.room import RoomCredentials, Seat, Seats
-from bot.service import Parts, Service
-from bot.store.cipher import Cipher
-from bot.store.engine import Store
-from bot.store.migrate import upgraded
+from bot.commands.policy import Policy
+from bot.domain.sessions import SessionStatus
+from bot.ports.room import ConnectRoom, RoomConnection, RoomCredentials
+from bot.storage.encryption import Cipher
+from bot.storage.engine import Store
+from bot.storage.migrate import upgraded
 from bot.telemetry import configure_logging, new_metrics
-from bot.web import serve
+from bot.web.app import serve
 from tests.chat_room import ChatRoom
 
 ROUNDS, SILENCE_S, LIMIT_MS = 20, 2.0, 50.0
@@ -80,8 +80,8 @@ class Tap:
         self.first: dict[str, float] = {}
         self.ended: set[str] = set()
 
-    def around(self, seats: Seats) -> Seats:
-        def seat(credentials: RoomCredentials) -> Seat:
+    def around(self, seats: ConnectRoom) -> ConnectRoom:
+        def seat(credentials: RoomCredentials) -> RoomConnection:
             taken = seats(credentials)
             send = taken.send
 
@@ -112,7 +112,7 @@ async def bare(url: str, writer: Writer) -> list[float]:
 
 
 @contextlib.asynccontextmanager
-async def hosting(url: str, tap: Tap) -> AsyncIterator[ChatRoom]:
+async def provider_sessions(url: str, tap: Tap) -> AsyncIterator[ChatRoom]:
     """A chat room where an avatar is live that speaks for the model at `url`."""
     configure_logging("error")
     async with contextlib.AsyncExitStack() as stack:
@@ -128,7 +128,7 @@ async def hosting(url: str, tap: Tap) -> AsyncIterator[ChatRoom]:
         model = await stack.enter_async_context(contextlib.aclosing(model_at(url)))
         service, room = Service(Parts(store, provider, clock, Policy(), new_metrics(), model)), ChatRoom()
         service.add(room)
-        room.reception = service.reception
+        room.core = service.core
         await stack.enter_async_context(service.running())
         await room.command("start")
         while not room.cards or room.card.status is not SessionStatus.LIVE:
@@ -139,7 +139,7 @@ async def hosting(url: str, tap: Tap) -> AsyncIterator[ChatRoom]:
 async def through_the_service(url: str, writer: Writer) -> list[float]:
     """Seconds until the first packet is handed to `Seat.send`."""
     tap, took = Tap(), []
-    async with hosting(url, tap) as room:
+    async with provider_sessions(url, tap) as room:
         for number in range(ROUNDS):
             await room.say("What do you like?", room.thread)
             async with asyncio.timeout(SILENCE_S + 10):

@@ -30,10 +30,13 @@ from websockets.typing import Origin
 
 from adapters.playground.platform import PlaygroundPlatform
 from adapters.playground.settings import PlaygroundSettings
-from bot.model import Card, Delivery, Line, Mode, Place, SessionStatus
-from bot.viewer.page import Static
-from bot.viewer.routes import FOLDER as SHARED
-from bot.web import serve
+from bot.domain.cards import Card
+from bot.domain.conversations import ConversationRef
+from bot.domain.sessions import Mode, SessionStatus
+from bot.domain.transcript import Delivery, TranscriptLine
+from bot.web.app import serve
+from bot.web.page import Static
+from bot.web.viewer.routes import FOLDER as SHARED
 from tests.contract.platform.harness import RecordingReception
 
 SECRET = "a-secret-for-benchmarks"
@@ -84,20 +87,20 @@ async def _serve(pipe: Connection, sessions: int) -> None:
                     pipe.send((psutil.Process().memory_info().rss, time.process_time()))
 
 
-async def _open(platform: PlaygroundPlatform, number: int) -> Place:
-    place = Place("playground", "playground", "lobby")
+async def _open(platform: PlaygroundPlatform, number: int) -> ConversationRef:
+    place = ConversationRef("playground", "playground", "lobby")
     card = Card(f"s{number}", f"Mei {number}", "", SessionStatus.LIVE, Mode.DIALOGUE, "Ann", "Live.")
     return (await platform.open(place, card)).thread
 
 
-async def _talk(platform: PlaygroundPlatform, thread: Place, phase: float) -> None:
+async def _talk(platform: PlaygroundPlatform, thread: ConversationRef, phase: float) -> None:
     """Utterances of 30 edits, each at the playground's own pace; nobody speaks in chorus."""
     await asyncio.sleep(phase * platform.pace.edit_interval)
     while True:
-        ref = await platform.post(thread, Line("Mei", f"t={time.time():.6f}", Delivery.GROWING), "")
+        ref = await platform.post(thread, TranscriptLine("Mei", f"t={time.time():.6f}", Delivery.GROWING), "")
         for count in range(30):
             await asyncio.sleep(platform.pace.edit_interval)
-            await platform.edit(ref, Line("Mei", f"{'word ' * count}t={time.time():.6f}", Delivery.GROWING))
+            await platform.edit(ref, TranscriptLine("Mei", f"{'word ' * count}t={time.time():.6f}", Delivery.GROWING))
 
 
 # ---------------------------------------------------------------- the windows
@@ -136,7 +139,7 @@ class Windows:
             await reading
 
 
-async def on_screen(base: str, thread: str, seconds: float) -> list[float]:
+async def on_media(base: str, thread: str, seconds: float) -> list[float]:
     """How late an edit stands on the screen of one Chromium."""
     executable = os.environ.get("AVATARBOT_CHROMIUM") or shutil.which("chromium")
     async with async_playwright() as playwright:
@@ -188,7 +191,7 @@ async def measure(arguments: argparse.Namespace) -> None:
         await asyncio.sleep(arguments.seconds)
         _, busier = await ask("weigh")
         print(row(f"window, {count} open, {arguments.sessions} talking", windows.delays))
-        print(row("screen of a Chromium beside them", await on_screen(base, threads[0], arguments.seconds)))
+        print(row("screen of a Chromium beside them", await on_media(base, threads[0], arguments.seconds)))
         print(f"{'':<4}server: {(busier - busy) / arguments.seconds:.0%} of a core")
         await ask("hush")
         await windows.close()

@@ -18,7 +18,10 @@ from adapters.simulator.options import Options
 from benchmarks.table import load
 from benchmarks.turns import FirstPackets
 from benchmarks.world import FAST, World, running
-from bot.model import Inbound, MessageRef, Person, Said, SessionSpec, Standing
+from bot.domain.conversations import MessageRef
+from bot.domain.messages import Inbound, MessagePosted
+from bot.domain.people import Membership, Person
+from bot.domain.sessions import SessionSpec
 from bot.ports.avatar import AvatarArrived
 
 ROUNDS = 3
@@ -50,9 +53,9 @@ async def said_and_sent(world: World, packets: FirstPackets) -> None:
     """One message, until its first packet is on its way."""
     number = len(packets.sent)
     (thread,) = world.threads
-    said = Said("Yes.", MessageRef(thread, f"m{number}"))
-    inbound = Inbound(f"e{number}", time.time_ns() // 1000, thread, Person("ann", "Ann", Standing.MEMBER), said)
-    await world.service.reception.accept(inbound)
+    said = MessagePosted("Yes.", MessageRef(thread, f"m{number}"))
+    inbound = Inbound(f"e{number}", time.time_ns() // 1000, thread, Person("ann", "Ann", Membership.MEMBER), said)
+    await world.service.core.accept(inbound)
     async with asyncio.timeout(20):
         while len(packets.sent) <= number:
             await asyncio.sleep(0.005)
@@ -61,7 +64,7 @@ async def said_and_sent(world: World, packets: FirstPackets) -> None:
 async def floor() -> float:
     """Seconds for `create`, join and the avatar's arrival, bare."""
     async with running(ROOMY) as world:
-        provider = world.service.house.provider
+        provider = world.service.services.provider
         avatars = await provider.avatars()
         began = time.perf_counter()
         created = await provider.create(SessionSpec(avatars[0].id), 60, "floor")

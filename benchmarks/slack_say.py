@@ -24,6 +24,7 @@ from urllib.parse import urlencode
 
 import aiohttp
 import uvicorn
+from benchmarks.gateway import gateway
 from slack_bolt.adapter.starlette.async_handler import AsyncSlackRequestHandler
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
@@ -32,14 +33,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from adapters.slack.installations import MemoryVault
 from adapters.slack.platform import SlackPlatform
 from adapters.slack.settings import SlackSettings
-from adapters.slack.vault import MemoryVault
-from benchmarks.front_desk import front_desk
+from bot.app.wiring import keep_loaded
 from bot.clock import SystemClock
-from bot.main.memory import keep_loaded
-from bot.model import Place
-from bot.ports.chat import Reception
+from bot.domain.conversations import ConversationRef
+from bot.ports.chat import CoreApi
 from tests.contract.platform.harness import RecordingReception
 from tests.integration.slack.fake import FakeSlack, payloads
 
@@ -75,22 +75,22 @@ def bolt_alone() -> Starlette:
 
 
 @contextlib.asynccontextmanager
-async def committing() -> AsyncIterator[Reception]:
+async def committing() -> AsyncIterator[CoreApi]:
     """The core's front door and its inbox on SQLite."""
-    places = [Place("slack", "T0TEAM", f"C{n}") for n in range(CHANNELS)]
+    places = [ConversationRef("slack", "T0TEAM", f"C{n}") for n in range(CHANNELS)]
     with tempfile.TemporaryDirectory() as folder:
-        async with front_desk(Path(folder), places) as reception:
-            yield reception
+        async with gateway(Path(folder), places) as core:
+            yield core
 
 
 @contextlib.asynccontextmanager
-async def ours(api_url: str, front: contextlib.AbstractAsyncContextManager[Reception]) -> AsyncIterator[Starlette]:
+async def ours(api_url: str, front: contextlib.AbstractAsyncContextManager[CoreApi]) -> AsyncIterator[Starlette]:
     """The adapter before a front door."""
     settings = SlackSettings.model_validate(
         {"SLACK_BOT_TOKEN": "xoxb-test", "SLACK_SIGNING_SECRET": payloads.SIGNING_SECRET, "SLACK_API_URL": api_url}
     )
-    async with front as reception:
-        platform = SlackPlatform(settings, reception, MemoryVault(), SystemClock())
+    async with front as core:
+        platform = SlackPlatform(settings, core, MemoryVault(), SystemClock())
         async with contextlib.aclosing(platform):
             yield Starlette(routes=list(platform.routes()))
 

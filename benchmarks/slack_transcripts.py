@@ -13,14 +13,14 @@ from typing import Any
 
 from starlette.routing import BaseRoute
 
+from adapters.slack.client import READS_FORMS, Answer, WebApi
+from adapters.slack.errors import refusal
 from adapters.slack.installations import OneWorkspace
-from adapters.slack.markup import unescape
-from adapters.slack.refusals import refusal
-from adapters.slack.web_api import READS_FORMS, Answer, WebApi
-from adapters.slack.writer import Writer
+from adapters.slack.mrkdwn import unescape
+from adapters.slack.publisher import SlackPublisher
 from benchmarks.transcripts import API_DELAY_S, Shown, compare, parsed
-from bot.errors import Throttled
-from bot.model import Place
+from bot.domain.conversations import ConversationRef
+from bot.domain.errors import Throttled
 from bot.ports.chat import ConnectionState
 from tests.integration.slack.fake import FakeSlack
 from tests.integration.slack.fake.reference import Refused, available
@@ -54,7 +54,7 @@ class InProcess(WebApi):
         return answer
 
 
-class OnlyWrites(Writer):
+class OnlyWrites(SlackPublisher):
     def is_home(self, workspace_id: str) -> bool:  # noqa: ARG002
         return True
 
@@ -74,11 +74,11 @@ class SlackTown:
         web = InProcess(self._fake, shown)
         self.writer = OnlyWrites(web, OneWorkspace(BOT_TOKEN, web), LoopClock())
 
-    def place(self, number: int) -> Place:
+    def place(self, number: int) -> ConversationRef:
         self._fake.workspace.channels[f"C{number}"] = Channel(f"C{number}")
-        return Place("slack", TEAM, f"C{number}")
+        return ConversationRef("slack", TEAM, f"C{number}")
 
-    def thread(self, place: Place) -> Place | None:
+    def thread(self, place: ConversationRef) -> ConversationRef | None:
         posted = self._fake.workspace.in_channel(place.channel_id)
         return place.in_thread(posted[0].ts) if posted else None
 

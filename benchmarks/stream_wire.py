@@ -9,10 +9,10 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 
+from adapters.akool.stream.codec import encode, escaped_size
 from adapters.akool.stream.messages import Chat, Interrupt
-from adapters.akool.stream.outbound import DEFAULT_BUDGET, Idle, Outbox, Outgoing, Wait
-from adapters.akool.stream.wire import encode, escaped_size
-from bot.identity import new_id
+from adapters.akool.stream.send_queue import DEFAULT_BUDGET, Idle, Outgoing, SendQueue, Wait
+from bot.domain.identity import new_id
 
 RATIO_LIMIT = 1.12
 PACKETS_LIMIT = 1
@@ -74,7 +74,7 @@ def sample(words: list[str]) -> str:
 
 
 def ours(text: str, mid: str) -> list[bytes]:
-    outbox = Outbox()
+    outbox = SendQueue()
     outbox.open(mid)
     outbox.write(mid, text)
     outbox.finish(mid)
@@ -94,7 +94,7 @@ def akools(text: str, mid: str) -> list[bytes]:
     return packets
 
 
-def drain(outbox: Outbox, now: float = 0.0) -> Iterator[tuple[float, Outgoing]]:
+def drain(outbox: SendQueue, now: float = 0.0) -> Iterator[tuple[float, Outgoing]]:
     while not isinstance(step := outbox.next_packet(now), Idle):
         if isinstance(step, Wait):
             now += step.seconds
@@ -116,7 +116,7 @@ def packets_before_interrupt(kilobytes: int) -> int:
     """The worst over every moment at which somebody might interrupt while so much is queued."""
     worst, text = 0, "word " * (kilobytes * 200)
     for sent_before in range(0, 55, 5):
-        outbox = Outbox()
+        outbox = SendQueue()
         outbox.open("turn")
         outbox.write("turn", text)
         outbox.finish("turn")

@@ -24,24 +24,26 @@ from adapters.akool.provider import AkoolProvider
 from adapters.simulator.http.app import application
 from adapters.simulator.options import Options
 from adapters.simulator.simulator import Simulator
-from bot.model import Accepted, Command, Inbound, MessageRef, Person, Place, Said, Standing
-from bot.policy import Limits, Policy
+from bot.app.service import Parts, Service
+from bot.commands.policy import Limits, Policy
+from bot.delivery.rate_limiter import Priority, RateLimiter
+from bot.domain.conversations import ConversationRef, MessageRef
+from bot.domain.messages import Accepted, Command, Inbound, MessagePosted
+from bot.domain.people import Membership, Person
+from bot.media.events import Caption
 from bot.ports.chat import ChatPlatform
-from bot.service import Parts, Service
-from bot.session.feed import Caption
-from bot.store.cipher import Cipher
-from bot.store.engine import Store
-from bot.store.migrate import upgrade
+from bot.storage.encryption import Cipher
+from bot.storage.engine import Store
+from bot.storage.migrate import upgrade
 from bot.telemetry import new_metrics
-from bot.transcript.pacer import Pacer, Urgency
 from tests.virtual_time import LoopClock, run_virtual
 
 API_DELAY_S = 0.12
 QUESTION_EVERY_S = 8.0
-ANN = Person("U0ANN", "Ann", Standing.MEMBER)
+ANN = Person("U0ANN", "Ann", Membership.MEMBER)
 
 
-class FixedPace(Pacer):
+class FixedPace(RateLimiter):
     """What most bots do: an edit every so often, whatever the others do; when throttled, they wait and go on."""
 
     def __init__(self, interval: float) -> None:
@@ -64,7 +66,7 @@ class FixedPace(Pacer):
     def throttled(self, retry_after: float) -> None:
         pass
 
-    async def turn(self, urgency: Urgency) -> None:
+    async def turn(self, urgency: Priority) -> None:
         pass
 
 
@@ -72,7 +74,7 @@ class FixedPaces:
     def __init__(self, interval: float) -> None:
         self._pace = FixedPace(interval)
 
-    def of(self, *_: object) -> Pacer:
+    def of(self, *_: object) -> RateLimiter:
         return self._pace
 
 
@@ -108,11 +110,11 @@ class Town(Protocol):
 
     writer: ChatPlatform
 
-    def place(self, number: int) -> Place:
+    def place(self, number: int) -> ConversationRef:
         """A channel of its own for each session."""
         ...
 
-    def thread(self, place: Place) -> Place | None:
+    def thread(self, place: ConversationRef) -> ConversationRef | None:
         """Where the session there talks, once its card is posted."""
         ...
 
@@ -144,7 +146,7 @@ async def service(folder: Path, sessions: int, stores: list[Store]) -> AsyncIter
 
 
 async def listen(whole: Service, session_id: str, channel: str, shown: Shown) -> None:
-    with whole.house.feed.watch(session_id) as events:
+    with whole.services.feed.watch(session_id) as events:
         async for event in events:
             if isinstance(event, Caption):
                 shown.captions.append((asyncio.get_running_loop().time(), channel, event))
@@ -153,15 +155,15 @@ async def listen(whole: Service, session_id: str, channel: str, shown: Shown) ->
 async def converse(whole: Service, town: Town, number: int, seconds: float, shown: Shown) -> None:
     """Somebody starts an avatar and asks it something again and again."""
     place = town.place(number)
-    accepted = await whole.reception.accept(Inbound(f"start{number}", number, place, ANN, Command("start")))
+    accepted = await whole.core.accept(Inbound(f"start{number}", number, place, ANN, Command("start")))
     assert isinstance(accepted, Accepted)
     listening = asyncio.create_task(listen(whole, accepted.session_id, place.channel_id, shown))
     while (thread := town.thread(place)) is None:
         await asyncio.sleep(0.5)
     await asyncio.sleep(5 + number * 0.3)
     for n in range(int(seconds / QUESTION_EVERY_S)):
-        said = Said(f"Tell me more, number {n}, please: what do you think of it?", MessageRef(thread, f"{n}"))
-        await whole.reception.accept(Inbound(f"say{number}-{n}", n, thread, ANN, said))
+        said = MessagePosted(f"Tell me more, number {n}, please: what do you think of it?", MessageRef(thread, f"{n}"))
+        await whole.core.accept(Inbound(f"say{number}-{n}", n, thread, ANN, said))
         await asyncio.sleep(QUESTION_EVERY_S)
     listening.cancel()
 
@@ -177,7 +179,7 @@ async def measured(
     town = town_of(shown, ours=interval is None)
     async with service(folder, given.sessions, stores) as whole:
         if interval is not None:
-            object.__setattr__(whole.house, "pacers", FixedPaces(interval))
+            object.__setattr__(whole.services, "pacers", FixedPaces(interval))
         whole.add(town.writer)
         async with whole.running(), asyncio.TaskGroup() as people:
             for number in range(given.sessions):

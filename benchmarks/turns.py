@@ -13,8 +13,10 @@ import msgspec
 
 from benchmarks.table import load, percentile
 from benchmarks.world import World, running
-from bot.model import Accepted, Inbound, MessageRef, Person, Place, Said, Standing
-from bot.ports.room import RoomCredentials, Seat, Seats
+from bot.domain.conversations import ConversationRef, MessageRef
+from bot.domain.messages import Accepted, Inbound, MessagePosted
+from bot.domain.people import Membership, Person
+from bot.ports.room import ConnectRoom, RoomConnection, RoomCredentials
 
 SESSIONS, SECONDS = 50, 4
 RATES = (10, 25, 50, 100, 200)
@@ -27,8 +29,8 @@ class FirstPackets:
     def __init__(self) -> None:
         self.sent: dict[str, float] = {}
 
-    def watch(self, seats: Seats) -> Seats:
-        def seat(credentials: RoomCredentials) -> Seat:
+    def watch(self, seats: ConnectRoom) -> ConnectRoom:
+        def seat(credentials: RoomCredentials) -> RoomConnection:
             watched = seats(credentials)
             watched.send = self._noting(watched.send)  # type: ignore[method-assign]
             return watched
@@ -61,12 +63,14 @@ class Talk:
                 await asyncio.sleep(max(0.0, due - time.perf_counter()))
                 group.create_task(self._say(number, self._world.threads[number % SESSIONS]))
 
-    async def _say(self, number: int, thread: Place) -> None:
+    async def _say(self, number: int, thread: ConversationRef) -> None:
         event = f"{self._name}-{number}"
-        said = Said("What time is it?", MessageRef(thread, event))
-        inbound = Inbound(event, time.time_ns() // 1000, thread, Person(f"p{number % 7}", "Ann", Standing.MEMBER), said)
+        said = MessagePosted("What time is it?", MessageRef(thread, event))
+        inbound = Inbound(
+            event, time.time_ns() // 1000, thread, Person(f"p{number % 7}", "Ann", Membership.MEMBER), said
+        )
         began = time.perf_counter()
-        outcome = await self._world.service.reception.accept(inbound)
+        outcome = await self._world.service.core.accept(inbound)
         self.accepted.append(time.perf_counter() - began)
         if isinstance(outcome, Accepted):
             self.began[outcome.row_id] = began

@@ -28,15 +28,16 @@ from starlette.websockets import WebSocket
 from websockets.asyncio.client import ClientConnection, connect
 
 from benchmarks.table import load, percentile
-from bot.model import Place, Role
-from bot.policy import Policy
+from bot.commands.policy import Policy
+from bot.domain.conversations import ConversationRef
+from bot.domain.people import Role
+from bot.media.events import SessionEvents
+from bot.media.fanout import MediaFanout, MediaFrame
+from bot.ports.grants import Grant, Scope
 from bot.ports.room import AudioFrame, Codec, VideoFrame
-from bot.session.feed import Feed
-from bot.session.screen import Media, Screen
-from bot.viewer.grants import Grant, Scope
-from bot.viewer.routes import viewer_routes
-from bot.viewer.wire import HEADER, pack
-from bot.web import serve
+from bot.web.app import serve
+from bot.web.viewer.routes import viewer_routes
+from bot.web.viewer.wire import HEADER, pack
 from tests.browser.theatre import KeptArchive, KeptGrants, WallClock
 from tests.contract.platform.harness import RecordingReception
 
@@ -60,20 +61,20 @@ class AnyGrant(KeptGrants):
     """Every secret is a link of its own."""
 
     async def find(self, secret: str) -> Grant | None:
-        place, never = Place("p", "w", "c"), WallClock().now().replace(year=2100)
+        place, never = ConversationRef("p", "w", "c"), WallClock().now().replace(year=2100)
         return Grant(secret, SESSION, Scope.WATCH, place, None, Role.OUTSIDER, never)
 
 
 async def _serve_relay(pipe: Connection) -> None:
-    feed = Feed()
+    feed = SessionEvents()
     routes = viewer_routes(AnyGrant(), feed, RecordingReception(), KeptArchive(), WallClock(), Policy())
     app = Starlette(routes=routes)
-    screen = feed.screens.of(SESSION)
+    media = feed.media.of(SESSION)
     async with serve(app, "127.0.0.1", 0) as port:
-        await _obey(pipe, (port, "/v/socket", "viewer"), screen)
+        await _obey(pipe, (port, "/v/socket", "viewer"), media)
 
 
-class Bare(Screen):
+class Bare(MediaFanout):
     """Passes on, and that is all."""
 
     def __init__(self) -> None:
@@ -87,7 +88,7 @@ class Bare(Screen):
         while (await socket.receive())["type"] != "websocket.disconnect":
             pass
 
-    async def pass_on(self, frame: Media) -> None:
+    async def pass_on(self, frame: MediaFrame) -> None:
         packed = pack(frame, next(self._numbers), gap=False)
         for socket in self.sockets:
             await socket.send_bytes(packed)
@@ -100,41 +101,41 @@ async def _serve_bare(pipe: Connection) -> None:
         await _obey(pipe, (port, "/bare", ""), bare)
 
 
-async def _obey(pipe: Connection, address: tuple[int, str, str], screen: Screen) -> None:
+async def _obey(pipe: Connection, address: tuple[int, str, str], media: MediaFanout) -> None:
     pipe.send(address)
     playing: asyncio.Task[None] | None = None
     while (order := await asyncio.to_thread(pipe.recv)) != "end":
         if order == "play":
-            playing = asyncio.create_task(_play(screen))
+            playing = asyncio.create_task(_play(media))
         pipe.send((time.process_time(), psutil.Process().memory_info().rss))
     if playing:
         playing.cancel()
 
 
-async def _play(screen: Screen) -> None:
+async def _play(media: MediaFanout) -> None:
     async with asyncio.TaskGroup() as group:
-        group.create_task(_picture(screen))
-        group.create_task(_sound(screen))
+        group.create_task(_picture(media))
+        group.create_task(_sound(media))
 
 
-async def _picture(screen: Screen) -> None:
+async def _picture(media: MediaFanout) -> None:
     async for at, number in _ticks(PICTURES):
-        key = number % (5 * PICTURES) == 0 or screen.take_wish()
+        key = number % (5 * PICTURES) == 0 or media.take_wish()
         data = STAMP.pack(time.time()) + bytes((KEY_BYTES if key else DELTA_BYTES) - STAMP.size)
-        await _show(screen, VideoFrame("1", Codec.VP8, key, 640, 360, at, data))
+        await _show(media, VideoFrame("1", Codec.VP8, key, 640, 360, at, data))
 
 
-async def _sound(screen: Screen) -> None:
+async def _sound(media: MediaFanout) -> None:
     async for at, _ in _ticks(SOUNDS):
         data = STAMP.pack(time.time()) + bytes(SOUND_BYTES - STAMP.size)
-        await _show(screen, AudioFrame("1", 16_000, 1, at, data))
+        await _show(media, AudioFrame("1", 16_000, 1, at, data))
 
 
-async def _show(screen: Screen, frame: Media) -> None:
-    if isinstance(screen, Bare):
-        await screen.pass_on(frame)
+async def _show(media: MediaFanout, frame: MediaFrame) -> None:
+    if isinstance(media, Bare):
+        await media.pass_on(frame)
     else:
-        screen.show(frame)
+        media.show(frame)
 
 
 async def _ticks(rate: int) -> AsyncIterator[tuple[int, int]]:

@@ -17,15 +17,19 @@ from adapters.akool.provider import AkoolProvider
 from adapters.simulator.http.app import application
 from adapters.simulator.options import Options
 from adapters.simulator.simulator import Simulator
+from bot.app.service import Parts, Service
+from bot.app.wiring import keep_loaded
 from bot.clock import SystemClock
-from bot.main.memory import keep_loaded
-from bot.model import Card, Command, Inbound, Opened, Person, Place, SessionStatus, Standing
-from bot.policy import Limits, Policy
-from bot.ports.room import Seats
-from bot.service import Parts, Service
-from bot.store.cipher import Cipher
-from bot.store.engine import Store
-from bot.store.migrate import upgraded
+from bot.commands.policy import Limits, Policy
+from bot.domain.cards import Card, Opened
+from bot.domain.conversations import ConversationRef
+from bot.domain.messages import Command, Inbound
+from bot.domain.people import Membership, Person
+from bot.domain.sessions import SessionStatus
+from bot.ports.room import ConnectRoom
+from bot.storage.encryption import Cipher
+from bot.storage.engine import Store
+from bot.storage.migrate import upgraded
 from bot.telemetry import configure_logging, new_metrics
 from tests.chat_room import ChatRoom
 
@@ -48,9 +52,9 @@ class BenchRoom(ChatRoom):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.pace = replace(self.pace, calls_per_second=100_000)
-        self.opened: dict[str, Place] = {}
+        self.opened: dict[str, ConversationRef] = {}
 
-    async def open(self, place: Place, card: Card, *, since: datetime | None = None) -> Opened:
+    async def open(self, place: ConversationRef, card: Card, *, since: datetime | None = None) -> Opened:
         opened = await super().open(place, card, since=since)
         self.opened[opened.card.message_id] = place
         return opened
@@ -63,17 +67,17 @@ class World:
         self.service = service
         self.room = room
         self.simulator = simulator
-        self.threads: list[Place] = []
+        self.threads: list[ConversationRef] = []
 
     async def start(self, sessions: int, minutes: int = 60) -> None:
         """So many sessions, live, each in a channel of its own workspace; `threads` has where they listen."""
         first = len(self.threads)
-        places = [Place("room", f"W{number}", "C") for number in range(first, first + sessions)]
+        places = [ConversationRef("room", f"W{number}", "C") for number in range(first, first + sessions)]
         options = {"mode": "retelling", "minutes": str(minutes)}
         for number, place in enumerate(places):
-            person = Person(f"starter{first + number}", "Ann", Standing.MEMBER)
+            person = Person(f"starter{first + number}", "Ann", Membership.MEMBER)
             body = Command("start", options)
-            await self.service.reception.accept(Inbound(f"start{first + number}", number, place, person, body))
+            await self.service.core.accept(Inbound(f"start{first + number}", number, place, person, body))
         async with asyncio.timeout(50):
             while self.live < first + sessions:
                 await asyncio.sleep(0.05)
@@ -87,7 +91,7 @@ class World:
 
 @contextlib.asynccontextmanager
 async def running(
-    options: Options = FAST, seats: Callable[[Seats], Seats] = lambda seats: seats
+    options: Options = FAST, seats: Callable[[ConnectRoom], ConnectRoom] = lambda seats: seats
 ) -> AsyncIterator[World]:
     """A service without a session; `seats` may look at what is sent."""
     configure_logging("error")

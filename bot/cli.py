@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from bot.errors import AvatarbotError
+from bot.domain.errors import AvatarbotError
 from bot.speech.printable import printable, printable_line
 
 if TYPE_CHECKING:
-    from bot.store.engine import Store
+    from bot.storage.engine import Store
 
 BROKEN, UNUSABLE, INTERRUPTED = 1, 2, 130
 """Exit codes: a fault of ours; what the operator has to mend; Ctrl-C."""
@@ -46,7 +46,7 @@ class Root(click.Group):
 
 
 def _plugins() -> Mapping[str, tuple[str, str]]:
-    from bot.main import plugin_commands
+    from bot.app import plugin_commands
 
     return plugin_commands()
 
@@ -127,7 +127,7 @@ def demo(says: tuple[str, ...], port: int | None, opens: bool) -> int:
     """
     if not says:
         click.echo("\n  Avatarbot demo: AKOOL and the room are simulated, everything else is real.")
-    from bot.main.demo import run_demo
+    from bot.app.demo import run_demo
 
     return _await(run_demo(says, port, opens=opens))
 
@@ -151,7 +151,7 @@ def run(roles: tuple[str, ...], playground: bool, handover: bool) -> int:
       avatarbot run
       PORT=9000 LOG_LEVEL=debug avatarbot run --playground
     """
-    from bot.main.run import run_service
+    from bot.app.run import run_service
 
     return _await(run_service(playground, handover, roles))
 
@@ -162,8 +162,7 @@ def doctor() -> int:
 
     Ends with 0 when the service can start and with 2 when it cannot. It changes nothing.
     """
-    from bot.doctor import examine, exit_code, table
-    from bot.main.doctor import doctor_checks
+    from bot.app.doctor import doctor_checks, examine, exit_code, table
     from bot.telemetry import configure_logging
 
     configure_logging("critical")  # what is found is said in the table, and nowhere else
@@ -184,8 +183,8 @@ def db() -> None:
 def upgrade() -> None:
     """Bring the database to the tables this version needs. `run` does so by itself."""
     from bot.settings import Settings, load
-    from bot.store.migrate import current_revision
-    from bot.store.migrate import upgrade as migrate
+    from bot.storage.migrate import current_revision
+    from bot.storage.migrate import upgrade as migrate
 
     settings = load(Settings)
     migrate(settings.store_url)
@@ -196,7 +195,7 @@ def upgrade() -> None:
 def current() -> None:
     """Show which tables the database has, and which this version needs."""
     from bot.settings import Settings, load
-    from bot.store.migrate import current_revision, newest_revision
+    from bot.storage.migrate import current_revision, newest_revision
 
     settings = load(Settings)
     there = settings.database_path.exists()
@@ -220,7 +219,7 @@ def new_key() -> None:
 
 def _ask_store(question: Callable[["Store"], Awaitable[str]]) -> None:
     """Print what a question to the database is answered with."""
-    from bot.main.store import open_store
+    from bot.app.wiring import open_store
 
     async def ask() -> str:
         async with open_store() as store:
@@ -238,7 +237,7 @@ def sessions() -> None:
 @sessions.command("list")
 def list_sessions() -> None:
     """Show the sessions that have not ended."""
-    from bot.operations import listing
+    from bot.app.operations import listing
 
     _ask_store(listing)
 
@@ -247,7 +246,7 @@ def list_sessions() -> None:
 @click.argument("session")
 def stop(session: str) -> None:
     """Stop a session: its avatar leaves, AKOOL is closed, its thread is told."""
-    from bot.operations import stop
+    from bot.app.operations import stop
 
     _ask_store(lambda store: stop(store, session))
 
@@ -258,7 +257,7 @@ def reap() -> None:
 
     The service does so by itself. What cannot be proven ours is only named, unless AVATARBOT_AKOOL_KEY_IS_OURS is true.
     """
-    from bot.main.operations import reap
+    from bot.app.operations import reap
 
     click.echo("\n".join(map(printable_line, _await(reap()))))
 
@@ -272,7 +271,7 @@ def transcript(session: str, kind: str) -> None:
     \b
       avatarbot transcript 0198f3a2-… --format srt > talk.srt
     """
-    from bot.operations import transcript
+    from bot.app.operations import transcript
 
     _ask_store(lambda store: transcript(store, session, kind))
 
@@ -293,7 +292,7 @@ def forget(session: tuple[str, ...], days: int | None) -> None:
       avatarbot forget 0198f3a2-…
       avatarbot forget --older-than 7
     """
-    from bot.operations import forget, forget_older
+    from bot.app.operations import forget, forget_older
 
     if bool(session) == (days is not None):
         raise click.UsageError("Name sessions, or give --older-than DAYS.")
@@ -311,7 +310,7 @@ def revoke_links() -> None:
 
     Whoever wants to go on watching presses Watch again.
     """
-    from bot.operations import revoke_links
+    from bot.app.operations import revoke_links
 
     _ask_store(revoke_links)
 
@@ -331,7 +330,7 @@ def allow(platform: str, workspace: str, refuse: bool) -> None:
     \b
       avatarbot workspaces allow slack T0123456
     """
-    from bot.operations import allow
+    from bot.app.operations import allow
 
     _ask_store(lambda store: allow(store, platform, workspace, yes=not refuse))
 

@@ -4,8 +4,8 @@ import stat
 from collections.abc import Sequence
 from pathlib import Path
 
-from bot.keyfile import key_file
 from bot.settings import ENV_FILE, Settings
+from bot.storage.key_file import key_file
 
 
 def private_files(settings: Settings) -> Sequence[Path]:

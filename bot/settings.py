@@ -16,8 +16,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from bot.errors import SettingsError
-from bot.policy import Limits
+from bot.commands.policy import Limits
+from bot.domain.errors import SettingsError
 from bot.redaction import register_secret
 
 ENV_FILE = ".env"

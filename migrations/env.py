@@ -1,11 +1,11 @@
-"""Alembic's entry: the connection is handed in by bot.store.migrate, or made from DATABASE_URL on alembic's own command line."""
+"""Alembic's entry: the connection is handed in by bot.storage.migrate, or made from DATABASE_URL on alembic's own command line."""
 
 import os
 
 from alembic import context
 from sqlalchemy import Connection, create_engine, make_url
 
-from bot.store.tables import metadata
+from bot.storage.tables import metadata
 
 
 def run(connection: Connection) -> None:

@@ -3,7 +3,7 @@
     uv run --with imageio-ffmpeg python -m scripts.film [--only Alma]
 
 Chromium renders, FFmpeg's libvpx encodes. Needed again only when a drawing changes. Writes `portraits/*.svg` and `reels/*.ivf`
-of `adapters/simulator`; what a reel holds is said in `adapters/simulator/footage.py`.
+of `adapters/simulator`; what a reel holds is said in `adapters/simulator/clips.py`.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from playwright.async_api import Page, async_playwright
 
-from adapters.simulator.footage import (
+from adapters.simulator.clips import (
     FOLDER,
     FRAME_RATE,
     HEIGHT,

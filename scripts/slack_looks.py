@@ -18,7 +18,10 @@ from playwright.async_api import async_playwright
 from adapters.slack.answers import answer
 from adapters.slack.cards import card
 from bot.commands.help import help_text
-from bot.model import Card, CardAction, Command, Item, Mode, Reply, SessionStatus
+from bot.domain.cards import Card, CardAction
+from bot.domain.messages import Command
+from bot.domain.replies import Item, Reply
+from bot.domain.sessions import Mode, SessionStatus
 
 PICTURE = Path(__file__).parents[1] / "docs" / "screenshots" / "slack.png"
 FACE = "https://avatars.example/alma.png"

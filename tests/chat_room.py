@@ -9,40 +9,26 @@ from datetime import datetime
 from starlette.routing import BaseRoute
 
 from bot.clock import SystemClock
-from bot.errors import MessageGone, PlatformError
-from bot.model import (
-    Card,
-    Channel,
-    Command,
-    Delivery,
-    Edited,
-    File,
-    Inbound,
-    Line,
-    MessageRef,
-    Opened,
-    Outcome,
-    Person,
-    Place,
-    Reply,
-    ReplyTo,
-    Said,
-    Standing,
-    Withdrawn,
-)
-from bot.ports.chat import ConnectionState, Pace, Reception
+from bot.domain.cards import Card, Opened
+from bot.domain.conversations import Channel, ConversationRef, MessageRef
+from bot.domain.errors import MessageGone, PlatformError
+from bot.domain.messages import Command, Inbound, MessageDeleted, MessageEdited, MessagePosted, Outcome, ReplyTo
+from bot.domain.people import Membership, Person
+from bot.domain.replies import File, Reply
+from bot.domain.transcript import Delivery, TranscriptLine
+from bot.ports.chat import ConnectionState, CoreApi, RateLimits
 from bot.ports.clock import Clock
 
-CHANNEL = Place("room", "W1", "C1")
-ANN = Person("ann", "Ann", Standing.MEMBER)
+CHANNEL = ConversationRef("room", "W1", "C1")
+ANN = Person("ann", "Ann", Membership.MEMBER)
 
 
 @dataclass(slots=True)
 class Shown:
     """One message as it stands."""
 
-    thread: Place
-    line: Line
+    thread: ConversationRef
+    line: TranscriptLine
     key: str
     at: datetime
     edits: int = 0
@@ -53,7 +39,7 @@ class ChatRoom:
     """`ChatPlatform` with a thread per card. `faults` are raised by the next calls of the method they are filed under."""
 
     name: str = "room"
-    pace: Pace = field(default_factory=lambda: Pace(calls_per_second=20, edit_interval=1.0, first_post=0.4))
+    pace: RateLimits = field(default_factory=lambda: RateLimits(calls_per_second=20, edit_interval=1.0, first_post=0.4))
     text_limit: int = 2_000
     finds: bool = True
     homes: frozenset[str] = frozenset({"W1", "W2", "dm-1"})
@@ -62,46 +48,50 @@ class ChatRoom:
     def __post_init__(self) -> None:
         self.cards: dict[str, Card] = {}
         self.history: list[Card] = []
-        self.places: dict[str, Place] = {}
+        self.places: dict[str, ConversationRef] = {}
         self.messages: dict[str, Shown] = {}
         self.replies: list[tuple[str, str]] = []
         self.told: list[str] = []
         self.problem = ""  # of its connection
         self.marked: list[str] = []
-        self.channels: dict[Place, Channel] = {}
+        self.channels: dict[ConversationRef, Channel] = {}
         self.faults: dict[str, list[Exception]] = {}
-        self.reception: Reception | None = None
+        self.core: CoreApi | None = None
         self._ids = itertools.count(1)
         self._stamps = itertools.count(1)
 
     # ------------------------------------------------ what people do
 
-    async def command(self, verb: str, place: Place = CHANNEL, person: Person = ANN, **options: str) -> Outcome:
+    async def command(
+        self, verb: str, place: ConversationRef = CHANNEL, person: Person = ANN, **options: str
+    ) -> Outcome:
         """Type a command; the answer comes to `replies`."""
         return await self._accept(place, person, Command(verb, options))
 
-    async def say(self, text: str, place: Place, person: Person = ANN, *, direct: bool = False) -> Outcome:
+    async def say(self, text: str, place: ConversationRef, person: Person = ANN, *, direct: bool = False) -> Outcome:
         """Write a message."""
-        said = Said(text, MessageRef(place, f"m{next(self._ids)}"), direct=direct)
+        said = MessagePosted(text, MessageRef(place, f"m{next(self._ids)}"), direct=direct)
         return await self._accept(place, person, said)
 
     async def edit_message(self, ref: MessageRef, text: str) -> Outcome:
-        return await self._accept(ref.place, ANN, Edited(ref, text))
+        return await self._accept(ref.place, ANN, MessageEdited(ref, text))
 
     async def withdraw(self, ref: MessageRef) -> Outcome:
-        return await self._accept(ref.place, ANN, Withdrawn(ref))
+        return await self._accept(ref.place, ANN, MessageDeleted(ref))
 
-    async def _accept(self, place: Place, person: Person, body: Command | Said | Edited | Withdrawn) -> Outcome:
-        assert self.reception is not None
+    async def _accept(
+        self, place: ConversationRef, person: Person, body: Command | MessagePosted | MessageEdited | MessageDeleted
+    ) -> Outcome:
+        assert self.core is not None
         stamp = next(self._stamps)
-        return await self.reception.accept(
+        return await self.core.accept(
             Inbound(f"e{stamp}", stamp, place, person, body, ReplyTo(place, person, "handle", None, 5))
         )
 
     # ------------------------------------------------ what people see
 
     @property
-    def thread(self) -> Place:
+    def thread(self) -> ConversationRef:
         """The thread of the newest card."""
         return CHANNEL.in_thread(list(self.cards)[-1])
 
@@ -125,10 +115,10 @@ class ChatRoom:
     def measure(self, text: str) -> int:
         return len(text)
 
-    async def channel(self, place: Place) -> Channel:
+    async def channel(self, place: ConversationRef) -> Channel:
         return self.channels.get(place) or self.channels.get(place.channel, Channel(place.channel_id))
 
-    async def open(self, place: Place, card: Card, *, since: datetime | None = None) -> Opened:
+    async def open(self, place: ConversationRef, card: Card, *, since: datetime | None = None) -> Opened:
         self._fail("open")
         known = [id_ for id_, shown in self.cards.items() if since and self.finds and shown.key == card.key]
         id_ = known[0] if known else f"t{next(self._ids)}"
@@ -137,25 +127,25 @@ class ChatRoom:
         self.history.append(card)
         return Opened(MessageRef(place, id_), place.in_thread(place.thread_id or id_))
 
-    async def show(self, card_ref: MessageRef, thread: Place, card: Card) -> MessageRef:
+    async def show(self, card_ref: MessageRef, thread: ConversationRef, card: Card) -> MessageRef:
         self._fail("show")
         self.cards[card_ref.message_id] = card
         self.history.append(card)
         return card_ref
 
-    async def post(self, thread: Place, line: Line, key: str) -> MessageRef:
+    async def post(self, thread: ConversationRef, line: TranscriptLine, key: str) -> MessageRef:
         self._fail("post")
         id_ = f"m{next(self._ids)}"
         self.messages[id_] = Shown(thread, line, key, self.clock.now())
         self._fail("post after")
         return MessageRef(thread, id_)
 
-    async def find(self, thread: Place, key: str, since: datetime) -> MessageRef | None:
+    async def find(self, thread: ConversationRef, key: str, since: datetime) -> MessageRef | None:
         young = {id_: shown for id_, shown in self.messages.items() if self.finds and shown.at >= since}
         found = [id_ for id_, shown in young.items() if shown.key == key and shown.thread == thread]
         return MessageRef(thread, found[0]) if found else None
 
-    async def edit(self, ref: MessageRef, line: Line) -> None:
+    async def edit(self, ref: MessageRef, line: TranscriptLine) -> None:
         self._fail("edit")
         if ref.message_id not in self.messages:
             raise MessageGone("It is gone.")
@@ -165,14 +155,14 @@ class ChatRoom:
     async def heard(self, ref: MessageRef) -> None:
         self.marked.append(ref.message_id)
 
-    async def thinking(self, thread: Place) -> None:
+    async def thinking(self, thread: ConversationRef) -> None:
         pass
 
-    async def tell(self, thread: Place, text: str) -> None:
+    async def tell(self, thread: ConversationRef, text: str) -> None:
         self._fail("tell")
         self.told.append(text)
 
-    async def attach(self, thread: Place, file: File, text: str) -> None:
+    async def attach(self, thread: ConversationRef, file: File, text: str) -> None:
         raise PlatformError("No files here.")
 
     async def reply(self, to: ReplyTo, reply: Reply) -> None:

@@ -15,7 +15,7 @@ from zipfile import BadZipFile, ZipFile, ZipInfo
 import httpx
 
 from adapters.agora.wrapper import NEEDED, Wrapper
-from bot.errors import SettingsError
+from bot.domain.errors import SettingsError
 
 BREAKS: Final = 5
 """How often in a row a download may break off without a byte more, until it is given up."""

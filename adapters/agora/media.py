@@ -3,13 +3,13 @@
 from dataclasses import replace
 from typing import Final
 
-from bot.ports.room import AudioFrame, SeatEvent, VideoFrame
+from bot.ports.room import AudioFrame, RoomEvent, VideoFrame
 
 LIMIT: Final = 500
 """Events that may wait for a reader before media is dropped: about three seconds of 15 pictures and 100 sounds a second."""
 
 
-class Valve:
+class KeyframeGate:
     """Lets media through while the backlog is small. After a picture was dropped the next one must be a key frame:
     a decoder shows wrong pictures for every delta that follows a gap. Everything that is not media always passes.
     """
@@ -18,7 +18,7 @@ class Valve:
         self._limit = limit
         self.awaits_key = False
 
-    def admits(self, event: SeatEvent, backlog: int) -> bool:
+    def admits(self, event: RoomEvent, backlog: int) -> bool:
         match event:
             case VideoFrame():
                 self.awaits_key = backlog > self._limit or (self.awaits_key and not event.key)
@@ -32,7 +32,7 @@ class Valve:
 PIECE_US: Final = 20_000
 
 
-class Pairs:
+class FrameCoalescer:
     """Makes pieces of 20 ms of the SDK's 10 ms: half as many messages, here and to every viewer."""
 
     def __init__(self) -> None:

@@ -7,34 +7,34 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from bot.ports.room import SeatLoss, SeatLost
+from bot.ports.room import ConnectionLost, LossReason
 
 LEFT: Final = 5  # we did
 
-_REASONS: Final[Mapping[int, tuple[SeatLoss, str]]] = MappingProxyType({
-    3: (SeatLoss.ERROR, "banned by the server"),
-    4: (SeatLoss.ERROR, "the join failed"),
-    6: (SeatLoss.ERROR, "invalid app id"),
-    7: (SeatLoss.ERROR, "invalid channel name"),
-    8: (SeatLoss.ERROR, "invalid token"),
-    9: (SeatLoss.EXPIRED, "the token expired"),
-    10: (SeatLoss.ERROR, "rejected by the server"),
-    14: (SeatLoss.LOST, "keep-alive timed out"),
-    16: (SeatLoss.LOST, "the connection was lost"),
-    19: (SeatLoss.THROWN_OUT, "the same uid joined from elsewhere"),
-    20: (SeatLoss.ERROR, "too many broadcasters"),
-    21: (SeatLoss.ERROR, "licence failure"),
-    22: (SeatLoss.ERROR, "certificate failure"),
+_REASONS: Final[Mapping[int, tuple[LossReason, str]]] = MappingProxyType({
+    3: (LossReason.ERROR, "banned by the server"),
+    4: (LossReason.ERROR, "the join failed"),
+    6: (LossReason.ERROR, "invalid app id"),
+    7: (LossReason.ERROR, "invalid channel name"),
+    8: (LossReason.ERROR, "invalid token"),
+    9: (LossReason.EXPIRED, "the token expired"),
+    10: (LossReason.ERROR, "rejected by the server"),
+    14: (LossReason.LOST, "keep-alive timed out"),
+    16: (LossReason.LOST, "the connection was lost"),
+    19: (LossReason.THROWN_OUT, "the same uid joined from elsewhere"),
+    20: (LossReason.ERROR, "too many broadcasters"),
+    21: (LossReason.ERROR, "licence failure"),
+    22: (LossReason.ERROR, "certificate failure"),
 })  # fmt: skip
 
-_FATAL_ERRORS: Final[Mapping[int, tuple[SeatLoss, str]]] = MappingProxyType({
-    17: (SeatLoss.ERROR, "the join was rejected"),
-    101: (SeatLoss.ERROR, "invalid app id"),
-    102: (SeatLoss.ERROR, "invalid channel name"),
-    109: (SeatLoss.EXPIRED, "the token expired"),
-    110: (SeatLoss.ERROR, "invalid token"),
-    119: (SeatLoss.ERROR, "not authorized"),
-    123: (SeatLoss.ERROR, "banned by the server"),
+_FATAL_ERRORS: Final[Mapping[int, tuple[LossReason, str]]] = MappingProxyType({
+    17: (LossReason.ERROR, "the join was rejected"),
+    101: (LossReason.ERROR, "invalid app id"),
+    102: (LossReason.ERROR, "invalid channel name"),
+    109: (LossReason.EXPIRED, "the token expired"),
+    110: (LossReason.ERROR, "invalid token"),
+    119: (LossReason.ERROR, "not authorized"),
+    123: (LossReason.ERROR, "banned by the server"),
 })  # fmt: skip
 
 _REFUSALS: Final[Mapping[int, str]] = MappingProxyType({
@@ -49,16 +49,16 @@ _REFUSALS: Final[Mapping[int, str]] = MappingProxyType({
 })  # fmt: skip
 
 
-def loss_of(reason: int) -> SeatLost:
+def loss_of(reason: int) -> ConnectionLost:
     """What a disconnection or a failed connection means for the seat."""
-    loss, detail = _REASONS.get(reason, (SeatLoss.ERROR, "disconnected"))
-    return SeatLost(loss, f"{detail} (reason {reason})")
+    loss, detail = _REASONS.get(reason, (LossReason.ERROR, "disconnected"))
+    return ConnectionLost(loss, f"{detail} (reason {reason})")
 
 
-def fatal_error(code: int) -> SeatLost | None:
+def fatal_error(code: int) -> ConnectionLost | None:
     """What `on_error` means for the seat: most errors mean nothing."""
     known = _FATAL_ERRORS.get(abs(code))
-    return SeatLost(known[0], f"{known[1]} (error {code})") if known else None
+    return ConnectionLost(known[0], f"{known[1]} (error {code})") if known else None
 
 
 def refusal(code: int) -> str:

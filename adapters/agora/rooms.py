@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from adapters.agora.tokens import Grant, Privilege, mint
+from adapters.agora.tokens import Privilege, TokenGrant, mint
 from bot.ports.room import RoomCredentials
 
 LIFETIME: Final = timedelta(hours=1)
@@ -23,7 +23,7 @@ CHANNEL: Final = re.compile(r"[A-Za-z0-9 !#$%&()+\-:;<=.>?@\[\]^_{|}~,]{1,64}", 
 """What Agora takes as a channel's name."""
 
 
-class Seating(StrEnum):
+class SeatPolicy(StrEnum):
     """Who besides the bot can sit in a room."""
 
     OWN_PROJECT = "own project"  # as many as we mint tokens for
@@ -31,11 +31,11 @@ class Seating(StrEnum):
     SINGLE = "single seat"  # the bot alone: a second join under its uid throws the first out
 
 
-def seating(grant: Grant, own_app_id: str) -> Seating:
+def seat_policy(grant: TokenGrant, own_app_id: str) -> SeatPolicy:
     """How the room of a bot's token can be seated. `own_app_id` is empty where the team has no project."""
     if own_app_id and grant.app_id == own_app_id:
-        return Seating.OWN_PROJECT
-    return Seating.ANY_UID if grant.any_uid else Seating.SINGLE
+        return SeatPolicy.OWN_PROJECT
+    return SeatPolicy.ANY_UID if grant.any_uid else SeatPolicy.SINGLE
 
 
 class OwnRooms:

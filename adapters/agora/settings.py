@@ -6,7 +6,7 @@ from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from adapters.agora.rooms import OwnRooms
-from bot.errors import SettingsError
+from bot.domain.errors import SettingsError
 
 
 class AgoraSettings(BaseSettings):

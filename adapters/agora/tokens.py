@@ -16,7 +16,7 @@ from enum import IntEnum
 from hashlib import sha256
 from typing import Final
 
-from bot.errors import SeatError
+from bot.domain.errors import RoomError
 
 RTC: Final = 1
 """The service that this project's tokens are for."""
@@ -38,7 +38,7 @@ class Privilege(IntEnum):
 KNOWN: Final = frozenset(map(int, Privilege))
 
 
-class NotAToken(SeatError):
+class NotAToken(RoomError):
     """The text is neither a 006 nor a 007 token for RTC. The text itself is never part of the message."""
 
     def __init__(self, detail: str) -> None:
@@ -46,7 +46,7 @@ class NotAToken(SeatError):
 
 
 @dataclass(frozen=True, slots=True)
-class Grant:
+class TokenGrant:
     """What a token allows, as far as it says. `rights` maps a privilege to the moment when it ends.
 
     A 006 token holds checksums in place of the channel and the uid: `channel` is then None, and so is `uid` unless anybody may use it.
@@ -71,7 +71,7 @@ class Grant:
         return Privilege.JOIN in self.rights and self.channel_crc == _crc(channel) and right_seat
 
 
-def read(token: str) -> Grant:
+def read(token: str) -> TokenGrant:
     """What `token` allows. Raises `NotAToken`."""
     parse = {"006": _read_006, "007": _read_007}.get(token[:3])
     if parse is None:
@@ -157,7 +157,7 @@ class _Cursor:
         return {self.u16(): self.u32() for _ in range(self.u16())}
 
 
-def _read_006(rest: str) -> Grant:
+def _read_006(rest: str) -> TokenGrant:
     app_id, packed = rest[:32], _Cursor(base64.b64decode(rest[32:], validate=True))
     packed.bytes()  # signature
     channel_crc, uid_crc = packed.u32(), packed.u32()
@@ -166,10 +166,12 @@ def _read_006(rest: str) -> Grant:
     message.u32()  # 24 hours from its issue, whatever the privileges say
     rights = {Privilege(number): _moment(at) for number, at in message.map().items() if number in KNOWN}
     nobody = uid_crc == 0  # the checksum of "" is 0
-    return Grant(6, app_id, None, ANY_UID if nobody else None, channel_crc, uid_crc, rights, rights[Privilege.JOIN])
+    return TokenGrant(
+        6, app_id, None, ANY_UID if nobody else None, channel_crc, uid_crc, rights, rights[Privilege.JOIN]
+    )
 
 
-def _read_007(rest: str) -> Grant:
+def _read_007(rest: str) -> TokenGrant:
     packed = _Cursor(_inflate(base64.b64decode(rest, validate=True)))
     packed.bytes()  # signature
     app_id, issued, lifetime = packed.text(), packed.u32(), packed.u32()
@@ -183,7 +185,7 @@ def _read_007(rest: str) -> Grant:
         for number, seconds in privileges.items()
         if number in KNOWN
     }
-    return Grant(7, app_id, channel, uid, _crc(channel), _crc(uid), rights, _moment(issued + lifetime))
+    return TokenGrant(7, app_id, channel, uid, _crc(channel), _crc(uid), rights, _moment(issued + lifetime))
 
 
 def _inflate(packed: bytes) -> bytes:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from bot.errors import SettingsError
+from bot.domain.errors import SettingsError
 
 INSTALL_WRAPPER: Final = "Install Avatarbot with its extra, in the folder of its source: uv sync --extra agora"
 INSTALL_LIBRARIES: Final = "Run `avatarbot agora install`."

@@ -6,25 +6,36 @@ from collections.abc import AsyncIterable, AsyncIterator
 
 import structlog
 
-from adapters.akool.courier import Courier
-from adapters.akool.stream.inbound import Reassembly
-from adapters.akool.stream.messages import Ack, Event, Interrupt, Moment, NotOurs, Params, Part, SetParams, Verb
-from adapters.akool.stream.outbound import DEFAULT_BUDGET, Budget
+from adapters.akool.sender import PacketSender
+from adapters.akool.stream.codec import decode, encode
+from adapters.akool.stream.messages import (
+    CommandAck,
+    CommandName,
+    Event,
+    Interrupt,
+    Moment,
+    NotOurs,
+    Params,
+    Part,
+    SetParams,
+)
 from adapters.akool.stream.parameters import gesture, params
-from adapters.akool.stream.wire import decode, encode
-from bot.errors import CommandRefused, SeatError
-from bot.ports.avatar import AvatarArrived, AvatarEvent, AvatarGone, AvatarLeft, ParamChanges, Speaking, Utterance
+from adapters.akool.stream.reassembly import Reassembly
+from adapters.akool.stream.send_queue import DEFAULT_BUDGET, Budget
+from bot.domain.errors import CommandRefused, RoomError
+from bot.domain.sessions import ParamChanges
+from bot.ports.avatar import AvatarArrived, AvatarEvent, AvatarGone, AvatarLeft, Speaking, Utterance
 from bot.ports.room import (
     AudioFrame,
+    ConnectionLost,
     LinkDown,
     LinkUp,
+    LossReason,
     Packet,
     PeerJoined,
     PeerLeft,
-    Seat,
-    SeatEvent,
-    SeatLoss,
-    SeatLost,
+    RoomConnection,
+    RoomEvent,
     TokenExpiring,
     VideoFrame,
 )
@@ -49,7 +60,7 @@ class AkoolAvatar:
 
     def __init__(
         self,
-        seat: Seat,
+        seat: RoomConnection,
         *,
         own_uid: str,
         avatar_uid: str | None = None,
@@ -64,7 +75,7 @@ class AkoolAvatar:
         self._expected_uid = avatar_uid
         self._budget = budget
         self._metrics = metrics
-        self._courier = Courier(seat, budget)
+        self._sender = PacketSender(seat, budget)
         self._reassembly = Reassembly()
         self._events: asyncio.Queue[AvatarEvent | None] = asyncio.Queue()
         self._peers: dict[str, None] = {}
@@ -103,7 +114,7 @@ class AkoolAvatar:
     async def _live(self) -> None:
         try:
             async with asyncio.TaskGroup() as group:
-                sending = group.create_task(self._courier.run(), name="courier")
+                sending = group.create_task(self._sender.run(), name="courier")
                 await self._listen()
                 sending.cancel()
         finally:
@@ -112,34 +123,34 @@ class AkoolAvatar:
                 self._count(self._metrics)
 
     def _count(self, metrics: Metrics) -> None:
-        metrics.packets_sent.inc(self._courier.sent)
+        metrics.packets_sent.inc(self._sender.sent)
         for reason in ("foreign", "malformed", "frames"):
             metrics.packets_dropped.labels(reason).inc(getattr(self, f"dropped_{reason}"))
 
     def _end(self) -> None:
         if self._timer:
             self._timer.cancel()
-        self._courier.close(SeatError("The avatar's room is closed."))
+        self._sender.close(RoomError("The avatar's room is closed."))
         self._events.put_nowait(None)
 
     # ------------------------------------------------------------ what is asked of it
 
     async def say(self, turn_id: str, text: str | AsyncIterable[str]) -> None:
-        await self._courier.say(turn_id, text)
+        await self._sender.say(turn_id, text)
 
     async def interrupt(self) -> None:
-        self._courier.drop_speech()
+        self._sender.drop_speech()
         mid = _new_mid()
-        await self._command(mid, Verb.INTERRUPT, encode(Interrupt(mid)))
+        await self._command(mid, CommandName.INTERRUPT, encode(Interrupt(mid)))
 
     async def set_params(self, changes: ParamChanges) -> None:
         wanted, mid = params(changes), _new_mid()
         if wanted != Params():
-            await self._command(mid, Verb.SET_PARAMS, encode(SetParams(mid, wanted)))
+            await self._command(mid, CommandName.SET_PARAMS, encode(SetParams(mid, wanted)))
 
     async def act(self, action: str | None, expression: str | None) -> None:
         mid = _new_mid()
-        await self._courier.deliver(mid, encode(gesture(mid, action, expression)))
+        await self._sender.deliver(mid, encode(gesture(mid, action, expression)))
 
     async def watch(self, on: bool) -> None:
         self._watching = on
@@ -150,19 +161,19 @@ class AkoolAvatar:
         if self._uid:
             await self._seat.request_key_frame(self._uid)
 
-    async def _command(self, mid: str, verb: Verb, packet: bytes) -> None:
+    async def _command(self, mid: str, verb: CommandName, packet: bytes) -> None:
         if len(packet) > self._budget.packet_bytes:
             raise CommandRefused(
                 "These settings are too long for one message to the avatar: give it fewer pronunciations or a shorter address.",
                 f"{verb} of {len(packet)} bytes; at most {self._budget.packet_bytes}",
             )
         try:
-            ack = await self._courier.request(mid, verb, packet)
+            ack = await self._sender.request(mid, verb, packet)
         except TimeoutError:
             raise CommandRefused(
                 "The avatar did not confirm that, so it may not have happened.", f"{verb}: no ack"
             ) from None
-        except SeatError as error:
+        except RoomError as error:
             raise CommandRefused(error.sentence, f"{verb}: {error.detail}") from error
         if not ack.accepted:
             raise CommandRefused("The avatar refused that.", f"{verb}: {ack.code} {ack.msg}")
@@ -173,10 +184,10 @@ class AkoolAvatar:
         try:
             async for event in self._seat.events():
                 await self._take(event)
-        except SeatError as error:
-            self._events.put_nowait(AvatarGone(SeatLoss.ERROR, error.detail))
+        except RoomError as error:
+            self._events.put_nowait(AvatarGone(LossReason.ERROR, error.detail))
 
-    async def _take(self, event: SeatEvent) -> None:
+    async def _take(self, event: RoomEvent) -> None:
         match event:
             case Packet(uid, packet):
                 await self._take_packet(uid, packet)
@@ -193,7 +204,7 @@ class AkoolAvatar:
                     await self._take_frame(event)
             case TokenExpiring():
                 self._events.put_nowait(event)
-            case SeatLost(reason, detail):
+            case ConnectionLost(reason, detail):
                 self._events.put_nowait(AvatarGone(reason, detail))
 
     def _listens_to(self, uid: str) -> bool:
@@ -224,7 +235,7 @@ class AkoolAvatar:
             await self._seat.watch(uid)
 
     def _route(self) -> None:
-        self._courier.set_open(self._linked and self._uid is not None)
+        self._sender.set_open(self._linked and self._uid is not None)
 
     async def _take_frame(self, frame: VideoFrame | AudioFrame) -> None:
         """Pass it on, unless nobody takes it; after a lost picture only a key frame makes sense again, and is asked for."""
@@ -259,8 +270,8 @@ class AkoolAvatar:
         match message:
             case Part():
                 self._show(self._reassembly.take(message, self._now()))
-            case Ack():
-                self._courier.acknowledge(message)
+            case CommandAck():
+                self._sender.acknowledge(message)
             case Event(mid, moment):
                 self._events.put_nowait(Speaking(mid, moment is Moment.AUDIO_START))
             case _:

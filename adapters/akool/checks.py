@@ -7,7 +7,7 @@ from pydantic import AnyHttpUrl
 
 from adapters.akool.codes import TOKEN_REFUSED
 from adapters.akool.settings import AkoolSettings, open_api
-from bot.errors import ProviderError, Verdict
+from bot.domain.errors import ProviderError, Verdict
 from bot.ports.doctor import Finding, Level
 
 LOW_CREDIT = 60.0

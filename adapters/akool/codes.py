@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from bot.errors import ProviderError, Verdict
+from bot.domain.errors import ProviderError, Verdict
 
 OK = 1000
 TOO_OFTEN = 1005

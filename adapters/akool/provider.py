@@ -8,12 +8,19 @@ from typing import Protocol
 import structlog
 
 from adapters.akool.api import AkoolApi
-from adapters.akool.api.records import OFFICIAL, VOICE_READY, AvatarRecord, KnowledgeRecord, SessionRecord, VoiceRecord
+from adapters.akool.api.records import (
+    OFFICIAL,
+    VOICE_READY,
+    AvatarRecord,
+    KnowledgeRecord,
+    LiveSessionRecord,
+    VoiceRecord,
+)
 from adapters.akool.api.replies import nonsense
 from adapters.akool.avatar import AkoolAvatar
 from adapters.akool.codes import NOT_RUNNING
-from bot.errors import ProviderError, SeatError, Verdict
-from bot.model import SessionSpec
+from bot.domain.errors import ProviderError, RoomError, Verdict
+from bot.domain.sessions import SessionSpec
 from bot.ports.avatar import Avatar
 from bot.ports.provider import (
     AvatarInfo,
@@ -27,7 +34,7 @@ from bot.ports.provider import (
     UploadState,
     VoiceInfo,
 )
-from bot.ports.room import RoomCredentials, Seats
+from bot.ports.room import ConnectRoom, RoomCredentials
 from bot.telemetry import Metrics
 
 log = structlog.get_logger(__name__)
@@ -58,7 +65,7 @@ class AkoolProvider:
     def __init__(
         self,
         api: AkoolApi,
-        seats: Seats,
+        seats: ConnectRoom,
         own_room: OwnRoom | None = None,
         metrics: Metrics | None = None,
         ready: Callable[[], None] | None = None,
@@ -88,10 +95,10 @@ class AkoolProvider:
         try:
             if self._ready:
                 self._ready()
-        except SeatError as error:
+        except RoomError as error:
             raise ProviderError(error.sentence, error.detail, verdict=Verdict.FIX_SETTINGS) from error
 
-    async def _seat_in(self, session: SessionRecord) -> RoomCredentials:
+    async def _seat_in(self, session: LiveSessionRecord) -> RoomCredentials:
         given = session.credentials
         if given.agora_app_id and given.agora_channel and given.agora_uid != "":
             return RoomCredentials(given.agora_app_id, given.agora_channel, str(given.agora_uid), given.agora_token)

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, AnyHttpUrl, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from adapters.akool.api import AkoolApi, ApiKey, ClientToken
-from bot.errors import SettingsError
+from bot.domain.errors import SettingsError
 from bot.telemetry import Metrics
 
 

@@ -6,10 +6,10 @@ from typing import Any
 
 from adapters.discord.cards import state_of
 from adapters.discord.custom_ids import run_id
-from adapters.discord.markup import CONTENT_LIMIT, escape, pages, shorten
+from adapters.discord.markdown import CONTENT_LIMIT, escape, pages, shorten
 from adapters.discord.messages import NOBODY, SUPPRESS_EMBEDS, URL_LENGTH, button, is_shown, link_button, rows
 from bot.commands.buttons import Button, button_of, next_button
-from bot.model import Item, Reply
+from bot.domain.replies import Item, Reply
 
 Json = dict[str, Any]
 

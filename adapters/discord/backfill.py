@@ -7,10 +7,10 @@ from typing import Any
 import structlog
 from discord.http import Route
 
-from adapters.discord.places import target
+from adapters.discord.mapping import target
 from adapters.discord.rest import Rest
-from bot.errors import PlaceGone, PlatformError
-from bot.model import Place
+from bot.domain.conversations import ConversationRef
+from bot.domain.errors import PlaceGone, PlatformError
 
 log = structlog.get_logger(__name__)
 
@@ -30,15 +30,18 @@ class Backfill:
     """`hear` is told of each message that was missed, oldest first; `gone` of a place that is not there any more."""
 
     def __init__(
-        self, rest: Rest, hear: Callable[[Place, Payload], Awaitable[None]], gone: Callable[[Place], Awaitable[None]]
+        self,
+        rest: Rest,
+        hear: Callable[[ConversationRef, Payload], Awaitable[None]],
+        gone: Callable[[ConversationRef], Awaitable[None]],
     ) -> None:
         self._rest = rest
         self._hear = hear
         self._gone = gone
-        self._gaps: dict[Place, int] = {}
+        self._gaps: dict[ConversationRef, int] = {}
         self._due = asyncio.Event()
 
-    def missed(self, place: Place, newest: int) -> None:
+    def missed(self, place: ConversationRef, newest: int) -> None:
         """Something may have been said there after the message `newest`; of two gaps the older one counts."""
         self._gaps[place] = min(newest, self._gaps.get(place, newest))
         self._due.set()
@@ -64,7 +67,7 @@ class Backfill:
                 group.create_task(self._close(place, newest, room))
         return not self._gaps
 
-    async def _close(self, place: Place, newest: int, room: asyncio.Semaphore) -> None:
+    async def _close(self, place: ConversationRef, newest: int, room: asyncio.Semaphore) -> None:
         try:
             async with room:
                 missed = await self._said_since(place, newest)
@@ -79,7 +82,7 @@ class Backfill:
             if self._gaps.get(place) == newest:
                 del self._gaps[place]
 
-    async def _said_since(self, place: Place, newest: int) -> list[Payload]:
+    async def _said_since(self, place: ConversationRef, newest: int) -> list[Payload]:
         path = "/channels/{channel_id}/messages?limit={limit}"
         found = await self._rest.call(Route("GET", path, channel_id=target(place), limit=CATCH_UP))
         return [message for message in reversed(found) if int(message["id"]) > newest]

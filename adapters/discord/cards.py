@@ -4,11 +4,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from adapters.discord.custom_ids import CardButton
-from adapters.discord.markup import escape, shorten
+from adapters.discord.markdown import escape, shorten
 from adapters.discord.messages import NOBODY, button, is_shown, rows
 from bot.commands.buttons import card_button
 from bot.commands.wording import MODES, SIGNS, STATES
-from bot.model import Card, CardAction, Place, SessionStatus
+from bot.domain.cards import Card, CardAction
+from bot.domain.conversations import ConversationRef
+from bot.domain.sessions import SessionStatus
 
 Json = dict[str, Any]
 
@@ -50,7 +52,7 @@ def state_of(status: SessionStatus) -> str:
     return f"{SIGNS[status]} {STATES[status]}"
 
 
-def moved(shown: Card, thread: Place, message_id: str) -> Json:
+def moved(shown: Card, thread: ConversationRef, message_id: str) -> Json:
     """What is left of a card that goes on in another message."""
     where = f"https://discord.com/channels/{_guild(thread)}/{thread.thread_id or thread.channel_id}/{message_id}"
     title = escape(shorten(shown.avatar_name or "Avatar", TITLE_LENGTH))
@@ -63,7 +65,7 @@ def thread_name(shown: Card) -> str:
     return f"{shown.avatar_name or 'Avatar'} with {shown.starter_name or 'everybody'}"[:NAME_LENGTH]
 
 
-def _guild(place: Place) -> str:
+def _guild(place: ConversationRef) -> str:
     return place.workspace_id if place.workspace_id.isdecimal() else "@me"
 
 

@@ -5,11 +5,11 @@ from typing import Any
 
 from discord.http import Route
 
+from adapters.discord.application_client import open_application_client
 from adapters.discord.client import Connector
 from adapters.discord.invite import PERMISSIONS
-from adapters.discord.office import open_office
 from adapters.discord.settings import DiscordSettings
-from bot.errors import PlatformError, SettingsError
+from bot.domain.errors import PlatformError, SettingsError
 from bot.ports.doctor import Finding, Level
 
 PORTAL = "discord.com/developers/applications"
@@ -24,9 +24,9 @@ MESSAGE_CONTENT = 1 << 18 | 1 << 19
 async def check(settings: DiscordSettings, connector: Connector | None = None) -> Sequence[Finding]:
     """Look at the token, the intents and the servers; nothing is written. At most about a minute."""
     try:
-        async with open_office(settings, connector) as office:
-            servers = await office.rest.call(Route("GET", "/users/@me/guilds"))
-            application = office.application
+        async with open_application_client(settings, connector) as application_client:
+            servers = await application_client.rest.call(Route("GET", "/users/@me/guilds"))
+            application = application_client.application
             return [*_application(application, settings), *_servers(servers, settings), *_allowed(servers, settings)]
     except SettingsError as error:
         return [Finding(Level.PROBLEM, f"Discord: {error.sentence}")]

@@ -12,7 +12,7 @@ import discord
 import structlog
 
 from adapters.discord.buckets import use_buckets
-from adapters.discord.identifies import Identifies
+from adapters.discord.limits import IdentifyLimiter
 from adapters.discord.settings import DiscordSettings
 
 log = structlog.get_logger(__name__)
@@ -25,7 +25,7 @@ QUIET = 60.0
 """Seconds between two lines in the log about payloads of one kind."""
 
 
-class Ears(Protocol):
+class GatewayEvents(Protocol):
     """What the client tells."""
 
     async def connected(self, shard_id: int) -> None: ...
@@ -74,7 +74,11 @@ class AvatarClient(discord.AutoShardedClient):
     """Sharded even with one shard: discord.py's plain client dies when its first connection fails."""
 
     def __init__(
-        self, settings: DiscordSettings, ears: Ears, identifies: Identifies, connector: Connector | None = None
+        self,
+        settings: DiscordSettings,
+        events: GatewayEvents,
+        identify_limiter: IdentifyLimiter,
+        connector: Connector | None = None,
     ) -> None:
         options: dict[str, Any] = {"connector": connector()} if connector else {}
         if settings.shards:
@@ -89,15 +93,15 @@ class AvatarClient(discord.AutoShardedClient):
             **options,
         )
         use_buckets(self.http)
-        self._ears = ears
-        self._identifies = identifies
+        self._events = events
+        self._identify_limiter = identify_limiter
         self.logged_in = asyncio.Event()
         self.connected_shards: set[int] = set()
         self._unread = Unread()
         self._survive_payloads()
 
     async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:  # noqa: ARG002
-        await self._identifies.turn()
+        await self._identify_limiter.turn()
 
     async def setup_hook(self) -> None:
         self.logged_in.set()
@@ -142,47 +146,47 @@ class AvatarClient(discord.AutoShardedClient):
         self.connected_shards.discard(shard_id)
 
     async def on_shard_ready(self, shard_id: int) -> None:
-        await self._ears.connected(shard_id)
+        await self._events.connected(shard_id)
 
     async def on_interaction(self, interaction: discord.Interaction) -> None:
         if self._is_whole(interaction, "user.id"):
-            await self._ears.interaction(interaction)
+            await self._events.interaction(interaction)
 
     async def on_message(self, message: discord.Message) -> None:
         if self._is_whole(message, "author.id", "mentions"):
-            await self._ears.message(message)
+            await self._events.message(message)
 
     # Without a message cache only the raw events come.
 
     async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
         if self._is_whole(payload.message, "author.id", "mentions"):
-            await self._ears.edited(payload)
+            await self._events.edited(payload)
 
     async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
-        await self._ears.deleted(payload.guild_id, payload.channel_id, {payload.message_id})
+        await self._events.deleted(payload.guild_id, payload.channel_id, {payload.message_id})
 
     async def on_raw_bulk_message_delete(self, payload: discord.RawBulkMessageDeleteEvent) -> None:
-        await self._ears.deleted(payload.guild_id, payload.channel_id, payload.message_ids)
+        await self._events.deleted(payload.guild_id, payload.channel_id, payload.message_ids)
 
     async def on_guild_join(self, guild: discord.Guild) -> None:
-        await self._ears.joined(guild.id, just_now=True)
+        await self._events.joined(guild.id, just_now=True)
 
     async def on_guild_available(self, guild: discord.Guild) -> None:
-        await self._ears.joined(guild.id, just_now=False)
+        await self._events.joined(guild.id, just_now=False)
 
     async def on_guild_remove(self, guild: discord.Guild) -> None:
-        await self._ears.left(guild.id)
+        await self._events.left(guild.id)
 
     async def on_guild_channel_delete(self, channel: discord.abc.GuildChannel) -> None:
-        await self._ears.channel_gone(channel.guild.id, channel.id)
+        await self._events.channel_gone(channel.guild.id, channel.id)
 
     async def on_raw_thread_delete(self, payload: discord.RawThreadDeleteEvent) -> None:
-        await self._ears.thread_gone(payload.guild_id, payload.parent_id, payload.thread_id)
+        await self._events.thread_gone(payload.guild_id, payload.parent_id, payload.thread_id)
 
     async def on_raw_thread_update(self, payload: discord.RawThreadUpdateEvent) -> None:
         state = payload.data.get("thread_metadata", {})
         if state.get("archived") or state.get("locked"):
-            await self._ears.thread_gone(payload.guild_id, payload.parent_id, payload.thread_id)
+            await self._events.thread_gone(payload.guild_id, payload.parent_id, payload.thread_id)
 
     async def on_error(self, event_method: str, /, *_: Any, **__: Any) -> None:
         # discord.py calls this from within its `except`.

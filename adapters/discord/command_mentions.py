@@ -4,7 +4,7 @@ import re
 
 from adapters.discord.application_commands import COMMAND
 from bot.commands.catalogue import CATALOGUE
-from bot.model import Place
+from bot.domain.conversations import ConversationRef
 
 _NAMES = "|".join(re.escape(name) for name in sorted(CATALOGUE.names, key=len, reverse=True))
 _TYPED = re.compile(rf"(?<![\w/<])/{COMMAND} ({_NAMES})(?![\w-])")
@@ -16,7 +16,7 @@ class CommandMentions:
     def __init__(self) -> None:
         self.ids: dict[str, str] = {}
 
-    def linked(self, text: str, place: Place) -> str:
+    def linked(self, text: str, place: ConversationRef) -> str:
         """An escaped text with its commands as `</avatar start:ID>`."""
         found = self.ids.get(place.workspace_id) or self.ids.get("")
         return _TYPED.sub(rf"</{COMMAND} \1:{found}>", text) if found else text

@@ -6,8 +6,8 @@ from typing import Protocol
 import msgspec
 import structlog
 
-from bot.errors import StoreUnavailable
-from bot.model import Place
+from bot.domain.conversations import ConversationRef
+from bot.domain.errors import StoreUnavailable
 
 log = structlog.get_logger(__name__)
 
@@ -32,28 +32,28 @@ class Conversations:
     def __init__(self, keep: Keep, part: str) -> None:
         self._keep = keep
         self._key = f"{KEY}:{part}"
-        self._heard: dict[Place, int] = {}
+        self._heard: dict[ConversationRef, int] = {}
         self._saved: bytes = b""
 
-    def hear(self, place: Place, message_id: int) -> None:
+    def hear(self, place: ConversationRef, message_id: int) -> None:
         """Something is going on here, and was heard up to this message."""
         newest = max(message_id, self._heard.pop(place, 0))
         self._heard[place] = newest
         if len(self._heard) > AT_MOST:
             del self._heard[next(iter(self._heard))]
 
-    def forget(self, place: Place) -> None:
+    def forget(self, place: ConversationRef) -> None:
         """Nothing goes on here any more."""
         self._heard.pop(place, None)
 
-    def __contains__(self, place: Place) -> bool:
+    def __contains__(self, place: ConversationRef) -> bool:
         return place in self._heard
 
     @property
-    def places(self) -> list[Place]:
+    def places(self) -> list[ConversationRef]:
         return list(self._heard)
 
-    def items(self) -> list[tuple[Place, int]]:
+    def items(self) -> list[tuple[ConversationRef, int]]:
         return list(self._heard.items())
 
     async def load(self) -> None:
@@ -61,7 +61,7 @@ class Conversations:
         stored = await self._keep.get("discord", "", self._key)
         if stored is None:
             return
-        for place, message_id in msgspec.json.decode(stored, type=list[tuple[Place, int]]):
+        for place, message_id in msgspec.json.decode(stored, type=list[tuple[ConversationRef, int]]):
             self._heard.setdefault(place, message_id)
 
     async def save(self) -> None:

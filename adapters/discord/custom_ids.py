@@ -3,7 +3,8 @@
 import json
 from dataclasses import dataclass
 
-from bot.model import CardAction, Command
+from bot.domain.cards import CardAction
+from bot.domain.messages import Command
 
 LENGTH = 100
 """Of a `custom_id`."""

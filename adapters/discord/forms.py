@@ -6,7 +6,7 @@ from typing import Any
 from adapters.discord.custom_ids import form_id, form_verb
 from bot.commands.catalogue import CATALOGUE
 from bot.commands.verb import Option, Verb
-from bot.model import Command
+from bot.domain.messages import Command
 
 Json = dict[str, Any]
 

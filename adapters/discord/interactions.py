@@ -9,14 +9,15 @@ import discord
 from adapters.discord import forms
 from adapters.discord.application_commands import CHOICE_LENGTH, CHOICES_LIMIT, MESSAGE
 from adapters.discord.custom_ids import OWN_THREAD, CardButton, run_command
-from adapters.discord.desk import Desk
+from adapters.discord.handler import DiscordInboundHandler
 from adapters.discord.invocations import focused, invoked
-from adapters.discord.naming import names_in_payload, words_of
-from adapters.discord.people import person_of
-from adapters.discord.places import PLATFORM, direct
+from adapters.discord.mapping import PLATFORM, direct, person_of
+from adapters.discord.plain_text import names_in_payload, words_of
 from bot.commands.buttons import card_button
-from bot.model import Choice, Command, Inbound, Place
-from bot.ports.chat import Ask
+from bot.domain.conversations import ConversationRef
+from bot.domain.messages import Command, Inbound
+from bot.domain.replies import Choice
+from bot.ports.chat import ValueQuery
 
 ASK_WITHIN = 1.8
 """Seconds; Discord waits for three."""
@@ -27,10 +28,10 @@ NOTHING_TO_SAY = "There is nothing in that message that can be said."
 Kinds = Mapping[discord.InteractionType, Callable[[discord.Interaction], Awaitable[None]]]
 
 
-class Interactions:
-    def __init__(self, desk: Desk, conversation: Literal["thread", "channel"]) -> None:
-        self._desk = desk
-        self._replies = desk.replies
+class DiscordInteractions:
+    def __init__(self, handler: DiscordInboundHandler, conversation: Literal["thread", "channel"]) -> None:
+        self._handler = handler
+        self._replies = handler.replies
         self._threaded = conversation == "thread"
         self._kinds: Kinds = {
             discord.InteractionType.application_command: self._commanded,
@@ -68,15 +69,15 @@ class Interactions:
         else:
             await self._replies.say(interaction, NOTHING_TO_SAY)
 
-    async def _run(self, interaction: discord.Interaction, command: Command, place: Place) -> None:
+    async def _run(self, interaction: discord.Interaction, command: Command, place: ConversationRef) -> None:
         """Acknowledge and commit, at the same time; then say what came of it."""
         person = person_of(interaction.user, interaction.permissions)
         to = self._replies.reply_to(interaction, place, person)
         inbound = Inbound(str(interaction.id), interaction.id, place, person, command, to)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._replies.defer(interaction))
-            outcome = group.create_task(self._desk.accept(inbound))
-        await self._desk.settle_command(inbound, outcome.result())
+            outcome = group.create_task(self._handler.accept(inbound))
+        await self._handler.settle_command(inbound, outcome.result())
 
     def _lacking(self, interaction: discord.Interaction, command: Command) -> str:
         """What we are not allowed to do where a session is to start: better said now than found out at its end."""
@@ -105,7 +106,7 @@ class Interactions:
         elif row := run_command(custom_id):
             await self._run(interaction, row, _place(interaction))
 
-    def _card_place(self, interaction: discord.Interaction, button: CardButton) -> Place:
+    def _card_place(self, interaction: discord.Interaction, button: CardButton) -> ConversationRef:
         place, message = _place(interaction), interaction.message
         if button.thread_id == OWN_THREAD and message is not None:
             return place.in_thread(str(message.id)) if self._threaded else place
@@ -124,15 +125,15 @@ class Interactions:
         choices: list[dict[str, str]] = []
         if focus:
             person = person_of(interaction.user, interaction.permissions)
-            ask = Ask(_place(interaction), person, focus.verb, focus.option, focus.typed, CHOICES_LIMIT)
+            ask = ValueQuery(_place(interaction), person, focus.verb, focus.option, focus.typed, CHOICES_LIMIT)
             choices = [_offered(choice) for choice in await self._choices(ask)]
         await self._replies.respond(interaction, SUGGESTIONS, {"choices": choices[:CHOICES_LIMIT]})
 
-    async def _choices(self, ask: Ask) -> list[Choice]:
+    async def _choices(self, ask: ValueQuery) -> list[Choice]:
         """A value that is too long for Discord cannot be offered. What comes too late is of no use."""
         try:
             async with asyncio.timeout(ASK_WITHIN):
-                offered = await self._desk.reception.ask(ask)
+                offered = await self._handler.core.ask(ask)
         except TimeoutError:
             return []
         return [choice for choice in offered if 0 < len(choice.value) <= CHOICE_LENGTH]
@@ -149,13 +150,13 @@ def _offered(choice: Choice) -> dict[str, str]:
     return {"name": label[:CHOICE_LENGTH] or choice.value, "value": choice.value}
 
 
-def _place(interaction: discord.Interaction) -> Place:
+def _place(interaction: discord.Interaction) -> ConversationRef:
     channel_id = str(interaction.channel_id or "")
     if interaction.guild_id is None:
         return direct(channel_id)
     if isinstance(interaction.channel, discord.Thread):
-        return Place(PLATFORM, str(interaction.guild_id), str(interaction.channel.parent_id), channel_id)
-    return Place(PLATFORM, str(interaction.guild_id), channel_id)
+        return ConversationRef(PLATFORM, str(interaction.guild_id), str(interaction.channel.parent_id), channel_id)
+    return ConversationRef(PLATFORM, str(interaction.guild_id), channel_id)
 
 
 def _words(interaction: discord.Interaction, text: str, people: Any) -> str:

@@ -3,7 +3,7 @@
 import base64
 from urllib.parse import urlencode
 
-from bot.errors import SettingsError
+from bot.domain.errors import SettingsError
 
 # https://docs.discord.com/developers/topics/permissions
 PERMISSIONS = {

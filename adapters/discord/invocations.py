@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from adapters.discord.application_commands import SUBCOMMAND, SUBCOMMAND_GROUP
-from adapters.discord.words import as_value
+from adapters.discord.plain_text import as_value
 from bot.commands.catalogue import CATALOGUE
-from bot.model import Command
+from bot.domain.messages import Command
 
 Payload = Mapping[str, Any]
 

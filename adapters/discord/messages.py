@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from adapters.discord.markup import CONTENT_LIMIT, escape, pages, shorten
+from adapters.discord.markdown import CONTENT_LIMIT, escape, pages, shorten
 from bot.commands.buttons import Button, Look
-from bot.model import Delivery, Line, Link
+from bot.domain.replies import Link
+from bot.domain.transcript import Delivery, TranscriptLine
 
 Json = dict[str, Any]
 
@@ -27,7 +28,7 @@ _PRIMARY, _SECONDARY, _DANGER, _LINK = 1, 2, 4, 5
 _STYLES = {Look.PLAIN: _SECONDARY, Look.PRIMARY: _PRIMARY, Look.DANGER: _DANGER}
 
 
-def line(shown: Line) -> Json:
+def line(shown: TranscriptLine) -> Json:
     """One line of the transcript, or of the bot itself. A growing one ends in an ellipsis."""
     more = " …" if shown.delivery is Delivery.GROWING else ""
     if shown.speaker is None:

@@ -12,22 +12,22 @@ from starlette.routing import BaseRoute
 from adapters.discord.backfill import Backfill, Payload
 from adapters.discord.client import AvatarClient, Connector
 from adapters.discord.command_mentions import CommandMentions
+from adapters.discord.command_sync import CommandSync
 from adapters.discord.connectedness import Connectedness
 from adapters.discord.conversations import Conversations, Keep
-from adapters.discord.desk import Desk
-from adapters.discord.hearing import Hearing
-from adapters.discord.identifies import Identifies
-from adapters.discord.interactions import Interactions
-from adapters.discord.places import PLATFORM, Places, is_direct, server, target
-from adapters.discord.refusals import BAD_TOKEN
-from adapters.discord.replies import Replies
+from adapters.discord.errors import BAD_TOKEN
+from adapters.discord.handler import DiscordInboundHandler
+from adapters.discord.interactions import DiscordInteractions
+from adapters.discord.limits import IdentifyLimiter
+from adapters.discord.mapping import PLATFORM, Places, is_direct, server, target
+from adapters.discord.message_events import MessageEvents
+from adapters.discord.publisher import DiscordPublisher
+from adapters.discord.replies import DiscordReplies
 from adapters.discord.rest import Rest
 from adapters.discord.settings import DiscordSettings
-from adapters.discord.syncing import CommandSync
-from adapters.discord.writer import Writer
-from bot.errors import PlatformError, SettingsError, StoreUnavailable
-from bot.model import Channel, Place
-from bot.ports.chat import ConnectionState, Reception
+from bot.domain.conversations import Channel, ConversationRef
+from bot.domain.errors import PlatformError, SettingsError, StoreUnavailable
+from bot.ports.chat import ConnectionState, CoreApi
 from bot.ports.clock import Clock
 
 log = structlog.get_logger(__name__)
@@ -47,13 +47,13 @@ _FOR_THE_OPERATOR = {
 """Close codes of the gateway after which trying again is of no use."""
 
 
-class DiscordPlatform(Writer):
+class DiscordPlatform(DiscordPublisher):
     """`ChatPlatform` for Discord. `connector` makes what the connections go through, where that is not the open internet."""
 
     def __init__(
         self,
         settings: DiscordSettings,
-        reception: Reception,
+        core: CoreApi,
         keep: Keep,
         clock: Clock,
         *,
@@ -61,20 +61,20 @@ class DiscordPlatform(Writer):
     ) -> None:
         self._settings = settings
         self._connectedness = Connectedness(clock)
-        self._reception = reception
+        self._core = core
         self._connector = connector
         self._client: AvatarClient | None = None
-        self._identifies = Identifies()
+        self._identify_limiter = IdentifyLimiter()
         part = str(settings.shards) if settings.shards else "all"
         conversations = Conversations(keep, part)
         rest = Rest(self._http)
         mentions = CommandMentions()
-        replies = Replies(rest, clock, mentions)
+        replies = DiscordReplies(rest, clock, mentions)
         super().__init__(rest, replies, conversations, clock, settings)
-        desk = Desk(reception, replies, conversations)
+        handler = DiscordInboundHandler(core, replies, conversations)
         self._places = Places(rest, self._guild)
-        self._hearing = Hearing(desk, self._places, self._own_id)
-        self._interactions = Interactions(desk, settings.conversation)
+        self._messages = MessageEvents(handler, self._places, self._own_id)
+        self._interactions = DiscordInteractions(handler, settings.conversation)
         self._backfill = Backfill(rest, self._hear_missed, self._gone)
         self._commands = CommandSync(rest, settings, mentions)
 
@@ -84,10 +84,10 @@ class DiscordPlatform(Writer):
             return self._settings.direct_messages
         return int(workspace_id) in self._settings.home_guilds
 
-    async def channel(self, place: Place) -> Channel:
+    async def channel(self, place: ConversationRef) -> Channel:
         return self._places.channel(place)
 
-    async def is_member(self, place: Place, person_id: str) -> bool:
+    async def is_member(self, place: ConversationRef, person_id: str) -> bool:
         """Discord tells of who leaves only with an intent that needs its leave: so it is asked."""
         return await self._places.is_member(place, person_id)
 
@@ -136,7 +136,7 @@ class DiscordPlatform(Writer):
 
     def new_client(self) -> AvatarClient:
         """A client that is ours from now on."""
-        self._client = AvatarClient(self._settings, self, self._identifies, self._connector)
+        self._client = AvatarClient(self._settings, self, self._identify_limiter, self._connector)
         return self._client
 
     async def _connected_run(self, client: AvatarClient, token: str) -> None:
@@ -164,13 +164,13 @@ class DiscordPlatform(Writer):
         await self._interactions.take(interaction)
 
     async def message(self, message: discord.Message) -> None:
-        await self._hearing.hear(message)
+        await self._messages.hear(message)
 
     async def edited(self, payload: discord.RawMessageUpdateEvent) -> None:
-        await self._hearing.edited(payload)
+        await self._messages.edited(payload)
 
     async def deleted(self, guild_id: int | None, channel_id: int, message_ids: set[int]) -> None:
-        await self._hearing.deleted(guild_id, channel_id, sorted(message_ids))
+        await self._messages.deleted(guild_id, channel_id, sorted(message_ids))
 
     async def joined(self, guild_id: int, *, just_now: bool) -> None:
         if guild_id in self._settings.home_guilds and just_now:
@@ -180,25 +180,25 @@ class DiscordPlatform(Writer):
         await self._gone(server(guild_id), whole_workspace=True)
 
     async def channel_gone(self, guild_id: int, channel_id: int) -> None:
-        await self._gone(Place(PLATFORM, str(guild_id), str(channel_id)))
+        await self._gone(ConversationRef(PLATFORM, str(guild_id), str(channel_id)))
 
     async def thread_gone(self, guild_id: int, parent_id: int, thread_id: int) -> None:
-        await self._gone(Place(PLATFORM, str(guild_id), str(parent_id), str(thread_id)))
+        await self._gone(ConversationRef(PLATFORM, str(guild_id), str(parent_id), str(thread_id)))
 
     # ------------------------------------------------------------ inside
 
-    async def _gone(self, place: Place, *, whole_workspace: bool = False) -> None:
+    async def _gone(self, place: ConversationRef, *, whole_workspace: bool = False) -> None:
         for known in self._conversations.places:
             if known.workspace_id == place.workspace_id and (whole_workspace or place in {known, known.channel}):
                 self._conversations.forget(known)
-        await self._reception.place_gone(place, whole_workspace=whole_workspace)
+        await self._core.channel_removed(place, whole_workspace=whole_workspace)
 
-    async def _hear_missed(self, place: Place, payload: Payload) -> None:
+    async def _hear_missed(self, place: ConversationRef, payload: Payload) -> None:
         guild_id = None if is_direct(place) else int(place.workspace_id)
         if self._client and (message := self._client.message_from(payload, guild_id, int(target(place)))):
-            await self._hearing.hear(message, late=True)
+            await self._messages.hear(message, late=True)
 
-    def _shard_of(self, place: Place) -> int:
+    def _shard_of(self, place: ConversationRef) -> int:
         count = (self._client.shard_count if self._client else None) or 1
         return 0 if is_direct(place) else (int(place.workspace_id) >> 22) % count
 

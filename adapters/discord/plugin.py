@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 
 from adapters.discord.settings import DiscordSettings
-from bot.plugin import Plugin, Surroundings
 from bot.ports.chat import ChatPlatform
 from bot.ports.doctor import Finding
+from bot.ports.plugin import Plugin, PluginContext
 
 
-def _build(settings: DiscordSettings, surroundings: Surroundings) -> ChatPlatform:
+def _build(settings: DiscordSettings, context: PluginContext) -> ChatPlatform:
     from adapters.discord.platform import DiscordPlatform  # noqa: PLC0415
 
-    return DiscordPlatform(settings, surroundings.reception, surroundings.vault, surroundings.clock)
+    return DiscordPlatform(settings, context.core, context.vault, context.clock)
 
 
 async def _check(settings: DiscordSettings) -> Sequence[Finding]:

@@ -14,9 +14,7 @@ from discord.http import Route
 from adapters.discord import messages
 from adapters.discord.answers import answer
 from adapters.discord.command_mentions import CommandMentions
-from adapters.discord.markup import CONTENT_LIMIT, escape
-from adapters.discord.places import is_direct, target
-from adapters.discord.refusals import (
+from adapters.discord.errors import (
     BAD_INTERACTION_TOKEN,
     CANNOT_READ_HISTORY,
     NO_DIRECT_MESSAGES,
@@ -25,9 +23,14 @@ from adapters.discord.refusals import (
     UNKNOWN_WEBHOOK,
     code_of,
 )
+from adapters.discord.mapping import is_direct, target
+from adapters.discord.markdown import CONTENT_LIMIT, escape
 from adapters.discord.rest import ANSWER_WITHIN, Rest
-from bot.errors import PlaceGone, PlatformError
-from bot.model import File, Person, Place, Reply, ReplyTo
+from bot.domain.conversations import ConversationRef
+from bot.domain.errors import PlaceGone, PlatformError
+from bot.domain.messages import ReplyTo
+from bot.domain.people import Person
+from bot.domain.replies import File, Reply
 from bot.ports.clock import Clock
 
 log = structlog.get_logger(__name__)
@@ -63,7 +66,7 @@ class _Interaction:
     thinking: bool = True
 
 
-class Replies:
+class DiscordReplies:
     def __init__(self, rest: Rest, clock: Clock, mentions: CommandMentions) -> None:
         self._mentions = mentions
         self._rest = rest
@@ -73,12 +76,12 @@ class Replies:
 
     # ------------------------------------------------------------ the first answer, within three seconds
 
-    def reply_to(self, interaction: discord.Interaction, place: Place, person: Person) -> ReplyTo:
+    def reply_to(self, interaction: discord.Interaction, place: ConversationRef, person: Person) -> ReplyTo:
         handle = f"{interaction.application_id}:{interaction.token}"
         return ReplyTo(place, person, handle, self._clock.now() + HANDLE_LIFE, HANDLE_USES)
 
     @staticmethod
-    def reply_to_message(message_id: int, place: Place, person: Person) -> ReplyTo:
+    def reply_to_message(message_id: int, place: ConversationRef, person: Person) -> ReplyTo:
         return ReplyTo(place, person, f"{_ABOUT}{message_id}", None, HANDLE_USES)
 
     async def defer(self, interaction: discord.Interaction) -> None:
@@ -225,7 +228,7 @@ def _files(file: File | None) -> list[discord.File]:
     return [discord.File(io.BytesIO(file.content), file.name, description=file.alt[:1_024] or None)] if file else []
 
 
-def _about(place: Place, body: dict[str, Any]) -> dict[str, Any]:
+def _about(place: ConversationRef, body: dict[str, Any]) -> dict[str, Any]:
     """In a direct message people cannot see what it is about."""
     note = f"-# About <#{target(place)}>"
     content = body.get("content")

@@ -14,9 +14,9 @@ import aiohttp
 import discord
 from discord.http import HTTPClient, Route
 
-from adapters.discord.refusals import refusal
-from adapters.discord.throughput import Throughput
-from bot.errors import PlatformError
+from adapters.discord.errors import refusal
+from adapters.discord.limits import GlobalRateLimit
+from bot.domain.errors import PlatformError
 
 TIMEOUT = 30.0
 """Seconds for one call, discord.py's own repetitions and waits for a bucket included."""
@@ -49,11 +49,11 @@ class Rest:
     def __init__(
         self,
         http: Callable[[], HTTPClient | None],
-        throughput: Throughput | None = None,
+        throughput: GlobalRateLimit | None = None,
         pauses: Sequence[float] = PAUSES,
     ) -> None:
         self._http = http
-        self._throughput = throughput or Throughput()
+        self._throughput = throughput or GlobalRateLimit()
         self._pauses = pauses
 
     async def call(

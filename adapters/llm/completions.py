@@ -10,8 +10,8 @@ from collections.abc import AsyncGenerator, Sequence
 import httpx
 import msgspec
 
-from adapters.llm.line import Line, nonsense
-from bot.ports.language import Exchange
+from adapters.llm.http_transport import HttpTransport, nonsense
+from bot.ports.llm import Exchange
 
 NAME_LIMIT = 64
 DONE = b"[DONE]"
@@ -51,7 +51,7 @@ _decoded = msgspec.json.Decoder(_Chunk).decode
 class ChatCompletions:
     """A `LanguageModel`. `model` may be empty for services that host only one."""
 
-    def __init__(self, line: Line, model: str) -> None:
+    def __init__(self, line: HttpTransport, model: str) -> None:
         self._line = line
         self._model = model
 

@@ -4,7 +4,7 @@ import httpx
 from pydantic import SecretStr
 
 from adapters.llm.completions import ChatCompletions
-from adapters.llm.line import ANSWER_S, Line
+from adapters.llm.http_transport import ANSWER_S, HttpTransport
 from adapters.llm.webhook import Webhook
 
 COMPLETIONS = "/chat/completions"
@@ -24,5 +24,5 @@ def model_at(
     """
     if url.endswith("/v1"):
         url += COMPLETIONS
-    line = Line(url, key, transport, within_s)
+    line = HttpTransport(url, key, transport, within_s)
     return ChatCompletions(line, name) if url.endswith(COMPLETIONS) else Webhook(line)

@@ -4,8 +4,8 @@ from collections.abc import AsyncGenerator, Sequence
 
 import msgspec
 
-from adapters.llm.line import Line
-from bot.ports.language import Exchange
+from adapters.llm.http_transport import HttpTransport
+from bot.ports.llm import Exchange
 
 
 class _Answer(msgspec.Struct):
@@ -15,7 +15,7 @@ class _Answer(msgspec.Struct):
 class Webhook:
     """A `LanguageModel` that is given the question alone and answers at once; prompt and memory are its own."""
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: HttpTransport) -> None:
         self._line = line
 
     async def aclose(self) -> None:

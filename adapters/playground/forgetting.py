@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import structlog
 
-from adapters.playground.windows import Windows
-from bot.errors import StoreUnavailable
-from bot.ports.chat import Reception
+from adapters.playground.clients import Clients
+from bot.domain.errors import StoreUnavailable
+from bot.ports.chat import CoreApi
 from bot.ports.clock import Clock
 
 LOOK_EVERY_S = 60.0
@@ -20,8 +20,8 @@ log = structlog.get_logger(__name__)
 class Forgetting:
     """Looks by itself, so that it does not matter who forgot a session, when, and whether we were running."""
 
-    def __init__(self, reception: Reception, clock: Clock, windows: Windows, retention: timedelta) -> None:
-        self._reception = reception
+    def __init__(self, core: CoreApi, clock: Clock, windows: Clients, retention: timedelta) -> None:
+        self._core = core
         self._clock = clock
         self._windows = windows
         self._retention = retention
@@ -37,9 +37,9 @@ class Forgetting:
 
     async def tidy(self) -> None:
         """Raises `StoreUnavailable`."""
-        board, now = self._windows.board, self._clock.now()
-        shown = board.sessions
-        board.forget(shown - await self._reception.kept(shown))
-        board.expire(now - self._retention)
-        board.compact(now - TOMBSTONE_LIFE)
+        store, now = self._windows.store, self._clock.now()
+        shown = store.sessions
+        store.forget(shown - await self._core.kept(shown))
+        store.expire(now - self._retention)
+        store.compact(now - TOMBSTONE_LIFE)
         self._windows.wake()

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import msgspec
 
-from adapters.playground.wire import Message
-from bot.errors import SettingsError
+from adapters.playground.protocol import Message
+from bot.domain.errors import SettingsError
 
 
 class ChannelOpened(msgspec.Struct, frozen=True, tag="channel-opened"):
@@ -35,14 +35,14 @@ class FileKept(msgspec.Struct, frozen=True, tag="file"):
     content: bytes
 
 
-class Named(msgspec.Struct, frozen=True, tag="named"):
+class PersonNamed(msgspec.Struct, frozen=True, tag="named"):
     """A person came in, or took another name."""
 
     id: str
     name: str
 
 
-Record = ChannelOpened | ChannelClosed | MessageChanged | FileKept | Named
+Record = ChannelOpened | ChannelClosed | MessageChanged | FileKept | PersonNamed
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)

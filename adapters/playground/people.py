@@ -6,10 +6,11 @@ import re
 import secrets
 from collections import Counter
 
-from adapters.playground.board import Board
-from adapters.playground.wire import Enter, Someone
+from adapters.playground.message_store import MessageStore
+from adapters.playground.protocol import Enter, Someone
 from bot.commands.catalogue import CATALOGUE
-from bot.model import Command, Person, Standing
+from bot.domain.messages import Command
+from bot.domain.people import Membership, Person
 
 NAMES = (
     "Ann",
@@ -29,15 +30,15 @@ NAMES = (
 )
 NAME_LIMIT = 32
 
-_STANDINGS = {"a": Standing.ADMIN, "m": Standing.MEMBER, "g": Standing.OUTSIDER}
+_STANDINGS = {"a": Membership.ADMIN, "m": Membership.MEMBER, "g": Membership.OUTSIDER}
 """The first letter of an id says who they are; the id is signed, so nobody can promote themselves."""
 
 
 class People:
     """Everybody who came in, and who is here. The first ever is the admin; a guest stands for somebody from outside."""
 
-    def __init__(self, board: Board, secret: str) -> None:
-        self._board = board
+    def __init__(self, store: MessageStore, secret: str) -> None:
+        self._store = store
         self._secret = secret.encode()
         self._windows: Counter[str] = Counter()
 
@@ -45,17 +46,17 @@ class People:
         """The one who comes back, or somebody new."""
         known = enter.person if self._proven(enter) else ""
         person_id = known or self._new_id(guest=enter.guest)
-        if enter.name.strip() or person_id not in self._board.names:
-            self._board.name(person_id, self._free_name(enter.name, person_id))
+        if enter.name.strip() or person_id not in self._store.names:
+            self._store.name(person_id, self._free_name(enter.name, person_id))
         return self.person(person_id)
 
     def person(self, person_id: str) -> Person:
-        return Person(person_id, self._board.names.get(person_id, "Somebody"), _STANDINGS[person_id[0]])
+        return Person(person_id, self._store.names.get(person_id, "Somebody"), _STANDINGS[person_id[0]])
 
     def rename(self, person: Person, name: str) -> Person:
         """The same person under another name, made unlike everybody else's."""
         if name.strip():
-            self._board.name(person.id, self._free_name(name, person.id))
+            self._store.name(person.id, self._free_name(name, person.id))
         return self.person(person.id)
 
     def mentioned(self, command: Command) -> Command:
@@ -69,7 +70,7 @@ class People:
 
     def _with_ids(self, text: str) -> str:
         """Longer names first: Ann 2 is not Ann."""
-        for person_id, name in sorted(self._board.names.items(), key=lambda named: -len(named[1])):
+        for person_id, name in sorted(self._store.names.items(), key=lambda named: -len(named[1])):
             text = re.sub(rf"(?<!\w)@{re.escape(name)}(?!\w)", f"<@{person_id}>", text, flags=re.IGNORECASE)
         return text
 
@@ -91,18 +92,18 @@ class People:
 
     @property
     def everybody(self) -> tuple[Someone, ...]:
-        return tuple(self.shown(self.person(person_id)) for person_id in self._board.names)
+        return tuple(self.shown(self.person(person_id)) for person_id in self._store.names)
 
     def _proven(self, enter: Enter) -> bool:
         expected = self.proof(enter.person)
         return enter.person[:1] in _STANDINGS and hmac.compare_digest(expected.encode(), enter.proof.encode())
 
     def _new_id(self, *, guest: bool) -> str:
-        standing = "g" if guest else "m" if self._board.names else "a"
+        standing = "g" if guest else "m" if self._store.names else "a"
         return standing + secrets.token_hex(4)
 
     def _free_name(self, wanted: str, person_id: str) -> str:
-        taken = {name.casefold() for other, name in self._board.names.items() if other != person_id}
+        taken = {name.casefold() for other, name in self._store.names.items() if other != person_id}
         wanted = " ".join(wanted.split())[:NAME_LIMIT]
         offers = [wanted, *(f"{wanted} {n}" for n in range(2, 100))] if wanted else list(NAMES)
         return next((name for name in offers if name.casefold() not in taken), f"Person {len(taken) + 1}")

@@ -7,17 +7,15 @@ from urllib.parse import quote
 
 from starlette.routing import BaseRoute
 
-from adapters.playground.board import Board
-from adapters.playground.desk import Desk
+from adapters.playground.auth import PlaygroundAuth
+from adapters.playground.clients import Clients
 from adapters.playground.forgetting import Forgetting
-from adapters.playground.gate import Gate
+from adapters.playground.handler import PlaygroundInboundHandler
 from adapters.playground.history import History
+from adapters.playground.image_proxy import ImageProxy
+from adapters.playground.message_store import MessageStore
 from adapters.playground.people import People
-from adapters.playground.pictures import Pictures
-from adapters.playground.routes import playground_routes
-from adapters.playground.settings import PlaygroundSettings
-from adapters.playground.windows import Windows
-from adapters.playground.wire import (
+from adapters.playground.protocol import (
     Author,
     ButtonShown,
     CardShown,
@@ -28,10 +26,16 @@ from adapters.playground.wire import (
     Thinking,
     Told,
 )
+from adapters.playground.routes import playground_routes
+from adapters.playground.settings import PlaygroundSettings
 from bot.commands.buttons import button_of, next_button
-from bot.errors import MessageGone
-from bot.model import Card, Channel, Delivery, File, Item, Line, MessageRef, Opened, Place, Reply, ReplyTo
-from bot.ports.chat import ChatPlatform, ConnectionState, Pace, Reception
+from bot.domain.cards import Card, Opened
+from bot.domain.conversations import Channel, ConversationRef, MessageRef
+from bot.domain.errors import MessageGone
+from bot.domain.messages import ReplyTo
+from bot.domain.replies import File, Item, Reply
+from bot.domain.transcript import Delivery, TranscriptLine
+from bot.ports.chat import ChatPlatform, ConnectionState, CoreApi, RateLimits
 from bot.ports.clock import Clock
 from bot.ports.files import Pictures as PictureSource
 
@@ -42,26 +46,26 @@ class PlaygroundPlatform(ChatPlatform):
     """Raises `SettingsError` when it would listen beyond this machine without having been told to."""
 
     name = "playground"
-    pace = Pace(calls_per_second=200, edit_interval=0.12, first_post=0.1)
+    pace = RateLimits(calls_per_second=200, edit_interval=0.12, first_post=0.1)
     text_limit = 4_000
 
     def __init__(
-        self, reception: Reception, clock: Clock, settings: PlaygroundSettings, pictures: PictureSource | None = None
+        self, core: CoreApi, clock: Clock, settings: PlaygroundSettings, pictures: PictureSource | None = None
     ) -> None:
         settings.require_loopback()
         secret = settings.secret.get_secret_value()
         self._clock = clock
         self._since = clock.now()
-        self._pictures = Pictures(secret, pictures)
-        self._board = Board(History(settings.history), clock, settings.channels)
-        self._windows = Windows(self._board)
-        desk = Desk(
-            reception, clock, self._windows, People(self._board, secret), self._pictures, notice=settings.notice
+        self._pictures = ImageProxy(secret, pictures)
+        self._store = MessageStore(History(settings.history), clock, settings.channels)
+        self._windows = Clients(self._store)
+        handler = PlaygroundInboundHandler(
+            core, clock, self._windows, People(self._store, secret), self._pictures, notice=settings.notice
         )
-        self._forgetting = Forgetting(reception, clock, self._windows, settings.retention)
+        self._forgetting = Forgetting(core, clock, self._windows, settings.retention)
         self._settings = settings
-        self._gate = Gate(settings)
-        self._routes = playground_routes(desk, self, self._gate)
+        self._gate = PlaygroundAuth(settings)
+        self._routes = playground_routes(handler, self, self._gate)
 
     def invitation(self, port: int) -> str:
         """The page's address with a key that opens it once: a browser's arguments can be read by everybody on a machine."""
@@ -73,28 +77,28 @@ class PlaygroundPlatform(ChatPlatform):
     def measure(self, text: str) -> int:
         return len(text)
 
-    async def channel(self, place: Place) -> Channel:
+    async def channel(self, place: ConversationRef) -> Channel:
         return Channel(f"#{place.channel_id}")
 
-    async def open(self, place: Place, card: Card, *, since: datetime | None = None) -> Opened:
+    async def open(self, place: ConversationRef, card: Card, *, since: datetime | None = None) -> Opened:
         standing = await self.find(place, card.key, since) if since else None
         ref = await self.show(standing, place, card) if standing else self._post_card(place, card)
         return Opened(ref, place if place.thread_id else place.in_thread(ref.message_id))
 
-    def _post_card(self, place: Place, card: Card) -> MessageRef:
+    def _post_card(self, place: ConversationRef, card: Card) -> MessageRef:
         shown = self._shown(card)
         posted = self._post(Message("", place.channel_id, BOT, thread=place.thread_id, card=shown, key=card.key))
         return MessageRef(place, posted.id)
 
-    async def show(self, card_ref: MessageRef, thread: Place, card: Card) -> MessageRef:
+    async def show(self, card_ref: MessageRef, thread: ConversationRef, card: Card) -> MessageRef:
         try:
-            message = self._board.message(card_ref.message_id)
+            message = self._store.message(card_ref.message_id)
         except MessageGone:
             return self._post_card(thread, card)
         self._change(message, card=self._shown(card))
         return card_ref
 
-    async def post(self, thread: Place, line: Line, key: str) -> MessageRef:
+    async def post(self, thread: ConversationRef, line: TranscriptLine, key: str) -> MessageRef:
         author = self._author(thread, line.speaker)
         growing = line.delivery is Delivery.GROWING
         posted = self._post(
@@ -102,27 +106,27 @@ class PlaygroundPlatform(ChatPlatform):
         )
         return MessageRef(thread, posted.id)
 
-    async def find(self, thread: Place, key: str, since: datetime) -> MessageRef | None:  # noqa: ARG002 - it keeps them by key
-        found = self._board.keyed(thread.channel_id, thread.thread_id, key)
+    async def find(self, thread: ConversationRef, key: str, since: datetime) -> MessageRef | None:  # noqa: ARG002 - it keeps them by key
+        found = self._store.keyed(thread.channel_id, thread.thread_id, key)
         return MessageRef(thread, found.id) if found else None
 
-    async def edit(self, ref: MessageRef, line: Line) -> None:
-        message = self._board.message(ref.message_id)
+    async def edit(self, ref: MessageRef, line: TranscriptLine) -> None:
+        message = self._store.message(ref.message_id)
         self._change(message, text=line.text, growing=line.delivery is Delivery.GROWING)
 
     async def heard(self, ref: MessageRef) -> None:
-        self._change(self._board.message(ref.message_id), heard=True)
+        self._change(self._store.message(ref.message_id), heard=True)
 
-    async def thinking(self, thread: Place) -> None:
+    async def thinking(self, thread: ConversationRef) -> None:
         self._windows.announce(Thinking(thread.channel_id, thread.thread_id))
 
-    async def tell(self, thread: Place, text: str) -> None:
+    async def tell(self, thread: ConversationRef, text: str) -> None:
         self._post(Message("", thread.channel_id, BOT, text, thread.thread_id))
 
-    async def attach(self, thread: Place, file: File, text: str) -> None:
+    async def attach(self, thread: ConversationRef, file: File, text: str) -> None:
         self._post(
             Message(
-                "", thread.channel_id, BOT, text, thread.thread_id, file=_shown_file(file, self._board.keep_file(file))
+                "", thread.channel_id, BOT, text, thread.thread_id, file=_shown_file(file, self._store.keep_file(file))
             )
         )
 
@@ -137,7 +141,7 @@ class PlaygroundPlatform(ChatPlatform):
             nonce=to.handle if to.usable_at(self._clock.now()) else "",
             items=tuple(map(self._item, reply.items)),
             link=LinkShown(reply.link.label, reply.link.url) if reply.link else None,
-            file=_shown_file(reply.file, self._board.hold_file(reply.file)) if reply.file else None,
+            file=_shown_file(reply.file, self._store.hold_file(reply.file)) if reply.file else None,
             next=ButtonShown.of(further) if further else None,
         )
         if not await self._windows.whisper(to.person.id, told):
@@ -155,22 +159,22 @@ class PlaygroundPlatform(ChatPlatform):
 
     # ------------------------------------------------ inside
 
-    def _author(self, thread: Place, speaker: str | None) -> Author:
+    def _author(self, thread: ConversationRef, speaker: str | None) -> Author:
         """The avatar on the thread's card; anybody else who speaks there is a person, from the viewer or the room."""
         if speaker is None:
             return BOT
-        card = self._board.card(thread.channel_id, thread.thread_id)
+        card = self._store.card(thread.channel_id, thread.thread_id)
         if card is None or card.avatar_name == speaker:
             return Author("avatar", speaker, "avatar")
         return Author(f"voice {speaker}", speaker)
 
     def _post(self, message: Message) -> Message:
-        posted = self._board.add(message)
+        posted = self._store.add(message)
         self._windows.wake()
         return posted
 
     def _change(self, message: Message, **changes: object) -> None:
-        self._board.change(message, **changes)
+        self._store.change(message, **changes)
         self._windows.wake()
 
     def _mention(self, to: ReplyTo, told: Told) -> None:

@@ -10,12 +10,12 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from adapters.playground.desk import Desk
-from adapters.playground.gate import Gate
-from adapters.playground.pictures import PictureUnavailable
-from adapters.playground.visit import visit
+from adapters.playground.auth import PlaygroundAuth
+from adapters.playground.connection import serve_connection
+from adapters.playground.handler import PlaygroundInboundHandler
+from adapters.playground.image_proxy import ImageUnavailable
 from bot.ports.chat import ChatPlatform
-from bot.viewer.page import NOT_TO_BE_RUN, Static, page
+from bot.web.page import NOT_TO_BE_RUN, Static, page
 
 FOLDER = Path(__file__).parent / "page"
 KEY_LIMIT = 1_000
@@ -27,9 +27,11 @@ class Key(msgspec.Struct, frozen=True):
     key: str = ""
 
 
-def playground_routes(desk: Desk, platform: ChatPlatform, gate: Gate) -> Sequence[BaseRoute]:
+def playground_routes(
+    handler: PlaygroundInboundHandler, platform: ChatPlatform, gate: PlaygroundAuth
+) -> Sequence[BaseRoute]:
     """Only what is told to be ours is served: a strange Host gets nothing, a strange Origin no ticket and no socket."""
-    served = _Served(desk, platform, gate)
+    served = _Served(handler, platform, gate)
     return [
         Route("/", served.home),
         Route("/playground", served.page),
@@ -42,8 +44,8 @@ def playground_routes(desk: Desk, platform: ChatPlatform, gate: Gate) -> Sequenc
 
 
 class _Served:
-    def __init__(self, desk: Desk, platform: ChatPlatform, gate: Gate) -> None:
-        self._desk = desk
+    def __init__(self, handler: PlaygroundInboundHandler, platform: ChatPlatform, gate: PlaygroundAuth) -> None:
+        self._handler = handler
         self._platform = platform
         self._gate = gate
 
@@ -70,15 +72,15 @@ class _Served:
     async def picture(self, request: Request) -> Response:
         self._require_ticket(request)
         try:
-            found = await self._desk.pictures.fetch(request.path_params["signature"], request.path_params["url"])
-        except PictureUnavailable:
+            found = await self._handler.pictures.fetch(request.path_params["signature"], request.path_params["url"])
+        except ImageUnavailable:
             raise HTTPException(404) from None
         headers = {"content-security-policy": NOT_TO_BE_RUN, "cache-control": "private, max-age=86400"}
         return Response(found.content, media_type=found.mime, headers=headers)
 
     async def file(self, request: Request) -> Response:
         self._require_ticket(request)
-        file = self._desk.board.file(request.path_params["id"])
+        file = self._handler.store.file(request.path_params["id"])
         if file is None:
             raise HTTPException(404)
         headers = {"content-disposition": "attachment", "content-security-policy": NOT_TO_BE_RUN}
@@ -86,7 +88,7 @@ class _Served:
 
     async def socket(self, socket: WebSocket) -> None:
         if self._gate.knows_origin(socket) and self._gate.has_ticket(socket):
-            await visit(socket, self._desk, self._platform)
+            await serve_connection(socket, self._handler, self._platform)
         else:
             await socket.close()  # before it is accepted: an HTTP 403
 

@@ -1,11 +1,11 @@
 """AKOOL over HTTP, a room with seats and a talking avatar, all in one process: for the demo and for tests."""
 
-from adapters.simulator.control import Befall, Control, Incident, Report, Stage
+from adapters.simulator.control import Befall, Control, FaultScript, Report, RoomFault
 from adapters.simulator.faults import Fault
 from adapters.simulator.http.app import application
-from adapters.simulator.line import Weather
+from adapters.simulator.link_faults import NetworkConditions
 from adapters.simulator.options import Options
-from adapters.simulator.remote import remote_seats
+from adapters.simulator.remote import connect_remote
 from adapters.simulator.serve import serving
 from adapters.simulator.shape import Ending, Numbering, Shape
 from adapters.simulator.simulator import Simulator
@@ -15,15 +15,15 @@ __all__ = [
     "Control",
     "Ending",
     "Fault",
-    "Incident",
+    "FaultScript",
+    "NetworkConditions",
     "Numbering",
     "Options",
     "Report",
+    "RoomFault",
     "Shape",
     "Simulator",
-    "Stage",
-    "Weather",
     "application",
-    "remote_seats",
+    "connect_remote",
     "serving",
 ]

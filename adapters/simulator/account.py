@@ -3,7 +3,7 @@
 import secrets
 
 from adapters.simulator.options import Options
-from adapters.simulator.refusal import Code, Refusal
+from adapters.simulator.refusal import AkoolRefusal, Code
 
 
 class Account:
@@ -17,9 +17,9 @@ class Account:
     def token(self, client_id: str, client_secret: str) -> str:
         """What getToken hands out: valid for longer than a simulator lives."""
         if not client_id or not client_secret:
-            raise Refusal(Code.NO_AUTHORIZATION, "clientId and clientSecret must not be empty")
+            raise AkoolRefusal(Code.NO_AUTHORIZATION, "clientId and clientSecret must not be empty")
         if (client_id, client_secret) != (self._client_id, self._key):
-            raise Refusal(Code.BAD_TOKEN, "clientId or clientSecret is not valid")
+            raise AkoolRefusal(Code.BAD_TOKEN, "clientId or clientSecret is not valid")
         token = f"sim-token-{secrets.token_hex(16)}"
         self._tokens.add(token)
         return token
@@ -29,17 +29,17 @@ class Account:
         if authorization:
             kind, _, token = authorization.partition(" ")
             if kind.lower() != "bearer" or token not in self._tokens:
-                raise Refusal(Code.BAD_TOKEN, "invalid token")
+                raise AkoolRefusal(Code.BAD_TOKEN, "invalid token")
         elif not api_key:
-            raise Refusal(Code.NO_AUTHORIZATION, "authorization is empty")
+            raise AkoolRefusal(Code.NO_AUTHORIZATION, "authorization is empty")
         elif api_key != self._key:
-            raise Refusal(Code.BAD_TOKEN, "invalid api key")
+            raise AkoolRefusal(Code.BAD_TOKEN, "invalid api key")
 
     def charge(self, seconds: float) -> float:
         """Pay in advance; answers the price."""
         price = seconds / 60 * self._rate
         if price > self.credit:
-            raise Refusal(Code.NO_CREDIT, "insufficient credit balance")
+            raise AkoolRefusal(Code.NO_CREDIT, "insufficient credit balance")
         self.credit -= price
         return price
 

@@ -9,21 +9,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from adapters.simulator import messages
-from adapters.simulator.camera import Camera
-from adapters.simulator.cast import VOICES
-from adapters.simulator.hearing import Hearing
+from adapters.simulator.avatar_params import AvatarParams
+from adapters.simulator.fixtures import VOICES
 from adapters.simulator.languages import language_of
-from adapters.simulator.manner import Manner
+from adapters.simulator.media_source import MediaSource
 from adapters.simulator.messages import ChatPart, Order
 from adapters.simulator.options import Options
-from adapters.simulator.refusal import Code, Refusal
-from adapters.simulator.room import SimulatedSeat
+from adapters.simulator.reassembly import ChatReassembly
+from adapters.simulator.refusal import AkoolRefusal, Code
+from adapters.simulator.room import SimulatedConnection
 from adapters.simulator.speech import Speech, Tone, seconds
 from adapters.simulator.talker import Talker
-from bot.errors import SeatError
-from bot.model import Mode
+from bot.domain.errors import RoomError
+from bot.domain.sessions import Mode
 from bot.ports.clock import Clock
-from bot.ports.room import Packet, PeerJoined, SeatLost
+from bot.ports.room import ConnectionLost, Packet, PeerJoined
 
 PART_SECONDS = 0.4
 """How much speech one part of a reply holds: about a word."""
@@ -53,16 +53,16 @@ class SimulatedAvatar:
 
     def __init__(
         self,
-        seat: SimulatedSeat,
+        seat: SimulatedConnection,
         talker: Talker,
-        manner: Manner,
+        params: AvatarParams,
         options: Options,
         clock: Clock,
         *,
         speech: Speech | None = None,
     ) -> None:
         self.seat = seat
-        self.manner = manner
+        self.params = params
         self.spoken: list[Spoken] = []
         self.actions: list[dict[str, Any]] = []
         self.ignored = 0
@@ -70,8 +70,8 @@ class SimulatedAvatar:
         self._options = options
         self._clock = clock
         self._speech = speech
-        self._hearing = Hearing()
-        self._camera = Camera(seat, talker.persona)
+        self._hearing = ChatReassembly()
+        self._source = MediaSource(seat, talker.persona)
         self._agenda: asyncio.Queue[ChatPart] = asyncio.Queue(AGENDA_LIMIT)
         self._voice: asyncio.Task[None] | None = None
         self._opened = not talker.persona.prologue
@@ -81,7 +81,7 @@ class SimulatedAvatar:
         await self.seat.join()
         try:
             async with asyncio.TaskGroup() as group:
-                doing = [group.create_task(self._speak(group)), group.create_task(self._camera.run())]
+                doing = [group.create_task(self._speak(group)), group.create_task(self._source.run())]
                 await self._listen()
                 for task in doing:
                     task.cancel()
@@ -98,7 +98,7 @@ class SimulatedAvatar:
                     await self._hear(data)
                 case PeerJoined():
                     self._open()
-                case SeatLost():
+                case ConnectionLost():
                     return
 
     async def _hear(self, packet: bytes) -> None:
@@ -113,7 +113,7 @@ class SimulatedAvatar:
 
     def _open(self) -> None:
         """The prologue is an opening line: spoken once, to the first who comes, when the avatar only repeats."""
-        if not self._opened and self.manner.mode is Mode.RETELLING:
+        if not self._opened and self.params.mode is Mode.RETELLING:
             self._plan(f"prologue-{uuid.uuid4().hex[:12]}", self._talker.persona.prologue)
         self._opened = True
 
@@ -137,8 +137,8 @@ class SimulatedAvatar:
 
     def _set_params(self, data: dict[str, Any]) -> tuple[Code, str]:
         try:
-            self.manner = self.manner.changed(data)
-        except Refusal as refusal:
+            self.params = self.params.changed(data)
+        except AkoolRefusal as refusal:
             return refusal.code, refusal.sentence
         return Code.OK, "OK"
 
@@ -170,9 +170,9 @@ class SimulatedAvatar:
 
     async def _reply(self, chat: ChatPart) -> None:
         text = chat.text
-        if self.manner.mode is Mode.DIALOGUE:
+        if self.params.mode is Mode.DIALOGUE:
             await asyncio.sleep(self._options.thinking)
-            text = self._talker.answer(chat.text, self._clock.now(), self.manner.language)
+            text = self._talker.answer(chat.text, self._clock.now(), self.params.language)
         record = Spoken(chat.mid, chat.text)
         self.spoken.append(record)
         await self._utter(record, text, await self._sound(text))
@@ -180,9 +180,9 @@ class SimulatedAvatar:
     async def _sound(self, text: str) -> bytes:
         if self._speech is None:
             return b""
-        timbre = TIMBRES.get(self.manner.voice_id or "", self._talker.persona.timbre)
-        language = language_of(text, self.manner.language)
-        return await self._speech.spoken(text, Tone(language, timbre, self.manner.speed))
+        timbre = TIMBRES.get(self.params.voice_id or "", self._talker.persona.timbre)
+        language = language_of(text, self.params.language)
+        return await self._speech.spoken(text, Tone(language, timbre, self.params.speed))
 
     async def _utter(self, record: Spoken, text: str, sound: bytes) -> None:
         """Say a text part by part, in step with its sound. Cut short, it still ends on the wire: `fin` with nothing more, then
@@ -205,17 +205,17 @@ class SimulatedAvatar:
 
     async def _voiced(self, record: Spoken, sound: bytes, *, on: bool) -> None:
         if on:
-            self._camera.speak(sound)
+            self._source.speak(sound)
         else:
-            self._camera.hush()
+            self._source.hush()
         if self._options.shape.events:
             await self._send(messages.event(record.mid, "audio_start" if on else "audio_end"))
 
     def _rate(self) -> float:
-        return self._options.pace * self.manner.speed
+        return self._options.pace * self.params.speed
 
     async def _send(self, packet: bytes) -> None:
-        with contextlib.suppress(SeatError):  # the seat is lost, and `_listen` hears of it
+        with contextlib.suppress(RoomError):  # the seat is lost, and `_listen` hears of it
             await self.seat.send(packet)
 
 

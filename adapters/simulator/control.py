@@ -7,17 +7,17 @@ from enum import StrEnum
 import msgspec
 
 from adapters.simulator.avatar import Spoken
+from adapters.simulator.avatar_params import AvatarParams
 from adapters.simulator.faults import Fault
-from adapters.simulator.line import Weather
-from adapters.simulator.manner import Manner
-from adapters.simulator.room import SimulatedSeat
+from adapters.simulator.link_faults import NetworkConditions
+from adapters.simulator.room import SimulatedConnection
 from adapters.simulator.sessions import HostedSession
 from adapters.simulator.shape import Shape
 from adapters.simulator.simulator import Simulator
-from bot.ports.room import SeatLoss, TokenExpiring
+from bot.ports.room import LossReason, TokenExpiring
 
 
-class Incident(StrEnum):
+class RoomFault(StrEnum):
     """What can befall a seat."""
 
     KICK = "kick"
@@ -34,13 +34,13 @@ class Incident(StrEnum):
 class Befall(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Strikes every seat that fits; without a `uid`, every client's and no avatar's."""
 
-    incident: Incident
+    incident: RoomFault
     channel: str | None = None
     uid: str | None = None
     seconds: float | None = None
 
 
-class Stage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class FaultScript(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What holds from now on; what is absent stays. `join_delay` in seconds, null for avatars that never come."""
 
     join_delay: float | msgspec.UnsetType | None = msgspec.UNSET
@@ -49,8 +49,8 @@ class Stage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     credit: float | msgspec.UnsetType = msgspec.UNSET
     busy: set[str] | msgspec.UnsetType = msgspec.UNSET
     failing: set[str] | msgspec.UnsetType = msgspec.UNSET
-    to_avatar: Weather | msgspec.UnsetType = msgspec.UNSET
-    to_client: Weather | msgspec.UnsetType = msgspec.UNSET
+    to_avatar: NetworkConditions | msgspec.UnsetType = msgspec.UNSET
+    to_client: NetworkConditions | msgspec.UnsetType = msgspec.UNSET
 
 
 class SessionReport(msgspec.Struct, frozen=True):
@@ -63,7 +63,7 @@ class SessionReport(msgspec.Struct, frozen=True):
     open: bool
     price: float
     refunded: float
-    manner: Manner
+    params: AvatarParams
     spoken: list[Spoken]
     actions: list[dict[str, object]]
     ignored: int
@@ -102,24 +102,24 @@ class Control:
         """Nothing goes wrong any more; what has happened stays."""
         simulator = self._simulator
         simulator.faults.clear()
-        simulator.rooms.to_avatar.weather = simulator.rooms.to_client.weather = Weather()
+        simulator.rooms.to_avatar.conditions = simulator.rooms.to_client.conditions = NetworkConditions()
         simulator.sessions.join_delay = simulator.options.join_delay
         simulator.sessions.shape = simulator.options.shape
         simulator.sessions.concurrency = simulator.options.concurrency
-        simulator.gallery.busy.clear()
-        simulator.gallery.failing.clear()
+        simulator.catalog.busy.clear()
+        simulator.catalog.failing.clear()
 
-    def stage(self, stage: Stage) -> None:
+    def script(self, script: FaultScript) -> None:
         simulator = self._simulator
         for owner, name, value in (
-            (simulator.sessions, "join_delay", stage.join_delay),
-            (simulator.sessions, "shape", stage.shape),
-            (simulator.sessions, "concurrency", stage.concurrency),
-            (simulator.account, "credit", stage.credit),
-            (simulator.gallery, "busy", stage.busy),
-            (simulator.gallery, "failing", stage.failing),
-            (simulator.rooms.to_avatar, "weather", stage.to_avatar),
-            (simulator.rooms.to_client, "weather", stage.to_client),
+            (simulator.sessions, "join_delay", script.join_delay),
+            (simulator.sessions, "shape", script.shape),
+            (simulator.sessions, "concurrency", script.concurrency),
+            (simulator.account, "credit", script.credit),
+            (simulator.catalog, "busy", script.busy),
+            (simulator.catalog, "failing", script.failing),
+            (simulator.rooms.to_avatar, "weather", script.to_avatar),
+            (simulator.rooms.to_client, "weather", script.to_client),
         ):
             if value is not msgspec.UNSET:
                 setattr(owner, name, value)
@@ -131,7 +131,7 @@ class Control:
             _strike(seat, befall)
         return len(struck)
 
-    def _struck(self, befall: Befall) -> Iterator[SimulatedSeat]:
+    def _struck(self, befall: Befall) -> Iterator[SimulatedConnection]:
         avatars = {session.avatar.seat for session in self._simulator.sessions}
         for channel in self._simulator.rooms.occupancy():
             if befall.channel in {None, channel}:
@@ -140,22 +140,22 @@ class Control:
                         yield seat
 
 
-def _strike(seat: SimulatedSeat, befall: Befall) -> None:
+def _strike(seat: SimulatedConnection, befall: Befall) -> None:
     match befall.incident:
-        case Incident.KICK:
-            seat.lose(SeatLoss.THROWN_OUT, "injected")
-        case Incident.DROP:
-            seat.lose(SeatLoss.LOST, "injected")
-        case Incident.LINK_DOWN:
+        case RoomFault.KICK:
+            seat.lose(LossReason.THROWN_OUT, "injected")
+        case RoomFault.DROP:
+            seat.lose(LossReason.LOST, "injected")
+        case RoomFault.LINK_DOWN:
             seat.link_down()
             if befall.seconds is not None:
                 asyncio.get_running_loop().call_later(befall.seconds, seat.link_up)
-        case Incident.LINK_UP:
+        case RoomFault.LINK_UP:
             seat.link_up()
-        case Incident.TOKEN_EXPIRING:
+        case RoomFault.TOKEN_EXPIRING:
             seat.tell(TokenExpiring())
-        case Incident.TOKEN_EXPIRED:
-            seat.lose(SeatLoss.EXPIRED, "injected")
+        case RoomFault.TOKEN_EXPIRED:
+            seat.lose(LossReason.EXPIRED, "injected")
 
 
 def _report(session: HostedSession) -> SessionReport:
@@ -167,7 +167,7 @@ def _report(session: HostedSession) -> SessionReport:
         open=session.open,
         price=session.price,
         refunded=session.refunded,
-        manner=session.avatar.manner,
+        params=session.avatar.params,
         spoken=session.avatar.spoken,
         actions=session.avatar.actions,
         ignored=session.avatar.ignored,

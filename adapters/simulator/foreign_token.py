@@ -11,7 +11,7 @@ import zlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from bot.errors import SeatError
+from bot.domain.errors import RoomError
 from bot.ports.room import RoomCredentials
 
 LIMIT = 4_096
@@ -54,12 +54,12 @@ def admit(credentials: RoomCredentials, now: datetime) -> None:
     try:
         token = read(credentials.token)
     except (ValueError, struct.error, zlib.error, binascii.Error) as error:
-        raise SeatError("The room did not let us in.", "invalid token, authorized failed") from error
+        raise RoomError("The room did not let us in.", "invalid token, authorized failed") from error
     seat = (credentials.app_id or token.app_id, credentials.channel, credentials.uid)
     if seat != (token.app_id, token.channel, token.uid or credentials.uid):
-        raise SeatError("The room did not let us in.", "invalid token, authorized failed")
+        raise RoomError("The room did not let us in.", "invalid token, authorized failed")
     if now >= token.expires_at:
-        raise SeatError("The room did not let us in: the token has expired.", "token expired before it was used")
+        raise RoomError("The room did not let us in: the token has expired.", "token expired before it was used")
 
 
 def read(token: str) -> ForeignToken:

@@ -2,7 +2,7 @@
 
 from enum import IntEnum
 
-from bot.errors import AvatarbotError
+from bot.domain.errors import AvatarbotError
 
 
 class Code(IntEnum):
@@ -24,7 +24,7 @@ class Code(IntEnum):
     KNOWLEDGE_EXISTS = 1233
 
 
-class Refusal(AvatarbotError):
+class AkoolRefusal(AvatarbotError):
     """Becomes `{"code": ..., "msg": ...}`."""
 
     def __init__(self, code: Code, message: str) -> None:

@@ -9,21 +9,21 @@ import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
+from adapters.simulator.remote_protocol import PATH, Wish, event_from_text
 from adapters.simulator.room import PACKET_LIMIT
-from adapters.simulator.seat_wire import PATH, Wish, event_from_text
-from bot.errors import SeatError
-from bot.ports.room import RoomCredentials, SeatEvent, SeatLoss, SeatLost, Seats
+from bot.domain.errors import RoomError
+from bot.ports.room import ConnectionLost, ConnectRoom, LossReason, RoomCredentials, RoomEvent
 
 JOIN_TIMEOUT_S = 15.0
 """What the port promises."""
 
 
-def remote_seats(url: str) -> Seats:
+def connect_remote(url: str) -> ConnectRoom:
     """Seats at the simulator whose address is `url` (`http://127.0.0.1:4711`)."""
-    return functools.partial(RemoteSeat, url)
+    return functools.partial(RemoteConnection, url)
 
 
-class RemoteSeat:
+class RemoteConnection:
     """A `Seat`, with the manners of `SimulatedSeat`."""
 
     def __init__(self, url: str, credentials: RoomCredentials) -> None:
@@ -34,22 +34,22 @@ class RemoteSeat:
 
     async def join(self) -> None:
         if self._socket or self._over:
-            raise SeatError("This seat has had its one life.")
+            raise RoomError("This seat has had its one life.")
         try:
             async with asyncio.timeout(JOIN_TIMEOUT_S):
                 refused = await self._enter()
         except (OSError, TimeoutError, WebSocketException) as error:
-            raise SeatError("The room cannot be reached.", f"{type(error).__name__} at the simulator") from error
+            raise RoomError("The room cannot be reached.", f"{type(error).__name__} at the simulator") from error
         if refused:
             self._over = True
-            raise SeatError("The room did not let us in.", refused)
+            raise RoomError("The room did not let us in.", refused)
 
-    def events(self) -> AsyncIterator[SeatEvent]:
-        return _Happenings(self)
+    def events(self) -> AsyncIterator[RoomEvent]:
+        return _RemoteEvents(self)
 
     async def send(self, packet: bytes) -> None:
         if len(packet) > PACKET_LIMIT:
-            raise SeatError("The stream message is too long.", f"{len(packet)} bytes, stream message out of range")
+            raise RoomError("The stream message is too long.", f"{len(packet)} bytes, stream message out of range")
         await self._give(packet)
 
     async def watch(self, uid: str | None) -> None:
@@ -63,7 +63,7 @@ class RemoteSeat:
         if self._socket:
             await self._socket.close()
 
-    async def happening(self) -> SeatEvent | None:
+    async def happening(self) -> RoomEvent | None:
         """The next event; None when there is no further one."""
         assert self._socket is not None, "events begin with join"
         try:
@@ -71,8 +71,8 @@ class RemoteSeat:
         except ConnectionClosed as closed:
             lost = not self._over
             self._over = True
-            return SeatLost(SeatLoss.LOST, f"the simulator hung up: {closed}") if lost else None
-        self._over = self._over or isinstance(event, SeatLost)
+            return ConnectionLost(LossReason.LOST, f"the simulator hung up: {closed}") if lost else None
+        self._over = self._over or isinstance(event, ConnectionLost)
         return event
 
     async def _enter(self) -> str:
@@ -82,24 +82,24 @@ class RemoteSeat:
 
     async def _give(self, frame: bytes | str) -> None:
         if self._socket is None or self._over:
-            raise SeatError("The seat is not in the room.")
+            raise RoomError("The seat is not in the room.")
         try:
             await self._socket.send(frame)
         except ConnectionClosed as closed:
-            raise SeatError("The seat is not in the room.", f"the simulator hung up: {closed}") from closed
+            raise RoomError("The seat is not in the room.", f"the simulator hung up: {closed}") from closed
 
 
-class _Happenings:
-    def __init__(self, seat: RemoteSeat) -> None:
+class _RemoteEvents:
+    def __init__(self, seat: RemoteConnection) -> None:
         self._seat = seat
         self._over = False
 
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> SeatEvent:
+    async def __anext__(self) -> RoomEvent:
         event = None if self._over else await self._seat.happening()
-        self._over = event is None or isinstance(event, SeatLost)
+        self._over = event is None or isinstance(event, ConnectionLost)
         if event is None:
             raise StopAsyncIteration
         return event

@@ -8,20 +8,20 @@ from datetime import datetime, timedelta
 from typing import Self
 
 from adapters.simulator import foreign_token
-from adapters.simulator.line import Line
-from bot.errors import SeatError
+from adapters.simulator.link_faults import LossyLink
+from bot.domain.errors import RoomError
 from bot.ports.clock import Clock
 from bot.ports.room import (
     AudioFrame,
+    ConnectionLost,
     LinkDown,
     LinkUp,
+    LossReason,
     Packet,
     PeerJoined,
     PeerLeft,
     RoomCredentials,
-    SeatEvent,
-    SeatLoss,
-    SeatLost,
+    RoomEvent,
     VideoFrame,
 )
 
@@ -47,25 +47,25 @@ class Ticket:
 class _Happenings:
     """Not a generator: one that is left half read would need somebody to close it."""
 
-    def __init__(self, queue: asyncio.Queue[SeatEvent | None]) -> None:
+    def __init__(self, queue: asyncio.Queue[RoomEvent | None]) -> None:
         self._queue = queue
         self._over = False
 
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> SeatEvent:
+    async def __anext__(self) -> RoomEvent:
         event = None if self._over else await self._queue.get()
-        self._over = event is None or isinstance(event, SeatLost)
+        self._over = event is None or isinstance(event, ConnectionLost)
         if event is None:
             raise StopAsyncIteration
         return event
 
 
-class SimulatedSeat:
+class SimulatedConnection:
     """A `Seat`, and with `publish` one that can be watched: `watched` is set while somebody in the room does."""
 
-    def __init__(self, rooms: "Rooms", credentials: RoomCredentials, line: Line) -> None:
+    def __init__(self, rooms: "Rooms", credentials: RoomCredentials, line: LossyLink) -> None:
         self.credentials = credentials
         self.line = line
         self.watching: str | None = None
@@ -73,7 +73,7 @@ class SimulatedSeat:
         self.key_wanted = False
         self._rooms = rooms
         self._room: Room | None = None
-        self._events: asyncio.Queue[SeatEvent | None] = asyncio.Queue()
+        self._events: asyncio.Queue[RoomEvent | None] = asyncio.Queue()
         self._over = False
         self._down = False
 
@@ -87,17 +87,17 @@ class SimulatedSeat:
     def enter(self) -> None:
         """`join`, for who is in this process."""
         if self._room or self._over:
-            raise SeatError("This seat has had its one life.")
+            raise RoomError("This seat has had its one life.")
         self._room = self._rooms.enter(self)
 
-    def events(self) -> AsyncIterator[SeatEvent]:
+    def events(self) -> AsyncIterator[RoomEvent]:
         return _Happenings(self._events)
 
     async def send(self, packet: bytes) -> None:
         if self._room is None or self._over:
-            raise SeatError("The seat is not in the room.")
+            raise RoomError("The seat is not in the room.")
         if len(packet) > PACKET_LIMIT:
-            raise SeatError("The stream message is too long.", f"{len(packet)} bytes, stream message out of range")
+            raise RoomError("The stream message is too long.", f"{len(packet)} bytes, stream message out of range")
         if not self._down:
             self._room.broadcast(self.uid, packet)
 
@@ -124,12 +124,12 @@ class SimulatedSeat:
         wanted, self.key_wanted = self.key_wanted, False
         return wanted
 
-    def tell(self, event: SeatEvent) -> None:
+    def tell(self, event: RoomEvent) -> None:
         """Something happened in the room. What comes while the link is down is lost."""
         if self._over or (self._down and isinstance(event, Packet | VideoFrame | AudioFrame)):
             return
         if self._events.qsize() >= BACKLOG_LIMIT:
-            self.lose(SeatLoss.ERROR, "nobody reads the events of this seat")
+            self.lose(LossReason.ERROR, "nobody reads the events of this seat")
         else:
             self._events.put_nowait(event)
 
@@ -141,10 +141,10 @@ class SimulatedSeat:
             else:
                 self.tell(packet)
 
-    def lose(self, reason: SeatLoss, detail: str = "") -> None:
+    def lose(self, reason: LossReason, detail: str = "") -> None:
         """The seat is gone, whatever its holder wants."""
         if not self._over:
-            self._finish(SeatLost(reason, detail))
+            self._finish(ConnectionLost(reason, detail))
 
     def link_down(self) -> None:
         if not self._down:
@@ -156,7 +156,7 @@ class SimulatedSeat:
             self._down = False
             self.tell(LinkUp())
 
-    def _finish(self, last: SeatLost | None) -> None:
+    def _finish(self, last: ConnectionLost | None) -> None:
         self._over = True
         self._events.put_nowait(last)
         if self._room is not None:
@@ -168,12 +168,12 @@ class Room:
 
     def __init__(self, channel: str) -> None:
         self.channel = channel
-        self.seats: dict[str, SimulatedSeat] = {}
+        self.seats: dict[str, SimulatedConnection] = {}
 
-    def enter(self, seat: SimulatedSeat) -> None:
+    def enter(self, seat: SimulatedConnection) -> None:
         """Take a seat in; whoever held the same uid is thrown out, for good."""
         if earlier := self.seats.get(seat.uid):
-            earlier.lose(SeatLoss.THROWN_OUT, "the same uid joined again")
+            earlier.lose(LossReason.THROWN_OUT, "the same uid joined again")
         for uid in self.seats:
             seat.tell(PeerJoined(uid))
         self.seats[seat.uid] = seat
@@ -181,7 +181,7 @@ class Room:
         for other in self._others(seat.uid):
             other.tell(PeerJoined(seat.uid))
 
-    def remove(self, seat: SimulatedSeat) -> None:
+    def remove(self, seat: SimulatedConnection) -> None:
         if self.seats.get(seat.uid) is seat:
             del self.seats[seat.uid]
             self.count_watchers()
@@ -203,7 +203,7 @@ class Room:
         for seat in self.seats.values():
             (seat.watched.set if seat.uid in wanted else seat.watched.clear)()
 
-    def _others(self, uid: str) -> Iterator[SimulatedSeat]:
+    def _others(self, uid: str) -> Iterator[SimulatedConnection]:
         return (seat for seat in list(self.seats.values()) if seat.uid != uid)
 
 
@@ -211,8 +211,8 @@ class Rooms:
     """All rooms, and the tokens that open them."""
 
     def __init__(self, clock: Clock, seed: int = 0) -> None:
-        self.to_avatar = Line(seed)
-        self.to_client = Line(seed + 1)
+        self.to_avatar = LossyLink(seed)
+        self.to_client = LossyLink(seed + 1)
         self._clock = clock
         self._rooms: dict[str, Room] = {}
         self._tickets: dict[str, Ticket] = {}
@@ -223,14 +223,14 @@ class Rooms:
         self._tickets[token] = Ticket(channel, uid, self._clock.now() + life)
         return RoomCredentials(APP_ID, channel, uid, token)
 
-    def seat(self, credentials: RoomCredentials) -> SimulatedSeat:
+    def seat(self, credentials: RoomCredentials) -> SimulatedConnection:
         """A client's seat that has not joined yet: this is the `Seats` of `bot.ports.room`."""
-        return SimulatedSeat(self, credentials, self.to_client)
+        return SimulatedConnection(self, credentials, self.to_client)
 
-    def avatar_seat(self, credentials: RoomCredentials) -> SimulatedSeat:
-        return SimulatedSeat(self, credentials, self.to_avatar)
+    def avatar_seat(self, credentials: RoomCredentials) -> SimulatedConnection:
+        return SimulatedConnection(self, credentials, self.to_avatar)
 
-    def enter(self, seat: SimulatedSeat) -> Room:
+    def enter(self, seat: SimulatedConnection) -> Room:
         """Check the token and take the seat in. Raises `SeatError`."""
         self._check(seat.credentials)
         room = self._rooms.setdefault(seat.credentials.channel, Room(seat.credentials.channel))
@@ -242,9 +242,9 @@ class Rooms:
         self._tickets = {token: ticket for token, ticket in self._tickets.items() if ticket.channel != channel}
         if room := self._rooms.pop(channel, None):
             for seat in list(room.seats.values()):
-                seat.lose(SeatLoss.LOST, "the room was closed")
+                seat.lose(LossReason.LOST, "the room was closed")
 
-    def seats(self, channel: str) -> tuple[SimulatedSeat, ...]:
+    def seats(self, channel: str) -> tuple[SimulatedConnection, ...]:
         """Who is in a channel now."""
         room = self._rooms.get(channel)
         return tuple(room.seats.values()) if room else ()
@@ -259,6 +259,6 @@ class Rooms:
             return
         ticket = self._tickets.get(credentials.token)
         if ticket is None or (ticket.channel, ticket.uid) != (credentials.channel, credentials.uid):
-            raise SeatError("The room did not let us in.", "invalid token, authorized failed")
+            raise RoomError("The room did not let us in.", "invalid token, authorized failed")
         if self._clock.now() >= ticket.expires_at:
-            raise SeatError("The room did not let us in: the token has expired.", "token expired before it was used")
+            raise RoomError("The room did not let us in: the token has expired.", "token expired before it was used")

@@ -14,7 +14,7 @@ GRACE_S = 1
 """How long an answer that hangs may hold up the end."""
 
 
-class _Server(uvicorn.Server):
+class _SimulatorServer(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Signals belong to the process that we are a guest in."""
@@ -28,7 +28,7 @@ async def serving(simulator: Simulator, port: int = 0) -> AsyncIterator[str]:
     config = uvicorn.Config(
         application(simulator), log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=GRACE_S
     )
-    server = _Server(config)
+    server = _SimulatorServer(config)
     task = asyncio.create_task(server.serve(sockets=[listener]), name="simulator-http")
     try:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"

@@ -8,19 +8,19 @@ from datetime import datetime, timedelta
 
 from adapters.simulator.account import Account
 from adapters.simulator.avatar import SimulatedAvatar
-from adapters.simulator.gallery import Gallery
-from adapters.simulator.manner import Manner
-from adapters.simulator.mind import Persona
+from adapters.simulator.avatar_catalog import AvatarCatalog
+from adapters.simulator.avatar_params import AvatarParams
+from adapters.simulator.dialogue import Persona
+from adapters.simulator.knowledge_bases import KnowledgeBases
 from adapters.simulator.options import Options
-from adapters.simulator.refusal import Code, Refusal
+from adapters.simulator.refusal import AkoolRefusal, Code
 from adapters.simulator.room import Rooms
-from adapters.simulator.shelf import Shelf
 from adapters.simulator.speech import Speech
 from adapters.simulator.talker import Talker
-from bot.errors import SeatError
+from bot.domain.errors import RoomError
 from bot.ports.clock import Clock
 from bot.ports.provider import ProviderState, UploadState
-from bot.ports.room import RoomCredentials, SeatLoss
+from bot.ports.room import LossReason, RoomCredentials
 
 HISTORY_LIMIT = 1_000
 """Sessions that are over and still listed."""
@@ -34,7 +34,7 @@ class Booking:
 
     avatar_id: str
     duration: float
-    manner: Manner
+    params: AvatarParams
     knowledge_id: str | None = None
     own_room: RoomCredentials | None = None
 
@@ -67,8 +67,8 @@ class Sessions:
         clock: Clock,
         *,
         account: Account,
-        gallery: Gallery,
-        shelf: Shelf,
+        catalog: AvatarCatalog,
+        knowledge_bases: KnowledgeBases,
         rooms: Rooms,
         speech: Speech | None = None,
     ) -> None:
@@ -78,8 +78,8 @@ class Sessions:
         self._options = options
         self._clock = clock
         self._account = account
-        self._gallery = gallery
-        self._shelf = shelf
+        self._catalog = catalog
+        self._knowledge_bases = knowledge_bases
         self._rooms = rooms
         self._speech = speech
         self._hosted: dict[str, HostedSession] = {}
@@ -99,7 +99,7 @@ class Sessions:
         """Charge and host. Not idempotent. Raises `Refusal`."""
         persona = self._persona(booking)
         if sum(session.open for session in self) >= self.concurrency:
-            raise Refusal(Code.BUSY, "live avatar processing is busy")
+            raise AkoolRefusal(Code.BUSY, "live avatar processing is busy")
         price = self._account.charge(booking.duration)
         session = self._seat(booking, persona, price)
         self._remember(session)
@@ -110,23 +110,23 @@ class Sessions:
     def find(self, session_id: str) -> HostedSession:
         if session := self._hosted.get(session_id):
             return session
-        raise Refusal(Code.NO_SESSION, "live avatar session does not exist")
+        raise AkoolRefusal(Code.NO_SESSION, "live avatar session does not exist")
 
     def close(self, session_id: str) -> None:
         """End a session and give back what it did not use. Raises `Refusal`, also when it is over already."""
         session = self.find(session_id)
         if not session.open:
-            raise Refusal(Code.SESSION_CLOSED, "live avatar closed")
+            raise AkoolRefusal(Code.SESSION_CLOSED, "live avatar closed")
         self._settle(session, ProviderState.OVER)
         assert session.task is not None
         session.task.cancel()
 
     def _persona(self, booking: Booking) -> Persona:
-        exhibit = self._gallery.find(booking.avatar_id)
-        if self._gallery.state(exhibit) is not UploadState.READY:
-            raise Refusal(Code.AVATAR_PROCESSING, "live avatar in processing")
-        if not self._gallery.available(exhibit):
-            raise Refusal(Code.BUSY, "live avatar processing is busy")
+        exhibit = self._catalog.find(booking.avatar_id)
+        if self._catalog.state(exhibit) is not UploadState.READY:
+            raise AkoolRefusal(Code.AVATAR_PROCESSING, "live avatar in processing")
+        if not self._catalog.available(exhibit):
+            raise AkoolRefusal(Code.BUSY, "live avatar processing is busy")
         persona = Persona(
             exhibit.name,
             exhibit.job,
@@ -136,7 +136,7 @@ class Sessions:
         )
         if booking.knowledge_id is None:
             return persona
-        volume = self._shelf.find(booking.knowledge_id)
+        volume = self._knowledge_bases.find(booking.knowledge_id)
         return replace(persona, prologue=volume.prologue, prompt=volume.prompt)
 
     def _seat(self, booking: Booking, persona: Persona, price: float) -> HostedSession:
@@ -146,7 +146,7 @@ class Sessions:
         client = booking.own_room or self._rooms.issue(channel, CLIENT_UID, life)
         seat = self._rooms.avatar_seat(booking.own_room or self._rooms.issue(channel, AVATAR_UID, timedelta(hours=2)))
         options = replace(self._options, shape=self.shape)
-        avatar = SimulatedAvatar(seat, Talker(persona), booking.manner, options, self._clock, speech=self._speech)
+        avatar = SimulatedAvatar(seat, Talker(persona), booking.params, options, self._clock, speech=self._speech)
         return HostedSession(session_id, booking, client, avatar, price, self._clock.now())
 
     def _remember(self, session: HostedSession) -> None:
@@ -162,7 +162,7 @@ class Sessions:
                 await self._arrive(session)
         except TimeoutError:
             pass  # its time is up, as paid
-        except SeatError:
+        except RoomError:
             outcome = ProviderState.FAILED
         finally:
             self._settle(session, outcome)
@@ -182,6 +182,6 @@ class Sessions:
         session.state = outcome
         session.refunded = session.price * max(0.0, 1 - used)
         self._account.refund(session.refunded)
-        session.avatar.seat.lose(SeatLoss.LOST, "the session is over")
+        session.avatar.seat.lose(LossReason.LOST, "the session is over")
         if session.booking.own_room is None:
             self._rooms.close(session.client.channel)

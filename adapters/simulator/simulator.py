@@ -5,15 +5,15 @@ from types import TracebackType
 from typing import Self
 
 from adapters.simulator.account import Account
+from adapters.simulator.avatar_catalog import AvatarCatalog
 from adapters.simulator.faults import Faults
-from adapters.simulator.gallery import Gallery
+from adapters.simulator.knowledge_bases import KnowledgeBases
 from adapters.simulator.options import Options
 from adapters.simulator.room import Rooms
 from adapters.simulator.sessions import Sessions
-from adapters.simulator.shelf import Shelf
 from adapters.simulator.speech import Speech
 from bot.ports.clock import Clock
-from bot.ports.room import Seats
+from bot.ports.room import ConnectRoom
 
 
 class Simulator:
@@ -28,15 +28,15 @@ class Simulator:
         self.clock = clock
         self.speech = speech
         self.account = Account(self.options)
-        self.gallery = Gallery(clock, self.options.upload_time)
-        self.shelf = Shelf(clock)
+        self.catalog = AvatarCatalog(clock, self.options.upload_time)
+        self.knowledge_bases = KnowledgeBases(clock)
         self.rooms = Rooms(clock, self.options.seed)
         self.sessions = Sessions(
             self.options,
             clock,
             account=self.account,
-            gallery=self.gallery,
-            shelf=self.shelf,
+            catalog=self.catalog,
+            knowledge_bases=self.knowledge_bases,
             rooms=self.rooms,
             speech=speech,
         )
@@ -44,7 +44,7 @@ class Simulator:
         self._life: asyncio.Task[None] | None = None
 
     @property
-    def seats(self) -> Seats:
+    def seats(self) -> ConnectRoom:
         """Seats in the simulator's rooms, for an `AvatarProvider` in the same process."""
         return self.rooms.seat
 

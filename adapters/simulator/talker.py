@@ -11,8 +11,8 @@ from datetime import datetime
 from re import Match, Pattern
 
 from adapters.simulator import phrases
+from adapters.simulator.dialogue import Exchange, Memory, Persona, words
 from adapters.simulator.languages import NOT_SPOKEN, SPOKEN, base, language_of
-from adapters.simulator.mind import Mind, Persona, Remark, words
 
 SPEAKER = re.compile(r"\s*([^\W\d_][\w.'\u2019-]{0,30}(?: [\w.'\u2019-]{1,30}){0,2}):\s+(.*)", re.DOTALL)
 """`Ann: text`, as the bot prefixes names so that the avatar knows who speaks. A name has at most three words."""
@@ -21,13 +21,13 @@ SPEAKER = re.compile(r"\s*([^\W\d_][\w.'\u2019-]{0,30}(?: [\w.'\u2019-]{1,30}){0
 class Talker:
     def __init__(self, persona: Persona, seed: int = 0) -> None:
         self.persona = persona
-        self._mind = Mind(persona, seed)
+        self._memory = Memory(persona, seed)
 
     def answer(self, text: str, now: datetime, language: str | None = None) -> str:
         """Answer, and remember. Never empty. `language` is the one that was set, by AKOOL's code."""
         remark = _heard(text)
-        reply = _in_another_language(self.persona, remark, language) or _replied(self._mind, remark, now)
-        self._mind.remember(remark)
+        reply = _in_another_language(self.persona, remark, language) or _replied(self._memory, remark, now)
+        self._memory.remember(remark)
         return reply
 
 
@@ -35,17 +35,17 @@ class Talker:
 class Turn:
     """What a rule may look at."""
 
-    remark: Remark
+    remark: Exchange
     now: datetime
     match: Match[str]
 
 
-def _heard(text: str) -> Remark:
+def _heard(text: str) -> Exchange:
     match = SPEAKER.fullmatch(text)
-    return Remark(match[1].strip(), match[2].strip()) if match else Remark("", text.strip())
+    return Exchange(match[1].strip(), match[2].strip()) if match else Exchange("", text.strip())
 
 
-def _in_another_language(persona: Persona, remark: Remark, language: str | None) -> str:
+def _in_another_language(persona: Persona, remark: Exchange, language: str | None) -> str:
     """The answer in another language than English; empty where English is spoken."""
     asked = language_of(remark.text, language)
     code = base(language) if language else asked
@@ -58,123 +58,125 @@ def _in_another_language(persona: Persona, remark: Remark, language: str | None)
     return spoken.answer(topics, persona.name) or spoken.lost
 
 
-def _replied(mind: Mind, remark: Remark, now: datetime) -> str:
+def _replied(memory: Memory, remark: Exchange, now: datetime) -> str:
     for pattern, rule in RULES:
         if match := pattern.search(remark.text):
-            return rule(mind, Turn(remark, now, match))
-    return mind.known(remark.text) or _wonder(mind, remark)
+            return rule(memory, Turn(remark, now, match))
+    return memory.known(remark.text) or _wonder(memory, remark)
 
 
-def _about(mind: Mind, ways: tuple[str, ...], topic: str, remark: Remark) -> str:
-    reply = mind.pick(ways).format(topic=topic, name=mind.to(remark))
+def _about(memory: Memory, ways: tuple[str, ...], topic: str, remark: Exchange) -> str:
+    reply = memory.pick(ways).format(topic=topic, name=memory.to(remark))
     return reply[0].upper() + reply[1:]
 
 
-def _wonder(mind: Mind, remark: Remark) -> str:
+def _wonder(memory: Memory, remark: Exchange) -> str:
     """No rule fits: come back to what they spoke of, and ask back."""
     topics = sorted(words(remark.text), key=lambda word: (-len(word), word))
-    for other in reversed(mind.remarks):
+    for other in reversed(memory.remarks):
         shared = next((topic for topic in topics if topic in words(other.text)), None)
         if shared and other.who not in {"", remark.who}:
-            return f"{mind.called(other.who)} spoke of {shared} too. What do you make of that{mind.to(remark)}?"
+            return f"{memory.called(other.who)} spoke of {shared} too. What do you make of that{memory.to(remark)}?"
     ways = phrases.WONDERS if topics else phrases.PUZZLED
-    return _about(mind, ways, next(iter(topics), ""), remark)
+    return _about(memory, ways, next(iter(topics), ""), remark)
 
 
 # ---------------------------------------------------------------- rules
 
 
-def _greet(mind: Mind, turn: Turn) -> str:
-    hello = "Good to hear from you again" if mind.last_of(turn.remark.who) else phrases.greeting(turn.now)
-    return f"{hello}{mind.to(turn.remark)}! {mind.pick(phrases.OPENERS)}"
+def _greet(memory: Memory, turn: Turn) -> str:
+    hello = "Good to hear from you again" if memory.last_of(turn.remark.who) else phrases.greeting(turn.now)
+    return f"{hello}{memory.to(turn.remark)}! {memory.pick(phrases.OPENERS)}"
 
 
-def _introduce(mind: Mind, _: Turn) -> str:
-    return f"I am {mind.persona.name}, your {mind.persona.job}. {mind.about() or mind.pick(phrases.ABOUT_ME)}"
+def _introduce(memory: Memory, _: Turn) -> str:
+    return f"I am {memory.persona.name}, your {memory.persona.job}. {memory.about() or memory.pick(phrases.ABOUT_ME)}"
 
 
-def _learn_name(mind: Mind, turn: Turn) -> str:
+def _learn_name(memory: Memory, turn: Turn) -> str:
     name = turn.match["name"].strip().capitalize()
-    mind.names[turn.remark.who] = name
+    memory.names[turn.remark.who] = name
     return f"Lovely to meet you, {name}. I will remember that. What brings you here?"
 
 
-def _recall_name(mind: Mind, turn: Turn) -> str:
-    name = mind.called(turn.remark.who)
+def _recall_name(memory: Memory, turn: Turn) -> str:
+    name = memory.called(turn.remark.who)
     return f"You are {name}, of course." if name else "You have not told me yet. What shall I call you?"
 
 
-def _recall_own_words(mind: Mind, turn: Turn) -> str:
-    said = mind.last_of(turn.remark.who)
+def _recall_own_words(memory: Memory, turn: Turn) -> str:
+    said = memory.last_of(turn.remark.who)
     return f"You said: \u201c{said}\u201d" if said else "I have not heard anything of you before this."
 
 
-def _recall_words(mind: Mind, turn: Turn) -> str:
+def _recall_words(memory: Memory, turn: Turn) -> str:
     who = turn.match["who"].strip()
-    said = mind.last_of(who)
+    said = memory.last_of(who)
     return f"{who} said: \u201c{said}\u201d" if said else f"{who} has not said anything to me yet."
 
 
-def _name_people(mind: Mind, _: Turn) -> str:
-    people = mind.people()
+def _name_people(memory: Memory, _: Turn) -> str:
+    people = memory.people()
     return f"So far I have spoken with {phrases.listed(people)}." if people else "Nobody has told me their name yet."
 
 
-def _tell_time(mind: Mind, turn: Turn) -> str:
+def _tell_time(memory: Memory, turn: Turn) -> str:
     now = turn.now
-    return f"It is {now:%H:%M} UTC on {now:%A}, {now.day} {now:%B}. {mind.pick(phrases.ABOUT_TIME)}"
+    return f"It is {now:%H:%M} UTC on {now:%A}, {now.day} {now:%B}. {memory.pick(phrases.ABOUT_TIME)}"
 
 
-def _help(mind: Mind, turn: Turn) -> str:
-    return " ".join(filter(None, (f"Gladly{mind.to(turn.remark)}.", mind.about(), phrases.ABILITIES)))
+def _help(memory: Memory, turn: Turn) -> str:
+    return " ".join(filter(None, (f"Gladly{memory.to(turn.remark)}.", memory.about(), phrases.ABILITIES)))
 
 
-def _count(_: Mind, turn: Turn) -> str:
+def _count(_: Memory, turn: Turn) -> str:
     left, sign, right = turn.match.group("left", "sign", "right")
     return f"{left} {sign} {right} is {phrases.SUMS[sign](int(left), int(right))}. I counted on my fingers."
 
 
-def _thank(mind: Mind, turn: Turn) -> str:
-    return f"{mind.pick(phrases.WELCOMES)}{mind.to(turn.remark)}."
+def _thank(memory: Memory, turn: Turn) -> str:
+    return f"{memory.pick(phrases.WELCOMES)}{memory.to(turn.remark)}."
 
 
-def _part(mind: Mind, turn: Turn) -> str:
-    return f"{mind.pick(phrases.FAREWELLS)}{mind.to(turn.remark)}!"
+def _part(memory: Memory, turn: Turn) -> str:
+    return f"{memory.pick(phrases.FAREWELLS)}{memory.to(turn.remark)}!"
 
 
-def _repeat(_: Mind, turn: Turn) -> str:
+def _repeat(_: Memory, turn: Turn) -> str:
     return turn.match["words"].strip()
 
 
-def _like(mind: Mind, turn: Turn) -> str:
-    return _about(mind, phrases.LIKINGS, phrases.turned(turn.match["topic"]), turn.remark)
+def _like(memory: Memory, turn: Turn) -> str:
+    return _about(memory, phrases.LIKINGS, phrases.turned(turn.match["topic"]), turn.remark)
 
 
-def _opine(mind: Mind, turn: Turn) -> str:
-    return mind.known(turn.remark.text) or _about(
-        mind, phrases.OPINIONS, phrases.turned(turn.match["topic"]), turn.remark
+def _opine(memory: Memory, turn: Turn) -> str:
+    return memory.known(turn.remark.text) or _about(
+        memory, phrases.OPINIONS, phrases.turned(turn.match["topic"]), turn.remark
     )
 
 
 def _from(ways: tuple[str, ...]) -> "Rule":
     """Any of these will do."""
-    return lambda mind, _: mind.pick(ways)
+    return lambda memory, _: memory.pick(ways)
 
 
-def _about_avatarbot(mind: Mind, turn: Turn) -> str:
+def _about_avatarbot(memory: Memory, turn: Turn) -> str:
     """What the knowledge base says comes first: in a hotel, a price is that of a room."""
-    return mind.known(turn.remark.text) or SPOKEN["en"].answer(SPOKEN["en"].topics(turn.remark.text), mind.persona.name)
+    return memory.known(turn.remark.text) or SPOKEN["en"].answer(
+        SPOKEN["en"].topics(turn.remark.text), memory.persona.name
+    )
 
 
-def _where(mind: Mind, turn: Turn) -> str:
-    return mind.known(turn.remark.text) or mind.pick(phrases.PLACES)
+def _where(memory: Memory, turn: Turn) -> str:
+    return memory.known(turn.remark.text) or memory.pick(phrases.PLACES)
 
 
-def _why(mind: Mind, turn: Turn) -> str:
-    return mind.known(turn.remark.text) or mind.pick(phrases.REASONS)
+def _why(memory: Memory, turn: Turn) -> str:
+    return memory.known(turn.remark.text) or memory.pick(phrases.REASONS)
 
 
-Rule = Callable[[Mind, Turn], str]
+Rule = Callable[[Memory, Turn], str]
 
 
 def _when(pattern: str) -> Pattern[str]:

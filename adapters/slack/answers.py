@@ -20,10 +20,10 @@ from adapters.slack.blocks import (
     shown_by_slack,
     words,
 )
-from adapters.slack.markup import TEXT_LIMIT, escape, shorten
+from adapters.slack.mrkdwn import TEXT_LIMIT, escape, shorten
 from bot.commands.buttons import button_of, next_button
 from bot.commands.catalogue import CATALOGUE
-from bot.model import Item, Reply
+from bot.domain.replies import Item, Reply
 
 BLOCKS_PER_MESSAGE = 45  # Slack takes 50
 TEXT_PER_MESSAGE = 9_000  # Slack names no sum; its `markdown` block has 12,000

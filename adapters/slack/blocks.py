@@ -9,10 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from adapters.slack.markup import TEXT_LIMIT, escape, measure, shorten
+from adapters.slack.mrkdwn import TEXT_LIMIT, escape, measure, shorten
 from bot.commands.buttons import Button, Look
-from bot.model import Command, Delivery, Line, Link
-from bot.transcript.split import split
+from bot.domain.messages import Command
+from bot.domain.replies import Link
+from bot.domain.transcript import Delivery, TranscriptLine
+from bot.speech.splitter import split
 
 Block = dict[str, Any]
 
@@ -131,7 +133,7 @@ def words(text: str, *, bold: bool = False, code: bool = False) -> Block:
 # ---------------------------------------------------------------- what we show
 
 
-def line(shown: Line) -> Content:
+def line(shown: TranscriptLine) -> Content:
     """One line of the transcript, or of the bot itself. A growing one ends in an ellipsis."""
     more = [words(" …")] if shown.delivery is Delivery.GROWING else []
     if shown.speaker is None:

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from adapters.slack.client import Answer, WebApi
 from adapters.slack.installations import Installations
-from adapters.slack.web_api import Answer, WebApi
-from bot.model import File, Place
+from bot.domain.conversations import ConversationRef
+from bot.domain.replies import File
 
 ALT_LIMIT = 1_000
 
@@ -17,11 +18,11 @@ class Calls:
         self.web = web
         self._installations = installations
 
-    async def __call__(self, place: Place, method: str, **arguments: Any) -> Answer:
+    async def __call__(self, place: ConversationRef, method: str, **arguments: Any) -> Answer:
         installed = await self._installations.find(place.workspace_id)
         return await self.web.call(installed.token, method, **arguments)
 
-    async def upload(self, place: Place, file: File, text: str = "") -> None:
+    async def upload(self, place: ConversationRef, file: File, text: str = "") -> None:
         """Post a file in a place, with an escaped text above it."""
         slot = await self(place, "files.getUploadURLExternal", **_described(file))
         await self.web.upload(str(slot["upload_url"]), file.content)

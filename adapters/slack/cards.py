@@ -16,11 +16,12 @@ from adapters.slack.blocks import (
     plain,
     section,
 )
-from adapters.slack.markup import TEXT_LIMIT, escape, shorten
+from adapters.slack.mrkdwn import TEXT_LIMIT, escape, shorten
 from bot.commands.buttons import card_buttons
 from bot.commands.verb import Verb
 from bot.commands.wording import MODES, SIGNS, STATES
-from bot.model import Card, SessionStatus
+from bot.domain.cards import Card
+from bot.domain.sessions import SessionStatus
 
 
 def card(shown: Card) -> Content:

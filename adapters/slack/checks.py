@@ -1,10 +1,10 @@
 """What `avatarbot doctor` says about Slack."""
 
+from adapters.slack.client import WebApi
+from adapters.slack.errors import SlackRefused
 from adapters.slack.manifest import OPTIONAL_SCOPES, SCOPES
-from adapters.slack.refusals import SlackRefused
 from adapters.slack.settings import SlackSettings
-from adapters.slack.web_api import WebApi
-from bot.errors import AvatarbotError, PlaceGone
+from bot.domain.errors import AvatarbotError, PlaceGone
 from bot.ports.doctor import Finding, Level
 
 _INSTALL = "Reinstall the app at api.slack.com/apps, Install App, after adding them (or paste `avatarbot slack manifest` again)."

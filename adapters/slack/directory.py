@@ -5,12 +5,13 @@ from collections.abc import Iterable
 from itertools import islice
 
 from adapters.slack.calls import Calls
+from adapters.slack.client import Answer
+from adapters.slack.errors import SlackRefused
+from adapters.slack.inbound import InboundContext
 from adapters.slack.lookups import Key, Lookups
-from adapters.slack.refusals import SlackRefused
-from adapters.slack.translation import Setting
-from adapters.slack.web_api import Answer
-from adapters.slack.words import SOMEONE, Mentions, Names
-from bot.model import A_DIRECT_MESSAGE, Channel, Person, Place, Standing
+from adapters.slack.plain_text import SOMEONE, Mentions, SlackNames
+from bot.domain.conversations import A_DIRECT_MESSAGE, Channel, ConversationRef
+from bot.domain.people import Membership, Person
 from bot.ports.clock import Clock
 
 PATIENCE_S = 0.7
@@ -34,7 +35,9 @@ class Directory:
         self._call = calls
         self._lookups = Lookups(clock, _refused)
 
-    async def look_up(self, setting: Setting, user_id: str, mentioned: Mentions = NOBODY) -> tuple[Person, Names]:
+    async def look_up(
+        self, setting: InboundContext, user_id: str, mentioned: Mentions = NOBODY
+    ) -> tuple[Person, SlackNames]:
         """Somebody as they are in a workspace, and the names that their message needs.
 
         The person is looked up first and alone, so that nothing in a message keeps us from knowing who wrote it. Whom Slack has not
@@ -46,11 +49,11 @@ class Directory:
         names = await self._names(setting, mentioned, groups, until)
         return self._person(user, groups), names
 
-    async def person(self, setting: Setting, user_id: str) -> Person:
+    async def person(self, setting: InboundContext, user_id: str) -> Person:
         person, _ = await self.look_up(setting, user_id)
         return person
 
-    async def names(self, setting: Setting, mentioned: Mentions) -> Names:
+    async def names(self, setting: InboundContext, mentioned: Mentions) -> SlackNames:
         """The names that a message needs."""
         until = asyncio.get_running_loop().time() + PATIENCE_S
         return await self._names(setting, mentioned, Key(setting.workspace_id, GROUPS + setting.team_id), until)
@@ -78,12 +81,12 @@ class Directory:
     async def aclose(self) -> None:
         await self._lookups.aclose()
 
-    async def _names(self, setting: Setting, mentioned: Mentions, groups: Key, until: float) -> Names:
+    async def _names(self, setting: InboundContext, mentioned: Mentions, groups: Key, until: float) -> SlackNames:
         people = _some(mentioned.people - {setting.own_id}, setting)
         channels = _some(mentioned.channels, setting)
         wanted = {groups: self._ask_groups} | dict.fromkeys(people, self._ask_user)
         await self._lookups.learn(wanted | dict.fromkeys(channels, self._ask_channel), until)
-        return Names(
+        return SlackNames(
             setting.own_id,
             {key.thing: _name(self._lookups.known(key)) for key in people},
             {key.thing: _name(self._lookups.known(key)) for key in channels},
@@ -116,11 +119,11 @@ class Directory:
         }
 
 
-def _in(workspace_id: str) -> Place:
-    return Place("slack", workspace_id, "")
+def _in(workspace_id: str) -> ConversationRef:
+    return ConversationRef("slack", workspace_id, "")
 
 
-def _some(ids: Iterable[str], setting: Setting) -> list[Key]:
+def _some(ids: Iterable[str], setting: InboundContext) -> list[Key]:
     return [Key(setting.workspace_id, each) for each in islice(sorted(ids), NAMES_LIMIT)]
 
 
@@ -135,13 +138,13 @@ def _name(user: Answer) -> str:
     return str(profile.get("display_name") or profile.get("real_name") or user.get("name") or "")
 
 
-def _standing(user: Answer, workspace_id: str) -> Standing:
+def _standing(user: Answer, workspace_id: str) -> Membership:
     """In a grid `team_id` may name another of the workspaces that somebody belongs to: `enterprise_user.teams` has them all."""
     if not user:
-        return Standing.UNKNOWN
+        return Membership.UNKNOWN
     if any(user.get(flag) for flag in ("is_stranger", "is_restricted", "is_ultra_restricted", "deleted")):
-        return Standing.OUTSIDER
+        return Membership.OUTSIDER
     in_grid = user.get("enterprise_user") or {}
     if workspace_id not in {user.get("team_id"), in_grid.get("enterprise_id"), *(in_grid.get("teams") or ())}:
-        return Standing.OUTSIDER
-    return Standing.ADMIN if user.get("is_admin") or user.get("is_owner") else Standing.MEMBER
+        return Membership.OUTSIDER
+    return Membership.ADMIN if user.get("is_admin") or user.get("is_owner") else Membership.MEMBER

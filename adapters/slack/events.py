@@ -7,35 +7,29 @@ from typing import Any
 import structlog
 
 from adapters.slack import forms
-from adapters.slack.answered import Answered
 from adapters.slack.attachments import attached
-from adapters.slack.desk import Afterwards, Desk, Receipt
+from adapters.slack.dedupe import AnsweredMessages
+from adapters.slack.handler import Afterwards, Receipt, SlackInboundHandler
 from adapters.slack.home import home
+from adapters.slack.inbound import InboundContext, deletion, edit, is_for_us, message, place_of, without_mention
 from adapters.slack.payloads import ChannelEvent, HomeOpened, MemberEvent, MessageEvent, Text, read, reading
-from adapters.slack.translation import (
-    Setting,
-    deletion,
-    edit,
-    is_for_us,
-    message,
-    place_of,
-    without_mention,
-)
-from adapters.slack.words import SOMEONE, mentions
-from bot.model import Command, Inbound, Person, Place, ReplyTo, Said, Standing
+from adapters.slack.plain_text import SOMEONE, mentions
+from bot.domain.conversations import ConversationRef
+from bot.domain.messages import Command, Inbound, MessagePosted, ReplyTo
+from bot.domain.people import Membership, Person
 
 log = structlog.get_logger(__name__)
 
 Body = Mapping[str, Any]
 
 
-class Events:
+class SlackEvents:
     """Takes one event. The answer is 200 only after the commit; 503 makes Slack deliver again."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
-        self._answered = Answered(desk.clock)
-        self._kinds: Mapping[str, Callable[[Setting, Body], Awaitable[Receipt]]] = {
+    def __init__(self, handler: SlackInboundHandler) -> None:
+        self._handler = handler
+        self._answered = AnsweredMessages(handler.clock)
+        self._kinds: Mapping[str, Callable[[InboundContext, Body], Awaitable[Receipt]]] = {
             "message": self._message,
             "app_mention": self._message,
             "app_home_opened": self._home_opened,
@@ -46,14 +40,14 @@ class Events:
             **dict.fromkeys(("group_left", "group_archive", "group_deleted"), self._channel_gone),
         }
 
-    async def take(self, setting: Setting, body: Body) -> Receipt:
+    async def take(self, setting: InboundContext, body: Body) -> Receipt:
         with reading():
             kind = str(body["event"].get("type"))
         return await self._kinds.get(kind, _pass)(setting, body)
 
     # ------------------------------------------------ messages
 
-    async def _message(self, setting: Setting, body: Body) -> Receipt:
+    async def _message(self, setting: InboundContext, body: Body) -> Receipt:
         event = read(body["event"], MessageEvent)
         if event.subtype in ("message_changed", "message_deleted"):
             return await self._changed(setting, event, body)
@@ -65,35 +59,35 @@ class Events:
         ):
             return Receipt()
         found = mentions(event.text, event.blocks, event.attachments)
-        person, names = await self._desk.directory.look_up(setting, event.user, found)
+        person, names = await self._handler.directory.look_up(setting, event.user, found)
         with reading():
             inbound = message(event, setting, person, names)
-        if isinstance(inbound.body, Said) and not inbound.body.text:  # only a picture, only a file
+        if isinstance(inbound.body, MessagePosted) and not inbound.body.text:  # only a picture, only a file
             return Receipt()
         if addressed and (verb := forms.asked_for(without_mention(event.text, setting.own_id))):
-            return self._answer(inbound, partial(self._desk.writer.offer_form, ReplyTo(inbound.place, person), verb))
+            return self._answer(inbound, partial(self._handler.writer.offer_form, ReplyTo(inbound.place, person), verb))
         return await self._submitted(inbound, addressed=addressed)
 
-    async def _concerns(self, setting: Setting, channel: str, text: Text) -> bool:
+    async def _concerns(self, setting: InboundContext, channel: str, text: Text) -> bool:
         """Asked of the core before Slack is asked anything: most of what people write is not for us."""
         place = place_of(setting.workspace_id, channel, text.ts, text.thread_ts)
-        return await self._desk.reception.concerns(place)
+        return await self._handler.core.concerns(place)
 
     async def _submitted(self, inbound: Inbound, *, addressed: bool) -> Receipt:
         if self._answered.knows(inbound.place.workspace_id, inbound.event_id):
             return Receipt()  # or what was refused with a sentence might be taken after all
-        handling = await self._desk.submit(inbound)
+        handling = await self._handler.submit(inbound)
         if not handling.taken:
             return Receipt(status=503)
         silent = not handling.sentence or not (handling.hosted or addressed)
-        return self._answer(inbound, handling.afterwards if silent else self._desk.say(inbound, handling.sentence))
+        return self._answer(inbound, handling.afterwards if silent else self._handler.say(inbound, handling.sentence))
 
     def _answer(self, inbound: Inbound, answer: Afterwards | None) -> Receipt:
         if answer is None or not self._answered.first_time(inbound.place.workspace_id, inbound.event_id):
             return Receipt()
         return Receipt(afterwards=answer)
 
-    async def _changed(self, setting: Setting, event: MessageEvent, body: Body) -> Receipt:
+    async def _changed(self, setting: InboundContext, event: MessageEvent, body: Body) -> Receipt:
         """An edit or a deletion, which is its author's whoever that is. Slack also reports the preview that it adds to a link."""
         before, after = event.previous_message or Text(), event.message or Text()
         author = before if event.subtype == "message_deleted" or after.subtype == "tombstone" else after
@@ -101,69 +95,71 @@ class Events:
             return Receipt()
         if not await self._concerns(setting, event.channel, author):
             return Receipt()
-        event_id, person = str(body.get("event_id", "")), Person(author.user, SOMEONE, Standing.UNKNOWN)
+        event_id, person = str(body.get("event_id", "")), Person(author.user, SOMEONE, Membership.UNKNOWN)
         if author is before:
             with reading():
                 inbound = deletion(event, event_id, setting, person)
         elif _reads_the_same(before, after):
             return Receipt()
         else:
-            names = await self._desk.directory.names(setting, mentions(after.text, after.blocks, after.attachments))
+            names = await self._handler.directory.names(setting, mentions(after.text, after.blocks, after.attachments))
             with reading():
                 inbound = edit(event, event_id, setting, person, names)
-        handling = await self._desk.submit(inbound)
+        handling = await self._handler.submit(inbound)
         return Receipt(status=200 if handling.taken else 503)
 
     # ------------------------------------------------ the home tab
 
-    async def _home_opened(self, setting: Setting, body: Body) -> Receipt:
+    async def _home_opened(self, setting: InboundContext, body: Body) -> Receipt:
         event = read(body["event"], HomeOpened)
         return Receipt(afterwards=self._home(setting, event) if event.tab == "home" else None)
 
-    def _home(self, setting: Setting, event: HomeOpened) -> Afterwards:
+    def _home(self, setting: InboundContext, event: HomeOpened) -> Afterwards:
         async def show() -> None:
-            desk = self._desk
-            person = await desk.directory.person(setting, event.user)
+            handler = self._handler
+            person = await handler.directory.person(setting, event.user)
             place = place_of(setting.workspace_id, event.channel)
             asked = Inbound("", 0, place, person, Command("sessions"), ReplyTo(place, person))
-            sessions = await desk.reception.answer(asked)
-            await desk.writer.publish_home(place, event.user, home(sessions, desk.command))
+            sessions = await handler.core.answer(asked)
+            await handler.writer.publish_home(place, event.user, home(sessions, handler.command))
 
         return show
 
     # ------------------------------------------------ what is gone
 
-    async def _channel_gone(self, setting: Setting, body: Body) -> Receipt:
+    async def _channel_gone(self, setting: InboundContext, body: Body) -> Receipt:
         event = read(body["event"], ChannelEvent)
-        await self._desk.reception.place_gone(place_of(setting.workspace_id, event.channel))
+        await self._handler.core.channel_removed(place_of(setting.workspace_id, event.channel))
         return Receipt()
 
-    async def _member_left(self, setting: Setting, body: Body) -> Receipt:
+    async def _member_left(self, setting: InboundContext, body: Body) -> Receipt:
         event = read(body["event"], MemberEvent)
         if event.user == setting.own_id:
             return await self._channel_gone(setting, body)
-        await self._desk.reception.person_gone(place_of(setting.workspace_id, event.channel), event.user)
+        await self._handler.core.person_gone(place_of(setting.workspace_id, event.channel), event.user)
         return Receipt()
 
-    async def _uninstalled(self, setting: Setting, _: Body) -> Receipt:
-        await self._desk.reception.place_gone(Place("slack", setting.workspace_id, ""), whole_workspace=True)
-        await self._desk.installations.forget(setting.workspace_id)
+    async def _uninstalled(self, setting: InboundContext, _: Body) -> Receipt:
+        await self._handler.core.channel_removed(
+            ConversationRef("slack", setting.workspace_id, ""), whole_workspace=True
+        )
+        await self._handler.installations.forget(setting.workspace_id)
         log.info("Slack: uninstalled", workspace=setting.workspace_id)
         return Receipt()
 
-    async def _revoked(self, setting: Setting, body: Body) -> Receipt:
+    async def _revoked(self, setting: InboundContext, body: Body) -> Receipt:
         """Only the bot's own token matters; people may revoke theirs, which we never ask for."""
         with reading():
             ours = bool((body["event"].get("tokens") or {}).get("bot"))
         return await self._uninstalled(setting, body) if ours else Receipt()
 
 
-async def _pass(_: Setting, __: Body) -> Receipt:
+async def _pass(_: InboundContext, __: Body) -> Receipt:
     """Nothing of ours: taken, so that Slack does not deliver it again."""
     return Receipt()
 
 
-def _addressed(event: MessageEvent, setting: Setting) -> bool:
+def _addressed(event: MessageEvent, setting: InboundContext) -> bool:
     """Whether its author expects an answer from us even where no avatar is hosted."""
     return event.channel.startswith("D") or setting.own_id in mentions(event.text, event.blocks).people
 

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from adapters.slack.blocks import Block, plain, section
+from adapters.slack.inbound import asks_for_form
 from adapters.slack.payloads import View
-from adapters.slack.translation import asks_for_form
 from bot.commands.catalogue import CATALOGUE
-from bot.commands.misunderstood import Misunderstood
+from bot.commands.errors import ParseError
 from bot.commands.verb import Option, OptionType, Verb
-from bot.model import Choice, Command, Place
+from bot.domain.conversations import ConversationRef
+from bot.domain.messages import Command
+from bot.domain.replies import Choice
 
 CALLBACK = "form"
 CHANNEL = "channel"
@@ -31,16 +33,16 @@ WHEN_BARE = frozenset({"set", "act", "defaults set", "defaults voice"})
 class Filled:
     """A form as submitted: where, what, and the `response_url` of the channel chosen in it, if any."""
 
-    place: Place
+    place: ConversationRef
     command: Command
     response_url: str = ""
 
 
-def wanted(text: str, command: Command | Misunderstood) -> Verb | None:
+def wanted(text: str, command: Command | ParseError) -> Verb | None:
     """The verb whose form should open: `start ?` asks for one, and a bare verb that would change nothing without options."""
     if asks_for_form(text):
         return asked_for(text)
-    if isinstance(command, Misunderstood) or command.options:
+    if isinstance(command, ParseError) or command.options:
         return None
     verb = CATALOGUE.verb(command.verb)
     bare = verb and (verb.name in WHEN_BARE or any(option.required for option in verb.options))
@@ -54,7 +56,7 @@ def asked_for(text: str) -> Verb | None:
     return verb if verb and verb.options else None
 
 
-def form(verb: Verb, place: Place) -> Block:
+def form(verb: Verb, place: ConversationRef) -> Block:
     """The modal of a verb. Without a channel in `place` it asks for one."""
     inputs = [_input(option) for option in verb.options]
     where = [] if place.channel_id else [_channel_input()]
@@ -69,13 +71,13 @@ def form(verb: Verb, place: Place) -> Block:
     }
 
 
-def remembered(view: View) -> tuple[str, Place]:
+def remembered(view: View) -> tuple[str, ConversationRef]:
     """The verb and the place that a form was opened for. Raises `ValueError`."""
     kept = json.loads(view.private_metadata)
-    return str(kept["verb"]), Place("slack", str(kept["w"]), str(kept["c"]), str(kept["t"]))
+    return str(kept["verb"]), ConversationRef("slack", str(kept["w"]), str(kept["c"]), str(kept["t"]))
 
 
-def _remember(verb: str, place: Place) -> str:
+def _remember(verb: str, place: ConversationRef) -> str:
     return json.dumps({"verb": verb, "w": place.workspace_id, "c": place.channel_id, "t": place.thread_id})
 
 
@@ -85,7 +87,7 @@ def filled(view: View, response_urls: Mapping[str, str]) -> Filled:
     given = {block: action.given for block, actions in view.state.values.items() for action in actions.values()}
     channel_id = given.pop(CHANNEL, "")
     if channel_id:
-        place = Place(place.platform, place.workspace_id, channel_id)
+        place = ConversationRef(place.platform, place.workspace_id, channel_id)
     return Filled(place, Command(verb, given), response_urls.get(channel_id, ""))
 
 

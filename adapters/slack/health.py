@@ -7,9 +7,9 @@ from enum import StrEnum
 
 import structlog
 
+from adapters.slack.client import WebApi
 from adapters.slack.manifest import SCOPES
-from adapters.slack.web_api import WebApi
-from bot.errors import PlaceGone, PlatformError
+from bot.domain.errors import PlaceGone, PlatformError
 from bot.ports.chat import ConnectionState
 from bot.ports.clock import Clock
 

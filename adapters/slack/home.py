@@ -2,7 +2,7 @@
 
 from adapters.slack.answers import answer
 from adapters.slack.blocks import FORM, Block, actions, button, section
-from bot.model import Reply
+from bot.domain.replies import Reply
 
 BLOCKS_LIMIT = 100
 

@@ -1,4 +1,4 @@
-"""Whose token acts where: one workspace by a token of the operator's, or many that installed the app themselves."""
+"""Where secrets of workspaces are kept, encrypted by whoever keeps them."""
 
 import asyncio
 from collections import defaultdict
@@ -9,10 +9,29 @@ from typing import Protocol
 import msgspec
 import structlog
 
-from adapters.slack.vault import PLATFORM, Vault
-from adapters.slack.web_api import WebApi
-from bot.errors import PlaceGone, PlatformError
+from adapters.slack.client import WebApi
+from bot.domain.errors import PlaceGone, PlatformError
 from bot.ports.clock import Clock
+from bot.ports.secrets import SecretVault
+
+PLATFORM = "slack"
+
+
+class MemoryVault:
+    """A vault that forgets at exit: for tests, and for one workspace, whose token comes from the environment."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, str, str], bytes] = {}
+
+    async def get(self, platform: str, workspace_id: str, key: str) -> bytes | None:
+        return self._kept.get((platform, workspace_id, key))
+
+    async def put(self, platform: str, workspace_id: str, key: str, value: bytes) -> None:
+        self._kept[platform, workspace_id, key] = value
+
+    async def delete_workspace(self, platform: str, workspace_id: str) -> None:
+        self._kept = {place: value for place, value in self._kept.items() if place[:2] != (platform, workspace_id)}
+
 
 KEY = "installation"
 
@@ -93,7 +112,7 @@ class ManyWorkspaces:
     A token that is about to expire is rotated by one flight per installation: others wait for it and use what it brought.
     """
 
-    def __init__(self, vault: Vault, web: WebApi, clock: Clock, client_id: str, client_secret: str) -> None:
+    def __init__(self, vault: SecretVault, web: WebApi, clock: Clock, client_id: str, client_secret: str) -> None:
         self._vault = vault
         self._web = web
         self._clock = clock

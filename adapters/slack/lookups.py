@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import structlog
 
-from adapters.slack.refusals import SlackRefused
-from adapters.slack.web_api import Answer
-from bot.errors import PlatformError
+from adapters.slack.client import Answer
+from adapters.slack.errors import SlackRefused
+from bot.domain.errors import PlatformError
 from bot.ports.clock import Clock
 
 KNOWN_FOR = timedelta(hours=1)

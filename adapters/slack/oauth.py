@@ -17,7 +17,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from adapters.slack.installations import ManyWorkspaces, Record
 from adapters.slack.manifest import INSTALL_PATH, OPTIONAL_SCOPES, REDIRECT_PATH, SCOPES
 from adapters.slack.settings import SlackSettings
-from bot.errors import StoreUnavailable
+from bot.domain.errors import StoreUnavailable
 from bot.ports.clock import Clock
 
 STATE_LASTS_S = 600

@@ -82,7 +82,7 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
     team_id: str = ""
 
 
-class Channel(msgspec.Struct, frozen=True, kw_only=True):
+class ChannelInfo(msgspec.Struct, frozen=True, kw_only=True):
     id: str
 
 
@@ -90,7 +90,7 @@ class Picked(msgspec.Struct, frozen=True, kw_only=True):
     value: str = ""
 
 
-class Action(msgspec.Struct, frozen=True, kw_only=True):
+class BlockAction(msgspec.Struct, frozen=True, kw_only=True):
     """A press or a choice. `value` for a button, the selected ones for selects and inputs."""
 
     action_id: str = ""
@@ -107,7 +107,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True):
-    values: dict[str, dict[str, Action]] = {}
+    values: dict[str, dict[str, BlockAction]] = {}
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,10 +134,10 @@ class Interaction(msgspec.Struct, frozen=True, kw_only=True):
     value: str = ""
     response_url: str = ""
     response_urls: list[ResponseUrl] = []
-    channel: Channel | None = None
+    channel: ChannelInfo | None = None
     message: Text | None = None
     view: View | None = None
-    actions: list[Action] = []
+    actions: list[BlockAction] = []
 
 
 Kind = TypeVar("Kind", bound=msgspec.Struct)

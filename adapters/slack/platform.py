@@ -7,36 +7,36 @@ import structlog
 from pydantic import SecretStr
 from starlette.routing import BaseRoute
 
-from adapters.slack.answered import Answered
-from adapters.slack.desk import Desk
+from adapters.slack.client import WebApi
+from adapters.slack.dedupe import AnsweredMessages
 from adapters.slack.directory import Directory
-from adapters.slack.endpoint import Deliveries, Endpoint
+from adapters.slack.dispatcher import bolt_app
+from adapters.slack.handler import SlackInboundHandler
 from adapters.slack.health import CHECK_EVERY_S, Health, Part, Peers, check_token
+from adapters.slack.http import Deliveries, HttpEndpoint
 from adapters.slack.installations import Installations, ManyWorkspaces, OneWorkspace
-from adapters.slack.intake import bolt_app
 from adapters.slack.oauth import oauth_flow
+from adapters.slack.publisher import SlackPublisher
 from adapters.slack.settings import SlackSettings
 from adapters.slack.socket_mode import FIRST_PAUSE_S, LONGEST_PAUSE_S, SocketMode
-from adapters.slack.vault import Vault
-from adapters.slack.web_api import WebApi
-from adapters.slack.writer import Writer
-from bot.errors import PlaceGone, PlatformError, SettingsError
-from bot.model import Channel, Place
-from bot.ports.chat import ConnectionState, Reception
+from bot.domain.conversations import Channel, ConversationRef
+from bot.domain.errors import PlaceGone, PlatformError, SettingsError
+from bot.ports.chat import ConnectionState, CoreApi
 from bot.ports.clock import Clock
+from bot.ports.secrets import SecretVault
 
 BAD_TOKEN = "Slack does not accept SLACK_BOT_TOKEN: copy the Bot User OAuth Token (xoxb-…) from Install App again."  # noqa: S105
 
 log = structlog.get_logger(__name__)
 
 
-class SlackPlatform(Writer):
+class SlackPlatform(SlackPublisher):
     """`ChatPlatform` for Slack. Receives over Socket Mode when the app token is set, over HTTP when the signing secret is, or both.
 
     Raises `SettingsError` at once when it could not act anywhere.
     """
 
-    def __init__(self, settings: SlackSettings, reception: Reception, vault: Vault, clock: Clock) -> None:
+    def __init__(self, settings: SlackSettings, core: CoreApi, vault: SecretVault, clock: Clock) -> None:
         if not settings.app_token and not settings.signing_secret:
             raise SettingsError("Slack needs SLACK_APP_TOKEN (Socket Mode) or SLACK_SIGNING_SECRET (HTTP) to be heard.")
         self._settings = settings
@@ -49,25 +49,31 @@ class SlackPlatform(Writer):
         self._installations = installations
         super().__init__(web, installations, clock, self._health)
         self._directory = Directory(self._call, clock)
-        desk = Desk(reception, self, self._directory, installations, clock, settings.command, Answered(clock))
-        self._deliveries = Deliveries(bolt_app(desk, web.api_url, flow), self._health)
+        handler = SlackInboundHandler(
+            core, self, self._directory, installations, clock, settings.command, AnsweredMessages(clock)
+        )
+        self._deliveries = Deliveries(bolt_app(handler, web.api_url, flow), self._health)
         self._flow = flow
 
     def is_home(self, workspace_id: str) -> bool:  # noqa: ARG002 - with a bot's token there is only the workspace it is of
         """The operator's own is the one whose token they set; who installed the app by themselves is not."""
         return self._settings.bot_token is not None
 
-    async def channel(self, place: Place) -> Channel:
+    async def channel(self, place: ConversationRef) -> Channel:
         return await self._directory.channel(place.workspace_id, place.channel_id)
 
-    async def is_member(self, place: Place, person_id: str) -> bool:
+    async def is_member(self, place: ConversationRef, person_id: str) -> bool:
         """Slack tells of who leaves a channel, and of nobody who is deactivated."""
         return await self._directory.is_member(place.workspace_id, person_id)
 
     def routes(self) -> Sequence[BaseRoute]:
         """Without a signing secret nothing could be verified, so nothing is mounted."""
         secret = self._settings.signing_secret
-        return Endpoint(self._deliveries, self._flow, secret.get_secret_value(), self._clock).routes() if secret else []
+        return (
+            HttpEndpoint(self._deliveries, self._flow, secret.get_secret_value(), self._clock).routes()
+            if secret
+            else []
+        )
 
     def connection(self) -> ConnectionState:
         return self._health.state()
@@ -124,7 +130,7 @@ def _one(settings: SlackSettings, web: WebApi) -> Installations | None:
     return OneWorkspace(settings.bot_token.get_secret_value(), web) if settings.bot_token else None
 
 
-def _many(settings: SlackSettings, web: WebApi, vault: Vault, clock: Clock) -> ManyWorkspaces:
+def _many(settings: SlackSettings, web: WebApi, vault: SecretVault, clock: Clock) -> ManyWorkspaces:
     if not settings.many_workspaces:
         raise SettingsError(
             "Slack needs SLACK_BOT_TOKEN, or SLACK_CLIENT_ID and SLACK_CLIENT_SECRET where workspaces install the app."

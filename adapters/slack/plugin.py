@@ -3,12 +3,12 @@
 from adapters.slack.checks import check
 from adapters.slack.platform import SlackPlatform
 from adapters.slack.settings import SlackSettings
-from bot.plugin import Plugin, Surroundings
 from bot.ports.chat import ChatPlatform
+from bot.ports.plugin import Plugin, PluginContext
 
 
-def _build(settings: SlackSettings, surroundings: Surroundings) -> ChatPlatform:
-    return SlackPlatform(settings, surroundings.reception, surroundings.vault, surroundings.clock)
+def _build(settings: SlackSettings, context: PluginContext) -> ChatPlatform:
+    return SlackPlatform(settings, context.core, context.vault, context.clock)
 
 
 PLUGIN = Plugin(

@@ -11,11 +11,13 @@ import structlog
 from adapters.slack import answers, blocks
 from adapters.slack.blocks import Content
 from adapters.slack.calls import Calls
+from adapters.slack.errors import SlackRefused
+from adapters.slack.inbound import place_of
 from adapters.slack.manifest import OPTIONAL_SCOPES, SCOPES
-from adapters.slack.refusals import SlackRefused
-from adapters.slack.translation import place_of
-from bot.errors import PlaceGone, PlatformError, Throttled
-from bot.model import File, Place, Reply, ReplyTo
+from bot.domain.conversations import ConversationRef
+from bot.domain.errors import PlaceGone, PlatformError, Throttled
+from bot.domain.messages import ReplyTo
+from bot.domain.replies import File, Reply
 from bot.ports.clock import Clock
 
 PATIENCE = timedelta(minutes=2)
@@ -30,7 +32,7 @@ Way = Callable[[Content], Awaitable[None]]
 class DirectMessage:
     """The conversation between the bot and one person. Raises `ValueError` for a place that is none."""
 
-    place: Place
+    place: ConversationRef
 
     def __post_init__(self) -> None:
         if not self.place.channel_id.startswith("D"):

@@ -14,11 +14,11 @@ import aiohttp
 import structlog
 from aiohttp import WSMsgType
 
-from adapters.slack.endpoint import Deliveries, carry_out, todo
+from adapters.slack.client import WebApi
+from adapters.slack.errors import WORKSPACE_GONE, SlackRefused
 from adapters.slack.health import Peers
-from adapters.slack.refusals import WORKSPACE_GONE, SlackRefused
-from adapters.slack.web_api import WebApi
-from bot.errors import PlaceGone, PlatformError, SettingsError, Throttled
+from adapters.slack.http import Deliveries, carry_out, todo
+from bot.domain.errors import PlaceGone, PlatformError, SettingsError, Throttled
 
 CONNECTIONS = 2
 QUIET_S = 10.0

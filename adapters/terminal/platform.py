@@ -6,22 +6,27 @@ from datetime import UTC, datetime
 
 from starlette.routing import BaseRoute
 
-from adapters.terminal.screen import Screen
-from bot.model import Card, Channel, Delivery, File, Line, MessageRef, Opened, Person, Place, Reply, ReplyTo, Standing
-from bot.ports.chat import ConnectionState, Pace
+from adapters.terminal.screen import TerminalScreen
+from bot.domain.cards import Card, Opened
+from bot.domain.conversations import Channel, ConversationRef, MessageRef
+from bot.domain.messages import ReplyTo
+from bot.domain.people import Membership, Person
+from bot.domain.replies import File, Reply
+from bot.domain.transcript import Delivery, TranscriptLine
+from bot.ports.chat import ConnectionState, RateLimits
 
-PLACE = Place("terminal", "terminal", "terminal")
-YOU = Person("you", "You", Standing.ADMIN)
+PLACE = ConversationRef("terminal", "terminal", "terminal")
+YOU = Person("you", "You", Membership.ADMIN)
 
 
 class TerminalPlatform:
     """Writes on a screen. What a talk waits for comes through its queues: cards, whole lines of the avatar's, answers to you."""
 
     name = "terminal"
-    pace = Pace(calls_per_second=100, edit_interval=0.05, first_post=0.05)
+    pace = RateLimits(calls_per_second=100, edit_interval=0.05, first_post=0.05)
     text_limit = 100_000
 
-    def __init__(self, screen: Screen) -> None:
+    def __init__(self, screen: TerminalScreen) -> None:
         self.screen = screen
         self.cards: asyncio.Queue[Card] = asyncio.Queue()
         self.finals: asyncio.Queue[str] = asyncio.Queue()
@@ -35,38 +40,38 @@ class TerminalPlatform:
     def measure(self, text: str) -> int:
         return len(text)
 
-    async def channel(self, place: Place) -> Channel:  # noqa: ARG002 - there is only one
+    async def channel(self, place: ConversationRef) -> Channel:  # noqa: ARG002 - there is only one
         return Channel("the terminal")
 
-    async def open(self, place: Place, card: Card, *, since: datetime | None = None) -> Opened:  # noqa: ARG002 - a terminal begins empty
+    async def open(self, place: ConversationRef, card: Card, *, since: datetime | None = None) -> Opened:  # noqa: ARG002 - a terminal begins empty
         self.cards.put_nowait(card)
         return Opened(MessageRef(place, "card"), place)
 
-    async def show(self, card_ref: MessageRef, thread: Place, card: Card) -> MessageRef:  # noqa: ARG002
+    async def show(self, card_ref: MessageRef, thread: ConversationRef, card: Card) -> MessageRef:  # noqa: ARG002
         self.cards.put_nowait(card)
         return card_ref
 
-    async def post(self, thread: Place, line: Line, key: str) -> MessageRef:  # noqa: ARG002
+    async def post(self, thread: ConversationRef, line: TranscriptLine, key: str) -> MessageRef:  # noqa: ARG002
         self._last += 1
         self._show(line)
         return MessageRef(thread, str(self._last))
 
-    async def find(self, thread: Place, key: str, since: datetime) -> MessageRef | None:  # noqa: ARG002
+    async def find(self, thread: ConversationRef, key: str, since: datetime) -> MessageRef | None:  # noqa: ARG002
         return None
 
-    async def edit(self, ref: MessageRef, line: Line) -> None:  # noqa: ARG002
+    async def edit(self, ref: MessageRef, line: TranscriptLine) -> None:  # noqa: ARG002
         self._show(line)
 
     async def heard(self, ref: MessageRef) -> None:
         """The words stand on the screen already."""
 
-    async def thinking(self, thread: Place) -> None:  # noqa: ARG002
+    async def thinking(self, thread: ConversationRef) -> None:  # noqa: ARG002
         self.screen.grow("", "…")
 
-    async def tell(self, thread: Place, text: str) -> None:  # noqa: ARG002
+    async def tell(self, thread: ConversationRef, text: str) -> None:  # noqa: ARG002
         self.screen.aside(text)
 
-    async def attach(self, thread: Place, file: File, text: str) -> None:  # noqa: ARG002
+    async def attach(self, thread: ConversationRef, file: File, text: str) -> None:  # noqa: ARG002
         self.screen.aside(f"{text}\n{file.content.decode(errors='replace')}")
 
     async def reply(self, to: ReplyTo, reply: Reply) -> None:  # noqa: ARG002
@@ -81,7 +86,7 @@ class TerminalPlatform:
     async def run(self) -> None:
         await asyncio.Event().wait()
 
-    def _show(self, line: Line) -> None:
+    def _show(self, line: TranscriptLine) -> None:
         if line.delivery is Delivery.GROWING:
             self.screen.grow(line.speaker or "", line.text)
         else:

@@ -39,7 +39,7 @@ class Shape:
         return cls(size.columns, size.lines, terminal, terminal and not os.environ.get("NO_COLOR"))
 
 
-class Screen:
+class TerminalScreen:
     """Written to from top to bottom; only the block at the end may grow. Nothing is written to a reader that has left."""
 
     def __init__(self, shape: Callable[[], Shape] = Shape.here, write: Callable[[str], None] | None = None) -> None:

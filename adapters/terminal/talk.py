@@ -7,8 +7,10 @@ from collections.abc import Sequence
 import click
 
 from adapters.terminal.platform import PLACE, YOU, TerminalPlatform
-from bot.model import Accepted, Command, Inbound, MessageRef, Said, SessionStatus
-from bot.ports.chat import Reception
+from bot.domain.conversations import MessageRef
+from bot.domain.messages import Accepted, Command, Inbound, MessagePosted
+from bot.domain.sessions import SessionStatus
+from bot.ports.chat import CoreApi
 from bot.speech.printable import printable
 
 CHANGES_WITHIN = 40.0
@@ -20,16 +22,16 @@ ANSWER_WITHIN = 120.0
 INTRODUCTION = "Avatarbot demo: AKOOL and the video room are simulated, everything else is real."
 
 
-async def talk(terminal: TerminalPlatform, reception: Reception, says: Sequence[str]) -> int:
+async def talk(terminal: TerminalPlatform, core: CoreApi, says: Sequence[str]) -> int:
     """Say one thing after the other, each when the last is answered. The exit code: 0 when all was answered."""
-    return await _Talk(terminal, reception).hold(says)
+    return await _Talk(terminal, core).hold(says)
 
 
 class _Talk:
-    def __init__(self, terminal: TerminalPlatform, reception: Reception) -> None:
+    def __init__(self, terminal: TerminalPlatform, core: CoreApi) -> None:
         self._terminal = terminal
         self._screen = terminal.screen
-        self._reception = reception
+        self._core = core
         self._stamps = itertools.count(1)
 
     async def hold(self, says: Sequence[str]) -> int:
@@ -43,7 +45,7 @@ class _Talk:
 
     async def _begin(self) -> bool:
         # Whoever is alone need not be told apart: "Hello" is heard as "Hello", not as "You: Hello".
-        await self._reception.answer(self._inbound(Command("defaults set", {"names": "off"})))
+        await self._core.answer(self._inbound(Command("defaults set", {"names": "off"})))
         self._screen.grow("", "…")
         return await self._did(Command("start")) and await self._becomes(SessionStatus.LIVE)
 
@@ -57,7 +59,7 @@ class _Talk:
         """Whether there was an answer."""
         self._screen.pause()
         self._screen.line(YOU.name, text)
-        if not await self._did(Said(text, MessageRef(PLACE, f"you-{next(self._stamps)}"))):
+        if not await self._did(MessagePosted(text, MessageRef(PLACE, f"you-{next(self._stamps)}"))):
             return False
         answered = asyncio.create_task(self._terminal.finals.get())
         refused = asyncio.create_task(self._terminal.told.get())
@@ -70,14 +72,14 @@ class _Talk:
             self._complain(refused.result())
         return answered in done
 
-    async def _did(self, body: Command | Said) -> bool:
-        outcome = await self._reception.accept(self._inbound(body))
+    async def _did(self, body: Command | MessagePosted) -> bool:
+        outcome = await self._core.accept(self._inbound(body))
         if isinstance(outcome, Accepted):
             return True
         self._complain(getattr(outcome, "sentence", "That was not taken."))
         return False
 
-    def _inbound(self, body: Command | Said) -> Inbound:
+    def _inbound(self, body: Command | MessagePosted) -> Inbound:
         stamp = next(self._stamps)
         return Inbound(f"terminal-{stamp}", stamp, PLACE, YOU, body)
 

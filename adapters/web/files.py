@@ -5,8 +5,8 @@ import ssl
 
 import httpx
 
-from adapters.web.public import Lookups, PublicOnly, Resolve
-from bot.errors import NotPublic
+from adapters.web.ssrf_guard import Lookups, PublicOnly, Resolve
+from bot.domain.errors import NotPublic
 
 WITHIN_S = 4.0
 """For all questions about one file; people wait for the answer."""

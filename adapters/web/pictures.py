@@ -6,9 +6,9 @@ from collections import OrderedDict
 import httpx
 
 from adapters.bounded import PLAIN, bounded
-from adapters.web.public import Lookups, PublicOnly, Resolve
-from bot.errors import NotPublic
-from bot.model import File
+from adapters.web.ssrf_guard import Lookups, PublicOnly, Resolve
+from bot.domain.errors import NotPublic
+from bot.domain.replies import File
 
 SIZE_LIMIT = 2 * 1024 * 1024
 KEPT = 64

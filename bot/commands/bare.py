@@ -1,6 +1,6 @@
 """Words that are a command when they stand alone: for places without slash commands, and for people who do not know them."""
 
-from bot.model import Command, Said
+from bot.domain.messages import Command, MessagePosted
 
 IN_A_CONVERSATION = frozenset({"stop", "interrupt"})
 """Understood wherever an avatar talks."""
@@ -12,12 +12,12 @@ _LONGEST = 20
 """Characters; a longer message is more than one word."""
 
 
-def bare_word(said: Said) -> str:
+def bare_word(said: MessagePosted) -> str:
     """The one word that a message is, as it would be typed as a command; `''` for a longer message."""
     return said.text.casefold().strip(" .!\n") if len(said.text) <= _LONGEST else ""
 
 
-def bare_command(said: Said, *, in_conversation: bool = False) -> Command | None:
+def bare_command(said: MessagePosted, *, in_conversation: bool = False) -> Command | None:
     """The command that a message of one word is, if it is one. `in_conversation` says whether it stands where an avatar talks."""
     word = bare_word(said)
     if (word in ADDRESSED and (said.direct or said.mentioned)) or (word in IN_A_CONVERSATION and in_conversation):

@@ -6,7 +6,9 @@ from types import MappingProxyType
 
 from bot.commands.catalogue import CATALOGUE
 from bot.commands.verb import CONFIRM
-from bot.model import Card, CardAction, Command, Item, Reply
+from bot.domain.cards import Card, CardAction
+from bot.domain.messages import Command
+from bot.domain.replies import Item, Reply
 
 
 class Look(StrEnum):

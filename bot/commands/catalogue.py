@@ -6,8 +6,8 @@ Names, summaries and choices stay within what Discord can carry as one native co
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from bot.commands.verb import CONFIRM, Completion, Kind, Option, OptionType, Verb
-from bot.model import Role
+from bot.commands.verb import CONFIRM, CommandKind, Completion, Option, OptionType, Verb
+from bot.domain.people import Role
 
 MODES = ("dialogue", "retelling")
 LISTENING = ("thread", "channel", "mention")
@@ -90,7 +90,7 @@ VERBS = (
         "start",
         "Start a live avatar here",
         "start Alex mode:dialogue",
-        Kind.CHANGE,
+        CommandKind.CHANGE,
         options=(*LOOKS, AGAIN),
         label="Start",
         costs=True,
@@ -99,7 +99,7 @@ VERBS = (
         "stop",
         "Stop the avatar and end the session",
         "stop",
-        Kind.CHANGE,
+        CommandKind.CHANGE,
         Role.STARTER,
         (SESSION, CONFIRM),
         label="Stop",
@@ -110,18 +110,18 @@ VERBS = (
         "say",
         "Say something to the avatar",
         "say Good morning, everybody!",
-        Kind.CHANGE,
+        CommandKind.CHANGE,
         Role.OUTSIDER,
         # The policy's limit is lower and is told by the policy; this one is what a platform's input may carry.
         (Option("text", "What to say", required=True, rest=True, max_length=6_000),),
         label="Say",
     ),
-    Verb("interrupt", "Stop what the avatar is saying", "interrupt", Kind.CHANGE, label="Interrupt"),
+    Verb("interrupt", "Stop what the avatar is saying", "interrupt", CommandKind.CHANGE, label="Interrupt"),
     Verb(
         "set",
         "Change voice, language, mode and more while it is live",
         "set language:fr speed:1.1",
-        Kind.CHANGE,
+        CommandKind.CHANGE,
         options=(VOICE, LANGUAGE, MODE, BACKGROUND, *VOICE_PARAMS, VOICE_URL),
         label="Set",
         costs=True,
@@ -130,7 +130,7 @@ VERBS = (
         "act",
         "Make a gesture or a face (ultra avatars only)",
         "act hand_wave happiness",
-        Kind.CHANGE,
+        CommandKind.CHANGE,
         options=(
             Option("action", "A gesture", OptionType.CHOICE, choices=ACTIONS),
             Option("expression", "A face", OptionType.CHOICE, choices=EXPRESSIONS),
@@ -138,7 +138,7 @@ VERBS = (
         label="Act",
     ),
     Verb("watch", "Get a link to watch and talk", "watch", role=Role.OUTSIDER, label="Watch"),
-    Verb("extend", "Keep the session live for longer", "extend", Kind.CHANGE, label="Extend", costs=True),
+    Verb("extend", "Keep the session live for longer", "extend", CommandKind.CHANGE, label="Extend", costs=True),
     Verb("status", "Show the session that runs here", "status", role=Role.OUTSIDER, label="Status"),
     Verb(
         "avatars",

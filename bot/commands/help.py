@@ -1,10 +1,10 @@
 """Help from the catalogue, as plain lines: all verbs on one screen, or one verb in detail."""
 
 from bot.commands.catalogue import CATALOGUE, GROUPS, Catalogue
-from bot.commands.misunderstood import shown
-from bot.commands.nearest import did_you_mean, listed
+from bot.commands.errors import shown
+from bot.commands.suggestions import did_you_mean, listed
 from bot.commands.verb import Option, OptionType, Verb
-from bot.model import Role
+from bot.domain.people import Role
 
 _WHO = {
     Role.STARTER: "For whoever started the session, and admins.",

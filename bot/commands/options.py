@@ -8,10 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from bot.commands.misunderstood import Misunderstood, shown
-from bot.commands.values import Value, Values
-from bot.model import ElevenLabs, Mode, TurnDetection, VoiceParams
-from bot.ports.avatar import ParamChanges
+from bot.commands.errors import ParseError, shown
+from bot.commands.validation import Value, Values
+from bot.domain.sessions import ElevenLabs, Mode, ParamChanges, TurnDetection, VoiceParams
 
 SERVER_VAD_ONLY = ("threshold", "prefix_ms", "silence_ms")
 DOCUMENT_FORMATS = ("pdf", "doc", "docx", "txt", "md", "json", "xml", "csv")
@@ -82,13 +81,13 @@ def start_options(values: Values) -> StartOptions:
     )
 
 
-def set_changes(values: Values) -> ParamChanges | Misunderstood:
+def set_changes(values: Values) -> ParamChanges | ParseError:
     """`voice_id` and `language` are as typed."""
     voice = voice_params(values)
-    if isinstance(voice, Misunderstood):
+    if isinstance(voice, ParseError):
         return voice
     if not values:
-        return Misunderstood("Say what to set. For example: set language:fr speed:1.1")
+        return ParseError("Say what to set. For example: set language:fr speed:1.1")
     return ParamChanges(
         voice_id=_text(values, "voice"),
         voice_url=_text(values, "voice_url"),
@@ -99,13 +98,13 @@ def set_changes(values: Values) -> ParamChanges | Misunderstood:
     )
 
 
-def act_options(values: Values) -> ActOptions | Misunderstood:
+def act_options(values: Values) -> ActOptions | ParseError:
     if not values:
-        return Misunderstood("Say which gesture or face. For example: act hand_wave happiness")
+        return ParseError("Say which gesture or face. For example: act hand_wave happiness")
     return ActOptions(_text(values, "action"), _text(values, "expression"))
 
 
-def knowledge_options(values: Values) -> KnowledgeOptions | Misunderstood:
+def knowledge_options(values: Values) -> KnowledgeOptions | ParseError:
     documents = _texts(values, "documents")
     for url in documents or ():
         if wrong := _document_fault(url):
@@ -119,19 +118,19 @@ def knowledge_options(values: Values) -> KnowledgeOptions | Misunderstood:
         links=_texts(values, "links"),
     )
     if changes == KnowledgeOptions(knowledge=changes.knowledge):
-        return Misunderstood("Say what to change: name, prompt, prologue, documents or links.")
+        return ParseError("Say what to change: name, prompt, prologue, documents or links.")
     return changes
 
 
-def defaults_changes(values: Values) -> DefaultsChanges | Misunderstood:
+def defaults_changes(values: Values) -> DefaultsChanges | ParseError:
     """For `defaults set`, `defaults voice`, `defaults elevenlabs` and `defaults access`."""
     voice = voice_params(values)
-    if isinstance(voice, Misunderstood):
+    if isinstance(voice, ParseError):
         return voice
     if not values:
-        return Misunderstood("Say what to change. For example: defaults set avatar:Alex mode:dialogue")
+        return ParseError("Say what to change. For example: defaults set avatar:Alex mode:dialogue")
     names, who = values.get("names"), _who(_text(values, "who"))
-    if isinstance(who, Misunderstood):
+    if isinstance(who, ParseError):
         return who
     return DefaultsChanges(
         start=start_options(values),
@@ -144,13 +143,13 @@ def defaults_changes(values: Values) -> DefaultsChanges | Misunderstood:
     )
 
 
-def voice_params(values: Values) -> VoiceParams | Misunderstood:
+def voice_params(values: Values) -> VoiceParams | ParseError:
     """The voice parameters among the values; what was not given is None, or an empty mapping."""
     pronunciation = _pronunciation(_text(values, "pronunciation"))
-    if isinstance(pronunciation, Misunderstood):
+    if isinstance(pronunciation, ParseError):
         return pronunciation
     turn_detection = _turn_detection(values)
-    if isinstance(turn_detection, Misunderstood):
+    if isinstance(turn_detection, ParseError):
         return turn_detection
     return VoiceParams(
         speed=_number(values, "speed"),
@@ -182,19 +181,19 @@ def _newer(new: object, old: object, name: str) -> Any:
     return getattr(old, name) if given is None else given
 
 
-def _pronunciation(text: str | None) -> Mapping[str, str] | Misunderstood:
+def _pronunciation(text: str | None) -> Mapping[str, str] | ParseError:
     pairs = [pair.partition("=") for pair in _PAIRS.split(text or "") if pair.strip()]
     for word, _, sound in pairs:
         if not word.strip() or not sound.strip():
-            return Misunderstood(f"“pronunciation” must be like akool=ai ku er, SQL=sequel, not {shown(text or '')}.")
+            return ParseError(f"“pronunciation” must be like akool=ai ku er, SQL=sequel, not {shown(text or '')}.")
     return {word.strip(): sound.strip() for word, _, sound in pairs}
 
 
-def _turn_detection(values: Values) -> TurnDetection | Misunderstood | None:
+def _turn_detection(values: Values) -> TurnDetection | ParseError | None:
     kind = _text(values, "turn_detection")
     server_only = [name for name in SERVER_VAD_ONLY if name in values]
     if kind == "semantic_vad" and server_only:
-        return Misunderstood(f"“{server_only[0]}” works only with turn_detection server_vad.")
+        return ParseError(f"“{server_only[0]}” works only with turn_detection server_vad.")
     if kind is None and not server_only:
         return None
     return TurnDetection(
@@ -219,21 +218,21 @@ def _elevenlabs(values: Values) -> ElevenLabs | None:
     )
 
 
-def _document_fault(url: str) -> Misunderstood | None:
+def _document_fault(url: str) -> ParseError | None:
     """Only a last path segment with an ending tells its format; whatever has none is left for AKOOL to judge."""
     file = url.partition("?")[0].partition("#")[0].partition("://")[2].partition("/")[2].rpartition("/")[2]
     ending = file.rpartition(".")[2].casefold() if "." in file else ""
     if not ending or ending in DOCUMENT_FORMATS:
         return None
-    return Misunderstood(f"“documents” can be {', '.join(DOCUMENT_FORMATS)}, not {shown(ending)}.")
+    return ParseError(f"“documents” can be {', '.join(DOCUMENT_FORMATS)}, not {shown(ending)}.")
 
 
-def _who(text: str | None) -> tuple[str, ...] | Misunderstood | None:
+def _who(text: str | None) -> tuple[str, ...] | ParseError | None:
     names = tuple(filter(None, (_AND.sub("", found).strip() for found in _WHO.findall(text or ""))))
     if [name.casefold().removeprefix("@") for name in names] in (["everybody"], ["everyone"], ["all"]):
         return ()
     if text is not None and not names:
-        return Misunderstood("“who” must name people or groups, or everybody.")
+        return ParseError("“who” must name people or groups, or everybody.")
     return names or None
 
 

@@ -10,11 +10,11 @@ import re
 from dataclasses import dataclass
 
 from bot.commands.catalogue import CATALOGUE, Catalogue
-from bot.commands.misunderstood import Misunderstood, shown
-from bot.commands.nearest import did_you_mean, listed
+from bot.commands.errors import ParseError, shown
+from bot.commands.suggestions import did_you_mean, listed
 from bot.commands.verb import Option, OptionType, Verb
-from bot.errors import AvatarbotError
-from bot.model import Command
+from bot.domain.errors import AvatarbotError
+from bot.domain.messages import Command
 
 _CLOSING = {'"': '"', "'": "'", "“": "”", "”": "”", "„": "“”", "‘": "’", "’": "’", "«": "»"}  # noqa: RUF001
 _WORD = re.compile(r"\s*(?P<word>\S+)")
@@ -65,7 +65,7 @@ class _Line:
         return known
 
 
-def parse(line: str, catalogue: Catalogue = CATALOGUE) -> Command | Misunderstood:
+def parse(line: str, catalogue: Catalogue = CATALOGUE) -> Command | ParseError:
     """The command in what somebody typed after the command's name; nothing typed asks for help. Never raises."""
     try:
         verb, rest = _verb(line.strip() or "help", catalogue)
@@ -73,7 +73,7 @@ def parse(line: str, catalogue: Catalogue = CATALOGUE) -> Command | Misunderstoo
             return Command(verb.name, _whole(verb.options[0], rest))
         return Command(verb.name, _Reading(verb, rest).options())
     except _Puzzled as puzzled:
-        return Misunderstood(puzzled.sentence)
+        return ParseError(puzzled.sentence)
 
 
 def _verb(line: str, catalogue: Catalogue) -> tuple[Verb, str]:

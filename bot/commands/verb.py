@@ -4,10 +4,10 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from bot.model import Role
+from bot.domain.people import Role
 
 
-class Kind(StrEnum):
+class CommandKind(StrEnum):
     """How a verb travels."""
 
     CHANGE = "change"  # of a session: through the inbox
@@ -71,7 +71,7 @@ class Verb:
     name: str
     summary: str
     example: str
-    kind: Kind = Kind.QUESTION
+    kind: CommandKind = CommandKind.QUESTION
     role: Role = Role.MEMBER
     options: tuple[Option, ...] = ()
     label: str = field(kw_only=True)

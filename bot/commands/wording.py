@@ -2,7 +2,7 @@
 
 from types import MappingProxyType
 
-from bot.model import Mode, SessionStatus
+from bot.domain.sessions import Mode, SessionStatus
 
 STATES = MappingProxyType(
     {

@@ -4,8 +4,9 @@ from collections.abc import AsyncIterable, AsyncIterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from bot.model import Mode, Speaker, VoiceParams
-from bot.ports.room import AudioFrame, LinkDown, LinkUp, SeatLoss, TokenExpiring, VideoFrame
+from bot.domain.sessions import ParamChanges
+from bot.domain.transcript import Speaker
+from bot.ports.room import AudioFrame, LinkDown, LinkUp, LossReason, TokenExpiring, VideoFrame
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class Speaking:
 class AvatarGone:
     """The last event: the seat is lost."""
 
-    reason: SeatLoss
+    reason: LossReason
     detail: str = ""
 
 
@@ -60,18 +61,6 @@ AvatarEvent = (
     | AudioFrame
     | AvatarGone
 )
-
-
-@dataclass(frozen=True, slots=True)
-class ParamChanges:
-    """What `set` changes in a running session; None leaves as it is."""
-
-    voice_id: str | None = None
-    voice_url: str | None = None
-    language: str | None = None
-    mode: Mode | None = None
-    background_url: str | None = None
-    voice: VoiceParams | None = None
 
 
 class Avatar(Protocol):

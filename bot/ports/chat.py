@@ -7,25 +7,16 @@ from typing import Protocol, runtime_checkable
 
 from starlette.routing import BaseRoute
 
-from bot.model import (
-    Card,
-    Channel,
-    Choice,
-    File,
-    Inbound,
-    Line,
-    MessageRef,
-    Opened,
-    Outcome,
-    Person,
-    Place,
-    Reply,
-    ReplyTo,
-)
+from bot.domain.cards import Card, Opened
+from bot.domain.conversations import Channel, ConversationRef, MessageRef
+from bot.domain.messages import Inbound, Outcome, ReplyTo
+from bot.domain.people import Person
+from bot.domain.replies import Choice, File, Reply
+from bot.domain.transcript import TranscriptLine
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class RateLimits:
     """How fast a platform may be written to.
 
     `calls_per_second` is shared by all sessions of one workspace, or of the whole bot where `shared_by_bot`; edits are part of
@@ -61,7 +52,7 @@ class ChatPlatform(Protocol):
     """
 
     name: str
-    pace: Pace
+    pace: RateLimits
     text_limit: int  # of one message, as counted by `measure`
 
     def is_home(self, workspace_id: str) -> bool:
@@ -72,32 +63,32 @@ class ChatPlatform(Protocol):
         """How long `text` is for this platform's limit, once escaped."""
         ...
 
-    async def channel(self, place: Place) -> Channel:
+    async def channel(self, place: ConversationRef) -> Channel:
         """What people call the channel of a place, and who sees it. Never raises: where the platform does not tell within a second it goes
         by its id and is private, and so is its thread.
         """
         ...
 
-    async def open(self, place: Place, card: Card, *, since: datetime | None = None) -> Opened:
+    async def open(self, place: ConversationRef, card: Card, *, since: datetime | None = None) -> Opened:
         """Post the card as a message of its own and open the thread in which the talk goes on.
 
         With `since` an earlier run may have done so after that and died before it wrote down where: what `find` finds by `card.key` is taken up.
         """
         ...
 
-    async def show(self, card_ref: MessageRef, thread: Place, card: Card) -> MessageRef:
+    async def show(self, card_ref: MessageRef, thread: ConversationRef, card: Card) -> MessageRef:
         """Bring the card up to date; where the old message cannot be edited any more, post a new one and return it."""
         ...
 
-    async def post(self, thread: Place, line: Line, key: str) -> MessageRef:
+    async def post(self, thread: ConversationRef, line: TranscriptLine, key: str) -> MessageRef:
         """Post one line. `key` (at most 25 characters) identifies it for `find`, and as a nonce where the platform has one."""
         ...
 
-    async def find(self, thread: Place, key: str, since: datetime) -> MessageRef | None:
+    async def find(self, thread: ConversationRef, key: str, since: datetime) -> MessageRef | None:
         """The line or card posted with `key`, not before `since` by our clock, if the platform lets us look."""
         ...
 
-    async def edit(self, ref: MessageRef, line: Line) -> None:
+    async def edit(self, ref: MessageRef, line: TranscriptLine) -> None:
         """Replace a posted line. Raises `MessageGone` when only this message is lost."""
         ...
 
@@ -105,15 +96,15 @@ class ChatPlatform(Protocol):
         """Mark a person's message as spoken (a reaction), in retelling."""
         ...
 
-    async def thinking(self, thread: Place) -> None:
+    async def thinking(self, thread: ConversationRef) -> None:
         """Show that an answer is on its way (typing). Called every few seconds while it is."""
         ...
 
-    async def tell(self, thread: Place, text: str) -> None:
+    async def tell(self, thread: ConversationRef, text: str) -> None:
         """Say something to everybody in the thread, as the bot itself."""
         ...
 
-    async def attach(self, thread: Place, file: File, text: str) -> None:
+    async def attach(self, thread: ConversationRef, file: File, text: str) -> None:
         """Post a file in the thread."""
         ...
 
@@ -141,16 +132,16 @@ class ChatPlatform(Protocol):
 class KnowsMembers(Protocol):
     """What a `ChatPlatform` also is that tells who is in a workspace only when it is asked, and not who leaves."""
 
-    async def is_member(self, place: Place, person_id: str) -> bool:
+    async def is_member(self, place: ConversationRef, person_id: str) -> bool:
         """Whether somebody is in the workspace of a place. Raises `PlatformError` where that cannot be known now."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class ValueQuery:
     """What must be answered at the rim at once: the values of one option as somebody types."""
 
-    place: Place
+    place: ConversationRef
     person: Person
     verb: str
     option: str
@@ -158,14 +149,14 @@ class Ask:
     limit: int = 25
 
 
-class Reception(Protocol):
+class CoreApi(Protocol):
     """The core's front door for chat platforms."""
 
     async def accept(self, inbound: Inbound) -> Outcome:
         """Commit what came in, within 2 s. Raises `StoreUnavailable` when it was certainly not taken: say so, or let the platform deliver again."""
         ...
 
-    async def concerns(self, place: Place) -> bool:
+    async def concerns(self, place: ConversationRef) -> bool:
         """Whether what people write in a place may be for an avatar though it does not address the bot: one is, or was, there.
 
         For platforms that have to ask before they know who wrote. Raises `StoreUnavailable`.
@@ -176,15 +167,15 @@ class Reception(Protocol):
         """Answer a `Question`. Never raises for what a person did; the reply says what is wrong."""
         ...
 
-    async def ask(self, ask: Ask) -> Sequence[Choice]:
+    async def ask(self, ask: ValueQuery) -> Sequence[Choice]:
         """Values to choose from, within 1.5 s, from a warm and perhaps stale cache."""
         ...
 
-    async def place_gone(self, place: Place, *, whole_workspace: bool = False) -> None:
+    async def channel_removed(self, place: ConversationRef, *, whole_workspace: bool = False) -> None:
         """The bot can no longer be in a place (or workspace): its sessions end and are closed at the provider."""
         ...
 
-    async def person_gone(self, place: Place, person_id: str) -> None:
+    async def person_gone(self, place: ConversationRef, person_id: str) -> None:
         """Somebody has left a channel, or the workspace where the place names none: their links to what is there are revoked.
 
         Raises `StoreUnavailable`.

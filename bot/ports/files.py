@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from bot.model import File
+from bot.domain.replies import File
 
 
 class PublicFiles(Protocol):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Protocol
 
-from bot.model import SessionSpec
+from bot.domain.sessions import SessionSpec
 from bot.ports.avatar import Avatar
 from bot.ports.room import RoomCredentials
 

@@ -84,7 +84,7 @@ class TokenExpiring:
     """The seat's token ends in about 30 s. AKOOL cannot renew one."""
 
 
-class SeatLoss(StrEnum):
+class LossReason(StrEnum):
     THROWN_OUT = "thrown_out"  # somebody else took the same seat: final
     EXPIRED = "expired"
     LOST = "lost"
@@ -92,17 +92,19 @@ class SeatLoss(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class SeatLost:
+class ConnectionLost:
     """The last event of a seat."""
 
-    reason: SeatLoss
+    reason: LossReason
     detail: str = ""
 
 
-SeatEvent = PeerJoined | PeerLeft | Packet | VideoFrame | AudioFrame | LinkDown | LinkUp | TokenExpiring | SeatLost
+RoomEvent = (
+    PeerJoined | PeerLeft | Packet | VideoFrame | AudioFrame | LinkDown | LinkUp | TokenExpiring | ConnectionLost
+)
 
 
-class Seat(Protocol):
+class RoomConnection(Protocol):
     """Our connection in a room. Unreliable and unordered: what is sent may be lost, repeated or reordered.
 
     One life: `join`, then `events` until `SeatLost` or `leave`. Peers already present are reported as `PeerJoined`.
@@ -112,7 +114,7 @@ class Seat(Protocol):
         """Take the seat, within 15 s. Raises `SeatError`."""
         ...
 
-    def events(self) -> AsyncIterator[SeatEvent]:
+    def events(self) -> AsyncIterator[RoomEvent]:
         """What happens in the room, from the moment of `join`; ends after `SeatLost` or `leave`. To be iterated once."""
         ...
 
@@ -131,5 +133,5 @@ class Seat(Protocol):
         ...
 
 
-Seats = Callable[[RoomCredentials], Seat]
+ConnectRoom = Callable[[RoomCredentials], RoomConnection]
 """Makes a seat that has not joined yet."""

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from bot.model import File, Speaker
+from bot.domain.replies import File
+from bot.domain.transcript import Speaker
 from bot.speech.sentences import speaking_seconds
 
 LEAST = timedelta(seconds=1)

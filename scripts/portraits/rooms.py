@@ -62,13 +62,13 @@ def living_room() -> str:
         '<circle cx="-8" cy="70" r="13" fill="#fff3d2"/><path d="M-22 24v108M-64 78h84" stroke="#fff5e3" stroke-width="4"/>'
         '<path d="M-78 10h26q2 60-14 140h-20zM8 10h28q10 80-2 140h-18q4-80-8-140z" fill="#c9667a" opacity=".85"/>'
     )
-    shelf = '<path d="M232 92h104v5h-104zM232 150h104v5h-104z" fill="#a5714f"/>'
+    knowledge_bases = '<path d="M232 92h104v5h-104zM232 150h104v5h-104z" fill="#a5714f"/>'
     lamp = _glow(306, 200, 70, "#ffe3ae") + '<path d="M288 214h36l-9-34h-18zM303 214h6v40h-6z" fill="#f3d7a4"/>'
     return (
         _wall("#f3d9c6", "#dfa999")
         + _glow(-20, 70, 120, "#ffe8c0")
         + window
-        + shelf
+        + knowledge_bases
         + _books(236, 92, "rwgbyprwt")
         + _books(236, 150, "ybwrpg", height=40)
         + lamp
@@ -139,8 +139,8 @@ def hotel_lobby() -> str:
     )
     arches = '<path d="M-36 200V90q35-46 70 0v110M64 200V84q57-62 114 0v116M208 200V90q34-46 68 0v110" fill="#7fc0bb"/><path d="M64 200V150q57-24 114 0v50M-36 200v-40h70v40M208 200v-40h68v40" fill="#4f9a97"/>'
     counter = '<rect x="-112" y="194" width="464" height="62" fill="#8a5a3c"/><rect x="-112" y="190" width="464" height="7" fill="#c58f5f"/>'
-    bell = '<path d="M-22 190a16 14 0 0 1 32 0z" fill="#e9c25a"/><circle cx="-6" cy="174" r="3" fill="#e9c25a"/>'
-    return _wall("#eaf6f3", "#c9e5df") + columns + arches + counter + bell + _plant(290, 178, "#4e8f6b", "#e8d7b4")
+    wakeup = '<path d="M-22 190a16 14 0 0 1 32 0z" fill="#e9c25a"/><circle cx="-6" cy="174" r="3" fill="#e9c25a"/>'
+    return _wall("#eaf6f3", "#c9e5df") + columns + arches + counter + wakeup + _plant(290, 178, "#4e8f6b", "#e8d7b4")
 
 
 def fjord_gym() -> str:

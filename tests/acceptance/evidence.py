@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from adapters.playground.history import History, MessageChanged
-from adapters.playground.wire import Message, Told
+from adapters.playground.protocol import Message, Told
 from adapters.simulator.avatar import Spoken
-from bot.model import SessionStatus
-from bot.transcript.scribe import LOST
+from bot.domain.sessions import SessionStatus
+from bot.transcript.publisher import LOST
 from tests.acceptance.member import Member
 from tests.acceptance.processes import House, Simulation
 
@@ -132,41 +132,41 @@ class Evidence:
         return utterance.text in said
 
 
-def gathered(house: House, simulation: Simulation, members: Iterable[Member]) -> Evidence:
+def gathered(services: House, simulation: Simulation, members: Iterable[Member]) -> Evidence:
     spoken: defaultdict[str, list[Spoken]] = defaultdict(list)
     for session in simulation.state().sessions:
         for each in session.spoken:
             spoken[each.mid].append(each)
     told = [told for member in members for told in member.told]
-    return Evidence(_rows(house), _utterances(house), spoken, _messages(house), told)
+    return Evidence(_rows(services), _utterances(services), spoken, _messages(services), told)
 
 
-def _rows(house: House) -> list[Row]:
+def _rows(services: House) -> list[Row]:
     query = "SELECT id, verb, person_id, event_id, state, outcome, sentence, reply_due FROM inbox"
     return [
         Row(id_, verb, person, event.partition(":")[2], state, outcome, sentence, bool(due))
-        for id_, verb, person, event, state, outcome, sentence, due in _select(house, query)
+        for id_, verb, person, event, state, outcome, sentence, due in _select(services, query)
     ]
 
 
-def _utterances(house: House) -> list[Utterance]:
+def _utterances(services: House) -> list[Utterance]:
     query = "SELECT mid, text, final, shown, substr(id, -20) FROM utterances WHERE text <> ''"
     return [
-        Utterance(mid, text, bool(final), bool(shown), key) for mid, text, final, shown, key in _select(house, query)
+        Utterance(mid, text, bool(final), bool(shown), key) for mid, text, final, shown, key in _select(services, query)
     ]
 
 
-def _select(house: House, query: str) -> list[tuple[str, ...]]:
-    connection = sqlite3.connect(house.database)
+def _select(services: House, query: str) -> list[tuple[str, ...]]:
+    connection = sqlite3.connect(services.database)
     try:
         return connection.execute(query).fetchall()
     finally:
         connection.close()
 
 
-def _messages(house: House) -> list[Message]:
+def _messages(services: House) -> list[Message]:
     newest: dict[str, Message] = {}
-    for record in History(house.history).read():
+    for record in History(services.history).read():
         if isinstance(record, MessageChanged):
             newest[record.message.id] = record.message
     return list(newest.values())

@@ -12,8 +12,19 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
 from websockets.typing import Origin
 
-from adapters.playground.wire import Changed, Enter, FromWindow, Message, Run, Taken, Told, ToWindow, Welcome, Write
-from bot.model import SessionStatus
+from adapters.playground.protocol import (
+    Changed,
+    Enter,
+    FromWindow,
+    Message,
+    RunCommand,
+    Taken,
+    Told,
+    ToWindow,
+    Welcome,
+    Write,
+)
+from bot.domain.sessions import SessionStatus
 from tests.acceptance.processes import SECRET, House
 
 T = TypeVar("T")
@@ -24,9 +35,9 @@ _decoder: msgspec.json.Decoder[ToWindow] = msgspec.json.Decoder(ToWindow)
 AGAIN_AFTER_S = 0.1
 
 
-async def ticket(house: House) -> str:
+async def ticket(services: House) -> str:
     """What the page gets for the secret. It outlives a restart of the service."""
-    async with httpx.AsyncClient(base_url=house.url, headers={"Origin": house.url}, trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=services.url, headers={"Origin": services.url}, trust_env=False) as client:
         entered = await client.post("/playground/enter", json={"key": SECRET})
         assert entered.status_code == 204, entered.text
         return entered.headers["set-cookie"].partition(";")[0]
@@ -37,14 +48,14 @@ class Member:
     under two nonces.
     """
 
-    def __init__(self, house: House, cookie: str, name: str) -> None:
+    def __init__(self, services: House, cookie: str, name: str) -> None:
         self.name = name
         self.messages: dict[str, Message] = {}
         self.told: list[Told] = []
-        self._house = house
+        self._services = services
         self._cookie = cookie
         self._enter = Enter(name=name)
-        self._outstanding: dict[str, Write | Run] = {}
+        self._outstanding: dict[str, Write | RunCommand] = {}
         self._numbers = itertools.count(1)
         self._socket: ClientConnection | None = None
         self._news = asyncio.Event()
@@ -71,7 +82,7 @@ class Member:
         return await self._do(Write(self._nonce(), channel, thread, text))
 
     async def command(self, channel: str, thread: str, text: str) -> str:
-        return await self._do(Run(self._nonce(), channel, thread, text))
+        return await self._do(RunCommand(self._nonce(), channel, thread, text))
 
     # ------------------------------------------------ what they see
 
@@ -110,7 +121,7 @@ class Member:
     def _nonce(self) -> str:
         return f"{self.name}-{next(self._numbers)}"
 
-    async def _do(self, frame: Write | Run) -> str:
+    async def _do(self, frame: Write | RunCommand) -> str:
         self._outstanding[frame.nonce] = frame
         await self._send(frame)
         await self.sees(lambda: frame.nonce not in self._outstanding or None, frame)
@@ -132,10 +143,10 @@ class Member:
                 await asyncio.sleep(AGAIN_AFTER_S)
 
     async def _visit(self) -> None:
-        address = f"{self._house.url.replace('http', 'ws')}/playground/socket"
+        address = f"{self._services.url.replace('http', 'ws')}/playground/socket"
         headers = {"Cookie": self._cookie}
         async with connect(
-            address, origin=Origin(self._house.url), additional_headers=headers, max_size=None, proxy=None
+            address, origin=Origin(self._services.url), additional_headers=headers, max_size=None, proxy=None
         ) as socket:
             await socket.send(_encoder.encode(self._enter).decode())
             async for text in socket:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.model import SessionStatus
+from bot.domain.sessions import SessionStatus
 from tests.acceptance.evidence import gathered
 from tests.acceptance.member import Member, ticket
 from tests.acceptance.processes import House, simulation, told_to_stop
@@ -31,12 +31,12 @@ async def test_no_crash_loses_doubles_or_leaves_anything(tmp_path: Path, crashes
     dice = random.Random(seed)
     channels = [f"c{number}" for number in range(crashes * CONVERSATIONS)]
     with simulation(pace=300, thinking=0.02, join_delay=0.1, concurrency=1000, credit=10**7) as simulated:
-        house = House(tmp_path, simulated.url, settings=_generous(channels))
+        services = House(tmp_path, simulated.url, settings=_generous(channels))
         async with contextlib.AsyncExitStack() as stack:
-            service = stack.enter_context(house.service())
-            await house.answers()
-            cookie = await ticket(house)
-            members = [await stack.enter_async_context(Member(house, cookie, name).present()) for name in NAMES]
+            service = stack.enter_context(services.service())
+            await services.answers()
+            cookie = await ticket(services)
+            members = [await stack.enter_async_context(Member(services, cookie, name).present()) for name in NAMES]
             for crash in range(crashes):
                 async with asyncio.TaskGroup() as talking:
                     for channel in channels[crash * CONVERSATIONS : (crash + 1) * CONVERSATIONS]:
@@ -44,16 +44,16 @@ async def test_no_crash_loses_doubles_or_leaves_anything(tmp_path: Path, crashes
                     await asyncio.sleep(dice.uniform(0, A_CONVERSATION_S))
                     service.kill()
                     service.wait()
-                    service = stack.enter_context(house.service())
-            await house.answers()
-            assert told_to_stop(service) == 0, house.log
-            evidence = gathered(house, simulated, members)
+                    service = stack.enter_context(services.service())
+            await services.answers()
+            assert told_to_stop(service) == 0, services.log
+            evidence = gathered(services, simulated, members)
         assert evidence.complaints() == []
         assert len(evidence.rows) >= crashes * CONVERSATIONS * 6
-        reaped = house.avatarbot("sessions", "reap")
+        reaped = services.avatarbot("sessions", "reap")
         assert reaped.returncode == 0, reaped.stderr
         assert simulated.open == []
-    assert "Traceback" not in house.log
+    assert "Traceback" not in services.log
 
 
 def _generous(channels: Sequence[str]) -> dict[str, str]:

@@ -73,21 +73,21 @@ def test_a_reader_that_leaves_early_gets_no_traceback() -> None:
 def test_on_a_terminal_the_line_grows_in_place_and_wraps() -> None:
     code, written = on_a_terminal("--say", "Tell me a joke, please, and let it be quite a long one if you can")
     assert code == 0
-    screen = shown(written)
+    media = shown(written)
     assert written.count("Alma\x1b[0m  ") > 3, "it grew"
-    assert sum("Alma  " in line for line in screen) == 1, "and stands there once"
-    assert max(map(len, screen)) < WIDTH
-    you = next(number for number, line in enumerate(screen) if line.startswith("       You  Tell me"))
-    assert screen[you + 1].startswith(" " * 12)
-    assert screen[-1] == "            Stopped, and closed at AKOOL."
+    assert sum("Alma  " in line for line in media) == 1, "and stands there once"
+    assert max(map(len, media)) < WIDTH
+    you = next(number for number, line in enumerate(media) if line.startswith("       You  Tell me"))
+    assert media[you + 1].startswith(" " * 12)
+    assert media[-1] == "            Stopped, and closed at AKOOL."
 
 
 def test_the_browser_opens_by_itself_with_a_key_that_opens_once(tmp_path: Path) -> None:
     browser, opened = tmp_path / "browser", tmp_path / "opened"
     browser.write_text(f'#!/bin/sh\necho "$1" > {opened}.new && mv {opened}.new {opened}\n')
     browser.chmod(0o700)
-    screen = {"DISPLAY": ":0", "BROWSER": f"{browser} %s", "CI": "", "SSH_CONNECTION": ""}
-    with in_a_terminal(screen) as terminal:
+    media = {"DISPLAY": ":0", "BROWSER": f"{browser} %s", "CI": "", "SSH_CONNECTION": ""}
+    with in_a_terminal(media) as terminal:
         terminal.until(opened.exists)
         address = opened.read_text().strip()
         printed = re.search(r"http\S+", terminal.written)
@@ -100,8 +100,8 @@ def test_the_browser_opens_by_itself_with_a_key_that_opens_once(tmp_path: Path) 
 @pytest.mark.parametrize("words", [("--no-open",), ()])
 def test_no_browser_opens_where_nobody_wants_or_sees_one(tmp_path: Path, words: tuple[str, ...]) -> None:
     opened = tmp_path / "opened"
-    screen = {"DISPLAY": ":0" if words else "", "WAYLAND_DISPLAY": "", "BROWSER": f"touch {opened} %s", "CI": ""}
-    with in_a_terminal(screen, *words) as terminal:
+    media = {"DISPLAY": ":0" if words else "", "WAYLAND_DISPLAY": "", "BROWSER": f"touch {opened} %s", "CI": ""}
+    with in_a_terminal(media, *words) as terminal:
         terminal.until(lambda: "Ctrl-C ends it." in terminal.written)
         assert terminal.written.index("Avatarbot demo") < terminal.written.index("Open http")
     assert not opened.exists()

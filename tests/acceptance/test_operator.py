@@ -8,24 +8,24 @@ from pydantic import SecretStr
 
 from adapters.akool.api import AkoolApi, ApiKey
 from adapters.akool.provider import AkoolProvider
-from adapters.simulator.remote import remote_seats
-from bot.model import SessionSpec, SessionStatus
+from adapters.simulator.remote import connect_remote
+from bot.domain.sessions import SessionSpec, SessionStatus
 from tests.acceptance.processes import House, simulation, told_to_stop
 from tests.acceptance.test_stopping import talking
 
 
 async def test_sessions_are_listed_stopped_read_and_forgotten_beside_the_service(tmp_path: Path) -> None:
     with simulation(pace=300, join_delay=0.1) as simulated:
-        house = House(tmp_path, simulated.url)
-        with house.service() as service:
-            async with talking(house) as (ann, card):
+        services = House(tmp_path, simulated.url)
+        with services.service() as service:
+            async with talking(services) as (ann, card):
                 await ann.write("lobby", card.id, "Repeat after me: to be remembered.")
                 await ann.sees_line("lobby", "to be remembered.")
                 assert card.card
                 session = card.card.session_id
 
                 async def said(*words: str) -> str:
-                    done = await asyncio.to_thread(house.avatarbot, *words)
+                    done = await asyncio.to_thread(services.avatarbot, *words)
                     return done.stdout or done.stderr
 
                 heading, row = (await said("sessions", "list")).splitlines()
@@ -47,16 +47,16 @@ async def test_sessions_are_listed_stopped_read_and_forgotten_beside_the_service
 
 async def test_what_nobody_knows_at_akool_is_told_and_closed_only_where_the_key_is_ours(tmp_path: Path) -> None:
     with simulation(join_delay=0.1) as simulated:
-        house = House(tmp_path, simulated.url)
+        services = House(tmp_path, simulated.url)
         api = AkoolApi.at(simulated.url, ApiKey(SecretStr("simulator")))
-        async with aclosing(AkoolProvider(api, remote_seats(simulated.url))) as provider:
+        async with aclosing(AkoolProvider(api, connect_remote(simulated.url))) as provider:
             stranger = await provider.create(SessionSpec("sim_Alma_cardigan_1080P"), 600, "somebody-else")
 
-        told = await asyncio.to_thread(house.avatarbot, "sessions", "reap")
+        told = await asyncio.to_thread(services.avatarbot, "sessions", "reap")
         assert f"{stranger.id} runs at AKOOL and is not known here." in told.stdout, told.stderr
         assert simulated.open == [stranger.id]
 
-        house.settings["AVATARBOT_AKOOL_KEY_IS_OURS"] = "true"
-        told = await asyncio.to_thread(house.avatarbot, "sessions", "reap")
+        services.settings["AVATARBOT_AKOOL_KEY_IS_OURS"] = "true"
+        told = await asyncio.to_thread(services.avatarbot, "sessions", "reap")
         assert f"{stranger.id} was left over and is closed." in told.stdout, told.stderr
         assert simulated.open == []

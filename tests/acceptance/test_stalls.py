@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from bot.model import SessionStatus
+from bot.domain.sessions import SessionStatus
 from tests.acceptance.evidence import gathered
 from tests.acceptance.member import Member, ticket
 from tests.acceptance.processes import House, simulation, told_to_stop
@@ -30,19 +30,19 @@ async def stand_still(service: "subprocess.Popen[bytes]", seconds: float) -> Non
     service.send_signal(signal.SIGCONT)
 
 
-async def is_ready(house: House) -> bool:
+async def is_ready(services: House) -> bool:
     async with httpx.AsyncClient(trust_env=False) as client:
-        return (await client.get(f"{house.url}/readyz")).status_code == 200
+        return (await client.get(f"{services.url}/readyz")).status_code == 200
 
 
 @pytest.mark.parametrize("stalls", STOOD_STILL)
 async def test_a_process_that_was_stopped_in_mid_turn_loses_nothing(tmp_path: Path, stalls: list[float]) -> None:
     with simulation(pace=30, join_delay=0.1) as simulated:
-        house = House(tmp_path, simulated.url, settings={"AVATARBOT_MINUTES_PER_DAY": "1440"})
+        services = House(tmp_path, simulated.url, settings={"AVATARBOT_MINUTES_PER_DAY": "1440"})
         async with AsyncExitStack() as stack:
-            service = stack.enter_context(house.service())
-            await house.answers()
-            ann = await stack.enter_async_context(Member(house, await ticket(house), "Ann").present())
+            service = stack.enter_context(services.service())
+            await services.answers()
+            ann = await stack.enter_async_context(Member(services, await ticket(services), "Ann").present())
             await ann.command("lobby", "", "/avatar start")
             card = await ann.sees_card("lobby", SessionStatus.LIVE)
             for number, seconds in enumerate(stalls):
@@ -53,12 +53,12 @@ async def test_a_process_that_was_stopped_in_mid_turn_loses_nothing(tmp_path: Pa
                 await stand_still(service, seconds)
                 await ann.write("lobby", card.id, f"Repeat after me: and so goes on number {number}.")
                 await ann.sees_line("lobby", f"so goes on number {number}.")
-                assert await is_ready(house), house.log
-            assert await asyncio.to_thread(told_to_stop, service) == 0, house.log
-        assert gathered(house, simulated, [ann]).complaints() == []
+                assert await is_ready(services), services.log
+            assert await asyncio.to_thread(told_to_stop, service) == 0, services.log
+        assert gathered(services, simulated, [ann]).complaints() == []
         assert simulated.open == []
-    assert "lease lost" not in house.log
-    assert "Traceback" not in house.log
+    assert "lease lost" not in services.log
+    assert "Traceback" not in services.log
 
 
 async def test_twenty_starts_at_once_are_twenty_avatars(tmp_path: Path) -> None:
@@ -66,11 +66,11 @@ async def test_twenty_starts_at_once_are_twenty_avatars(tmp_path: Path) -> None:
     limits = {"AVATARBOT_PLAYGROUND_CHANNELS": json.dumps(channels), "AVATARBOT_SESSIONS_AT_ONCE": "50"}
     limits |= {"AVATARBOT_MINUTES_PER_DAY": "1440", "AVATARBOT_SESSION_MINUTES": "2"}
     with simulation(pace=300, join_delay=0.1, concurrency=100, credit=10**7) as simulated:
-        house = House(tmp_path, simulated.url, settings=limits)
+        services = House(tmp_path, simulated.url, settings=limits)
         async with AsyncExitStack() as stack:
-            service = stack.enter_context(house.service())
-            await house.answers()
-            ann = await stack.enter_async_context(Member(house, await ticket(house), "Ann").present())
+            service = stack.enter_context(services.service())
+            await services.answers()
+            ann = await stack.enter_async_context(Member(services, await ticket(services), "Ann").present())
             async with asyncio.TaskGroup() as starting:
                 for channel in channels:
                     starting.create_task(ann.command(channel, "", "/avatar start"))
@@ -79,7 +79,7 @@ async def test_twenty_starts_at_once_are_twenty_avatars(tmp_path: Path) -> None:
                 await ann.write(channel, card.id, f"Repeat after me: here is {channel}.")
             for channel in channels:
                 await ann.sees_line(channel, f"here is {channel}.")
-            assert await is_ready(house), house.log
-            assert await asyncio.to_thread(told_to_stop, service) == 0, house.log
-        assert gathered(house, simulated, [ann]).complaints() == []
+            assert await is_ready(services), services.log
+            assert await asyncio.to_thread(told_to_stop, service) == 0, services.log
+        assert gathered(services, simulated, [ann]).complaints() == []
         assert simulated.open == []

@@ -9,12 +9,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from adapters.playground.wire import Message
+from adapters.playground.protocol import Message
 from adapters.simulator.faults import Fault
-from bot.model import SessionStatus
-from bot.session.closing import GOODBYE
-from bot.session.turns import UNHEARD
-from bot.signals import FAILED, LATE
+from bot.app.signals import FAILED, LATE
+from bot.domain.sessions import SessionStatus
+from bot.runtime.closing import GOODBYE
+from bot.runtime.turns import UNHEARD
 from tests.acceptance.evidence import gathered
 from tests.acceptance.member import Member, ticket
 from tests.acceptance.processes import ROOT, House, Simulation, simulation, told_to_stop
@@ -23,24 +23,24 @@ LONG = "Repeat after me: " + "all work and no play makes for a very long sentenc
 
 
 @asynccontextmanager
-async def talking(house: House) -> AsyncIterator[tuple[Member, Message]]:
+async def talking(services: House) -> AsyncIterator[tuple[Member, Message]]:
     """Ann with a live avatar, and its card."""
-    await house.answers()
-    async with Member(house, await ticket(house), "Ann").present() as ann:
+    await services.answers()
+    async with Member(services, await ticket(services), "Ann").present() as ann:
         await ann.command("lobby", "", "/avatar start")
         yield ann, await ann.sees_card("lobby", SessionStatus.LIVE)
 
 
 async def test_told_to_stop_while_avatars_speak_it_closes_them_and_tells_whose_words_are_lost(tmp_path: Path) -> None:
     with simulation(pace=15, join_delay=0.1) as simulated:
-        house = House(tmp_path, simulated.url)
-        with house.service() as service:
-            async with talking(house) as (ann, card):
+        services = House(tmp_path, simulated.url)
+        with services.service() as service:
+            async with talking(services) as (ann, card):
                 await ann.write("lobby", card.id, LONG)
                 await ann.write("lobby", card.id, "And this waits behind it.")
                 await ann.sees(lambda: _is_growing(ann) or None)
                 code = await asyncio.to_thread(told_to_stop, service)
-        evidence = gathered(house, simulated, [ann])
+        evidence = gathered(services, simulated, [ann])
         assert (code, simulated.open) == (0, [])
         assert [*evidence.without_outcome(), *evidence.untold(), *evidence.doubled(), *evidence.left_open()] == []
         assert {row.sentence for row in evidence.rows if row.verb == "say"} == {UNHEARD, GOODBYE}
@@ -52,31 +52,31 @@ def _is_growing(member: Member) -> bool:
 
 async def test_told_to_stop_while_akool_hangs_it_ends_in_time_and_the_next_start_closes(tmp_path: Path) -> None:
     with simulation(pace=300, join_delay=0.1) as simulated:
-        house = House(tmp_path, simulated.url)
-        with house.service() as first:
-            async with talking(house):
+        services = House(tmp_path, simulated.url)
+        with services.service() as first:
+            async with talking(services):
                 simulated.fail("session/close", *[Fault(hang=60.0)] * 10)
-                assert await asyncio.to_thread(told_to_stop, first) == 0, house.log
+                assert await asyncio.to_thread(told_to_stop, first) == 0, services.log
         assert len(simulated.open) == 1
         simulated.heal()
-        with house.service():
-            await house.answers()
+        with services.service():
+            await services.answers()
             while simulated.open:
                 await asyncio.sleep(0.2)
-        assert "Traceback" not in house.log
+        assert "Traceback" not in services.log
 
 
 async def test_a_hand_over_leaves_the_avatar_where_it_is(tmp_path: Path) -> None:
     with simulation(pace=300, join_delay=0.1) as simulated:
-        house = House(tmp_path, simulated.url)
+        services = House(tmp_path, simulated.url)
         async with contextlib.AsyncExitStack() as stack:
-            first = stack.enter_context(house.service("--handover"))
-            ann, card = await stack.enter_async_context(talking(house))
+            first = stack.enter_context(services.service("--handover"))
+            ann, card = await stack.enter_async_context(talking(services))
             await ann.write("lobby", card.id, "Repeat after me: before the change.")
             await ann.sees_line("lobby", "before the change.")
             assert await asyncio.to_thread(told_to_stop, first) == 0
             left_open = simulated.open
-            second = stack.enter_context(house.service())
+            second = stack.enter_context(services.service())
             await ann.write("lobby", card.id, "Repeat after me: after the change.")
             await ann.sees_line("lobby", "after the change.")
             assert _created(simulated) == left_open
@@ -113,12 +113,12 @@ def test_a_process_whose_loop_hangs_ends_all_the_same_and_says_so() -> None:
 
 
 async def test_a_second_process_on_the_same_database_refuses(tmp_path: Path) -> None:
-    house = House(tmp_path, "http://127.0.0.1:9")
-    with house.service():
-        await house.answers()
-        refused = await asyncio.to_thread(house.avatarbot, "run", "--playground")
+    services = House(tmp_path, "http://127.0.0.1:9")
+    with services.service():
+        await services.answers()
+        refused = await asyncio.to_thread(services.avatarbot, "run", "--playground")
         assert refused.returncode == 2
         assert refused.stderr == (
-            f"avatarbot: Another avatarbot runs on {house.database}; "
+            f"avatarbot: Another avatarbot runs on {services.database}; "
             "stop it first, or set DATABASE_URL to another file.\n"
         )

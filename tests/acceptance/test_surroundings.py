@@ -11,16 +11,16 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
-from bot.model import SessionStatus
+from bot.domain.sessions import SessionStatus
 from tests.acceptance.member import Member, ticket
 from tests.acceptance.processes import AVATARBOT, House, simulation, told_to_stop
 
 
-def refused(house: House, **settings: str) -> str:
+def refused(services: House, **settings: str) -> str:
     done = subprocess.run(
         [AVATARBOT, "run", "--playground"],
-        cwd=house.folder,
-        env=house.environment | settings,
+        cwd=services.folder,
+        env=services.environment | settings,
         capture_output=True,
         text=True,
         timeout=30,
@@ -31,86 +31,86 @@ def refused(house: House, **settings: str) -> str:
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> House:
+def services(tmp_path: Path) -> House:
     return House(tmp_path, "http://127.0.0.1:9")
 
 
-def test_a_file_that_is_no_database(house: House) -> None:
-    house.database.write_text("a shopping list, kept here by mistake")
-    assert refused(house) == "The file named by DATABASE_URL is not an SQLite database."
+def test_a_file_that_is_no_database(services: House) -> None:
+    services.database.write_text("a shopping list, kept here by mistake")
+    assert refused(services) == "The file named by DATABASE_URL is not an SQLite database."
 
 
-def test_a_folder_instead_of_a_file(house: House) -> None:
-    house.database.mkdir()
-    assert "cannot be opened; check that its folder exists" in refused(house)
+def test_a_folder_instead_of_a_file(services: House) -> None:
+    services.database.mkdir()
+    assert "cannot be opened; check that its folder exists" in refused(services)
 
 
-def test_a_folder_that_nobody_may_write_to(house: House) -> None:
+def test_a_folder_that_nobody_may_write_to(services: House) -> None:
     assert "set DATABASE_URL to a file in a folder that may be written to" in refused(
-        house, DATABASE_URL="sqlite:////dev/null/avatarbot.db"
+        services, DATABASE_URL="sqlite:////dev/null/avatarbot.db"
     )
 
 
-def test_a_full_disk(house: House, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_full_disk(services: House, tmp_path_factory: pytest.TempPathFactory) -> None:
     with small_disk(tmp_path_factory.mktemp("disk")) as disk:
-        assert refused(house, DATABASE_URL=f"sqlite:///{disk}/avatarbot.db").endswith("so nothing can be saved.")
+        assert refused(services, DATABASE_URL=f"sqlite:///{disk}/avatarbot.db").endswith("so nothing can be saved.")
 
 
-def test_a_database_that_a_newer_version_has_used(house: House) -> None:
-    house.avatarbot("db", "upgrade")
-    with writing(house) as connection:
+def test_a_database_that_a_newer_version_has_used(services: House) -> None:
+    services.avatarbot("db", "upgrade")
+    with writing(services) as connection:
         connection.execute("UPDATE alembic_version SET version_num = 'from_the_future'")
-    assert "was used by a newer Avatarbot (its tables are at from_the_future): run that version" in refused(house)
-    assert "a newer Avatarbot" in house.avatarbot("doctor").stdout
+    assert "was used by a newer Avatarbot (its tables are at from_the_future): run that version" in refused(services)
+    assert "a newer Avatarbot" in services.avatarbot("doctor").stdout
 
 
-def test_a_damaged_database(house: House) -> None:
-    house.avatarbot("db", "upgrade")
-    whole = house.database.read_bytes()
+def test_a_damaged_database(services: House) -> None:
+    services.avatarbot("db", "upgrade")
+    whole = services.database.read_bytes()
     page = 4096
-    house.database.write_bytes(whole[: 3 * page] + b"\xa5" * (6 * page) + whole[9 * page :])
-    assert refused(house).startswith("The database file is damaged: restore a copy of it")
+    services.database.write_bytes(whole[: 3 * page] + b"\xa5" * (6 * page) + whole[9 * page :])
+    assert refused(services).startswith("The database file is damaged: restore a copy of it")
 
 
 @pytest.mark.parametrize("new_key", [False, True])
-async def test_a_lost_key(house: House, new_key: bool) -> None:
-    with house.service() as service:
-        await house.answers()
+async def test_a_lost_key(services: House, new_key: bool) -> None:
+    with services.service() as service:
+        await services.answers()
         assert told_to_stop(service) == 0
-    key = house.database.with_name("avatarbot.key")
-    kept = key.rename(house.folder / "elsewhere")
+    key = services.database.with_name("avatarbot.key")
+    kept = key.rename(services.folder / "elsewhere")
     if new_key:
         key.write_bytes(Fernet.generate_key())
-    told = refused(house)
+    told = refused(services)
     assert f"Put {key} back, or set AVATARBOT_SECRET_KEYS to that key" in told
-    assert told in house.avatarbot("doctor").stdout
+    assert told in services.avatarbot("doctor").stdout
     assert key.exists() is new_key, "no key is made where one is missing"
     kept.rename(key)
-    with house.service():
-        await house.answers()
+    with services.service():
+        await services.answers()
 
 
 async def test_a_database_that_is_deleted_under_the_running_service(tmp_path: Path) -> None:
     with simulation(join_delay=0.1) as simulated:
-        house = House(tmp_path, simulated.url)
-        with house.service() as service:
-            await house.answers()
-            async with Member(house, await ticket(house), "Ann").present() as ann:
+        services = House(tmp_path, simulated.url)
+        with services.service() as service:
+            await services.answers()
+            async with Member(services, await ticket(services), "Ann").present() as ann:
                 await ann.command("lobby", "", "/avatar start")
                 await ann.sees_card("lobby", SessionStatus.LIVE)
-                house.database.unlink()
+                services.database.unlink()
                 assert await asyncio.to_thread(service.wait, 300) == 2
         assert simulated.open == []
-    assert house.log.splitlines()[-1] == (
-        f"avatarbot: The database {house.database} was deleted or replaced while the service ran. "
+    assert services.log.splitlines()[-1] == (
+        f"avatarbot: The database {services.database} was deleted or replaced while the service ran. "
         "What was written since is lost; start it again."
     )
-    assert "Traceback" not in house.log
+    assert "Traceback" not in services.log
 
 
 @contextmanager
-def writing(house: House) -> Iterator[sqlite3.Connection]:
-    connection = sqlite3.connect(house.database)
+def writing(services: House) -> Iterator[sqlite3.Connection]:
+    connection = sqlite3.connect(services.database)
     with connection:
         yield connection
     connection.close()

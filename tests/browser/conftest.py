@@ -13,7 +13,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, Playwright, async_playwright, expect
 from playwright.async_api import Error as PlaywrightError
 
-from tests.browser.house import DemoHouse, demo_house
+from tests.browser.house import DemoHouse, demo_services
 from tests.browser.theatre import Theatre, theatre
 
 FLAGS = [
@@ -140,12 +140,12 @@ async def window(browser: Browser) -> AsyncIterator[Opens]:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def stage(tmp_path: Path) -> AsyncIterator[Theatre]:
+async def session_context(tmp_path: Path) -> AsyncIterator[Theatre]:
     async with theatre(tmp_path) as opened:
         yield opened
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def house(tmp_path: Path) -> AsyncIterator[DemoHouse]:
-    async with demo_house(tmp_path) as opened:
+    async with demo_services(tmp_path) as opened:
         yield opened

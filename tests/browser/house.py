@@ -10,9 +10,9 @@ from pydantic import SecretStr
 
 from adapters.playground.platform import PlaygroundPlatform
 from adapters.playground.settings import PlaygroundSettings
-from bot.main.demo import demo_parts
-from bot.service import Parts, Service
-from bot.web import create_app, serve
+from bot.app.demo import demo_parts
+from bot.app.service import Parts, Service
+from bot.web.app import create_app, serve
 
 SECRET = "a-secret-for-tests"
 LOOPBACK = "127.0.0.1"
@@ -39,8 +39,8 @@ class DemoHouse:
     async def start(self) -> None:
         service = self.service = Service(self._parts)
         settings = PlaygroundSettings(secret=SecretStr(SECRET), history=self._folder / "channel.jsonl")
-        service.add(PlaygroundPlatform(service.reception, service.house.clock, settings, self._parts.pictures))
-        app = create_app(service.house.metrics, service.readiness(), service.routes())
+        service.add(PlaygroundPlatform(service.core, service.services.clock, settings, self._parts.pictures))
+        app = create_app(service.services.metrics, service.readiness(), service.routes())
         self.port = await self._running.enter_async_context(serve(app, LOOPBACK, self.port))
         service.base_url = self.base
         await self._running.enter_async_context(service.running(hand_over=True))
@@ -55,11 +55,11 @@ class DemoHouse:
 
 
 @asynccontextmanager
-async def demo_house(folder: Path) -> AsyncIterator[DemoHouse]:
+async def demo_services(folder: Path) -> AsyncIterator[DemoHouse]:
     async with demo_parts(folder) as parts:
-        house = DemoHouse(parts, folder)
-        await house.start()
+        services = DemoHouse(parts, folder)
+        await services.start()
         try:
-            yield house
+            yield services
         finally:
-            await house.stop()
+            await services.stop()

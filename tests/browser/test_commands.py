@@ -10,7 +10,7 @@ from playwright.async_api import Locator, expect
 
 from bot.commands.catalogue import CATALOGUE
 from tests.browser.conftest import Opens, Window
-from tests.browser.house import DemoHouse, demo_house
+from tests.browser.house import DemoHouse, demo_services
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -50,7 +50,7 @@ class Hand:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def house(tmp_path: Path) -> AsyncIterator[DemoHouse]:
-    async with demo_house(tmp_path) as opened:
+    async with demo_services(tmp_path) as opened:
         yield opened
 
 
@@ -92,15 +92,15 @@ async def settle_in(hand: Hand) -> None:
 
 
 async def talk(hand: Hand) -> None:
-    page, stage = hand.page, hand.page.locator("#stage")
+    page, context = hand.page, hand.page.locator("#stage")
     await hand.act("start")
-    await expect(stage.locator(".pill")).to_have_text("Live", timeout=15_000)
+    await expect(context.locator(".pill")).to_have_text("Live", timeout=15_000)
     told = await hand.run("watch", where="thread")
     await expect(told.locator("a.open")).to_have_attribute("href", re.compile("/v/"))
     await hand.act("say", "Tell us a long story, please.", where="thread")
-    await expect(stage).to_have_attribute("data-speaking", "true", timeout=10_000)
+    await expect(context).to_have_attribute("data-speaking", "true", timeout=10_000)
     await hand.act("interrupt", where="thread")
-    await expect(stage).to_have_attribute("data-speaking", "false", timeout=6_000)
+    await expect(context).to_have_attribute("data-speaking", "false", timeout=6_000)
     await hand.run("set", "language:fr", where="thread")
     await hand.act("act", "nod", where="thread")
     await expect(page.locator("#thread-messages .told", has_text="Sent. Only “ultra” avatars")).to_be_visible()
@@ -112,7 +112,7 @@ async def talk(hand: Hand) -> None:
     told = await hand.run("transcript", "srt", where="thread")
     await expect(told.locator("a.file")).to_contain_text("srt")
     await hand.act("stop", where="thread")
-    await expect(stage.locator(".pill")).to_have_text("Ended", timeout=10_000)
+    await expect(context.locator(".pill")).to_have_text("Ended", timeout=10_000)
 
 
 async def test_every_verb_of_the_catalogue(house: DemoHouse, window: Opens, pictures: Path) -> None:

@@ -11,33 +11,37 @@ from websockets.exceptions import InvalidStatus
 
 from adapters.playground.platform import PlaygroundPlatform
 from adapters.playground.settings import PlaygroundSettings
-from bot.errors import SettingsError
-from bot.model import CardAction, Person, SessionStatus, Standing
-from bot.viewer.grants import Scope
+from bot.domain.cards import CardAction
+from bot.domain.errors import SettingsError
+from bot.domain.people import Membership, Person
+from bot.domain.sessions import SessionStatus
+from bot.ports.grants import Scope
 from tests.browser.conftest import Opens
 from tests.browser.theatre import SECRET, SESSION, Theatre
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-ANN = Person("a1", "Ann", Standing.MEMBER)
+ANN = Person("a1", "Ann", Membership.MEMBER)
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def http(stage: Theatre) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=stage.base) as client:
+async def http(session_context: Theatre) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(base_url=session_context.base) as client:
         yield client
 
 
-async def link(stage: Theatre, scope: Scope = Scope.SPEAK, minutes: float = 60) -> str:
-    await stage.show(status=SessionStatus.LIVE, note="Mei is here.", actions=(CardAction.STOP,))
-    return await stage.grants.mint(SESSION, scope, ANN if scope is Scope.SPEAK else None, stage.in_minutes(minutes))
+async def link(session_context: Theatre, scope: Scope = Scope.SPEAK, minutes: float = 60) -> str:
+    await session_context.show(status=SessionStatus.LIVE, note="Mei is here.", actions=(CardAction.STOP,))
+    return await session_context.grants.mint(
+        SESSION, scope, ANN if scope is Scope.SPEAK else None, session_context.in_minutes(minutes)
+    )
 
 
 # ---------------------------------------------------------------- the playground
 
 
-async def test_the_key_is_exchanged_once_and_leaves_the_address(stage: Theatre, window: Opens) -> None:
-    ann = await (await window()).enter(stage.address)
+async def test_the_key_is_exchanged_once_and_leaves_the_address(session_context: Theatre, window: Opens) -> None:
+    ann = await (await window()).enter(session_context.address)
 
     assert SECRET not in ann.page.url
     assert not [url for url in ann.requests if SECRET in url.partition("#")[0]]
@@ -46,31 +50,31 @@ async def test_the_key_is_exchanged_once_and_leaves_the_address(stage: Theatre, 
     assert SECRET not in str(cookies)
 
 
-async def test_without_the_key_the_page_says_what_to_do(stage: Theatre, window: Opens) -> None:
+async def test_without_the_key_the_page_says_what_to_do(session_context: Theatre, window: Opens) -> None:
     stranger = await window()
-    await stranger.page.goto(f"{stage.base}/playground")
+    await stranger.page.goto(f"{session_context.base}/playground")
 
     await expect(stranger.page.get_by_role("heading", name="Open the printed link")).to_be_visible()
     stranger.complaints.clear()  # the refusal, as the browser notes it
 
 
-async def test_a_foreign_page_gets_neither_ticket_nor_socket(stage: Theatre, http: httpx.AsyncClient) -> None:
+async def test_a_foreign_page_gets_neither_ticket_nor_socket(session_context: Theatre, http: httpx.AsyncClient) -> None:
     foreign = {"Origin": "https://evil.example"}
     assert (await http.post("/playground/enter", json={"key": SECRET}, headers=foreign)).status_code == 403
     assert (await http.post("/playground/enter", json={"key": SECRET})).status_code == 403
 
-    entered = await http.post("/playground/enter", json={"key": SECRET}, headers={"Origin": stage.base})
+    entered = await http.post("/playground/enter", json={"key": SECRET}, headers={"Origin": session_context.base})
     ticket = entered.headers["set-cookie"].partition(";")[0]
-    url = stage.base.replace("http", "ws") + "/playground/socket"
+    url = session_context.base.replace("http", "ws") + "/playground/socket"
     for origin in ("https://evil.example", "null", None):
         with pytest.raises(InvalidStatus, match="403"):
             await connect(url, origin=origin, additional_headers={"Cookie": ticket})  # type: ignore[arg-type]
 
 
-async def test_a_socket_without_a_ticket_is_refused(stage: Theatre) -> None:
-    url = stage.base.replace("http", "ws") + "/playground/socket"
+async def test_a_socket_without_a_ticket_is_refused(session_context: Theatre) -> None:
+    url = session_context.base.replace("http", "ws") + "/playground/socket"
     with pytest.raises(InvalidStatus, match="403"):
-        await connect(url, origin=stage.base)  # type: ignore[arg-type]
+        await connect(url, origin=session_context.base)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("path", ["/", "/playground", "/playground/files/x/y", "/playground/pictures/x/y"])
@@ -78,28 +82,28 @@ async def test_a_name_rebound_to_our_address_gets_nothing(http: httpx.AsyncClien
     assert (await http.get(path, headers={"Host": "rebound.example"})).status_code == 421
 
 
-async def test_a_wrong_key_opens_nothing(stage: Theatre, http: httpx.AsyncClient) -> None:
-    headers = {"Origin": stage.base}
+async def test_a_wrong_key_opens_nothing(session_context: Theatre, http: httpx.AsyncClient) -> None:
+    headers = {"Origin": session_context.base}
     assert (await http.post("/playground/enter", json={"key": "guess"}, headers=headers)).status_code == 403
     assert (await http.post("/playground/enter", content=b"nonsense", headers=headers)).status_code == 400
     assert (await http.post("/playground/enter", content=b"x" * 5_000, headers=headers)).status_code == 413
 
 
-async def test_a_forged_identity_makes_somebody_new(stage: Theatre, window: Opens) -> None:
-    ann = await (await window()).enter(stage.address)
+async def test_a_forged_identity_makes_somebody_new(session_context: Theatre, window: Opens) -> None:
+    ann = await (await window()).enter(session_context.address)
     you = await ann.page.evaluate("JSON.parse(sessionStorage.me)")
     thief = await window()
     await thief.page.add_init_script(
         f"sessionStorage.me = JSON.stringify({{person: '{you['person']}', proof: 'forged'}})"
     )
 
-    await thief.enter(stage.address)
+    await thief.enter(session_context.address)
 
     await expect(thief.page.locator("#my-name")).to_have_value("Ben")
 
 
-async def test_a_picture_that_we_did_not_sign_is_not_fetched(stage: Theatre, http: httpx.AsyncClient) -> None:
-    entered = await http.post("/playground/enter", json={"key": SECRET}, headers={"Origin": stage.base})
+async def test_a_picture_that_we_did_not_sign_is_not_fetched(session_context: Theatre, http: httpx.AsyncClient) -> None:
+    entered = await http.post("/playground/enter", json={"key": SECRET}, headers={"Origin": session_context.base})
     assert entered.status_code == 204
     assert (await http.get("/playground/pictures/0/aHR0cDovLzE2OS4yNTQuMTY5LjI1NC8=")).status_code == 404
 
@@ -107,10 +111,10 @@ async def test_a_picture_that_we_did_not_sign_is_not_fetched(stage: Theatre, htt
 @pytest.mark.parametrize(
     ("host", "fine"), [("127.0.0.1", True), ("::1", True), ("localhost", True), ("0.0.0.0", False), ("10.0.0.5", False)]
 )
-async def test_it_listens_beyond_this_machine_only_when_told(stage: Theatre, host: str, fine: bool) -> None:
+async def test_it_listens_beyond_this_machine_only_when_told(session_context: Theatre, host: str, fine: bool) -> None:
     settings = PlaygroundSettings().at(host)
     if not fine:
         with pytest.raises(SettingsError, match="AVATARBOT_PLAYGROUND_PUBLIC"):
-            PlaygroundPlatform(stage, stage.clock, settings)
+            PlaygroundPlatform(session_context, session_context.clock, settings)
         settings = settings.model_copy(update={"public": True})
-    PlaygroundPlatform(stage, stage.clock, settings)
+    PlaygroundPlatform(session_context, session_context.clock, settings)

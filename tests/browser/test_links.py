@@ -11,55 +11,60 @@ from playwright.async_api import Page, expect
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from bot.model import CardAction, Person, SessionStatus, Speaker, Standing
-from bot.session.feed import Caption
-from bot.viewer.door import AT_ONCE, SOCKETS_PER_LINK
-from bot.viewer.grants import Scope
+from bot.domain.cards import CardAction
+from bot.domain.people import Membership, Person
+from bot.domain.sessions import SessionStatus
+from bot.domain.transcript import Speaker
+from bot.media.events import Caption
+from bot.ports.grants import Scope
+from bot.web.viewer.connection_limit import AT_ONCE, SOCKETS_PER_LINK
 from tests.browser.conftest import Opens
 from tests.browser.theatre import SESSION, Theatre
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-ANN = Person("a1", "Ann", Standing.MEMBER)
-BEN = Person("b1", "Ben", Standing.MEMBER)
-GUEST = Person("g1", "Gus", Standing.OUTSIDER)
+ANN = Person("a1", "Ann", Membership.MEMBER)
+BEN = Person("b1", "Ben", Membership.MEMBER)
+GUEST = Person("g1", "Gus", Membership.OUTSIDER)
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def http(stage: Theatre) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=stage.base) as client:
+async def http(context: Theatre) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(base_url=context.base) as client:
         yield client
 
 
-async def link(stage: Theatre, scope: Scope = Scope.SPEAK, minutes: float = 60, person: Person = ANN) -> str:
+async def link(context: Theatre, scope: Scope = Scope.SPEAK, minutes: float = 60, person: Person = ANN) -> str:
     """A link's secret."""
-    await stage.show(status=SessionStatus.LIVE, note="Mei is here.", actions=(CardAction.STOP,))
-    return await stage.grants.mint(SESSION, scope, person if scope is Scope.SPEAK else None, stage.in_minutes(minutes))
+    await context.show(status=SessionStatus.LIVE, note="Mei is here.", actions=(CardAction.STOP,))
+    return await context.grants.mint(
+        SESSION, scope, person if scope is Scope.SPEAK else None, context.in_minutes(minutes)
+    )
 
 
-def socket_of(stage: Theatre) -> str:
-    return stage.base.replace("http", "ws") + "/v/socket"
+def socket_of(context: Theatre) -> str:
+    return context.base.replace("http", "ws") + "/v/socket"
 
 
 async def present(socket: ClientConnection, secret: str) -> None:
     await socket.send(json.dumps({"type": "present", "grant": secret}))
 
 
-async def opened(stage: Theatre, window: Opens, secret: str) -> Page:
+async def opened(context: Theatre, window: Opens, secret: str) -> Page:
     page = (await window()).page
-    await page.goto(f"{stage.base}/v/#{secret}")
+    await page.goto(f"{context.base}/v/#{secret}")
     return page
 
 
 # ---------------------------------------------------------------- what opens
 
 
-async def test_the_secret_goes_into_no_path(stage: Theatre, window: Opens) -> None:
+async def test_the_secret_goes_into_no_path(context: Theatre, window: Opens) -> None:
     ann = await window()
-    secret = await link(stage)
-    await ann.page.goto(f"{stage.base}/v/#{secret}")
+    secret = await link(context)
+    await ann.page.goto(f"{context.base}/v/#{secret}")
     await expect(ann.page.locator("#status")).to_have_text("Live")
-    await stage.show(status=SessionStatus.ENDED, note="Stopped.")
+    await context.show(status=SessionStatus.ENDED, note="Stopped.")
     async with ann.page.expect_download():
         await ann.page.get_by_role("button", name="Text").click()
     assert not [url for url in ann.requests if secret in url.partition("#")[0]]
@@ -77,46 +82,46 @@ async def test_the_page_is_the_same_for_everybody_and_may_be_cached(http: httpx.
 
 
 @pytest.mark.parametrize("path", ["/v/portrait", "/v/transcript.md"])
-async def test_files_want_the_secret_in_a_header(stage: Theatre, http: httpx.AsyncClient, path: str) -> None:
-    secret, expired = await link(stage), await link(stage, minutes=-1)
+async def test_files_want_the_secret_in_a_header(context: Theatre, http: httpx.AsyncClient, path: str) -> None:
+    secret, expired = await link(context), await link(context, minutes=-1)
     for offered in ("", "Bearer", f"Bearer {'x' * 22}", f"Bearer {'x' * 5_000}", f"Bearer {expired}", secret):
         assert (await http.get(path, headers={"Authorization": offered})).status_code == 401
     assert (await http.get(path, headers={"Authorization": f"Bearer {secret}"})).status_code == 200
 
 
-async def test_a_link_that_never_existed_says_what_to_do(stage: Theatre, window: Opens) -> None:
+async def test_a_link_that_never_existed_says_what_to_do(context: Theatre, window: Opens) -> None:
     for secret in ("x" * 22, ""):
-        page = await opened(stage, window, secret)
+        page = await opened(context, window, secret)
         await expect(page.get_by_role("heading", name="This link does not work")).to_be_visible()
         await expect(page.get_by_text("Press Watch in your channel")).to_be_visible()
 
 
-async def test_an_expired_link_says_so(stage: Theatre, window: Opens) -> None:
-    page = await opened(stage, window, await link(stage, minutes=-1))
+async def test_an_expired_link_says_so(context: Theatre, window: Opens) -> None:
+    page = await opened(context, window, await link(context, minutes=-1))
     await expect(page.get_by_role("heading", name="This link has expired")).to_be_visible()
 
 
-async def test_a_link_that_expires_while_open_is_closed(stage: Theatre, window: Opens) -> None:
-    page = await opened(stage, window, await link(stage, minutes=0.1))
+async def test_a_link_that_expires_while_open_is_closed(context: Theatre, window: Opens) -> None:
+    page = await opened(context, window, await link(context, minutes=0.1))
     await expect(page.locator("#status")).to_have_text("Live")
     await expect(page.get_by_role("heading", name="This link has expired")).to_be_visible()
 
 
-async def test_a_link_that_is_revoked_while_open_is_closed(stage: Theatre, window: Opens) -> None:
-    secret = await link(stage)
-    page = await opened(stage, window, secret)
+async def test_a_link_that_is_revoked_while_open_is_closed(context: Theatre, window: Opens) -> None:
+    secret = await link(context)
+    page = await opened(context, window, secret)
     await expect(page.locator("#status")).to_have_text("Live")
-    del stage.grants.grants[secret]
+    del context.grants.grants[secret]
     await expect(page.get_by_role("heading", name="This link does not work")).to_be_visible(timeout=15_000)
 
 
-async def test_a_link_is_open_in_five_windows_at_most(stage: Theatre, window: Opens) -> None:
-    secret = await link(stage)
-    sockets = [await connect(socket_of(stage)) for _ in range(SOCKETS_PER_LINK)]
+async def test_a_link_is_open_in_five_windows_at_most(context: Theatre, window: Opens) -> None:
+    secret = await link(context)
+    sockets = [await connect(socket_of(context)) for _ in range(SOCKETS_PER_LINK)]
     for socket in sockets:
         await present(socket, secret)
         assert "hello" in str(await socket.recv())
-    page = await opened(stage, window, secret)
+    page = await opened(context, window, secret)
     await expect(page.get_by_role("heading", name="open in five windows")).to_be_visible()
 
     await sockets[0].close()
@@ -126,17 +131,17 @@ async def test_a_link_is_open_in_five_windows_at_most(stage: Theatre, window: Op
         await socket.close()
 
 
-async def test_a_socket_must_show_its_grant_soon(stage: Theatre) -> None:
+async def test_a_socket_must_show_its_grant_soon(context: Theatre) -> None:
     began = asyncio.get_running_loop().time()
-    async with connect(socket_of(stage)) as socket:
+    async with connect(socket_of(context)) as socket:
         await socket.wait_closed()
     assert 1.5 < asyncio.get_running_loop().time() - began < 10
 
 
-async def test_at_a_full_door_the_oldest_that_says_nothing_leaves(stage: Theatre) -> None:
-    secret = await link(stage)
-    silent = [await connect(socket_of(stage)) for _ in range(AT_ONCE)]
-    async with connect(socket_of(stage)) as newcomer:
+async def test_at_a_full_door_the_oldest_that_says_nothing_leaves(context: Theatre) -> None:
+    secret = await link(context)
+    silent = [await connect(socket_of(context)) for _ in range(AT_ONCE)]
+    async with connect(socket_of(context)) as newcomer:
         await present(newcomer, secret)
         assert "hello" in str(await newcomer.recv())
         with pytest.raises(ConnectionClosed):
@@ -145,35 +150,35 @@ async def test_at_a_full_door_the_oldest_that_says_nothing_leaves(stage: Theatre
         await socket.close()
 
 
-async def test_only_a_visible_page_counts_as_a_viewer(stage: Theatre) -> None:
-    secret = await link(stage)
-    async with connect(socket_of(stage)) as socket:
+async def test_only_a_visible_page_counts_as_a_viewer(context: Theatre) -> None:
+    secret = await link(context)
+    async with connect(socket_of(context)) as socket:
         await present(socket, secret)
         await socket.send('{"type": "visible", "on": false}')
         assert "hello" in str(await socket.recv())
-        assert stage.feed.watchers(SESSION) == 0
+        assert context.feed.watchers(SESSION) == 0
         await socket.send('{"type": "visible", "on": true}')
         assert "audience" in str(await socket.recv())
-        assert stage.feed.watchers(SESSION) == 1
+        assert context.feed.watchers(SESSION) == 1
         await socket.send('{"type": "visible", "on": false}')
         async with asyncio.timeout(10):
-            while stage.feed.watchers(SESSION):
+            while context.feed.watchers(SESSION):
                 await asyncio.sleep(0.01)
 
 
-async def test_coming_and_going_is_done_once_a_second(stage: Theatre) -> None:
+async def test_coming_and_going_is_done_once_a_second(context: Theatre) -> None:
     """Each time the whole transcript is read, and everybody is told."""
     reads = 0
-    captions = stage.archive.captions
+    captions = context.archive.captions
 
     async def counted(session_id: str) -> object:
         nonlocal reads
         reads += 1
         return await captions(session_id)
 
-    stage.archive.captions = counted  # type: ignore[method-assign,assignment]
-    secret = await link(stage)
-    async with connect(socket_of(stage)) as socket:
+    context.archive.captions = counted  # type: ignore[method-assign,assignment]
+    secret = await link(context)
+    async with connect(socket_of(context)) as socket:
         await present(socket, secret)
         for _ in range(100):
             await socket.send('{"type": "visible", "on": true}')
@@ -188,61 +193,61 @@ async def test_coming_and_going_is_done_once_a_second(stage: Theatre) -> None:
 # ---------------------------------------------------------------- what somebody may do with it
 
 
-async def test_a_watch_link_cannot_speak(stage: Theatre, window: Opens) -> None:
-    secret = await link(stage, Scope.WATCH)
-    page = await opened(stage, window, secret)
+async def test_a_watch_link_cannot_speak(context: Theatre, window: Opens) -> None:
+    secret = await link(context, Scope.WATCH)
+    page = await opened(context, window, secret)
     await expect(page.get_by_text("You are watching.")).to_be_visible()
     await expect(page.locator("#write")).to_be_hidden()
-    async with connect(socket_of(stage)) as socket:
+    async with connect(socket_of(context)) as socket:
         await present(socket, secret)
         await socket.send('{"type": "say", "nonce": "1", "text": "let me in"}')
         answers = [await socket.recv(), await socket.recv()]
     assert "for watching only" in str(answers)
-    assert stage.came == []
+    assert context.came == []
 
 
 @pytest.mark.parametrize("verb", ["stop", "start", "set", "forget", "defaults reset", "keep-going", ""])
-async def test_only_the_commands_of_the_page_are_handed_in(stage: Theatre, verb: str) -> None:
-    secret = await link(stage)
-    async with connect(socket_of(stage)) as socket:
+async def test_only_the_commands_of_the_page_are_handed_in(context: Theatre, verb: str) -> None:
+    secret = await link(context)
+    async with connect(socket_of(context)) as socket:
         await present(socket, secret)
         await socket.send(json.dumps({"type": "do", "nonce": "1", "verb": verb}))
         answers = [await socket.recv(), await socket.recv()]
     assert "cannot be done from here" in str(answers)
-    assert stage.came == []
+    assert context.came == []
 
 
 @pytest.mark.parametrize("frame", [{"type": "say", "text": "x"}, {"type": "do", "verb": "interrupt"}])
-async def test_a_nonce_has_at_most_64_characters(stage: Theatre, frame: dict[str, str]) -> None:
-    secret = await link(stage)
-    async with connect(socket_of(stage)) as socket:
+async def test_a_nonce_has_at_most_64_characters(context: Theatre, frame: dict[str, str]) -> None:
+    secret = await link(context)
+    async with connect(socket_of(context)) as socket:
         await present(socket, secret)
         await socket.send(json.dumps(frame | {"nonce": "n" * 64}))
         await socket.send(json.dumps(frame | {"nonce": "n" * 65}))
         await socket.wait_closed()
-    assert len(stage.came) == 1
+    assert len(context.came) == 1
 
 
-async def test_a_speak_link_acts_as_its_person(stage: Theatre, window: Opens) -> None:
-    page = await opened(stage, window, await link(stage))
+async def test_a_speak_link_acts_as_its_person(context: Theatre, window: Opens) -> None:
+    page = await opened(context, window, await link(context))
     await page.get_by_label("Say something as Ann").fill("Good morning")
     await page.keyboard.press("Enter")
     await page.get_by_role("button", name="Interrupt").click()
     await page.get_by_role("button", name="Extend").click()
     await expect(page.locator("#said")).to_contain_text("Good morning")
     async with asyncio.timeout(10):
-        while len(stage.came) < 3:
+        while len(context.came) < 3:
             await asyncio.sleep(0.02)
-    assert {inbound.person for inbound in stage.came} == {ANN}
-    assert [getattr(i.body, "text", "") or getattr(i.body, "verb", "") for i in stage.came] == [
+    assert {inbound.person for inbound in context.came} == {ANN}
+    assert [getattr(i.body, "text", "") or getattr(i.body, "verb", "") for i in context.came] == [
         "Good morning",
         "interrupt",
         "extend",
     ]
 
 
-async def test_a_guest_is_offered_what_a_guest_may_do(stage: Theatre, window: Opens) -> None:
-    page = await opened(stage, window, await link(stage, person=GUEST))
+async def test_a_guest_is_offered_what_a_guest_may_do(context: Theatre, window: Opens) -> None:
+    page = await opened(context, window, await link(context, person=GUEST))
     await expect(page.get_by_label("Say something as Gus")).to_be_visible()
     await expect(page.get_by_role("button", name="Interrupt")).to_be_hidden()
     await expect(page.get_by_role("button", name="Extend")).to_be_hidden()
@@ -251,21 +256,21 @@ async def test_a_guest_is_offered_what_a_guest_may_do(stage: Theatre, window: Op
 # ---------------------------------------------------------------- what they see of each other
 
 
-async def test_one_person_in_three_windows_is_one_who_watches(stage: Theatre, window: Opens) -> None:
-    secret = await link(stage)
-    pages = [await opened(stage, window, secret) for _ in range(3)]
-    pages.append(await opened(stage, window, await link(stage, person=BEN)))
-    pages.append(await opened(stage, window, await link(stage, Scope.WATCH)))
+async def test_one_person_in_three_windows_is_one_who_watches(context: Theatre, window: Opens) -> None:
+    secret = await link(context)
+    pages = [await opened(context, window, secret) for _ in range(3)]
+    pages.append(await opened(context, window, await link(context, person=BEN)))
+    pages.append(await opened(context, window, await link(context, Scope.WATCH)))
     for page in pages:
         await expect(page.locator("#audience")).to_have_text("3 watching", timeout=10_000)
 
 
-async def test_everybody_sees_what_people_say_also_after_a_reload(stage: Theatre, window: Opens) -> None:
-    page = await opened(stage, window, await link(stage))
+async def test_everybody_sees_what_people_say_also_after_a_reload(context: Theatre, window: Opens) -> None:
+    page = await opened(context, window, await link(context))
     await expect(page.locator("#status")).to_have_text("Live")
     said = Caption("row-1", Speaker.USER, "What is new in the release?", True, "Ben")
-    stage.archive.said[said.id] = said
-    stage.feed.publish(SESSION, said)
+    context.archive.said[said.id] = said
+    context.feed.publish(SESSION, said)
     for _ in range(2):
         await expect(page.locator("#said li")).to_have_count(1)
         await expect(page.locator("#said li")).to_contain_text("Ben")
@@ -273,29 +278,29 @@ async def test_everybody_sees_what_people_say_also_after_a_reload(stage: Theatre
         await page.reload()
 
 
-async def test_ones_own_words_stand_there_once(stage: Theatre, window: Opens) -> None:
-    page = await opened(stage, window, await link(stage))
+async def test_ones_own_words_stand_there_once(context: Theatre, window: Opens) -> None:
+    page = await opened(context, window, await link(context))
     await page.get_by_label("Say something as Ann").fill("Good morning")
     await page.keyboard.press("Enter")
     await expect(page.locator("#said li")).to_have_attribute("id", "said-row-1")
-    stage.feed.publish(SESSION, Caption("row-1", Speaker.USER, "Good morning", True, "Ann"))
-    stage.feed.publish(SESSION, Caption("row-2", Speaker.USER, "Good evening", True, "Ben"))
+    context.feed.publish(SESSION, Caption("row-1", Speaker.USER, "Good morning", True, "Ann"))
+    context.feed.publish(SESSION, Caption("row-2", Speaker.USER, "Good evening", True, "Ben"))
     await expect(page.locator("#said li")).to_have_count(2)
 
 
-async def test_an_old_sentence_is_not_spoken_again_to_who_comes_late(stage: Theatre, window: Opens) -> None:
-    await link(stage)
-    stage.archive.said["old"] = Caption("old", Speaker.BOT, "Long ago I said this.", True)
+async def test_an_old_sentence_is_not_spoken_again_to_who_comes_late(context: Theatre, window: Opens) -> None:
+    await link(context)
+    context.archive.said["old"] = Caption("old", Speaker.BOT, "Long ago I said this.", True)
     page = (await window()).page
     await page.add_init_script(
         "window.heard = []; addEventListener('DOMContentLoaded', () => { for (const id of ['announcer', 'caption'])"
         "new MutationObserver(() => heard.push(document.getElementById(id).textContent))"
         ".observe(document.getElementById(id), { childList: true, characterData: true, subtree: true }) })"
     )
-    stage.archive.slow = 1.5
-    await page.goto(f"{stage.base}/v/#{await link(stage)}")
+    context.archive.slow = 1.5
+    await page.goto(f"{context.base}/v/#{await link(context)}")
     await expect(page.locator("#said")).to_contain_text("Long ago")
     assert await page.evaluate("heard") == []
-    stage.feed.publish(SESSION, Caption("new", Speaker.BOT, "And now this.", True))
+    context.feed.publish(SESSION, Caption("new", Speaker.BOT, "And now this.", True))
     await expect(page.locator("#caption")).to_have_text("And now this.")
     assert sorted(await page.evaluate("heard")) == ["And now this.", "Mei: And now this."]

@@ -12,8 +12,9 @@ import pytest
 from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]
 from playwright.async_api import Page, expect
 
-from bot.model import Person, SessionStatus, Standing
-from bot.viewer.grants import Scope
+from bot.domain.people import Membership, Person
+from bot.domain.sessions import SessionStatus
+from bot.ports.grants import Scope
 from tests.browser.conftest import Opens, Window
 from tests.browser.theatre import SESSION, Theatre
 
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 WIDTHS = {"wide": (1440, 900), "middle": (820, 1000), "narrow": (360, 720), "low": (740, 360)}
 SCHEMES = ("light", "dark")
-ANN = Person("a1", "Ann", Standing.MEMBER)
+ANN = Person("a1", "Ann", Membership.MEMBER)
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 
 ENDS = "Renews by itself while people talk; falls asleep after 10 quiet minutes."
@@ -32,25 +33,25 @@ Scene = Callable[[Theatre, Window], Awaitable[None]]
 # ---------------------------------------------------------------- scenes of the playground
 
 
-async def welcome(stage: Theatre, window: Window) -> None:
-    await window.enter(stage.address)
+async def welcome(context: Theatre, window: Window) -> None:
+    await window.enter(context.address)
     await expect(window.page.locator("#welcome")).to_be_visible()
 
 
-async def commands(stage: Theatre, window: Window) -> None:
-    await welcome(stage, window)
+async def commands(context: Theatre, window: Window) -> None:
+    await welcome(context, window)
     await window.page.locator("#channel-composer textarea").fill("/avatar s")
     await expect(window.page.get_by_role("option").first).to_be_visible()
 
 
-async def values(stage: Theatre, window: Window) -> None:
-    await welcome(stage, window)
+async def values(context: Theatre, window: Window) -> None:
+    await welcome(context, window)
     await window.page.locator("#channel-composer textarea").fill("/avatar start ")
     await expect(window.page.get_by_role("option").filter(has_text="Mei")).to_be_visible()
 
 
-async def talk(stage: Theatre, window: Window) -> None:
-    await welcome(stage, window)
+async def talk(context: Theatre, window: Window) -> None:
+    await welcome(context, window)
     await window.type_in("channel", "/avatar start avatar:Mei")
     await window.says("thread", "tell me what to say.")
     await window.type_in("thread", "What is new in the release?")
@@ -58,8 +59,8 @@ async def talk(stage: Theatre, window: Window) -> None:
     await expect(window.page.locator("#thread-messages .message.growing")).to_be_visible()
 
 
-async def told(stage: Theatre, window: Window) -> None:
-    await talk(stage, window)
+async def told(context: Theatre, window: Window) -> None:
+    await talk(context, window)
     await window.page.locator("#stage [data-action=watch]").click()
     await window.page.locator(".told a.open").wait_for()
     await window.type_in("thread", "/avatar avatars")
@@ -68,22 +69,22 @@ async def told(stage: Theatre, window: Window) -> None:
     await expect(window.page.locator(".told", has_text="At most 10 may wait")).to_be_visible()
 
 
-async def ended(stage: Theatre, window: Window) -> None:
-    await talk(stage, window)
+async def ended(context: Theatre, window: Window) -> None:
+    await talk(context, window)
     await expect(window.page.locator("#thread-messages .message.growing")).to_have_count(0, timeout=8_000)
     await window.type_in("thread", "/avatar stop")
     await expect(window.page.locator("#stage .pill")).to_have_text("Ended")
     await expect(window.page.locator(".file")).to_be_visible()
 
 
-async def channel(stage: Theatre, window: Window) -> None:
-    await talk(stage, window)
+async def channel(context: Theatre, window: Window) -> None:
+    await talk(context, window)
     await window.page.get_by_role("button", name="Close the thread").click()
     await expect(window.page.locator(".card")).to_be_visible()
 
 
-async def locked(stage: Theatre, window: Window) -> None:
-    await window.page.goto(f"{stage.base}/playground")
+async def locked(context: Theatre, window: Window) -> None:
+    await window.page.goto(f"{context.base}/playground")
     await expect(window.page.locator("#locked")).to_be_visible()
     window.complaints.clear()
 
@@ -92,81 +93,85 @@ async def locked(stage: Theatre, window: Window) -> None:
 
 
 async def staged(
-    stage: Theatre, window: Window, status: SessionStatus, note: str, minutes: float | None = None
+    context: Theatre, window: Window, status: SessionStatus, note: str, minutes: float | None = None
 ) -> None:
-    ends_at = stage.in_minutes(minutes) if minutes else None
+    ends_at = context.in_minutes(minutes) if minutes else None
     ends = ENDS if minutes else ""
-    stage.card = replace(stage.card, status=status, note=note, ends=ends, ends_at=ends_at, waiting=2 if minutes else 0)
-    stage.stage(speaking=False)
-    secret = await stage.grants.mint(SESSION, Scope.SPEAK, ANN, stage.in_minutes(60))
-    await window.page.goto(f"{stage.base}/v/#{secret}")
+    context.card = replace(
+        context.card, status=status, note=note, ends=ends, ends_at=ends_at, waiting=2 if minutes else 0
+    )
+    context.context(speaking=False)
+    secret = await context.grants.mint(SESSION, Scope.SPEAK, ANN, context.in_minutes(60))
+    await window.page.goto(f"{context.base}/v/#{secret}")
     await expect(window.page.locator("#viewer")).to_have_attribute("data-status", status.value)
 
 
-async def waiting(stage: Theatre, window: Window) -> None:
-    await staged(stage, window, SessionStatus.STARTING, "Mei is on her way.")
+async def waiting(context: Theatre, window: Window) -> None:
+    await staged(context, window, SessionStatus.STARTING, "Mei is on her way.")
 
 
-async def live(stage: Theatre, window: Window) -> None:
-    stage.pause = 0.02
-    await stage.say("Good morning! I am Mei. Ask me anything, or tell me what to say.")
-    await staged(stage, window, SessionStatus.LIVE, "Write, and Mei answers aloud.", 8.2)
+async def live(context: Theatre, window: Window) -> None:
+    context.pause = 0.02
+    await context.say("Good morning! I am Mei. Ask me anything, or tell me what to say.")
+    await staged(context, window, SessionStatus.LIVE, "Write, and Mei answers aloud.", 8.2)
     await expect(window.page.locator("#said li")).to_have_count(1)
     await window.page.locator("#words").fill("What is new in the release?")
     await window.page.keyboard.press("Enter")
-    await stage.say("Two things, mostly. The transcript now grows while I speak, and everybody can watch.", until=12)
+    await context.say("Two things, mostly. The transcript now grows while I speak, and everybody can watch.", until=12)
     await expect(window.page.locator("#viewer")).to_have_attribute("data-speaking", "true")
     await expect(window.page.locator("#caption")).to_contain_text("grows while")
 
 
-async def seen(stage: Theatre, window: Window) -> None:
+async def seen(context: Theatre, window: Window) -> None:
     """The avatar itself, once its picture has come."""
-    stage.play(stage.film("sim_Mei-studio_1080P"))
-    await live(stage, window)
+    context.play(context.film("sim_Mei-studio_1080P"))
+    await live(context, window)
     await expect(window.page.locator("#canvas")).to_be_visible()
 
 
-async def sightless(stage: Theatre, window: Window) -> None:
+async def sightless(context: Theatre, window: Window) -> None:
     """Without https."""
-    stage.base = stage.base.replace("127.0.0.1", "lan.test")
-    await staged(stage, window, SessionStatus.LIVE, "Mei is here.", 8.2)
+    context.base = context.base.replace("127.0.0.1", "lan.test")
+    await staged(context, window, SessionStatus.LIVE, "Mei is here.", 8.2)
     await expect(window.page.locator("#sightless")).to_contain_text("https")
     window.complaints.clear()
     window.requests.clear()
 
 
-async def watch_only(stage: Theatre, window: Window) -> None:
-    await live(stage, window)
-    secret = await stage.grants.mint(SESSION, Scope.WATCH, None, stage.in_minutes(60))
-    await window.page.goto(f"{stage.base}/v/#{secret}")
+async def watch_only(context: Theatre, window: Window) -> None:
+    await live(context, window)
+    secret = await context.grants.mint(SESSION, Scope.WATCH, None, context.in_minutes(60))
+    await window.page.goto(f"{context.base}/v/#{secret}")
     await expect(window.page.locator("#watching")).to_be_visible()
 
 
-async def reconnecting(stage: Theatre, window: Window) -> None:
-    await staged(stage, window, SessionStatus.RECONNECTING, "The line to Mei broke; coming back.")
+async def reconnecting(context: Theatre, window: Window) -> None:
+    await staged(context, window, SessionStatus.RECONNECTING, "The line to Mei broke; coming back.")
 
 
-async def asleep(stage: Theatre, window: Window) -> None:
+async def asleep(context: Theatre, window: Window) -> None:
     await staged(
-        stage, window, SessionStatus.SLEEPING, "Asleep, because nobody watched. Write in the thread to wake Mei."
+        context, window, SessionStatus.SLEEPING, "Asleep, because nobody watched. Write in the thread to wake Mei."
     )
 
 
-async def over(stage: Theatre, window: Window) -> None:
-    await live(stage, window)
-    stage.card = replace(stage.card, status=SessionStatus.ENDED, note="Stopped by Ann after 4 minutes.", ends_at=None)
-    stage.stage(speaking=False)
+async def over(context: Theatre, window: Window) -> None:
+    await live(context, window)
+    context.card = replace(
+        context.card, status=SessionStatus.ENDED, note="Stopped by Ann after 4 minutes.", ends_at=None
+    )
+    context.context(speaking=False)
     await expect(window.page.get_by_role("button", name="Text")).to_be_visible()
 
 
-async def unknown(stage: Theatre, window: Window) -> None:
-    await window.page.goto(f"{stage.base}/v/#{'x' * 22}")
+async def unknown(context: Theatre, window: Window) -> None:
+    await window.page.goto(f"{context.base}/v/#{'x' * 22}")
     window.complaints.clear()
 
 
-async def expired(stage: Theatre, window: Window) -> None:
-    secret = await stage.grants.mint(SESSION, Scope.WATCH, None, stage.in_minutes(-1))
-    await window.page.goto(f"{stage.base}/v/#{secret}")
+async def expired(context: Theatre, window: Window) -> None:
+    secret = await context.grants.mint(SESSION, Scope.WATCH, None, context.in_minutes(-1))
+    await window.page.goto(f"{context.base}/v/#{secret}")
     window.complaints.clear()
 
 
@@ -192,11 +197,11 @@ async def assert_sound(page: Page, what: str) -> None:
 
 @pytest.mark.parametrize("scene", SCENES)
 async def test_each_state_is_sound_at_every_width_in_both_lights(
-    stage: Theatre, window: Opens, pictures: Path, scene: str
+    context: Theatre, window: Opens, pictures: Path, scene: str
 ) -> None:
-    stage.pause = 0.05
+    context.pause = 0.05
     opened = await window(color_scheme="light", reduced_motion="reduce")
-    await SCENES[scene](stage, opened)
+    await SCENES[scene](context, opened)
     for width, (across, down) in WIDTHS.items():
         await opened.page.set_viewport_size({"width": across, "height": down})
         for scheme in SCHEMES:

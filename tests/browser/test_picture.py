@@ -7,11 +7,13 @@ from collections.abc import Awaitable, Callable
 import pytest
 from playwright.async_api import Page, expect
 
-from adapters.simulator.footage import HEIGHT, WIDTH, footage
-from bot.model import CardAction, Person, SessionStatus, Standing
+from adapters.simulator.clips import HEIGHT, WIDTH, clips_of
+from bot.domain.cards import CardAction
+from bot.domain.people import Membership, Person
+from bot.domain.sessions import SessionStatus
+from bot.media.fanout import MediaFanout
+from bot.ports.grants import Scope
 from bot.ports.room import Codec, VideoFrame
-from bot.session.screen import Screen
-from bot.viewer.grants import Scope
 from tests.browser.conftest import Opens, Window
 from tests.browser.house import DemoHouse
 from tests.browser.theatre import SESSION, Theatre
@@ -105,10 +107,10 @@ async def open_viewer(house: DemoHouse, window: Opens, *scripts: str, mode: str 
     return ann, viewer
 
 
-def screen(house: DemoHouse) -> Screen:
+def media(house: DemoHouse) -> MediaFanout:
     assert house.service is not None
-    (screen,) = house.service.house.feed.screens._screens.values()
-    return screen
+    (media,) = house.service.services.feed.media._media.values()
+    return media
 
 
 async def test_the_avatar_itself_is_seen_idle_and_then_speaking(house: DemoHouse, window: Opens) -> None:
@@ -175,7 +177,7 @@ async def test_two_watch_at_once_and_a_hidden_page_takes_nothing(house: DemoHous
     await until(lambda: stands(viewer))
     assert await moves(second)
     await second.evaluate(HIDE, True)
-    await until(lambda: _is(not screen(house).watched))
+    await until(lambda: _is(not media(house).watched))
 
     await viewer.evaluate(HIDE, False)
     await until(lambda: moves(viewer))
@@ -206,95 +208,99 @@ async def _is(value: bool) -> bool:
 # ---------------------------------------------------------------- without the rest of the house
 
 
-async def link(stage: Theatre, base: str = "") -> str:
-    await stage.show(status=SessionStatus.LIVE, note="Mei is here.", actions=(CardAction.STOP,))
-    secret = await stage.grants.mint(SESSION, Scope.SPEAK, Person("a1", "Ann", Standing.MEMBER), stage.in_minutes(60))
-    return f"{base or stage.base}/v/#{secret}"
+async def link(context: Theatre, base: str = "") -> str:
+    await context.show(status=SessionStatus.LIVE, note="Mei is here.", actions=(CardAction.STOP,))
+    secret = await context.grants.mint(
+        SESSION, Scope.SPEAK, Person("a1", "Ann", Membership.MEMBER), context.in_minutes(60)
+    )
+    return f"{base or context.base}/v/#{secret}"
 
 
-async def before_the_screen(stage: Theatre, window: Opens) -> tuple[Window, Screen]:
+async def before_the_media(context: Theatre, window: Opens) -> tuple[Window, MediaFanout]:
     """Somebody who watches, and what they look at: it shows what the test puts on it."""
     ann = await window()
-    await ann.page.goto(await link(stage))
-    screen = stage.feed.screens.of(SESSION)
-    await until(lambda: _is(screen.watched))
-    return ann, screen
+    await ann.page.goto(await link(context))
+    media = context.feed.media.of(SESSION)
+    await until(lambda: _is(media.watched))
+    return ann, media
 
 
-async def test_without_https_the_page_says_so_and_the_rest_of_it_works(stage: Theatre, window: Opens) -> None:
+async def test_without_https_the_page_says_so_and_the_rest_of_it_works(context: Theatre, window: Opens) -> None:
     ann = await window()
-    await ann.page.goto(await link(stage, stage.base.replace("127.0.0.1", "lan.test")))
+    await ann.page.goto(await link(context, context.base.replace("127.0.0.1", "lan.test")))
 
     await expect(ann.page.locator("#sightless")).to_contain_text("need https")
     await expect(ann.page.locator("#portrait img")).to_be_visible()
     await expect(ann.page.locator("#canvas")).to_be_hidden()
-    assert not stage.feed.screens.of(SESSION).watched
+    assert not context.feed.media.of(SESSION).watched
     await ann.page.get_by_label("Say something as Ann").fill("Good morning")
     await ann.page.keyboard.press("Enter")
     await expect(ann.page.locator("#said")).to_contain_text("Good morning")
-    await until(lambda: _is(len(stage.came) == 1))
+    await until(lambda: _is(len(context.came) == 1))
     ann.complaints.clear()  # a browser remarks that a header of ours means nothing without https
     ann.requests.clear()  # our own host, by a name that stands for another machine
 
 
 @pytest.mark.parametrize("missing", ["VideoDecoder", "AudioWorkletNode"])
 async def test_a_browser_without_it_says_so_and_shows_the_portrait_and_what_is_said(
-    stage: Theatre, window: Opens, missing: str
+    context: Theatre, window: Opens, missing: str
 ) -> None:
     ann = await window()
     await ann.page.add_init_script(f"delete globalThis.{missing}")
-    await ann.page.goto(await link(stage))
+    await ann.page.goto(await link(context))
 
     await expect(ann.page.locator("#sightless")).to_contain_text("cannot show the picture")
     await expect(ann.page.locator("#portrait img")).to_be_visible()
     await expect(ann.page.locator("#canvas")).to_be_hidden()
-    await stage.say("Good morning! I am Mei.")
+    await context.say("Good morning! I am Mei.")
     await expect(ann.page.locator("#caption")).to_contain_text("I am Mei.")
     await expect(ann.page.locator("#said")).to_contain_text("Good morning! I am Mei.")
-    assert not stage.feed.screens.of(SESSION).watched
+    assert not context.feed.media.of(SESSION).watched
 
 
 @pytest.mark.parametrize("missing", ["AudioDecoder", "OffscreenCanvas", "MediaSource", "RTCPeerConnection"])
-async def test_a_browser_without_it_shows_the_avatar_all_the_same(stage: Theatre, window: Opens, missing: str) -> None:
+async def test_a_browser_without_it_shows_the_avatar_all_the_same(
+    context: Theatre, window: Opens, missing: str
+) -> None:
     ann = await window()
     await ann.page.add_init_script(f"delete globalThis.{missing}")
-    await ann.page.goto(await link(stage))
-    screen = stage.feed.screens.of(SESSION)
-    await until(lambda: _is(screen.watched))
-    screen.show(VideoFrame("1", Codec.VP8, True, WIDTH, HEIGHT, 0, footage(ALMA).key))
+    await ann.page.goto(await link(context))
+    media = context.feed.media.of(SESSION)
+    await until(lambda: _is(media.watched))
+    media.show(VideoFrame("1", Codec.VP8, True, WIDTH, HEIGHT, 0, clips_of(ALMA).key))
     await expect(ann.page.locator("#canvas")).to_be_visible()
     await expect(ann.page.locator("#sightless")).to_be_empty()
 
 
 async def test_a_broken_picture_is_followed_by_a_new_decoder_and_a_wish_for_a_key_frame(
-    stage: Theatre, window: Opens
+    context: Theatre, window: Opens
 ) -> None:
-    ann, screen = await before_the_screen(stage, window)
-    screen.take_wish()
+    ann, media = await before_the_media(context, window)
+    media.take_wish()
     await expect(ann.page.locator("#canvas")).to_be_hidden()
 
-    screen.show(VideoFrame("1", Codec.VP8, True, WIDTH, HEIGHT, 0, b"no picture at all"))
-    await until(lambda: _is(screen.take_wish()))
-    for number, frame in enumerate(footage(ALMA).frames[:5]):
-        screen.show(VideoFrame("1", Codec.VP8, number == 0, WIDTH, HEIGHT, 50_000 * number, frame))
+    media.show(VideoFrame("1", Codec.VP8, True, WIDTH, HEIGHT, 0, b"no picture at all"))
+    await until(lambda: _is(media.take_wish()))
+    for number, frame in enumerate(clips_of(ALMA).frames[:5]):
+        media.show(VideoFrame("1", Codec.VP8, number == 0, WIDTH, HEIGHT, 50_000 * number, frame))
 
     await expect(ann.page.locator("#canvas")).to_be_visible()
     await ann.page.wait_for_function("canvas.width === 640")
 
 
 async def test_a_browser_that_cannot_decode_it_says_so_and_asks_for_no_more_key_frames(
-    stage: Theatre, window: Opens
+    context: Theatre, window: Opens
 ) -> None:
-    ann, screen = await before_the_screen(stage, window)
+    ann, media = await before_the_media(context, window)
     for _ in range(2):
-        screen.take_wish()
-        screen.show(VideoFrame("1", Codec.VP8, True, WIDTH, HEIGHT, 0, b"no picture at all"))
-        await until(lambda: _is(screen.take_wish()))
-    screen.show(VideoFrame("1", Codec.VP8, True, WIDTH, HEIGHT, 0, b"no picture at all"))
+        media.take_wish()
+        media.show(VideoFrame("1", Codec.VP8, True, WIDTH, HEIGHT, 0, b"no picture at all"))
+        await until(lambda: _is(media.take_wish()))
+    media.show(VideoFrame("1", Codec.VP8, True, WIDTH, HEIGHT, 0, b"no picture at all"))
 
     await expect(ann.page.locator("#sightless")).to_contain_text("cannot show the picture")
     await expect(ann.page.locator("#portrait")).to_be_visible()
-    assert not screen.take_wish()
+    assert not media.take_wish()
 
 
 HEARD = """async ({ chunks, seconds }) => {
@@ -314,27 +320,27 @@ HEARD = """async ({ chunks, seconds }) => {
 """What is heard, sample by sample, of chunks that come at certain times: sample 7 of the voice sounds as 7."""
 
 
-async def heard(stage: Theatre, window: Opens, chunks: list[tuple[float, int, int]], seconds: float) -> list[int]:
+async def heard(context: Theatre, window: Opens, chunks: list[tuple[float, int, int]], seconds: float) -> list[int]:
     page = (await window()).page
-    await page.goto(await link(stage))
+    await page.goto(await link(context))
     if not await page.evaluate("'suspend' in OfflineAudioContext.prototype"):
         pytest.skip("this browser cannot halt an offline rendering")
     told = [{"at": at, "first": first, "count": count} for at, first, count in chunks]
     return [int(sample) for sample in await page.evaluate(HEARD, {"chunks": told, "seconds": seconds})]
 
 
-async def test_sound_begins_with_60_ms_in_hand_and_nothing_of_it_is_lost(stage: Theatre, window: Opens) -> None:
+async def test_sound_begins_with_60_ms_in_hand_and_nothing_of_it_is_lost(context: Theatre, window: Opens) -> None:
     chunks = [(0.128 + 0.02 * n, 1 + 320 * n, 320) for n in range(20)]
-    samples = await heard(stage, window, chunks, 1)
+    samples = await heard(context, window, chunks, 1)
     begin = next(at for at, sample in enumerate(samples) if sample)
     assert 0.16 <= begin / 16_000 <= 0.19  # the third chunk has come
     assert samples[begin : begin + 6_400] == list(range(1, 6_401))
 
 
-async def test_what_an_underrun_leaves_in_hand_is_cut_away(stage: Theatre, window: Opens) -> None:
+async def test_what_an_underrun_leaves_in_hand_is_cut_away(context: Theatre, window: Opens) -> None:
     early = [(0.128, 1, 8_000)]  # half a second at once, as after a stall of the network
     steady = [(0.15 + 0.02 * n, 8_001 + 320 * n, 320) for n in range(190)]
-    samples = await heard(stage, window, early + steady, 4)
+    samples = await heard(context, window, early + steady, 4)
     lag = [at - sample for at, sample in enumerate(samples) if sample]
     assert lag[0] - lag[-1] == pytest.approx(0.44 * 16_000, abs=800)  # of 500 ms in hand 60 are left
 
@@ -369,17 +375,17 @@ FILM = """async (codec) => {
     [(Codec.VP8, "vp8"), (Codec.H264, "avc1.4d0028"), (Codec.VP9, "vp09.00.30.08"), (Codec.AV1, "av01.0.04M.08")],
 )
 async def test_each_codec_of_a_room_is_shown_and_another_one_may_follow(
-    stage: Theatre, window: Opens, codec: Codec, name: str
+    context: Theatre, window: Opens, codec: Codec, name: str
 ) -> None:
-    ann, screen = await before_the_screen(stage, window)
-    screen.show(VideoFrame("1", Codec.VP8, True, WIDTH, HEIGHT, 0, footage(ALMA).key))
+    ann, media = await before_the_media(context, window)
+    media.show(VideoFrame("1", Codec.VP8, True, WIDTH, HEIGHT, 0, clips_of(ALMA).key))
     await expect(ann.page.locator("#canvas")).to_be_visible()
 
     filmed = await ann.page.evaluate(FILM, name)
     if filmed is None:
         pytest.skip(f"this browser cannot encode {name}")
     for number in range(1, 4):  # Firefox holds back two pictures of H.264
-        screen.show(VideoFrame("1", codec, True, 320, 240, number * 50_000, base64.b64decode(filmed)))
+        media.show(VideoFrame("1", codec, True, 320, 240, number * 50_000, base64.b64decode(filmed)))
 
     async def green() -> bool:
         red, _, blue = await ann.page.evaluate(WALL)

@@ -16,44 +16,25 @@ from starlette.types import Scope as AsgiScope
 import adapters.simulator as portraits
 from adapters.playground.platform import PlaygroundPlatform
 from adapters.playground.settings import PlaygroundSettings
-from adapters.simulator.footage import FRAME_RATE, HEIGHT, WIDTH, footage, is_key
-from bot.http_limits import Bounds
-from bot.model import (
-    Accepted,
-    Card,
-    CardAction,
-    Choice,
-    Command,
-    Delivery,
-    File,
-    Inbound,
-    Item,
-    Line,
-    Link,
-    MessageRef,
-    Mode,
-    Opened,
-    Outcome,
-    Person,
-    Place,
-    Question,
-    Refused,
-    Reply,
-    Role,
-    Said,
-    SessionStatus,
-    Speaker,
-)
-from bot.policy import Policy, role_of
-from bot.ports.chat import Ask, Reception
+from adapters.simulator.clips import FRAME_RATE, HEIGHT, WIDTH, clips_of, is_key
+from bot.commands.policy import Policy, role_of
+from bot.domain.cards import Card, CardAction, Opened
+from bot.domain.conversations import ConversationRef, MessageRef
+from bot.domain.messages import Accepted, Command, Inbound, MessagePosted, Outcome, Question, Refused
+from bot.domain.people import Person, Role
+from bot.domain.replies import Choice, File, Item, Link, Reply
+from bot.domain.sessions import Mode, SessionStatus
+from bot.domain.transcript import Delivery, Speaker, TranscriptLine
+from bot.media.events import Caption, SessionEvents, SessionView
+from bot.ports.chat import CoreApi, ValueQuery
 from bot.ports.files import Pictures
+from bot.ports.grants import Grant, Grants, Scope
 from bot.ports.room import Codec, VideoFrame
-from bot.session.feed import Caption, Feed, SessionView
 from bot.telemetry import new_metrics
-from bot.viewer.archive import Archive
-from bot.viewer.grants import Grant, Grants, Scope
-from bot.viewer.routes import viewer_routes
-from bot.web import create_app, serve
+from bot.web.app import create_app, serve
+from bot.web.http_limits import Bounds
+from bot.web.viewer.archive import Archive
+from bot.web.viewer.routes import viewer_routes
 
 PORTRAITS = Path(portraits.__file__).parent / "portraits"
 SECRET = "a-secret-for-tests"
@@ -76,7 +57,7 @@ class KeptGrants(Grants):
 
     async def mint(self, session_id: str, scope: Scope, person: Person | None, expires_at: datetime) -> str:
         secret = uuid4().hex
-        place = Place("playground", "playground", "lobby")
+        place = ConversationRef("playground", "playground", "lobby")
         role = role_of(person) if person else Role.OUTSIDER
         self.grants[secret] = Grant(secret[:8], session_id, scope, place, person, role, expires_at)
         return secret
@@ -111,12 +92,12 @@ class KeptPictures(Pictures):
         return File("picture", "image/svg+xml", found[0].read_bytes()) if found else None
 
 
-class Theatre(Reception):
+class Theatre(CoreApi):
     """A core of a few lines: `start` opens a card, what is written in its thread is answered word by word."""
 
     def __init__(self, folder: Path) -> None:
         self.clock = WallClock()
-        self.feed = Feed()
+        self.feed = SessionEvents()
         self.grants = KeptGrants()
         self.archive = KeptArchive()
         self.pictures = KeptPictures()
@@ -175,7 +156,7 @@ class Theatre(Reception):
                 return Refused("At most 10 may wait, and 10 do. Try again when Mei has caught up.")
             case Command():
                 return Question()
-            case Said(text=text) if self.opened and inbound.place == self.opened.thread:
+            case MessagePosted(text=text) if self.opened and inbound.place == self.opened.thread:
                 self.play(self.answer_aloud(text))
             case _:
                 pass
@@ -208,21 +189,21 @@ class Theatre(Reception):
             case _:
                 return Reply("Mei is live here. 9 minutes left, nobody waits.")
 
-    async def ask(self, ask: Ask) -> Sequence[Choice]:
+    async def ask(self, ask: ValueQuery) -> Sequence[Choice]:
         if ask.option == "avatar":
             return [Choice(key, name, detail) for key, name, detail in AVATARS if ask.typed.lower() in name.lower()]
         return [Choice("en", "English"), Choice("fr", "French"), Choice("de", "German")]
 
-    async def concerns(self, place: Place) -> bool:
+    async def concerns(self, place: ConversationRef) -> bool:
         return True
 
-    async def place_gone(self, place: Place, *, whole_workspace: bool = False) -> None:
+    async def channel_removed(self, place: ConversationRef, *, whole_workspace: bool = False) -> None:
         pass
 
     async def kept(self, session_ids: Collection[str]) -> frozenset[str]:
         return frozenset(session_ids)
 
-    async def person_gone(self, place: Place, person_id: str) -> None:
+    async def person_gone(self, place: ConversationRef, person_id: str) -> None:
         pass
 
     # ------------------------------------------------ what can be staged
@@ -240,7 +221,7 @@ class Theatre(Reception):
     def in_minutes(self, minutes: float) -> datetime:
         return self.clock.now() + timedelta(minutes=minutes)
 
-    async def start(self, place: Place, person: Person) -> None:
+    async def start(self, place: ConversationRef, person: Person) -> None:
         self.card = replace(self.card, starter_name=person.name)
         self.opened = await self.platform.open(place, self.card)
         await asyncio.sleep(self.pause * 4)
@@ -254,11 +235,11 @@ class Theatre(Reception):
 
     async def show(self, **changes: object) -> None:
         self.card = replace(self.card, **changes)  # type: ignore[arg-type]
-        self.stage(speaking=False)
+        self.context(speaking=False)
         if self.opened:
             await self.platform.show(self.opened.card, self.opened.thread, self.card)
 
-    def stage(self, *, speaking: bool) -> None:
+    def context(self, *, speaking: bool) -> None:
         card = self.card
         view = SessionView(
             SESSION,
@@ -286,7 +267,7 @@ class Theatre(Reception):
         key = uuid4().hex[:12]
         words = text.split()
         ref: MessageRef | None = None
-        self.stage(speaking=True)
+        self.context(speaking=True)
         for count in range(1, min(until, len(words)) + 1):
             final = count == len(words)
             said = " ".join(words[:count])
@@ -294,20 +275,20 @@ class Theatre(Reception):
             self.archive.said[key] = caption
             self.feed.publish(SESSION, caption)
             if self.opened:
-                line = Line(self.card.avatar_name, said, Delivery.FINAL if final else Delivery.GROWING)
+                line = TranscriptLine(self.card.avatar_name, said, Delivery.FINAL if final else Delivery.GROWING)
                 if ref is None:
                     ref = await self.platform.post(self.opened.thread, line, key)
                 else:
                     await self.platform.edit(ref, line)
             await asyncio.sleep(self.pause)
         if until >= len(words):
-            self.stage(speaking=False)
+            self.context(speaking=False)
 
     async def film(self, portrait: str) -> None:
         """Put a film on the screen, over and over."""
-        for number, frame in enumerate(itertools.cycle(footage(portrait).frames)):
+        for number, frame in enumerate(itertools.cycle(clips_of(portrait).frames)):
             picture = VideoFrame("1", Codec.VP8, is_key(frame), WIDTH, HEIGHT, number * 50_000, frame)
-            self.feed.screens.of(SESSION).show(picture)
+            self.feed.media.of(SESSION).show(picture)
             await asyncio.sleep(1 / FRAME_RATE)
 
     async def end(self) -> None:
@@ -322,8 +303,8 @@ class Theatre(Reception):
 
 @asynccontextmanager
 async def theatre(folder: Path, port: int = 0, bounds: Bounds | None = None) -> AsyncIterator[Theatre]:
-    stage = Theatre(folder)
-    async with serve(stage, "127.0.0.1", port, bounds=bounds) as bound:
-        stage.base = f"http://127.0.0.1:{bound}"
-        yield stage
-        stage.lower_curtain()
+    context = Theatre(folder)
+    async with serve(context, "127.0.0.1", port, bounds=bounds) as bound:
+        context.base = f"http://127.0.0.1:{bound}"
+        yield context
+        context.lower_curtain()

@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from adapters.akool.provider import AkoolProvider
-from bot.model import ElevenLabs, Mode, SessionSpec, TurnDetection, VoiceParams
+from bot.domain.sessions import ElevenLabs, Mode, SessionSpec, TurnDetection, VoiceParams
 from bot.ports.provider import AvatarProvider, Upload, UploadState
-from bot.ports.room import RoomCredentials, Seat
+from bot.ports.room import RoomConnection, RoomCredentials
 from tests.unit.akool.scripted import (
     AVATAR,
     AVATARS,
@@ -58,7 +58,7 @@ class OurRooms:
         return RoomCredentials("ours", tag, "1001", "avatar-token"), RoomCredentials("ours", tag, "1002", "bot-token")
 
 
-def no_seat(_: RoomCredentials) -> Seat:
+def no_seat(_: RoomCredentials) -> RoomConnection:
     raise AssertionError("nobody joins in these tests")
 
 

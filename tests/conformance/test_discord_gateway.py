@@ -52,7 +52,7 @@ async def test_no_payload_of_others_is_a_fault_of_ours(wire: Wire) -> None:
             await wire.discord.dispatch(name, payload)
         await wire.write("Still there?")
         async with asyncio.timeout(30):
-            while "Still there?" not in [getattr(each.body, "text", "") for each in wire.reception.inbounds]:
+            while "Still there?" not in [getattr(each.body, "text", "") for each in wire.core.inbounds]:
                 await asyncio.sleep(0.05)
 
         await settled()

@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 from click.testing import CliRunner
 
-from adapters.slack.commands import group
+from adapters.slack.cli import group
 from adapters.slack.manifest import EVENTS, OPTIONAL_SCOPES, SCOPES, manifest
 
 ROOT = Path(__file__).parents[2]

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from adapters.slack import refusals
+from adapters.slack import errors
+from adapters.slack.client import READS_FORMS
 from adapters.slack.manifest import OPTIONAL_SCOPES, SCOPES
-from adapters.slack.web_api import READS_FORMS
-from adapters.slack.writer import Writer
+from adapters.slack.publisher import SlackPublisher
 
 ROOT = Path(__file__).parents[2]
 METHODS = Path(os.environ.get("SPECS_DIR", ROOT.parent / "shared" / "data")) / "slack" / "slack-api-ref" / "methods"
@@ -67,12 +67,12 @@ def test_its_scope_is_asked_for(method: str) -> None:
 
 def test_edits_stay_within_their_tier() -> None:
     assert spec("chat.update")["rate_limits"] == "t3"
-    edits = Writer.pace.edits_per_second
+    edits = SlackPublisher.pace.edits_per_second
     assert edits
     assert edits * 60 <= 50
 
 
 def test_each_refusal_we_know_is_one_of_slacks() -> None:
     known = {code for path in METHODS.glob("*.json") for code in json.loads(path.read_text()).get("errors", {})}
-    ours = {*refusals._PLACE_GONE, *refusals._MESSAGE_GONE, refusals.MISSING_SCOPE}
+    ours = {*errors._PLACE_GONE, *errors._MESSAGE_GONE, errors.MISSING_SCOPE}
     assert ours - known <= OF_EVERY_METHOD

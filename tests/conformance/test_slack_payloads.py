@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bot.model import Command, Inbound
+from bot.domain.messages import Command, Inbound
 from tests.integration.slack.fake import Grant, SlackUser, payloads
 from tests.integration.slack.fake.workspace import Channel
 from tests.integration.slack.harness import SlackHarness, open_slack
@@ -50,7 +50,7 @@ def recorded(kind: str) -> dict[str, Any]:
 async def only_inbound(slack: SlackHarness, kind: str) -> Inbound:
     envelope = recorded(kind)
     await slack.fake.deliver(envelope["type"], envelope["payload"])
-    (inbound,) = slack.reception.inbounds
+    (inbound,) = slack.core.inbounds
     return inbound
 
 

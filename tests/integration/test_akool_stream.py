@@ -7,9 +7,10 @@ from contextlib import asynccontextmanager
 import pytest
 
 from adapters.akool.avatar import AkoolAvatar
-from adapters.simulator import Control, Ending, Numbering, Shape, Simulator, Stage, Weather
-from bot.model import Mode, Speaker
-from bot.ports.avatar import AvatarArrived, AvatarEvent, ParamChanges, Speaking, Utterance
+from adapters.simulator import Control, Ending, FaultScript, NetworkConditions, Numbering, Shape, Simulator
+from bot.domain.sessions import Mode, ParamChanges
+from bot.domain.transcript import Speaker
+from bot.ports.avatar import AvatarArrived, AvatarEvent, Speaking, Utterance
 from tests.unit.simulator.customer import credentials, customer
 from tests.virtual_time import virtual
 
@@ -41,7 +42,7 @@ class Conversation:
 @asynccontextmanager
 async def conversation(shape: Shape = Shape()) -> AsyncIterator[Conversation]:  # noqa: B008 - frozen
     async with customer() as somebody, asyncio.TaskGroup() as group:
-        Control(somebody.simulator).stage(Stage(shape=shape))
+        Control(somebody.simulator).script(FaultScript(shape=shape))
         ours = credentials(await somebody.create(mode_type=Mode.RETELLING, duration=3600))
         avatar = AkoolAvatar(somebody.simulator.seats(ours), own_uid=ours.uid)
         talk = Conversation(avatar, somebody.simulator)
@@ -80,7 +81,7 @@ async def test_an_answer_in_any_shape_is_whole(numbering: Numbering, ending: End
 @virtual
 async def test_repeated_and_reordered_parts_make_the_same_words() -> None:
     async with conversation() as talk:
-        talk.simulator.rooms.to_client.weather = Weather(repeat=0.3, reorder=0.3, late_s=0.8)
+        talk.simulator.rooms.to_client.conditions = NetworkConditions(repeat=0.3, reorder=0.3, late_s=0.8)
         await talk.avatar.say("turn", TEXT)
         assert await talk.reply("turn") == TEXT
 
@@ -88,7 +89,7 @@ async def test_repeated_and_reordered_parts_make_the_same_words() -> None:
 @virtual
 async def test_lost_parts_are_shown_as_gaps() -> None:
     async with conversation() as talk:
-        talk.simulator.rooms.to_client.weather = Weather(lose=0.2)
+        talk.simulator.rooms.to_client.conditions = NetworkConditions(lose=0.2)
         await talk.avatar.say("turn", TEXT)
         pieces = (await talk.reply("turn")).split("…")
         assert len(pieces) > 5
@@ -100,10 +101,10 @@ async def test_a_command_survives_its_loss() -> None:
     async with conversation() as talk:
         await asyncio.sleep(1)
         async with asyncio.TaskGroup() as group:
-            talk.simulator.rooms.to_avatar.weather = Weather(lose=1)
+            talk.simulator.rooms.to_avatar.conditions = NetworkConditions(lose=1)
             group.create_task(talk.avatar.set_params(ParamChanges(mode=Mode.DIALOGUE)))
             await asyncio.sleep(1)
-            talk.simulator.rooms.to_avatar.weather = Weather()
+            talk.simulator.rooms.to_avatar.conditions = NetworkConditions()
         await talk.avatar.say("question", "What is your name?")
         assert "Alma" in await talk.reply("question")
 

@@ -6,27 +6,27 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from bot.connections import TOLERATED_S
-from bot.errors import PlatformError
+from bot.app.running import running
+from bot.app.service import Service
+from bot.domain.errors import PlatformError
+from bot.jobs.connections import TOLERATED_S
 from bot.ports.doctor import Level
-from bot.running import running
-from bot.service import Service
 from bot.settings import Settings, load
 from bot.telemetry import new_metrics
-from bot.web import create_app, serve
-from tests.stack import Stack, on_stack
+from bot.web.app import create_app, serve
+from tests.world_fixture import Stack, on_stack
 
 DEAF = "Nothing comes in. Look at the tokens."
 
 
 async def readyz(service: Service) -> httpx.Response:
-    transport = httpx.ASGITransport(create_app(service.house.metrics, service.readiness()))
+    transport = httpx.ASGITransport(create_app(service.services.metrics, service.readiness()))
     async with httpx.AsyncClient(transport=transport, base_url="http://bot.test") as client:
         return await client.get("/readyz")
 
 
 def shown(service: Service) -> float | None:
-    return service.house.metrics.registry.get_sample_value("avatarbot_platform_connected", {"platform": "room"})
+    return service.services.metrics.registry.get_sample_value("avatarbot_platform_connected", {"platform": "room"})
 
 
 @on_stack()

@@ -8,14 +8,15 @@ import pytest
 from cryptography.fernet import Fernet
 from sqlalchemy import update
 
-from bot.errors import AvatarbotError
-from bot.identity import new_id
-from bot.model import EndReason, Place, SessionSpec, SessionStatus
-from bot.operations import allow, forget, forget_older, listing, stop, transcript
-from bot.store import channels, inbox, sessions, tables
-from bot.store.cipher import Cipher
-from bot.store.engine import Store
-from bot.store.migrate import upgraded
+from bot.app.operations import allow, forget, forget_older, listing, stop, transcript
+from bot.domain.conversations import ConversationRef
+from bot.domain.errors import AvatarbotError
+from bot.domain.identity import new_id
+from bot.domain.sessions import EndReason, SessionSpec, SessionStatus
+from bot.storage import channels, inbox, sessions, tables
+from bot.storage.encryption import Cipher
+from bot.storage.engine import Store
+from bot.storage.migrate import upgraded
 
 NOW = datetime.now(UTC)
 
@@ -32,7 +33,7 @@ async def started(store: Store, channel: str = "C1", ended: datetime | None = No
     """A session that was started, and perhaps has ended."""
     session_id = new_id()
     spec = SessionSpec("ann-1", avatar_name="Ann")
-    place = Place("slack", "T1", channel)
+    place = ConversationRef("slack", "T1", channel)
     await store.write(
         lambda c: sessions.add(
             c,
@@ -68,7 +69,7 @@ async def test_stopping_is_a_row_in_the_inbox(store: Store) -> None:
     session_id = await started(store)
     assert await stop(store, session_id) == f"Session {session_id} is told to stop."
     (row,) = await store.read(lambda c: inbox.waiting_controls(c, store.cipher, session_id))
-    assert (row.verb, row.person_name, row.place) == ("stop", "the operator", Place("slack", "T1", "C1"))
+    assert (row.verb, row.person_name, row.place) == ("stop", "the operator", ConversationRef("slack", "T1", "C1"))
 
 
 async def test_what_has_ended_is_not_stopped_again(store: Store) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.main.demo import has_browser
+from bot.app.demo import has_browser
 
 SCREEN = {"DISPLAY": ":0"}
 

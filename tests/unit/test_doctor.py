@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from bot import doctor
-from bot.doctor import core_checks, examine, exit_code, table
-from bot.errors import StoreUnavailable
-from bot.keyfile import key_file, secret_keys
+from bot.app import doctor
+from bot.app.doctor import core_checks, examine, exit_code, table
+from bot.domain.errors import StoreUnavailable
 from bot.ports.doctor import Finding, Level
 from bot.private_files import exposed, history_file
 from bot.settings import Settings, known_names, load
-from bot.web import listen
+from bot.storage.key_file import key_file, secret_keys
+from bot.web.app import listen
 
 OK = Finding(Level.OK, "fine")
 WARNING = Finding(Level.WARNING, "so so", "look at it")

@@ -11,21 +11,20 @@ from typing import Any
 
 import pytest
 
-from adapters.akool.stream import cutting, wire
-from adapters.akool.stream.inbound import Reassembly
+from adapters.akool.stream import chunking, codec
 from adapters.akool.stream.messages import Chat, Part
-from adapters.akool.stream.outbound import Outbox, Outgoing
-from adapters.discord import markup as discord_markup
-from adapters.discord import words as discord_words
+from adapters.akool.stream.reassembly import Reassembly
+from adapters.akool.stream.send_queue import Outgoing, SendQueue
+from adapters.discord import markdown as discord_markup
+from adapters.discord import plain_text as discord_words
 from adapters.slack import blocks
-from adapters.slack import markup as slack_markup
-from adapters.slack import words as slack_words
+from adapters.slack import mrkdwn as slack_markup
+from adapters.slack import plain_text as slack_words
 from bot import redaction
-from bot.commands import misunderstood, nearest, parser, secrecy, urls
+from bot.commands import errors, parser, secret_detection, suggestions, urls
 from bot.commands.catalogue import CATALOGUE
-from bot.model import Line, Speaker
-from bot.speech import names, sentences, speakable
-from bot.transcript import split
+from bot.domain.transcript import Speaker, TranscriptLine
+from bot.speech import names, sentences, speakable, splitter
 
 SHORT, LONG = 4_000, 16_000
 LEAST_GROWTH = 2.5**2
@@ -76,7 +75,7 @@ def streamed(text: str) -> None:
 
 
 def sent(text: str) -> None:
-    outbox = Outbox()
+    outbox = SendQueue()
     outbox.open("m")
     outbox.write("m", text)
     outbox.finish("m")
@@ -93,7 +92,7 @@ def received(text: str) -> None:
 
 REDACTOR = redaction.Redactor()
 REDACTOR.register("a secret with / and spaces")
-NAMES = slack_words.Names()
+NAMES = slack_words.SlackNames()
 
 
 def rich(text: str) -> Any:
@@ -110,16 +109,16 @@ FED: Mapping[str, Callable[[str], object]] = {
     "a stream of sentences": streamed,
     "a stream of sentences in one piece": lambda text: sentences.SentenceStream().feed(text),
     "speakable.speakable": speakable.speakable,
-    "split.split": lambda text: split.split(text, 500, len),
-    "split.preview": lambda text: split.preview(text, 500, len),
+    "split.split": lambda text: splitter.split(text, 500, len),
+    "split.preview": lambda text: splitter.preview(text, 500, len),
     "parser.parse": parser.parse,
     "parser.parse of a start": lambda text: parser.parse(f"start {text}"),
     "parser.parse of a knowledge base": lambda text: parser.parse(f"knowledge create x prompt:{text}"),
     "parser.parse of words to say": lambda text: parser.parse(f"say {text}"),
-    "misunderstood.shown": misunderstood.shown,
-    "nearest.nearest": lambda text: nearest.nearest(text, [*CATALOGUE.names, text[::-1]]),
-    "nearest.did_you_mean": lambda text: nearest.did_you_mean(text, CATALOGUE.names),
-    "secrecy.shows_secret": secrecy.shows_secret,
+    "misunderstood.shown": errors.shown,
+    "nearest.nearest": lambda text: suggestions.suggest(text, [*CATALOGUE.names, text[::-1]]),
+    "nearest.did_you_mean": lambda text: suggestions.did_you_mean(text, CATALOGUE.names),
+    "secrecy.shows_secret": secret_detection.shows_secret,
     "urls.fault": urls.fault,
     "urls.fault of a host": lambda text: urls.fault(f"https://{text}"),
     "redaction.holds_key": redaction.holds_key,
@@ -139,19 +138,19 @@ FED: Mapping[str, Callable[[str], object]] = {
     "slack_words.mentions": lambda text: slack_words.mentions(text, []),
     "slack_words.command_line": slack_words.command_line,
     "blocks.parts": lambda text: blocks.parts(text, 500),
-    "a line in Slack": lambda text: blocks.line(Line(text, text)),
+    "a line in Slack": lambda text: blocks.line(TranscriptLine(text, text)),
     "discord_markup.escape": discord_markup.escape,
     "discord_markup.measure": discord_markup.measure,
     "discord_markup.shorten": lambda text: discord_markup.shorten(text, 300),
     "discord_markup.pages": lambda text: discord_markup.pages(text, 500),
     "discord_words.mentioned": discord_words.mentioned,
-    "discord_words.plain_words": lambda text: discord_words.plain_words(text, discord_words.Names()),
+    "discord_words.plain_words": lambda text: discord_words.plain_words(text, discord_words.DiscordNames()),
     "discord_words.with_quote": lambda text: discord_words.with_quote(text, "Ann", text),
     "discord_words.as_value": discord_words.as_value,
-    "cutting.cut": lambda text: cutting.cut(text, 900),
-    "wire.escaped_size": wire.escaped_size,
-    "wire.well_formed": wire.well_formed,
-    "a packet": lambda text: wire.decode(wire.encode(Chat("m", 0, True, text))),
+    "cutting.cut": lambda text: chunking.chunk(text, 900),
+    "wire.escaped_size": codec.escaped_size,
+    "wire.well_formed": codec.well_formed,
+    "a packet": lambda text: codec.decode(codec.encode(Chat("m", 0, True, text))),
     "what is sent": sent,
     "what is received": received,
 }  # fmt: skip
@@ -160,19 +159,19 @@ MODULES = {
     "names": names,
     "sentences": sentences,
     "speakable": speakable,
-    "split": split,
+    "split": splitter,
     "parser": parser,
-    "misunderstood": misunderstood,
-    "nearest": nearest,
-    "secrecy": secrecy,
+    "misunderstood": errors,
+    "nearest": suggestions,
+    "secrecy": secret_detection,
     "urls": urls,
     "redaction": redaction,
     "slack_markup": slack_markup,
     "slack_words": slack_words,
     "discord_markup": discord_markup,
     "discord_words": discord_words,
-    "cutting": cutting,
-    "wire": wire,
+    "cutting": chunking,
+    "wire": codec,
 }
 
 

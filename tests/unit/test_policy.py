@@ -5,18 +5,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.commands.catalogue import CATALOGUE
+from bot.commands.policy import SECRET, AllowList, Limits, Policy, Spent, Workspace, at_least, role_of
 from bot.commands.verb import Verb
-from bot.model import Person, Refused, Role, Standing
-from bot.policy import SECRET, AllowList, Limits, Policy, Spent, Workspace, at_least, role_of
+from bot.domain.messages import Refused
+from bot.domain.people import Membership, Person, Role
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 POLICY = Policy()
 OURS = Workspace("slack", "T1", funded=True)
 THEIRS = Workspace("discord", "123", funded=False)
 
-GUEST = Person("U0", "Guest", Standing.OUTSIDER)
-MEMBER = Person("U1", "Ann", Standing.MEMBER, groups=frozenset({"G1"}))
-ADMIN = Person("U2", "Admin", Standing.ADMIN)
+GUEST = Person("U0", "Guest", Membership.OUTSIDER)
+MEMBER = Person("U1", "Ann", Membership.MEMBER, groups=frozenset({"G1"}))
+ADMIN = Person("U2", "Admin", Membership.ADMIN)
 
 verbs = st.sampled_from(CATALOGUE.names)
 roles = st.sampled_from(Role)
@@ -38,7 +39,7 @@ def test_a_role_is_the_standing(person: Person, role: Role) -> None:
 
 
 def test_who_is_not_known_is_no_more_than_an_outsider_and_told_to_try_again() -> None:
-    unknown = Person("u", "someone", Standing.UNKNOWN)
+    unknown = Person("u", "someone", Membership.UNKNOWN)
     assert role_of(unknown, unknown.id) is Role.UNKNOWN
     assert "try again" in sentence(POLICY.may_start(unknown, OURS))
     for verb in POLICY.catalogue.verbs:
@@ -185,7 +186,7 @@ people = st.builds(
     Person,
     id=st.sampled_from(["U1", "U2", "U3"]),
     name=st.just("x"),
-    standing=st.sampled_from(Standing),
+    standing=st.sampled_from(Membership),
     groups=st.frozensets(st.sampled_from(["G1", "G2"])),
 )
 allow_lists = st.builds(
@@ -201,10 +202,10 @@ spendings = st.builds(Spent, person_minutes=st.integers(0, 90), sessions=st.inte
 def test_nobody_starts_beyond_a_limit(person: Person, allow: AllowList, spent: Spent, workspace: Workspace) -> None:
     if POLICY.may_start(person, workspace, allow=allow, spent=spent) is None:
         assert workspace.funded
-        assert person.standing is not Standing.OUTSIDER
+        assert person.standing is not Membership.OUTSIDER
         assert spent.sessions < 5
         assert 1 <= POLICY.minutes(60, spent) <= 60 - spent.person_minutes
-        assert person.standing is Standing.ADMIN or allow.everybody or allow.has(person)
+        assert person.standing is Membership.ADMIN or allow.everybody or allow.has(person)
 
 
 @given(people, allow_lists, spendings, spendings)

@@ -8,11 +8,11 @@ from cryptography.fernet import Fernet
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from bot.errors import SettingsError
-from bot.keyfile import key_file, secret_keys
-from bot.policy import Limits
+from bot.commands.policy import Limits
+from bot.domain.errors import SettingsError
 from bot.redaction import REDACTOR
 from bot.settings import Settings, environment, known_names, load, unknown_names
+from bot.storage.key_file import key_file, secret_keys
 
 
 @pytest.fixture(autouse=True)

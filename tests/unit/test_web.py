@@ -11,9 +11,9 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from bot.errors import SettingsError, StoreUnavailable
+from bot.domain.errors import SettingsError, StoreUnavailable
 from bot.telemetry import new_metrics
-from bot.web import GRACE_S, Readiness, create_app, listen, serve
+from bot.web.app import GRACE_S, Readiness, create_app, listen, serve
 
 TOKEN = "a-token-of-sixteen-or-more"
 

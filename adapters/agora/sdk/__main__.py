@@ -9,15 +9,12 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from adapters.agora.media import Valve
-from adapters.agora.sdk import SdkHangs
-from adapters.agora.sdk.loading import load
-from adapters.agora.wire import (
+from adapters.agora.ipc import (
     Done,
     Join,
     Leave,
-    Line,
-    Noted,
+    LogLine,
+    MessageChannel,
     Order,
     Ping,
     Profile,
@@ -25,30 +22,33 @@ from adapters.agora.wire import (
     Send,
     Start,
     Watch,
-    happened,
+    event_message,
 )
-from bot.errors import AvatarbotError, SeatError
-from bot.ports.room import SeatEvent, SeatLost
+from adapters.agora.media import KeyframeGate
+from adapters.agora.sdk import SdkHangs
+from adapters.agora.sdk.loading import load
+from bot.domain.errors import AvatarbotError, RoomError
+from bot.ports.room import ConnectionLost, RoomEvent
 from bot.process import conceal
 
 if TYPE_CHECKING:
-    from adapters.agora.sdk.seat import SdkSeat
+    from adapters.agora.sdk.connection import SdkConnection
 
 HUNG: Final = 70
 """The exit code after a call that did not return."""
 UNSENT_LIMIT: Final = 4 * 1024 * 1024
 
 
-class RoomHost:
+class SdkProcess:
     """Carries out orders. The SDK is loaded with the first one, so that a process without it can still say why."""
 
     def __init__(self, end: asyncio.Event) -> None:
-        self.line: Line[Order] = Line(Order, self._hear, end.set)
+        self.line: MessageChannel[Order] = MessageChannel(Order, self._hear, end.set)
         self._end = end
         self._service: Any = None
         self._profile = Profile.LIVE
         self._folder = ""
-        self._seats: dict[int, SdkSeat] = {}
+        self._seats: dict[int, SdkConnection] = {}
         self._work: set[asyncio.Task[None]] = set()
 
     def _hear(self, order: Order) -> None:
@@ -105,31 +105,33 @@ class RoomHost:
         self._profile, self._folder = order.profile, order.folder
         self._service = new_service(order.app_id, order.profile, Path(order.folder))
 
-    def _seat(self, number: int) -> "SdkSeat":
+    def _seat(self, number: int) -> "SdkConnection":
         if number not in self._seats:
-            raise SeatError("The avatar's room is not joined.")
+            raise RoomError("The avatar's room is not joined.")
         return self._seats[number]
 
     async def _join(self, order: Join) -> None:
-        from adapters.agora.sdk.seat import SdkSeat  # noqa: PLC0415 - imports the SDK
+        from adapters.agora.sdk.connection import SdkConnection  # noqa: PLC0415 - imports the SDK
 
-        valve = Valve(UNSENT_LIMIT)
+        valve = KeyframeGate(UNSENT_LIMIT)
 
-        def report(event: SeatEvent) -> None:
+        def report(event: RoomEvent) -> None:
             if valve.admits(event, self.line.backlog):
-                self.line.say(happened(order.seat, event))
-            if isinstance(event, SeatLost):  # at once, or the SDK would throw out in its turn whoever threw us out
+                self.line.say(event_message(order.seat, event))
+            if isinstance(
+                event, ConnectionLost
+            ):  # at once, or the SDK would throw out in its turn whoever threw us out
                 self._go(self._leave(order.seat))
 
-        seat = self._seats[order.seat] = SdkSeat(self._service, self._profile, report, self._note)
+        seat = self._seats[order.seat] = SdkConnection(self._service, self._profile, report, self._note)
         try:
             await seat.join(order.channel, order.uid, order.token)
-        except SeatError:
+        except RoomError:
             await self._leave(order.seat)
             raise
 
     def _note(self, text: str) -> None:
-        self.line.say(Noted(text))
+        self.line.say(LogLine(text))
 
     async def _leave(self, number: int) -> None:
         if seat := self._seats.pop(number, None):
@@ -146,12 +148,12 @@ class RoomHost:
 
 async def serve(fd: int) -> None:
     end = asyncio.Event()
-    host = RoomHost(end)
+    host = SdkProcess(end)
     loop = asyncio.get_running_loop()
 
     def broken_callback(broken: "sys.UnraisableHookArgs") -> None:
         text = f"{type(broken.exc_value).__name__} in a callback: {broken.exc_value}"
-        loop.call_soon_threadsafe(host.line.say, Noted(text))
+        loop.call_soon_threadsafe(host.line.say, LogLine(text))
 
     sys.unraisablehook = broken_callback  # ctypes swallows what a callback raises
     await loop.create_connection(lambda: host.line, sock=socket.socket(fileno=fd))

@@ -5,8 +5,8 @@ from typing import Any
 
 import httpx
 
-from bot.errors import ProviderError, Verdict
-from bot.model import ElevenLabs, SessionSpec, TurnDetection, VoiceParams
+from bot.domain.errors import ProviderError, Verdict
+from bot.domain.sessions import ElevenLabs, SessionSpec, TurnDetection, VoiceParams
 from bot.ports.provider import Knowledge
 from bot.ports.room import RoomCredentials
 

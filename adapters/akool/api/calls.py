@@ -9,10 +9,10 @@ import httpx
 import msgspec
 import stamina
 
-from adapters.akool.api.replies import Reply, nonsense, success
+from adapters.akool.api.replies import ApiReply, nonsense, success
 from adapters.akool.codes import Passing
 from adapters.bounded import TooLong
-from bot.errors import ProviderError, Verdict
+from bot.domain.errors import ProviderError, Verdict
 from bot.telemetry import Metrics, new_metrics
 
 Body = Mapping[str, Any]
@@ -76,7 +76,7 @@ class Calls:
                 return (await self._send(request, harmless=True)).data
         raise AssertionError("stamina returns or raises")
 
-    async def _send(self, request: httpx.Request, *, harmless: bool) -> Reply:
+    async def _send(self, request: httpx.Request, *, harmless: bool) -> ApiReply:
         """One try, counted by what came of it."""
         endpoint, began = request.url.path.rpartition("/open/")[2], time.perf_counter()
         outcome = "ok"
@@ -89,7 +89,7 @@ class Calls:
             self._metrics.provider_calls.labels(endpoint, outcome).inc()
             self._metrics.provider_seconds.labels(endpoint).observe(time.perf_counter() - began)
 
-    async def _answered(self, request: httpx.Request, *, harmless: bool) -> Reply:
+    async def _answered(self, request: httpx.Request, *, harmless: bool) -> ApiReply:
         where = f"{request.method} {request.url.path}"
         try:
             # httpx counts from byte to byte: a reply that trickles would never end.

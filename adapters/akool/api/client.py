@@ -12,16 +12,16 @@ from adapters.akool.api.records import (
     CreditRecord,
     KnowledgeRecord,
     LanguageRecord,
+    LiveSessionRecord,
     Page,
-    SessionRecord,
     VoiceRecord,
     one,
     page,
 )
 from adapters.akool.codes import NOT_RUNNING
 from adapters.bounded import PLAIN, at_most
-from bot.errors import ProviderError
-from bot.model import SessionSpec
+from bot.domain.errors import ProviderError
+from bot.domain.sessions import SessionSpec
 from bot.ports.provider import Knowledge
 from bot.ports.room import RoomCredentials
 from bot.telemetry import Metrics
@@ -76,14 +76,14 @@ class AkoolApi:
 
     async def create_session(
         self, spec: SessionSpec, duration_s: int, avatar_seat: RoomCredentials | None = None
-    ) -> SessionRecord:
+    ) -> LiveSessionRecord:
         """Create a session and pay for `duration_s` (at most 3,600) in advance. Never retried."""
         body = session_body(spec, duration_s, avatar_seat)
         content = await self._calls.once("POST", f"{LIVE}/session/create", body, within=CREATE_S)
-        return one(SessionRecord, content, certain=False)
+        return one(LiveSessionRecord, content, certain=False)
 
-    async def session(self, session_id: str) -> SessionRecord:
-        return one(SessionRecord, await self._calls.read(f"{LIVE}/session/detail", id=session_id))
+    async def session(self, session_id: str) -> LiveSessionRecord:
+        return one(LiveSessionRecord, await self._calls.read(f"{LIVE}/session/detail", id=session_id))
 
     async def close_session(self, session_id: str) -> None:
         """Close a session; one that is closed or unknown is fine."""
@@ -93,8 +93,8 @@ class AkoolApi:
             if error.code not in NOT_RUNNING:
                 raise
 
-    async def sessions(self, status: int) -> list[SessionRecord]:
-        return await self._all(SessionRecord, lambda row: row.id, f"{LIVE}/session/list", status=status)
+    async def sessions(self, status: int) -> list[LiveSessionRecord]:
+        return await self._all(LiveSessionRecord, lambda row: row.id, f"{LIVE}/session/list", status=status)
 
     # ------------------------------------------------------------ avatars
 

@@ -44,7 +44,7 @@ class CredentialsRecord(msgspec.Struct, frozen=True):
         return f"CredentialsRecord(channel={self.agora_channel!r}, uid={self.agora_uid!r})"
 
 
-class SessionRecord(msgspec.Struct, frozen=True, rename={"id": "_id"}):
+class LiveSessionRecord(msgspec.Struct, frozen=True, rename={"id": "_id"}):
     id: str
     status: int | None = None
     credentials: CredentialsRecord = CredentialsRecord()

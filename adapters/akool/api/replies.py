@@ -7,14 +7,14 @@ import httpx
 import msgspec
 
 from adapters.akool.codes import OK, TOKEN_REFUSED, TOO_OFTEN, Passing, refusal
-from adapters.akool.stream.wire import well_formed
-from bot.errors import ProviderError, Verdict
+from adapters.akool.stream.codec import well_formed
+from bot.domain.errors import ProviderError, Verdict
 
 NO_PERMISSION = 1009
 SAID_LIMIT = 200  # characters of AKOOL's own words that a log gets
 
 
-class Reply(msgspec.Struct, frozen=True):
+class ApiReply(msgspec.Struct, frozen=True):
     """`token` stands at the top level in getToken's reply, and nowhere else."""
 
     code: int
@@ -23,10 +23,10 @@ class Reply(msgspec.Struct, frozen=True):
     token: str = ""
 
 
-def envelope(response: httpx.Response) -> Reply | None:
+def envelope(response: httpx.Response) -> ApiReply | None:
     """The reply in `response`, whatever its HTTP status, or None when it is not AKOOL's envelope."""
     try:
-        return msgspec.convert(without_nulls(_decoded(response.content)), Reply, strict=False)
+        return msgspec.convert(without_nulls(_decoded(response.content)), ApiReply, strict=False)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
 
@@ -47,7 +47,7 @@ def _mended(value: Any) -> Any:
     return well_formed(value) if isinstance(value, str) else value
 
 
-def success(response: httpx.Response, *, harmless: bool = True) -> Reply:
+def success(response: httpx.Response, *, harmless: bool = True) -> ApiReply:
     """The reply, if it says that the call succeeded. Otherwise raises `ProviderError`.
 
     Where the call is not `harmless`, a server's own failure leaves open whether it had its effect.

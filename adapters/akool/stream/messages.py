@@ -9,12 +9,12 @@ from typing import Final
 
 from msgspec import Struct
 
-from bot.model import Speaker
+from bot.domain.transcript import Speaker
 
 ACKNOWLEDGED: Final = 1000
 
 
-class Action(StrEnum):
+class GestureName(StrEnum):
     """Gestures; AKOOL's changelog says that they are for "ultra" avatars."""
 
     HAND_WAVE = "hand_wave"
@@ -44,7 +44,7 @@ class Moment(StrEnum):
     AUDIO_END = "audio_end"
 
 
-class Verb(StrEnum):
+class CommandName(StrEnum):
     SET_PARAMS = "set-params"
     INTERRUPT = "interrupt"
     SET_ACTION = "set-action"
@@ -62,7 +62,7 @@ class Chat(Struct, frozen=True):
     text: str
 
 
-class TurnDetection(Struct, frozen=True, omit_defaults=True):
+class TurnDetectionParams(Struct, frozen=True, omit_defaults=True):
     """How the end of a spoken turn is heard; all but `type` are for `server_vad` only. Times in milliseconds."""
 
     type: str | None = None
@@ -71,7 +71,7 @@ class TurnDetection(Struct, frozen=True, omit_defaults=True):
     silence_duration_ms: int | None = None
 
 
-class VoiceParams(Struct, frozen=True, omit_defaults=True):
+class VoiceParamsMessage(Struct, frozen=True, omit_defaults=True):
     """`vparams`. `speed` is 0.8 to 1.2."""
 
     vid: str | None = None
@@ -80,7 +80,7 @@ class VoiceParams(Struct, frozen=True, omit_defaults=True):
     pron_map: Mapping[str, str] | None = None
     stt_language: str | None = None
     stt_type: str | None = None
-    turn_detection: TurnDetection | None = None
+    turn_detection: TurnDetectionParams | None = None
 
 
 class Params(Struct, frozen=True, omit_defaults=True):
@@ -89,7 +89,7 @@ class Params(Struct, frozen=True, omit_defaults=True):
     lang: str | None = None
     mode: int | None = None
     bgurl: str | None = None
-    vparams: VoiceParams | None = None
+    vparams: VoiceParamsMessage | None = None
 
 
 class SetParams(Struct, frozen=True):
@@ -105,7 +105,7 @@ class SetAction(Struct, frozen=True):
     """Never acknowledged."""
 
     mid: str
-    action: Action | None = None
+    action: GestureName | None = None
     expression: Expression | None = None
 
 
@@ -122,7 +122,7 @@ class Part(Struct, frozen=True):
     text: str
 
 
-class Ack(Struct, frozen=True):
+class CommandAck(Struct, frozen=True):
     """The answer to a command. `mid` echoes the command's, or is empty."""
 
     mid: str
@@ -146,7 +146,7 @@ class Unknown(Struct, frozen=True):
     type: str
 
 
-class Refusal(StrEnum):
+class UnreadableMessage(StrEnum):
     NOT_JSON = "not JSON"
     NOT_V2 = "not protocol v2"
     MALFORMED = "a known message with a field of the wrong type"
@@ -155,8 +155,8 @@ class Refusal(StrEnum):
 class NotOurs(Struct, frozen=True):
     """Bytes that are no message of protocol v2: count and drop them."""
 
-    reason: Refusal
+    reason: UnreadableMessage
 
 
 Outbound = Chat | SetParams | Interrupt | SetAction
-Message = Outbound | Part | Ack | Event | Unknown
+Message = Outbound | Part | CommandAck | Event | Unknown

@@ -3,12 +3,11 @@
 from typing import TypeVar
 
 from adapters.akool.stream import messages
-from adapters.akool.stream.messages import Action, Expression, Params, SetAction
-from bot.errors import CommandRefused
-from bot.model import TurnDetection, VoiceParams
-from bot.ports.avatar import ParamChanges
+from adapters.akool.stream.messages import Expression, GestureName, Params, SetAction
+from bot.domain.errors import CommandRefused
+from bot.domain.sessions import ParamChanges, TurnDetection, VoiceParams
 
-Name = TypeVar("Name", Action, Expression)
+Name = TypeVar("Name", GestureName, Expression)
 
 
 def params(changes: ParamChanges) -> Params:
@@ -23,12 +22,12 @@ def params(changes: ParamChanges) -> Params:
 
 def gesture(mid: str, name: str | None, expression: str | None) -> SetAction:
     """The gesture and the face of those names. Raises `CommandRefused` with the names there are."""
-    return SetAction(mid, _known(Action, "action", name), _known(Expression, "expression", expression))
+    return SetAction(mid, _known(GestureName, "action", name), _known(Expression, "expression", expression))
 
 
-def _voice(changes: ParamChanges) -> messages.VoiceParams | None:
+def _voice(changes: ParamChanges) -> messages.VoiceParamsMessage | None:
     voice = changes.voice or VoiceParams()
-    wanted = messages.VoiceParams(
+    wanted = messages.VoiceParamsMessage(
         vid=changes.voice_id,
         vurl=changes.voice_url,
         speed=voice.speed,
@@ -37,13 +36,15 @@ def _voice(changes: ParamChanges) -> messages.VoiceParams | None:
         stt_type=voice.stt_type,
         turn_detection=_turn_detection(voice.turn_detection),
     )
-    return None if wanted == messages.VoiceParams() else wanted
+    return None if wanted == messages.VoiceParamsMessage() else wanted
 
 
-def _turn_detection(wanted: TurnDetection | None) -> messages.TurnDetection | None:
+def _turn_detection(wanted: TurnDetection | None) -> messages.TurnDetectionParams | None:
     if wanted is None:
         return None
-    return messages.TurnDetection(wanted.type, wanted.threshold, wanted.prefix_padding_ms, wanted.silence_duration_ms)
+    return messages.TurnDetectionParams(
+        wanted.type, wanted.threshold, wanted.prefix_padding_ms, wanted.silence_duration_ms
+    )
 
 
 def _known(names: type[Name], what: str, wanted: str | None) -> Name | None:

@@ -8,9 +8,9 @@ from starlette.requests import Request
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from adapters.simulator.gallery import BLANK, Exhibit, Gallery
-from adapters.simulator.http.gate import Gate, body, query
-from adapters.simulator.http.rows import AvatarRow, CreateAvatar, Listing, Paging, UploadRow
+from adapters.simulator.avatar_catalog import BLANK, AvatarCatalog, CatalogAvatar
+from adapters.simulator.http.auth import HttpAuth, body, query
+from adapters.simulator.http.schemas import AvatarRow, CreateAvatar, Listing, Paging, UploadRow
 
 PORTRAITS = Path(__file__).parent.parent / "portraits"
 
@@ -21,11 +21,11 @@ class AvatarQuery(Paging, kw_only=True):
     platform: Literal["open", "aigc"] = "open"
 
 
-class GalleryDesk:
-    def __init__(self, gallery: Gallery) -> None:
-        self._gallery = gallery
+class AvatarRoutes:
+    def __init__(self, catalog: AvatarCatalog) -> None:
+        self._catalog = catalog
 
-    def routes(self, gate: Gate) -> list[Route | Mount]:
+    def routes(self, gate: HttpAuth) -> list[Route | Mount]:
         return [
             gate.route("POST", f"{V3}/create", self._create),
             gate.route("GET", f"{V3}/list", self._list_v3),
@@ -37,11 +37,11 @@ class GalleryDesk:
 
     async def _create(self, request: Request) -> UploadRow:
         wanted = await body(request, CreateAvatar)
-        made = self._gallery.upload(wanted.avatar_id, wanted.name, wanted.url)
+        made = self._catalog.upload(wanted.avatar_id, wanted.name, wanted.url)
         assert made.made_at is not None
         return UploadRow(
             record_id=made.record_id,
-            status=int(self._gallery.state(made)),
+            status=int(self._catalog.state(made)),
             create_time=int(made.made_at.timestamp() * 1000),
             name=made.name,
             avatar_id=made.avatar_id,
@@ -52,14 +52,14 @@ class GalleryDesk:
 
     async def _list(self, request: Request) -> Listing:
         wanted = query(request, AvatarQuery)
-        listed = [exhibit for exhibit in self._gallery if exhibit.platform == wanted.platform]
+        listed = [exhibit for exhibit in self._catalog if exhibit.platform == wanted.platform]
         rows = [self._row(request, exhibit) for exhibit in listed]
         for row, exhibit in zip(rows, listed, strict=True):
-            row.available = self._gallery.available(exhibit)
+            row.available = self._catalog.available(exhibit)
         return Listing(count=len(rows), result=wanted.cut(rows))
 
     async def _detail(self, request: Request) -> AvatarRow:
-        exhibit = self._gallery.find(request.query_params.get("avatar_id", ""))
+        exhibit = self._catalog.find(request.query_params.get("avatar_id", ""))
         row = self._row(request, exhibit)
         row.platform = exhibit.platform
         return row
@@ -77,14 +77,14 @@ class GalleryDesk:
             gender="female",
         )
         return query(request, Paging).cut(
-            [general, *(self._row(request, exhibit) for exhibit in self._gallery if exhibit.platform == "open")]
+            [general, *(self._row(request, exhibit) for exhibit in self._catalog if exhibit.platform == "open")]
         )
 
     async def _detail_v3(self, request: Request) -> list[AvatarRow]:
         """By the record's `_id`, and an array of one."""
-        return [self._row(request, self._gallery.find_record(request.query_params.get("id", "")))]
+        return [self._row(request, self._catalog.find_record(request.query_params.get("id", "")))]
 
-    def _row(self, request: Request, exhibit: Exhibit) -> AvatarRow:
+    def _row(self, request: Request, exhibit: CatalogAvatar) -> AvatarRow:
         picture = portrait(request, exhibit)
         return AvatarRow(
             record_id=exhibit.record_id,
@@ -95,10 +95,10 @@ class GalleryDesk:
             url=exhibit.video or picture,
             thumbnail=picture,
             gender=exhibit.gender,
-            status=int(self._gallery.state(exhibit)),
+            status=int(self._catalog.state(exhibit)),
         )
 
 
-def portrait(request: Request, exhibit: Exhibit) -> str:
+def portrait(request: Request, exhibit: CatalogAvatar) -> str:
     """Where this server shows what an avatar looks like."""
     return f"{request.base_url}static/avatars/{exhibit.portrait}.svg"

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
 
-from adapters.simulator.control import Befall, Control, Stage
+from adapters.simulator.control import Befall, Control, FaultScript
 from adapters.simulator.faults import Fault
 
 
@@ -16,7 +16,7 @@ class FaultQueue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     faults: list[Fault]
 
 
-class ControlDesk:
+class ControlRoutes:
     def __init__(self, control: Control) -> None:
         self._control = control
 
@@ -24,7 +24,7 @@ class ControlDesk:
         desk = [
             Route("/state", _plain(self._state), methods=["GET"]),
             Route("/faults", _plain(self._fail), methods=["POST"]),
-            Route("/stage", _plain(self._stage), methods=["PUT"]),
+            Route("/stage", _plain(self._script), methods=["PUT"]),
             Route("/incidents", _plain(self._befall), methods=["POST"]),
             Route("/heal", _plain(self._heal), methods=["POST"]),
         ]
@@ -38,8 +38,8 @@ class ControlDesk:
         self._control.fail(wanted.endpoint, *wanted.faults)
         return {}
 
-    async def _stage(self, request: Request) -> object:
-        self._control.stage(msgspec.json.decode(await request.body(), type=Stage))
+    async def _script(self, request: Request) -> object:
+        self._control.script(msgspec.json.decode(await request.body(), type=FaultScript))
         return {}
 
     async def _befall(self, request: Request) -> object:

@@ -7,10 +7,10 @@ from msgspec import UNSET
 from starlette.requests import Request
 from starlette.routing import Route
 
-from adapters.simulator.http.gate import NOTHING, Gate, body, query
-from adapters.simulator.http.rows import DocumentRow, KnowledgeRow, PageSize, Paging, WriteKnowledge
-from adapters.simulator.refusal import Code, Refusal
-from adapters.simulator.shelf import Contents, Paper, Shelf, Volume
+from adapters.simulator.http.auth import NOTHING, HttpAuth, body, query
+from adapters.simulator.http.schemas import DocumentRow, KnowledgeRow, PageSize, Paging, WriteKnowledge
+from adapters.simulator.knowledge_bases import Contents, KnowledgeBase, KnowledgeBases, KnowledgeDocument
+from adapters.simulator.refusal import AkoolRefusal, Code
 
 BASE = "/api/open/v4/knowledge"
 
@@ -21,11 +21,11 @@ class KnowledgeQuery(Paging, kw_only=True):
     origin: Literal[1, 2] = 2
 
 
-class KnowledgeDesk:
-    def __init__(self, shelf: Shelf) -> None:
-        self._shelf = shelf
+class KnowledgeRoutes:
+    def __init__(self, knowledge_bases: KnowledgeBases) -> None:
+        self._knowledge_bases = knowledge_bases
 
-    def routes(self, gate: Gate) -> list[Route]:
+    def routes(self, gate: HttpAuth) -> list[Route]:
         return [
             gate.route("GET", f"{BASE}/list", self._list),
             gate.route("POST", f"{BASE}/create", self._create),
@@ -37,27 +37,29 @@ class KnowledgeDesk:
     async def _list(self, request: Request) -> list[KnowledgeRow]:
         """A bare array, as the live service was seen to answer."""
         wanted = query(request, KnowledgeQuery)
-        return wanted.cut([_row(volume) for volume in self._shelf if wanted.name.lower() in volume.name.lower()])
+        return wanted.cut(
+            [_row(volume) for volume in self._knowledge_bases if wanted.name.lower() in volume.name.lower()]
+        )
 
     async def _create(self, request: Request) -> KnowledgeRow:
-        return _row(self._shelf.create(**_contents(await body(request, WriteKnowledge))))
+        return _row(self._knowledge_bases.create(**_contents(await body(request, WriteKnowledge))))
 
     async def _detail(self, request: Request) -> KnowledgeRow:
-        return _row(self._shelf.find(request.query_params.get("id", "")))
+        return _row(self._knowledge_bases.find(request.query_params.get("id", "")))
 
     async def _update(self, request: Request) -> KnowledgeRow:
         wanted = await body(request, WriteKnowledge)
-        return _row(self._shelf.update(_identified(wanted), **_contents(wanted)))
+        return _row(self._knowledge_bases.update(_identified(wanted), **_contents(wanted)))
 
     async def _delete(self, request: Request) -> object:
         """A DELETE with a JSON body, and no `data` in the answer."""
-        self._shelf.delete(_identified(await body(request, WriteKnowledge)))
+        self._knowledge_bases.delete(_identified(await body(request, WriteKnowledge)))
         return NOTHING
 
 
 def _identified(wanted: WriteKnowledge) -> str:
     if not wanted.id:
-        raise Refusal(Code.BAD_PARAMETER, "id is required")
+        raise AkoolRefusal(Code.BAD_PARAMETER, "id is required")
     return wanted.id
 
 
@@ -70,13 +72,13 @@ def _contents(wanted: WriteKnowledge) -> Contents:
     if wanted.prompt is not UNSET:
         contents["prompt"] = wanted.prompt
     if wanted.docs is not UNSET:
-        contents["docs"] = tuple(Paper(doc.name, doc.url, doc.size) for doc in wanted.docs)
+        contents["docs"] = tuple(KnowledgeDocument(doc.name, doc.url, doc.size) for doc in wanted.docs)
     if wanted.urls is not UNSET:
         contents["urls"] = tuple(wanted.urls)
     return contents
 
 
-def _row(volume: Volume) -> KnowledgeRow:
+def _row(volume: KnowledgeBase) -> KnowledgeRow:
     return KnowledgeRow(
         knowledge_id=volume.volume_id,
         name=volume.name,

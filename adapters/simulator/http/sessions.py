@@ -5,28 +5,28 @@ from typing import Any
 from starlette.requests import Request
 from starlette.routing import Route
 
-from adapters.simulator import manner
-from adapters.simulator.cast import VOICES
-from adapters.simulator.http.gate import Gate, body, query
-from adapters.simulator.http.rows import CloseSession, CreateSession, Credentials, Listing, SessionQuery, SessionRow
-from adapters.simulator.manner import Manner
+from adapters.simulator import avatar_params
+from adapters.simulator.avatar_params import AvatarParams
+from adapters.simulator.fixtures import VOICES
+from adapters.simulator.http.auth import HttpAuth, body, query
+from adapters.simulator.http.schemas import CloseSession, CreateSession, Credentials, Listing, SessionQuery, SessionRow
 from adapters.simulator.options import Options
-from adapters.simulator.refusal import Code, Refusal
+from adapters.simulator.refusal import AkoolRefusal, Code
 from adapters.simulator.sessions import Booking, HostedSession, Sessions
-from bot.model import Mode
+from bot.domain.sessions import Mode
 from bot.ports.clock import Clock
 from bot.ports.room import RoomCredentials
 
 BASE = "/api/open/v4/liveAvatar/session"
 
 
-class SessionDesk:
+class SessionRoutes:
     def __init__(self, sessions: Sessions, options: Options, clock: Clock) -> None:
         self._sessions = sessions
         self._options = options
         self._clock = clock
 
-    def routes(self, gate: Gate) -> list[Route]:
+    def routes(self, gate: HttpAuth) -> list[Route]:
         return [
             gate.route("POST", f"{BASE}/create", self._create),
             gate.route("GET", f"{BASE}/detail", self._detail),
@@ -49,7 +49,7 @@ class SessionDesk:
         wanted = await body(request, CloseSession)
         session_id = wanted.id or wanted.session_id or wanted.record_id
         if not session_id:
-            raise Refusal(Code.BAD_PARAMETER, "id is required")
+            raise AkoolRefusal(Code.BAD_PARAMETER, "id is required")
         self._sessions.close(session_id)
         return {"session_id": session_id, "status": "closed", "closed_at": int(self._clock.now().timestamp() * 1000)}
 
@@ -62,23 +62,23 @@ class SessionDesk:
         return Booking(
             wanted.avatar_id,
             self._options.default_duration if wanted.duration is None else wanted.duration,
-            _manner(wanted),
+            _params(wanted),
             wanted.knowledge_id or None,
             _own_room(wanted.credentials),
         )
 
 
-def _manner(wanted: CreateSession) -> Manner:
+def _params(wanted: CreateSession) -> AvatarParams:
     if any(voice.voice_id == wanted.voice_id and not voice.streams for voice in VOICES):
-        raise Refusal(Code.BAD_PARAMETER, "voices of Akool Multilingual 2 cannot be used with streaming avatars")
-    return Manner(
+        raise AkoolRefusal(Code.BAD_PARAMETER, "voices of Akool Multilingual 2 cannot be used with streaming avatars")
+    return AvatarParams(
         Mode(wanted.mode_type or Mode.DIALOGUE),
         wanted.voice_id,
         wanted.voice_url,
         wanted.language,
         wanted.background_url,
-        manner.speed(wanted.voice_params.get("speed")) or 1.0,
-        manner.unspoken(wanted.voice_params) or None,
+        avatar_params.speed(wanted.voice_params.get("speed")) or 1.0,
+        avatar_params.unspoken(wanted.voice_params) or None,
     )
 
 
@@ -87,7 +87,7 @@ def _own_room(given: Credentials | None) -> RoomCredentials | None:
     if given is None:
         return None
     if not given.agora_token or not given.agora_channel:
-        raise Refusal(Code.BAD_PARAMETER, "agora_uid, agora_channel and agora_token are required")
+        raise AkoolRefusal(Code.BAD_PARAMETER, "agora_uid, agora_channel and agora_token are required")
     return RoomCredentials(given.agora_app_id, given.agora_channel, str(given.agora_uid), given.agora_token)
 
 

@@ -2,7 +2,9 @@
 
 from dataclasses import replace
 
-from bot.model import Card, CardAction, Delivery, Line, Mode, SessionStatus
+from bot.domain.cards import Card, CardAction
+from bot.domain.sessions import Mode, SessionStatus
+from bot.domain.transcript import Delivery, TranscriptLine
 
 CARD = Card(
     session_id="0199aa00-0000-7000-8000-000000000001",
@@ -29,9 +31,9 @@ HOSTILE = "@everyone @here <!channel> <@U0ANN> <@1001> <#C1> &lt;b&gt; *not bold
 """What a prankster would have the avatar say, on any platform."""
 
 
-def growing(text: str) -> Line:
-    return Line("Mia", text, Delivery.GROWING)
+def growing(text: str) -> TranscriptLine:
+    return TranscriptLine("Mia", text, Delivery.GROWING)
 
 
-def final(text: str) -> Line:
-    return Line("Mia", text, Delivery.FINAL)
+def final(text: str) -> TranscriptLine:
+    return TranscriptLine("Mia", text, Delivery.FINAL)

@@ -9,9 +9,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from bot.errors import StoreUnavailable
-from bot.model import Accepted, CardAction, Choice, Inbound, MessageRef, Outcome, Place, Reply
-from bot.ports.chat import Ask, ChatPlatform, Reception
+from bot.domain.cards import CardAction
+from bot.domain.conversations import ConversationRef, MessageRef
+from bot.domain.errors import StoreUnavailable
+from bot.domain.messages import Accepted, Inbound, Outcome
+from bot.domain.replies import Choice, Reply
+from bot.ports.chat import ChatPlatform, CoreApi, ValueQuery
 
 ANN = "ann"
 BEN = "ben"
@@ -19,13 +22,13 @@ GUEST = "guest"
 """An outsider (Slack Connect, a guest); where a platform has none, `has_outsiders` is False."""
 
 
-class RecordingReception(Reception):
+class RecordingReception(CoreApi):
     """The front door with a notebook: keeps what came in and answers as it was told to."""
 
     def __init__(self) -> None:
         self.inbounds: list[Inbound] = []
-        self.asked: list[Ask] = []
-        self.gone: list[Place] = []
+        self.asked: list[ValueQuery] = []
+        self.gone: list[ConversationRef] = []
         self.outcome: Outcome = Accepted("row", "session")
         self.unavailable = False
         self.reply = Reply("")
@@ -34,7 +37,7 @@ class RecordingReception(Reception):
         self.forgotten: frozenset[str] = frozenset()
         self.hosted = True
         self.broken: Exception | None = None
-        self.left: list[tuple[Place, str]] = []
+        self.left: list[tuple[ConversationRef, str]] = []
 
     async def accept(self, inbound: Inbound) -> Outcome:
         self.inbounds.append(inbound)
@@ -44,25 +47,25 @@ class RecordingReception(Reception):
             raise StoreUnavailable("Not taken, try again.")
         return self.outcome
 
-    async def concerns(self, place: Place) -> bool:
+    async def concerns(self, place: ConversationRef) -> bool:
         return self.hosted
 
     async def answer(self, inbound: Inbound) -> Reply:
         return self.reply
 
-    async def ask(self, ask: Ask) -> Sequence[Choice]:
+    async def ask(self, ask: ValueQuery) -> Sequence[Choice]:
         self.asked.append(ask)
         if self.ask_hangs:
             await asyncio.Event().wait()
         return self.choices
 
-    async def place_gone(self, place: Place, *, whole_workspace: bool = False) -> None:
+    async def channel_removed(self, place: ConversationRef, *, whole_workspace: bool = False) -> None:
         self.gone.append(place)
 
     async def kept(self, session_ids: Collection[str]) -> frozenset[str]:
         return frozenset(session_ids) - self.forgotten
 
-    async def person_gone(self, place: Place, person_id: str) -> None:
+    async def person_gone(self, place: ConversationRef, person_id: str) -> None:
         self.left.append((place, person_id))
 
 
@@ -101,14 +104,14 @@ class PlatformHarness(Protocol):
     """One platform, running against a local stand-in for its service. People are `ANN`, `BEN` and `GUEST`."""
 
     platform: ChatPlatform
-    reception: RecordingReception
+    core: RecordingReception
     abilities: Abilities
-    place: Place  # a channel where the bot may post
+    place: ConversationRef  # a channel where the bot may post
     place_name: str  # what people call it
 
     # ------------------------------------------------ what people do
 
-    async def write(self, who: str, text: str, place: Place, *, mention: bool = False) -> MessageRef:
+    async def write(self, who: str, text: str, place: ConversationRef, *, mention: bool = False) -> MessageRef:
         """Somebody writes; with `mention` they address the bot by name first. Returns when the adapter is done with it."""
         ...
 
@@ -120,7 +123,7 @@ class PlatformHarness(Protocol):
         """The author deletes their message."""
         ...
 
-    async def command(self, who: str, verb: str, options: dict[str, str], place: Place) -> None:
+    async def command(self, who: str, verb: str, options: dict[str, str], place: ConversationRef) -> None:
         """Somebody runs `/avatar <verb>`. Returns when the adapter is done with it."""
         ...
 
@@ -142,7 +145,7 @@ class PlatformHarness(Protocol):
         """
         ...
 
-    async def type_ahead(self, who: str, verb: str, option: str, typed: str, place: Place) -> Sequence[str]:
+    async def type_ahead(self, who: str, verb: str, option: str, typed: str, place: ConversationRef) -> Sequence[str]:
         """The labels that somebody is offered while typing the value of an option."""
         ...
 
@@ -152,7 +155,7 @@ class PlatformHarness(Protocol):
 
     # ------------------------------------------------ what people see
 
-    async def messages(self, place: Place) -> Sequence[Seen]:
+    async def messages(self, place: ConversationRef) -> Sequence[Seen]:
         """What Ben reads in exactly this place, oldest first, nothing private."""
         ...
 
@@ -170,11 +173,11 @@ class PlatformHarness(Protocol):
         """A message of the bot is deleted by somebody."""
         ...
 
-    async def make_private(self, place: Place) -> None:
+    async def make_private(self, place: ConversationRef) -> None:
         """From now on only those who are let into a channel know of it; the bot is."""
         ...
 
-    async def lose_place(self, place: Place) -> None:
+    async def lose_place(self, place: ConversationRef) -> None:
         """The bot is removed from the channel, or it is deleted or archived."""
         ...
 
@@ -183,8 +186,8 @@ class PlatformHarness(Protocol):
         ...
 
 
-async def told_for_a_message(harness: PlatformHarness, who: str, place: Place) -> Sequence[str]:
+async def told_for_a_message(harness: PlatformHarness, who: str, place: ConversationRef) -> Sequence[str]:
     """What somebody was told because of their last message: privately, or as a reply to it where a platform has nothing private."""
-    author = harness.reception.inbounds[-1].person.id
+    author = harness.core.inbounds[-1].person.id
     replies = [seen.text for seen in await harness.messages(place) if seen.replies_to == author]
     return [*await harness.privately(who), *replies]

@@ -7,7 +7,8 @@ from typing import Any
 
 from simcord.results import ResponseMessage
 
-from bot.model import CardAction, MessageRef, Place
+from bot.domain.cards import CardAction
+from bot.domain.conversations import ConversationRef, MessageRef
 from tests.contract.platform.harness import Abilities, PlatformHarness, Seen
 from tests.integration.discord.world import World, buttons, open_world, says
 
@@ -18,7 +19,7 @@ WRITTEN = {0, 19}
 class DiscordHarness(PlatformHarness):
     def __init__(self, world: World) -> None:
         self.world = world
-        self.reception = world.reception
+        self.core = world.core
         self.place = world.place
         self.place_name = "#general"
         # Discord tells no nonce later, has no guests of other companies, and gives events of its gateway once.
@@ -30,7 +31,7 @@ class DiscordHarness(PlatformHarness):
 
     # ------------------------------------------------ what people do
 
-    async def write(self, who: str, text: str, place: Place, *, mention: bool = False) -> MessageRef:
+    async def write(self, who: str, text: str, place: ConversationRef, *, mention: bool = False) -> MessageRef:
         words = f"<@{self.world.env.bot.user.id}> {text}" if mention else text
         message = await self.world.people[who].send(self.world.at(place), words)
         return MessageRef(place, str(message.id))
@@ -42,7 +43,7 @@ class DiscordHarness(PlatformHarness):
     async def withdraw(self, ref: MessageRef) -> None:
         await self._author(self._raw(ref)).delete(self._message(ref))
 
-    async def command(self, who: str, verb: str, options: dict[str, str], place: Place) -> None:
+    async def command(self, who: str, verb: str, options: dict[str, str], place: ConversationRef) -> None:
         typed = {name: int(value) if value.isdecimal() else value for name, value in options.items()}
         await self.world.people[who].slash(self.world.at(place), f"avatar {verb}", **typed)
 
@@ -64,7 +65,7 @@ class DiscordHarness(PlatformHarness):
         await self.world.people[who].click(ResponseMessage(self.world.env, told), custom_id=pressed["custom_id"])
         return ""  # Discord's client asks nothing: the core does
 
-    async def type_ahead(self, who: str, verb: str, option: str, typed: str, place: Place) -> Sequence[str]:
+    async def type_ahead(self, who: str, verb: str, option: str, typed: str, place: ConversationRef) -> Sequence[str]:
         await self.world.people[who].autocomplete(self.world.at(place), f"avatar {verb}", option, typed)
         record = list(self.world.env.backend.interactions.values())[-1]
         if not record.responded:  # SimCord's time stands still
@@ -77,7 +78,7 @@ class DiscordHarness(PlatformHarness):
 
     # ------------------------------------------------ what people see
 
-    async def messages(self, place: Place) -> Sequence[Seen]:
+    async def messages(self, place: ConversationRef) -> Sequence[Seen]:
         channel = self.world.at(place)
         return [
             self._seen(message, place)
@@ -105,11 +106,11 @@ class DiscordHarness(PlatformHarness):
         self.world.env.backend.delete_message(int(ref.place.thread_id or ref.place.channel_id), int(ref.message_id))
         await self.world.env.settle()
 
-    async def make_private(self, place: Place) -> None:
+    async def make_private(self, place: ConversationRef) -> None:
         self.world.hide(int(place.channel_id))
         await self.world.env.settle()
 
-    async def lose_place(self, place: Place) -> None:
+    async def lose_place(self, place: ConversationRef) -> None:
         self.world.env.backend.delete_channel(int(place.channel_id))
         await self.world.env.settle()
 
@@ -127,7 +128,7 @@ class DiscordHarness(PlatformHarness):
     def _author(self, message: Any) -> Any:
         return next(person for person in self.world.people.values() if person.id == message.author_id)
 
-    def _seen(self, message: Any, place: Place) -> Seen:
+    def _seen(self, message: Any, place: ConversationRef) -> Seen:
         pinged = map(str, [*message.ping_user_ids, *message.ping_role_ids])
         everyone = ["everyone"] if message.mention_everyone else []
         return Seen(

@@ -20,8 +20,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from adapters.playground.platform import PlaygroundPlatform
-from adapters.playground.settings import PlaygroundSettings
-from adapters.playground.wire import (
+from adapters.playground.protocol import (
     ButtonShown,
     CloseChannel,
     Enter,
@@ -32,7 +31,7 @@ from adapters.playground.wire import (
     Pick,
     Press,
     Rewrite,
-    Run,
+    RunCommand,
     Taken,
     Told,
     ToWindow,
@@ -40,9 +39,11 @@ from adapters.playground.wire import (
     Withdraw,
     Write,
 )
-from adapters.playground.wire import Changed as ChangedFrame
-from bot.model import CardAction, MessageRef, Place
-from bot.web import serve
+from adapters.playground.protocol import Changed as ChangedFrame
+from adapters.playground.settings import PlaygroundSettings
+from bot.domain.cards import CardAction
+from bot.domain.conversations import ConversationRef, MessageRef
+from bot.web.app import serve
 from tests.contract.platform.harness import ANN, BEN, GUEST, Abilities, PlatformHarness, RecordingReception, Seen
 
 SECRET = "a-secret-for-tests"
@@ -130,9 +131,9 @@ class Page:
 class PlaygroundHarness(PlatformHarness):
     def __init__(self, folder: Path) -> None:
         self.clock = HandClock()
-        self.reception = RecordingReception()
+        self.core = RecordingReception()
         self.abilities = Abilities(has_private_channels=False)
-        self.place = Place("playground", "playground", "lobby")
+        self.place = ConversationRef("playground", "playground", "lobby")
         self.place_name = "#lobby"
         self.pages: dict[str, Page] = {}
         self._folder = folder
@@ -141,7 +142,7 @@ class PlaygroundHarness(PlatformHarness):
 
     def _start(self) -> None:
         settings = PlaygroundSettings(secret=SecretStr(SECRET), history=self._folder / "history.jsonl")
-        self.platform = PlaygroundPlatform(self.reception, self.clock, settings)
+        self.platform = PlaygroundPlatform(self.core, self.clock, settings)
         self._app = Starlette(routes=list(self.platform.routes()))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -162,7 +163,7 @@ class PlaygroundHarness(PlatformHarness):
 
     # ------------------------------------------------ what people do
 
-    async def write(self, who: str, text: str, place: Place, *, mention: bool = False) -> MessageRef:
+    async def write(self, who: str, text: str, place: ConversationRef, *, mention: bool = False) -> MessageRef:
         page = self.pages[who]
         words = f"@avatar {text}" if mention else text
         nonce = page.nonce()
@@ -178,10 +179,10 @@ class PlaygroundHarness(PlatformHarness):
         author = self._author(ref)
         await self._do(author, Withdraw(self.pages[author].nonce(), ref.message_id))
 
-    async def command(self, who: str, verb: str, options: dict[str, str], place: Place) -> None:
+    async def command(self, who: str, verb: str, options: dict[str, str], place: ConversationRef) -> None:
         given = (value if name == "text" else f'{name}:"{value}"' for name, value in options.items())
         typed = " ".join([f"/avatar {verb}", *given])
-        await self._do(who, Run(self.pages[who].nonce(), place.channel_id, place.thread_id, typed))
+        await self._do(who, RunCommand(self.pages[who].nonce(), place.channel_id, place.thread_id, typed))
 
     def mention(self, who: str) -> str:
         return f"@{who.title()}"
@@ -205,7 +206,7 @@ class PlaygroundHarness(PlatformHarness):
         told = page.told[-1]
         return [button for button in (*(item.button for item in told.items), told.next) if button]
 
-    async def type_ahead(self, who: str, verb: str, option: str, typed: str, place: Place) -> Sequence[str]:
+    async def type_ahead(self, who: str, verb: str, option: str, typed: str, place: ConversationRef) -> Sequence[str]:
         page = self.pages[who]
         look = len(page.offered) + 1
         await page.send(Look(look, place.channel_id, place.thread_id, verb, option, typed))
@@ -220,7 +221,7 @@ class PlaygroundHarness(PlatformHarness):
 
     # ------------------------------------------------ what people see
 
-    async def messages(self, place: Place) -> Sequence[Seen]:
+    async def messages(self, place: ConversationRef) -> Sequence[Seen]:
         await self._settle()
         here = [m for m in self.pages[BEN].messages.values() if (m.channel, m.thread) == _at(place) and not m.deleted]
         return [_seen(message, place) for message in sorted(here, key=lambda m: int(m.id))]
@@ -238,10 +239,10 @@ class PlaygroundHarness(PlatformHarness):
         owner = self.pages[OWNER]
         await owner.do(Withdraw(owner.nonce(), ref.message_id))
 
-    async def make_private(self, place: Place) -> None:
+    async def make_private(self, place: ConversationRef) -> None:
         raise NotImplementedError
 
-    async def lose_place(self, place: Place) -> None:
+    async def lose_place(self, place: ConversationRef) -> None:
         await self.pages[OWNER].send(CloseChannel(place.channel_id))
         await self._settle()
 
@@ -266,22 +267,22 @@ class PlaygroundHarness(PlatformHarness):
             await page.send(Withdraw(nonce, "no such message"))
             await page.until(lambda page=page, count=count: "gone" in "".join(t.text for t in page.told[count:]))
             page.told = [told for told in page.told if told.text != "That message is gone."]
-            newest = self.platform._board.seq
+            newest = self.platform._store.seq
             await page.until(lambda page=page, newest=newest: _newest(page) >= newest)
 
     def _author(self, ref: MessageRef) -> str:
-        return self.platform._board.message(ref.message_id).author.name.lower()
+        return self.platform._store.message(ref.message_id).author.name.lower()
 
 
 def _newest(page: Page) -> int:
     return max((message.seq for message in page.messages.values()), default=0)
 
 
-def _at(place: Place) -> tuple[str, str]:
+def _at(place: ConversationRef) -> tuple[str, str]:
     return place.channel_id, place.thread_id
 
 
-def _seen(message: Message, place: Place) -> Seen:
+def _seen(message: Message, place: ConversationRef) -> Seen:
     card = message.card
     text = message.text if card is None else "\n".join([card.avatar_name, card.note, card.starter_name, *card.traits])
     return Seen(

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot.model import Channel
+from bot.domain.conversations import Channel
 from tests.contract.platform.cards import CARD
 from tests.contract.platform.harness import PlatformHarness
 

@@ -2,11 +2,12 @@
 
 import pytest
 
-from bot.answers.about_channel import allow_list
 from bot.commands.catalogue import CATALOGUE
+from bot.commands.policy import AllowList
 from bot.commands.verb import Option, OptionType, Verb
-from bot.model import Command, File, Item, Link, Reply
-from bot.policy import AllowList
+from bot.domain.messages import Command
+from bot.domain.replies import File, Item, Link, Reply
+from bot.queries.channel_settings import allow_list
 from tests.contract.platform.harness import ANN, BEN, PlatformHarness
 
 NUMBER, WORDS = "1", "Alma"
@@ -33,7 +34,7 @@ def typed(verb: Verb) -> dict[str, str]:
 async def test_a_verb_arrives_with_what_was_typed(harness: PlatformHarness, verb: Verb) -> None:
     await harness.command(ANN, verb.name, typed(verb), harness.place)
 
-    (inbound,) = harness.reception.inbounds
+    (inbound,) = harness.core.inbounds
     assert inbound.place == harness.place
     assert inbound.reply_to is not None
     assert isinstance(inbound.body, Command)
@@ -44,18 +45,18 @@ async def test_a_verb_arrives_with_what_was_typed(harness: PlatformHarness, verb
 async def test_whoever_is_mentioned_on_an_allow_list_is_known_again(harness: PlatformHarness) -> None:
     await harness.write(BEN, "Good morning", harness.place)  # so that everybody knows of him
     await harness.command(ANN, "defaults access", {"who": f"{harness.mention(BEN)}, the opps"}, harness.place)
-    command = harness.reception.inbounds[-1].body
+    command = harness.core.inbounds[-1].body
     assert isinstance(command, Command)
 
     await harness.command(BEN, "help", {}, harness.place)
 
-    ben, names = harness.reception.inbounds[-1].person, [name.strip() for name in command.options["who"].split(",")]
+    ben, names = harness.core.inbounds[-1].person, [name.strip() for name in command.options["who"].split(",")]
     assert allow_list(names) == AllowList(people=frozenset({ben.id}), unresolved=("the opps",))
 
 
 async def test_an_answer_with_everything_in_it_is_readable(harness: PlatformHarness) -> None:
     await harness.command(ANN, "status", {}, harness.place)
-    reply_to = harness.reception.inbounds[-1].reply_to
+    reply_to = harness.core.inbounds[-1].reply_to
     assert reply_to is not None
     start = Command("start", {"avatar": "a1"})
     item = Item("Mia", "official, female", "https://example.com/mia.png", "https://example.com/mia.mp4", start)

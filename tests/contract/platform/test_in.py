@@ -4,20 +4,19 @@ import asyncio
 
 import pytest
 
-from bot.model import (
-    CardAction,
-    Choice,
+from bot.domain.cards import CardAction
+from bot.domain.messages import (
     Command,
-    Edited,
     Inbound,
+    MessageDeleted,
+    MessageEdited,
+    MessagePosted,
     NoSession,
     Question,
     Refused,
-    Reply,
-    Said,
-    Standing,
-    Withdrawn,
 )
+from bot.domain.people import Membership
+from bot.domain.replies import Choice, Reply
 from tests.contract.platform.cards import CARD, LIVE, final
 from tests.contract.platform.harness import ANN, BEN, GUEST, PlatformHarness, told_for_a_message
 
@@ -30,11 +29,11 @@ def only(inbounds: list[Inbound]) -> Inbound:
 async def test_a_message_in_the_channel_arrives(harness: PlatformHarness) -> None:
     ref = await harness.write(ANN, "Good morning", harness.place)
 
-    inbound = only(harness.reception.inbounds)
+    inbound = only(harness.core.inbounds)
     assert inbound.place == harness.place
-    assert inbound.body == Said("Good morning", message=ref, mentioned=False)
+    assert inbound.body == MessagePosted("Good morning", message=ref, mentioned=False)
     assert inbound.person.name.lower() == ANN
-    assert inbound.person.standing is Standing.MEMBER
+    assert inbound.person.standing is Membership.MEMBER
 
 
 async def test_a_message_in_the_thread_arrives_from_the_thread(harness: PlatformHarness) -> None:
@@ -42,16 +41,16 @@ async def test_a_message_in_the_thread_arrives_from_the_thread(harness: Platform
 
     ref = await harness.write(ANN, "And here?", opened.thread)
 
-    inbound = only(harness.reception.inbounds)
+    inbound = only(harness.core.inbounds)
     assert inbound.place == opened.thread
-    assert inbound.body == Said("And here?", message=ref)
+    assert inbound.body == MessagePosted("And here?", message=ref)
 
 
 async def test_a_mention_is_noticed_and_not_part_of_what_is_said(harness: PlatformHarness) -> None:
     await harness.write(ANN, "what is new?", harness.place, mention=True)
 
-    body = only(harness.reception.inbounds).body
-    assert isinstance(body, Said)
+    body = only(harness.core.inbounds).body
+    assert isinstance(body, MessagePosted)
     assert body.mentioned
     assert body.text == "what is new?"
 
@@ -62,18 +61,18 @@ async def test_a_mention_is_noticed_and_not_part_of_what_is_said(harness: Platfo
 async def test_words_arrive_as_they_were_written(harness: PlatformHarness, text: str) -> None:
     await harness.write(ANN, text, harness.place)
 
-    body = only(harness.reception.inbounds).body
-    assert isinstance(body, Said)
+    body = only(harness.core.inbounds).body
+    assert isinstance(body, MessagePosted)
     assert body.text == text
 
 
 async def test_a_key_behind_a_mention_is_no_command_and_its_author_alone_is_told(harness: PlatformHarness) -> None:
     """Only what is said does the core refuse to hear for a secret; a command would be carried out with it."""
-    harness.reception.outcome = Refused("That looks like a key.")
+    harness.core.outcome = Refused("That looks like a key.")
     ref = await harness.write(ANN, "defaults elevenlabs api_key:sk-123", harness.place, mention=True)
 
-    inbound = only(harness.reception.inbounds)
-    assert inbound.body == Said("defaults elevenlabs api_key:sk-123", message=ref, mentioned=True)
+    inbound = only(harness.core.inbounds)
+    assert inbound.body == MessagePosted("defaults elevenlabs api_key:sk-123", message=ref, mentioned=True)
     assert any("That looks like a key." in told for told in await told_for_a_message(harness, ANN, harness.place))
     in_public = [seen for seen in await harness.messages(harness.place) if "looks like" in seen.text]
     assert all(seen.replies_to == inbound.person.id and "sk-123" not in seen.text for seen in in_public)
@@ -83,10 +82,10 @@ async def test_stamps_grow_and_events_have_their_own_identity(harness: PlatformH
     for n in range(3):
         await harness.write(ANN if n % 2 else BEN, f"Number {n}", harness.place)
 
-    stamps = [inbound.stamp for inbound in harness.reception.inbounds]
+    stamps = [inbound.stamp for inbound in harness.core.inbounds]
     assert stamps == sorted(set(stamps))
-    assert len({inbound.event_id for inbound in harness.reception.inbounds}) == 3
-    assert len({inbound.person.id for inbound in harness.reception.inbounds}) == 2
+    assert len({inbound.event_id for inbound in harness.core.inbounds}) == 3
+    assert len({inbound.person.id for inbound in harness.core.inbounds}) == 2
 
 
 async def test_a_delivery_that_comes_again_is_recognisable(harness: PlatformHarness) -> None:
@@ -96,7 +95,7 @@ async def test_a_delivery_that_comes_again_is_recognisable(harness: PlatformHarn
 
     await harness.redeliver()
 
-    assert len({inbound.event_id for inbound in harness.reception.inbounds}) == 1
+    assert len({inbound.event_id for inbound in harness.core.inbounds}) == 1
     assert len([seen for seen in await harness.messages(harness.place) if seen.text == "Once"]) == 1
 
 
@@ -108,7 +107,7 @@ async def test_what_the_bot_posts_does_not_come_back(harness: PlatformHarness) -
 
     await harness.write(ANN, "The only one", opened.thread)
 
-    assert len(harness.reception.inbounds) == 1
+    assert len(harness.core.inbounds) == 1
 
 
 async def test_an_outsider_is_known_as_one(harness: PlatformHarness) -> None:
@@ -118,7 +117,7 @@ async def test_an_outsider_is_known_as_one(harness: PlatformHarness) -> None:
 
     await harness.write(GUEST, "Hello from next door", opened.thread)
 
-    assert only(harness.reception.inbounds).person.standing is Standing.OUTSIDER
+    assert only(harness.core.inbounds).person.standing is Membership.OUTSIDER
 
 
 async def test_an_edit_and_a_deletion_arrive(harness: PlatformHarness) -> None:
@@ -129,13 +128,13 @@ async def test_an_edit_and_a_deletion_arrive(harness: PlatformHarness) -> None:
     await harness.rewrite(ref, "Hello")
     await harness.withdraw(ref)
 
-    assert [inbound.body for inbound in harness.reception.inbounds[1:]] == [Edited(ref, "Hello"), Withdrawn(ref)]
+    assert [inbound.body for inbound in harness.core.inbounds[1:]] == [MessageEdited(ref, "Hello"), MessageDeleted(ref)]
 
 
 async def test_a_command_arrives_with_its_options(harness: PlatformHarness) -> None:
     await harness.command(ANN, "start", {"avatar": "mia", "minutes": "5"}, harness.place)
 
-    inbound = only(harness.reception.inbounds)
+    inbound = only(harness.core.inbounds)
     assert inbound.place == harness.place
     assert isinstance(inbound.body, Command)
     assert inbound.body.verb == "start"
@@ -149,7 +148,7 @@ async def test_a_button_runs_its_verb_in_the_thread_of_its_card(harness: Platfor
 
     await harness.press(BEN, opened.card, CardAction.INTERRUPT)
 
-    inbound = only(harness.reception.inbounds)
+    inbound = only(harness.core.inbounds)
     assert isinstance(inbound.body, Command)
     assert inbound.body.verb == CardAction.INTERRUPT.value
     assert inbound.place in {opened.thread, harness.place}
@@ -157,7 +156,7 @@ async def test_a_button_runs_its_verb_in_the_thread_of_its_card(harness: Platfor
 
 
 async def test_plain_talk_where_no_avatar_is_hosted_gets_no_answer(harness: PlatformHarness) -> None:
-    harness.reception.outcome = NoSession("Start one with /avatar start.")
+    harness.core.outcome = NoSession("Start one with /avatar start.")
     before = await harness.messages(harness.place)
 
     await harness.write(ANN, "Lunch?", harness.place)
@@ -167,7 +166,7 @@ async def test_plain_talk_where_no_avatar_is_hosted_gets_no_answer(harness: Plat
 
 
 async def test_a_mention_where_no_avatar_is_hosted_is_told_how_to_start(harness: PlatformHarness) -> None:
-    harness.reception.outcome = NoSession("Start one with /avatar start.")
+    harness.core.outcome = NoSession("Start one with /avatar start.")
 
     await harness.write(ANN, "hello?", harness.place, mention=True)
 
@@ -179,7 +178,7 @@ async def test_a_mention_where_no_avatar_is_hosted_is_told_how_to_start(harness:
 async def test_who_ran_a_command_hears_why_not_and_nobody_else(
     harness: PlatformHarness, outcome: NoSession | Refused
 ) -> None:
-    harness.reception.outcome = outcome
+    harness.core.outcome = outcome
 
     await harness.command(ANN, "say", {"text": "Hello"}, harness.place)
 
@@ -189,7 +188,7 @@ async def test_who_ran_a_command_hears_why_not_and_nobody_else(
 
 
 async def test_a_refused_message_is_explained_to_its_author(harness: PlatformHarness) -> None:
-    harness.reception.outcome = Refused("3 of your messages wait already.")
+    harness.core.outcome = Refused("3 of your messages wait already.")
     opened = await harness.platform.open(harness.place, LIVE)
 
     await harness.write(ANN, "And another thing", opened.thread)
@@ -199,7 +198,7 @@ async def test_a_refused_message_is_explained_to_its_author(harness: PlatformHar
 
 
 async def test_a_command_that_was_not_taken_is_said_so(harness: PlatformHarness) -> None:
-    harness.reception.unavailable = True
+    harness.core.unavailable = True
 
     await harness.command(ANN, "start", {}, harness.place)
 
@@ -207,8 +206,8 @@ async def test_a_command_that_was_not_taken_is_said_so(harness: PlatformHarness)
 
 
 async def test_a_question_is_answered_privately(harness: PlatformHarness) -> None:
-    harness.reception.outcome = Question()
-    harness.reception.reply = Reply("Nobody is live here.")
+    harness.core.outcome = Question()
+    harness.core.reply = Reply("Nobody is live here.")
 
     await harness.command(ANN, "status", {}, harness.place)
 
@@ -220,8 +219,8 @@ async def test_a_message_that_the_core_answers_is_answered_although_nobody_was_a
     harness: PlatformHarness,
 ) -> None:
     opened = await harness.platform.open(harness.place, LIVE)
-    harness.reception.outcome = Question()
-    harness.reception.reply = Reply("Alma's session has ended.")
+    harness.core.outcome = Question()
+    harness.core.reply = Reply("Alma's session has ended.")
 
     await harness.write(ANN, "Still there?", opened.thread)
 
@@ -232,12 +231,12 @@ async def test_a_message_that_the_core_answers_is_answered_although_nobody_was_a
 async def test_values_are_offered_as_one_types(harness: PlatformHarness) -> None:
     if not harness.abilities.types_ahead:
         pytest.skip("this platform has no suggestions")
-    harness.reception.choices = [Choice("mia-1", "Mia", "friendly"), Choice("max-1", "Max")]
+    harness.core.choices = [Choice("mia-1", "Mia", "friendly"), Choice("max-1", "Max")]
 
     offered = await harness.type_ahead(ANN, "start", "avatar", "m", harness.place)
 
     assert [label.split()[0] for label in offered] == ["Mia", "Max"]
-    asked = harness.reception.asked[-1]
+    asked = harness.core.asked[-1]
     assert (asked.verb, asked.option, asked.typed) == ("start", "avatar", "m")
     assert asked.place.channel == harness.place.channel
     assert asked.person.name.lower() == ANN
@@ -246,7 +245,7 @@ async def test_values_are_offered_as_one_types(harness: PlatformHarness) -> None
 async def test_values_that_do_not_come_in_time_are_not_waited_for(harness: PlatformHarness) -> None:
     if not harness.abilities.types_ahead:
         pytest.skip("this platform has no suggestions")
-    harness.reception.ask_hangs = True
+    harness.core.ask_hangs = True
 
     async with asyncio.timeout(2.9):
         assert await harness.type_ahead(ANN, "start", "avatar", "m", harness.place) == []
@@ -257,4 +256,4 @@ async def test_the_core_hears_of_a_lost_place(harness: PlatformHarness) -> None:
 
     await harness.lose_place(harness.place)
 
-    assert harness.place.channel in [place.channel for place in harness.reception.gone]
+    assert harness.place.channel in [place.channel for place in harness.core.gone]

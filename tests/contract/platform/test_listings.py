@@ -3,7 +3,8 @@
 import pytest
 
 from bot.commands.buttons import confirmed
-from bot.model import Command, Item, Question, Reply
+from bot.domain.messages import Command, Question
+from bot.domain.replies import Item, Reply
 from tests.contract.platform.harness import ANN, PlatformHarness
 
 ROWS = (
@@ -19,9 +20,9 @@ DELETE = Command("knowledge delete", {"knowledge": "k1"})
 async def listed(harness: PlatformHarness) -> PlatformHarness:
     """Ann was answered with rows of every kind, and there are more."""
     await harness.command(ANN, "status", {}, harness.place)
-    reply_to = harness.reception.inbounds[-1].reply_to
+    reply_to = harness.core.inbounds[-1].reply_to
     assert reply_to is not None
-    harness.reception.outcome = Question()
+    harness.core.outcome = Question()
     await harness.platform.reply(reply_to, Reply("Rows.", items=ROWS, next=Command("avatars", {"page": "2"})))
     return harness
 
@@ -32,16 +33,16 @@ async def test_a_row_has_the_word_of_what_it_runs(listed: PlatformHarness) -> No
 
 async def test_a_row_runs_what_it_says(listed: PlatformHarness) -> None:
     assert await listed.press_answer(ANN, "Start") == ""
-    assert listed.reception.inbounds[-1].body == ROWS[0].command
+    assert listed.core.inbounds[-1].body == ROWS[0].command
 
 
 async def test_the_next_page_is_one_press_away(listed: PlatformHarness) -> None:
     await listed.press_answer(ANN, "Next")
-    assert listed.reception.inbounds[-1].body == Command("avatars", {"page": "2"})
+    assert listed.core.inbounds[-1].body == Command("avatars", {"page": "2"})
 
 
 async def test_what_cannot_be_undone_is_asked_back(listed: PlatformHarness) -> None:
     """By the platform itself, naming the thing; or by the core, to which it comes as not confirmed."""
     asked = await listed.press_answer(ANN, "Delete")
-    assert listed.reception.inbounds[-1].body == (confirmed(DELETE) if asked else DELETE)
+    assert listed.core.inbounds[-1].body == (confirmed(DELETE) if asked else DELETE)
     assert not asked or "FAQ" in asked

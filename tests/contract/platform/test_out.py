@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bot.errors import MessageGone, PlaceGone
-from bot.model import File
+from bot.domain.errors import MessageGone, PlaceGone
+from bot.domain.replies import File
 from tests.contract.platform.cards import CARD, ENDED, HOSTILE, LIVE, OTHER, final, growing
 from tests.contract.platform.harness import PlatformHarness, Seen
 

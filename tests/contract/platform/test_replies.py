@@ -2,14 +2,15 @@
 
 from dataclasses import replace
 
-from bot.model import File, Item, Link, Reply, ReplyTo
+from bot.domain.messages import ReplyTo
+from bot.domain.replies import File, Item, Link, Reply
 from tests.contract.platform.harness import ANN, BEN, PlatformHarness
 
 
 async def asked_by_ann(harness: PlatformHarness) -> ReplyTo:
     """Ann ran a command that the core took; here is how to answer her."""
     await harness.command(ANN, "status", {}, harness.place)
-    reply_to = harness.reception.inbounds[-1].reply_to
+    reply_to = harness.core.inbounds[-1].reply_to
     assert reply_to is not None
     return reply_to
 

@@ -7,21 +7,21 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from bot.errors import SeatError
+from bot.domain.errors import RoomError
 from bot.ports import room as port
 from tests.integration.agora.hub import LOST, SAME_UID, Frame, Hub, Seat
 
 INVALID_TOKEN, EXPIRED = 8, 9
 REASONS = {
-    port.SeatLoss.THROWN_OUT: SAME_UID,
-    port.SeatLoss.EXPIRED: EXPIRED,
-    port.SeatLoss.LOST: LOST,
-    port.SeatLoss.ERROR: LOST,
+    port.LossReason.THROWN_OUT: SAME_UID,
+    port.LossReason.EXPIRED: EXPIRED,
+    port.LossReason.LOST: LOST,
+    port.LossReason.ERROR: LOST,
 }
 
 
 @asynccontextmanager
-async def bridged(hub: Hub, rooms: port.Seats) -> AsyncIterator[None]:
+async def bridged(hub: Hub, rooms: port.ConnectRoom) -> AsyncIterator[None]:
     """Everybody who joins through the hub sits in `rooms`, until they have left and the block ends."""
     async with asyncio.TaskGroup() as tasks:
 
@@ -32,12 +32,12 @@ async def bridged(hub: Hub, rooms: port.Seats) -> AsyncIterator[None]:
         yield
 
 
-async def _carry(hub: Hub, seat: Seat, rooms: port.Seats) -> None:
+async def _carry(hub: Hub, seat: Seat, rooms: port.ConnectRoom) -> None:
     app_id = hub.processes[seat.pid].app_id
     behind = rooms(port.RoomCredentials(app_id, seat.channel, seat.uid, seat.token))
     try:
         await behind.join()
-    except SeatError:
+    except RoomError:
         seat.fail(INVALID_TOKEN)
         return
     said: asyncio.Queue[bytes] = asyncio.Queue()
@@ -51,12 +51,12 @@ async def _carry(hub: Hub, seat: Seat, rooms: port.Seats) -> None:
     await behind.leave()
 
 
-async def _send(said: asyncio.Queue[bytes], behind: port.Seat) -> None:
+async def _send(said: asyncio.Queue[bytes], behind: port.RoomConnection) -> None:
     while True:
         await behind.send(await said.get())
 
 
-async def _hear(behind: port.Seat, seat: Seat) -> None:
+async def _hear(behind: port.RoomConnection, seat: Seat) -> None:
     async for event in behind.events():
         match event:
             case port.PeerJoined(uid):
@@ -69,5 +69,5 @@ async def _hear(behind: port.Seat, seat: Seat) -> None:
                 seat.break_off()
             case port.LinkUp():
                 seat.restore()
-            case port.SeatLost(reason):
+            case port.ConnectionLost(reason):
                 seat.throw_out(REASONS[reason])

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.agora.seats import AgoraSeats
+from adapters.agora.connection import AgoraConnections
 from adapters.agora.settings import AgoraSettings
 from tests.integration.agora.hub import Hub, open_hub
 from tests.integration.agora.vendor import built, on_path
@@ -28,6 +28,6 @@ async def hub() -> AsyncIterator[Hub]:
 
 
 @pytest.fixture
-async def seats(wrapper: Path, hub: Hub) -> AsyncIterator[AgoraSeats]:
-    async with AgoraSeats(SETTINGS, {"AGORA_STUB_SOCKET": str(hub.path)}) as seats:
+async def seats(wrapper: Path, hub: Hub) -> AsyncIterator[AgoraConnections]:
+    async with AgoraConnections(SETTINGS, {"AGORA_STUB_SOCKET": str(hub.path)}) as seats:
         yield seats

@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator
 
-from adapters.agora.seats import AgoraSeat, AgoraSeats
-from bot.ports.room import RoomCredentials, SeatEvent
+from adapters.agora.connection import AgoraConnection, AgoraConnections
+from bot.ports.room import RoomCredentials, RoomEvent
 
 APP_ID = "0123456789abcdef0123456789abcdef"
 
@@ -16,16 +16,16 @@ def credentials(uid: str = "1002", channel: str = "room", app_id: str = APP_ID) 
 class Sitter:
     """A seat that has joined, and its events one by one."""
 
-    def __init__(self, seat: AgoraSeat) -> None:
+    def __init__(self, seat: AgoraConnection) -> None:
         self.seat = seat
-        self._events: AsyncIterator[SeatEvent] = seat.events()
+        self._events: AsyncIterator[RoomEvent] = seat.events()
 
-    async def next(self, within: float = 10) -> SeatEvent:
+    async def next(self, within: float = 10) -> RoomEvent:
         async with asyncio.timeout(within):
             return await anext(self._events)
 
 
-async def sit(seats: AgoraSeats, seat: RoomCredentials) -> Sitter:
+async def sit(seats: AgoraConnections, seat: RoomCredentials) -> Sitter:
     sitter = Sitter(seats(seat))
     await sitter.seat.join()
     return sitter

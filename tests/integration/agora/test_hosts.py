@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from adapters.agora.hosts import as_user
-from adapters.agora.seats import AgoraSeats
-from bot.errors import SeatError
-from bot.ports.room import LinkDown, LinkUp, Packet, PeerJoined, PeerLeft, SeatLoss, SeatLost, VideoFrame
+from adapters.agora.connection import AgoraConnections
+from adapters.agora.process_pool import as_user
+from bot.domain.errors import RoomError
+from bot.ports.room import ConnectionLost, LinkDown, LinkUp, LossReason, Packet, PeerJoined, PeerLeft, VideoFrame
 from tests.integration.agora.conftest import SETTINGS
 from tests.integration.agora.hub import Hub, Process, Seat
 from tests.integration.agora.sitter import APP_ID, Sitter, credentials, sit
@@ -22,7 +22,7 @@ OTHER_APP_ID = "ffffffffffffffffffffffffffffffff"
 REJOINED_WITHIN = 10.0
 
 
-async def test_a_host_takes_as_many_seats_as_it_may_and_one_app_id(seats: AgoraSeats, hub: Hub) -> None:
+async def test_a_host_takes_as_many_seats_as_it_may_and_one_app_id(seats: AgoraConnections, hub: Hub) -> None:
     rooms = [f"room-{number}" for number in range(SETTINGS.seats_per_host + 1)]
     await asyncio.gather(*(sit(seats, credentials(channel=room)) for room in rooms))
     await sit(seats, credentials(channel="elsewhere", app_id=OTHER_APP_ID))
@@ -32,7 +32,7 @@ async def test_a_host_takes_as_many_seats_as_it_may_and_one_app_id(seats: AgoraS
     assert sorted(process.app_id for process in hub.alive) == [APP_ID, APP_ID, OTHER_APP_ID]
 
 
-async def test_a_seat_given_up_is_free_again(seats: AgoraSeats, hub: Hub) -> None:
+async def test_a_seat_given_up_is_free_again(seats: AgoraConnections, hub: Hub) -> None:
     for number in range(SETTINGS.seats_per_host + 1):
         bot = await sit(seats, credentials(channel=f"room-{number}"))
         await bot.seat.leave()
@@ -54,7 +54,7 @@ FAULTS: dict[str, Callable[[Process], None]] = {
 
 @pytest.mark.parametrize("fault", FAULTS)
 async def test_seats_of_a_lost_host_are_taken_again_and_others_notice_nothing(
-    seats: AgoraSeats, hub: Hub, fault: str
+    seats: AgoraConnections, hub: Hub, fault: str
 ) -> None:
     avatar, other_avatar = hub.join("room", "1001"), hub.join("elsewhere", "1001")
     bot = await sit(seats, credentials())
@@ -77,20 +77,20 @@ async def test_seats_of_a_lost_host_are_taken_again_and_others_notice_nothing(
         os.kill(before.pid, 0)
 
 
-async def test_a_call_that_hangs_costs_the_host_not_the_seats(seats: AgoraSeats, hub: Hub) -> None:
+async def test_a_call_that_hangs_costs_the_host_not_the_seats(seats: AgoraConnections, hub: Hub) -> None:
     hub.join("room", "1001")
     bot, neighbour = await sit(seats, credentials()), await sit(seats, credentials(channel="next-door"))
     await bot.next()
     await hub.seat("room", "1002").hang()
 
     async with asyncio.timeout(REJOINED_WITHIN):
-        with pytest.raises(SeatError):
+        with pytest.raises(RoomError):
             await bot.seat.send(b"into the void")
         await back_in_the_room(bot)
         assert [await neighbour.next() for _ in range(2)] == [LinkDown(), LinkUp()]
 
 
-async def test_a_join_survives_the_host_that_hangs_in_it(seats: AgoraSeats, hub: Hub) -> None:
+async def test_a_join_survives_the_host_that_hangs_in_it(seats: AgoraConnections, hub: Hub) -> None:
     first = await sit(seats, credentials(channel="first"))
     await hub.alive[0].hang()
 
@@ -99,23 +99,23 @@ async def test_a_join_survives_the_host_that_hangs_in_it(seats: AgoraSeats, hub:
         assert [await first.next() for _ in range(2)] == [LinkDown(), LinkUp()]
 
 
-async def test_a_seat_that_cannot_be_taken_again_is_lost(seats: AgoraSeats, hub: Hub) -> None:
+async def test_a_seat_that_cannot_be_taken_again_is_lost(seats: AgoraConnections, hub: Hub) -> None:
     bot = await sit(seats, credentials())
 
     hub.admission = lambda _: 9  # the token expired meanwhile
     hub.alive[0].crash()
 
     assert await bot.next() == LinkDown()
-    with pytest.raises(SeatError):
+    with pytest.raises(RoomError):
         await bot.seat.send(b"anybody?")
     lost = await bot.next()
-    assert isinstance(lost, SeatLost)
-    assert lost.reason is SeatLoss.LOST
+    assert isinstance(lost, ConnectionLost)
+    assert lost.reason is LossReason.LOST
     with pytest.raises(StopAsyncIteration):
         await bot.next()
 
 
-async def test_a_seat_that_breaks_every_host_breaks_few(seats: AgoraSeats, hub: Hub) -> None:
+async def test_a_seat_that_breaks_every_host_breaks_few(seats: AgoraConnections, hub: Hub) -> None:
     bot = await sit(seats, credentials())
 
     def poison(seat: Seat) -> None:
@@ -125,11 +125,11 @@ async def test_a_seat_that_breaks_every_host_breaks_few(seats: AgoraSeats, hub: 
     hub.alive[0].crash()
 
     assert await bot.next() == LinkDown()
-    assert isinstance(await bot.next(), SeatLost)
+    assert isinstance(await bot.next(), ConnectionLost)
     assert len(hub.processes) == 3
 
 
-async def test_while_a_join_is_cancelled_no_ghost_stays_in_the_room(seats: AgoraSeats, hub: Hub) -> None:
+async def test_while_a_join_is_cancelled_no_ghost_stays_in_the_room(seats: AgoraConnections, hub: Hub) -> None:
     knocking: list[Seat] = []
     hub.admission = knocking.append
     joining = asyncio.create_task(seats(credentials()).join())
@@ -140,37 +140,37 @@ async def test_while_a_join_is_cancelled_no_ghost_stays_in_the_room(seats: Agora
     await hub.until(lambda: knocking[0].released)
 
 
-async def test_a_room_that_never_answers_is_given_up_in_time(seats: AgoraSeats, hub: Hub) -> None:
+async def test_a_room_that_never_answers_is_given_up_in_time(seats: AgoraConnections, hub: Hub) -> None:
     hub.admission = lambda _: None
     async with asyncio.timeout(15):
-        with pytest.raises(SeatError, match="does not answer"):
+        with pytest.raises(RoomError, match="does not answer"):
             await seats(credentials()).join()
     assert len(hub.alive) == 1
 
 
 async def test_a_host_without_seats_ends(wrapper: Path, hub: Hub) -> None:
-    async with AgoraSeats(SETTINGS, {"AGORA_STUB_SOCKET": str(hub.path)}, idle=0.1) as seats:
+    async with AgoraConnections(SETTINGS, {"AGORA_STUB_SOCKET": str(hub.path)}, idle=0.1) as seats:
         bot = await sit(seats, credentials())
         await bot.seat.leave()
         await hub.until(lambda: not hub.alive)
 
 
 async def test_the_end_of_the_service_ends_seats_and_hosts(wrapper: Path, hub: Hub) -> None:
-    async with AgoraSeats(SETTINGS, {"AGORA_STUB_SOCKET": str(hub.path)}) as seats:
+    async with AgoraConnections(SETTINGS, {"AGORA_STUB_SOCKET": str(hub.path)}) as seats:
         bot = await sit(seats, credentials())
         taken = hub.seat("room", "1002")
 
     assert await bot.next() == LinkDown()
-    assert isinstance(await bot.next(), SeatLost)
+    assert isinstance(await bot.next(), ConnectionLost)
     await hub.until(lambda: taken.released and not hub.alive)
-    with pytest.raises(SeatError):
+    with pytest.raises(RoomError):
         await seats(credentials()).join()
 
 
 SERVICE = """
 import asyncio, os
-from adapters.agora.hosts import as_user
-from adapters.agora.seats import AgoraSeats
+from adapters.agora.process_pool import as_user
+from adapters.agora.connection import AgoraSeats
 from adapters.agora.settings import AgoraSettings
 from bot.ports.room import RoomCredentials
 
@@ -194,7 +194,9 @@ async def test_a_host_does_not_outlive_the_service(wrapper: Path, hub: Hub, tmp_
     assert list(tmp_path.iterdir()) == []
 
 
-async def test_a_host_sees_none_of_our_secrets(seats: AgoraSeats, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_host_sees_none_of_our_secrets(
+    seats: AgoraConnections, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("AKOOL_API_KEY", "secret-of-the-service")
     await sit(seats, credentials())
 
@@ -205,7 +207,7 @@ async def test_a_host_sees_none_of_our_secrets(seats: AgoraSeats, hub: Hub, monk
     assert b"a token" not in environment + command
 
 
-async def test_a_seat_given_up_while_it_joins_is_not_taken(seats: AgoraSeats, hub: Hub) -> None:
+async def test_a_seat_given_up_while_it_joins_is_not_taken(seats: AgoraConnections, hub: Hub) -> None:
     knocking: list[Seat] = []
     hub.admission = knocking.append
     seat = seats(credentials())
@@ -215,15 +217,15 @@ async def test_a_seat_given_up_while_it_joins_is_not_taken(seats: AgoraSeats, hu
     await seat.leave()
     hub.let_in(knocking[0])
 
-    with pytest.raises(SeatError):
+    with pytest.raises(RoomError):
         await joining
     await hub.until(lambda: knocking[0].released)
 
 
 async def test_an_unknown_user_for_room_hosts_is_one_clear_failure() -> None:
     settings = SETTINGS.model_copy(update={"host_user": "no-such-user"})
-    async with AgoraSeats(settings) as seats:
-        with pytest.raises(SeatError) as failed:
+    async with AgoraConnections(settings) as seats:
+        with pytest.raises(RoomError) as failed:
             await seats(credentials()).join()
     assert "no user no-such-user" in failed.value.detail
 

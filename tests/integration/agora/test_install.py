@@ -14,7 +14,7 @@ import httpx
 import pytest
 from click.testing import CliRunner
 
-from adapters.agora.commands import group
+from adapters.agora.cli import group
 from adapters.agora.install import BREAKS, KNOWN, InstallFailed, install
 from adapters.agora.wrapper import Wrapper, find_wrapper
 from tests.integration.agora.depot import Depot, open_depot

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from adapters.agora.seats import AgoraSeats
+from adapters.agora.connection import AgoraConnections
 from adapters.agora.wrapper import Wrapper, archive_url, find_wrapper
-from bot.errors import SeatError
+from bot.domain.errors import RoomError
 from tests.integration.agora.conftest import SETTINGS
 from tests.integration.agora.hub import Hub
 from tests.integration.agora.sitter import credentials, sit
@@ -53,8 +53,8 @@ async def test_what_is_broken_is_said_in_one_sentence(broken: Wrapper, breakage:
     do(broken)
     files = sorted(path.name for path in broken.libraries.iterdir())
 
-    async with AgoraSeats(SETTINGS) as seats:
-        with pytest.raises(SeatError) as error:
+    async with AgoraConnections(SETTINGS) as seats:
+        with pytest.raises(RoomError) as error:
             await seats(credentials()).join()
 
     assert said in error.value.sentence
@@ -63,23 +63,23 @@ async def test_what_is_broken_is_said_in_one_sentence(broken: Wrapper, breakage:
 
 
 def test_whether_seats_can_be_had_is_known_before_anything_is_paid(broken: Wrapper) -> None:
-    AgoraSeats.check()
+    AgoraConnections.check()
     broken.version_file.unlink()
-    with pytest.raises(SeatError, match="avatarbot agora install"):
-        AgoraSeats.check()
+    with pytest.raises(RoomError, match="avatarbot agora install"):
+        AgoraConnections.check()
 
 
 async def test_a_service_that_does_not_start_is_noticed(broken: Wrapper, hub: Hub) -> None:
     environment = {"AGORA_STUB_SOCKET": str(hub.path), "AGORA_STUB_REFUSAL": "-101"}
-    async with AgoraSeats(SETTINGS, environment) as seats:
-        with pytest.raises(SeatError, match="did not start"):
+    async with AgoraConnections(SETTINGS, environment) as seats:
+        with pytest.raises(RoomError, match="did not start"):
             await seats(credentials()).join()
 
 
 async def test_after_a_repair_the_next_start_works(broken: Wrapper, hub: Hub) -> None:
     broken.version_file.write_text("")
-    async with AgoraSeats(SETTINGS, {"AGORA_STUB_SOCKET": str(hub.path)}) as seats:
-        with pytest.raises(SeatError):
+    async with AgoraConnections(SETTINGS, {"AGORA_STUB_SOCKET": str(hub.path)}) as seats:
+        with pytest.raises(RoomError):
             await seats(credentials()).join()
         broken.version_file.write_text(broken.archive_url)
         await sit(seats, credentials())

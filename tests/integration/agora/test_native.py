@@ -36,7 +36,7 @@ from pathlib import Path
 from adapters.agora.sdk.loading import load
 load()
 from adapters.agora.sdk.service import new_service
-from adapters.agora.sdk.seat import SdkSeat
+from adapters.agora.sdk.connection import SdkSeat
 
 async def main():
     service = new_service("app", 1, Path("/tmp"))

@@ -12,20 +12,20 @@ import pytest
 import structlog
 import structlog.testing
 
-from adapters.agora.seats import AgoraSeats
+from adapters.agora.connection import AgoraConnections
 from adapters.agora.settings import AgoraSettings
 from adapters.agora.tokens import Privilege, mint
-from bot.errors import SeatError
+from bot.domain.errors import RoomError
 from bot.ports.room import (
     AudioFrame,
     Codec,
+    ConnectionLost,
     LinkDown,
     LinkUp,
+    LossReason,
     Packet,
     PeerJoined,
     PeerLeft,
-    SeatLoss,
-    SeatLost,
     TokenExpiring,
     VideoFrame,
 )
@@ -34,7 +34,7 @@ from tests.integration.agora.hub import Hub, Seat
 from tests.integration.agora.sitter import APP_ID, credentials, sit
 
 
-async def test_avatar_and_bot_talk(seats: AgoraSeats, hub: Hub) -> None:
+async def test_avatar_and_bot_talk(seats: AgoraConnections, hub: Hub) -> None:
     avatar = hub.join("room", "1001")
     bot = await sit(seats, credentials())
 
@@ -50,7 +50,7 @@ async def test_avatar_and_bot_talk(seats: AgoraSeats, hub: Hub) -> None:
     await hub.until(lambda: hub.members("room") == set())
 
 
-async def test_packets_keep_their_order(seats: AgoraSeats, hub: Hub) -> None:
+async def test_packets_keep_their_order(seats: AgoraConnections, hub: Hub) -> None:
     avatar = hub.join("room", "1001")
     bot = await sit(seats, credentials())
 
@@ -60,7 +60,7 @@ async def test_packets_keep_their_order(seats: AgoraSeats, hub: Hub) -> None:
     assert [await avatar.received.get() for _ in said] == [("1002", packet) for packet in said]
 
 
-async def test_what_the_wrapper_would_garble_is_dropped(seats: AgoraSeats, hub: Hub) -> None:
+async def test_what_the_wrapper_would_garble_is_dropped(seats: AgoraConnections, hub: Hub) -> None:
     avatar = hub.join("room", "1001")
     bot = await sit(seats, credentials())
     await bot.next()
@@ -71,57 +71,59 @@ async def test_what_the_wrapper_would_garble_is_dropped(seats: AgoraSeats, hub: 
     assert await bot.next() == Packet("1001", b"whole")
 
 
-async def test_a_thrown_out_seat_is_over_and_does_not_come_back(seats: AgoraSeats, hub: Hub) -> None:
+async def test_a_thrown_out_seat_is_over_and_does_not_come_back(seats: AgoraConnections, hub: Hub) -> None:
     bot = await sit(seats, credentials())
     taken = hub.seat("room", "1002")
 
     taken.throw_out()
 
-    assert await bot.next() == SeatLost(SeatLoss.THROWN_OUT, "the same uid joined from elsewhere (reason 19)")
+    assert await bot.next() == ConnectionLost(LossReason.THROWN_OUT, "the same uid joined from elsewhere (reason 19)")
     with pytest.raises(StopAsyncIteration):
         await bot.next()
-    with pytest.raises(SeatError):
+    with pytest.raises(RoomError):
         await bot.seat.send(b"still here?")
     await hub.until(lambda: taken.released)
     assert hub.joins == 1
 
 
-async def test_the_token_runs_out(seats: AgoraSeats, hub: Hub) -> None:
+async def test_the_token_runs_out(seats: AgoraConnections, hub: Hub) -> None:
     bot = await sit(seats, credentials())
 
     hub.seat("room", "1002").warn_of_expiry()
     assert await bot.next() == TokenExpiring()
     hub.seat("room", "1002").expire()
-    assert await bot.next() == SeatLost(SeatLoss.EXPIRED, "the token expired")
+    assert await bot.next() == ConnectionLost(LossReason.EXPIRED, "the token expired")
 
 
 @pytest.mark.parametrize(
     ("fault", "reason"),
     [
-        (lambda seat: seat.throw_out(9), SeatLoss.EXPIRED),
-        (lambda seat: seat.fail(9), SeatLoss.EXPIRED),
-        (lambda seat: seat.fail(19), SeatLoss.THROWN_OUT),
-        (lambda seat: seat.throw_out(3), SeatLoss.ERROR),
-        (lambda seat: seat.fail(14), SeatLoss.LOST),
-        (lambda seat: seat.fail(4711), SeatLoss.ERROR),
-        (lambda seat: seat.lose(), SeatLoss.LOST),
-        (lambda seat: seat.err(109), SeatLoss.EXPIRED),
-        (lambda seat: seat.err(123), SeatLoss.ERROR),
+        (lambda seat: seat.throw_out(9), LossReason.EXPIRED),
+        (lambda seat: seat.fail(9), LossReason.EXPIRED),
+        (lambda seat: seat.fail(19), LossReason.THROWN_OUT),
+        (lambda seat: seat.throw_out(3), LossReason.ERROR),
+        (lambda seat: seat.fail(14), LossReason.LOST),
+        (lambda seat: seat.fail(4711), LossReason.ERROR),
+        (lambda seat: seat.lose(), LossReason.LOST),
+        (lambda seat: seat.err(109), LossReason.EXPIRED),
+        (lambda seat: seat.err(123), LossReason.ERROR),
     ],
 )
-async def test_how_a_seat_is_lost(seats: AgoraSeats, hub: Hub, fault: Callable[[Seat], None], reason: SeatLoss) -> None:
+async def test_how_a_seat_is_lost(
+    seats: AgoraConnections, hub: Hub, fault: Callable[[Seat], None], reason: LossReason
+) -> None:
     bot = await sit(seats, credentials())
 
     fault(hub.seat("room", "1002"))
 
     event = await bot.next()
-    assert isinstance(event, SeatLost)
+    assert isinstance(event, ConnectionLost)
     assert event.reason is reason
     with pytest.raises(StopAsyncIteration):
         await bot.next()
 
 
-async def test_a_broken_link_is_restored_by_itself(seats: AgoraSeats, hub: Hub) -> None:
+async def test_a_broken_link_is_restored_by_itself(seats: AgoraConnections, hub: Hub) -> None:
     bot = await sit(seats, credentials())
 
     hub.seat("room", "1002").break_off()
@@ -130,7 +132,7 @@ async def test_a_broken_link_is_restored_by_itself(seats: AgoraSeats, hub: Hub) 
     assert await bot.next() == LinkUp()
 
 
-async def test_what_means_nothing_is_survived(seats: AgoraSeats, hub: Hub) -> None:
+async def test_what_means_nothing_is_survived(seats: AgoraConnections, hub: Hub) -> None:
     bot = await sit(seats, credentials())
 
     hub.seat("room", "1002").err(1, "a warning")
@@ -141,7 +143,7 @@ async def test_what_means_nothing_is_survived(seats: AgoraSeats, hub: Hub) -> No
 
 
 @pytest.mark.parametrize("reason", [8, 9, 6, 10])
-async def test_a_refused_join_says_so_and_leaves_nothing(seats: AgoraSeats, hub: Hub, reason: int) -> None:
+async def test_a_refused_join_says_so_and_leaves_nothing(seats: AgoraConnections, hub: Hub, reason: int) -> None:
     refused: list[Seat] = []
 
     def admission(seat: Seat) -> int:
@@ -149,7 +151,7 @@ async def test_a_refused_join_says_so_and_leaves_nothing(seats: AgoraSeats, hub:
         return reason
 
     hub.admission = admission
-    with pytest.raises(SeatError) as error:
+    with pytest.raises(RoomError) as error:
         await seats(credentials()).join()
 
     assert f"reason {reason}" in error.value.detail
@@ -158,7 +160,7 @@ async def test_a_refused_join_says_so_and_leaves_nothing(seats: AgoraSeats, hub:
 
 
 async def test_pictures_and_sound_of_who_is_watched(
-    seats: AgoraSeats, hub: Hub, capfd: pytest.CaptureFixture[str]
+    seats: AgoraConnections, hub: Hub, capfd: pytest.CaptureFixture[str]
 ) -> None:
     avatar, other = hub.join("room", "1001"), hub.join("room", "1003")
     bot = await sit(seats, credentials())
@@ -179,7 +181,7 @@ async def test_pictures_and_sound_of_who_is_watched(
 
 
 @pytest.mark.parametrize(("number", "codec"), [(1, Codec.VP8), (2, Codec.H264), (5, Codec.VP9), (12, Codec.AV1)])
-async def test_the_codec_is_the_avatars_choice(seats: AgoraSeats, hub: Hub, number: int, codec: Codec) -> None:
+async def test_the_codec_is_the_avatars_choice(seats: AgoraConnections, hub: Hub, number: int, codec: Codec) -> None:
     avatar = hub.join("room", "1001")
     bot = await sit(seats, credentials())
     await bot.next()
@@ -194,7 +196,7 @@ async def test_the_codec_is_the_avatars_choice(seats: AgoraSeats, hub: Hub, numb
     assert (event.codec, event.data) == (codec, b"picture")
 
 
-async def test_nothing_is_subscribed_while_nobody_watches(seats: AgoraSeats, hub: Hub) -> None:
+async def test_nothing_is_subscribed_while_nobody_watches(seats: AgoraConnections, hub: Hub) -> None:
     avatar = hub.join("room", "1001")
     bot = await sit(seats, credentials())
     await bot.next()
@@ -210,7 +212,7 @@ async def test_nothing_is_subscribed_while_nobody_watches(seats: AgoraSeats, hub
     assert await bot.next() == Packet("1001", b"only words now")
 
 
-async def test_a_key_frame_is_asked_of_the_avatar(seats: AgoraSeats, hub: Hub) -> None:
+async def test_a_key_frame_is_asked_of_the_avatar(seats: AgoraConnections, hub: Hub) -> None:
     avatar = hub.join("room", "1001")
     bot = await sit(seats, credentials())
     await bot.seat.watch("1001")
@@ -223,7 +225,7 @@ async def test_a_key_frame_is_asked_of_the_avatar(seats: AgoraSeats, hub: Hub) -
 @pytest.mark.parametrize(("name", "number"), [("communication", 0), ("live", 1)])
 async def test_the_channel_profile_is_the_operators_choice(wrapper: Path, hub: Hub, name: str, number: int) -> None:
     settings = AgoraSettings.model_validate({"profile": name})
-    async with AgoraSeats(settings, {"AGORA_STUB_SOCKET": str(hub.path)}) as seats:
+    async with AgoraConnections(settings, {"AGORA_STUB_SOCKET": str(hub.path)}) as seats:
         await sit(seats, credentials())
         assert hub.seat("room", "1002").profile == number
 
@@ -239,7 +241,7 @@ def lines() -> Iterator[list[MutableMapping[str, Any]]]:
 
 
 async def test_what_means_nothing_is_in_the_log_once(
-    lines: list[MutableMapping[str, Any]], seats: AgoraSeats, hub: Hub
+    lines: list[MutableMapping[str, Any]], seats: AgoraConnections, hub: Hub
 ) -> None:
     bot = await sit(seats, credentials())
     avatar = hub.join("room", "1001")
@@ -256,7 +258,7 @@ async def test_what_means_nothing_is_in_the_log_once(
 
 
 async def test_the_log_says_which_version_of_token_opened_a_room_and_not_the_token(
-    lines: list[MutableMapping[str, Any]], seats: AgoraSeats
+    lines: list[MutableMapping[str, Any]], seats: AgoraConnections
 ) -> None:
     token = mint(
         app_id=APP_ID,

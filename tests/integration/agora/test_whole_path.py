@@ -13,20 +13,21 @@ import pytest
 from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
+from adapters.agora.connection import AgoraConnections
 from adapters.agora.rooms import OwnRooms
-from adapters.agora.seats import AgoraSeats
 from adapters.akool.api import AkoolApi, ApiKey
 from adapters.akool.provider import AkoolProvider
 from adapters.simulator.http.app import application
 from adapters.simulator.options import Options
 from adapters.simulator.simulator import Simulator
+from bot.app.service import Parts, Service
 from bot.clock import SystemClock
-from bot.model import Accepted, SessionStatus
-from bot.policy import Policy
-from bot.service import Parts, Service
-from bot.store.cipher import Cipher
-from bot.store.engine import Store
-from bot.store.migrate import upgraded
+from bot.commands.policy import Policy
+from bot.domain.messages import Accepted
+from bot.domain.sessions import SessionStatus
+from bot.storage.encryption import Cipher
+from bot.storage.engine import Store
+from bot.storage.migrate import upgraded
 from bot.telemetry import new_metrics
 from tests.chat_room import ChatRoom
 from tests.integration.agora.bridge import bridged
@@ -67,14 +68,14 @@ async def world(folder: Path, hub: Hub, own_room: OwnRooms | None = None) -> Asy
     async with contextlib.AsyncExitStack() as stack:
         simulator = await stack.enter_async_context(Simulator(clock, QUICK))
         await stack.enter_async_context(bridged(hub, simulator.seats))
-        seats = await stack.enter_async_context(AgoraSeats(SETTINGS, {"AGORA_STUB_SOCKET": str(hub.path)}))
+        seats = await stack.enter_async_context(AgoraConnections(SETTINGS, {"AGORA_STUB_SOCKET": str(hub.path)}))
         store = await stack.enter_async_context(Store.open(url, Cipher((Fernet.generate_key().decode(),))))
         transport = httpx.ASGITransport(application(simulator))
         api = AkoolApi.at("http://akool.test", ApiKey(SecretStr(QUICK.api_key)), transport)
         provider = await stack.enter_async_context(contextlib.aclosing(AkoolProvider(api, seats, own_room)))
         service = Service(Parts(store, provider, clock, Policy(), new_metrics()), "http://avatarbot.test")
         service.add(room)
-        room.reception = service.reception
+        room.core = service.core
         await stack.enter_async_context(service.running())
         yield World(simulator, room, hub)
 

@@ -11,8 +11,8 @@ import httpx
 import msgspec
 from sqlalchemy import Connection
 
-from bot.store.engine import Store
-from tests.stack import Watch
+from bot.storage.engine import Store
+from tests.world_fixture import Watch
 
 _TABLES = (
     "CREATE TABLE IF NOT EXISTS audit_workers (process TEXT, worker TEXT)",

@@ -2,12 +2,12 @@
 
 import asyncio
 
-from bot.service import Service
-from bot.session.worker import Worker
-from bot.store.engine import Store
+from bot.app.service import Service
+from bot.runtime.worker import Worker
+from bot.storage.engine import Store
 from tests.integration.core.audit import Audit
-from tests.stack import Stack, Watch, Wire
 from tests.virtual_time import JumpingClock, Process
+from tests.world_fixture import Stack, Watch, Wire
 
 
 class Host:
@@ -42,7 +42,7 @@ class Host:
     def listen(self) -> None:
         """What people do comes here from now on."""
         assert self._service is not None
-        self._stack.room.reception, self._stack.room.clock = self._service.reception, self._stack.clock
+        self._stack.room.core, self._stack.room.clock = self._service.core, self._stack.clock
 
     async def stop(self) -> None:
         """Between two transactions: one that is under way is the database's."""

@@ -3,10 +3,11 @@
 import asyncio
 from datetime import timedelta
 
-from bot.model import NoSession, SessionStatus
-from bot.ports.room import SeatLoss
-from tests.stack import Stack, on_stack
+from bot.domain.messages import NoSession
+from bot.domain.sessions import SessionStatus
+from bot.ports.room import LossReason
 from tests.virtual_time import JumpingClock
+from tests.world_fixture import Stack, on_stack
 
 
 @on_stack()
@@ -19,7 +20,7 @@ async def test_written_while_the_link_is_down_it_is_spoken_once_the_seat_is_take
         seat.link_down()
         await stack.room.say("Hello", stack.room.thread)
         await asyncio.sleep(1)
-        seat.lose(SeatLoss.LOST)
+        seat.lose(LossReason.LOST)
         await stack.until(lambda: len(stack.room.finals) == 1)
     assert len(stack.spoken) == 1
 

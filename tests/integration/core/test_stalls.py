@@ -9,21 +9,21 @@ from typing import Any
 
 import pytest
 
-from bot.model import Place
-from bot.ports.room import Seat
-from bot.session.worker import STUCK
-from bot.store.lane import Work
-from bot.store.records import Lease
+from bot.domain.conversations import ConversationRef
+from bot.ports.room import RoomConnection
+from bot.runtime.worker import STUCK
+from bot.storage.connection_thread import Work
+from bot.storage.records import Lease
 from tests.integration.core.audit import Audit
 from tests.integration.core.host import Host
-from tests.stack import QUICK, CuttableStore, Stack, run_story
 from tests.virtual_time import JumpingClock
+from tests.world_fixture import QUICK, CuttableStore, Stack, run_story
 
 SLOWLY = replace(QUICK, pace=15.0)
 LONG = "Repeat after me: all work and no play makes for a very long sentence that is not over soon."
 BACK_WITHIN = 10.0
 OVER_THE_LEASE = timedelta(seconds=10)
-CHANNEL_2 = Place("room", "W1", "C2")
+CHANNEL_2 = ConversationRef("room", "W1", "C2")
 
 
 async def _host(stack: Stack, *, alone: bool) -> Host:
@@ -80,7 +80,7 @@ def test_a_clock_that_is_set_leaves_a_process_healthy(tmp_path: Path, hours: int
 class Tapped:
     """A seat of the simulator's, but for what a test does to it."""
 
-    def __init__(self, seat: Seat) -> None:
+    def __init__(self, seat: RoomConnection) -> None:
         self.seat = seat
 
     def __getattr__(self, name: str) -> Any:
@@ -133,7 +133,7 @@ def test_a_claim_that_was_under_way_when_the_lease_was_lost_runs_nothing(tmp_pat
     async def story(stack: Stack) -> None:
         clock = JumpingClock()
         async with stack.serving(alone=False, clock=clock, kind=SlowToClaim) as service:
-            store, lost = service.house.store, service.worker.lease
+            store, lost = service.services.store, service.worker.lease
             assert isinstance(store, SlowToClaim)
 
             async def lose_it() -> None:

@@ -17,20 +17,22 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from adapters.simulator.simulator import Simulator
-from bot.errors import StoreUnavailable
-from bot.model import Accepted, Command, Inbound, MessageRef, Outcome, Person, Place, Said, Standing
-from bot.policy import Limits, Policy
-from bot.ports.room import SeatLoss
-from bot.store.migrate import upgrade
+from bot.commands.policy import Limits, Policy
+from bot.domain.conversations import ConversationRef, MessageRef
+from bot.domain.errors import StoreUnavailable
+from bot.domain.messages import Accepted, Command, Inbound, MessagePosted, Outcome
+from bot.domain.people import Membership, Person
+from bot.ports.room import LossReason
+from bot.storage.migrate import upgrade
 from tests.chat_room import ANN
 from tests.integration.core.audit import Audit
 from tests.integration.core.host import Host
-from tests.stack import QUICK, Stack, run_story
 from tests.virtual_time import LoopClock, virtual_runner
+from tests.world_fixture import QUICK, Stack, run_story
 
-BOB = Person("bob", "Bob", Standing.MEMBER)
-BOSS = Person("boss", "Boss", Standing.ADMIN)
-PLACES = (Place("room", "W1", "C1"), Place("room", "W1", "C2"))
+BOB = Person("bob", "Bob", Membership.MEMBER)
+BOSS = Person("boss", "Boss", Membership.ADMIN)
+PLACES = (ConversationRef("room", "W1", "C1"), ConversationRef("room", "W1", "C2"))
 SOON_ASLEEP = Policy(Limits(provider_minutes=2, person_minutes=1_440, sleep_after=timedelta(seconds=45)))
 """So that a few minutes hold renewals and naps."""
 
@@ -86,12 +88,12 @@ class TwoProcesses(RuleBasedStateMachine):
 
     @precondition(_somebody_listens)
     @rule(place=places, person=people, number=numbers)
-    def start(self, place: Place, person: Person, number: int) -> None:
+    def start(self, place: ConversationRef, person: Person, number: int) -> None:
         self.do(self._accept(self._inbound(place, person, Command("start")), number))
 
     @precondition(_somebody_listens)
     @rule(place=places)
-    def start_twice(self, place: Place) -> None:
+    def start_twice(self, place: ConversationRef) -> None:
         async def both() -> None:
             inbounds = [self._inbound(place, person, Command("start")) for person in (ANN, BOB)]
             outcomes = await asyncio.gather(*(self._accept(each, number) for number, each in enumerate(inbounds)))
@@ -101,9 +103,11 @@ class TwoProcesses(RuleBasedStateMachine):
 
     @precondition(_somebody_listens)
     @rule(place=places, person=people, number=numbers)
-    def say(self, place: Place, person: Person, number: int) -> None:
+    def say(self, place: ConversationRef, person: Person, number: int) -> None:
         words = f"Message number {self.events}"
-        inbound = self._inbound(place, person, Said(words, MessageRef(place, f"m{self.events}"), mentioned=True))
+        inbound = self._inbound(
+            place, person, MessagePosted(words, MessageRef(place, f"m{self.events}"), mentioned=True)
+        )
 
         async def say() -> None:
             outcome = await self._accept(inbound, number)
@@ -124,12 +128,12 @@ class TwoProcesses(RuleBasedStateMachine):
 
     @precondition(_somebody_listens)
     @rule(place=places, verb=st.sampled_from(("stop", "stop", "interrupt", "keep-going")), number=numbers)
-    def command(self, place: Place, verb: str, number: int) -> None:
+    def command(self, place: ConversationRef, verb: str, number: int) -> None:
         self.do(self._accept(self._inbound(place, BOSS, Command(verb)), number))
 
     @precondition(_somebody_listens)
     @rule(place=places, number=numbers)
-    def stop_and_say(self, place: Place, number: int) -> None:
+    def stop_and_say(self, place: ConversationRef, number: int) -> None:
         self.command(place, "stop", number)
         self.say(place, ANN, number)
 
@@ -139,8 +143,8 @@ class TwoProcesses(RuleBasedStateMachine):
     def time_passes(self, seconds: float) -> None:
         self.do(asyncio.sleep(seconds))
 
-    @rule(reason=st.sampled_from((SeatLoss.THROWN_OUT, SeatLoss.LOST, SeatLoss.EXPIRED)))
-    def seat_is_lost(self, reason: SeatLoss) -> None:
+    @rule(reason=st.sampled_from((LossReason.THROWN_OUT, LossReason.LOST, LossReason.EXPIRED)))
+    def seat_is_lost(self, reason: LossReason) -> None:
         for client in [session.client for session in self.stack.hosted[:1]]:
             for seat in self.simulator.rooms.seats(client.channel):
                 if seat.uid == client.uid:
@@ -271,7 +275,7 @@ class TwoProcesses(RuleBasedStateMachine):
         self.begun += 1
         self.hosts.append(await Host(self.stack, self.audit, f"process {self.begun}").begun())
 
-    def _inbound(self, place: Place, person: Person, body: Command | Said) -> Inbound:
+    def _inbound(self, place: ConversationRef, person: Person, body: Command | MessagePosted) -> Inbound:
         self.events += 1
         return Inbound(f"event {self.events}", self.events, place, person, body)
 
@@ -279,9 +283,9 @@ class TwoProcesses(RuleBasedStateMachine):
         """By one of the processes that are awake."""
         awake = [host for host in self.hosts if not host.stopped]
         awake[number % len(awake)].listen()
-        assert self.stack.room.reception is not None
+        assert self.stack.room.core is not None
         with suppress(StoreUnavailable):
-            outcome = await self.stack.room.reception.accept(inbound)
+            outcome = await self.stack.room.core.accept(inbound)
             if isinstance(outcome, Accepted):
                 self.accepted.add(outcome.row_id)
             return outcome

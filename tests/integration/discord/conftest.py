@@ -24,5 +24,5 @@ async def wire(discord: FakeDiscord) -> AsyncIterator[Wire]:
     """A platform that runs and has heard one message."""
     async with running(Wire(discord)) as opened:
         await opened.write("First")
-        assert await opened.reception.texts(1) == ["First"]
+        assert await opened.core.texts(1) == ["First"]
         yield opened

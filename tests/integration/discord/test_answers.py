@@ -3,7 +3,7 @@
 import pytest
 
 from bot.commands.help import help_text
-from bot.model import Link, Reply
+from bot.domain.replies import Link, Reply
 from tests.integration.discord.fake import ANN, CHANNEL, Answer
 from tests.integration.discord.wire import Wire
 
@@ -16,7 +16,7 @@ WATCH = Reply("Only for you.", link=Link("Watch", "https://bot.example/v/#secret
 @pytest.mark.parametrize("call", ["POST /users/@me/channels", DIRECT])
 async def test_what_is_for_one_person_alone_never_stands_in_the_channel(wire: Wire, code: int, call: str) -> None:
     wire.discord.next_answers(call, Answer(403, {"code": code, "message": "no"}))
-    to = wire.reception.inbounds[0].reply_to
+    to = wire.core.inbounds[0].reply_to
     assert to is not None
 
     await wire.platform.reply(to, WATCH)
@@ -25,11 +25,11 @@ async def test_what_is_for_one_person_alone_never_stands_in_the_channel(wire: Wi
     assert "does not let me write to you" in told.body["content"]
     assert "secret" not in str(told.body)
     assert told.body["allowed_mentions"]["users"] == [ANN]
-    assert told.body["message_reference"]["message_id"] == wire.reception.inbounds[0].event_id
+    assert told.body["message_reference"]["message_id"] == wire.core.inbounds[0].event_id
 
 
 async def test_a_link_asked_for_by_a_message_comes_directly(wire: Wire) -> None:
-    to = wire.reception.inbounds[0].reply_to
+    to = wire.core.inbounds[0].reply_to
     assert to is not None
 
     await wire.platform.reply(to, WATCH)
@@ -40,7 +40,7 @@ async def test_a_link_asked_for_by_a_message_comes_directly(wire: Wire) -> None:
 
 async def test_where_it_may_not_read_what_was_said_it_names_whom_it_answers(wire: Wire) -> None:
     wire.discord.next_answers(POST, Answer(403, {"code": 160002, "message": "no"}))
-    to = wire.reception.inbounds[0].reply_to
+    to = wire.core.inbounds[0].reply_to
     assert to is not None
 
     await wire.platform.reply(to, Reply("No."))
@@ -53,7 +53,7 @@ async def test_where_it_may_not_read_what_was_said_it_names_whom_it_answers(wire
 
 async def test_commands_in_an_answer_can_be_pressed(wire: Wire) -> None:
     await wire.discord.until(lambda: wire.discord.commands)
-    to = wire.reception.inbounds[0].reply_to
+    to = wire.core.inbounds[0].reply_to
     assert to is not None
 
     await wire.platform.reply(
@@ -66,7 +66,7 @@ async def test_commands_in_an_answer_can_be_pressed(wire: Wire) -> None:
 
 async def test_help_with_its_commands_stays_within_discords_limits(wire: Wire) -> None:
     await wire.discord.until(lambda: wire.discord.commands)
-    to = wire.reception.inbounds[0].reply_to
+    to = wire.core.inbounds[0].reply_to
     assert to is not None
 
     await wire.platform.reply(to, Reply(help_text()))

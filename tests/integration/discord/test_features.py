@@ -8,8 +8,10 @@ import discord
 from simcord.backend.serializers import channel_payload
 
 from adapters.discord.application_commands import SAY_THIS
-from adapters.discord.places import direct
-from bot.model import A_DIRECT_MESSAGE, CardAction, Channel, Command, NoSession, Refused, Said
+from adapters.discord.mapping import direct
+from bot.domain.cards import CardAction
+from bot.domain.conversations import A_DIRECT_MESSAGE, Channel
+from bot.domain.messages import Command, MessagePosted, NoSession, Refused
 from tests.contract.platform.cards import ENDED, LIVE, final
 from tests.integration.discord.wire import settings
 from tests.integration.discord.world import ANN, World, buttons, open_world, says
@@ -21,17 +23,17 @@ async def test_say_without_words_opens_a_form_that_says_them(world: World) -> No
 
     await world.people[ANN].submit_modal(shown, {"text": "Good morning.\nAll of you."})
 
-    assert world.reception.inbounds[-1].body == Command("say", {"text": "Good morning.\nAll of you."})
+    assert world.core.inbounds[-1].body == Command("say", {"text": "Good morning.\nAll of you."})
 
 
 async def test_start_with_a_question_mark_opens_its_form(world: World) -> None:
     shown = await world.people[ANN].slash(world.channel, "avatar start", avatar="?", language="French")
     assert shown.modal is not None
-    assert world.reception.inbounds == []
+    assert world.core.inbounds == []
 
     await world.people[ANN].submit_modal(shown, {"avatar": "Alma", "language": "French", "mode": ["retelling"]})
 
-    assert world.reception.inbounds[-1].body == Command(
+    assert world.core.inbounds[-1].body == Command(
         "start", {"avatar": "Alma", "language": "French", "mode": "retelling"}
     )
 
@@ -41,7 +43,7 @@ async def test_a_message_can_be_said_from_its_menu(world: World) -> None:
 
     await world.people[ANN].context_menu(world.channel, SAY_THIS, message)
 
-    assert world.reception.inbounds[-1].body == Command("say", {"text": "Ship it, a spoiler"})
+    assert world.core.inbounds[-1].body == Command("say", {"text": "Ship it, a spoiler"})
 
 
 async def test_a_button_works_after_a_restart(world: World) -> None:
@@ -51,8 +53,8 @@ async def test_a_button_works_after_a_restart(world: World) -> None:
     card = next(m for m in world.channel.history() if m.id == int(opened.card.message_id))
     await world.people[ANN].click(card, custom_id=buttons(world.raw(card.channel.id)[card.id])[-1]["custom_id"])
 
-    assert world.reception.inbounds[-1].body == Command(CardAction.STOP.value)
-    assert world.reception.inbounds[-1].place == opened.thread
+    assert world.core.inbounds[-1].body == Command(CardAction.STOP.value)
+    assert world.core.inbounds[-1].place == opened.thread
 
 
 async def test_a_card_moves_on_before_it_can_no_longer_be_edited(world: World) -> None:
@@ -77,13 +79,13 @@ async def test_an_ended_card_stays_where_it_is(world: World) -> None:
 async def test_bots_and_webhooks_are_not_listened_to(world: World) -> None:
     await world.guild.create_webhook(world.channel).send("Hello from a machine")
 
-    assert world.reception.inbounds == []
+    assert world.core.inbounds == []
 
 
 async def test_a_bare_mention_asks_for_help(world: World) -> None:
     await world.people[ANN].send(world.channel, f"<@{world.env.bot.user.id}>")
 
-    assert world.reception.inbounds[-1].body == Command("help")
+    assert world.core.inbounds[-1].body == Command("help")
 
 
 async def test_a_reply_to_the_card_is_for_the_avatar(world: World) -> None:
@@ -92,8 +94,8 @@ async def test_a_reply_to_the_card_is_for_the_avatar(world: World) -> None:
 
     await world.people[ANN].send(world.channel, "And now?", reply_to=card)
 
-    body = world.reception.inbounds[-1].body
-    assert isinstance(body, Said)
+    body = world.core.inbounds[-1].body
+    assert isinstance(body, MessagePosted)
     assert (body.text, body.mentioned) == ("And now?", True)
 
 
@@ -103,7 +105,7 @@ async def test_without_message_content_mentions_still_arrive_and_the_card_says_h
         await world.people[ANN].send(world.channel, "Nobody reads this")
         await world.people[ANN].send(world.channel, f"<@{world.env.bot.user.id}> but this")
 
-        assert [inbound.body.text for inbound in world.reception.inbounds if isinstance(inbound.body, Said)] == [
+        assert [inbound.body.text for inbound in world.core.inbounds if isinstance(inbound.body, MessagePosted)] == [
             "but this"
         ]
         assert "Mention me" in says(world.raw(world.channel.id)[int(opened.card.message_id)])
@@ -117,8 +119,8 @@ async def test_without_message_content_a_reply_and_the_menu_of_a_message_still_w
         message = await world.people[ANN].send(world.channel, "Nobody reads this by itself")
         await world.people[ANN].context_menu(world.channel, SAY_THIS, message)
 
-        said, menu = [inbound.body for inbound in world.reception.inbounds]
-        assert isinstance(said, Said)
+        said, menu = [inbound.body for inbound in world.core.inbounds]
+        assert isinstance(said, MessagePosted)
         assert said.text == "And now?"
         assert menu == Command("say", {"text": "Nobody reads this by itself"})
 
@@ -131,17 +133,17 @@ async def test_by_setting_the_channel_itself_is_the_conversation() -> None:
 
         await world.people[ANN].click(card, custom_id=buttons(world.raw(world.channel.id)[card.id])[0]["custom_id"])
 
-        assert world.reception.inbounds[-1].place == world.place
+        assert world.core.inbounds[-1].place == world.place
 
 
 async def test_direct_messages_are_heard_by_setting_and_always_meant_for_us() -> None:
     async with open_world(settings(direct_messages=True)) as world:
-        world.reception.outcome = NoSession("Start one with /avatar start.")
+        world.core.outcome = NoSession("Start one with /avatar start.")
         await world.people[ANN].send_dm("Hello?")
 
-        (inbound,) = world.reception.inbounds
+        (inbound,) = world.core.inbounds
         assert inbound.place.workspace_id == f"dm-{inbound.place.channel_id}"
-        assert isinstance(inbound.body, Said)
+        assert isinstance(inbound.body, MessagePosted)
         assert inbound.body.direct
         told = list(world.raw(int(inbound.place.channel_id)).values())[-1]
         assert says(told).startswith("Start one with /avatar start.")
@@ -150,7 +152,7 @@ async def test_direct_messages_are_heard_by_setting_and_always_meant_for_us() ->
 async def test_direct_messages_are_not_heard_otherwise(world: World) -> None:
     await world.people[ANN].send_dm("Hello?")
 
-    assert world.reception.inbounds == []
+    assert world.core.inbounds == []
 
 
 async def test_being_removed_from_a_server_ends_what_runs_there(world: World) -> None:
@@ -159,7 +161,7 @@ async def test_being_removed_from_a_server_ends_what_runs_there(world: World) ->
     world.env.backend.emit("GUILD_DELETE", {"id": str(world.guild.id)})
     await world.env.settle()
 
-    assert [place.workspace_id for place in world.reception.gone] == [opened.thread.workspace_id]
+    assert [place.workspace_id for place in world.core.gone] == [opened.thread.workspace_id]
 
 
 async def test_a_thread_that_is_locked_is_left(world: World) -> None:
@@ -171,11 +173,11 @@ async def test_a_thread_that_is_locked_is_left(world: World) -> None:
     world.env.backend.emit("THREAD_UPDATE", payload)
     await world.env.settle()
 
-    assert world.reception.gone == [opened.thread]
+    assert world.core.gone == [opened.thread]
 
 
 async def test_a_mention_where_nobody_is_hosted_is_answered_once_by_a_reply_to_it(world: World) -> None:
-    world.reception.outcome = NoSession("Start one with /avatar start.")
+    world.core.outcome = NoSession("Start one with /avatar start.")
     written = await world.people[ANN].send(world.channel, f"<@{world.env.bot.user.id}> hello")
 
     told = list(world.raw(world.channel.id).values())[-1]
@@ -192,7 +194,7 @@ async def test_all_that_is_written_is_what_discord_takes(world: World) -> None:
     ref = await world.platform.post(opened.thread, final("*Hello* " * 150), "0199aa-0001")
     await world.platform.edit(ref, final("Hello"))
     await world.platform.tell(opened.thread, "One minute left.")
-    world.reception.outcome = Refused("No.")
+    world.core.outcome = Refused("No.")
     await world.people[ANN].slash(world.channel, "avatar start")
 
     assert world.faults() == []

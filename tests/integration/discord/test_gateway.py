@@ -6,8 +6,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from adapters.discord.connectedness import ELSEWHERE, NOT_CONNECTED
-from bot.errors import SettingsError
-from bot.model import Place
+from bot.domain.conversations import ConversationRef
+from bot.domain.errors import SettingsError
 from tests.integration.discord.fake import CHANNEL, GUILD, Answer, FakeDiscord, application
 from tests.integration.discord.wire import Impatient, Wire, running, settings
 
@@ -17,7 +17,7 @@ async def test_a_connection_that_breaks_is_resumed(wire: Wire) -> None:
     await wire.discord.until(lambda: 6 in wire.discord.said_ops(), 15)
     await wire.write("Second")
 
-    assert await wire.reception.texts(2) == ["First", "Second"]
+    assert await wire.core.texts(2) == ["First", "Second"]
     assert wire.discord.said_ops() == [2, 6]
 
 
@@ -33,7 +33,7 @@ async def test_a_session_that_is_only_interrupted_is_resumed(wire: Wire) -> None
     await wire.discord.until(lambda: 6 in wire.discord.said_ops(), 15)
     await wire.write("Second")
 
-    assert await wire.reception.texts(2) == ["First", "Second"]
+    assert await wire.core.texts(2) == ["First", "Second"]
     assert wire.discord.said_ops() == [2, 6]
 
 
@@ -42,7 +42,7 @@ async def test_what_was_said_in_a_gap_is_looked_up(wire: Wire) -> None:
     wire.discord.message("Said meanwhile")
     await wire.discord.until(lambda: wire.discord.said_ops().count(2) == 2, 20)
 
-    assert await wire.reception.texts(2) == ["First", "Said meanwhile"]
+    assert await wire.core.texts(2) == ["First", "Said meanwhile"]
     await wire.ready()
 
 
@@ -52,7 +52,7 @@ async def test_a_session_that_cannot_be_resumed_any_more_begins_anew(wire: Wire)
     await wire.discord.hang_up(4000)
 
     await wire.discord.until(lambda: wire.discord.said_ops() == [2, 6, 2], 20)
-    assert await wire.reception.texts(2) == ["First", "Said meanwhile"]
+    assert await wire.core.texts(2) == ["First", "Said meanwhile"]
     await wire.ready()
 
 
@@ -61,9 +61,9 @@ async def test_a_connection_that_is_dead_without_saying_so_is_left_and_resumed(d
     async with running(Wire(discord, Impatient)) as wire:
         discord.frozen = True
         await wire.write("Said to a zombie")
-        assert wire.reception.inbounds == []
+        assert wire.core.inbounds == []
 
-        assert await wire.reception.texts(1) == ["Said to a zombie"]
+        assert await wire.core.texts(1) == ["Said to a zombie"]
         assert discord.said_ops() == [2, 6]
         assert not {1000, 1001} & set(discord.closed)  # which would have ended the session
 
@@ -72,7 +72,7 @@ async def test_a_first_connection_that_fails_is_tried_again(discord: FakeDiscord
     discord.refuse_connections = 1
     async with running(Wire(discord)) as wire:
         await wire.write("First")
-        assert await wire.reception.texts(1) == ["First"]
+        assert await wire.core.texts(1) == ["First"]
 
 
 @pytest.mark.parametrize("wanted", [True, False])
@@ -106,7 +106,7 @@ async def test_what_cannot_be_read_ends_nothing_and_quotes_nobody(wire: Wire, ev
         for _ in range(3):
             await wire.discord.dispatch(event, payload)
         await wire.write("Second")
-        assert await wire.reception.texts(2) == ["First", "Second"]
+        assert await wire.core.texts(2) == ["First", "Second"]
 
     assert wire.discord.said_ops() == [2]
     (line,) = written
@@ -115,11 +115,11 @@ async def test_what_cannot_be_read_ends_nothing_and_quotes_nobody(wire: Wire, ev
 
 
 async def test_a_fault_of_ours_is_written_down_once_and_the_next_message_is_heard(wire: Wire) -> None:
-    wire.reception.fault = ValueError("a bug")
+    wire.core.fault = ValueError("a bug")
     with capture_logs() as written:
         await wire.write("Second")
         await wire.write("Third")
-        await wire.reception.texts(3)
+        await wire.core.texts(3)
 
     assert [(line["log_level"], line["handler"]) for line in written] == [("error", "on_message")]
 
@@ -128,8 +128,8 @@ async def test_a_message_of_a_server_that_could_not_be_read_is_not_a_direct_one(
     stranger = "800000000000000077"
     await wire.discord.dispatch("MESSAGE_CREATE", wire.discord.message("Hello") | {"guild_id": stranger})
 
-    assert await wire.reception.texts(2) == ["First", "Hello"]
-    assert wire.reception.inbounds[-1].place == Place("discord", stranger, CHANNEL)
+    assert await wire.core.texts(2) == ["First", "Hello"]
+    assert wire.core.inbounds[-1].place == ConversationRef("discord", stranger, CHANNEL)
 
 
 @pytest.mark.parametrize(("code", "words"), [(4014, "Message Content Intent"), (4004, "DISCORD_TOKEN")])

@@ -8,8 +8,8 @@ from discord.http import Route
 from adapters.discord.platform import DiscordPlatform
 from adapters.discord.rest import Rest
 from bot.clock import SystemClock
-from bot.errors import PlatformError
-from bot.model import File
+from bot.domain.errors import PlatformError
+from bot.domain.replies import File
 from tests.contract.platform.cards import CARD, LIVE, OTHER
 from tests.integration.discord.fake import CHANNEL, USER, Answer, FakeDiscord, Limits
 from tests.integration.discord.wire import PLACE, Heard, Wire, settings

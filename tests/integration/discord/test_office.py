@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
+from adapters.discord.application_client import sync_once
 from adapters.discord.application_commands import SAY_THIS, commands
 from adapters.discord.checks import check
-from adapters.discord.office import sync_once
-from bot.errors import PlatformError, SettingsError
+from bot.domain.errors import PlatformError, SettingsError
 from bot.ports.doctor import Level
 from tests.integration.discord.fake import GUILD, TOKEN, Answer, FakeDiscord, application, kept_commands
 from tests.integration.discord.openapi import open_api

@@ -14,7 +14,7 @@ from adapters.simulator.simulator import Simulator
 from bot.clock import SystemClock
 from tests.integration.discord.fake import ANN, BEN, CHANNEL, GUILD, Answer, FakeDiscord, command, press
 from tests.integration.discord.wire import settings
-from tests.whole import QUICK, whole_service
+from tests.service_fixture import QUICK, whole_service
 
 HOME = settings(home_guilds=(int(GUILD),))
 
@@ -115,9 +115,9 @@ class Team:
     async def served(self, given: Any = HOME, *, hand_over: bool = False) -> AsyncIterator[DiscordPlatform]:
         """A process of ours, from its start to its end."""
         async with whole_service(self.folder, self.simulator) as whole:
-            surroundings = whole.surroundings
+            surroundings = whole.context
             platform = DiscordPlatform(
-                given, whole.reception, surroundings.vault, surroundings.clock, connector=self.discord.connector
+                given, whole.core, surroundings.vault, surroundings.clock, connector=self.discord.connector
             )
             whole.add(platform)
             identified = self.discord.said_ops().count(2)

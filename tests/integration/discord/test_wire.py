@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from bot.errors import MessageGone, PlaceGone, PlatformError, Throttled
-from bot.model import Edited, Inbound, Outcome, Question, Reply, Withdrawn
+from bot.domain.errors import MessageGone, PlaceGone, PlatformError, Throttled
+from bot.domain.messages import Inbound, MessageDeleted, MessageEdited, Outcome, Question
+from bot.domain.replies import Reply
 from tests.contract.platform.cards import CARD, ENDED, LIVE, final, growing
 from tests.integration.discord.fake import CHANNEL, GUILD, USER, Answer, FakeDiscord, command, guild, press
 from tests.integration.discord.wire import PLACE, Heard, Wire, running, settings
@@ -80,11 +81,11 @@ async def test_machines_and_notices_are_not_listened_to(wire: Wire, odd: dict[st
     await wire.discord.dispatch("MESSAGE_CREATE", wire.discord.message("I am a machine") | odd)
     await wire.write("Second")
 
-    assert await wire.reception.texts(2) == ["First", "Second"]
+    assert await wire.core.texts(2) == ["First", "Second"]
 
 
 async def test_an_answer_that_came_too_late_for_its_command_comes_directly(wire: Wire) -> None:
-    wire.reception.outcome, wire.reception.reply = Question(), Reply("Nobody is live here.")
+    wire.core.outcome, wire.core.reply = Question(), Reply("Nobody is live here.")
     wire.discord.next_answers("POST /interactions/.*", Answer(404, {"code": 10062, "message": "Unknown interaction"}))
 
     await wire.discord.dispatch("INTERACTION_CREATE", command("status"))
@@ -96,7 +97,7 @@ async def test_an_answer_that_came_too_late_for_its_command_comes_directly(wire:
 
 
 async def test_a_command_is_acknowledged_before_it_is_answered(wire: Wire) -> None:
-    wire.reception.outcome, wire.reception.reply = Question(), Reply("Nobody is live here.")
+    wire.core.outcome, wire.core.reply = Question(), Reply("Nobody is live here.")
 
     await wire.discord.dispatch("INTERACTION_CREATE", command("status"))
     await wire.discord.until(lambda: wire.discord.made("PATCH /webhooks/.*"))
@@ -139,8 +140,8 @@ async def test_where_there_are_no_threads_the_channel_is_the_conversation(wire: 
     await wire.discord.dispatch(
         "INTERACTION_CREATE", press(card, card["components"][0]["components"][0]["custom_id"], 501)
     )
-    await wire.reception.texts(2)
-    assert wire.reception.inbounds[-1].place == PLACE
+    await wire.core.texts(2)
+    assert wire.core.inbounds[-1].place == PLACE
 
 
 async def test_a_thread_that_is_there_already_is_used(wire: Wire) -> None:
@@ -167,14 +168,14 @@ class Slow(Heard):
 
 
 async def test_a_command_is_acknowledged_while_it_is_committed(discord: FakeDiscord) -> None:
-    reception = Slow()
-    async with running(Wire(discord, reception=reception)):
+    core = Slow()
+    async with running(Wire(discord, core=core)):
         await discord.dispatch("INTERACTION_CREATE", command("status"))
         await discord.until(lambda: discord.made("POST /interactions/.*"))
-        assert reception.inbounds == []
+        assert core.inbounds == []
 
-        reception.go_on.set()
-        await reception.texts(1)
+        core.go_on.set()
+        await core.texts(1)
 
 
 VIEW, SEND, EMBED, THREADS, IN_THREADS = 1 << 10, 1 << 11, 1 << 14, 1 << 35, 1 << 38
@@ -201,12 +202,12 @@ async def test_what_it_is_not_allowed_is_said_before_it_starts(
             assert answered["data"]["content"].endswith(f"settings: {lacking}.")
             assert answered["data"]["flags"] & 64
         else:
-            await wire.reception.texts(1)
-        assert bool(wire.reception.inbounds) is not bool(lacking)
+            await wire.core.texts(1)
+        assert bool(wire.core.inbounds) is not bool(lacking)
 
 
 async def test_a_second_acknowledgement_is_no_failure(wire: Wire) -> None:
-    wire.reception.outcome, wire.reception.reply = Question(), Reply("Nobody is live here.")
+    wire.core.outcome, wire.core.reply = Question(), Reply("Nobody is live here.")
     wire.discord.acknowledged.add("interaction-token")  # the first one arrived, and its answer was lost
 
     await wire.discord.dispatch("INTERACTION_CREATE", command("status"))
@@ -222,7 +223,7 @@ async def test_what_was_edited_to_nothing_is_withdrawn(wire: Wire) -> None:
         await wire.discord.dispatch("MESSAGE_UPDATE", edited)
         await asyncio.sleep(0.05)
 
-    assert [type(inbound.body) for inbound in wire.reception.inbounds[1:]] == [Edited, Withdrawn]
+    assert [type(inbound.body) for inbound in wire.core.inbounds[1:]] == [MessageEdited, MessageDeleted]
 
 
 # ---------------------------------------------------------------- servers
@@ -254,8 +255,8 @@ async def test_a_server_that_is_down_for_a_while_is_not_left(wire: Wire) -> None
     await wire.discord.dispatch("GUILD_CREATE", guild())
     await wire.write("Second")
 
-    assert await wire.reception.texts(2) == ["First", "Second"]
-    assert wire.reception.gone == []
+    assert await wire.core.texts(2) == ["First", "Second"]
+    assert wire.core.gone == []
 
 
 async def test_a_thread_that_was_lost_while_we_were_away_is_left(wire: Wire) -> None:
@@ -266,7 +267,7 @@ async def test_a_thread_that_was_lost_while_we_were_away_is_left(wire: Wire) -> 
 
     await wire.platform.connected(0)
 
-    await wire.until(lambda: wire.reception.gone == [opened.thread])
+    await wire.until(lambda: wire.core.gone == [opened.thread])
 
 
 async def test_of_a_long_gap_the_newest_is_looked_up(wire: Wire) -> None:
@@ -275,7 +276,7 @@ async def test_of_a_long_gap_the_newest_is_looked_up(wire: Wire) -> None:
 
     await wire.platform.connected(0)
 
-    texts = await wire.reception.texts(101)
+    texts = await wire.core.texts(101)
     assert texts == ["First", *(f"Number {number}" for number in range(50, 150))]
 
 
@@ -296,7 +297,7 @@ async def test_a_gap_that_cannot_be_looked_up_at_first_is_looked_up_again(wire: 
 
     await wire.platform.connected(0)
 
-    assert await wire.reception.texts(2) == ["First", "Said meanwhile"]
+    assert await wire.core.texts(2) == ["First", "Said meanwhile"]
 
 
 async def test_a_gap_is_looked_up_later_even_if_people_went_on_talking(
@@ -311,7 +312,7 @@ async def test_a_gap_is_looked_up_later_even_if_people_went_on_talking(
 
     await wire.write("Said live")
 
-    assert sorted(set(await wire.reception.texts(4))) == ["First", "Said live", "Said meanwhile"]
+    assert sorted(set(await wire.core.texts(4))) == ["First", "Said live", "Said meanwhile"]
 
 
 # ---------------------------------------------------------------- commands
@@ -320,13 +321,13 @@ async def test_a_gap_is_looked_up_later_even_if_people_went_on_talking(
 async def test_commands_that_cannot_be_written_stop_nobody_and_are_written_later(
     discord: FakeDiscord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("adapters.discord.syncing.AGAIN_FIRST", 0.2)
+    monkeypatch.setattr("adapters.discord.command_sync.AGAIN_FIRST", 0.2)
     refused = Answer(400, {"code": 50035, "message": "no"})
     discord.next_answers("PUT .*/commands", refused)
     discord.next_answers("GET .*/commands", Answer(200, [], slow=1), refused)
     async with running(Wire(discord)) as wire:
         await wire.write("Heard while commands are written")
-        assert len(await wire.reception.texts(1)) == 1
+        assert len(await wire.core.texts(1)) == 1
         assert discord.commands == []
 
         await discord.until(lambda: discord.commands)

@@ -12,12 +12,13 @@ from adapters.discord.client import AvatarClient
 from adapters.discord.platform import DiscordPlatform
 from adapters.discord.settings import DiscordSettings
 from bot.clock import SystemClock
-from bot.model import Inbound, Outcome, Place, Said
+from bot.domain.conversations import ConversationRef
+from bot.domain.messages import Inbound, MessagePosted, Outcome
 from tests.contract.platform.harness import RecordingReception
 from tests.integration.discord.fake import CHANNEL, GUILD, TOKEN, FakeDiscord
 from tests.integration.discord.world import Drawer
 
-PLACE = Place("discord", GUILD, CHANNEL)
+PLACE = ConversationRef("discord", GUILD, CHANNEL)
 
 
 def settings(**given: Any) -> DiscordSettings:
@@ -44,7 +45,7 @@ class Heard(RecordingReception):
             while len(self.inbounds) < count:
                 self.news.clear()
                 await self.news.wait()
-        return [inbound.body.text for inbound in self.inbounds if isinstance(inbound.body, Said)]
+        return [inbound.body.text for inbound in self.inbounds if isinstance(inbound.body, MessagePosted)]
 
 
 class Impatient(DiscordPlatform):
@@ -61,13 +62,11 @@ class Wire:
     discord: FakeDiscord
     kind: type[DiscordPlatform] = DiscordPlatform
     settings: DiscordSettings = field(default_factory=settings)
-    reception: Heard = field(default_factory=Heard)
+    core: Heard = field(default_factory=Heard)
     platform: DiscordPlatform = field(init=False)
 
     def __post_init__(self) -> None:
-        self.platform = self.kind(
-            self.settings, self.reception, Drawer(), SystemClock(), connector=self.discord.connector
-        )
+        self.platform = self.kind(self.settings, self.core, Drawer(), SystemClock(), connector=self.discord.connector)
 
     async def write(self, text: str) -> None:
         await self.discord.dispatch("MESSAGE_CREATE", self.discord.message(text))

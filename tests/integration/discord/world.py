@@ -15,11 +15,12 @@ from simcord.backend.models.channel import Overwrite
 from simcord.enums import OverwriteType
 
 from adapters.discord.client import AvatarClient
+from adapters.discord.command_sync import sync
 from adapters.discord.platform import DiscordPlatform
 from adapters.discord.settings import DiscordSettings
-from adapters.discord.syncing import sync
-from bot.model import Choice, Place
-from bot.ports.chat import Ask
+from bot.domain.conversations import ConversationRef
+from bot.domain.replies import Choice
+from bot.ports.chat import ValueQuery
 from tests.contract.platform.harness import ANN, BEN, RecordingReception
 from tests.integration.discord.openapi import known_api
 
@@ -64,7 +65,7 @@ class Core(RecordingReception):
 
     env: Any = None
 
-    async def ask(self, ask: Ask) -> Sequence[Choice]:
+    async def ask(self, ask: ValueQuery) -> Sequence[Choice]:
         if not self.ask_hangs:
             return await super().ask(ask)
         self.asked.append(ask)
@@ -75,7 +76,7 @@ class Core(RecordingReception):
 @dataclass
 class World:
     settings: DiscordSettings = SETTINGS
-    reception: Core = field(default_factory=Core)
+    core: Core = field(default_factory=Core)
     drawer: Drawer = field(default_factory=Drawer)
     clock: WorldClock = field(default_factory=WorldClock)
     platform: DiscordPlatform = field(init=False)
@@ -85,7 +86,7 @@ class World:
     people: dict[str, Any] = field(default_factory=dict)
 
     def new_platform(self) -> AvatarClient:
-        self.platform = DiscordPlatform(self.settings, self.reception, self.drawer, self.clock)
+        self.platform = DiscordPlatform(self.settings, self.core, self.drawer, self.clock)
         return one_shard(self.platform)
 
     def populate(self) -> None:
@@ -96,10 +97,10 @@ class World:
             self.people[name] = self.guild.add_member(self.env.create_user(name))
 
     @property
-    def place(self) -> Place:
-        return Place("discord", str(self.guild.id), str(self.channel.id))
+    def place(self) -> ConversationRef:
+        return ConversationRef("discord", str(self.guild.id), str(self.channel.id))
 
-    def at(self, place: Place) -> Any:
+    def at(self, place: ConversationRef) -> Any:
         """SimCord's handle of a place."""
         wanted = int(place.thread_id or place.channel_id)
         channels = [channel for channel in self.guild.channels.values() if not channel.is_thread]
@@ -192,7 +193,7 @@ async def open_world(settings: DiscordSettings = SETTINGS) -> AsyncIterator[Worl
     world = World(settings)
     # Not `simcord.run`: a fixture's clean-up runs in another context, and its clock can be left only where it was entered.
     env = simcord.Env(world.new_platform())
-    world.env = world.clock.env = world.reception.env = env
+    world.env = world.clock.env = world.core.env = env
     await env.start()
     try:
         world.populate()

@@ -11,19 +11,20 @@ from typing import Any
 import httpx
 from starlette.applications import Starlette
 
-from adapters.slack.markup import escape, tokens, unescape
+from adapters.slack.installations import MemoryVault
+from adapters.slack.mrkdwn import escape, tokens, unescape
 from adapters.slack.platform import SlackPlatform
 from adapters.slack.settings import SlackSettings
-from adapters.slack.vault import MemoryVault
-from bot.model import CardAction, MessageRef, Place
-from bot.ports.chat import ChatPlatform, Reception
+from bot.domain.cards import CardAction
+from bot.domain.conversations import ConversationRef, MessageRef
+from bot.ports.chat import ChatPlatform, CoreApi
 from tests.contract.platform.harness import ANN, BEN, GUEST, Abilities, RecordingReception, Seen
 from tests.integration.slack.fake import FakeSlack, Grant, Message, payloads
 from tests.integration.slack.fake.server import APP_TOKEN
 from tests.integration.slack.fake.workspace import BOT_ID, BOT_TOKEN, BOT_USER, TEAM, Ephemeral, Hook
 
 PEOPLE = {ANN: "U0ANN", BEN: "U0BEN", GUEST: "U0GUEST"}
-GENERAL = Place("slack", TEAM, "C0GENERAL")
+GENERAL = ConversationRef("slack", TEAM, "C0GENERAL")
 
 
 @dataclass
@@ -49,11 +50,11 @@ def slack_settings(fake: FakeSlack, **given: str) -> SlackSettings:
 class SlackHarness:
     """`front` is the core's front door where the whole service is under test, else the contract's `reception`."""
 
-    def __init__(self, fake: FakeSlack, *, socket: bool, front: Reception | None = None) -> None:
+    def __init__(self, fake: FakeSlack, *, socket: bool, front: CoreApi | None = None) -> None:
         self.fake = fake
         self.socket = socket
-        self.reception = RecordingReception()
-        self._front = front or self.reception
+        self.core = RecordingReception()
+        self._front = front or self.core
         self.abilities = Abilities()
         self.place = GENERAL
         self.place_name = "#general"
@@ -97,7 +98,7 @@ class SlackHarness:
 
     # ------------------------------------------------ what people do
 
-    async def write(self, who: str, text: str, place: Place, *, mention: bool = False) -> MessageRef:
+    async def write(self, who: str, text: str, place: ConversationRef, *, mention: bool = False) -> MessageRef:
         await self._echo()
         workspace = self.fake.workspace
         said = f"<@{BOT_USER}> {escape(text)}" if mention else escape(text)
@@ -124,11 +125,11 @@ class SlackHarness:
         gone = {"subtype": "message_deleted", "hidden": True, "deleted_ts": message.ts}
         await self._event(inner | gone | {"previous_message": _bare(message)})
 
-    async def command(self, who: str, verb: str, options: dict[str, str], place: Place) -> None:
+    async def command(self, who: str, verb: str, options: dict[str, str], place: ConversationRef) -> None:
         given = " ".join(value if name == "text" else f'{name}:"{value}"' for name, value in options.items())
         await self.slash(who, f"{verb} {given}".strip(), place)
 
-    async def slash(self, who: str, text: str, place: Place) -> None:
+    async def slash(self, who: str, text: str, place: ConversationRef) -> None:
         url = self._hook(who, place)
         await self._deliver(who, payloads.COMMAND, payloads.command(PEOPLE[who], text, place.channel_id, url))
 
@@ -156,7 +157,7 @@ class SlackHarness:
         shown = [told for told in self.fake.workspace.ephemerals if told.user == PEOPLE[who]][-1]
         return [button for button in _elements(shown.blocks) if "url" not in button]
 
-    async def type_ahead(self, who: str, verb: str, option: str, typed: str, place: Place) -> Sequence[str]:
+    async def type_ahead(self, who: str, verb: str, option: str, typed: str, place: ConversationRef) -> Sequence[str]:
         await self.slash(who, f"{verb} ?", place)
         view = self.fake.workspace.views[-1]
         body = payloads.options(PEOPLE[who], option, option, typed, view)
@@ -169,7 +170,7 @@ class SlackHarness:
 
     # ------------------------------------------------ what people see
 
-    async def messages(self, place: Place) -> Sequence[Seen]:
+    async def messages(self, place: ConversationRef) -> Sequence[Seen]:
         found = [m for m in self.fake.workspace.messages if m.channel == place.channel_id]
         here = [m for m in found if (m.thread_ts or "") == place.thread_id]
         return [self._seen(message, place) for message in here]
@@ -182,7 +183,7 @@ class SlackHarness:
         files = [" ".join((rendered(message), *message.files)) for message in direct]
         return [*(told for by, told in self.told if by == who), *ephemeral, *files]
 
-    def _seen(self, message: Message, place: Place) -> Seen:
+    def _seen(self, message: Message, place: ConversationRef) -> Seen:
         return Seen(
             MessageRef(place, message.ts),
             rendered(message),
@@ -203,10 +204,10 @@ class SlackHarness:
     async def lose_message(self, ref: MessageRef) -> None:
         self.fake.workspace.messages.remove(self._message(ref))
 
-    async def make_private(self, place: Place) -> None:
+    async def make_private(self, place: ConversationRef) -> None:
         self.fake.workspace.channels[place.channel_id].kind = "group"
 
-    async def lose_place(self, place: Place) -> None:
+    async def lose_place(self, place: ConversationRef) -> None:
         self.fake.workspace.channels[place.channel_id].member = False
         await self._event({"type": "channel_left", "channel": place.channel_id, "event_ts": "1.000001"})
 
@@ -242,7 +243,7 @@ class SlackHarness:
                 await self._event(_changed(message, _bare(message) | {"text": "before"}))
             self._echoed[message.ts] = message.edits
 
-    def _hook(self, who: str, place: Place) -> str:
+    def _hook(self, who: str, place: ConversationRef) -> str:
         self._hooks += 1
         self.fake.workspace.hooks[str(self._hooks)] = Hook(place.channel_id, PEOPLE[who])
         return f"{self.fake.url}/hooks/{self._hooks}"

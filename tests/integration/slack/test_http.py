@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from adapters.slack.endpoint import BODY_LIMIT, Malformed, is_signed, read_body
+from adapters.slack.http import BODY_LIMIT, Malformed, is_signed, read_body
+from adapters.slack.installations import MemoryVault
 from adapters.slack.platform import SlackPlatform
-from adapters.slack.vault import MemoryVault
-from bot.model import Command, NoSession, Said
+from bot.domain.messages import Command, MessagePosted, NoSession
 from tests.contract.platform.harness import ANN
 from tests.integration.slack.fake import payloads
 from tests.integration.slack.fake.server import Trouble
@@ -39,7 +39,7 @@ async def test_an_address_is_verified_by_its_challenge(http: SlackHarness) -> No
 
 async def test_a_check_of_the_certificate_is_answered_unsigned(http: SlackHarness) -> None:
     assert await post(http, b"token=x&ssl_check=1", FORM) == 200
-    assert http.reception.inbounds == []
+    assert http.core.inbounds == []
 
 
 @pytest.mark.parametrize(
@@ -95,17 +95,17 @@ async def test_a_body_larger_than_any_of_slacks_is_not_read(http: SlackHarness) 
 
 async def test_a_command_may_speak_of_a_payload(http: SlackHarness) -> None:
     await http.slash(ANN, "say the payload is ready", GENERAL)
-    assert [i.body for i in http.reception.inbounds] == [Command("say", {"text": "the payload is ready"})]
+    assert [i.body for i in http.core.inbounds] == [Command("say", {"text": "the payload is ready"})]
 
 
 async def test_what_could_not_be_committed_is_asked_for_again(http: SlackHarness) -> None:
     body = payloads.event(payloads.message("U0ANN", "hello", "C0GENERAL", "1790000000.000001"))
-    http.reception.unavailable = True
+    http.core.unavailable = True
     assert (await http.fake.deliver(payloads.EVENT, body))[0] == 503
 
-    http.reception.unavailable = False
+    http.core.unavailable = False
     assert (await http.fake.deliver(payloads.EVENT, body))[0] == 200
-    first, again = http.reception.inbounds
+    first, again = http.core.inbounds
     assert first == again
 
 
@@ -114,7 +114,7 @@ async def test_a_fault_of_ours_is_not_taken_for_slacks(
     http: SlackHarness, bug: Exception, logged: list[MutableMapping[str, Any]]
 ) -> None:
     """Slack delivers it again, and the log has the traceback."""
-    http.reception.broken = bug
+    http.core.broken = bug
     body = payloads.event(payloads.message("U0ANN", "hello", "C0GENERAL", "1790000000.000001"))
     assert (await http.fake.deliver(payloads.EVENT, body))[0] == 503
     assert [line for line in logged if line["event"] == "a delivery broke" and line["log_level"] == "error"]
@@ -129,23 +129,23 @@ async def test_what_we_do_not_know_is_taken_and_left(http: SlackHarness) -> None
     ]
     for kind, payload in strange:
         assert (await http.fake.deliver(kind, payload))[0] == 200
-    assert http.reception.inbounds == []
+    assert http.core.inbounds == []
 
 
 async def test_without_a_secret_nothing_is_mounted(socket: SlackHarness) -> None:
     settings_ = slack_settings(socket.fake, SLACK_SIGNING_SECRET="", SLACK_APP_TOKEN="xapp-1")
-    assert SlackPlatform(settings_, socket.reception, MemoryVault(), socket.clock).routes() == []
+    assert SlackPlatform(settings_, socket.core, MemoryVault(), socket.clock).routes() == []
 
 
 async def test_an_outage_of_slack_loses_no_event(http: SlackHarness) -> None:
     """What comes before Slack has told who we are is to come again."""
-    unknown = SlackPlatform(slack_settings(http.fake), http.reception, MemoryVault(), http.clock)
+    unknown = SlackPlatform(slack_settings(http.fake), http.core, MemoryVault(), http.clock)
     http.fake.deliver_http = over(unknown)
     http.fake.troubles["auth.test"] = Trouble(status=503, times=1)
     body = payloads.event(payloads.message("U0ANN", "hello", "C0GENERAL", "1790000000.000002"))
     assert (await http.fake.deliver(payloads.EVENT, body))[0] == 503
     assert (await http.fake.deliver(payloads.EVENT, body))[0] == 200
-    assert [i.body for i in http.reception.inbounds if isinstance(i.body, Said)]
+    assert [i.body for i in http.core.inbounds if isinstance(i.body, MessagePosted)]
     await unknown.aclose()
 
 
@@ -153,7 +153,7 @@ async def test_who_we_are_is_known_before_the_first_delivery(http: SlackHarness)
     assert len(http.fake.called("auth.test")) == 1
     http.fake.slow["auth.test"] = 60.0
     await http.write(ANN, "hello", GENERAL)
-    assert len(http.reception.inbounds) == 1
+    assert len(http.core.inbounds) == 1
 
 
 async def test_who_we_are_is_asked_once(http: SlackHarness) -> None:
@@ -175,7 +175,7 @@ def logged() -> Iterator[list[MutableMapping[str, Any]]]:
 async def test_nothing_that_people_write_is_logged(
     http: SlackHarness, caplog: pytest.LogCaptureFixture, logged: list[MutableMapping[str, Any]]
 ) -> None:
-    http.reception.outcome = NoSession("None here.")
+    http.core.outcome = NoSession("None here.")
     strange = b'{"event": {"secret words": 1}}'
     await http.slash(ANN, "say my secret words", GENERAL)
     await post(http, b"secret words", payloads.signed(b"other") | JSON)

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from bot.commands.catalogue import CATALOGUE
-from bot.model import Choice, Command, Item, NoSession, Question, Refused, Reply
+from bot.domain.messages import Command, NoSession, Question, Refused
+from bot.domain.replies import Choice, Item, Reply
 from tests.contract.platform.harness import ANN
 from tests.integration.slack.fake import payloads
 from tests.integration.slack.fake.server import Trouble
@@ -41,7 +42,7 @@ async def say_this(harness: SlackHarness, message: dict[str, Any]) -> None:
 async def test_every_verb_has_a_form_that_slack_takes(http: SlackHarness, verb: str) -> None:
     await http.slash(ANN, f"{verb} ?", GENERAL)
     assert http.fake.workspace.views[-1]["type"] == "modal"
-    assert http.reception.inbounds == []
+    assert http.core.inbounds == []
 
 
 @pytest.mark.parametrize("text", ["set", "defaults set", "act", "knowledge create", "say"])
@@ -54,27 +55,27 @@ async def test_a_bare_verb_that_would_change_nothing_opens_its_form(http: SlackH
 async def test_a_verb_that_needs_nothing_runs_at_once(http: SlackHarness, text: str) -> None:
     await http.slash(ANN, text, GENERAL)
     assert http.fake.workspace.views == []
-    assert len(http.reception.inbounds) == 1
+    assert len(http.core.inbounds) == 1
 
 
 async def test_a_filled_form_is_the_command(http: SlackHarness) -> None:
     await http.slash(ANN, "start ?", GENERAL)
     assert await submit(http, START | MINUTES) == ""
 
-    inbound = http.reception.inbounds[0]
+    inbound = http.core.inbounds[0]
     assert inbound.place == GENERAL
     assert inbound.body == Command("start", {"avatar": "mia-1", "minutes": "5"})
 
 
 async def test_a_refused_form_stays_open_and_says_why(http: SlackHarness) -> None:
-    http.reception.outcome = Refused("At most 60 minutes.")
+    http.core.outcome = Refused("At most 60 minutes.")
     await http.slash(ANN, "start ?", GENERAL)
     answer = json.loads(await submit(http, START))
     assert answer == {"response_action": "errors", "errors": {"avatar": "At most 60 minutes."}}
 
 
 async def test_a_form_that_asks_is_answered(http: SlackHarness) -> None:
-    http.reception.outcome, http.reception.reply = Question(), Reply("It knows our products.")
+    http.core.outcome, http.core.reply = Question(), Reply("It knows our products.")
     await http.slash(ANN, "knowledge show", GENERAL)
     await submit(http, {"knowledge": {"knowledge": {"selected_option": {"value": "k1"}}}})
     assert any("It knows our products." in told for told in await http.privately(ANN))
@@ -93,7 +94,7 @@ async def test_a_form_that_comes_too_late_is_said_so(http: SlackHarness) -> None
 
 
 async def test_what_is_offered_fits_into_slack(http: SlackHarness) -> None:
-    http.reception.choices = [
+    http.core.choices = [
         Choice("x" * 151, "too long"),
         *(Choice(f"v{n}", "&" * 200, "d" * 200) for n in range(120)),
     ]
@@ -112,7 +113,7 @@ async def test_the_global_shortcut_asks_where(http: SlackHarness) -> None:
     urls = [{"channel_id": "C0GENERAL", "response_url": http._hook(ANN, GENERAL), "block_id": "channel"}]
     await submit(http, chosen | START, response_urls=urls)
 
-    inbound = http.reception.inbounds[0]
+    inbound = http.core.inbounds[0]
     assert inbound.place == GENERAL
     assert inbound.body == Command("start", {"avatar": "mia-1"})
     assert inbound.reply_to
@@ -128,7 +129,7 @@ async def test_a_message_in_a_thread_can_be_said(http: SlackHarness) -> None:
         "thread_ts": "1.000001",
     }
     await say_this(http, message)
-    inbound = http.reception.inbounds[0]
+    inbound = http.core.inbounds[0]
     assert inbound.body == Command("say", {"text": "hello Ann"})
     assert inbound.place == GENERAL.in_thread("1.000001")
     assert inbound.person.id == "U0ANN"
@@ -136,7 +137,7 @@ async def test_a_message_in_a_thread_can_be_said(http: SlackHarness) -> None:
 
 async def test_a_message_without_words_cannot_be_said(http: SlackHarness) -> None:
     await say_this(http, {"type": "message", "user": "U0BEN", "text": "", "ts": "2.000001"})
-    assert http.reception.inbounds == []
+    assert http.core.inbounds == []
     assert any("nothing" in told for told in await http.privately(ANN))
 
 
@@ -144,9 +145,9 @@ async def test_a_message_without_words_cannot_be_said(http: SlackHarness) -> Non
 
 
 async def test_an_item_is_chosen_by_its_button(http: SlackHarness) -> None:
-    http.reception.outcome = Question()
+    http.core.outcome = Question()
     picked = Command("start", {"avatar": 'mia "1"'})
-    http.reception.reply = Reply(
+    http.core.reply = Reply(
         "One.", items=(Item("Mia", "friendly", "https://x.example/m.png", "https://x.example/m.mp4", picked),)
     )
     await http.slash(ANN, "avatars", GENERAL)
@@ -157,8 +158,8 @@ async def test_an_item_is_chosen_by_its_button(http: SlackHarness) -> None:
     body = payloads.press("U0ANN", pressed, message, "C0GENERAL", http._hook(ANN, GENERAL))
     await http.fake.deliver(payloads.INTERACTIVE, body)
 
-    assert http.reception.inbounds[-1].body == picked
-    assert http.reception.inbounds[-1].place == GENERAL
+    assert http.core.inbounds[-1].body == picked
+    assert http.core.inbounds[-1].place == GENERAL
 
 
 @pytest.mark.parametrize(("channel", "text"), [("C0GENERAL", "<@U0BOT> start ?"), ("D0ANN", "start ?")])
@@ -168,7 +169,7 @@ async def test_a_form_is_offered_where_a_message_asks_for_it(http: SlackHarness,
     for kind in ("message", "app_mention"):
         inner = payloads.message("U0ANN", text, channel, "1790000000.000001") | {"type": kind}
         await http.fake.deliver(payloads.EVENT, payloads.event(inner))
-    assert http.reception.inbounds == []
+    assert http.core.inbounds == []
     (shown,) = http.fake.workspace.ephemerals
     pressed = next(e for b in shown.blocks if b["type"] == "actions" for e in b["elements"])
     body = payloads.press(
@@ -182,11 +183,11 @@ async def test_a_link_needs_no_answer(http: SlackHarness) -> None:
     action = {"type": "button", "action_id": "link:0", "value": ""}
     body = payloads.press("U0ANN", action, {"ts": "3.000001"}, "C0GENERAL", http._hook(ANN, GENERAL))
     assert await http.fake.deliver(payloads.INTERACTIVE, body) == (200, b"")
-    assert http.reception.inbounds == []
+    assert http.core.inbounds == []
 
 
 async def test_a_press_where_nothing_is_live_is_explained_privately(http: SlackHarness) -> None:
-    http.reception.outcome = NoSession("None is live here.")
+    http.core.outcome = NoSession("None is live here.")
     action = {"type": "button", "action_id": "run:stop:0"}
     body = payloads.press("U0ANN", action, {"ts": "3.000001"}, "C0GENERAL", http._hook(ANN, GENERAL))
     await http.fake.deliver(payloads.INTERACTIVE, body)
@@ -197,7 +198,7 @@ async def test_a_press_where_nothing_is_live_is_explained_privately(http: SlackH
 
 
 async def test_the_home_tab_shows_sessions_and_how_to_begin(http: SlackHarness) -> None:
-    http.reception.reply = Reply("Two sessions.", items=(Item("Mia", "in general"), Item("Max", "in other")))
+    http.core.reply = Reply("Two sessions.", items=(Item("Mia", "in general"), Item("Max", "in other")))
     event = {"type": "app_home_opened", "user": "U0ANN", "channel": "D0ANN", "tab": "home", "event_ts": "1.000001"}
     await http.fake.deliver(payloads.EVENT, payloads.event(event))
     shown = json.dumps(http.fake.workspace.homes["U0ANN"], ensure_ascii=False)
@@ -217,8 +218,8 @@ async def test_a_session_starts_from_the_home_tab(http: SlackHarness) -> None:
 
 
 async def test_what_is_pressed_in_the_home_tab_is_answered_directly(http: SlackHarness) -> None:
-    http.reception.outcome = Refused("Not yours.")
+    http.core.outcome = Refused("Not yours.")
     action = {"type": "button", "action_id": "run:stop:0", "value": '{"session":"s1"}'}
     await http.fake.deliver(payloads.INTERACTIVE, payloads.press_in_view("U0ANN", action, {"id": "V0", "type": "home"}))
-    assert http.reception.inbounds[0].body == Command("stop", {"session": "s1"})
+    assert http.core.inbounds[0].body == Command("stop", {"session": "s1"})
     assert any("Not yours." in told for told in await http.privately(ANN))

@@ -7,8 +7,9 @@ import pytest
 
 from adapters.slack.directory import NAMES_LIMIT, PATIENCE_S
 from adapters.slack.platform import SlackPlatform
-from bot.errors import PlatformError
-from bot.model import Said, Standing
+from bot.domain.errors import PlatformError
+from bot.domain.messages import MessagePosted
+from bot.domain.people import Membership
 from tests.contract.platform.harness import ANN, BEN, GUEST
 from tests.integration.slack.fake import SlackUser, payloads
 from tests.integration.slack.fake.server import Trouble
@@ -22,13 +23,13 @@ def asked(http: SlackHarness, user: str = "") -> int:
 async def test_a_slow_look_up_is_asked_once_and_learned(http: SlackHarness) -> None:
     http.fake.slow["users.info"] = 1.5
     await asyncio.gather(*(http.write(ANN, f"Number {n}", GENERAL) for n in range(5)))
-    assert {inbound.person.standing for inbound in http.reception.inbounds} == {Standing.UNKNOWN}
+    assert {inbound.person.standing for inbound in http.core.inbounds} == {Membership.UNKNOWN}
     await eventually(lambda: asked(http) == 1)
 
-    http.reception.inbounds.clear()
+    http.core.inbounds.clear()
     await http.write(ANN, "And now?", GENERAL)
-    person = http.reception.inbounds[0].person
-    assert (person.name, person.standing) == ("Ann", Standing.MEMBER)
+    person = http.core.inbounds[0].person
+    assert (person.name, person.standing) == ("Ann", Membership.MEMBER)
     assert asked(http) == 1
 
 
@@ -38,7 +39,7 @@ async def test_a_delivery_waits_for_look_ups_in_bounds(http: SlackHarness) -> No
     began = time.monotonic()
     await http.write(ANN, "<@U0BEN> in <#C0OTHER>", GENERAL)
     assert time.monotonic() - began < 3 * PATIENCE_S
-    assert len(http.reception.inbounds) == 1
+    assert len(http.core.inbounds) == 1
 
 
 async def test_mentions_do_not_hide_who_is_a_guest(http: SlackHarness) -> None:
@@ -48,7 +49,7 @@ async def test_mentions_do_not_hide_who_is_a_guest(http: SlackHarness) -> None:
     rich = [{"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": blocks}]}]
     inner = payloads.message("U0GUEST", "hello", "C0GENERAL", "1790000000.123456") | {"blocks": rich}
     await http.fake.deliver(payloads.EVENT, payloads.event(inner))
-    assert http.reception.inbounds[0].person.standing is Standing.OUTSIDER
+    assert http.core.inbounds[0].person.standing is Membership.OUTSIDER
     assert http.fake.called("users.info")[0].args["user"] == "U0GUEST"
     assert asked(http) <= 1 + NAMES_LIMIT
 
@@ -58,7 +59,7 @@ async def test_who_is_throttled_is_unknown_and_not_asked_for_again(http: SlackHa
     await http.write(BEN, "hello", GENERAL)
     for n in range(5):
         await http.write(GUEST, f"Number {n}", GENERAL)
-    assert {inbound.person.standing for inbound in http.reception.inbounds[1:]} == {Standing.UNKNOWN}
+    assert {inbound.person.standing for inbound in http.core.inbounds[1:]} == {Membership.UNKNOWN}
     assert asked(http, "U0GUEST") == 1
 
 
@@ -68,7 +69,7 @@ async def test_user_groups_are_asked_for_once(http: SlackHarness) -> None:
     http.fake.workspace.users |= {person.id: person for person in people}
     inners = [payloads.message(p.id, "hello", "C0GENERAL", f"1790000000.{n:06d}") for n, p in enumerate(people)]
     await asyncio.gather(*(http.fake.deliver(payloads.EVENT, payloads.event(inner)) for inner in inners))
-    assert len(http.reception.inbounds) == 32
+    assert len(http.core.inbounds) == 32
     await eventually(lambda: http.fake.called("usergroups.list"))
     await http.write(ANN, "hello", GENERAL)
     assert len(http.fake.called("usergroups.list")) == 1
@@ -76,7 +77,7 @@ async def test_user_groups_are_asked_for_once(http: SlackHarness) -> None:
 
 @pytest.mark.parametrize("more", [{}, {"thread_ts": "1780000000.000001"}])
 async def test_where_no_avatar_is_nothing_is_asked(http: SlackHarness, more: dict[str, str]) -> None:
-    http.reception.hosted = False
+    http.core.hosted = False
     inner = payloads.message("U0ANN", "lunch, <@U0BEN>?", "C0GENERAL", "1790000000.000001") | more
     await http.fake.deliver(payloads.EVENT, payloads.event(inner))
     edited = {"user": "U0ANN", "text": "dinner, <@U0BEN>?", "ts": "1790000000.000001"}
@@ -87,14 +88,14 @@ async def test_where_no_avatar_is_nothing_is_asked(http: SlackHarness, more: dic
         "previous_message": edited | {"text": "x"},
     }
     await http.fake.deliver(payloads.EVENT, payloads.event(inner | change))
-    assert http.reception.inbounds == []
+    assert http.core.inbounds == []
     assert {call.method for call in http.fake.calls} <= {"auth.test", "apps.connections.open"}
 
 
 async def test_who_addresses_us_is_looked_up_wherever_they_are(http: SlackHarness) -> None:
-    http.reception.hosted = False
+    http.core.hosted = False
     await http.write(ANN, "start", GENERAL, mention=True)
-    assert http.reception.inbounds[0].person.standing is Standing.MEMBER
+    assert http.core.inbounds[0].person.standing is Membership.MEMBER
 
 
 async def test_an_edit_asks_only_for_names(http: SlackHarness) -> None:
@@ -107,18 +108,18 @@ async def test_an_edit_asks_only_for_names(http: SlackHarness) -> None:
 @pytest.mark.parametrize(
     ("user", "standing"),
     [
-        (SlackUser("U0ANN", "Ann", deleted=True), Standing.OUTSIDER),
-        (SlackUser("U0ANN", "Ann", team="T9HOME", enterprise="E0", teams=("T9HOME", "T0TEAM")), Standing.MEMBER),
-        (SlackUser("U0ANN", "Ann", team="T9HOME", enterprise="E0", teams=("T9HOME",)), Standing.OUTSIDER),
-        (SlackUser("U0ANN", "Ann", team="T9HOME", enterprise="E0", teams=("T0TEAM",), guest=True), Standing.OUTSIDER),
+        (SlackUser("U0ANN", "Ann", deleted=True), Membership.OUTSIDER),
+        (SlackUser("U0ANN", "Ann", team="T9HOME", enterprise="E0", teams=("T9HOME", "T0TEAM")), Membership.MEMBER),
+        (SlackUser("U0ANN", "Ann", team="T9HOME", enterprise="E0", teams=("T9HOME",)), Membership.OUTSIDER),
+        (SlackUser("U0ANN", "Ann", team="T9HOME", enterprise="E0", teams=("T0TEAM",), guest=True), Membership.OUTSIDER),
     ],
 )
 async def test_in_a_grid_the_list_of_workspaces_decides(
-    http: SlackHarness, user: SlackUser, standing: Standing
+    http: SlackHarness, user: SlackUser, standing: Membership
 ) -> None:
     http.fake.workspace.users["U0ANN"] = user
     await http.write(ANN, "hello", GENERAL)
-    assert http.reception.inbounds[0].person.standing is standing
+    assert http.core.inbounds[0].person.standing is standing
 
 
 async def test_whoever_was_deactivated_is_no_member_as_slack_says_now(http: SlackHarness) -> None:
@@ -146,6 +147,6 @@ async def test_a_mention_in_the_words_is_said_without_its_name_while_slack_does_
     http.fake.slow["users.info"] = 5.0
     inner = payloads.message("U0ANN", "hello <@U0BEN>", "C0GENERAL", "1790000000.000009")
     await http.fake.deliver(payloads.EVENT, payloads.event(inner))
-    body = http.reception.inbounds[-1].body
-    assert isinstance(body, Said)
+    body = http.core.inbounds[-1].body
+    assert isinstance(body, MessagePosted)
     assert body.text == "hello someone"

@@ -2,20 +2,10 @@
 
 import pytest
 
-from bot.model import (
-    A_DIRECT_MESSAGE,
-    Channel,
-    Command,
-    Edited,
-    NoSession,
-    Outcome,
-    Place,
-    Question,
-    Refused,
-    Reply,
-    Said,
-    Standing,
-)
+from bot.domain.conversations import A_DIRECT_MESSAGE, Channel, ConversationRef
+from bot.domain.messages import Command, MessageEdited, MessagePosted, NoSession, Outcome, Question, Refused
+from bot.domain.people import Membership
+from bot.domain.replies import Reply
 from tests.contract.platform.cards import LIVE
 from tests.contract.platform.harness import ANN, BEN
 from tests.integration.slack.fake import SlackUser, payloads
@@ -35,13 +25,13 @@ async def test_a_mention_that_comes_as_two_events_is_one(http: SlackHarness) -> 
     await deliver(http, "<@U0BOT> hello")
     await deliver(http, "<@U0BOT> hello", type="app_mention")
 
-    one, other = http.reception.inbounds
+    one, other = http.core.inbounds
     assert one == other
 
 
 @pytest.mark.parametrize("outcome", [Question(), NoSession("None here."), Refused("Too long.")])
 async def test_a_mention_that_comes_as_two_events_is_answered_once(http: SlackHarness, outcome: Outcome) -> None:
-    http.reception.outcome, http.reception.reply = outcome, Reply("All is well.")
+    http.core.outcome, http.core.reply = outcome, Reply("All is well.")
     for kind in ("message", "app_mention", "message"):
         await deliver(http, "<@U0BOT> status", type=kind)
         await http._settled()
@@ -49,17 +39,17 @@ async def test_a_mention_that_comes_as_two_events_is_answered_once(http: SlackHa
 
 
 async def test_what_was_refused_is_not_taken_after_all(http: SlackHarness) -> None:
-    http.reception.outcome = Refused("Ten messages wait already.")
+    http.core.outcome = Refused("Ten messages wait already.")
     await deliver(http, "<@U0BOT> hello")
     await deliver(http, "<@U0BOT> hello", type="app_mention")
-    assert len(http.reception.inbounds) == 1
+    assert len(http.core.inbounds) == 1
 
 
 async def test_what_could_not_be_taken_is_answered_when_it_comes_again(http: SlackHarness) -> None:
-    http.reception.outcome, http.reception.reply = Question(), Reply("All is well.")
-    http.reception.unavailable = True
+    http.core.outcome, http.core.reply = Question(), Reply("All is well.")
+    http.core.unavailable = True
     await deliver(http, "<@U0BOT> status")
-    http.reception.unavailable = False
+    http.core.unavailable = False
     await deliver(http, "<@U0BOT> status")
     await http._settled()
     assert len(await http.privately(ANN)) == 1
@@ -67,7 +57,7 @@ async def test_what_could_not_be_taken_is_answered_when_it_comes_again(http: Sla
 
 async def test_what_a_command_changes_is_done_once_in_ten_minutes(socket: SlackHarness) -> None:
     """A question may change something: `defaults set` leaves no row in the inbox that would know it again."""
-    socket.reception.outcome, socket.reception.reply = Question(), Reply("Done.")
+    socket.core.outcome, socket.core.reply = Question(), Reply("Done.")
     await socket.slash(ANN, "defaults show", GENERAL)
     await socket.redeliver()
     assert len(await socket.privately(ANN)) == 1
@@ -78,23 +68,23 @@ async def test_what_a_command_changes_is_done_once_in_ten_minutes(socket: SlackH
 
 async def test_stamps_are_microseconds(http: SlackHarness) -> None:
     await deliver(http, "hello")
-    assert http.reception.inbounds[0].stamp == 1_790_000_000_123_456
+    assert http.core.inbounds[0].stamp == 1_790_000_000_123_456
 
 
 @pytest.mark.parametrize(("text", "mentioned"), [("stop", False), ("<@U0BOT> stop!", True)])
 async def test_a_bare_word_is_handed_over_as_said(http: SlackHarness, text: str, *, mentioned: bool) -> None:
     """Which bare words are commands is the core's to know."""
     await deliver(http, text, thread_ts="1780000000.000001")
-    inbound = http.reception.inbounds[0]
-    assert isinstance(inbound.body, Said)
+    inbound = http.core.inbounds[0]
+    assert isinstance(inbound.body, MessagePosted)
     assert (inbound.body.text.strip("!"), inbound.body.mentioned, inbound.body.direct) == ("stop", mentioned, False)
     assert inbound.place == GENERAL.in_thread("1780000000.000001")
 
 
 async def test_what_is_said_in_a_direct_message_is_known_as_that(http: SlackHarness) -> None:
     await deliver(http, "help", channel="D0ANN")
-    body = http.reception.inbounds[0].body
-    assert isinstance(body, Said)
+    body = http.core.inbounds[0].body
+    assert isinstance(body, MessagePosted)
     assert body.direct
 
 
@@ -112,7 +102,7 @@ async def test_what_is_said_in_a_direct_message_is_known_as_that(http: SlackHarn
 )
 async def test_a_mention_with_a_verb_is_a_command(http: SlackHarness, text: str, command: Command) -> None:
     await deliver(http, text)
-    assert http.reception.inbounds[0].body == command
+    assert http.core.inbounds[0].body == command
 
 
 @pytest.mark.parametrize(
@@ -128,35 +118,35 @@ async def test_a_mention_with_a_verb_is_a_command(http: SlackHarness, text: str,
 )
 async def test_what_no_person_said_is_not_heard(http: SlackHarness, more: dict[str, object]) -> None:
     await deliver(http, "hello", **more)
-    assert http.reception.inbounds == []
+    assert http.core.inbounds == []
 
 
 @pytest.mark.parametrize("subtype", ["thread_broadcast", "file_share"])
 async def test_a_broadcast_and_words_with_a_file_are_heard(http: SlackHarness, subtype: str) -> None:
     await deliver(http, "hello", subtype=subtype)
-    assert len(http.reception.inbounds) == 1
+    assert len(http.core.inbounds) == 1
 
 
 async def test_a_preview_that_slack_adds_is_no_edit(http: SlackHarness) -> None:
     text = {"user": "U0ANN", "text": "see <https://x.example>", "ts": TS}
     await deliver(http, "", subtype="message_changed", hidden=True, message=text, previous_message=text)
-    assert http.reception.inbounds == []
+    assert http.core.inbounds == []
 
 
 async def test_a_deleted_root_of_a_thread_is_a_deletion(http: SlackHarness) -> None:
     before = {"user": "U0ANN", "text": "hello", "ts": TS}
     tomb = {"user": "USLACKBOT", "text": "This message was deleted.", "subtype": "tombstone", "ts": TS}
     await deliver(http, "", subtype="message_changed", hidden=True, message=tomb, previous_message=before)
-    body = http.reception.inbounds[0].body
-    assert not isinstance(body, Edited)
-    assert http.reception.inbounds[0].person.id == "U0ANN"
+    body = http.core.inbounds[0].body
+    assert not isinstance(body, MessageEdited)
+    assert http.core.inbounds[0].person.id == "U0ANN"
 
 
 async def test_a_direct_message_is_one_conversation(http: SlackHarness) -> None:
     for thread_ts in (None, "1780000000.000001"):
         inner = payloads.message("U0ANN", "hello", "D0ANN", TS, "im") | ({"thread_ts": thread_ts} if thread_ts else {})
         await http.fake.deliver(payloads.EVENT, payloads.event(inner))
-    assert {inbound.place.thread_id for inbound in http.reception.inbounds} == {""}
+    assert {inbound.place.thread_id for inbound in http.core.inbounds} == {""}
 
 
 async def test_a_session_in_a_direct_message_has_no_thread(http: SlackHarness) -> None:
@@ -169,26 +159,26 @@ async def test_a_session_in_a_direct_message_has_no_thread(http: SlackHarness) -
 async def test_somebody_from_another_company_is_an_outsider(http: SlackHarness) -> None:
     http.fake.workspace.users["U0ANN"] = SlackUser("U0ANN", "Ann", team="T9OTHER")
     await deliver(http, "hello")
-    assert http.reception.inbounds[0].person.standing is Standing.OUTSIDER
+    assert http.core.inbounds[0].person.standing is Membership.OUTSIDER
 
 
 async def test_a_stranger_in_a_shared_channel_is_an_outsider(http: SlackHarness) -> None:
     inner = payloads.message("U9FAR", "hello", "C0GENERAL", TS)
     await http.fake.deliver(payloads.EVENT, payloads.event(inner, is_ext_shared_channel=True))
-    person = http.reception.inbounds[0].person
-    assert (person.name, person.standing) == ("someone", Standing.OUTSIDER)
+    person = http.core.inbounds[0].person
+    assert (person.name, person.standing) == ("someone", Membership.OUTSIDER)
 
 
 async def test_an_admin_is_known(http: SlackHarness) -> None:
     inner = payloads.message("U0ADA", "hello", "C0GENERAL", TS)
     await http.fake.deliver(payloads.EVENT, payloads.event(inner))
-    assert http.reception.inbounds[0].person.standing is Standing.ADMIN
+    assert http.core.inbounds[0].person.standing is Membership.ADMIN
 
 
 async def test_names_are_not_waited_for(http: SlackHarness) -> None:
     http.fake.troubles["users.info"] = Trouble(slow_s=2.5, times=1)
     await deliver(http, "hello")
-    person = http.reception.inbounds[0].person
+    person = http.core.inbounds[0].person
     assert (person.id, person.name) == ("U0ANN", "someone")
 
 
@@ -215,30 +205,30 @@ async def test_a_channel_goes_by_its_id_while_slack_does_not_tell(http: SlackHar
 
 async def test_a_private_channel_that_we_left_has_no_name(http: SlackHarness) -> None:
     http.fake.workspace.channels["C0BOARD"] = FakeChannel("C0BOARD", "board", "group", member=False)
-    assert await http.platform.channel(Place("slack", GENERAL.workspace_id, "C0BOARD")) == Channel(
+    assert await http.platform.channel(ConversationRef("slack", GENERAL.workspace_id, "C0BOARD")) == Channel(
         "C0BOARD", private=True
     )
 
 
 async def test_a_direct_message_is_called_that_without_asking(http: SlackHarness) -> None:
     http.fake.workspace.direct("U0ANN")
-    assert await http.platform.channel(Place("slack", GENERAL.workspace_id, "D0ANN")) == A_DIRECT_MESSAGE
+    assert await http.platform.channel(ConversationRef("slack", GENERAL.workspace_id, "D0ANN")) == A_DIRECT_MESSAGE
     assert http.fake.called("conversations.info") == []
 
 
 async def test_people_and_groups_are_mentioned_where_access_is_given(http: SlackHarness) -> None:
     await http.slash(ANN, "defaults access <@U0BEN|ben> <!subteam^S1|@ops>", GENERAL)
-    assert http.reception.inbounds[0].body == Command("defaults access", {"who": "<@U0BEN> <@&S1>"})
+    assert http.core.inbounds[0].body == Command("defaults access", {"who": "<@U0BEN> <@&S1>"})
 
 
 async def test_nonsense_after_the_command_is_explained(http: SlackHarness) -> None:
     await http.slash(BEN, "strat", GENERAL)
-    assert http.reception.inbounds == []
+    assert http.core.inbounds == []
     assert any("start" in told for told in await http.privately(BEN))
 
 
 async def test_a_bare_verb_is_silent_where_no_avatar_is(http: SlackHarness) -> None:
-    http.reception.outcome = NoSession("None here.")
+    http.core.outcome = NoSession("None here.")
     await deliver(http, "stop", thread_ts="1780000000.000001")
     assert await http.privately(ANN) == []
 
@@ -246,7 +236,7 @@ async def test_a_bare_verb_is_silent_where_no_avatar_is(http: SlackHarness) -> N
 async def test_a_person_is_in_their_groups(http: SlackHarness) -> None:
     await http.write(ANN, "hello", GENERAL)
     await http.write(BEN, "hello", GENERAL)
-    assert [inbound.person.groups for inbound in http.reception.inbounds] == [frozenset(), frozenset({"S0OPS"})]
+    assert [inbound.person.groups for inbound in http.core.inbounds] == [frozenset(), frozenset({"S0OPS"})]
     assert len(http.fake.called("usergroups.list")) == 1
 
 
@@ -254,7 +244,7 @@ async def test_without_the_scope_nobody_is_in_a_group(http: SlackHarness) -> Non
     http.fake.troubles["usergroups.list"] = Trouble(error="missing_scope")
     await http.write(BEN, "hello", GENERAL)
     await http.write(BEN, "again", GENERAL)
-    assert http.reception.inbounds[0].person.groups == frozenset()
+    assert http.core.inbounds[0].person.groups == frozenset()
     assert len(http.fake.called("usergroups.list")) == 1
 
 
@@ -262,19 +252,19 @@ async def test_a_group_is_said_by_its_name(http: SlackHarness) -> None:
     group = {"type": "usergroup", "usergroup_id": "S0OPS"}
     blocks = [{"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": [group]}]}]
     await deliver(http, "<!subteam^S0OPS>", blocks=blocks)
-    body = http.reception.inbounds[0].body
-    assert isinstance(body, Said)
+    body = http.core.inbounds[0].body
+    assert isinstance(body, MessagePosted)
     assert body.text == "ops"
 
 
 async def test_only_our_name_asks_for_help(http: SlackHarness) -> None:
     await deliver(http, "<@U0BOT>")
-    assert http.reception.inbounds[0].body == Command("help")
+    assert http.core.inbounds[0].body == Command("help")
 
 
 async def test_a_file_without_words_says_nothing(http: SlackHarness) -> None:
     await deliver(http, "", subtype="file_share")
-    assert http.reception.inbounds == []
+    assert http.core.inbounds == []
 
 
 def table(kind: str) -> dict[str, object]:
@@ -336,15 +326,15 @@ async def test_what_people_attach_is_heard(
     http: SlackHarness, text: str, attachment: dict[str, object], said: str
 ) -> None:
     await deliver(http, text, attachments=[attachment])
-    body = http.reception.inbounds[0].body
-    assert isinstance(body, Said)
+    body = http.core.inbounds[0].body
+    assert isinstance(body, MessagePosted)
     assert body.text == said
 
 
 async def test_whom_a_forwarded_message_mentions_is_not_addressed(http: SlackHarness) -> None:
     await deliver(http, "funny", attachments=[FORWARDED | {"text": "<@U0BOT> stop"}])
-    body = http.reception.inbounds[0].body
-    assert isinstance(body, Said)
+    body = http.core.inbounds[0].body
+    assert isinstance(body, MessagePosted)
     assert not body.mentioned
 
 
@@ -353,12 +343,12 @@ async def test_a_table_that_is_added_is_an_edit_and_a_preview_is_none(http: Slac
     for attachment in ({"from_url": "https://x.example", "text": "a page"}, table("table")):
         after = before | {"attachments": [attachment]}
         await deliver(http, "", subtype="message_changed", hidden=True, message=after, previous_message=before)
-    (inbound,) = http.reception.inbounds
-    assert isinstance(inbound.body, Edited)
+    (inbound,) = http.core.inbounds
+    assert isinstance(inbound.body, MessageEdited)
 
 
 async def test_what_somebody_does_is_heard(http: SlackHarness) -> None:
     await deliver(http, "waves", subtype="me_message")
-    body = http.reception.inbounds[0].body
-    assert isinstance(body, Said)
+    body = http.core.inbounds[0].body
+    assert isinstance(body, MessagePosted)
     assert body.text == "waves"

@@ -7,8 +7,10 @@ from itertools import chain, combinations
 
 import pytest
 
-from bot.errors import PlatformError, Throttled
-from bot.model import File, Link, Place, Question, Reply, ReplyTo
+from bot.domain.conversations import ConversationRef
+from bot.domain.errors import PlatformError, Throttled
+from bot.domain.messages import Question, ReplyTo
+from bot.domain.replies import File, Link, Reply
 from tests.contract.platform.harness import ANN
 from tests.integration.slack.fake import Grant
 from tests.integration.slack.fake.reference import available
@@ -34,7 +36,7 @@ needs_scopes = pytest.mark.skipif(
 
 async def answer_to_ann(http: SlackHarness) -> ReplyTo:
     await http.slash(ANN, "status", GENERAL)
-    to = http.reception.inbounds[-1].reply_to
+    to = http.core.inbounds[-1].reply_to
     assert to
     return to
 
@@ -89,7 +91,7 @@ async def test_a_file_that_cannot_be_sent_is_said_so_privately(http: SlackHarnes
 
 @needs_scopes
 async def test_in_a_direct_message_no_scope_is_missing(http: SlackHarness) -> None:
-    direct = Place("slack", GENERAL.workspace_id, http.fake.workspace.direct("U0ANN").id)
+    direct = ConversationRef("slack", GENERAL.workspace_id, http.fake.workspace.direct("U0ANN").id)
     to = replace(await answer_to_ann(http), place=direct, handle="")
     http.fake.grants[BOT_TOKEN] = Grant(scopes=ALL_SCOPES - {"im:write"})
     await http.platform.reply(to, PRIVATE)
@@ -116,7 +118,7 @@ async def test_the_core_hears_of_a_rate_limit_and_tries_again(http: SlackHarness
 @pytest.mark.parametrize("text", ["status", "<@U0BOT> status"])
 async def test_an_answer_waits_for_slacks_rate_limit(http: SlackHarness, text: str) -> None:
     """By its handle, and ephemerally where a mention gave none."""
-    http.reception.outcome, http.reception.reply = Question(), PRIVATE
+    http.core.outcome, http.core.reply = Question(), PRIVATE
     busy = Trouble(429, "ratelimited", headers=(("Retry-After", "1"),), times=2)
     http.fake.troubles["chat.postEphemeral"] = busy
     http.fake.hooks_busy = replace(busy)

@@ -9,12 +9,13 @@ import pytest
 
 from adapters.simulator.simulator import Simulator
 from bot.clock import SystemClock
-from bot.model import CardAction, MessageRef
-from bot.session.departure import LEFT
+from bot.domain.cards import CardAction
+from bot.domain.conversations import MessageRef
+from bot.ingress.admission import LEFT
 from tests.contract.platform.harness import ANN, BEN
 from tests.integration.slack.fake import FakeSlack
 from tests.integration.slack.harness import GENERAL, SlackHarness, eventually
-from tests.whole import QUICK, whole_service
+from tests.service_fixture import QUICK, whole_service
 
 
 @dataclass
@@ -45,7 +46,7 @@ async def world(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator
         Simulator(SystemClock(), QUICK) as simulator,
         whole_service(tmp_path, simulator) as whole,
     ):
-        harness = SlackHarness(fake, socket=request.param, front=whole.reception)
+        harness = SlackHarness(fake, socket=request.param, front=whole.core)
         whole.add(harness.platform)
         async with whole.running():
             await harness.start()

@@ -7,11 +7,11 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 
 from adapters.slack.health import SENTENCES, Looks, Part, Peers, check_token
+from adapters.slack.installations import MemoryVault
 from adapters.slack.platform import SlackPlatform
 from adapters.slack.socket_mode import SocketMode
-from adapters.slack.vault import MemoryVault
-from bot.errors import SettingsError
-from bot.model import NoSession, Said
+from bot.domain.errors import SettingsError
+from bot.domain.messages import MessagePosted, NoSession
 from tests.contract.platform.cards import final
 from tests.contract.platform.harness import ANN
 from tests.integration.slack.fake import Grant, payloads
@@ -21,7 +21,7 @@ from tests.integration.slack.harness import GENERAL, SlackHarness, eventually, s
 
 
 async def words(harness: SlackHarness) -> list[str]:
-    return [inbound.body.text for inbound in harness.reception.inbounds if isinstance(inbound.body, Said)]
+    return [inbound.body.text for inbound in harness.core.inbounds if isinstance(inbound.body, MessagePosted)]
 
 
 async def test_a_refresh_leaves_no_gap(socket: SlackHarness) -> None:
@@ -78,16 +78,16 @@ async def test_what_was_not_committed_is_not_acknowledged(
     socket: SlackHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tests.integration.slack.fake.server.ACK_S", 0.3)
-    socket.reception.unavailable = True
+    socket.core.unavailable = True
     body = payloads.event(payloads.message("U0ANN", "hello", "C0GENERAL", "1790000000.000001"))
     assert (await socket.fake.deliver(payloads.EVENT, body))[0] == 0
 
-    socket.reception.unavailable = False
+    socket.core.unavailable = False
     assert (await socket.fake.deliver(payloads.EVENT, body))[0] == 200
 
 
 async def test_a_command_is_answered_in_the_acknowledgement(socket: SlackHarness) -> None:
-    socket.reception.outcome = NoSession("None is live here.")
+    socket.core.outcome = NoSession("None is live here.")
     await socket.slash(ANN, "say hello", GENERAL)
     assert (ANN, "None is live here.") in socket.told
 
@@ -110,7 +110,7 @@ async def test_a_hiccup_of_slack_is_waited_out(socket: SlackHarness) -> None:
 @pytest.mark.parametrize("token", ["xoxb-test", "xapp-revoked"])
 async def test_a_wrong_token_is_for_the_operator(http: SlackHarness, token: str) -> None:
     settings = slack_settings(http.fake, SLACK_APP_TOKEN=token)
-    platform = SlackPlatform(settings, http.reception, MemoryVault(), http.clock)
+    platform = SlackPlatform(settings, http.core, MemoryVault(), http.clock)
     with pytest.raises(SettingsError, match="SLACK_APP_TOKEN"):
         await platform.run()
 
@@ -168,4 +168,4 @@ async def test_our_own_messages_count_as_heard(http: SlackHarness) -> None:
     assert platform._health._unheard == 3
     await http._echo()
     assert platform._health._unheard == 0
-    assert http.reception.inbounds == []
+    assert http.core.inbounds == []

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from adapters.slack.web_api import WebApi
-from bot.errors import MessageGone, PlaceGone, PlatformError, Throttled
+from adapters.slack.client import WebApi
+from bot.domain.errors import MessageGone, PlaceGone, PlatformError, Throttled
 from tests.contract.platform.cards import CARD, final
 from tests.integration.slack.fake import FakeSlack, Grant, Message
 from tests.integration.slack.fake.reference import available

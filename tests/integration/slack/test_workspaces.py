@@ -12,13 +12,12 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from adapters.slack.installations import ManyWorkspaces, Record
+from adapters.slack.client import WebApi
+from adapters.slack.installations import ManyWorkspaces, MemoryVault, Record
 from adapters.slack.oauth import SignedStates
 from adapters.slack.platform import SlackPlatform
-from adapters.slack.vault import MemoryVault
-from adapters.slack.web_api import WebApi
-from bot.errors import PlaceGone, PlatformError, SettingsError
-from bot.model import Channel, Place
+from bot.domain.conversations import Channel, ConversationRef
+from bot.domain.errors import PlaceGone, PlatformError, SettingsError
 from tests.contract.platform.cards import final
 from tests.contract.platform.harness import RecordingReception
 from tests.integration.slack.fake import FakeSlack, Grant, payloads
@@ -38,9 +37,9 @@ class Company:
         self.fake = fake
         self.vault = MemoryVault()
         self.clock = MovableClock()
-        self.reception = RecordingReception()
+        self.core = RecordingReception()
         settings = slack_settings(fake, SLACK_BOT_TOKEN="", SLACK_CLIENT_ID="1.2", SLACK_CLIENT_SECRET="shh")
-        self.platform = SlackPlatform(settings, self.reception, self.vault, self.clock)
+        self.platform = SlackPlatform(settings, self.core, self.vault, self.clock)
         fake.deliver_http = over(self.platform)
 
     async def install(self, code: str) -> httpx.Response:
@@ -92,8 +91,8 @@ async def test_a_workspace_installs_itself(company: Company) -> None:
     assert not company.platform.is_home("T0TEAM")
 
     await company.message()
-    assert company.reception.inbounds[0].place.workspace_id == "T0TEAM"
-    await company.platform.post(Place("slack", "T0TEAM", "C0GENERAL"), final("Hello"), "k1")
+    assert company.core.inbounds[0].place.workspace_id == "T0TEAM"
+    await company.platform.post(ConversationRef("slack", "T0TEAM", "C0GENERAL"), final("Hello"), "k1")
     assert company.fake.called("chat.postMessage")[0].token == "xoxb-1"
 
 
@@ -101,13 +100,15 @@ async def test_a_workspace_is_told_its_own_channels_names(company: Company) -> N
     for team in ("T0TEAM", "T0NEXT"):
         company.grants(f"code {team}", f"xoxb-{team}", team)
         await company.install(f"code {team}")
-    ours, theirs = Place("slack", "T0TEAM", "C0GENERAL"), Place("slack", "T0NEXT", "C0GENERAL")
+    ours, theirs = ConversationRef("slack", "T0TEAM", "C0GENERAL"), ConversationRef("slack", "T0NEXT", "C0GENERAL")
     assert await company.platform.channel(ours) == Channel("#general")
     company.fake.troubles["conversations.info"] = Trouble(error="channel_not_found")
 
     assert await company.platform.channel(theirs) == Channel("C0GENERAL", private=True)
     assert [call.token for call in company.fake.called("conversations.info")] == ["xoxb-T0TEAM", "xoxb-T0NEXT"]
-    assert await company.platform.channel(Place("slack", "T0NOBODY", "C0GENERAL")) == Channel("C0GENERAL", private=True)
+    assert await company.platform.channel(ConversationRef("slack", "T0NOBODY", "C0GENERAL")) == Channel(
+        "C0GENERAL", private=True
+    )
 
 
 async def test_a_state_is_good_for_ten_minutes() -> None:
@@ -170,7 +171,7 @@ async def test_a_whole_organisation_is_one_installation(company: Company) -> Non
     await company.install("code")
 
     await company.message(enterprise="E0BIG", org_wide=True)
-    assert company.reception.inbounds[0].place.workspace_id == "E0BIG"
+    assert company.core.inbounds[0].place.workspace_id == "E0BIG"
 
 
 async def test_in_an_organisation_a_person_is_in_the_groups_of_the_team_where_they_write(company: Company) -> None:
@@ -181,7 +182,7 @@ async def test_in_an_organisation_a_person_is_in_the_groups_of_the_team_where_th
     for team in ("T0TEAM", "T0ART", "T0ART"):
         await company.message(enterprise="E0BIG", org_wide=True, team=team)
 
-    groups = [inbound.person.groups for inbound in company.reception.inbounds]
+    groups = [inbound.person.groups for inbound in company.core.inbounds]
     assert groups == [frozenset(), frozenset({"S0ART"}), frozenset({"S0ART"})]
     asked = [call.args["team_id"] for call in company.fake.called("usergroups.list")]
     assert asked == ["T0TEAM", "T0ART"]
@@ -200,14 +201,14 @@ async def test_a_command_in_an_organisation_says_its_team(company: Company) -> N
     command = payloads.command("U0BEN", "say hello", "C0GENERAL", "")
     org = {"enterprise_id": "E0BIG", "is_enterprise_install": "true"}
     assert await company.fake.deliver(payloads.COMMAND, command | org) == (200, b"")
-    assert company.reception.inbounds[0].person.groups == frozenset({"S0OPS"})
+    assert company.core.inbounds[0].person.groups == frozenset({"S0OPS"})
 
 
 async def test_where_it_is_not_installed_nothing_is_taken(company: Company) -> None:
     assert await company.message() == 200
-    assert company.reception.inbounds == []
+    assert company.core.inbounds == []
     with pytest.raises(PlaceGone, match="not installed"):
-        await company.platform.post(Place("slack", "T9", "C9"), final("Hello"), "k1")
+        await company.platform.post(ConversationRef("slack", "T9", "C9"), final("Hello"), "k1")
 
 
 async def test_no_delivery_costs_a_call(company: Company) -> None:
@@ -227,10 +228,10 @@ async def test_leaving_ends_its_sessions_and_deletes_its_secrets(company: Compan
     await company.install("code")
     for _ in range(2):  # both events come, in any order, and may repeat
         assert await company.event(event) == 200
-    assert company.reception.gone[0] == Place("slack", "T0TEAM", "")
+    assert company.core.gone[0] == ConversationRef("slack", "T0TEAM", "")
     assert await company.vault.get("slack", "T0TEAM", "installation") is None
     with pytest.raises(PlaceGone):
-        await company.platform.post(Place("slack", "T0TEAM", "C0GENERAL"), final("Hello"), "k1")
+        await company.platform.post(ConversationRef("slack", "T0TEAM", "C0GENERAL"), final("Hello"), "k1")
 
 
 @pytest.mark.parametrize(
@@ -245,7 +246,7 @@ async def test_an_organisation_that_leaves_names_no_team(company: Company, event
         del body[name]
     status, _ = await company.fake.deliver(payloads.EVENT, body | {"enterprise_id": "E0BIG"})
     assert status == 200
-    assert company.reception.gone == [Place("slack", "E0BIG", "")]
+    assert company.core.gone == [ConversationRef("slack", "E0BIG", "")]
     assert await company.vault.get("slack", "E0BIG", "installation") is None
 
 
@@ -253,7 +254,7 @@ async def test_a_person_who_revokes_their_own_token_ends_nothing(company: Compan
     company.grants("code", "xoxb-1", "T0TEAM")
     await company.install("code")
     await company.event({"type": "tokens_revoked", "tokens": {"bot": [], "oauth": ["U0ANN"]}})
-    assert company.reception.gone == []
+    assert company.core.gone == []
 
 
 @pytest.mark.parametrize(
@@ -263,7 +264,7 @@ async def test_the_core_hears_of_a_channel_that_is_gone(company: Company, kind: 
     company.grants("code", "xoxb-1", "T0TEAM")
     await company.install("code")
     await company.event({"type": kind, "channel": "C0GENERAL", "user": "U0ANN", "event_ts": "1.0"})
-    assert company.reception.gone == [Place("slack", "T0TEAM", "C0GENERAL")]
+    assert company.core.gone == [ConversationRef("slack", "T0TEAM", "C0GENERAL")]
 
 
 @pytest.mark.parametrize(("who", "gone"), [("U0BOT", True), ("U0BEN", False)])
@@ -271,10 +272,10 @@ async def test_our_own_leaving_ends_the_place_and_anothers_their_links(company: 
     company.grants("code", "xoxb-1", "T0TEAM")
     await company.install("code")
     await company.event({"type": "member_left_channel", "channel": "C0GENERAL", "user": who, "event_ts": "1.0"})
-    assert bool(company.reception.gone) is gone
-    assert bool(company.reception.left) is not gone
+    assert bool(company.core.gone) is gone
+    assert bool(company.core.left) is not gone
     if not gone:
-        ((place, person),) = company.reception.left
+        ((place, person),) = company.core.left
         assert (place.platform, place.workspace_id, place.channel_id, person) == ("slack", "T0TEAM", "C0GENERAL", who)
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import click
 import httpx
 
-from bot.http_limits import Bounds
 from bot.telemetry import configure_logging
+from bot.web.http_limits import Bounds
 from tests.browser.theatre import theatre
 
 ROOT = Path(__file__).parents[3]
@@ -108,8 +108,8 @@ def served(folder: Path, files: int = 1024, head_within: float = 1.0) -> Iterato
 
 async def _main(folder: Path, head_within: float) -> None:
     configure_logging("info")
-    async with theatre(folder, bounds=short_bounds(head_within)) as stage:
-        click.echo(stage.base.rpartition(":")[2])
+    async with theatre(folder, bounds=short_bounds(head_within)) as context:
+        click.echo(context.base.rpartition(":")[2])
         await asyncio.Event().wait()
 
 

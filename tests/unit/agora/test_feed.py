@@ -2,21 +2,21 @@ import asyncio
 
 import pytest
 
-from adapters.agora.feed import KEY_FRAME_EVERY, Feed
+from adapters.agora.event_queue import KEY_FRAME_EVERY, EventQueue
 from adapters.agora.media import LIMIT
-from bot.ports.room import Codec, Packet, SeatEvent, SeatLoss, SeatLost, VideoFrame
+from bot.ports.room import Codec, ConnectionLost, LossReason, Packet, RoomEvent, VideoFrame
 
 KEY = VideoFrame("1", Codec.VP8, True, 640, 360, 0, b"key")
 DELTA = VideoFrame("1", Codec.VP8, False, 640, 360, 0, b"delta")
 
 
-async def read(feed: Feed) -> list[SeatEvent]:
+async def read(feed: EventQueue) -> list[RoomEvent]:
     feed.close()
     return [event async for event in feed]
 
 
 async def test_events_are_read_in_order_and_the_end_stays_the_end() -> None:
-    feed = Feed(lambda _: None)
+    feed = EventQueue(lambda _: None)
     feed.put(Packet("1", b"a"))
     feed.put(Packet("1", b"b"))
     assert await read(feed) == [Packet("1", b"a"), Packet("1", b"b")]
@@ -25,8 +25,8 @@ async def test_events_are_read_in_order_and_the_end_stays_the_end() -> None:
 
 
 async def test_nothing_follows_the_loss_of_the_seat() -> None:
-    feed = Feed(lambda _: None)
-    lost = SeatLost(SeatLoss.LOST)
+    feed = EventQueue(lambda _: None)
+    lost = ConnectionLost(LossReason.LOST)
     feed.put(lost)
     feed.put(Packet("1", b"too late"))
     assert await read(feed) == [lost]
@@ -34,7 +34,7 @@ async def test_nothing_follows_the_loss_of_the_seat() -> None:
 
 async def test_who_falls_behind_loses_pictures_and_no_words_and_a_key_frame_is_asked_for() -> None:
     starved: list[str] = []
-    feed = Feed(starved.append)
+    feed = EventQueue(starved.append)
     for _ in range(LIMIT + 10):
         feed.put(KEY)
     feed.put(Packet("1", b"words"))
@@ -45,7 +45,7 @@ async def test_who_falls_behind_loses_pictures_and_no_words_and_a_key_frame_is_a
 
 async def test_a_key_frame_is_asked_for_again_until_it_comes() -> None:
     starved: list[str] = []
-    feed = Feed(starved.append)
+    feed = EventQueue(starved.append)
     for _ in range(LIMIT + 2):
         feed.put(KEY)
     for _ in range(LIMIT + 1):

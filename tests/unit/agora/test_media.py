@@ -1,8 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.agora.media import LIMIT, Pairs, Valve
-from bot.ports.room import AudioFrame, Codec, LinkDown, Packet, SeatEvent, VideoFrame
+from adapters.agora.media import LIMIT, FrameCoalescer, KeyframeGate
+from bot.ports.room import AudioFrame, Codec, LinkDown, Packet, RoomEvent, VideoFrame
 
 KEY = VideoFrame("1", Codec.VP8, True, 640, 360, 0, b"key")
 DELTA = VideoFrame("1", Codec.VP8, False, 640, 360, 0, b"delta")
@@ -15,8 +15,8 @@ streams = st.lists(
 
 
 @given(streams)
-def test_no_decoder_sees_a_delta_after_a_gap(stream: list[tuple[SeatEvent, int]]) -> None:
-    valve = Valve()
+def test_no_decoder_sees_a_delta_after_a_gap(stream: list[tuple[RoomEvent, int]]) -> None:
+    valve = KeyframeGate()
     gap = False
     for event, backlog in stream:
         passed = valve.admits(event, backlog)
@@ -26,8 +26,8 @@ def test_no_decoder_sees_a_delta_after_a_gap(stream: list[tuple[SeatEvent, int]]
 
 
 @given(streams)
-def test_only_media_is_ever_dropped_and_only_behind_a_backlog(stream: list[tuple[SeatEvent, int]]) -> None:
-    valve = Valve()
+def test_only_media_is_ever_dropped_and_only_behind_a_backlog(stream: list[tuple[RoomEvent, int]]) -> None:
+    valve = KeyframeGate()
     for event, backlog in stream:
         passed = valve.admits(event, backlog)
         if event == KEY or isinstance(event, AudioFrame):
@@ -37,7 +37,7 @@ def test_only_media_is_ever_dropped_and_only_behind_a_backlog(stream: list[tuple
 
 
 def test_pictures_flow_again_from_a_key_frame_on() -> None:
-    valve = Valve()
+    valve = KeyframeGate()
     flow = [(KEY, 0), (DELTA, LIMIT + 1), (DELTA, 0), (KEY, 0), (DELTA, 0)]
     assert [valve.admits(*each) for each in flow] == [True, False, False, True, True]
 
@@ -47,7 +47,7 @@ voices = st.tuples(st.sampled_from("12"), st.booleans(), st.integers(1, 255))
 
 @given(st.lists(voices, max_size=30))
 def test_sound_is_joined_in_pairs_and_nothing_of_it_is_lost(told: list[tuple[str, bool, int]]) -> None:
-    pairs, at = Pairs(), 0
+    pairs, at = FrameCoalescer(), 0
     given: list[AudioFrame] = []
     got: list[AudioFrame] = []
     for uid, jump, value in told:
@@ -65,7 +65,7 @@ def test_sound_is_joined_in_pairs_and_nothing_of_it_is_lost(told: list[tuple[str
 
 
 def test_ten_and_ten_make_twenty_and_twenty_stays() -> None:
-    pairs = Pairs()
+    pairs = FrameCoalescer()
     crumbs = [AudioFrame("1", 16_000, 1, at, bytes(320)) for at in (0, 10_000)]
     assert [pairs.put(crumb) for crumb in crumbs] == [(), (AudioFrame("1", 16_000, 1, 0, bytes(640)),)]
     whole = AudioFrame("1", 16_000, 1, 20_000, bytes(640))

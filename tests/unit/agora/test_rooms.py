@@ -3,10 +3,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pydantic import SecretStr
 
-from adapters.agora.rooms import CHANNEL, OwnRooms, Seating, seating
+from adapters.agora.rooms import CHANNEL, OwnRooms, SeatPolicy, seat_policy
 from adapters.agora.settings import AgoraSettings
 from adapters.agora.tokens import Privilege, read
-from bot.errors import SettingsError
+from bot.domain.errors import SettingsError
 from bot.settings import known_names, load
 from tests.unit.agora.tokens_006 import token_006
 
@@ -66,10 +66,10 @@ def test_the_seat_policy() -> None:
     anybody = read(token_006(OTHER_APP_ID, "room", "", {1: 1_800_000_000}))
     bound = read(token_006(OTHER_APP_ID, "room", "7", {1: 1_800_000_000}))
 
-    assert seating(ours, APP_ID) is Seating.OWN_PROJECT
-    assert seating(ours, "") is Seating.SINGLE
-    assert seating(anybody, APP_ID) is Seating.ANY_UID
-    assert seating(bound, APP_ID) is Seating.SINGLE
+    assert seat_policy(ours, APP_ID) is SeatPolicy.OWN_PROJECT
+    assert seat_policy(ours, "") is SeatPolicy.SINGLE
+    assert seat_policy(anybody, APP_ID) is SeatPolicy.ANY_UID
+    assert seat_policy(bound, APP_ID) is SeatPolicy.SINGLE
 
 
 def test_half_a_project_is_refused() -> None:

@@ -6,14 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.agora.wire import (
+from adapters.agora.ipc import (
     LENGTH,
     LONGEST,
     Done,
-    Happened,
+    EventMessage,
     Join,
     Leave,
-    Line,
+    Message,
+    MessageChannel,
     Order,
     Ping,
     Profile,
@@ -21,26 +22,25 @@ from adapters.agora.wire import (
     Send,
     Start,
     Watch,
-    Word,
+    event_message,
     event_of,
-    happened,
 )
 from bot.ports.room import (
     AudioFrame,
     Codec,
+    ConnectionLost,
     LinkDown,
     LinkUp,
+    LossReason,
     Packet,
     PeerJoined,
     PeerLeft,
-    SeatEvent,
-    SeatLoss,
-    SeatLost,
+    RoomEvent,
     TokenExpiring,
     VideoFrame,
 )
 
-EVENTS: list[SeatEvent] = [
+EVENTS: list[RoomEvent] = [
     PeerJoined("1"),
     PeerLeft("1"),
     Packet("1", b"\x00\xff"),
@@ -49,7 +49,7 @@ EVENTS: list[SeatEvent] = [
     LinkDown(),
     LinkUp(),
     TokenExpiring(),
-    SeatLost(SeatLoss.THROWN_OUT, "why"),
+    ConnectionLost(LossReason.THROWN_OUT, "why"),
 ]
 ORDERS: list[Order] = [
     Start(1, "app", Profile.LIVE, "/tmp"),
@@ -74,7 +74,7 @@ class Cable:
 
 def packed(messages: list[msgspec.Struct]) -> bytes:
     cable = Cable()
-    line: Line[Word] = Line(Word, lambda _: None, lambda: None)
+    line: MessageChannel[Message] = MessageChannel(Message, lambda _: None, lambda: None)
     line._transport = cast("asyncio.Transport", cable)
     for message in messages:
         line.say(message)
@@ -82,25 +82,25 @@ def packed(messages: list[msgspec.Struct]) -> bytes:
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: type(event).__name__)
-def test_every_event_of_the_port_crosses(event: SeatEvent) -> None:
-    heard: list[Word] = []
-    line: Line[Word] = Line(Word, heard.append, lambda: None)
+def test_every_event_of_the_port_crosses(event: RoomEvent) -> None:
+    heard: list[Message] = []
+    line: MessageChannel[Message] = MessageChannel(Message, heard.append, lambda: None)
 
-    line.data_received(packed([happened(7, event)]))
+    line.data_received(packed([event_message(7, event)]))
 
     word = heard[0]
-    assert isinstance(word, Happened)
+    assert isinstance(word, EventMessage)
     assert (word.seat, event_of(word)) == (7, event)
 
 
 def test_there_is_no_event_that_does_not_cross() -> None:
-    assert {type(event) for event in EVENTS} == set(SeatEvent.__args__)
+    assert {type(event) for event in EVENTS} == set(RoomEvent.__args__)
 
 
 @given(st.lists(st.integers(1, 60), max_size=30))
 def test_messages_arrive_whole_however_the_bytes_do(pieces: list[int]) -> None:
     heard: list[Order] = []
-    line: Line[Order] = Line(Order, heard.append, lambda: None)
+    line: MessageChannel[Order] = MessageChannel(Order, heard.append, lambda: None)
     left = packed(list(ORDERS))
 
     for size in [*pieces, len(left)]:
@@ -131,18 +131,18 @@ class Wire(asyncio.Transport):
         LENGTH.pack(2**32 - 1) + b"x",
         LENGTH.pack(3) + b"\xc1\xc1\xc1",
         LENGTH.pack(1) + b"\x80",
-        packed([Happened(7, "Evil", msgspec.Raw(msgspec.msgpack.encode([])))]),
-        packed([Happened(7, "Packet", msgspec.Raw(msgspec.msgpack.encode([1])))]),
+        packed([EventMessage(7, "Evil", msgspec.Raw(msgspec.msgpack.encode([])))]),
+        packed([EventMessage(7, "Packet", msgspec.Raw(msgspec.msgpack.encode([1])))]),
     ],
 )
 def test_what_no_host_says_cuts_the_line(sent: bytes) -> None:
-    heard: list[SeatEvent] = []
+    heard: list[RoomEvent] = []
 
-    def hear(word: Word) -> None:
-        if isinstance(word, Happened):
+    def hear(word: Message) -> None:
+        if isinstance(word, EventMessage):
             heard.append(event_of(word))
 
-    wire, line = Wire(), Line[Word](Word, hear, lambda: None)
+    wire, line = Wire(), MessageChannel[Message](Message, hear, lambda: None)
     line.connection_made(wire)
     line.data_received(sent)
 

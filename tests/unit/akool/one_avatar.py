@@ -7,20 +7,12 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from adapters.akool.avatar import AkoolAvatar
-from bot.errors import SeatError
+from bot.domain.errors import RoomError
 from bot.ports.avatar import (
     AvatarArrived,
     AvatarEvent,
 )
-from bot.ports.room import (
-    AudioFrame,
-    Codec,
-    Packet,
-    PeerJoined,
-    SeatEvent,
-    SeatLost,
-    VideoFrame,
-)
+from bot.ports.room import AudioFrame, Codec, ConnectionLost, Packet, PeerJoined, RoomEvent, VideoFrame
 
 US, AVATAR, STRANGER = "100000", "200", "300"
 
@@ -37,13 +29,13 @@ class InMemorySeat:
         self.watched: list[str | None] = []
         self.key_frames: list[str] = []
         self.times_left = 0
-        self.join_error: SeatError | None = None
-        self.send_error: SeatError | None = None
+        self.join_error: RoomError | None = None
+        self.send_error: RoomError | None = None
         self.events_error: Exception | None = None
         self.answer: Callable[[dict[str, Any]], dict[str, Any] | None] = lambda _: None
-        self._events: asyncio.Queue[SeatEvent | None] = asyncio.Queue()
+        self._events: asyncio.Queue[RoomEvent | None] = asyncio.Queue()
 
-    def happen(self, *events: SeatEvent) -> None:
+    def happen(self, *events: RoomEvent) -> None:
         for event in events:
             self._events.put_nowait(event)
 
@@ -57,10 +49,10 @@ class InMemorySeat:
         if self.join_error:
             raise self.join_error
 
-    async def events(self) -> AsyncIterator[SeatEvent]:
+    async def events(self) -> AsyncIterator[RoomEvent]:
         while (event := await self._events.get()) is not None:
             yield event
-            if isinstance(event, SeatLost):
+            if isinstance(event, ConnectionLost):
                 return
         if self.events_error:
             raise self.events_error

@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 from adapters.akool.api import AkoolApi, ApiKey, ClientToken
 from adapters.akool.provider import AkoolProvider
 from bot.ports.provider import AvatarProvider
-from bot.ports.room import RoomCredentials, Seat
+from bot.ports.room import RoomConnection, RoomCredentials
 
 URL = "http://akool.test"
 KEY = "sk-very-secret-4711"
@@ -137,7 +137,7 @@ class OurRooms:
         return RoomCredentials("ours", tag, "1001", "avatar-token"), RoomCredentials("ours", tag, "1002", "bot-token")
 
 
-def no_seat(_: RoomCredentials) -> Seat:
+def no_seat(_: RoomCredentials) -> RoomConnection:
     raise AssertionError("nobody joins in these tests")
 
 

@@ -10,8 +10,8 @@ from pydantic import SecretStr
 from starlette.responses import JSONResponse, Response
 
 from adapters.akool.api import AkoolApi, ClientToken
-from bot.errors import ProviderError, Verdict
-from bot.model import SessionSpec
+from bot.domain.errors import ProviderError, Verdict
+from bot.domain.sessions import SessionSpec
 from tests.unit.akool.scripted import CREATE, CREDIT, KEY, LANGUAGES, TOKEN, URL, Call, ScriptedAkool, ok, refused
 from tests.virtual_time import virtual
 

@@ -12,8 +12,8 @@ from starlette.responses import Response
 from adapters.akool.api import AkoolApi, ApiKey, ClientToken
 from adapters.akool.api.calls import ATTEMPTS
 from adapters.akool.api.client import LONGEST_BYTES
-from bot.errors import ProviderError, Verdict
-from bot.model import SessionSpec
+from bot.domain.errors import ProviderError, Verdict
+from bot.domain.sessions import SessionSpec
 from bot.ports.provider import Knowledge
 from tests.unit.akool.scripted import (
     CLOSE,

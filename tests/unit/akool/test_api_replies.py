@@ -7,8 +7,8 @@ import pytest
 from starlette.responses import JSONResponse, Response
 
 from adapters.akool.codes import Passing
-from bot.errors import ProviderError, Verdict
-from bot.model import SessionSpec
+from bot.domain.errors import ProviderError, Verdict
+from bot.domain.sessions import SessionSpec
 from bot.ports.provider import Knowledge
 from tests.unit.akool.scripted import (
     AVATAR,

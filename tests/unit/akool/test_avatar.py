@@ -6,22 +6,14 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from bot.model import Speaker
+from bot.domain.transcript import Speaker
 from bot.ports.avatar import (
     AvatarArrived,
     AvatarLeft,
     Speaking,
     Utterance,
 )
-from bot.ports.room import (
-    LinkDown,
-    LinkUp,
-    Packet,
-    PeerJoined,
-    PeerLeft,
-    SeatEvent,
-    TokenExpiring,
-)
+from bot.ports.room import LinkDown, LinkUp, Packet, PeerJoined, PeerLeft, RoomEvent, TokenExpiring
 from tests.unit.akool.one_avatar import (
     AVATAR,
     STRANGER,
@@ -168,7 +160,7 @@ async def test_nothing_is_sent_before_it_has_arrived() -> None:
     ("gone", "back"), [(PeerLeft(AVATAR), PeerJoined(AVATAR)), (LinkDown(), LinkUp())], ids=["avatar", "link"]
 )
 @virtual
-async def test_what_would_be_lost_waits(gone: SeatEvent, back: SeatEvent) -> None:
+async def test_what_would_be_lost_waits(gone: RoomEvent, back: RoomEvent) -> None:
     async with present() as stay, asyncio.TaskGroup() as group:
         stay.seat.happen(gone)
         await asyncio.sleep(0.1)

@@ -6,19 +6,11 @@ from collections.abc import AsyncIterator
 import pytest
 
 from adapters.akool.avatar import MEDIA_BACKLOG
-from bot.errors import CommandRefused, SeatError
-from bot.model import Mode, Speaker, VoiceParams
-from bot.ports.avatar import (
-    AvatarArrived,
-    AvatarGone,
-    ParamChanges,
-    Utterance,
-)
-from bot.ports.room import (
-    PeerJoined,
-    SeatLoss,
-    SeatLost,
-)
+from bot.domain.errors import CommandRefused, RoomError
+from bot.domain.sessions import Mode, ParamChanges, VoiceParams
+from bot.domain.transcript import Speaker
+from bot.ports.avatar import AvatarArrived, AvatarGone, Utterance
+from bot.ports.room import ConnectionLost, LossReason, PeerJoined
 from tests.unit.akool.one_avatar import (
     AVATAR,
     Stay,
@@ -209,23 +201,23 @@ async def test_a_lost_seat_is_the_last_event_and_frees_whoever_waits() -> None:
         saying = asyncio.create_task(stay.avatar.say("turn", "word " * 10_000))
         interrupting = asyncio.create_task(stay.avatar.set_params(ParamChanges(language="de")))
         await asyncio.sleep(1)
-        stay.seat.happen(SeatLost(SeatLoss.THROWN_OUT, "same uid"))
-        with pytest.raises(SeatError):
+        stay.seat.happen(ConnectionLost(LossReason.THROWN_OUT, "same uid"))
+        with pytest.raises(RoomError):
             await saying
         with pytest.raises(CommandRefused):
             await interrupting
-        assert stay.told == [AvatarGone(SeatLoss.THROWN_OUT, "same uid")]
-        with pytest.raises(SeatError):
+        assert stay.told == [AvatarGone(LossReason.THROWN_OUT, "same uid")]
+        with pytest.raises(RoomError):
             await stay.avatar.say("next", "Hello")
 
 
 @virtual
 async def test_a_seat_that_breaks_is_lost() -> None:
     async with present() as stay:
-        stay.seat.events_error = SeatError("The room is broken.", "native error 9")
+        stay.seat.events_error = RoomError("The room is broken.", "native error 9")
         stay.seat.hang_up()
         await asyncio.sleep(1)
-        assert stay.told == [AvatarGone(SeatLoss.ERROR, "native error 9")]
+        assert stay.told == [AvatarGone(LossReason.ERROR, "native error 9")]
 
 
 @virtual
@@ -242,8 +234,8 @@ async def test_a_bug_in_a_seat_is_raised_to_whoever_listens() -> None:
 @virtual
 async def test_a_packet_the_seat_refuses_fails_what_it_belongs_to_and_no_more() -> None:
     async with present() as stay:
-        stay.seat.send_error = SeatError("The room refused a packet.")
-        with pytest.raises(SeatError, match="refused a packet"):
+        stay.seat.send_error = RoomError("The room refused a packet.")
+        with pytest.raises(RoomError, match="refused a packet"):
             await stay.avatar.say("turn", "word " * 10_000)
         with pytest.raises(CommandRefused, match="refused a packet"):
             await stay.avatar.interrupt()
@@ -266,8 +258,8 @@ async def test_leaving_twice_or_before_joining_is_safe() -> None:
 @virtual
 async def test_a_seat_that_cannot_be_taken_is_reported_and_can_be_left() -> None:
     stay = Stay()
-    stay.seat.join_error = SeatError("No room.")
-    with pytest.raises(SeatError):
+    stay.seat.join_error = RoomError("No room.")
+    with pytest.raises(RoomError):
         await stay.avatar.join()
     await stay.avatar.leave()
 

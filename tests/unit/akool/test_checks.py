@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from adapters.akool.checks import check
 from adapters.akool.settings import AkoolSettings, open_api
-from bot.errors import SettingsError
+from bot.domain.errors import SettingsError
 from bot.ports.doctor import Finding, Level
 from bot.settings import load
 from tests.unit.akool.scripted import CREDIT, KEY, TOKEN, BrokenNetwork, ScriptedAkool, ok, refused

@@ -3,7 +3,7 @@
 import pytest
 
 from adapters.akool.codes import MEANINGS, NOT_RUNNING, PASSING, Passing, meaning, refusal
-from bot.errors import Verdict
+from bot.domain.errors import Verdict
 
 VERDICTS = {
     Verdict.RETRY_LATER: [

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from bot.errors import ProviderError, Verdict
+from bot.domain.errors import ProviderError, Verdict
 from bot.ports.provider import (
     Document,
     Knowledge,

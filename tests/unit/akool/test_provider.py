@@ -8,8 +8,8 @@ import pytest
 from starlette.responses import Response
 
 from adapters.akool.provider import AkoolProvider
-from bot.errors import ProviderError
-from bot.model import ElevenLabs, Mode, SessionSpec, TurnDetection, VoiceParams
+from bot.domain.errors import ProviderError
+from bot.domain.sessions import ElevenLabs, Mode, SessionSpec, TurnDetection, VoiceParams
 from bot.ports.avatar import AvatarArrived
 from bot.ports.provider import (
     AvatarInfo,
@@ -19,7 +19,7 @@ from bot.ports.provider import (
     ProviderState,
     VoiceInfo,
 )
-from bot.ports.room import PeerJoined, RoomCredentials, Seat, SeatEvent
+from bot.ports.room import PeerJoined, RoomConnection, RoomCredentials, RoomEvent
 from tests.unit.akool.scripted import (
     AVATAR,
     AVATARS,
@@ -198,7 +198,7 @@ class QuietSeat:
 
     async def join(self) -> None: ...
 
-    async def events(self) -> AsyncIterator[SeatEvent]:
+    async def events(self) -> AsyncIterator[RoomEvent]:
         for uid in self._present:
             yield PeerJoined(uid)
         await self._left.wait()
@@ -217,7 +217,7 @@ async def arrives(session: ProviderSession, own_room: OurRooms | None, *present:
     """Whether the session's avatar is taken to be in the room, with `present` in it."""
     seated: list[RoomCredentials] = []
 
-    def take(credentials: RoomCredentials) -> Seat:
+    def take(credentials: RoomCredentials) -> RoomConnection:
         seated.append(credentials)
         return QuietSeat(*present)
 

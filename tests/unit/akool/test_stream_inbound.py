@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.akool.stream import inbound
-from adapters.akool.stream.inbound import Reassembly
+from adapters.akool.stream import reassembly
 from adapters.akool.stream.messages import Part
-from bot.model import Speaker
+from adapters.akool.stream.reassembly import Reassembly
+from bot.domain.transcript import Speaker
 from bot.ports.avatar import Utterance
 
 Arrival = tuple[float, Part]
@@ -22,18 +22,18 @@ def part(text: str, idx: int = 0, *, fin: bool = False, mid: str = "m", speaker:
     return Part(mid, idx, fin, speaker, text)
 
 
-def play(arrivals: list[Arrival], reassembly: Reassembly | None = None) -> Shown:
+def play(arrivals: list[Arrival], whole: Reassembly | None = None) -> Shown:
     """What is shown, and when, until nothing changes any more."""
-    reassembly, now = reassembly or Reassembly(), 0.0
+    whole, now = whole or Reassembly(), 0.0
     shown: Shown = []
     for at, arrived in [*arrivals, (1e6, None)]:
-        while (due_at := reassembly.due_at(now)) is not None and due_at <= at:
+        while (due_at := whole.due_at(now)) is not None and due_at <= at:
             assert due_at > now
             now = due_at
-            shown += [(now, utterance) for utterance in reassembly.due(now)]
+            shown += [(now, utterance) for utterance in whole.due(now)]
         if arrived:
             now = at
-            shown += [(now, utterance) for utterance in reassembly.take(arrived, now)]
+            shown += [(now, utterance) for utterance in whole.take(arrived, now)]
     return shown
 
 
@@ -222,27 +222,27 @@ def test_utterances_do_not_wait_for_one_another() -> None:
 
 
 def test_open_utterances_are_bounded() -> None:
-    reassembly = Reassembly()
-    for number in range(inbound.MAX_OPEN):
-        reassembly.take(part("a", mid=str(number)), 0.0)
-    shown = reassembly.take(part("a", mid="one more"), 0.0)
+    whole = Reassembly()
+    for number in range(reassembly.MAX_OPEN):
+        whole.take(part("a", mid=str(number)), 0.0)
+    shown = whole.take(part("a", mid="one more"), 0.0)
     assert shown == [
         Utterance("0", Speaker.BOT, "a", final=True),
         Utterance("one more", Speaker.BOT, "a", final=False),
     ]
-    assert len(reassembly._open) == inbound.MAX_OPEN
+    assert len(whole._open) == reassembly.MAX_OPEN
 
 
 def test_the_length_of_an_utterance_is_bounded_and_what_is_left_out_is_marked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inbound, "MAX_CHARACTERS", 10)
+    monkeypatch.setattr(reassembly, "MAX_CHARACTERS", 10)
     shown = play([(idx / 10, part("abc", idx)) for idx in range(10)])
     assert final_text(shown) == "abcabcabc…"
 
 
 def test_closed_utterances_that_are_remembered_are_bounded() -> None:
-    reassembly = Reassembly()
-    for number in range(inbound.MAX_CLOSED + 10):
-        reassembly.take(part("a", fin=True, mid=str(number)), 0.0)
-    assert len(reassembly._closed) == inbound.MAX_CLOSED
-    (again,) = reassembly.take(part("b", 1, fin=True, mid=str(inbound.MAX_CLOSED)), 60.0)
+    whole = Reassembly()
+    for number in range(reassembly.MAX_CLOSED + 10):
+        whole.take(part("a", fin=True, mid=str(number)), 0.0)
+    assert len(whole._closed) == reassembly.MAX_CLOSED
+    (again,) = whole.take(part("b", 1, fin=True, mid=str(reassembly.MAX_CLOSED)), 60.0)
     assert again.text == "ab"

@@ -10,11 +10,11 @@ import regex
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.akool.stream.cutting import SENTENCE_WINDOW, WORD_WINDOW, cut
+from adapters.akool.stream.chunking import SENTENCE_WINDOW, WORD_WINDOW, chunk
+from adapters.akool.stream.codec import encode, escaped_size, well_formed
 from adapters.akool.stream.messages import Chat, Interrupt
-from adapters.akool.stream.outbound import Budget, Idle, Outbox, Outgoing, Wait
-from adapters.akool.stream.wire import encode, escaped_size, well_formed
-from bot.errors import SettingsError
+from adapters.akool.stream.send_queue import Budget, Idle, Outgoing, SendQueue, Wait
+from bot.domain.errors import SettingsError
 
 MID = "0193a0b0-0000-7000-8000-000000000001"
 INTERRUPT = encode(Interrupt("cmd-1"))
@@ -40,10 +40,10 @@ texts = st.builds(lambda parts, times: "".join(parts) * times, snippets, st.inte
 Sent = list[tuple[float, Outgoing]]
 
 
-def drain(outbox: Outbox, now: float = 0.0, *, patience: float = inf) -> Sent:
+def drain(queue: SendQueue, now: float = 0.0, *, patience: float = inf) -> Sent:
     """All that can be sent, each packet at the first moment it may; asked again after `patience` at the latest."""
     sent: Sent = []
-    while not isinstance(step := outbox.next_packet(now), Idle):
+    while not isinstance(step := queue.next_packet(now), Idle):
         if isinstance(step, Wait):
             now += min(step.seconds, patience)
         else:
@@ -55,16 +55,16 @@ def spoken(sent: Sent, mid: str = MID) -> str:
     return "".join(json.loads(packet.data)["pld"]["text"] for _, packet in sent if packet.mid == mid)
 
 
-def say(outbox: Outbox, text: str, mid: str = MID) -> bool:
-    outbox.open(mid)
-    outbox.write(mid, text)
-    return outbox.finish(mid)
+def say(queue: SendQueue, text: str, mid: str = MID) -> bool:
+    queue.open(mid)
+    queue.write(mid, text)
+    return queue.finish(mid)
 
 
-def queued(text: str, mid: str = MID) -> Outbox:
-    outbox = Outbox()
-    say(outbox, text, mid)
-    return outbox
+def queued(text: str, mid: str = MID) -> SendQueue:
+    queue = SendQueue()
+    say(queue, text, mid)
+    return queue
 
 
 def assert_within(sent: Sent, budget: Budget) -> None:
@@ -100,9 +100,9 @@ def test_nothing_that_is_seen_as_one_character_is_torn(text: str) -> None:
 
 @given(texts, st.integers(256, 1024))
 def test_packets_are_as_full_as_a_near_end_allows(text: str, packet_bytes: int) -> None:
-    outbox = Outbox(Budget(packet_bytes=packet_bytes))
-    say(outbox, text)
-    pieces = [json.loads(packet.data)["pld"]["text"] for _, packet in drain(outbox)]
+    queue = SendQueue(Budget(packet_bytes=packet_bytes))
+    say(queue, text)
+    pieces = [json.loads(packet.data)["pld"]["text"] for _, packet in drain(queue)]
     for idx, (piece, following) in enumerate(itertools.pairwise(pieces)):
         over = len(encode(Chat(MID, idx, fin=False, text=piece + graphemes(following)[0])))
         assert over + SENTENCE_WINDOW > packet_bytes
@@ -141,21 +141,21 @@ def test_a_grapheme_longer_than_a_packet_still_travels() -> None:
     ],
 )
 def test_cuts_where_a_reader_would(text: str, room: int, first: str) -> None:
-    assert text[: cut(text, room)] == first
+    assert text[: chunk(text, room)] == first
 
 
 def test_an_end_that_is_far_away_is_not_taken() -> None:
     word, sentence = "a " + "b" * 300, "A. " + "b" * 300
-    assert cut(word, 2 + WORD_WINDOW) == 2
-    assert cut(word, 3 + WORD_WINDOW) == 3 + WORD_WINDOW
-    assert cut(sentence, 3 + SENTENCE_WINDOW) == 3
-    assert cut(sentence, 4 + SENTENCE_WINDOW) == 4 + SENTENCE_WINDOW
+    assert chunk(word, 2 + WORD_WINDOW) == 2
+    assert chunk(word, 3 + WORD_WINDOW) == 3 + WORD_WINDOW
+    assert chunk(sentence, 3 + SENTENCE_WINDOW) == 3
+    assert chunk(sentence, 4 + SENTENCE_WINDOW) == 4 + SENTENCE_WINDOW
 
 
 @given(texts.filter(bool), st.integers(6, 200))
 def test_a_cut_fits_and_goes_on(text: str, room: int) -> None:
     text = well_formed(text)
-    taken = cut(text, room)
+    taken = chunk(text, room)
     assert taken >= 1
     assert escaped_size(text[:taken]) <= room
 
@@ -165,14 +165,14 @@ def test_a_cut_fits_and_goes_on(text: str, room: int) -> None:
 
 @given(st.lists(texts, max_size=5), st.lists(st.floats(0, 3), min_size=5, max_size=5))
 def test_pieces_travel_as_they_come_under_one_growing_index(pieces: list[str], pauses: list[float]) -> None:
-    outbox, now, sent = Outbox(), 0.0, []
-    outbox.open(MID)
+    queue, now, sent = SendQueue(), 0.0, []
+    queue.open(MID)
     for piece, pause in zip(pieces, pauses, strict=False):
-        outbox.write(MID, piece)
-        sent += (fresh := drain(outbox, now))
+        queue.write(MID, piece)
+        sent += (fresh := drain(queue, now))
         now = max([now, *(at for at, _ in fresh)]) + pause
-    finished = outbox.finish(MID)
-    sent += drain(outbox, now)
+    finished = queue.finish(MID)
+    sent += drain(queue, now)
     assert spoken(sent) == "".join(map(well_formed, pieces))
     assert finished == bool(sent)
     assert [json.loads(packet.data)["idx"] for _, packet in sent] == list(range(len(sent)))
@@ -181,49 +181,47 @@ def test_pieces_travel_as_they_come_under_one_growing_index(pieces: list[str], p
 
 
 def test_the_first_sentence_does_not_wait_for_the_second() -> None:
-    outbox = Outbox()
-    outbox.open(MID)
-    outbox.write(MID, "First sentence. ")
-    assert outbox.next_packet(0.0) == Outgoing(
-        MID, encode(Chat(MID, 0, fin=False, text="First sentence. ")), last=False
-    )
-    assert outbox.next_packet(0.0) == Idle()
+    queue = SendQueue()
+    queue.open(MID)
+    queue.write(MID, "First sentence. ")
+    assert queue.next_packet(0.0) == Outgoing(MID, encode(Chat(MID, 0, fin=False, text="First sentence. ")), last=False)
+    assert queue.next_packet(0.0) == Idle()
 
 
 def test_pieces_that_wait_for_the_pace_share_a_packet() -> None:
-    outbox = Outbox()
-    outbox.open(MID)
-    outbox.write(MID, "One. ")
-    drain(outbox)
+    queue = SendQueue()
+    queue.open(MID)
+    queue.write(MID, "One. ")
+    drain(queue)
     for piece in ("Two. ", "Three. "):
-        outbox.write(MID, piece)
-    outbox.finish(MID)
-    assert [json.loads(packet.data)["pld"]["text"] for _, packet in drain(outbox)] == ["Two. Three. "]
+        queue.write(MID, piece)
+    queue.finish(MID)
+    assert [json.loads(packet.data)["pld"]["text"] for _, packet in drain(queue)] == ["Two. Three. "]
 
 
 def test_an_end_that_comes_late_is_a_packet_of_its_own() -> None:
-    outbox = Outbox()
-    outbox.open(MID)
-    outbox.write(MID, "All.")
-    drain(outbox)
-    assert outbox.finish(MID)
-    assert [packet.data for _, packet in drain(outbox, 1.0)] == [encode(Chat(MID, 1, fin=True, text=""))]
+    queue = SendQueue()
+    queue.open(MID)
+    queue.write(MID, "All.")
+    drain(queue)
+    assert queue.finish(MID)
+    assert [packet.data for _, packet in drain(queue, 1.0)] == [encode(Chat(MID, 1, fin=True, text=""))]
 
 
 def test_texts_go_one_after_the_other() -> None:
-    outbox = Outbox()
-    outbox.open("a")
-    say(outbox, "second", "b")
-    assert outbox.next_packet(0.0) == Idle()
-    outbox.write("a", "first")
-    outbox.finish("a")
-    assert [packet.mid for _, packet in drain(outbox)] == ["a", "b"]
+    queue = SendQueue()
+    queue.open("a")
+    say(queue, "second", "b")
+    assert queue.next_packet(0.0) == Idle()
+    queue.write("a", "first")
+    queue.finish("a")
+    assert [packet.mid for _, packet in drain(queue)] == ["a", "b"]
 
 
 def test_one_text_at_a_time_has_a_mid() -> None:
-    outbox = queued("said already")
+    queue = queued("said already")
     with pytest.raises(ValueError, match=MID):
-        outbox.open(MID)
+        queue.open(MID)
 
 
 # ---------------------------------------------------------------- budgets
@@ -241,16 +239,16 @@ commands = st.lists(st.tuples(st.floats(0, 5), st.integers(20, 256)), max_size=2
 def test_no_sliding_second_is_over_budget_and_control_overtakes(
     spoken_texts: list[str], budget: Budget, orders: list[tuple[float, int]]
 ) -> None:
-    outbox, now, sent, waiting = Outbox(budget), 0.0, [], list(enumerate(orders))
+    queue, now, sent, waiting = SendQueue(budget), 0.0, [], list(enumerate(orders))
     for mid, text in enumerate(spoken_texts):
-        say(outbox, text, f"speech-{mid}")
+        say(queue, text, f"speech-{mid}")
     controls_due: list[str] = []
     while True:
         while waiting and waiting[0][1][0] <= now:
             number, (_, size) = waiting.pop(0)
             controls_due.append(f"cmd-{number}")
-            outbox.control(f"cmd-{number}", b"!" * size)
-        match outbox.next_packet(now):
+            queue.control(f"cmd-{number}", b"!" * size)
+        match queue.next_packet(now):
             case Outgoing() as packet:
                 if controls_due:
                     assert packet.mid == controls_due.pop(0)
@@ -270,19 +268,19 @@ def test_no_sliding_second_is_over_budget_and_control_overtakes(
 
 @pytest.mark.parametrize("moment", [tick / 20 for tick in range(60)])
 def test_speech_leaves_room_for_control_at_any_moment(moment: float) -> None:
-    outbox, now = queued("word " * 10_000), 0.0
+    queue, now = queued("word " * 10_000), 0.0
     while now < moment:
-        step = outbox.next_packet(now)
+        step = queue.next_packet(now)
         now += min(step.seconds, moment - now) if isinstance(step, Wait) else 0
-    outbox.control("cmd-1", INTERRUPT)
-    assert outbox.next_packet(moment) == Outgoing("cmd-1", INTERRUPT, last=True)
+    queue.control("cmd-1", INTERRUPT)
+    assert queue.next_packet(moment) == Outgoing("cmd-1", INTERRUPT, last=True)
 
 
 def test_control_alone_keeps_the_budgets_too() -> None:
-    outbox = Outbox()
+    queue = SendQueue()
     for number in range(100):
-        outbox.control(f"cmd-{number}", INTERRUPT)
-    sent = drain(outbox, patience=0.01)
+        queue.control(f"cmd-{number}", INTERRUPT)
+    sent = drain(queue, patience=0.01)
     assert len(sent) == 100
     assert_within(sent, Budget())
 
@@ -307,41 +305,41 @@ def test_a_budget_that_lets_nothing_through_is_refused(wrong: dict[str, int]) ->
 
 
 def test_an_interrupt_is_the_next_packet_and_the_last() -> None:
-    outbox = queued("word " * 10_000)
-    drained = [outbox.next_packet(0.0)]
-    assert outbox.drop_speech() == (MID,)
-    outbox.control("cmd-1", INTERRUPT)
-    drained.append(outbox.next_packet(0.0))
+    queue = queued("word " * 10_000)
+    drained = [queue.next_packet(0.0)]
+    assert queue.drop_speech() == (MID,)
+    queue.control("cmd-1", INTERRUPT)
+    drained.append(queue.next_packet(0.0))
     assert drained[1] == Outgoing("cmd-1", INTERRUPT, last=True)
-    assert outbox.next_packet(10.0) == Idle()
+    assert queue.next_packet(10.0) == Idle()
 
 
 def test_what_is_written_after_a_drop_is_dropped() -> None:
-    outbox = Outbox()
-    outbox.open(MID)
-    outbox.write(MID, "before")
-    outbox.drop_speech()
-    outbox.write(MID, "after")
-    assert not outbox.finish(MID)
-    assert outbox.next_packet(0.0) == Idle()
+    queue = SendQueue()
+    queue.open(MID)
+    queue.write(MID, "before")
+    queue.drop_speech()
+    queue.write(MID, "after")
+    assert not queue.finish(MID)
+    assert queue.next_packet(0.0) == Idle()
 
 
 def test_what_is_withdrawn_is_not_sent() -> None:
-    outbox = queued("text")
-    outbox.control("cmd-1", INTERRUPT)
-    outbox.withdraw(MID)
-    outbox.withdraw("cmd-1")
-    assert outbox.next_packet(0.0) == Idle()
+    queue = queued("text")
+    queue.control("cmd-1", INTERRUPT)
+    queue.withdraw(MID)
+    queue.withdraw("cmd-1")
+    assert queue.next_packet(0.0) == Idle()
 
 
 def test_a_command_that_still_waits_is_not_doubled() -> None:
-    outbox = Outbox()
+    queue = SendQueue()
     for _ in range(2):
-        outbox.control("cmd-1", INTERRUPT)
-    assert [packet.mid for _, packet in drain(outbox)] == ["cmd-1"]
+        queue.control("cmd-1", INTERRUPT)
+    assert [packet.mid for _, packet in drain(queue)] == ["cmd-1"]
 
 
 def test_a_text_of_nothing_sends_nothing() -> None:
-    outbox = Outbox()
-    assert not say(outbox, "")
-    assert outbox.next_packet(0.0) == Idle()
+    queue = SendQueue()
+    assert not say(queue, "")
+    assert queue.next_packet(0.0) == Idle()

@@ -5,13 +5,12 @@ from types import MappingProxyType
 
 import pytest
 
-from adapters.akool.stream.messages import Action, Expression, Params, SetAction, SetParams, VoiceParams
+from adapters.akool.stream.codec import encode
+from adapters.akool.stream.messages import Expression, GestureName, Params, SetAction, SetParams, VoiceParamsMessage
 from adapters.akool.stream.parameters import gesture, params
-from adapters.akool.stream.wire import encode
-from bot.errors import CommandRefused
-from bot.model import ElevenLabs, Mode, TurnDetection
-from bot.model import VoiceParams as Voice
-from bot.ports.avatar import ParamChanges
+from bot.domain.errors import CommandRefused
+from bot.domain.sessions import ElevenLabs, Mode, ParamChanges, TurnDetection
+from bot.domain.sessions import VoiceParams as Voice
 
 
 def test_everything_that_can_be_set_is_said() -> None:
@@ -52,7 +51,7 @@ def test_everything_that_can_be_set_is_said() -> None:
 
 def test_what_stays_as_it_is_is_not_said() -> None:
     assert params(ParamChanges(language="en")) == Params(lang="en")
-    assert params(ParamChanges(voice_id="v1")) == Params(vparams=VoiceParams(vid="v1"))
+    assert params(ParamChanges(voice_id="v1")) == Params(vparams=VoiceParamsMessage(vid="v1"))
     assert params(ParamChanges()) == Params()
 
 
@@ -61,7 +60,7 @@ def test_elevenlabs_is_not_for_a_running_session() -> None:
 
 
 def test_a_gesture_is_known_by_its_name() -> None:
-    assert gesture("m", "nod", None) == SetAction("m", action=Action.NOD)
+    assert gesture("m", "nod", None) == SetAction("m", action=GestureName.NOD)
     assert gesture("m", None, "fear") == SetAction("m", expression=Expression.FEAR)
 
 

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.akool.stream.inbound import Reassembly
+from adapters.akool.stream.codec import decode, well_formed
 from adapters.akool.stream.messages import Part
-from adapters.akool.stream.wire import decode, well_formed
+from adapters.akool.stream.reassembly import Reassembly
 from tests.unit.akool.test_stream_inbound import final_text, play
 
 NUMBERINGS: dict[str, Callable[[int], dict[str, object]]] = {

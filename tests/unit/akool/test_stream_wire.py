@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adapters.akool.stream.codec import decode, encode, escaped_size, well_formed
 from adapters.akool.stream.messages import (
-    Ack,
-    Action,
     Chat,
+    CommandAck,
     Event,
     Expression,
+    GestureName,
     Interrupt,
     Message,
     Moment,
@@ -21,15 +22,14 @@ from adapters.akool.stream.messages import (
     Outbound,
     Params,
     Part,
-    Refusal,
     SetAction,
     SetParams,
-    TurnDetection,
+    TurnDetectionParams,
     Unknown,
-    VoiceParams,
+    UnreadableMessage,
+    VoiceParamsMessage,
 )
-from adapters.akool.stream.wire import decode, encode, escaped_size, well_formed
-from bot.model import Speaker
+from bot.domain.transcript import Speaker
 
 MID = "msg-1723629433573"
 
@@ -67,14 +67,14 @@ EVERYTHING = Params(
     "en",
     1,
     "https://example.com/background.jpg",
-    VoiceParams(
+    VoiceParamsMessage(
         "1",
         "https://example.com/voice",
         1.2,
         {"akool": "ai ku er"},
         "en",
         "openai_realtime",
-        TurnDetection("server_vad", 0.5, 300, 500),
+        TurnDetectionParams("server_vad", 0.5, 300, 500),
     ),
 )
 
@@ -84,7 +84,7 @@ WRITTEN: list[tuple[Outbound, Json]] = [
     (SetParams(MID, Params(mode=2)), command(MID, {"cmd": "set-params", "data": {"mode": 2}})),
     (Interrupt(MID), command(MID, {"cmd": "interrupt"})),
     (
-        SetAction(MID, Action.HAND_WAVE, Expression.HAPPINESS),
+        SetAction(MID, GestureName.HAND_WAVE, Expression.HAPPINESS),
         command(MID, {"cmd": "set-action", "data": {"action": "hand_wave", "expression": "happiness"}}),
     ),
     (
@@ -126,21 +126,21 @@ READ: list[tuple[Json, Message]] = [
         chat({"from": "bot", "text": "\ud83d", "\ud83d": 1}, mid="m\ud83d"),
         Part("m\ufffd", 0, True, Speaker.BOT, "\ud83d"),
     ),
-    (command(MID, {"code": 1003, "msg": "\ude00", "cmd": "\ud83d"}), Ack(MID, "\ufffd", 1003, "\ufffd")),
+    (command(MID, {"code": 1003, "msg": "\ude00", "cmd": "\ud83d"}), CommandAck(MID, "\ufffd", 1003, "\ufffd")),
     ({"v": 2, "type": "\ud83d"}, Unknown("\ufffd")),
-    (command(MID, {"cmd": "set-params", "code": 1000, "msg": "OK"}), Ack(MID, "set-params", 1000, "OK")),
-    (command(None, {"cmd": "interrupt", "code": "1003"}), Ack("", "interrupt", 1003, "")),
-    (command(MID, {"code": 2001}), Ack(MID, "", 2001, "")),
+    (command(MID, {"cmd": "set-params", "code": 1000, "msg": "OK"}), CommandAck(MID, "set-params", 1000, "OK")),
+    (command(None, {"cmd": "interrupt", "code": "1003"}), CommandAck("", "interrupt", 1003, "")),
+    (command(MID, {"code": 2001}), CommandAck(MID, "", 2001, "")),
     ({"v": 2, "type": "event", "mid": MID, "pld": {"event": "audio_start"}}, Event(MID, Moment.AUDIO_START)),
     ({"v": 2, "type": "event", "pld": {"event": "audio_end"}}, Event("", Moment.AUDIO_END)),
     # the sample of "Set Avatar Params": the deprecated `vid` beside `vparams`
     (
         command(MID, {"cmd": "set-params", "data": {"vid": "1", "vurl": "u", "lang": "en", "mode": 1}}),
-        SetParams(MID, Params("en", 1, vparams=VoiceParams(vid="1", vurl="u"))),
+        SetParams(MID, Params("en", 1, vparams=VoiceParamsMessage(vid="1", vurl="u"))),
     ),
     (
         command(MID, {"cmd": "set-params", "data": {"vid": "old", "vparams": {"vid": "new"}}}),
-        SetParams(MID, Params(vparams=VoiceParams(vid="new"))),
+        SetParams(MID, Params(vparams=VoiceParamsMessage(vid="new"))),
     ),
     # the TypeScript sample, left over from protocol v1
     (command(None, {"cmd": "set-params", "params": {"mode": "2"}}), SetParams("", Params(mode=2))),
@@ -153,19 +153,19 @@ READ: list[tuple[Json, Message]] = [
     ({"v": 2, "type": "event", "pld": {"event": "rain"}}, Unknown("event")),
 ]
 
-REFUSED: list[tuple[bytes, Refusal]] = [
-    (b"", Refusal.NOT_JSON),
-    (b"\xff\xfe", Refusal.NOT_JSON),
-    (b'{"v":2,}', Refusal.NOT_JSON),
-    (b"[" * 1024, Refusal.NOT_JSON),
-    (b"[]", Refusal.NOT_V2),
-    (b"2", Refusal.NOT_V2),
-    (b'{"type":"chat","payload":"{}"}', Refusal.NOT_V2),
-    (b'{"v":1,"type":"chat"}', Refusal.NOT_V2),
-    (b'{"v":"2","type":"chat"}', Refusal.NOT_V2),
-    (b'{"v":2,"type":"chat","pld":"text"}', Refusal.MALFORMED),
-    (b'{"v":2,"type":"chat","pld":{"text":["a"]}}', Refusal.MALFORMED),
-    (b'{"v":2,"type":"command","pld":{"code":"fine"}}', Refusal.MALFORMED),
+REFUSED: list[tuple[bytes, UnreadableMessage]] = [
+    (b"", UnreadableMessage.NOT_JSON),
+    (b"\xff\xfe", UnreadableMessage.NOT_JSON),
+    (b'{"v":2,}', UnreadableMessage.NOT_JSON),
+    (b"[" * 1024, UnreadableMessage.NOT_JSON),
+    (b"[]", UnreadableMessage.NOT_V2),
+    (b"2", UnreadableMessage.NOT_V2),
+    (b'{"type":"chat","payload":"{}"}', UnreadableMessage.NOT_V2),
+    (b'{"v":1,"type":"chat"}', UnreadableMessage.NOT_V2),
+    (b'{"v":"2","type":"chat"}', UnreadableMessage.NOT_V2),
+    (b'{"v":2,"type":"chat","pld":"text"}', UnreadableMessage.MALFORMED),
+    (b'{"v":2,"type":"chat","pld":{"text":["a"]}}', UnreadableMessage.MALFORMED),
+    (b'{"v":2,"type":"command","pld":{"code":"fine"}}', UnreadableMessage.MALFORMED),
 ]
 
 
@@ -182,7 +182,7 @@ def test_is_read_as_documented_and_beyond(fields: Json, message: Message) -> Non
 
 
 @pytest.mark.parametrize(("packet", "reason"), REFUSED)
-def test_what_is_not_ours_is_told_apart(packet: bytes, reason: Refusal) -> None:
+def test_what_is_not_ours_is_told_apart(packet: bytes, reason: UnreadableMessage) -> None:
     assert decode(packet) == NotOurs(reason)
 
 
@@ -190,15 +190,15 @@ def test_a_byte_order_mark_does_no_harm() -> None:
     assert decode(b"\xef\xbb\xbf" + encode(Interrupt(MID))) == Interrupt(MID)
 
 
-@pytest.mark.parametrize("action", Action)
+@pytest.mark.parametrize("action", GestureName)
 @pytest.mark.parametrize("expression", Expression)
-def test_every_action_and_expression_travels(action: Action, expression: Expression) -> None:
+def test_every_action_and_expression_travels(action: GestureName, expression: Expression) -> None:
     assert decode(encode(SetAction(MID, action, expression))) == SetAction(MID, action, expression)
 
 
 def test_only_1000_accepts() -> None:
-    assert Ack(MID, "interrupt", 1000, "OK").accepted
-    assert not Ack(MID, "interrupt", 1003, "").accepted
+    assert CommandAck(MID, "interrupt", 1000, "OK").accepted
+    assert not CommandAck(MID, "interrupt", 1003, "").accepted
 
 
 @given(st.text())
@@ -255,7 +255,7 @@ def test_nothing_that_comes_does_harm(fields: Json) -> None:
         case Part(mid, idx) | Chat(mid, idx):
             assert mid.encode().decode() == mid
             assert idx >= 0
-        case Ack(mid, cmd, _, msg):
+        case CommandAck(mid, cmd, _, msg):
             assert (mid + cmd + msg).encode()
         case _:
             pass
@@ -263,4 +263,4 @@ def test_nothing_that_comes_does_harm(fields: Json) -> None:
 
 @given(st.binary())
 def test_no_bytes_do_harm(packet: bytes) -> None:
-    assert decode(packet) in [NotOurs(Refusal.NOT_JSON), NotOurs(Refusal.NOT_V2)]
+    assert decode(packet) in [NotOurs(UnreadableMessage.NOT_JSON), NotOurs(UnreadableMessage.NOT_V2)]

@@ -5,7 +5,9 @@ import pytest
 from bot.commands.buttons import Look, button_of, card_button, next_button
 from bot.commands.catalogue import CATALOGUE
 from bot.commands.verb import CONFIRM, Verb
-from bot.model import CardAction, Command, Item, Reply
+from bot.domain.cards import CardAction
+from bot.domain.messages import Command
+from bot.domain.replies import Item, Reply
 
 
 @pytest.mark.parametrize("verb", CATALOGUE.verbs, ids=lambda verb: verb.name)

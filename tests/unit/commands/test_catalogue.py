@@ -5,7 +5,7 @@ import pytest
 
 from bot.commands.catalogue import CATALOGUE, GROUPS, Catalogue
 from bot.commands.verb import Option, OptionType, Verb
-from bot.model import CardAction
+from bot.domain.cards import CardAction
 
 # Discord's limits, https://discord.com/developers/docs/interactions/application-commands
 NAME = re.compile(r"[-_a-z0-9]{1,32}")

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.commands.nearest import did_you_mean, listed, nearest
+from bot.commands.suggestions import did_you_mean, listed, suggest
 
 AVATARS = ["Alex Stone", "Alina", "Tristan Cloth", "Dr. Ann Lee", "Kwame"]
 
@@ -21,12 +21,12 @@ AVATARS = ["Alex Stone", "Alina", "Tristan Cloth", "Dr. Ann Lee", "Kwame"]
     ],
 )
 def test_the_nearest_names_are_found(typed: str, names: list[str]) -> None:
-    assert nearest(typed, AVATARS, 3)[: len(names)] == names
-    assert bool(names) == bool(nearest(typed, AVATARS, 3))
+    assert suggest(typed, AVATARS, 3)[: len(names)] == names
+    assert bool(names) == bool(suggest(typed, AVATARS, 3))
 
 
 def test_no_more_names_than_asked_for() -> None:
-    assert nearest("a", AVATARS, 1) == ["Alina"]
+    assert suggest("a", AVATARS, 1) == ["Alina"]
 
 
 def test_a_suggestion_is_a_question() -> None:
@@ -45,15 +45,15 @@ def test_words_are_listed() -> None:
 
 @given(st.text(), st.lists(st.text()), st.integers(0, 5))
 def test_only_names_are_suggested(typed: str, names: list[str], n: int) -> None:
-    found = nearest(typed, names, n)
+    found = suggest(typed, names, n)
     assert set(found) <= set(names)
     assert len(found) <= n
 
 
 def test_what_is_longer_than_any_name_is_compared_by_its_beginning() -> None:
-    assert nearest("Alma" + "x" * 40_000, ["Alma" + "x" * 60, "Bob"]) == ["Alma" + "x" * 60]
+    assert suggest("Alma" + "x" * 40_000, ["Alma" + "x" * 60, "Bob"]) == ["Alma" + "x" * 60]
 
 
 @given(st.sampled_from(AVATARS))
 def test_a_name_is_nearest_to_itself(name: str) -> None:
-    assert nearest(name.upper(), AVATARS) == [name]
+    assert suggest(name.upper(), AVATARS) == [name]

@@ -1,7 +1,7 @@
 import pytest
 
 from bot.commands.catalogue import CATALOGUE
-from bot.commands.misunderstood import Misunderstood
+from bot.commands.errors import ParseError
 from bot.commands.options import (
     ActOptions,
     DefaultsChanges,
@@ -14,9 +14,9 @@ from bot.commands.options import (
     start_options,
 )
 from bot.commands.parser import parse
-from bot.commands.values import Values, checked
-from bot.model import Command, ElevenLabs, Mode, TurnDetection, VoiceParams
-from bot.ports.avatar import ParamChanges
+from bot.commands.validation import Values, validate
+from bot.domain.messages import Command
+from bot.domain.sessions import ElevenLabs, Mode, ParamChanges, TurnDetection, VoiceParams
 
 
 def values(line: str) -> Values:
@@ -24,8 +24,8 @@ def values(line: str) -> Values:
     assert isinstance(command, Command)
     verb = CATALOGUE.verb(command.verb)
     assert verb is not None
-    found = checked(verb, command.options)
-    assert not isinstance(found, Misunderstood)
+    found = validate(verb, command.options)
+    assert not isinstance(found, ParseError)
     return found
 
 
@@ -75,13 +75,13 @@ def test_set_with_another_turn_detection() -> None:
     ],
 )
 def test_what_cannot_be_set(line: str, sentence: str) -> None:
-    assert set_changes(values(line)) == Misunderstood(sentence)
+    assert set_changes(values(line)) == ParseError(sentence)
 
 
 def test_act() -> None:
     assert act_options(values("act nod")) == ActOptions("nod", None)
     assert act_options(values("act happiness")) == ActOptions(None, "happiness")
-    assert isinstance(act_options(values("act")), Misunderstood)
+    assert isinstance(act_options(values("act")), ParseError)
 
 
 def test_knowledge() -> None:
@@ -111,7 +111,7 @@ def test_a_document_may_hide_its_format(url: str) -> None:
     ],
 )
 def test_what_cannot_be_known(line: str, sentence: str) -> None:
-    assert knowledge_options(values(line)) == Misunderstood(sentence)
+    assert knowledge_options(values(line)) == ParseError(sentence)
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_defaults(line: str, changes: DefaultsChanges) -> None:
     ],
 )
 def test_what_cannot_be_a_default(line: str, sentence: str) -> None:
-    assert defaults_changes(values(line)) == Misunderstood(sentence)
+    assert defaults_changes(values(line)) == ParseError(sentence)
 
 
 def test_people_are_named_in_a_row_or_with_and() -> None:

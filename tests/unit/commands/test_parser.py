@@ -3,9 +3,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.commands.catalogue import CATALOGUE
-from bot.commands.misunderstood import Misunderstood, shown
+from bot.commands.errors import ParseError, shown
 from bot.commands.parser import parse
-from bot.model import Command
+from bot.domain.messages import Command
 
 
 @pytest.mark.parametrize(
@@ -99,11 +99,11 @@ def test_a_line_becomes_a_command(line: str, verb: str, options: dict[str, str])
     ],
 )
 def test_what_makes_no_command_is_said_with_what_would(line: str, sentence: str) -> None:
-    assert parse(line) == Misunderstood(sentence)
+    assert parse(line) == ParseError(sentence)
 
 
 def test_a_smaller_catalogue_knows_fewer_verbs() -> None:
-    assert isinstance(parse("usage", CATALOGUE.only("start", "stop", "help")), Misunderstood)
+    assert isinstance(parse("usage", CATALOGUE.only("start", "stop", "help")), ParseError)
 
 
 def test_what_was_typed_is_shown_on_one_short_line() -> None:
@@ -120,7 +120,7 @@ words = st.sampled_from([
 @given(st.text() | st.lists(words | st.text(max_size=3)).map(" ".join))
 def test_any_line_is_answered(line: str) -> None:
     understood = parse(line)
-    if isinstance(understood, Misunderstood):
+    if isinstance(understood, ParseError):
         assert understood.sentence.endswith((".", "?", "!")) or "Try: " in understood.sentence
         assert len(understood.sentence) < 300
         return

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.commands.secrecy import shows_secret
+from bot.commands.secret_detection import shows_secret
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.commands.catalogue import CATALOGUE
-from bot.commands.misunderstood import Misunderstood
-from bot.commands.values import Value, checked
+from bot.commands.errors import ParseError
+from bot.commands.validation import Value, validate
 from bot.commands.verb import Option, OptionType, Verb
 
 EVERYTHING = Verb(
@@ -43,7 +43,7 @@ EVERYTHING = Verb(
     ],
 )
 def test_values_are_converted(options: dict[str, str], values: dict[str, Value]) -> None:
-    assert checked(EVERYTHING, options) == values
+    assert validate(EVERYTHING, options) == values
 
 
 @pytest.mark.parametrize(
@@ -68,15 +68,15 @@ def test_values_are_converted(options: dict[str, str], values: dict[str, Value])
     ],
 )
 def test_a_bad_value_is_one_sentence_with_its_limit(options: dict[str, str], sentence: str) -> None:
-    assert checked(EVERYTHING, options) == Misunderstood(sentence)
+    assert validate(EVERYTHING, options) == ParseError(sentence)
 
 
 @given(st.sampled_from(CATALOGUE.verbs), st.data())
 def test_any_values_are_answered_and_stay_within_their_limits(verb: Verb, data: st.DataObject) -> None:
     texts = st.text() | st.floats().map(str) | st.integers().map(str) | st.just("https://a.example")
     names = st.sampled_from([option.name for option in verb.options] or ["none"])
-    values = checked(verb, data.draw(st.dictionaries(names, texts)))
-    if isinstance(values, Misunderstood):
+    values = validate(verb, data.draw(st.dictionaries(names, texts)))
+    if isinstance(values, ParseError):
         assert values.sentence
         return
     for name, value in values.items():

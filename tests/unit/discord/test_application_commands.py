@@ -10,7 +10,7 @@ from adapters.discord.application_commands import COMMAND_LENGTH, SAY_THIS, comm
 from adapters.discord.forms import FORMS, INPUTS_LIMIT, filled, form, wanted
 from bot.commands.catalogue import CATALOGUE, VERBS, Catalogue
 from bot.commands.verb import Option, OptionType, Verb
-from bot.model import Command
+from bot.domain.messages import Command
 
 Json = dict[str, Any]
 

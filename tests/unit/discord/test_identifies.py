@@ -2,17 +2,17 @@
 
 import asyncio
 
-from adapters.discord.identifies import APART, Identifies
+from adapters.discord.limits import APART, IdentifyLimiter
 from tests.virtual_time import run_virtual
 
 
 def test_a_day_of_crashing_stays_under_the_limit() -> None:
     async def day() -> int:
-        identifies, count = Identifies(), 0
+        identify_limiter, count = IdentifyLimiter(), 0
         loop = asyncio.get_running_loop()
         end = loop.time() + 86_400
         while loop.time() < end:
-            await identifies.turn()
+            await identify_limiter.turn()
             count += 1
         return count
 
@@ -21,11 +21,11 @@ def test_a_day_of_crashing_stays_under_the_limit() -> None:
 
 def test_the_first_is_at_once_and_the_next_a_little_later() -> None:
     async def two() -> tuple[float, float]:
-        identifies = Identifies()
+        identify_limiter = IdentifyLimiter()
         began = asyncio.get_running_loop().time()
-        await identifies.turn()
+        await identify_limiter.turn()
         first = asyncio.get_running_loop().time() - began
-        await identifies.turn()
+        await identify_limiter.turn()
         return first, asyncio.get_running_loop().time() - began
 
     assert run_virtual(two()) == (0, APART)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.discord.markup import CONTENT_LIMIT, escape, measure, pages
+from adapters.discord.markdown import CONTENT_LIMIT, escape, measure, pages
 
 TOKENS = re.compile(r"(?<!\\)<(?:@[!&]?\d+|#\d+|a?:\w+:\d+|t:\d+|/[^>]+:\d+)>")
 TEXTS = st.text(alphabet=st.sampled_from("ab1 \n*_~`|<>[]()#-.@\\:/é字🙂&+"), max_size=80)

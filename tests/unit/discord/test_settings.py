@@ -8,7 +8,7 @@ import pytest
 from adapters.discord.invite import PERMISSIONS, application_id, invite_url
 from adapters.discord.settings import DiscordSettings
 from adapters.discord.shards import Shards
-from bot.errors import SettingsError
+from bot.domain.errors import SettingsError
 from bot.settings import load
 
 TOKEN = base64.b64encode(b"123456789012345678").decode().rstrip("=") + ".abc.def"

@@ -5,7 +5,7 @@ import asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.discord.throughput import AT_ONCE, Throughput
+from adapters.discord.limits import AT_ONCE, GlobalRateLimit
 from tests.virtual_time import run_virtual
 
 DISCORDS_LIMIT = 50
@@ -14,7 +14,7 @@ DISCORDS_LIMIT = 50
 async def begun(pauses: list[float]) -> list[tuple[int, float]]:
     """When calls began that came after these pauses."""
     loop = asyncio.get_running_loop()
-    throughput, found = Throughput(loop.time), []
+    throughput, found = GlobalRateLimit(loop.time), []
 
     async def call(number: int) -> None:
         await throughput.turn()

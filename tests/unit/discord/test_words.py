@@ -4,9 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.discord.words import QUOTE_LIMIT, Mentioned, Names, as_value, mentioned, plain_words, with_quote
+from adapters.discord.plain_text import (
+    QUOTE_LIMIT,
+    DiscordNames,
+    Mentioned,
+    as_value,
+    mentioned,
+    plain_words,
+    with_quote,
+)
 
-NAMES = Names(
+NAMES = DiscordNames(
     own_ids=frozenset({"900", "901"}),
     people={"55": "Alice", "56": "Ben"},
     roles={"77": "Designers"},

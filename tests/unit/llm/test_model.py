@@ -9,11 +9,11 @@ import pytest
 from pydantic import SecretStr
 
 from adapters.llm.completions import ChatCompletions
-from adapters.llm.line import LONGEST_BYTES
+from adapters.llm.http_transport import LONGEST_BYTES
 from adapters.llm.model import model_at
 from adapters.llm.webhook import Webhook
-from bot.errors import ProviderError, Verdict
-from bot.ports.language import Exchange
+from bot.domain.errors import ProviderError, Verdict
+from bot.ports.llm import Exchange
 
 ASKED = [Exchange("Ann", "Hello"), Exchange(None, "Hi."), Exchange("Зоя", "Who?")]
 Handler = Callable[[httpx.Request], httpx.Response]

@@ -8,13 +8,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from adapters.playground.board import Board
+from adapters.playground.clients import Clients
 from adapters.playground.forgetting import TOMBSTONE_LIFE, Forgetting
 from adapters.playground.history import History
-from adapters.playground.windows import Windows
-from adapters.playground.wire import Author, CardShown, Changed, FileShown, Message
-from bot.errors import SettingsError
-from bot.model import File, Mode, SessionStatus
+from adapters.playground.message_store import MessageStore
+from adapters.playground.protocol import Author, CardShown, Changed, FileShown, Message
+from bot.domain.errors import SettingsError
+from bot.domain.replies import File
+from bot.domain.sessions import Mode, SessionStatus
 from tests.contract.platform.harness import RecordingReception
 
 ANN, BOT, ALMA = Author("a1", "Ann"), Author("avatarbot", "Avatarbot", "bot"), Author("avatar", "Alma", "avatar")
@@ -51,25 +52,25 @@ class Lobby:
     core: Keeps = field(default_factory=lambda: Keeps("one", "two"))
 
     def __post_init__(self) -> None:
-        self.board = Board(History(self.path), self.clock, ["lobby"])
-        self.forgetting = Forgetting(self.core, self.clock, Windows(self.board), MONTH)
+        self.store = MessageStore(History(self.path), self.clock, ["lobby"])
+        self.forgetting = Forgetting(self.core, self.clock, Clients(self.store), MONTH)
 
     def say(self, author: Author, text: str, thread: str = "") -> Message:
-        return self.board.add(Message("", "lobby", author, text, thread))
+        return self.store.add(Message("", "lobby", author, text, thread))
 
     def start(self, session: str, thread: str = "") -> str:
         card = CardShown(session, "Alma", "", SessionStatus.LIVE, Mode.DIALOGUE, "Ann", f"note of {session}")
-        return self.board.add(Message("", "lobby", BOT, thread=thread, card=card)).id
+        return self.store.add(Message("", "lobby", BOT, thread=thread, card=card)).id
 
     def texts(self) -> set[str]:
         """What can be read, now and after a restart."""
-        now, again = (readable(board) for board in (self.board, Board(History(self.path), self.clock, [])))
+        now, again = (readable(store) for store in (self.store, MessageStore(History(self.path), self.clock, [])))
         assert now == again
         return now
 
 
-def readable(board: Board) -> set[str]:
-    shown = msgspec.json.decode(board.since(0), type=Changed).messages
+def readable(store: MessageStore) -> set[str]:
+    shown = msgspec.json.decode(store.since(0), type=Changed).messages
     return {message.card.note if message.card else message.text for message in shown if not message.deleted}
 
 
@@ -107,10 +108,10 @@ async def test_of_two_sessions_in_one_thread_only_the_forgotten_one_goes(lobby: 
 
 async def test_windows_are_told_that_it_is_gone(lobby: Lobby) -> None:
     seen = lobby.start("one")
-    seq = lobby.board.seq
+    seq = lobby.store.seq
     lobby.core.sessions = set()
     await lobby.forgetting.tidy()
-    frame = lobby.board.since(seq)
+    frame = lobby.store.since(seq)
     assert seen in frame
     assert '"deleted":true' in frame
     assert "note of one" not in frame
@@ -130,7 +131,7 @@ async def test_what_is_old_goes_and_a_thread_only_with_its_last_message(lobby: L
 
 async def test_what_somebody_deleted_is_soon_gone_from_the_file(lobby: Lobby) -> None:
     message = lobby.say(ANN, "a slip of the tongue")
-    lobby.board.change(message, text="", deleted=True)
+    lobby.store.change(message, text="", deleted=True)
     await lobby.forgetting.tidy()
     assert "slip" not in lobby.path.read_text()
     lobby.clock.moment += TOMBSTONE_LIFE + timedelta(seconds=1)
@@ -140,20 +141,20 @@ async def test_what_somebody_deleted_is_soon_gone_from_the_file(lobby: Lobby) ->
 
 async def test_a_file_goes_with_its_message(lobby: Lobby) -> None:
     thread = lobby.start("one")
-    file_id = lobby.board.keep_file(File("transcript.md", "text/markdown", b"everything"))
+    file_id = lobby.store.keep_file(File("transcript.md", "text/markdown", b"everything"))
     shown = FileShown("transcript.md", f"/playground/files/{file_id}/transcript.md", 10)
-    lobby.board.add(Message("", "lobby", BOT, "Here", thread, file=shown))
+    lobby.store.add(Message("", "lobby", BOT, "Here", thread, file=shown))
     await lobby.forgetting.tidy()
-    assert lobby.board.file(file_id)
+    assert lobby.store.file(file_id)
     lobby.core.sessions = set()
     await lobby.forgetting.tidy()
-    assert lobby.board.file(file_id) is None
+    assert lobby.store.file(file_id) is None
     assert "transcript.md" not in lobby.path.read_text()
 
 
 async def test_a_private_file_is_never_written_down(lobby: Lobby) -> None:
-    file_id = lobby.board.hold_file(File("transcript.md", "text/markdown", b"everything"))
-    assert lobby.board.file(file_id)
+    file_id = lobby.store.hold_file(File("transcript.md", "text/markdown", b"everything"))
+    assert lobby.store.file(file_id)
     assert "transcript" not in lobby.path.read_text()
 
 

@@ -2,14 +2,14 @@
 
 from pydantic import SecretStr
 
-from adapters.playground.gate import Gate
+from adapters.playground.auth import PlaygroundAuth
 from adapters.playground.settings import PlaygroundSettings
 
 SECRET = "a-secret-for-tests"
 
 
 def test_the_printed_key_opens_again_and_again_and_the_other_one_once() -> None:
-    gate = Gate(PlaygroundSettings(secret=SecretStr(SECRET)))
+    gate = PlaygroundAuth(PlaygroundSettings(secret=SecretStr(SECRET)))
     once = gate.key_for_once()
     assert [gate.opens(SECRET), gate.opens(SECRET)] == [True, True]
     assert [gate.opens(once), gate.opens(once)] == [True, False]

@@ -4,10 +4,10 @@ import base64
 
 import pytest
 
-from adapters.playground.pictures import Pictures, PictureUnavailable
+from adapters.playground.image_proxy import ImageProxy, ImageUnavailable
 from adapters.playground.platform import PlaygroundPlatform
 from adapters.playground.settings import PlaygroundSettings
-from bot.model import File, Item
+from bot.domain.replies import File, Item
 from tests.contract.platform.harness import RecordingReception
 from tests.virtual_time import LoopClock
 
@@ -31,22 +31,22 @@ def parts(address: str) -> tuple[str, str]:
 
 async def test_what_we_signed_is_fetched_by_the_one_way_to_the_web() -> None:
     source = Source()
-    assert await Pictures("secret", source).fetch(*parts(Pictures("secret", None).ours(URL))) is ALMA
+    assert await ImageProxy("secret", source).fetch(*parts(ImageProxy("secret", None).ours(URL))) is ALMA
     assert source.asked == [URL]
 
 
 @pytest.mark.parametrize("signature", ["", "0" * 32, "é"])
 async def test_what_we_did_not_sign_is_never_asked_for(signature: str) -> None:
     source = Source()
-    with pytest.raises(PictureUnavailable):
-        await Pictures("secret", source).fetch(signature, base64.urlsafe_b64encode(URL.encode()).decode())
+    with pytest.raises(ImageUnavailable):
+        await ImageProxy("secret", source).fetch(signature, base64.urlsafe_b64encode(URL.encode()).decode())
     assert source.asked == []
 
 
 async def test_where_there_is_none_there_is_none() -> None:
     for source in (Source(), None):
-        pictures = Pictures("secret", source)
-        with pytest.raises(PictureUnavailable):
+        pictures = ImageProxy("secret", source)
+        with pytest.raises(ImageUnavailable):
             await pictures.fetch(*parts(pictures.ours("https://cdn.example/nobody.png")))
 
 
@@ -55,7 +55,7 @@ async def test_where_there_is_none_there_is_none() -> None:
     [("data:image/png;base64,AA", "data:image/png;base64,AA"), ("/v/x.png", "/v/x.png"), ("javascript:alert(1)", "")],
 )
 def test_only_pictures_have_an_address(given: str, shown: str) -> None:
-    assert Pictures("secret", None).ours(given) == shown
+    assert ImageProxy("secret", None).ours(given) == shown
 
 
 @pytest.mark.parametrize(("given", "shown"), [(URL, URL), ("javascript:alert(1)", ""), ("", "")])

@@ -7,14 +7,14 @@ from collections.abc import AsyncIterator
 from starlette.types import Message
 from starlette.websockets import WebSocket
 
-from adapters.playground.board import Board
+from adapters.playground.clients import NOTES, Client, Clients
 from adapters.playground.history import History
-from adapters.playground.windows import NOTES, Window, Windows
-from adapters.playground.wire import Told, encode
-from bot.model import Person, Standing
+from adapters.playground.message_store import MessageStore
+from adapters.playground.protocol import Told, encode
+from bot.domain.people import Membership, Person
 from tests.virtual_time import LoopClock, virtual
 
-ANN = Person("ann", "Ann", Standing.MEMBER)
+ANN = Person("ann", "Ann", Membership.MEMBER)
 TOLD = Told("1", "That may not have been heard.")
 
 
@@ -44,9 +44,9 @@ class Wire:
 
 
 @contextlib.asynccontextmanager
-async def opened(windows: Windows, wire: Wire) -> AsyncIterator[Window]:
+async def opened(windows: Clients, wire: Wire) -> AsyncIterator[Client]:
     """A window of Ann's that is written to."""
-    window = Window(await wire.socket(), windows.board, ANN, 0)
+    window = Client(await wire.socket(), windows.store, ANN, 0)
     windows.open(window)
     writing = asyncio.create_task(window.write())
     yield window
@@ -55,8 +55,8 @@ async def opened(windows: Windows, wire: Wire) -> AsyncIterator[Window]:
     await asyncio.wait((writing,))
 
 
-def nobody_here() -> Windows:
-    return Windows(Board(History(None), LoopClock(), ["lobby"]))
+def nobody_here() -> Clients:
+    return Clients(MessageStore(History(None), LoopClock(), ["lobby"]))
 
 
 @virtual

@@ -11,7 +11,7 @@ import httpx
 from adapters.simulator import Options, Simulator, application
 from adapters.simulator.speech import Speech
 from bot.ports.clock import Clock
-from bot.ports.room import Packet, RoomCredentials, Seat, SeatEvent
+from bot.ports.room import Packet, RoomConnection, RoomCredentials, RoomEvent
 from tests.virtual_time import LoopClock
 
 ALMA = "sim_Alma_cardigan_1080P"
@@ -48,7 +48,7 @@ class Customer:
         answer = await self.ask("GET", "/api/open/v3/faceswap/quota/info")
         return float(answer["data"]["credit"])
 
-    def seat(self, session: dict[str, Any]) -> Seat:
+    def seat(self, session: dict[str, Any]) -> RoomConnection:
         return self.simulator.seats(credentials(session))
 
 
@@ -84,7 +84,7 @@ def _packet(message: dict[str, Any]) -> bytes:
     return json.dumps({"v": 2, **message}, ensure_ascii=False).encode()
 
 
-async def until(events: AsyncIterator[SeatEvent], kind: type, **fields: Any) -> list[dict[str, Any]]:
+async def until(events: AsyncIterator[RoomEvent], kind: type, **fields: Any) -> list[dict[str, Any]]:
     """Every message up to the one with these fields, or up to the event of this kind when none are given."""
     heard = []
     async for event in events:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from adapters.simulator import Options
 from adapters.simulator.avatar import Spoken
-from bot.ports.room import Packet, PeerJoined, PeerLeft, Seat, SeatEvent
+from bot.ports.room import Packet, PeerJoined, PeerLeft, RoomConnection, RoomEvent
 from tests.unit.simulator.customer import Customer, chat, command, customer, until
 from tests.virtual_time import virtual
 
@@ -29,7 +29,7 @@ def spoken(akool: Customer) -> list[Spoken]:
 @contextlib.asynccontextmanager
 async def in_retelling(
     options: Options | None = None,
-) -> AsyncIterator[tuple[Customer, Seat, AsyncIterator[SeatEvent]]]:
+) -> AsyncIterator[tuple[Customer, RoomConnection, AsyncIterator[RoomEvent]]]:
     """In a room with an avatar that repeats."""
     async with customer(options) as akool:
         seat = akool.seat(await akool.create(mode_type=1))
@@ -189,19 +189,19 @@ async def test_set_params_is_acknowledged_and_changes_how_it_speaks() -> None:
         )
         ack = (await until(events, Packet, cmd="set-params"))[-1]
         assert (ack["mid"], ack["pld"]["code"]) == ("p", 1000)
-        manner = next(iter(akool.simulator.sessions)).avatar.manner
-    assert (manner.mode, manner.language, manner.voice_id, manner.speed) == (2, "de", "v", 1.2)
-    assert manner.background_url == "https://x.test/b.png"
+        params = next(iter(akool.simulator.sessions)).avatar.params
+    assert (params.mode, params.language, params.voice_id, params.speed) == (2, "de", "v", 1.2)
+    assert params.background_url == "https://x.test/b.png"
 
 
 @pytest.mark.parametrize("data", [{"mode": 3}, {"mode": "1"}, {"vparams": {"speed": 2}}, {"vparams": []}])
 @virtual
 async def test_set_params_refuses_what_it_cannot_do(data: dict[str, object]) -> None:
     async with in_retelling() as (akool, seat, events):
-        before = next(iter(akool.simulator.sessions)).avatar.manner
+        before = next(iter(akool.simulator.sessions)).avatar.params
         await seat.send(command("p", "set-params", **data))
         assert (await until(events, Packet, cmd="set-params"))[-1]["pld"]["code"] == 1003
-        assert next(iter(akool.simulator.sessions)).avatar.manner == before
+        assert next(iter(akool.simulator.sessions)).avatar.params == before
 
 
 @virtual

@@ -10,14 +10,14 @@ from datetime import timedelta
 
 import pytest
 
-from adapters.simulator.camera import ROUND, SILENCE, SOUND_BYTES, Camera, mouth_of
-from adapters.simulator.cast import CHARACTERS
-from adapters.simulator.footage import HEIGHT, WIDTH, footage, is_key, packed, poses, unpacked
-from adapters.simulator.gallery import BLANK
-from adapters.simulator.mind import Persona
-from adapters.simulator.room import Rooms, SimulatedSeat
+from adapters.simulator.avatar_catalog import BLANK
+from adapters.simulator.clips import HEIGHT, WIDTH, clips_of, is_key, packed, poses, unpacked
+from adapters.simulator.dialogue import Persona
+from adapters.simulator.fixtures import CHARACTERS
+from adapters.simulator.media_source import ROUND, SILENCE, SOUND_BYTES, MediaSource, mouth_of
+from adapters.simulator.room import Rooms, SimulatedConnection
 from adapters.simulator.voice import SAMPLE_RATE, babble
-from bot.ports.room import AudioFrame, PeerJoined, SeatEvent, VideoFrame
+from bot.ports.room import AudioFrame, PeerJoined, RoomEvent, VideoFrame
 from tests.unit.simulator.vp8 import leaves
 from tests.virtual_time import LoopClock, virtual
 
@@ -26,7 +26,7 @@ PORTRAITS = [*(character.avatar_id for character in CHARACTERS), BLANK]
 
 @pytest.mark.parametrize("portrait", PORTRAITS)
 def test_everybody_was_filmed(portrait: str) -> None:
-    frames = footage(portrait).frames
+    frames = clips_of(portrait).frames
     assert [pose.number for pose in poses()] == list(range(1, len(frames)))
     assert [is_key(frame) for frame in frames] == [True] + [False] * (len(frames) - 1)
     key = frames[0]
@@ -36,7 +36,7 @@ def test_everybody_was_filmed(portrait: str) -> None:
 
 @pytest.mark.parametrize("portrait", PORTRAITS)
 def test_a_pose_needs_nothing_but_the_key_frame_and_leaves_nothing_behind(portrait: str) -> None:
-    for frame in footage(portrait).frames[1:]:
+    for frame in clips_of(portrait).frames[1:]:
         assert not any(astuple(leaves(frame)))
 
 
@@ -62,7 +62,7 @@ def pieces(sound: bytes) -> list[bytes]:
     return [sound[begin : begin + SOUND_BYTES] for begin in range(0, len(sound), SOUND_BYTES)]
 
 
-async def studio() -> tuple[Camera, SimulatedSeat, AsyncIterator[SeatEvent]]:
+async def studio() -> tuple[MediaSource, SimulatedConnection, AsyncIterator[RoomEvent]]:
     """A camera that rolls, a seat that may watch it, and what that seat sees."""
     rooms = Rooms(LoopClock())
     avatar, watcher = (rooms.seat(rooms.issue("here", uid, timedelta(minutes=5))) for uid in ("1", "2"))
@@ -70,10 +70,10 @@ async def studio() -> tuple[Camera, SimulatedSeat, AsyncIterator[SeatEvent]]:
     await watcher.join()
     events = watcher.events()
     assert await anext(events) == PeerJoined("1")
-    return Camera(avatar, Persona("Alma", portrait=PORTRAITS[0], gender="female")), watcher, events
+    return MediaSource(avatar, Persona("Alma", portrait=PORTRAITS[0], gender="female")), watcher, events
 
 
-async def take(events: AsyncIterator[SeatEvent], count: int) -> list[tuple[VideoFrame, AudioFrame]]:
+async def take(events: AsyncIterator[RoomEvent], count: int) -> list[tuple[VideoFrame, AudioFrame]]:
     taken = []
     for _ in range(count):
         picture, sound = await anext(events), await anext(events)
@@ -85,9 +85,9 @@ async def take(events: AsyncIterator[SeatEvent], count: int) -> list[tuple[Video
 
 @virtual
 async def test_pictures_come_twenty_times_a_second_with_their_sound() -> None:
-    camera, watcher, events = await studio()
+    source, watcher, events = await studio()
     async with asyncio.TaskGroup() as group:
-        rolling = group.create_task(camera.run())
+        rolling = group.create_task(source.run())
         await watcher.watch("1")
         began = asyncio.get_running_loop().time()
         taken = await take(events, 101)
@@ -95,7 +95,7 @@ async def test_pictures_come_twenty_times_a_second_with_their_sound() -> None:
         rolling.cancel()
     assert [picture.pts_us for picture, _ in taken] == [taken[0][0].pts_us + 50_000 * n for n in range(101)]
     assert all(sound.pts_us == picture.pts_us and len(sound.data) == 1_600 for picture, sound in taken)
-    film = footage(PORTRAITS[0])
+    film = clips_of(PORTRAITS[0])
     assert [picture.key for picture, _ in taken] == [True] + [False] * 100
     shown = [film.frames.index(picture.data) for picture, _ in taken]
     closed = {pose.number: pose for pose in poses() if pose.mouth == 0}
@@ -108,16 +108,16 @@ async def test_pictures_come_twenty_times_a_second_with_their_sound() -> None:
 
 @virtual
 async def test_who_speaks_is_seen_and_heard_speaking() -> None:
-    camera, watcher, events = await studio()
+    source, watcher, events = await studio()
     async with asyncio.TaskGroup() as group:
-        rolling = group.create_task(camera.run())
+        rolling = group.create_task(source.run())
         await watcher.watch("1")
         await take(events, 10)
         said = tone(800, 12_000) * 4 + SILENCE + tone(800, 1_500) * 3
-        camera.speak(said)
+        source.speak(said)
         taken = await take(events, 10)
         rolling.cancel()
-    film = footage(PORTRAITS[0])
+    film = clips_of(PORTRAITS[0])
     by_number = {pose.number: pose for pose in poses()}
     mouths = [by_number[film.frames.index(picture.data)].mouth for picture, _ in taken]
     assert b"".join(sound.data for _, sound in taken).strip(b"\0") in said
@@ -127,14 +127,14 @@ async def test_who_speaks_is_seen_and_heard_speaking() -> None:
 
 @virtual
 async def test_without_words_it_babbles_as_long_as_it_speaks() -> None:
-    camera, watcher, events = await studio()
+    source, watcher, events = await studio()
     async with asyncio.TaskGroup() as group:
-        rolling = group.create_task(camera.run())
+        rolling = group.create_task(source.run())
         await watcher.watch("1")
         await take(events, 10)
-        camera.speak(b"")
+        source.speak(b"")
         taken = await take(events, 100)
-        camera.hush()
+        source.hush()
         quiet = (await take(events, 3))[-1]
         rolling.cancel()
     assert sum(any(sound.data) for _, sound in taken) > 70
@@ -143,9 +143,9 @@ async def test_without_words_it_babbles_as_long_as_it_speaks() -> None:
 
 @virtual
 async def test_a_key_frame_comes_when_it_is_asked_for() -> None:
-    camera, watcher, events = await studio()
+    source, watcher, events = await studio()
     async with asyncio.TaskGroup() as group:
-        rolling = group.create_task(camera.run())
+        rolling = group.create_task(source.run())
         await watcher.watch("1")
         await take(events, 10)
         await watcher.request_key_frame("1")
@@ -155,9 +155,9 @@ async def test_a_key_frame_comes_when_it_is_asked_for() -> None:
 
 @virtual
 async def test_nothing_is_filmed_while_nobody_watches() -> None:
-    camera, watcher, events = await studio()
+    source, watcher, events = await studio()
     async with asyncio.TaskGroup() as group:
-        rolling = group.create_task(camera.run())
+        rolling = group.create_task(source.run())
         await asyncio.sleep(10)
         await watcher.watch("1")
         await take(events, 2)

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from bot.ports.room import LinkDown, LinkUp, Packet, PeerJoined, SeatLoss, SeatLost, TokenExpiring
+from bot.ports.room import ConnectionLost, LinkDown, LinkUp, LossReason, Packet, PeerJoined, TokenExpiring
 from tests.unit.simulator.customer import ALMA, SESSION, Customer, chat, customer, until
 from tests.virtual_time import virtual
 
@@ -95,18 +95,18 @@ async def test_what_befalls_a_seat() -> None:
             TokenExpiring(),
             LinkDown(),
             LinkUp(),
-            SeatLost(SeatLoss.EXPIRED, "injected"),
+            ConnectionLost(LossReason.EXPIRED, "injected"),
         ]
 
 
-@pytest.mark.parametrize(("incident", "reason"), [("kick", SeatLoss.THROWN_OUT), ("drop", SeatLoss.LOST)])
+@pytest.mark.parametrize(("incident", "reason"), [("kick", LossReason.THROWN_OUT), ("drop", LossReason.LOST)])
 @virtual
-async def test_a_seat_is_taken_away(incident: str, reason: SeatLoss) -> None:
+async def test_a_seat_is_taken_away(incident: str, reason: LossReason) -> None:
     async with customer() as akool:
         seat = akool.seat(await akool.create())
         await seat.join()
         assert await control(akool, "POST", "incidents", incident=incident) == {"struck": 1}
-        assert [event async for event in seat.events()] == [SeatLost(reason, "injected")]
+        assert [event async for event in seat.events()] == [ConnectionLost(reason, "injected")]
 
 
 @virtual

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from adapters.simulator import application
-from adapters.simulator.cast import CHARACTERS
+from adapters.simulator.fixtures import CHARACTERS
 from tests.unit.simulator.customer import ALMA, SESSION, Customer, customer
 from tests.virtual_time import virtual
 
@@ -53,7 +53,7 @@ async def test_every_language_has_a_picture_of_its_own() -> None:
 @virtual
 async def test_an_avatar_in_use_is_shown_and_answered_as_busy() -> None:
     async with customer() as akool:
-        akool.simulator.gallery.busy.add(ALMA)
+        akool.simulator.catalog.busy.add(ALMA)
         rows = (await akool.ask("GET", f"{AVATAR}/list"))["data"]["result"]
         assert [row["avatar_id"] for row in rows if not row["available"]] == [ALMA]
         assert (await akool.ask("POST", f"{SESSION}/create", json={"avatar_id": ALMA}))["code"] == 1215
@@ -84,7 +84,7 @@ async def test_an_upload_takes_a_while_and_can_then_be_used() -> None:
 @virtual
 async def test_an_upload_can_fail() -> None:
     async with customer() as akool:
-        akool.simulator.gallery.failing.add("me1")
+        akool.simulator.catalog.failing.add("me1")
         await akool.ask("POST", "/api/open/v3/avatar/create", json=UPLOAD)
         await asyncio.sleep(7)
         assert (await akool.ask("GET", f"{AVATAR}/detail", params={"avatar_id": "me1"}))["data"]["status"] == 4

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from adapters.agora.rooms import OwnRooms
-from bot.errors import SeatError
+from bot.domain.errors import RoomError
 from bot.ports.room import PeerJoined, RoomCredentials
 from tests.unit.simulator.customer import SESSION, Customer, customer
 from tests.virtual_time import virtual
@@ -61,7 +61,7 @@ async def test_the_app_id_may_be_left_out_for_the_avatar() -> None:
 async def test_a_token_is_for_one_seat(change: dict[str, str]) -> None:
     async with customer() as akool:
         _, ours = own_room(akool)
-        with pytest.raises(SeatError):
+        with pytest.raises(RoomError):
             await akool.simulator.seats(replace(ours, **change)).join()
 
 
@@ -70,7 +70,7 @@ async def test_a_token_ends() -> None:
     async with customer() as akool:
         _, ours = own_room(akool)
         await asyncio.sleep(2 * 60 * 60)
-        with pytest.raises(SeatError, match="expired"):
+        with pytest.raises(RoomError, match="expired"):
             await akool.simulator.seats(ours).join()
 
 

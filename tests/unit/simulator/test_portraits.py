@@ -2,8 +2,8 @@
 
 import pytest
 
-from adapters.simulator.cast import CHARACTERS
-from adapters.simulator.gallery import BLANK
+from adapters.simulator.avatar_catalog import BLANK
+from adapters.simulator.fixtures import CHARACTERS
 from adapters.simulator.http.avatars import PORTRAITS
 from scripts.portraits.cast import CAST
 from scripts.portraits.face import Pose

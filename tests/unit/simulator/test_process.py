@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator
 import httpx
 from websockets.asyncio.client import connect
 
-from adapters.simulator import remote_seats
-from bot.ports.room import Packet, PeerJoined, SeatLoss, SeatLost
+from adapters.simulator import connect_remote
+from bot.ports.room import ConnectionLost, LossReason, Packet, PeerJoined
 from tests.unit.simulator.customer import ALMA, SESSION, chat, credentials, until
 
 
@@ -34,7 +34,7 @@ async def test_an_avatar_in_another_process_is_spoken_to_and_leaves_no_trace_at_
     async with running() as (process, url), httpx.AsyncClient(base_url=url, headers={"x-api-key": "simulator"}) as http:
         wanted = {"avatar_id": ALMA, "duration": 60, "mode_type": 1}
         session = (await http.post(f"{SESSION}/create", json=wanted)).json()["data"]
-        seat = remote_seats(url)(credentials(session))
+        seat = connect_remote(url)(credentials(session))
         await seat.join()
         events = seat.events()
         await until(events, PeerJoined)
@@ -46,14 +46,14 @@ async def test_an_avatar_in_another_process_is_spoken_to_and_leaves_no_trace_at_
         async with asyncio.timeout(10):
             *_, last = [event async for event in events]
             assert await process.wait() == 0
-        assert isinstance(last, SeatLost)
-        assert last.reason is SeatLoss.LOST
+        assert isinstance(last, ConnectionLost)
+        assert last.reason is LossReason.LOST
 
 
 async def test_a_client_that_is_gone_has_left_the_room() -> None:
     async with running() as (_, url), httpx.AsyncClient(base_url=url, headers={"x-api-key": "simulator"}) as http:
         session = (await http.post(f"{SESSION}/create", json={"avatar_id": ALMA, "duration": 60})).json()["data"]
-        seat = remote_seats(url)(credentials(session))
+        seat = connect_remote(url)(credentials(session))
         await seat.join()
         await until(seat.events(), PeerJoined)
         seat._socket.transport.abort()  # type: ignore[attr-defined]  # as `kill -9` does

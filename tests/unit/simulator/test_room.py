@@ -7,14 +7,14 @@ from datetime import timedelta
 
 import pytest
 
-from adapters.simulator.line import Line, Weather
-from adapters.simulator.room import BACKLOG_LIMIT, Rooms, SimulatedSeat
-from bot.errors import SeatError
-from bot.ports.room import LinkDown, LinkUp, Packet, PeerJoined, SeatEvent, SeatLoss, SeatLost
+from adapters.simulator.link_faults import LossyLink, NetworkConditions
+from adapters.simulator.room import BACKLOG_LIMIT, Rooms, SimulatedConnection
+from bot.domain.errors import RoomError
+from bot.ports.room import ConnectionLost, LinkDown, LinkUp, LossReason, Packet, PeerJoined, RoomEvent
 from tests.virtual_time import LoopClock, virtual
 
 
-async def pair() -> tuple[SimulatedSeat, SimulatedSeat, AsyncIterator[SeatEvent]]:
+async def pair() -> tuple[SimulatedConnection, SimulatedConnection, AsyncIterator[RoomEvent]]:
     """A sender, a receiver, and what the receiver hears after they have met."""
     rooms = Rooms(LoopClock(), seed=7)
     seats = [rooms.seat(rooms.issue("here", uid, timedelta(minutes=5))) for uid in ("1", "2")]
@@ -25,9 +25,9 @@ async def pair() -> tuple[SimulatedSeat, SimulatedSeat, AsyncIterator[SeatEvent]
     return seats[0], seats[1], events
 
 
-async def heard(weather: Weather, count: int = 200) -> list[int]:
+async def heard(conditions: NetworkConditions, count: int = 200) -> list[int]:
     sender, receiver, events = await pair()
-    receiver.line.weather = weather
+    receiver.line.conditions = conditions
     for number in range(count):
         await sender.send(json.dumps(number).encode())
         await asyncio.sleep(0.01)
@@ -38,34 +38,34 @@ async def heard(weather: Weather, count: int = 200) -> list[int]:
 
 @virtual
 async def test_in_good_weather_everything_comes_once_and_in_order() -> None:
-    assert await heard(Weather()) == list(range(200))
+    assert await heard(NetworkConditions()) == list(range(200))
 
 
 @virtual
 async def test_packets_get_lost() -> None:
-    numbers = await heard(Weather(lose=0.3))
+    numbers = await heard(NetworkConditions(lose=0.3))
     assert 100 < len(numbers) < 180
     assert numbers == sorted(numbers)
 
 
 @virtual
 async def test_packets_come_twice() -> None:
-    numbers = await heard(Weather(repeat=0.3))
+    numbers = await heard(NetworkConditions(repeat=0.3))
     assert 230 < len(numbers) < 300
     assert sorted(set(numbers)) == list(range(200))
 
 
 @virtual
 async def test_packets_come_late_and_none_is_lost_by_it() -> None:
-    numbers = await heard(Weather(reorder=0.3))
+    numbers = await heard(NetworkConditions(reorder=0.3))
     assert numbers != sorted(numbers)
     assert sorted(numbers) == list(range(200))
 
 
 def test_the_same_seed_has_the_same_weather() -> None:
     def fates(seed: int) -> list[tuple[float, ...]]:
-        line = Line(seed)
-        line.weather = Weather(0.2, 0.2, 0.2)
+        line = LossyLink(seed)
+        line.conditions = NetworkConditions(0.2, 0.2, 0.2)
         return [line.delays() for _ in range(50)]
 
     assert fates(3) == fates(3) != fates(4)
@@ -89,8 +89,8 @@ async def test_a_seat_whose_events_nobody_reads_is_lost_and_not_a_leak() -> None
     sender, receiver, events = await pair()
     for _ in range(BACKLOG_LIMIT + 1):
         await sender.send(b"x")
-    with pytest.raises(SeatError):
+    with pytest.raises(RoomError):
         await receiver.send(b"?")
     *_, last = [event async for event in events]
-    assert isinstance(last, SeatLost)
-    assert last.reason is SeatLoss.ERROR
+    assert isinstance(last, ConnectionLost)
+    assert last.reason is LossReason.ERROR

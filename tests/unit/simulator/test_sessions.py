@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from adapters.simulator import Options
-from bot.errors import SeatError
-from bot.ports.room import PeerJoined, SeatLost
+from bot.domain.errors import RoomError
+from bot.ports.room import ConnectionLost, PeerJoined
 from tests.unit.simulator.customer import ALMA, SESSION, customer, until
 from tests.virtual_time import virtual
 
@@ -44,7 +44,7 @@ async def test_nothing_is_given_back_of_a_session_that_ran_its_time_and_the_seat
         session = await akool.create(duration=60)
         seat = akool.seat(session)
         await seat.join()
-        await until(seat.events(), SeatLost)
+        await until(seat.events(), ConnectionLost)
         assert await akool.credit() == 6000 - 6
         assert (await akool.close(session["_id"]))["code"] == 1219
 
@@ -146,7 +146,7 @@ async def test_the_token_lets_nobody_in_after_five_minutes_but_whoever_is_in_sta
         early = akool.seat(session)
         await early.join()
         await passed(301)
-        with pytest.raises(SeatError):
+        with pytest.raises(RoomError):
             await akool.seat(session).join()
         await early.send(b"still here")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from adapters.simulator import speech as module
-from adapters.simulator.camera import SOUND_BYTES, mouth_of
+from adapters.simulator.media_source import SOUND_BYTES, mouth_of
 from adapters.simulator.speech import Speech, Tone, has_words, seconds
 from bot.clock import SystemClock
 from bot.ports.room import Packet, PeerJoined

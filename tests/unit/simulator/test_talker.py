@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.simulator.cast import LANGUAGES
+from adapters.simulator.dialogue import Persona
+from adapters.simulator.fixtures import LANGUAGES
 from adapters.simulator.languages import NOT_SPOKEN, SPOKEN, base, language_of
-from adapters.simulator.mind import Persona
 from adapters.simulator.talker import Talker
 
 NOON = datetime(2026, 5, 4, 12, 7, tzinfo=UTC)

@@ -13,20 +13,13 @@ from slack_sdk.models.blocks import Block
 from adapters.slack.answers import answer, prose, row
 from adapters.slack.blocks import command_button, command_of, line, parts, statement
 from adapters.slack.cards import card
-from adapters.slack.markup import TEXT_LIMIT, measure, tokens
+from adapters.slack.mrkdwn import TEXT_LIMIT, measure, tokens
 from bot.commands.buttons import Button
-from bot.model import (
-    Card,
-    CardAction,
-    Command,
-    Delivery,
-    Item,
-    Line,
-    Link,
-    Mode,
-    Reply,
-    SessionStatus,
-)
+from bot.domain.cards import Card, CardAction
+from bot.domain.messages import Command
+from bot.domain.replies import Item, Link, Reply
+from bot.domain.sessions import Mode, SessionStatus
+from bot.domain.transcript import Delivery, TranscriptLine
 
 texts = st.text(max_size=200) | st.text(alphabet="a<>&*_@!", min_size=2_900, max_size=4_000)
 urls = st.sampled_from(["", "https://x.example/a.png", "http://x.example/a.png", "https://" + "x" * 4_000])
@@ -90,7 +83,7 @@ def test_an_answer(reply: Reply) -> None:
 
 @given(st.text(max_size=300), st.text(max_size=300), st.sampled_from(Delivery))
 def test_a_line(speaker: str, text: str, delivery: Delivery) -> None:
-    content = line(Line(speaker, text, delivery))
+    content = line(TranscriptLine(speaker, text, delivery))
     assert_slack_takes(content.blocks)
     assert tokens(content.text) == []
 
@@ -98,7 +91,7 @@ def test_a_line(speaker: str, text: str, delivery: Delivery) -> None:
 @pytest.mark.parametrize("unit", ["a", "&", "<", "😀"])
 def test_a_line_as_long_as_may_be_fits_an_edit(unit: str) -> None:
     text = unit * (TEXT_LIMIT // measure(unit))
-    assert len(line(Line("x" * 300, text)).text) <= 4_000
+    assert len(line(TranscriptLine("x" * 300, text)).text) <= 4_000
 
 
 @given(st.text(max_size=9_000))

@@ -4,7 +4,7 @@ import random
 from datetime import UTC, datetime, timedelta
 
 from adapters.slack.health import ECHO_WITHIN_S, SENTENCES, Health, Part, Peers
-from bot.connections import TOLERATED_S
+from bot.jobs.connections import TOLERATED_S
 
 DAY = 86_400
 BEGAN = datetime(2026, 11, 28, tzinfo=UTC)

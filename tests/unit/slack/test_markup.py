@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.slack.markup import escape, measure, shorten, tokens, unescape
-from adapters.slack.words import Names, plain_words
+from adapters.slack.mrkdwn import escape, measure, shorten, tokens, unescape
+from adapters.slack.plain_text import SlackNames, plain_words
 
 
 @pytest.mark.parametrize("ping", ["<!channel>", "<!here>", "<@U1>", "<!subteam^S1>", "<https://x|y>"])
@@ -22,7 +22,7 @@ def test_escaped_words_hold_no_token_and_come_back(text: str) -> None:
 
 @given(st.text(alphabet="ab<>&@!;", max_size=30).map(lambda text: "so " + text))
 def test_what_is_written_is_what_is_read(text: str) -> None:
-    assert plain_words(escape(text), [], Names()) == text.strip()
+    assert plain_words(escape(text), [], SlackNames()) == text.strip()
 
 
 def test_measure_counts_the_escaped_text() -> None:

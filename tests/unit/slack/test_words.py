@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.slack.forms import wanted
-from adapters.slack.translation import typed
-from adapters.slack.words import Mentions, Names, command_line, mentions, plain_words
-from bot.model import Command
+from adapters.slack.inbound import typed
+from adapters.slack.plain_text import Mentions, SlackNames, command_line, mentions, plain_words
+from bot.domain.messages import Command
 
-NAMES = Names("UBOT", {"U1": "Ann", "W2": "Bob <b@x>"}, {"C1": "general"})
+NAMES = SlackNames("UBOT", {"U1": "Ann", "W2": "Bob <b@x>"}, {"C1": "general"})
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,12 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.terminal.screen import Screen, Shape, cells, wrap
+from adapters.terminal.screen import Shape, TerminalScreen, cells, wrap
 
 
-def screen(shape: Shape) -> tuple[Screen, list[str]]:
+def screen(shape: Shape) -> tuple[TerminalScreen, list[str]]:
     written: list[str] = []
-    return Screen(lambda: shape, written.append), written
+    return TerminalScreen(lambda: shape, written.append), written
 
 
 @given(st.text(alphabet=st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"])), st.integers(2, 40))

@@ -5,15 +5,16 @@ import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.errors import PlatformError
-from bot.model import Delivery, Line, MessageRef, Place, Speaker
+from bot.domain.conversations import ConversationRef, MessageRef
+from bot.domain.errors import PlatformError
+from bot.domain.transcript import Delivery, Speaker, TranscriptLine
 from bot.ports.avatar import Utterance
-from bot.ports.chat import Pace
-from bot.store import transcripts
-from bot.store.records import UtteranceRecord
-from bot.transcript.scribe import Scribe
+from bot.ports.chat import RateLimits
+from bot.storage import transcripts
+from bot.storage.records import UtteranceRecord
+from bot.transcript.publisher import TranscriptPublisher
 from tests.chat_room import ChatRoom
-from tests.staged import Staged
+from tests.session_fixture import Staged
 
 NOT_ANSWERED = PlatformError("The chat platform did not answer.")
 
@@ -29,7 +30,7 @@ class BlindRoom(ChatRoom):
 class SearchedRoom(ChatRoom):
     searches: int = 0
 
-    async def find(self, thread: Place, key: str, since: datetime) -> MessageRef | None:
+    async def find(self, thread: ConversationRef, key: str, since: datetime) -> MessageRef | None:
         self.searches += 1
         return await super().find(thread, key, since)
 
@@ -41,11 +42,11 @@ class SlowRoom(ChatRoom):
     under_way: int = 0
     most: int = 0
 
-    async def post(self, thread: Place, line: Line, key: str) -> MessageRef:
+    async def post(self, thread: ConversationRef, line: TranscriptLine, key: str) -> MessageRef:
         await self._take_time()
         return await super().post(thread, line, key)
 
-    async def edit(self, ref: MessageRef, line: Line) -> None:
+    async def edit(self, ref: MessageRef, line: TranscriptLine) -> None:
         await self._take_time()
         await super().edit(ref, line)
 
@@ -62,11 +63,11 @@ def narrow() -> ChatRoom:
 
 def tight() -> ChatRoom:
     """So slow a pace that a single message may grow at once."""
-    return ChatRoom(pace=Pace(calls_per_second=0.3, edit_interval=1.0, first_post=0.4))
+    return ChatRoom(pace=RateLimits(calls_per_second=0.3, edit_interval=1.0, first_post=0.4))
 
 
 def hear(
-    scribe: Scribe,
+    publisher: TranscriptPublisher,
     text: str,
     *,
     final: bool = True,
@@ -74,11 +75,11 @@ def hear(
     speaker: Speaker = Speaker.BOT,
     silent: bool = False,
 ) -> None:
-    scribe.take("p1", Utterance(id_, speaker, text, final), silent=silent)
+    publisher.take("p1", Utterance(id_, speaker, text, final), silent=silent)
 
 
 async def written(staged: Staged) -> list[UtteranceRecord]:
-    return await staged.house.store.read(lambda c: transcripts.of_session(c, staged.stage.session.id))
+    return await staged.services.store.read(lambda c: transcripts.of_session(c, staged.context.session.id))
 
 
 async def texts(staged: Staged) -> list[str]:
@@ -95,23 +96,23 @@ def edits(staged: Staged) -> list[int]:
 
 def broken(staged: Staged, table: str, event: str) -> None:
     """The database refuses to change a table, until `mended`."""
-    path = staged.house.store.path
+    path = staged.services.store.path
     assert path is not None
     with sqlite3.connect(path) as database:
         database.execute(f"CREATE TRIGGER trouble BEFORE {event} ON {table} BEGIN SELECT RAISE(ABORT, 'no'); END")
 
 
 def mended(staged: Staged) -> None:
-    path = staged.house.store.path
+    path = staged.services.store.path
     assert path is not None
     with sqlite3.connect(path) as database:
         database.execute("DROP TRIGGER trouble")
 
 
-async def resumed(staged: Staged) -> Scribe:
+async def resumed(staged: Staged) -> TranscriptPublisher:
     """The scribe of the next run, once it has done what was left to do."""
-    scribe = Scribe(await staged.taken_over())
-    await scribe.resume()
-    async with staged.playing(scribe.run()):
+    publisher = TranscriptPublisher(await staged.taken_over())
+    await publisher.resume()
+    async with staged.playing(publisher.run()):
         await asyncio.sleep(10)
-    return scribe
+    return publisher

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.commands.catalogue import FORMATS
-from bot.model import Speaker
+from bot.domain.transcript import Speaker
 from bot.transcript.export import Entry, Transcript, export
 
 START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)

@@ -2,11 +2,11 @@
 
 import asyncio
 
-from bot.errors import Throttled
-from bot.model import Delivery, Speaker
-from bot.session.feed import Caption
-from bot.transcript.scribe import Scribe
-from tests.staged import Staged, on_stage
+from bot.domain.errors import Throttled
+from bot.domain.transcript import Delivery, Speaker
+from bot.media.events import Caption
+from bot.transcript.publisher import TranscriptPublisher
+from tests.session_fixture import Staged, active
 from tests.unit.transcript.scribing import (
     NOT_ANSWERED,
     SlowRoom,
@@ -25,55 +25,55 @@ from tests.unit.transcript.scribing import (
 # ------------------------------------------------ as it grows
 
 
-@on_stage()
+@active()
 async def test_what_is_final_before_its_first_post_is_due_is_one_call(staged: Staged) -> None:
-    scribe = Scribe(staged.stage)
-    async with staged.playing(scribe.run()):
-        hear(scribe, "Good", final=False)
+    publisher = TranscriptPublisher(staged.context)
+    async with staged.playing(publisher.run()):
+        hear(publisher, "Good", final=False)
         await asyncio.sleep(0.3)
         assert lines(staged) == []
-        hear(scribe, "Good morning!")
+        hear(publisher, "Good morning!")
         await asyncio.sleep(5)
     assert lines(staged) == [("Alma", "Good morning!", Delivery.FINAL)]
     assert edits(staged) == [0]
     assert [(u.text, u.final, u.shown) for u in await written(staged)] == [("Good morning!", True, True)]
 
 
-@on_stage()
+@active()
 async def test_what_grows_is_posted_when_due_and_edited_with_the_newest_text(staged: Staged) -> None:
-    scribe = Scribe(staged.stage)
-    async with staged.playing(scribe.run()):
+    publisher = TranscriptPublisher(staged.context)
+    async with staged.playing(publisher.run()):
         for count in range(1, 31):
-            hear(scribe, "la " * count, final=False)
+            hear(publisher, "la " * count, final=False)
             await asyncio.sleep(0.1)
         await asyncio.sleep(1)
         assert lines(staged) == [("Alma", "la " * 30, Delivery.GROWING)]
         assert edits(staged) == [3]
-        hear(scribe, "la la land.")
+        hear(publisher, "la la land.")
         await asyncio.sleep(1)
     assert lines(staged) == [("Alma", "la la land.", Delivery.FINAL)]
     assert edits(staged) == [4]
 
 
-@on_stage()
+@active()
 async def test_a_final_text_that_was_shown_growing_is_shown_as_final(staged: Staged) -> None:
-    scribe = Scribe(staged.stage)
-    async with staged.playing(scribe.run()):
-        hear(scribe, "Hello", final=False)
+    publisher = TranscriptPublisher(staged.context)
+    async with staged.playing(publisher.run()):
+        hear(publisher, "Hello", final=False)
         await asyncio.sleep(1)
-        hear(scribe, "Hello")
+        hear(publisher, "Hello")
         await asyncio.sleep(1)
     assert lines(staged) == [("Alma", "Hello", Delivery.FINAL)]
     assert edits(staged) == [1]
 
 
-@on_stage(SlowRoom)
+@active(SlowRoom)
 async def test_one_call_is_under_way_and_the_next_one_carries_the_newest_text(staged: Staged) -> None:
-    scribe, room = Scribe(staged.stage), staged.room
+    publisher, room = TranscriptPublisher(staged.context), staged.room
     assert isinstance(room, SlowRoom)
-    async with staged.playing(scribe.run()):
+    async with staged.playing(publisher.run()):
         for count in range(1, 51):
-            hear(scribe, f"to {count}", final=count == 50)
+            hear(publisher, f"to {count}", final=count == 50)
             await asyncio.sleep(0.1)
         await asyncio.sleep(10)
     assert room.most == 1
@@ -81,79 +81,79 @@ async def test_one_call_is_under_way_and_the_next_one_carries_the_newest_text(st
     assert room.finals == ["to 50"]
 
 
-@on_stage()
+@active()
 async def test_what_does_not_grow_is_not_edited(staged: Staged) -> None:
-    scribe = Scribe(staged.stage)
-    async with staged.playing(scribe.run()):
-        hear(scribe, "Hm", final=False)
+    publisher = TranscriptPublisher(staged.context)
+    async with staged.playing(publisher.run()):
+        hear(publisher, "Hm", final=False)
         await asyncio.sleep(60)
     assert edits(staged) == [0]
 
 
-@on_stage()
+@active()
 async def test_onlookers_see_every_step(staged: Staged) -> None:
-    scribe = Scribe(staged.stage)
-    with staged.house.feed.watch("s1") as seen:
-        hear(scribe, "Good", final=False)
-        hear(scribe, "Good day")
+    publisher = TranscriptPublisher(staged.context)
+    with staged.services.feed.watch("s1") as seen:
+        hear(publisher, "Good", final=False)
+        hear(publisher, "Good day")
         captions = [await anext(seen), await anext(seen)]
     assert [(c.text, c.final) for c in captions if isinstance(c, Caption)] == [("Good", False), ("Good day", True)]
 
 
-@on_stage()
+@active()
 async def test_what_comes_after_the_end_of_an_utterance_goes_on_in_its_row_and_post(staged: Staged) -> None:
-    scribe = Scribe(staged.stage)
-    async with staged.playing(scribe.run()):
-        hear(scribe, "Done.")
-        hear(scribe, "Next.", id_="u2")
+    publisher = TranscriptPublisher(staged.context)
+    async with staged.playing(publisher.run()):
+        hear(publisher, "Done.")
+        hear(publisher, "Next.", id_="u2")
         await asyncio.sleep(20)
-        hear(scribe, "Done. And more", final=False)
+        hear(publisher, "Done. And more", final=False)
         await asyncio.sleep(2)
         first = (await written(staged))[0]
         assert (first.text, first.final, first.shown) == ("Done. And more", False, False)
         assert lines(staged)[0] == ("Alma", "Done. And more", Delivery.GROWING)
-        hear(scribe, "Done. And more.")
+        hear(publisher, "Done. And more.")
         await asyncio.sleep(2)
-        hear(scribe, "Done. And more.")
+        hear(publisher, "Done. And more.")
         await asyncio.sleep(2)
     assert staged.room.finals == await texts(staged) == ["Done. And more.", "Next."]
     assert [u.shown for u in await written(staged)] == [True, True]
     assert edits(staged) == [2, 0]
 
 
-@on_stage(SlowRoom)
+@active(SlowRoom)
 async def test_what_goes_on_while_its_final_text_is_being_posted_is_posted_too(staged: Staged) -> None:
-    scribe = Scribe(staged.stage)
-    async with staged.playing(scribe.run()):
-        hear(scribe, "Done.")
+    publisher = TranscriptPublisher(staged.context)
+    async with staged.playing(publisher.run()):
+        hear(publisher, "Done.")
         await asyncio.sleep(1)
-        hear(scribe, "Done. And", final=False)
-        hear(scribe, "Done. And more.")
+        hear(publisher, "Done. And", final=False)
+        hear(publisher, "Done. And more.")
         await asyncio.sleep(20)
     assert staged.room.finals == await texts(staged) == ["Done. And more."]
     assert [u.shown for u in await written(staged)] == [True]
 
 
-@on_stage(narrow)
+@active(narrow)
 async def test_what_goes_on_after_several_posts_is_shown_once_it_is_final(staged: Staged) -> None:
-    scribe = Scribe(staged.stage)
-    async with staged.playing(scribe.run()):
-        hear(scribe, LONG)
+    publisher = TranscriptPublisher(staged.context)
+    async with staged.playing(publisher.run()):
+        hear(publisher, LONG)
         await asyncio.sleep(2)
-        hear(scribe, f"{LONG} Or does it?", final=False)
+        hear(publisher, f"{LONG} Or does it?", final=False)
         await asyncio.sleep(5)
         assert len(staged.room.finals) == 3
-        hear(scribe, f"{LONG} Or does it? It does not end here at all.")
+        hear(publisher, f"{LONG} Or does it? It does not end here at all.")
         await asyncio.sleep(5)
     assert " ".join(staged.room.finals) == f"{LONG} Or does it? It does not end here at all."
 
 
-@on_stage()
+@active()
 async def test_people_and_avatar_are_told_apart_even_with_one_id(staged: Staged) -> None:
-    scribe = Scribe(staged.stage)
-    async with staged.playing(scribe.run()):
-        hear(scribe, "Who are you?", speaker=Speaker.USER)
-        hear(scribe, "Alma.")
+    publisher = TranscriptPublisher(staged.context)
+    async with staged.playing(publisher.run()):
+        hear(publisher, "Who are you?", speaker=Speaker.USER)
+        hear(publisher, "Alma.")
         await asyncio.sleep(2)
     assert [(who, text) for who, text, _ in lines(staged)] == [
         ("Somebody in the room", "Who are you?"),
@@ -161,83 +161,83 @@ async def test_people_and_avatar_are_told_apart_even_with_one_id(staged: Staged)
     ]
 
 
-@on_stage()
+@active()
 async def test_what_began_first_stands_first_although_it_ends_last(staged: Staged) -> None:
-    scribe = Scribe(staged.stage)
-    async with staged.playing(scribe.run()):
-        hear(scribe, "Once upon", final=False)
-        hear(scribe, "Hey!", id_="u2", speaker=Speaker.USER)
+    publisher = TranscriptPublisher(staged.context)
+    async with staged.playing(publisher.run()):
+        hear(publisher, "Once upon", final=False)
+        hear(publisher, "Hey!", id_="u2", speaker=Speaker.USER)
         await asyncio.sleep(2)
-        hear(scribe, "Once upon a time.")
+        hear(publisher, "Once upon a time.")
         await asyncio.sleep(2)
     assert staged.room.finals == ["Once upon a time.", "Hey!"]
 
 
-@on_stage()
+@active()
 async def test_what_has_no_words_yet_is_waited_for_at_rest(staged: Staged) -> None:
-    scribe = Scribe(staged.stage)
-    async with staged.playing(scribe.run()):
-        hear(scribe, " ", final=False)
+    publisher = TranscriptPublisher(staged.context)
+    async with staged.playing(publisher.run()):
+        hear(publisher, " ", final=False)
         await asyncio.sleep(3)
         assert lines(staged) == []
-        hear(scribe, " \n")
-        hear(scribe, "Now.", id_="u2")
+        hear(publisher, " \n")
+        hear(publisher, "Now.", id_="u2")
         await asyncio.sleep(2)
     assert staged.room.finals == ["Now."]
     assert all(utterance.shown for utterance in await written(staged))
 
 
-@on_stage(tight)
+@active(tight)
 async def test_where_there_is_no_room_to_grow_only_the_final_text_is_posted(staged: Staged) -> None:
-    scribe = Scribe(staged.stage)
-    async with staged.playing(scribe.run()):
-        hear(scribe, "One", final=False)
+    publisher = TranscriptPublisher(staged.context)
+    async with staged.playing(publisher.run()):
+        hear(publisher, "One", final=False)
         await asyncio.sleep(5)
         assert len(lines(staged)) == 1
-        assert staged.stage.pacer.edits.grow() is False, "one grows, so there is no room for another"
-        hear(scribe, "One.")
+        assert staged.context.limiter.edits.grow() is False, "one grows, so there is no room for another"
+        hear(publisher, "One.")
         await asyncio.sleep(5)
-        assert staged.stage.pacer.edits.grow() is True, "its room is given back"
-        hear(scribe, "Two", final=False, id_="u2")
+        assert staged.context.limiter.edits.grow() is True, "its room is given back"
+        hear(publisher, "Two", final=False, id_="u2")
         await asyncio.sleep(20)
         assert len(lines(staged)) == 1
-        hear(scribe, "Two.", id_="u2")
+        hear(publisher, "Two.", id_="u2")
         await asyncio.sleep(5)
     assert staged.room.finals == ["One.", "Two."]
 
 
-@on_stage(tight)
+@active(tight)
 async def test_a_run_that_ends_gives_back_the_room_of_what_grew(staged: Staged) -> None:
-    scribe = Scribe(staged.stage)
-    async with staged.playing(scribe.run()):
-        hear(scribe, "One", final=False)
+    publisher = TranscriptPublisher(staged.context)
+    async with staged.playing(publisher.run()):
+        hear(publisher, "One", final=False)
         await asyncio.sleep(5)
-    assert staged.stage.pacer.edits.grow() is True
+    assert staged.context.limiter.edits.grow() is True
 
 
 # ------------------------------------------------ in retelling, and words that stand nowhere
 
 
-@on_stage()
+@active()
 async def test_what_the_channel_holds_already_is_written_down_and_not_posted(staged: Staged) -> None:
-    scribe = Scribe(staged.stage)
-    async with staged.playing(scribe.run()):
-        hear(scribe, "As you", final=False, silent=True)
+    publisher = TranscriptPublisher(staged.context)
+    async with staged.playing(publisher.run()):
+        hear(publisher, "As you", final=False, silent=True)
         await asyncio.sleep(3)
         assert await texts(staged) == ["As you"]
-        hear(scribe, "As you wrote.", silent=True)
+        hear(publisher, "As you wrote.", silent=True)
         await asyncio.sleep(3)
     await resumed(staged)
     assert lines(staged) == []
     assert [(u.text, u.shown) for u in await written(staged)] == [("As you wrote.", True)]
 
 
-@on_stage()
+@active()
 async def test_words_that_stand_nowhere_are_posted_before_their_answer(staged: Staged) -> None:
-    scribe = Scribe(staged.stage)
-    async with staged.playing(scribe.run()):
-        scribe.announce("row1", "Ann, from the viewer", "Who are you?")
-        hear(scribe, "Alma.")
+    publisher = TranscriptPublisher(staged.context)
+    async with staged.playing(publisher.run()):
+        publisher.announce("row1", "Ann, from the viewer", "Who are you?")
+        hear(publisher, "Alma.")
         await asyncio.sleep(2)
     assert [(who, text) for who, text, _ in lines(staged)] == [
         ("Ann, from the viewer", "Who are you?"),
@@ -252,16 +252,16 @@ async def test_words_that_stand_nowhere_are_posted_before_their_answer(staged: S
 LONG = "The first sentence is here. The second one is longer. And the third one ends it."
 
 
-@on_stage(narrow)
+@active(narrow)
 async def test_what_is_too_long_goes_on_in_the_next_message_at_a_sentence(staged: Staged) -> None:
-    scribe = Scribe(staged.stage)
-    async with staged.playing(scribe.run()):
-        hear(scribe, LONG[:-1], final=False)
+    publisher = TranscriptPublisher(staged.context)
+    async with staged.playing(publisher.run()):
+        hear(publisher, LONG[:-1], final=False)
         await asyncio.sleep(2)
         ((_, growing, _),) = lines(staged)
         assert growing.endswith("…")
         assert len(growing) <= 60
-        hear(scribe, LONG)
+        hear(publisher, LONG)
         await asyncio.sleep(2)
     assert staged.room.finals == [
         "The first sentence is here.",
@@ -270,15 +270,15 @@ async def test_what_is_too_long_goes_on_in_the_next_message_at_a_sentence(staged
     ]
 
 
-@on_stage(narrow)
+@active(narrow)
 async def test_a_part_that_fails_does_not_write_the_others_again(staged: Staged) -> None:
-    scribe = Scribe(staged.stage)
+    publisher = TranscriptPublisher(staged.context)
     staged.room.faults["post"] = [NOT_ANSWERED]
-    async with staged.playing(scribe.run()):
-        hear(scribe, LONG[:20], final=False)
+    async with staged.playing(publisher.run()):
+        hear(publisher, LONG[:20], final=False)
         await asyncio.sleep(3)
         staged.room.faults["post"] = [NOT_ANSWERED, NOT_ANSWERED]
-        hear(scribe, LONG)
+        hear(publisher, LONG)
         await asyncio.sleep(20)
     assert len(staged.room.finals) == 3
     assert edits(staged) == [1, 0, 0]
@@ -287,78 +287,78 @@ async def test_a_part_that_fails_does_not_write_the_others_again(staged: Staged)
 # ------------------------------------------------ what is saved
 
 
-@on_stage()
+@active()
 async def test_what_grows_is_saved_every_second(staged: Staged) -> None:
-    scribe = Scribe(staged.stage)
-    async with staged.playing(scribe.run()):
+    publisher = TranscriptPublisher(staged.context)
+    async with staged.playing(publisher.run()):
         for count in range(1, 100):
-            hear(scribe, "x" * count, final=False)
+            hear(publisher, "x" * count, final=False)
             await asyncio.sleep(0.1)
             (text,) = await texts(staged)
             assert count - len(text) <= 11
 
 
-async def _keeps_up(staged: Staged, scribe: Scribe) -> None:
+async def _keeps_up(staged: Staged, publisher: TranscriptPublisher) -> None:
     """What grows is saved every second, and what is final at once."""
     for count in range(1, 100):
-        hear(scribe, "x" * count, final=False)
+        hear(publisher, "x" * count, final=False)
         await asyncio.sleep(0.1)
         (text,) = await texts(staged)
         assert count - len(text) <= 11
-    hear(scribe, "x" * 100)
+    hear(publisher, "x" * 100)
     await asyncio.sleep(0.1)
     assert [(u.text, u.final) for u in await written(staged)] == [("x" * 100, True)]
 
 
-@on_stage()
+@active()
 async def test_it_is_saved_while_the_platform_wants_us_to_wait(staged: Staged) -> None:
-    scribe = Scribe(staged.stage)
+    publisher = TranscriptPublisher(staged.context)
     staged.room.faults["post"] = [Throttled(60)]
-    async with staged.playing(scribe.run()):
-        await _keeps_up(staged, scribe)
+    async with staged.playing(publisher.run()):
+        await _keeps_up(staged, publisher)
         assert lines(staged) == []
 
 
-@on_stage()
+@active()
 async def test_it_is_saved_while_the_platform_does_not_answer(staged: Staged) -> None:
-    scribe = Scribe(staged.stage)
+    publisher = TranscriptPublisher(staged.context)
     staged.room.faults["post"] = [NOT_ANSWERED] * 100
-    async with staged.playing(scribe.run()):
-        await _keeps_up(staged, scribe)
+    async with staged.playing(publisher.run()):
+        await _keeps_up(staged, publisher)
         assert lines(staged) == []
 
 
-@on_stage(SlowRoom)
+@active(SlowRoom)
 async def test_it_is_saved_while_a_call_takes_long(staged: Staged) -> None:
-    scribe = Scribe(staged.stage)
-    async with staged.playing(scribe.run()):
-        await _keeps_up(staged, scribe)
+    publisher = TranscriptPublisher(staged.context)
+    async with staged.playing(publisher.run()):
+        await _keeps_up(staged, publisher)
 
 
-@on_stage()
+@active()
 async def test_what_was_said_to_a_turn_is_kept_when_asked_for(staged: Staged) -> None:
-    scribe = Scribe(staged.stage)
-    hear(scribe, "Alma.", id_="row1")
-    hear(scribe, "Another", id_="row2")
-    await scribe.keep("row1")
+    publisher = TranscriptPublisher(staged.context)
+    hear(publisher, "Alma.", id_="row1")
+    hear(publisher, "Another", id_="row2")
+    await publisher.keep("row1")
     assert await texts(staged) == ["Alma."]
 
 
-@on_stage()
+@active()
 async def test_a_final_text_is_posted_once_the_database_has_taken_it(staged: Staged) -> None:
     await _posted_once_written(staged, final=True)
 
 
-@on_stage()
+@active()
 async def test_a_growing_text_is_posted_once_the_database_has_taken_it(staged: Staged) -> None:
     await _posted_once_written(staged, final=False)
 
 
 async def _posted_once_written(staged: Staged, *, final: bool) -> None:
-    scribe = Scribe(staged.stage)
+    publisher = TranscriptPublisher(staged.context)
     broken(staged, "utterances", "INSERT")
-    async with staged.playing(scribe.run()):
-        hear(scribe, "Hello", final=final)
+    async with staged.playing(publisher.run()):
+        hear(publisher, "Hello", final=final)
         await asyncio.sleep(10)
         assert lines(staged) == []
         mended(staged)

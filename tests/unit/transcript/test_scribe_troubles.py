@@ -5,11 +5,11 @@ import asyncio
 import pytest
 from structlog.testing import capture_logs
 
-from bot.errors import MessageGone, PlaceGone, Throttled
-from bot.model import Delivery
-from bot.store.sessions import LeaseLost
-from bot.transcript.scribe import LOST, Scribe
-from tests.staged import Staged, on_stage
+from bot.domain.errors import MessageGone, PlaceGone, Throttled
+from bot.domain.transcript import Delivery
+from bot.storage.sessions import LeaseLost
+from bot.transcript.publisher import LOST, TranscriptPublisher
+from tests.session_fixture import Staged, active
 from tests.unit.transcript.scribing import (
     NOT_ANSWERED,
     BlindRoom,
@@ -27,107 +27,107 @@ from tests.unit.transcript.scribing import (
 # ------------------------------------------------ posts that fail
 
 
-@on_stage()
+@active()
 async def test_a_post_that_was_certainly_not_made_is_made_again_later(staged: Staged) -> None:
-    scribe = Scribe(staged.stage)
+    publisher = TranscriptPublisher(staged.context)
     staged.room.faults["post"] = [Throttled(7), NOT_ANSWERED, NOT_ANSWERED]
-    async with staged.playing(scribe.run()):
-        hear(scribe, "Hello.")
+    async with staged.playing(publisher.run()):
+        hear(publisher, "Hello.")
         await asyncio.sleep(6.9)
         assert len(staged.room.faults["post"]) == 2, "not before the platform allows it"
         await asyncio.sleep(10)
     assert staged.room.finals == ["Hello."]
 
 
-@on_stage()
+@active()
 async def test_a_post_that_arrived_although_it_failed_is_found(staged: Staged) -> None:
-    scribe = Scribe(staged.stage)
+    publisher = TranscriptPublisher(staged.context)
     staged.room.faults["post after"] = [NOT_ANSWERED, NOT_ANSWERED]
-    async with staged.playing(scribe.run()):
-        hear(scribe, "Hel", final=False)
+    async with staged.playing(publisher.run()):
+        hear(publisher, "Hel", final=False)
         await asyncio.sleep(10)
-        hear(scribe, "Hello.")
+        hear(publisher, "Hello.")
         await asyncio.sleep(10)
     assert lines(staged) == [("Alma", "Hello.", Delivery.FINAL)]
 
 
-@on_stage()
+@active()
 async def test_what_is_found_is_brought_up_to_date(staged: Staged) -> None:
-    scribe = Scribe(staged.stage)
+    publisher = TranscriptPublisher(staged.context)
     staged.room.faults["post after"] = [NOT_ANSWERED]
-    async with staged.playing(scribe.run()):
-        hear(scribe, "Hel", final=False)
+    async with staged.playing(publisher.run()):
+        hear(publisher, "Hel", final=False)
         await asyncio.sleep(0.6)
-        hear(scribe, "Hello.")
+        hear(publisher, "Hello.")
         await asyncio.sleep(10)
     assert lines(staged) == [("Alma", "Hello.", Delivery.FINAL)]
 
 
-@on_stage(SearchedRoom)
+@active(SearchedRoom)
 async def test_what_the_platform_certainly_did_not_take_is_not_looked_for(staged: Staged) -> None:
     """Looking is dear: Slack counts it in calls per minute."""
-    scribe, room = Scribe(staged.stage), staged.room
+    publisher, room = TranscriptPublisher(staged.context), staged.room
     assert isinstance(room, SearchedRoom)
     staged.room.faults["post"] = [Throttled(2)]
-    async with staged.playing(scribe.run()):
-        hear(scribe, "Hello.")
+    async with staged.playing(publisher.run()):
+        hear(publisher, "Hello.")
         await asyncio.sleep(10)
     assert (room.finals, room.searches) == (["Hello."], 0)
 
 
-@on_stage(BlindRoom)
+@active(BlindRoom)
 async def test_where_we_cannot_look_it_is_posted_again_rather_than_lost(staged: Staged) -> None:
-    scribe = Scribe(staged.stage)
+    publisher = TranscriptPublisher(staged.context)
     staged.room.faults["post after"] = [NOT_ANSWERED]
-    async with staged.playing(scribe.run()):
-        hear(scribe, "Hello.")
+    async with staged.playing(publisher.run()):
+        hear(publisher, "Hello.")
         await asyncio.sleep(10)
     assert staged.room.finals == ["Hello.", "Hello."]
 
 
-@on_stage()
+@active()
 async def test_an_edit_that_fails_is_made_again(staged: Staged) -> None:
-    scribe = Scribe(staged.stage)
-    async with staged.playing(scribe.run()):
-        hear(scribe, "Hel", final=False)
+    publisher = TranscriptPublisher(staged.context)
+    async with staged.playing(publisher.run()):
+        hear(publisher, "Hel", final=False)
         await asyncio.sleep(1)
         staged.room.faults["edit"] = [Throttled(3), NOT_ANSWERED]
-        hear(scribe, "Hello.")
+        hear(publisher, "Hello.")
         await asyncio.sleep(10)
     assert lines(staged) == [("Alma", "Hello.", Delivery.FINAL)]
 
 
-@on_stage()
+@active()
 async def test_a_message_that_somebody_deleted_is_posted_anew(staged: Staged) -> None:
-    scribe = Scribe(staged.stage)
-    async with staged.playing(scribe.run()):
-        hear(scribe, "Hel", final=False)
+    publisher = TranscriptPublisher(staged.context)
+    async with staged.playing(publisher.run()):
+        hear(publisher, "Hel", final=False)
         await asyncio.sleep(1)
         staged.room.messages.clear()
-        hear(scribe, "Hello.")
+        hear(publisher, "Hello.")
         await asyncio.sleep(10)
     assert lines(staged) == [("Alma", "Hello.", Delivery.FINAL)]
 
 
-@on_stage()
+@active()
 async def test_what_is_posted_anew_is_looked_up_too_when_that_fails(staged: Staged) -> None:
-    scribe = Scribe(staged.stage)
-    async with staged.playing(scribe.run()):
-        hear(scribe, "Hel", final=False)
+    publisher = TranscriptPublisher(staged.context)
+    async with staged.playing(publisher.run()):
+        hear(publisher, "Hel", final=False)
         await asyncio.sleep(1)
         staged.room.messages.clear()
         staged.room.faults["post after"] = [NOT_ANSWERED]
-        hear(scribe, "Hello.")
+        hear(publisher, "Hello.")
         await asyncio.sleep(10)
     assert lines(staged) == [("Alma", "Hello.", Delivery.FINAL)]
 
 
-@on_stage(BlindRoom)
+@active(BlindRoom)
 async def test_a_post_whose_place_could_not_be_written_down_is_not_made_twice(staged: Staged) -> None:
-    scribe = Scribe(staged.stage)
+    publisher = TranscriptPublisher(staged.context)
     broken(staged, "posts", "UPDATE")
-    async with staged.playing(scribe.run()):
-        hear(scribe, "Hello.")
+    async with staged.playing(publisher.run()):
+        hear(publisher, "Hello.")
         await asyncio.sleep(3)
         mended(staged)
         await asyncio.sleep(10)
@@ -135,27 +135,27 @@ async def test_a_post_whose_place_could_not_be_written_down_is_not_made_twice(st
     assert (await written(staged))[0].shown
 
 
-@on_stage()
+@active()
 async def test_a_place_that_is_gone_ends_it_and_what_was_said_is_kept(staged: Staged) -> None:
-    scribe = Scribe(staged.stage)
+    publisher = TranscriptPublisher(staged.context)
     staged.room.faults["post"] = [PlaceGone("The channel was deleted.")]
-    hear(scribe, "Hello.")
-    hear(scribe, "And so", final=False, id_="u2")
+    hear(publisher, "Hello.")
+    hear(publisher, "And so", final=False, id_="u2")
     with pytest.raises(PlaceGone):
-        await scribe.run()
-    hear(scribe, "And so on", final=False, id_="u2")
-    await scribe.close()
+        await publisher.run()
+    hear(publisher, "And so on", final=False, id_="u2")
+    await publisher.close()
     assert await texts(staged) == ["Hello.", "And so on" + LOST]
     assert all(utterance.final for utterance in await written(staged))
 
 
-@on_stage()
+@active()
 async def test_a_run_that_was_replaced_writes_nothing_more(staged: Staged) -> None:
-    scribe = Scribe(staged.stage)
+    publisher = TranscriptPublisher(staged.context)
     await staged.taken_over()
-    hear(scribe, "Hello.")
+    hear(publisher, "Hello.")
     with pytest.raises(LeaseLost):
-        await scribe.run()
+        await publisher.run()
     assert lines(staged) == []
     assert await texts(staged) == []
 
@@ -163,63 +163,63 @@ async def test_a_run_that_was_replaced_writes_nothing_more(staged: Staged) -> No
 # ------------------------------------------------ the end, and what the next run takes up
 
 
-@on_stage()
+@active()
 async def test_closed_it_ends_when_all_is_posted(staged: Staged) -> None:
-    scribe = Scribe(staged.stage)
-    running = asyncio.create_task(scribe.run())
-    hear(scribe, "One.")
-    hear(scribe, "Two", final=False, id_="u2")
-    await scribe.close()
+    publisher = TranscriptPublisher(staged.context)
+    running = asyncio.create_task(publisher.run())
+    hear(publisher, "One.")
+    hear(publisher, "Two", final=False, id_="u2")
+    await publisher.close()
     assert await texts(staged) == ["One.", "Two" + LOST], "all is written down, whatever becomes of its posts"
     await running
     assert staged.room.finals == ["One.", "Two" + LOST]
 
 
-@on_stage()
+@active()
 async def test_closed_with_nothing_to_do_it_ends(staged: Staged) -> None:
-    scribe = Scribe(staged.stage)
-    async with staged.playing(scribe.run()):
+    publisher = TranscriptPublisher(staged.context)
+    async with staged.playing(publisher.run()):
         await asyncio.sleep(1)
-        await scribe.close()
-    running = asyncio.create_task(scribe.run())
+        await publisher.close()
+    running = asyncio.create_task(publisher.run())
     await asyncio.wait_for(running, 1)
 
 
 async def crashes(staged: Staged, text: str, *, final: bool, after: float = 1.5) -> None:
     """A run hears a text and is killed."""
-    scribe = Scribe(staged.stage)
-    async with staged.playing(scribe.run()):
-        hear(scribe, text, final=final)
+    publisher = TranscriptPublisher(staged.context)
+    async with staged.playing(publisher.run()):
+        hear(publisher, text, final=final)
         await asyncio.sleep(after)
 
 
-@on_stage()
+@active()
 async def test_after_a_crash_what_grew_has_lost_its_end(staged: Staged) -> None:
     await crashes(staged, "It was", final=False)
-    scribe = await resumed(staged)
+    publisher = await resumed(staged)
     assert lines(staged) == [("Alma", "It was" + LOST, Delivery.FINAL)]
     assert [(u.text, u.final, u.shown) for u in await written(staged)] == [("It was" + LOST, True, True)]
-    async with staged.playing(scribe.run()):
-        hear(scribe, "a long", final=False)
+    async with staged.playing(publisher.run()):
+        hear(publisher, "a long", final=False)
         await asyncio.sleep(2)
-        hear(scribe, "a long time ago.")
-        hear(scribe, "Next.", id_="u2")
+        hear(publisher, "a long time ago.")
+        hear(publisher, "Next.", id_="u2")
         await asyncio.sleep(2)
     assert staged.room.finals == await texts(staged) == [f"It was{LOST} a long time ago.", "Next."]
 
 
-@on_stage()
+@active()
 async def test_what_goes_on_when_the_crash_came_just_after_its_end_was_posted_is_not_lost(staged: Staged) -> None:
     await crashes(staged, "It was.", final=True)
-    scribe = await resumed(staged)
-    async with staged.playing(scribe.run()):
-        hear(scribe, "It really was.")
+    publisher = await resumed(staged)
+    async with staged.playing(publisher.run()):
+        hear(publisher, "It really was.")
         await asyncio.sleep(2)
     assert staged.room.finals == await texts(staged) == ["It was. It really was."]
     assert all(utterance.shown for utterance in await written(staged))
 
 
-@on_stage()
+@active()
 async def test_a_second_crash_changes_nothing(staged: Staged) -> None:
     await crashes(staged, "It was", final=False)
     await resumed(staged)
@@ -228,7 +228,7 @@ async def test_a_second_crash_changes_nothing(staged: Staged) -> None:
     assert edits(staged) == [1]
 
 
-@on_stage()
+@active()
 async def test_a_final_text_that_was_not_posted_is_posted_by_the_next_run(staged: Staged) -> None:
     staged.room.faults["post"] = [NOT_ANSWERED]
     await crashes(staged, "Hello.", final=True, after=0.5)
@@ -237,7 +237,7 @@ async def test_a_final_text_that_was_not_posted_is_posted_by_the_next_run(staged
     assert lines(staged) == [("Alma", "Hello.", Delivery.FINAL)]
 
 
-@on_stage()
+@active()
 async def test_a_post_of_which_the_last_run_never_heard_is_found_by_the_next(staged: Staged) -> None:
     staged.room.faults["post after"] = [NOT_ANSWERED]
     await crashes(staged, "Hello.", final=True, after=0.5)
@@ -245,7 +245,7 @@ async def test_a_post_of_which_the_last_run_never_heard_is_found_by_the_next(sta
     assert staged.room.finals == ["Hello."]
 
 
-@on_stage(BlindRoom)
+@active(BlindRoom)
 async def test_where_the_next_run_cannot_look_it_posts_again(staged: Staged) -> None:
     staged.room.faults["post after"] = [NOT_ANSWERED]
     await crashes(staged, "Hello.", final=True, after=0.5)
@@ -253,20 +253,20 @@ async def test_where_the_next_run_cannot_look_it_posts_again(staged: Staged) -> 
     assert staged.room.finals == ["Hello.", "Hello."]
 
 
-@on_stage()
+@active()
 async def test_words_announced_before_a_crash_are_not_announced_again(staged: Staged) -> None:
-    scribe = Scribe(staged.stage)
-    async with staged.playing(scribe.run()):
-        scribe.announce("row1", "Ann", "Hi")
+    publisher = TranscriptPublisher(staged.context)
+    async with staged.playing(publisher.run()):
+        publisher.announce("row1", "Ann", "Hi")
         await asyncio.sleep(1)
-    scribe = Scribe(await staged.taken_over())
-    async with staged.playing(scribe.run()):
-        scribe.announce("row1", "Ann", "Hi")
+    publisher = TranscriptPublisher(await staged.taken_over())
+    async with staged.playing(publisher.run()):
+        publisher.announce("row1", "Ann", "Hi")
         await asyncio.sleep(1)
     assert staged.room.finals == ["Hi"]
 
 
-@on_stage()
+@active()
 async def test_a_message_deleted_between_two_runs_is_posted_anew(staged: Staged) -> None:
     await crashes(staged, "It was", final=False)
     staged.room.messages.clear()
@@ -274,29 +274,29 @@ async def test_a_message_deleted_between_two_runs_is_posted_anew(staged: Staged)
     assert staged.room.finals == ["It was" + LOST]
 
 
-@on_stage()
+@active()
 async def test_an_edit_that_says_gone_and_a_fault_on_the_way_lose_nothing(staged: Staged) -> None:
-    scribe = Scribe(staged.stage)
-    async with staged.playing(scribe.run()):
-        hear(scribe, "Hel", final=False)
+    publisher = TranscriptPublisher(staged.context)
+    async with staged.playing(publisher.run()):
+        hear(publisher, "Hel", final=False)
         await asyncio.sleep(1)
         staged.room.faults["edit"] = [MessageGone("It can no longer be edited.")]
         staged.room.faults["post"] = [Throttled(2)]
-        hear(scribe, "Hello.")
+        hear(publisher, "Hello.")
         await asyncio.sleep(10)
     assert staged.room.finals == ["Hello."]
 
 
-@on_stage()
+@active()
 async def test_what_fails_for_a_while_is_logged_once(staged: Staged) -> None:
-    scribe = Scribe(staged.stage)
+    publisher = TranscriptPublisher(staged.context)
     staged.room.faults["post"] = [NOT_ANSWERED] * 4
     with capture_logs() as lines:
-        async with staged.playing(scribe.run()):
-            hear(scribe, "Hello.")
+        async with staged.playing(publisher.run()):
+            hear(publisher, "Hello.")
             await asyncio.sleep(60)
             broken(staged, "utterances", "INSERT")
-            hear(scribe, "Again.", id_="u2")
+            hear(publisher, "Again.", id_="u2")
             await asyncio.sleep(60)
             mended(staged)
             await asyncio.sleep(60)

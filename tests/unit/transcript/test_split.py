@@ -3,7 +3,7 @@ import regex
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.transcript.split import Measure, preview, split
+from bot.speech.splitter import Measure, preview, split
 
 FAMILY = "👩‍👩‍👧"
 

@@ -19,9 +19,9 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from adapters.web.files import REDIRECTS, WITHIN_S, WebFiles
-from adapters.web.public import AT_ONCE, Lookups
+from adapters.web.ssrf_guard import AT_ONCE, Lookups
 from bot.commands.urls import IpAddress
-from bot.errors import NotPublic
+from bot.domain.errors import NotPublic
 
 CONTENT = b"x" * 1_234
 PUBLIC = "93.184.216.34"

@@ -1,0 +1,245 @@
+"""`bot.ports.room.Seat` in an Agora channel."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack
+from types import MappingProxyType, TracebackType
+from typing import Final, Self
+
+import structlog
+
+from adapters.agora.event_queue import EventQueue
+from adapters.agora.ipc import Join, Order, Profile, RequestKeyFrame, Send, Watch
+from adapters.agora.process_pool import (
+    IDLE,
+    JOIN_WITHIN,
+    ProcessPool,
+    WorkerProcess,
+    WorkerProcessLost,
+    WorkerProcessOptions,
+)
+from adapters.agora.rooms import seat_policy
+from adapters.agora.settings import AgoraSettings
+from adapters.agora.tokens import NotAToken, Privilege, read
+from adapters.agora.wrapper import WrapperMissing, find_libraries
+from bot.domain.errors import RoomError
+from bot.ports.room import (
+    ConnectionLost,
+    LinkDown,
+    LinkUp,
+    LossReason,
+    PeerJoined,
+    PeerLeft,
+    RoomCredentials,
+    RoomEvent,
+)
+
+LONGEST_PACKET: Final = 1_024
+REJOIN_WITHIN: Final = 10.0
+
+log = structlog.get_logger(__name__)
+
+
+class AgoraConnection:
+    """A seat that outlives its host: when the host is lost, `LinkDown` and everybody's `PeerLeft` are followed within 10 s
+    by `LinkUp` and `PeerJoined` from a new one, or by `SeatLost`.
+    """
+
+    def __init__(self, hosts: ProcessPool, credentials: RoomCredentials, own_app_id: str = "") -> None:
+        self._own_app_id = own_app_id
+        self._hosts = hosts
+        self._credentials = credentials
+        self._host: WorkerProcess | None = None
+        self._number = 0
+        self._linked = False
+        self._early: list[RoomEvent] = []
+        self._feed = EventQueue(self._starved)
+        self._begun = False
+        self._keeper: asyncio.Task[None] | None = None
+        self._peers: set[str] = set()
+        self._watched: str | None = None
+
+    # ------------------------------------------------------------ the port
+
+    async def join(self) -> None:
+        if self._begun:
+            raise RoomError("This seat has had its one life.")
+        self._begun = True
+        self._log_grant()
+        try:
+            async with asyncio.timeout(JOIN_WITHIN):
+                await self._sit_down()
+        except TimeoutError:
+            raise RoomError("The avatar's room does not answer.", f"no seat within {JOIN_WITHIN:g} s") from None
+        if self._feed.over:  # given up meanwhile
+            await self.leave()
+            raise RoomError("The seat was given up before it was taken.")
+        self._link()
+        self._keeper = self._hosts.tasks.create_task(self._keep())
+
+    def events(self) -> AsyncIterator[RoomEvent]:
+        return self._feed
+
+    async def send(self, packet: bytes) -> None:
+        if len(packet) > LONGEST_PACKET:
+            raise RoomError("That is too long for the avatar's room.", f"a packet of {len(packet)} bytes")
+        await self._order(lambda number, seat: Send(number, seat, packet))
+
+    async def watch(self, uid: str | None) -> None:
+        self._watched = uid
+        await self._media_order(lambda number, seat: Watch(number, seat, uid))
+
+    async def request_key_frame(self, uid: str) -> None:
+        await self._media_order(lambda number, seat: RequestKeyFrame(number, seat, uid))
+
+    async def leave(self) -> None:
+        self._begun = True
+        if self._keeper is not None:
+            self._keeper.cancel()
+        self._feed.close()
+        host, self._host = self._host, None
+        if host is not None:
+            await host.leave(self._number)
+
+    # ------------------------------------------------------------ sitting down, and again
+
+    async def _sit_down(self) -> None:
+        try:
+            await self._sit_in_a_host()
+        except WorkerProcessLost:  # a second host and no third: it may be this very seat that breaks them
+            await self._sit_in_a_host()
+
+    async def _sit_in_a_host(self) -> None:
+        self._early.clear()
+        host = self._hosts.host_for(self._credentials.app_id)
+        number = host.reserve(self._hear)
+        seat = self._credentials
+        try:
+            await host.started()
+            await host.order(lambda order: Join(order, number, seat.channel, seat.uid, seat.token), JOIN_WITHIN)
+        except BaseException:
+            host.abandon(number)
+            raise
+        self._host, self._number = host, number
+
+    async def _keep(self) -> None:
+        """Sit down again whenever the host is lost, until the seat itself is."""
+        while self._host is not None:
+            why = await asyncio.shield(self._host.lost)
+            if self._feed.over:
+                return
+            self._unlink()
+            try:
+                async with asyncio.timeout(REJOIN_WITHIN):
+                    await self._sit_down_again()
+            except (RoomError, TimeoutError) as failed:
+                log.warning("agora.seat_lost", why=why, failed=str(failed))
+                self._take(ConnectionLost(LossReason.LOST, why))
+            else:
+                self._take(LinkUp())
+                self._link()
+
+    async def _sit_down_again(self) -> None:
+        await self._sit_down()
+        if self._watched is not None:
+            await self.watch(self._watched)
+
+    def _unlink(self) -> None:
+        self._linked, self._host = False, None
+        self._take(LinkDown())
+        for uid in sorted(self._peers):
+            self._take(PeerLeft(uid))
+
+    def _link(self) -> None:
+        self._linked = True
+        for event in self._early:
+            self._take(event)
+        self._early.clear()
+
+    async def _order(self, make: Callable[[int, int], Order]) -> None:
+        if self._host is None or self._feed.over:
+            raise RoomError("The connection to the avatar's room is down.")
+        await self._host.order(lambda number: make(number, self._number))
+
+    async def _media_order(self, make: Callable[[int, int], Order]) -> None:
+        """What is refused costs a picture, not the seat. On a broken link there is nothing to do: a restored one begins anew."""
+        if self._host is None:
+            return
+        try:
+            await self._order(make)
+        except RoomError as refused:
+            log.warning("agora.media", refused=refused.detail)
+
+    # ------------------------------------------------------------ what happens
+
+    def _hear(self, event: RoomEvent) -> None:
+        if self._linked:
+            self._take(event)
+        else:
+            self._early.append(event)
+
+    def _take(self, event: RoomEvent) -> None:
+        match event:
+            case PeerJoined():
+                self._peers.add(event.uid)
+            case PeerLeft():
+                self._peers.discard(event.uid)
+        self._feed.put(event)
+
+    def _starved(self, uid: str) -> None:
+        self._hosts.tasks.create_task(self.request_key_frame(uid))
+
+    def _log_grant(self) -> None:
+        try:
+            grant = read(self._credentials.token)
+        except NotAToken as unknown:
+            log.info("agora.join", unreadable=unknown.detail)
+        else:
+            log.info(
+                "agora.join",
+                version=grant.version,
+                seating=seat_policy(grant, self._own_app_id).value,
+                may_send=Privilege.PUBLISH_DATA in grant.rights,
+                expires_at=grant.expires_at.isoformat(),
+            )
+
+
+class AgoraConnections:
+    """A `bot.ports.room.Seats`, as long as it is entered. Leaving it ends the room hosts, and with them every seat.
+
+    `environment` is added to what a host sees; `idle` is how many seconds one without seats goes on living.
+    """
+
+    def __init__(
+        self, settings: AgoraSettings, environment: Mapping[str, str] = MappingProxyType({}), *, idle: float = IDLE
+    ) -> None:
+        self._own_app_id = settings.app_id
+        self._options = WorkerProcessOptions(
+            settings.seats_per_host, idle, Profile[settings.profile.upper()], environment, settings.host_user
+        )
+        self._hosts: ProcessPool | None = None
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        tasks = await self._stack.enter_async_context(asyncio.TaskGroup())
+        self._hosts = ProcessPool(tasks, self._options)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._hosts is not None
+        self._hosts.end()
+        await self._stack.aclose()
+
+    @staticmethod
+    def check() -> None:
+        """Raise `SeatError`, with the sentence to show, when no seat can be taken because the SDK is not there. Quick: looks at files."""
+        try:
+            find_libraries()
+        except WrapperMissing as missing:
+            raise RoomError(missing.sentence, missing.detail) from None
+
+    def __call__(self, credentials: RoomCredentials) -> AgoraConnection:
+        assert self._hosts is not None, "not entered"
+        return AgoraConnection(self._hosts, credentials, self._own_app_id)

@@ -1,0 +1,223 @@
+"""The JSON of stream protocol v2: reading is tolerant, writing is exact.
+
+The deprecated `vid` and `vurl` beside `vparams`, and `params` in the place of `data`, are read and never written.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Final, assert_never
+
+import msgspec
+from msgspec import Struct, structs
+
+from adapters.akool.stream.messages import (
+    Chat,
+    CommandAck,
+    CommandName,
+    Event,
+    Expression,
+    GestureName,
+    Interrupt,
+    Message,
+    Moment,
+    NotOurs,
+    Outbound,
+    Params,
+    Part,
+    SetAction,
+    SetParams,
+    Unknown,
+    UnreadableMessage,
+    VoiceParamsMessage,
+)
+from bot.domain.transcript import Speaker
+
+VERSION: Final = 2
+
+MOST_PARTS: Final = 1_000_000
+"""A higher number is none: such a part is appended as it comes."""
+
+# ---------------------------------------------------------------- writing
+
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
+def encode(message: Outbound) -> bytes:
+    """UTF-8 JSON in which only what must be escaped is. Half a surrogate pair becomes U+FFFD."""
+    fields: dict[str, object] = {"v": VERSION, **_fields(message)}
+    return well_formed(_JSON.encode(fields)).encode()
+
+
+def escaped_size(text: str) -> int:
+    """Bytes that `text` takes inside an encoded message."""
+    return len(well_formed(_JSON.encode(text)).encode()) - 2
+
+
+def well_formed(text: str) -> str:
+    """The text with surrogate pairs joined and lone surrogates replaced, so that it has an UTF-8 form."""
+    if text.isascii():
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def _fields(message: Outbound) -> dict[str, object]:
+    match message:
+        case Chat(mid, idx, fin, text):
+            return {"type": "chat", "mid": mid, "idx": idx, "fin": fin, "pld": {"text": text}}
+        case SetParams(mid, params):
+            return _command(mid, CommandName.SET_PARAMS, msgspec.to_builtins(params))
+        case Interrupt(mid):
+            return _command(mid, CommandName.INTERRUPT, {})
+        case SetAction(mid, action, expression):
+            wanted = {"action": action, "expression": expression}
+            return _command(mid, CommandName.SET_ACTION, {name: value for name, value in wanted.items() if value})
+        case _:
+            assert_never(message)
+
+
+def _command(mid: str, verb: CommandName, data: dict[str, object]) -> dict[str, object]:
+    return {"type": "command", "mid": mid, "pld": {"cmd": verb, **({"data": data} if data else {})}}
+
+
+# ---------------------------------------------------------------- reading
+
+
+class _CommandData(Params, frozen=True):
+    """`pld.data` of every command at once, the deprecated fields among them."""
+
+    vid: str | None = None
+    vurl: str | None = None
+    action: str | None = None
+    expression: str | None = None
+
+
+class _Envelope(Struct, frozen=True):
+    mid: object = None
+
+    @property
+    def id(self) -> str:
+        return str(self.mid) if isinstance(self.mid, str | int | float) else ""
+
+
+class _ChatPayload(Struct, frozen=True, rename={"sender": "from"}):
+    sender: str | None = None
+    text: str | None = None
+
+
+class _Chat(_Envelope, frozen=True):
+    """AKOOL's own clients show the text of any chat, whatever its numbers are."""
+
+    idx: object = None
+    fin: object = None
+    pld: _ChatPayload = _ChatPayload()
+
+    @property
+    def number(self) -> int:
+        return int(self.idx) if isinstance(self.idx, int | float) and 0 <= self.idx <= MOST_PARTS else 0
+
+
+class _CommandPayload(Struct, frozen=True):
+    cmd: str | None = None
+    data: _CommandData | None = None
+    params: _CommandData | None = None
+    code: int | None = None
+    msg: str | None = None
+
+
+class _Command(_Envelope, frozen=True):
+    pld: _CommandPayload = _CommandPayload()
+
+
+class _EventPayload(Struct, frozen=True):
+    event: str | None = None
+
+
+class _Event(_Envelope, frozen=True):
+    pld: _EventPayload = _EventPayload()
+
+
+def decode(packet: bytes) -> Message | NotOurs:
+    """What the bytes of a packet say. Never raises, whatever they are.
+
+    Only the text of a chat may hold half a surrogate pair, whose other half may come in the next packet.
+    """
+    try:
+        fields = json.loads(packet.decode("utf-8-sig"), object_pairs_hook=_well_formed_fields)
+    except (ValueError, RecursionError):
+        return NotOurs(UnreadableMessage.NOT_JSON)
+    if not isinstance(fields, dict) or fields.get("v") != VERSION:
+        return NotOurs(UnreadableMessage.NOT_V2)
+    reader = _READERS.get(str(fields.get("type")))
+    if reader is None:
+        return Unknown(str(fields.get("type", "")))
+    try:
+        return reader(fields)
+    except (msgspec.ValidationError, UnicodeError):
+        return NotOurs(UnreadableMessage.MALFORMED)
+
+
+def _well_formed_fields(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    return {
+        well_formed(name): well_formed(value) if isinstance(value, str) and name != "text" else value
+        for name, value in pairs
+    }
+
+
+def _chat(fields: dict[str, object]) -> Message:
+    chat = msgspec.convert(fields, _Chat, strict=False)
+    idx, fin = chat.number, chat.fin is True
+    text, sender = chat.pld.text or "", chat.pld.sender
+    if sender is None:
+        return Chat(chat.id, idx, fin, text)
+    if sender not in set(Speaker):
+        return Unknown("chat")
+    return Part(chat.id, idx, fin, Speaker(sender), text)
+
+
+def _command_or_ack(fields: dict[str, object]) -> Message:
+    command = msgspec.convert(fields, _Command, strict=False)
+    pld = command.pld
+    if pld.code is not None:
+        return CommandAck(command.id, pld.cmd or "", pld.code, pld.msg or "")
+    data = pld.data or pld.params or _CommandData()
+    match pld.cmd:
+        case CommandName.SET_PARAMS:
+            return SetParams(command.id, _params(data))
+        case CommandName.INTERRUPT:
+            return Interrupt(command.id)
+        case CommandName.SET_ACTION:
+            return _action(command.id, data)
+        case _:
+            return Unknown("command")
+
+
+def _params(data: _CommandData) -> Params:
+    """The parameters with the deprecated `vid` and `vurl` where they belong now."""
+    voice = data.vparams or VoiceParamsMessage()
+    voice = structs.replace(voice, vid=voice.vid or data.vid, vurl=voice.vurl or data.vurl)
+    return Params(data.lang, data.mode, data.bgurl, None if voice == VoiceParamsMessage() else voice)
+
+
+def _action(mid: str, data: _CommandData) -> Message:
+    try:
+        return SetAction(
+            mid,
+            GestureName(data.action) if data.action else None,
+            Expression(data.expression) if data.expression else None,
+        )
+    except ValueError:
+        return Unknown("command")
+
+
+def _event(fields: dict[str, object]) -> Message:
+    event = msgspec.convert(fields, _Event, strict=False)
+    if event.pld.event not in set(Moment):
+        return Unknown("event")
+    return Event(event.id, Moment(event.pld.event))
+
+
+_READERS: Final[Mapping[str, Callable[[dict[str, object]], Message]]] = {
+    "chat": _chat,
+    "command": _command_or_ack,
+    "event": _event,
+}

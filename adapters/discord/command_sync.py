@@ -1,0 +1,133 @@
+"""Tells Discord our commands, in one call, and only where what Discord has is something else."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import structlog
+from discord.http import Route
+
+from adapters.discord.application_commands import COMMAND, commands
+from adapters.discord.command_mentions import CommandMentions
+from adapters.discord.rest import Rest
+from adapters.discord.settings import DiscordSettings
+from bot.domain.errors import PlaceGone, PlatformError
+
+log = structlog.get_logger(__name__)
+
+AGAIN_FIRST, AGAIN_MOST = 10.0, 600.0
+"""Seconds before what failed is tried again, at first and at most."""
+
+ENTRY_POINT = 4
+"""The command that opens an Activity. It is made by Discord, and a list without it is refused."""
+
+_GLOBAL = "/applications/{application_id}/commands"
+_GUILD = "/applications/{application_id}/guilds/{guild_id}/commands"
+
+
+class CommandSync:
+    """Keeps the commands up to date beside the gateway: what fails is tried again until it works."""
+
+    def __init__(self, rest: Rest, settings: DiscordSettings, mentions: CommandMentions) -> None:
+        self._rest = rest
+        self._mentions = mentions
+        self._settings = settings
+        self._wanted = asyncio.Event()
+
+    def wanted(self) -> None:
+        """There is a server that may not have them."""
+        self._wanted.set()
+
+    async def run(self, application_id: int) -> None:
+        """Until cancelled."""
+        self._wanted.set()
+        pause = AGAIN_FIRST
+        while True:
+            await self._wanted.wait()
+            self._wanted.clear()
+            try:
+                await sync(self._rest, application_id, self._settings, self._mentions)
+            except PlaceGone as error:  # `wanted` is called when we come into that server
+                log.warning("the commands are not brought up to date", reason=error.detail)
+            except PlatformError as error:
+                log.warning("the commands are brought up to date later", reason=error.detail)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, AGAIN_MOST)
+                self._wanted.set()
+            else:
+                pause = AGAIN_FIRST
+
+
+async def sync(
+    rest: Rest, application_id: int, settings: DiscordSettings, mentions: CommandMentions | None = None
+) -> int:
+    """Bring the commands up to date; how many lists were written. With home servers, commands exist there only.
+
+    `mentions` learns their ids.
+
+    Raises `PlatformError`, after what could be done was done: a server that we are not in yet is no harm to the others.
+    """
+    ours = commands(direct_messages=settings.direct_messages)
+    mentions = mentions or CommandMentions()
+    lists = [_sync(rest, mentions, _GLOBAL, [] if settings.home_guilds else ours, application_id=application_id)]
+    local = [_local(command) for command in ours]
+    lists += [
+        _sync(rest, mentions, _GUILD, local, application_id=application_id, guild_id=guild_id)
+        for guild_id in settings.home_guilds
+    ]
+    done = await asyncio.gather(*lists, return_exceptions=True)
+    for failure in sorted((each for each in done if isinstance(each, BaseException)), key=_is_lasting):
+        raise failure
+    return sum(each for each in done if isinstance(each, int))
+
+
+def _is_lasting(failure: BaseException) -> bool:
+    return isinstance(failure, PlaceGone)
+
+
+def _local(command: Mapping[str, Any]) -> dict[str, Any]:
+    """As it is written for one server: where it may be used is said of those for everywhere only."""
+    return {name: value for name, value in command.items() if name not in {"contexts", "integration_types"}}
+
+
+async def _sync(rest: Rest, mentions: CommandMentions, path: str, ours: Sequence[Mapping[str, Any]], **ids: Any) -> int:
+    theirs = await rest.call(Route("GET", path, **ids))
+    foreign = [command for command in theirs if command.get("type") == ENTRY_POINT]
+    written = not same(ours, [command for command in theirs if command.get("type") != ENTRY_POINT])
+    if written:
+        theirs = await rest.call(Route("PUT", path, **ids), [*ours, *map(_kept, foreign)])
+        log.info("commands written", count=len(ours), where=ids.get("guild_id", "everywhere"))
+    own = [str(command["id"]) for command in theirs if command["name"] == COMMAND]
+    mentions.ids[str(ids.get("guild_id", ""))] = own[0] if own else ""
+    return int(written)
+
+
+def same(ours: Sequence[Mapping[str, Any]], theirs: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether Discord has all of ours and nothing else; it adds ids, versions and empty fields to what it is told."""
+    by_name = {(command.get("type", 1), command["name"]): command for command in theirs}
+    return len(ours) == len(theirs) and all(
+        _covers(by_name.get((command["type"], command["name"])), command) for command in ours
+    )
+
+
+def _covers(theirs: Any, ours: Any) -> bool:
+    match ours:
+        case Mapping():
+            return (
+                isinstance(theirs, Mapping)
+                and all(_covers(theirs.get(name), value) for name, value in ours.items())
+                and len(theirs.get("options") or ()) == len(ours.get("options") or ())
+            )
+        case list():
+            there = theirs or []  # an empty list may be left out
+            return isinstance(there, list) and len(there) == len(ours) and all(map(_covers, there, ours))
+        case bool() | str():
+            return bool(theirs == ours)
+        case _:
+            return theirs is not None and float(theirs) == ours  # permissions come back as text
+
+
+def _kept(command: Mapping[str, Any]) -> dict[str, Any]:
+    """Somebody else's command, as it may be written back."""
+    fields = ("id", "type", "name", "description", "handler", "contexts", "integration_types")
+    return {name: command[name] for name in fields if command.get(name) is not None}

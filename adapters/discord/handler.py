@@ -1,0 +1,73 @@
+"""Where everything that came in is handed to the core, and what is said about it."""
+
+from dataclasses import dataclass
+
+import structlog
+
+from adapters.discord.conversations import Conversations
+from adapters.discord.replies import DiscordReplies
+from bot.domain.errors import PlatformError, StoreUnavailable
+from bot.domain.messages import Accepted, Duplicate, Inbound, NoSession, Outcome, Question, Refused
+from bot.domain.replies import Reply
+from bot.ports.chat import CoreApi
+
+log = structlog.get_logger(__name__)
+
+NOT_TAKEN = "That was not taken just now. Please try again."
+TAKEN_BEFORE = "I have that already."
+
+
+@dataclass(frozen=True, slots=True)
+class DiscordInboundHandler:
+    core: CoreApi
+    replies: DiscordReplies
+    conversations: Conversations
+
+    async def accept(self, inbound: Inbound) -> Outcome:
+        """Commit. What was certainly not taken is refused with a sentence that says so."""
+        try:
+            return await self.core.accept(inbound)
+        except StoreUnavailable as error:
+            log.warning("something was not taken", reason=error.detail)
+            return Refused(NOT_TAKEN)
+
+    async def correct(self, inbound: Inbound) -> None:
+        """An edit or a deletion. What is lost of them is not worth a word."""
+        await self.accept(inbound)
+
+    async def settle_command(self, inbound: Inbound, outcome: Outcome) -> None:
+        """Somebody waits for an answer and gets one; of what was accepted the core tells itself."""
+        match outcome:
+            case Accepted():
+                pass
+            case Question():
+                await self.tell(inbound, await self.core.answer(inbound))
+            case Refused(sentence) | NoSession(sentence):
+                await self.tell(inbound, Reply(sentence))
+            case Duplicate():
+                await self.tell(inbound, Reply(TAKEN_BEFORE))
+
+    async def settle_message(self, inbound: Inbound, outcome: Outcome, *, addressed: bool) -> None:
+        """People write a lot that is not for us: without a session only who addressed us is told so."""
+        live = inbound.place in self.conversations
+        match outcome:
+            case Accepted() | Duplicate():
+                self.conversations.hear(inbound.place, inbound.stamp)
+            case Question():
+                await self.tell(inbound, await self.core.answer(inbound))
+            case Refused(sentence) if addressed or live or sentence != NOT_TAKEN:
+                await self.tell(inbound, Reply(sentence))
+            case NoSession(sentence):
+                self.conversations.forget(inbound.place)
+                if addressed:
+                    await self.tell(inbound, Reply(sentence))
+            case _:
+                pass
+
+    async def tell(self, inbound: Inbound, reply: Reply) -> None:
+        """Tell who did this. What cannot be told is logged: there is nobody else to tell."""
+        assert inbound.reply_to is not None
+        try:
+            await self.replies.reply(inbound.reply_to, reply)
+        except PlatformError as error:
+            log.warning("could not tell somebody what came of it", reason=error.detail)

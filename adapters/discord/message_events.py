@@ -1,0 +1,126 @@
+"""Messages, their edits and deletions, on their way to the core."""
+
+from collections.abc import Callable, Iterable
+
+import discord
+import structlog
+
+from adapters.discord.handler import DiscordInboundHandler
+from adapters.discord.mapping import NOBODY, Places, person_of
+from adapters.discord.plain_text import names_in, with_quote, words_of
+from bot.domain.conversations import ConversationRef, MessageRef
+from bot.domain.errors import PlatformError
+from bot.domain.messages import Command, Inbound, MessageDeleted, MessageEdited, MessagePosted
+
+log = structlog.get_logger(__name__)
+
+SPOKEN = frozenset({discord.MessageType.default, discord.MessageType.reply})
+"""Kinds of messages that a person wrote; the others are notices of Discord's."""
+
+
+class MessageEvents:
+    """`own_id` is asked for anew: it is known only once we are logged in."""
+
+    def __init__(self, handler: DiscordInboundHandler, places: Places, own_id: Callable[[], int]) -> None:
+        self._handler = handler
+        self._places = places
+        self._own_id = own_id
+
+    async def hear(self, message: discord.Message, *, late: bool = False) -> None:
+        """Take one message. `late` ones were said while we were away: nobody is told any more how to start a session."""
+        if not _is_spoken(message):
+            return
+        addressed = self._is_addressed(message)
+        words = self._words(message)
+        if not words and not addressed:
+            return
+        place = await self._place_of(_guild_id(message), message.channel.id)
+        if place is None:
+            return
+        inbound = self._inbound(message, place, words, addressed=addressed)
+        outcome = await self._handler.accept(inbound)
+        await self._handler.settle_message(inbound, outcome, addressed=addressed and not late)
+
+    async def edited(self, payload: discord.RawMessageUpdateEvent) -> None:
+        """Discord also reports link previews as edits; only what people changed has a time of editing."""
+        message = payload.message
+        if not _is_spoken(message) or message.edited_at is None:
+            return
+        place, words = await self._place_of(_guild_id(message), message.channel.id), self._words(message)
+        if place is None:
+            return
+        ref = MessageRef(place, str(message.id))
+        event_id = f"edit-{message.id}-{message.edited_at.timestamp()}"
+        body = MessageEdited(ref, words) if words else MessageDeleted(ref)
+        await self._handler.correct(Inbound(event_id, message.id, place, person_of(message.author), body))
+
+    async def deleted(self, guild_id: int | None, channel_id: int, message_ids: Iterable[int]) -> None:
+        place = await self._place_of(guild_id, channel_id)
+        if place is None:
+            return
+        for message_id in message_ids:
+            ref = MessageRef(place, str(message_id))
+            await self._handler.correct(Inbound(f"delete-{message_id}", message_id, place, NOBODY, MessageDeleted(ref)))
+
+    # ------------------------------------------------------------ inside
+
+    def _inbound(self, message: discord.Message, place: ConversationRef, words: str, *, addressed: bool) -> Inbound:
+        person = person_of(message.author)
+        said = MessagePosted(words, MessageRef(place, str(message.id)), addressed, direct=_guild_id(message) is None)
+        # Whoever only mentions the bot wants to know what it can do.
+        body = said if words else Command("help")
+        return Inbound(
+            str(message.id),
+            message.id,
+            place,
+            person,
+            body,
+            self._handler.replies.reply_to_message(message.id, place, person),
+        )
+
+    def _is_addressed(self, message: discord.Message) -> bool:
+        """By name, by our role's name, by replying to us, or directly."""
+        own_id, replied = self._own_id(), _replied(message)
+        role = message.guild.self_role if message.guild else None
+        return (
+            _guild_id(message) is None
+            or any(user.id == own_id for user in message.mentions)
+            or (role is not None and role.id in message.raw_role_mentions)
+            or (replied is not None and replied.author.id == own_id)
+        )
+
+    def _words(self, message: discord.Message) -> str:
+        """A forwarded message has no words of its own."""
+        forwarded = message.message_snapshots[0].content if message.message_snapshots else ""
+        words = self._said(message, message.content or forwarded)
+        quoted = _replied(message)
+        if quoted is None or quoted.author.id == self._own_id():
+            return words
+        return with_quote(words, quoted.author.display_name, self._said(quoted, quoted.content))
+
+    def _said(self, message: discord.Message, text: str) -> str:
+        return words_of(text, message.guild, str(self._own_id()), names_in(message.mentions))
+
+    async def _place_of(self, guild_id: int | None, channel_id: int) -> ConversationRef | None:
+        try:
+            return await self._places.find(guild_id, channel_id)
+        except PlatformError as error:
+            log.warning("a message from a channel that is not known", reason=error.detail)
+            return None
+
+
+def _guild_id(message: discord.Message) -> int | None:
+    """None in a direct message only: a server that discord.py does not know is still one."""
+    if message.guild:
+        return message.guild.id
+    return getattr(message.channel, "guild_id", None)
+
+
+def _is_spoken(message: discord.Message) -> bool:
+    """Bots and webhooks are never answered: two of them would go on for ever."""
+    return not message.author.bot and message.webhook_id is None and message.type in SPOKEN
+
+
+def _replied(message: discord.Message) -> discord.Message | None:
+    resolved = message.reference.resolved if message.reference else None
+    return resolved if isinstance(resolved, discord.Message) else None

@@ -1,0 +1,82 @@
+"""One visit of one window: what it says, in order; what it is told, as soon as can be."""
+
+import asyncio
+
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from adapters.playground.clients import Client
+from adapters.playground.handler import PlaygroundInboundHandler
+from adapters.playground.protocol import Enter, FromWindow, Look, decode
+from bot.domain.messages import Inbound
+from bot.log_throttle import warn_of_outsider
+from bot.ports.chat import ChatPlatform
+from bot.web.incoming import text_of
+
+ENTER_WITHIN_S = 5.0
+NO_PAGE_OF_OURS = 1008
+"""WebSocket close code: policy violation."""
+
+
+async def serve_connection(socket: WebSocket, handler: PlaygroundInboundHandler, platform: ChatPlatform) -> None:
+    """Serve one window until it closes."""
+    await socket.accept()
+    try:
+        async with asyncio.timeout(ENTER_WITHIN_S):
+            enter = await _frame(socket)
+        if isinstance(enter, Enter):
+            await _serve(socket, handler, platform, enter)
+    except (ValueError, TimeoutError):
+        warn_of_outsider("a window's socket sent what no page of ours sends")
+        await socket.close(NO_PAGE_OF_OURS)
+    except WebSocketDisconnect:
+        pass  # closing a window is how every visit ends
+
+
+async def _serve(socket: WebSocket, handler: PlaygroundInboundHandler, platform: ChatPlatform, enter: Enter) -> None:
+    window = handler.enter(socket, enter)
+    try:
+        await _until_it_closes(_Visit(socket, handler, platform, window))
+    finally:
+        handler.leave(window)
+
+
+async def _until_it_closes(visit: "_Visit") -> None:
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            writing = tasks.create_task(visit.window.write())
+            await visit.read(tasks)
+            writing.cancel()
+    except* WebSocketDisconnect:
+        raise WebSocketDisconnect from None
+    except* ValueError:
+        raise ValueError("not a frame of our page") from None
+
+
+class _Visit:
+    def __init__(
+        self, socket: WebSocket, handler: PlaygroundInboundHandler, platform: ChatPlatform, window: Client
+    ) -> None:
+        self._socket = socket
+        self._handler = handler
+        self._platform = platform
+        self.window = window
+
+    async def read(self, tasks: asyncio.TaskGroup) -> None:
+        while True:
+            frame = await _frame(self._socket)
+            match frame:
+                case Look():
+                    tasks.create_task(self._handler.look(self.window, frame))
+                case Enter():
+                    raise ValueError("entered twice")
+                case _:
+                    if question := await self._handler.take(self.window, frame):
+                        tasks.create_task(self._answer(question))
+
+    async def _answer(self, question: Inbound) -> None:
+        assert question.reply_to is not None
+        await self._platform.reply(question.reply_to, await self._handler.core.answer(question))
+
+
+async def _frame(socket: WebSocket) -> FromWindow:
+    return decode(await text_of(socket))

@@ -1,0 +1,32 @@
+"""Values of the core as a window shows them."""
+
+from functools import cache
+
+from adapters.playground.protocol import OptionShown, VerbShown
+from bot.commands.catalogue import CATALOGUE
+from bot.commands.verb import Option, Verb
+from bot.domain.people import Membership, Role
+
+_OFFERED = {
+    Membership.OUTSIDER: frozenset({Role.OUTSIDER}),
+    Membership.MEMBER: frozenset({Role.OUTSIDER, Role.MEMBER, Role.STARTER}),
+    Membership.ADMIN: frozenset(Role),
+}
+"""What somebody may not do is not offered; who started a session may stop it, so that is offered to every member."""
+
+
+@cache
+def shown_verbs(standing: Membership) -> tuple[VerbShown, ...]:
+    """The catalogue, as somebody of this standing may use it."""
+    return tuple(_shown_verb(verb, withheld=verb.role not in _OFFERED[standing]) for verb in CATALOGUE.verbs)
+
+
+def _shown_verb(verb: Verb, *, withheld: bool) -> VerbShown:
+    return VerbShown(verb.name, verb.summary, verb.example, tuple(map(_shown_option, verb.options)), withheld=withheld)
+
+
+def _shown_option(option: Option) -> OptionShown:
+    asks = option.completes is not None
+    return OptionShown(
+        option.name, option.summary, option.required, option.choices, asks=asks, rest=option.rest, secret=option.secret
+    )

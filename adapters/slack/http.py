@@ -1,0 +1,178 @@
+"""Slack over HTTP: what is verified, read and handed to bolt, and what is answered."""
+
+import hmac
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qsl
+
+import aiohttp
+import structlog
+from slack_bolt.adapter.starlette.async_handler import to_async_bolt_request, to_starlette_response
+from slack_bolt.async_app import AsyncApp, AsyncBoltRequest
+from slack_bolt.error import BoltError
+from slack_bolt.oauth.async_oauth_flow import AsyncOAuthFlow
+from slack_bolt.response import BoltResponse
+from slack_sdk.errors import SlackClientError
+from starlette.background import BackgroundTask
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from adapters.slack.handler import Afterwards, Receipt
+from adapters.slack.health import Health
+from adapters.slack.manifest import EVENTS_PATH, INSTALL_PATH, REDIRECT_PATH
+from bot.domain.errors import AvatarbotError
+from bot.ports.clock import Clock
+
+BODY_LIMIT = 1_000_000
+UNSIGNED_LIMIT = 1_000
+"""Bytes of a body that are read where the headers already say that Slack did not sign it: its check of our certificate is short."""
+FRESH_S = 300
+"""How far a signature's time may be off, as Slack says."""
+
+NO_ANSWER = "Slack does not answer just now. Please install the app again in a minute."
+
+_SIGNATURE = re.compile("v0=[0-9a-f]{64}")
+_SSL_CHECK = b"ssl_check=1"
+
+log = structlog.get_logger(__name__)
+
+
+class Malformed(ValueError):
+    """A body that Slack would not send."""
+
+
+def is_signed(secret: str, headers: Mapping[str, str], body: bytes, now: float) -> bool:
+    """Whether Slack signed these very bytes within the last five minutes. Never raises, whatever the headers hold."""
+    if not may_be_signed(headers, now):
+        return False
+    stamp = headers["x-slack-request-timestamp"]
+    digest = hmac.digest(secret.encode(), b"v0:" + stamp.encode() + b":" + body, "sha256")
+    return hmac.compare_digest(f"v0={digest.hex()}".encode(), headers.get("x-slack-signature", "").encode())
+
+
+def may_be_signed(headers: Mapping[str, str], now: float) -> bool:
+    """Whether the headers alone leave it possible. Never raises."""
+    stamp = headers.get("x-slack-request-timestamp", "")
+    if not (stamp.isascii() and stamp.isdigit() and len(stamp) < 20) or abs(now - int(stamp)) > FRESH_S:
+        return False
+    return _SIGNATURE.fullmatch(headers.get("x-slack-signature", "")) is not None
+
+
+def read_body(body: bytes, content_type: str) -> dict[str, Any]:
+    """The payload in a body. Bolt's own reading loses a command whose text contains the word "payload". Raises `Malformed`."""
+    try:
+        found = _read(body.decode(), content_type)
+    except (ValueError, RecursionError) as error:
+        raise Malformed(type(error).__name__) from None
+    if not isinstance(found, dict) or not isinstance(found.get("event", {}), dict):
+        raise Malformed("not what Slack sends")
+    return found
+
+
+def _read(text: str, content_type: str) -> Any:
+    if "json" in content_type:
+        return json.loads(text)
+    form = dict(parse_qsl(text, keep_blank_values=True, max_num_fields=100))
+    return json.loads(form["payload"]) if "payload" in form else form
+
+
+class Deliveries:
+    """Bolt's answers to payloads of either transport. What broke on our side is 503, so that Slack delivers again."""
+
+    def __init__(self, app: AsyncApp, health: Health) -> None:
+        self._app = app
+        self._health = health
+
+    async def __call__(self, payload: dict[str, Any]) -> BoltResponse:
+        event = payload.get("event")
+        if isinstance(event, dict) and event.get("type") == "message":  # before bolt sorts out what is our own
+            self._health.heard()
+        try:
+            # A mapping is accepted in this mode only; nothing else of it matters, since the signature was checked before.
+            request = AsyncBoltRequest(body=payload, mode="socket_mode")
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+            return Receipt(status=400)
+        answered = await self._app.async_dispatch(request)
+        return Receipt(status=503) if answered.status >= 500 else answered
+
+
+class HttpEndpoint:
+    """The address that Slack delivers events, commands and interactivity to; with a `flow`, workspaces install the app there too."""
+
+    def __init__(self, deliveries: Deliveries, flow: AsyncOAuthFlow | None, signing_secret: str, clock: Clock) -> None:
+        self._deliveries = deliveries
+        # Not `app.oauth_flow`: bolt makes one of its own, on files, when it finds SLACK_CLIENT_ID in the environment.
+        self._flow = flow
+        self._secret = signing_secret
+        self._clock = clock
+
+    def routes(self) -> list[Route]:
+        delivered = [Route(EVENTS_PATH, self, methods=["POST"])]
+        return [*delivered, *self._installing(self._flow)] if self._flow else delivered
+
+    def _installing(self, flow: AsyncOAuthFlow) -> list[Route]:
+        async def install(request: Request) -> Response:
+            return to_starlette_response(await flow.handle_installation(to_async_bolt_request(request, b"")))
+
+        async def redirected(request: Request) -> Response:
+            try:
+                return to_starlette_response(await flow.handle_callback(to_async_bolt_request(request, b"")))
+            except (aiohttp.ClientError, TimeoutError, BoltError, SlackClientError) as error:
+                log.warning("an installation could not be finished", reason=type(error).__name__)
+                return PlainTextResponse(NO_ANSWER, 503)
+
+        return [Route(INSTALL_PATH, install, methods=["GET"]), Route(REDIRECT_PATH, redirected, methods=["GET"])]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = await self._deliver(Request(scope, receive))
+        await response(scope, receive, send)
+
+    async def _deliver(self, request: Request) -> Response:
+        now = self._clock.now().timestamp()
+        hopeful = may_be_signed(request.headers, now)
+        body = await _bounded(request, BODY_LIMIT if hopeful else UNSIGNED_LIMIT)
+        if body is None:
+            return PlainTextResponse("too large", 413) if hopeful else PlainTextResponse("not signed", 401)
+        if not is_signed(self._secret, request.headers, body, now):
+            # Slack's check of our certificate comes unsigned, and wants nothing but an answer.
+            return PlainTextResponse("") if _SSL_CHECK in body.split(b"&") else PlainTextResponse("not signed", 401)
+        try:
+            payload = read_body(body, request.headers.get("content-type", ""))
+        except Malformed:
+            return PlainTextResponse("malformed", 400)
+        answered = await self._deliveries(payload)
+        response = to_starlette_response(answered)
+        if (afterwards := todo(answered)) is not None:
+            response.background = BackgroundTask(carry_out, afterwards)
+        return response
+
+
+def todo(answered: BoltResponse) -> Afterwards | None:
+    return answered.afterwards if isinstance(answered, Receipt) else None
+
+
+async def carry_out(afterwards: Afterwards) -> None:
+    """Do what is to be done after the answer; nobody is left to be told of a failure but the log."""
+    try:
+        await afterwards()
+    except AvatarbotError as error:
+        log.warning("an answer could not be given", detail=error.detail)
+    except Exception:
+        log.exception("an answer broke")
+
+
+async def _bounded(request: Request, limit: int) -> bytes | None:
+    """The body, or None when it is larger."""
+    body = bytearray()
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > limit:
+                return None
+    except ClientDisconnect:
+        return b""
+    return bytes(body)

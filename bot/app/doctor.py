@@ -1,0 +1,324 @@
+"""`avatarbot doctor`: looks at everything that can be wrong before it goes wrong, and says what to do about each."""
+
+import asyncio
+import contextlib
+import os
+import shlex
+import shutil
+import sqlite3
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import closing
+from itertools import chain
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from pydantic_settings import BaseSettings
+
+from adapters.agora.checks import check as check_agora
+from adapters.agora.settings import AgoraSettings
+from adapters.akool.checks import check as check_akool
+from adapters.akool.settings import AkoolSettings
+from bot.app.running import running
+from bot.app.wiring import check_key, known_settings, plugins
+from bot.domain.errors import AvatarbotError, SettingsError
+from bot.ports.doctor import Finding, Level
+from bot.private_files import exposed
+from bot.settings import Settings, environment, load, unknown_names
+from bot.speech.printable import printable_line
+from bot.storage.key_file import key_file, secret_keys
+from bot.storage.migrate import current_revision, is_newer, newer, newest_revision
+from bot.web.app import listen
+
+Check = Callable[[], Awaitable[Sequence[Finding]]]
+"""Looks at one thing. What it raises is reported as a problem."""
+
+LONGEST_S = 35.0
+"""A check that has not ended by then is reported as stuck. AKOOL's own takes at most 30 s."""
+
+ROOM_BYTES = 100 * 1024 * 1024
+"""Less than this left on the database's disk is worth a warning."""
+
+OLDEST_PYTHON = (3, 11)
+
+SIGNS = {Level.OK: "✓", Level.WARNING: "!", Level.PROBLEM: "✗"}
+COLOURS = {Level.OK: "32", Level.WARNING: "33", Level.PROBLEM: "31"}
+
+
+async def examine(checks: Sequence[Check]) -> Sequence[Finding]:
+    """Run all checks at once; findings come in the order of the checks."""
+    return list(chain.from_iterable(await asyncio.gather(*map(_findings, checks))))
+
+
+async def _findings(check: Check) -> Sequence[Finding]:
+    try:
+        async with asyncio.timeout(LONGEST_S):
+            return await check()
+    except TimeoutError:
+        what = f"{_name(check)}: no answer within {LONGEST_S:g} s"
+        return [Finding(Level.PROBLEM, what, "Check the network.", starts=True)]
+    except AvatarbotError as error:
+        return [Finding(Level.PROBLEM, error.sentence, starts=not isinstance(error, SettingsError))]
+    except Exception as error:  # noqa: BLE001 - a broken check must not hide what the others found
+        what = f"{_name(check)}: the check itself broke ({type(error).__name__}: {error})"
+        return [Finding(Level.PROBLEM, what, "Please report this.", starts=True)]
+
+
+def _name(check: Check) -> str:
+    return str(getattr(check, "__qualname__", type(check).__name__))
+
+
+def table(findings: Sequence[Finding], *, colour: bool = False) -> str:
+    """One line for each finding, its remedy under it, and a sum at the end."""
+    return "\n".join([*chain.from_iterable(_lines(finding, colour=colour) for finding in findings), "", _sum(findings)])
+
+
+def _lines(finding: Finding, *, colour: bool) -> Iterator[str]:
+    sign = SIGNS[finding.level]
+    painted = f"\033[{COLOURS[finding.level]}m{sign}\033[0m"
+    yield f"{painted if colour else sign} {printable_line(finding.what)}"
+    if finding.remedy:
+        yield f"    {printable_line(finding.remedy)}"
+
+
+def _sum(findings: Sequence[Finding]) -> str:
+    problems = sum(finding.level is Level.PROBLEM for finding in findings)
+    warnings = sum(finding.level is Level.WARNING for finding in findings)
+    if not problems and not warnings:
+        return "All is well."
+    starts = (
+        ""
+        if not problems
+        else " The service starts all the same."
+        if not exit_code(findings)
+        else " It does not start."
+    )
+    return f"{_count(problems, 'problem')}, {_count(warnings, 'warning')}.".capitalize() + starts
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number or 'no'} {what}{'' if number == 1 else 's'}"
+
+
+def exit_code(findings: Sequence[Finding]) -> int:
+    """What `avatarbot run` would end with at once: 2, or 0 when it starts."""
+    return 2 if any(finding.level is Level.PROBLEM and not finding.starts for finding in findings) else 0
+
+
+# ---------------------------------------------------------------- what the core looks at
+
+
+Inside = Callable[[Settings], Awaitable[Finding]]
+"""Whether the database has the tables this version needs, and is written with the keys that are here. Asked only where there is one."""
+
+
+def core_checks(known: Collection[str], inside: Inside) -> Sequence[Check]:
+    """The core's own checks. `known` are the names of everybody's settings."""
+
+    async def core() -> Sequence[Finding]:
+        context = [python(sys.version_info[:2]), *unknown(environment(), known)]
+        try:
+            settings = load(Settings)
+        except SettingsError as error:
+            return [*context, Finding(Level.PROBLEM, error.sentence, "Mend it in .env or in the environment.")]
+        listening = await running(settings) or [port(settings)]
+        kept = [database(settings), *await _in_database(settings, inside), *map(_readable, exposed(settings))]
+        return [*context, *kept, *listening, public_url(settings)]
+
+    return [core]
+
+
+def python(version: tuple[int, ...]) -> Finding:
+    running = ".".join(map(str, version))
+    if version < OLDEST_PYTHON:
+        return Finding(Level.PROBLEM, f"Python {running} is too old", "Use Python 3.11 or newer.")
+    return Finding(Level.OK, f"Python {running}")
+
+
+def unknown(environ: Mapping[str, str], known: Collection[str]) -> Sequence[Finding]:
+    """A mistyped setting would be ignored without a word."""
+    names = unknown_names(environ, known)
+    return [Finding(Level.PROBLEM, str(name), "Correct it or take it out.", starts=True) for name in names]
+
+
+def database(settings: Settings) -> Finding:
+    """Whether the file can be written now: folder, rights, room on the disk, another program's lock."""
+    file = settings.database_path
+    if not file.parent.is_dir():
+        return Finding(
+            Level.PROBLEM, f"Database: there is no folder {file.parent}", "Make it, or correct DATABASE_URL."
+        )
+    return _rights(file) or _room(file) or _lock(file) or Finding(Level.OK, f"Database: {file}")
+
+
+def _rights(file: Path) -> Finding | None:
+    try:
+        with tempfile.TemporaryFile(dir=file.parent):  # SQLite keeps its journal beside the file
+            writable = not file.exists() or os.access(file, os.W_OK)
+    except OSError:
+        writable = False
+    if writable:
+        return None
+    remedy = "Give this user the right to write there, or set DATABASE_URL to another place."
+    return Finding(Level.PROBLEM, f"Database: {file} cannot be written", remedy)
+
+
+def _room(file: Path) -> Finding | None:
+    free = shutil.disk_usage(file.parent).free
+    if free >= ROOM_BYTES:
+        return None
+    what = f"Database: {free // 2**20} MB are left on the disk of {file}"
+    return Finding(
+        Level.PROBLEM if free < 2**20 else Level.WARNING, what, "Make room, or move the file (DATABASE_URL)."
+    )
+
+
+def _lock(file: Path) -> Finding | None:
+    if not file.exists():
+        return None
+    try:
+        with closing(sqlite3.connect(file, timeout=1.5, isolation_level=None)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("ROLLBACK")
+    except sqlite3.OperationalError as error:
+        return Finding(
+            Level.PROBLEM,
+            f"Database: {file}: {error}",
+            "Stop the other program that uses the file, and look at its rights.",
+        )
+    except sqlite3.DatabaseError:
+        return Finding(
+            Level.PROBLEM, f"Database: {file} is not a SQLite database", "Correct DATABASE_URL, or restore the file."
+        )
+    return None
+
+
+async def _in_database(settings: Settings, inside: Inside) -> Sequence[Finding]:
+    if not settings.database_path.exists():
+        return [keys(settings)]
+    try:
+        return [await inside(settings), keys(settings)]
+    except AvatarbotError as error:
+        return [Finding(Level.PROBLEM, f"Database: {error.sentence}")]
+
+
+def keys(settings: Settings) -> Finding:
+    """Where the keys are, and whether others can read them."""
+    if settings.secret_keys:
+        return Finding(Level.OK, f"Secret keys: {len(settings.secret_keys)} from AVATARBOT_SECRET_KEYS")
+    file = key_file(settings)
+    if not file.exists():
+        return Finding(Level.OK, f"Secret keys: {file} will be made at the first start")
+    try:
+        secret_keys(settings)
+    except SettingsError as error:
+        return Finding(Level.PROBLEM, f"Secret keys: {error.sentence}")
+    return Finding(Level.OK, f"Secret keys: {file}; keep a copy of it apart from the database's")
+
+
+def _readable(file: Path) -> Finding:
+    return Finding(Level.WARNING, f"Others on this machine can read {file}", f"chmod 600 {shlex.quote(str(file))}")
+
+
+def port(settings: Settings) -> Finding:
+    try:
+        listen(settings.host, settings.port).close()
+    except SettingsError as error:
+        return Finding(
+            Level.PROBLEM, f"Port: {error.sentence}", "If that is this service already running, all is well."
+        )
+    return Finding(Level.OK, f"Port {settings.port} is free")
+
+
+def public_url(settings: Settings) -> Finding:
+    """Watch links begin with it, and Slack and Discord only show what is behind https."""
+    if settings.public_url is None:
+        remedy = "Set PUBLIC_URL to the address people reach this service at, or nobody but you can watch."
+        return Finding(Level.WARNING, f"Watch links lead to {settings.address}", remedy)
+    url = urlsplit(settings.public_url)
+    local = url.hostname in {"localhost", "127.0.0.1", "::1"}
+    if url.scheme == "http" and not local:
+        remedy = "Use https: browsers decode video (WebCodecs) on secure pages only."
+        return Finding(Level.WARNING, f"Watch links lead to {settings.public_url}, which is not encrypted", remedy)
+    return Finding(Level.OK, f"Watch links lead to {settings.public_url}")
+
+
+REACHED_WITHIN_S: Final = 3.0
+
+
+def doctor_checks() -> Sequence[Check]:
+    """All checks, in the order in which they are reported."""
+    return [
+        *core_checks(known_settings(), _database),
+        _provider,
+        *(_loaded(plugin.check, plugin.settings) for plugin in plugins()),
+        _platforms,
+    ]
+
+
+async def _provider() -> Sequence[Finding]:
+    """Of whoever `run` would have host the avatars."""
+    simulator = _simulator_url()
+    if simulator:
+        return [await _simulator(simulator)]
+    akool, agora = _loaded(check_akool, AkoolSettings), _loaded(check_agora, AgoraSettings)
+    return [finding for found in await asyncio.gather(akool(), agora()) for finding in found]
+
+
+def _simulator_url() -> str | None:
+    with contextlib.suppress(SettingsError):  # the core's check says it
+        return load(Settings).simulator_url
+    return None
+
+
+async def _simulator(url: str) -> Finding:
+    where, port = urlsplit(url), urlsplit(url).port
+    try:
+        async with asyncio.timeout(REACHED_WITHIN_S):
+            _, writer = await asyncio.open_connection(where.hostname, port or (443 if where.scheme == "https" else 80))
+    except OSError:  # a time-out is one too
+        remedy = "Start it (`python -m adapters.simulator`), or take AVATARBOT_SIMULATOR_URL out to use AKOOL."
+        return Finding(Level.PROBLEM, f"Nobody answers at the simulator's URL, {url}", remedy, starts=True)
+    writer.close()
+    return Finding(Level.OK, f"A simulator hosts the avatars, in place of AKOOL: {url}")
+
+
+async def _platforms() -> Sequence[Finding]:
+    with contextlib.suppress(SettingsError):  # the platform's own check says it
+        if not any(plugin.configured(load(plugin.settings)) for plugin in plugins()):
+            return [_NO_PLATFORM]
+    return []
+
+
+_NO_PLATFORM = Finding(
+    Level.PROBLEM,
+    "No chat platform is set up",
+    "Set SLACK_BOT_TOKEN and SLACK_APP_TOKEN, or DISCORD_TOKEN, or start with `avatarbot run --playground`.",
+)
+
+
+def _loaded(check: Callable[[Any], Awaitable[Sequence[Finding]]], kind: type[BaseSettings]) -> Check:
+    """A check with its settings; what is wrong with those is a finding too."""
+
+    async def checked() -> Sequence[Finding]:
+        return await check(load(kind))
+
+    checked.__qualname__ = kind.__name__
+    return checked
+
+
+async def _database(settings: Settings) -> Finding:
+    """Raises `SettingsError` for a database that `run` would refuse, `StoreUnavailable` for one that cannot be read."""
+    there = current_revision(settings.store_url)
+    if is_newer(there):
+        raise newer(settings.store_url, there)
+    if there != newest_revision():
+        return Finding(
+            Level.WARNING,
+            f"The tables are at {there or 'nothing'}.",
+            "`avatarbot run` brings them up to date by itself.",
+        )
+    check_key(settings)
+    return Finding(Level.OK, "The tables are up to date, and what is encrypted in them can be read.")

@@ -1,0 +1,102 @@
+"""`avatarbot run`."""
+
+import contextlib
+from datetime import timedelta
+
+import click
+import structlog
+
+from adapters.playground.platform import PlaygroundPlatform
+from adapters.playground.settings import PlaygroundSettings
+from adapters.web.files import WebFiles
+from adapters.web.pictures import WebPictures
+from bot.app.service import Parts, Service
+from bot.app.signals import stop_signals
+from bot.app.wiring import keep_loaded, known_settings, open_model, open_provider, open_store, plugins
+from bot.clock import SystemClock
+from bot.commands.policy import Policy
+from bot.domain.errors import SettingsError
+from bot.ports.files import Pictures
+from bot.private_files import exposed, history_file
+from bot.process import conceal
+from bot.runtime.services import SessionTimeouts
+from bot.settings import Settings, environment, load, unknown_names
+from bot.storage.lock import sole_process
+from bot.telemetry import configure_logging, new_metrics
+from bot.web.app import create_app, serve
+
+log = structlog.get_logger(__name__)
+
+
+async def run_service(playground: bool, handover: bool, roles: tuple[str, ...]) -> int:
+    """The service, until a signal. Raises `SettingsError` for what only the operator can mend."""
+    if roles:
+        raise SettingsError("Several processes need PostgreSQL, which is not supported yet; run without --role.")
+    conceal()
+    settings = load(Settings)
+    if playground and "host" not in settings.model_fields_set:  # it is for this machine unless somebody says otherwise
+        settings = settings.model_copy(update={"host": "127.0.0.1"})
+    configure_logging(settings.log_level)
+    for name in unknown_names(environment(), known_settings()):
+        log.warning(str(name))
+    for file in exposed(settings):
+        log.warning("others on this machine can read this file", file=str(file))
+    async with contextlib.AsyncExitStack() as stack:
+        stopping = await stack.enter_async_context(stop_signals())
+        stack.enter_context(sole_process(settings.database_path))
+        store = await stack.enter_async_context(open_store(settings))
+        metrics = new_metrics()
+        provider = await stack.enter_async_context(open_provider(settings, metrics))
+        model = await stack.enter_async_context(open_model(settings))
+        timeouts = SessionTimeouts(
+            retention=timedelta(days=settings.retention_days), account_is_ours=settings.akool_key_is_ours
+        )
+        policy = Policy(settings.limits)
+        parts = Parts(
+            store,
+            provider,
+            SystemClock(),
+            policy,
+            metrics,
+            model,
+            timeouts,
+            files=WebFiles(),
+            pictures=WebPictures(settings.simulator_url or ""),
+        )
+        service = Service(parts, settings.address)
+        page = _page(settings, timeouts.retention) if playground else None
+        _add_platforms(service, page, parts.pictures)
+        port = await stack.enter_async_context(_serve(service, settings))
+        await stack.enter_async_context(service.running(hand_over=handover))
+        keep_loaded()
+        log.info("ready", port=port)
+        if page:
+            click.echo(f"Open {page.address(port)}")  # never in the log: it holds a secret
+        await stopping.wait()
+    return 0
+
+
+def _serve(service: Service, settings: Settings) -> contextlib.AbstractAsyncContextManager[int]:
+    token = settings.metrics_token.get_secret_value() if settings.metrics_token else ""
+    app = create_app(service.services.metrics, service.readiness(), service.routes(), token)
+    return serve(app, settings.host, settings.port, proxies=settings.proxies)
+
+
+def _page(settings: Settings, retention: timedelta) -> PlaygroundSettings:
+    page = load(PlaygroundSettings).at(settings.host, settings.public_url or "")
+    history = page.history or history_file(settings)
+    return page.model_copy(update={"retention": retention, "history": history})
+
+
+def _add_platforms(service: Service, page: PlaygroundSettings | None, pictures: Pictures | None) -> None:
+    """Every platform whose tokens are set, and the playground where it has a page."""
+    configured = [(plugin, own) for plugin in plugins() if plugin.configured(own := load(plugin.settings))]
+    for plugin, own in configured:
+        service.add(plugin.build(own, service.context))
+    if page:
+        service.add(PlaygroundPlatform(service.core, service.services.clock, page, pictures))
+    elif not configured:
+        raise SettingsError(
+            "No chat platform is set up: set SLACK_BOT_TOKEN and SLACK_APP_TOKEN, or DISCORD_TOKEN, or give --playground. "
+            "To try it without any account: avatarbot demo"
+        )

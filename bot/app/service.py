@@ -1,0 +1,232 @@
+"""The service: the core's tasks, the platforms and the web app, begun together and ended in order."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+import structlog
+from sqlalchemy import Connection
+from starlette.routing import BaseRoute
+
+from bot.app.signals import LATE, end_process
+from bot.commands.policy import Policy
+from bot.delivery.rate_limiter import RateLimiters
+from bot.domain.errors import SettingsError, StoreUnavailable
+from bot.ingress.gateway import Gateway
+from bot.ingress.inbox import Inbox
+from bot.jobs import gauges, leavers, reaper, retention, upload_poller
+from bot.jobs.connections import Connections
+from bot.jobs.scheduler import run_periodically
+from bot.media.events import SessionEvents
+from bot.ports.chat import ChatPlatform
+from bot.ports.clock import Clock
+from bot.ports.files import Pictures, PublicFiles
+from bot.ports.llm import LanguageModel
+from bot.ports.plugin import PluginContext
+from bot.ports.provider import AvatarProvider
+from bot.queries.archive import StoredArchive
+from bot.queries.context import QueryContext
+from bot.queries.provider_catalog import ProviderCatalog
+from bot.queries.watch_links import Links
+from bot.runtime.ended_cards import EndedCards
+from bot.runtime.outbox import Outbox
+from bot.runtime.services import Services, SessionTimeouts
+from bot.runtime.worker import Worker
+from bot.storage.channels import Vault
+from bot.storage.engine import Store
+from bot.storage.funding import Funding
+from bot.telemetry import Metrics
+from bot.web.app import Readiness
+from bot.web.viewer.routes import viewer_routes
+
+log = structlog.get_logger(__name__)
+
+RESTART_FIRST, RESTART_MOST = 1.0, 60.0
+"""Seconds before a platform that failed is started again, at first and at most."""
+
+DATABASE_EVERY = 10.0
+"""Seconds between two looks whether the database is still the file that was opened, and sound."""
+
+ENDS_WITHIN = 9.0
+"""Seconds from the service's being told to stop until its process ends, whatever it waits for."""
+
+STEADY = 120.0
+"""Seconds of running after which a platform counts as having recovered."""
+
+LAST_REPLIES = 1.0
+"""Seconds that answers to people may still take once all sessions have ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the composition root chose."""
+
+    store: Store
+    provider: AvatarProvider
+    clock: Clock
+    policy: Policy
+    metrics: Metrics
+    model: LanguageModel | None = None
+    timeouts: SessionTimeouts = field(default_factory=SessionTimeouts)
+    alone: bool = True
+    files: PublicFiles | None = None
+    give_up: Callable[[str], object] = end_process
+    """Called with a sentence when the service cannot go on and cannot be ended in order."""
+    pictures: Pictures | None = None
+
+
+class Service:
+    """Put together from parts, given platforms, then `running`."""
+
+    def __init__(self, parts: Parts, base_url: str = "") -> None:
+        self.base_url = base_url
+        self._platforms: dict[str, ChatPlatform] = {}
+        funding = Funding(self._is_home)
+        self.services = Services(
+            store=parts.store,
+            provider=parts.provider,
+            funding=funding,
+            offers=ProviderCatalog(parts.provider, parts.store, funding),
+            platforms=self._platforms,
+            policy=parts.policy,
+            clock=parts.clock,
+            feed=SessionEvents(),
+            limiters=RateLimiters(),
+            metrics=parts.metrics,
+            timeouts=parts.timeouts,
+            model=parts.model,
+        )
+        self._give_up = parts.give_up
+        self.worker = Worker(self.services, parts.give_up, alone=parts.alone)
+        self._connections = Connections(self._platforms, parts.clock, parts.metrics)
+        self._ended_cards = EndedCards(self.services)
+        self._inbox = Inbox(
+            parts.store, parts.policy, funding, parts.clock, self.worker.ring, ended=self._ended_cards.note
+        )
+        self._replies = Outbox(self.services)
+        self._links = Links(parts.store, parts.clock, lambda: self.base_url)
+        self._archive = StoredArchive(parts.store)
+        self._pictures = parts.pictures
+        self._desk = QueryContext(self.services, self._links, self._archive, files=parts.files)
+        self.core = Gateway(self._inbox, self._desk)
+
+    @property
+    def context(self) -> PluginContext:
+        """For building platforms."""
+        return PluginContext(self.core, self.services.clock, Vault(self.services.store), self.base_url)
+
+    def _is_home(self, platform: str, workspace_id: str) -> bool:
+        return platform in self._platforms and self._platforms[platform].is_home(workspace_id)
+
+    def add(self, platform: ChatPlatform) -> None:
+        """Before `running`."""
+        self._platforms[platform.name] = platform
+
+    def routes(self) -> Sequence[BaseRoute]:
+        """Of the viewer and of all platforms."""
+        services = self.services
+        viewer = viewer_routes(
+            self._links.grants, services.feed, self.core, self._archive, services.clock, services.policy, self._pictures
+        )
+        return [*viewer, *(route for platform in self._platforms.values() for route in platform.routes())]
+
+    def readiness(self) -> dict[str, Readiness]:
+        """Asks the database, the lease and the connection of each platform that was added."""
+        platforms = {name: partial(self._platform_ready, name) for name in self._platforms}
+        return {"database": self._database_ready, "lease": self._lease_ready, **platforms}
+
+    async def _platform_ready(self, name: str) -> None:
+        self._connections.require(name)
+
+    async def _database_ready(self) -> None:
+        def work(connection: Connection) -> None:
+            connection.exec_driver_sql("SELECT count(*) FROM workers")
+
+        await self.services.store.write(work)
+
+    async def _lease_ready(self) -> None:
+        if not self.worker.lease.held:
+            raise StoreUnavailable("This process does not hold its lease.")
+
+    @contextlib.asynccontextmanager
+    async def running(self, *, hand_over: bool = False) -> AsyncIterator[None]:
+        """Everything runs within the block; at its end sessions are closed, or left to another process."""
+        async with contextlib.AsyncExitStack() as last, asyncio.TaskGroup() as group:
+            working = group.create_task(self.worker.run(), name="worker")
+            tasks = [
+                group.create_task(self._inbox.run(), name="inbox"),
+                group.create_task(self._replies.run(), name="replies"),
+                group.create_task(self._ended_cards.run(), name="ended-cards"),
+                group.create_task(self.services.offers.run(), name="offers"),
+                group.create_task(self._watch_database(working), name="database"),
+                group.create_task(self._connections.run(), name="connections"),
+                *(group.create_task(chore, name="chore") for chore in self._chores()),
+                *(group.create_task(self._keep_up(p), name=p.name) for p in self._platforms.values()),
+            ]
+            try:
+                yield
+            finally:
+                last.callback(asyncio.get_running_loop().call_later(ENDS_WITHIN, self._give_up, LATE).cancel)
+                leave_open = hand_over or await self._somebody_else()
+                self.worker.stop(hand_over=leave_open)
+                await asyncio.wait((working,))
+                await self._replies.drain(LAST_REPLIES)
+                for task in tasks:
+                    task.cancel()
+
+    def _chores(self) -> Iterator[Coroutine[None, None, None]]:
+        services = self.services
+        own = services.timeouts.account_is_ours
+        sweep = reaper.Reaper(services.store, services.provider, services.clock, account_is_ours=own).sweep
+        tidy, look = (
+            retention.Retention(services, self._ended_cards.note).tidy,
+            upload_poller.UploadPoller(services).look,
+        )
+        count = gauges.Gauges(services).count
+        yield run_periodically(services, self.worker, count, every=gauges.COUNT_EVERY, wakeup=asyncio.Event())
+        at_start = asyncio.Event()  # what could not be closed when the last process ended is closed now
+        at_start.set()
+        yield run_periodically(services, self.worker, sweep, every=reaper.SWEEP_EVERY, wakeup=at_start)
+        yield run_periodically(services, self.worker, tidy, every=retention.LOOK_EVERY, wakeup=asyncio.Event())
+        yield run_periodically(
+            services, self.worker, look, every=upload_poller.LOOK_EVERY, wakeup=self._desk.uploads_due
+        )
+        left = leavers.Leavers(services).look
+        yield run_periodically(services, self.worker, left, every=leavers.LOOK_EVERY, wakeup=asyncio.Event())
+
+    async def _watch_database(self, working: asyncio.Task[None]) -> None:
+        """Ends the service with a `SettingsError` when what it writes is not kept any more, once its sessions are closed."""
+        while True:
+            await asyncio.sleep(DATABASE_EVERY)
+            try:
+                self.services.store.check()
+            except SettingsError:
+                self.worker.stop(hand_over=False)  # only this process knows what is open at the provider
+                await asyncio.wait((working,))
+                raise
+
+    async def _somebody_else(self) -> bool:
+        with contextlib.suppress(StoreUnavailable):
+            return await self.worker.others_alive()
+        return False
+
+    async def _keep_up(self, platform: ChatPlatform) -> None:
+        """Start a platform again when it fails; what only the operator can mend is said once and left."""
+        pause = RESTART_FIRST
+        while True:
+            began = asyncio.get_running_loop().time()
+            try:
+                await platform.run()
+            except SettingsError as error:
+                log.error("platform stopped", platform=platform.name, reason=error.sentence)  # noqa: TRY400 - no traceback for operators
+                self._connections.stopped(platform.name, error.sentence)
+            except Exception:
+                log.exception("platform failed", platform=platform.name)
+                if asyncio.get_running_loop().time() - began > STEADY:
+                    pause = RESTART_FIRST
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, RESTART_MOST)
+                continue
+            return

@@ -1,0 +1,214 @@
+"""Who may do what, and how much: one pure object. Every decision is None, or a sentence that says why not."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from bot.commands.catalogue import CATALOGUE, Catalogue
+from bot.commands.secret_detection import shows_secret
+from bot.domain.messages import Refused
+from bot.domain.people import Membership, Person, Role
+
+SECRET = Refused(
+    "That looks like a key: I neither speak it nor keep it. Delete the message, change the key if others could read it, "
+    "and give keys to the slash command only."
+)
+
+NOT_KNOWN = Refused("I could not find out yet whether you are a member here. Please try again in a moment.")
+
+_RANK = {Role.UNKNOWN: 0, Role.OUTSIDER: 0, Role.MEMBER: 1, Role.STARTER: 2, Role.ADMIN: 3}
+
+
+def at_least(role: Role, needed: Role) -> bool:
+    """Whether `role` may do all that `needed` may."""
+    return _RANK[role] >= _RANK[needed]
+
+
+def role_of(person: Person, starter_id: str | None = None) -> Role:
+    """What a person is to the session that `starter_id` started. An outsider stays one whatever they started, and so does who is not known."""
+    if person.standing is Membership.ADMIN:
+        return Role.ADMIN
+    if person.standing is Membership.OUTSIDER:
+        return Role.OUTSIDER
+    if person.standing is Membership.UNKNOWN:
+        return Role.UNKNOWN
+    return Role.STARTER if person.id == starter_id else Role.MEMBER
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much is allowed. Money is spent per provider session, so its minutes bound what a crash can waste.
+
+    `sessions` are those of one workspace at once; `account_sessions` those of all workspaces together.
+    """
+
+    provider_minutes: int = 10  # per provider session, unless asked otherwise; AKOOL's maximum is 60
+    person_minutes: int = 60  # per person and day
+    sessions: int = 5
+    account_sessions: int = 20
+    waiting: int = 10  # turns of one session
+    waiting_per_person: int = 3
+    characters: int = 1_500  # per message
+    message_expires: timedelta = timedelta(seconds=60)
+    sleep_after: timedelta = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class AllowList:
+    """Who may start, by ids of people and groups; with nothing in it, everybody who is no outsider.
+
+    `unresolved` are names that stand for nobody we know: with one of them in it the list is never taken for empty.
+    """
+
+    people: frozenset[str] = frozenset()
+    groups: frozenset[str] = frozenset()
+    unresolved: Sequence[str] = ()
+
+    def has(self, person: Person) -> bool:
+        return person.id in self.people or not self.groups.isdisjoint(person.groups)
+
+    @property
+    def everybody(self) -> bool:
+        return not (self.people or self.groups or self.unresolved)
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """A workspace of a platform. `funded`: it is known that it may use the operator's account at the provider."""
+
+    platform: str
+    id: str
+    funded: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What is taken already: minutes of this person today, `held_minutes` of which are set aside and not used yet; sessions
+    that run now in the workspace, and in all workspaces together.
+    """
+
+    person_minutes: float = 0
+    held_minutes: float = 0
+    sessions: int = 0
+    account_sessions: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The table verb x role is the catalogue's; the limits are the operator's."""
+
+    limits: Limits = Limits()
+    catalogue: Catalogue = CATALOGUE
+
+    def may(self, verb: str, role: Role, workspace: Workspace) -> Refused | None:
+        """Whether that role may use that verb there. What costs is for workspaces that are funded."""
+        entry = self.catalogue.verb(verb)
+        return self._role(verb, role) or (_funding(workspace) if entry and entry.costs else None)
+
+    def _role(self, verb: str, role: Role) -> Refused | None:
+        """What is not in the catalogue nobody may."""
+        entry = self.catalogue.verb(verb)
+        if entry is None:
+            return Refused(f"“{verb}” is not available here.")
+        if at_least(role, entry.role):
+            return None
+        if role is Role.UNKNOWN:
+            return NOT_KNOWN
+        match entry.role:
+            case Role.STARTER:
+                return Refused(f"Only whoever started the session, or an admin, can use “{entry.name}”.")
+            case Role.ADMIN:
+                return Refused(f"Only an admin can use “{entry.name}”.")
+            case _:
+                return Refused("As a guest you can write to the avatar and watch it, but not more.")
+
+    def offered(self, role: Role, workspace: Workspace) -> Catalogue:
+        """The verbs that somebody of that role may use there: what is shown to them as possible."""
+        return Catalogue(verb for verb in self.catalogue.verbs if self.may(verb.name, role, workspace) is None)
+
+    def may_start(
+        self, person: Person, workspace: Workspace, *, allow: AllowList = AllowList(), spent: Spent = Spent()
+    ) -> Refused | None:
+        """Whether a person may start or wake a session."""
+        return self.may_extend(person, workspace, allow=allow, spent=spent) or self._room(person, spent)
+
+    def may_extend(
+        self, person: Person, workspace: Workspace, *, allow: AllowList = AllowList(), spent: Spent = Spent()
+    ) -> Refused | None:
+        """Whether a person may pay for a session that runs already: it has its room."""
+        return self.may("start", role_of(person), workspace) or self._on_the_list(person, allow) or self._budget(spent)
+
+    def minutes(self, asked: int | None, spent: Spent = Spent()) -> int:
+        """The minutes of the next provider session: what was asked for or the default, and no more than the day still has."""
+        left = int(self.limits.person_minutes - spent.person_minutes)
+        return max(0, min(asked or self.limits.provider_minutes, left))
+
+    def may_write(self, text: str) -> Refused | None:
+        """Whether what others can read may go any further; a secret may not. Looks at as many characters as a message may have."""
+        return SECRET if shows_secret(text[: self.limits.characters]) else None
+
+    def may_say(self, role: Role, text: str, *, waiting: int = 0, waiting_of_person: int = 0) -> Refused | None:
+        """Whether one more message may wait for the avatar."""
+        if refused := self.may_write(text) or self._role("say", role):
+            return refused
+        limits = self.limits
+        if len(text) > limits.characters:
+            return Refused(
+                f"That is too long for the avatar: {len(text):,} characters, and at most {limits.characters:,} fit. "
+                "Send it in shorter messages."
+            )
+        if waiting_of_person >= limits.waiting_per_person:
+            return Refused(f"{waiting_of_person} of your messages wait already. Let the avatar catch up.")
+        if waiting >= limits.waiting:
+            return Refused(f"{waiting} messages wait already. Try again in a moment.")
+        return None
+
+    def too_old(self, said_at: datetime, now: datetime) -> Refused | None:
+        """Whether a message has waited so long that it should not be spoken any more."""
+        if now - said_at <= self.limits.message_expires:
+            return None
+        seconds = self.limits.message_expires.total_seconds()
+        return Refused(
+            f"Your message waited for more than {seconds:g} seconds and was not spoken. Say it again if it still matters."
+        )
+
+    def _on_the_list(self, person: Person, allow: AllowList) -> Refused | None:
+        if allow.everybody or allow.has(person) or person.standing is Membership.ADMIN:
+            return None
+        if allow.unresolved:
+            names = ", ".join(f"“{name}”" for name in allow.unresolved)
+            return Refused(
+                f"Who may start avatars here names {names}, which is nobody I know. Ask an admin to correct it."
+            )
+        return Refused("You are not among those who may start avatars here. Ask an admin to add you.")
+
+    def _budget(self, spent: Spent) -> Refused | None:
+        if self.minutes(None, spent):
+            return None
+        limit = self.limits.person_minutes
+        if self.minutes(None, replace(spent, person_minutes=spent.person_minutes - spent.held_minutes)):
+            return Refused(
+                f"Your {limit} minutes for today are used or set aside for sessions that run. What a session has not used "
+                "when it is stopped is given back."
+            )
+        return Refused(f"You have used your {limit} minutes for today. New ones come at midnight UTC.")
+
+    def _room(self, person: Person, spent: Spent) -> Refused | None:
+        if spent.sessions >= self.limits.sessions:
+            stop = "Stop one first" if person.standing is Membership.ADMIN else "Try again when one has ended"
+            return Refused(
+                f"{spent.sessions} avatars are live in this workspace already, which is the limit. {stop}: /avatar sessions "
+                "shows them."
+            )
+        if spent.account_sessions >= self.limits.account_sessions:
+            return Refused("All places for live avatars are taken at the moment. Try again in a few minutes.")
+        return None
+
+
+def _funding(workspace: Workspace) -> Refused | None:
+    if workspace.funded:
+        return None
+    return Refused(
+        "Avatars are not allowed in this workspace yet. Whoever runs Avatarbot allows them with: "
+        f"avatarbot workspaces allow {workspace.platform} {workspace.id}"
+    )

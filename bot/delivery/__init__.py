@@ -1,0 +1,1 @@
+"""How fast a platform is written to."""

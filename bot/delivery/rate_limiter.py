@@ -1,0 +1,148 @@
+"""How fast a platform is written to: one budget for all sessions that share it, and finals before previews."""
+
+import asyncio
+import contextlib
+import heapq
+import itertools
+from dataclasses import replace
+from enum import IntEnum
+from typing import NamedTuple
+
+from bot.domain.conversations import ConversationRef
+from bot.ports.chat import RateLimits
+
+RECOVERY_S = 60.0
+"""How long a budget stays halved after the platform said that it was too fast."""
+
+PREVIEW_SHARE = 0.7
+"""The part of a budget that growing texts may use; the rest is for what must arrive."""
+
+
+class Priority(IntEnum):
+    """What goes first when calls wait."""
+
+    FINAL = 0
+    PREVIEW = 1
+    CARD = 2
+
+
+CARD_WITHIN_S = 10.0
+"""A card takes turns that nobody's text wants; after so long it takes the next one."""
+
+
+class _Turn(NamedTuple):
+    """Somebody who waits; ordered by who goes first."""
+
+    urgency: Priority
+    order: int
+    called: asyncio.Event
+    asked_at: float
+
+
+FINALS_WITHIN_S = 5.0
+"""So many messages may grow at once that all their final texts could be written within this time."""
+
+
+class RateLimiter:
+    """A budget of calls. Time is the running loop's. `edits` is the budget of edits: its own where the platform has one."""
+
+    def __init__(self, pace: RateLimits) -> None:
+        self._pace = pace
+        self.edits = self
+        if pace.edits_per_second is not None:
+            self.edits = RateLimiter(replace(pace, calls_per_second=pace.edits_per_second, edits_per_second=None))
+        self._next = 0.0
+        self._slow_until = 0.0
+        self._queue: list[_Turn] = []
+        self._order = itertools.count()
+        self._growing = 0
+
+    @property
+    def edit_interval(self) -> float:
+        """Seconds between two edits of one message: wider as more messages grow."""
+        return max(self._pace.edit_interval, self._growing / (self._rate * PREVIEW_SHARE))
+
+    def grow(self) -> bool:
+        """Whether one more message may be posted unfinished, to be edited as it grows; `grown` gives its room back."""
+        if self._growing + 1 > self._rate * FINALS_WITHIN_S:
+            return False
+        self._growing += 1
+        return True
+
+    def grown(self) -> None:
+        self._growing -= 1
+
+    @property
+    def _rate(self) -> float:
+        slow = asyncio.get_running_loop().time() < self._slow_until
+        return self._pace.calls_per_second * (0.5 if slow else 1.0)
+
+    def throttled(self, retry_after: float) -> None:
+        """The platform asked to wait: nobody calls until then, and everybody more slowly for a while.
+
+        Edits with a budget of their own go on: they are another method of the platform's.
+        """
+        now = asyncio.get_running_loop().time()
+        self._next = max(self._next, now + retry_after)
+        self._slow_until = now + retry_after + RECOVERY_S
+
+    def turn_at_once(self) -> bool:
+        """Take one call's turn if it is due and nobody waits for it: what may be left out never stands in the way.
+
+        A card waits for such turns too, and is ahead of them only when it has waited for long.
+        """
+        now = asyncio.get_running_loop().time()
+        if now < self._next or (self._queue and not self._gives_way(self._queue[0], now)):
+            return False
+        self._spend()
+        return True
+
+    async def turn(self, urgency: Priority) -> None:
+        """Wait for one call's turn."""
+        mine = _Turn(urgency, next(self._order), asyncio.Event(), asyncio.get_running_loop().time())
+        heapq.heappush(self._queue, mine)
+        try:
+            while self._queue[0] is not mine or asyncio.get_running_loop().time() < self._due_at(mine):
+                await self._wait(mine)
+        finally:
+            self._queue.remove(mine)
+            heapq.heapify(self._queue)
+            self._call_next()
+        self._spend()
+
+    def _spend(self) -> None:
+        self._next = max(asyncio.get_running_loop().time(), self._next) + 1 / self._rate
+
+    @staticmethod
+    def _gives_way(turn: _Turn, now: float) -> bool:
+        return turn.urgency is Priority.CARD and now < turn.asked_at + CARD_WITHIN_S
+
+    def _due_at(self, turn: _Turn) -> float:
+        """While a text grows, a card's is a turn later than others', so that the text could have had it."""
+        if turn.urgency is not Priority.CARD or not self._growing:
+            return self._next
+        return min(self._next + 1 / self._rate, max(self._next, turn.asked_at + CARD_WITHIN_S))
+
+    async def _wait(self, mine: _Turn) -> None:
+        """Until the time has come, for the first; until called, for the others."""
+        mine.called.clear()
+        first = self._queue[0] is mine
+        delay = self._due_at(mine) - asyncio.get_running_loop().time() if first else None
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(delay):
+                await mine.called.wait()
+
+    def _call_next(self) -> None:
+        if self._queue:
+            self._queue[0].called.set()
+
+
+class RateLimiters:
+    """The pacers of all platforms, by what shares a budget."""
+
+    def __init__(self) -> None:
+        self._limiters: dict[tuple[str, str], RateLimiter] = {}
+
+    def of(self, place: ConversationRef, pace: RateLimits) -> RateLimiter:
+        key = (place.platform, "" if pace.shared_by_bot else place.workspace_id)
+        return self._limiters.setdefault(key, RateLimiter(pace))

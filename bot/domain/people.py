@@ -1,0 +1,33 @@
+"""Who takes part, and what they are to a workspace and a session."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Membership(StrEnum):
+    """What the platform says about a person in a workspace."""
+
+    UNKNOWN = "unknown"  # the platform has not told in time: no more than an outsider
+    OUTSIDER = "outsider"  # Slack Connect, guests
+    MEMBER = "member"
+    ADMIN = "admin"
+
+
+class Role(StrEnum):
+    """What a person is to one session: their standing, or its starter."""
+
+    UNKNOWN = "unknown"
+    OUTSIDER = "outsider"
+    MEMBER = "member"
+    STARTER = "starter"
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody on a platform. `name` is for people and for speech; only `id` identifies. Who is not said to be more is not known."""
+
+    id: str
+    name: str
+    standing: Membership = Membership.UNKNOWN
+    groups: frozenset[str] = frozenset()

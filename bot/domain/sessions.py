@@ -1,0 +1,105 @@
+"""What a session is: what was asked for, the state it is in, why it ended."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+
+
+class Mode(IntEnum):
+    """AKOOL's `mode_type`. Always sent: a session without one behaves as dialogue."""
+
+    RETELLING = 1
+    DIALOGUE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class TurnDetection:
+    """How AKOOL hears that a person has stopped speaking. The last three are for `server_vad` only."""
+
+    type: str = "server_vad"
+    threshold: float | None = None
+    prefix_padding_ms: int | None = None
+    silence_duration_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ElevenLabs:
+    """Settings of the team's own ElevenLabs account; `api_key` is a secret."""
+
+    api_key: str = field(repr=False)
+    model_id: str | None = None
+    stability: float | None = None
+    similarity_boost: float | None = None
+    style: float | None = None
+    use_speaker_boost: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceParams:
+    """AKOOL's `voice_params`. `speed` is 0.8 to 1.2; `pronunciation` maps a word to how it should sound."""
+
+    speed: float | None = None
+    pronunciation: Mapping[str, str] = field(default_factory=dict)
+    stt_language: str | None = None
+    stt_type: str | None = None
+    turn_detection: TurnDetection | None = None
+    elevenlabs: ElevenLabs | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSpec:
+    """What was asked for when a session was started, and what was set since: the next provider session is created so."""
+
+    avatar_id: str
+    avatar_name: str = ""
+    avatar_picture: str = ""
+    official: bool = True
+    voice_id: str | None = None
+    voice_name: str = ""
+    voice_url: str | None = None  # of a voice's model, instead of `voice_id`
+    language: str | None = None
+    language_name: str = ""
+    mode: Mode = Mode.DIALOGUE
+    knowledge_id: str | None = None
+    background_url: str | None = None
+    minutes: int = 10
+    voice: VoiceParams = VoiceParams()
+
+
+class SessionStatus(StrEnum):
+    STARTING = "starting"
+    LIVE = "live"
+    RECONNECTING = "reconnecting"
+    STOPPING = "stopping"
+    SLEEPING = "sleeping"
+    ENDED = "ended"
+
+
+class EndReason(StrEnum):
+    """Why a session ended; each has its sentence on the card."""
+
+    STOPPED = "stopped"
+    EXPIRED = "expired"
+    IDLE = "idle"
+    BUDGET = "budget"
+    NOT_ALLOWED = "not_allowed"
+    REFUSED = "refused"
+    NO_AVATAR = "no_avatar"
+    PROVIDER = "provider"
+    THROWN_OUT = "thrown_out"
+    PLACE_GONE = "place_gone"
+    SHUTDOWN = "shutdown"
+    REPLACED = "replaced"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class ParamChanges:
+    """What `set` changes in a running session; None leaves as it is."""
+
+    voice_id: str | None = None
+    voice_url: str | None = None
+    language: str | None = None
+    mode: Mode | None = None
+    background_url: str | None = None
+    voice: VoiceParams | None = None

@@ -1,0 +1,395 @@
+"""Who and what gets into the inbox: pure decisions on a batch, in the order in which it came."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from bot.commands.bare import bare_command, bare_word
+from bot.commands.catalogue import CATALOGUE
+from bot.commands.errors import ParseError
+from bot.commands.options import act_options, set_changes, start_options
+from bot.commands.policy import Policy, Spent, Workspace, role_of
+from bot.commands.validation import Values, validate
+from bot.commands.verb import CommandKind, Verb
+from bot.domain.conversations import ConversationRef, MessageRef
+from bot.domain.identity import new_id
+from bot.domain.messages import (
+    Accepted,
+    Command,
+    Duplicate,
+    Inbound,
+    MessageDeleted,
+    MessageEdited,
+    MessagePosted,
+    NoSession,
+    Outcome,
+    Question,
+    Refused,
+)
+from bot.domain.people import Person, Role
+from bot.domain.sessions import EndReason, SessionSpec, SessionStatus
+from bot.runtime.aftermath import JUST_ENDED, has_ended, start_again
+from bot.runtime.channel_settings import ChannelSettings
+from bot.runtime.resolve import as_settings, specified
+from bot.runtime.sentences import already_here, nobody_here
+from bot.storage.inbox import SAY, NewRow
+from bot.storage.records import SessionRecord
+from bot.storage.usage import Use
+
+USES = frozenset({"start", SAY, "extend"})
+"""What counts as using an avatar, and keeps it awake. Interrupting it, setting it or asking about it is looking after it."""
+
+CLOSING = frozenset({SessionStatus.STOPPING, SessionStatus.ENDED})
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What the decisions rest on, read in the transaction that will write them."""
+
+    known: frozenset[tuple[str, str, str]]
+    sessions: tuple[SessionRecord, ...]
+    settings: Mapping[ConversationRef, ChannelSettings]
+    waiting: Mapping[tuple[str, str], int]  # messages by session and person
+    running: Mapping[tuple[str, str], int] = field(default_factory=dict)  # sessions by platform and workspace
+    used: Mapping[tuple[str, str, str], Use] = field(default_factory=dict)  # today, by platform, workspace, person
+    workspaces: Mapping[tuple[str, str], Workspace] = field(default_factory=dict)  # those that are known
+    earlier: Mapping[str, SessionRecord] = field(default_factory=dict)  # sessions that may be started again, by id
+    ended: Mapping[ConversationRef, SessionRecord] = field(
+        default_factory=dict
+    )  # the last one, where words found none that runs
+    told_ended: frozenset[tuple[str, str]] = frozenset()  # session and person who has heard that it has ended
+
+
+@dataclass(frozen=True, slots=True)
+class NewSession:
+    id: str
+    place: ConversationRef
+    starter_id: str
+    starter_name: str
+    spec: SessionSpec
+
+
+@dataclass(slots=True)
+class Admitted:
+    """What has to be written because of a batch."""
+
+    rows: list[NewRow] = field(default_factory=list)
+    starts: list[NewSession] = field(default_factory=list)
+    wakes: dict[str, tuple[str, int]] = field(default_factory=dict)  # session id -> who pays, seconds to reserve
+    ends: dict[str, EndReason] = field(default_factory=dict)  # sleeping sessions
+    edits: list[MessageEdited] = field(default_factory=list)
+    withdrawals: list[MessageRef] = field(default_factory=list)
+    told_ended: set[tuple[str, str]] = field(default_factory=set)
+
+    @property
+    def used(self) -> set[str]:
+        """The sessions that somebody uses."""
+        return {row.session_id for row in self.rows if row.verb in USES}
+
+
+class Admission:
+    """Admits one batch. What it admits counts at once for what comes after it."""
+
+    def __init__(self, situation: Situation, policy: Policy, now: datetime, new_id: Callable[[], str]) -> None:
+        self.admitted = Admitted()
+        self._situation = situation
+        self._policy = policy
+        self._now = now
+        self._new_id = new_id
+        self._known = set(situation.known)
+        self._sessions: dict[str, SessionRecord] = {}
+        self._in_channel: defaultdict[ConversationRef, set[str]] = defaultdict(set)
+        for session in situation.sessions:
+            self._know(session)
+        self._waiting = Counter(situation.waiting)
+        self._queues = Counter[str]()
+        for (session_id, _), messages in situation.waiting.items():
+            self._queues[session_id] += messages
+        self._running = Counter(situation.running)
+
+    def _know(self, session: SessionRecord) -> None:
+        self._sessions[session.id] = session
+        self._in_channel[session.place.channel].add(session.id)
+
+    def admit(self, inbound: Inbound) -> Outcome:
+        place = inbound.place
+        event = (place.platform, place.workspace_id, inbound.event_id)
+        if event in self._known:
+            return Duplicate()
+        outcome = self._decide(inbound)
+        if isinstance(outcome, Accepted):
+            self._known.add(event)
+        return outcome
+
+    def _decide(self, inbound: Inbound) -> Outcome:
+        match inbound.body:
+            case MessageEdited(text=text):
+                too_long = len(text) > self._policy.limits.characters
+                if not too_long and not self._policy.may_write(text):  # else it is spoken as it was
+                    self.admitted.edits.append(inbound.body)
+                return Question()
+            case MessageDeleted(message):
+                self.admitted.withdrawals.append(message)
+                return Question()
+            case MessagePosted() as said:
+                return self._hear(inbound, said)
+            case command:
+                return self._obey(inbound, command)
+
+    # ------------------------------------------------------------ what is said
+
+    def _hear(self, inbound: Inbound, said: MessagePosted) -> Outcome:
+        session = self._session_for(inbound.place)
+        talks_here = session is not None and inbound.place == session.talk
+        if command := bare_command(said, in_conversation=talks_here):
+            return self._obey(inbound, command)
+        if session is None:
+            return self._hear_for_nobody(inbound, said)
+        if not self._listens(session, inbound.place, said):
+            return NoSession(nobody_here(inbound.person))
+        return self._say(inbound, session, said)
+
+    def _hear_for_nobody(self, inbound: Inbound, said: MessagePosted) -> Outcome:
+        """Where a session has ended, each of those who write is told so once."""
+        refused = self._policy.may_write(said.text) if said.mentioned else None
+        if refused := refused or self._leaving(inbound.place):
+            return refused
+        ended = self._ended(inbound.place, said)
+        if ended is None:
+            return NoSession(nobody_here(inbound.person))
+        if bare_word(said) == "start":
+            return self._obey(inbound, start_again(ended))
+        key = (ended.id, inbound.person.id)
+        if said.message is None:
+            return NoSession(has_ended(ended))
+        if key in self._situation.told_ended | self.admitted.told_ended:
+            return NoSession(nobody_here(inbound.person))
+        self.admitted.told_ended.add(key)
+        return Question()
+
+    def _ended(self, place: ConversationRef, said: MessagePosted) -> SessionRecord | None:
+        """The session that a message was still meant for: that of its thread, or one that has just ended."""
+        ended = self._situation.ended.get(place)
+        if ended is None or not self._listens(ended, place, said):
+            return None
+        own = place == ended.talk and (place.thread_id or said.direct)
+        return ended if own or (ended.ended_at and self._now - ended.ended_at < JUST_ENDED) else None
+
+    def _listens(self, session: SessionRecord, place: ConversationRef, said: MessagePosted) -> bool:
+        listening = self._settings(place).listening
+        if said.mentioned:
+            return True
+        return listening == "channel" or (listening == "thread" and place == session.talk)
+
+    def _say(self, inbound: Inbound, session: SessionRecord, said: MessagePosted) -> Outcome:
+        role = role_of(inbound.person, session.starter_id)
+        mine = self._waiting[session.id, inbound.person.id]
+        refused = self._policy.may_say(role, said.text, waiting=self._queues[session.id], waiting_of_person=mine)
+        if refused:
+            return refused
+        if session.status is SessionStatus.SLEEPING and (refused := self._wake(inbound, session)):
+            return refused
+        self._waiting[session.id, inbound.person.id] += 1
+        self._queues[session.id] += 1
+        return self._take(inbound, session, SAY, {"text": said.text, "via": said.via}, said.message)
+
+    def _wake(self, inbound: Inbound, session: SessionRecord) -> Refused | None:
+        refused = self._may_start(inbound)
+        if refused is None:
+            minutes = self._policy.minutes(session.spec.minutes, self._spent(inbound))
+            self.admitted.wakes[session.id] = (inbound.person.id, minutes * 60)
+            self._sessions[session.id] = replace(session, status=SessionStatus.STARTING)
+            self._running[_workspace(inbound.place)] += 1
+        return refused
+
+    # ------------------------------------------------------------ commands
+
+    def _obey(self, inbound: Inbound, command: Command) -> Outcome:
+        verb = CATALOGUE.verb(command.verb)
+        if verb is None or verb.kind is CommandKind.QUESTION:
+            return Question()
+        values = understood(verb, command.options)
+        if isinstance(values, ParseError):
+            return Refused(values.sentence)
+        command = Command(verb.name, {name: text for name, text in command.options.items() if text.strip()})
+        if command.verb == "start":
+            return self._start(inbound, values, command)
+        wanted = command.options.get("session", "")
+        session = self._named(wanted, inbound.place) if wanted else self._session_for(inbound.place)
+        if session is None:
+            nowhere = f"No session “{wanted}” is live in this workspace." if wanted else nobody_here(inbound.person)
+            return self._leaving(inbound.place) or NoSession(nowhere)
+        if command.verb == SAY:
+            return self._say(inbound, session, MessagePosted(command.options.get("text", "")))
+        return self._control(inbound, session, verb, command)
+
+    def _control(self, inbound: Inbound, session: SessionRecord, verb: Verb, command: Command) -> Outcome:
+        refused = self._policy.may(verb.name, role_of(inbound.person, session.starter_id), self._funding(inbound.place))
+        if refused:
+            return refused
+        if verb.asks_back(command.options):
+            return Question()
+        if session.status is SessionStatus.SLEEPING:
+            if command.verb != "stop":
+                return Refused("The avatar is asleep. Write to it to wake it.")
+            self.admitted.ends[session.id] = EndReason.STOPPED
+            del self._sessions[session.id]
+        if command.verb == "extend" and (refused := self._may_extend(inbound)):
+            return refused
+        return self._take(inbound, session, command.verb, dict(command.options), None)
+
+    def _start(self, inbound: Inbound, values: Values, command: Command) -> Outcome:
+        """Where it was typed; a session that is started again, where the earlier one was."""
+        if wanted := command.options.get("again"):
+            earlier = self._situation.earlier.get(wanted)
+            if earlier is None or earlier.place.channel != inbound.place.channel:
+                return Refused(f"No session “{wanted}” of this channel is kept. Start one with /avatar start.")
+            return self._start_at(replace(inbound, place=earlier.place), values, command, as_settings(earlier.spec))
+        return self._start_at(inbound, values, command, self._settings(inbound.place))
+
+    def _start_at(self, inbound: Inbound, values: Values, command: Command, settings: ChannelSettings) -> Outcome:
+        if leaving := self._leaving(inbound.place):
+            return leaving
+        there = self._session_for(inbound.place)
+        if there and there.status is not SessionStatus.SLEEPING:
+            return Refused(already_here(there, inbound.person))
+        if refused := self._may_start(inbound):
+            return refused
+        spec = specified(start_options(values), settings)
+        spec = replace(spec, minutes=self._policy.minutes(spec.minutes or None, self._spent(inbound)))
+        if there:
+            self.admitted.ends[there.id] = EndReason.REPLACED
+            del self._sessions[there.id]
+        new = NewSession(self._new_id(), inbound.place, inbound.person.id, inbound.person.name, spec)
+        self.admitted.starts.append(new)
+        session = starting(new, self._now)
+        self._know(session)
+        self._running[_workspace(inbound.place)] += 1
+        return self._take(inbound, session, "start", dict(command.options), None)
+
+    def _may_start(self, inbound: Inbound) -> Refused | None:
+        place = inbound.place
+        return self._policy.may_start(
+            inbound.person, self._funding(place), allow=self._settings(place).allow, spent=self._spent(inbound)
+        )
+
+    def _may_extend(self, inbound: Inbound) -> Refused | None:
+        place = inbound.place
+        return self._policy.may_extend(
+            inbound.person, self._funding(place), allow=self._settings(place).allow, spent=self._spent(inbound)
+        )
+
+    def _funding(self, place: ConversationRef) -> Workspace:
+        """A workspace that was not looked up is not funded."""
+        unknown = Workspace(place.platform, place.workspace_id, funded=False)
+        return self._situation.workspaces.get(_workspace(place), unknown)
+
+    def _spent(self, inbound: Inbound) -> Spent:
+        """What the person has used today, what this batch has just reserved for them included."""
+        key = (inbound.place.platform, inbound.place.workspace_id, inbound.person.id)
+        reserved = sum(
+            new.spec.minutes * 60
+            for new in self.admitted.starts
+            if (new.place.platform, new.place.workspace_id, new.starter_id) == key
+        )
+        reserved += sum(seconds for payer, seconds in self.admitted.wakes.values() if payer == inbound.person.id)
+        use = self._situation.used.get(key, Use()) + Use(held=reserved)
+        return Spent(
+            person_minutes=(use.used + use.held) / 60,
+            held_minutes=use.held / 60,
+            sessions=self._running[_workspace(inbound.place)],
+            account_sessions=self._running.total(),
+        )
+
+    # ------------------------------------------------------------ which session
+
+    def _session_for(self, place: ConversationRef) -> SessionRecord | None:
+        """By thread first, then by place."""
+        live = [session for session in self._around(place) if session.status not in CLOSING]
+        by_thread = (session for session in live if session.thread == place)
+        by_place = (session for session in live if session.place == place)
+        return next(by_thread, None) or next(by_place, None)
+
+    def _around(self, place: ConversationRef) -> list[SessionRecord]:
+        """The sessions of its channel."""
+        return [self._sessions[id_] for id_ in self._in_channel[place.channel] if id_ in self._sessions]
+
+    def _leaving(self, place: ConversationRef) -> Refused | None:
+        """A session that ends at the moment still holds its place, and hears nothing any more."""
+        for session in self._around(place):
+            if session.status is SessionStatus.STOPPING and place in {session.place, session.talk}:
+                return Refused(f"{session.spec.avatar_name or 'The avatar'} is just leaving. Try again in a moment.")
+        return None
+
+    def _named(self, wanted: str, place: ConversationRef) -> SessionRecord | None:
+        """A session of the same workspace, by its id."""
+        session = self._sessions.get(wanted)
+        if session is None or session.status in CLOSING:
+            return None
+        there = session.place
+        same = (there.platform, there.workspace_id) == (place.platform, place.workspace_id)
+        return session if same else None
+
+    def _settings(self, place: ConversationRef) -> ChannelSettings:
+        return self._situation.settings.get(place.channel, ChannelSettings())
+
+    def _take(
+        self, inbound: Inbound, session: SessionRecord, verb: str, body: Mapping[str, str], message: MessageRef | None
+    ) -> Accepted:
+        role = role_of(inbound.person, session.starter_id)
+        row = NewRow(self._new_id(), session.id, inbound, verb, body, message, role)
+        self.admitted.rows.append(row)
+        return Accepted(row.id, session.id)
+
+
+def _workspace(place: ConversationRef) -> tuple[str, str]:
+    return place.platform, place.workspace_id
+
+
+def understood(verb: Verb, options: Mapping[str, str]) -> Values | ParseError:
+    """The values of a command, if all of it makes sense."""
+    values = validate(verb, options)
+    if isinstance(values, ParseError) or verb.name not in _BUILDERS:
+        return values
+    built = _BUILDERS[verb.name](values)
+    return built if isinstance(built, ParseError) else values
+
+
+_BUILDERS: Mapping[str, Callable[[Values], object]] = {"set": set_changes, "act": act_options}
+
+
+def starting(new: NewSession, now: datetime) -> SessionRecord:
+    """A session as it will be read back once it is written."""
+    return SessionRecord(
+        id=new.id,
+        place=new.place,
+        thread=None,
+        card=None,
+        status=SessionStatus.STARTING,
+        end_reason=None,
+        worker_id="",
+        epoch=0,
+        attempts=0,
+        starter_id=new.starter_id,
+        starter_name=new.starter_name,
+        payer_id=new.starter_id,
+        spec=new.spec,
+        reserved_s=new.spec.minutes * 60,
+        created_at=now,
+        active_at=now,
+        slept_at=None,
+        ended_at=None,
+    )
+
+
+LEAVE = "leave"
+"""The verb that a platform's word of a place that is gone becomes."""
+
+LEFT = "The avatar has left: I can no longer write where you started it."
+
+
+def departure(session: SessionRecord) -> NewRow:
+    starter = Person(session.starter_id, session.starter_name)
+    inbound = Inbound(f"gone-{new_id()}", 0, session.talk, starter, Command(LEAVE))
+    return NewRow(new_id(), session.id, inbound, LEAVE, {}, None, Role.ADMIN)

@@ -1,0 +1,190 @@
+"""The core's front door: everything that comes from a chat platform comes in here."""
+
+import asyncio
+import time
+from collections.abc import Collection, Sequence
+
+import structlog
+from sqlalchemy import Connection
+
+from bot.commands.bare import bare_command
+from bot.commands.errors import ParseError
+from bot.commands.policy import Workspace, role_of
+from bot.commands.suggestions import did_you_mean
+from bot.commands.validation import validate
+from bot.domain.conversations import ConversationRef
+from bot.domain.errors import AvatarbotError
+from bot.domain.messages import Accepted, Command, Duplicate, Inbound, MessagePosted, Outcome, Refused
+from bot.domain.replies import Choice, Item, Reply
+from bot.domain.sessions import EndReason
+from bot.ingress.admission import LEAVE, departure
+from bot.ingress.inbox import Inbox
+from bot.ports.chat import ValueQuery
+from bot.queries.autocomplete import choices
+from bot.queries.confirming import ask_back
+from bot.queries.context import Query, QueryContext
+from bot.queries.router import ANSWERS
+from bot.runtime.aftermath import JUST_ENDED, has_ended, start_again
+from bot.runtime.channel_settings import ChannelSettings
+from bot.storage import channels, grants, inbox, sessions
+from bot.storage.records import SessionRecord
+
+log = structlog.get_logger(__name__)
+
+ASK_WITHIN = 1.5
+"""Seconds; a list of choices that comes later is of no use."""
+
+FAULT = "Something went wrong on our side. Please try again."
+
+
+class Gateway:
+    """`Reception`, for all platforms."""
+
+    def __init__(self, inbox: Inbox, desk: QueryContext) -> None:
+        self._inbox = inbox
+        self._desk = desk
+        self._services = desk.services
+
+    # ------------------------------------------------------------ what changes a session
+
+    async def accept(self, inbound: Inbound) -> Outcome:
+        began = time.perf_counter()
+        outcome = await self._inbox.accept(inbound)
+        metrics, platform = self._services.metrics, inbound.place.platform
+        metrics.accept_seconds.observe(time.perf_counter() - began)
+        match outcome:
+            case Accepted():
+                metrics.accepted.labels(platform).inc()
+            case Duplicate():
+                metrics.duplicates.labels(platform).inc()
+            case Refused():
+                metrics.refused.labels(platform).inc()
+            case _:
+                pass
+        return outcome
+
+    async def concerns(self, place: ConversationRef) -> bool:
+        since = self._services.clock.now() - JUST_ENDED
+        return await self._services.store.read(lambda c: sessions.concerns(c, place, since))
+
+    async def channel_removed(self, place: ConversationRef, *, whole_workspace: bool = False) -> None:
+        store, now = self._services.store, self._services.clock.now()
+
+        def work(connection: Connection) -> list[str]:
+            found = sessions.in_workspace(connection, store.cipher, place.platform, place.workspace_id)
+            gone = [session for session in found if whole_workspace or _is_in(session, place)]
+            for session in gone:
+                if not sessions.put_to_rest(connection, session.id, EndReason.PLACE_GONE, now):
+                    inbox.add(connection, store.cipher, [departure(session)], now)
+            return [session.id for session in gone]
+
+        for session_id in await store.write(work):
+            self._inbox.ring(session_id, LEAVE)
+
+    async def kept(self, session_ids: Collection[str]) -> frozenset[str]:
+        return await self._services.store.read(lambda connection: sessions.kept(connection, session_ids))
+
+    async def person_gone(self, place: ConversationRef, person_id: str) -> None:
+        await self._services.store.write(lambda c: grants.revoke_of_person(c, place, person_id))
+
+    # ------------------------------------------------------------ questions
+
+    async def answer(self, inbound: Inbound) -> Reply:
+        try:
+            return await self._answered(inbound)
+        except AvatarbotError as error:
+            log.info("question not answered", reason=error.detail)
+            return Reply(error.sentence)
+        except Exception:
+            log.exception("a question failed")
+            return Reply(FAULT)
+
+    async def _answered(self, inbound: Inbound) -> Reply:
+        command = _command_in(inbound)
+        if command is None:
+            return await self._about_ended(inbound)
+        catalogue = self._services.policy.catalogue
+        verb = catalogue.verb(command.verb)
+        if verb is None or not (verb.name in ANSWERS or verb.confirm):
+            return Reply(f"There is no command “{command.verb}”.{did_you_mean(command.verb, catalogue.names)}")
+        values = validate(verb, command.options)
+        if isinstance(values, ParseError):
+            return Reply(values.sentence)
+        session, settings, workspace = await self._context(inbound, str(values.get("session") or ""))
+        role = role_of(inbound.person, session.starter_id if session else None)
+        if refused := self._services.policy.may(verb.name, role, workspace):
+            return Reply(refused.sentence)
+        request = Query(self._desk, inbound, values, session, settings, workspace)
+        if verb.asks_back(values):
+            return await ask_back(request, verb, command)
+        return await ANSWERS[verb.name](request)
+
+    async def _about_ended(self, inbound: Inbound) -> Reply:
+        """Something was said where a session has ended: how to start again, for whoever may."""
+        services, place = self._services, inbound.place
+
+        def work(connection: Connection) -> tuple[SessionRecord | None, Workspace]:
+            since = services.clock.now() - JUST_ENDED
+            ended = sessions.last_ended(connection, services.store.cipher, place, since)
+            return ended, services.funding.of(connection, place)
+
+        ended, workspace = await services.store.read(work)
+        if ended is None or not isinstance(inbound.body, MessagePosted):
+            return Reply("")
+        if services.policy.may("start", role_of(inbound.person), workspace):
+            return Reply(has_ended(ended))
+        name, picture = ended.spec.avatar_name or "The avatar", ended.spec.avatar_picture
+        again = Item(name, picture=picture, command=start_again(ended))
+        return Reply(f"{has_ended(ended)} Write “start” here to start it again.", (again,))
+
+    async def _context(self, inbound: Inbound, named: str) -> tuple[SessionRecord | None, ChannelSettings, Workspace]:
+        """The session of the place, by thread first, or the one named; the channel's settings; and its workspace."""
+        cipher, place = self._services.store.cipher, inbound.place
+
+        def work(connection: Connection) -> tuple[SessionRecord | None, ChannelSettings, Workspace]:
+            there = sessions.in_channels(connection, cipher, [place])
+            stored = channels.settings_of(connection, cipher, {place.channel})
+            settings = ChannelSettings.decode(stored.get(place.channel))
+            workspace = self._services.funding.of(connection, place)
+            if named:
+                return self._named(connection, place, named), settings, workspace
+            by_thread = [session for session in there if session.thread == place]
+            by_place = [session for session in there if session.place == place]
+            return next(iter(by_thread + by_place), None), settings, workspace
+
+        return await self._services.store.read(work)
+
+    def _named(self, connection: Connection, place: ConversationRef, session_id: str) -> SessionRecord | None:
+        found = sessions.get(connection, self._services.store.cipher, session_id)
+        same = found and (found.place.platform, found.place.workspace_id) == (place.platform, place.workspace_id)
+        return found if same else None
+
+    # ------------------------------------------------------------ while somebody types
+
+    async def ask(self, ask: ValueQuery) -> Sequence[Choice]:
+        try:
+            async with asyncio.timeout(ASK_WITHIN):
+                workspace = await self._services.store.read(lambda c: self._services.funding.of(c, ask.place))
+                if self._services.policy.may(ask.verb, role_of(ask.person), workspace):
+                    return []
+                return await choices(self._desk, ask)
+        except (TimeoutError, AvatarbotError) as error:
+            log.info("no choices", option=ask.option, reason=str(error) or "too slow")
+            return []
+
+
+def _command_in(inbound: Inbound) -> Command | None:
+    match inbound.body:
+        case Command() as command:
+            return command
+        case MessagePosted() as said:
+            return bare_command(said)
+        case _:
+            return None
+
+
+def _is_in(session: SessionRecord, place: ConversationRef) -> bool:
+    """A channel takes all its threads with it; a thread only what talks in it."""
+    if not place.thread_id:
+        return session.place.channel == place
+    return place in {session.place, session.talk}

@@ -1,0 +1,39 @@
+"""People who have left a workspace whose platform tells of nobody's leaving: their links to watch are revoked."""
+
+import structlog
+
+from bot.domain.conversations import ConversationRef
+from bot.domain.errors import PlatformError
+from bot.ports.chat import KnowsMembers
+from bot.runtime.services import Services
+from bot.storage import grants
+
+log = structlog.get_logger(__name__)
+
+LOOK_EVERY = 600.0
+"""Seconds. Sessions are few, and so are those who hold a link to one."""
+
+
+class Leavers:
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    async def look(self) -> None:
+        """Raises `StoreUnavailable`."""
+        store, now = self._services.store, self._services.clock.now()
+        for place, person_id in await store.read(lambda c: grants.owners(c, now)):
+            if await self._has_left(place, person_id):
+                await self._revoke(place, person_id)
+
+    async def _has_left(self, place: ConversationRef, person_id: str) -> bool:
+        platform: object = self._services.platforms.get(place.platform)
+        if not isinstance(platform, KnowsMembers):
+            return False
+        try:
+            return not await platform.is_member(place, person_id)
+        except PlatformError as error:
+            log.info("a member could not be looked up", platform=place.platform, reason=error.detail)
+            return False
+
+    async def _revoke(self, place: ConversationRef, person_id: str) -> None:
+        await self._services.store.write(lambda c: grants.revoke_of_person(c, place, person_id))

@@ -1,0 +1,124 @@
+"""Finds what runs at the provider and nobody knows, since it costs money until somebody closes it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import Connection
+
+from bot.domain.errors import ProviderError
+from bot.ports.clock import Clock
+from bot.ports.provider import AvatarProvider, ProviderSessionInfo
+from bot.storage import provider_sessions, sessions
+from bot.storage.engine import Store
+from bot.storage.records import ProviderSessionRecord
+
+log = structlog.get_logger(__name__)
+
+SWEEP_EVERY = 60.0
+"""Seconds."""
+
+CREATE_TAKES = timedelta(seconds=35)
+"""The time-out of a `create`: until then its result may be missing in the database and be fine all the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What came of a sweep, by the provider's ids. `strangers` may be somebody else's; with `too_early` nothing was judged."""
+
+    closed: tuple[str, ...] = ()
+    strangers: tuple[str, ...] = ()
+    too_early: bool = False
+
+    def sentences(self) -> list[str]:
+        """For the operator."""
+        strange = "runs at AKOOL and is not known here. If nothing else uses this key, AVATARBOT_AKOOL_KEY_IS_OURS=true closes it."
+        return [
+            *(f"{id_} was left over and is closed." for id_ in self.closed),
+            *(f"{id_} {strange}" for id_ in self.strangers),
+            *(["A session is being created at this moment; try again in a minute."] if self.too_early else []),
+        ]
+
+
+class Reaper:
+    """Closes what sessions that have ended left open, and what it has not known in two sweeps and is certainly ours: the whole
+    account is, or its room bears the id of one of our sessions.
+    """
+
+    def __init__(self, store: Store, provider: AvatarProvider, clock: Clock, *, account_is_ours: bool) -> None:
+        self._store = store
+        self._provider = provider
+        self._clock = clock
+        self._account_is_ours = account_is_ours
+        self._unknown: set[str] = set()
+        self._reported: set[str] = set()
+
+    async def sweep(self) -> Swept:
+        """Raises `ProviderError` and `StoreUnavailable`."""
+        left = await self._close_leftovers()
+        # First: what is listed now was written down before the next line, or is unknown.
+        listed = await self._provider.sessions()
+        known, under_way = await self._look()
+        if under_way:
+            return Swept(left, too_early=True)
+        unknown = {info.id: info for info in listed if info.id not in known}
+        twice = [info for id_, info in unknown.items() if id_ in self._unknown]
+        self._unknown = set(unknown)
+        ours = await self._ours(twice)
+        for id_ in ours:
+            await self._provider.close(id_)
+            log.warning("closed a session that nobody knew", provider_session=id_)
+        strangers = [info.id for info in twice if info.id not in ours]
+        self._report(strangers)
+        return Swept((*left, *ours), tuple(strangers))
+
+    async def _close_leftovers(self) -> tuple[str, ...]:
+        """An answer to a `create` can come after the end of its session: from a process that was thought dead, and was not."""
+        now, cipher = self._clock.now(), self._store.cipher
+        rows = await self._store.read(
+            lambda c: provider_sessions.leftovers(c, cipher, since=now - CREATE_TAKES, now=now)
+        )
+        return tuple([row.provider_id for row in rows if await self._closed(row, now)])
+
+    async def _closed(self, row: ProviderSessionRecord, now: datetime) -> bool:
+        """Whether it was left open and is closed; what was only intended ends by itself, if it ever began."""
+        if row.provider_id and not await self._closed_at_provider(row, now):
+            return False
+        settle = provider_sessions.closed if row.provider_id else provider_sessions.given_up
+        await self._store.write(lambda c: settle(c, [row.id], now))
+        return bool(row.provider_id)
+
+    async def _closed_at_provider(self, row: ProviderSessionRecord, now: datetime) -> bool:
+        """Also what should be over by now is closed: a clock may have been set. What cannot be closed is tried again by the next sweep."""
+        try:
+            await self._provider.close(row.provider_id)
+        except ProviderError as error:
+            log.warning("could not close what an ended session left open", reason=error.detail)
+            return row.expires_at is not None and row.expires_at <= now
+        log.warning("closed what an ended session left open", session=row.session_id)
+        return True
+
+    async def _look(self) -> tuple[set[str], int]:
+        """Which provider sessions are written down, and how many may be about to be."""
+        now = self._clock.now()
+
+        def work(connection: Connection) -> tuple[set[str], int]:
+            return provider_sessions.known_ids(connection), provider_sessions.intents_between(
+                connection, now - CREATE_TAKES, now
+            )
+
+        return await self._store.read(work)
+
+    async def _ours(self, suspects: Iterable[ProviderSessionInfo]) -> list[str]:
+        rooms = {info.id: info.channel for info in suspects}
+        if self._account_is_ours:
+            return list(rooms)
+        bearing = await self._store.read(lambda c: sessions.known(c, rooms.values()))
+        return [id_ for id_, room in rooms.items() if room in bearing]
+
+    def _report(self, strangers: Iterable[str]) -> None:
+        """Once each."""
+        for id_ in set(strangers) - self._reported:
+            log.warning("a session runs at the provider that nobody here knows", provider_session=id_)
+        self._reported = set(strangers)

@@ -1,0 +1,36 @@
+"""Chores are done again and again by the worker that has lived longest, so that no two processes do the same."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from bot.domain.errors import AvatarbotError
+from bot.runtime.services import Services
+from bot.runtime.worker import Worker
+from bot.storage import sessions
+
+log = structlog.get_logger(__name__)
+
+
+async def run_periodically(
+    services: Services, worker: Worker, chore: Callable[[], Awaitable[object]], *, every: float, wakeup: asyncio.Event
+) -> None:
+    """Do `chore` every so many seconds, and when the bell rings, until cancelled. What fails is tried again the next time.
+
+    A bell that has been rung already has it done as soon as the worker lives.
+    """
+    await worker.lease.enlisted.wait()
+    while True:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(every):
+                await wakeup.wait()
+        wakeup.clear()
+        try:
+            if await services.store.read(lambda c: sessions.eldest_worker(c, services.clock.now())) == worker.lease.id:
+                await chore()
+        except AvatarbotError as error:
+            log.info("a chore was not done", chore=chore.__qualname__, reason=error.detail)
+        except Exception:
+            log.exception("a chore failed", chore=chore.__qualname__)

@@ -1,0 +1,131 @@
+"""Follows avatars that are being made of videos: one message each, from queueing to ready or failed."""
+
+import contextlib
+from dataclasses import replace
+from datetime import timedelta
+
+import structlog
+
+from bot.delivery.rate_limiter import Priority
+from bot.domain.conversations import MessageRef
+from bot.domain.errors import MessageGone, PlaceGone, PlatformError, ProviderError, Throttled, Verdict
+from bot.domain.messages import Command, ReplyTo
+from bot.domain.replies import Item, Reply
+from bot.domain.transcript import Delivery, TranscriptLine
+from bot.ports.chat import ChatPlatform
+from bot.ports.provider import Upload, UploadState
+from bot.queries.uploads import KEPT_DAYS
+from bot.runtime.services import Services
+from bot.storage import uploads
+from bot.storage.uploads import OVER, UploadRecord
+
+log = structlog.get_logger(__name__)
+
+LOOK_EVERY = 5.0
+"""Seconds."""
+
+APPEARS_WITHIN = timedelta(minutes=5)
+"""After which an upload that the provider does not know was never begun."""
+
+MADE_WITHIN = timedelta(days=1)
+"""After which nobody expects it any more."""
+
+KEY_LIMIT = 25
+"""Characters of a post's key."""
+
+
+class UploadPoller:
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    async def look(self) -> None:
+        """Go on with every upload that is not settled. Raises `StoreUnavailable`."""
+        store = self._services.store
+        for record in await store.read(lambda c: uploads.unfinished(c, store.cipher)):
+            platform = self._services.platforms.get(record.place.platform)
+            if platform is None:
+                continue
+            try:
+                await self._go_on(record, platform)
+            except (ProviderError, PlatformError) as error:
+                log.info("an upload was not followed", upload=record.upload.avatar_id, reason=error.detail)
+
+    async def _go_on(self, record: UploadRecord, platform: ChatPlatform) -> None:
+        """What people see is brought up to date before the row is: after a crash it is shown once more, never once less."""
+        now = await self._state(record)
+        if record.message is None or now.state != record.upload.state:
+            with contextlib.suppress(MessageGone, PlaceGone):  # somebody wants no message about it
+                await self._show(record, now, platform)
+        if now != record.upload:
+            await self._services.store.write(lambda c: uploads.follow(c, record.upload.avatar_id, now))
+        if now.state in OVER:
+            await self._finish(record, now, platform)
+
+    async def _state(self, record: UploadRecord) -> Upload:
+        """What the provider says; what it never heard of, or never finishes, has failed. Raises `ProviderError`."""
+        age = self._services.clock.now() - record.created_at
+        if record.upload.state in OVER:
+            return record.upload
+        if age > MADE_WITHIN:
+            return replace(record.upload, state=UploadState.FAILED)
+        try:
+            return await self._services.provider.upload_state(record.upload)
+        except ProviderError as error:
+            if error.verdict is Verdict.GONE and age > APPEARS_WITHIN:
+                return replace(record.upload, state=UploadState.FAILED)
+            raise
+
+    async def _show(self, record: UploadRecord, upload: Upload, platform: ChatPlatform) -> None:
+        await self._services.limiters.of(record.place, platform.pace).turn(Priority.FINAL)
+        line = TranscriptLine(None, progress(upload), Delivery.FINAL if upload.state in OVER else Delivery.GROWING)
+        if record.message is not None:
+            await platform.edit(record.message, line)
+            return
+        message = await self._posted(record, line, platform)
+        await self._services.store.write(lambda c: uploads.posted(c, upload.avatar_id, message.message_id))
+
+    async def _posted(self, record: UploadRecord, line: TranscriptLine, platform: ChatPlatform) -> MessageRef:
+        """By us, or by a process that died before it could write that down."""
+        key = record.upload.avatar_id[:KEY_LIMIT]
+        if found := await platform.find(record.place, key, record.created_at):
+            await platform.edit(found, line)
+            return found
+        return await platform.post(record.place, line, key)
+
+    async def _finish(self, record: UploadRecord, upload: Upload, platform: ChatPlatform) -> None:
+        if upload.state is UploadState.READY:
+            await self._services.offers.avatars.fresh()
+        if record.reply_to:
+            await self._tell(record.reply_to, upload, platform)
+        await self._services.store.write(lambda c: uploads.told(c, upload.avatar_id))
+
+    async def _tell(self, to: ReplyTo, upload: Upload, platform: ChatPlatform) -> None:
+        """Whoever asked for it; the message says the same, so somebody who cannot be reached misses only a button."""
+        try:
+            await platform.reply(to, Reply(progress(upload), _start_it(upload)))
+        except Throttled:
+            raise
+        except PlatformError as error:
+            log.info("could not tell of an upload", upload=upload.avatar_id, reason=error.detail)
+
+
+def _start_it(upload: Upload) -> tuple[Item, ...]:
+    if upload.state is not UploadState.READY:
+        return ()
+    return (Item(upload.name, "your own avatar: start it now", command=Command("start", {"avatar": upload.avatar_id})),)
+
+
+def progress(upload: Upload) -> str:
+    """How far it is, for everybody."""
+    match upload.state:
+        case UploadState.QUEUEING:
+            return f"“{upload.name}” waits at AKOOL to be made into an avatar"
+        case UploadState.PROCESSING:
+            return f"AKOOL is making the avatar “{upload.name}”"
+        case UploadState.READY:
+            return f"“{upload.name}” is ready: /avatar start {upload.name}. AKOOL keeps it for {KEPT_DAYS} days."
+        case UploadState.FAILED:
+            return (
+                f"AKOOL could not make “{upload.name}”. It wants about a minute of one person who hardly turns, as a video "
+                "that anybody can open, of at most 300 MB. Try again with another one: /avatar upload."
+            )

@@ -1,0 +1,96 @@
+"""What happens in a session, for whoever looks on: viewers, and nothing that must not be lost."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.domain.sessions import Mode, SessionStatus
+from bot.domain.transcript import Speaker
+from bot.media.fanout import MediaFanouts
+
+QUEUE_LIMIT = 256
+"""Events a slow watcher may fall behind before its oldest are dropped; the snapshot it asks for next makes it whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionView:
+    """A session as an onlooker sees it, whole. `ends` is one sentence on what will end it, `ends_at` when, where that is known."""
+
+    session_id: str
+    status: SessionStatus
+    avatar_name: str
+    picture: str
+    mode: Mode
+    note: str
+    ends_at: datetime | None = None
+    speaking: bool = False
+    waiting: int = 0
+    ends: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Caption:
+    """One utterance, whole so far; replaces what came before under the same `id`. `name` is whose it is, where that is known."""
+
+    id: str
+    speaker: Speaker
+    text: str
+    final: bool
+    name: str = ""
+
+
+SessionEvent = SessionView | Caption
+
+
+class SessionEvents:
+    """One channel per session, in this process. Publishing never waits. Picture and sound go over `screens`."""
+
+    def __init__(self) -> None:
+        self.media = MediaFanouts()
+        self._views: dict[str, SessionView] = {}
+        self._watchers: defaultdict[str, set[asyncio.Queue[SessionEvent]]] = defaultdict(set)
+
+    def publish(self, session_id: str, event: SessionEvent) -> None:
+        if isinstance(event, SessionView):
+            self._views[session_id] = event
+        for queue in self._watchers.get(session_id, ()):
+            if queue.full():
+                queue.get_nowait()
+            queue.put_nowait(event)
+
+    def view(self, session_id: str) -> SessionView | None:
+        """The newest view, while the session runs in this process."""
+        return self._views.get(session_id)
+
+    def forget(self, session_id: str) -> None:
+        """Drop the view of a session that has ended; watchers keep what they were sent."""
+        self._views.pop(session_id, None)
+
+    def watchers(self, session_id: str) -> int:
+        """How many look on at the moment."""
+        return len(self._watchers.get(session_id, ()))
+
+    @property
+    def all_watchers(self) -> int:
+        """How many look on at the moment, at any session."""
+        return sum(map(len, self._watchers.values()))
+
+    @contextmanager
+    def watch(self, session_id: str) -> Iterator[AsyncIterator[SessionEvent]]:
+        """Everything published from now on, until the block ends."""
+        queue: asyncio.Queue[SessionEvent] = asyncio.Queue(QUEUE_LIMIT)
+        self._watchers[session_id].add(queue)
+        try:
+            yield _drain(queue)
+        finally:
+            self._watchers[session_id].discard(queue)
+            if not self._watchers[session_id]:
+                del self._watchers[session_id]
+
+
+async def _drain(queue: asyncio.Queue[SessionEvent]) -> AsyncIterator[SessionEvent]:
+    while True:
+        yield await queue.get()

@@ -1,0 +1,80 @@
+"""A session's picture and sound, from its run to who watches, in this process. Nothing waits here and nothing is kept."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+from weakref import WeakValueDictionary
+
+from bot.ports.room import AudioFrame, VideoFrame
+
+MediaFrame = VideoFrame | AudioFrame
+
+
+class MediaSink(Protocol):
+    """Whoever watches. Neither call may wait."""
+
+    def take(self, frame: MediaFrame) -> None:
+        """The next picture or sound."""
+        ...
+
+    def cut(self) -> None:
+        """What comes next does not continue what came before."""
+        ...
+
+
+class MediaFanout:
+    """Of one session. `changed` is rung when somebody comes or goes or needs a key frame."""
+
+    def __init__(self) -> None:
+        self.changed = asyncio.Event()
+        self._sinks: set[MediaSink] = set()
+        self._key_wanted = False
+
+    @property
+    def watched(self) -> bool:
+        return bool(self._sinks)
+
+    @contextmanager
+    def watching(self, sink: MediaSink) -> Iterator[None]:
+        """Be shown everything until the block ends, from a `cut` on."""
+        sink.cut()
+        self._sinks.add(sink)
+        self.changed.set()
+        try:
+            yield
+        finally:
+            self._sinks.discard(sink)
+            self.changed.set()
+
+    def want_key_frame(self) -> None:
+        """Somebody can show nothing before the next key frame."""
+        if not self._key_wanted:
+            self._key_wanted = True
+            self.changed.set()
+
+    def take_wish(self) -> bool:
+        """Whether a key frame is wanted; it counts as asked for from now on."""
+        wanted, self._key_wanted = self._key_wanted, False
+        return wanted
+
+    def show(self, frame: MediaFrame) -> None:
+        if isinstance(frame, VideoFrame) and frame.key:
+            self._key_wanted = False
+        for sink in tuple(self._sinks):
+            sink.take(frame)
+
+    def cut(self) -> None:
+        """Another avatar or a restored link: pictures begin anew."""
+        for sink in tuple(self._sinks):
+            sink.cut()
+
+
+class MediaFanouts:
+    """One for each session that runs or is watched here; a screen lasts as long as somebody holds it."""
+
+    def __init__(self) -> None:
+        self._media: WeakValueDictionary[str, MediaFanout] = WeakValueDictionary()
+
+    def of(self, session_id: str) -> MediaFanout:
+        return self._media.setdefault(session_id, MediaFanout())

@@ -1,0 +1,81 @@
+"""The transcript as it is stored: of a session that runs, and of one that has ended."""
+
+from collections.abc import Collection, Sequence
+
+from bot.domain.replies import File
+from bot.domain.transcript import Speaker
+from bot.media.events import Caption, SessionView
+from bot.runtime.past import past_of
+from bot.runtime.status_card import card_of
+from bot.storage import sessions, transcripts
+from bot.storage.engine import Store
+from bot.storage.records import SessionRecord, UtteranceRecord
+from bot.transcript.export import Entry, Transcript, export
+
+SOMEBODY = "Somebody in the room"
+
+
+class StoredArchive:
+    """Reads; every method takes the id of one session, which its caller has the right to see."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def view(self, session_id: str) -> SessionView | None:
+        session = await self._session(session_id)
+        if session is None:
+            return None
+        past = await self._store.read(lambda c: past_of(c, session_id, session.ended_at or session.created_at))
+        card = card_of(session, past=past)
+        return SessionView(
+            session_id=session.id,
+            status=session.status,
+            avatar_name=card.avatar_name,
+            picture=card.picture,
+            mode=card.mode,
+            note=card.note,
+        )
+
+    async def captions(self, session_id: str) -> Sequence[Caption]:
+        said = await self._store.read(lambda c: transcripts.of_session(c, session_id))
+        given = await self._store.read(lambda c: transcripts.given(c, session_id))
+        lines = [(line.started_at, Caption(line.id, line.speaker, line.text, line.final)) for line in said if line.text]
+        lines += [(turn.at, Caption(turn.id, Speaker.USER, turn.text, True, turn.name)) for turn in given]
+        return [caption for _, caption in sorted(lines, key=lambda line: line[0])]
+
+    async def export(self, session_id: str, format: str, channel: str = "") -> File | None:  # noqa: A002 - the word people type
+        """As a file. `channel` is the name of its channel, where somebody knows it; else the channel's id stands in the file."""
+        transcript = await self.transcript(session_id, channel)
+        return None if transcript is None else export(transcript, format)
+
+    async def transcript(self, session_id: str, channel: str = "") -> Transcript | None:
+        """What was said to the avatar and what it said; None for a session that is not kept any more."""
+        session = await self._session(session_id)
+        if session is None:
+            return None
+        said = await self._store.read(lambda c: transcripts.of_session(c, session_id))
+        given = await self._store.read(lambda c: transcripts.given(c, session_id))
+        interrupted = {turn.id for turn in given if turn.outcome == "interrupted"}
+        return Transcript(
+            session_id=session.id,
+            avatar_name=session.spec.avatar_name,
+            starter_name=session.starter_name,
+            place_name=f"{session.place.platform} · {channel or session.place.channel_id}",
+            started_at=session.created_at,
+            ended_at=session.ended_at,
+            entries=(
+                *(Entry(turn.at, turn.name, Speaker.USER, turn.text) for turn in given),
+                *(_entry(session, line, interrupted) for line in said),
+            ),
+        )
+
+    async def _session(self, session_id: str) -> SessionRecord | None:
+        return await self._store.read(lambda c: sessions.get(c, self._store.cipher, session_id))
+
+
+def _entry(session: SessionRecord, line: UtteranceRecord, interrupted: Collection[str]) -> Entry:
+    """`interrupted` are the turns that somebody interrupted."""
+    name = session.spec.avatar_name if line.speaker is Speaker.BOT else SOMEBODY
+    duration = line.ended_at - line.started_at if line.ended_at else None
+    cut_short = line.speaker is Speaker.BOT and line.mid in interrupted
+    return Entry(line.started_at, name, line.speaker, line.text, duration, cut_short)

@@ -1,0 +1,100 @@
+"""What queries are answered from, and a query as its answer sees it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeVar
+
+from bot.commands.errors import ParseError
+from bot.commands.policy import Workspace, role_of
+from bot.commands.validation import Values
+from bot.domain.conversations import ConversationRef
+from bot.domain.errors import AvatarbotError
+from bot.domain.messages import Inbound
+from bot.domain.people import Person, Role
+from bot.domain.replies import Reply
+from bot.ports.files import PublicFiles
+from bot.queries.archive import StoredArchive
+from bot.queries.provider_catalog import WorkspaceCatalog
+from bot.queries.watch_links import Links
+from bot.runtime.channel_settings import ChannelSettings
+from bot.runtime.sentences import nobody_here
+from bot.runtime.services import Services
+from bot.storage.records import SessionRecord
+
+
+@dataclass(frozen=True, slots=True)
+class QueryContext:
+    services: Services
+    links: Links
+    archive: StoredArchive
+    files: PublicFiles | None = None
+    """Tells how large documents are; without it nobody knows."""
+    uploads_due: asyncio.Event = field(default_factory=asyncio.Event)
+    """Rung when an upload was begun."""
+
+
+T = TypeVar("T")
+
+
+class Declined(AvatarbotError):
+    """A question that cannot be answered as asked; the sentence says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Who asks what, where, and what is there. `session` is the one of the place, or the one named."""
+
+    desk: QueryContext
+    inbound: Inbound
+    values: Values
+    session: SessionRecord | None
+    settings: ChannelSettings
+    workspace: Workspace
+
+    @property
+    def place(self) -> ConversationRef:
+        return self.inbound.place
+
+    @property
+    def person(self) -> Person:
+        return self.inbound.person
+
+    @property
+    def role(self) -> Role:
+        return role_of(self.person, self.session.starter_id if self.session else None)
+
+    @property
+    def now(self) -> datetime:
+        return self.desk.services.clock.now()
+
+    @property
+    def catalog(self) -> WorkspaceCatalog:
+        """What the provider offers, as this workspace may see it."""
+        return self.desk.services.offers.seen_from(self.place)
+
+    def text(self, name: str) -> str:
+        """An option as text, empty when it was not given."""
+        return str(self.values.get(name) or "")
+
+    def number(self, name: str, usual: int) -> int:
+        """A whole number, `usual` when it was not given."""
+        return int(self.values.get(name, usual))  # type: ignore[arg-type] # the catalogue says that it is one
+
+    @property
+    def live(self) -> SessionRecord:
+        """The session here. Raises `Declined` when there is none."""
+        if self.session is None:
+            raise Declined(nobody_here(self.person))
+        return self.session
+
+
+Answer = Callable[[Query], Awaitable[Reply]]
+
+
+def understood(found: T | ParseError) -> T:
+    """Options that make sense together. Raises `Declined`."""
+    if isinstance(found, ParseError):
+        raise Declined(found.sentence)
+    return found

@@ -1,0 +1,156 @@
+"""What the provider offers, remembered: what is stale is served at once and refreshed behind."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import structlog
+from sqlalchemy import Connection
+
+from bot.domain.conversations import ConversationRef
+from bot.domain.errors import ProviderError, Verdict
+from bot.ports.provider import AvatarInfo, AvatarProvider, Knowledge, LanguageInfo, VoiceInfo
+from bot.storage import ownership
+from bot.storage.engine import Store
+from bot.storage.funding import Funding
+from bot.storage.ownership import OwnedKind
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+FRESH_FOR = 60.0
+"""Seconds after which a list that is looked at is read again."""
+
+
+class StaleWhileRevalidate(Generic[T]):
+    """One list of the provider's. Only the first look waits for the provider."""
+
+    def __init__(self, read: Callable[[], Awaitable[Sequence[T]]], due: Callable[[], None]) -> None:
+        self._read = read
+        self._due = due
+        self._rows: Sequence[T] | None = None
+        self._read_at = 0.0
+        self._reads = 0
+        self._reading = asyncio.Lock()
+
+    @property
+    def stale(self) -> bool:
+        return self._rows is None or asyncio.get_running_loop().time() - self._read_at >= FRESH_FOR
+
+    async def rows(self) -> Sequence[T]:
+        """As last read; asks to be read again when that was a while ago. Raises `ProviderError` when never read yet."""
+        if self._rows is None:
+            return await self.fresh()
+        if self.stale:
+            self._due()
+        return self._rows
+
+    async def fresh(self) -> Sequence[T]:
+        """As it is now. Those who ask at once share one call. Raises `ProviderError`."""
+        seen = self._reads
+        async with self._reading:
+            if self._rows is None or self._reads == seen:
+                self._reads += 1
+                began = asyncio.get_running_loop().time()
+                self._rows = await self._read()
+                self._read_at = began
+            return self._rows
+
+
+class ProviderCatalog:
+    """All lists of one provider. `run` must be running for stale ones to be refreshed."""
+
+    def __init__(self, provider: AvatarProvider, store: Store, funding: Funding) -> None:
+        self._wakeup = asyncio.Event()
+        self._store = store
+        self._funding = funding
+        self.avatar_info = provider.avatar_info
+        self.avatars = StaleWhileRevalidate(provider.avatars, self._wakeup.set)
+        self.voices = StaleWhileRevalidate(provider.voices, self._wakeup.set)
+        self.languages = StaleWhileRevalidate(provider.languages, self._wakeup.set)
+        self.knowledge = StaleWhileRevalidate(provider.knowledge_bases, self._wakeup.set)
+
+    async def run(self) -> None:
+        """Read everything once, then whatever is stale and wanted, until cancelled."""
+        while True:
+            self._wakeup.clear()
+            await self._refresh()
+            await self._wakeup.wait()
+
+    async def _refresh(self) -> None:
+        for remembered in (self.avatars, self.voices, self.languages, self.knowledge):
+            if not remembered.stale:
+                continue
+            try:
+                await remembered.fresh()
+            except ProviderError as error:
+                log.info("a list was not refreshed", reason=error.detail)
+
+    def seen_from(self, place: ConversationRef) -> "WorkspaceCatalog":
+        return WorkspaceCatalog(self, self._store, self._funding, place)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkspaceCatalog:
+    """What one workspace may see: what is official, what it made itself, and what the account's owner made at AKOOL's own site,
+    unless the workspace installed itself and nobody pays for it. Never what another workspace made.
+
+    `fresh` asks the provider now. Everything raises `ProviderError` and `StoreUnavailable`.
+    """
+
+    offers: ProviderCatalog
+    store: Store
+    funding: Funding
+    place: ConversationRef
+
+    async def avatars(self, *, fresh: bool = False) -> list[AvatarInfo]:
+        may_see = await self._sight(OwnedKind.AVATAR)
+        return [row for row in await _read(self.offers.avatars, fresh) if row.official or may_see(row.id)]
+
+    async def avatar(self, avatar_id: str) -> AvatarInfo | None:
+        """One that is in no list, by its id; None where the provider does not know it, or another workspace made it."""
+        try:
+            row = await self.offers.avatar_info(avatar_id)
+        except ProviderError as error:
+            if error.verdict in {Verdict.FIX_INPUT, Verdict.GONE}:
+                return None
+            raise
+        may_see = await self._sight(OwnedKind.AVATAR)
+        return row if row.official or may_see(row.id) else None
+
+    async def voices(self, *, fresh: bool = False) -> list[VoiceInfo]:
+        funded = await self._funded()
+        return [row for row in await _read(self.offers.voices, fresh) if funded or not row.own]
+
+    async def languages(self, *, fresh: bool = False) -> list[LanguageInfo]:
+        return list(await _read(self.offers.languages, fresh))
+
+    async def knowledge(self, *, fresh: bool = False) -> list[Knowledge]:
+        may_see = await self._sight(OwnedKind.KNOWLEDGE)
+        return [row for row in await _read(self.offers.knowledge, fresh) if may_see(row.id)]
+
+    async def owns(self, kind: OwnedKind, provider_id: str) -> bool:
+        """Whether this workspace made it."""
+        owners = await self.store.read(lambda c: ownership.owners(c, kind))
+        return owners.get(provider_id) == self._key
+
+    @property
+    def _key(self) -> tuple[str, str]:
+        return self.place.platform, self.place.workspace_id
+
+    async def _sight(self, kind: OwnedKind) -> Callable[[str], bool]:
+        def work(connection: Connection) -> Callable[[str], bool]:
+            owners = ownership.owners(connection, kind)
+            unowned = self.funding.of(connection, self.place).funded
+            return lambda id_: owners[id_] == self._key if id_ in owners else unowned
+
+        return await self.store.read(work)
+
+    async def _funded(self) -> bool:
+        return (await self.store.read(lambda c: self.funding.of(c, self.place))).funded
+
+
+async def _read(remembered: StaleWhileRevalidate[T], fresh: bool) -> Sequence[T]:
+    return await (remembered.fresh() if fresh else remembered.rows())

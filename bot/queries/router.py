@@ -1,0 +1,34 @@
+"""Which function answers which verb."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from bot.queries import channel_settings, knowledge, offers, sessions, uploads, usage
+from bot.queries.context import Answer
+
+ANSWERS: Mapping[str, Answer] = MappingProxyType(
+    {
+        "help": sessions.show_help,
+        "status": sessions.status,
+        "watch": sessions.watch,
+        "sessions": sessions.list_sessions,
+        "transcript": sessions.transcript,
+        "avatars": offers.avatars,
+        "voices": offers.voices,
+        "languages": offers.languages,
+        "knowledge list": knowledge.list_knowledge,
+        "knowledge show": knowledge.show,
+        "knowledge create": knowledge.create,
+        "knowledge update": knowledge.update,
+        "knowledge delete": knowledge.delete,
+        "knowledge use": knowledge.use,
+        "upload": uploads.upload,
+        "defaults show": channel_settings.show,
+        "defaults set": channel_settings.change,
+        "defaults voice": channel_settings.change,
+        "defaults elevenlabs": channel_settings.change,
+        "defaults access": channel_settings.access,
+        "defaults reset": channel_settings.reset,
+        "usage": usage.show,
+    }
+)

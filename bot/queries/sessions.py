@@ -1,0 +1,245 @@
+"""Status, watch, sessions, transcript, help: questions about what is live here, and what was."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from bot.commands.help import help_text
+from bot.commands.policy import at_least, role_of
+from bot.commands.wording import MODES
+from bot.domain.errors import ProviderError
+from bot.domain.messages import Command
+from bot.domain.people import Role
+from bot.domain.replies import Item, Link, Reply
+from bot.domain.sessions import SessionStatus
+from bot.media.events import SessionView
+from bot.ports.provider import ProviderState
+from bot.queries.channel_names import channel_name, is_open_here, whereabouts
+from bot.queries.context import Declined, Query
+from bot.queries.pagination import facts
+from bot.runtime.budget import Day
+from bot.storage import inbox, provider_sessions, sessions, usage
+from bot.storage.records import SessionRecord
+from bot.transcript.export import export
+
+AKOOL_SAYS = {
+    ProviderState.QUEUEING: "AKOOL is preparing it.",
+    ProviderState.LIVE: "AKOOL says that it is live.",
+    ProviderState.OVER: "AKOOL says that it is over.",
+    ProviderState.FAILED: "AKOOL says that it failed.",
+}
+
+LOOKED_AT = 50
+"""Sessions of a channel that are looked through for one whose transcript may be seen from here."""
+
+AKOOL_LISTS = {
+    ProviderState.QUEUEING: "being prepared",
+    ProviderState.LIVE: "live",
+    ProviderState.OVER: "over",
+    ProviderState.FAILED: "failed",
+}
+
+STATES = {
+    SessionStatus.STARTING: "on its way",
+    SessionStatus.LIVE: "live",
+    SessionStatus.RECONNECTING: "reconnecting",
+    SessionStatus.STOPPING: "just leaving",
+    SessionStatus.SLEEPING: "asleep",
+    SessionStatus.ENDED: "gone",
+}
+
+
+async def show_help(request: Query) -> Reply:
+    """What whoever asks may do here; one command in detail whoever may use it."""
+    policy, topic = request.desk.services.policy, request.text("verb")
+    if topic:
+        return Reply(help_text(topic=topic, catalogue=policy.catalogue))
+    refused = policy.may("start", Role.MEMBER, request.workspace)
+    said = f"{refused.sentence}\n\n" if refused and request.role is not Role.OUTSIDER else ""
+    return Reply(said + help_text(catalogue=policy.offered(_may_become(request), request.workspace)))
+
+
+def _may_become(request: Query) -> Role:
+    """Where nothing is live, a member may be the next to start something, and then to stop it."""
+    return Role.STARTER if request.session is None and request.role is Role.MEMBER else request.role
+
+
+# ---------------------------------------------------------------- the one that runs here
+
+
+async def status(request: Query) -> Reply:
+    session, services = request.live, request.desk.services
+    waiting = await services.store.read(lambda c: inbox.count_waiting(c, session.id))
+    view = services.feed.view(session.id)
+    name = session.spec.avatar_name or "An avatar"
+    sentences = [
+        f"{name} is {STATES[session.status]}, started by {session.starter_name} {_ago(session.created_at, request.now)}.",
+        view.note if view else "",
+        _ends(view, request.now) if view else "",
+        f"{waiting} {'message waits' if waiting == 1 else 'messages wait'}." if waiting else "",
+        await _cost(request, session),
+        await _state_at_provider(request, session),
+    ]
+    row = Item(name, MODES[session.spec.mode], session.spec.avatar_picture, status=session.status)
+    return Reply(" ".join(filter(None, sentences)), (row,))
+
+
+def _ago(moment: datetime, now: datetime) -> str:
+    minutes = int((now - moment).total_seconds() // 60)
+    if minutes < 1:
+        return "just now"
+    return f"{minutes} min ago" if minutes < 120 else f"{minutes // 60} hours ago"
+
+
+def _ends(view: SessionView, now: datetime) -> str:
+    """What will end it, and in how many minutes where that is known."""
+    if view.ends_at is None:
+        return view.ends
+    minutes = max(1, round((view.ends_at - now).total_seconds() / 60))
+    return f"{view.ends.removesuffix('.')}, in {minutes} min."
+
+
+async def _cost(request: Query, session: SessionRecord) -> str:
+    """What the session has used, and for members the day of whoever pays for it."""
+    limit = request.desk.services.policy.limits.person_minutes
+
+    def work(connection: Connection) -> tuple[float, Day]:
+        use = usage.of_person(connection, session.place, session.payer_id, request.now)
+        return usage.of_session(connection, session.id, request.now).used / 60, Day.of(use, limit)
+
+    minutes, day = await request.desk.services.store.read(work)
+    sleeping = session.status is SessionStatus.SLEEPING
+    used = f"It has used {minutes:.1f} minutes{', and uses none while it is asleep' if sleeping else ' so far'}."
+    return f"{used} {day.described(_payer(request, session))}" if at_least(request.role, Role.MEMBER) else used
+
+
+def _payer(request: Query, session: SessionRecord) -> str:
+    if session.payer_id == request.person.id:
+        return "you"
+    return session.starter_name if session.payer_id == session.starter_id else "Whoever extended it"
+
+
+async def _state_at_provider(request: Query, session: SessionRecord) -> str:
+    """What AKOOL itself says of what is open there."""
+    open_there = await _open_there(request, session)
+    if not open_there:
+        return ""
+    try:
+        return AKOOL_SAYS[await request.desk.services.provider.state(open_there[-1])]
+    except ProviderError as error:
+        return error.sentence
+
+
+async def _open_there(request: Query, session: SessionRecord) -> list[str]:
+    """AKOOL's ids of what we believe to be open there, oldest first."""
+    store = request.desk.services.store
+    rows = await store.read(lambda c: provider_sessions.unclosed(c, store.cipher, session.id))
+    return [row.provider_id for row in rows if row.state == provider_sessions.OPEN]
+
+
+async def watch(request: Query) -> Reply:
+    session = request.live
+    url = await request.desk.links.speaking(session.id, request.person)
+    return Reply(
+        "This link is yours: whoever has it speaks as you.", link=Link(f"Watch {session.spec.avatar_name}", url)
+    )
+
+
+# ---------------------------------------------------------------- all of a workspace
+
+
+async def list_sessions(request: Query) -> Reply:
+    """Ours in this workspace, those of whoever asks first; everybody sees them, and whoever may stop one can."""
+    services, place = request.desk.services, request.place
+    found = await services.store.read(
+        lambda c: sessions.in_workspace(c, services.store.cipher, place.platform, place.workspace_id)
+    )
+    if not found:
+        return Reply("No avatar is live in this workspace. Start one with /avatar start.")
+    found.sort(key=lambda session: session.starter_id != request.person.id)
+    order = ", yours first" if len(found) > 1 and found[0].starter_id == request.person.id else ""
+    text = f"{'1 session' if len(found) == 1 else f'{len(found)} sessions'} in this workspace{order}."
+    listed: Mapping[str, ProviderState] | None = None
+    try:
+        listed = {info.id: info.state for info in await services.provider.sessions()}
+    except ProviderError as error:
+        text = f"{text} {error.sentence}"
+    return Reply(text, tuple([await _session(request, session, listed) for session in found]))
+
+
+async def _session(request: Query, session: SessionRecord, at_akool: Mapping[str, ProviderState] | None) -> Item:
+    """`at_akool` is what AKOOL lists of the whole account, None when it did not say."""
+    services = request.desk.services
+    use = await services.store.read(lambda c: usage.of_session(c, session.id, request.now))
+    open_there = [] if at_akool is None else await _open_there(request, session)
+    state = (at_akool or {}).get(open_there[-1], ProviderState.OVER) if open_there else ProviderState.LIVE
+    view = services.feed.view(session.id)
+    detail = facts(
+        await whereabouts(request, session),
+        f"started {_ago(session.created_at, request.now)}",
+        f"{use.used / 60:.1f} minutes used",
+        f"{AKOOL_LISTS[state]} at AKOOL" if state is not ProviderState.LIVE else "",
+    )
+    may_stop = at_least(role_of(request.person, session.starter_id), Role.STARTER)
+    return Item(
+        session.spec.avatar_name or "An avatar",
+        detail,
+        session.spec.avatar_picture,
+        command=Command("stop", {"session": session.id}) if may_stop else None,
+        status=session.status,
+        starter_name=_starter(request, session),
+        ends_at=view.ends_at if view else None,
+    )
+
+
+def _starter(request: Query, session: SessionRecord) -> str:
+    return "you" if session.starter_id == request.person.id else session.starter_name
+
+
+async def named_for_question(request: Query) -> str:
+    """The session that is to be stopped. Raises `Declined` where it has ended."""
+    session = request.live
+    name, where = session.spec.avatar_name or "the avatar", await whereabouts(request, session)
+    return name if where == "here" else f"{name} {where}"
+
+
+# ---------------------------------------------------------------- what was said
+
+
+async def transcript(request: Query) -> Reply:
+    """Of the session here, the one named, or the last one of this place. Another channel's only for admins, a private one's for nobody."""
+    session = await _meant(request)
+    channel = await channel_name(request, session.place.channel_id)
+    said = await request.desk.archive.transcript(session.id, channel)
+    if said is None:
+        raise Declined("What was said in that session is no longer kept.")
+    if not said.in_order:
+        raise Declined(f"Nothing has been said with {session.spec.avatar_name or 'the avatar'} yet.")
+    days = request.desk.services.timeouts.retention.days
+    file = export(said, request.text("format") or "md")
+    return Reply(f"The transcript of {session.spec.avatar_name}. It is kept for {days} days.", file=file)
+
+
+async def _meant(request: Query) -> SessionRecord:
+    named = request.text("session")
+    if request.session is None and named:
+        raise Declined(f"There is no session {named} in this workspace; /avatar sessions shows those that run.")
+    if request.session is None:
+        return await _last(request)
+    if named and not await is_open_here(request, request.session):
+        raise Declined("What was said there is private: ask for it in that very channel or thread.")
+    if request.session.place.channel != request.place.channel and request.role is not Role.ADMIN:
+        raise Declined("That session belongs to another channel: ask for it there.")
+    return request.session
+
+
+async def _last(request: Query) -> SessionRecord:
+    """The newest session here in which something was said and which may be seen from here."""
+    services = request.desk.services
+    for session in await services.store.read(
+        lambda c: sessions.talked_in(c, services.store.cipher, request.place, LOOKED_AT)
+    ):
+        if await is_open_here(request, session):
+            return session
+    raise Declined("No avatar has talked here yet. Start one with /avatar start.")

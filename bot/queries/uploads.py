@@ -1,0 +1,69 @@
+"""Avatars of the team's own, made from videos."""
+
+from sqlalchemy import Connection
+
+from bot.domain.errors import ProviderError
+from bot.domain.identity import new_id
+from bot.domain.replies import Reply
+from bot.ports.provider import Upload, UploadState
+from bot.queries.context import Declined, Query
+from bot.queries.file_sizes import megabytes, sizes_of
+from bot.storage import ownership, uploads
+from bot.storage.ownership import OwnedKind
+
+VIDEO_LIMIT = 314_572_800
+"""Bytes of a video, as AKOOL documents them with its code 1207."""
+
+KEPT_DAYS = 7
+"""How long AKOOL keeps what it generates."""
+
+
+async def upload(request: Query) -> Reply:
+    """The row comes before the call: what was begun is followed, whatever happens to this process."""
+    services, name = request.desk.services, request.text("name")
+    await _check_size(request)
+    wanted = Upload("".join(filter(str.isalnum, new_id())), "", name, UploadState.QUEUEING)
+    await _note(request, wanted)
+    try:
+        begun = await services.provider.upload(request.text("url"), wanted.avatar_id, name)
+    except ProviderError as error:
+        if error.certain:
+            await _take_back(request, wanted)
+            raise
+    else:
+        await services.store.write(lambda c: uploads.follow(c, wanted.avatar_id, begun))
+    request.desk.uploads_due.set()
+    return Reply(
+        f"AKOOL makes an avatar of your video, which takes a while; a message here shows how far {name} is. "
+        f"AKOOL keeps what it generates for {KEPT_DAYS} days, so keep the video."
+    )
+
+
+async def _check_size(request: Query) -> None:
+    """Raises `Declined` for a video that AKOOL would not take. Where nobody tells its size, AKOOL finds out."""
+    (size,) = await sizes_of(request, [request.text("url")])
+    if size and size > VIDEO_LIMIT:
+        raise Declined(
+            f"The video is too large: AKOOL takes {megabytes(VIDEO_LIMIT)}, not {megabytes(size)}. "
+            "About a minute of one person is enough."
+        )
+
+
+async def _note(request: Query, wanted: Upload) -> None:
+    """It is written down, and belongs to this workspace."""
+    store = request.desk.services.store
+
+    def work(connection: Connection) -> None:
+        reply_to, now = request.inbound.reply_to, request.now
+        uploads.add(connection, store.cipher, wanted, request.place, reply_to, now)
+        ownership.add(connection, OwnedKind.AVATAR, wanted.avatar_id, request.place)
+
+    await store.write(work)
+
+
+async def _take_back(request: Query, wanted: Upload) -> None:
+    def work(connection: Connection) -> None:
+        uploads.remove(connection, wanted.avatar_id)
+        ownership.remove(connection, OwnedKind.AVATAR, wanted.avatar_id)
+
+    await request.desk.services.store.write(work)

@@ -1,0 +1,98 @@
+"""What was used, and what is left."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, timedelta
+
+from bot.commands.suggestions import listed
+from bot.domain.errors import ProviderError
+from bot.domain.replies import File, Reply
+from bot.queries.channel_names import channel_names
+from bot.queries.context import Query
+from bot.queries.usage_chart import OTHERS, described, minutes_by_day
+from bot.runtime.budget import Day
+from bot.storage import usage
+from bot.storage.usage import Stretch, day_of
+
+USUAL_DAYS = 30
+LISTED = 8
+"""Channels or avatars that a line names; the rest are summed up."""
+
+
+async def show(request: Query) -> Reply:
+    """Minutes by day, channel and avatar of this workspace, and the account's credit."""
+    days, services, place = request.number("days", USUAL_DAYS), request.desk.services, request.place
+    since = day_of(request.now) - timedelta(days=days - 1)
+    used = await services.store.read(
+        lambda c: usage.stretches(c, services.store.cipher, place.platform, place.workspace_id, since, request.now)
+    )
+    total = sum(stretch.minutes for stretch in used)
+    span = "today" if days == 1 else f"in the last {days} days"
+    lines = [
+        f"{_minutes(total)} {span}.",
+        *await _breakdown(request, used),
+        await _own_day(request),
+        await _credit(request),
+    ]
+    return Reply("\n".join(filter(None, lines)), file=await _picture(used, since.date(), days) if used else None)
+
+
+async def _picture(used: Sequence[Stretch], first: date, days: int) -> File:
+    drawn = await asyncio.to_thread(minutes_by_day, used, first, days)
+    return File("usage.png", "image/png", drawn, described(used, first, days))
+
+
+async def _breakdown(request: Query, used: Sequence[Stretch]) -> list[str]:
+    if not used:
+        return []
+    names = await _channels(request, used)
+    return [
+        f"By day: {_shares(used, lambda stretch: f'{stretch.day:%b} {stretch.day.day}', most_first=False)}.",
+        f"By channel: {_shares(used, lambda stretch: names.get(stretch.channel_id, OTHERS))}.",
+        f"By avatar: {_shares(used, lambda stretch: stretch.avatar_name or 'unnamed')}.",
+    ]
+
+
+async def _channels(request: Query, used: Sequence[Stretch]) -> Mapping[str, str]:
+    """The names of those used most: the platform is not asked about more than a line can hold."""
+    minutes = _sums(used, lambda stretch: stretch.channel_id)
+    return await channel_names(request, sorted(minutes, key=lambda channel_id: -minutes[channel_id])[:LISTED])
+
+
+def _sums(used: Sequence[Stretch], key: Callable[[Stretch], str]) -> Mapping[str, float]:
+    minutes: defaultdict[str, float] = defaultdict(float)
+    for stretch in used:
+        minutes[key(stretch)] += stretch.minutes
+    return minutes
+
+
+def _shares(used: Sequence[Stretch], key: Callable[[Stretch], str], *, most_first: bool = True) -> str:
+    minutes = list(_sums(used, key).items())
+    shares = sorted(minutes, key=lambda share: (share[0] == OTHERS, -share[1])) if most_first else minutes[::-1]
+    named = [f"{name} {_minutes(amount)}" for name, amount in shares[:LISTED]]
+    rest = sum(amount for _, amount in shares[LISTED:])
+    return listed([*named, *([f"{OTHERS} {_minutes(rest)}"] if rest else [])], "and")
+
+
+def _minutes(amount: float) -> str:
+    if 0 < amount < 0.1:
+        return "0.1 min"
+    return f"{amount:,.0f} min" if amount >= 10 or not amount else f"{amount:.1f} min"
+
+
+async def _own_day(request: Query) -> str:
+    """Of whoever asks."""
+    services = request.desk.services
+    use = await services.store.read(lambda c: usage.of_person(c, request.place, request.person.id, request.now))
+    return Day.of(use, services.policy.limits.person_minutes).described()
+
+
+async def _credit(request: Query) -> str:
+    """Of the whole account: not for a workspace that nobody pays for."""
+    if not request.workspace.funded:
+        return ""
+    try:
+        return f"Credit left at AKOOL: {await request.desk.services.provider.credit():,.0f}."
+    except ProviderError as error:
+        return f"How much credit is left is not known: {error.sentence}"

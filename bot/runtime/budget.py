@@ -1,0 +1,95 @@
+"""What whoever pays for a session may still spend today."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from bot.commands.policy import Spent, Workspace
+from bot.domain.errors import AvatarbotError
+from bot.domain.sessions import EndReason
+from bot.runtime.context import SessionContext
+from bot.storage import usage
+from bot.storage.usage import Use
+
+
+class BudgetSpent(AvatarbotError):
+    """The payer's minutes for today are used up."""
+
+    ending = EndReason.BUDGET
+
+    def __init__(self, sentence: str = "The minutes for today are used up.") -> None:
+        super().__init__(sentence)
+
+
+class NotAllowed(BudgetSpent):
+    """The operator no longer lets the workspace use the account."""
+
+    ending = EndReason.NOT_ALLOWED
+
+    def __init__(self) -> None:
+        super().__init__("Avatars are no longer allowed in this workspace.")
+
+
+async def next_minutes(context: SessionContext) -> int:
+    """How long the next provider session may be: what the start reserved, else what the day still has. Raises `BudgetSpent`."""
+    if context.session.reserved_s:
+        return context.session.reserved_s // 60
+    use, workspace = await context.services.store.read(lambda c: _standing(c, context))
+    if not workspace.funded:
+        raise NotAllowed
+    minutes = context.services.policy.minutes(context.session.spec.minutes, Spent((use.used + use.held) / 60))
+    if not minutes:
+        raise BudgetSpent
+    return minutes
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """The minutes of one person's day: used, set aside for sessions that run, and allowed."""
+
+    used: float
+    held: float
+    allowed: int
+
+    @classmethod
+    def of(cls, use: Use, allowed: int) -> "Day":
+        return cls(use.used / 60, use.held / 60, allowed)
+
+    @property
+    def left(self) -> int:
+        """Whole minutes that nothing has a claim to."""
+        return max(0, int(self.allowed - self.used - self.held))
+
+    def at_start(self, minutes: int) -> str:
+        """For whoever pays for a session that has just begun, with so many minutes set aside for it."""
+        taken = round(self.used + self.held)
+        sentence = f"{taken} of your {self.allowed} minutes for today are used or set aside."
+        if self.left:
+            return sentence
+        return f"{sentence} None are left to renew a session, so this one ends after {_minutes(minutes)} at the latest."
+
+    def when_extended(self) -> str:
+        """For whoever pays for what comes."""
+        return f"It goes on with your minutes: {self.left} of {self.allowed} are left for today."
+
+    def described(self, who: str = "you") -> str:
+        """For `status` and `usage`."""
+        have = "You have" if who == "you" else f"{who} has"
+        held = f", and {_minutes(round(self.held))} more are set aside" if round(self.held) else ""
+        return f"{have} used {round(self.used)} of {self.allowed} minutes today{held}."
+
+
+def _minutes(number: int) -> str:
+    return f"{number} minute{'' if number == 1 else 's'}"
+
+
+async def day_of_payer(context: SessionContext) -> Day:
+    """The day of whoever pays for the session. Raises `StoreUnavailable`."""
+    use, _ = await context.services.store.read(lambda c: _standing(c, context))
+    return Day.of(use, context.services.policy.limits.person_minutes)
+
+
+def _standing(connection: Connection, context: SessionContext) -> tuple[Use, Workspace]:
+    session = context.session
+    use = usage.of_person(connection, session.place, session.payer_id, context.services.clock.now())
+    return use, context.services.funding.of(connection, session.place)

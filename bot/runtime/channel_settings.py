@@ -1,0 +1,35 @@
+"""What a channel has set for its avatars."""
+
+from dataclasses import dataclass, field
+
+import msgspec
+
+from bot.commands.policy import AllowList
+from bot.domain.sessions import Mode, VoiceParams
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelSettings:
+    """Empty text and None mean "as usual". `listening` is `thread`, `channel` or `mention`; `allow` says who may start."""
+
+    avatar: str = ""
+    voice: str = ""
+    voice_url: str = ""
+    language: str = ""
+    mode: Mode | None = None
+    knowledge: str = ""
+    background: str = ""
+    minutes: int | None = None
+    listening: str = "thread"
+    names: bool = True
+    prompt: str = ""
+    greeting: str = ""
+    voice_params: VoiceParams = field(default_factory=VoiceParams)
+    allow: AllowList = field(default_factory=AllowList)
+
+    def encode(self) -> bytes:
+        return msgspec.json.encode(self)
+
+    @classmethod
+    def decode(cls, stored: bytes | None) -> "ChannelSettings":
+        return msgspec.json.decode(stored, type=cls) if stored else cls()

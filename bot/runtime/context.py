@@ -1,0 +1,157 @@
+"""One live session in this process: what its tasks share."""
+
+import asyncio
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import TypeVar
+
+import structlog
+from sqlalchemy import Connection
+
+from bot.delivery.rate_limiter import RateLimiter
+from bot.domain.conversations import MessageRef
+from bot.domain.errors import AvatarbotError
+from bot.domain.sessions import EndReason, SessionStatus
+from bot.media.events import SessionView
+from bot.media.fanout import MediaFanout
+from bot.ports.avatar import Avatar
+from bot.ports.chat import ChatPlatform
+from bot.runtime.channel_settings import ChannelSettings
+from bot.runtime.outlook import NOTHING_KNOWN, Outlook
+from bot.runtime.past import Past
+from bot.runtime.services import Services
+from bot.storage import sessions
+from bot.storage.connection_thread import Work
+from bot.storage.inbox import SAY
+from bot.storage.records import Lease, SessionRecord
+
+T = TypeVar("T")
+
+
+class ThrownOut(AvatarbotError):
+    """Somebody else took our seat: leave, and touch nothing at the provider."""
+
+    def __init__(self) -> None:
+        super().__init__("Somebody else took the avatar's room.", "seat taken by another client")
+
+
+@dataclass(frozen=True, slots=True)
+class Asleep:
+    """The run ends and the session sleeps."""
+
+
+@dataclass(frozen=True, slots=True)
+class HandedOver:
+    """The run ends and another takes over what is open."""
+
+
+Ending = EndReason | Asleep | HandedOver
+
+
+@dataclass(slots=True)
+class SessionContext:
+    """The session's row as last written, the avatar in its room, and the bells that wake its tasks."""
+
+    services: Services
+    lease: Lease
+    session: SessionRecord
+    settings: ChannelSettings
+    ending: asyncio.Future[Ending]
+    media: MediaFanout
+    avatar: Avatar | None = None
+    provider_row: str = ""  # our id of the provider session that the avatar belongs to
+    ends_at: datetime | None = None  # of the provider session; it is renewed unless `outlook` says otherwise
+    outlook: Outlook = NOTHING_KNOWN
+    live_since: datetime | None = None
+    past: Past | None = None  # once it has ended
+    active_at: datetime | None = None
+    note: str = ""
+    speaking: bool = False
+    waiting: int = 0
+    floor: asyncio.Lock = field(default_factory=asyncio.Lock)  # held while a turn is in flight, and while rooms change
+    arrived: asyncio.Event = field(default_factory=asyncio.Event)  # the avatar is in the room
+    turns_wakeup: asyncio.Event = field(default_factory=asyncio.Event)
+    controls_wakeup: asyncio.Event = field(default_factory=asyncio.Event)
+    card_wakeup: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def platform(self) -> ChatPlatform:
+        return self.services.platform(self.session.place)
+
+    @property
+    def limiter(self) -> RateLimiter:
+        return self.services.limiters.of(self.session.place, self.platform.pace)
+
+    @property
+    def log(self) -> structlog.stdlib.BoundLogger:
+        return structlog.get_logger("bot.runtime").bind(session=self.session.id)  # type: ignore[no-any-return]
+
+    def move_card(self, card: MessageRef) -> None:
+        self.session = replace(self.session, card=card)
+
+    def wakeup_of(self, verb: str) -> asyncio.Event:
+        """What wakes the task that deals with rows of this verb."""
+        return self.turns_wakeup if verb == SAY else self.controls_wakeup
+
+    def look(self) -> None:
+        """Something may be waiting."""
+        self.turns_wakeup.set()
+        self.controls_wakeup.set()
+
+    def end(self, ending: Ending) -> None:
+        """End the run; the first reason counts."""
+        if not self.ending.done():
+            self.ending.set_result(ending)
+
+    @property
+    def hurried(self) -> bool:
+        """Whether the run ends because the service stops."""
+        ended = self.ending.done() and not self.ending.cancelled() and self.ending.exception() is None
+        return ended and self.ending.result() is EndReason.SHUTDOWN
+
+    def fail(self, error: BaseException) -> None:
+        if not self.ending.done():
+            self.ending.set_exception(error)
+
+    async def write(self, work: Work[T]) -> T:
+        return await self.services.store.write(work)
+
+    async def change(self, **values: object) -> None:
+        """Change the session's row, fenced. Raises `LeaseLost`."""
+
+        def work(connection: Connection) -> None:
+            sessions.change(connection, self.lease, **values)
+
+        await self.write(work)
+
+    async def become(self, status: SessionStatus, note: str = "") -> None:
+        """Enter a state, in the database first, and show it. Raises `LeaseLost`."""
+        if status is not self.session.status:
+            live = {"attempts": 0} if status is SessionStatus.LIVE else {}
+            await self.change(status=status, **live)
+            self.session = replace(self.session, status=status)
+        if status is SessionStatus.LIVE and self.live_since is None:
+            self.live_since = self.services.clock.now()
+        self.show(note)
+
+    def show(self, note: str | None = None) -> None:
+        """Bring onlookers and the card up to date."""
+        if note is not None:
+            self.note = note
+        self.services.feed.publish(self.session.id, self.view())
+        self.card_wakeup.set()
+
+    def view(self) -> SessionView:
+        spec = self.session.spec
+        return SessionView(
+            session_id=self.session.id,
+            status=self.session.status,
+            avatar_name=spec.avatar_name,
+            picture=spec.avatar_picture,
+            mode=spec.mode,
+            note=self.note,
+            ends=self.outlook.ends,
+            ends_at=self.outlook.at,
+            speaking=self.speaking,
+            waiting=self.waiting,
+        )

@@ -1,0 +1,46 @@
+"""Cards of sessions that ended while nobody ran them: a sleeper that was stopped, replaced, or never woken."""
+
+import asyncio
+
+import structlog
+
+from bot.delivery.rate_limiter import Priority
+from bot.domain.errors import PlatformError, StoreUnavailable
+from bot.runtime.past import past_of
+from bot.runtime.services import Services
+from bot.runtime.status_card import card_of
+from bot.storage import sessions
+
+log = structlog.get_logger(__name__)
+
+
+class EndedCards:
+    """One task of the service; `note` says which card is to be shown as ended."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._due: asyncio.Queue[str] = asyncio.Queue()
+
+    def note(self, session_id: str) -> None:
+        """Its session has ended, and no run shows that."""
+        self._due.put_nowait(session_id)
+
+    async def run(self) -> None:
+        """Show what is due until cancelled."""
+        while True:
+            session_id = await self._due.get()
+            try:
+                await self._show(session_id)
+            except (PlatformError, StoreUnavailable) as error:
+                log.info("the card of an ended session is not shown", session=session_id, reason=error.detail)
+
+    async def _show(self, session_id: str) -> None:
+        """Raises `PlatformError`, and then nobody sees it, and `StoreUnavailable`."""
+        services = self._services
+        session = await services.store.read(lambda c: sessions.get(c, services.store.cipher, session_id))
+        platform = services.platforms.get(session.place.platform) if session else None
+        if session is None or session.card is None or platform is None:
+            return
+        past = await services.store.read(lambda c: past_of(c, session_id, services.clock.now()))
+        await services.limiters.of(session.place, platform.pace).turn(Priority.CARD)
+        await platform.show(session.card, session.talk, card_of(session, past=past))

@@ -1,0 +1,110 @@
+"""The row that says that this process lives: who holds one may claim sessions and run them."""
+
+import asyncio
+import math
+import os
+import socket
+from datetime import UTC, datetime, timedelta
+
+import structlog
+from sqlalchemy import Connection
+
+from bot.domain.errors import StoreUnavailable
+from bot.domain.identity import new_id
+from bot.runtime.services import Services
+from bot.storage import sessions
+
+log = structlog.get_logger(__name__)
+
+LEASE = timedelta(seconds=5)
+RENEW_EVERY = 1.5
+CAPACITY = 1_000
+FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
+
+ENLIST_AGAIN = 1.0
+"""Seconds between two tries while the database is not to be had."""
+
+
+class WorkerLease:
+    """Renewed until that fails, and then had anew under another id.
+
+    With `alone` no other process can use the database (a lock on its file says so). There is nobody to yield to then: the lease
+    lasts as long as the process, whatever stalls and whatever becomes of the clock.
+    """
+
+    def __init__(self, services: Services, *, alone: bool) -> None:
+        self.id = ""
+        self.enlisted = asyncio.Event()
+        """Set once there is a lease for the first time."""
+        self._services = services
+        self._alone = alone
+        self._until = 0.0  # in the loop's time; the row has it in the wall clock's
+
+    @property
+    def held(self) -> bool:
+        """Whether it certainly holds, for what begins now."""
+        return asyncio.get_running_loop().time() < self._until
+
+    async def enlist(self) -> None:
+        """Have a lease under a new id; what was held under the last one can be claimed at once. Raises `StoreUnavailable`."""
+        before, self.id = self.id, new_id()
+
+        def work(connection: Connection) -> None:
+            if self._alone:
+                sessions.dismiss_others(connection, self.id)
+            sessions.dismiss(connection, before)
+            now = self._services.clock.now()
+            until = FOREVER if self._alone else now + LEASE
+            sessions.enlist(connection, self.id, now=now, until=until, capacity=CAPACITY, address=_address())
+
+        began = asyncio.get_running_loop().time()
+        await self._services.store.write(work)
+        self._until = math.inf if self._alone else began + LEASE.total_seconds()
+        self.enlisted.set()
+
+    async def enlist_again(self) -> None:
+        """`enlist`, as soon as the database takes it."""
+        while True:
+            try:
+                return await self.enlist()
+            except StoreUnavailable as error:
+                log.warning("cannot enlist", reason=error.detail)
+                await asyncio.sleep(ENLIST_AGAIN)
+
+    async def lost(self) -> None:
+        """Renew it, and return once that has failed: from then on it is not held, whatever either clock says.
+
+        Not to be asked of one that lasts for ever.
+        """
+        renewed = True
+        while renewed:
+            await asyncio.sleep(RENEW_EVERY)
+            renewed = await self._renewed()
+        self._until = 0.0
+
+    async def dismiss(self) -> None:
+        """Give it back. Raises `StoreUnavailable`."""
+        await self._services.store.write(lambda c: sessions.dismiss(c, self.id))
+
+    async def _renewed(self) -> bool:
+        """Whether it holds for another while; tries until it nearly runs out."""
+        while self.held:
+            began = asyncio.get_running_loop().time()
+            try:
+                async with asyncio.timeout(max(0.1, self._until - began - RENEW_EVERY / 3)):
+                    renewed = await self._services.store.write(self._renew)
+            except (StoreUnavailable, TimeoutError):
+                await asyncio.sleep(RENEW_EVERY / 5)
+                continue
+            if renewed:
+                self._until = began + LEASE.total_seconds()
+            return renewed
+        return False
+
+    def _renew(self, connection: Connection) -> bool:
+        now = self._services.clock.now()
+        return sessions.renew(connection, self.id, now=now, until=now + LEASE)
+
+
+def _address() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}"

@@ -1,0 +1,148 @@
+"""Expiry, idleness and budget of a run: what it renews, what it warns of, when it ends."""
+
+import asyncio
+from datetime import datetime, timedelta
+
+from bot.delivery.rate_limiter import Priority
+from bot.domain.errors import PlatformError, StoreUnavailable
+from bot.domain.sessions import EndReason
+from bot.runtime.budget import BudgetSpent, next_minutes
+from bot.runtime.context import Asleep, SessionContext
+from bot.runtime.outlook import Deadlines, Outlook
+from bot.runtime.provider_sessions import ProviderSessions
+
+WARNINGS = (timedelta(minutes=5), timedelta(minutes=1))
+LOOK_EVERY = 1.0
+"""Seconds between two looks at the clock."""
+
+ASK_BUDGET_EVERY = 60.0
+"""Seconds between two questions whether the payer's day has another provider session."""
+
+SET_BACK = timedelta(seconds=2)
+"""By how much a clock goes back when somebody sets it; less is its own correction."""
+
+LAST_CALL = timedelta(seconds=3)
+"""Before its room ends it is to be closed, since what is not used is refunded then only."""
+
+
+class LifecycleTimer:
+    """One task of a run."""
+
+    def __init__(self, context: SessionContext, provider_sessions: ProviderSessions) -> None:
+        self._context = context
+        self._provider_sessions = provider_sessions
+        self._warned: set[timedelta] = set()
+        self._last: EndReason | None = None
+        self._asked: tuple[str, str, int] | None = None
+        self._ahead = self._ahead_of_loop(context.services.clock.now())
+
+    async def run(self) -> None:
+        """Watch the time until cancelled. Raises what a renewal raises."""
+        context, now = self._context, self._context.services.clock.now()
+        context.active_at = min(now, max(context.session.active_at, context.active_at or context.session.active_at))
+        while True:
+            await asyncio.sleep(LOOK_EVERY)
+            await self._look()
+
+    async def _look(self) -> None:
+        context, now = self._context, self._context.services.clock.now()
+        self._follow_clock(now)
+        self._provider_sessions.look_for_avatar()
+        if context.services.feed.watchers(context.session.id):
+            context.active_at = now
+        bedtime = self._bedtime()
+        if now >= bedtime and not context.floor.locked():
+            context.end(Asleep())
+            return
+        if context.ends_at and now >= context.ends_at - self._lead() and not now < bedtime < context.ends_at:
+            await self._next_stretch()
+        if not context.ending.done():
+            await self._look_ahead(bedtime, now)
+
+    def _follow_clock(self, now: datetime) -> None:
+        """What is measured by a clock that was set back goes back with it, or nobody would fall asleep for as long."""
+        before, self._ahead = self._ahead, self._ahead_of_loop(now)
+        back = before - self._ahead
+        if back > SET_BACK:
+            context = self._context
+            context.active_at = context.active_at and context.active_at - back
+            context.ends_at = context.ends_at and context.ends_at - back
+
+    def _ahead_of_loop(self, now: datetime) -> datetime:
+        """Constant while nobody sets the wall clock."""
+        return now - timedelta(seconds=asyncio.get_running_loop().time())
+
+    def _bedtime(self) -> datetime:
+        """Some quiet minutes after the last of somebody; a little less where its room ends about then: another is not bought for nothing."""
+        context = self._context
+        bedtime = (context.active_at or context.session.active_at) + context.services.policy.limits.sleep_after
+        if context.ends_at and abs(bedtime - context.ends_at) <= self._lead():
+            return min(bedtime, context.ends_at - LAST_CALL)
+        return bedtime
+
+    def _lead(self) -> timedelta:
+        """A short provider session leaves less time to prepare the next one."""
+        duration = timedelta(minutes=self._context.session.spec.minutes)
+        return min(self._context.services.timeouts.renew_before, duration / 4)
+
+    async def _next_stretch(self) -> None:
+        """Renew while the starter's budget lasts, otherwise let it run out."""
+        try:
+            await self._provider_sessions.renew()
+        except BudgetSpent as spent:
+            self._last = spent.ending
+            if self._context.ends_at and self._context.services.clock.now() >= self._context.ends_at:
+                self._context.end(spent.ending)
+
+    async def _look_ahead(self, bedtime: datetime, now: datetime) -> None:
+        """Show what will end it, when that has changed, and warn of it."""
+        context = self._context
+        await self._ask_budget()
+        limit = context.services.policy.limits.sleep_after
+        outlook = Deadlines(bedtime, context.ends_at, self._last).outlook(now, limit)
+        if outlook != context.outlook:
+            context.outlook = outlook
+            context.show()
+        await self._warn(outlook, (outlook.at or bedtime) - now)
+
+    async def _ask_budget(self) -> None:
+        """Whether what is paid now is the last: asked anew with each provider session, each payer, and every minute."""
+        context = self._context
+        asked = (
+            context.provider_row,
+            context.session.payer_id,
+            int(asyncio.get_running_loop().time() / ASK_BUDGET_EVERY),
+        )
+        if asked == self._asked:
+            return
+        self._asked = asked
+        try:
+            await next_minutes(context)
+        except BudgetSpent as spent:
+            self._last = spent.ending
+        except StoreUnavailable as error:  # only what is shown depends on it, and it is asked again
+            context.log.info("the day's minutes are not known", reason=error.detail)
+        else:
+            self._last = None
+
+    async def _warn(self, outlook: Outlook, left: timedelta) -> None:
+        """Say that it will fall asleep or end, once five minutes and once a minute before; not for what is shorter anyway."""
+        due = {warning for warning in WARNINGS if left <= warning < self._context.services.policy.limits.sleep_after}
+        news, self._warned = due - self._warned, due
+        if not news:
+            return
+        minutes = max(1, round(left / timedelta(minutes=1)))
+        soon = "in a minute" if minutes == 1 else f"in {minutes} minutes"
+        name = self._context.session.spec.avatar_name
+        if outlook.quiet:
+            await self._tell(f"{name} falls asleep {soon}: nobody is talking or watching. Write to keep it awake.")
+        else:
+            await self._tell(f"{name}'s session ends {soon}. {outlook.ends}")
+
+    async def _tell(self, text: str) -> None:
+        context = self._context
+        await context.limiter.turn(Priority.CARD)
+        try:
+            await context.platform.tell(context.session.talk, text)
+        except PlatformError as error:
+            context.log.info("could not warn", reason=error.detail)

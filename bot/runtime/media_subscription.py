@@ -1,0 +1,58 @@
+"""Picture and sound of a run's avatar: asked for while somebody watches, and not a moment longer."""
+
+import asyncio
+import contextlib
+
+from bot.domain.errors import RoomError
+from bot.ports.avatar import Avatar, AvatarArrived, AvatarEvent
+from bot.ports.room import AudioFrame, LinkUp, VideoFrame
+from bot.runtime.context import SessionContext
+
+KEY_FRAME_EVERY = 0.5
+"""Seconds between two requests for a key frame, each of which costs the avatar's encoder a large picture."""
+
+
+class MediaSubscription:
+    """One task of a run."""
+
+    def __init__(self, context: SessionContext) -> None:
+        self._context = context
+        self._on: Avatar | None = None  # the one that was told to send
+
+    async def run(self) -> None:
+        """Until cancelled. A picture that cannot be had ends nothing."""
+        media = self._context.media
+        while True:
+            await media.changed.wait()
+            media.changed.clear()
+            with contextlib.suppress(RoomError):  # the seat is lost, and whoever mends it rings again
+                await self._follow()
+
+    async def _follow(self) -> None:
+        media, avatar = self._context.media, self._context.avatar
+        wanted = avatar if media.watched else None
+        if wanted is not self._on:
+            await self._change_to(wanted)
+        if wanted and media.take_wish():
+            await wanted.request_key_frame()
+            await asyncio.sleep(KEY_FRAME_EVERY)
+
+    async def _change_to(self, wanted: Avatar | None) -> None:
+        before, self._on = self._on, wanted
+        if wanted:
+            self._context.media.cut()
+            await wanted.watch(True)
+        elif before and before is self._context.avatar:
+            await before.watch(False)
+
+    def observe(self, provider_row: str, event: AvatarEvent) -> None:
+        """Put on screen what the avatar on stage sends. A replaced one goes on sending for a moment."""
+        if provider_row != self._context.provider_row:
+            return
+        match event:
+            case VideoFrame() | AudioFrame():
+                self._context.media.show(event)
+            case AvatarArrived() | LinkUp():
+                self._context.media.cut()
+            case _:
+                pass

@@ -1,0 +1,93 @@
+"""Tells people what came of what they did. What is due stands in the inbox, so a crash forgets nobody."""
+
+import asyncio
+import contextlib
+import math
+from datetime import timedelta
+
+import structlog
+
+from bot.domain.errors import PlatformError, StoreUnavailable, Throttled
+from bot.domain.replies import Reply
+from bot.runtime.services import Services
+from bot.storage import inbox
+from bot.storage.records import InboxRecord
+
+log = structlog.get_logger(__name__)
+
+LOOK_EVERY = 30.0
+"""Seconds between two looks at what is due without being rung."""
+
+GIVE_UP = timedelta(hours=1)
+"""After which an answer would only puzzle."""
+
+AT_ONCE = 50
+
+
+class Outbox:
+    """One task of the service."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._telling = asyncio.Lock()  # nobody hears the same twice because two look at once
+        self._not_before: dict[
+            tuple[str, str], float
+        ] = {}  # by workspace, as its platform asked, in the running loop's time
+
+    async def run(self) -> None:
+        """Tell until cancelled."""
+        while True:
+            self._services.replies_due.clear()
+            try:
+                told = await self._tell_due()
+            except StoreUnavailable as error:
+                log.warning("cannot look for replies", reason=error.detail)
+                told = 0
+            if not told:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(self._until_next_look()):
+                        await self._services.replies_due.wait()
+
+    def _until_next_look(self) -> float:
+        soonest = min(self._not_before.values(), default=math.inf) - asyncio.get_running_loop().time()
+        return min(LOOK_EVERY, max(0.0, soonest))
+
+    async def drain(self, within: float) -> None:
+        """Tell what is due now, for so many seconds at most; the rest is told after the next start."""
+        with contextlib.suppress(TimeoutError, StoreUnavailable):
+            async with asyncio.timeout(within):
+                await self._tell_due()
+
+    async def _tell_due(self) -> int:
+        """How many were settled. Each is written down before the next is told, so that whatever stops this repeats one at most."""
+        store, settled = self._services.store, 0
+        ours, now = tuple(self._services.platforms), asyncio.get_running_loop().time()
+        self._not_before = {workspace: at for workspace, at in self._not_before.items() if at > now}
+        async with self._telling:
+            for row in await store.read(lambda c: inbox.replies_due(c, store.cipher, ours, AT_ONCE)):
+                if _workspace(row) not in self._not_before and await self._tell(row):
+                    await store.write(lambda c, r=row: inbox.reply_sent(c, r.id))  # type: ignore[misc]
+                    settled += 1
+        return settled
+
+    async def _tell(self, row: InboxRecord) -> bool:
+        """Whether that is settled: told, or no longer worth telling."""
+        try:
+            await self._services.platform(row.place).reply(row.author, Reply(row.sentence))
+        except Throttled as throttled:
+            self._not_before[_workspace(row)] = asyncio.get_running_loop().time() + throttled.retry_after
+            return False
+        except PlatformError as error:
+            log.info("could not reply", inbox=row.id, reason=error.detail)
+            return error.final or self._is_late(row)
+        except Exception:
+            log.exception("could not reply", inbox=row.id)
+            return self._is_late(row)
+        return True
+
+    def _is_late(self, row: InboxRecord) -> bool:
+        return self._services.clock.now() - row.created_at > GIVE_UP
+
+
+def _workspace(row: InboxRecord) -> tuple[str, str]:
+    return row.place.platform, row.place.workspace_id

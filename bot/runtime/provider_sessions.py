@@ -1,0 +1,375 @@
+"""The avatar in its room: created, joined, renewed, taken over, closed. The row always comes before the money."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import msgspec
+import structlog
+from sqlalchemy import Connection
+
+from bot.domain.errors import AvatarbotError, CommandRefused, ProviderError, RoomError, Verdict
+from bot.domain.identity import new_id
+from bot.domain.sessions import SessionSpec, SessionStatus
+from bot.ports.avatar import Avatar, AvatarArrived, AvatarEvent, AvatarGone, AvatarLeft
+from bot.ports.provider import ProviderSession
+from bot.ports.room import LinkDown, LinkUp, LossReason, RoomCredentials, TokenExpiring
+from bot.runtime.budget import next_minutes
+from bot.runtime.context import SessionContext, ThrownOut
+from bot.runtime.resolve import at_provider, difference
+from bot.storage import provider_sessions
+from bot.storage.records import ProviderSessionRecord
+from bot.tasks import cancel_and_wait
+
+log = structlog.get_logger(__name__)
+
+
+ASKED_AGAIN = timedelta(seconds=2)
+"""Between two questions whether the provider has a slot free again, after one of ours was closed."""
+
+
+TOKEN_LASTS = timedelta(seconds=30)
+"""From the word that our token is about to expire until it does: Agora's documents. AKOOL renews none, so the room is changed."""
+
+NOT_TAKEN_OVER = "Not all that was set meanwhile was taken over. Please set it again."
+
+
+class NoAvatar(AvatarbotError):
+    """The avatar did not come into its room."""
+
+
+@dataclass(frozen=True, slots=True)
+class JoinedAvatar:
+    """An avatar in its room with us, and not on stage yet."""
+
+    avatar: Avatar
+    row_id: str
+    spec: SessionSpec  # that it was created with
+    ends_at: datetime
+    here: asyncio.Event  # cleared while what is sent would be lost
+
+
+class ProviderSessions:
+    """Holds the avatar of a run. Listening to an avatar is a task of this object's own group, ended with `leave`."""
+
+    def __init__(
+        self, context: SessionContext, group: asyncio.TaskGroup, observe: Callable[[str, AvatarEvent], None]
+    ) -> None:
+        self._context = context
+        self._group = group
+        self._observe = observe
+        self._lost: asyncio.Queue[tuple[Avatar | None, AvatarGone]] = asyncio.Queue()
+        self._listening: dict[int, asyncio.Task[None]] = {}
+        self._alone_since: float | None = None  # in the loop's time: the wall clock may be set
+        self._changing = asyncio.Lock()  # held while the room is renewed or mended; taken before the floor
+
+    # ------------------------------------------------------------ beginning
+
+    async def begin(self) -> None:
+        """Rejoin what is open and still valid, or open a new one. Raises `ProviderError`, `SeatError`, `NoAvatar`, `BudgetSpent`, `LeaseLost`."""
+        for row in await self._unclosed():
+            if row.state == provider_sessions.INTENT:
+                await self._context.write(
+                    lambda c, r=row: provider_sessions.lost(c, self._context.lease, r.id, self._now())  # type: ignore[misc]
+                )
+            elif self._context.avatar is None and await self._rejoined(row):
+                log.info("rejoined", session=self._context.session.id)
+            else:
+                await self._try_to_close(row)
+        if self._context.avatar is None:
+            await self._open()
+
+    async def _unclosed(self) -> list[ProviderSessionRecord]:
+        store, session_id = self._context.services.store, self._context.session.id
+        return await store.read(lambda c: provider_sessions.unclosed(c, store.cipher, session_id))
+
+    async def _rejoined(self, row: ProviderSessionRecord) -> bool:
+        margin = self._context.services.timeouts.renew_before
+        if row.state != provider_sessions.OPEN or row.expires_at is None or row.expires_at - self._now() < margin:
+            return False
+        credentials = msgspec.json.decode(row.credentials, type=RoomCredentials)
+        session = ProviderSession(row.provider_id, credentials)
+        try:
+            await self._activate(await self._entered(row.id, session, self._context.session.spec, row.expires_at))
+        except (RoomError, NoAvatar) as error:
+            log.info("could not rejoin", session=self._context.session.id, reason=error.detail)
+            return False
+        return True
+
+    async def _open(self) -> None:
+        await self._activate(await self._invited())
+
+    async def _invited(self) -> JoinedAvatar:
+        """Intent, create, result, join: in this order. Whoever is on stage meanwhile goes on."""
+        context, row_id = self._context, new_id()
+        duration = await next_minutes(context) * 60
+        await context.write(
+            lambda c: provider_sessions.intend(
+                c, context.lease, row_id, context.session.payer_id, duration, self._now()
+            )
+        )
+        context.session = replace(context.session, reserved_s=0)
+        spec = context.session.spec
+        created = await _to_the_end(self._group.create_task(self._create(row_id, spec, duration), name="create"))
+        return await self._entered(row_id, created, spec, self._now() + timedelta(seconds=duration))
+
+    async def _create(self, row_id: str, spec: SessionSpec, duration: int) -> ProviderSession | ProviderError:
+        """What was created is written down whatever happens to the run, so that it can be closed."""
+        context = self._context
+        asked = at_provider(spec, own_model=bool(context.services.model))
+        try:
+            created = await context.services.provider.create(asked, duration, tag=context.session.id)
+        except ProviderError as error:
+            settle = provider_sessions.abandon if error.certain else provider_sessions.lost
+            await context.write(lambda c: settle(c, context.lease, row_id, self._now()))
+            return error
+        cipher, credentials = context.services.store.cipher, created.credentials
+        await context.write(lambda c: provider_sessions.opened(c, cipher, row_id, created.id, credentials, self._now()))
+        return created
+
+    async def _entered(
+        self, row_id: str, session: ProviderSession, spec: SessionSpec, ends_at: datetime
+    ) -> JoinedAvatar:
+        """Take our seat and wait for the avatar; what is sent before it came would be lost without a sign."""
+        avatar = self._context.services.provider.avatar(session)
+        guest = JoinedAvatar(avatar, row_id, spec, ends_at, asyncio.Event())
+        try:
+            await avatar.join()
+            self._listening[id(avatar)] = self._group.create_task(self._listen(guest), name="listening")
+            await self._await_arrival(guest.here)
+        except BaseException:
+            await self._leave(avatar)
+            raise
+        return guest
+
+    async def _activate(self, guest: JoinedAvatar) -> None:
+        context = self._context
+        await self._catch_up(guest)
+        old, context.avatar, context.provider_row = context.avatar, guest.avatar, guest.row_id
+        context.ends_at = guest.ends_at
+        if guest.here.is_set():
+            self._alone_since = None
+            context.arrived.set()
+        else:  # it went while it waited behind the stage
+            self._alone_since = _elapsed()
+            context.arrived.clear()
+        context.media.changed.set()
+        if old is not None:
+            await self._leave(old)
+
+    async def _catch_up(self, guest: JoinedAvatar) -> None:
+        """Give it what was set since it was created, until nothing more was set meanwhile."""
+        context, has = self._context, guest.spec
+        while has != context.session.spec:
+            wanted = context.session.spec
+            changes = difference(has, wanted, own_model=bool(context.services.model))
+            try:
+                await guest.avatar.set_params(changes)
+            except CommandRefused as error:
+                context.log.warning("what was set is not taken over", reason=error.detail)
+                context.show(NOT_TAKEN_OVER)
+            has = wanted
+
+    async def _await_arrival(self, arrived: asyncio.Event) -> None:
+        within = self._context.services.timeouts.avatar_within
+        try:
+            async with asyncio.timeout(within.total_seconds()):
+                await arrived.wait()
+        except TimeoutError:
+            raise NoAvatar("The avatar did not come. Please start it again.", "no avatar in the room") from None
+
+    # ------------------------------------------------------------ listening
+
+    async def _listen(self, guest: JoinedAvatar) -> None:
+        """What an avatar says behind the stage, while another is on it, counts for nothing yet."""
+        async for event in guest.avatar.events():
+            if isinstance(event, AvatarArrived | LinkUp):
+                guest.here.set()
+            elif isinstance(event, AvatarLeft | LinkDown | AvatarGone):
+                guest.here.clear()
+            active = self._context.avatar
+            if active is guest.avatar:
+                self._follow(event)
+            if active is guest.avatar or active is None:
+                self._observe(guest.row_id, event)
+
+    def _follow(self, event: AvatarEvent) -> None:
+        """What becomes of the room we are in."""
+        match event:
+            case AvatarArrived():
+                self._alone_since = None
+                self._context.arrived.set()
+            case AvatarLeft():
+                self._alone_since = _elapsed()
+                self._context.arrived.clear()
+            case LinkDown():
+                self._context.arrived.clear()
+            case LinkUp():
+                self._context.arrived.set()
+            case TokenExpiring():
+                self._end_by(self._now() + TOKEN_LASTS)
+            case AvatarGone():
+                self._context.arrived.clear()
+                self._lost.put_nowait((self._context.avatar, event))
+            case _:
+                pass
+
+    def _end_by(self, moment: datetime) -> None:
+        """The room cannot be used for longer than that: it is renewed before."""
+        self._context.ends_at = min(self._context.ends_at or moment, moment)
+
+    def look_for_avatar(self) -> None:
+        """An avatar that left and did not come back in time needs a new provider session."""
+        within = self._context.services.timeouts.avatar_within.total_seconds()
+        if self._alone_since is not None and _elapsed() - self._alone_since > within:
+            self._alone_since = None
+            gone = AvatarGone(LossReason.EXPIRED, "the avatar left and did not come back")
+            self._lost.put_nowait((self._context.avatar, gone))
+
+    async def run(self) -> None:
+        """Mend what breaks until cancelled. Raises `ThrownOut`, and what `begin` raises when it cannot be mended."""
+        while True:
+            avatar, gone = await self._lost.get()
+            if avatar is not self._context.avatar:
+                continue  # replaced meanwhile
+            if gone.reason is LossReason.THROWN_OUT:
+                raise ThrownOut
+            log.info("seat lost", session=self._context.session.id, reason=gone.reason, detail=gone.detail)
+            await self._context.become(SessionStatus.RECONNECTING, "The connection was lost. Joining again …")
+            await self.leave()  # a turn that waits for it ends now, and leaves the floor
+            async with self._changing, self._context.floor:
+                if self._context.avatar is None:  # it may have been renewed meanwhile
+                    await self._mend(gone)
+            await self._context.become(SessionStatus.LIVE)
+
+    async def _mend(self, gone: AvatarGone) -> None:
+        """A broken link is joined again; an expired token needs a new provider session."""
+        for row in await self._unclosed():
+            if gone.reason is LossReason.EXPIRED or self._context.avatar or not await self._rejoined(row):
+                await self._try_to_close(row)
+        if self._context.avatar is None:
+            await self._open()
+
+    # ------------------------------------------------------------ renewing
+
+    async def renew(self) -> None:
+        """Go over to a new provider session: side by side where the provider has room for two, else close first.
+
+        Raises `BudgetSpent`, and then nothing has changed; otherwise what `begin` raises.
+        """
+        context = self._context
+        async with self._changing:
+            old = await self._unclosed()
+            try:
+                guest = await self._invited()
+            except ProviderError as error:
+                if error.verdict is not Verdict.RETRY_LATER:
+                    raise
+                async with context.floor:
+                    await self._close_first(old)
+            else:
+                await self._go_over(guest)
+                for row in old:
+                    await self._try_to_close(row)
+        await context.become(SessionStatus.LIVE, "Fresh conversation." if context.services.model is None else "")
+
+    async def _go_over(self, guest: JoinedAvatar) -> None:
+        """Between two turns: what is being said is heard to its end."""
+        try:
+            async with self._context.floor:
+                await self._activate(guest)
+        except BaseException:
+            await self._leave(guest.avatar)
+            raise
+
+    async def _close_first(self, old: list[ProviderSessionRecord]) -> None:
+        await self._context.become(SessionStatus.RECONNECTING, "One moment: the avatar is coming back.")
+        await self.leave()
+        for row in old:
+            await self._try_to_close(row)
+        await self._open_when_free()
+
+    async def _open_when_free(self) -> None:
+        """The provider may take a while to notice that a slot is free; what it certainly refused is safe to ask again."""
+        until = _elapsed() + self._context.services.timeouts.avatar_within.total_seconds()
+        while True:
+            try:
+                return await self._open()
+            except ProviderError as error:
+                if error.verdict is not Verdict.RETRY_LATER or not error.certain or _elapsed() >= until:
+                    raise
+            await asyncio.sleep(ASKED_AGAIN.total_seconds())
+
+    # ------------------------------------------------------------ ending
+
+    async def leave(self) -> None:
+        """Leave the room. Nothing is closed."""
+        self._context.arrived.clear()
+        if self._context.avatar is not None:
+            avatar, self._context.avatar = self._context.avatar, None
+            await self._leave(avatar)
+
+    async def _leave(self, avatar: Avatar) -> None:
+        await avatar.leave()
+        if task := self._listening.pop(id(avatar), None):
+            await cancel_and_wait(task)
+
+    async def close_all(self) -> None:
+        """Close whatever is open at the provider. Only after a fenced step to *stopping*. Raises `ProviderError`."""
+        for row in await self._unclosed():
+            if row.state in provider_sessions.RUNNING:
+                await self._close(row)
+            else:
+                await self._context.write(
+                    lambda c, r=row: provider_sessions.lost(c, self._context.lease, r.id, self._now())  # type: ignore[misc]
+                )
+
+    async def unclosed_until(self) -> datetime | None:
+        """When the last of what is open at the provider ends by itself."""
+        ends = [row.expires_at for row in await self._unclosed() if row.expires_at]
+        return max(ends, default=None)
+
+    async def _try_to_close(self, row: ProviderSessionRecord) -> None:
+        """Close one that is no longer needed; what cannot be closed now stays written down as open."""
+        try:
+            await self._close(row)
+        except ProviderError as error:
+            log.warning("could not close", session=self._context.session.id, reason=error.detail)
+
+    async def _close(self, row: ProviderSessionRecord) -> None:
+        await self._context.write(lambda c: provider_sessions.closing(c, self._context.lease, row.id))
+        if row.provider_id:
+            await self._close_at_provider(row)
+
+        def closed(connection: Connection) -> None:
+            provider_sessions.closed(connection, [row.id], self._now())
+
+        await self._context.write(closed)
+
+    async def _close_at_provider(self, row: ProviderSessionRecord) -> None:
+        """Also what should be over by now: a clock may have been set. Raises `ProviderError` while it may run."""
+        try:
+            await self._context.services.provider.close(row.provider_id)
+        except ProviderError:
+            if row.expires_at is None or row.expires_at > self._now():
+                raise
+
+    def _now(self) -> datetime:
+        return self._context.services.clock.now()
+
+
+def _elapsed() -> float:
+    return asyncio.get_running_loop().time()
+
+
+async def _to_the_end(creating: asyncio.Task[ProviderSession | ProviderError]) -> ProviderSession:
+    """Its result; a cancellation meanwhile waits for it, since it may cost money. Raises `ProviderError`."""
+    try:
+        created = await asyncio.shield(creating)
+    except asyncio.CancelledError:
+        await asyncio.wait((creating,))
+        raise
+    if isinstance(created, ProviderError):
+        raise created
+    return created

@@ -1,0 +1,21 @@
+"""What people are told about where no avatar is, and where one is already: only what they may do about it."""
+
+from bot.commands.policy import at_least, role_of
+from bot.domain.people import Person, Role
+from bot.storage.records import SessionRecord
+
+NOBODY_HERE = "No avatar is live here."
+HOW_TO_START = f"{NOBODY_HERE} Start one with /avatar start."
+
+
+def nobody_here(person: Person) -> str:
+    """Where no avatar is: how to start one is said to whoever may."""
+    return HOW_TO_START if at_least(role_of(person), Role.MEMBER) else NOBODY_HERE
+
+
+def already_here(there: SessionRecord, person: Person) -> str:
+    """What to do is said to whoever may do it."""
+    name = there.spec.avatar_name or "An avatar"
+    role = role_of(person, there.starter_id)
+    stop = "Stop it first with /avatar stop." if at_least(role, Role.STARTER) else "Write to it in its thread."
+    return f"{name} is already here, started by {there.starter_name}. {stop}"

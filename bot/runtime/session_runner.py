@@ -1,0 +1,294 @@
+"""The life of one session in this process, from its claim to its end."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+from sqlalchemy import Connection
+
+from bot.domain.errors import AvatarbotError, PlaceGone, PlatformError, ProviderError, RoomError
+from bot.domain.sessions import EndReason, Mode, SessionStatus
+from bot.ingress.admission import USES
+from bot.ports.avatar import AvatarEvent, Speaking, Utterance
+from bot.runtime.budget import BudgetSpent, day_of_payer
+from bot.runtime.channel_settings import ChannelSettings
+from bot.runtime.closing import Closing
+from bot.runtime.context import Asleep, Ending, HandedOver, SessionContext, ThrownOut
+from bot.runtime.controls import Controls
+from bot.runtime.greeting import greeting
+from bot.runtime.lifecycle import LifecycleTimer
+from bot.runtime.llm_reply import LlmReplies
+from bot.runtime.media_subscription import MediaSubscription
+from bot.runtime.provider_sessions import NoAvatar, ProviderSessions
+from bot.runtime.resolve import NotOffered, resolved
+from bot.runtime.services import Services
+from bot.runtime.status_card import StatusCard, card_of
+from bot.runtime.turns import UNHEARD, Turns
+from bot.storage import channels, inbox, sessions
+from bot.storage.records import Lease, SessionRecord
+from bot.storage.sessions import LeaseLost
+from bot.transcript.publisher import TranscriptPublisher
+
+MOST_ATTEMPTS = 3
+"""Claims without becoming live, after which a session is given up."""
+
+
+CREATE_PATIENCE = 2.5
+"""Seconds that a run waits for the answer to a `create` when the service stops: if it comes later, the next start closes what it made."""
+
+
+class SessionRunner:
+    """Runs one session under one lease."""
+
+    def __init__(self, services: Services, lease: Lease) -> None:
+        self._services = services
+        self._lease = lease
+        self._context: SessionContext | None = None
+        self._early: Ending | None = None
+
+    def ring(self, verb: str) -> None:
+        """Something came in for the session."""
+        if self._context:
+            if verb in USES:
+                self._context.active_at = self._services.clock.now()
+            self._context.wakeup_of(verb).set()
+
+    def poll(self) -> None:
+        """Something may be waiting."""
+        if self._context:
+            self._context.look()
+
+    def end(self, ending: Ending) -> None:
+        """Ask the run to end, whatever it does."""
+        self._early = self._early or ending
+        if self._context:
+            self._context.end(ending)
+
+    async def run(self) -> None:
+        """Until the session has ended, sleeps, or belongs to another. Raises only what is a fault of ours."""
+        session, settings = await self._read()
+        if session is None:
+            return
+        ending: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
+        media = self._services.feed.media.of(session.id)
+        self._context = context = SessionContext(self._services, self._lease, session, settings, ending, media)
+        try:
+            async with asyncio.TaskGroup() as group:
+                await _LiveSession(context, group, self._early).give()
+        except* LeaseLost:
+            context.log.warning("another process hosts this session now")
+
+    async def _read(self) -> tuple[SessionRecord | None, ChannelSettings]:
+        def work(connection: Connection) -> tuple[SessionRecord | None, ChannelSettings]:
+            session = sessions.get(connection, self._services.store.cipher, self._lease.session_id)
+            if session is None:
+                return None, ChannelSettings()
+            place = session.place.channel
+            stored = channels.settings_of(connection, self._services.store.cipher, {place})
+            return session, ChannelSettings.decode(stored.get(place))
+
+        return await self._services.store.read(work)
+
+
+class _LiveSession:
+    """The tasks of a run, put together and taken apart."""
+
+    def __init__(self, context: SessionContext, group: asyncio.TaskGroup, early: Ending | None) -> None:
+        self._context = context
+        self._group = group
+        if early:
+            context.end(early)
+        self._publisher = TranscriptPublisher(context)
+        llm_replies = LlmReplies(context) if context.services.model else None
+        self._turns = Turns(context, self._publisher, llm_replies)
+        self._provider_sessions = ProviderSessions(context, group, self._observe)
+        self._cards = StatusCard(context)
+        self._closing = Closing(context, self._provider_sessions, self._publisher, self._cards)
+        self._media_subscription = MediaSubscription(context)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def give(self) -> None:
+        try:
+            writing = self._start(self._publisher.run, "scribe")
+            ending = await self._play()
+            await self._finish(ending, writing)
+        except ThrownOut:
+            await self._provider_sessions.leave()
+            await self._closing.leave_to_the_next(EndReason.THROWN_OUT)
+        finally:
+            await self._stop_tasks()
+            await self._provider_sessions.leave()
+            self._context.services.feed.forget(self._context.session.id)
+
+    # ------------------------------------------------------------ playing
+
+    async def _play(self) -> Ending:
+        """Bring the avatar on stage and wait for the reason to end."""
+        context = self._context
+        if context.session.status is SessionStatus.STOPPING:
+            await self._take_over()
+            return context.session.end_reason or EndReason.ERROR
+        try:
+            await self._take_over()
+            if context.session.attempts > MOST_ATTEMPTS:
+                return EndReason.ERROR
+            setting_up = asyncio.create_task(self._set_up(), name="set-up")
+            try:
+                await asyncio.wait((setting_up, context.ending), return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                setting_up.cancel()
+                await asyncio.wait((setting_up,), timeout=CREATE_PATIENCE if context.hurried else None)
+            if setting_up.done() and not setting_up.cancelled():
+                setting_up.result()
+            return await context.ending
+        except (NotOffered, ProviderError, RoomError, NoAvatar, BudgetSpent, PlaceGone) as error:
+            return await self._give_up(error)
+        except PlatformError as error:
+            if context.session.card is not None or context.session.attempts < MOST_ATTEMPTS:
+                raise
+            return await self._give_up(error)
+
+    async def _set_up(self) -> None:
+        context = self._context
+        if context.session.card is None:
+            await self._announce()
+        self._start(Controls(context, self._turns).run, "controls")
+        self._start(self._cards.run, "cards")
+        self._start(self._media_subscription.run, "projector")
+        await self._provider_sessions.begin()
+        await context.become(SessionStatus.LIVE, "")
+        await self._welcome()
+        self._start(self._turns.run, "turns")
+        self._start(self._provider_sessions.run, "hosting")
+        self._start(LifecycleTimer(context, self._provider_sessions).run, "timekeeper")
+
+    async def _announce(self) -> None:
+        """Names become ids, then the card is posted, so that we know that we can post before anything is paid."""
+        context = self._context
+        spec = await resolved(context.session.spec, context.services.offers.seen_from(context.session.place))
+        await context.write(lambda c: sessions.respecify(c, context.services.store.cipher, context.lease, spec))
+        context.session = replace(context.session, spec=spec)
+        since = context.session.created_at if context.session.attempts > 1 else None
+        opened = await context.platform.open(context.session.place, card_of(context.session), since=since)
+        await context.write(lambda c: sessions.open_thread(c, context.lease, opened))
+        context.session = replace(context.session, card=opened.card, thread=opened.thread)
+        context.show()
+
+    async def _welcome(self) -> None:
+        """Whoever typed `start` hears that it worked, and the avatar greets."""
+        day = await day_of_payer(self._context)
+        sentence = (
+            f"{self._context.session.spec.avatar_name} is live. {day.at_start(self._context.session.spec.minutes)}"
+        )
+        context, now, cipher = self._context, self._context.services.clock.now(), self._context.services.store.cipher
+        greets = await greeting(context)
+
+        def work(connection: Connection) -> None:
+            started = self._unfinished(connection, "start")
+            inbox.conclude(connection, started, inbox.GOOD_NEWS, sentence, now)
+            if started and greets:  # only a session that begins: not one that was renewed, woken or taken over
+                inbox.add(connection, cipher, [greets], now)
+
+        await context.write(work)
+        context.services.replies_due.set()
+
+    def _unfinished(self, connection: Connection, verb: str) -> list[str]:
+        """Rows of that verb without an outcome. Raises `LeaseLost`."""
+        sessions.fence(connection, self._context.lease)
+        return [row for row, v, _ in inbox.unfinished(connection, self._context.session.id) if v == verb]
+
+    async def _take_over(self) -> None:
+        """What an earlier run had in its hands: turns that may not have been heard, posts that are not complete."""
+        context, now = self._context, self._context.services.clock.now()
+        if context.session.card is not None:
+            await self._publisher.resume()
+
+        def work(connection: Connection) -> None:
+            sessions.fence(connection, context.lease)
+            claimed = [
+                row_id
+                for row_id, _, state in inbox.unfinished(connection, context.session.id)
+                if state == inbox.CLAIMED
+            ]
+            inbox.conclude(connection, claimed, "unheard", UNHEARD, now)
+
+        await context.write(work)
+        context.services.replies_due.set()
+
+    async def _give_up(self, error: AvatarbotError) -> Ending:
+        """It could not be started or mended: tell whoever started it why."""
+        context = self._context
+        context.log.warning("given up", reason=error.detail)
+        await self._conclude("start", "refused", error.sentence)
+        context.note = error.sentence
+        match error:
+            case NotOffered():
+                return EndReason.REFUSED
+            case PlaceGone():
+                return EndReason.PLACE_GONE
+            case NoAvatar():
+                return EndReason.NO_AVATAR
+            case BudgetSpent():
+                return error.ending
+            case PlatformError():
+                return EndReason.ERROR
+            case _:
+                return EndReason.PROVIDER
+
+    async def _conclude(self, verb: str, outcome: str, sentence: str) -> None:
+        context, now = self._context, self._context.services.clock.now()
+
+        def work(connection: Connection) -> None:
+            inbox.conclude(connection, self._unfinished(connection, verb), outcome, sentence, now)
+
+        await context.write(work)
+        context.services.replies_due.set()
+
+    # ------------------------------------------------------------ what the avatar does
+
+    def _observe(self, provider_row: str, event: AvatarEvent) -> None:
+        self._turns.observe(event)
+        self._media_subscription.observe(provider_row, event)
+        if isinstance(event, Utterance):
+            self._publisher.take(provider_row, event, silent=self._is_silent(event))
+        if isinstance(event, Speaking):
+            self._context.speaking = event.on
+            self._context.services.feed.publish(self._context.session.id, self._context.view())
+
+    def _is_silent(self, utterance: Utterance) -> bool:
+        """In retelling the channel already holds the words."""
+        return self._context.session.spec.mode is Mode.RETELLING and self._turns.is_turn(utterance.id)
+
+    # ------------------------------------------------------------ ending
+
+    async def _finish(self, ending: Ending, writing: asyncio.Task[None]) -> None:
+        await self._stop_tasks(writing)
+        match ending:
+            case HandedOver():
+                await self._provider_sessions.leave()
+            case Asleep():
+                await self._closing.fall_asleep(writing)
+            case EndReason():
+                await self._closing.end(ending, writing)
+
+    # ------------------------------------------------------------ tasks
+
+    def _start(self, work: Callable[[], Awaitable[None]], name: str) -> asyncio.Task[None]:
+        task = self._group.create_task(self._watched(work), name=name)
+        self._tasks.append(task)
+        return task
+
+    async def _watched(self, work: Callable[[], Awaitable[None]]) -> None:
+        """What a task fails with is the run's reason to end."""
+        try:
+            await work()
+        except PlaceGone:
+            self._context.end(EndReason.PLACE_GONE)
+        except Exception as error:  # noqa: BLE001 - it is raised again by whoever awaits the ending
+            self._context.fail(error)
+
+    async def _stop_tasks(self, but: asyncio.Task[None] | None = None) -> None:
+        for task in self._tasks:
+            if task is not but:
+                task.cancel()
+        await asyncio.gather(*(task for task in self._tasks if task is not but), return_exceptions=True)

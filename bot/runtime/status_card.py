@@ -1,0 +1,175 @@
+"""The card of a session: always the newest state, never faster than the platform allows."""
+
+from datetime import datetime
+
+from bot.delivery.rate_limiter import Priority
+from bot.domain.cards import Card, CardAction
+from bot.domain.conversations import MessageRef
+from bot.domain.errors import PlatformError, Throttled
+from bot.domain.sessions import EndReason, SessionSpec, SessionStatus
+from bot.runtime.context import SessionContext
+from bot.runtime.outlook import NOTHING_KNOWN, Outlook
+from bot.runtime.past import Past
+from bot.storage import sessions
+from bot.storage.records import SessionRecord
+
+LIVE = frozenset({SessionStatus.STARTING, SessionStatus.LIVE, SessionStatus.RECONNECTING})
+NEVER_AGAIN = frozenset({EndReason.PLACE_GONE, EndReason.NOT_ALLOWED})
+"""Ends after which nothing can be started where the card is."""
+
+LIVE_ACTIONS = (CardAction.WATCH, CardAction.INTERRUPT, CardAction.EXTEND, CardAction.STOP)
+
+ENDINGS = {
+    EndReason.STOPPED: "Stopped.",
+    EndReason.EXPIRED: "Its time was up.",
+    EndReason.IDLE: "Nobody talked to it any more.",
+    EndReason.BUDGET: "The minutes for today are used up.",
+    EndReason.NOT_ALLOWED: "Avatars are no longer allowed in this workspace.",
+    EndReason.REFUSED: "It could not be started.",
+    EndReason.NO_AVATAR: "The avatar did not come. Please start it again.",
+    EndReason.PROVIDER: "AKOOL could not host it. Please start it again.",
+    EndReason.THROWN_OUT: "Somebody else took its room. Please start it again.",
+    EndReason.PLACE_GONE: "Its channel is gone.",
+    EndReason.SHUTDOWN: "Avatarbot was shut down. Start it again when it is back.",
+    EndReason.REPLACED: "Another one was started here.",
+    EndReason.ERROR: "Something went wrong on our side. Please start it again.",
+}
+"""What the card says of each end."""
+
+WORTH_SHOWING = 2
+"""Messages that wait: a single one is answered next, and an edit for each would take half of what Slack allows."""
+
+NOTES = {
+    SessionStatus.STARTING: "The avatar is on its way …",
+    SessionStatus.LIVE: "Write in the thread to talk with it.",
+    SessionStatus.RECONNECTING: "Reconnecting …",
+    SessionStatus.STOPPING: "Saying goodbye …",
+    SessionStatus.SLEEPING: "Asleep, and costs nothing. Write in the thread to wake it.",
+    SessionStatus.ENDED: "Ended.",
+}
+
+
+WRITE_HERE = {
+    SessionStatus.LIVE: "Write here to talk with it.",
+    SessionStatus.SLEEPING: "Asleep, and costs nothing. Write here to wake it.",
+}
+"""Where the talk goes on beside the card and not below it: in a direct message, a forum's post, a thread."""
+
+
+def card_of(
+    session: SessionRecord,
+    note: str = "",
+    *,
+    outlook: Outlook = NOTHING_KNOWN,
+    waiting: int = 0,
+    live_since: datetime | None = None,
+    past: Past | None = None,
+) -> Card:
+    """The card of a session as it stands. What a run knows of it is `outlook` and `live_since`; of an ended one there is its `past`."""
+    status = session.status
+    live, ended = status in LIVE, status is SessionStatus.ENDED
+    return Card(
+        session_id=session.id,
+        avatar_name=session.spec.avatar_name,
+        picture=session.spec.avatar_picture,
+        status=status,
+        mode=session.spec.mode,
+        starter_name=session.starter_name,
+        note=(_ending(session, past) if ended else "") or note or _note(session),
+        ends=outlook.ends if live else "",
+        ends_at=outlook.at if live else None,
+        live_since=live_since if live else None,
+        waiting=waiting if waiting >= WORTH_SHOWING else 0,
+        actions=_actions(session, past),
+        traits=() if ended else _traits(session.spec),
+        facts=past.facts if past and ended else (),
+    )
+
+
+def _note(session: SessionRecord) -> str:
+    here = WRITE_HERE if session.talk == session.place else NOTES
+    return here.get(session.status) or NOTES[session.status]
+
+
+def _ending(session: SessionRecord, past: Past | None) -> str:
+    if session.end_reason is EndReason.STOPPED and past and past.stopped_by:
+        return f"Stopped by {past.stopped_by}."
+    return ENDINGS.get(session.end_reason, "") if session.end_reason else ""
+
+
+def _actions(session: SessionRecord, past: Past | None) -> tuple[CardAction, ...]:
+    if session.status in LIVE:
+        return LIVE_ACTIONS
+    if session.status is SessionStatus.SLEEPING:
+        return (CardAction.STOP,)
+    if session.status is SessionStatus.STOPPING or session.end_reason in NEVER_AGAIN:
+        return ()
+    return (CardAction.TRANSCRIPT, CardAction.START_AGAIN) if past and past.messages else (CardAction.START_AGAIN,)
+
+
+def _traits(spec: SessionSpec) -> tuple[str, ...]:
+    """What is not the default, in a few words each."""
+    voice = spec.voice
+    words = (
+        spec.language_name,
+        f"voice {spec.voice_name or 'of your own'}" if spec.voice_id else "",
+        "a voice by URL" if spec.voice_url else "",
+        f"speed {voice.speed:g}" if voice.speed else "",
+        "a background" if spec.background_url else "",
+        "own pronunciation" if voice.pronunciation else "",
+        "own hearing" if voice.stt_language or voice.stt_type or voice.turn_detection else "",
+    )
+    return tuple(filter(None, words))
+
+
+class StatusCard:
+    """One task of a run."""
+
+    def __init__(self, context: SessionContext) -> None:
+        self._context = context
+        self._shown: Card | None = None
+
+    def card(self) -> Card:
+        context = self._context
+        return card_of(
+            context.session,
+            context.note,
+            outlook=context.outlook,
+            waiting=context.waiting,
+            live_since=context.live_since,
+            past=context.past,
+        )
+
+    async def run(self) -> None:
+        """Keep the card up to date until cancelled. Raises `PlaceGone` and `LeaseLost`."""
+        while True:
+            await self._context.card_wakeup.wait()
+            self._context.card_wakeup.clear()
+            await self.show()
+
+    async def show(self) -> None:
+        """Show the card as it is now, if that is news. What fails for the moment is tried again with the next change."""
+        context = self._context
+        if context.session.card is None or context.session.thread is None or self.card() == self._shown:
+            return
+        await context.limiter.edits.turn(Priority.CARD)
+        card = self.card()  # the newest: time has passed
+        try:
+            moved = await context.platform.show(context.session.card, context.session.thread, card)
+        except Throttled as throttled:
+            context.limiter.edits.throttled(throttled.retry_after)
+            context.card_wakeup.set()
+        except PlatformError as error:
+            if error.final:
+                raise
+            context.log.info("card not shown", reason=error.detail)
+        else:
+            self._shown = card
+            if moved != context.session.card:
+                await self._move(moved)
+
+    async def _move(self, card: MessageRef) -> None:
+        """The old message can no longer be edited, so the card goes on in a new one."""
+        context = self._context
+        await context.write(lambda c: sessions.move_card(c, context.lease, card))
+        context.move_card(card)

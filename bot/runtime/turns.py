@@ -1,0 +1,296 @@
+"""What people say, given to the avatar one at a time, lowest stamp first."""
+
+import asyncio
+import contextlib
+import math
+from collections import deque
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from bot.delivery.rate_limiter import Priority
+from bot.domain.errors import PlatformError, ProviderError, RoomError
+from bot.domain.sessions import Mode
+from bot.domain.transcript import Speaker
+from bot.media.events import Caption
+from bot.ports.avatar import AvatarEvent, AvatarGone, AvatarLeft, Speaking, Utterance
+from bot.runtime.context import SessionContext
+from bot.runtime.greeting import as_spoken, is_greeting
+from bot.runtime.llm_reply import LlmReplies
+from bot.speech.names import with_name
+from bot.speech.sentences import speaking_seconds
+from bot.speech.speakable import speakable
+from bot.storage import inbox
+from bot.storage.records import InboxRecord
+from bot.tasks import cancel_and_wait
+from bot.transcript.publisher import TranscriptPublisher
+
+UNHEARD = "That may not have been heard. Please say it again if it matters."
+TOLD = {"unheard": UNHEARD, "dropped": "Somebody interrupted before that was heard. Please say it again if it matters."}
+"""What the author hears of an outcome."""
+
+SILENT_GRACE = 5.0
+"""Seconds beyond the estimated speaking time after which a turn without an end is taken to be over."""
+
+SETTLED = 1.0
+"""Seconds without a word after a final text; where every part is marked as the last, more comes after it."""
+
+BEHIND_AT_MOST = 150.0
+"""Seconds from a turn's beginning for which it waits behind something else that the avatar says; AKOOL's longest opening line takes 130."""
+
+THINKING_EVERY = 8.0
+"""Seconds; a typing indicator lasts ten on Discord."""
+
+SLOWEST_START = timedelta(minutes=5)
+"""How long what waits may have waited for an avatar that was not there yet, before its own time begins."""
+
+REMEMBERED = 50
+"""Turns whose utterances are recognised as theirs."""
+
+
+@dataclass(slots=True)
+class _Turn:
+    """The one in flight, and what the avatar has shown of it."""
+
+    id: str
+    began: float  # loop time, as is `ends_by`
+    moved: asyncio.Event = field(default_factory=asyncio.Event)  # something below has changed
+    ends_by: float = 0.0  # when it is taken to be over although nothing says so
+    settled_at: float = math.inf  # when it is over unless more is said: its text was final, and no voice was told of
+    heard: bool = False
+    voiced: bool = False  # audio_start was seen, so audio_end should come; the stream may lose it
+    over: bool = False
+    interrupted: bool = False
+
+
+class Turns:
+    """One task of a run."""
+
+    def __init__(self, context: SessionContext, publisher: TranscriptPublisher, llm_replies: LlmReplies | None) -> None:
+        self._context = context
+        self._publisher = publisher
+        self._llm_replies = llm_replies
+        self._current: _Turn | None = None
+        self._recent: deque[str] = deque(maxlen=REMEMBERED)
+        self._began = context.services.clock.now()
+
+    async def run(self) -> None:
+        """Take turn after turn until cancelled. Raises `LeaseLost`."""
+        context = self._context
+        self._began = context.services.clock.now()
+        while True:
+            await context.arrived.wait()
+            context.turns_wakeup.clear()
+            async with context.floor:  # never waiting in here for an avatar: whoever brings it back needs the floor
+                rest = await self._next() if context.arrived.is_set() else 0.0
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(rest):
+                    await context.turns_wakeup.wait()
+
+    # ------------------------------------------------------------ what the avatar shows
+
+    def observe(self, event: AvatarEvent) -> None:
+        """An avatar event, as the turn in flight sees it: what is said under its own `mid` counts for it, and nothing else does."""
+        turn = self._current
+        if turn is None:
+            return
+        match event:
+            case AvatarGone() | AvatarLeft():
+                turn.over = True
+            case Speaking(id=turn.id) | Utterance(id=turn.id):
+                self._follow(turn, event)
+            case Speaking() | Utterance(speaker=Speaker.BOT):
+                self._wait_behind(turn, event)
+            case _:
+                return
+        turn.moved.set()
+
+    def _follow(self, turn: _Turn, event: Speaking | Utterance) -> None:
+        match event:
+            case Speaking(on=True):
+                turn.voiced = True
+                self._hears(turn, "")
+            case Speaking(on=False):
+                turn.over = True
+            case Utterance(text=text, final=final):
+                self._hears(turn, text)
+                settles = final and not turn.voiced
+                turn.settled_at = asyncio.get_running_loop().time() + SETTLED if settles else math.inf
+
+    def _wait_behind(self, turn: _Turn, event: Speaking | Utterance) -> None:
+        """It says something else: a knowledge base's opening line, or the end of an earlier turn. What waits may come after it."""
+        if turn.heard:
+            return
+        now, within = asyncio.get_running_loop().time(), self._context.services.timeouts.heard_within.total_seconds()
+        match event:
+            case Speaking(on=True):
+                turn.ends_by = turn.began + BEHIND_AT_MOST
+            case Speaking(on=False):
+                turn.ends_by = now + within
+            case Utterance():
+                turn.ends_by = max(turn.ends_by, now + within)
+        turn.ends_by = min(turn.ends_by, turn.began + BEHIND_AT_MOST)
+
+    def _hears(self, turn: _Turn, text: str) -> None:
+        """A sign of life; all of `text` may still have to be spoken, and then a sign of the end is due."""
+        speed = self._context.session.spec.voice.speed or 1.0
+        ends_by = asyncio.get_running_loop().time() + speaking_seconds(text, speed) + SILENT_GRACE
+        turn.ends_by = max(turn.ends_by, ends_by) if turn.heard else ends_by
+        turn.heard = True
+
+    def is_turn(self, mid: str) -> bool:
+        """Whether that is one of our turns, now or a while ago."""
+        return mid in self._recent
+
+    @property
+    def in_flight(self) -> bool:
+        """Whether something was given to the avatar that is not over yet."""
+        return self._current is not None
+
+    def interrupted(self) -> None:
+        """The turn in flight is over: somebody stopped it."""
+        if self._current:
+            self._current.over = self._current.interrupted = True
+            self._current.moved.set()
+
+    # ------------------------------------------------------------ one turn
+
+    async def _waiting(self) -> list[InboxRecord]:
+        store, session_id = self._context.services.store, self._context.session.id
+        return await store.read(lambda c: inbox.waiting_turns(c, store.cipher, session_id))
+
+    async def _next(self) -> float | None:
+        """Take the lowest stamp that waits; how long to rest then (None: until the bell). Seconds are left while it waits for earlier ones."""
+        context = self._context
+        rows = await self._waiting()
+        self._count(len(rows))
+        if not rows:
+            return None
+        hold = context.platform.pace.hold
+        held = min(row.created_at for row in rows) + timedelta(seconds=hold)
+        wait = (held - context.services.clock.now()).total_seconds()
+        if 0 < wait <= hold:  # longer, and the clock was set back
+            return wait
+        await self._take(rows[0])
+        return 0.0 if len(rows) > 1 else None
+
+    def _count(self, waiting: int) -> None:
+        if waiting != self._context.waiting:
+            self._context.waiting = waiting
+            self._context.show()
+
+    async def _take(self, row: InboxRecord) -> None:
+        context = self._context
+        if stale := context.services.policy.too_old(self._speakable_since(row), context.services.clock.now()):
+            await self._finish(row, "stale", stale.sentence)
+            return
+        text = self._words(row)
+        if not text:
+            await self._finish(row, "empty", "There was nothing in that for a voice to say.")
+            return
+        now = context.services.clock.now()
+        if not await context.write(lambda c: inbox.claim_turn(c, context.lease, row, context.provider_row, text, now)):
+            context.turns_wakeup.set()  # withdrawn or edited meanwhile: look again
+            return
+        self._count(max(0, context.waiting - 1))
+        if not is_greeting(row):
+            self._show_words(row)
+        await self._perform(row, text)
+
+    def _show_words(self, row: InboxRecord) -> None:
+        context, name, via = self._context, row.person_name, row.body.get("via", "")
+        context.services.feed.publish(context.session.id, Caption(row.id, Speaker.USER, row.text, True, name))
+        if row.message is None:
+            self._publisher.announce(row.id, f"{name}, from {via}" if via else name, row.text)
+
+    def _speakable_since(self, row: InboxRecord) -> datetime:
+        """Nobody could speak it before this run began: a hand-over or a start may take its time, but not any time."""
+        return max(row.created_at, min(self._began, row.created_at + SLOWEST_START))
+
+    @contextlib.asynccontextmanager
+    async def _thinking(self, turn: _Turn) -> AsyncIterator[None]:
+        """Show that an answer is on its way until it comes."""
+        thinking = asyncio.create_task(self._think(turn), name="thinking")
+        try:
+            yield
+        finally:
+            await cancel_and_wait(thinking)
+
+    async def _think(self, turn: _Turn) -> None:
+        while not turn.heard:
+            with contextlib.suppress(PlatformError):
+                await self._context.platform.thinking(self._context.session.talk)
+            await asyncio.sleep(THINKING_EVERY)
+
+    def _words(self, row: InboxRecord) -> str:
+        if is_greeting(row):
+            return as_spoken(row.text, self._context.session.spec.mode, own_model=bool(self._llm_replies))
+        text = speakable(row.text)
+        named = (
+            self._context.settings.names and self._context.session.spec.mode is Mode.DIALOGUE and not self._llm_replies
+        )
+        return with_name(row.person_name, text) if text and named else text
+
+    async def _perform(self, row: InboxRecord, text: str) -> None:
+        turn = self._current = _Turn(row.id, asyncio.get_running_loop().time())
+        if not is_greeting(row):  # the channel does not hold its words yet
+            self._recent.append(row.id)
+        try:
+            async with self._thinking(turn):
+                await self._speak(row, text)
+                outcome = await self._hear_out(turn)
+        except ProviderError as error:  # the team's own language model
+            outcome, told = "failed", error.sentence
+        except RoomError:
+            outcome, told = "unheard", UNHEARD
+        else:
+            told = TOLD.get(outcome, "")
+        finally:
+            self._current = None
+        await self._publisher.keep(row.id)  # first, or a crash in between leaves something spoken without a transcript
+        await self._finish(row, outcome, told)
+        if outcome == "spoken" and row.message and self._context.session.spec.mode is Mode.RETELLING:
+            await self._mark(row)
+
+    async def _speak(self, row: InboxRecord, text: str) -> None:
+        """Give it to the avatar, or what the team's own model answers to it."""
+        avatar = self._context.avatar
+        assert avatar is not None
+        if self._llm_replies is None or self._context.session.spec.mode is Mode.RETELLING or is_greeting(row):
+            await avatar.say(row.id, text)
+            return
+        answer = self._llm_replies.answer(row, text)
+        async with contextlib.aclosing(answer.sentences()) as sentences:  # an interrupt cancels the request too
+            await avatar.say(row.id, sentences)
+
+    async def _hear_out(self, turn: _Turn) -> str:
+        """Wait until the avatar heard it, then until it has said what it has to say, or is gone."""
+        now = asyncio.get_running_loop().time()
+        within = self._context.services.timeouts.heard_within.total_seconds()
+        turn.ends_by = max(turn.ends_by, now + (SILENT_GRACE if turn.heard else within))
+        with contextlib.suppress(TimeoutError):
+            while not turn.over:
+                turn.moved.clear()
+                async with asyncio.timeout_at(min(turn.ends_by, turn.settled_at)):
+                    await turn.moved.wait()
+        if not turn.heard:
+            return "dropped" if turn.interrupted else "unheard"
+        return "interrupted" if turn.interrupted else "spoken"
+
+    async def _finish(self, row: InboxRecord, outcome: str, sentence: str) -> None:
+        context = self._context
+        now = context.services.clock.now()
+        told = sentence or ("Spoken." if row.reply_to and row.reply_to.handle and row.message is None else "")
+        await context.write(lambda c: inbox.finish(c, context.lease, row.id, outcome, told, now))
+        context.services.metrics.turns.labels(outcome).inc()
+        if told:
+            context.services.replies_due.set()
+
+    async def _mark(self, row: InboxRecord) -> None:
+        """A reaction instead of a repetition; a missing one is no reason to stop."""
+        assert row.message is not None
+        await self._context.limiter.turn(Priority.PREVIEW)
+        try:
+            await self._context.platform.heard(row.message)
+        except PlatformError as error:
+            self._context.log.info("a spoken message is not marked", reason=error.detail)

@@ -1,0 +1,206 @@
+"""One process's share of the sessions: it holds a lease, claims what nobody runs, and runs it."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from bot.domain.errors import StoreUnavailable
+from bot.domain.sessions import EndReason
+from bot.runtime.context import Ending, HandedOver
+from bot.runtime.lease import CAPACITY, WorkerLease
+from bot.runtime.services import Services
+from bot.runtime.session_runner import SessionRunner
+from bot.storage import inbox, sessions
+from bot.storage.records import Lease
+from bot.tasks import cancel_and_wait
+
+log = structlog.get_logger(__name__)
+
+LOOK_EVERY = 1.0
+"""Seconds between two looks for sessions without being rung: the truth, where the bell is only a hint."""
+RETRY_FIRST, RETRY_MOST = 1.0, 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """Seconds that runs get to end once they are asked to, and then once they are cancelled."""
+
+    asked: float
+    cancelled: float
+
+
+ON_STOP = Patience(6.0, 1.0)
+"""Of the 10 s that the service has to end: what comes after the runs needs the rest."""
+
+ON_LOSS = Patience(4.0, 4.0)
+"""A worker that lost its lease is back within 10 s, or its process ends."""
+
+STUCK = "Sessions that had to end did not. This process ends at once, so that it can be started anew."
+
+
+class Worker:
+    """Runs sessions until told to stop. `alone` says that no other process can hold anything: a lock on the database tells.
+
+    `give_up` is called with a sentence when runs do not end though they have to. It is to end the process, whatever still runs.
+    """
+
+    def __init__(self, services: Services, give_up: Callable[[str], object], *, alone: bool = False) -> None:
+        self.lease = WorkerLease(services, alone=alone)
+        self._services = services
+        self._give_up = give_up
+        self._alone = alone
+        self._runs: dict[str, SessionRunner] = {}
+        self._provider_sessions: dict[str, asyncio.Task[None]] = {}
+        self._failures: dict[str, int] = {}
+        self._wakeup = asyncio.Event()
+        self._nothing_runs = asyncio.Event()
+        self._nothing_runs.set()
+        self._leaving: Ending | None = None
+        self._left = asyncio.Event()
+
+    @property
+    def hosted(self) -> int:
+        return len(self._runs)
+
+    def ring(self, session_id: str, verb: str) -> None:
+        """Something was accepted for a session."""
+        if run := self._runs.get(session_id):
+            run.ring(verb)
+        else:
+            self._wakeup.set()
+
+    async def run(self) -> None:
+        """Hold the lease and run sessions until cancelled or stopped; then everything is given back."""
+        await self.lease.enlist()
+        try:
+            async with asyncio.TaskGroup() as group:
+                keeping = group.create_task(self._keep_lease(), name="lease")
+                await self._claim_and_run(group)
+                await self._end_runs(self._leaving or HandedOver(), ON_STOP)
+                await cancel_and_wait(keeping)
+        finally:
+            with contextlib.suppress(StoreUnavailable):
+                await self.lease.dismiss()
+
+    def stop(self, *, hand_over: bool) -> None:
+        """End all runs, within the time of `ON_STOP`: closed at the provider, or left open for whoever takes over."""
+        self._leaving = HandedOver() if hand_over else EndReason.SHUTDOWN
+        for run in self._runs.values():
+            run.end(self._leaving)
+        self._left.set()
+        self._wakeup.set()
+
+    async def others_alive(self) -> bool:
+        """Whether another process could take over."""
+        return await self._services.store.read(
+            lambda c: sessions.others_alive(c, self.lease.id, self._services.clock.now())
+        )
+
+    async def _keep_lease(self) -> None:
+        """When it is lost, fall silent before others may begin, and start anew."""
+        while not self._alone:
+            await self.lease.lost()
+            log.error("lease lost: leaving all rooms", sessions=len(self._runs))
+            await self._end_runs(HandedOver(), ON_LOSS)
+            await self.lease.enlist_again()
+
+    # ------------------------------------------------------------ the runs
+
+    async def _claim_and_run(self, group: asyncio.TaskGroup) -> None:
+        while not self._leaving:
+            self._wakeup.clear()
+            for lease in await self._claim():
+                name = f"session {lease.session_id}"
+                self._provider_sessions[lease.session_id] = group.create_task(self._host(lease), name=name)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_EVERY):
+                    await self._wakeup.wait()
+            await self._ring_missed()
+
+    async def _ring_missed(self) -> None:
+        """What another process wrote rings no bell here."""
+        if not self._runs:
+            return
+        with contextlib.suppress(StoreUnavailable):
+            for session_id in await self._services.store.read(inbox.sessions_with_waiting):
+                if run := self._runs.get(session_id):
+                    run.poll()
+
+    async def _claim(self) -> list[Lease]:
+        """What nobody runs, from now on ours. A claim that was under way when the lease was lost is none."""
+        now, running, worker_id = self._services.clock.now(), tuple(self._runs), self.lease.id
+        room = CAPACITY - len(running)
+        if not self.lease.held or room <= 0:
+            return []
+        try:
+            if not await self._services.store.read(lambda c: sessions.claimable(c, now)):
+                return []
+            leases = await self._services.store.write(
+                lambda c: sessions.claim(c, worker_id, now=self._services.clock.now(), room=room, but=running)
+            )
+        except StoreUnavailable as error:
+            log.warning("cannot claim", reason=error.detail)
+            return []
+        if worker_id != self.lease.id or not self.lease.held:
+            return []  # free for everybody once the next lease is there
+        for lease in leases:
+            run = self._runs[lease.session_id] = SessionRunner(self._services, lease)
+            if self._leaving:  # told to while the claim was under way
+                run.end(self._leaving)
+            self._nothing_runs.clear()
+        return leases
+
+    async def _host(self, lease: Lease) -> None:
+        """Run one session; a fault of ours is logged, and the session is free again after a while."""
+        pause = 0.0
+        try:
+            await self._runs[lease.session_id].run()
+            self._failures.pop(lease.session_id, None)
+        except Exception:
+            log.exception("a run failed", session=lease.session_id)
+            failures = self._failures[lease.session_id] = self._failures.get(lease.session_id, 0) + 1
+            pause = min(RETRY_FIRST * 2 ** (failures - 1), RETRY_MOST)
+        finally:
+            del self._runs[lease.session_id], self._provider_sessions[lease.session_id]
+            if not self._runs:
+                self._nothing_runs.set()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(pause):
+                await self._left.wait()
+        await self._release(lease)
+        self._wakeup.set()
+
+    async def _release(self, lease: Lease) -> None:
+        """While this worker lives nobody else can take what it holds; a worker that leaves is gone soon."""
+        released = False
+        while not released:
+            try:
+                await self._services.store.write(lambda c: sessions.release(c, lease))
+                released = True
+            except StoreUnavailable as error:
+                log.warning("cannot release", session=lease.session_id, reason=error.detail)
+                released = self._leaving is not None
+                await asyncio.sleep(LOOK_EVERY)
+
+    # ------------------------------------------------------------ ending them
+
+    async def _end_runs(self, ending: Ending, patience: Patience) -> None:
+        """Return when no run is left: asked to end first, then cancelled. What does not end then ends with the process."""
+        for run in self._runs.values():
+            run.end(ending)
+        if await self._all_over(patience.asked):
+            return
+        log.warning("runs are cancelled", sessions=list(self._provider_sessions))
+        for provider_sessions in self._provider_sessions.values():
+            provider_sessions.cancel()
+        if not await self._all_over(patience.cancelled):
+            self._give_up(STUCK)
+
+    async def _all_over(self, within: float) -> bool:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                await self._nothing_runs.wait()
+        return self._nothing_runs.is_set()

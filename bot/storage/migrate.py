@@ -1,0 +1,94 @@
+"""Brings a database to the tables this program knows."""
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine
+from sqlalchemy.engine import URL, Connection, make_url
+from sqlalchemy.exc import DBAPIError
+
+from bot.domain.errors import SettingsError
+from bot.storage.engine import DAMAGED, unavailable
+
+_INSTALLED = Path(__file__).parent / "migrations"  # inside the wheel
+_CHECKOUT = Path(__file__).parents[2] / "migrations"
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_INSTALLED if _INSTALLED.is_dir() else _CHECKOUT))
+    return config
+
+
+def newest_revision() -> str:
+    """The revision this program was written for."""
+    return ScriptDirectory.from_config(_config()).get_current_head() or ""
+
+
+@contextlib.contextmanager
+def connected(url: str | URL) -> Iterator[Connection]:
+    """A connection of its own, before there is a `Store`. Raises `StoreUnavailable`."""
+    engine = create_engine(make_url(url).set(drivername="sqlite"))
+    try:
+        with engine.connect() as connection:
+            yield connection
+    except DBAPIError as error:
+        raise unavailable(error) from error
+    finally:
+        engine.dispose()
+
+
+def current_revision(url: str | URL) -> str:
+    """The revision a database is at, empty for a new one. Raises `StoreUnavailable`."""
+    with connected(url) as connection:
+        return MigrationContext.configure(connection).get_current_revision() or ""
+
+
+def is_newer(revision: str) -> bool:
+    """Whether a database at `revision` was last used by a version that this program does not know."""
+    return bool(revision) and revision not in {
+        script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()
+    }
+
+
+def newer(url: str | URL, revision: str) -> SettingsError:
+    return SettingsError(
+        f"The database {make_url(url).database} was used by a newer Avatarbot (its tables are at {revision}): "
+        f"run that version, or restore a copy from before it."
+    )
+
+
+def upgrade(url: str | URL) -> None:
+    """Apply what is missing; a new file can be read by its owner only. Raises `StoreUnavailable`.
+
+    Raises `SettingsError` for a damaged file, and for one that a newer program has used.
+    """
+    with contextlib.suppress(OSError):  # SQLite says what is wrong, a moment later
+        Path(make_url(url).database or "").touch(mode=0o600)
+    with connected(url) as connection:
+        connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+        connection.commit()
+        _examine(connection, url)
+        config = _config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def _examine(connection: Connection, url: str | URL) -> None:
+    if connection.exec_driver_sql("PRAGMA quick_check(1)").scalar() != "ok":
+        raise SettingsError(DAMAGED)
+    revision = MigrationContext.configure(connection).get_current_revision() or ""
+    if is_newer(revision):
+        raise newer(url, revision)
+    connection.rollback()
+
+
+async def upgraded(url: str | URL) -> None:
+    """`upgrade`, off the event loop."""
+    await asyncio.to_thread(upgrade, url)

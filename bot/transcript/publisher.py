@@ -1,0 +1,379 @@
+"""Writes down what is said in one session, and posts it: a row before it is a message, finals always."""
+
+import asyncio
+import contextlib
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from bot.delivery.rate_limiter import Priority
+from bot.domain.conversations import MessageRef
+from bot.domain.errors import AvatarbotError, MessageGone, PlaceGone, PlatformError, StoreUnavailable, Throttled
+from bot.domain.identity import new_id
+from bot.domain.transcript import Delivery, Speaker, TranscriptLine
+from bot.media.events import Caption
+from bot.ports.avatar import Utterance
+from bot.speech.splitter import preview, split
+from bot.storage import transcripts
+from bot.storage.records import PostRecord, UtteranceRecord
+from bot.transcript.context import TranscriptContext
+
+SAVE_EVERY = 1.0
+"""Seconds of a growing utterance that a crash may cost."""
+
+LOST = " [connection lost]"
+REMEMBERED = 50
+"""Utterances of earlier runs that go on when more of them comes in."""
+
+RETRY_FIRST, RETRY_MOST = 1.0, 30.0
+"""Seconds before a failed call is tried again, at first and at most."""
+
+
+@dataclass(slots=True, eq=False)
+class _Entry:
+    """One thing to show in the thread, in its order: an utterance, or somebody's words that stand nowhere yet."""
+
+    record: UtteranceRecord
+    speaker: str
+    began: float
+    silent: bool = False  # the channel already holds the words
+    announcement: bool = False
+    resumed: bool = False  # an earlier run may have posted some of it
+    before: str = ""  # what an earlier run heard of it
+    saving: asyncio.Lock = field(default_factory=asyncio.Lock)  # its row is written to in the order of its texts
+    saved: UtteranceRecord | None = None
+    next_save: float = 0.0
+    next_edit: float = 0.0
+    growing: bool = False  # it takes room among the messages that grow
+    # By part: its message and what stands there; since when its post may have arrived although the call failed.
+    shown: list[tuple[str, TranscriptLine | None]] = field(default_factory=list)
+    tried: dict[int, datetime] = field(default_factory=dict)
+
+    @property
+    def posted(self) -> bool:
+        return self.silent or bool(self.shown)
+
+    @property
+    def visible(self) -> bool:
+        """Whether there is anything of it to show in the thread."""
+        return not self.silent and bool(self.record.text.strip())
+
+    @property
+    def may_grow(self) -> bool:
+        """Whether it may be shown before it is final: in one message, which is the first and only one."""
+        return self.visible and len(self.shown) <= 1
+
+
+class TranscriptPublisher:
+    """One per run. `take` and `announce` never wait; `run` does the writing and posting."""
+
+    def __init__(self, context: TranscriptContext) -> None:
+        self._context = context
+        self._entries: list[_Entry] = []
+        self._keys: dict[tuple[str, str, Speaker], _Entry] = {}
+        self._to_save = asyncio.Event()
+        self._to_post = asyncio.Event()
+        self._closing = False
+
+    # ------------------------------------------------------------ what comes in
+
+    def take(self, provider_row: str, utterance: Utterance, *, silent: bool) -> None:
+        """An utterance as it stands now."""
+        key = (provider_row, utterance.id, utterance.speaker)
+        entry = self._keys.get(key)
+        if entry is None:
+            entry = self._keys[key] = self._new_entry(provider_row, utterance, silent=silent)
+        text = entry.before + utterance.text
+        if (text, utterance.final) == (entry.record.text, entry.record.final):
+            return
+        if entry not in self._entries:  # new, or posted as final and open again
+            self._entries.append(entry)
+        ended = self._context.services.clock.now() if utterance.final else None
+        entry.record = replace(entry.record, text=text, final=utterance.final, ended_at=ended)
+        self._context.services.feed.publish(
+            self._context.session.id, Caption(entry.record.id, utterance.speaker, text, utterance.final)
+        )
+        self._ring()
+
+    def announce(self, row_id: str, speaker: str, text: str) -> None:
+        """Words that stand nowhere in the channel are posted before they are answered."""
+        now = self._context.services.clock.now()
+        record = UtteranceRecord(row_id, "", row_id, Speaker.USER, text, True, False, now, None)
+        self._entries.append(_Entry(record, speaker, self._now(), announcement=True, resumed=True))
+        self._ring()
+
+    async def keep(self, mid: str) -> None:
+        """What the avatar said to a turn stands in the database once this returns: before the turn is over. Raises `LeaseLost`."""
+        for entry in [entry for entry in self._entries if entry.record.mid == mid]:
+            await self._save(entry)
+
+    async def resume(self) -> None:
+        """Take up what an earlier run left: what still grew then has lost its end."""
+        session_id = self._context.session.id
+        known = await self._context.services.store.read(lambda c: transcripts.recent(c, session_id, REMEMBERED))
+        for record in known:
+            entry = self._resumed(record)
+            self._keys[record.provider_row, record.mid, record.speaker] = entry
+            if not record.shown:
+                self._entries.append(entry)
+        self._ring()
+
+    def _resumed(self, record: UtteranceRecord) -> _Entry:
+        """What still comes of it goes on behind what was heard before, for we do not know how much is missing between."""
+        text = record.text if record.final else record.text + LOST
+        done = replace(record, text=text, final=True, ended_at=record.ended_at or self._context.services.clock.now())
+        saved = replace(record, shown=False) if record.final else None
+        return _Entry(
+            done, self._name(record.speaker), self._now(), resumed=True, saved=saved, before=text and f"{text} "
+        )
+
+    def _new_entry(self, provider_row: str, utterance: Utterance, *, silent: bool) -> _Entry:
+        now = self._context.services.clock.now()
+        record = UtteranceRecord(new_id(), provider_row, utterance.id, utterance.speaker, "", False, False, now, None)
+        return _Entry(record, self._name(utterance.speaker), self._now(), silent=silent)
+
+    def _ring(self) -> None:
+        self._to_save.set()
+        self._to_post.set()
+
+    def _name(self, speaker: Speaker) -> str:
+        return self._context.session.spec.avatar_name if speaker is Speaker.BOT else "Somebody in the room"
+
+    # ------------------------------------------------------------ the writing
+
+    async def run(self) -> None:
+        """Write and post until closed. Raises `PlaceGone` and `LeaseLost`."""
+        tasks = [asyncio.create_task(work, name="scribe") for work in (self._save_all(), self._post_all())]
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+            for entry in self._entries:
+                self._stop_growing(entry)
+
+    async def close(self) -> None:
+        """No more will be taken: what grows has lost its end. All of it stands in the database once this returns, and `run`
+        returns when all is posted. Raises `LeaseLost` and `StoreUnavailable`.
+        """
+        for entry in tuple(self._entries):
+            if not entry.record.final:
+                now = self._context.services.clock.now()
+                entry.record = replace(entry.record, text=entry.record.text + LOST, final=True, ended_at=now)
+            await self._save(entry)
+        self._closing = True
+        self._ring()
+
+    async def _save_all(self) -> None:
+        """What is final at once and what grows every second, however long a post takes."""
+        failing = False
+        while not self._closing:
+            self._to_save.clear()
+            try:
+                wait, failing = await self._save_due(), False
+            except StoreUnavailable as error:
+                self._warn("what is said is not saved yet", error, first=not failing)
+                wait, failing = SAVE_EVERY, True
+            await _rest(self._to_save, wait)
+
+    def _warn(self, what: str, error: AvatarbotError, *, first: bool) -> None:
+        """Once for each time that something begins to fail."""
+        if first:
+            self._context.log.warning(what, reason=error.detail)
+
+    async def _save_due(self) -> float | None:
+        """Save what is due; how long nothing else is (None: until something comes in)."""
+        for entry in tuple(self._entries):
+            if entry.record.final or self._now() >= entry.next_save:
+                await self._save(entry)
+        moments = [entry.next_save for entry in self._entries if self._unsaved(entry)]
+        return max(0.0, min(moments) - self._now()) if moments else None
+
+    def _unsaved(self, entry: _Entry) -> UtteranceRecord | None:
+        """What is to be saved of it, if anything."""
+        stored = replace(entry.record, shown=entry.record.final and entry.silent)
+        return None if entry.announcement or stored == entry.saved else stored
+
+    async def _save(self, entry: _Entry) -> None:
+        async with entry.saving:
+            context, stored = self._context, self._unsaved(entry)
+            if stored is None:
+                return
+            await context.write(lambda c: transcripts.save(c, context.lease, stored))
+            entry.saved = stored
+            entry.next_save = self._now() + SAVE_EVERY
+
+    # ------------------------------------------------------------ the posting
+
+    async def _post_all(self) -> None:
+        """Post and edit, one call at a time; a call that fails is made again."""
+        retry = RETRY_FIRST
+        while self._entries or not self._closing:
+            self._to_post.clear()
+            try:
+                wait = await self._step()
+                retry = RETRY_FIRST
+            except Throttled as throttled:
+                self._context.services.metrics.throttled.labels(self._context.session.place.platform).inc()
+                wait = throttled.retry_after
+            except PlaceGone:
+                raise
+            except (PlatformError, StoreUnavailable) as error:
+                self._warn("what is said is not posted yet", error, first=retry == RETRY_FIRST)
+                wait, retry = retry, min(retry * 2, RETRY_MOST)
+            await _rest(self._to_post, wait)
+
+    async def _step(self) -> float | None:
+        """Do what is due; how long nothing else is (None: until something comes in)."""
+        for index, entry in enumerate(self._entries):
+            if entry.resumed:
+                await self._recall(entry)
+            if entry.record.final:
+                await self._finish(entry)
+                return 0.0
+            followed = index + 1 < len(self._entries)
+            overtaken = followed and not entry.posted  # posted now, or it would stand below what came after it
+            if entry.may_grow and (overtaken or self._due(entry)):
+                await self._preview(entry, must=overtaken)
+                return 0.0
+        return self._until_due()
+
+    def _due(self, entry: _Entry) -> bool:
+        return self._now() >= self._due_at(entry) and self._differs(entry)
+
+    def _due_at(self, entry: _Entry) -> float:
+        first = 0.0 if entry.posted else entry.began + self._context.platform.pace.first_post
+        return max(first, entry.next_edit)
+
+    def _differs(self, entry: _Entry) -> bool:
+        return not entry.shown or entry.shown[0][1] != self._preview_of(entry)
+
+    def _until_due(self) -> float | None:
+        moments = [self._due_at(entry) for entry in self._entries if entry.may_grow and self._differs(entry)]
+        return max(0.0, min(moments) - self._now()) if moments else None
+
+    async def _preview(self, entry: _Entry, *, must: bool) -> None:
+        """Show what there is so far, in one message: a growing text is cut, never split. Left out where there is no room for it."""
+        if entry.saved is None:
+            await self._save(entry)
+        if must or self._has_room(entry):
+            await self._put(entry, 0, self._preview_of(entry), None if entry.shown else Priority.PREVIEW)
+        entry.next_edit = self._now() + self._context.limiter.edits.edit_interval
+
+    def _has_room(self, entry: _Entry) -> bool:
+        """Whether a growing text may be shown at all, or shown again, now."""
+        edits = self._context.limiter.edits
+        if entry.shown:
+            return edits.turn_at_once()
+        entry.growing = entry.growing or edits.grow()
+        return entry.growing
+
+    def _stop_growing(self, entry: _Entry) -> None:
+        if entry.growing:
+            self._context.limiter.edits.grown()
+            entry.growing = False
+
+    def _preview_of(self, entry: _Entry) -> TranscriptLine:
+        text = preview(entry.record.text, self._room(entry), self._context.platform.measure)
+        return TranscriptLine(entry.speaker, text, Delivery.GROWING)
+
+    def _room(self, entry: _Entry) -> int:
+        """What a message can hold besides the speaker's name."""
+        platform = self._context.platform
+        return platform.text_limit - platform.measure(entry.speaker) - 8
+
+    async def _finish(self, entry: _Entry) -> None:
+        """Show the whole text. What has grown again meanwhile stays among what is to be done."""
+        record = entry.record
+        await self._save(entry)
+        if entry.visible:
+            parts = split(record.text, self._room(entry), self._context.platform.measure)
+            for number, text in enumerate(parts):
+                await self._put(entry, number, TranscriptLine(entry.speaker, text), Priority.FINAL)
+        if entry.record is record and not entry.announcement:
+            context = self._context
+            await context.write(lambda c: transcripts.shown(c, context.lease, record.id))
+        if entry.record is record:
+            self._stop_growing(entry)
+            self._entries.remove(entry)
+
+    async def _recall(self, entry: _Entry) -> None:
+        """What an earlier run has posted of it, or may have."""
+        posts = await self._context.services.store.read(lambda c: transcripts.posts_of(c, entry.record.id))
+        entry.shown = [(post.message_id, None) for post in posts]
+        entry.tried = {post.part: post.intended_at for post in posts if not post.message_id}
+        entry.resumed = False
+
+    async def _put(self, entry: _Entry, part: int, line: TranscriptLine, urgency: Priority | None) -> None:
+        """Post or edit one part. Without an `urgency` its turn was taken before."""
+        message_id, shown = await self._standing(entry, part)
+        if shown == line:
+            return
+        if urgency is not None:
+            await (self._context.limiter.edits if message_id else self._context.limiter).turn(urgency)
+        if message_id:
+            with contextlib.suppress(MessageGone):
+                await self._edit(entry, part, message_id, line)
+                return
+            self._remember(entry, part, "", None)
+        await self._post(entry, part, line)
+
+    async def _standing(self, entry: _Entry, part: int) -> tuple[str, TranscriptLine | None]:
+        """The message of a part and what is known to stand there; what may have arrived is looked up where the platform lets us."""
+        if part < len(entry.shown) and entry.shown[part][0]:
+            return entry.shown[part]
+        since, key = entry.tried.get(part), post_key(entry.record.id, part)
+        if since and (found := await self._context.platform.find(self._context.session.talk, key, since)):
+            await self._arrived(entry, part, found.message_id, None)
+            return found.message_id, None
+        return "", None
+
+    async def _edit(self, entry: _Entry, part: int, message_id: str, line: TranscriptLine) -> None:
+        context = self._context
+        try:
+            await context.platform.edit(MessageRef(context.session.talk, message_id), line)
+        except Throttled as throttled:
+            context.limiter.edits.throttled(throttled.retry_after)
+            raise
+        context.services.metrics.edits.labels(context.session.place.platform).inc()
+        self._remember(entry, part, message_id, line)
+
+    async def _post(self, entry: _Entry, part: int, line: TranscriptLine) -> None:
+        context = self._context
+        now, row_id = context.services.clock.now(), new_id()
+        post = PostRecord(entry.record.id, part, post_key(entry.record.id, part), "", now)
+        await context.write(lambda c: transcripts.intend_post(c, context.lease, row_id, post))
+        entry.tried.setdefault(part, now)
+        try:
+            ref = await context.platform.post(context.session.talk, line, post.key)
+        except Throttled as throttled:
+            del entry.tried[part]  # nothing was done
+            context.limiter.throttled(throttled.retry_after)
+            raise
+        context.services.metrics.posts.labels(context.session.place.platform).inc()
+        await self._arrived(entry, part, ref.message_id, line)
+
+    async def _arrived(self, entry: _Entry, part: int, message_id: str, line: TranscriptLine | None) -> None:
+        """Remembered first: should the database not take it, it is not posted again."""
+        self._remember(entry, part, message_id, line)
+        await self._context.write(lambda c: transcripts.posted(c, entry.record.id, part, message_id))
+
+    @staticmethod
+    def _remember(entry: _Entry, part: int, message_id: str, line: TranscriptLine | None) -> None:
+        entry.shown[part : part + 1] = [(message_id, line)]
+
+    @staticmethod
+    def _now() -> float:
+        return asyncio.get_running_loop().time()
+
+
+def post_key(source_id: str, part: int) -> str:
+    """Identifies a post on its platform, in at most 25 characters: what Discord's nonce can hold."""
+    return f"{source_id[-20:]}-{part}"
+
+
+async def _rest(wakeup: asyncio.Event, seconds: float | None) -> None:
+    """Until it rings, or for so long at most."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await wakeup.wait()

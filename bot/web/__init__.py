@@ -1,0 +1,1 @@
+"""The service over HTTP: health, metrics, the viewer's pages, and what adapters mount."""

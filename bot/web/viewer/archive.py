@@ -1,0 +1,25 @@
+"""What the viewer reads of a session beside its feed: what was said before somebody came to watch."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from bot.domain.replies import File
+from bot.media.events import Caption, SessionView
+
+FORMATS = ("md", "json", "vtt", "srt")
+
+
+class Archive(Protocol):
+    """The transcript as it is stored, while a session runs and after."""
+
+    async def view(self, session_id: str) -> SessionView | None:
+        """A session that does not run in this process, as it stands."""
+        ...
+
+    async def captions(self, session_id: str) -> Sequence[Caption]:
+        """What was said so far, oldest first, under the same ids as in the feed."""
+        ...
+
+    async def export(self, session_id: str, format: str) -> File | None:  # noqa: A002 - the word people type
+        """The transcript as a file in one of `FORMATS`; None when nothing of it is kept any more."""
+        ...

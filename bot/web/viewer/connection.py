@@ -1,0 +1,101 @@
+"""One page that watches a session: what it should show is kept as state, so that a slow page skips instead of filling memory."""
+
+import asyncio
+from contextlib import AbstractContextManager, nullcontext
+
+from starlette.websockets import WebSocket
+
+from bot.domain.sessions import Mode, SessionStatus
+from bot.media.events import Caption, SessionEvent, SessionEvents, SessionView
+from bot.ports.grants import Grant
+from bot.web.viewer.archive import Archive
+from bot.web.viewer.player import Player
+from bot.web.viewer.presence import Presence
+from bot.web.viewer.wire import Audience, Outcome, SaidLine, Session, ToPage, encode
+
+OUTCOMES_LIMIT = 64
+"""Outcomes that a page has not been sent yet; while there are so many, nothing more is read of it."""
+
+
+class ViewerConnection:
+    """Sends what changed since it last sent: the newest view, the newest text of each utterance."""
+
+    def __init__(
+        self, socket: WebSocket, grant: Grant, feed: SessionEvents, archive: Archive, audiences: Presence
+    ) -> None:
+        self._socket = socket
+        self._grant = grant
+        self._feed = feed
+        self._archive = archive
+        self._audiences = audiences
+        self._unsent: dict[str, ToPage] = {}
+        self._woken = asyncio.Event()
+        self._sent = asyncio.Event()
+        self._outcomes = 0
+        self.player = Player(feed.media.of(grant.session_id), self._woken.set)
+
+    def show(self, name: str, frame: ToPage) -> None:
+        """Have a frame sent; one that was not sent yet under the same name is replaced."""
+        self._unsent[name] = frame
+        self._woken.set()
+
+    def answer(self, outcome: Outcome) -> None:
+        """Have it sent, beside all others."""
+        name = f"outcome {outcome.nonce}"
+        self._outcomes += name not in self._unsent
+        self.show(name, outcome)
+
+    async def room(self) -> None:
+        """Wait until there is room for one more outcome."""
+        while self._outcomes >= OUTCOMES_LIMIT:
+            self._sent.clear()
+            await self._sent.wait()
+
+    async def write(self) -> None:
+        """Send until cancelled or the page is gone."""
+        while True:
+            await self._woken.wait()
+            self._woken.clear()
+            unsent, self._unsent = self._unsent, {}
+            for frame in unsent.values():
+                await self._socket.send_text(encode(frame))
+                if isinstance(frame, Outcome):
+                    self._outcomes -= 1
+                    self._sent.set()
+            await self.player.send(self._socket)
+
+    async def follow(self, *, plays: bool) -> None:
+        """Be a viewer until cancelled. What was said before comes from the archive, what is said from now on from the feed."""
+        session_id = self._grant.session_id
+        with self._seated(), self._screened(plays), self._feed.watch(session_id) as events:
+            view = self._feed.view(session_id) or await self._archive.view(session_id)
+            self._show_event(view or _over(session_id))
+            for caption in await self._archive.captions(session_id):
+                self._show_caption(caption, replayed=True)
+            async for event in events:
+                self._show_event(event)
+
+    def _seated(self) -> AbstractContextManager[None]:
+        name = self._grant.person.name if self._grant.person else ""
+        return self._audiences.seated(self._grant.session_id, self._grant.viewer, name, self._show_audience)
+
+    def _screened(self, plays: bool) -> AbstractContextManager[None]:
+        return self.player.media.watching(self.player) if plays else nullcontext()
+
+    def _show_audience(self, audience: Audience) -> None:
+        self.show("audience", audience)
+
+    def _show_event(self, event: SessionEvent) -> None:
+        match event:
+            case SessionView():
+                self.show("session", Session.of(event))
+            case Caption():
+                self._show_caption(event)
+
+    def _show_caption(self, caption: Caption, *, replayed: bool = False) -> None:
+        self.show(f"said {caption.id}", SaidLine.of(caption, replayed=replayed))
+
+
+def _over(session_id: str) -> SessionView:
+    """A session of which only the link is left."""
+    return SessionView(session_id, SessionStatus.ENDED, "", "", Mode.DIALOGUE, "")

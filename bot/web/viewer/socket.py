@@ -1,0 +1,158 @@
+"""A viewer's socket: shows its grant, then watches, and speaks if it may."""
+
+import asyncio
+from contextlib import suppress
+
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from bot.commands.policy import Policy
+from bot.log_throttle import warn_of_outsider
+from bot.media.events import SessionEvents
+from bot.ports.chat import CoreApi
+from bot.ports.clock import Clock
+from bot.ports.grants import Grant, Grants, Scope
+from bot.web.incoming import text_of
+from bot.web.viewer.actions import act, offered
+from bot.web.viewer.archive import Archive
+from bot.web.viewer.connection import ViewerConnection
+from bot.web.viewer.connection_limit import GRANT_WITHIN_S, ConnectionLimit, LinkSockets
+from bot.web.viewer.presence import Presence
+from bot.web.viewer.wire import (
+    Do,
+    FrameAck,
+    FromPage,
+    Gone,
+    Hello,
+    KeyFrameWanted,
+    Say,
+    ViewerPresent,
+    Visible,
+    Why,
+    decode,
+    encode,
+)
+
+GOING_AWAY = 1001
+POLICY = 1008
+TRY_LATER = 1013
+
+LOOK_EVERY_S = 10.0
+"""Between two looks whether the link of an open socket still holds."""
+
+
+class LinkGone(Exception):
+    """The link shows nothing, or nothing more. Leaves this module in no other way than as a frame."""
+
+    def __init__(self, why: Why) -> None:
+        self.why = why
+
+
+class ViewerSockets:
+    """Serves every viewer's socket. No origin is asked for: the grant alone opens, also from inside somebody's iframe."""
+
+    def __init__(  # noqa: PLR0917
+        self, grants: Grants, feed: SessionEvents, core: CoreApi, archive: Archive, clock: Clock, policy: Policy
+    ) -> None:
+        self._grants = grants
+        self._feed = feed
+        self._core = core
+        self._archive = archive
+        self._clock = clock
+        self._policy = policy
+        self._door = ConnectionLimit()
+        self._links = LinkSockets()
+        self._audiences = Presence()
+
+    async def serve(self, socket: WebSocket) -> None:
+        """Until it closes."""
+        await socket.accept()
+        with suppress(WebSocketDisconnect):  # closing the page is how every visit ends
+            try:
+                await self._admit(socket)
+            except LinkGone as gone:
+                await socket.send_text(encode(Gone(gone.why)))
+                await socket.close(GOING_AWAY)
+            except TimeoutError:
+                await socket.close(TRY_LATER)
+            except ValueError:
+                warn_of_outsider("a viewer's socket sent what no page of ours sends")
+                await socket.close(POLICY)
+
+    async def _admit(self, socket: WebSocket) -> None:
+        """Raises `LinkGone`; `TimeoutError` for who does not show a grant in time, `ValueError` for what is none."""
+        frame = await self._first_frame(socket)
+        if not isinstance(frame, ViewerPresent):
+            raise ValueError("nothing presented")  # noqa: TRY004 - of what somebody sent, not of ours
+        grant = await self._valid(frame.grant)
+        with self._links.counted(grant.id) as free:
+            if not free:
+                raise LinkGone(Why.CROWDED)
+            await self._welcome(socket, frame.grant, grant)
+
+    async def _first_frame(self, socket: WebSocket) -> FromPage:
+        address = socket.client.host if socket.client else ""
+        async with asyncio.timeout(GRANT_WITHIN_S) as patience:
+            with self._door.waiting(address, patience):
+                return await _frame(socket)
+
+    async def _valid(self, secret: str) -> Grant:
+        grant = await self._grants.find(secret)
+        if grant is None:
+            raise LinkGone(Why.UNKNOWN)
+        if grant.expired_at(self._clock.now()):
+            raise LinkGone(Why.EXPIRED)
+        return grant
+
+    async def _welcome(self, socket: WebSocket, secret: str, grant: Grant) -> None:
+        watching = ViewerConnection(socket, grant, self._feed, self._archive, self._audiences)
+        name = grant.person.name if grant.person and grant.scope is Scope.SPEAK else ""
+        watching.show("hello", Hello(grant.scope, self._clock.now(), name, offered(grant, self._policy)))
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(watching.write())
+                tasks.create_task(self._while_valid(secret))
+                await self._read(socket, grant, watching, tasks)
+        except* WebSocketDisconnect:
+            raise WebSocketDisconnect from None
+        except* LinkGone as gone:
+            raise gone.exceptions[0] from None
+        except* ValueError:
+            raise ValueError("not a frame of our page") from None
+
+    async def _while_valid(self, secret: str) -> None:
+        """Raises `LinkGone` soon after the link has expired or was revoked, by whatever process."""
+        while True:
+            grant = await self._valid(secret)
+            left = (grant.expires_at - self._clock.now()).total_seconds()
+            await asyncio.sleep(max(0.0, min(left, LOOK_EVERY_S)))
+
+    async def _read(
+        self, socket: WebSocket, grant: Grant, watching: ViewerConnection, tasks: asyncio.TaskGroup
+    ) -> None:
+        following: asyncio.Task[None] | None = None
+        while True:
+            await watching.room()
+            match await _frame(socket):
+                case Visible(on=True, plays=plays) if following is None:
+                    following = tasks.create_task(self._follow(grant, watching, plays=plays))
+                case Visible(on=False) if following is not None:
+                    following.cancel()
+                    following = None
+                case FrameAck(number):
+                    watching.player.acknowledge(number)
+                case KeyFrameWanted():
+                    watching.player.cut()
+                case (Say() | Do()) as done:
+                    watching.answer(await act(done, grant, self._core, self._clock))
+                case Visible():
+                    pass
+                case ViewerPresent():
+                    raise ValueError("presented twice")
+
+    async def _follow(self, grant: Grant, watching: ViewerConnection, *, plays: bool) -> None:
+        await self._links.join(grant.id)
+        await watching.follow(plays=plays)
+
+
+async def _frame(socket: WebSocket) -> FromPage:
+    return decode(await text_of(socket))

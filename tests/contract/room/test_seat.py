@@ -1,0 +1,225 @@
+"""What every seat promises, whoever carries the room."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import pytest
+
+from bot.domain.errors import RoomError
+from bot.ports.room import (
+    AudioFrame,
+    Codec,
+    ConnectionLost,
+    LossReason,
+    Packet,
+    PeerJoined,
+    PeerLeft,
+    RoomConnection,
+    RoomEvent,
+    VideoFrame,
+)
+from tests.contract.room.conftest import Performer, RoomUnderTest
+
+PATIENCE_S = 10.0
+
+
+async def joined(room: RoomUnderTest, uid: str) -> tuple[RoomConnection, AsyncIterator[RoomEvent]]:
+    seat = room.seat(uid)
+    await seat.join()
+    return seat, seat.events()
+
+
+async def next_of(events: AsyncIterator[RoomEvent], kind: type[RoomEvent]) -> RoomEvent:
+    """The next event of a kind; others may come before it."""
+    async with asyncio.timeout(PATIENCE_S):
+        async for event in events:
+            if isinstance(event, kind):
+                return event
+    raise AssertionError(f"the events ended without a {kind.__name__}")
+
+
+async def rest_of(events: AsyncIterator[RoomEvent]) -> list[RoomEvent]:
+    async with asyncio.timeout(PATIENCE_S):
+        return [event async for event in events]
+
+
+async def test_a_wrong_token_does_not_let_in(room: RoomUnderTest) -> None:
+    with pytest.raises(RoomError):
+        await room.seat_with_wrong_token("1").join()
+
+
+async def test_a_token_lets_in_only_the_uid_it_was_made_for(room: RoomUnderTest) -> None:
+    with pytest.raises(RoomError):
+        await room.seat_with_token_of("1", "2").join()
+
+
+async def test_peers_see_each_other_come_whoever_was_first_and_go(room: RoomUnderTest) -> None:
+    first, first_events = await joined(room, "1")
+    second, second_events = await joined(room, "2")
+    assert await next_of(first_events, PeerJoined) == PeerJoined("2")
+    assert await next_of(second_events, PeerJoined) == PeerJoined("1")
+    await second.leave()
+    assert await next_of(first_events, PeerLeft) == PeerLeft("2")
+    await first.leave()
+
+
+@pytest.mark.parametrize("data", [b"", b"x", b"\x00\xff not text", "Grüße 👋".encode(), b"x" * 1024])
+async def test_a_packet_reaches_the_others_as_it_is_with_the_uid_of_its_sender(
+    room: RoomUnderTest, data: bytes
+) -> None:
+    sender, _ = await joined(room, "1")
+    seats = [await joined(room, uid) for uid in ("2", "3")]
+    await sender.send(data)
+    await sender.send(b"and then")
+    for _, events in seats:
+        if room.carries(data):
+            assert await next_of(events, Packet) == Packet("1", data)
+        assert await next_of(events, Packet) == Packet("1", b"and then")
+    for seat in (sender, *(seat for seat, _ in seats)):
+        await seat.leave()
+
+
+async def test_what_is_sent_does_not_come_back_to_its_sender(room: RoomUnderTest) -> None:
+    talker, heard = await joined(room, "1")
+    peer, peer_events = await joined(room, "2")
+    await talker.send(b"question")
+    await next_of(peer_events, Packet)
+    await peer.send(b"answer")
+    assert await next_of(heard, Packet) == Packet("2", b"answer")
+    await talker.leave()
+    await peer.leave()
+
+
+async def test_the_same_uid_throws_the_first_one_out_for_good(room: RoomUnderTest) -> None:
+    first, first_events = await joined(room, "1")
+    second, second_events = await joined(room, "1")
+    last = (await rest_of(first_events))[-1]
+    assert isinstance(last, ConnectionLost)
+    assert last.reason is LossReason.THROWN_OUT
+    with pytest.raises(RoomError):
+        await first.send(b"still here?")
+    with pytest.raises(RoomError):
+        await first.join()
+    peer, peer_events = await joined(room, "2")
+    await next_of(second_events, PeerJoined)
+    await second.send(b"my seat")
+    assert await next_of(peer_events, Packet) == Packet("1", b"my seat")
+    await first.leave()
+    await second.leave()
+    await peer.leave()
+
+
+async def test_a_packet_of_more_than_1024_bytes_is_refused_and_the_seat_stays(room: RoomUnderTest) -> None:
+    sender, _ = await joined(room, "1")
+    peer, heard = await joined(room, "2")
+    with pytest.raises(RoomError):
+        await sender.send(b"x" * 1025)
+    await sender.send(b"short")
+    assert await next_of(heard, Packet) == Packet("1", b"short")
+    await sender.leave()
+    await peer.leave()
+
+
+async def test_leaving_ends_the_events_and_can_be_done_twice(room: RoomUnderTest) -> None:
+    seat, events = await joined(room, "1")
+    await seat.leave()
+    await seat.leave()
+    assert not any(isinstance(event, ConnectionLost) for event in await rest_of(events))
+    with pytest.raises(RoomError):
+        await seat.send(b"gone")
+
+
+async def test_leaving_ends_the_events_for_somebody_who_waits_for_them(room: RoomUnderTest) -> None:
+    seat, events = await joined(room, "1")
+    waiting = asyncio.create_task(rest_of(events))
+    await asyncio.sleep(0)
+    await seat.leave()
+    assert not any(isinstance(event, ConnectionLost) for event in await waiting)
+
+
+async def test_a_seat_that_never_joined_can_be_left_and_not_be_used(room: RoomUnderTest) -> None:
+    seat = room.seat("1")
+    with pytest.raises(RoomError):
+        await seat.send(b"too early")
+    await seat.leave()
+    with pytest.raises(RoomError):
+        await seat.join()
+
+
+# ---------------------------------------------------------------- picture and sound
+
+
+def act(uid: str) -> list[VideoFrame | AudioFrame]:
+    return [
+        VideoFrame(uid, Codec.H264, True, 1280, 720, 40_000, b"\0\0\0\1 key \xff"),
+        AudioFrame(uid, 16_000, 1, 50_000, bytes(range(256)) + bytes(64)),
+        VideoFrame(uid, Codec.H264, False, 1280, 720, 80_000, b"\0\0\0\1 delta"),
+    ]
+
+
+async def perform(performers: dict[str, Performer]) -> None:
+    """Until cancelled, each what is theirs."""
+    while True:
+        for uid, performer in performers.items():
+            for frame in act(uid):
+                performer.perform(frame)
+        await asyncio.sleep(0.02)
+
+
+@contextlib.asynccontextmanager
+async def performing(room: RoomUnderTest, *uids: str) -> AsyncIterator[dict[str, Performer]]:
+    performers = {uid: room.performer(uid) for uid in uids}
+    task = asyncio.create_task(perform(performers))
+    yield performers
+    task.cancel()
+    await asyncio.wait([task])
+
+
+async def frames_of(events: AsyncIterator[RoomEvent], count: int) -> list[RoomEvent]:
+    async with asyncio.timeout(PATIENCE_S):
+        found: list[RoomEvent] = []
+        async for event in events:
+            if isinstance(event, VideoFrame | AudioFrame):
+                found.append(event)
+            if len(found) == count:
+                return found
+    raise AssertionError("the events ended")
+
+
+async def test_picture_and_sound_of_who_is_watched_come_as_they_are_and_nobody_elses(room: RoomUnderTest) -> None:
+    async with performing(room, "11", "12"):
+        seat, events = await joined(room, "1")
+        await seat.watch("11")
+        frames = await frames_of(events, 12)
+        await seat.leave()
+    assert all(frame in act("11") for frame in frames)
+    assert all(frame in frames for frame in act("11"))
+
+
+async def test_nothing_is_seen_before_it_is_watched_or_after(room: RoomUnderTest) -> None:
+    async with performing(room, "11"):
+        seat, events = await joined(room, "1")
+        await asyncio.sleep(0.2)
+        await seat.watch("11")
+        first = await frames_of(events, 1)
+        await seat.watch(None)
+        await asyncio.sleep(0.3)
+        await seat.leave()
+    assert first
+    late = [event for event in await rest_of(events) if isinstance(event, VideoFrame | AudioFrame)]
+    assert len(late) < 12  # what was on its way; as many come in 80 ms
+
+
+async def test_a_key_frame_is_asked_of_who_is_watched(room: RoomUnderTest) -> None:
+    async with performing(room, "11", "12") as performers:
+        seat, events = await joined(room, "1")
+        await seat.watch("11")
+        await frames_of(events, 1)
+        performers["11"].key_frames_asked()
+        await seat.request_key_frame("11")
+        async with asyncio.timeout(PATIENCE_S):
+            while not performers["11"].key_frames_asked():
+                await asyncio.sleep(0.01)
+        assert not performers["12"].key_frames_asked()
+        await seat.leave()

@@ -1,0 +1,135 @@
+"""What the service does by itself: the reaper, sleepers, and forgetting."""
+
+import asyncio
+from datetime import timedelta
+
+from adapters.agora.rooms import OwnRooms
+from adapters.simulator import Fault
+from bot.domain.sessions import EndReason, SessionSpec, SessionStatus
+from bot.jobs.reaper import CREATE_TAKES, Reaper
+from bot.runtime.services import SessionTimeouts
+from bot.runtime.status_card import ENDINGS
+from bot.storage import provider_sessions
+from bot.storage.records import Lease
+from tests.integration.queries.asking import ask
+from tests.world_fixture import Stack, on_stack
+
+OURS = SessionTimeouts(account_is_ours=True)
+SPEC = SessionSpec("sim_Alma_cardigan_1080P")
+
+
+async def _foreign(stack: Stack) -> None:
+    """Somebody else creates a session with the same key."""
+    assert stack.service is not None
+    await stack.service.services.provider.create(SPEC, 3600, "somebody-else")
+
+
+@on_stack()
+async def test_what_nobody_knows_is_closed_after_two_sweeps_where_the_account_is_ours(stack: Stack) -> None:
+    async with stack.serving(timeouts=OURS):
+        await stack.room.command("start")
+        await stack.live()
+        await _foreign(stack)
+        await asyncio.sleep(65)
+        assert len(stack.hosted) == 2
+        await stack.until(lambda: len(stack.hosted) == 1)
+        assert stack.room.card.status is SessionStatus.LIVE
+
+
+@on_stack()
+async def test_what_an_ended_session_left_open_is_closed_although_the_account_is_not_ours(stack: Stack) -> None:
+    """The answer to its `create` came after its end, from a process that was thought dead."""
+    async with stack.serving() as service:
+        await stack.room.command("start")
+        await stack.live()
+        services, session_id = service.services, stack.room.card.session_id
+        late = await services.provider.create(SPEC, 600, "late")
+        lease = Lease(session_id, service.worker.lease.id, 1)
+        await services.store.write(lambda c: provider_sessions.intend(c, lease, "late", "ann", 600, stack.clock.now()))
+        await stack.room.command("stop")
+        await stack.ended()
+        cipher, credentials = services.store.cipher, late.credentials
+        await services.store.write(
+            lambda c: provider_sessions.opened(c, cipher, "late", late.id, credentials, stack.clock.now())
+        )
+        assert len(stack.hosted) == 1
+        await stack.until(lambda: not stack.hosted)
+        now = stack.clock.now()
+        assert not await services.store.read(lambda c: provider_sessions.leftovers(c, cipher, since=now, now=now))
+
+
+@on_stack()
+async def test_what_cannot_be_proven_ours_is_left_alone(stack: Stack) -> None:
+    async with stack.serving():
+        await _foreign(stack)
+        await asyncio.sleep(300)
+        assert len(stack.hosted) == 1
+
+
+@on_stack()
+async def test_while_something_is_being_created_nothing_is_judged(stack: Stack) -> None:
+    """What a `create` made may be written down a moment later."""
+    stack.simulator.faults.queue("session/create", Fault(hang=40.0, after_effect=True))
+    async with stack.serving() as service:
+        reaper = Reaper(service.services.store, service.services.provider, stack.clock, account_is_ours=True)
+        await stack.room.command("start")
+        await stack.until(lambda: len(stack.hosted) == 1)
+        assert [(await reaper.sweep()).too_early for _ in range(3)] == [True] * 3
+        await asyncio.sleep(CREATE_TAKES.total_seconds() + 1)
+        assert not (await reaper.sweep()).too_early
+        assert len((await reaper.sweep()).closed) == 1
+    assert stack.hosted == []
+
+
+@on_stack()
+async def test_a_room_that_bears_the_id_of_a_session_of_ours_proves_it(stack: Stack) -> None:
+    """In rooms of our own Agora project; beside it runs a stranger in a room of somebody else's."""
+    stack.own_room = OwnRooms("0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210", stack.clock.now)
+    async with stack.serving() as service:
+        await stack.room.command("start")
+        await stack.live()
+        (session,) = stack.hosted
+        await stack.room.command("stop")
+        await stack.ended()
+        lost = await service.services.provider.create(SPEC, 3600, session.client.channel)
+        strange = await service.services.provider.create(SPEC, 3600, "somebody-else")
+        await stack.until(lambda: len(stack.hosted) < 2, within=300)
+        assert [each.id for each in stack.hosted] == [strange.id] != [lost.id]
+
+
+@on_stack()
+async def test_a_sleeper_that_nobody_wakes_ends_in_time_and_its_card_says_so(stack: Stack) -> None:
+    async with stack.serving(timeouts=SessionTimeouts(wake_within=timedelta(minutes=10))):
+        await stack.room.command("start")
+        await stack.live()
+        await stack.until(lambda: stack.room.card.status is SessionStatus.SLEEPING, within=1_200)
+        await stack.until(lambda: stack.room.card.status is SessionStatus.ENDED, within=1_200)
+    assert stack.room.card.note == ENDINGS[EndReason.IDLE]
+
+
+@on_stack()
+async def test_what_was_said_is_forgotten_in_time(stack: Stack) -> None:
+    async with stack.serving(timeouts=SessionTimeouts(retention=timedelta(minutes=30))):
+        await stack.room.command("start")
+        await stack.live()
+        await stack.room.say("Who are you?", stack.room.thread)
+        await stack.until(lambda: len(stack.room.finals) == 1)
+        await stack.room.command("stop")
+        await stack.ended()
+        assert (await ask(stack, "transcript")).file is not None
+        await asyncio.sleep(45 * 60)
+        assert "No avatar has talked here yet" in (await ask(stack, "transcript")).text
+
+
+@on_stack()
+async def test_extending_asks_who_may_spend(stack: Stack) -> None:
+    from bot.domain.messages import Refused
+    from tests.integration.queries.asking import ROOT
+
+    async with stack.serving():
+        await stack.room.command("start")
+        await stack.live()
+        await ask(stack, "defaults access", person=ROOT, who="<@somebody>")
+        outcome = await stack.room.command("extend", stack.room.thread)
+    assert isinstance(outcome, Refused)
+    assert "not among those" in outcome.sentence

@@ -1,0 +1,36 @@
+"""What people say reaches every page as it is said, and who comes late, under the same ids."""
+
+import asyncio
+
+from bot.domain.transcript import Speaker
+from bot.media.events import Caption
+from tests.chat_room import ANN
+from tests.world_fixture import Stack, on_stack
+
+
+@on_stack()
+async def test_what_people_say_is_shown_at_once_and_to_who_comes_late(stack: Stack) -> None:
+    seen: dict[str, Caption] = {}
+
+    async with stack.serving() as service:
+        await stack.room.command("start")
+        await stack.live()
+        (session,) = service.services.feed._views
+
+        async def look_on() -> None:
+            with service.services.feed.watch(session) as events:
+                async for event in events:
+                    if isinstance(event, Caption):
+                        seen[event.id] = event
+
+        looking = asyncio.create_task(look_on())
+        await stack.room.say("Good morning! Who are you?", stack.room.thread)
+        await stack.until(lambda: any(each.speaker is Speaker.BOT and each.final for each in seen.values()))
+        looking.cancel()
+        late = await service._archive.captions(session)
+
+    said, answered = late[-2:]
+    assert (said.speaker, said.name, said.text) == (Speaker.USER, ANN.name, "Good morning! Who are you?")
+    assert answered.speaker is Speaker.BOT
+    assert seen[said.id] == said
+    assert seen[answered.id].text == answered.text

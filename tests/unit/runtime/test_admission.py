@@ -1,0 +1,388 @@
+"""Who and what gets into the inbox. One batch is one transaction: what it admits counts at once for what comes after it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import count
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.commands.policy import AllowList, Limits, Policy, Workspace
+from bot.domain.conversations import ConversationRef, MessageRef
+from bot.domain.messages import (
+    Accepted,
+    Command,
+    Duplicate,
+    Inbound,
+    MessageDeleted,
+    MessageEdited,
+    MessagePosted,
+    NoSession,
+    Outcome,
+    Question,
+    Refused,
+)
+from bot.domain.people import Membership, Person
+from bot.domain.sessions import EndReason, SessionSpec, SessionStatus
+from bot.ingress.admission import Admission, Admitted, NewSession, Situation, starting
+from bot.runtime.channel_settings import ChannelSettings
+from bot.runtime.sentences import HOW_TO_START
+from bot.storage.records import SessionRecord
+from bot.storage.usage import Use
+
+NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
+ANN, BEN = Person("ann", "Ann", Membership.MEMBER), Person("ben", "Ben", Membership.MEMBER)
+GUEST, BOSS = Person("guest", "Guest", Membership.OUTSIDER), Person("boss", "Boss", Membership.ADMIN)
+LOBBY, YARD = ConversationRef("room", "W1", "lobby"), ConversationRef("room", "W1", "yard")
+THREAD = LOBBY.in_thread("t1")
+OURS = Workspace("room", "W1", funded=True)
+NOTHING = Situation(frozenset(), (), {}, {}, workspaces={("room", "W1"): OURS})
+
+USUAL = Limits()
+numbers = count()
+
+
+def session(
+    status: SessionStatus = SessionStatus.LIVE, place: ConversationRef = LOBBY, id_: str = "s1"
+) -> SessionRecord:
+    """One of Ann's, with its thread."""
+    new = NewSession(id_, place, ANN.id, ANN.name, SessionSpec("alma", "Alma"))
+    return replace(starting(new, NOW), status=status, thread=place.in_thread("t1"))
+
+
+def said(
+    text: str = "Hello",
+    place: ConversationRef = THREAD,
+    person: Person = ANN,
+    *,
+    mentioned: bool = False,
+    direct: bool = False,
+) -> Inbound:
+    return inbound(MessagePosted(text, MessageRef(place, "m1"), mentioned, direct=direct), place, person)
+
+
+def command(verb: str, place: ConversationRef = LOBBY, person: Person = ANN, **options: str) -> Inbound:
+    return inbound(Command(verb, options), place, person)
+
+
+def inbound(
+    body: Command | MessagePosted | MessageEdited | MessageDeleted, place: ConversationRef = LOBBY, person: Person = ANN
+) -> Inbound:
+    number = next(numbers)
+    return Inbound(f"e{number}", number, place, person, body)
+
+
+def admitted(situation: Situation, *inbounds: Inbound, limits: Limits = USUAL) -> tuple[Sequence[Outcome], Admitted]:
+    ids = count()
+    admission = Admission(situation, Policy(limits), NOW, lambda: f"new{next(ids)}")
+    return [admission.admit(each) for each in inbounds], admission.admitted
+
+
+def provider_sessions(*sessions: SessionRecord, **more: object) -> Situation:
+    return replace(NOTHING, sessions=sessions, running={("room", "W1"): len(sessions)}, **more)  # type: ignore[arg-type]
+
+
+KEY = "defaults elevenlabs api_key:0123456789abcdef"
+LIVE, ASLEEP = provider_sessions(session()), provider_sessions(session(SessionStatus.SLEEPING))
+LEAVING = provider_sessions(session(SessionStatus.STOPPING))
+
+
+@pytest.mark.parametrize(
+    ("what", "situation", "incoming", "outcome"),
+    [
+        ("a start", NOTHING, command("start"), Accepted),
+        ("a second start", LIVE, command("start"), "Alma is already here, started by Ann. Stop it first"),
+        ("a start while one leaves", LEAVING, command("start"), "Alma is just leaving. Try again in a moment."),
+        ("a start over a sleeping one", ASLEEP, command("start"), Accepted),
+        ("a start by a guest", NOTHING, command("start", person=GUEST), "As a guest you can write"),
+        ("a start with nonsense", NOTHING, command("start", minutes="many"), "minutes"),
+        ("words in the thread", LIVE, said(), Accepted),
+        ("a guest's words", LIVE, said(person=GUEST), Accepted),
+        ("words in the channel", LIVE, said(place=LOBBY), NoSession),
+        ("words in the channel, with a mention", LIVE, said(place=LOBBY, mentioned=True), Accepted),
+        ("words to nobody", NOTHING, said(), NoSession),
+        ("words elsewhere", LIVE, said(place=YARD, mentioned=True), NoSession),
+        ("words while it leaves", LEAVING, said(), "Alma is just leaving"),
+        ("words too long", LIVE, said("x" * 1_501), "too long for the avatar"),
+        ("a key", LIVE, said(KEY), "That looks like a key"),
+        ("a key to nobody", NOTHING, said(KEY, mentioned=True), "That looks like a key"),
+        ("a key that is not for us", NOTHING, said(KEY), NoSession),
+        ("a key to be said", LIVE, command("say", text=KEY), "That looks like a key"),
+        ("words to a sleeping one", ASLEEP, said(), Accepted),
+        ("a guest's words to a sleeping one", ASLEEP, said(person=GUEST), "As a guest"),
+        ("stop as a word in the thread", LIVE, said("Stop."), Accepted),
+        ("stop as a word in the thread, by somebody else", LIVE, said("stop", person=BEN), "Only whoever started"),
+        ("interrupt as a word in the thread", LIVE, said("interrupt", person=BEN), Accepted),
+        ("interrupt as a word in a sleeping one's thread", ASLEEP, said("interrupt"), "The avatar is asleep."),
+        ("stop as a word in the channel", LIVE, said("stop", LOBBY), NoSession),
+        ("stop as a word, with a mention", LIVE, said("stop!", LOBBY, BEN, mentioned=True), "Only whoever started"),
+        ("stop as a word where nobody is", NOTHING, said("stop"), NoSession),
+        ("start as a word, directly", NOTHING, said("Start", LOBBY, direct=True), Accepted),
+        ("start as a word, directly, by a guest", NOTHING, said("start", LOBBY, GUEST, direct=True), "As a guest"),
+        ("start as a word, with a mention", NOTHING, said("start", LOBBY, mentioned=True), Accepted),
+        ("start as a word to others", NOTHING, said("start", LOBBY), NoSession),
+        ("help as a word, directly", LIVE, said("help", LOBBY, direct=True), Question),
+        ("help as a word to others", LIVE, said("help", LOBBY), NoSession),
+        ("say", LIVE, command("say", text="Hello"), Accepted),
+        ("say to nobody", NOTHING, command("say", text="Hello"), NoSession),
+        ("stop by its starter", LIVE, command("stop"), Accepted),
+        ("stop by an admin", LIVE, command("stop", person=BOSS), Accepted),
+        ("stop by somebody else", LIVE, command("stop", person=BEN), "Only whoever started the session"),
+        ("stop of a sleeping one", ASLEEP, command("stop"), Accepted),
+        ("stop of nothing", NOTHING, command("stop"), NoSession),
+        ("stop while it leaves", LEAVING, command("stop"), "Alma is just leaving"),
+        ("stop by id, from elsewhere", LIVE, command("stop", YARD, session="s1", confirm="yes"), Accepted),
+        ("stop with an id left empty", LIVE, command("stop", session=" "), Accepted),
+        ("stop by id, not asked back yet", LIVE, command("stop", YARD, session="s1"), Question),
+        ("stop by an unknown id", LIVE, command("stop", session="s2"), NoSession),
+        ("stop by the id of one that leaves", LEAVING, command("stop", YARD, session="s1"), NoSession),
+        ("interrupt of a sleeping one", ASLEEP, command("interrupt"), "The avatar is asleep. Write to it to wake it."),
+        ("keep going", LIVE, command("keep-going"), Accepted),
+        ("set", LIVE, command("set", speed="1.1"), Accepted),
+        ("set to nonsense", LIVE, command("set", speed="fast"), "speed"),
+        ("set of nothing", LIVE, command("set"), Refused),
+        ("a question", LIVE, command("status"), Question),
+        ("an unknown verb", LIVE, command("dance"), Question),
+        ("a correction", LIVE, inbound(MessageEdited(MessageRef(THREAD, "m1"), "Hello!")), Question),
+        ("a withdrawal", LIVE, inbound(MessageDeleted(MessageRef(THREAD, "m1"))), Question),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)  # fmt: skip
+def test_the_table(what: str, situation: Situation, incoming: Inbound, outcome: type[Outcome] | str) -> None:
+    (came,), written = admitted(situation, incoming)
+    if isinstance(outcome, str):
+        assert isinstance(came, Refused), what
+        assert outcome in came.sentence
+    else:
+        assert isinstance(came, outcome), what
+    assert [row.inbound for row in written.rows] == ([incoming] if isinstance(came, Accepted) else [])
+
+
+def test_where_the_conversation_has_ended_each_is_told_once() -> None:
+    over = replace(session(SessionStatus.ENDED), thread=LOBBY, ended_at=NOW - timedelta(days=3))
+    there = replace(NOTHING, ended={LOBBY: over})
+    anns, bens = (said("Hello?", LOBBY, person, direct=True) for person in (ANN, BEN))
+    outcomes, written = admitted(there, anns, anns, bens, said("Lunch?", LOBBY))
+    assert [type(outcome) for outcome in outcomes] == [Question, NoSession, Question, NoSession]
+    assert written.told_ended == {("s1", "ann"), ("s1", "ben")}
+    (again,), _ = admitted(replace(there, told_ended=frozenset({("s1", "ann")})), anns)
+    assert again == NoSession(HOW_TO_START)
+    (unposted,), _ = admitted(there, inbound(MessagePosted("Hello?", direct=True, via="the viewer"), LOBBY))
+    assert unposted == NoSession("Alma's session has ended.")
+    (started,), _ = admitted(there, said("start", LOBBY, direct=True))
+    assert isinstance(started, Accepted)
+
+
+@pytest.mark.parametrize("text", ["stop", "Interrupt!", " stop. "])
+def test_a_bare_word_becomes_its_command_and_is_never_spoken(text: str) -> None:
+    _, written = admitted(LIVE, said(text))
+    assert [(row.verb, row.body, row.message) for row in written.rows] == [(text.strip(" .!").lower(), {}, None)]
+
+
+@pytest.mark.parametrize("text", ["Please stop", "stop it", "stop " + "!" * 5_000, "help", "start"])
+def test_other_words_in_the_thread_are_spoken(text: str) -> None:
+    _, written = admitted(LIVE, said(text[:1_500]))
+    assert [row.verb for row in written.rows] == ["say"]
+
+
+def test_an_event_is_taken_once_in_a_batch_and_once_ever() -> None:
+    first, known = command("start"), said()
+    situation = replace(LIVE, known=frozenset({("room", "W1", known.event_id)}))
+    assert [type(o) for o in admitted(NOTHING, first, first)[0]] == [Accepted, Duplicate]
+    assert admitted(situation, known)[0] == [Duplicate()]
+
+
+def test_what_was_refused_may_be_tried_again_with_the_same_event() -> None:
+    words = said()
+    assert [type(o) for o in admitted(NOTHING, words, words)[0]] == [NoSession, NoSession]
+
+
+def test_the_same_event_id_of_another_workspace_is_another_event() -> None:
+    ours = command("start")
+    theirs = replace(ours, place=replace(LOBBY, workspace_id="W2"))
+    both = {**NOTHING.workspaces, ("room", "W2"): replace(OURS, id="W2")}
+    assert [type(o) for o in admitted(replace(NOTHING, workspaces=both), ours, theirs)[0]] == [Accepted, Accepted]
+
+
+def test_of_two_starts_in_one_batch_the_first_wins_and_words_find_it() -> None:
+    (first, second, words), written = admitted(
+        NOTHING, command("start"), command("start", person=BEN), said(place=LOBBY, mentioned=True)
+    )
+    assert isinstance(first, Accepted)
+    assert isinstance(second, Refused)
+    assert isinstance(words, Accepted)
+    assert words.session_id == first.session_id == written.starts[0].id
+    assert written.used == {first.session_id}
+
+
+def test_a_thread_is_looked_up_before_a_place() -> None:
+    started_there = replace(session(place=THREAD, id_="placed"), thread=LOBBY.in_thread("t2"))
+    talks_there = session(id_="talks")
+    (came,), _ = admitted(provider_sessions(started_there, talks_there), said(mentioned=True))
+    assert isinstance(came, Accepted)
+    assert came.session_id == "talks"
+
+
+@pytest.mark.parametrize(("listening", "heard"), [("thread", False), ("channel", True), ("mention", False)])
+def test_a_channel_says_whether_it_listens_outside_the_thread(listening: str, heard: bool) -> None:
+    situation = replace(LIVE, settings={LOBBY: ChannelSettings(listening=listening)})
+    (came,), _ = admitted(situation, said(place=LOBBY))
+    assert isinstance(came, Accepted) is heard
+
+
+def test_where_only_mentions_count_the_thread_is_not_listened_to() -> None:
+    situation = replace(LIVE, settings={LOBBY: ChannelSettings(listening="mention")})
+    assert admitted(situation, said())[0] == [NoSession(HOW_TO_START)]
+
+
+def test_a_channels_list_says_who_may_start() -> None:
+    situation = replace(NOTHING, settings={LOBBY: ChannelSettings(allow=AllowList(frozenset({"ben"})))})
+    (anns, bens), _ = admitted(situation, command("start"), command("start", person=BEN))
+    assert isinstance(anns, Refused)
+    assert isinstance(bens, Accepted)
+
+
+def test_a_session_of_another_workspace_cannot_be_named() -> None:
+    elsewhere = replace(LOBBY, workspace_id="W2")
+    (came,), _ = admitted(LIVE, command("stop", elsewhere, BOSS, session="s1"))
+    assert came == NoSession("No session “s1” is live in this workspace.")
+
+
+def test_a_sleeping_session_makes_room_for_a_new_one_in_its_place() -> None:
+    (came,), written = admitted(ASLEEP, command("start"))
+    assert isinstance(came, Accepted)
+    assert written.ends == {"s1": EndReason.REPLACED}
+    assert [new.place for new in written.starts] == [LOBBY]
+
+
+def test_a_sleeping_session_that_is_stopped_hears_nothing_more() -> None:
+    (stopped, words), written = admitted(ASLEEP, command("stop"), said())
+    assert isinstance(stopped, Accepted)
+    assert isinstance(words, NoSession)
+    assert written.ends == {"s1": EndReason.STOPPED}
+    assert not written.wakes
+
+
+def test_it_is_woken_once_and_whoever_woke_it_pays() -> None:
+    outcomes, written = admitted(ASLEEP, said(person=BEN), said(person=ANN))
+    assert [type(o) for o in outcomes] == [Accepted, Accepted]
+    assert written.wakes == {"s1": ("ben", 600)}
+
+
+def test_a_workspace_that_nobody_pays_for_neither_starts_nor_wakes_nor_goes_on() -> None:
+    unfunded = {("room", "W1"): replace(OURS, funded=False)}
+    wants = [(NOTHING, "start"), (LIVE, "keep-going")]
+    asked = [(where, command(verb)) for where, verb in wants]
+    for situation, incoming in [*asked, (LIVE, command("set", speed="1.1")), (ASLEEP, said())]:
+        for workspaces in (unfunded, {}):
+            (came,), _ = admitted(replace(situation, workspaces=workspaces), incoming)
+            assert isinstance(came, Refused)
+            assert came.sentence.endswith("avatarbot workspaces allow room W1")
+
+
+def test_a_correction_that_is_too_long_or_shows_a_key_changes_nothing() -> None:
+    ref = MessageRef(THREAD, "m1")
+    _, written = admitted(
+        LIVE,
+        *(
+            inbound(body)
+            for body in (
+                MessageEdited(ref, "x" * 1_501),
+                MessageEdited(ref, KEY),
+                MessageEdited(ref, "Hi"),
+                MessageDeleted(ref),
+            )
+        ),
+    )
+    assert [edit.text for edit in written.edits] == ["Hi"]
+    assert written.withdrawals == [ref]
+
+
+def test_keeping_a_full_house_going_needs_no_more_room() -> None:
+    full = replace(LIVE, running={("room", "W1"): 5})
+    (going, starting_), _ = admitted(full, command("keep-going"), command("start", YARD))
+    assert isinstance(going, Accepted)
+    assert isinstance(starting_, Refused)
+
+
+def test_one_workspace_leaves_room_for_the_others_and_all_together_have_a_limit() -> None:
+    limits = Limits(sessions=2, account_sessions=5)
+    crowded = replace(NOTHING, running={("room", "W2"): 4})
+    (first, second), _ = admitted(crowded, command("start"), command("start", YARD), limits=limits)
+    assert isinstance(first, Accepted)
+    assert isinstance(second, Refused)
+    assert second.sentence.startswith("All places for live avatars are taken")
+    full = replace(NOTHING, running={("room", "W1"): 2, ("room", "W2"): 1})
+    (third,), _ = admitted(full, command("start"), limits=limits)
+    assert isinstance(third, Refused)
+    assert third.sentence.startswith("2 avatars are live in this workspace already")
+
+
+def test_what_a_person_has_used_today_shortens_what_they_start() -> None:
+    used = replace(NOTHING, used={("room", "W1", "ann"): Use(used=40 * 60, held=15 * 60)})
+    _, written = admitted(used, command("start", minutes="30"))
+    assert written.starts[0].spec.minutes == 5
+
+
+def test_what_a_batch_has_just_reserved_counts_as_used_starts_and_wakes_together() -> None:
+    started, woke = command("start", YARD), said()
+    _, written = admitted(ASLEEP, started, woke, limits=Limits(person_minutes=15))
+    assert (written.starts[0].spec.minutes, written.wakes) == (10, {"s1": ("ann", 5 * 60)})
+    _, written = admitted(ASLEEP, woke, started, limits=Limits(person_minutes=15))
+    assert (written.starts[0].spec.minutes, written.wakes) == (5, {"s1": ("ann", 10 * 60)})
+
+
+# ------------------------------------------------ whatever comes
+
+people = st.sampled_from((ANN, BEN, GUEST, BOSS))
+places = st.sampled_from((LOBBY, THREAD, YARD))
+kinds: st.SearchStrategy[Callable[[ConversationRef, Person], Inbound]] = st.sampled_from(
+    (
+        lambda place, person: command("start", place, person),
+        lambda place, person: command("start", place, person, minutes="20"),
+        lambda place, person: command("stop", place, person),
+        lambda place, person: command("keep-going", place, person),
+        lambda place, person: command("say", place, person, text="Hello"),
+        lambda place, person: said(place=place, person=person, mentioned=True),
+    )
+)
+batches = st.lists(st.tuples(kinds, places, people), max_size=40)
+situations = st.sampled_from(
+    (NOTHING, LIVE, ASLEEP, LEAVING, provider_sessions(session(), session(place=YARD, id_="s2")))
+)
+LIMITS = Limits(sessions=2, person_minutes=45, waiting=6, waiting_per_person=2)
+
+
+@given(situations, batches)
+def test_whatever_comes_no_limit_is_passed(
+    situation: Situation, batch: list[tuple[Callable[[ConversationRef, Person], Inbound], ConversationRef, Person]]
+) -> None:
+    inbounds = [kind(place, person) for kind, place, person in batch]
+    outcomes, written = admitted(situation, *inbounds, limits=LIMITS)
+    taken = [o for o in outcomes if isinstance(o, Accepted)]
+    assert [(row.id, row.session_id) for row in written.rows] == [(o.row_id, o.session_id) for o in taken]
+    _no_two_in_one_place(situation, written)
+    _nobody_spends_more_than_a_day(written)
+    _nobody_waits_too_long(written)
+
+
+def _no_two_in_one_place(situation: Situation, written: Admitted) -> None:
+    there = [s.place for s in situation.sessions if s.id not in written.ends] + [new.place for new in written.starts]
+    assert len(there) == len(set(there))
+
+
+def _nobody_spends_more_than_a_day(written: Admitted) -> None:
+    for person in (ANN, BEN, BOSS):
+        started = sum(new.spec.minutes for new in written.starts if new.starter_id == person.id)
+        woken = sum(seconds // 60 for payer, seconds in written.wakes.values() if payer == person.id)
+        assert started + woken <= LIMITS.person_minutes
+    assert not [new for new in written.starts if new.starter_id == GUEST.id]
+
+
+def _nobody_waits_too_long(written: Admitted) -> None:
+    turns = [(row.session_id, row.inbound.person.id) for row in written.rows if row.verb == "say"]
+    for session_id in {owner for owner, _ in turns}:
+        assert sum(owner == session_id for owner, _ in turns) <= LIMITS.waiting
+    assert all(turns.count(turn) <= LIMITS.waiting_per_person for turn in turns)

@@ -1,0 +1,196 @@
+"""Whoever is to be told something is told once, and nobody is forgotten because the platform failed."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from bot.domain.conversations import ConversationRef, MessageRef
+from bot.domain.errors import PlaceGone, PlatformError, Throttled
+from bot.domain.messages import Inbound, MessagePosted, ReplyTo
+from bot.domain.people import Membership, Person, Role
+from bot.domain.replies import Reply
+from bot.domain.sessions import SessionSpec
+from bot.runtime.outbox import GIVE_UP, LOOK_EVERY, Outbox
+from bot.storage import inbox, sessions
+from bot.storage.encryption import Cipher
+from bot.storage.engine import Store
+from bot.storage.migrate import upgrade
+from tests.chat_room import ANN, CHANNEL, ChatRoom
+from tests.virtual_time import LoopClock, run_virtual
+from tests.world_fixture import KEY
+
+BEN = Person("ben", "Ben", Membership.MEMBER)
+
+
+class SlowRoom(ChatRoom):
+    """Takes a moment over every answer, as platforms do."""
+
+    async def reply(self, to: ReplyTo, reply: Reply) -> None:
+        await asyncio.sleep(0.1)
+        await super().reply(to, reply)
+
+
+class Office:
+    """A database in which somebody is to be told something, and a room to tell it in."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.room = SlowRoom()
+        self.clock = LoopClock()
+        self.rung = asyncio.Event()
+        services = SimpleNamespace(
+            store=store,
+            platforms={"room": self.room},
+            platform=lambda _place: self.room,
+            clock=self.clock,
+            replies_due=self.rung,
+        )
+        self.replies = Outbox(services)  # type: ignore[arg-type] # all that it needs of a house
+        self._numbers = 0
+
+    @asynccontextmanager
+    async def telling(self) -> AsyncIterator[None]:
+        task = asyncio.create_task(self.replies.run())
+        yield
+        task.cancel()
+        await asyncio.wait((task,))
+
+    async def owe(self, sentence: str, person: Person = ANN, place: ConversationRef = CHANNEL) -> None:
+        """Something of theirs has an outcome that they do not know yet."""
+        self._numbers += 1
+        row_id, now = f"row{self._numbers}", self.clock.now()
+        said = MessagePosted("Hello", MessageRef(place, row_id))
+        inbound = Inbound(row_id, self._numbers, place, person, said, ReplyTo(place, person, "handle", None, 5))
+        row = inbox.NewRow(row_id, "s", inbound, inbox.SAY, {"text": "Hello"}, said.message, Role.MEMBER)
+
+        def work(connection: Any) -> None:
+            inbox.add(connection, self.store.cipher, [row], now)
+            inbox.conclude(connection, [row_id], "unheard", sentence, now)
+
+        await self.store.write(work)
+        self.rung.set()
+
+    async def due(self) -> list[str]:
+        rows = await self.store.read(lambda c: inbox.replies_due(c, self.store.cipher, ("room",), 50))
+        return [row.sentence for row in rows]
+
+
+Story = Callable[[Office], Coroutine[Any, Any, None]]
+
+
+@pytest.fixture
+def play(tmp_path: Path) -> Callable[[Story], None]:
+    """Plays a story in virtual time, on a session that exists."""
+    url = f"sqlite:///{tmp_path / 'avatarbot.db'}"
+    upgrade(url)
+    stores: list[Store] = []
+    opening = [True]
+
+    async def main(story: Story) -> None:
+        async with Store.open(url, Cipher((KEY,))) as store:
+            stores.append(store)
+            opening.clear()
+            now, spec = LoopClock().now(), SessionSpec("alma")
+            who = {"starter_id": "ann", "starter_name": "Ann"}
+            await store.write(
+                lambda c: sessions.add(c, store.cipher, session_id="s", place=CHANNEL, spec=spec, now=now, **who)
+            )
+            await story(Office(store))
+
+    busy = lambda: bool(opening) or any(store.busy for store in stores)  # noqa: E731
+    return lambda story: run_virtual(main(story), busy=busy)
+
+
+def test_each_is_told_once_in_their_order(play: Callable[[Story], None]) -> None:
+    async def story(application_client: Office) -> None:
+        async with application_client.telling():
+            await application_client.owe("First.")
+            await application_client.owe("Second.", BEN)
+            await asyncio.sleep(2 * LOOK_EVERY)
+        assert application_client.room.replies == [("ann", "First."), ("ben", "Second.")]
+        assert await application_client.due() == []
+
+    play(story)
+
+
+def test_the_last_look_does_not_repeat_what_is_being_told(play: Callable[[Story], None]) -> None:
+    async def story(application_client: Office) -> None:
+        for number in range(3):
+            await application_client.owe(f"Number {number}.")
+        async with application_client.telling():
+            await asyncio.sleep(0.05)  # in the middle of the first
+            await application_client.replies.drain(5.0)
+        assert application_client.room.answers() == ["Number 0.", "Number 1.", "Number 2."]
+        assert await application_client.due() == []
+
+    play(story)
+
+
+def test_out_of_time_what_was_told_is_written_down_and_the_rest_stays_due(play: Callable[[Story], None]) -> None:
+    async def story(application_client: Office) -> None:
+        for number in range(3):
+            await application_client.owe(f"Number {number}.")
+        await application_client.replies.drain(0.15)
+        assert application_client.room.answers() == ["Number 0."]
+        assert await application_client.due() == ["Number 1.", "Number 2."]
+
+    play(story)
+
+
+@pytest.mark.parametrize(
+    "fault", [PlatformError("It is away."), RuntimeError("a fault of ours"), Throttled(3.0)], ids=repr
+)
+def test_whoever_could_not_be_told_is_told_later(play: Callable[[Story], None], fault: Exception) -> None:
+    async def story(application_client: Office) -> None:
+        application_client.room.faults["reply"] = [fault]
+        async with application_client.telling():
+            await application_client.owe("Sorry.")
+            await application_client.owe("And you.", BEN)
+            await asyncio.sleep(1.5 * LOOK_EVERY)
+        assert sorted(application_client.room.replies) == [("ann", "Sorry."), ("ben", "And you.")]
+
+    play(story)
+
+
+def test_whose_place_is_gone_is_not_tried_again(play: Callable[[Story], None]) -> None:
+    async def story(application_client: Office) -> None:
+        application_client.room.faults["reply"] = [PlaceGone("The channel was deleted.")]
+        await application_client.owe("Sorry.")
+        await application_client.replies.drain(5.0)
+        assert application_client.room.replies == []
+        assert await application_client.due() == []
+
+    play(story)
+
+
+def test_what_would_only_puzzle_is_given_up(play: Callable[[Story], None]) -> None:
+    async def story(application_client: Office) -> None:
+        await application_client.owe("Sorry.")
+        await asyncio.sleep((GIVE_UP + timedelta(seconds=1)).total_seconds())
+        application_client.room.faults["reply"] = [PlatformError("It is away.")]
+        await application_client.replies.drain(5.0)
+        assert application_client.room.replies == []
+        assert await application_client.due() == []
+
+    play(story)
+
+
+def test_who_is_slowed_down_holds_up_only_their_own_workspace(play: Callable[[Story], None]) -> None:
+    async def story(application_client: Office) -> None:
+        application_client.room.faults["reply"] = [Throttled(20.0)]
+        await application_client.owe("First.")
+        await application_client.owe("Second.")
+        await application_client.owe("Elsewhere.", BEN, ConversationRef("room", "W2", "C1"))
+        async with application_client.telling():
+            await asyncio.sleep(5.0)
+            assert application_client.room.replies == [("ben", "Elsewhere.")]
+            await asyncio.sleep(16.0)
+        assert application_client.room.replies[1:] == [("ann", "First."), ("ann", "Second.")]
+
+    play(story)

@@ -1,0 +1,157 @@
+"""A turn ends with what is said under its own `mid`: other voices in the room neither end it nor make it heard."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, select
+
+from adapters.simulator import Control, Ending, FaultScript, NetworkConditions, Shape, messages
+from bot.domain.conversations import MessageRef
+from bot.domain.messages import Inbound, MessagePosted
+from bot.domain.people import Role
+from bot.domain.sessions import Mode
+from bot.runtime.turns import BEHIND_AT_MOST
+from bot.storage import inbox
+from bot.storage.inbox import SAY, NewRow
+from bot.storage.tables import turns
+from tests.chat_room import ANN, CHANNEL
+from tests.session_fixture import SPEC, Staged, active
+from tests.unit.runtime.test_turns import taking_turns
+
+THREAD = CHANNEL.in_thread("t1")
+LONG = "This is a sentence that takes a while to say. " * 60
+"""About 18 s at the simulator's pace here; what is asked is cut to 10 s."""
+SAID_BY_ITSELF = "prologue-1"
+
+Voice = Callable[[str, str], Awaitable[None]]
+RETELLING = replace(SPEC, mode=Mode.RETELLING)
+
+
+async def asked(staged: Staged, text: str, number: int = 1) -> None:
+    ref = MessageRef(THREAD, f"m{number}")
+    inbound = Inbound(f"e{number}", number, THREAD, ANN, MessagePosted(text, ref))
+    row = NewRow(f"row{number}", "s1", inbound, SAY, {"text": text}, ref, Role.MEMBER)
+    services = staged.services
+    await services.store.write(lambda c: inbox.add(c, services.store.cipher, [row], services.clock.now()))
+    staged.context.turns_wakeup.set()
+
+
+async def voice(staged: Staged, mid: str, what: str) -> None:
+    """The avatar's voice begins or stops under some `mid`."""
+    (session,) = staged.simulator.sessions
+    await session.avatar.seat.send(messages.event(mid, what))
+
+
+async def say(staged: Staged, mid: str, text: str) -> None:
+    (session,) = staged.simulator.sessions
+    await session.avatar.seat.send(messages.said(mid, text, {"idx": 0, "fin": True}))
+
+
+async def outcomes(staged: Staged) -> list[tuple[str, timedelta]]:
+    """What came of each turn, and how long it took."""
+
+    def work(connection: Connection) -> list[tuple[str, datetime, datetime]]:
+        query = select(turns.c.outcome, turns.c.claimed_at, turns.c.ended_at).order_by(turns.c.id)
+        return [(row[0], row[1], row[2]) for row in connection.execute(query)]
+
+    return [(outcome, ended - began) for outcome, began, ended in await staged.services.store.read(work)]
+
+
+@pytest.mark.parametrize("mid", [SAID_BY_ITSELF, "row1", ""])
+def test_the_end_of_something_else_is_not_the_end_of_a_turn(mid: str, tmp_path: Path) -> None:
+    @active(spec=RETELLING)
+    async def story(staged: Staged) -> None:
+        await asked(staged, "Short.", 1)
+        async with taking_turns(staged):
+            await asyncio.sleep(5)
+            await asked(staged, LONG, 2)
+            await asyncio.sleep(3)
+            await voice(staged, mid, "audio_start")
+            await voice(staged, mid, "audio_end")
+            await say(staged, mid, "Something else.")
+            await asyncio.sleep(60)
+        (_, (outcome, took)) = await outcomes(staged)
+        assert outcome == "spoken"
+        assert took > timedelta(seconds=9)
+
+    story(tmp_path)
+
+
+@pytest.mark.parametrize("mid", [SAID_BY_ITSELF, "row0", ""])
+def test_what_is_said_by_itself_makes_nothing_heard(mid: str, tmp_path: Path) -> None:
+    @active(spec=RETELLING)
+    async def story(staged: Staged) -> None:
+        async with taking_turns(staged):
+            staged.simulator.rooms.to_avatar.conditions = NetworkConditions(lose=1)
+            await asked(staged, "Lost on its way.")
+            await asyncio.sleep(1)
+            await voice(staged, mid, "audio_start")
+            await say(staged, mid, "Welcome!")
+            await asyncio.sleep(2)
+            await voice(staged, mid, "audio_end")
+            await asyncio.sleep(20)
+        assert [outcome for outcome, _ in await outcomes(staged)] == ["unheard"]
+
+    story(tmp_path)
+
+
+@active(spec=RETELLING)
+async def test_a_turn_waits_behind_what_the_avatar_says_by_itself(staged: Staged) -> None:
+    """An opening line takes longer than a turn is waited for; the turn comes after it, and is heard."""
+    async with taking_turns(staged):
+        (session,) = staged.simulator.sessions
+        session.avatar._plan(SAID_BY_ITSELF, LONG)
+        await asyncio.sleep(1)
+        await asked(staged, "Good morning.")
+        await asyncio.sleep(60)
+    ((outcome, took),) = await outcomes(staged)
+    assert outcome == "spoken"
+    assert timedelta(seconds=10) < took < timedelta(seconds=25)
+
+
+@active(spec=RETELLING)
+async def test_a_voice_without_words_is_waited_for_too(staged: Staged) -> None:
+    async with taking_turns(staged):
+        staged.simulator.rooms.to_avatar.conditions = NetworkConditions(lose=1)
+        await asked(staged, "Good morning.")
+        await asyncio.sleep(1)
+        for mid, pause in ((SAID_BY_ITSELF, 20), ("row1", 2)):
+            await voice(staged, mid, "audio_start")
+            await asyncio.sleep(pause)
+            await voice(staged, mid, "audio_end")
+        await asyncio.sleep(1)
+    assert [outcome for outcome, _ in await outcomes(staged)] == ["spoken"]
+
+
+@active(spec=RETELLING)
+async def test_it_does_not_wait_for_ever(staged: Staged) -> None:
+    async with taking_turns(staged):
+        staged.simulator.rooms.to_avatar.conditions = NetworkConditions(lose=1)
+        await asked(staged, "Good morning.")
+        for _ in range(100):
+            await voice(staged, SAID_BY_ITSELF, "audio_start")
+            await asyncio.sleep(3)
+    ((outcome, took),) = await outcomes(staged)
+    assert outcome == "unheard"
+    assert took <= timedelta(seconds=BEHIND_AT_MOST + 1)
+
+
+@pytest.mark.parametrize("ending", [Ending.LAST, Ending.EVERY])
+def test_without_events_a_turn_ends_with_its_own_text(ending: Ending, tmp_path: Path) -> None:
+    """Where every part is marked as the last, none of them is."""
+
+    @active(spec=RETELLING)
+    async def story(staged: Staged) -> None:
+        Control(staged.simulator).script(FaultScript(shape=Shape(ending=ending, events=False)))
+        await asked(staged, LONG)
+        async with taking_turns(staged):
+            await asyncio.sleep(60)
+        ((outcome, took),) = await outcomes(staged)
+        assert outcome == "spoken"
+        assert timedelta(seconds=9) < took < timedelta(seconds=13)
+
+    story(tmp_path)

@@ -1,0 +1,137 @@
+"""One writer with group commit: what is reported is what happened, and the writer outlives every failure."""
+
+import asyncio
+import contextlib
+import sqlite3
+import time
+from collections.abc import Awaitable, Iterator
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet
+from sqlalchemy import Connection, event
+from sqlalchemy.exc import OperationalError
+
+from bot.domain.errors import StoreUnavailable
+from bot.storage.connection_thread import Work
+from bot.storage.encryption import Cipher
+from bot.storage.engine import Store
+
+
+def allowing(workspace: str) -> Work[None]:
+    def work(connection: Connection) -> None:
+        connection.exec_driver_sql(
+            "INSERT INTO workspaces (platform, workspace_id, funded) VALUES ('room', ?, 1)", (workspace,)
+        )
+
+    return work
+
+
+def failing(connection: Connection) -> None:
+    allowing("half done")(connection)
+    raise ValueError("a fault of ours")
+
+
+def broken_disk(connection: Connection) -> None:
+    allowing("half done")(connection)
+    raise OperationalError("COMMIT", {}, sqlite3.OperationalError("disk I/O error"))
+
+
+def written(database: Path) -> list[str]:
+    with contextlib.closing(sqlite3.connect(database)) as connection:
+        return [row[0] for row in connection.execute("SELECT workspace_id FROM workspaces ORDER BY workspace_id")]
+
+
+@contextlib.contextmanager
+def locked(database: Path) -> Iterator[None]:
+    with contextlib.closing(sqlite3.connect(database, isolation_level=None)) as connection:
+        connection.execute("BEGIN EXCLUSIVE")
+        yield
+        connection.execute("ROLLBACK")
+
+
+async def test_many_writes_share_few_commits(store: Store, database: Path) -> None:
+    commits = 0
+
+    def count(_: object) -> None:
+        nonlocal commits
+        commits += 1
+
+    event.listen(store._writer.engine, "commit", count)
+    await asyncio.gather(*(store.write(allowing(f"W{number:02}")) for number in range(40)))
+    assert commits <= 3
+    assert len(written(database)) == 40
+
+
+async def test_a_failing_piece_of_work_is_undone_and_spoils_nothing_else(store: Store, database: Path) -> None:
+    results = await asyncio.gather(
+        store.write(allowing("before")),
+        store.write(failing),
+        store.write(allowing("after")),
+        return_exceptions=True,
+    )
+    assert [type(result) for result in results] == [type(None), ValueError, type(None)]
+    assert written(database) == ["after", "before"]
+
+
+async def test_a_failure_alone_is_undone_too(store: Store, database: Path) -> None:
+    with pytest.raises(ValueError, match="a fault of ours"):
+        await store.write(failing)
+    assert written(database) == []
+
+
+async def test_when_the_database_itself_fails_nothing_of_the_batch_is_written(store: Store, database: Path) -> None:
+    results = await asyncio.gather(
+        store.write(allowing("before")),
+        store.write(broken_disk),
+        store.write(allowing("after")),
+        return_exceptions=True,
+    )
+    assert all(isinstance(result, StoreUnavailable) for result in results)
+    assert written(database) == []
+
+
+async def test_a_locked_database_is_given_up_within_two_seconds_and_nothing_is_written(
+    store: Store, database: Path
+) -> None:
+    async def late() -> float:
+        await asyncio.sleep(0.3)  # the writer waits for the lock already
+        began = time.monotonic()
+        with pytest.raises(StoreUnavailable, match="Another program"):
+            await store.write(allowing("late"))
+        return time.monotonic() - began
+
+    with locked(database):
+        waited, _ = await asyncio.gather(late(), is_refused(store.write(allowing("early"))))
+    assert waited < 2
+    await store.write(allowing("afterwards"))
+    assert written(database) == ["afterwards"]
+
+
+async def is_refused(writing: Awaitable[None]) -> None:
+    with pytest.raises(StoreUnavailable):
+        await writing
+
+
+async def test_an_unexpected_failure_of_the_connection_is_told_and_the_writer_goes_on(
+    store: Store, database: Path
+) -> None:
+    def refuse(_: object) -> None:
+        event.remove(store._writer.engine, "commit", refuse)
+        raise RuntimeError("no active connection")
+
+    event.listen(store._writer.engine, "commit", refuse)
+    with pytest.raises(StoreUnavailable):
+        await store.write(allowing("lost"))
+    await asyncio.wait_for(store.write(allowing("next")), 5)
+    assert written(database) == ["next"]
+
+
+async def test_what_a_cancelled_caller_left_is_written_even_if_the_store_closes_at_once(database: Path) -> None:
+    async with Store.open(f"sqlite:///{database}", Cipher((Fernet.generate_key().decode(),))) as store:
+        writing = asyncio.create_task(store.write(allowing("left behind")))
+        await asyncio.sleep(0)
+        writing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await writing
+    assert written(database) == ["left behind"]

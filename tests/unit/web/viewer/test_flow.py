@@ -1,0 +1,128 @@
+"""What one viewer gets of a stream, whatever the network and the page do."""
+
+from dataclasses import dataclass, field
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.media.fanout import MediaFrame
+from bot.ports.room import AudioFrame, Codec, VideoFrame
+from bot.web.viewer.backpressure import BEHIND_S, FrameBackpressure, SentFrame
+
+KEY = VideoFrame("1", Codec.VP8, True, 640, 360, 0, b"key")
+DELTA = VideoFrame("1", Codec.VP8, False, 640, 360, 0, b"delta")
+SOUND = AudioFrame("1", 16_000, 1, 0, b"\0\0")
+
+frames = st.sampled_from([KEY, DELTA, DELTA, DELTA, SOUND])
+steps = st.lists(
+    st.one_of(
+        st.tuples(st.just("frame"), frames),
+        st.tuples(st.just("wait"), st.floats(0, 1)),
+        st.tuples(st.just("ack"), st.integers(0, 60)),
+        st.tuples(st.just("cut"), st.none()),
+    ),
+    max_size=80,
+)
+
+
+@dataclass
+class Story:
+    """A flow, its clock, and everything that it let through."""
+
+    flow: FrameBackpressure = field(default_factory=FrameBackpressure)
+    now: float = 0.0
+    sent: list[tuple[MediaFrame, SentFrame, float]] = field(default_factory=list)
+
+    def frame(self, frame: MediaFrame) -> SentFrame | None:
+        admitted = self.flow.admit(frame, self.now)
+        if admitted:
+            self.sent.append((frame, admitted, self.now))
+        return admitted
+
+    def wants_key(self) -> bool:
+        return self.flow.wants_key
+
+    def take(self, kind: str, value: object) -> None:
+        match kind, value:
+            case "frame", VideoFrame() | AudioFrame():
+                self.frame(value)
+            case "wait", float():
+                self.now += value
+            case "ack", int():
+                self.flow.acknowledge(value)
+            case _:
+                self.flow.cut()
+
+
+@given(steps)
+def test_no_decoder_sees_a_delta_after_a_gap(told: list[tuple[str, object]]) -> None:
+    story, whole = Story(), False
+    for kind, value in told:
+        before = len(story.sent)
+        story.take(kind, value)
+        if kind == "cut":
+            whole = False
+        if isinstance(value, VideoFrame):
+            passed = len(story.sent) > before
+            assert not passed or whole or value.key
+            whole = passed
+
+
+@given(steps)
+def test_nothing_goes_to_a_viewer_who_is_behind(told: list[tuple[str, object]]) -> None:
+    story, acknowledged = Story(), 0
+    for kind, value in told:
+        before = len(story.sent)
+        waiting = [at for _, admitted, at in story.sent if admitted.number > acknowledged]
+        story.take(kind, value)
+        if kind == "ack" and isinstance(value, int):
+            acknowledged = max(acknowledged, min(value, before))
+        if waiting and story.now - waiting[0] > BEHIND_S:
+            assert len(story.sent) == before
+
+
+@given(steps)
+def test_numbers_have_no_holes_and_a_gap_is_told_of(told: list[tuple[str, object]]) -> None:
+    story = Story()
+    refused: set[type] = set()
+    for kind, value in told:
+        before = len(story.sent)
+        story.take(kind, value)
+        if len(story.sent) > before:
+            _, admitted, _ = story.sent[-1]
+            assert admitted == SentFrame(before + 1, type(value) in refused)
+            refused.discard(type(value))
+        elif kind == "frame":
+            refused.add(type(value))
+
+
+@given(steps)
+def test_whoever_acknowledges_everything_gets_sound_at_once_and_pictures_from_the_next_key_frame(
+    told: list[tuple[str, object]],
+) -> None:
+    story = Story()
+    for kind, value in told:
+        story.take(kind, value)
+    story.flow.acknowledge(len(story.sent))
+    assert story.frame(SOUND)
+    assert story.frame(KEY)
+    assert story.frame(DELTA)
+    assert not story.wants_key()
+
+
+def test_both_tracks_stop_above_700_ms_and_go_on_at_a_fresh_key_frame() -> None:
+    story = Story()
+    assert story.frame(KEY)
+    story.now = 0.7
+    assert story.frame(DELTA)
+    story.now = 0.71
+    assert not story.frame(DELTA)
+    assert not story.frame(SOUND)
+    assert not story.wants_key()  # it could not be taken yet
+    story.flow.acknowledge(1)
+    assert not story.frame(KEY)
+    story.flow.acknowledge(2)
+    assert story.wants_key()
+    assert not story.frame(DELTA)
+    assert story.frame(KEY) == SentFrame(3, gap=True)
+    assert story.frame(DELTA) == SentFrame(4, gap=False)

@@ -1,0 +1,221 @@
+"""The whole service on the simulator, over HTTP without a socket, in virtual time."""
+
+import asyncio
+import contextvars
+import functools
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+from cryptography.fernet import Fernet
+from pydantic import SecretStr
+
+from adapters.akool.api import AkoolApi, ApiKey
+from adapters.akool.provider import AkoolProvider, OwnRoom
+from adapters.simulator.http.app import application
+from adapters.simulator.options import Options
+from adapters.simulator.sessions import HostedSession
+from adapters.simulator.simulator import Simulator
+from bot.app.service import Parts, Service
+from bot.commands.policy import Policy
+from bot.domain.errors import PlatformError, StoreUnavailable
+from bot.domain.sessions import SessionStatus
+from bot.ports.clock import Clock
+from bot.ports.room import ConnectRoom
+from bot.storage.connection_thread import Work
+from bot.storage.encryption import Cipher
+from bot.storage.engine import Store
+from bot.storage.migrate import upgrade
+from bot.telemetry import new_metrics
+from tests.chat_room import ChatRoom
+from tests.virtual_time import LoopClock, run_virtual
+
+T = TypeVar("T")
+Watch = Callable[[httpx.Request], None]
+
+KEY = Fernet.generate_key().decode()
+QUICK = replace(Options(), join_delay=0.2, thinking=0.1, pace=150.0)
+"""Ten times as fast as people speak."""
+
+
+class Wire:
+    """What connects a process with the world. Cut, it is as if the process had been killed: nothing it does has an effect."""
+
+    cut = False
+
+
+class CuttableStore(Store):
+    wire = Wire()
+
+    async def read(self, work: Work[T]) -> T:
+        return await super().read(self._unless_cut(work))
+
+    async def write(self, work: Work[T]) -> T:
+        return await super().write(self._unless_cut(work))
+
+    def _unless_cut(self, work: Work[T]) -> Work[T]:
+        if self.wire.cut:
+            raise StoreUnavailable("This process is dead.")
+        return work
+
+
+class CuttableTransport(httpx.ASGITransport):
+    """What arrives is served by the world, which goes on when the process that asked does not."""
+
+    wire = Wire()
+    world = contextvars.copy_context()
+    watch: Watch = staticmethod(lambda _: None)
+    delay = 0.0
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        await asyncio.sleep(self.delay)
+        if self.wire.cut:
+            raise httpx.ConnectError("this process is dead")
+        self.watch(request)
+        return await asyncio.create_task(super().handle_async_request(request), context=self.world.copy())
+
+
+class CuttableRoom:
+    """The chat room as one process reaches it."""
+
+    def __init__(self, room: ChatRoom, wire: Wire) -> None:
+        self._room = room
+        self._wire = wire
+
+    def __getattr__(self, name: str) -> Any:
+        if self._wire.cut and name in {"open", "show", "post", "edit", "find", "heard", "tell", "reply"}:
+            raise PlatformError("This process is dead.")
+        return getattr(self._room, name)
+
+
+@dataclass
+class Stack:
+    """One world: AKOOL, a chat room and a database that outlive the service, which can be started, stopped and crashed."""
+
+    folder: Path
+    simulator: Simulator
+    clock: LoopClock
+    room: ChatRoom = field(default_factory=ChatRoom)
+    policy: Policy = field(default_factory=Policy)
+    stores: list[Store] = field(default_factory=list)
+    service: Service | None = None
+    wire: Wire = field(default_factory=Wire)
+    opening: bool = False
+    tap: ConnectRoom | None = None
+    """Seats to be used instead of the simulator's own."""
+    own_room: OwnRoom | None = None
+    delay: float = 0.0
+    """Seconds before a request leaves a process: time in which it may be stopped."""
+    given_up: list[str] = field(default_factory=list)
+    """What a process would have said as it ended at once."""
+
+    @property
+    def url(self) -> str:
+        return f"sqlite:///{self.folder / 'avatarbot.db'}"
+
+    @property
+    def hosted(self) -> list[HostedSession]:
+        """What runs, and costs money, at AKOOL."""
+        return [session for session in self.simulator.sessions if session.open]
+
+    @property
+    def spoken(self) -> list[str]:
+        """Everything the avatars were given, in order."""
+        return [each.given for session in reversed(list(self.simulator.sessions)) for each in session.avatar.spoken]
+
+    def busy(self) -> bool:
+        return self.opening or any(store.busy for store in self.stores)
+
+    @asynccontextmanager
+    async def serving(
+        self,
+        *,
+        hand_over: bool = False,
+        alone: bool = True,
+        clock: Clock | None = None,
+        wiretap: Callable[[Store], Awaitable[Watch]] | None = None,
+        kind: type[CuttableStore] = CuttableStore,
+        **parts: Any,
+    ) -> AsyncIterator[Service]:
+        """A service on this world, until the block ends; `crash` inside it kills the process.
+
+        `wiretap` gets the store before anything is done with it, and answers who is to see what is asked of AKOOL.
+        """
+        async with AsyncExitStack() as stack:
+            self.wire = wire = Wire()
+            self.opening = True
+            store = await stack.enter_async_context(kind.open(self.url, Cipher((KEY,))))
+            self.opening = False
+            assert isinstance(store, CuttableStore)
+            self.stores.append(store)
+            transport = CuttableTransport(application(self.simulator))
+            store.wire = transport.wire = wire
+            transport.delay = self.delay
+            if wiretap:
+                transport.watch = await wiretap(store)
+            api = AkoolApi.at("http://akool.test", ApiKey(SecretStr(self.simulator.options.api_key)), transport)
+            provider = AkoolProvider(api, self.tap or self.simulator.seats, self.own_room)
+            stack.push_async_callback(provider.aclose)
+            parts.setdefault("give_up", self.given_up.append)
+            made = Parts(store, provider, clock or self.clock, self.policy, new_metrics(), alone=alone, **parts)
+            service = Service(made, "http://avatarbot.test")
+            service.add(CuttableRoom(self.room, wire))
+            self.service, self.room.core, self.room.clock = service, service.core, self.clock
+            await stack.enter_async_context(service.running(hand_over=hand_over))
+            yield service
+
+    def crash(self) -> None:
+        """kill -9: what the process does from now on reaches nobody."""
+        self.wire.cut = True
+        self.room.core = None
+
+    async def live(self) -> None:
+        """Until the newest card says that its session is live."""
+        await self.until(lambda: bool(self.room.cards) and self.room.card.status is SessionStatus.LIVE)
+
+    async def ended(self) -> None:
+        await self.until(lambda: bool(self.room.cards) and self.room.card.status is SessionStatus.ENDED)
+
+    async def until(self, holds: Callable[[], bool], within: float = 120.0) -> None:
+        """Wait in virtual time; fails with what the room shows when it takes too long."""
+        try:
+            async with asyncio.timeout(within):
+                while not holds():
+                    await asyncio.sleep(within / 2_400)
+        except TimeoutError:
+            shown = [card.note for card in self.room.cards.values()]
+            raise AssertionError(f"cards {shown}, said {self.room.finals}, replies {self.room.replies}") from None
+
+
+Story = Callable[[Stack], Awaitable[None]]
+
+
+def on_stack(options: Options = QUICK, policy: Policy | None = None) -> Callable[[Story], Callable[[Path], None]]:
+    """Decorate `async def test(stack)`: runs it on a fresh world in virtual time."""
+
+    def decorate(story: Story) -> Callable[[Path], None]:
+        @functools.wraps(story)
+        def test(tmp_path: Path) -> None:
+            run_story(story, tmp_path, options, policy or Policy())
+
+        del test.__wrapped__  # pytest would look for a fixture called `stack`
+        return test
+
+    return decorate
+
+
+def run_story(story: Story, folder: Path, options: Options = QUICK, policy: Policy | None = None) -> None:
+    worlds: list[Stack] = []
+
+    async def main() -> None:
+        clock = LoopClock()
+        async with Simulator(clock, options) as simulator:
+            worlds.append(Stack(folder, simulator, clock, policy=policy or Policy()))
+            upgrade(worlds[0].url)
+            await story(worlds[0])
+
+    work: Coroutine[Any, Any, None] = main()
+    run_virtual(work, busy=lambda: any(world.busy() for world in worlds))
