@@ -90,7 +90,7 @@ async def _serve(pipe: Connection, sessions: int) -> None:
 async def _open(platform: PlaygroundPlatform, number: int) -> ConversationRef:
     place = ConversationRef("playground", "playground", "lobby")
     card = Card(f"s{number}", f"Mei {number}", "", SessionStatus.LIVE, Mode.DIALOGUE, "Ann", "Live.")
-    return (await platform.open(place, card)).thread
+    return (await platform.post_card(place, card)).thread
 
 
 async def _talk(platform: PlaygroundPlatform, thread: ConversationRef, phase: float) -> None:

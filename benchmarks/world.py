@@ -54,8 +54,8 @@ class BenchRoom(ChatRoom):
         self.pace = replace(self.pace, calls_per_second=100_000)
         self.opened: dict[str, ConversationRef] = {}
 
-    async def open(self, place: ConversationRef, card: Card, *, since: datetime | None = None) -> Opened:
-        opened = await super().open(place, card, since=since)
+    async def post_card(self, place: ConversationRef, card: Card, *, since: datetime | None = None) -> Opened:
+        opened = await super().post_card(place, card, since=since)
         self.opened[opened.card.message_id] = place
         return opened
 

@@ -118,7 +118,7 @@ class ChatRoom:
     async def channel(self, place: ConversationRef) -> Channel:
         return self.channels.get(place) or self.channels.get(place.channel, Channel(place.channel_id))
 
-    async def open(self, place: ConversationRef, card: Card, *, since: datetime | None = None) -> Opened:
+    async def post_card(self, place: ConversationRef, card: Card, *, since: datetime | None = None) -> Opened:
         self._fail("open")
         known = [id_ for id_, shown in self.cards.items() if since and self.finds and shown.key == card.key]
         id_ = known[0] if known else f"t{next(self._ids)}"
@@ -127,7 +127,7 @@ class ChatRoom:
         self.history.append(card)
         return Opened(MessageRef(place, id_), place.in_thread(place.thread_id or id_))
 
-    async def show(self, card_ref: MessageRef, thread: ConversationRef, card: Card) -> MessageRef:
+    async def update_card(self, card_ref: MessageRef, thread: ConversationRef, card: Card) -> MessageRef:
         self._fail("show")
         self.cards[card_ref.message_id] = card
         self.history.append(card)
@@ -152,13 +152,13 @@ class ChatRoom:
         shown = self.messages[ref.message_id]
         shown.line, shown.edits = line, shown.edits + 1
 
-    async def heard(self, ref: MessageRef) -> None:
+    async def mark_spoken(self, ref: MessageRef) -> None:
         self.marked.append(ref.message_id)
 
-    async def thinking(self, thread: ConversationRef) -> None:
+    async def start_typing(self, thread: ConversationRef) -> None:
         pass
 
-    async def tell(self, thread: ConversationRef, text: str) -> None:
+    async def notify(self, thread: ConversationRef, text: str) -> None:
         self._fail("tell")
         self.told.append(text)
 

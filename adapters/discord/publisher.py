@@ -74,7 +74,7 @@ class DiscordPublisher:
 
     # ------------------------------------------------------------ the card
 
-    async def open(self, place: ConversationRef, card: Card, *, since: datetime | None = None) -> Opened:  # noqa: ARG002 - its nonce finds it
+    async def post_card(self, place: ConversationRef, card: Card, *, since: datetime | None = None) -> Opened:  # noqa: ARG002 - its nonce finds it
         try:
             return await self._open(place, card, card.key)
         except MessageGone:  # the nonce found the card of an attempt that was withdrawn
@@ -94,7 +94,7 @@ class DiscordPublisher:
         self._conversations.hear(thread, int(ref.message_id))
         return Opened(ref, thread)
 
-    async def show(self, card_ref: MessageRef, thread: ConversationRef, card: Card) -> MessageRef:
+    async def update_card(self, card_ref: MessageRef, thread: ConversationRef, card: Card) -> MessageRef:
         ended = card.status is SessionStatus.ENDED
         if ended:
             self._conversations.forget(thread)
@@ -166,17 +166,17 @@ class DiscordPublisher:
                 raise
             await self._edit(ref, messages.line(TranscriptLine(line.speaker, HELD_BACK, line.delivery)))
 
-    async def heard(self, ref: MessageRef) -> None:
+    async def mark_spoken(self, ref: MessageRef) -> None:
         """Without the permission to react the talk goes on all the same."""
         try:
             await self._rest.call(_message("PUT", ref, "/reactions/{emoji}/@me", emoji=HEARD))
         except PlaceGone as error:
             raise PlatformError(error.sentence, error.detail) from error
 
-    async def thinking(self, thread: ConversationRef) -> None:
+    async def start_typing(self, thread: ConversationRef) -> None:
         await self._rest.call(_channel("POST", thread, "/typing"), again=False)
 
-    async def tell(self, thread: ConversationRef, text: str) -> None:
+    async def notify(self, thread: ConversationRef, text: str) -> None:
         for body in messages.statement(text):
             await self._send(thread, body, secrets.token_hex(8))
 

@@ -80,9 +80,9 @@ class PlaygroundPlatform(ChatPlatform):
     async def channel(self, place: ConversationRef) -> Channel:
         return Channel(f"#{place.channel_id}")
 
-    async def open(self, place: ConversationRef, card: Card, *, since: datetime | None = None) -> Opened:
+    async def post_card(self, place: ConversationRef, card: Card, *, since: datetime | None = None) -> Opened:
         standing = await self.find(place, card.key, since) if since else None
-        ref = await self.show(standing, place, card) if standing else self._post_card(place, card)
+        ref = await self.update_card(standing, place, card) if standing else self._post_card(place, card)
         return Opened(ref, place if place.thread_id else place.in_thread(ref.message_id))
 
     def _post_card(self, place: ConversationRef, card: Card) -> MessageRef:
@@ -90,7 +90,7 @@ class PlaygroundPlatform(ChatPlatform):
         posted = self._post(Message("", place.channel_id, BOT, thread=place.thread_id, card=shown, key=card.key))
         return MessageRef(place, posted.id)
 
-    async def show(self, card_ref: MessageRef, thread: ConversationRef, card: Card) -> MessageRef:
+    async def update_card(self, card_ref: MessageRef, thread: ConversationRef, card: Card) -> MessageRef:
         try:
             message = self._store.message(card_ref.message_id)
         except MessageGone:
@@ -114,13 +114,13 @@ class PlaygroundPlatform(ChatPlatform):
         message = self._store.message(ref.message_id)
         self._change(message, text=line.text, growing=line.delivery is Delivery.GROWING)
 
-    async def heard(self, ref: MessageRef) -> None:
+    async def mark_spoken(self, ref: MessageRef) -> None:
         self._change(self._store.message(ref.message_id), heard=True)
 
-    async def thinking(self, thread: ConversationRef) -> None:
+    async def start_typing(self, thread: ConversationRef) -> None:
         self._windows.announce(Thinking(thread.channel_id, thread.thread_id))
 
-    async def tell(self, thread: ConversationRef, text: str) -> None:
+    async def notify(self, thread: ConversationRef, text: str) -> None:
         self._post(Message("", thread.channel_id, BOT, text, thread.thread_id))
 
     async def attach(self, thread: ConversationRef, file: File, text: str) -> None:

@@ -69,13 +69,13 @@ class SlackPublisher:
 
     # ------------------------------------------------ the session
 
-    async def open(self, place: ConversationRef, card: Card, *, since: datetime | None = None) -> Opened:
+    async def post_card(self, place: ConversationRef, card: Card, *, since: datetime | None = None) -> Opened:
         standing = await self._standing(place, card, since) if since else None
-        ref = await (self.show(standing, place, card) if standing else self._post_card(place, card))
+        ref = await (self.update_card(standing, place, card) if standing else self._post_card(place, card))
         is_direct = place.channel_id.startswith("D")
         return Opened(ref, place if place.thread_id or is_direct else place.in_thread(ref.message_id))
 
-    async def show(self, card_ref: MessageRef, thread: ConversationRef, card: Card) -> MessageRef:
+    async def update_card(self, card_ref: MessageRef, thread: ConversationRef, card: Card) -> MessageRef:
         try:
             await self._update(card_ref, cards.card(card))
         except MessageGone:
@@ -107,7 +107,7 @@ class SlackPublisher:
             log.info("Slack does not let us look back", detail=refused.detail)
         return None
 
-    async def heard(self, ref: MessageRef) -> None:
+    async def mark_spoken(self, ref: MessageRef) -> None:
         try:
             await self._call(
                 ref.place, "reactions.add", channel=ref.place.channel_id, timestamp=ref.message_id, name=HEARD
@@ -116,7 +116,7 @@ class SlackPublisher:
             if refused.code not in _DONE_ALREADY:
                 log.info("a message could not be marked as spoken", detail=refused.detail)
 
-    async def thinking(self, thread: ConversationRef) -> None:
+    async def start_typing(self, thread: ConversationRef) -> None:
         """Shown below the thread until something is posted, two minutes at most. Where Slack has no such thing, asked again in an hour."""
         now, workspace = self._clock.now(), thread.workspace_id
         if not thread.thread_id or now < self._no_status_until.get(workspace, now):
@@ -129,7 +129,7 @@ class SlackPublisher:
             if refused.code in NO_SUCH_THING:
                 self._no_status_until[workspace] = now + ASK_AGAIN
 
-    async def tell(self, thread: ConversationRef, text: str) -> None:
+    async def notify(self, thread: ConversationRef, text: str) -> None:
         await self._post(thread, blocks.statement(text))
 
     async def attach(self, thread: ConversationRef, file: File, text: str) -> None:

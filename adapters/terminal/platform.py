@@ -43,11 +43,11 @@ class TerminalPlatform:
     async def channel(self, place: ConversationRef) -> Channel:  # noqa: ARG002 - there is only one
         return Channel("the terminal")
 
-    async def open(self, place: ConversationRef, card: Card, *, since: datetime | None = None) -> Opened:  # noqa: ARG002 - a terminal begins empty
+    async def post_card(self, place: ConversationRef, card: Card, *, since: datetime | None = None) -> Opened:  # noqa: ARG002 - a terminal begins empty
         self.cards.put_nowait(card)
         return Opened(MessageRef(place, "card"), place)
 
-    async def show(self, card_ref: MessageRef, thread: ConversationRef, card: Card) -> MessageRef:  # noqa: ARG002
+    async def update_card(self, card_ref: MessageRef, thread: ConversationRef, card: Card) -> MessageRef:  # noqa: ARG002
         self.cards.put_nowait(card)
         return card_ref
 
@@ -62,13 +62,13 @@ class TerminalPlatform:
     async def edit(self, ref: MessageRef, line: TranscriptLine) -> None:  # noqa: ARG002
         self._show(line)
 
-    async def heard(self, ref: MessageRef) -> None:
+    async def mark_spoken(self, ref: MessageRef) -> None:
         """The words stand on the screen already."""
 
-    async def thinking(self, thread: ConversationRef) -> None:  # noqa: ARG002
+    async def start_typing(self, thread: ConversationRef) -> None:  # noqa: ARG002
         self.screen.grow("", "…")
 
-    async def tell(self, thread: ConversationRef, text: str) -> None:  # noqa: ARG002
+    async def notify(self, thread: ConversationRef, text: str) -> None:  # noqa: ARG002
         self.screen.aside(text)
 
     async def attach(self, thread: ConversationRef, file: File, text: str) -> None:  # noqa: ARG002

@@ -69,14 +69,14 @@ class ChatPlatform(Protocol):
         """
         ...
 
-    async def open(self, place: ConversationRef, card: Card, *, since: datetime | None = None) -> Opened:
+    async def post_card(self, place: ConversationRef, card: Card, *, since: datetime | None = None) -> Opened:
         """Post the card as a message of its own and open the thread in which the talk goes on.
 
         With `since` an earlier run may have done so after that and died before it wrote down where: what `find` finds by `card.key` is taken up.
         """
         ...
 
-    async def show(self, card_ref: MessageRef, thread: ConversationRef, card: Card) -> MessageRef:
+    async def update_card(self, card_ref: MessageRef, thread: ConversationRef, card: Card) -> MessageRef:
         """Bring the card up to date; where the old message cannot be edited any more, post a new one and return it."""
         ...
 
@@ -92,15 +92,15 @@ class ChatPlatform(Protocol):
         """Replace a posted line. Raises `MessageGone` when only this message is lost."""
         ...
 
-    async def heard(self, ref: MessageRef) -> None:
+    async def mark_spoken(self, ref: MessageRef) -> None:
         """Mark a person's message as spoken (a reaction), in retelling."""
         ...
 
-    async def thinking(self, thread: ConversationRef) -> None:
+    async def start_typing(self, thread: ConversationRef) -> None:
         """Show that an answer is on its way (typing). Called every few seconds while it is."""
         ...
 
-    async def tell(self, thread: ConversationRef, text: str) -> None:
+    async def notify(self, thread: ConversationRef, text: str) -> None:
         """Say something to everybody in the thread, as the bot itself."""
         ...
 

@@ -43,4 +43,4 @@ class EndedCards:
             return
         past = await services.store.read(lambda c: past_of(c, session_id, services.clock.now()))
         await services.limiters.of(session.place, platform.pace).turn(Priority.CARD)
-        await platform.show(session.card, session.talk, card_of(session, past=past))
+        await platform.update_card(session.card, session.talk, card_of(session, past=past))

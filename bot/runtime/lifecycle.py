@@ -143,6 +143,6 @@ class LifecycleTimer:
         context = self._context
         await context.limiter.turn(Priority.CARD)
         try:
-            await context.platform.tell(context.session.talk, text)
+            await context.platform.notify(context.session.talk, text)
         except PlatformError as error:
             context.log.info("could not warn", reason=error.detail)

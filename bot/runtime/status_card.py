@@ -155,7 +155,7 @@ class StatusCard:
         await context.limiter.edits.turn(Priority.CARD)
         card = self.card()  # the newest: time has passed
         try:
-            moved = await context.platform.show(context.session.card, context.session.thread, card)
+            moved = await context.platform.update_card(context.session.card, context.session.thread, card)
         except Throttled as throttled:
             context.limiter.edits.throttled(throttled.retry_after)
             context.card_wakeup.set()

@@ -219,7 +219,7 @@ class Turns:
     async def _think(self, turn: _Turn) -> None:
         while not turn.heard:
             with contextlib.suppress(PlatformError):
-                await self._context.platform.thinking(self._context.session.talk)
+                await self._context.platform.start_typing(self._context.session.talk)
             await asyncio.sleep(THINKING_EVERY)
 
     def _words(self, row: InboxRecord) -> str:
@@ -291,6 +291,6 @@ class Turns:
         assert row.message is not None
         await self._context.limiter.turn(Priority.PREVIEW)
         try:
-            await self._context.platform.heard(row.message)
+            await self._context.platform.mark_spoken(row.message)
         except PlatformError as error:
             self._context.log.info("a spoken message is not marked", reason=error.detail)

@@ -213,7 +213,7 @@ async def test_spoken_stands_below_what_was_said(context: Theatre, window: Opens
     said = context.came[-1].body
     assert isinstance(said, MessagePosted)
     assert said.message
-    await context.platform.heard(said.message)
+    await context.platform.mark_spoken(said.message)
     await expect(message.locator(".heard")).to_be_visible()
     body, heard = await message.locator(".body").bounding_box(), await message.locator(".heard").bounding_box()
     assert body

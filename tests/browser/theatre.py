@@ -223,7 +223,7 @@ class Theatre(CoreApi):
 
     async def start(self, place: ConversationRef, person: Person) -> None:
         self.card = replace(self.card, starter_name=person.name)
-        self.opened = await self.platform.open(place, self.card)
+        self.opened = await self.platform.post_card(place, self.card)
         await asyncio.sleep(self.pause * 4)
         await self.show(
             status=SessionStatus.LIVE,
@@ -237,7 +237,7 @@ class Theatre(CoreApi):
         self.card = replace(self.card, **changes)  # type: ignore[arg-type]
         self.context(speaking=False)
         if self.opened:
-            await self.platform.show(self.opened.card, self.opened.thread, self.card)
+            await self.platform.update_card(self.opened.card, self.opened.thread, self.card)
 
     def context(self, *, speaking: bool) -> None:
         card = self.card
@@ -258,7 +258,7 @@ class Theatre(CoreApi):
 
     async def answer_aloud(self, text: str) -> None:
         assert self.opened is not None
-        await self.platform.thinking(self.opened.thread)
+        await self.platform.start_typing(self.opened.thread)
         await asyncio.sleep(self.pause * 3)
         await self.say(f"You said “{text}”. Let me think about that for a moment, because it is a fine question.")
 

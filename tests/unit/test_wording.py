@@ -7,7 +7,16 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-READ = ("bot/commands", "bot/domain", "bot/ingress", "bot/jobs", "bot/queries", "bot/runtime", "bot/transcript", "bot/web/viewer")
+READ = (
+    "bot/commands",
+    "bot/domain",
+    "bot/ingress",
+    "bot/jobs",
+    "bot/queries",
+    "bot/runtime",
+    "bot/transcript",
+    "bot/web/viewer",
+)
 READ_TOO = ("adapters/slack", "adapters/discord", "adapters/playground")
 LONGEST = 300
 """Characters of what is said at once."""

@@ -14,7 +14,7 @@ async def test_a_channel_has_its_name(harness: PlatformHarness) -> None:
 
 
 async def test_a_thread_goes_by_the_name_of_its_channel(harness: PlatformHarness) -> None:
-    opened = await harness.platform.open(harness.place, CARD)
+    opened = await harness.platform.post_card(harness.place, CARD)
 
     assert await harness.platform.channel(opened.thread) == Channel(harness.place_name)
 

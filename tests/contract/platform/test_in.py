@@ -37,7 +37,7 @@ async def test_a_message_in_the_channel_arrives(harness: PlatformHarness) -> Non
 
 
 async def test_a_message_in_the_thread_arrives_from_the_thread(harness: PlatformHarness) -> None:
-    opened = await harness.platform.open(harness.place, LIVE)
+    opened = await harness.platform.post_card(harness.place, LIVE)
 
     ref = await harness.write(ANN, "And here?", opened.thread)
 
@@ -100,10 +100,10 @@ async def test_a_delivery_that_comes_again_is_recognisable(harness: PlatformHarn
 
 
 async def test_what_the_bot_posts_does_not_come_back(harness: PlatformHarness) -> None:
-    opened = await harness.platform.open(harness.place, CARD)
+    opened = await harness.platform.post_card(harness.place, CARD)
     ref = await harness.platform.post(opened.thread, final("Hello"), "k1")
     await harness.platform.edit(ref, final("Hello!"))
-    await harness.platform.tell(opened.thread, "One minute left.")
+    await harness.platform.notify(opened.thread, "One minute left.")
 
     await harness.write(ANN, "The only one", opened.thread)
 
@@ -113,7 +113,7 @@ async def test_what_the_bot_posts_does_not_come_back(harness: PlatformHarness) -
 async def test_an_outsider_is_known_as_one(harness: PlatformHarness) -> None:
     if not harness.abilities.has_outsiders:
         pytest.skip("this platform has no outsiders")
-    opened = await harness.platform.open(harness.place, LIVE)
+    opened = await harness.platform.post_card(harness.place, LIVE)
 
     await harness.write(GUEST, "Hello from next door", opened.thread)
 
@@ -144,7 +144,7 @@ async def test_a_command_arrives_with_its_options(harness: PlatformHarness) -> N
 
 
 async def test_a_button_runs_its_verb_in_the_thread_of_its_card(harness: PlatformHarness) -> None:
-    opened = await harness.platform.open(harness.place, LIVE)
+    opened = await harness.platform.post_card(harness.place, LIVE)
 
     await harness.press(BEN, opened.card, CardAction.INTERRUPT)
 
@@ -189,7 +189,7 @@ async def test_who_ran_a_command_hears_why_not_and_nobody_else(
 
 async def test_a_refused_message_is_explained_to_its_author(harness: PlatformHarness) -> None:
     harness.core.outcome = Refused("3 of your messages wait already.")
-    opened = await harness.platform.open(harness.place, LIVE)
+    opened = await harness.platform.post_card(harness.place, LIVE)
 
     await harness.write(ANN, "And another thing", opened.thread)
 
@@ -218,7 +218,7 @@ async def test_a_question_is_answered_privately(harness: PlatformHarness) -> Non
 async def test_a_message_that_the_core_answers_is_answered_although_nobody_was_addressed(
     harness: PlatformHarness,
 ) -> None:
-    opened = await harness.platform.open(harness.place, LIVE)
+    opened = await harness.platform.post_card(harness.place, LIVE)
     harness.core.outcome = Question()
     harness.core.reply = Reply("Alma's session has ended.")
 
@@ -252,7 +252,7 @@ async def test_values_that_do_not_come_in_time_are_not_waited_for(harness: Platf
 
 
 async def test_the_core_hears_of_a_lost_place(harness: PlatformHarness) -> None:
-    await harness.platform.open(harness.place, LIVE)
+    await harness.platform.post_card(harness.place, LIVE)
 
     await harness.lose_place(harness.place)
 

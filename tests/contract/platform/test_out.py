@@ -29,7 +29,7 @@ def test_its_pace_can_be_kept(harness: PlatformHarness) -> None:
 
 
 async def test_a_card_is_a_message_of_its_own_with_a_thread(harness: PlatformHarness) -> None:
-    opened = await harness.platform.open(harness.place, CARD)
+    opened = await harness.platform.post_card(harness.place, CARD)
 
     card = only([seen for seen in await harness.messages(harness.place) if seen.ref == opened.card])
     assert "Mia" in card.text
@@ -39,18 +39,18 @@ async def test_a_card_is_a_message_of_its_own_with_a_thread(harness: PlatformHar
 
 
 async def test_a_card_started_in_a_thread_stays_there(harness: PlatformHarness) -> None:
-    thread = (await harness.platform.open(harness.place, CARD)).thread
+    thread = (await harness.platform.post_card(harness.place, CARD)).thread
 
-    again = await harness.platform.open(thread, CARD)
+    again = await harness.platform.post_card(thread, CARD)
 
     assert again.thread == thread
     assert again.card in [seen.ref for seen in await harness.messages(thread)]
 
 
 async def test_a_card_is_brought_up_to_date_where_it_stands(harness: PlatformHarness) -> None:
-    opened = await harness.platform.open(harness.place, CARD)
+    opened = await harness.platform.post_card(harness.place, CARD)
 
-    shown = await harness.platform.show(opened.card, opened.thread, LIVE)
+    shown = await harness.platform.update_card(opened.card, opened.thread, LIVE)
 
     assert shown == opened.card
     card = only([seen for seen in await harness.messages(harness.place) if seen.ref == shown])
@@ -59,9 +59,9 @@ async def test_a_card_is_brought_up_to_date_where_it_stands(harness: PlatformHar
 
 
 async def test_a_card_shows_what_was_set(harness: PlatformHarness) -> None:
-    opened = await harness.platform.open(harness.place, CARD)
+    opened = await harness.platform.post_card(harness.place, CARD)
 
-    await harness.platform.show(opened.card, opened.thread, replace(LIVE, traits=("French", "speed 1.1")))
+    await harness.platform.update_card(opened.card, opened.thread, replace(LIVE, traits=("French", "speed 1.1")))
 
     card = only([seen for seen in await harness.messages(harness.place) if seen.ref == opened.card])
     assert "French" in card.text
@@ -69,9 +69,9 @@ async def test_a_card_shows_what_was_set(harness: PlatformHarness) -> None:
 
 
 async def test_an_ended_card_offers_nothing_to_press(harness: PlatformHarness) -> None:
-    opened = await harness.platform.open(harness.place, LIVE)
+    opened = await harness.platform.post_card(harness.place, LIVE)
 
-    shown = await harness.platform.show(opened.card, opened.thread, ENDED)
+    shown = await harness.platform.update_card(opened.card, opened.thread, ENDED)
 
     card = only([seen for seen in await harness.messages(harness.place) if seen.ref == shown])
     assert "Stopped by Ann." in card.text
@@ -79,10 +79,10 @@ async def test_an_ended_card_offers_nothing_to_press(harness: PlatformHarness) -
 
 
 async def test_a_lost_card_is_posted_anew(harness: PlatformHarness) -> None:
-    opened = await harness.platform.open(harness.place, CARD)
+    opened = await harness.platform.post_card(harness.place, CARD)
     await harness.lose_message(opened.card)
 
-    shown = await harness.platform.show(opened.card, opened.thread, LIVE)
+    shown = await harness.platform.update_card(opened.card, opened.thread, LIVE)
 
     assert shown != opened.card
     everywhere = [*await harness.messages(harness.place), *await harness.messages(opened.thread)]
@@ -90,7 +90,7 @@ async def test_a_lost_card_is_posted_anew(harness: PlatformHarness) -> None:
 
 
 async def test_a_line_is_posted_in_the_thread_and_nowhere_else(harness: PlatformHarness) -> None:
-    opened = await harness.platform.open(harness.place, CARD)
+    opened = await harness.platform.post_card(harness.place, CARD)
 
     ref = await harness.platform.post(opened.thread, final("Good morning!"), "k1")
 
@@ -99,7 +99,7 @@ async def test_a_line_is_posted_in_the_thread_and_nowhere_else(harness: Platform
 
 
 async def test_a_growing_line_is_one_message(harness: PlatformHarness) -> None:
-    opened = await harness.platform.open(harness.place, CARD)
+    opened = await harness.platform.post_card(harness.place, CARD)
     before = len(await harness.messages(opened.thread))
 
     ref = await harness.platform.post(opened.thread, growing("Good"), "k1")
@@ -112,8 +112,8 @@ async def test_a_growing_line_is_one_message(harness: PlatformHarness) -> None:
 
 
 async def test_the_bot_itself_speaks_in_a_message_that_grows(harness: PlatformHarness) -> None:
-    opened = await harness.platform.open(harness.place, CARD)
-    await harness.platform.tell(opened.thread, "Told.")
+    opened = await harness.platform.post_card(harness.place, CARD)
+    await harness.platform.notify(opened.thread, "Told.")
 
     ref = await harness.platform.post(opened.thread, replace(growing("Waiting"), speaker=None), "k1")
     await harness.platform.edit(ref, replace(final("Ready."), speaker=None))
@@ -123,7 +123,7 @@ async def test_the_bot_itself_speaks_in_a_message_that_grows(harness: PlatformHa
 
 
 async def test_lines_stand_in_the_order_they_were_posted(harness: PlatformHarness) -> None:
-    opened = await harness.platform.open(harness.place, CARD)
+    opened = await harness.platform.post_card(harness.place, CARD)
 
     refs = [await harness.platform.post(opened.thread, final(f"Line {n}."), f"k{n}") for n in range(4)]
 
@@ -131,7 +131,7 @@ async def test_lines_stand_in_the_order_they_were_posted(harness: PlatformHarnes
 
 
 async def test_editing_a_lost_line_says_that_only_it_is_lost(harness: PlatformHarness) -> None:
-    opened = await harness.platform.open(harness.place, CARD)
+    opened = await harness.platform.post_card(harness.place, CARD)
     ref = await harness.platform.post(opened.thread, final("Hello"), "k1")
     await harness.lose_message(ref)
 
@@ -144,7 +144,7 @@ async def test_editing_a_lost_line_says_that_only_it_is_lost(harness: PlatformHa
 @pytest.mark.parametrize("unit", ["a", "é", "&", "<", "*", "`", "ö", "字", "👩‍🚀", "\n"])
 async def test_a_text_as_long_as_the_limit_is_shown_whole(harness: PlatformHarness, unit: str) -> None:
     platform = harness.platform
-    opened = await platform.open(harness.place, CARD)
+    opened = await platform.post_card(harness.place, CARD)
     count = max(1, (platform.text_limit - 2) // platform.measure("x" + unit))
     text = "x" + ("x" + unit) * (count - 1) + "x"
     assert platform.measure(text) <= platform.text_limit
@@ -155,11 +155,11 @@ async def test_a_text_as_long_as_the_limit_is_shown_whole(harness: PlatformHarne
 
 
 async def test_what_is_said_can_mention_nobody_and_is_read_as_it_is(harness: PlatformHarness) -> None:
-    opened = await harness.platform.open(harness.place, CARD)
+    opened = await harness.platform.post_card(harness.place, CARD)
 
     ref = await harness.platform.post(opened.thread, final("x"), "k1")
     await harness.platform.edit(ref, final(HOSTILE))
-    await harness.platform.tell(opened.thread, HOSTILE)
+    await harness.platform.notify(opened.thread, HOSTILE)
 
     said, told = (await harness.messages(opened.thread))[-2:]
     assert HOSTILE in said.text
@@ -170,7 +170,7 @@ async def test_what_is_said_can_mention_nobody_and_is_read_as_it_is(harness: Pla
 async def test_a_name_and_a_note_can_mention_nobody(harness: PlatformHarness) -> None:
     card = replace(LIVE, avatar_name="@everyone <!here>", starter_name="<@U0ANN>", note="<@1001> @here")
 
-    opened = await harness.platform.open(harness.place, card)
+    opened = await harness.platform.post_card(harness.place, card)
     await harness.platform.post(opened.thread, replace(final("Hello"), speaker="<!channel> @everyone"), "k1")
 
     for seen in [*await harness.messages(harness.place), *await harness.messages(opened.thread)]:
@@ -178,7 +178,7 @@ async def test_a_name_and_a_note_can_mention_nobody(harness: PlatformHarness) ->
 
 
 async def test_a_file_reaches_everybody_in_the_thread(harness: PlatformHarness) -> None:
-    opened = await harness.platform.open(harness.place, CARD)
+    opened = await harness.platform.post_card(harness.place, CARD)
 
     await harness.platform.attach(opened.thread, File("talk.md", "text/markdown", b"# Talk\n"), "The transcript.")
 
@@ -187,35 +187,35 @@ async def test_a_file_reaches_everybody_in_the_thread(harness: PlatformHarness) 
 
 
 async def test_a_message_heard_is_marked(harness: PlatformHarness) -> None:
-    opened = await harness.platform.open(harness.place, CARD)
+    opened = await harness.platform.post_card(harness.place, CARD)
     ref = await harness.write("ann", "Good morning", opened.thread)
 
-    await harness.platform.heard(ref)
+    await harness.platform.mark_spoken(ref)
 
     assert only([m for m in await harness.messages(opened.thread) if m.ref == ref]).marked
 
 
 async def test_thinking_leaves_no_message(harness: PlatformHarness) -> None:
-    opened = await harness.platform.open(harness.place, CARD)
+    opened = await harness.platform.post_card(harness.place, CARD)
     before = await harness.messages(opened.thread)
 
-    await harness.platform.thinking(opened.thread)
+    await harness.platform.start_typing(opened.thread)
 
     assert await harness.messages(opened.thread) == before
 
 
 async def test_a_lost_place_is_said_once_and_for_all(harness: PlatformHarness) -> None:
-    opened = await harness.platform.open(harness.place, CARD)
+    opened = await harness.platform.post_card(harness.place, CARD)
     await harness.lose_place(harness.place)
 
     with pytest.raises(PlaceGone):
         await harness.platform.post(opened.thread, final("Anybody?"), "k1")
     with pytest.raises(PlaceGone):
-        await harness.platform.open(harness.place, CARD)
+        await harness.platform.post_card(harness.place, CARD)
 
 
 async def test_a_restart_in_the_middle_of_a_post_doubles_nothing(harness: PlatformHarness) -> None:
-    opened = await harness.platform.open(harness.place, CARD)
+    opened = await harness.platform.post_card(harness.place, CARD)
     ref = await harness.platform.post(opened.thread, growing("Half a sen"), "0199aa-0001")
 
     await harness.restart()  # before its row learned the message's id
@@ -235,28 +235,28 @@ async def test_a_restart_before_its_card_was_written_down_doubles_nothing(
 ) -> None:
     if not harness.abilities.finds:
         pytest.skip("this platform does not let us look up a message by our key")
-    place = (await harness.platform.open(harness.place, OTHER)).thread if in_thread else harness.place
-    opened = await harness.platform.open(place, CARD)
+    place = (await harness.platform.post_card(harness.place, OTHER)).thread if in_thread else harness.place
+    opened = await harness.platform.post_card(place, CARD)
     before = len(await harness.messages(place))
 
     await harness.restart()
 
-    assert await harness.platform.open(place, LIVE, since=JUST_NOW) == opened
+    assert await harness.platform.post_card(place, LIVE, since=JUST_NOW) == opened
     after = await harness.messages(place)
     assert len(after) == before
     assert "Write in the thread." in only([seen for seen in after if seen.ref == opened.card]).text
 
 
 async def test_a_card_that_no_earlier_run_posted_is_posted(harness: PlatformHarness) -> None:
-    other = await harness.platform.open(harness.place, OTHER)
+    other = await harness.platform.post_card(harness.place, OTHER)
 
-    opened = await harness.platform.open(harness.place, CARD, since=JUST_NOW)
+    opened = await harness.platform.post_card(harness.place, CARD, since=JUST_NOW)
 
     assert opened.card != other.card
     assert opened.card in [seen.ref for seen in await harness.messages(harness.place)]
 
 
 async def test_what_was_never_posted_is_not_found(harness: PlatformHarness) -> None:
-    opened = await harness.platform.open(harness.place, CARD)
+    opened = await harness.platform.post_card(harness.place, CARD)
 
     assert await harness.platform.find(opened.thread, "0199aa-none", JUST_NOW) is None

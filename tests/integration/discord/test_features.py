@@ -47,7 +47,7 @@ async def test_a_message_can_be_said_from_its_menu(world: World) -> None:
 
 
 async def test_a_button_works_after_a_restart(world: World) -> None:
-    opened = await world.platform.open(world.place, LIVE)
+    opened = await world.platform.post_card(world.place, LIVE)
     await world.restart()
 
     card = next(m for m in world.channel.history() if m.id == int(opened.card.message_id))
@@ -58,10 +58,10 @@ async def test_a_button_works_after_a_restart(world: World) -> None:
 
 
 async def test_a_card_moves_on_before_it_can_no_longer_be_edited(world: World) -> None:
-    opened = await world.platform.open(world.place, LIVE)
+    opened = await world.platform.post_card(world.place, LIVE)
     world.clock.ahead = timedelta(minutes=56)
 
-    moved = await world.platform.show(opened.card, opened.thread, LIVE)
+    moved = await world.platform.update_card(opened.card, opened.thread, LIVE)
 
     assert moved.place == opened.thread
     old = world.raw(world.channel.id)[int(opened.card.message_id)]
@@ -70,10 +70,10 @@ async def test_a_card_moves_on_before_it_can_no_longer_be_edited(world: World) -
 
 
 async def test_an_ended_card_stays_where_it_is(world: World) -> None:
-    opened = await world.platform.open(world.place, LIVE)
+    opened = await world.platform.post_card(world.place, LIVE)
     world.clock.ahead = timedelta(minutes=56)
 
-    assert await world.platform.show(opened.card, opened.thread, ENDED) == opened.card
+    assert await world.platform.update_card(opened.card, opened.thread, ENDED) == opened.card
 
 
 async def test_bots_and_webhooks_are_not_listened_to(world: World) -> None:
@@ -89,7 +89,7 @@ async def test_a_bare_mention_asks_for_help(world: World) -> None:
 
 
 async def test_a_reply_to_the_card_is_for_the_avatar(world: World) -> None:
-    opened = await world.platform.open(world.place, LIVE)
+    opened = await world.platform.post_card(world.place, LIVE)
     card = next(m for m in world.channel.history() if m.id == int(opened.card.message_id))
 
     await world.people[ANN].send(world.channel, "And now?", reply_to=card)
@@ -101,7 +101,7 @@ async def test_a_reply_to_the_card_is_for_the_avatar(world: World) -> None:
 
 async def test_without_message_content_mentions_still_arrive_and_the_card_says_how() -> None:
     async with open_world(settings(message_content=False)) as world:
-        opened = await world.platform.open(world.place, LIVE)
+        opened = await world.platform.post_card(world.place, LIVE)
         await world.people[ANN].send(world.channel, "Nobody reads this")
         await world.people[ANN].send(world.channel, f"<@{world.env.bot.user.id}> but this")
 
@@ -113,7 +113,7 @@ async def test_without_message_content_mentions_still_arrive_and_the_card_says_h
 
 async def test_without_message_content_a_reply_and_the_menu_of_a_message_still_work() -> None:
     async with open_world(settings(message_content=False)) as world:
-        opened = await world.platform.open(world.place, LIVE)
+        opened = await world.platform.post_card(world.place, LIVE)
         card = next(m for m in world.channel.history() if m.id == int(opened.card.message_id))
         await world.people[ANN].send(world.channel, "And now?", reply_to=card)
         message = await world.people[ANN].send(world.channel, "Nobody reads this by itself")
@@ -127,7 +127,7 @@ async def test_without_message_content_a_reply_and_the_menu_of_a_message_still_w
 
 async def test_by_setting_the_channel_itself_is_the_conversation() -> None:
     async with open_world(settings(conversation="channel")) as world:
-        opened = await world.platform.open(world.place, LIVE)
+        opened = await world.platform.post_card(world.place, LIVE)
         assert opened.thread == world.place
         card = next(m for m in world.channel.history() if m.id == int(opened.card.message_id))
 
@@ -156,7 +156,7 @@ async def test_direct_messages_are_not_heard_otherwise(world: World) -> None:
 
 
 async def test_being_removed_from_a_server_ends_what_runs_there(world: World) -> None:
-    opened = await world.platform.open(world.place, LIVE)
+    opened = await world.platform.post_card(world.place, LIVE)
 
     world.env.backend.emit("GUILD_DELETE", {"id": str(world.guild.id)})
     await world.env.settle()
@@ -165,7 +165,7 @@ async def test_being_removed_from_a_server_ends_what_runs_there(world: World) ->
 
 
 async def test_a_thread_that_is_locked_is_left(world: World) -> None:
-    opened = await world.platform.open(world.place, LIVE)
+    opened = await world.platform.post_card(world.place, LIVE)
     thread = world.at(opened.thread)
 
     payload: dict[str, Any] = dict(channel_payload(world.env.backend, world.env.backend.get_channel(thread.id)))
@@ -189,11 +189,11 @@ async def test_a_mention_where_nobody_is_hosted_is_answered_once_by_a_reply_to_i
 
 
 async def test_all_that_is_written_is_what_discord_takes(world: World) -> None:
-    opened = await world.platform.open(world.place, LIVE)
-    await world.platform.show(opened.card, opened.thread, ENDED)
+    opened = await world.platform.post_card(world.place, LIVE)
+    await world.platform.update_card(opened.card, opened.thread, ENDED)
     ref = await world.platform.post(opened.thread, final("*Hello* " * 150), "0199aa-0001")
     await world.platform.edit(ref, final("Hello"))
-    await world.platform.tell(opened.thread, "One minute left.")
+    await world.platform.notify(opened.thread, "One minute left.")
     world.core.outcome = Refused("No.")
     await world.people[ANN].slash(world.channel, "avatar start")
 

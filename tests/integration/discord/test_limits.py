@@ -30,18 +30,18 @@ async def test_as_many_threads_are_opened_as_discord_allows_without_waiting(wire
     wire.discord.limits = only(threads=2)
 
     async with asyncio.timeout(5):
-        cards = [await wire.platform.open(PLACE, card) for card in (CARD, OTHER)]
+        cards = [await wire.platform.post_card(PLACE, card) for card in (CARD, OTHER)]
 
     assert [opened.thread.thread_id for opened in cards] == [opened.card.message_id for opened in cards]
 
 
 async def test_a_thread_that_may_be_opened_in_minutes_only_is_not_waited_for_and_leaves_no_card(wire: Wire) -> None:
     wire.discord.limits = only(threads=1)
-    opened = await wire.platform.open(PLACE, CARD)
+    opened = await wire.platform.post_card(PLACE, CARD)
 
     async with asyncio.timeout(5):
         with pytest.raises(PlatformError, match="again in 5 minutes"):
-            await wire.platform.open(PLACE, OTHER)
+            await wire.platform.post_card(PLACE, OTHER)
 
     assert wire.discord.refused == 0
     assert [m["id"] for m in wire.discord.messages.values() if m["author"] == USER] == [opened.card.message_id]
@@ -50,17 +50,17 @@ async def test_a_thread_that_may_be_opened_in_minutes_only_is_not_waited_for_and
 async def test_a_card_whose_thread_failed_is_withdrawn_and_the_next_attempt_posts_another(wire: Wire) -> None:
     wire.discord.next_answers(THREADS, Answer(400, {"code": 50035, "message": "no"}))
     with pytest.raises(PlatformError):
-        await wire.platform.open(PLACE, CARD)
+        await wire.platform.post_card(PLACE, CARD)
     assert len(wire.discord.made(DELETE)) == 1
 
-    opened = await wire.platform.open(PLACE, CARD)  # Discord gives the message back that was deleted
+    opened = await wire.platform.post_card(PLACE, CARD)  # Discord gives the message back that was deleted
 
     assert [m["id"] for m in wire.discord.messages.values() if m["author"] == USER] == [opened.card.message_id]
 
 
 async def test_a_start_that_is_cut_off_leaves_no_card(wire: Wire) -> None:
     wire.discord.next_answers(THREADS, Answer(201, {}, slow=30))
-    starting = asyncio.create_task(wire.platform.open(PLACE, CARD))
+    starting = asyncio.create_task(wire.platform.post_card(PLACE, CARD))
     await wire.discord.until(lambda: wire.discord.made(THREADS))
 
     starting.cancel()
@@ -71,19 +71,19 @@ async def test_a_start_that_is_cut_off_leaves_no_card(wire: Wire) -> None:
 
 
 async def test_a_card_that_was_posted_before_a_crash_is_found_by_its_session(wire: Wire) -> None:
-    first = await wire.platform.open(PLACE, CARD)
+    first = await wire.platform.post_card(PLACE, CARD)
 
-    again = await wire.platform.open(PLACE, LIVE)
+    again = await wire.platform.post_card(PLACE, LIVE)
 
     assert again == first
     assert wire.discord.made(POST)[0].body["nonce"] == CARD.key
 
 
 async def test_a_card_that_replaces_another_is_posted_once(wire: Wire) -> None:
-    opened = await wire.platform.open(PLACE, CARD)
+    opened = await wire.platform.post_card(PLACE, CARD)
     del wire.discord.messages[opened.card.message_id]
 
-    shown = [await wire.platform.show(opened.card, opened.thread, card) for card in (LIVE, LIVE)]
+    shown = [await wire.platform.update_card(opened.card, opened.thread, card) for card in (LIVE, LIVE)]
 
     assert shown[0] == shown[1]
 

@@ -115,16 +115,16 @@ async def test_a_transcript_shows_no_previews_of_links(wire: Wire) -> None:
 
 
 async def test_typing_is_shown(wire: Wire) -> None:
-    await wire.platform.thinking(PLACE)
+    await wire.platform.start_typing(PLACE)
 
     assert len(wire.discord.made(f"POST /channels/{CHANNEL}/typing")) == 1
 
 
 async def test_a_card_edited_too_often_goes_on_in_a_new_one(wire: Wire) -> None:
-    opened = await wire.platform.open(PLACE, CARD)
+    opened = await wire.platform.post_card(PLACE, CARD)
     wire.discord.next_answers(PATCH, Answer(400, {"code": 30046, "message": "no"}))
 
-    moved = await wire.platform.show(opened.card, opened.thread, LIVE)
+    moved = await wire.platform.update_card(opened.card, opened.thread, LIVE)
 
     assert moved != opened.card
     assert wire.discord.messages[moved.message_id]["channel_id"] == opened.thread.thread_id
@@ -133,7 +133,7 @@ async def test_a_card_edited_too_often_goes_on_in_a_new_one(wire: Wire) -> None:
 async def test_where_there_are_no_threads_the_channel_is_the_conversation(wire: Wire) -> None:
     wire.discord.next_answers("POST .*/threads", Answer(400, {"code": 50024, "message": "no"}))
 
-    opened = await wire.platform.open(PLACE, CARD)
+    opened = await wire.platform.post_card(PLACE, CARD)
 
     assert opened.thread == PLACE
     card = wire.discord.messages[opened.card.message_id]
@@ -147,7 +147,7 @@ async def test_where_there_are_no_threads_the_channel_is_the_conversation(wire: 
 async def test_a_thread_that_is_there_already_is_used(wire: Wire) -> None:
     wire.discord.next_answers("POST .*/threads", Answer(400, {"code": 160004, "message": "no"}))
 
-    opened = await wire.platform.open(PLACE, CARD)
+    opened = await wire.platform.post_card(PLACE, CARD)
 
     assert opened.thread == PLACE.in_thread(opened.card.message_id)
 
@@ -260,8 +260,8 @@ async def test_a_server_that_is_down_for_a_while_is_not_left(wire: Wire) -> None
 
 
 async def test_a_thread_that_was_lost_while_we_were_away_is_left(wire: Wire) -> None:
-    opened = await wire.platform.open(PLACE, CARD)
-    await wire.platform.show(opened.card, opened.thread, LIVE)
+    opened = await wire.platform.post_card(PLACE, CARD)
+    await wire.platform.update_card(opened.card, opened.thread, LIVE)
     gone = Answer(404, {"code": 10003, "message": "Unknown Channel"})
     wire.discord.next_answers(f"GET /channels/{opened.thread.thread_id}/messages", gone)
 
@@ -281,8 +281,8 @@ async def test_of_a_long_gap_the_newest_is_looked_up(wire: Wire) -> None:
 
 
 async def test_an_ended_session_is_not_looked_up_any_more(wire: Wire) -> None:
-    opened = await wire.platform.open(PLACE, CARD)
-    await wire.platform.show(opened.card, opened.thread, ENDED)
+    opened = await wire.platform.post_card(PLACE, CARD)
+    await wire.platform.update_card(opened.card, opened.thread, ENDED)
 
     await wire.platform.connected(0)
     await wire.discord.until(lambda: wire.discord.made(f"GET /channels/{CHANNEL}/messages"))

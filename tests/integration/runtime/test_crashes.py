@@ -22,12 +22,12 @@ class HangingRoom(ChatRoom):
         self.hangs = asyncio.Event()
         self.gives_up = asyncio.Event()
 
-    async def show(self, card_ref: MessageRef, thread: ConversationRef, card: Card) -> MessageRef:
+    async def update_card(self, card_ref: MessageRef, thread: ConversationRef, card: Card) -> MessageRef:
         if card.status is SessionStatus.ENDED and not self.hangs.is_set():
             self.hangs.set()
             await self.gives_up.wait()
             raise PlatformError("This process is dead.")
-        return await super().show(card_ref, thread, card)
+        return await super().update_card(card_ref, thread, card)
 
 
 @on_stack()
@@ -53,8 +53,8 @@ class ForgetfulRoom(ChatRoom):
         self.posted = asyncio.Event()
         self.gives_up = asyncio.Event()
 
-    async def open(self, place: ConversationRef, card: Card, *, since: datetime | None = None) -> Opened:
-        opened = await super().open(place, card, since=since)
+    async def post_card(self, place: ConversationRef, card: Card, *, since: datetime | None = None) -> Opened:
+        opened = await super().post_card(place, card, since=since)
         if not self.posted.is_set():
             self.posted.set()
             await self.gives_up.wait()

@@ -152,7 +152,7 @@ async def test_a_direct_message_is_one_conversation(http: SlackHarness) -> None:
 async def test_a_session_in_a_direct_message_has_no_thread(http: SlackHarness) -> None:
     http.fake.workspace.direct("U0ANN")
     place = GENERAL.__class__("slack", GENERAL.workspace_id, "D0ANN")
-    opened = await http.platform.open(place, LIVE)
+    opened = await http.platform.post_card(place, LIVE)
     assert opened.thread == place
 
 

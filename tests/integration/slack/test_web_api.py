@@ -92,12 +92,12 @@ async def test_a_place_that_cannot_be_written_to_is_gone(http: SlackHarness, gra
 async def test_an_archived_channel_is_gone(http: SlackHarness) -> None:
     http.fake.workspace.channels["C0GENERAL"].archived = True
     with pytest.raises(PlaceGone, match="archived"):
-        await http.platform.open(GENERAL, CARD)
+        await http.platform.post_card(GENERAL, CARD)
 
 
 async def test_who_starts_where_we_are_not_is_told_to_invite_us(http: SlackHarness) -> None:
     with pytest.raises(PlaceGone, match="/invite"):
-        await http.platform.open(GENERAL.__class__("slack", "T0TEAM", "C0OTHER"), CARD)
+        await http.platform.post_card(GENERAL.__class__("slack", "T0TEAM", "C0OTHER"), CARD)
 
 
 @pytest.mark.skipif(not available(), reason="no Slack specifications in SPECS_DIR: the stand-in knows no limits")
@@ -115,9 +115,9 @@ async def test_what_may_not_be_done_is_left_out(http: SlackHarness) -> None:
     http.fake.grants[BOT_TOKEN] = Grant(
         scopes=ALL_SCOPES - {"reactions:write", "channels:history", "groups:history", "im:history", "mpim:history"}
     )
-    opened = await http.platform.open(GENERAL, CARD)
+    opened = await http.platform.post_card(GENERAL, CARD)
     ref = await http.platform.post(opened.thread, final("Hello"), "k1")
-    await http.platform.heard(ref)
+    await http.platform.mark_spoken(ref)
     assert await http.platform.find(opened.thread, "k1", datetime.now(UTC)) is None
 
 
@@ -148,12 +148,12 @@ async def test_a_clock_that_differs_by_minutes_hides_no_line(http: SlackHarness)
     ],
 )
 async def test_a_card_that_cannot_be_looked_up_is_posted_again(http: SlackHarness, trouble: Trouble) -> None:
-    lost = await http.platform.open(GENERAL, CARD)
+    lost = await http.platform.post_card(GENERAL, CARD)
     http.fake.troubles["conversations.history"] = replace(trouble)
-    opened = await http.platform.open(GENERAL, CARD, since=datetime.now(UTC))
+    opened = await http.platform.post_card(GENERAL, CARD, since=datetime.now(UTC))
     assert opened.card != lost.card
     await asyncio.sleep(1.05)
-    assert await http.platform.open(GENERAL, CARD, since=datetime.now(UTC)) == opened
+    assert await http.platform.post_card(GENERAL, CARD, since=datetime.now(UTC)) == opened
 
 
 @pytest.mark.parametrize(("error", "asked"), [("unknown_method", 1), ("invalid_thread_ts", 2), ("internal_error", 2)])
@@ -161,12 +161,12 @@ async def test_a_status_that_slack_does_not_know_is_asked_for_in_an_hour(
     http: SlackHarness, error: str, asked: int
 ) -> None:
     http.fake.troubles["assistant.threads.setStatus"] = Trouble(error=error, times=2)
-    opened = await http.platform.open(GENERAL, CARD)
+    opened = await http.platform.post_card(GENERAL, CARD)
     for _ in range(2):
-        await http.platform.thinking(opened.thread)
+        await http.platform.start_typing(opened.thread)
     assert len(http.fake.called("assistant.threads.setStatus")) == asked
     http.later(3_700)
-    await http.platform.thinking(opened.thread)
+    await http.platform.start_typing(opened.thread)
     assert len(http.fake.called("assistant.threads.setStatus")) == asked + 1
 
 
