@@ -19,7 +19,7 @@ BROKEN, UNUSABLE, INTERRUPTED = 1, 2, 130
 T = TypeVar("T")
 
 
-class Plugin(click.Command):
+class PluginCommand(click.Command):
     """An adapter's own commands: listed without importing the adapter, imported when they are used."""
 
     def __init__(self, name: str, summary: str, target: str) -> None:
@@ -42,7 +42,7 @@ class Root(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         plugin = _plugins().get(cmd_name)
-        return Plugin(cmd_name, *plugin) if plugin else super().get_command(ctx, cmd_name)
+        return PluginCommand(cmd_name, *plugin) if plugin else super().get_command(ctx, cmd_name)
 
 
 def _plugins() -> Mapping[str, tuple[str, str]]:

@@ -6,7 +6,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from adapters.playground.clients import Client
 from adapters.playground.handler import PlaygroundInboundHandler
-from adapters.playground.protocol import Enter, FromWindow, Look, decode
+from adapters.playground.protocol import Enter, FromWindow, ListValues, decode
 from bot.domain.messages import Inbound
 from bot.log_throttle import warn_of_outsider
 from bot.ports.chat import ChatPlatform
@@ -65,7 +65,7 @@ class _Visit:
         while True:
             frame = await _frame(self._socket)
             match frame:
-                case Look():
+                case ListValues():
                     tasks.create_task(self._handler.look(self.window, frame))
                 case Enter():
                     raise ValueError("entered twice")

@@ -11,12 +11,13 @@ from adapters.playground.clients import Client, Clients
 from adapters.playground.image_proxy import ImageProxy
 from adapters.playground.people import People
 from adapters.playground.protocol import (
+    Acknowledged,
     Author,
     Channels,
     ChoiceShown,
     CloseChannel,
     Enter,
-    Look,
+    ListValues,
     Message,
     Offered,
     OpenChannel,
@@ -26,7 +27,6 @@ from adapters.playground.protocol import (
     Rename,
     Rewrite,
     RunCommand,
-    Taken,
     Told,
     Welcome,
     Withdraw,
@@ -67,11 +67,11 @@ _MENTION = re.compile(r"\s*@avatar(?:bot)?\b[,:]?\s*", re.IGNORECASE)
 _SLASH = re.compile(r"\s*/(?:avatar\b)?\s*")
 
 Done = Write | RunCommand | Pick | Press | Rewrite | Withdraw | Rename | OpenChannel | CloseChannel
-"""What somebody does, in their order. `Look` is not among them: it waits for nobody."""
+"""What somebody does, in their order. `ListValues` is not among them: it waits for nobody."""
 
 
 class PlaygroundInboundHandler:
-    """One for all windows. What it takes it acknowledges with `Taken`, so that a window knows what to send again."""
+    """One for all windows. What it takes it acknowledges with `Acknowledged`, so that a window knows what to send again."""
 
     def __init__(
         self,
@@ -118,7 +118,7 @@ class PlaygroundInboundHandler:
             window.note(encode(Told(secrets.token_hex(8), gone.sentence)))
             return None
 
-    async def look(self, window: Client, look: Look) -> None:
+    async def look(self, window: Client, look: ListValues) -> None:
         """Offer values; none, if the core does not know in time."""
         place = _place(look.channel, look.thread)
         ask = ValueQuery(place, window.person, look.verb, look.option, look.typed)
@@ -196,7 +196,7 @@ class PlaygroundInboundHandler:
         parsed = parse(_SLASH.sub("", run.text, count=1))
         if isinstance(parsed, ParseError):
             self._tell(window, _place(run.channel, run.thread), parsed.sentence, run.nonce)
-            window.note(encode(Taken(run.nonce)))
+            window.note(encode(Acknowledged(run.nonce)))
             return None
         typed = self._people.mentioned(parsed)
         options = {**typed.options, **{name: run.picked[name] for name in parsed.options.keys() & run.picked.keys()}}
@@ -221,7 +221,7 @@ class PlaygroundInboundHandler:
             self.store.change(message, text="", deleted=True)
         self._windows.wake()
         if message.author.kind != "person":
-            window.note(encode(Taken(done.nonce)))
+            window.note(encode(Acknowledged(done.nonce)))
             return None
         inbound = self._inbound(window, done.nonce, ref.place, body, stamp=self.store.stamp())
         return await self._hand_in(window, inbound, done.nonce, spoken_to=False)
@@ -245,7 +245,7 @@ class PlaygroundInboundHandler:
             outcome = await self.core.accept(inbound)
         except StoreUnavailable:
             outcome = Refused(NOT_TAKEN)
-        window.note(encode(Taken(nonce)))
+        window.note(encode(Acknowledged(nonce)))
         match outcome:
             case Question():
                 return inbound

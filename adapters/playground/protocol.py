@@ -208,7 +208,7 @@ class Thinking(ClientFrame, frozen=True, tag="thinking"):
     thread: str
 
 
-class Taken(ClientFrame, frozen=True, tag="taken"):
+class Acknowledged(ClientFrame, frozen=True, tag="taken"):
     """What the window sent under `nonce` has been dealt with."""
 
     nonce: str
@@ -231,13 +231,13 @@ class Told(ClientFrame, frozen=True, tag="told"):
 
 
 class Offered(ClientFrame, frozen=True, tag="offered"):
-    """The answer to `Look`."""
+    """The answer to `ListValues`."""
 
     look: int
     choices: tuple[ChoiceShown, ...]
 
 
-ToWindow = Welcome | Changed | PeoplePresent | Channels | Thinking | Taken | Told | Offered
+ToWindow = Welcome | Changed | PeoplePresent | Channels | Thinking | Acknowledged | Told | Offered
 
 
 # ---------------------------------------------------------------- from a window
@@ -303,7 +303,7 @@ class Withdraw(ClientFrame, frozen=True, tag="withdraw"):
     message: str
 
 
-class Look(ClientFrame, frozen=True, tag="look"):
+class ListValues(ClientFrame, frozen=True, tag="look"):
     """The values of one option, as somebody types."""
 
     look: int
@@ -326,7 +326,9 @@ class CloseChannel(ClientFrame, frozen=True, tag="close-channel"):
     name: str
 
 
-FromWindow = Enter | Write | RunCommand | Pick | Press | Rewrite | Withdraw | Look | Rename | OpenChannel | CloseChannel
+FromWindow = (
+    Enter | Write | RunCommand | Pick | Press | Rewrite | Withdraw | ListValues | Rename | OpenChannel | CloseChannel
+)
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[FromWindow] = msgspec.json.Decoder(FromWindow)

@@ -21,7 +21,7 @@ FOLDER = Path(__file__).parent / "page"
 KEY_LIMIT = 1_000
 
 
-class Key(msgspec.Struct, frozen=True):
+class PageKey(msgspec.Struct, frozen=True):
     """What the page read from its own address."""
 
     key: str = ""
@@ -109,6 +109,6 @@ async def _key(request: Request) -> str:
         if len(body) > KEY_LIMIT:
             raise HTTPException(413)
     try:
-        return msgspec.json.decode(bytes(body), type=Key).key
+        return msgspec.json.decode(bytes(body), type=PageKey).key
     except msgspec.DecodeError:
         raise HTTPException(400) from None

@@ -7,11 +7,12 @@ from adapters.simulator.link_faults import NetworkConditions
 from adapters.simulator.options import Options
 from adapters.simulator.remote import connect_remote
 from adapters.simulator.serve import serving
-from adapters.simulator.shape import Ending, Numbering, Shape
+from adapters.simulator.shape import ChatShape, Ending, Numbering
 from adapters.simulator.simulator import Simulator
 
 __all__ = [
     "Befall",
+    "ChatShape",
     "Control",
     "Ending",
     "Fault",
@@ -21,7 +22,6 @@ __all__ = [
     "Options",
     "Report",
     "RoomFault",
-    "Shape",
     "Simulator",
     "application",
     "connect_remote",

@@ -12,7 +12,7 @@ from adapters.simulator.faults import Fault
 from adapters.simulator.link_faults import NetworkConditions
 from adapters.simulator.room import SimulatedConnection
 from adapters.simulator.sessions import HostedSession
-from adapters.simulator.shape import Shape
+from adapters.simulator.shape import ChatShape
 from adapters.simulator.simulator import Simulator
 from bot.ports.room import LossReason, TokenExpiring
 
@@ -44,7 +44,7 @@ class FaultScript(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What holds from now on; what is absent stays. `join_delay` in seconds, null for avatars that never come."""
 
     join_delay: float | msgspec.UnsetType | None = msgspec.UNSET
-    shape: Shape | msgspec.UnsetType = msgspec.UNSET
+    shape: ChatShape | msgspec.UnsetType = msgspec.UNSET
     concurrency: int | msgspec.UnsetType = msgspec.UNSET
     credit: float | msgspec.UnsetType = msgspec.UNSET
     busy: set[str] | msgspec.UnsetType = msgspec.UNSET

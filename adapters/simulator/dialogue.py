@@ -30,7 +30,7 @@ class Persona:
 
 
 @dataclass(frozen=True, slots=True)
-class Exchange:
+class DialogueLine:
     """Something somebody said; `who` is empty for a voice without a name."""
 
     who: str
@@ -43,10 +43,10 @@ class Memory:
 
     persona: Persona
     seed: int = 0
-    remarks: list[Exchange] = field(default_factory=list)
+    remarks: list[DialogueLine] = field(default_factory=list)
     names: dict[str, str] = field(default_factory=dict)
 
-    def remember(self, remark: Exchange) -> None:
+    def remember(self, remark: DialogueLine) -> None:
         self.remarks = [*self.remarks, remark][-REMEMBERED:]
 
     def about(self) -> str:
@@ -72,7 +72,7 @@ class Memory:
     def called(self, who: str) -> str:
         return self.names.get(who, who)
 
-    def to(self, remark: Exchange) -> str:
+    def to(self, remark: DialogueLine) -> str:
         """`, Ann`, or nothing."""
         name = self.called(remark.who)
         return f", {name}" if name else ""

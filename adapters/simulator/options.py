@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass, field
 
-from adapters.simulator.shape import Shape
+from adapters.simulator.shape import ChatShape
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Options:
     """Characters spoken in a second at speed 1.0; `math.inf` speaks at once."""
     upload_time: float = 6.0
     """From `avatar/create` to status 3: a third of it queueing, the rest processing."""
-    shape: Shape = field(default_factory=Shape)
+    shape: ChatShape = field(default_factory=ChatShape)
     """How the avatar's answers come in parts."""
     seed: int = 0
     """Of the dice that lose, repeat and reorder packets."""

@@ -22,7 +22,7 @@ class Ending(StrEnum):
     NONE = "none"
 
 
-class Shape(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ChatShape(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     numbering: Numbering = Numbering.FROM_0
     ending: Ending = Ending.LAST
     part_length: int | None = None

@@ -11,7 +11,7 @@ from datetime import datetime
 from re import Match, Pattern
 
 from adapters.simulator import phrases
-from adapters.simulator.dialogue import Exchange, Memory, Persona, words
+from adapters.simulator.dialogue import DialogueLine, Memory, Persona, words
 from adapters.simulator.languages import NOT_SPOKEN, SPOKEN, base, language_of
 
 SPEAKER = re.compile(r"\s*([^\W\d_][\w.'\u2019-]{0,30}(?: [\w.'\u2019-]{1,30}){0,2}):\s+(.*)", re.DOTALL)
@@ -35,17 +35,17 @@ class Talker:
 class Turn:
     """What a rule may look at."""
 
-    remark: Exchange
+    remark: DialogueLine
     now: datetime
     match: Match[str]
 
 
-def _heard(text: str) -> Exchange:
+def _heard(text: str) -> DialogueLine:
     match = SPEAKER.fullmatch(text)
-    return Exchange(match[1].strip(), match[2].strip()) if match else Exchange("", text.strip())
+    return DialogueLine(match[1].strip(), match[2].strip()) if match else DialogueLine("", text.strip())
 
 
-def _in_another_language(persona: Persona, remark: Exchange, language: str | None) -> str:
+def _in_another_language(persona: Persona, remark: DialogueLine, language: str | None) -> str:
     """The answer in another language than English; empty where English is spoken."""
     asked = language_of(remark.text, language)
     code = base(language) if language else asked
@@ -58,19 +58,19 @@ def _in_another_language(persona: Persona, remark: Exchange, language: str | Non
     return spoken.answer(topics, persona.name) or spoken.lost
 
 
-def _replied(memory: Memory, remark: Exchange, now: datetime) -> str:
+def _replied(memory: Memory, remark: DialogueLine, now: datetime) -> str:
     for pattern, rule in RULES:
         if match := pattern.search(remark.text):
             return rule(memory, Turn(remark, now, match))
     return memory.known(remark.text) or _wonder(memory, remark)
 
 
-def _about(memory: Memory, ways: tuple[str, ...], topic: str, remark: Exchange) -> str:
+def _about(memory: Memory, ways: tuple[str, ...], topic: str, remark: DialogueLine) -> str:
     reply = memory.pick(ways).format(topic=topic, name=memory.to(remark))
     return reply[0].upper() + reply[1:]
 
 
-def _wonder(memory: Memory, remark: Exchange) -> str:
+def _wonder(memory: Memory, remark: DialogueLine) -> str:
     """No rule fits: come back to what they spoke of, and ask back."""
     topics = sorted(words(remark.text), key=lambda word: (-len(word), word))
     for other in reversed(memory.remarks):

@@ -11,7 +11,7 @@ from bot.domain.replies import File
 ALT_LIMIT = 1_000
 
 
-class Calls:
+class WorkspaceCalls:
     """Fetches the token for each call: a session outlives one that is rotated. Raises as `WebApi.call`."""
 
     def __init__(self, web: WebApi, installations: Installations) -> None:

@@ -38,7 +38,7 @@ def limited_by(token: str, method: str, arguments: Answer) -> Limited:
     return token, method, str(arguments.get("channel", "")) if method == "chat.postMessage" else ""
 
 
-class RateLimits:
+class RetryDeadlines:
     """Which calls Slack has asked to wait with, and until when by the running loop's clock."""
 
     def __init__(self) -> None:
@@ -67,7 +67,7 @@ class WebApi:
 
     def __init__(self, api_url: str) -> None:
         self.api_url = api_url
-        self._limits = RateLimits()
+        self._limits = RetryDeadlines()
         self._client: AsyncWebClient | None = None
 
     async def call(self, token: str, method: str, **arguments: object) -> Answer:

@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Iterable
 from itertools import islice
 
-from adapters.slack.calls import Calls
+from adapters.slack.calls import WorkspaceCalls
 from adapters.slack.client import Answer
 from adapters.slack.errors import SlackRefused
 from adapters.slack.inbound import InboundContext
-from adapters.slack.lookups import Key, Lookups
+from adapters.slack.lookups import CachedLookups, LookupKey
 from adapters.slack.plain_text import SOMEONE, Mentions, SlackNames
 from bot.domain.conversations import A_DIRECT_MESSAGE, Channel, ConversationRef
 from bot.domain.people import Membership, Person
@@ -31,9 +31,9 @@ _STRANGER = frozenset({"user_not_found", "user_not_visible", "users_not_found"})
 class Directory:
     """People, channels and user groups by workspace. Answers within `PATIENCE_S`, if need be without a name."""
 
-    def __init__(self, calls: Calls, clock: Clock) -> None:
+    def __init__(self, calls: WorkspaceCalls, clock: Clock) -> None:
         self._call = calls
-        self._lookups = Lookups(clock, _refused)
+        self._lookups = CachedLookups(clock, _refused)
 
     async def look_up(
         self, setting: InboundContext, user_id: str, mentioned: Mentions = NOBODY
@@ -44,7 +44,10 @@ class Directory:
         told us about in time is of unknown standing, which is no more than an outsider's.
         """
         until = asyncio.get_running_loop().time() + PATIENCE_S
-        user, groups = Key(setting.workspace_id, user_id), Key(setting.workspace_id, GROUPS + setting.team_id)
+        user, groups = (
+            LookupKey(setting.workspace_id, user_id),
+            LookupKey(setting.workspace_id, GROUPS + setting.team_id),
+        )
         await self._lookups.learn({user: self._ask_user}, until)
         names = await self._names(setting, mentioned, groups, until)
         return self._person(user, groups), names
@@ -56,13 +59,13 @@ class Directory:
     async def names(self, setting: InboundContext, mentioned: Mentions) -> SlackNames:
         """The names that a message needs."""
         until = asyncio.get_running_loop().time() + PATIENCE_S
-        return await self._names(setting, mentioned, Key(setting.workspace_id, GROUPS + setting.team_id), until)
+        return await self._names(setting, mentioned, LookupKey(setting.workspace_id, GROUPS + setting.team_id), until)
 
     async def channel(self, workspace_id: str, channel_id: str) -> Channel:
         """By its id where Slack does not tell, as of a private channel that the bot is not in any more."""
         if channel_id.startswith("D"):  # Slack has no name for it, and would want `im:read` to say so
             return A_DIRECT_MESSAGE
-        key = Key(workspace_id, channel_id)
+        key = LookupKey(workspace_id, channel_id)
         await self._lookups.learn({key: self._ask_channel}, asyncio.get_running_loop().time() + PATIENCE_S)
         known = self._lookups.known(key)
         name = _name(known)
@@ -81,7 +84,7 @@ class Directory:
     async def aclose(self) -> None:
         await self._lookups.aclose()
 
-    async def _names(self, setting: InboundContext, mentioned: Mentions, groups: Key, until: float) -> SlackNames:
+    async def _names(self, setting: InboundContext, mentioned: Mentions, groups: LookupKey, until: float) -> SlackNames:
         people = _some(mentioned.people - {setting.own_id}, setting)
         channels = _some(mentioned.channels, setting)
         wanted = {groups: self._ask_groups} | dict.fromkeys(people, self._ask_user)
@@ -93,7 +96,7 @@ class Directory:
             {each: str(group["name"]) for each, group in self._lookups.known(groups).items()},
         )
 
-    def _person(self, key: Key, groups: Key) -> Person:
+    def _person(self, key: LookupKey, groups: LookupKey) -> Person:
         user = self._lookups.known(key)
         belongs = (each for each, group in self._lookups.known(groups).items() if key.thing in group["users"])
         return Person(key.thing, _name(user) or SOMEONE, _standing(user, key.workspace_id), frozenset(belongs))
@@ -123,8 +126,8 @@ def _in(workspace_id: str) -> ConversationRef:
     return ConversationRef("slack", workspace_id, "")
 
 
-def _some(ids: Iterable[str], setting: InboundContext) -> list[Key]:
-    return [Key(setting.workspace_id, each) for each in islice(sorted(ids), NAMES_LIMIT)]
+def _some(ids: Iterable[str], setting: InboundContext) -> list[LookupKey]:
+    return [LookupKey(setting.workspace_id, each) for each in islice(sorted(ids), NAMES_LIMIT)]
 
 
 def _refused(refused: SlackRefused) -> Answer:

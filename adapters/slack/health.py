@@ -31,7 +31,7 @@ log = structlog.get_logger(__name__)
 Seconds = Callable[[], float]
 
 
-class Part(StrEnum):
+class HealthPart(StrEnum):
     """What can be wrong, worst first."""
 
     TOKEN = "token"  # noqa: S105
@@ -43,12 +43,12 @@ class Part(StrEnum):
 
 
 SENTENCES = {
-    Part.TOKEN: "Slack does not accept SLACK_BOT_TOKEN any more: copy the Bot User OAuth Token from Install App again.",
-    Part.API: "Slack does not answer; it is asked again by itself.",
-    Part.SOCKET: "There is no connection to Slack; it is tried again by itself.",
-    Part.SHARED: "Another program is connected with the same SLACK_APP_TOKEN and gets a share of what people write: "
+    HealthPart.TOKEN: "Slack does not accept SLACK_BOT_TOKEN any more: copy the Bot User OAuth Token from Install App again.",
+    HealthPart.API: "Slack does not answer; it is asked again by itself.",
+    HealthPart.SOCKET: "There is no connection to Slack; it is tried again by itself.",
+    HealthPart.SHARED: "Another program is connected with the same SLACK_APP_TOKEN and gets a share of what people write: "
     "stop it, or give it an app of its own.",
-    Part.EVENTS: "Slack delivers no messages, not even our own: look at Event Subscriptions at api.slack.com/apps, or paste "
+    HealthPart.EVENTS: "Slack delivers no messages, not even our own: look at Event Subscriptions at api.slack.com/apps, or paste "
     "`avatarbot slack manifest` there again.",
 }
 
@@ -60,17 +60,17 @@ class Health:
         self._clock = clock
         self._seconds = seconds
         self._well_since = clock.now()
-        self._troubles: dict[Part, ConnectionState] = {}
+        self._troubles: dict[HealthPart, ConnectionState] = {}
         self._unheard = 0
         self._unheard_since = 0.0
 
-    def trouble(self, part: Part, sentence: str = "") -> None:
+    def trouble(self, part: HealthPart, sentence: str = "") -> None:
         """Something is wrong, since now if it was not before."""
         told = sentence or SENTENCES[part]
         before = self._troubles.get(part)
         self._troubles[part] = ConnectionState(before.since if before else self._clock.now(), told)
 
-    def well(self, part: Part) -> None:
+    def well(self, part: HealthPart) -> None:
         if self._troubles.pop(part, None) and not self._troubles:
             self._well_since = self._clock.now()
 
@@ -83,13 +83,13 @@ class Health:
     def heard(self) -> None:
         """A message was delivered, ours or anybody's."""
         self._unheard = 0
-        self.well(Part.EVENTS)
+        self.well(HealthPart.EVENTS)
 
     def state(self) -> ConnectionState:
         """The worst trouble, or none."""
         if self._unheard >= POSTS_WITHOUT_ECHO and self._seconds() - self._unheard_since > ECHO_WITHIN_S:
-            self.trouble(Part.EVENTS)
-        worst = (self._troubles[part] for part in Part if part in self._troubles)
+            self.trouble(HealthPart.EVENTS)
+        worst = (self._troubles[part] for part in HealthPart if part in self._troubles)
         return next(worst, ConnectionState(self._well_since))
 
 
@@ -98,18 +98,18 @@ async def check_token(web: WebApi, token: str, health: Health) -> None:
     try:
         _, granted = await web.call_with_scopes(token, "auth.test")
     except PlaceGone:
-        health.trouble(Part.TOKEN)
+        health.trouble(HealthPart.TOKEN)
     except PlatformError as error:
         log.info("Slack did not answer a check-up", detail=error.detail)
-        health.trouble(Part.API)
+        health.trouble(HealthPart.API)
     else:
-        health.well(Part.TOKEN)
-        health.well(Part.API)
+        health.well(HealthPart.TOKEN)
+        health.well(HealthPart.API)
         missing = sorted(set(SCOPES) - granted) if granted else []  # a proxy may take the header away
         if missing:
-            health.trouble(Part.SCOPES, LACKS.format(", ".join(missing)))
+            health.trouble(HealthPart.SCOPES, LACKS.format(", ".join(missing)))
         else:
-            health.well(Part.SCOPES)
+            health.well(HealthPart.SCOPES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,28 +135,28 @@ class Peers:
         self._ours = 0
         self._shared_since: float | None = None
         self._look_at = 0.0
-        health.trouble(Part.SOCKET)
+        health.trouble(HealthPart.SOCKET)
 
     def ours(self, connections: int) -> None:
         """How many of ours are open."""
         self._ours = connections
         if connections:
-            self._health.well(Part.SOCKET)
+            self._health.well(HealthPart.SOCKET)
         else:
-            self._health.trouble(Part.SOCKET)
+            self._health.trouble(HealthPart.SOCKET)
 
     def told(self, connections: int) -> float | None:
         """What a `hello` says: all connections of the app. Returns the seconds after which to ask for another one, if at all."""
         if connections <= self._ours:
             self._shared_since = None
-            self._health.well(Part.SHARED)
+            self._health.well(HealthPart.SHARED)
             return None
         now = self._seconds()
         if self._shared_since is None:
             self._shared_since = now
         certain = now - self._shared_since >= self.looks.certain_after
         if certain:
-            self._health.trouble(Part.SHARED)
+            self._health.trouble(HealthPart.SHARED)
         return self._look(now, self.looks.after if certain else self.looks.until_then)
 
     def _look(self, now: float, after: float) -> float | None:

@@ -32,7 +32,7 @@ Ask = Callable[[str, str], Awaitable[Answer]]
 """Asks Slack about a thing of a workspace."""
 
 
-class Key(NamedTuple):
+class LookupKey(NamedTuple):
     workspace_id: str
     thing: str
 
@@ -42,22 +42,22 @@ class _Kept(NamedTuple):
     fresh_until: datetime
 
 
-class Lookups:
+class CachedLookups:
     """Answers by workspace and thing. `refused` makes an answer of Slack's refusal to tell about a thing."""
 
     def __init__(self, clock: Clock, refused: Callable[[SlackRefused], Answer]) -> None:
         self._clock = clock
         self._refused = refused
-        self._kept: dict[Key, _Kept] = {}
-        self._asking: dict[Key, asyncio.Task[None]] = {}
+        self._kept: dict[LookupKey, _Kept] = {}
+        self._asking: dict[LookupKey, asyncio.Task[None]] = {}
         self._busy = Counter[str]()
 
-    def known(self, key: Key) -> Answer:
+    def known(self, key: LookupKey) -> Answer:
         """The newest answer, if need be a day old; empty where there is none."""
         kept = self._kept.get(key)
         return kept.answer if kept and self._clock.now() < kept.fresh_until + STALE_FOR else NOTHING
 
-    async def learn(self, wanted: Mapping[Key, Ask], until: float) -> None:
+    async def learn(self, wanted: Mapping[LookupKey, Ask], until: float) -> None:
         """Ask for what is not known or not fresh, and wait for it until then by the running loop's clock.
 
         What comes later is kept all the same, for whoever asks next.
@@ -75,7 +75,7 @@ class Lookups:
         if asking:
             await asyncio.wait(asking)
 
-    def _question(self, key: Key, ask: Ask) -> asyncio.Task[None] | None:
+    def _question(self, key: LookupKey, ask: Ask) -> asyncio.Task[None] | None:
         """The question about a thing that is under way, or a new one; None where none is needed or one too many would be."""
         kept = self._kept.get(key)
         if kept and self._clock.now() < kept.fresh_until:
@@ -87,13 +87,13 @@ class Lookups:
             task.add_done_callback(lambda _: self._asked(key))
         return self._asking.get(key)
 
-    def _asked(self, key: Key) -> None:
+    def _asked(self, key: LookupKey) -> None:
         del self._asking[key]
         self._busy[key.workspace_id] -= 1
         if not self._busy[key.workspace_id]:
             del self._busy[key.workspace_id]
 
-    async def _ask(self, key: Key, ask: Ask) -> None:
+    async def _ask(self, key: LookupKey, ask: Ask) -> None:
         try:
             self._keep(key, await ask(*key), KNOWN_FOR)
         except SlackRefused as refused:
@@ -103,7 +103,7 @@ class Lookups:
         except Exception:
             log.exception("a look-up broke")
 
-    def _keep(self, key: Key, answer: Answer, lasting: timedelta) -> None:
+    def _keep(self, key: LookupKey, answer: Answer, lasting: timedelta) -> None:
         self._kept.pop(key, None)
         self._kept[key] = _Kept(answer, self._clock.now() + lasting)
         if len(self._kept) > CAPACITY:

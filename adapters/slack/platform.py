@@ -12,7 +12,7 @@ from adapters.slack.dedupe import AnsweredMessages
 from adapters.slack.directory import Directory
 from adapters.slack.dispatcher import bolt_app
 from adapters.slack.handler import SlackInboundHandler
-from adapters.slack.health import CHECK_EVERY_S, Health, Part, Peers, check_token
+from adapters.slack.health import CHECK_EVERY_S, Health, HealthPart, Peers, check_token
 from adapters.slack.http import Deliveries, HttpEndpoint
 from adapters.slack.installations import Installations, ManyWorkspaces, OneWorkspace
 from adapters.slack.oauth import oauth_flow
@@ -90,12 +90,12 @@ class SlackPlatform(SlackPublisher):
         while True:
             try:
                 await self._installations.prepare()
-                return self._health.well(Part.API)
+                return self._health.well(HealthPart.API)
             except PlaceGone as gone:
                 raise SettingsError(BAD_TOKEN, gone.detail) from None
             except PlatformError as error:
                 log.info("Slack does not tell who we are yet", detail=error.detail)
-                self._health.trouble(Part.API)
+                self._health.trouble(HealthPart.API)
                 await asyncio.sleep(pause)
                 pause = min(LONGEST_PAUSE_S, pause * 2)
 

@@ -10,7 +10,7 @@ import structlog
 
 from adapters.slack import answers, blocks
 from adapters.slack.blocks import Content
-from adapters.slack.calls import Calls
+from adapters.slack.calls import WorkspaceCalls
 from adapters.slack.errors import SlackRefused
 from adapters.slack.inbound import place_of
 from adapters.slack.manifest import OPTIONAL_SCOPES, SCOPES
@@ -46,7 +46,7 @@ class PrivateAnswers:
     and nothing of the answer.
     """
 
-    def __init__(self, calls: Calls, clock: Clock) -> None:
+    def __init__(self, calls: WorkspaceCalls, clock: Clock) -> None:
         self._call = calls
         self._clock = clock
 

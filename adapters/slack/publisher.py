@@ -8,7 +8,7 @@ import structlog
 
 from adapters.slack import blocks, cards
 from adapters.slack.blocks import Block, Content
-from adapters.slack.calls import Calls
+from adapters.slack.calls import WorkspaceCalls
 from adapters.slack.client import WebApi
 from adapters.slack.errors import SlackRefused
 from adapters.slack.health import Health
@@ -59,7 +59,7 @@ class SlackPublisher:
     def __init__(self, web: WebApi, installations: Installations, clock: Clock, health: Health | None = None) -> None:
         self._web = web
         self._clock = clock
-        self._call = Calls(web, installations)
+        self._call = WorkspaceCalls(web, installations)
         self._private = PrivateAnswers(self._call, clock)
         self._health = health or Health(clock)
         self._no_status_until: dict[str, datetime] = {}

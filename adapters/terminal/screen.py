@@ -23,7 +23,7 @@ _CLEAR = "\r\033[J"
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class TerminalShape:
     """What the screen is: in cells and lines. Where nothing `rewrites`, as in a file, only whole lines are written, unwrapped."""
 
     columns: int = 80
@@ -42,7 +42,9 @@ class Shape:
 class TerminalScreen:
     """Written to from top to bottom; only the block at the end may grow. Nothing is written to a reader that has left."""
 
-    def __init__(self, shape: Callable[[], Shape] = Shape.here, write: Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self, shape: Callable[[], TerminalShape] = TerminalShape.here, write: Callable[[str], None] | None = None
+    ) -> None:
         self.deserted = False
         self._shape = shape
         self._out = write or _echo

@@ -30,7 +30,7 @@ CARD_WITHIN_S = 10.0
 """A card takes turns that nobody's text wants; after so long it takes the next one."""
 
 
-class _Turn(NamedTuple):
+class _Waiter(NamedTuple):
     """Somebody who waits; ordered by who goes first."""
 
     urgency: Priority
@@ -53,7 +53,7 @@ class RateLimiter:
             self.edits = RateLimiter(replace(pace, calls_per_second=pace.edits_per_second, edits_per_second=None))
         self._next = 0.0
         self._slow_until = 0.0
-        self._queue: list[_Turn] = []
+        self._queue: list[_Waiter] = []
         self._order = itertools.count()
         self._growing = 0
 
@@ -99,7 +99,7 @@ class RateLimiter:
 
     async def turn(self, urgency: Priority) -> None:
         """Wait for one call's turn."""
-        mine = _Turn(urgency, next(self._order), asyncio.Event(), asyncio.get_running_loop().time())
+        mine = _Waiter(urgency, next(self._order), asyncio.Event(), asyncio.get_running_loop().time())
         heapq.heappush(self._queue, mine)
         try:
             while self._queue[0] is not mine or asyncio.get_running_loop().time() < self._due_at(mine):
@@ -114,16 +114,16 @@ class RateLimiter:
         self._next = max(asyncio.get_running_loop().time(), self._next) + 1 / self._rate
 
     @staticmethod
-    def _gives_way(turn: _Turn, now: float) -> bool:
+    def _gives_way(turn: _Waiter, now: float) -> bool:
         return turn.urgency is Priority.CARD and now < turn.asked_at + CARD_WITHIN_S
 
-    def _due_at(self, turn: _Turn) -> float:
+    def _due_at(self, turn: _Waiter) -> float:
         """While a text grows, a card's is a turn later than others', so that the text could have had it."""
         if turn.urgency is not Priority.CARD or not self._growing:
             return self._next
         return min(self._next + 1 / self._rate, max(self._next, turn.asked_at + CARD_WITHIN_S))
 
-    async def _wait(self, mine: _Turn) -> None:
+    async def _wait(self, mine: _Waiter) -> None:
         """Until the time has come, for the first; until called, for the others."""
         mine.called.clear()
         first = self._queue[0] is mine

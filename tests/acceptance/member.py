@@ -13,12 +13,12 @@ from websockets.exceptions import ConnectionClosed, WebSocketException
 from websockets.typing import Origin
 
 from adapters.playground.protocol import (
+    Acknowledged,
     Changed,
     Enter,
     FromWindow,
     Message,
     RunCommand,
-    Taken,
     Told,
     ToWindow,
     Welcome,
@@ -164,7 +164,7 @@ class Member:
                 self.messages |= {message.id: message for message in messages}
                 self._seq = seq
                 self._enter = msgspec.structs.replace(self._enter, seq=seq)
-            case Taken(nonce=nonce):
+            case Acknowledged(nonce=nonce):
                 self._outstanding.pop(nonce, None)
             case Told():
                 self.told.append(frame)

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from adapters.akool.avatar import AkoolAvatar
-from adapters.simulator import Control, Ending, FaultScript, NetworkConditions, Numbering, Shape, Simulator
+from adapters.simulator import ChatShape, Control, Ending, FaultScript, NetworkConditions, Numbering, Simulator
 from bot.domain.sessions import Mode, ParamChanges
 from bot.domain.transcript import Speaker
 from bot.ports.avatar import AvatarArrived, AvatarEvent, Speaking, Utterance
@@ -40,7 +40,7 @@ class Conversation:
 
 
 @asynccontextmanager
-async def conversation(shape: Shape = Shape()) -> AsyncIterator[Conversation]:  # noqa: B008 - frozen
+async def conversation(shape: ChatShape = ChatShape()) -> AsyncIterator[Conversation]:  # noqa: B008 - frozen
     async with customer() as somebody, asyncio.TaskGroup() as group:
         Control(somebody.simulator).script(FaultScript(shape=shape))
         ours = credentials(await somebody.create(mode_type=Mode.RETELLING, duration=3600))
@@ -72,7 +72,7 @@ async def test_a_long_text_is_retold_word_for_word() -> None:
 async def test_an_answer_in_any_shape_is_whole(numbering: Numbering, ending: Ending) -> None:
     """AKOOL's own clients show all of them whole."""
     text = "It was a very, very, very good question. " * 100
-    async with conversation(Shape(numbering, ending, part_length=2, pause=25)) as talk:
+    async with conversation(ChatShape(numbering, ending, part_length=2, pause=25)) as talk:
         await talk.avatar.say("turn", text)
         await asyncio.sleep(400)
         assert await talk.reply("turn") == text

@@ -28,7 +28,7 @@ WAIT_S = 0.2
 WAIT_AT_MOST_S = 2.0
 
 
-class Calls:
+class ApiCalls:
     """Calls over one `httpx.AsyncClient`, which it closes. Every call raises `ProviderError` and nothing else."""
 
     def __init__(self, http: httpx.AsyncClient, metrics: Metrics | None = None) -> None:

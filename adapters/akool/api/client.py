@@ -6,7 +6,7 @@ from typing import Any, Self, TypeVar
 import httpx
 
 from adapters.akool.api.bodies import knowledge_body, session_body, upload_body
-from adapters.akool.api.calls import CONNECT_S, CREATE_S, READ_S, Calls
+from adapters.akool.api.calls import CONNECT_S, CREATE_S, READ_S, ApiCalls
 from adapters.akool.api.records import (
     AvatarRecord,
     CreditRecord,
@@ -46,7 +46,7 @@ LONGEST_BYTES = 8 * 1024 * 1024
 class AkoolApi:
     """Typed calls. Every one may raise `ProviderError`; lists are read to their end, at most 5,000 long."""
 
-    def __init__(self, calls: Calls) -> None:
+    def __init__(self, calls: ApiCalls) -> None:
         self._calls = calls
 
     @classmethod
@@ -67,7 +67,7 @@ class AkoolApi:
             headers=PLAIN,
             event_hooks=at_most(LONGEST_BYTES),
         )
-        return cls(Calls(http, metrics))
+        return cls(ApiCalls(http, metrics))
 
     async def aclose(self) -> None:
         await self._calls.aclose()

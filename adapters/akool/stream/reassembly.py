@@ -9,7 +9,7 @@ from math import inf
 
 from adapters.akool.stream.codec import well_formed
 from adapters.akool.stream.messages import Part
-from adapters.akool.stream.series import GAP, Series, Taken
+from adapters.akool.stream.series import GAP, PartKind, Series
 from bot.domain.transcript import Speaker
 from bot.ports.avatar import Utterance
 
@@ -52,11 +52,11 @@ class _Whole:
             return False
         complete = self._finished and not self._waits(now)
         taken = self._series.take(part.idx, part.text, now, complete=complete)
-        if taken is Taken.NOT_OURS:
+        if taken is PartKind.NOT_OURS:
             self._before += self._series.text(inf)
             self._series = Series()
             self._series.take(part.idx, part.text, now, complete=False)
-        news = taken is not Taken.REPETITION or (part.fin and not self._finished)
+        news = taken is not PartKind.REPETITION or (part.fin and not self._finished)
         if news:
             self._heard_at = now
             self._went_on |= self._closed and self._finished

@@ -31,7 +31,7 @@ class _Slot:
     gap_until: float | None
 
 
-class Taken(Enum):
+class PartKind(Enum):
     """What a part was to a series."""
 
     NEW = auto()
@@ -52,10 +52,10 @@ class Series:
         self._ready = ""  # the text of the first `_ready_slots`, whose gaps are over
         self._ready_slots = 0
 
-    def take(self, idx: int, text: str, now: float, *, complete: bool) -> Taken:
+    def take(self, idx: int, text: str, now: float, *, complete: bool) -> PartKind:
         """Put a part in its place. `complete` tells that an end was seen and nothing is missing."""
         taken = self._what(idx, text, now, complete=complete)
-        if taken is Taken.NEW:
+        if taken is PartKind.NEW:
             (self._add if idx else self._add_zero)(idx, _Arrival(now, text))
         return taken
 
@@ -74,16 +74,16 @@ class Series:
 
     # ------------------------------------------------------------ inside
 
-    def _what(self, idx: int, text: str, now: float, *, complete: bool) -> Taken:
+    def _what(self, idx: int, text: str, now: float, *, complete: bool) -> PartKind:
         if idx == 0:
             if not self._numbered or not self._zeros:
-                return Taken.NEW
+                return PartKind.NEW
             same, at = text in self._zeros, self._zero_at
         elif known := self._numbered.get(idx):
             same, at = text == known.text, known.at
         else:
-            return Taken.NEW
-        return Taken.REPETITION if same and not (complete and now - at > REPEAT_WINDOW_S) else Taken.NOT_OURS
+            return PartKind.NEW
+        return PartKind.REPETITION if same and not (complete and now - at > REPEAT_WINDOW_S) else PartKind.NOT_OURS
 
     def _add_zero(self, _: int, arrival: _Arrival) -> None:
         self._zeros.append(arrival.text)

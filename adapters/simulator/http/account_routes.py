@@ -25,7 +25,7 @@ FLAG = (
 )
 
 
-class Client(msgspec.Struct, kw_only=True):
+class ClientCredentials(msgspec.Struct, kw_only=True):
     client_id: str = msgspec.field(name="clientId", default="")
     client_secret: str = msgspec.field(name="clientSecret", default="")
 
@@ -49,7 +49,7 @@ class AccountRoutes:
     async def _token(self, request: Request) -> Response:
         """The one answer whose `token` stands beside `code` and not under `data`."""
         try:
-            client = await body(request, Client)
+            client = await body(request, ClientCredentials)
             answer: dict[str, Any] = {
                 "code": 1000,
                 "token": self._account.token(client.client_id, client.client_secret),

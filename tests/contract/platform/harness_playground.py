@@ -21,18 +21,18 @@ from websockets.exceptions import ConnectionClosed
 
 from adapters.playground.platform import PlaygroundPlatform
 from adapters.playground.protocol import (
+    Acknowledged,
     ButtonShown,
     CloseChannel,
     Enter,
     FromWindow,
-    Look,
+    ListValues,
     Message,
     Offered,
     Pick,
     Press,
     Rewrite,
     RunCommand,
-    Taken,
     Told,
     ToWindow,
     Welcome,
@@ -119,7 +119,7 @@ class Page:
                     self.messages |= {message.id: message for message in messages}
                 case Told() as told:
                     self.told.append(told)
-                case Taken(nonce=nonce):
+                case Acknowledged(nonce=nonce):
                     self.taken.add(nonce)
                 case Offered() as offered:
                     self.offered[offered.look] = offered
@@ -209,7 +209,7 @@ class PlaygroundHarness(PlatformHarness):
     async def type_ahead(self, who: str, verb: str, option: str, typed: str, place: ConversationRef) -> Sequence[str]:
         page = self.pages[who]
         look = len(page.offered) + 1
-        await page.send(Look(look, place.channel_id, place.thread_id, verb, option, typed))
+        await page.send(ListValues(look, place.channel_id, place.thread_id, verb, option, typed))
         await page.until(lambda: look in page.offered)
         return [choice.label for choice in page.offered[look].choices]
 

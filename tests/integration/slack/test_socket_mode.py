@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 
-from adapters.slack.health import SENTENCES, Looks, Part, Peers, check_token
+from adapters.slack.health import SENTENCES, HealthPart, Looks, Peers, check_token
 from adapters.slack.installations import MemoryVault
 from adapters.slack.platform import SlackPlatform
 from adapters.slack.socket_mode import SocketMode
@@ -129,7 +129,7 @@ async def test_others_with_the_same_token_are_noticed_and_nothing_of_ours_is_los
     http.fake.others = 1
     peers = Peers(platform._health, looks=Looks(certain_after=0.3, until_then=0.2, after=0.2, pause=0.1))
     async with watched(http, 10.0, peers):
-        await eventually(lambda: platform.connection().problem == SENTENCES[Part.SHARED])
+        await eventually(lambda: platform.connection().problem == SENTENCES[HealthPart.SHARED])
         http.fake.others = 0
         await eventually(lambda: not platform.connection().problem)
         await eventually(lambda: len(http.fake.sockets) == 2)
@@ -140,7 +140,7 @@ async def test_a_lost_connection_is_seen(socket: SlackHarness) -> None:
     socket.fake.tickets_refused.extend([503] * 3)
     for connection in list(socket.fake.sockets):
         await connection.close()
-    await eventually(lambda: socket.platform.connection().problem == SENTENCES[Part.SOCKET])
+    await eventually(lambda: socket.platform.connection().problem == SENTENCES[HealthPart.SOCKET])
     await eventually(lambda: not socket.platform.connection().problem, within=20)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, select
 
-from adapters.simulator import Control, Ending, FaultScript, NetworkConditions, Shape, messages
+from adapters.simulator import ChatShape, Control, Ending, FaultScript, NetworkConditions, messages
 from bot.domain.conversations import MessageRef
 from bot.domain.messages import Inbound, MessagePosted
 from bot.domain.people import Role
@@ -146,7 +146,7 @@ def test_without_events_a_turn_ends_with_its_own_text(ending: Ending, tmp_path: 
 
     @active(spec=RETELLING)
     async def story(staged: Staged) -> None:
-        Control(staged.simulator).script(FaultScript(shape=Shape(ending=ending, events=False)))
+        Control(staged.simulator).script(FaultScript(shape=ChatShape(ending=ending, events=False)))
         await asked(staged, LONG)
         async with taking_turns(staged):
             await asyncio.sleep(60)

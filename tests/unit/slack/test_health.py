@@ -3,7 +3,7 @@
 import random
 from datetime import UTC, datetime, timedelta
 
-from adapters.slack.health import ECHO_WITHIN_S, SENTENCES, Health, Part, Peers
+from adapters.slack.health import ECHO_WITHIN_S, SENTENCES, Health, HealthPart, Peers
 from bot.jobs.connections import TOLERATED_S
 
 DAY = 86_400
@@ -31,7 +31,7 @@ def made() -> tuple[Time, Health, Peers]:
 
 def test_without_a_connection_it_says_so_and_since_when() -> None:
     time, health, peers = made()
-    assert health.state().problem == SENTENCES[Part.SOCKET]
+    assert health.state().problem == SENTENCES[HealthPart.SOCKET]
     peers.ours(1)
     assert not health.state().problem
     time.s = 100
@@ -46,7 +46,7 @@ def test_posts_without_an_echo_mean_that_nothing_is_delivered() -> None:
     health.posted()
     health.posted()
     time.s = ECHO_WITHIN_S + 1
-    assert health.state().problem == SENTENCES[Part.EVENTS]
+    assert health.state().problem == SENTENCES[HealthPart.EVENTS]
     health.heard()
     assert not health.state().problem
 
@@ -61,7 +61,7 @@ def test_others_with_our_token_are_named_after_a_while() -> None:
     assert peers.told(3) == 60
     time.s = 245
     assert peers.told(3) == 300
-    assert health.state().problem == SENTENCES[Part.SHARED]
+    assert health.state().problem == SENTENCES[HealthPart.SHARED]
     time.s = 550
     assert peers.told(2) is None
     assert not health.state().problem
@@ -69,10 +69,10 @@ def test_others_with_our_token_are_named_after_a_while() -> None:
 
 def test_the_worst_is_told_first() -> None:
     _, health, peers = made()
-    health.trouble(Part.TOKEN)
-    assert health.state().problem == SENTENCES[Part.TOKEN]
-    health.well(Part.TOKEN)
-    assert health.state().problem == SENTENCES[Part.SOCKET]
+    health.trouble(HealthPart.TOKEN)
+    assert health.state().problem == SENTENCES[HealthPart.TOKEN]
+    health.well(HealthPart.TOKEN)
+    assert health.state().problem == SENTENCES[HealthPart.SOCKET]
     peers.ours(1)
     assert not health.state().problem
 

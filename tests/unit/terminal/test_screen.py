@@ -3,10 +3,10 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.terminal.screen import Shape, TerminalScreen, cells, wrap
+from adapters.terminal.screen import TerminalScreen, TerminalShape, cells, wrap
 
 
-def screen(shape: Shape) -> tuple[TerminalScreen, list[str]]:
+def screen(shape: TerminalShape) -> tuple[TerminalScreen, list[str]]:
     written: list[str] = []
     return TerminalScreen(lambda: shape, written.append), written
 
@@ -23,7 +23,7 @@ def test_wide_characters_take_two_cells() -> None:
 
 
 def test_a_growing_block_is_rewritten_from_its_first_line() -> None:
-    page, written = screen(Shape(columns=33, rewrites=True))
+    page, written = screen(TerminalShape(columns=33, rewrites=True))
     page.grow("Alma", "one two three four")
     page.grow("Alma", "one two three four five six")
     page.line("Alma", "one two three four five six.")
@@ -35,7 +35,7 @@ def test_a_growing_block_is_rewritten_from_its_first_line() -> None:
 
 
 def test_only_what_is_still_on_the_screen_is_rewritten() -> None:
-    page, written = screen(Shape(columns=33, lines=3, rewrites=True))
+    page, written = screen(TerminalShape(columns=33, lines=3, rewrites=True))
     page.grow("Alma", "one two three four five six seven eight nine ten eleven")
     page.clear()
     assert written[0].count("\n") == 1
@@ -43,7 +43,7 @@ def test_only_what_is_still_on_the_screen_is_rewritten() -> None:
 
 
 def test_into_a_file_only_whole_lines_go_unwrapped() -> None:
-    page, written = screen(Shape(columns=33))
+    page, written = screen(TerminalShape(columns=33))
     page.grow("Alma", "one two")
     page.line("Alma", "one two three four five six seven")
     page.clear()
@@ -51,7 +51,7 @@ def test_into_a_file_only_whole_lines_go_unwrapped() -> None:
 
 
 def test_what_somebody_says_cannot_move_the_cursor_or_hide() -> None:
-    page, written = screen(Shape(columns=80))
+    page, written = screen(TerminalShape(columns=80))
     page.line("Al\x1b[2Jma", "one\x1b]0;title\x07 two\r\x1b[1Athree\u202e\nfour")
     text = "".join(written)
     assert not any(ord(char) < 32 and char != "\n" for char in text)
