@@ -146,7 +146,7 @@ async def service(folder: Path, sessions: int, stores: list[Store]) -> AsyncIter
 
 
 async def listen(whole: Service, session_id: str, channel: str, shown: Shown) -> None:
-    with whole.services.feed.watch(session_id) as events:
+    with whole.services.events.watch(session_id) as events:
         async for event in events:
             if isinstance(event, Caption):
                 shown.captions.append((asyncio.get_running_loop().time(), channel, event))

@@ -66,10 +66,10 @@ class AnyGrant(KeptGrants):
 
 
 async def _serve_relay(pipe: Connection) -> None:
-    feed = SessionEvents()
-    routes = viewer_routes(AnyGrant(), feed, RecordingReception(), KeptArchive(), WallClock(), Policy())
+    events = SessionEvents()
+    routes = viewer_routes(AnyGrant(), events, RecordingReception(), KeptArchive(), WallClock(), Policy())
     app = Starlette(routes=routes)
-    media = feed.media.of(SESSION)
+    media = events.media.of(SESSION)
     async with serve(app, "127.0.0.1", 0) as port:
         await _obey(pipe, (port, "/v/socket", "viewer"), media)
 
@@ -120,7 +120,7 @@ async def _play(media: MediaFanout) -> None:
 
 async def _picture(media: MediaFanout) -> None:
     async for at, number in _ticks(PICTURES):
-        key = number % (5 * PICTURES) == 0 or media.take_wish()
+        key = number % (5 * PICTURES) == 0 or media.take_keyframe_request()
         data = STAMP.pack(time.time()) + bytes((KEY_BYTES if key else DELTA_BYTES) - STAMP.size)
         await _show(media, VideoFrame("1", Codec.VP8, key, 640, 360, at, data))
 

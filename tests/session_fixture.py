@@ -137,7 +137,7 @@ async def _context(services: Services) -> SessionContext:
         await services.store.write(lambda c: sessions.open_thread(c, lease, opened))
     await services.store.write(lambda c: sessions.change(c, lease, status=SessionStatus.LIVE))
     ending = asyncio.get_running_loop().create_future()
-    media = services.feed.media.of(session.id)
+    media = services.events.media.of(session.id)
     return SessionContext(services, lease, await _session(services, lease), ChannelSettings(), ending, media)
 
 

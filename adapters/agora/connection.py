@@ -53,7 +53,7 @@ class AgoraConnection:
         self._number = 0
         self._linked = False
         self._early: list[RoomEvent] = []
-        self._feed = EventQueue(self._starved)
+        self._events = EventQueue(self._starved)
         self._begun = False
         self._keeper: asyncio.Task[None] | None = None
         self._peers: set[str] = set()
@@ -71,14 +71,14 @@ class AgoraConnection:
                 await self._sit_down()
         except TimeoutError:
             raise RoomError("The avatar's room does not answer.", f"no seat within {JOIN_WITHIN:g} s") from None
-        if self._feed.over:  # given up meanwhile
+        if self._events.over:  # given up meanwhile
             await self.leave()
             raise RoomError("The seat was given up before it was taken.")
         self._link()
         self._keeper = self._hosts.tasks.create_task(self._keep())
 
     def events(self) -> AsyncIterator[RoomEvent]:
-        return self._feed
+        return self._events
 
     async def send(self, packet: bytes) -> None:
         if len(packet) > LONGEST_PACKET:
@@ -96,7 +96,7 @@ class AgoraConnection:
         self._begun = True
         if self._keeper is not None:
             self._keeper.cancel()
-        self._feed.close()
+        self._events.close()
         host, self._host = self._host, None
         if host is not None:
             await host.leave(self._number)
@@ -126,7 +126,7 @@ class AgoraConnection:
         """Sit down again whenever the host is lost, until the seat itself is."""
         while self._host is not None:
             why = await asyncio.shield(self._host.lost)
-            if self._feed.over:
+            if self._events.over:
                 return
             self._unlink()
             try:
@@ -157,7 +157,7 @@ class AgoraConnection:
         self._early.clear()
 
     async def _order(self, make: Callable[[int, int], Order]) -> None:
-        if self._host is None or self._feed.over:
+        if self._host is None or self._events.over:
             raise RoomError("The connection to the avatar's room is down.")
         await self._host.order(lambda number: make(number, self._number))
 
@@ -184,7 +184,7 @@ class AgoraConnection:
                 self._peers.add(event.uid)
             case PeerLeft():
                 self._peers.discard(event.uid)
-        self._feed.put(event)
+        self._events.put(event)
 
     def _starved(self, uid: str) -> None:
         self._hosts.tasks.create_task(self.request_key_frame(uid))

@@ -73,7 +73,7 @@ class MediaSource:
     def _shoot(self, began: float, frames: int) -> None:
         pts = round(began * 1_000_000) + frames * FRAME_US
         sound = self._sound(began + frames / FRAME_RATE)
-        key = self._seat.take_key_wish()
+        key = self._seat.take_keyframe_request()
         pose = self._pose(sound)
         picture = self._reel.key if key else self._reel.pose(pose)
         uid = self._seat.uid

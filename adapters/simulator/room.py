@@ -119,7 +119,7 @@ class SimulatedConnection:
         if self._room and not self._down:
             self._room.show(self.uid, frame)
 
-    def take_key_wish(self) -> bool:
+    def take_keyframe_request(self) -> bool:
         """Whether a key frame of ours was asked for since the last call."""
         wanted, self.key_wanted = self.key_wanted, False
         return wanted

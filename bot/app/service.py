@@ -92,7 +92,7 @@ class Service:
             platforms=self._platforms,
             policy=parts.policy,
             clock=parts.clock,
-            feed=SessionEvents(),
+            events=SessionEvents(),
             limiters=RateLimiters(),
             metrics=parts.metrics,
             timeouts=parts.timeouts,
@@ -103,14 +103,14 @@ class Service:
         self._connections = Connections(self._platforms, parts.clock, parts.metrics)
         self._ended_cards = EndedCards(self.services)
         self._inbox = Inbox(
-            parts.store, parts.policy, funding, parts.clock, self.worker.ring, ended=self._ended_cards.note
+            parts.store, parts.policy, funding, parts.clock, self.worker.notify, ended=self._ended_cards.note
         )
         self._replies = Outbox(self.services)
         self._links = Links(parts.store, parts.clock, lambda: self.base_url)
         self._archive = StoredArchive(parts.store)
         self._pictures = parts.pictures
-        self._desk = QueryContext(self.services, self._links, self._archive, files=parts.files)
-        self.core = Gateway(self._inbox, self._desk)
+        self._queries = QueryContext(self.services, self._links, self._archive, files=parts.files)
+        self.core = Gateway(self._inbox, self._queries)
 
     @property
     def context(self) -> PluginContext:
@@ -128,7 +128,13 @@ class Service:
         """Of the viewer and of all platforms."""
         services = self.services
         viewer = viewer_routes(
-            self._links.grants, services.feed, self.core, self._archive, services.clock, services.policy, self._pictures
+            self._links.grants,
+            services.events,
+            self.core,
+            self._archive,
+            services.clock,
+            services.policy,
+            self._pictures,
         )
         return [*viewer, *(route for platform in self._platforms.values() for route in platform.routes())]
 
@@ -162,7 +168,7 @@ class Service:
                 group.create_task(self.services.offers.run(), name="offers"),
                 group.create_task(self._watch_database(working), name="database"),
                 group.create_task(self._connections.run(), name="connections"),
-                *(group.create_task(chore, name="chore") for chore in self._chores()),
+                *(group.create_task(job, name="job") for job in self._periodic_jobs()),
                 *(group.create_task(self._keep_up(p), name=p.name) for p in self._platforms.values()),
             ]
             try:
@@ -176,7 +182,7 @@ class Service:
                 for task in tasks:
                     task.cancel()
 
-    def _chores(self) -> Iterator[Coroutine[None, None, None]]:
+    def _periodic_jobs(self) -> Iterator[Coroutine[None, None, None]]:
         services = self.services
         own = services.timeouts.account_is_ours
         sweep = reaper.Reaper(services.store, services.provider, services.clock, account_is_ours=own).sweep
@@ -191,7 +197,7 @@ class Service:
         yield run_periodically(services, self.worker, sweep, every=reaper.SWEEP_EVERY, wakeup=at_start)
         yield run_periodically(services, self.worker, tidy, every=retention.LOOK_EVERY, wakeup=asyncio.Event())
         yield run_periodically(
-            services, self.worker, look, every=upload_poller.LOOK_EVERY, wakeup=self._desk.uploads_due
+            services, self.worker, look, every=upload_poller.LOOK_EVERY, wakeup=self._queries.uploads_due
         )
         left = leavers.Leavers(services).look
         yield run_periodically(services, self.worker, left, every=leavers.LOOK_EVERY, wakeup=asyncio.Event())

@@ -21,7 +21,7 @@ from bot.app import PLATFORMS
 from bot.ports.llm import LanguageModel
 from bot.ports.plugin import Plugin
 from bot.settings import Settings, known_names, load
-from bot.storage.canary import has_canary, holds_sealed, leave_canary, lost_key, opens
+from bot.storage.canary import has_canary, holds_encrypted, leave_canary, lost_key, opens
 from bot.storage.encryption import Cipher
 from bot.storage.engine import Store
 from bot.storage.key_file import key_file, secret_keys
@@ -97,6 +97,6 @@ def check_key(settings: Settings) -> None:
     has_key = bool(settings.secret_keys) or key_file(settings).exists()
     cipher = Cipher(secret_keys(settings)) if has_key else None
     with connected(settings.store_url) as connection:
-        readable = opens(connection, cipher) if cipher else not holds_sealed(connection)
+        readable = opens(connection, cipher) if cipher else not holds_encrypted(connection)
     if not readable:
         raise lost_key(settings.database_path, key_file(settings))

@@ -40,10 +40,10 @@ FAULT = "Something went wrong on our side. Please try again."
 class Gateway:
     """`Reception`, for all platforms."""
 
-    def __init__(self, inbox: Inbox, desk: QueryContext) -> None:
+    def __init__(self, inbox: Inbox, context: QueryContext) -> None:
         self._inbox = inbox
-        self._desk = desk
-        self._services = desk.services
+        self._query_context = context
+        self._services = context.services
 
     # ------------------------------------------------------------ what changes a session
 
@@ -79,7 +79,7 @@ class Gateway:
             return [session.id for session in gone]
 
         for session_id in await store.write(work):
-            self._inbox.ring(session_id, LEAVE)
+            self._inbox.notify(session_id, LEAVE)
 
     async def kept(self, session_ids: Collection[str]) -> frozenset[str]:
         return await self._services.store.read(lambda connection: sessions.kept(connection, session_ids))
@@ -114,7 +114,7 @@ class Gateway:
         role = role_of(inbound.person, session.starter_id if session else None)
         if refused := self._services.policy.may(verb.name, role, workspace):
             return Reply(refused.sentence)
-        request = Query(self._desk, inbound, values, session, settings, workspace)
+        request = Query(self._query_context, inbound, values, session, settings, workspace)
         if verb.asks_back(values):
             return await ask_back(request, verb, command)
         return await ANSWERS[verb.name](request)
@@ -167,7 +167,7 @@ class Gateway:
                 workspace = await self._services.store.read(lambda c: self._services.funding.of(c, ask.place))
                 if self._services.policy.may(ask.verb, role_of(ask.person), workspace):
                     return []
-                return await choices(self._desk, ask)
+                return await choices(self._query_context, ask)
         except (TimeoutError, AvatarbotError) as error:
             log.info("no choices", option=ask.option, reason=str(error) or "too slow")
             return []

@@ -55,7 +55,7 @@ class _Waiting:
 
 
 class Inbox:
-    """Takes what comes in. `run` must be running; `ring` is called with the session and the verb of each row, after the commit, and `ended`
+    """Takes what comes in. `run` must be running; `notify` is called with the session and the verb of each row, after the commit, and `ended`
     with each sleeping session that a commit ended.
     """
 
@@ -65,7 +65,7 @@ class Inbox:
         policy: Policy,
         funding: Funding,
         clock: Clock,
-        ring: Callable[[str, str], None],
+        notify: Callable[[str, str], None],
         *,
         ended: Callable[[str], None] = lambda _: None,
     ) -> None:
@@ -73,7 +73,7 @@ class Inbox:
         self._policy = policy
         self._funding = funding
         self._clock = clock
-        self.ring = ring
+        self.notify = notify
         self._ended = ended
         self._queue: list[_Waiting] = []
         self._filled = asyncio.Event()
@@ -123,7 +123,7 @@ class Inbox:
         for waiting, outcome in zip(batch, outcomes, strict=True):
             waiting.answer(outcome)
         for row in admitted.rows:
-            self.ring(row.session_id, row.verb)
+            self.notify(row.session_id, row.verb)
         for session_id in admitted.ends:
             self._ended(session_id)
 

@@ -19,4 +19,4 @@ class Gauges:
         counts, metrics = await self._services.store.read(sessions.count_by_status), self._services.metrics
         for status in COUNTED:
             metrics.sessions.labels(status.value).set(counts.get(status.value, 0))
-        metrics.viewers.set(self._services.feed.all_watchers)
+        metrics.viewers.set(self._services.events.all_watchers)

@@ -15,9 +15,9 @@ log = structlog.get_logger(__name__)
 
 
 async def run_periodically(
-    services: Services, worker: Worker, chore: Callable[[], Awaitable[object]], *, every: float, wakeup: asyncio.Event
+    services: Services, worker: Worker, job: Callable[[], Awaitable[object]], *, every: float, wakeup: asyncio.Event
 ) -> None:
-    """Do `chore` every so many seconds, and when the bell rings, until cancelled. What fails is tried again the next time.
+    """Do `job` every so many seconds, and when the bell rings, until cancelled. What fails is tried again the next time.
 
     A bell that has been rung already has it done as soon as the worker lives.
     """
@@ -29,8 +29,8 @@ async def run_periodically(
         wakeup.clear()
         try:
             if await services.store.read(lambda c: sessions.eldest_worker(c, services.clock.now())) == worker.lease.id:
-                await chore()
+                await job()
         except AvatarbotError as error:
-            log.info("a chore was not done", chore=chore.__qualname__, reason=error.detail)
+            log.info("a job was not done", job=job.__qualname__, reason=error.detail)
         except Exception:
-            log.exception("a chore failed", chore=chore.__qualname__)
+            log.exception("a job failed", job=job.__qualname__)

@@ -18,7 +18,7 @@ class MediaSink(Protocol):
         """The next picture or sound."""
         ...
 
-    def cut(self) -> None:
+    def discontinuity(self) -> None:
         """What comes next does not continue what came before."""
         ...
 
@@ -37,8 +37,8 @@ class MediaFanout:
 
     @contextmanager
     def watching(self, sink: MediaSink) -> Iterator[None]:
-        """Be shown everything until the block ends, from a `cut` on."""
-        sink.cut()
+        """Be shown everything until the block ends, from a `discontinuity` on."""
+        sink.discontinuity()
         self._sinks.add(sink)
         self.changed.set()
         try:
@@ -53,7 +53,7 @@ class MediaFanout:
             self._key_wanted = True
             self.changed.set()
 
-    def take_wish(self) -> bool:
+    def take_keyframe_request(self) -> bool:
         """Whether a key frame is wanted; it counts as asked for from now on."""
         wanted, self._key_wanted = self._key_wanted, False
         return wanted
@@ -64,10 +64,10 @@ class MediaFanout:
         for sink in tuple(self._sinks):
             sink.take(frame)
 
-    def cut(self) -> None:
+    def discontinuity(self) -> None:
         """Another avatar or a restored link: pictures begin anew."""
         for sink in tuple(self._sinks):
-            sink.cut()
+            sink.discontinuity()
 
 
 class MediaFanouts:

@@ -12,9 +12,9 @@ from bot.queries.context import QueryContext
 from bot.queries.provider_catalog import WorkspaceCatalog
 
 
-async def choices(desk: QueryContext, ask: ValueQuery) -> Sequence[Choice]:
+async def choices(context: QueryContext, ask: ValueQuery) -> Sequence[Choice]:
     """What fits what was typed so far, best first; everything, in its order, when nothing was."""
-    verb = desk.services.policy.catalogue.verb(ask.verb)
+    verb = context.services.policy.catalogue.verb(ask.verb)
     option = verb.option(ask.option) if verb else None
     if option is None:
         return []
@@ -22,7 +22,7 @@ async def choices(desk: QueryContext, ask: ValueQuery) -> Sequence[Choice]:
         return _fitting([Choice(value, value) for value in option.choices], ask)
     if option.completes is None:
         return []
-    return _fitting(await _offered(desk.services.offers.seen_from(ask.place), option.completes), ask)
+    return _fitting(await _offered(context.services.offers.seen_from(ask.place), option.completes), ask)
 
 
 async def _offered(catalog: WorkspaceCatalog, what: Completion) -> list[Choice]:

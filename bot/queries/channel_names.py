@@ -51,7 +51,7 @@ def _is_inside(here: ConversationRef, session: SessionRecord) -> bool:
 
 
 async def _known(request: Query, place: ConversationRef) -> Channel:
-    return await request.desk.services.platform(place).channel(place)
+    return await request.context.services.platform(place).channel(place)
 
 
 def _named(channel: Channel, place: ConversationRef, here: ConversationRef) -> str:

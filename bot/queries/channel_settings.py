@@ -26,7 +26,7 @@ TURN_FIELDS = dict(zip(SERVER_VAD_ONLY, ("threshold", "prefix_padding_ms", "sile
 
 async def save(request: Query, settings: ChannelSettings) -> None:
     """Sessions that start from now on, and what is heard from now on, go by them."""
-    store, channel = request.desk.services.store, request.place.channel
+    store, channel = request.context.services.store, request.place.channel
     await store.write(lambda c: channels.save_settings(c, store.cipher, channel, settings.encode()))
 
 

@@ -46,7 +46,7 @@ class Declined(AvatarbotError):
 class Query:
     """Who asks what, where, and what is there. `session` is the one of the place, or the one named."""
 
-    desk: QueryContext
+    context: QueryContext
     inbound: Inbound
     values: Values
     session: SessionRecord | None
@@ -67,12 +67,12 @@ class Query:
 
     @property
     def now(self) -> datetime:
-        return self.desk.services.clock.now()
+        return self.context.services.clock.now()
 
     @property
     def catalog(self) -> WorkspaceCatalog:
         """What the provider offers, as this workspace may see it."""
-        return self.desk.services.offers.seen_from(self.place)
+        return self.context.services.offers.seen_from(self.place)
 
     def text(self, name: str) -> str:
         """An option as text, empty when it was not given."""

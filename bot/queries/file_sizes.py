@@ -8,7 +8,7 @@ from bot.queries.context import Query
 
 async def sizes_of(request: Query, urls: Sequence[str]) -> Sequence[int | None]:
     """Bytes of each, None where nobody tells. Raises `NotPublic` for what AKOOL could not reach."""
-    files = request.desk.files
+    files = request.context.files
     return await asyncio.gather(*(files.size(url) for url in urls)) if files else [None] * len(urls)
 
 

@@ -54,7 +54,7 @@ def _count(number: int, noun: str) -> str:
 async def show(request: Query) -> Reply:
     """One, whole: what is too long for a message comes as a file."""
     named = await named_knowledge(request.text("knowledge"), request.catalog)
-    base = await request.desk.services.provider.knowledge(named.id)
+    base = await request.context.services.provider.knowledge(named.id)
     cut = len(base.prompt) > SHOWN
     shown = _written(replace(base, prompt=base.prompt[:SHOWN] + "…" if cut else base.prompt))
     file = File(f"{base.name}.md", "text/markdown", _written(base).encode()) if cut else None
@@ -76,9 +76,9 @@ async def create(request: Query) -> Reply:
     options = understood(knowledge_options(request.values))
     wanted = await _measured(request, _changed(Knowledge(options.name or ""), options))
     await _name_is_free(request, wanted)
-    made = await request.desk.services.provider.create_knowledge(wanted)
-    await request.desk.services.store.write(lambda c: ownership.add(c, OwnedKind.KNOWLEDGE, made.id, request.place))
-    await request.desk.services.offers.knowledge.fresh()
+    made = await request.context.services.provider.create_knowledge(wanted)
+    await request.context.services.store.write(lambda c: ownership.add(c, OwnedKind.KNOWLEDGE, made.id, request.place))
+    await request.context.services.offers.knowledge.fresh()
     said = f"“{made.name}” is made: {_contents(made) or 'empty so far'}.{_unmeasured(wanted)} Use it here?"
     return Reply(said, (_item(made),))
 
@@ -86,11 +86,11 @@ async def create(request: Query) -> Reply:
 async def update(request: Query) -> Reply:
     options = understood(knowledge_options(request.values))
     named = await _ours_to_change(request)
-    wanted = _changed(await request.desk.services.provider.knowledge(named.id), options)
+    wanted = _changed(await request.context.services.provider.knowledge(named.id), options)
     wanted = await _measured(request, wanted) if options.documents else wanted
     await _name_is_free(request, wanted)
-    await request.desk.services.provider.update_knowledge(wanted)
-    await request.desk.services.offers.knowledge.fresh()
+    await request.context.services.provider.update_knowledge(wanted)
+    await request.context.services.offers.knowledge.fresh()
     unmeasured = _unmeasured(wanted) if options.documents else ""
     return Reply(f"“{wanted.name}” is changed.{unmeasured} Avatars know it when they start or renew.")
 
@@ -155,9 +155,9 @@ async def _ours_to_change(request: Query) -> Knowledge:
 
 async def delete(request: Query) -> Reply:
     base = await _ours_to_change(request)
-    await request.desk.services.provider.delete_knowledge(base.id)
-    await request.desk.services.store.write(lambda c: ownership.remove(c, OwnedKind.KNOWLEDGE, base.id))
-    await request.desk.services.offers.knowledge.fresh()
+    await request.context.services.provider.delete_knowledge(base.id)
+    await request.context.services.store.write(lambda c: ownership.remove(c, OwnedKind.KNOWLEDGE, base.id))
+    await request.context.services.offers.knowledge.fresh()
     return Reply(f"“{base.name}” is deleted.{await _default_dropped(request, base)}")
 
 

@@ -52,7 +52,7 @@ STATES = {
 
 async def show_help(request: Query) -> Reply:
     """What whoever asks may do here; one command in detail whoever may use it."""
-    policy, topic = request.desk.services.policy, request.text("verb")
+    policy, topic = request.context.services.policy, request.text("verb")
     if topic:
         return Reply(help_text(topic=topic, catalogue=policy.catalogue))
     refused = policy.may("start", Role.MEMBER, request.workspace)
@@ -69,9 +69,9 @@ def _may_become(request: Query) -> Role:
 
 
 async def status(request: Query) -> Reply:
-    session, services = request.live, request.desk.services
+    session, services = request.live, request.context.services
     waiting = await services.store.read(lambda c: inbox.count_waiting(c, session.id))
-    view = services.feed.view(session.id)
+    view = services.events.view(session.id)
     name = session.spec.avatar_name or "An avatar"
     sentences = [
         f"{name} is {STATES[session.status]}, started by {session.starter_name} {_ago(session.created_at, request.now)}.",
@@ -102,13 +102,13 @@ def _ends(view: SessionView, now: datetime) -> str:
 
 async def _cost(request: Query, session: SessionRecord) -> str:
     """What the session has used, and for members the day of whoever pays for it."""
-    limit = request.desk.services.policy.limits.person_minutes
+    limit = request.context.services.policy.limits.person_minutes
 
     def work(connection: Connection) -> tuple[float, Day]:
         use = usage.of_person(connection, session.place, session.payer_id, request.now)
         return usage.of_session(connection, session.id, request.now).used / 60, Day.of(use, limit)
 
-    minutes, day = await request.desk.services.store.read(work)
+    minutes, day = await request.context.services.store.read(work)
     sleeping = session.status is SessionStatus.SLEEPING
     used = f"It has used {minutes:.1f} minutes{', and uses none while it is asleep' if sleeping else ' so far'}."
     return f"{used} {day.described(_payer(request, session))}" if at_least(request.role, Role.MEMBER) else used
@@ -126,21 +126,21 @@ async def _state_at_provider(request: Query, session: SessionRecord) -> str:
     if not open_there:
         return ""
     try:
-        return AKOOL_SAYS[await request.desk.services.provider.state(open_there[-1])]
+        return AKOOL_SAYS[await request.context.services.provider.state(open_there[-1])]
     except ProviderError as error:
         return error.sentence
 
 
 async def _open_there(request: Query, session: SessionRecord) -> list[str]:
     """AKOOL's ids of what we believe to be open there, oldest first."""
-    store = request.desk.services.store
+    store = request.context.services.store
     rows = await store.read(lambda c: provider_sessions.unclosed(c, store.cipher, session.id))
     return [row.provider_id for row in rows if row.state == provider_sessions.OPEN]
 
 
 async def watch(request: Query) -> Reply:
     session = request.live
-    url = await request.desk.links.speaking(session.id, request.person)
+    url = await request.context.links.speaking(session.id, request.person)
     return Reply(
         "This link is yours: whoever has it speaks as you.", link=Link(f"Watch {session.spec.avatar_name}", url)
     )
@@ -151,7 +151,7 @@ async def watch(request: Query) -> Reply:
 
 async def list_sessions(request: Query) -> Reply:
     """Ours in this workspace, those of whoever asks first; everybody sees them, and whoever may stop one can."""
-    services, place = request.desk.services, request.place
+    services, place = request.context.services, request.place
     found = await services.store.read(
         lambda c: sessions.in_workspace(c, services.store.cipher, place.platform, place.workspace_id)
     )
@@ -170,11 +170,11 @@ async def list_sessions(request: Query) -> Reply:
 
 async def _session(request: Query, session: SessionRecord, at_akool: Mapping[str, ProviderState] | None) -> Item:
     """`at_akool` is what AKOOL lists of the whole account, None when it did not say."""
-    services = request.desk.services
+    services = request.context.services
     use = await services.store.read(lambda c: usage.of_session(c, session.id, request.now))
     open_there = [] if at_akool is None else await _open_there(request, session)
     state = (at_akool or {}).get(open_there[-1], ProviderState.OVER) if open_there else ProviderState.LIVE
-    view = services.feed.view(session.id)
+    view = services.events.view(session.id)
     detail = facts(
         await whereabouts(request, session),
         f"started {_ago(session.created_at, request.now)}",
@@ -211,12 +211,12 @@ async def transcript(request: Query) -> Reply:
     """Of the session here, the one named, or the last one of this place. Another channel's only for admins, a private one's for nobody."""
     session = await _meant(request)
     channel = await channel_name(request, session.place.channel_id)
-    said = await request.desk.archive.transcript(session.id, channel)
+    said = await request.context.archive.transcript(session.id, channel)
     if said is None:
         raise Declined("What was said in that session is no longer kept.")
     if not said.in_order:
         raise Declined(f"Nothing has been said with {session.spec.avatar_name or 'the avatar'} yet.")
-    days = request.desk.services.timeouts.retention.days
+    days = request.context.services.timeouts.retention.days
     file = export(said, request.text("format") or "md")
     return Reply(f"The transcript of {session.spec.avatar_name}. It is kept for {days} days.", file=file)
 
@@ -236,7 +236,7 @@ async def _meant(request: Query) -> SessionRecord:
 
 async def _last(request: Query) -> SessionRecord:
     """The newest session here in which something was said and which may be seen from here."""
-    services = request.desk.services
+    services = request.context.services
     for session in await services.store.read(
         lambda c: sessions.talked_in(c, services.store.cipher, request.place, LOOKED_AT)
     ):

@@ -20,7 +20,7 @@ KEPT_DAYS = 7
 
 async def upload(request: Query) -> Reply:
     """The row comes before the call: what was begun is followed, whatever happens to this process."""
-    services, name = request.desk.services, request.text("name")
+    services, name = request.context.services, request.text("name")
     await _check_size(request)
     wanted = Upload("".join(filter(str.isalnum, new_id())), "", name, UploadState.QUEUEING)
     await _note(request, wanted)
@@ -32,7 +32,7 @@ async def upload(request: Query) -> Reply:
             raise
     else:
         await services.store.write(lambda c: uploads.follow(c, wanted.avatar_id, begun))
-    request.desk.uploads_due.set()
+    request.context.uploads_due.set()
     return Reply(
         f"AKOOL makes an avatar of your video, which takes a while; a message here shows how far {name} is. "
         f"AKOOL keeps what it generates for {KEPT_DAYS} days, so keep the video."
@@ -51,7 +51,7 @@ async def _check_size(request: Query) -> None:
 
 async def _note(request: Query, wanted: Upload) -> None:
     """It is written down, and belongs to this workspace."""
-    store = request.desk.services.store
+    store = request.context.services.store
 
     def work(connection: Connection) -> None:
         reply_to, now = request.inbound.reply_to, request.now
@@ -66,4 +66,4 @@ async def _take_back(request: Query, wanted: Upload) -> None:
         uploads.remove(connection, wanted.avatar_id)
         ownership.remove(connection, OwnedKind.AVATAR, wanted.avatar_id)
 
-    await request.desk.services.store.write(work)
+    await request.context.services.store.write(work)

@@ -22,7 +22,7 @@ LISTED = 8
 
 async def show(request: Query) -> Reply:
     """Minutes by day, channel and avatar of this workspace, and the account's credit."""
-    days, services, place = request.number("days", USUAL_DAYS), request.desk.services, request.place
+    days, services, place = request.number("days", USUAL_DAYS), request.context.services, request.place
     since = day_of(request.now) - timedelta(days=days - 1)
     used = await services.store.read(
         lambda c: usage.stretches(c, services.store.cipher, place.platform, place.workspace_id, since, request.now)
@@ -83,7 +83,7 @@ def _minutes(amount: float) -> str:
 
 async def _own_day(request: Query) -> str:
     """Of whoever asks."""
-    services = request.desk.services
+    services = request.context.services
     use = await services.store.read(lambda c: usage.of_person(c, request.place, request.person.id, request.now))
     return Day.of(use, services.policy.limits.person_minutes).described()
 
@@ -93,6 +93,6 @@ async def _credit(request: Query) -> str:
     if not request.workspace.funded:
         return ""
     try:
-        return f"Credit left at AKOOL: {await request.desk.services.provider.credit():,.0f}."
+        return f"Credit left at AKOOL: {await request.context.services.provider.credit():,.0f}."
     except ProviderError as error:
         return f"How much credit is left is not known: {error.sentence}"

@@ -138,7 +138,7 @@ class SessionContext:
         """Bring onlookers and the card up to date."""
         if note is not None:
             self.note = note
-        self.services.feed.publish(self.session.id, self.view())
+        self.services.events.publish(self.session.id, self.view())
         self.card_wakeup.set()
 
     def view(self) -> SessionView:

@@ -48,16 +48,16 @@ class LifecycleTimer:
         context, now = self._context, self._context.services.clock.now()
         self._follow_clock(now)
         self._provider_sessions.look_for_avatar()
-        if context.services.feed.watchers(context.session.id):
+        if context.services.events.watchers(context.session.id):
             context.active_at = now
-        bedtime = self._bedtime()
-        if now >= bedtime and not context.floor.locked():
+        idle_deadline = self._idle_deadline()
+        if now >= idle_deadline and not context.floor.locked():
             context.end(Asleep())
             return
-        if context.ends_at and now >= context.ends_at - self._lead() and not now < bedtime < context.ends_at:
-            await self._next_stretch()
+        if context.ends_at and now >= context.ends_at - self._lead() and not now < idle_deadline < context.ends_at:
+            await self._renew()
         if not context.ending.done():
-            await self._look_ahead(bedtime, now)
+            await self._look_ahead(idle_deadline, now)
 
     def _follow_clock(self, now: datetime) -> None:
         """What is measured by a clock that was set back goes back with it, or nobody would fall asleep for as long."""
@@ -72,20 +72,20 @@ class LifecycleTimer:
         """Constant while nobody sets the wall clock."""
         return now - timedelta(seconds=asyncio.get_running_loop().time())
 
-    def _bedtime(self) -> datetime:
+    def _idle_deadline(self) -> datetime:
         """Some quiet minutes after the last of somebody; a little less where its room ends about then: another is not bought for nothing."""
         context = self._context
-        bedtime = (context.active_at or context.session.active_at) + context.services.policy.limits.sleep_after
-        if context.ends_at and abs(bedtime - context.ends_at) <= self._lead():
-            return min(bedtime, context.ends_at - LAST_CALL)
-        return bedtime
+        idle_deadline = (context.active_at or context.session.active_at) + context.services.policy.limits.sleep_after
+        if context.ends_at and abs(idle_deadline - context.ends_at) <= self._lead():
+            return min(idle_deadline, context.ends_at - LAST_CALL)
+        return idle_deadline
 
     def _lead(self) -> timedelta:
         """A short provider session leaves less time to prepare the next one."""
         duration = timedelta(minutes=self._context.session.spec.minutes)
         return min(self._context.services.timeouts.renew_before, duration / 4)
 
-    async def _next_stretch(self) -> None:
+    async def _renew(self) -> None:
         """Renew while the starter's budget lasts, otherwise let it run out."""
         try:
             await self._provider_sessions.renew()
@@ -94,16 +94,16 @@ class LifecycleTimer:
             if self._context.ends_at and self._context.services.clock.now() >= self._context.ends_at:
                 self._context.end(spent.ending)
 
-    async def _look_ahead(self, bedtime: datetime, now: datetime) -> None:
+    async def _look_ahead(self, idle_deadline: datetime, now: datetime) -> None:
         """Show what will end it, when that has changed, and warn of it."""
         context = self._context
         await self._ask_budget()
         limit = context.services.policy.limits.sleep_after
-        outlook = Deadlines(bedtime, context.ends_at, self._last).outlook(now, limit)
+        outlook = Deadlines(idle_deadline, context.ends_at, self._last).outlook(now, limit)
         if outlook != context.outlook:
             context.outlook = outlook
             context.show()
-        await self._warn(outlook, (outlook.at or bedtime) - now)
+        await self._warn(outlook, (outlook.at or idle_deadline) - now)
 
     async def _ask_budget(self) -> None:
         """Whether what is paid now is the last: asked anew with each provider session, each payer, and every minute."""

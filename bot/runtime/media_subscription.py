@@ -33,14 +33,14 @@ class MediaSubscription:
         wanted = avatar if media.watched else None
         if wanted is not self._on:
             await self._change_to(wanted)
-        if wanted and media.take_wish():
+        if wanted and media.take_keyframe_request():
             await wanted.request_key_frame()
             await asyncio.sleep(KEY_FRAME_EVERY)
 
     async def _change_to(self, wanted: Avatar | None) -> None:
         before, self._on = self._on, wanted
         if wanted:
-            self._context.media.cut()
+            self._context.media.discontinuity()
             await wanted.watch(True)
         elif before and before is self._context.avatar:
             await before.watch(False)
@@ -53,6 +53,6 @@ class MediaSubscription:
             case VideoFrame() | AudioFrame():
                 self._context.media.show(event)
             case AvatarArrived() | LinkUp():
-                self._context.media.cut()
+                self._context.media.discontinuity()
             case _:
                 pass

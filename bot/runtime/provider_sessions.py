@@ -133,22 +133,22 @@ class ProviderSessions:
     ) -> JoinedAvatar:
         """Take our seat and wait for the avatar; what is sent before it came would be lost without a sign."""
         avatar = self._context.services.provider.avatar(session)
-        guest = JoinedAvatar(avatar, row_id, spec, ends_at, asyncio.Event())
+        joined = JoinedAvatar(avatar, row_id, spec, ends_at, asyncio.Event())
         try:
             await avatar.join()
-            self._listening[id(avatar)] = self._group.create_task(self._listen(guest), name="listening")
-            await self._await_arrival(guest.here)
+            self._listening[id(avatar)] = self._group.create_task(self._listen(joined), name="listening")
+            await self._await_arrival(joined.here)
         except BaseException:
             await self._leave(avatar)
             raise
-        return guest
+        return joined
 
-    async def _activate(self, guest: JoinedAvatar) -> None:
+    async def _activate(self, joined: JoinedAvatar) -> None:
         context = self._context
-        await self._catch_up(guest)
-        old, context.avatar, context.provider_row = context.avatar, guest.avatar, guest.row_id
-        context.ends_at = guest.ends_at
-        if guest.here.is_set():
+        await self._catch_up(joined)
+        old, context.avatar, context.provider_row = context.avatar, joined.avatar, joined.row_id
+        context.ends_at = joined.ends_at
+        if joined.here.is_set():
             self._alone_since = None
             context.arrived.set()
         else:  # it went while it waited behind the stage
@@ -158,14 +158,14 @@ class ProviderSessions:
         if old is not None:
             await self._leave(old)
 
-    async def _catch_up(self, guest: JoinedAvatar) -> None:
+    async def _catch_up(self, joined: JoinedAvatar) -> None:
         """Give it what was set since it was created, until nothing more was set meanwhile."""
-        context, has = self._context, guest.spec
+        context, has = self._context, joined.spec
         while has != context.session.spec:
             wanted = context.session.spec
             changes = difference(has, wanted, own_model=bool(context.services.model))
             try:
-                await guest.avatar.set_params(changes)
+                await joined.avatar.set_params(changes)
             except CommandRefused as error:
                 context.log.warning("what was set is not taken over", reason=error.detail)
                 context.show(NOT_TAKEN_OVER)
@@ -181,18 +181,18 @@ class ProviderSessions:
 
     # ------------------------------------------------------------ listening
 
-    async def _listen(self, guest: JoinedAvatar) -> None:
+    async def _listen(self, joined: JoinedAvatar) -> None:
         """What an avatar says behind the stage, while another is on it, counts for nothing yet."""
-        async for event in guest.avatar.events():
+        async for event in joined.avatar.events():
             if isinstance(event, AvatarArrived | LinkUp):
-                guest.here.set()
+                joined.here.set()
             elif isinstance(event, AvatarLeft | LinkDown | AvatarGone):
-                guest.here.clear()
+                joined.here.clear()
             active = self._context.avatar
-            if active is guest.avatar:
+            if active is joined.avatar:
                 self._follow(event)
-            if active is guest.avatar or active is None:
-                self._observe(guest.row_id, event)
+            if active is joined.avatar or active is None:
+                self._observe(joined.row_id, event)
 
     def _follow(self, event: AvatarEvent) -> None:
         """What becomes of the room we are in."""
@@ -262,25 +262,25 @@ class ProviderSessions:
         async with self._changing:
             old = await self._unclosed()
             try:
-                guest = await self._invited()
+                joined = await self._invited()
             except ProviderError as error:
                 if error.verdict is not Verdict.RETRY_LATER:
                     raise
                 async with context.floor:
                     await self._close_first(old)
             else:
-                await self._go_over(guest)
+                await self._go_over(joined)
                 for row in old:
                     await self._try_to_close(row)
         await context.become(SessionStatus.LIVE, "Fresh conversation." if context.services.model is None else "")
 
-    async def _go_over(self, guest: JoinedAvatar) -> None:
+    async def _go_over(self, joined: JoinedAvatar) -> None:
         """Between two turns: what is being said is heard to its end."""
         try:
             async with self._context.floor:
-                await self._activate(guest)
+                await self._activate(joined)
         except BaseException:
-            await self._leave(guest.avatar)
+            await self._leave(joined.avatar)
             raise
 
     async def _close_first(self, old: list[ProviderSessionRecord]) -> None:

@@ -49,7 +49,7 @@ class Services:
     platforms: Mapping[str, ChatPlatform]
     policy: Policy
     clock: Clock
-    feed: SessionEvents
+    events: SessionEvents
     limiters: RateLimiters
     metrics: Metrics
     timeouts: SessionTimeouts = SessionTimeouts()

@@ -46,7 +46,7 @@ class SessionRunner:
         self._context: SessionContext | None = None
         self._early: Ending | None = None
 
-    def ring(self, verb: str) -> None:
+    def notify(self, verb: str) -> None:
         """Something came in for the session."""
         if self._context:
             if verb in USES:
@@ -70,7 +70,7 @@ class SessionRunner:
         if session is None:
             return
         ending: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
-        media = self._services.feed.media.of(session.id)
+        media = self._services.events.media.of(session.id)
         self._context = context = SessionContext(self._services, self._lease, session, settings, ending, media)
         try:
             async with asyncio.TaskGroup() as group:
@@ -118,7 +118,7 @@ class _LiveSession:
         finally:
             await self._stop_tasks()
             await self._provider_sessions.leave()
-            self._context.services.feed.forget(self._context.session.id)
+            self._context.services.events.forget(self._context.session.id)
 
     # ------------------------------------------------------------ playing
 
@@ -253,7 +253,7 @@ class _LiveSession:
             self._publisher.take(provider_row, event, silent=self._is_silent(event))
         if isinstance(event, Speaking):
             self._context.speaking = event.on
-            self._context.services.feed.publish(self._context.session.id, self._context.view())
+            self._context.services.events.publish(self._context.session.id, self._context.view())
 
     def _is_silent(self, utterance: Utterance) -> bool:
         """In retelling the channel already holds the words."""

@@ -199,7 +199,7 @@ class Turns:
 
     def _show_words(self, row: InboxRecord) -> None:
         context, name, via = self._context, row.person_name, row.body.get("via", "")
-        context.services.feed.publish(context.session.id, Caption(row.id, Speaker.USER, row.text, True, name))
+        context.services.events.publish(context.session.id, Caption(row.id, Speaker.USER, row.text, True, name))
         if row.message is None:
             self._publisher.announce(row.id, f"{name}, from {via}" if via else name, row.text)
 

@@ -65,10 +65,10 @@ class Worker:
     def hosted(self) -> int:
         return len(self._runs)
 
-    def ring(self, session_id: str, verb: str) -> None:
+    def notify(self, session_id: str, verb: str) -> None:
         """Something was accepted for a session."""
         if run := self._runs.get(session_id):
-            run.ring(verb)
+            run.notify(verb)
         else:
             self._wakeup.set()
 
@@ -118,9 +118,9 @@ class Worker:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_EVERY):
                     await self._wakeup.wait()
-            await self._ring_missed()
+            await self._notify_missed()
 
-    async def _ring_missed(self) -> None:
+    async def _notify_missed(self) -> None:
         """What another process wrote rings no bell here."""
         if not self._runs:
             return

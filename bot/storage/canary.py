@@ -1,4 +1,4 @@
-"""One sealed row that is tried before anything else is read: a lost key is noticed at the start, not when somebody talks."""
+"""One encrypted row that is tried before anything else is read: a lost key is noticed at the start, not when somebody talks."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +9,7 @@ from bot.domain.errors import SettingsError
 from bot.storage.encryption import Cipher
 from bot.storage.tables import channel_settings, inbox, provider_sessions, sessions, uploads, vault
 
-SEALED: tuple[Column[bytes], ...] = (
+ENCRYPTED: tuple[Column[bytes], ...] = (
     vault.c.value,
     channel_settings.c.settings,
     sessions.c.spec,
@@ -22,16 +22,16 @@ SEALED: tuple[Column[bytes], ...] = (
 _CANARY = {"platform": "", "workspace_id": "", "key": "canary"}
 
 
-def holds_sealed(connection: Connection) -> bool:
+def holds_encrypted(connection: Connection) -> bool:
     """Whether anything here can be read with one key only."""
-    return next(_sealed(connection), None) is not None
+    return next(_encrypted(connection), None) is not None
 
 
 def opens(connection: Connection, cipher: Cipher) -> bool:
-    """Whether it opens the canary, or what was sealed before there was one."""
+    """Whether it opens the canary, or what was encrypted before there was one."""
     try:
-        for sealed in _sealed(connection):
-            cipher.open(sealed)
+        for encrypted in _encrypted(connection):
+            cipher.decrypt(encrypted)
             break
     except SettingsError:
         return False
@@ -44,7 +44,7 @@ def has_canary(connection: Connection) -> bool:
 
 def leave_canary(connection: Connection, cipher: Cipher) -> None:
     """Have one from now on."""
-    connection.execute(insert(vault).values(**_CANARY, value=cipher.seal(b"canary")))
+    connection.execute(insert(vault).values(**_CANARY, value=cipher.encrypt(b"canary")))
 
 
 def lost_key(database: Path, key_file: Path) -> SettingsError:
@@ -56,8 +56,8 @@ def lost_key(database: Path, key_file: Path) -> SettingsError:
     )
 
 
-def _sealed(connection: Connection) -> Iterator[bytes]:
+def _encrypted(connection: Connection) -> Iterator[bytes]:
     """The canary first."""
     yield from connection.execute(select(vault.c.value).filter_by(**_CANARY)).scalars()
-    for column in SEALED:
+    for column in ENCRYPTED:
         yield from connection.execute(select(column).where(column.is_not(None), column != b"").limit(1)).scalars()

@@ -15,11 +15,11 @@ _SETTINGS = select(channel_settings).where(in_channels(channel_settings))
 def settings_of(connection: Connection, cipher: Cipher, places: set[ConversationRef]) -> dict[ConversationRef, bytes]:
     """The saved settings of the channels of these places, still encoded; channels without any are left out."""
     rows = connection.execute(_SETTINGS, channels_of(places))
-    return {ConversationRef(r.platform, r.workspace_id, r.channel_id): cipher.open(r.settings) for r in rows}
+    return {ConversationRef(r.platform, r.workspace_id, r.channel_id): cipher.decrypt(r.settings) for r in rows}
 
 
 def save_settings(connection: Connection, cipher: Cipher, place: ConversationRef, settings: bytes) -> None:
-    value = cipher.seal(settings)
+    value = cipher.encrypt(settings)
     connection.execute(
         insert(channel_settings)
         .values(platform=place.platform, workspace_id=place.workspace_id, channel_id=place.channel_id, settings=value)
@@ -58,16 +58,16 @@ class Vault:
             return connection.execute(query).scalar_one_or_none()
 
         value = await self._store.read(work)
-        return None if value is None else self._store.cipher.open(value)
+        return None if value is None else self._store.cipher.decrypt(value)
 
     async def put(self, platform: str, workspace_id: str, key: str, value: bytes) -> None:
-        sealed = self._store.cipher.seal(value)
+        encrypted = self._store.cipher.encrypt(value)
 
         def work(connection: Connection) -> None:
             connection.execute(
                 insert(vault)
-                .values(platform=platform, workspace_id=workspace_id, key=key, value=sealed)
-                .on_conflict_do_update(index_elements=["platform", "workspace_id", "key"], set_={"value": sealed})
+                .values(platform=platform, workspace_id=workspace_id, key=key, value=encrypted)
+                .on_conflict_do_update(index_elements=["platform", "workspace_id", "key"], set_={"value": encrypted})
             )
 
         await self._store.write(work)

@@ -19,13 +19,13 @@ class Cipher:
                 "AVATARBOT_SECRET_KEYS holds something that is not a Fernet key; make one with `avatarbot db new-key`."
             ) from error
 
-    def seal(self, value: bytes) -> bytes:
+    def encrypt(self, value: bytes) -> bytes:
         return self._fernet.encrypt(value)
 
-    def open(self, sealed: bytes) -> bytes:
+    def decrypt(self, encrypted: bytes) -> bytes:
         """Raises `SettingsError` for what none of the keys wrote."""
         try:
-            return self._fernet.decrypt(sealed)
+            return self._fernet.decrypt(encrypted)
         except InvalidToken as error:
             raise SettingsError(
                 "The database was written with another secret key; set AVATARBOT_SECRET_KEYS to the keys it was written with."
@@ -37,9 +37,9 @@ T = TypeVar("T")
 
 def encrypt(cipher: Cipher, value: object) -> bytes:
     """A value, encrypted."""
-    return cipher.seal(msgspec.json.encode(value))
+    return cipher.encrypt(msgspec.json.encode(value))
 
 
 def decrypt(cipher: Cipher, column: bytes, kind: type[T]) -> T:
     """The value of an encrypted column."""
-    return msgspec.json.decode(cipher.open(column), type=kind)
+    return msgspec.json.decode(cipher.decrypt(column), type=kind)

@@ -24,7 +24,7 @@ def record(row: Row[Any], cipher: Cipher) -> ProviderSessionRecord:
         session_id=m["session_id"],
         provider_id=m["provider_id"],
         state=m["state"],
-        credentials=cipher.open(m["credentials"]) if m["credentials"] else b"",
+        credentials=cipher.decrypt(m["credentials"]) if m["credentials"] else b"",
         duration_s=m["duration_s"],
         intended_at=m["intended_at"],
         expires_at=m["expires_at"],

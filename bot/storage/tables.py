@@ -88,7 +88,7 @@ sessions = Table(
     _text("starter_id"),
     _text("starter_name"),
     _text("payer_id"),  # whose budget it uses: the starter's, or that of whoever woke it
-    Column("spec", LargeBinary, nullable=False),  # sealed: may hold a third party's key
+    Column("spec", LargeBinary, nullable=False),  # encrypted: may hold a third party's key
     Column("reserved_s", Integer, nullable=False, server_default="0"),  # budget held, not yet in a provider session
     Column("created_at", Instant, nullable=False),
     Column("active_at", Instant, nullable=False),  # somebody wrote, watched or extended it
@@ -115,7 +115,7 @@ provider_sessions = Table(
     _session(),
     _text("provider_id"),  # AKOOL's, empty while only intended
     _text("state"),  # intent, open, closing, closed, lost
-    Column("credentials", LargeBinary, nullable=False, server_default=text("''")),  # sealed
+    Column("credentials", LargeBinary, nullable=False, server_default=text("''")),  # encrypted
     Column("duration_s", Integer, nullable=False),
     _text("payer_id"),
     Column("intended_at", Instant, nullable=False),
@@ -143,7 +143,7 @@ inbox = Table(
     _text("person_role"),
     _text("place_thread_id"),  # where it was said, in the session's channel
     _text("message_id"),
-    Column("reply_to", LargeBinary),  # sealed
+    Column("reply_to", LargeBinary),  # encrypted
     _text("state"),  # waiting, claimed, done
     _text("outcome"),
     _text("sentence"),  # what its author is to be told
@@ -214,7 +214,7 @@ channel_settings = Table(
     Column("platform", Text, primary_key=True),
     Column("workspace_id", Text, primary_key=True),
     Column("channel_id", Text, primary_key=True),
-    Column("settings", LargeBinary, nullable=False),  # sealed
+    Column("settings", LargeBinary, nullable=False),  # encrypted
 )
 
 grants = Table(
@@ -237,7 +237,7 @@ vault = Table(
     Column("platform", Text, primary_key=True),
     Column("workspace_id", Text, primary_key=True),
     Column("key", Text, primary_key=True),
-    Column("value", LargeBinary, nullable=False),  # sealed
+    Column("value", LargeBinary, nullable=False),  # encrypted
 )
 
 workspaces = Table(
@@ -259,7 +259,7 @@ uploads = Table(
     _text("record_id"),
     _text("name"),
     Column("state", Integer, nullable=False),
-    Column("reply_to", LargeBinary),  # sealed
+    Column("reply_to", LargeBinary),  # encrypted
     _text("message_id"),
     Column("created_at", Instant, nullable=False),
     Index("upload_by_state", "state"),

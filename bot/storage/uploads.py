@@ -84,7 +84,7 @@ def told(connection: Connection, avatar_id: str) -> None:
 
 
 def unfinished(connection: Connection, cipher: Cipher) -> list[UploadRecord]:
-    """What is being made, or whose end somebody is still to be told, oldest first; of all workspaces: for the chore."""
+    """What is being made, or whose end somebody is still to be told, oldest first; of all workspaces: for the job."""
     query = (
         select(uploads)
         .where(uploads.c.state.not_in(OVER) | uploads.c.reply_to.is_not(None))

@@ -89,17 +89,17 @@ class TranscriptPublisher:
             self._entries.append(entry)
         ended = self._context.services.clock.now() if utterance.final else None
         entry.record = replace(entry.record, text=text, final=utterance.final, ended_at=ended)
-        self._context.services.feed.publish(
+        self._context.services.events.publish(
             self._context.session.id, Caption(entry.record.id, utterance.speaker, text, utterance.final)
         )
-        self._ring()
+        self._notify()
 
     def announce(self, row_id: str, speaker: str, text: str) -> None:
         """Words that stand nowhere in the channel are posted before they are answered."""
         now = self._context.services.clock.now()
         record = UtteranceRecord(row_id, "", row_id, Speaker.USER, text, True, False, now, None)
         self._entries.append(_Entry(record, speaker, self._now(), announcement=True, resumed=True))
-        self._ring()
+        self._notify()
 
     async def keep(self, mid: str) -> None:
         """What the avatar said to a turn stands in the database once this returns: before the turn is over. Raises `LeaseLost`."""
@@ -115,7 +115,7 @@ class TranscriptPublisher:
             self._keys[record.provider_row, record.mid, record.speaker] = entry
             if not record.shown:
                 self._entries.append(entry)
-        self._ring()
+        self._notify()
 
     def _resumed(self, record: UtteranceRecord) -> _Entry:
         """What still comes of it goes on behind what was heard before, for we do not know how much is missing between."""
@@ -131,7 +131,7 @@ class TranscriptPublisher:
         record = UtteranceRecord(new_id(), provider_row, utterance.id, utterance.speaker, "", False, False, now, None)
         return _Entry(record, self._name(utterance.speaker), self._now(), silent=silent)
 
-    def _ring(self) -> None:
+    def _notify(self) -> None:
         self._to_save.set()
         self._to_post.set()
 
@@ -162,7 +162,7 @@ class TranscriptPublisher:
                 entry.record = replace(entry.record, text=entry.record.text + LOST, final=True, ended_at=now)
             await self._save(entry)
         self._closing = True
-        self._ring()
+        self._notify()
 
     async def _save_all(self) -> None:
         """What is final at once and what grows every second, however long a post takes."""

@@ -156,13 +156,13 @@ async def test_only_a_visible_page_counts_as_a_viewer(context: Theatre) -> None:
         await present(socket, secret)
         await socket.send('{"type": "visible", "on": false}')
         assert "hello" in str(await socket.recv())
-        assert context.feed.watchers(SESSION) == 0
+        assert context.events.watchers(SESSION) == 0
         await socket.send('{"type": "visible", "on": true}')
         assert "audience" in str(await socket.recv())
-        assert context.feed.watchers(SESSION) == 1
+        assert context.events.watchers(SESSION) == 1
         await socket.send('{"type": "visible", "on": false}')
         async with asyncio.timeout(10):
-            while context.feed.watchers(SESSION):
+            while context.events.watchers(SESSION):
                 await asyncio.sleep(0.01)
 
 
@@ -270,7 +270,7 @@ async def test_everybody_sees_what_people_say_also_after_a_reload(context: Theat
     await expect(page.locator("#status")).to_have_text("Live")
     said = Caption("row-1", Speaker.USER, "What is new in the release?", True, "Ben")
     context.archive.said[said.id] = said
-    context.feed.publish(SESSION, said)
+    context.events.publish(SESSION, said)
     for _ in range(2):
         await expect(page.locator("#said li")).to_have_count(1)
         await expect(page.locator("#said li")).to_contain_text("Ben")
@@ -283,8 +283,8 @@ async def test_ones_own_words_stand_there_once(context: Theatre, window: Opens) 
     await page.get_by_label("Say something as Ann").fill("Good morning")
     await page.keyboard.press("Enter")
     await expect(page.locator("#said li")).to_have_attribute("id", "said-row-1")
-    context.feed.publish(SESSION, Caption("row-1", Speaker.USER, "Good morning", True, "Ann"))
-    context.feed.publish(SESSION, Caption("row-2", Speaker.USER, "Good evening", True, "Ben"))
+    context.events.publish(SESSION, Caption("row-1", Speaker.USER, "Good morning", True, "Ann"))
+    context.events.publish(SESSION, Caption("row-2", Speaker.USER, "Good evening", True, "Ben"))
     await expect(page.locator("#said li")).to_have_count(2)
 
 
@@ -301,6 +301,6 @@ async def test_an_old_sentence_is_not_spoken_again_to_who_comes_late(context: Th
     await page.goto(f"{context.base}/v/#{await link(context)}")
     await expect(page.locator("#said")).to_contain_text("Long ago")
     assert await page.evaluate("heard") == []
-    context.feed.publish(SESSION, Caption("new", Speaker.BOT, "And now this.", True))
+    context.events.publish(SESSION, Caption("new", Speaker.BOT, "And now this.", True))
     await expect(page.locator("#caption")).to_have_text("And now this.")
     assert sorted(await page.evaluate("heard")) == ["And now this.", "Mei: And now this."]

@@ -109,7 +109,7 @@ async def open_viewer(house: DemoHouse, window: Opens, *scripts: str, mode: str 
 
 def media(house: DemoHouse) -> MediaFanout:
     assert house.service is not None
-    (media,) = house.service.services.feed.media._media.values()
+    (media,) = house.service.services.events.media._media.values()
     return media
 
 
@@ -220,7 +220,7 @@ async def before_the_media(context: Theatre, window: Opens) -> tuple[Window, Med
     """Somebody who watches, and what they look at: it shows what the test puts on it."""
     ann = await window()
     await ann.page.goto(await link(context))
-    media = context.feed.media.of(SESSION)
+    media = context.events.media.of(SESSION)
     await until(lambda: _is(media.watched))
     return ann, media
 
@@ -232,7 +232,7 @@ async def test_without_https_the_page_says_so_and_the_rest_of_it_works(context: 
     await expect(ann.page.locator("#sightless")).to_contain_text("need https")
     await expect(ann.page.locator("#portrait img")).to_be_visible()
     await expect(ann.page.locator("#canvas")).to_be_hidden()
-    assert not context.feed.media.of(SESSION).watched
+    assert not context.events.media.of(SESSION).watched
     await ann.page.get_by_label("Say something as Ann").fill("Good morning")
     await ann.page.keyboard.press("Enter")
     await expect(ann.page.locator("#said")).to_contain_text("Good morning")
@@ -255,7 +255,7 @@ async def test_a_browser_without_it_says_so_and_shows_the_portrait_and_what_is_s
     await context.say("Good morning! I am Mei.")
     await expect(ann.page.locator("#caption")).to_contain_text("I am Mei.")
     await expect(ann.page.locator("#said")).to_contain_text("Good morning! I am Mei.")
-    assert not context.feed.media.of(SESSION).watched
+    assert not context.events.media.of(SESSION).watched
 
 
 @pytest.mark.parametrize("missing", ["AudioDecoder", "OffscreenCanvas", "MediaSource", "RTCPeerConnection"])
@@ -265,7 +265,7 @@ async def test_a_browser_without_it_shows_the_avatar_all_the_same(
     ann = await window()
     await ann.page.add_init_script(f"delete globalThis.{missing}")
     await ann.page.goto(await link(context))
-    media = context.feed.media.of(SESSION)
+    media = context.events.media.of(SESSION)
     await until(lambda: _is(media.watched))
     media.show(VideoFrame("1", Codec.VP8, True, WIDTH, HEIGHT, 0, clips_of(ALMA).key))
     await expect(ann.page.locator("#canvas")).to_be_visible()
@@ -276,11 +276,11 @@ async def test_a_broken_picture_is_followed_by_a_new_decoder_and_a_wish_for_a_ke
     context: Theatre, window: Opens
 ) -> None:
     ann, media = await before_the_media(context, window)
-    media.take_wish()
+    media.take_keyframe_request()
     await expect(ann.page.locator("#canvas")).to_be_hidden()
 
     media.show(VideoFrame("1", Codec.VP8, True, WIDTH, HEIGHT, 0, b"no picture at all"))
-    await until(lambda: _is(media.take_wish()))
+    await until(lambda: _is(media.take_keyframe_request()))
     for number, frame in enumerate(clips_of(ALMA).frames[:5]):
         media.show(VideoFrame("1", Codec.VP8, number == 0, WIDTH, HEIGHT, 50_000 * number, frame))
 
@@ -293,14 +293,14 @@ async def test_a_browser_that_cannot_decode_it_says_so_and_asks_for_no_more_key_
 ) -> None:
     ann, media = await before_the_media(context, window)
     for _ in range(2):
-        media.take_wish()
+        media.take_keyframe_request()
         media.show(VideoFrame("1", Codec.VP8, True, WIDTH, HEIGHT, 0, b"no picture at all"))
-        await until(lambda: _is(media.take_wish()))
+        await until(lambda: _is(media.take_keyframe_request()))
     media.show(VideoFrame("1", Codec.VP8, True, WIDTH, HEIGHT, 0, b"no picture at all"))
 
     await expect(ann.page.locator("#sightless")).to_contain_text("cannot show the picture")
     await expect(ann.page.locator("#portrait")).to_be_visible()
-    assert not media.take_wish()
+    assert not media.take_keyframe_request()
 
 
 HEARD = """async ({ chunks, seconds }) => {

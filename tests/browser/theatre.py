@@ -97,7 +97,7 @@ class Theatre(CoreApi):
 
     def __init__(self, folder: Path) -> None:
         self.clock = WallClock()
-        self.feed = SessionEvents()
+        self.events = SessionEvents()
         self.grants = KeptGrants()
         self.archive = KeptArchive()
         self.pictures = KeptPictures()
@@ -124,7 +124,7 @@ class Theatre(CoreApi):
         """As at the start of a process: nothing in memory but what the history file says."""
         settings = PlaygroundSettings(secret=SecretStr(SECRET), history=self._folder / "history.jsonl")
         self.platform = PlaygroundPlatform(self, self.clock, settings)
-        viewer = viewer_routes(self.grants, self.feed, self, self.archive, self.clock, Policy(), self.pictures)
+        viewer = viewer_routes(self.grants, self.events, self, self.archive, self.clock, Policy(), self.pictures)
         self._app = create_app(new_metrics(), {}, [*self.platform.routes(), *viewer])
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
@@ -254,7 +254,7 @@ class Theatre(CoreApi):
             card.ends,
         )
         self.archive.last = view
-        self.feed.publish(SESSION, view)
+        self.events.publish(SESSION, view)
 
     async def answer_aloud(self, text: str) -> None:
         assert self.opened is not None
@@ -273,7 +273,7 @@ class Theatre(CoreApi):
             said = " ".join(words[:count])
             caption = Caption(key, Speaker.BOT, said, final)
             self.archive.said[key] = caption
-            self.feed.publish(SESSION, caption)
+            self.events.publish(SESSION, caption)
             if self.opened:
                 line = TranscriptLine(self.card.avatar_name, said, Delivery.FINAL if final else Delivery.GROWING)
                 if ref is None:
@@ -288,7 +288,7 @@ class Theatre(CoreApi):
         """Put a film on the screen, over and over."""
         for number, frame in enumerate(itertools.cycle(clips_of(portrait).frames)):
             picture = VideoFrame("1", Codec.VP8, is_key(frame), WIDTH, HEIGHT, number * 50_000, frame)
-            self.feed.media.of(SESSION).show(picture)
+            self.events.media.of(SESSION).show(picture)
             await asyncio.sleep(1 / FRAME_RATE)
 
     async def end(self) -> None:

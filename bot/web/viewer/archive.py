@@ -1,4 +1,4 @@
-"""What the viewer reads of a session beside its feed: what was said before somebody came to watch."""
+"""What the viewer reads of a session beside its events: what was said before somebody came to watch."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -17,7 +17,7 @@ class Archive(Protocol):
         ...
 
     async def captions(self, session_id: str) -> Sequence[Caption]:
-        """What was said so far, oldest first, under the same ids as in the feed."""
+        """What was said so far, oldest first, under the same ids as in the events."""
         ...
 
     async def export(self, session_id: str, format: str) -> File | None:  # noqa: A002 - the word people type

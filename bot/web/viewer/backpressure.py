@@ -38,7 +38,7 @@ class FrameBackpressure:
         """Whether the viewer gets it; if so, it counts as sent."""
         if self._unacknowledged and now - self._unacknowledged[0][1] > BEHIND_S:
             self._stopped = True
-            self.cut()
+            self.discontinuity()
         if self._stopped or not self._shows(frame):
             self._gaps.add(type(frame))
             return None
@@ -54,7 +54,7 @@ class FrameBackpressure:
             self._unacknowledged.popleft()
         self._stopped = self._stopped and bool(self._unacknowledged)
 
-    def cut(self) -> None:
+    def discontinuity(self) -> None:
         """Begin anew with a key frame, whatever the reason."""
         self._awaits_key = True
 

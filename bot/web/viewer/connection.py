@@ -21,18 +21,18 @@ class ViewerConnection:
     """Sends what changed since it last sent: the newest view, the newest text of each utterance."""
 
     def __init__(
-        self, socket: WebSocket, grant: Grant, feed: SessionEvents, archive: Archive, audiences: Presence
+        self, socket: WebSocket, grant: Grant, events: SessionEvents, archive: Archive, audiences: Presence
     ) -> None:
         self._socket = socket
         self._grant = grant
-        self._feed = feed
+        self._events = events
         self._archive = archive
         self._audiences = audiences
         self._unsent: dict[str, ToPage] = {}
         self._woken = asyncio.Event()
         self._sent = asyncio.Event()
         self._outcomes = 0
-        self.player = Player(feed.media.of(grant.session_id), self._woken.set)
+        self.player = Player(events.media.of(grant.session_id), self._woken.set)
 
     def show(self, name: str, frame: ToPage) -> None:
         """Have a frame sent; one that was not sent yet under the same name is replaced."""
@@ -65,10 +65,10 @@ class ViewerConnection:
             await self.player.send(self._socket)
 
     async def follow(self, *, plays: bool) -> None:
-        """Be a viewer until cancelled. What was said before comes from the archive, what is said from now on from the feed."""
+        """Be a viewer until cancelled. What was said before comes from the archive, what is said from now on from the events."""
         session_id = self._grant.session_id
-        with self._seated(), self._screened(plays), self._feed.watch(session_id) as events:
-            view = self._feed.view(session_id) or await self._archive.view(session_id)
+        with self._seated(), self._screened(plays), self._events.watch(session_id) as events:
+            view = self._events.view(session_id) or await self._archive.view(session_id)
             self._show_event(view or _over(session_id))
             for caption in await self._archive.captions(session_id):
                 self._show_caption(caption, replayed=True)

@@ -28,9 +28,9 @@ class Player:
             self._wake()
         self._ask()
 
-    def cut(self) -> None:
+    def discontinuity(self) -> None:
         """The decoder, here or there, has to begin anew."""
-        self._flow.cut()
+        self._flow.discontinuity()
         self._ask()
 
     def acknowledge(self, number: int) -> None:

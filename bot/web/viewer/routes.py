@@ -27,7 +27,7 @@ BEARER = "Bearer "
 
 def viewer_routes(  # noqa: PLR0917
     grants: Grants,
-    feed: SessionEvents,
+    events: SessionEvents,
     core: CoreApi,
     archive: Archive,
     clock: Clock,
@@ -36,7 +36,7 @@ def viewer_routes(  # noqa: PLR0917
 ) -> Sequence[BaseRoute]:
     """The page is the same for everybody; without a good link it shows nothing, and its files are 401."""
     files = _Files(grants, archive, clock, pictures)
-    sockets = ViewerSockets(grants, feed, core, archive, clock, policy)
+    sockets = ViewerSockets(grants, events, core, archive, clock, policy)
     static = Static(FOLDER)
 
     async def page(request: Request) -> Response:

@@ -51,15 +51,15 @@ class ViewerSockets:
     """Serves every viewer's socket. No origin is asked for: the grant alone opens, also from inside somebody's iframe."""
 
     def __init__(  # noqa: PLR0917
-        self, grants: Grants, feed: SessionEvents, core: CoreApi, archive: Archive, clock: Clock, policy: Policy
+        self, grants: Grants, events: SessionEvents, core: CoreApi, archive: Archive, clock: Clock, policy: Policy
     ) -> None:
         self._grants = grants
-        self._feed = feed
+        self._events = events
         self._core = core
         self._archive = archive
         self._clock = clock
         self._policy = policy
-        self._door = ConnectionLimit()
+        self._limit = ConnectionLimit()
         self._links = LinkSockets()
         self._audiences = Presence()
 
@@ -92,7 +92,7 @@ class ViewerSockets:
     async def _first_frame(self, socket: WebSocket) -> FromPage:
         address = socket.client.host if socket.client else ""
         async with asyncio.timeout(GRANT_WITHIN_S) as patience:
-            with self._door.waiting(address, patience):
+            with self._limit.waiting(address, patience):
                 return await _frame(socket)
 
     async def _valid(self, secret: str) -> Grant:
@@ -104,7 +104,7 @@ class ViewerSockets:
         return grant
 
     async def _welcome(self, socket: WebSocket, secret: str, grant: Grant) -> None:
-        watching = ViewerConnection(socket, grant, self._feed, self._archive, self._audiences)
+        watching = ViewerConnection(socket, grant, self._events, self._archive, self._audiences)
         name = grant.person.name if grant.person and grant.scope is Scope.SPEAK else ""
         watching.show("hello", Hello(grant.scope, self._clock.now(), name, offered(grant, self._policy)))
         try:
@@ -141,7 +141,7 @@ class ViewerSockets:
                 case FrameAck(number):
                     watching.player.acknowledge(number)
                 case KeyFrameWanted():
-                    watching.player.cut()
+                    watching.player.discontinuity()
                 case (Say() | Do()) as done:
                     watching.answer(await act(done, grant, self._core, self._clock))
                 case Visible():

@@ -63,7 +63,7 @@ class SimulatedPerformer:
         self._seat.publish(frame)
 
     def key_frames_asked(self) -> int:
-        return int(self._seat.take_key_wish())
+        return int(self._seat.take_keyframe_request())
 
 
 @contextlib.asynccontextmanager

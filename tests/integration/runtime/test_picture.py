@@ -10,14 +10,14 @@ from bot.runtime.media_subscription import KEY_FRAME_EVERY
 from tests.world_fixture import Stack, on_stack
 
 
-class Onlooker:
+class Sink:
     def __init__(self) -> None:
         self.seen: list[MediaFrame | None] = []  # None is a cut
 
     def take(self, frame: MediaFrame) -> None:
         self.seen.append(frame)
 
-    def cut(self) -> None:
+    def discontinuity(self) -> None:
         self.seen.append(None)
 
     @property
@@ -27,10 +27,10 @@ class Onlooker:
 
 def media(stack: Stack) -> MediaFanout:
     assert stack.service is not None
-    return stack.service.services.feed.media.of(stack.room.card.session_id)
+    return stack.service.services.events.media.of(stack.room.card.session_id)
 
 
-def watch(stack: Stack, sink: Onlooker) -> AbstractContextManager[None]:
+def watch(stack: Stack, sink: Sink) -> AbstractContextManager[None]:
     return media(stack).watching(sink)
 
 
@@ -45,7 +45,7 @@ async def test_media_is_subscribed_only_while_somebody_watches(stack: Stack) -> 
         await stack.live()
         await asyncio.sleep(5)
         assert subscribed(stack) == [False]
-        ann, ben = Onlooker(), Onlooker()
+        ann, ben = Sink(), Sink()
         with watch(stack, ann):
             await stack.until(lambda: len(ann.pictures) > 5)
             with watch(stack, ben):
@@ -65,7 +65,7 @@ async def test_key_frames_are_asked_for_at_most_twice_a_second(stack: Stack) -> 
     async with stack.serving():
         await stack.room.command("start")
         await stack.live()
-        impatient = Onlooker()
+        impatient = Sink()
         with watch(stack, impatient):
             await stack.until(lambda: len(impatient.pictures) > 2)
             for _ in range(40):
@@ -81,7 +81,7 @@ async def test_a_renewed_avatar_goes_on_at_a_key_frame_after_a_cut(stack: Stack)
     async with stack.serving():
         await stack.room.command("start", minutes="1")
         await stack.live()
-        sink = Onlooker()
+        sink = Sink()
         with watch(stack, sink):
             await stack.until(lambda: len(list(stack.simulator.sessions)) == 2 and len(stack.hosted) == 1)
             at = len(sink.seen)
@@ -97,7 +97,7 @@ async def test_after_a_broken_link_pictures_begin_anew(stack: Stack) -> None:
     async with stack.serving():
         await stack.room.command("start")
         await stack.live()
-        sink = Onlooker()
+        sink = Sink()
         with watch(stack, sink):
             await stack.until(lambda: len(sink.pictures) > 5)
             client = next(

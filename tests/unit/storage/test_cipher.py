@@ -15,11 +15,11 @@ OLD, NEW = new_key(), new_key()
 
 
 def test_what_the_old_key_wrote_still_opens_after_a_rotation() -> None:
-    assert Cipher((NEW, OLD)).open(Cipher((OLD,)).seal(b"a secret")) == b"a secret"
+    assert Cipher((NEW, OLD)).decrypt(Cipher((OLD,)).encrypt(b"a secret")) == b"a secret"
 
 
 def test_the_first_key_writes() -> None:
-    sealed = Cipher((NEW, OLD)).seal(b"a secret")
+    sealed = Cipher((NEW, OLD)).encrypt(b"a secret")
     assert Fernet(NEW).decrypt(sealed) == b"a secret"
     with pytest.raises(InvalidToken):
         Fernet(OLD).decrypt(sealed)
@@ -27,7 +27,7 @@ def test_the_first_key_writes() -> None:
 
 def test_what_an_unknown_key_wrote_says_which_setting_is_wrong() -> None:
     with pytest.raises(SettingsError, match="set AVATARBOT_SECRET_KEYS to the keys it was written with"):
-        Cipher((NEW,)).open(Cipher((OLD,)).seal(b"a secret"))
+        Cipher((NEW,)).decrypt(Cipher((OLD,)).encrypt(b"a secret"))
 
 
 def test_what_is_no_key_is_told_with_how_to_make_one_and_not_repeated() -> None:
@@ -37,4 +37,4 @@ def test_what_is_no_key_is_told_with_how_to_make_one_and_not_repeated() -> None:
 
 
 def test_a_secret_is_not_in_what_is_stored() -> None:
-    assert b"a secret" not in Cipher((NEW,)).seal(b"a secret")
+    assert b"a secret" not in Cipher((NEW,)).encrypt(b"a secret")

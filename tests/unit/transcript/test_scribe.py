@@ -93,7 +93,7 @@ async def test_what_does_not_grow_is_not_edited(staged: Staged) -> None:
 @active()
 async def test_onlookers_see_every_step(staged: Staged) -> None:
     publisher = TranscriptPublisher(staged.context)
-    with staged.services.feed.watch("s1") as seen:
+    with staged.services.events.watch("s1") as seen:
         hear(publisher, "Good", final=False)
         hear(publisher, "Good day")
         captions = [await anext(seen), await anext(seen)]

@@ -65,7 +65,7 @@ async def opened(context: Theatre, *, reads: bool = True) -> AsyncIterator[Page]
 async def play(media: MediaFanout) -> None:
     """A large picture fifty times a second, key frames only when they are asked for."""
     for number in range(10_000):
-        key = media.take_wish()
+        key = media.take_keyframe_request()
         media.show(VideoFrame("1", Codec.VP8, key, 640, 360, number * 20_000, LARGE))
         await asyncio.sleep(PICTURE_S)
 
@@ -74,7 +74,7 @@ async def play(media: MediaFanout) -> None:
 async def context(tmp_path: Path) -> AsyncIterator[Theatre]:
     async with theatre(tmp_path) as opened:
         await opened.show(status=SessionStatus.LIVE)
-        playing = asyncio.create_task(play(opened.feed.media.of(SESSION)))
+        playing = asyncio.create_task(play(opened.events.media.of(SESSION)))
         yield opened
         playing.cancel()
 
@@ -116,7 +116,7 @@ async def test_a_page_that_does_not_read_costs_the_others_nothing_and_us_little(
         first, last = page.seen[0], page.seen[-1]
         assert last.number == len(page.seen)
         assert last.pts - first.pts == 20_000 * (len(page.seen) - 1)  # no picture was left out
-        players = list(context.feed.media.of(SESSION)._sinks)
+        players = list(context.events.media.of(SESSION)._sinks)
         waiting = [len(player._unsent) for player in players]  # type: ignore[attr-defined]
         assert len(waiting) == 2
         assert max(waiting) * PICTURE_S < 1.5

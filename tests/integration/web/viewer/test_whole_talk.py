@@ -15,10 +15,10 @@ async def test_what_people_say_is_shown_at_once_and_to_who_comes_late(stack: Sta
     async with stack.serving() as service:
         await stack.room.command("start")
         await stack.live()
-        (session,) = service.services.feed._views
+        (session,) = service.services.events._views
 
         async def look_on() -> None:
-            with service.services.feed.watch(session) as events:
+            with service.services.events.watch(session) as events:
                 async for event in events:
                     if isinstance(event, Caption):
                         seen[event.id] = event

@@ -51,7 +51,7 @@ class Story:
             case "ack", int():
                 self.flow.acknowledge(value)
             case _:
-                self.flow.cut()
+                self.flow.discontinuity()
 
 
 @given(steps)

@@ -10,50 +10,50 @@ KEY = VideoFrame("1", Codec.VP8, True, 640, 360, 0, b"key")
 DELTA = VideoFrame("1", Codec.VP8, False, 640, 360, 0, b"delta")
 
 
-async def read(feed: EventQueue) -> list[RoomEvent]:
-    feed.close()
-    return [event async for event in feed]
+async def read(queue: EventQueue) -> list[RoomEvent]:
+    queue.close()
+    return [event async for event in queue]
 
 
 async def test_events_are_read_in_order_and_the_end_stays_the_end() -> None:
-    feed = EventQueue(lambda _: None)
-    feed.put(Packet("1", b"a"))
-    feed.put(Packet("1", b"b"))
-    assert await read(feed) == [Packet("1", b"a"), Packet("1", b"b")]
+    queue = EventQueue(lambda _: None)
+    queue.put(Packet("1", b"a"))
+    queue.put(Packet("1", b"b"))
+    assert await read(queue) == [Packet("1", b"a"), Packet("1", b"b")]
     with pytest.raises(StopAsyncIteration):
-        await anext(feed)
+        await anext(queue)
 
 
 async def test_nothing_follows_the_loss_of_the_seat() -> None:
-    feed = EventQueue(lambda _: None)
+    queue = EventQueue(lambda _: None)
     lost = ConnectionLost(LossReason.LOST)
-    feed.put(lost)
-    feed.put(Packet("1", b"too late"))
-    assert await read(feed) == [lost]
+    queue.put(lost)
+    queue.put(Packet("1", b"too late"))
+    assert await read(queue) == [lost]
 
 
 async def test_who_falls_behind_loses_pictures_and_no_words_and_a_key_frame_is_asked_for() -> None:
     starved: list[str] = []
-    feed = EventQueue(starved.append)
+    queue = EventQueue(starved.append)
     for _ in range(LIMIT + 10):
-        feed.put(KEY)
-    feed.put(Packet("1", b"words"))
-    got = await read(feed)
+        queue.put(KEY)
+    queue.put(Packet("1", b"words"))
+    got = await read(queue)
     assert got == [KEY] * (LIMIT + 1) + [Packet("1", b"words")]
     assert starved == ["1"]
 
 
 async def test_a_key_frame_is_asked_for_again_until_it_comes() -> None:
     starved: list[str] = []
-    feed = EventQueue(starved.append)
+    queue = EventQueue(starved.append)
     for _ in range(LIMIT + 2):
-        feed.put(KEY)
+        queue.put(KEY)
     for _ in range(LIMIT + 1):
-        await anext(feed)
-    feed.put(DELTA)
+        await anext(queue)
+    queue.put(DELTA)
     await asyncio.sleep(KEY_FRAME_EVERY)
-    feed.put(DELTA)
-    feed.put(KEY)
-    feed.put(DELTA)
-    assert await read(feed) == [KEY, DELTA]
+    queue.put(DELTA)
+    queue.put(KEY)
+    queue.put(DELTA)
+    assert await read(queue) == [KEY, DELTA]
     assert starved == ["1", "1"]
