@@ -173,7 +173,7 @@ class SimulatedAvatar:
         if self.params.mode is Mode.DIALOGUE:
             await asyncio.sleep(self._options.thinking)
             text = self._talker.answer(chat.text, self._clock.now(), self.params.language)
-        record = Spoken(chat.mid, chat.text)
+        record = Spoken(self._options.shape.mid(chat.mid), chat.text)
         self.spoken.append(record)
         await self._utter(record, text, await self._sound(text))
 

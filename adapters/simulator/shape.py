@@ -1,5 +1,6 @@
 """The shapes in which an answer may come: AKOOL documents `idx` and `fin`, its own clients look at neither."""
 
+import uuid
 from enum import StrEnum
 
 import msgspec
@@ -31,6 +32,12 @@ class ChatShape(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Seconds of silence after the first part."""
     events: bool = True
     """Whether `audio_start` and `audio_end` are told. AKOOL documents neither."""
+    own_mids: bool = False
+    """Whether each answer has a `mid` of its own, in place of the request's. AKOOL promises neither."""
+
+    def mid(self, requested: str) -> str:
+        """Under which an answer to what was `requested` goes out."""
+        return f"answer-{uuid.uuid4().hex[:12]}" if self.own_mids else requested
 
     def position(self, number: int, *, last: bool) -> dict[str, int]:
         """`idx` and `fin` of the part of that number, counted from 0."""

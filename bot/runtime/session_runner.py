@@ -257,12 +257,13 @@ class _LiveSession:
 
     def _is_silent(self, utterance: Utterance) -> bool:
         """In retelling the channel already holds the words."""
-        return self._context.session.spec.mode is Mode.RETELLING and self._turns.is_turn(utterance.id)
+        return self._context.session.spec.mode is Mode.RETELLING and self._turns.is_asked(utterance.id)
 
     # ------------------------------------------------------------ ending
 
     async def _finish(self, ending: Ending, writing: asyncio.Task[None]) -> None:
         await self._stop_tasks(writing)
+        await self._turns.conclude()
         match ending:
             case HandedOver():
                 await self._provider_sessions.leave()

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import math
-from collections import deque
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -13,7 +12,8 @@ from bot.domain.errors import PlatformError, ProviderError, RoomError
 from bot.domain.sessions import Mode
 from bot.domain.transcript import Speaker
 from bot.media.events import Caption
-from bot.ports.avatar import AvatarEvent, AvatarGone, AvatarLeft, Speaking, Utterance
+from bot.ports.avatar import AvatarArrived, AvatarEvent, AvatarGone, AvatarLeft, Speaking, Utterance
+from bot.runtime.attribution import Attribution
 from bot.runtime.context import SessionContext
 from bot.runtime.greeting import as_spoken, is_greeting
 from bot.runtime.llm_reply import LlmReplies
@@ -44,15 +44,12 @@ THINKING_EVERY = 8.0
 SLOWEST_START = timedelta(minutes=5)
 """How long what waits may have waited for an avatar that was not there yet, before its own time begins."""
 
-REMEMBERED = 50
-"""Turns whose utterances are recognised as theirs."""
-
 
 @dataclass(slots=True)
 class _Turn:
     """The one in flight, and what the avatar has shown of it."""
 
-    id: str
+    row: InboxRecord
     began: float  # loop time, as is `ends_by`
     moved: asyncio.Event = field(default_factory=asyncio.Event)  # something below has changed
     ends_by: float = 0.0  # when it is taken to be over although nothing says so
@@ -71,7 +68,7 @@ class Turns:
         self._publisher = publisher
         self._llm_replies = llm_replies
         self._current: _Turn | None = None
-        self._recent: deque[str] = deque(maxlen=REMEMBERED)
+        self._attribution = Attribution()
         self._began = context.services.clock.now()
 
     async def run(self) -> None:
@@ -90,20 +87,22 @@ class Turns:
     # ------------------------------------------------------------ what the avatar shows
 
     def observe(self, event: AvatarEvent) -> None:
-        """An avatar event, as the turn in flight sees it: what is said under its own `mid` counts for it, and nothing else does."""
-        turn = self._current
-        if turn is None:
-            return
+        """An avatar event, as the turn in flight sees it: what is said to it counts for it, and nothing else does."""
         match event:
-            case AvatarGone() | AvatarLeft():
-                turn.over = True
-            case Speaking(id=turn.id) | Utterance(id=turn.id):
-                self._follow(turn, event)
+            case AvatarArrived():
+                self._attribution.arrived(opens=self._context.session.spec.knowledge_id is not None)
+            case AvatarGone() | AvatarLeft() if self._current:
+                self._current.over = True
+                self._current.moved.set()
             case Speaking() | Utterance(speaker=Speaker.BOT):
-                self._wait_behind(turn, event)
-            case _:
-                return
-        turn.moved.set()
+                self._attribute(event)
+
+    def _attribute(self, event: Speaking | Utterance) -> None:
+        begins = not (isinstance(event, Speaking) and not event.on)
+        is_answer = self._attribution.is_answer(event.id, begins=begins)
+        if turn := self._current:
+            (self._follow if is_answer else self._wait_behind)(turn, event)
+            turn.moved.set()
 
     def _follow(self, turn: _Turn, event: Speaking | Utterance) -> None:
         match event:
@@ -138,9 +137,9 @@ class Turns:
         turn.ends_by = max(turn.ends_by, ends_by) if turn.heard else ends_by
         turn.heard = True
 
-    def is_turn(self, mid: str) -> bool:
-        """Whether that is one of our turns, now or a while ago."""
-        return mid in self._recent
+    def is_asked(self, mid: str) -> bool:
+        """Whether that is one of our turns that somebody wrote, or the answer to one, now or a while ago."""
+        return self._attribution.is_asked(mid)
 
     @property
     def in_flight(self) -> bool:
@@ -232,12 +231,12 @@ class Turns:
         return with_name(row.person_name, text) if text and named else text
 
     async def _perform(self, row: InboxRecord, text: str) -> None:
-        turn = self._current = _Turn(row.id, asyncio.get_running_loop().time())
-        if not is_greeting(row):  # the channel does not hold its words yet
-            self._recent.append(row.id)
+        turn = self._current = _Turn(row, asyncio.get_running_loop().time())
+        self._attribution.begin(row.id, greets=is_greeting(row))
         try:
             async with self._thinking(turn):
                 await self._speak(row, text)
+                self._attribution.sent()
                 outcome = await self._hear_out(turn)
         except ProviderError as error:  # the team's own language model
             outcome, told = "failed", error.sentence
@@ -245,12 +244,20 @@ class Turns:
             outcome, told = "unheard", UNHEARD
         else:
             told = TOLD.get(outcome, "")
-        finally:
-            self._current = None
-        await self._publisher.keep(row.id)  # first, or a crash in between leaves something spoken without a transcript
-        await self._finish(row, outcome, told)
+        await self._conclude(row, outcome, told)
+        self._current = None
         if outcome == "spoken" and row.message and self._context.session.spec.mode is Mode.RETELLING:
             await self._mark(row)
+
+    async def conclude(self) -> None:
+        """Once `run` was cancelled: what the avatar was in the middle of saying was heard. Raises `LeaseLost`."""
+        if (turn := self._current) and turn.heard:
+            await self._conclude(turn.row, "spoken" if turn.over and not turn.interrupted else "interrupted", "")
+
+    async def _conclude(self, row: InboxRecord, outcome: str, told: str) -> None:
+        for mid in self._attribution.mids:  # first, or a crash in between leaves something spoken without a transcript
+            await self._publisher.keep(mid)
+        await self._finish(row, outcome, told)
 
     async def _speak(self, row: InboxRecord, text: str) -> None:
         """Give it to the avatar, or what the team's own model answers to it."""

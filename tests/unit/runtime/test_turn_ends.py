@@ -5,11 +5,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, select
 
 from adapters.simulator import ChatShape, Control, Ending, FaultScript, NetworkConditions, messages
+from adapters.simulator.fixtures import BRIEFINGS
 from bot.domain.conversations import MessageRef
 from bot.domain.messages import Inbound, MessagePosted
 from bot.domain.people import Role
@@ -81,10 +83,18 @@ def test_the_end_of_something_else_is_not_the_end_of_a_turn(mid: str, tmp_path: 
     story(tmp_path)
 
 
+def with_knowledge(staged: Staged) -> None:
+    """The avatar has a knowledge base; what it says by itself is said by the test."""
+    knowledge = staged.simulator.knowledge_bases.create(name="FAQ")
+    session = staged.context.session
+    staged.context.session = replace(session, spec=replace(session.spec, knowledge_id=knowledge.volume_id))
+
+
 @pytest.mark.parametrize("mid", [SAID_BY_ITSELF, "row0", ""])
 def test_what_is_said_by_itself_makes_nothing_heard(mid: str, tmp_path: Path) -> None:
     @active(spec=RETELLING)
     async def story(staged: Staged) -> None:
+        with_knowledge(staged)
         async with taking_turns(staged):
             staged.simulator.rooms.to_avatar.conditions = NetworkConditions(lose=1)
             await asked(staged, "Lost on its way.")
@@ -129,6 +139,7 @@ async def test_a_voice_without_words_is_waited_for_too(staged: Staged) -> None:
 
 @active(spec=RETELLING)
 async def test_it_does_not_wait_for_ever(staged: Staged) -> None:
+    with_knowledge(staged)
     async with taking_turns(staged):
         staged.simulator.rooms.to_avatar.conditions = NetworkConditions(lose=1)
         await asked(staged, "Good morning.")
@@ -155,3 +166,55 @@ def test_without_events_a_turn_ends_with_its_own_text(ending: Ending, tmp_path: 
         assert timedelta(seconds=9) < took < timedelta(seconds=13)
 
     story(tmp_path)
+
+
+# ---------------------------------------------------------------- where AKOOL does not answer under a turn's own `mid`
+
+
+def answering_under_mids_of_its_own(staged: Staged, **shape: Any) -> None:
+    Control(staged.simulator).script(FaultScript(shape=ChatShape(own_mids=True, **shape)))
+
+
+@pytest.mark.parametrize("events", [True, False])
+def test_an_answer_under_another_mid_is_heard_and_the_next_turn_waits_for_it(events: bool, tmp_path: Path) -> None:
+    @active(spec=RETELLING)
+    async def story(staged: Staged) -> None:
+        answering_under_mids_of_its_own(staged, events=events)
+        for number in (1, 2, 3):
+            await asked(staged, f"{number}: {LONG}", number)
+        async with taking_turns(staged):
+            await asyncio.sleep(90)
+        found = await outcomes(staged)
+        assert [outcome for outcome, _ in found] == ["spoken"] * 3
+        assert all(timedelta(seconds=9) < took < timedelta(seconds=13) for _, took in found)
+
+    story(tmp_path)
+
+
+@active(spec=replace(RETELLING, knowledge_id=BRIEFINGS[0].knowledge_id))
+async def test_an_opening_line_answers_nothing(staged: Staged) -> None:
+    """It is said first, under a `mid` that is as foreign as the answer's."""
+    answering_under_mids_of_its_own(staged)
+    await asked(staged, LONG)
+    async with taking_turns(staged):
+        await asyncio.sleep(60)
+    ((outcome, took),) = await outcomes(staged)
+    assert outcome == "spoken"
+    assert took > timedelta(seconds=10)
+    (session,) = staged.simulator.sessions
+    assert len(session.avatar.spoken) == 2
+
+
+@active(spec=RETELLING)
+async def test_what_began_before_a_turn_answers_nothing(staged: Staged) -> None:
+    async with taking_turns(staged):
+        await voice(staged, "mid-1", "audio_start")
+        await asyncio.sleep(1)
+        staged.simulator.rooms.to_avatar.conditions = NetworkConditions(lose=1)
+        await asked(staged, "Lost on its way.")
+        await asyncio.sleep(1)
+        await say(staged, "mid-1", "Something else.")
+        await voice(staged, "mid-1", "audio_end")
+        await voice(staged, "mid-2", "audio_end")
+        await asyncio.sleep(30)
+    assert [outcome for outcome, _ in await outcomes(staged)] == ["unheard"]
