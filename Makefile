@@ -52,7 +52,7 @@ fmt: $(STAMP)
 lint: $(STAMP)
 	$(RUN)/ruff check
 	$(RUN)/ruff format --check
-	$(RUN)/mypy bot adapters tests
+	$(RUN)/mypy bot adapters tests benchmarks scripts
 	$(RUN)/lint-imports
 
 unit: $(STAMP)

@@ -21,10 +21,10 @@ from statistics import median
 from typing import Any
 
 import discord
-from benchmarks.gateway import gateway
 
 from adapters.discord.client import intents
 from adapters.discord.platform import DiscordPlatform
+from benchmarks.gateway import gateway
 from benchmarks.table import load, percentile
 from bot.clock import SystemClock
 from bot.domain.conversations import ConversationRef
@@ -98,7 +98,7 @@ async def ours(port: int, authority: str) -> AsyncIterator[Times]:
             clocked = Clocked(core_api)
             platform = DiscordPlatform(
                 SETTINGS,
-                clocked,  # type: ignore[arg-type]
+                clocked,
                 Drawer(),
                 SystemClock(),
                 connector=lambda: connector(port, authority),

@@ -27,6 +27,7 @@ from adapters.discord.publisher import DiscordPublisher
 from adapters.discord.replies import DiscordReplies
 from adapters.discord.rest import Rest
 from benchmarks.transcripts import API_DELAY_S, Shown, compare, parsed
+from bot.domain import conversations
 from bot.domain.conversations import ConversationRef
 from bot.ports.chat import ConnectionState
 from tests.integration.discord.fake import GUILD, TOKEN, Answer, Call, FakeRest, Limits
@@ -87,6 +88,9 @@ class InProcess:
 class OnlyWrites(DiscordPublisher):
     def is_home(self, workspace_id: str) -> bool:  # noqa: ARG002
         return True
+
+    async def channel(self, place: ConversationRef) -> conversations.Channel:
+        return conversations.Channel(place.channel_id)
 
     def routes(self) -> Sequence[BaseRoute]:
         return ()

@@ -24,7 +24,6 @@ from urllib.parse import urlencode
 
 import aiohttp
 import uvicorn
-from benchmarks.gateway import gateway
 from slack_bolt.adapter.starlette.async_handler import AsyncSlackRequestHandler
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
@@ -36,6 +35,7 @@ from starlette.routing import Route
 from adapters.slack.installations import MemoryVault
 from adapters.slack.platform import SlackPlatform
 from adapters.slack.settings import SlackSettings
+from benchmarks.gateway import gateway
 from bot.app.wiring import keep_loaded
 from bot.clock import SystemClock
 from bot.domain.conversations import ConversationRef

@@ -19,6 +19,7 @@ from adapters.slack.installations import OneWorkspace
 from adapters.slack.mrkdwn import unescape
 from adapters.slack.publisher import SlackPublisher
 from benchmarks.transcripts import API_DELAY_S, Shown, compare, parsed
+from bot.domain import conversations
 from bot.domain.conversations import ConversationRef
 from bot.domain.errors import Throttled
 from bot.ports.chat import ConnectionState
@@ -57,6 +58,9 @@ class InProcess(WebApi):
 class OnlyWrites(SlackPublisher):
     def is_home(self, workspace_id: str) -> bool:  # noqa: ARG002
         return True
+
+    async def channel(self, place: ConversationRef) -> conversations.Channel:
+        return conversations.Channel(place.channel_id)
 
     def routes(self) -> Sequence[BaseRoute]:
         return ()

@@ -108,7 +108,8 @@ class Shown:
 class Town(Protocol):
     """A platform without a socket, so that time can jump: what its writer writes there is noted in a `Shown`."""
 
-    writer: ChatPlatform
+    @property
+    def writer(self) -> ChatPlatform: ...
 
     def place(self, number: int) -> ConversationRef:
         """A channel of its own for each session."""

@@ -32,7 +32,7 @@ class FirstPackets:
     def watch(self, seats: ConnectRoom) -> ConnectRoom:
         def seat(credentials: RoomCredentials) -> RoomConnection:
             watched = seats(credentials)
-            watched.send = self._noting(watched.send)  # type: ignore[method-assign]
+            watched.send = self._noting(watched.send)  # type: ignore[method-assign, assignment]
             return watched
 
         return seat
