@@ -38,7 +38,7 @@ from bot.ports.room import AudioFrame, Codec, VideoFrame
 from bot.web.app import serve
 from bot.web.viewer.routes import viewer_routes
 from bot.web.viewer.wire import HEADER, pack
-from tests.browser.theatre import KeptArchive, KeptGrants, WallClock
+from tests.browser.session_fixture import KeptArchive, KeptGrants, WallClock
 from tests.contract.platform.harness import RecordingReception
 
 SESSION = "0199aa00-0000-7000-8000-000000000001"

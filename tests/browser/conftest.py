@@ -13,8 +13,8 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, Playwright, async_playwright, expect
 from playwright.async_api import Error as PlaywrightError
 
-from tests.browser.house import DemoHouse, demo_services
-from tests.browser.theatre import Theatre, theatre
+from tests.browser.service_fixture import DemoService, demo_services
+from tests.browser.session_fixture import ScriptedCore, scripted_core
 
 FLAGS = [
     "--no-sandbox",
@@ -140,12 +140,12 @@ async def window(browser: Browser) -> AsyncIterator[Opens]:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def session_context(tmp_path: Path) -> AsyncIterator[Theatre]:
-    async with theatre(tmp_path) as opened:
+async def session_context(tmp_path: Path) -> AsyncIterator[ScriptedCore]:
+    async with scripted_core(tmp_path) as opened:
         yield opened
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def house(tmp_path: Path) -> AsyncIterator[DemoHouse]:
+async def demo(tmp_path: Path) -> AsyncIterator[DemoService]:
     async with demo_services(tmp_path) as opened:
         yield opened

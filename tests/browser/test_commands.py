@@ -10,7 +10,7 @@ from playwright.async_api import Locator, expect
 
 from bot.commands.catalogue import CATALOGUE
 from tests.browser.conftest import Opens, Window
-from tests.browser.house import DemoHouse, demo_services
+from tests.browser.service_fixture import DemoService, demo_services
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -49,7 +49,7 @@ class Hand:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def house(tmp_path: Path) -> AsyncIterator[DemoHouse]:
+async def demo(tmp_path: Path) -> AsyncIterator[DemoService]:
     async with demo_services(tmp_path) as opened:
         yield opened
 
@@ -115,8 +115,8 @@ async def talk(hand: Hand) -> None:
     await expect(context.locator(".pill")).to_have_text("Ended", timeout=10_000)
 
 
-async def test_every_verb_of_the_catalogue(house: DemoHouse, window: Opens, pictures: Path) -> None:
-    ann = await (await window()).enter(house.address)
+async def test_every_verb_of_the_catalogue(demo: DemoService, window: Opens, pictures: Path) -> None:
+    ann = await (await window()).enter(demo.address)
     hand = Hand(ann, pictures)
     await hand.answer("upload", "https://example.com/ann.mp4 Annie", "7 days")
     await look_around(hand)

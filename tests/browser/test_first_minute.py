@@ -11,7 +11,7 @@ from bot.domain.cards import CardAction
 from bot.domain.messages import Command, Inbound, MessagePosted
 from bot.domain.sessions import SessionStatus
 from tests.browser.conftest import Opens
-from tests.browser.theatre import Theatre
+from tests.browser.session_fixture import ScriptedCore
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -29,7 +29,7 @@ async def until(met: Callable[[], bool]) -> None:
             await asyncio.sleep(0.02)
 
 
-async def test_one_can_write_at_once_and_a_whole_command_needs_one_enter(context: Theatre, window: Opens) -> None:
+async def test_one_can_write_at_once_and_a_whole_command_needs_one_enter(context: ScriptedCore, window: Opens) -> None:
     ann = await (await window()).enter(context.address)
     box = ann.page.locator("#channel-composer textarea")
     await expect(box).to_be_focused()
@@ -40,13 +40,13 @@ async def test_one_can_write_at_once_and_a_whole_command_needs_one_enter(context
     await expect(ann.page.locator(".told .words")).to_contain_text("Line 1 of the help.")
 
 
-async def test_on_a_touch_screen_no_keyboard_opens_by_itself(context: Theatre, window: Opens) -> None:
+async def test_on_a_touch_screen_no_keyboard_opens_by_itself(context: ScriptedCore, window: Opens) -> None:
     ann = await (await window(has_touch=True, is_mobile=True)).enter(context.address)
     await expect(ann.page.locator("#welcome .who")).to_have_count(3)
     await expect(ann.page.locator("#channel-composer textarea")).not_to_be_focused()
 
 
-async def test_a_suggestion_for_what_no_longer_stands_there_is_not_taken(context: Theatre, window: Opens) -> None:
+async def test_a_suggestion_for_what_no_longer_stands_there_is_not_taken(context: ScriptedCore, window: Opens) -> None:
     ann = await (await window()).enter(context.address)
     box = ann.page.locator("#channel-composer textarea")
     await box.fill("/avatar status ")
@@ -63,7 +63,7 @@ async def test_a_suggestion_for_what_no_longer_stands_there_is_not_taken(context
     assert commands(context.came)[-1] == Command("start", {"avatar": "Melina"})
 
 
-async def test_a_question_mark_shows_what_can_be_set(context: Theatre, window: Opens) -> None:
+async def test_a_question_mark_shows_what_can_be_set(context: ScriptedCore, window: Opens) -> None:
     ann = await (await window()).enter(context.address)
     await ann.type_in("channel", "/avatar start ?")
     await expect(ann.page.locator("#channel-composer textarea")).to_have_value("/avatar start ")
@@ -72,7 +72,7 @@ async def test_a_question_mark_shows_what_can_be_set(context: Theatre, window: O
     assert commands(context.came) == []
 
 
-async def test_tab_waits_for_the_suggestion_that_fits_what_was_typed(context: Theatre, window: Opens) -> None:
+async def test_tab_waits_for_the_suggestion_that_fits_what_was_typed(context: ScriptedCore, window: Opens) -> None:
     ann = await (await window()).enter(context.address)
     box = ann.page.locator("#channel-composer textarea")
     await box.fill("/avatar start avatar:M")
@@ -88,7 +88,7 @@ async def test_tab_waits_for_the_suggestion_that_fits_what_was_typed(context: Th
 
 
 async def test_a_long_answer_is_read_from_its_head_and_a_short_one_is_seen_whole(
-    context: Theatre, window: Opens
+    context: ScriptedCore, window: Opens
 ) -> None:
     ann = await (await window(viewport={"width": 1100, "height": 560})).enter(context.address)
     await ann.type_in("channel", "/avatar avatars")
@@ -101,7 +101,7 @@ async def test_a_long_answer_is_read_from_its_head_and_a_short_one_is_seen_whole
     await expect(ann.page.locator(".told", has_text="Three avatars can come.").last).to_be_in_viewport(ratio=1)
 
 
-async def test_a_list_goes_on_with_next(context: Theatre, window: Opens) -> None:
+async def test_a_list_goes_on_with_next(context: ScriptedCore, window: Opens) -> None:
     ann = await (await window()).enter(context.address)
     await ann.type_in("channel", "/avatar avatars")
     await ann.page.get_by_role("button", name="Next").click()
@@ -109,7 +109,7 @@ async def test_a_list_goes_on_with_next(context: Theatre, window: Opens) -> None
     assert commands(context.came)[-1] == Command("avatars", {"page": "2"})
 
 
-async def test_who_is_started_from_a_list_is_met_in_their_thread(context: Theatre, window: Opens) -> None:
+async def test_who_is_started_from_a_list_is_met_in_their_thread(context: ScriptedCore, window: Opens) -> None:
     ann = await (await window()).enter(context.address)
     await ann.type_in("channel", "/avatar avatars")
     await ann.page.get_by_role("button", name="Start Alma").click()
@@ -117,7 +117,7 @@ async def test_who_is_started_from_a_list_is_met_in_their_thread(context: Theatr
     await expect(ann.page.locator("#thread-composer textarea")).to_be_focused()
 
 
-async def test_what_cannot_be_undone_is_asked_back(context: Theatre, window: Opens) -> None:
+async def test_what_cannot_be_undone_is_asked_back(context: ScriptedCore, window: Opens) -> None:
     ann = await (await window()).enter(context.address)
     await ann.type_in("channel", "/avatar sessions")
     row = ann.page.locator(".items li")
@@ -138,7 +138,7 @@ async def test_what_cannot_be_undone_is_asked_back(context: Theatre, window: Ope
     assert commands(context.came)[-1] == confirmed(Command("stop", {"session": "s1"}))
 
 
-async def test_what_a_guest_may_not_do_is_not_offered(context: Theatre, window: Opens) -> None:
+async def test_what_a_guest_may_not_do_is_not_offered(context: ScriptedCore, window: Opens) -> None:
     ann = await (await window()).enter(context.address)
     await ann.type_in("channel", "/avatar start avatar:Mei")
     await expect(ann.page.locator("#stage [data-action=interrupt]")).to_be_visible()
@@ -157,14 +157,14 @@ async def test_what_a_guest_may_not_do_is_not_offered(context: Theatre, window: 
     await expect(offers.filter(has_text="/avatar start")).to_have_count(0)
 
 
-async def test_picking_a_face_brings_who_it_shows(context: Theatre, window: Opens) -> None:
+async def test_picking_a_face_brings_who_it_shows(context: ScriptedCore, window: Opens) -> None:
     ann = await (await window()).enter(context.address)
     await ann.page.locator("#welcome .who", has_text="Theo Glass").click()
     await expect(ann.page.locator("#thread")).to_be_visible()
     assert commands(context.came)[0] == Command("start", {"avatar": "theo"})
 
 
-async def test_an_ended_card_offers_what_still_can_be_done(context: Theatre, window: Opens) -> None:
+async def test_an_ended_card_offers_what_still_can_be_done(context: ScriptedCore, window: Opens) -> None:
     ann = await (await window()).enter(context.address)
     await ann.type_in("channel", "/avatar start avatar:Mei")
     await expect(ann.page.locator("#stage .pill")).to_have_text("Live")
@@ -192,7 +192,7 @@ async def size(element: Locator) -> tuple[float, float]:
     return round(box["width"]), round(box["height"])
 
 
-async def test_a_long_name_squeezes_nothing(context: Theatre, window: Opens) -> None:
+async def test_a_long_name_squeezes_nothing(context: ScriptedCore, window: Opens) -> None:
     ann = await (await window()).enter(context.address)
     await ann.page.locator("#my-name").fill(LONG_NAME)
     await ann.page.locator("#my-name").press("Enter")
@@ -203,7 +203,7 @@ async def test_a_long_name_squeezes_nothing(context: Theatre, window: Opens) -> 
     assert await row.evaluate("row => row.scrollWidth <= row.clientWidth")
 
 
-async def test_spoken_stands_below_what_was_said(context: Theatre, window: Opens) -> None:
+async def test_spoken_stands_below_what_was_said(context: ScriptedCore, window: Opens) -> None:
     ann = await (await window()).enter(context.address)
     for text in ("One", "Two"):
         await ann.type_in("channel", text)
@@ -222,7 +222,7 @@ async def test_spoken_stands_below_what_was_said(context: Theatre, window: Opens
     assert heard["y"] >= body["y"] + body["height"]
 
 
-async def test_on_a_phone_on_its_side_every_button_can_be_pressed(context: Theatre, window: Opens) -> None:
+async def test_on_a_phone_on_its_side_every_button_can_be_pressed(context: ScriptedCore, window: Opens) -> None:
     ann = await (await window(viewport=PHONE_ON_ITS_SIDE, has_touch=True, is_mobile=True)).enter(context.address)
     await ann.type_in("channel", "/avatar start avatar:Mei")
     await ann.says("thread", "tell me what to say.")

@@ -19,7 +19,7 @@ from bot.media.events import Caption
 from bot.ports.grants import Scope
 from bot.web.viewer.connection_limit import AT_ONCE, SOCKETS_PER_LINK
 from tests.browser.conftest import Opens
-from tests.browser.theatre import SESSION, Theatre
+from tests.browser.session_fixture import SESSION, ScriptedCore
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -29,12 +29,12 @@ GUEST = Person("g1", "Gus", Membership.OUTSIDER)
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def http(context: Theatre) -> AsyncIterator[httpx.AsyncClient]:
+async def http(context: ScriptedCore) -> AsyncIterator[httpx.AsyncClient]:
     async with httpx.AsyncClient(base_url=context.base) as client:
         yield client
 
 
-async def link(context: Theatre, scope: Scope = Scope.SPEAK, minutes: float = 60, person: Person = ANN) -> str:
+async def link(context: ScriptedCore, scope: Scope = Scope.SPEAK, minutes: float = 60, person: Person = ANN) -> str:
     """A link's secret."""
     await context.show(status=SessionStatus.LIVE, note="Mei is here.", actions=(CardAction.STOP,))
     return await context.grants.mint(
@@ -42,7 +42,7 @@ async def link(context: Theatre, scope: Scope = Scope.SPEAK, minutes: float = 60
     )
 
 
-def socket_of(context: Theatre) -> str:
+def socket_of(context: ScriptedCore) -> str:
     return context.base.replace("http", "ws") + "/v/socket"
 
 
@@ -50,7 +50,7 @@ async def present(socket: ClientConnection, secret: str) -> None:
     await socket.send(json.dumps({"type": "present", "grant": secret}))
 
 
-async def opened(context: Theatre, window: Opens, secret: str) -> Page:
+async def opened(context: ScriptedCore, window: Opens, secret: str) -> Page:
     page = (await window()).page
     await page.goto(f"{context.base}/v/#{secret}")
     return page
@@ -59,7 +59,7 @@ async def opened(context: Theatre, window: Opens, secret: str) -> Page:
 # ---------------------------------------------------------------- what opens
 
 
-async def test_the_secret_goes_into_no_path(context: Theatre, window: Opens) -> None:
+async def test_the_secret_goes_into_no_path(context: ScriptedCore, window: Opens) -> None:
     ann = await window()
     secret = await link(context)
     await ann.page.goto(f"{context.base}/v/#{secret}")
@@ -82,32 +82,32 @@ async def test_the_page_is_the_same_for_everybody_and_may_be_cached(http: httpx.
 
 
 @pytest.mark.parametrize("path", ["/v/portrait", "/v/transcript.md"])
-async def test_files_want_the_secret_in_a_header(context: Theatre, http: httpx.AsyncClient, path: str) -> None:
+async def test_files_want_the_secret_in_a_header(context: ScriptedCore, http: httpx.AsyncClient, path: str) -> None:
     secret, expired = await link(context), await link(context, minutes=-1)
     for offered in ("", "Bearer", f"Bearer {'x' * 22}", f"Bearer {'x' * 5_000}", f"Bearer {expired}", secret):
         assert (await http.get(path, headers={"Authorization": offered})).status_code == 401
     assert (await http.get(path, headers={"Authorization": f"Bearer {secret}"})).status_code == 200
 
 
-async def test_a_link_that_never_existed_says_what_to_do(context: Theatre, window: Opens) -> None:
+async def test_a_link_that_never_existed_says_what_to_do(context: ScriptedCore, window: Opens) -> None:
     for secret in ("x" * 22, ""):
         page = await opened(context, window, secret)
         await expect(page.get_by_role("heading", name="This link does not work")).to_be_visible()
         await expect(page.get_by_text("Press Watch in your channel")).to_be_visible()
 
 
-async def test_an_expired_link_says_so(context: Theatre, window: Opens) -> None:
+async def test_an_expired_link_says_so(context: ScriptedCore, window: Opens) -> None:
     page = await opened(context, window, await link(context, minutes=-1))
     await expect(page.get_by_role("heading", name="This link has expired")).to_be_visible()
 
 
-async def test_a_link_that_expires_while_open_is_closed(context: Theatre, window: Opens) -> None:
+async def test_a_link_that_expires_while_open_is_closed(context: ScriptedCore, window: Opens) -> None:
     page = await opened(context, window, await link(context, minutes=0.1))
     await expect(page.locator("#status")).to_have_text("Live")
     await expect(page.get_by_role("heading", name="This link has expired")).to_be_visible()
 
 
-async def test_a_link_that_is_revoked_while_open_is_closed(context: Theatre, window: Opens) -> None:
+async def test_a_link_that_is_revoked_while_open_is_closed(context: ScriptedCore, window: Opens) -> None:
     secret = await link(context)
     page = await opened(context, window, secret)
     await expect(page.locator("#status")).to_have_text("Live")
@@ -115,7 +115,7 @@ async def test_a_link_that_is_revoked_while_open_is_closed(context: Theatre, win
     await expect(page.get_by_role("heading", name="This link does not work")).to_be_visible(timeout=15_000)
 
 
-async def test_a_link_is_open_in_five_windows_at_most(context: Theatre, window: Opens) -> None:
+async def test_a_link_is_open_in_five_windows_at_most(context: ScriptedCore, window: Opens) -> None:
     secret = await link(context)
     sockets = [await connect(socket_of(context)) for _ in range(SOCKETS_PER_LINK)]
     for socket in sockets:
@@ -131,14 +131,14 @@ async def test_a_link_is_open_in_five_windows_at_most(context: Theatre, window: 
         await socket.close()
 
 
-async def test_a_socket_must_show_its_grant_soon(context: Theatre) -> None:
+async def test_a_socket_must_show_its_grant_soon(context: ScriptedCore) -> None:
     began = asyncio.get_running_loop().time()
     async with connect(socket_of(context)) as socket:
         await socket.wait_closed()
     assert 1.5 < asyncio.get_running_loop().time() - began < 10
 
 
-async def test_at_a_full_door_the_oldest_that_says_nothing_leaves(context: Theatre) -> None:
+async def test_at_a_full_door_the_oldest_that_says_nothing_leaves(context: ScriptedCore) -> None:
     secret = await link(context)
     silent = [await connect(socket_of(context)) for _ in range(AT_ONCE)]
     async with connect(socket_of(context)) as newcomer:
@@ -150,7 +150,7 @@ async def test_at_a_full_door_the_oldest_that_says_nothing_leaves(context: Theat
         await socket.close()
 
 
-async def test_only_a_visible_page_counts_as_a_viewer(context: Theatre) -> None:
+async def test_only_a_visible_page_counts_as_a_viewer(context: ScriptedCore) -> None:
     secret = await link(context)
     async with connect(socket_of(context)) as socket:
         await present(socket, secret)
@@ -166,7 +166,7 @@ async def test_only_a_visible_page_counts_as_a_viewer(context: Theatre) -> None:
                 await asyncio.sleep(0.01)
 
 
-async def test_coming_and_going_is_done_once_a_second(context: Theatre) -> None:
+async def test_coming_and_going_is_done_once_a_second(context: ScriptedCore) -> None:
     """Each time the whole transcript is read, and everybody is told."""
     reads = 0
     captions = context.archive.captions
@@ -193,7 +193,7 @@ async def test_coming_and_going_is_done_once_a_second(context: Theatre) -> None:
 # ---------------------------------------------------------------- what somebody may do with it
 
 
-async def test_a_watch_link_cannot_speak(context: Theatre, window: Opens) -> None:
+async def test_a_watch_link_cannot_speak(context: ScriptedCore, window: Opens) -> None:
     secret = await link(context, Scope.WATCH)
     page = await opened(context, window, secret)
     await expect(page.get_by_text("You are watching.")).to_be_visible()
@@ -207,7 +207,7 @@ async def test_a_watch_link_cannot_speak(context: Theatre, window: Opens) -> Non
 
 
 @pytest.mark.parametrize("verb", ["stop", "start", "set", "forget", "defaults reset", "keep-going", ""])
-async def test_only_the_commands_of_the_page_are_handed_in(context: Theatre, verb: str) -> None:
+async def test_only_the_commands_of_the_page_are_handed_in(context: ScriptedCore, verb: str) -> None:
     secret = await link(context)
     async with connect(socket_of(context)) as socket:
         await present(socket, secret)
@@ -218,7 +218,7 @@ async def test_only_the_commands_of_the_page_are_handed_in(context: Theatre, ver
 
 
 @pytest.mark.parametrize("frame", [{"type": "say", "text": "x"}, {"type": "do", "verb": "interrupt"}])
-async def test_a_nonce_has_at_most_64_characters(context: Theatre, frame: dict[str, str]) -> None:
+async def test_a_nonce_has_at_most_64_characters(context: ScriptedCore, frame: dict[str, str]) -> None:
     secret = await link(context)
     async with connect(socket_of(context)) as socket:
         await present(socket, secret)
@@ -228,7 +228,7 @@ async def test_a_nonce_has_at_most_64_characters(context: Theatre, frame: dict[s
     assert len(context.came) == 1
 
 
-async def test_a_speak_link_acts_as_its_person(context: Theatre, window: Opens) -> None:
+async def test_a_speak_link_acts_as_its_person(context: ScriptedCore, window: Opens) -> None:
     page = await opened(context, window, await link(context))
     await page.get_by_label("Say something as Ann").fill("Good morning")
     await page.keyboard.press("Enter")
@@ -246,7 +246,7 @@ async def test_a_speak_link_acts_as_its_person(context: Theatre, window: Opens) 
     ]
 
 
-async def test_a_guest_is_offered_what_a_guest_may_do(context: Theatre, window: Opens) -> None:
+async def test_a_guest_is_offered_what_a_guest_may_do(context: ScriptedCore, window: Opens) -> None:
     page = await opened(context, window, await link(context, person=GUEST))
     await expect(page.get_by_label("Say something as Gus")).to_be_visible()
     await expect(page.get_by_role("button", name="Interrupt")).to_be_hidden()
@@ -256,7 +256,7 @@ async def test_a_guest_is_offered_what_a_guest_may_do(context: Theatre, window: 
 # ---------------------------------------------------------------- what they see of each other
 
 
-async def test_one_person_in_three_windows_is_one_who_watches(context: Theatre, window: Opens) -> None:
+async def test_one_person_in_three_windows_is_one_who_watches(context: ScriptedCore, window: Opens) -> None:
     secret = await link(context)
     pages = [await opened(context, window, secret) for _ in range(3)]
     pages.append(await opened(context, window, await link(context, person=BEN)))
@@ -265,7 +265,7 @@ async def test_one_person_in_three_windows_is_one_who_watches(context: Theatre, 
         await expect(page.locator("#audience")).to_have_text("3 watching", timeout=10_000)
 
 
-async def test_everybody_sees_what_people_say_also_after_a_reload(context: Theatre, window: Opens) -> None:
+async def test_everybody_sees_what_people_say_also_after_a_reload(context: ScriptedCore, window: Opens) -> None:
     page = await opened(context, window, await link(context))
     await expect(page.locator("#status")).to_have_text("Live")
     said = Caption("row-1", Speaker.USER, "What is new in the release?", True, "Ben")
@@ -278,7 +278,7 @@ async def test_everybody_sees_what_people_say_also_after_a_reload(context: Theat
         await page.reload()
 
 
-async def test_ones_own_words_stand_there_once(context: Theatre, window: Opens) -> None:
+async def test_ones_own_words_stand_there_once(context: ScriptedCore, window: Opens) -> None:
     page = await opened(context, window, await link(context))
     await page.get_by_label("Say something as Ann").fill("Good morning")
     await page.keyboard.press("Enter")
@@ -288,7 +288,7 @@ async def test_ones_own_words_stand_there_once(context: Theatre, window: Opens) 
     await expect(page.locator("#said li")).to_have_count(2)
 
 
-async def test_an_old_sentence_is_not_spoken_again_to_who_comes_late(context: Theatre, window: Opens) -> None:
+async def test_an_old_sentence_is_not_spoken_again_to_who_comes_late(context: ScriptedCore, window: Opens) -> None:
     await link(context)
     context.archive.said["old"] = Caption("old", Speaker.BOT, "Long ago I said this.", True)
     page = (await window()).page

@@ -15,8 +15,8 @@ from bot.media.fanout import MediaFanout
 from bot.ports.grants import Scope
 from bot.ports.room import Codec, VideoFrame
 from tests.browser.conftest import Opens, Window
-from tests.browser.house import DemoHouse
-from tests.browser.theatre import SESSION, Theatre
+from tests.browser.service_fixture import DemoService
+from tests.browser.session_fixture import SESSION, ScriptedCore
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -95,9 +95,9 @@ async def stands(page: Page) -> bool:
     return not await moves(page, within=3)
 
 
-async def open_viewer(house: DemoHouse, window: Opens, *scripts: str, mode: str = "dialogue") -> tuple[Window, Page]:
+async def open_viewer(demo: DemoService, window: Opens, *scripts: str, mode: str = "dialogue") -> tuple[Window, Page]:
     """Somebody in the channel with a live avatar, and the same person's viewer page with the avatar on it."""
-    ann = await (await window()).enter(house.address)
+    ann = await (await window()).enter(demo.address)
     await ann.go_live(mode)
     viewer = (await window()).page
     for script in scripts:
@@ -107,14 +107,14 @@ async def open_viewer(house: DemoHouse, window: Opens, *scripts: str, mode: str 
     return ann, viewer
 
 
-def media(house: DemoHouse) -> MediaFanout:
-    assert house.service is not None
-    (media,) = house.service.services.events.media._media.values()
+def media(demo: DemoService) -> MediaFanout:
+    assert demo.service is not None
+    (media,) = demo.service.services.events.media._media.values()
     return media
 
 
-async def test_the_avatar_itself_is_seen_idle_and_then_speaking(house: DemoHouse, window: Opens) -> None:
-    ann, viewer = await open_viewer(house, window)
+async def test_the_avatar_itself_is_seen_idle_and_then_speaking(demo: DemoService, window: Opens) -> None:
+    ann, viewer = await open_viewer(demo, window)
     await expect(viewer.locator("#portrait")).to_be_hidden()
     assert await viewer.evaluate("[canvas.width, canvas.height]") == [WIDTH, HEIGHT]
     wall = await viewer.evaluate(WALL)
@@ -134,8 +134,8 @@ async def test_the_avatar_itself_is_seen_idle_and_then_speaking(house: DemoHouse
     await until(opens_and_shuts)
 
 
-async def test_sound_comes_after_a_tap_and_only_while_the_avatar_speaks(house: DemoHouse, window: Opens) -> None:
-    ann, viewer = await open_viewer(house, window, LISTEN, mode="retelling")
+async def test_sound_comes_after_a_tap_and_only_while_the_avatar_speaks(demo: DemoService, window: Opens) -> None:
+    ann, viewer = await open_viewer(demo, window, LISTEN, mode="retelling")
     tap = viewer.get_by_role("button", name="Tap for sound")
     await expect(tap).to_be_visible()
     await ann.type_in("thread", LONG)
@@ -157,15 +157,15 @@ async def test_sound_comes_after_a_tap_and_only_while_the_avatar_speaks(house: D
     assert await moves(viewer)  # the picture follows the sound, silent or not
 
 
-async def test_a_tap_without_a_device_for_sound_is_answered(house: DemoHouse, window: Opens) -> None:
+async def test_a_tap_without_a_device_for_sound_is_answered(demo: DemoService, window: Opens) -> None:
     """As in Firefox, which begins nothing and says nothing."""
-    _, viewer = await open_viewer(house, window, LISTEN, "AudioContext.prototype.resume = () => new Promise(() => {})")
+    _, viewer = await open_viewer(demo, window, LISTEN, "AudioContext.prototype.resume = () => new Promise(() => {})")
     await viewer.get_by_role("button", name="Tap for sound").click()
     await expect(viewer.get_by_role("button", name="has found no device")).to_be_visible()
 
 
-async def test_two_watch_at_once_and_a_hidden_page_takes_nothing(house: DemoHouse, window: Opens) -> None:
-    ann, viewer = await open_viewer(house, window)
+async def test_two_watch_at_once_and_a_hidden_page_takes_nothing(demo: DemoService, window: Opens) -> None:
+    ann, viewer = await open_viewer(demo, window)
     second = (await window()).page
     await second.goto(viewer.url)
     await expect(second.locator("#canvas")).to_be_visible(timeout=10_000)
@@ -177,7 +177,7 @@ async def test_two_watch_at_once_and_a_hidden_page_takes_nothing(house: DemoHous
     await until(lambda: stands(viewer))
     assert await moves(second)
     await second.evaluate(HIDE, True)
-    await until(lambda: _is(not media(house).watched))
+    await until(lambda: _is(not media(demo).watched))
 
     await viewer.evaluate(HIDE, False)
     await until(lambda: moves(viewer))
@@ -187,8 +187,8 @@ async def test_two_watch_at_once_and_a_hidden_page_takes_nothing(house: DemoHous
     await until(lambda: stands(viewer))
 
 
-async def test_who_falls_behind_stands_still_and_catches_up_alone(house: DemoHouse, window: Opens) -> None:
-    _, slow = await open_viewer(house, window, SLOW)
+async def test_who_falls_behind_stands_still_and_catches_up_alone(demo: DemoService, window: Opens) -> None:
+    _, slow = await open_viewer(demo, window, SLOW)
     quick = (await window()).page
     await quick.goto(slow.url)
     await expect(quick.locator("#canvas")).to_be_visible(timeout=10_000)
@@ -205,10 +205,10 @@ async def _is(value: bool) -> bool:
     return value
 
 
-# ---------------------------------------------------------------- without the rest of the house
+# ---------------------------------------------------------------- without the rest of the demo
 
 
-async def link(context: Theatre, base: str = "") -> str:
+async def link(context: ScriptedCore, base: str = "") -> str:
     await context.show(status=SessionStatus.LIVE, note="Mei is here.", actions=(CardAction.STOP,))
     secret = await context.grants.mint(
         SESSION, Scope.SPEAK, Person("a1", "Ann", Membership.MEMBER), context.in_minutes(60)
@@ -216,7 +216,7 @@ async def link(context: Theatre, base: str = "") -> str:
     return f"{base or context.base}/v/#{secret}"
 
 
-async def before_the_media(context: Theatre, window: Opens) -> tuple[Window, MediaFanout]:
+async def before_the_media(context: ScriptedCore, window: Opens) -> tuple[Window, MediaFanout]:
     """Somebody who watches, and what they look at: it shows what the test puts on it."""
     ann = await window()
     await ann.page.goto(await link(context))
@@ -225,7 +225,7 @@ async def before_the_media(context: Theatre, window: Opens) -> tuple[Window, Med
     return ann, media
 
 
-async def test_without_https_the_page_says_so_and_the_rest_of_it_works(context: Theatre, window: Opens) -> None:
+async def test_without_https_the_page_says_so_and_the_rest_of_it_works(context: ScriptedCore, window: Opens) -> None:
     ann = await window()
     await ann.page.goto(await link(context, context.base.replace("127.0.0.1", "lan.test")))
 
@@ -243,7 +243,7 @@ async def test_without_https_the_page_says_so_and_the_rest_of_it_works(context: 
 
 @pytest.mark.parametrize("missing", ["VideoDecoder", "AudioWorkletNode"])
 async def test_a_browser_without_it_says_so_and_shows_the_portrait_and_what_is_said(
-    context: Theatre, window: Opens, missing: str
+    context: ScriptedCore, window: Opens, missing: str
 ) -> None:
     ann = await window()
     await ann.page.add_init_script(f"delete globalThis.{missing}")
@@ -260,7 +260,7 @@ async def test_a_browser_without_it_says_so_and_shows_the_portrait_and_what_is_s
 
 @pytest.mark.parametrize("missing", ["AudioDecoder", "OffscreenCanvas", "MediaSource", "RTCPeerConnection"])
 async def test_a_browser_without_it_shows_the_avatar_all_the_same(
-    context: Theatre, window: Opens, missing: str
+    context: ScriptedCore, window: Opens, missing: str
 ) -> None:
     ann = await window()
     await ann.page.add_init_script(f"delete globalThis.{missing}")
@@ -273,7 +273,7 @@ async def test_a_browser_without_it_shows_the_avatar_all_the_same(
 
 
 async def test_a_broken_picture_is_followed_by_a_new_decoder_and_a_wish_for_a_key_frame(
-    context: Theatre, window: Opens
+    context: ScriptedCore, window: Opens
 ) -> None:
     ann, media = await before_the_media(context, window)
     media.take_keyframe_request()
@@ -289,7 +289,7 @@ async def test_a_broken_picture_is_followed_by_a_new_decoder_and_a_wish_for_a_ke
 
 
 async def test_a_browser_that_cannot_decode_it_says_so_and_asks_for_no_more_key_frames(
-    context: Theatre, window: Opens
+    context: ScriptedCore, window: Opens
 ) -> None:
     ann, media = await before_the_media(context, window)
     for _ in range(2):
@@ -320,7 +320,9 @@ HEARD = """async ({ chunks, seconds }) => {
 """What is heard, sample by sample, of chunks that come at certain times: sample 7 of the voice sounds as 7."""
 
 
-async def heard(context: Theatre, window: Opens, chunks: list[tuple[float, int, int]], seconds: float) -> list[int]:
+async def heard(
+    context: ScriptedCore, window: Opens, chunks: list[tuple[float, int, int]], seconds: float
+) -> list[int]:
     page = (await window()).page
     await page.goto(await link(context))
     if not await page.evaluate("'suspend' in OfflineAudioContext.prototype"):
@@ -329,7 +331,7 @@ async def heard(context: Theatre, window: Opens, chunks: list[tuple[float, int, 
     return [int(sample) for sample in await page.evaluate(HEARD, {"chunks": told, "seconds": seconds})]
 
 
-async def test_sound_begins_with_60_ms_in_hand_and_nothing_of_it_is_lost(context: Theatre, window: Opens) -> None:
+async def test_sound_begins_with_60_ms_in_hand_and_nothing_of_it_is_lost(context: ScriptedCore, window: Opens) -> None:
     chunks = [(0.128 + 0.02 * n, 1 + 320 * n, 320) for n in range(20)]
     samples = await heard(context, window, chunks, 1)
     begin = next(at for at, sample in enumerate(samples) if sample)
@@ -337,7 +339,7 @@ async def test_sound_begins_with_60_ms_in_hand_and_nothing_of_it_is_lost(context
     assert samples[begin : begin + 6_400] == list(range(1, 6_401))
 
 
-async def test_what_an_underrun_leaves_in_hand_is_cut_away(context: Theatre, window: Opens) -> None:
+async def test_what_an_underrun_leaves_in_hand_is_cut_away(context: ScriptedCore, window: Opens) -> None:
     early = [(0.128, 1, 8_000)]  # half a second at once, as after a stall of the network
     steady = [(0.15 + 0.02 * n, 8_001 + 320 * n, 320) for n in range(190)]
     samples = await heard(context, window, early + steady, 4)
@@ -375,7 +377,7 @@ FILM = """async (codec) => {
     [(Codec.VP8, "vp8"), (Codec.H264, "avc1.4d0028"), (Codec.VP9, "vp09.00.30.08"), (Codec.AV1, "av01.0.04M.08")],
 )
 async def test_each_codec_of_a_room_is_shown_and_another_one_may_follow(
-    context: Theatre, window: Opens, codec: Codec, name: str
+    context: ScriptedCore, window: Opens, codec: Codec, name: str
 ) -> None:
     ann, media = await before_the_media(context, window)
     media.show(VideoFrame("1", Codec.VP8, True, WIDTH, HEIGHT, 0, clips_of(ALMA).key))

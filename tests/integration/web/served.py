@@ -14,7 +14,7 @@ import httpx
 
 from bot.telemetry import configure_logging
 from bot.web.http_limits import Bounds
-from tests.browser.theatre import theatre
+from tests.browser.session_fixture import scripted_core
 
 ROOT = Path(__file__).parents[3]
 
@@ -108,7 +108,7 @@ def served(folder: Path, files: int = 1024, head_within: float = 1.0) -> Iterato
 
 async def _main(folder: Path, head_within: float) -> None:
     configure_logging("info")
-    async with theatre(folder, bounds=short_bounds(head_within)) as context:
+    async with scripted_core(folder, bounds=short_bounds(head_within)) as context:
         click.echo(context.base.rpartition(":")[2])
         await asyncio.Event().wait()
 

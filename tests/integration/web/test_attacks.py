@@ -11,7 +11,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from tests.browser.theatre import SECRET
+from tests.browser.session_fixture import SECRET
 from tests.integration.web.served import Peer, Served, served
 
 MB = 1024 * 1024

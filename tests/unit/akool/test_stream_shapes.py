@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from adapters.akool.stream.codec import decode, well_formed
 from adapters.akool.stream.messages import Part
 from adapters.akool.stream.reassembly import Reassembly
-from tests.unit.akool.test_stream_inbound import final_text, play
+from tests.unit.akool.test_stream_reassembly import final_text, play
 
 NUMBERINGS: dict[str, Callable[[int], dict[str, object]]] = {
     "from 0": lambda n: {"idx": n},

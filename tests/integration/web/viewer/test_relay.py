@@ -16,7 +16,7 @@ from bot.media.fanout import MediaFanout
 from bot.ports.grants import Scope
 from bot.ports.room import Codec, VideoFrame
 from bot.web.viewer.wire import HEADER, Flag
-from tests.browser.theatre import SESSION, Theatre, theatre
+from tests.browser.session_fixture import SESSION, ScriptedCore, scripted_core
 
 PICTURE_S = 0.02
 LARGE = bytes(60_000)
@@ -51,7 +51,7 @@ class Page:
 
 
 @contextlib.asynccontextmanager
-async def opened(context: Theatre, *, reads: bool = True) -> AsyncIterator[Page]:
+async def opened(context: ScriptedCore, *, reads: bool = True) -> AsyncIterator[Page]:
     secret = await context.grants.mint(SESSION, Scope.WATCH, None, context.in_minutes(60))
     async with connect(f"{context.base.replace('http', 'ws')}/v/socket", compression=None, close_timeout=0.1) as socket:
         await socket.send(json.dumps({"type": "present", "grant": secret}))
@@ -71,8 +71,8 @@ async def play(media: MediaFanout) -> None:
 
 
 @pytest.fixture
-async def context(tmp_path: Path) -> AsyncIterator[Theatre]:
-    async with theatre(tmp_path) as opened:
+async def context(tmp_path: Path) -> AsyncIterator[ScriptedCore]:
+    async with scripted_core(tmp_path) as opened:
         await opened.show(status=SessionStatus.LIVE)
         playing = asyncio.create_task(play(opened.events.media.of(SESSION)))
         yield opened
@@ -85,7 +85,7 @@ async def until_seen(page: Page, count: int) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_a_page_begins_with_a_key_frame_and_misses_nothing(context: Theatre) -> None:
+async def test_a_page_begins_with_a_key_frame_and_misses_nothing(context: ScriptedCore) -> None:
     async with opened(context) as page:
         await until_seen(page, 50)
     assert page.seen[0].key
@@ -93,7 +93,7 @@ async def test_a_page_begins_with_a_key_frame_and_misses_nothing(context: Theatr
     assert all(later.pts - earlier.pts == 20_000 for earlier, later in itertools.pairwise(page.seen))
 
 
-async def test_a_page_that_falls_behind_is_left_alone_until_it_has_caught_up(context: Theatre) -> None:
+async def test_a_page_that_falls_behind_is_left_alone_until_it_has_caught_up(context: ScriptedCore) -> None:
     async with opened(context) as slow, opened(context) as quick:
         await until_seen(slow, 5)
         slow.acknowledges = False
@@ -110,7 +110,7 @@ async def test_a_page_that_falls_behind_is_left_alone_until_it_has_caught_up(con
     assert [seen.number for seen in quick.seen] == list(range(1, len(quick.seen) + 1))
 
 
-async def test_a_page_that_does_not_read_costs_the_others_nothing_and_us_little(context: Theatre) -> None:
+async def test_a_page_that_does_not_read_costs_the_others_nothing_and_us_little(context: ScriptedCore) -> None:
     async with opened(context, reads=False) as stuck, opened(context) as page:
         await until_seen(page, 100)
         first, last = page.seen[0], page.seen[-1]

@@ -18,7 +18,7 @@ SECRET = "a-secret-for-tests"
 LOOPBACK = "127.0.0.1"
 
 
-class DemoHouse:
+class DemoService:
     """What `avatarbot demo` runs. `restart` ends the service, leaving its sessions open, and begins a new one at the same address."""
 
     def __init__(self, parts: Parts, folder: Path) -> None:
@@ -55,9 +55,9 @@ class DemoHouse:
 
 
 @asynccontextmanager
-async def demo_services(folder: Path) -> AsyncIterator[DemoHouse]:
+async def demo_services(folder: Path) -> AsyncIterator[DemoService]:
     async with demo_parts(folder) as parts:
-        services = DemoHouse(parts, folder)
+        services = DemoService(parts, folder)
         await services.start()
         try:
             yield services

@@ -7,7 +7,7 @@ from bot.domain.transcript import Delivery, Speaker
 from bot.media.events import Caption
 from bot.transcript.publisher import TranscriptPublisher
 from tests.session_fixture import Staged, active
-from tests.unit.transcript.scribing import (
+from tests.unit.transcript.publishing import (
     NOT_ANSWERED,
     SlowRoom,
     broken,

@@ -92,7 +92,7 @@ class KeptPictures(Pictures):
         return File("picture", "image/svg+xml", found[0].read_bytes()) if found else None
 
 
-class Theatre(CoreApi):
+class ScriptedCore(CoreApi):
     """A core of a few lines: `start` opens a card, what is written in its thread is answered word by word."""
 
     def __init__(self, folder: Path) -> None:
@@ -302,8 +302,8 @@ class Theatre(CoreApi):
 
 
 @asynccontextmanager
-async def theatre(folder: Path, port: int = 0, bounds: Bounds | None = None) -> AsyncIterator[Theatre]:
-    context = Theatre(folder)
+async def scripted_core(folder: Path, port: int = 0, bounds: Bounds | None = None) -> AsyncIterator[ScriptedCore]:
+    context = ScriptedCore(folder)
     async with serve(context, "127.0.0.1", port, bounds=bounds) as bound:
         context.base = f"http://127.0.0.1:{bound}"
         yield context

@@ -7,12 +7,12 @@ import pytest
 from playwright.async_api import expect
 
 from tests.browser.conftest import Opens
-from tests.browser.theatre import Theatre
+from tests.browser.session_fixture import ScriptedCore
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-async def test_everything_can_be_done_with_the_keyboard(context: Theatre, window: Opens) -> None:
+async def test_everything_can_be_done_with_the_keyboard(context: ScriptedCore, window: Opens) -> None:
     ann = await (await window()).enter(context.address)
     page, keyboard = ann.page, ann.page.keyboard
     context.pause = 0.02
@@ -47,7 +47,7 @@ async def test_everything_can_be_done_with_the_keyboard(context: Theatre, window
     assert getattr(interrupt, "verb", "") == "interrupt"
 
 
-async def test_a_value_with_a_space_is_put_in_quotes(context: Theatre, window: Opens) -> None:
+async def test_a_value_with_a_space_is_put_in_quotes(context: ScriptedCore, window: Opens) -> None:
     ann = await (await window()).enter(context.address)
     await ann.page.locator("#channel-composer textarea").fill("/avatar start th")
     await expect(ann.page.get_by_role("option").first).to_contain_text("Theo Glass")
@@ -56,7 +56,7 @@ async def test_a_value_with_a_space_is_put_in_quotes(context: Theatre, window: O
     await expect(ann.page.locator("#channel-composer textarea")).to_have_value('/avatar start avatar:"Theo Glass" ')
 
 
-async def test_what_was_dismissed_before_it_came_does_not_come(context: Theatre, window: Opens) -> None:
+async def test_what_was_dismissed_before_it_came_does_not_come(context: ScriptedCore, window: Opens) -> None:
     ann = await (await window()).enter(context.address)
     box = ann.page.locator("#channel-composer textarea")
     await box.fill("/avatar start avatar:Mei")
@@ -68,7 +68,7 @@ async def test_what_was_dismissed_before_it_came_does_not_come(context: Theatre,
     await expect(box).to_have_value("")
 
 
-async def test_a_screen_reader_hears_each_utterance_once_and_whole(context: Theatre, window: Opens) -> None:
+async def test_a_screen_reader_hears_each_utterance_once_and_whole(context: ScriptedCore, window: Opens) -> None:
     ann = await (await window()).enter(context.address)
     await ann.page.evaluate(
         "window.heard = []; new MutationObserver(() => heard.push(announcer.textContent))"
@@ -83,7 +83,7 @@ async def test_a_screen_reader_hears_each_utterance_once_and_whole(context: Thea
     assert heard == ["Mei: Good morning! I am Mei. Ask me anything, or tell me what to say."]
 
 
-async def test_nothing_moves_for_those_who_want_no_motion(context: Theatre, window: Opens) -> None:
+async def test_nothing_moves_for_those_who_want_no_motion(context: ScriptedCore, window: Opens) -> None:
     ann = await (await window(reduced_motion="reduce")).enter(context.address)
     context.pause = 0.3  # it speaks for longer than the longest while between two looks at it
     await ann.type_in("channel", "/avatar start avatar:Mei")
@@ -92,7 +92,7 @@ async def test_nothing_moves_for_those_who_want_no_motion(context: Theatre, wind
     assert await ann.page.evaluate("document.getAnimations().length") == 0
 
 
-async def test_what_is_sent_without_a_connection_arrives_once(context: Theatre, window: Opens) -> None:
+async def test_what_is_sent_without_a_connection_arrives_once(context: ScriptedCore, window: Opens) -> None:
     ann = await (await window()).enter(context.address)
     await ann.type_in("channel", "Before")
     await ann.says("channel", "Before")
@@ -110,7 +110,7 @@ async def test_what_is_sent_without_a_connection_arrives_once(context: Theatre, 
     ann.complaints.clear()  # a browser says of itself that a server was away
 
 
-async def test_own_words_can_be_edited_and_deleted(context: Theatre, window: Opens) -> None:
+async def test_own_words_can_be_edited_and_deleted(context: ScriptedCore, window: Opens) -> None:
     ann = await (await window()).enter(context.address)
     await ann.type_in("channel", "Helo")
     await ann.says("channel", "Helo")
@@ -126,7 +126,7 @@ async def test_own_words_can_be_edited_and_deleted(context: Theatre, window: Ope
     assert [type(inbound.body).__name__ for inbound in context.came] == ["Said", "Edited", "Withdrawn"]
 
 
-async def test_a_new_name_and_a_new_channel_reach_everybody(context: Theatre, window: Opens) -> None:
+async def test_a_new_name_and_a_new_channel_reach_everybody(context: ScriptedCore, window: Opens) -> None:
     ann = await (await window()).enter(context.address)
     ben = await (await window()).enter(context.address)
 
@@ -141,7 +141,7 @@ async def test_a_new_name_and_a_new_channel_reach_everybody(context: Theatre, wi
     await expect(ben.page.locator("#channel-title")).to_have_text("release")
 
 
-async def test_a_hostile_text_is_only_text(context: Theatre, window: Opens, tmp_path: Path) -> None:
+async def test_a_hostile_text_is_only_text(context: ScriptedCore, window: Opens, tmp_path: Path) -> None:
     ann = await (await window()).enter(context.address)
     hostile = "<img src=x onerror=alert(1)> <script>alert(1)</script> @Ann javascript:alert(1)"
     await ann.type_in("channel", hostile)

@@ -16,7 +16,7 @@ from bot.domain.people import Membership, Person
 from bot.domain.sessions import SessionStatus
 from bot.ports.grants import Scope
 from tests.browser.conftest import Opens, Window
-from tests.browser.theatre import SESSION, Theatre
+from tests.browser.session_fixture import SESSION, ScriptedCore
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -27,30 +27,30 @@ RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "be
 
 ENDS = "Renews by itself while people talk; falls asleep after 10 quiet minutes."
 
-Scene = Callable[[Theatre, Window], Awaitable[None]]
+Scene = Callable[[ScriptedCore, Window], Awaitable[None]]
 
 
 # ---------------------------------------------------------------- scenes of the playground
 
 
-async def welcome(context: Theatre, window: Window) -> None:
+async def welcome(context: ScriptedCore, window: Window) -> None:
     await window.enter(context.address)
     await expect(window.page.locator("#welcome")).to_be_visible()
 
 
-async def commands(context: Theatre, window: Window) -> None:
+async def commands(context: ScriptedCore, window: Window) -> None:
     await welcome(context, window)
     await window.page.locator("#channel-composer textarea").fill("/avatar s")
     await expect(window.page.get_by_role("option").first).to_be_visible()
 
 
-async def values(context: Theatre, window: Window) -> None:
+async def values(context: ScriptedCore, window: Window) -> None:
     await welcome(context, window)
     await window.page.locator("#channel-composer textarea").fill("/avatar start ")
     await expect(window.page.get_by_role("option").filter(has_text="Mei")).to_be_visible()
 
 
-async def talk(context: Theatre, window: Window) -> None:
+async def talk(context: ScriptedCore, window: Window) -> None:
     await welcome(context, window)
     await window.type_in("channel", "/avatar start avatar:Mei")
     await window.says("thread", "tell me what to say.")
@@ -59,7 +59,7 @@ async def talk(context: Theatre, window: Window) -> None:
     await expect(window.page.locator("#thread-messages .message.growing")).to_be_visible()
 
 
-async def told(context: Theatre, window: Window) -> None:
+async def told(context: ScriptedCore, window: Window) -> None:
     await talk(context, window)
     await window.page.locator("#stage [data-action=watch]").click()
     await window.page.locator(".told a.open").wait_for()
@@ -69,7 +69,7 @@ async def told(context: Theatre, window: Window) -> None:
     await expect(window.page.locator(".told", has_text="At most 10 may wait")).to_be_visible()
 
 
-async def ended(context: Theatre, window: Window) -> None:
+async def ended(context: ScriptedCore, window: Window) -> None:
     await talk(context, window)
     await expect(window.page.locator("#thread-messages .message.growing")).to_have_count(0, timeout=8_000)
     await window.type_in("thread", "/avatar stop")
@@ -77,13 +77,13 @@ async def ended(context: Theatre, window: Window) -> None:
     await expect(window.page.locator(".file")).to_be_visible()
 
 
-async def channel(context: Theatre, window: Window) -> None:
+async def channel(context: ScriptedCore, window: Window) -> None:
     await talk(context, window)
     await window.page.get_by_role("button", name="Close the thread").click()
     await expect(window.page.locator(".card")).to_be_visible()
 
 
-async def locked(context: Theatre, window: Window) -> None:
+async def locked(context: ScriptedCore, window: Window) -> None:
     await window.page.goto(f"{context.base}/playground")
     await expect(window.page.locator("#locked")).to_be_visible()
     window.complaints.clear()
@@ -93,7 +93,7 @@ async def locked(context: Theatre, window: Window) -> None:
 
 
 async def staged(
-    context: Theatre, window: Window, status: SessionStatus, note: str, minutes: float | None = None
+    context: ScriptedCore, window: Window, status: SessionStatus, note: str, minutes: float | None = None
 ) -> None:
     ends_at = context.in_minutes(minutes) if minutes else None
     ends = ENDS if minutes else ""
@@ -106,11 +106,11 @@ async def staged(
     await expect(window.page.locator("#viewer")).to_have_attribute("data-status", status.value)
 
 
-async def waiting(context: Theatre, window: Window) -> None:
+async def waiting(context: ScriptedCore, window: Window) -> None:
     await staged(context, window, SessionStatus.STARTING, "Mei is on her way.")
 
 
-async def live(context: Theatre, window: Window) -> None:
+async def live(context: ScriptedCore, window: Window) -> None:
     context.pause = 0.02
     await context.say("Good morning! I am Mei. Ask me anything, or tell me what to say.")
     await staged(context, window, SessionStatus.LIVE, "Write, and Mei answers aloud.", 8.2)
@@ -122,14 +122,14 @@ async def live(context: Theatre, window: Window) -> None:
     await expect(window.page.locator("#caption")).to_contain_text("grows while")
 
 
-async def seen(context: Theatre, window: Window) -> None:
+async def seen(context: ScriptedCore, window: Window) -> None:
     """The avatar itself, once its picture has come."""
     context.play(context.film("sim_Mei-studio_1080P"))
     await live(context, window)
     await expect(window.page.locator("#canvas")).to_be_visible()
 
 
-async def sightless(context: Theatre, window: Window) -> None:
+async def sightless(context: ScriptedCore, window: Window) -> None:
     """Without https."""
     context.base = context.base.replace("127.0.0.1", "lan.test")
     await staged(context, window, SessionStatus.LIVE, "Mei is here.", 8.2)
@@ -138,24 +138,24 @@ async def sightless(context: Theatre, window: Window) -> None:
     window.requests.clear()
 
 
-async def watch_only(context: Theatre, window: Window) -> None:
+async def watch_only(context: ScriptedCore, window: Window) -> None:
     await live(context, window)
     secret = await context.grants.mint(SESSION, Scope.WATCH, None, context.in_minutes(60))
     await window.page.goto(f"{context.base}/v/#{secret}")
     await expect(window.page.locator("#watching")).to_be_visible()
 
 
-async def reconnecting(context: Theatre, window: Window) -> None:
+async def reconnecting(context: ScriptedCore, window: Window) -> None:
     await staged(context, window, SessionStatus.RECONNECTING, "The line to Mei broke; coming back.")
 
 
-async def asleep(context: Theatre, window: Window) -> None:
+async def asleep(context: ScriptedCore, window: Window) -> None:
     await staged(
         context, window, SessionStatus.SLEEPING, "Asleep, because nobody watched. Write in the thread to wake Mei."
     )
 
 
-async def over(context: Theatre, window: Window) -> None:
+async def over(context: ScriptedCore, window: Window) -> None:
     await live(context, window)
     context.card = replace(
         context.card, status=SessionStatus.ENDED, note="Stopped by Ann after 4 minutes.", ends_at=None
@@ -164,12 +164,12 @@ async def over(context: Theatre, window: Window) -> None:
     await expect(window.page.get_by_role("button", name="Text")).to_be_visible()
 
 
-async def unknown(context: Theatre, window: Window) -> None:
+async def unknown(context: ScriptedCore, window: Window) -> None:
     await window.page.goto(f"{context.base}/v/#{'x' * 22}")
     window.complaints.clear()
 
 
-async def expired(context: Theatre, window: Window) -> None:
+async def expired(context: ScriptedCore, window: Window) -> None:
     secret = await context.grants.mint(SESSION, Scope.WATCH, None, context.in_minutes(-1))
     await window.page.goto(f"{context.base}/v/#{secret}")
     window.complaints.clear()
@@ -197,7 +197,7 @@ async def assert_sound(page: Page, what: str) -> None:
 
 @pytest.mark.parametrize("scene", SCENES)
 async def test_each_state_is_sound_at_every_width_in_both_lights(
-    context: Theatre, window: Opens, pictures: Path, scene: str
+    context: ScriptedCore, window: Opens, pictures: Path, scene: str
 ) -> None:
     context.pause = 0.05
     opened = await window(color_scheme="light", reduced_motion="reduce")

@@ -17,7 +17,7 @@ from bot.domain.people import Membership, Person
 from bot.domain.sessions import SessionStatus
 from bot.ports.grants import Scope
 from tests.browser.conftest import Opens
-from tests.browser.theatre import SECRET, SESSION, Theatre
+from tests.browser.session_fixture import SECRET, SESSION, ScriptedCore
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -25,12 +25,12 @@ ANN = Person("a1", "Ann", Membership.MEMBER)
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def http(session_context: Theatre) -> AsyncIterator[httpx.AsyncClient]:
+async def http(session_context: ScriptedCore) -> AsyncIterator[httpx.AsyncClient]:
     async with httpx.AsyncClient(base_url=session_context.base) as client:
         yield client
 
 
-async def link(session_context: Theatre, scope: Scope = Scope.SPEAK, minutes: float = 60) -> str:
+async def link(session_context: ScriptedCore, scope: Scope = Scope.SPEAK, minutes: float = 60) -> str:
     await session_context.show(status=SessionStatus.LIVE, note="Mei is here.", actions=(CardAction.STOP,))
     return await session_context.grants.mint(
         SESSION, scope, ANN if scope is Scope.SPEAK else None, session_context.in_minutes(minutes)
@@ -40,7 +40,7 @@ async def link(session_context: Theatre, scope: Scope = Scope.SPEAK, minutes: fl
 # ---------------------------------------------------------------- the playground
 
 
-async def test_the_key_is_exchanged_once_and_leaves_the_address(session_context: Theatre, window: Opens) -> None:
+async def test_the_key_is_exchanged_once_and_leaves_the_address(session_context: ScriptedCore, window: Opens) -> None:
     ann = await (await window()).enter(session_context.address)
 
     assert SECRET not in ann.page.url
@@ -50,7 +50,7 @@ async def test_the_key_is_exchanged_once_and_leaves_the_address(session_context:
     assert SECRET not in str(cookies)
 
 
-async def test_without_the_key_the_page_says_what_to_do(session_context: Theatre, window: Opens) -> None:
+async def test_without_the_key_the_page_says_what_to_do(session_context: ScriptedCore, window: Opens) -> None:
     stranger = await window()
     await stranger.page.goto(f"{session_context.base}/playground")
 
@@ -58,7 +58,9 @@ async def test_without_the_key_the_page_says_what_to_do(session_context: Theatre
     stranger.complaints.clear()  # the refusal, as the browser notes it
 
 
-async def test_a_foreign_page_gets_neither_ticket_nor_socket(session_context: Theatre, http: httpx.AsyncClient) -> None:
+async def test_a_foreign_page_gets_neither_ticket_nor_socket(
+    session_context: ScriptedCore, http: httpx.AsyncClient
+) -> None:
     foreign = {"Origin": "https://evil.example"}
     assert (await http.post("/playground/enter", json={"key": SECRET}, headers=foreign)).status_code == 403
     assert (await http.post("/playground/enter", json={"key": SECRET})).status_code == 403
@@ -71,7 +73,7 @@ async def test_a_foreign_page_gets_neither_ticket_nor_socket(session_context: Th
             await connect(url, origin=origin, additional_headers={"Cookie": ticket})  # type: ignore[arg-type]
 
 
-async def test_a_socket_without_a_ticket_is_refused(session_context: Theatre) -> None:
+async def test_a_socket_without_a_ticket_is_refused(session_context: ScriptedCore) -> None:
     url = session_context.base.replace("http", "ws") + "/playground/socket"
     with pytest.raises(InvalidStatus, match="403"):
         await connect(url, origin=session_context.base)  # type: ignore[arg-type]
@@ -82,14 +84,14 @@ async def test_a_name_rebound_to_our_address_gets_nothing(http: httpx.AsyncClien
     assert (await http.get(path, headers={"Host": "rebound.example"})).status_code == 421
 
 
-async def test_a_wrong_key_opens_nothing(session_context: Theatre, http: httpx.AsyncClient) -> None:
+async def test_a_wrong_key_opens_nothing(session_context: ScriptedCore, http: httpx.AsyncClient) -> None:
     headers = {"Origin": session_context.base}
     assert (await http.post("/playground/enter", json={"key": "guess"}, headers=headers)).status_code == 403
     assert (await http.post("/playground/enter", content=b"nonsense", headers=headers)).status_code == 400
     assert (await http.post("/playground/enter", content=b"x" * 5_000, headers=headers)).status_code == 413
 
 
-async def test_a_forged_identity_makes_somebody_new(session_context: Theatre, window: Opens) -> None:
+async def test_a_forged_identity_makes_somebody_new(session_context: ScriptedCore, window: Opens) -> None:
     ann = await (await window()).enter(session_context.address)
     you = await ann.page.evaluate("JSON.parse(sessionStorage.me)")
     thief = await window()
@@ -102,7 +104,9 @@ async def test_a_forged_identity_makes_somebody_new(session_context: Theatre, wi
     await expect(thief.page.locator("#my-name")).to_have_value("Ben")
 
 
-async def test_a_picture_that_we_did_not_sign_is_not_fetched(session_context: Theatre, http: httpx.AsyncClient) -> None:
+async def test_a_picture_that_we_did_not_sign_is_not_fetched(
+    session_context: ScriptedCore, http: httpx.AsyncClient
+) -> None:
     entered = await http.post("/playground/enter", json={"key": SECRET}, headers={"Origin": session_context.base})
     assert entered.status_code == 204
     assert (await http.get("/playground/pictures/0/aHR0cDovLzE2OS4yNTQuMTY5LjI1NC8=")).status_code == 404
@@ -111,7 +115,9 @@ async def test_a_picture_that_we_did_not_sign_is_not_fetched(session_context: Th
 @pytest.mark.parametrize(
     ("host", "fine"), [("127.0.0.1", True), ("::1", True), ("localhost", True), ("0.0.0.0", False), ("10.0.0.5", False)]
 )
-async def test_it_listens_beyond_this_machine_only_when_told(session_context: Theatre, host: str, fine: bool) -> None:
+async def test_it_listens_beyond_this_machine_only_when_told(
+    session_context: ScriptedCore, host: str, fine: bool
+) -> None:
     settings = PlaygroundSettings().at(host)
     if not fine:
         with pytest.raises(SettingsError, match="AVATARBOT_PLAYGROUND_PUBLIC"):

@@ -10,7 +10,7 @@ from bot.domain.transcript import Delivery
 from bot.storage.sessions import LeaseLost
 from bot.transcript.publisher import LOST, TranscriptPublisher
 from tests.session_fixture import Staged, active
-from tests.unit.transcript.scribing import (
+from tests.unit.transcript.publishing import (
     NOT_ANSWERED,
     BlindRoom,
     SearchedRoom,

@@ -1,4 +1,4 @@
-"""A scribe at work: what it hears, and what the platform and the database then hold."""
+"""A transcript publisher at work: what it hears, and what the platform and the database then hold."""
 
 import asyncio
 import sqlite3
@@ -110,7 +110,7 @@ def mended(staged: Staged) -> None:
 
 
 async def resumed(staged: Staged) -> TranscriptPublisher:
-    """The scribe of the next run, once it has done what was left to do."""
+    """The publisher of the next run, once it has done what was left to do."""
     publisher = TranscriptPublisher(await staged.taken_over())
     await publisher.resume()
     async with staged.playing(publisher.run()):

@@ -7,13 +7,13 @@ import pytest
 from playwright.async_api import expect
 
 from tests.browser.conftest import Opens
-from tests.browser.house import DemoHouse
+from tests.browser.service_fixture import DemoService
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-async def test_from_start_to_the_downloaded_transcript(house: DemoHouse, window: Opens, pictures: Path) -> None:
-    ann = await (await window()).enter(house.address)
+async def test_from_start_to_the_downloaded_transcript(demo: DemoService, window: Opens, pictures: Path) -> None:
+    ann = await (await window()).enter(demo.address)
     page = ann.page
     assert "key" not in page.url  # the secret does not stay in the address
     await expect(page.get_by_role("heading", name="Bring a talking avatar into your channel")).to_be_visible()
@@ -63,10 +63,10 @@ async def test_from_start_to_the_downloaded_transcript(house: DemoHouse, window:
     assert "Alma" in transcript
 
 
-async def test_two_people_see_the_same_talk_under_their_own_names(house: DemoHouse, window: Opens) -> None:
-    ann = await (await window()).enter(house.address)
+async def test_two_people_see_the_same_talk_under_their_own_names(demo: DemoService, window: Opens) -> None:
+    ann = await (await window()).enter(demo.address)
     await ann.go_live()
-    ben = await (await window()).enter(f"{house.base}/playground#key=a-secret-for-tests")
+    ben = await (await window()).enter(f"{demo.base}/playground#key=a-secret-for-tests")
 
     await ben.page.locator(".open-thread").click()
     await ben.type_in("thread", "Hello from Ben")
@@ -78,8 +78,8 @@ async def test_two_people_see_the_same_talk_under_their_own_names(house: DemoHou
     await expect(ben.page.locator("#people")).to_contain_text("Ben (you)")
 
 
-async def test_an_interrupt_from_the_viewer_stops_the_voice(house: DemoHouse, window: Opens) -> None:
-    ann = await (await window()).enter(house.address)
+async def test_an_interrupt_from_the_viewer_stops_the_voice(demo: DemoService, window: Opens) -> None:
+    ann = await (await window()).enter(demo.address)
     await ann.go_live("retelling")
     viewer = (await window()).page
     await viewer.goto(await ann.watch_link())
@@ -92,8 +92,8 @@ async def test_an_interrupt_from_the_viewer_stops_the_voice(house: DemoHouse, wi
     await expect(viewer.locator("#sentence")).to_be_empty()
 
 
-async def test_a_refresh_in_mid_sentence_loses_and_doubles_nothing(house: DemoHouse, window: Opens) -> None:
-    ann = await (await window()).enter(house.address)
+async def test_a_refresh_in_mid_sentence_loses_and_doubles_nothing(demo: DemoService, window: Opens) -> None:
+    ann = await (await window()).enter(demo.address)
     await ann.go_live()
     await ann.type_in("thread", "What can you do?")
     await expect(ann.page.locator("#thread-messages .message.growing")).to_be_visible(timeout=15_000)
@@ -107,13 +107,13 @@ async def test_a_refresh_in_mid_sentence_loses_and_doubles_nothing(house: DemoHo
     assert len(lines) == len(set(lines)) == 2, lines
 
 
-async def test_a_restart_of_the_server_in_mid_sentence_ends_well(house: DemoHouse, window: Opens) -> None:
-    ann = await (await window()).enter(house.address)
+async def test_a_restart_of_the_server_in_mid_sentence_ends_well(demo: DemoService, window: Opens) -> None:
+    ann = await (await window()).enter(demo.address)
     await ann.go_live()
     await ann.type_in("thread", "What can you do?")
     await expect(ann.page.locator("#thread-messages .message.growing")).to_be_visible(timeout=15_000)
 
-    await house.restart()
+    await demo.restart()
 
     await expect(ann.page.locator("#link-state")).to_be_hidden(timeout=10_000)
     await expect(ann.page.locator("#thread-messages .message.growing")).to_have_count(0, timeout=30_000)
