@@ -15,11 +15,11 @@ from adapters.akool.stream import chunking, codec
 from adapters.akool.stream.messages import Chat, Part
 from adapters.akool.stream.reassembly import Reassembly
 from adapters.akool.stream.send_queue import Outgoing, SendQueue
-from adapters.discord import markdown as discord_markup
-from adapters.discord import plain_text as discord_words
+from adapters.discord import markdown as discord_markdown
+from adapters.discord import plain_text as discord_text
 from adapters.slack import blocks
-from adapters.slack import mrkdwn as slack_markup
-from adapters.slack import plain_text as slack_words
+from adapters.slack import mrkdwn as slack_mrkdwn
+from adapters.slack import plain_text as slack_text
 from bot import redaction
 from bot.commands import errors, parser, secret_detection, suggestions, urls
 from bot.commands.catalogue import CATALOGUE
@@ -92,7 +92,7 @@ def received(text: str) -> None:
 
 REDACTOR = redaction.Redactor()
 REDACTOR.register("a secret with / and spaces")
-NAMES = slack_words.SlackNames()
+NAMES = slack_text.SlackNames()
 
 
 def rich(text: str) -> Any:
@@ -109,47 +109,48 @@ FED: Mapping[str, Callable[[str], object]] = {
     "a stream of sentences": streamed,
     "a stream of sentences in one piece": lambda text: sentences.SentenceStream().feed(text),
     "speakable.speakable": speakable.speakable,
-    "split.split": lambda text: splitter.split(text, 500, len),
-    "split.preview": lambda text: splitter.preview(text, 500, len),
+    "splitter.split": lambda text: splitter.split(text, 500, len),
+    "splitter.preview": lambda text: splitter.preview(text, 500, len),
     "parser.parse": parser.parse,
     "parser.parse of a start": lambda text: parser.parse(f"start {text}"),
     "parser.parse of a knowledge base": lambda text: parser.parse(f"knowledge create x prompt:{text}"),
     "parser.parse of words to say": lambda text: parser.parse(f"say {text}"),
-    "misunderstood.shown": errors.shown,
-    "nearest.nearest": lambda text: suggestions.suggest(text, [*CATALOGUE.names, text[::-1]]),
-    "nearest.did_you_mean": lambda text: suggestions.did_you_mean(text, CATALOGUE.names),
-    "secrecy.shows_secret": secret_detection.shows_secret,
+    "errors.shown": errors.shown,
+    "suggestions.suggest": lambda text: suggestions.suggest(text, [*CATALOGUE.names, text[::-1]]),
+    "suggestions.did_you_mean": lambda text: suggestions.did_you_mean(text, CATALOGUE.names),
+    "secret_detection.shows_secret": secret_detection.shows_secret,
     "urls.fault": urls.fault,
     "urls.fault of a host": lambda text: urls.fault(f"https://{text}"),
     "redaction.holds_key": redaction.holds_key,
     "redaction.names_a_secret": redaction.names_a_secret,
     "a redactor's text": REDACTOR.text,
     "a redactor's value": lambda text: REDACTOR.value({text: [text]}),
-    "slack_markup.escape": slack_markup.escape,
-    "slack_markup.unescape": slack_markup.unescape,
-    "slack_markup.measure": slack_markup.measure,
-    "slack_markup.shorten": lambda text: slack_markup.shorten(text, 500),
-    "slack_markup.read_token": slack_markup.read_token,
-    "slack_markup.tokens": slack_markup.tokens,
-    "slack_markup.replace_tokens": lambda text: slack_markup.replace_tokens(text, lambda token: token.target),
-    "slack_markup.without_marks": slack_markup.without_marks,
-    "slack_words.plain_words": lambda text: slack_words.plain_words(text, [], NAMES),
-    "slack_words.plain_words of rich text": lambda text: slack_words.plain_words("", rich(text), NAMES),
-    "slack_words.mentions": lambda text: slack_words.mentions(text, []),
-    "slack_words.command_line": slack_words.command_line,
+    "slack_mrkdwn.escape": slack_mrkdwn.escape,
+    "slack_mrkdwn.unescape": slack_mrkdwn.unescape,
+    "slack_mrkdwn.measure": slack_mrkdwn.measure,
+    "slack_mrkdwn.shorten": lambda text: slack_mrkdwn.shorten(text, 500),
+    "slack_mrkdwn.read_token": slack_mrkdwn.read_token,
+    "slack_mrkdwn.tokens": slack_mrkdwn.tokens,
+    "slack_mrkdwn.replace_tokens": lambda text: slack_mrkdwn.replace_tokens(text, lambda token: token.target),
+    "slack_mrkdwn.without_marks": slack_mrkdwn.without_marks,
+    "slack_text.plain_words": lambda text: slack_text.plain_words(text, [], NAMES),
+    "slack_text.plain_words of rich text": lambda text: slack_text.plain_words("", rich(text), NAMES),
+    "slack_text.mentions": lambda text: slack_text.mentions(text, []),
+    "slack_text.command_line": slack_text.command_line,
     "blocks.parts": lambda text: blocks.parts(text, 500),
     "a line in Slack": lambda text: blocks.line(TranscriptLine(text, text)),
-    "discord_markup.escape": discord_markup.escape,
-    "discord_markup.measure": discord_markup.measure,
-    "discord_markup.shorten": lambda text: discord_markup.shorten(text, 300),
-    "discord_markup.pages": lambda text: discord_markup.pages(text, 500),
-    "discord_words.mentioned": discord_words.mentioned,
-    "discord_words.plain_words": lambda text: discord_words.plain_words(text, discord_words.DiscordNames()),
-    "discord_words.with_quote": lambda text: discord_words.with_quote(text, "Ann", text),
-    "discord_words.as_value": discord_words.as_value,
-    "cutting.cut": lambda text: chunking.chunk(text, 900),
-    "wire.escaped_size": codec.escaped_size,
-    "wire.well_formed": codec.well_formed,
+    "discord_markdown.escape": discord_markdown.escape,
+    "discord_markdown.measure": discord_markdown.measure,
+    "discord_markdown.shorten": lambda text: discord_markdown.shorten(text, 300),
+    "discord_markdown.pages": lambda text: discord_markdown.pages(text, 500),
+    "discord_text.mentioned": discord_text.mentioned,
+    "discord_text.words_of": lambda text: discord_text.words_of(text, None, "1", {}),
+    "discord_text.plain_words": lambda text: discord_text.plain_words(text, discord_text.DiscordNames()),
+    "discord_text.with_quote": lambda text: discord_text.with_quote(text, "Ann", text),
+    "discord_text.as_value": discord_text.as_value,
+    "chunking.chunk": lambda text: chunking.chunk(text, 900),
+    "codec.escaped_size": codec.escaped_size,
+    "codec.well_formed": codec.well_formed,
     "a packet": lambda text: codec.decode(codec.encode(Chat("m", 0, True, text))),
     "what is sent": sent,
     "what is received": received,
@@ -159,19 +160,19 @@ MODULES = {
     "names": names,
     "sentences": sentences,
     "speakable": speakable,
-    "split": splitter,
+    "splitter": splitter,
     "parser": parser,
-    "misunderstood": errors,
-    "nearest": suggestions,
-    "secrecy": secret_detection,
+    "errors": errors,
+    "suggestions": suggestions,
+    "secret_detection": secret_detection,
     "urls": urls,
     "redaction": redaction,
-    "slack_markup": slack_markup,
-    "slack_words": slack_words,
-    "discord_markup": discord_markup,
-    "discord_words": discord_words,
-    "cutting": chunking,
-    "wire": codec,
+    "slack_mrkdwn": slack_mrkdwn,
+    "slack_text": slack_text,
+    "discord_markdown": discord_markdown,
+    "discord_text": discord_text,
+    "chunking": chunking,
+    "codec": codec,
 }
 
 

@@ -92,6 +92,13 @@ def test_what_is_not_in_the_catalogue_nobody_may() -> None:
     assert small.may("stop", Role.ADMIN, OURS) is not None
 
 
+def test_only_what_somebody_may_is_offered_to_them() -> None:
+    guests, admins = POLICY.offered(Role.OUTSIDER, OURS).names, POLICY.offered(Role.ADMIN, OURS).names
+    assert "say" in guests
+    assert "start" not in guests
+    assert set(guests) < set(admins) == set(CATALOGUE.names)
+
+
 def test_a_member_may_start_and_a_guest_may_not() -> None:
     assert POLICY.may_start(MEMBER, OURS) is None
     assert POLICY.may_start(GUEST, OURS) is not None

@@ -2,12 +2,13 @@
 
 import pytest
 
-from bot.commands.buttons import Look, button_of, card_button, next_button
+from bot.commands.buttons import Look, button_of, card_button, card_buttons, next_button
 from bot.commands.catalogue import CATALOGUE
 from bot.commands.verb import CONFIRM, Verb
-from bot.domain.cards import CardAction
+from bot.domain.cards import Card, CardAction
 from bot.domain.messages import Command
 from bot.domain.replies import Item, Reply
+from bot.domain.sessions import Mode, SessionStatus
 
 
 @pytest.mark.parametrize("verb", CATALOGUE.verbs, ids=lambda verb: verb.name)
@@ -73,3 +74,15 @@ def test_the_next_page_is_a_button() -> None:
     following = next_button(Reply("Some.", next=Command("avatars", {"page": "2"})))
     assert following is not None
     assert (following.label, following.command) == ("Next", Command("avatars", {"page": "2"}))
+
+
+def test_a_card_has_a_button_for_each_of_its_actions() -> None:
+    actions = (CardAction.WATCH, CardAction.STOP)
+    card = Card("s1", "Alma", "", SessionStatus.LIVE, Mode.RETELLING, "Ann", "", actions=actions)
+    assert card_buttons(card) == (card_button(CardAction.WATCH, "s1"), card_button(CardAction.STOP, "s1"))
+    assert card.key == "card-s1"
+
+
+def test_no_button_runs_what_is_not_in_the_catalogue() -> None:
+    with pytest.raises(KeyError):
+        button_of(Item("Alma", command=Command("dance")))

@@ -10,6 +10,7 @@ from bot.commands.options import (
     act_options,
     defaults_changes,
     knowledge_options,
+    merged,
     set_changes,
     start_options,
 )
@@ -155,3 +156,25 @@ def test_people_are_named_in_a_row_or_with_and() -> None:
     everybody = defaults_changes({"who": "@everyone"})
     assert isinstance(everybody, DefaultsChanges)
     assert everybody.who == ()
+
+
+def test_what_is_given_now_goes_over_what_was_there() -> None:
+    old = VoiceParams(
+        speed=1.1, pronunciation={"a": "b", "c": "d"}, turn_detection=TurnDetection("server_vad", 0.4, 200, 700)
+    )
+    new = VoiceParams(
+        pronunciation={"c": "e"}, stt_language="fr", turn_detection=TurnDetection("server_vad", threshold=0.6)
+    )
+    assert merged(old, new) == VoiceParams(
+        speed=1.1,
+        pronunciation={"a": "b", "c": "e"},
+        stt_language="fr",
+        turn_detection=TurnDetection("server_vad", 0.6, 200, 700),
+    )
+
+
+def test_another_kind_of_turn_detection_takes_nothing_over() -> None:
+    old = VoiceParams(turn_detection=TurnDetection("server_vad", 0.4, 200, 700))
+    other = TurnDetection("semantic_vad")
+    assert merged(old, VoiceParams(turn_detection=other)).turn_detection == other
+    assert merged(old, VoiceParams()) == old
