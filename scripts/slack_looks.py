@@ -17,7 +17,7 @@ from playwright.async_api import async_playwright
 
 from adapters.slack.answers import answer
 from adapters.slack.cards import card
-from bot.commands.help import help_text
+from bot.commands.help import help_on
 from bot.domain.cards import Card, CardAction
 from bot.domain.messages import Command
 from bot.domain.replies import Item, Reply
@@ -141,7 +141,7 @@ def scenes() -> dict[str, list[Block]]:
             )
         ),
         "knowledge": _answered(Reply("1 knowledge base.", bases)),
-        "help": _answered(Reply(help_text())),
+        "help": _answered(help_on()),
     }
 
 

@@ -6,10 +6,10 @@ from typing import Any
 
 from adapters.discord.cards import state_of
 from adapters.discord.custom_ids import run_id
-from adapters.discord.markdown import CONTENT_LIMIT, escape, pages, shorten
+from adapters.discord.markdown import CONTENT_LIMIT, escape, pages, shorten, units
 from adapters.discord.messages import NOBODY, SUPPRESS_EMBEDS, URL_LENGTH, button, is_shown, link_button, rows
 from bot.commands.buttons import Button, button_of, next_button
-from bot.domain.replies import Item, Reply
+from bot.domain.replies import Item, Reply, Section
 
 Json = dict[str, Any]
 
@@ -29,11 +29,24 @@ _SECTION, _TEXT, _THUMBNAIL = 9, 10, 11
 
 def answer(reply: Reply, shown: Callable[[str], str] = escape) -> list[Json]:
     """A reply as one message or more; all but the file, which goes with the last. Its text is as `shown` makes it."""
-    texts = pages(_with_long_link(reply), shown=shown)
+    texts = _with_sections(pages(_with_long_link(reply), shown=shown), reply.sections, shown)
     bodies = _listing(reply, texts) if reply.items else _told(reply, texts)
     if reply.file and bodies[-1].get("flags", 0) & COMPONENTS_V2:
         bodies.append({"content": "", "allowed_mentions": NOBODY})
     return bodies
+
+
+def _with_sections(texts: Sequence[str], sections: Sequence[Section], shown: Callable[[str], str]) -> list[str]:
+    """Titles bold, in as many messages as it takes."""
+    texts = list(texts)
+    for section in sections:
+        for number, line in enumerate(map(shown, section.lines)):
+            piece = line if number else f"\n**{escape(section.title)}**\n{line}"
+            if texts and units(texts[-1]) + units(piece) < CONTENT_LIMIT:
+                texts[-1] += f"\n{piece}"
+            else:
+                texts.append(piece.lstrip())
+    return texts
 
 
 def _told(reply: Reply, texts: Sequence[str]) -> list[Json]:

@@ -26,10 +26,10 @@ def escape(text: str) -> str:
 
 def measure(text: str) -> int:
     """The length of `text`, once escaped, in UTF-16 units: what counts most of all ways to count characters."""
-    return _units(escape(text))
+    return units(escape(text))
 
 
-def _units(text: str) -> int:
+def units(text: str) -> int:
     return len(text) + sum(char > "\uffff" for char in text)
 
 
@@ -40,4 +40,4 @@ def shorten(text: str, limit: int) -> str:
 
 def pages(text: str, limit: int = CONTENT_LIMIT, shown: Callable[[str], str] = escape) -> list[str]:
     """`text` as it is `shown`, in messages of at most `limit` each."""
-    return [shown(part) for part in split(text, limit, lambda part: _units(shown(part)))]
+    return [shown(part) for part in split(text, limit, lambda part: units(shown(part)))]

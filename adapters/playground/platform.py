@@ -23,6 +23,7 @@ from adapters.playground.protocol import (
     ItemShown,
     LinkShown,
     Message,
+    SectionShown,
     Thinking,
     Told,
 )
@@ -143,6 +144,7 @@ class PlaygroundPlatform(ChatPlatform):
             link=LinkShown(reply.link.label, reply.link.url) if reply.link else None,
             file=_shown_file(reply.file, self._store.hold_file(reply.file)) if reply.file else None,
             next=ButtonShown.of(further) if further else None,
+            sections=tuple(SectionShown(each.title, each.lines) for each in reply.sections),
         )
         if not await self._windows.whisper(to.person.id, told):
             self._mention(to, told)
@@ -178,7 +180,11 @@ class PlaygroundPlatform(ChatPlatform):
         self._windows.wake()
 
     def _mention(self, to: ReplyTo, told: Told) -> None:
-        words = [f"@{to.person.name} {told.text}", *(f"{item.title}: {item.detail}" for item in told.items)]
+        words = [
+            f"@{to.person.name} {told.text}",
+            *(line for section in told.sections for line in (section.title, *section.lines)),
+        ]
+        words += [f"{item.title}: {item.detail}" for item in told.items]
         if told.link:
             words.append(f"{told.link.label}: {told.link.url}")
         mentions = (to.person.id,)

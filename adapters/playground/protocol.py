@@ -214,6 +214,11 @@ class Acknowledged(ClientFrame, frozen=True, tag="taken"):
     nonce: str
 
 
+class SectionShown(ClientFrame, frozen=True, tag=False):
+    title: str
+    lines: tuple[str, ...]
+
+
 class Told(ClientFrame, frozen=True, tag="told"):
     """An answer to this person alone; kept nowhere. `nonce` names what it answers, if that is known; without a channel it
     belongs wherever the person is.
@@ -228,6 +233,7 @@ class Told(ClientFrame, frozen=True, tag="told"):
     link: LinkShown | None = None
     file: FileShown | None = None
     next: ButtonShown | None = None
+    sections: tuple[SectionShown, ...] = ()
 
 
 class Offered(ClientFrame, frozen=True, tag="offered"):

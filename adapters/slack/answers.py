@@ -23,7 +23,7 @@ from adapters.slack.blocks import (
 from adapters.slack.mrkdwn import TEXT_LIMIT, escape, shorten
 from bot.commands.buttons import button_of, next_button
 from bot.commands.catalogue import CATALOGUE
-from bot.domain.replies import Item, Reply
+from bot.domain.replies import Item, Reply, Section
 
 BLOCKS_PER_MESSAGE = 45  # Slack takes 50
 TEXT_PER_MESSAGE = 9_000  # Slack names no sum; its `markdown` block has 12,000
@@ -37,24 +37,33 @@ _COMMAND = re.compile(rf"(?<![\w/])/avatar (?:{_NAMES})(?![\w-])(?: (?:[a-z_]{{1
 def answer(reply: Reply) -> list[Content]:
     """A reply as one message or more, each within Slack's limits. Its file travels by itself."""
     blocks = [prose(part) for part in parts(reply.text)] if reply.text else []
+    blocks += [_section(each) for each in reply.sections]
     for index, item in enumerate(reply.items):
         blocks += row(item, index)
     onwards = next_button(reply)
     blocks += actions(
         command_button(onwards, len(reply.items)) if onwards else None, link_button(reply.link) if reply.link else None
     )
-    text = escape(shorten(reply.text or (reply.file.name if reply.file else "…"), TEXT_LIMIT))
+    text = escape(shorten(reply.whole_text or (reply.file.name if reply.file else "…"), TEXT_LIMIT))
     return [Content(text, pack) for pack in _packs(blocks)]
 
 
 def prose(text: str) -> Block:
     """Sentences of ours, command names in code style."""
+    return rich_text(*_prose(text))
+
+
+def _section(section: Section) -> Block:
+    return rich_text(words(f"{section.title}\n", bold=True), *_prose("\n".join(section.lines)))
+
+
+def _prose(text: str) -> list[Block]:
     elements, end = [], 0
     for found in _COMMAND.finditer(text):
         elements += [words(text[end : found.start()])] if found.start() > end else []
         elements.append(words(found[0], code=True))
         end = found.end()
-    return rich_text(*elements, *([words(text[end:])] if end < len(text) or not elements else []))
+    return [*elements, *([words(text[end:])] if end < len(text) or not elements else [])]
 
 
 def row(item: Item, index: int) -> list[Block]:

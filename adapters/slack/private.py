@@ -174,7 +174,7 @@ class PrivateAnswers:
 
 
 def _says_something(reply: Reply) -> bool:
-    return bool(reply.text or reply.items or reply.link or not reply.file)
+    return bool(reply.text or reply.sections or reply.items or reply.link or not reply.file)
 
 
 def _reason(refused: PlatformError) -> str:

@@ -75,7 +75,7 @@ class TerminalPlatform:
         self.screen.aside(f"{text}\n{file.content.decode(errors='replace')}")
 
     async def reply(self, to: ReplyTo, reply: Reply) -> None:  # noqa: ARG002
-        self.told.put_nowait(reply.text)
+        self.told.put_nowait(reply.whole_text)
 
     def routes(self) -> Sequence[BaseRoute]:
         return ()

@@ -55,6 +55,17 @@ ELEVENLABS = (
 GROUPS = MappingProxyType({"knowledge": "What avatars know", "defaults": "The settings of this channel"})
 """The summary of each group of verbs."""
 
+TOPICS = MappingProxyType(
+    {
+        "Talk": ("start", "say", "interrupt", "set", "act", "extend", "stop"),
+        "Watch": ("watch", "status", "sessions", "transcript"),
+        "Set up": ("avatars", "voices", "languages", "upload", "defaults"),
+        "Knowledge": ("knowledge",),
+        "Account": ("usage", "help"),
+    }
+)
+"""The entries of the catalogue as help shows them: each under one title."""
+
 GENDER = Option("gender", "Whose voice", OptionType.CHOICE, choices=("female", "male"))
 PAGE = Option("page", "Which page", OptionType.INTEGER, min=1, max=1000)
 SESSION = Option("session", "Another session, by its id", max_length=64)

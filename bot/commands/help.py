@@ -1,10 +1,11 @@
-"""Help from the catalogue, as plain lines: all verbs on one screen, or one verb in detail."""
+"""Help from the catalogue: all verbs by topic on one screen, or one verb in detail."""
 
-from bot.commands.catalogue import CATALOGUE, GROUPS, Catalogue
+from bot.commands.catalogue import CATALOGUE, GROUPS, TOPICS, Catalogue
 from bot.commands.errors import shown
 from bot.commands.suggestions import did_you_mean, listed
 from bot.commands.verb import Option, OptionType, Verb
 from bot.domain.people import Role
+from bot.domain.replies import Reply, Section
 
 _WHO = {
     Role.STARTER: "For whoever started the session, and admins.",
@@ -12,39 +13,44 @@ _WHO = {
 }
 
 
-def help_text(command: str = "/avatar", topic: str = "", catalogue: Catalogue = CATALOGUE) -> str:
-    """All verbs, or the one verb or group named by `topic`; for an unknown one the nearest, and all verbs.
+def help_on(topic: str = "", catalogue: Catalogue = CATALOGUE, command: str = "/avatar") -> Reply:
+    """All verbs by topic, or the one verb or group named by `topic`; for an unknown one the nearest, and all verbs.
 
     `command` is what people type before a verb on their platform.
     """
     wanted = " ".join(topic.casefold().replace("_", "-").split())
     if not wanted:
-        return "\n".join(_overview(command, catalogue))
+        return Reply(_more(command, catalogue), sections=_overview(command, catalogue))
     if len(group := catalogue.entries.get(wanted, ())) > 1:
-        return "\n".join(_group(command, wanted, group))
+        lines = tuple(f"{command} {verb.name}: {verb.summary}" for verb in group)
+        return Reply("", sections=(Section(GROUPS.get(wanted, wanted), lines),))
     verb = catalogue.verb(wanted)
     if verb is None:
         hint = did_you_mean(topic, [*catalogue.names, *catalogue.entries])
-        return "\n".join([f"I do not know {shown(topic)}.{hint}", "", *_overview(command, catalogue)])
-    return "\n".join(_detail(command, verb))
+        return Reply(f"I do not know {shown(topic)}.{hint}", sections=_overview(command, catalogue))
+    return Reply("\n".join(_detail(command, verb)))
 
 
-def _overview(command: str, catalogue: Catalogue) -> list[str]:
-    lines = [f"{command} {entry}: {_summary(entry, verbs)}" for entry, verbs in catalogue.entries.items()]
-    return [*lines, f"More about one of them: {command} help {next(iter(catalogue.entries), 'help')}"]
+def _more(command: str, catalogue: Catalogue) -> str:
+    return f"More about a command: {command} help {next(iter(catalogue.entries), 'help')}"
 
 
-def _summary(entry: str, verbs: tuple[Verb, ...]) -> str:
-    if not verbs[0].group:
-        return verbs[0].summary
-    return f"{GROUPS.get(entry, entry)} ({', '.join(verb.action for verb in verbs)})"
+def _overview(command: str, catalogue: Catalogue) -> tuple[Section, ...]:
+    topics = ((title, [entry for entry in entries if entry in catalogue.entries]) for title, entries in TOPICS.items())
+    return tuple(
+        Section(title, tuple(_line(command, catalogue.entries[entry]) for entry in entries))
+        for title, entries in topics
+        if entries
+    )
 
 
-def _group(command: str, name: str, verbs: tuple[Verb, ...]) -> list[str]:
-    return [
-        f"{command} {name}: {GROUPS.get(name, name)}",
-        *(f"{command} {verb.name}: {verb.summary}" for verb in verbs),
-    ]
+def _line(command: str, verbs: tuple[Verb, ...]) -> str:
+    """An entry by its first verb, which can be typed as it stands."""
+    first, *others = verbs
+    if not first.group:
+        return f"{command} {first.name}: {first.summary}"
+    also = f" (also {', '.join(verb.action for verb in others)})" if others else ""
+    return f"{command} {first.name}: {GROUPS[first.group]}{also}"
 
 
 def _detail(command: str, verb: Verb) -> list[str]:

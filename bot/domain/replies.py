@@ -42,14 +42,31 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
+class Section:
+    """Lines under a title, in plain words; commands in them stand as they are typed."""
+
+    title: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer to one person, shown to them alone where the platform can. `next` runs the next page of a long list."""
+    """An answer to one person, shown to them alone where the platform can. `next` runs the next page of a long list.
+
+    `sections` follow the text.
+    """
 
     text: str
     items: tuple[Item, ...] = ()
     link: Link | None = None
     file: File | None = None
     next: Command | None = None
+    sections: tuple[Section, ...] = ()
+
+    @property
+    def whole_text(self) -> str:
+        """The text and its sections in plain words, for where nothing can be set apart."""
+        return "\n\n".join(filter(None, (self.text, *("\n".join((s.title, *s.lines)) for s in self.sections))))
 
 
 @dataclass(frozen=True, slots=True)

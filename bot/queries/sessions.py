@@ -1,11 +1,12 @@
 """Status, watch, sessions, transcript, help: questions about what is live here, and what was."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import Connection
 
-from bot.commands.help import help_text
+from bot.commands.help import help_on
 from bot.commands.policy import at_least, role_of
 from bot.commands.wording import MODES
 from bot.domain.errors import ProviderError
@@ -54,10 +55,12 @@ async def show_help(request: Query) -> Reply:
     """What whoever asks may do here; one command in detail whoever may use it."""
     policy, topic = request.context.services.policy, request.text("verb")
     if topic:
-        return Reply(help_text(topic=topic, catalogue=policy.catalogue))
+        return help_on(topic, policy.catalogue)
     refused = policy.may("start", Role.MEMBER, request.workspace)
-    said = f"{refused.sentence}\n\n" if refused and request.role is not Role.OUTSIDER else ""
-    return Reply(said + help_text(catalogue=policy.offered(_may_become(request), request.workspace)))
+    reply = help_on(catalogue=policy.offered(_may_become(request), request.workspace))
+    if refused is None or request.role is Role.OUTSIDER:
+        return reply
+    return replace(reply, text=f"{refused.sentence}\n{reply.text}")
 
 
 def _may_become(request: Query) -> Role:

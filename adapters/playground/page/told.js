@@ -15,11 +15,22 @@ export function told(frame, playground, dismiss) {
     h("header", {},
       icon("lock"), "Only you see this", typed && h("code", {}, typed),
       h("button", { type: "button", class: "quiet icon", aria: { label: "Dismiss" }, onclick: dismiss }, icon("close"))),
-    h("p", { class: "words" }, frame.text),
+    frame.text && h("p", { class: "words" }, frame.text),
+    frame.sections?.map(section),
     frame.items.length > 0 && h("ul", { class: "items" }, frame.items.map((item) => row(item, run))),
     frame.next && h("p", { class: "further" }, button(frame.next, run(frame.next))),
     frame.link && h("a", { class: "open", href: frame.link.url, target: "_blank", rel: "noopener" }, icon("out"), frame.link.label),
     frame.file && fileLink(frame.file));
+}
+
+function section({ title, lines }) {
+  return h("section", {}, h("h4", {}, title), h("p", { class: "words" }, lines.flatMap((line, n) => [n ? "\n" : "", ...inCode(line)])));
+}
+
+/** What is typed stands in code style: the command before the colon. */
+function inCode(line) {
+  const [, typed, rest] = /^(\/[^:]+)(:.*)$/s.exec(line) ?? [];
+  return typed ? [h("code", {}, typed), rest] : [line];
 }
 
 function row(item, run) {

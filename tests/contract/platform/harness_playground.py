@@ -299,7 +299,8 @@ def _seen(message: Message, place: ConversationRef) -> Seen:
 def _words(told: Told) -> str:
     items = [f"{item.title} {item.detail}" for item in told.items]
     link = told.link.url if told.link else ""
-    return "\n".join([told.text, *items, link, told.file.name if told.file else ""])
+    sections = [line for section in told.sections for line in (section.title, *section.lines)]
+    return "\n".join([told.text, *sections, *items, link, told.file.name if told.file else ""])
 
 
 @asynccontextmanager

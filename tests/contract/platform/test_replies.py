@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+from bot.commands.catalogue import TOPICS
+from bot.commands.help import help_on
 from bot.domain.messages import ReplyTo
 from bot.domain.replies import File, Item, Link, Reply
 from tests.contract.platform.harness import ANN, BEN, PlatformHarness
@@ -84,6 +86,18 @@ async def test_a_listing_shows_each_item(harness: PlatformHarness) -> None:
 
     told = (await harness.privately(ANN))[-1]
     assert all(words in told for words in ("Two avatars.", "Mia", "friendly, English", "Max", "<calm> & clear"))
+
+
+async def test_sections_come_with_their_titles_in_their_order(harness: PlatformHarness) -> None:
+    reply_to = await asked_by_ann(harness)
+
+    await harness.platform.reply(reply_to, help_on())
+
+    told = (await harness.privately(ANN))[-1]
+    found = [told.find(words) for words in ("More about", *TOPICS)]
+    assert -1 not in found
+    assert found == sorted(found)
+    assert "Stop the avatar and end the session" in told
 
 
 async def test_a_link_and_a_file_are_there_to_take(harness: PlatformHarness) -> None:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from bot.commands.help import help_text
+from bot.commands.catalogue import CATALOGUE
+from bot.commands.help import help_on
 from bot.domain.replies import Link, Reply
 from tests.integration.discord.fake import ANN, CHANNEL, Answer
 from tests.integration.discord.wire import Wire
@@ -69,8 +70,10 @@ async def test_help_with_its_commands_stays_within_discords_limits(wire: Wire) -
     to = wire.core.inbounds[0].reply_to
     assert to is not None
 
-    await wire.platform.reply(to, Reply(help_text()))
+    await wire.platform.reply(to, help_on())
 
     told = [call.body["content"] for call in wire.discord.made(POST)]
     assert all(len(text) <= 2_000 for text in told)
-    assert "</avatar stop:7>" in "\n".join(told)
+    assert "\n**Talk**\n</avatar start:7>: " in told[0]
+    entries = [line for line in "\n".join(told).splitlines() if line.startswith("<")]
+    assert len(entries) == len(CATALOGUE.entries)

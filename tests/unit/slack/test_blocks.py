@@ -15,6 +15,7 @@ from adapters.slack.blocks import command_button, command_of, line, parts, state
 from adapters.slack.cards import card
 from adapters.slack.mrkdwn import TEXT_LIMIT, measure, tokens
 from bot.commands.buttons import Button
+from bot.commands.help import help_on
 from bot.domain.cards import Card, CardAction
 from bot.domain.messages import Command
 from bot.domain.replies import Item, Link, Reply
@@ -212,3 +213,13 @@ def test_an_ended_card_has_nothing_that_no_longer_holds() -> None:
     )
     _, _, context = card(ended).blocks
     assert [element["text"] for element in context["elements"]] == ["Started by Ann · live for 12 min"]
+
+
+def test_help_has_bold_titles_and_commands_in_code_style() -> None:
+    (content,) = answer(help_on())
+    _, talk, *others = [block["elements"][0]["elements"] for block in content.blocks]
+    assert talk[:2] == [
+        {"type": "text", "text": "Talk\n", "style": {"bold": True}},
+        {"type": "text", "text": "/avatar start", "style": {"code": True}},
+    ]
+    assert all(first["style"] == {"bold": True} for first, *_ in others)
