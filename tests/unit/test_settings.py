@@ -198,10 +198,3 @@ def test_a_key_file_that_cannot_be_made_is_said(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("DATABASE_URL", "sqlite:///nowhere/avatarbot.db")
     with pytest.raises(SettingsError, match="cannot be used"):
         secret_keys(load(Settings))
-
-
-def test_the_example_file_names_every_setting_of_ours_and_loads() -> None:
-    example = Path(__file__).parents[2] / ".env.example"
-    named = {line.lstrip("# ").split("=")[0] for line in example.read_text().splitlines() if "=" in line}
-    assert known_names(Settings) <= named
-    assert load(Settings, str(example)) == load(Settings, None)
