@@ -140,7 +140,7 @@ async def window(browser: Browser) -> AsyncIterator[Opens]:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def session_context(tmp_path: Path) -> AsyncIterator[ScriptedCore]:
+async def core(tmp_path: Path) -> AsyncIterator[ScriptedCore]:
     async with scripted_core(tmp_path) as opened:
         yield opened
 

@@ -12,10 +12,10 @@ from tests.browser.session_fixture import ScriptedCore
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-async def test_everything_can_be_done_with_the_keyboard(context: ScriptedCore, window: Opens) -> None:
-    ann = await (await window()).enter(context.address)
+async def test_everything_can_be_done_with_the_keyboard(core: ScriptedCore, window: Opens) -> None:
+    ann = await (await window()).enter(core.address)
     page, keyboard = ann.page, ann.page.keyboard
-    context.pause = 0.02
+    core.pause = 0.02
 
     await page.get_by_role("button", name="Start an avatar").focus()
     await keyboard.press("Enter")
@@ -42,13 +42,13 @@ async def test_everything_can_be_done_with_the_keyboard(context: ScriptedCore, w
     await keyboard.press("Escape")
     await expect(page.locator("#thread")).to_be_hidden()
     await expect(box).to_be_focused()
-    start, interrupt = [inbound.body for inbound in context.came]
+    start, interrupt = [inbound.body for inbound in core.came]
     assert dict(getattr(start, "options", {})) == {"avatar": "alma"}  # the value behind the label
     assert getattr(interrupt, "verb", "") == "interrupt"
 
 
-async def test_a_value_with_a_space_is_put_in_quotes(context: ScriptedCore, window: Opens) -> None:
-    ann = await (await window()).enter(context.address)
+async def test_a_value_with_a_space_is_put_in_quotes(core: ScriptedCore, window: Opens) -> None:
+    ann = await (await window()).enter(core.address)
     await ann.page.locator("#channel-composer textarea").fill("/avatar start th")
     await expect(ann.page.get_by_role("option").first).to_contain_text("Theo Glass")
     await ann.page.keyboard.press("Tab")
@@ -56,8 +56,8 @@ async def test_a_value_with_a_space_is_put_in_quotes(context: ScriptedCore, wind
     await expect(ann.page.locator("#channel-composer textarea")).to_have_value('/avatar start avatar:"Theo Glass" ')
 
 
-async def test_what_was_dismissed_before_it_came_does_not_come(context: ScriptedCore, window: Opens) -> None:
-    ann = await (await window()).enter(context.address)
+async def test_what_was_dismissed_before_it_came_does_not_come(core: ScriptedCore, window: Opens) -> None:
+    ann = await (await window()).enter(core.address)
     box = ann.page.locator("#channel-composer textarea")
     await box.fill("/avatar start avatar:Mei")
     await box.press("Escape")
@@ -68,13 +68,13 @@ async def test_what_was_dismissed_before_it_came_does_not_come(context: Scripted
     await expect(box).to_have_value("")
 
 
-async def test_a_screen_reader_hears_each_utterance_once_and_whole(context: ScriptedCore, window: Opens) -> None:
-    ann = await (await window()).enter(context.address)
+async def test_a_screen_reader_hears_each_utterance_once_and_whole(core: ScriptedCore, window: Opens) -> None:
+    ann = await (await window()).enter(core.address)
     await ann.page.evaluate(
         "window.heard = []; new MutationObserver(() => heard.push(announcer.textContent))"
         ".observe(document.getElementById('announcer'), { childList: true, characterData: true, subtree: true })"
     )
-    context.pause = 0.03
+    core.pause = 0.03
     await ann.type_in("channel", "/avatar start avatar:Mei")
     await ann.says("thread", "tell me what to say.")
     await ann.page.wait_for_timeout(200)
@@ -83,35 +83,35 @@ async def test_a_screen_reader_hears_each_utterance_once_and_whole(context: Scri
     assert heard == ["Mei: Good morning! I am Mei. Ask me anything, or tell me what to say."]
 
 
-async def test_nothing_moves_for_those_who_want_no_motion(context: ScriptedCore, window: Opens) -> None:
-    ann = await (await window(reduced_motion="reduce")).enter(context.address)
-    context.pause = 0.3  # it speaks for longer than the longest while between two looks at it
+async def test_nothing_moves_for_those_who_want_no_motion(core: ScriptedCore, window: Opens) -> None:
+    ann = await (await window(reduced_motion="reduce")).enter(core.address)
+    core.pause = 0.3  # it speaks for longer than the longest while between two looks at it
     await ann.type_in("channel", "/avatar start avatar:Mei")
     await expect(ann.page.locator("#stage")).to_have_attribute("data-speaking", "true")
 
     assert await ann.page.evaluate("document.getAnimations().length") == 0
 
 
-async def test_what_is_sent_without_a_connection_arrives_once(context: ScriptedCore, window: Opens) -> None:
-    ann = await (await window()).enter(context.address)
+async def test_what_is_sent_without_a_connection_arrives_once(core: ScriptedCore, window: Opens) -> None:
+    ann = await (await window()).enter(core.address)
     await ann.type_in("channel", "Before")
     await ann.says("channel", "Before")
 
-    context.away = True
-    await context.drop_windows()
+    core.away = True
+    await core.drop_windows()
     await expect(ann.page.locator("#link-state")).to_contain_text("Reconnecting")
     await ann.type_in("channel", "Meanwhile")
-    context.away = False
+    core.away = False
 
     await expect(ann.page.locator("#link-state")).to_be_hidden(timeout=10_000)
     await expect(ann.page.locator(".message.pending")).to_have_count(0)
     assert await ann.lines("channel") == ["Before", "Meanwhile"]
-    assert len({inbound.event_id for inbound in context.came}) == 2
+    assert len({inbound.event_id for inbound in core.came}) == 2
     ann.complaints.clear()  # a browser says of itself that a server was away
 
 
-async def test_own_words_can_be_edited_and_deleted(context: ScriptedCore, window: Opens) -> None:
-    ann = await (await window()).enter(context.address)
+async def test_own_words_can_be_edited_and_deleted(core: ScriptedCore, window: Opens) -> None:
+    ann = await (await window()).enter(core.address)
     await ann.type_in("channel", "Helo")
     await ann.says("channel", "Helo")
 
@@ -123,12 +123,12 @@ async def test_own_words_can_be_edited_and_deleted(context: ScriptedCore, window
     await ann.page.keyboard.press("Enter")
 
     await expect(ann.page.locator("#channel-messages .message")).to_have_count(0)
-    assert [type(inbound.body).__name__ for inbound in context.came] == ["Said", "Edited", "Withdrawn"]
+    assert [type(inbound.body).__name__ for inbound in core.came] == ["Said", "Edited", "Withdrawn"]
 
 
-async def test_a_new_name_and_a_new_channel_reach_everybody(context: ScriptedCore, window: Opens) -> None:
-    ann = await (await window()).enter(context.address)
-    ben = await (await window()).enter(context.address)
+async def test_a_new_name_and_a_new_channel_reach_everybody(core: ScriptedCore, window: Opens) -> None:
+    ann = await (await window()).enter(core.address)
+    ben = await (await window()).enter(core.address)
 
     await ben.page.get_by_label("You are").fill("Benedikt")
     await ben.page.keyboard.press("Enter")
@@ -141,8 +141,8 @@ async def test_a_new_name_and_a_new_channel_reach_everybody(context: ScriptedCor
     await expect(ben.page.locator("#channel-title")).to_have_text("release")
 
 
-async def test_a_hostile_text_is_only_text(context: ScriptedCore, window: Opens, tmp_path: Path) -> None:
-    ann = await (await window()).enter(context.address)
+async def test_a_hostile_text_is_only_text(core: ScriptedCore, window: Opens, tmp_path: Path) -> None:
+    ann = await (await window()).enter(core.address)
     hostile = "<img src=x onerror=alert(1)> <script>alert(1)</script> @Ann javascript:alert(1)"
     await ann.type_in("channel", hostile)
     await ann.says("channel", hostile)

@@ -29,8 +29,8 @@ async def until(met: Callable[[], bool]) -> None:
             await asyncio.sleep(0.02)
 
 
-async def test_one_can_write_at_once_and_a_whole_command_needs_one_enter(context: ScriptedCore, window: Opens) -> None:
-    ann = await (await window()).enter(context.address)
+async def test_one_can_write_at_once_and_a_whole_command_needs_one_enter(core: ScriptedCore, window: Opens) -> None:
+    ann = await (await window()).enter(core.address)
     box = ann.page.locator("#channel-composer textarea")
     await expect(box).to_be_focused()
     await ann.page.keyboard.type("/avatar help")
@@ -40,14 +40,14 @@ async def test_one_can_write_at_once_and_a_whole_command_needs_one_enter(context
     await expect(ann.page.locator(".told .words")).to_contain_text("Line 1 of the help.")
 
 
-async def test_on_a_touch_screen_no_keyboard_opens_by_itself(context: ScriptedCore, window: Opens) -> None:
-    ann = await (await window(has_touch=True, is_mobile=True)).enter(context.address)
+async def test_on_a_touch_screen_no_keyboard_opens_by_itself(core: ScriptedCore, window: Opens) -> None:
+    ann = await (await window(has_touch=True, is_mobile=True)).enter(core.address)
     await expect(ann.page.locator("#welcome .who")).to_have_count(3)
     await expect(ann.page.locator("#channel-composer textarea")).not_to_be_focused()
 
 
-async def test_a_suggestion_for_what_no_longer_stands_there_is_not_taken(context: ScriptedCore, window: Opens) -> None:
-    ann = await (await window()).enter(context.address)
+async def test_a_suggestion_for_what_no_longer_stands_there_is_not_taken(core: ScriptedCore, window: Opens) -> None:
+    ann = await (await window()).enter(core.address)
     box = ann.page.locator("#channel-composer textarea")
     await box.fill("/avatar status ")
     await box.fill("/avatar start avatar:Me")
@@ -60,20 +60,20 @@ async def test_a_suggestion_for_what_no_longer_stands_there_is_not_taken(context
         }"""
     )
     await expect(box).to_have_value("")
-    assert commands(context.came)[-1] == Command("start", {"avatar": "Melina"})
+    assert commands(core.came)[-1] == Command("start", {"avatar": "Melina"})
 
 
-async def test_a_question_mark_shows_what_can_be_set(context: ScriptedCore, window: Opens) -> None:
-    ann = await (await window()).enter(context.address)
+async def test_a_question_mark_shows_what_can_be_set(core: ScriptedCore, window: Opens) -> None:
+    ann = await (await window()).enter(core.address)
     await ann.type_in("channel", "/avatar start ?")
     await expect(ann.page.locator("#channel-composer textarea")).to_have_value("/avatar start ")
     await expect(ann.page.get_by_role("option").filter(has_text="Mei")).to_be_visible()
     await expect(ann.page.get_by_role("option").filter(has_text="language:")).to_be_visible()
-    assert commands(context.came) == []
+    assert commands(core.came) == []
 
 
-async def test_tab_waits_for_the_suggestion_that_fits_what_was_typed(context: ScriptedCore, window: Opens) -> None:
-    ann = await (await window()).enter(context.address)
+async def test_tab_waits_for_the_suggestion_that_fits_what_was_typed(core: ScriptedCore, window: Opens) -> None:
+    ann = await (await window()).enter(core.address)
     box = ann.page.locator("#channel-composer textarea")
     await box.fill("/avatar start avatar:M")
     await expect(ann.page.locator(".offer[aria-selected=true]")).to_contain_text("Mei")
@@ -88,9 +88,9 @@ async def test_tab_waits_for_the_suggestion_that_fits_what_was_typed(context: Sc
 
 
 async def test_a_long_answer_is_read_from_its_head_and_a_short_one_is_seen_whole(
-    context: ScriptedCore, window: Opens
+    core: ScriptedCore, window: Opens
 ) -> None:
-    ann = await (await window(viewport={"width": 1100, "height": 560})).enter(context.address)
+    ann = await (await window(viewport={"width": 1100, "height": 560})).enter(core.address)
     await ann.type_in("channel", "/avatar avatars")
     short = ann.page.locator(".told", has_text="Three avatars can come.")
     await expect(short).to_be_in_viewport(ratio=1)
@@ -101,24 +101,24 @@ async def test_a_long_answer_is_read_from_its_head_and_a_short_one_is_seen_whole
     await expect(ann.page.locator(".told", has_text="Three avatars can come.").last).to_be_in_viewport(ratio=1)
 
 
-async def test_a_list_goes_on_with_next(context: ScriptedCore, window: Opens) -> None:
-    ann = await (await window()).enter(context.address)
+async def test_a_list_goes_on_with_next(core: ScriptedCore, window: Opens) -> None:
+    ann = await (await window()).enter(core.address)
     await ann.type_in("channel", "/avatar avatars")
     await ann.page.get_by_role("button", name="Next").click()
     await expect(ann.page.locator(".told")).to_have_count(2)
-    assert commands(context.came)[-1] == Command("avatars", {"page": "2"})
+    assert commands(core.came)[-1] == Command("avatars", {"page": "2"})
 
 
-async def test_who_is_started_from_a_list_is_met_in_their_thread(context: ScriptedCore, window: Opens) -> None:
-    ann = await (await window()).enter(context.address)
+async def test_who_is_started_from_a_list_is_met_in_their_thread(core: ScriptedCore, window: Opens) -> None:
+    ann = await (await window()).enter(core.address)
     await ann.type_in("channel", "/avatar avatars")
     await ann.page.get_by_role("button", name="Start Alma").click()
     await expect(ann.page.locator("#thread")).to_be_visible()
     await expect(ann.page.locator("#thread-composer textarea")).to_be_focused()
 
 
-async def test_what_cannot_be_undone_is_asked_back(context: ScriptedCore, window: Opens) -> None:
-    ann = await (await window()).enter(context.address)
+async def test_what_cannot_be_undone_is_asked_back(core: ScriptedCore, window: Opens) -> None:
+    ann = await (await window()).enter(core.address)
     await ann.type_in("channel", "/avatar sessions")
     row = ann.page.locator(".items li")
     await expect(row.locator(".pill")).to_have_text("Live")
@@ -129,23 +129,23 @@ async def test_what_cannot_be_undone_is_asked_back(context: ScriptedCore, window
     await expect(asking.get_by_role("button", name="Cancel")).to_be_focused()
     await ann.page.keyboard.press("Escape")
     await expect(asking).to_be_hidden()
-    assert commands(context.came)[-1].verb == "sessions"
+    assert commands(core.came)[-1].verb == "sessions"
 
     await row.get_by_role("button", name="Stop Alma").click()
     await asking.get_by_role("button", name="Stop").click()
     await expect(asking).to_be_hidden()
-    await until(lambda: commands(context.came)[-1].verb != "sessions")
-    assert commands(context.came)[-1] == confirmed(Command("stop", {"session": "s1"}))
+    await until(lambda: commands(core.came)[-1].verb != "sessions")
+    assert commands(core.came)[-1] == confirmed(Command("stop", {"session": "s1"}))
 
 
-async def test_what_a_guest_may_not_do_is_not_offered(context: ScriptedCore, window: Opens) -> None:
-    ann = await (await window()).enter(context.address)
+async def test_what_a_guest_may_not_do_is_not_offered(core: ScriptedCore, window: Opens) -> None:
+    ann = await (await window()).enter(core.address)
     await ann.type_in("channel", "/avatar start avatar:Mei")
     await expect(ann.page.locator("#stage [data-action=interrupt]")).to_be_visible()
     await ann.page.wait_for_url("**/playground#/lobby/*")
     guest = await window()
-    await guest.enter(context.address.replace("#key=", "#as=guest&key="))
-    await guest.page.goto(f"{context.base}/playground#/standup")
+    await guest.enter(core.address.replace("#key=", "#as=guest&key="))
+    await guest.page.goto(f"{core.base}/playground#/standup")
     await expect(guest.page.locator("#welcome")).to_contain_text("A member starts an avatar")
     await expect(guest.page.get_by_role("button", name="Start an avatar")).to_have_count(0)
     await guest.page.goto(ann.page.url)
@@ -157,18 +157,18 @@ async def test_what_a_guest_may_not_do_is_not_offered(context: ScriptedCore, win
     await expect(offers.filter(has_text="/avatar start")).to_have_count(0)
 
 
-async def test_picking_a_face_brings_who_it_shows(context: ScriptedCore, window: Opens) -> None:
-    ann = await (await window()).enter(context.address)
+async def test_picking_a_face_brings_who_it_shows(core: ScriptedCore, window: Opens) -> None:
+    ann = await (await window()).enter(core.address)
     await ann.page.locator("#welcome .who", has_text="Theo Glass").click()
     await expect(ann.page.locator("#thread")).to_be_visible()
-    assert commands(context.came)[0] == Command("start", {"avatar": "theo"})
+    assert commands(core.came)[0] == Command("start", {"avatar": "theo"})
 
 
-async def test_an_ended_card_offers_what_still_can_be_done(context: ScriptedCore, window: Opens) -> None:
-    ann = await (await window()).enter(context.address)
+async def test_an_ended_card_offers_what_still_can_be_done(core: ScriptedCore, window: Opens) -> None:
+    ann = await (await window()).enter(core.address)
     await ann.type_in("channel", "/avatar start avatar:Mei")
     await expect(ann.page.locator("#stage .pill")).to_have_text("Live")
-    await context.show(
+    await core.show(
         status=SessionStatus.ENDED,
         note="Stopped by Ann.",
         ends_at=None,
@@ -179,8 +179,8 @@ async def test_an_ended_card_offers_what_still_can_be_done(context: ScriptedCore
     await expect(card.get_by_role("button")).to_have_text(["Transcript", "Start again"])
     await expect(card).to_contain_text("live for 12 min · 8 messages")
     await card.get_by_role("button", name="Start again").click()
-    await until(lambda: len(commands(context.came)) > 1)
-    assert commands(context.came)[-1].options["again"] == context.card.session_id
+    await until(lambda: len(commands(core.came)) > 1)
+    assert commands(core.came)[-1].options["again"] == core.card.session_id
 
 
 # ---------------------------------------------------------------- layout
@@ -192,8 +192,8 @@ async def size(element: Locator) -> tuple[float, float]:
     return round(box["width"]), round(box["height"])
 
 
-async def test_a_long_name_squeezes_nothing(context: ScriptedCore, window: Opens) -> None:
-    ann = await (await window()).enter(context.address)
+async def test_a_long_name_squeezes_nothing(core: ScriptedCore, window: Opens) -> None:
+    ann = await (await window()).enter(core.address)
     await ann.page.locator("#my-name").fill(LONG_NAME)
     await ann.page.locator("#my-name").press("Enter")
     row = ann.page.locator("#people li", has_text="Maximiliane")
@@ -203,17 +203,17 @@ async def test_a_long_name_squeezes_nothing(context: ScriptedCore, window: Opens
     assert await row.evaluate("row => row.scrollWidth <= row.clientWidth")
 
 
-async def test_spoken_stands_below_what_was_said(context: ScriptedCore, window: Opens) -> None:
-    ann = await (await window()).enter(context.address)
+async def test_spoken_stands_below_what_was_said(core: ScriptedCore, window: Opens) -> None:
+    ann = await (await window()).enter(core.address)
     for text in ("One", "Two"):
         await ann.type_in("channel", text)
         await ann.says("channel", text)
     message = ann.page.locator("#channel-messages .message.follows", has_text="Two")
     await expect(message).to_be_visible()
-    said = context.came[-1].body
+    said = core.came[-1].body
     assert isinstance(said, MessagePosted)
     assert said.message
-    await context.platform.mark_spoken(said.message)
+    await core.platform.mark_spoken(said.message)
     await expect(message.locator(".heard")).to_be_visible()
     body, heard = await message.locator(".body").bounding_box(), await message.locator(".heard").bounding_box()
     assert body
@@ -222,8 +222,8 @@ async def test_spoken_stands_below_what_was_said(context: ScriptedCore, window: 
     assert heard["y"] >= body["y"] + body["height"]
 
 
-async def test_on_a_phone_on_its_side_every_button_can_be_pressed(context: ScriptedCore, window: Opens) -> None:
-    ann = await (await window(viewport=PHONE_ON_ITS_SIDE, has_touch=True, is_mobile=True)).enter(context.address)
+async def test_on_a_phone_on_its_side_every_button_can_be_pressed(core: ScriptedCore, window: Opens) -> None:
+    ann = await (await window(viewport=PHONE_ON_ITS_SIDE, has_touch=True, is_mobile=True)).enter(core.address)
     await ann.type_in("channel", "/avatar start avatar:Mei")
     await ann.says("thread", "tell me what to say.")
     buttons = ann.page.locator("#stage .actions button, #thread-composer button.send")

@@ -33,25 +33,25 @@ Scene = Callable[[ScriptedCore, Window], Awaitable[None]]
 # ---------------------------------------------------------------- scenes of the playground
 
 
-async def welcome(context: ScriptedCore, window: Window) -> None:
-    await window.enter(context.address)
+async def welcome(core: ScriptedCore, window: Window) -> None:
+    await window.enter(core.address)
     await expect(window.page.locator("#welcome")).to_be_visible()
 
 
-async def commands(context: ScriptedCore, window: Window) -> None:
-    await welcome(context, window)
+async def commands(core: ScriptedCore, window: Window) -> None:
+    await welcome(core, window)
     await window.page.locator("#channel-composer textarea").fill("/avatar s")
     await expect(window.page.get_by_role("option").first).to_be_visible()
 
 
-async def values(context: ScriptedCore, window: Window) -> None:
-    await welcome(context, window)
+async def values(core: ScriptedCore, window: Window) -> None:
+    await welcome(core, window)
     await window.page.locator("#channel-composer textarea").fill("/avatar start ")
     await expect(window.page.get_by_role("option").filter(has_text="Mei")).to_be_visible()
 
 
-async def talk(context: ScriptedCore, window: Window) -> None:
-    await welcome(context, window)
+async def talk(core: ScriptedCore, window: Window) -> None:
+    await welcome(core, window)
     await window.type_in("channel", "/avatar start avatar:Mei")
     await window.says("thread", "tell me what to say.")
     await window.type_in("thread", "What is new in the release?")
@@ -59,8 +59,8 @@ async def talk(context: ScriptedCore, window: Window) -> None:
     await expect(window.page.locator("#thread-messages .message.growing")).to_be_visible()
 
 
-async def told(context: ScriptedCore, window: Window) -> None:
-    await talk(context, window)
+async def told(core: ScriptedCore, window: Window) -> None:
+    await talk(core, window)
     await window.page.locator("#stage [data-action=watch]").click()
     await window.page.locator(".told a.open").wait_for()
     await window.type_in("thread", "/avatar avatars")
@@ -69,22 +69,22 @@ async def told(context: ScriptedCore, window: Window) -> None:
     await expect(window.page.locator(".told", has_text="At most 10 may wait")).to_be_visible()
 
 
-async def ended(context: ScriptedCore, window: Window) -> None:
-    await talk(context, window)
+async def ended(core: ScriptedCore, window: Window) -> None:
+    await talk(core, window)
     await expect(window.page.locator("#thread-messages .message.growing")).to_have_count(0, timeout=8_000)
     await window.type_in("thread", "/avatar stop")
     await expect(window.page.locator("#stage .pill")).to_have_text("Ended")
     await expect(window.page.locator(".file")).to_be_visible()
 
 
-async def channel(context: ScriptedCore, window: Window) -> None:
-    await talk(context, window)
+async def channel(core: ScriptedCore, window: Window) -> None:
+    await talk(core, window)
     await window.page.get_by_role("button", name="Close the thread").click()
     await expect(window.page.locator(".card")).to_be_visible()
 
 
-async def locked(context: ScriptedCore, window: Window) -> None:
-    await window.page.goto(f"{context.base}/playground")
+async def locked(core: ScriptedCore, window: Window) -> None:
+    await window.page.goto(f"{core.base}/playground")
     await expect(window.page.locator("#locked")).to_be_visible()
     window.complaints.clear()
 
@@ -93,85 +93,81 @@ async def locked(context: ScriptedCore, window: Window) -> None:
 
 
 async def staged(
-    context: ScriptedCore, window: Window, status: SessionStatus, note: str, minutes: float | None = None
+    core: ScriptedCore, window: Window, status: SessionStatus, note: str, minutes: float | None = None
 ) -> None:
-    ends_at = context.in_minutes(minutes) if minutes else None
+    ends_at = core.in_minutes(minutes) if minutes else None
     ends = ENDS if minutes else ""
-    context.card = replace(
-        context.card, status=status, note=note, ends=ends, ends_at=ends_at, waiting=2 if minutes else 0
-    )
-    context.context(speaking=False)
-    secret = await context.grants.mint(SESSION, Scope.SPEAK, ANN, context.in_minutes(60))
-    await window.page.goto(f"{context.base}/v/#{secret}")
+    core.card = replace(core.card, status=status, note=note, ends=ends, ends_at=ends_at, waiting=2 if minutes else 0)
+    core.context(speaking=False)
+    secret = await core.grants.mint(SESSION, Scope.SPEAK, ANN, core.in_minutes(60))
+    await window.page.goto(f"{core.base}/v/#{secret}")
     await expect(window.page.locator("#viewer")).to_have_attribute("data-status", status.value)
 
 
-async def waiting(context: ScriptedCore, window: Window) -> None:
-    await staged(context, window, SessionStatus.STARTING, "Mei is on her way.")
+async def waiting(core: ScriptedCore, window: Window) -> None:
+    await staged(core, window, SessionStatus.STARTING, "Mei is on her way.")
 
 
-async def live(context: ScriptedCore, window: Window) -> None:
-    context.pause = 0.02
-    await context.say("Good morning! I am Mei. Ask me anything, or tell me what to say.")
-    await staged(context, window, SessionStatus.LIVE, "Write, and Mei answers aloud.", 8.2)
+async def live(core: ScriptedCore, window: Window) -> None:
+    core.pause = 0.02
+    await core.say("Good morning! I am Mei. Ask me anything, or tell me what to say.")
+    await staged(core, window, SessionStatus.LIVE, "Write, and Mei answers aloud.", 8.2)
     await expect(window.page.locator("#said li")).to_have_count(1)
     await window.page.locator("#words").fill("What is new in the release?")
     await window.page.keyboard.press("Enter")
-    await context.say("Two things, mostly. The transcript now grows while I speak, and everybody can watch.", until=12)
+    await core.say("Two things, mostly. The transcript now grows while I speak, and everybody can watch.", until=12)
     await expect(window.page.locator("#viewer")).to_have_attribute("data-speaking", "true")
     await expect(window.page.locator("#caption")).to_contain_text("grows while")
 
 
-async def seen(context: ScriptedCore, window: Window) -> None:
+async def seen(core: ScriptedCore, window: Window) -> None:
     """The avatar itself, once its picture has come."""
-    context.play(context.film("sim_Mei-studio_1080P"))
-    await live(context, window)
+    core.play(core.film("sim_Mei-studio_1080P"))
+    await live(core, window)
     await expect(window.page.locator("#canvas")).to_be_visible()
 
 
-async def sightless(context: ScriptedCore, window: Window) -> None:
+async def sightless(core: ScriptedCore, window: Window) -> None:
     """Without https."""
-    context.base = context.base.replace("127.0.0.1", "lan.test")
-    await staged(context, window, SessionStatus.LIVE, "Mei is here.", 8.2)
+    core.base = core.base.replace("127.0.0.1", "lan.test")
+    await staged(core, window, SessionStatus.LIVE, "Mei is here.", 8.2)
     await expect(window.page.locator("#sightless")).to_contain_text("https")
     window.complaints.clear()
     window.requests.clear()
 
 
-async def watch_only(context: ScriptedCore, window: Window) -> None:
-    await live(context, window)
-    secret = await context.grants.mint(SESSION, Scope.WATCH, None, context.in_minutes(60))
-    await window.page.goto(f"{context.base}/v/#{secret}")
+async def watch_only(core: ScriptedCore, window: Window) -> None:
+    await live(core, window)
+    secret = await core.grants.mint(SESSION, Scope.WATCH, None, core.in_minutes(60))
+    await window.page.goto(f"{core.base}/v/#{secret}")
     await expect(window.page.locator("#watching")).to_be_visible()
 
 
-async def reconnecting(context: ScriptedCore, window: Window) -> None:
-    await staged(context, window, SessionStatus.RECONNECTING, "The line to Mei broke; coming back.")
+async def reconnecting(core: ScriptedCore, window: Window) -> None:
+    await staged(core, window, SessionStatus.RECONNECTING, "The line to Mei broke; coming back.")
 
 
-async def asleep(context: ScriptedCore, window: Window) -> None:
+async def asleep(core: ScriptedCore, window: Window) -> None:
     await staged(
-        context, window, SessionStatus.SLEEPING, "Asleep, because nobody watched. Write in the thread to wake Mei."
+        core, window, SessionStatus.SLEEPING, "Asleep, because nobody watched. Write in the thread to wake Mei."
     )
 
 
-async def over(context: ScriptedCore, window: Window) -> None:
-    await live(context, window)
-    context.card = replace(
-        context.card, status=SessionStatus.ENDED, note="Stopped by Ann after 4 minutes.", ends_at=None
-    )
-    context.context(speaking=False)
+async def over(core: ScriptedCore, window: Window) -> None:
+    await live(core, window)
+    core.card = replace(core.card, status=SessionStatus.ENDED, note="Stopped by Ann after 4 minutes.", ends_at=None)
+    core.context(speaking=False)
     await expect(window.page.get_by_role("button", name="Text")).to_be_visible()
 
 
-async def unknown(context: ScriptedCore, window: Window) -> None:
-    await window.page.goto(f"{context.base}/v/#{'x' * 22}")
+async def unknown(core: ScriptedCore, window: Window) -> None:
+    await window.page.goto(f"{core.base}/v/#{'x' * 22}")
     window.complaints.clear()
 
 
-async def expired(context: ScriptedCore, window: Window) -> None:
-    secret = await context.grants.mint(SESSION, Scope.WATCH, None, context.in_minutes(-1))
-    await window.page.goto(f"{context.base}/v/#{secret}")
+async def expired(core: ScriptedCore, window: Window) -> None:
+    secret = await core.grants.mint(SESSION, Scope.WATCH, None, core.in_minutes(-1))
+    await window.page.goto(f"{core.base}/v/#{secret}")
     window.complaints.clear()
 
 
@@ -197,11 +193,11 @@ async def assert_sound(page: Page, what: str) -> None:
 
 @pytest.mark.parametrize("scene", SCENES)
 async def test_each_state_is_sound_at_every_width_in_both_lights(
-    context: ScriptedCore, window: Opens, pictures: Path, scene: str
+    core: ScriptedCore, window: Opens, pictures: Path, scene: str
 ) -> None:
-    context.pause = 0.05
+    core.pause = 0.05
     opened = await window(color_scheme="light", reduced_motion="reduce")
-    await SCENES[scene](context, opened)
+    await SCENES[scene](core, opened)
     for width, (across, down) in WIDTHS.items():
         await opened.page.set_viewport_size({"width": across, "height": down})
         for scheme in SCHEMES:

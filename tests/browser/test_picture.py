@@ -208,64 +208,62 @@ async def _is(value: bool) -> bool:
 # ---------------------------------------------------------------- without the rest of the demo
 
 
-async def link(context: ScriptedCore, base: str = "") -> str:
-    await context.show(status=SessionStatus.LIVE, note="Mei is here.", actions=(CardAction.STOP,))
-    secret = await context.grants.mint(
-        SESSION, Scope.SPEAK, Person("a1", "Ann", Membership.MEMBER), context.in_minutes(60)
-    )
-    return f"{base or context.base}/v/#{secret}"
+async def link(core: ScriptedCore, base: str = "") -> str:
+    await core.show(status=SessionStatus.LIVE, note="Mei is here.", actions=(CardAction.STOP,))
+    secret = await core.grants.mint(SESSION, Scope.SPEAK, Person("a1", "Ann", Membership.MEMBER), core.in_minutes(60))
+    return f"{base or core.base}/v/#{secret}"
 
 
-async def before_the_media(context: ScriptedCore, window: Opens) -> tuple[Window, MediaFanout]:
+async def before_the_media(core: ScriptedCore, window: Opens) -> tuple[Window, MediaFanout]:
     """Somebody who watches, and what they look at: it shows what the test puts on it."""
     ann = await window()
-    await ann.page.goto(await link(context))
-    media = context.events.media.of(SESSION)
+    await ann.page.goto(await link(core))
+    media = core.events.media.of(SESSION)
     await until(lambda: _is(media.watched))
     return ann, media
 
 
-async def test_without_https_the_page_says_so_and_the_rest_of_it_works(context: ScriptedCore, window: Opens) -> None:
+async def test_without_https_the_page_says_so_and_the_rest_of_it_works(core: ScriptedCore, window: Opens) -> None:
     ann = await window()
-    await ann.page.goto(await link(context, context.base.replace("127.0.0.1", "lan.test")))
+    await ann.page.goto(await link(core, core.base.replace("127.0.0.1", "lan.test")))
 
     await expect(ann.page.locator("#sightless")).to_contain_text("need https")
     await expect(ann.page.locator("#portrait img")).to_be_visible()
     await expect(ann.page.locator("#canvas")).to_be_hidden()
-    assert not context.events.media.of(SESSION).watched
+    assert not core.events.media.of(SESSION).watched
     await ann.page.get_by_label("Say something as Ann").fill("Good morning")
     await ann.page.keyboard.press("Enter")
     await expect(ann.page.locator("#said")).to_contain_text("Good morning")
-    await until(lambda: _is(len(context.came) == 1))
+    await until(lambda: _is(len(core.came) == 1))
     ann.complaints.clear()  # a browser remarks that a header of ours means nothing without https
     ann.requests.clear()  # our own host, by a name that stands for another machine
 
 
 @pytest.mark.parametrize("missing", ["VideoDecoder", "AudioWorkletNode"])
 async def test_a_browser_without_it_says_so_and_shows_the_portrait_and_what_is_said(
-    context: ScriptedCore, window: Opens, missing: str
+    core: ScriptedCore, window: Opens, missing: str
 ) -> None:
     ann = await window()
     await ann.page.add_init_script(f"delete globalThis.{missing}")
-    await ann.page.goto(await link(context))
+    await ann.page.goto(await link(core))
 
     await expect(ann.page.locator("#sightless")).to_contain_text("cannot show the picture")
     await expect(ann.page.locator("#portrait img")).to_be_visible()
     await expect(ann.page.locator("#canvas")).to_be_hidden()
-    await context.say("Good morning! I am Mei.")
+    await core.say("Good morning! I am Mei.")
     await expect(ann.page.locator("#caption")).to_contain_text("I am Mei.")
     await expect(ann.page.locator("#said")).to_contain_text("Good morning! I am Mei.")
-    assert not context.events.media.of(SESSION).watched
+    assert not core.events.media.of(SESSION).watched
 
 
 @pytest.mark.parametrize("missing", ["AudioDecoder", "OffscreenCanvas", "MediaSource", "RTCPeerConnection"])
 async def test_a_browser_without_it_shows_the_avatar_all_the_same(
-    context: ScriptedCore, window: Opens, missing: str
+    core: ScriptedCore, window: Opens, missing: str
 ) -> None:
     ann = await window()
     await ann.page.add_init_script(f"delete globalThis.{missing}")
-    await ann.page.goto(await link(context))
-    media = context.events.media.of(SESSION)
+    await ann.page.goto(await link(core))
+    media = core.events.media.of(SESSION)
     await until(lambda: _is(media.watched))
     media.show(VideoFrame("1", Codec.VP8, True, WIDTH, HEIGHT, 0, clips_of(ALMA).key))
     await expect(ann.page.locator("#canvas")).to_be_visible()
@@ -273,9 +271,9 @@ async def test_a_browser_without_it_shows_the_avatar_all_the_same(
 
 
 async def test_a_broken_picture_is_followed_by_a_new_decoder_and_a_wish_for_a_key_frame(
-    context: ScriptedCore, window: Opens
+    core: ScriptedCore, window: Opens
 ) -> None:
-    ann, media = await before_the_media(context, window)
+    ann, media = await before_the_media(core, window)
     media.take_keyframe_request()
     await expect(ann.page.locator("#canvas")).to_be_hidden()
 
@@ -289,9 +287,9 @@ async def test_a_broken_picture_is_followed_by_a_new_decoder_and_a_wish_for_a_ke
 
 
 async def test_a_browser_that_cannot_decode_it_says_so_and_asks_for_no_more_key_frames(
-    context: ScriptedCore, window: Opens
+    core: ScriptedCore, window: Opens
 ) -> None:
-    ann, media = await before_the_media(context, window)
+    ann, media = await before_the_media(core, window)
     for _ in range(2):
         media.take_keyframe_request()
         media.show(VideoFrame("1", Codec.VP8, True, WIDTH, HEIGHT, 0, b"no picture at all"))
@@ -304,45 +302,43 @@ async def test_a_browser_that_cannot_decode_it_says_so_and_asks_for_no_more_key_
 
 
 HEARD = """async ({ chunks, seconds }) => {
-  const context = new OfflineAudioContext(1, 16000 * seconds, 16000);
-  await context.audioWorklet.addModule("/v/static/worklet.js");
-  const voice = new AudioWorkletNode(context, "voice", { numberOfInputs: 0, outputChannelCount: [1] });
-  voice.connect(context.destination);
-  for (const { at, first, count } of chunks) context.suspend(at).then(async () => {
+  const core = new OfflineAudioContext(1, 16000 * seconds, 16000);
+  await core.audioWorklet.addModule("/v/static/worklet.js");
+  const voice = new AudioWorkletNode(core, "voice", { numberOfInputs: 0, outputChannelCount: [1] });
+  voice.connect(core.destination);
+  for (const { at, first, count } of chunks) core.suspend(at).then(async () => {
     const samples = Float32Array.from({ length: count }, (_, i) => (first + i) / 100000);
     voice.port.postMessage({ pts: first * 62.5, samples });
     await new Promise((done) => setTimeout(done, 5)); // the audio thread takes its messages while it stands still
-    context.resume();
+    core.resume();
   });
-  const rendered = await context.startRendering();
+  const rendered = await core.startRendering();
   return Array.from(rendered.getChannelData(0), (sample) => Math.round(sample * 100000));
 }"""
 """What is heard, sample by sample, of chunks that come at certain times: sample 7 of the voice sounds as 7."""
 
 
-async def heard(
-    context: ScriptedCore, window: Opens, chunks: list[tuple[float, int, int]], seconds: float
-) -> list[int]:
+async def heard(core: ScriptedCore, window: Opens, chunks: list[tuple[float, int, int]], seconds: float) -> list[int]:
     page = (await window()).page
-    await page.goto(await link(context))
+    await page.goto(await link(core))
     if not await page.evaluate("'suspend' in OfflineAudioContext.prototype"):
         pytest.skip("this browser cannot halt an offline rendering")
     told = [{"at": at, "first": first, "count": count} for at, first, count in chunks]
     return [int(sample) for sample in await page.evaluate(HEARD, {"chunks": told, "seconds": seconds})]
 
 
-async def test_sound_begins_with_60_ms_in_hand_and_nothing_of_it_is_lost(context: ScriptedCore, window: Opens) -> None:
+async def test_sound_begins_with_60_ms_in_hand_and_nothing_of_it_is_lost(core: ScriptedCore, window: Opens) -> None:
     chunks = [(0.128 + 0.02 * n, 1 + 320 * n, 320) for n in range(20)]
-    samples = await heard(context, window, chunks, 1)
+    samples = await heard(core, window, chunks, 1)
     begin = next(at for at, sample in enumerate(samples) if sample)
     assert 0.16 <= begin / 16_000 <= 0.19  # the third chunk has come
     assert samples[begin : begin + 6_400] == list(range(1, 6_401))
 
 
-async def test_what_an_underrun_leaves_in_hand_is_cut_away(context: ScriptedCore, window: Opens) -> None:
+async def test_what_an_underrun_leaves_in_hand_is_cut_away(core: ScriptedCore, window: Opens) -> None:
     early = [(0.128, 1, 8_000)]  # half a second at once, as after a stall of the network
     steady = [(0.15 + 0.02 * n, 8_001 + 320 * n, 320) for n in range(190)]
-    samples = await heard(context, window, early + steady, 4)
+    samples = await heard(core, window, early + steady, 4)
     lag = [at - sample for at, sample in enumerate(samples) if sample]
     assert lag[0] - lag[-1] == pytest.approx(0.44 * 16_000, abs=800)  # of 500 ms in hand 60 are left
 
@@ -377,9 +373,9 @@ FILM = """async (codec) => {
     [(Codec.VP8, "vp8"), (Codec.H264, "avc1.4d0028"), (Codec.VP9, "vp09.00.30.08"), (Codec.AV1, "av01.0.04M.08")],
 )
 async def test_each_codec_of_a_room_is_shown_and_another_one_may_follow(
-    context: ScriptedCore, window: Opens, codec: Codec, name: str
+    core: ScriptedCore, window: Opens, codec: Codec, name: str
 ) -> None:
-    ann, media = await before_the_media(context, window)
+    ann, media = await before_the_media(core, window)
     media.show(VideoFrame("1", Codec.VP8, True, WIDTH, HEIGHT, 0, clips_of(ALMA).key))
     await expect(ann.page.locator("#canvas")).to_be_visible()
 
