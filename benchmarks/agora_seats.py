@@ -1,4 +1,4 @@
-"""What room hosts cost: latency beside the SDK's wrapper alone, memory of 200 seats over 10 hosts, restart of a killed one.
+"""What room hosts cost: latency beside the SDK's wrapper alone, memory of 200 connections over 10 hosts, restart of a killed one.
 
     python -m benchmarks.agora_seats
 
@@ -24,7 +24,7 @@ import structlog
 from adapters.agora.connection import AgoraConnection, AgoraConnections
 from adapters.agora.settings import AgoraSettings
 from bot.ports.room import LinkUp, Packet, RoomCredentials
-from tests.integration.agora.hub import Peer, Seat, open_hub
+from tests.integration.agora.hub import HubConnection, Peer, open_hub
 from tests.integration.agora.vendor import built, on_path
 
 APP_ID = "0" * 32
@@ -43,8 +43,8 @@ class Echo(Peer):
 async def run_hub(folder: Path) -> None:
     async with open_hub(folder) as hub:
 
-        def with_echo(seat: Seat) -> int:
-            hub.enter(seat.channel, Echo(hub, seat.channel, "1001"))
+        def with_echo(connection: HubConnection) -> int:
+            hub.enter(connection.channel, Echo(hub, connection.channel, "1001"))
             return 1
 
         hub.admission = with_echo
@@ -126,7 +126,7 @@ async def run_alone(environment: dict[str, str]) -> None:
     await process.wait()
 
 
-# ---------------------------------------------------------------- seats in room hosts
+# ---------------------------------------------------------------- connections in room hosts
 
 
 def credentials(number: int) -> RoomCredentials:
@@ -134,19 +134,19 @@ def credentials(number: int) -> RoomCredentials:
 
 
 async def hosted_latency(environment: dict[str, str]) -> None:
-    async with AgoraConnections(AgoraSettings(), environment) as seats:
-        seat = seats(credentials(0))
-        await seat.join()
-        events = seat.events()
+    async with AgoraConnections(AgoraSettings(), environment) as connections:
+        connection = connections(credentials(0))
+        await connection.join()
+        events = connection.events()
         times = []
         for _ in range(ROUNDS):
             begun = time.perf_counter()
-            await seat.send(b"x" * 900)
+            await connection.send(b"x" * 900)
             while not isinstance(await anext(events), Packet):
                 pass
             times.append(time.perf_counter() - begun)
-        told("seat in a room host, send to event", times)
-        await seat.leave()
+        told("connection in a room host, send to event", times)
+        await connection.leave()
 
 
 @dataclass
@@ -165,55 +165,55 @@ def hosts() -> list[int]:
     return [child.pid for child in children if "adapters.agora.sdk" in child.cmdline()]
 
 
-async def join(seats: AgoraConnections, number: int) -> AgoraConnection:
-    seat = seats(credentials(number))
-    await seat.join()
-    return seat
+async def join(connections: AgoraConnections, number: int) -> AgoraConnection:
+    connection = connections(credentials(number))
+    await connection.join()
+    return connection
 
 
-async def many_seats(environment: dict[str, str]) -> None:
+async def many_connections(environment: dict[str, str]) -> None:
     settings = AgoraSettings(seats_per_host=SEATS_PER_HOST)
-    async with AgoraConnections(settings, environment) as seats:
-        sitting = [await join(seats, 0)]
+    async with AgoraConnections(settings, environment) as connections:
+        sitting = [await join(connections, 0)]
         bot_before, host_before = Memory.of(os.getpid()), Memory.of(hosts()[0])
         begun = time.perf_counter()
-        sitting += await asyncio.gather(*(join(seats, number) for number in range(1, SEATS)))
+        sitting += await asyncio.gather(*(join(connections, number) for number in range(1, SEATS)))
         took = time.perf_counter() - begun
         pids = hosts()
         bot, each = Memory.of(os.getpid()), [Memory.of(pid) for pid in pids]
         host = statistics.median(memory.own for memory in each)
-        print(f"{SEATS} seats joined at once in {took:.1f} s, over {len(pids)} hosts")
-        print(f"a host with 1 seat: {host_before.rss:.1f} MiB RSS, {host_before.own:.1f} MiB its own")
+        print(f"{SEATS} connections joined at once in {took:.1f} s, over {len(pids)} hosts")
+        print(f"a host with 1 connection: {host_before.rss:.1f} MiB RSS, {host_before.own:.1f} MiB its own")
         print(
-            f"a host with {SEATS_PER_HOST} seats: {host:.1f} MiB its own, {sum(memory.own for memory in each):.0f} MiB all"
+            f"a host with {SEATS_PER_HOST} connections: {host:.1f} MiB its own, {sum(memory.own for memory in each):.0f} MiB all"
         )
         per_seat = (host - host_before.own) / (SEATS_PER_HOST - 1)
         print(
-            f"per seat: {per_seat * 1024:.0f} KiB in its host, {(bot.own - bot_before.own) / (SEATS - 1) * 1024:.0f} KiB in the bot"
+            f"per connection: {per_seat * 1024:.0f} KiB in its host, {(bot.own - bot_before.own) / (SEATS - 1) * 1024:.0f} KiB in the bot"
         )
         await killed_hosts(sitting, pids)
 
 
 async def killed_hosts(sitting: list[AgoraConnection], pids: list[int]) -> None:
-    feeds = [seat.events() for seat in sitting]
+    feeds = [connection.events() for connection in sitting]
     back: list[float] = []
 
-    async def wait_for_link(seat: int, since: float) -> None:
-        while not isinstance(await anext(feeds[seat]), LinkUp):
+    async def wait_for_link(connection: int, since: float) -> None:
+        while not isinstance(await anext(feeds[connection]), LinkUp):
             pass
         back.append(time.perf_counter() - since)
 
     for pid in pids[:KILLS]:
         back.clear()
         since = time.perf_counter()
-        waiting = [asyncio.create_task(wait_for_link(seat, since)) for seat in range(len(feeds))]
+        waiting = [asyncio.create_task(wait_for_link(connection, since)) for connection in range(len(feeds))]
         os.kill(pid, signal.SIGKILL)
         while len(back) < SEATS_PER_HOST:
             await asyncio.sleep(0.02)
         for task in waiting:
             task.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
-        print(f"host killed: its {len(back)} seats are back after {min(back):.2f} to {max(back):.2f} s")
+        print(f"host killed: its {len(back)} connections are back after {min(back):.2f} to {max(back):.2f} s")
 
 
 async def main() -> None:
@@ -222,7 +222,7 @@ async def main() -> None:
         async with hub_process(Path(folder)) as environment:
             await run_alone(environment)
             await hosted_latency(environment)
-            await many_seats(environment)
+            await many_connections(environment)
 
 
 if __name__ == "__main__":

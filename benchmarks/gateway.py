@@ -33,7 +33,7 @@ async def gateway(folder: Path, places: Sequence[ConversationRef]) -> AsyncItera
     async with open_store(str(folder)) as store, Simulator(SystemClock()) as simulator:
         key = ApiKey(SecretStr(simulator.options.api_key))
         api = AkoolApi.at("http://akool.test", key, httpx.ASGITransport(application(simulator)))
-        async with contextlib.aclosing(AkoolProvider(api, simulator.seats)) as provider:
+        async with contextlib.aclosing(AkoolProvider(api, simulator.connect)) as provider:
             service = Service(Parts(store, provider, SystemClock(), Policy(limits), new_metrics()), "http://bench.test")
             tasks = [asyncio.create_task(service._inbox.run()), asyncio.create_task(speak(store))]  # noqa: SLF001
             for n, place in enumerate(places):

@@ -74,15 +74,15 @@ def chunk(token: str) -> bytes:
 
 
 class Tap:
-    """Seats that note when the first packet of each utterance is handed over."""
+    """Connections that note when the first packet of each utterance is handed over."""
 
     def __init__(self) -> None:
         self.first: dict[str, float] = {}
         self.ended: set[str] = set()
 
-    def around(self, seats: ConnectRoom) -> ConnectRoom:
-        def seat(credentials: RoomCredentials) -> RoomConnection:
-            taken = seats(credentials)
+    def around(self, connections: ConnectRoom) -> ConnectRoom:
+        def connection(credentials: RoomCredentials) -> RoomConnection:
+            taken = connections(credentials)
             send = taken.send
 
             async def noted(packet: bytes) -> None:
@@ -95,7 +95,7 @@ class Tap:
             taken.send = noted  # type: ignore[method-assign]
             return taken
 
-        return seat
+        return connection
 
 
 async def bare(url: str, writer: Writer) -> list[float]:
@@ -123,7 +123,7 @@ async def provider_sessions(url: str, tap: Tap) -> AsyncIterator[ChatRoom]:
         store = await stack.enter_async_context(Store.open(database, Cipher((Fernet.generate_key().decode(),))))
         key = ApiKey(SecretStr(simulator.options.api_key))
         api = AkoolApi.at("http://akool.test", key, httpx.ASGITransport(application(simulator)))
-        provider = AkoolProvider(api, tap.around(simulator.seats))
+        provider = AkoolProvider(api, tap.around(simulator.connect))
         await stack.enter_async_context(contextlib.aclosing(provider))
         model = await stack.enter_async_context(contextlib.aclosing(model_at(url)))
         service, room = Service(Parts(store, provider, clock, Policy(), new_metrics(), model)), ChatRoom()
@@ -137,7 +137,7 @@ async def provider_sessions(url: str, tap: Tap) -> AsyncIterator[ChatRoom]:
 
 
 async def through_the_service(url: str, writer: Writer) -> list[float]:
-    """Seconds until the first packet is handed to `Seat.send`."""
+    """Seconds until the first packet is handed to `RoomConnection.send`."""
     tap, took = Tap(), []
     async with provider_sessions(url, tap) as room:
         for number in range(ROUNDS):
@@ -164,7 +164,7 @@ def main() -> int:
     floor, ours = asyncio.run(measured())
     print(f"{f'first sentence, {ROUNDS} rounds':44}{'median ms':>12}{'worst ms':>12}   {load()}")
     line("floor: read by bare httpx", floor)
-    line("first packet handed to the seat", ours)
+    line("first packet handed to the connection", ours)
     kept = statistics.median(ours) * 1000 <= LIMIT_MS
     print(f"\nlimit: {LIMIT_MS:.0f} ms after the model's first sentence, {'kept' if kept else 'BROKEN'}")
     return 0 if kept else 1

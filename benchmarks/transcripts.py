@@ -141,7 +141,7 @@ async def service(folder: Path, sessions: int, stores: list[Store]) -> AsyncIter
             ApiKey(SecretStr(simulator.options.api_key)),
             httpx.ASGITransport(application(simulator)),
         )
-        provider = AkoolProvider(api, simulator.seats)
+        provider = AkoolProvider(api, simulator.connect)
         yield Service(Parts(store, provider, clock, Policy(limits), new_metrics()), "http://bench.test")
         await provider.aclose()
 

@@ -1,6 +1,6 @@
 """From what is said to the first packet to the avatar, in 50 live sessions: `python -m benchmarks.turns`.
 
-Measured from the call of `accept` until `Seat.send` gets the first packet of that turn, in one process with the simulator. The
+Measured from the call of `accept` until `RoomConnection.send` gets the first packet of that turn, in one process with the simulator. The
 avatars speak at once and a message comes to the next session in turn, so nothing waits for a voice or for the stream's budget.
 The floor is `accept` alone: a commit on SQLite with synchronous=FULL.
 """
@@ -24,18 +24,18 @@ TARGET = "target at 200/s: p50 5 ms, p99 25 ms"
 
 
 class FirstPackets:
-    """When the first packet of each turn was handed to a seat."""
+    """When the first packet of each turn was handed to a connection."""
 
     def __init__(self) -> None:
         self.sent: dict[str, float] = {}
 
-    def watch(self, seats: ConnectRoom) -> ConnectRoom:
-        def seat(credentials: RoomCredentials) -> RoomConnection:
-            watched = seats(credentials)
+    def watch(self, connections: ConnectRoom) -> ConnectRoom:
+        def connection(credentials: RoomCredentials) -> RoomConnection:
+            watched = connections(credentials)
             watched.send = self._noting(watched.send)  # type: ignore[method-assign, assignment]
             return watched
 
-        return seat
+        return connection
 
     def _noting(self, send: Callable[[bytes], Awaitable[None]]) -> Callable[[bytes], Awaitable[None]]:
         def noting(packet: bytes) -> Awaitable[None]:
@@ -80,7 +80,7 @@ class Talk:
 
 async def measure() -> None:
     packets = FirstPackets()
-    async with running(seats=packets.watch) as world:
+    async with running(connections=packets.watch) as world:
         await world.start(SESSIONS)
         await Talk(world, "warm").run(10)
         print(f"{'':12}{'accept() ms':>20}{'first packet ms':>22}")

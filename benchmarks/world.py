@@ -91,9 +91,9 @@ class World:
 
 @contextlib.asynccontextmanager
 async def running(
-    options: Options = FAST, seats: Callable[[ConnectRoom], ConnectRoom] = lambda seats: seats
+    options: Options = FAST, connections: Callable[[ConnectRoom], ConnectRoom] = lambda connections: connections
 ) -> AsyncIterator[World]:
-    """A service without a session; `seats` may look at what is sent."""
+    """A service without a session; `connections` may look at what is sent."""
     configure_logging("error")
     async with contextlib.AsyncExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
@@ -101,7 +101,7 @@ async def running(
         store = await stack.enter_async_context(open_store(folder))
         transport = httpx.ASGITransport(application(simulator))
         api = AkoolApi.at("http://akool.test", ApiKey(SecretStr(options.api_key)), transport)
-        provider = AkoolProvider(api, seats(simulator.seats))
+        provider = AkoolProvider(api, connections(simulator.connect))
         await stack.enter_async_context(contextlib.aclosing(provider))
         service, room = Service(Parts(store, provider, SystemClock(), Policy(AMPLE), new_metrics())), BenchRoom()
         service.add(room)

@@ -36,5 +36,5 @@ async def whole_service(folder: Path, simulator: Simulator) -> AsyncIterator[Ser
         store = await stack.enter_async_context(Store.open(url, Cipher((KEY,))))
         key = ApiKey(SecretStr(simulator.options.api_key))
         api = AkoolApi.at("http://akool.test", key, httpx.ASGITransport(application(simulator)))
-        provider = await stack.enter_async_context(aclosing(AkoolProvider(api, simulator.seats)))
+        provider = await stack.enter_async_context(aclosing(AkoolProvider(api, simulator.connect)))
         yield Service(Parts(store, provider, SystemClock(), Policy(), new_metrics()), "http://avatarbot.test")

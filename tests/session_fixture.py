@@ -108,7 +108,7 @@ def _tell(  # noqa: PLR0917
                 ApiKey(SecretStr(simulator.options.api_key)),
                 httpx.ASGITransport(application(simulator)),
             )
-            async with contextlib.aclosing(AkoolProvider(api, simulator.seats)) as provider:
+            async with contextlib.aclosing(AkoolProvider(api, simulator.connect)) as provider:
                 service = Service(Parts(store, provider, clock, policy, new_metrics()))
                 service.add(platform := room())
                 await _begin(service.services, spec)

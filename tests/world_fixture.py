@@ -105,7 +105,7 @@ class Stack:
     wire: Wire = field(default_factory=Wire)
     opening: bool = False
     tap: ConnectRoom | None = None
-    """Seats to be used instead of the simulator's own."""
+    """Connections to be used instead of the simulator's own."""
     own_room: OwnRoom | None = None
     delay: float = 0.0
     """Seconds before a request leaves a process: time in which it may be stopped."""
@@ -157,7 +157,7 @@ class Stack:
             if wiretap:
                 transport.watch = await wiretap(store)
             api = AkoolApi.at("http://akool.test", ApiKey(SecretStr(self.simulator.options.api_key)), transport)
-            provider = AkoolProvider(api, self.tap or self.simulator.seats, self.own_room)
+            provider = AkoolProvider(api, self.tap or self.simulator.connect, self.own_room)
             stack.push_async_callback(provider.aclose)
             parts.setdefault("give_up", self.given_up.append)
             made = Parts(store, provider, clock or self.clock, self.policy, new_metrics(), alone=alone, **parts)

@@ -1,4 +1,4 @@
-"""`bot.ports.room.Seat` in an Agora channel."""
+"""`bot.ports.room.RoomConnection` in an Agora channel."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -18,7 +18,7 @@ from adapters.agora.process_pool import (
     WorkerProcessLost,
     WorkerProcessOptions,
 )
-from adapters.agora.rooms import seat_policy
+from adapters.agora.rooms import uid_policy
 from adapters.agora.settings import AgoraSettings
 from adapters.agora.tokens import NotAToken, Privilege, read
 from adapters.agora.wrapper import WrapperMissing, find_libraries
@@ -41,8 +41,8 @@ log = structlog.get_logger(__name__)
 
 
 class AgoraConnection:
-    """A seat that outlives its host: when the host is lost, `LinkDown` and everybody's `PeerLeft` are followed within 10 s
-    by `LinkUp` and `PeerJoined` from a new one, or by `SeatLost`.
+    """A connection that outlives its worker process: when that is lost, `LinkDown` and everybody's `PeerLeft` are followed within 10 s
+    by `LinkUp` and `PeerJoined` from a new one, or by `ConnectionLost`.
     """
 
     def __init__(self, hosts: ProcessPool, credentials: RoomCredentials, own_app_id: str = "") -> None:
@@ -63,17 +63,17 @@ class AgoraConnection:
 
     async def join(self) -> None:
         if self._begun:
-            raise RoomError("This seat has had its one life.")
+            raise RoomError("A connection is joined once.")
         self._begun = True
         self._log_grant()
         try:
             async with asyncio.timeout(JOIN_WITHIN):
                 await self._sit_down()
         except TimeoutError:
-            raise RoomError("The avatar's room does not answer.", f"no seat within {JOIN_WITHIN:g} s") from None
+            raise RoomError("The avatar's room does not answer.", f"not joined within {JOIN_WITHIN:g} s") from None
         if self._events.over:  # given up meanwhile
             await self.leave()
-            raise RoomError("The seat was given up before it was taken.")
+            raise RoomError("It was left before it had joined.")
         self._link()
         self._keeper = self._hosts.tasks.create_task(self._keep())
 
@@ -83,14 +83,14 @@ class AgoraConnection:
     async def send(self, packet: bytes) -> None:
         if len(packet) > LONGEST_PACKET:
             raise RoomError("That is too long for the avatar's room.", f"a packet of {len(packet)} bytes")
-        await self._order(lambda number, seat: Send(number, seat, packet))
+        await self._order(lambda number, connection: Send(number, connection, packet))
 
     async def watch(self, uid: str | None) -> None:
         self._watched = uid
-        await self._media_order(lambda number, seat: Watch(number, seat, uid))
+        await self._media_order(lambda number, connection: Watch(number, connection, uid))
 
     async def request_key_frame(self, uid: str) -> None:
-        await self._media_order(lambda number, seat: RequestKeyFrame(number, seat, uid))
+        await self._media_order(lambda number, connection: RequestKeyFrame(number, connection, uid))
 
     async def leave(self) -> None:
         self._begun = True
@@ -106,24 +106,26 @@ class AgoraConnection:
     async def _sit_down(self) -> None:
         try:
             await self._sit_in_a_host()
-        except WorkerProcessLost:  # a second host and no third: it may be this very seat that breaks them
+        except WorkerProcessLost:  # a second host and no third: it may be this very connection that breaks them
             await self._sit_in_a_host()
 
     async def _sit_in_a_host(self) -> None:
         self._early.clear()
         host = self._hosts.host_for(self._credentials.app_id)
         number = host.reserve(self._hear)
-        seat = self._credentials
+        credentials = self._credentials
         try:
             await host.started()
-            await host.order(lambda order: Join(order, number, seat.channel, seat.uid, seat.token), JOIN_WITHIN)
+            await host.order(
+                lambda order: Join(order, number, credentials.channel, credentials.uid, credentials.token), JOIN_WITHIN
+            )
         except BaseException:
             host.abandon(number)
             raise
         self._host, self._number = host, number
 
     async def _keep(self) -> None:
-        """Sit down again whenever the host is lost, until the seat itself is."""
+        """Join again whenever the host is lost, until the connection itself is."""
         while self._host is not None:
             why = await asyncio.shield(self._host.lost)
             if self._events.over:
@@ -162,7 +164,7 @@ class AgoraConnection:
         await self._host.order(lambda number: make(number, self._number))
 
     async def _media_order(self, make: Callable[[int, int], Order]) -> None:
-        """What is refused costs a picture, not the seat. On a broken link there is nothing to do: a restored one begins anew."""
+        """What is refused costs a picture, not the connection. On a broken link there is nothing to do: a restored one begins anew."""
         if self._host is None:
             return
         try:
@@ -198,16 +200,16 @@ class AgoraConnection:
             log.info(
                 "agora.join",
                 version=grant.version,
-                seating=seat_policy(grant, self._own_app_id).value,
+                uids=uid_policy(grant, self._own_app_id).value,
                 may_send=Privilege.PUBLISH_DATA in grant.rights,
                 expires_at=grant.expires_at.isoformat(),
             )
 
 
 class AgoraConnections:
-    """A `bot.ports.room.Seats`, as long as it is entered. Leaving it ends the room hosts, and with them every seat.
+    """A `bot.ports.room.ConnectRoom`, as long as it is entered. Leaving it ends the room hosts, and with them every connection.
 
-    `environment` is added to what a host sees; `idle` is how many seconds one without seats goes on living.
+    `environment` is added to what a host sees; `idle` is how many seconds one without connections goes on living.
     """
 
     def __init__(
@@ -234,7 +236,7 @@ class AgoraConnections:
 
     @staticmethod
     def check() -> None:
-        """Raise `SeatError`, with the sentence to show, when no seat can be taken because the SDK is not there. Quick: looks at files."""
+        """Raise `RoomError`, with the sentence to show, when no room can be joined because the SDK is not there. Quick: looks at files."""
         try:
             find_libraries()
         except WrapperMissing as missing:

@@ -1,4 +1,4 @@
-"""The events of one seat, from who hears them to who reads them."""
+"""The events of one connection, from who hears them to who reads them."""
 
 import asyncio
 from collections.abc import Callable
@@ -24,7 +24,7 @@ class EventQueue:
         self._valve = KeyframeGate()
 
     def put(self, event: RoomEvent) -> None:
-        """Never waits. Nothing follows a `SeatLost`."""
+        """Never waits. Nothing follows a `ConnectionLost`."""
         if self.over:
             return
         if self._valve.admits(event, self._queue.qsize()):

@@ -40,10 +40,10 @@ class Ping(msgspec.Struct, frozen=True, tag=True):
 
 
 class Join(msgspec.Struct, frozen=True, tag=True):
-    """Take a seat, which is called `seat` from now on."""
+    """Join a room over a connection that is called `connection` from now on."""
 
     number: int
-    seat: int
+    connection: int
     channel: str
     uid: str
     token: str
@@ -51,27 +51,27 @@ class Join(msgspec.Struct, frozen=True, tag=True):
 
 class Send(msgspec.Struct, frozen=True, tag=True):
     number: int
-    seat: int
+    connection: int
     packet: bytes
 
 
 class Watch(msgspec.Struct, frozen=True, tag=True):
     number: int
-    seat: int
+    connection: int
     uid: str | None
 
 
 class RequestKeyFrame(msgspec.Struct, frozen=True, tag=True):
     number: int
-    seat: int
+    connection: int
     uid: str
 
 
 class Leave(msgspec.Struct, frozen=True, tag=True):
-    """Give a seat up; one that is not taken is fine."""
+    """Leave; a connection that is not known is fine."""
 
     number: int
-    seat: int
+    connection: int
 
 
 SeatOrder = Join | Send | Watch | RequestKeyFrame | Leave
@@ -87,9 +87,9 @@ class Done(msgspec.Struct, frozen=True, tag=True):
 
 
 class EventMessage(msgspec.Struct, frozen=True, tag=True):
-    """An event of a seat: the port's own value, and its name."""
+    """An event of a connection: the port's own value, and its name."""
 
-    seat: int
+    connection: int
     kind: str
     event: msgspec.Raw
 
@@ -106,8 +106,8 @@ _EVENTS: Final = {kind.__name__: msgspec.msgpack.Decoder(kind) for kind in RoomE
 _encoder: Final = msgspec.msgpack.Encoder()
 
 
-def event_message(seat: int, event: RoomEvent) -> EventMessage:
-    return EventMessage(seat, type(event).__name__, msgspec.Raw(_encoder.encode(event)))
+def event_message(connection: int, event: RoomEvent) -> EventMessage:
+    return EventMessage(connection, type(event).__name__, msgspec.Raw(_encoder.encode(event)))
 
 
 def event_of(word: EventMessage) -> RoomEvent:

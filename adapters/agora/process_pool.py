@@ -52,9 +52,9 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class WorkerProcessOptions:
-    """`seats` to a host; `idle` seconds of life without one; `environment` is added to what a host sees."""
+    """At most `connections` to a process; `idle` seconds of life without one; `environment` is added to what a host sees."""
 
-    seats: int
+    connections: int
     idle: float
     profile: Profile
     environment: Mapping[str, str]
@@ -88,43 +88,43 @@ class WorkerProcess:
         self._started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     @property
-    def seats(self) -> int:
+    def connections(self) -> int:
         return len(self._listeners)
 
-    # ------------------------------------------------------------ seats
+    # ------------------------------------------------------------ connections
 
     def reserve(self, listener: Callable[[RoomEvent], None]) -> int:
-        """A number for a seat, whose events `listener` gets from now on."""
+        """A number for a new connection, whose events `listener` gets from now on."""
         if self._ends_at is not None:
             self._ends_at.cancel()
         number = next(self._numbers)
         self._listeners[number] = listener
         return number
 
-    async def leave(self, seat: int) -> None:
-        """Give a seat up and its number back, whatever state it is in. A host without seats ends after a while."""
+    async def leave(self, connection: int) -> None:
+        """Leave and free its number, whatever state it is in. A host without connections ends after a while."""
         try:
-            with suppress(RoomError):  # the host is lost, and the seat with it
-                await self.order(lambda number: Leave(number, seat))
+            with suppress(RoomError):  # the host is lost, and the connection with it
+                await self.order(lambda number: Leave(number, connection))
         finally:
-            self._free(seat)
+            self._free(connection)
 
-    def abandon(self, seat: int) -> None:
+    def abandon(self, connection: int) -> None:
         """`leave` without waiting for it."""
-        self._line.say(Leave(next(self._numbers), seat))
-        self._free(seat)
+        self._line.say(Leave(next(self._numbers), connection))
+        self._free(connection)
 
-    def _free(self, seat: int) -> None:
-        self._listeners.pop(seat, None)
+    def _free(self, connection: int) -> None:
+        self._listeners.pop(connection, None)
         if not self._listeners:
             self._ends_at = asyncio.get_running_loop().call_later(self._options.idle, self.end)
 
     async def started(self) -> None:
-        """Wait until the SDK is loaded. Raises `SeatError`."""
+        """Wait until the SDK is loaded. Raises `RoomError`."""
         await asyncio.shield(self._started)
 
     async def order(self, make: Callable[[int], Order], within: float = ORDER_WITHIN) -> None:
-        """Give an order, which `make` puts the number in, and wait for what comes of it. Raises `SeatError`, `HostLost`."""
+        """Give an order, which `make` puts the number in, and wait for what comes of it. Raises `RoomError`, `WorkerProcessLost`."""
         try:
             done = await self._ask(make, within)
         except TimeoutError:
@@ -170,7 +170,7 @@ class WorkerProcess:
                 if answer is not None and not answer.done():
                     answer.set_result(word)
             case EventMessage():
-                if listener := self._listeners.get(word.seat):
+                if listener := self._listeners.get(word.connection):
                     listener(event_of(word))
             case LogLine():
                 log.warning("agora.host", pid=self.pid, text=word.text)
@@ -250,7 +250,7 @@ class WorkerProcess:
 
 
 class ProcessPool:
-    """The hosts of this process: as many as its seats need."""
+    """The hosts of this process: as many as its connections need."""
 
     def __init__(self, tasks: asyncio.TaskGroup, options: WorkerProcessOptions) -> None:
         self.tasks = tasks
@@ -259,12 +259,12 @@ class ProcessPool:
         self._hosts: list[WorkerProcess] = []
 
     def host_for(self, app_id: str) -> WorkerProcess:
-        """A host with a free seat, started if need be. Raises `SeatError` after `end`."""
+        """A host with a free connection, started if need be. Raises `RoomError` after `end`."""
         if self._closed:
             raise RoomError("The service is stopping.")
         self._hosts = [host for host in self._hosts if not host.lost.done()]
         for host in self._hosts:
-            if host.app_id == app_id and host.seats < self._options.seats:
+            if host.app_id == app_id and host.connections < self._options.connections:
                 return host
         host = WorkerProcess(app_id, self._options)
         self._hosts.append(host)

@@ -50,13 +50,13 @@ _REFUSALS: Final[Mapping[int, str]] = MappingProxyType({
 
 
 def loss_of(reason: int) -> ConnectionLost:
-    """What a disconnection or a failed connection means for the seat."""
+    """What a disconnection or a failed connection means for the connection."""
     loss, detail = _REASONS.get(reason, (LossReason.ERROR, "disconnected"))
     return ConnectionLost(loss, f"{detail} (reason {reason})")
 
 
 def fatal_error(code: int) -> ConnectionLost | None:
-    """What `on_error` means for the seat: most errors mean nothing."""
+    """What `on_error` means for the connection: most errors mean nothing."""
     known = _FATAL_ERRORS.get(abs(code))
     return ConnectionLost(known[0], f"{known[1]} (error {code})") if known else None
 

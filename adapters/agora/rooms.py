@@ -1,4 +1,4 @@
-"""Whose room it is and who may sit in it: the seat policy, and rooms of the team's own Agora project."""
+"""Whose room it is and who may sit in it: which uids a token lets in, and rooms of the team's own Agora project."""
 
 import re
 import secrets
@@ -23,19 +23,19 @@ CHANNEL: Final = re.compile(r"[A-Za-z0-9 !#$%&()+\-:;<=.>?@\[\]^_{|}~,]{1,64}", 
 """What Agora takes as a channel's name."""
 
 
-class SeatPolicy(StrEnum):
+class UidPolicy(StrEnum):
     """Who besides the bot can sit in a room."""
 
     OWN_PROJECT = "own project"  # as many as we mint tokens for
     ANY_UID = "any uid"  # whoever has the token, each under a uid of their own
-    SINGLE = "single seat"  # the bot alone: a second join under its uid throws the first out
+    SINGLE = "single connection"  # the bot alone: a second join under its uid throws the first out
 
 
-def seat_policy(grant: TokenGrant, own_app_id: str) -> SeatPolicy:
+def uid_policy(grant: TokenGrant, own_app_id: str) -> UidPolicy:
     """How the room of a bot's token can be seated. `own_app_id` is empty where the team has no project."""
     if own_app_id and grant.app_id == own_app_id:
-        return SeatPolicy.OWN_PROJECT
-    return SeatPolicy.ANY_UID if grant.any_uid else SeatPolicy.SINGLE
+        return UidPolicy.OWN_PROJECT
+    return UidPolicy.ANY_UID if grant.any_uid else UidPolicy.SINGLE
 
 
 class OwnRooms:
@@ -51,14 +51,14 @@ class OwnRooms:
         self._now = now
 
     def credentials(self, tag: str) -> tuple[RoomCredentials, RoomCredentials]:
-        """The seats of avatar and bot, in this order, in the room named `tag`. Raises `ValueError` when Agora would not take the name."""
-        return self._seat(tag, AVATAR_UID, AVATAR_RIGHTS), self._seat(tag, BOT_UID, BOT_RIGHTS)
+        """The credentials of avatar and bot, in this order, in the room named `tag`. Raises `ValueError` when Agora would not take the name."""
+        return self._credentials(tag, AVATAR_UID, AVATAR_RIGHTS), self._credentials(tag, BOT_UID, BOT_RIGHTS)
 
     def viewer(self, tag: str) -> RoomCredentials:
-        """A seat for one more viewer, who may look and listen."""
-        return self._seat(tag, str(secrets.choice(VIEWER_UIDS)), VIEWER_RIGHTS)
+        """Credentials for one more viewer, who may look and listen."""
+        return self._credentials(tag, str(secrets.choice(VIEWER_UIDS)), VIEWER_RIGHTS)
 
-    def _seat(self, channel: str, uid: str, rights: frozenset[Privilege]) -> RoomCredentials:
+    def _credentials(self, channel: str, uid: str, rights: frozenset[Privilege]) -> RoomCredentials:
         if not CHANNEL.fullmatch(channel):
             raise ValueError(f"not a channel name for Agora: {channel!r}")
         token = mint(

@@ -31,7 +31,7 @@ class AgoraSettings(BaseSettings):
     """Whom the processes with Agora's closed library run as, when the service is started by root; the service's own user when empty."""
 
     profile: Literal["live", "communication"] = Field(default="live", validation_alias="AVATARBOT_AGORA_PROFILE")
-    """The channel profile of our seats: change it if joining works and the avatar does not hear us."""
+    """The channel profile of our connections: change it if joining works and the avatar does not hear us."""
 
     @property
     def own_room(self) -> OwnRooms | None:

@@ -67,8 +67,8 @@ class TokenGrant:
 
     def admits(self, channel: str, uid: str) -> bool:
         """Whether somebody may join this channel under this uid, time apart."""
-        right_seat = self.any_uid or self.uid_crc == _crc(uid)
-        return Privilege.JOIN in self.rights and self.channel_crc == _crc(channel) and right_seat
+        right_uid = self.any_uid or self.uid_crc == _crc(uid)
+        return Privilege.JOIN in self.rights and self.channel_crc == _crc(channel) and right_uid
 
 
 def read(token: str) -> TokenGrant:

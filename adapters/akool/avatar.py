@@ -1,4 +1,4 @@
-"""AKOOL's avatar, spoken to with stream protocol v2 over a seat in its room."""
+"""AKOOL's avatar, spoken to with stream protocol v2 over a connection in its room."""
 
 import asyncio
 import secrets
@@ -60,7 +60,7 @@ class AkoolAvatar:
 
     def __init__(
         self,
-        seat: RoomConnection,
+        connection: RoomConnection,
         *,
         own_uid: str,
         avatar_uid: str | None = None,
@@ -70,12 +70,12 @@ class AkoolAvatar:
         self.dropped_foreign = 0
         self.dropped_malformed = 0
         self.dropped_frames = 0
-        self._seat = seat
+        self._connection = connection
         self._own_uid = own_uid
         self._expected_uid = avatar_uid
         self._budget = budget
         self._metrics = metrics
-        self._sender = PacketSender(seat, budget)
+        self._sender = PacketSender(connection, budget)
         self._reassembly = Reassembly()
         self._events: asyncio.Queue[AvatarEvent | None] = asyncio.Queue()
         self._peers: dict[str, None] = {}
@@ -90,7 +90,7 @@ class AkoolAvatar:
     # ------------------------------------------------------------ its life
 
     async def join(self) -> None:
-        await self._seat.join()
+        await self._connection.join()
         self._life = asyncio.create_task(self._live(), name="avatar")
 
     async def events(self) -> AsyncIterator[AvatarEvent]:
@@ -109,7 +109,7 @@ class AkoolAvatar:
             else:
                 self._end()
         finally:
-            await self._seat.leave()
+            await self._connection.leave()
 
     async def _live(self) -> None:
         try:
@@ -155,11 +155,11 @@ class AkoolAvatar:
     async def watch(self, on: bool) -> None:
         self._watching = on
         if self._uid or not on:
-            await self._seat.watch(self._uid if on else None)
+            await self._connection.watch(self._uid if on else None)
 
     async def request_key_frame(self) -> None:
         if self._uid:
-            await self._seat.request_key_frame(self._uid)
+            await self._connection.request_key_frame(self._uid)
 
     async def _command(self, mid: str, verb: CommandName, packet: bytes) -> None:
         if len(packet) > self._budget.packet_bytes:
@@ -182,7 +182,7 @@ class AkoolAvatar:
 
     async def _listen(self) -> None:
         try:
-            async for event in self._seat.events():
+            async for event in self._connection.events():
                 await self._take(event)
         except RoomError as error:
             self._events.put_nowait(AvatarGone(LossReason.ERROR, error.detail))
@@ -232,7 +232,7 @@ class AkoolAvatar:
         self._uid = uid
         self._route()
         if self._watching:
-            await self._seat.watch(uid)
+            await self._connection.watch(uid)
 
     def _route(self) -> None:
         self._sender.set_open(self._linked and self._uid is not None)

@@ -47,7 +47,7 @@ class OwnRoom(Protocol):
     """Opens rooms in an Agora project of the team's own."""
 
     def credentials(self, tag: str) -> tuple[RoomCredentials, RoomCredentials]:
-        """The seats of avatar and bot, in this order, in the room named `tag`."""
+        """The credentials of avatar and bot, in this order, in the room named `tag`."""
         ...
 
 
@@ -58,14 +58,14 @@ class AkoolProvider:
     """An `AvatarProvider` on AKOOL's API.
 
     The avatar comes to a room of ours where there is an `own_room`, and otherwise to one that AKOOL opens, with a single
-    seat for us. A session that AKOOL no longer knows counts as over. `ready` is asked before anything is paid for and raises
-    `SeatError` when no seat could be taken.
+    credentials for us. A session that AKOOL no longer knows counts as over. `ready` is asked before anything is paid for and raises
+    `RoomError` when no room can be joined.
     """
 
     def __init__(
         self,
         api: AkoolApi,
-        seats: ConnectRoom,
+        connect: ConnectRoom,
         own_room: OwnRoom | None = None,
         metrics: Metrics | None = None,
         ready: Callable[[], None] | None = None,
@@ -73,7 +73,7 @@ class AkoolProvider:
         self._ready = ready
         self._metrics = metrics
         self._api = api
-        self._seats = seats
+        self._connect = connect
         self._own_room = own_room
 
     async def aclose(self) -> None:
@@ -85,10 +85,10 @@ class AkoolProvider:
         self._rooms_ready()
         if self._own_room is None:
             session = await self._api.create_session(spec, duration_s)
-            return ProviderSession(session.id, await self._seat_in(session))
-        avatar_seat, our_seat = self._own_room.credentials(tag)
-        session = await self._api.create_session(spec, duration_s, avatar_seat)
-        return ProviderSession(session.id, our_seat)
+            return ProviderSession(session.id, await self._credentials_in(session))
+        avatar_credentials, our_credentials = self._own_room.credentials(tag)
+        session = await self._api.create_session(spec, duration_s, avatar_credentials)
+        return ProviderSession(session.id, our_credentials)
 
     def _rooms_ready(self) -> None:
         """A room that we could not sit in must not be paid for."""
@@ -98,7 +98,7 @@ class AkoolProvider:
         except RoomError as error:
             raise ProviderError(error.sentence, error.detail, verdict=Verdict.FIX_SETTINGS) from error
 
-    async def _seat_in(self, session: LiveSessionRecord) -> RoomCredentials:
+    async def _credentials_in(self, session: LiveSessionRecord) -> RoomCredentials:
         given = session.credentials
         if given.agora_app_id and given.agora_channel and given.agora_uid != "":
             return RoomCredentials(given.agora_app_id, given.agora_channel, str(given.agora_uid), given.agora_token)
@@ -135,15 +135,15 @@ class AkoolProvider:
     def avatar(self, session: ProviderSession) -> Avatar:
         ours = session.credentials
         return AkoolAvatar(
-            self._seats(ours), own_uid=ours.uid, avatar_uid=self._avatar_uid(ours), metrics=self._metrics
+            self._connect(ours), own_uid=ours.uid, avatar_uid=self._avatar_uid(ours), metrics=self._metrics
         )
 
     def _avatar_uid(self, ours: RoomCredentials) -> str | None:
         """The avatar's uid where it sits in a room of ours; AKOOL does not say which it uses in its own."""
         if self._own_room is None:
             return None
-        avatar_seat, _ = self._own_room.credentials(ours.channel)
-        return avatar_seat.uid if avatar_seat.app_id == ours.app_id else None
+        avatar_credentials, _ = self._own_room.credentials(ours.channel)
+        return avatar_credentials.uid if avatar_credentials.app_id == ours.app_id else None
 
     # ------------------------------------------------------------ what there is to choose from
 

@@ -1,4 +1,4 @@
-"""Takes what is to be said to the seat, packet by packet, and tells whoever waits for it what came of it."""
+"""Takes what is to be said to the connection, packet by packet, and tells whoever waits for it what came of it."""
 
 import asyncio
 from collections.abc import AsyncIterable, Iterator
@@ -17,11 +17,11 @@ RESEND_AFTER_S = 1.5
 class PacketSender:
     """One way to the avatar: closed at first, and whenever a packet would be lost because nobody is there to hear it.
 
-    Everything that waits here ends with `SeatError` at `close`.
+    Everything that waits here ends with `RoomError` at `close`.
     """
 
-    def __init__(self, seat: RoomConnection, budget: Budget) -> None:
-        self._seat = seat
+    def __init__(self, connection: RoomConnection, budget: Budget) -> None:
+        self._connection = connection
         self._queue = SendQueue(budget)
         self._open = False
         self._changed = asyncio.Event()
@@ -155,7 +155,7 @@ class PacketSender:
 
     async def _send(self, packet: Outgoing) -> None:
         try:
-            await self._seat.send(packet.data)
+            await self._connection.send(packet.data)
         except RoomError as error:
             self._fail(packet.mid, error)
         else:

@@ -1,4 +1,4 @@
-"""AKOOL over HTTP, a room with seats and a talking avatar, all in one process: for the demo and for tests."""
+"""AKOOL over HTTP, a room with connections and a talking avatar, all in one process: for the demo and for tests."""
 
 from adapters.simulator.control import Befall, Control, FaultScript, Report, RoomFault
 from adapters.simulator.faults import Fault

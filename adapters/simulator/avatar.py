@@ -49,11 +49,11 @@ class Spoken:
 
 
 class SimulatedAvatar:
-    """Lives in `perform` until it loses its seat. It never de-duplicates: what it is given twice it says twice."""
+    """Lives in `perform` until it loses its connection. It never de-duplicates: what it is given twice it says twice."""
 
     def __init__(
         self,
-        seat: SimulatedConnection,
+        connection: SimulatedConnection,
         talker: Talker,
         params: AvatarParams,
         options: Options,
@@ -61,7 +61,7 @@ class SimulatedAvatar:
         *,
         speech: Speech | None = None,
     ) -> None:
-        self.seat = seat
+        self.connection = connection
         self.params = params
         self.spoken: list[Spoken] = []
         self.actions: list[dict[str, Any]] = []
@@ -71,14 +71,14 @@ class SimulatedAvatar:
         self._clock = clock
         self._speech = speech
         self._hearing = ChatReassembly()
-        self._source = MediaSource(seat, talker.persona)
+        self._source = MediaSource(connection, talker.persona)
         self._agenda: asyncio.Queue[ChatPart] = asyncio.Queue(AGENDA_LIMIT)
         self._voice: asyncio.Task[None] | None = None
         self._opened = not talker.persona.prologue
 
     async def perform(self) -> None:
-        """Join, listen and speak until the seat is lost."""
-        await self.seat.join()
+        """Join, listen and speak until the connection is lost."""
+        await self.connection.join()
         try:
             async with asyncio.TaskGroup() as group:
                 doing = [group.create_task(self._speak(group)), group.create_task(self._source.run())]
@@ -87,12 +87,12 @@ class SimulatedAvatar:
                     task.cancel()
                 self._silence()
         finally:
-            await self.seat.leave()
+            await self.connection.leave()
 
     # ------------------------------------------------------------ hearing
 
     async def _listen(self) -> None:
-        async for happening in self.seat.events():
+        async for happening in self.connection.events():
             match happening:
                 case Packet(data=data):
                     await self._hear(data)
@@ -215,8 +215,8 @@ class SimulatedAvatar:
         return self._options.pace * self.params.speed
 
     async def _send(self, packet: bytes) -> None:
-        with contextlib.suppress(RoomError):  # the seat is lost, and `_listen` hears of it
-            await self.seat.send(packet)
+        with contextlib.suppress(RoomError):  # the connection is lost, and `_listen` hears of it
+            await self.connection.send(packet)
 
 
 def _part_length(rate: float) -> int:

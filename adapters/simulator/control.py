@@ -18,7 +18,7 @@ from bot.ports.room import LossReason, TokenExpiring
 
 
 class RoomFault(StrEnum):
-    """What can befall a seat."""
+    """What can befall a connection."""
 
     KICK = "kick"
     """Somebody else takes it: thrown out, for good."""
@@ -32,7 +32,7 @@ class RoomFault(StrEnum):
 
 
 class Befall(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Strikes every seat that fits; without a `uid`, every client's and no avatar's."""
+    """Strikes every connection that fits; without a `uid`, every client's and no avatar's."""
 
     incident: RoomFault
     channel: str | None = None
@@ -89,7 +89,11 @@ class Control:
             sessions=[_report(session) for session in simulator.sessions],
             rooms=simulator.rooms.occupancy(),
             watching={
-                channel: [seat.watching for seat in simulator.rooms.seats(channel) if seat.watching is not None]
+                channel: [
+                    connection.watching
+                    for connection in simulator.rooms.connections(channel)
+                    if connection.watching is not None
+                ]
                 for channel in simulator.rooms.occupancy()
             },
         )
@@ -125,37 +129,37 @@ class Control:
                 setattr(owner, name, value)
 
     def befall(self, befall: Befall) -> int:
-        """Answers how many seats were struck."""
+        """Answers how many connections were struck."""
         struck = list(self._struck(befall))
-        for seat in struck:
-            _strike(seat, befall)
+        for connection in struck:
+            _strike(connection, befall)
         return len(struck)
 
     def _struck(self, befall: Befall) -> Iterator[SimulatedConnection]:
-        avatars = {session.avatar.seat for session in self._simulator.sessions}
+        avatars = {session.avatar.connection for session in self._simulator.sessions}
         for channel in self._simulator.rooms.occupancy():
             if befall.channel in {None, channel}:
-                for seat in self._simulator.rooms.seats(channel):
-                    if seat.uid == befall.uid or (befall.uid is None and seat not in avatars):
-                        yield seat
+                for connection in self._simulator.rooms.connections(channel):
+                    if connection.uid == befall.uid or (befall.uid is None and connection not in avatars):
+                        yield connection
 
 
-def _strike(seat: SimulatedConnection, befall: Befall) -> None:
+def _strike(connection: SimulatedConnection, befall: Befall) -> None:
     match befall.incident:
         case RoomFault.KICK:
-            seat.lose(LossReason.THROWN_OUT, "injected")
+            connection.lose(LossReason.THROWN_OUT, "injected")
         case RoomFault.DROP:
-            seat.lose(LossReason.LOST, "injected")
+            connection.lose(LossReason.LOST, "injected")
         case RoomFault.LINK_DOWN:
-            seat.link_down()
+            connection.link_down()
             if befall.seconds is not None:
-                asyncio.get_running_loop().call_later(befall.seconds, seat.link_up)
+                asyncio.get_running_loop().call_later(befall.seconds, connection.link_up)
         case RoomFault.LINK_UP:
-            seat.link_up()
+            connection.link_up()
         case RoomFault.TOKEN_EXPIRING:
-            seat.tell(TokenExpiring())
+            connection.tell(TokenExpiring())
         case RoomFault.TOKEN_EXPIRED:
-            seat.lose(LossReason.EXPIRED, "injected")
+            connection.lose(LossReason.EXPIRED, "injected")
 
 
 def _report(session: HostedSession) -> SessionReport:

@@ -47,7 +47,7 @@ class _Reader:
 
 
 def admit(credentials: RoomCredentials, now: datetime) -> None:
-    """Let in whoever has a token for this seat. Its signature is not looked at. Raises `SeatError`.
+    """Let in whoever has a token for this connection. Its signature is not looked at. Raises `RoomError`.
 
     Without an app id, which is optional in AKOOL's `create`, the token's own counts.
     """
@@ -55,8 +55,8 @@ def admit(credentials: RoomCredentials, now: datetime) -> None:
         token = read(credentials.token)
     except (ValueError, struct.error, zlib.error, binascii.Error) as error:
         raise RoomError("The room did not let us in.", "invalid token, authorized failed") from error
-    seat = (credentials.app_id or token.app_id, credentials.channel, credentials.uid)
-    if seat != (token.app_id, token.channel, token.uid or credentials.uid):
+    wanted = (credentials.app_id or token.app_id, credentials.channel, credentials.uid)
+    if wanted != (token.app_id, token.channel, token.uid or credentials.uid):
         raise RoomError("The room did not let us in.", "invalid token, authorized failed")
     if now >= token.expires_at:
         raise RoomError("The room did not let us in: the token has expired.", "token expired before it was used")

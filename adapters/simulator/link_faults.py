@@ -1,4 +1,4 @@
-"""The line to one seat: what it loses, repeats and reorders."""
+"""The line to one connection: what it loses, repeats and reorders."""
 
 from dataclasses import dataclass
 from random import Random

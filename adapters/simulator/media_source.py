@@ -37,8 +37,8 @@ ROUND = 4
 class MediaSource:
     """Runs while somebody in the room watches."""
 
-    def __init__(self, seat: SimulatedConnection, persona: Persona) -> None:
-        self._seat = seat
+    def __init__(self, connection: SimulatedConnection, persona: Persona) -> None:
+        self._connection = connection
         self._reel = clips_of(persona.portrait)
         self._babble = babble(PITCH.get(persona.gender, 160))
         self._speaking: bytes | None = None
@@ -58,14 +58,14 @@ class MediaSource:
     async def run(self) -> None:
         """Until cancelled."""
         while True:
-            await self._seat.watched.wait()
+            await self._connection.watched.wait()
             await self._roll()
 
     async def _roll(self) -> None:
         clock = asyncio.get_running_loop()
         began, frames = clock.time(), 0
-        self._seat.key_wanted = True
-        while self._seat.watched.is_set():
+        self._connection.key_wanted = True
+        while self._connection.watched.is_set():
             self._shoot(began, frames)
             frames += 1
             await asyncio.sleep(began + frames / FRAME_RATE - clock.time())
@@ -73,12 +73,12 @@ class MediaSource:
     def _shoot(self, began: float, frames: int) -> None:
         pts = round(began * 1_000_000) + frames * FRAME_US
         sound = self._sound(began + frames / FRAME_RATE)
-        key = self._seat.take_keyframe_request()
+        key = self._connection.take_keyframe_request()
         pose = self._pose(sound)
         picture = self._reel.key if key else self._reel.pose(pose)
-        uid = self._seat.uid
-        self._seat.publish(VideoFrame(uid, Codec.VP8, key, WIDTH, HEIGHT, pts, picture))
-        self._seat.publish(AudioFrame(uid, SAMPLE_RATE, 1, pts, sound))
+        uid = self._connection.uid
+        self._connection.publish(VideoFrame(uid, Codec.VP8, key, WIDTH, HEIGHT, pts, picture))
+        self._connection.publish(AudioFrame(uid, SAMPLE_RATE, 1, pts, sound))
 
     # ------------------------------------------------ how it looks
 

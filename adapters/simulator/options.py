@@ -21,7 +21,7 @@ class Options:
     default_duration: float = 3600.0
     """Of a `create` without one. AKOOL documents none, so the dearest is assumed."""
     token_life: float = 300.0
-    """How long a seat's token lets somebody join: "currently valid for 5 minutes" in AKOOL's documentation of 2025."""
+    """How long a connection's token lets somebody join: "currently valid for 5 minutes" in AKOOL's documentation of 2025."""
     join_delay: float = 0.4
     """From `create` to the avatar in its room."""
     thinking: float = 0.3

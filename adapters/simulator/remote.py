@@ -1,4 +1,4 @@
-"""A seat in the rooms of a simulator in another process."""
+"""A connection in the rooms of a simulator in another process."""
 
 import asyncio
 import functools
@@ -19,12 +19,12 @@ JOIN_TIMEOUT_S = 15.0
 
 
 def connect_remote(url: str) -> ConnectRoom:
-    """Seats at the simulator whose address is `url` (`http://127.0.0.1:4711`)."""
+    """Connections at the simulator whose address is `url` (`http://127.0.0.1:4711`)."""
     return functools.partial(RemoteConnection, url)
 
 
 class RemoteConnection:
-    """A `Seat`, with the manners of `SimulatedSeat`."""
+    """A `RoomConnection`, with the manners of `SimulatedConnection`."""
 
     def __init__(self, url: str, credentials: RoomCredentials) -> None:
         self._address = f"ws{url.rstrip('/').removeprefix('http')}{PATH}"
@@ -34,7 +34,7 @@ class RemoteConnection:
 
     async def join(self) -> None:
         if self._socket or self._over:
-            raise RoomError("This seat has had its one life.")
+            raise RoomError("A connection is joined once.")
         try:
             async with asyncio.timeout(JOIN_TIMEOUT_S):
                 refused = await self._enter()
@@ -82,23 +82,23 @@ class RemoteConnection:
 
     async def _give(self, frame: bytes | str) -> None:
         if self._socket is None or self._over:
-            raise RoomError("The seat is not in the room.")
+            raise RoomError("The connection is not in the room.")
         try:
             await self._socket.send(frame)
         except ConnectionClosed as closed:
-            raise RoomError("The seat is not in the room.", f"the simulator hung up: {closed}") from closed
+            raise RoomError("The connection is not in the room.", f"the simulator hung up: {closed}") from closed
 
 
 class _RemoteEvents:
-    def __init__(self, seat: RemoteConnection) -> None:
-        self._seat = seat
+    def __init__(self, connection: RemoteConnection) -> None:
+        self._connection = connection
         self._over = False
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> RoomEvent:
-        event = None if self._over else await self._seat.happening()
+        event = None if self._over else await self._connection.happening()
         self._over = event is None or isinstance(event, ConnectionLost)
         if event is None:
             raise StopAsyncIteration

@@ -1,4 +1,4 @@
-"""How a seat is held over a WebSocket, from another process.
+"""How a connection is held over a WebSocket, from another process.
 
 The client begins with its credentials; the answer is `""` or why it was refused. Then binary frames are packets for the room,
 text frames of the client are wishes, and text frames of the server are events.
@@ -19,7 +19,7 @@ from bot.ports.room import (
     VideoFrame,
 )
 
-PATH = "/_simulator/seat"
+PATH = "/_simulator/connection"
 
 KINDS: dict[str, type[RoomEvent]] = {
     kind.__name__: kind

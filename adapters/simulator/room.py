@@ -1,4 +1,4 @@
-"""RTC rooms in this process, with the manners of an Agora channel: one seat per uid, no echo, no history, no delivery report."""
+"""RTC rooms in this process, with the manners of an Agora channel: one connection per uid, no echo, no history, no delivery report."""
 
 import asyncio
 import secrets
@@ -32,7 +32,7 @@ PACKET_LIMIT = 1024
 """Bytes of one stream message; Agora's Web SDK refuses more with "stream message out of range"."""
 
 BACKLOG_LIMIT = 16_384
-"""Events a seat may leave unread before it is lost."""
+"""Events a connection may leave unread before it is lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class _Happenings:
 
 
 class SimulatedConnection:
-    """A `Seat`, and with `publish` one that can be watched: `watched` is set while somebody in the room does."""
+    """A `RoomConnection`, and with `publish` one that can be watched: `watched` is set while somebody in the room does."""
 
     def __init__(self, rooms: "Rooms", credentials: RoomCredentials, line: LossyLink) -> None:
         self.credentials = credentials
@@ -87,7 +87,7 @@ class SimulatedConnection:
     def enter(self) -> None:
         """`join`, for who is in this process."""
         if self._room or self._over:
-            raise RoomError("This seat has had its one life.")
+            raise RoomError("A connection is joined once.")
         self._room = self._rooms.enter(self)
 
     def events(self) -> AsyncIterator[RoomEvent]:
@@ -95,7 +95,7 @@ class SimulatedConnection:
 
     async def send(self, packet: bytes) -> None:
         if self._room is None or self._over:
-            raise RoomError("The seat is not in the room.")
+            raise RoomError("The connection is not in the room.")
         if len(packet) > PACKET_LIMIT:
             raise RoomError("The stream message is too long.", f"{len(packet)} bytes, stream message out of range")
         if not self._down:
@@ -107,7 +107,7 @@ class SimulatedConnection:
             self._room.count_watchers()
 
     async def request_key_frame(self, uid: str) -> None:
-        if self._room and (sender := self._room.seats.get(uid)):
+        if self._room and (sender := self._room.connections.get(uid)):
             sender.key_wanted = True
 
     async def leave(self) -> None:
@@ -129,12 +129,12 @@ class SimulatedConnection:
         if self._over or (self._down and isinstance(event, Packet | VideoFrame | AudioFrame)):
             return
         if self._events.qsize() >= BACKLOG_LIMIT:
-            self.lose(LossReason.ERROR, "nobody reads the events of this seat")
+            self.lose(LossReason.ERROR, "nobody reads the events of this connection")
         else:
             self._events.put_nowait(event)
 
     def carry(self, packet: Packet) -> None:
-        """A packet is on its way to this seat; the line decides what becomes of it."""
+        """A packet is on its way to this connection; the line decides what becomes of it."""
         for delay in self.line.delays():
             if delay:
                 asyncio.get_running_loop().call_later(delay, self.tell, packet)
@@ -142,7 +142,7 @@ class SimulatedConnection:
                 self.tell(packet)
 
     def lose(self, reason: LossReason, detail: str = "") -> None:
-        """The seat is gone, whatever its holder wants."""
+        """The connection is gone, whatever its holder wants."""
         if not self._over:
             self._finish(ConnectionLost(reason, detail))
 
@@ -168,25 +168,25 @@ class Room:
 
     def __init__(self, channel: str) -> None:
         self.channel = channel
-        self.seats: dict[str, SimulatedConnection] = {}
+        self.connections: dict[str, SimulatedConnection] = {}
 
-    def enter(self, seat: SimulatedConnection) -> None:
-        """Take a seat in; whoever held the same uid is thrown out, for good."""
-        if earlier := self.seats.get(seat.uid):
+    def enter(self, connection: SimulatedConnection) -> None:
+        """Let a connection in; whoever held the same uid is thrown out, for good."""
+        if earlier := self.connections.get(connection.uid):
             earlier.lose(LossReason.THROWN_OUT, "the same uid joined again")
-        for uid in self.seats:
-            seat.tell(PeerJoined(uid))
-        self.seats[seat.uid] = seat
+        for uid in self.connections:
+            connection.tell(PeerJoined(uid))
+        self.connections[connection.uid] = connection
         self.count_watchers()
-        for other in self._others(seat.uid):
-            other.tell(PeerJoined(seat.uid))
+        for other in self._others(connection.uid):
+            other.tell(PeerJoined(connection.uid))
 
-    def remove(self, seat: SimulatedConnection) -> None:
-        if self.seats.get(seat.uid) is seat:
-            del self.seats[seat.uid]
+    def remove(self, connection: SimulatedConnection) -> None:
+        if self.connections.get(connection.uid) is connection:
+            del self.connections[connection.uid]
             self.count_watchers()
-            for other in self._others(seat.uid):
-                other.tell(PeerLeft(seat.uid))
+            for other in self._others(connection.uid):
+                other.tell(PeerLeft(connection.uid))
 
     def broadcast(self, sender: str, data: bytes) -> None:
         for other in self._others(sender):
@@ -198,13 +198,13 @@ class Room:
                 other.tell(frame)
 
     def count_watchers(self) -> None:
-        """Tell each seat whether it is watched."""
-        wanted = {seat.watching for seat in self.seats.values()}
-        for seat in self.seats.values():
-            (seat.watched.set if seat.uid in wanted else seat.watched.clear)()
+        """Tell each connection whether it is watched."""
+        wanted = {connection.watching for connection in self.connections.values()}
+        for connection in self.connections.values():
+            (connection.watched.set if connection.uid in wanted else connection.watched.clear)()
 
     def _others(self, uid: str) -> Iterator[SimulatedConnection]:
-        return (seat for seat in list(self.seats.values()) if seat.uid != uid)
+        return (connection for connection in list(self.connections.values()) if connection.uid != uid)
 
 
 class Rooms:
@@ -223,35 +223,35 @@ class Rooms:
         self._tickets[token] = Ticket(channel, uid, self._clock.now() + life)
         return RoomCredentials(APP_ID, channel, uid, token)
 
-    def seat(self, credentials: RoomCredentials) -> SimulatedConnection:
-        """A client's seat that has not joined yet: this is the `Seats` of `bot.ports.room`."""
+    def connection(self, credentials: RoomCredentials) -> SimulatedConnection:
+        """A client's connection that has not joined yet: this is the `bot.ports.room.ConnectRoom`."""
         return SimulatedConnection(self, credentials, self.to_client)
 
-    def avatar_seat(self, credentials: RoomCredentials) -> SimulatedConnection:
+    def avatar_connection(self, credentials: RoomCredentials) -> SimulatedConnection:
         return SimulatedConnection(self, credentials, self.to_avatar)
 
-    def enter(self, seat: SimulatedConnection) -> Room:
-        """Check the token and take the seat in. Raises `SeatError`."""
-        self._check(seat.credentials)
-        room = self._rooms.setdefault(seat.credentials.channel, Room(seat.credentials.channel))
-        room.enter(seat)
+    def enter(self, connection: SimulatedConnection) -> Room:
+        """Check the token and let the connection in. Raises `RoomError`."""
+        self._check(connection.credentials)
+        room = self._rooms.setdefault(connection.credentials.channel, Room(connection.credentials.channel))
+        room.enter(connection)
         return room
 
     def close(self, channel: str) -> None:
         """Throw everybody out and forget the tokens of the channel."""
         self._tickets = {token: ticket for token, ticket in self._tickets.items() if ticket.channel != channel}
         if room := self._rooms.pop(channel, None):
-            for seat in list(room.seats.values()):
-                seat.lose(LossReason.LOST, "the room was closed")
+            for connection in list(room.connections.values()):
+                connection.lose(LossReason.LOST, "the room was closed")
 
-    def seats(self, channel: str) -> tuple[SimulatedConnection, ...]:
+    def connections(self, channel: str) -> tuple[SimulatedConnection, ...]:
         """Who is in a channel now."""
         room = self._rooms.get(channel)
-        return tuple(room.seats.values()) if room else ()
+        return tuple(room.connections.values()) if room else ()
 
     def occupancy(self) -> dict[str, list[str]]:
         """The uids in each channel that is not empty."""
-        return {channel: list(room.seats) for channel, room in self._rooms.items() if room.seats}
+        return {channel: list(room.connections) for channel, room in self._rooms.items() if room.connections}
 
     def _check(self, credentials: RoomCredentials) -> None:
         if credentials.app_id != APP_ID:

@@ -30,7 +30,7 @@ CLIENT_UID, AVATAR_UID = "100000", "200000"
 
 @dataclass(frozen=True, slots=True)
 class Booking:
-    """What a `create` asks for, checked in form. `own_room` holds the avatar's seat in a room of the team's own."""
+    """What a `create` asks for, checked in form. `own_room` holds the avatar's connection in a room of the team's own."""
 
     avatar_id: str
     duration: float
@@ -41,7 +41,7 @@ class Booking:
 
 @dataclass(slots=True)
 class HostedSession:
-    """One session. `client` is the seat that is handed out; in an own room that is the avatar's, as it was given."""
+    """One session. `client` is the connection that is handed out; in an own room that is the avatar's, as it was given."""
 
     id: str
     booking: Booking
@@ -101,7 +101,7 @@ class Sessions:
         if sum(session.open for session in self) >= self.concurrency:
             raise AkoolRefusal(Code.BUSY, "live avatar processing is busy")
         price = self._account.charge(booking.duration)
-        session = self._seat(booking, persona, price)
+        session = self._host(booking, persona, price)
         self._remember(session)
         assert self._group is not None
         session.task = self._group.create_task(self._host(session))
@@ -139,14 +139,16 @@ class Sessions:
         volume = self._knowledge_bases.find(booking.knowledge_id)
         return replace(persona, prologue=volume.prologue, prompt=volume.prompt)
 
-    def _seat(self, booking: Booking, persona: Persona, price: float) -> HostedSession:
+    def _host(self, booking: Booking, persona: Persona, price: float) -> HostedSession:
         session_id = secrets.token_hex(12)
         channel = f"sim-{session_id}"
         life = timedelta(seconds=self._options.token_life)
         client = booking.own_room or self._rooms.issue(channel, CLIENT_UID, life)
-        seat = self._rooms.avatar_seat(booking.own_room or self._rooms.issue(channel, AVATAR_UID, timedelta(hours=2)))
+        connection = self._rooms.avatar_connection(
+            booking.own_room or self._rooms.issue(channel, AVATAR_UID, timedelta(hours=2))
+        )
         options = replace(self._options, shape=self.shape)
-        avatar = SimulatedAvatar(seat, Talker(persona), booking.params, options, self._clock, speech=self._speech)
+        avatar = SimulatedAvatar(connection, Talker(persona), booking.params, options, self._clock, speech=self._speech)
         return HostedSession(session_id, booking, client, avatar, price, self._clock.now())
 
     def _remember(self, session: HostedSession) -> None:
@@ -182,6 +184,6 @@ class Sessions:
         session.state = outcome
         session.refunded = session.price * max(0.0, 1 - used)
         self._account.refund(session.refunded)
-        session.avatar.seat.lose(LossReason.LOST, "the session is over")
+        session.avatar.connection.lose(LossReason.LOST, "the session is over")
         if session.booking.own_room is None:
             self._rooms.close(session.client.channel)

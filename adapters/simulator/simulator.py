@@ -44,9 +44,9 @@ class Simulator:
         self._life: asyncio.Task[None] | None = None
 
     @property
-    def seats(self) -> ConnectRoom:
-        """Seats in the simulator's rooms, for an `AvatarProvider` in the same process."""
-        return self.rooms.seat
+    def connect(self) -> ConnectRoom:
+        """Connections in the simulator's rooms, for an `AvatarProvider` in the same process."""
+        return self.rooms.connection
 
     async def __aenter__(self) -> Self:
         ready = asyncio.Event()

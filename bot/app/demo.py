@@ -63,7 +63,7 @@ async def demo_parts(folder: Path, speech: Speech | None = None) -> AsyncIterato
         cipher = Cipher((Fernet.generate_key().decode(),))
         store = await stack.enter_async_context(Store.open(url, cipher))
         api = AkoolApi.at(address, ApiKey(SecretStr(simulator.options.api_key)))
-        provider = await stack.enter_async_context(contextlib.aclosing(AkoolProvider(api, simulator.seats)))
+        provider = await stack.enter_async_context(contextlib.aclosing(AkoolProvider(api, simulator.connect)))
         yield Parts(store, provider, clock, Policy(), new_metrics(), files=WebFiles(), pictures=WebPictures(address))
 
 

@@ -75,8 +75,8 @@ async def _simulated(url: str, metrics: Metrics) -> AsyncIterator[AkoolProvider]
 @contextlib.asynccontextmanager
 async def _real(metrics: Metrics) -> AsyncIterator[AkoolProvider]:
     api, agora = open_api(load(AkoolSettings), metrics=metrics), load(AgoraSettings)
-    async with AgoraConnections(agora) as seats:
-        yield AkoolProvider(api, seats, agora.own_room, metrics, seats.check)
+    async with AgoraConnections(agora) as connections:
+        yield AkoolProvider(api, connections, agora.own_room, metrics, connections.check)
 
 
 @contextlib.asynccontextmanager

@@ -43,7 +43,7 @@ class Speaking:
 
 @dataclass(frozen=True, slots=True)
 class AvatarGone:
-    """The last event: the seat is lost."""
+    """The last event: the connection is lost."""
 
     reason: LossReason
     detail: str = ""
@@ -67,7 +67,7 @@ class Avatar(Protocol):
     """A hosted avatar, spoken to over its room."""
 
     async def join(self) -> None:
-        """Take our seat in its room. Raises `SeatError`."""
+        """Join its room. Raises `RoomError`."""
         ...
 
     def events(self) -> AsyncIterator[AvatarEvent]:
@@ -77,7 +77,7 @@ class Avatar(Protocol):
     async def say(self, turn_id: str, text: str | AsyncIterable[str]) -> None:
         """Give it a text, or the pieces of one as they are written; returns when the last packet is on the wire.
 
-        An interrupt meanwhile drops what is unsent, and this returns. Raises `SeatError`.
+        An interrupt meanwhile drops what is unsent, and this returns. Raises `RoomError`.
         """
         ...
 

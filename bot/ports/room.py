@@ -1,4 +1,4 @@
-"""The RTC room where avatar and bot meet, and our seat in it."""
+"""The RTC room where avatar and bot meet, and our connection in it."""
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ class Codec(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class RoomCredentials:
-    """One seat in one room. `token` is a secret."""
+    """What it takes to join one room as one participant. `token` is a secret."""
 
     app_id: str
     channel: str
@@ -81,11 +81,11 @@ class LinkUp:
 
 @dataclass(frozen=True, slots=True)
 class TokenExpiring:
-    """The seat's token ends in about 30 s. AKOOL cannot renew one."""
+    """The connection's token ends in about 30 s. AKOOL cannot renew one."""
 
 
 class LossReason(StrEnum):
-    THROWN_OUT = "thrown_out"  # somebody else took the same seat: final
+    THROWN_OUT = "thrown_out"  # somebody else joined under the same uid: final
     EXPIRED = "expired"
     LOST = "lost"
     ERROR = "error"
@@ -93,7 +93,7 @@ class LossReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ConnectionLost:
-    """The last event of a seat."""
+    """The last event of a connection."""
 
     reason: LossReason
     detail: str = ""
@@ -107,19 +107,19 @@ RoomEvent = (
 class RoomConnection(Protocol):
     """Our connection in a room. Unreliable and unordered: what is sent may be lost, repeated or reordered.
 
-    One life: `join`, then `events` until `SeatLost` or `leave`. Peers already present are reported as `PeerJoined`.
+    One life: `join`, then `events` until `ConnectionLost` or `leave`. Peers already present are reported as `PeerJoined`.
     """
 
     async def join(self) -> None:
-        """Take the seat, within 15 s. Raises `SeatError`."""
+        """Join, within 15 s. Raises `RoomError`."""
         ...
 
     def events(self) -> AsyncIterator[RoomEvent]:
-        """What happens in the room, from the moment of `join`; ends after `SeatLost` or `leave`. To be iterated once."""
+        """What happens in the room, from the moment of `join`; ends after `ConnectionLost` or `leave`. To be iterated once."""
         ...
 
     async def send(self, packet: bytes) -> None:
-        """Send one stream message of at most 1,024 bytes to everybody. Raises `SeatError`."""
+        """Send one stream message of at most 1,024 bytes to everybody. Raises `RoomError`."""
         ...
 
     async def watch(self, uid: str | None) -> None:
@@ -129,9 +129,9 @@ class RoomConnection(Protocol):
     async def request_key_frame(self, uid: str) -> None: ...
 
     async def leave(self) -> None:
-        """Give the seat up. Safe to call twice and at any time."""
+        """Leave. Safe to call twice and at any time."""
         ...
 
 
 ConnectRoom = Callable[[RoomCredentials], RoomConnection]
-"""Makes a seat that has not joined yet."""
+"""Makes a connection that has not joined yet."""

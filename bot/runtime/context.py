@@ -29,10 +29,10 @@ T = TypeVar("T")
 
 
 class ThrownOut(AvatarbotError):
-    """Somebody else took our seat: leave, and touch nothing at the provider."""
+    """Another client joined under our uid: leave, and touch nothing at the provider."""
 
     def __init__(self) -> None:
-        super().__init__("Somebody else took the avatar's room.", "seat taken by another client")
+        super().__init__("Somebody else took the avatar's room.", "uid taken by another client")
 
 
 @dataclass(frozen=True, slots=True)

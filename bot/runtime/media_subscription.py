@@ -25,7 +25,7 @@ class MediaSubscription:
         while True:
             await media.changed.wait()
             media.changed.clear()
-            with contextlib.suppress(RoomError):  # the seat is lost, and whoever mends it rings again
+            with contextlib.suppress(RoomError):  # the connection is lost, and whoever mends it rings again
                 await self._follow()
 
     async def _follow(self) -> None:

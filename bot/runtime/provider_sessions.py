@@ -67,7 +67,7 @@ class ProviderSessions:
     # ------------------------------------------------------------ beginning
 
     async def begin(self) -> None:
-        """Rejoin what is open and still valid, or open a new one. Raises `ProviderError`, `SeatError`, `NoAvatar`, `BudgetSpent`, `LeaseLost`."""
+        """Rejoin what is open and still valid, or open a new one. Raises `ProviderError`, `RoomError`, `NoAvatar`, `BudgetSpent`, `LeaseLost`."""
         for row in await self._unclosed():
             if row.state == provider_sessions.INTENT:
                 await self._context.write(
@@ -131,7 +131,7 @@ class ProviderSessions:
     async def _entered(
         self, row_id: str, session: ProviderSession, spec: SessionSpec, ends_at: datetime
     ) -> JoinedAvatar:
-        """Take our seat and wait for the avatar; what is sent before it came would be lost without a sign."""
+        """Join the room and wait for the avatar; what is sent before it came would be lost without a sign."""
         avatar = self._context.services.provider.avatar(session)
         joined = JoinedAvatar(avatar, row_id, spec, ends_at, asyncio.Event())
         try:
@@ -235,7 +235,7 @@ class ProviderSessions:
                 continue  # replaced meanwhile
             if gone.reason is LossReason.THROWN_OUT:
                 raise ThrownOut
-            log.info("seat lost", session=self._context.session.id, reason=gone.reason, detail=gone.detail)
+            log.info("connection lost", session=self._context.session.id, reason=gone.reason, detail=gone.detail)
             await self._context.become(SessionStatus.RECONNECTING, "The connection was lost. Joining again …")
             await self.leave()  # a turn that waits for it ends now, and leaves the floor
             async with self._changing, self._context.floor:

@@ -1,4 +1,4 @@
-"""Our end of protocol v2 against the simulator's: the real avatar on a real seat, on a good line and on a bad one."""
+"""Our end of protocol v2 against the simulator's: the real avatar on a real connection, on a good line and on a bad one."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -44,7 +44,7 @@ async def conversation(shape: ChatShape = ChatShape()) -> AsyncIterator[Conversa
     async with customer() as somebody, asyncio.TaskGroup() as group:
         Control(somebody.simulator).script(FaultScript(shape=shape))
         ours = credentials(await somebody.create(mode_type=Mode.RETELLING, duration=3600))
-        avatar = AkoolAvatar(somebody.simulator.seats(ours), own_uid=ours.uid)
+        avatar = AkoolAvatar(somebody.simulator.connect(ours), own_uid=ours.uid)
         talk = Conversation(avatar, somebody.simulator)
         await avatar.join()
         group.create_task(talk.listen())

@@ -48,7 +48,7 @@ class SdkProcess:
         self._service: Any = None
         self._profile = Profile.LIVE
         self._folder = ""
-        self._seats: dict[int, SdkConnection] = {}
+        self._connections: dict[int, SdkConnection] = {}
         self._work: set[asyncio.Task[None]] = set()
 
     def _hear(self, order: Order) -> None:
@@ -75,7 +75,7 @@ class SdkProcess:
             raise
         except AvatarbotError as refused:
             self.line.say(Done(order.number, refused.sentence, refused.detail))
-        except Exception as broken:  # noqa: BLE001 - the wrapper raises what it likes, and 19 other seats are in this process
+        except Exception as broken:  # noqa: BLE001 - the wrapper raises what it likes, and 19 other connections are in this process
             what = f"{type(broken).__name__}: {broken}"
             self.line.say(Done(order.number, "The connection to the avatar's room failed.", what))
         else:
@@ -90,13 +90,13 @@ class SdkProcess:
             case Join():
                 await self._join(order)
             case Send():
-                await self._seat(order.seat).send(order.packet)
+                await self._connection(order.connection).send(order.packet)
             case Watch():
-                await self._seat(order.seat).watch(order.uid)
+                await self._connection(order.connection).watch(order.uid)
             case RequestKeyFrame():
-                await self._seat(order.seat).request_key_frame(order.uid)
+                await self._connection(order.connection).request_key_frame(order.uid)
             case Leave():
-                await self._leave(order.seat)
+                await self._leave(order.connection)
 
     def _start(self, order: Start) -> None:
         load()
@@ -105,10 +105,10 @@ class SdkProcess:
         self._profile, self._folder = order.profile, order.folder
         self._service = new_service(order.app_id, order.profile, Path(order.folder))
 
-    def _seat(self, number: int) -> "SdkConnection":
-        if number not in self._seats:
+    def _connection(self, number: int) -> "SdkConnection":
+        if number not in self._connections:
             raise RoomError("The avatar's room is not joined.")
-        return self._seats[number]
+        return self._connections[number]
 
     async def _join(self, order: Join) -> None:
         from adapters.agora.sdk.connection import SdkConnection  # noqa: PLC0415 - imports the SDK
@@ -117,29 +117,31 @@ class SdkProcess:
 
         def report(event: RoomEvent) -> None:
             if valve.admits(event, self.line.backlog):
-                self.line.say(event_message(order.seat, event))
+                self.line.say(event_message(order.connection, event))
             if isinstance(
                 event, ConnectionLost
             ):  # at once, or the SDK would throw out in its turn whoever threw us out
-                self._go(self._leave(order.seat))
+                self._go(self._leave(order.connection))
 
-        seat = self._seats[order.seat] = SdkConnection(self._service, self._profile, report, self._note)
+        connection = self._connections[order.connection] = SdkConnection(
+            self._service, self._profile, report, self._note
+        )
         try:
-            await seat.join(order.channel, order.uid, order.token)
+            await connection.join(order.channel, order.uid, order.token)
         except RoomError:
-            await self._leave(order.seat)
+            await self._leave(order.connection)
             raise
 
     def _note(self, text: str) -> None:
         self.line.say(LogLine(text))
 
     async def _leave(self, number: int) -> None:
-        if seat := self._seats.pop(number, None):
-            await seat.leave()
+        if connection := self._connections.pop(number, None):
+            await connection.leave()
 
     async def close(self) -> None:
         """Leave every room, within the time that the bot gives, and nothing behind: the bot may be dead."""
-        await asyncio.gather(*(seat.leave() for seat in self._seats.values()), return_exceptions=True)
+        await asyncio.gather(*(connection.leave() for connection in self._connections.values()), return_exceptions=True)
         if self._service is not None:
             await asyncio.to_thread(self._service.release)
         if self._folder:

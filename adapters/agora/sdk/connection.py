@@ -1,4 +1,4 @@
-"""One seat on the SDK's side: its calls run one after the other in a thread of its own, its callbacks end on the event loop."""
+"""One connection on the SDK's side: its calls run one after the other in a thread of its own, its callbacks end on the event loop."""
 
 import asyncio
 from collections.abc import Callable
@@ -37,7 +37,7 @@ KEEP_FOR: Final = 5.0
 """Seconds for which the native side may still use what a released connection pointed to."""
 
 REMARKS: Final = 20
-"""Different remarks of one seat that go to the log."""
+"""Different remarks of one connection that go to the log."""
 SAMPLE_RATE: Final = 16_000
 CHANNELS: Final = 1
 
@@ -57,9 +57,9 @@ class SdkConnection:
         self._note = note
         self._noted: set[str] = set()
         self._loop = asyncio.get_running_loop()
-        self._thread = ThreadPoolExecutor(1, "agora-seat")
-        self._seated: asyncio.Future[None] = self._loop.create_future()
-        self._unseated = asyncio.Event()
+        self._thread = ThreadPoolExecutor(1, "agora-connection")
+        self._joined: asyncio.Future[None] = self._loop.create_future()
+        self._left = asyncio.Event()
         self._connection: Any = None
         self._observers = (RoomObserver(self._hand_over), UserObserver(self._hand_over))
         self._media: tuple[Any, ...] = ()
@@ -70,7 +70,7 @@ class SdkConnection:
         await self._call(self._connect, channel, uid, token)
         try:
             async with asyncio.timeout(JOIN_WITHIN):
-                await self._seated
+                await self._joined
         except TimeoutError:
             raise RoomError("The avatar's room does not answer.", f"no answer within {JOIN_WITHIN:g} s") from None
 
@@ -91,9 +91,9 @@ class SdkConnection:
         connection, self._connection = self._connection, None
         try:
             async with asyncio.timeout(LEAVE_WITHIN):
-                await self._unseated.wait()
+                await self._left.wait()
         except TimeoutError:
-            self._unseated.set()  # what was never connected is never disconnected
+            self._left.set()  # what was never connected is never disconnected
         await self._call(connection.release)
         self._loop.call_later(KEEP_FOR, self._kept.clear)
         self._thread.shutdown(wait=False)
@@ -102,13 +102,13 @@ class SdkConnection:
 
     def _take(self, sign: Sign) -> None:
         match sign:
-            case Connected() if not self._seated.done():
-                self._seated.set_result(None)
+            case Connected() if not self._joined.done():
+                self._joined.set_result(None)
             case Connected():
                 pass
             case Disconnected():
-                self._unseat("we left")
-            case ConnectionLost() if self._unseat(sign.detail):
+                self._end("we left")
+            case ConnectionLost() if self._end(sign.detail):
                 self._report(sign)
             case ConnectionLost():
                 pass
@@ -124,13 +124,13 @@ class SdkConnection:
             self._noted.add(text)
             self._note(text)
 
-    def _unseat(self, why: str) -> bool:
-        """Whether we were seated; if not yet, `join` fails."""
-        self._unseated.set()
-        if self._seated.done():
-            return self._seated.exception() is None
-        self._seated.set_exception(RoomError("The avatar's room did not let us in.", why))
-        self._seated.exception()  # seen, even when nobody waits any more
+    def _end(self, why: str) -> bool:
+        """Whether we had joined; if not yet, `join` fails."""
+        self._left.set()
+        if self._joined.done():
+            return self._joined.exception() is None
+        self._joined.set_exception(RoomError("The avatar's room did not let us in.", why))
+        self._joined.exception()  # seen, even when nobody waits any more
         return False
 
     async def _call(self, step: Callable[..., Any], *arguments: Any) -> None:
@@ -148,7 +148,7 @@ class SdkConnection:
         except RuntimeError:  # the loop is closed: the process ends, and nobody is left to tell
             return
 
-    # ------------------------------------------------------------ on the seat's thread
+    # ------------------------------------------------------------ on the connection's thread
 
     def _connect(self, channel: str, uid: str, token: str) -> None:
         # AI_SERVER, the wrapper's default, calls the SDK in a callback and has the peer degrade its sound.
@@ -180,10 +180,10 @@ class SdkConnection:
         connection.disconnect()
 
     def _send(self, packet: bytes) -> None:
-        _expect(self._seat().send_stream_message(packet), "send_stream_message")
+        _expect(self._live().send_stream_message(packet), "send_stream_message")
 
     def _watch(self, uid: str | None) -> None:
-        connection = self._seat()
+        connection = self._live()
         before, self._watched = self._watched, uid
         if before is not None:
             connection.local_user.unsubscribe_video(before)
@@ -203,9 +203,9 @@ class SdkConnection:
         connection.register_audio_frame_observer(sound, 0, None)
 
     def _request_key_frame(self, uid: str) -> None:
-        _expect(self._seat().send_intra_request(uid), "send_intra_request")
+        _expect(self._live().send_intra_request(uid), "send_intra_request")
 
-    def _seat(self) -> Any:
+    def _live(self) -> Any:
         """The connection: after a release the wrapper would pass NULL to the native side."""
         if self._connection is None:
             raise RoomError("The avatar's room is not joined.")

@@ -21,8 +21,8 @@ AVATAR_ID = re.compile(r"[a-zA-Z0-9]+")
 """Of an upload, where we choose it. AKOOL's own ids break it."""
 
 
-def session_body(spec: SessionSpec, duration_s: int, avatar_seat: RoomCredentials | None) -> dict[str, Any]:
-    """Of `session/create`; `avatar_seat` is the avatar's in a room of ours, None for a room of AKOOL's."""
+def session_body(spec: SessionSpec, duration_s: int, avatar_credentials: RoomCredentials | None) -> dict[str, Any]:
+    """Of `session/create`; `avatar_credentials` is the avatar's in a room of ours, None for a room of AKOOL's."""
     asked = {
         "knowledge_id": spec.knowledge_id,
         "voice_id": spec.voice_id,
@@ -30,7 +30,7 @@ def session_body(spec: SessionSpec, duration_s: int, avatar_seat: RoomCredential
         "language": spec.language,
         "background_url": spec.background_url,
         "voice_params": _voice_params(spec.voice),
-        "credentials": avatar_seat and _seat(avatar_seat),
+        "credentials": avatar_credentials and _room_credentials(avatar_credentials),
     }
     # Without `mode_type` a live session behaves as dialogue, whatever the documents say.
     always = {"avatar_id": spec.avatar_id, "duration": duration_s, "mode_type": int(spec.mode), "stream_type": "agora"}
@@ -67,12 +67,12 @@ def knowledge_body(knowledge: Knowledge) -> dict[str, Any]:
     return {name: value for name, value in content.items() if value}
 
 
-def _seat(seat: RoomCredentials) -> dict[str, Any]:
+def _room_credentials(credentials: RoomCredentials) -> dict[str, Any]:
     return {
-        "agora_uid": int(seat.uid),
-        "agora_app_id": seat.app_id,
-        "agora_channel": seat.channel,
-        "agora_token": seat.token,
+        "agora_uid": int(credentials.uid),
+        "agora_app_id": credentials.app_id,
+        "agora_channel": credentials.channel,
+        "agora_token": credentials.token,
     }
 
 

@@ -75,10 +75,10 @@ class AkoolApi:
     # ------------------------------------------------------------ sessions
 
     async def create_session(
-        self, spec: SessionSpec, duration_s: int, avatar_seat: RoomCredentials | None = None
+        self, spec: SessionSpec, duration_s: int, avatar_credentials: RoomCredentials | None = None
     ) -> LiveSessionRecord:
         """Create a session and pay for `duration_s` (at most 3,600) in advance. Never retried."""
-        body = session_body(spec, duration_s, avatar_seat)
+        body = session_body(spec, duration_s, avatar_credentials)
         content = await self._calls.once("POST", f"{LIVE}/session/create", body, within=CREATE_S)
         return one(LiveSessionRecord, content, certain=False)
 

@@ -33,7 +33,7 @@ class AvatarRecord(msgspec.Struct, frozen=True, rename={"id": "_id", "source": "
 
 
 class CredentialsRecord(msgspec.Struct, frozen=True):
-    """A seat in an Agora room; the token comes from `create` alone."""
+    """A connection in an Agora room; the token comes from `create` alone."""
 
     agora_uid: int | str = ""
     agora_app_id: str = ""

@@ -1,4 +1,4 @@
-"""Seats for clients in other processes, over a WebSocket."""
+"""Connections for clients in other processes, over a WebSocket."""
 
 import asyncio
 import contextlib
@@ -21,57 +21,57 @@ class Bridge:
         return [WebSocketRoute(PATH, self._serve)]
 
     async def _serve(self, socket: WebSocket) -> None:
-        """One seat, for as long as the socket: a client that is killed has left."""
+        """One connection, for as long as the socket: a client that is killed has left."""
         await socket.accept()
         with contextlib.suppress(WebSocketDisconnect):
             try:
-                seat = await self._take(await socket.receive_text())
+                connection = await self._take(await socket.receive_text())
             except RoomError as error:
                 await socket.send_text(error.detail)
                 await socket.close()
             else:
-                await _hold(socket, seat)
+                await _hold(socket, connection)
 
     async def _take(self, credentials: str) -> SimulatedConnection:
         try:
-            seat = self._rooms.seat(msgspec.json.decode(credentials, type=RoomCredentials))
+            connection = self._rooms.connection(msgspec.json.decode(credentials, type=RoomCredentials))
         except msgspec.DecodeError as error:
             raise RoomError("The room did not let us in.", f"not credentials: {error}") from error
-        await seat.join()
-        return seat
+        await connection.join()
+        return connection
 
 
-async def _hold(socket: WebSocket, seat: SimulatedConnection) -> None:
+async def _hold(socket: WebSocket, connection: SimulatedConnection) -> None:
     try:
         async with asyncio.TaskGroup() as group:
-            group.create_task(_hear(socket, seat))
+            group.create_task(_hear(socket, connection))
             await socket.send_text("")
-            await _tell(socket, seat)
+            await _tell(socket, connection)
     except* WebSocketDisconnect:
-        pass  # the client went away, and so has its seat
+        pass  # the client went away, and so has its connection
     finally:
-        await seat.leave()
+        await connection.leave()
 
 
-async def _tell(socket: WebSocket, seat: SimulatedConnection) -> None:
-    """Pass on what happens, until the seat is lost; then hang up, which ends `_hear` too."""
-    async for event in seat.events():
+async def _tell(socket: WebSocket, connection: SimulatedConnection) -> None:
+    """Pass on what happens, until the connection is lost; then hang up, which ends `_hear` too."""
+    async for event in connection.events():
         await socket.send_text(event_to_text(event))
     await socket.close()
 
 
-async def _hear(socket: WebSocket, seat: SimulatedConnection) -> None:
+async def _hear(socket: WebSocket, connection: SimulatedConnection) -> None:
     while (frame := await socket.receive())["type"] != "websocket.disconnect":
         if (packet := frame.get("bytes")) is not None:
             with contextlib.suppress(RoomError):  # lost meanwhile: the client is being told
-                await seat.send(packet)
+                await connection.send(packet)
         else:
-            await _grant(msgspec.json.decode(frame["text"], type=Wish), seat)
-    await seat.leave()
+            await _grant(msgspec.json.decode(frame["text"], type=Wish), connection)
+    await connection.leave()
 
 
-async def _grant(wish: Wish, seat: SimulatedConnection) -> None:
+async def _grant(wish: Wish, connection: SimulatedConnection) -> None:
     if wish.key_frame and wish.uid is not None:
-        await seat.request_key_frame(wish.uid)
+        await connection.request_key_frame(wish.uid)
     else:
-        await seat.watch(wish.uid)
+        await connection.watch(wish.uid)

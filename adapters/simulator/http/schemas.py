@@ -76,7 +76,7 @@ class CreateAvatar(msgspec.Struct, kw_only=True):
 
 
 class Credentials(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """A seat. The token is only in the answer to `create`."""
+    """A connection. The token is only in the answer to `create`."""
 
     agora_uid: int
     agora_app_id: str = ""

@@ -83,7 +83,7 @@ def _params(wanted: CreateSession) -> AvatarParams:
 
 
 def _own_room(given: Credentials | None) -> RoomCredentials | None:
-    """The avatar's seat in a room of the team's own, where `agora_token` is required."""
+    """The avatar's connection in a room of the team's own, where `agora_token` is required."""
     if given is None:
         return None
     if not given.agora_token or not given.agora_channel:
@@ -92,9 +92,11 @@ def _own_room(given: Credentials | None) -> RoomCredentials | None:
 
 
 def _row(session: HostedSession) -> SessionRow:
-    seat = session.client
+    connection = session.client
     return SessionRow(
         session_id=session.id,
         status=int(session.state),
-        credentials=Credentials(agora_uid=int(seat.uid), agora_app_id=seat.app_id, agora_channel=seat.channel),
+        credentials=Credentials(
+            agora_uid=int(connection.uid), agora_app_id=connection.app_id, agora_channel=connection.channel
+        ),
     )

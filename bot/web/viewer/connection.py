@@ -67,7 +67,7 @@ class ViewerConnection:
     async def follow(self, *, plays: bool) -> None:
         """Be a viewer until cancelled. What was said before comes from the archive, what is said from now on from the events."""
         session_id = self._grant.session_id
-        with self._seated(), self._screened(plays), self._events.watch(session_id) as events:
+        with self._present(), self._screened(plays), self._events.watch(session_id) as events:
             view = self._events.view(session_id) or await self._archive.view(session_id)
             self._show_event(view or _over(session_id))
             for caption in await self._archive.captions(session_id):
@@ -75,9 +75,9 @@ class ViewerConnection:
             async for event in events:
                 self._show_event(event)
 
-    def _seated(self) -> AbstractContextManager[None]:
+    def _present(self) -> AbstractContextManager[None]:
         name = self._grant.person.name if self._grant.person else ""
-        return self._audiences.seated(self._grant.session_id, self._grant.viewer, name, self._show_audience)
+        return self._audiences.present(self._grant.session_id, self._grant.viewer, name, self._show_audience)
 
     def _screened(self, plays: bool) -> AbstractContextManager[None]:
         return self.player.media.watching(self.player) if plays else nullcontext()

@@ -13,25 +13,25 @@ class Presence:
     """Everybody in an audience is told whenever it changes. Whoever watches in several windows counts once."""
 
     def __init__(self) -> None:
-        self._seats: defaultdict[str, dict[object, tuple[str, str, Told]]] = defaultdict(dict)
+        self._present: defaultdict[str, dict[object, tuple[str, str, Told]]] = defaultdict(dict)
 
     @contextmanager
-    def seated(self, session_id: str, viewer: str, name: str, told: Told) -> Iterator[None]:
+    def present(self, session_id: str, viewer: str, name: str, told: Told) -> Iterator[None]:
         """Be seen watching within the block. `viewer` is who it is, `name` what people call them, if anything."""
-        seat = object()
-        self._seats[session_id][seat] = (viewer, name, told)
+        place = object()
+        self._present[session_id][place] = (viewer, name, told)
         self._announce(session_id)
         try:
             yield
         finally:
-            del self._seats[session_id][seat]
+            del self._present[session_id][place]
             self._announce(session_id)
 
     def _announce(self, session_id: str) -> None:
-        seats = self._seats[session_id]
-        people = {viewer: name for viewer, name, _ in seats.values()}
+        there = self._present[session_id]
+        people = {viewer: name for viewer, name, _ in there.values()}
         audience = Audience(len(people), tuple(sorted(filter(None, people.values()))))
-        for _, _, told in seats.values():
+        for _, _, told in there.values():
             told(audience)
-        if not seats:
-            del self._seats[session_id]
+        if not there:
+            del self._present[session_id]

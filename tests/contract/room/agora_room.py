@@ -10,7 +10,7 @@ from adapters.agora.connection import AgoraConnections
 from adapters.agora.settings import AgoraSettings
 from adapters.agora.tokens import NotAToken, Privilege, mint, read
 from bot.ports.room import AudioFrame, ConnectRoom, RoomCredentials, VideoFrame
-from tests.integration.agora.hub import JOINED, Hub, Seat, open_hub
+from tests.integration.agora.hub import JOINED, Hub, HubConnection, open_hub
 from tests.integration.agora.vendor import built, on_path
 
 APP_ID = "0123456789abcdef0123456789abcdef"
@@ -19,15 +19,15 @@ INVALID_TOKEN = 8
 
 @contextlib.asynccontextmanager
 async def agora_room() -> AsyncIterator[tuple[Hub, ConnectRoom]]:
-    """What the room hosts believe to be Agora, and what makes seats there."""
+    """What the room hosts believe to be Agora, and what makes connections there."""
     settings = AgoraSettings(app_id="", app_certificate=None)
     with tempfile.TemporaryDirectory(prefix="hub-") as folder, on_path(built()):
         async with (
             open_hub(Path(folder)) as hub,
-            AgoraConnections(settings, {"AGORA_STUB_SOCKET": str(hub.path)}) as seats,
+            AgoraConnections(settings, {"AGORA_STUB_SOCKET": str(hub.path)}) as connections,
         ):
             hub.admission = admission
-            yield hub, seats
+            yield hub, connections
 
 
 class AgoraPerformer:
@@ -68,8 +68,8 @@ def credentials(uid: str) -> RoomCredentials:
     return RoomCredentials(APP_ID, "here", uid, token)
 
 
-def admission(seat: Seat) -> int:
+def admission(connection: HubConnection) -> int:
     try:
-        return JOINED if read(seat.token).admits(seat.channel, seat.uid) else INVALID_TOKEN
+        return JOINED if read(connection.token).admits(connection.channel, connection.uid) else INVALID_TOKEN
     except NotAToken:
         return INVALID_TOKEN

@@ -1,6 +1,6 @@
-"""The rooms in which the seat contract is kept.
+"""The rooms in which the connection contract is kept.
 
-A new kind of seat joins by one entry in `ROOMS`: an async context manager that yields a `RoomUnderTest`.
+A new kind of connection joins by one entry in `ROOMS`: an async context manager that yields a `RoomUnderTest`.
 """
 
 import contextlib
@@ -33,43 +33,43 @@ class Performer(Protocol):
 
 @dataclass(frozen=True)
 class RoomUnderTest:
-    """One channel. `credentials` gives a valid seat for a uid, `seats` makes seats of whatever credentials, `performer` lets
+    """One channel. `credentials` gives a valid connection for a uid, `connections` makes connections of whatever credentials, `performer` lets
     somebody else in.
 
     What the room does not `carry` must not arrive at all, rather than garbled.
     """
 
     credentials: Callable[[str], RoomCredentials]
-    seats: ConnectRoom
+    connections: ConnectRoom
     performer: Callable[[str], Performer]
     carries: Callable[[bytes], bool] = lambda _: True
 
-    def seat(self, uid: str) -> RoomConnection:
-        return self.seats(self.credentials(uid))
+    def connection(self, uid: str) -> RoomConnection:
+        return self.connections(self.credentials(uid))
 
-    def seat_with_wrong_token(self, uid: str) -> RoomConnection:
-        return self.seats(replace(self.credentials(uid), token="not a token"))
+    def connection_with_wrong_token(self, uid: str) -> RoomConnection:
+        return self.connections(replace(self.credentials(uid), token="not a token"))
 
-    def seat_with_token_of(self, other: str, uid: str) -> RoomConnection:
-        return self.seats(replace(self.credentials(other), uid=uid))
+    def connection_with_token_of(self, other: str, uid: str) -> RoomConnection:
+        return self.connections(replace(self.credentials(other), uid=uid))
 
 
 class SimulatedPerformer:
     def __init__(self, rooms: Rooms, uid: str) -> None:
-        self._seat = rooms.seat(rooms.issue("here", uid, timedelta(minutes=5)))
-        self._seat.enter()
+        self._connection = rooms.connection(rooms.issue("here", uid, timedelta(minutes=5)))
+        self._connection.enter()
 
     def perform(self, frame: VideoFrame | AudioFrame) -> None:
-        self._seat.publish(frame)
+        self._connection.publish(frame)
 
     def key_frames_asked(self) -> int:
-        return int(self._seat.take_keyframe_request())
+        return int(self._connection.take_keyframe_request())
 
 
 @contextlib.asynccontextmanager
 async def simulated() -> AsyncIterator[RoomUnderTest]:
     async with Simulator(SystemClock()) as simulator:
-        yield _room_of(simulator, simulator.seats)
+        yield _room_of(simulator, simulator.connect)
 
 
 @contextlib.asynccontextmanager
@@ -78,17 +78,19 @@ async def remote() -> AsyncIterator[RoomUnderTest]:
         yield _room_of(simulator, connect_remote(url))
 
 
-def _room_of(simulator: Simulator, seats: ConnectRoom) -> RoomUnderTest:
+def _room_of(simulator: Simulator, connections: ConnectRoom) -> RoomUnderTest:
     rooms = simulator.rooms
     return RoomUnderTest(
-        lambda uid: rooms.issue("here", uid, timedelta(minutes=5)), seats, lambda uid: SimulatedPerformer(rooms, uid)
+        lambda uid: rooms.issue("here", uid, timedelta(minutes=5)),
+        connections,
+        lambda uid: SimulatedPerformer(rooms, uid),
     )
 
 
 @contextlib.asynccontextmanager
 async def agora() -> AsyncIterator[RoomUnderTest]:
-    async with agora_room() as (hub, seats):
-        yield RoomUnderTest(credentials, seats, lambda uid: AgoraPerformer(hub, uid), carries)
+    async with agora_room() as (hub, connections):
+        yield RoomUnderTest(credentials, connections, lambda uid: AgoraPerformer(hub, uid), carries)
 
 
 ROOMS: dict[str, Callable[[], AbstractAsyncContextManager[RoomUnderTest]]] = {

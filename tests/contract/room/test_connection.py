@@ -1,4 +1,4 @@
-"""What every seat promises, whoever carries the room."""
+"""What every connection promises, whoever carries the room."""
 
 import asyncio
 import contextlib
@@ -25,9 +25,9 @@ PATIENCE_S = 10.0
 
 
 async def joined(room: RoomUnderTest, uid: str) -> tuple[RoomConnection, AsyncIterator[RoomEvent]]:
-    seat = room.seat(uid)
-    await seat.join()
-    return seat, seat.events()
+    connection = room.connection(uid)
+    await connection.join()
+    return connection, connection.events()
 
 
 async def next_of(events: AsyncIterator[RoomEvent], kind: type[RoomEvent]) -> RoomEvent:
@@ -46,12 +46,12 @@ async def rest_of(events: AsyncIterator[RoomEvent]) -> list[RoomEvent]:
 
 async def test_a_wrong_token_does_not_let_in(room: RoomUnderTest) -> None:
     with pytest.raises(RoomError):
-        await room.seat_with_wrong_token("1").join()
+        await room.connection_with_wrong_token("1").join()
 
 
 async def test_a_token_lets_in_only_the_uid_it_was_made_for(room: RoomUnderTest) -> None:
     with pytest.raises(RoomError):
-        await room.seat_with_token_of("1", "2").join()
+        await room.connection_with_token_of("1", "2").join()
 
 
 async def test_peers_see_each_other_come_whoever_was_first_and_go(room: RoomUnderTest) -> None:
@@ -69,15 +69,15 @@ async def test_a_packet_reaches_the_others_as_it_is_with_the_uid_of_its_sender(
     room: RoomUnderTest, data: bytes
 ) -> None:
     sender, _ = await joined(room, "1")
-    seats = [await joined(room, uid) for uid in ("2", "3")]
+    connections = [await joined(room, uid) for uid in ("2", "3")]
     await sender.send(data)
     await sender.send(b"and then")
-    for _, events in seats:
+    for _, events in connections:
         if room.carries(data):
             assert await next_of(events, Packet) == Packet("1", data)
         assert await next_of(events, Packet) == Packet("1", b"and then")
-    for seat in (sender, *(seat for seat, _ in seats)):
-        await seat.leave()
+    for connection in (sender, *(connection for connection, _ in connections)):
+        await connection.leave()
 
 
 async def test_what_is_sent_does_not_come_back_to_its_sender(room: RoomUnderTest) -> None:
@@ -103,8 +103,8 @@ async def test_the_same_uid_throws_the_first_one_out_for_good(room: RoomUnderTes
         await first.join()
     peer, peer_events = await joined(room, "2")
     await next_of(second_events, PeerJoined)
-    await second.send(b"my seat")
-    assert await next_of(peer_events, Packet) == Packet("1", b"my seat")
+    await second.send(b"my connection")
+    assert await next_of(peer_events, Packet) == Packet("1", b"my connection")
     await first.leave()
     await second.leave()
     await peer.leave()
@@ -122,29 +122,29 @@ async def test_a_packet_of_more_than_1024_bytes_is_refused_and_the_seat_stays(ro
 
 
 async def test_leaving_ends_the_events_and_can_be_done_twice(room: RoomUnderTest) -> None:
-    seat, events = await joined(room, "1")
-    await seat.leave()
-    await seat.leave()
+    connection, events = await joined(room, "1")
+    await connection.leave()
+    await connection.leave()
     assert not any(isinstance(event, ConnectionLost) for event in await rest_of(events))
     with pytest.raises(RoomError):
-        await seat.send(b"gone")
+        await connection.send(b"gone")
 
 
 async def test_leaving_ends_the_events_for_somebody_who_waits_for_them(room: RoomUnderTest) -> None:
-    seat, events = await joined(room, "1")
+    connection, events = await joined(room, "1")
     waiting = asyncio.create_task(rest_of(events))
     await asyncio.sleep(0)
-    await seat.leave()
+    await connection.leave()
     assert not any(isinstance(event, ConnectionLost) for event in await waiting)
 
 
 async def test_a_seat_that_never_joined_can_be_left_and_not_be_used(room: RoomUnderTest) -> None:
-    seat = room.seat("1")
+    connection = room.connection("1")
     with pytest.raises(RoomError):
-        await seat.send(b"too early")
-    await seat.leave()
+        await connection.send(b"too early")
+    await connection.leave()
     with pytest.raises(RoomError):
-        await seat.join()
+        await connection.join()
 
 
 # ---------------------------------------------------------------- picture and sound
@@ -189,23 +189,23 @@ async def frames_of(events: AsyncIterator[RoomEvent], count: int) -> list[RoomEv
 
 async def test_picture_and_sound_of_who_is_watched_come_as_they_are_and_nobody_elses(room: RoomUnderTest) -> None:
     async with performing(room, "11", "12"):
-        seat, events = await joined(room, "1")
-        await seat.watch("11")
+        connection, events = await joined(room, "1")
+        await connection.watch("11")
         frames = await frames_of(events, 12)
-        await seat.leave()
+        await connection.leave()
     assert all(frame in act("11") for frame in frames)
     assert all(frame in frames for frame in act("11"))
 
 
 async def test_nothing_is_seen_before_it_is_watched_or_after(room: RoomUnderTest) -> None:
     async with performing(room, "11"):
-        seat, events = await joined(room, "1")
+        connection, events = await joined(room, "1")
         await asyncio.sleep(0.2)
-        await seat.watch("11")
+        await connection.watch("11")
         first = await frames_of(events, 1)
-        await seat.watch(None)
+        await connection.watch(None)
         await asyncio.sleep(0.3)
-        await seat.leave()
+        await connection.leave()
     assert first
     late = [event for event in await rest_of(events) if isinstance(event, VideoFrame | AudioFrame)]
     assert len(late) < 12  # what was on its way; as many come in 80 ms
@@ -213,13 +213,13 @@ async def test_nothing_is_seen_before_it_is_watched_or_after(room: RoomUnderTest
 
 async def test_a_key_frame_is_asked_of_who_is_watched(room: RoomUnderTest) -> None:
     async with performing(room, "11", "12") as performers:
-        seat, events = await joined(room, "1")
-        await seat.watch("11")
+        connection, events = await joined(room, "1")
+        await connection.watch("11")
         await frames_of(events, 1)
         performers["11"].key_frames_asked()
-        await seat.request_key_frame("11")
+        await connection.request_key_frame("11")
         async with asyncio.timeout(PATIENCE_S):
             while not performers["11"].key_frames_asked():
                 await asyncio.sleep(0.01)
         assert not performers["12"].key_frames_asked()
-        await seat.leave()
+        await connection.leave()

@@ -1,4 +1,4 @@
-"""Puts somebody else's rooms behind the stub: who joins through the SDK sits in truth in a seat of theirs.
+"""Puts somebody else's rooms behind the stub: who joins through the SDK sits in truth in a connection of theirs.
 
 With the AKOOL simulator's rooms, the whole way from a chat message to the avatar and back runs through the real wrapper.
 """
@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 from bot.domain.errors import RoomError
 from bot.ports import room as port
-from tests.integration.agora.hub import LOST, SAME_UID, Frame, Hub, Seat
+from tests.integration.agora.hub import LOST, SAME_UID, Frame, Hub, HubConnection
 
 INVALID_TOKEN, EXPIRED = 8, 9
 REASONS = {
@@ -25,27 +25,27 @@ async def bridged(hub: Hub, rooms: port.ConnectRoom) -> AsyncIterator[None]:
     """Everybody who joins through the hub sits in `rooms`, until they have left and the block ends."""
     async with asyncio.TaskGroup() as tasks:
 
-        def admit(seat: Seat) -> None:
-            tasks.create_task(_carry(hub, seat, rooms))
+        def admit(connection: HubConnection) -> None:
+            tasks.create_task(_carry(hub, connection, rooms))
 
         hub.admission = admit
         yield
 
 
-async def _carry(hub: Hub, seat: Seat, rooms: port.ConnectRoom) -> None:
-    app_id = hub.processes[seat.pid].app_id
-    behind = rooms(port.RoomCredentials(app_id, seat.channel, seat.uid, seat.token))
+async def _carry(hub: Hub, connection: HubConnection, rooms: port.ConnectRoom) -> None:
+    app_id = hub.processes[connection.pid].app_id
+    behind = rooms(port.RoomCredentials(app_id, connection.channel, connection.uid, connection.token))
     try:
         await behind.join()
     except RoomError:
-        seat.fail(INVALID_TOKEN)
+        connection.fail(INVALID_TOKEN)
         return
     said: asyncio.Queue[bytes] = asyncio.Queue()
-    seat.outlet = said.put_nowait
-    hub.let_in(seat)
+    connection.outlet = said.put_nowait
+    hub.let_in(connection)
     async with asyncio.TaskGroup() as ways:
-        there, back = ways.create_task(_send(said, behind)), ways.create_task(_hear(behind, seat))
-        await hub.until(lambda: seat.left, within=3_600)
+        there, back = ways.create_task(_send(said, behind)), ways.create_task(_hear(behind, connection))
+        await hub.until(lambda: connection.left, within=3_600)
         there.cancel()
         back.cancel()
     await behind.leave()
@@ -56,18 +56,18 @@ async def _send(said: asyncio.Queue[bytes], behind: port.RoomConnection) -> None
         await behind.send(await said.get())
 
 
-async def _hear(behind: port.RoomConnection, seat: Seat) -> None:
+async def _hear(behind: port.RoomConnection, connection: HubConnection) -> None:
     async for event in behind.events():
         match event:
             case port.PeerJoined(uid):
-                seat.notice(Frame("j", uid))
+                connection.notice(Frame("j", uid))
             case port.PeerLeft(uid):
-                seat.notice(Frame("g", uid))
+                connection.notice(Frame("g", uid))
             case port.Packet(uid, packet):
-                seat.hear(uid, packet)
+                connection.hear(uid, packet)
             case port.LinkDown():
-                seat.break_off()
+                connection.break_off()
             case port.LinkUp():
-                seat.restore()
+                connection.restore()
             case port.ConnectionLost(reason):
-                seat.throw_out(REASONS[reason])
+                connection.throw_out(REASONS[reason])

@@ -28,6 +28,6 @@ async def hub() -> AsyncIterator[Hub]:
 
 
 @pytest.fixture
-async def seats(wrapper: Path, hub: Hub) -> AsyncIterator[AgoraConnections]:
-    async with AgoraConnections(SETTINGS, {"AGORA_STUB_SOCKET": str(hub.path)}) as seats:
-        yield seats
+async def connections(wrapper: Path, hub: Hub) -> AsyncIterator[AgoraConnections]:
+    async with AgoraConnections(SETTINGS, {"AGORA_STUB_SOCKET": str(hub.path)}) as connections:
+        yield connections

@@ -68,21 +68,21 @@ class Peer:
         self, data: bytes, *, codec: int = 2, key: bool = False, size: tuple[int, int] = (640, 360), at: int = 0
     ) -> None:
         frame = Frame("v", self.uid, data, codec, KEY if key else DELTA, size[0] << 16 | size[1], at)
-        for seat in self.hub.seats(self.channel):
-            if self.uid in seat.watching:
-                seat.notice(frame)
+        for connection in self.hub.connections(self.channel):
+            if self.uid in connection.watching:
+                connection.notice(frame)
 
     def play(self, data: bytes, *, rate: int = 16_000, channels: int = 1, at: int = 0) -> None:
-        for seat in self.hub.seats(self.channel):
-            if self.uid in seat.listening:
-                seat.notice(Frame("p", self.uid, data, rate, channels, 0, at))
+        for connection in self.hub.connections(self.channel):
+            if self.uid in connection.listening:
+                connection.notice(Frame("p", self.uid, data, rate, channels, 0, at))
 
     def leave(self) -> None:
         self.hub.part(self.channel, self)
 
 
 @dataclass(eq=False)
-class Seat:
+class HubConnection:
     """A connection of the SDK, as Agora sees it, with what can befall it."""
 
     hub: "Hub"
@@ -166,7 +166,7 @@ class Process:
         await self.hub.until(lambda: self.hung)
 
 
-Admission = Callable[[Seat], int | None]
+Admission = Callable[[HubConnection], int | None]
 """The reason that a join gets: 1 lets it in, another fails it, None leaves it without an answer."""
 
 
@@ -177,7 +177,7 @@ class Hub:
         self.violations: list[str] = []
         self.processes: dict[int, Process] = {}
         self.joins = 0
-        self._rooms: defaultdict[str, dict[str, Peer | Seat]] = defaultdict(dict)
+        self._rooms: defaultdict[str, dict[str, Peer | HubConnection]] = defaultdict(dict)
         self._changed = asyncio.Event()
         self._lines: set[asyncio.Task[None]] = set()
 
@@ -188,13 +188,13 @@ class Hub:
         self.enter(channel, peer)
         return peer
 
-    def seat(self, channel: str, uid: str) -> Seat:
+    def connection(self, channel: str, uid: str) -> HubConnection:
         member = self._rooms[channel][uid]
-        assert isinstance(member, Seat)
+        assert isinstance(member, HubConnection)
         return member
 
-    def seats(self, channel: str) -> list[Seat]:
-        return [member for member in self._rooms[channel].values() if isinstance(member, Seat)]
+    def connections(self, channel: str) -> list[HubConnection]:
+        return [member for member in self._rooms[channel].values() if isinstance(member, HubConnection)]
 
     def members(self, channel: str) -> set[str]:
         return set(self._rooms[channel])
@@ -212,19 +212,19 @@ class Hub:
 
     # ------------------------------------------------------------ the rooms
 
-    def let_in(self, seat: Seat) -> None:
-        seat.notice(Frame("c", a=JOINED))
-        self.enter(seat.channel, seat)
+    def let_in(self, connection: HubConnection) -> None:
+        connection.notice(Frame("c", a=JOINED))
+        self.enter(connection.channel, connection)
 
     def spread(self, channel: str, sender: str, data: bytes) -> None:
         for uid, member in list(self._rooms[channel].items()):
             if uid != sender:
                 member.hear(sender, data)
 
-    def enter(self, channel: str, member: Peer | Seat) -> None:
+    def enter(self, channel: str, member: Peer | HubConnection) -> None:
         room = self._rooms[channel]
         before = room.pop(member.uid, None)
-        if isinstance(before, Seat):
+        if isinstance(before, HubConnection):
             before.notice(Frame("d", a=SAME_UID))
         for other in room.values():
             other.notice(Frame("j", member.uid))
@@ -232,7 +232,7 @@ class Hub:
         room[member.uid] = member
         self._changed.set()
 
-    def part(self, channel: str, member: Peer | Seat) -> None:
+    def part(self, channel: str, member: Peer | HubConnection) -> None:
         room = self._rooms[channel]
         if room.get(member.uid) is member:
             del room[member.uid]
@@ -270,45 +270,45 @@ class Hub:
 
     async def _attend_seat(self, hello: Frame, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         channel, token = hello.data.decode().split("\0")
-        seat = Seat(self, writer, channel, hello.id, token, hello.a & 0xFFFFFF, hello.a >> 24)
+        connection = HubConnection(self, writer, channel, hello.id, token, hello.a & 0xFFFFFF, hello.a >> 24)
         self.joins += 1
-        reason = self.admission(seat)
+        reason = self.admission(connection)
         if reason == JOINED:
-            self.let_in(seat)
+            self.let_in(connection)
         elif reason is not None:
-            seat.notice(Frame("f", a=reason))
+            connection.notice(Frame("f", a=reason))
         self._changed.set()
         async for frame in frames(reader):
-            self._attend(seat, frame)
+            self._attend(connection, frame)
             self._changed.set()
-        seat.left = seat.released = True
-        self.part(channel, seat)
+        connection.left = connection.released = True
+        self.part(channel, connection)
 
-    def _attend(self, seat: Seat, frame: Frame) -> None:
+    def _attend(self, connection: HubConnection, frame: Frame) -> None:
         match frame.kind:
-            case "M" if seat.outlet:
-                seat.outlet(frame.data)
+            case "M" if connection.outlet:
+                connection.outlet(frame.data)
             case "M":
-                self.spread(seat.channel, seat.uid, frame.data)
+                self.spread(connection.channel, connection.uid, frame.data)
             case "D":
-                seat.left = True
-                self.part(seat.channel, seat)
-                seat.notice(Frame("d", a=LEFT))
+                connection.left = True
+                self.part(connection.channel, connection)
+                connection.notice(Frame("d", a=LEFT))
             case "U":
-                seat.watching.add(frame.id)
+                connection.watching.add(frame.id)
             case "u":
-                seat.watching.discard(frame.id)
+                connection.watching.discard(frame.id)
             case "A":
-                seat.listening.add(frame.id)
-                seat.notice(Frame("t", frame.id))
+                connection.listening.add(frame.id)
+                connection.notice(Frame("t", frame.id))
             case "a":
-                seat.listening.discard(frame.id)
+                connection.listening.discard(frame.id)
             case "I":
-                peer = self._rooms[seat.channel].get(frame.id)
+                peer = self._rooms[connection.channel].get(frame.id)
                 if isinstance(peer, Peer):
                     peer.key_frames_wanted += 1
             case "h":
-                seat.hung = True
+                connection.hung = True
 
     async def close(self) -> None:
         for line in self._lines:

@@ -14,18 +14,18 @@ def credentials(uid: str = "1002", channel: str = "room", app_id: str = APP_ID) 
 
 
 class Sitter:
-    """A seat that has joined, and its events one by one."""
+    """A connection that has joined, and its events one by one."""
 
-    def __init__(self, seat: AgoraConnection) -> None:
-        self.seat = seat
-        self._events: AsyncIterator[RoomEvent] = seat.events()
+    def __init__(self, connection: AgoraConnection) -> None:
+        self.connection = connection
+        self._events: AsyncIterator[RoomEvent] = connection.events()
 
     async def next(self, within: float = 10) -> RoomEvent:
         async with asyncio.timeout(within):
             return await anext(self._events)
 
 
-async def sit(seats: AgoraConnections, seat: RoomCredentials) -> Sitter:
-    sitter = Sitter(seats(seat))
-    await sitter.seat.join()
+async def sit(connections: AgoraConnections, connection: RoomCredentials) -> Sitter:
+    sitter = Sitter(connections(connection))
+    await sitter.connection.join()
     return sitter

@@ -1,4 +1,4 @@
-"""A seat on the real wrapper: what the room does, and what becomes of it at the port."""
+"""A connection on the real wrapper: what the room does, and what becomes of it at the port."""
 
 import asyncio
 import logging
@@ -30,39 +30,39 @@ from bot.ports.room import (
     VideoFrame,
 )
 from bot.redaction import Redactor
-from tests.integration.agora.hub import Hub, Seat
+from tests.integration.agora.hub import Hub, HubConnection
 from tests.integration.agora.sitter import APP_ID, credentials, sit
 
 
-async def test_avatar_and_bot_talk(seats: AgoraConnections, hub: Hub) -> None:
+async def test_avatar_and_bot_talk(connections: AgoraConnections, hub: Hub) -> None:
     avatar = hub.join("room", "1001")
-    bot = await sit(seats, credentials())
+    bot = await sit(connections, credentials())
 
     assert await bot.next() == PeerJoined("1001")
     question = "Grüße an 👩‍🚀!".encode()  # as `str`, the wrapper would cut its tail off
-    await bot.seat.send(question)
+    await bot.connection.send(question)
     assert await avatar.received.get() == ("1002", question)
     avatar.send(b"x" * 1024)
     assert await bot.next() == Packet("1001", b"x" * 1024)
     avatar.leave()
     assert await bot.next() == PeerLeft("1001")
-    await bot.seat.leave()
+    await bot.connection.leave()
     await hub.until(lambda: hub.members("room") == set())
 
 
-async def test_packets_keep_their_order(seats: AgoraConnections, hub: Hub) -> None:
+async def test_packets_keep_their_order(connections: AgoraConnections, hub: Hub) -> None:
     avatar = hub.join("room", "1001")
-    bot = await sit(seats, credentials())
+    bot = await sit(connections, credentials())
 
     said = [str(number).encode() for number in range(200)]
-    await asyncio.gather(*(bot.seat.send(packet) for packet in said))
+    await asyncio.gather(*(bot.connection.send(packet) for packet in said))
 
     assert [await avatar.received.get() for _ in said] == [("1002", packet) for packet in said]
 
 
-async def test_what_the_wrapper_would_garble_is_dropped(seats: AgoraConnections, hub: Hub) -> None:
+async def test_what_the_wrapper_would_garble_is_dropped(connections: AgoraConnections, hub: Hub) -> None:
     avatar = hub.join("room", "1001")
-    bot = await sit(seats, credentials())
+    bot = await sit(connections, credentials())
     await bot.next()
 
     avatar.send(b"abc\0defgh")
@@ -71,9 +71,9 @@ async def test_what_the_wrapper_would_garble_is_dropped(seats: AgoraConnections,
     assert await bot.next() == Packet("1001", b"whole")
 
 
-async def test_a_thrown_out_seat_is_over_and_does_not_come_back(seats: AgoraConnections, hub: Hub) -> None:
-    bot = await sit(seats, credentials())
-    taken = hub.seat("room", "1002")
+async def test_a_thrown_out_seat_is_over_and_does_not_come_back(connections: AgoraConnections, hub: Hub) -> None:
+    bot = await sit(connections, credentials())
+    taken = hub.connection("room", "1002")
 
     taken.throw_out()
 
@@ -81,40 +81,40 @@ async def test_a_thrown_out_seat_is_over_and_does_not_come_back(seats: AgoraConn
     with pytest.raises(StopAsyncIteration):
         await bot.next()
     with pytest.raises(RoomError):
-        await bot.seat.send(b"still here?")
+        await bot.connection.send(b"still here?")
     await hub.until(lambda: taken.released)
     assert hub.joins == 1
 
 
-async def test_the_token_runs_out(seats: AgoraConnections, hub: Hub) -> None:
-    bot = await sit(seats, credentials())
+async def test_the_token_runs_out(connections: AgoraConnections, hub: Hub) -> None:
+    bot = await sit(connections, credentials())
 
-    hub.seat("room", "1002").warn_of_expiry()
+    hub.connection("room", "1002").warn_of_expiry()
     assert await bot.next() == TokenExpiring()
-    hub.seat("room", "1002").expire()
+    hub.connection("room", "1002").expire()
     assert await bot.next() == ConnectionLost(LossReason.EXPIRED, "the token expired")
 
 
 @pytest.mark.parametrize(
     ("fault", "reason"),
     [
-        (lambda seat: seat.throw_out(9), LossReason.EXPIRED),
-        (lambda seat: seat.fail(9), LossReason.EXPIRED),
-        (lambda seat: seat.fail(19), LossReason.THROWN_OUT),
-        (lambda seat: seat.throw_out(3), LossReason.ERROR),
-        (lambda seat: seat.fail(14), LossReason.LOST),
-        (lambda seat: seat.fail(4711), LossReason.ERROR),
-        (lambda seat: seat.lose(), LossReason.LOST),
-        (lambda seat: seat.err(109), LossReason.EXPIRED),
-        (lambda seat: seat.err(123), LossReason.ERROR),
+        (lambda connection: connection.throw_out(9), LossReason.EXPIRED),
+        (lambda connection: connection.fail(9), LossReason.EXPIRED),
+        (lambda connection: connection.fail(19), LossReason.THROWN_OUT),
+        (lambda connection: connection.throw_out(3), LossReason.ERROR),
+        (lambda connection: connection.fail(14), LossReason.LOST),
+        (lambda connection: connection.fail(4711), LossReason.ERROR),
+        (lambda connection: connection.lose(), LossReason.LOST),
+        (lambda connection: connection.err(109), LossReason.EXPIRED),
+        (lambda connection: connection.err(123), LossReason.ERROR),
     ],
 )
 async def test_how_a_seat_is_lost(
-    seats: AgoraConnections, hub: Hub, fault: Callable[[Seat], None], reason: LossReason
+    connections: AgoraConnections, hub: Hub, fault: Callable[[HubConnection], None], reason: LossReason
 ) -> None:
-    bot = await sit(seats, credentials())
+    bot = await sit(connections, credentials())
 
-    fault(hub.seat("room", "1002"))
+    fault(hub.connection("room", "1002"))
 
     event = await bot.next()
     assert isinstance(event, ConnectionLost)
@@ -123,36 +123,36 @@ async def test_how_a_seat_is_lost(
         await bot.next()
 
 
-async def test_a_broken_link_is_restored_by_itself(seats: AgoraConnections, hub: Hub) -> None:
-    bot = await sit(seats, credentials())
+async def test_a_broken_link_is_restored_by_itself(connections: AgoraConnections, hub: Hub) -> None:
+    bot = await sit(connections, credentials())
 
-    hub.seat("room", "1002").break_off()
+    hub.connection("room", "1002").break_off()
     assert await bot.next() == LinkDown()
-    hub.seat("room", "1002").restore()
+    hub.connection("room", "1002").restore()
     assert await bot.next() == LinkUp()
 
 
-async def test_what_means_nothing_is_survived(seats: AgoraConnections, hub: Hub) -> None:
-    bot = await sit(seats, credentials())
+async def test_what_means_nothing_is_survived(connections: AgoraConnections, hub: Hub) -> None:
+    bot = await sit(connections, credentials())
 
-    hub.seat("room", "1002").err(1, "a warning")
-    hub.seat("room", "1002").undelivered()
+    hub.connection("room", "1002").err(1, "a warning")
+    hub.connection("room", "1002").undelivered()
     hub.join("room", "1001")
 
     assert await bot.next() == PeerJoined("1001")
 
 
 @pytest.mark.parametrize("reason", [8, 9, 6, 10])
-async def test_a_refused_join_says_so_and_leaves_nothing(seats: AgoraConnections, hub: Hub, reason: int) -> None:
-    refused: list[Seat] = []
+async def test_a_refused_join_says_so_and_leaves_nothing(connections: AgoraConnections, hub: Hub, reason: int) -> None:
+    refused: list[HubConnection] = []
 
-    def admission(seat: Seat) -> int:
-        refused.append(seat)
+    def admission(connection: HubConnection) -> int:
+        refused.append(connection)
         return reason
 
     hub.admission = admission
     with pytest.raises(RoomError) as error:
-        await seats(credentials()).join()
+        await connections(credentials()).join()
 
     assert f"reason {reason}" in error.value.detail
     assert "a token" not in error.value.sentence + error.value.detail
@@ -160,14 +160,14 @@ async def test_a_refused_join_says_so_and_leaves_nothing(seats: AgoraConnections
 
 
 async def test_pictures_and_sound_of_who_is_watched(
-    seats: AgoraConnections, hub: Hub, capfd: pytest.CaptureFixture[str]
+    connections: AgoraConnections, hub: Hub, capfd: pytest.CaptureFixture[str]
 ) -> None:
     avatar, other = hub.join("room", "1001"), hub.join("room", "1003")
-    bot = await sit(seats, credentials())
+    bot = await sit(connections, credentials())
     assert {await bot.next(), await bot.next()} == {PeerJoined("1001"), PeerJoined("1003")}
 
-    await bot.seat.watch("1001")
-    await hub.until(lambda: hub.seat("room", "1002").listening == {"1001"})
+    await bot.connection.watch("1001")
+    await hub.until(lambda: hub.connection("room", "1002").listening == {"1001"})
     other.show(b"not asked for", key=True)
     avatar.show(b"\0\0\0\1g", codec=2, key=True, size=(1280, 720), at=40)
     avatar.show(b"delta", codec=2, size=(1280, 720), at=80)
@@ -181,12 +181,14 @@ async def test_pictures_and_sound_of_who_is_watched(
 
 
 @pytest.mark.parametrize(("number", "codec"), [(1, Codec.VP8), (2, Codec.H264), (5, Codec.VP9), (12, Codec.AV1)])
-async def test_the_codec_is_the_avatars_choice(seats: AgoraConnections, hub: Hub, number: int, codec: Codec) -> None:
+async def test_the_codec_is_the_avatars_choice(
+    connections: AgoraConnections, hub: Hub, number: int, codec: Codec
+) -> None:
     avatar = hub.join("room", "1001")
-    bot = await sit(seats, credentials())
+    bot = await sit(connections, credentials())
     await bot.next()
-    await bot.seat.watch("1001")
-    await hub.until(lambda: hub.seat("room", "1002").watching == {"1001"})
+    await bot.connection.watch("1001")
+    await hub.until(lambda: hub.connection("room", "1002").watching == {"1001"})
 
     avatar.show(b"in a codec that no browser plays", codec=3, key=True)
     avatar.show(b"picture", codec=number, key=True)
@@ -196,28 +198,28 @@ async def test_the_codec_is_the_avatars_choice(seats: AgoraConnections, hub: Hub
     assert (event.codec, event.data) == (codec, b"picture")
 
 
-async def test_nothing_is_subscribed_while_nobody_watches(seats: AgoraConnections, hub: Hub) -> None:
+async def test_nothing_is_subscribed_while_nobody_watches(connections: AgoraConnections, hub: Hub) -> None:
     avatar = hub.join("room", "1001")
-    bot = await sit(seats, credentials())
+    bot = await sit(connections, credentials())
     await bot.next()
-    us = hub.seat("room", "1002")
+    us = hub.connection("room", "1002")
     assert us.watching == us.listening == set()
 
     for _ in range(2):  # the wrapper breaks when its observers are registered a second time
-        await bot.seat.watch("1001")
+        await bot.connection.watch("1001")
         await hub.until(lambda: us.watching == us.listening == {"1001"})
-        await bot.seat.watch(None)
+        await bot.connection.watch(None)
         await hub.until(lambda: us.watching == us.listening == set())
     avatar.send(b"only words now")
     assert await bot.next() == Packet("1001", b"only words now")
 
 
-async def test_a_key_frame_is_asked_of_the_avatar(seats: AgoraConnections, hub: Hub) -> None:
+async def test_a_key_frame_is_asked_of_the_avatar(connections: AgoraConnections, hub: Hub) -> None:
     avatar = hub.join("room", "1001")
-    bot = await sit(seats, credentials())
-    await bot.seat.watch("1001")
+    bot = await sit(connections, credentials())
+    await bot.connection.watch("1001")
 
-    await bot.seat.request_key_frame("1001")
+    await bot.connection.request_key_frame("1001")
 
     await hub.until(lambda: avatar.key_frames_wanted == 1)
 
@@ -225,9 +227,9 @@ async def test_a_key_frame_is_asked_of_the_avatar(seats: AgoraConnections, hub: 
 @pytest.mark.parametrize(("name", "number"), [("communication", 0), ("live", 1)])
 async def test_the_channel_profile_is_the_operators_choice(wrapper: Path, hub: Hub, name: str, number: int) -> None:
     settings = AgoraSettings.model_validate({"profile": name})
-    async with AgoraConnections(settings, {"AGORA_STUB_SOCKET": str(hub.path)}) as seats:
-        await sit(seats, credentials())
-        assert hub.seat("room", "1002").profile == number
+    async with AgoraConnections(settings, {"AGORA_STUB_SOCKET": str(hub.path)}) as connections:
+        await sit(connections, credentials())
+        assert hub.connection("room", "1002").profile == number
 
 
 @pytest.fixture
@@ -241,13 +243,13 @@ def lines() -> Iterator[list[MutableMapping[str, Any]]]:
 
 
 async def test_what_means_nothing_is_in_the_log_once(
-    lines: list[MutableMapping[str, Any]], seats: AgoraConnections, hub: Hub
+    lines: list[MutableMapping[str, Any]], connections: AgoraConnections, hub: Hub
 ) -> None:
-    bot = await sit(seats, credentials())
+    bot = await sit(connections, credentials())
     avatar = hub.join("room", "1001")
 
     for _ in range(3):
-        hub.seat("room", "1002").err(1, "a warning")
+        hub.connection("room", "1002").err(1, "a warning")
         avatar.send(b"abc\0defgh")
     avatar.send(b"the end")
 
@@ -258,7 +260,7 @@ async def test_what_means_nothing_is_in_the_log_once(
 
 
 async def test_the_log_says_which_version_of_token_opened_a_room_and_not_the_token(
-    lines: list[MutableMapping[str, Any]], seats: AgoraConnections
+    lines: list[MutableMapping[str, Any]], connections: AgoraConnections
 ) -> None:
     token = mint(
         app_id=APP_ID,
@@ -270,8 +272,8 @@ async def test_the_log_says_which_version_of_token_opened_a_room_and_not_the_tok
         lifetime=timedelta(hours=1),
         salt=1,
     )
-    await sit(seats, credentials())
-    await sit(seats, replace(credentials(channel="ours"), token=token))
+    await sit(connections, credentials())
+    await sit(connections, replace(credentials(channel="ours"), token=token))
     joins = [Redactor().value(dict(line)) for line in lines if line["event"] == "agora.join"]
     assert joins[0]["unreadable"]
     assert joins[1]["version"] == 7

@@ -53,9 +53,9 @@ async def test_what_is_broken_is_said_in_one_sentence(broken: Wrapper, breakage:
     do(broken)
     files = sorted(path.name for path in broken.libraries.iterdir())
 
-    async with AgoraConnections(SETTINGS) as seats:
+    async with AgoraConnections(SETTINGS) as connections:
         with pytest.raises(RoomError) as error:
-            await seats(credentials()).join()
+            await connections(credentials()).join()
 
     assert said in error.value.sentence
     assert "avatarbot agora install" in error.value.sentence
@@ -71,18 +71,18 @@ def test_whether_seats_can_be_had_is_known_before_anything_is_paid(broken: Wrapp
 
 async def test_a_service_that_does_not_start_is_noticed(broken: Wrapper, hub: Hub) -> None:
     environment = {"AGORA_STUB_SOCKET": str(hub.path), "AGORA_STUB_REFUSAL": "-101"}
-    async with AgoraConnections(SETTINGS, environment) as seats:
+    async with AgoraConnections(SETTINGS, environment) as connections:
         with pytest.raises(RoomError, match="did not start"):
-            await seats(credentials()).join()
+            await connections(credentials()).join()
 
 
 async def test_after_a_repair_the_next_start_works(broken: Wrapper, hub: Hub) -> None:
     broken.version_file.write_text("")
-    async with AgoraConnections(SETTINGS, {"AGORA_STUB_SOCKET": str(hub.path)}) as seats:
+    async with AgoraConnections(SETTINGS, {"AGORA_STUB_SOCKET": str(hub.path)}) as connections:
         with pytest.raises(RoomError):
-            await seats(credentials()).join()
+            await connections(credentials()).join()
         broken.version_file.write_text(broken.archive_url)
-        await sit(seats, credentials())
+        await sit(connections, credentials())
 
 
 @pytest.mark.parametrize(

@@ -36,16 +36,16 @@ from pathlib import Path
 from adapters.agora.sdk.loading import load
 load()
 from adapters.agora.sdk.service import new_service
-from adapters.agora.sdk.connection import SdkSeat
+from adapters.agora.sdk.connection import SdkConnection
 
 async def main():
     service = new_service("app", 1, Path("/tmp"))
     for _ in range(5):
-        seat = SdkSeat(service, 1, print, print)
-        await seat.join("room", "7", "token")
-        await seat.watch("1001")
-        await seat.leave()
-        del seat
+        connection = SdkConnection(service, 1, print, print)
+        await connection.join("room", "7", "token")
+        await connection.watch("1001")
+        await connection.leave()
+        del connection
         gc.collect()
     await asyncio.sleep(0.6)
 

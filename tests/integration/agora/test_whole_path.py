@@ -67,12 +67,12 @@ async def world(folder: Path, hub: Hub, own_room: OwnRooms | None = None) -> Asy
     await upgraded(url)
     async with contextlib.AsyncExitStack() as stack:
         simulator = await stack.enter_async_context(Simulator(clock, QUICK))
-        await stack.enter_async_context(bridged(hub, simulator.seats))
-        seats = await stack.enter_async_context(AgoraConnections(SETTINGS, {"AGORA_STUB_SOCKET": str(hub.path)}))
+        await stack.enter_async_context(bridged(hub, simulator.connect))
+        connections = await stack.enter_async_context(AgoraConnections(SETTINGS, {"AGORA_STUB_SOCKET": str(hub.path)}))
         store = await stack.enter_async_context(Store.open(url, Cipher((Fernet.generate_key().decode(),))))
         transport = httpx.ASGITransport(application(simulator))
         api = AkoolApi.at("http://akool.test", ApiKey(SecretStr(QUICK.api_key)), transport)
-        provider = await stack.enter_async_context(contextlib.aclosing(AkoolProvider(api, seats, own_room)))
+        provider = await stack.enter_async_context(contextlib.aclosing(AkoolProvider(api, connections, own_room)))
         service = Service(Parts(store, provider, clock, Policy(), new_metrics()), "http://avatarbot.test")
         service.add(room)
         room.core = service.core
@@ -88,7 +88,7 @@ async def test_from_start_to_transcript(tmp_path: Path, wrapper: Path, hub: Hub,
         assert here.room.card.avatar_name in await here.answered("Who are you? Grüße 👋")
         ours = here.hub.alive[0].app_id == OWN_APP_ID
         assert (
-            ours == bool(own_room) == bool(here.hub.seats(here.room.card.session_id))
+            ours == bool(own_room) == bool(here.hub.connections(here.room.card.session_id))
         )  # the channel is our session's id
 
         await here.room.command("stop")

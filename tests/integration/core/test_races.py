@@ -16,11 +16,13 @@ async def test_written_while_the_link_is_down_it_is_spoken_once_the_seat_is_take
         await stack.room.command("start")
         await stack.live()
         (hosted,) = stack.hosted
-        (seat,) = [s for s in stack.simulator.rooms.seats(hosted.client.channel) if s.uid == hosted.client.uid]
-        seat.link_down()
+        (connection,) = [
+            s for s in stack.simulator.rooms.connections(hosted.client.channel) if s.uid == hosted.client.uid
+        ]
+        connection.link_down()
         await stack.room.say("Hello", stack.room.thread)
         await asyncio.sleep(1)
-        seat.lose(LossReason.LOST)
+        connection.lose(LossReason.LOST)
         await stack.until(lambda: len(stack.room.finals) == 1)
     assert len(stack.spoken) == 1
 

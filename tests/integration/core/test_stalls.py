@@ -78,20 +78,20 @@ def test_a_clock_that_is_set_leaves_a_process_healthy(tmp_path: Path, hours: int
 
 
 class Tapped:
-    """A seat of the simulator's, but for what a test does to it."""
+    """A connection of the simulator's, but for what a test does to it."""
 
-    def __init__(self, seat: RoomConnection) -> None:
-        self.seat = seat
+    def __init__(self, connection: RoomConnection) -> None:
+        self.connection = connection
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self.seat, name)
+        return getattr(self.connection, name)
 
 
 class Sticky(Tapped):
     """One that nobody gets out of, told or cancelled."""
 
     async def leave(self) -> None:
-        await self.seat.leave()
+        await self.connection.leave()
         while not self.free.is_set():
             try:
                 await self.free.wait()
@@ -104,7 +104,7 @@ class Sticky(Tapped):
 def test_a_run_that_does_not_end_after_a_lost_lease_ends_with_its_process(tmp_path: Path) -> None:
     async def story(stack: Stack) -> None:
         Sticky.free = asyncio.Event()
-        stack.tap = lambda seat: Sticky(stack.simulator.seats(seat))
+        stack.tap = lambda connection: Sticky(stack.simulator.connect(connection))
         clock = JumpingClock()
         async with stack.serving(alone=False, clock=clock):
             await stack.room.command("start")
@@ -158,12 +158,12 @@ def test_a_claim_that_was_under_way_when_the_lease_was_lost_runs_nothing(tmp_pat
 class SlowToLeave(Tapped):
     async def leave(self) -> None:
         await asyncio.sleep(2)
-        await self.seat.leave()
+        await self.connection.leave()
 
 
 def test_while_its_lease_is_lost_a_worker_claims_nothing(tmp_path: Path) -> None:
     async def story(stack: Stack) -> None:
-        stack.tap = lambda seat: SlowToLeave(stack.simulator.seats(seat))
+        stack.tap = lambda connection: SlowToLeave(stack.simulator.connect(connection))
         clock = JumpingClock()
         async with stack.serving(alone=False, clock=clock) as service:
             worker = service.worker

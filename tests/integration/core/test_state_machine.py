@@ -146,9 +146,9 @@ class TwoProcesses(RuleBasedStateMachine):
     @rule(reason=st.sampled_from((LossReason.THROWN_OUT, LossReason.LOST, LossReason.EXPIRED)))
     def seat_is_lost(self, reason: LossReason) -> None:
         for client in [session.client for session in self.stack.hosted[:1]]:
-            for seat in self.simulator.rooms.seats(client.channel):
-                if seat.uid == client.uid:
-                    seat.lose(reason)
+            for connection in self.simulator.rooms.connections(client.channel):
+                if connection.uid == client.uid:
+                    connection.lose(reason)
 
     @rule()
     def akool_ends_one(self) -> None:

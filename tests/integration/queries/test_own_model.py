@@ -57,15 +57,15 @@ class Service(httpx.AsyncBaseTransport):
 
 
 class Tap:
-    """Seats that note what is sent from them, and when."""
+    """Connections that note what is sent from them, and when."""
 
-    def __init__(self, seats: ConnectRoom) -> None:
-        self._seats = seats
+    def __init__(self, connections: ConnectRoom) -> None:
+        self._connections = connections
         self.chats: list[tuple[float, Chat]] = []
 
     def __call__(self, credentials: RoomCredentials) -> RoomConnection:
-        seat = self._seats(credentials)
-        send = seat.send
+        connection = self._connections(credentials)
+        send = connection.send
 
         async def noted(packet: bytes) -> None:
             message = decode(packet)
@@ -73,8 +73,8 @@ class Tap:
                 self.chats.append((asyncio.get_running_loop().time(), message))
             await send(packet)
 
-        seat.send = noted  # type: ignore[method-assign]
-        return seat
+        connection.send = noted  # type: ignore[method-assign]
+        return connection
 
 
 async def _begin(stack: Stack) -> None:
@@ -103,7 +103,7 @@ async def test_its_answer_is_spoken_word_for_word(stack: Stack) -> None:
 @on_stack()
 async def test_each_sentence_is_sent_while_the_next_is_still_being_written(stack: Stack) -> None:
     service = Service(["I like trees.", "And rivers, too.", "That is all."], pause=2.0)
-    tap = stack.tap = Tap(stack.simulator.seats)
+    tap = stack.tap = Tap(stack.simulator.connect)
     async with stack.serving(model=model_at(ADDRESS, transport=service)):
         await _begin(stack)
         await stack.until(lambda: bool(tap.chats))

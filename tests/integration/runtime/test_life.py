@@ -209,7 +209,7 @@ async def test_thrown_out_of_the_room_it_ends_and_only_then_is_closed(stack: Sta
         await stack.room.command("start")
         await stack.live()
         (hosted,) = stack.hosted
-        intruder = stack.simulator.seats(hosted.client)
+        intruder = stack.simulator.connect(hosted.client)
         await intruder.join()
         await stack.ended()
         assert "took its room" in stack.room.card.note
@@ -306,9 +306,9 @@ async def test_a_broken_link_is_joined_again(stack: Stack) -> None:
         await stack.room.command("start")
         await stack.live()
         (hosted,) = stack.hosted
-        for seat in stack.simulator.rooms.seats(hosted.client.channel):
-            if seat.uid == hosted.client.uid:
-                seat.lose(LossReason.LOST)
+        for connection in stack.simulator.rooms.connections(hosted.client.channel):
+            if connection.uid == hosted.client.uid:
+                connection.lose(LossReason.LOST)
         await asyncio.sleep(1)
         await stack.room.say("Hello", stack.room.thread)
         await stack.until(lambda: len(stack.room.finals) == 1)
@@ -348,9 +348,9 @@ async def test_an_avatar_that_walks_out_is_replaced(stack: Stack) -> None:
         await stack.room.command("start")
         await stack.live()
         (hosted,) = stack.hosted
-        for seat in stack.simulator.rooms.seats(hosted.client.channel):
-            if seat.uid != hosted.client.uid:
-                await seat.leave()
+        for connection in stack.simulator.rooms.connections(hosted.client.channel):
+            if connection.uid != hosted.client.uid:
+                await connection.leave()
         await asyncio.sleep(40)
         await stack.room.say("Is anybody there?", stack.room.thread)
         await stack.until(lambda: len(stack.room.finals) == 1)

@@ -24,9 +24,9 @@ async def test_an_avatar_that_walks_out_while_its_answer_is_written_holds_nobody
         (hosted,) = stack.hosted
         await stack.room.say("Are you there?", stack.room.thread)
         await asyncio.sleep(1)
-        for seat in stack.simulator.rooms.seats(hosted.client.channel):
-            if seat.uid != hosted.client.uid:
-                await seat.leave()
+        for connection in stack.simulator.rooms.connections(hosted.client.channel):
+            if connection.uid != hosted.client.uid:
+                await connection.leave()
         await stack.until(lambda: UNHEARD in stack.room.answers(), within=45)
         await stack.room.say("And now?", stack.room.thread)
         await stack.until(lambda: len(stack.room.finals) == 1, within=30)

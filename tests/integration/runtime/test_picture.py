@@ -35,7 +35,7 @@ def watch(stack: Stack, sink: Sink) -> AbstractContextManager[None]:
 
 
 def subscribed(stack: Stack) -> list[bool]:
-    return [session.avatar.seat.watched.is_set() for session in stack.hosted]
+    return [session.avatar.connection.watched.is_set() for session in stack.hosted]
 
 
 @on_stack()
@@ -101,9 +101,9 @@ async def test_after_a_broken_link_pictures_begin_anew(stack: Stack) -> None:
         with watch(stack, sink):
             await stack.until(lambda: len(sink.pictures) > 5)
             client = next(
-                seat
-                for seat in stack.simulator.rooms.seats(stack.hosted[0].client.channel)
-                if seat is not stack.hosted[0].avatar.seat
+                connection
+                for connection in stack.simulator.rooms.connections(stack.hosted[0].client.channel)
+                if connection is not stack.hosted[0].avatar.connection
             )
             client.link_down()
             await asyncio.sleep(1)

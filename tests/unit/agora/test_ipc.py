@@ -90,7 +90,7 @@ def test_every_event_of_the_port_crosses(event: RoomEvent) -> None:
 
     word = heard[0]
     assert isinstance(word, EventMessage)
-    assert (word.seat, event_of(word)) == (7, event)
+    assert (word.connection, event_of(word)) == (7, event)
 
 
 def test_there_is_no_event_that_does_not_cross() -> None:

@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pydantic import SecretStr
 
-from adapters.agora.rooms import CHANNEL, OwnRooms, SeatPolicy, seat_policy
+from adapters.agora.rooms import CHANNEL, OwnRooms, UidPolicy, uid_policy
 from adapters.agora.settings import AgoraSettings
 from adapters.agora.tokens import Privilege, read
 from bot.domain.errors import SettingsError
@@ -38,15 +38,15 @@ def test_each_may_do_only_what_it_does() -> None:
 
 
 def test_every_token_lasts_an_hour() -> None:
-    for seat in (*rooms.credentials(SESSION), rooms.viewer(SESSION)):
-        assert read(seat.token).expires_at == NOW + timedelta(hours=1)
-        assert not read(seat.token).any_uid
+    for connection in (*rooms.credentials(SESSION), rooms.viewer(SESSION)):
+        assert read(connection.token).expires_at == NOW + timedelta(hours=1)
+        assert not read(connection.token).any_uid
 
 
 def test_viewers_sit_apart() -> None:
-    seats = {rooms.viewer(SESSION).uid for _ in range(20)}
-    assert len(seats) == 20
-    assert not seats & {seat.uid for seat in rooms.credentials(SESSION)}
+    connections = {rooms.viewer(SESSION).uid for _ in range(20)}
+    assert len(connections) == 20
+    assert not connections & {connection.uid for connection in rooms.credentials(SESSION)}
 
 
 @pytest.mark.parametrize("tag", ["", "x" * 65, "ümlaut", "new\nline", "a/b", "quote'"])
@@ -66,10 +66,10 @@ def test_the_seat_policy() -> None:
     anybody = read(token_006(OTHER_APP_ID, "room", "", {1: 1_800_000_000}))
     bound = read(token_006(OTHER_APP_ID, "room", "7", {1: 1_800_000_000}))
 
-    assert seat_policy(ours, APP_ID) is SeatPolicy.OWN_PROJECT
-    assert seat_policy(ours, "") is SeatPolicy.SINGLE
-    assert seat_policy(anybody, APP_ID) is SeatPolicy.ANY_UID
-    assert seat_policy(bound, APP_ID) is SeatPolicy.SINGLE
+    assert uid_policy(ours, APP_ID) is UidPolicy.OWN_PROJECT
+    assert uid_policy(ours, "") is UidPolicy.SINGLE
+    assert uid_policy(anybody, APP_ID) is UidPolicy.ANY_UID
+    assert uid_policy(bound, APP_ID) is UidPolicy.SINGLE
 
 
 def test_half_a_project_is_refused() -> None:

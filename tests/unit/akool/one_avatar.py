@@ -1,4 +1,4 @@
-"""One avatar over a seat whose room is the test."""
+"""One avatar over a connection whose room is the test."""
 
 import asyncio
 import json
@@ -21,8 +21,8 @@ def now() -> float:
     return asyncio.get_running_loop().time()
 
 
-class InMemorySeat:
-    """A seat whose room is this test: `happen` is what the others do, `sent` what we did and when."""
+class InMemoryConnection:
+    """A connection whose room is this test: `happen` is what the others do, `sent` what we did and when."""
 
     def __init__(self) -> None:
         self.sent: list[tuple[float, dict[str, Any]]] = []
@@ -89,11 +89,11 @@ class InMemorySeat:
 
 
 class Stay:
-    """An avatar we have joined, its seat, and what it has told so far."""
+    """An avatar we have joined, its connection, and what it has told so far."""
 
     def __init__(self, avatar_uid: str | None = None) -> None:
-        self.seat = InMemorySeat()
-        self.avatar = AkoolAvatar(self.seat, own_uid=US, avatar_uid=avatar_uid)
+        self.connection = InMemoryConnection()
+        self.avatar = AkoolAvatar(self.connection, own_uid=US, avatar_uid=avatar_uid)
         self.told: list[AvatarEvent] = []
 
     async def listen(self) -> None:
@@ -116,7 +116,7 @@ async def joined(avatar_uid: str | None = None) -> AsyncIterator[Stay]:
 @asynccontextmanager
 async def present(avatar_uid: str | None = None) -> AsyncIterator[Stay]:
     async with joined(avatar_uid) as stay:
-        stay.seat.happen(PeerJoined(AVATAR))
+        stay.connection.happen(PeerJoined(AVATAR))
         await asyncio.sleep(0.01)
         assert stay.told == [AvatarArrived()]
         stay.told.clear()

@@ -137,9 +137,9 @@ class OurRooms:
         return RoomCredentials("ours", tag, "1001", "avatar-token"), RoomCredentials("ours", tag, "1002", "bot-token")
 
 
-def no_seat(_: RoomCredentials) -> RoomConnection:
+def no_connection(_: RoomCredentials) -> RoomConnection:
     raise AssertionError("nobody joins in these tests")
 
 
 def provider(akool: ScriptedAkool, own_room: OurRooms | None = None) -> AvatarProvider:
-    return AkoolProvider(akool.api(), no_seat, own_room)
+    return AkoolProvider(akool.api(), no_connection, own_room)

@@ -1,4 +1,4 @@
-"""AKOOL's avatar over a seat: its commands and their acknowledgements, its picture and sound, and its end."""
+"""AKOOL's avatar over a connection: its commands and their acknowledgements, its picture and sound, and its end."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -30,16 +30,16 @@ from tests.virtual_time import virtual
 @virtual
 async def test_an_interrupt_overtakes_and_drops_what_is_unsent() -> None:
     async with present() as stay, asyncio.TaskGroup() as group:
-        stay.seat.answer = ack
+        stay.connection.answer = ack
         saying = group.create_task(stay.avatar.say("turn", "word " * 10_000))
         await asyncio.sleep(0.5)
-        sent, asked_at = len(stay.seat.sent), now()
+        sent, asked_at = len(stay.connection.sent), now()
         await stay.avatar.interrupt()
         assert now() == asked_at
         await saying
         await asyncio.sleep(10)
-        assert stay.seat.commands == ["interrupt"]
-        assert len(stay.seat.sent) == sent + 1
+        assert stay.connection.commands == ["interrupt"]
+        assert len(stay.connection.sent) == sent + 1
 
 
 @virtual
@@ -50,41 +50,41 @@ async def test_an_interrupt_stops_the_writer_too() -> None:
             await asyncio.sleep(1)
 
     async with present() as stay, asyncio.TaskGroup() as group:
-        stay.seat.answer = ack
+        stay.connection.answer = ack
         saying = group.create_task(stay.avatar.say("turn", endless()))
         await asyncio.sleep(2.5)
         await stay.avatar.interrupt()
         await saying
-        assert stay.seat.messages[-1]["pld"] == {"cmd": "interrupt"}
+        assert stay.connection.messages[-1]["pld"] == {"cmd": "interrupt"}
 
 
 @virtual
 async def test_params_are_set_and_acknowledged() -> None:
     async with present() as stay:
-        stay.seat.answer = ack
+        stay.connection.answer = ack
         await stay.avatar.set_params(ParamChanges(mode=Mode.RETELLING, voice=VoiceParams(speed=1.1)))
-        assert stay.seat.messages[0]["pld"]["data"] == {"mode": 1, "vparams": {"speed": 1.1}}
+        assert stay.connection.messages[0]["pld"]["data"] == {"mode": 1, "vparams": {"speed": 1.1}}
         await stay.avatar.set_params(ParamChanges())
-        assert len(stay.seat.sent) == 1
+        assert len(stay.connection.sent) == 1
 
 
 @virtual
 async def test_an_acknowledgement_without_mid_is_matched_by_its_command() -> None:
     async with present() as stay:
-        stay.seat.answer = lambda message: ack(message, mid=False)
+        stay.connection.answer = lambda message: ack(message, mid=False)
         async with asyncio.TaskGroup() as group:
             group.create_task(stay.avatar.interrupt())
             group.create_task(stay.avatar.set_params(ParamChanges(language="de")))
-        assert sorted(stay.seat.commands) == ["interrupt", "set-params"]
+        assert sorted(stay.connection.commands) == ["interrupt", "set-params"]
 
 
 @virtual
 async def test_acknowledgements_of_others_are_not_ours() -> None:
     async with present() as stay:
-        stay.seat.hear({"type": "command", "mid": "x", "pld": {"cmd": "interrupt", "code": 1000}})
-        stay.seat.hear({"type": "command", "pld": {"cmd": "interrupt", "code": 1000}})
+        stay.connection.hear({"type": "command", "mid": "x", "pld": {"cmd": "interrupt", "code": 1000}})
+        stay.connection.hear({"type": "command", "pld": {"cmd": "interrupt", "code": 1000}})
         await asyncio.sleep(1)
-        stay.seat.answer = lambda message: ack({**message, "mid": "somebody else's"})
+        stay.connection.answer = lambda message: ack({**message, "mid": "somebody else's"})
         with pytest.raises(CommandRefused):
             await stay.avatar.interrupt()
 
@@ -92,21 +92,21 @@ async def test_acknowledgements_of_others_are_not_ours() -> None:
 @virtual
 async def test_no_acknowledgement_ends_a_speech() -> None:
     async with present() as stay:
-        stay.seat.hear({"type": "command", "mid": "turn", "pld": {"cmd": "interrupt", "code": 1000}})
+        stay.connection.hear({"type": "command", "mid": "turn", "pld": {"cmd": "interrupt", "code": 1000}})
         text = "word " * 1000
         await stay.avatar.say("turn", text)
-        assert stay.seat.spoken() == text
+        assert stay.connection.spoken() == text
 
 
 @virtual
 async def test_a_lost_command_is_sent_once_more() -> None:
     async with present() as stay:
-        stay.seat.answer = lambda message: ack(message) if len(stay.seat.sent) > 1 else None
+        stay.connection.answer = lambda message: ack(message) if len(stay.connection.sent) > 1 else None
         start = now()
         await stay.avatar.interrupt()
         assert now() - start == pytest.approx(1.5)
-        assert stay.seat.commands == ["interrupt"] * 2
-        assert len({message["mid"] for message in stay.seat.messages}) == 1
+        assert stay.connection.commands == ["interrupt"] * 2
+        assert len({message["mid"] for message in stay.connection.messages}) == 1
 
 
 @virtual
@@ -116,7 +116,7 @@ async def test_without_an_acknowledgement_a_command_is_refused_after_five_second
         with pytest.raises(CommandRefused, match="did not confirm"):
             await stay.avatar.interrupt()
         assert now() - start == pytest.approx(5)
-        assert stay.seat.commands == ["interrupt"] * 2
+        assert stay.connection.commands == ["interrupt"] * 2
 
 
 @virtual
@@ -124,15 +124,15 @@ async def test_a_command_nobody_could_hear_is_not_sent_later() -> None:
     async with joined() as stay:
         with pytest.raises(CommandRefused):
             await stay.avatar.interrupt()
-        stay.seat.happen(PeerJoined(AVATAR))
+        stay.connection.happen(PeerJoined(AVATAR))
         await asyncio.sleep(1)
-        assert stay.seat.sent == []
+        assert stay.connection.sent == []
 
 
 @virtual
 async def test_a_refusal_says_so_and_keeps_the_code_for_the_log() -> None:
     async with present() as stay:
-        stay.seat.answer = lambda message: ack(message, 1003)
+        stay.connection.answer = lambda message: ack(message, 1003)
         with pytest.raises(CommandRefused) as refused:
             await stay.avatar.set_params(ParamChanges(language="xx"))
         assert refused.value.detail == "set-params: 1003 no"
@@ -143,14 +143,14 @@ async def test_settings_too_long_for_a_packet_are_refused() -> None:
     async with present() as stay:
         with pytest.raises(CommandRefused, match="too long"):
             await stay.avatar.set_params(ParamChanges(background_url="https://example.com/" + "x" * 1000))
-        assert stay.seat.sent == []
+        assert stay.connection.sent == []
 
 
 @virtual
 async def test_acting_returns_when_sent() -> None:
     async with present() as stay:
         await stay.avatar.act("hand_wave", "happiness")
-        assert stay.seat.messages[0]["pld"] == {
+        assert stay.connection.messages[0]["pld"] == {
             "cmd": "set-action",
             "data": {"action": "hand_wave", "expression": "happiness"},
         }
@@ -164,30 +164,30 @@ async def test_picture_and_sound_pass_while_watched() -> None:
     async with joined() as stay:
         await stay.avatar.request_key_frame()
         await stay.avatar.watch(on=True)
-        stay.seat.happen(PeerJoined(AVATAR), picture(key=True), sound())
+        stay.connection.happen(PeerJoined(AVATAR), picture(key=True), sound())
         await asyncio.sleep(1)
         await stay.avatar.request_key_frame()
         await stay.avatar.watch(on=False)
         assert stay.told == [AvatarArrived(), picture(key=True), sound()]
-        assert stay.seat.watched == [AVATAR, None]
-        assert stay.seat.key_frames == [AVATAR]
+        assert stay.connection.watched == [AVATAR, None]
+        assert stay.connection.key_frames == [AVATAR]
 
 
 @virtual
 async def test_media_nobody_takes_are_dropped_up_to_the_next_key_frame_and_words_are_not() -> None:
     stay = Stay()
     await stay.avatar.join()
-    stay.seat.happen(PeerJoined(AVATAR), picture(key=True), *[sound()] * (MEDIA_BACKLOG + 5), picture(key=False))
-    stay.seat.hear(part("still heard", fin=True))
+    stay.connection.happen(PeerJoined(AVATAR), picture(key=True), *[sound()] * (MEDIA_BACKLOG + 5), picture(key=False))
+    stay.connection.hear(part("still heard", fin=True))
     await asyncio.sleep(1)
     assert stay.avatar.dropped_frames == 8
     events = stay.avatar.events()
     taken = [await anext(events) for _ in range(MEDIA_BACKLOG + 1)]
     assert taken[-1] == Utterance("turn", Speaker.BOT, "still heard", final=True)
-    assert stay.seat.key_frames == []  # it could not be taken yet
-    stay.seat.happen(sound(), picture(key=False), picture(key=False), picture(key=True), picture(key=False))
+    assert stay.connection.key_frames == []  # it could not be taken yet
+    stay.connection.happen(sound(), picture(key=False), picture(key=False), picture(key=True), picture(key=False))
     assert [await anext(events) for _ in range(3)] == [sound(), picture(key=True), picture(key=False)]
-    assert stay.seat.key_frames == [AVATAR]
+    assert stay.connection.key_frames == [AVATAR]
     await stay.avatar.leave()
     assert [event async for event in events] == []
 
@@ -201,7 +201,7 @@ async def test_a_lost_seat_is_the_last_event_and_frees_whoever_waits() -> None:
         saying = asyncio.create_task(stay.avatar.say("turn", "word " * 10_000))
         interrupting = asyncio.create_task(stay.avatar.set_params(ParamChanges(language="de")))
         await asyncio.sleep(1)
-        stay.seat.happen(ConnectionLost(LossReason.THROWN_OUT, "same uid"))
+        stay.connection.happen(ConnectionLost(LossReason.THROWN_OUT, "same uid"))
         with pytest.raises(RoomError):
             await saying
         with pytest.raises(CommandRefused):
@@ -214,8 +214,8 @@ async def test_a_lost_seat_is_the_last_event_and_frees_whoever_waits() -> None:
 @virtual
 async def test_a_seat_that_breaks_is_lost() -> None:
     async with present() as stay:
-        stay.seat.events_error = RoomError("The room is broken.", "native error 9")
-        stay.seat.hang_up()
+        stay.connection.events_error = RoomError("The room is broken.", "native error 9")
+        stay.connection.hang_up()
         await asyncio.sleep(1)
         assert stay.told == [AvatarGone(LossReason.ERROR, "native error 9")]
 
@@ -224,8 +224,8 @@ async def test_a_seat_that_breaks_is_lost() -> None:
 async def test_a_bug_in_a_seat_is_raised_to_whoever_listens() -> None:
     stay = Stay()
     await stay.avatar.join()
-    stay.seat.events_error = ZeroDivisionError("a bug")
-    stay.seat.hang_up()
+    stay.connection.events_error = ZeroDivisionError("a bug")
+    stay.connection.hang_up()
     with pytest.raises(ExceptionGroup):
         await stay.listen()
     await stay.avatar.leave()
@@ -234,15 +234,15 @@ async def test_a_bug_in_a_seat_is_raised_to_whoever_listens() -> None:
 @virtual
 async def test_a_packet_the_seat_refuses_fails_what_it_belongs_to_and_no_more() -> None:
     async with present() as stay:
-        stay.seat.send_error = RoomError("The room refused a packet.")
+        stay.connection.send_error = RoomError("The room refused a packet.")
         with pytest.raises(RoomError, match="refused a packet"):
             await stay.avatar.say("turn", "word " * 10_000)
         with pytest.raises(CommandRefused, match="refused a packet"):
             await stay.avatar.interrupt()
-        stay.seat.send_error = None
+        stay.connection.send_error = None
         await stay.avatar.say("next", "Hello")
-        assert stay.seat.spoken("next") == "Hello"
-        assert stay.seat.spoken("turn") == ""
+        assert stay.connection.spoken("next") == "Hello"
+        assert stay.connection.spoken("turn") == ""
 
 
 @virtual
@@ -252,13 +252,13 @@ async def test_leaving_twice_or_before_joining_is_safe() -> None:
     await stay.listen()
     async with joined() as other:
         await asyncio.gather(other.avatar.leave(), other.avatar.leave())
-    assert other.seat.times_left == 3
+    assert other.connection.times_left == 3
 
 
 @virtual
 async def test_a_seat_that_cannot_be_taken_is_reported_and_can_be_left() -> None:
     stay = Stay()
-    stay.seat.join_error = RoomError("No room.")
+    stay.connection.join_error = RoomError("No room.")
     with pytest.raises(RoomError):
         await stay.avatar.join()
     await stay.avatar.leave()
@@ -267,7 +267,7 @@ async def test_a_seat_that_cannot_be_taken_is_reported_and_can_be_left() -> None
 @virtual
 async def test_leaving_ends_an_utterance_under_way_without_a_word() -> None:
     async with present() as stay:
-        stay.seat.hear(part("unfinished"))
+        stay.connection.hear(part("unfinished"))
         await asyncio.sleep(1)
     assert stay.told == [Utterance("turn", Speaker.BOT, "unfinished", final=False)]
     await asyncio.sleep(20)

@@ -125,9 +125,9 @@ async def test_server_vads_fields_are_sent_to_it_alone() -> None:
     assert akool.calls[0].body["voice_params"] == {"turn_detection": {"type": "semantic_vad"}}
 
 
-@pytest.mark.parametrize("seat", [{}, SEAT | {"agora_channel": None}, {"livekit_url": "wss://x"}])
-async def test_a_session_without_a_room_is_closed_at_once(seat: Any) -> None:
-    akool = ScriptedAkool({CREATE: ok({"_id": "s1", "credentials": seat}), CLOSE: ok()})
+@pytest.mark.parametrize("connection", [{}, SEAT | {"agora_channel": None}, {"livekit_url": "wss://x"}])
+async def test_a_session_without_a_room_is_closed_at_once(connection: Any) -> None:
+    akool = ScriptedAkool({CREATE: ok({"_id": "s1", "credentials": connection}), CLOSE: ok()})
     with pytest.raises(ProviderError, match="nonsense") as caught:
         await provider(akool).create(SPEC, 600, "tag")
     assert [call.body for call in akool.to(CLOSE)] == [{"id": "s1"}]
@@ -189,8 +189,8 @@ async def test_sessions_are_those_that_cost_money_each_once_and_as_last_seen() -
 # ---------------------------------------------------------------- the avatar
 
 
-class QuietSeat:
-    """A seat in a room where `present` sit and nobody says anything; leaves nothing open."""
+class QuietConnection:
+    """A connection in a room where `present` sit and nobody says anything; leaves nothing open."""
 
     def __init__(self, *present: str) -> None:
         self._present = present
@@ -219,7 +219,7 @@ async def arrives(session: ProviderSession, own_room: OurRooms | None, *present:
 
     def take(credentials: RoomCredentials) -> RoomConnection:
         seated.append(credentials)
-        return QuietSeat(*present)
+        return QuietConnection(*present)
 
     avatar = AkoolProvider(ScriptedAkool({}).api(), take, own_room).avatar(session)
     await avatar.join()

@@ -45,12 +45,12 @@ async def asked(staged: Staged, text: str, number: int = 1) -> None:
 async def voice(staged: Staged, mid: str, what: str) -> None:
     """The avatar's voice begins or stops under some `mid`."""
     (session,) = staged.simulator.sessions
-    await session.avatar.seat.send(messages.event(mid, what))
+    await session.avatar.connection.send(messages.event(mid, what))
 
 
 async def say(staged: Staged, mid: str, text: str) -> None:
     (session,) = staged.simulator.sessions
-    await session.avatar.seat.send(messages.said(mid, text, {"idx": 0, "fin": True}))
+    await session.avatar.connection.send(messages.said(mid, text, {"idx": 0, "fin": True}))
 
 
 async def outcomes(staged: Staged) -> list[tuple[str, timedelta]]:

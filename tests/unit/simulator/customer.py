@@ -48,8 +48,8 @@ class Customer:
         answer = await self.ask("GET", "/api/open/v3/faceswap/quota/info")
         return float(answer["data"]["credit"])
 
-    def seat(self, session: dict[str, Any]) -> RoomConnection:
-        return self.simulator.seats(credentials(session))
+    def connection(self, session: dict[str, Any]) -> RoomConnection:
+        return self.simulator.connect(credentials(session))
 
 
 def credentials(session: dict[str, Any]) -> RoomCredentials:
@@ -94,4 +94,4 @@ async def until(events: AsyncIterator[RoomEvent], kind: type, **fields: Any) -> 
                 return heard
         elif isinstance(event, kind):
             return heard
-    raise AssertionError(f"the seat was lost before {kind.__name__} {fields}; heard {heard}")
+    raise AssertionError(f"the connection was lost before {kind.__name__} {fields}; heard {heard}")

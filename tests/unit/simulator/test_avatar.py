@@ -32,26 +32,26 @@ async def in_retelling(
 ) -> AsyncIterator[tuple[Customer, RoomConnection, AsyncIterator[RoomEvent]]]:
     """In a room with an avatar that repeats."""
     async with customer(options) as akool:
-        seat = akool.seat(await akool.create(mode_type=1))
-        await seat.join()
-        events = seat.events()
+        connection = akool.connection(await akool.create(mode_type=1))
+        await connection.join()
+        events = connection.events()
         await until(events, PeerJoined)
-        yield akool, seat, events
+        yield akool, connection, events
 
 
 @virtual
 async def test_in_retelling_it_says_exactly_what_it_is_given_in_growing_parts_at_speaking_pace() -> None:
     text = "Welcome everybody, this is what we will look at today: “quotes”, 日本語 and 🎉."
     async with customer() as akool:
-        seat = akool.seat(await akool.create(mode_type=1))
-        await seat.join()
-        events = seat.events()
+        connection = akool.connection(await akool.create(mode_type=1))
+        await connection.join()
+        events = connection.events()
         await until(events, PeerJoined)
         began = akool.simulator.clock.now()
-        await seat.send(chat("m1", text))
+        await connection.send(chat("m1", text))
         heard = await until(events, Packet, event="audio_end")
         took = (akool.simulator.clock.now() - began).total_seconds()
-        await seat.leave()
+        await connection.leave()
     parts = [message for message in heard if message["type"] == "chat"]
     assert text_of(heard) == text
     assert [part["idx"] for part in parts] == list(range(len(parts)))
@@ -64,11 +64,11 @@ async def test_in_retelling_it_says_exactly_what_it_is_given_in_growing_parts_at
 @virtual
 async def test_in_dialogue_it_answers_under_the_mid_of_the_question() -> None:
     async with customer() as akool:
-        seat = akool.seat(await akool.create(mode_type=2))
-        await seat.join()
-        events = seat.events()
+        connection = akool.connection(await akool.create(mode_type=2))
+        await connection.join()
+        events = connection.events()
         await until(events, PeerJoined)
-        await seat.send(chat("q1", "Who are you?"))
+        await connection.send(chat("q1", "Who are you?"))
         heard = await until(events, Packet, event="audio_end")
     assert text_of(heard).startswith("I am Alma, your storyteller.")
     assert {message["mid"] for message in heard} == {"q1"}
@@ -77,70 +77,70 @@ async def test_in_dialogue_it_answers_under_the_mid_of_the_question() -> None:
 @virtual
 async def test_without_a_mode_it_behaves_as_dialogue() -> None:
     async with customer() as akool:
-        seat = akool.seat(await akool.create())
-        await seat.join()
-        events = seat.events()
+        connection = akool.connection(await akool.create())
+        await connection.join()
+        events = connection.events()
         await until(events, PeerJoined)
-        await seat.send(chat("q1", "What is your name?"))
+        await connection.send(chat("q1", "What is your name?"))
         assert "Alma" in text_of(await until(events, Packet, event="audio_end"))
 
 
 @virtual
 async def test_what_is_sent_before_it_has_joined_is_lost() -> None:
     async with customer(Options(join_delay=5)) as akool:
-        seat = akool.seat(await akool.create(mode_type=1))
-        await seat.join()
-        events = seat.events()
-        await seat.send(chat("early", "Hello?"))
+        connection = akool.connection(await akool.create(mode_type=1))
+        await connection.join()
+        events = connection.events()
+        await connection.send(chat("early", "Hello?"))
         await until(events, PeerJoined)
-        await seat.send(chat("later", "Hello!"))
+        await connection.send(chat("later", "Hello!"))
         await until(events, Packet, event="audio_end")
         assert [said.mid for said in spoken(akool)] == ["later"]
 
 
 @virtual
 async def test_parts_are_put_together_in_whatever_order_they_come() -> None:
-    async with in_retelling() as (akool, seat, events):
+    async with in_retelling() as (akool, connection, events):
         for idx, text, fin in ((2, "c", True), (0, "a", False), (0, "a", False), (1, "b", False)):
-            await seat.send(chat("m", text, idx, fin=fin))
+            await connection.send(chat("m", text, idx, fin=fin))
         assert text_of(await until(events, Packet, event="audio_end")) == "abc"
         assert len(spoken(akool)) == 1
 
 
 @virtual
 async def test_a_chat_that_is_given_twice_is_said_twice() -> None:
-    async with in_retelling() as (akool, seat, events):
+    async with in_retelling() as (akool, connection, events):
         for _ in range(2):
-            await seat.send(chat("m", "again"))
+            await connection.send(chat("m", "again"))
             await until(events, Packet, event="audio_end")
         assert [(said.mid, said.said, said.finished) for said in spoken(akool)] == [("m", "again", True)] * 2
 
 
 @virtual
 async def test_of_a_chat_that_was_complete_nothing_is_remembered() -> None:
-    async with in_retelling() as (akool, seat, events):
+    async with in_retelling() as (akool, connection, events):
         for idx, text in ((0, "a"), (1, "b"), (0, "A")):
-            await seat.send(chat("m", text, idx, fin=idx == 1))
+            await connection.send(chat("m", text, idx, fin=idx == 1))
         await until(events, Packet, event="audio_end")
-        await seat.send(chat("m", "B", 1))
+        await connection.send(chat("m", "B", 1))
         await until(events, Packet, event="audio_end")
         assert [said.given for said in spoken(akool)] == ["ab", "AB"]
 
 
 @virtual
 async def test_a_chat_with_a_missing_part_is_not_said() -> None:
-    async with in_retelling() as (akool, seat, events):
-        await seat.send(chat("torn", "end", 1))
-        await seat.send(chat("whole", "all of it"))
+    async with in_retelling() as (akool, connection, events):
+        await connection.send(chat("torn", "end", 1))
+        await connection.send(chat("whole", "all of it"))
         await until(events, Packet, event="audio_end")
         assert [said.mid for said in spoken(akool)] == ["whole"]
 
 
 @virtual
 async def test_chats_wait_for_each_other() -> None:
-    async with in_retelling() as (_, seat, events):
-        await seat.send(chat("1", "the first one takes its time"))
-        await seat.send(chat("2", "the second one waits"))
+    async with in_retelling() as (_, connection, events):
+        await connection.send(chat("1", "the first one takes its time"))
+        await connection.send(chat("2", "the second one waits"))
         heard = await until(events, Packet, event="audio_end", mid="2")
     mids = [message["mid"] for message in heard]
     assert mids == sorted(mids)
@@ -149,16 +149,16 @@ async def test_chats_wait_for_each_other() -> None:
 @virtual
 async def test_an_interrupt_stops_it_in_the_middle_and_drops_what_waits() -> None:
     text = "one two three four five six seven eight nine ten eleven twelve"
-    async with in_retelling() as (akool, seat, events):
-        await seat.send(chat("long", text))
-        await seat.send(chat("waiting", "never heard"))
+    async with in_retelling() as (akool, connection, events):
+        await connection.send(chat("long", text))
+        await connection.send(chat("waiting", "never heard"))
         await until(events, Packet, mid="long", idx=2)
-        await seat.send(command("stop", "interrupt"))
+        await connection.send(command("stop", "interrupt"))
         heard = await until(events, Packet, cmd="interrupt")
         assert heard[-1]["pld"] == {"cmd": "interrupt", "code": 1000, "msg": "OK"}
         assert heard[-1]["mid"] == "stop"
         assert [message.get("fin", message["pld"].get("event")) for message in heard[:-1]] == [True, "audio_end"]
-        await seat.send(chat("next", "on we go"))
+        await connection.send(chat("next", "on we go"))
         await until(events, Packet, event="audio_end")
         log = spoken(akool)
     assert [said.mid for said in log] == ["long", "next"]
@@ -168,15 +168,15 @@ async def test_an_interrupt_stops_it_in_the_middle_and_drops_what_waits() -> Non
 
 @virtual
 async def test_an_interrupt_of_nothing_is_acknowledged_too() -> None:
-    async with in_retelling() as (_, seat, events):
-        await seat.send(command("stop", "interrupt"))
+    async with in_retelling() as (_, connection, events):
+        await connection.send(command("stop", "interrupt"))
         assert [message["mid"] for message in await until(events, Packet, cmd="interrupt")] == ["stop"]
 
 
 @virtual
 async def test_set_params_is_acknowledged_and_changes_how_it_speaks() -> None:
-    async with in_retelling() as (akool, seat, events):
-        await seat.send(
+    async with in_retelling() as (akool, connection, events):
+        await connection.send(
             command(
                 "p",
                 "set-params",
@@ -197,18 +197,18 @@ async def test_set_params_is_acknowledged_and_changes_how_it_speaks() -> None:
 @pytest.mark.parametrize("data", [{"mode": 3}, {"mode": "1"}, {"vparams": {"speed": 2}}, {"vparams": []}])
 @virtual
 async def test_set_params_refuses_what_it_cannot_do(data: dict[str, object]) -> None:
-    async with in_retelling() as (akool, seat, events):
+    async with in_retelling() as (akool, connection, events):
         before = next(iter(akool.simulator.sessions)).avatar.params
-        await seat.send(command("p", "set-params", **data))
+        await connection.send(command("p", "set-params", **data))
         assert (await until(events, Packet, cmd="set-params"))[-1]["pld"]["code"] == 1003
         assert next(iter(akool.simulator.sessions)).avatar.params == before
 
 
 @virtual
 async def test_an_action_is_made_without_an_acknowledgement() -> None:
-    async with in_retelling() as (akool, seat, events):
-        await seat.send(command("", "set-action", action="hand_wave", expression="happiness"))
-        await seat.send(command("i", "interrupt"))
+    async with in_retelling() as (akool, connection, events):
+        await connection.send(command("", "set-action", action="hand_wave", expression="happiness"))
+        await connection.send(command("i", "interrupt"))
         assert [message["mid"] for message in await until(events, Packet, cmd="interrupt")] == ["i"]
         assert next(iter(akool.simulator.sessions)).avatar.actions == [
             {"action": "hand_wave", "expression": "happiness"}
@@ -231,9 +231,9 @@ async def test_an_action_is_made_without_an_acknowledgement() -> None:
 )
 @virtual
 async def test_what_it_does_not_know_it_ignores(packet: bytes) -> None:
-    async with in_retelling() as (akool, seat, events):
-        await seat.send(packet)
-        await seat.send(chat("m2", "fine"))
+    async with in_retelling() as (akool, connection, events):
+        await connection.send(packet)
+        await connection.send(chat("m2", "fine"))
         heard = await until(events, Packet, event="audio_end")
         assert {message["mid"] for message in heard} == {"m2"}
         assert next(iter(akool.simulator.sessions)).avatar.ignored == 1
@@ -244,11 +244,11 @@ async def test_the_prologue_is_an_opening_line_in_retelling_only() -> None:
     async with customer() as akool:
         for mode, opening in ((1, ["Welcome to the Lantern House"]), (2, [])):
             session = await akool.create(mode_type=mode, knowledge_id="64f8a1b2c3d4e5f6a7b8c9d0")
-            seat = akool.seat(session)
-            await seat.join()
-            events = seat.events()
+            connection = akool.connection(session)
+            await connection.join()
+            events = connection.events()
             await until(events, PeerJoined)
-            await seat.send(chat("q", "When is breakfast?"))
+            await connection.send(chat("q", "When is breakfast?"))
             await until(events, Packet, event="audio_end", mid="q")
             given = [said.given[:28] for said in spoken(akool) if said.mid != "q"]
             assert given == opening
@@ -259,11 +259,11 @@ async def test_the_prologue_is_an_opening_line_in_retelling_only() -> None:
 async def test_it_leaves_when_its_session_is_closed_and_the_room_closes() -> None:
     async with customer() as akool:
         session = await akool.create(mode_type=1)
-        seat = akool.seat(session)
-        await seat.join()
-        events = seat.events()
+        connection = akool.connection(session)
+        await connection.join()
+        events = connection.events()
         await until(events, PeerJoined)
-        await seat.send(chat("m", "I was just going to say something long"))
+        await connection.send(chat("m", "I was just going to say something long"))
         await akool.close(session["_id"])
         await until(events, PeerLeft)
         assert akool.simulator.rooms.occupancy() == {}
@@ -277,9 +277,9 @@ async def test_it_leaves_when_its_session_is_closed_and_the_room_closes() -> Non
 def test_any_text_is_said_whole_in_packets_that_pass(text: str, pace: float) -> None:
     @virtual
     async def said() -> None:
-        async with in_retelling(Options(pace=pace)) as (akool, seat, events):
+        async with in_retelling(Options(pace=pace)) as (akool, connection, events):
             for idx, start in enumerate(range(0, len(text) or 1, 100)):
-                await seat.send(
+                await connection.send(
                     chat(str(uuid.UUID(int=1)), text[start : start + 100], idx, fin=start + 100 >= len(text))
                 )
             assert text_of(await until(events, Packet, event="audio_end")) == text

@@ -64,12 +64,12 @@ async def test_a_call_that_hangs_may_have_had_its_effect(after_effect: bool, ses
 async def test_the_state_shows_money_rooms_and_everything_said_and_no_token() -> None:
     async with customer() as akool:
         session = await akool.create(mode_type=1, voice_params={"elevenlabs_settings": {"api_key": "sk_secret"}})
-        seat = akool.seat(session)
-        await seat.join()
-        events = seat.events()
+        connection = akool.connection(session)
+        await connection.join()
+        events = connection.events()
         await until(events, PeerJoined)
-        await seat.watch("200000")
-        await seat.send(chat("m", "hello"))
+        await connection.watch("200000")
+        await connection.send(chat("m", "hello"))
         await until(events, Packet, event="audio_end")
         report = await state(akool)
         raw = (await akool.http.get("/_simulator/state")).text
@@ -85,9 +85,9 @@ async def test_the_state_shows_money_rooms_and_everything_said_and_no_token() ->
 @virtual
 async def test_what_befalls_a_seat() -> None:
     async with customer() as akool:
-        seat = akool.seat(await akool.create(mode_type=1))
-        await seat.join()
-        events = seat.events()
+        connection = akool.connection(await akool.create(mode_type=1))
+        await connection.join()
+        events = connection.events()
         await until(events, PeerJoined)
         for incident in ("token_expiring", "link_down", "link_up", "token_expired"):
             assert await control(akool, "POST", "incidents", incident=incident) == {"struck": 1}
@@ -103,18 +103,18 @@ async def test_what_befalls_a_seat() -> None:
 @virtual
 async def test_a_seat_is_taken_away(incident: str, reason: LossReason) -> None:
     async with customer() as akool:
-        seat = akool.seat(await akool.create())
-        await seat.join()
+        connection = akool.connection(await akool.create())
+        await connection.join()
         assert await control(akool, "POST", "incidents", incident=incident) == {"struck": 1}
-        assert [event async for event in seat.events()] == [ConnectionLost(reason, "injected")]
+        assert [event async for event in connection.events()] == [ConnectionLost(reason, "injected")]
 
 
 @virtual
 async def test_a_link_comes_back_by_itself() -> None:
     async with customer() as akool:
-        seat = akool.seat(await akool.create())
-        await seat.join()
-        events = seat.events()
+        connection = akool.connection(await akool.create())
+        await connection.join()
+        events = connection.events()
         await control(akool, "POST", "incidents", incident="link_down", seconds=3)
         before = akool.simulator.clock.now()
         await until(events, LinkUp)
@@ -131,9 +131,9 @@ async def test_the_stage_is_set_and_healed() -> None:
         assert (await akool.ask("POST", f"{SESSION}/create", json=WANTED))["code"] == 1215
         await control(akool, "POST", "faults", endpoint="session/create", faults=[{"code": 1005}])
         await control(akool, "POST", "heal")
-        seat = akool.seat(await akool.create(duration=30))
-        await seat.join()
-        await until(seat.events(), PeerJoined)
+        connection = akool.connection(await akool.create(duration=30))
+        await connection.join()
+        await until(connection.events(), PeerJoined)
         assert await akool.credit() == 10 - 6 - 3
 
 

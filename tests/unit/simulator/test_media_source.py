@@ -63,9 +63,9 @@ def pieces(sound: bytes) -> list[bytes]:
 
 
 async def studio() -> tuple[MediaSource, SimulatedConnection, AsyncIterator[RoomEvent]]:
-    """A camera that rolls, a seat that may watch it, and what that seat sees."""
+    """A camera that rolls, a connection that may watch it, and what that connection sees."""
     rooms = Rooms(LoopClock())
-    avatar, watcher = (rooms.seat(rooms.issue("here", uid, timedelta(minutes=5))) for uid in ("1", "2"))
+    avatar, watcher = (rooms.connection(rooms.issue("here", uid, timedelta(minutes=5))) for uid in ("1", "2"))
     await avatar.join()
     await watcher.join()
     events = watcher.events()

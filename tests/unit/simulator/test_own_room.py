@@ -16,16 +16,16 @@ APP_ID, CERTIFICATE = "a" * 32, "c" * 32
 
 
 def own_room(akool: Customer) -> tuple[RoomCredentials, RoomCredentials]:
-    """The avatar's seat and ours."""
+    """The avatar's connection and ours."""
     return OwnRooms(APP_ID, CERTIFICATE, akool.simulator.clock.now).credentials("our-room")
 
 
-def given(seat: RoomCredentials) -> dict[str, Any]:
+def given(connection: RoomCredentials) -> dict[str, Any]:
     return {
-        "agora_app_id": seat.app_id,
-        "agora_channel": seat.channel,
-        "agora_uid": int(seat.uid),
-        "agora_token": seat.token,
+        "agora_app_id": connection.app_id,
+        "agora_channel": connection.channel,
+        "agora_uid": int(connection.uid),
+        "agora_token": connection.token,
     }
 
 
@@ -33,13 +33,13 @@ def given(seat: RoomCredentials) -> dict[str, Any]:
 async def test_the_avatar_comes_into_it_and_it_outlives_the_session() -> None:
     async with customer() as akool:
         avatars, ours = own_room(akool)
-        seat = akool.simulator.seats(ours)
-        await seat.join()
+        connection = akool.simulator.connect(ours)
+        await connection.join()
         session = await akool.create(credentials=given(avatars), duration=60)
-        assert await anext(seat.events()) == PeerJoined(avatars.uid)
+        assert await anext(connection.events()) == PeerJoined(avatars.uid)
         assert "agora_token" not in session["credentials"]
         await akool.close(session["_id"])
-        await seat.send(b"anybody here?")
+        await connection.send(b"anybody here?")
         assert akool.simulator.rooms.occupancy() == {"our-room": [ours.uid]}
 
 
@@ -62,7 +62,7 @@ async def test_a_token_is_for_one_seat(change: dict[str, str]) -> None:
     async with customer() as akool:
         _, ours = own_room(akool)
         with pytest.raises(RoomError):
-            await akool.simulator.seats(replace(ours, **change)).join()
+            await akool.simulator.connect(replace(ours, **change)).join()
 
 
 @virtual
@@ -71,7 +71,7 @@ async def test_a_token_ends() -> None:
         _, ours = own_room(akool)
         await asyncio.sleep(2 * 60 * 60)
         with pytest.raises(RoomError, match="expired"):
-            await akool.simulator.seats(ours).join()
+            await akool.simulator.connect(ours).join()
 
 
 @virtual

@@ -34,11 +34,11 @@ async def test_an_avatar_in_another_process_is_spoken_to_and_leaves_no_trace_at_
     async with running() as (process, url), httpx.AsyncClient(base_url=url, headers={"x-api-key": "simulator"}) as http:
         wanted = {"avatar_id": ALMA, "duration": 60, "mode_type": 1}
         session = (await http.post(f"{SESSION}/create", json=wanted)).json()["data"]
-        seat = connect_remote(url)(credentials(session))
-        await seat.join()
-        events = seat.events()
+        connection = connect_remote(url)(credentials(session))
+        await connection.join()
+        events = connection.events()
         await until(events, PeerJoined)
-        await seat.send(chat("m", "hello over there"))
+        await connection.send(chat("m", "hello over there"))
         await until(events, Packet, event="audio_end")
         report = (await http.get("/_simulator/state")).json()
         assert [said["given"] for said in report["sessions"][0]["spoken"]] == ["hello over there"]
@@ -53,16 +53,19 @@ async def test_an_avatar_in_another_process_is_spoken_to_and_leaves_no_trace_at_
 async def test_a_client_that_is_gone_has_left_the_room() -> None:
     async with running() as (_, url), httpx.AsyncClient(base_url=url, headers={"x-api-key": "simulator"}) as http:
         session = (await http.post(f"{SESSION}/create", json={"avatar_id": ALMA, "duration": 60})).json()["data"]
-        seat = connect_remote(url)(credentials(session))
-        await seat.join()
-        await until(seat.events(), PeerJoined)
-        seat._socket.transport.abort()  # type: ignore[attr-defined]  # as `kill -9` does
+        connection = connect_remote(url)(credentials(session))
+        await connection.join()
+        await until(connection.events(), PeerJoined)
+        connection._socket.transport.abort()  # type: ignore[attr-defined]  # as `kill -9` does
         async with asyncio.timeout(5):
             while "100000" in str((await http.get("/_simulator/state")).json()["rooms"]):
                 await asyncio.sleep(0.02)
 
 
 async def test_who_brings_no_credentials_is_told_so() -> None:
-    async with running() as (_, url), connect(f"ws{url.removeprefix('http')}/_simulator/seat", proxy=None) as socket:
+    async with (
+        running() as (_, url),
+        connect(f"ws{url.removeprefix('http')}/_simulator/connection", proxy=None) as socket,
+    ):
         await socket.send("hello?")
         assert str(await socket.recv()).startswith("not credentials")

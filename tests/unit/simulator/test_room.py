@@ -1,4 +1,4 @@
-"""What rooms do beyond the contract of a seat: bad weather, and lines that break."""
+"""What rooms do beyond the contract of a connection: bad weather, and lines that break."""
 
 import asyncio
 import json
@@ -17,12 +17,12 @@ from tests.virtual_time import LoopClock, virtual
 async def pair() -> tuple[SimulatedConnection, SimulatedConnection, AsyncIterator[RoomEvent]]:
     """A sender, a receiver, and what the receiver hears after they have met."""
     rooms = Rooms(LoopClock(), seed=7)
-    seats = [rooms.seat(rooms.issue("here", uid, timedelta(minutes=5))) for uid in ("1", "2")]
-    for seat in seats:
-        await seat.join()
-    events = seats[1].events()
+    connections = [rooms.connection(rooms.issue("here", uid, timedelta(minutes=5))) for uid in ("1", "2")]
+    for connection in connections:
+        await connection.join()
+    events = connections[1].events()
     assert await anext(events) == PeerJoined("1")
-    return seats[0], seats[1], events
+    return connections[0], connections[1], events
 
 
 async def heard(conditions: NetworkConditions, count: int = 200) -> list[int]:

@@ -42,9 +42,9 @@ async def test_it_is_paid_in_advance_and_the_rest_is_given_back_on_close() -> No
 async def test_nothing_is_given_back_of_a_session_that_ran_its_time_and_the_seat_is_lost() -> None:
     async with customer() as akool:
         session = await akool.create(duration=60)
-        seat = akool.seat(session)
-        await seat.join()
-        await until(seat.events(), ConnectionLost)
+        connection = akool.connection(session)
+        await connection.join()
+        await until(connection.events(), ConnectionLost)
         assert await akool.credit() == 6000 - 6
         assert (await akool.close(session["_id"]))["code"] == 1219
 
@@ -143,11 +143,11 @@ async def test_the_list_is_newest_first_in_pages_and_by_status() -> None:
 async def test_the_token_lets_nobody_in_after_five_minutes_but_whoever_is_in_stays() -> None:
     async with customer() as akool:
         session = await akool.create(duration=600)
-        early = akool.seat(session)
+        early = akool.connection(session)
         await early.join()
         await passed(301)
         with pytest.raises(RoomError):
-            await akool.seat(session).join()
+            await akool.connection(session).join()
         await early.send(b"still here")
 
 
@@ -156,8 +156,8 @@ async def test_an_avatar_that_never_comes_costs_all_the_same() -> None:
     async with customer() as akool:
         akool.simulator.sessions.join_delay = None
         session = await akool.create(duration=60)
-        seat = akool.seat(session)
-        await seat.join()
-        with pytest.raises(AssertionError, match="seat was lost before PeerJoined"):
-            await until(seat.events(), PeerJoined)
+        connection = akool.connection(session)
+        await connection.join()
+        with pytest.raises(AssertionError, match="connection was lost before PeerJoined"):
+            await until(connection.events(), PeerJoined)
         assert await akool.credit() == 6000 - 6

@@ -96,11 +96,11 @@ async def test_a_child_that_dies_costs_the_words_and_nothing_else() -> None:
 async def test_an_avatar_writes_as_fast_as_it_speaks() -> None:
     async with Speech() as speech, customer(clock=SystemClock(), speech=speech) as akool:
         session = await akool.create(mode_type=1)
-        seat = akool.seat(session)
-        await seat.join()
-        events = seat.events()
+        connection = akool.connection(session)
+        await connection.join()
+        events = connection.events()
         await until(events, PeerJoined)
-        await seat.send(chat("m1", "One, two, three."))
+        await connection.send(chat("m1", "One, two, three."))
         await until(events, Packet, event="audio_start")
         began = asyncio.get_running_loop().time()
         await until(events, Packet, event="audio_end")
