@@ -101,7 +101,7 @@ class Sessions:
         if sum(session.open for session in self) >= self.concurrency:
             raise AkoolRefusal(Code.BUSY, "live avatar processing is busy")
         price = self._account.charge(booking.duration)
-        session = self._host(booking, persona, price)
+        session = self._opened(booking, persona, price)
         self._remember(session)
         assert self._group is not None
         session.task = self._group.create_task(self._host(session))
@@ -139,7 +139,7 @@ class Sessions:
         volume = self._knowledge_bases.find(booking.knowledge_id)
         return replace(persona, prologue=volume.prologue, prompt=volume.prompt)
 
-    def _host(self, booking: Booking, persona: Persona, price: float) -> HostedSession:
+    def _opened(self, booking: Booking, persona: Persona, price: float) -> HostedSession:
         session_id = secrets.token_hex(12)
         channel = f"sim-{session_id}"
         life = timedelta(seconds=self._options.token_life)
