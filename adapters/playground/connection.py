@@ -1,6 +1,7 @@
 """One visit of one window: what it says, in order; what it is told, as soon as can be."""
 
 import asyncio
+from contextlib import suppress
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
@@ -10,7 +11,7 @@ from adapters.playground.protocol import Enter, FromWindow, ListValues, decode
 from bot.domain.messages import Inbound
 from bot.log_throttle import warn_of_outsider
 from bot.ports.chat import ChatPlatform
-from bot.web.incoming import text_of
+from bot.web.incoming import ended_by, text_of
 
 ENTER_WITHIN_S = 5.0
 NO_PAGE_OF_OURS = 1008
@@ -19,17 +20,20 @@ NO_PAGE_OF_OURS = 1008
 
 async def serve_connection(socket: WebSocket, handler: PlaygroundInboundHandler, platform: ChatPlatform) -> None:
     """Serve one window until it closes."""
-    await socket.accept()
-    try:
-        async with asyncio.timeout(ENTER_WITHIN_S):
-            enter = await _frame(socket)
-        if isinstance(enter, Enter):
-            await _serve(socket, handler, platform, enter)
-    except (ValueError, TimeoutError):
-        warn_of_outsider("a window's socket sent what no page of ours sends")
-        await socket.close(NO_PAGE_OF_OURS)
-    except WebSocketDisconnect:
-        pass  # closing a window is how every visit ends
+    with suppress(WebSocketDisconnect):  # closing a window is how every visit ends
+        await socket.accept()
+        try:
+            await _admit(socket, handler, platform)
+        except (ValueError, TimeoutError):
+            warn_of_outsider("a window's socket sent what no page of ours sends")
+            await socket.close(NO_PAGE_OF_OURS)
+
+
+async def _admit(socket: WebSocket, handler: PlaygroundInboundHandler, platform: ChatPlatform) -> None:
+    async with asyncio.timeout(ENTER_WITHIN_S):
+        enter = await _frame(socket)
+    if isinstance(enter, Enter):
+        await _serve(socket, handler, platform, enter)
 
 
 async def _serve(socket: WebSocket, handler: PlaygroundInboundHandler, platform: ChatPlatform, enter: Enter) -> None:
@@ -41,15 +45,10 @@ async def _serve(socket: WebSocket, handler: PlaygroundInboundHandler, platform:
 
 
 async def _until_it_closes(visit: "_Visit") -> None:
-    try:
+    with ended_by(WebSocketDisconnect, ValueError):
         async with asyncio.TaskGroup() as tasks:
-            writing = tasks.create_task(visit.window.write())
+            tasks.create_task(visit.window.write())
             await visit.read(tasks)
-            writing.cancel()
-    except* WebSocketDisconnect:
-        raise WebSocketDisconnect from None
-    except* ValueError:
-        raise ValueError("not a frame of our page") from None
 
 
 class _Visit:

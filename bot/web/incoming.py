@@ -1,5 +1,8 @@
 """What comes in over a page's WebSocket."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 
@@ -12,3 +15,28 @@ async def text_of(socket: WebSocket) -> str:
     if text is None:
         raise ValueError("a binary message")
     return text
+
+
+@contextmanager
+def ended_by(*kinds: type[Exception]) -> Iterator[None]:
+    """Around a task group that ends by what its tasks raise: of several at once, the first of these kinds, by itself.
+
+    What is none of them leaves as the group that it came in.
+    """
+    ends: list[Exception] = []
+    try:
+        yield
+    except* kinds as group:
+        ends = list(_leaves(group))
+    for kind in kinds:
+        for end in ends:
+            if isinstance(end, kind):
+                raise end from None
+
+
+def _leaves(group: ExceptionGroup[Exception]) -> Iterator[Exception]:
+    for error in group.exceptions:
+        if isinstance(error, ExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error

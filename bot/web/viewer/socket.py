@@ -11,7 +11,7 @@ from bot.media.events import SessionEvents
 from bot.ports.chat import CoreApi
 from bot.ports.clock import Clock
 from bot.ports.grants import Grant, Grants, Scope
-from bot.web.incoming import text_of
+from bot.web.incoming import ended_by, text_of
 from bot.web.viewer.actions import act, offered
 from bot.web.viewer.archive import Archive
 from bot.web.viewer.connection import ViewerConnection
@@ -65,8 +65,8 @@ class ViewerSockets:
 
     async def serve(self, socket: WebSocket) -> None:
         """Until it closes."""
-        await socket.accept()
         with suppress(WebSocketDisconnect):  # closing the page is how every visit ends
+            await socket.accept()
             try:
                 await self._admit(socket)
             except LinkGone as gone:
@@ -107,17 +107,11 @@ class ViewerSockets:
         watching = ViewerConnection(socket, grant, self._events, self._archive, self._audiences)
         name = grant.person.name if grant.person and grant.scope is Scope.SPEAK else ""
         watching.show("hello", Hello(grant.scope, self._clock.now(), name, offered(grant, self._policy)))
-        try:
+        with ended_by(WebSocketDisconnect, LinkGone, ValueError):
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(watching.write())
                 tasks.create_task(self._while_valid(secret))
                 await self._read(socket, grant, watching, tasks)
-        except* WebSocketDisconnect:
-            raise WebSocketDisconnect from None
-        except* LinkGone as gone:
-            raise gone.exceptions[0] from None
-        except* ValueError:
-            raise ValueError("not a frame of our page") from None
 
     async def _while_valid(self, secret: str) -> None:
         """Raises `LinkGone` soon after the link has expired or was revoked, by whatever process."""

@@ -199,6 +199,25 @@ async def test_a_strange_frame_closes_its_socket_and_leaves_no_trace(target: Ser
     assert "Traceback" not in target.log
 
 
+FIRST = {"/v/socket": b'{"type":"present","grant":"x"}', "/playground/socket": b'{"type":"enter"}'}
+
+
+@pytest.mark.parametrize("path", FIRST)
+async def test_who_leaves_behind_a_strange_frame_leaves_no_trace(target: Served, path: str) -> None:
+    """What closes the socket finds nobody there any more."""
+    ticket, origin = await enter(target)
+    more = f"Cookie: {ticket}\r\nOrigin: {origin}\r\n\r\n"
+    head = UPGRADE.replace(b"/v/socket", path.encode()).replace(b"localhost", origin[7:].encode())[:-2] + more.encode()
+    frames = b"".join(b"\x81" + bytes((0x80 + len(text),)) + b"\0\0\0\0" + text for text in (FIRST[path], b"{"))
+    for _ in range(50):
+        async with target.connection() as peer:
+            await peer.send(head)
+            assert b" 101 " in await peer.answer()
+            await peer.send(frames)
+    await target.serves_others()
+    assert "Traceback" not in target.log
+
+
 async def test_text_that_is_none_closes_its_socket(target: Served) -> None:
     async with target.connection() as peer:
         await peer.send(UPGRADE)
