@@ -14,7 +14,7 @@ from bot.domain.conversations import Channel, ConversationRef, MessageRef
 from bot.domain.errors import MessageGone, PlatformError
 from bot.domain.messages import Command, Inbound, MessageDeleted, MessageEdited, MessagePosted, Outcome, ReplyTo
 from bot.domain.people import Membership, Person
-from bot.domain.replies import File, Reply
+from bot.domain.replies import File, Item, Reply
 from bot.domain.transcript import Delivery, TranscriptLine
 from bot.ports.chat import ConnectionState, CoreApi, RateLimits
 from bot.ports.clock import Clock
@@ -51,6 +51,7 @@ class ChatRoom:
         self.places: dict[str, ConversationRef] = {}
         self.messages: dict[str, Shown] = {}
         self.replies: list[tuple[str, str]] = []
+        self.rows: list[Item] = []
         self.told: list[str] = []
         self.problem = ""  # of its connection
         self.marked: list[str] = []
@@ -168,6 +169,7 @@ class ChatRoom:
     async def reply(self, to: ReplyTo, reply: Reply) -> None:
         self._fail("reply")
         self.replies.append((to.person.id, reply.text))
+        self.rows += reply.items
 
     def routes(self) -> Sequence[BaseRoute]:
         return ()

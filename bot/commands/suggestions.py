@@ -3,6 +3,9 @@
 from collections.abc import Iterable, Sequence
 from difflib import SequenceMatcher
 
+from bot.domain.messages import Command, Suggestion
+from bot.domain.replies import Item
+
 LONGEST = 64
 """Characters of a name, and of what was typed, that are compared: the time to compare grows with their product."""
 
@@ -26,6 +29,13 @@ def did_you_mean(typed: str, names: Iterable[str], n: int = 1) -> str:
     """` Did you mean “stop”?` with up to `n` names, or `''` when nothing is like it; begins with a space."""
     found = suggest(typed, names, n)
     return f" Did you mean {listed([f'“{name}”' for name in found])}?" if found else ""
+
+
+def instead(command: Command, suggestions: Iterable[Suggestion]) -> tuple[Item, ...]:
+    """The command again with each name that may have been meant, as rows with a button."""
+    return tuple(
+        Item(s.name, command=Command(command.verb, {**command.options, s.option: s.name})) for s in suggestions
+    )
 
 
 def listed(words: Sequence[str], last: str = "or") -> str:

@@ -32,6 +32,14 @@ class ReplyTo:
 
 
 @dataclass(frozen=True, slots=True)
+class Suggestion:
+    """A name that may have been meant by what was given as an option."""
+
+    option: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Command:
     """A verb of the catalogue with its options as typed: names are known to the catalogue, values are not yet checked.
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from bot.commands.bare import bare_command
 from bot.commands.errors import ParseError
 from bot.commands.policy import Workspace, role_of
-from bot.commands.suggestions import did_you_mean
+from bot.commands.suggestions import did_you_mean, instead
 from bot.commands.validation import validate
 from bot.domain.conversations import ConversationRef
 from bot.domain.errors import AvatarbotError
@@ -26,6 +26,7 @@ from bot.queries.context import Query, QueryContext
 from bot.queries.router import ANSWERS
 from bot.runtime.aftermath import JUST_ENDED, has_ended, start_again
 from bot.runtime.channel_settings import ChannelSettings
+from bot.runtime.resolve import suggested_by
 from bot.storage import channels, grants, inbox, sessions
 from bot.storage.records import SessionRecord
 
@@ -94,7 +95,8 @@ class Gateway:
             return await self._answered(inbound)
         except AvatarbotError as error:
             log.info("question not answered", reason=error.detail)
-            return Reply(error.sentence)
+            asked = _command_in(inbound)
+            return Reply(error.sentence, instead(asked, suggested_by(error)) if asked else ())
         except Exception:
             log.exception("a question failed")
             return Reply(FAULT)

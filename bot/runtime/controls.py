@@ -5,18 +5,21 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TypeVar
 
+from sqlalchemy import Connection
+
 from bot.commands.catalogue import CATALOGUE
 from bot.commands.errors import ParseError
 from bot.commands.options import act_options, merged, set_changes
 from bot.commands.suggestions import listed
 from bot.commands.validation import Values, validate
 from bot.domain.errors import AvatarbotError
+from bot.domain.messages import Suggestion
 from bot.domain.sessions import EndReason, Mode, ParamChanges, SessionSpec, VoiceParams
 from bot.ingress.admission import LEAVE
 from bot.ports.avatar import Avatar
 from bot.runtime.budget import day_of_payer
 from bot.runtime.context import SessionContext
-from bot.runtime.resolve import NotOffered, at_provider, spelled_out
+from bot.runtime.resolve import NotOffered, at_provider, spelled_out, suggested_by
 from bot.runtime.turns import Turns
 from bot.storage import inbox, sessions
 from bot.storage.records import InboxRecord
@@ -55,17 +58,22 @@ class Controls:
             await context.controls_wakeup.wait()
 
     async def _obey(self, row: InboxRecord) -> None:
+        suggestions: tuple[Suggestion, ...] = ()
         try:
             sentence = await self._verbs[row.verb](row)
             outcome = "done"
         except AvatarbotError as error:
             if isinstance(error, sessions.LeaseLost):
                 raise
-            outcome, sentence = "refused", error.sentence
+            outcome, sentence, suggestions = "refused", error.sentence, suggested_by(error)
         context, now = self._context, self._context.services.clock.now()
+
+        def work(connection: Connection) -> None:
+            inbox.finish(connection, context.lease, row.id, outcome, sentence if row.reply_to else "", now)
+            inbox.suggest(connection, [row.id], suggestions)
+
         if row.verb not in {"stop", LEAVE}:  # the end of the session answers it
-            told = sentence if row.reply_to else ""
-            await context.write(lambda c: inbox.finish(c, context.lease, row.id, outcome, told, now))
+            await context.write(work)
             context.services.replies_due.set()
 
     def _avatar(self) -> Avatar:

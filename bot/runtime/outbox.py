@@ -7,7 +7,10 @@ from datetime import timedelta
 
 import structlog
 
+from bot.commands.catalogue import CATALOGUE
+from bot.commands.suggestions import instead
 from bot.domain.errors import PlatformError, StoreUnavailable, Throttled
+from bot.domain.messages import Command
 from bot.domain.replies import Reply
 from bot.runtime.services import Services
 from bot.storage import inbox
@@ -73,7 +76,7 @@ class Outbox:
     async def _tell(self, row: InboxRecord) -> bool:
         """Whether that is settled: told, or no longer worth telling."""
         try:
-            await self._services.platform(row.place).reply(row.author, Reply(row.sentence))
+            await self._services.platform(row.place).reply(row.author, _reply(row))
         except Throttled as throttled:
             self._not_before[_workspace(row)] = asyncio.get_running_loop().time() + throttled.retry_after
             return False
@@ -87,6 +90,12 @@ class Outbox:
 
     def _is_late(self, row: InboxRecord) -> bool:
         return self._services.clock.now() - row.created_at > GIVE_UP
+
+
+def _reply(row: InboxRecord) -> Reply:
+    verb = CATALOGUE.verb(row.verb)
+    given = {name: value for name, value in row.body.items() if verb and verb.option(name)}
+    return Reply(row.sentence, instead(Command(row.verb, given), row.suggestions))
 
 
 def _workspace(row: InboxRecord) -> tuple[str, str]:

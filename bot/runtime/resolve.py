@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeVar
 from bot.commands.options import StartOptions
 from bot.commands.suggestions import listed, suggest
 from bot.domain.errors import AvatarbotError
+from bot.domain.messages import Suggestion
 from bot.domain.sessions import Mode, ParamChanges, SessionSpec, VoiceParams
 from bot.ports.provider import AvatarInfo, Knowledge, LanguageInfo, VoiceInfo
 from bot.queries.provider_catalog import WorkspaceCatalog
@@ -15,7 +16,15 @@ from bot.runtime.channel_settings import ChannelSettings
 
 
 class NotOffered(AvatarbotError):
-    """What was asked for by name does not exist."""
+    """What was asked for by name does not exist; `suggestions` are names that may have been meant."""
+
+    def __init__(self, sentence: str, suggestions: tuple[Suggestion, ...] = ()) -> None:
+        super().__init__(sentence)
+        self.suggestions = suggestions
+
+
+def suggested_by(error: AvatarbotError) -> tuple[Suggestion, ...]:
+    return error.suggestions if isinstance(error, NotOffered) else ()
 
 
 class NamedOffer(Protocol):
@@ -180,7 +189,8 @@ async def _called(
         return found
     close = suggest(wanted, [row.name for row in offered], 3)
     hint = f" Did you mean {listed(close)}?" if close else ""
-    raise NotOffered(f"There is no {kind} called “{wanted}”.{hint}")
+    option = kind.partition(" ")[0]
+    raise NotOffered(f"There is no {kind} called “{wanted}”.{hint}", tuple(Suggestion(option, name) for name in close))
 
 
 def pick(wanted: str, offered: Sequence[N], key: Callable[[N], str]) -> N | None:

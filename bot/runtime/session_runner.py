@@ -20,7 +20,7 @@ from bot.runtime.lifecycle import LifecycleTimer
 from bot.runtime.llm_reply import LlmReplies
 from bot.runtime.media_subscription import MediaSubscription
 from bot.runtime.provider_sessions import NoAvatar, ProviderSessions
-from bot.runtime.resolve import NotOffered, resolved
+from bot.runtime.resolve import NotOffered, resolved, suggested_by
 from bot.runtime.services import Services
 from bot.runtime.status_card import StatusCard, card_of
 from bot.runtime.turns import UNHEARD, Turns
@@ -219,7 +219,7 @@ class _LiveSession:
         """It could not be started or mended: tell whoever started it why."""
         context = self._context
         context.log.warning("given up", reason=error.detail)
-        await self._conclude("start", "refused", error.sentence)
+        await self._refuse_start(error)
         context.note = error.sentence
         match error:
             case NotOffered():
@@ -235,11 +235,13 @@ class _LiveSession:
             case _:
                 return EndReason.PROVIDER
 
-    async def _conclude(self, verb: str, outcome: str, sentence: str) -> None:
+    async def _refuse_start(self, error: AvatarbotError) -> None:
         context, now = self._context, self._context.services.clock.now()
 
         def work(connection: Connection) -> None:
-            inbox.conclude(connection, self._unfinished(connection, verb), outcome, sentence, now)
+            started = self._unfinished(connection, "start")
+            inbox.conclude(connection, started, "refused", error.sentence, now)
+            inbox.suggest(connection, started, suggested_by(error))
 
         await context.write(work)
         context.services.replies_due.set()

@@ -1,6 +1,6 @@
 """The inbox: what was accepted, in which order it waits, and what came of it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy import Boolean, Connection, Row, and_, bindparam, func, insert, or_, select, update
 
 from bot.domain.conversations import ConversationRef, MessageRef
-from bot.domain.messages import Inbound, ReplyTo
+from bot.domain.messages import Inbound, ReplyTo, Suggestion
 from bot.domain.people import Role
 from bot.storage.encryption import Cipher, decrypt, encrypt
 from bot.storage.records import InboxRecord, Lease
@@ -117,6 +117,7 @@ def record(row: Row[Any], cipher: Cipher) -> InboxRecord:
         outcome=m["outcome"],
         sentence=m["sentence"],
         created_at=m["created_at"],
+        suggestions=msgspec.json.decode(m["suggestions"] or "[]", type=tuple[Suggestion, ...]),
     )
 
 
@@ -232,6 +233,13 @@ def conclude(connection: Connection, row_ids: Iterable[str], outcome: str, sente
     news = {"told": bool(sentence), "bad": outcome != GOOD_NEWS}
     if rows := [{"row": row_id, **news, **values} for row_id in row_ids]:
         connection.execute(_CONCLUDE, rows)
+
+
+def suggest(connection: Connection, row_ids: Collection[str], suggestions: Sequence[Suggestion]) -> None:
+    """Keep which names may have been meant, for the answer to these rows."""
+    kept = msgspec.json.encode(suggestions).decode()
+    if suggestions:
+        connection.execute(update(inbox).where(inbox.c.id.in_(row_ids)).values(suggestions=kept))
 
 
 def unfinished(connection: Connection, session_id: str) -> list[tuple[str, str, str]]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.domain.conversations import ConversationRef, MessageRef
-from bot.domain.messages import ReplyTo
+from bot.domain.messages import ReplyTo, Suggestion
 from bot.domain.people import Person, Role
 from bot.domain.sessions import EndReason, SessionSpec, SessionStatus
 from bot.domain.transcript import Speaker
@@ -77,6 +77,7 @@ class InboxRecord:
     outcome: str
     sentence: str
     created_at: datetime
+    suggestions: tuple[Suggestion, ...] = ()
 
     @property
     def text(self) -> str:

@@ -147,6 +147,7 @@ inbox = Table(
     _text("state"),  # waiting, claimed, done
     _text("outcome"),
     _text("sentence"),  # what its author is to be told
+    _text("suggestions"),  # and which names may have been meant
     Column("reply_due", Boolean, nullable=False, server_default=text("0")),
     Column("created_at", Instant, nullable=False),
     Column("done_at", Instant),

@@ -140,6 +140,7 @@ FED: Mapping[str, Callable[[str], object]] = {
     "blocks.parts": lambda text: blocks.parts(text, 500),
     "a line in Slack": lambda text: blocks.line(TranscriptLine(text, text)),
     "discord_markdown.escape": discord_markdown.escape,
+    "discord_markdown.units": discord_markdown.units,
     "discord_markdown.measure": discord_markdown.measure,
     "discord_markdown.shorten": lambda text: discord_markdown.shorten(text, 300),
     "discord_markdown.pages": lambda text: discord_markdown.pages(text, 500),

@@ -1,7 +1,7 @@
 """The settings of a channel."""
 
 from bot.commands.policy import AllowList
-from bot.domain.messages import Refused
+from bot.domain.messages import Command, Refused
 from bot.domain.sessions import Mode
 from bot.queries.channel_settings import allow_list
 from tests.chat_room import CHANNEL
@@ -26,6 +26,7 @@ async def test_what_does_not_exist_is_not_kept(stack: Stack) -> None:
         refused = await ask(stack, "defaults set", avatar="Almo")
         shown = await ask(stack, "defaults show")
     assert "Did you mean Alma?" in refused.text
+    assert refused.items[0].command == Command("defaults set", {"avatar": "Alma"})
     assert "avatar: default" in shown.text
 
 

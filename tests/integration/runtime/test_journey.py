@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from bot.domain.conversations import MessageRef
-from bot.domain.messages import Accepted, Inbound, MessagePosted, Refused
+from bot.domain.messages import Accepted, Command, Inbound, MessagePosted, Refused
 from bot.domain.sessions import Mode, SessionStatus
 from bot.domain.transcript import Delivery
 from tests.chat_room import ANN
@@ -103,11 +103,23 @@ async def test_a_command_is_posted_before_it_is_answered(stack: Stack) -> None:
 async def test_an_unknown_avatar_is_refused_with_the_nearest_before_anything_is_paid(stack: Stack) -> None:
     before = stack.simulator.account.credit
     async with stack.serving():
-        await stack.room.command("start", avatar="Almo")
+        await stack.room.command("start", avatar="Almo", mode="retelling")
         await stack.until(lambda: bool(stack.room.answers()))
     assert "Alma" in stack.room.answers()[0]
+    assert stack.room.rows[0].title == "Alma"
+    assert stack.room.rows[0].command == Command("start", {"avatar": "Alma", "mode": "retelling"})
     assert stack.simulator.account.credit == before
     assert not stack.room.cards
+
+
+@on_stack()
+async def test_an_unknown_language_of_a_live_avatar_is_one_press_from_the_one_that_was_meant(stack: Stack) -> None:
+    async with stack.serving():
+        await stack.room.command("start")
+        await stack.live()
+        await stack.room.command("set", language="Frensh")
+        await stack.until(lambda: bool(stack.room.rows))
+    assert stack.room.rows[0].command == Command("set", {"language": "French"})
 
 
 @on_stack()
