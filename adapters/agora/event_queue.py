@@ -21,13 +21,13 @@ class EventQueue:
         self._starved = starved
         self._starved_again_at = 0.0
         self._queue: asyncio.Queue[RoomEvent | None] = asyncio.Queue()
-        self._valve = KeyframeGate()
+        self._gate = KeyframeGate()
 
     def put(self, event: RoomEvent) -> None:
         """Never waits. Nothing follows a `ConnectionLost`."""
         if self.over:
             return
-        if self._valve.admits(event, self._queue.qsize()):
+        if self._gate.admits(event, self._queue.qsize()):
             self._queue.put_nowait(event)
         elif isinstance(event, VideoFrame):
             self._starve(event.uid)

@@ -1,4 +1,4 @@
-"""Whose room it is and who may sit in it: which uids a token lets in, and rooms of the team's own Agora project."""
+"""Whose room it is and who may join it: which uids a token lets in, and rooms of the team's own Agora project."""
 
 import re
 import secrets

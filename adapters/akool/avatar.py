@@ -114,7 +114,7 @@ class AkoolAvatar:
     async def _live(self) -> None:
         try:
             async with asyncio.TaskGroup() as group:
-                sending = group.create_task(self._sender.run(), name="courier")
+                sending = group.create_task(self._sender.run(), name="sender")
                 await self._listen()
                 sending.cancel()
         finally:

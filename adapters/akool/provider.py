@@ -1,4 +1,4 @@
-"""AKOOL as the provider of avatars: its records turned into the words of the house."""
+"""AKOOL as the provider of avatars: its records as values of the domain."""
 
 import re
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""Discord's error codes as errors of the house."""
+"""Discord's error codes as the domain's errors."""
 
 import discord
 
@@ -51,7 +51,7 @@ NO_MEMBER = frozenset({10007, 10013})
 """Unknown member, unknown user."""
 
 CLOUDFLARE_PAUSE = 60.0
-"""Seconds to keep quiet when Discord's front door refuses us without saying for how long."""
+"""Seconds to keep quiet when Cloudflare in front of Discord refuses us without saying for how long."""
 
 
 class DiscordRefused(PlatformError):
@@ -75,7 +75,7 @@ def refusal(call: str, error: discord.HTTPException) -> PlatformError:
 
 
 def code_of(error: BaseException) -> int:
-    """Discord's code behind an error of the house, or 0."""
+    """Discord's code behind a domain error, or 0."""
     if isinstance(error, DiscordRefused):
         return error.code
     cause = error.__cause__

@@ -100,7 +100,7 @@ class DiscordPlatform(DiscordPublisher):
         return self._connectedness.state(client, client.connected_shards if client else set())
 
     async def run(self) -> None:
-        """One life of a client. Whatever ends it raises, and who runs us begins another."""
+        """Run one client until it ends; always raises. The caller starts another."""
         if self._settings.token is None:
             raise SettingsError("DISCORD_TOKEN is not set.")
         await self._conversations.load()

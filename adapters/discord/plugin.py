@@ -1,4 +1,4 @@
-"""Discord, as the house lists it. discord.py itself is imported only where Discord is used."""
+"""Discord, as a plugin. discord.py itself is imported only where Discord is used."""
 
 from collections.abc import Sequence
 

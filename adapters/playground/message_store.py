@@ -113,7 +113,7 @@ class MessageStore:
     # ------------------------------------------------ changing
 
     def stamp(self) -> int:
-        """Now in microseconds, later than every stamp before."""
+        """Now in microseconds, later than every sequence before."""
         now = (self._clock.now() - _EPOCH) // timedelta(microseconds=1)
         self._stamped = max(self._stamped, self.seq, now - 1) + 1
         return self._stamped
@@ -125,7 +125,7 @@ class MessageStore:
         return self.change(message, id=str(self.stamp()))
 
     def change(self, message: Message, **changes: object) -> Message:
-        """The message with changes, under a new `seq`. The stages of a growing line are not worth a place in the history."""
+        """The message with changes, under a new `seq`. The steps of a growing line are not worth a place in the history."""
         changed = msgspec.structs.replace(message, **changes, seq=self.stamp())
         record = MessageChanged(changed)
         self._overwritten = self._overwritten or changed.deleted

@@ -70,7 +70,7 @@ class SimulatedAvatar:
         self._options = options
         self._clock = clock
         self._speech = speech
-        self._hearing = ChatReassembly()
+        self._received = ChatReassembly()
         self._source = MediaSource(connection, talker.persona)
         self._agenda: asyncio.Queue[ChatPart] = asyncio.Queue(AGENDA_LIMIT)
         self._voice: asyncio.Task[None] | None = None
@@ -89,7 +89,7 @@ class SimulatedAvatar:
         finally:
             await self.connection.leave()
 
-    # ------------------------------------------------------------ hearing
+    # ------------------------------------------------------------ receiving
 
     async def _listen(self) -> None:
         async for happening in self.connection.events():
@@ -104,7 +104,7 @@ class SimulatedAvatar:
     async def _hear(self, packet: bytes) -> None:
         match messages.read(packet):
             case ChatPart() as part:
-                if (text := self._hearing.hear(part)) is not None:
+                if (text := self._received.hear(part)) is not None:
                     self._plan(part.mid, text)
             case Order() as order:
                 await self._obey(order)
@@ -144,7 +144,7 @@ class SimulatedAvatar:
 
     async def _interrupt(self) -> None:
         """Stop what is being said and forget what waits to be."""
-        self._hearing.forget()
+        self._received.forget()
         while not self._agenda.empty():
             self._agenda.get_nowait()
         if voice := self._silence():

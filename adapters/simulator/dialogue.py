@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from adapters.simulator import phrases
 
 REMEMBERED = 50
-"""Things said that are kept in mind."""
+"""Lines of the conversation that are remembered."""
 
 WORD = re.compile(r"[^\W_]{3,}")
 

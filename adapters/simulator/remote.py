@@ -9,7 +9,7 @@ import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
-from adapters.simulator.remote_protocol import PATH, Wish, event_from_text
+from adapters.simulator.remote_protocol import PATH, ClientRequest, event_from_text
 from adapters.simulator.room import PACKET_LIMIT
 from bot.domain.errors import RoomError
 from bot.ports.room import ConnectionLost, ConnectRoom, LossReason, RoomCredentials, RoomEvent
@@ -53,10 +53,10 @@ class RemoteConnection:
         await self._give(packet)
 
     async def watch(self, uid: str | None) -> None:
-        await self._give(_text(Wish(uid)))
+        await self._give(_text(ClientRequest(uid)))
 
     async def request_key_frame(self, uid: str) -> None:
-        await self._give(_text(Wish(uid, key_frame=True)))
+        await self._give(_text(ClientRequest(uid, key_frame=True)))
 
     async def leave(self) -> None:
         self._over = True

@@ -27,7 +27,7 @@ KINDS: dict[str, type[RoomEvent]] = {
 }
 
 
-class Wish(msgspec.Struct, frozen=True):
+class ClientRequest(msgspec.Struct, frozen=True):
     """What a client wants of the media: to watch `uid` (or nobody), or a key frame of it."""
 
     uid: str | None

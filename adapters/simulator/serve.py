@@ -17,7 +17,7 @@ GRACE_S = 1
 class _SimulatorServer(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Signals belong to the process that we are a guest in."""
+        """Signals belong to the process that embeds us."""
         yield
 
 

@@ -1,4 +1,4 @@
-"""Slack's Web API: one session for all calls, and errors of the house."""
+"""Slack's Web API: one session for all calls, and the domain's errors."""
 
 import asyncio
 from collections.abc import Mapping

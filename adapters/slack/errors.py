@@ -1,4 +1,4 @@
-"""Slack's error codes as errors of the house."""
+"""Slack's error codes as the domain's errors."""
 
 from bot.domain.errors import MessageGone, PlaceGone, PlatformError
 

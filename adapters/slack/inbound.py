@@ -118,6 +118,6 @@ def asks_for_form(text: str) -> Command | None:
 
 
 def run(command: Command, event_id: str, to: ReplyTo, now: datetime) -> Inbound:
-    """A command of a slash command, a button, a form or a shortcut: Slack gives them no stamp of their own."""
+    """A command of a slash command, a button, a form or a shortcut: Slack gives them no sequence of their own."""
     given = Command(command.verb, {name: value for name, value in command.options.items() if value})
     return Inbound(event_id, int(now.timestamp() * 1_000_000), to.place, to.person, given, to)

@@ -1,4 +1,4 @@
-"""Slack, as the house lists it."""
+"""Slack, as a plugin."""
 
 from adapters.slack.checks import check
 from adapters.slack.platform import SlackPlatform

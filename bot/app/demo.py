@@ -93,7 +93,7 @@ async def _play(parts: Parts, port: int, folder: Path, *, opens: bool) -> int:
 
 
 def has_browser(environ: Mapping[str, str], platform: str, *, terminal: bool) -> bool:
-    """Whether somebody sits before a screen that a browser can open on: not in CI, not through SSH, not into a pipe."""
+    """Whether this is an interactive terminal on a machine where a browser can be opened: not in CI, not through SSH, not into a pipe."""
     if not terminal or environ.get("CI") or environ.get("SSH_CONNECTION"):
         return False
     return platform in {"darwin", "win32"} or bool(environ.get("DISPLAY") or environ.get("WAYLAND_DISPLAY"))

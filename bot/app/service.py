@@ -163,9 +163,9 @@ class Service:
             working = group.create_task(self.worker.run(), name="worker")
             tasks = [
                 group.create_task(self._inbox.run(), name="inbox"),
-                group.create_task(self._replies.run(), name="replies"),
+                group.create_task(self._replies.run(), name="outbox"),
                 group.create_task(self._ended_cards.run(), name="ended-cards"),
-                group.create_task(self.services.offers.run(), name="offers"),
+                group.create_task(self.services.offers.run(), name="catalog"),
                 group.create_task(self._watch_database(working), name="database"),
                 group.create_task(self._connections.run(), name="connections"),
                 *(group.create_task(job, name="job") for job in self._periodic_jobs()),

@@ -1,4 +1,4 @@
-"""Help from the catalogue: all verbs by topic on one screen, or one verb in detail."""
+"""Help from the catalogue: all commands by topic on one page, or one command in detail."""
 
 from bot.commands.catalogue import CATALOGUE, GROUPS, TOPICS, Catalogue
 from bot.commands.errors import shown

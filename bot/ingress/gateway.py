@@ -1,4 +1,4 @@
-"""The core's front door: everything that comes from a chat platform comes in here."""
+"""`CoreApi` for the chat platforms: accepts what comes in, answers queries, and takes note of people and channels that are gone."""
 
 import asyncio
 import time

@@ -243,7 +243,7 @@ def _last_ended(
 
 
 def _spending(inbounds: Sequence[Inbound], there: Sequence[SessionRecord]) -> set[tuple[ConversationRef, str]]:
-    """Who might be about to spend: a start, another stretch, or anything said where a session sleeps."""
+    """Who might be about to spend: a start, an extension, or anything said where a session sleeps."""
     sleeping = {session.place.channel for session in there if session.slept_at}
     return {
         (inbound.place, inbound.person.id)

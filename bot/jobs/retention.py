@@ -1,4 +1,4 @@
-"""What is over is put to rest, and what is old is forgotten."""
+"""Deletes what is older than the retention period, and ends sessions that slept too long."""
 
 from collections.abc import Callable
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Chores are done again and again by the worker that has lived longest, so that no two processes do the same."""
+"""Periodic jobs. Only the worker that has lived longest does them, so that no two processes do the same."""
 
 import asyncio
 import contextlib
@@ -17,9 +17,9 @@ log = structlog.get_logger(__name__)
 async def run_periodically(
     services: Services, worker: Worker, job: Callable[[], Awaitable[object]], *, every: float, wakeup: asyncio.Event
 ) -> None:
-    """Do `job` every so many seconds, and when the bell rings, until cancelled. What fails is tried again the next time.
+    """Do `job` every so many seconds, and whenever `wakeup` is set, until cancelled. What fails is tried again the next time.
 
-    A bell that has been rung already has it done as soon as the worker lives.
+    Where `wakeup` is set already, the job is done as soon as the worker is enlisted.
     """
     await worker.lease.enlisted.wait()
     while True:

@@ -1,1 +1,1 @@
-"""What happens in a session, its video and audio included, passed on to whoever watches in this process."""
+"""What happens in a session, its video and audio included, passed on to the viewers in this process."""

@@ -1,4 +1,4 @@
-"""What happens in a session, for whoever looks on: viewers, and nothing that must not be lost."""
+"""Publish and subscribe for what happens in a session. Delivery is best effort: nothing goes here that must not be lost."""
 
 import asyncio
 from collections import defaultdict
@@ -17,7 +17,7 @@ QUEUE_LIMIT = 256
 
 @dataclass(frozen=True, slots=True)
 class SessionView:
-    """A session as an onlooker sees it, whole. `ends` is one sentence on what will end it, `ends_at` when, where that is known."""
+    """The whole state of a session as a viewer sees it. `ends` is one sentence on what will end it, `ends_at` when, where that is known."""
 
     session_id: str
     status: SessionStatus
@@ -46,7 +46,7 @@ SessionEvent = SessionView | Caption
 
 
 class SessionEvents:
-    """One channel per session, in this process. Publishing never waits. Picture and sound go over `screens`."""
+    """One channel per session, in this process. Publishing never waits. Video and audio go over `media`."""
 
     def __init__(self) -> None:
         self.media = MediaFanouts()

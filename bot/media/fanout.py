@@ -1,4 +1,4 @@
-"""A session's picture and sound, from its run to who watches, in this process. Nothing waits here and nothing is kept."""
+"""Passes a session's video and audio from its run to its viewers in this process. Never waits, and buffers nothing."""
 
 import asyncio
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ class MediaSink(Protocol):
 
 
 class MediaFanout:
-    """Of one session. `changed` is rung when somebody comes or goes or needs a key frame."""
+    """Video and audio of one session. `changed` is set when somebody comes or goes or needs a key frame."""
 
     def __init__(self) -> None:
         self.changed = asyncio.Event()
@@ -71,7 +71,7 @@ class MediaFanout:
 
 
 class MediaFanouts:
-    """One for each session that runs or is watched here; a screen lasts as long as somebody holds it."""
+    """One for each session that runs or is watched here; each lasts as long as somebody holds it."""
 
     def __init__(self) -> None:
         self._media: WeakValueDictionary[str, MediaFanout] = WeakValueDictionary()

@@ -150,7 +150,7 @@ class ValueQuery:
 
 
 class CoreApi(Protocol):
-    """The core's front door for chat platforms."""
+    """What chat platforms call in the core."""
 
     async def accept(self, inbound: Inbound) -> Outcome:
         """Commit what came in, within 2 s. Raises `StoreUnavailable` when it was certainly not taken: say so, or let the platform deliver again."""

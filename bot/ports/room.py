@@ -107,7 +107,7 @@ RoomEvent = (
 class RoomConnection(Protocol):
     """Our connection in a room. Unreliable and unordered: what is sent may be lost, repeated or reordered.
 
-    One life: `join`, then `events` until `ConnectionLost` or `leave`. Peers already present are reported as `PeerJoined`.
+    Joined once: `join`, then `events` until `ConnectionLost` or `leave`. Peers already present are reported as `PeerJoined`.
     """
 
     async def join(self) -> None:

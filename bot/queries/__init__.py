@@ -1,1 +1,1 @@
-"""Questions, answered: what changes no session. A file a subject; a function a verb."""
+"""Answers to commands that change no session: one module per subject, one function per command."""

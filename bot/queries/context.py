@@ -32,7 +32,7 @@ class QueryContext:
     files: PublicFiles | None = None
     """Tells how large documents are; without it nobody knows."""
     uploads_due: asyncio.Event = field(default_factory=asyncio.Event)
-    """Rung when an upload was begun."""
+    """Set when an upload was begun."""
 
 
 T = TypeVar("T")

@@ -1,4 +1,4 @@
-"""Which function answers which verb."""
+"""Which function answers which command."""
 
 from collections.abc import Mapping
 from types import MappingProxyType

@@ -13,7 +13,7 @@ from bot.queries.context import Query
 from bot.queries.usage_chart import OTHERS, described, minutes_by_day
 from bot.runtime.budget import Day
 from bot.storage import usage
-from bot.storage.usage import Stretch, day_of
+from bot.storage.usage import UsedMinutes, day_of
 
 USUAL_DAYS = 30
 LISTED = 8
@@ -25,9 +25,9 @@ async def show(request: Query) -> Reply:
     days, services, place = request.number("days", USUAL_DAYS), request.context.services, request.place
     since = day_of(request.now) - timedelta(days=days - 1)
     used = await services.store.read(
-        lambda c: usage.stretches(c, services.store.cipher, place.platform, place.workspace_id, since, request.now)
+        lambda c: usage.used_minutes(c, services.store.cipher, place.platform, place.workspace_id, since, request.now)
     )
-    total = sum(stretch.minutes for stretch in used)
+    total = sum(run.minutes for run in used)
     span = "today" if days == 1 else f"in the last {days} days"
     lines = [
         f"{_minutes(total)} {span}.",
@@ -38,36 +38,36 @@ async def show(request: Query) -> Reply:
     return Reply("\n".join(filter(None, lines)), file=await _picture(used, since.date(), days) if used else None)
 
 
-async def _picture(used: Sequence[Stretch], first: date, days: int) -> File:
+async def _picture(used: Sequence[UsedMinutes], first: date, days: int) -> File:
     drawn = await asyncio.to_thread(minutes_by_day, used, first, days)
     return File("usage.png", "image/png", drawn, described(used, first, days))
 
 
-async def _breakdown(request: Query, used: Sequence[Stretch]) -> list[str]:
+async def _breakdown(request: Query, used: Sequence[UsedMinutes]) -> list[str]:
     if not used:
         return []
     names = await _channels(request, used)
     return [
-        f"By day: {_shares(used, lambda stretch: f'{stretch.day:%b} {stretch.day.day}', most_first=False)}.",
-        f"By channel: {_shares(used, lambda stretch: names.get(stretch.channel_id, OTHERS))}.",
-        f"By avatar: {_shares(used, lambda stretch: stretch.avatar_name or 'unnamed')}.",
+        f"By day: {_shares(used, lambda run: f'{run.day:%b} {run.day.day}', most_first=False)}.",
+        f"By channel: {_shares(used, lambda run: names.get(run.channel_id, OTHERS))}.",
+        f"By avatar: {_shares(used, lambda run: run.avatar_name or 'unnamed')}.",
     ]
 
 
-async def _channels(request: Query, used: Sequence[Stretch]) -> Mapping[str, str]:
+async def _channels(request: Query, used: Sequence[UsedMinutes]) -> Mapping[str, str]:
     """The names of those used most: the platform is not asked about more than a line can hold."""
-    minutes = _sums(used, lambda stretch: stretch.channel_id)
+    minutes = _sums(used, lambda run: run.channel_id)
     return await channel_names(request, sorted(minutes, key=lambda channel_id: -minutes[channel_id])[:LISTED])
 
 
-def _sums(used: Sequence[Stretch], key: Callable[[Stretch], str]) -> Mapping[str, float]:
+def _sums(used: Sequence[UsedMinutes], key: Callable[[UsedMinutes], str]) -> Mapping[str, float]:
     minutes: defaultdict[str, float] = defaultdict(float)
-    for stretch in used:
-        minutes[key(stretch)] += stretch.minutes
+    for run in used:
+        minutes[key(run)] += run.minutes
     return minutes
 
 
-def _shares(used: Sequence[Stretch], key: Callable[[Stretch], str], *, most_first: bool = True) -> str:
+def _shares(used: Sequence[UsedMinutes], key: Callable[[UsedMinutes], str], *, most_first: bool = True) -> str:
     minutes = list(_sums(used, key).items())
     shares = sorted(minutes, key=lambda share: (share[0] == OTHERS, -share[1])) if most_first else minutes[::-1]
     named = [f"{name} {_minutes(amount)}" for name, amount in shares[:LISTED]]

@@ -1,4 +1,4 @@
-"""Minutes as a picture."""
+"""Minutes used per day as a PNG chart."""
 
 import io
 from collections import defaultdict
@@ -11,7 +11,7 @@ from unicodedata import normalize
 from PIL import Image, ImageDraw, ImageFont
 
 from bot.speech.names import clean_name
-from bot.storage.usage import Stretch
+from bot.storage.usage import UsedMinutes
 
 SIZE = WIDTH, HEIGHT = 1600, 800
 LEFT, TOP, RIGHT, BOTTOM = 100, 150, 1570, 735
@@ -30,7 +30,7 @@ Rows = Mapping[str, Sequence[float]]
 """Minutes of each day by avatar."""
 
 
-def minutes_by_day(used: Sequence[Stretch], first: date, days: int) -> bytes:
+def minutes_by_day(used: Sequence[UsedMinutes], first: date, days: int) -> bytes:
     """A PNG with a bar for each day, in the colours of the avatars, on a transparent ground. The last day is called today.
 
     An avatar whose name cannot be drawn has its rank among those used most, which is its place in the answer's text.
@@ -50,11 +50,11 @@ def minutes_by_day(used: Sequence[Stretch], first: date, days: int) -> bytes:
     return written.getvalue()
 
 
-def described(used: Sequence[Stretch], first: date, days: int) -> str:
+def described(used: Sequence[UsedMinutes], first: date, days: int) -> str:
     """What the picture shows, in one sentence for those who do not see it."""
     minutes: defaultdict[date, float] = defaultdict(float)
-    for stretch in used:
-        minutes[stretch.day] += stretch.minutes
+    for run in used:
+        minutes[run.day] += run.minutes
     last = first + timedelta(days=days - 1)
     most = max(minutes, key=lambda day: minutes[day], default=last)
     span = f"from {_day(first)} to {_day(last)}" if days > 1 else f"on {_day(last)}"
@@ -146,16 +146,16 @@ def _day(day: date) -> str:
     return f"{day:%b} {day.day}"
 
 
-def _by_avatar(used: Sequence[Stretch], calendar: Sequence[date]) -> Rows:
+def _by_avatar(used: Sequence[UsedMinutes], calendar: Sequence[date]) -> Rows:
     """Minutes of each day by avatar, those used most first, the rest as one."""
     totals: defaultdict[str, float] = defaultdict(float)
-    for stretch in used:
-        totals[stretch.avatar_name] += stretch.minutes
+    for run in used:
+        totals[run.avatar_name] += run.minutes
     ranked = sorted(totals, key=lambda name: -totals[name])
     own_colour = set(ranked if len(ranked) <= len(COLOURS) else ranked[: len(COLOURS) - 1])
     rows = {name: [0.0] * len(calendar) for name in [*filter(own_colour.__contains__, ranked)]}
     place = {day: number for number, day in enumerate(calendar)}
-    for stretch in used:
-        name = stretch.avatar_name if stretch.avatar_name in own_colour else OTHERS
-        rows.setdefault(name, [0.0] * len(calendar))[place[stretch.day]] += stretch.minutes
+    for run in used:
+        name = run.avatar_name if run.avatar_name in own_colour else OTHERS
+        rows.setdefault(name, [0.0] * len(calendar))[place[run.day]] += run.minutes
     return rows

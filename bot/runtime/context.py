@@ -50,7 +50,7 @@ Ending = EndReason | Asleep | HandedOver
 
 @dataclass(slots=True)
 class SessionContext:
-    """The session's row as last written, the avatar in its room, and the bells that wake its tasks."""
+    """The session's row as last written, the avatar in its room, and the wakeups of its tasks."""
 
     services: Services
     lease: Lease
@@ -135,7 +135,7 @@ class SessionContext:
         self.show(note)
 
     def show(self, note: str | None = None) -> None:
-        """Bring onlookers and the card up to date."""
+        """Bring viewers and the card up to date."""
         if note is not None:
             self.note = note
         self.services.events.publish(self.session.id, self.view())

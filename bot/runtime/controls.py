@@ -30,7 +30,7 @@ MODES_NOW = {Mode.DIALOGUE: "answers by itself", Mode.RETELLING: "repeats what y
 
 
 class Controls:
-    """One task of a run."""
+    """`run` carries out controls as they arrive, until cancelled."""
 
     def __init__(self, context: SessionContext, turns: Turns) -> None:
         self._context = context

@@ -15,7 +15,7 @@ log = structlog.get_logger(__name__)
 
 
 class EndedCards:
-    """One task of the service; `note` says which card is to be shown as ended."""
+    """`run` updates cards until cancelled; `note` says which card is to be shown as ended."""
 
     def __init__(self, services: Services) -> None:
         self._services = services

@@ -28,7 +28,7 @@ def is_greeting(row: InboxRecord) -> bool:
 
 
 def as_spoken(line: str, mode: Mode, *, own_model: bool) -> str:
-    """What the avatar is given so that it says this line: a mind of AKOOL's is asked to, and would else answer it."""
+    """What the avatar is given so that it says this line: in dialogue mode AKOOL's model is asked to say it, since it would answer the line itself."""
     text = speakable(line)
     return f"Repeat after me, word for word: {text}" if text and mode is Mode.DIALOGUE and not own_model else text
 

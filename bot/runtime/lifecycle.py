@@ -26,7 +26,7 @@ LAST_CALL = timedelta(seconds=3)
 
 
 class LifecycleTimer:
-    """One task of a run."""
+    """`run` renews, warns and ends the session at its deadlines, until cancelled."""
 
     def __init__(self, context: SessionContext, provider_sessions: ProviderSessions) -> None:
         self._context = context

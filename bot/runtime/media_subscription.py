@@ -1,4 +1,4 @@
-"""Picture and sound of a run's avatar: asked for while somebody watches, and not a moment longer."""
+"""Subscribes to the avatar's video and audio while somebody watches, and only then."""
 
 import asyncio
 import contextlib
@@ -13,7 +13,7 @@ KEY_FRAME_EVERY = 0.5
 
 
 class MediaSubscription:
-    """One task of a run."""
+    """`run` subscribes and unsubscribes as viewers come and go, until cancelled."""
 
     def __init__(self, context: SessionContext) -> None:
         self._context = context
@@ -25,7 +25,7 @@ class MediaSubscription:
         while True:
             await media.changed.wait()
             media.changed.clear()
-            with contextlib.suppress(RoomError):  # the connection is lost, and whoever mends it rings again
+            with contextlib.suppress(RoomError):  # the connection is lost, and whoever restores it sets `changed` again
                 await self._follow()
 
     async def _follow(self) -> None:
@@ -46,7 +46,7 @@ class MediaSubscription:
             await before.watch(False)
 
     def observe(self, provider_row: str, event: AvatarEvent) -> None:
-        """Put on screen what the avatar on stage sends. A replaced one goes on sending for a moment."""
+        """Pass on what the active avatar sends. One that was replaced goes on sending for a moment, which is dropped."""
         if provider_row != self._context.provider_row:
             return
         match event:

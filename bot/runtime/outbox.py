@@ -19,7 +19,7 @@ from bot.storage.records import InboxRecord
 log = structlog.get_logger(__name__)
 
 LOOK_EVERY = 30.0
-"""Seconds between two looks at what is due without being rung."""
+"""Seconds between two looks at what is due without a wakeup."""
 
 GIVE_UP = timedelta(hours=1)
 """After which an answer would only puzzle."""
@@ -28,7 +28,7 @@ AT_ONCE = 50
 
 
 class Outbox:
-    """One task of the service."""
+    """`run` delivers due replies until cancelled."""
 
     def __init__(self, services: Services) -> None:
         self._services = services

@@ -1,4 +1,4 @@
-"""The avatar in its room: created, joined, renewed, taken over, closed. The row always comes before the money."""
+"""The avatar in its room: created, joined, renewed, taken over, closed. The row is written before anything is paid for."""
 
 import asyncio
 from collections.abc import Callable
@@ -41,7 +41,7 @@ class NoAvatar(AvatarbotError):
 
 @dataclass(frozen=True, slots=True)
 class JoinedAvatar:
-    """An avatar in its room with us, and not on stage yet."""
+    """An avatar in its room with us, and not active yet."""
 
     avatar: Avatar
     row_id: str
@@ -101,7 +101,7 @@ class ProviderSessions:
         await self._activate(await self._invited())
 
     async def _invited(self) -> JoinedAvatar:
-        """Intent, create, result, join: in this order. Whoever is on stage meanwhile goes on."""
+        """Intent, create, result, join: in this order. The active avatar goes on meanwhile."""
         context, row_id = self._context, new_id()
         duration = await next_minutes(context) * 60
         await context.write(
@@ -151,7 +151,7 @@ class ProviderSessions:
         if joined.here.is_set():
             self._alone_since = None
             context.arrived.set()
-        else:  # it went while it waited behind the stage
+        else:  # it left before it became active
             self._alone_since = _elapsed()
             context.arrived.clear()
         context.media.changed.set()
@@ -182,7 +182,7 @@ class ProviderSessions:
     # ------------------------------------------------------------ listening
 
     async def _listen(self, joined: JoinedAvatar) -> None:
-        """What an avatar says behind the stage, while another is on it, counts for nothing yet."""
+        """Handle an avatar's events until the last. What it says while another one is active is ignored."""
         async for event in joined.avatar.events():
             if isinstance(event, AvatarArrived | LinkUp):
                 joined.here.set()

@@ -164,7 +164,7 @@ async def _unknown(_wanted: str) -> None:
 
 
 class Reads(Protocol[N_co]):
-    """One list of a showcase."""
+    """One list of the provider's catalog, searched by name."""
 
     def __call__(self, *, fresh: bool = False) -> Awaitable[Sequence[N_co]]: ...
 

@@ -55,7 +55,7 @@ class Services:
     timeouts: SessionTimeouts = SessionTimeouts()
     model: LanguageModel | None = None
     replies_due: asyncio.Event = field(default_factory=asyncio.Event)
-    """Rung when somebody is to be told something."""
+    """Set when somebody is to be told something."""
 
     def platform(self, place: ConversationRef) -> ChatPlatform:
         """The platform of a place. Raises `KeyError` for one that does not run here."""

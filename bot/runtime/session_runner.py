@@ -109,7 +109,7 @@ class _LiveSession:
 
     async def give(self) -> None:
         try:
-            writing = self._start(self._publisher.run, "scribe")
+            writing = self._start(self._publisher.run, "transcript")
             ending = await self._play()
             await self._finish(ending, writing)
         except ThrownOut:
@@ -123,7 +123,7 @@ class _LiveSession:
     # ------------------------------------------------------------ playing
 
     async def _play(self) -> Ending:
-        """Bring the avatar on stage and wait for the reason to end."""
+        """Join an avatar, make it active, and wait for the reason to end."""
         context = self._context
         if context.session.status is SessionStatus.STOPPING:
             await self._take_over()
@@ -154,13 +154,13 @@ class _LiveSession:
             await self._announce()
         self._start(Controls(context, self._turns).run, "controls")
         self._start(self._cards.run, "cards")
-        self._start(self._media_subscription.run, "projector")
+        self._start(self._media_subscription.run, "media")
         await self._provider_sessions.begin()
         await context.become(SessionStatus.LIVE, "")
         await self._welcome()
         self._start(self._turns.run, "turns")
-        self._start(self._provider_sessions.run, "hosting")
-        self._start(LifecycleTimer(context, self._provider_sessions).run, "timekeeper")
+        self._start(self._provider_sessions.run, "provider")
+        self._start(LifecycleTimer(context, self._provider_sessions).run, "lifecycle")
 
     async def _announce(self) -> None:
         """Names become ids, then the card is posted, so that we know that we can post before anything is paid."""
@@ -198,7 +198,7 @@ class _LiveSession:
         return [row for row, v, _ in inbox.unfinished(connection, self._context.session.id) if v == verb]
 
     async def _take_over(self) -> None:
-        """What an earlier run had in its hands: turns that may not have been heard, posts that are not complete."""
+        """What an earlier run had begun: turns that may not have been heard, posts that are not complete."""
         context, now = self._context, self._context.services.clock.now()
         if context.session.card is not None:
             await self._publisher.resume()

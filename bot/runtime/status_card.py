@@ -123,7 +123,7 @@ def _traits(spec: SessionSpec) -> tuple[str, ...]:
 
 
 class StatusCard:
-    """One task of a run."""
+    """`run` keeps the session's card up to date, until cancelled."""
 
     def __init__(self, context: SessionContext) -> None:
         self._context = context

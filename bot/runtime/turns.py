@@ -1,4 +1,4 @@
-"""What people say, given to the avatar one at a time, lowest stamp first."""
+"""What people say, given to the avatar one at a time, lowest sequence first."""
 
 import asyncio
 import contextlib
@@ -61,7 +61,7 @@ class _Turn:
 
 
 class Turns:
-    """One task of a run."""
+    """`run` gives the avatar one turn after the other, until cancelled."""
 
     def __init__(self, context: SessionContext, publisher: TranscriptPublisher, llm_replies: LlmReplies | None) -> None:
         self._context = context
@@ -159,7 +159,10 @@ class Turns:
         return await store.read(lambda c: inbox.waiting_turns(c, store.cipher, session_id))
 
     async def _next(self) -> float | None:
-        """Take the lowest stamp that waits; how long to rest then (None: until the bell). Seconds are left while it waits for earlier ones."""
+        """Take the waiting message with the lowest sequence. Returns how many seconds to wait next, None: until the wakeup.
+
+        Seconds are left while it waits for earlier ones.
+        """
         context = self._context
         rows = await self._waiting()
         self._count(len(rows))

@@ -20,7 +20,7 @@ from bot.tasks import cancel_and_wait
 log = structlog.get_logger(__name__)
 
 LOOK_EVERY = 1.0
-"""Seconds between two looks for sessions without being rung: the truth, where the bell is only a hint."""
+"""Seconds between two looks for sessions without a wakeup. The rows are the truth; a wakeup is only a hint."""
 RETRY_FIRST, RETRY_MOST = 1.0, 30.0
 
 
@@ -121,7 +121,7 @@ class Worker:
             await self._notify_missed()
 
     async def _notify_missed(self) -> None:
-        """What another process wrote rings no bell here."""
+        """Rows that another process wrote wake nobody here: look for them."""
         if not self._runs:
             return
         with contextlib.suppress(StoreUnavailable):

@@ -9,7 +9,7 @@ from bot.domain.errors import SettingsError
 
 
 class Cipher:
-    """Seals and opens. Reads what any of its keys wrote, so that keys can be rotated."""
+    """Encrypts and decrypts (Fernet). Reads what any of its keys wrote, so that keys can be rotated."""
 
     def __init__(self, keys: tuple[str, ...]) -> None:
         try:

@@ -131,12 +131,12 @@ _WAITING_TURNS, _WAITING_CONTROLS = _WAITING.where(inbox.c.verb == SAY), _WAITIN
 
 
 def waiting_turns(connection: Connection, cipher: Cipher, session_id: str) -> list[InboxRecord]:
-    """What waits in a session to be spoken, lowest stamp first."""
+    """What waits in a session to be spoken, lowest sequence first."""
     return [record(row, cipher) for row in connection.execute(_WAITING_TURNS, {"session": session_id})]
 
 
 def waiting_controls(connection: Connection, cipher: Cipher, session_id: str) -> list[InboxRecord]:
-    """What waits in a session and overtakes turns, lowest stamp first."""
+    """What waits in a session and overtakes turns, lowest sequence first."""
     return [record(row, cipher) for row in connection.execute(_WAITING_CONTROLS, {"session": session_id})]
 
 
@@ -262,7 +262,7 @@ def stopped_by(connection: Connection, session_id: str) -> str:
 
 
 def sessions_with_waiting(connection: Connection) -> list[str]:
-    """Where something waits: for a worker that may have missed the bell."""
+    """Where something waits: for a worker that may have missed a wakeup."""
     query = select(inbox.c.session_id).where(inbox.c.state == WAITING).distinct()
     return list(connection.execute(query).scalars())
 

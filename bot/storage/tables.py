@@ -266,7 +266,7 @@ uploads = Table(
     Index("upload_by_state", "state"),
 )
 
-belongings = Table(
+ownerships = Table(
     "belongings",
     metadata,
     Column("kind", Text, primary_key=True),  # avatar, knowledge

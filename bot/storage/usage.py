@@ -27,7 +27,7 @@ class Use:
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class UsedMinutes:
     """One provider session: paid from its opening to its closing."""
 
     day: date  # UTC
@@ -77,9 +77,9 @@ def of_session(connection: Connection, session_id: str, now: datetime) -> Use:
     return sum((counted(row, now) for row in connection.execute(query)), Use())
 
 
-def stretches(  # noqa: PLR0917
+def used_minutes(  # noqa: PLR0917
     connection: Connection, cipher: Cipher, platform: str, workspace_id: str, since: datetime, now: datetime
-) -> list[Stretch]:
+) -> list[UsedMinutes]:
     """What a workspace has used since then, oldest first."""
     query = (
         _in_workspace(platform, workspace_id)
@@ -88,7 +88,7 @@ def stretches(  # noqa: PLR0917
         .order_by(provider_sessions.c.intended_at)
     )
     return [
-        Stretch(
+        UsedMinutes(
             day=row.intended_at.date(),
             channel_id=row.channel_id,
             avatar_name=decrypt(cipher, row.spec, SessionSpec).avatar_name,

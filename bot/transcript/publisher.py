@@ -142,7 +142,7 @@ class TranscriptPublisher:
 
     async def run(self) -> None:
         """Write and post until closed. Raises `PlaceGone` and `LeaseLost`."""
-        tasks = [asyncio.create_task(work, name="scribe") for work in (self._save_all(), self._post_all())]
+        tasks = [asyncio.create_task(work, name="transcript") for work in (self._save_all(), self._post_all())]
         try:
             await asyncio.gather(*tasks)
         finally:
@@ -373,7 +373,7 @@ def post_key(source_id: str, part: int) -> str:
 
 
 async def _rest(wakeup: asyncio.Event, seconds: float | None) -> None:
-    """Until it rings, or for so long at most."""
+    """Until the wakeup, or for so long at most."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await wakeup.wait()

@@ -113,10 +113,10 @@ class SdkProcess:
     async def _join(self, order: Join) -> None:
         from adapters.agora.sdk.connection import SdkConnection  # noqa: PLC0415 - imports the SDK
 
-        valve = KeyframeGate(UNSENT_LIMIT)
+        gate = KeyframeGate(UNSENT_LIMIT)
 
         def report(event: RoomEvent) -> None:
-            if valve.admits(event, self.line.backlog):
+            if gate.admits(event, self.line.backlog):
                 self.line.say(event_message(order.connection, event))
             if isinstance(
                 event, ConnectionLost

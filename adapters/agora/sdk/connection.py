@@ -43,7 +43,7 @@ CHANNELS: Final = 1
 
 
 class SdkConnection:
-    """One life: `join`, then everything else, then `leave`.
+    """Joined once: `join`, then everything else, then `leave`.
 
     `report` is called on the event loop with what happens, `note` with what only the log should know: once for each text.
     """

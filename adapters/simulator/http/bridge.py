@@ -7,7 +7,7 @@ import msgspec
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from adapters.simulator.remote_protocol import PATH, Wish, event_to_text
+from adapters.simulator.remote_protocol import PATH, ClientRequest, event_to_text
 from adapters.simulator.room import Rooms, SimulatedConnection
 from bot.domain.errors import RoomError
 from bot.ports.room import RoomCredentials
@@ -66,12 +66,12 @@ async def _hear(socket: WebSocket, connection: SimulatedConnection) -> None:
             with contextlib.suppress(RoomError):  # lost meanwhile: the client is being told
                 await connection.send(packet)
         else:
-            await _grant(msgspec.json.decode(frame["text"], type=Wish), connection)
+            await _grant(msgspec.json.decode(frame["text"], type=ClientRequest), connection)
     await connection.leave()
 
 
-async def _grant(wish: Wish, connection: SimulatedConnection) -> None:
-    if wish.key_frame and wish.uid is not None:
-        await connection.request_key_frame(wish.uid)
+async def _grant(request: ClientRequest, connection: SimulatedConnection) -> None:
+    if request.key_frame and request.uid is not None:
+        await connection.request_key_frame(request.uid)
     else:
-        await connection.watch(wish.uid)
+        await connection.watch(request.uid)

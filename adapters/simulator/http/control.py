@@ -21,14 +21,14 @@ class ControlRoutes:
         self._control = control
 
     def routes(self) -> list[Mount]:
-        desk = [
+        routes = [
             Route("/state", _plain(self._state), methods=["GET"]),
             Route("/faults", _plain(self._fail), methods=["POST"]),
             Route("/stage", _plain(self._script), methods=["PUT"]),
             Route("/incidents", _plain(self._befall), methods=["POST"]),
             Route("/heal", _plain(self._heal), methods=["POST"]),
         ]
-        return [Mount("/_simulator", routes=desk)]
+        return [Mount("/_simulator", routes=routes)]
 
     async def _state(self, _: Request) -> object:
         return self._control.state()

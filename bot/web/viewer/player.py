@@ -12,7 +12,7 @@ from bot.web.viewer.wire import pack
 
 
 class Player:
-    """An `Onlooker`. `wake` is called when there is something to `send`."""
+    """A `MediaSink`. `wake` is called when there is something to `send`."""
 
     def __init__(self, media: MediaFanout, wake: Callable[[], None]) -> None:
         self.media = media

@@ -8,17 +8,17 @@ from PIL import Image
 
 from bot.queries import usage_chart
 from bot.queries.usage_chart import COLOURS, SIZE, described, minutes_by_day
-from bot.storage.usage import Stretch
+from bot.storage.usage import UsedMinutes
 
 FIRST = date(2026, 10, 30)
 
 
-def used(minutes: float, *, day: int = 0, avatar: str = "Alma") -> Stretch:
-    return Stretch(FIRST + timedelta(days=day), "c1", avatar, minutes)
+def used(minutes: float, *, day: int = 0, avatar: str = "Alma") -> UsedMinutes:
+    return UsedMinutes(FIRST + timedelta(days=day), "c1", avatar, minutes)
 
 
-def picture(stretches: list[Stretch], days: int = 30) -> Image.Image:
-    return Image.open(io.BytesIO(minutes_by_day(stretches, FIRST, days)))
+def picture(used_minutes: list[UsedMinutes], days: int = 30) -> Image.Image:
+    return Image.open(io.BytesIO(minutes_by_day(used_minutes, FIRST, days)))
 
 
 def colours(image: Image.Image) -> set[str]:
