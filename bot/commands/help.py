@@ -20,7 +20,7 @@ def help_on(topic: str = "", catalogue: Catalogue = CATALOGUE, command: str = "/
     """
     wanted = " ".join(topic.casefold().replace("_", "-").split())
     if not wanted:
-        return Reply(_more(command, catalogue), sections=_overview(command, catalogue))
+        return Reply(f"More about a command: {command} help COMMAND", sections=_overview(command, catalogue))
     if len(group := catalogue.entries.get(wanted, ())) > 1:
         lines = tuple(f"{command} {verb.name}: {verb.summary}" for verb in group)
         return Reply("", sections=(Section(GROUPS.get(wanted, wanted), lines),))
@@ -29,10 +29,6 @@ def help_on(topic: str = "", catalogue: Catalogue = CATALOGUE, command: str = "/
         hint = did_you_mean(topic, [*catalogue.names, *catalogue.entries])
         return Reply(f"I do not know {shown(topic)}.{hint}", sections=_overview(command, catalogue))
     return Reply("\n".join(_detail(command, verb)))
-
-
-def _more(command: str, catalogue: Catalogue) -> str:
-    return f"More about a command: {command} help {next(iter(catalogue.entries), 'help')}"
 
 
 def _overview(command: str, catalogue: Catalogue) -> tuple[Section, ...]:

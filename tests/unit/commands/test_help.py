@@ -22,7 +22,7 @@ def test_each_entry_has_one_topic() -> None:
 def test_a_smaller_catalogue_needs_less_help() -> None:
     reply = help_on(catalogue=CATALOGUE.only("start", "stop", "help"), command="@Avatar")
     assert reply.whole_text.splitlines() == [
-        "More about a command: @Avatar help start",
+        "More about a command: @Avatar help COMMAND",
         "",
         "Talk",
         "@Avatar start: Start a live avatar here",
