@@ -59,7 +59,7 @@ class ChatRoom:
         self.faults: dict[str, list[Exception]] = {}
         self.core: CoreApi | None = None
         self._ids = itertools.count(1)
-        self._stamps = itertools.count(1)
+        self._sequences = itertools.count(1)
 
     # ------------------------------------------------ what people do
 
@@ -84,9 +84,9 @@ class ChatRoom:
         self, place: ConversationRef, person: Person, body: Command | MessagePosted | MessageEdited | MessageDeleted
     ) -> Outcome:
         assert self.core is not None
-        stamp = next(self._stamps)
+        sequence = next(self._sequences)
         return await self.core.accept(
-            Inbound(f"e{stamp}", stamp, place, person, body, ReplyTo(place, person, "handle", None, 5))
+            Inbound(f"e{sequence}", sequence, place, person, body, ReplyTo(place, person, "handle", None, 5))
         )
 
     # ------------------------------------------------ what people see

@@ -52,7 +52,7 @@ class DiscordInboundHandler:
         live = inbound.place in self.conversations
         match outcome:
             case Accepted() | Duplicate():
-                self.conversations.hear(inbound.place, inbound.stamp)
+                self.conversations.hear(inbound.place, inbound.sequence)
             case Question():
                 await self.tell(inbound, await self.core.answer(inbound))
             case Refused(sentence) if addressed or live or sentence != NOT_TAKEN:

@@ -1,4 +1,4 @@
-"""The open windows, each brought up to date by its own cursor."""
+"""The open clients, each brought up to date by its own cursor."""
 
 import asyncio
 from collections import deque
@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 from starlette.websockets import WebSocket
 
 from adapters.playground.message_store import MessageStore
-from adapters.playground.protocol import ToWindow, encode
+from adapters.playground.protocol import ToClient, encode
 from bot.domain.people import Person
 
 FLUSH = 0.03
-"""Least time between two frames of changes to one window, in seconds: under a blink, and many edits become one frame."""
+"""Least time between two frames of changes to one client, in seconds: under a blink, and many edits become one frame."""
 NOTES = 64
-"""Frames to one window that are no messages and wait; a window that falls further behind loses the oldest."""
+"""Frames to one client that are no messages and wait; a client that falls further behind loses the oldest."""
 TOLD_WITHIN = 0.8
-"""Seconds after which a window that takes nothing counts as closed for whoever is to be told something."""
+"""Seconds after which a client that takes nothing counts as closed for whoever is to be told something."""
 
 
 @dataclass(slots=True)
@@ -31,7 +31,7 @@ class _Note:
 
 
 class Client:
-    """One open window. What it has seen is a cursor, so a slow one skips to the newest instead of filling memory."""
+    """One page that is connected. What it has seen is a cursor, so a slow one skips to the newest instead of filling memory."""
 
     def __init__(self, socket: WebSocket, store: MessageStore, person: Person, seq: int) -> None:
         self._socket = socket
@@ -50,7 +50,7 @@ class Client:
         self._add(frame)
 
     async def tell(self, frame: str) -> bool:
-        """Whether it was written to the window: only what was counts as told."""
+        """Whether it was written to the client: only what was counts as told."""
         try:
             async with asyncio.timeout(TOLD_WITHIN):
                 return await self._add(frame)
@@ -63,7 +63,7 @@ class Client:
             self._notes.popleft().settle(written=False)
 
     async def write(self) -> None:
-        """Send whatever there is to send, until cancelled or the window is gone."""
+        """Send whatever there is to send, until cancelled or the client is gone."""
         while True:
             await self._woken.wait()
             self._woken.clear()
@@ -98,26 +98,26 @@ class Clients:
         self.store = store
         self._open: set[Client] = set()
 
-    def open(self, window: Client) -> None:
-        self._open.add(window)
+    def open(self, client: Client) -> None:
+        self._open.add(client)
 
-    def close(self, window: Client) -> None:
-        self._open.discard(window)
-        window.close()
+    def close(self, client: Client) -> None:
+        self._open.discard(client)
+        client.close()
 
     def wake(self) -> None:
         """Messages changed."""
-        for window in self._open:
-            window.wake()
+        for client in self._open:
+            client.wake()
 
-    def announce(self, frame: ToWindow) -> None:
+    def announce(self, frame: ToClient) -> None:
         """To everybody."""
         encoded = encode(frame)
-        for window in self._open:
-            window.note(encoded)
+        for client in self._open:
+            client.note(encoded)
 
-    async def whisper(self, person_id: str, frame: ToWindow) -> bool:
-        """To every window of one person; whether it reached any."""
+    async def whisper(self, person_id: str, frame: ToClient) -> bool:
+        """To every client of one person; whether it reached any."""
         encoded = encode(frame)
-        theirs = [window for window in self._open if window.person.id == person_id]
-        return any(await asyncio.gather(*(window.tell(encoded) for window in theirs)))
+        theirs = [client for client in self._open if client.person.id == person_id]
+        return any(await asyncio.gather(*(client.tell(encoded) for client in theirs)))

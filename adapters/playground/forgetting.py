@@ -12,7 +12,7 @@ from bot.ports.clock import Clock
 
 LOOK_EVERY_S = 60.0
 TOMBSTONE_LIFE = timedelta(days=1)
-"""How long windows that were away can learn that a message was deleted."""
+"""How long clients that were away can learn that a message was deleted."""
 
 log = structlog.get_logger(__name__)
 
@@ -20,10 +20,10 @@ log = structlog.get_logger(__name__)
 class Forgetting:
     """Looks by itself, so that it does not matter who forgot a session, when, and whether we were running."""
 
-    def __init__(self, core: CoreApi, clock: Clock, windows: Clients, retention: timedelta) -> None:
+    def __init__(self, core: CoreApi, clock: Clock, clients: Clients, retention: timedelta) -> None:
         self._core = core
         self._clock = clock
-        self._windows = windows
+        self._clients = clients
         self._retention = retention
 
     async def run(self) -> None:
@@ -37,9 +37,9 @@ class Forgetting:
 
     async def tidy(self) -> None:
         """Raises `StoreUnavailable`."""
-        store, now = self._windows.store, self._clock.now()
+        store, now = self._clients.store, self._clock.now()
         shown = store.sessions
         store.forget(shown - await self._core.kept(shown))
         store.expire(now - self._retention)
         store.compact(now - TOMBSTONE_LIFE)
-        self._windows.wake()
+        self._clients.wake()

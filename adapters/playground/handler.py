@@ -1,4 +1,4 @@
-"""Takes what people do in a window to the core, and tells them what came of it."""
+"""Takes what people do on a page to the core, and tells them what came of it."""
 
 import asyncio
 import re
@@ -71,13 +71,13 @@ Done = Write | RunCommand | Pick | Press | Rewrite | Withdraw | Rename | OpenCha
 
 
 class PlaygroundInboundHandler:
-    """One for all windows. What it takes it acknowledges with `Acknowledged`, so that a window knows what to send again."""
+    """One for all clients. What it takes it acknowledges with `Acknowledged`, so that a client knows what to send again."""
 
     def __init__(
         self,
         core: CoreApi,
         clock: Clock,
-        windows: Clients,
+        clients: Clients,
         people: People,
         pictures: ImageProxy,
         *,
@@ -86,9 +86,9 @@ class PlaygroundInboundHandler:
         self._notice = notice
         self._clock = clock
         self._people = people
-        self._windows = windows
+        self._clients = clients
         self.core = core
-        self.store = windows.store
+        self.store = clients.store
         self.pictures = pictures
 
     # ------------------------------------------------ coming and going
@@ -97,38 +97,38 @@ class PlaygroundInboundHandler:
         """Let somebody in, and show them around."""
         person = self._people.enter(enter)
         self._people.arrive(person)
-        window = Client(socket, self.store, person, enter.seq)
-        self._windows.open(window)
-        window.note(encode(self._welcome(person)))
+        client = Client(socket, self.store, person, enter.seq)
+        self._clients.open(client)
+        client.note(encode(self._welcome(person)))
         self._announce_people()
-        return window
+        return client
 
-    def leave(self, window: Client) -> None:
-        self._windows.close(window)
-        self._people.leave(window.person)
+    def leave(self, client: Client) -> None:
+        self._clients.close(client)
+        self._people.leave(client.person)
         self._announce_people()
 
     # ------------------------------------------------ what people do
 
-    async def take(self, window: Client, done: Done) -> Inbound | None:
+    async def take(self, client: Client, done: Done) -> Inbound | None:
         """Do it; a question that is still to be answered is returned, so that nothing has to wait for the answer."""
         try:
-            return await self._take(window, done)
+            return await self._take(client, done)
         except (PlaceGone, MessageGone) as gone:
-            window.note(encode(Told(secrets.token_hex(8), gone.sentence)))
+            client.note(encode(Told(secrets.token_hex(8), gone.sentence)))
             return None
 
-    async def look(self, window: Client, look: ListValues) -> None:
+    async def look(self, client: Client, look: ListValues) -> None:
         """Offer values; none, if the core does not know in time."""
         place = _place(look.channel, look.thread)
-        ask = ValueQuery(place, window.person, look.verb, look.option, look.typed)
+        ask = ValueQuery(place, client.person, look.verb, look.option, look.typed)
         try:
             async with asyncio.timeout(LOOK_TIMEOUT_S):
                 choices = await self.core.ask(ask)
         except TimeoutError:
             choices = ()
         offered = (ChoiceShown(c.value, c.label, c.detail, self.pictures.ours(c.picture)) for c in choices)
-        window.note(encode(Offered(look.look, tuple(offered))))
+        client.note(encode(Offered(look.look, tuple(offered))))
 
     # ------------------------------------------------ inside
 
@@ -143,22 +143,22 @@ class PlaygroundInboundHandler:
             notice=self._notice,
         )
 
-    async def _take(self, window: Client, done: Done) -> Inbound | None:
+    async def _take(self, client: Client, done: Done) -> Inbound | None:
         match done:
             case Write():
-                return await self._write(window, done)
+                return await self._write(client, done)
             case RunCommand():
-                return await self._run(window, done)
+                return await self._run(client, done)
             case Pick(nonce=nonce, channel=channel, thread=thread, verb=verb, options=options):
                 command = Command(verb, options)
                 command = confirmed(command) if done.confirmed else command
-                return await self._command(window, nonce, _place(channel, thread), command)
+                return await self._command(client, nonce, _place(channel, thread), command)
             case Press():
-                return await self._press(window, done)
+                return await self._press(client, done)
             case Rewrite() | Withdraw():
-                return await self._correct(window, done)
+                return await self._correct(client, done)
             case Rename(name=name):
-                window.person = self._people.rename(window.person, name)
+                client.person = self._people.rename(client.person, name)
                 self._announce_people()
             case OpenChannel(name=name):
                 if _CHANNEL_NAME.fullmatch(name):
@@ -170,45 +170,45 @@ class PlaygroundInboundHandler:
                 await self.core.channel_removed(_place(name, ""))
         return None
 
-    async def _press(self, window: Client, press: Press) -> Inbound | None:
+    async def _press(self, client: Client, press: Press) -> Inbound | None:
         card = self.store.message(press.message)
         place = _place(card.channel, card.thread or card.id)
         button = card_button(press.action, card.card.session_id if card.card else "")
-        return await self._command(window, press.nonce, place, button.confirmed if press.confirmed else button.command)
+        return await self._command(client, press.nonce, place, button.confirmed if press.confirmed else button.command)
 
-    async def _write(self, window: Client, write: Write) -> Inbound | None:
+    async def _write(self, client: Client, write: Write) -> Inbound | None:
         """A message stands in the channel first, as everywhere; sent again after a broken connection, it is not doubled."""
-        person = window.person
+        person = client.person
         author = Author(person.id, person.name)
         message = self.store.sent(person.id, write.nonce) or self.store.add(
             Message("", write.channel, author, write.text[:TEXT_LIMIT], write.thread, nonce=write.nonce)
         )
-        self._windows.wake()
+        self._clients.wake()
         words = _MENTION.sub(" ", message.text, count=1).strip() if _MENTION.match(message.text) else message.text
         mentioned = words != message.text
         ref = MessageRef(_place(message.channel, message.thread), message.id)
         inbound = self._inbound(
-            window, write.nonce, ref.place, MessagePosted(words, ref, mentioned), stamp=int(message.id)
+            client, write.nonce, ref.place, MessagePosted(words, ref, mentioned), sequence=int(message.id)
         )
-        return await self._hand_in(window, inbound, write.nonce, spoken_to=mentioned)
+        return await self._hand_in(client, inbound, write.nonce, spoken_to=mentioned)
 
-    async def _run(self, window: Client, run: RunCommand) -> Inbound | None:
+    async def _run(self, client: Client, run: RunCommand) -> Inbound | None:
         parsed = parse(_SLASH.sub("", run.text, count=1))
         if isinstance(parsed, ParseError):
-            self._tell(window, _place(run.channel, run.thread), parsed.sentence, run.nonce)
-            window.note(encode(Acknowledged(run.nonce)))
+            self._tell(client, _place(run.channel, run.thread), parsed.sentence, run.nonce)
+            client.note(encode(Acknowledged(run.nonce)))
             return None
         typed = self._people.mentioned(parsed)
         options = {**typed.options, **{name: run.picked[name] for name in parsed.options.keys() & run.picked.keys()}}
-        return await self._command(window, run.nonce, _place(run.channel, run.thread), Command(parsed.verb, options))
+        return await self._command(client, run.nonce, _place(run.channel, run.thread), Command(parsed.verb, options))
 
-    async def _command(self, window: Client, nonce: str, place: ConversationRef, command: Command) -> Inbound | None:
-        inbound = self._inbound(window, nonce, place, command, stamp=self.store.stamp())
-        return await self._hand_in(window, inbound, nonce, spoken_to=True)
+    async def _command(self, client: Client, nonce: str, place: ConversationRef, command: Command) -> Inbound | None:
+        inbound = self._inbound(client, nonce, place, command, sequence=self.store.next_sequence())
+        return await self._hand_in(client, inbound, nonce, spoken_to=True)
 
-    async def _correct(self, window: Client, done: Rewrite | Withdraw) -> Inbound | None:
+    async def _correct(self, client: Client, done: Rewrite | Withdraw) -> Inbound | None:
         """Authors may edit and delete what they wrote; the admin may delete anything, also what the bot wrote."""
-        message, person = self.store.message(done.message), window.person
+        message, person = self.store.message(done.message), client.person
         own = message.author.id == person.id
         if not own and (isinstance(done, Rewrite) or person.standing is not Membership.ADMIN):
             raise MessageGone("That is not yours to change.")
@@ -219,52 +219,52 @@ class PlaygroundInboundHandler:
             self.store.change(message, text=body.text, edited=True)
         else:
             self.store.change(message, text="", deleted=True)
-        self._windows.wake()
+        self._clients.wake()
         if message.author.kind != "person":
-            window.note(encode(Acknowledged(done.nonce)))
+            client.note(encode(Acknowledged(done.nonce)))
             return None
-        inbound = self._inbound(window, done.nonce, ref.place, body, stamp=self.store.stamp())
-        return await self._hand_in(window, inbound, done.nonce, spoken_to=False)
+        inbound = self._inbound(client, done.nonce, ref.place, body, sequence=self.store.next_sequence())
+        return await self._hand_in(client, inbound, done.nonce, spoken_to=False)
 
     def _inbound(
         self,
-        window: Client,
+        client: Client,
         nonce: str,
         place: ConversationRef,
         body: MessagePosted | Command | MessageEdited | MessageDeleted,
         *,
-        stamp: int,
+        sequence: int,
     ) -> Inbound:
-        person = window.person
+        person = client.person
         expires_at = self._clock.now() + HANDLE_LIFE
         reply_to = ReplyTo(place, person, handle=nonce, expires_at=expires_at, uses_left=HANDLE_USES)
-        return Inbound(f"{person.id}:{nonce}", stamp, place, person, body, reply_to)
+        return Inbound(f"{person.id}:{nonce}", sequence, place, person, body, reply_to)
 
-    async def _hand_in(self, window: Client, inbound: Inbound, nonce: str, *, spoken_to: bool) -> Inbound | None:
+    async def _hand_in(self, client: Client, inbound: Inbound, nonce: str, *, spoken_to: bool) -> Inbound | None:
         try:
             outcome = await self.core.accept(inbound)
         except StoreUnavailable:
             outcome = Refused(NOT_TAKEN)
-        window.note(encode(Acknowledged(nonce)))
+        client.note(encode(Acknowledged(nonce)))
         match outcome:
             case Question():
                 return inbound
             case Refused(sentence):
-                self._tell(window, inbound.place, sentence, nonce)
+                self._tell(client, inbound.place, sentence, nonce)
             case NoSession(sentence) if spoken_to:
-                self._tell(window, inbound.place, sentence, nonce)
+                self._tell(client, inbound.place, sentence, nonce)
             case NoSession() | Accepted() | Duplicate():
                 pass
         return None
 
-    def _tell(self, window: Client, place: ConversationRef, sentence: str, nonce: str) -> None:
-        window.note(encode(Told(secrets.token_hex(8), sentence, place.channel_id, place.thread_id, nonce)))
+    def _tell(self, client: Client, place: ConversationRef, sentence: str, nonce: str) -> None:
+        client.note(encode(Told(secrets.token_hex(8), sentence, place.channel_id, place.thread_id, nonce)))
 
     def _announce_people(self) -> None:
-        self._windows.announce(PeoplePresent(self._people.everybody))
+        self._clients.announce(PeoplePresent(self._people.everybody))
 
     def _announce_channels(self) -> None:
-        self._windows.announce(Channels(self.store.channels))
+        self._clients.announce(Channels(self.store.channels))
 
 
 def _place(channel: str, thread: str) -> ConversationRef:

@@ -85,7 +85,7 @@ class MessageStore:
         return None
 
     def sent(self, author_id: str, nonce: str) -> Message | None:
-        """What a window sent before under this nonce."""
+        """What a client sent before under this nonce."""
         for message in reversed(self._messages.values()):
             if message.nonce == nonce and message.author.id == author_id:
                 return message
@@ -97,7 +97,7 @@ class MessageStore:
         return sorted(here, key=lambda message: int(message.id))
 
     def since(self, seq: int) -> str:
-        """The frame that brings a window from `seq` up to date. Windows at the same `seq` share its encoding."""
+        """The frame that brings a client from `seq` up to date. Clients at the same `seq` share its encoding."""
         if seq not in self._batches:
             self._batches[seq] = encode(Changed(tuple(self._after(seq)), self.seq))
         return self._batches[seq]
@@ -112,7 +112,7 @@ class MessageStore:
 
     # ------------------------------------------------ changing
 
-    def stamp(self) -> int:
+    def next_sequence(self) -> int:
         """Now in microseconds, later than every sequence before."""
         now = (self._clock.now() - _EPOCH) // timedelta(microseconds=1)
         self._stamped = max(self._stamped, self.seq, now - 1) + 1
@@ -122,11 +122,11 @@ class MessageStore:
         """Post. Raises `PlaceGone` when its channel was closed or its thread is not there."""
         if message.channel not in self._channels or (message.thread and message.thread not in self._messages):
             raise PlaceGone("That channel is closed.")
-        return self.change(message, id=str(self.stamp()))
+        return self.change(message, id=str(self.next_sequence()))
 
     def change(self, message: Message, **changes: object) -> Message:
         """The message with changes, under a new `seq`. The steps of a growing line are not worth a place in the history."""
-        changed = msgspec.structs.replace(message, **changes, seq=self.stamp())
+        changed = msgspec.structs.replace(message, **changes, seq=self.next_sequence())
         record = MessageChanged(changed)
         self._overwritten = self._overwritten or changed.deleted
         if message.seq and message.growing and changed.growing:
@@ -191,8 +191,10 @@ class MessageStore:
         self._overwritten = any(message.deleted for message in self._messages.values())
 
     def _erase(self, message: Message) -> None:
-        """Windows learn that it is deleted; nothing of it is left."""
-        gone = Message(message.id, message.channel, NOBODY, thread=message.thread, seq=self.stamp(), deleted=True)
+        """Clients learn that it is deleted; nothing of it is left."""
+        gone = Message(
+            message.id, message.channel, NOBODY, thread=message.thread, seq=self.next_sequence(), deleted=True
+        )
         self._put(gone)
         self._overwritten = True
 

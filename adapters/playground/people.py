@@ -1,4 +1,4 @@
-"""Who is in the playground: every window may be somebody else."""
+"""Who is in the playground: every client may be somebody else."""
 
 import hashlib
 import hmac
@@ -40,7 +40,7 @@ class People:
     def __init__(self, store: MessageStore, secret: str) -> None:
         self._store = store
         self._secret = secret.encode()
-        self._windows: Counter[str] = Counter()
+        self._clients: Counter[str] = Counter()
 
     def enter(self, enter: Enter) -> Person:
         """The one who comes back, or somebody new."""
@@ -75,16 +75,16 @@ class People:
         return text
 
     def arrive(self, person: Person) -> None:
-        self._windows[person.id] += 1
+        self._clients[person.id] += 1
 
     def leave(self, person: Person) -> None:
-        self._windows[person.id] -= 1
+        self._clients[person.id] -= 1
 
     def online(self, person_id: str) -> bool:
-        return self._windows[person_id] > 0
+        return self._clients[person_id] > 0
 
     def proof(self, person_id: str) -> str:
-        """What lets a window come back as this person."""
+        """What lets a client come back as this person."""
         return hmac.new(self._secret, b"person " + person_id.encode(), hashlib.sha256).hexdigest()
 
     def shown(self, person: Person) -> Someone:

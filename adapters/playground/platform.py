@@ -59,11 +59,11 @@ class PlaygroundPlatform(ChatPlatform):
         self._since = clock.now()
         self._pictures = ImageProxy(secret, pictures)
         self._store = MessageStore(History(settings.history), clock, settings.channels)
-        self._windows = Clients(self._store)
+        self._clients = Clients(self._store)
         handler = PlaygroundInboundHandler(
-            core, clock, self._windows, People(self._store, secret), self._pictures, notice=settings.notice
+            core, clock, self._clients, People(self._store, secret), self._pictures, notice=settings.notice
         )
-        self._forgetting = Forgetting(core, clock, self._windows, settings.retention)
+        self._forgetting = Forgetting(core, clock, self._clients, settings.retention)
         self._settings = settings
         self._gate = PlaygroundAuth(settings)
         self._routes = playground_routes(handler, self, self._gate)
@@ -119,7 +119,7 @@ class PlaygroundPlatform(ChatPlatform):
         self._change(self._store.message(ref.message_id), heard=True)
 
     async def start_typing(self, thread: ConversationRef) -> None:
-        self._windows.announce(Thinking(thread.channel_id, thread.thread_id))
+        self._clients.announce(Thinking(thread.channel_id, thread.thread_id))
 
     async def notify(self, thread: ConversationRef, text: str) -> None:
         self._post(Message("", thread.channel_id, BOT, text, thread.thread_id))
@@ -132,7 +132,7 @@ class PlaygroundPlatform(ChatPlatform):
         )
 
     async def reply(self, to: ReplyTo, reply: Reply) -> None:
-        """Into the person's open windows, below what they did where the handle says what that was; else by a mention."""
+        """Into the person's open clients, below what they did where the handle says what that was; else by a mention."""
         further = next_button(reply)
         told = Told(
             id=secrets.token_hex(8),
@@ -146,14 +146,14 @@ class PlaygroundPlatform(ChatPlatform):
             next=ButtonShown.of(further) if further else None,
             sections=tuple(SectionShown(each.title, each.lines) for each in reply.sections),
         )
-        if not await self._windows.whisper(to.person.id, told):
+        if not await self._clients.whisper(to.person.id, told):
             self._mention(to, told)
 
     def routes(self) -> Sequence[BaseRoute]:
         return self._routes
 
     def connection(self) -> ConnectionState:
-        return ConnectionState(self._since)  # its windows come to us
+        return ConnectionState(self._since)  # its clients come to us
 
     async def run(self) -> None:
         """Everything comes in through the routes; what the service forgets is forgotten here too."""
@@ -172,12 +172,12 @@ class PlaygroundPlatform(ChatPlatform):
 
     def _post(self, message: Message) -> Message:
         posted = self._store.add(message)
-        self._windows.wake()
+        self._clients.wake()
         return posted
 
     def _change(self, message: Message, **changes: object) -> None:
         self._store.change(message, **changes)
-        self._windows.wake()
+        self._clients.wake()
 
     def _mention(self, to: ReplyTo, told: Told) -> None:
         words = [

@@ -1,7 +1,7 @@
-"""What travels between a window and us: one small JSON object a frame, its kind in `type`.
+"""What travels between a client and us: one small JSON object a frame, its kind in `type`.
 
 Messages are told by state, not by event: a message is sent whole whenever it changed, under the `seq` of its last change, so
-that a window that reconnects names the last `seq` it saw and misses nothing and doubles nothing.
+that a client that reconnects names the last `seq` it saw and misses nothing and doubles nothing.
 """
 
 from collections.abc import Mapping
@@ -171,11 +171,11 @@ class VerbShown(ClientFrame, frozen=True, tag=False):
     withheld: bool = False
 
 
-# ---------------------------------------------------------------- to a window
+# ---------------------------------------------------------------- to a client
 
 
 class Welcome(ClientFrame, frozen=True, tag="welcome"):
-    """The first frame. `proof` lets the same person come back; `now` sets the window's clock; `notice` is what the operator
+    """The first frame. `proof` lets the same person come back; `now` sets the client's clock; `notice` is what the operator
     has to say.
     """
 
@@ -209,7 +209,7 @@ class Thinking(ClientFrame, frozen=True, tag="thinking"):
 
 
 class Acknowledged(ClientFrame, frozen=True, tag="taken"):
-    """What the window sent under `nonce` has been dealt with."""
+    """What the client sent under `nonce` has been dealt with."""
 
     nonce: str
 
@@ -243,14 +243,14 @@ class Offered(ClientFrame, frozen=True, tag="offered"):
     choices: tuple[ChoiceShown, ...]
 
 
-ToWindow = Welcome | Changed | PeoplePresent | Channels | Thinking | Acknowledged | Told | Offered
+ToClient = Welcome | Changed | PeoplePresent | Channels | Thinking | Acknowledged | Told | Offered
 
 
-# ---------------------------------------------------------------- from a window
+# ---------------------------------------------------------------- from a client
 
 
 class Enter(ClientFrame, frozen=True, tag="enter"):
-    """The first frame. Without `person` and `proof` somebody new comes in; `seq` is the last change this window saw."""
+    """The first frame. Without `person` and `proof` somebody new comes in; `seq` is the last change this client saw."""
 
     person: str = ""
     proof: str = ""
@@ -332,22 +332,22 @@ class CloseChannel(ClientFrame, frozen=True, tag="close-channel"):
     name: str
 
 
-FromWindow = (
+FromClient = (
     Enter | Write | RunCommand | Pick | Press | Rewrite | Withdraw | ListValues | Rename | OpenChannel | CloseChannel
 )
 
 _encoder = msgspec.json.Encoder()
-_decoder: msgspec.json.Decoder[FromWindow] = msgspec.json.Decoder(FromWindow)
+_decoder: msgspec.json.Decoder[FromClient] = msgspec.json.Decoder(FromClient)
 
 FRAME_LIMIT = 64 * 1024
-"""Characters of one frame from a window: more than the longest option, far less than memory."""
+"""Characters of one frame from a client: more than the longest option, far less than memory."""
 
 
-def encode(frame: ToWindow) -> str:
+def encode(frame: ToClient) -> str:
     return _encoder.encode(frame).decode()
 
 
-def decode(text: str) -> FromWindow:
+def decode(text: str) -> FromClient:
     """Raises `ValueError` for what no page of ours sends."""
     if len(text) > FRAME_LIMIT:
         raise ValueError("frame too long")

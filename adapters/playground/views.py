@@ -1,4 +1,4 @@
-"""Values of the core as a window shows them."""
+"""Values of the core as a client shows them."""
 
 from functools import cache
 

@@ -30,7 +30,7 @@ class InboundContext:
     team_id: str = ""
 
 
-def stamp(ts: str) -> int:
+def sequence_of(ts: str) -> int:
     """A Slack `ts` in microseconds. Raises `ValueError`."""
     seconds, _, fraction = ts.partition(".")
     return int(seconds) * 1_000_000 + int((fraction + "000000")[:6])
@@ -57,7 +57,9 @@ def message(event: MessageEvent, setting: InboundContext, person: Person, names:
     said = MessagePosted(words, MessageRef(place, event.ts), mentioned=mentioned, direct=_is_direct(event.channel))
     command = _command(event.text, words, setting) if mentioned else None
     body = said if command is None or shows_secret(words) else command  # the core does not hear what shows a secret
-    return Inbound(f"message:{event.channel}:{event.ts}", stamp(event.ts), place, person, body, ReplyTo(place, person))
+    return Inbound(
+        f"message:{event.channel}:{event.ts}", sequence_of(event.ts), place, person, body, ReplyTo(place, person)
+    )
 
 
 def _is_direct(channel_id: str) -> bool:
@@ -89,13 +91,13 @@ def edit(event: MessageEvent, event_id: str, setting: InboundContext, person: Pe
     assert event.message is not None
     ref = _ref(event.message, event, setting)
     words = plain_words(event.message.text, event.message.blocks, names, event.message.attachments)
-    return Inbound(event_id, stamp(event.ts), ref.place, person, MessageEdited(ref, words))
+    return Inbound(event_id, sequence_of(event.ts), ref.place, person, MessageEdited(ref, words))
 
 
 def deletion(event: MessageEvent, event_id: str, setting: InboundContext, person: Person) -> Inbound:
     gone = event.previous_message or Text(ts=event.deleted_ts)
     ref = _ref(gone, event, setting)
-    return Inbound(event_id, stamp(event.ts), ref.place, person, MessageDeleted(ref))
+    return Inbound(event_id, sequence_of(event.ts), ref.place, person, MessageDeleted(ref))
 
 
 def _ref(text: Text, event: MessageEvent, setting: InboundContext) -> MessageRef:

@@ -32,7 +32,7 @@ class _Talk:
         self._terminal = terminal
         self._screen = terminal.screen
         self._core = core
-        self._stamps = itertools.count(1)
+        self._sequences = itertools.count(1)
 
     async def hold(self, says: Sequence[str]) -> int:
         self._screen.heading(INTRODUCTION)
@@ -59,7 +59,7 @@ class _Talk:
         """Whether there was an answer."""
         self._screen.pause()
         self._screen.line(YOU.name, text)
-        if not await self._did(MessagePosted(text, MessageRef(PLACE, f"you-{next(self._stamps)}"))):
+        if not await self._did(MessagePosted(text, MessageRef(PLACE, f"you-{next(self._sequences)}"))):
             return False
         answered = asyncio.create_task(self._terminal.finals.get())
         refused = asyncio.create_task(self._terminal.told.get())
@@ -80,8 +80,8 @@ class _Talk:
         return False
 
     def _inbound(self, body: Command | MessagePosted) -> Inbound:
-        stamp = next(self._stamps)
-        return Inbound(f"terminal-{stamp}", stamp, PLACE, YOU, body)
+        sequence = next(self._sequences)
+        return Inbound(f"terminal-{sequence}", sequence, PLACE, YOU, body)
 
     async def _becomes(self, status: SessionStatus) -> bool:
         """Wait for a state of the session, and say which it is; what ends it earlier is said too."""

@@ -89,7 +89,7 @@ async def stop(store: Store, session_id: str) -> str:
 def _stop_row(record: SessionRecord) -> inbox.NewRow:
     inbound = Inbound(
         event_id=f"operator-{new_id()}",
-        stamp=time.time_ns() // 1000,
+        sequence=time.time_ns() // 1000,
         place=record.talk,
         person=OPERATOR,
         body=Command("stop"),

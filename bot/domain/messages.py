@@ -87,13 +87,13 @@ class MessageDeleted:
 class Inbound:
     """One thing that came in from a platform, verified and translated.
 
-    `event_id` is the platform's own identity of the delivery: the same one twice changes nothing the second time. `stamp`
+    `event_id` is the platform's own identity of the delivery: the same one twice changes nothing the second time. `sequence`
     orders what waits in a session: an integer that grows with the platform's time (Slack `ts` in microseconds, a Discord
     snowflake).
     """
 
     event_id: str
-    stamp: int
+    sequence: int
     place: ConversationRef
     person: Person
     body: Command | MessagePosted | MessageEdited | MessageDeleted

@@ -80,7 +80,7 @@ def _values(row: NewRow, cipher: Cipher, now: datetime) -> dict[str, Any]:
         "workspace_id": inbound.place.workspace_id,
         "event_id": inbound.event_id,
         "session_id": row.session_id,
-        "stamp": inbound.stamp,
+        "stamp": inbound.sequence,
         "verb": row.verb,
         "body": _written(row.body),
         "person_id": inbound.person.id,
@@ -104,7 +104,7 @@ def record(row: Row[Any], cipher: Cipher) -> InboxRecord:
     return InboxRecord(
         id=m["id"],
         session_id=m["session_id"],
-        stamp=m["stamp"],
+        sequence=m["stamp"],
         verb=m["verb"],
         body=msgspec.json.decode(m["body"], type=dict[str, str]),
         person_id=m["person_id"],

@@ -1,4 +1,4 @@
-"""Rows as the rest of the house reads them: frozen, typed, secrets already opened."""
+"""Rows as frozen, typed values, with their secrets decrypted."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -52,7 +52,7 @@ class ProviderSessionRecord:
     session_id: str
     provider_id: str
     state: str  # intent, open, closing, closed, lost
-    credentials: bytes  # opened; empty while only intended
+    credentials: bytes  # decrypted; empty while only intended
     duration_s: int
     intended_at: datetime
     expires_at: datetime | None
@@ -64,7 +64,7 @@ class InboxRecord:
 
     id: str
     session_id: str
-    stamp: int
+    sequence: int
     verb: str
     body: dict[str, str]
     person_id: str

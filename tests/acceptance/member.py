@@ -16,11 +16,11 @@ from adapters.playground.protocol import (
     Acknowledged,
     Changed,
     Enter,
-    FromWindow,
+    FromClient,
     Message,
     RunCommand,
+    ToClient,
     Told,
-    ToWindow,
     Welcome,
     Write,
 )
@@ -30,7 +30,7 @@ from tests.acceptance.processes import SECRET, House
 T = TypeVar("T")
 
 _encoder = msgspec.json.Encoder()
-_decoder: msgspec.json.Decoder[ToWindow] = msgspec.json.Decoder(ToWindow)
+_decoder: msgspec.json.Decoder[ToClient] = msgspec.json.Decoder(ToClient)
 
 AGAIN_AFTER_S = 0.1
 
@@ -127,7 +127,7 @@ class Member:
         await self.sees(lambda: frame.nonce not in self._outstanding or None, frame)
         return frame.nonce
 
-    async def _send(self, frame: FromWindow) -> None:
+    async def _send(self, frame: FromClient) -> None:
         if self._socket:
             try:
                 await self._socket.send(_encoder.encode(frame).decode())
@@ -153,7 +153,7 @@ class Member:
                 await self._take(_decoder.decode(text), socket)
         raise OSError("the service hung up")
 
-    async def _take(self, frame: ToWindow, socket: ClientConnection) -> None:
+    async def _take(self, frame: ToClient, socket: ClientConnection) -> None:
         match frame:
             case Welcome(you=you, proof=proof):
                 self._enter = Enter(you.id, proof, seq=self._seq)

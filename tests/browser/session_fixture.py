@@ -1,4 +1,4 @@
-"""The real pages with a scripted core behind them: every state can be put on stage, at once and always the same."""
+"""The real pages with a scripted core behind them: every state can be shown, at once and always the same."""
 
 import asyncio
 import itertools
@@ -134,7 +134,7 @@ class ScriptedCore(CoreApi):
 
     async def drop_windows(self) -> None:
         """Every open window loses its connection."""
-        for window in list(self.platform._windows._open):
+        for window in list(self.platform._clients._open):
             await window._socket.close(1012)
 
     @property

@@ -1,4 +1,4 @@
-/** The card of a session: who is on stage, how it is, how long yet, and what can be done. */
+/** The card of a session: its avatar, how it is, how long yet, and what can be done. */
 
 import { countdown, since, until } from "/v/static/clock.js";
 import { fill, h, say } from "/v/static/element.js";

@@ -36,10 +36,10 @@ async def act(done: Say | Do, grant: Grant, core: CoreApi, clock: Clock) -> Outc
         return Outcome(done.nonce, ONLY_WATCHING)
     if isinstance(done, Do) and done.verb not in VERBS:
         return Outcome(done.nonce, NOT_FROM_HERE)
-    stamp = (clock.now() - _EPOCH) // timedelta(microseconds=1)
+    sequence = (clock.now() - _EPOCH) // timedelta(microseconds=1)
     body = MessagePosted(done.text, via="the viewer") if isinstance(done, Say) else Command(done.verb)
     reply_to = ReplyTo(grant.place, grant.person)
-    inbound = Inbound(_event_id(grant.person, done.nonce), stamp, grant.place, grant.person, body, reply_to)
+    inbound = Inbound(_event_id(grant.person, done.nonce), sequence, grant.place, grant.person, body, reply_to)
     return await _handed_in(inbound, done.nonce, core)
 
 

@@ -25,7 +25,7 @@ from adapters.playground.protocol import (
     ButtonShown,
     CloseChannel,
     Enter,
-    FromWindow,
+    FromClient,
     ListValues,
     Message,
     Offered,
@@ -33,8 +33,8 @@ from adapters.playground.protocol import (
     Press,
     Rewrite,
     RunCommand,
+    ToClient,
     Told,
-    ToWindow,
     Welcome,
     Withdraw,
     Write,
@@ -50,7 +50,7 @@ SECRET = "a-secret-for-tests"
 OWNER = "owner"
 
 _encoder = msgspec.json.Encoder()
-_decoder: msgspec.json.Decoder[ToWindow] = msgspec.json.Decoder(ToWindow)
+_decoder: msgspec.json.Decoder[ToClient] = msgspec.json.Decoder(ToClient)
 
 
 class HandClock:
@@ -75,7 +75,7 @@ class Page:
     told: list[Told] = field(default_factory=list)
     taken: set[str] = field(default_factory=set)
     offered: dict[int, Offered] = field(default_factory=dict)
-    sent: FromWindow | None = None
+    sent: FromClient | None = None
     _numbers: "itertools.count[int]" = field(default_factory=itertools.count)
     _reading: "asyncio.Task[None]" = field(init=False)
     _news: asyncio.Event = field(default_factory=asyncio.Event)
@@ -94,7 +94,7 @@ class Page:
         with contextlib.suppress(ConnectionClosed):
             await self._reading
 
-    async def send(self, frame: FromWindow) -> None:
+    async def send(self, frame: FromClient) -> None:
         self.sent = frame
         await self.socket.send(_encoder.encode(frame).decode())
 

@@ -82,8 +82,8 @@ async def test_stamps_grow_and_events_have_their_own_identity(harness: PlatformH
     for n in range(3):
         await harness.write(ANN if n % 2 else BEN, f"Number {n}", harness.place)
 
-    stamps = [inbound.stamp for inbound in harness.core.inbounds]
-    assert stamps == sorted(set(stamps))
+    sequences = [inbound.sequence for inbound in harness.core.inbounds]
+    assert sequences == sorted(set(sequences))
     assert len({inbound.event_id for inbound in harness.core.inbounds}) == 3
     assert len({inbound.person.id for inbound in harness.core.inbounds}) == 2
 

@@ -57,9 +57,9 @@ async def test_what_comes_out_of_order_is_said_in_order_where_it_is_held_for_tha
         await stack.room.command("start")
         await stack.live()
         await asyncio.sleep(5)
-        for stamp, text in ((902, "And then?"), (901, "Who are you?")):
-            said = MessagePosted(text, MessageRef(stack.room.thread, f"m{stamp}"))
-            inbound = Inbound(f"e{stamp}", stamp, stack.room.thread, ANN, said)
+        for sequence, text in ((902, "And then?"), (901, "Who are you?")):
+            said = MessagePosted(text, MessageRef(stack.room.thread, f"m{sequence}"))
+            inbound = Inbound(f"e{sequence}", sequence, stack.room.thread, ANN, said)
             assert stack.room.core
             assert isinstance(await stack.room.core.accept(inbound), Accepted)
             await asyncio.sleep(0.1)

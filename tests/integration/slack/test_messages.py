@@ -68,7 +68,7 @@ async def test_what_a_command_changes_is_done_once_in_ten_minutes(socket: SlackH
 
 async def test_stamps_are_microseconds(http: SlackHarness) -> None:
     await deliver(http, "hello")
-    assert http.core.inbounds[0].stamp == 1_790_000_000_123_456
+    assert http.core.inbounds[0].sequence == 1_790_000_000_123_456
 
 
 @pytest.mark.parametrize(("text", "mentioned"), [("stop", False), ("<@U0BOT> stop!", True)])

@@ -1,4 +1,4 @@
-"""AKOOL in the words of the house."""
+"""AKOOL's answers as values of the domain."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence

@@ -1,4 +1,4 @@
-"""What people make at AKOOL, in the words of the house: uploaded avatars and knowledge bases."""
+"""What people make at AKOOL, as values of the domain: uploaded avatars and knowledge bases."""
 
 from typing import Any
 

@@ -19,25 +19,26 @@ from tests.chat_room import ANN, CHANNEL
 from tests.virtual_time import LoopClock, run_virtual
 from tests.world_fixture import KEY
 
-Rung = list[tuple[str, str]]
+Wakeups = list[tuple[str, str]]
 
 
 def start(event_id: str = "e1") -> Inbound:
     return Inbound(event_id, 1, CHANNEL, ANN, Command("start"))
 
 
-def with_inbox(folder: Path, story: Callable[[Inbox, Rung], Coroutine[None, None, None]]) -> None:
+def with_inbox(folder: Path, story: Callable[[Inbox, Wakeups], Coroutine[None, None, None]]) -> None:
     """Tell a story of an inbox that nobody runs yet, in virtual time."""
     url = f"sqlite:///{folder / 'avatarbot.db'}"
     upgrade(url)
     held: list[Store] = []
 
     async def main() -> None:
-        rung: Rung = []
+        wakeups: Wakeups = []
         async with Store.open(url, Cipher((KEY,))) as store:
             held.append(store)
             await story(
-                Inbox(store, Policy(), Funding(lambda *_: True), LoopClock(), lambda *wakeup: rung.append(wakeup)), rung
+                Inbox(store, Policy(), Funding(lambda *_: True), LoopClock(), lambda *wakeup: wakeups.append(wakeup)),
+                wakeups,
             )
 
     run_virtual(main(), busy=lambda: any(store.busy for store in held))
@@ -54,7 +55,7 @@ async def running(inbox: Inbox) -> AsyncIterator[None]:
 
 
 def test_what_is_not_taken_within_two_seconds_never_is(tmp_path: Path) -> None:
-    async def story(inbox: Inbox, rung: Rung) -> None:
+    async def story(inbox: Inbox, wakeups: Wakeups) -> None:
         loop = asyncio.get_running_loop()
         began = loop.time()
         with pytest.raises(StoreUnavailable, match="Please try again"):
@@ -62,43 +63,43 @@ def test_what_is_not_taken_within_two_seconds_never_is(tmp_path: Path) -> None:
         assert loop.time() - began == pytest.approx(COMMIT_WITHIN, abs=0.01)
         async with running(inbox):
             assert isinstance(await inbox.accept(start()), Accepted)  # the same event: it was not taken before
-        assert len(rung) == 1
+        assert len(wakeups) == 1
 
     with_inbox(tmp_path, story)
 
 
 def test_whoever_leaves_before_the_commit_is_not_taken_and_harms_nobody(tmp_path: Path) -> None:
-    async def story(inbox: Inbox, rung: Rung) -> None:
+    async def story(inbox: Inbox, wakeups: Wakeups) -> None:
         gone = asyncio.create_task(inbox.accept(start("gone")))
         stays = asyncio.create_task(inbox.accept(start("stays")))
         await asyncio.sleep(0)
         gone.cancel()
         async with running(inbox):
             assert isinstance(await stays, Accepted)
-        assert len(rung) == 1
+        assert len(wakeups) == 1
 
     with_inbox(tmp_path, story)
 
 
 def test_whoever_leaves_during_the_commit_is_taken_and_harms_nobody(tmp_path: Path) -> None:
-    async def story(inbox: Inbox, rung: Rung) -> None:
+    async def story(inbox: Inbox, wakeups: Wakeups) -> None:
         async with running(inbox):
             gone = asyncio.create_task(inbox.accept(start("gone")))
             await until(lambda: inbox._store.busy)
             gone.cancel()
             assert isinstance(await inbox.accept(start("gone")), Duplicate)
-        assert len(rung) == 1
+        assert len(wakeups) == 1
 
     with_inbox(tmp_path, story)
 
 
 def test_one_event_in_two_deliveries_at_once_is_taken_once(tmp_path: Path) -> None:
-    async def story(inbox: Inbox, rung: Rung) -> None:
+    async def story(inbox: Inbox, wakeups: Wakeups) -> None:
         async with running(inbox):
             first, second = await asyncio.gather(inbox.accept(start()), inbox.accept(start()))
         assert isinstance(first, Accepted)
         assert isinstance(second, Duplicate)
-        assert [verb for _, verb in rung] == ["start"]
+        assert [verb for _, verb in wakeups] == ["start"]
 
     with_inbox(tmp_path, story)
 

@@ -43,15 +43,15 @@ class Office:
         self.store = store
         self.room = SlowRoom()
         self.clock = LoopClock()
-        self.rung = asyncio.Event()
+        self.wakeup = asyncio.Event()
         services = SimpleNamespace(
             store=store,
             platforms={"room": self.room},
             platform=lambda _place: self.room,
             clock=self.clock,
-            replies_due=self.rung,
+            replies_due=self.wakeup,
         )
-        self.replies = Outbox(services)  # type: ignore[arg-type] # all that it needs of a house
+        self.replies = Outbox(services)  # type: ignore[arg-type] # all that it needs of the services
         self._numbers = 0
 
     @asynccontextmanager
@@ -74,7 +74,7 @@ class Office:
             inbox.conclude(connection, [row_id], "unheard", sentence, now)
 
         await self.store.write(work)
-        self.rung.set()
+        self.wakeup.set()
 
     async def due(self) -> list[str]:
         rows = await self.store.read(lambda c: inbox.replies_due(c, self.store.cipher, ("room",), 50))

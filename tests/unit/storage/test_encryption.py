@@ -19,10 +19,10 @@ def test_what_the_old_key_wrote_still_opens_after_a_rotation() -> None:
 
 
 def test_the_first_key_writes() -> None:
-    sealed = Cipher((NEW, OLD)).encrypt(b"a secret")
-    assert Fernet(NEW).decrypt(sealed) == b"a secret"
+    encrypted = Cipher((NEW, OLD)).encrypt(b"a secret")
+    assert Fernet(NEW).decrypt(encrypted) == b"a secret"
     with pytest.raises(InvalidToken):
-        Fernet(OLD).decrypt(sealed)
+        Fernet(OLD).decrypt(encrypted)
 
 
 def test_what_an_unknown_key_wrote_says_which_setting_is_wrong() -> None:

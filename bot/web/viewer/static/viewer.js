@@ -1,4 +1,4 @@
-/** One link, one page: who is on stage, what is said, and, if the link allows, a word of one's own. */
+/** The page of one link: the avatar's video, what is said, and, if the link allows, a word of one's own. */
 
 import { setClock } from "./clock.js";
 import { fill, h, say } from "./element.js";
