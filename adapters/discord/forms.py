@@ -4,6 +4,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from adapters.discord.custom_ids import form_id, form_verb
+from adapters.discord.messages import button, rows, statement
+from bot.commands.bare import asked_form
+from bot.commands.buttons import Button, Look
 from bot.commands.catalogue import CATALOGUE
 from bot.commands.verb import Option, Verb
 from bot.domain.messages import Command
@@ -38,6 +41,26 @@ def wanted(command: Command) -> Verb | None:
     if verb is None or verb.name not in FORMS:
         return None
     return verb if any(option.required and option.name not in command.options for option in verb.options) else None
+
+
+def asked_for(words: str) -> Verb | None:
+    """The verb whose form a message asks for, if it has one: `start ?`."""
+    asked = asked_form(words)
+    verb = CATALOGUE.verb(asked.verb) if asked else None
+    return verb if verb and verb.name in {"start", *FORMS} else None
+
+
+def offer(verb: Verb) -> Json:
+    """A sentence, and the button that opens the form of a verb: Discord opens none for a message."""
+    (body,) = statement(f"Choose the options of “{verb.name}” in a form.")
+    opens = Button("Open the form", Command(verb.name), look=Look.PRIMARY)
+    return {**body, "components": rows([button(opens, form_id(verb.name))])}
+
+
+def offered(custom_id: str) -> Verb | None:
+    """The verb whose form the button of an `offer` opens; None for any other button."""
+    name = form_verb(custom_id)
+    return CATALOGUE.verb(name) if name in {"start", *FORMS} else None
 
 
 def form(verb: Verb, given: Mapping[str, str]) -> Json:

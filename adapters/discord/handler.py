@@ -1,11 +1,14 @@
 """Where everything that came in is handed to the core, and what is said about it."""
 
+from collections.abc import Awaitable
 from dataclasses import dataclass
 
 import structlog
 
+from adapters.discord import forms
 from adapters.discord.conversations import Conversations
 from adapters.discord.replies import DiscordReplies
+from bot.commands.verb import Verb
 from bot.domain.errors import PlatformError, StoreUnavailable
 from bot.domain.messages import Accepted, Duplicate, Inbound, NoSession, Outcome, Question, Refused
 from bot.domain.replies import Reply
@@ -67,7 +70,16 @@ class DiscordInboundHandler:
     async def tell(self, inbound: Inbound, reply: Reply) -> None:
         """Tell who did this. What cannot be told is logged: there is nobody else to tell."""
         assert inbound.reply_to is not None
+        await self._try(self.replies.reply(inbound.reply_to, reply))
+
+    async def offer_form(self, inbound: Inbound, verb: Verb) -> None:
+        """To whoever wrote a message that asks for it."""
+        assert inbound.reply_to is not None
+        await self._try(self.replies.offer(inbound.reply_to, forms.offer(verb)))
+
+    @staticmethod
+    async def _try(telling: Awaitable[None]) -> None:
         try:
-            await self.replies.reply(inbound.reply_to, reply)
+            await telling
         except PlatformError as error:
             log.warning("could not tell somebody what came of it", reason=error.detail)

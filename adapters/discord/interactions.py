@@ -103,6 +103,8 @@ class DiscordInteractions:
         if button := CardButton.parse(custom_id):
             command = card_button(button.action, button.session_id).command
             await self._run(interaction, command, self._card_place(interaction, button))
+        elif verb := forms.offered(custom_id):
+            await self._replies.respond(interaction, forms.MODAL, forms.form(verb, {}))
         elif row := run_command(custom_id):
             await self._run(interaction, row, _place(interaction))
 

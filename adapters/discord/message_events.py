@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 import discord
 import structlog
 
+from adapters.discord import forms
 from adapters.discord.handler import DiscordInboundHandler
 from adapters.discord.mapping import NOBODY, Places, person_of
 from adapters.discord.plain_text import names_in, with_quote, words_of
@@ -38,6 +39,9 @@ class MessageEvents:
         if place is None:
             return
         inbound = self._inbound(message, place, words, addressed=addressed)
+        if addressed and not late and (verb := forms.asked_for(words)):
+            await self._handler.offer_form(inbound, verb)
+            return
         outcome = await self._handler.accept(inbound)
         await self._handler.settle_message(inbound, outcome, addressed=addressed and not late)
 

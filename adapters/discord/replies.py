@@ -130,6 +130,10 @@ class DiscordReplies:
         elif not await self._privately(to, bodies, reply.file):
             await self._in_place(to, message_id, [messages.addressed(to.person.id, NOT_DELIVERED)], None)
 
+    async def offer(self, to: ReplyTo, body: dict[str, Any]) -> None:
+        """A reply to a message, for everybody there to read. Raises `Throttled` and `PlatformError`, having said nothing."""
+        await self._in_place(to, to.handle.removeprefix(_ABOUT), [body], None)
+
     async def _privately(self, to: ReplyTo, bodies: list[dict[str, Any]], file: File | None) -> bool:
         by_interaction = to.usable_at(self._clock.now()) and not to.handle.startswith(_ABOUT)
         if by_interaction and await self._by_handle(to, bodies, file):

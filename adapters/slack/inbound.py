@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from adapters.slack.payloads import MessageEvent, Text
 from adapters.slack.plain_text import SlackNames, command_line, mentions, plain_words
+from bot.commands.bare import asked_form
 from bot.commands.errors import ParseError
 from bot.commands.parser import parse
 from bot.commands.secret_detection import shows_secret
@@ -112,11 +113,7 @@ def reply_to(place: ConversationRef, person: Person, response_url: str, now: dat
 
 def asks_for_form(text: str) -> Command | None:
     """`/avatar start ?` asks for the form of a verb."""
-    if not text.rstrip().endswith("?"):
-        return None
-    head = command_line(text).removesuffix("?")
-    command = parse(head) if head.endswith(" ") else None
-    return command if isinstance(command, Command) and not command.options else None
+    return asked_form(command_line(text))
 
 
 def run(command: Command, event_id: str, to: ReplyTo, now: datetime) -> Inbound:

@@ -1,5 +1,6 @@
 """Words that are a command when they stand alone: for places without slash commands, and for people who do not know them."""
 
+from bot.commands.parser import parse
 from bot.domain.messages import Command, MessagePosted
 
 IN_A_CONVERSATION = frozenset({"stop", "interrupt"})
@@ -23,3 +24,12 @@ def bare_command(said: MessagePosted, *, in_conversation: bool = False) -> Comma
     if (word in ADDRESSED and (said.direct or said.mentioned)) or (word in IN_A_CONVERSATION and in_conversation):
         return Command(word)
     return None
+
+
+def asked_form(line: str) -> Command | None:
+    """The command whose form a line asks for by a question mark: `start ?`."""
+    if not line.rstrip().endswith("?"):
+        return None
+    head = line.rstrip().removesuffix("?")
+    command = parse(head) if head.endswith(" ") else None
+    return command if isinstance(command, Command) and not command.options else None

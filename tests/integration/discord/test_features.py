@@ -6,6 +6,7 @@ from typing import Any
 
 import discord
 from simcord.backend.serializers import channel_payload
+from simcord.results import ResponseMessage
 
 from adapters.discord.application_commands import SAY_THIS
 from adapters.discord.mapping import direct
@@ -24,6 +25,20 @@ async def test_say_without_words_opens_a_form_that_says_them(world: World) -> No
     await world.people[ANN].submit_modal(shown, {"text": "Good morning.\nAll of you."})
 
     assert world.core.inbounds[-1].body == Command("say", {"text": "Good morning.\nAll of you."})
+
+
+async def test_a_message_that_asks_for_a_form_gets_the_button_that_opens_it(world: World) -> None:
+    await world.people[ANN].send(world.channel, f"<@{world.env.bot.user.id}> start ?")
+    assert world.core.inbounds == []
+
+    offered = list(world.raw(int(world.place.channel_id)).values())[-1]
+    assert "in a form" in says(offered)
+    (opens,) = buttons(offered)
+    shown = await world.people[ANN].click(ResponseMessage(world.env, offered), custom_id=opens["custom_id"])
+    assert shown.modal is not None
+    await world.people[ANN].submit_modal(shown, {"avatar": "Alma"})
+
+    assert world.core.inbounds[-1].body == Command("start", {"avatar": "Alma"})
 
 
 async def test_start_with_a_question_mark_opens_its_form(world: World) -> None:
