@@ -77,7 +77,7 @@ async def _guest_starts(aim: Target, http: httpx.AsyncClient) -> str:
     await aim.command(http, "U0GUEST", "start")
     await asyncio.sleep(3)
     asked = len(aim.slack.called("users.info"))
-    return f"sessions that the guest started at AKOOL: {len(aim.sessions)}; users.info asked {asked} times"
+    return f"sessions that the guest started at AKOOL: {len(aim.sessions)}; users.info answered {asked} times"
 
 
 async def slow_names(aim: Target, http: httpx.AsyncClient) -> str:

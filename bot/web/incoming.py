@@ -1,5 +1,6 @@
 """What comes in over a page's WebSocket."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -7,7 +8,11 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 
 async def text_of(socket: WebSocket) -> str:
-    """The next message. Raises `ValueError` for a binary one, which no page of ours sends, and `WebSocketDisconnect`."""
+    """The next message, after everybody else had a turn: thousands may be here already.
+
+    Raises `ValueError` for a binary one, which no page of ours sends, and `WebSocketDisconnect`.
+    """
+    await asyncio.sleep(0)
     message = await socket.receive()
     if message["type"] == "websocket.disconnect":
         raise WebSocketDisconnect(message.get("code", 1005), message.get("reason"))
