@@ -19,7 +19,7 @@ import httpx
 from benchmarks import attacks_on_http, attacks_on_slack, attacks_on_sockets
 from benchmarks.hostile_model import hostile_model
 from benchmarks.table import load
-from benchmarks.target import PATIENCE_S, START_S, Onlooker, Target, target
+from benchmarks.target import PATIENCE_S, START_S, Sampler, Target, target
 from tests.integration.slack.fake import FakeSlack
 
 LONGEST_S = 40.0
@@ -65,14 +65,14 @@ async def attacked(attack: Attack, tree: Path) -> str:
         async with FakeSlack().running() as slack, hostile_model(attack.model) as model:
             with target(tree, Path(folder), slack, {**attack.settings, **model}) as aim:
                 await _started(aim)
-                onlooker = Onlooker(aim.port, aim.pid)
-                onlooker.start()
+                sampler = Sampler(aim.port, aim.pid)
+                sampler.start()
                 outcome = await _outcome(attack, aim)
-                onlooker.over.set()
-                await asyncio.to_thread(onlooker.join, PATIENCE_S + 5)
+                sampler.over.set()
+                await asyncio.to_thread(sampler.join, PATIENCE_S + 5)
                 tracebacks = aim.log.count("Traceback")
-    wait = f"{onlooker.worst_s * 1000:,.0f}" if onlooker.worst_s < PATIENCE_S else f"> {PATIENCE_S * 1000:,.0f}"
-    return f"| {attack.name} | {wait} | {onlooker.peak_kb / 1024:.0f} | {tracebacks} | {outcome} |"
+    wait = f"{sampler.worst_s * 1000:,.0f}" if sampler.worst_s < PATIENCE_S else f"> {PATIENCE_S * 1000:,.0f}"
+    return f"| {attack.name} | {wait} | {sampler.peak_kb / 1024:.0f} | {tracebacks} | {outcome} |"
 
 
 async def _started(aim: Target) -> None:

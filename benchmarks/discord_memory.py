@@ -22,7 +22,7 @@ from adapters.discord.platform import DiscordPlatform
 from benchmarks.table import load
 from bot.clock import SystemClock
 from bot.telemetry import configure_logging
-from tests.contract.platform.harness import RecordingReception
+from tests.contract.platform.harness import RecordingCore
 from tests.integration.discord.fake import ANN, GUILD, TOKEN, FakeDiscord, guild, member, open_fake
 from tests.integration.discord.fake.server import connector
 from tests.integration.discord.wire import settings
@@ -50,7 +50,7 @@ async def stay(kind: str, port: int, authority: str, pipe: Connection) -> None:
     before = resident()
     if kind == "ours":
         platform = DiscordPlatform(
-            settings(), RecordingReception(), Drawer(), SystemClock(), connector=lambda: connector(port, authority)
+            settings(), RecordingCore(), Drawer(), SystemClock(), connector=lambda: connector(port, authority)
         )
         running = asyncio.create_task(platform.run())
     else:

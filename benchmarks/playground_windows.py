@@ -37,7 +37,7 @@ from bot.domain.transcript import Delivery, TranscriptLine
 from bot.web.app import serve
 from bot.web.page import Static
 from bot.web.viewer.routes import FOLDER as SHARED
-from tests.contract.platform.harness import RecordingReception
+from tests.contract.platform.harness import RecordingCore
 
 SECRET = "a-secret-for-benchmarks"
 STAMP = re.compile(r"t=(\d+\.\d+)")
@@ -68,7 +68,7 @@ def serve_playground(pipe: Connection, core: int, sessions: int) -> None:
 
 
 async def _serve(pipe: Connection, sessions: int) -> None:
-    platform = PlaygroundPlatform(RecordingReception(), WallClock(), PlaygroundSettings(secret=SecretStr(SECRET)))
+    platform = PlaygroundPlatform(RecordingCore(), WallClock(), PlaygroundSettings(secret=SecretStr(SECRET)))
     app = Starlette(routes=[*platform.routes(), Mount("/v/static", Static(SHARED))])
     async with serve(app, "127.0.0.1", 0) as port:
         threads = [await _open(platform, n) for n in range(sessions)]

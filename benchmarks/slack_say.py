@@ -40,7 +40,7 @@ from bot.app.wiring import keep_loaded
 from bot.clock import SystemClock
 from bot.domain.conversations import ConversationRef
 from bot.ports.chat import CoreApi
-from tests.contract.platform.harness import RecordingReception
+from tests.contract.platform.harness import RecordingCore
 from tests.integration.slack.fake import FakeSlack, payloads
 
 CHANNELS = 50
@@ -100,7 +100,7 @@ async def application(name: str, api_url: str) -> AsyncIterator[Starlette]:
     if name == "bolt":
         yield bolt_alone()
         return
-    front = committing() if name == "ours" else contextlib.nullcontext(RecordingReception())
+    front = committing() if name == "ours" else contextlib.nullcontext(RecordingCore())
     async with ours(api_url, front) as app:
         yield app
 

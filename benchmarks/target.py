@@ -29,7 +29,7 @@ EVERY_S = 0.05
 
 
 @dataclass
-class Onlooker(threading.Thread):
+class Sampler(threading.Thread):
     """Asks `/healthz` over a new connection twenty times a second, from a thread of its own; keeps the worst wait."""
 
     port: int

@@ -39,7 +39,7 @@ from bot.web.app import serve
 from bot.web.viewer.routes import viewer_routes
 from bot.web.viewer.wire import HEADER, pack
 from tests.browser.session_fixture import KeptArchive, KeptGrants, WallClock
-from tests.contract.platform.harness import RecordingReception
+from tests.contract.platform.harness import RecordingCore
 
 SESSION = "0199aa00-0000-7000-8000-000000000001"
 KEY_BYTES, DELTA_BYTES, SOUND_BYTES = 12_000, 3_300, 640
@@ -67,7 +67,7 @@ class AnyGrant(KeptGrants):
 
 async def _serve_relay(pipe: Connection) -> None:
     events = SessionEvents()
-    routes = viewer_routes(AnyGrant(), events, RecordingReception(), KeptArchive(), WallClock(), Policy())
+    routes = viewer_routes(AnyGrant(), events, RecordingCore(), KeptArchive(), WallClock(), Policy())
     app = Starlette(routes=routes)
     media = events.media.of(SESSION)
     async with serve(app, "127.0.0.1", 0) as port:

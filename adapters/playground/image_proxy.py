@@ -29,7 +29,7 @@ class ImageProxy:
         return f"/playground/pictures/{self._signature(url)}/{base64.urlsafe_b64encode(url.encode()).decode()}"
 
     async def fetch(self, signature: str, encoded: str) -> File:
-        """Raises `PictureUnavailable`."""
+        """Raises `ImageUnavailable`."""
         url = self._signed(signature, encoded)
         found = await self._source.picture(url) if self._source else None
         if found is None:

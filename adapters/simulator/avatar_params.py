@@ -24,7 +24,7 @@ class AvatarParams:
     """What else was given of `vparams`, without its effect and without anybody's secret."""
 
     def changed(self, data: Mapping[str, Any]) -> "AvatarParams":
-        """After `set-params` with this `data`. Raises `Refusal`."""
+        """After `set-params` with this `data`. Raises `AkoolRefusal`."""
         voice = data.get("vparams", {})
         if not isinstance(voice, Mapping):
             raise AkoolRefusal(Code.BAD_PARAMETER, "vparams must be an object")
@@ -49,7 +49,7 @@ def _mode(value: object) -> Mode | None:
 
 
 def speed(value: object) -> float | None:
-    """A checked `speed`. Raises `Refusal`."""
+    """A checked `speed`. Raises `AkoolRefusal`."""
     if value is None:
         return None
     if not isinstance(value, int | float) or not SLOWEST <= value <= FASTEST:

@@ -96,7 +96,7 @@ class Sessions:
             await asyncio.Event().wait()
 
     def create(self, booking: Booking) -> HostedSession:
-        """Charge and host. Not idempotent. Raises `Refusal`."""
+        """Charge and host. Not idempotent. Raises `AkoolRefusal`."""
         persona = self._persona(booking)
         if sum(session.open for session in self) >= self.concurrency:
             raise AkoolRefusal(Code.BUSY, "live avatar processing is busy")
@@ -113,7 +113,7 @@ class Sessions:
         raise AkoolRefusal(Code.NO_SESSION, "live avatar session does not exist")
 
     def close(self, session_id: str) -> None:
-        """End a session and give back what it did not use. Raises `Refusal`, also when it is over already."""
+        """End a session and give back what it did not use. Raises `AkoolRefusal`, also when it is over already."""
         session = self.find(session_id)
         if not session.open:
             raise AkoolRefusal(Code.SESSION_CLOSED, "live avatar closed")

@@ -39,7 +39,7 @@ FAULT = "Something went wrong on our side. Please try again."
 
 
 class Gateway:
-    """`Reception`, for all platforms."""
+    """`CoreApi`, for all platforms."""
 
     def __init__(self, inbox: Inbox, context: QueryContext) -> None:
         self._inbox = inbox

@@ -11,7 +11,7 @@ from adapters.simulator.avatar import Spoken
 from bot.domain.sessions import SessionStatus
 from bot.transcript.publisher import LOST
 from tests.acceptance.member import Member
-from tests.acceptance.processes import House, Simulation
+from tests.acceptance.processes import Deployment, Simulation
 
 TAKEN_BACK = frozenset({"handed back", "stale", "withdrawn"})
 """Outcomes of what was never given to an avatar."""
@@ -132,7 +132,7 @@ class Evidence:
         return utterance.text in said
 
 
-def gathered(services: House, simulation: Simulation, members: Iterable[Member]) -> Evidence:
+def gathered(services: Deployment, simulation: Simulation, members: Iterable[Member]) -> Evidence:
     spoken: defaultdict[str, list[Spoken]] = defaultdict(list)
     for session in simulation.state().sessions:
         for each in session.spoken:
@@ -141,7 +141,7 @@ def gathered(services: House, simulation: Simulation, members: Iterable[Member])
     return Evidence(_rows(services), _utterances(services), spoken, _messages(services), told)
 
 
-def _rows(services: House) -> list[Row]:
+def _rows(services: Deployment) -> list[Row]:
     query = "SELECT id, verb, person_id, event_id, state, outcome, sentence, reply_due FROM inbox"
     return [
         Row(id_, verb, person, event.partition(":")[2], state, outcome, sentence, bool(due))
@@ -149,14 +149,14 @@ def _rows(services: House) -> list[Row]:
     ]
 
 
-def _utterances(services: House) -> list[Utterance]:
+def _utterances(services: Deployment) -> list[Utterance]:
     query = "SELECT mid, text, final, shown, substr(id, -20) FROM utterances WHERE text <> ''"
     return [
         Utterance(mid, text, bool(final), bool(shown), key) for mid, text, final, shown, key in _select(services, query)
     ]
 
 
-def _select(services: House, query: str) -> list[tuple[str, ...]]:
+def _select(services: Deployment, query: str) -> list[tuple[str, ...]]:
     connection = sqlite3.connect(services.database)
     try:
         return connection.execute(query).fetchall()
@@ -164,7 +164,7 @@ def _select(services: House, query: str) -> list[tuple[str, ...]]:
         connection.close()
 
 
-def _messages(services: House) -> list[Message]:
+def _messages(services: Deployment) -> list[Message]:
     newest: dict[str, Message] = {}
     for record in History(services.history).read():
         if isinstance(record, MessageChanged):

@@ -25,7 +25,7 @@ from adapters.playground.protocol import (
     Write,
 )
 from bot.domain.sessions import SessionStatus
-from tests.acceptance.processes import SECRET, House
+from tests.acceptance.processes import SECRET, Deployment
 
 T = TypeVar("T")
 
@@ -35,7 +35,7 @@ _decoder: msgspec.json.Decoder[ToClient] = msgspec.json.Decoder(ToClient)
 AGAIN_AFTER_S = 0.1
 
 
-async def ticket(services: House) -> str:
+async def ticket(services: Deployment) -> str:
     """What the page gets for the secret. It outlives a restart of the service."""
     async with httpx.AsyncClient(base_url=services.url, headers={"Origin": services.url}, trust_env=False) as client:
         entered = await client.post("/playground/enter", json={"key": SECRET})
@@ -48,7 +48,7 @@ class Member:
     under two nonces.
     """
 
-    def __init__(self, services: House, cookie: str, name: str) -> None:
+    def __init__(self, services: Deployment, cookie: str, name: str) -> None:
         self.name = name
         self.messages: dict[str, Message] = {}
         self.told: list[Told] = []

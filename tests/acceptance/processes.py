@@ -71,7 +71,7 @@ def simulation(**options: object) -> Iterator[Simulation]:
 
 
 @dataclass
-class House:
+class Deployment:
     """Where one Avatarbot lives: its folder, its port, its settings. Its process may come and go."""
 
     folder: Path

@@ -13,7 +13,7 @@ import pytest
 from bot.domain.sessions import SessionStatus
 from tests.acceptance.evidence import gathered
 from tests.acceptance.member import Member, ticket
-from tests.acceptance.processes import House, simulation, told_to_stop
+from tests.acceptance.processes import Deployment, simulation, told_to_stop
 
 CONVERSATIONS = 10
 NAMES = ("Ann", "Ben", "Cleo", "Dan")
@@ -31,7 +31,7 @@ async def test_no_crash_loses_doubles_or_leaves_anything(tmp_path: Path, crashes
     dice = random.Random(seed)
     channels = [f"c{number}" for number in range(crashes * CONVERSATIONS)]
     with simulation(pace=300, thinking=0.02, join_delay=0.1, concurrency=1000, credit=10**7) as simulated:
-        services = House(tmp_path, simulated.url, settings=_generous(channels))
+        services = Deployment(tmp_path, simulated.url, settings=_generous(channels))
         async with contextlib.AsyncExitStack() as stack:
             service = stack.enter_context(services.service())
             await services.answers()

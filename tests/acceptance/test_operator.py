@@ -10,13 +10,13 @@ from adapters.akool.api import AkoolApi, ApiKey
 from adapters.akool.provider import AkoolProvider
 from adapters.simulator.remote import connect_remote
 from bot.domain.sessions import SessionSpec, SessionStatus
-from tests.acceptance.processes import House, simulation, told_to_stop
+from tests.acceptance.processes import Deployment, simulation, told_to_stop
 from tests.acceptance.test_stopping import talking
 
 
 async def test_sessions_are_listed_stopped_read_and_forgotten_beside_the_service(tmp_path: Path) -> None:
     with simulation(pace=300, join_delay=0.1) as simulated:
-        services = House(tmp_path, simulated.url)
+        services = Deployment(tmp_path, simulated.url)
         with services.service() as service:
             async with talking(services) as (ann, card):
                 await ann.write("lobby", card.id, "Repeat after me: to be remembered.")
@@ -47,7 +47,7 @@ async def test_sessions_are_listed_stopped_read_and_forgotten_beside_the_service
 
 async def test_what_nobody_knows_at_akool_is_told_and_closed_only_where_the_key_is_ours(tmp_path: Path) -> None:
     with simulation(join_delay=0.1) as simulated:
-        services = House(tmp_path, simulated.url)
+        services = Deployment(tmp_path, simulated.url)
         api = AkoolApi.at(simulated.url, ApiKey(SecretStr("simulator")))
         async with aclosing(AkoolProvider(api, connect_remote(simulated.url))) as provider:
             stranger = await provider.create(SessionSpec("sim_Alma_cardigan_1080P"), 600, "somebody-else")

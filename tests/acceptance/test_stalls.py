@@ -13,7 +13,7 @@ import pytest
 from bot.domain.sessions import SessionStatus
 from tests.acceptance.evidence import gathered
 from tests.acceptance.member import Member, ticket
-from tests.acceptance.processes import House, simulation, told_to_stop
+from tests.acceptance.processes import Deployment, simulation, told_to_stop
 
 STOOD_STILL = [
     pytest.param([6.0], id="once"),
@@ -30,7 +30,7 @@ async def stand_still(service: "subprocess.Popen[bytes]", seconds: float) -> Non
     service.send_signal(signal.SIGCONT)
 
 
-async def is_ready(services: House) -> bool:
+async def is_ready(services: Deployment) -> bool:
     async with httpx.AsyncClient(trust_env=False) as client:
         return (await client.get(f"{services.url}/readyz")).status_code == 200
 
@@ -38,7 +38,7 @@ async def is_ready(services: House) -> bool:
 @pytest.mark.parametrize("stalls", STOOD_STILL)
 async def test_a_process_that_was_stopped_in_mid_turn_loses_nothing(tmp_path: Path, stalls: list[float]) -> None:
     with simulation(pace=30, join_delay=0.1) as simulated:
-        services = House(tmp_path, simulated.url, settings={"AVATARBOT_MINUTES_PER_DAY": "1440"})
+        services = Deployment(tmp_path, simulated.url, settings={"AVATARBOT_MINUTES_PER_DAY": "1440"})
         async with AsyncExitStack() as stack:
             service = stack.enter_context(services.service())
             await services.answers()
@@ -66,7 +66,7 @@ async def test_twenty_starts_at_once_are_twenty_avatars(tmp_path: Path) -> None:
     limits = {"AVATARBOT_PLAYGROUND_CHANNELS": json.dumps(channels), "AVATARBOT_SESSIONS_AT_ONCE": "50"}
     limits |= {"AVATARBOT_MINUTES_PER_DAY": "1440", "AVATARBOT_SESSION_MINUTES": "2"}
     with simulation(pace=300, join_delay=0.1, concurrency=100, credit=10**7) as simulated:
-        services = House(tmp_path, simulated.url, settings=limits)
+        services = Deployment(tmp_path, simulated.url, settings=limits)
         async with AsyncExitStack() as stack:
             service = stack.enter_context(services.service())
             await services.answers()

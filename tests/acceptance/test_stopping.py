@@ -17,13 +17,13 @@ from bot.runtime.closing import GOODBYE
 from bot.runtime.turns import UNHEARD
 from tests.acceptance.evidence import gathered
 from tests.acceptance.member import Member, ticket
-from tests.acceptance.processes import ROOT, House, Simulation, simulation, told_to_stop
+from tests.acceptance.processes import ROOT, Deployment, Simulation, simulation, told_to_stop
 
 LONG = "Repeat after me: " + "all work and no play makes for a very long sentence, and so on, " * 5
 
 
 @asynccontextmanager
-async def talking(services: House) -> AsyncIterator[tuple[Member, Message]]:
+async def talking(services: Deployment) -> AsyncIterator[tuple[Member, Message]]:
     """Ann with a live avatar, and its card."""
     await services.answers()
     async with Member(services, await ticket(services), "Ann").present() as ann:
@@ -33,7 +33,7 @@ async def talking(services: House) -> AsyncIterator[tuple[Member, Message]]:
 
 async def test_told_to_stop_while_avatars_speak_it_closes_them_and_tells_whose_words_are_lost(tmp_path: Path) -> None:
     with simulation(pace=15, join_delay=0.1) as simulated:
-        services = House(tmp_path, simulated.url)
+        services = Deployment(tmp_path, simulated.url)
         with services.service() as service:
             async with talking(services) as (ann, card):
                 await ann.write("lobby", card.id, LONG)
@@ -52,7 +52,7 @@ def _is_growing(member: Member) -> bool:
 
 async def test_told_to_stop_while_akool_hangs_it_ends_in_time_and_the_next_start_closes(tmp_path: Path) -> None:
     with simulation(pace=300, join_delay=0.1) as simulated:
-        services = House(tmp_path, simulated.url)
+        services = Deployment(tmp_path, simulated.url)
         with services.service() as first:
             async with talking(services):
                 simulated.fail("session/close", *[Fault(hang=60.0)] * 10)
@@ -68,7 +68,7 @@ async def test_told_to_stop_while_akool_hangs_it_ends_in_time_and_the_next_start
 
 async def test_a_hand_over_leaves_the_avatar_where_it_is(tmp_path: Path) -> None:
     with simulation(pace=300, join_delay=0.1) as simulated:
-        services = House(tmp_path, simulated.url)
+        services = Deployment(tmp_path, simulated.url)
         async with contextlib.AsyncExitStack() as stack:
             first = stack.enter_context(services.service("--handover"))
             ann, card = await stack.enter_async_context(talking(services))
@@ -113,7 +113,7 @@ def test_a_process_whose_loop_hangs_ends_all_the_same_and_says_so() -> None:
 
 
 async def test_a_second_process_on_the_same_database_refuses(tmp_path: Path) -> None:
-    services = House(tmp_path, "http://127.0.0.1:9")
+    services = Deployment(tmp_path, "http://127.0.0.1:9")
     with services.service():
         await services.answers()
         refused = await asyncio.to_thread(services.avatarbot, "run", "--playground")

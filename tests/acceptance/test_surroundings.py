@@ -13,10 +13,10 @@ from cryptography.fernet import Fernet
 
 from bot.domain.sessions import SessionStatus
 from tests.acceptance.member import Member, ticket
-from tests.acceptance.processes import AVATARBOT, House, simulation, told_to_stop
+from tests.acceptance.processes import AVATARBOT, Deployment, simulation, told_to_stop
 
 
-def refused(services: House, **settings: str) -> str:
+def refused(services: Deployment, **settings: str) -> str:
     done = subprocess.run(
         [AVATARBOT, "run", "--playground"],
         cwd=services.folder,
@@ -31,32 +31,32 @@ def refused(services: House, **settings: str) -> str:
 
 
 @pytest.fixture
-def services(tmp_path: Path) -> House:
-    return House(tmp_path, "http://127.0.0.1:9")
+def services(tmp_path: Path) -> Deployment:
+    return Deployment(tmp_path, "http://127.0.0.1:9")
 
 
-def test_a_file_that_is_no_database(services: House) -> None:
+def test_a_file_that_is_no_database(services: Deployment) -> None:
     services.database.write_text("a shopping list, kept here by mistake")
     assert refused(services) == "The file named by DATABASE_URL is not an SQLite database."
 
 
-def test_a_folder_instead_of_a_file(services: House) -> None:
+def test_a_folder_instead_of_a_file(services: Deployment) -> None:
     services.database.mkdir()
     assert "cannot be opened; check that its folder exists" in refused(services)
 
 
-def test_a_folder_that_nobody_may_write_to(services: House) -> None:
+def test_a_folder_that_nobody_may_write_to(services: Deployment) -> None:
     assert "set DATABASE_URL to a file in a folder that may be written to" in refused(
         services, DATABASE_URL="sqlite:////dev/null/avatarbot.db"
     )
 
 
-def test_a_full_disk(services: House, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_full_disk(services: Deployment, tmp_path_factory: pytest.TempPathFactory) -> None:
     with small_disk(tmp_path_factory.mktemp("disk")) as disk:
         assert refused(services, DATABASE_URL=f"sqlite:///{disk}/avatarbot.db").endswith("so nothing can be saved.")
 
 
-def test_a_database_that_a_newer_version_has_used(services: House) -> None:
+def test_a_database_that_a_newer_version_has_used(services: Deployment) -> None:
     services.avatarbot("db", "upgrade")
     with writing(services) as connection:
         connection.execute("UPDATE alembic_version SET version_num = 'from_the_future'")
@@ -64,7 +64,7 @@ def test_a_database_that_a_newer_version_has_used(services: House) -> None:
     assert "a newer Avatarbot" in services.avatarbot("doctor").stdout
 
 
-def test_a_damaged_database(services: House) -> None:
+def test_a_damaged_database(services: Deployment) -> None:
     services.avatarbot("db", "upgrade")
     whole = services.database.read_bytes()
     page = 4096
@@ -73,7 +73,7 @@ def test_a_damaged_database(services: House) -> None:
 
 
 @pytest.mark.parametrize("new_key", [False, True])
-async def test_a_lost_key(services: House, new_key: bool) -> None:
+async def test_a_lost_key(services: Deployment, new_key: bool) -> None:
     with services.service() as service:
         await services.answers()
         assert told_to_stop(service) == 0
@@ -92,7 +92,7 @@ async def test_a_lost_key(services: House, new_key: bool) -> None:
 
 async def test_a_database_that_is_deleted_under_the_running_service(tmp_path: Path) -> None:
     with simulation(join_delay=0.1) as simulated:
-        services = House(tmp_path, simulated.url)
+        services = Deployment(tmp_path, simulated.url)
         with services.service() as service:
             await services.answers()
             async with Member(services, await ticket(services), "Ann").present() as ann:
@@ -109,7 +109,7 @@ async def test_a_database_that_is_deleted_under_the_running_service(tmp_path: Pa
 
 
 @contextmanager
-def writing(services: House) -> Iterator[sqlite3.Connection]:
+def writing(services: Deployment) -> Iterator[sqlite3.Connection]:
     connection = sqlite3.connect(services.database)
     with connection:
         yield connection

@@ -52,7 +52,7 @@ DELIVERIES = (
 @contextlib.asynccontextmanager
 async def slack(service: Fed) -> AsyncIterator[Feed]:
     """Signed bodies: as the service's secret is not known, only Slack could send them, and only Slack's faults are in them."""
-    async with httpx.AsyncClient(base_url=service.house.url, trust_env=False, timeout=ANSWER_S) as http:
+    async with httpx.AsyncClient(base_url=service.deployment.url, trust_env=False, timeout=ANSWER_S) as http:
 
         async def feed(random: Random) -> None:
             body, content_type = _delivery(random)
@@ -78,7 +78,7 @@ def _delivery(random: Random) -> tuple[bytes, str]:
 @contextlib.asynccontextmanager
 async def callback(service: Fed) -> AsyncIterator[Feed]:
     """The pages to which an installation leads, with states that are none, or are good and come with nonsense."""
-    async with httpx.AsyncClient(base_url=service.house.url, trust_env=False, timeout=ANSWER_S) as http:
+    async with httpx.AsyncClient(base_url=service.deployment.url, trust_env=False, timeout=ANSWER_S) as http:
 
         async def feed(random: Random) -> None:
             state = garbage.text(random)
@@ -172,7 +172,7 @@ async def viewer(service: Fed) -> AsyncIterator[Feed]:
 
 @contextlib.asynccontextmanager
 async def playground(service: Fed) -> AsyncIterator[Feed]:
-    headers = {"Cookie": await ticket(service.house)}
+    headers = {"Cookie": await ticket(service.deployment)}
     yield _frames(service, "/playground/socket", headers, '{"type": "enter"}', TO_PLAYGROUND)
 
 
@@ -182,7 +182,7 @@ def _frames(service: Fed, path: str, headers: dict[str, str], first: str, sample
 
     async def opened(random: Random) -> ClientConnection:
         url = f"ws://127.0.0.1:{service.port}{path}"
-        origin = Origin(service.house.url)
+        origin = Origin(service.deployment.url)
         socket = await connect(
             url, origin=origin, additional_headers=headers, max_size=None, max_queue=None, proxy=None
         )

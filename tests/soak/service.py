@@ -11,7 +11,7 @@ import psutil
 
 from bot.domain.sessions import SessionStatus
 from tests.acceptance.member import Member, ticket
-from tests.acceptance.processes import House, simulation
+from tests.acceptance.processes import Deployment, simulation
 from tests.integration.slack.fake import FakeSlack, payloads
 from tests.integration.slack.fake.workspace import BOT_TOKEN
 
@@ -25,15 +25,15 @@ MANY_WORKSPACES = {"SLACK_CLIENT_ID": "1.2", "SLACK_CLIENT_SECRET": "a-secret"}
 
 @dataclass
 class Fed:
-    """`house` is where it lives, `slack` what it takes for Slack."""
+    """`deployment` is where it lives, `slack` what it takes for Slack."""
 
-    house: House
+    deployment: Deployment
     slack: FakeSlack
     process: psutil.Process
 
     @property
     def port(self) -> int:
-        return self.house.port
+        return self.deployment.port
 
     @property
     def memory(self) -> int:
@@ -42,8 +42,10 @@ class Fed:
     async def is_well(self) -> None:
         """It answers, and wrote of no fault of ours."""
         async with httpx.AsyncClient(trust_env=False, timeout=60) as http:
-            assert (await http.get(f"{self.house.url}/readyz")).status_code == httpx.codes.OK
-        assert "Traceback" not in self.house.log, self.house.log[self.house.log.index("Traceback") - 2_000 :][:6_000]
+            assert (await http.get(f"{self.deployment.url}/readyz")).status_code == httpx.codes.OK
+        assert "Traceback" not in self.deployment.log, self.deployment.log[
+            self.deployment.log.index("Traceback") - 2_000 :
+        ][:6_000]
 
 
 @contextlib.asynccontextmanager
@@ -51,23 +53,23 @@ async def fed(folder: Path, slack: Mapping[str, str] = ONE_WORKSPACE) -> AsyncIt
     """The service with the playground and Slack over HTTP; its log has one line per fault, none per request."""
     with simulation(pace=2_000, thinking=0.01, join_delay=0.05, concurrency=1_000, credit=10**7) as simulated:
         async with FakeSlack(limits=False).running() as fake:
-            house = House(folder, simulated.url)
-            house.settings |= {
+            deployment = Deployment(folder, simulated.url)
+            deployment.settings |= {
                 "LOG_LEVEL": "warning",
                 "AVATARBOT_MINUTES_PER_DAY": "1440",
-                "PUBLIC_URL": house.url,
+                "PUBLIC_URL": deployment.url,
                 "SLACK_API_URL": fake.api_url,
                 "SLACK_SIGNING_SECRET": payloads.SIGNING_SECRET,
                 **slack,
             }
-            with house.service() as process:
-                await house.answers()
-                yield Fed(house, fake, psutil.Process(process.pid))
+            with deployment.service() as process:
+                await deployment.answers()
+                yield Fed(deployment, fake, psutil.Process(process.pid))
 
 
 async def link(service: Fed) -> str:
     """The secret of a Watch link to a session that is live at the playground."""
-    async with Member(service.house, await ticket(service.house), "Ann").present() as ann:
+    async with Member(service.deployment, await ticket(service.deployment), "Ann").present() as ann:
         await ann.command("lobby", "", "/avatar start")
         await ann.sees_card("lobby", SessionStatus.LIVE)
         await ann.command("lobby", "", "/avatar watch")

@@ -60,7 +60,7 @@ async def test_ready_when_every_check_is() -> None:
 
 
 async def test_not_ready_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.web.READINESS_S", 0.01)
+    monkeypatch.setattr("bot.web.app.READINESS_S", 0.01)
     response = await get("/readyz", readiness={"database": locked, "lease": fine, "disk": broken, "avatar": stuck})
     assert response.status_code == 503
     assert response.json()["reasons"] == {

@@ -15,7 +15,7 @@ from adapters.simulator.faults import Fault, Faults
 from adapters.simulator.refusal import AkoolRefusal, Code
 
 Handler = Callable[[Request], Awaitable[Any]]
-"""Answers `data`, or raises `Refusal`."""
+"""Answers `data`, or raises `AkoolRefusal`."""
 
 NOTHING = msgspec.UNSET
 """The `data` of an envelope that has none."""
@@ -63,7 +63,7 @@ def enveloped(code: int, msg: str, data: Any = NOTHING) -> Response:
 
 
 async def body(request: Request, kind: type[Parsed]) -> Parsed:
-    """The JSON of a request. Raises `Refusal`."""
+    """The JSON of a request. Raises `AkoolRefusal`."""
     try:
         return msgspec.json.decode(await request.body() or b"{}", type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -71,7 +71,7 @@ async def body(request: Request, kind: type[Parsed]) -> Parsed:
 
 
 def query(request: Request, kind: type[Parsed]) -> Parsed:
-    """The query of a request; an empty value counts as absent. Raises `Refusal`."""
+    """The query of a request; an empty value counts as absent. Raises `AkoolRefusal`."""
     given = {name: value for name, value in request.query_params.items() if value}
     try:
         return msgspec.convert(given, kind, strict=False)

@@ -39,7 +39,7 @@ class Player:
         self._ask()
 
     async def send(self, socket: WebSocket) -> None:
-        """Send what waits: as much as `Flow` lets wait."""
+        """Send what waits: as much as `FrameBackpressure` lets wait."""
         while self._unsent:
             self._sent, packed = self._unsent.popleft()
             await socket.send_bytes(packed)

@@ -22,7 +22,7 @@ GUEST = "guest"
 """An outsider (Slack Connect, a guest); where a platform has none, `has_outsiders` is False."""
 
 
-class RecordingReception(CoreApi):
+class RecordingCore(CoreApi):
     """The front door with a notebook: keeps what came in and answers as it was told to."""
 
     def __init__(self) -> None:
@@ -104,7 +104,7 @@ class PlatformHarness(Protocol):
     """One platform, running against a local stand-in for its service. People are `ANN`, `BEN` and `GUEST`."""
 
     platform: ChatPlatform
-    core: RecordingReception
+    core: RecordingCore
     abilities: Abilities
     place: ConversationRef  # a channel where the bot may post
     place_name: str  # what people call it

@@ -44,7 +44,7 @@ from adapters.playground.settings import PlaygroundSettings
 from bot.domain.cards import CardAction
 from bot.domain.conversations import ConversationRef, MessageRef
 from bot.web.app import serve
-from tests.contract.platform.harness import ANN, BEN, GUEST, Abilities, PlatformHarness, RecordingReception, Seen
+from tests.contract.platform.harness import ANN, BEN, GUEST, Abilities, PlatformHarness, RecordingCore, Seen
 
 SECRET = "a-secret-for-tests"
 OWNER = "owner"
@@ -131,7 +131,7 @@ class Page:
 class PlaygroundHarness(PlatformHarness):
     def __init__(self, folder: Path) -> None:
         self.clock = HandClock()
-        self.core = RecordingReception()
+        self.core = RecordingCore()
         self.abilities = Abilities(has_private_channels=False)
         self.place = ConversationRef("playground", "playground", "lobby")
         self.place_name = "#lobby"

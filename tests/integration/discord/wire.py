@@ -14,7 +14,7 @@ from adapters.discord.settings import DiscordSettings
 from bot.clock import SystemClock
 from bot.domain.conversations import ConversationRef
 from bot.domain.messages import Inbound, MessagePosted, Outcome
-from tests.contract.platform.harness import RecordingReception
+from tests.contract.platform.harness import RecordingCore
 from tests.integration.discord.fake import CHANNEL, GUILD, TOKEN, FakeDiscord
 from tests.integration.discord.world import Drawer
 
@@ -25,7 +25,7 @@ def settings(**given: Any) -> DiscordSettings:
     return DiscordSettings.model_validate({"DISCORD_TOKEN": SecretStr(TOKEN), **given})
 
 
-class Heard(RecordingReception):
+class Heard(RecordingCore):
     def __init__(self) -> None:
         super().__init__()
         self.news = asyncio.Event()

@@ -21,7 +21,7 @@ from adapters.discord.settings import DiscordSettings
 from bot.domain.conversations import ConversationRef
 from bot.domain.replies import Choice
 from bot.ports.chat import ValueQuery
-from tests.contract.platform.harness import ANN, BEN, RecordingReception
+from tests.contract.platform.harness import ANN, BEN, RecordingCore
 from tests.integration.discord.openapi import known_api
 
 OWNER = "owner"
@@ -60,7 +60,7 @@ class WorldClock:
         return at + self.ahead
 
 
-class Core(RecordingReception):
+class Core(RecordingCore):
     """Tells SimCord when it hangs on purpose, so that only SimCord's own time ends that."""
 
     env: Any = None

@@ -18,7 +18,7 @@ from adapters.slack.settings import SlackSettings
 from bot.domain.cards import CardAction
 from bot.domain.conversations import ConversationRef, MessageRef
 from bot.ports.chat import ChatPlatform, CoreApi
-from tests.contract.platform.harness import ANN, BEN, GUEST, Abilities, RecordingReception, Seen
+from tests.contract.platform.harness import ANN, BEN, GUEST, Abilities, RecordingCore, Seen
 from tests.integration.slack.fake import FakeSlack, Grant, Message, payloads
 from tests.integration.slack.fake.server import APP_TOKEN
 from tests.integration.slack.fake.workspace import BOT_ID, BOT_TOKEN, BOT_USER, TEAM, Ephemeral, Hook
@@ -48,12 +48,12 @@ def slack_settings(fake: FakeSlack, **given: str) -> SlackSettings:
 
 
 class SlackHarness:
-    """`front` is the core's front door where the whole service is under test, else the contract's `reception`."""
+    """`front` is the core's `CoreApi` where the whole service is under test, else the contract's `RecordingCore`."""
 
     def __init__(self, fake: FakeSlack, *, socket: bool, front: CoreApi | None = None) -> None:
         self.fake = fake
         self.socket = socket
-        self.core = RecordingReception()
+        self.core = RecordingCore()
         self._front = front or self.core
         self.abilities = Abilities()
         self.place = GENERAL
@@ -73,7 +73,7 @@ class SlackHarness:
         return SlackPlatform(slack_settings(self.fake, **given), self._front, MemoryVault(), self.clock)
 
     async def start(self) -> None:
-        if not isinstance(self._front, RecordingReception):  # the service runs its platforms itself
+        if not isinstance(self._front, RecordingCore):  # the service runs its platforms itself
             self.fake.deliver_http = None if self.socket else over(self.platform)
             return
         self._running = asyncio.create_task(self.platform.run())

@@ -19,7 +19,7 @@ from adapters.slack.platform import SlackPlatform
 from bot.domain.conversations import Channel, ConversationRef
 from bot.domain.errors import PlaceGone, PlatformError, SettingsError
 from tests.contract.platform.cards import final
-from tests.contract.platform.harness import RecordingReception
+from tests.contract.platform.harness import RecordingCore
 from tests.integration.slack.fake import FakeSlack, Grant, payloads
 from tests.integration.slack.fake.server import Trouble
 from tests.integration.slack.harness import MovableClock, over, slack_settings
@@ -37,7 +37,7 @@ class Company:
         self.fake = fake
         self.vault = MemoryVault()
         self.clock = MovableClock()
-        self.core = RecordingReception()
+        self.core = RecordingCore()
         settings = slack_settings(fake, SLACK_BOT_TOKEN="", SLACK_CLIENT_ID="1.2", SLACK_CLIENT_SECRET="shh")
         self.platform = SlackPlatform(settings, self.core, self.vault, self.clock)
         fake.deliver_http = over(self.platform)
@@ -283,7 +283,7 @@ async def test_one_workspace_is_not_installed_into(monkeypatch: pytest.MonkeyPat
     """Bolt makes a flow on files of its own when it finds these in the environment."""
     monkeypatch.setenv("SLACK_CLIENT_ID", "1.2")
     monkeypatch.setenv("SLACK_CLIENT_SECRET", "shh")
-    platform = SlackPlatform(slack_settings(FakeSlack()), RecordingReception(), MemoryVault(), MovableClock())
+    platform = SlackPlatform(slack_settings(FakeSlack()), RecordingCore(), MemoryVault(), MovableClock())
     assert [route.path for route in platform.routes() if isinstance(route, Route)] == ["/slack/events"]
 
 
@@ -353,4 +353,4 @@ async def test_no_token_is_shown(fake: FakeSlack) -> None:
 def test_half_a_set_up_is_for_the_operator(given: dict[str, str], told: str) -> None:
     settings = slack_settings(FakeSlack(), **given)
     with pytest.raises(SettingsError, match=told):
-        SlackPlatform(settings, RecordingReception(), MemoryVault(), MovableClock())
+        SlackPlatform(settings, RecordingCore(), MemoryVault(), MovableClock())

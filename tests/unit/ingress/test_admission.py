@@ -300,7 +300,7 @@ def test_a_correction_that_is_too_long_or_shows_a_key_changes_nothing() -> None:
     assert written.withdrawals == [ref]
 
 
-def test_keeping_a_full_house_going_needs_no_more_room() -> None:
+def test_extending_needs_no_more_room_where_all_places_are_taken() -> None:
     full = replace(LIVE, running={("room", "W1"): 5})
     (going, starting_), _ = admitted(full, command("keep-going"), command("start", YARD))
     assert isinstance(going, Accepted)

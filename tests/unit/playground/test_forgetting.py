@@ -16,7 +16,7 @@ from adapters.playground.protocol import Author, CardShown, Changed, FileShown, 
 from bot.domain.errors import SettingsError
 from bot.domain.replies import File
 from bot.domain.sessions import Mode, SessionStatus
-from tests.contract.platform.harness import RecordingReception
+from tests.contract.platform.harness import RecordingCore
 
 ANN, BOT, ALMA = Author("a1", "Ann"), Author("avatarbot", "Avatarbot", "bot"), Author("avatar", "Alma", "avatar")
 MONTH = timedelta(days=30)
@@ -32,7 +32,7 @@ class Hands:
         return self.moment
 
 
-class Keeps(RecordingReception):
+class Keeps(RecordingCore):
     """A core that keeps these sessions."""
 
     def __init__(self, *sessions: str) -> None:

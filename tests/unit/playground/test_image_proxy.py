@@ -8,7 +8,7 @@ from adapters.playground.image_proxy import ImageProxy, ImageUnavailable
 from adapters.playground.platform import PlaygroundPlatform
 from adapters.playground.settings import PlaygroundSettings
 from bot.domain.replies import File, Item
-from tests.contract.platform.harness import RecordingReception
+from tests.contract.platform.harness import RecordingCore
 from tests.virtual_time import LoopClock
 
 ALMA = File("picture", "image/png", b"png")
@@ -60,5 +60,5 @@ def test_only_pictures_have_an_address(given: str, shown: str) -> None:
 
 @pytest.mark.parametrize(("given", "shown"), [(URL, URL), ("javascript:alert(1)", ""), ("", "")])
 async def test_a_preview_is_a_web_address_or_nothing(given: str, shown: str) -> None:
-    platform = PlaygroundPlatform(RecordingReception(), LoopClock(), PlaygroundSettings())
+    platform = PlaygroundPlatform(RecordingCore(), LoopClock(), PlaygroundSettings())
     assert platform._item(Item("Alma", preview=given)).preview == shown

@@ -13,7 +13,7 @@ from bot.ports.grants import Grant, Scope
 from bot.web.viewer.actions import NOT_FROM_HERE, ONLY_WATCHING, VERBS, act, offered
 from bot.web.viewer.wire import Do, Say
 from bot.web.viewer.wire import Outcome as Told
-from tests.contract.platform.harness import RecordingReception
+from tests.contract.platform.harness import RecordingCore
 
 ANN = Person("a1", "Ann")
 NOW = datetime(2026, 11, 28, 9, tzinfo=UTC)
@@ -31,14 +31,14 @@ def grant(scope: Scope = Scope.SPEAK, role: Role = Role.MEMBER, person: Person |
 
 @pytest.mark.parametrize("verb", sorted({*CATALOGUE.names, "keep-going", "", "x"} - set(VERBS)))
 async def test_no_other_command_is_handed_in(verb: str) -> None:
-    core = RecordingReception()
+    core = RecordingCore()
     assert await act(Do("1", verb), grant(), core, Clock()) == Told("1", NOT_FROM_HERE)
     assert core.inbounds == []
 
 
 @pytest.mark.parametrize("done", [Say("1", "Hello"), Do("1", "interrupt"), Do("1", "extend")])
 async def test_it_is_handed_in_as_its_person_in_the_thread(done: Say | Do) -> None:
-    core = RecordingReception()
+    core = RecordingCore()
     assert await act(done, grant(), core, Clock()) == Told("1", id="row")
     (inbound,) = core.inbounds
     assert (inbound.person, inbound.place, inbound.event_id) == (ANN, THREAD, "viewer:a1:1")
@@ -48,7 +48,7 @@ async def test_it_is_handed_in_as_its_person_in_the_thread(done: Say | Do) -> No
 @pytest.mark.parametrize("done", [Say("1", "Hello"), Do("1", "interrupt")])
 @pytest.mark.parametrize("held", [grant(Scope.WATCH), grant(Scope.WATCH, person=None), grant(person=None)])
 async def test_a_link_for_watching_hands_in_nothing(done: Say | Do, held: Grant) -> None:
-    core = RecordingReception()
+    core = RecordingCore()
     assert await act(done, held, core, Clock()) == Told("1", ONLY_WATCHING)
     assert core.inbounds == []
 
@@ -62,7 +62,7 @@ async def test_a_link_for_watching_hands_in_nothing(done: Say | Do, held: Grant)
     ],
 )
 async def test_whoever_speaks_hears_what_came_of_it(outcome: Outcome, told: Told) -> None:
-    core = RecordingReception()
+    core = RecordingCore()
     core.outcome = outcome
     assert await act(Say("1", "Hello"), grant(), core, Clock()) == told
     core.unavailable = True
