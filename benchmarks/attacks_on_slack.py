@@ -108,5 +108,5 @@ async def own_model(aim: Target, http: httpx.AsyncClient) -> str:
     await aim.command(http, "U0ANN", "say Hello there")
     await asyncio.sleep(12)
     await aim.command(http, "U0ANN", "status")
-    spoken = sum(len(str(said)) for session in aim.sessions for said in session["spoken"])  # type: ignore[attr-defined]
+    spoken = sum(len(str(said)) for session in aim.sessions for said in session["spoken"])
     return f"characters that reached the avatar: {spoken:,}"

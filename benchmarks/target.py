@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -99,9 +100,9 @@ class Target:
             return sum(database.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0] for name in tables)
 
     @property
-    def sessions(self) -> list[dict[str, object]]:
+    def sessions(self) -> list[dict[str, Any]]:
         """What AKOOL has been paid for."""
-        found: list[dict[str, object]] = httpx.get(f"{self.simulator}/_simulator/state", trust_env=False).json()[
+        found: list[dict[str, Any]] = httpx.get(f"{self.simulator}/_simulator/state", trust_env=False).json()[
             "sessions"
         ]
         return found
@@ -165,7 +166,7 @@ def target(tree: Path, folder: Path, slack: FakeSlack, settings: Mapping[str, st
 
 @contextlib.contextmanager
 def _simulator(tree: Path) -> Iterator[str]:
-    command = [tree / ".venv/bin/python", "-m", "adapters.simulator", "--join-delay=0.1", "--thinking=0.1"]
+    command = [str(tree / ".venv/bin/python"), "-m", "adapters.simulator", "--join-delay=0.1", "--thinking=0.1"]
     with subprocess.Popen(command, cwd=tree, stdout=subprocess.PIPE, text=True, env=dict(os.environ)) as process:
         try:
             assert process.stdout is not None
