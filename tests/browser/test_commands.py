@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Locator, expect
 
-from bot.commands.catalogue import CATALOGUE
+from bot.commands.catalogue import CATALOGUE, TOPICS
 from tests.browser.conftest import Opens, Window
 from tests.browser.service_fixture import DemoService, demo_services
 
@@ -55,7 +55,9 @@ async def demo(tmp_path: Path) -> AsyncIterator[DemoService]:
 
 
 async def look_around(hand: Hand) -> None:
-    await hand.answer("help", "", "/avatar start")
+    told = await hand.answer("help", "", "More about a command")
+    await expect(told.locator("h4")).to_have_text(list(TOPICS))
+    await expect(told.locator(".lines code").first).to_have_text("/avatar start")
     await hand.keep("help")
     told = await hand.answer("avatars", "", "9 avatars")
     await expect(told.locator(".items li")).to_have_count(9)

@@ -24,7 +24,7 @@ export function told(frame, playground, dismiss) {
 }
 
 function section({ title, lines }) {
-  return h("section", {}, h("h4", {}, title), h("p", { class: "words" }, lines.flatMap((line, n) => [n ? "\n" : "", ...inCode(line)])));
+  return h("section", {}, h("h4", {}, title), h("p", { class: "lines" }, lines.flatMap((line, n) => [n ? "\n" : "", ...inCode(line)])));
 }
 
 /** What is typed stands in code style: the command before the colon. */
