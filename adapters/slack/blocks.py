@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from adapters.slack.mrkdwn import TEXT_LIMIT, escape, measure, shorten
 from bot.commands.buttons import Button, Look
 from bot.domain.messages import Command
@@ -113,7 +115,7 @@ def _question(shown: Button) -> Block:
 def command_of(action_id: str, value: str) -> Command:
     """What a `command_button` runs."""
     verb = action_id.removeprefix(RUN).rpartition(":")[0]
-    return Command(verb, json.loads(value) if value else {})
+    return Command(verb, msgspec.json.decode(value, type=dict[str, str]) if value else {})
 
 
 def actions(*elements: Block | None) -> list[Block]:

@@ -88,6 +88,14 @@ async def test_what_is_signed_and_makes_no_sense_is_a_bad_request(
     assert await post(http, body, payloads.signed(body) | headers) == 400
 
 
+@pytest.mark.parametrize("value", ["true", "[]", "1", '{"avatar": 1}', "{"])
+async def test_a_button_whose_options_are_none_is_a_bad_request(http: SlackHarness, value: str) -> None:
+    message = {"type": "message", "ts": "3.000001", "text": ""}
+    action = {"type": "button", "action_id": "run:stop:1", "block_id": "b", "value": value}
+    body = payloads.press("U0ANN", action, message, "C0GENERAL", "https://hooks.slack.example/1")
+    assert (await http.fake.deliver(payloads.INTERACTIVE, body))[0] == 400
+
+
 async def test_a_body_larger_than_any_of_slacks_is_not_read(http: SlackHarness) -> None:
     body = b"x" * (BODY_LIMIT + 1)
     assert await post(http, body, payloads.signed(body) | JSON) == 413
