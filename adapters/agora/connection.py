@@ -45,11 +45,11 @@ class AgoraConnection:
     by `LinkUp` and `PeerJoined` from a new one, or by `ConnectionLost`.
     """
 
-    def __init__(self, hosts: ProcessPool, credentials: RoomCredentials, own_app_id: str = "") -> None:
+    def __init__(self, pool: ProcessPool, credentials: RoomCredentials, own_app_id: str = "") -> None:
         self._own_app_id = own_app_id
-        self._hosts = hosts
+        self._pool = pool
         self._credentials = credentials
-        self._host: WorkerProcess | None = None
+        self._worker: WorkerProcess | None = None
         self._number = 0
         self._linked = False
         self._early: list[RoomEvent] = []
@@ -75,7 +75,7 @@ class AgoraConnection:
             await self.leave()
             raise RoomError("It was left before it had joined.")
         self._link()
-        self._keeper = self._hosts.tasks.create_task(self._keep())
+        self._keeper = self._pool.tasks.create_task(self._keep())
 
     def events(self) -> AsyncIterator[RoomEvent]:
         return self._events
@@ -97,37 +97,37 @@ class AgoraConnection:
         if self._keeper is not None:
             self._keeper.cancel()
         self._events.close()
-        host, self._host = self._host, None
-        if host is not None:
-            await host.leave(self._number)
+        worker, self._worker = self._worker, None
+        if worker is not None:
+            await worker.leave(self._number)
 
     # ------------------------------------------------------------ sitting down, and again
 
     async def _sit_down(self) -> None:
         try:
             await self._sit_in_a_host()
-        except WorkerProcessLost:  # a second host and no third: it may be this very connection that breaks them
+        except WorkerProcessLost:  # a second worker and no third: it may be this very connection that breaks them
             await self._sit_in_a_host()
 
     async def _sit_in_a_host(self) -> None:
         self._early.clear()
-        host = self._hosts.host_for(self._credentials.app_id)
-        number = host.reserve(self._hear)
+        worker = self._pool.worker_for(self._credentials.app_id)
+        number = worker.reserve(self._hear)
         credentials = self._credentials
         try:
-            await host.started()
-            await host.order(
+            await worker.started()
+            await worker.order(
                 lambda order: Join(order, number, credentials.channel, credentials.uid, credentials.token), JOIN_WITHIN
             )
         except BaseException:
-            host.abandon(number)
+            worker.abandon(number)
             raise
-        self._host, self._number = host, number
+        self._worker, self._number = worker, number
 
     async def _keep(self) -> None:
-        """Join again whenever the host is lost, until the connection itself is."""
-        while self._host is not None:
-            why = await asyncio.shield(self._host.lost)
+        """Join again whenever the worker is lost, until the connection itself is."""
+        while self._worker is not None:
+            why = await asyncio.shield(self._worker.lost)
             if self._events.over:
                 return
             self._unlink()
@@ -147,7 +147,7 @@ class AgoraConnection:
             await self.watch(self._watched)
 
     def _unlink(self) -> None:
-        self._linked, self._host = False, None
+        self._linked, self._worker = False, None
         self._take(LinkDown())
         for uid in sorted(self._peers):
             self._take(PeerLeft(uid))
@@ -159,13 +159,13 @@ class AgoraConnection:
         self._early.clear()
 
     async def _order(self, make: Callable[[int, int], Order]) -> None:
-        if self._host is None or self._events.over:
+        if self._worker is None or self._events.over:
             raise RoomError("The connection to the avatar's room is down.")
-        await self._host.order(lambda number: make(number, self._number))
+        await self._worker.order(lambda number: make(number, self._number))
 
     async def _media_order(self, make: Callable[[int, int], Order]) -> None:
         """What is refused costs a picture, not the connection. On a broken link there is nothing to do: a restored one begins anew."""
-        if self._host is None:
+        if self._worker is None:
             return
         try:
             await self._order(make)
@@ -189,7 +189,7 @@ class AgoraConnection:
         self._events.put(event)
 
     def _starved(self, uid: str) -> None:
-        self._hosts.tasks.create_task(self.request_key_frame(uid))
+        self._pool.tasks.create_task(self.request_key_frame(uid))
 
     def _log_grant(self) -> None:
         try:
@@ -207,9 +207,9 @@ class AgoraConnection:
 
 
 class AgoraConnections:
-    """A `bot.ports.room.ConnectRoom`, as long as it is entered. Leaving it ends the room hosts, and with them every connection.
+    """A `bot.ports.room.ConnectRoom`, as long as it is entered. Leaving it ends the worker processes, and with them every connection.
 
-    `environment` is added to what a host sees; `idle` is how many seconds one without connections goes on living.
+    `environment` is added to what a worker sees; `idle` is how many seconds one without connections goes on living.
     """
 
     def __init__(
@@ -219,19 +219,19 @@ class AgoraConnections:
         self._options = WorkerProcessOptions(
             settings.seats_per_host, idle, Profile[settings.profile.upper()], environment, settings.host_user
         )
-        self._hosts: ProcessPool | None = None
+        self._pool: ProcessPool | None = None
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
         tasks = await self._stack.enter_async_context(asyncio.TaskGroup())
-        self._hosts = ProcessPool(tasks, self._options)
+        self._pool = ProcessPool(tasks, self._options)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert self._hosts is not None
-        self._hosts.end()
+        assert self._pool is not None
+        self._pool.end()
         await self._stack.aclose()
 
     @staticmethod
@@ -243,5 +243,5 @@ class AgoraConnections:
             raise RoomError(missing.sentence, missing.detail) from None
 
     def __call__(self, credentials: RoomCredentials) -> AgoraConnection:
-        assert self._hosts is not None, "not entered"
-        return AgoraConnection(self._hosts, credentials, self._own_app_id)
+        assert self._pool is not None, "not entered"
+        return AgoraConnection(self._pool, credentials, self._own_app_id)

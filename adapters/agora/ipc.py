@@ -1,6 +1,6 @@
-"""What bot and room host say to each other: a number of bytes (u32, little-endian), then that many of msgpack.
+"""What bot and worker process say to each other: a number of bytes (u32, little-endian), then that many of msgpack.
 
-The bot gives orders and gets one `Done` for each; the host tells on its own what happens in its rooms.
+The bot gives orders and gets one `Done` for each; the worker tells on its own what happens in its rooms.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ class Profile(IntEnum):
 
 
 class Start(msgspec.Struct, frozen=True, tag=True):
-    """The first order. `folder` is the host's to write in and is removed after it."""
+    """The first order. `folder` is the worker's to write in and is removed after it."""
 
     number: int
     app_id: str

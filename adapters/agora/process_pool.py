@@ -1,4 +1,4 @@
-"""Room hosts: child processes in which the SDK sits, started as rooms are joined, replaced when they die, ended when idle."""
+"""Worker processes: child processes in which the SDK sits, started as rooms are joined, replaced when they die, ended when idle."""
 
 import asyncio
 import itertools
@@ -37,33 +37,33 @@ START_WITHIN: Final = 20.0
 PING_EVERY: Final = 1.0
 ANSWER_WITHIN: Final = 2.0
 MISSES: Final = 2
-"""Pings in a row without an answer until a host is given up: one may be our own event loop's stall."""
+"""Pings in a row without an answer until a worker is given up: one may be our own event loop's stall."""
 ORDER_WITHIN: Final = 8.0
-"""Longer than a host gives its SDK, so that it is the host that notices a call that hangs."""
+"""Longer than a worker gives its SDK, so that it is the worker that notices a call that hangs."""
 JOIN_WITHIN: Final = 15.0
 END_WITHIN: Final = 2.0
 IDLE: Final = 60.0
 
 PASSED_ON: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "http_proxy", "https_proxy", "no_proxy")
-"""What a host sees of our environment: none of the service's secrets."""
+"""What a worker sees of our environment: none of the service's secrets."""
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerProcessOptions:
-    """At most `connections` to a process; `idle` seconds of life without one; `environment` is added to what a host sees."""
+    """At most `connections` to a process; `idle` seconds of life without one; `environment` is added to what a worker sees."""
 
     connections: int
     idle: float
     profile: Profile
     environment: Mapping[str, str]
     user: str = ""
-    """Whom hosts run as; nobody else but us when empty. Only root may name another."""
+    """Whom workers run as; nobody else but us when empty. Only root may name another."""
 
 
 class WorkerProcessLost(RoomError):
-    """The room host died or was given up."""
+    """The worker process died or was given up."""
 
     def __init__(self, detail: str) -> None:
         super().__init__("The connection to the avatar's room broke.", detail)
@@ -78,7 +78,7 @@ class WorkerProcess:
         self.lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._options = options
         self._ends_at: asyncio.TimerHandle | None = None
-        self._patience = 0.0  # a host that was given up is killed at once
+        self._patience = 0.0  # a worker that was given up is killed at once
         self._line: MessageChannel[Message] = MessageChannel(
             Message, self._hear, lambda: self.give_up("its process ended")
         )
@@ -102,9 +102,9 @@ class WorkerProcess:
         return number
 
     async def leave(self, connection: int) -> None:
-        """Leave and free its number, whatever state it is in. A host without connections ends after a while."""
+        """Leave and free its number, whatever state it is in. A worker without connections ends after a while."""
         try:
-            with suppress(RoomError):  # the host is lost, and the connection with it
+            with suppress(RoomError):  # the worker is lost, and the connection with it
                 await self.order(lambda number: Leave(number, connection))
         finally:
             self._free(connection)
@@ -173,7 +173,7 @@ class WorkerProcess:
                 if listener := self._listeners.get(word.connection):
                     listener(event_of(word))
             case LogLine():
-                log.warning("agora.host", pid=self.pid, text=word.text)
+                log.warning("agora.worker", pid=self.pid, text=word.text)
 
     # ------------------------------------------------------------ the process
 
@@ -193,7 +193,7 @@ class WorkerProcess:
             finally:
                 self.give_up("ended by us")
                 await _end(process, self._patience)
-                log.info("agora.host_ended", pid=process.pid, code=process.returncode, why=self.lost.result())
+                log.info("agora.worker_ended", pid=process.pid, code=process.returncode, why=self.lost.result())
 
     def _hand_over(self, folder: str) -> None:
         """The SDK's own folder has to be its user's. Raises `OSError`."""
@@ -233,7 +233,7 @@ class WorkerProcess:
         self.give_up(why.detail)
 
     async def _watch(self) -> None:
-        """Ping until the host is lost."""
+        """Ping until the worker is lost."""
         missed = 0
         while not self.lost.done():
             await asyncio.wait((self.lost,), timeout=PING_EVERY)
@@ -250,32 +250,32 @@ class WorkerProcess:
 
 
 class ProcessPool:
-    """The hosts of this process: as many as its connections need."""
+    """The worker processes: as many as its connections need."""
 
     def __init__(self, tasks: asyncio.TaskGroup, options: WorkerProcessOptions) -> None:
         self.tasks = tasks
         self._options = options
         self._closed = False
-        self._hosts: list[WorkerProcess] = []
+        self._workers: list[WorkerProcess] = []
 
-    def host_for(self, app_id: str) -> WorkerProcess:
-        """A host with a free connection, started if need be. Raises `RoomError` after `end`."""
+    def worker_for(self, app_id: str) -> WorkerProcess:
+        """A worker with a free connection, started if need be. Raises `RoomError` after `end`."""
         if self._closed:
             raise RoomError("The service is stopping.")
-        self._hosts = [host for host in self._hosts if not host.lost.done()]
-        for host in self._hosts:
-            if host.app_id == app_id and host.connections < self._options.connections:
-                return host
-        host = WorkerProcess(app_id, self._options)
-        self._hosts.append(host)
-        self.tasks.create_task(host.run())
-        return host
+        self._workers = [worker for worker in self._workers if not worker.lost.done()]
+        for worker in self._workers:
+            if worker.app_id == app_id and worker.connections < self._options.connections:
+                return worker
+        worker = WorkerProcess(app_id, self._options)
+        self._workers.append(worker)
+        self.tasks.create_task(worker.run())
+        return worker
 
     def end(self) -> None:
         """Have all of them end, and start no more."""
         self._closed = True
-        for host in self._hosts:
-            host.end()
+        for worker in self._workers:
+            worker.end()
 
 
 async def _end(process: asyncio.subprocess.Process, patience: float) -> None:

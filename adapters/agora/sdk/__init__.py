@@ -1,4 +1,4 @@
-"""A room host: the process in which the SDK is loaded and about 20 connections are taken.
+"""A worker process, in which the SDK is loaded and about 20 connections are taken.
 
 The SDK allows one service and one app id per process, and may crash or hang: nothing but these modules ever meets it.
 """

@@ -1,4 +1,4 @@
-"""The room host's own life: `python -m adapters.agora.sdk FD`, one end of a socket. It ends when the socket does."""
+"""The worker process's own life: `python -m adapters.agora.sdk FD`, one end of a socket. It ends when the socket does."""
 
 import asyncio
 import os
@@ -63,7 +63,7 @@ class SdkProcess:
         self._work.discard(task)
         error = None if task.cancelled() else task.exception()
         if isinstance(error, SdkHangs):
-            sys.stderr.write(f"avatarbot room host: {error} of Agora's SDK did not return\n")
+            sys.stderr.write(f"avatarbot worker process: {error} of Agora's SDK did not return\n")
             os._exit(HUNG)  # the interpreter would wait for its thread
         if error is not None:
             self._note(f"{type(error).__name__}: {error}")
@@ -150,17 +150,17 @@ class SdkProcess:
 
 async def serve(fd: int) -> None:
     end = asyncio.Event()
-    host = SdkProcess(end)
+    worker = SdkProcess(end)
     loop = asyncio.get_running_loop()
 
     def broken_callback(broken: "sys.UnraisableHookArgs") -> None:
         text = f"{type(broken.exc_value).__name__} in a callback: {broken.exc_value}"
-        loop.call_soon_threadsafe(host.line.say, LogLine(text))
+        loop.call_soon_threadsafe(worker.line.say, LogLine(text))
 
     sys.unraisablehook = broken_callback  # ctypes swallows what a callback raises
-    await loop.create_connection(lambda: host.line, sock=socket.socket(fileno=fd))
+    await loop.create_connection(lambda: worker.line, sock=socket.socket(fileno=fd))
     await end.wait()
-    await host.close()
+    await worker.close()
 
 
 if __name__ == "__main__":

@@ -254,7 +254,7 @@ async def test_what_means_nothing_is_in_the_log_once(
     avatar.send(b"the end")
 
     assert [await bot.next() for _ in range(2)] == [PeerJoined("1001"), Packet("1001", b"the end")]
-    notes = [line["text"] for line in lines if line["event"] == "agora.host"]
+    notes = [line["text"] for line in lines if line["event"] == "agora.worker"]
     assert notes == ["error 1 of Agora's SDK: a warning", "a packet with a NUL was dropped"]
     assert "a token" not in str(lines)
 

@@ -155,7 +155,7 @@ async def test_a_host_without_seats_ends(wrapper: Path, hub: Hub) -> None:
         await hub.until(lambda: not hub.alive)
 
 
-async def test_the_end_of_the_service_ends_seats_and_hosts(wrapper: Path, hub: Hub) -> None:
+async def test_the_end_of_the_service_ends_connections_and_workers(wrapper: Path, hub: Hub) -> None:
     async with AgoraConnections(SETTINGS, {"AGORA_STUB_SOCKET": str(hub.path)}) as connections:
         bot = await sit(connections, credentials())
         taken = hub.connection("room", "1002")
@@ -170,12 +170,12 @@ async def test_the_end_of_the_service_ends_seats_and_hosts(wrapper: Path, hub: H
 SERVICE = """
 import asyncio, os
 from adapters.agora.process_pool import as_user
-from adapters.agora.connection import AgoraSeats
+from adapters.agora.connection import AgoraConnections
 from adapters.agora.settings import AgoraSettings
 from bot.ports.room import RoomCredentials
 
 async def main():
-    async with AgoraSeats(AgoraSettings(), {"AGORA_STUB_SOCKET": os.environ["AGORA_STUB_SOCKET"]}) as connections:
+    async with AgoraConnections(AgoraSettings(), {"AGORA_STUB_SOCKET": os.environ["AGORA_STUB_SOCKET"]}) as connections:
         await connections(RoomCredentials("app", "room", "1002", "token")).join()
         await asyncio.Event().wait()
 
