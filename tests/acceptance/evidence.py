@@ -69,7 +69,9 @@ class Evidence:
         """Spoken: exactly once. Unheard: once or not at all. Anything else: never."""
         for row in self._sayings:
             times = len(self.spoken[row.id])
-            allowed = {"spoken": {1}, "unheard": {0, 1}}.get(row.outcome, {0} if row.outcome in TAKEN_BACK else set())
+            allowed = {"spoken": {1}, "interrupted": {1}, "unheard": {0, 1}}.get(
+                row.outcome, {0} if row.outcome in TAKEN_BACK else set()
+            )
             if times not in allowed:
                 yield f"spoken {times} times: {row}"
 
@@ -80,7 +82,7 @@ class Evidence:
             (person, message.text.partition(" ")[2]) for message in self.messages for person in message.mentions
         )
         for row in self._sayings:
-            if row.outcome == "spoken" or whispered[row.nonce, row.sentence]:
+            if row.outcome in {"spoken", "interrupted"} or whispered[row.nonce, row.sentence]:
                 continue
             away = (row.person, row.sentence)
             mentions[away] -= 1
