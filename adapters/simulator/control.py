@@ -122,8 +122,8 @@ class Control:
             (simulator.account, "credit", script.credit),
             (simulator.catalog, "busy", script.busy),
             (simulator.catalog, "failing", script.failing),
-            (simulator.rooms.to_avatar, "weather", script.to_avatar),
-            (simulator.rooms.to_client, "weather", script.to_client),
+            (simulator.rooms.to_avatar, "conditions", script.to_avatar),
+            (simulator.rooms.to_client, "conditions", script.to_client),
         ):
             if value is not msgspec.UNSET:
                 setattr(owner, name, value)
