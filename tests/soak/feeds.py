@@ -147,6 +147,8 @@ TO_VIEWER: Sequence[Any] = (
     {"type": "say", "nonce": "n", "text": "Hello"},
     {"type": "do", "nonce": "n", "verb": "interrupt"},
 )
+ECHO = "987654321"
+LOOK = {"type": "look", "look": 1, "channel": "lobby", "thread": "", "verb": "start", "option": "avatar", "typed": "a"}
 WHERE = {"nonce": "n", "channel": "lobby", "thread": ""}
 TO_PLAYGROUND: Sequence[Any] = (
     {"type": "enter"},
@@ -156,7 +158,7 @@ TO_PLAYGROUND: Sequence[Any] = (
     {"type": "press", "nonce": "n", "message": "1", "action": "stop"},
     {"type": "rewrite", "nonce": "n", "message": "1", "text": "x"},
     {"type": "withdraw", "nonce": "n", "message": "1"},
-    {"type": "look", "look": 1, "channel": "lobby", "thread": "", "verb": "start", "option": "avatar", "typed": "a"},
+    LOOK,
     {"type": "rename", "name": "Ben"},
     {"type": "open-channel", "name": "x"},
     {"type": "close-channel", "name": "x"},
@@ -167,17 +169,26 @@ TO_PLAYGROUND: Sequence[Any] = (
 async def viewer(service: Fed) -> AsyncIterator[Feed]:
     """With a good link, and without one in a tenth of the sockets."""
     first = json.dumps({"type": "present", "grant": await link(service)})
-    yield _frames(service, "/v/socket", {}, first, TO_VIEWER)
+    yield _frames(service, "/v/socket", {}, first, TO_VIEWER, json.dumps({"type": "do", "nonce": ECHO, "verb": "x"}))
 
 
 @contextlib.asynccontextmanager
 async def playground(service: Fed) -> AsyncIterator[Feed]:
     headers = {"Cookie": await ticket(service.deployment)}
-    yield _frames(service, "/playground/socket", headers, '{"type": "enter"}', TO_PLAYGROUND)
+    yield _frames(
+        service,
+        "/playground/socket",
+        headers,
+        '{"type": "enter"}',
+        TO_PLAYGROUND,
+        json.dumps(LOOK | {"look": int(ECHO)}),
+    )
 
 
-def _frames(service: Fed, path: str, headers: dict[str, str], first: str, samples: Sequence[Any]) -> Feed:
-    """One frame at a time; a socket that was closed is followed by another."""
+def _frames(  # noqa: PLR0917
+    service: Fed, path: str, headers: dict[str, str], first: str, samples: Sequence[Any], probe: str
+) -> Feed:
+    """One frame at a time, followed by one whose answer says that it was read; a socket that was closed is followed by another."""
     free: list[ClientConnection] = []
 
     async def opened(random: Random) -> ClientConnection:
@@ -196,7 +207,10 @@ def _frames(service: Fed, path: str, headers: dict[str, str], first: str, sample
         frame = noise if random.random() < 0.05 else noise.decode("utf-8", "replace")
         try:
             await socket.send(frame)
-            await asyncio.sleep(0)
+            await socket.send(probe)
+            async with asyncio.timeout(ANSWER_S):
+                while ECHO not in str(await socket.recv()):
+                    pass
         except ConnectionClosed:
             assert socket.close_code != BROKE, frame
             return
