@@ -89,7 +89,7 @@ def _created(simulated: Simulation) -> list[str]:
 
 HANGING = """
 import asyncio, time
-from bot import signals
+from bot.app import signals
 signals.WITHIN = 0.3
 async def main():
     async with signals.stop_signals() as stopping:

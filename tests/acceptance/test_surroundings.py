@@ -37,6 +37,7 @@ def services(tmp_path: Path) -> Deployment:
 
 def test_a_file_that_is_no_database(services: Deployment) -> None:
     services.database.write_text("a shopping list, kept here by mistake")
+    services.database.chmod(0o600)
     assert refused(services) == "The file named by DATABASE_URL is not an SQLite database."
 
 
@@ -81,6 +82,7 @@ async def test_a_lost_key(services: Deployment, new_key: bool) -> None:
     kept = key.rename(services.folder / "elsewhere")
     if new_key:
         key.write_bytes(Fernet.generate_key())
+        key.chmod(0o600)
     told = refused(services)
     assert f"Put {key} back, or set AVATARBOT_SECRET_KEYS to that key" in told
     assert told in services.avatarbot("doctor").stdout
