@@ -24,7 +24,7 @@ def commands(came: list[Inbound]) -> list[Command]:
 
 
 async def until(met: Callable[[], bool]) -> None:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while not met():
             await asyncio.sleep(0.02)
 

@@ -74,7 +74,7 @@ HIDE = """(hidden) => {
 }"""
 
 
-async def until(true: Callable[[], Awaitable[bool]], within: float = 15) -> None:
+async def until(true: Callable[[], Awaitable[bool]], within: float = 60) -> None:
     async with asyncio.timeout(within):
         while not await true():
             await asyncio.sleep(0.03)

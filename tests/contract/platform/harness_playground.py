@@ -104,7 +104,7 @@ class Page:
         await self.until(lambda: frame.nonce in self.taken)
 
     async def until(self, true: Any) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while not true():
                 self._news.clear()
                 await self._news.wait()

@@ -99,7 +99,7 @@ class Team:
 
     async def closed(self) -> None:
         """Until nothing runs, and costs money, at AKOOL."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while [session for session in self.simulator.sessions if session.open]:
                 await asyncio.sleep(0.02)
 

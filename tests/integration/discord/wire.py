@@ -41,7 +41,7 @@ class Heard(RecordingCore):
         return outcome
 
     async def texts(self, count: int) -> list[str]:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             while len(self.inbounds) < count:
                 self.news.clear()
                 await self.news.wait()
@@ -73,7 +73,7 @@ class Wire:
 
     async def until(self, true: Callable[[], bool]) -> None:
         """For what no event of the fake's announces."""
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             while not true():
                 await asyncio.sleep(0.02)
 

@@ -34,7 +34,7 @@ class World:
         async def texts() -> str:
             return " ".join(seen.text for seen in await self.slack.messages(GENERAL))
 
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while words not in await texts():
                 await asyncio.sleep(0.02)
 

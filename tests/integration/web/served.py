@@ -81,12 +81,12 @@ class Peer:
     async def rest(self) -> bytes:
         """All that comes until the server closes."""
         with contextlib.suppress(ConnectionError):
-            async with asyncio.timeout(15):
+            async with asyncio.timeout(60):
                 return await self.reader.read()
         return b""
 
     async def answer(self) -> bytes:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             return await self.reader.readuntil(b"\r\n\r\n")
 
 

@@ -125,6 +125,7 @@ async def test_a_turn_waits_behind_what_the_avatar_says_by_itself(staged: Staged
 
 @active(spec=RETELLING)
 async def test_a_voice_without_words_is_waited_for_too(staged: Staged) -> None:
+    with_knowledge(staged)
     async with taking_turns(staged):
         staged.simulator.rooms.to_avatar.conditions = NetworkConditions(lose=1)
         await asked(staged, "Good morning.")

@@ -80,7 +80,7 @@ async def context(tmp_path: Path) -> AsyncIterator[ScriptedCore]:
 
 
 async def until_seen(page: Page, count: int) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while len(page.seen) < count:
             await asyncio.sleep(0.01)
 
