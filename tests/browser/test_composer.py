@@ -123,7 +123,11 @@ async def test_own_words_can_be_edited_and_deleted(core: ScriptedCore, window: O
     await ann.page.keyboard.press("Enter")
 
     await expect(ann.page.locator("#channel-messages .message")).to_have_count(0)
-    assert [type(inbound.body).__name__ for inbound in core.came] == ["Said", "Edited", "Withdrawn"]
+    assert [type(inbound.body).__name__ for inbound in core.came] == [
+        "MessagePosted",
+        "MessageEdited",
+        "MessageDeleted",
+    ]
 
 
 async def test_a_new_name_and_a_new_channel_reach_everybody(core: ScriptedCore, window: Opens) -> None:

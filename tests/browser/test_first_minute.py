@@ -187,8 +187,9 @@ async def test_an_ended_card_offers_what_still_can_be_done(core: ScriptedCore, w
 
 
 async def size(element: Locator) -> tuple[float, float]:
-    box = await element.bounding_box()
-    assert box
+    async with asyncio.timeout(60):
+        while not (box := await element.bounding_box()):  # the page is being written anew
+            await asyncio.sleep(0.02)
     return round(box["width"]), round(box["height"])
 
 
