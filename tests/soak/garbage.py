@@ -77,7 +77,7 @@ def broken(sample: Any, random: Random) -> Any:
     for _ in range(random.randrange(1, 4)):
         nodes = list(_nodes(changed))
         if not nodes:
-            return scalar(random)
+            return copy.deepcopy(scalar(random))
         _break(*random.choice(nodes), random)
     return changed
 
@@ -89,7 +89,7 @@ def _break(node: Any, key: Any, random: Random) -> None:
         case 1:
             node[text(random, 8)] = node.pop(key)
         case _:
-            node[key] = scalar(random)
+            node[key] = copy.deepcopy(scalar(random))  # a list of everybody's would come to hold itself
 
 
 def _nodes(found: Any) -> Iterator[tuple[Any, Any]]:

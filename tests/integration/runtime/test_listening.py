@@ -97,5 +97,5 @@ async def test_a_direct_message_knows_start_and_help_as_words(stack: Stack) -> N
         help_ = await service.core.answer(asked)
         assert isinstance(await stack.room.say("start", direct, direct=True), Accepted)
         await stack.live()
-    assert "start" in help_.text
+    assert "start" in help_.whole_text
     assert any("is live" in answer for answer in stack.room.answers())
