@@ -1,7 +1,6 @@
 """Slack over HTTP: what is verified, read and handed to bolt, and what is answered."""
 
 import hmac
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -25,6 +24,7 @@ from adapters.slack.handler import Afterwards, Receipt
 from adapters.slack.health import Health
 from adapters.slack.manifest import EVENTS_PATH, INSTALL_PATH, REDIRECT_PATH
 from bot.domain.errors import AvatarbotError
+from bot.domain.wellformed import read_json
 from bot.ports.clock import Clock
 
 BODY_LIMIT = 1_000_000
@@ -75,9 +75,9 @@ def read_body(body: bytes, content_type: str) -> dict[str, Any]:
 
 def _read(text: str, content_type: str) -> Any:
     if "json" in content_type:
-        return json.loads(text)
+        return read_json(text)
     form = dict(parse_qsl(text, keep_blank_values=True, max_num_fields=100))
-    return json.loads(form["payload"]) if "payload" in form else form
+    return read_json(form["payload"]) if "payload" in form else form
 
 
 class Deliveries:

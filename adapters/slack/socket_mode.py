@@ -19,6 +19,7 @@ from adapters.slack.errors import WORKSPACE_GONE, SlackRefused
 from adapters.slack.health import Peers
 from adapters.slack.http import Deliveries, carry_out, todo
 from bot.domain.errors import PlaceGone, PlatformError, SettingsError, Throttled
+from bot.domain.wellformed import read_json
 
 CONNECTIONS = 2
 QUIET_S = 10.0
@@ -200,7 +201,7 @@ async def _send(sending: Awaitable[None]) -> bool:
 
 def _object(text: str) -> Mapping[str, Any]:
     try:
-        found = json.loads(text)
-    except ValueError:
+        found = read_json(text)
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

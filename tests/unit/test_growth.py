@@ -4,6 +4,7 @@ CPU time of this thread, the least of several runs: a busy machine makes each ru
 """
 
 import inspect
+import json
 import time
 from collections.abc import Callable, Mapping
 from types import ModuleType
@@ -23,6 +24,7 @@ from adapters.slack import plain_text as slack_text
 from bot import redaction
 from bot.commands import errors, parser, secret_detection, suggestions, urls
 from bot.commands.catalogue import CATALOGUE
+from bot.domain import wellformed
 from bot.domain.transcript import Speaker, TranscriptLine
 from bot.speech import names, sentences, speakable, splitter
 
@@ -151,7 +153,8 @@ FED: Mapping[str, Callable[[str], object]] = {
     "discord_text.as_value": discord_text.as_value,
     "chunking.chunk": lambda text: chunking.chunk(text, 900),
     "codec.escaped_size": codec.escaped_size,
-    "codec.well_formed": codec.well_formed,
+    "wellformed.well_formed": wellformed.well_formed,
+    "wellformed.read_json": lambda text: wellformed.read_json(json.dumps([text])),
     "a packet": lambda text: codec.decode(codec.encode(Chat("m", 0, True, text))),
     "what is sent": sent,
     "what is received": received,
@@ -174,6 +177,7 @@ MODULES = {
     "discord_text": discord_text,
     "chunking": chunking,
     "codec": codec,
+    "wellformed": wellformed,
 }
 
 

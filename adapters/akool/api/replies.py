@@ -1,14 +1,13 @@
 """AKOOL's envelope: `{"code", "msg", "data"}`, with success in `code` and nowhere else."""
 
-import json
 from typing import Any
 
 import httpx
 import msgspec
 
 from adapters.akool.codes import OK, TOKEN_REFUSED, TOO_OFTEN, Passing, refusal
-from adapters.akool.stream.codec import well_formed
 from bot.domain.errors import ProviderError, Verdict
+from bot.domain.wellformed import read_json
 
 NO_PERMISSION = 1009
 SAID_LIMIT = 200  # characters of AKOOL's own words that a log gets
@@ -36,15 +35,7 @@ def _decoded(content: bytes) -> Any:
     try:
         return msgspec.json.decode(content)
     except msgspec.DecodeError:
-        return _mended(json.loads(content))
-
-
-def _mended(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {well_formed(name): _mended(field) for name, field in value.items()}
-    if isinstance(value, list):
-        return [_mended(item) for item in value]
-    return well_formed(value) if isinstance(value, str) else value
+        return read_json(content)
 
 
 def success(response: httpx.Response, *, harmless: bool = True) -> ApiReply:

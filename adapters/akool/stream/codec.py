@@ -31,6 +31,7 @@ from adapters.akool.stream.messages import (
     VoiceParamsMessage,
 )
 from bot.domain.transcript import Speaker
+from bot.domain.wellformed import well_formed
 
 VERSION: Final = 2
 
@@ -51,13 +52,6 @@ def encode(message: Outbound) -> bytes:
 def escaped_size(text: str) -> int:
     """Bytes that `text` takes inside an encoded message."""
     return len(well_formed(_JSON.encode(text)).encode()) - 2
-
-
-def well_formed(text: str) -> str:
-    """The text with surrogate pairs joined and lone surrogates replaced, so that it has an UTF-8 form."""
-    if text.isascii():
-        return text
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def _fields(message: Outbound) -> dict[str, object]:

@@ -7,10 +7,10 @@ and a later part opens it again.
 from collections.abc import Iterator
 from math import inf
 
-from adapters.akool.stream.codec import well_formed
 from adapters.akool.stream.messages import Part
 from adapters.akool.stream.series import GAP, PartKind, Series
 from bot.domain.transcript import Speaker
+from bot.domain.wellformed import well_formed
 from bot.ports.avatar import Utterance
 
 SILENCE_S = 10.0

@@ -4,9 +4,10 @@ from collections import deque
 from dataclasses import dataclass
 
 from adapters.akool.stream.chunking import chunk
-from adapters.akool.stream.codec import encode, well_formed
+from adapters.akool.stream.codec import encode
 from adapters.akool.stream.messages import Chat
 from bot.domain.errors import SettingsError
+from bot.domain.wellformed import well_formed
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, MutableMapping
 from contextlib import suppress
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import structlog
@@ -94,6 +95,18 @@ async def test_a_button_whose_options_are_none_is_a_bad_request(http: SlackHarne
     action = {"type": "button", "action_id": "run:stop:1", "block_id": "b", "value": value}
     body = payloads.press("U0ANN", action, message, "C0GENERAL", "https://hooks.slack.example/1")
     assert (await http.fake.deliver(payloads.INTERACTIVE, body))[0] == 400
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        (rb'{"event": {"user": "\ud800"}}', "application/json"),
+        (b"payload=" + quote(r'{"event": {"user": "\ud800"}}').encode(), "application/x-www-form-urlencoded"),
+    ],
+)
+def test_half_a_surrogate_pair_is_replaced(body: bytes, content_type: str) -> None:
+    """No database takes one, so an event that held one would be refused and delivered again."""
+    assert read_body(body, content_type) == {"event": {"user": "\ufffd"}}
 
 
 async def test_a_body_larger_than_any_of_slacks_is_not_read(http: SlackHarness) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.akool.stream.codec import decode, encode, escaped_size, well_formed
+from adapters.akool.stream.codec import decode, encode, escaped_size
 from adapters.akool.stream.messages import (
     Chat,
     CommandAck,
@@ -30,6 +30,7 @@ from adapters.akool.stream.messages import (
     VoiceParamsMessage,
 )
 from bot.domain.transcript import Speaker
+from bot.domain.wellformed import well_formed
 
 MID = "msg-1723629433573"
 

@@ -1,0 +1,24 @@
+"""Text that has a UTF-8 form: JSON may hold halves of surrogate pairs, which no database, socket or file takes."""
+
+import json
+from typing import Any
+
+
+def well_formed(text: str) -> str:
+    """The text with surrogate pairs joined and lone surrogates replaced by U+FFFD. Linear."""
+    if text.isascii():
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def read_json(text: str | bytes) -> Any:
+    """What a JSON document says, with every text in it well-formed. Raises `ValueError` and `RecursionError`."""
+    return _mended(json.loads(text))
+
+
+def _mended(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {well_formed(name): _mended(field) for name, field in value.items()}
+    if isinstance(value, list):
+        return [_mended(item) for item in value]
+    return well_formed(value) if isinstance(value, str) else value
