@@ -30,11 +30,11 @@ from benchmarks.transcripts import API_DELAY_S, Shown, compare, parsed
 from bot.domain import conversations
 from bot.domain.conversations import ConversationRef
 from bot.ports.chat import ConnectionState
+from bot.testing.virtual_time import LoopClock
 from tests.integration.discord.fake import GUILD, TOKEN, Answer, Call, FakeRest, Limits
 from tests.integration.discord.fake.payloads import channel
 from tests.integration.discord.wire import settings
 from tests.integration.discord.world import Drawer
-from tests.virtual_time import LoopClock
 
 _ESCAPED = re.compile(r"\\([^0-9A-Za-z\s])")
 

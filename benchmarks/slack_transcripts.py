@@ -23,10 +23,10 @@ from bot.domain import conversations
 from bot.domain.conversations import ConversationRef
 from bot.domain.errors import Throttled
 from bot.ports.chat import ConnectionState
+from bot.testing.virtual_time import LoopClock
 from tests.integration.slack.fake import FakeSlack
 from tests.integration.slack.fake.reference import Refused, available
 from tests.integration.slack.fake.workspace import BOT_TOKEN, TEAM, Channel
-from tests.virtual_time import LoopClock
 
 
 class InProcess(WebApi):

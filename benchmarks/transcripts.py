@@ -36,7 +36,7 @@ from bot.storage.encryption import Cipher
 from bot.storage.engine import Store
 from bot.storage.migrate import upgrade
 from bot.telemetry import new_metrics
-from tests.virtual_time import LoopClock, run_virtual
+from bot.testing.virtual_time import LoopClock, run_virtual
 
 API_DELAY_S = 0.12
 QUESTION_EVERY_S = 8.0

@@ -28,8 +28,8 @@ from bot.storage.engine import Store
 from bot.storage.migrate import upgrade
 from bot.storage.records import Lease, SessionRecord
 from bot.telemetry import new_metrics
+from bot.testing.virtual_time import LoopClock, run_virtual
 from tests.chat_room import ANN, CHANNEL, ChatRoom
-from tests.virtual_time import LoopClock, run_virtual
 from tests.world_fixture import KEY, QUICK
 
 A_DAY = timedelta(days=1)

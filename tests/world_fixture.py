@@ -30,8 +30,8 @@ from bot.storage.encryption import Cipher
 from bot.storage.engine import Store
 from bot.storage.migrate import upgrade
 from bot.telemetry import new_metrics
+from bot.testing.virtual_time import LoopClock, run_virtual
 from tests.chat_room import ChatRoom
-from tests.virtual_time import LoopClock, run_virtual
 
 T = TypeVar("T")
 Watch = Callable[[httpx.Request], None]

@@ -9,8 +9,8 @@ import jsonschema
 import pytest
 import yaml
 
+from bot.testing.virtual_time import virtual
 from tests.unit.simulator.customer import ALMA, SESSION, Customer, customer
-from tests.virtual_time import virtual
 
 ROOT = Path(__file__).parents[2]
 SPECS = Path(os.environ.get("SPECS_DIR", ROOT.parent / "shared" / "data")) / "akool"

@@ -11,8 +11,8 @@ from adapters.simulator import ChatShape, Control, Ending, FaultScript, NetworkC
 from bot.domain.sessions import Mode, ParamChanges
 from bot.domain.transcript import Speaker
 from bot.ports.avatar import AvatarArrived, AvatarEvent, Speaking, Utterance
+from bot.testing.virtual_time import virtual
 from tests.unit.simulator.customer import credentials, customer
-from tests.virtual_time import virtual
 
 TEXT = "The first sentence is short. The second one, with 日本語 and 👩🏽\u200d💻 in it, is not. " * 20
 

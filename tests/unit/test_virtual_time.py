@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tests.virtual_time import Process, run_virtual, virtual
+from bot.testing.virtual_time import Process, run_virtual, virtual
 
 
 @virtual

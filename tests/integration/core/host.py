@@ -5,8 +5,8 @@ import asyncio
 from bot.app.service import Service
 from bot.runtime.worker import Worker
 from bot.storage.engine import Store
+from bot.testing.virtual_time import JumpingClock, Process
 from tests.integration.core.audit import Audit
-from tests.virtual_time import JumpingClock, Process
 from tests.world_fixture import Stack, Watch, Wire
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from bot.domain.messages import NoSession
 from bot.domain.sessions import SessionStatus
 from bot.ports.room import LossReason
-from tests.virtual_time import JumpingClock
+from bot.testing.virtual_time import JumpingClock
 from tests.world_fixture import Stack, on_stack
 
 

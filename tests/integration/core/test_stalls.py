@@ -14,9 +14,9 @@ from bot.ports.room import RoomConnection
 from bot.runtime.worker import STUCK
 from bot.storage.connection_thread import Work
 from bot.storage.records import Lease
+from bot.testing.virtual_time import JumpingClock
 from tests.integration.core.audit import Audit
 from tests.integration.core.host import Host
-from tests.virtual_time import JumpingClock
 from tests.world_fixture import QUICK, CuttableStore, Stack, run_story
 
 SLOWLY = replace(QUICK, pace=15.0)

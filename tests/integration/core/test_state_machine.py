@@ -24,10 +24,10 @@ from bot.domain.messages import Accepted, Command, Inbound, MessagePosted, Outco
 from bot.domain.people import Membership, Person
 from bot.ports.room import LossReason
 from bot.storage.migrate import upgrade
+from bot.testing.virtual_time import LoopClock, virtual_runner
 from tests.chat_room import ANN
 from tests.integration.core.audit import Audit
 from tests.integration.core.host import Host
-from tests.virtual_time import LoopClock, virtual_runner
 from tests.world_fixture import QUICK, Stack, run_story
 
 BOB = Person("bob", "Bob", Membership.MEMBER)

@@ -12,8 +12,8 @@ from starlette.responses import JSONResponse, Response
 from adapters.akool.api import AkoolApi, ClientToken
 from bot.domain.errors import ProviderError, Verdict
 from bot.domain.sessions import SessionSpec
+from bot.testing.virtual_time import virtual
 from tests.unit.akool.scripted import CREATE, CREDIT, KEY, LANGUAGES, TOKEN, URL, Call, ScriptedAkool, ok, refused
-from tests.virtual_time import virtual
 
 CREDIT_OK = ok({"credit": 5})
 

@@ -15,6 +15,7 @@ from adapters.akool.api.client import LONGEST_BYTES
 from bot.domain.errors import ProviderError, Verdict
 from bot.domain.sessions import SessionSpec
 from bot.ports.provider import Knowledge
+from bot.testing.virtual_time import virtual
 from tests.unit.akool.scripted import (
     CLOSE,
     CREATE,
@@ -27,7 +28,6 @@ from tests.unit.akool.scripted import (
     ok,
     refused,
 )
-from tests.virtual_time import virtual
 
 SPEC = SessionSpec("tristan")
 PAID = ok({"credit": 5})

@@ -10,6 +10,7 @@ from adapters.akool.codes import Passing
 from bot.domain.errors import ProviderError, Verdict
 from bot.domain.sessions import SessionSpec
 from bot.ports.provider import Knowledge
+from bot.testing.virtual_time import virtual
 from tests.unit.akool.scripted import (
     AVATAR,
     AVATARS,
@@ -28,7 +29,6 @@ from tests.unit.akool.scripted import (
     ok,
     refused,
 )
-from tests.virtual_time import virtual
 
 SPEC = SessionSpec("tristan")
 

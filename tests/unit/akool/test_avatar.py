@@ -14,6 +14,7 @@ from bot.ports.avatar import (
     Utterance,
 )
 from bot.ports.room import LinkDown, LinkUp, Packet, PeerJoined, PeerLeft, RoomEvent, TokenExpiring
+from bot.testing.virtual_time import virtual
 from tests.unit.akool.one_avatar import (
     AVATAR,
     STRANGER,
@@ -24,7 +25,6 @@ from tests.unit.akool.one_avatar import (
     picture,
     present,
 )
-from tests.virtual_time import virtual
 
 # ---------------------------------------------------------------- who it is
 

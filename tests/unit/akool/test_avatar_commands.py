@@ -11,6 +11,7 @@ from bot.domain.sessions import Mode, ParamChanges, VoiceParams
 from bot.domain.transcript import Speaker
 from bot.ports.avatar import AvatarArrived, AvatarGone, Utterance
 from bot.ports.room import ConnectionLost, LossReason, PeerJoined
+from bot.testing.virtual_time import virtual
 from tests.unit.akool.one_avatar import (
     AVATAR,
     Stay,
@@ -22,7 +23,6 @@ from tests.unit.akool.one_avatar import (
     present,
     sound,
 )
-from tests.virtual_time import virtual
 
 # ---------------------------------------------------------------- commands
 

@@ -12,8 +12,8 @@ from adapters.akool.settings import AkoolSettings, open_api
 from bot.domain.errors import SettingsError
 from bot.ports.doctor import Finding, Level
 from bot.settings import load
+from bot.testing.virtual_time import virtual
 from tests.unit.akool.scripted import CREDIT, KEY, TOKEN, BrokenNetwork, ScriptedAkool, ok, refused
-from tests.virtual_time import virtual
 
 
 @pytest.fixture(autouse=True)

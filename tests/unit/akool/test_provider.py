@@ -20,6 +20,7 @@ from bot.ports.provider import (
     VoiceInfo,
 )
 from bot.ports.room import PeerJoined, RoomConnection, RoomCredentials, RoomEvent
+from bot.testing.virtual_time import virtual
 from tests.unit.akool.scripted import (
     AVATAR,
     AVATARS,
@@ -37,7 +38,6 @@ from tests.unit.akool.scripted import (
     provider,
     refused,
 )
-from tests.virtual_time import virtual
 
 SPEC = SessionSpec("tristan", mode=Mode.RETELLING)
 SEAT = {"agora_uid": 100000, "agora_app_id": "app", "agora_channel": "room", "agora_token": "007t"}

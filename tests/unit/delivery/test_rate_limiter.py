@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from bot.delivery.rate_limiter import CARD_WITHIN_S, PREVIEW_SHARE, RECOVERY_S, Priority, RateLimiter, RateLimiters
 from bot.domain.conversations import ConversationRef
 from bot.ports.chat import RateLimits
-from tests.virtual_time import run_virtual, virtual
+from bot.testing.virtual_time import run_virtual, virtual
 
 EPSILON = 1e-6
 rates = st.sampled_from((0.5, 1.0, 5.0, 50.0))

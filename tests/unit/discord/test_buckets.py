@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.discord.buckets import Bucket
+from bot.testing.virtual_time import run_virtual
 from tests.integration.discord.fake.limits import Window
-from tests.virtual_time import run_virtual
 
 
 @dataclass

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.discord.limits import AT_ONCE, GlobalRateLimit
-from tests.virtual_time import run_virtual
+from bot.testing.virtual_time import run_virtual
 
 DISCORDS_LIMIT = 50
 

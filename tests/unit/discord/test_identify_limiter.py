@@ -3,7 +3,7 @@
 import asyncio
 
 from adapters.discord.limits import APART, IdentifyLimiter
-from tests.virtual_time import run_virtual
+from bot.testing.virtual_time import run_virtual
 
 
 def test_a_day_of_crashing_stays_under_the_limit() -> None:

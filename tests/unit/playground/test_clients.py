@@ -12,7 +12,7 @@ from adapters.playground.history import History
 from adapters.playground.message_store import MessageStore
 from adapters.playground.protocol import Told, encode
 from bot.domain.people import Membership, Person
-from tests.virtual_time import LoopClock, virtual
+from bot.testing.virtual_time import LoopClock, virtual
 
 ANN = Person("ann", "Ann", Membership.MEMBER)
 TOLD = Told("1", "That may not have been heard.")

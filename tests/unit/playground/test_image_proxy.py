@@ -8,8 +8,8 @@ from adapters.playground.image_proxy import ImageProxy, ImageUnavailable
 from adapters.playground.platform import PlaygroundPlatform
 from adapters.playground.settings import PlaygroundSettings
 from bot.domain.replies import File, Item
+from bot.testing.virtual_time import LoopClock
 from tests.contract.platform.harness import RecordingCore
-from tests.virtual_time import LoopClock
 
 ALMA = File("picture", "image/png", b"png")
 URL = "https://cdn.example/alma.png"

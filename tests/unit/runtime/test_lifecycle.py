@@ -14,8 +14,8 @@ from bot.domain.sessions import EndReason
 from bot.runtime.context import Asleep, SessionContext
 from bot.runtime.lifecycle import LifecycleTimer
 from bot.runtime.provider_sessions import ProviderSessions
+from bot.testing.virtual_time import JumpingClock
 from tests.session_fixture import SPEC, Staged, active
-from tests.virtual_time import JumpingClock
 
 MINUTE = 60.0
 SLEEPS_SOON = Policy(Limits(sleep_after=timedelta(minutes=2)))

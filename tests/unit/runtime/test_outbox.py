@@ -21,8 +21,8 @@ from bot.storage import inbox, sessions
 from bot.storage.encryption import Cipher
 from bot.storage.engine import Store
 from bot.storage.migrate import upgrade
+from bot.testing.virtual_time import LoopClock, run_virtual
 from tests.chat_room import ANN, CHANNEL, ChatRoom
-from tests.virtual_time import LoopClock, run_virtual
 from tests.world_fixture import KEY
 
 BEN = Person("ben", "Ben", Membership.MEMBER)

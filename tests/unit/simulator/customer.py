@@ -12,7 +12,7 @@ from adapters.simulator import Options, Simulator, application
 from adapters.simulator.speech import Speech
 from bot.ports.clock import Clock
 from bot.ports.room import Packet, RoomConnection, RoomCredentials, RoomEvent
-from tests.virtual_time import LoopClock
+from bot.testing.virtual_time import LoopClock
 
 ALMA = "sim_Alma_cardigan_1080P"
 SESSION = "/api/open/v4/liveAvatar/session"

@@ -10,8 +10,8 @@ import pytest
 
 from adapters.simulator import application
 from adapters.simulator.fixtures import CHARACTERS
+from bot.testing.virtual_time import virtual
 from tests.unit.simulator.customer import ALMA, SESSION, Customer, customer
-from tests.virtual_time import virtual
 
 AVATAR = "/api/open/v4/liveAvatar/avatar"
 KNOWLEDGE = "/api/open/v4/knowledge"

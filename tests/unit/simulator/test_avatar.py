@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from adapters.simulator import Options
 from adapters.simulator.avatar import Spoken
 from bot.ports.room import Packet, PeerJoined, PeerLeft, RoomConnection, RoomEvent
+from bot.testing.virtual_time import virtual
 from tests.unit.simulator.customer import Customer, chat, command, customer, until
-from tests.virtual_time import virtual
 
 
 def text_of(heard: list[dict[str, Any]]) -> str:

@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from bot.ports.room import ConnectionLost, LinkDown, LinkUp, LossReason, Packet, PeerJoined, TokenExpiring
+from bot.testing.virtual_time import virtual
 from tests.unit.simulator.customer import ALMA, SESSION, Customer, chat, customer, until
-from tests.virtual_time import virtual
 
 WANTED = {"avatar_id": ALMA, "duration": 60}
 

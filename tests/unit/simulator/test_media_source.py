@@ -18,8 +18,8 @@ from adapters.simulator.media_source import ROUND, SILENCE, SOUND_BYTES, MediaSo
 from adapters.simulator.room import Rooms, SimulatedConnection
 from adapters.simulator.voice import SAMPLE_RATE, babble
 from bot.ports.room import AudioFrame, PeerJoined, RoomEvent, VideoFrame
+from bot.testing.virtual_time import LoopClock, virtual
 from tests.unit.simulator.vp8 import leaves
-from tests.virtual_time import LoopClock, virtual
 
 PORTRAITS = [*(character.avatar_id for character in CHARACTERS), BLANK]
 

@@ -9,8 +9,8 @@ import pytest
 from adapters.agora.rooms import OwnRooms
 from bot.domain.errors import RoomError
 from bot.ports.room import PeerJoined, RoomCredentials
+from bot.testing.virtual_time import virtual
 from tests.unit.simulator.customer import SESSION, Customer, customer
-from tests.virtual_time import virtual
 
 APP_ID, CERTIFICATE = "a" * 32, "c" * 32
 

@@ -11,7 +11,7 @@ from adapters.simulator.link_faults import LossyLink, NetworkConditions
 from adapters.simulator.room import BACKLOG_LIMIT, Rooms, SimulatedConnection
 from bot.domain.errors import RoomError
 from bot.ports.room import ConnectionLost, LinkDown, LinkUp, LossReason, Packet, PeerJoined, RoomEvent
-from tests.virtual_time import LoopClock, virtual
+from bot.testing.virtual_time import LoopClock, virtual
 
 
 async def pair() -> tuple[SimulatedConnection, SimulatedConnection, AsyncIterator[RoomEvent]]:

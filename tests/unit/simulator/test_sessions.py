@@ -7,8 +7,8 @@ import pytest
 from adapters.simulator import Options
 from bot.domain.errors import RoomError
 from bot.ports.room import ConnectionLost, PeerJoined
+from bot.testing.virtual_time import virtual
 from tests.unit.simulator.customer import ALMA, SESSION, customer, until
-from tests.virtual_time import virtual
 
 
 async def passed(seconds: float) -> None:
