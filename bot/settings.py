@@ -18,6 +18,7 @@ from sqlalchemy.exc import ArgumentError
 
 from bot.commands.policy import Limits
 from bot.domain.errors import SettingsError
+from bot.ports.moderation import Unanswered
 from bot.redaction import register_secret
 
 ENV_FILE = ".env"
@@ -118,6 +119,12 @@ class Settings(BaseSettings):
     llm_key: SecretStr | None = Field(None, validation_alias="AVATARBOT_LLM_KEY")
     llm_model: str | None = Field(None, validation_alias="AVATARBOT_LLM_MODEL")
     llm_seconds: float = Field(60, ge=1, le=600, validation_alias="AVATARBOT_LLM_SECONDS")
+
+    moderation_url: WebAddress | None = Field(None, validation_alias="AVATARBOT_MODERATION_URL")
+    moderation_secret: Annotated[SecretStr, AfterValidator(_hard_to_guess)] | None = Field(
+        None, validation_alias="AVATARBOT_MODERATION_SECRET"
+    )
+    moderation_unanswered: Unanswered = Field(Unanswered.HOLD, validation_alias="AVATARBOT_MODERATION_UNANSWERED")
 
     session_minutes: int = Field(10, ge=1, le=60, validation_alias="AVATARBOT_SESSION_MINUTES")
     minutes_per_day: int = Field(60, ge=1, le=1440, validation_alias="AVATARBOT_MINUTES_PER_DAY")

@@ -21,6 +21,7 @@ from adapters.agora.checks import check as check_agora
 from adapters.agora.settings import AgoraSettings
 from adapters.akool.checks import check as check_akool
 from adapters.akool.settings import AkoolSettings
+from adapters.moderation.checks import check as check_moderation
 from bot.app.running import running
 from bot.app.wiring import check_key, known_settings, plugins
 from bot.domain.errors import AvatarbotError, SettingsError
@@ -253,6 +254,7 @@ def doctor_checks() -> Sequence[Check]:
     return [
         *core_checks(known_settings(), _database),
         _provider,
+        _moderation,
         *(_loaded(plugin.check, plugin.settings) for plugin in plugins()),
         _platforms,
     ]
@@ -283,6 +285,17 @@ async def _simulator(url: str) -> Finding:
         return Finding(Level.PROBLEM, f"Nobody answers at the simulator's URL, {url}", remedy, starts=True)
     writer.close()
     return Finding(Level.OK, f"A simulator hosts the avatars, in place of AKOOL: {url}")
+
+
+async def _moderation() -> Sequence[Finding]:
+    """Of the team's own service, where one is set."""
+    with contextlib.suppress(SettingsError):  # the core's check says it
+        settings = load(Settings)
+        if settings.moderation_url:
+            return await check_moderation(
+                settings.moderation_url, settings.moderation_secret, settings.moderation_unanswered
+            )
+    return []
 
 
 async def _platforms() -> Sequence[Finding]:

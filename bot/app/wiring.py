@@ -15,10 +15,13 @@ from adapters.akool.api import AkoolApi, ApiKey
 from adapters.akool.provider import AkoolProvider
 from adapters.akool.settings import AkoolSettings, open_api
 from adapters.llm.model import model_at
+from adapters.moderation.webhook import ModerationWebhook
+from adapters.moderation.word_list import WordList
 from adapters.playground.settings import PlaygroundSettings
 from adapters.simulator.remote import connect_remote
 from bot.app import PLATFORMS
 from bot.ports.llm import LanguageModel
+from bot.ports.moderation import Moderator
 from bot.ports.plugin import Plugin
 from bot.settings import Settings, known_names, load
 from bot.storage.canary import has_canary, holds_encrypted, leave_canary, lost_key, opens
@@ -38,6 +41,17 @@ async def open_model(settings: Settings) -> AsyncIterator[LanguageModel | None]:
     model = model_at(settings.llm_url, settings.llm_model or "", settings.llm_key, within_s=settings.llm_seconds)
     async with contextlib.aclosing(model):
         yield model
+
+
+@contextlib.asynccontextmanager
+async def open_moderators(settings: Settings) -> AsyncIterator[Sequence[Moderator]]:
+    """In the order in which they are asked, closed at the end: what a channel blocks goes no further than this machine."""
+    if settings.moderation_url is None:
+        yield (WordList(),)
+        return
+    webhook = ModerationWebhook(settings.moderation_url, settings.moderation_secret)
+    async with contextlib.aclosing(webhook):
+        yield (WordList(), webhook)
 
 
 def keep_loaded() -> None:

@@ -46,7 +46,7 @@ class Limits:
     person_minutes: int = 60  # per person and day
     sessions: int = 5
     account_sessions: int = 20
-    waiting: int = 10  # turns of one session
+    waiting: int = 10  # turns of one session; of people whose first one it is, as many as that
     waiting_per_person: int = 3
     characters: int = 1_500  # per message
     message_expires: timedelta = timedelta(seconds=60)
@@ -147,8 +147,13 @@ class Policy:
         """Whether what others can read may go any further; a secret may not. Looks at as many characters as a message may have."""
         return SECRET if shows_secret(text[: self.limits.characters]) else None
 
-    def may_say(self, role: Role, text: str, *, waiting: int = 0, waiting_of_person: int = 0) -> Refused | None:
-        """Whether one more message may wait for the avatar."""
+    def may_say(
+        self, role: Role, text: str, *, waiting: int = 0, authors: int = 0, waiting_of_person: int = 0
+    ) -> Refused | None:
+        """Whether one more message may wait for the avatar, behind those of so many authors.
+
+        Whoever has none waiting is kept out by ten other people, not by ten messages of a few.
+        """
         if refused := self.may_write(text) or self._role("say", role):
             return refused
         limits = self.limits
@@ -159,7 +164,7 @@ class Policy:
             )
         if waiting_of_person >= limits.waiting_per_person:
             return Refused(f"{waiting_of_person} of your messages wait already. Let the avatar catch up.")
-        if waiting >= limits.waiting:
+        if (waiting if waiting_of_person else authors) >= limits.waiting:
             return Refused(f"{waiting} messages wait already. Try again in a moment.")
         return None
 

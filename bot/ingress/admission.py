@@ -104,8 +104,10 @@ class Admission:
             self._know(session)
         self._waiting = Counter(situation.waiting)
         self._queues = Counter[str]()
+        self._authors = Counter[str]()
         for (session_id, _), messages in situation.waiting.items():
             self._queues[session_id] += messages
+            self._authors[session_id] += 1
         self._running = Counter(situation.running)
 
     def _know(self, session: SessionRecord) -> None:
@@ -185,12 +187,14 @@ class Admission:
     def _say(self, inbound: Inbound, session: SessionRecord, said: MessagePosted) -> Outcome:
         role = role_of(inbound.person, session.starter_id)
         mine = self._waiting[session.id, inbound.person.id]
-        refused = self._policy.may_say(role, said.text, waiting=self._queues[session.id], waiting_of_person=mine)
+        queue, authors = self._queues[session.id], self._authors[session.id]
+        refused = self._policy.may_say(role, said.text, waiting=queue, authors=authors, waiting_of_person=mine)
         if refused:
             return refused
         if session.status is SessionStatus.SLEEPING and (refused := self._wake(inbound, session)):
             return refused
         self._waiting[session.id, inbound.person.id] += 1
+        self._authors[session.id] += not mine
         self._queues[session.id] += 1
         return self._take(inbound, session, SAY, {"text": said.text, "via": said.via}, said.message)
 

@@ -1,4 +1,4 @@
-"""What people say, given to the avatar one at a time, lowest sequence first."""
+"""What people say, given to the avatar one at a time: authors take turns, each with the lowest sequence of theirs."""
 
 import asyncio
 import contextlib
@@ -17,6 +17,7 @@ from bot.runtime.attribution import Attribution
 from bot.runtime.context import SessionContext
 from bot.runtime.greeting import as_spoken, is_greeting
 from bot.runtime.llm_reply import LlmReplies
+from bot.runtime.round_robin import RoundRobin
 from bot.speech.names import with_name
 from bot.speech.sentences import speaking_seconds
 from bot.speech.speakable import speakable
@@ -69,6 +70,7 @@ class Turns:
         self._llm_replies = llm_replies
         self._current: _Turn | None = None
         self._attribution = Attribution()
+        self._authors = RoundRobin()
         self._began = context.services.clock.now()
 
     async def run(self) -> None:
@@ -159,21 +161,22 @@ class Turns:
         return await store.read(lambda c: inbox.waiting_turns(c, store.cipher, session_id))
 
     async def _next(self) -> float | None:
-        """Take the waiting message with the lowest sequence. Returns how many seconds to wait next, None: until the wakeup.
+        """Take the next waiting message. Returns how many seconds to wait next, None: until the wakeup.
 
-        Seconds are left while it waits for earlier ones.
+        Seconds are left while it waits for earlier ones of its author.
         """
         context = self._context
         rows = await self._waiting()
         self._count(len(rows))
         if not rows:
             return None
-        hold = context.platform.pace.hold
-        held = min(row.created_at for row in rows) + timedelta(seconds=hold)
+        row, hold = self._authors.next(rows), context.platform.pace.hold
+        arrived = min(each.created_at for each in rows if each.person_id == row.person_id)
+        held = arrived + timedelta(seconds=hold)
         wait = (held - context.services.clock.now()).total_seconds()
         if 0 < wait <= hold:  # longer, and the clock was set back
             return wait
-        await self._take(rows[0])
+        await self._take(row)
         return 0.0 if len(rows) > 1 else None
 
     def _count(self, waiting: int) -> None:
@@ -194,6 +197,7 @@ class Turns:
         if not await context.write(lambda c: inbox.claim_turn(c, context.lease, row, context.provider_row, text, now)):
             context.turns_wakeup.set()  # withdrawn or edited meanwhile: look again
             return
+        self._authors.served(row.person_id)
         self._count(max(0, context.waiting - 1))
         if not is_greeting(row):
             self._show_words(row)

@@ -177,7 +177,12 @@ def test_a_message_may_be_as_long_as_the_limit() -> None:
 def test_only_so_many_messages_wait() -> None:
     assert POLICY.may_say(Role.MEMBER, "Hi", waiting=9, waiting_of_person=2) is None
     assert "3 of your messages" in sentence(POLICY.may_say(Role.MEMBER, "Hi", waiting=3, waiting_of_person=3))
-    assert "10 messages wait" in sentence(POLICY.may_say(Role.MEMBER, "Hi", waiting=10))
+    assert "10 messages wait" in sentence(POLICY.may_say(Role.MEMBER, "Hi", waiting=10, waiting_of_person=1))
+
+
+def test_a_first_message_is_kept_out_by_people_only() -> None:
+    assert POLICY.may_say(Role.MEMBER, "Hi", waiting=17, authors=9) is None
+    assert "18 messages wait" in sentence(POLICY.may_say(Role.MEMBER, "Hi", waiting=18, authors=10))
 
 
 def test_nobody_may_say_anything_where_say_is_not_offered() -> None:

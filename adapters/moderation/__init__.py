@@ -1,0 +1,1 @@
+"""Moderators: the words that a channel blocks, and a team's own service."""
