@@ -32,7 +32,8 @@ from bot.commands.policy import Policy
 from bot.domain.conversations import ConversationRef
 from bot.domain.people import Role
 from bot.media.events import SessionEvents
-from bot.media.fanout import MediaFanout, MediaFrame
+from bot.media.fanout import MediaFanout
+from bot.media.keyframes import MediaFrame
 from bot.ports.grants import Grant, Scope
 from bot.ports.room import AudioFrame, Codec, VideoFrame
 from bot.web.app import serve

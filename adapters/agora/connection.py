@@ -53,7 +53,7 @@ class AgoraConnection:
         self._number = 0
         self._linked = False
         self._early: list[RoomEvent] = []
-        self._events = EventQueue(self._starved)
+        self._events = EventQueue()
         self._begun = False
         self._keeper: asyncio.Task[None] | None = None
         self._peers: set[str] = set()
@@ -187,9 +187,6 @@ class AgoraConnection:
             case PeerLeft():
                 self._peers.discard(event.uid)
         self._events.put(event)
-
-    def _starved(self, uid: str) -> None:
-        self._pool.tasks.create_task(self.request_key_frame(uid))
 
     def _log_grant(self) -> None:
         try:

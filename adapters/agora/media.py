@@ -1,32 +1,32 @@
-"""What becomes of pictures and sound on their way: joined where they come in crumbs, dropped where somebody cannot keep up."""
+"""What becomes of pictures and sound on their way to the bot: joined where they come in crumbs, left out where it cannot keep up."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
+from bot.media.keyframes import Backlog, KeyframeGate, KeyframeThrottle
 from bot.ports.room import AudioFrame, RoomEvent, VideoFrame
 
-LIMIT: Final = 500
-"""Events that may wait for a reader before media is dropped: about three seconds of 15 pictures and 100 sounds a second."""
 
-
-class KeyframeGate:
-    """Lets media through while the backlog is small. After a picture was dropped the next one must be a key frame:
-    a decoder shows wrong pictures for every delta that follows a gap. Everything that is not media always passes.
+class MediaOutlet:
+    """What of one connection's events goes into the socket to the bot. `ask` is called with the uid whose key frame it takes to go on
+    after a gap. Everything that is not media always passes.
     """
 
-    def __init__(self, limit: int = LIMIT) -> None:
-        self._limit = limit
-        self.awaits_key = False
+    def __init__(self, ask: Callable[[str], None]) -> None:
+        self._ask = ask
+        self._backlog = Backlog()
+        self._gate = KeyframeGate()
+        self._throttle = KeyframeThrottle()
 
-    def admits(self, event: RoomEvent, backlog: int) -> bool:
-        match event:
-            case VideoFrame():
-                self.awaits_key = backlog > self._limit or (self.awaits_key and not event.key)
-                return not self.awaits_key
-            case AudioFrame():
-                return backlog <= self._limit
-            case _:
-                return True
+    def admits(self, event: RoomEvent, unsent: int, now: float) -> bool:
+        """`unsent` bytes wait in the socket, all connections' of this process."""
+        behind = self._backlog.behind(unsent, now)
+        if not isinstance(event, VideoFrame | AudioFrame) or self._gate.admits(event, room=not behind):
+            return True
+        if self._gate.awaits_key and not behind and not self._throttle.take(now):
+            self._ask(event.uid)
+        return False
 
 
 PIECE_US: Final = 20_000

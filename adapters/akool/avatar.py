@@ -43,19 +43,13 @@ from bot.telemetry import Metrics
 
 log = structlog.get_logger(__name__)
 
-MEDIA_BACKLOG = 512
-"""Events not taken yet, beyond which pictures and sound are dropped. Nothing else ever is."""
-
-KEY_FRAME_EVERY = 0.5
-"""Seconds between two requests for one."""
-
 
 class AkoolAvatar:
     """An `Avatar`. Nothing is sent before it is in the room, or while the link is down: AKOOL loses it without a sign.
 
     In AKOOL's own room the avatar's uid is not known beforehand: whoever is not `own_uid` and speaks, or is there first, is the
     avatar. In a room of ours it is `avatar_uid`, and nobody else is listened to. `dropped_foreign` counts packets from others,
-    `dropped_malformed` those that are not protocol v2, `dropped_frames` pictures and sound that nobody took in time.
+    `dropped_malformed` those that are not protocol v2.
     """
 
     def __init__(
@@ -69,7 +63,6 @@ class AkoolAvatar:
     ) -> None:
         self.dropped_foreign = 0
         self.dropped_malformed = 0
-        self.dropped_frames = 0
         self._connection = connection
         self._own_uid = own_uid
         self._expected_uid = avatar_uid
@@ -82,8 +75,6 @@ class AkoolAvatar:
         self._uid: str | None = None
         self._linked = True
         self._watching = False
-        self._picture_broken = False
-        self._key_frame_due = 0.0
         self._life: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
 
@@ -124,7 +115,7 @@ class AkoolAvatar:
 
     def _count(self, metrics: Metrics) -> None:
         metrics.packets_sent.inc(self._sender.sent)
-        for reason in ("foreign", "malformed", "frames"):
+        for reason in ("foreign", "malformed"):
             metrics.packets_dropped.labels(reason).inc(getattr(self, f"dropped_{reason}"))
 
     def _end(self) -> None:
@@ -201,7 +192,7 @@ class AkoolAvatar:
                 self._route()
             case VideoFrame() | AudioFrame():
                 if self._listens_to(event.uid):
-                    await self._take_frame(event)
+                    self._events.put_nowait(event)
             case TokenExpiring():
                 self._events.put_nowait(event)
             case ConnectionLost(reason, detail):
@@ -236,24 +227,6 @@ class AkoolAvatar:
 
     def _route(self) -> None:
         self._sender.set_open(self._linked and self._uid is not None)
-
-    async def _take_frame(self, frame: VideoFrame | AudioFrame) -> None:
-        """Pass it on, unless nobody takes it; after a lost picture only a key frame makes sense again, and is asked for."""
-        picture = isinstance(frame, VideoFrame)
-        full = self._events.qsize() >= MEDIA_BACKLOG
-        if full or (isinstance(frame, VideoFrame) and self._picture_broken and not frame.key):
-            self._picture_broken |= picture
-            self.dropped_frames += 1
-            if not full:
-                await self._restore_picture()
-            return
-        self._picture_broken &= not picture
-        self._events.put_nowait(frame)
-
-    async def _restore_picture(self) -> None:
-        if self._now() >= self._key_frame_due:
-            self._key_frame_due = self._now() + KEY_FRAME_EVERY
-            await self.request_key_frame()
 
     async def _take_packet(self, uid: str, packet: bytes) -> None:
         if not self._listens_to(uid):

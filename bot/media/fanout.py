@@ -6,9 +6,8 @@ from contextlib import contextmanager
 from typing import Protocol
 from weakref import WeakValueDictionary
 
-from bot.ports.room import AudioFrame, VideoFrame
-
-MediaFrame = VideoFrame | AudioFrame
+from bot.media.keyframes import MediaFrame
+from bot.ports.room import VideoFrame
 
 
 class MediaSink(Protocol):
@@ -52,6 +51,10 @@ class MediaFanout:
         if not self._key_wanted:
             self._key_wanted = True
             self.changed.set()
+
+    @property
+    def wants_key_frame(self) -> bool:
+        return self._key_wanted
 
     def take_keyframe_request(self) -> bool:
         """Whether a key frame is wanted; it counts as asked for from now on."""

@@ -24,7 +24,7 @@ from adapters.agora.ipc import (
     Watch,
     event_message,
 )
-from adapters.agora.media import KeyframeGate
+from adapters.agora.media import MediaOutlet
 from adapters.agora.sdk import SdkHangs
 from adapters.agora.sdk.loading import load
 from bot.domain.errors import AvatarbotError, RoomError
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
 HUNG: Final = 70
 """The exit code after a call that did not return."""
-UNSENT_LIMIT: Final = 4 * 1024 * 1024
 
 
 class SdkProcess:
@@ -113,10 +112,11 @@ class SdkProcess:
     async def _join(self, order: Join) -> None:
         from adapters.agora.sdk.connection import SdkConnection  # noqa: PLC0415 - imports the SDK
 
-        gate = KeyframeGate(UNSENT_LIMIT)
+        outlet = MediaOutlet(lambda uid: self._go(connection.request_key_frame(uid)))
+        clock = asyncio.get_running_loop()
 
         def report(event: RoomEvent) -> None:
-            if gate.admits(event, self.line.backlog):
+            if outlet.admits(event, self.line.backlog, clock.time()):
                 self.line.say(event_message(order.connection, event))
             if isinstance(
                 event, ConnectionLost

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from starlette.websockets import WebSocket
 
-from bot.media.fanout import MediaFanout, MediaFrame
+from bot.media.fanout import MediaFanout
+from bot.media.keyframes import MediaFrame
 from bot.web.viewer.backpressure import FrameBackpressure
 from bot.web.viewer.wire import pack
 

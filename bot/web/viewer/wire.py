@@ -10,7 +10,7 @@ import msgspec
 from bot.domain.sessions import Mode, SessionStatus
 from bot.domain.transcript import Speaker
 from bot.media.events import Caption, SessionView
-from bot.media.fanout import MediaFrame
+from bot.media.keyframes import MediaFrame
 from bot.ports.grants import Scope
 from bot.ports.room import AudioFrame, Codec, VideoFrame
 

@@ -16,6 +16,7 @@ from adapters.agora.connection import AgoraConnections
 from adapters.agora.settings import AgoraSettings
 from adapters.agora.tokens import Privilege, mint
 from bot.domain.errors import RoomError
+from bot.media.keyframes import BEHIND_S
 from bot.ports.room import (
     AudioFrame,
     Codec,
@@ -278,3 +279,30 @@ async def test_the_log_says_which_version_of_token_opened_a_room_and_not_the_tok
     assert joins[0]["unreadable"]
     assert joins[1]["version"] == 7
     assert token not in str(lines)
+
+
+async def test_a_bot_that_does_not_read_misses_pictures_and_no_words(connections: AgoraConnections, hub: Hub) -> None:
+    avatar = hub.join("room", "1001")
+    bot = await sit(connections, credentials())
+    await bot.connection.watch("1001")
+    assert bot.connection._worker
+    socket = bot.connection._worker._line._transport
+    assert socket
+    socket.pause_reading()
+    for number in range(2 * round(BEHIND_S / 0.05)):
+        avatar.show(bytes(100_000), key=number == 0)
+        await asyncio.sleep(0.05)
+    avatar.send(b"words")
+    socket.resume_reading()
+
+    pictures = 0
+    while (event := await bot.next()) != Packet("1001", b"words"):
+        pictures += isinstance(event, VideoFrame)
+    assert 1 < pictures < number
+    while not avatar.key_frames_wanted:
+        avatar.show(b"delta")
+        await asyncio.sleep(0.05)
+    avatar.show(b"key", key=True)
+    picture = await bot.next()
+    assert isinstance(picture, VideoFrame)
+    assert (picture.key, picture.data) == (True, b"key")

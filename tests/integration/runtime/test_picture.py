@@ -4,9 +4,9 @@ import asyncio
 import itertools
 from contextlib import AbstractContextManager
 
-from bot.media.fanout import MediaFanout, MediaFrame
+from bot.media.fanout import MediaFanout
+from bot.media.keyframes import ASK_EVERY_S, MediaFrame
 from bot.ports.room import AudioFrame, VideoFrame
-from bot.runtime.media_subscription import KEY_FRAME_EVERY
 from tests.world_fixture import Stack, on_stack
 
 
@@ -73,7 +73,7 @@ async def test_key_frames_are_asked_for_at_most_twice_a_second(stack: Stack) -> 
                 await asyncio.sleep(0.1)
         times = [picture.pts_us / 1e6 for picture in impatient.pictures if picture.key]
     assert 6 <= len(times) <= 10
-    assert all(later - earlier >= KEY_FRAME_EVERY - 0.06 for earlier, later in itertools.pairwise(times[1:]))
+    assert all(later - earlier >= ASK_EVERY_S - 0.06 for earlier, later in itertools.pairwise(times[1:]))
 
 
 @on_stack()

@@ -1,45 +1,69 @@
+"""What goes into the socket to the bot, and how sound is joined on its way."""
+
+from dataclasses import dataclass, field
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.agora.media import LIMIT, FrameCoalescer, KeyframeGate
+from adapters.agora.media import FrameCoalescer, MediaOutlet
+from bot.media.keyframes import ASK_EVERY_S, BEHIND_S
 from bot.ports.room import AudioFrame, Codec, LinkDown, Packet, RoomEvent, VideoFrame
 
 KEY = VideoFrame("1", Codec.VP8, True, 640, 360, 0, b"key")
 DELTA = VideoFrame("1", Codec.VP8, False, 640, 360, 0, b"delta")
 SOUND = AudioFrame("1", 16_000, 1, 0, b"\0\0")
 
-backlogs = st.sampled_from([0, LIMIT, LIMIT + 1])
-streams = st.lists(
-    st.tuples(st.sampled_from([KEY, DELTA, SOUND, Packet("1", b"x"), LinkDown()]), backlogs), max_size=40
-)
+
+@dataclass
+class Socket:
+    """One that the bot empties, or does not."""
+
+    unsent: int = 0
+    now: float = 100.0
+    asked: list[str] = field(default_factory=list)
+    passed: list[RoomEvent] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._outlet = MediaOutlet(self.asked.append)
+
+    def put(self, *events: RoomEvent) -> None:
+        self.passed += [event for event in events if self._outlet.admits(event, self.unsent, self.now)]
 
 
-@given(streams)
-def test_no_decoder_sees_a_delta_after_a_gap(stream: list[tuple[RoomEvent, int]]) -> None:
-    valve = KeyframeGate()
-    gap = False
-    for event, backlog in stream:
-        passed = valve.admits(event, backlog)
-        if isinstance(event, VideoFrame):
-            assert not (passed and gap and not event.key)
-            gap = not passed
+def test_a_bot_that_does_not_read_loses_media_and_no_words() -> None:
+    socket = Socket()
+    socket.put(KEY, SOUND)
+    socket.unsent = 1
+    socket.put(DELTA)
+    socket.now += BEHIND_S + 0.1
+    socket.put(DELTA, SOUND, Packet("1", b"words"), LinkDown())
+    assert socket.passed == [KEY, SOUND, DELTA, Packet("1", b"words"), LinkDown()]
+    assert socket.asked == []  # it could not be taken yet
 
 
-@given(streams)
-def test_only_media_is_ever_dropped_and_only_behind_a_backlog(stream: list[tuple[RoomEvent, int]]) -> None:
-    valve = KeyframeGate()
-    for event, backlog in stream:
-        passed = valve.admits(event, backlog)
-        if event == KEY or isinstance(event, AudioFrame):
-            assert passed == (backlog <= LIMIT)
-        elif not isinstance(event, VideoFrame):
-            assert passed
+def test_after_a_gap_a_key_frame_is_asked_for_until_it_comes() -> None:
+    socket = Socket(unsent=1)
+    socket.put(KEY)
+    socket.now += BEHIND_S + 0.1
+    socket.put(DELTA)
+    socket.unsent = 0
+    socket.put(SOUND, DELTA, DELTA)
+    socket.now += ASK_EVERY_S
+    socket.put(DELTA, KEY, DELTA)
+    assert socket.asked == ["1", "1"]
+    assert socket.passed == [KEY, SOUND, KEY, DELTA]
 
 
-def test_pictures_flow_again_from_a_key_frame_on() -> None:
-    valve = KeyframeGate()
-    flow = [(KEY, 0), (DELTA, LIMIT + 1), (DELTA, 0), (KEY, 0), (DELTA, 0)]
-    assert [valve.admits(*each) for each in flow] == [True, False, False, True, True]
+def test_a_socket_that_empties_now_and_then_loses_nothing() -> None:
+    socket = Socket()
+    for _ in range(10):
+        socket.unsent = 100_000
+        socket.put(DELTA)
+        socket.now += BEHIND_S - 0.01
+        socket.put(DELTA)
+        socket.unsent = 0
+        socket.put(DELTA)
+    assert len(socket.passed) == 30
 
 
 voices = st.tuples(st.sampled_from("12"), st.booleans(), st.integers(1, 255))

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from adapters.akool.avatar import MEDIA_BACKLOG
 from bot.domain.errors import CommandRefused, RoomError
 from bot.domain.sessions import Mode, ParamChanges, VoiceParams
 from bot.domain.transcript import Speaker
@@ -171,25 +170,6 @@ async def test_picture_and_sound_pass_while_watched() -> None:
         assert stay.told == [AvatarArrived(), picture(key=True), sound()]
         assert stay.connection.watched == [AVATAR, None]
         assert stay.connection.key_frames == [AVATAR]
-
-
-@virtual
-async def test_media_nobody_takes_are_dropped_up_to_the_next_key_frame_and_words_are_not() -> None:
-    stay = Stay()
-    await stay.avatar.join()
-    stay.connection.happen(PeerJoined(AVATAR), picture(key=True), *[sound()] * (MEDIA_BACKLOG + 5), picture(key=False))
-    stay.connection.hear(part("still heard", fin=True))
-    await asyncio.sleep(1)
-    assert stay.avatar.dropped_frames == 8
-    events = stay.avatar.events()
-    taken = [await anext(events) for _ in range(MEDIA_BACKLOG + 1)]
-    assert taken[-1] == Utterance("turn", Speaker.BOT, "still heard", final=True)
-    assert stay.connection.key_frames == []  # it could not be taken yet
-    stay.connection.happen(sound(), picture(key=False), picture(key=False), picture(key=True), picture(key=False))
-    assert [await anext(events) for _ in range(3)] == [sound(), picture(key=True), picture(key=False)]
-    assert stay.connection.key_frames == [AVATAR]
-    await stay.avatar.leave()
-    assert [event async for event in events] == []
 
 
 # ---------------------------------------------------------------- the end

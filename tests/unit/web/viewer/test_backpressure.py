@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.media.fanout import MediaFrame
+from bot.media.keyframes import BEHIND_S, MediaFrame
 from bot.ports.room import AudioFrame, Codec, VideoFrame
-from bot.web.viewer.backpressure import BEHIND_S, FrameBackpressure, SentFrame
+from bot.web.viewer.backpressure import FrameBackpressure, SentFrame
 
 KEY = VideoFrame("1", Codec.VP8, True, 640, 360, 0, b"key")
 DELTA = VideoFrame("1", Codec.VP8, False, 640, 360, 0, b"delta")
