@@ -63,6 +63,17 @@ AvatarEvent = (
 )
 
 
+class AvatarListener(Protocol):
+    """Follows what the avatars of one session do and say."""
+
+    def hear(self, provider_row: str, event: AvatarEvent) -> None:
+        """The next event, told to every listener in the same order. Never waits, never raises.
+
+        `provider_row` is our id of the provider session whose avatar that is: one that was replaced goes on for a moment.
+        """
+        ...
+
+
 class Avatar(Protocol):
     """A hosted avatar, spoken to over its room."""
 

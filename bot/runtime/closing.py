@@ -136,7 +136,6 @@ class Closing:
 
         status = await context.write(work)
         context.session = replace(context.session, status=status)
-        context.ends_at = None
         context.show("")
 
     # ------------------------------------------------------------ closing at the provider

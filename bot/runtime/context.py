@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 import structlog
@@ -11,11 +11,12 @@ from sqlalchemy import Connection
 from bot.delivery.rate_limiter import RateLimiter
 from bot.domain.conversations import MessageRef
 from bot.domain.errors import AvatarbotError
-from bot.domain.sessions import EndReason, SessionStatus
+from bot.domain.sessions import EndReason, Mode, SessionStatus
 from bot.media.events import SessionView
 from bot.media.fanout import MediaFanout
 from bot.ports.avatar import Avatar
 from bot.ports.chat import ChatPlatform
+from bot.runtime.attribution import Attribution
 from bot.runtime.channel_settings import ChannelSettings
 from bot.runtime.outlook import NOTHING_KNOWN, Outlook
 from bot.runtime.past import Past
@@ -64,15 +65,19 @@ class SessionContext:
     outlook: Outlook = NOTHING_KNOWN
     live_since: datetime | None = None
     past: Past | None = None  # once it has ended
-    active_at: datetime | None = None
+    active_at: datetime = field(init=False)  # when somebody last used it, and never ahead of our clock
     note: str = ""
     speaking: bool = False
     waiting: int = 0
+    attribution: Attribution = field(default_factory=Attribution)
     floor: asyncio.Lock = field(default_factory=asyncio.Lock)  # held while a turn is in flight, and while rooms change
     arrived: asyncio.Event = field(default_factory=asyncio.Event)  # the avatar is in the room
     turns_wakeup: asyncio.Event = field(default_factory=asyncio.Event)
     controls_wakeup: asyncio.Event = field(default_factory=asyncio.Event)
     card_wakeup: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.active_at = min(self.services.clock.now(), self.session.active_at)
 
     @property
     def platform(self) -> ChatPlatform:
@@ -85,6 +90,36 @@ class SessionContext:
     @property
     def log(self) -> structlog.stdlib.BoundLogger:
         return structlog.get_logger("bot.runtime").bind(session=self.session.id)  # type: ignore[no-any-return]
+
+    # ------------------------------------------------------------ the avatar: written by `ProviderSessions`
+
+    def activate(self, avatar: Avatar, provider_row: str, ends_at: datetime) -> Avatar | None:
+        """From now on this one is talked to. Returns the one that was before."""
+        old, self.avatar, self.provider_row, self.ends_at = self.avatar, avatar, provider_row, ends_at
+        return old
+
+    def deactivate(self) -> Avatar | None:
+        """Nobody is talked to. Returns who was."""
+        self.arrived.clear()
+        old, self.avatar = self.avatar, None
+        return old
+
+    def end_by(self, moment: datetime) -> None:
+        """The room cannot be used for longer than that: it is renewed before."""
+        self.ends_at = min(self.ends_at or moment, moment)
+
+    # ------------------------------------------------------------ its time
+
+    def touch(self) -> None:
+        """Somebody uses it: it stays awake."""
+        self.active_at = self.services.clock.now()
+
+    def set_back(self, by: timedelta) -> None:
+        """The clock was set back, and with it goes what was measured by it. Written by `LifecycleTimer`."""
+        self.active_at -= by
+        self.ends_at = self.ends_at and self.ends_at - by
+
+    # ------------------------------------------------------------ its row
 
     def move_card(self, card: MessageRef) -> None:
         self.session = replace(self.session, card=card)
@@ -140,6 +175,25 @@ class SessionContext:
             self.note = note
         self.services.events.publish(self.session.id, self.view())
         self.card_wakeup.set()
+
+    def show_outlook(self, outlook: Outlook) -> None:
+        """Written by `LifecycleTimer`."""
+        self.outlook = outlook
+        self.show()
+
+    def show_waiting(self, waiting: int) -> None:
+        """How many messages wait. Written by `Turns`."""
+        self.waiting = waiting
+        self.show()
+
+    def show_speaking(self, speaking: bool) -> None:
+        """To viewers at once; the card does not say it. Written by `Turns`."""
+        self.speaking = speaking
+        self.services.events.publish(self.session.id, self.view())
+
+    def is_repetition(self, mid: str) -> bool:
+        """Whether the avatar says under `mid` what stands in the channel already: in retelling, what somebody wrote."""
+        return self.session.spec.mode is Mode.RETELLING and self.attribution.is_asked(mid)
 
     def view(self) -> SessionView:
         spec = self.session.spec

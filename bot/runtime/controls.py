@@ -146,7 +146,7 @@ class Controls:
         context = self._context
         await context.change(payer_id=row.person_id)
         context.session = replace(context.session, payer_id=row.person_id)
-        context.active_at = context.services.clock.now()
+        context.touch()
         context.show("")
         day, quiet = await day_of_payer(context), context.services.policy.limits.sleep_after // timedelta(minutes=1)
         name = context.session.spec.avatar_name

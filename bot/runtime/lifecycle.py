@@ -38,8 +38,6 @@ class LifecycleTimer:
 
     async def run(self) -> None:
         """Watch the time until cancelled. Raises what a renewal raises."""
-        context, now = self._context, self._context.services.clock.now()
-        context.active_at = min(now, max(context.session.active_at, context.active_at or context.session.active_at))
         while True:
             await asyncio.sleep(LOOK_EVERY)
             await self._look()
@@ -49,7 +47,7 @@ class LifecycleTimer:
         self._follow_clock(now)
         self._provider_sessions.look_for_avatar()
         if context.services.events.watchers(context.session.id):
-            context.active_at = now
+            context.touch()
         idle_deadline = self._idle_deadline()
         if now >= idle_deadline and not context.floor.locked():
             context.end(Asleep())
@@ -64,9 +62,7 @@ class LifecycleTimer:
         before, self._ahead = self._ahead, self._ahead_of_loop(now)
         back = before - self._ahead
         if back > SET_BACK:
-            context = self._context
-            context.active_at = context.active_at and context.active_at - back
-            context.ends_at = context.ends_at and context.ends_at - back
+            self._context.set_back(back)
 
     def _ahead_of_loop(self, now: datetime) -> datetime:
         """Constant while nobody sets the wall clock."""
@@ -75,7 +71,7 @@ class LifecycleTimer:
     def _idle_deadline(self) -> datetime:
         """Some quiet minutes after the last of somebody; a little less where its room ends about then: another is not bought for nothing."""
         context = self._context
-        idle_deadline = (context.active_at or context.session.active_at) + context.services.policy.limits.sleep_after
+        idle_deadline = context.active_at + context.services.policy.limits.sleep_after
         if context.ends_at and abs(idle_deadline - context.ends_at) <= self._lead():
             return min(idle_deadline, context.ends_at - LAST_CALL)
         return idle_deadline
@@ -101,8 +97,7 @@ class LifecycleTimer:
         limit = context.services.policy.limits.sleep_after
         outlook = Deadlines(idle_deadline, context.ends_at, self._last).outlook(now, limit)
         if outlook != context.outlook:
-            context.outlook = outlook
-            context.show()
+            context.show_outlook(outlook)
         await self._warn(outlook, (outlook.at or idle_deadline) - now)
 
     async def _ask_budget(self) -> None:

@@ -1,7 +1,7 @@
 """The avatar in its room: created, joined, renewed, taken over, closed. The row is written before anything is paid for."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from bot.domain.errors import AvatarbotError, CommandRefused, ProviderError, RoomError, Verdict
 from bot.domain.identity import new_id
 from bot.domain.sessions import SessionSpec, SessionStatus
-from bot.ports.avatar import Avatar, AvatarArrived, AvatarEvent, AvatarGone, AvatarLeft
+from bot.ports.avatar import Avatar, AvatarArrived, AvatarEvent, AvatarGone, AvatarLeft, AvatarListener
 from bot.ports.provider import ProviderSession
 from bot.ports.room import LinkDown, LinkUp, LossReason, RoomCredentials, TokenExpiring
 from bot.runtime.budget import next_minutes
@@ -53,12 +53,10 @@ class JoinedAvatar:
 class ProviderSessions:
     """Holds the avatar of a run. Listening to an avatar is a task of this object's own group, ended with `leave`."""
 
-    def __init__(
-        self, context: SessionContext, group: asyncio.TaskGroup, observe: Callable[[str, AvatarEvent], None]
-    ) -> None:
+    def __init__(self, context: SessionContext, group: asyncio.TaskGroup, listeners: Sequence[AvatarListener]) -> None:
         self._context = context
         self._group = group
-        self._observe = observe
+        self._listeners = listeners
         self._lost: asyncio.Queue[tuple[Avatar | None, AvatarGone]] = asyncio.Queue()
         self._listening: dict[int, asyncio.Task[None]] = {}
         self._alone_since: float | None = None  # in the loop's time: the wall clock may be set
@@ -146,8 +144,7 @@ class ProviderSessions:
     async def _activate(self, joined: JoinedAvatar) -> None:
         context = self._context
         await self._catch_up(joined)
-        old, context.avatar, context.provider_row = context.avatar, joined.avatar, joined.row_id
-        context.ends_at = joined.ends_at
+        old = context.activate(joined.avatar, joined.row_id, joined.ends_at)
         if joined.here.is_set():
             self._alone_since = None
             context.arrived.set()
@@ -192,7 +189,8 @@ class ProviderSessions:
             if active is joined.avatar:
                 self._follow(event)
             if active is joined.avatar or active is None:
-                self._observe(joined.row_id, event)
+                for listener in self._listeners:
+                    listener.hear(joined.row_id, event)
 
     def _follow(self, event: AvatarEvent) -> None:
         """What becomes of the room we are in."""
@@ -208,16 +206,12 @@ class ProviderSessions:
             case LinkUp():
                 self._context.arrived.set()
             case TokenExpiring():
-                self._end_by(self._now() + TOKEN_LASTS)
+                self._context.end_by(self._now() + TOKEN_LASTS)
             case AvatarGone():
                 self._context.arrived.clear()
                 self._lost.put_nowait((self._context.avatar, event))
             case _:
                 pass
-
-    def _end_by(self, moment: datetime) -> None:
-        """The room cannot be used for longer than that: it is renewed before."""
-        self._context.ends_at = min(self._context.ends_at or moment, moment)
 
     def look_for_avatar(self) -> None:
         """An avatar that left and did not come back in time needs a new provider session."""
@@ -305,9 +299,7 @@ class ProviderSessions:
 
     async def leave(self) -> None:
         """Leave the room. Nothing is closed."""
-        self._context.arrived.clear()
-        if self._context.avatar is not None:
-            avatar, self._context.avatar = self._context.avatar, None
+        if avatar := self._context.deactivate():
             await self._leave(avatar)
 
     async def _leave(self, avatar: Avatar) -> None:

@@ -7,9 +7,8 @@ from dataclasses import replace
 from sqlalchemy import Connection
 
 from bot.domain.errors import AvatarbotError, PlaceGone, PlatformError, ProviderError, RoomError
-from bot.domain.sessions import EndReason, Mode, SessionStatus
+from bot.domain.sessions import EndReason, SessionStatus
 from bot.ingress.admission import USES
-from bot.ports.avatar import AvatarEvent, Speaking, Utterance
 from bot.runtime.budget import BudgetSpent, day_of_payer
 from bot.runtime.channel_settings import ChannelSettings
 from bot.runtime.closing import Closing
@@ -50,7 +49,7 @@ class SessionRunner:
         """Something came in for the session."""
         if self._context:
             if verb in USES:
-                self._context.active_at = self._services.clock.now()
+                self._context.touch()
             self._context.wakeup_of(verb).set()
 
     def poll(self) -> None:
@@ -101,10 +100,12 @@ class _LiveSession:
         self._publisher = TranscriptPublisher(context)
         llm_replies = LlmReplies(context) if context.services.model else None
         self._turns = Turns(context, self._publisher, llm_replies)
-        self._provider_sessions = ProviderSessions(context, group, self._observe)
+        self._media_subscription = MediaSubscription(context)
+        # Turns first: they find out to which turn an utterance belongs, and the publisher asks.
+        listeners = (self._turns, self._media_subscription, self._publisher)
+        self._provider_sessions = ProviderSessions(context, group, listeners)
         self._cards = StatusCard(context)
         self._closing = Closing(context, self._provider_sessions, self._publisher, self._cards)
-        self._media_subscription = MediaSubscription(context)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def give(self) -> None:
@@ -220,7 +221,6 @@ class _LiveSession:
         context = self._context
         context.log.warning("given up", reason=error.detail)
         await self._refuse_start(error)
-        context.note = error.sentence
         match error:
             case NotOffered():
                 return EndReason.REFUSED
@@ -245,21 +245,6 @@ class _LiveSession:
 
         await context.write(work)
         context.services.replies_due.set()
-
-    # ------------------------------------------------------------ what the avatar does
-
-    def _observe(self, provider_row: str, event: AvatarEvent) -> None:
-        self._turns.observe(event)
-        self._media_subscription.observe(provider_row, event)
-        if isinstance(event, Utterance):
-            self._publisher.take(provider_row, event, silent=self._is_silent(event))
-        if isinstance(event, Speaking):
-            self._context.speaking = event.on
-            self._context.services.events.publish(self._context.session.id, self._context.view())
-
-    def _is_silent(self, utterance: Utterance) -> bool:
-        """In retelling the channel already holds the words."""
-        return self._context.session.spec.mode is Mode.RETELLING and self._turns.is_asked(utterance.id)
 
     # ------------------------------------------------------------ ending
 

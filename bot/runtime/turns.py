@@ -13,7 +13,6 @@ from bot.domain.sessions import Mode
 from bot.domain.transcript import Speaker
 from bot.media.events import Caption
 from bot.ports.avatar import AvatarArrived, AvatarEvent, AvatarGone, AvatarLeft, Speaking, Utterance
-from bot.runtime.attribution import Attribution
 from bot.runtime.context import SessionContext
 from bot.runtime.greeting import as_spoken, is_greeting
 from bot.runtime.llm_reply import LlmReplies
@@ -69,7 +68,7 @@ class Turns:
         self._publisher = publisher
         self._llm_replies = llm_replies
         self._current: _Turn | None = None
-        self._attribution = Attribution()
+        self._attribution = context.attribution
         self._authors = RoundRobin()
         self._began = context.services.clock.now()
 
@@ -88,16 +87,27 @@ class Turns:
 
     # ------------------------------------------------------------ what the avatar shows
 
-    def observe(self, event: AvatarEvent) -> None:
+    def hear(self, _provider_row: str, event: AvatarEvent) -> None:
         """An avatar event, as the turn in flight sees it: what is said to it counts for it, and nothing else does."""
         match event:
             case AvatarArrived():
                 self._attribution.arrived(opens=self._context.session.spec.knowledge_id is not None)
-            case AvatarGone() | AvatarLeft() if self._current:
-                self._current.over = True
-                self._current.moved.set()
-            case Speaking() | Utterance(speaker=Speaker.BOT):
+            case AvatarGone() | AvatarLeft():
+                self._gone()
+            case Speaking():
                 self._attribute(event)
+                self._context.show_speaking(event.on)
+            case Utterance(speaker=Speaker.BOT):
+                self._attribute(event)
+            case _:
+                pass
+
+    def _gone(self) -> None:
+        if self._context.speaking:
+            self._context.show_speaking(False)
+        if self._current:
+            self._current.over = True
+            self._current.moved.set()
 
     def _attribute(self, event: Speaking | Utterance) -> None:
         begins = not (isinstance(event, Speaking) and not event.on)
@@ -139,10 +149,6 @@ class Turns:
         turn.ends_by = max(turn.ends_by, ends_by) if turn.heard else ends_by
         turn.heard = True
 
-    def is_asked(self, mid: str) -> bool:
-        """Whether that is one of our turns that somebody wrote, or the answer to one, now or a while ago."""
-        return self._attribution.is_asked(mid)
-
     @property
     def in_flight(self) -> bool:
         """Whether something was given to the avatar that is not over yet."""
@@ -181,8 +187,7 @@ class Turns:
 
     def _count(self, waiting: int) -> None:
         if waiting != self._context.waiting:
-            self._context.waiting = waiting
-            self._context.show()
+            self._context.show_waiting(waiting)
 
     async def _take(self, row: InboxRecord) -> None:
         context = self._context

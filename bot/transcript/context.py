@@ -53,6 +53,10 @@ class TranscriptContext(Protocol):
     @property
     def log(self) -> structlog.stdlib.BoundLogger: ...
 
+    def is_repetition(self, mid: str) -> bool:
+        """Whether the avatar says under `mid` what stands in the channel already."""
+        ...
+
     async def write(self, work: Work[T]) -> T:
         """Run one piece of work in a write transaction. Raises `StoreUnavailable`, and `LeaseLost` where the work is fenced."""
         ...

@@ -11,7 +11,7 @@ from bot.domain.errors import AvatarbotError, MessageGone, PlaceGone, PlatformEr
 from bot.domain.identity import new_id
 from bot.domain.transcript import Delivery, Speaker, TranscriptLine
 from bot.media.events import Caption
-from bot.ports.avatar import Utterance
+from bot.ports.avatar import AvatarEvent, Utterance
 from bot.speech.splitter import preview, split
 from bot.storage import transcripts
 from bot.storage.records import PostRecord, UtteranceRecord
@@ -75,6 +75,11 @@ class TranscriptPublisher:
         self._closing = False
 
     # ------------------------------------------------------------ what comes in
+
+    def hear(self, provider_row: str, event: AvatarEvent) -> None:
+        """What people said in the channel is not repeated there."""
+        if isinstance(event, Utterance):
+            self.take(provider_row, event, silent=self._context.is_repetition(event.id))
 
     def take(self, provider_row: str, utterance: Utterance, *, silent: bool) -> None:
         """An utterance as it stands now."""

@@ -25,7 +25,7 @@ SLEEPS_SOON = Policy(Limits(sleep_after=timedelta(minutes=2)))
 async def kept(staged: Staged) -> AsyncIterator[None]:
     """The avatar in its room, and somebody who looks at the clock."""
     async with asyncio.TaskGroup() as group:
-        provider_sessions = ProviderSessions(staged.context, group, lambda _row, _event: None)
+        provider_sessions = ProviderSessions(staged.context, group, ())
         await provider_sessions.begin()
         try:
             async with staged.playing(LifecycleTimer(staged.context, provider_sessions).run()):
@@ -41,7 +41,7 @@ async def at(seconds: float) -> None:
 
 
 def somebody_writes(context: SessionContext) -> None:
-    context.active_at = context.services.clock.now()
+    context.touch()
 
 
 def bought(staged: Staged) -> list[float]:

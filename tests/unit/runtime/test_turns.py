@@ -13,7 +13,6 @@ from bot.domain.conversations import MessageRef
 from bot.domain.messages import Inbound, MessagePosted
 from bot.domain.people import Role
 from bot.domain.sessions import Mode
-from bot.ports.avatar import AvatarEvent
 from bot.runtime.provider_sessions import ProviderSessions
 from bot.runtime.turns import Turns
 from bot.storage import inbox
@@ -45,12 +44,8 @@ class BusyStore(Store):
 @asynccontextmanager
 async def taking_turns(staged: Staged) -> AsyncIterator[None]:
     turns = Turns(staged.context, TranscriptPublisher(staged.context), None)
-
-    def observe(_row: str, event: AvatarEvent) -> None:
-        turns.observe(event)
-
     async with asyncio.TaskGroup() as group:
-        provider_sessions = ProviderSessions(staged.context, group, observe)
+        provider_sessions = ProviderSessions(staged.context, group, (turns,))
         await provider_sessions.begin()
         async with staged.playing(turns.run()):
             yield
