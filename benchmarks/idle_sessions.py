@@ -1,21 +1,40 @@
 """What a live session costs while nobody talks: `python -m benchmarks.idle_sessions`.
 
-500 sessions in one process with the simulator, whose own part is measured apart (its hosted sessions without a service).
+500 sessions in one process with the simulator. The floor, in the same process: as many avatars that are hosted, joined and listened
+to, without a service.
 """
 
 import asyncio
+import contextlib
 import gc
 import os
+import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable
 
 import psutil
 
-from benchmarks.table import load
-from benchmarks.world import FAST, running
+from benchmarks.table import Limit, judged, load
+from benchmarks.world import FAST, World, running
+from bot.domain.sessions import SessionSpec
+from bot.ports.avatar import Avatar
 
-SESSIONS = 500
-LIMIT_KB = 150
+SESSIONS, IDLE_S = 500, 5
+MOST_KB, MOST_START = 3, 6
+"""Times the floor."""
+
+Cost = tuple[float, float, float]
+"""kB a session, ms of CPU to start one, % of a core while all are idle."""
+
+
+async def cost(start: Callable[[int], Awaitable[None]]) -> Cost:
+    await start(10)
+    before, began = resident(), time.process_time()
+    await start(SESSIONS)
+    kb, cpu = (resident() - before) / SESSIONS / 1024, (time.process_time() - began) / SESSIONS
+    began = time.process_time()
+    await asyncio.sleep(IDLE_S)
+    return kb, cpu * 1000, (time.process_time() - began) / IDLE_S * 100
 
 
 def resident() -> int:
@@ -23,28 +42,43 @@ def resident() -> int:
     return int(psutil.Process(os.getpid()).memory_info().rss)
 
 
-async def measure() -> Sequence[tuple[str, float, float]]:
+async def avatars_alone() -> Cost:
+    async with running(FAST) as world, contextlib.AsyncExitStack() as stack:
+        return await cost(lambda count: host(world, count, stack))
+
+
+async def host(world: World, count: int, stack: contextlib.AsyncExitStack) -> None:
+    """So many avatars, joined and listened to until the stack ends."""
+    provider = world.service.services.provider
+    spec = SessionSpec((await provider.avatars())[0].id)
+    for _ in range(count):
+        avatar = provider.avatar(await provider.create(spec, 3600, "floor"))
+        await avatar.join()
+        listening = asyncio.create_task(listen(avatar))
+        stack.callback(listening.cancel)
+        stack.push_async_callback(avatar.leave)
+
+
+async def listen(avatar: Avatar) -> None:
+    async for _ in avatar.events():
+        pass
+
+
+async def sessions() -> Cost:
     async with running(FAST) as world:
-        await world.start(10)
-        before, began = resident(), time.process_time()
-        await world.start(SESSIONS)
-        kb = (resident() - before) / SESSIONS / 1024
-        started = time.process_time() - began
-        began = time.process_time()
-        await asyncio.sleep(10)
-        idle = (time.process_time() - began) / 10 * 100
-    return [
-        ("kB a session, the simulator's part included", kb, LIMIT_KB),
-        ("% of a core while idle", idle, 100),
-        ("ms of CPU to start one", started / SESSIONS * 1000, 0),
-    ]
+        return await cost(world.start)
 
 
-def main() -> None:
-    print(f"{SESSIONS} live idle sessions; {load()}\n")
-    for name, figure, limit in asyncio.run(measure()):
-        print(f"{name:48}{figure:8.1f}" + (f"   limit {limit:.0f}" if limit else ""))
+def main() -> int:
+    floor, ours = asyncio.run(avatars_alone()), asyncio.run(sessions())
+    print(f"{SESSIONS:>6} of each; {load()}\n{'':34}{'kB each':>10}{'ms to start':>14}{'% of a core':>14}")
+    for name, (kb, start, idle) in (("floor: avatars, joined, alone", floor), ("live idle sessions", ours)):
+        print(f"{name:34}{kb:>10.1f}{start:>14.2f}{idle:>14.1f}")
+    return judged(
+        Limit("kB a session", ours[0], floor[0], MOST_KB),
+        Limit("CPU to start one", ours[1], floor[1], MOST_START),
+    )
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -78,7 +78,7 @@ class World:
             person = Person(f"starter{first + number}", "Ann", Membership.MEMBER)
             body = Command("start", options)
             await self.service.core.accept(Inbound(f"start{first + number}", number, place, person, body))
-        async with asyncio.timeout(50):
+        async with asyncio.timeout(300):
             while self.live < first + sessions:
                 await asyncio.sleep(0.05)
         by_workspace = {place.workspace_id: place.in_thread(id_) for id_, place in self.room.opened.items()}
