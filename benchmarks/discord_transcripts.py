@@ -10,14 +10,13 @@ import asyncio
 import contextlib
 import json
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from discord.http import HTTPClient
 from multidict import CIMultiDict
-from starlette.routing import BaseRoute
 from yarl import URL
 
 from adapters.discord.command_mentions import CommandMentions
@@ -29,7 +28,7 @@ from adapters.discord.rest import Rest
 from benchmarks.transcripts import API_DELAY_S, Shown, compare, parsed
 from bot.domain import conversations
 from bot.domain.conversations import ConversationRef
-from bot.ports.chat import ConnectionState
+from bot.ports.chat import ConnectionState, Features
 from bot.testing.virtual_time import LoopClock
 from tests.integration.discord.fake import GUILD, TOKEN, Answer, Call, FakeRest, Limits
 from tests.integration.discord.fake.payloads import channel
@@ -92,8 +91,9 @@ class OnlyWrites(DiscordPublisher):
     async def channel(self, place: ConversationRef) -> conversations.Channel:
         return conversations.Channel(place.channel_id)
 
-    def routes(self) -> Sequence[BaseRoute]:
-        return ()
+    @property
+    def features(self) -> Features:
+        return Features(edits=self, marks=self, typing=self)
 
     def connection(self) -> ConnectionState:
         return ConnectionState(datetime.now(UTC))

@@ -50,7 +50,8 @@ async def avatars_alone() -> Cost:
 async def host(world: World, count: int, stack: contextlib.AsyncExitStack) -> None:
     """So many avatars, joined and listened to until the stack ends."""
     provider = world.service.services.provider
-    spec = SessionSpec((await provider.avatars())[0].id)
+    assert provider.capabilities.avatars
+    spec = SessionSpec((await provider.capabilities.avatars.avatars())[0].id)
     for _ in range(count):
         avatar = provider.avatar(await provider.create(spec, 3600, "floor"))
         await avatar.join()

@@ -34,7 +34,7 @@ from bot.domain.cards import Card
 from bot.domain.conversations import ConversationRef
 from bot.domain.sessions import Mode, SessionStatus
 from bot.domain.transcript import Delivery, TranscriptLine
-from bot.web.app import serve
+from bot.web.app import mounted, serve
 from bot.web.page import Static
 from bot.web.viewer.routes import FOLDER as SHARED
 from tests.contract.platform.harness import RecordingCore
@@ -69,7 +69,7 @@ def serve_playground(pipe: Connection, core: int, sessions: int) -> None:
 
 async def _serve(pipe: Connection, sessions: int) -> None:
     platform = PlaygroundPlatform(RecordingCore(), WallClock(), PlaygroundSettings(secret=SecretStr(SECRET)))
-    app = Starlette(routes=[*platform.routes(), Mount("/v/static", Static(SHARED))])
+    app = Starlette(routes=[Mount("/v/static", Static(SHARED)), *mounted(platform.mounts())])
     async with serve(app, "127.0.0.1", 0) as port:
         threads = [await _open(platform, n) for n in range(sessions)]
         pipe.send((port, [thread.thread_id for thread in threads]))

@@ -65,7 +65,8 @@ async def floor() -> float:
     """Seconds for `create`, join and the avatar's arrival, bare."""
     async with running(ROOMY) as world:
         provider = world.service.services.provider
-        avatars = await provider.avatars()
+        assert provider.capabilities.avatars
+        avatars = await provider.capabilities.avatars.avatars()
         began = time.perf_counter()
         created = await provider.create(SessionSpec(avatars[0].id), 60, "floor")
         avatar = provider.avatar(created)

@@ -42,6 +42,7 @@ from bot.app.wiring import keep_loaded
 from bot.clock import SystemClock
 from bot.domain.conversations import ConversationRef
 from bot.ports.chat import CoreApi
+from bot.web.app import mounted
 from tests.contract.platform.harness import RecordingCore
 from tests.integration.slack.fake import FakeSlack, payloads
 
@@ -95,7 +96,7 @@ async def ours(api_url: str, front: contextlib.AbstractAsyncContextManager[CoreA
     async with front as core:
         platform = SlackPlatform(settings, core, MemoryVault(), SystemClock())
         async with contextlib.aclosing(platform):
-            yield Starlette(routes=list(platform.routes()))
+            yield Starlette(routes=mounted(platform.mounts()))
 
 
 @contextlib.asynccontextmanager

@@ -7,11 +7,8 @@ chat.postMessage one a second in a channel).
 """
 
 import asyncio
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
-
-from starlette.routing import BaseRoute
 
 from adapters.slack.client import READS_FORMS, Answer, WebApi
 from adapters.slack.errors import refusal
@@ -22,7 +19,7 @@ from benchmarks.transcripts import API_DELAY_S, Shown, compare, parsed
 from bot.domain import conversations
 from bot.domain.conversations import ConversationRef
 from bot.domain.errors import Throttled
-from bot.ports.chat import ConnectionState
+from bot.ports.chat import ConnectionState, Features
 from bot.testing.virtual_time import LoopClock
 from tests.integration.slack.fake import FakeSlack
 from tests.integration.slack.fake.reference import Refused, available
@@ -62,8 +59,9 @@ class OnlyWrites(SlackPublisher):
     async def channel(self, place: ConversationRef) -> conversations.Channel:
         return conversations.Channel(place.channel_id)
 
-    def routes(self) -> Sequence[BaseRoute]:
-        return ()
+    @property
+    def features(self) -> Features:
+        return Features(edits=self, marks=self, typing=self)
 
     def connection(self) -> ConnectionState:
         return ConnectionState(datetime.now(UTC))

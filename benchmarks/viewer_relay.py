@@ -36,8 +36,8 @@ from bot.media.fanout import MediaFanout
 from bot.media.keyframes import MediaFrame
 from bot.ports.grants import Grant, Scope
 from bot.ports.room import AudioFrame, Codec, VideoFrame
-from bot.web.app import serve
-from bot.web.viewer.routes import viewer_routes
+from bot.web.app import mounted, serve
+from bot.web.viewer.routes import viewer_mount
 from bot.web.viewer.wire import HEADER, pack
 from tests.browser.session_fixture import KeptArchive, KeptGrants, WallClock
 from tests.contract.platform.harness import RecordingCore
@@ -68,8 +68,8 @@ class AnyGrant(KeptGrants):
 
 async def _serve_relay(pipe: Connection) -> None:
     events = SessionEvents()
-    routes = viewer_routes(AnyGrant(), events, RecordingCore(), KeptArchive(), WallClock(), Policy())
-    app = Starlette(routes=routes)
+    viewer = viewer_mount(AnyGrant(), events, RecordingCore(), KeptArchive(), WallClock(), Policy())
+    app = Starlette(routes=mounted([viewer]))
     media = events.media.of(SESSION)
     async with serve(app, "127.0.0.1", 0) as port:
         await _obey(pipe, (port, "/v/socket", "viewer"), media)

@@ -2,11 +2,8 @@
 
 import asyncio
 import itertools
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-
-from starlette.routing import BaseRoute
 
 from bot.clock import SystemClock
 from bot.domain.cards import Card, Opened
@@ -16,7 +13,7 @@ from bot.domain.messages import Command, Inbound, MessageDeleted, MessageEdited,
 from bot.domain.people import Membership, Person
 from bot.domain.replies import File, Item, Reply
 from bot.domain.transcript import Delivery, TranscriptLine
-from bot.ports.chat import ConnectionState, CoreApi, RateLimits
+from bot.ports.chat import ConnectionState, CoreApi, Features, RateLimits
 from bot.ports.clock import Clock
 
 CHANNEL = ConversationRef("room", "W1", "C1")
@@ -110,6 +107,10 @@ class ChatRoom:
 
     # ------------------------------------------------ ChatPlatform
 
+    @property
+    def features(self) -> Features:
+        return Features(edits=self, search=self, marks=self, typing=self, files=self)
+
     def is_home(self, workspace_id: str) -> bool:
         return workspace_id in self.homes
 
@@ -170,9 +171,6 @@ class ChatRoom:
         self._fail("reply")
         self.replies.append((to.person.id, reply.text))
         self.rows += reply.items
-
-    def routes(self) -> Sequence[BaseRoute]:
-        return ()
 
     def connection(self) -> ConnectionState:
         return ConnectionState(self.clock.now(), self.problem)

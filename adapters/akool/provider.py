@@ -1,8 +1,9 @@
 """AKOOL as the provider of avatars: its records as values of the domain."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Protocol
 
 import structlog
@@ -24,13 +25,17 @@ from bot.domain.sessions import SessionSpec
 from bot.ports.avatar import Avatar
 from bot.ports.provider import (
     AvatarInfo,
+    Capabilities,
     Document,
     Knowledge,
+    KnowledgeLimits,
     LanguageInfo,
+    ProviderLimits,
     ProviderSession,
     ProviderSessionInfo,
     ProviderState,
     Upload,
+    UploadLimits,
     UploadState,
     VoiceInfo,
 )
@@ -41,6 +46,18 @@ log = structlog.get_logger(__name__)
 
 WEB_APP = "aigc"
 """AKOOL's name for the list of its web app's avatars."""
+
+STATES: Mapping[int, ProviderState] = MappingProxyType(
+    {1: ProviderState.QUEUEING, 2: ProviderState.LIVE, 3: ProviderState.OVER, 4: ProviderState.FAILED}
+)
+"""AKOOL's `status` of a session."""
+
+UPLOAD_STATES: Mapping[int, UploadState] = MappingProxyType(
+    {1: UploadState.QUEUEING, 2: UploadState.PROCESSING, 3: UploadState.READY, 4: UploadState.FAILED}
+)
+"""AKOOL's `status` of an avatar that is made from a video."""
+
+QUEUEING, LIVE = 1, 2
 
 
 class OwnRoom(Protocol):
@@ -62,6 +79,14 @@ class AkoolProvider:
     `RoomError` when no room can be joined.
     """
 
+    name = "AKOOL"
+    limits = ProviderLimits(longest_s=3_600)
+    # Bytes as AKOOL documents them with its code 1207, and with its knowledge bases.
+    upload_limits = UploadLimits(
+        video_bytes=314_572_800, kept_days=7, wants="about a minute of one person who hardly turns"
+    )
+    knowledge_limits = KnowledgeLimits(document_bytes=104_857_600, documents_bytes=524_288_000)
+
     def __init__(
         self,
         api: AkoolApi,
@@ -75,6 +100,20 @@ class AkoolProvider:
         self._api = api
         self._connect = connect
         self._own_room = own_room
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return Capabilities(
+            avatars=self,
+            voices=self,
+            languages=self,
+            knowledge=self,
+            uploads=self,
+            credit=self,
+            parameters=AkoolAvatar,
+            gestures=AkoolAvatar,
+            dialogue=True,
+        )
 
     async def aclose(self) -> None:
         await self._api.aclose()
@@ -123,12 +162,9 @@ class AkoolProvider:
 
     async def sessions(self) -> Sequence[ProviderSessionInfo]:
         found: dict[str, ProviderSessionInfo] = {}
-        for asked in (
-            ProviderState.QUEUEING,
-            ProviderState.LIVE,
-        ):  # in this order, so that one on its way is not missed
+        for asked in (QUEUEING, LIVE):  # in this order, so that one on its way is not missed
             for session in await self._api.sessions(asked):
-                state = asked if session.status is None else _state(session.status)
+                state = _state(asked if session.status is None else session.status)
                 found[session.id] = ProviderSessionInfo(session.id, state, session.credentials.agora_channel)
         return [info for info in found.values() if info.state in {ProviderState.QUEUEING, ProviderState.LIVE}]
 
@@ -213,10 +249,10 @@ class AkoolProvider:
 
 
 def _state(status: int | None) -> ProviderState:
-    for state in ProviderState:
-        if state == status:
-            return state
-    raise nonsense(f"a session has status {status}")
+    state = STATES.get(status or 0)
+    if state is None:
+        raise nonsense(f"a session has status {status}")
+    return state
 
 
 def _web(url: str) -> str:
@@ -255,10 +291,10 @@ def _voice_info(record: VoiceRecord, *, own: bool) -> VoiceInfo:
 def _followed(upload: Upload, record: AvatarRecord) -> Upload:
     """`upload` as `record` shows it. v4's detail has no `status`; what can be used there is ready."""
     if record.status is not None:
-        try:
-            return replace(upload, state=UploadState(record.status))
-        except ValueError as unknown:
-            raise nonsense(f"an upload has status {record.status}") from unknown
+        state = UPLOAD_STATES.get(record.status)
+        if state is None:
+            raise nonsense(f"an upload has status {record.status}")
+        return replace(upload, state=state)
     return replace(upload, state=UploadState.READY) if record.available else upload
 
 

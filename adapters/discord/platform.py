@@ -2,12 +2,11 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine
 
 import discord
 import structlog
 from discord.http import HTTPClient
-from starlette.routing import BaseRoute
 
 from adapters.discord.backfill import Backfill, Payload
 from adapters.discord.client import AvatarClient, Connector
@@ -27,7 +26,7 @@ from adapters.discord.rest import Rest
 from adapters.discord.settings import DiscordSettings
 from bot.domain.conversations import Channel, ConversationRef
 from bot.domain.errors import PlatformError, SettingsError, StoreUnavailable
-from bot.ports.chat import ConnectionState, CoreApi
+from bot.ports.chat import ConnectionState, CoreApi, Features
 from bot.ports.clock import Clock
 
 log = structlog.get_logger(__name__)
@@ -84,16 +83,16 @@ class DiscordPlatform(DiscordPublisher):
             return self._settings.direct_messages
         return int(workspace_id) in self._settings.home_guilds
 
+    @property
+    def features(self) -> Features:
+        return Features(edits=self, marks=self, typing=self, files=self, members=self)
+
     async def channel(self, place: ConversationRef) -> Channel:
         return self._places.channel(place)
 
     async def is_member(self, place: ConversationRef, person_id: str) -> bool:
         """Discord tells of who leaves only with an intent that needs its leave: so it is asked."""
         return await self._places.is_member(place, person_id)
-
-    def routes(self) -> Sequence[BaseRoute]:
-        """Everything comes in through the gateway."""
-        return ()
 
     def connection(self) -> ConnectionState:
         client = self._client

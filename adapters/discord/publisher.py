@@ -155,9 +155,6 @@ class DiscordPublisher:
                 raise
         return await self._send(thread, messages.line(TranscriptLine(line.speaker, HELD_BACK, line.delivery)), key)
 
-    async def find(self, thread: ConversationRef, key: str, since: datetime) -> MessageRef | None:  # noqa: ARG002 - Discord does not tell a nonce later
-        return None
-
     async def edit(self, ref: MessageRef, line: TranscriptLine) -> None:
         try:
             await self._edit(ref, messages.line(line))

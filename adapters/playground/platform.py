@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from urllib.parse import quote
 
-from starlette.routing import BaseRoute
-
 from adapters.playground.auth import PlaygroundAuth
 from adapters.playground.clients import Clients
 from adapters.playground.forgetting import Forgetting
@@ -27,7 +25,7 @@ from adapters.playground.protocol import (
     Thinking,
     Told,
 )
-from adapters.playground.routes import playground_routes
+from adapters.playground.routes import playground_mount
 from adapters.playground.settings import PlaygroundSettings
 from bot.commands.buttons import button_of, next_button
 from bot.domain.cards import Card, Opened
@@ -36,9 +34,10 @@ from bot.domain.errors import MessageGone
 from bot.domain.messages import ReplyTo
 from bot.domain.replies import File, Item, Reply
 from bot.domain.transcript import Delivery, TranscriptLine
-from bot.ports.chat import ChatPlatform, ConnectionState, CoreApi, RateLimits
+from bot.ports.chat import ChatPlatform, ConnectionState, CoreApi, Features, RateLimits
 from bot.ports.clock import Clock
 from bot.ports.files import Pictures as PictureSource
+from bot.ports.http import HttpMount
 
 BOT = Author("avatarbot", "Avatarbot", "bot")
 
@@ -66,11 +65,15 @@ class PlaygroundPlatform(ChatPlatform):
         self._forgetting = Forgetting(core, clock, self._clients, settings.retention)
         self._settings = settings
         self._gate = PlaygroundAuth(settings)
-        self._routes = playground_routes(handler, self, self._gate)
+        self._mount = playground_mount(handler, self, self._gate)
 
     def invitation(self, port: int) -> str:
         """The page's address with a key that opens it once: a browser's arguments can be read by everybody on a machine."""
         return self._settings.address(port, self._gate.key_for_once())
+
+    @property
+    def features(self) -> Features:
+        return Features(edits=self, search=self, marks=self, typing=self, files=self, http=self)
 
     def is_home(self, workspace_id: str) -> bool:  # noqa: ARG002 - the operator's own page
         return True
@@ -149,8 +152,8 @@ class PlaygroundPlatform(ChatPlatform):
         if not await self._clients.whisper(to.person.id, told):
             self._mention(to, told)
 
-    def routes(self) -> Sequence[BaseRoute]:
-        return self._routes
+    def mounts(self) -> Sequence[HttpMount]:
+        return [self._mount]
 
     def connection(self) -> ConnectionState:
         return ConnectionState(self._since)  # its clients come to us

@@ -1,13 +1,12 @@
 """What the playground serves: its page, its socket, its pictures and files."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
+from starlette.routing import Mount, Route, Router, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from adapters.playground.auth import PlaygroundAuth
@@ -15,6 +14,7 @@ from adapters.playground.connection import serve_connection
 from adapters.playground.handler import PlaygroundInboundHandler
 from adapters.playground.image_proxy import ImageUnavailable
 from bot.ports.chat import ChatPlatform
+from bot.ports.http import HttpMount
 from bot.web.page import NOT_TO_BE_RUN, Static, page
 
 FOLDER = Path(__file__).parent / "page"
@@ -27,12 +27,10 @@ class PageKey(msgspec.Struct, frozen=True):
     key: str = ""
 
 
-def playground_routes(
-    handler: PlaygroundInboundHandler, platform: ChatPlatform, gate: PlaygroundAuth
-) -> Sequence[BaseRoute]:
+def playground_mount(handler: PlaygroundInboundHandler, platform: ChatPlatform, gate: PlaygroundAuth) -> HttpMount:
     """Only what is told to be ours is served: a strange Host gets nothing, a strange Origin no ticket and no socket."""
     served = _Served(handler, platform, gate)
-    return [
+    routes = [
         Route("/", served.home),
         Route("/playground", served.page),
         Route("/playground/enter", served.enter, methods=["POST"]),
@@ -41,6 +39,7 @@ def playground_routes(
         WebSocketRoute("/playground/socket", served.socket),
         Mount("/playground/static", Static(FOLDER)),
     ]
+    return HttpMount("", Router(routes))
 
 
 class _Served:

@@ -7,8 +7,8 @@ from datetime import datetime
 
 from adapters.simulator.fixtures import CHARACTERS, WEB_CHARACTERS, Character
 from adapters.simulator.refusal import AkoolRefusal, Code
+from adapters.simulator.states import TrainingState
 from bot.ports.clock import Clock
-from bot.ports.provider import UploadState
 
 BLANK = "blank"
 """The portrait of an uploaded avatar."""
@@ -76,19 +76,19 @@ class AvatarCatalog:
         self._exhibits[avatar_id] = made
         return made
 
-    def state(self, exhibit: CatalogAvatar) -> UploadState:
+    def state(self, exhibit: CatalogAvatar) -> TrainingState:
         """How far the making of it is."""
         if exhibit.made_at is None:
-            return UploadState.READY
+            return TrainingState.READY
         passed = (self._clock.now() - exhibit.made_at).total_seconds()
         if passed < self._upload_time / 3:
-            return UploadState.QUEUEING
+            return TrainingState.QUEUEING
         if passed < self._upload_time:
-            return UploadState.PROCESSING
-        return UploadState.FAILED if exhibit.avatar_id in self.failing else UploadState.READY
+            return TrainingState.PROCESSING
+        return TrainingState.FAILED if exhibit.avatar_id in self.failing else TrainingState.READY
 
     def available(self, exhibit: CatalogAvatar) -> bool:
-        return exhibit.avatar_id not in self.busy and self.state(exhibit) is UploadState.READY
+        return exhibit.avatar_id not in self.busy and self.state(exhibit) is TrainingState.READY
 
 
 def _official_ones() -> Iterator[CatalogAvatar]:

@@ -16,10 +16,10 @@ from adapters.simulator.options import Options
 from adapters.simulator.refusal import AkoolRefusal, Code
 from adapters.simulator.room import Rooms
 from adapters.simulator.speech import Speech
+from adapters.simulator.states import SessionState, TrainingState
 from adapters.simulator.talker import Talker
 from bot.domain.errors import RoomError
 from bot.ports.clock import Clock
-from bot.ports.provider import ProviderState, UploadState
 from bot.ports.room import LossReason, RoomCredentials
 
 HISTORY_LIMIT = 1_000
@@ -49,13 +49,13 @@ class HostedSession:
     avatar: SimulatedAvatar
     price: float
     created_at: datetime
-    state: ProviderState = ProviderState.QUEUEING
+    state: SessionState = SessionState.QUEUEING
     refunded: float = 0.0
     task: asyncio.Task[None] | None = field(default=None, repr=False)
 
     @property
     def open(self) -> bool:
-        return self.state in {ProviderState.QUEUEING, ProviderState.LIVE}
+        return self.state in {SessionState.QUEUEING, SessionState.LIVE}
 
 
 class Sessions:
@@ -117,13 +117,13 @@ class Sessions:
         session = self.find(session_id)
         if not session.open:
             raise AkoolRefusal(Code.SESSION_CLOSED, "live avatar closed")
-        self._settle(session, ProviderState.OVER)
+        self._settle(session, SessionState.OVER)
         assert session.task is not None
         session.task.cancel()
 
     def _persona(self, booking: Booking) -> Persona:
         exhibit = self._catalog.find(booking.avatar_id)
-        if self._catalog.state(exhibit) is not UploadState.READY:
+        if self._catalog.state(exhibit) is not TrainingState.READY:
             raise AkoolRefusal(Code.AVATAR_PROCESSING, "live avatar in processing")
         if not self._catalog.available(exhibit):
             raise AkoolRefusal(Code.BUSY, "live avatar processing is busy")
@@ -158,14 +158,14 @@ class Sessions:
             del self._hosted[stale]
 
     async def _host(self, session: HostedSession) -> None:
-        outcome = ProviderState.OVER
+        outcome = SessionState.OVER
         try:
             async with asyncio.timeout(session.booking.duration):
                 await self._arrive(session)
         except TimeoutError:
             pass  # its time is up, as paid
         except RoomError:
-            outcome = ProviderState.FAILED
+            outcome = SessionState.FAILED
         finally:
             self._settle(session, outcome)
 
@@ -173,11 +173,11 @@ class Sessions:
         """A session without its avatar stays open, and costs, until it is closed or its time is up."""
         if self.join_delay is not None:
             await asyncio.sleep(self.join_delay)
-            session.state = ProviderState.LIVE
+            session.state = SessionState.LIVE
             await session.avatar.perform()
         await asyncio.Event().wait()
 
-    def _settle(self, session: HostedSession, outcome: ProviderState) -> None:
+    def _settle(self, session: HostedSession, outcome: SessionState) -> None:
         if not session.open:
             return
         used = (self._clock.now() - session.created_at).total_seconds() / session.booking.duration

@@ -17,15 +17,16 @@ from slack_sdk.errors import SlackClientError
 from starlette.background import BackgroundTask
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import Route, Router
 from starlette.types import Receive, Scope, Send
 
 from adapters.slack.handler import Afterwards, Receipt
 from adapters.slack.health import Health
-from adapters.slack.manifest import EVENTS_PATH, INSTALL_PATH, REDIRECT_PATH
+from adapters.slack.manifest import EVENTS_PATH, INSTALL_PATH, REDIRECT_PATH, UNDER
 from bot.domain.errors import AvatarbotError
 from bot.domain.wellformed import read_json
 from bot.ports.clock import Clock
+from bot.ports.http import HttpMount
 
 BODY_LIMIT = 1_000_000
 UNSIGNED_LIMIT = 1_000
@@ -110,9 +111,9 @@ class HttpEndpoint:
         self._secret = signing_secret
         self._clock = clock
 
-    def routes(self) -> list[Route]:
-        delivered = [Route(EVENTS_PATH, self, methods=["POST"])]
-        return [*delivered, *self._installing(self._flow)] if self._flow else delivered
+    def mount(self) -> HttpMount:
+        delivered = [Route(EVENTS_PATH.removeprefix(UNDER), self, methods=["POST"])]
+        return HttpMount(UNDER, Router([*delivered, *self._installing(self._flow)] if self._flow else delivered))
 
     def _installing(self, flow: AsyncOAuthFlow) -> list[Route]:
         async def install(request: Request) -> Response:
@@ -125,7 +126,10 @@ class HttpEndpoint:
                 log.warning("an installation could not be finished", reason=type(error).__name__)
                 return PlainTextResponse(NO_ANSWER, 503)
 
-        return [Route(INSTALL_PATH, install, methods=["GET"]), Route(REDIRECT_PATH, redirected, methods=["GET"])]
+        return [
+            Route(INSTALL_PATH.removeprefix(UNDER), install, methods=["GET"]),
+            Route(REDIRECT_PATH.removeprefix(UNDER), redirected, methods=["GET"]),
+        ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         response = await self._deliver(Request(scope, receive))

@@ -39,9 +39,10 @@ EVENTS = (
     "tokens_revoked",
 )
 
-EVENTS_PATH = "/slack/events"
-INSTALL_PATH = "/slack/install"
-REDIRECT_PATH = "/slack/oauth_redirect"
+UNDER = "/slack"
+EVENTS_PATH = f"{UNDER}/events"
+INSTALL_PATH = f"{UNDER}/install"
+REDIRECT_PATH = f"{UNDER}/oauth_redirect"
 
 CREATION_PAGE = "https://api.slack.com/apps?new_app=1&manifest_json="
 LINK_LIMIT = 8_000

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 import structlog
 from pydantic import SecretStr
-from starlette.routing import BaseRoute
 
 from adapters.slack.client import WebApi
 from adapters.slack.dedupe import AnsweredMessages
@@ -21,8 +20,9 @@ from adapters.slack.settings import SlackSettings
 from adapters.slack.socket_mode import FIRST_PAUSE_S, LONGEST_PAUSE_S, SocketMode
 from bot.domain.conversations import Channel, ConversationRef
 from bot.domain.errors import PlaceGone, PlatformError, SettingsError
-from bot.ports.chat import ConnectionState, CoreApi
+from bot.ports.chat import ConnectionState, CoreApi, Features
 from bot.ports.clock import Clock
+from bot.ports.http import HttpMount
 from bot.ports.secrets import SecretVault
 
 BAD_TOKEN = "Slack does not accept SLACK_BOT_TOKEN: copy the Bot User OAuth Token (xoxb-…) from Install App again."  # noqa: S105
@@ -66,14 +66,16 @@ class SlackPlatform(SlackPublisher):
         """Slack tells of who leaves a channel, and of nobody who is deactivated."""
         return await self._directory.is_member(place.workspace_id, person_id)
 
-    def routes(self) -> Sequence[BaseRoute]:
+    @property
+    def features(self) -> Features:
+        return Features(edits=self, search=self, marks=self, typing=self, files=self, members=self, http=self)
+
+    def mounts(self) -> Sequence[HttpMount]:
         """Without a signing secret nothing could be verified, so nothing is mounted."""
         secret = self._settings.signing_secret
-        return (
-            HttpEndpoint(self._deliveries, self._flow, secret.get_secret_value(), self._clock).routes()
-            if secret
-            else []
-        )
+        if secret is None:
+            return ()
+        return [HttpEndpoint(self._deliveries, self._flow, secret.get_secret_value(), self._clock).mount()]
 
     def connection(self) -> ConnectionState:
         return self._health.state()

@@ -1,10 +1,7 @@
 """The terminal as a chat platform: one place, one person, lines instead of messages."""
 
 import asyncio
-from collections.abc import Sequence
 from datetime import UTC, datetime
-
-from starlette.routing import BaseRoute
 
 from adapters.terminal.screen import TerminalScreen
 from bot.domain.cards import Card, Opened
@@ -13,7 +10,7 @@ from bot.domain.messages import ReplyTo
 from bot.domain.people import Membership, Person
 from bot.domain.replies import File, Reply
 from bot.domain.transcript import Delivery, TranscriptLine
-from bot.ports.chat import ConnectionState, RateLimits
+from bot.ports.chat import ConnectionState, Features, RateLimits
 
 PLACE = ConversationRef("terminal", "terminal", "terminal")
 YOU = Person("you", "You", Membership.ADMIN)
@@ -33,6 +30,10 @@ class TerminalPlatform:
         self.told: asyncio.Queue[str] = asyncio.Queue()
         self._last = 0
         self._since = datetime.now(UTC)
+
+    @property
+    def features(self) -> Features:
+        return Features(edits=self, typing=self, files=self)
 
     def is_home(self, workspace_id: str) -> bool:  # noqa: ARG002 - who sits here is the operator
         return True
@@ -56,14 +57,8 @@ class TerminalPlatform:
         self._show(line)
         return MessageRef(thread, str(self._last))
 
-    async def find(self, thread: ConversationRef, key: str, since: datetime) -> MessageRef | None:  # noqa: ARG002
-        return None
-
     async def edit(self, ref: MessageRef, line: TranscriptLine) -> None:  # noqa: ARG002
         self._show(line)
-
-    async def mark_spoken(self, ref: MessageRef) -> None:
-        """The words stand on the screen already."""
 
     async def start_typing(self, thread: ConversationRef) -> None:  # noqa: ARG002
         self.screen.grow("", "…")
@@ -76,9 +71,6 @@ class TerminalPlatform:
 
     async def reply(self, to: ReplyTo, reply: Reply) -> None:  # noqa: ARG002
         self.told.put_nowait(reply.whole_text)
-
-    def routes(self) -> Sequence[BaseRoute]:
-        return ()
 
     def connection(self) -> ConnectionState:
         return ConnectionState(self._since)

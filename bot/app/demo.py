@@ -81,7 +81,7 @@ async def _play(parts: Parts, port: int, folder: Path, *, opens: bool) -> int:
     page = page.model_copy(update={"history": folder / "channel.jsonl", "notice": "" if has_words() else WORDLESS})
     playground = PlaygroundPlatform(service.core, service.services.clock, page, parts.pictures)
     service.add(playground)
-    app = create_app(service.services.metrics, service.readiness(), service.routes())
+    app = create_app(service.services.metrics, service.readiness(), service.mounts())
     async with stop_signals() as stopping, serve(app, LOOPBACK, port) as at, service.running():
         service.base_url = f"http://{LOOPBACK}:{at}"
         notice = page.notice and f"\n  {page.notice}\n"

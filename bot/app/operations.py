@@ -14,7 +14,7 @@ from bot.domain.identity import new_id
 from bot.domain.messages import Command, Inbound
 from bot.domain.people import Membership, Person, Role
 from bot.domain.sessions import SessionStatus
-from bot.jobs.reaper import Reaper
+from bot.jobs.reaper import Reaper, Swept
 from bot.queries.archive import StoredArchive
 from bot.settings import Settings, load
 from bot.speech.printable import printable_line
@@ -35,7 +35,17 @@ async def reap() -> Sequence[str]:
         await reaper.sweep()
         await asyncio.sleep(BETWEEN_SWEEPS)
         swept = await reaper.sweep()
-    return swept.sentences() or ["Nothing runs at AKOOL that is not known here."]
+        return sentences(swept, provider.name) or [f"Nothing runs at {provider.name} that is not known here."]
+
+
+def sentences(swept: Swept, provider: str) -> list[str]:
+    """What came of a sweep, for the operator."""
+    remedy = "If nothing else uses this key, AVATARBOT_AKOOL_KEY_IS_OURS=true closes it."
+    return [
+        *(f"{id_} was left over and is closed." for id_ in swept.closed),
+        *(f"{id_} runs at {provider} and is not known here. {remedy}" for id_ in swept.strangers),
+        *(["A session is being created at this moment; try again in a minute."] if swept.too_early else []),
+    ]
 
 
 OPERATOR = Person("operator", "the operator", Membership.ADMIN)

@@ -3,16 +3,16 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import structlog
 from sqlalchemy import Connection
-from starlette.routing import BaseRoute
 
 from bot.app.signals import LATE, end_process
 from bot.commands.policy import Policy
 from bot.delivery.rate_limiter import RateLimiters
+from bot.domain.capabilities import Capability, Offer
 from bot.domain.errors import SettingsError, StoreUnavailable
 from bot.ingress.gateway import Gateway
 from bot.ingress.inbox import Inbox
@@ -23,9 +23,10 @@ from bot.media.events import SessionEvents
 from bot.ports.chat import ChatPlatform
 from bot.ports.clock import Clock
 from bot.ports.files import Pictures, PublicFiles
+from bot.ports.http import HttpMount
 from bot.ports.llm import LanguageModel
 from bot.ports.plugin import PluginContext
-from bot.ports.provider import AvatarProvider
+from bot.ports.provider import AvatarProvider, offer_of
 from bot.queries.archive import StoredArchive
 from bot.queries.context import QueryContext
 from bot.queries.provider_catalog import ProviderCatalog
@@ -39,7 +40,7 @@ from bot.storage.engine import Store
 from bot.storage.funding import Funding
 from bot.telemetry import Metrics
 from bot.web.app import Readiness
-from bot.web.viewer.routes import viewer_routes
+from bot.web.viewer.routes import viewer_mount
 
 log = structlog.get_logger(__name__)
 
@@ -77,6 +78,12 @@ class Parts:
     pictures: Pictures | None = None
 
 
+def _offer(parts: Parts) -> Offer:
+    """What the provider offers, and the answers of the team's own language model where there is one."""
+    offer = offer_of(parts.provider)
+    return replace(offer, capabilities=offer.capabilities | {Capability.DIALOGUE}) if parts.model else offer
+
+
 class Service:
     """Put together from parts, given platforms, then `running`."""
 
@@ -90,7 +97,7 @@ class Service:
             funding=funding,
             offers=ProviderCatalog(parts.provider, parts.store, funding),
             platforms=self._platforms,
-            policy=parts.policy,
+            policy=parts.policy.at(_offer(parts)),
             clock=parts.clock,
             events=SessionEvents(),
             limiters=RateLimiters(),
@@ -103,7 +110,7 @@ class Service:
         self._connections = Connections(self._platforms, parts.clock, parts.metrics)
         self._ended_cards = EndedCards(self.services)
         self._inbox = Inbox(
-            parts.store, parts.policy, funding, parts.clock, self.worker.notify, ended=self._ended_cards.note
+            parts.store, self.services.policy, funding, parts.clock, self.worker.notify, ended=self._ended_cards.note
         )
         self._replies = Outbox(self.services)
         self._links = Links(parts.store, parts.clock, lambda: self.base_url)
@@ -124,10 +131,10 @@ class Service:
         """Before `running`."""
         self._platforms[platform.name] = platform
 
-    def routes(self) -> Sequence[BaseRoute]:
-        """Of the viewer and of all platforms."""
+    def mounts(self) -> Sequence[HttpMount]:
+        """What the viewer and all platforms serve over HTTP."""
         services = self.services
-        viewer = viewer_routes(
+        viewer = viewer_mount(
             self._links.grants,
             services.events,
             self.core,
@@ -136,7 +143,8 @@ class Service:
             services.policy,
             self._pictures,
         )
-        return [*viewer, *(route for platform in self._platforms.values() for route in platform.routes())]
+        serving = (http for platform in self._platforms.values() if (http := platform.features.http))
+        return [viewer, *(mount for http in serving for mount in http.mounts())]
 
     def readiness(self) -> dict[str, Readiness]:
         """Asks the database, the lease and the connection of each platform that was added."""

@@ -23,7 +23,7 @@ class Look(StrEnum):
 class Button:
     """One button. `label` has at most 20 characters.
 
-    Where `question` is not empty, a platform that can asks it before (Slack's `confirm`) and then runs `confirmed`; any other
+    Where `question` is not empty, a platform that can asks it before and then runs `confirmed`; any other
     runs `command`, and the core answers with the question and a button that runs `confirmed`.
     """
 

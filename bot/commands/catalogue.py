@@ -1,46 +1,65 @@
 """The one catalogue: the same verbs on every platform. Adding a verb is one entry.
 
-Names, summaries and choices stay within what Discord can carry as one native command: the strictest of all platforms.
+Names, summaries and choices stay within what the strictest platform can carry as one native command: 100 characters for each, and 8,000 for all.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from bot.commands.verb import CONFIRM, CommandKind, Completion, Option, OptionType, Verb
+from bot.domain.capabilities import Capability, Offer
 from bot.domain.people import Role
 
 MODES = ("dialogue", "retelling")
 LISTENING = ("thread", "channel", "mention")
 FORMATS = ("md", "json", "vtt", "srt")
 
-# What AKOOL's `set-action` takes.
 ACTIONS = ("hand_wave", "cheer", "thumbs_up", "pump_fists", "nod", "shake", "waft_left", "waft_right")
 EXPRESSIONS = ("angry", "disgust", "fear", "happiness", "sadness", "surprise", "contempt")
 
-AVATAR = Option("avatar", "The avatar", completes=Completion.AVATARS)
-VOICE = Option("voice", "The voice", completes=Completion.VOICES)
-LANGUAGE = Option("language", "The language it speaks", completes=Completion.LANGUAGES)
-MODE = Option("mode", "Answer by itself, or repeat what you write", OptionType.CHOICE, choices=MODES)
-KNOWLEDGE = Option("knowledge", "The knowledge base", completes=Completion.KNOWLEDGE)
-BACKGROUND = Option("background", "URL of a picture or video (official avatars)", OptionType.URL, max_length=2048)
+AVATAR = Option("avatar", "The avatar", completes=Completion.AVATARS, needs=Capability.AVATARS)
+VOICE = Option("voice", "The voice", completes=Completion.VOICES, needs=Capability.VOICES)
+LANGUAGE = Option("language", "The language it speaks", completes=Completion.LANGUAGES, needs=Capability.LANGUAGES)
+MODE = Option(
+    "mode",
+    "Answer by itself, or repeat what you write",
+    OptionType.CHOICE,
+    choices=MODES,
+    needs=Capability.DIALOGUE,
+)
+KNOWLEDGE = Option("knowledge", "The knowledge base", completes=Completion.KNOWLEDGE, needs=Capability.KNOWLEDGE)
+BACKGROUND = Option(
+    "background",
+    "URL of a picture or video (official avatars)",
+    OptionType.URL,
+    max_length=2048,
+    needs=Capability.PARAMETERS,
+)
 MINUTES = Option("minutes", "Minutes paid at a time, 1 to 60", OptionType.INTEGER, min=1, max=60)
 
-VOICE_URL = Option("voice_url", "URL of a voice model, instead of a voice", OptionType.URL, max_length=2048)
+VOICE_URL = Option(
+    "voice_url",
+    "URL of a voice model, instead of a voice",
+    OptionType.URL,
+    max_length=2048,
+    needs=Capability.PARAMETERS,
+)
 
 LOOKS = (AVATAR, VOICE, LANGUAGE, MODE, KNOWLEDGE, BACKGROUND, MINUTES, VOICE_URL)
 
-SPEED = Option("speed", "Speed of the voice, 0.8 to 1.2", OptionType.NUMBER, min=0.8, max=1.2)
-PRONUNCIATION = Option("pronunciation", "How words sound: akool=ai ku er, SQL=sequel", max_length=1000)
-
-VOICE_PARAMS = (
-    SPEED,
-    PRONUNCIATION,
-    Option("stt_language", "Language it hears, as a code such as en", max_length=20),
-    Option("stt_type", "How it hears", OptionType.CHOICE, choices=("openai_realtime",)),
-    Option("turn_detection", "How it hears an end", OptionType.CHOICE, choices=("server_vad", "semantic_vad")),
-    Option("threshold", "How loud speech must be, 0 to 1", OptionType.NUMBER, min=0, max=1),
-    Option("prefix_ms", "Sound kept from before speech, ms", OptionType.INTEGER, min=0, max=5000),
-    Option("silence_ms", "Silence that ends a turn, ms", OptionType.INTEGER, min=0, max=10000),
+VOICE_PARAMS = tuple(
+    replace(option, needs=Capability.PARAMETERS)
+    for option in (
+        Option("speed", "Speed of the voice, 0.8 to 1.2", OptionType.NUMBER, min=0.8, max=1.2),
+        Option("pronunciation", "How words sound: akool=ai ku er, SQL=sequel", max_length=1000),
+        Option("stt_language", "Language it hears, as a code such as en", max_length=20),
+        Option("stt_type", "How it hears", OptionType.CHOICE, choices=("openai_realtime",)),
+        Option("turn_detection", "How it hears an end", OptionType.CHOICE, choices=("server_vad", "semantic_vad")),
+        Option("threshold", "How loud speech must be, 0 to 1", OptionType.NUMBER, min=0, max=1),
+        Option("prefix_ms", "Sound kept from before speech, ms", OptionType.INTEGER, min=0, max=5000),
+        Option("silence_ms", "Silence that ends a turn, ms", OptionType.INTEGER, min=0, max=10000),
+    )
 )
 
 ELEVENLABS = (
@@ -71,7 +90,6 @@ PAGE = Option("page", "Which page", OptionType.INTEGER, min=1, max=1000)
 SESSION = Option("session", "Another session, by its id", max_length=64)
 AGAIN = Option("again", "As an earlier session here, by its id", max_length=64)
 
-# AKOOL's documented limits: name 100, prologue 2,000, prompt 10,000 characters.
 KNOWLEDGE_TEXTS = (
     Option("prompt", "What it should know and how to behave", max_length=10_000),
     Option("prologue", "Its greeting", max_length=2_000),
@@ -136,6 +154,7 @@ VERBS = (
         options=(VOICE, LANGUAGE, MODE, BACKGROUND, *VOICE_PARAMS, VOICE_URL),
         label="Set",
         costs=True,
+        needs=Capability.PARAMETERS,
     ),
     Verb(
         "act",
@@ -147,6 +166,7 @@ VERBS = (
             Option("expression", "A face", OptionType.CHOICE, choices=EXPRESSIONS),
         ),
         label="Act",
+        needs=Capability.GESTURES,
     ),
     Verb("watch", "Get a link to watch and talk", "watch", role=Role.OUTSIDER, label="Watch"),
     Verb("extend", "Keep the session live for longer", "extend", CommandKind.CHANGE, label="Extend", costs=True),
@@ -158,6 +178,7 @@ VERBS = (
         options=(_name(Completion.AVATARS), PAGE),
         label="Avatars",
         costs=True,
+        needs=Capability.AVATARS,
     ),
     Verb(
         "voices",
@@ -166,6 +187,7 @@ VERBS = (
         options=(_name(Completion.VOICES), LANGUAGE, GENDER, PAGE),
         label="Voices",
         costs=True,
+        needs=Capability.VOICES,
     ),
     Verb(
         "languages",
@@ -174,6 +196,7 @@ VERBS = (
         options=(_name(Completion.LANGUAGES), PAGE),
         label="Languages",
         costs=True,
+        needs=Capability.LANGUAGES,
     ),
     Verb(
         "knowledge list",
@@ -182,8 +205,17 @@ VERBS = (
         options=(_name(Completion.KNOWLEDGE), PAGE),
         label="Knowledge",
         costs=True,
+        needs=Capability.KNOWLEDGE,
     ),
-    Verb("knowledge show", "Show one", "knowledge show FAQ", options=(KNOWLEDGE_REQUIRED,), label="Show", costs=True),
+    Verb(
+        "knowledge show",
+        "Show one",
+        "knowledge show FAQ",
+        options=(KNOWLEDGE_REQUIRED,),
+        label="Show",
+        costs=True,
+        needs=Capability.KNOWLEDGE,
+    ),
     Verb(
         "knowledge create",
         "Make one from a prompt, files and pages",
@@ -191,6 +223,7 @@ VERBS = (
         options=(Option("name", "Its name", required=True, max_length=100), *KNOWLEDGE_TEXTS),
         label="Create",
         costs=True,
+        needs=Capability.KNOWLEDGE,
     ),
     Verb(
         "knowledge update",
@@ -199,6 +232,7 @@ VERBS = (
         options=(KNOWLEDGE_REQUIRED, Option("name", "Its new name", max_length=100), *KNOWLEDGE_TEXTS),
         label="Change",
         costs=True,
+        needs=Capability.KNOWLEDGE,
     ),
     Verb(
         "knowledge delete",
@@ -209,6 +243,7 @@ VERBS = (
         label="Delete",
         confirm="Delete {it} for good? This cannot be undone.",
         costs=True,
+        needs=Capability.KNOWLEDGE,
     ),
     Verb(
         "knowledge use",
@@ -217,6 +252,7 @@ VERBS = (
         options=(KNOWLEDGE_REQUIRED,),
         label="Use",
         costs=True,
+        needs=Capability.KNOWLEDGE,
     ),
     Verb(
         "upload",
@@ -228,6 +264,7 @@ VERBS = (
         ),
         label="Upload",
         costs=True,
+        needs=Capability.UPLOADS,
     ),
     Verb("sessions", "Show the sessions of this workspace", "sessions", label="Sessions"),
     Verb(
@@ -252,6 +289,7 @@ VERBS = (
         "defaults voice speed:1.1",
         options=VOICE_PARAMS,
         label="Set",
+        needs=Capability.PARAMETERS,
     ),
     Verb(
         "defaults elevenlabs",
@@ -260,6 +298,7 @@ VERBS = (
         role=Role.ADMIN,
         options=ELEVENLABS,
         label="Set",
+        needs=Capability.PARAMETERS,
     ),
     Verb(
         "defaults access",
@@ -333,9 +372,23 @@ class Catalogue:
         verb = self.verb(name)
         return verb.name if verb else name
 
+    def offered_by(self, offer: Offer) -> "Catalogue":
+        """Without the verbs and options that need what the provider does not have."""
+        return Catalogue(_offered(verb, offer) for verb in self.verbs if offer.has(verb.needs))
+
     def only(self, *entries: str) -> "Catalogue":
         """The verbs whose name or group is named. Raises `KeyError` for one that does not exist."""
         return Catalogue(verb for entry in entries for verb in self.entries[entry])
+
+
+def _offered(verb: Verb, offer: Offer) -> Verb:
+    gone = {option.name for option in (*DEFAULTS, *VOICE_PARAMS) if not offer.has(option.needs)}
+    options = (option for option in verb.options if offer.has(option.needs))
+    return replace(verb, options=tuple(_without(option, gone) if option is SETTING else option for option in options))
+
+
+def _without(option: Option, gone: Collection[str]) -> Option:
+    return replace(option, choices=tuple(choice for choice in option.choices if choice not in gone))
 
 
 CATALOGUE = Catalogue(VERBS)

@@ -219,7 +219,7 @@ def _elevenlabs(values: Values) -> ElevenLabs | None:
 
 
 def _document_fault(url: str) -> ParseError | None:
-    """Only a last path segment with an ending tells its format; whatever has none is left for AKOOL to judge."""
+    """Only a last path segment with an ending tells its format; whatever has none is left for the provider to judge."""
     file = url.partition("?")[0].partition("#")[0].partition("://")[2].partition("/")[2].rpartition("/")[2]
     ending = file.rpartition(".")[2].casefold() if "." in file else ""
     if not ending or ending in DOCUMENT_FORMATS:

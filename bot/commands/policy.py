@@ -1,11 +1,15 @@
 """Who may do what, and how much: one pure object. Every decision is None, or a sentence that says why not."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bot.commands.catalogue import CATALOGUE, Catalogue
+from bot.commands.errors import ParseError
 from bot.commands.secret_detection import shows_secret
+from bot.commands.validation import Values, validate
+from bot.commands.verb import Verb
+from bot.domain.capabilities import WHATEVER, Offer
 from bot.domain.messages import Refused
 from bot.domain.people import Membership, Person, Role
 
@@ -42,7 +46,7 @@ class Limits:
     `sessions` are those of one workspace at once; `account_sessions` those of all workspaces together.
     """
 
-    provider_minutes: int = 10  # per provider session, unless asked otherwise; AKOOL's maximum is 60
+    provider_minutes: int = 10  # per provider session, unless asked otherwise; the provider's own maximum holds too
     person_minutes: int = 60  # per person and day
     sessions: int = 5
     account_sessions: int = 20
@@ -95,10 +99,28 @@ class Spent:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The table verb x role is the catalogue's; the limits are the operator's."""
+    """The table verb x role is the catalogue's; the limits are the operator's; what there is to ask for is the provider's.
+
+    `catalogue` holds what is shown to people as possible: with `at` an offer, without what that lacks.
+    """
 
     limits: Limits = Limits()
     catalogue: Catalogue = CATALOGUE
+    offer: Offer = WHATEVER
+
+    def at(self, offer: Offer) -> "Policy":
+        """The same where a provider with this offer hosts the avatars."""
+        return replace(self, catalogue=self.catalogue.offered_by(offer), offer=offer)
+
+    def values(self, verb: Verb, options: Mapping[str, str]) -> Values | ParseError:
+        """The options of a command, checked; or what is wrong first, and be it that the provider does not have what they need."""
+        absent = self.absent(verb, options)
+        return ParseError(absent) if absent else validate(verb, options)
+
+    def absent(self, verb: Verb, options: Collection[str] = ()) -> str:
+        """A sentence where the provider does not have what a verb, or one of these options of it, needs; else `''`."""
+        needed = [verb.needs, *(option.needs for name in options if (option := verb.option(name)))]
+        return next((self.offer.absent(each) for each in needed if each and not self.offer.has(each)), "")
 
     def may(self, verb: str, role: Role, workspace: Workspace) -> Refused | None:
         """Whether that role may use that verb there. What costs is for workspaces that are funded."""
@@ -141,7 +163,7 @@ class Policy:
     def minutes(self, asked: int | None, spent: Spent = Spent()) -> int:
         """The minutes of the next provider session: what was asked for or the default, and no more than the day still has."""
         left = int(self.limits.person_minutes - spent.person_minutes)
-        return max(0, min(asked or self.limits.provider_minutes, left))
+        return max(0, min(asked or self.limits.provider_minutes, self.offer.longest_minutes, left))
 
     def may_write(self, text: str) -> Refused | None:
         """Whether what others can read may go any further; a secret may not. Looks at as many characters as a message may have."""
@@ -205,7 +227,9 @@ class Policy:
                 f"{spent.sessions} avatars are live in this workspace already, which is the limit. {stop}: /avatar sessions "
                 "shows them."
             )
-        if spent.account_sessions >= self.limits.account_sessions:
+        if spent.account_sessions >= min(
+            self.limits.account_sessions, self.offer.sessions or self.limits.account_sessions
+        ):
             return Refused("All places for live avatars are taken at the moment. Try again in a few minutes.")
         return None
 

@@ -4,6 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from bot.domain.capabilities import Capability
 from bot.domain.people import Role
 
 
@@ -39,7 +40,7 @@ class Option:
 
     `min` and `max` bound a number: both or neither are given. `max_length` bounds a text, in characters. A `rest` option takes
     the rest of the line where people type free text. `many` URLs are separated by spaces or commas. A `secret` must not be
-    typed where others can read it.
+    typed where others can read it. `needs` is what the provider must be able to do for it.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Option:
     rest: bool = False
     many: bool = False
     secret: bool = False
+    needs: Capability | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ class Verb:
 
     `confirm` is what is asked back before it runs, `{it}` in it standing for what it is done to; `''` where it runs at once.
     With `confirm_when` it is asked only where that option is given. `costs` is true of what uses money, creates at the
-    provider, or shows what belongs to the operator's account there.
+    provider, or shows what belongs to the operator's account there. `needs` is what the provider must be able to do for it.
     """
 
     name: str
@@ -78,6 +80,7 @@ class Verb:
     confirm: str = field(default="", kw_only=True)
     confirm_when: str = field(default="", kw_only=True)
     costs: bool = field(default=False, kw_only=True)
+    needs: Capability | None = field(default=None, kw_only=True)
 
     @property
     def group(self) -> str:

@@ -15,7 +15,7 @@ Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 class ReplyTo:
     """How to answer one person about one thing they did.
 
-    `handle` is the platform's short-lived means of a private answer (Slack `response_url`, Discord interaction token): a
+    `handle` is the platform's short-lived means of a private answer (a URL or a token that an interaction came with): a
     secret, encrypted at rest, deleted when used up. Without it, or after `expires_at`, the platform falls back to an
     ephemeral message, then a direct message: an answer has private ways only.
     """
@@ -88,7 +88,7 @@ class Inbound:
     """One thing that came in from a platform, verified and translated.
 
     `event_id` is the platform's own identity of the delivery: the same one twice changes nothing the second time. `sequence`
-    orders what waits in a session: an integer that grows with the platform's time (Slack `ts` in microseconds, a Discord
+    orders what waits in a session: an integer that grows with the platform's time (a timestamp in microseconds, a
     snowflake).
     """
 

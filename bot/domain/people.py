@@ -8,7 +8,7 @@ class Membership(StrEnum):
     """What the platform says about a person in a workspace."""
 
     UNKNOWN = "unknown"  # the platform has not told in time: no more than an outsider
-    OUTSIDER = "outsider"  # Slack Connect, guests
+    OUTSIDER = "outsider"  # of another organisation, guests
     MEMBER = "member"
     ADMIN = "admin"
 

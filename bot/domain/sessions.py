@@ -6,7 +6,7 @@ from enum import IntEnum, StrEnum
 
 
 class Mode(IntEnum):
-    """AKOOL's `mode_type`. Always sent: a session without one behaves as dialogue."""
+    """Whether an avatar says what it is given, or answers by itself. The numbers stand in the database."""
 
     RETELLING = 1
     DIALOGUE = 2
@@ -14,7 +14,7 @@ class Mode(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class TurnDetection:
-    """How AKOOL hears that a person has stopped speaking. The last three are for `server_vad` only."""
+    """How the avatar hears that a person has stopped speaking. The last three are for `server_vad` only."""
 
     type: str = "server_vad"
     threshold: float | None = None
@@ -36,7 +36,7 @@ class ElevenLabs:
 
 @dataclass(frozen=True, slots=True)
 class VoiceParams:
-    """AKOOL's `voice_params`. `speed` is 0.8 to 1.2; `pronunciation` maps a word to how it should sound."""
+    """How an avatar sounds and hears. `speed` is 0.8 to 1.2; `pronunciation` maps a word to how it should sound."""
 
     speed: float | None = None
     pronunciation: Mapping[str, str] = field(default_factory=dict)

@@ -10,7 +10,7 @@ from bot.commands.catalogue import CATALOGUE
 from bot.commands.errors import ParseError
 from bot.commands.options import act_options, set_changes, start_options
 from bot.commands.policy import Policy, Spent, Workspace, role_of
-from bot.commands.validation import Values, validate
+from bot.commands.validation import Values
 from bot.commands.verb import CommandKind, Verb
 from bot.domain.conversations import ConversationRef, MessageRef
 from bot.domain.identity import new_id
@@ -213,7 +213,7 @@ class Admission:
         verb = CATALOGUE.verb(command.verb)
         if verb is None or verb.kind is CommandKind.QUESTION:
             return Question()
-        values = understood(verb, command.options)
+        values = understood(self._policy, verb, command.options)
         if isinstance(values, ParseError):
             return Refused(values.sentence)
         command = Command(verb.name, {name: text for name, text in command.options.items() if text.strip()})
@@ -351,9 +351,9 @@ def _workspace(place: ConversationRef) -> tuple[str, str]:
     return place.platform, place.workspace_id
 
 
-def understood(verb: Verb, options: Mapping[str, str]) -> Values | ParseError:
-    """The values of a command, if all of it makes sense."""
-    values = validate(verb, options)
+def understood(policy: Policy, verb: Verb, options: Mapping[str, str]) -> Values | ParseError:
+    """The values of a command, if all of it makes sense here."""
+    values = policy.values(verb, options)
     if isinstance(values, ParseError) or verb.name not in _BUILDERS:
         return values
     built = _BUILDERS[verb.name](values)

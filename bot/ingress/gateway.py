@@ -3,15 +3,16 @@
 import asyncio
 import time
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 import structlog
 from sqlalchemy import Connection
 
 from bot.commands.bare import bare_command
+from bot.commands.catalogue import CATALOGUE
 from bot.commands.errors import ParseError
 from bot.commands.policy import Workspace, role_of
 from bot.commands.suggestions import did_you_mean, instead
-from bot.commands.validation import validate
 from bot.domain.conversations import ConversationRef
 from bot.domain.errors import AvatarbotError
 from bot.domain.messages import Accepted, Command, Duplicate, Inbound, MessagePosted, Outcome, Refused
@@ -19,7 +20,7 @@ from bot.domain.replies import Choice, Item, Reply
 from bot.domain.sessions import EndReason
 from bot.ingress.admission import LEAVE, departure
 from bot.ingress.inbox import Inbox
-from bot.ports.chat import ValueQuery
+from bot.ports.chat import ChatPlatform, ValueQuery
 from bot.queries.autocomplete import choices
 from bot.queries.confirming import ask_back
 from bot.queries.context import Query, QueryContext
@@ -91,6 +92,11 @@ class Gateway:
     # ------------------------------------------------------------ questions
 
     async def answer(self, inbound: Inbound) -> Reply:
+        reply = await self._answer(inbound)
+        platform = self._services.platforms.get(inbound.place.platform)
+        return without_file(reply, platform) if reply.file and platform and not platform.features.files else reply
+
+    async def _answer(self, inbound: Inbound) -> Reply:
         try:
             return await self._answered(inbound)
         except AvatarbotError as error:
@@ -105,16 +111,15 @@ class Gateway:
         command = _command_in(inbound)
         if command is None:
             return await self._about_ended(inbound)
-        catalogue = self._services.policy.catalogue
-        verb = catalogue.verb(command.verb)
+        policy, verb = self._services.policy, CATALOGUE.verb(command.verb)
         if verb is None or not (verb.name in ANSWERS or verb.confirm):
-            return Reply(f"There is no command “{command.verb}”.{did_you_mean(command.verb, catalogue.names)}")
-        values = validate(verb, command.options)
+            return Reply(f"There is no command “{command.verb}”.{did_you_mean(command.verb, policy.catalogue.names)}")
+        values = policy.values(verb, command.options)
         if isinstance(values, ParseError):
             return Reply(values.sentence)
         session, settings, workspace = await self._context(inbound, str(values.get("session") or ""))
         role = role_of(inbound.person, session.starter_id if session else None)
-        if refused := self._services.policy.may(verb.name, role, workspace):
+        if refused := policy.may(verb.name, role, workspace):
             return Reply(refused.sentence)
         request = Query(self._query_context, inbound, values, session, settings, workspace)
         if verb.asks_back(values):
@@ -173,6 +178,17 @@ class Gateway:
         except (TimeoutError, AvatarbotError) as error:
             log.info("no choices", option=ask.option, reason=str(error) or "too slow")
             return []
+
+
+def without_file(reply: Reply, platform: ChatPlatform) -> Reply:
+    """The same for a platform that takes no files: with the words of the file where they fit, else with a word that it is left out."""
+    file = reply.file
+    if file is None:
+        return reply
+    whole = f"{reply.text}\n\n{file.content.decode()}" if file.mime.startswith("text/") else ""
+    left_out = f"{reply.text}\n\nThe file {file.name} is left out: it cannot be sent here."
+    fits = whole and platform.measure(whole) <= platform.text_limit
+    return replace(reply, text=whole if fits else left_out, file=None)
 
 
 def _command_in(inbound: Inbound) -> Command | None:

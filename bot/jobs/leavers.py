@@ -4,7 +4,6 @@ import structlog
 
 from bot.domain.conversations import ConversationRef
 from bot.domain.errors import PlatformError
-from bot.ports.chat import KnowsMembers
 from bot.runtime.services import Services
 from bot.storage import grants
 
@@ -26,11 +25,12 @@ class Leavers:
                 await self._revoke(place, person_id)
 
     async def _has_left(self, place: ConversationRef, person_id: str) -> bool:
-        platform: object = self._services.platforms.get(place.platform)
-        if not isinstance(platform, KnowsMembers):
+        platform = self._services.platforms.get(place.platform)
+        members = platform.features.members if platform else None
+        if members is None:
             return False
         try:
-            return not await platform.is_member(place, person_id)
+            return not await members.is_member(place, person_id)
         except PlatformError as error:
             log.info("a member could not be looked up", platform=place.platform, reason=error.detail)
             return False

@@ -31,15 +31,6 @@ class Swept:
     strangers: tuple[str, ...] = ()
     too_early: bool = False
 
-    def sentences(self) -> list[str]:
-        """For the operator."""
-        strange = "runs at AKOOL and is not known here. If nothing else uses this key, AVATARBOT_AKOOL_KEY_IS_OURS=true closes it."
-        return [
-            *(f"{id_} was left over and is closed." for id_ in self.closed),
-            *(f"{id_} {strange}" for id_ in self.strangers),
-            *(["A session is being created at this moment; try again in a minute."] if self.too_early else []),
-        ]
-
 
 class Reaper:
     """Closes what sessions that have ended left open, and what it has not known in two sweeps and is certainly ours: the whole

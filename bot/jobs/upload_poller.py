@@ -13,8 +13,8 @@ from bot.domain.messages import Command, ReplyTo
 from bot.domain.replies import Item, Reply
 from bot.domain.transcript import Delivery, TranscriptLine
 from bot.ports.chat import ChatPlatform
-from bot.ports.provider import Upload, UploadState
-from bot.queries.uploads import KEPT_DAYS
+from bot.ports.provider import Upload, UploadLimits, UploadState
+from bot.queries.file_sizes import megabytes
 from bot.runtime.services import Services
 from bot.storage import uploads
 from bot.storage.uploads import OVER, UploadRecord
@@ -64,12 +64,13 @@ class UploadPoller:
     async def _state(self, record: UploadRecord) -> Upload:
         """What the provider says; what it never heard of, or never finishes, has failed. Raises `ProviderError`."""
         age = self._services.clock.now() - record.created_at
+        makes = self._services.provider.capabilities.uploads
         if record.upload.state in OVER:
             return record.upload
-        if age > MADE_WITHIN:
+        if makes is None or age > MADE_WITHIN:
             return replace(record.upload, state=UploadState.FAILED)
         try:
-            return await self._services.provider.upload_state(record.upload)
+            return await makes.upload_state(record.upload)
         except ProviderError as error:
             if error.verdict is Verdict.GONE and age > APPEARS_WITHIN:
                 return replace(record.upload, state=UploadState.FAILED)
@@ -77,20 +78,30 @@ class UploadPoller:
 
     async def _show(self, record: UploadRecord, upload: Upload, platform: ChatPlatform) -> None:
         await self._services.limiters.of(record.place, platform.pace).turn(Priority.FINAL)
-        line = TranscriptLine(None, progress(upload), Delivery.FINAL if upload.state in OVER else Delivery.GROWING)
-        if record.message is not None:
-            await platform.edit(record.message, line)
+        line = TranscriptLine(
+            None, self._progress(upload), Delivery.FINAL if upload.state in OVER else Delivery.GROWING
+        )
+        edits = platform.features.edits
+        if record.message is not None and edits:
+            await edits.edit(record.message, line)
+            return
+        if record.message is not None and upload.state not in OVER:
             return
         message = await self._posted(record, line, platform)
         await self._services.store.write(lambda c: uploads.posted(c, upload.avatar_id, message.message_id))
 
     async def _posted(self, record: UploadRecord, line: TranscriptLine, platform: ChatPlatform) -> MessageRef:
         """By us, or by a process that died before it could write that down."""
-        key = record.upload.avatar_id[:KEY_LIMIT]
-        if found := await platform.find(record.place, key, record.created_at):
-            await platform.edit(found, line)
+        key, can = record.upload.avatar_id[:KEY_LIMIT], platform.features
+        if can.edits and can.search and (found := await can.search.find(record.place, key, record.created_at)):
+            await can.edits.edit(found, line)
             return found
         return await platform.post(record.place, line, key)
+
+    def _progress(self, upload: Upload) -> str:
+        provider = self._services.provider
+        limits = provider.capabilities.uploads.upload_limits if provider.capabilities.uploads else None
+        return progress(upload, provider.name, limits)
 
     async def _finish(self, record: UploadRecord, upload: Upload, platform: ChatPlatform) -> None:
         if upload.state is UploadState.READY:
@@ -102,7 +113,7 @@ class UploadPoller:
     async def _tell(self, to: ReplyTo, upload: Upload, platform: ChatPlatform) -> None:
         """Whoever asked for it; the message says the same, so somebody who cannot be reached misses only a button."""
         try:
-            await platform.reply(to, Reply(progress(upload), _start_it(upload)))
+            await platform.reply(to, Reply(self._progress(upload), _start_it(upload)))
         except Throttled:
             raise
         except PlatformError as error:
@@ -115,17 +126,22 @@ def _start_it(upload: Upload) -> tuple[Item, ...]:
     return (Item(upload.name, "your own avatar: start it now", command=Command("start", {"avatar": upload.avatar_id})),)
 
 
-def progress(upload: Upload) -> str:
-    """How far it is, for everybody."""
+def progress(upload: Upload, provider: str, limits: UploadLimits | None) -> str:
+    """How far it is, for everybody. Without `limits` the provider makes none any more."""
     match upload.state:
         case UploadState.QUEUEING:
-            return f"“{upload.name}” waits at AKOOL to be made into an avatar"
+            return f"“{upload.name}” waits at {provider} to be made into an avatar"
         case UploadState.PROCESSING:
-            return f"AKOOL is making the avatar “{upload.name}”"
+            return f"{provider} is making the avatar “{upload.name}”"
         case UploadState.READY:
-            return f"“{upload.name}” is ready: /avatar start {upload.name}. AKOOL keeps it for {KEPT_DAYS} days."
+            kept = f" {provider} keeps it for {limits.kept_days} days." if limits else ""
+            return f"“{upload.name}” is ready: /avatar start {upload.name}.{kept}"
         case UploadState.FAILED:
-            return (
-                f"AKOOL could not make “{upload.name}”. It wants about a minute of one person who hardly turns, as a video "
-                "that anybody can open, of at most 300 MB. Try again with another one: /avatar upload."
-            )
+            return f"{provider} could not make “{upload.name}”.{_advice(limits)}"
+
+
+def _advice(limits: UploadLimits | None) -> str:
+    if limits is None:
+        return ""
+    most = f"of at most {megabytes(limits.video_bytes)}"
+    return f" It wants {limits.wants}, as a video that anybody can open, {most}. Try again with another one: /avatar upload."

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterable, AsyncIterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from bot.domain.sessions import ParamChanges
 from bot.domain.transcript import Speaker
@@ -96,14 +96,6 @@ class Avatar(Protocol):
         """Stop what it says, overtaking what is unsent. Raises `CommandRefused` without an acknowledgement within 5 s."""
         ...
 
-    async def set_params(self, changes: ParamChanges) -> None:
-        """Change parameters. Raises `CommandRefused` when refused or not acknowledged within 5 s."""
-        ...
-
-    async def act(self, action: str | None, expression: str | None) -> None:
-        """Make a gesture or a face. Not acknowledged by AKOOL: returns when sent."""
-        ...
-
     async def watch(self, on: bool) -> None:
         """Receive its picture and sound as events, or stop."""
         ...
@@ -112,4 +104,22 @@ class Avatar(Protocol):
 
     async def leave(self) -> None:
         """Leave the room. Does not close the provider session. Safe to call twice."""
+        ...
+
+
+@runtime_checkable
+class AdjustableAvatar(Protocol):
+    """What an `Avatar` also is whose parameters can be changed while it is live."""
+
+    async def set_params(self, changes: ParamChanges) -> None:
+        """Change parameters. Raises `CommandRefused` when refused or not acknowledged within 5 s."""
+        ...
+
+
+@runtime_checkable
+class GesturingAvatar(Protocol):
+    """What an `Avatar` also is that makes gestures and faces."""
+
+    async def act(self, action: str | None, expression: str | None) -> None:
+        """Make a gesture or a face. Returns when sent: nothing acknowledges it."""
         ...

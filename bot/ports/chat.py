@@ -3,9 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol, runtime_checkable
-
-from starlette.routing import BaseRoute
+from typing import Protocol
 
 from bot.domain.cards import Card, Opened
 from bot.domain.conversations import Channel, ConversationRef, MessageRef
@@ -13,6 +11,7 @@ from bot.domain.messages import Inbound, Outcome, ReplyTo
 from bot.domain.people import Person
 from bot.domain.replies import Choice, File, Reply
 from bot.domain.transcript import TranscriptLine
+from bot.ports.http import HttpMount
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +44,83 @@ class ConnectionState:
     problem: str = ""
 
 
+# ---------------------------------------------------------------- what may be there
+
+
+class MessageEdits(Protocol):
+    """Messages can be changed once they are posted."""
+
+    async def update_card(self, card_ref: MessageRef, thread: ConversationRef, card: Card) -> MessageRef:
+        """Bring the card up to date; where the old message cannot be edited any more, post a new one and return it."""
+        ...
+
+    async def edit(self, ref: MessageRef, line: TranscriptLine) -> None:
+        """Replace a posted line. Raises `MessageGone` when only this message is lost."""
+        ...
+
+
+class PostSearch(Protocol):
+    """What was posted can be found again after a crash."""
+
+    async def find(self, thread: ConversationRef, key: str, since: datetime) -> MessageRef | None:
+        """The line or card posted with `key`, not before `since` by our clock."""
+        ...
+
+
+class SpokenMarks(Protocol):
+    async def mark_spoken(self, ref: MessageRef) -> None:
+        """Mark a person's message as spoken (a reaction), in retelling."""
+        ...
+
+
+class TypingSigns(Protocol):
+    async def start_typing(self, thread: ConversationRef) -> None:
+        """Show that an answer is on its way (typing). Called every few seconds while it is."""
+        ...
+
+
+class FilePosts(Protocol):
+    """Messages and answers can carry a file."""
+
+    async def attach(self, thread: ConversationRef, file: File, text: str) -> None:
+        """Post a file in the thread."""
+        ...
+
+
+class MemberLookups(Protocol):
+    """Who is in a workspace can be asked, where nobody is told who leaves."""
+
+    async def is_member(self, place: ConversationRef, person_id: str) -> bool:
+        """Whether somebody is in the workspace of a place. Raises `PlatformError` where that cannot be known now."""
+        ...
+
+
+class HttpMounts(Protocol):
+    def mounts(self) -> Sequence[HttpMount]:
+        """What the service's web app serves for this platform."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """What a platform can beyond posting and answering, each None where it cannot: whoever fills one in fulfils all of it.
+
+    Without `edits` only what is final is posted, and the card anew when its session goes live, falls asleep or ends. A platform without
+    threads gives the place of a card as its thread. Without `files` an answer holds their text, or says that they are left out.
+    """
+
+    edits: MessageEdits | None = None
+    search: PostSearch | None = None
+    marks: SpokenMarks | None = None
+    typing: TypingSigns | None = None
+    files: FilePosts | None = None
+    members: MemberLookups | None = None
+    http: HttpMounts | None = None
+
+
+# ---------------------------------------------------------------- what always is
+
+
 class ChatPlatform(Protocol):
     """A chat platform that hosts sessions. Every call may raise `Throttled`, `PlaceGone` or `PlatformError`.
 
@@ -54,6 +130,9 @@ class ChatPlatform(Protocol):
     name: str
     pace: RateLimits
     text_limit: int  # of one message, as counted by `measure`
+
+    @property
+    def features(self) -> Features: ...
 
     def is_home(self, workspace_id: str) -> bool:
         """Whether a workspace is the operator's own, as their tokens and settings say: it spends without being allowed first."""
@@ -70,42 +149,19 @@ class ChatPlatform(Protocol):
         ...
 
     async def post_card(self, place: ConversationRef, card: Card, *, since: datetime | None = None) -> Opened:
-        """Post the card as a message of its own and open the thread in which the talk goes on.
+        """Post the card as a message of its own and open the thread in which the talk goes on; the place itself where there are no threads.
 
-        With `since` an earlier run may have done so after that and died before it wrote down where: what `find` finds by `card.key` is taken up.
+        With `since` an earlier run may have done so after that and died before it wrote down where: what can be found by `card.key` is
+        taken up.
         """
         ...
 
-    async def update_card(self, card_ref: MessageRef, thread: ConversationRef, card: Card) -> MessageRef:
-        """Bring the card up to date; where the old message cannot be edited any more, post a new one and return it."""
-        ...
-
     async def post(self, thread: ConversationRef, line: TranscriptLine, key: str) -> MessageRef:
-        """Post one line. `key` (at most 25 characters) identifies it for `find`, and as a nonce where the platform has one."""
-        ...
-
-    async def find(self, thread: ConversationRef, key: str, since: datetime) -> MessageRef | None:
-        """The line or card posted with `key`, not before `since` by our clock, if the platform lets us look."""
-        ...
-
-    async def edit(self, ref: MessageRef, line: TranscriptLine) -> None:
-        """Replace a posted line. Raises `MessageGone` when only this message is lost."""
-        ...
-
-    async def mark_spoken(self, ref: MessageRef) -> None:
-        """Mark a person's message as spoken (a reaction), in retelling."""
-        ...
-
-    async def start_typing(self, thread: ConversationRef) -> None:
-        """Show that an answer is on its way (typing). Called every few seconds while it is."""
+        """Post one line. `key` (at most 25 characters) identifies it for a search, and as a nonce where the platform has one."""
         ...
 
     async def notify(self, thread: ConversationRef, text: str) -> None:
         """Say something to everybody in the thread, as the bot itself."""
-        ...
-
-    async def attach(self, thread: ConversationRef, file: File, text: str) -> None:
-        """Post a file in the thread."""
         ...
 
     async def reply(self, to: ReplyTo, reply: Reply) -> None:
@@ -115,25 +171,12 @@ class ChatPlatform(Protocol):
         """
         ...
 
-    def routes(self) -> Sequence[BaseRoute]:
-        """What the service's web app mounts for this platform."""
-        ...
-
     def connection(self) -> ConnectionState:
         """Whether it hears people now. Asked every few seconds; answers from memory and never raises."""
         ...
 
     async def run(self) -> None:
         """Receive until cancelled. Returns only when there is nothing to receive with; raises `SettingsError` for what only the operator can mend."""
-        ...
-
-
-@runtime_checkable
-class KnowsMembers(Protocol):
-    """What a `ChatPlatform` also is that tells who is in a workspace only when it is asked, and not who leaves."""
-
-    async def is_member(self, place: ConversationRef, person_id: str) -> bool:
-        """Whether somebody is in the workspace of a place. Raises `PlatformError` where that cannot be known now."""
         ...
 
 

@@ -1,22 +1,23 @@
 """Who hosts avatars, and what it offers."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import IntEnum
+from dataclasses import dataclass, fields
+from enum import IntEnum, StrEnum
 from typing import Protocol
 
+from bot.domain.capabilities import Capability, Offer
 from bot.domain.sessions import SessionSpec
-from bot.ports.avatar import Avatar
+from bot.ports.avatar import AdjustableAvatar, Avatar, GesturingAvatar
 from bot.ports.room import RoomCredentials
 
 
-class ProviderState(IntEnum):
-    """AKOOL's `status` of a session."""
+class ProviderState(StrEnum):
+    """What becomes of a session at the provider."""
 
-    QUEUEING = 1
-    LIVE = 2
-    OVER = 3
-    FAILED = 4
+    QUEUEING = "queueing"
+    LIVE = "live"
+    OVER = "over"
+    FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,8 @@ class LanguageInfo:
 
 
 class UploadState(IntEnum):
+    """How far an avatar is that is made from a video. The numbers stand in the database."""
+
     QUEUEING = 1
     PROCESSING = 2
     READY = 3
@@ -74,7 +77,7 @@ class UploadState(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A streaming avatar being made from a video. `avatar_id` is ours, `record_id` AKOOL's."""
+    """A streaming avatar being made from a video. `avatar_id` is ours, `record_id` the provider's."""
 
     avatar_id: str
     record_id: str
@@ -103,8 +106,127 @@ class Knowledge:
     links: tuple[str, ...] = ()
 
 
+# ---------------------------------------------------------------- what may be there
+
+
+class AvatarLists(Protocol):
+    """Avatars to choose from."""
+
+    async def avatars(self) -> Sequence[AvatarInfo]: ...
+
+    async def avatar_info(self, avatar_id: str) -> AvatarInfo:
+        """One by its id, in a list or not."""
+        ...
+
+
+class VoiceLists(Protocol):
+    async def voices(self) -> Sequence[VoiceInfo]: ...
+
+
+class LanguageLists(Protocol):
+    async def languages(self) -> Sequence[LanguageInfo]: ...
+
+
+class CreditBalance(Protocol):
+    async def credit(self) -> float:
+        """How much is left in the account."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class UploadLimits:
+    """Bytes that a video may have, days that what was made of it is kept, and what it has to show, to follow “It wants …”."""
+
+    video_bytes: int
+    kept_days: int
+    wants: str
+
+
+class Uploads(Protocol):
+    """Avatars made from videos."""
+
+    @property
+    def upload_limits(self) -> UploadLimits: ...
+
+    async def upload(self, url: str, avatar_id: str, name: str) -> Upload: ...
+
+    async def upload_state(self, upload: Upload) -> Upload: ...
+
+
+@dataclass(frozen=True, slots=True)
+class KnowledgeLimits:
+    """Bytes of one document, and of all documents of a knowledge base."""
+
+    document_bytes: int
+    documents_bytes: int
+
+
+class KnowledgeBases(Protocol):
+    """What avatars know. Names are unique in an account."""
+
+    @property
+    def knowledge_limits(self) -> KnowledgeLimits: ...
+
+    async def knowledge_bases(self) -> Sequence[Knowledge]: ...
+
+    async def knowledge(self, knowledge_id: str) -> Knowledge: ...
+
+    async def create_knowledge(self, knowledge: Knowledge) -> Knowledge: ...
+
+    async def update_knowledge(self, knowledge: Knowledge) -> Knowledge: ...
+
+    async def delete_knowledge(self, knowledge_id: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a provider can beyond hosting, each None where it cannot: whoever fills one in fulfils all of it.
+
+    `parameters` and `gestures` are the kind of its avatars that take them; `dialogue` says that they answer by themselves.
+    """
+
+    avatars: AvatarLists | None = None
+    voices: VoiceLists | None = None
+    languages: LanguageLists | None = None
+    knowledge: KnowledgeBases | None = None
+    uploads: Uploads | None = None
+    credit: CreditBalance | None = None
+    parameters: type[AdjustableAvatar] | None = None
+    gestures: type[GesturingAvatar] | None = None
+    dialogue: bool = False
+
+    @property
+    def present(self) -> frozenset[Capability]:
+        return frozenset(Capability(field.name) for field in fields(self) if getattr(self, field.name))
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderLimits:
+    """The longest that a session can be paid for, in seconds; how many the account has room for at once, None where it names no number;
+    and whether a session can be followed by another, or has to end with what was paid.
+    """
+
+    longest_s: int
+    sessions: int | None = None
+    renews: bool = True
+
+
+# ---------------------------------------------------------------- what always is
+
+
 class AvatarProvider(Protocol):
     """Who hosts avatars. Every call may raise `ProviderError`; reads are retried inside, what has an effect is not."""
+
+    @property
+    def name(self) -> str:
+        """What people call it, to begin a sentence."""
+        ...
+
+    @property
+    def limits(self) -> ProviderLimits: ...
+
+    @property
+    def capabilities(self) -> Capabilities: ...
 
     async def create(self, spec: SessionSpec, duration_s: int, tag: str) -> ProviderSession:
         """Create and pay in advance. Never retried. `tag` is ours and names the room where the room is ours (at most 64 characters)."""
@@ -124,28 +246,10 @@ class AvatarProvider(Protocol):
         """The avatar of a session, not joined yet."""
         ...
 
-    async def avatars(self) -> Sequence[AvatarInfo]: ...
-
-    async def avatar_info(self, avatar_id: str) -> AvatarInfo: ...
-
-    async def voices(self) -> Sequence[VoiceInfo]: ...
-
-    async def languages(self) -> Sequence[LanguageInfo]: ...
-
-    async def credit(self) -> float: ...
-
-    async def upload(self, url: str, avatar_id: str, name: str) -> Upload: ...
-
-    async def upload_state(self, upload: Upload) -> Upload: ...
-
-    async def knowledge_bases(self) -> Sequence[Knowledge]: ...
-
-    async def knowledge(self, knowledge_id: str) -> Knowledge: ...
-
-    async def create_knowledge(self, knowledge: Knowledge) -> Knowledge: ...
-
-    async def update_knowledge(self, knowledge: Knowledge) -> Knowledge: ...
-
-    async def delete_knowledge(self, knowledge_id: str) -> None: ...
-
     async def aclose(self) -> None: ...
+
+
+def offer_of(provider: AvatarProvider) -> Offer:
+    """The provider as commands, help and policy see it."""
+    limits = provider.limits
+    return Offer(provider.name, provider.capabilities.present, limits.longest_s // 60, limits.sessions)

@@ -81,7 +81,7 @@ class LinkUp:
 
 @dataclass(frozen=True, slots=True)
 class TokenExpiring:
-    """The connection's token ends in about 30 s. AKOOL cannot renew one."""
+    """The connection's token ends in about 30 s. It cannot be renewed; another session has to be created."""
 
 
 class LossReason(StrEnum):

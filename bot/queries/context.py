@@ -9,12 +9,14 @@ from typing import TypeVar
 from bot.commands.errors import ParseError
 from bot.commands.policy import Workspace, role_of
 from bot.commands.validation import Values
+from bot.domain.capabilities import Capability
 from bot.domain.conversations import ConversationRef
 from bot.domain.errors import AvatarbotError
 from bot.domain.messages import Inbound
 from bot.domain.people import Person, Role
 from bot.domain.replies import Reply
 from bot.ports.files import PublicFiles
+from bot.ports.provider import AvatarProvider, KnowledgeBases, Uploads
 from bot.queries.archive import StoredArchive
 from bot.queries.provider_catalog import WorkspaceCatalog
 from bot.queries.watch_links import Links
@@ -73,6 +75,25 @@ class Query:
     def catalog(self) -> WorkspaceCatalog:
         """What the provider offers, as this workspace may see it."""
         return self.context.services.offers.seen_from(self.place)
+
+    @property
+    def provider(self) -> AvatarProvider:
+        return self.context.services.provider
+
+    @property
+    def knowledge_bases(self) -> KnowledgeBases:
+        """Raises `Declined` where the provider has none."""
+        return self._there(Capability.KNOWLEDGE, self.provider.capabilities.knowledge)
+
+    @property
+    def uploads(self) -> Uploads:
+        """Raises `Declined` where the provider makes no avatars."""
+        return self._there(Capability.UPLOADS, self.provider.capabilities.uploads)
+
+    def _there(self, needed: Capability, found: T | None) -> T:
+        if found is None:
+            raise Declined(self.context.services.policy.offer.absent(needed))
+        return found
 
     def text(self, name: str) -> str:
         """An option as text, empty when it was not given."""

@@ -19,9 +19,6 @@ from bot.runtime.resolve import named_knowledge
 from bot.storage import ownership
 from bot.storage.ownership import OwnedKind
 
-DOCUMENT_LIMIT, DOCUMENTS_LIMIT = 104_857_600, 524_288_000
-"""Bytes of one document, and of all of a knowledge base, as AKOOL documents them."""
-
 SHOWN = 1_000
 """Characters of a prompt that are shown in a message; the whole of a longer one comes as a file."""
 
@@ -54,7 +51,7 @@ def _count(number: int, noun: str) -> str:
 async def show(request: Query) -> Reply:
     """One, whole: what is too long for a message comes as a file."""
     named = await named_knowledge(request.text("knowledge"), request.catalog)
-    base = await request.context.services.provider.knowledge(named.id)
+    base = await request.knowledge_bases.knowledge(named.id)
     cut = len(base.prompt) > SHOWN
     shown = _written(replace(base, prompt=base.prompt[:SHOWN] + "…" if cut else base.prompt))
     file = File(f"{base.name}.md", "text/markdown", _written(base).encode()) if cut else None
@@ -76,22 +73,22 @@ async def create(request: Query) -> Reply:
     options = understood(knowledge_options(request.values))
     wanted = await _measured(request, _changed(Knowledge(options.name or ""), options))
     await _name_is_free(request, wanted)
-    made = await request.context.services.provider.create_knowledge(wanted)
+    made = await request.knowledge_bases.create_knowledge(wanted)
     await request.context.services.store.write(lambda c: ownership.add(c, OwnedKind.KNOWLEDGE, made.id, request.place))
     await request.context.services.offers.knowledge.fresh()
-    said = f"“{made.name}” is made: {_contents(made) or 'empty so far'}.{_unmeasured(wanted)} Use it here?"
+    said = f"“{made.name}” is made: {_contents(made) or 'empty so far'}.{_unmeasured(request, wanted)} Use it here?"
     return Reply(said, (_item(made),))
 
 
 async def update(request: Query) -> Reply:
     options = understood(knowledge_options(request.values))
     named = await _ours_to_change(request)
-    wanted = _changed(await request.context.services.provider.knowledge(named.id), options)
+    wanted = _changed(await request.knowledge_bases.knowledge(named.id), options)
     wanted = await _measured(request, wanted) if options.documents else wanted
     await _name_is_free(request, wanted)
-    await request.context.services.provider.update_knowledge(wanted)
+    await request.knowledge_bases.update_knowledge(wanted)
     await request.context.services.offers.knowledge.fresh()
-    unmeasured = _unmeasured(wanted) if options.documents else ""
+    unmeasured = _unmeasured(request, wanted) if options.documents else ""
     return Reply(f"“{wanted.name}” is changed.{unmeasured} Avatars know it when they start or renew.")
 
 
@@ -113,33 +110,33 @@ def _documents(urls: Sequence[str]) -> tuple[Document, ...]:
 
 
 async def _measured(request: Query, base: Knowledge) -> Knowledge:
-    """With the sizes of its documents, 0 where nobody tells. Raises `Declined` for what AKOOL would not take."""
+    """With the sizes of its documents, 0 where nobody tells. Raises `Declined` for what the provider would not take."""
+    limits, name = request.knowledge_bases.knowledge_limits, request.provider.name
     sizes = await sizes_of(request, [document.url for document in base.documents])
     measured = [replace(document, size=size or 0) for document, size in zip(base.documents, sizes, strict=True)]
     for document in measured:
-        if document.size > DOCUMENT_LIMIT:
-            raise Declined(
-                f"“{document.name}” is too large: AKOOL takes {megabytes(DOCUMENT_LIMIT)}, not {megabytes(document.size)}."
-            )
-    if (together := sum(document.size for document in measured)) > DOCUMENTS_LIMIT:
-        raise Declined(
-            f"The documents are too large: AKOOL takes {megabytes(DOCUMENTS_LIMIT)} together, not {megabytes(together)}."
-        )
+        if document.size > limits.document_bytes:
+            takes = f"{name} takes {megabytes(limits.document_bytes)}, not {megabytes(document.size)}"
+            raise Declined(f"“{document.name}” is too large: {takes}.")
+    if (together := sum(document.size for document in measured)) > limits.documents_bytes:
+        takes = f"{name} takes {megabytes(limits.documents_bytes)} together, not {megabytes(together)}"
+        raise Declined(f"The documents are too large: {takes}.")
     return replace(base, documents=tuple(measured))
 
 
-def _unmeasured(base: Knowledge) -> str:
-    """What AKOOL has to find out by itself."""
+def _unmeasured(request: Query, base: Knowledge) -> str:
+    """What the provider has to find out by itself."""
     names = [f"“{document.name}”" for document in base.documents if not document.size]
     if not names:
         return ""
     are = "is" if len(names) == 1 else "are"
-    limits = f"AKOOL takes {megabytes(DOCUMENT_LIMIT)} a document, {megabytes(DOCUMENTS_LIMIT)} together"
-    return f" How large {listed(names, 'and')} {are} could not be found out; {limits}."
+    limits = request.knowledge_bases.knowledge_limits
+    takes = f"{megabytes(limits.document_bytes)} a document, {megabytes(limits.documents_bytes)} together"
+    return f" How large {listed(names, 'and')} {are} could not be found out; {request.provider.name} takes {takes}."
 
 
 async def _name_is_free(request: Query, wanted: Knowledge) -> None:
-    """Names are unique in an AKOOL account. Raises `Declined`."""
+    """Names are unique in an account. Raises `Declined`."""
     for base in await request.catalog.knowledge(fresh=True):
         if base.name.casefold() == wanted.name.casefold() and base.id != wanted.id:
             raise Declined(f"There is already a knowledge base called “{base.name}”. Choose another name.")
@@ -155,7 +152,7 @@ async def _ours_to_change(request: Query) -> Knowledge:
 
 async def delete(request: Query) -> Reply:
     base = await _ours_to_change(request)
-    await request.context.services.provider.delete_knowledge(base.id)
+    await request.knowledge_bases.delete_knowledge(base.id)
     await request.context.services.store.write(lambda c: ownership.remove(c, OwnedKind.KNOWLEDGE, base.id))
     await request.context.services.offers.knowledge.fresh()
     return Reply(f"“{base.name}” is deleted.{await _default_dropped(request, base)}")

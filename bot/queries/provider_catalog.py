@@ -59,18 +59,41 @@ class StaleWhileRevalidate(Generic[T]):
             return self._rows
 
 
+async def _nothing() -> Sequence[T]:
+    """The list of a provider that has none."""
+    return ()
+
+
 class ProviderCatalog:
-    """All lists of one provider. `run` must be running for stale ones to be refreshed."""
+    """All lists of one provider, empty where it has none: but an avatar there always is, called as the provider itself where it lists none.
+
+    `run` must be running for stale ones to be refreshed.
+    """
 
     def __init__(self, provider: AvatarProvider, store: Store, funding: Funding) -> None:
         self._wakeup = asyncio.Event()
         self._store = store
         self._funding = funding
-        self.avatar_info = provider.avatar_info
-        self.avatars = StaleWhileRevalidate(provider.avatars, self._wakeup.set)
-        self.voices = StaleWhileRevalidate(provider.voices, self._wakeup.set)
-        self.languages = StaleWhileRevalidate(provider.languages, self._wakeup.set)
-        self.knowledge = StaleWhileRevalidate(provider.knowledge_bases, self._wakeup.set)
+        self._provider = provider
+        can, due = provider.capabilities, self._wakeup.set
+        self.avatars = StaleWhileRevalidate(can.avatars.avatars if can.avatars else self._only_avatar, due)
+        self.voices = StaleWhileRevalidate[VoiceInfo](can.voices.voices if can.voices else _nothing, due)
+        self.languages = StaleWhileRevalidate[LanguageInfo](can.languages.languages if can.languages else _nothing, due)
+        bases = can.knowledge.knowledge_bases if can.knowledge else _nothing
+        self.knowledge = StaleWhileRevalidate[Knowledge](bases, due)
+
+    async def _only_avatar(self) -> Sequence[AvatarInfo]:
+        return [AvatarInfo("", self._provider.name)]
+
+    async def avatar_info(self, avatar_id: str) -> AvatarInfo | None:
+        """One by its id, in a list or not; None where the provider does not know it. Raises `ProviderError`."""
+        lists = self._provider.capabilities.avatars
+        try:
+            return await lists.avatar_info(avatar_id) if lists else None
+        except ProviderError as error:
+            if error.verdict in {Verdict.FIX_INPUT, Verdict.GONE}:
+                return None
+            raise
 
     async def run(self) -> None:
         """Read everything once, then whatever is stale and wanted, until cancelled."""
@@ -94,7 +117,7 @@ class ProviderCatalog:
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceCatalog:
-    """What one workspace may see: what is official, what it made itself, and what the account's owner made at AKOOL's own site,
+    """What one workspace may see: what is official, what it made itself, and what the account's owner made at the provider's own site,
     unless the workspace installed itself and nobody pays for it. Never what another workspace made.
 
     `fresh` asks the provider now. Everything raises `ProviderError` and `StoreUnavailable`.
@@ -111,14 +134,11 @@ class WorkspaceCatalog:
 
     async def avatar(self, avatar_id: str) -> AvatarInfo | None:
         """One that is in no list, by its id; None where the provider does not know it, or another workspace made it."""
-        try:
-            row = await self.offers.avatar_info(avatar_id)
-        except ProviderError as error:
-            if error.verdict in {Verdict.FIX_INPUT, Verdict.GONE}:
-                return None
-            raise
+        row = await self.offers.avatar_info(avatar_id)
+        if row is None or row.official:
+            return row
         may_see = await self._sight(OwnedKind.AVATAR)
-        return row if row.official or may_see(row.id) else None
+        return row if may_see(row.id) else None
 
     async def voices(self, *, fresh: bool = False) -> list[VoiceInfo]:
         funded = await self._funded()

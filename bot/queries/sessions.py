@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from bot.commands.catalogue import CATALOGUE
 from bot.commands.help import help_on
 from bot.commands.policy import at_least, role_of
 from bot.commands.wording import MODES
@@ -24,17 +25,17 @@ from bot.storage import inbox, provider_sessions, sessions, usage
 from bot.storage.records import SessionRecord
 from bot.transcript.export import export
 
-AKOOL_SAYS = {
-    ProviderState.QUEUEING: "AKOOL is preparing it.",
-    ProviderState.LIVE: "AKOOL says that it is live.",
-    ProviderState.OVER: "AKOOL says that it is over.",
-    ProviderState.FAILED: "AKOOL says that it failed.",
+PROVIDER_SAYS = {
+    ProviderState.QUEUEING: "is preparing it",
+    ProviderState.LIVE: "says that it is live",
+    ProviderState.OVER: "says that it is over",
+    ProviderState.FAILED: "says that it failed",
 }
 
 LOOKED_AT = 50
 """Sessions of a channel that are looked through for one whose transcript may be seen from here."""
 
-AKOOL_LISTS = {
+PROVIDER_LISTS = {
     ProviderState.QUEUEING: "being prepared",
     ProviderState.LIVE: "live",
     ProviderState.OVER: "over",
@@ -54,6 +55,9 @@ STATES = {
 async def show_help(request: Query) -> Reply:
     """What whoever asks may do here; one command in detail whoever may use it."""
     policy, topic = request.context.services.policy, request.text("verb")
+    named = CATALOGUE.verb(topic)
+    if named and (absent := policy.absent(named)):
+        return Reply(absent)
     if topic:
         return help_on(topic, policy.catalogue)
     refused = policy.may("start", Role.MEMBER, request.workspace)
@@ -124,18 +128,19 @@ def _payer(request: Query, session: SessionRecord) -> str:
 
 
 async def _state_at_provider(request: Query, session: SessionRecord) -> str:
-    """What AKOOL itself says of what is open there."""
+    """What the provider itself says of what is open there."""
     open_there = await _open_there(request, session)
     if not open_there:
         return ""
     try:
-        return AKOOL_SAYS[await request.context.services.provider.state(open_there[-1])]
+        state = await request.provider.state(open_there[-1])
     except ProviderError as error:
         return error.sentence
+    return f"{request.provider.name} {PROVIDER_SAYS[state]}."
 
 
 async def _open_there(request: Query, session: SessionRecord) -> list[str]:
-    """AKOOL's ids of what we believe to be open there, oldest first."""
+    """The provider's ids of what we believe to be open there, oldest first."""
     store = request.context.services.store
     rows = await store.read(lambda c: provider_sessions.unclosed(c, store.cipher, session.id))
     return [row.provider_id for row in rows if row.state == provider_sessions.OPEN]
@@ -171,18 +176,18 @@ async def list_sessions(request: Query) -> Reply:
     return Reply(text, tuple([await _session(request, session, listed) for session in found]))
 
 
-async def _session(request: Query, session: SessionRecord, at_akool: Mapping[str, ProviderState] | None) -> Item:
-    """`at_akool` is what AKOOL lists of the whole account, None when it did not say."""
+async def _session(request: Query, session: SessionRecord, there: Mapping[str, ProviderState] | None) -> Item:
+    """`there` is what the provider lists of the whole account, None when it did not say."""
     services = request.context.services
     use = await services.store.read(lambda c: usage.of_session(c, session.id, request.now))
-    open_there = [] if at_akool is None else await _open_there(request, session)
-    state = (at_akool or {}).get(open_there[-1], ProviderState.OVER) if open_there else ProviderState.LIVE
+    open_there = [] if there is None else await _open_there(request, session)
+    state = (there or {}).get(open_there[-1], ProviderState.OVER) if open_there else ProviderState.LIVE
     view = services.events.view(session.id)
     detail = facts(
         await whereabouts(request, session),
         f"started {_ago(session.created_at, request.now)}",
         f"{use.used / 60:.1f} minutes used",
-        f"{AKOOL_LISTS[state]} at AKOOL" if state is not ProviderState.LIVE else "",
+        f"{PROVIDER_LISTS[state]} at {request.provider.name}" if state is not ProviderState.LIVE else "",
     )
     may_stop = at_least(role_of(request.person, session.starter_id), Role.STARTER)
     return Item(

@@ -11,12 +11,6 @@ from bot.queries.file_sizes import megabytes, sizes_of
 from bot.storage import ownership, uploads
 from bot.storage.ownership import OwnedKind
 
-VIDEO_LIMIT = 314_572_800
-"""Bytes of a video, as AKOOL documents them with its code 1207."""
-
-KEPT_DAYS = 7
-"""How long AKOOL keeps what it generates."""
-
 
 async def upload(request: Query) -> Reply:
     """The row comes before the call: what was begun is followed, whatever happens to this process."""
@@ -25,7 +19,7 @@ async def upload(request: Query) -> Reply:
     wanted = Upload("".join(filter(str.isalnum, new_id())), "", name, UploadState.QUEUEING)
     await _note(request, wanted)
     try:
-        begun = await services.provider.upload(request.text("url"), wanted.avatar_id, name)
+        begun = await request.uploads.upload(request.text("url"), wanted.avatar_id, name)
     except ProviderError as error:
         if error.certain:
             await _take_back(request, wanted)
@@ -33,18 +27,20 @@ async def upload(request: Query) -> Reply:
     else:
         await services.store.write(lambda c: uploads.follow(c, wanted.avatar_id, begun))
     request.context.uploads_due.set()
+    provider, days = request.provider.name, request.uploads.upload_limits.kept_days
     return Reply(
-        f"AKOOL makes an avatar of your video, which takes a while; a message here shows how far {name} is. "
-        f"AKOOL keeps what it generates for {KEPT_DAYS} days, so keep the video."
+        f"{provider} makes an avatar of your video, which takes a while; a message here shows how far {name} is. "
+        f"{provider} keeps what it generates for {days} days, so keep the video."
     )
 
 
 async def _check_size(request: Query) -> None:
-    """Raises `Declined` for a video that AKOOL would not take. Where nobody tells its size, AKOOL finds out."""
+    """Raises `Declined` for a video that the provider would not take. Where nobody tells its size, the provider finds out."""
+    most = request.uploads.upload_limits.video_bytes
     (size,) = await sizes_of(request, [request.text("url")])
-    if size and size > VIDEO_LIMIT:
+    if size and size > most:
         raise Declined(
-            f"The video is too large: AKOOL takes {megabytes(VIDEO_LIMIT)}, not {megabytes(size)}. "
+            f"The video is too large: {request.provider.name} takes {megabytes(most)}, not {megabytes(size)}. "
             "About a minute of one person is enough."
         )
 

@@ -90,9 +90,10 @@ async def _own_day(request: Query) -> str:
 
 async def _credit(request: Query) -> str:
     """Of the whole account: not for a workspace that nobody pays for."""
-    if not request.workspace.funded:
+    account = request.provider.capabilities.credit
+    if account is None or not request.workspace.funded:
         return ""
     try:
-        return f"Credit left at AKOOL: {await request.context.services.provider.credit():,.0f}."
+        return f"Credit left at {request.provider.name}: {await account.credit():,.0f}."
     except ProviderError as error:
         return f"How much credit is left is not known: {error.sentence}"

@@ -1,6 +1,6 @@
 """Which of what the avatar says is said to the turn in flight.
 
-AKOOL's samples answer under the `mid` of the request, but nothing promises it. Once that was seen in a run, only a turn's own `mid`
+Avatars seem to answer under the `mid` of the request, but nothing promises it. Once that was seen in a run, only a turn's own `mid`
 counts. Until then, what begins under another `mid` after all of a turn was sent is taken for its answer.
 """
 

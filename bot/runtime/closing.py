@@ -163,7 +163,8 @@ class Closing:
     async def _say_unclosed(self) -> None:
         """The card says that it may still run, and so hears whoever asked for its end."""
         context, now = self._context, self._context.services.clock.now()
-        sentence = _unclosed(context.session.spec.avatar_name, await self._provider_sessions.unclosed_until(), now)
+        until = await self._provider_sessions.unclosed_until()
+        sentence = _unclosed(context.session.spec.avatar_name, context.services.provider.name, until, now)
 
         def work(connection: Connection) -> None:
             sessions.fence(connection, context.lease)
@@ -194,10 +195,10 @@ class Closing:
                 await self._cards.show()
 
 
-def _unclosed(name: str, until: datetime | None, now: datetime) -> str:
+def _unclosed(name: str, provider: str, until: datetime | None, now: datetime) -> str:
     minutes = max(1, round((until - now) / timedelta(minutes=1))) if until and until > now else 0
     last = f" At the latest it ends by itself in {minutes} min." if minutes else ""
-    return f"{name} has left, but AKOOL has not confirmed the end. It is asked again until it does.{last}"
+    return f"{name} has left, but {provider} has not confirmed the end. It is asked again until it does.{last}"
 
 
 def _last_word(verb: str, state: str, reason: EndReason, note: str) -> tuple[str, str]:

@@ -12,11 +12,12 @@ from bot.commands.errors import ParseError
 from bot.commands.options import act_options, merged, set_changes
 from bot.commands.suggestions import listed
 from bot.commands.validation import Values, validate
+from bot.domain.capabilities import Capability
 from bot.domain.errors import AvatarbotError
 from bot.domain.messages import Suggestion
 from bot.domain.sessions import EndReason, Mode, ParamChanges, SessionSpec, VoiceParams
 from bot.ingress.admission import LEAVE
-from bot.ports.avatar import Avatar
+from bot.ports.avatar import AdjustableAvatar, Avatar, GesturingAvatar
 from bot.runtime.budget import day_of_payer
 from bot.runtime.context import SessionContext
 from bot.runtime.resolve import NotOffered, at_provider, spelled_out, suggested_by
@@ -108,11 +109,16 @@ class Controls:
             mode=at_provider(wanted, own_model=bool(self._context.services.model)).mode if asked.mode else None,
         )
         avatar = self._avatar()
-        await avatar.set_params(changes)
+        await self._adjusted(avatar, changes)
         await self._keep(wanted)
         if self._context.avatar not in {avatar, None}:  # renewed meanwhile; one that is still to come gets it then
-            await self._avatar().set_params(changes)
+            await self._adjusted(self._avatar(), changes)
         return what_changed(wanted, asked)
+
+    async def _adjusted(self, avatar: Avatar, changes: ParamChanges) -> None:
+        if not isinstance(avatar, AdjustableAvatar):
+            raise NotOffered(self._context.services.policy.offer.absent(Capability.PARAMETERS))
+        await avatar.set_params(changes)
 
     async def _resolved(self, spec: SessionSpec, changes: ParamChanges) -> SessionSpec:
         """Only what was named anew is looked up; the rest is known to exist."""
@@ -138,7 +144,10 @@ class Controls:
 
     async def _act(self, row: InboxRecord) -> str:
         options = _understood(act_options(_values(row)))
-        await self._avatar().act(options.action, options.expression)
+        avatar = self._avatar()
+        if not isinstance(avatar, GesturingAvatar):
+            raise NotOffered(self._context.services.policy.offer.absent(Capability.GESTURES))
+        await avatar.act(options.action, options.expression)
         return "Sent. Only “ultra” avatars make gestures and faces, and none confirms it."
 
     async def _extend(self, row: InboxRecord) -> str:

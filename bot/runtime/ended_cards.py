@@ -8,7 +8,7 @@ from bot.delivery.rate_limiter import Priority
 from bot.domain.errors import PlatformError, StoreUnavailable
 from bot.runtime.past import past_of
 from bot.runtime.services import Services
-from bot.runtime.status_card import card_of
+from bot.runtime.status_card import card_of, show_card
 from bot.storage import sessions
 
 log = structlog.get_logger(__name__)
@@ -43,4 +43,4 @@ class EndedCards:
             return
         past = await services.store.read(lambda c: past_of(c, session_id, services.clock.now()))
         await services.limiters.of(session.place, platform.pace).turn(Priority.CARD)
-        await platform.update_card(session.card, session.talk, card_of(session, past=past))
+        await show_card(platform, session.card, session.talk, card_of(session, past=past))

@@ -1,4 +1,4 @@
-"""What an avatar says when it arrives: once in a session, and nothing where its knowledge base has an opening line, which AKOOL speaks."""
+"""What an avatar says when it arrives: once in a session, and nothing where its knowledge base has an opening line, which the provider speaks."""
 
 from bot.domain.errors import ProviderError
 from bot.domain.identity import new_id
@@ -15,7 +15,7 @@ NOBODY = Person("", "")
 
 
 async def greeting(context: SessionContext) -> NewRow | None:
-    """The turn that greets. None where nothing is to be said, or where it is not known whether AKOOL greets."""
+    """The turn that greets. None where nothing is to be said, or where it is not known whether the provider greets."""
     line = context.settings.greeting
     if not line or await _greets_by_itself(context):
         return None
@@ -28,7 +28,7 @@ def is_greeting(row: InboxRecord) -> bool:
 
 
 def as_spoken(line: str, mode: Mode, *, own_model: bool) -> str:
-    """What the avatar is given so that it says this line: in dialogue mode AKOOL's model is asked to say it, since it would answer the line itself."""
+    """What the avatar is given so that it says this line: in dialogue mode the provider's model is asked to say it, since it would answer the line itself."""
     text = speakable(line)
     return f"Repeat after me, word for word: {text}" if text and mode is Mode.DIALOGUE and not own_model else text
 

@@ -82,13 +82,23 @@ class LifecycleTimer:
         return min(self._context.services.timeouts.renew_before, duration / 4)
 
     async def _renew(self) -> None:
-        """Renew while the starter's budget lasts, otherwise let it run out."""
+        """Renew while the starter's budget lasts and the provider can, otherwise let it run out."""
+        if not self._renews:
+            return self._run_out(EndReason.EXPIRED)
         try:
             await self._provider_sessions.renew()
         except BudgetSpent as spent:
-            self._last = spent.ending
-            if self._context.ends_at and self._context.services.clock.now() >= self._context.ends_at:
-                self._context.end(spent.ending)
+            self._run_out(spent.ending)
+
+    @property
+    def _renews(self) -> bool:
+        return self._context.services.provider.limits.renews
+
+    def _run_out(self, ending: EndReason) -> None:
+        """Nothing follows what is paid: it ends with that."""
+        self._last = ending
+        if self._context.ends_at and self._context.services.clock.now() >= self._context.ends_at:
+            self._context.end(ending)
 
     async def _look_ahead(self, idle_deadline: datetime, now: datetime) -> None:
         """Show what will end it, when that has changed, and warn of it."""
@@ -111,6 +121,9 @@ class LifecycleTimer:
         if asked == self._asked:
             return
         self._asked = asked
+        if not self._renews:
+            self._last = EndReason.EXPIRED
+            return
         try:
             await next_minutes(context)
         except BudgetSpent as spent:

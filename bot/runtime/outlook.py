@@ -12,6 +12,7 @@ TOGETHER = timedelta(minutes=1)
 """An end that comes so soon after falling asleep is the one to name: who wakes it then would not have it for long."""
 
 LAST = {
+    EndReason.EXPIRED: "Ends when its time is up.",
     EndReason.BUDGET: "Ends when the minutes for today are used up.",
     EndReason.NOT_ALLOWED: "Ends: avatars are no longer allowed in this workspace.",
 }

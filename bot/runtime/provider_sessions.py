@@ -12,7 +12,15 @@ from sqlalchemy import Connection
 from bot.domain.errors import AvatarbotError, CommandRefused, ProviderError, RoomError, Verdict
 from bot.domain.identity import new_id
 from bot.domain.sessions import SessionSpec, SessionStatus
-from bot.ports.avatar import Avatar, AvatarArrived, AvatarEvent, AvatarGone, AvatarLeft, AvatarListener
+from bot.ports.avatar import (
+    AdjustableAvatar,
+    Avatar,
+    AvatarArrived,
+    AvatarEvent,
+    AvatarGone,
+    AvatarLeft,
+    AvatarListener,
+)
 from bot.ports.provider import ProviderSession
 from bot.ports.room import LinkDown, LinkUp, LossReason, RoomCredentials, TokenExpiring
 from bot.runtime.budget import next_minutes
@@ -30,7 +38,7 @@ ASKED_AGAIN = timedelta(seconds=2)
 
 
 TOKEN_LASTS = timedelta(seconds=30)
-"""From the word that our token is about to expire until it does: Agora's documents. AKOOL renews none, so the room is changed."""
+"""From the word that our token is about to expire until it does. None is renewed, so the room is changed."""
 
 NOT_TAKEN_OVER = "Not all that was set meanwhile was taken over. Please set it again."
 
@@ -162,7 +170,8 @@ class ProviderSessions:
             wanted = context.session.spec
             changes = difference(has, wanted, own_model=bool(context.services.model))
             try:
-                await joined.avatar.set_params(changes)
+                if isinstance(joined.avatar, AdjustableAvatar):
+                    await joined.avatar.set_params(changes)
             except CommandRefused as error:
                 context.log.warning("what was set is not taken over", reason=error.detail)
                 context.show(NOT_TAKEN_OVER)

@@ -7,6 +7,7 @@ from typing import Any, Protocol, TypeVar
 
 from bot.commands.options import StartOptions
 from bot.commands.suggestions import listed, suggest
+from bot.domain.capabilities import Capability, Offer
 from bot.domain.errors import AvatarbotError
 from bot.domain.messages import Suggestion
 from bot.domain.sessions import Mode, ParamChanges, SessionSpec, VoiceParams
@@ -74,6 +75,22 @@ def as_settings(spec: SessionSpec) -> ChannelSettings:
     )
 
 
+def within(spec: SessionSpec, offer: Offer) -> SessionSpec:
+    """What a session can have here of what was asked for: a channel's settings may be older than the provider."""
+    can = offer.capabilities
+    return replace(
+        spec,
+        avatar_id=spec.avatar_id if Capability.AVATARS in can else "",
+        voice_id=spec.voice_id if Capability.VOICES in can else None,
+        language=spec.language if Capability.LANGUAGES in can else None,
+        knowledge_id=spec.knowledge_id if Capability.KNOWLEDGE in can else None,
+        mode=spec.mode if Capability.DIALOGUE in can else Mode.RETELLING,
+        voice_url=spec.voice_url if Capability.PARAMETERS in can else None,
+        background_url=spec.background_url if Capability.PARAMETERS in can else None,
+        voice=spec.voice if Capability.PARAMETERS in can else VoiceParams(),
+    )
+
+
 def at_provider(spec: SessionSpec, *, own_model: bool) -> SessionSpec:
     """The spec as the provider gets it: where a model of the team's own answers, the avatar only says what it is given."""
     return replace(spec, mode=Mode.RETELLING) if own_model else spec
@@ -118,7 +135,7 @@ async def spelled_out(spec: SessionSpec, catalog: WorkspaceCatalog) -> SessionSp
     """Voice, language and knowledge as ids, for an avatar that is chosen already. Raises `NotOffered` or `ProviderError`."""
     if spec.background_url and not spec.official:
         raise NotOffered(f"{spec.avatar_name} is not an official avatar; backgrounds work on official avatars only.")
-    if spec.voice_id and spec.voice.elevenlabs is None:  # else it is the team's own, which AKOOL does not list
+    if spec.voice_id and spec.voice.elevenlabs is None:  # else it is the team's own, which the provider does not list
         voice = await named_voice(spec.voice_id, catalog)
         spec = replace(spec, voice_id=voice.id, voice_name=voice.name)
     if spec.language:

@@ -19,7 +19,7 @@ from bot.runtime.lifecycle import LifecycleTimer
 from bot.runtime.llm_reply import LlmReplies
 from bot.runtime.media_subscription import MediaSubscription
 from bot.runtime.provider_sessions import NoAvatar, ProviderSessions
-from bot.runtime.resolve import NotOffered, resolved, suggested_by
+from bot.runtime.resolve import NotOffered, resolved, suggested_by, within
 from bot.runtime.services import Services
 from bot.runtime.status_card import StatusCard, card_of
 from bot.runtime.turns import UNHEARD, Turns
@@ -166,7 +166,8 @@ class _LiveSession:
     async def _announce(self) -> None:
         """Names become ids, then the card is posted, so that we know that we can post before anything is paid."""
         context = self._context
-        spec = await resolved(context.session.spec, context.services.offers.seen_from(context.session.place))
+        asked = within(context.session.spec, context.services.policy.offer)
+        spec = await resolved(asked, context.services.offers.seen_from(context.session.place))
         await context.write(lambda c: sessions.respecify(c, context.services.store.cipher, context.lease, spec))
         context.session = replace(context.session, spec=spec)
         since = context.session.created_at if context.session.attempts > 1 else None

@@ -4,9 +4,10 @@ from datetime import datetime
 
 from bot.delivery.rate_limiter import Priority
 from bot.domain.cards import Card, CardAction
-from bot.domain.conversations import MessageRef
+from bot.domain.conversations import ConversationRef, MessageRef
 from bot.domain.errors import PlatformError, Throttled
 from bot.domain.sessions import EndReason, SessionSpec, SessionStatus
+from bot.ports.chat import ChatPlatform
 from bot.runtime.context import SessionContext
 from bot.runtime.outlook import NOTHING_KNOWN, Outlook
 from bot.runtime.past import Past
@@ -16,6 +17,9 @@ from bot.storage.records import SessionRecord
 LIVE = frozenset({SessionStatus.STARTING, SessionStatus.LIVE, SessionStatus.RECONNECTING})
 NEVER_AGAIN = frozenset({EndReason.PLACE_GONE, EndReason.NOT_ALLOWED})
 """Ends after which nothing can be started where the card is."""
+
+WORTH_A_POST = frozenset({SessionStatus.LIVE, SessionStatus.SLEEPING, SessionStatus.ENDED})
+"""States that are told in a new message, where the card cannot be changed."""
 
 LIVE_ACTIONS = (CardAction.WATCH, CardAction.INTERRUPT, CardAction.EXTEND, CardAction.STOP)
 
@@ -27,7 +31,7 @@ ENDINGS = {
     EndReason.NOT_ALLOWED: "Avatars are no longer allowed in this workspace.",
     EndReason.REFUSED: "It could not be started.",
     EndReason.NO_AVATAR: "The avatar did not come. Please start it again.",
-    EndReason.PROVIDER: "AKOOL could not host it. Please start it again.",
+    EndReason.PROVIDER: "It could not be hosted at the moment. Please start it again.",
     EndReason.THROWN_OUT: "Somebody else took its room. Please start it again.",
     EndReason.PLACE_GONE: "Its channel is gone.",
     EndReason.SHUTDOWN: "Avatarbot was shut down. Start it again when it is back.",
@@ -37,7 +41,7 @@ ENDINGS = {
 """What the card says of each end."""
 
 WORTH_SHOWING = 2
-"""Messages that wait: a single one is answered next, and an edit for each would take half of what Slack allows."""
+"""Messages that wait: a single one is answered next, and an edit for each would take half of what a platform allows."""
 
 NOTES = {
     SessionStatus.STARTING: "The avatar is on its way …",
@@ -122,12 +126,20 @@ def _traits(spec: SessionSpec) -> tuple[str, ...]:
     return tuple(filter(None, words))
 
 
+async def show_card(platform: ChatPlatform, card_ref: MessageRef, thread: ConversationRef, card: Card) -> MessageRef:
+    """Where the card stands now: changed in its message, or posted anew where messages cannot be changed."""
+    if edits := platform.features.edits:
+        return await edits.update_card(card_ref, thread, card)
+    return (await platform.post_card(thread, card)).card
+
+
 class StatusCard:
     """`run` keeps the session's card up to date, until cancelled."""
 
     def __init__(self, context: SessionContext) -> None:
         self._context = context
         self._shown: Card | None = None
+        self._posted = context.session.status  # when a card was posted last, where it cannot be changed
 
     def card(self) -> Card:
         context = self._context
@@ -150,23 +162,30 @@ class StatusCard:
     async def show(self) -> None:
         """Show the card as it is now, if that is news. What fails for the moment is tried again with the next change."""
         context = self._context
-        if context.session.card is None or context.session.thread is None or self.card() == self._shown:
+        if context.session.card is None or context.session.thread is None or not self._is_news(self.card()):
             return
-        await context.limiter.edits.turn(Priority.CARD)
+        budget = context.limiter.edits if context.platform.features.edits else context.limiter
+        await budget.turn(Priority.CARD)
         card = self.card()  # the newest: time has passed
         try:
-            moved = await context.platform.update_card(context.session.card, context.session.thread, card)
+            moved = await show_card(context.platform, context.session.card, context.session.thread, card)
         except Throttled as throttled:
-            context.limiter.edits.throttled(throttled.retry_after)
+            budget.throttled(throttled.retry_after)
             context.card_wakeup.set()
         except PlatformError as error:
             if error.final:
                 raise
             context.log.info("card not shown", reason=error.detail)
         else:
-            self._shown = card
+            self._shown, self._posted = card, card.status
             if moved != context.session.card:
                 await self._move(moved)
+
+    def _is_news(self, card: Card) -> bool:
+        """Whether it is worth a change, or a message of its own where nothing can be changed."""
+        if self._context.platform.features.edits:
+            return card != self._shown
+        return card.status in WORTH_A_POST and card.status is not self._posted
 
     async def _move(self, card: MessageRef) -> None:
         """The old message can no longer be edited, so the card goes on in a new one."""

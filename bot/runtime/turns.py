@@ -36,10 +36,10 @@ SETTLED = 1.0
 """Seconds without a word after a final text; where every part is marked as the last, more comes after it."""
 
 BEHIND_AT_MOST = 150.0
-"""Seconds from a turn's beginning for which it waits behind something else that the avatar says; AKOOL's longest opening line takes 130."""
+"""Seconds from a turn's beginning for which it waits behind something else that the avatar says; the longest opening line takes 130."""
 
 THINKING_EVERY = 8.0
-"""Seconds; a typing indicator lasts ten on Discord."""
+"""Seconds; a typing indicator lasts ten where it lasts shortest."""
 
 SLOWEST_START = timedelta(minutes=5)
 """How long what waits may have waited for an avatar that was not there yet, before its own time begins."""
@@ -228,9 +228,10 @@ class Turns:
             await cancel_and_wait(thinking)
 
     async def _think(self, turn: _Turn) -> None:
-        while not turn.heard:
+        typing = self._context.platform.features.typing
+        while typing and not turn.heard:
             with contextlib.suppress(PlatformError):
-                await self._context.platform.start_typing(self._context.session.talk)
+                await typing.start_typing(self._context.session.talk)
             await asyncio.sleep(THINKING_EVERY)
 
     def _words(self, row: InboxRecord) -> str:
@@ -307,9 +308,11 @@ class Turns:
 
     async def _mark(self, row: InboxRecord) -> None:
         """A reaction instead of a repetition; a missing one is no reason to stop."""
-        assert row.message is not None
+        marks = self._context.platform.features.marks
+        if marks is None or row.message is None:
+            return
         await self._context.limiter.turn(Priority.PREVIEW)
         try:
-            await self._context.platform.mark_spoken(row.message)
+            await marks.mark_spoken(row.message)
         except PlatformError as error:
             self._context.log.info("a spoken message is not marked", reason=error.detail)

@@ -113,7 +113,7 @@ provider_sessions = Table(
     metadata,
     _id(),  # ours: also the tag that names a room of our own
     _session(),
-    _text("provider_id"),  # AKOOL's, empty while only intended
+    _text("provider_id"),  # the provider's, empty while only intended
     _text("state"),  # intent, open, closing, closed, lost
     Column("credentials", LargeBinary, nullable=False, server_default=text("''")),  # encrypted
     Column("duration_s", Integer, nullable=False),

@@ -5,15 +5,13 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 
-from starlette.routing import BaseRoute
-
 from bot.domain.cards import Card, Opened
 from bot.domain.conversations import Channel, ConversationRef, MessageRef
 from bot.domain.errors import MessageGone, PlatformError, StoreUnavailable
 from bot.domain.messages import Command, Inbound, MessagePosted, NoSession, Outcome, Question, Refused, ReplyTo
 from bot.domain.replies import Choice, File, Reply
 from bot.domain.transcript import TranscriptLine
-from bot.ports.chat import ConnectionState, CoreApi, RateLimits, ValueQuery
+from bot.ports.chat import ConnectionState, CoreApi, Features, RateLimits, ValueQuery
 from bot.testing.chat import Answered, FakeChat
 
 OFFERED_WITHIN_S = 1.5
@@ -76,6 +74,10 @@ class FakeChatPlatform:
         await self.reply(inbound.reply_to, reply)
 
     # ------------------------------------------------ ChatPlatform
+
+    @property
+    def features(self) -> Features:
+        return Features(edits=self, search=self, marks=self, typing=self, files=self)
 
     def is_home(self, workspace_id: str) -> bool:
         return workspace_id in self.chat.homes
@@ -142,9 +144,6 @@ class FakeChatPlatform:
                 self.chat.answered.append(Answered(to.person, reply, by_handle))
             else:
                 self.chat.take_notice(to.place.channel, NOT_DELIVERED.format(name=to.person.name))
-
-    def routes(self) -> Sequence[BaseRoute]:
-        return ()
 
     def connection(self) -> ConnectionState:
         return ConnectionState(self._since, self.chat.problem)

@@ -12,12 +12,16 @@ from bot.domain.sessions import SessionSpec
 from bot.ports.clock import Clock
 from bot.ports.provider import (
     AvatarInfo,
+    Capabilities,
     Knowledge,
+    KnowledgeLimits,
     LanguageInfo,
+    ProviderLimits,
     ProviderSession,
     ProviderSessionInfo,
     ProviderState,
     Upload,
+    UploadLimits,
     UploadState,
     VoiceInfo,
 )
@@ -71,6 +75,11 @@ class FakeAvatarProvider(ScriptedCalls):
     A session ends when it is closed or when its time is up, and throws out whoever is in its room.
     """
 
+    name = "FakeAvatars"
+    limits = ProviderLimits(LONGEST_S)
+    upload_limits = UploadLimits(video_bytes=300 * 1024**2, kept_days=7, wants="about a minute of one person")
+    knowledge_limits = KnowledgeLimits(document_bytes=100 * 1024**2, documents_bytes=500 * 1024**2)
+
     def __init__(
         self,
         clock: Clock,
@@ -92,6 +101,20 @@ class FakeAvatarProvider(ScriptedCalls):
         self._uploads: dict[str, tuple[Upload, datetime]] = {}
         self._ids = itertools.count(1)
         self._timers: dict[str, asyncio.TimerHandle] = {}
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return Capabilities(
+            avatars=self,
+            voices=self,
+            languages=self,
+            knowledge=self,
+            uploads=self,
+            credit=self,
+            parameters=FakeAvatar,
+            gestures=FakeAvatar,
+            dialogue=True,
+        )
 
     # ------------------------------------------------ sessions
 

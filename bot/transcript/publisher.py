@@ -12,6 +12,7 @@ from bot.domain.identity import new_id
 from bot.domain.transcript import Delivery, Speaker, TranscriptLine
 from bot.media.events import Caption
 from bot.ports.avatar import AvatarEvent, Utterance
+from bot.ports.chat import MessageEdits
 from bot.speech.splitter import preview, split
 from bot.storage import transcripts
 from bot.storage.records import PostRecord, UtteranceRecord
@@ -56,11 +57,6 @@ class _Entry:
     def visible(self) -> bool:
         """Whether there is anything of it to show in the thread."""
         return not self.silent and bool(self.record.text.strip())
-
-    @property
-    def may_grow(self) -> bool:
-        """Whether it may be shown before it is final: in one message, which is the first and only one."""
-        return self.visible and len(self.shown) <= 1
 
 
 class TranscriptPublisher:
@@ -238,10 +234,14 @@ class TranscriptPublisher:
                 return 0.0
             followed = index + 1 < len(self._entries)
             overtaken = followed and not entry.posted  # posted now, or it would stand below what came after it
-            if entry.may_grow and (overtaken or self._due(entry)):
+            if self._may_grow(entry) and (overtaken or self._due(entry)):
                 await self._preview(entry, must=overtaken)
                 return 0.0
         return self._until_due()
+
+    def _may_grow(self, entry: _Entry) -> bool:
+        """Whether it may be shown before it is final: in one message, which is the first and only one, and can be changed."""
+        return self._context.platform.features.edits is not None and entry.visible and len(entry.shown) <= 1
 
     def _due(self, entry: _Entry) -> bool:
         return self._now() >= self._due_at(entry) and self._differs(entry)
@@ -254,7 +254,7 @@ class TranscriptPublisher:
         return not entry.shown or entry.shown[0][1] != self._preview_of(entry)
 
     def _until_due(self) -> float | None:
-        moments = [self._due_at(entry) for entry in self._entries if entry.may_grow and self._differs(entry)]
+        moments = [self._due_at(entry) for entry in self._entries if self._may_grow(entry) and self._differs(entry)]
         return max(0.0, min(moments) - self._now()) if moments else None
 
     async def _preview(self, entry: _Entry, *, must: bool) -> None:
@@ -314,43 +314,46 @@ class TranscriptPublisher:
         message_id, shown = await self._standing(entry, part)
         if shown == line:
             return
+        edits = self._context.platform.features.edits
         if urgency is not None:
-            await (self._context.limiter.edits if message_id else self._context.limiter).turn(urgency)
-        if message_id:
+            await (self._context.limiter.edits if message_id and edits else self._context.limiter).turn(urgency)
+        if message_id and edits:
             with contextlib.suppress(MessageGone):
-                await self._edit(entry, part, message_id, line)
+                await self._edit(edits, entry, part, message_id, line)
                 return
             self._remember(entry, part, "", None)
-        await self._post(entry, part, line)
+        await self._post(entry, part, line, line if edits else _rest_of(line, shown))
 
     async def _standing(self, entry: _Entry, part: int) -> tuple[str, TranscriptLine | None]:
         """The message of a part and what is known to stand there; what may have arrived is looked up where the platform lets us."""
         if part < len(entry.shown) and entry.shown[part][0]:
             return entry.shown[part]
         since, key = entry.tried.get(part), post_key(entry.record.id, part)
-        if since and (found := await self._context.platform.find(self._context.session.talk, key, since)):
+        search = self._context.platform.features.search
+        if since and search and (found := await search.find(self._context.session.talk, key, since)):
             await self._arrived(entry, part, found.message_id, None)
             return found.message_id, None
         return "", None
 
-    async def _edit(self, entry: _Entry, part: int, message_id: str, line: TranscriptLine) -> None:
+    async def _edit(self, edits: MessageEdits, entry: _Entry, part: int, message_id: str, line: TranscriptLine) -> None:
         context = self._context
         try:
-            await context.platform.edit(MessageRef(context.session.talk, message_id), line)
+            await edits.edit(MessageRef(context.session.talk, message_id), line)
         except Throttled as throttled:
             context.limiter.edits.throttled(throttled.retry_after)
             raise
         context.services.metrics.edits.labels(context.session.place.platform).inc()
         self._remember(entry, part, message_id, line)
 
-    async def _post(self, entry: _Entry, part: int, line: TranscriptLine) -> None:
+    async def _post(self, entry: _Entry, part: int, line: TranscriptLine, words: TranscriptLine) -> None:
+        """Post `words`, with which all of `line` stands there."""
         context = self._context
         now, row_id = context.services.clock.now(), new_id()
         post = PostRecord(entry.record.id, part, post_key(entry.record.id, part), "", now)
         await context.write(lambda c: transcripts.intend_post(c, context.lease, row_id, post))
         entry.tried.setdefault(part, now)
         try:
-            ref = await context.platform.post(context.session.talk, line, post.key)
+            ref = await context.platform.post(context.session.talk, words, post.key)
         except Throttled as throttled:
             del entry.tried[part]  # nothing was done
             context.limiter.throttled(throttled.retry_after)
@@ -372,8 +375,14 @@ class TranscriptPublisher:
         return asyncio.get_running_loop().time()
 
 
+def _rest_of(line: TranscriptLine, shown: TranscriptLine | None) -> TranscriptLine:
+    """What is new of a line, where what is shown of it cannot be changed."""
+    before = shown.text if shown else ""
+    return replace(line, text=line.text.removeprefix(before).lstrip() or line.text)
+
+
 def post_key(source_id: str, part: int) -> str:
-    """Identifies a post on its platform, in at most 25 characters: what Discord's nonce can hold."""
+    """Identifies a post on its platform, in at most 25 characters: what the shortest nonce of a platform can hold."""
     return f"{source_id[-20:]}-{part}"
 
 

@@ -18,10 +18,11 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bot.domain.errors import AvatarbotError, SettingsError
+from bot.ports.http import HttpMount
 from bot.telemetry import Metrics
 from bot.web.http_limits import BACKLOG, BoundedHttp, BoundedWebSocket, Bounds, OpenConnections
 from bot.web.page import not_here
@@ -57,7 +58,7 @@ access_log = structlog.get_logger("bot.web.access")
 
 
 def create_app(
-    metrics: Metrics, readiness: Mapping[str, Readiness], routes: Sequence[BaseRoute] = (), metrics_token: str = ""
+    metrics: Metrics, readiness: Mapping[str, Readiness], mounts: Sequence[HttpMount] = (), metrics_token: str = ""
 ) -> Starlette:
     """The app. `/healthz` says that the process lives; `/readyz` asks `readiness`, by name; `/metrics` wants the token, or this machine."""
     return Starlette(
@@ -65,11 +66,16 @@ def create_app(
             Route("/healthz", _healthz),
             Route("/readyz", _readyz(readiness)),
             Route("/metrics", _metrics(metrics, metrics_token)),
-            *routes,
+            *mounted(mounts),
         ],
         exception_handlers={404: _not_found},
         middleware=[Middleware(AccessLog), Middleware(SafeHeaders)],
     )
+
+
+def mounted(mounts: Sequence[HttpMount]) -> Sequence[Mount]:
+    """As routes, the longest path first."""
+    return [Mount(mount.path, mount.app) for mount in sorted(mounts, key=lambda mount: -len(mount.path))]
 
 
 async def _not_found(request: Request, error: Exception) -> Response:
@@ -188,7 +194,7 @@ def _status(message: Message) -> int:
 
 
 def _write_line(scope: Scope, status: int, seconds: float) -> None:
-    route = getattr(scope.get("route"), "path", "(none)")
+    route = _declared(scope)
     write = access_log.debug if route in PROBES else access_log.info
     write(
         "request" if scope["type"] == "http" else "socket",
@@ -197,6 +203,12 @@ def _write_line(scope: Scope, status: int, seconds: float) -> None:
         status=status or (500 if scope["type"] == "http" else 403),
         ms=round(seconds * 1000, 1),
     )
+
+
+def _declared(scope: Scope) -> str:
+    """The route that answered, below the path that it is mounted at."""
+    route, above = scope.get("route"), scope.get("root_path", "")
+    return (above if isinstance(route, Mount) else above + getattr(route, "path", "")) or "(none)"
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -40,7 +40,7 @@ class DemoService:
         service = self.service = Service(self._parts)
         settings = PlaygroundSettings(secret=SecretStr(SECRET), history=self._folder / "channel.jsonl")
         service.add(PlaygroundPlatform(service.core, service.services.clock, settings, self._parts.pictures))
-        app = create_app(service.services.metrics, service.readiness(), service.routes())
+        app = create_app(service.services.metrics, service.readiness(), service.mounts())
         self.port = await self._running.enter_async_context(serve(app, LOOPBACK, self.port))
         service.base_url = self.base
         await self._running.enter_async_context(service.running(hand_over=True))

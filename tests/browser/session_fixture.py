@@ -34,7 +34,7 @@ from bot.telemetry import new_metrics
 from bot.web.app import create_app, serve
 from bot.web.http_limits import Bounds
 from bot.web.viewer.archive import Archive
-from bot.web.viewer.routes import viewer_routes
+from bot.web.viewer.routes import viewer_mount
 
 PORTRAITS = Path(portraits.__file__).parent / "portraits"
 SECRET = "a-secret-for-tests"
@@ -124,8 +124,8 @@ class ScriptedCore(CoreApi):
         """As at the start of a process: nothing in memory but what the history file says."""
         settings = PlaygroundSettings(secret=SecretStr(SECRET), history=self._folder / "history.jsonl")
         self.platform = PlaygroundPlatform(self, self.clock, settings)
-        viewer = viewer_routes(self.grants, self.events, self, self.archive, self.clock, Policy(), self.pictures)
-        self._app = create_app(new_metrics(), {}, [*self.platform.routes(), *viewer])
+        viewer = viewer_mount(self.grants, self.events, self, self.archive, self.clock, Policy(), self.pictures)
+        self._app = create_app(new_metrics(), {}, [*self.platform.mounts(), viewer])
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         if self.away and scope["type"] == "websocket":

@@ -11,9 +11,9 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from adapters.akool.provider import AkoolProvider
+from adapters.akool.provider import UPLOAD_STATES, AkoolProvider
 from bot.domain.sessions import ElevenLabs, Mode, SessionSpec, TurnDetection, VoiceParams
-from bot.ports.provider import AvatarProvider, Upload, UploadState
+from bot.ports.provider import Upload
 from bot.ports.room import RoomConnection, RoomCredentials
 from tests.unit.akool.scripted import (
     AVATAR,
@@ -62,7 +62,7 @@ def no_connection(_: RoomCredentials) -> RoomConnection:
     raise AssertionError("nobody joins in these tests")
 
 
-def provider(akool: ScriptedAkool, own_room: OurRooms | None = None) -> AvatarProvider:
+def provider(akool: ScriptedAkool, own_room: OurRooms | None = None) -> AkoolProvider:
     return AkoolProvider(akool.api(), no_connection, own_room)
 
 
@@ -199,4 +199,4 @@ async def test_the_example_of_an_upload_is_read() -> None:
     akool = ScriptedAkool({UPLOAD: ok(example["data"])})
     upload = await provider(akool).upload("https://x/v.mp4", "mine1", "Me")
     data = example["data"]
-    assert upload == Upload(data["avatar_id"], data["_id"], "Me", UploadState(data["status"]))
+    assert upload == Upload(data["avatar_id"], data["_id"], "Me", UPLOAD_STATES[data["status"]])

@@ -1,6 +1,6 @@
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 import httpx
 import pytest
@@ -8,10 +8,11 @@ import structlog
 import websockets
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
+from starlette.routing import BaseRoute, Mount, Route, Router, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from bot.domain.errors import SettingsError, StoreUnavailable
+from bot.ports.http import HttpMount
 from bot.telemetry import new_metrics
 from bot.web.app import GRACE_S, Readiness, create_app, listen, serve
 
@@ -34,17 +35,21 @@ async def stuck() -> None:
     await asyncio.Event().wait()
 
 
+def mounts(*routes: BaseRoute) -> list[HttpMount]:
+    return [HttpMount("", Router(routes))] if routes else []
+
+
 async def get(
     path: str,
     *,
     readiness: Mapping[str, Readiness] | None = None,
-    routes: tuple[BaseRoute, ...] = (),
+    routes: Sequence[BaseRoute] = (),
     token: str = "",
     host: str = "127.0.0.1",
     headers: Mapping[str, str] | None = None,
     name: str = "localhost",
 ) -> httpx.Response:
-    app = create_app(new_metrics(), readiness or {}, routes, token)
+    app = create_app(new_metrics(), readiness or {}, mounts(*routes), token)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False, client=(host, 5000))
     async with httpx.AsyncClient(transport=transport, base_url=f"http://{name}") as http:
         return await http.get(path, headers=headers)
@@ -132,7 +137,12 @@ async def test_headers_are_safe_unless_a_page_sets_its_own() -> None:
 
 @pytest.mark.parametrize(
     ("path", "route", "status"),
-    [("/v/secret-key-of-a-viewer", "/v/{id}", 200), ("/fail", "/fail", 500), ("/wp-admin", "(none)", 404)],
+    [
+        ("/v/secret-key-of-a-viewer", "/v/{id}", 200),
+        ("/fail", "/fail", 500),
+        ("/slack/events", "/slack/events", 200),
+        ("/wp-admin", "(none)", 404),
+    ],
 )
 async def test_the_access_log_names_the_route_and_never_the_path(path: str, route: str, status: int) -> None:
     with structlog.testing.capture_logs() as lines:
@@ -156,7 +166,7 @@ async def test_a_failure_shows_no_trace() -> None:
 @pytest.fixture
 async def port() -> AsyncIterator[int]:
     routes = (*ROUTES, WebSocketRoute("/echo", echo))
-    async with serve(create_app(new_metrics(), {}, routes), "127.0.0.1", 0) as port:
+    async with serve(create_app(new_metrics(), {}, mounts(*routes)), "127.0.0.1", 0) as port:
         yield port
 
 
@@ -170,7 +180,7 @@ async def test_it_serves_http_and_sockets_without_compression(port: int) -> None
 
 
 async def test_the_end_of_the_block_closes_open_sockets_in_time() -> None:
-    app = create_app(new_metrics(), {}, (WebSocketRoute("/echo", echo),))
+    app = create_app(new_metrics(), {}, mounts(WebSocketRoute("/echo", echo)))
     async with asyncio.timeout(GRACE_S + 2):
         async with serve(app, "127.0.0.1", 0) as port:
             socket = await websockets.connect(f"ws://127.0.0.1:{port}/echo")

@@ -3,12 +3,11 @@
 A link is `/v/#<secret>`. The secret never stands in a path: it comes in the socket's first frame, or as a bearer token.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
+from starlette.routing import Mount, Route, Router, WebSocketRoute
 
 from bot.commands.policy import Policy
 from bot.domain.replies import File
@@ -17,6 +16,7 @@ from bot.ports.chat import CoreApi
 from bot.ports.clock import Clock
 from bot.ports.files import Pictures
 from bot.ports.grants import Grant, Grants
+from bot.ports.http import HttpMount
 from bot.web.page import NOT_TO_BE_RUN, STATIC_PAGE, Static
 from bot.web.viewer.archive import FORMATS, Archive
 from bot.web.viewer.socket import ViewerSockets
@@ -25,7 +25,7 @@ FOLDER = Path(__file__).parent / "static"
 BEARER = "Bearer "
 
 
-def viewer_routes(  # noqa: PLR0917
+def viewer_mount(  # noqa: PLR0917
     grants: Grants,
     events: SessionEvents,
     core: CoreApi,
@@ -33,7 +33,7 @@ def viewer_routes(  # noqa: PLR0917
     clock: Clock,
     policy: Policy,
     pictures: Pictures | None = None,
-) -> Sequence[BaseRoute]:
+) -> HttpMount:
     """The page is the same for everybody; without a good link it shows nothing, and its files are 401."""
     files = _Files(grants, archive, clock, pictures)
     sockets = ViewerSockets(grants, events, core, archive, clock, policy)
@@ -44,13 +44,16 @@ def viewer_routes(  # noqa: PLR0917
         response.headers.update(STATIC_PAGE)
         return response
 
-    return [
-        WebSocketRoute("/v/socket", sockets.serve),
-        Mount("/v/static", static),
-        Route("/v/", page),
-        Route("/v/portrait", files.portrait),
-        Route("/v/transcript.{format}", files.transcript),
-    ]
+    served = Router(
+        [
+            WebSocketRoute("/socket", sockets.serve),
+            Mount("/static", static),
+            Route("/", page),
+            Route("/portrait", files.portrait),
+            Route("/transcript.{format}", files.transcript),
+        ]
+    )
+    return HttpMount("/v", served)
 
 
 class _Files:

@@ -18,7 +18,7 @@ from adapters.simulator.options import Options
 from adapters.simulator.room import Rooms
 from adapters.simulator.talker import Talker
 from bot.domain.sessions import Mode
-from bot.ports.avatar import Avatar
+from bot.ports.avatar import AdjustableAvatar, Avatar, GesturingAvatar
 from bot.ports.room import LossReason, RoomCredentials, TokenExpiring, VideoFrame
 from bot.testing.avatar import AvatarBehavior, FakeAvatar
 from bot.testing.virtual_time import LoopClock
@@ -29,11 +29,15 @@ PACE = 150.0
 ARRIVES_AFTER = 0.2
 
 
+class WholeAvatar(Avatar, AdjustableAvatar, GesturingAvatar, Protocol):
+    """With everything that an avatar may have."""
+
+
 class AvatarUnderTest(Protocol):
     """An avatar that repeats what it is given, not joined yet, and the strings of its room. It comes after `ARRIVES_AFTER` seconds."""
 
     @property
-    def avatar(self) -> Avatar: ...
+    def avatar(self) -> WholeAvatar: ...
 
     @property
     def given(self) -> Sequence[str]:

@@ -12,10 +12,10 @@ import pytest
 from bot.domain.errors import CommandRefused, RoomError
 from bot.domain.sessions import Mode, ParamChanges, VoiceParams
 from bot.domain.transcript import Speaker
-from bot.ports.avatar import Avatar, AvatarArrived, AvatarEvent, AvatarGone, AvatarLeft, Speaking, Utterance
+from bot.ports.avatar import AvatarArrived, AvatarEvent, AvatarGone, AvatarLeft, Speaking, Utterance
 from bot.ports.room import Codec, LinkDown, LinkUp, LossReason, TokenExpiring, VideoFrame
 from bot.testing.virtual_time import virtual
-from tests.contract.avatar.conftest import ARRIVES_AFTER, PACE, AvatarUnderTest, Kind
+from tests.contract.avatar.conftest import ARRIVES_AFTER, PACE, AvatarUnderTest, Kind, WholeAvatar
 
 LONG = "This is a sentence that takes a while to say. " * 20
 TAKES_S = len(LONG) / PACE
@@ -30,7 +30,7 @@ class Stay:
     told: list[AvatarEvent] = field(default_factory=list)
 
     @property
-    def avatar(self) -> Avatar:
+    def avatar(self) -> WholeAvatar:
         return self.under_test.avatar
 
     @property

@@ -7,7 +7,9 @@ To join, put a module `harness_<platform>.py` beside this one with an async cont
 import asyncio
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeVar
+
+import pytest
 
 from bot.domain.cards import CardAction
 from bot.domain.conversations import ConversationRef, MessageRef
@@ -15,6 +17,8 @@ from bot.domain.errors import StoreUnavailable
 from bot.domain.messages import Accepted, Inbound, Outcome
 from bot.domain.replies import Choice, Reply
 from bot.ports.chat import ChatPlatform, CoreApi, ValueQuery
+
+T = TypeVar("T")
 
 ANN = "ann"
 BEN = "ben"
@@ -91,7 +95,6 @@ class Seen:
 class Abilities:
     """What a platform honestly cannot do; tests that need it are skipped with that reason."""
 
-    finds: bool = True
     has_outsiders: bool = True
     sees_edits: bool = True
     redelivers: bool = True
@@ -184,6 +187,13 @@ class PlatformHarness(Protocol):
     async def restart(self) -> None:
         """The process dies and comes back: a new `platform`, same service, nothing kept in memory."""
         ...
+
+
+def able(feature: T | None) -> T:
+    """A feature of a platform; the test is skipped where it has none."""
+    if feature is None:
+        pytest.skip("this platform has no such feature")
+    return feature
 
 
 async def told_for_a_message(harness: PlatformHarness, who: str, place: ConversationRef) -> Sequence[str]:

@@ -23,7 +23,7 @@ class DiscordHarness(PlatformHarness):
         self.place = world.place
         self.place_name = "#general"
         # Discord tells no nonce later, has no guests of other companies, and gives events of its gateway once.
-        self.abilities = Abilities(finds=False, has_outsiders=False, redelivers=False)
+        self.abilities = Abilities(has_outsiders=False, redelivers=False)
 
     @property
     def platform(self) -> Any:  # type: ignore[override]

@@ -43,7 +43,7 @@ from adapters.playground.protocol import Changed as ChangedFrame
 from adapters.playground.settings import PlaygroundSettings
 from bot.domain.cards import CardAction
 from bot.domain.conversations import ConversationRef, MessageRef
-from bot.web.app import serve
+from bot.web.app import mounted, serve
 from tests.contract.platform.harness import ANN, BEN, GUEST, Abilities, PlatformHarness, RecordingCore, Seen
 
 SECRET = "a-secret-for-tests"
@@ -143,7 +143,7 @@ class PlaygroundHarness(PlatformHarness):
     def _start(self) -> None:
         settings = PlaygroundSettings(secret=SecretStr(SECRET), history=self._folder / "history.jsonl")
         self.platform = PlaygroundPlatform(self.core, self.clock, settings)
-        self._app = Starlette(routes=list(self.platform.routes()))
+        self._app = Starlette(routes=mounted(self.platform.mounts()))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._app(scope, receive, send)

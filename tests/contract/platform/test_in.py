@@ -18,7 +18,7 @@ from bot.domain.messages import (
 from bot.domain.people import Membership
 from bot.domain.replies import Choice, Reply
 from tests.contract.platform.cards import CARD, LIVE, final
-from tests.contract.platform.harness import ANN, BEN, GUEST, PlatformHarness, told_for_a_message
+from tests.contract.platform.harness import ANN, BEN, GUEST, PlatformHarness, able, told_for_a_message
 
 
 def only(inbounds: list[Inbound]) -> Inbound:
@@ -102,7 +102,7 @@ async def test_a_delivery_that_comes_again_is_recognisable(harness: PlatformHarn
 async def test_what_the_bot_posts_does_not_come_back(harness: PlatformHarness) -> None:
     opened = await harness.platform.post_card(harness.place, CARD)
     ref = await harness.platform.post(opened.thread, final("Hello"), "k1")
-    await harness.platform.edit(ref, final("Hello!"))
+    await able(harness.platform.features.edits).edit(ref, final("Hello!"))
     await harness.platform.notify(opened.thread, "One minute left.")
 
     await harness.write(ANN, "The only one", opened.thread)

@@ -8,7 +8,7 @@ import pytest
 from bot.domain.errors import MessageGone, PlaceGone
 from bot.domain.replies import File
 from tests.contract.platform.cards import CARD, ENDED, HOSTILE, LIVE, OTHER, final, growing
-from tests.contract.platform.harness import PlatformHarness, Seen
+from tests.contract.platform.harness import PlatformHarness, Seen, able
 
 JUST_NOW = datetime.now(UTC)
 
@@ -50,7 +50,7 @@ async def test_a_card_started_in_a_thread_stays_there(harness: PlatformHarness) 
 async def test_a_card_is_brought_up_to_date_where_it_stands(harness: PlatformHarness) -> None:
     opened = await harness.platform.post_card(harness.place, CARD)
 
-    shown = await harness.platform.update_card(opened.card, opened.thread, LIVE)
+    shown = await able(harness.platform.features.edits).update_card(opened.card, opened.thread, LIVE)
 
     assert shown == opened.card
     card = only([seen for seen in await harness.messages(harness.place) if seen.ref == shown])
@@ -61,7 +61,9 @@ async def test_a_card_is_brought_up_to_date_where_it_stands(harness: PlatformHar
 async def test_a_card_shows_what_was_set(harness: PlatformHarness) -> None:
     opened = await harness.platform.post_card(harness.place, CARD)
 
-    await harness.platform.update_card(opened.card, opened.thread, replace(LIVE, traits=("French", "speed 1.1")))
+    await able(harness.platform.features.edits).update_card(
+        opened.card, opened.thread, replace(LIVE, traits=("French", "speed 1.1"))
+    )
 
     card = only([seen for seen in await harness.messages(harness.place) if seen.ref == opened.card])
     assert "French" in card.text
@@ -71,7 +73,7 @@ async def test_a_card_shows_what_was_set(harness: PlatformHarness) -> None:
 async def test_an_ended_card_offers_nothing_to_press(harness: PlatformHarness) -> None:
     opened = await harness.platform.post_card(harness.place, LIVE)
 
-    shown = await harness.platform.update_card(opened.card, opened.thread, ENDED)
+    shown = await able(harness.platform.features.edits).update_card(opened.card, opened.thread, ENDED)
 
     card = only([seen for seen in await harness.messages(harness.place) if seen.ref == shown])
     assert "Stopped by Ann." in card.text
@@ -82,7 +84,7 @@ async def test_a_lost_card_is_posted_anew(harness: PlatformHarness) -> None:
     opened = await harness.platform.post_card(harness.place, CARD)
     await harness.lose_message(opened.card)
 
-    shown = await harness.platform.update_card(opened.card, opened.thread, LIVE)
+    shown = await able(harness.platform.features.edits).update_card(opened.card, opened.thread, LIVE)
 
     assert shown != opened.card
     everywhere = [*await harness.messages(harness.place), *await harness.messages(opened.thread)]
@@ -103,8 +105,8 @@ async def test_a_growing_line_is_one_message(harness: PlatformHarness) -> None:
     before = len(await harness.messages(opened.thread))
 
     ref = await harness.platform.post(opened.thread, growing("Good"), "k1")
-    await harness.platform.edit(ref, growing("Good morning,"))
-    await harness.platform.edit(ref, final("Good morning, all!"))
+    await able(harness.platform.features.edits).edit(ref, growing("Good morning,"))
+    await able(harness.platform.features.edits).edit(ref, final("Good morning, all!"))
 
     after = await harness.messages(opened.thread)
     assert len(after) == before + 1
@@ -116,7 +118,7 @@ async def test_the_bot_itself_speaks_in_a_message_that_grows(harness: PlatformHa
     await harness.platform.notify(opened.thread, "Told.")
 
     ref = await harness.platform.post(opened.thread, replace(growing("Waiting"), speaker=None), "k1")
-    await harness.platform.edit(ref, replace(final("Ready."), speaker=None))
+    await able(harness.platform.features.edits).edit(ref, replace(final("Ready."), speaker=None))
 
     told, line = (await harness.messages(opened.thread))[-2:]
     assert (line.ref, line.text, line.author) == (ref, "Ready.", told.author)
@@ -136,7 +138,7 @@ async def test_editing_a_lost_line_says_that_only_it_is_lost(harness: PlatformHa
     await harness.lose_message(ref)
 
     with pytest.raises(MessageGone):
-        await harness.platform.edit(ref, final("Hello again"))
+        await able(harness.platform.features.edits).edit(ref, final("Hello again"))
 
     await harness.platform.post(opened.thread, final("The place is fine."), "k2")
 
@@ -158,7 +160,7 @@ async def test_what_is_said_can_mention_nobody_and_is_read_as_it_is(harness: Pla
     opened = await harness.platform.post_card(harness.place, CARD)
 
     ref = await harness.platform.post(opened.thread, final("x"), "k1")
-    await harness.platform.edit(ref, final(HOSTILE))
+    await able(harness.platform.features.edits).edit(ref, final(HOSTILE))
     await harness.platform.notify(opened.thread, HOSTILE)
 
     said, told = (await harness.messages(opened.thread))[-2:]
@@ -180,7 +182,9 @@ async def test_a_name_and_a_note_can_mention_nobody(harness: PlatformHarness) ->
 async def test_a_file_reaches_everybody_in_the_thread(harness: PlatformHarness) -> None:
     opened = await harness.platform.post_card(harness.place, CARD)
 
-    await harness.platform.attach(opened.thread, File("talk.md", "text/markdown", b"# Talk\n"), "The transcript.")
+    await able(harness.platform.features.files).attach(
+        opened.thread, File("talk.md", "text/markdown", b"# Talk\n"), "The transcript."
+    )
 
     seen = (await harness.messages(opened.thread))[-1]
     assert seen.files == ("talk.md",)
@@ -190,7 +194,7 @@ async def test_a_message_heard_is_marked(harness: PlatformHarness) -> None:
     opened = await harness.platform.post_card(harness.place, CARD)
     ref = await harness.write("ann", "Good morning", opened.thread)
 
-    await harness.platform.mark_spoken(ref)
+    await able(harness.platform.features.marks).mark_spoken(ref)
 
     assert only([m for m in await harness.messages(opened.thread) if m.ref == ref]).marked
 
@@ -199,7 +203,7 @@ async def test_thinking_leaves_no_message(harness: PlatformHarness) -> None:
     opened = await harness.platform.post_card(harness.place, CARD)
     before = await harness.messages(opened.thread)
 
-    await harness.platform.start_typing(opened.thread)
+    await able(harness.platform.features.typing).start_typing(opened.thread)
 
     assert await harness.messages(opened.thread) == before
 
@@ -220,10 +224,8 @@ async def test_a_restart_in_the_middle_of_a_post_doubles_nothing(harness: Platfo
 
     await harness.restart()  # before its row learned the message's id
 
-    if not harness.abilities.finds:
-        pytest.skip("this platform does not let us look up a message by our key")
-    assert await harness.platform.find(opened.thread, "0199aa-0001", JUST_NOW) == ref
-    await harness.platform.edit(ref, final("Half a sentence. [connection lost]"))
+    assert await able(harness.platform.features.search).find(opened.thread, "0199aa-0001", JUST_NOW) == ref
+    await able(harness.platform.features.edits).edit(ref, final("Half a sentence. [connection lost]"))
     said = [m.text for m in await harness.messages(opened.thread) if "Half a sen" in m.text]
     assert len(said) == 1
     assert "[connection lost]" in said[0]
@@ -233,8 +235,7 @@ async def test_a_restart_in_the_middle_of_a_post_doubles_nothing(harness: Platfo
 async def test_a_restart_before_its_card_was_written_down_doubles_nothing(
     harness: PlatformHarness, in_thread: bool
 ) -> None:
-    if not harness.abilities.finds:
-        pytest.skip("this platform does not let us look up a message by our key")
+    able(harness.platform.features.search)
     place = (await harness.platform.post_card(harness.place, OTHER)).thread if in_thread else harness.place
     opened = await harness.platform.post_card(place, CARD)
     before = len(await harness.messages(place))
@@ -259,4 +260,4 @@ async def test_a_card_that_no_earlier_run_posted_is_posted(harness: PlatformHarn
 async def test_what_was_never_posted_is_not_found(harness: PlatformHarness) -> None:
     opened = await harness.platform.post_card(harness.place, CARD)
 
-    assert await harness.platform.find(opened.thread, "0199aa-none", JUST_NOW) is None
+    assert await able(harness.platform.features.search).find(opened.thread, "0199aa-none", JUST_NOW) is None

@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from typing import Protocol
 
 import httpx
 import pytest
@@ -14,7 +15,15 @@ from adapters.akool.provider import AkoolProvider
 from adapters.simulator.http.app import application
 from adapters.simulator.options import Options
 from adapters.simulator.simulator import Simulator
-from bot.ports.provider import AvatarProvider
+from bot.ports.provider import (
+    AvatarLists,
+    AvatarProvider,
+    CreditBalance,
+    KnowledgeBases,
+    LanguageLists,
+    Uploads,
+    VoiceLists,
+)
 from bot.testing.provider import AVATARS, FakeAvatarProvider
 from bot.testing.virtual_time import LoopClock
 
@@ -27,11 +36,17 @@ MINUTES = 100
 UPLOAD_S = 6.0
 
 
+class WholeProvider(
+    AvatarProvider, AvatarLists, VoiceLists, LanguageLists, KnowledgeBases, Uploads, CreditBalance, Protocol
+):
+    """With everything that a provider may have."""
+
+
 @dataclass(frozen=True)
 class ProviderUnderTest:
     """A provider with an account of `SESSIONS` and `MINUTES`. `avatar_id` is an avatar that can be hosted."""
 
-    provider: AvatarProvider
+    provider: WholeProvider
     avatar_id: str
 
 

@@ -18,7 +18,8 @@ from adapters.slack.settings import SlackSettings
 from bot.domain.cards import CardAction
 from bot.domain.conversations import ConversationRef, MessageRef
 from bot.ports.chat import ChatPlatform, CoreApi
-from tests.contract.platform.harness import ANN, BEN, GUEST, Abilities, RecordingCore, Seen
+from bot.web.app import mounted
+from tests.contract.platform.harness import ANN, BEN, GUEST, Abilities, RecordingCore, Seen, able
 from tests.integration.slack.fake import FakeSlack, Grant, Message, payloads
 from tests.integration.slack.fake.server import APP_TOKEN
 from tests.integration.slack.fake.workspace import BOT_ID, BOT_TOKEN, BOT_USER, TEAM, Ephemeral, Hook
@@ -256,7 +257,7 @@ class SlackHarness:
 
 def over(platform: ChatPlatform) -> Any:
     """Posts a signed delivery to the platform's routes."""
-    transport = httpx.ASGITransport(Starlette(routes=list(platform.routes())))
+    transport = httpx.ASGITransport(Starlette(routes=mounted(able(platform.features.http).mounts())))
 
     async def deliver(body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
         async with httpx.AsyncClient(transport=transport, base_url="https://bot.example") as client:

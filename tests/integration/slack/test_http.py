@@ -155,7 +155,7 @@ async def test_what_we_do_not_know_is_taken_and_left(http: SlackHarness) -> None
 
 async def test_without_a_secret_nothing_is_mounted(socket: SlackHarness) -> None:
     settings_ = slack_settings(socket.fake, SLACK_SIGNING_SECRET="", SLACK_APP_TOKEN="xapp-1")
-    assert SlackPlatform(settings_, socket.core, MemoryVault(), socket.clock).routes() == []
+    assert SlackPlatform(settings_, socket.core, MemoryVault(), socket.clock).mounts() == ()
 
 
 async def test_an_outage_of_slack_loses_no_event(http: SlackHarness) -> None:

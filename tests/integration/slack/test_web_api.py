@@ -11,6 +11,7 @@ import pytest
 from adapters.slack.client import WebApi
 from bot.domain.errors import MessageGone, PlaceGone, PlatformError, Throttled
 from tests.contract.platform.cards import CARD, final
+from tests.contract.platform.harness import able
 from tests.integration.slack.fake import FakeSlack, Grant, Message
 from tests.integration.slack.fake.reference import available
 from tests.integration.slack.fake.server import Trouble
@@ -60,7 +61,7 @@ async def test_a_post_whose_answer_was_lost_is_not_repeated(http: SlackHarness) 
     with pytest.raises(PlatformError):
         await http.platform.post(GENERAL, final("Once"), "k1")
     assert len(http.fake.workspace.messages) == 1
-    assert await http.platform.find(GENERAL, "k1", datetime.now(UTC))
+    assert await able(http.platform.features.search).find(GENERAL, "k1", datetime.now(UTC))
 
 
 async def test_many_calls_share_a_connection(fake: FakeSlack, web: WebApi) -> None:
@@ -104,9 +105,9 @@ async def test_who_starts_where_we_are_not_is_told_to_invite_us(http: SlackHarne
 async def test_too_many_edits_in_a_minute_are_refused_and_said_so(http: SlackHarness) -> None:
     ref = await http.platform.post(GENERAL, final("0"), "k1")
     for n in range(50):
-        await http.platform.edit(ref, final(str(n)))
+        await able(http.platform.features.edits).edit(ref, final(str(n)))
     with pytest.raises(Throttled) as throttled:
-        await http.platform.edit(ref, final("one too many"))
+        await able(http.platform.features.edits).edit(ref, final("one too many"))
     assert 0 < throttled.value.retry_after <= 60
 
 
@@ -117,8 +118,8 @@ async def test_what_may_not_be_done_is_left_out(http: SlackHarness) -> None:
     )
     opened = await http.platform.post_card(GENERAL, CARD)
     ref = await http.platform.post(opened.thread, final("Hello"), "k1")
-    await http.platform.mark_spoken(ref)
-    assert await http.platform.find(opened.thread, "k1", datetime.now(UTC)) is None
+    await able(http.platform.features.marks).mark_spoken(ref)
+    assert await able(http.platform.features.search).find(opened.thread, "k1", datetime.now(UTC)) is None
 
 
 async def test_a_line_is_found_at_once_in_a_thread_of_any_length(http: SlackHarness) -> None:
@@ -130,14 +131,14 @@ async def test_a_line_is_found_at_once_in_a_thread_of_any_length(http: SlackHarn
     began = datetime.now(UTC)
     ref = await http.platform.post(GENERAL.in_thread(root), final("Hello"), "k1")
 
-    assert await http.platform.find(GENERAL.in_thread(root), "k1", began) == ref
+    assert await able(http.platform.features.search).find(GENERAL.in_thread(root), "k1", began) == ref
     assert len(http.fake.called("conversations.replies")) == 1
 
 
 async def test_a_clock_that_differs_by_minutes_hides_no_line(http: SlackHarness) -> None:
     ref = await http.platform.post(GENERAL, final("Hello"), "k1")
     ahead = datetime.now(UTC) + timedelta(minutes=4)
-    assert await http.platform.find(GENERAL, "k1", ahead) == ref
+    assert await able(http.platform.features.search).find(GENERAL, "k1", ahead) == ref
 
 
 @pytest.mark.parametrize(
@@ -163,10 +164,10 @@ async def test_a_status_that_slack_does_not_know_is_asked_for_in_an_hour(
     http.fake.troubles["assistant.threads.setStatus"] = Trouble(error=error, times=2)
     opened = await http.platform.post_card(GENERAL, CARD)
     for _ in range(2):
-        await http.platform.start_typing(opened.thread)
+        await able(http.platform.features.typing).start_typing(opened.thread)
     assert len(http.fake.called("assistant.threads.setStatus")) == asked
     http.later(3_700)
-    await http.platform.start_typing(opened.thread)
+    await able(http.platform.features.typing).start_typing(opened.thread)
     assert len(http.fake.called("assistant.threads.setStatus")) == asked + 1
 
 
@@ -192,4 +193,4 @@ async def test_a_lost_edit_of_an_old_message_says_so(http: SlackHarness) -> None
     http.fake.troubles["chat.update"] = Trouble(error="edit_window_closed")
     ref = await http.platform.post(GENERAL, final("Hello"), "k1")
     with pytest.raises(MessageGone):
-        await http.platform.edit(ref, final("Hello again"))
+        await able(http.platform.features.edits).edit(ref, final("Hello again"))

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 from starlette.applications import Starlette
-from starlette.routing import Route
+from starlette.routing import Route, Router
 
 from adapters.slack.client import WebApi
 from adapters.slack.installations import ManyWorkspaces, MemoryVault, Record
@@ -18,6 +18,7 @@ from adapters.slack.oauth import SignedStates
 from adapters.slack.platform import SlackPlatform
 from bot.domain.conversations import Channel, ConversationRef
 from bot.domain.errors import PlaceGone, PlatformError, SettingsError
+from bot.web.app import mounted
 from tests.contract.platform.cards import final
 from tests.contract.platform.harness import RecordingCore
 from tests.integration.slack.fake import FakeSlack, Grant, payloads
@@ -44,7 +45,7 @@ class Company:
 
     async def install(self, code: str) -> httpx.Response:
         """Through the pages, as an admin's browser does."""
-        transport = httpx.ASGITransport(Starlette(routes=list(self.platform.routes())))
+        transport = httpx.ASGITransport(Starlette(routes=mounted(self.platform.mounts())))
         async with httpx.AsyncClient(transport=transport, base_url="https://bot.example") as browser:
             sent_on = await browser.get("/slack/install")
             assert sent_on.status_code == 302
@@ -124,7 +125,7 @@ async def test_a_state_is_good_for_ten_minutes() -> None:
 
 
 async def test_whoever_begins_to_install_leaves_nothing_behind(company: Company) -> None:
-    transport = httpx.ASGITransport(Starlette(routes=list(company.platform.routes())))
+    transport = httpx.ASGITransport(Starlette(routes=mounted(company.platform.mounts())))
     async with httpx.AsyncClient(transport=transport, base_url="https://bot.example") as browser:
         for _ in range(100):
             assert (await browser.get("/slack/install")).status_code == 302
@@ -132,7 +133,7 @@ async def test_whoever_begins_to_install_leaves_nothing_behind(company: Company)
 
 
 async def test_the_page_to_install_at_is_that_of_the_api(company: Company) -> None:
-    transport = httpx.ASGITransport(Starlette(routes=list(company.platform.routes())))
+    transport = httpx.ASGITransport(Starlette(routes=mounted(company.platform.mounts())))
     async with httpx.AsyncClient(transport=transport, base_url="https://bot.example") as browser:
         sent_on = await browser.get("/slack/install")
     assert sent_on.headers["location"].startswith(f"{company.fake.url}/oauth/v2/authorize?")
@@ -142,7 +143,7 @@ async def test_the_page_to_install_at_is_that_of_the_api(company: Company) -> No
     "query", ["", "?error=access_denied", "?state=%ff&code=x", "?code=x", "?state=a.b.c&code=%00", "?error=<script>"]
 )
 async def test_no_outsider_writes_a_traceback(company: Company, query: str, caplog: pytest.LogCaptureFixture) -> None:
-    transport = httpx.ASGITransport(Starlette(routes=list(company.platform.routes())))
+    transport = httpx.ASGITransport(Starlette(routes=mounted(company.platform.mounts())))
     async with httpx.AsyncClient(transport=transport, base_url="https://bot.example") as browser:
         answer = await browser.get(f"/slack/oauth_redirect{query}")
     assert answer.status_code < 500
@@ -158,7 +159,7 @@ async def test_an_installation_that_slack_does_not_finish_is_said_so(company: Co
 
 
 async def test_a_state_is_good_in_one_browser(company: Company) -> None:
-    transport = httpx.ASGITransport(Starlette(routes=list(company.platform.routes())))
+    transport = httpx.ASGITransport(Starlette(routes=mounted(company.platform.mounts())))
     company.grants("code", "xoxb-1", "T0TEAM")
     async with httpx.AsyncClient(transport=transport, base_url="https://bot.example") as browser:
         answer = await browser.get("/slack/oauth_redirect", params={"code": "code", "state": "made up"})
@@ -284,7 +285,10 @@ async def test_one_workspace_is_not_installed_into(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("SLACK_CLIENT_ID", "1.2")
     monkeypatch.setenv("SLACK_CLIENT_SECRET", "shh")
     platform = SlackPlatform(slack_settings(FakeSlack()), RecordingCore(), MemoryVault(), MovableClock())
-    assert [route.path for route in platform.routes() if isinstance(route, Route)] == ["/slack/events"]
+    (mount,) = platform.mounts()
+    assert mount.path == "/slack"
+    assert isinstance(mount.app, Router)
+    assert [route.path for route in mount.app.routes if isinstance(route, Route)] == ["/events"]
 
 
 # ------------------------------------------------ rotation

@@ -14,7 +14,6 @@ from starlette.types import Receive, Scope, Send
 
 from adapters.akool.api import AkoolApi, ApiKey, ClientToken
 from adapters.akool.provider import AkoolProvider
-from bot.ports.provider import AvatarProvider
 from bot.ports.room import RoomConnection, RoomCredentials
 
 URL = "http://akool.test"
@@ -141,5 +140,5 @@ def no_connection(_: RoomCredentials) -> RoomConnection:
     raise AssertionError("nobody joins in these tests")
 
 
-def provider(akool: ScriptedAkool, own_room: OurRooms | None = None) -> AvatarProvider:
+def provider(akool: ScriptedAkool, own_room: OurRooms | None = None) -> AkoolProvider:
     return AkoolProvider(akool.api(), no_connection, own_room)
