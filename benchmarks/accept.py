@@ -79,7 +79,7 @@ def _take(connection: sqlite3.Connection, number: int) -> None:
 
 async def host(store: Store) -> list[ConversationRef]:
     """One live session for each of those who write; returns their threads."""
-    places = [ConversationRef("room", f"W{number}", "C") for number in range(AT_ONCE)]
+    places = [ConversationRef("fake", f"W{number}", "C") for number in range(AT_ONCE)]
 
     def work(connection: Connection) -> None:
         for place in places:

@@ -41,8 +41,9 @@ from bot.storage.encryption import Cipher
 from bot.storage.engine import Store
 from bot.storage.migrate import upgraded
 from bot.telemetry import configure_logging, new_metrics
+from bot.testing.chat import FakeChat
+from bot.testing.chat_platform import FakeChatPlatform
 from bot.web.app import serve
-from tests.chat_room import ChatRoom
 
 ROUNDS, SILENCE_S = 20, 2.0
 MOST = 2
@@ -116,7 +117,7 @@ async def bare(url: str, writer: Writer) -> list[float]:
 
 
 @contextlib.asynccontextmanager
-async def provider_sessions(url: str, tap: Tap) -> AsyncIterator[ChatRoom]:
+async def provider_sessions(url: str, tap: Tap) -> AsyncIterator[FakeChat]:
     """A chat room where an avatar is live that speaks for the model at `url`."""
     configure_logging("error")
     async with contextlib.AsyncExitStack() as stack:
@@ -130,9 +131,8 @@ async def provider_sessions(url: str, tap: Tap) -> AsyncIterator[ChatRoom]:
         provider = AkoolProvider(api, tap.around(simulator.connect))
         await stack.enter_async_context(contextlib.aclosing(provider))
         model = await stack.enter_async_context(contextlib.aclosing(model_at(url)))
-        service, room = Service(Parts(store, provider, clock, Policy(), new_metrics(), model)), ChatRoom()
-        service.add(room)
-        room.core = service.core
+        service, room = Service(Parts(store, provider, clock, Policy(), new_metrics(), model)), FakeChat()
+        service.add(FakeChatPlatform(room, service.core))
         await stack.enter_async_context(service.running())
         await room.command("start")
         while not room.cards or room.card.status is not SessionStatus.LIVE:

@@ -5,7 +5,6 @@ import contextlib
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 
 import httpx
@@ -21,17 +20,18 @@ from bot.app.service import Parts, Service
 from bot.app.wiring import keep_loaded
 from bot.clock import SystemClock
 from bot.commands.policy import Limits, Policy
-from bot.domain.cards import Card, Opened
 from bot.domain.conversations import ConversationRef
 from bot.domain.messages import Command, Inbound
 from bot.domain.people import Membership, Person
 from bot.domain.sessions import SessionStatus
+from bot.ports.chat import RateLimits
 from bot.ports.room import ConnectRoom
 from bot.storage.encryption import Cipher
 from bot.storage.engine import Store
 from bot.storage.migrate import upgraded
 from bot.telemetry import configure_logging, new_metrics
-from tests.chat_room import ChatRoom
+from bot.testing.chat import FakeChat
+from bot.testing.chat_platform import FakeChatPlatform
 
 AMPLE = Limits(sessions=10_000, person_minutes=10_000_000)
 FAST = replace(Options.instantly(), concurrency=10_000, credit=1e9)
@@ -46,24 +46,10 @@ async def open_store(folder: str) -> AsyncIterator[Store]:
         yield store
 
 
-class BenchRoom(ChatRoom):
-    """A chat room that remembers where each card went."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.pace = replace(self.pace, calls_per_second=100_000)
-        self.opened: dict[str, ConversationRef] = {}
-
-    async def post_card(self, place: ConversationRef, card: Card, *, since: datetime | None = None) -> Opened:
-        opened = await super().post_card(place, card, since=since)
-        self.opened[opened.card.message_id] = place
-        return opened
-
-
 class World:
     """One service, one chat room, and the simulator they live on."""
 
-    def __init__(self, service: Service, room: BenchRoom, simulator: Simulator) -> None:
+    def __init__(self, service: Service, room: FakeChat, simulator: Simulator) -> None:
         self.service = service
         self.room = room
         self.simulator = simulator
@@ -72,7 +58,7 @@ class World:
     async def start(self, sessions: int, minutes: int = 60) -> None:
         """So many sessions, live, each in a channel of its own workspace; `threads` has where they listen."""
         first = len(self.threads)
-        places = [ConversationRef("room", f"W{number}", "C") for number in range(first, first + sessions)]
+        places = [ConversationRef("fake", f"W{number}", "C") for number in range(first, first + sessions)]
         options = {"mode": "retelling", "minutes": str(minutes)}
         for number, place in enumerate(places):
             person = Person(f"starter{first + number}", "Ann", Membership.MEMBER)
@@ -81,7 +67,7 @@ class World:
         async with asyncio.timeout(300):
             while self.live < first + sessions:
                 await asyncio.sleep(0.05)
-        by_workspace = {place.workspace_id: place.in_thread(id_) for id_, place in self.room.opened.items()}
+        by_workspace = {opened.thread.workspace_id: opened.thread for opened in self.room.opened}
         self.threads += [by_workspace[place.workspace_id] for place in places]
 
     @property
@@ -103,8 +89,9 @@ async def running(
         api = AkoolApi.at("http://akool.test", ApiKey(SecretStr(options.api_key)), transport)
         provider = AkoolProvider(api, connections(simulator.connect))
         await stack.enter_async_context(contextlib.aclosing(provider))
-        service, room = Service(Parts(store, provider, SystemClock(), Policy(AMPLE), new_metrics())), BenchRoom()
-        service.add(room)
+        service = Service(Parts(store, provider, SystemClock(), Policy(AMPLE), new_metrics()))
+        room = FakeChat(pace=RateLimits(calls_per_second=100_000, edit_interval=1.0, first_post=0.4))
+        service.add(FakeChatPlatform(room, service.core))
         await stack.enter_async_context(service.running(hand_over=True))
         keep_loaded()
         yield World(service, room, simulator)

@@ -28,8 +28,9 @@ from bot.storage.engine import Store
 from bot.storage.migrate import upgrade
 from bot.storage.records import Lease, SessionRecord
 from bot.telemetry import new_metrics
+from bot.testing.chat import ANN, CHANNEL, FakeChat
+from bot.testing.chat_platform import FakeChatPlatform
 from bot.testing.virtual_time import LoopClock, run_virtual
-from tests.chat_room import ANN, CHANNEL, ChatRoom
 from tests.world_fixture import KEY, QUICK
 
 A_DAY = timedelta(days=1)
@@ -41,7 +42,7 @@ class Staged:
     """The session's stage, the room its talk goes on in, and AKOOL."""
 
     context: SessionContext
-    room: ChatRoom
+    room: FakeChat
     simulator: Simulator
 
     @property
@@ -73,7 +74,7 @@ Story = Callable[[Staged], Awaitable[None]]
 
 
 def active(
-    room: Callable[[], ChatRoom] = ChatRoom,
+    room: Callable[[], FakeChat] = FakeChat,
     spec: SessionSpec = SPEC,
     policy: Policy | None = None,
     store: type[Store] = Store,
@@ -92,7 +93,7 @@ def active(
 
 
 def _tell(  # noqa: PLR0917
-    story: Story, folder: Path, room: Callable[[], ChatRoom], spec: SessionSpec, policy: Policy, kind: type[Store]
+    story: Story, folder: Path, room: Callable[[], FakeChat], spec: SessionSpec, policy: Policy, kind: type[Store]
 ) -> None:
     url = f"sqlite:///{folder / 'avatarbot.db'}"
     upgrade(url)
@@ -110,9 +111,11 @@ def _tell(  # noqa: PLR0917
             )
             async with contextlib.aclosing(AkoolProvider(api, simulator.connect)) as provider:
                 service = Service(Parts(store, provider, clock, policy, new_metrics()))
-                service.add(platform := room())
+                chat = room()
+                chat.clock = clock
+                service.add(FakeChatPlatform(chat))
                 await _begin(service.services, spec)
-                await story(Staged(await _context(service.services), platform, simulator))
+                await story(Staged(await _context(service.services), chat, simulator))
 
     run_virtual(main(), busy=lambda: not stores or any(store.busy for store in stores))
 

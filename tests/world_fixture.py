@@ -21,7 +21,7 @@ from adapters.simulator.sessions import HostedSession
 from adapters.simulator.simulator import Simulator
 from bot.app.service import Parts, Service
 from bot.commands.policy import Policy
-from bot.domain.errors import PlatformError, StoreUnavailable
+from bot.domain.errors import StoreUnavailable
 from bot.domain.sessions import SessionStatus
 from bot.ports.clock import Clock
 from bot.ports.room import ConnectRoom
@@ -30,8 +30,9 @@ from bot.storage.encryption import Cipher
 from bot.storage.engine import Store
 from bot.storage.migrate import upgrade
 from bot.telemetry import new_metrics
+from bot.testing.chat import FakeChat
+from bot.testing.chat_platform import FakeChatPlatform
 from bot.testing.virtual_time import LoopClock, run_virtual
-from tests.chat_room import ChatRoom
 
 T = TypeVar("T")
 Watch = Callable[[httpx.Request], None]
@@ -78,19 +79,6 @@ class CuttableTransport(httpx.ASGITransport):
         return await asyncio.create_task(super().handle_async_request(request), context=self.world.copy())
 
 
-class CuttableRoom:
-    """The chat room as one process reaches it."""
-
-    def __init__(self, room: ChatRoom, wire: Wire) -> None:
-        self._room = room
-        self._wire = wire
-
-    def __getattr__(self, name: str) -> Any:
-        if self._wire.cut and name in {"open", "show", "post", "edit", "find", "heard", "tell", "reply"}:
-            raise PlatformError("This process is dead.")
-        return getattr(self._room, name)
-
-
 @dataclass
 class Stack:
     """One world: AKOOL, a chat room and a database that outlive the service, which can be started, stopped and crashed."""
@@ -98,7 +86,7 @@ class Stack:
     folder: Path
     simulator: Simulator
     clock: LoopClock
-    room: ChatRoom = field(default_factory=ChatRoom)
+    room: FakeChat = field(default_factory=FakeChat)
     policy: Policy = field(default_factory=Policy)
     stores: list[Store] = field(default_factory=list)
     service: Service | None = None
@@ -162,15 +150,15 @@ class Stack:
             parts.setdefault("give_up", self.given_up.append)
             made = Parts(store, provider, clock or self.clock, self.policy, new_metrics(), alone=alone, **parts)
             service = Service(made, "http://avatarbot.test")
-            service.add(CuttableRoom(self.room, wire))
-            self.service, self.room.core, self.room.clock = service, service.core, self.clock
+            self.service, self.room.clock = service, self.clock
+            service.add(FakeChatPlatform(self.room, service.core, lambda: not wire.cut))
             await stack.enter_async_context(service.running(hand_over=hand_over))
             yield service
 
     def crash(self) -> None:
         """kill -9: what the process does from now on reaches nobody."""
         self.wire.cut = True
-        self.room.core = None
+        self.room.listener = None
 
     async def live(self) -> None:
         """Until the newest card says that its session is live."""

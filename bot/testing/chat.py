@@ -214,14 +214,19 @@ class FakeChat(ScriptedCalls):
         return self.opened[-1].thread
 
     @property
-    def lines(self) -> list[ChatMessage]:
-        """The transcript as it stands, growing lines too."""
+    def posts(self) -> list[ChatMessage]:
+        """The messages of the transcript."""
         return [message for message in self.messages.values() if message.line]
+
+    @property
+    def lines(self) -> list[TranscriptLine]:
+        """The transcript as it stands, growing lines too."""
+        return [message.line for message in self.messages.values() if message.line]
 
     @property
     def finals(self) -> list[str]:
         """The transcript, finished lines only."""
-        return [m.line.text for m in self.messages.values() if m.line and m.line.delivery is Delivery.FINAL]
+        return [line.text for line in self.lines if line.delivery is Delivery.FINAL]
 
     @property
     def marked(self) -> list[str]:

@@ -77,7 +77,7 @@ class FakeChatPlatform:
 
     @property
     def features(self) -> Features:
-        return Features(edits=self, search=self, marks=self, typing=self, files=self)
+        return Features(edits=self, search=self if self.chat.finds else None, marks=self, typing=self, files=self)
 
     def is_home(self, workspace_id: str) -> bool:
         return workspace_id in self.chat.homes
@@ -138,7 +138,8 @@ class FakeChatPlatform:
             self.chat.take_notice(thread, text, file)
 
     async def reply(self, to: ReplyTo, reply: Reply) -> None:
-        async with self._call("reply", to.place.channel, to, reply):
+        async with self.chat.called("reply", to, reply):  # private ways lead to people, wherever they wrote
+            self._reach()
             by_handle = to.usable_at(self.chat.clock.now()) and self.chat.use_handle(to.handle)
             if by_handle or to.person.id not in self.chat.unreachable:
                 self.chat.answered.append(Answered(to.person, reply, by_handle))

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
 Hook = Callable[..., Awaitable[object]]
 
@@ -11,25 +11,31 @@ class ScriptedCalls:
     """A fake whose calls go wrong as a test says. Everything is filed under the name of the method.
 
     `faults` are raised by the next calls, one each, and nothing was done; `late_faults` are raised once the call has had its
-    effect, so that its caller cannot know. `before` is awaited with the call's arguments first: it may wait, or raise. `calls`
-    counts all of them.
+    effect, so that its caller cannot know. `before` and `after` its effect hooks are awaited with the call's arguments: they may
+    wait, or raise. `calls` counts all of them.
     """
 
     def __init__(self) -> None:
         self.faults: defaultdict[str, list[Exception]] = defaultdict(list)
         self.late_faults: defaultdict[str, list[Exception]] = defaultdict(list)
         self.before: dict[str, Hook] = {}
+        self.after: dict[str, Hook] = {}
         self.calls: Counter[str] = Counter()
 
     @contextlib.asynccontextmanager
     async def called(self, method: str, *args: object) -> AsyncIterator[None]:
         """One call, whose effect is the block's."""
         self.calls[method] += 1
-        if hook := self.before.get(method):
-            await hook(*args)
+        await self._hook(self.before, method, args)
         _fail(self.faults, method)
         yield
+        await self._hook(self.after, method, args)
         _fail(self.late_faults, method)
+
+    @staticmethod
+    async def _hook(hooks: Mapping[str, Hook], method: str, args: tuple[object, ...]) -> None:
+        if hook := hooks.get(method):
+            await hook(*args)
 
 
 def _fail(faults: dict[str, list[Exception]], method: str) -> None:

@@ -26,7 +26,7 @@ async def readyz(service: Service) -> httpx.Response:
 
 
 def shown(service: Service) -> float | None:
-    return service.services.metrics.registry.get_sample_value("avatarbot_platform_connected", {"platform": "room"})
+    return service.services.metrics.registry.get_sample_value("avatarbot_platform_connected", {"platform": "fake"})
 
 
 @on_stack()
@@ -41,14 +41,14 @@ async def test_a_platform_that_is_not_connected_is_reported_once(stack: Stack) -
             await asyncio.sleep(TOLERATED_S + 60)
             answer = await readyz(service)
             assert answer.status_code == 503
-            assert DEAF in answer.json()["reasons"]["room"]
+            assert DEAF in answer.json()["reasons"]["fake"]
             assert shown(service) == 0
 
             stack.room.problem = ""
             await asyncio.sleep(10)
             assert (await readyz(service)).status_code == 200
             assert shown(service) == 1
-    said = [line["event"] for line in logs if line.get("platform") == "room"]
+    said = [line["event"] for line in logs if line.get("platform") == "fake"]
     assert said == ["platform not connected", "platform connected again"]
 
 
@@ -62,16 +62,16 @@ async def test_a_routine_reconnection_is_not_reported(stack: Stack) -> None:
                 assert (await readyz(service)).status_code == 200
                 stack.room.problem = ""
                 await asyncio.sleep(60)
-    assert not [line for line in logs if line.get("platform") == "room"]
+    assert not [line for line in logs if line.get("platform") == "fake"]
 
 
-@pytest.mark.parametrize(("reasons", "level"), [({}, Level.OK), ({"room": DEAF}, Level.WARNING)])
+@pytest.mark.parametrize(("reasons", "level"), [({}, Level.OK), ({"fake": DEAF}, Level.WARNING)])
 async def test_doctor_asks_the_running_service(reasons: dict[str, str], level: Level) -> None:
     async def ask() -> None:
         for why in reasons.values():
             raise PlatformError(why)
 
-    async with serve(create_app(new_metrics(), {"room": ask}), "127.0.0.1", 0) as port:
+    async with serve(create_app(new_metrics(), {"fake": ask}), "127.0.0.1", 0) as port:
         (finding,) = await running(load(Settings).model_copy(update={"host": "127.0.0.1", "port": port}))
     assert finding.level is level
     assert all(why in finding.what for why in reasons.values())

@@ -29,7 +29,8 @@ from bot.storage.encryption import Cipher
 from bot.storage.engine import Store
 from bot.storage.migrate import upgraded
 from bot.telemetry import new_metrics
-from tests.chat_room import ChatRoom
+from bot.testing.chat import FakeChat
+from bot.testing.chat_platform import FakeChatPlatform
 from tests.integration.agora.bridge import bridged
 from tests.integration.agora.conftest import SETTINGS
 from tests.integration.agora.hub import Hub
@@ -42,7 +43,7 @@ OWN_PROJECT = OwnRooms(OWN_APP_ID, "fedcba9876543210fedcba9876543210")
 @dataclass
 class World:
     simulator: Simulator
-    room: ChatRoom
+    room: FakeChat
     hub: Hub
 
     async def until(self, holds: Callable[[], bool]) -> None:
@@ -63,7 +64,7 @@ class World:
 
 @contextlib.asynccontextmanager
 async def world(folder: Path, hub: Hub, own_room: OwnRooms | None = None) -> AsyncIterator[World]:
-    clock, url, room = SystemClock(), f"sqlite:///{folder / 'avatarbot.db'}", ChatRoom()
+    clock, url, room = SystemClock(), f"sqlite:///{folder / 'avatarbot.db'}", FakeChat()
     await upgraded(url)
     async with contextlib.AsyncExitStack() as stack:
         simulator = await stack.enter_async_context(Simulator(clock, QUICK))
@@ -74,8 +75,7 @@ async def world(folder: Path, hub: Hub, own_room: OwnRooms | None = None) -> Asy
         api = AkoolApi.at("http://akool.test", ApiKey(SecretStr(QUICK.api_key)), transport)
         provider = await stack.enter_async_context(contextlib.aclosing(AkoolProvider(api, connections, own_room)))
         service = Service(Parts(store, provider, clock, Policy(), new_metrics()), "http://avatarbot.test")
-        service.add(room)
-        room.core = service.core
+        service.add(FakeChatPlatform(room, service.core))
         await stack.enter_async_context(service.running())
         yield World(simulator, room, hub)
 

@@ -3,8 +3,10 @@
 import asyncio
 
 from bot.app.service import Service
+from bot.ports.chat import CoreApi
 from bot.runtime.worker import Worker
 from bot.storage.engine import Store
+from bot.testing.chat_platform import FakeChatPlatform
 from bot.testing.virtual_time import JumpingClock, Process
 from tests.integration.core.audit import Audit
 from tests.world_fixture import Stack, Watch, Wire
@@ -39,10 +41,14 @@ class Host:
         assert self._service is not None
         return self._service.worker
 
+    @property
+    def core(self) -> CoreApi:
+        assert self._service is not None
+        return self._service.core
+
     def listen(self) -> None:
         """What people do comes here from now on."""
-        assert self._service is not None
-        self._stack.room.core, self._stack.room.clock = self._service.core, self._stack.clock
+        FakeChatPlatform(self._stack.room, self.core)
 
     async def stop(self) -> None:
         """Between two transactions: one that is under way is the database's."""

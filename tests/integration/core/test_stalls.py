@@ -23,7 +23,7 @@ SLOWLY = replace(QUICK, pace=15.0)
 LONG = "Repeat after me: all work and no play makes for a very long sentence that is not over soon."
 BACK_WITHIN = 10.0
 OVER_THE_LEASE = timedelta(seconds=10)
-CHANNEL_2 = ConversationRef("room", "W1", "C2")
+CHANNEL_2 = ConversationRef("fake", "W1", "C2")
 
 
 async def _host(stack: Stack, *, alone: bool) -> Host:

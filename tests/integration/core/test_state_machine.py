@@ -24,15 +24,15 @@ from bot.domain.messages import Accepted, Command, Inbound, MessagePosted, Outco
 from bot.domain.people import Membership, Person
 from bot.ports.room import LossReason
 from bot.storage.migrate import upgrade
+from bot.testing.chat import ANN
 from bot.testing.virtual_time import LoopClock, virtual_runner
-from tests.chat_room import ANN
 from tests.integration.core.audit import Audit
 from tests.integration.core.host import Host
 from tests.world_fixture import QUICK, Stack, run_story
 
 BOB = Person("bob", "Bob", Membership.MEMBER)
 BOSS = Person("boss", "Boss", Membership.ADMIN)
-PLACES = (ConversationRef("room", "W1", "C1"), ConversationRef("room", "W1", "C2"))
+PLACES = (ConversationRef("fake", "W1", "C1"), ConversationRef("fake", "W1", "C2"))
 SOON_ASLEEP = Policy(Limits(provider_minutes=2, person_minutes=1_440, sleep_after=timedelta(seconds=45)))
 """So that a few minutes hold renewals and naps."""
 
@@ -263,7 +263,7 @@ class TwoProcesses(RuleBasedStateMachine):
         assert self.stack.hosted == [], "a session is left that costs money"
         assert not self.audit.rows("SELECT id FROM provider_sessions WHERE state IN ('intent', 'open', 'closing')")
         assert not self.audit.rows("SELECT id FROM utterances WHERE NOT shown"), "a transcript is not complete"
-        keys = Counter(message.key for message in self.stack.room.messages.values())
+        keys = Counter(post.key for post in self.stack.room.posts)
         assert all(number == 1 for number in keys.values()), "a line was posted twice"
 
     # ------------------------------------------------ inside
@@ -282,10 +282,8 @@ class TwoProcesses(RuleBasedStateMachine):
     async def _accept(self, inbound: Inbound, number: int) -> Outcome | None:
         """By one of the processes that are awake."""
         awake = [host for host in self.hosts if not host.stopped]
-        awake[number % len(awake)].listen()
-        assert self.stack.room.core is not None
         with suppress(StoreUnavailable):
-            outcome = await self.stack.room.core.accept(inbound)
+            outcome = await awake[number % len(awake)].core.accept(inbound)
             if isinstance(outcome, Accepted):
                 self.accepted.add(outcome.row_id)
             return outcome

@@ -7,11 +7,11 @@ from bot.domain.errors import NotPublic
 from bot.domain.messages import Command, Inbound, Question, ReplyTo
 from bot.domain.people import Membership, Person
 from bot.domain.replies import Reply
-from tests.chat_room import ANN, CHANNEL
+from bot.testing.chat import ANN, CHANNEL
 from tests.world_fixture import Stack
 
 ROOT = Person("root", "Root", Membership.ADMIN)
-NEIGHBOUR = ConversationRef("room", "W2", "C9")
+NEIGHBOUR = ConversationRef("fake", "W2", "C9")
 MB = 1_048_576
 
 _numbers = itertools.count(1)

@@ -4,7 +4,7 @@ from bot.commands.policy import AllowList
 from bot.domain.messages import Command, Refused
 from bot.domain.sessions import Mode
 from bot.queries.channel_settings import allow_list
-from tests.chat_room import CHANNEL
+from bot.testing.chat import CHANNEL
 from tests.integration.queries.asking import ROOT, ask
 from tests.world_fixture import Stack, on_stack
 

@@ -9,7 +9,7 @@ from bot.ports.chat import ValueQuery
 from bot.queries.provider_catalog import FRESH_FOR
 from bot.storage import ownership
 from bot.storage.ownership import OwnedKind
-from tests.chat_room import ANN, CHANNEL
+from bot.testing.chat import ANN, CHANNEL
 from tests.integration.queries.asking import NEIGHBOUR, ask
 from tests.world_fixture import Stack, on_stack
 
@@ -65,7 +65,7 @@ async def test_an_id_copied_from_a_web_page_is_asked_about_before_it_is_refused(
         await stack.room.command("start", CHANNEL, ANN, avatar=hidden.avatar_id, voice="iP95p4xoKVk53GoZ742B")
         await stack.live()
         (session,) = stack.hosted
-        await stack.room.command("start", ConversationRef("room", "W1", "C2"), ANN, avatar="65a1b2c3d4e5f6a7b8c9dead")
+        await stack.room.command("start", ConversationRef("fake", "W1", "C2"), ANN, avatar="65a1b2c3d4e5f6a7b8c9dead")
         await stack.until(lambda: any("There is no avatar called" in answer for answer in stack.room.answers()))
     assert session.booking.avatar_id == hidden.avatar_id
     assert session.booking.params.voice_id == "iP95p4xoKVk53GoZ742B"

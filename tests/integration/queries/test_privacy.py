@@ -7,12 +7,12 @@ import pytest
 
 from bot.domain.conversations import A_DIRECT_MESSAGE, Channel, ConversationRef
 from bot.domain.people import Person
-from tests.chat_room import ANN, CHANNEL
+from bot.testing.chat import ANN, CHANNEL
 from tests.integration.queries.asking import ROOT, ask
 from tests.world_fixture import Stack, run_story
 
 LOBBY, CAVE = CHANNEL, CHANNEL.in_thread("cave")
-BOARD, DIRECT, ELSEWHERE = (ConversationRef("room", "W1", channel) for channel in ("C3", "D1", "C2"))
+BOARD, DIRECT, ELSEWHERE = (ConversationRef("fake", "W1", channel) for channel in ("C3", "D1", "C2"))
 KNOWN = {
     LOBBY: Channel("#lobby"),
     ELSEWHERE: Channel("#elsewhere"),

@@ -10,17 +10,17 @@ from bot.domain.conversations import Channel, ConversationRef
 from bot.domain.people import Membership, Person
 from bot.domain.sessions import SessionStatus
 from bot.queries.router import ANSWERS
-from tests.chat_room import ANN, CHANNEL
+from bot.testing.chat import ANN, CHANNEL
 from tests.integration.queries.asking import NEIGHBOUR, ROOT, ask
 from tests.world_fixture import Stack, on_stack
 
-ELSEWHERE = ConversationRef("room", "W1", "C2")
-BOARD, SALON = ConversationRef("room", "W1", "C3"), ConversationRef("room", "W1", "C4")
+ELSEWHERE = ConversationRef("fake", "W1", "C2")
+BOARD, SALON = ConversationRef("fake", "W1", "C3"), ConversationRef("fake", "W1", "C4")
 CHANNELS = {
     CHANNEL: Channel("#lobby"),
     BOARD: Channel("#board", private=True),
     SALON: Channel("#salon", private=True),
-    ConversationRef("room", "W2", CHANNEL.channel_id): Channel("#theirs"),
+    ConversationRef("fake", "W2", CHANNEL.channel_id): Channel("#theirs"),
 }
 
 
@@ -44,11 +44,11 @@ async def test_help_offers_what_whoever_asks_may_do(stack: Stack) -> None:
     guest = Person("guest", "Guest", Membership.OUTSIDER)
     async with stack.serving():
         guests, anns, roots = [await ask(stack, "help", CHANNEL, person) for person in (guest, ANN, ROOT)]
-        stranger = await ask(stack, "help", ConversationRef("room", "W9", "C1"), ROOT)
+        stranger = await ask(stack, "help", ConversationRef("fake", "W9", "C1"), ROOT)
         await stack.room.command("start", CHANNEL, ROOT)
         await stack.live()
         beside = await ask(stack, "help", stack.room.thread)
-        status = await ask(stack, "status", ConversationRef("room", "W1", "C2"), guest)
+        status = await ask(stack, "status", ConversationRef("fake", "W1", "C2"), guest)
     verbs = [
         {line.split()[1].rstrip(":") for line in each.whole_text.splitlines() if line.startswith("/")}
         for each in (guests, anns, roots, stranger, beside)
@@ -195,7 +195,7 @@ async def test_usage_adds_up_by_the_names_of_channels_and_private_ones_in_one(st
 @on_stack()
 async def test_usage_asks_for_the_names_of_the_channels_used_most(stack: Stack) -> None:
     little, much = [
-        [ConversationRef("room", "W1", f"{kind}{n}") for n in range(count)] for kind, count in (("L", 2), ("M", 8))
+        [ConversationRef("fake", "W1", f"{kind}{n}") for n in range(count)] for kind, count in (("L", 2), ("M", 8))
     ]
     stack.room.channels = {place: Channel("#little", private=True) for place in little}
     stack.room.channels |= {place: Channel(f"#{place.channel_id}") for place in much}
@@ -228,4 +228,4 @@ async def test_a_transcript_names_its_channel(stack: Stack) -> None:
         await stack.until(lambda: len(stack.room.finals) == 1)
         reply = await ask(stack, "transcript", BOARD, ROOT)
     assert reply.file is not None
-    assert r"- Where: room · \#board" in reply.file.content.decode()
+    assert r"- Where: fake · \#board" in reply.file.content.decode()

@@ -16,18 +16,17 @@ VIDEO = "https://example.com/ann.mp4"
 async def test_one_message_shows_how_far_it_is(stack: Stack) -> None:
     async with stack.serving():
         reply = await ask(stack, "upload", url=VIDEO, name="Annie")
-        await stack.until(lambda: len(stack.room.messages) == 1)
-        shown = next(iter(stack.room.messages.values()))
-        assert "waits at AKOOL" in shown.line.text
-        await stack.until(lambda: "is making" in shown.line.text)
-        await stack.until(lambda: "is ready: /avatar start Annie" in shown.line.text)
+        await stack.until(lambda: len(stack.room.lines) == 1)
+        assert "waits at AKOOL" in stack.room.lines[0].text
+        await stack.until(lambda: "is making" in stack.room.lines[0].text)
+        await stack.until(lambda: "is ready: /avatar start Annie" in stack.room.lines[0].text)
         await stack.until(lambda: bool(stack.room.answers()))
         await stack.room.command("start", avatar="Annie")
         await stack.live()
         theirs = await ask(stack, "avatars", NEIGHBOUR, name="Annie")
     assert "7 days" in reply.text
-    assert shown.line.delivery is Delivery.FINAL
-    assert shown.line.speaker is None
+    assert stack.room.lines[0].delivery is Delivery.FINAL
+    assert stack.room.lines[0].speaker is None
     assert stack.room.card.avatar_name == "Annie"
     assert "Annie" not in [item.title for item in theirs.items]
 
@@ -36,13 +35,13 @@ async def test_one_message_shows_how_far_it_is(stack: Stack) -> None:
 async def test_a_restart_goes_on_in_the_same_message(stack: Stack) -> None:
     async with stack.serving():
         await ask(stack, "upload", url=VIDEO, name="Annie")
-        await stack.until(lambda: len(stack.room.messages) == 1)
+        await stack.until(lambda: len(stack.room.lines) == 1)
         stack.crash()
     async with stack.serving():
-        await stack.until(lambda: "is ready" in next(iter(stack.room.messages.values())).line.text)
+        await stack.until(lambda: "is ready" in stack.room.lines[0].text)
         await stack.until(lambda: bool(stack.room.answers()))
         await asyncio.sleep(30)
-    assert len(stack.room.messages) == 1
+    assert len(stack.room.lines) == 1
     assert len(stack.room.answers()) == 1
 
 
@@ -64,7 +63,7 @@ async def test_a_refusal_leaves_nothing_behind(stack: Stack) -> None:
         await asyncio.sleep(20)
     assert "no room for another uploaded avatar" in refused.text
     assert "reachable from the internet" in private.text
-    assert stack.room.messages == {}
+    assert stack.room.lines == []
 
 
 @on_stack()

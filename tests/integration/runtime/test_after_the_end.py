@@ -6,7 +6,7 @@ from bot.domain.conversations import ConversationRef, MessageRef
 from bot.domain.messages import Accepted, Command, Inbound, MessagePosted, NoSession, Outcome, Question
 from bot.domain.people import Membership, Person
 from bot.domain.replies import Reply
-from tests.chat_room import ANN, CHANNEL
+from bot.testing.chat import ANN, CHANNEL
 from tests.integration.queries.asking import ask
 from tests.world_fixture import Stack, on_stack
 
@@ -88,7 +88,7 @@ async def test_people_who_talk_among_themselves_are_left_alone(stack: Stack) -> 
     async with stack.serving():
         await ask(stack, "defaults set", listening="mention")
         thread = await ended(stack)
-        for place in (thread, CHANNEL, CHANNEL.in_thread("another"), ConversationRef("room", "W1", "C2")):
+        for place in (thread, CHANNEL, CHANNEL.in_thread("another"), ConversationRef("fake", "W1", "C2")):
             assert isinstance((await answered(stack, "Lunch?", place))[0], NoSession)
         assert isinstance((await answered(stack, "Still there?", thread, mentioned=True))[0], Question)
 

@@ -13,7 +13,7 @@ from bot.domain.sessions import EndReason, SessionStatus
 from bot.runtime.status_card import ENDINGS
 from bot.storage import channels, usage
 from bot.storage.usage import Use
-from tests.chat_room import ANN, CHANNEL
+from bot.testing.chat import ANN, CHANNEL
 from tests.world_fixture import QUICK, Stack, on_stack
 
 BOB = Person("bob", "Bob", Membership.MEMBER)
@@ -94,7 +94,7 @@ async def test_a_workspace_that_is_no_longer_allowed_is_not_renewed(stack: Stack
     async with stack.serving() as service:
         await stack.room.command("start", minutes="5")
         await stack.live()
-        await service.services.store.write(lambda c: channels.allow(c, "room", "W1", yes=False))
+        await service.services.store.write(lambda c: channels.allow(c, "fake", "W1", yes=False))
         for _ in range(6):
             await stack.room.say("Still here", stack.room.thread)
             await asyncio.sleep(55)
@@ -106,7 +106,7 @@ async def test_a_workspace_that_is_no_longer_allowed_is_not_renewed(stack: Stack
 async def test_one_more_session_than_the_limit_is_refused(stack: Stack) -> None:
     async with stack.serving():
         await stack.room.command("start")
-        refused = await stack.room.command("start", place=ConversationRef("room", "W1", "C2"))
+        refused = await stack.room.command("start", place=ConversationRef("fake", "W1", "C2"))
     assert isinstance(refused, Refused)
     assert "limit" in refused.sentence
 

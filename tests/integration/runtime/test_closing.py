@@ -12,7 +12,6 @@ from bot.domain.sessions import SessionStatus
 from bot.runtime.closing import GOODBYE
 from bot.runtime.services import SessionTimeouts
 from bot.runtime.turns import UNHEARD
-from tests.chat_room import ChatRoom
 from tests.integration.queries.asking import ask
 from tests.world_fixture import QUICK, Stack, on_stack
 
@@ -81,49 +80,40 @@ async def test_a_start_that_akool_leaves_hanging_does_not_hold_up_the_end(stack:
     assert len(list(stack.simulator.sessions)) == 1
 
 
+async def a_minute(*_: object) -> None:
+    """As long a call gets no answer."""
+    await asyncio.sleep(60)
+
+
 @on_stack()
 async def test_lines_that_a_platform_does_not_take_in_time_are_posted_by_the_next_start(stack: Stack) -> None:
-    room = stack.room = StuckRoom()
+    room = stack.room
     async with serving_briefly(stack):
         await room.command("start")
         await stack.live()
-        room.stuck.set()
+        room.before["post"] = a_minute
         await room.say("Who are you?", room.thread)
         await stack.until(lambda: any(said.finished for said in stack.hosted[0].avatar.spoken))
     assert room.finals == []
     assert stack.hosted == []
-    room.stuck.clear()
+    room.before.clear()
     async with stack.serving():
         await stack.ended()
         assert len(room.finals) == 1
 
 
-class StuckRoom(ChatRoom):
-    """While `stuck`, posts get no answer."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.stuck = asyncio.Event()
-
-    async def post(self, *args: Any) -> Any:
-        if self.stuck.is_set():
-            await asyncio.sleep(60)
-        return await super().post(*args)
-
-
-class EndlessRoom(ChatRoom):
-    """Its connection takes a minute to end."""
-
-    async def run(self) -> None:
-        try:
-            await super().run()
-        finally:
-            await asyncio.sleep(60)
+async def endless() -> None:
+    """A connection that takes a minute to end."""
+    try:
+        await asyncio.Event().wait()
+    finally:
+        await asyncio.sleep(60)
 
 
 @on_stack()
 async def test_a_platform_that_does_not_end_does_not_hold_up_the_process(stack: Stack) -> None:
-    stack.room, said = EndlessRoom(), list[str]()
+    said = list[str]()
+    stack.room.before["run"] = endless
     async with stack.serving():
         await stack.room.command("start")
         await stack.live()

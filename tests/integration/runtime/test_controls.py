@@ -6,7 +6,7 @@ from dataclasses import replace
 from adapters.simulator import Control, FaultScript, NetworkConditions
 from adapters.simulator.avatar_params import AvatarParams
 from bot.domain.messages import Accepted, Refused
-from tests.chat_room import ANN
+from bot.testing.chat import ANN
 from tests.integration.queries.asking import ask
 from tests.world_fixture import Stack, on_stack
 

@@ -1,97 +1,68 @@
 """Crashes at the worst moments; each was found by killing real processes (tests/acceptance/test_crash.py)."""
 
 import asyncio
-from datetime import datetime
+from collections.abc import Callable
 
-from bot.domain.cards import Card, Opened
-from bot.domain.conversations import ConversationRef, MessageRef
 from bot.domain.errors import PlatformError
 from bot.domain.sessions import SessionStatus
-from bot.domain.transcript import TranscriptLine
 from bot.storage import provider_sessions
 from bot.storage.records import Lease
-from tests.chat_room import ChatRoom
+from bot.testing.chat import FakeChat
 from tests.world_fixture import Stack, on_stack
 
 
-class HangingRoom(ChatRoom):
-    """The first card that says *ended* never gets there."""
+class Interrupted:
+    """One call of a kind gets no answer until its process is dead; `after` it has had its effect, or before."""
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
+    def __init__(
+        self, room: FakeChat, method: str, strikes: Callable[..., bool] = lambda *_: True, *, after: bool = False
+    ) -> None:
         self.hangs = asyncio.Event()
         self.gives_up = asyncio.Event()
+        self._strikes = strikes
+        (room.after if after else room.before)[method] = self._hang
 
-    async def update_card(self, card_ref: MessageRef, thread: ConversationRef, card: Card) -> MessageRef:
-        if card.status is SessionStatus.ENDED and not self.hangs.is_set():
+    async def _hang(self, *args: object) -> None:
+        if not self.hangs.is_set() and self._strikes(*args):
             self.hangs.set()
             await self.gives_up.wait()
             raise PlatformError("This process is dead.")
-        return await super().update_card(card_ref, thread, card)
 
 
 @on_stack()
 async def test_a_card_never_goes_on_saying_that_it_says_goodbye(stack: Stack) -> None:
-    room = stack.room = HangingRoom()
+    room = stack.room
+    goodbye = Interrupted(room, "update_card", lambda _thread, _ref, card: card.status is SessionStatus.ENDED)
     async with stack.serving():
         await room.command("start")
         await stack.live()
         await room.command("stop", room.thread)
-        await room.hangs.wait()
+        await goodbye.hangs.wait()
         stack.crash()
-        room.gives_up.set()
+        goodbye.gives_up.set()
     async with stack.serving():
         await stack.ended()
     assert stack.hosted == []
 
 
-class ForgetfulRoom(ChatRoom):
-    """Posts the first card, and never says where."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.posted = asyncio.Event()
-        self.gives_up = asyncio.Event()
-
-    async def post_card(self, place: ConversationRef, card: Card, *, since: datetime | None = None) -> Opened:
-        opened = await super().post_card(place, card, since=since)
-        if not self.posted.is_set():
-            self.posted.set()
-            await self.gives_up.wait()
-            raise PlatformError("This process is dead.")
-        return opened
-
-
 @on_stack()
 async def test_a_card_that_was_posted_and_not_written_down_is_taken_up(stack: Stack) -> None:
-    room = stack.room = ForgetfulRoom()
+    room = stack.room
+    card = Interrupted(room, "post_card", after=True)
     async with stack.serving():
         await room.command("start")
-        await room.posted.wait()
+        await card.hangs.wait()
         stack.crash()
-        room.gives_up.set()
+        card.gives_up.set()
     async with stack.serving():
         await stack.live()
         assert len(room.cards) == 1
 
 
-class StuckRoom(ChatRoom):
-    """The first line never gets there, and whatever comes behind it waits."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.gives_up = asyncio.Event()
-
-    async def post(self, thread: ConversationRef, line: TranscriptLine, key: str) -> MessageRef:
-        if not self.gives_up.is_set():
-            await self.gives_up.wait()
-            raise PlatformError("This process is dead.")
-        return await super().post(thread, line, key)
-
-
 @on_stack()
 async def test_what_was_spoken_behind_a_post_that_takes_long_is_in_the_transcript(stack: Stack) -> None:
-    room = stack.room = StuckRoom()
+    room = stack.room
+    line = Interrupted(room, "post")
     async with stack.serving() as service:
         await room.command("start")
         await stack.live()
@@ -101,7 +72,7 @@ async def test_what_was_spoken_behind_a_post_that_takes_long_is_in_the_transcrip
         spoken = service.services.metrics.turns.labels("spoken")
         await stack.until(lambda: spoken._value.get() == 2)
         stack.crash()
-        room.gives_up.set()
+        line.gives_up.set()
     async with stack.serving():
         await stack.until(lambda: len(room.finals) == 2)
     assert "[connection lost]" not in " ".join(room.finals)
@@ -130,12 +101,12 @@ async def test_a_line_that_was_posted_and_not_written_down_is_found(stack: Stack
     async with stack.serving():
         await stack.room.command("start")
         await stack.live()
-        stack.room.faults["post after"] = [PlatformError("The connection broke.")]
+        stack.room.late_faults["post"] = [PlatformError("The connection broke.")]
         await stack.room.say("Hello", stack.room.thread)
-        await stack.until(lambda: bool(stack.room.messages))
+        await stack.until(lambda: bool(stack.room.lines))
         stack.crash()
     async with stack.serving():
         await stack.room.say("And again", stack.room.thread)
-        await stack.until(lambda: len(stack.room.messages) > 1)
-    posted = [shown.key for shown in stack.room.messages.values()]
+        await stack.until(lambda: len(stack.room.lines) > 1)
+    posted = [post.key for post in stack.room.posts]
     assert len(posted) == len(set(posted))

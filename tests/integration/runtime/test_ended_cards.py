@@ -9,7 +9,7 @@ from bot.domain.conversations import ConversationRef
 from bot.domain.messages import Accepted, Refused
 from bot.domain.people import Membership, Person
 from bot.domain.sessions import SessionStatus
-from tests.chat_room import ANN, CHANNEL
+from bot.testing.chat import ANN, CHANNEL
 from tests.integration.queries.asking import ROOT
 from tests.world_fixture import QUICK, Stack, on_stack
 
@@ -58,7 +58,7 @@ async def test_a_session_is_started_again_as_it_was_and_where_it_was(stack: Stac
         await stack.room.command("stop", thread)
         await stack.ended()
         again = card_button(CardAction.START_AGAIN, stack.room.card.session_id).command
-        elsewhere = await stack.room.command(again.verb, ConversationRef("room", "W1", "C2"), BEN, **again.options)
+        elsewhere = await stack.room.command(again.verb, ConversationRef("fake", "W1", "C2"), BEN, **again.options)
         assert isinstance(await stack.room.command(again.verb, thread, BEN, **again.options), Accepted)
         await stack.until(lambda: len(stack.room.cards) == 2)
         await stack.live()
@@ -66,7 +66,7 @@ async def test_a_session_is_started_again_as_it_was_and_where_it_was(stack: Stac
         assert {"French", "speed 1.1"} <= set(stack.room.card.traits)
     assert isinstance(elsewhere, Refused)
     assert "of this channel is kept" in elsewhere.sentence
-    assert list(stack.room.places.values()) == [CHANNEL, CHANNEL]
+    assert [opened.card.place for opened in stack.room.opened] == [CHANNEL, CHANNEL]
     assert (stack.room.card.avatar_name, stack.room.card.starter_name) == ("Kofi", "Ben")
     assert session.booking.duration == 7 * 60
 
@@ -102,7 +102,7 @@ async def test_what_is_left_of_the_day_is_said_before_it_is_used_up(stack: Stack
     async with stack.serving():
         await talked(stack)
         assert "10 of your 15 minutes for today are used or set aside." in stack.room.answers()[0]
-        await stack.room.command("start", ConversationRef("room", "W1", "C2"))
+        await stack.room.command("start", ConversationRef("fake", "W1", "C2"))
         await stack.until(lambda: len(stack.room.answers()) == 2)
         assert stack.room.answers()[1] == (
             "Alma is live. 15 of your 15 minutes for today are used or set aside. "

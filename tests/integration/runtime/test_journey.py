@@ -9,7 +9,7 @@ from bot.domain.conversations import MessageRef
 from bot.domain.messages import Accepted, Command, Inbound, MessagePosted, Refused
 from bot.domain.sessions import Mode, SessionStatus
 from bot.domain.transcript import Delivery
-from tests.chat_room import ANN
+from bot.testing.chat import ANN
 from tests.world_fixture import QUICK, Stack, on_stack
 
 
@@ -23,7 +23,7 @@ async def test_what_is_said_is_answered_and_written_down(stack: Stack) -> None:
         await stack.room.command("stop")
         await stack.ended()
     assert stack.room.card.avatar_name in stack.room.finals[0]
-    assert all(m.line.delivery is Delivery.FINAL for m in stack.room.messages.values())
+    assert all(line.delivery is Delivery.FINAL for line in stack.room.lines)
     assert stack.room.answers()[-1] == "Stopped."
 
 
@@ -60,8 +60,8 @@ async def test_what_comes_out_of_order_is_said_in_order_where_it_is_held_for_tha
         for sequence, text in ((902, "And then?"), (901, "Who are you?")):
             said = MessagePosted(text, MessageRef(stack.room.thread, f"m{sequence}"))
             inbound = Inbound(f"e{sequence}", sequence, stack.room.thread, ANN, said)
-            assert stack.room.core
-            assert isinstance(await stack.room.core.accept(inbound), Accepted)
+            assert stack.service
+            assert isinstance(await stack.service.core.accept(inbound), Accepted)
             await asyncio.sleep(0.1)
         await stack.until(lambda: len(stack.spoken) == 2)
     assert [text.removeprefix("Ann: ") for text in stack.spoken] == ["Who are you?", "And then?"]
@@ -94,9 +94,9 @@ async def test_a_command_is_posted_before_it_is_answered(stack: Stack) -> None:
         await stack.live()
         await stack.room.command("say", text="What time is it?")
         await stack.until(lambda: len(stack.room.finals) == 2)
-    first = next(iter(stack.room.messages.values()))
-    assert (first.line.speaker or "").startswith("Ann")
-    assert first.line.text == "What time is it?"
+    first = stack.room.lines[0]
+    assert (first.speaker or "").startswith("Ann")
+    assert first.text == "What time is it?"
 
 
 @on_stack()

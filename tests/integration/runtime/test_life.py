@@ -13,7 +13,7 @@ from bot.domain.sessions import SessionStatus
 from bot.ingress.admission import LEFT
 from bot.ports.room import LossReason
 from bot.runtime.turns import UNHEARD
-from tests.chat_room import CHANNEL
+from bot.testing.chat import CHANNEL
 from tests.world_fixture import QUICK, Stack, on_stack
 
 BOB = Person("bob", "Bob", Membership.MEMBER)
@@ -26,7 +26,7 @@ async def test_after_a_crash_the_session_goes_on_in_the_same_room(stack: Stack) 
         await stack.room.command("start")
         await stack.live()
         await stack.room.say("Who are you?", stack.room.thread)
-        await stack.until(lambda: len(stack.spoken) == 1 and len(stack.room.messages) == 1)
+        await stack.until(lambda: len(stack.spoken) == 1 and len(stack.room.lines) == 1)
         stack.crash()
     assert len(stack.hosted) == 1
     async with stack.serving():
@@ -182,8 +182,8 @@ async def test_nobody_talks_so_it_sleeps_and_costs_nothing_until_a_message_wakes
         await stack.live()
         await stack.until(lambda: stack.room.card.status is SessionStatus.SLEEPING, within=700)
         assert stack.hosted == []
-        assert any("5 minutes" in told for told in stack.room.told)
-        assert any("a minute" in told for told in stack.room.told)
+        assert any("5 minutes" in told for told in stack.room.notices)
+        assert any("a minute" in told for told in stack.room.notices)
         outcome = await stack.room.say("Good morning", stack.room.thread)
         assert isinstance(outcome, Accepted)
         await stack.until(lambda: len(stack.room.finals) == 1)
@@ -234,8 +234,7 @@ async def test_whoever_started_it_hears_once_that_the_platform_took_the_place(st
     async with stack.serving():
         await stack.room.command("start")
         await stack.live()
-        assert stack.room.core
-        await stack.room.core.channel_removed(CHANNEL)
+        await stack.room.remove_channel(CHANNEL)
         await stack.until(lambda: not stack.hosted and LEFT in stack.room.answers())
         assert stack.room.answers().count(LEFT) == 1
 
@@ -245,10 +244,10 @@ async def test_a_post_whose_answer_was_lost_is_not_posted_twice(stack: Stack) ->
     async with stack.serving():
         await stack.room.command("start")
         await stack.live()
-        stack.room.faults["post after"] = [PlatformError("The connection broke.")]
+        stack.room.late_faults["post"] = [PlatformError("The connection broke.")]
         await stack.room.say("Hello", stack.room.thread)
         await stack.until(lambda: len(stack.room.finals) == 1)
-    assert len(stack.room.messages) == 1
+    assert len(stack.room.lines) == 1
 
 
 @on_stack()
@@ -260,7 +259,7 @@ async def test_a_throttled_platform_gets_every_final_in_the_end(stack: Stack) ->
         stack.room.faults["edit"] = [Throttled(3)]
         await stack.room.say("Hello", stack.room.thread)
         await stack.until(lambda: len(stack.room.finals) == 1)
-    assert len(stack.room.messages) == 1
+    assert len(stack.room.lines) == 1
 
 
 @on_stack(SLOW)
@@ -321,7 +320,7 @@ async def test_a_turn_whose_end_is_lost_on_the_way_does_not_hold_up_the_next(sta
         await stack.room.command("start")
         await stack.live()
         await stack.room.say("First?", stack.room.thread)
-        await stack.until(lambda: len(stack.room.messages) == 1)
+        await stack.until(lambda: len(stack.room.lines) == 1)
         Control(stack.simulator).script(FaultScript(to_client=NetworkConditions(lose=1.0)))
         await asyncio.sleep(3)
         Control(stack.simulator).script(FaultScript(to_client=NetworkConditions()))

@@ -2,7 +2,7 @@
 
 from bot.domain.conversations import ConversationRef, MessageRef
 from bot.domain.messages import Accepted, Inbound, MessagePosted, NoSession, Outcome, Question, Refused
-from tests.chat_room import ANN, CHANNEL
+from bot.testing.chat import ANN, CHANNEL
 from tests.integration.queries.asking import ROOT, ask
 from tests.world_fixture import Stack, on_stack
 
@@ -90,7 +90,7 @@ async def test_a_bare_stop_in_the_thread_ends_the_session(stack: Stack) -> None:
 
 @on_stack()
 async def test_a_direct_message_knows_start_and_help_as_words(stack: Stack) -> None:
-    direct = ConversationRef("room", "dm-1", "D1")
+    direct = ConversationRef("fake", "dm-1", "D1")
     async with stack.serving() as service:
         asked = Inbound("h", 1, direct, ANN, MessagePosted("Help!", MessageRef(direct, "m0"), direct=True))
         assert isinstance(await service.core.accept(asked), Question)

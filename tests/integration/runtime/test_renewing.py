@@ -32,7 +32,7 @@ async def test_a_token_that_is_about_to_expire_renews_early_and_without_a_gap(st
         control.befall(Befall(RoomFault.TOKEN_EXPIRED, channel=first.client.channel))
         await stack.room.say("Still there?", stack.room.thread)
         await stack.until(lambda: len(stack.room.finals) == 1)
-        assert SessionStatus.RECONNECTING not in {card.status for card in stack.room.history}
+        assert SessionStatus.RECONNECTING not in {card.status for card in stack.room.card_history}
     assert len(list(stack.simulator.sessions)) == 2
 
 
@@ -60,7 +60,7 @@ async def test_what_the_next_avatar_refuses_is_said(stack: World) -> None:
         await stack.room.command("set", speed="1.1")
         await asyncio.sleep(1)
         Control(stack.simulator).script(FaultScript(to_client=NetworkConditions(lose=1.0)))
-        await stack.until(lambda: any(card.note == NOT_TAKEN_OVER for card in stack.room.history), within=30)
+        await stack.until(lambda: any(card.note == NOT_TAKEN_OVER for card in stack.room.card_history), within=30)
 
 
 SLOW_STARTS = [(70, True), (200, True), (3_600, False)]

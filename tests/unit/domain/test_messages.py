@@ -20,5 +20,5 @@ NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
     ],
 )
 def test_a_handle_can_be_used_in_time_and_so_often(handle: str, left: int, ends: datetime | None, usable: bool) -> None:
-    to = ReplyTo(ConversationRef("room", "W1", "lobby"), Person("ann", "Ann"), handle, ends, left)
+    to = ReplyTo(ConversationRef("fake", "W1", "lobby"), Person("ann", "Ann"), handle, ends, left)
     assert to.usable_at(NOW) is usable

@@ -35,10 +35,10 @@ from bot.storage.usage import Use
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 ANN, BEN = Person("ann", "Ann", Membership.MEMBER), Person("ben", "Ben", Membership.MEMBER)
 GUEST, BOSS = Person("guest", "Guest", Membership.OUTSIDER), Person("boss", "Boss", Membership.ADMIN)
-LOBBY, YARD = ConversationRef("room", "W1", "lobby"), ConversationRef("room", "W1", "yard")
+LOBBY, YARD = ConversationRef("fake", "W1", "lobby"), ConversationRef("fake", "W1", "yard")
 THREAD = LOBBY.in_thread("t1")
-OURS = Workspace("room", "W1", funded=True)
-NOTHING = Situation(frozenset(), (), {}, {}, workspaces={("room", "W1"): OURS})
+OURS = Workspace("fake", "W1", funded=True)
+NOTHING = Situation(frozenset(), (), {}, {}, workspaces={("fake", "W1"): OURS})
 
 USUAL = Limits()
 numbers = count()
@@ -81,7 +81,7 @@ def admitted(situation: Situation, *inbounds: Inbound, limits: Limits = USUAL) -
 
 
 def provider_sessions(*sessions: SessionRecord, **more: object) -> Situation:
-    return replace(NOTHING, sessions=sessions, running={("room", "W1"): len(sessions)}, **more)  # type: ignore[arg-type]
+    return replace(NOTHING, sessions=sessions, running={("fake", "W1"): len(sessions)}, **more)  # type: ignore[arg-type]
 
 
 KEY = "defaults elevenlabs api_key:0123456789abcdef"
@@ -189,7 +189,7 @@ def test_other_words_in_the_thread_are_spoken(text: str) -> None:
 
 def test_an_event_is_taken_once_in_a_batch_and_once_ever() -> None:
     first, known = command("start"), said()
-    situation = replace(LIVE, known=frozenset({("room", "W1", known.event_id)}))
+    situation = replace(LIVE, known=frozenset({("fake", "W1", known.event_id)}))
     assert [type(o) for o in admitted(NOTHING, first, first)[0]] == [Accepted, Duplicate]
     assert admitted(situation, known)[0] == [Duplicate()]
 
@@ -202,7 +202,7 @@ def test_what_was_refused_may_be_tried_again_with_the_same_event() -> None:
 def test_the_same_event_id_of_another_workspace_is_another_event() -> None:
     ours = command("start")
     theirs = replace(ours, place=replace(LOBBY, workspace_id="W2"))
-    both = {**NOTHING.workspaces, ("room", "W2"): replace(OURS, id="W2")}
+    both = {**NOTHING.workspaces, ("fake", "W2"): replace(OURS, id="W2")}
     assert [type(o) for o in admitted(replace(NOTHING, workspaces=both), ours, theirs)[0]] == [Accepted, Accepted]
 
 
@@ -272,14 +272,14 @@ def test_it_is_woken_once_and_whoever_woke_it_pays() -> None:
 
 
 def test_a_workspace_that_nobody_pays_for_neither_starts_nor_wakes_nor_goes_on() -> None:
-    unfunded = {("room", "W1"): replace(OURS, funded=False)}
+    unfunded = {("fake", "W1"): replace(OURS, funded=False)}
     wants = [(NOTHING, "start"), (LIVE, "keep-going")]
     asked = [(where, command(verb)) for where, verb in wants]
     for situation, incoming in [*asked, (LIVE, command("set", speed="1.1")), (ASLEEP, said())]:
         for workspaces in (unfunded, {}):
             (came,), _ = admitted(replace(situation, workspaces=workspaces), incoming)
             assert isinstance(came, Refused)
-            assert came.sentence.endswith("avatarbot workspaces allow room W1")
+            assert came.sentence.endswith("avatarbot workspaces allow fake W1")
 
 
 def test_a_correction_that_is_too_long_or_shows_a_key_changes_nothing() -> None:
@@ -301,7 +301,7 @@ def test_a_correction_that_is_too_long_or_shows_a_key_changes_nothing() -> None:
 
 
 def test_extending_needs_no_more_room_where_all_places_are_taken() -> None:
-    full = replace(LIVE, running={("room", "W1"): 5})
+    full = replace(LIVE, running={("fake", "W1"): 5})
     (going, starting_), _ = admitted(full, command("keep-going"), command("start", YARD))
     assert isinstance(going, Accepted)
     assert isinstance(starting_, Refused)
@@ -309,19 +309,19 @@ def test_extending_needs_no_more_room_where_all_places_are_taken() -> None:
 
 def test_one_workspace_leaves_room_for_the_others_and_all_together_have_a_limit() -> None:
     limits = Limits(sessions=2, account_sessions=5)
-    crowded = replace(NOTHING, running={("room", "W2"): 4})
+    crowded = replace(NOTHING, running={("fake", "W2"): 4})
     (first, second), _ = admitted(crowded, command("start"), command("start", YARD), limits=limits)
     assert isinstance(first, Accepted)
     assert isinstance(second, Refused)
     assert second.sentence.startswith("All places for live avatars are taken")
-    full = replace(NOTHING, running={("room", "W1"): 2, ("room", "W2"): 1})
+    full = replace(NOTHING, running={("fake", "W1"): 2, ("fake", "W2"): 1})
     (third,), _ = admitted(full, command("start"), limits=limits)
     assert isinstance(third, Refused)
     assert third.sentence.startswith("2 avatars are live in this workspace already")
 
 
 def test_what_a_person_has_used_today_shortens_what_they_start() -> None:
-    used = replace(NOTHING, used={("room", "W1", "ann"): Use(used=40 * 60, held=15 * 60)})
+    used = replace(NOTHING, used={("fake", "W1", "ann"): Use(used=40 * 60, held=15 * 60)})
     _, written = admitted(used, command("start", minutes="30"))
     assert written.starts[0].spec.minutes == 5
 

@@ -47,7 +47,7 @@ def test_a_session_that_is_not_kept_or_of_another_channel_is_not_started_again()
 
 
 def test_who_has_used_up_the_day_cannot_extend() -> None:
-    spent = replace(LIVE, used={("room", "W1", "ann"): Use(used=60 * 60, held=0)})
+    spent = replace(LIVE, used={("fake", "W1", "ann"): Use(used=60 * 60, held=0)})
     (refused,), written = admitted(spent, command("extend"))
     assert isinstance(refused, Refused)
     assert written.rows == []

@@ -15,8 +15,8 @@ from bot.storage.encryption import Cipher
 from bot.storage.engine import Store
 from bot.storage.funding import Funding
 from bot.storage.migrate import upgrade
+from bot.testing.chat import ANN, CHANNEL
 from bot.testing.virtual_time import LoopClock, run_virtual
-from tests.chat_room import ANN, CHANNEL
 from tests.world_fixture import KEY
 
 Wakeups = list[tuple[str, str]]

@@ -4,7 +4,7 @@ import pytest
 
 from adapters.moderation.word_list import REASON, WordList
 from bot.ports.moderation import Objection, ProposedSpeech, Source
-from tests.chat_room import CHANNEL
+from bot.testing.chat import CHANNEL
 
 
 @pytest.mark.parametrize(

@@ -103,16 +103,16 @@ async def test_a_stretch_is_bought_for_an_avatar_that_still_speaks(staged: Stage
 async def test_people_are_told_five_minutes_and_a_minute_before_once_each(staged: Staged) -> None:
     async with kept(staged):
         await at(5 * MINUTE - 5)
-        assert staged.room.told == []
+        assert staged.room.notices == []
         await at(5 * MINUTE + 2)
         view = staged.context.view()
         assert view.ends == "Falls asleep unless somebody writes or watches."
         assert view.ends_at is not None
         assert round((view.ends_at - staged.services.clock.now()).total_seconds() / MINUTE) == 5
         await at(9 * MINUTE - 5)
-        assert len(staged.room.told) == 1
+        assert len(staged.room.notices) == 1
         await at(11 * MINUTE)
-    assert staged.room.told == [
+    assert staged.room.notices == [
         "Alma falls asleep in 5 minutes: nobody is talking or watching. Write to keep it awake.",
         "Alma falls asleep in a minute: nobody is talking or watching. Write to keep it awake.",
     ]
@@ -124,7 +124,7 @@ async def test_whoever_watches_keeps_it_awake(staged: Staged) -> None:
         with staged.services.events.watch("s1"):
             await at(25 * MINUTE)
         assert not staged.context.ending.done()
-        assert staged.room.told == []
+        assert staged.room.notices == []
         await at(35 * MINUTE + 2)
         assert staged.context.ending.result() == Asleep()
 
@@ -135,7 +135,7 @@ async def test_whoever_writes_starts_the_ten_minutes_anew_and_the_warnings_too(s
         await at(6 * MINUTE)
         somebody_writes(staged.context)
         await at(12 * MINUTE)
-        assert len(staged.room.told) == 2
+        assert len(staged.room.notices) == 2
         await at(16 * MINUTE - 1)
         assert not staged.context.ending.done()
         await at(16 * MINUTE + 2)
@@ -150,14 +150,14 @@ async def test_what_sleeps_early_is_warned_of_every_time(staged: Staged) -> None
         await at(3 * MINUTE)
         somebody_writes(staged.context)
         await at(4.5 * MINUTE)
-    assert [told[:29] for told in staged.room.told] == ["Alma falls asleep in a minute"] * 3
+    assert [told[:29] for told in staged.room.notices] == ["Alma falls asleep in a minute"] * 3
 
 
 @active(policy=Policy(Limits(sleep_after=timedelta(minutes=1))))
 async def test_what_sleeps_after_a_minute_is_not_warned_of_from_the_start(staged: Staged) -> None:
     async with kept(staged):
         await at(1.5 * MINUTE)
-    assert staged.room.told == []
+    assert staged.room.notices == []
 
 
 @active()
@@ -165,15 +165,15 @@ async def test_a_run_that_takes_over_says_what_is_left(staged: Staged) -> None:
     await at(7 * MINUTE)
     async with kept(staged):
         await at(7 * MINUTE + 3)
-    assert [told[:30] for told in staged.room.told] == ["Alma falls asleep in 3 minutes"]
+    assert [told[:30] for told in staged.room.notices] == ["Alma falls asleep in 3 minutes"]
 
 
 @active()
 async def test_a_warning_that_cannot_be_told_stops_nothing(staged: Staged) -> None:
-    staged.room.faults["tell"] = [PlatformError("Not now."), PlatformError("Not now.")]
+    staged.room.faults["notify"] = [PlatformError("Not now."), PlatformError("Not now.")]
     async with kept(staged):
         await at(10 * MINUTE + 2)
-    assert staged.room.faults["tell"] == []
+    assert staged.room.faults["notify"] == []
     assert staged.context.ending.result() == Asleep()
 
 

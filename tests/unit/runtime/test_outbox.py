@@ -14,26 +14,23 @@ from bot.domain.conversations import ConversationRef, MessageRef
 from bot.domain.errors import PlaceGone, PlatformError, Throttled
 from bot.domain.messages import Inbound, MessagePosted, ReplyTo
 from bot.domain.people import Membership, Person, Role
-from bot.domain.replies import Reply
 from bot.domain.sessions import SessionSpec
 from bot.runtime.outbox import GIVE_UP, LOOK_EVERY, Outbox
 from bot.storage import inbox, sessions
 from bot.storage.encryption import Cipher
 from bot.storage.engine import Store
 from bot.storage.migrate import upgrade
+from bot.testing.chat import ANN, CHANNEL, FakeChat
+from bot.testing.chat_platform import FakeChatPlatform
 from bot.testing.virtual_time import LoopClock, run_virtual
-from tests.chat_room import ANN, CHANNEL, ChatRoom
 from tests.world_fixture import KEY
 
 BEN = Person("ben", "Ben", Membership.MEMBER)
 
 
-class SlowRoom(ChatRoom):
-    """Takes a moment over every answer, as platforms do."""
-
-    async def reply(self, to: ReplyTo, reply: Reply) -> None:
-        await asyncio.sleep(0.1)
-        await super().reply(to, reply)
+async def a_moment(*_: object) -> None:
+    """What a platform takes over every answer."""
+    await asyncio.sleep(0.1)
 
 
 class Office:
@@ -41,13 +38,15 @@ class Office:
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self.room = SlowRoom()
         self.clock = LoopClock()
+        self.room = FakeChat(clock=self.clock)
+        self.room.before["reply"] = a_moment
+        platform = FakeChatPlatform(self.room)
         self.wakeup = asyncio.Event()
         services = SimpleNamespace(
             store=store,
-            platforms={"room": self.room},
-            platform=lambda _place: self.room,
+            platforms={"fake": platform},
+            platform=lambda _place: platform,
             clock=self.clock,
             replies_due=self.wakeup,
         )
@@ -77,7 +76,7 @@ class Office:
         self.wakeup.set()
 
     async def due(self) -> list[str]:
-        rows = await self.store.read(lambda c: inbox.replies_due(c, self.store.cipher, ("room",), 50))
+        rows = await self.store.read(lambda c: inbox.replies_due(c, self.store.cipher, ("fake",), 50))
         return [row.sentence for row in rows]
 
 
@@ -186,7 +185,7 @@ def test_who_is_slowed_down_holds_up_only_their_own_workspace(play: Callable[[St
         application_client.room.faults["reply"] = [Throttled(20.0)]
         await application_client.owe("First.")
         await application_client.owe("Second.")
-        await application_client.owe("Elsewhere.", BEN, ConversationRef("room", "W2", "C1"))
+        await application_client.owe("Elsewhere.", BEN, ConversationRef("fake", "W2", "C1"))
         async with application_client.telling():
             await asyncio.sleep(5.0)
             assert application_client.room.replies == [("ben", "Elsewhere.")]

@@ -13,7 +13,7 @@ from bot.commands.policy import Policy
 from bot.domain.people import Role
 from bot.runtime.round_robin import REMEMBERED, RoundRobin
 from bot.storage.records import InboxRecord
-from tests.chat_room import CHANNEL
+from bot.testing.chat import CHANNEL
 
 POLICY = Policy()
 FLOODER = "flooder"

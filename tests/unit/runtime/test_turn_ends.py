@@ -20,7 +20,7 @@ from bot.runtime.turns import BEHIND_AT_MOST
 from bot.storage import inbox
 from bot.storage.inbox import SAY, NewRow
 from bot.storage.tables import turns
-from tests.chat_room import ANN, CHANNEL
+from bot.testing.chat import ANN, CHANNEL
 from tests.session_fixture import SPEC, Staged, active
 from tests.unit.runtime.test_turns import taking_turns
 

@@ -20,12 +20,13 @@ from bot.storage.connection_thread import Work
 from bot.storage.engine import Store
 from bot.storage.inbox import SAY, NewRow
 from bot.storage.records import InboxRecord
+from bot.testing.chat import ANN, CHANNEL
 from bot.transcript.publisher import TranscriptPublisher
-from tests.chat_room import ANN, CHANNEL
 from tests.session_fixture import SPEC, Staged, active
 
 T = TypeVar("T")
-MESSAGE = MessageRef(CHANNEL.in_thread("t1"), "m1")
+MESSAGE = MessageRef(CHANNEL.in_thread("t1"), "m2")
+"""The first that follows the card."""
 
 
 class BusyStore(Store):
@@ -55,6 +56,7 @@ async def taking_turns(staged: Staged) -> AsyncIterator[None]:
 async def says(staged: Staged, text: str) -> None:
     """A message waits in the thread."""
     services = staged.services
+    assert staged.room.write(text, MESSAGE.place).ref == MESSAGE
     inbound = Inbound("e1", 1, MESSAGE.place, ANN, MessagePosted(text, MESSAGE))
     row = NewRow("row1", "s1", inbound, SAY, {"text": text}, MESSAGE, Role.MEMBER)
     await services.store.write(lambda c: inbox.add(c, services.store.cipher, [row], services.clock.now()))

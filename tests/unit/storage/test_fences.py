@@ -22,7 +22,7 @@ from bot.storage.sessions import LeaseLost
 from bot.storage.tables import metadata
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
-PLACE = ConversationRef("room", "W1", "C1")
+PLACE = ConversationRef("fake", "W1", "C1")
 CARD = MessageRef(PLACE, "card")
 SPEC = SessionSpec("alma", mode=Mode.DIALOGUE)
 UTTERANCE = UtteranceRecord(

@@ -34,7 +34,7 @@ async def claim(
 
 
 async def start(store: Store, session_id: str, created: datetime = NOON) -> None:
-    place = ConversationRef("room", "W1", session_id)
+    place = ConversationRef("fake", "W1", session_id)
     await store.write(
         lambda c: sessions.add(
             c,

@@ -2,68 +2,47 @@
 
 import asyncio
 import sqlite3
-from dataclasses import dataclass
-from datetime import datetime
 
-from bot.domain.conversations import ConversationRef, MessageRef
 from bot.domain.errors import PlatformError
-from bot.domain.transcript import Delivery, Speaker, TranscriptLine
+from bot.domain.transcript import Delivery, Speaker
 from bot.ports.avatar import Utterance
 from bot.ports.chat import RateLimits
 from bot.storage import transcripts
 from bot.storage.records import UtteranceRecord
+from bot.testing.chat import FakeChat
 from bot.transcript.publisher import TranscriptPublisher
-from tests.chat_room import ChatRoom
 from tests.session_fixture import Staged
 
 NOT_ANSWERED = PlatformError("The chat platform did not answer.")
 
 
-@dataclass
-class BlindRoom(ChatRoom):
+def blind() -> FakeChat:
     """A platform that does not let us look."""
-
-    finds: bool = False
-
-
-@dataclass
-class SearchedRoom(ChatRoom):
-    searches: int = 0
-
-    async def find(self, thread: ConversationRef, key: str, since: datetime) -> MessageRef | None:
-        self.searches += 1
-        return await super().find(thread, key, since)
+    return FakeChat(finds=False)
 
 
-@dataclass
-class SlowRoom(ChatRoom):
-    """Every call takes three seconds; `most` counts those under way at once."""
+class SlowCalls:
+    """Every post and edit takes three seconds; `most` counts those under way at once."""
 
-    under_way: int = 0
-    most: int = 0
+    def __init__(self, room: FakeChat) -> None:
+        self.most = 0
+        self._under_way = 0
+        room.before["post"] = room.before["edit"] = self._take_time
 
-    async def post(self, thread: ConversationRef, line: TranscriptLine, key: str) -> MessageRef:
-        await self._take_time()
-        return await super().post(thread, line, key)
-
-    async def edit(self, ref: MessageRef, line: TranscriptLine) -> None:
-        await self._take_time()
-        await super().edit(ref, line)
-
-    async def _take_time(self) -> None:
-        self.under_way += 1
-        self.most = max(self.most, self.under_way)
+    async def _take_time(self, *_: object) -> None:
+        self._under_way += 1
+        self.most = max(self.most, self._under_way)
         await asyncio.sleep(3)
-        self.under_way -= 1
+        self._under_way -= 1
 
 
-def narrow() -> ChatRoom:
-    return ChatRoom(text_limit=60)
+def narrow() -> FakeChat:
+    return FakeChat(text_limit=60)
 
 
-def tight() -> ChatRoom:
+def tight() -> FakeChat:
     """So slow a pace that a single message may grow at once."""
-    return ChatRoom(pace=RateLimits(calls_per_second=0.3, edit_interval=1.0, first_post=0.4))
+    return FakeChat(pace=RateLimits(calls_per_second=0.3, edit_interval=1.0, first_post=0.4))
 
 
 def hear(
@@ -87,11 +66,11 @@ async def texts(staged: Staged) -> list[str]:
 
 
 def lines(staged: Staged) -> list[tuple[str | None, str, Delivery]]:
-    return [(m.line.speaker, m.line.text, m.line.delivery) for m in staged.room.messages.values()]
+    return [(line.speaker, line.text, line.delivery) for line in staged.room.lines]
 
 
 def edits(staged: Staged) -> list[int]:
-    return [message.edits for message in staged.room.messages.values()]
+    return [message.edits for message in staged.room.posts]
 
 
 def broken(staged: Staged, table: str, event: str) -> None:

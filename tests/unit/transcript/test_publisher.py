@@ -9,7 +9,7 @@ from bot.transcript.publisher import TranscriptPublisher
 from tests.session_fixture import Staged, active
 from tests.unit.transcript.publishing import (
     NOT_ANSWERED,
-    SlowRoom,
+    SlowCalls,
     broken,
     edits,
     hear,
@@ -67,18 +67,17 @@ async def test_a_final_text_that_was_shown_growing_is_shown_as_final(staged: Sta
     assert edits(staged) == [1]
 
 
-@active(SlowRoom)
+@active()
 async def test_one_call_is_under_way_and_the_next_one_carries_the_newest_text(staged: Staged) -> None:
-    publisher, room = TranscriptPublisher(staged.context), staged.room
-    assert isinstance(room, SlowRoom)
+    publisher, slow = TranscriptPublisher(staged.context), SlowCalls(staged.room)
     async with staged.playing(publisher.run()):
         for count in range(1, 51):
             hear(publisher, f"to {count}", final=count == 50)
             await asyncio.sleep(0.1)
         await asyncio.sleep(10)
-    assert room.most == 1
+    assert slow.most == 1
     assert edits(staged) == [2]
-    assert room.finals == ["to 50"]
+    assert staged.room.finals == ["to 50"]
 
 
 @active()
@@ -121,9 +120,10 @@ async def test_what_comes_after_the_end_of_an_utterance_goes_on_in_its_row_and_p
     assert edits(staged) == [2, 0]
 
 
-@active(SlowRoom)
+@active()
 async def test_what_goes_on_while_its_final_text_is_being_posted_is_posted_too(staged: Staged) -> None:
     publisher = TranscriptPublisher(staged.context)
+    SlowCalls(staged.room)
     async with staged.playing(publisher.run()):
         hear(publisher, "Done.")
         await asyncio.sleep(1)
@@ -328,9 +328,10 @@ async def test_it_is_saved_while_the_platform_does_not_answer(staged: Staged) ->
         assert lines(staged) == []
 
 
-@active(SlowRoom)
+@active()
 async def test_it_is_saved_while_a_call_takes_long(staged: Staged) -> None:
     publisher = TranscriptPublisher(staged.context)
+    SlowCalls(staged.room)
     async with staged.playing(publisher.run()):
         await _keeps_up(staged, publisher)
 

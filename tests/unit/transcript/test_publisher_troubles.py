@@ -12,8 +12,7 @@ from bot.transcript.publisher import LOST, TranscriptPublisher
 from tests.session_fixture import Staged, active
 from tests.unit.transcript.publishing import (
     NOT_ANSWERED,
-    BlindRoom,
-    SearchedRoom,
+    blind,
     broken,
     edits,
     hear,
@@ -42,7 +41,7 @@ async def test_a_post_that_was_certainly_not_made_is_made_again_later(staged: St
 @active()
 async def test_a_post_that_arrived_although_it_failed_is_found(staged: Staged) -> None:
     publisher = TranscriptPublisher(staged.context)
-    staged.room.faults["post after"] = [NOT_ANSWERED, NOT_ANSWERED]
+    staged.room.late_faults["post"] = [NOT_ANSWERED, NOT_ANSWERED]
     async with staged.playing(publisher.run()):
         hear(publisher, "Hel", final=False)
         await asyncio.sleep(10)
@@ -54,7 +53,7 @@ async def test_a_post_that_arrived_although_it_failed_is_found(staged: Staged) -
 @active()
 async def test_what_is_found_is_brought_up_to_date(staged: Staged) -> None:
     publisher = TranscriptPublisher(staged.context)
-    staged.room.faults["post after"] = [NOT_ANSWERED]
+    staged.room.late_faults["post"] = [NOT_ANSWERED]
     async with staged.playing(publisher.run()):
         hear(publisher, "Hel", final=False)
         await asyncio.sleep(0.6)
@@ -63,22 +62,21 @@ async def test_what_is_found_is_brought_up_to_date(staged: Staged) -> None:
     assert lines(staged) == [("Alma", "Hello.", Delivery.FINAL)]
 
 
-@active(SearchedRoom)
+@active()
 async def test_what_the_platform_certainly_did_not_take_is_not_looked_for(staged: Staged) -> None:
     """Looking is dear: Slack counts it in calls per minute."""
     publisher, room = TranscriptPublisher(staged.context), staged.room
-    assert isinstance(room, SearchedRoom)
     staged.room.faults["post"] = [Throttled(2)]
     async with staged.playing(publisher.run()):
         hear(publisher, "Hello.")
         await asyncio.sleep(10)
-    assert (room.finals, room.searches) == (["Hello."], 0)
+    assert (room.finals, room.calls["find"]) == (["Hello."], 0)
 
 
-@active(BlindRoom)
+@active(blind)
 async def test_where_we_cannot_look_it_is_posted_again_rather_than_lost(staged: Staged) -> None:
     publisher = TranscriptPublisher(staged.context)
-    staged.room.faults["post after"] = [NOT_ANSWERED]
+    staged.room.late_faults["post"] = [NOT_ANSWERED]
     async with staged.playing(publisher.run()):
         hear(publisher, "Hello.")
         await asyncio.sleep(10)
@@ -116,13 +114,13 @@ async def test_what_is_posted_anew_is_looked_up_too_when_that_fails(staged: Stag
         hear(publisher, "Hel", final=False)
         await asyncio.sleep(1)
         staged.room.messages.clear()
-        staged.room.faults["post after"] = [NOT_ANSWERED]
+        staged.room.late_faults["post"] = [NOT_ANSWERED]
         hear(publisher, "Hello.")
         await asyncio.sleep(10)
     assert lines(staged) == [("Alma", "Hello.", Delivery.FINAL)]
 
 
-@active(BlindRoom)
+@active(blind)
 async def test_a_post_whose_place_could_not_be_written_down_is_not_made_twice(staged: Staged) -> None:
     publisher = TranscriptPublisher(staged.context)
     broken(staged, "posts", "UPDATE")
@@ -239,15 +237,15 @@ async def test_a_final_text_that_was_not_posted_is_posted_by_the_next_run(staged
 
 @active()
 async def test_a_post_of_which_the_last_run_never_heard_is_found_by_the_next(staged: Staged) -> None:
-    staged.room.faults["post after"] = [NOT_ANSWERED]
+    staged.room.late_faults["post"] = [NOT_ANSWERED]
     await crashes(staged, "Hello.", final=True, after=0.5)
     await resumed(staged)
     assert staged.room.finals == ["Hello."]
 
 
-@active(BlindRoom)
+@active(blind)
 async def test_where_the_next_run_cannot_look_it_posts_again(staged: Staged) -> None:
-    staged.room.faults["post after"] = [NOT_ANSWERED]
+    staged.room.late_faults["post"] = [NOT_ANSWERED]
     await crashes(staged, "Hello.", final=True, after=0.5)
     await resumed(staged)
     assert staged.room.finals == ["Hello.", "Hello."]

@@ -1,8 +1,8 @@
 """Links as they are kept: who has one, until when, and what ends it."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from sqlalchemy import Connection, select
@@ -12,15 +12,17 @@ from bot.domain.conversations import ConversationRef
 from bot.domain.errors import PlatformError
 from bot.domain.people import Membership, Person, Role
 from bot.jobs import leavers
+from bot.ports.chat import Features
 from bot.ports.grants import Grant, Scope
 from bot.queries.watch_links import AFTERWARDS, LIFE
 from bot.storage.tables import grants
-from tests.chat_room import ANN, CHANNEL, ChatRoom
+from bot.testing.chat import ANN, CHANNEL
+from bot.testing.chat_platform import FakeChatPlatform
 from tests.integration.queries.asking import ask
 from tests.world_fixture import Stack, on_stack
 
 BEN = Person("ben", "Ben", Membership.MEMBER)
-ELSEWHERE = ConversationRef("room", "W1", "C2")
+ELSEWHERE = ConversationRef("fake", "W1", "C2")
 
 
 async def watch(stack: Stack, person: Person = ANN) -> str:
@@ -90,7 +92,7 @@ async def test_a_link_dies_with_its_session_and_one_hour(stack: Stack) -> None:
         assert await found(stack, secret) is None  # swept
 
 
-@pytest.mark.parametrize("place", [CHANNEL, ConversationRef("room", "W1", "")])
+@pytest.mark.parametrize("place", [CHANNEL, ConversationRef("fake", "W1", "")])
 def test_a_link_dies_with_its_owners_removal(place: ConversationRef, tmp_path: object) -> None:
     @on_stack()
     async def story(stack: Stack) -> None:
@@ -98,7 +100,7 @@ def test_a_link_dies_with_its_owners_removal(place: ConversationRef, tmp_path: o
             await live(stack)
             ann, ben = await watch(stack), await watch(stack, BEN)
             await service.core.person_gone(ELSEWHERE, BEN.id)
-            await service.core.person_gone(ConversationRef("room", "W2", ""), BEN.id)
+            await service.core.person_gone(ConversationRef("fake", "W2", ""), BEN.id)
             assert await found(stack, ben)
             await service.core.person_gone(place, BEN.id)
             assert await found(stack, ben) is None
@@ -107,16 +109,15 @@ def test_a_link_dies_with_its_owners_removal(place: ConversationRef, tmp_path: o
     story(tmp_path)  # type: ignore[arg-type]
 
 
-class TellsMembers:
+class TellsMembers(FakeChatPlatform):
     """A platform that is asked who is still there; of some it cannot know."""
 
-    def __init__(self, room: ChatRoom) -> None:
-        self._room = room
-        self.left: set[str] = set()
-        self.unknown = False
+    left: frozenset[str] = frozenset()
+    unknown = False
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._room, name)
+    @property
+    def features(self) -> Features:
+        return replace(super().features, members=self)
 
     async def is_member(self, place: ConversationRef, person_id: str) -> bool:
         assert (place.workspace_id, place.channel_id) == (CHANNEL.workspace_id, "")
@@ -128,11 +129,11 @@ class TellsMembers:
 @on_stack()
 async def test_where_nobodys_leaving_is_told_it_is_asked_for(stack: Stack) -> None:
     async with stack.serving() as service:
-        platform = TellsMembers(stack.room)
-        service._platforms["room"] = platform
+        platform = TellsMembers(stack.room, service.core)
+        service._platforms["fake"] = platform
         await live(stack)
         ann, ben = await watch(stack), await watch(stack, BEN)
-        platform.left, platform.unknown = {BEN.id}, True
+        platform.left, platform.unknown = frozenset({BEN.id}), True
         await asyncio.sleep(leavers.LOOK_EVERY + 1)
         assert await found(stack, ben)  # not knowing revokes nothing
         platform.unknown = False

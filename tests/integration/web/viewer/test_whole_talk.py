@@ -4,7 +4,7 @@ import asyncio
 
 from bot.domain.transcript import Speaker
 from bot.media.events import Caption
-from tests.chat_room import ANN
+from bot.testing.chat import ANN
 from tests.world_fixture import Stack, on_stack
 
 
