@@ -218,7 +218,7 @@ def _replying(body: dict[str, Any], message_id: str) -> dict[str, Any]:
 
 
 def _is_for_everybody(reply: Reply) -> bool:
-    return not (reply.link or reply.file or reply.items or reply.next)
+    return not (reply.private or reply.link or reply.file or reply.items or reply.next)
 
 
 def _resumed() -> _Interaction:

@@ -40,6 +40,7 @@ from bot.ports.files import Pictures as PictureSource
 from bot.ports.http import HttpMount
 
 BOT = Author("avatarbot", "Avatarbot", "bot")
+NOT_DELIVERED = "I had an answer for you alone, and you were not here."
 
 
 class PlaygroundPlatform(ChatPlatform):
@@ -150,7 +151,7 @@ class PlaygroundPlatform(ChatPlatform):
             sections=tuple(SectionShown(each.title, each.lines) for each in reply.sections),
         )
         if not await self._clients.whisper(to.person.id, told):
-            self._mention(to, told)
+            self._mention(to, told if not reply.private else Told(told.id, NOT_DELIVERED, told.channel, told.thread))
 
     def mounts(self) -> Sequence[HttpMount]:
         return [self._mount]

@@ -12,7 +12,7 @@ from adapters.web.files import WebFiles
 from adapters.web.pictures import WebPictures
 from bot.app.service import Parts, Service
 from bot.app.signals import stop_signals
-from bot.app.wiring import keep_loaded, known_settings, open_model, open_provider, open_store, plugins
+from bot.app.wiring import keep_loaded, known_settings, open_model, open_moderators, open_provider, open_store, plugins
 from bot.clock import SystemClock
 from bot.commands.policy import Policy
 from bot.domain.errors import SettingsError
@@ -48,6 +48,7 @@ async def run_service(playground: bool, handover: bool, roles: tuple[str, ...]) 
         metrics = new_metrics()
         provider = await stack.enter_async_context(open_provider(settings, metrics))
         model = await stack.enter_async_context(open_model(settings))
+        moderators = await stack.enter_async_context(open_moderators(settings))
         timeouts = SessionTimeouts(
             retention=timedelta(days=settings.retention_days), account_is_ours=settings.akool_key_is_ours
         )
@@ -59,6 +60,8 @@ async def run_service(playground: bool, handover: bool, roles: tuple[str, ...]) 
             policy,
             metrics,
             model,
+            moderators,
+            settings.moderation_unanswered,
             timeouts,
             files=WebFiles(),
             pictures=WebPictures(settings.simulator_url or ""),

@@ -9,6 +9,7 @@ from functools import partial
 import structlog
 from sqlalchemy import Connection
 
+from adapters.moderation.word_list import WordList
 from bot.app.signals import LATE, end_process
 from bot.commands.policy import Policy
 from bot.delivery.rate_limiter import RateLimiters
@@ -25,6 +26,7 @@ from bot.ports.clock import Clock
 from bot.ports.files import Pictures, PublicFiles
 from bot.ports.http import HttpMount
 from bot.ports.llm import LanguageModel
+from bot.ports.moderation import Moderator, Unanswered
 from bot.ports.plugin import PluginContext
 from bot.ports.provider import AvatarProvider, offer_of
 from bot.queries.archive import StoredArchive
@@ -32,6 +34,7 @@ from bot.queries.context import QueryContext
 from bot.queries.provider_catalog import ProviderCatalog
 from bot.queries.watch_links import Links
 from bot.runtime.ended_cards import EndedCards
+from bot.runtime.moderation import Moderation
 from bot.runtime.outbox import Outbox
 from bot.runtime.services import Services, SessionTimeouts
 from bot.runtime.worker import Worker
@@ -70,6 +73,9 @@ class Parts:
     policy: Policy
     metrics: Metrics
     model: LanguageModel | None = None
+    moderators: Sequence[Moderator] = (WordList(),)
+    """In the order in which they are asked."""
+    unanswered: Unanswered = Unanswered.HOLD
     timeouts: SessionTimeouts = field(default_factory=SessionTimeouts)
     alone: bool = True
     files: PublicFiles | None = None
@@ -102,6 +108,7 @@ class Service:
             events=SessionEvents(),
             limiters=RateLimiters(),
             metrics=parts.metrics,
+            moderation=Moderation(parts.moderators, parts.unanswered),
             timeouts=parts.timeouts,
             model=parts.model,
         )

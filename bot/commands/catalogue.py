@@ -71,7 +71,7 @@ ELEVENLABS = (
     Option("speaker_boost", "Closer to the speaker", OptionType.CHOICE, choices=("on", "off")),
 )
 
-GROUPS = MappingProxyType({"knowledge": "What avatars know", "defaults": "The settings of this channel"})
+GROUPS = MappingProxyType({"knowledge": "What avatars know", "defaults": "This channel's settings"})
 """The summary of each group of verbs."""
 
 TOPICS = MappingProxyType(
@@ -104,7 +104,7 @@ DEFAULTS = (
     Option("greeting", "What the avatar says when it arrives", max_length=300),
     Option("prompt", "How your own language model should behave", rest=True, max_length=4_000),
 )
-SETTINGS = (*(option.name for option in (*DEFAULTS, *VOICE_PARAMS)), "elevenlabs", "who")
+SETTINGS = (*(option.name for option in (*DEFAULTS, *VOICE_PARAMS)), "elevenlabs", "who", "words")
 SETTING = Option("setting", "Only this one", OptionType.CHOICE, choices=SETTINGS)
 
 KNOWLEDGE_REQUIRED = Option("knowledge", "Which one", required=True, completes=Completion.KNOWLEDGE)
@@ -307,6 +307,17 @@ VERBS = (
         role=Role.ADMIN,
         options=(Option("who", "People and groups, or everybody", required=True, max_length=1_000),),
         label="Set",
+    ),
+    Verb(
+        "defaults words",
+        "Show or change the words that avatars here do not say",
+        "defaults words add:heck, darn",
+        role=Role.ADMIN,
+        options=(
+            Option("add", "Words to block, with commas", max_length=2_000),
+            Option("remove", "Words to allow again", max_length=2_000),
+        ),
+        label="Words",
     ),
     Verb(
         "defaults reset",

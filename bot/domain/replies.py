@@ -53,7 +53,7 @@ class Section:
 class Reply:
     """An answer to one person, shown to them alone where the platform can. `next` runs the next page of a long list.
 
-    `sections` follow the text.
+    `sections` follow the text. A `private` one is never shown where others read, whatever it answers.
     """
 
     text: str
@@ -62,6 +62,7 @@ class Reply:
     file: File | None = None
     next: Command | None = None
     sections: tuple[Section, ...] = ()
+    private: bool = False
 
     @property
     def whole_text(self) -> str:

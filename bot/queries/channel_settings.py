@@ -55,6 +55,7 @@ async def _described(settings: ChannelSettings, catalog: WorkspaceCatalog) -> li
         "sound": _sound(settings.voice_params),
         "who": _who(settings.allow)
         + (f" ({_unknown(settings.allow)} is nobody I know)" if settings.allow.unresolved else ""),
+        "words": f"{len(settings.words)} blocked" if settings.words else "",
     }
     return [f"{name}: {value or 'default'}" for name, value in lines.items()]
 
@@ -182,7 +183,7 @@ def set_here(settings: ChannelSettings) -> list[str]:
     own = [
         field.name for field in fields(ChannelSettings) if getattr(settings, field.name) != getattr(USUAL, field.name)
     ]
-    words = {"voice_params": "the voice's own settings", "allow": "who may start avatars"}
+    words = {"voice_params": "the voice's own settings", "allow": "who may start avatars", "words": "blocked words"}
     return [words.get(name, name) for name in own]
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from bot.queries import channel_settings, knowledge, offers, sessions, uploads, usage
+from bot.queries import blocked_words, channel_settings, knowledge, offers, sessions, uploads, usage
 from bot.queries.context import Answer
 
 ANSWERS: Mapping[str, Answer] = MappingProxyType(
@@ -28,6 +28,7 @@ ANSWERS: Mapping[str, Answer] = MappingProxyType(
         "defaults voice": channel_settings.change,
         "defaults elevenlabs": channel_settings.change,
         "defaults access": channel_settings.access,
+        "defaults words": blocked_words.change,
         "defaults reset": channel_settings.reset,
         "usage": usage.show,
     }

@@ -3,16 +3,17 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from bot.commands.suggestions import listed
 from bot.domain.errors import ProviderError
+from bot.domain.people import Role
 from bot.domain.replies import File, Reply
 from bot.queries.channel_names import channel_names
 from bot.queries.context import Query
 from bot.queries.usage_chart import OTHERS, described, minutes_by_day
 from bot.runtime.budget import Day
-from bot.storage import usage
+from bot.storage import inbox, usage
 from bot.storage.usage import UsedMinutes, day_of
 
 USUAL_DAYS = 30
@@ -34,6 +35,7 @@ async def show(request: Query) -> Reply:
         *await _breakdown(request, used),
         await _own_day(request),
         await _credit(request),
+        await _moderated(request, since),
     ]
     return Reply("\n".join(filter(None, lines)), file=await _picture(used, since.date(), days) if used else None)
 
@@ -86,6 +88,27 @@ async def _own_day(request: Query) -> str:
     services = request.context.services
     use = await services.store.read(lambda c: usage.of_person(c, request.place, request.person.id, request.now))
     return Day.of(use, services.policy.limits.person_minutes).described()
+
+
+async def _moderated(request: Query, since: datetime) -> str:
+    """How often words were not spoken, for admins: never which."""
+    if request.role is not Role.ADMIN:
+        return ""
+    place, outcomes = request.place, (inbox.MODERATED, inbox.ANSWER_MODERATED, inbox.UNCHECKED)
+    counts = await request.context.services.store.read(
+        lambda c: inbox.count_outcomes(c, place.platform, place.workspace_id, since, outcomes)
+    )
+    messages, answers, unchecked = (counts.get(outcome, 0) for outcome in outcomes)
+    told = [
+        _counted(messages, "message was refused", "messages were refused"),
+        _counted(answers, "answer was cut or refused", "answers were cut or refused"),
+        _counted(unchecked, "message was not checked in time", "messages were not checked in time"),
+    ]
+    return f"Moderation: {listed(list(filter(None, told)), 'and')}." if counts else ""
+
+
+def _counted(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}" if number else ""
 
 
 async def _credit(request: Query) -> str:

@@ -10,7 +10,9 @@ from bot.domain.sessions import Mode, VoiceParams
 
 @dataclass(frozen=True, slots=True)
 class ChannelSettings:
-    """Empty text and None mean "as usual". `listening` is `thread`, `channel` or `mention`; `allow` says who may start."""
+    """Empty text and None mean "as usual". `listening` is `thread`, `channel` or `mention`; `allow` says who may start; `words` are
+    those that avatars here neither say nor are asked.
+    """
 
     avatar: str = ""
     voice: str = ""
@@ -26,6 +28,7 @@ class ChannelSettings:
     greeting: str = ""
     voice_params: VoiceParams = field(default_factory=VoiceParams)
     allow: AllowList = field(default_factory=AllowList)
+    words: tuple[str, ...] = ()
 
     def encode(self) -> bytes:
         return msgspec.json.encode(self)

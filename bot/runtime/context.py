@@ -16,12 +16,14 @@ from bot.media.events import SessionView
 from bot.media.fanout import MediaFanout
 from bot.ports.avatar import Avatar
 from bot.ports.chat import ChatPlatform
+from bot.ports.moderation import ProposedSpeech, Source
 from bot.runtime.attribution import Attribution
 from bot.runtime.channel_settings import ChannelSettings
+from bot.runtime.moderation import Cleared, Refusal
 from bot.runtime.outlook import NOTHING_KNOWN, Outlook
 from bot.runtime.past import Past
 from bot.runtime.services import Services
-from bot.storage import sessions
+from bot.storage import channels, sessions
 from bot.storage.connection_thread import Work
 from bot.storage.inbox import SAY
 from bot.storage.records import Lease, SessionRecord
@@ -147,6 +149,13 @@ class SessionContext:
     def fail(self, error: BaseException) -> None:
         if not self.ending.done():
             self.ending.set_exception(error)
+
+    async def cleared(self, written: str, spoken: str, source: Source) -> Cleared | Refusal:
+        """What is to be spoken, or why it must not be. The channel's words count as they are now, not as they were at the start."""
+        place, store = self.session.place, self.services.store
+        stored = await store.read(lambda c: channels.settings_of(c, store.cipher, {place.channel}))
+        words = ChannelSettings.decode(stored.get(place.channel)).words
+        return await self.services.moderation.clear(ProposedSpeech(written, spoken, place, source, words))
 
     async def write(self, work: Work[T]) -> T:
         return await self.services.store.write(work)

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 
 from bot.domain.errors import ProviderError, Verdict
 from bot.ports.llm import Exchange
+from bot.ports.moderation import Source
 from bot.runtime.context import SessionContext
+from bot.runtime.moderation import Cleared, Refusal
 from bot.speech.names import clean_name
 from bot.speech.sentences import SentenceStream
 from bot.speech.speakable import speakable
@@ -20,7 +22,7 @@ LONGEST_ANSWER = 2_000
 LONGEST_READ = 8_000
 """Characters that are read of an answer. Markup and links shrink to a few words, so less than that may be spoken."""
 
-CUT = "… and so on."
+CUT = Cleared("… and so on.")
 """What the avatar says where an answer was cut."""
 
 PAUSE = 0.02
@@ -42,18 +44,24 @@ class LlmReply:
     context: SessionContext
     row: InboxRecord
     text: str
+    refused: Refusal | None = None
+    """Of the sentence that the answer ended before, once it has."""
     _said: list[str] = field(default_factory=list)
 
     @property
     def so_far(self) -> str:
         return " ".join(self._said)
 
-    async def sentences(self) -> AsyncGenerator[str, None]:
-        """Sentences as they are complete, capped in length. Raises `ProviderError`; closing it cancels the request."""
+    async def sentences(self) -> AsyncGenerator[Cleared, None]:
+        """Sentences as they are complete, capped in length, up to one that is `refused`. Raises `ProviderError`; closing it cancels the request."""
         async with contextlib.aclosing(self._written()) as written:
             async for sentence in written:
                 if said := speakable(sentence):
-                    yield self._keep(said)
+                    cleared = await self.context.cleared(sentence, said, Source.MODEL)
+                    if isinstance(cleared, Refusal):
+                        self.refused = cleared
+                        return
+                    yield self._keep(cleared)
                 if len(self.so_far) >= LONGEST_ANSWER:
                     yield CUT
                     return
@@ -78,9 +86,9 @@ class LlmReply:
         for sentence in splitter.flush():
             yield sentence
 
-    def _keep(self, sentence: str) -> str:
+    def _keep(self, sentence: Cleared) -> Cleared:
         self._said.append(sentence)
-        return sentence + " "
+        return Cleared(sentence + " ")
 
     def _prompt(self) -> str:
         return self.context.settings.prompt or USUAL_PROMPT.format(name=self.context.session.spec.avatar_name)

@@ -3,24 +3,26 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from enum import Enum, auto
+from typing import NewType
 
 import structlog
 
-from bot.ports.moderation import VERDICT_WITHIN_S, Moderator, NoVerdict, Objection, ProposedSpeech, Unanswered
+from bot.ports.moderation import VERDICT_WITHIN_S, Moderator, NoVerdict, ProposedSpeech, Unanswered
 
 log = structlog.get_logger(__name__)
 
+Cleared = NewType("Cleared", str)
+"""What may be spoken: made by `Moderation.clear` alone, and by what says our own words."""
 
-class Unchecked(Enum):
-    """There was no verdict in time, and without one nothing is spoken."""
-
-    UNCHECKED = auto()
+NOT_IN_TIME = "it could not be checked in time; please say it again"
 
 
-UNCHECKED = Unchecked.UNCHECKED
-Ruling = Objection | Unchecked | None
-"""None: it may be spoken."""
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """It must not be spoken, because of its words or, `unchecked`, for want of a verdict. `reason` follows a colon."""
+
+    reason: str
+    unchecked: bool = False
 
 
 @dataclass(slots=True)
@@ -31,8 +33,8 @@ class Moderation:
     unanswered: Unanswered = Unanswered.HOLD
     _silent: set[int] = field(default_factory=set)  # which of them gave no verdict the last time
 
-    async def review(self, speech: ProposedSpeech) -> Ruling:
-        """Answers within `VERDICT_WITHIN_S`. Logs none of the words."""
+    async def clear(self, speech: ProposedSpeech) -> Cleared | Refusal:
+        """What is to be spoken, or why it must not be, within `VERDICT_WITHIN_S`. Logs none of the words."""
         deadline, silent = asyncio.get_running_loop().time() + VERDICT_WITHIN_S, False
         for index, moderator in enumerate(self.moderators):
             try:
@@ -47,8 +49,9 @@ class Moderation:
             else:
                 self._silent.discard(index)
                 if objection:
-                    return objection
-        return UNCHECKED if silent and self.unanswered is Unanswered.HOLD else None
+                    return Refusal(objection.reason)
+        held = silent and self.unanswered is Unanswered.HOLD
+        return Refusal(NOT_IN_TIME, unchecked=True) if held else Cleared(speech.spoken)
 
     def _note(self, index: int, reason: str) -> bool:
         """Once for each time that one falls silent."""

@@ -95,7 +95,8 @@ class Outbox:
 def _reply(row: InboxRecord) -> Reply:
     verb = CATALOGUE.verb(row.verb)
     given = {name: value for name, value in row.body.items() if verb and verb.option(name)}
-    return Reply(row.sentence, instead(Command(row.verb, given), row.suggestions))
+    private = row.outcome in {inbox.MODERATED, inbox.UNCHECKED, inbox.ANSWER_MODERATED}
+    return Reply(row.sentence, instead(Command(row.verb, given), row.suggestions), private=private)
 
 
 def _workspace(row: InboxRecord) -> tuple[str, str]:

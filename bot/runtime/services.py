@@ -14,6 +14,7 @@ from bot.ports.clock import Clock
 from bot.ports.llm import LanguageModel
 from bot.ports.provider import AvatarProvider
 from bot.queries.provider_catalog import ProviderCatalog
+from bot.runtime.moderation import Moderation
 from bot.storage.engine import Store
 from bot.storage.funding import Funding
 from bot.telemetry import Metrics
@@ -52,6 +53,7 @@ class Services:
     events: SessionEvents
     limiters: RateLimiters
     metrics: Metrics
+    moderation: Moderation
     timeouts: SessionTimeouts = SessionTimeouts()
     model: LanguageModel | None = None
     replies_due: asyncio.Event = field(default_factory=asyncio.Event)

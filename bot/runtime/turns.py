@@ -13,9 +13,11 @@ from bot.domain.sessions import Mode
 from bot.domain.transcript import Speaker
 from bot.media.events import Caption
 from bot.ports.avatar import AvatarArrived, AvatarEvent, AvatarGone, AvatarLeft, Speaking, Utterance
+from bot.ports.moderation import Source
 from bot.runtime.context import SessionContext
 from bot.runtime.greeting import as_spoken, is_greeting
-from bot.runtime.llm_reply import LlmReplies
+from bot.runtime.llm_reply import LlmReplies, LlmReply
+from bot.runtime.moderation import Cleared, Refusal
 from bot.runtime.round_robin import RoundRobin
 from bot.speech.names import with_name
 from bot.speech.sentences import speaking_seconds
@@ -198,6 +200,12 @@ class Turns:
         if not text:
             await self._finish(row, "empty", "There was nothing in that for a voice to say.")
             return
+        cleared = await context.cleared(row.text, text, Source.PERSON)
+        if isinstance(cleared, Refusal):
+            self._authors.served(row.person_id)  # it held up the others
+            outcome = inbox.UNCHECKED if cleared.unchecked else inbox.MODERATED
+            await self._finish(row, outcome, f"That was not spoken: {cleared.reason}.")
+            return
         now = context.services.clock.now()
         if not await context.write(lambda c: inbox.claim_turn(c, context.lease, row, context.provider_row, text, now)):
             context.turns_wakeup.set()  # withdrawn or edited meanwhile: look again
@@ -206,7 +214,7 @@ class Turns:
         self._count(max(0, context.waiting - 1))
         if not is_greeting(row):
             self._show_words(row)
-        await self._perform(row, text)
+        await self._perform(row, cleared)
 
     def _show_words(self, row: InboxRecord) -> None:
         context, name, via = self._context, row.person_name, row.body.get("via", "")
@@ -243,20 +251,16 @@ class Turns:
         )
         return with_name(row.person_name, text) if text and named else text
 
-    async def _perform(self, row: InboxRecord, text: str) -> None:
+    async def _perform(self, row: InboxRecord, text: Cleared) -> None:
         turn = self._current = _Turn(row, asyncio.get_running_loop().time())
         self._attribution.begin(row.id, greets=is_greeting(row))
         try:
             async with self._thinking(turn):
-                await self._speak(row, text)
-                self._attribution.sent()
-                outcome = await self._hear_out(turn)
+                outcome, told = await self._say(turn, text)
         except ProviderError as error:  # the team's own language model
             outcome, told = "failed", error.sentence
         except RoomError:
             outcome, told = "unheard", UNHEARD
-        else:
-            told = TOLD.get(outcome, "")
         await self._conclude(row, outcome, told)
         self._current = None
         if outcome == "spoken" and row.message and self._context.session.spec.mode is Mode.RETELLING:
@@ -272,16 +276,29 @@ class Turns:
             await self._publisher.keep(mid)
         await self._finish(row, outcome, told)
 
-    async def _speak(self, row: InboxRecord, text: str) -> None:
+    async def _say(self, turn: _Turn, text: Cleared) -> tuple[str, str]:
+        """Give it to the avatar, and hear it out: the outcome, and what the author is told."""
+        answer = await self._speak(turn.row, text)
+        self._attribution.sent()
+        if answer is None or answer.refused is None:
+            outcome = await self._hear_out(turn)
+            return outcome, TOLD.get(outcome, "")
+        if answer.so_far:
+            await self._hear_out(turn)
+        what = "The rest of the answer" if answer.so_far else "The answer"
+        return inbox.ANSWER_MODERATED, f"{what} was not spoken: {answer.refused.reason}."
+
+    async def _speak(self, row: InboxRecord, text: Cleared) -> LlmReply | None:
         """Give it to the avatar, or what the team's own model answers to it."""
         avatar = self._context.avatar
         assert avatar is not None
         if self._llm_replies is None or self._context.session.spec.mode is Mode.RETELLING or is_greeting(row):
             await avatar.say(row.id, text)
-            return
+            return None
         answer = self._llm_replies.answer(row, text)
         async with contextlib.aclosing(answer.sentences()) as sentences:  # an interrupt cancels the request too
             await avatar.say(row.id, sentences)
+        return answer
 
     async def _hear_out(self, turn: _Turn) -> str:
         """Wait until the avatar heard it, then until it has said what it has to say, or is gone."""

@@ -20,6 +20,11 @@ WAITING, CLAIMED, DONE = "waiting", "claimed", "done"
 SAY = "say"
 GOOD_NEWS = "done"
 
+MODERATED, UNCHECKED, ANSWER_MODERATED = "moderated", "unchecked", "answer moderated"
+"""Outcomes: a message was refused, or could not be checked in time; what an own language model answers was refused, in part or whole."""
+
+_WITHOUT_WORDS = frozenset({MODERATED, UNCHECKED})
+
 
 @dataclass(frozen=True, slots=True)
 class NewRow:
@@ -147,7 +152,8 @@ def edit_waiting(connection: Connection, ref: MessageRef, text: str) -> int:
 
 def withdraw_waiting(connection: Connection, ref: MessageRef, now: datetime) -> int:
     """A waiting message was deleted."""
-    return _change_waiting(connection, ref, {"state": DONE, "outcome": "withdrawn", "done_at": now})
+    gone = {"state": DONE, "outcome": "withdrawn", "done_at": now, "body": _written({})}
+    return _change_waiting(connection, ref, gone)
 
 
 def _change_waiting(connection: Connection, ref: MessageRef, values: dict[str, Any]) -> int:
@@ -201,15 +207,18 @@ def claim_turn(  # noqa: PLR0917
     return True
 
 
+_FORGET_WORDS = update(inbox).where(inbox.c.id == bindparam("row")).values(body=_written({}))
 _END_TURN = update(turns).where(turns.c.id == bindparam("turn"), turns.c.outcome == "")
 
 
 def finish(  # noqa: PLR0917
     connection: Connection, lease: Lease, row_id: str, outcome: str, sentence: str, now: datetime
 ) -> None:
-    """Give a row its outcome; a sentence is then due to its author. Raises `LeaseLost`."""
+    """Give a row its outcome; a sentence is then due to its author. Of what was refused no word is kept. Raises `LeaseLost`."""
     fence(connection, lease)
     conclude(connection, [row_id], outcome, sentence, now)
+    if outcome in _WITHOUT_WORDS:
+        connection.execute(_FORGET_WORDS, {"row": row_id})
     connection.execute(_END_TURN, {"turn": row_id, "outcome": outcome, "ended_at": now})
 
 
@@ -270,6 +279,23 @@ def sessions_with_waiting(connection: Connection) -> list[str]:
 def count_waiting(connection: Connection, session_id: str) -> int:
     query = select(func.count()).where(inbox.c.session_id == session_id, inbox.c.state == WAITING, inbox.c.verb == SAY)
     return int(connection.execute(query).scalar_one())
+
+
+def count_outcomes(
+    connection: Connection, platform: str, workspace_id: str, since: datetime, outcomes: Collection[str]
+) -> dict[str, int]:
+    """How often each of these was the outcome in a workspace, of what is kept."""
+    query = (
+        select(inbox.c.outcome, func.count())
+        .where(
+            inbox.c.platform == platform,
+            inbox.c.workspace_id == workspace_id,
+            inbox.c.done_at >= since,
+            inbox.c.outcome.in_(outcomes),
+        )
+        .group_by(inbox.c.outcome)
+    )
+    return {row[0]: row[1] for row in connection.execute(query)}
 
 
 def replies_due(connection: Connection, cipher: Cipher, platforms: Sequence[str], limit: int) -> list[InboxRecord]:

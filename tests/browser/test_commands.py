@@ -87,6 +87,7 @@ async def settle_in(hand: Hand) -> None:
     await expect(told.locator("header code")).to_have_text("/avatar defaults elevenlabs …")
     await expect(hand.page.locator("body")).not_to_contain_text("secret-of-ours")
     await hand.answer("defaults access", "everybody", re.compile("everybody", re.IGNORECASE))
+    await hand.answer("defaults words", "add:heck", "1 word or phrase is blocked")
     told = await hand.answer("defaults show", "", "Alma")
     await expect(told.locator(".words")).not_to_contain_text("secret-of-ours")
     await hand.keep("defaults")

@@ -60,11 +60,19 @@ def test_a_member_who_started_it_is_its_starter_and_a_guest_never_is() -> None:
         (
             Role.MEMBER,
             set(CATALOGUE.names)
-            - {"stop", "knowledge delete", "defaults elevenlabs", "defaults access", "defaults reset"},
+            - {
+                "stop",
+                "knowledge delete",
+                "defaults elevenlabs",
+                "defaults access",
+                "defaults words",
+                "defaults reset",
+            },
         ),
         (
             Role.STARTER,
-            set(CATALOGUE.names) - {"knowledge delete", "defaults elevenlabs", "defaults access", "defaults reset"},
+            set(CATALOGUE.names)
+            - {"knowledge delete", "defaults elevenlabs", "defaults access", "defaults words", "defaults reset"},
         ),
         (Role.ADMIN, set(CATALOGUE.names)),
     ],
@@ -137,7 +145,14 @@ def test_what_costs_is_for_workspaces_that_are_allowed(verb: Verb) -> None:
 def test_what_costs_is_known() -> None:
     """What uses money, creates at the account, or shows what belongs to it."""
     free = {"stop", "say", "interrupt", "act", "watch", "status", "sessions", "transcript", "usage", "help"}
-    free |= {"defaults show", "defaults voice", "defaults elevenlabs", "defaults access", "defaults reset"}
+    free |= {
+        "defaults show",
+        "defaults voice",
+        "defaults elevenlabs",
+        "defaults access",
+        "defaults words",
+        "defaults reset",
+    }
     assert {verb.name for verb in CATALOGUE.verbs if not verb.costs} == free
 
 

@@ -6,6 +6,7 @@ from bot.commands.catalogue import TOPICS
 from bot.commands.help import help_on
 from bot.domain.messages import ReplyTo
 from bot.domain.replies import File, Item, Link, Reply
+from tests.contract.platform.cards import CARD
 from tests.contract.platform.harness import ANN, BEN, PlatformHarness
 
 
@@ -65,6 +66,18 @@ async def test_an_answer_without_a_handle_still_reaches_them(harness: PlatformHa
     await harness.platform.reply(reply_to, Reply("Your words were dropped."))
 
     await assert_only_ann_was_told(harness, "Your words were dropped.")
+
+
+async def test_a_private_answer_to_a_message_is_read_by_nobody_else(harness: PlatformHarness) -> None:
+    opened = await harness.platform.post_card(harness.place, CARD)
+    await harness.write("ann", "heck", opened.thread)
+    said = harness.core.inbounds[-1]
+
+    await harness.platform.reply(said.reply_to or ReplyTo(said.place, said.person), Reply("Not that.", private=True))
+
+    assert [told for told in await harness.privately(ANN) if "Not that." in told]
+    assert not [told for told in await harness.privately(BEN) if "Not that." in told]
+    assert not [seen for seen in await harness.messages(opened.thread) if "Not that." in seen.text]
 
 
 async def test_an_answer_survives_a_restart(harness: PlatformHarness) -> None:
