@@ -1,6 +1,6 @@
 """From a model's first whole sentence to the first packet for the avatar, while the model goes on: `python -m benchmarks.own_model`.
 
-The model is a server of OpenAI's kind on loopback that writes a sentence in tokens, thinks for two seconds, and writes on.
+The model is a server of OpenAI's kind on loopback that writes a sentence in tokens, thinks for a second, and writes on.
 Beside it, the same server read by bare httpx: what any client has to wait for.
 """
 
@@ -45,7 +45,7 @@ from bot.testing.chat import FakeChat
 from bot.testing.chat_platform import FakeChatPlatform
 from bot.web.app import serve
 
-ROUNDS, SILENCE_S = 20, 2.0
+ROUNDS, SILENCE_S = 12, 1.0
 MOST = 2
 """Times the floor."""
 TOKENS = ("I", " like", " trees", ".")

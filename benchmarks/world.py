@@ -21,7 +21,7 @@ from bot.app.wiring import keep_loaded
 from bot.clock import SystemClock
 from bot.commands.policy import Limits, Policy
 from bot.domain.conversations import ConversationRef
-from bot.domain.messages import Command, Inbound
+from bot.domain.messages import Accepted, Command, Inbound
 from bot.domain.people import Membership, Person
 from bot.domain.sessions import SessionStatus
 from bot.ports.chat import RateLimits
@@ -33,7 +33,7 @@ from bot.telemetry import configure_logging, new_metrics
 from bot.testing.chat import FakeChat
 from bot.testing.chat_platform import FakeChatPlatform
 
-AMPLE = Limits(sessions=10_000, person_minutes=10_000_000)
+AMPLE = Limits(sessions=10_000, account_sessions=10_000, person_minutes=10_000_000)
 FAST = replace(Options.instantly(), concurrency=10_000, credit=1e9)
 
 
@@ -59,11 +59,13 @@ class World:
         """So many sessions, live, each in a channel of its own workspace; `threads` has where they listen."""
         first = len(self.threads)
         places = [ConversationRef("fake", f"W{number}", "C") for number in range(first, first + sessions)]
+        self.room.homes |= {place.workspace_id for place in places}
         options = {"mode": "retelling", "minutes": str(minutes)}
         for number, place in enumerate(places):
             person = Person(f"starter{first + number}", "Ann", Membership.MEMBER)
             body = Command("start", options)
-            await self.service.core.accept(Inbound(f"start{first + number}", number, place, person, body))
+            outcome = await self.service.core.accept(Inbound(f"start{first + number}", number, place, person, body))
+            assert isinstance(outcome, Accepted), outcome
         async with asyncio.timeout(300):
             while self.live < first + sessions:
                 await asyncio.sleep(0.05)
