@@ -38,6 +38,7 @@ from bot.web.app import mounted, serve
 from bot.web.page import Static
 from bot.web.viewer.routes import FOLDER as SHARED
 from tests.contract.platform.harness import RecordingCore
+from tests.disclosing import AI
 
 SECRET = "a-secret-for-benchmarks"
 STAMP = re.compile(r"t=(\d+\.\d+)")
@@ -89,7 +90,7 @@ async def _serve(pipe: Connection, sessions: int) -> None:
 
 async def _open(platform: PlaygroundPlatform, number: int) -> ConversationRef:
     place = ConversationRef("playground", "playground", "lobby")
-    card = Card(f"s{number}", f"Mei {number}", "", SessionStatus.LIVE, Mode.DIALOGUE, "Ann", "Live.")
+    card = Card(f"s{number}", f"Mei {number}", "", SessionStatus.LIVE, Mode.DIALOGUE, "Ann", "Live.", AI)
     return (await platform.post_card(place, card)).thread
 
 

@@ -37,6 +37,7 @@ from bot.storage.engine import Store
 from bot.storage.migrate import upgrade
 from bot.telemetry import new_metrics
 from bot.testing.virtual_time import LoopClock, run_virtual
+from tests.disclosing import TOLD
 
 API_DELAY_S = 0.12
 QUESTION_EVERY_S = 8.0
@@ -147,7 +148,7 @@ async def service(folder: Path, sessions: int, stores: list[Store]) -> AsyncIter
 
 
 async def listen(whole: Service, session_id: str, channel: str, shown: Shown) -> None:
-    with whole.services.events.watch(session_id) as events:
+    with whole.services.events.watch(session_id, TOLD) as events:
         async for event in events:
             if isinstance(event, Caption):
                 shown.captions.append((asyncio.get_running_loop().time(), channel, event))

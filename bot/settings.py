@@ -17,9 +17,11 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from bot.commands.policy import Limits
+from bot.domain.disclosure import SENTENCE_LENGTHS, Disclosures
 from bot.domain.errors import SettingsError
 from bot.ports.moderation import Unanswered
 from bot.redaction import register_secret
+from bot.speech.printable import printable_line
 
 ENV_FILE = ".env"
 PREFIX = "AVATARBOT_"
@@ -73,6 +75,15 @@ def _proxies(text: str) -> str:
     return text
 
 
+def _sentence_of_their_own(text: str) -> str:
+    if text and len(text) not in SENTENCE_LENGTHS:
+        shortest, longest = SENTENCE_LENGTHS[0], SENTENCE_LENGTHS[-1]
+        raise ValueError(f"has to be one sentence of {shortest} to {longest} characters, and has {len(text)}")
+    if printable_line(text) != text:
+        raise ValueError("has to be plain text on one line")
+    return text
+
+
 def _web_address(text: str) -> str:
     try:
         url = urlsplit(text)
@@ -112,6 +123,10 @@ class Settings(BaseSettings):
         None, validation_alias="AVATARBOT_METRICS_TOKEN"
     )
     retention_days: int = Field(30, ge=1, le=3650, validation_alias="AVATARBOT_RETENTION_DAYS")
+    disclosure: bool = Field(default=True, validation_alias="AVATARBOT_DISCLOSURE")
+    disclosure_text: Annotated[str, AfterValidator(_sentence_of_their_own)] = Field(
+        "", validation_alias="AVATARBOT_DISCLOSURE_TEXT"
+    )
     akool_key_is_ours: bool = Field(default=False, validation_alias="AVATARBOT_AKOOL_KEY_IS_OURS")
     simulator_url: WebAddress | None = Field(None, validation_alias="AVATARBOT_SIMULATOR_URL")
 
@@ -145,6 +160,10 @@ class Settings(BaseSettings):
             waiting_per_person=self.waiting_turns_per_person,
             characters=self.message_characters,
         )
+
+    @property
+    def disclosures(self) -> Disclosures:
+        return Disclosures(self.disclosure, self.disclosure_text)
 
     @property
     def store_url(self) -> URL:

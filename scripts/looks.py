@@ -24,6 +24,7 @@ from bot.commands.help import help_on
 from bot.commands.suggestions import instead
 from bot.domain.cards import Card, CardAction
 from bot.domain.conversations import ConversationRef
+from bot.domain.disclosure import Disclosures
 from bot.domain.messages import Command, Suggestion
 from bot.domain.replies import Item, Reply
 from bot.domain.sessions import Mode, SessionStatus
@@ -45,7 +46,9 @@ section { border: 1px solid #ddd; border-radius: 8px; padding: 12px 16px }
 
 
 def card(status: SessionStatus, note: str, actions: Sequence[CardAction] = (), **more: Any) -> Card:
-    return Card("s1", "Alma", FACE, status, Mode.DIALOGUE, "Ann", note, actions=tuple(actions), **more)
+    return Card(
+        "s1", "Alma", FACE, status, Mode.DIALOGUE, "Ann", note, Disclosures().of(None), actions=tuple(actions), **more
+    )
 
 
 def scenes() -> dict[str, Card | Reply]:

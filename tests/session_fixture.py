@@ -136,7 +136,9 @@ async def _context(services: Services) -> SessionContext:
     (lease,) = await services.store.write(lambda c: sessions.claim(c, "w1", now=services.clock.now(), room=1))
     session = await _session(services, lease)
     if session.card is None:
-        opened = await services.platform(CHANNEL).post_card(CHANNEL, card_of(session))
+        opened = await services.platform(CHANNEL).post_card(
+            CHANNEL, card_of(session, services.disclosures.of(session.spec.language))
+        )
         await services.store.write(lambda c: sessions.open_thread(c, lease, opened))
     await services.store.write(lambda c: sessions.change(c, lease, status=SessionStatus.LIVE))
     ending = asyncio.get_running_loop().create_future()

@@ -15,7 +15,9 @@ from bot.domain.sessions import SessionStatus
 Json = dict[str, Any]
 
 TITLE_LENGTH = 256
-NOTE_LENGTH = 2_000
+NOTE_LENGTH = 1_000
+SMALL_LENGTH = 300
+"""Escaped, all of them together fit into the 4,096 characters of a description."""
 NAME_LENGTH = 100
 
 _ENDED = {CardAction.TRANSCRIPT, CardAction.START_AGAIN}
@@ -70,10 +72,13 @@ def _guild(place: ConversationRef) -> str:
 
 
 def _told(shown: Card, hint: str) -> str:
-    """How to go on, then in small print what ends it."""
-    small = " · ".join(filter(None, (shown.ends, *shown.facts)))
+    """How to go on and what the avatar is, then in small print what ends it and what is kept."""
+    small = (" · ".join(filter(None, (shown.ends, *shown.facts))), shown.kept)
     note = escape(shorten(shown.note, NOTE_LENGTH)) or "…"
-    return "\n".join([note, *filter(None, [escape(hint), small and f"-# {escape(shorten(small, NOTE_LENGTH))}"])])
+    large = [escape(shown.disclosure.sentence), escape(hint)]
+    return "\n".join(
+        [note, *filter(None, large), *(f"-# {escape(shorten(each, SMALL_LENGTH))}" for each in small if each)]
+    )
 
 
 def _facts(shown: Card) -> Iterator[tuple[str, str]]:

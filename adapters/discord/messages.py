@@ -16,8 +16,8 @@ NOBODY: Json = {"parse": []}
 SUPPRESS_EMBEDS = 1 << 2
 EPHEMERAL = 1 << 6
 
-TEXT_LIMIT = 1_880
-"""Of a line: what a message holds besides the speaker's name."""
+TEXT_LIMIT = 1_560
+"""Of a line: what a message holds besides the speaker's name and what says that the avatar is an AI, every character of it escaped."""
 
 SPEAKER_LENGTH = 100
 URL_LENGTH = 512
@@ -29,12 +29,13 @@ _STYLES = {Look.PLAIN: _SECONDARY, Look.PRIMARY: _PRIMARY, Look.DANGER: _DANGER}
 
 
 def line(shown: TranscriptLine) -> Json:
-    """One line of the transcript, or of the bot itself. A growing one ends in an ellipsis."""
+    """One line of the transcript, or of the bot itself, and under it what says that the avatar is an AI. A growing one ends in an ellipsis."""
     more = " …" if shown.delivery is Delivery.GROWING else ""
     if shown.speaker is None:
         return _text(f"{escape(shown.text)}{more}")
     speaker = escape(shorten(" ".join(shown.speaker.split()) or "Avatar", SPEAKER_LENGTH))
-    return _text(f"**{speaker}:** {escape(shown.text)}{more}")
+    small = f"\n-# {escape(shown.disclosure.sentence)}" if shown.disclosure.sentence else ""
+    return _text(f"**{speaker}:** {escape(shown.text)}{more}{small}")
 
 
 def statement(text: str) -> list[Json]:

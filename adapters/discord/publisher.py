@@ -2,6 +2,7 @@
 
 import io
 import secrets
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -153,7 +154,7 @@ class DiscordPublisher:
         except PlatformError as error:
             if code_of(error) not in BLOCKED_BY_AUTOMOD:
                 raise
-        return await self._send(thread, messages.line(TranscriptLine(line.speaker, HELD_BACK, line.delivery)), key)
+        return await self._send(thread, messages.line(replace(line, text=HELD_BACK)), key)
 
     async def edit(self, ref: MessageRef, line: TranscriptLine) -> None:
         try:
@@ -161,7 +162,7 @@ class DiscordPublisher:
         except PlatformError as error:
             if code_of(error) not in BLOCKED_BY_AUTOMOD:
                 raise
-            await self._edit(ref, messages.line(TranscriptLine(line.speaker, HELD_BACK, line.delivery)))
+            await self._edit(ref, messages.line(replace(line, text=HELD_BACK)))
 
     async def mark_spoken(self, ref: MessageRef) -> None:
         """Without the permission to react the talk goes on all the same."""

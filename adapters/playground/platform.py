@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from urllib.parse import quote
 
+from msgspec.structs import replace
+
 from adapters.playground.auth import PlaygroundAuth
 from adapters.playground.clients import Clients
 from adapters.playground.forgetting import Forgetting
@@ -17,6 +19,7 @@ from adapters.playground.protocol import (
     Author,
     ButtonShown,
     CardShown,
+    DisclosureShown,
     FileShown,
     ItemShown,
     LinkShown,
@@ -106,9 +109,8 @@ class PlaygroundPlatform(ChatPlatform):
     async def post(self, thread: ConversationRef, line: TranscriptLine, key: str) -> MessageRef:
         author = self._author(thread, line.speaker)
         growing = line.delivery is Delivery.GROWING
-        posted = self._post(
-            Message("", thread.channel_id, author, line.text, thread.thread_id, growing=growing, key=key)
-        )
+        message = Message("", thread.channel_id, author, line.text, thread.thread_id, growing=growing, key=key)
+        posted = self._post(replace(message, disclosure=DisclosureShown.of(line.disclosure)))
         return MessageRef(thread, posted.id)
 
     async def find(self, thread: ConversationRef, key: str, since: datetime) -> MessageRef | None:  # noqa: ARG002 - it keeps them by key
@@ -117,7 +119,8 @@ class PlaygroundPlatform(ChatPlatform):
 
     async def edit(self, ref: MessageRef, line: TranscriptLine) -> None:
         message = self._store.message(ref.message_id)
-        self._change(message, text=line.text, growing=line.delivery is Delivery.GROWING)
+        growing, disclosure = line.delivery is Delivery.GROWING, DisclosureShown.of(line.disclosure)
+        self._change(message, text=line.text, growing=growing, disclosure=disclosure)
 
     async def mark_spoken(self, ref: MessageRef) -> None:
         self._change(self._store.message(ref.message_id), heard=True)

@@ -11,6 +11,7 @@ import msgspec
 
 from bot.commands.buttons import Button, card_buttons
 from bot.domain.cards import Card, CardAction
+from bot.domain.disclosure import Disclosure
 from bot.domain.sessions import Mode, SessionStatus
 
 
@@ -48,6 +49,17 @@ class ButtonShown(ClientFrame, frozen=True, tag=False):
         return cls(button.label, command.verb, options, button.question, button.look.value, action)
 
 
+class DisclosureShown(ClientFrame, frozen=True, tag=False):
+    """What says that an avatar is an AI, in a language or in the operator's own words."""
+
+    sentence: str
+    language: str = ""
+
+    @classmethod
+    def of(cls, disclosure: Disclosure) -> "DisclosureShown | None":
+        return cls(disclosure.sentence, disclosure.language) if disclosure.sentence else None
+
+
 class CardShown(ClientFrame, frozen=True, tag=False):
     """A session's card. Moments in ISO 8601."""
 
@@ -65,6 +77,8 @@ class CardShown(ClientFrame, frozen=True, tag=False):
     ends: str = ""
     live_since: datetime | None = None
     facts: tuple[str, ...] = ()
+    disclosure: DisclosureShown | None = None
+    kept: str = ""
 
     @classmethod
     def of(cls, card: Card, picture: str) -> "CardShown":
@@ -83,6 +97,8 @@ class CardShown(ClientFrame, frozen=True, tag=False):
             card.ends,
             card.live_since,
             card.facts,
+            DisclosureShown.of(card.disclosure),
+            card.kept,
         )
 
 
@@ -117,6 +133,7 @@ class Message(ClientFrame, frozen=True, tag=False):
     file: FileShown | None = None
     nonce: str = ""
     key: str = ""
+    disclosure: DisclosureShown | None = None
 
 
 class Someone(ClientFrame, frozen=True, tag=False):

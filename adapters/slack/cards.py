@@ -27,12 +27,14 @@ from bot.domain.sessions import SessionStatus
 def card(shown: Card) -> Content:
     title = _title(shown)
     return Content(
-        escape(shorten(f"{title}. {shown.note}", TEXT_LIMIT)),
+        escape(shorten(" ".join((f"{title}. {shown.note}", shown.disclosure.sentence)).strip(), TEXT_LIMIT)),
         [
             {"type": "header", "text": plain(title, TITLE_LIMIT)},
             section(shown.note, shown.picture),
+            *([section(shown.disclosure.sentence)] if shown.disclosure.sentence else []),
             *context(*_end(shown)),
             *context(*_facts(shown)),
+            *context(*([plain(shown.kept)] if shown.kept else [])),
             *actions(*(command_button(button) for button in card_buttons(shown))),
         ],
     )

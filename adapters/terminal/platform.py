@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from adapters.terminal.screen import TerminalScreen
 from bot.domain.cards import Card, Opened
 from bot.domain.conversations import Channel, ConversationRef, MessageRef
+from bot.domain.disclosure import Disclosure
 from bot.domain.messages import ReplyTo
 from bot.domain.people import Membership, Person
 from bot.domain.replies import File, Reply
@@ -45,6 +46,7 @@ class TerminalPlatform:
         return Channel("the terminal")
 
     async def post_card(self, place: ConversationRef, card: Card, *, since: datetime | None = None) -> Opened:  # noqa: ARG002 - a terminal begins empty
+        self._disclose(card.disclosure)
         self.cards.put_nowait(card)
         return Opened(MessageRef(place, "card"), place)
 
@@ -78,7 +80,12 @@ class TerminalPlatform:
     async def run(self) -> None:
         await asyncio.Event().wait()
 
+    def _disclose(self, disclosure: Disclosure) -> None:
+        if disclosure.sentence:
+            self.screen.aside(disclosure.sentence)
+
     def _show(self, line: TranscriptLine) -> None:
+        self._disclose(line.disclosure)
         if line.delivery is Delivery.GROWING:
             self.screen.grow(line.speaker or "", line.text)
         else:

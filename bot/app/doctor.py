@@ -126,7 +126,7 @@ def core_checks(known: Collection[str], inside: Inside) -> Sequence[Check]:
             return [*context, Finding(Level.PROBLEM, error.sentence, "Mend it in .env or in the environment.")]
         listening = await running(settings) or [port(settings)]
         kept = [database(settings), *await _in_database(settings, inside), *map(_readable, exposed(settings))]
-        return [*context, *kept, *listening, public_url(settings)]
+        return [*context, *kept, *listening, public_url(settings), *disclosure(settings)]
 
     return [core]
 
@@ -244,6 +244,14 @@ def public_url(settings: Settings) -> Finding:
         remedy = "Use https: browsers decode video (WebCodecs) on secure pages only."
         return Finding(Level.WARNING, f"Watch links lead to {settings.public_url}, which is not encrypted", remedy)
     return Finding(Level.OK, f"Watch links lead to {settings.public_url}")
+
+
+def disclosure(settings: Settings) -> Sequence[Finding]:
+    """Mentioned for as long as it is switched off."""
+    if settings.disclosure:
+        return []
+    remedy = "Take AVATARBOT_DISCLOSURE out: the law of the EU asks that people are told, unless it is obvious."
+    return [Finding(Level.WARNING, "People are not told that an avatar is an AI", remedy)]
 
 
 REACHED_WITHIN_S: Final = 3.0

@@ -116,7 +116,7 @@ def _known(connection: Connection, store: Store, session_id: str) -> SessionReco
 
 async def transcript(store: Store, session_id: str, form: str) -> str:
     """What was said in a session, as `md`, `json`, `vtt` or `srt`. Raises `AvatarbotError` for an unknown session."""
-    file = await StoredArchive(store).export(session_id, form)
+    file = await StoredArchive(store, load(Settings).disclosures).export(session_id, form)
     if file is None:
         raise AvatarbotError(f"There is no session {session_id}, or what was said in it is forgotten.")
     return file.content.decode()

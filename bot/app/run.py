@@ -41,6 +41,8 @@ async def run_service(playground: bool, handover: bool, roles: tuple[str, ...]) 
         log.warning(str(name))
     for file in exposed(settings):
         log.warning("others on this machine can read this file", file=str(file))
+    if not settings.disclosure:
+        log.warning("people are not told that an avatar is an AI", setting="AVATARBOT_DISCLOSURE")
     async with contextlib.AsyncExitStack() as stack:
         stopping = await stack.enter_async_context(stop_signals())
         stack.enter_context(sole_process(settings.database_path))
@@ -65,6 +67,7 @@ async def run_service(playground: bool, handover: bool, roles: tuple[str, ...]) 
             timeouts,
             files=WebFiles(),
             pictures=WebPictures(settings.simulator_url or ""),
+            disclosures=settings.disclosures,
         )
         service = Service(parts, settings.address)
         page = _page(settings, timeouts.retention) if playground else None

@@ -14,6 +14,7 @@ from bot.app.signals import LATE, end_process
 from bot.commands.policy import Policy
 from bot.delivery.rate_limiter import RateLimiters
 from bot.domain.capabilities import Capability, Offer
+from bot.domain.disclosure import Disclosures
 from bot.domain.errors import SettingsError, StoreUnavailable
 from bot.ingress.gateway import Gateway
 from bot.ingress.inbox import Inbox
@@ -82,6 +83,7 @@ class Parts:
     give_up: Callable[[str], object] = end_process
     """Called with a sentence when the service cannot go on and cannot be ended in order."""
     pictures: Pictures | None = None
+    disclosures: Disclosures = field(default_factory=Disclosures)
 
 
 def _offer(parts: Parts) -> Offer:
@@ -111,6 +113,7 @@ class Service:
             moderation=Moderation(parts.moderators, parts.unanswered),
             timeouts=parts.timeouts,
             model=parts.model,
+            disclosures=parts.disclosures,
         )
         self._give_up = parts.give_up
         self.worker = Worker(self.services, parts.give_up, alone=parts.alone)
@@ -121,7 +124,7 @@ class Service:
         )
         self._replies = Outbox(self.services)
         self._links = Links(parts.store, parts.clock, lambda: self.base_url)
-        self._archive = StoredArchive(parts.store)
+        self._archive = StoredArchive(parts.store, parts.disclosures)
         self._pictures = parts.pictures
         self._queries = QueryContext(self.services, self._links, self._archive, files=parts.files)
         self.core = Gateway(self._inbox, self._queries)

@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from bot.domain.conversations import ConversationRef, MessageRef
+from bot.domain.disclosure import Disclosure
 from bot.domain.sessions import Mode, SessionStatus
 
 
@@ -26,7 +27,8 @@ class CardAction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """The message that shows a session. `note` is one sentence about its state; of an ended one it says why it ended.
+    """The message that shows a session. `note` is one sentence about its state; of an ended one it says why it ended. `disclosure` says that the
+    avatar is an AI, in every state; `kept` says what is written down, and for how long.
 
     `ends` is one sentence on what will end it: quiet time, the day's minutes; `ends_at` is when, where that is known.
     `live_since` is when it became live. `traits` are what was set: its language, its voice, its speed; `facts` are what can be
@@ -40,6 +42,7 @@ class Card:
     mode: Mode
     starter_name: str
     note: str
+    disclosure: Disclosure
     ends_at: datetime | None = None
     waiting: int = 0
     actions: tuple[CardAction, ...] = ()
@@ -47,6 +50,7 @@ class Card:
     ends: str = ""
     live_since: datetime | None = None
     facts: tuple[str, ...] = ()
+    kept: str = ""
 
     @property
     def key(self) -> str:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
+from bot.domain.disclosure import Disclosed
 from bot.domain.sessions import Mode, SessionStatus
 from bot.domain.transcript import Speaker
 from bot.media.fanout import MediaFanouts
@@ -51,7 +52,7 @@ class SessionEvents:
     def __init__(self) -> None:
         self.media = MediaFanouts()
         self._views: dict[str, SessionView] = {}
-        self._watchers: defaultdict[str, set[asyncio.Queue[SessionEvent]]] = defaultdict(set)
+        self._watchers: defaultdict[str, dict[asyncio.Queue[SessionEvent], Disclosed]] = defaultdict(dict)
 
     def publish(self, session_id: str, event: SessionEvent) -> None:
         if isinstance(event, SessionView):
@@ -79,14 +80,14 @@ class SessionEvents:
         return sum(map(len, self._watchers.values()))
 
     @contextmanager
-    def watch(self, session_id: str) -> Iterator[AsyncIterator[SessionEvent]]:
-        """Everything published from now on, until the block ends."""
+    def watch(self, session_id: str, disclosed: Disclosed) -> Iterator[AsyncIterator[SessionEvent]]:
+        """Everything published from now on, until the block ends. Whoever is to read it was told that the avatar is an AI."""
         queue: asyncio.Queue[SessionEvent] = asyncio.Queue(QUEUE_LIMIT)
-        self._watchers[session_id].add(queue)
+        self._watchers[session_id][queue] = disclosed
         try:
             yield _drain(queue)
         finally:
-            self._watchers[session_id].discard(queue)
+            self._watchers[session_id].pop(queue, None)
             if not self._watchers[session_id]:
                 del self._watchers[session_id]
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Protocol
 from weakref import WeakValueDictionary
 
+from bot.domain.disclosure import Disclosed
 from bot.media.keyframes import MediaFrame
 from bot.ports.room import VideoFrame
 
@@ -27,7 +28,7 @@ class MediaFanout:
 
     def __init__(self) -> None:
         self.changed = asyncio.Event()
-        self._sinks: set[MediaSink] = set()
+        self._sinks: dict[MediaSink, Disclosed] = {}
         self._key_wanted = False
 
     @property
@@ -35,15 +36,15 @@ class MediaFanout:
         return bool(self._sinks)
 
     @contextmanager
-    def watching(self, sink: MediaSink) -> Iterator[None]:
-        """Be shown everything until the block ends, from a `discontinuity` on."""
+    def watching(self, sink: MediaSink, disclosed: Disclosed) -> Iterator[None]:
+        """Be shown everything until the block ends, from a `discontinuity` on. Whoever is to see or hear it was told what it is."""
         sink.discontinuity()
-        self._sinks.add(sink)
+        self._sinks[sink] = disclosed
         self.changed.set()
         try:
             yield
         finally:
-            self._sinks.discard(sink)
+            self._sinks.pop(sink, None)
             self.changed.set()
 
     def want_key_frame(self) -> None:

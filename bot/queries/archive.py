@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
+from bot.domain.disclosure import Disclosure, Disclosures
 from bot.domain.replies import File
 from bot.domain.transcript import Speaker
 from bot.media.events import Caption, SessionView
@@ -18,15 +19,20 @@ SOMEBODY = "Somebody in the room"
 class StoredArchive:
     """Reads; every method takes the id of one session, which its caller has the right to see."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, disclosures: Disclosures) -> None:
         self._store = store
+        self._disclosures = disclosures
+
+    async def disclosure(self, session_id: str) -> Disclosure:
+        session = await self._session(session_id)
+        return self._disclosures.of(session.spec.language if session else None)
 
     async def view(self, session_id: str) -> SessionView | None:
         session = await self._session(session_id)
         if session is None:
             return None
         past = await self._store.read(lambda c: past_of(c, session_id, session.ended_at or session.created_at))
-        card = card_of(session, past=past)
+        card = card_of(session, self._disclosures.of(session.spec.language), past=past)
         return SessionView(
             session_id=session.id,
             status=session.status,
@@ -62,6 +68,7 @@ class StoredArchive:
             starter_name=session.starter_name,
             place_name=f"{session.place.platform} · {channel or session.place.channel_id}",
             started_at=session.created_at,
+            disclosure=self._disclosures.of(session.spec.language),
             ended_at=session.ended_at,
             entries=(
                 *(Entry(turn.at, turn.name, Speaker.USER, turn.text) for turn in given),

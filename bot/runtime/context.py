@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from bot.delivery.rate_limiter import RateLimiter
 from bot.domain.conversations import MessageRef
+from bot.domain.disclosure import Disclosure
 from bot.domain.errors import AvatarbotError
 from bot.domain.sessions import EndReason, Mode, SessionStatus
 from bot.media.events import SessionView
@@ -27,6 +28,7 @@ from bot.storage import channels, sessions
 from bot.storage.connection_thread import Work
 from bot.storage.inbox import SAY
 from bot.storage.records import Lease, SessionRecord
+from bot.transcript.encounters import Encounters
 
 T = TypeVar("T")
 
@@ -72,6 +74,7 @@ class SessionContext:
     speaking: bool = False
     waiting: int = 0
     attribution: Attribution = field(default_factory=Attribution)
+    encounters: Encounters = field(default_factory=Encounters)
     floor: asyncio.Lock = field(default_factory=asyncio.Lock)  # held while a turn is in flight, and while rooms change
     arrived: asyncio.Event = field(default_factory=asyncio.Event)  # the avatar is in the room
     turns_wakeup: asyncio.Event = field(default_factory=asyncio.Event)
@@ -88,6 +91,11 @@ class SessionContext:
     @property
     def limiter(self) -> RateLimiter:
         return self.services.limiters.of(self.session.place, self.platform.pace)
+
+    @property
+    def disclosure(self) -> Disclosure:
+        """What says that the avatar is an AI, in the language that it speaks now."""
+        return self.services.disclosures.of(self.session.spec.language)
 
     @property
     def log(self) -> structlog.stdlib.BoundLogger:

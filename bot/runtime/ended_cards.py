@@ -43,4 +43,5 @@ class EndedCards:
             return
         past = await services.store.read(lambda c: past_of(c, session_id, services.clock.now()))
         await services.limiters.of(session.place, platform.pace).turn(Priority.CARD)
-        await show_card(platform, session.card, session.talk, card_of(session, past=past))
+        disclosure = services.disclosures.of(session.spec.language)
+        await show_card(platform, session.card, session.talk, card_of(session, disclosure, past=past))

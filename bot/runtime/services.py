@@ -8,6 +8,7 @@ from datetime import timedelta
 from bot.commands.policy import Policy
 from bot.delivery.rate_limiter import RateLimiters
 from bot.domain.conversations import ConversationRef
+from bot.domain.disclosure import Disclosures
 from bot.media.events import SessionEvents
 from bot.ports.chat import ChatPlatform
 from bot.ports.clock import Clock
@@ -56,6 +57,7 @@ class Services:
     moderation: Moderation
     timeouts: SessionTimeouts = SessionTimeouts()
     model: LanguageModel | None = None
+    disclosures: Disclosures = field(default_factory=Disclosures)
     replies_due: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when somebody is to be told something."""
 

@@ -171,7 +171,10 @@ class _LiveSession:
         await context.write(lambda c: sessions.respecify(c, context.services.store.cipher, context.lease, spec))
         context.session = replace(context.session, spec=spec)
         since = context.session.created_at if context.session.attempts > 1 else None
-        opened = await context.platform.post_card(context.session.place, card_of(context.session), since=since)
+        opened = await context.platform.post_card(
+            context.session.place, card_of(context.session, context.disclosure), since=since
+        )
+        context.encounters.told({context.session.starter_id})
         await context.write(lambda c: sessions.open_thread(c, context.lease, opened))
         context.session = replace(context.session, card=opened.card, thread=opened.thread)
         context.show()

@@ -5,6 +5,7 @@ from datetime import datetime
 from bot.delivery.rate_limiter import Priority
 from bot.domain.cards import Card, CardAction
 from bot.domain.conversations import ConversationRef, MessageRef
+from bot.domain.disclosure import Disclosure
 from bot.domain.errors import PlatformError, Throttled
 from bot.domain.sessions import EndReason, SessionSpec, SessionStatus
 from bot.ports.chat import ChatPlatform
@@ -62,6 +63,7 @@ WRITE_HERE = {
 
 def card_of(
     session: SessionRecord,
+    disclosure: Disclosure,
     note: str = "",
     *,
     outlook: Outlook = NOTHING_KNOWN,
@@ -80,6 +82,7 @@ def card_of(
         mode=session.spec.mode,
         starter_name=session.starter_name,
         note=(_ending(session, past) if ended else "") or note or _note(session),
+        disclosure=disclosure,
         ends=outlook.ends if live else "",
         ends_at=outlook.at if live else None,
         live_since=live_since if live else None,
@@ -145,6 +148,7 @@ class StatusCard:
         context = self._context
         return card_of(
             context.session,
+            context.disclosure,
             context.note,
             outlook=context.outlook,
             waiting=context.waiting,

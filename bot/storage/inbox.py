@@ -270,6 +270,14 @@ def stopped_by(connection: Connection, session_id: str) -> str:
     return connection.execute(query).scalar_one_or_none() or ""
 
 
+def authors(connection: Connection, session_id: str) -> frozenset[str]:
+    """The ids of everybody who has written to the avatar of a session."""
+    query = select(inbox.c.person_id).where(
+        inbox.c.session_id == session_id, inbox.c.verb == SAY, inbox.c.person_id != ""
+    )
+    return frozenset(connection.execute(query.distinct()).scalars())
+
+
 def sessions_with_waiting(connection: Connection) -> list[str]:
     """Where something waits: for a worker that may have missed a wakeup."""
     query = select(inbox.c.session_id).where(inbox.c.state == WAITING).distinct()

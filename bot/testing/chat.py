@@ -272,7 +272,7 @@ class FakeChat(ScriptedCalls):
         if not 0 < len(key) <= KEY_LIMIT:
             raise ValueError(f"a key of {len(key)} characters")
         self.check_length(line.text)
-        return self._add(ChatMessage(self._ref(place, "m"), None, line.text, self.clock.now(), key, line=line)).ref
+        return self._add(ChatMessage(self._ref(place, "m"), None, _read(line), self.clock.now(), key, line=line)).ref
 
     def take_card(self, place: ConversationRef, card: Card) -> Opened:
         """Post a card and open its thread."""
@@ -295,14 +295,15 @@ class FakeChat(ScriptedCalls):
         """Bring a card up to date. Raises `MessageGone`."""
         message = self.own(ref)
         message.card = self.cards[ref.message_id] = card
-        message.text = "\n".join((card.avatar_name, card.note, card.starter_name, *card.traits))
+        words = (card.avatar_name, card.note, card.disclosure.sentence, card.starter_name, *card.traits, card.kept)
+        message.text = "\n".join(words)
         self.card_history.append(card)
 
     def edit_line(self, ref: MessageRef, line: TranscriptLine) -> None:
         """Replace a line. Raises `MessageGone`."""
         self.check_length(line.text)
         message = self.own(ref)
-        message.line, message.text, message.edits = line, line.text, message.edits + 1
+        message.line, message.text, message.edits = line, _read(line), message.edits + 1
 
     def own(self, ref: MessageRef) -> ChatMessage:
         """A message of the bot's. Raises `MessageGone` for one that is lost and `PlatformError` for somebody else's."""
@@ -348,6 +349,11 @@ class FakeChat(ScriptedCalls):
 
     def _ref(self, place: ConversationRef, kind: str) -> MessageRef:
         return MessageRef(place, f"{kind}{next(self._ids)}")
+
+
+def _read(line: TranscriptLine) -> str:
+    """A line as people read it."""
+    return f"{line.text}\n{line.disclosure.sentence}" if line.disclosure.sentence else line.text
 
 
 def _author(message: ChatMessage) -> Person:

@@ -5,6 +5,7 @@ from typing import Protocol, TypeVar
 import structlog
 
 from bot.delivery.rate_limiter import RateLimiter
+from bot.domain.disclosure import Disclosure
 from bot.media.events import SessionEvents
 from bot.ports.chat import ChatPlatform
 from bot.ports.clock import Clock
@@ -12,6 +13,7 @@ from bot.storage.connection_thread import Work
 from bot.storage.engine import Store
 from bot.storage.records import Lease, SessionRecord
 from bot.telemetry import Metrics
+from bot.transcript.encounters import Encounters
 
 T = TypeVar("T")
 
@@ -49,6 +51,12 @@ class TranscriptContext(Protocol):
 
     @property
     def limiter(self) -> RateLimiter: ...
+
+    @property
+    def disclosure(self) -> Disclosure: ...
+
+    @property
+    def encounters(self) -> Encounters: ...
 
     @property
     def log(self) -> structlog.stdlib.BoundLogger: ...

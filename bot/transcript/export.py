@@ -6,12 +6,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from bot.domain.disclosure import DIGITAL_SOURCE_TYPE, Disclosure
 from bot.domain.replies import File
 from bot.domain.transcript import Speaker
 from bot.speech.sentences import speaking_seconds
 
 LEAST = timedelta(seconds=1)
 """How long a subtitle stays at least."""
+
+DISCLOSED = timedelta(seconds=4)
+"""How long the subtitle stays that says that the avatar is an AI: the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +34,17 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """What was said in one session. Entries may come in any order; times are shown in the zone they are given in."""
+    """What was said in one session. Entries may come in any order; times are shown in the zone they are given in.
+
+    People read `disclosure` before anything that was said. Machines find IPTC's digital source type, whether it is shown or not.
+    """
 
     session_id: str
     avatar_name: str
     starter_name: str
     place_name: str
     started_at: datetime
+    disclosure: Disclosure
     ended_at: datetime | None = None
     entries: tuple[Entry, ...] = ()
 
@@ -56,9 +64,14 @@ def export(transcript: Transcript, form: str) -> File:
 
 
 def _markdown(transcript: Transcript) -> str:
+    disclosed = [_escaped(transcript.disclosure.sentence), ""] if transcript.disclosure.sentence else []
     facts = [
+        "---",
+        f"digitalSourceType: {DIGITAL_SOURCE_TYPE}",
+        "---",
         f"# {_escaped(transcript.avatar_name)}",
         "",
+        *disclosed,
         f"- Session: {transcript.session_id}",
         f"- Where: {_escaped(transcript.place_name)}",
         f"- Started by: {_escaped(transcript.starter_name)}",
@@ -90,6 +103,11 @@ def _json(transcript: Transcript) -> str:
         "place": transcript.place_name,
         "started_at": transcript.started_at.isoformat(),
         "ended_at": transcript.ended_at.isoformat() if transcript.ended_at else None,
+        "ai_generated": {
+            "speaker": Speaker.BOT.value,
+            "digitalSourceType": DIGITAL_SOURCE_TYPE,
+            "disclosure": transcript.disclosure.sentence or None,
+        },
         "lines": [_json_line(entry) for entry in transcript.in_order],
     }
     return json.dumps(whole, ensure_ascii=False, indent=2) + "\n"
@@ -108,20 +126,25 @@ def _json_line(entry: Entry) -> Mapping[str, str | float | None]:
 
 @dataclass(frozen=True, slots=True)
 class _Cue:
+    """`name` is None where nobody says it."""
+
     begin: timedelta
     end: timedelta
-    name: str
+    name: str | None
     text: str
 
 
 def _cues(transcript: Transcript) -> list[_Cue]:
     """What is shown when, from the start of the session, in that order.
 
-    The avatar and people are shown beside each other: a cue ends no later than the next one of the same side begins, and none is empty.
+    What says that the avatar is an AI comes first. The avatar and people are shown beside each other: a cue ends no later than the next
+    one of the same side begins, and none is empty.
     """
     sides = [[entry for entry in transcript.in_order if entry.speaker is speaker] for speaker in Speaker]
     cues = [cue for entries in sides for cue in _one_by_one(entries, transcript.started_at)]
-    return sorted(cues, key=lambda cue: cue.begin)
+    sentence = transcript.disclosure.sentence
+    disclosed = [_Cue(timedelta(0), DISCLOSED, None, sentence)] if sentence else []
+    return disclosed + sorted(cues, key=lambda cue: cue.begin)
 
 
 def _one_by_one(entries: Sequence[Entry], started_at: datetime) -> Iterator[_Cue]:
@@ -142,11 +165,13 @@ def _whole_ms(time: timedelta) -> timedelta:
 
 
 def _vtt(transcript: Transcript) -> str:
-    cues = [
-        f"{_clock(cue.begin, '.')} --> {_clock(cue.end, '.')}\n<v {_vtt_escaped(cue.name)}>{_vtt_escaped(cue.text)}</v>\n"
-        for cue in _cues(transcript)
-    ]
-    return "\n".join(["WEBVTT\n", *cues])
+    cues = [f"{_clock(cue.begin, '.')} --> {_clock(cue.end, '.')}\n{_vtt_text(cue)}\n" for cue in _cues(transcript)]
+    return "\n".join(["WEBVTT\n", f"NOTE digitalSourceType: {DIGITAL_SOURCE_TYPE}\n", *cues])
+
+
+def _vtt_text(cue: _Cue) -> str:
+    text = _vtt_escaped(cue.text)
+    return text if cue.name is None else f"<v {_vtt_escaped(cue.name)}>{text}</v>"
 
 
 def _vtt_escaped(text: str) -> str:
@@ -156,10 +181,14 @@ def _vtt_escaped(text: str) -> str:
 def _srt(transcript: Transcript) -> str:
     cues = [
         # Players take `<i>` in SubRip as markup, and it has no escape: the brackets are shown as their look-alikes.
-        f"{number}\n{_clock(cue.begin, ',')} --> {_clock(cue.end, ',')}\n{_srt_safe(f'{cue.name}: {cue.text}')}\n"
+        f"{number}\n{_clock(cue.begin, ',')} --> {_clock(cue.end, ',')}\n{_srt_safe(_srt_text(cue))}\n"
         for number, cue in enumerate(_cues(transcript), 1)
     ]
     return "\n".join(cues)
+
+
+def _srt_text(cue: _Cue) -> str:
+    return cue.text if cue.name is None else f"{cue.name}: {cue.text}"
 
 
 def _srt_safe(text: str) -> str:

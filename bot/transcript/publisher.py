@@ -7,6 +7,7 @@ from datetime import datetime
 
 from bot.delivery.rate_limiter import Priority
 from bot.domain.conversations import MessageRef
+from bot.domain.disclosure import SAID_BEFORE, Disclosure
 from bot.domain.errors import AvatarbotError, MessageGone, PlaceGone, PlatformError, StoreUnavailable, Throttled
 from bot.domain.identity import new_id
 from bot.domain.transcript import Delivery, Speaker, TranscriptLine
@@ -14,7 +15,7 @@ from bot.media.events import Caption
 from bot.ports.avatar import AvatarEvent, Utterance
 from bot.ports.chat import MessageEdits
 from bot.speech.splitter import preview, split
-from bot.storage import transcripts
+from bot.storage import inbox, transcripts
 from bot.storage.records import PostRecord, UtteranceRecord
 from bot.transcript.context import TranscriptContext
 
@@ -48,6 +49,8 @@ class _Entry:
     # By part: its message and what stands there; since when its post may have arrived although the call failed.
     shown: list[tuple[str, TranscriptLine | None]] = field(default_factory=list)
     tried: dict[int, datetime] = field(default_factory=dict)
+    disclosure: Disclosure = SAID_BEFORE  # with its first part, whatever becomes of its text
+    fresh: bool = True  # this run has shown nothing of it
 
     @property
     def posted(self) -> bool:
@@ -280,7 +283,7 @@ class TranscriptPublisher:
 
     def _preview_of(self, entry: _Entry) -> TranscriptLine:
         text = preview(entry.record.text, self._room(entry), self._context.platform.measure)
-        return TranscriptLine(entry.speaker, text, Delivery.GROWING)
+        return TranscriptLine(entry.speaker, text, Delivery.GROWING, entry.disclosure)
 
     def _room(self, entry: _Entry) -> int:
         """What a message can hold besides the speaker's name."""
@@ -294,7 +297,7 @@ class TranscriptPublisher:
         if entry.visible:
             parts = split(record.text, self._room(entry), self._context.platform.measure)
             for number, text in enumerate(parts):
-                await self._put(entry, number, TranscriptLine(entry.speaker, text), Priority.FINAL)
+                await self._put(entry, number, _final(entry, number, text), Priority.FINAL)
         if entry.record is record and not entry.announcement:
             context = self._context
             await context.write(lambda c: transcripts.shown(c, context.lease, record.id))
@@ -317,6 +320,25 @@ class TranscriptPublisher:
         edits = self._context.platform.features.edits
         if urgency is not None:
             await (self._context.limiter.edits if message_id and edits else self._context.limiter).turn(urgency)
+        if entry.fresh and entry.record.speaker is Speaker.BOT:
+            await self._put_first(entry, part, line)
+        else:
+            await self._write(entry, part, line)
+
+    async def _put_first(self, entry: _Entry, part: int, line: TranscriptLine) -> None:
+        """Show the avatar's words, and with them that it is an AI where they are the first that somebody reads."""
+        context, session_id = self._context, self._context.session.id
+        people = await context.services.store.read(lambda c: inbox.authors(c, session_id))
+        if context.encounters.due(people):
+            entry.disclosure = context.disclosure
+        await self._write(entry, part, replace(line, disclosure=entry.disclosure))
+        context.encounters.told(people)
+        entry.fresh = False
+
+    async def _write(self, entry: _Entry, part: int, line: TranscriptLine) -> None:
+        """Edit what stands there; post where nothing does, or not any more, or what stands there stays."""
+        message_id, shown = entry.shown[part] if part < len(entry.shown) else ("", None)
+        edits = self._context.platform.features.edits
         if message_id and edits:
             with contextlib.suppress(MessageGone):
                 await self._edit(edits, entry, part, message_id, line)
@@ -377,8 +399,13 @@ class TranscriptPublisher:
 
 def _rest_of(line: TranscriptLine, shown: TranscriptLine | None) -> TranscriptLine:
     """What is new of a line, where what is shown of it cannot be changed."""
-    before = shown.text if shown else ""
-    return replace(line, text=line.text.removeprefix(before).lstrip() or line.text)
+    if shown is None:
+        return line
+    return replace(line, text=line.text.removeprefix(shown.text).lstrip() or line.text, disclosure=SAID_BEFORE)
+
+
+def _final(entry: _Entry, part: int, text: str) -> TranscriptLine:
+    return TranscriptLine(entry.speaker, text, disclosure=SAID_BEFORE if part else entry.disclosure)
 
 
 def post_key(source_id: str, part: int) -> str:

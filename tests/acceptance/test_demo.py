@@ -23,6 +23,7 @@ WIDTH = 60
 PLAIN = """
   Avatarbot demo: AKOOL and the video room are simulated, everything else is real.
 
+            This avatar is an AI. Its picture and voice are artificially generated.
             Alma is live.
 
        You  What is 6 * 7?

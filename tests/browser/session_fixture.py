@@ -20,6 +20,7 @@ from adapters.simulator.clips import FRAME_RATE, HEIGHT, WIDTH, clips_of, is_key
 from bot.commands.policy import Policy, role_of
 from bot.domain.cards import Card, CardAction, Opened
 from bot.domain.conversations import ConversationRef, MessageRef
+from bot.domain.disclosure import SAID_BEFORE, Disclosure
 from bot.domain.messages import Accepted, Command, Inbound, MessagePosted, Outcome, Question, Refused
 from bot.domain.people import Person, Role
 from bot.domain.replies import Choice, File, Item, Link, Reply
@@ -35,6 +36,7 @@ from bot.web.app import create_app, serve
 from bot.web.http_limits import Bounds
 from bot.web.viewer.archive import Archive
 from bot.web.viewer.routes import viewer_mount
+from tests.disclosing import AI
 
 PORTRAITS = Path(portraits.__file__).parent / "portraits"
 SECRET = "a-secret-for-tests"
@@ -71,6 +73,10 @@ class KeptArchive(Archive):
         self.said: dict[str, Caption] = {}
         self.last: SessionView | None = None
         self.slow = 0.0  # seconds until the database answers
+        self.shown = AI
+
+    async def disclosure(self, session_id: str) -> Disclosure:
+        return self.shown
 
     async def view(self, session_id: str) -> SessionView | None:
         return self.last
@@ -104,6 +110,7 @@ class ScriptedCore(CoreApi):
         self.came: list[Inbound] = []
         self.pause = 0.09
         self.away = False
+        self.first = AI  # of the next line
         self.opened: Opened | None = None
         self.base = ""
         self.card = Card(
@@ -114,6 +121,7 @@ class ScriptedCore(CoreApi):
             Mode.DIALOGUE,
             "Ann",
             "Mei is on her way.",
+            AI,
             actions=(CardAction.STOP,),
         )
         self._folder = folder
@@ -268,6 +276,7 @@ class ScriptedCore(CoreApi):
         words = text.split()
         ref: MessageRef | None = None
         self.context(speaking=True)
+        first, self.first = self.first, SAID_BEFORE
         for count in range(1, min(until, len(words)) + 1):
             final = count == len(words)
             said = " ".join(words[:count])
@@ -275,7 +284,8 @@ class ScriptedCore(CoreApi):
             self.archive.said[key] = caption
             self.events.publish(SESSION, caption)
             if self.opened:
-                line = TranscriptLine(self.card.avatar_name, said, Delivery.FINAL if final else Delivery.GROWING)
+                delivery = Delivery.FINAL if final else Delivery.GROWING
+                line = TranscriptLine(self.card.avatar_name, said, delivery, first)
                 if ref is None:
                     ref = await self.platform.post(self.opened.thread, line, key)
                 else:

@@ -198,3 +198,10 @@ def test_watch_links_should_be_reachable_and_secure(settings: Settings, url: str
 
 def test_an_old_python_is_said() -> None:
     assert doctor.python((3, 10)).level is Level.PROBLEM
+
+
+def test_that_people_are_not_told_of_an_ai_is_mentioned_each_time(settings: Settings) -> None:
+    assert doctor.disclosure(settings) == []
+    (finding,) = doctor.disclosure(settings.model_copy(update={"disclosure": False}))
+    assert finding.level is Level.WARNING
+    assert "AVATARBOT_DISCLOSURE" in finding.remedy

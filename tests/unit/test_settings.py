@@ -105,6 +105,16 @@ def test_the_environment_wins_over_the_file(empty_place: Path, monkeypatch: pyte
             "perhaps",
             "AVATARBOT_AKOOL_KEY_IS_OURS should be a valid boolean, not 'perhaps'.",
         ),
+        (
+            "AVATARBOT_DISCLOSURE_TEXT",
+            "x" * 151,
+            "AVATARBOT_DISCLOSURE_TEXT has to be one sentence of 10 to 150 characters, and has 151.",
+        ),
+        (
+            "AVATARBOT_DISCLOSURE_TEXT",
+            "It is an AI.\nReally.",
+            "AVATARBOT_DISCLOSURE_TEXT has to be plain text on one line.",
+        ),
     ],
 )
 def test_a_bad_value_is_one_sentence(monkeypatch: pytest.MonkeyPatch, name: str, value: str, sentence: str) -> None:
@@ -113,6 +123,14 @@ def test_a_bad_value_is_one_sentence(monkeypatch: pytest.MonkeyPatch, name: str,
         load(Settings)
     assert refused.value.sentence == sentence
     assert "hunter2" not in repr(refused.value.__cause__)
+
+
+def test_people_are_told_by_default_and_in_the_operators_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load(Settings).disclosures.of(None).sentence.startswith("This avatar is an AI.")
+    monkeypatch.setenv("AVATARBOT_DISCLOSURE_TEXT", "Mia is software.")
+    assert load(Settings).disclosures.of("de").sentence == "Mia is software."
+    monkeypatch.setenv("AVATARBOT_DISCLOSURE", "false")
+    assert not load(Settings).disclosures.of("de").sentence
 
 
 def test_every_bad_value_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,6 +29,16 @@ export function ending(card) {
   return card.ends && h("p", { class: "ends" }, card.ends);
 }
 
+/** That the avatar is an AI, in words. */
+export function disclosed(disclosure) {
+  return disclosure && h("p", { class: "disclosure", role: "note", lang: disclosure.language || null }, disclosure.sentence);
+}
+
+/** What is written down, and for how long. */
+function kept(card) {
+  return card.kept && h("p", { class: "kept" }, card.kept);
+}
+
 /** One button for each thing that can be done by who looks at it. */
 export function actions(card, playground, press) {
   const offered = (card.buttons ?? []).filter(({ verb }) => playground.mayUse(verb));
@@ -49,8 +59,10 @@ export function card(message, playground, openThread) {
         nameplate(shown),
         h("p", { class: "sub" }, [MODES[shown.mode], ...(shown.traits ?? []), `started by ${shown.starterName}`].join(" · ")),
         h("p", { class: "note" }, shown.note),
+        disclosed(shown.disclosure),
         ending(shown),
-        meters(shown))),
+        meters(shown),
+        kept(shown))),
     actions(shown, playground, press),
     message.thread ? null : threadButton(message, playground, openThread));
 }
@@ -108,7 +120,7 @@ export class Stage {
   #draw({ id, card: shown }) {
     const face = this.#sameFace(shown);
     const press = (action, confirmed) => this.#playground.press(id, action, confirmed);
-    fill(this.#element, face, h("div", {}, nameplate(shown), h("p", { class: "note" }, shown.note), ending(shown), meters(shown)), actions(shown, this.#playground, press));
+    fill(this.#element, face, h("div", {}, nameplate(shown), h("p", { class: "note" }, shown.note), disclosed(shown.disclosure), ending(shown), meters(shown)), actions(shown, this.#playground, press));
   }
 
   #sameFace({ avatarName, picture }) {

@@ -114,7 +114,7 @@ function start(playground) {
     const here = open();
     const away = message.channel !== here.channel || (message.thread && message.thread !== here.thread);
     if (away || message.growing || message.card || message.deleted || message.author.id === playground.you.id) return;
-    announce(`${message.author.name}: ${message.text}`);
+    announce([`${message.author.name}: ${message.text}`, message.disclosure?.sentence].filter(Boolean).join(" "));
   }
 
   function announce(text) {

@@ -4,7 +4,7 @@ import { dayOf, longTime, shortTime } from "/v/static/clock.js";
 import { h } from "/v/static/element.js";
 import { hash, portrait } from "/v/static/face.js";
 import { icon } from "/v/static/icons.js";
-import { card } from "./card.js";
+import { card, disclosed } from "./card.js";
 import { told } from "./told.js";
 
 const SHOWN = 400; // the newest; older ones are not drawn
@@ -106,6 +106,7 @@ export class Messages {
       message.card
         ? h("div", { class: "card-holder" }, card(message, this.#playground, this.#callbacks.openThread))
         : h("div", { class: "body" }, words(message, this.#playground.people), message.edited && h("span", { class: "edited" }, " (edited)")),
+      !message.card && disclosed(message.disclosure),
       message.file && fileLink(message.file),
       message.heard && h("p", { class: "heard" }, icon("heard"), "Spoken"),
       message.author.id === this.#playground.you.id && !message.pending && this.#tools(message));

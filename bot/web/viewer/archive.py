@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from bot.domain.disclosure import Disclosure
 from bot.domain.replies import File
 from bot.media.events import Caption, SessionView
 
@@ -11,6 +12,10 @@ FORMATS = ("md", "json", "vtt", "srt")
 
 class Archive(Protocol):
     """The transcript as it is stored, while a session runs and after."""
+
+    async def disclosure(self, session_id: str) -> Disclosure:
+        """What says that the avatar is an AI, in the session's language; in English of a session that is not kept any more."""
+        ...
 
     async def view(self, session_id: str) -> SessionView | None:
         """A session that does not run in this process, as it stands."""

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 from starlette.websockets import WebSocket
 
+from bot.domain.disclosure import Disclosed
 from bot.domain.sessions import Mode, SessionStatus
 from bot.media.events import Caption, SessionEvent, SessionEvents, SessionView
 from bot.ports.grants import Grant
@@ -64,10 +65,11 @@ class ViewerConnection:
                     self._sent.set()
             await self.player.send(self._socket)
 
-    async def follow(self, *, plays: bool) -> None:
+    async def follow(self, disclosed: Disclosed, *, plays: bool) -> None:
         """Be a viewer until cancelled. What was said before comes from the archive, what is said from now on from the events."""
         session_id = self._grant.session_id
-        with self._present(), self._screened(plays), self._events.watch(session_id) as events:
+        watched = self.player.media.watching(self.player, disclosed) if plays else nullcontext()
+        with self._present(), watched, self._events.watch(session_id, disclosed) as events:
             view = self._events.view(session_id) or await self._archive.view(session_id)
             self._show_event(view or _over(session_id))
             for caption in await self._archive.captions(session_id):
@@ -78,9 +80,6 @@ class ViewerConnection:
     def _present(self) -> AbstractContextManager[None]:
         name = self._grant.person.name if self._grant.person else ""
         return self._audiences.present(self._grant.session_id, self._grant.viewer, name, self._show_audience)
-
-    def _screened(self, plays: bool) -> AbstractContextManager[None]:
-        return self.player.media.watching(self.player) if plays else nullcontext()
 
     def _show_audience(self, audience: Audience) -> None:
         self.show("audience", audience)

@@ -6,6 +6,7 @@ from contextlib import suppress
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from bot.commands.policy import Policy
+from bot.domain.disclosure import Disclosed, Disclosure
 from bot.log_throttle import warn_of_outsider
 from bot.media.events import SessionEvents
 from bot.ports.chat import CoreApi
@@ -105,13 +106,18 @@ class ViewerSockets:
 
     async def _welcome(self, socket: WebSocket, secret: str, grant: Grant) -> None:
         watching = ViewerConnection(socket, grant, self._events, self._archive, self._audiences)
-        name = grant.person.name if grant.person and grant.scope is Scope.SPEAK else ""
-        watching.show("hello", Hello(grant.scope, self._clock.now(), name, offered(grant, self._policy)))
+        disclosure = await self._archive.disclosure(grant.session_id)
+        disclosed = Disclosed(disclosure, lambda shown: watching.show("hello", self._hello(grant, shown)))
         with ended_by(WebSocketDisconnect, LinkGone, ValueError):
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(watching.write())
                 tasks.create_task(self._while_valid(secret))
-                await self._read(socket, grant, watching, tasks)
+                await self._read(socket, grant, watching, disclosed, tasks)
+
+    def _hello(self, grant: Grant, shown: Disclosure) -> Hello:
+        name = grant.person.name if grant.person and grant.scope is Scope.SPEAK else ""
+        may = offered(grant, self._policy)
+        return Hello(grant.scope, self._clock.now(), shown.sentence, shown.language, name, may)
 
     async def _while_valid(self, secret: str) -> None:
         """Raises `LinkGone` soon after the link has expired or was revoked, by whatever process."""
@@ -121,14 +127,19 @@ class ViewerSockets:
             await asyncio.sleep(max(0.0, min(left, LOOK_EVERY_S)))
 
     async def _read(
-        self, socket: WebSocket, grant: Grant, watching: ViewerConnection, tasks: asyncio.TaskGroup
+        self,
+        socket: WebSocket,
+        grant: Grant,
+        watching: ViewerConnection,
+        disclosed: Disclosed,
+        tasks: asyncio.TaskGroup,
     ) -> None:
         following: asyncio.Task[None] | None = None
         while True:
             await watching.room()
             match await _frame(socket):
                 case Visible(on=True, plays=plays) if following is None:
-                    following = tasks.create_task(self._follow(grant, watching, plays=plays))
+                    following = tasks.create_task(self._follow(grant, watching, disclosed, plays=plays))
                 case Visible(on=False) if following is not None:
                     following.cancel()
                     following = None
@@ -143,9 +154,9 @@ class ViewerSockets:
                 case ViewerPresent():
                     raise ValueError("presented twice")
 
-    async def _follow(self, grant: Grant, watching: ViewerConnection, *, plays: bool) -> None:
+    async def _follow(self, grant: Grant, watching: ViewerConnection, disclosed: Disclosed, *, plays: bool) -> None:
         await self._links.join(grant.id)
-        await watching.follow(plays=plays)
+        await watching.follow(disclosed, plays=plays)
 
 
 async def _frame(socket: WebSocket) -> FromPage:

@@ -23,10 +23,15 @@ class ViewerFrame(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="ty
 
 
 class Hello(ViewerFrame, frozen=True, tag="hello"):
-    """The grant is good. `now` sets the page's clock; `name` is who speaks through this page, and `may` are the commands they may use."""
+    """The grant is good. `now` sets the page's clock; `name` is who speaks through this page, and `may` are the commands they may use.
+
+    `disclosure` says that the avatar is an AI, in `language`; empty where the operator switched it off. No word and no picture comes before it.
+    """
 
     scope: Scope
     now: datetime
+    disclosure: str
+    language: str = ""
     name: str = ""
     may: tuple[str, ...] = ()
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from bot.domain.cards import Card, CardAction
 from bot.domain.sessions import Mode, SessionStatus
 from bot.domain.transcript import Delivery, TranscriptLine
+from tests.disclosing import AI
 
 CARD = Card(
     session_id="0199aa00-0000-7000-8000-000000000001",
@@ -14,6 +15,7 @@ CARD = Card(
     mode=Mode.DIALOGUE,
     starter_name="Ann",
     note="Waiting for Mia.",
+    disclosure=AI,
     actions=(CardAction.STOP,),
 )
 LIVE = replace(

@@ -5,12 +5,16 @@ from datetime import UTC, datetime
 
 import pytest
 
+from bot.domain.disclosure import SENTENCE_LENGTHS, Disclosure
 from bot.domain.errors import MessageGone, PlaceGone
 from bot.domain.replies import File
 from tests.contract.platform.cards import CARD, ENDED, HOSTILE, LIVE, OTHER, final, growing
 from tests.contract.platform.harness import PlatformHarness, Seen, able
+from tests.disclosing import AI
 
 JUST_NOW = datetime.now(UTC)
+LONGEST = Disclosure("*_" * (SENTENCE_LENGTHS[-1] // 2))
+"""A sentence of the operator's, every character of which is escaped somewhere."""
 
 
 def only(messages: "list[Seen] | tuple[Seen, ...]") -> Seen:
@@ -98,6 +102,42 @@ async def test_a_line_is_posted_in_the_thread_and_nowhere_else(harness: Platform
 
     assert "Good morning!" in only([m for m in await harness.messages(opened.thread) if m.ref == ref]).text
     assert not [m for m in await harness.messages(harness.place) if "Good morning!" in m.text]
+
+
+async def test_a_card_says_in_every_state_that_the_avatar_is_an_ai(harness: PlatformHarness) -> None:
+    opened = await harness.platform.post_card(harness.place, CARD)
+    for card in (CARD, LIVE, ENDED, replace(LIVE, disclosure=LONGEST)):
+        shown = await able(harness.platform.features.edits).update_card(opened.card, opened.thread, card)
+        text = only([seen for seen in await harness.messages(harness.place) if seen.ref == shown]).text
+        assert card.disclosure.sentence in text
+
+
+async def test_a_card_says_what_is_kept(harness: PlatformHarness) -> None:
+    opened = await harness.platform.post_card(harness.place, replace(CARD, kept="Kept for 30 days."))
+    card = only([seen for seen in await harness.messages(harness.place) if seen.ref == opened.card])
+    assert "Kept for 30 days." in card.text
+
+
+@pytest.mark.parametrize("disclosure", [AI, LONGEST], ids=["ours", "longest"])
+async def test_the_first_line_says_that_the_avatar_is_an_ai(harness: PlatformHarness, disclosure: Disclosure) -> None:
+    platform = harness.platform
+    opened = await platform.post_card(harness.place, CARD)
+    whole = "x" * (platform.text_limit // platform.measure("x"))
+
+    ref = await platform.post(opened.thread, replace(growing("Good"), disclosure=disclosure), "k1")
+    assert disclosure.sentence in only([m for m in await harness.messages(opened.thread) if m.ref == ref]).text
+    await able(platform.features.edits).edit(ref, replace(final(whole), disclosure=disclosure))
+
+    text = only([m for m in await harness.messages(opened.thread) if m.ref == ref]).text
+    assert whole in text
+    assert disclosure.sentence in text
+
+
+async def test_a_line_that_is_nobody_s_first_says_nothing_of_it(harness: PlatformHarness) -> None:
+    opened = await harness.platform.post_card(harness.place, replace(CARD, disclosure=Disclosure("")))
+    await harness.platform.post(opened.thread, final("Hello"), "k1")
+    everywhere = [*await harness.messages(harness.place), *await harness.messages(opened.thread)]
+    assert not [seen for seen in everywhere if "AI" in seen.text]
 
 
 async def test_a_growing_line_is_one_message(harness: PlatformHarness) -> None:

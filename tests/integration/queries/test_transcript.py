@@ -3,6 +3,7 @@
 import asyncio
 import re
 
+from bot.domain.disclosure import Disclosures
 from bot.domain.transcript import Speaker
 from bot.queries.archive import StoredArchive
 from tests.integration.queries.asking import ask
@@ -23,7 +24,7 @@ async def test_who_wrote_stands_before_it_once_though_the_avatar_is_told_who_spe
         await stack.room.say("Who are _you_? 👋", stack.room.thread)
         await stack.until(lambda: len(stack.room.finals) == 1)
         forms = {form: await exported(stack, form) for form in ("md", "json", "vtt", "srt")}
-        captions = await StoredArchive(stack.stores[-1]).captions(stack.room.card.session_id)
+        captions = await StoredArchive(stack.stores[-1], Disclosures()).captions(stack.room.card.session_id)
     assert stack.spoken[0].startswith("Ann: Who are you?")
     for form, text in forms.items():
         assert len(re.findall(r"Ann\b", text.partition("Started:")[2] or text)) <= (2 if form == "json" else 1), form

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from bot.media.fanout import MediaFanout
 from bot.media.keyframes import ASK_EVERY_S, MediaFrame
 from bot.ports.room import AudioFrame, VideoFrame
+from tests.disclosing import TOLD
 from tests.world_fixture import Stack, on_stack
 
 
@@ -31,7 +32,7 @@ def media(stack: Stack) -> MediaFanout:
 
 
 def watch(stack: Stack, sink: Sink) -> AbstractContextManager[None]:
-    return media(stack).watching(sink)
+    return media(stack).watching(sink, TOLD)
 
 
 def subscribed(stack: Stack) -> list[bool]:

@@ -9,6 +9,7 @@ from bot.domain.cards import Card, CardAction
 from bot.domain.messages import Command
 from bot.domain.replies import Item, Reply
 from bot.domain.sessions import Mode, SessionStatus
+from tests.disclosing import AI
 
 
 @pytest.mark.parametrize("verb", CATALOGUE.verbs, ids=lambda verb: verb.name)
@@ -78,7 +79,7 @@ def test_the_next_page_is_a_button() -> None:
 
 def test_a_card_has_a_button_for_each_of_its_actions() -> None:
     actions = (CardAction.WATCH, CardAction.STOP)
-    card = Card("s1", "Alma", "", SessionStatus.LIVE, Mode.RETELLING, "Ann", "", actions=actions)
+    card = Card("s1", "Alma", "", SessionStatus.LIVE, Mode.RETELLING, "Ann", "", AI, actions=actions)
     assert card_buttons(card) == (card_button(CardAction.WATCH, "s1"), card_button(CardAction.STOP, "s1"))
     assert card.key == "card-s1"
 

@@ -15,6 +15,7 @@ from bot.runtime.context import Asleep, SessionContext
 from bot.runtime.lifecycle import LifecycleTimer
 from bot.runtime.provider_sessions import ProviderSessions
 from bot.testing.virtual_time import JumpingClock
+from tests.disclosing import TOLD
 from tests.session_fixture import SPEC, Staged, active
 
 MINUTE = 60.0
@@ -121,7 +122,7 @@ async def test_people_are_told_five_minutes_and_a_minute_before_once_each(staged
 @active()
 async def test_whoever_watches_keeps_it_awake(staged: Staged) -> None:
     async with kept(staged):
-        with staged.services.events.watch("s1"):
+        with staged.services.events.watch("s1", TOLD):
             await at(25 * MINUTE)
         assert not staged.context.ending.done()
         assert staged.room.notices == []
@@ -193,7 +194,7 @@ async def test_it_does_not_fall_asleep_while_it_speaks(staged: Staged) -> None:
 @active()
 async def test_it_is_renewed_half_a_minute_before_its_time_is_over(staged: Staged) -> None:
     async with kept(staged):
-        with staged.services.events.watch("s1"):
+        with staged.services.events.watch("s1", TOLD):
             await at(9.5 * MINUTE - 1)
             first_end = staged.context.ends_at
             assert bought(staged) == [10]
@@ -210,7 +211,7 @@ async def test_it_is_renewed_half_a_minute_before_its_time_is_over(staged: Stage
 @active(spec=replace(SPEC, minutes=1))
 async def test_a_short_stretch_is_renewed_a_quarter_before_its_end(staged: Staged) -> None:
     async with kept(staged):
-        with staged.services.events.watch("s1"):
+        with staged.services.events.watch("s1", TOLD):
             await at(44)
             assert len(bought(staged)) == 1
             await at(48)
@@ -219,7 +220,7 @@ async def test_a_short_stretch_is_renewed_a_quarter_before_its_end(staged: Stage
 
 async def _watched_without_credit(staged: Staged) -> None:
     async with kept(staged):
-        with staged.services.events.watch("s1"):
+        with staged.services.events.watch("s1", TOLD):
             staged.simulator.account.credit = 0
             await at(9.5 * MINUTE + 3)
 
@@ -240,7 +241,7 @@ TWELVE = Policy(Limits(person_minutes=12))
 @active(policy=TWELVE)
 async def test_when_the_minutes_of_the_day_are_used_up_it_ends_with_its_stretch(staged: Staged) -> None:
     async with kept(staged):
-        with staged.services.events.watch("s1"):
+        with staged.services.events.watch("s1", TOLD):
             await at(11 * MINUTE)
             assert bought(staged) == [10, 2]
             assert staged.context.ends_at is not None
@@ -257,7 +258,7 @@ async def test_when_the_minutes_of_the_day_are_used_up_it_ends_with_its_stretch(
 @active(policy=TWELVE)
 async def test_whoever_keeps_it_going_pays_for_what_comes(staged: Staged) -> None:
     async with kept(staged):
-        with staged.services.events.watch("s1"):
+        with staged.services.events.watch("s1", TOLD):
             await at(11 * MINUTE)
             await staged.context.change(payer_id="ben")
             staged.context.session = replace(staged.context.session, payer_id="ben")

@@ -21,6 +21,7 @@ from bot.domain.messages import Command
 from bot.domain.replies import Item, Link, Reply
 from bot.domain.sessions import Mode, SessionStatus
 from bot.domain.transcript import Delivery, TranscriptLine
+from tests.disclosing import AI
 
 texts = st.text(max_size=200) | st.text(alphabet="a<>&*_@!", min_size=2_900, max_size=4_000)
 urls = st.sampled_from(["", "https://x.example/a.png", "http://x.example/a.png", "https://" + "x" * 4_000])
@@ -127,7 +128,7 @@ def test_a_button_runs_the_command_it_was_made_for(verb: str, options: dict[str,
 
 def test_time_left_is_shown_in_each_readers_own_time() -> None:
     at = datetime(2026, 11, 23, 12, 30, tzinfo=UTC)
-    shown = Card("s", "Mia", "", SessionStatus.LIVE, Mode.DIALOGUE, "Ann", "Live.", ends_at=at)
+    shown = Card("s", "Mia", "", SessionStatus.LIVE, Mode.DIALOGUE, "Ann", "Live.", AI, ends_at=at)
     assert f"<!date^{int(at.timestamp())}^{{time}}|12:30 UTC>" in json.dumps(list(card(shown).blocks))
 
 
@@ -184,11 +185,12 @@ def test_command_names_stand_in_code_style() -> None:
 
 def test_a_card_says_its_state_first() -> None:
     shown = Card(
-        "s", "Mia", "", SessionStatus.LIVE, Mode.DIALOGUE, "Ann", "Write here.", ends="Ends at noon.", waiting=3
+        "s", "Mia", "", SessionStatus.LIVE, Mode.DIALOGUE, "Ann", "Write here.", AI, ends="Ends at noon.", waiting=3
     )
-    header, section, ends, context = card(shown).blocks
+    header, section, disclosed, ends, context = card(shown).blocks
     assert header["text"]["text"] == "🟢 Live · Mia"
     assert section["text"]["text"] == "Write here."
+    assert disclosed["text"]["text"] == AI.sentence
     assert [element["text"] for element in ends["elements"]] == ["Ends at noon."]
     assert [element["text"] for element in context["elements"]] == [
         "Started by Ann · Conversation",
@@ -206,12 +208,13 @@ def test_an_ended_card_has_nothing_that_no_longer_holds() -> None:
         Mode.DIALOGUE,
         "Ann",
         "Stopped by Ben.",
+        AI,
         at,
         2,
         traits=("French",),
         facts=("live for 12 min",),
     )
-    _, _, context = card(ended).blocks
+    _, _, _, context = card(ended).blocks
     assert [element["text"] for element in context["elements"]] == ["Started by Ann · live for 12 min"]
 
 

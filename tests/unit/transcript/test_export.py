@@ -9,9 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.commands.catalogue import FORMATS
+from bot.domain.disclosure import DIGITAL_SOURCE_TYPE, Disclosure
 from bot.domain.transcript import Speaker
 from bot.transcript.export import Entry, Transcript, export
+from tests.disclosing import AI
 
+MARK = f"NOTE digitalSourceType: {DIGITAL_SOURCE_TYPE}"
 START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 
 
@@ -32,6 +35,7 @@ TALK = Transcript(
     starter_name="Ann",
     place_name="#general",
     started_at=START,
+    disclosure=AI,
     ended_at=START + timedelta(minutes=5),
     entries=(
         entry(65.5, "Alex", "Good & <b>bright</b>\nmorning!", 2),
@@ -43,7 +47,12 @@ TALK = Transcript(
 )
 
 MARKDOWN = """\
+---
+digitalSourceType: http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia
+---
 # Alex Stone
+
+This avatar is an AI. Its picture and voice are artificially generated.
 
 - Session: s1
 - Where: \\#general
@@ -63,6 +72,11 @@ MARKDOWN = """\
 VTT = """\
 WEBVTT
 
+NOTE digitalSourceType: http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia
+
+00:00:00.000 --> 00:00:04.000
+This avatar is an AI. Its picture and voice are artificially generated.
+
 00:00:02.000 --> 00:00:03.050
 <v Ann --&gt; Lee>Say *hello*.</v>
 
@@ -78,18 +92,22 @@ WEBVTT
 
 SRT = """\
 1
+00:00:00,000 --> 00:00:04,000
+This avatar is an AI. Its picture and voice are artificially generated.
+
+2
 00:00:02,000 --> 00:00:03,050
 Ann --› Lee: Say *hello*.
 
-2
+3
 00:00:02,500 --> 00:00:03,500
 Alex: Hel (interrupted)
 
-3
+4
 00:01:05,500 --> 00:01:07,500
 Alex: Good & ‹b›bright‹/b› morning!
 
-4
+5
 01:00:00,000 --> 01:00:01,000
 Alex: Bye.
 """
@@ -109,6 +127,11 @@ def test_a_transcript_to_work_with() -> None:
         "place": "#general",
         "started_at": "2026-11-23T09:00:00+00:00",
         "ended_at": "2026-11-23T09:05:00+00:00",
+    }
+    assert read["ai_generated"] == {
+        "speaker": "bot",
+        "digitalSourceType": "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia",
+        "disclosure": AI.sentence,
     }
     assert read["lines"][1]["interrupted"]
     assert read["lines"][2] == {
@@ -131,8 +154,8 @@ def test_a_file_is_named_for_its_avatar_and_day(form: str, mime: str) -> None:
 
 
 def test_a_session_without_words_or_end_makes_files_too() -> None:
-    empty = Transcript("s1", "好", "Ann", "#general", START)
-    assert export(empty, "vtt").content == b"WEBVTT\n"
+    empty = Transcript("s1", "好", "Ann", "#general", START, Disclosure(""))
+    assert export(empty, "vtt").content.decode() == "WEBVTT\n\n" + MARK + "\n"
     assert export(empty, "srt").content == b""
     assert export(empty, "md").name == "avatar-2026-11-23.md"
     assert b"Ended: not yet" in export(empty, "md").content
@@ -155,7 +178,7 @@ entries = st.builds(
     duration=st.none() | st.integers(0, 100_000).map(lambda ms: timedelta(milliseconds=ms)),
 )
 transcripts = st.lists(entries, max_size=12).map(
-    lambda entries: Transcript("s1", "Alex", "Ann", "#general", START, entries=tuple(entries))
+    lambda entries: Transcript("s1", "Alex", "Ann", "#general", START, AI, entries=tuple(entries))
 )
 
 
@@ -178,8 +201,9 @@ def assert_times_run_forward(stamps: list[str], count: int) -> None:
 
 @given(transcripts)
 def test_any_talk_makes_a_valid_vtt(talk: Transcript) -> None:
-    head, *cues = export(talk, "vtt").content.decode().rstrip("\n").split("\n\n")
-    assert head == "WEBVTT"
+    head, mark, disclosed, *cues = export(talk, "vtt").content.decode().rstrip("\n").split("\n\n")
+    assert (head, mark) == ("WEBVTT", MARK)
+    assert disclosed == f"00:00:00.000 --> 00:00:04.000\n{AI.sentence}"
     assert all(
         re.fullmatch(r"\d\d+:\d\d:\d\d\.\d{3} --> \d\d+:\d\d:\d\d\.\d{3}\n<v [^<>\n]*>[^<>\n]+</v>", cue)
         for cue in cues
@@ -192,8 +216,9 @@ def test_any_talk_makes_a_valid_vtt(talk: Transcript) -> None:
 @given(transcripts)
 def test_any_talk_makes_a_valid_srt(talk: Transcript) -> None:
     text = export(talk, "srt").content.decode().rstrip("\n")
-    cues = [cue.split("\n") for cue in text.split("\n\n")] if text else []
-    assert [cue[0] for cue in cues] == [str(number) for number in range(1, len(cues) + 1)]
+    disclosed, *cues = [cue.split("\n") for cue in text.split("\n\n")]
+    assert disclosed == ["1", "00:00:00,000 --> 00:00:04,000", AI.sentence]
+    assert [cue[0] for cue in cues] == [str(number) for number in range(2, len(cues) + 2)]
     assert all(len(cue) == 3 and not re.search(r"[<>{}]", cue[2]) for cue in cues)
     assert_times_run_forward([cue[1] for cue in cues], sum(bool(entry.text.strip()) for entry in talk.entries))
 
@@ -207,7 +232,7 @@ def test_any_talk_comes_back_from_json(talk: Transcript) -> None:
 def test_what_a_person_wrote_is_shown_for_as_long_as_it_takes_to_read_although_the_answer_begins_at_once() -> None:
     asked = entry(10, "Ann", "Could you please tell all of us what the plan for the next week looks like?")
     talk = replace(TALK, entries=(asked, entry(10.4, "Alex", "Gladly.", 1)))
-    first, second = re.findall(r"(\S+) --> (\S+)", export(talk, "srt").content.decode())
+    _, first, second = re.findall(r"(\S+) --> (\S+)", export(talk, "srt").content.decode())
     assert seconds(first[1]) - seconds(first[0]) > 4
     assert seconds(second[0]) == 10.4
 

@@ -6,6 +6,7 @@ from bot.domain.errors import Throttled
 from bot.domain.transcript import Delivery, Speaker
 from bot.media.events import Caption
 from bot.transcript.publisher import TranscriptPublisher
+from tests.disclosing import TOLD
 from tests.session_fixture import Staged, active
 from tests.unit.transcript.publishing import (
     NOT_ANSWERED,
@@ -92,7 +93,7 @@ async def test_what_does_not_grow_is_not_edited(staged: Staged) -> None:
 @active()
 async def test_onlookers_see_every_step(staged: Staged) -> None:
     publisher = TranscriptPublisher(staged.context)
-    with staged.services.events.watch("s1") as seen:
+    with staged.services.events.watch("s1", TOLD) as seen:
         hear(publisher, "Good", final=False)
         hear(publisher, "Good day")
         captions = [await anext(seen), await anext(seen)]

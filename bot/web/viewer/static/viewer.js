@@ -52,8 +52,9 @@ const socket = new Socket("/v/socket", {
 });
 
 const take = {
-  hello({ scope, now, name = "", may = [] }) {
+  hello({ scope, now, disclosure, language = "", name = "", may = [] }) {
     setClock(now);
+    disclose(disclosure, language);
     [me, linked, allowed] = [name, true, may];
     at("watching").hidden = scope === "speak";
     say(at("words-label"), `Say something as ${me}`);
@@ -99,6 +100,13 @@ const take = {
     document.body.append(h("main", { class: "sorry" }, h("img", { src: "/v/static/icon.svg", width: 72, height: 72, alt: "" }), h("h1", {}, title), h("p", {}, advice)));
   },
 };
+
+/** In the page's own words until here, so that nothing is seen before some; gone only where the operator switched it off. */
+function disclose(sentence, language) {
+  say(at("disclosure"), sentence);
+  at("disclosure").lang = language;
+  at("disclosure").hidden = !sentence;
+}
 
 // ------------------------------------------------ the stage
 

@@ -5,6 +5,7 @@ import asyncio
 from bot.domain.transcript import Speaker
 from bot.media.events import Caption
 from bot.testing.chat import ANN
+from tests.disclosing import TOLD
 from tests.world_fixture import Stack, on_stack
 
 
@@ -18,7 +19,7 @@ async def test_what_people_say_is_shown_at_once_and_to_who_comes_late(stack: Sta
         (session,) = service.services.events._views
 
         async def look_on() -> None:
-            with service.services.events.watch(session) as events:
+            with service.services.events.watch(session, TOLD) as events:
                 async for event in events:
                     if isinstance(event, Caption):
                         seen[event.id] = event
