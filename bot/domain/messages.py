@@ -78,7 +78,7 @@ class MessageEdited:
 
 @dataclass(frozen=True, slots=True)
 class MessageDeleted:
-    """A message was deleted; if it still waits, it is not spoken."""
+    """A message was deleted; if it still waits, it is not spoken, and if it is being spoken, no more of it is."""
 
     message: MessageRef
 

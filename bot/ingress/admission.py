@@ -132,12 +132,20 @@ class Admission:
                     self.admitted.edits.append(inbound.body)
                 return Question()
             case MessageDeleted(message):
-                self.admitted.withdrawals.append(message)
+                self._withdraw(inbound, message)
                 return Question()
             case MessagePosted() as said:
                 return self._hear(inbound, said)
             case command:
                 return self._obey(inbound, command)
+
+    def _withdraw(self, inbound: Inbound, message: MessageRef) -> None:
+        """What waits is taken out at once; what is being said already is for whoever says it."""
+        self.admitted.withdrawals.append(message)
+        for session in self._around(inbound.place):
+            if session.status not in {*CLOSING, SessionStatus.SLEEPING}:
+                told = replace(inbound, event_id=f"withdraw-{self._new_id()}", reply_to=None)
+                self._take(told, session, WITHDRAW, {"message": message.message_id}, None)
 
     # ------------------------------------------------------------ what is said
 
@@ -386,6 +394,9 @@ def starting(new: NewSession, now: datetime) -> SessionRecord:
         ended_at=None,
     )
 
+
+WITHDRAW = "withdraw"
+"""The verb that the deletion of a message becomes: the message is the one of the place's channel with the id in `message`."""
 
 LEAVE = "leave"
 """The verb that a platform's word of a place that is gone becomes."""

@@ -61,7 +61,7 @@ class StoredArchive:
             return None
         said = await self._store.read(lambda c: transcripts.of_session(c, session_id))
         given = await self._store.read(lambda c: transcripts.given(c, session_id))
-        interrupted = {turn.id for turn in given if turn.outcome == "interrupted"}
+        interrupted = {turn.id for turn in given if turn.outcome in {"interrupted", "withdrawn"}}
         return Transcript(
             session_id=session.id,
             avatar_name=session.spec.avatar_name,

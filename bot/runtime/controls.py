@@ -1,4 +1,4 @@
-"""What overtakes turns: stop, interrupt, set, act, extend."""
+"""What overtakes turns: stop, interrupt, set, act, extend, and the deletion of what is being said."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
@@ -16,7 +16,7 @@ from bot.domain.capabilities import Capability
 from bot.domain.errors import AvatarbotError
 from bot.domain.messages import Suggestion
 from bot.domain.sessions import EndReason, Mode, ParamChanges, SessionSpec, VoiceParams
-from bot.ingress.admission import LEAVE
+from bot.ingress.admission import LEAVE, WITHDRAW
 from bot.ports.avatar import AdjustableAvatar, Avatar, GesturingAvatar
 from bot.runtime.budget import day_of_payer
 from bot.runtime.context import SessionContext
@@ -39,6 +39,7 @@ class Controls:
         self._verbs: Mapping[str, Callable[[InboxRecord], Awaitable[str]]] = {
             "stop": self._stop,
             LEAVE: self._leave,
+            WITHDRAW: self._withdraw,
             "interrupt": self._interrupt,
             "set": self._set,
             "act": self._act,
@@ -95,9 +96,16 @@ class Controls:
         avatar = self._avatar()
         if not (self._turns.in_flight or self._context.speaking):
             return "Nothing is being said."
-        self._turns.interrupted()
+        self._turns.stop("interrupted")
         await avatar.interrupt()
         return "Interrupted."
+
+    async def _withdraw(self, row: InboxRecord) -> str:
+        """A message was deleted: if it is the one in flight, no more of it is said."""
+        if self._turns.is_of(row.body["message"]):
+            self._turns.stop("withdrawn")
+            await self._avatar().interrupt()
+        return ""
 
     async def _set(self, row: InboxRecord) -> str:
         asked = _understood(set_changes(_values(row)))

@@ -59,7 +59,7 @@ class _Turn:
     heard: bool = False
     voiced: bool = False  # audio_start was seen, so audio_end should come; the stream may lose it
     over: bool = False
-    interrupted: bool = False
+    stopped: str = ""  # its outcome, where somebody stopped it
 
 
 class Turns:
@@ -156,10 +156,15 @@ class Turns:
         """Whether something was given to the avatar that is not over yet."""
         return self._current is not None
 
-    def interrupted(self) -> None:
-        """The turn in flight is over: somebody stopped it."""
+    def is_of(self, message_id: str) -> bool:
+        """Whether the turn in flight is that message of the session's channel."""
+        message = self._current.row.message if self._current else None
+        return message is not None and message.message_id == message_id
+
+    def stop(self, outcome: str) -> None:
+        """The turn in flight is over: somebody `interrupted` it, or its message was `withdrawn`."""
         if self._current:
-            self._current.over = self._current.interrupted = True
+            self._current.over, self._current.stopped = True, outcome
             self._current.moved.set()
 
     # ------------------------------------------------------------ one turn
@@ -269,7 +274,7 @@ class Turns:
     async def conclude(self) -> None:
         """Once `run` was cancelled: what the avatar was in the middle of saying was heard. Raises `LeaseLost`."""
         if (turn := self._current) and turn.heard:
-            await self._conclude(turn.row, "spoken" if turn.over and not turn.interrupted else "interrupted", "")
+            await self._conclude(turn.row, turn.stopped or ("spoken" if turn.over else "interrupted"), "")
 
     async def _conclude(self, row: InboxRecord, outcome: str, told: str) -> None:
         for mid in self._attribution.mids:  # first, or a crash in between leaves something spoken without a transcript
@@ -310,9 +315,9 @@ class Turns:
                 turn.moved.clear()
                 async with asyncio.timeout_at(min(turn.ends_by, turn.settled_at)):
                     await turn.moved.wait()
-        if not turn.heard:
-            return "dropped" if turn.interrupted else "unheard"
-        return "interrupted" if turn.interrupted else "spoken"
+        if turn.heard:
+            return turn.stopped or "spoken"
+        return "dropped" if turn.stopped == "interrupted" else turn.stopped or "unheard"
 
     async def _finish(self, row: InboxRecord, outcome: str, sentence: str) -> None:
         context = self._context

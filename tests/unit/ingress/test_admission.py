@@ -26,7 +26,7 @@ from bot.domain.messages import (
 )
 from bot.domain.people import Membership, Person
 from bot.domain.sessions import EndReason, SessionSpec, SessionStatus
-from bot.ingress.admission import Admission, Admitted, NewSession, Situation, starting
+from bot.ingress.admission import WITHDRAW, Admission, Admitted, NewSession, Situation, starting
 from bot.runtime.channel_settings import ChannelSettings
 from bot.runtime.sentences import HOW_TO_START
 from bot.storage.records import SessionRecord
@@ -157,7 +157,8 @@ def test_the_table(what: str, situation: Situation, incoming: Inbound, outcome: 
         assert outcome in came.sentence
     else:
         assert isinstance(came, outcome), what
-    assert [row.inbound for row in written.rows] == ([incoming] if isinstance(came, Accepted) else [])
+    taken = [row.inbound for row in written.rows if row.verb != WITHDRAW]
+    assert taken == ([incoming] if isinstance(came, Accepted) else [])
 
 
 def test_where_the_conversation_has_ended_each_is_told_once() -> None:
@@ -298,6 +299,12 @@ def test_a_correction_that_is_too_long_or_shows_a_key_changes_nothing() -> None:
     )
     assert [edit.text for edit in written.edits] == ["Hi"]
     assert written.withdrawals == [ref]
+
+
+def test_who_runs_a_session_hears_what_was_deleted_in_its_channel() -> None:
+    _, written = admitted(LIVE, inbound(MessageDeleted(MessageRef(THREAD, "m1"))))
+    assert [(row.session_id, row.verb, row.body) for row in written.rows] == [("s1", WITHDRAW, {"message": "m1"})]
+    assert written.used == set()
 
 
 def test_extending_needs_no_more_room_where_all_places_are_taken() -> None:
