@@ -11,25 +11,25 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 
 from sqlalchemy import Connection, update
 
 from benchmarks.table import Limit, judged, load, percentile
-from benchmarks.world import open_store
+from benchmarks.world import open_storage
 from bot.app.wiring import keep_loaded
-from bot.clock import SystemClock
 from bot.commands.policy import Policy
 from bot.domain.conversations import ConversationRef, MessageRef
 from bot.domain.messages import Accepted, Inbound, MessagePosted
 from bot.domain.people import Membership, Person
 from bot.domain.sessions import SessionSpec, SessionStatus
 from bot.ingress.inbox import Inbox
-from bot.storage import inbox, sessions, tables
-from bot.storage.engine import Store
-from bot.storage.funding import Funding
+from bot.ports.storage.admission import AdmissionQuery, Admitted, NewSession
+from bot.ports.storage.records import InboxState
+from bot.runtime.funding import Funding
+from bot.storage import tables
+from bot.storage.sql import SqlStorage
 
 AT_ONCE, EACH, ROUNDS = 64, 8, 9
 GROUP = 64
@@ -77,32 +77,23 @@ def _take(connection: sqlite3.Connection, number: int) -> None:
     connection.execute("UPDATE sessions SET active_at = ? WHERE id = ?", (str(number), session))
 
 
-async def host(store: Store) -> list[ConversationRef]:
+async def host(storage: SqlStorage) -> list[ConversationRef]:
     """One live session for each of those who write; returns their threads."""
     places = [ConversationRef("fake", f"W{number}", "C") for number in range(AT_ONCE)]
 
+    starts = [NewSession(place.workspace_id, place, "ann", "Ann", SessionSpec("avatar")) for place in places]
+    await storage.admit(AdmissionQuery(), lambda _: Admitted(starts=starts))
+    live = {"status": SessionStatus.LIVE, "card_message_id": "card", "talk_thread_id": "thread"}
+
     def work(connection: Connection) -> None:
-        for place in places:
-            spec, now = SessionSpec("avatar"), datetime.now(UTC)
-            sessions.add(
-                connection,
-                store.cipher,
-                session_id=place.workspace_id,
-                place=place,
-                starter_id="ann",
-                starter_name="Ann",
-                spec=spec,
-                now=now,
-            )
-        live = {"status": SessionStatus.LIVE, "card_message_id": "card", "talk_thread_id": "thread"}
         connection.execute(update(tables.sessions).values(live))
 
-    await store.write(work)
+    await storage.store.write(work)
     return [place.in_thread("thread") for place in places]
 
 
 async def one_round(
-    store: Store, intake: Inbox, threads: list[ConversationRef], stamps: Iterator[int]
+    storage: SqlStorage, intake: Inbox, threads: list[ConversationRef], stamps: Iterator[int]
 ) -> tuple[list[float], float]:
     """What each accept took, and how many were done in a second; then everything is as if it had been spoken."""
     took: list[float] = []
@@ -124,20 +115,20 @@ async def one_round(
     rate = len(took) / (time.perf_counter() - began)
 
     def conclude(connection: Connection) -> None:
-        connection.execute(update(tables.inbox).values(state=inbox.DONE))
+        connection.execute(update(tables.inbox).values(state=InboxState.DONE))
 
-    await store.write(conclude)
+    await storage.store.write(conclude)
     return took, rate
 
 
 async def accepted(folder: str) -> tuple[list[float], list[float]]:
-    async with open_store(folder) as store:
-        threads, stamps = await host(store), count(1)
-        intake = Inbox(store, Policy(), Funding(lambda *_: True), SystemClock(), lambda *_: None)
+    async with open_storage(folder) as storage:
+        threads, stamps = await host(storage), count(1)
+        intake = Inbox(storage, Policy(), Funding(storage.channels, lambda *_: True), lambda *_: None)
         running = asyncio.create_task(intake.run())
         keep_loaded()
-        await one_round(store, intake, threads, stamps)  # warms the statement cache
-        rounds = [await one_round(store, intake, threads, stamps) for _ in range(ROUNDS)]
+        await one_round(storage, intake, threads, stamps)  # warms the statement cache
+        rounds = [await one_round(storage, intake, threads, stamps) for _ in range(ROUNDS)]
         running.cancel()
         await asyncio.wait([running])
     return [seconds for took, _ in rounds for seconds in took], [rate for _, rate in rounds]

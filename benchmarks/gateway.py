@@ -12,7 +12,7 @@ from adapters.akool.api import AkoolApi, ApiKey
 from adapters.akool.provider import AkoolProvider
 from adapters.simulator.http.app import application
 from adapters.simulator.simulator import Simulator
-from benchmarks.world import open_store
+from benchmarks.world import open_storage
 from bot.app.service import Parts, Service
 from bot.clock import SystemClock
 from bot.commands.policy import Limits, Policy
@@ -20,7 +20,7 @@ from bot.domain.conversations import ConversationRef
 from bot.domain.messages import Command, Inbound
 from bot.domain.people import Membership, Person
 from bot.ports.chat import CoreApi
-from bot.storage.engine import Store
+from bot.storage.sql import SqlStorage
 from bot.telemetry import new_metrics
 
 STARTER = Person("U0ANN", "Ann", Membership.MEMBER)
@@ -30,12 +30,14 @@ STARTER = Person("U0ANN", "Ann", Membership.MEMBER)
 async def gateway(folder: Path, places: Sequence[ConversationRef]) -> AsyncIterator[CoreApi]:
     """Reception and inbox on SQLite, with a session in each place. No avatars: `speak` takes what waits off, as turns would."""
     limits = Limits(sessions=len(places), waiting=10**6, waiting_per_person=10**6, person_minutes=10**6)
-    async with open_store(str(folder)) as store, Simulator(SystemClock()) as simulator:
+    async with open_storage(str(folder)) as storage, Simulator(SystemClock()) as simulator:
         key = ApiKey(SecretStr(simulator.options.api_key))
         api = AkoolApi.at("http://akool.test", key, httpx.ASGITransport(application(simulator)))
         async with contextlib.aclosing(AkoolProvider(api, simulator.connect)) as provider:
-            service = Service(Parts(store, provider, SystemClock(), Policy(limits), new_metrics()), "http://bench.test")
-            tasks = [asyncio.create_task(service._inbox.run()), asyncio.create_task(speak(store))]  # noqa: SLF001
+            service = Service(
+                Parts(storage, provider, SystemClock(), Policy(limits), new_metrics()), "http://bench.test"
+            )
+            tasks = [asyncio.create_task(service._inbox.run()), asyncio.create_task(speak(storage))]  # noqa: SLF001
             for n, place in enumerate(places):
                 await service.core.accept(Inbound(f"start{n}", n, place, STARTER, Command("start")))
             try:
@@ -45,8 +47,10 @@ async def gateway(folder: Path, places: Sequence[ConversationRef]) -> AsyncItera
                     task.cancel()
 
 
-async def speak(store: Store) -> None:
+async def speak(storage: SqlStorage) -> None:
     """More than ten never wait in a session, so a benchmark must not let thousands wait either."""
     while True:
         await asyncio.sleep(0.2)
-        await store.write(lambda c: c.exec_driver_sql("UPDATE inbox SET state = 'done' WHERE state = 'waiting'"))
+        await storage.store.write(
+            lambda c: c.exec_driver_sql("UPDATE inbox SET state = 'done' WHERE state = 'waiting'")
+        )

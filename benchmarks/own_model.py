@@ -38,8 +38,8 @@ from bot.domain.sessions import SessionStatus
 from bot.ports.room import ConnectRoom, RoomConnection, RoomCredentials
 from bot.runtime.llm_reply import PAUSE
 from bot.storage.encryption import Cipher
-from bot.storage.engine import Store
 from bot.storage.migrate import upgraded
+from bot.storage.sql import sql_storage
 from bot.telemetry import configure_logging, new_metrics
 from bot.testing.chat import FakeChat
 from bot.testing.chat_platform import FakeChatPlatform
@@ -125,13 +125,14 @@ async def provider_sessions(url: str, tap: Tap) -> AsyncIterator[FakeChat]:
         database, clock = f"sqlite:///{folder / 'avatarbot.db'}", SystemClock()
         await upgraded(database)
         simulator = await stack.enter_async_context(Simulator(clock, Options.instantly()))
-        store = await stack.enter_async_context(Store.open(database, Cipher((Fernet.generate_key().decode(),))))
+        cipher = Cipher((Fernet.generate_key().decode(),))
+        storage = await stack.enter_async_context(sql_storage(database, cipher, clock))
         key = ApiKey(SecretStr(simulator.options.api_key))
         api = AkoolApi.at("http://akool.test", key, httpx.ASGITransport(application(simulator)))
         provider = AkoolProvider(api, tap.around(simulator.connect))
         await stack.enter_async_context(contextlib.aclosing(provider))
         model = await stack.enter_async_context(contextlib.aclosing(model_at(url)))
-        service, room = Service(Parts(store, provider, clock, Policy(), new_metrics(), model)), FakeChat()
+        service, room = Service(Parts(storage, provider, clock, Policy(), new_metrics(), model)), FakeChat()
         service.add(FakeChatPlatform(room, service.core))
         await stack.enter_async_context(service.running())
         await room.command("start")

@@ -35,6 +35,7 @@ from bot.ports.chat import ChatPlatform
 from bot.storage.encryption import Cipher
 from bot.storage.engine import Store
 from bot.storage.migrate import upgrade
+from bot.storage.sql import SqlStorage
 from bot.telemetry import new_metrics
 from bot.testing.virtual_time import LoopClock, run_virtual
 from tests.disclosing import TOLD
@@ -143,7 +144,9 @@ async def service(folder: Path, sessions: int, stores: list[Store]) -> AsyncIter
             httpx.ASGITransport(application(simulator)),
         )
         provider = AkoolProvider(api, simulator.connect)
-        yield Service(Parts(store, provider, clock, Policy(limits), new_metrics()), "http://bench.test")
+        yield Service(
+            Parts(SqlStorage(store, clock), provider, clock, Policy(limits), new_metrics()), "http://bench.test"
+        )
         await provider.aclose()
 
 

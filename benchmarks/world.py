@@ -27,8 +27,8 @@ from bot.domain.sessions import SessionStatus
 from bot.ports.chat import RateLimits
 from bot.ports.room import ConnectRoom
 from bot.storage.encryption import Cipher
-from bot.storage.engine import Store
 from bot.storage.migrate import upgraded
+from bot.storage.sql import SqlStorage, sql_storage
 from bot.telemetry import configure_logging, new_metrics
 from bot.testing.chat import FakeChat
 from bot.testing.chat_platform import FakeChatPlatform
@@ -38,12 +38,12 @@ FAST = replace(Options.instantly(), concurrency=10_000, credit=1e9)
 
 
 @contextlib.asynccontextmanager
-async def open_store(folder: str) -> AsyncIterator[Store]:
+async def open_storage(folder: str) -> AsyncIterator[SqlStorage]:
     """A new database as the service keeps it."""
     url = f"sqlite:///{Path(folder) / 'avatarbot.db'}"
     await upgraded(url)
-    async with Store.open(url, Cipher((Fernet.generate_key().decode(),))) as store:
-        yield store
+    async with sql_storage(url, Cipher((Fernet.generate_key().decode(),)), SystemClock()) as storage:
+        yield storage
 
 
 class World:
@@ -86,12 +86,12 @@ async def running(
     async with contextlib.AsyncExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         simulator = await stack.enter_async_context(Simulator(SystemClock(), options))
-        store = await stack.enter_async_context(open_store(folder))
+        storage = await stack.enter_async_context(open_storage(folder))
         transport = httpx.ASGITransport(application(simulator))
         api = AkoolApi.at("http://akool.test", ApiKey(SecretStr(options.api_key)), transport)
         provider = AkoolProvider(api, connections(simulator.connect))
         await stack.enter_async_context(contextlib.aclosing(provider))
-        service = Service(Parts(store, provider, SystemClock(), Policy(AMPLE), new_metrics()))
+        service = Service(Parts(storage, provider, SystemClock(), Policy(AMPLE), new_metrics()))
         room = FakeChat(pace=RateLimits(calls_per_second=100_000, edit_interval=1.0, first_post=0.4))
         service.add(FakeChatPlatform(room, service.core))
         await stack.enter_async_context(service.running(hand_over=True))

@@ -11,7 +11,7 @@ from bot.domain.errors import AvatarbotError
 from bot.speech.printable import printable, printable_line
 
 if TYPE_CHECKING:
-    from bot.storage.engine import Store
+    from bot.ports.storage import Storage
 
 BROKEN, UNUSABLE, INTERRUPTED = 1, 2, 130
 """Exit codes: a fault of ours; what the operator has to mend; Ctrl-C."""
@@ -217,13 +217,13 @@ def new_key() -> None:
 # ---------------------------------------------------------------- sessions
 
 
-def _ask_store(question: Callable[["Store"], Awaitable[str]]) -> None:
+def _ask_store(question: Callable[["Storage"], Awaitable[str]]) -> None:
     """Print what a question to the database is answered with."""
-    from bot.app.wiring import open_store
+    from bot.app.wiring import open_storage
 
     async def ask() -> str:
-        async with open_store() as store:
-            return await question(store)
+        async with open_storage() as storage:
+            return await question(storage)
 
     answer = _await(ask())
     click.echo(printable(answer) if sys.stdout.isatty() else answer)  # a file gets a transcript as it is
@@ -248,7 +248,7 @@ def stop(session: str) -> None:
     """Stop a session: its avatar leaves, AKOOL is closed, its thread is told."""
     from bot.app.operations import stop
 
-    _ask_store(lambda store: stop(store, session))
+    _ask_store(lambda storage: stop(storage, session))
 
 
 @sessions.command()
@@ -273,7 +273,7 @@ def transcript(session: str, kind: str) -> None:
     """
     from bot.app.operations import transcript
 
-    _ask_store(lambda store: transcript(store, session, kind))
+    _ask_store(lambda storage: transcript(storage, session, kind))
 
 
 @cli.command()
@@ -296,7 +296,7 @@ def forget(session: tuple[str, ...], days: int | None) -> None:
 
     if bool(session) == (days is not None):
         raise click.UsageError("Name sessions, or give --older-than DAYS.")
-    _ask_store(lambda store: forget(store, session) if days is None else forget_older(store, days))
+    _ask_store(lambda storage: forget(storage, session) if days is None else forget_older(storage, days))
 
 
 @cli.group()
@@ -332,7 +332,7 @@ def allow(platform: str, workspace: str, refuse: bool) -> None:
     """
     from bot.app.operations import allow
 
-    _ask_store(lambda store: allow(store, platform, workspace, yes=not refuse))
+    _ask_store(lambda storage: allow(storage, platform, workspace, yes=not refuse))
 
 
 if __name__ == "__main__":

@@ -13,8 +13,6 @@ from dotenv import dotenv_values
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
 
 from bot.commands.policy import Limits
 from bot.domain.disclosure import SENTENCE_LENGTHS, Disclosures
@@ -51,17 +49,21 @@ def _hard_to_guess(token: SecretStr) -> SecretStr:
 
 
 def _sqlite(text: str) -> str:
-    try:
-        url = make_url(text)
-    except ArgumentError:
-        raise ValueError("is not a database address; it should look like sqlite:///avatarbot.db") from None
-    if url.get_backend_name() in {"postgres", "postgresql"}:
+    kind, separator, _ = text.partition("://")
+    if not (kind and separator):
+        raise ValueError("is not a database address; it should look like sqlite:///avatarbot.db")
+    if kind.partition("+")[0] in {"postgres", "postgresql"}:
         raise ValueError("names PostgreSQL, which is not supported yet; use sqlite:///avatarbot.db or leave it out")
-    if url.drivername not in {"sqlite", "sqlite+aiosqlite"}:
+    if kind not in {"sqlite", "sqlite+aiosqlite"}:
         raise ValueError("has to name a SQLite file, as in sqlite:///avatarbot.db")
-    if url.database in {None, "", ":memory:"}:
+    if _database_file(text) in {"", ":memory:"}:
         raise ValueError("has to name a file, as in sqlite:///avatarbot.db: what is in memory is lost at a restart")
     return text
+
+
+def _database_file(url: str) -> str:
+    """What stands behind the third slash, without options; a fourth begins an absolute path."""
+    return url.partition(":///")[2].partition("?")[0]
 
 
 def _proxies(text: str) -> str:
@@ -166,13 +168,13 @@ class Settings(BaseSettings):
         return Disclosures(self.disclosure, self.disclosure_text)
 
     @property
-    def store_url(self) -> URL:
-        """The database as SQLAlchemy wants it."""
-        return make_url(self.database_url).set(drivername="sqlite+aiosqlite")
+    def store_url(self) -> str:
+        """The database's URL, whichever driver was named and wherever this process stands."""
+        return f"sqlite:///{self.database_path}"
 
     @property
     def database_path(self) -> Path:
-        return Path(str(self.store_url.database)).absolute()
+        return Path(_database_file(self.database_url)).absolute()
 
     @property
     def address(self) -> str:

@@ -18,8 +18,8 @@ from bot.app.service import Parts, Service
 from bot.clock import SystemClock
 from bot.commands.policy import Policy
 from bot.storage.encryption import Cipher
-from bot.storage.engine import Store
 from bot.storage.migrate import upgraded
+from bot.storage.sql import sql_storage
 from bot.telemetry import new_metrics
 
 KEY = Fernet.generate_key().decode()
@@ -33,8 +33,9 @@ async def whole_service(folder: Path, simulator: Simulator) -> AsyncIterator[Ser
     url = f"sqlite:///{folder / 'avatarbot.db'}"
     await upgraded(url)
     async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(Store.open(url, Cipher((KEY,))))
+        clock = SystemClock()
+        storage = await stack.enter_async_context(sql_storage(url, Cipher((KEY,)), clock))
         key = ApiKey(SecretStr(simulator.options.api_key))
         api = AkoolApi.at("http://akool.test", key, httpx.ASGITransport(application(simulator)))
         provider = await stack.enter_async_context(aclosing(AkoolProvider(api, simulator.connect)))
-        yield Service(Parts(store, provider, SystemClock(), Policy(), new_metrics()), "http://avatarbot.test")
+        yield Service(Parts(storage, provider, clock, Policy(), new_metrics()), "http://avatarbot.test")

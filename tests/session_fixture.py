@@ -16,21 +16,22 @@ from adapters.akool.provider import AkoolProvider
 from adapters.simulator.http.app import application
 from adapters.simulator.simulator import Simulator
 from bot.app.service import Parts, Service
+from bot.commands.channel_settings import ChannelSettings
 from bot.commands.policy import Policy
 from bot.domain.sessions import Mode, SessionSpec, SessionStatus
-from bot.runtime.channel_settings import ChannelSettings
+from bot.ports.storage.records import Lease, SessionRecord
 from bot.runtime.context import SessionContext
 from bot.runtime.services import Services
 from bot.runtime.status_card import card_of
-from bot.storage import sessions
 from bot.storage.encryption import Cipher
 from bot.storage.engine import Store
 from bot.storage.migrate import upgrade
-from bot.storage.records import Lease, SessionRecord
+from bot.storage.sql import SqlStorage
 from bot.telemetry import new_metrics
-from bot.testing.chat import ANN, CHANNEL, FakeChat
+from bot.testing.chat import CHANNEL, FakeChat
 from bot.testing.chat_platform import FakeChatPlatform
 from bot.testing.virtual_time import LoopClock, run_virtual
+from tests.stored import started
 from tests.world_fixture import KEY, QUICK
 
 A_DAY = timedelta(days=1)
@@ -49,9 +50,15 @@ class Staged:
     def services(self) -> Services:
         return self.context.services
 
+    @property
+    def store(self) -> Store:
+        """The database itself."""
+        assert isinstance(self.services.storage, SqlStorage)
+        return self.services.storage.store
+
     async def taken_over(self) -> SessionContext:
         """The stage of the next run, as after a crash: nothing is left of the earlier one but what is in the database."""
-        await self.services.store.write(lambda c: sessions.release(c, self.context.lease))
+        await self.services.storage.unfenced.released(self.context.lease)
         self.context = await _context(self.services)
         return self.context
 
@@ -110,7 +117,7 @@ def _tell(  # noqa: PLR0917
                 httpx.ASGITransport(application(simulator)),
             )
             async with contextlib.aclosing(AkoolProvider(api, simulator.connect)) as provider:
-                service = Service(Parts(store, provider, clock, policy, new_metrics()))
+                service = Service(Parts(SqlStorage(store, clock), provider, clock, policy, new_metrics()))
                 chat = room()
                 chat.clock = clock
                 service.add(FakeChatPlatform(chat))
@@ -121,32 +128,28 @@ def _tell(  # noqa: PLR0917
 
 
 async def _begin(services: Services, spec: SessionSpec) -> None:
-    now, cipher = services.clock.now(), services.store.cipher
-    person = {"starter_id": ANN.id, "starter_name": ANN.name}
-    await services.store.write(
-        lambda c: sessions.add(c, cipher, session_id="s1", place=CHANNEL, spec=spec, now=now, **person)
-    )
-    await services.store.write(
-        lambda c: sessions.enlist(c, "w1", now=now, until=now + A_DAY, capacity=1, address="here")
-    )
+    await started(services.storage, "s1", spec=spec)
+    await services.storage.workers.enlist("w1", lasts=A_DAY, capacity=1, address="here")
 
 
 async def _context(services: Services) -> SessionContext:
     """The session claimed, its card posted unless it was before, and live."""
-    (lease,) = await services.store.write(lambda c: sessions.claim(c, "w1", now=services.clock.now(), room=1))
+    (lease,) = await services.storage.workers.claim("w1", room=1)
     session = await _session(services, lease)
     if session.card is None:
         opened = await services.platform(CHANNEL).post_card(
             CHANNEL, card_of(session, services.disclosures.of(session.spec.language))
         )
-        await services.store.write(lambda c: sessions.open_thread(c, lease, opened))
-    await services.store.write(lambda c: sessions.change(c, lease, status=SessionStatus.LIVE))
+        async with services.storage.fenced(lease) as run:
+            run.open_thread(opened)
+    async with services.storage.fenced(lease) as run:
+        run.become(SessionStatus.LIVE)
     ending = asyncio.get_running_loop().create_future()
     media = services.events.media.of(session.id)
     return SessionContext(services, lease, await _session(services, lease), ChannelSettings(), ending, media)
 
 
 async def _session(services: Services, lease: Lease) -> SessionRecord:
-    session = await services.store.read(lambda c: sessions.get(c, services.store.cipher, lease.session_id))
+    session = await services.storage.sessions.get(lease.session_id)
     assert session is not None
     return session

@@ -29,6 +29,7 @@ from bot.storage.connection_thread import Work
 from bot.storage.encryption import Cipher
 from bot.storage.engine import Store
 from bot.storage.migrate import upgrade
+from bot.storage.sql import SqlStorage
 from bot.telemetry import new_metrics
 from bot.testing.chat import FakeChat
 from bot.testing.chat_platform import FakeChatPlatform
@@ -148,7 +149,8 @@ class Stack:
             provider = AkoolProvider(api, self.tap or self.simulator.connect, self.own_room)
             stack.push_async_callback(provider.aclose)
             parts.setdefault("give_up", self.given_up.append)
-            made = Parts(store, provider, clock or self.clock, self.policy, new_metrics(), alone=alone, **parts)
+            storage = SqlStorage(store, clock or self.clock)
+            made = Parts(storage, provider, clock or self.clock, self.policy, new_metrics(), alone=alone, **parts)
             service = Service(made, "http://avatarbot.test")
             self.service, self.room.clock = service, self.clock
             service.add(FakeChatPlatform(self.room, service.core, lambda: not wire.cut))

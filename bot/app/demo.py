@@ -31,8 +31,8 @@ from bot.clock import SystemClock
 from bot.commands.policy import Policy
 from bot.settings import load
 from bot.storage.encryption import Cipher
-from bot.storage.engine import Store
 from bot.storage.migrate import upgraded
+from bot.storage.sql import sql_storage
 from bot.telemetry import configure_logging, new_metrics
 from bot.web.app import create_app, serve
 
@@ -61,10 +61,10 @@ async def demo_parts(folder: Path, speech: Speech | None = None) -> AsyncIterato
         simulator = await stack.enter_async_context(Simulator(clock, speech=speech))
         address = await stack.enter_async_context(serving(simulator))
         cipher = Cipher((Fernet.generate_key().decode(),))
-        store = await stack.enter_async_context(Store.open(url, cipher))
+        storage = await stack.enter_async_context(sql_storage(url, cipher, clock))
         api = AkoolApi.at(address, ApiKey(SecretStr(simulator.options.api_key)))
         provider = await stack.enter_async_context(contextlib.aclosing(AkoolProvider(api, simulator.connect)))
-        yield Parts(store, provider, clock, Policy(), new_metrics(), files=WebFiles(), pictures=WebPictures(address))
+        yield Parts(storage, provider, clock, Policy(), new_metrics(), files=WebFiles(), pictures=WebPictures(address))
 
 
 async def _talk(parts: Parts, says: tuple[str, ...]) -> int:

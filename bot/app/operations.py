@@ -3,24 +3,21 @@
 import asyncio
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
-from sqlalchemy import Connection
-
-from bot.app.wiring import open_provider, open_store
+from bot.app.wiring import open_provider, open_storage
 from bot.clock import SystemClock
 from bot.domain.errors import AvatarbotError
 from bot.domain.identity import new_id
 from bot.domain.messages import Command, Inbound
 from bot.domain.people import Membership, Person, Role
-from bot.domain.sessions import SessionStatus
+from bot.domain.sessions import EndReason, SessionStatus
 from bot.jobs.reaper import Reaper, Swept
+from bot.ports.storage import Storage
+from bot.ports.storage.records import NewRow, SessionRecord
 from bot.queries.archive import StoredArchive
 from bot.settings import Settings, load
 from bot.speech.printable import printable_line
-from bot.storage import channels, grants, inbox, sessions
-from bot.storage.engine import Store
-from bot.storage.records import SessionRecord
 from bot.telemetry import new_metrics
 
 BETWEEN_SWEEPS = 5.0
@@ -30,8 +27,8 @@ BETWEEN_SWEEPS = 5.0
 async def reap() -> Sequence[str]:
     """`avatarbot sessions reap`: what was found at AKOOL, a sentence each. Raises `AvatarbotError`."""
     settings = load(Settings)
-    async with open_store(settings) as store, open_provider(settings, new_metrics()) as provider:
-        reaper = Reaper(store, provider, SystemClock(), account_is_ours=settings.akool_key_is_ours)
+    async with open_storage(settings) as storage, open_provider(settings, new_metrics()) as provider:
+        reaper = Reaper(storage, provider, SystemClock(), account_is_ours=settings.akool_key_is_ours)
         await reaper.sweep()
         await asyncio.sleep(BETWEEN_SWEEPS)
         swept = await reaper.sweep()
@@ -53,9 +50,9 @@ OPERATOR = Person("operator", "the operator", Membership.ADMIN)
 COLUMNS = ("SESSION", "STATUS", "PLATFORM", "WORKSPACE", "CHANNEL", "AVATAR", "STARTED BY", "SINCE (UTC)")
 
 
-async def listing(store: Store) -> str:
+async def listing(storage: Storage) -> str:
     """Sessions of all workspaces that have not ended, oldest first, in columns."""
-    return _table(await store.read(lambda c: sessions.everywhere(c, store.cipher)))
+    return _table(await storage.sessions.everywhere())
 
 
 def _table(records: Sequence[SessionRecord]) -> str:
@@ -83,20 +80,16 @@ def _row(record: SessionRecord) -> tuple[str, ...]:
     return tuple(printable_line(str(cell)) or "-" for cell in cells)
 
 
-async def stop(store: Store, session_id: str) -> str:
+async def stop(storage: Storage, session_id: str) -> str:
     """Ask the session's run to stop; answers with a sentence. Raises `AvatarbotError` when there is nothing to stop."""
-
-    def work(connection: Connection) -> str:
-        record = _known(connection, store, session_id)
-        if record.status is SessionStatus.ENDED:
-            raise AvatarbotError(f"Session {session_id} has ended already.")
-        inbox.add(connection, store.cipher, [_stop_row(record)], datetime.now(UTC))
-        return f"Session {session_id} is told to stop."
-
-    return await store.write(work)
+    await _known(storage, session_id)
+    for session in await storage.sessions.ask_to_end([session_id], EndReason.STOPPED, _stop_row):
+        asleep = session.status is SessionStatus.SLEEPING
+        return f"Session {session_id} {'was asleep, and has ended' if asleep else 'is told to stop'}."
+    raise AvatarbotError(f"Session {session_id} has ended already.")
 
 
-def _stop_row(record: SessionRecord) -> inbox.NewRow:
+def _stop_row(record: SessionRecord) -> NewRow:
     inbound = Inbound(
         event_id=f"operator-{new_id()}",
         sequence=time.time_ns() // 1000,
@@ -104,64 +97,51 @@ def _stop_row(record: SessionRecord) -> inbox.NewRow:
         person=OPERATOR,
         body=Command("stop"),
     )
-    return inbox.NewRow(new_id(), record.id, inbound, "stop", {}, None, Role.ADMIN)
+    return NewRow(new_id(), record.id, inbound, "stop", {}, None, Role.ADMIN)
 
 
-def _known(connection: Connection, store: Store, session_id: str) -> SessionRecord:
-    record = sessions.get(connection, store.cipher, session_id)
+async def _known(storage: Storage, session_id: str) -> SessionRecord:
+    record = await storage.sessions.get(session_id)
     if record is None:
         raise AvatarbotError(f"There is no session {session_id}; `avatarbot sessions list` shows those that run.")
     return record
 
 
-async def transcript(store: Store, session_id: str, form: str) -> str:
+async def transcript(storage: Storage, session_id: str, form: str) -> str:
     """What was said in a session, as `md`, `json`, `vtt` or `srt`. Raises `AvatarbotError` for an unknown session."""
-    file = await StoredArchive(store, load(Settings).disclosures).export(session_id, form)
+    file = await StoredArchive(storage, load(Settings).disclosures).export(session_id, form)
     if file is None:
         raise AvatarbotError(f"There is no session {session_id}, or what was said in it is forgotten.")
     return file.content.decode()
 
 
-async def forget(store: Store, session_ids: Sequence[str]) -> str:
+async def forget(storage: Storage, session_ids: Sequence[str]) -> str:
     """Delete ended sessions with all that was said in them. Raises `AvatarbotError`, and deletes none, when one is unknown or runs."""
-
-    def work(connection: Connection) -> str:
-        for session_id in session_ids:
-            record = _known(connection, store, session_id)
-            if record.status is not SessionStatus.ENDED:
-                raise AvatarbotError(
-                    f"Session {session_id} has not ended: stop it first, `avatarbot sessions stop {session_id}`."
-                )
-        return _forgotten(sessions.forget(connection, session_ids))
-
-    return await store.write(work)
+    for session_id in session_ids:
+        record = await _known(storage, session_id)
+        if record.status is not SessionStatus.ENDED:
+            raise AvatarbotError(
+                f"Session {session_id} has not ended: stop it first, `avatarbot sessions stop {session_id}`."
+            )
+    return _forgotten(await storage.sessions.forget(session_ids))
 
 
-async def forget_older(store: Store, days: int) -> str:
+async def forget_older(storage: Storage, days: int) -> str:
     """Delete every session that ended more than so many days ago."""
-
-    def work(connection: Connection) -> str:
-        old = sessions.ended_before(connection, datetime.now(UTC) - timedelta(days=days))
-        return _forgotten(sessions.forget(connection, old))
-
-    return await store.write(work)
+    return _forgotten(await storage.sessions.forget_older(timedelta(days=days)))
 
 
 def _forgotten(number: int) -> str:
     return f"Forgot {number} session{'' if number == 1 else 's'}."
 
 
-async def allow(store: Store, platform: str, workspace_id: str, *, yes: bool) -> str:
+async def allow(storage: Storage, platform: str, workspace_id: str, *, yes: bool) -> str:
     """Let a workspace start sessions on the operator's AKOOL account, or no longer."""
-
-    def work(connection: Connection) -> str:
-        channels.allow(connection, platform, workspace_id, yes=yes)
-        return f"Workspace {workspace_id} on {platform} may {'now' if yes else 'no longer'} start sessions."
-
-    return await store.write(work)
+    await storage.channels.allow(platform, workspace_id, yes=yes)
+    return f"Workspace {workspace_id} on {platform} may {'now' if yes else 'no longer'} start sessions."
 
 
-async def revoke_links(store: Store) -> str:
+async def revoke_links(storage: Storage) -> str:
     """Revoke all Watch links of all sessions."""
-    number = await store.write(grants.revoke_all)
+    number = await storage.grants.revoke_all()
     return f"Revoked {number} link{'' if number == 1 else 's'}."

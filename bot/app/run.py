@@ -12,7 +12,15 @@ from adapters.web.files import WebFiles
 from adapters.web.pictures import WebPictures
 from bot.app.service import Parts, Service
 from bot.app.signals import stop_signals
-from bot.app.wiring import keep_loaded, known_settings, open_model, open_moderators, open_provider, open_store, plugins
+from bot.app.wiring import (
+    keep_loaded,
+    known_settings,
+    open_model,
+    open_moderators,
+    open_provider,
+    open_storage,
+    plugins,
+)
 from bot.clock import SystemClock
 from bot.commands.policy import Policy
 from bot.domain.errors import SettingsError
@@ -46,7 +54,7 @@ async def run_service(playground: bool, handover: bool, roles: tuple[str, ...]) 
     async with contextlib.AsyncExitStack() as stack:
         stopping = await stack.enter_async_context(stop_signals())
         stack.enter_context(sole_process(settings.database_path))
-        store = await stack.enter_async_context(open_store(settings))
+        storage = await stack.enter_async_context(open_storage(settings))
         metrics = new_metrics()
         provider = await stack.enter_async_context(open_provider(settings, metrics))
         model = await stack.enter_async_context(open_model(settings))
@@ -56,7 +64,7 @@ async def run_service(playground: bool, handover: bool, roles: tuple[str, ...]) 
         )
         policy = Policy(settings.limits)
         parts = Parts(
-            store,
+            storage,
             provider,
             SystemClock(),
             policy,

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 import structlog
-from sqlalchemy import Connection
 
 from adapters.moderation.word_list import WordList
 from bot.app.signals import LATE, end_process
@@ -30,18 +29,17 @@ from bot.ports.llm import LanguageModel
 from bot.ports.moderation import Moderator, Unanswered
 from bot.ports.plugin import PluginContext
 from bot.ports.provider import AvatarProvider, offer_of
+from bot.ports.storage import Storage
 from bot.queries.archive import StoredArchive
 from bot.queries.context import QueryContext
 from bot.queries.provider_catalog import ProviderCatalog
 from bot.queries.watch_links import Links
 from bot.runtime.ended_cards import EndedCards
+from bot.runtime.funding import Funding
 from bot.runtime.moderation import Moderation
 from bot.runtime.outbox import Outbox
 from bot.runtime.services import Services, SessionTimeouts
 from bot.runtime.worker import Worker
-from bot.storage.channels import Vault
-from bot.storage.engine import Store
-from bot.storage.funding import Funding
 from bot.telemetry import Metrics
 from bot.web.app import Readiness
 from bot.web.viewer.routes import viewer_mount
@@ -68,7 +66,7 @@ LAST_REPLIES = 1.0
 class Parts:
     """What the composition root chose."""
 
-    store: Store
+    storage: Storage
     provider: AvatarProvider
     clock: Clock
     policy: Policy
@@ -98,12 +96,13 @@ class Service:
     def __init__(self, parts: Parts, base_url: str = "") -> None:
         self.base_url = base_url
         self._platforms: dict[str, ChatPlatform] = {}
-        funding = Funding(self._is_home)
+        storage = parts.storage
+        funding = Funding(storage.channels, self._is_home)
         self.services = Services(
-            store=parts.store,
+            storage=storage,
             provider=parts.provider,
             funding=funding,
-            offers=ProviderCatalog(parts.provider, parts.store, funding),
+            offers=ProviderCatalog(parts.provider, storage.ownership, funding),
             platforms=self._platforms,
             policy=parts.policy.at(_offer(parts)),
             clock=parts.clock,
@@ -119,12 +118,10 @@ class Service:
         self.worker = Worker(self.services, parts.give_up, alone=parts.alone)
         self._connections = Connections(self._platforms, parts.clock, parts.metrics)
         self._ended_cards = EndedCards(self.services)
-        self._inbox = Inbox(
-            parts.store, self.services.policy, funding, parts.clock, self.worker.notify, ended=self._ended_cards.note
-        )
+        self._inbox = Inbox(storage, self.services.policy, funding, self.worker.notify, ended=self._ended_cards.note)
         self._replies = Outbox(self.services)
-        self._links = Links(parts.store, parts.clock, lambda: self.base_url)
-        self._archive = StoredArchive(parts.store, parts.disclosures)
+        self._links = Links(storage.grants, parts.clock, lambda: self.base_url)
+        self._archive = StoredArchive(storage, parts.disclosures)
         self._pictures = parts.pictures
         self._queries = QueryContext(self.services, self._links, self._archive, files=parts.files)
         self.core = Gateway(self._inbox, self._queries)
@@ -132,7 +129,7 @@ class Service:
     @property
     def context(self) -> PluginContext:
         """For building platforms."""
-        return PluginContext(self.core, self.services.clock, Vault(self.services.store), self.base_url)
+        return PluginContext(self.core, self.services.clock, self.services.storage.vault, self.base_url)
 
     def _is_home(self, platform: str, workspace_id: str) -> bool:
         return platform in self._platforms and self._platforms[platform].is_home(workspace_id)
@@ -165,10 +162,7 @@ class Service:
         self._connections.require(name)
 
     async def _database_ready(self) -> None:
-        def work(connection: Connection) -> None:
-            connection.exec_driver_sql("SELECT count(*) FROM workers")
-
-        await self.services.store.write(work)
+        await self.services.storage.ping()
 
     async def _lease_ready(self) -> None:
         if not self.worker.lease.held:
@@ -203,7 +197,7 @@ class Service:
     def _periodic_jobs(self) -> Iterator[Coroutine[None, None, None]]:
         services = self.services
         own = services.timeouts.account_is_ours
-        sweep = reaper.Reaper(services.store, services.provider, services.clock, account_is_ours=own).sweep
+        sweep = reaper.Reaper(services.storage, services.provider, services.clock, account_is_ours=own).sweep
         tidy, look = (
             retention.Retention(services, self._ended_cards.note).tidy,
             upload_poller.UploadPoller(services).look,
@@ -225,7 +219,7 @@ class Service:
         while True:
             await asyncio.sleep(DATABASE_EVERY)
             try:
-                self.services.store.check()
+                self.services.storage.check()
             except SettingsError:
                 self.worker.stop(hand_over=False)  # only this process knows what is open at the provider
                 await asyncio.wait((working,))

@@ -20,15 +20,16 @@ from adapters.moderation.word_list import WordList
 from adapters.playground.settings import PlaygroundSettings
 from adapters.simulator.remote import connect_remote
 from bot.app import PLATFORMS
+from bot.clock import SystemClock
 from bot.ports.llm import LanguageModel
 from bot.ports.moderation import Moderator
 from bot.ports.plugin import Plugin
 from bot.settings import Settings, known_names, load
-from bot.storage.canary import has_canary, holds_encrypted, leave_canary, lost_key, opens
+from bot.storage.canary import holds_encrypted, lost_key, opens
 from bot.storage.encryption import Cipher
-from bot.storage.engine import Store
 from bot.storage.key_file import key_file, secret_keys
 from bot.storage.migrate import connected, upgraded
+from bot.storage.sql import SqlStorage, sql_storage
 from bot.telemetry import Metrics
 
 
@@ -94,16 +95,13 @@ async def _real(metrics: Metrics) -> AsyncIterator[AkoolProvider]:
 
 
 @contextlib.asynccontextmanager
-async def open_store(settings: Settings | None = None) -> AsyncIterator[Store]:
+async def open_storage(settings: Settings | None = None) -> AsyncIterator[SqlStorage]:
     """The database, its tables brought up to date and its key tried. Raises `SettingsError` and `StoreUnavailable`."""
     settings = settings or load(Settings)
     await upgraded(settings.store_url)
     await asyncio.to_thread(check_key, settings)
-    cipher = Cipher(secret_keys(settings))
-    async with Store.open(settings.store_url, cipher) as store:
-        if not await store.read(has_canary):
-            await store.write(lambda c: leave_canary(c, cipher))
-        yield store
+    async with sql_storage(settings.store_url, Cipher(secret_keys(settings)), SystemClock()) as storage:
+        yield storage
 
 
 def check_key(settings: Settings) -> None:

@@ -1,6 +1,6 @@
 """Who may do what, and how much: one pure object. Every decision is None, or a sentence that says why not."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -66,7 +66,7 @@ class AllowList:
 
     people: frozenset[str] = frozenset()
     groups: frozenset[str] = frozenset()
-    unresolved: Sequence[str] = ()
+    unresolved: tuple[str, ...] = ()
 
     def has(self, person: Person) -> bool:
         return person.id in self.people or not self.groups.isdisjoint(person.groups)

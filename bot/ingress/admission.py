@@ -1,12 +1,13 @@
 """Who and what gets into the inbox: pure decisions on a batch, in the order in which it came."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from bot.commands.bare import bare_command, bare_word
 from bot.commands.catalogue import CATALOGUE
+from bot.commands.channel_settings import ChannelSettings
 from bot.commands.errors import ParseError
 from bot.commands.options import act_options, set_changes, start_options
 from bot.commands.policy import Policy, Spent, Workspace, role_of
@@ -28,14 +29,13 @@ from bot.domain.messages import (
     Refused,
 )
 from bot.domain.people import Person, Role
-from bot.domain.sessions import EndReason, SessionSpec, SessionStatus
+from bot.domain.sessions import EndReason, SessionStatus
+from bot.domain.usage import Use
+from bot.ports.storage.admission import Admitted, NewSession, Situation
+from bot.ports.storage.records import SAY, NewRow, SessionRecord
 from bot.runtime.aftermath import JUST_ENDED, has_ended, start_again
-from bot.runtime.channel_settings import ChannelSettings
 from bot.runtime.resolve import as_settings, specified
 from bot.runtime.sentences import already_here, nobody_here
-from bot.storage.inbox import SAY, NewRow
-from bot.storage.records import SessionRecord
-from bot.storage.usage import Use
 
 USES = frozenset({"start", SAY, "extend"})
 """What counts as using an avatar, and keeps it awake. Interrupting it, setting it or asking about it is looking after it."""
@@ -43,60 +43,29 @@ USES = frozenset({"start", SAY, "extend"})
 CLOSING = frozenset({SessionStatus.STOPPING, SessionStatus.ENDED})
 
 
-@dataclass(frozen=True, slots=True)
-class Situation:
-    """What the decisions rest on, read in the transaction that will write them."""
-
-    known: frozenset[tuple[str, str, str]]
-    sessions: tuple[SessionRecord, ...]
-    settings: Mapping[ConversationRef, ChannelSettings]
-    waiting: Mapping[tuple[str, str], int]  # messages by session and person
-    running: Mapping[tuple[str, str], int] = field(default_factory=dict)  # sessions by platform and workspace
-    used: Mapping[tuple[str, str, str], Use] = field(default_factory=dict)  # today, by platform, workspace, person
-    workspaces: Mapping[tuple[str, str], Workspace] = field(default_factory=dict)  # those that are known
-    earlier: Mapping[str, SessionRecord] = field(default_factory=dict)  # sessions that may be started again, by id
-    ended: Mapping[ConversationRef, SessionRecord] = field(
-        default_factory=dict
-    )  # the last one, where words found none that runs
-    told_ended: frozenset[tuple[str, str]] = frozenset()  # session and person who has heard that it has ended
-
-
-@dataclass(frozen=True, slots=True)
-class NewSession:
-    id: str
-    place: ConversationRef
-    starter_id: str
-    starter_name: str
-    spec: SessionSpec
-
-
-@dataclass(slots=True)
-class Admitted:
-    """What has to be written because of a batch."""
-
-    rows: list[NewRow] = field(default_factory=list)
-    starts: list[NewSession] = field(default_factory=list)
-    wakes: dict[str, tuple[str, int]] = field(default_factory=dict)  # session id -> who pays, seconds to reserve
-    ends: dict[str, EndReason] = field(default_factory=dict)  # sleeping sessions
-    edits: list[MessageEdited] = field(default_factory=list)
-    withdrawals: list[MessageRef] = field(default_factory=list)
-    told_ended: set[tuple[str, str]] = field(default_factory=set)
-
-    @property
-    def used(self) -> set[str]:
-        """The sessions that somebody uses."""
-        return {row.session_id for row in self.rows if row.verb in USES}
+Funded = Callable[[ConversationRef, bool | None], Workspace]
+"""The workspace of a place, as the policy asks about it, by what the operator said of it."""
 
 
 class Admission:
-    """Admits one batch. What it admits counts at once for what comes after it."""
+    """Admits one batch. What it admits counts at once for what comes after it. `told_ended` are those (session, person) who have heard
+    already that it has ended.
+    """
 
-    def __init__(self, situation: Situation, policy: Policy, now: datetime, new_id: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        situation: Situation,
+        policy: Policy,
+        funded: Funded,
+        new_id: Callable[[], str],
+        told_ended: Collection[tuple[str, str]] = (),
+    ) -> None:
         self.admitted = Admitted()
         self._situation = situation
         self._policy = policy
-        self._now = now
+        self._funded = funded
         self._new_id = new_id
+        self._told_ended = told_ended
         self._known = set(situation.known)
         self._sessions: dict[str, SessionRecord] = {}
         self._in_channel: defaultdict[ConversationRef, set[str]] = defaultdict(set)
@@ -117,11 +86,10 @@ class Admission:
     def admit(self, inbound: Inbound) -> Outcome:
         place = inbound.place
         event = (place.platform, place.workspace_id, inbound.event_id)
-        if event in self._known:
-            return Duplicate()
-        outcome = self._decide(inbound)
+        outcome = Duplicate() if event in self._known else self._decide(inbound)
         if isinstance(outcome, Accepted):
             self._known.add(event)
+        self.admitted.outcomes.append(outcome)
         return outcome
 
     def _decide(self, inbound: Inbound) -> Outcome:
@@ -173,7 +141,7 @@ class Admission:
         key = (ended.id, inbound.person.id)
         if said.message is None:
             return NoSession(has_ended(ended))
-        if key in self._situation.told_ended | self.admitted.told_ended:
+        if key in self._told_ended or key in self.admitted.told_ended:
             return NoSession(nobody_here(inbound.person))
         self.admitted.told_ended.add(key)
         return Question()
@@ -184,7 +152,7 @@ class Admission:
         if ended is None or not self._listens(ended, place, said):
             return None
         own = place == ended.talk and (place.thread_id or said.direct)
-        return ended if own or (ended.ended_at and self._now - ended.ended_at < JUST_ENDED) else None
+        return ended if own or (ended.ended_at and self._situation.now - ended.ended_at < JUST_ENDED) else None
 
     def _listens(self, session: SessionRecord, place: ConversationRef, said: MessagePosted) -> bool:
         listening = self._settings(place).listening
@@ -275,7 +243,7 @@ class Admission:
             del self._sessions[there.id]
         new = NewSession(self._new_id(), inbound.place, inbound.person.id, inbound.person.name, spec)
         self.admitted.starts.append(new)
-        session = starting(new, self._now)
+        session = starting(new, self._situation.now)
         self._know(session)
         self._running[_workspace(inbound.place)] += 1
         return self._take(inbound, session, "start", dict(command.options), None)
@@ -294,8 +262,7 @@ class Admission:
 
     def _funding(self, place: ConversationRef) -> Workspace:
         """A workspace that was not looked up is not funded."""
-        unknown = Workspace(place.platform, place.workspace_id, funded=False)
-        return self._situation.workspaces.get(_workspace(place), unknown)
+        return self._funded(place, self._situation.allowed.get(_workspace(place), False))
 
     def _spent(self, inbound: Inbound) -> Spent:
         """What the person has used today, what this batch has just reserved for them included."""
@@ -352,6 +319,8 @@ class Admission:
         role = role_of(inbound.person, session.starter_id)
         row = NewRow(self._new_id(), session.id, inbound, verb, body, message, role)
         self.admitted.rows.append(row)
+        if verb in USES:
+            self.admitted.used.add(session.id)
         return Accepted(row.id, session.id)
 
 

@@ -6,10 +6,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import structlog
-from sqlalchemy import Connection
 
 from bot.commands.bare import bare_command
 from bot.commands.catalogue import CATALOGUE
+from bot.commands.channel_settings import ChannelSettings
 from bot.commands.errors import ParseError
 from bot.commands.policy import Workspace, role_of
 from bot.commands.suggestions import did_you_mean, instead
@@ -21,15 +21,13 @@ from bot.domain.sessions import EndReason
 from bot.ingress.admission import LEAVE, departure
 from bot.ingress.inbox import Inbox
 from bot.ports.chat import ChatPlatform, ValueQuery
+from bot.ports.storage.records import SessionRecord
 from bot.queries.autocomplete import choices
 from bot.queries.confirming import ask_back
 from bot.queries.context import Query, QueryContext
 from bot.queries.router import ANSWERS
 from bot.runtime.aftermath import JUST_ENDED, has_ended, start_again
-from bot.runtime.channel_settings import ChannelSettings
 from bot.runtime.resolve import suggested_by
-from bot.storage import channels, grants, inbox, sessions
-from bot.storage.records import SessionRecord
 
 log = structlog.get_logger(__name__)
 
@@ -66,28 +64,20 @@ class Gateway:
         return outcome
 
     async def concerns(self, place: ConversationRef) -> bool:
-        since = self._services.clock.now() - JUST_ENDED
-        return await self._services.store.read(lambda c: sessions.concerns(c, place, since))
+        return await self._services.storage.sessions.concerns(place, ended_within=JUST_ENDED)
 
     async def channel_removed(self, place: ConversationRef, *, whole_workspace: bool = False) -> None:
-        store, now = self._services.store, self._services.clock.now()
-
-        def work(connection: Connection) -> list[str]:
-            found = sessions.in_workspace(connection, store.cipher, place.platform, place.workspace_id)
-            gone = [session for session in found if whole_workspace or _is_in(session, place)]
-            for session in gone:
-                if not sessions.put_to_rest(connection, session.id, EndReason.PLACE_GONE, now):
-                    inbox.add(connection, store.cipher, [departure(session)], now)
-            return [session.id for session in gone]
-
-        for session_id in await store.write(work):
-            self._inbox.notify(session_id, LEAVE)
+        sessions = self._services.storage.sessions
+        found = await sessions.in_workspace(place.platform, place.workspace_id)
+        gone = [session.id for session in found if whole_workspace or _is_in(session, place)]
+        for session in await sessions.ask_to_end(gone, EndReason.PLACE_GONE, departure):
+            self._inbox.notify(session.id, LEAVE)
 
     async def kept(self, session_ids: Collection[str]) -> frozenset[str]:
-        return await self._services.store.read(lambda connection: sessions.kept(connection, session_ids))
+        return await self._services.storage.sessions.kept(session_ids)
 
     async def person_gone(self, place: ConversationRef, person_id: str) -> None:
-        await self._services.store.write(lambda c: grants.revoke_of_person(c, place, person_id))
+        await self._services.storage.grants.revoke_of_person(place, person_id)
 
     # ------------------------------------------------------------ questions
 
@@ -129,13 +119,8 @@ class Gateway:
     async def _about_ended(self, inbound: Inbound) -> Reply:
         """Something was said where a session has ended: how to start again, for whoever may."""
         services, place = self._services, inbound.place
-
-        def work(connection: Connection) -> tuple[SessionRecord | None, Workspace]:
-            since = services.clock.now() - JUST_ENDED
-            ended = sessions.last_ended(connection, services.store.cipher, place, since)
-            return ended, services.funding.of(connection, place)
-
-        ended, workspace = await services.store.read(work)
+        ended = await services.storage.sessions.last_ended(place, ended_within=JUST_ENDED)
+        workspace = await services.funding.of(place)
         if ended is None or not isinstance(inbound.body, MessagePosted):
             return Reply("")
         if services.policy.may("start", role_of(inbound.person), workspace):
@@ -146,23 +131,18 @@ class Gateway:
 
     async def _context(self, inbound: Inbound, named: str) -> tuple[SessionRecord | None, ChannelSettings, Workspace]:
         """The session of the place, by thread first, or the one named; the channel's settings; and its workspace."""
-        cipher, place = self._services.store.cipher, inbound.place
+        storage, place = self._services.storage, inbound.place
+        settings = await storage.channels.settings(place)
+        workspace = await self._services.funding.of(place)
+        if named:
+            return await self._named(place, named), settings, workspace
+        there = await storage.sessions.in_channel(place)
+        by_thread = [session for session in there if session.thread == place]
+        by_place = [session for session in there if session.place == place]
+        return next(iter(by_thread + by_place), None), settings, workspace
 
-        def work(connection: Connection) -> tuple[SessionRecord | None, ChannelSettings, Workspace]:
-            there = sessions.in_channels(connection, cipher, [place])
-            stored = channels.settings_of(connection, cipher, {place.channel})
-            settings = ChannelSettings.decode(stored.get(place.channel))
-            workspace = self._services.funding.of(connection, place)
-            if named:
-                return self._named(connection, place, named), settings, workspace
-            by_thread = [session for session in there if session.thread == place]
-            by_place = [session for session in there if session.place == place]
-            return next(iter(by_thread + by_place), None), settings, workspace
-
-        return await self._services.store.read(work)
-
-    def _named(self, connection: Connection, place: ConversationRef, session_id: str) -> SessionRecord | None:
-        found = sessions.get(connection, self._services.store.cipher, session_id)
+    async def _named(self, place: ConversationRef, session_id: str) -> SessionRecord | None:
+        found = await self._services.storage.sessions.get(session_id)
         same = found and (found.place.platform, found.place.workspace_id) == (place.platform, place.workspace_id)
         return found if same else None
 
@@ -171,7 +151,7 @@ class Gateway:
     async def ask(self, ask: ValueQuery) -> Sequence[Choice]:
         try:
             async with asyncio.timeout(ASK_WITHIN):
-                workspace = await self._services.store.read(lambda c: self._services.funding.of(c, ask.place))
+                workspace = await self._services.funding.of(ask.place)
                 if self._services.policy.may(ask.verb, role_of(ask.person), workspace):
                     return []
                 return await choices(self._query_context, ask)

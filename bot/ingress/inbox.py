@@ -3,27 +3,21 @@
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from functools import partial
 
 import structlog
-from sqlalchemy import Connection
 
 from bot.commands.bare import bare_word
 from bot.commands.catalogue import CATALOGUE
 from bot.commands.policy import Policy
-from bot.domain.conversations import ConversationRef
 from bot.domain.errors import StoreUnavailable
 from bot.domain.identity import new_id
 from bot.domain.messages import Command, Inbound, MessagePosted, Outcome
-from bot.ingress.admission import Admission, Admitted, Situation
-from bot.ports.clock import Clock
+from bot.ingress.admission import Admission
+from bot.ports.storage import Storage
+from bot.ports.storage.admission import AdmissionQuery, Admitted, Situation
 from bot.runtime.aftermath import JUST_ENDED
-from bot.runtime.channel_settings import ChannelSettings
-from bot.storage import channels, inbox, sessions, usage
-from bot.storage.encryption import Cipher
-from bot.storage.engine import Store
-from bot.storage.funding import Funding
-from bot.storage.records import SessionRecord
+from bot.runtime.funding import Funding
 
 log = structlog.get_logger(__name__)
 
@@ -61,18 +55,16 @@ class Inbox:
 
     def __init__(
         self,
-        store: Store,
+        storage: Storage,
         policy: Policy,
         funding: Funding,
-        clock: Clock,
         notify: Callable[[str, str], None],
         *,
         ended: Callable[[str], None] = lambda _: None,
     ) -> None:
-        self._store = store
+        self._storage = storage
         self._policy = policy
         self._funding = funding
-        self._clock = clock
         self.notify = notify
         self._ended = ended
         self._queue: list[_Waiting] = []
@@ -105,9 +97,9 @@ class Inbox:
             await self._take([waiting for waiting in batch if not waiting.outcome.cancelled()])
 
     async def _take(self, batch: Sequence[_Waiting]) -> None:
-        inbounds, now = [waiting.inbound for waiting in batch], self._clock.now()
+        inbounds = [waiting.inbound for waiting in batch]
         try:
-            outcomes, admitted = await self._store.write(lambda connection: self._admit(connection, inbounds, now))
+            admitted = await self._storage.admit(query(inbounds), partial(self._decide, inbounds))
         except StoreUnavailable as error:
             self._refuse(batch, error)
             return
@@ -120,7 +112,7 @@ class Inbox:
             self._refuse(batch, StoreUnavailable(NOT_TAKEN, f"inbox: {type(error).__name__}"))
             return
         self._remember_told(admitted.told_ended)
-        for waiting, outcome in zip(batch, outcomes, strict=True):
+        for waiting, outcome in zip(batch, admitted.outcomes, strict=True):
             waiting.answer(outcome)
         for row in admitted.rows:
             self.notify(row.session_id, row.verb)
@@ -139,86 +131,32 @@ class Inbox:
         for waiting in (*batch, *behind):
             waiting.fail(error)
 
-    def _admit(
-        self, connection: Connection, inbounds: Sequence[Inbound], now: datetime
-    ) -> tuple[list[Outcome], Admitted]:
-        situation = self._look(connection, inbounds, now)
-        admission = Admission(situation, self._policy, now, new_id)
-        outcomes = [admission.admit(inbound) for inbound in inbounds]
-        self._write(connection, admission.admitted, now)
-        return outcomes, admission.admitted
-
-    def _look(self, connection: Connection, inbounds: Sequence[Inbound], now: datetime) -> Situation:
-        cipher = self._store.cipher
-        places = {inbound.place for inbound in inbounds}
-        there = sessions.in_channels(connection, cipher, places)
-        there += self._named(connection, inbounds)
-        spending = _spending(inbounds, there)
-        ended = _last_ended(connection, cipher, inbounds, there, now)
-        return Situation(
-            known=frozenset(inbox.known_events(connection, inbounds)),
-            sessions=tuple(there),
-            settings={
-                place: ChannelSettings.decode(stored)
-                for place, stored in channels.settings_of(connection, cipher, places).items()
-            },
-            waiting=inbox.waiting_authors(connection, [s.id for s in there]) if there else {},
-            running=sessions.count_running(connection) if spending else {},
-            used={
-                (place.platform, place.workspace_id, person): usage.of_person(connection, place, person, now)
-                for place, person in spending
-            },
-            workspaces={
-                (place.platform, place.workspace_id): self._funding.of(connection, place)
-                for place in _workspaces(inbounds)
-            },
-            earlier=self._earlier(connection, inbounds) | {session.id: session for session in ended.values()},
-            ended=ended,
-            told_ended=frozenset(self._told_ended),
-        )
-
-    def _earlier(self, connection: Connection, inbounds: Sequence[Inbound]) -> dict[str, SessionRecord]:
-        """Sessions that are to be started again; whose they are is judged with the rest."""
-        wanted = {i.body.options.get("again", "") for i in inbounds if isinstance(i.body, Command)} - {""}
-        found = (sessions.get(connection, self._store.cipher, session_id) for session_id in wanted)
-        return {session.id: session for session in found if session}
-
-    def _named(self, connection: Connection, inbounds: Sequence[Inbound]) -> list[SessionRecord]:
-        """Sessions that commands name by their id, of the same workspace only."""
-        named = []
+    def _decide(self, inbounds: Sequence[Inbound], situation: Situation) -> Admitted:
+        admission = Admission(situation, self._policy, self._funding.judged, new_id, self._told_ended)
         for inbound in inbounds:
-            if isinstance(inbound.body, Command) and (wanted := inbound.body.options.get("session")):
-                session = sessions.get(connection, self._store.cipher, wanted)
-                if session and session.place.workspace_id == inbound.place.workspace_id:
-                    named.append(session)
-        return named
+            admission.admit(inbound)
+        return admission.admitted
 
-    def _write(self, connection: Connection, admitted: Admitted, now: datetime) -> None:
-        cipher = self._store.cipher
-        for session_id, reason in admitted.ends.items():
-            sessions.put_to_rest(connection, session_id, reason, now)
-        for new in admitted.starts:
-            sessions.add(
-                connection,
-                cipher,
-                session_id=new.id,
-                place=new.place,
-                starter_id=new.starter_id,
-                starter_name=new.starter_name,
-                spec=new.spec,
-                now=now,
-            )
-        for session_id, (payer_id, seconds) in admitted.wakes.items():
-            sessions.wake(connection, session_id, payer_id, seconds, now)
-        if admitted.rows:
-            inbox.add(connection, cipher, admitted.rows, now)
-            sessions.touch(connection, admitted.used, now)
-        if for_ended := [row.id for row in admitted.rows if row.session_id in admitted.ends]:
-            inbox.conclude(connection, for_ended, "done", "The sleeping session has ended.", now)
-        for edited in admitted.edits:
-            inbox.edit_waiting(connection, edited.message, edited.text)
-        for message in admitted.withdrawals:
-            inbox.withdraw_waiting(connection, message, now)
+
+def query(inbounds: Sequence[Inbound]) -> AdmissionQuery:
+    """What has to be known to decide on these."""
+    asking = [inbound for inbound in inbounds if isinstance(inbound.body, MessagePosted | Command)]
+    return AdmissionQuery(
+        events=frozenset((i.place.platform, i.place.workspace_id, i.event_id) for i in inbounds),
+        places=frozenset(i.place for i in inbounds),
+        workspaces=frozenset((i.place.platform, i.place.workspace_id) for i in asking),
+        named=_options(asking, "session"),
+        earlier=_options(asking, "again"),
+        payers=frozenset((i.place, i.person.id) for i in asking if _verb(i) in SPENDING),
+        payers_if_asleep=frozenset((i.place, i.person.id) for i in asking),
+        spoken_in=frozenset(i.place for i in asking if isinstance(i.body, MessagePosted)),
+        just_ended=JUST_ENDED,
+    )
+
+
+def _options(inbounds: Iterable[Inbound], name: str) -> frozenset[str]:
+    """What commands name so."""
+    return frozenset(i.body.options.get(name, "") for i in inbounds if isinstance(i.body, Command)) - {""}
 
 
 def _verb(inbound: Inbound) -> str:
@@ -230,30 +168,3 @@ def _verb(inbound: Inbound) -> str:
             return bare_word(said)
         case _:
             return ""
-
-
-def _last_ended(
-    connection: Connection, cipher: Cipher, inbounds: Sequence[Inbound], there: Sequence[SessionRecord], now: datetime
-) -> dict[ConversationRef, SessionRecord]:
-    """The session that has ended last where something was said and none runs."""
-    hosted = {place for session in there for place in (session.place, session.talk)}
-    said = {inbound.place for inbound in inbounds if isinstance(inbound.body, MessagePosted)} - hosted
-    found = {place: sessions.last_ended(connection, cipher, place, now - JUST_ENDED) for place in said}
-    return {place: session for place, session in found.items() if session}
-
-
-def _spending(inbounds: Sequence[Inbound], there: Sequence[SessionRecord]) -> set[tuple[ConversationRef, str]]:
-    """Who might be about to spend: a start, an extension, or anything said where a session sleeps."""
-    sleeping = {session.place.channel for session in there if session.slept_at}
-    return {
-        (inbound.place, inbound.person.id)
-        for inbound in inbounds
-        if _verb(inbound) in SPENDING
-        or (isinstance(inbound.body, MessagePosted | Command) and inbound.place.channel in sleeping)
-    }
-
-
-def _workspaces(inbounds: Sequence[Inbound]) -> Iterable[ConversationRef]:
-    """One place of each workspace from which a command came, or something that may wake an avatar."""
-    asking = (inbound.place for inbound in inbounds if isinstance(inbound.body, MessagePosted | Command))
-    return {(place.platform, place.workspace_id): place for place in asking}.values()

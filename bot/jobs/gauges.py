@@ -2,7 +2,6 @@
 
 from bot.domain.sessions import SessionStatus
 from bot.runtime.services import Services
-from bot.storage import sessions
 
 COUNT_EVERY = 10.0
 """Seconds."""
@@ -16,7 +15,7 @@ class Gauges:
 
     async def count(self) -> None:
         """Raises `StoreUnavailable`."""
-        counts, metrics = await self._services.store.read(sessions.count_by_status), self._services.metrics
+        counts, metrics = await self._services.storage.sessions.count_by_status(), self._services.metrics
         for status in COUNTED:
-            metrics.sessions.labels(status.value).set(counts.get(status.value, 0))
+            metrics.sessions.labels(status.value).set(counts.get(status, 0))
         metrics.viewers.set(self._services.events.all_watchers)

@@ -5,7 +5,6 @@ import structlog
 from bot.domain.conversations import ConversationRef
 from bot.domain.errors import PlatformError
 from bot.runtime.services import Services
-from bot.storage import grants
 
 log = structlog.get_logger(__name__)
 
@@ -19,10 +18,10 @@ class Leavers:
 
     async def look(self) -> None:
         """Raises `StoreUnavailable`."""
-        store, now = self._services.store, self._services.clock.now()
-        for place, person_id in await store.read(lambda c: grants.owners(c, now)):
+        grants = self._services.storage.grants
+        for place, person_id in await grants.owners():
             if await self._has_left(place, person_id):
-                await self._revoke(place, person_id)
+                await grants.revoke_of_person(place, person_id)
 
     async def _has_left(self, place: ConversationRef, person_id: str) -> bool:
         platform = self._services.platforms.get(place.platform)
@@ -34,6 +33,3 @@ class Leavers:
         except PlatformError as error:
             log.info("a member could not be looked up", platform=place.platform, reason=error.detail)
             return False
-
-    async def _revoke(self, place: ConversationRef, person_id: str) -> None:
-        await self._services.store.write(lambda c: grants.revoke_of_person(c, place, person_id))

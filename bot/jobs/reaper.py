@@ -2,17 +2,15 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import structlog
-from sqlalchemy import Connection
 
 from bot.domain.errors import ProviderError
 from bot.ports.clock import Clock
 from bot.ports.provider import AvatarProvider, ProviderSessionInfo
-from bot.storage import provider_sessions, sessions
-from bot.storage.engine import Store
-from bot.storage.records import ProviderSessionRecord
+from bot.ports.storage import Storage
+from bot.ports.storage.records import ProviderSessionRecord
 
 log = structlog.get_logger(__name__)
 
@@ -37,8 +35,8 @@ class Reaper:
     account is, or its room bears the id of one of our sessions.
     """
 
-    def __init__(self, store: Store, provider: AvatarProvider, clock: Clock, *, account_is_ours: bool) -> None:
-        self._store = store
+    def __init__(self, storage: Storage, provider: AvatarProvider, clock: Clock, *, account_is_ours: bool) -> None:
+        self._storage = storage
         self._provider = provider
         self._clock = clock
         self._account_is_ours = account_is_ours
@@ -50,7 +48,7 @@ class Reaper:
         left = await self._close_leftovers()
         # First: what is listed now was written down before the next line, or is unknown.
         listed = await self._provider.sessions()
-        known, under_way = await self._look()
+        known, under_way = await self._storage.provider_sessions.running(CREATE_TAKES)
         if under_way:
             return Swept(left, too_early=True)
         unknown = {info.id: info for info in listed if info.id not in known}
@@ -66,46 +64,34 @@ class Reaper:
 
     async def _close_leftovers(self) -> tuple[str, ...]:
         """An answer to a `create` can come after the end of its session: from a process that was thought dead, and was not."""
-        now, cipher = self._clock.now(), self._store.cipher
-        rows = await self._store.read(
-            lambda c: provider_sessions.leftovers(c, cipher, since=now - CREATE_TAKES, now=now)
-        )
-        return tuple([row.provider_id for row in rows if await self._closed(row, now)])
+        rows = await self._storage.provider_sessions.leftovers(CREATE_TAKES)
+        return tuple([row.provider_id for row in rows if await self._closed(row)])
 
-    async def _closed(self, row: ProviderSessionRecord, now: datetime) -> bool:
+    async def _closed(self, row: ProviderSessionRecord) -> bool:
         """Whether it was left open and is closed; what was only intended ends by itself, if it ever began."""
-        if row.provider_id and not await self._closed_at_provider(row, now):
+        if not row.provider_id:
+            await self._storage.unfenced.given_up(row.id)
             return False
-        settle = provider_sessions.closed if row.provider_id else provider_sessions.given_up
-        await self._store.write(lambda c: settle(c, [row.id], now))
-        return bool(row.provider_id)
+        closed = await self._closed_at_provider(row)
+        if closed:
+            await self._storage.unfenced.closed(row.id)
+        return closed
 
-    async def _closed_at_provider(self, row: ProviderSessionRecord, now: datetime) -> bool:
+    async def _closed_at_provider(self, row: ProviderSessionRecord) -> bool:
         """Also what should be over by now is closed: a clock may have been set. What cannot be closed is tried again by the next sweep."""
         try:
             await self._provider.close(row.provider_id)
         except ProviderError as error:
             log.warning("could not close what an ended session left open", reason=error.detail)
-            return row.expires_at is not None and row.expires_at <= now
+            return row.expires_at is not None and row.expires_at <= self._clock.now()
         log.warning("closed what an ended session left open", session=row.session_id)
         return True
-
-    async def _look(self) -> tuple[set[str], int]:
-        """Which provider sessions are written down, and how many may be about to be."""
-        now = self._clock.now()
-
-        def work(connection: Connection) -> tuple[set[str], int]:
-            return provider_sessions.known_ids(connection), provider_sessions.intents_between(
-                connection, now - CREATE_TAKES, now
-            )
-
-        return await self._store.read(work)
 
     async def _ours(self, suspects: Iterable[ProviderSessionInfo]) -> list[str]:
         rooms = {info.id: info.channel for info in suspects}
         if self._account_is_ours:
             return list(rooms)
-        bearing = await self._store.read(lambda c: sessions.known(c, rooms.values()))
+        bearing = await self._storage.sessions.kept(rooms.values())
         return [id_ for id_, room in rooms.items() if room in bearing]
 
     def _report(self, strangers: Iterable[str]) -> None:

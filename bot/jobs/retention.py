@@ -1,15 +1,12 @@
 """Deletes what is older than the retention period, and ends sessions that slept too long."""
 
 from collections.abc import Callable
-from datetime import datetime
 
 import structlog
-from sqlalchemy import Connection
 
 from bot.domain.sessions import EndReason
 from bot.queries.watch_links import AFTERWARDS
 from bot.runtime.services import Services
-from bot.storage import grants, sessions, uploads
 
 log = structlog.get_logger(__name__)
 
@@ -26,20 +23,11 @@ class Retention:
 
     async def tidy(self) -> None:
         """Raises `StoreUnavailable`."""
-        now, timeouts, store = self._services.clock.now(), self._services.timeouts, self._services.store
-        for session_id in await store.read(lambda c: sessions.asleep_since(c, now - timeouts.wake_within)):
-            await self._put_to_rest(session_id)
-        forgotten = await store.write(lambda c: _forget(c, now, now - timeouts.retention))
-        if forgotten:
+        storage, timeouts = self._services.storage, self._services.timeouts
+        for session_id in await storage.sessions.asleep_for(timeouts.wake_within):
+            if await storage.sessions.put_to_rest(session_id, EndReason.IDLE):
+                self._ended(session_id)
+        await storage.grants.forget(ended_for=AFTERWARDS)
+        await storage.uploads.forget_older(timeouts.retention)
+        if forgotten := await storage.sessions.forget_older(timeouts.retention):
             log.info("forgot old sessions", sessions=forgotten)
-
-    async def _put_to_rest(self, session_id: str) -> None:
-        store, now = self._services.store, self._services.clock.now()
-        if await store.write(lambda c: sessions.put_to_rest(c, session_id, EndReason.IDLE, now)):
-            self._ended(session_id)
-
-
-def _forget(connection: Connection, now: datetime, old: datetime) -> int:
-    grants.forget_expired(connection, now, now - AFTERWARDS)
-    uploads.forget_before(connection, old)
-    return sessions.forget(connection, sessions.ended_before(connection, old))

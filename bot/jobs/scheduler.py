@@ -9,7 +9,6 @@ import structlog
 from bot.domain.errors import AvatarbotError
 from bot.runtime.services import Services
 from bot.runtime.worker import Worker
-from bot.storage import sessions
 
 log = structlog.get_logger(__name__)
 
@@ -28,7 +27,7 @@ async def run_periodically(
                 await wakeup.wait()
         wakeup.clear()
         try:
-            if await services.store.read(lambda c: sessions.eldest_worker(c, services.clock.now())) == worker.lease.id:
+            if await services.storage.workers.eldest() == worker.lease.id:
                 await job()
         except AvatarbotError as error:
             log.info("a job was not done", job=job.__qualname__, reason=error.detail)

@@ -14,10 +14,9 @@ from bot.domain.replies import Item, Reply
 from bot.domain.transcript import Delivery, TranscriptLine
 from bot.ports.chat import ChatPlatform
 from bot.ports.provider import Upload, UploadLimits, UploadState
+from bot.ports.storage.records import UPLOAD_OVER, UploadRecord
 from bot.queries.file_sizes import megabytes
 from bot.runtime.services import Services
-from bot.storage import uploads
-from bot.storage.uploads import OVER, UploadRecord
 
 log = structlog.get_logger(__name__)
 
@@ -40,8 +39,7 @@ class UploadPoller:
 
     async def look(self) -> None:
         """Go on with every upload that is not settled. Raises `StoreUnavailable`."""
-        store = self._services.store
-        for record in await store.read(lambda c: uploads.unfinished(c, store.cipher)):
+        for record in await self._services.storage.uploads.unfinished():
             platform = self._services.platforms.get(record.place.platform)
             if platform is None:
                 continue
@@ -57,15 +55,15 @@ class UploadPoller:
             with contextlib.suppress(MessageGone, PlaceGone):  # somebody wants no message about it
                 await self._show(record, now, platform)
         if now != record.upload:
-            await self._services.store.write(lambda c: uploads.follow(c, record.upload.avatar_id, now))
-        if now.state in OVER:
+            await self._services.storage.uploads.follow(record.upload.avatar_id, now)
+        if now.state in UPLOAD_OVER:
             await self._finish(record, now, platform)
 
     async def _state(self, record: UploadRecord) -> Upload:
         """What the provider says; what it never heard of, or never finishes, has failed. Raises `ProviderError`."""
         age = self._services.clock.now() - record.created_at
         makes = self._services.provider.capabilities.uploads
-        if record.upload.state in OVER:
+        if record.upload.state in UPLOAD_OVER:
             return record.upload
         if makes is None or age > MADE_WITHIN:
             return replace(record.upload, state=UploadState.FAILED)
@@ -79,16 +77,16 @@ class UploadPoller:
     async def _show(self, record: UploadRecord, upload: Upload, platform: ChatPlatform) -> None:
         await self._services.limiters.of(record.place, platform.pace).turn(Priority.FINAL)
         line = TranscriptLine(
-            None, self._progress(upload), Delivery.FINAL if upload.state in OVER else Delivery.GROWING
+            None, self._progress(upload), Delivery.FINAL if upload.state in UPLOAD_OVER else Delivery.GROWING
         )
         edits = platform.features.edits
         if record.message is not None and edits:
             await edits.edit(record.message, line)
             return
-        if record.message is not None and upload.state not in OVER:
+        if record.message is not None and upload.state not in UPLOAD_OVER:
             return
         message = await self._posted(record, line, platform)
-        await self._services.store.write(lambda c: uploads.posted(c, upload.avatar_id, message.message_id))
+        await self._services.storage.uploads.posted(upload.avatar_id, message.message_id)
 
     async def _posted(self, record: UploadRecord, line: TranscriptLine, platform: ChatPlatform) -> MessageRef:
         """By us, or by a process that died before it could write that down."""
@@ -108,7 +106,7 @@ class UploadPoller:
             await self._services.offers.avatars.fresh()
         if record.reply_to:
             await self._tell(record.reply_to, upload, platform)
-        await self._services.store.write(lambda c: uploads.told(c, upload.avatar_id))
+        await self._services.storage.uploads.told(upload.avatar_id)
 
     async def _tell(self, to: ReplyTo, upload: Upload, platform: ChatPlatform) -> None:
         """Whoever asked for it; the message says the same, so somebody who cannot be reached misses only a button."""

@@ -6,32 +6,34 @@ from bot.domain.disclosure import Disclosure, Disclosures
 from bot.domain.replies import File
 from bot.domain.transcript import Speaker
 from bot.media.events import Caption, SessionView
-from bot.runtime.past import past_of
+from bot.ports.storage import Storage
+from bot.ports.storage.records import InboxOutcome, SessionRecord, UtteranceRecord
 from bot.runtime.status_card import card_of
-from bot.storage import sessions, transcripts
-from bot.storage.engine import Store
-from bot.storage.records import SessionRecord, UtteranceRecord
 from bot.transcript.export import Entry, Transcript, export
 
 SOMEBODY = "Somebody in the room"
 
 
+CUT_SHORT = frozenset({InboxOutcome.INTERRUPTED, InboxOutcome.WITHDRAWN})
+"""Outcomes of a turn that was not heard to its end."""
+
+
 class StoredArchive:
     """Reads; every method takes the id of one session, which its caller has the right to see."""
 
-    def __init__(self, store: Store, disclosures: Disclosures) -> None:
-        self._store = store
+    def __init__(self, storage: Storage, disclosures: Disclosures) -> None:
+        self._storage = storage
         self._disclosures = disclosures
 
     async def disclosure(self, session_id: str) -> Disclosure:
-        session = await self._session(session_id)
+        session = await self._storage.sessions.get(session_id)
         return self._disclosures.of(session.spec.language if session else None)
 
     async def view(self, session_id: str) -> SessionView | None:
-        session = await self._session(session_id)
+        session = await self._storage.sessions.get(session_id)
         if session is None:
             return None
-        past = await self._store.read(lambda c: past_of(c, session_id, session.ended_at or session.created_at))
+        past = await self._storage.sessions.past(session_id)
         card = card_of(session, self._disclosures.of(session.spec.language), past=past)
         return SessionView(
             session_id=session.id,
@@ -43,8 +45,8 @@ class StoredArchive:
         )
 
     async def captions(self, session_id: str) -> Sequence[Caption]:
-        said = await self._store.read(lambda c: transcripts.of_session(c, session_id))
-        given = await self._store.read(lambda c: transcripts.given(c, session_id))
+        said = await self._storage.transcripts.of_session(session_id)
+        given = await self._storage.transcripts.given(session_id)
         lines = [(line.started_at, Caption(line.id, line.speaker, line.text, line.final)) for line in said if line.text]
         lines += [(turn.at, Caption(turn.id, Speaker.USER, turn.text, True, turn.name)) for turn in given]
         return [caption for _, caption in sorted(lines, key=lambda line: line[0])]
@@ -56,12 +58,12 @@ class StoredArchive:
 
     async def transcript(self, session_id: str, channel: str = "") -> Transcript | None:
         """What was said to the avatar and what it said; None for a session that is not kept any more."""
-        session = await self._session(session_id)
+        session = await self._storage.sessions.get(session_id)
         if session is None:
             return None
-        said = await self._store.read(lambda c: transcripts.of_session(c, session_id))
-        given = await self._store.read(lambda c: transcripts.given(c, session_id))
-        interrupted = {turn.id for turn in given if turn.outcome in {"interrupted", "withdrawn"}}
+        said = await self._storage.transcripts.of_session(session_id)
+        given = await self._storage.transcripts.given(session_id)
+        interrupted = {turn.id for turn in given if turn.outcome in CUT_SHORT}
         return Transcript(
             session_id=session.id,
             avatar_name=session.spec.avatar_name,
@@ -75,9 +77,6 @@ class StoredArchive:
                 *(_entry(session, line, interrupted) for line in said),
             ),
         )
-
-    async def _session(self, session_id: str) -> SessionRecord | None:
-        return await self._store.read(lambda c: sessions.get(c, self._store.cipher, session_id))
 
 
 def _entry(session: SessionRecord, line: UtteranceRecord, interrupted: Collection[str]) -> Entry:

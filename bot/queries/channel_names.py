@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Collection, Mapping
 
 from bot.domain.conversations import A_DIRECT_MESSAGE, Channel, ConversationRef
+from bot.ports.storage.records import SessionRecord
 from bot.queries.context import Query
-from bot.storage.records import SessionRecord
 
 PRIVATE = "a private channel"
 PRIVATE_THREAD = "a private thread"

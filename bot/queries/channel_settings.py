@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from typing import TypeVar
 
+from bot.commands.channel_settings import ChannelSettings
 from bot.commands.options import SERVER_VAD_ONLY, DefaultsChanges, defaults_changes, merged
 from bot.commands.policy import AllowList
 from bot.commands.suggestions import listed
@@ -12,9 +13,7 @@ from bot.domain.replies import Reply
 from bot.domain.sessions import TurnDetection, VoiceParams
 from bot.queries.context import Declined, Query, understood
 from bot.queries.provider_catalog import WorkspaceCatalog
-from bot.runtime.channel_settings import ChannelSettings
 from bot.runtime.resolve import NamedOffer, named_avatar, named_knowledge, named_language, named_voice, pick
-from bot.storage import channels
 
 N = TypeVar("N", bound=NamedOffer)
 
@@ -26,8 +25,7 @@ TURN_FIELDS = dict(zip(SERVER_VAD_ONLY, ("threshold", "prefix_padding_ms", "sile
 
 async def save(request: Query, settings: ChannelSettings) -> None:
     """Sessions that start from now on, and what is heard from now on, go by them."""
-    store, channel = request.context.services.store, request.place.channel
-    await store.write(lambda c: channels.save_settings(c, store.cipher, channel, settings.encode()))
+    await request.context.services.storage.channels.save_settings(request.place.channel, settings)
 
 
 # ---------------------------------------------------------------- showing

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
+from bot.commands.channel_settings import ChannelSettings
 from bot.commands.errors import ParseError
 from bot.commands.policy import Workspace, role_of
 from bot.commands.validation import Values
@@ -17,13 +18,12 @@ from bot.domain.people import Person, Role
 from bot.domain.replies import Reply
 from bot.ports.files import PublicFiles
 from bot.ports.provider import AvatarProvider, KnowledgeBases, Uploads
+from bot.ports.storage.records import SessionRecord
 from bot.queries.archive import StoredArchive
 from bot.queries.provider_catalog import WorkspaceCatalog
 from bot.queries.watch_links import Links
-from bot.runtime.channel_settings import ChannelSettings
 from bot.runtime.sentences import nobody_here
 from bot.runtime.services import Services
-from bot.storage.records import SessionRecord
 
 
 @dataclass(frozen=True, slots=True)

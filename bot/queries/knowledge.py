@@ -11,13 +11,12 @@ from bot.domain.messages import Command
 from bot.domain.people import Membership
 from bot.domain.replies import File, Item, Reply
 from bot.ports.provider import Document, Knowledge
+from bot.ports.storage.records import OwnedKind
 from bot.queries.channel_settings import save
 from bot.queries.context import Declined, Query, understood
 from bot.queries.file_sizes import megabytes, sizes_of
 from bot.queries.pagination import facts, like, listing
 from bot.runtime.resolve import named_knowledge
-from bot.storage import ownership
-from bot.storage.ownership import OwnedKind
 
 SHOWN = 1_000
 """Characters of a prompt that are shown in a message; the whole of a longer one comes as a file."""
@@ -74,7 +73,7 @@ async def create(request: Query) -> Reply:
     wanted = await _measured(request, _changed(Knowledge(options.name or ""), options))
     await _name_is_free(request, wanted)
     made = await request.knowledge_bases.create_knowledge(wanted)
-    await request.context.services.store.write(lambda c: ownership.add(c, OwnedKind.KNOWLEDGE, made.id, request.place))
+    await request.context.services.storage.ownership.add(OwnedKind.KNOWLEDGE, made.id, request.place)
     await request.context.services.offers.knowledge.fresh()
     said = f"“{made.name}” is made: {_contents(made) or 'empty so far'}.{_unmeasured(request, wanted)} Use it here?"
     return Reply(said, (_item(made),))
@@ -153,7 +152,7 @@ async def _ours_to_change(request: Query) -> Knowledge:
 async def delete(request: Query) -> Reply:
     base = await _ours_to_change(request)
     await request.knowledge_bases.delete_knowledge(base.id)
-    await request.context.services.store.write(lambda c: ownership.remove(c, OwnedKind.KNOWLEDGE, base.id))
+    await request.context.services.storage.ownership.remove(OwnedKind.KNOWLEDGE, base.id)
     await request.context.services.offers.knowledge.fresh()
     return Reply(f"“{base.name}” is deleted.{await _default_dropped(request, base)}")
 

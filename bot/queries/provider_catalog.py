@@ -6,15 +6,13 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import structlog
-from sqlalchemy import Connection
 
 from bot.domain.conversations import ConversationRef
 from bot.domain.errors import ProviderError, Verdict
 from bot.ports.provider import AvatarInfo, AvatarProvider, Knowledge, LanguageInfo, VoiceInfo
-from bot.storage import ownership
-from bot.storage.engine import Store
-from bot.storage.funding import Funding
-from bot.storage.ownership import OwnedKind
+from bot.ports.storage.records import OwnedKind
+from bot.ports.storage.repositories import OwnershipRepository
+from bot.runtime.funding import Funding
 
 log = structlog.get_logger(__name__)
 
@@ -70,9 +68,9 @@ class ProviderCatalog:
     `run` must be running for stale ones to be refreshed.
     """
 
-    def __init__(self, provider: AvatarProvider, store: Store, funding: Funding) -> None:
+    def __init__(self, provider: AvatarProvider, ownership: OwnershipRepository, funding: Funding) -> None:
         self._wakeup = asyncio.Event()
-        self._store = store
+        self._ownership = ownership
         self._funding = funding
         self._provider = provider
         can, due = provider.capabilities, self._wakeup.set
@@ -112,7 +110,7 @@ class ProviderCatalog:
                 log.info("a list was not refreshed", reason=error.detail)
 
     def seen_from(self, place: ConversationRef) -> "WorkspaceCatalog":
-        return WorkspaceCatalog(self, self._store, self._funding, place)
+        return WorkspaceCatalog(self, self._ownership, self._funding, place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +122,7 @@ class WorkspaceCatalog:
     """
 
     offers: ProviderCatalog
-    store: Store
+    ownership: OwnershipRepository
     funding: Funding
     place: ConversationRef
 
@@ -153,7 +151,7 @@ class WorkspaceCatalog:
 
     async def owns(self, kind: OwnedKind, provider_id: str) -> bool:
         """Whether this workspace made it."""
-        owners = await self.store.read(lambda c: ownership.owners(c, kind))
+        owners = await self.ownership.owners(kind)
         return owners.get(provider_id) == self._key
 
     @property
@@ -161,15 +159,11 @@ class WorkspaceCatalog:
         return self.place.platform, self.place.workspace_id
 
     async def _sight(self, kind: OwnedKind) -> Callable[[str], bool]:
-        def work(connection: Connection) -> Callable[[str], bool]:
-            owners = ownership.owners(connection, kind)
-            unowned = self.funding.of(connection, self.place).funded
-            return lambda id_: owners[id_] == self._key if id_ in owners else unowned
-
-        return await self.store.read(work)
+        owners, unowned = await self.ownership.owners(kind), await self._funded()
+        return lambda id_: owners[id_] == self._key if id_ in owners else unowned
 
     async def _funded(self) -> bool:
-        return (await self.store.read(lambda c: self.funding.of(c, self.place))).funded
+        return (await self.funding.of(self.place)).funded
 
 
 async def _read(remembered: StaleWhileRevalidate[T], fresh: bool) -> Sequence[T]:

@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import Connection
-
 from bot.commands.catalogue import CATALOGUE
 from bot.commands.help import help_on
 from bot.commands.policy import at_least, role_of
@@ -17,12 +15,11 @@ from bot.domain.replies import Item, Link, Reply
 from bot.domain.sessions import SessionStatus
 from bot.media.events import SessionView
 from bot.ports.provider import ProviderState
+from bot.ports.storage.records import ProviderSessionStatus, SessionRecord
 from bot.queries.channel_names import channel_name, is_open_here, whereabouts
 from bot.queries.context import Declined, Query
 from bot.queries.pagination import facts
 from bot.runtime.budget import Day
-from bot.storage import inbox, provider_sessions, sessions, usage
-from bot.storage.records import SessionRecord
 from bot.transcript.export import export
 
 PROVIDER_SAYS = {
@@ -77,7 +74,7 @@ def _may_become(request: Query) -> Role:
 
 async def status(request: Query) -> Reply:
     session, services = request.live, request.context.services
-    waiting = await services.store.read(lambda c: inbox.count_waiting(c, session.id))
+    waiting = await services.storage.inbox.count_waiting(session.id)
     view = services.events.view(session.id)
     name = session.spec.avatar_name or "An avatar"
     sentences = [
@@ -109,13 +106,9 @@ def _ends(view: SessionView, now: datetime) -> str:
 
 async def _cost(request: Query, session: SessionRecord) -> str:
     """What the session has used, and for members the day of whoever pays for it."""
-    limit = request.context.services.policy.limits.person_minutes
-
-    def work(connection: Connection) -> tuple[float, Day]:
-        use = usage.of_person(connection, session.place, session.payer_id, request.now)
-        return usage.of_session(connection, session.id, request.now).used / 60, Day.of(use, limit)
-
-    minutes, day = await request.context.services.store.read(work)
+    usage, limit = request.context.services.storage.usage, request.context.services.policy.limits.person_minutes
+    minutes = (await usage.of_session(session.id)).used / 60
+    day = Day.of(await usage.of_person(session.place, session.payer_id), limit)
     sleeping = session.status is SessionStatus.SLEEPING
     used = f"It has used {minutes:.1f} minutes{', and uses none while it is asleep' if sleeping else ' so far'}."
     return f"{used} {day.described(_payer(request, session))}" if at_least(request.role, Role.MEMBER) else used
@@ -141,9 +134,8 @@ async def _state_at_provider(request: Query, session: SessionRecord) -> str:
 
 async def _open_there(request: Query, session: SessionRecord) -> list[str]:
     """The provider's ids of what we believe to be open there, oldest first."""
-    store = request.context.services.store
-    rows = await store.read(lambda c: provider_sessions.unclosed(c, store.cipher, session.id))
-    return [row.provider_id for row in rows if row.state == provider_sessions.OPEN]
+    rows = await request.context.services.storage.provider_sessions.unclosed(session.id)
+    return [row.provider_id for row in rows if row.status is ProviderSessionStatus.OPEN]
 
 
 async def watch(request: Query) -> Reply:
@@ -160,9 +152,7 @@ async def watch(request: Query) -> Reply:
 async def list_sessions(request: Query) -> Reply:
     """Ours in this workspace, those of whoever asks first; everybody sees them, and whoever may stop one can."""
     services, place = request.context.services, request.place
-    found = await services.store.read(
-        lambda c: sessions.in_workspace(c, services.store.cipher, place.platform, place.workspace_id)
-    )
+    found = await services.storage.sessions.in_workspace(place.platform, place.workspace_id)
     if not found:
         return Reply("No avatar is live in this workspace. Start one with /avatar start.")
     found.sort(key=lambda session: session.starter_id != request.person.id)
@@ -179,7 +169,7 @@ async def list_sessions(request: Query) -> Reply:
 async def _session(request: Query, session: SessionRecord, there: Mapping[str, ProviderState] | None) -> Item:
     """`there` is what the provider lists of the whole account, None when it did not say."""
     services = request.context.services
-    use = await services.store.read(lambda c: usage.of_session(c, session.id, request.now))
+    use = await services.storage.usage.of_session(session.id)
     open_there = [] if there is None else await _open_there(request, session)
     state = (there or {}).get(open_there[-1], ProviderState.OVER) if open_there else ProviderState.LIVE
     view = services.events.view(session.id)
@@ -244,10 +234,7 @@ async def _meant(request: Query) -> SessionRecord:
 
 async def _last(request: Query) -> SessionRecord:
     """The newest session here in which something was said and which may be seen from here."""
-    services = request.context.services
-    for session in await services.store.read(
-        lambda c: sessions.talked_in(c, services.store.cipher, request.place, LOOKED_AT)
-    ):
+    for session in await request.context.services.storage.sessions.talked_in(request.place, LOOKED_AT):
         if await is_open_here(request, session):
             return session
     raise Declined("No avatar has talked here yet. Start one with /avatar start.")

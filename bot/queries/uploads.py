@@ -1,15 +1,11 @@
 """Avatars of the team's own, made from videos."""
 
-from sqlalchemy import Connection
-
 from bot.domain.errors import ProviderError
 from bot.domain.identity import new_id
 from bot.domain.replies import Reply
 from bot.ports.provider import Upload, UploadState
 from bot.queries.context import Declined, Query
 from bot.queries.file_sizes import megabytes, sizes_of
-from bot.storage import ownership, uploads
-from bot.storage.ownership import OwnedKind
 
 
 async def upload(request: Query) -> Reply:
@@ -17,15 +13,15 @@ async def upload(request: Query) -> Reply:
     services, name = request.context.services, request.text("name")
     await _check_size(request)
     wanted = Upload("".join(filter(str.isalnum, new_id())), "", name, UploadState.QUEUEING)
-    await _note(request, wanted)
+    await services.storage.uploads.add(wanted, request.place, request.inbound.reply_to)
     try:
         begun = await request.uploads.upload(request.text("url"), wanted.avatar_id, name)
     except ProviderError as error:
         if error.certain:
-            await _take_back(request, wanted)
+            await services.storage.uploads.take_back(wanted.avatar_id)
             raise
     else:
-        await services.store.write(lambda c: uploads.follow(c, wanted.avatar_id, begun))
+        await services.storage.uploads.follow(wanted.avatar_id, begun)
     request.context.uploads_due.set()
     provider, days = request.provider.name, request.uploads.upload_limits.kept_days
     return Reply(
@@ -43,23 +39,3 @@ async def _check_size(request: Query) -> None:
             f"The video is too large: {request.provider.name} takes {megabytes(most)}, not {megabytes(size)}. "
             "About a minute of one person is enough."
         )
-
-
-async def _note(request: Query, wanted: Upload) -> None:
-    """It is written down, and belongs to this workspace."""
-    store = request.context.services.store
-
-    def work(connection: Connection) -> None:
-        reply_to, now = request.inbound.reply_to, request.now
-        uploads.add(connection, store.cipher, wanted, request.place, reply_to, now)
-        ownership.add(connection, OwnedKind.AVATAR, wanted.avatar_id, request.place)
-
-    await store.write(work)
-
-
-async def _take_back(request: Query, wanted: Upload) -> None:
-    def work(connection: Connection) -> None:
-        uploads.remove(connection, wanted.avatar_id)
-        ownership.remove(connection, OwnedKind.AVATAR, wanted.avatar_id)
-
-    await request.context.services.store.write(work)

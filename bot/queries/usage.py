@@ -9,12 +9,12 @@ from bot.commands.suggestions import listed
 from bot.domain.errors import ProviderError
 from bot.domain.people import Role
 from bot.domain.replies import File, Reply
+from bot.domain.usage import UsedMinutes, day_of
+from bot.ports.storage.records import InboxOutcome
 from bot.queries.channel_names import channel_names
 from bot.queries.context import Query
 from bot.queries.usage_chart import OTHERS, described, minutes_by_day
 from bot.runtime.budget import Day
-from bot.storage import inbox, usage
-from bot.storage.usage import UsedMinutes, day_of
 
 USUAL_DAYS = 30
 LISTED = 8
@@ -25,9 +25,7 @@ async def show(request: Query) -> Reply:
     """Minutes by day, channel and avatar of this workspace, and the account's credit."""
     days, services, place = request.number("days", USUAL_DAYS), request.context.services, request.place
     since = day_of(request.now) - timedelta(days=days - 1)
-    used = await services.store.read(
-        lambda c: usage.used_minutes(c, services.store.cipher, place.platform, place.workspace_id, since, request.now)
-    )
+    used = await services.storage.usage.minutes(place.platform, place.workspace_id, since)
     total = sum(run.minutes for run in used)
     span = "today" if days == 1 else f"in the last {days} days"
     lines = [
@@ -86,7 +84,7 @@ def _minutes(amount: float) -> str:
 async def _own_day(request: Query) -> str:
     """Of whoever asks."""
     services = request.context.services
-    use = await services.store.read(lambda c: usage.of_person(c, request.place, request.person.id, request.now))
+    use = await services.storage.usage.of_person(request.place, request.person.id)
     return Day.of(use, services.policy.limits.person_minutes).described()
 
 
@@ -94,10 +92,9 @@ async def _moderated(request: Query, since: datetime) -> str:
     """How often words were not spoken, for admins: never which."""
     if request.role is not Role.ADMIN:
         return ""
-    place, outcomes = request.place, (inbox.MODERATED, inbox.ANSWER_MODERATED, inbox.UNCHECKED)
-    counts = await request.context.services.store.read(
-        lambda c: inbox.count_outcomes(c, place.platform, place.workspace_id, since, outcomes)
-    )
+    place, inbox = request.place, request.context.services.storage.inbox
+    outcomes = (InboxOutcome.MODERATED, InboxOutcome.ANSWER_MODERATED, InboxOutcome.UNCHECKED)
+    counts = await inbox.count_outcomes(place.platform, place.workspace_id, since, outcomes)
     messages, answers, unchecked = (counts.get(outcome, 0) for outcome in outcomes)
     told = [
         _counted(messages, "message was refused", "messages were refused"),

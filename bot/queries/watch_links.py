@@ -9,9 +9,8 @@ from bot.commands.policy import role_of
 from bot.domain.people import Person, Role
 from bot.ports.clock import Clock
 from bot.ports.grants import Grant, Scope
-from bot.storage import grants
-from bot.storage.engine import Store
-from bot.storage.grants import GrantRecord
+from bot.ports.storage.records import GrantRecord
+from bot.ports.storage.repositories import GrantRepository
 
 LIFE = timedelta(hours=12)
 """How long a link can be used, if its session lasts so long."""
@@ -25,19 +24,17 @@ BITS = 128
 class StoredGrants:
     """`Grants` in the database; whoever reads the database learns no link."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
-        self._store = store
-        self._clock = clock
+    def __init__(self, grants: GrantRepository) -> None:
+        self._grants = grants
 
     async def mint(self, session_id: str, scope: Scope, person: Person | None, expires_at: datetime) -> str:
         secret = secrets.token_urlsafe(BITS // 8)
-        now = self._clock.now()
-        await self._store.write(lambda c: grants.add(c, _digest(secret), session_id, scope, person, now, expires_at))
+        await self._grants.add(_digest(secret), session_id, scope, person, expires_at)
         return secret
 
     async def find(self, secret: str) -> Grant | None:
         digest = _digest(secret)
-        found = await self._store.read(lambda c: grants.find(c, digest))
+        found = await self._grants.find(digest)
         return _grant(digest, found) if found else None
 
 
@@ -46,7 +43,7 @@ def _grant(digest: str, found: GrantRecord) -> Grant:
     return Grant(
         id=digest,
         session_id=found.session_id,
-        scope=Scope(found.scope),
+        scope=found.scope,
         place=found.thread,
         person=found.person,
         role=role_of(found.person, found.starter_id) if found.person else Role.OUTSIDER,
@@ -57,8 +54,8 @@ def _grant(digest: str, found: GrantRecord) -> Grant:
 class Links:
     """Makes the links that people are given. The secret is in the fragment, which browsers send to nobody."""
 
-    def __init__(self, store: Store, clock: Clock, base_url: Callable[[], str]) -> None:
-        self.grants = StoredGrants(store, clock)
+    def __init__(self, grants: GrantRepository, clock: Clock, base_url: Callable[[], str]) -> None:
+        self.grants = StoredGrants(grants)
         self._clock = clock
         self._base_url = base_url
 

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from bot.domain.messages import Command
-from bot.storage.records import SessionRecord
+from bot.ports.storage.records import SessionRecord
 
 JUST_ENDED = timedelta(minutes=1)
 """For so long a message in a channel may still have been meant for the session that has ended there."""

@@ -1,15 +1,14 @@
 """What whoever pays for a session may still spend today."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy import Connection
-
-from bot.commands.policy import Spent, Workspace
+from bot.commands.policy import Spent
 from bot.domain.errors import AvatarbotError
 from bot.domain.sessions import EndReason
+from bot.domain.usage import Use
+from bot.ports.storage.fenced import Standing
 from bot.runtime.context import SessionContext
-from bot.storage import usage
-from bot.storage.usage import Use
 
 
 class BudgetSpent(AvatarbotError):
@@ -30,17 +29,29 @@ class NotAllowed(BudgetSpent):
         super().__init__("Avatars are no longer allowed in this workspace.")
 
 
-async def next_minutes(context: SessionContext) -> int:
-    """How long the next provider session may be: what the start reserved, else what the day still has. Raises `BudgetSpent`."""
-    if context.session.reserved_s:
-        return context.session.reserved_s // 60
-    use, workspace = await context.services.store.read(lambda c: _standing(c, context))
-    if not workspace.funded:
-        raise NotAllowed
-    minutes = context.services.policy.minutes(context.session.spec.minutes, Spent((use.used + use.held) / 60))
-    if not minutes:
+def minutes_for(context: SessionContext) -> Callable[[Standing], int]:
+    """How long the next provider session may be: what the start reserved, else what the day still has. It raises `BudgetSpent`."""
+    place, asked = context.session.place, context.session.spec.minutes
+    funding, policy = context.services.funding, context.services.policy
+
+    def minutes(standing: Standing) -> int:
+        if standing.reserved_s:
+            return standing.reserved_s // 60
+        if not funding.judged(place, standing.allowed).funded:
+            raise NotAllowed
+        if left := policy.minutes(asked, Spent((standing.use.used + standing.use.held) / 60)):
+            return left
         raise BudgetSpent
+
     return minutes
+
+
+async def next_minutes(context: SessionContext) -> int:
+    """What it would be now. Raises `BudgetSpent` and `StoreUnavailable`."""
+    session, storage = context.session, context.services.storage
+    use = await storage.usage.of_person(session.place, session.payer_id)
+    said = await storage.channels.allowed(session.place.platform, session.place.workspace_id)
+    return minutes_for(context)(Standing(session.reserved_s, use, said))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +96,5 @@ def _minutes(number: int) -> str:
 
 async def day_of_payer(context: SessionContext) -> Day:
     """The day of whoever pays for the session. Raises `StoreUnavailable`."""
-    use, _ = await context.services.store.read(lambda c: _standing(c, context))
+    use = await context.services.storage.usage.of_person(context.session.place, context.session.payer_id)
     return Day.of(use, context.services.policy.limits.person_minutes)
-
-
-def _standing(connection: Connection, context: SessionContext) -> tuple[Use, Workspace]:
-    session = context.session
-    use = usage.of_person(connection, session.place, session.payer_id, context.services.clock.now())
-    return use, context.services.funding.of(connection, session.place)

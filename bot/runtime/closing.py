@@ -2,20 +2,20 @@
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-
-from sqlalchemy import Connection
+from functools import partial
 
 from bot.domain.errors import AvatarbotError, ProviderError
 from bot.domain.sessions import EndReason, SessionStatus
 from bot.ingress.admission import LEAVE, LEFT, departure
+from bot.ports.storage.fenced import Settlement
+from bot.ports.storage.records import SAY, Conclusion, InboxOutcome, InboxState, SessionRecord, UnfinishedRow
 from bot.runtime.context import SessionContext
-from bot.runtime.past import past_of
 from bot.runtime.provider_sessions import ProviderSessions
 from bot.runtime.status_card import ENDINGS, StatusCard
 from bot.runtime.turns import UNHEARD
-from bot.storage import inbox, sessions
 from bot.transcript.publisher import TranscriptPublisher
 
 CLOSE_AGAIN_FIRST, CLOSE_AGAIN_MOST = 1.0, 30.0
@@ -62,7 +62,7 @@ class Closing:
         With `SHUTDOWN` it takes 5.5 s at most: what is not closed by then is closed by the next start, which posts the rest too.
         """
         context, time = self._context, self._time(reason)
-        await context.change(status=SessionStatus.STOPPING, end_reason=reason)
+        await self._stopping(reason)
         context.session = replace(context.session, status=SessionStatus.STOPPING, end_reason=reason)
         context.show("")
         await self._provider_sessions.leave()
@@ -70,16 +70,18 @@ class Closing:
         context.session = replace(context.session, status=SessionStatus.ENDED)
         if not await self._write_out(writing, time.posts) and reason is EndReason.SHUTDOWN:
             return
-        context.past = await context.services.store.read(
-            lambda c: past_of(c, context.session.id, context.services.clock.now())
-        )
+        context.past = await context.services.storage.sessions.past(context.session.id)
         await self._show_card(time.card)  # before the row says so too: after a crash nobody looks at what has ended
         await self._ended(reason)
         context.show("")
 
     async def leave_to_the_next(self, reason: EndReason) -> None:
         """Hands off the provider; whoever claims the session next closes it. Raises `LeaseLost`."""
-        await self._context.change(status=SessionStatus.STOPPING, end_reason=reason)
+        await self._stopping(reason)
+
+    async def _stopping(self, reason: EndReason) -> None:
+        async with self._context.fenced() as run:
+            run.become(SessionStatus.STOPPING, reason)
 
     def _time(self, reason: EndReason) -> TimeLeft:
         farewell = self._context.services.timeouts.farewell.total_seconds()
@@ -87,36 +89,19 @@ class Closing:
 
     async def _ended(self, reason: EndReason) -> None:
         """The end, and in the same transaction an outcome for everything that still waits."""
-        context, now = self._context, self._context.services.clock.now()
-
-        def work(connection: Connection) -> None:
-            sessions.change(
-                connection, context.lease, status=SessionStatus.ENDED, end_reason=reason, ended_at=now, reserved_s=0
-            )
-            left = self._all_left(connection, reason, now)
-            for row_id, verb, state in left:
-                outcome, sentence = _last_word(verb, state, reason, context.note)
-                inbox.conclude(connection, [row_id], outcome, sentence, now)
-
-        await context.write(work)
+        context = self._context
+        async with context.fenced() as run:
+            run.end(reason)
+            run.settle(partial(_last_words, context.session, reason, context.note))
         context.services.replies_due.set()
-
-    def _all_left(self, connection: Connection, reason: EndReason, now: datetime) -> list[tuple[str, str, str]]:
-        """Everything without an outcome; of a place that is gone somebody is told, though no platform said so."""
-        session, cipher = self._context.session, self._context.services.store.cipher
-        left = inbox.unfinished(connection, session.id)
-        if reason is not EndReason.PLACE_GONE or session.card is None or any(verb == LEAVE for _, verb, _ in left):
-            return left
-        inbox.add(connection, cipher, [departure(session)], now)
-        return inbox.unfinished(connection, session.id)
 
     # ------------------------------------------------------------ for now
 
     async def fall_asleep(self, writing: asyncio.Task[None]) -> None:
         """Closed at the provider to save money; the card stays, and a message wakes it. Raises `LeaseLost`."""
-        context, time = self._context, self._time(EndReason.IDLE)
+        time = self._time(EndReason.IDLE)
         await self._provider_sessions.leave()
-        await context.change(status=SessionStatus.STOPPING, end_reason=EndReason.IDLE)
+        await self._stopping(EndReason.IDLE)
         await self._close_all(time.close)
         await self._write_out(writing, time.posts)
         await self._rest_or_go_on()
@@ -124,18 +109,10 @@ class Closing:
 
     async def _rest_or_go_on(self) -> None:
         """Sleep, unless somebody wrote meanwhile: then the next run wakes it at once."""
-        context, now = self._context, self._context.services.clock.now()
-
-        def work(connection: Connection) -> SessionStatus:
-            waits = inbox.unfinished(connection, context.session.id)
-            status = SessionStatus.STARTING if waits else SessionStatus.SLEEPING
-            slept_at = None if waits else now
-            values = {"status": status, "end_reason": "", "slept_at": slept_at, "reserved_s": 0, "attempts": 0}
-            sessions.change(connection, context.lease, **values)
-            return status
-
-        status = await context.write(work)
-        context.session = replace(context.session, status=status)
+        context = self._context
+        async with context.fenced() as run:
+            status = run.rest()
+        context.session = replace(context.session, status=status.value)
         context.show("")
 
     # ------------------------------------------------------------ closing at the provider
@@ -166,12 +143,8 @@ class Closing:
         until = await self._provider_sessions.unclosed_until()
         sentence = _unclosed(context.session.spec.avatar_name, context.services.provider.name, until, now)
 
-        def work(connection: Connection) -> None:
-            sessions.fence(connection, context.lease)
-            asked = [row for row, verb, _ in inbox.unfinished(connection, context.session.id) if verb == "stop"]
-            inbox.conclude(connection, asked, "not confirmed", sentence, now)
-
-        await context.write(work)
+        async with context.fenced() as run:
+            run.settle(partial(_not_confirmed, sentence))
         context.services.replies_due.set()
         context.show(sentence)
         await self._show_card(LAST_CARD)
@@ -201,12 +174,30 @@ def _unclosed(name: str, provider: str, until: datetime | None, now: datetime) -
     return f"{name} has left, but {provider} has not confirmed the end. It is asked again until it does.{last}"
 
 
-def _last_word(verb: str, state: str, reason: EndReason, note: str) -> tuple[str, str]:
+def _not_confirmed(sentence: str, unfinished: Sequence[UnfinishedRow]) -> Settlement:
+    asked = [row for row in unfinished if row.verb == "stop"]
+    return Settlement([Conclusion(row.id, InboxOutcome.NOT_CONFIRMED, sentence) for row in asked])
+
+
+def _last_words(
+    session: SessionRecord, reason: EndReason, note: str, unfinished: Sequence[UnfinishedRow]
+) -> Settlement:
+    """An outcome for everything without one; of a place that is gone somebody is told, though no platform said so."""
+    left, gone = list(unfinished), []
+    if reason is EndReason.PLACE_GONE and session.card and not any(row.verb == LEAVE for row in left):
+        gone = [departure(session)]
+        left += [UnfinishedRow(row.id, row.verb, InboxState.WAITING) for row in gone]
+    return Settlement([_last_word(row, reason, note) for row in left], gone)
+
+
+def _last_word(row: UnfinishedRow, reason: EndReason, note: str) -> Conclusion:
     """What the author of something unfinished hears when the session ends."""
-    if verb == inbox.SAY:
-        return ("unheard", UNHEARD) if state == inbox.CLAIMED else ("handed back", GOODBYE)
-    if verb == LEAVE:
-        return "left", LEFT
-    if verb == "start":
-        return "refused", note or ENDINGS[reason]
-    return "done", "Stopped." if verb == "stop" else "The session has ended."
+    if row.verb == SAY and row.state is InboxState.CLAIMED:
+        return Conclusion(row.id, InboxOutcome.UNHEARD, UNHEARD)
+    if row.verb == SAY:
+        return Conclusion(row.id, InboxOutcome.HANDED_BACK, GOODBYE)
+    if row.verb == LEAVE:
+        return Conclusion(row.id, InboxOutcome.LEFT, LEFT)
+    if row.verb == "start":
+        return Conclusion(row.id, InboxOutcome.REFUSED, note or ENDINGS[reason])
+    return Conclusion(row.id, InboxOutcome.DONE, "Stopped." if row.verb == "stop" else "The session has ended.")

@@ -1,13 +1,13 @@
 """One live session in this process: what its tasks share."""
 
 import asyncio
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import TypeVar
 
 import structlog
-from sqlalchemy import Connection
 
+from bot.commands.channel_settings import ChannelSettings
 from bot.delivery.rate_limiter import RateLimiter
 from bot.domain.conversations import MessageRef
 from bot.domain.disclosure import Disclosure
@@ -18,19 +18,13 @@ from bot.media.fanout import MediaFanout
 from bot.ports.avatar import Avatar
 from bot.ports.chat import ChatPlatform
 from bot.ports.moderation import ProposedSpeech, Source
+from bot.ports.storage.fenced import FencedWrites
+from bot.ports.storage.records import SAY, Lease, Past, SessionRecord
 from bot.runtime.attribution import Attribution
-from bot.runtime.channel_settings import ChannelSettings
 from bot.runtime.moderation import Cleared, Refusal
 from bot.runtime.outlook import NOTHING_KNOWN, Outlook
-from bot.runtime.past import Past
 from bot.runtime.services import Services
-from bot.storage import channels, sessions
-from bot.storage.connection_thread import Work
-from bot.storage.inbox import SAY
-from bot.storage.records import Lease, SessionRecord
 from bot.transcript.encounters import Encounters
-
-T = TypeVar("T")
 
 
 class ThrownOut(AvatarbotError):
@@ -160,27 +154,19 @@ class SessionContext:
 
     async def cleared(self, written: str, spoken: str, source: Source) -> Cleared | Refusal:
         """What is to be spoken, or why it must not be. The channel's words count as they are now, not as they were at the start."""
-        place, store = self.session.place, self.services.store
-        stored = await store.read(lambda c: channels.settings_of(c, store.cipher, {place.channel}))
-        words = ChannelSettings.decode(stored.get(place.channel)).words
+        place = self.session.place
+        words = (await self.services.storage.channels.settings(place)).words
         return await self.services.moderation.clear(ProposedSpeech(written, spoken, place, source, words))
 
-    async def write(self, work: Work[T]) -> T:
-        return await self.services.store.write(work)
-
-    async def change(self, **values: object) -> None:
-        """Change the session's row, fenced. Raises `LeaseLost`."""
-
-        def work(connection: Connection) -> None:
-            sessions.change(connection, self.lease, **values)
-
-        await self.write(work)
+    def fenced(self) -> AbstractAsyncContextManager[FencedWrites]:
+        """What the run writes, in one transaction. Raises `LeaseLost` and `StoreUnavailable` when the block is left."""
+        return self.services.storage.fenced(self.lease)
 
     async def become(self, status: SessionStatus, note: str = "") -> None:
         """Enter a state, in the database first, and show it. Raises `LeaseLost`."""
         if status is not self.session.status:
-            live = {"attempts": 0} if status is SessionStatus.LIVE else {}
-            await self.change(status=status, **live)
+            async with self.fenced() as run:
+                run.become(status)
             self.session = replace(self.session, status=status)
         if status is SessionStatus.LIVE and self.live_since is None:
             self.live_since = self.services.clock.now()

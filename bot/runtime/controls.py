@@ -5,8 +5,6 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TypeVar
 
-from sqlalchemy import Connection
-
 from bot.commands.catalogue import CATALOGUE
 from bot.commands.errors import ParseError
 from bot.commands.options import act_options, merged, set_changes
@@ -18,12 +16,11 @@ from bot.domain.messages import Suggestion
 from bot.domain.sessions import EndReason, Mode, ParamChanges, SessionSpec, VoiceParams
 from bot.ingress.admission import LEAVE, WITHDRAW
 from bot.ports.avatar import AdjustableAvatar, Avatar, GesturingAvatar
+from bot.ports.storage.records import InboxOutcome, InboxRecord, LeaseLost
 from bot.runtime.budget import day_of_payer
 from bot.runtime.context import SessionContext
 from bot.runtime.resolve import NotOffered, at_provider, spelled_out, suggested_by
 from bot.runtime.turns import Turns
-from bot.storage import inbox, sessions
-from bot.storage.records import InboxRecord
 
 T = TypeVar("T")
 
@@ -51,10 +48,7 @@ class Controls:
         context = self._context
         while True:
             context.controls_wakeup.clear()
-            rows = await context.services.store.read(
-                lambda c: inbox.waiting_controls(c, context.services.store.cipher, context.session.id)
-            )
-            for row in rows:
+            for row in await context.services.storage.inbox.waiting_controls(context.session.id):
                 if row.verb in self._verbs:
                     await self._obey(row)
             await context.controls_wakeup.wait()
@@ -63,20 +57,15 @@ class Controls:
         suggestions: tuple[Suggestion, ...] = ()
         try:
             sentence = await self._verbs[row.verb](row)
-            outcome = "done"
+            outcome = InboxOutcome.DONE
+        except LeaseLost:
+            raise
         except AvatarbotError as error:
-            if isinstance(error, sessions.LeaseLost):
-                raise
-            outcome, sentence, suggestions = "refused", error.sentence, suggested_by(error)
-        context, now = self._context, self._context.services.clock.now()
-
-        def work(connection: Connection) -> None:
-            inbox.finish(connection, context.lease, row.id, outcome, sentence if row.reply_to else "", now)
-            inbox.suggest(connection, [row.id], suggestions)
-
+            outcome, sentence, suggestions = InboxOutcome.REFUSED, error.sentence, suggested_by(error)
         if row.verb not in {"stop", LEAVE}:  # the end of the session answers it
-            await context.write(work)
-            context.services.replies_due.set()
+            async with self._context.fenced() as run:
+                run.finish(row.id, outcome, sentence if row.reply_to else "", suggestions)
+            self._context.services.replies_due.set()
 
     def _avatar(self) -> Avatar:
         if self._context.avatar is None or not self._context.arrived.is_set():
@@ -96,14 +85,14 @@ class Controls:
         avatar = self._avatar()
         if not (self._turns.in_flight or self._context.speaking):
             return "Nothing is being said."
-        self._turns.stop("interrupted")
+        self._turns.stop(InboxOutcome.INTERRUPTED)
         await avatar.interrupt()
         return "Interrupted."
 
     async def _withdraw(self, row: InboxRecord) -> str:
         """A message was deleted: if it is the one in flight, no more of it is said."""
         if self._turns.is_of(row.body["message"]):
-            self._turns.stop("withdrawn")
+            self._turns.stop(InboxOutcome.WITHDRAWN)
             await self._avatar().interrupt()
         return ""
 
@@ -146,7 +135,8 @@ class Controls:
     async def _keep(self, spec: SessionSpec) -> None:
         """What was set is kept for the next provider session, and shown."""
         context = self._context
-        await context.write(lambda c: sessions.respecify(c, context.services.store.cipher, context.lease, spec))
+        async with context.fenced() as run:
+            run.respecify(spec)
         context.session = replace(context.session, spec=spec)
         context.show()
 
@@ -161,7 +151,8 @@ class Controls:
     async def _extend(self, row: InboxRecord) -> str:
         """Whoever extends it pays for what comes."""
         context = self._context
-        await context.change(payer_id=row.person_id)
+        async with context.fenced() as run:
+            run.charge(row.person_id)
         context.session = replace(context.session, payer_id=row.person_id)
         context.touch()
         context.show("")

@@ -6,10 +6,8 @@ import structlog
 
 from bot.delivery.rate_limiter import Priority
 from bot.domain.errors import PlatformError, StoreUnavailable
-from bot.runtime.past import past_of
 from bot.runtime.services import Services
 from bot.runtime.status_card import card_of, show_card
-from bot.storage import sessions
 
 log = structlog.get_logger(__name__)
 
@@ -36,12 +34,12 @@ class EndedCards:
 
     async def _show(self, session_id: str) -> None:
         """Raises `PlatformError`, and then nobody sees it, and `StoreUnavailable`."""
-        services = self._services
-        session = await services.store.read(lambda c: sessions.get(c, services.store.cipher, session_id))
+        services, sessions = self._services, self._services.storage.sessions
+        session = await sessions.get(session_id)
         platform = services.platforms.get(session.place.platform) if session else None
         if session is None or session.card is None or platform is None:
             return
-        past = await services.store.read(lambda c: past_of(c, session_id, services.clock.now()))
+        past = await sessions.past(session_id)
         await services.limiters.of(session.place, platform.pace).turn(Priority.CARD)
         disclosure = services.disclosures.of(session.spec.language)
         await show_card(platform, session.card, session.talk, card_of(session, disclosure, past=past))

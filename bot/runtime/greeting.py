@@ -5,10 +5,9 @@ from bot.domain.identity import new_id
 from bot.domain.messages import Inbound, MessagePosted
 from bot.domain.people import Person, Role
 from bot.domain.sessions import Mode
+from bot.ports.storage.records import SAY, InboxRecord, NewRow
 from bot.runtime.context import SessionContext
 from bot.speech.speakable import speakable
-from bot.storage.inbox import SAY, NewRow
-from bot.storage.records import InboxRecord
 
 NOBODY = Person("", "")
 """Whose words a greeting is: a turn of nobody is no line of the transcript."""

@@ -4,22 +4,20 @@ import asyncio
 import math
 import os
 import socket
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import structlog
-from sqlalchemy import Connection
 
 from bot.domain.errors import StoreUnavailable
 from bot.domain.identity import new_id
+from bot.ports.storage.repositories import WorkerRepository
 from bot.runtime.services import Services
-from bot.storage import sessions
 
 log = structlog.get_logger(__name__)
 
 LEASE = timedelta(seconds=5)
 RENEW_EVERY = 1.5
 CAPACITY = 1_000
-FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 ENLIST_AGAIN = 1.0
 """Seconds between two tries while the database is not to be had."""
@@ -47,18 +45,9 @@ class WorkerLease:
 
     async def enlist(self) -> None:
         """Have a lease under a new id; what was held under the last one can be claimed at once. Raises `StoreUnavailable`."""
-        before, self.id = self.id, new_id()
-
-        def work(connection: Connection) -> None:
-            if self._alone:
-                sessions.dismiss_others(connection, self.id)
-            sessions.dismiss(connection, before)
-            now = self._services.clock.now()
-            until = FOREVER if self._alone else now + LEASE
-            sessions.enlist(connection, self.id, now=now, until=until, capacity=CAPACITY, address=_address())
-
-        began = asyncio.get_running_loop().time()
-        await self._services.store.write(work)
+        before, self.id, began = self.id, new_id(), asyncio.get_running_loop().time()
+        lasts = None if self._alone else LEASE
+        await self._workers.enlist(self.id, lasts=lasts, capacity=CAPACITY, address=_address(), instead_of=before)
         self._until = math.inf if self._alone else began + LEASE.total_seconds()
         self.enlisted.set()
 
@@ -84,7 +73,7 @@ class WorkerLease:
 
     async def dismiss(self) -> None:
         """Give it back. Raises `StoreUnavailable`."""
-        await self._services.store.write(lambda c: sessions.dismiss(c, self.id))
+        await self._workers.dismiss(self.id)
 
     async def _renewed(self) -> bool:
         """Whether it holds for another while; tries until it nearly runs out."""
@@ -92,7 +81,7 @@ class WorkerLease:
             began = asyncio.get_running_loop().time()
             try:
                 async with asyncio.timeout(max(0.1, self._until - began - RENEW_EVERY / 3)):
-                    renewed = await self._services.store.write(self._renew)
+                    renewed = await self._workers.renew(self.id, lasts=LEASE)
             except (StoreUnavailable, TimeoutError):
                 await asyncio.sleep(RENEW_EVERY / 5)
                 continue
@@ -101,9 +90,9 @@ class WorkerLease:
             return renewed
         return False
 
-    def _renew(self, connection: Connection) -> bool:
-        now = self._services.clock.now()
-        return sessions.renew(connection, self.id, now=now, until=now + LEASE)
+    @property
+    def _workers(self) -> WorkerRepository:
+        return self._services.storage.workers
 
 
 def _address() -> str:

@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 from bot.domain.errors import ProviderError, Verdict
 from bot.ports.llm import Exchange
 from bot.ports.moderation import Source
+from bot.ports.storage.records import InboxRecord
 from bot.runtime.context import SessionContext
 from bot.runtime.moderation import Cleared, Refusal
 from bot.speech.names import clean_name
 from bot.speech.sentences import SentenceStream
 from bot.speech.speakable import speakable
-from bot.storage import transcripts
-from bot.storage.records import InboxRecord
 
 LONGEST_ANSWER = 2_000
 """Characters after which an answer is cut: about two minutes of speech."""
@@ -96,9 +95,7 @@ class LlmReply:
     async def _history(self) -> list[Exchange]:
         """What was said before, from our own transcript, and the question last."""
         session_id = self.context.session.id
-        lines = await self.context.services.store.read(
-            lambda c: transcripts.conversation(c, session_id, HISTORY, self.row.id)
-        )
+        lines = await self.context.services.storage.transcripts.conversation(session_id, HISTORY, self.row.id)
         before = [Exchange(clean_name(name) if name else None, text) for name, text in lines]
         return [*before, Exchange(clean_name(self.row.person_name), self.text)]
 

@@ -12,9 +12,8 @@ from bot.commands.suggestions import instead
 from bot.domain.errors import PlatformError, StoreUnavailable, Throttled
 from bot.domain.messages import Command
 from bot.domain.replies import Reply
+from bot.ports.storage.records import InboxOutcome, InboxRecord
 from bot.runtime.services import Services
-from bot.storage import inbox
-from bot.storage.records import InboxRecord
 
 log = structlog.get_logger(__name__)
 
@@ -25,6 +24,9 @@ GIVE_UP = timedelta(hours=1)
 """After which an answer would only puzzle."""
 
 AT_ONCE = 50
+
+NOT_SPOKEN = frozenset({InboxOutcome.MODERATED, InboxOutcome.UNCHECKED, InboxOutcome.ANSWER_MODERATED})
+"""Outcomes that concern only whoever wrote."""
 
 
 class Outbox:
@@ -63,13 +65,12 @@ class Outbox:
 
     async def _tell_due(self) -> int:
         """How many were settled. Each is written down before the next is told, so that whatever stops this repeats one at most."""
-        store, settled = self._services.store, 0
-        ours, now = tuple(self._services.platforms), asyncio.get_running_loop().time()
+        inbox, settled, now = self._services.storage.inbox, 0, asyncio.get_running_loop().time()
         self._not_before = {workspace: at for workspace, at in self._not_before.items() if at > now}
         async with self._telling:
-            for row in await store.read(lambda c: inbox.replies_due(c, store.cipher, ours, AT_ONCE)):
+            for row in await inbox.replies_due(tuple(self._services.platforms), AT_ONCE):
                 if _workspace(row) not in self._not_before and await self._tell(row):
-                    await store.write(lambda c, r=row: inbox.reply_sent(c, r.id))  # type: ignore[misc]
+                    await inbox.reply_sent(row.id)
                     settled += 1
         return settled
 
@@ -95,7 +96,7 @@ class Outbox:
 def _reply(row: InboxRecord) -> Reply:
     verb = CATALOGUE.verb(row.verb)
     given = {name: value for name, value in row.body.items() if verb and verb.option(name)}
-    private = row.outcome in {inbox.MODERATED, inbox.UNCHECKED, inbox.ANSWER_MODERATED}
+    private = row.outcome in NOT_SPOKEN
     return Reply(row.sentence, instead(Command(row.verb, given), row.suggestions), private=private)
 
 

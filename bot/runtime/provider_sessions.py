@@ -5,9 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-import msgspec
 import structlog
-from sqlalchemy import Connection
 
 from bot.domain.errors import AvatarbotError, CommandRefused, ProviderError, RoomError, Verdict
 from bot.domain.identity import new_id
@@ -22,12 +20,11 @@ from bot.ports.avatar import (
     AvatarListener,
 )
 from bot.ports.provider import ProviderSession
-from bot.ports.room import LinkDown, LinkUp, LossReason, RoomCredentials, TokenExpiring
-from bot.runtime.budget import next_minutes
+from bot.ports.room import LinkDown, LinkUp, LossReason, TokenExpiring
+from bot.ports.storage.records import ProviderSessionRecord, ProviderSessionStatus
+from bot.runtime.budget import minutes_for
 from bot.runtime.context import SessionContext, ThrownOut
 from bot.runtime.resolve import at_provider, difference
-from bot.storage import provider_sessions
-from bot.storage.records import ProviderSessionRecord
 from bot.tasks import cancel_and_wait
 
 log = structlog.get_logger(__name__)
@@ -74,12 +71,8 @@ class ProviderSessions:
 
     async def begin(self) -> None:
         """Rejoin what is open and still valid, or open a new one. Raises `ProviderError`, `RoomError`, `NoAvatar`, `BudgetSpent`, `LeaseLost`."""
-        for row in await self._unclosed():
-            if row.state == provider_sessions.INTENT:
-                await self._context.write(
-                    lambda c, r=row: provider_sessions.lost(c, self._context.lease, r.id, self._now())  # type: ignore[misc]
-                )
-            elif self._context.avatar is None and await self._rejoined(row):
+        for row in await self._begun():
+            if self._context.avatar is None and await self._rejoined(row):
                 log.info("rejoined", session=self._context.session.id)
             else:
                 await self._try_to_close(row)
@@ -87,15 +80,24 @@ class ProviderSessions:
             await self._open()
 
     async def _unclosed(self) -> list[ProviderSessionRecord]:
-        store, session_id = self._context.services.store, self._context.session.id
-        return await store.read(lambda c: provider_sessions.unclosed(c, store.cipher, session_id))
+        return await self._context.services.storage.provider_sessions.unclosed(self._context.session.id)
+
+    async def _begun(self) -> list[ProviderSessionRecord]:
+        """What is unclosed and has an id at the provider; what was only intended is lost from now on."""
+        rows = await self._unclosed()
+        async with self._context.fenced() as run:
+            for row in rows:
+                if row.status is ProviderSessionStatus.INTENT:
+                    run.lost(row.id)
+        return [row for row in rows if row.status is not ProviderSessionStatus.INTENT]
 
     async def _rejoined(self, row: ProviderSessionRecord) -> bool:
         margin = self._context.services.timeouts.renew_before
-        if row.state != provider_sessions.OPEN or row.expires_at is None or row.expires_at - self._now() < margin:
+        if row.status is not ProviderSessionStatus.OPEN or row.expires_at is None or row.credentials is None:
             return False
-        credentials = msgspec.json.decode(row.credentials, type=RoomCredentials)
-        session = ProviderSession(row.provider_id, credentials)
+        if row.expires_at - self._now() < margin:
+            return False
+        session = ProviderSession(row.provider_id, row.credentials)
         try:
             await self._activate(await self._entered(row.id, session, self._context.session.spec, row.expires_at))
         except (RoomError, NoAvatar) as error:
@@ -109,12 +111,9 @@ class ProviderSessions:
     async def _invited(self) -> JoinedAvatar:
         """Intent, create, result, join: in this order. The active avatar goes on meanwhile."""
         context, row_id = self._context, new_id()
-        duration = await next_minutes(context) * 60
-        await context.write(
-            lambda c: provider_sessions.intend(
-                c, context.lease, row_id, context.session.payer_id, duration, self._now()
-            )
-        )
+        async with context.fenced() as run:
+            minutes = run.intend(row_id, minutes_for(context))
+        duration = minutes.value * 60
         context.session = replace(context.session, reserved_s=0)
         spec = context.session.spec
         created = await _to_the_end(self._group.create_task(self._create(row_id, spec, duration), name="create"))
@@ -127,11 +126,10 @@ class ProviderSessions:
         try:
             created = await context.services.provider.create(asked, duration, tag=context.session.id)
         except ProviderError as error:
-            settle = provider_sessions.abandon if error.certain else provider_sessions.lost
-            await context.write(lambda c: settle(c, context.lease, row_id, self._now()))
+            async with context.fenced() as run:
+                (run.abandon if error.certain else run.lost)(row_id)
             return error
-        cipher, credentials = context.services.store.cipher, created.credentials
-        await context.write(lambda c: provider_sessions.opened(c, cipher, row_id, created.id, credentials, self._now()))
+        await context.services.storage.unfenced.opened(row_id, created.id, created.credentials)
         return created
 
     async def _entered(
@@ -318,13 +316,8 @@ class ProviderSessions:
 
     async def close_all(self) -> None:
         """Close whatever is open at the provider. Only after a fenced step to *stopping*. Raises `ProviderError`."""
-        for row in await self._unclosed():
-            if row.state in provider_sessions.RUNNING:
-                await self._close(row)
-            else:
-                await self._context.write(
-                    lambda c, r=row: provider_sessions.lost(c, self._context.lease, r.id, self._now())  # type: ignore[misc]
-                )
+        for row in await self._begun():
+            await self._close(row)
 
     async def unclosed_until(self) -> datetime | None:
         """When the last of what is open at the provider ends by itself."""
@@ -339,14 +332,11 @@ class ProviderSessions:
             log.warning("could not close", session=self._context.session.id, reason=error.detail)
 
     async def _close(self, row: ProviderSessionRecord) -> None:
-        await self._context.write(lambda c: provider_sessions.closing(c, self._context.lease, row.id))
+        async with self._context.fenced() as run:
+            run.closing(row.id)
         if row.provider_id:
             await self._close_at_provider(row)
-
-        def closed(connection: Connection) -> None:
-            provider_sessions.closed(connection, [row.id], self._now())
-
-        await self._context.write(closed)
+        await self._context.services.storage.unfenced.closed(row.id)
 
     async def _close_at_provider(self, row: ProviderSessionRecord) -> None:
         """Also what should be over by now: a clock may have been set. Raises `ProviderError` while it may run."""

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import fields, replace
 from typing import Any, Protocol, TypeVar
 
+from bot.commands.channel_settings import ChannelSettings
 from bot.commands.options import StartOptions
 from bot.commands.suggestions import listed, suggest
 from bot.domain.capabilities import Capability, Offer
@@ -13,7 +14,6 @@ from bot.domain.messages import Suggestion
 from bot.domain.sessions import Mode, ParamChanges, SessionSpec, VoiceParams
 from bot.ports.provider import AvatarInfo, Knowledge, LanguageInfo, VoiceInfo
 from bot.queries.provider_catalog import WorkspaceCatalog
-from bot.runtime.channel_settings import ChannelSettings
 
 
 class NotOffered(AvatarbotError):

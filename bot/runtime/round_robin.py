@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from bot.storage.records import InboxRecord
+from bot.ports.storage.records import InboxRecord
 
 REMEMBERED = 200
 """Authors of whom it is known when they had their turn; whoever is forgotten counts as new."""

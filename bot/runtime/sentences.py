@@ -2,7 +2,7 @@
 
 from bot.commands.policy import at_least, role_of
 from bot.domain.people import Person, Role
-from bot.storage.records import SessionRecord
+from bot.ports.storage.records import SessionRecord
 
 NOBODY_HERE = "No avatar is live here."
 HOW_TO_START = f"{NOBODY_HERE} Start one with /avatar start."

@@ -14,10 +14,10 @@ from bot.ports.chat import ChatPlatform
 from bot.ports.clock import Clock
 from bot.ports.llm import LanguageModel
 from bot.ports.provider import AvatarProvider
+from bot.ports.storage import Storage
 from bot.queries.provider_catalog import ProviderCatalog
+from bot.runtime.funding import Funding
 from bot.runtime.moderation import Moderation
-from bot.storage.engine import Store
-from bot.storage.funding import Funding
 from bot.telemetry import Metrics
 
 
@@ -44,7 +44,7 @@ class SessionTimeouts:
 class Services:
     """The core's surroundings: made once, in the composition root."""
 
-    store: Store
+    storage: Storage
     provider: AvatarProvider
     funding: Funding
     offers: ProviderCatalog

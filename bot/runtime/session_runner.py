@@ -1,16 +1,24 @@
 """The life of one session in this process, from its claim to its end."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-
-from sqlalchemy import Connection
+from functools import partial
 
 from bot.domain.errors import AvatarbotError, PlaceGone, PlatformError, ProviderError, RoomError
 from bot.domain.sessions import EndReason, SessionStatus
 from bot.ingress.admission import USES
+from bot.ports.storage.fenced import Settlement
+from bot.ports.storage.records import (
+    Conclusion,
+    InboxOutcome,
+    InboxState,
+    Lease,
+    LeaseLost,
+    NewRow,
+    UnfinishedRow,
+)
 from bot.runtime.budget import BudgetSpent, day_of_payer
-from bot.runtime.channel_settings import ChannelSettings
 from bot.runtime.closing import Closing
 from bot.runtime.context import Asleep, Ending, HandedOver, SessionContext, ThrownOut
 from bot.runtime.controls import Controls
@@ -23,9 +31,6 @@ from bot.runtime.resolve import NotOffered, resolved, suggested_by, within
 from bot.runtime.services import Services
 from bot.runtime.status_card import StatusCard, card_of
 from bot.runtime.turns import UNHEARD, Turns
-from bot.storage import channels, inbox, sessions
-from bot.storage.records import Lease, SessionRecord
-from bot.storage.sessions import LeaseLost
 from bot.transcript.publisher import TranscriptPublisher
 
 MOST_ATTEMPTS = 3
@@ -65,9 +70,11 @@ class SessionRunner:
 
     async def run(self) -> None:
         """Until the session has ended, sleeps, or belongs to another. Raises only what is a fault of ours."""
-        session, settings = await self._read()
+        storage = self._services.storage
+        session = await storage.sessions.get(self._lease.session_id)
         if session is None:
             return
+        settings = await storage.channels.settings(session.place)
         ending: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
         media = self._services.events.media.of(session.id)
         self._context = context = SessionContext(self._services, self._lease, session, settings, ending, media)
@@ -76,17 +83,6 @@ class SessionRunner:
                 await _LiveSession(context, group, self._early).give()
         except* LeaseLost:
             context.log.warning("another process hosts this session now")
-
-    async def _read(self) -> tuple[SessionRecord | None, ChannelSettings]:
-        def work(connection: Connection) -> tuple[SessionRecord | None, ChannelSettings]:
-            session = sessions.get(connection, self._services.store.cipher, self._lease.session_id)
-            if session is None:
-                return None, ChannelSettings()
-            place = session.place.channel
-            stored = channels.settings_of(connection, self._services.store.cipher, {place})
-            return session, ChannelSettings.decode(stored.get(place))
-
-        return await self._services.store.read(work)
 
 
 class _LiveSession:
@@ -168,56 +164,36 @@ class _LiveSession:
         context = self._context
         asked = within(context.session.spec, context.services.policy.offer)
         spec = await resolved(asked, context.services.offers.seen_from(context.session.place))
-        await context.write(lambda c: sessions.respecify(c, context.services.store.cipher, context.lease, spec))
+        async with context.fenced() as run:
+            run.respecify(spec)
         context.session = replace(context.session, spec=spec)
         since = context.session.created_at if context.session.attempts > 1 else None
         opened = await context.platform.post_card(
             context.session.place, card_of(context.session, context.disclosure), since=since
         )
         context.encounters.told({context.session.starter_id})
-        await context.write(lambda c: sessions.open_thread(c, context.lease, opened))
+        async with context.fenced() as run:
+            run.open_thread(opened)
         context.session = replace(context.session, card=opened.card, thread=opened.thread)
         context.show()
 
     async def _welcome(self) -> None:
         """Whoever typed `start` hears that it worked, and the avatar greets."""
-        day = await day_of_payer(self._context)
-        sentence = (
-            f"{self._context.session.spec.avatar_name} is live. {day.at_start(self._context.session.spec.minutes)}"
-        )
-        context, now, cipher = self._context, self._context.services.clock.now(), self._context.services.store.cipher
+        context = self._context
+        day = await day_of_payer(context)
+        sentence = f"{context.session.spec.avatar_name} is live. {day.at_start(context.session.spec.minutes)}"
         greets = await greeting(context)
-
-        def work(connection: Connection) -> None:
-            started = self._unfinished(connection, "start")
-            inbox.conclude(connection, started, inbox.GOOD_NEWS, sentence, now)
-            if started and greets:  # only a session that begins: not one that was renewed, woken or taken over
-                inbox.add(connection, cipher, [greets], now)
-
-        await context.write(work)
+        async with context.fenced() as run:
+            run.settle(partial(_welcomed, sentence, greets))
         context.services.replies_due.set()
-
-    def _unfinished(self, connection: Connection, verb: str) -> list[str]:
-        """Rows of that verb without an outcome. Raises `LeaseLost`."""
-        sessions.fence(connection, self._context.lease)
-        return [row for row, v, _ in inbox.unfinished(connection, self._context.session.id) if v == verb]
 
     async def _take_over(self) -> None:
         """What an earlier run had begun: turns that may not have been heard, posts that are not complete."""
-        context, now = self._context, self._context.services.clock.now()
+        context = self._context
         if context.session.card is not None:
             await self._publisher.resume()
-
-        def work(connection: Connection) -> None:
-            sessions.fence(connection, context.lease)
-            claimed = [
-                row_id
-                for row_id, _, state in inbox.unfinished(connection, context.session.id)
-                if state == inbox.CLAIMED
-            ]
-            inbox.conclude(connection, claimed, "unheard", UNHEARD, now)
-
-        await context.write(work)
+        async with context.fenced() as run:
+            run.settle(_unheard)
         context.services.replies_due.set()
 
     async def _give_up(self, error: AvatarbotError) -> Ending:
@@ -240,14 +216,9 @@ class _LiveSession:
                 return EndReason.PROVIDER
 
     async def _refuse_start(self, error: AvatarbotError) -> None:
-        context, now = self._context, self._context.services.clock.now()
-
-        def work(connection: Connection) -> None:
-            started = self._unfinished(connection, "start")
-            inbox.conclude(connection, started, "refused", error.sentence, now)
-            inbox.suggest(connection, started, suggested_by(error))
-
-        await context.write(work)
+        context = self._context
+        async with context.fenced() as run:
+            run.settle(partial(_refused, error))
         context.services.replies_due.set()
 
     # ------------------------------------------------------------ ending
@@ -284,3 +255,22 @@ class _LiveSession:
             if task is not but:
                 task.cancel()
         await asyncio.gather(*(task for task in self._tasks if task is not but), return_exceptions=True)
+
+
+def _welcomed(sentence: str, greets: NewRow | None, unfinished: Sequence[UnfinishedRow]) -> Settlement:
+    """Only a session that begins greets: not one that was renewed, woken or taken over."""
+    started = [Conclusion(row.id, InboxOutcome.DONE, sentence) for row in unfinished if row.verb == "start"]
+    return Settlement(started, [greets] if started and greets else [])
+
+
+def _refused(error: AvatarbotError, unfinished: Sequence[UnfinishedRow]) -> Settlement:
+    """Whoever started it hears why it could not be."""
+    started = [row for row in unfinished if row.verb == "start"]
+    names = suggested_by(error)
+    return Settlement([Conclusion(row.id, InboxOutcome.REFUSED, error.sentence, names) for row in started])
+
+
+def _unheard(unfinished: Sequence[UnfinishedRow]) -> Settlement:
+    """Of what an earlier run was speaking nobody knows how much was heard."""
+    claimed = [row for row in unfinished if row.state is InboxState.CLAIMED]
+    return Settlement([Conclusion(row.id, InboxOutcome.UNHEARD, UNHEARD) for row in claimed])

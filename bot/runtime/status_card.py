@@ -9,11 +9,9 @@ from bot.domain.disclosure import Disclosure
 from bot.domain.errors import PlatformError, Throttled
 from bot.domain.sessions import EndReason, SessionSpec, SessionStatus
 from bot.ports.chat import ChatPlatform
+from bot.ports.storage.records import Past, SessionRecord
 from bot.runtime.context import SessionContext
 from bot.runtime.outlook import NOTHING_KNOWN, Outlook
-from bot.runtime.past import Past
-from bot.storage import sessions
-from bot.storage.records import SessionRecord
 
 LIVE = frozenset({SessionStatus.STARTING, SessionStatus.LIVE, SessionStatus.RECONNECTING})
 NEVER_AGAIN = frozenset({EndReason.PLACE_GONE, EndReason.NOT_ALLOWED})
@@ -89,8 +87,16 @@ def card_of(
         waiting=waiting if waiting >= WORTH_SHOWING else 0,
         actions=_actions(session, past),
         traits=() if ended else _traits(session.spec),
-        facts=past.facts if past and ended else (),
+        facts=_facts(past) if past and ended else (),
     )
+
+
+def _facts(past: Past) -> tuple[str, ...]:
+    """In a few words each; what is nothing is left out."""
+    minutes = round(past.seconds / 60)
+    lasted = "Live for less than a minute" if minutes < 1 else f"Live for {minutes} min"
+    said = "1 message" if past.messages == 1 else f"{past.messages:,} messages"
+    return tuple(fact for fact, true in ((lasted, past.seconds), (said, past.messages)) if true)
 
 
 def _note(session: SessionRecord) -> str:
@@ -194,5 +200,6 @@ class StatusCard:
     async def _move(self, card: MessageRef) -> None:
         """The old message can no longer be edited, so the card goes on in a new one."""
         context = self._context
-        await context.write(lambda c: sessions.move_card(c, context.lease, card))
+        async with context.fenced() as run:
+            run.move_card(card)
         context.move_card(card)

@@ -14,6 +14,7 @@ from bot.domain.transcript import Speaker
 from bot.media.events import Caption
 from bot.ports.avatar import AvatarArrived, AvatarEvent, AvatarGone, AvatarLeft, Speaking, Utterance
 from bot.ports.moderation import Source
+from bot.ports.storage.records import InboxOutcome, InboxRecord
 from bot.runtime.context import SessionContext
 from bot.runtime.greeting import as_spoken, is_greeting
 from bot.runtime.llm_reply import LlmReplies, LlmReply
@@ -22,13 +23,14 @@ from bot.runtime.round_robin import RoundRobin
 from bot.speech.names import with_name
 from bot.speech.sentences import speaking_seconds
 from bot.speech.speakable import speakable
-from bot.storage import inbox
-from bot.storage.records import InboxRecord
 from bot.tasks import cancel_and_wait
 from bot.transcript.publisher import TranscriptPublisher
 
 UNHEARD = "That may not have been heard. Please say it again if it matters."
-TOLD = {"unheard": UNHEARD, "dropped": "Somebody interrupted before that was heard. Please say it again if it matters."}
+TOLD = {
+    InboxOutcome.UNHEARD: UNHEARD,
+    InboxOutcome.DROPPED: "Somebody interrupted before that was heard. Please say it again if it matters.",
+}
 """What the author hears of an outcome."""
 
 SILENT_GRACE = 5.0
@@ -59,7 +61,7 @@ class _Turn:
     heard: bool = False
     voiced: bool = False  # audio_start was seen, so audio_end should come; the stream may lose it
     over: bool = False
-    stopped: str = ""  # its outcome, where somebody stopped it
+    stopped: InboxOutcome = InboxOutcome.NONE  # its outcome, where somebody stopped it
 
 
 class Turns:
@@ -161,7 +163,7 @@ class Turns:
         message = self._current.row.message if self._current else None
         return message is not None and message.message_id == message_id
 
-    def stop(self, outcome: str) -> None:
+    def stop(self, outcome: InboxOutcome) -> None:
         """The turn in flight is over: somebody `interrupted` it, or its message was `withdrawn`."""
         if self._current:
             self._current.over, self._current.stopped = True, outcome
@@ -170,8 +172,7 @@ class Turns:
     # ------------------------------------------------------------ one turn
 
     async def _waiting(self) -> list[InboxRecord]:
-        store, session_id = self._context.services.store, self._context.session.id
-        return await store.read(lambda c: inbox.waiting_turns(c, store.cipher, session_id))
+        return await self._context.services.storage.inbox.waiting_turns(self._context.session.id)
 
     async def _next(self) -> float | None:
         """Take the next waiting message. Returns how many seconds to wait next, None: until the wakeup.
@@ -199,20 +200,21 @@ class Turns:
     async def _take(self, row: InboxRecord) -> None:
         context = self._context
         if stale := context.services.policy.too_old(self._speakable_since(row), context.services.clock.now()):
-            await self._finish(row, "stale", stale.sentence)
+            await self._finish(row, InboxOutcome.STALE, stale.sentence)
             return
         text = self._words(row)
         if not text:
-            await self._finish(row, "empty", "There was nothing in that for a voice to say.")
+            await self._finish(row, InboxOutcome.EMPTY, "There was nothing in that for a voice to say.")
             return
         cleared = await context.cleared(row.text, text, Source.PERSON)
         if isinstance(cleared, Refusal):
             self._authors.served(row.person_id)  # it held up the others
-            outcome = inbox.UNCHECKED if cleared.unchecked else inbox.MODERATED
+            outcome = InboxOutcome.UNCHECKED if cleared.unchecked else InboxOutcome.MODERATED
             await self._finish(row, outcome, f"That was not spoken: {cleared.reason}.")
             return
-        now = context.services.clock.now()
-        if not await context.write(lambda c: inbox.claim_turn(c, context.lease, row, context.provider_row, text, now)):
+        async with context.fenced() as run:
+            claimed = run.claim_turn(row, context.provider_row, text)
+        if not claimed.value:
             context.turns_wakeup.set()  # withdrawn or edited meanwhile: look again
             return
         self._authors.served(row.person_id)
@@ -263,25 +265,26 @@ class Turns:
             async with self._thinking(turn):
                 outcome, told = await self._say(turn, text)
         except ProviderError as error:  # the team's own language model
-            outcome, told = "failed", error.sentence
+            outcome, told = InboxOutcome.FAILED, error.sentence
         except RoomError:
-            outcome, told = "unheard", UNHEARD
+            outcome, told = InboxOutcome.UNHEARD, UNHEARD
         await self._conclude(row, outcome, told)
         self._current = None
-        if outcome == "spoken" and row.message and self._context.session.spec.mode is Mode.RETELLING:
+        if outcome is InboxOutcome.SPOKEN and row.message and self._context.session.spec.mode is Mode.RETELLING:
             await self._mark(row)
 
     async def conclude(self) -> None:
         """Once `run` was cancelled: what the avatar was in the middle of saying was heard. Raises `LeaseLost`."""
         if (turn := self._current) and turn.heard:
-            await self._conclude(turn.row, turn.stopped or ("spoken" if turn.over else "interrupted"), "")
+            spoken = InboxOutcome.SPOKEN if turn.over else InboxOutcome.INTERRUPTED
+            await self._conclude(turn.row, turn.stopped or spoken, "")
 
-    async def _conclude(self, row: InboxRecord, outcome: str, told: str) -> None:
+    async def _conclude(self, row: InboxRecord, outcome: InboxOutcome, told: str) -> None:
         for mid in self._attribution.mids:  # first, or a crash in between leaves something spoken without a transcript
             await self._publisher.keep(mid)
         await self._finish(row, outcome, told)
 
-    async def _say(self, turn: _Turn, text: Cleared) -> tuple[str, str]:
+    async def _say(self, turn: _Turn, text: Cleared) -> tuple[InboxOutcome, str]:
         """Give it to the avatar, and hear it out: the outcome, and what the author is told."""
         answer = await self._speak(turn.row, text)
         self._attribution.sent()
@@ -291,7 +294,7 @@ class Turns:
         if answer.so_far:
             await self._hear_out(turn)
         what = "The rest of the answer" if answer.so_far else "The answer"
-        return inbox.ANSWER_MODERATED, f"{what} was not spoken: {answer.refused.reason}."
+        return InboxOutcome.ANSWER_MODERATED, f"{what} was not spoken: {answer.refused.reason}."
 
     async def _speak(self, row: InboxRecord, text: Cleared) -> LlmReply | None:
         """Give it to the avatar, or what the team's own model answers to it."""
@@ -305,7 +308,7 @@ class Turns:
             await avatar.say(row.id, sentences)
         return answer
 
-    async def _hear_out(self, turn: _Turn) -> str:
+    async def _hear_out(self, turn: _Turn) -> InboxOutcome:
         """Wait until the avatar heard it, then until it has said what it has to say, or is gone."""
         now = asyncio.get_running_loop().time()
         within = self._context.services.timeouts.heard_within.total_seconds()
@@ -316,14 +319,15 @@ class Turns:
                 async with asyncio.timeout_at(min(turn.ends_by, turn.settled_at)):
                     await turn.moved.wait()
         if turn.heard:
-            return turn.stopped or "spoken"
-        return "dropped" if turn.stopped == "interrupted" else turn.stopped or "unheard"
+            return turn.stopped or InboxOutcome.SPOKEN
+        dropped = turn.stopped is InboxOutcome.INTERRUPTED
+        return InboxOutcome.DROPPED if dropped else turn.stopped or InboxOutcome.UNHEARD
 
-    async def _finish(self, row: InboxRecord, outcome: str, sentence: str) -> None:
+    async def _finish(self, row: InboxRecord, outcome: InboxOutcome, sentence: str) -> None:
         context = self._context
-        now = context.services.clock.now()
         told = sentence or ("Spoken." if row.reply_to and row.reply_to.handle and row.message is None else "")
-        await context.write(lambda c: inbox.finish(c, context.lease, row.id, outcome, told, now))
+        async with context.fenced() as run:
+            run.finish(row.id, outcome, told)
         context.services.metrics.turns.labels(outcome).inc()
         if told:
             context.services.replies_due.set()

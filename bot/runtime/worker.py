@@ -9,12 +9,11 @@ import structlog
 
 from bot.domain.errors import StoreUnavailable
 from bot.domain.sessions import EndReason
+from bot.ports.storage.records import Lease
 from bot.runtime.context import Ending, HandedOver
 from bot.runtime.lease import CAPACITY, WorkerLease
 from bot.runtime.services import Services
 from bot.runtime.session_runner import SessionRunner
-from bot.storage import inbox, sessions
-from bot.storage.records import Lease
 from bot.tasks import cancel_and_wait
 
 log = structlog.get_logger(__name__)
@@ -95,9 +94,7 @@ class Worker:
 
     async def others_alive(self) -> bool:
         """Whether another process could take over."""
-        return await self._services.store.read(
-            lambda c: sessions.others_alive(c, self.lease.id, self._services.clock.now())
-        )
+        return await self._services.storage.workers.others_alive(self.lease.id)
 
     async def _keep_lease(self) -> None:
         """When it is lost, fall silent before others may begin, and start anew."""
@@ -125,22 +122,18 @@ class Worker:
         if not self._runs:
             return
         with contextlib.suppress(StoreUnavailable):
-            for session_id in await self._services.store.read(inbox.sessions_with_waiting):
+            for session_id in await self._services.storage.inbox.sessions_with_waiting():
                 if run := self._runs.get(session_id):
                     run.poll()
 
     async def _claim(self) -> list[Lease]:
         """What nobody runs, from now on ours. A claim that was under way when the lease was lost is none."""
-        now, running, worker_id = self._services.clock.now(), tuple(self._runs), self.lease.id
+        running, worker_id = tuple(self._runs), self.lease.id
         room = CAPACITY - len(running)
         if not self.lease.held or room <= 0:
             return []
         try:
-            if not await self._services.store.read(lambda c: sessions.claimable(c, now)):
-                return []
-            leases = await self._services.store.write(
-                lambda c: sessions.claim(c, worker_id, now=self._services.clock.now(), room=room, but=running)
-            )
+            leases = await self._services.storage.workers.claim(worker_id, room=room, but=running)
         except StoreUnavailable as error:
             log.warning("cannot claim", reason=error.detail)
             return []
@@ -178,7 +171,7 @@ class Worker:
         released = False
         while not released:
             try:
-                await self._services.store.write(lambda c: sessions.release(c, lease))
+                await self._services.storage.unfenced.released(lease)
                 released = True
             except StoreUnavailable as error:
                 log.warning("cannot release", session=lease.session_id, reason=error.detail)

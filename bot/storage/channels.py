@@ -1,85 +1,80 @@
-"""What belongs to a channel or a workspace and outlives sessions: settings, the vault of adapters, who is funded."""
+"""What belongs to a channel or a workspace and outlives sessions: settings, what the operator said, the vault of adapters."""
 
-from sqlalchemy import Connection, delete, select
+from collections.abc import Iterable
+
+from sqlalchemy import bindparam, delete, select
 from sqlalchemy.dialects.sqlite import insert
 
+from bot.commands.channel_settings import ChannelSettings
 from bot.domain.conversations import ConversationRef
-from bot.storage.encryption import Cipher
-from bot.storage.engine import Store
-from bot.storage.filters import channels_of, in_channels
+from bot.storage.encryption import decrypt, encrypt
+from bot.storage.filters import channels_of, in_channels, in_workspace
+from bot.storage.prepared import Prepared
 from bot.storage.tables import channel_settings, vault, workspaces
+from bot.storage.transaction import Transaction
 
-_SETTINGS = select(channel_settings).where(in_channels(channel_settings))
-
-
-def settings_of(connection: Connection, cipher: Cipher, places: set[ConversationRef]) -> dict[ConversationRef, bytes]:
-    """The saved settings of the channels of these places, still encoded; channels without any are left out."""
-    rows = connection.execute(_SETTINGS, channels_of(places))
-    return {ConversationRef(r.platform, r.workspace_id, r.channel_id): cipher.decrypt(r.settings) for r in rows}
+_SETTINGS = Prepared(select(channel_settings).where(in_channels(channel_settings)))
 
 
-def save_settings(connection: Connection, cipher: Cipher, place: ConversationRef, settings: bytes) -> None:
-    value = cipher.encrypt(settings)
-    connection.execute(
+def settings_of(tx: Transaction, places: Iterable[ConversationRef]) -> dict[ConversationRef, ChannelSettings]:
+    """The settings of the channels of these places; channels without any are left out."""
+    rows = _SETTINGS.rows(tx, **channels_of(places))
+    return {
+        ConversationRef(row.platform, row.workspace_id, row.channel_id): decrypt(
+            tx.cipher, row.settings, ChannelSettings
+        )
+        for row in rows
+    }
+
+
+def settings(tx: Transaction, place: ConversationRef) -> ChannelSettings:
+    return settings_of(tx, [place]).get(place.channel, ChannelSettings())
+
+
+def save_settings(tx: Transaction, place: ConversationRef, settings: ChannelSettings) -> None:
+    value = encrypt(tx.cipher, settings)
+    tx.connection.execute(
         insert(channel_settings)
         .values(platform=place.platform, workspace_id=place.workspace_id, channel_id=place.channel_id, settings=value)
         .on_conflict_do_update(index_elements=["platform", "workspace_id", "channel_id"], set_={"settings": value})
     )
 
 
-def funded(connection: Connection, platform: str, workspace_id: str) -> bool | None:
-    """What the operator said of a workspace, None if nothing."""
-    query = select(workspaces.c.funded).where(
-        workspaces.c.platform == platform, workspaces.c.workspace_id == workspace_id
-    )
-    return connection.execute(query).scalar_one_or_none()
+_ALLOWED = Prepared(
+    select(workspaces.c.funded).where(in_workspace(workspaces, bindparam("platform"), bindparam("workspace")))
+)
 
 
-def allow(connection: Connection, platform: str, workspace_id: str, *, yes: bool) -> None:
-    """Let a workspace spend the operator's credit, or not."""
-    connection.execute(
+def allowed(tx: Transaction, platform: str, workspace_id: str) -> bool | None:
+    row = _ALLOWED.first(tx, platform=platform, workspace=workspace_id)
+    return row.funded if row else None
+
+
+def allow(tx: Transaction, platform: str, workspace_id: str, *, yes: bool) -> None:
+    tx.connection.execute(
         insert(workspaces)
         .values(platform=platform, workspace_id=workspace_id, funded=yes)
         .on_conflict_do_update(index_elements=["platform", "workspace_id"], set_={"funded": yes})
     )
 
 
-class Vault:
-    """Secrets and small state of an adapter, encrypted, by workspace and key."""
+# ---------------------------------------------------------------- the vault
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
 
-    async def get(self, platform: str, workspace_id: str, key: str) -> bytes | None:
-        def work(connection: Connection) -> bytes | None:
-            query = select(vault.c.value).where(
-                vault.c.platform == platform, vault.c.workspace_id == workspace_id, vault.c.key == key
-            )
-            return connection.execute(query).scalar_one_or_none()
+def secret(tx: Transaction, platform: str, workspace_id: str, key: str) -> bytes | None:
+    query = select(vault.c.value).where(in_workspace(vault, platform, workspace_id), vault.c.key == key)
+    value = tx.connection.execute(query).scalar_one_or_none()
+    return None if value is None else tx.cipher.decrypt(value)
 
-        value = await self._store.read(work)
-        return None if value is None else self._store.cipher.decrypt(value)
 
-    async def put(self, platform: str, workspace_id: str, key: str, value: bytes) -> None:
-        encrypted = self._store.cipher.encrypt(value)
+def put_secret(tx: Transaction, platform: str, workspace_id: str, key: str, value: bytes) -> None:
+    encrypted = tx.cipher.encrypt(value)
+    tx.connection.execute(
+        insert(vault)
+        .values(platform=platform, workspace_id=workspace_id, key=key, value=encrypted)
+        .on_conflict_do_update(index_elements=["platform", "workspace_id", "key"], set_={"value": encrypted})
+    )
 
-        def work(connection: Connection) -> None:
-            connection.execute(
-                insert(vault)
-                .values(platform=platform, workspace_id=workspace_id, key=key, value=encrypted)
-                .on_conflict_do_update(index_elements=["platform", "workspace_id", "key"], set_={"value": encrypted})
-            )
 
-        await self._store.write(work)
-
-    async def delete(self, platform: str, workspace_id: str, key: str) -> None:
-        await self._delete(vault.c.platform == platform, vault.c.workspace_id == workspace_id, vault.c.key == key)
-
-    async def delete_workspace(self, platform: str, workspace_id: str) -> None:
-        await self._delete(vault.c.platform == platform, vault.c.workspace_id == workspace_id)
-
-    async def _delete(self, *where: object) -> None:
-        def work(connection: Connection) -> None:
-            connection.execute(delete(vault).where(*where))  # type: ignore[arg-type]
-
-        await self._store.write(work)
+def delete_secrets(tx: Transaction, platform: str, workspace_id: str) -> None:
+    tx.connection.execute(delete(vault).where(in_workspace(vault, platform, workspace_id)))

@@ -18,6 +18,10 @@ from bot.storage.encryption import Cipher
 
 T = TypeVar("T")
 
+FAILURES = (DBAPIError, sqlite3.Error)
+OPERATIONAL = (OperationalError, sqlite3.OperationalError)
+"""What the database raises: SQLAlchemy's own, and the driver's where a statement is run by the driver itself."""
+
 BATCH = 64
 READERS = 4
 SAFE = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
@@ -107,7 +111,7 @@ class Store:
             thread = await self._idle.get()
             try:
                 return await thread.transaction(work)
-            except DBAPIError as error:
+            except FAILURES as error:
                 raise self._unavailable(error) from error
             finally:
                 self._idle.put_nowait(thread)
@@ -165,18 +169,18 @@ class Store:
 def _guarded(connection: Connection, work: Work[T]) -> T | _Failed:
     """Do a piece of work so that its failure does not touch the others of its batch.
 
-    Raises `OperationalError`: the database itself may have rolled back everything (disk full, I/O error).
+    Raises what is `OPERATIONAL`: the database itself may have rolled back everything (disk full, I/O error).
     """
     sqlite = connection.connection.driver_connection
     assert sqlite is not None
     sqlite.execute("SAVEPOINT work")
     try:
         result = work(connection)
-    except OperationalError:
+    except OPERATIONAL:
         raise
     except Exception as error:  # noqa: BLE001 - its caller hears of it
         sqlite.execute("ROLLBACK TO work")
-        return _Failed(unavailable(error) if isinstance(error, DBAPIError) else error)
+        return _Failed(unavailable(error) if isinstance(error, FAILURES) else error)
     sqlite.execute("RELEASE work")
     return result
 
@@ -200,7 +204,7 @@ def unavailable(error: Exception) -> AvatarbotError:
 
 
 def _is_lock(error: Exception) -> bool:
-    return isinstance(error, OperationalError) and "database is locked" in str(error.orig)
+    return isinstance(error, OPERATIONAL) and "database is locked" in str(error)
 
 
 _NO_DATABASE = "The file named by DATABASE_URL is not an SQLite database."

@@ -1,12 +1,15 @@
-"""Conditions that several queries share, built once: building one takes SQLAlchemy longer than SQLite takes to run it."""
+"""Conditions that several statements share."""
 
 from collections.abc import Iterable
 
-from sqlalchemy import ColumnElement, Table, and_, bindparam
+from sqlalchemy import BindParameter, ColumnElement, Table, and_, bindparam
 
 from bot.domain.conversations import ConversationRef
-from bot.storage.records import Lease
+from bot.ports.storage.records import Lease
+from bot.storage.prepared import one_of
 from bot.storage.tables import sessions
+
+Value = str | BindParameter[str]
 
 HELD = and_(
     sessions.c.id == bindparam("held_session"),
@@ -23,9 +26,9 @@ def holding(lease: Lease) -> dict[str, object]:
 def in_channels(table: Table) -> ColumnElement[bool]:
     """True of rows in the channels that `channels_of` names, and perhaps of some more in the same workspaces."""
     return and_(
-        table.c.platform.in_(bindparam("platforms", expanding=True)),
-        table.c.workspace_id.in_(bindparam("workspaces", expanding=True)),
-        table.c.channel_id.in_(bindparam("channels", expanding=True)),
+        one_of(table.c.platform, "platforms"),
+        one_of(table.c.workspace_id, "workspaces"),
+        one_of(table.c.channel_id, "channels"),
     )
 
 
@@ -36,3 +39,12 @@ def channels_of(places: Iterable[ConversationRef]) -> dict[str, list[str]]:
         "workspaces": list({place.workspace_id for place in places}),
         "channels": list({place.channel_id for place in places}),
     }
+
+
+def in_channel(table: Table, place: ConversationRef) -> ColumnElement[bool]:
+    """True of rows in the channel of a place."""
+    return and_(in_workspace(table, place.platform, place.workspace_id), table.c.channel_id == place.channel_id)
+
+
+def in_workspace(table: Table, platform: Value, workspace_id: Value) -> ColumnElement[bool]:
+    return and_(table.c.platform == platform, table.c.workspace_id == workspace_id)

@@ -1,39 +1,25 @@
 """Links to watch: hashed at rest, expiring, revocable."""
 
-from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Connection, Row, insert, or_, select
+from sqlalchemy import insert, or_, select
 
 from bot.domain.conversations import ConversationRef
 from bot.domain.people import Membership, Person
+from bot.ports.grants import Scope
+from bot.ports.storage.records import GrantRecord
+from bot.storage.filters import in_workspace
 from bot.storage.tables import grants, sessions
-
-
-@dataclass(frozen=True, slots=True)
-class GrantRecord:
-    session_id: str
-    scope: str  # watch, speak
-    thread: ConversationRef
-    person: Person | None
-    expires_at: datetime
-    ended_at: datetime | None
-    starter_id: str
+from bot.storage.transaction import Transaction
 
 
 def add(  # noqa: PLR0917
-    connection: Connection,
-    digest: str,
-    session_id: str,
-    scope: str,
-    person: Person | None,
-    now: datetime,
-    expires_at: datetime,
+    tx: Transaction, digest: str, session_id: str, scope: Scope, person: Person | None, expires_at: datetime
 ) -> None:
-    """A person's older grants of this session go."""
     if person:
-        connection.execute(grants.delete().where(grants.c.session_id == session_id, grants.c.person_id == person.id))
-    connection.execute(
+        tx.connection.execute(grants.delete().where(grants.c.session_id == session_id, grants.c.person_id == person.id))
+    tx.connection.execute(
         insert(grants).values(
             hash=digest,
             session_id=session_id,
@@ -41,13 +27,13 @@ def add(  # noqa: PLR0917
             person_id=person.id if person else "",
             person_name=person.name if person else "",
             person_standing=person.standing if person else "",
-            created_at=now,
+            created_at=tx.now,
             expires_at=expires_at,
         )
     )
 
 
-def find(connection: Connection, digest: str) -> GrantRecord | None:
+def find(tx: Transaction, digest: str) -> GrantRecord | None:
     query = (
         select(
             grants,
@@ -61,54 +47,47 @@ def find(connection: Connection, digest: str) -> GrantRecord | None:
         .join(sessions, sessions.c.id == grants.c.session_id)
         .where(grants.c.hash == digest)
     )
-    row = connection.execute(query).first()
+    row = tx.connection.execute(query).first()
     return _record(row) if row else None
 
 
-def forget_expired(connection: Connection, now: datetime, ended_before: datetime) -> None:
-    """Those whose time is over, and those of sessions that ended before that."""
-    ended = select(sessions.c.id).where(sessions.c.ended_at < ended_before)
-    connection.execute(grants.delete().where(or_(grants.c.expires_at < now, grants.c.session_id.in_(ended))))
+def forget(tx: Transaction, *, ended_for: timedelta) -> None:
+    ended = select(sessions.c.id).where(sessions.c.ended_at < tx.now - ended_for)
+    tx.connection.execute(grants.delete().where(or_(grants.c.expires_at < tx.now, grants.c.session_id.in_(ended))))
 
 
-def owners(connection: Connection, now: datetime) -> list[tuple[ConversationRef, str]]:
-    """(workspace, person) of every link that can still be used, each once."""
+def owners(tx: Transaction) -> list[tuple[ConversationRef, str]]:
     query = (
         select(sessions.c.platform, sessions.c.workspace_id, grants.c.person_id)
         .join(sessions, sessions.c.id == grants.c.session_id)
-        .where(grants.c.person_id != "", grants.c.expires_at > now)
+        .where(grants.c.person_id != "", grants.c.expires_at > tx.now)
         .distinct()
     )
     return [
         (ConversationRef(platform, workspace_id, ""), person)
-        for platform, workspace_id, person in connection.execute(query)
+        for platform, workspace_id, person in tx.connection.execute(query)
     ]
 
 
-def revoke_of_person(connection: Connection, place: ConversationRef, person_id: str) -> None:
-    """All that somebody has in a channel; in a whole workspace where the place names no channel."""
-    there = select(sessions.c.id).where(
-        sessions.c.platform == place.platform, sessions.c.workspace_id == place.workspace_id
-    )
+def revoke_of_person(tx: Transaction, place: ConversationRef, person_id: str) -> None:
+    there = select(sessions.c.id).where(in_workspace(sessions, place.platform, place.workspace_id))
     if place.channel_id:
         there = there.where(sessions.c.channel_id == place.channel_id)
-    connection.execute(grants.delete().where(grants.c.person_id == person_id, grants.c.session_id.in_(there)))
+    tx.connection.execute(grants.delete().where(grants.c.person_id == person_id, grants.c.session_id.in_(there)))
 
 
-def revoke_all(connection: Connection) -> int:
-    """How many there were."""
-    return connection.execute(grants.delete()).rowcount
+def revoke_all(tx: Transaction) -> int:
+    return tx.connection.execute(grants.delete()).rowcount
 
 
-def _record(row: Row[tuple[object, ...]]) -> GrantRecord:
-    m = row._mapping  # noqa: SLF001 - the documented way to columns by name
-    known = m["person_id"] != ""
+def _record(row: Any) -> GrantRecord:
+    known = row.person_id != ""
     return GrantRecord(
-        session_id=m["session_id"],
-        scope=m["scope"],
-        thread=ConversationRef(m["platform"], m["workspace_id"], m["channel_id"], m["talk_thread_id"]),
-        person=Person(m["person_id"], m["person_name"], Membership(m["person_standing"])) if known else None,
-        expires_at=m["expires_at"],
-        ended_at=m["ended_at"],
-        starter_id=m["starter_id"],
+        session_id=row.session_id,
+        scope=Scope(row.scope),
+        thread=ConversationRef(row.platform, row.workspace_id, row.channel_id, row.talk_thread_id),
+        person=Person(row.person_id, row.person_name, Membership(row.person_standing)) if known else None,
+        expires_at=row.expires_at,
+        ended_at=row.ended_at,
+        starter_id=row.starter_id,
     )

@@ -1,83 +1,67 @@
 """The inbox: what was accepted, in which order it waits, and what came of it."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Boolean, Connection, Row, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy import Boolean, and_, bindparam, func, insert, or_, select, update
 
 from bot.domain.conversations import ConversationRef, MessageRef
-from bot.domain.messages import Inbound, ReplyTo, Suggestion
+from bot.domain.messages import ReplyTo, Suggestion
 from bot.domain.people import Role
-from bot.storage.encryption import Cipher, decrypt, encrypt
-from bot.storage.records import InboxRecord, Lease
-from bot.storage.sessions import fence
+from bot.ports.storage.admission import EventKey
+from bot.ports.storage.records import (
+    SAY,
+    Conclusion,
+    InboxOutcome,
+    InboxRecord,
+    InboxState,
+    NewRow,
+    UnfinishedRow,
+)
+from bot.storage.encryption import decrypt, encrypt
+from bot.storage.filters import in_workspace
+from bot.storage.prepared import Prepared, one_of
 from bot.storage.tables import inbox, sessions, turns
+from bot.storage.transaction import Transaction
 
-WAITING, CLAIMED, DONE = "waiting", "claimed", "done"
-SAY = "say"
-GOOD_NEWS = "done"
-
-MODERATED, UNCHECKED, ANSWER_MODERATED = "moderated", "unchecked", "answer moderated"
-"""Outcomes: a message was refused, or could not be checked in time; what an own language model answers was refused, in part or whole."""
-
-_WITHOUT_WORDS = frozenset({MODERATED, UNCHECKED})
-
-
-@dataclass(frozen=True, slots=True)
-class NewRow:
-    """An inbound on its way into the inbox."""
-
-    id: str
-    session_id: str
-    inbound: Inbound
-    verb: str
-    body: Mapping[str, str]
-    message: MessageRef | None
-    role: Role
-
-
-_KNOWN = select(inbox.c.platform, inbox.c.workspace_id, inbox.c.event_id).where(
-    inbox.c.platform.in_(bindparam("platforms", expanding=True)),
-    inbox.c.workspace_id.in_(bindparam("workspaces", expanding=True)),
-    inbox.c.event_id.in_(bindparam("events", expanding=True)),
+_KNOWN = Prepared(
+    select(inbox.c.platform, inbox.c.workspace_id, inbox.c.event_id).where(
+        one_of(inbox.c.platform, "platforms"),
+        one_of(inbox.c.workspace_id, "workspaces"),
+        one_of(inbox.c.event_id, "events"),
+    )
 )
 
 
-def known_events(connection: Connection, inbounds: Iterable[Inbound]) -> set[tuple[str, str, str]]:
-    """Which (platform, workspace, event id) were accepted before."""
-    inbounds = tuple(inbounds)
-    asked = {
-        "platforms": list({i.place.platform for i in inbounds}),
-        "workspaces": list({i.place.workspace_id for i in inbounds}),
-        "events": list({i.event_id for i in inbounds}),
-    }
-    return {(row[0], row[1], row[2]) for row in connection.execute(_KNOWN, asked)}
+def known_events(tx: Transaction, events: Collection[EventKey]) -> set[EventKey]:
+    """Which of these were accepted before, and perhaps some more of their workspaces."""
+    platforms, workspaces, ids = ([*{event[at] for event in events}] for at in range(3))
+    return {tuple(row) for row in _KNOWN.rows(tx, platforms=platforms, workspaces=workspaces, events=ids)}
 
 
-_AUTHORS = (
-    select(inbox.c.session_id, inbox.c.person_id, func.count())
-    .where(inbox.c.session_id.in_(bindparam("sessions", expanding=True)), inbox.c.state == WAITING, inbox.c.verb == SAY)
+_AUTHORS = Prepared(
+    select(inbox.c.session_id, inbox.c.person_id, func.count().label("messages"))
+    .where(one_of(inbox.c.session_id, "sessions"), inbox.c.state == InboxState.WAITING, inbox.c.verb == SAY)
     .group_by(inbox.c.session_id, inbox.c.person_id)
 )
 
 
-def waiting_authors(connection: Connection, session_ids: Iterable[str]) -> dict[tuple[str, str], int]:
+def waiting_authors(tx: Transaction, session_ids: Iterable[str]) -> dict[tuple[str, str], int]:
     """How many messages of (session id, person id) wait to be spoken."""
-    return {(row[0], row[1]): row[2] for row in connection.execute(_AUTHORS, {"sessions": list(session_ids)}).all()}
+    return {(row[0], row[1]): row[2] for row in _AUTHORS.rows(tx, sessions=list(session_ids))}
 
 
-_ADD = insert(inbox)
+_ADD = Prepared(insert(inbox))
 
 
-def add(connection: Connection, cipher: Cipher, rows: Sequence[NewRow], now: datetime) -> None:
+def add(tx: Transaction, rows: Iterable[NewRow]) -> None:
     """Insert what was admitted, in one statement."""
-    connection.execute(_ADD, [_values(row, cipher, now) for row in rows])
+    _ADD.run_each(tx, [_values(tx, row) for row in rows])
 
 
-def _values(row: NewRow, cipher: Cipher, now: datetime) -> dict[str, Any]:
+def _values(tx: Transaction, row: NewRow) -> dict[str, Any]:
     inbound = row.inbound
     return {
         "id": row.id,
@@ -93,9 +77,9 @@ def _values(row: NewRow, cipher: Cipher, now: datetime) -> dict[str, Any]:
         "person_role": row.role,
         "place_thread_id": (row.message.place if row.message else inbound.place).thread_id,
         "message_id": row.message.message_id if row.message else "",
-        "reply_to": encrypt(cipher, inbound.reply_to) if inbound.reply_to else None,
-        "state": WAITING,
-        "created_at": now,
+        "reply_to": encrypt(tx.cipher, inbound.reply_to) if inbound.reply_to else None,
+        "state": InboxState.WAITING,
+        "created_at": tx.now,
     }
 
 
@@ -103,130 +87,172 @@ def _written(body: Mapping[str, str]) -> str:
     return msgspec.json.encode(body).decode()
 
 
-def record(row: Row[Any], cipher: Cipher) -> InboxRecord:
-    m = row._mapping  # noqa: SLF001 - the documented way to columns by name
-    place = ConversationRef(m["platform"], m["workspace_id"], m["channel_id"], m["place_thread_id"])
+# ---------------------------------------------------------------- reading
+
+
+def record(tx: Transaction, row: Any) -> InboxRecord:
+    place = ConversationRef(row.platform, row.workspace_id, row.channel_id, row.place_thread_id)
     return InboxRecord(
-        id=m["id"],
-        session_id=m["session_id"],
-        sequence=m["stamp"],
-        verb=m["verb"],
-        body=msgspec.json.decode(m["body"], type=dict[str, str]),
-        person_id=m["person_id"],
-        person_name=m["person_name"],
-        role=Role(m["person_role"]),
+        id=row.id,
+        session_id=row.session_id,
+        sequence=row.stamp,
+        verb=row.verb,
+        body=msgspec.json.decode(row.body, type=dict[str, str]),
+        person_id=row.person_id,
+        person_name=row.person_name,
+        role=Role(row.person_role),
         place=place,
-        message=MessageRef(place, m["message_id"]) if m["message_id"] else None,
-        reply_to=decrypt(cipher, m["reply_to"], ReplyTo) if m["reply_to"] else None,
-        state=m["state"],
-        outcome=m["outcome"],
-        sentence=m["sentence"],
-        created_at=m["created_at"],
-        suggestions=msgspec.json.decode(m["suggestions"] or "[]", type=tuple[Suggestion, ...]),
+        message=MessageRef(place, row.message_id) if row.message_id else None,
+        reply_to=decrypt(tx.cipher, row.reply_to, ReplyTo) if row.reply_to else None,
+        state=InboxState(row.state),
+        outcome=InboxOutcome(row.outcome),
+        sentence=row.sentence,
+        created_at=row.created_at,
+        suggestions=msgspec.json.decode(row.suggestions, type=tuple[Suggestion, ...]) if row.suggestions else (),
     )
 
 
 _ROWS = select(inbox, sessions.c.channel_id).join(sessions, sessions.c.id == inbox.c.session_id)
 
 
-_WAITING = _ROWS.where(inbox.c.session_id == bindparam("session"), inbox.c.state == WAITING).order_by(
-    inbox.c.stamp, inbox.c.id
+def _waiting(verb: Any) -> Prepared:
+    here = and_(inbox.c.session_id == bindparam("session"), inbox.c.state == InboxState.WAITING, verb)
+    return Prepared(_ROWS.where(here).order_by(inbox.c.stamp, inbox.c.id))
+
+
+_WAITING_TURNS, _WAITING_CONTROLS = _waiting(inbox.c.verb == SAY), _waiting(inbox.c.verb != SAY)
+
+
+def waiting_turns(tx: Transaction, session_id: str) -> list[InboxRecord]:
+    return [record(tx, row) for row in _WAITING_TURNS.rows(tx, session=session_id)]
+
+
+def waiting_controls(tx: Transaction, session_id: str) -> list[InboxRecord]:
+    return [record(tx, row) for row in _WAITING_CONTROLS.rows(tx, session=session_id)]
+
+
+def unfinished(tx: Transaction, session_id: str) -> list[UnfinishedRow]:
+    """All of a session that has no outcome yet."""
+    here = and_(inbox.c.session_id == session_id, inbox.c.state != InboxState.DONE)
+    rows = tx.connection.execute(select(inbox.c.id, inbox.c.verb, inbox.c.state).where(here))
+    return [UnfinishedRow(row.id, row.verb, InboxState(row.state)) for row in rows]
+
+
+def stopped_by(tx: Transaction, session_id: str) -> str:
+    """The name of whoever asked for a session's end, the last if several did; `''` where nobody did."""
+    stops = select(inbox.c.person_name).where(inbox.c.session_id == session_id, inbox.c.verb == "stop")
+    query = stops.order_by(inbox.c.stamp.desc(), inbox.c.id.desc()).limit(1)
+    return tx.connection.execute(query).scalar_one_or_none() or ""
+
+
+_WRITERS = Prepared(
+    select(inbox.c.person_id)
+    .where(inbox.c.session_id == bindparam("session"), inbox.c.verb == SAY, inbox.c.person_id != "")
+    .distinct()
 )
-_WAITING_TURNS, _WAITING_CONTROLS = _WAITING.where(inbox.c.verb == SAY), _WAITING.where(inbox.c.verb != SAY)
 
 
-def waiting_turns(connection: Connection, cipher: Cipher, session_id: str) -> list[InboxRecord]:
-    """What waits in a session to be spoken, lowest sequence first."""
-    return [record(row, cipher) for row in connection.execute(_WAITING_TURNS, {"session": session_id})]
+def authors(tx: Transaction, session_id: str) -> frozenset[str]:
+    return frozenset(row.person_id for row in _WRITERS.rows(tx, session=session_id))
 
 
-def waiting_controls(connection: Connection, cipher: Cipher, session_id: str) -> list[InboxRecord]:
-    """What waits in a session and overtakes turns, lowest sequence first."""
-    return [record(row, cipher) for row in connection.execute(_WAITING_CONTROLS, {"session": session_id})]
+_ANYWHERE = Prepared(select(inbox.c.session_id).where(inbox.c.state == InboxState.WAITING).distinct())
 
 
-def edit_waiting(connection: Connection, ref: MessageRef, text: str) -> int:
+def sessions_with_waiting(tx: Transaction) -> list[str]:
+    return [row.session_id for row in _ANYWHERE.rows(tx)]
+
+
+def count_waiting(tx: Transaction, session_id: str) -> int:
+    waits = and_(inbox.c.session_id == session_id, inbox.c.state == InboxState.WAITING, inbox.c.verb == SAY)
+    return int(tx.connection.execute(select(func.count()).where(waits)).scalar_one())
+
+
+def count_outcomes(
+    tx: Transaction, platform: str, workspace_id: str, since: datetime, outcomes: Collection[InboxOutcome]
+) -> Mapping[InboxOutcome, int]:
+    there = and_(in_workspace(inbox, platform, workspace_id), inbox.c.done_at >= since, inbox.c.outcome.in_(outcomes))
+    query = select(inbox.c.outcome, func.count()).where(there).group_by(inbox.c.outcome)
+    return {InboxOutcome(row[0]): row[1] for row in tx.connection.execute(query)}
+
+
+_DUE = Prepared(
+    _ROWS.where(inbox.c.reply_due, one_of(inbox.c.platform, "platforms"))
+    .order_by(inbox.c.done_at, inbox.c.id)
+    .limit(bindparam("most"))
+)
+
+
+def replies_due(tx: Transaction, platforms: Collection[str], most: int) -> list[InboxRecord]:
+    return [record(tx, row) for row in _DUE.rows(tx, platforms=list(platforms), most=most)]
+
+
+_REPLY_SENT = Prepared(update(inbox).where(inbox.c.id == bindparam("row")).values(reply_due=False, reply_to=None))
+
+
+def reply_sent(tx: Transaction, row_id: str) -> None:
+    _REPLY_SENT.run(tx, row=row_id)
+
+
+# ---------------------------------------------------------------- what waits is edited, withdrawn, claimed
+
+
+def edit_waiting(tx: Transaction, ref: MessageRef, text: str) -> int:
     """A waiting message was edited. Returns how many rows that concerned."""
-    return _change_waiting(connection, ref, {"body": _written({"text": text})})
+    return _change_waiting(tx, ref, {"body": _written({"text": text})})
 
 
-def withdraw_waiting(connection: Connection, ref: MessageRef, now: datetime) -> int:
+def withdraw_waiting(tx: Transaction, ref: MessageRef) -> int:
     """A waiting message was deleted."""
-    gone = {"state": DONE, "outcome": "withdrawn", "done_at": now, "body": _written({})}
-    return _change_waiting(connection, ref, gone)
+    values = {"state": InboxState.DONE, "outcome": InboxOutcome.WITHDRAWN, "done_at": tx.now, "body": _written({})}
+    return _change_waiting(tx, ref, values)
 
 
-def _change_waiting(connection: Connection, ref: MessageRef, values: dict[str, Any]) -> int:
-    result = connection.execute(
-        update(inbox)
-        .where(
-            inbox.c.platform == ref.place.platform,
-            inbox.c.workspace_id == ref.place.workspace_id,
-            inbox.c.message_id == ref.message_id,
-            inbox.c.state == WAITING,
-            inbox.c.session_id.in_(select(sessions.c.id).where(sessions.c.channel_id == ref.place.channel_id)),
-        )
-        .values(values)
+def _change_waiting(tx: Transaction, ref: MessageRef, values: dict[str, Any]) -> int:
+    there = select(sessions.c.id).where(sessions.c.channel_id == ref.place.channel_id)
+    waits = and_(
+        inbox.c.platform == ref.place.platform,
+        inbox.c.workspace_id == ref.place.workspace_id,
+        inbox.c.message_id == ref.message_id,
+        inbox.c.state == InboxState.WAITING,
+        inbox.c.session_id.in_(there),
     )
-    return result.rowcount
+    return tx.connection.execute(update(inbox).where(waits).values(values)).rowcount
 
 
-_CLAIM = (
+_CLAIM = Prepared(
     update(inbox)
-    .where(inbox.c.id == bindparam("row"), inbox.c.state == WAITING, inbox.c.body == bindparam("read"))
-    .values(state=CLAIMED)
+    .where(inbox.c.id == bindparam("row"), inbox.c.state == InboxState.WAITING, inbox.c.body == bindparam("read"))
+    .values(state=InboxState.CLAIMED)
 )
-_ADD_TURN = insert(turns)
+_ADD_TURN = Prepared(insert(turns))
 
 
-def claim_turn(  # noqa: PLR0917
-    connection: Connection,
-    lease: Lease,
-    row: InboxRecord,
-    provider_session_id: str,
-    text: str,
-    now: datetime,
-) -> bool:
-    """Claim a waiting message before it is sent. False when it no longer waits, or no longer says what was read.
-
-    Raises `LeaseLost`.
-    """
-    fence(connection, lease)
-    if connection.execute(_CLAIM, {"row": row.id, "read": _written(row.body)}).rowcount != 1:
+def claim_turn(tx: Transaction, row: InboxRecord, provider_row: str, text: str) -> bool:
+    if _CLAIM.run(tx, row=row.id, read=_written(row.body)) != 1:
         return False
-    turn = {
-        "id": row.id,
-        "session_id": lease.session_id,
-        "provider_session_id": provider_session_id,
-        "person_name": row.person_name,
-        "text": text,
-        "words": row.text,
-        "claimed_at": now,
-    }
-    connection.execute(_ADD_TURN, turn)
+    _ADD_TURN.run(
+        tx,
+        id=row.id,
+        session_id=row.session_id,
+        provider_session_id=provider_row,
+        person_name=row.person_name,
+        text=text,
+        words=row.text,
+        claimed_at=tx.now,
+    )
     return True
 
 
-_FORGET_WORDS = update(inbox).where(inbox.c.id == bindparam("row")).values(body=_written({}))
-_END_TURN = update(turns).where(turns.c.id == bindparam("turn"), turns.c.outcome == "")
+# ---------------------------------------------------------------- outcomes
 
-
-def finish(  # noqa: PLR0917
-    connection: Connection, lease: Lease, row_id: str, outcome: str, sentence: str, now: datetime
-) -> None:
-    """Give a row its outcome; a sentence is then due to its author. Of what was refused no word is kept. Raises `LeaseLost`."""
-    fence(connection, lease)
-    conclude(connection, [row_id], outcome, sentence, now)
-    if outcome in _WITHOUT_WORDS:
-        connection.execute(_FORGET_WORDS, {"row": row_id})
-    connection.execute(_END_TURN, {"turn": row_id, "outcome": outcome, "ended_at": now})
-
-
-_CONCLUDE = (
+_FORGET_WORDS = Prepared(update(inbox).where(inbox.c.id == bindparam("row")).values(body=_written({})))
+_END_TURN = Prepared(update(turns).where(turns.c.id == bindparam("turn"), turns.c.outcome == ""))
+_CONCLUDE = Prepared(
     update(inbox)
-    .where(inbox.c.id == bindparam("row"), inbox.c.state != DONE)
+    .where(inbox.c.id == bindparam("row"), inbox.c.state != InboxState.DONE)
     .values(
-        state=DONE,
+        state=InboxState.DONE,
         reply_due=and_(
             bindparam("told", type_=Boolean),
             inbox.c.person_id != "",
@@ -236,82 +262,27 @@ _CONCLUDE = (
 )
 
 
-def conclude(connection: Connection, row_ids: Iterable[str], outcome: str, sentence: str, now: datetime) -> None:
-    """Give rows that have none an outcome. Good news is told to those only who wait for an answer."""
-    values = {"outcome": outcome, "sentence": sentence, "done_at": now}
-    news = {"told": bool(sentence), "bad": outcome != GOOD_NEWS}
-    if rows := [{"row": row_id, **news, **values} for row_id in row_ids]:
-        connection.execute(_CONCLUDE, rows)
+def conclude(tx: Transaction, conclusions: Iterable[Conclusion]) -> None:
+    """Give rows that have none an outcome. Good news is told to those only who wait for an answer; of what was refused no word is kept."""
+    conclusions = tuple(conclusions)
+    _CONCLUDE.run_each(tx, [_outcome(tx, conclusion) for conclusion in conclusions])
+    _FORGET_WORDS.run_each(tx, [{"row": each.row_id} for each in conclusions if not each.outcome.keeps_words])
 
 
-def suggest(connection: Connection, row_ids: Collection[str], suggestions: Sequence[Suggestion]) -> None:
-    """Keep which names may have been meant, for the answer to these rows."""
-    kept = msgspec.json.encode(suggestions).decode()
-    if suggestions:
-        connection.execute(update(inbox).where(inbox.c.id.in_(row_ids)).values(suggestions=kept))
+def _outcome(tx: Transaction, conclusion: Conclusion) -> dict[str, object]:
+    return {
+        "row": conclusion.row_id,
+        "outcome": conclusion.outcome,
+        "sentence": conclusion.sentence,
+        "suggestions": msgspec.json.encode(conclusion.suggestions).decode() if conclusion.suggestions else "",
+        "done_at": tx.now,
+        "told": bool(conclusion.sentence),
+        "bad": conclusion.outcome is not InboxOutcome.DONE,
+    }
 
 
-def unfinished(connection: Connection, session_id: str) -> list[tuple[str, str, str]]:
-    """(id, verb, state) of all that has no outcome yet."""
-    query = select(inbox.c.id, inbox.c.verb, inbox.c.state).where(
-        inbox.c.session_id == session_id, inbox.c.state != DONE
-    )
-    return [(row[0], row[1], row[2]) for row in connection.execute(query)]
-
-
-def stopped_by(connection: Connection, session_id: str) -> str:
-    """The name of whoever asked for a session's end, the last if several did; `''` where nobody did."""
-    query = (
-        select(inbox.c.person_name)
-        .where(inbox.c.session_id == session_id, inbox.c.verb == "stop")
-        .order_by(inbox.c.stamp.desc())
-        .limit(1)
-    )
-    return connection.execute(query).scalar_one_or_none() or ""
-
-
-def authors(connection: Connection, session_id: str) -> frozenset[str]:
-    """The ids of everybody who has written to the avatar of a session."""
-    query = select(inbox.c.person_id).where(
-        inbox.c.session_id == session_id, inbox.c.verb == SAY, inbox.c.person_id != ""
-    )
-    return frozenset(connection.execute(query.distinct()).scalars())
-
-
-def sessions_with_waiting(connection: Connection) -> list[str]:
-    """Where something waits: for a worker that may have missed a wakeup."""
-    query = select(inbox.c.session_id).where(inbox.c.state == WAITING).distinct()
-    return list(connection.execute(query).scalars())
-
-
-def count_waiting(connection: Connection, session_id: str) -> int:
-    query = select(func.count()).where(inbox.c.session_id == session_id, inbox.c.state == WAITING, inbox.c.verb == SAY)
-    return int(connection.execute(query).scalar_one())
-
-
-def count_outcomes(
-    connection: Connection, platform: str, workspace_id: str, since: datetime, outcomes: Collection[str]
-) -> dict[str, int]:
-    """How often each of these was the outcome in a workspace, of what is kept."""
-    query = (
-        select(inbox.c.outcome, func.count())
-        .where(
-            inbox.c.platform == platform,
-            inbox.c.workspace_id == workspace_id,
-            inbox.c.done_at >= since,
-            inbox.c.outcome.in_(outcomes),
-        )
-        .group_by(inbox.c.outcome)
-    )
-    return {row[0]: row[1] for row in connection.execute(query)}
-
-
-def replies_due(connection: Connection, cipher: Cipher, platforms: Sequence[str], limit: int) -> list[InboxRecord]:
-    """Rows of these platforms whose author is still to be told something, oldest first; any workspace's."""
-    query = _ROWS.where(inbox.c.reply_due, inbox.c.platform.in_(platforms)).order_by(inbox.c.done_at).limit(limit)
-    return [record(row, cipher) for row in connection.execute(query)]
-
-
-def reply_sent(connection: Connection, row_id: str) -> None:
-    """The author was told, so the handle is deleted."""
-    connection.execute(update(inbox).where(inbox.c.id == row_id).values(reply_due=False, reply_to=None))
+def finish(
+    tx: Transaction, row_id: str, outcome: InboxOutcome, sentence: str, suggestions: Sequence[Suggestion]
+) -> None:
+    conclude(tx, [Conclusion(row_id, outcome, sentence, tuple(suggestions))])
+    _END_TURN.run(tx, turn=row_id, outcome=outcome, ended_at=tx.now)

@@ -1,148 +1,123 @@
 """What is open, or meant to be open, at the provider: the row comes before the money."""
 
-from collections.abc import Iterable
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, insert, or_, select, update
+import msgspec
+from sqlalchemy import Select, and_, insert, or_, select, update
 
 from bot.domain.sessions import SessionStatus
-from bot.storage.encryption import Cipher, encrypt
-from bot.storage.records import Lease, ProviderSessionRecord
-from bot.storage.sessions import change, fence
-from bot.storage.tables import provider_sessions, sessions
+from bot.ports.room import RoomCredentials
+from bot.ports.storage.fenced import Standing
+from bot.ports.storage.records import ProviderSessionRecord, ProviderSessionStatus
+from bot.storage import channels, sessions, usage
+from bot.storage.encryption import encrypt
+from bot.storage.tables import provider_sessions
+from bot.storage.tables import sessions as session_rows
+from bot.storage.transaction import Transaction
 
-INTENT, OPEN, CLOSING, CLOSED, LOST = "intent", "open", "closing", "closed", "lost"
+INTENT, OPEN, CLOSING, CLOSED, LOST = ProviderSessionStatus
 RUNNING = (OPEN, CLOSING)
-"""What may cost money at the provider, and has an id there."""
 
 
-def record(row: Row[Any], cipher: Cipher) -> ProviderSessionRecord:
-    m = row._mapping  # noqa: SLF001 - the documented way to columns by name
+def record(tx: Transaction, row: Any) -> ProviderSessionRecord:
+    sealed = row.credentials
     return ProviderSessionRecord(
-        id=m["id"],
-        session_id=m["session_id"],
-        provider_id=m["provider_id"],
-        state=m["state"],
-        credentials=cipher.decrypt(m["credentials"]) if m["credentials"] else b"",
-        duration_s=m["duration_s"],
-        intended_at=m["intended_at"],
-        expires_at=m["expires_at"],
+        id=row.id,
+        session_id=row.session_id,
+        provider_id=row.provider_id,
+        status=ProviderSessionStatus(row.state),
+        credentials=msgspec.json.decode(tx.cipher.decrypt(sealed), type=RoomCredentials) if sealed else None,
+        duration_s=row.duration_s,
+        intended_at=row.intended_at,
+        expires_at=row.expires_at,
     )
 
 
-def intend(  # noqa: PLR0917
-    connection: Connection, lease: Lease, row_id: str, payer_id: str, duration_s: int, now: datetime
-) -> None:
-    """Write down that one is about to be created; the reservation of the start passes over to it."""
-    change(connection, lease, reserved_s=0)
-    connection.execute(
+def _found(tx: Transaction, query: Select[Any]) -> list[ProviderSessionRecord]:
+    ordered = query.order_by(provider_sessions.c.intended_at, provider_sessions.c.id)
+    return [record(tx, row) for row in tx.connection.execute(ordered)]
+
+
+def unclosed(tx: Transaction, session_id: str) -> list[ProviderSessionRecord]:
+    open_or_intended = provider_sessions.c.state.in_((INTENT, *RUNNING))
+    return _found(tx, select(provider_sessions).where(provider_sessions.c.session_id == session_id, open_or_intended))
+
+
+def leftovers(tx: Transaction, create_takes: timedelta) -> list[ProviderSessionRecord]:
+    over = and_(
+        provider_sessions.c.state == INTENT,
+        ~provider_sessions.c.intended_at.between(tx.now - create_takes, tx.now),
+    )
+    ended = session_rows.c.id == provider_sessions.c.session_id, session_rows.c.status == SessionStatus.ENDED
+    left = or_(provider_sessions.c.state.in_(RUNNING), over)
+    return _found(tx, select(provider_sessions).join(session_rows, and_(*ended)).where(left))
+
+
+def running(tx: Transaction, create_takes: timedelta) -> tuple[frozenset[str], int]:
+    """What was intended later than now was begun before the clock was set back."""
+    ids = select(provider_sessions.c.provider_id).where(provider_sessions.c.state.in_(RUNNING))
+    under_way = select(provider_sessions.c.id).where(
+        provider_sessions.c.state == INTENT,
+        provider_sessions.c.intended_at.between(tx.now - create_takes, tx.now),
+    )
+    known = frozenset(tx.connection.execute(ids).scalars())
+    return known, len(tx.connection.execute(under_way).all())
+
+
+# ---------------------------------------------------------------- writing
+
+
+def intend(tx: Transaction, session_id: str, row_id: str, minutes: Callable[[Standing], int]) -> int:
+    session = sessions.get(tx, session_id)
+    assert session is not None
+    place, payer_id = session.place, session.payer_id
+    said = channels.allowed(tx, place.platform, place.workspace_id)
+    bought = minutes(Standing(session.reserved_s, usage.of_person(tx, place, payer_id), said))
+    tx.connection.execute(update(session_rows).where(session_rows.c.id == session.id).values(reserved_s=0))
+    tx.connection.execute(
         insert(provider_sessions).values(
             id=row_id,
-            session_id=lease.session_id,
+            session_id=session.id,
             state=INTENT,
-            duration_s=duration_s,
+            duration_s=bought * 60,
             payer_id=payer_id,
-            intended_at=now,
+            intended_at=tx.now,
         )
     )
+    return bought
 
 
-def opened(  # noqa: PLR0917
-    connection: Connection,
-    cipher: Cipher,
-    row_id: str,
-    provider_id: str,
-    credentials: object,
-    now: datetime,
-) -> None:
-    """The provider's answer. Not fenced: whoever runs the session now must know of it, to close it."""
+def opened(tx: Transaction, row_id: str, provider_id: str, credentials: RoomCredentials) -> None:
     duration = select(provider_sessions.c.duration_s).where(provider_sessions.c.id == row_id)
-    seconds = connection.execute(duration).scalar_one()
-    connection.execute(
-        update(provider_sessions)
-        .where(provider_sessions.c.id == row_id)
-        .values(
-            provider_id=provider_id,
-            state=OPEN,
-            credentials=encrypt(cipher, credentials),
-            opened_at=now,
-            expires_at=now + timedelta(seconds=seconds),
-        )
+    seconds = tx.connection.execute(duration).scalar_one()
+    _change(
+        tx,
+        row_id,
+        provider_id=provider_id,
+        state=OPEN,
+        credentials=encrypt(tx.cipher, credentials),
+        opened_at=tx.now,
+        expires_at=tx.now + timedelta(seconds=seconds),
     )
 
 
-def abandon(connection: Connection, lease: Lease, row_id: str, now: datetime) -> None:
-    """The provider certainly created nothing. Raises `LeaseLost`."""
-    fence(connection, lease)
-    _set_state(connection, [row_id], CLOSED, now)
+def closing(tx: Transaction, row_id: str) -> None:
+    _change(tx, row_id, state=CLOSING)
 
 
-def closing(connection: Connection, lease: Lease, row_id: str) -> None:
-    """Before it is closed: from here on nobody rejoins it, so that whoever is slow to close it takes it from nobody. Raises `LeaseLost`."""
-    fence(connection, lease)
-    connection.execute(update(provider_sessions).where(provider_sessions.c.id == row_id).values(state=CLOSING))
+def closed(tx: Transaction, row_id: str) -> None:
+    _over(tx, row_id, CLOSED)
 
 
-def closed(connection: Connection, row_ids: Iterable[str], now: datetime) -> None:
-    """Closed at the provider: true whoever writes it."""
-    _set_state(connection, row_ids, CLOSED, now)
+def lost(tx: Transaction, row_id: str) -> None:
+    _over(tx, row_id, LOST)
 
 
-def lost(connection: Connection, lease: Lease, row_id: str, now: datetime) -> None:
-    """Intended, and nobody knows whether it came to be: it ends by itself, or the reaper finds it."""
-    fence(connection, lease)
-    _set_state(connection, [row_id], LOST, now)
+def _over(tx: Transaction, row_id: str, state: ProviderSessionStatus) -> None:
+    _change(tx, row_id, state=state, closed_at=tx.now, credentials=b"")
 
 
-def given_up(connection: Connection, row_ids: Iterable[str], now: datetime) -> None:
-    """Intended by a session that has ended, and nobody knows whether it came to be."""
-    _set_state(connection, row_ids, LOST, now)
-
-
-def _set_state(connection: Connection, row_ids: Iterable[str], state: str, now: datetime) -> None:
-    connection.execute(
-        update(provider_sessions)
-        .where(provider_sessions.c.id.in_(tuple(row_ids)))
-        .values(state=state, closed_at=now, credentials=b"")
-    )
-
-
-def unclosed(connection: Connection, cipher: Cipher, session_id: str) -> list[ProviderSessionRecord]:
-    """What a session still has open or intended, oldest first."""
-    query = (
-        select(provider_sessions)
-        .where(provider_sessions.c.session_id == session_id, provider_sessions.c.state.in_((INTENT, *RUNNING)))
-        .order_by(provider_sessions.c.intended_at)
-    )
-    return [record(row, cipher) for row in connection.execute(query)]
-
-
-def leftovers(connection: Connection, cipher: Cipher, *, since: datetime, now: datetime) -> list[ProviderSessionRecord]:
-    """What sessions that have ended still have open, or intended and not between these two; of any workspace: for the reaper."""
-    query = (
-        select(provider_sessions)
-        .join(sessions, sessions.c.id == provider_sessions.c.session_id)
-        .where(
-            sessions.c.status == SessionStatus.ENDED,
-            or_(
-                provider_sessions.c.state.in_(RUNNING),
-                and_(provider_sessions.c.state == INTENT, ~provider_sessions.c.intended_at.between(since, now)),
-            ),
-        )
-    )
-    return [record(row, cipher) for row in connection.execute(query)]
-
-
-def known_ids(connection: Connection) -> set[str]:
-    """The provider's ids of everything of ours that may be running: for the reaper."""
-    query = select(provider_sessions.c.provider_id).where(provider_sessions.c.state.in_(RUNNING))
-    return set(connection.execute(query).scalars())
-
-
-def intents_between(connection: Connection, since: datetime, now: datetime) -> int:
-    """How many creates are under way; one that is later than now was begun before the clock was set back."""
-    query = select(provider_sessions.c.id).where(
-        provider_sessions.c.state == INTENT, provider_sessions.c.intended_at.between(since, now)
-    )
-    return len(connection.execute(query).all())
+def _change(tx: Transaction, row_id: str, **values: object) -> None:
+    tx.connection.execute(update(provider_sessions).where(provider_sessions.c.id == row_id).values(values))

@@ -1,72 +1,53 @@
-"""Sessions and who runs them. What a run writes is fenced: it raises `LeaseLost` when another has taken over."""
+"""Sessions: what is read of them, how they begin, rest and end."""
 
-from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Row,
-    Select,
-    and_,
-    bindparam,
-    exists,
-    func,
-    insert,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import Select, and_, exists, func, insert, or_, select, update
 
-from bot.domain.cards import Opened
 from bot.domain.conversations import ConversationRef, MessageRef
-from bot.domain.errors import AvatarbotError
 from bot.domain.sessions import EndReason, SessionSpec, SessionStatus
-from bot.storage import filters
+from bot.ports.storage.admission import NewSession, WorkspaceKey
+from bot.ports.storage.records import NewRow, Past, SessionRecord
+from bot.storage import inbox, transcripts, usage
 from bot.storage.encryption import Cipher, decrypt, encrypt
-from bot.storage.records import Lease, SessionRecord
-from bot.storage.tables import sessions, turns, utterances, workers
+from bot.storage.filters import channels_of, in_channel, in_channels, in_workspace
+from bot.storage.prepared import Prepared, one_of
+from bot.storage.tables import sessions, turns, utterances
+from bot.storage.transaction import Transaction
 
 ENDED = SessionStatus.ENDED.value
 AT_REST = (ENDED, SessionStatus.SLEEPING.value)
 """Nobody needs to run these."""
 
 
-class LeaseLost(AvatarbotError):
-    """The run is no longer the one: leave the room and do nothing else."""
-
-    def __init__(self, lease: Lease) -> None:
-        super().__init__("Another process hosts this session now.", f"lease lost: epoch {lease.epoch}")
-
-
 # ---------------------------------------------------------------- reading
 
 
-def record(row: Row[Any], cipher: Cipher) -> SessionRecord:
-    m = row._mapping  # noqa: SLF001 - the documented way to columns by name
-    place = ConversationRef(m["platform"], m["workspace_id"], m["channel_id"], m["thread_id"])
-    posted = bool(m["card_message_id"])
+def record(tx: Transaction, row: Any) -> SessionRecord:
+    place = ConversationRef(row.platform, row.workspace_id, row.channel_id, row.thread_id)
+    posted = bool(row.card_message_id)
     return SessionRecord(
-        id=m["id"],
+        id=row.id,
         place=place,
-        thread=place.in_thread(m["talk_thread_id"]) if posted else None,
-        card=MessageRef(place.in_thread(m["card_thread_id"]), m["card_message_id"]) if posted else None,
-        status=SessionStatus(m["status"]),
-        end_reason=EndReason(m["end_reason"]) if m["end_reason"] else None,
-        worker_id=m["worker_id"],
-        epoch=m["epoch"],
-        attempts=m["attempts"],
-        starter_id=m["starter_id"],
-        starter_name=m["starter_name"],
-        payer_id=m["payer_id"],
-        spec=_spec(cipher, m["spec"]),
-        reserved_s=m["reserved_s"],
-        created_at=m["created_at"],
-        active_at=m["active_at"],
-        slept_at=m["slept_at"],
-        ended_at=m["ended_at"],
+        thread=place.in_thread(row.talk_thread_id) if posted else None,
+        card=MessageRef(place.in_thread(row.card_thread_id), row.card_message_id) if posted else None,
+        status=SessionStatus(row.status),
+        end_reason=EndReason(row.end_reason) if row.end_reason else None,
+        worker_id=row.worker_id,
+        epoch=row.epoch,
+        attempts=row.attempts,
+        starter_id=row.starter_id,
+        starter_name=row.starter_name,
+        payer_id=row.payer_id,
+        spec=_spec(tx.cipher, row.spec),
+        reserved_s=row.reserved_s,
+        created_at=row.created_at,
+        active_at=row.active_at,
+        slept_at=row.slept_at,
+        ended_at=row.ended_at,
     )
 
 
@@ -76,139 +57,116 @@ def _spec(cipher: Cipher, column: bytes) -> SessionSpec:
     return decrypt(cipher, column, SessionSpec)
 
 
-def get(connection: Connection, cipher: Cipher, session_id: str) -> SessionRecord | None:
-    """By its id alone: for its run, for the operator and for links, which name their session."""
-    row = connection.execute(select(sessions).where(sessions.c.id == session_id)).first()
-    return record(row, cipher) if row else None
+def _found(tx: Transaction, query: Select[Any]) -> list[SessionRecord]:
+    return [record(tx, row) for row in tx.connection.execute(query)]
 
 
-_IN_CHANNELS = select(sessions).where(filters.in_channels(sessions), sessions.c.status != ENDED)
+def get(tx: Transaction, session_id: str) -> SessionRecord | None:
+    return next(iter(_found(tx, select(sessions).where(sessions.c.id == session_id))), None)
 
 
-def in_channels(connection: Connection, cipher: Cipher, places: Iterable[ConversationRef]) -> list[SessionRecord]:
+_IN_CHANNELS = Prepared(select(sessions).where(in_channels(sessions), sessions.c.status != ENDED))
+
+
+def in_channels_of(tx: Transaction, places: Iterable[ConversationRef]) -> list[SessionRecord]:
     """All sessions that have not ended in the channels of these places."""
-    return [record(row, cipher) for row in connection.execute(_IN_CHANNELS, filters.channels_of(places))]
+    return [record(tx, row) for row in _IN_CHANNELS.rows(tx, **channels_of(places))]
 
 
-def concerns(connection: Connection, place: ConversationRef, since: datetime) -> bool:
-    """Whether a session has not ended in the channel of a place or only since then, or one has that talked in this very thread."""
+def in_channel_of(tx: Transaction, place: ConversationRef) -> list[SessionRecord]:
+    return in_channels_of(tx, [place])
+
+
+def concerns(tx: Transaction, place: ConversationRef, *, ended_within: timedelta) -> bool:
     c = sessions.c
-    here = (c.platform == place.platform, c.workspace_id == place.workspace_id, c.channel_id == place.channel_id)
     was = [c.talk_thread_id == place.thread_id] if place.thread_id else []
-    is_or_was = or_(c.status != ENDED, c.ended_at > since, *was)
-    return connection.execute(select(c.id).where(*here, is_or_was).limit(1)).first() is not None
+    is_or_was = or_(c.status != ENDED, c.ended_at > tx.now - ended_within, *was)
+    query = select(c.id).where(in_channel(sessions, place), is_or_was).limit(1)
+    return tx.connection.execute(query).first() is not None
 
 
-def in_workspace(connection: Connection, cipher: Cipher, platform: str, workspace_id: str) -> list[SessionRecord]:
-    """A workspace's sessions that have not ended, oldest first."""
-    query = (
-        select(sessions)
-        .where(sessions.c.platform == platform, sessions.c.workspace_id == workspace_id, sessions.c.status != ENDED)
-        .order_by(sessions.c.created_at)
-    )
-    return [record(row, cipher) for row in connection.execute(query)]
+def of_workspace(tx: Transaction, platform: str, workspace_id: str) -> list[SessionRecord]:
+    query = select(sessions).where(in_workspace(sessions, platform, workspace_id), sessions.c.status != ENDED)
+    return _found(tx, query.order_by(sessions.c.created_at, sessions.c.id))
 
 
-def talked_in(connection: Connection, cipher: Cipher, place: ConversationRef, most: int) -> list[SessionRecord]:
-    """The sessions of its channel in which something was said, newest first; those of this very thread before all others."""
-    in_channel = and_(
-        sessions.c.platform == place.platform,
-        sessions.c.workspace_id == place.workspace_id,
-        sessions.c.channel_id == place.channel_id,
-    )
+def talked_in(tx: Transaction, place: ConversationRef, most: int) -> list[SessionRecord]:
     said = or_(*(exists().where(table.c.session_id == sessions.c.id) for table in (turns, utterances)))
     this_thread = [(sessions.c.talk_thread_id == place.thread_id).desc()] if place.thread_id else []
-    query = select(sessions).where(in_channel, said).order_by(*this_thread, sessions.c.created_at.desc()).limit(most)
-    return [record(row, cipher) for row in connection.execute(query)]
+    order = (*this_thread, sessions.c.created_at.desc(), sessions.c.id)
+    return _found(tx, select(sessions).where(in_channel(sessions, place), said).order_by(*order).limit(most))
 
 
-def last_ended(connection: Connection, cipher: Cipher, place: ConversationRef, since: datetime) -> SessionRecord | None:
-    """The last session that has ended in this very place, or else since then in its channel. One without a card never was there."""
+def last_ended(tx: Transaction, place: ConversationRef, *, ended_within: timedelta) -> SessionRecord | None:
     c = sessions.c
-    channel = (c.platform == place.platform, c.workspace_id == place.workspace_id, c.channel_id == place.channel_id)
     in_place = c.talk_thread_id == place.thread_id
-    order = (in_place.desc(), c.ended_at.desc()) if place.thread_id else (c.ended_at.desc(),)
-    query = select(sessions).where(
-        *channel, c.status == ENDED, c.card_message_id != "", or_(in_place, c.ended_at > since)
+    order = (in_place.desc(), c.ended_at.desc(), c.id) if place.thread_id else (c.ended_at.desc(), c.id)
+    was_there = and_(c.status == ENDED, c.card_message_id != "", or_(in_place, c.ended_at > tx.now - ended_within))
+    query = select(sessions).where(in_channel(sessions, place), was_there).order_by(*order).limit(1)
+    return next(iter(_found(tx, query)), None)
+
+
+def everywhere(tx: Transaction) -> list[SessionRecord]:
+    query = select(sessions).where(sessions.c.status != ENDED).order_by(sessions.c.created_at, sessions.c.id)
+    return _found(tx, query)
+
+
+def past(tx: Transaction, session_id: str) -> Past:
+    return Past(
+        usage.of_session(tx, session_id).used, transcripts.count(tx, session_id), inbox.stopped_by(tx, session_id)
     )
-    row = connection.execute(query.order_by(*order).limit(1)).first()
-    return record(row, cipher) if row else None
 
 
-def eldest_worker(connection: Connection, now: datetime) -> str:
-    """The living worker that has lived longest: it does what only one may do. Empty when none lives."""
-    query = (
-        select(workers.c.id).where(workers.c.lease_until > now).order_by(workers.c.started_at, workers.c.id).limit(1)
-    )
-    return connection.execute(query).scalar_one_or_none() or ""
-
-
-def known(connection: Connection, session_ids: Iterable[str]) -> set[str]:
-    """Which of these ids are sessions of ours, of any workspace: for the reaper."""
-    query = select(sessions.c.id).where(sessions.c.id.in_(tuple(session_ids)))
-    return set(connection.execute(query).scalars())
-
-
-def everywhere(connection: Connection, cipher: Cipher) -> list[SessionRecord]:
-    """All sessions that have not ended: for the operator and for the reaper, never for a channel."""
-    query = select(sessions).where(sessions.c.status != ENDED).order_by(sessions.c.created_at)
-    return [record(row, cipher) for row in connection.execute(query)]
-
-
-def count_running(connection: Connection) -> dict[tuple[str, str], int]:
+def count_running(tx: Transaction) -> dict[WorkspaceKey, int]:
     """How many sessions hold, or are about to hold, a slot at the provider, by platform and workspace."""
     workspace = sessions.c.platform, sessions.c.workspace_id
     query = select(*workspace, func.count()).where(sessions.c.status.not_in(AT_REST)).group_by(*workspace)
-    return {(row[0], row[1]): row[2] for row in connection.execute(query)}
+    return {(row[0], row[1]): row[2] for row in tx.connection.execute(query)}
 
 
-def count_by_status(connection: Connection) -> dict[str, int]:
-    """Of all workspaces together: for the gauges."""
+def count_by_status(tx: Transaction) -> Mapping[SessionStatus, int]:
     query = select(sessions.c.status, func.count()).where(sessions.c.status != ENDED).group_by(sessions.c.status)
-    return {row[0]: row[1] for row in connection.execute(query)}
+    return {SessionStatus(row[0]): row[1] for row in tx.connection.execute(query)}
 
 
-def _scalar(connection: Connection, query: Any) -> int:
-    return int(connection.execute(query).scalar_one())
+def kept(tx: Transaction, session_ids: Collection[str]) -> frozenset[str]:
+    query = select(sessions.c.id).where(sessions.c.id.in_(tuple(session_ids)))
+    return frozenset(tx.connection.execute(query).scalars())
 
 
-# ---------------------------------------------------------------- starting, waking, noting activity
+def asleep_for(tx: Transaction, age: timedelta) -> Sequence[str]:
+    sleeping = sessions.c.status == SessionStatus.SLEEPING
+    query = select(sessions.c.id).where(sleeping, sessions.c.slept_at < tx.now - age)
+    return tx.connection.execute(query).scalars().all()
 
 
-def add(
-    connection: Connection,
-    cipher: Cipher,
-    *,
-    session_id: str,
-    place: ConversationRef,
-    starter_id: str,
-    starter_name: str,
-    spec: SessionSpec,
-    now: datetime,
-) -> None:
+# ---------------------------------------------------------------- beginning, waking, noting activity
+
+
+def add(tx: Transaction, new: NewSession) -> None:
     """A new session with its budget reserved; the unique index is the last guard against two in one place."""
-    connection.execute(
+    tx.connection.execute(
         insert(sessions).values(
-            id=session_id,
-            platform=place.platform,
-            workspace_id=place.workspace_id,
-            channel_id=place.channel_id,
-            thread_id=place.thread_id,
+            id=new.id,
+            platform=new.place.platform,
+            workspace_id=new.place.workspace_id,
+            channel_id=new.place.channel_id,
+            thread_id=new.place.thread_id,
             status=SessionStatus.STARTING,
-            starter_id=starter_id,
-            starter_name=starter_name,
-            payer_id=starter_id,
-            spec=encrypt(cipher, spec),
-            reserved_s=spec.minutes * 60,
-            created_at=now,
-            active_at=now,
+            starter_id=new.starter_id,
+            starter_name=new.starter_name,
+            payer_id=new.starter_id,
+            spec=encrypt(tx.cipher, new.spec),
+            reserved_s=new.spec.minutes * 60,
+            created_at=tx.now,
+            active_at=tx.now,
         )
     )
 
 
-def wake(connection: Connection, session_id: str, payer_id: str, reserved_s: int, now: datetime) -> None:
+def wake(tx: Transaction, session_id: str, payer_id: str, reserved_s: int) -> None:
     """Whoever wakes it pays for it from now on."""
-    connection.execute(
+    tx.connection.execute(
         update(sessions)
         .where(sessions.c.id == session_id, sessions.c.status == SessionStatus.SLEEPING)
         .values(
@@ -216,152 +174,48 @@ def wake(connection: Connection, session_id: str, payer_id: str, reserved_s: int
             worker_id="",
             payer_id=payer_id,
             reserved_s=reserved_s,
-            active_at=now,
+            active_at=tx.now,
             slept_at=None,
         )
     )
 
 
-_TOUCH = update(sessions).where(sessions.c.id.in_(bindparam("touched", expanding=True)))
+_TOUCH = Prepared(update(sessions).where(one_of(sessions.c.id, "touched")))
 
 
-def touch(connection: Connection, session_ids: Iterable[str], now: datetime) -> None:
+def touch(tx: Transaction, session_ids: Iterable[str]) -> None:
     """Somebody wrote or watched."""
-    connection.execute(_TOUCH, {"touched": list(session_ids), "active_at": now})
+    _TOUCH.run(tx, touched=list(session_ids), active_at=tx.now)
 
 
-# ---------------------------------------------------------------- workers and leases
+# ---------------------------------------------------------------- resting, ending, forgetting
 
 
-def enlist(
-    connection: Connection, worker_id: str, *, now: datetime, until: datetime, capacity: int, address: str
-) -> None:
-    row = {"id": worker_id, "started_at": now, "lease_until": until, "capacity": capacity, "address": address}
-    connection.execute(insert(workers).values(row))
-
-
-def renew(connection: Connection, worker_id: str, *, now: datetime, until: datetime) -> bool:
-    """Whether the worker still had its lease, which now lasts until then."""
-    result = connection.execute(
-        update(workers).where(workers.c.id == worker_id, workers.c.lease_until > now).values(lease_until=until)
-    )
-    return result.rowcount == 1
-
-
-def dismiss(connection: Connection, worker_id: str) -> None:
-    """The worker is gone: what it still held can be claimed at once."""
-    connection.execute(workers.delete().where(workers.c.id == worker_id))
-
-
-def dismiss_others(connection: Connection, worker_id: str) -> None:
-    """Every other worker is known to be dead (a lock on the file says so)."""
-    connection.execute(workers.delete().where(workers.c.id != worker_id))
-
-
-def others_alive(connection: Connection, worker_id: str, now: datetime) -> bool:
-    query = select(func.count()).where(workers.c.id != worker_id, workers.c.lease_until > now)
-    return _scalar(connection, query) > 0
-
-
-def _unheld(now: datetime) -> Select[tuple[str]]:
-    alive = select(workers.c.id).where(workers.c.lease_until > now)
-    return select(sessions.c.id).where(sessions.c.status.not_in(AT_REST), sessions.c.worker_id.not_in(alive))
-
-
-def _living(worker_id: str, now: datetime) -> ColumnElement[bool]:
-    return exists().where(workers.c.id == worker_id, workers.c.lease_until > now)
-
-
-def claimable(connection: Connection, now: datetime) -> bool:
-    """Whether any session needs a run that nobody gives it."""
-    return connection.execute(_unheld(now).limit(1)).first() is not None
-
-
-def claim(connection: Connection, worker_id: str, *, now: datetime, room: int, but: Iterable[str] = ()) -> list[Lease]:
-    """Take up to `room` sessions that need a run and that no living worker holds. Raises each one's epoch.
-
-    A worker whose own lease has ended takes nothing. `but` names those of which the worker still has a run: an earlier one has to
-    end before the next begins.
-    """
-    free = _unheld(now).where(sessions.c.id.not_in(tuple(but))).order_by(sessions.c.created_at).limit(room)
-    claimed = connection.execute(
-        update(sessions)
-        .where(sessions.c.id.in_(free.scalar_subquery()), _living(worker_id, now))
-        .values(worker_id=worker_id, epoch=sessions.c.epoch + 1, attempts=sessions.c.attempts + 1)
-        .returning(sessions.c.id, sessions.c.epoch)
-    )
-    return [Lease(row.id, worker_id, row.epoch) for row in claimed]
-
-
-_FENCE = select(sessions.c.id).where(filters.HELD).with_for_update()
-_CHANGE = update(sessions).where(filters.HELD)
-
-
-def fence(connection: Connection, lease: Lease) -> None:
-    """Before a run writes to another table. Raises `LeaseLost`."""
-    if connection.execute(_FENCE, filters.holding(lease)).first() is None:
-        raise LeaseLost(lease)
-
-
-def change(connection: Connection, lease: Lease, **values: object) -> None:
-    """Change the session's row, fenced. Raises `LeaseLost`."""
-    if connection.execute(_CHANGE, {**filters.holding(lease), **values}).rowcount != 1:
-        raise LeaseLost(lease)
-
-
-def open_thread(connection: Connection, lease: Lease, opened_at: Opened) -> None:
-    change(
-        connection,
-        lease,
-        card_message_id=opened_at.card.message_id,
-        card_thread_id=opened_at.card.place.thread_id,
-        talk_thread_id=opened_at.thread.thread_id,
-    )
-
-
-def move_card(connection: Connection, lease: Lease, card: MessageRef) -> None:
-    """The card goes on in another message. Raises `LeaseLost`."""
-    change(connection, lease, card_message_id=card.message_id, card_thread_id=card.place.thread_id)
-
-
-def respecify(connection: Connection, cipher: Cipher, lease: Lease, spec: SessionSpec) -> None:
-    change(connection, lease, spec=encrypt(cipher, spec))
-
-
-def release(connection: Connection, lease: Lease) -> None:
-    """Give the lease back, so that another run may begin at once. Does nothing if it is lost already."""
-    connection.execute(_CHANGE, {**filters.holding(lease), "worker_id": ""})
-
-
-def ended_before(connection: Connection, moment: datetime) -> Sequence[str]:
-    query = select(sessions.c.id).where(sessions.c.ended_at < moment)
-    return connection.execute(query).scalars().all()
-
-
-def asleep_since(connection: Connection, moment: datetime) -> Sequence[str]:
-    """Sessions that fell asleep before then and were not woken."""
-    query = select(sessions.c.id).where(sessions.c.status == SessionStatus.SLEEPING, sessions.c.slept_at < moment)
-    return connection.execute(query).scalars().all()
-
-
-def put_to_rest(connection: Connection, session_id: str, reason: EndReason, now: datetime) -> bool:
-    """End a sleeping session: nothing runs, nothing is open, nothing waits."""
-    result = connection.execute(
+def put_to_rest(tx: Transaction, session_id: str, reason: EndReason) -> bool:
+    result = tx.connection.execute(
         update(sessions)
         .where(sessions.c.id == session_id, sessions.c.status == SessionStatus.SLEEPING)
-        .values(status=ENDED, end_reason=reason, ended_at=now, reserved_s=0)
+        .values(status=ENDED, end_reason=reason, ended_at=tx.now, reserved_s=0)
     )
     return result.rowcount == 1
 
 
-def kept(connection: Connection, session_ids: Collection[str]) -> frozenset[str]:
-    """Those of these sessions that have not been forgotten."""
-    return frozenset(connection.execute(select(sessions.c.id).where(sessions.c.id.in_(tuple(session_ids)))).scalars())
+def ask_to_end(
+    tx: Transaction, session_ids: Collection[str], reason: EndReason, row: Callable[[SessionRecord], NewRow]
+) -> list[SessionRecord]:
+    query = select(sessions).where(sessions.c.id.in_(tuple(session_ids)), sessions.c.status != ENDED)
+    asked = _found(tx, query)
+    for session in asked:
+        if not put_to_rest(tx, session.id, reason):
+            inbox.add(tx, [row(session)])
+    return asked
 
 
-def forget(connection: Connection, session_ids: Iterable[str]) -> int:
-    """Delete sessions that have ended, with everything that was said in them."""
-    result = connection.execute(
-        sessions.delete().where(sessions.c.id.in_(tuple(session_ids)), sessions.c.status == ENDED)
-    )
-    return result.rowcount
+def forget(tx: Transaction, session_ids: Collection[str]) -> int:
+    ended = and_(sessions.c.id.in_(tuple(session_ids)), sessions.c.status == ENDED)
+    return tx.connection.execute(sessions.delete().where(ended)).rowcount
+
+
+def forget_older(tx: Transaction, age: timedelta) -> int:
+    ended = and_(sessions.c.ended_at < tx.now - age, sessions.c.status == ENDED)
+    return tx.connection.execute(sessions.delete().where(ended)).rowcount

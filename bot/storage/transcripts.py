@@ -1,68 +1,62 @@
 """Utterances and their posts: a row before it is a message."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, desc, func, null, or_, select, union_all, update
+from sqlalchemy import bindparam, desc, func, null, or_, select, union_all, update
 from sqlalchemy.dialects.sqlite import insert
 
 from bot.domain.transcript import Speaker
-from bot.storage.records import Lease, PostRecord, UtteranceRecord
-from bot.storage.sessions import fence
+from bot.ports.storage.records import Given, InboxOutcome, PostRecord, UtteranceRecord
+from bot.storage.prepared import Prepared
 from bot.storage.tables import posts, turns, utterances
+from bot.storage.transaction import Transaction
 
 
-def record(row: Row[Any]) -> UtteranceRecord:
-    m = row._mapping  # noqa: SLF001 - the documented way to columns by name
+def record(row: Any) -> UtteranceRecord:
     return UtteranceRecord(
-        id=m["id"],
-        provider_row=m["provider_session_id"],
-        mid=m["mid"],
-        speaker=Speaker(m["speaker"]),
-        text=m["text"],
-        final=m["final"],
-        shown=m["shown"],
-        started_at=m["started_at"],
-        ended_at=m["ended_at"],
+        id=row.id,
+        provider_row=row.provider_session_id,
+        mid=row.mid,
+        speaker=Speaker(row.speaker),
+        text=row.text,
+        final=row.final,
+        shown=row.shown,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
     )
 
 
 _UTTERANCE = insert(utterances)
-_SAVE = _UTTERANCE.on_conflict_do_update(
-    index_elements=["id"],
-    set_={name: _UTTERANCE.excluded[name] for name in ("text", "final", "shown", "ended_at")},
+_SAVE = Prepared(
+    _UTTERANCE.on_conflict_do_update(
+        index_elements=["id"],
+        set_={name: _UTTERANCE.excluded[name] for name in ("text", "final", "shown", "ended_at")},
+    )
 )
-_SHOWN = update(utterances).where(utterances.c.id == bindparam("utterance")).values(shown=True)
+_SHOWN = Prepared(update(utterances).where(utterances.c.id == bindparam("utterance")).values(shown=True))
 
 
-def save(connection: Connection, lease: Lease, utterance: UtteranceRecord) -> None:
-    """Write an utterance as it stands; a final one may grow again. Raises `LeaseLost`."""
-    fence(connection, lease)
-    row = {
-        "id": utterance.id,
-        "session_id": lease.session_id,
-        "provider_session_id": utterance.provider_row,
-        "mid": utterance.mid,
-        "speaker": utterance.speaker,
-        "text": utterance.text,
-        "final": utterance.final,
-        "shown": utterance.shown,
-        "started_at": utterance.started_at,
-        "ended_at": utterance.ended_at,
-    }
-    connection.execute(_SAVE, row)
+def save(tx: Transaction, session_id: str, utterance: UtteranceRecord) -> None:
+    _SAVE.run(
+        tx,
+        id=utterance.id,
+        session_id=session_id,
+        provider_session_id=utterance.provider_row,
+        mid=utterance.mid,
+        speaker=utterance.speaker,
+        text=utterance.text,
+        final=utterance.final,
+        shown=utterance.shown,
+        started_at=utterance.started_at,
+        ended_at=utterance.ended_at,
+    )
 
 
-def shown(connection: Connection, lease: Lease, utterance_id: str) -> None:
-    """All of a final utterance is posted as it should be. Raises `LeaseLost`."""
-    fence(connection, lease)
-    connection.execute(_SHOWN, {"utterance": utterance_id})
+def shown(tx: Transaction, utterance_id: str) -> None:
+    _SHOWN.run(tx, utterance=utterance_id)
 
 
-def recent(connection: Connection, session_id: str, most: int) -> list[UtteranceRecord]:
-    """The newest utterances and whatever an earlier run left to be posted or completed, oldest first."""
+def recent(tx: Transaction, session_id: str, most: int) -> list[UtteranceRecord]:
     newest = (
         select(utterances.c.id)
         .where(utterances.c.session_id == session_id)
@@ -77,54 +71,40 @@ def recent(connection: Connection, session_id: str, most: int) -> list[Utterance
         )
         .order_by(utterances.c.started_at, utterances.c.id)
     )
-    return [record(row) for row in connection.execute(query)]
+    return [record(row) for row in tx.connection.execute(query)]
 
 
-def of_session(connection: Connection, session_id: str) -> list[UtteranceRecord]:
-    """The whole transcript of what was heard, oldest first."""
+def of_session(tx: Transaction, session_id: str) -> list[UtteranceRecord]:
     query = (
         select(utterances)
         .where(utterances.c.session_id == session_id)
         .order_by(utterances.c.started_at, utterances.c.id)
     )
-    return [record(row) for row in connection.execute(query)]
+    return [record(row) for row in tx.connection.execute(query)]
 
 
 _BY_PEOPLE = turns.c.person_name != ""
 """Not a greeting, which is nobody's."""
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
-    """What somebody gave to the avatar, as they wrote it. `id` is the inbox row's, and the `mid` of what the avatar said to it."""
-
-    id: str
-    name: str
-    text: str
-    at: datetime
-    outcome: str
-
-
-def given(connection: Connection, session_id: str) -> list[Given]:
-    """Oldest first."""
+def given(tx: Transaction, session_id: str) -> list[Given]:
     written = func.coalesce(func.nullif(turns.c.words, ""), turns.c.text)
     query = (
         select(turns.c.id, turns.c.person_name, written, turns.c.claimed_at, turns.c.outcome)
         .where(turns.c.session_id == session_id, _BY_PEOPLE)
-        .order_by(turns.c.claimed_at)
+        .order_by(turns.c.claimed_at, turns.c.id)
     )
-    return [Given(*row) for row in connection.execute(query)]
+    return [Given(*row[:4], InboxOutcome(row[4])) for row in tx.connection.execute(query)]
 
 
-def count(connection: Connection, session_id: str) -> int:
+def count(tx: Transaction, session_id: str) -> int:
     """How many messages people gave the avatar and how many it said, together."""
     given = select(func.count()).where(turns.c.session_id == session_id, _BY_PEOPLE).scalar_subquery()
     heard = select(func.count()).where(utterances.c.session_id == session_id, utterances.c.text != "").scalar_subquery()
-    return int(connection.execute(select(given + heard)).scalar_one())
+    return int(tx.connection.execute(select(given + heard)).scalar_one())
 
 
-def conversation(connection: Connection, session_id: str, most: int, but_turn: str) -> list[tuple[str | None, str]]:
-    """The last lines of a conversation, oldest first: (who, what), None for the avatar; without one turn."""
+def conversation(tx: Transaction, session_id: str, most: int, but_turn: str) -> list[tuple[str | None, str]]:
     given = select(turns.c.person_name, turns.c.text, turns.c.claimed_at.label("at")).where(
         turns.c.session_id == session_id, turns.c.id != but_turn, _BY_PEOPLE
     )
@@ -132,34 +112,30 @@ def conversation(connection: Connection, session_id: str, most: int, but_turn: s
         utterances.c.session_id == session_id, utterances.c.speaker == Speaker.BOT, utterances.c.text != ""
     )
     query = union_all(given, heard).order_by(desc("at")).limit(most)
-    return [(row[0], row[1]) for row in connection.execute(query)][::-1]
+    return [(row[0], row[1]) for row in tx.connection.execute(query)][::-1]
 
 
-_INTEND = insert(posts).on_conflict_do_nothing(index_elements=["source_id", "part"])
-_POSTED = update(posts).where(posts.c.source_id == bindparam("source"), posts.c.part == bindparam("number"))
+_INTEND = Prepared(insert(posts).on_conflict_do_nothing(index_elements=["source_id", "part"]))
+_POSTED = Prepared(update(posts).where(posts.c.source_id == bindparam("source"), posts.c.part == bindparam("number")))
 
 
-def intend_post(connection: Connection, lease: Lease, row_id: str, post: PostRecord) -> None:
-    """Before it is posted. Raises `LeaseLost`."""
-    fence(connection, lease)
-    row = {
-        "id": row_id,
-        "session_id": lease.session_id,
-        "source_id": post.source_id,
-        "part": post.part,
-        "key": post.key,
-        "created_at": post.intended_at,
-    }
-    connection.execute(_INTEND, row)
+def intend_post(tx: Transaction, session_id: str, row_id: str, post: PostRecord) -> None:
+    _INTEND.run(
+        tx,
+        id=row_id,
+        session_id=session_id,
+        source_id=post.source_id,
+        part=post.part,
+        key=post.key,
+        created_at=post.intended_at,
+    )
 
 
-def posted(connection: Connection, source_id: str, part: int, message_id: str) -> None:
-    """It is posted: true whoever writes it."""
-    connection.execute(_POSTED, {"source": source_id, "number": part, "message_id": message_id})
+def posted(tx: Transaction, source_id: str, part: int, message_id: str) -> None:
+    _POSTED.run(tx, source=source_id, number=part, message_id=message_id)
 
 
-def posts_of(connection: Connection, source_id: str) -> Sequence[PostRecord]:
-    """In order of their parts."""
+def posts_of(tx: Transaction, source_id: str) -> list[PostRecord]:
     query = select(posts).where(posts.c.source_id == source_id).order_by(posts.c.part)
-    rows = connection.execute(query)
+    rows = tx.connection.execute(query)
     return [PostRecord(row.source_id, row.part, row.key, row.message_id, row.created_at) for row in rows]

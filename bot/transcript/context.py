@@ -1,6 +1,7 @@
 """What writing a session's transcript needs of the session."""
 
-from typing import Protocol, TypeVar
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
 
 import structlog
 
@@ -9,20 +10,18 @@ from bot.domain.disclosure import Disclosure
 from bot.media.events import SessionEvents
 from bot.ports.chat import ChatPlatform
 from bot.ports.clock import Clock
-from bot.storage.connection_thread import Work
-from bot.storage.engine import Store
-from bot.storage.records import Lease, SessionRecord
+from bot.ports.storage import Storage
+from bot.ports.storage.fenced import FencedWrites
+from bot.ports.storage.records import SessionRecord
 from bot.telemetry import Metrics
 from bot.transcript.encounters import Encounters
-
-T = TypeVar("T")
 
 
 class TranscriptServices(Protocol):
     """The parts of the service that every session's transcript shares."""
 
     @property
-    def store(self) -> Store: ...
+    def storage(self) -> Storage: ...
 
     @property
     def clock(self) -> Clock: ...
@@ -39,9 +38,6 @@ class TranscriptContext(Protocol):
 
     @property
     def services(self) -> TranscriptServices: ...
-
-    @property
-    def lease(self) -> Lease: ...
 
     @property
     def session(self) -> SessionRecord: ...
@@ -65,6 +61,6 @@ class TranscriptContext(Protocol):
         """Whether the avatar says under `mid` what stands in the channel already."""
         ...
 
-    async def write(self, work: Work[T]) -> T:
-        """Run one piece of work in a write transaction. Raises `StoreUnavailable`, and `LeaseLost` where the work is fenced."""
+    def fenced(self) -> AbstractAsyncContextManager[FencedWrites]:
+        """What the run writes, in one transaction. Raises `LeaseLost` and `StoreUnavailable` when the block is left."""
         ...

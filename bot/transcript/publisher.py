@@ -14,9 +14,8 @@ from bot.domain.transcript import Delivery, Speaker, TranscriptLine
 from bot.media.events import Caption
 from bot.ports.avatar import AvatarEvent, Utterance
 from bot.ports.chat import MessageEdits
+from bot.ports.storage.records import PostRecord, UtteranceRecord
 from bot.speech.splitter import preview, split
-from bot.storage import inbox, transcripts
-from bot.storage.records import PostRecord, UtteranceRecord
 from bot.transcript.context import TranscriptContext
 
 SAVE_EVERY = 1.0
@@ -112,9 +111,8 @@ class TranscriptPublisher:
 
     async def resume(self) -> None:
         """Take up what an earlier run left: what still grew then has lost its end."""
-        session_id = self._context.session.id
-        known = await self._context.services.store.read(lambda c: transcripts.recent(c, session_id, REMEMBERED))
-        for record in known:
+        transcripts = self._context.services.storage.transcripts
+        for record in await transcripts.recent(self._context.session.id, REMEMBERED):
             entry = self._resumed(record)
             self._keys[record.provider_row, record.mid, record.speaker] = entry
             if not record.shown:
@@ -200,10 +198,11 @@ class TranscriptPublisher:
 
     async def _save(self, entry: _Entry) -> None:
         async with entry.saving:
-            context, stored = self._context, self._unsaved(entry)
+            stored = self._unsaved(entry)
             if stored is None:
                 return
-            await context.write(lambda c: transcripts.save(c, context.lease, stored))
+            async with self._context.fenced() as run:
+                run.save(stored)
             entry.saved = stored
             entry.next_save = self._now() + SAVE_EVERY
 
@@ -299,15 +298,15 @@ class TranscriptPublisher:
             for number, text in enumerate(parts):
                 await self._put(entry, number, _final(entry, number, text), Priority.FINAL)
         if entry.record is record and not entry.announcement:
-            context = self._context
-            await context.write(lambda c: transcripts.shown(c, context.lease, record.id))
+            async with self._context.fenced() as run:
+                run.shown(record.id)
         if entry.record is record:
             self._stop_growing(entry)
             self._entries.remove(entry)
 
     async def _recall(self, entry: _Entry) -> None:
         """What an earlier run has posted of it, or may have."""
-        posts = await self._context.services.store.read(lambda c: transcripts.posts_of(c, entry.record.id))
+        posts = await self._context.services.storage.transcripts.posts_of(entry.record.id)
         entry.shown = [(post.message_id, None) for post in posts]
         entry.tried = {post.part: post.intended_at for post in posts if not post.message_id}
         entry.resumed = False
@@ -327,8 +326,8 @@ class TranscriptPublisher:
 
     async def _put_first(self, entry: _Entry, part: int, line: TranscriptLine) -> None:
         """Show the avatar's words, and with them that it is an AI where they are the first that somebody reads."""
-        context, session_id = self._context, self._context.session.id
-        people = await context.services.store.read(lambda c: inbox.authors(c, session_id))
+        context = self._context
+        people = await context.services.storage.inbox.authors(context.session.id)
         if context.encounters.due(people):
             entry.disclosure = context.disclosure
         await self._write(entry, part, replace(line, disclosure=entry.disclosure))
@@ -370,9 +369,10 @@ class TranscriptPublisher:
     async def _post(self, entry: _Entry, part: int, line: TranscriptLine, words: TranscriptLine) -> None:
         """Post `words`, with which all of `line` stands there."""
         context = self._context
-        now, row_id = context.services.clock.now(), new_id()
+        now = context.services.clock.now()
         post = PostRecord(entry.record.id, part, post_key(entry.record.id, part), "", now)
-        await context.write(lambda c: transcripts.intend_post(c, context.lease, row_id, post))
+        async with context.fenced() as run:
+            run.intend_post(post)
         entry.tried.setdefault(part, now)
         try:
             ref = await context.platform.post(context.session.talk, words, post.key)
@@ -386,7 +386,7 @@ class TranscriptPublisher:
     async def _arrived(self, entry: _Entry, part: int, message_id: str, line: TranscriptLine | None) -> None:
         """Remembered first: should the database not take it, it is not posted again."""
         self._remember(entry, part, message_id, line)
-        await self._context.write(lambda c: transcripts.posted(c, entry.record.id, part, message_id))
+        await self._context.services.storage.unfenced.posted(entry.record.id, part, message_id)
 
     @staticmethod
     def _remember(entry: _Entry, part: int, message_id: str, line: TranscriptLine | None) -> None:

@@ -29,7 +29,7 @@ def test_defaults_need_nothing(empty_place: Path) -> None:
     settings = load(Settings)
     assert settings.port == 8080
     assert settings.database_path == empty_place / "avatarbot.db"
-    assert settings.store_url.drivername == "sqlite+aiosqlite"
+    assert settings.store_url == f"sqlite:///{settings.database_path}"
     assert settings.address == "http://localhost:8080"
     assert settings.limits == Limits()
 

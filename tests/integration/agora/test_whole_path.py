@@ -26,8 +26,8 @@ from bot.commands.policy import Policy
 from bot.domain.messages import Accepted
 from bot.domain.sessions import SessionStatus
 from bot.storage.encryption import Cipher
-from bot.storage.engine import Store
 from bot.storage.migrate import upgraded
+from bot.storage.sql import sql_storage
 from bot.telemetry import new_metrics
 from bot.testing.chat import FakeChat
 from bot.testing.chat_platform import FakeChatPlatform
@@ -70,11 +70,12 @@ async def world(folder: Path, hub: Hub, own_room: OwnRooms | None = None) -> Asy
         simulator = await stack.enter_async_context(Simulator(clock, QUICK))
         await stack.enter_async_context(bridged(hub, simulator.connect))
         connections = await stack.enter_async_context(AgoraConnections(SETTINGS, {"AGORA_STUB_SOCKET": str(hub.path)}))
-        store = await stack.enter_async_context(Store.open(url, Cipher((Fernet.generate_key().decode(),))))
+        cipher = Cipher((Fernet.generate_key().decode(),))
+        storage = await stack.enter_async_context(sql_storage(url, cipher, clock))
         transport = httpx.ASGITransport(application(simulator))
         api = AkoolApi.at("http://akool.test", ApiKey(SecretStr(QUICK.api_key)), transport)
         provider = await stack.enter_async_context(contextlib.aclosing(AkoolProvider(api, connections, own_room)))
-        service = Service(Parts(store, provider, clock, Policy(), new_metrics()), "http://avatarbot.test")
+        service = Service(Parts(storage, provider, clock, Policy(), new_metrics()), "http://avatarbot.test")
         service.add(FakeChatPlatform(room, service.core))
         await stack.enter_async_context(service.running())
         yield World(simulator, room, hub)

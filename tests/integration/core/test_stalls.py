@@ -11,9 +11,9 @@ import pytest
 
 from bot.domain.conversations import ConversationRef
 from bot.ports.room import RoomConnection
+from bot.ports.storage.records import Lease
 from bot.runtime.worker import STUCK
 from bot.storage.connection_thread import Work
-from bot.storage.records import Lease
 from bot.testing.virtual_time import JumpingClock
 from tests.integration.core.audit import Audit
 from tests.integration.core.host import Host
@@ -133,7 +133,7 @@ def test_a_claim_that_was_under_way_when_the_lease_was_lost_runs_nothing(tmp_pat
     async def story(stack: Stack) -> None:
         clock = JumpingClock()
         async with stack.serving(alone=False, clock=clock, kind=SlowToClaim) as service:
-            store, lost = service.services.store, service.worker.lease
+            store, lost = stack.stores[-1], service.worker.lease
             assert isinstance(store, SlowToClaim)
 
             async def lose_it() -> None:

@@ -8,7 +8,6 @@ from bot.domain.conversations import ConversationRef
 from bot.domain.messages import Accepted, Refused
 from bot.domain.people import Membership, Person
 from bot.ports.chat import ValueQuery
-from bot.storage import channels
 from bot.storage.engine import Store
 from bot.testing.chat import ANN, CHANNEL
 from tests.integration.queries.asking import ROOT, ask
@@ -61,7 +60,7 @@ async def test_nothing_of_a_workspace_that_nobody_allowed_reaches_the_account(st
 @on_stack()
 async def test_once_the_operator_allows_it_it_may(stack: Stack) -> None:
     async with stack.serving() as service:
-        await service.services.store.write(lambda c: channels.allow(c, "fake", "W9", yes=True))
+        await service.services.storage.channels.allow("fake", "W9", yes=True)
         shown = await ask(stack, "knowledge list", STRANGERS)
         typed = await service.core.ask(ValueQuery(STRANGERS, ANN, "start", "avatar", "al"))
         assert isinstance(await stack.room.command("start", STRANGERS), Accepted)
@@ -73,7 +72,7 @@ async def test_once_the_operator_allows_it_it_may(stack: Stack) -> None:
 @on_stack()
 async def test_what_the_operator_says_goes_before_what_is_their_own(stack: Stack) -> None:
     async with stack.serving() as service:
-        await service.services.store.write(lambda c: channels.allow(c, "fake", "W1", yes=False))
+        await service.services.storage.channels.allow("fake", "W1", yes=False)
         assert isinstance(await stack.room.command("start"), Refused)
 
 

@@ -7,10 +7,9 @@ from adapters.agora.rooms import OwnRooms
 from adapters.simulator import Fault
 from bot.domain.sessions import EndReason, SessionSpec, SessionStatus
 from bot.jobs.reaper import CREATE_TAKES, Reaper
+from bot.ports.storage.records import Lease
 from bot.runtime.services import SessionTimeouts
 from bot.runtime.status_card import ENDINGS
-from bot.storage import provider_sessions
-from bot.storage.records import Lease
 from tests.integration.queries.asking import ask
 from tests.world_fixture import Stack, on_stack
 
@@ -45,17 +44,14 @@ async def test_what_an_ended_session_left_open_is_closed_although_the_account_is
         services, session_id = service.services, stack.room.card.session_id
         late = await services.provider.create(SPEC, 600, "late")
         lease = Lease(session_id, service.worker.lease.id, 1)
-        await services.store.write(lambda c: provider_sessions.intend(c, lease, "late", "ann", 600, stack.clock.now()))
+        async with services.storage.fenced(lease) as run:
+            run.intend("late", lambda _: 10)
         await stack.room.command("stop")
         await stack.ended()
-        cipher, credentials = services.store.cipher, late.credentials
-        await services.store.write(
-            lambda c: provider_sessions.opened(c, cipher, "late", late.id, credentials, stack.clock.now())
-        )
+        await services.storage.unfenced.opened("late", late.id, late.credentials)
         assert len(stack.hosted) == 1
         await stack.until(lambda: not stack.hosted)
-        now = stack.clock.now()
-        assert not await services.store.read(lambda c: provider_sessions.leftovers(c, cipher, since=now, now=now))
+        assert not await services.storage.provider_sessions.leftovers(timedelta())
 
 
 @on_stack()
@@ -71,7 +67,7 @@ async def test_while_something_is_being_created_nothing_is_judged(stack: Stack) 
     """What a `create` made may be written down a moment later."""
     stack.simulator.faults.queue("session/create", Fault(hang=40.0, after_effect=True))
     async with stack.serving() as service:
-        reaper = Reaper(service.services.store, service.services.provider, stack.clock, account_is_ours=True)
+        reaper = Reaper(service.services.storage, service.services.provider, stack.clock, account_is_ours=True)
         await stack.room.command("start")
         await stack.until(lambda: len(stack.hosted) == 1)
         assert [(await reaper.sweep()).too_early for _ in range(3)] == [True] * 3

@@ -6,9 +6,8 @@ from adapters.simulator.faults import Fault
 from bot.domain.conversations import ConversationRef
 from bot.domain.messages import Command
 from bot.ports.chat import ValueQuery
+from bot.ports.storage.records import OwnedKind
 from bot.queries.provider_catalog import FRESH_FOR
-from bot.storage import ownership
-from bot.storage.ownership import OwnedKind
 from bot.testing.chat import ANN, CHANNEL
 from tests.integration.queries.asking import NEIGHBOUR, ask
 from tests.world_fixture import Stack, on_stack
@@ -75,7 +74,7 @@ async def test_an_id_copied_from_a_web_page_is_asked_about_before_it_is_refused(
 async def test_another_workspaces_avatar_is_not_found_by_its_id_either(stack: Stack) -> None:
     async with stack.serving() as service:
         made = stack.simulator.catalog.upload("madebythem0123456789", "Theirs", "https://example.com/a.mp4")
-        await service.services.store.write(lambda c: ownership.add(c, OwnedKind.AVATAR, made.avatar_id, NEIGHBOUR))
+        await service.services.storage.ownership.add(OwnedKind.AVATAR, made.avatar_id, NEIGHBOUR)
         await stack.room.command("start", CHANNEL, ANN, avatar=made.avatar_id)
         await stack.until(lambda: bool(stack.room.answers()))
     assert "There is no avatar called" in stack.room.answers()[0]

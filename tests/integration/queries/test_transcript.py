@@ -18,13 +18,13 @@ async def exported(stack: Stack, form: str) -> str:
 
 @on_stack()
 async def test_who_wrote_stands_before_it_once_though_the_avatar_is_told_who_speaks(stack: Stack) -> None:
-    async with stack.serving():
+    async with stack.serving() as service:
         await stack.room.command("start")
         await stack.live()
         await stack.room.say("Who are _you_? 👋", stack.room.thread)
         await stack.until(lambda: len(stack.room.finals) == 1)
         forms = {form: await exported(stack, form) for form in ("md", "json", "vtt", "srt")}
-        captions = await StoredArchive(stack.stores[-1], Disclosures()).captions(stack.room.card.session_id)
+        captions = await StoredArchive(service.services.storage, Disclosures()).captions(stack.room.card.session_id)
     assert stack.spoken[0].startswith("Ann: Who are you?")
     for form, text in forms.items():
         assert len(re.findall(r"Ann\b", text.partition("Started:")[2] or text)) <= (2 if form == "json" else 1), form

@@ -10,9 +10,8 @@ from bot.domain.conversations import ConversationRef
 from bot.domain.messages import Accepted, Refused
 from bot.domain.people import Membership, Person
 from bot.domain.sessions import EndReason, SessionStatus
+from bot.domain.usage import Use
 from bot.runtime.status_card import ENDINGS
-from bot.storage import channels, usage
-from bot.storage.usage import Use
 from bot.testing.chat import ANN, CHANNEL
 from tests.world_fixture import QUICK, Stack, on_stack
 
@@ -59,8 +58,7 @@ async def test_what_akool_certainly_refused_spends_nothing(stack: Stack) -> None
             assert isinstance(await stack.room.command("start", minutes="10"), Accepted)
             await stack.until(lambda times=times: len(stack.room.answers()) == times)  # type: ignore[misc]
             await asyncio.sleep(1)
-        now = service.services.clock.now()
-        assert await service.services.store.read(lambda c: usage.of_person(c, CHANNEL, ANN.id, now)) == Use()
+        assert await service.services.storage.usage.of_person(CHANNEL, ANN.id) == Use()
         assert isinstance(await stack.room.command("start", minutes="10"), Accepted)
         await stack.live()
 
@@ -85,8 +83,7 @@ async def test_what_nobody_knows_counts_as_if_it_had_run(stack: Stack) -> None:
         stack.simulator.faults.queue("session/create", Fault(hang=40.0))
         await stack.room.command("start", minutes="10")
         await stack.ended()
-        now = service.services.clock.now()
-        assert await service.services.store.read(lambda c: usage.of_person(c, CHANNEL, ANN.id, now)) == Use(used=600)
+        assert await service.services.storage.usage.of_person(CHANNEL, ANN.id) == Use(used=600)
 
 
 @on_stack(QUICK)
@@ -94,7 +91,7 @@ async def test_a_workspace_that_is_no_longer_allowed_is_not_renewed(stack: Stack
     async with stack.serving() as service:
         await stack.room.command("start", minutes="5")
         await stack.live()
-        await service.services.store.write(lambda c: channels.allow(c, "fake", "W1", yes=False))
+        await service.services.storage.channels.allow("fake", "W1", yes=False)
         for _ in range(6):
             await stack.room.say("Still here", stack.room.thread)
             await asyncio.sleep(55)

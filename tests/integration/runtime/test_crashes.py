@@ -5,8 +5,7 @@ from collections.abc import Callable
 
 from bot.domain.errors import PlatformError
 from bot.domain.sessions import SessionStatus
-from bot.storage import provider_sessions
-from bot.storage.records import Lease
+from bot.ports.storage.records import Lease
 from bot.testing.chat import FakeChat
 from tests.world_fixture import Stack, on_stack
 
@@ -84,10 +83,10 @@ async def test_a_room_that_was_about_to_be_closed_is_not_joined_again(stack: Sta
     async with stack.serving() as service:
         await stack.room.command("start")
         await stack.live()
-        store, session_id = service.services.store, stack.room.card.session_id
-        (row,) = await store.read(lambda c: provider_sessions.unclosed(c, store.cipher, session_id))
-        lease = Lease(session_id, service.worker.lease.id, 1)
-        await store.write(lambda c: provider_sessions.closing(c, lease, row.id))
+        storage, session_id = service.services.storage, stack.room.card.session_id
+        (row,) = await storage.provider_sessions.unclosed(session_id)
+        async with storage.fenced(Lease(session_id, service.worker.lease.id, 1)) as run:
+            run.closing(row.id)
         stack.crash()
     async with stack.serving():
         await stack.until(lambda: [session.id for session in stack.hosted] not in ([], [row.provider_id]))

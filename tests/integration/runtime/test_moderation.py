@@ -88,7 +88,7 @@ async def test_refused_words_are_kept_nowhere(stack: Stack) -> None:
         await begin(stack, "zounds")
         await stack.room.command("say", text="Zounds, quixotic words")
         await told(stack, REFUSED)
-        rows = await stack.service.services.store.read(  # type: ignore[union-attr]
+        rows = await stack.stores[-1].read(
             lambda c: [
                 str(tuple(row))
                 for table in ("inbox", "turns", "utterances", "posts")
@@ -206,7 +206,7 @@ async def test_what_is_deleted_while_it_is_judged_is_not_spoken(stack: Stack) ->
         accepted = await stack.room.say("Hello", stack.room.thread)
         assert isinstance(accepted, Accepted)
         await stack.until(lambda: bool(judge.asked), within=1)
-        (row,) = await stack.service.services.store.read(  # type: ignore[union-attr]
+        (row,) = await stack.stores[-1].read(
             lambda c: list(c.exec_driver_sql("SELECT message_id FROM inbox WHERE verb = 'say'"))
         )
         await stack.room.withdraw(MessageRef(stack.room.thread, row[0]))

@@ -1,6 +1,6 @@
 """Who and what gets into the inbox. One batch is one transaction: what it admits counts at once for what comes after it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.commands.channel_settings import ChannelSettings
 from bot.commands.policy import AllowList, Limits, Policy, Workspace
 from bot.domain.conversations import ConversationRef, MessageRef
 from bot.domain.messages import (
@@ -26,19 +27,18 @@ from bot.domain.messages import (
 )
 from bot.domain.people import Membership, Person
 from bot.domain.sessions import EndReason, SessionSpec, SessionStatus
-from bot.ingress.admission import WITHDRAW, Admission, Admitted, NewSession, Situation, starting
-from bot.runtime.channel_settings import ChannelSettings
+from bot.domain.usage import Use
+from bot.ingress.admission import WITHDRAW, Admission, starting
+from bot.ports.storage.admission import Admitted, NewSession, Situation
+from bot.ports.storage.records import SessionRecord
 from bot.runtime.sentences import HOW_TO_START
-from bot.storage.records import SessionRecord
-from bot.storage.usage import Use
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 ANN, BEN = Person("ann", "Ann", Membership.MEMBER), Person("ben", "Ben", Membership.MEMBER)
 GUEST, BOSS = Person("guest", "Guest", Membership.OUTSIDER), Person("boss", "Boss", Membership.ADMIN)
 LOBBY, YARD = ConversationRef("fake", "W1", "lobby"), ConversationRef("fake", "W1", "yard")
 THREAD = LOBBY.in_thread("t1")
-OURS = Workspace("fake", "W1", funded=True)
-NOTHING = Situation(frozenset(), (), {}, {}, workspaces={("fake", "W1"): OURS})
+NOTHING = Situation(NOW, allowed={("fake", "W1"): True})
 
 USUAL = Limits()
 numbers = count()
@@ -74,9 +74,15 @@ def inbound(
     return Inbound(f"e{number}", number, place, person, body)
 
 
-def admitted(situation: Situation, *inbounds: Inbound, limits: Limits = USUAL) -> tuple[Sequence[Outcome], Admitted]:
+def funded(place: ConversationRef, said: bool | None) -> Workspace:
+    return Workspace(place.platform, place.workspace_id, funded=bool(said))
+
+
+def admitted(
+    situation: Situation, *inbounds: Inbound, limits: Limits = USUAL, told_ended: Collection[tuple[str, str]] = ()
+) -> tuple[Sequence[Outcome], Admitted]:
     ids = count()
-    admission = Admission(situation, Policy(limits), NOW, lambda: f"new{next(ids)}")
+    admission = Admission(situation, Policy(limits), funded, lambda: f"new{next(ids)}", told_ended)
     return [admission.admit(each) for each in inbounds], admission.admitted
 
 
@@ -168,7 +174,7 @@ def test_where_the_conversation_has_ended_each_is_told_once() -> None:
     outcomes, written = admitted(there, anns, anns, bens, said("Lunch?", LOBBY))
     assert [type(outcome) for outcome in outcomes] == [Question, NoSession, Question, NoSession]
     assert written.told_ended == {("s1", "ann"), ("s1", "ben")}
-    (again,), _ = admitted(replace(there, told_ended=frozenset({("s1", "ann")})), anns)
+    (again,), _ = admitted(there, anns, told_ended={("s1", "ann")})
     assert again == NoSession(HOW_TO_START)
     (unposted,), _ = admitted(there, inbound(MessagePosted("Hello?", direct=True, via="the viewer"), LOBBY))
     assert unposted == NoSession("Alma's session has ended.")
@@ -203,8 +209,8 @@ def test_what_was_refused_may_be_tried_again_with_the_same_event() -> None:
 def test_the_same_event_id_of_another_workspace_is_another_event() -> None:
     ours = command("start")
     theirs = replace(ours, place=replace(LOBBY, workspace_id="W2"))
-    both = {**NOTHING.workspaces, ("fake", "W2"): replace(OURS, id="W2")}
-    assert [type(o) for o in admitted(replace(NOTHING, workspaces=both), ours, theirs)[0]] == [Accepted, Accepted]
+    both = {("fake", "W1"): True, ("fake", "W2"): True}
+    assert [type(o) for o in admitted(replace(NOTHING, allowed=both), ours, theirs)[0]] == [Accepted, Accepted]
 
 
 def test_of_two_starts_in_one_batch_the_first_wins_and_words_find_it() -> None:
@@ -273,12 +279,11 @@ def test_it_is_woken_once_and_whoever_woke_it_pays() -> None:
 
 
 def test_a_workspace_that_nobody_pays_for_neither_starts_nor_wakes_nor_goes_on() -> None:
-    unfunded = {("fake", "W1"): replace(OURS, funded=False)}
     wants = [(NOTHING, "start"), (LIVE, "keep-going")]
     asked = [(where, command(verb)) for where, verb in wants]
     for situation, incoming in [*asked, (LIVE, command("set", speed="1.1")), (ASLEEP, said())]:
-        for workspaces in (unfunded, {}):
-            (came,), _ = admitted(replace(situation, workspaces=workspaces), incoming)
+        for allowed in ({("fake", "W1"): False}, {("fake", "W1"): None}, {}):
+            (came,), _ = admitted(replace(situation, allowed=allowed), incoming)
             assert isinstance(came, Refused)
             assert came.sentence.endswith("avatarbot workspaces allow fake W1")
 

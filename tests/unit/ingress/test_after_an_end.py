@@ -6,8 +6,8 @@ from datetime import timedelta
 from bot.domain.messages import Accepted, Command, Refused
 from bot.domain.people import Role
 from bot.domain.sessions import SessionStatus
+from bot.domain.usage import Use
 from bot.ingress.admission import LEAVE, departure
-from bot.storage.usage import Use
 from tests.unit.ingress.test_admission import (
     LIVE,
     LOBBY,

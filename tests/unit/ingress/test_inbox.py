@@ -11,10 +11,11 @@ from bot.commands.policy import Policy
 from bot.domain.errors import StoreUnavailable
 from bot.domain.messages import Accepted, Command, Duplicate, Inbound
 from bot.ingress.inbox import COMMIT_WITHIN, Inbox
+from bot.runtime.funding import Funding
 from bot.storage.encryption import Cipher
 from bot.storage.engine import Store
-from bot.storage.funding import Funding
 from bot.storage.migrate import upgrade
+from bot.storage.sql import SqlStorage
 from bot.testing.chat import ANN, CHANNEL
 from bot.testing.virtual_time import LoopClock, run_virtual
 from tests.world_fixture import KEY
@@ -36,10 +37,9 @@ def with_inbox(folder: Path, story: Callable[[Inbox, Wakeups], Coroutine[None, N
         wakeups: Wakeups = []
         async with Store.open(url, Cipher((KEY,))) as store:
             held.append(store)
-            await story(
-                Inbox(store, Policy(), Funding(lambda *_: True), LoopClock(), lambda *wakeup: wakeups.append(wakeup)),
-                wakeups,
-            )
+            storage = SqlStorage(store, LoopClock())
+            funding = Funding(storage.channels, lambda *_: True)
+            await story(Inbox(storage, Policy(), funding, lambda *wakeup: wakeups.append(wakeup)), wakeups)
 
     run_virtual(main(), busy=lambda: any(store.busy for store in held))
 
@@ -85,7 +85,7 @@ def test_whoever_leaves_during_the_commit_is_taken_and_harms_nobody(tmp_path: Pa
     async def story(inbox: Inbox, wakeups: Wakeups) -> None:
         async with running(inbox):
             gone = asyncio.create_task(inbox.accept(start("gone")))
-            await until(lambda: inbox._store.busy)
+            await until(lambda: inbox._storage.store.busy)  # type: ignore[attr-defined]
             gone.cancel()
             assert isinstance(await inbox.accept(start("gone")), Duplicate)
         assert len(wakeups) == 1

@@ -6,9 +6,9 @@ from datetime import date, timedelta
 import pytest
 from PIL import Image
 
+from bot.domain.usage import UsedMinutes
 from bot.queries import usage_chart
 from bot.queries.usage_chart import COLOURS, SIZE, described, minutes_by_day
-from bot.storage.usage import UsedMinutes
 
 FIRST = date(2026, 10, 30)
 

@@ -260,7 +260,8 @@ async def test_whoever_keeps_it_going_pays_for_what_comes(staged: Staged) -> Non
     async with kept(staged):
         with staged.services.events.watch("s1", TOLD):
             await at(11 * MINUTE)
-            await staged.context.change(payer_id="ben")
+            async with staged.context.fenced() as run:
+                run.charge("ben")
             staged.context.session = replace(staged.context.session, payer_id="ben")
             await at(15 * MINUTE)
     assert bought(staged) == [10, 2, 10]

@@ -14,15 +14,17 @@ from bot.domain.conversations import ConversationRef, MessageRef
 from bot.domain.errors import PlaceGone, PlatformError, Throttled
 from bot.domain.messages import Inbound, MessagePosted, ReplyTo
 from bot.domain.people import Membership, Person, Role
-from bot.domain.sessions import SessionSpec
+from bot.ports.storage.fenced import Settlement
+from bot.ports.storage.records import SAY, Conclusion, InboxOutcome, Lease, NewRow
 from bot.runtime.outbox import GIVE_UP, LOOK_EVERY, Outbox
-from bot.storage import inbox, sessions
 from bot.storage.encryption import Cipher
 from bot.storage.engine import Store
 from bot.storage.migrate import upgrade
+from bot.storage.sql import SqlStorage
 from bot.testing.chat import ANN, CHANNEL, FakeChat
 from bot.testing.chat_platform import FakeChatPlatform
 from bot.testing.virtual_time import LoopClock, run_virtual
+from tests.stored import started
 from tests.world_fixture import KEY
 
 BEN = Person("ben", "Ben", Membership.MEMBER)
@@ -36,15 +38,16 @@ async def a_moment(*_: object) -> None:
 class Office:
     """A database in which somebody is to be told something, and a room to tell it in."""
 
-    def __init__(self, store: Store) -> None:
-        self.store = store
+    def __init__(self, storage: SqlStorage, lease: Lease) -> None:
+        self.storage = storage
+        self._lease = lease
         self.clock = LoopClock()
         self.room = FakeChat(clock=self.clock)
         self.room.before["reply"] = a_moment
         platform = FakeChatPlatform(self.room)
         self.wakeup = asyncio.Event()
         services = SimpleNamespace(
-            store=store,
+            storage=storage,
             platforms={"fake": platform},
             platform=lambda _place: platform,
             clock=self.clock,
@@ -63,20 +66,18 @@ class Office:
     async def owe(self, sentence: str, person: Person = ANN, place: ConversationRef = CHANNEL) -> None:
         """Something of theirs has an outcome that they do not know yet."""
         self._numbers += 1
-        row_id, now = f"row{self._numbers}", self.clock.now()
+        row_id = f"row{self._numbers}"
         said = MessagePosted("Hello", MessageRef(place, row_id))
         inbound = Inbound(row_id, self._numbers, place, person, said, ReplyTo(place, person, "handle", None, 5))
-        row = inbox.NewRow(row_id, "s", inbound, inbox.SAY, {"text": "Hello"}, said.message, Role.MEMBER)
+        row = NewRow(row_id, "s", inbound, SAY, {"text": "Hello"}, said.message, Role.MEMBER)
 
-        def work(connection: Any) -> None:
-            inbox.add(connection, self.store.cipher, [row], now)
-            inbox.conclude(connection, [row_id], "unheard", sentence, now)
-
-        await self.store.write(work)
+        settlement = Settlement([Conclusion(row_id, InboxOutcome.UNHEARD, sentence)], [row])
+        async with self.storage.fenced(self._lease) as run:
+            run.settle(lambda _: settlement)
         self.wakeup.set()
 
     async def due(self) -> list[str]:
-        rows = await self.store.read(lambda c: inbox.replies_due(c, self.store.cipher, ("fake",), 50))
+        rows = await self.storage.inbox.replies_due(("fake",), 50)
         return [row.sentence for row in rows]
 
 
@@ -95,12 +96,11 @@ def play(tmp_path: Path) -> Callable[[Story], None]:
         async with Store.open(url, Cipher((KEY,))) as store:
             stores.append(store)
             opening.clear()
-            now, spec = LoopClock().now(), SessionSpec("alma")
-            who = {"starter_id": "ann", "starter_name": "Ann"}
-            await store.write(
-                lambda c: sessions.add(c, store.cipher, session_id="s", place=CHANNEL, spec=spec, now=now, **who)
-            )
-            await story(Office(store))
+            storage = SqlStorage(store, LoopClock())
+            await started(storage, "s")
+            await storage.workers.enlist("w", lasts=None, capacity=1, address="here")
+            (lease,) = await storage.workers.claim("w", room=1)
+            await story(Office(storage, lease))
 
     busy = lambda: bool(opening) or any(store.busy for store in stores)  # noqa: E731
     return lambda story: run_virtual(main(story), busy=busy)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from bot.commands.policy import Policy
 from bot.domain.people import Role
+from bot.ports.storage.records import InboxOutcome, InboxRecord, InboxState
 from bot.runtime.round_robin import REMEMBERED, RoundRobin
-from bot.storage.records import InboxRecord
 from bot.testing.chat import CHANNEL
 
 POLICY = Policy()
@@ -48,8 +48,8 @@ def row(number: int, author: str) -> InboxRecord:
         place=CHANNEL,
         message=None,
         reply_to=None,
-        state="waiting",
-        outcome="",
+        state=InboxState.WAITING,
+        outcome=InboxOutcome.NONE,
         sentence="",
         created_at=datetime(2026, 1, 1, tzinfo=UTC),
     )

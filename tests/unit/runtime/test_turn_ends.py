@@ -16,12 +16,12 @@ from bot.domain.conversations import MessageRef
 from bot.domain.messages import Inbound, MessagePosted
 from bot.domain.people import Role
 from bot.domain.sessions import Mode
+from bot.ports.storage.records import SAY, NewRow
 from bot.runtime.turns import BEHIND_AT_MOST
-from bot.storage import inbox
-from bot.storage.inbox import SAY, NewRow
 from bot.storage.tables import turns
 from bot.testing.chat import ANN, CHANNEL
 from tests.session_fixture import SPEC, Staged, active
+from tests.stored import accepted
 from tests.unit.runtime.test_turns import taking_turns
 
 THREAD = CHANNEL.in_thread("t1")
@@ -37,8 +37,7 @@ async def asked(staged: Staged, text: str, number: int = 1) -> None:
     ref = MessageRef(THREAD, f"m{number}")
     inbound = Inbound(f"e{number}", number, THREAD, ANN, MessagePosted(text, ref))
     row = NewRow(f"row{number}", "s1", inbound, SAY, {"text": text}, ref, Role.MEMBER)
-    services = staged.services
-    await services.store.write(lambda c: inbox.add(c, services.store.cipher, [row], services.clock.now()))
+    await accepted(staged.services.storage, row)
     staged.context.turns_wakeup.set()
 
 
@@ -60,7 +59,7 @@ async def outcomes(staged: Staged) -> list[tuple[str, timedelta]]:
         query = select(turns.c.outcome, turns.c.claimed_at, turns.c.ended_at).order_by(turns.c.id)
         return [(row[0], row[1], row[2]) for row in connection.execute(query)]
 
-    return [(outcome, ended - began) for outcome, began, ended in await staged.services.store.read(work)]
+    return [(outcome, ended - began) for outcome, began, ended in await staged.store.read(work)]
 
 
 @pytest.mark.parametrize("mid", [SAID_BY_ITSELF, "row1", ""])

@@ -1,28 +1,29 @@
 """What waits is spoken as it stands when its turn comes."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from functools import partial
 from typing import TypeVar
 
 from sqlalchemy import Connection
 
 from bot.domain.conversations import MessageRef
-from bot.domain.messages import Inbound, MessagePosted
+from bot.domain.messages import Inbound, MessageEdited, MessagePosted
 from bot.domain.people import Role
 from bot.domain.sessions import Mode
+from bot.ports.storage.admission import AdmissionQuery, Admitted
+from bot.ports.storage.records import SAY, InboxRecord, NewRow
 from bot.runtime.provider_sessions import ProviderSessions
 from bot.runtime.turns import Turns
 from bot.storage import inbox
 from bot.storage.connection_thread import Work
 from bot.storage.engine import Store
-from bot.storage.inbox import SAY, NewRow
-from bot.storage.records import InboxRecord
+from bot.storage.transaction import Transaction
 from bot.testing.chat import ANN, CHANNEL
 from bot.transcript.publisher import TranscriptPublisher
 from tests.session_fixture import SPEC, Staged, active
+from tests.stored import accepted
 
 T = TypeVar("T")
 MESSAGE = MessageRef(CHANNEL.in_thread("t1"), "m2")
@@ -55,16 +56,16 @@ async def taking_turns(staged: Staged) -> AsyncIterator[None]:
 
 async def says(staged: Staged, text: str) -> None:
     """A message waits in the thread."""
-    services = staged.services
     assert staged.room.write(text, MESSAGE.place).ref == MESSAGE
     inbound = Inbound("e1", 1, MESSAGE.place, ANN, MessagePosted(text, MESSAGE))
     row = NewRow("row1", "s1", inbound, SAY, {"text": text}, MESSAGE, Role.MEMBER)
-    await services.store.write(lambda c: inbox.add(c, services.store.cipher, [row], services.clock.now()))
+    await accepted(staged.services.storage, row)
 
 
-def meanwhile(staged: Staged, change: Work[object]) -> None:
-    assert isinstance(staged.services.store, BusyStore)
-    staged.services.store.meanwhile = change
+def meanwhile(staged: Staged, change: Callable[[Transaction], object]) -> None:
+    store, now = staged.store, staged.services.clock.now()
+    assert isinstance(store, BusyStore)
+    store.meanwhile = lambda connection: change(Transaction(connection, store.cipher, now))
 
 
 def spoken(staged: Staged) -> list[str]:
@@ -77,13 +78,13 @@ async def given(staged: Staged) -> list[str]:
     def work(connection: Connection) -> list[str]:
         return [text for (text,) in connection.exec_driver_sql("SELECT text FROM turns")]
 
-    return await staged.services.store.read(work)
+    return await staged.store.read(work)
 
 
 @active(store=BusyStore)
 async def test_what_is_edited_when_it_is_about_to_be_spoken_is_spoken_as_edited(staged: Staged) -> None:
     await says(staged, "Helo")
-    meanwhile(staged, lambda c: inbox.edit_waiting(c, MESSAGE, "Hello"))
+    meanwhile(staged, lambda tx: inbox.edit_waiting(tx, MESSAGE, "Hello"))
     async with taking_turns(staged):
         await asyncio.sleep(20)
     assert spoken(staged) == await given(staged) == ["Ann: Hello"]
@@ -92,7 +93,7 @@ async def test_what_is_edited_when_it_is_about_to_be_spoken_is_spoken_as_edited(
 @active(store=BusyStore)
 async def test_what_is_withdrawn_when_it_is_about_to_be_spoken_is_not_spoken(staged: Staged) -> None:
     await says(staged, "Helo")
-    meanwhile(staged, partial(inbox.withdraw_waiting, ref=MESSAGE, now=staged.services.clock.now()))
+    meanwhile(staged, lambda tx: inbox.withdraw_waiting(tx, MESSAGE))
     async with taking_turns(staged):
         await asyncio.sleep(20)
     assert spoken(staged) == await given(staged) == []
@@ -103,7 +104,8 @@ async def test_an_edit_that_comes_when_it_is_claimed_changes_nothing(staged: Sta
     await says(staged, "Hello")
     async with taking_turns(staged):
         await asyncio.sleep(0.3)
-        assert await staged.services.store.write(lambda c: inbox.edit_waiting(c, MESSAGE, "Goodbye")) == 0
+        edited = Admitted(edits=[MessageEdited(MESSAGE, "Goodbye")])
+        await staged.services.storage.admit(AdmissionQuery(), lambda _: edited)
         await asyncio.sleep(20)
     assert spoken(staged) == ["Ann: Hello"]
 

@@ -7,8 +7,7 @@ from bot.domain.errors import PlatformError
 from bot.domain.transcript import Delivery, Speaker
 from bot.ports.avatar import Utterance
 from bot.ports.chat import RateLimits
-from bot.storage import transcripts
-from bot.storage.records import UtteranceRecord
+from bot.ports.storage.records import UtteranceRecord
 from bot.testing.chat import FakeChat
 from bot.transcript.publisher import TranscriptPublisher
 from tests.session_fixture import Staged
@@ -58,7 +57,7 @@ def hear(
 
 
 async def written(staged: Staged) -> list[UtteranceRecord]:
-    return await staged.services.store.read(lambda c: transcripts.of_session(c, staged.context.session.id))
+    return await staged.services.storage.transcripts.of_session(staged.context.session.id)
 
 
 async def texts(staged: Staged) -> list[str]:
@@ -75,14 +74,14 @@ def edits(staged: Staged) -> list[int]:
 
 def broken(staged: Staged, table: str, event: str) -> None:
     """The database refuses to change a table, until `mended`."""
-    path = staged.services.store.path
+    path = staged.store.path
     assert path is not None
     with sqlite3.connect(path) as database:
         database.execute(f"CREATE TRIGGER trouble BEFORE {event} ON {table} BEGIN SELECT RAISE(ABORT, 'no'); END")
 
 
 def mended(staged: Staged) -> None:
-    path = staged.services.store.path
+    path = staged.store.path
     assert path is not None
     with sqlite3.connect(path) as database:
         database.execute("DROP TRIGGER trouble")

@@ -1,19 +1,18 @@
 """Who reads the avatar's first word is told with it that it is an AI."""
 
 import asyncio
-from datetime import UTC, datetime
 
 from bot.domain.conversations import MessageRef
 from bot.domain.messages import Inbound, MessagePosted
 from bot.domain.people import Membership, Person, Role
 from bot.domain.transcript import Speaker
-from bot.storage import inbox
-from bot.storage.inbox import SAY, NewRow
+from bot.ports.storage.records import SAY, NewRow
 from bot.testing.chat import ANN
 from bot.transcript.encounters import Encounters
 from bot.transcript.publisher import TranscriptPublisher
 from tests.disclosing import AI
 from tests.session_fixture import Staged, active
+from tests.stored import accepted
 from tests.unit.transcript.publishing import NOT_ANSWERED, hear, narrow, resumed
 
 BEN = Person("ben", "Ben", Membership.MEMBER)
@@ -32,8 +31,7 @@ async def writes(staged: Staged, person: Person) -> None:
         said.message,
         Role.MEMBER,
     )
-    store = staged.services.store
-    await store.write(lambda c: inbox.add(c, store.cipher, [row], datetime.now(UTC)))
+    await accepted(staged.services.storage, row)
 
 
 def disclosed(staged: Staged) -> list[bool]:

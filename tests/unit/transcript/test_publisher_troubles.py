@@ -7,7 +7,7 @@ from structlog.testing import capture_logs
 
 from bot.domain.errors import MessageGone, PlaceGone, Throttled
 from bot.domain.transcript import Delivery
-from bot.storage.sessions import LeaseLost
+from bot.ports.storage.records import LeaseLost
 from bot.transcript.publisher import LOST, TranscriptPublisher
 from tests.session_fixture import Staged, active
 from tests.unit.transcript.publishing import (

@@ -144,9 +144,9 @@ async def test_where_nobodys_leaving_is_told_it_is_asked_for(stack: Stack) -> No
 
 @on_stack()
 async def test_the_operator_ends_all_of_them(stack: Stack) -> None:
-    async with stack.serving():
+    async with stack.serving() as service:
         await live(stack)
         ann, ben = await watch(stack), await watch(stack, BEN)
-        assert await operations.revoke_links(stack.stores[-1]) == "Revoked 2 links."
+        assert await operations.revoke_links(service.services.storage) == "Revoked 2 links."
         assert await found(stack, ann) is None
         assert await found(stack, ben) is None

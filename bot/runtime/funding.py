@@ -2,11 +2,9 @@
 
 from collections.abc import Callable
 
-from sqlalchemy import Connection
-
 from bot.commands.policy import Workspace
 from bot.domain.conversations import ConversationRef
-from bot.storage import channels
+from bot.ports.storage.repositories import ChannelRepository
 
 IsHome = Callable[[str, str], bool]
 """Whether a workspace (platform, id) is the operator's own: its platform knows by its tokens and settings."""
@@ -15,11 +13,15 @@ IsHome = Callable[[str, str], bool]
 class Funding:
     """What is not known to be allowed is not: neither said by the operator nor their own."""
 
-    def __init__(self, is_home: IsHome) -> None:
+    def __init__(self, channels: ChannelRepository, is_home: IsHome) -> None:
+        self._channels = channels
         self._is_home = is_home
 
-    def of(self, connection: Connection, place: ConversationRef) -> Workspace:
-        """The workspace of a place, as the policy asks about it. What the operator said goes before what is their own."""
-        said = channels.funded(connection, place.platform, place.workspace_id)
+    async def of(self, place: ConversationRef) -> Workspace:
+        """The workspace of a place, as the policy asks about it. Raises `StoreUnavailable`."""
+        return self.judged(place, await self._channels.allowed(place.platform, place.workspace_id))
+
+    def judged(self, place: ConversationRef, said: bool | None) -> Workspace:
+        """The same, by what the operator said of it (None: nothing), which goes before what is their own."""
         funded = self._is_home(place.platform, place.workspace_id) if said is None else said
         return Workspace(place.platform, place.workspace_id, funded=funded)

@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass, field
 
-import msgspec
-
 from bot.commands.policy import AllowList
 from bot.domain.sessions import Mode, VoiceParams
 
@@ -29,10 +27,3 @@ class ChannelSettings:
     voice_params: VoiceParams = field(default_factory=VoiceParams)
     allow: AllowList = field(default_factory=AllowList)
     words: tuple[str, ...] = ()
-
-    def encode(self) -> bytes:
-        return msgspec.json.encode(self)
-
-    @classmethod
-    def decode(cls, stored: bytes | None) -> "ChannelSettings":
-        return msgspec.json.decode(stored, type=cls) if stored else cls()

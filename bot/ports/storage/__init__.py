@@ -1,0 +1,63 @@
+"""What the core keeps, in its own words. `bot.storage` implements it; only `bot.app` knows which implementation it is."""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+from bot.ports.secrets import SecretVault
+from bot.ports.storage.admission import AdmissionQuery, Admitted, Situation
+from bot.ports.storage.fenced import FencedWrites, UnfencedWrites
+from bot.ports.storage.records import Lease
+from bot.ports.storage.repositories import (
+    ChannelRepository,
+    GrantRepository,
+    InboxRepository,
+    OwnershipRepository,
+    ProviderSessionRepository,
+    SessionRepository,
+    TranscriptRepository,
+    UploadRepository,
+    UsageRepository,
+    WorkerRepository,
+)
+
+
+class Storage(Protocol):
+    """Everything that outlives a process. It has a clock of its own: what is written "now" is by that one.
+
+    A call that is cancelled may have had its effect. Everything raises `StoreUnavailable` when it certainly had none.
+    """
+
+    sessions: SessionRepository
+    inbox: InboxRepository
+    transcripts: TranscriptRepository
+    provider_sessions: ProviderSessionRepository
+    usage: UsageRepository
+    channels: ChannelRepository
+    grants: GrantRepository
+    uploads: UploadRepository
+    ownership: OwnershipRepository
+    workers: WorkerRepository
+    vault: SecretVault
+    unfenced: UnfencedWrites
+
+    def fenced(self, lease: Lease) -> AbstractAsyncContextManager[FencedWrites]:
+        """The one way to write what a run may write.
+
+        What is called on it within the block is written when the block is left: in order, in one transaction, all of it or nothing.
+        Raises `LeaseLost` there, with nothing written, when the session is not the lease's any more. A block that is left by an
+        exception writes nothing.
+        """
+        ...
+
+    async def admit(self, query: AdmissionQuery, decide: Callable[[Situation], Admitted]) -> Admitted:
+        """Read what the query asks for, and write what `decide` makes of it, in one transaction. `decide` is pure: it may run twice."""
+        ...
+
+    async def ping(self) -> None:
+        """Raises `StoreUnavailable` when nothing can be written at the moment."""
+        ...
+
+    def check(self) -> None:
+        """Raises `SettingsError` when what is written is not kept any more, which only the operator can mend."""
+        ...

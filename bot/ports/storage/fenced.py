@@ -1,0 +1,167 @@
+"""What a run writes: noted within a block, written whole at its end and only while the session is the run's."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from bot.domain.cards import Opened
+from bot.domain.conversations import MessageRef
+from bot.domain.messages import Suggestion
+from bot.domain.sessions import EndReason, SessionSpec, SessionStatus
+from bot.domain.usage import Use
+from bot.ports.room import RoomCredentials
+from bot.ports.storage.records import (
+    Conclusion,
+    InboxOutcome,
+    InboxRecord,
+    Lease,
+    NewRow,
+    PostRecord,
+    UnfinishedRow,
+    UtteranceRecord,
+)
+
+T = TypeVar("T")
+
+
+class Pending(Generic[T]):
+    """What an operation of a block answers, once the block is left."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self) -> None:
+        self._values: list[T] = []
+
+    @property
+    def value(self) -> T:
+        """Raises `LookupError` before the block is left, and when nothing was written."""
+        if not self._values:
+            raise LookupError("nothing is written yet")
+        return self._values[0]
+
+    def settle(self, value: T) -> None:
+        """For implementations: what was written answers this."""
+        self._values = [value]
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """Outcomes for what had none. What is `added` comes first, so that it may be concluded too."""
+
+    conclusions: Sequence[Conclusion] = ()
+    added: Sequence[NewRow] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a session's payer may still spend: seconds that its start reserved, what the person used today in the workspace, and what
+    the operator said of it (None for nothing).
+    """
+
+    reserved_s: int
+    use: Use
+    allowed: bool | None
+
+
+class FencedWrites(Protocol):
+    """Every write of a run, in the order in which they are called. None of them takes effect before its block is left; functions that
+    are given decide within the transaction: they are pure, and what they raise is raised by the block, with nothing written.
+    """
+
+    def become(self, status: SessionStatus, reason: EndReason | None = None) -> None:
+        """Enter a state. LIVE forgets earlier attempts."""
+        ...
+
+    def end(self, reason: EndReason) -> None:
+        """The session has ended, and what was reserved is given back."""
+        ...
+
+    def rest(self) -> Pending[SessionStatus]:
+        """Fall asleep; where something waits, go on at once instead. Answers the state that it is in then: SLEEPING or STARTING."""
+        ...
+
+    def respecify(self, spec: SessionSpec) -> None:
+        """The next provider session is created so."""
+        ...
+
+    def open_thread(self, opened: Opened) -> None:
+        """The card is posted, and there the talk goes on."""
+        ...
+
+    def move_card(self, card: MessageRef) -> None:
+        """The card goes on in another message."""
+        ...
+
+    def charge(self, payer_id: str) -> None:
+        """Somebody else pays for what comes."""
+        ...
+
+    def settle(self, decide: Callable[[Sequence[UnfinishedRow]], Settlement]) -> Pending[Settlement]:
+        """Give outcomes to what has none: `decide` is given all of it, in no particular order. Answers what it decided."""
+        ...
+
+    def claim_turn(self, row: InboxRecord, provider_row: str, text: str) -> Pending[bool]:
+        """Claim a waiting message before it is sent. False where it no longer waits, or no longer says what was read."""
+        ...
+
+    def finish(
+        self, row_id: str, outcome: InboxOutcome, sentence: str = "", suggestions: Sequence[Suggestion] = ()
+    ) -> None:
+        """Give a row its outcome, and the turn that it was, unless they have one; a sentence is then due to its author."""
+        ...
+
+    def intend(self, row_id: str, minutes: Callable[[Standing], int]) -> Pending[int]:
+        """Write down that a provider session is about to be created, for so many minutes as `minutes` says, paid by the session's payer;
+        the reservation of the start passes over to it. Answers the minutes.
+        """
+        ...
+
+    def abandon(self, row_id: str) -> None:
+        """The provider certainly created nothing."""
+        ...
+
+    def lost(self, row_id: str) -> None:
+        """Intended, and nobody knows whether it came to be: it ends by itself, or the reaper finds it."""
+        ...
+
+    def closing(self, row_id: str) -> None:
+        """Before it is closed at the provider: from here on nobody rejoins it, so that whoever is slow to close it takes it from nobody."""
+        ...
+
+    def save(self, utterance: UtteranceRecord) -> None:
+        """An utterance as it stands; a final one may grow again."""
+        ...
+
+    def shown(self, utterance_id: str) -> None:
+        """All of a final utterance is posted as it should be."""
+        ...
+
+    def intend_post(self, post: PostRecord) -> None:
+        """Before it is posted. Known already, it stays as it is."""
+        ...
+
+
+class UnfencedWrites(Protocol):
+    """What a run may write though it has lost its session, because it is true whoever writes it: it has happened outside, and whoever
+    runs the session now must know of it. Everything raises `StoreUnavailable`.
+    """
+
+    async def opened(self, row_id: str, provider_id: str, credentials: RoomCredentials) -> None:
+        """The provider's answer to a `create`: it costs money until whoever runs the session closes it."""
+        ...
+
+    async def closed(self, row_id: str) -> None:
+        """Closed at the provider."""
+        ...
+
+    async def given_up(self, row_id: str) -> None:
+        """Intended by a session that has ended, and nobody knows whether it came to be."""
+        ...
+
+    async def posted(self, source_id: str, part: int, message_id: str) -> None:
+        """A part stands in the thread, where it is never to be posted again."""
+        ...
+
+    async def released(self, lease: Lease) -> None:
+        """The lease is given back, so that another run may begin at once. One that is lost is nobody's to give: nothing changes."""
+        ...

@@ -1,0 +1,309 @@
+"""What is read, and what people and jobs write, by subject. Everything raises `StoreUnavailable`; a write is whole or not at all."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from bot.commands.channel_settings import ChannelSettings
+from bot.domain.conversations import ConversationRef
+from bot.domain.messages import ReplyTo
+from bot.domain.people import Person
+from bot.domain.sessions import EndReason, SessionStatus
+from bot.domain.usage import Use, UsedMinutes
+from bot.ports.grants import Scope
+from bot.ports.provider import Upload
+from bot.ports.storage.records import (
+    Given,
+    GrantRecord,
+    InboxOutcome,
+    InboxRecord,
+    Lease,
+    NewRow,
+    OwnedKind,
+    Past,
+    PostRecord,
+    ProviderSessionRecord,
+    SessionRecord,
+    UploadRecord,
+    UtteranceRecord,
+)
+
+
+class SessionRepository(Protocol):
+    async def get(self, session_id: str) -> SessionRecord | None:
+        """By its id alone: for its run, for the operator and for links, which name their session."""
+        ...
+
+    async def in_channel(self, place: ConversationRef) -> list[SessionRecord]:
+        """Those of its channel that have not ended."""
+        ...
+
+    async def in_workspace(self, platform: str, workspace_id: str) -> list[SessionRecord]:
+        """Those that have not ended, oldest first."""
+        ...
+
+    async def everywhere(self) -> list[SessionRecord]:
+        """All that have not ended, oldest first: for the operator, never for a channel."""
+        ...
+
+    async def concerns(self, place: ConversationRef, *, ended_within: timedelta) -> bool:
+        """Whether one has not ended in the channel of a place or only so recently, or one has that talked in this very thread."""
+        ...
+
+    async def last_ended(self, place: ConversationRef, *, ended_within: timedelta) -> SessionRecord | None:
+        """The last that has ended in this very place, or else so recently in its channel. One without a card never was there."""
+        ...
+
+    async def talked_in(self, place: ConversationRef, most: int) -> list[SessionRecord]:
+        """Those of its channel in which something was said, newest first; those of this very thread before all others."""
+        ...
+
+    async def past(self, session_id: str) -> Past:
+        """What can be said of it once it has ended."""
+        ...
+
+    async def kept(self, session_ids: Collection[str]) -> frozenset[str]:
+        """Which of these ids are sessions that have not been forgotten, of any workspace."""
+        ...
+
+    async def count_by_status(self) -> Mapping[SessionStatus, int]:
+        """Those that have not ended, of all workspaces together: for the gauges."""
+        ...
+
+    async def asleep_for(self, age: timedelta) -> Sequence[str]:
+        """Ids of those that fell asleep so long ago and were not woken."""
+        ...
+
+    async def put_to_rest(self, session_id: str, reason: EndReason) -> bool:
+        """End one that sleeps: nothing runs, nothing is open, nothing waits. Whether it slept."""
+        ...
+
+    async def ask_to_end(
+        self, session_ids: Collection[str], reason: EndReason, row: Callable[[SessionRecord], NewRow]
+    ) -> list[SessionRecord]:
+        """End those that sleep, and put a row into the inbox of those that run. Answers both; those that have ended already are left out."""
+        ...
+
+    async def forget(self, session_ids: Collection[str]) -> int:
+        """Delete those of them that have ended, with everything that was said in them. How many."""
+        ...
+
+    async def forget_older(self, age: timedelta) -> int:
+        """Delete those that ended so long ago, with everything that was said in them. How many."""
+        ...
+
+
+class InboxRepository(Protocol):
+    async def waiting_turns(self, session_id: str) -> list[InboxRecord]:
+        """What waits to be spoken, lowest sequence first."""
+        ...
+
+    async def waiting_controls(self, session_id: str) -> list[InboxRecord]:
+        """What waits and overtakes turns, lowest sequence first."""
+        ...
+
+    async def authors(self, session_id: str) -> frozenset[str]:
+        """The ids of everybody who has written to the avatar of a session."""
+        ...
+
+    async def count_waiting(self, session_id: str) -> int:
+        """How many messages wait to be spoken."""
+        ...
+
+    async def count_outcomes(
+        self, platform: str, workspace_id: str, since: datetime, outcomes: Collection[InboxOutcome]
+    ) -> Mapping[InboxOutcome, int]:
+        """How often each of these was the outcome in a workspace since then, of what is kept; what never was is left out."""
+        ...
+
+    async def sessions_with_waiting(self) -> Collection[str]:
+        """Ids of sessions in which something waits: for a worker that may have missed a wakeup."""
+        ...
+
+    async def replies_due(self, platforms: Collection[str], most: int) -> list[InboxRecord]:
+        """Rows of these platforms whose author is still to be told something, oldest outcome first; any workspace's."""
+        ...
+
+    async def reply_sent(self, row_id: str) -> None:
+        """The author was told, so the handle is deleted."""
+        ...
+
+
+class TranscriptRepository(Protocol):
+    async def of_session(self, session_id: str) -> list[UtteranceRecord]:
+        """All that was heard, oldest first."""
+        ...
+
+    async def recent(self, session_id: str, most: int) -> list[UtteranceRecord]:
+        """The newest utterances and whatever an earlier run left to be posted or completed, oldest first."""
+        ...
+
+    async def given(self, session_id: str) -> list[Given]:
+        """What people gave to the avatar, oldest first; a greeting is nobody's."""
+        ...
+
+    async def conversation(self, session_id: str, most: int, but_turn: str) -> list[tuple[str | None, str]]:
+        """The last lines of a conversation, oldest first: (who, what), None for the avatar; without one turn."""
+        ...
+
+    async def posts_of(self, source_id: str) -> list[PostRecord]:
+        """In order of their parts."""
+        ...
+
+
+class ProviderSessionRepository(Protocol):
+    async def unclosed(self, session_id: str) -> list[ProviderSessionRecord]:
+        """What a session still has open or intended, oldest first."""
+        ...
+
+    async def leftovers(self, create_takes: timedelta) -> list[ProviderSessionRecord]:
+        """What sessions that have ended still have open, or have intended for longer than a `create` takes; of any workspace."""
+        ...
+
+    async def running(self, create_takes: timedelta) -> tuple[frozenset[str], int]:
+        """The provider's ids of all of ours that may run, and how many creates may be under way."""
+        ...
+
+
+class UsageRepository(Protocol):
+    async def of_person(self, place: ConversationRef, person_id: str) -> Use:
+        """What a person has used today in the workspace of a place, and what is set aside for sessions that run or are about to."""
+        ...
+
+    async def of_session(self, session_id: str) -> Use:
+        """What one session has used so far, and what is set aside for it."""
+        ...
+
+    async def minutes(self, platform: str, workspace_id: str, since: datetime) -> list[UsedMinutes]:
+        """What a workspace has used since then, oldest first."""
+        ...
+
+
+class ChannelRepository(Protocol):
+    """What belongs to a channel or a workspace, and outlives sessions."""
+
+    async def settings(self, place: ConversationRef) -> ChannelSettings:
+        """Of the channel of a place; all defaults where nothing is saved."""
+        ...
+
+    async def save_settings(self, place: ConversationRef, settings: ChannelSettings) -> None: ...
+
+    async def allowed(self, platform: str, workspace_id: str) -> bool | None:
+        """What the operator said of a workspace, None for nothing."""
+        ...
+
+    async def allow(self, platform: str, workspace_id: str, *, yes: bool) -> None:
+        """Let a workspace spend the operator's credit, or not."""
+        ...
+
+
+class GrantRepository(Protocol):
+    """Links to watch, by the hash of their secret."""
+
+    async def add(
+        self, digest: str, session_id: str, scope: Scope, person: Person | None, expires_at: datetime
+    ) -> None:
+        """The person's older grants of this session go."""
+        ...
+
+    async def find(self, digest: str) -> GrantRecord | None:
+        """Also one that has expired and is not forgotten yet."""
+        ...
+
+    async def owners(self) -> Collection[tuple[ConversationRef, str]]:
+        """(workspace, person) of every link that can still be used, each once."""
+        ...
+
+    async def revoke_of_person(self, place: ConversationRef, person_id: str) -> None:
+        """All that somebody has in a channel; in a whole workspace where the place names no channel."""
+        ...
+
+    async def revoke_all(self) -> int:
+        """How many there were."""
+        ...
+
+    async def forget(self, *, ended_for: timedelta) -> None:
+        """Those that have expired, and those of sessions that ended so long ago."""
+        ...
+
+
+class UploadRepository(Protocol):
+    """Avatars that are being made of videos: followed across restarts until they are ready or have failed."""
+
+    async def add(self, upload: Upload, place: ConversationRef, reply_to: ReplyTo | None) -> None:
+        """Before the provider is asked. The avatar belongs to the workspace of that place."""
+        ...
+
+    async def take_back(self, avatar_id: str) -> None:
+        """The provider certainly took nothing: it belongs to nobody."""
+        ...
+
+    async def unfinished(self) -> list[UploadRecord]:
+        """What is being made, or whose end somebody is still to be told, oldest first; of all workspaces."""
+        ...
+
+    async def follow(self, avatar_id: str, upload: Upload) -> None:
+        """What the provider says of it now."""
+        ...
+
+    async def posted(self, avatar_id: str, message_id: str) -> None:
+        """The message that shows its progress."""
+        ...
+
+    async def told(self, avatar_id: str) -> None:
+        """Whoever asked for it knows how it ended, so the handle is deleted."""
+        ...
+
+    async def forget_older(self, age: timedelta) -> int:
+        """What was made or has failed so long ago needs no row. How many."""
+        ...
+
+
+class OwnershipRepository(Protocol):
+    """Whose the things are that were made at the provider from a channel: one account serves many workspaces."""
+
+    async def add(self, kind: OwnedKind, provider_id: str, place: ConversationRef) -> None:
+        """From now on it belongs to the workspace of that place."""
+        ...
+
+    async def remove(self, kind: OwnedKind, provider_id: str) -> None: ...
+
+    async def owners(self, kind: OwnedKind) -> Mapping[str, tuple[str, str]]:
+        """(platform, workspace) of everything of a kind, of all workspaces: for telling what one of them may see."""
+        ...
+
+
+class WorkerRepository(Protocol):
+    """Who may claim sessions. A worker's lease lasts for some time and is renewed; without a time it lasts as long as its process."""
+
+    async def enlist(
+        self, worker_id: str, *, lasts: timedelta | None, capacity: int, address: str, instead_of: str = ""
+    ) -> None:
+        """A new lease, instead of an earlier one of the same process. One that `lasts` for ever is had by the only process there is: all
+        other workers are known to be dead, and what they held can be claimed at once.
+        """
+        ...
+
+    async def renew(self, worker_id: str, *, lasts: timedelta) -> bool:
+        """Whether it still had its lease, which now lasts for so long."""
+        ...
+
+    async def dismiss(self, worker_id: str) -> None:
+        """The worker is gone: what it still held can be claimed at once."""
+        ...
+
+    async def others_alive(self, worker_id: str) -> bool:
+        """Whether another worker has a lease."""
+        ...
+
+    async def eldest(self) -> str:
+        """The living worker that has lived longest: it does what only one may do. `''` when none lives."""
+        ...
+
+    async def claim(self, worker_id: str, *, room: int, but: Collection[str] = ()) -> list[Lease]:
+        """Take up to `room` sessions that need a run and that no living worker holds, oldest first. Raises each one's epoch.
+
+        A worker whose own lease has ended takes nothing. `but` names those of which the worker still has a run: an earlier one has to
+        end before the next begins.
+        """
+        ...

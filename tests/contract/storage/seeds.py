@@ -1,0 +1,70 @@
+"""What the contract's tests put into a storage."""
+
+from datetime import timedelta
+
+from bot.domain.conversations import ConversationRef, MessageRef
+from bot.domain.messages import Inbound, MessagePosted, ReplyTo
+from bot.domain.people import Membership, Person, Role
+from bot.domain.sessions import SessionSpec
+from bot.domain.transcript import Speaker
+from bot.ports.room import RoomCredentials
+from bot.ports.storage import Storage
+from bot.ports.storage.admission import AdmissionQuery, Admitted, NewSession
+from bot.ports.storage.records import SAY, InboxRecord, Lease, NewRow, SessionRecord, UtteranceRecord
+from tests.contract.storage.conftest import NOON
+
+PLACE = ConversationRef("room", "W1", "C1")
+ANN = Person("ann", "Ann", Membership.MEMBER)
+BEN = Person("ben", "Ben", Membership.MEMBER)
+SPEC = SessionSpec("alma", "Alma")
+CREDENTIALS = RoomCredentials("app", "channel", "7", "token")
+LIFE = timedelta(seconds=5)
+OFTEN = timedelta(days=1)
+
+
+async def enlist(storage: Storage, worker: str, lasts: timedelta = LIFE) -> None:
+    await storage.workers.enlist(worker, lasts=lasts, capacity=10, address="here")
+
+
+async def start(storage: Storage, session_id: str, place: ConversationRef | None = None) -> None:
+    """Each in a channel of its own."""
+    place = place or ConversationRef("room", "W1", session_id)
+    new = NewSession(session_id, place, ANN.id, ANN.name, SPEC)
+    await storage.admit(AdmissionQuery(), lambda _: Admitted(starts=[new]))
+
+
+async def hosted(storage: Storage, session_id: str = "s") -> Lease:
+    """A session that the worker "w" runs for as long as the test takes."""
+    await start(storage, session_id)
+    await enlist(storage, "w", OFTEN)
+    (lease,) = await storage.workers.claim("w", room=1)
+    return lease
+
+
+def said(
+    number: int, text: str = "Hello", *, session_id: str = "s", verb: str = SAY, person: Person = ANN, handle: str = ""
+) -> NewRow:
+    """A message in the session's channel, as it comes out of admission."""
+    place = ConversationRef("room", "W1", session_id)
+    ref = MessageRef(place, f"m{number}") if verb == SAY else None
+    reply_to = ReplyTo(place, person, handle, NOON + OFTEN, 5) if handle else None
+    inbound = Inbound(f"e{number}", number, place, person, MessagePosted(text, ref), reply_to)
+    return NewRow(f"row{number}", session_id, inbound, verb, {"text": text}, ref, Role.STARTER)
+
+
+async def accept(storage: Storage, *rows: NewRow) -> None:
+    await storage.admit(AdmissionQuery(), lambda _: Admitted(rows=list(rows)))
+
+
+async def waiting(storage: Storage, session_id: str = "s") -> list[InboxRecord]:
+    return await storage.inbox.waiting_turns(session_id)
+
+
+async def session(storage: Storage, session_id: str = "s") -> SessionRecord:
+    found = await storage.sessions.get(session_id)
+    assert found is not None
+    return found
+
+
+def utterance(id_: str = "u", text: str = "Hi.", *, final: bool = True, shown: bool = False) -> UtteranceRecord:
+    return UtteranceRecord(id_, "p", id_, Speaker.BOT, text, final, shown, NOON, NOON if final else None)

@@ -1,0 +1,206 @@
+"""What a run writes, only the run writes, and all of a block or nothing: of every operation there is."""
+
+import asyncio
+import inspect
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import NoReturn
+
+import pytest
+
+from bot.domain.cards import Opened as CardOpened
+from bot.domain.conversations import MessageRef
+from bot.domain.sessions import EndReason, SessionSpec, SessionStatus
+from bot.ports.storage import Storage
+from bot.ports.storage.fenced import FencedWrites, Settlement, UnfencedWrites
+from bot.ports.storage.records import Conclusion, InboxOutcome, InboxRecord, Lease, LeaseLost, PostRecord, UnfinishedRow
+from tests.contract.storage.conftest import NOON
+from tests.contract.storage.seeds import (
+    CREDENTIALS,
+    PLACE,
+    accept,
+    enlist,
+    hosted,
+    said,
+    session,
+    start,
+    utterance,
+    waiting,
+)
+
+Write = Callable[[FencedWrites, InboxRecord], object]
+CARD = MessageRef(PLACE, "card")
+HOUR = timedelta(hours=1)
+
+
+def concluded(unfinished: Sequence[UnfinishedRow]) -> Settlement:
+    return Settlement([Conclusion(row.id, InboxOutcome.UNHEARD, "Say it again.") for row in unfinished])
+
+
+WRITES: dict[str, Write] = {
+    "become": lambda run, _: run.become(SessionStatus.LIVE),
+    "end": lambda run, _: run.end(EndReason.STOPPED),
+    "rest": lambda run, _: run.rest(),
+    "respecify": lambda run, _: run.respecify(SessionSpec("ben")),
+    "open_thread": lambda run, _: run.open_thread(CardOpened(CARD, PLACE)),
+    "move_card": lambda run, _: run.move_card(CARD),
+    "charge": lambda run, _: run.charge("ben"),
+    "settle": lambda run, _: run.settle(concluded),
+    "claim_turn": lambda run, row: run.claim_turn(row, "p", "Hello"),
+    "finish": lambda run, row: run.finish(row.id, InboxOutcome.SPOKEN),
+    "intend": lambda run, _: run.intend("p2", lambda _: 10),
+    "abandon": lambda run, _: run.abandon("p"),
+    "lost": lambda run, _: run.lost("p"),
+    "closing": lambda run, _: run.closing("p"),
+    "save": lambda run, _: run.save(utterance("u2")),
+    "shown": lambda run, _: run.shown("u"),
+    "intend_post": lambda run, _: run.intend_post(PostRecord("u", 1, "key-1", "", NOON)),
+}
+"""One example of each operation; what it writes can be seen in `everything`."""
+
+
+def operations(of: type) -> set[str]:
+    return {name for name, _ in inspect.getmembers(of, inspect.isfunction) if not name.startswith("_")}
+
+
+def test_every_operation_is_tried() -> None:
+    assert operations(FencedWrites) == WRITES.keys()
+    assert operations(UnfencedWrites) == {"opened", "closed", "given_up", "posted", "released"}
+
+
+async def lived_in(storage: Storage) -> tuple[Lease, InboxRecord]:
+    """A session in its second epoch, run by "w", with something of every kind in it."""
+    await start(storage, "s")
+    await enlist(storage, "before", timedelta(days=1))
+    (first,) = await storage.workers.claim("before", room=1)
+    await accept(storage, said(1))
+    async with storage.fenced(first) as run:
+        run.open_thread(CardOpened(MessageRef(PLACE, "first"), PLACE.in_thread("t")))
+        run.intend("p", lambda _: 10)
+        run.save(utterance("u"))
+        run.intend_post(PostRecord("u", 0, "key-0", "", NOON))
+    await storage.unfenced.opened("p", "akool-1", CREDENTIALS)
+    await storage.workers.dismiss("before")
+    await enlist(storage, "w", timedelta(days=1))
+    (second,) = await storage.workers.claim("w", room=1)
+    (row,) = await waiting(storage)
+    return second, row
+
+
+async def everything(storage: Storage) -> list[object]:
+    """All that can be read of the session."""
+    return [
+        await storage.sessions.get("s"),
+        await storage.inbox.waiting_turns("s"),
+        await storage.inbox.waiting_controls("s"),
+        await storage.inbox.replies_due(["room"], 10),
+        await storage.transcripts.of_session("s"),
+        await storage.transcripts.given("s"),
+        await storage.transcripts.posts_of("u"),
+        await storage.provider_sessions.unclosed("s"),
+        await storage.provider_sessions.running(HOUR),
+        await storage.usage.of_session("s"),
+    ]
+
+
+async def left(storage: Storage, lease: Lease, block: Callable[[FencedWrites], object]) -> None:
+    async with storage.fenced(lease) as run:
+        block(run)
+
+
+@pytest.mark.parametrize(
+    "stale",
+    [
+        pytest.param(Lease("s", "before", 1), id="an earlier run"),
+        pytest.param(Lease("s", "w", 1), id="an earlier epoch"),
+        pytest.param(Lease("s", "before", 2), id="another worker"),
+        pytest.param(Lease("other", "w", 2), id="another session"),
+    ],
+)
+@pytest.mark.parametrize("write", WRITES)
+async def test_a_lease_that_is_not_the_sessions_writes_nothing(storage: Storage, write: str, stale: Lease) -> None:
+    _, row = await lived_in(storage)
+    before = await everything(storage)
+    with pytest.raises(LeaseLost):
+        async with storage.fenced(stale) as run:
+            WRITES[write](run, row)
+    assert await everything(storage) == before
+
+
+@pytest.mark.parametrize("write", WRITES)
+async def test_the_sessions_own_lease_writes_when_its_block_is_left(storage: Storage, write: str) -> None:
+    lease, row = await lived_in(storage)
+    before = await everything(storage)
+    async with storage.fenced(lease) as run:
+        WRITES[write](run, row)
+        assert await everything(storage) == before
+    assert await everything(storage) != before
+
+
+@pytest.mark.parametrize("write", WRITES)
+async def test_where_one_operation_fails_none_is_written(storage: Storage, write: str) -> None:
+    lease, row = await lived_in(storage)
+    before = await everything(storage)
+
+    def fails(_: Sequence[UnfinishedRow]) -> NoReturn:
+        raise ValueError("undecided")
+
+    with pytest.raises(ValueError, match="undecided"):
+        await left(storage, lease, lambda run: (WRITES[write](run, row), run.settle(fails)))
+    assert await everything(storage) == before
+
+
+async def test_a_block_that_is_left_by_an_exception_writes_nothing(storage: Storage) -> None:
+    lease = await hosted(storage)
+
+    def breaks(run: FencedWrites) -> NoReturn:
+        run.become(SessionStatus.LIVE)
+        raise KeyError
+
+    with pytest.raises(KeyError):
+        await left(storage, lease, breaks)
+    assert (await session(storage)).status is SessionStatus.STARTING
+
+
+async def test_what_a_block_answers_is_known_once_it_is_left(storage: Storage) -> None:
+    lease = await hosted(storage)
+    async with storage.fenced(lease) as run:
+        minutes, status = run.intend("p", lambda standing: standing.reserved_s // 60), run.rest()
+        with pytest.raises(LookupError):
+            _ = minutes.value
+    assert (minutes.value, status.value) == (10, SessionStatus.SLEEPING)
+
+
+async def test_operations_of_a_block_take_effect_in_their_order(storage: Storage) -> None:
+    lease = await hosted(storage)
+    async with storage.fenced(lease) as run:
+        run.become(SessionStatus.STOPPING, EndReason.IDLE)
+        run.become(SessionStatus.LIVE)
+        run.save(utterance("u", "Good"))
+        run.save(utterance("u", "Good morning."))
+    assert (await session(storage)).status is SessionStatus.LIVE
+    assert [each.text for each in await storage.transcripts.of_session("s")] == ["Good morning."]
+
+
+async def test_of_two_runs_that_write_at_once_only_the_newest_does(storage: Storage) -> None:
+    lease, _ = await lived_in(storage)
+
+    async def write(lease: Lease, status: SessionStatus) -> None:
+        async with storage.fenced(lease) as run:
+            run.become(status)
+
+    stale = write(Lease("s", "before", 1), SessionStatus.STOPPING)
+    results = await asyncio.gather(stale, write(lease, SessionStatus.LIVE), return_exceptions=True)
+    assert [type(result) for result in results] == [LeaseLost, type(None)]
+    assert (await session(storage)).status is SessionStatus.LIVE
+
+
+async def test_what_has_happened_outside_is_written_by_a_run_that_lost_its_session(storage: Storage) -> None:
+    await lived_in(storage)
+    await storage.unfenced.posted("u", 0, "m7")
+    await storage.unfenced.closed("p")
+    assert [post.message_id for post in await storage.transcripts.posts_of("u")] == ["m7"]
+    assert await storage.provider_sessions.unclosed("s") == []
+    before = await everything(storage)
+    await storage.unfenced.released(Lease("s", "before", 1))
+    assert await everything(storage) == before
