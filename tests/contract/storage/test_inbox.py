@@ -1,0 +1,186 @@
+"""What waits, in which order, what comes of it, and who is to be told."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from bot.domain.messages import ReplyTo, Suggestion
+from bot.ports.storage import Storage
+from bot.ports.storage.fenced import Settlement
+from bot.ports.storage.records import Conclusion, InboxOutcome, InboxRecord, InboxState, UnfinishedRow
+from tests.contract.storage.conftest import NOON, SetClock
+from tests.contract.storage.seeds import ANN, BEN, accept, hosted, said, start, waiting
+
+
+async def due(storage: Storage, most: int = 10) -> list[InboxRecord]:
+    return await storage.inbox.replies_due(["room"], most)
+
+
+async def finished(
+    storage: Storage,
+    outcome: InboxOutcome,
+    sentence: str,
+    *,
+    handle: str = "",
+    suggestions: tuple[Suggestion, ...] = (),
+) -> None:
+    lease = await hosted(storage)
+    await accept(storage, said(1, handle=handle))
+    async with storage.fenced(lease) as run:
+        run.finish("row1", outcome, sentence, suggestions)
+
+
+async def test_a_row_is_read_as_it_was_accepted(storage: Storage) -> None:
+    await start(storage, "s")
+    await accept(storage, said(1, "Hello 👋", handle="secret"))
+    (row,) = await waiting(storage)
+    assert (row.id, row.session_id, row.sequence, row.text, row.verb) == ("row1", "s", 1, "Hello 👋", "say")
+    assert (row.state, row.outcome, row.created_at) == (InboxState.WAITING, InboxOutcome.NONE, NOON)
+    assert row.message is not None
+    assert row.message.message_id == "m1"
+    assert row.author == ReplyTo(row.place, ANN, "secret", NOON + timedelta(days=1), 5)
+
+
+async def test_the_lowest_sequence_comes_first_whenever_it_came(storage: Storage) -> None:
+    await start(storage, "s")
+    await accept(storage, said(3), said(1))
+    await accept(storage, said(2), said(5, verb="set"), said(4, verb="stop"))
+    assert [row.id for row in await waiting(storage)] == ["row1", "row2", "row3"]
+    assert [row.verb for row in await storage.inbox.waiting_controls("s")] == ["stop", "set"]
+    assert await storage.inbox.count_waiting("s") == 3
+
+
+async def test_where_something_waits_is_told_of_all_sessions(storage: Storage) -> None:
+    for session_id in ("s", "t", "u"):
+        await start(storage, session_id)
+    await accept(storage, said(1), said(2, session_id="t"))
+    assert set(await storage.inbox.sessions_with_waiting()) == {"s", "t"}
+
+
+async def test_a_message_is_claimed_once_and_only_as_it_was_read(storage: Storage) -> None:
+    lease = await hosted(storage)
+    await accept(storage, said(1))
+    (row,) = await waiting(storage)
+    async with storage.fenced(lease) as run:
+        edited = run.claim_turn(said_otherwise(row), "p", "Hello")
+        first, second = run.claim_turn(row, "p", "Ann: Hello"), run.claim_turn(row, "p", "Hello")
+    assert (edited.value, first.value, second.value) == (False, True, False)
+    assert await waiting(storage) == []
+    (given,) = await storage.transcripts.given("s")
+    assert (given.id, given.name, given.text, given.at, given.outcome) == (
+        "row1",
+        "Ann",
+        "Hello",
+        NOON,
+        InboxOutcome.NONE,
+    )
+    assert await storage.transcripts.conversation("s", 10, "") == [("Ann", "Ann: Hello")]
+
+
+def said_otherwise(row: InboxRecord) -> InboxRecord:
+    return replace(row, body={"text": "Goodbye"})
+
+
+async def test_an_outcome_is_given_once(storage: Storage) -> None:
+    lease = await hosted(storage)
+    await accept(storage, said(1))
+    (row,) = await waiting(storage)
+    async with storage.fenced(lease) as run:
+        run.claim_turn(row, "p", "Hello")
+        run.finish("row1", InboxOutcome.INTERRUPTED)
+        run.finish("row1", InboxOutcome.UNHEARD, "That may not have been heard.")
+    assert [given.outcome for given in await storage.transcripts.given("s")] == [InboxOutcome.INTERRUPTED]
+    assert await due(storage) == []
+
+
+async def test_bad_news_is_due_to_its_author(storage: Storage) -> None:
+    await finished(storage, InboxOutcome.UNHEARD, "That may not have been heard.")
+    (row,) = await due(storage)
+    assert (row.sentence, row.outcome, row.state) == (
+        "That may not have been heard.",
+        InboxOutcome.UNHEARD,
+        InboxState.DONE,
+    )
+    assert await storage.inbox.replies_due(["another"], 10) == []
+
+
+async def test_good_news_is_due_to_whoever_waits_for_an_answer(storage: Storage) -> None:
+    await finished(storage, InboxOutcome.DONE, "Set.")
+    assert await due(storage) == []
+
+
+async def test_good_news_with_a_handle_is_due_with_what_may_have_been_meant(storage: Storage) -> None:
+    await finished(storage, InboxOutcome.DONE, "Set.", handle="h", suggestions=(Suggestion("voice", "Alma"),))
+    (row,) = await due(storage)
+    assert row.suggestions == (Suggestion("voice", "Alma"),)
+
+
+async def test_without_a_sentence_nothing_is_due(storage: Storage) -> None:
+    await finished(storage, InboxOutcome.UNHEARD, "", handle="h")
+    assert await due(storage) == []
+
+
+async def test_who_was_told_is_told_no_more_and_the_handle_goes(storage: Storage) -> None:
+    await finished(storage, InboxOutcome.UNHEARD, "Say it again.", handle="h")
+    await storage.inbox.reply_sent("row1")
+    assert await due(storage) == []
+
+
+async def test_the_oldest_outcome_is_told_first(storage: Storage, clock: SetClock) -> None:
+    lease = await hosted(storage)
+    await accept(storage, said(1), said(2), said(3))
+    for row_id in ("row2", "row3", "row1"):
+        clock.passes(1)
+        async with storage.fenced(lease) as run:
+            run.finish(row_id, InboxOutcome.UNHEARD, "Say it again.")
+    assert [row.id for row in await due(storage, 2)] == ["row2", "row3"]
+
+
+async def test_all_without_an_outcome_is_settled_together(storage: Storage) -> None:
+    lease = await hosted(storage)
+    await accept(storage, said(1), said(2), said(3, verb="stop"))
+    (row, _) = await waiting(storage)
+    seen: list[UnfinishedRow] = []
+
+    def decide(unfinished: Sequence[UnfinishedRow]) -> Settlement:
+        seen.extend(unfinished)
+        return Settlement(
+            [Conclusion("row3", InboxOutcome.DONE, "Stopped."), Conclusion("row9", InboxOutcome.LEFT, "It has left.")],
+            [said(9, verb="leave")],
+        )
+
+    async with storage.fenced(lease) as run:
+        run.claim_turn(row, "p", "Hello")
+        run.settle(decide)
+    assert {(each.id, each.verb, each.state) for each in seen} == {
+        ("row1", "say", InboxState.CLAIMED),
+        ("row2", "say", InboxState.WAITING),
+        ("row3", "stop", InboxState.WAITING),
+    }
+    assert [row.id for row in await due(storage)] == ["row9"]
+    assert [row.id for row in await waiting(storage)] == ["row2"]
+
+
+async def test_of_what_is_refused_no_word_is_kept(storage: Storage) -> None:
+    lease = await hosted(storage)
+    for number, outcome in enumerate((InboxOutcome.MODERATED, InboxOutcome.UNCHECKED)):
+        await accept(storage, said(number))
+        async with storage.fenced(lease) as run:
+            run.finish(f"row{number}", outcome, "That was not spoken.")
+    assert [row.text for row in await due(storage)] == ["", ""]
+    counts = await storage.inbox.count_outcomes("room", "W1", NOON, tuple(InboxOutcome))
+    assert counts == {InboxOutcome.MODERATED: 1, InboxOutcome.UNCHECKED: 1}
+    assert await storage.inbox.count_outcomes("room", "W2", NOON, tuple(InboxOutcome)) == {}
+
+
+async def test_everybody_who_has_written_is_an_author(storage: Storage) -> None:
+    await start(storage, "s")
+    await accept(storage, said(1), said(2, person=BEN), said(3, verb="stop", person=BEN))
+    assert await storage.inbox.authors("s") == {"ann", "ben"}
+
+
+async def test_who_asked_for_the_end_is_known_afterwards(storage: Storage) -> None:
+    await start(storage, "s")
+    assert (await storage.sessions.past("s")).stopped_by == ""
+    await accept(storage, said(1, verb="stop"), said(2, verb="stop", person=BEN))
+    assert (await storage.sessions.past("s")).stopped_by == "Ben"

@@ -1,0 +1,275 @@
+"""What is counted, what is forgotten, and what another process finds after a crash."""
+
+from datetime import timedelta
+
+import pytest
+
+from bot.commands.channel_settings import ChannelSettings
+from bot.commands.policy import AllowList
+from bot.domain.cards import Opened as CardOpened
+from bot.domain.conversations import ConversationRef, MessageRef
+from bot.domain.messages import ReplyTo
+from bot.domain.sessions import EndReason, SessionStatus
+from bot.domain.usage import Use
+from bot.ports.grants import Scope
+from bot.ports.provider import Upload, UploadState
+from bot.ports.storage import Storage
+from bot.ports.storage.fenced import Standing
+from bot.ports.storage.records import InboxOutcome, Lease, OwnedKind, PostRecord, ProviderSessionStatus
+from tests.contract.storage.conftest import NOON, Opened, SetClock
+from tests.contract.storage.seeds import ANN, CREDENTIALS, accept, hosted, said, session, start, utterance, waiting
+
+HERE = ConversationRef("room", "W1", "s")
+MINUTE = timedelta(minutes=1)
+
+
+async def intend(storage: Storage, lease: Lease, row_id: str = "p", minutes: int = 10) -> None:
+    async with storage.fenced(lease) as run:
+        run.intend(row_id, lambda _: minutes)
+
+
+# ---------------------------------------------------------------- budgets
+
+
+async def test_what_a_start_sets_aside_passes_over_to_its_provider_session(storage: Storage) -> None:
+    lease, standings = await hosted(storage), []
+
+    def minutes(standing: Standing) -> int:
+        standings.append(standing)
+        return 10
+
+    assert await storage.usage.of_person(HERE, "ann") == Use(held=600)
+    async with storage.fenced(lease) as run:
+        run.intend("p", minutes)
+    async with storage.fenced(lease) as run:
+        run.abandon("p")
+        run.intend("p2", minutes)
+    assert await storage.usage.of_person(HERE, "ann") == Use(held=600)
+    assert standings == [Standing(600, Use(held=600), None), Standing(0, Use(), None)]
+
+
+async def test_what_was_opened_counts_until_it_is_closed(storage: Storage, clock: SetClock) -> None:
+    await intend(storage, await hosted(storage))
+    await storage.unfenced.opened("p", "akool-1", CREDENTIALS)
+    clock.passes(60)
+    assert await storage.usage.of_session("s") == Use(used=60, held=540)
+    await storage.unfenced.closed("p")
+    clock.passes(60)
+    assert await storage.usage.of_person(HERE, "ann") == Use(used=60)
+    (minutes,) = await storage.usage.minutes("room", "W1", NOON)
+    assert (minutes.minutes, minutes.avatar_name, minutes.channel_id) == (1.0, "Alma", "s")
+
+
+async def test_what_nobody_knows_counts_whole(storage: Storage) -> None:
+    lease = await hosted(storage)
+    await intend(storage, lease)
+    async with storage.fenced(lease) as run:
+        run.lost("p")
+    assert await storage.usage.of_session("s") == Use(used=600)
+
+
+async def test_the_payer_counts_and_the_day_and_the_workspace(storage: Storage, clock: SetClock) -> None:
+    lease = await hosted(storage)
+    await intend(storage, lease)
+    await storage.unfenced.opened("p", "akool-1", CREDENTIALS)
+    async with storage.fenced(lease) as run:
+        run.charge("ben")
+        run.intend("p2", lambda _: 5)
+    assert await storage.usage.of_person(HERE, "ben") == Use(held=300)
+    assert await storage.usage.of_person(ConversationRef("room", "W2", "s"), "ann") == Use()
+    clock.passes(24 * 3_600)
+    assert await storage.usage.of_person(HERE, "ann") == Use()
+
+
+async def test_an_intent_that_is_refused_leaves_no_row(storage: Storage) -> None:
+    def refuses(_: Standing) -> int:
+        raise ValueError("spent")
+
+    lease = await hosted(storage)
+    with pytest.raises(ValueError, match="spent"):
+        async with storage.fenced(lease) as run:
+            run.intend("p", refuses)
+    assert await storage.provider_sessions.unclosed("s") == []
+
+
+async def test_the_operators_word_of_a_workspace_is_told_where_money_is_spent(storage: Storage) -> None:
+    lease, told = await hosted(storage), []
+
+    def minutes(standing: Standing) -> int:
+        told.append(standing.allowed)
+        return 1
+
+    for yes in (True, False):
+        await storage.channels.allow("room", "W1", yes=yes)
+        async with storage.fenced(lease) as run:
+            run.intend(f"p{yes}", minutes)
+    assert told == [True, False]
+
+
+# ---------------------------------------------------------------- what is left at the provider
+
+
+async def test_what_an_ended_session_left_is_found(storage: Storage, clock: SetClock) -> None:
+    lease = await hosted(storage)
+    await intend(storage, lease)
+    await intend(storage, lease, "late")
+    await storage.unfenced.opened("p", "akool-1", CREDENTIALS)
+    assert await storage.provider_sessions.running(MINUTE) == (frozenset({"akool-1"}), 1)
+    assert await storage.provider_sessions.leftovers(MINUTE) == []
+    async with storage.fenced(lease) as run:
+        run.end(EndReason.STOPPED)
+    assert [row.id for row in await storage.provider_sessions.leftovers(MINUTE)] == ["p"]
+    clock.passes(61)
+    assert {row.id for row in await storage.provider_sessions.leftovers(MINUTE)} == {"p", "late"}
+    assert await storage.provider_sessions.running(MINUTE) == (frozenset({"akool-1"}), 0)
+    await storage.unfenced.closed("p")
+    await storage.unfenced.given_up("late")
+    assert await storage.provider_sessions.leftovers(MINUTE) == []
+    assert await storage.provider_sessions.running(MINUTE) == (frozenset(), 0)
+
+
+# ---------------------------------------------------------------- resting and ending
+
+
+async def test_it_rests_unless_something_waits(storage: Storage, clock: SetClock) -> None:
+    lease = await hosted(storage)
+    await accept(storage, said(1))
+    async with storage.fenced(lease) as run:
+        goes_on = run.rest()
+    assert goes_on.value is SessionStatus.STARTING
+    async with storage.fenced(lease) as run:
+        run.finish("row1", InboxOutcome.SPOKEN)
+        rests = run.rest()
+    found = await session(storage)
+    assert (rests.value, found.status, found.slept_at, found.reserved_s) == (
+        SessionStatus.SLEEPING,
+        SessionStatus.SLEEPING,
+        NOON,
+        0,
+    )
+    clock.passes(61)
+    assert list(await storage.sessions.asleep_for(MINUTE)) == ["s"]
+    assert await storage.sessions.put_to_rest("s", EndReason.IDLE)
+    assert not await storage.sessions.put_to_rest("s", EndReason.IDLE)
+
+
+async def test_who_sleeps_ends_and_who_runs_is_asked(storage: Storage) -> None:
+    lease = await hosted(storage)
+    async with storage.fenced(lease) as run:
+        run.rest()
+    await start(storage, "t")
+    asked = await storage.sessions.ask_to_end(
+        ["s", "t", "17"], EndReason.PLACE_GONE, lambda found: said(7, session_id=found.id, verb="leave")
+    )
+    assert {each.id for each in asked} == {"s", "t"}
+    assert (await session(storage)).status is SessionStatus.ENDED
+    assert [row.verb for row in await storage.inbox.waiting_controls("t")] == ["leave"]
+    assert await storage.inbox.waiting_controls("s") == []
+    again = await storage.sessions.ask_to_end(["s"], EndReason.STOPPED, lambda _: said(8))
+    assert again == []
+
+
+# ---------------------------------------------------------------- forgetting
+
+
+async def test_only_what_has_ended_is_forgotten_with_all_that_was_said(storage: Storage, clock: SetClock) -> None:
+    lease = await hosted(storage)
+    await start(storage, "t")
+    await accept(storage, said(1))
+    async with storage.fenced(lease) as run:
+        run.save(utterance())
+        run.intend_post(PostRecord("u", 0, "key", "", NOON))
+        run.end(EndReason.STOPPED)
+    clock.passes(61)
+    assert await storage.sessions.forget_older(2 * MINUTE) == 0
+    assert await storage.sessions.kept(["s", "t", "17"]) == {"s", "t"}
+    assert await storage.sessions.forget_older(MINUTE) == 1
+    assert await storage.sessions.forget(["s", "t"]) == 0
+    assert await storage.sessions.kept(["s", "t"]) == {"t"}
+    assert await storage.transcripts.of_session("s") == []
+    assert await storage.transcripts.posts_of("u") == []
+    assert await waiting(storage) == []
+
+
+async def test_links_are_revoked_forgotten_and_known_by_their_hash(storage: Storage, clock: SetClock) -> None:
+    lease = await hosted(storage)
+    for digest, person in (("a", ANN), ("b", ANN), ("c", None)):
+        await storage.grants.add(digest, "s", Scope.SPEAK if person else Scope.WATCH, person, NOON + 2 * MINUTE)
+    assert await storage.grants.find("a") is None, "a person has one link to a session"
+    found = await storage.grants.find("b")
+    assert found is not None
+    assert (found.session_id, found.scope, found.person, found.starter_id) == ("s", Scope.SPEAK, ANN, "ann")
+    assert list(await storage.grants.owners()) == [(ConversationRef("room", "W1", ""), "ann")]
+    await storage.grants.revoke_of_person(ConversationRef("room", "W1", "elsewhere"), "ann")
+    assert await storage.grants.find("b")
+    await storage.grants.revoke_of_person(ConversationRef("room", "W1", ""), "ann")
+    assert await storage.grants.find("b") is None
+    async with storage.fenced(lease) as run:
+        run.end(EndReason.STOPPED)
+    clock.passes(61)
+    await storage.grants.forget(ended_for=2 * MINUTE)
+    assert await storage.grants.revoke_all() == 1
+    assert await storage.grants.revoke_all() == 0
+
+
+async def test_an_upload_is_followed_until_somebody_was_told(storage: Storage, clock: SetClock) -> None:
+    upload = Upload("mine", "", "Iris", UploadState.QUEUEING)
+    await storage.uploads.add(upload, HERE, ReplyTo(HERE, ANN, "handle"))
+    assert await storage.ownership.owners(OwnedKind.AVATAR) == {"mine": ("room", "W1")}
+    await storage.uploads.posted("mine", "m1")
+    await storage.uploads.follow("mine", Upload("mine", "r1", "Iris", UploadState.READY))
+    (record,) = await storage.uploads.unfinished()
+    assert (record.upload.state, record.upload.record_id) == (UploadState.READY, "r1")
+    assert record.message == MessageRef(HERE, "m1")
+    assert record.reply_to == ReplyTo(HERE, ANN, "handle")
+    clock.passes(61)
+    assert await storage.uploads.forget_older(MINUTE) == 0
+    await storage.uploads.told("mine")
+    assert await storage.uploads.unfinished() == []
+    assert await storage.uploads.forget_older(MINUTE) == 1
+    await storage.uploads.add(upload, HERE, None)
+    await storage.uploads.take_back("mine")
+    assert await storage.ownership.owners(OwnedKind.AVATAR) == {}
+
+
+# ---------------------------------------------------------------- after a crash
+
+
+async def test_another_process_finds_what_was_written(opened: Opened) -> None:
+    storage = opened.storage
+    lease = await hosted(storage)
+    settings = ChannelSettings(prompt="Be brief.", allow=AllowList(people=frozenset({"ann"})))
+    await storage.channels.save_settings(HERE, settings)
+    await storage.vault.put("slack", "T1", "tokens", b"secret")
+    await accept(storage, said(1), said(2))
+    (row, _) = await waiting(storage)
+    async with storage.fenced(lease) as run:
+        run.open_thread(CardOpened(MessageRef(HERE, "card"), HERE.in_thread("t")))
+        run.claim_turn(row, "p", "Hello")
+        run.intend("p", lambda _: 10)
+        run.save(utterance("u", "Good mor", final=False))
+        run.intend_post(PostRecord("u", 0, "key", "", NOON))
+    await storage.unfenced.opened("p", "akool-1", CREDENTIALS)
+    async with opened.open(opened.clock) as after:
+        found = await session(after)
+        assert (found.talk, found.card) == (HERE.in_thread("t"), MessageRef(HERE, "card"))
+        assert await after.channels.settings(HERE.in_thread("t")) == settings
+        assert await after.vault.get("slack", "T1", "tokens") == b"secret"
+        assert [each.id for each in await waiting(after)] == ["row2"]
+        (open_there,) = await after.provider_sessions.unclosed("s")
+        assert (open_there.status, open_there.credentials) == (ProviderSessionStatus.OPEN, CREDENTIALS)
+        assert open_there.expires_at == NOON + 10 * MINUTE
+        assert [each.text for each in await after.transcripts.recent("s", 50)] == ["Good mor"]
+        assert [post.message_id for post in await after.transcripts.posts_of("u")] == [""]
+        await after.workers.enlist("w2", lasts=None, capacity=1, address="here")
+        assert await after.workers.claim("w2", room=1) == [Lease("s", "w2", 2)]
+
+
+async def test_the_vault_keeps_workspaces_apart(storage: Storage) -> None:
+    await storage.vault.put("slack", "T1", "tokens", b"one")
+    await storage.vault.put("slack", "T2", "tokens", b"two")
+    await storage.vault.put("slack", "T1", "tokens", b"three")
+    assert await storage.vault.get("slack", "T1", "tokens") == b"three"
+    await storage.vault.delete_workspace("slack", "T1")
+    assert await storage.vault.get("slack", "T1", "tokens") is None
+    assert await storage.vault.get("slack", "T2", "tokens") == b"two"
