@@ -8,7 +8,7 @@ from adapters.discord.cards import state_of
 from adapters.discord.custom_ids import run_id
 from adapters.discord.markdown import CONTENT_LIMIT, escape, pages, shorten, units
 from adapters.discord.messages import NOBODY, SUPPRESS_EMBEDS, URL_LENGTH, button, is_shown, link_button, rows
-from bot.commands.buttons import Button, button_of, next_button
+from bot.commands.buttons import BY_HAND, Button, asks_by_hand, button_of, next_button
 from bot.domain.replies import Item, Reply, Section
 
 Json = dict[str, Any]
@@ -144,7 +144,8 @@ def _words(item: Item) -> str:
     small = [f"Started by {escape(shorten(item.starter_name, SMALL_LENGTH))}"] if item.starter_name else []
     small += [f"ends <t:{int(item.ends_at.timestamp())}:R>"] if item.ends_at else []
     small += [f"[Preview](<{item.preview}>)"] if is_shown(item.preview) and len(item.preview) <= URL_LENGTH else []
-    lines = [title, escape(shorten(item.detail, DETAIL_LENGTH)), small and f"-# {' · '.join(small)}"]
+    by_hand = BY_HAND if item.command and asks_by_hand(item.command) and not _runs(item) else ""
+    lines = [title, escape(shorten(item.detail, DETAIL_LENGTH)), by_hand, small and f"-# {' · '.join(small)}"]
     return "\n".join(line for line in lines if line)
 
 

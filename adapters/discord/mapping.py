@@ -22,11 +22,13 @@ def person_of(user: discord.User | discord.Member, permissions: discord.Permissi
     )  # a user, or a member of a server that discord.py could not read
     if unread or not isinstance(user, discord.Member):
         # Whoever reaches us here is at least a member: a server has no outsiders. Of which groups is not known.
-        return Person(str(user.id), user.display_name, Membership.MEMBER)
+        return Person(str(user.id), user.display_name, Membership.MEMBER, human=not user.bot)
     held = permissions or user.guild_permissions
     admin = held.administrator or held.manage_guild
     groups = frozenset(str(role.id) for role in user.roles if not role.is_default())
-    return Person(str(user.id), user.display_name, Membership.ADMIN if admin else Membership.MEMBER, groups)
+    return Person(
+        str(user.id), user.display_name, Membership.ADMIN if admin else Membership.MEMBER, groups, not user.bot
+    )
 
 
 PLATFORM = "discord"

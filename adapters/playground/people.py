@@ -51,7 +51,7 @@ class People:
         return self.person(person_id)
 
     def person(self, person_id: str) -> Person:
-        return Person(person_id, self._store.names.get(person_id, "Somebody"), _STANDINGS[person_id[0]])
+        return Person(person_id, self._store.names.get(person_id, "Somebody"), _STANDINGS[person_id[0]], human=True)
 
     def rename(self, person: Person, name: str) -> Person:
         """The same person under another name, made unlike everybody else's."""

@@ -21,7 +21,7 @@ from adapters.slack.blocks import (
     words,
 )
 from adapters.slack.mrkdwn import TEXT_LIMIT, escape, shorten
-from bot.commands.buttons import button_of, next_button
+from bot.commands.buttons import BY_HAND, asks_by_hand, button_of, next_button
 from bot.commands.catalogue import CATALOGUE
 from bot.domain.replies import Item, Reply, Section
 
@@ -71,7 +71,8 @@ def row(item: Item, index: int) -> list[Block]:
     pressed = button_of(item)
     beside = command_button(pressed, index) if pressed else None
     title = " ".join(filter(None, (bold(item.title), _preview(item.preview)))) or " "
-    detail = shorten(item.detail, DETAIL_LIMIT)
+    by_hand = BY_HAND if item.command and asks_by_hand(item.command) and not beside else ""
+    detail = " ".join(filter(None, (shorten(item.detail, DETAIL_LIMIT), by_hand)))
     if beside and shown_by_slack(item.picture):
         below = context(image(item.picture, item.title), plain(detail))
         return [{"type": "section", "text": mrkdwn(title), "accessory": beside}, *below]

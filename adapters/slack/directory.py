@@ -99,7 +99,8 @@ class Directory:
     def _person(self, key: LookupKey, groups: LookupKey) -> Person:
         user = self._lookups.known(key)
         belongs = (each for each, group in self._lookups.known(groups).items() if key.thing in group["users"])
-        return Person(key.thing, _name(user) or SOMEONE, _standing(user, key.workspace_id), frozenset(belongs))
+        human = bool(user) and not user.get("is_bot")
+        return Person(key.thing, _name(user) or SOMEONE, _standing(user, key.workspace_id), frozenset(belongs), human)
 
     # ------------------------------------------------ what is asked
 

@@ -14,7 +14,7 @@ from bot.domain.transcript import Delivery, TranscriptLine
 from bot.ports.chat import ConnectionState, Features, RateLimits
 
 PLACE = ConversationRef("terminal", "terminal", "terminal")
-YOU = Person("you", "You", Membership.ADMIN)
+YOU = Person("you", "You", Membership.ADMIN, human=True)
 
 
 class TerminalPlatform:

@@ -43,6 +43,15 @@ def confirmed(command: Command) -> Command:
     return Command(command.verb, MappingProxyType({**command.options, CONFIRM.name: "yes"}))
 
 
+BY_HAND = "Too long for a button: give the command again, with confirm:yes."
+"""Under a question whose answer no button of the platform can hold."""
+
+
+def asks_by_hand(command: Command) -> bool:
+    """Whether a command answers a question, so that there is a way without its button."""
+    return CONFIRM.name in command.options
+
+
 def button_of(item: Item) -> Button | None:
     """The one button of a row of a listing; None where there is nothing to run."""
     return _button(item.command, item.title) if item.command else None

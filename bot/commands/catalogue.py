@@ -85,6 +85,7 @@ TOPICS = MappingProxyType(
 )
 """The entries of the catalogue as help shows them: each under one title."""
 
+AGREED = Option(CONFIRM.name, "The person in the video agreed", OptionType.CHOICE, choices=("yes",))
 GENDER = Option("gender", "Whose voice", OptionType.CHOICE, choices=("female", "male"))
 PAGE = Option("page", "Which page", OptionType.INTEGER, min=1, max=1000)
 SESSION = Option("session", "Another session, by its id", max_length=64)
@@ -261,8 +262,11 @@ VERBS = (
         options=(
             Option("url", "URL of the video", OptionType.URL, required=True, max_length=2048),
             Option("name", "Its name", required=True, max_length=100),
+            AGREED,
         ),
         label="Upload",
+        confirm="Has the person in the video agreed that an avatar is made of them and used here as “{it}”? "
+        "Go on only if they have. That you said so is kept with the avatar.",
         costs=True,
         needs=Capability.UPLOADS,
     ),

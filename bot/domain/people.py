@@ -25,9 +25,13 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody on a platform. `name` is for people and for speech; only `id` identifies. Who is not said to be more is not known."""
+    """Somebody on a platform. `name` is for people and for speech; only `id` identifies. Who is not said to be more is not known.
+
+    `human` is said of those whom the platform knows to be neither a bot nor a program with a token.
+    """
 
     id: str
     name: str
     standing: Membership = Membership.UNKNOWN
     groups: frozenset[str] = frozenset()
+    human: bool = False

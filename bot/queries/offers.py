@@ -1,7 +1,8 @@
 """What the provider offers: avatars, voices, languages."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from bot.domain.consent import Consent
 from bot.domain.messages import Command
 from bot.domain.replies import Item, Reply
 from bot.ports.provider import AvatarInfo, LanguageInfo, VoiceInfo
@@ -15,17 +16,29 @@ from bot.runtime.resolve import pick
 async def avatars(request: Query) -> Reply:
     """All, those like a name, or the one that is called exactly so."""
     offered, wanted = await request.catalog.avatars(), request.text("name")
+    consents = await request.context.services.storage.ownership.consents(request.place)
     if one := pick(wanted, offered, lambda avatar: avatar.id):
-        return await _one_avatar(request, one)
-    return listing(request, like(wanted, offered), _avatar, noun="avatar", hint="Start one with /avatar start NAME.")
+        return await _one_avatar(request, one, consents)
+    rows, hint = like(wanted, offered), "Start one with /avatar start NAME."
+    return listing(request, rows, lambda avatar: _avatar(avatar, consents), noun="avatar", hint=hint)
 
 
-def _avatar(avatar: AvatarInfo) -> Item:
-    what = facts("official" if avatar.official else "your own", avatar.gender, "" if avatar.available else "busy now")
+def _avatar(avatar: AvatarInfo, consents: Mapping[str, Consent]) -> Item:
+    own = "" if avatar.official else _consent(consents.get(avatar.id))
+    what = facts(
+        "official" if avatar.official else "your own", avatar.gender, "" if avatar.available else "busy now", own
+    )
     return Item(avatar.name, what, avatar.picture, avatar.preview, Command("start", {"avatar": avatar.id}))
 
 
-async def _one_avatar(request: Query, avatar: AvatarInfo) -> Reply:
+def _consent(consent: Consent | None) -> str:
+    """Of the person whom an avatar of the team's own shows."""
+    if consent is None:
+        return "nobody has said here that the person shown agreed"
+    return f"the person shown agreed, as {consent.name} said on {consent.at:%Y-%m-%d}"
+
+
+async def _one_avatar(request: Query, avatar: AvatarInfo, consents: Mapping[str, Consent]) -> Reply:
     voice = pick(avatar.voice_id or "", await request.catalog.voices(), lambda voice: voice.id)
     sentences = [
         f"{avatar.name} is {'an official avatar' if avatar.official else 'one of your own avatars'}.",
@@ -34,7 +47,7 @@ async def _one_avatar(request: Query, avatar: AvatarInfo) -> Reply:
         "" if avatar.official else "It has no backgrounds; only official avatars do.",
         f"Its id is {avatar.id}.",
     ]
-    return Reply(" ".join(filter(None, sentences)), (_avatar(avatar),))
+    return Reply(" ".join(filter(None, sentences)), (_avatar(avatar, consents),))
 
 
 # ---------------------------------------------------------------- voices

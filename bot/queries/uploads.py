@@ -1,5 +1,6 @@
 """Avatars of the team's own, made from videos."""
 
+from bot.domain.consent import Consent
 from bot.domain.errors import ProviderError
 from bot.domain.identity import new_id
 from bot.domain.replies import Reply
@@ -11,9 +12,10 @@ from bot.queries.file_sizes import megabytes, sizes_of
 async def upload(request: Query) -> Reply:
     """The row comes before the call: what was begun is followed, whatever happens to this process."""
     services, name = request.context.services, request.text("name")
+    consent = _consent(request)
     await _check_size(request)
     wanted = Upload("".join(filter(str.isalnum, new_id())), "", name, UploadState.QUEUEING)
-    await services.storage.uploads.add(wanted, request.place, request.inbound.reply_to)
+    await services.storage.uploads.add(wanted, request.place, request.inbound.reply_to, consent)
     try:
         begun = await request.uploads.upload(request.text("url"), wanted.avatar_id, name)
     except ProviderError as error:
@@ -28,6 +30,19 @@ async def upload(request: Query) -> Reply:
         f"{provider} makes an avatar of your video, which takes a while; a message here shows how far {name} is. "
         f"{provider} keeps what it generates for {days} days, so keep the video."
     )
+
+
+async def named_for_question(request: Query) -> str:
+    """The avatar that is to be made. Raises `Declined` for whoever cannot say that the person shown agreed."""
+    _consent(request)
+    return request.text("name")
+
+
+def _consent(request: Query) -> Consent:
+    """Of the person shown, as whoever asks says. Raises `Declined` for a bot and a program."""
+    if not request.person.human:
+        raise Declined("Only a person can say that the person in the video agreed: somebody has to upload it by hand.")
+    return Consent(request.person.id, request.person.name, request.now)
 
 
 async def _check_size(request: Query) -> None:

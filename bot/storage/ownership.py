@@ -5,14 +5,19 @@ from collections.abc import Mapping
 from sqlalchemy import delete, select
 from sqlalchemy.dialects.sqlite import insert
 
+from bot.domain.consent import Consent
 from bot.domain.conversations import ConversationRef
 from bot.ports.storage.records import OwnedKind
 from bot.storage.tables import ownerships
 from bot.storage.transaction import Transaction
 
 
-def add(tx: Transaction, kind: OwnedKind, provider_id: str, place: ConversationRef) -> None:
-    owner = {"platform": place.platform, "workspace_id": place.workspace_id}
+def add(
+    tx: Transaction, kind: OwnedKind, provider_id: str, place: ConversationRef, consent: Consent | None = None
+) -> None:
+    owner: dict[str, object] = {"platform": place.platform, "workspace_id": place.workspace_id}
+    if consent:
+        owner |= {"consent_id": consent.person_id, "consent_name": consent.name, "consent_at": consent.at}
     tx.connection.execute(
         insert(ownerships)
         .values(kind=kind, provider_id=provider_id, **owner)
@@ -29,3 +34,14 @@ def owners(tx: Transaction, kind: OwnedKind) -> Mapping[str, tuple[str, str]]:
         ownerships.c.kind == kind
     )
     return {row[0]: (row[1], row[2]) for row in tx.connection.execute(query)}
+
+
+def consents(tx: Transaction, place: ConversationRef) -> Mapping[str, Consent]:
+    c = ownerships.c
+    query = select(c.provider_id, c.consent_id, c.consent_name, c.consent_at).where(
+        c.kind == OwnedKind.AVATAR,
+        c.platform == place.platform,
+        c.workspace_id == place.workspace_id,
+        c.consent_at.is_not(None),
+    )
+    return {row[0]: Consent(*row[1:]) for row in tx.connection.execute(query)}

@@ -170,6 +170,7 @@ class SqlOwnership(Repository):
     add = writes(ownership.add)
     remove = writes(ownership.remove)
     owners = reads(ownership.owners)
+    consents = reads(ownership.consents)
 
 
 class SqlWorkers(Repository):

@@ -273,4 +273,7 @@ ownerships = Table(
     Column("provider_id", Text, primary_key=True),
     _text("platform"),
     _text("workspace_id"),
+    _text("consent_id"),  # who said that the person shown agreed; empty where nobody did
+    _text("consent_name"),
+    Column("consent_at", Instant),
 )

@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import delete, insert, select, update
 
+from bot.domain.consent import Consent
 from bot.domain.conversations import ConversationRef, MessageRef
 from bot.domain.messages import ReplyTo
 from bot.ports.provider import Upload, UploadState
@@ -26,7 +27,7 @@ def _record(tx: Transaction, row: Any) -> UploadRecord:
     )
 
 
-def add(tx: Transaction, upload: Upload, place: ConversationRef, reply_to: ReplyTo | None) -> None:
+def add(tx: Transaction, upload: Upload, place: ConversationRef, reply_to: ReplyTo | None, consent: Consent) -> None:
     tx.connection.execute(
         insert(uploads).values(
             avatar_id=upload.avatar_id,
@@ -41,7 +42,7 @@ def add(tx: Transaction, upload: Upload, place: ConversationRef, reply_to: Reply
             created_at=tx.now,
         )
     )
-    ownership.add(tx, OwnedKind.AVATAR, upload.avatar_id, place)
+    ownership.add(tx, OwnedKind.AVATAR, upload.avatar_id, place, consent)
 
 
 def take_back(tx: Transaction, avatar_id: str) -> None:

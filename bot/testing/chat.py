@@ -23,7 +23,7 @@ from bot.testing.scripted_calls import ScriptedCalls
 
 PLATFORM = "fake"
 CHANNEL = ConversationRef(PLATFORM, "W1", "C1")
-ANN = Person("ann", "Ann", Membership.MEMBER)
+ANN = Person("ann", "Ann", Membership.MEMBER, human=True)
 
 HANDLE_LIFE = timedelta(minutes=15)
 HANDLE_USES = 5

@@ -121,7 +121,8 @@ async def talk(hand: Hand) -> None:
 async def test_every_verb_of_the_catalogue(demo: DemoService, window: Opens, pictures: Path) -> None:
     ann = await (await window()).enter(demo.address)
     hand = Hand(ann, pictures)
-    await hand.answer("upload", "https://example.com/ann.mp4 Annie", "7 days")
+    await hand.answer("upload", "https://example.com/ann.mp4 Annie", "Has the person in the video agreed")
+    await hand.answer("upload", "https://example.com/ann.mp4 Annie confirm:yes", "7 days")
     await look_around(hand)
     await teach(hand)
     await settle_in(hand)

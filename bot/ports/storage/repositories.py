@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from bot.commands.channel_settings import ChannelSettings
+from bot.domain.consent import Consent
 from bot.domain.conversations import ConversationRef
 from bot.domain.messages import ReplyTo
 from bot.domain.people import Person
@@ -230,8 +231,8 @@ class GrantRepository(Protocol):
 class UploadRepository(Protocol):
     """Avatars that are being made of videos: followed across restarts until they are ready or have failed."""
 
-    async def add(self, upload: Upload, place: ConversationRef, reply_to: ReplyTo | None) -> None:
-        """Before the provider is asked. The avatar belongs to the workspace of that place."""
+    async def add(self, upload: Upload, place: ConversationRef, reply_to: ReplyTo | None, consent: Consent) -> None:
+        """Before the provider is asked. The avatar belongs to the workspace of that place; the consent of whom it shows is kept as long."""
         ...
 
     async def take_back(self, avatar_id: str) -> None:
@@ -270,6 +271,10 @@ class OwnershipRepository(Protocol):
 
     async def owners(self, kind: OwnedKind) -> Mapping[str, tuple[str, str]]:
         """(platform, workspace) of everything of a kind, of all workspaces: for telling what one of them may see."""
+        ...
+
+    async def consents(self, place: ConversationRef) -> Mapping[str, Consent]:
+        """Of the avatars that the workspace of a place made, by their id; one for whom nobody gave any is left out."""
         ...
 
 

@@ -16,9 +16,9 @@ from bot.testing.clock import ManualClock
 from tests.contract.platform.harness import ANN, BEN, GUEST, Abilities, PlatformHarness, RecordingCore, Seen
 
 PEOPLE = {
-    ANN: Person("U1", "Ann", Membership.MEMBER),
-    BEN: Person("U2", "Ben", Membership.MEMBER),
-    GUEST: Person("U3", "Guest", Membership.OUTSIDER),
+    ANN: Person("U1", "Ann", Membership.MEMBER, human=True),
+    BEN: Person("U2", "Ben", Membership.MEMBER, human=True),
+    GUEST: Person("U3", "Guest", Membership.OUTSIDER, human=True),
 }
 BOT = "avatarbot"
 

@@ -36,6 +36,12 @@ async def test_a_message_in_the_channel_arrives(harness: PlatformHarness) -> Non
     assert inbound.person.standing is Membership.MEMBER
 
 
+async def test_people_are_known_to_be_no_programs(harness: PlatformHarness) -> None:
+    await harness.command(ANN, "status", {}, harness.place)
+
+    assert only(harness.core.inbounds).person.human
+
+
 async def test_a_message_in_the_thread_arrives_from_the_thread(harness: PlatformHarness) -> None:
     opened = await harness.platform.post_card(harness.place, LIVE)
 

@@ -7,6 +7,7 @@ import pytest
 from bot.commands.channel_settings import ChannelSettings
 from bot.commands.policy import AllowList
 from bot.domain.cards import Opened as CardOpened
+from bot.domain.consent import Consent
 from bot.domain.conversations import ConversationRef, MessageRef
 from bot.domain.messages import ReplyTo
 from bot.domain.sessions import EndReason, SessionStatus
@@ -21,6 +22,7 @@ from tests.contract.storage.seeds import ANN, CREDENTIALS, accept, hosted, said,
 
 HERE = ConversationRef("room", "W1", "s")
 MINUTE = timedelta(minutes=1)
+AGREED = Consent("ann", "Ann", NOON)
 
 
 async def intend(storage: Storage, lease: Lease, row_id: str = "p", minutes: int = 10) -> None:
@@ -214,7 +216,7 @@ async def test_links_are_revoked_forgotten_and_known_by_their_hash(storage: Stor
 
 async def test_an_upload_is_followed_until_somebody_was_told(storage: Storage, clock: SetClock) -> None:
     upload = Upload("mine", "", "Iris", UploadState.QUEUEING)
-    await storage.uploads.add(upload, HERE, ReplyTo(HERE, ANN, "handle"))
+    await storage.uploads.add(upload, HERE, ReplyTo(HERE, ANN, "handle"), AGREED)
     assert await storage.ownership.owners(OwnedKind.AVATAR) == {"mine": ("room", "W1")}
     await storage.uploads.posted("mine", "m1")
     await storage.uploads.follow("mine", Upload("mine", "r1", "Iris", UploadState.READY))
@@ -227,9 +229,12 @@ async def test_an_upload_is_followed_until_somebody_was_told(storage: Storage, c
     await storage.uploads.told("mine")
     assert await storage.uploads.unfinished() == []
     assert await storage.uploads.forget_older(MINUTE) == 1
-    await storage.uploads.add(upload, HERE, None)
+    assert await storage.ownership.consents(HERE) == {"mine": AGREED}, "as long as the avatar is theirs"
+    assert await storage.ownership.consents(ConversationRef("room", "W2", "s")) == {}
+    await storage.uploads.add(upload, HERE, None, AGREED)
     await storage.uploads.take_back("mine")
     assert await storage.ownership.owners(OwnedKind.AVATAR) == {}
+    assert await storage.ownership.consents(HERE) == {}
 
 
 # ---------------------------------------------------------------- after a crash

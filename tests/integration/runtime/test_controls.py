@@ -73,7 +73,7 @@ async def test_what_does_not_exist_is_not_set(stack: Stack) -> None:
 @on_stack()
 async def test_a_background_is_for_official_avatars(stack: Stack) -> None:
     async with stack.serving():
-        await ask(stack, "upload", url="https://example.com/ann.mp4", name="Annie")
+        await ask(stack, "upload", url="https://example.com/ann.mp4", name="Annie", confirm="yes")
         await stack.until(lambda: bool(stack.room.answers()), within=30)
         await stack.room.command("start", avatar="Annie")
         await stack.live()

@@ -20,7 +20,9 @@ def test_a_verb_has_a_word_for_its_button(verb: Verb) -> None:
 
 @pytest.mark.parametrize("verb", [v for v in CATALOGUE.verbs if v.confirm], ids=lambda verb: verb.name)
 def test_what_asks_back_can_be_answered(verb: Verb) -> None:
-    assert CONFIRM in verb.options
+    answer = verb.option(CONFIRM.name)
+    assert answer is not None
+    assert answer.choices == CONFIRM.choices
     assert verb.question("that").endswith(("?", "."))
     assert "{" not in verb.question("that")
 

@@ -14,7 +14,7 @@ from adapters.slack.answers import answer, prose, row
 from adapters.slack.blocks import command_button, command_of, line, parts, statement
 from adapters.slack.cards import card
 from adapters.slack.mrkdwn import TEXT_LIMIT, measure, tokens
-from bot.commands.buttons import Button
+from bot.commands.buttons import BY_HAND, Button
 from bot.commands.help import help_on
 from bot.domain.cards import Card, CardAction
 from bot.domain.messages import Command
@@ -226,3 +226,12 @@ def test_help_has_bold_titles_and_commands_in_code_style() -> None:
         {"type": "text", "text": "/avatar start", "style": {"code": True}},
     ]
     assert all(first["style"] == {"bold": True} for first, *_ in others)
+
+
+def test_a_question_whose_answer_fits_no_button_says_how_to_give_it_by_hand() -> None:
+    options = {"url": f"https://x.example/{'a' * 2_000}", "name": "Ann", "confirm": "yes"}
+    (block,) = row(Item("Ann", command=Command("upload", options)), 0)
+    assert BY_HAND in block["text"]["text"]
+    (short,) = row(Item("Ann", command=Command("upload", options | {"url": "https://x.example/a.mp4"})), 0)
+    assert BY_HAND not in short["text"]["text"]
+    assert short["accessory"]["type"] == "button"

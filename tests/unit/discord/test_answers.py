@@ -1,0 +1,14 @@
+import json
+
+from adapters.discord.answers import answer
+from bot.commands.buttons import BY_HAND
+from bot.domain.messages import Command
+from bot.domain.replies import Item, Reply
+
+
+def test_a_question_whose_answer_fits_no_button_says_how_to_give_it_by_hand() -> None:
+    options = {"url": f"https://x.example/{'a' * 100}.mp4", "name": "Ann", "confirm": "yes"}
+    (asked,) = answer(Reply("Has she agreed?", (Item("Ann", command=Command("upload", options)),)))
+    assert BY_HAND in json.dumps(asked)
+    (short,) = answer(Reply("Has she agreed?", (Item("Ann", command=Command("upload", {"confirm": "yes"})),)))
+    assert BY_HAND not in json.dumps(short)
