@@ -11,6 +11,7 @@ import msgspec
 from pydantic import SecretStr
 
 from adapters.bounded import PLAIN, bounded
+from bot.domain.wellformed import well_formed
 from bot.ports.moderation import NoVerdict, Objection, ProposedSpeech
 from bot.speech.printable import printable_line
 
@@ -105,19 +106,14 @@ def _body(speech: ProposedSpeech) -> bytes:
     place = speech.place
     return msgspec.json.encode(
         {
-            "text": _well_formed(speech.written),
-            "spoken": _well_formed(speech.spoken),
+            "text": well_formed(speech.written),
+            "spoken": well_formed(speech.spoken),
             "source": speech.source.value,
             "platform": place.platform,
             "workspace": place.workspace_id,
             "channel": place.channel_id,
         }
     )
-
-
-def _well_formed(text: str) -> str:
-    """A lone surrogate has no form in JSON that can be sent."""
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def _reason(given: str) -> str:
