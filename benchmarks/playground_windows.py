@@ -15,7 +15,6 @@ import re
 import shutil
 import statistics
 import time
-from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -30,6 +29,7 @@ from websockets.typing import Origin
 
 from adapters.playground.platform import PlaygroundPlatform
 from adapters.playground.settings import PlaygroundSettings
+from bot.clock import SystemClock
 from bot.domain.cards import Card
 from bot.domain.conversations import ConversationRef
 from bot.domain.sessions import Mode, SessionStatus
@@ -55,11 +55,6 @@ WATCH = """() => {
 }"""
 
 
-class WallClock:
-    def now(self) -> datetime:
-        return datetime.now(UTC)
-
-
 # ---------------------------------------------------------------- the server, in a process of its own
 
 
@@ -69,7 +64,7 @@ def serve_playground(pipe: Connection, core: int, sessions: int) -> None:
 
 
 async def _serve(pipe: Connection, sessions: int) -> None:
-    platform = PlaygroundPlatform(RecordingCore(), WallClock(), PlaygroundSettings(secret=SecretStr(SECRET)))
+    platform = PlaygroundPlatform(RecordingCore(), SystemClock(), PlaygroundSettings(secret=SecretStr(SECRET)))
     app = Starlette(routes=[Mount("/v/static", Static(SHARED)), *mounted(platform.mounts())])
     async with serve(app, "127.0.0.1", 0) as port:
         threads = [await _open(platform, n) for n in range(sessions)]

@@ -28,6 +28,7 @@ from starlette.websockets import WebSocket
 from websockets.asyncio.client import ClientConnection, connect
 
 from benchmarks.table import load, percentile
+from bot.clock import SystemClock
 from bot.commands.policy import Policy
 from bot.domain.conversations import ConversationRef
 from bot.domain.people import Role
@@ -39,7 +40,7 @@ from bot.ports.room import AudioFrame, Codec, VideoFrame
 from bot.web.app import mounted, serve
 from bot.web.viewer.routes import viewer_mount
 from bot.web.viewer.wire import HEADER, pack
-from tests.browser.session_fixture import KeptArchive, KeptGrants, WallClock
+from tests.browser.session_fixture import KeptArchive, KeptGrants
 from tests.contract.platform.harness import RecordingCore
 
 SESSION = "0199aa00-0000-7000-8000-000000000001"
@@ -62,13 +63,13 @@ class AnyGrant(KeptGrants):
     """Every secret is a link of its own."""
 
     async def find(self, secret: str) -> Grant | None:
-        place, never = ConversationRef("p", "w", "c"), WallClock().now().replace(year=2100)
+        place, never = ConversationRef("p", "w", "c"), SystemClock().now().replace(year=2100)
         return Grant(secret, SESSION, Scope.WATCH, place, None, Role.OUTSIDER, never)
 
 
 async def _serve_relay(pipe: Connection) -> None:
     events = SessionEvents()
-    viewer = viewer_mount(AnyGrant(), events, RecordingCore(), KeptArchive(), WallClock(), Policy())
+    viewer = viewer_mount(AnyGrant(), events, RecordingCore(), KeptArchive(), SystemClock(), Policy())
     app = Starlette(routes=mounted([viewer]))
     media = events.media.of(SESSION)
     async with serve(app, "127.0.0.1", 0) as port:

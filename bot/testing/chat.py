@@ -116,7 +116,7 @@ class FakeChat(ScriptedCalls):
         self.listener: Listener | None = None
         self._places: set[ConversationRef] = set()
         self._lost: set[ConversationRef] = set()
-        self._uses: dict[str, int] = {}
+        self.handles: dict[str, int] = {}
         self._free_at: defaultdict[tuple[str, bool], float] = defaultdict(float)
         self._ids = itertools.count(1)
         self._sequences = itertools.count(1)
@@ -192,7 +192,7 @@ class FakeChat(ScriptedCalls):
         self._places |= {place, place.channel}
         sequence = next(self._sequences)
         handle, expires_at = f"h{sequence}", self.clock.now() + HANDLE_LIFE
-        self._uses[handle] = HANDLE_USES
+        self.handles[handle] = HANDLE_USES
         reply_to = ReplyTo(place, person, handle, expires_at, HANDLE_USES)
         self._last = Inbound(f"e{sequence}", sequence, place, person, body, reply_to)
         return await self._connected().receive(self._last)
@@ -335,8 +335,8 @@ class FakeChat(ScriptedCalls):
 
     def use_handle(self, handle: str) -> bool:
         """Whether an answer by this handle gets through: each takes a few."""
-        left = self._uses.get(handle, 0)
-        self._uses[handle] = left - 1
+        left = self.handles.get(handle, 0)
+        self.handles[handle] = left - 1
         return left > 0
 
     def check_length(self, text: str) -> None:

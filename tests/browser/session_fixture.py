@@ -5,7 +5,7 @@ import itertools
 from collections.abc import AsyncIterator, Collection, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -17,6 +17,7 @@ import adapters.simulator as portraits
 from adapters.playground.platform import PlaygroundPlatform
 from adapters.playground.settings import PlaygroundSettings
 from adapters.simulator.clips import FRAME_RATE, HEIGHT, WIDTH, clips_of, is_key
+from bot.clock import SystemClock
 from bot.commands.policy import Policy, role_of
 from bot.domain.cards import Card, CardAction, Opened
 from bot.domain.conversations import ConversationRef, MessageRef
@@ -46,11 +47,6 @@ AVATARS = [
     ("alma", "Alma", "warm, English"),
     ("theo", "Theo Glass", "dry, English"),
 ]
-
-
-class WallClock:
-    def now(self) -> datetime:
-        return datetime.now(UTC)
 
 
 class KeptGrants(Grants):
@@ -102,7 +98,7 @@ class ScriptedCore(CoreApi):
     """A core of a few lines: `start` opens a card, what is written in its thread is answered word by word."""
 
     def __init__(self, folder: Path) -> None:
-        self.clock = WallClock()
+        self.clock = SystemClock()
         self.events = SessionEvents()
         self.grants = KeptGrants()
         self.archive = KeptArchive()

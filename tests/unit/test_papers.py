@@ -89,3 +89,11 @@ def _classes() -> frozenset[str]:
 @pytest.mark.parametrize(("paper", "name"), _said(r"`([A-Z][a-z]+(?:[A-Z][A-Za-z]+)+)(?:\.\w+)?(?:\([^`]*\))?`"))
 def test_every_class_that_is_named_exists(paper: str, name: str) -> None:
     assert name in _classes() | OTHERS, paper
+
+
+# ---------------------------------------------------------------- what is shown
+
+
+def test_the_example_of_testing_a_bot_runs() -> None:
+    (example,) = re.findall(r"```python\n(.*?)```", TEXTS["docs/testing.md"], re.DOTALL)
+    exec(compile(example, "docs/testing.md", "exec"), {"__name__": "example"})

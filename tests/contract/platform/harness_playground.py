@@ -7,7 +7,6 @@ import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +42,7 @@ from adapters.playground.protocol import Changed as ChangedFrame
 from adapters.playground.settings import PlaygroundSettings
 from bot.domain.cards import CardAction
 from bot.domain.conversations import ConversationRef, MessageRef
+from bot.testing.clock import ManualClock
 from bot.web.app import mounted, serve
 from tests.contract.platform.harness import ANN, BEN, GUEST, Abilities, PlatformHarness, RecordingCore, Seen
 
@@ -51,16 +51,6 @@ OWNER = "owner"
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[ToClient] = msgspec.json.Decoder(ToClient)
-
-
-class HandClock:
-    """Stands still unless moved."""
-
-    def __init__(self) -> None:
-        self.at = datetime(2026, 11, 23, 9, tzinfo=UTC)
-
-    def now(self) -> datetime:
-        return self.at
 
 
 @dataclass
@@ -130,7 +120,7 @@ class Page:
 
 class PlaygroundHarness(PlatformHarness):
     def __init__(self, folder: Path) -> None:
-        self.clock = HandClock()
+        self.clock = ManualClock()
         self.core = RecordingCore()
         self.abilities = Abilities(has_private_channels=False)
         self.place = ConversationRef("playground", "playground", "lobby")
@@ -233,7 +223,7 @@ class PlaygroundHarness(PlatformHarness):
     # ------------------------------------------------ what happens to the world
 
     def later(self, seconds: float) -> None:
-        self.clock.at += timedelta(seconds=seconds)
+        self.clock.advance(seconds)
 
     async def lose_message(self, ref: MessageRef) -> None:
         owner = self.pages[OWNER]

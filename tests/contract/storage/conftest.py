@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,24 +12,14 @@ from bot.ports.clock import Clock
 from bot.ports.storage import Storage
 from bot.storage.encryption import Cipher
 from bot.storage.engine import Store
+from bot.storage.memory import MemoryStorage
+from bot.storage.memory.rows import Data
 from bot.storage.migrate import upgrade
 from bot.storage.sql import SqlStorage
+from bot.testing.clock import ManualClock
 from tests.world_fixture import KEY
 
 NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
-
-
-@dataclass
-class SetClock:
-    """Goes by hand."""
-
-    time: datetime = NOON
-
-    def now(self) -> datetime:
-        return self.time
-
-    def passes(self, seconds: float) -> None:
-        self.time += timedelta(seconds=seconds)
 
 
 Open = Callable[[Clock], contextlib.AbstractAsyncContextManager[Storage]]
@@ -40,7 +30,7 @@ class Opened:
     """A storage with its clock, and how other processes open the same."""
 
     storage: Storage
-    clock: SetClock
+    clock: ManualClock
     open: Open = field(repr=False)
 
 
@@ -64,12 +54,22 @@ def sqlite(folder: Path, migrated: bytes) -> Open:
     return open_again
 
 
-KINDS = {"sqlite": sqlite}
+def memory(_folder: Path, _migrated: bytes) -> Open:
+    data = Data()
+
+    @contextlib.asynccontextmanager
+    async def open_again(clock: Clock) -> AsyncIterator[Storage]:
+        yield MemoryStorage(clock, data)
+
+    return open_again
+
+
+KINDS = {"sqlite": sqlite, "memory": memory}
 
 
 @pytest.fixture(params=KINDS)
 async def opened(request: pytest.FixtureRequest, tmp_path: Path, migrated: bytes) -> AsyncIterator[Opened]:
-    clock, open_again = SetClock(), KINDS[request.param](tmp_path, migrated)
+    clock, open_again = ManualClock(NOON), KINDS[request.param](tmp_path, migrated)
     async with open_again(clock) as storage:
         yield Opened(storage, clock, open_again)
 
@@ -80,5 +80,5 @@ def storage(opened: Opened) -> Storage:
 
 
 @pytest.fixture
-def clock(opened: Opened) -> SetClock:
+def clock(opened: Opened) -> ManualClock:
     return opened.clock

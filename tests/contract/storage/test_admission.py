@@ -16,7 +16,8 @@ from bot.domain.sessions import EndReason, SessionStatus
 from bot.domain.usage import Use
 from bot.ports.storage import Storage
 from bot.ports.storage.admission import AdmissionQuery, Admitted, NewSession, Situation
-from tests.contract.storage.conftest import NOON, SetClock
+from bot.testing.clock import ManualClock
+from tests.contract.storage.conftest import NOON
 from tests.contract.storage.seeds import BEN, SPEC, accept, hosted, said, session, start, waiting
 
 HERE = ConversationRef("room", "W1", "s")
@@ -42,7 +43,7 @@ async def asleep(storage: Storage, session_id: str = "s") -> None:
     await storage.unfenced.released(lease)
 
 
-async def test_of_nothing_nothing_is_told(storage: Storage, clock: SetClock) -> None:
+async def test_of_nothing_nothing_is_told(storage: Storage, clock: ManualClock) -> None:
     assert await told(storage, AdmissionQuery()) == Situation(clock.now())
 
 
@@ -72,7 +73,7 @@ async def test_sessions_can_be_asked_for_by_their_id(storage: Storage) -> None:
     assert again.earlier.keys() == {"s"}
 
 
-async def test_the_last_session_that_ended_is_told_where_none_runs(storage: Storage, clock: SetClock) -> None:
+async def test_the_last_session_that_ended_is_told_where_none_runs(storage: Storage, clock: ManualClock) -> None:
     async def ends(session_id: str, place: ConversationRef) -> None:
         await start(storage, session_id, place)
         (lease,) = await storage.workers.claim("w", room=1)
@@ -83,12 +84,12 @@ async def test_the_last_session_that_ended_is_told_where_none_runs(storage: Stor
     await storage.workers.enlist("w", lasts=None, capacity=1, address="here")
     for number in range(2):
         await ends(f"s{number}", HERE)
-        clock.passes(1)
+        clock.advance(1)
     query = AdmissionQuery(places=frozenset({HERE}), spoken_in=frozenset({HERE}), just_ended=timedelta(minutes=1))
     situation = await told(storage, query)
     assert {place: each.id for place, each in situation.ended.items()} == {HERE: "s1"}
     assert situation.earlier.keys() == {"s1"}
-    clock.passes(120)
+    clock.advance(120)
     thread = HERE.in_thread("t")
     late = await told(storage, replace(query, spoken_in=frozenset({HERE, thread})))
     assert late.ended.keys() == {thread}, "long ago only where it talked"
@@ -155,9 +156,9 @@ async def test_two_sessions_in_one_place_are_none(storage: Storage) -> None:
     assert await storage.sessions.get("s2") is None
 
 
-async def test_whoever_wakes_it_pays(storage: Storage, clock: SetClock) -> None:
+async def test_whoever_wakes_it_pays(storage: Storage, clock: ManualClock) -> None:
     await asleep(storage)
-    clock.passes(60)
+    clock.advance(60)
     await storage.admit(AdmissionQuery(), lambda _: Admitted(wakes={"s": ("ben", 300)}))
     found = await session(storage)
     assert (found.status, found.payer_id, found.reserved_s) == (SessionStatus.STARTING, "ben", 300)
@@ -173,9 +174,9 @@ async def test_a_sleeper_that_ends_answers_what_ended_it(storage: Storage) -> No
     assert [due.id for due in await storage.inbox.replies_due(["room"], 10)] == ["row1"]
 
 
-async def test_what_is_used_stays_awake(storage: Storage, clock: SetClock) -> None:
+async def test_what_is_used_stays_awake(storage: Storage, clock: ManualClock) -> None:
     await start(storage, "s")
-    clock.passes(60)
+    clock.advance(60)
     await storage.admit(AdmissionQuery(), lambda _: Admitted(rows=[said(1)]))
     assert (await session(storage)).active_at == NOON
     await storage.admit(AdmissionQuery(), lambda _: Admitted(rows=[said(2)], used={"s"}))

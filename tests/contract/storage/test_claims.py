@@ -7,7 +7,8 @@ import pytest
 from bot.domain.sessions import EndReason, SessionStatus
 from bot.ports.storage import Storage
 from bot.ports.storage.records import Lease, LeaseLost, ProviderSessionStatus
-from tests.contract.storage.conftest import NOON, Opened, SetClock
+from bot.testing.clock import ManualClock
+from tests.contract.storage.conftest import NOON, Opened
 from tests.contract.storage.seeds import CREDENTIALS, LIFE, enlist, session, start
 
 
@@ -28,31 +29,33 @@ async def test_a_session_is_claimed_once(storage: Storage) -> None:
     assert await claim(storage, "B") == []
 
 
-async def test_a_worker_takes_the_oldest_and_no_more_than_it_has_room_for(storage: Storage, clock: SetClock) -> None:
+async def test_a_worker_takes_the_oldest_and_no_more_than_it_has_room_for(storage: Storage, clock: ManualClock) -> None:
     await enlist(storage, "A")
     for number in range(3):
-        clock.time = NOON - timedelta(seconds=number)
+        clock.at = NOON - timedelta(seconds=number)
         await start(storage, f"s{number}")
-    clock.time = NOON
+    clock.at = NOON
     assert {lease.session_id for lease in await claim(storage, "A", room=2)} == {"s1", "s2"}
 
 
-async def test_who_renews_keeps_what_it_holds(storage: Storage, clock: SetClock) -> None:
+async def test_who_renews_keeps_what_it_holds(storage: Storage, clock: ManualClock) -> None:
     await enlist(storage, "A")
     await enlist(storage, "B", timedelta(minutes=1))
     await start(storage, "s")
     await claim(storage, "A")
-    clock.passes(4)
+    clock.advance(4)
     assert await storage.workers.renew("A", lasts=LIFE)
-    clock.passes(2)
+    clock.advance(2)
     assert await claim(storage, "B") == []
 
 
-async def test_whose_lease_has_ended_cannot_renew_it_and_loses_what_it_held(storage: Storage, clock: SetClock) -> None:
+async def test_whose_lease_has_ended_cannot_renew_it_and_loses_what_it_held(
+    storage: Storage, clock: ManualClock
+) -> None:
     await enlist(storage, "A")
     await start(storage, "s")
     (old,) = await claim(storage, "A")
-    clock.passes(6)
+    clock.advance(6)
     await enlist(storage, "B")
     assert not await storage.workers.renew("A", lasts=LIFE)
     assert await claim(storage, "B") == [Lease("s", "B", 2)]
@@ -60,7 +63,7 @@ async def test_whose_lease_has_ended_cannot_renew_it_and_loses_what_it_held(stor
         await become(storage, old, SessionStatus.LIVE)
 
 
-async def test_a_stale_run_closes_nothing_at_the_provider(storage: Storage, clock: SetClock) -> None:
+async def test_a_stale_run_closes_nothing_at_the_provider(storage: Storage, clock: ManualClock) -> None:
     """It may have been paused between its decision and the call: by then its successor may sit in that room."""
     await enlist(storage, "A")
     await start(storage, "s")
@@ -68,7 +71,7 @@ async def test_a_stale_run_closes_nothing_at_the_provider(storage: Storage, cloc
     async with storage.fenced(old) as run:
         run.intend("row", lambda _: 10)
     await storage.unfenced.opened("row", "akool-1", CREDENTIALS)
-    clock.passes(6)
+    clock.advance(6)
     await enlist(storage, "B")
     (new,) = await claim(storage, "B")
     with pytest.raises(LeaseLost):
@@ -97,7 +100,7 @@ async def test_a_clock_that_jumps_ahead_takes_a_living_workers_sessions(opened: 
     await enlist(opened.storage, "A")
     await start(opened.storage, "s")
     (as_before,) = await claim(opened.storage, "A")
-    async with opened.open(SetClock(NOON + timedelta(hours=1))) as ahead:
+    async with opened.open(ManualClock(NOON + timedelta(hours=1))) as ahead:
         await enlist(ahead, "B")
         (new,) = await claim(ahead, "B")
     assert await opened.storage.workers.renew("A", lasts=LIFE), "A lives, and does not know"
@@ -106,21 +109,21 @@ async def test_a_clock_that_jumps_ahead_takes_a_living_workers_sessions(opened: 
     await become(opened.storage, new, SessionStatus.LIVE)
 
 
-async def test_a_worker_whose_lease_is_over_claims_nothing(storage: Storage, clock: SetClock) -> None:
+async def test_a_worker_whose_lease_is_over_claims_nothing(storage: Storage, clock: ManualClock) -> None:
     await enlist(storage, "A")
     await start(storage, "s")
-    clock.passes(3_600)
+    clock.advance(3_600)
     assert await claim(storage, "A") == []
     await storage.workers.dismiss("A")
     assert await claim(storage, "A") == []
 
 
-async def test_what_a_worker_still_runs_from_before_is_not_claimed_again(storage: Storage, clock: SetClock) -> None:
+async def test_what_a_worker_still_runs_from_before_is_not_claimed_again(storage: Storage, clock: ManualClock) -> None:
     await enlist(storage, "A")
     await start(storage, "s")
     await start(storage, "t")
     await claim(storage, "A", room=1)
-    clock.passes(6)
+    clock.advance(6)
     await enlist(storage, "A again")
     assert [lease.session_id for lease in await claim(storage, "A again", but=("s",))] == ["t"]
 
@@ -142,24 +145,24 @@ async def test_who_enlists_anew_gives_back_what_it_held(storage: Storage) -> Non
     assert await claim(storage, "A2") == [Lease("s", "A2", 2)]
 
 
-async def test_whoever_is_alone_dismisses_all_others(storage: Storage, clock: SetClock) -> None:
+async def test_whoever_is_alone_dismisses_all_others(storage: Storage, clock: ManualClock) -> None:
     await enlist(storage, "A")
     await enlist(storage, "B")
     assert await storage.workers.others_alive("B")
     await storage.workers.enlist("C", lasts=None, capacity=1, address="here")
     assert not await storage.workers.others_alive("C")
     assert not await storage.workers.renew("A", lasts=LIFE)
-    clock.passes(10**8)
+    clock.advance(10**8)
     assert await storage.workers.eldest() == "C"
 
 
-async def test_the_eldest_is_the_one_that_has_lived_longest(storage: Storage, clock: SetClock) -> None:
+async def test_the_eldest_is_the_one_that_has_lived_longest(storage: Storage, clock: ManualClock) -> None:
     assert await storage.workers.eldest() == ""
     await enlist(storage, "B", timedelta(seconds=10))
-    clock.passes(1)
+    clock.advance(1)
     await enlist(storage, "A", timedelta(minutes=1))
     assert await storage.workers.eldest() == "B"
-    clock.passes(10)
+    clock.advance(10)
     assert await storage.workers.eldest() == "A"
 
 
@@ -177,11 +180,11 @@ async def test_what_rests_needs_nobody(storage: Storage) -> None:
     assert await claim(storage, "A") == []
 
 
-async def test_a_claim_counts_as_an_attempt_until_the_session_is_live(storage: Storage, clock: SetClock) -> None:
+async def test_a_claim_counts_as_an_attempt_until_the_session_is_live(storage: Storage, clock: ManualClock) -> None:
     await start(storage, "s")
     leases: list[Lease] = []
     for number in range(1, 4):
-        clock.passes(10)
+        clock.advance(10)
         await enlist(storage, f"W{number}")
         leases += await claim(storage, f"W{number}")
         found = await session(storage)

@@ -8,7 +8,8 @@ from bot.domain.messages import ReplyTo, Suggestion
 from bot.ports.storage import Storage
 from bot.ports.storage.fenced import Settlement
 from bot.ports.storage.records import Conclusion, InboxOutcome, InboxRecord, InboxState, UnfinishedRow
-from tests.contract.storage.conftest import NOON, SetClock
+from bot.testing.clock import ManualClock
+from tests.contract.storage.conftest import NOON
 from tests.contract.storage.seeds import ANN, BEN, accept, hosted, said, start, waiting
 
 
@@ -126,11 +127,11 @@ async def test_who_was_told_is_told_no_more_and_the_handle_goes(storage: Storage
     assert await due(storage) == []
 
 
-async def test_the_oldest_outcome_is_told_first(storage: Storage, clock: SetClock) -> None:
+async def test_the_oldest_outcome_is_told_first(storage: Storage, clock: ManualClock) -> None:
     lease = await hosted(storage)
     await accept(storage, said(1), said(2), said(3))
     for row_id in ("row2", "row3", "row1"):
-        clock.passes(1)
+        clock.advance(1)
         async with storage.fenced(lease) as run:
             run.finish(row_id, InboxOutcome.UNHEARD, "Say it again.")
     assert [row.id for row in await due(storage, 2)] == ["row2", "row3"]

@@ -17,7 +17,8 @@ from bot.ports.provider import Upload, UploadState
 from bot.ports.storage import Storage
 from bot.ports.storage.fenced import Standing
 from bot.ports.storage.records import InboxOutcome, Lease, OwnedKind, PostRecord, ProviderSessionStatus
-from tests.contract.storage.conftest import NOON, Opened, SetClock
+from bot.testing.clock import ManualClock
+from tests.contract.storage.conftest import NOON, Opened
 from tests.contract.storage.seeds import ANN, CREDENTIALS, accept, hosted, said, session, start, utterance, waiting
 
 HERE = ConversationRef("room", "W1", "s")
@@ -50,13 +51,13 @@ async def test_what_a_start_sets_aside_passes_over_to_its_provider_session(stora
     assert standings == [Standing(600, Use(held=600), None), Standing(0, Use(), None)]
 
 
-async def test_what_was_opened_counts_until_it_is_closed(storage: Storage, clock: SetClock) -> None:
+async def test_what_was_opened_counts_until_it_is_closed(storage: Storage, clock: ManualClock) -> None:
     await intend(storage, await hosted(storage))
     await storage.unfenced.opened("p", "akool-1", CREDENTIALS)
-    clock.passes(60)
+    clock.advance(60)
     assert await storage.usage.of_session("s") == Use(used=60, held=540)
     await storage.unfenced.closed("p")
-    clock.passes(60)
+    clock.advance(60)
     assert await storage.usage.of_person(HERE, "ann") == Use(used=60)
     (minutes,) = await storage.usage.minutes("room", "W1", NOON)
     assert (minutes.minutes, minutes.avatar_name, minutes.channel_id) == (1.0, "Alma", "s")
@@ -70,7 +71,7 @@ async def test_what_nobody_knows_counts_whole(storage: Storage) -> None:
     assert await storage.usage.of_session("s") == Use(used=600)
 
 
-async def test_the_payer_counts_and_the_day_and_the_workspace(storage: Storage, clock: SetClock) -> None:
+async def test_the_payer_counts_and_the_day_and_the_workspace(storage: Storage, clock: ManualClock) -> None:
     lease = await hosted(storage)
     await intend(storage, lease)
     await storage.unfenced.opened("p", "akool-1", CREDENTIALS)
@@ -79,7 +80,7 @@ async def test_the_payer_counts_and_the_day_and_the_workspace(storage: Storage, 
         run.intend("p2", lambda _: 5)
     assert await storage.usage.of_person(HERE, "ben") == Use(held=300)
     assert await storage.usage.of_person(ConversationRef("room", "W2", "s"), "ann") == Use()
-    clock.passes(24 * 3_600)
+    clock.advance(24 * 3_600)
     assert await storage.usage.of_person(HERE, "ann") == Use()
 
 
@@ -111,7 +112,7 @@ async def test_the_operators_word_of_a_workspace_is_told_where_money_is_spent(st
 # ---------------------------------------------------------------- what is left at the provider
 
 
-async def test_what_an_ended_session_left_is_found(storage: Storage, clock: SetClock) -> None:
+async def test_what_an_ended_session_left_is_found(storage: Storage, clock: ManualClock) -> None:
     lease = await hosted(storage)
     await intend(storage, lease)
     await intend(storage, lease, "late")
@@ -121,7 +122,7 @@ async def test_what_an_ended_session_left_is_found(storage: Storage, clock: SetC
     async with storage.fenced(lease) as run:
         run.end(EndReason.STOPPED)
     assert [row.id for row in await storage.provider_sessions.leftovers(MINUTE)] == ["p"]
-    clock.passes(61)
+    clock.advance(61)
     assert {row.id for row in await storage.provider_sessions.leftovers(MINUTE)} == {"p", "late"}
     assert await storage.provider_sessions.running(MINUTE) == (frozenset({"akool-1"}), 0)
     await storage.unfenced.closed("p")
@@ -133,7 +134,7 @@ async def test_what_an_ended_session_left_is_found(storage: Storage, clock: SetC
 # ---------------------------------------------------------------- resting and ending
 
 
-async def test_it_rests_unless_something_waits(storage: Storage, clock: SetClock) -> None:
+async def test_it_rests_unless_something_waits(storage: Storage, clock: ManualClock) -> None:
     lease = await hosted(storage)
     await accept(storage, said(1))
     async with storage.fenced(lease) as run:
@@ -149,7 +150,7 @@ async def test_it_rests_unless_something_waits(storage: Storage, clock: SetClock
         NOON,
         0,
     )
-    clock.passes(61)
+    clock.advance(61)
     assert list(await storage.sessions.asleep_for(MINUTE)) == ["s"]
     assert await storage.sessions.put_to_rest("s", EndReason.IDLE)
     assert not await storage.sessions.put_to_rest("s", EndReason.IDLE)
@@ -174,7 +175,7 @@ async def test_who_sleeps_ends_and_who_runs_is_asked(storage: Storage) -> None:
 # ---------------------------------------------------------------- forgetting
 
 
-async def test_only_what_has_ended_is_forgotten_with_all_that_was_said(storage: Storage, clock: SetClock) -> None:
+async def test_only_what_has_ended_is_forgotten_with_all_that_was_said(storage: Storage, clock: ManualClock) -> None:
     lease = await hosted(storage)
     await start(storage, "t")
     await accept(storage, said(1))
@@ -182,7 +183,7 @@ async def test_only_what_has_ended_is_forgotten_with_all_that_was_said(storage: 
         run.save(utterance())
         run.intend_post(PostRecord("u", 0, "key", "", NOON))
         run.end(EndReason.STOPPED)
-    clock.passes(61)
+    clock.advance(61)
     assert await storage.sessions.forget_older(2 * MINUTE) == 0
     assert await storage.sessions.kept(["s", "t", "17"]) == {"s", "t"}
     assert await storage.sessions.forget_older(MINUTE) == 1
@@ -193,7 +194,7 @@ async def test_only_what_has_ended_is_forgotten_with_all_that_was_said(storage: 
     assert await waiting(storage) == []
 
 
-async def test_links_are_revoked_forgotten_and_known_by_their_hash(storage: Storage, clock: SetClock) -> None:
+async def test_links_are_revoked_forgotten_and_known_by_their_hash(storage: Storage, clock: ManualClock) -> None:
     lease = await hosted(storage)
     for digest, person in (("a", ANN), ("b", ANN), ("c", None)):
         await storage.grants.add(digest, "s", Scope.SPEAK if person else Scope.WATCH, person, NOON + 2 * MINUTE)
@@ -208,13 +209,13 @@ async def test_links_are_revoked_forgotten_and_known_by_their_hash(storage: Stor
     assert await storage.grants.find("b") is None
     async with storage.fenced(lease) as run:
         run.end(EndReason.STOPPED)
-    clock.passes(61)
+    clock.advance(61)
     await storage.grants.forget(ended_for=2 * MINUTE)
     assert await storage.grants.revoke_all() == 1
     assert await storage.grants.revoke_all() == 0
 
 
-async def test_an_upload_is_followed_until_somebody_was_told(storage: Storage, clock: SetClock) -> None:
+async def test_an_upload_is_followed_until_somebody_was_told(storage: Storage, clock: ManualClock) -> None:
     upload = Upload("mine", "", "Iris", UploadState.QUEUEING)
     await storage.uploads.add(upload, HERE, ReplyTo(HERE, ANN, "handle"), AGREED)
     assert await storage.ownership.owners(OwnedKind.AVATAR) == {"mine": ("room", "W1")}
@@ -224,7 +225,7 @@ async def test_an_upload_is_followed_until_somebody_was_told(storage: Storage, c
     assert (record.upload.state, record.upload.record_id) == (UploadState.READY, "r1")
     assert record.message == MessageRef(HERE, "m1")
     assert record.reply_to == ReplyTo(HERE, ANN, "handle")
-    clock.passes(61)
+    clock.advance(61)
     assert await storage.uploads.forget_older(MINUTE) == 0
     await storage.uploads.told("mine")
     assert await storage.uploads.unfinished() == []

@@ -1,7 +1,7 @@
 """AKOOL's answers as values of the domain."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -19,8 +19,9 @@ from bot.ports.provider import (
     ProviderState,
     VoiceInfo,
 )
-from bot.ports.room import PeerJoined, RoomConnection, RoomCredentials, RoomEvent
+from bot.ports.room import PeerJoined, RoomConnection, RoomCredentials
 from bot.testing.virtual_time import virtual
+from tests.unit.akool.one_avatar import InMemoryConnection
 from tests.unit.akool.scripted import (
     AVATAR,
     AVATARS,
@@ -192,37 +193,15 @@ async def test_sessions_are_those_that_cost_money_each_once_and_as_last_seen() -
 # ---------------------------------------------------------------- the avatar
 
 
-class QuietConnection:
-    """A connection in a room where `present` sit and nobody says anything; leaves nothing open."""
-
-    def __init__(self, *present: str) -> None:
-        self._present = present
-        self._left = asyncio.Event()
-
-    async def join(self) -> None: ...
-
-    async def events(self) -> AsyncIterator[RoomEvent]:
-        for uid in self._present:
-            yield PeerJoined(uid)
-        await self._left.wait()
-
-    async def send(self, packet: bytes) -> None: ...
-
-    async def watch(self, uid: str | None) -> None: ...
-
-    async def request_key_frame(self, uid: str) -> None: ...
-
-    async def leave(self) -> None:
-        self._left.set()
-
-
 async def arrives(session: ProviderSession, own_room: OurRooms | None, *present: str) -> bool:
     """Whether the session's avatar is taken to be in the room, with `present` in it."""
     seated: list[RoomCredentials] = []
 
     def take(credentials: RoomCredentials) -> RoomConnection:
         seated.append(credentials)
-        return QuietConnection(*present)
+        connection = InMemoryConnection()
+        connection.happen(*map(PeerJoined, present))
+        return connection
 
     avatar = AkoolProvider(ScriptedAkool({}).api(), take, own_room).avatar(session)
     await avatar.join()

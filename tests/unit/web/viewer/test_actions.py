@@ -10,6 +10,7 @@ from bot.domain.conversations import ConversationRef
 from bot.domain.messages import Accepted, Command, MessagePosted, NoSession, Outcome, Refused
 from bot.domain.people import Person, Role
 from bot.ports.grants import Grant, Scope
+from bot.testing.clock import ManualClock
 from bot.web.viewer.actions import NOT_FROM_HERE, ONLY_WATCHING, VERBS, act, offered
 from bot.web.viewer.wire import Do, Say
 from bot.web.viewer.wire import Outcome as Told
@@ -20,11 +21,6 @@ NOW = datetime(2026, 11, 28, 9, tzinfo=UTC)
 THREAD = ConversationRef("slack", "T1", "C1", "1.2")
 
 
-class Clock:
-    def now(self) -> datetime:
-        return NOW
-
-
 def grant(scope: Scope = Scope.SPEAK, role: Role = Role.MEMBER, person: Person | None = ANN) -> Grant:
     return Grant("id", "session", scope, THREAD, person, role, NOW)
 
@@ -32,14 +28,14 @@ def grant(scope: Scope = Scope.SPEAK, role: Role = Role.MEMBER, person: Person |
 @pytest.mark.parametrize("verb", sorted({*CATALOGUE.names, "keep-going", "", "x"} - set(VERBS)))
 async def test_no_other_command_is_handed_in(verb: str) -> None:
     core = RecordingCore()
-    assert await act(Do("1", verb), grant(), core, Clock()) == Told("1", NOT_FROM_HERE)
+    assert await act(Do("1", verb), grant(), core, ManualClock(NOW)) == Told("1", NOT_FROM_HERE)
     assert core.inbounds == []
 
 
 @pytest.mark.parametrize("done", [Say("1", "Hello"), Do("1", "interrupt"), Do("1", "extend")])
 async def test_it_is_handed_in_as_its_person_in_the_thread(done: Say | Do) -> None:
     core = RecordingCore()
-    assert await act(done, grant(), core, Clock()) == Told("1", id="row")
+    assert await act(done, grant(), core, ManualClock(NOW)) == Told("1", id="row")
     (inbound,) = core.inbounds
     assert (inbound.person, inbound.place, inbound.event_id) == (ANN, THREAD, "viewer:a1:1")
     assert inbound.body == (MessagePosted("Hello", via="the viewer") if isinstance(done, Say) else Command(done.verb))
@@ -49,7 +45,7 @@ async def test_it_is_handed_in_as_its_person_in_the_thread(done: Say | Do) -> No
 @pytest.mark.parametrize("held", [grant(Scope.WATCH), grant(Scope.WATCH, person=None), grant(person=None)])
 async def test_a_link_for_watching_hands_in_nothing(done: Say | Do, held: Grant) -> None:
     core = RecordingCore()
-    assert await act(done, held, core, Clock()) == Told("1", ONLY_WATCHING)
+    assert await act(done, held, core, ManualClock(NOW)) == Told("1", ONLY_WATCHING)
     assert core.inbounds == []
 
 
@@ -64,9 +60,11 @@ async def test_a_link_for_watching_hands_in_nothing(done: Say | Do, held: Grant)
 async def test_whoever_speaks_hears_what_came_of_it(outcome: Outcome, told: Told) -> None:
     core = RecordingCore()
     core.outcome = outcome
-    assert await act(Say("1", "Hello"), grant(), core, Clock()) == told
+    assert await act(Say("1", "Hello"), grant(), core, ManualClock(NOW)) == told
     core.unavailable = True
-    assert (await act(Say("2", "Hello"), grant(), core, Clock())).sentence == "That was not taken. Please try again."
+    assert (
+        await act(Say("2", "Hello"), grant(), core, ManualClock(NOW))
+    ).sentence == "That was not taken. Please try again."
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,77 @@
+"""Admission: what a batch rests on is read, and what was decided is written, in one transaction."""
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+
+from bot.domain.conversations import ConversationRef
+from bot.ports.storage.admission import AdmissionQuery, Admitted, Situation
+from bot.ports.storage.records import Conclusion, InboxOutcome, SessionRecord
+from bot.storage.memory import inbox, sessions, workspaces
+from bot.storage.memory.transaction import Transaction
+
+HAS_ENDED = "The sleeping session has ended."
+
+
+def admit(tx: Transaction, query: AdmissionQuery, decide: Callable[[Situation], Admitted]) -> Admitted:
+    admitted = decide(_situation(tx, query))
+    _write(tx, admitted)
+    return admitted
+
+
+def _situation(tx: Transaction, query: AdmissionQuery) -> Situation:
+    there = [*sessions.in_channels_of(tx, query.places), *_by_id(tx, query.named)]
+    payers = query.payers | _wakers(query, there)
+    ended = _ended(tx, query, there)
+    return Situation(
+        now=tx.now,
+        known=frozenset(inbox.known_events(tx, query.events)),
+        sessions=tuple(there),
+        settings=workspaces.settings_of(tx, query.places),
+        waiting=inbox.waiting_authors(tx, {session.id for session in there}),
+        running=sessions.count_running(tx) if payers else {},
+        used={
+            (place.platform, place.workspace_id, person): sessions.use_of_person(tx, place, person)
+            for place, person in payers
+        },
+        allowed={key: workspaces.allowed(tx, *key) for key in query.workspaces},
+        earlier={session.id: session for session in (*_by_id(tx, query.earlier), *ended.values())},
+        ended=ended,
+    )
+
+
+def _by_id(tx: Transaction, session_ids: Iterable[str]) -> list[SessionRecord]:
+    return [session for id_ in session_ids if (session := sessions.get(tx, id_))]
+
+
+def _wakers(query: AdmissionQuery, there: Sequence[SessionRecord]) -> set[tuple[ConversationRef, str]]:
+    """Who pays if what they write wakes a session."""
+    sleeping = {session.place.channel for session in there if session.slept_at}
+    return {payer for payer in query.payers_if_asleep if payer[0].channel in sleeping}
+
+
+def _ended(
+    tx: Transaction, query: AdmissionQuery, there: Collection[SessionRecord]
+) -> dict[ConversationRef, SessionRecord]:
+    """The session that has ended last where something was said and none runs."""
+    hosted = {place for session in there for place in (session.place, session.talk)}
+    return {
+        place: session
+        for place in query.spoken_in - hosted
+        if (session := sessions.last_ended(tx, place, ended_within=query.just_ended))
+    }
+
+
+def _write(tx: Transaction, admitted: Admitted) -> None:
+    for session_id, reason in admitted.ends.items():
+        sessions.put_to_rest(tx, session_id, reason)
+    for new in admitted.starts:
+        sessions.add(tx, new)
+    for session_id, (payer_id, seconds) in admitted.wakes.items():
+        sessions.wake(tx, session_id, payer_id, seconds)
+    inbox.add(tx, admitted.rows)
+    sessions.touch(tx, admitted.used)
+    answered = (row.id for row in admitted.rows if row.session_id in admitted.ends)
+    inbox.conclude(tx, (Conclusion(row_id, InboxOutcome.DONE, HAS_ENDED) for row_id in answered))
+    for edited in admitted.edits:
+        inbox.edit_waiting(tx, edited.message, edited.text)
+    for message in admitted.withdrawals:
+        inbox.withdraw_waiting(tx, message)

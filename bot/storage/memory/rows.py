@@ -1,0 +1,187 @@
+"""The rows of a storage in memory. A transaction that fails leaves none of its changes behind."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Generic, TypeVar
+
+from bot.commands.channel_settings import ChannelSettings
+from bot.domain.consent import Consent
+from bot.domain.conversations import ConversationRef
+from bot.domain.errors import StoreUnavailable
+from bot.domain.people import Person
+from bot.domain.usage import Purchase
+from bot.ports.grants import Scope
+from bot.ports.storage.admission import EventKey, WorkspaceKey
+from bot.ports.storage.records import (
+    InboxOutcome,
+    InboxRecord,
+    OwnedKind,
+    PostRecord,
+    ProviderSessionRecord,
+    ProviderSessionStatus,
+    SessionRecord,
+    UploadRecord,
+    UtteranceRecord,
+)
+
+K = TypeVar("K")
+R = TypeVar("R")
+
+
+class Rows(Generic[K, R]):
+    """Rows by their key, in the order in which they were added. While `broken`, nothing is written: `StoreUnavailable`."""
+
+    def __init__(self) -> None:
+        self.broken = False
+        self._rows: dict[K, R] = {}
+        self._before: list[tuple[K, R | None]] = []
+
+    def __iter__(self) -> Iterator[R]:
+        return iter(list(self._rows.values()))
+
+    def __contains__(self, key: K) -> bool:
+        return key in self._rows
+
+    def keys(self) -> list[K]:
+        return list(self._rows)
+
+    def items(self) -> Iterator[tuple[K, R]]:
+        return iter(list(self._rows.items()))
+
+    def get(self, key: K) -> R | None:
+        return self._rows.get(key)
+
+    def add(self, key: K, row: R) -> None:
+        """A new row. Raises `StoreUnavailable` for a key that is taken."""
+        if key in self._rows:
+            raise _not_taken(f"{key} is there already")
+        self.put(key, row)
+
+    def put(self, key: K, row: R) -> None:
+        """A row, new or instead of the earlier one."""
+        self._note(key)
+        self._rows[key] = row
+
+    def delete(self, key: K) -> None:
+        """A row, if it is there."""
+        if key in self._rows:
+            self._note(key)
+            del self._rows[key]
+
+    def commit(self) -> None:
+        self._before.clear()
+
+    def roll_back(self) -> None:
+        for key, row in reversed(self._before):
+            if row is None:
+                del self._rows[key]
+            else:
+                self._rows[key] = row
+        self._before.clear()
+
+    def _note(self, key: K) -> None:
+        if self.broken:
+            raise _not_taken("the rows are broken")
+        self._before.append((key, self._rows.get(key)))
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerRow:
+    id: str
+    started_at: datetime
+    lease_until: datetime | None
+    """None for as long as its process lives."""
+    capacity: int
+    address: str
+
+    def alive(self, now: datetime) -> bool:
+        return self.lease_until is None or self.lease_until > now
+
+
+@dataclass(frozen=True, slots=True)
+class InboxRow:
+    record: InboxRecord
+    event: EventKey
+    reply_due: bool = False
+    done_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TurnRow:
+    """`text` was spoken or asked, `words` were written. A greeting is nobody's."""
+
+    id: str
+    session_id: str
+    person_name: str
+    text: str
+    words: str
+    claimed_at: datetime
+    outcome: InboxOutcome = InboxOutcome.NONE
+
+
+@dataclass(frozen=True, slots=True)
+class UtteranceRow:
+    session_id: str
+    record: UtteranceRecord
+
+
+@dataclass(frozen=True, slots=True)
+class PostRow:
+    session_id: str
+    record: PostRecord
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderSessionRow:
+    record: ProviderSessionRecord
+    payer_id: str
+    opened_at: datetime | None = None
+    closed_at: datetime | None = None
+
+    @property
+    def purchase(self) -> Purchase:
+        record = self.record
+        refused = record.status is ProviderSessionStatus.CLOSED
+        return Purchase(record.duration_s, self.opened_at, record.expires_at, self.closed_at, refused=refused)
+
+
+@dataclass(frozen=True, slots=True)
+class GrantRow:
+    session_id: str
+    scope: Scope
+    person: Person | None
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerRow:
+    workspace: WorkspaceKey
+    consent: Consent | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """Everything that is kept."""
+
+    workers: Rows[str, WorkerRow] = field(default_factory=Rows)
+    sessions: Rows[str, SessionRecord] = field(default_factory=Rows)
+    provider_sessions: Rows[str, ProviderSessionRow] = field(default_factory=Rows)
+    inbox: Rows[str, InboxRow] = field(default_factory=Rows)
+    turns: Rows[str, TurnRow] = field(default_factory=Rows)
+    utterances: Rows[str, UtteranceRow] = field(default_factory=Rows)
+    posts: Rows[tuple[str, int], PostRow] = field(default_factory=Rows)
+    grants: Rows[str, GrantRow] = field(default_factory=Rows)
+    uploads: Rows[str, UploadRecord] = field(default_factory=Rows)
+    owners: Rows[tuple[OwnedKind, str], OwnerRow] = field(default_factory=Rows)
+    channel_settings: Rows[ConversationRef, ChannelSettings] = field(default_factory=Rows)
+    allowed: Rows[WorkspaceKey, bool] = field(default_factory=Rows)
+    vault: Rows[tuple[str, str, str], bytes] = field(default_factory=Rows)
+
+    @property
+    def all(self) -> tuple[Rows[object, object], ...]:
+        return tuple(getattr(self, name) for name in self.__slots__)
+
+
+def _not_taken(detail: str) -> StoreUnavailable:
+    return StoreUnavailable("The storage did not take it. Please try again in a moment.", detail)

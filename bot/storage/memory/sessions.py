@@ -1,0 +1,317 @@
+"""Sessions, who runs them, and what they have used."""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from bot.domain.conversations import ConversationRef
+from bot.domain.errors import StoreUnavailable
+from bot.domain.sessions import EndReason, SessionStatus
+from bot.domain.usage import Use, UsedMinutes, day_of
+from bot.ports.storage.admission import NewSession, WorkspaceKey
+from bot.ports.storage.records import Lease, NewRow, Past, SessionRecord
+from bot.storage.memory import inbox, transcripts
+from bot.storage.memory.rows import ProviderSessionRow, WorkerRow
+from bot.storage.memory.transaction import Transaction
+
+ENDED, SLEEPING = SessionStatus.ENDED, SessionStatus.SLEEPING
+AT_REST = {ENDED, SLEEPING}
+"""Nobody needs to run these."""
+
+# ---------------------------------------------------------------- reading
+
+
+def get(tx: Transaction, session_id: str) -> SessionRecord | None:
+    return tx.data.sessions.get(session_id)
+
+
+def in_channels_of(tx: Transaction, places: Iterable[ConversationRef]) -> list[SessionRecord]:
+    """All sessions that have not ended in the channels of these places."""
+    channels = {place.channel for place in places}
+    return [session for session in everywhere(tx) if session.place.channel in channels]
+
+
+def in_channel(tx: Transaction, place: ConversationRef) -> list[SessionRecord]:
+    return in_channels_of(tx, [place])
+
+
+def in_workspace(tx: Transaction, platform: str, workspace_id: str) -> list[SessionRecord]:
+    return [session for session in everywhere(tx) if _workspace(session.place) == (platform, workspace_id)]
+
+
+def everywhere(tx: Transaction) -> list[SessionRecord]:
+    return _oldest_first(session for session in tx.data.sessions if session.status is not ENDED)
+
+
+def concerns(tx: Transaction, place: ConversationRef, *, ended_within: timedelta) -> bool:
+    return any(
+        session.status is not ENDED
+        or _ended_since(session, tx.now - ended_within)
+        or bool(place.thread_id and _talked_here(session, place))
+        for session in _ever_in(tx, place)
+    )
+
+
+def last_ended(tx: Transaction, place: ConversationRef, *, ended_within: timedelta) -> SessionRecord | None:
+    here = [session for session in _ever_in(tx, place) if session.status is ENDED and session.card]
+    found = [s for s in here if _talked_here(s, place) or _ended_since(s, tx.now - ended_within)]
+    found.sort(key=lambda session: session.id)
+    found.sort(key=_ended_at, reverse=True)
+    if place.thread_id:
+        found.sort(key=lambda session: not _talked_here(session, place))
+    return next(iter(found), None)
+
+
+def talked_in(tx: Transaction, place: ConversationRef, most: int) -> list[SessionRecord]:
+    found = sorted(_ever_in(tx, place), key=lambda session: session.id)
+    found = [session for session in found if transcripts.said_anything(tx, session.id)]
+    found.sort(key=lambda session: session.created_at, reverse=True)
+    if place.thread_id:
+        found.sort(key=lambda session: not _talked_here(session, place))
+    return found[:most]
+
+
+def past(tx: Transaction, session_id: str) -> Past:
+    return Past(
+        use_of_session(tx, session_id).used, transcripts.count(tx, session_id), inbox.stopped_by(tx, session_id)
+    )
+
+
+def kept(tx: Transaction, session_ids: Collection[str]) -> frozenset[str]:
+    return frozenset(id_ for id_ in session_ids if id_ in tx.data.sessions)
+
+
+def count_by_status(tx: Transaction) -> Mapping[SessionStatus, int]:
+    return Counter(session.status for session in everywhere(tx))
+
+
+def count_running(tx: Transaction) -> dict[WorkspaceKey, int]:
+    """How many sessions hold, or are about to hold, a slot at the provider, by platform and workspace."""
+    return Counter(_workspace(session.place) for session in tx.data.sessions if session.status not in AT_REST)
+
+
+def asleep_for(tx: Transaction, age: timedelta) -> Sequence[str]:
+    sleeping = (session for session in tx.data.sessions if session.status is SLEEPING)
+    return [session.id for session in sleeping if session.slept_at and session.slept_at < tx.now - age]
+
+
+def _ever_in(tx: Transaction, place: ConversationRef) -> list[SessionRecord]:
+    return [session for session in tx.data.sessions if session.place.channel == place.channel]
+
+
+def _talked_here(session: SessionRecord, place: ConversationRef) -> bool:
+    return (session.thread.thread_id if session.thread else "") == place.thread_id
+
+
+def _ended_at(session: SessionRecord) -> datetime:
+    assert session.ended_at is not None
+    return session.ended_at
+
+
+def _ended_since(session: SessionRecord, moment: datetime) -> bool:
+    return session.ended_at is not None and session.ended_at > moment
+
+
+def _oldest_first(sessions: Iterable[SessionRecord]) -> list[SessionRecord]:
+    return sorted(sessions, key=lambda session: (session.created_at, session.id))
+
+
+def _workspace(place: ConversationRef) -> WorkspaceKey:
+    return place.platform, place.workspace_id
+
+
+# ---------------------------------------------------------------- beginning, waking, resting, ending
+
+
+def change(tx: Transaction, session_id: str, **values: object) -> None:
+    """Change a session that is there."""
+    if session := get(tx, session_id):
+        tx.data.sessions.put(session_id, replace(session, **values))  # type: ignore[arg-type]
+
+
+def add(tx: Transaction, new: NewSession) -> None:
+    """A new session with its budget reserved; there are never two that have not ended in one place."""
+    if any(session.place == new.place for session in everywhere(tx)):
+        raise StoreUnavailable("The storage did not take it. Please try again in a moment.", "two in one place")
+    record = SessionRecord(
+        id=new.id,
+        place=new.place,
+        thread=None,
+        card=None,
+        status=SessionStatus.STARTING,
+        end_reason=None,
+        worker_id="",
+        epoch=0,
+        attempts=0,
+        starter_id=new.starter_id,
+        starter_name=new.starter_name,
+        payer_id=new.starter_id,
+        spec=new.spec,
+        reserved_s=new.spec.minutes * 60,
+        created_at=tx.now,
+        active_at=tx.now,
+        slept_at=None,
+        ended_at=None,
+    )
+    tx.data.sessions.add(new.id, record)
+
+
+def wake(tx: Transaction, session_id: str, payer_id: str, reserved_s: int) -> None:
+    """Whoever wakes it pays for it from now on."""
+    session = get(tx, session_id)
+    if session and session.status is SLEEPING:
+        change(tx, session_id, status=SessionStatus.STARTING, worker_id="", active_at=tx.now, slept_at=None)
+        change(tx, session_id, payer_id=payer_id, reserved_s=reserved_s)
+
+
+def touch(tx: Transaction, session_ids: Iterable[str]) -> None:
+    """Somebody wrote or watched."""
+    for session_id in session_ids:
+        change(tx, session_id, active_at=tx.now)
+
+
+def put_to_rest(tx: Transaction, session_id: str, reason: EndReason) -> bool:
+    session = get(tx, session_id)
+    if session is None or session.status is not SLEEPING:
+        return False
+    change(tx, session_id, status=ENDED, end_reason=reason, ended_at=tx.now, reserved_s=0)
+    return True
+
+
+def ask_to_end(
+    tx: Transaction, session_ids: Collection[str], reason: EndReason, row: Callable[[SessionRecord], NewRow]
+) -> list[SessionRecord]:
+    asked = [session for session in tx.data.sessions if session.id in session_ids and session.status is not ENDED]
+    for session in asked:
+        if not put_to_rest(tx, session.id, reason):
+            inbox.add(tx, [row(session)])
+    return asked
+
+
+def forget(tx: Transaction, session_ids: Collection[str]) -> int:
+    return _forget(tx, [s for s in tx.data.sessions if s.id in session_ids and s.status is ENDED])
+
+
+def forget_older(tx: Transaction, age: timedelta) -> int:
+    return _forget(tx, [s for s in tx.data.sessions if s.status is ENDED and _ended_at(s) < tx.now - age])
+
+
+def _forget(tx: Transaction, sessions: Sequence[SessionRecord]) -> int:
+    """With everything that is theirs."""
+    gone, data = {session.id for session in sessions}, tx.data
+    for id_ in gone:
+        data.sessions.delete(id_)
+    for key, provider_session in data.provider_sessions.items():
+        if provider_session.record.session_id in gone:
+            data.provider_sessions.delete(key)
+    for key, row in data.inbox.items():
+        if row.record.session_id in gone:
+            data.inbox.delete(key)
+    for key, grant in data.grants.items():
+        if grant.session_id in gone:
+            data.grants.delete(key)
+    transcripts.forget(tx, gone)
+    return len(gone)
+
+
+# ---------------------------------------------------------------- who runs them
+
+
+def enlist(
+    tx: Transaction, worker_id: str, *, lasts: timedelta | None, capacity: int, address: str, instead_of: str = ""
+) -> None:
+    for worker in tx.data.workers:
+        if worker.id == instead_of if lasts else worker.id != worker_id:
+            dismiss(tx, worker.id)
+    until = tx.now + lasts if lasts else None
+    tx.data.workers.add(worker_id, WorkerRow(worker_id, tx.now, until, capacity, address))
+
+
+def renew(tx: Transaction, worker_id: str, *, lasts: timedelta) -> bool:
+    worker = tx.data.workers.get(worker_id)
+    if worker is None or not worker.alive(tx.now):
+        return False
+    tx.data.workers.put(worker_id, replace(worker, lease_until=tx.now + lasts))
+    return True
+
+
+def dismiss(tx: Transaction, worker_id: str) -> None:
+    tx.data.workers.delete(worker_id)
+
+
+def others_alive(tx: Transaction, worker_id: str) -> bool:
+    return any(worker.id != worker_id for worker in _living(tx))
+
+
+def eldest(tx: Transaction) -> str:
+    return min(((worker.started_at, worker.id) for worker in _living(tx)), default=(None, ""))[1]
+
+
+def claim(tx: Transaction, worker_id: str, *, room: int, but: Collection[str] = ()) -> list[Lease]:
+    living = {worker.id for worker in _living(tx)}
+    if worker_id not in living:
+        return []
+    unheld = (s for s in tx.data.sessions if s.status not in AT_REST and s.worker_id not in living)
+    free = _oldest_first(session for session in unheld if session.id not in but)[:room]
+    return [_claimed(tx, session, worker_id) for session in free]
+
+
+def _claimed(tx: Transaction, session: SessionRecord, worker_id: str) -> Lease:
+    epoch = session.epoch + 1
+    change(tx, session.id, worker_id=worker_id, epoch=epoch, attempts=session.attempts + 1)
+    return Lease(session.id, worker_id, epoch)
+
+
+def holds(tx: Transaction, lease: Lease) -> bool:
+    """The fence: whether the session is the lease's."""
+    session = get(tx, lease.session_id)
+    return session is not None and (session.worker_id, session.epoch) == (lease.worker_id, lease.epoch)
+
+
+def release(tx: Transaction, lease: Lease) -> None:
+    if holds(tx, lease):
+        change(tx, lease.session_id, worker_id="")
+
+
+def _living(tx: Transaction) -> list[WorkerRow]:
+    return [worker for worker in tx.data.workers if worker.alive(tx.now)]
+
+
+# ---------------------------------------------------------------- what they have used
+
+
+def use_of_person(tx: Transaction, place: ConversationRef, person_id: str) -> Use:
+    """Sessions that run, or are about to, have set aside what no provider session has yet."""
+    today = day_of(tx.now)
+    bought = [row for row in _bought(tx, _workspace(place)) if row.payer_id == person_id]
+    reserved = sum(
+        session.reserved_s
+        for session in in_workspace(tx, place.platform, place.workspace_id)
+        if session.payer_id == person_id
+    )
+    counted = (row.purchase.counted(tx.now) for row in bought if row.record.intended_at >= today)
+    return sum(counted, Use(held=float(reserved)))
+
+
+def use_of_session(tx: Transaction, session_id: str) -> Use:
+    rows = (row for row in tx.data.provider_sessions if row.record.session_id == session_id)
+    return sum((row.purchase.counted(tx.now) for row in rows), Use())
+
+
+def minutes(tx: Transaction, platform: str, workspace_id: str, since: datetime) -> list[UsedMinutes]:
+    rows = [row for row in _bought(tx, (platform, workspace_id)) if row.record.intended_at >= since]
+    rows.sort(key=lambda row: (row.record.intended_at, row.record.id))
+    return [
+        UsedMinutes(row.record.intended_at.date(), session.place.channel_id, session.spec.avatar_name, used / 60)
+        for row in rows
+        if (session := get(tx, row.record.session_id)) and (used := row.purchase.counted(tx.now).used)
+    ]
+
+
+def _bought(tx: Transaction, workspace: WorkspaceKey) -> list[ProviderSessionRow]:
+    return [
+        row
+        for row in tx.data.provider_sessions
+        if (session := get(tx, row.record.session_id)) and _workspace(session.place) == workspace
+    ]
