@@ -26,6 +26,7 @@ from adapters.playground.protocol import (
 )
 from bot.domain.sessions import SessionStatus
 from tests.acceptance.processes import SECRET, Deployment
+from tests.patience import HANG_S
 
 T = TypeVar("T")
 
@@ -37,7 +38,8 @@ AGAIN_AFTER_S = 0.1
 
 async def ticket(services: Deployment) -> str:
     """What the page gets for the secret. It outlives a restart of the service."""
-    async with httpx.AsyncClient(base_url=services.url, headers={"Origin": services.url}, trust_env=False) as client:
+    origin = {"Origin": services.url}
+    async with httpx.AsyncClient(base_url=services.url, headers=origin, trust_env=False, timeout=HANG_S) as client:
         entered = await client.post("/playground/enter", json={"key": SECRET})
         assert entered.status_code == 204, entered.text
         return entered.headers["set-cookie"].partition(";")[0]
@@ -51,6 +53,8 @@ class Member:
     def __init__(self, services: Deployment, cookie: str, name: str) -> None:
         self.name = name
         self.messages: dict[str, Message] = {}
+        self.grew: set[str] = set()
+        """Messages that were seen growing, be it for a moment only."""
         self.told: list[Told] = []
         self._services = services
         self._cookie = cookie
@@ -146,7 +150,12 @@ class Member:
         address = f"{self._services.url.replace('http', 'ws')}/playground/socket"
         headers = {"Cookie": self._cookie}
         async with connect(
-            address, origin=Origin(self._services.url), additional_headers=headers, max_size=None, proxy=None
+            address,
+            origin=Origin(self._services.url),
+            additional_headers=headers,
+            max_size=None,
+            proxy=None,
+            open_timeout=HANG_S,
         ) as socket:
             await socket.send(_encoder.encode(self._enter).decode())
             async for text in socket:
@@ -162,6 +171,7 @@ class Member:
                     await self._send(frame_again)
             case Changed(messages=messages, seq=seq):
                 self.messages |= {message.id: message for message in messages}
+                self.grew |= {message.id for message in messages if message.growing}
                 self._seq = seq
                 self._enter = msgspec.structs.replace(self._enter, seq=seq)
             case Acknowledged(nonce=nonce):

@@ -16,6 +16,7 @@ import msgspec
 
 from adapters.simulator.control import Report
 from adapters.simulator.faults import Fault
+from tests.patience import HANG_S
 
 AVATARBOT = Path(sys.executable).with_name("avatarbot")
 ROOT = Path(__file__).parents[2]
@@ -40,7 +41,7 @@ class Simulation:
     url: str
 
     def state(self) -> Report:
-        answer = httpx.get(f"{self.url}/_simulator/state", trust_env=False)
+        answer = httpx.get(f"{self.url}/_simulator/state", trust_env=False, timeout=HANG_S)
         return msgspec.json.decode(answer.content, type=Report)
 
     @property
@@ -51,11 +52,11 @@ class Simulation:
     def fail(self, endpoint: str, *faults: Fault) -> None:
         """The next calls of AKOOL's paths that end so go wrong, one fault each."""
         wanted = msgspec.json.encode({"endpoint": endpoint, "faults": faults})
-        httpx.post(f"{self.url}/_simulator/faults", content=wanted, trust_env=False).raise_for_status()
+        httpx.post(f"{self.url}/_simulator/faults", content=wanted, trust_env=False, timeout=HANG_S).raise_for_status()
 
     def heal(self) -> None:
         """Nothing goes wrong any more."""
-        httpx.post(f"{self.url}/_simulator/heal", trust_env=False).raise_for_status()
+        httpx.post(f"{self.url}/_simulator/heal", trust_env=False, timeout=HANG_S).raise_for_status()
 
 
 @contextmanager
@@ -117,7 +118,7 @@ class Deployment:
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=HANG_S,
             check=False,
         )
 
@@ -156,7 +157,7 @@ async def _ready(client: httpx.AsyncClient, url: str) -> bool:
         return False
 
 
-def told_to_stop(service: "subprocess.Popen[bytes]", within: float = 10.0) -> int:
-    """SIGTERM, as every supervisor sends it; the exit code."""
+def told_to_stop(service: "subprocess.Popen[bytes]") -> int:
+    """SIGTERM, as every supervisor sends it; the exit code, which is not 0 where it took longer than it may."""
     service.send_signal(signal.SIGTERM)
-    return service.wait(within)
+    return service.wait(HANG_S)

@@ -8,20 +8,17 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
 
-AVATARBOT = Path(sys.executable).with_name("avatarbot")
-OURS = ("AVATARBOT_", "AKOOL_", "SLACK_", "DISCORD_", "AGORA_", "DATABASE_URL", "PORT", "PUBLIC_URL", "LOG_LEVEL")
+from tests.acceptance.processes import AVATARBOT, free_port, surroundings
+from tests.patience import HANG_S
+
 HEAVY = {"sqlalchemy", "pydantic", "discord", "slack_bolt", "httpx", "uvicorn", "starlette", "cryptography", "PIL"}
-
-
-def surroundings(settings: Mapping[str, str]) -> dict[str, str]:
-    return {**{name: value for name, value in os.environ.items() if not name.startswith(OURS)}, **settings}
 
 
 @pytest.fixture
@@ -32,7 +29,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def avatarbot(*words: str, **settings: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [AVATARBOT, *words], env=surroundings(settings), capture_output=True, text=True, timeout=60, check=False
+        [AVATARBOT, *words], env=surroundings(settings), capture_output=True, text=True, timeout=HANG_S, check=False
     )
 
 
@@ -45,8 +42,7 @@ def refused(done: subprocess.CompletedProcess[str]) -> str:
 
 @pytest.fixture
 def port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+    return free_port()
 
 
 @contextmanager
@@ -87,7 +83,7 @@ def test_help_teaches_by_example(folder: Path) -> None:
 
 def test_help_imports_nothing_heavy(folder: Path) -> None:
     asks = "import sys; from bot.cli import main; sys.argv = ['avatarbot', '--help']; main(); print(*sys.modules, file=sys.stderr)"
-    done = subprocess.run([sys.executable, "-c", asks], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run([sys.executable, "-c", asks], capture_output=True, text=True, timeout=HANG_S, check=True)
     imported = set(done.stderr.split())
     assert "click" in imported
     assert not HEAVY & imported
@@ -161,7 +157,7 @@ def test_a_simulator_whose_port_is_taken_says_so(folder: Path) -> None:
         port = str(taken.getsockname()[1])
         words = [sys.executable, "-m", "adapters.simulator", "--port", port]
         where = {**surroundings({}), "PYTHONPATH": str(Path(__file__).parents[2])}
-        done = subprocess.run(words, env=where, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(words, env=where, capture_output=True, text=True, timeout=HANG_S, check=False)
     assert done.returncode == 1
     assert done.stderr == f"Error: Port {port} cannot be had; name another with --port, or none for a free one.\n"
 
@@ -202,7 +198,7 @@ def test_a_reader_that_leaves_early_gets_no_traceback(folder: Path) -> None:
         stdout=start,
         stderr=subprocess.PIPE,
         text=True,
-        timeout=60,
+        timeout=HANG_S,
         check=False,
     )
     os.close(start)
@@ -213,7 +209,7 @@ def test_a_reader_that_leaves_early_gets_no_traceback(folder: Path) -> None:
 def test_told_to_stop_it_ends_in_time_and_in_order(folder: Path, port: int, number: signal.Signals) -> None:
     with running(port) as service:
         service.send_signal(number)
-        _, said = service.communicate(timeout=10)
+        _, said = service.communicate(timeout=HANG_S)
     assert (service.returncode, "Traceback" in said) == (0, False)
 
 

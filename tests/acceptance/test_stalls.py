@@ -14,6 +14,7 @@ from bot.domain.sessions import SessionStatus
 from tests.acceptance.evidence import gathered
 from tests.acceptance.member import Member, ticket
 from tests.acceptance.processes import Deployment, simulation, told_to_stop
+from tests.patience import HANG_S
 
 STOOD_STILL = [
     pytest.param([6.0], id="once"),
@@ -31,7 +32,7 @@ async def stand_still(service: "subprocess.Popen[bytes]", seconds: float) -> Non
 
 
 async def is_ready(services: Deployment) -> bool:
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with httpx.AsyncClient(trust_env=False, timeout=HANG_S) as client:
         return (await client.get(f"{services.url}/readyz")).status_code == 200
 
 
@@ -49,7 +50,7 @@ async def test_a_process_that_was_stopped_in_mid_turn_loses_nothing(tmp_path: Pa
                 await ann.write(
                     "lobby", card.id, f"Repeat after me: number {number} takes a while to be said, as it is long."
                 )
-                await ann.sees(lambda: any(m.growing for m in ann.messages.values()) or None, "the avatar speaking")
+                await ann.sees(lambda number=number: len(ann.grew) > number or None, "the avatar speaking")
                 await stand_still(service, seconds)
                 await ann.write("lobby", card.id, f"Repeat after me: and so goes on number {number}.")
                 await ann.sees_line("lobby", f"so goes on number {number}.")

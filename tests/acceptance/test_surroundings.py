@@ -14,6 +14,7 @@ from cryptography.fernet import Fernet
 from bot.domain.sessions import SessionStatus
 from tests.acceptance.member import Member, ticket
 from tests.acceptance.processes import AVATARBOT, Deployment, simulation, told_to_stop
+from tests.patience import HANG_S
 
 
 def refused(services: Deployment, **settings: str) -> str:
@@ -23,7 +24,7 @@ def refused(services: Deployment, **settings: str) -> str:
         env=services.environment | settings,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=HANG_S,
         check=False,
     )
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1), done

@@ -15,6 +15,7 @@ from playwright.async_api import Error as PlaywrightError
 
 from tests.browser.service_fixture import DemoService, demo_services
 from tests.browser.session_fixture import ScriptedCore, scripted_core
+from tests.patience import HANG_S
 
 FLAGS = [
     "--no-sandbox",
@@ -27,14 +28,31 @@ FLAGS = [
     "--host-resolver-rules=MAP lan.test 127.0.0.1",  # a name for this machine that browsers hold to be another's
 ]
 
-expect.set_options(timeout=15_000)  # a busy machine is no fault of the page
+HANG_MS = 1_000 * HANG_S
+expect.set_options(timeout=HANG_MS)  # a busy machine is no fault of the page
 BROWSER = os.environ.get("AVATARBOT_BROWSER", "chromium")
 PREFERENCES: dict[str, str | float | bool] = {"network.dns.localDomains": "lan.test"}  # the same in Firefox
 
 PHOTOGRAPHERS_STYLE = "sha256-YjaKGiklmzC6wjXA513HAMmzus8VE61XCOT+SmwNZWA="
 """Of `body {}`, which Playwright writes into a page of Firefox to photograph it, and which our policy blocks."""
 
+LONG = " ".join(f"This is sentence number {number}." for number in range(1, 48))
+"""At most 1,500 characters. An avatar takes more than a minute to say it, so that it still speaks however late somebody looks."""
+
+LOOK_OUT = """(selector) => {
+  const seen = (globalThis.seenOnce ??= new Set());
+  const look = () => document.querySelector(selector) && seen.add(selector) && watcher.disconnect();
+  const watcher = new MutationObserver(look);
+  watcher.observe(document, { subtree: true, childList: true, attributes: true });
+  look();
+}"""
+
 Opens = Callable[..., Awaitable["Window"]]
+
+
+async def becomes(page: Page, expression: str) -> None:
+    """Wait until this is true in the page, asked before every picture that it paints. A function, as our policy lets no page evaluate text."""
+    await page.wait_for_function(f"() => {expression}")
 
 
 async def chromium(playwright: Playwright) -> Browser:
@@ -98,15 +116,23 @@ class Window:
             await box.press("Escape")  # whatever is offered
         await box.press("Enter")
 
-    async def says(self, where: str, text: str, *, within: float = 10) -> None:
+    async def says(self, where: str, text: str) -> None:
         """Wait until a message with this text stands there."""
-        found = self.page.locator(f"#{where}-messages .message .body", has_text=text)
-        await found.first.wait_for(timeout=within * 1000)
+        await self.page.locator(f"#{where}-messages .message .body", has_text=text).first.wait_for()
+
+    async def look_out(self, *selectors: str) -> None:
+        """From now on, until the page is loaded again, `saw` knows what stood there, be it for a moment only."""
+        for selector in selectors:
+            await self.page.evaluate(LOOK_OUT, selector)
+
+    async def saw(self, *selectors: str) -> None:
+        """Wait until all of these have stood there, those that were looked out for."""
+        await self.page.wait_for_function("(all) => all.every((each) => seenOnce.has(each))", arg=selectors)
 
     async def go_live(self, mode: str = "dialogue") -> None:
         """Start an avatar from the playground."""
         await self.type_in("channel", f"/avatar start avatar:Alma mode:{mode}")
-        await expect(self.page.locator("#stage .pill")).to_have_text("Live", timeout=15_000)
+        await expect(self.page.locator("#stage .pill")).to_have_text("Live")
 
     async def watch_link(self) -> str:
         """Press Watch."""
@@ -126,6 +152,7 @@ async def window(browser: Browser) -> AsyncIterator[Opens]:
 
     async def open_window(**look: object) -> Window:
         context = await browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **look})  # type: ignore[arg-type]
+        context.set_default_timeout(HANG_MS)
         opened.append(Window(await context.new_page()))
         return opened[-1]
 

@@ -81,7 +81,7 @@ class KeptArchive(Archive):
         await asyncio.sleep(self.slow)
         return tuple(self.said.values())
 
-    async def export(self, session_id: str, format: str) -> File | None:  # noqa: A002
+    async def export(self, session_id: str, format: str) -> File | None:
         words = "\n".join(f"**Mei**: {caption.text}" for caption in self.said.values())
         return File(f"transcript.{format}", "text/markdown", words.encode())
 
@@ -105,6 +105,9 @@ class ScriptedCore(CoreApi):
         self.pictures = KeptPictures()
         self.came: list[Inbound] = []
         self.pause = 0.09
+        self.goes_on = asyncio.Event()
+        """While it is cleared, whoever speaks stops in mid-sentence."""
+        self.goes_on.set()
         self.away = False
         self.first = AI  # of the next line
         self.opened: Opened | None = None
@@ -287,6 +290,8 @@ class ScriptedCore(CoreApi):
                 else:
                     await self.platform.edit(ref, line)
             await asyncio.sleep(self.pause)
+            if count == len(words) // 2:
+                await self.goes_on.wait()
         if until >= len(words):
             self.context(speaking=False)
 

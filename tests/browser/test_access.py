@@ -18,6 +18,7 @@ from bot.domain.sessions import SessionStatus
 from bot.ports.grants import Scope
 from tests.browser.conftest import Opens
 from tests.browser.session_fixture import SECRET, SESSION, ScriptedCore
+from tests.patience import HANG_S
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -26,7 +27,7 @@ ANN = Person("a1", "Ann", Membership.MEMBER)
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def http(core: ScriptedCore) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=core.base) as client:
+    async with httpx.AsyncClient(base_url=core.base, timeout=HANG_S) as client:
         yield client
 
 

@@ -1,16 +1,14 @@
 """Every verb of the catalogue, used in the true demo as a person uses it, and what they then see."""
 
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 from playwright.async_api import Locator, expect
 
 from bot.commands.catalogue import CATALOGUE, TOPICS
-from tests.browser.conftest import Opens, Window
-from tests.browser.service_fixture import DemoService, demo_services
+from tests.browser.conftest import LONG, Opens, Window
+from tests.browser.service_fixture import DemoService
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -30,7 +28,7 @@ class Hand:
         answers = self.page.locator(f"#{where}-messages .told", has=header)
         before = await answers.count()
         await self.act(verb, options, where=where)
-        await expect(answers).to_have_count(before + 1, timeout=10_000)
+        await expect(answers).to_have_count(before + 1)
         return answers.last
 
     async def act(self, verb: str, options: str = "", *, where: str = "channel") -> None:
@@ -46,12 +44,6 @@ class Hand:
     async def keep(self, name: str) -> None:
         await self.page.mouse.move(0, 0)
         await self.page.screenshot(path=self._pictures / f"command-{name}.png")
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def demo(tmp_path: Path) -> AsyncIterator[DemoService]:
-    async with demo_services(tmp_path) as opened:
-        yield opened
 
 
 async def look_around(hand: Hand) -> None:
@@ -97,13 +89,13 @@ async def settle_in(hand: Hand) -> None:
 async def talk(hand: Hand) -> None:
     page, context = hand.page, hand.page.locator("#stage")
     await hand.act("start")
-    await expect(context.locator(".pill")).to_have_text("Live", timeout=15_000)
+    await expect(context.locator(".pill")).to_have_text("Live")
     told = await hand.run("watch", where="thread")
     await expect(told.locator("a.open")).to_have_attribute("href", re.compile("/v/"))
-    await hand.act("say", "Tell us a long story, please.", where="thread")
-    await expect(context).to_have_attribute("data-speaking", "true", timeout=10_000)
+    await hand.act("say", f"Repeat after me: {LONG}", where="thread")
+    await expect(context).to_have_attribute("data-speaking", "true")
     await hand.act("interrupt", where="thread")
-    await expect(context).to_have_attribute("data-speaking", "false", timeout=6_000)
+    await expect(context).to_have_attribute("data-speaking", "false")
     await hand.run("set", "language:fr", where="thread")
     await hand.act("act", "nod", where="thread")
     await expect(page.locator("#thread-messages .told", has_text="Sent. Only “ultra” avatars")).to_be_visible()
@@ -115,7 +107,7 @@ async def talk(hand: Hand) -> None:
     told = await hand.run("transcript", "srt", where="thread")
     await expect(told.locator("a.file")).to_contain_text("srt")
     await hand.act("stop", where="thread")
-    await expect(context.locator(".pill")).to_have_text("Ended", timeout=10_000)
+    await expect(context.locator(".pill")).to_have_text("Ended")
 
 
 async def test_every_verb_of_the_catalogue(demo: DemoService, window: Opens, pictures: Path) -> None:
@@ -127,7 +119,7 @@ async def test_every_verb_of_the_catalogue(demo: DemoService, window: Opens, pic
     await teach(hand)
     await settle_in(hand)
     progress = ann.page.locator("#channel-messages .message", has_text="Annie")
-    await expect(progress.last).to_contain_text("is ready", timeout=15_000)
+    await expect(progress.last).to_contain_text("is ready")
     await hand.keep("upload")
     await talk(hand)
     told = await hand.answer("usage", "7", "Credit left")

@@ -1,12 +1,11 @@
 """Without a mouse, without motion, without sight, without a connection."""
 
-import asyncio
 from pathlib import Path
 
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.conftest import Opens
+from tests.browser.conftest import Opens, becomes
 from tests.browser.session_fixture import ScriptedCore
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -62,7 +61,7 @@ async def test_what_was_dismissed_before_it_came_does_not_come(core: ScriptedCor
     await box.fill("/avatar start avatar:Mei")
     await box.press("Escape")
 
-    await asyncio.sleep(0.6)
+    await ann.page.wait_for_timeout(600)  # longer than it waits for more to be typed, and for the answer
     await expect(ann.page.get_by_role("option")).to_have_count(0)
     await box.press("Enter")
     await expect(box).to_have_value("")
@@ -77,7 +76,7 @@ async def test_a_screen_reader_hears_each_utterance_once_and_whole(core: Scripte
     core.pause = 0.03
     await ann.type_in("channel", "/avatar start avatar:Mei")
     await ann.says("thread", "tell me what to say.")
-    await ann.page.wait_for_timeout(200)
+    await becomes(ann.page, "heard.length > 0")
 
     heard = await ann.page.evaluate("heard")
     assert heard == ["Mei: Good morning! I am Mei. Ask me anything, or tell me what to say."]
@@ -85,7 +84,7 @@ async def test_a_screen_reader_hears_each_utterance_once_and_whole(core: Scripte
 
 async def test_nothing_moves_for_those_who_want_no_motion(core: ScriptedCore, window: Opens) -> None:
     ann = await (await window(reduced_motion="reduce")).enter(core.address)
-    core.pause = 0.3  # it speaks for longer than the longest while between two looks at it
+    core.goes_on.clear()  # it speaks until the end
     await ann.type_in("channel", "/avatar start avatar:Mei")
     await expect(ann.page.locator("#stage")).to_have_attribute("data-speaking", "true")
 
@@ -103,7 +102,7 @@ async def test_what_is_sent_without_a_connection_arrives_once(core: ScriptedCore
     await ann.type_in("channel", "Meanwhile")
     core.away = False
 
-    await expect(ann.page.locator("#link-state")).to_be_hidden(timeout=10_000)
+    await expect(ann.page.locator("#link-state")).to_be_hidden()
     await expect(ann.page.locator(".message.pending")).to_have_count(0)
     assert await ann.lines("channel") == ["Before", "Meanwhile"]
     assert len({inbound.event_id for inbound in core.came}) == 2

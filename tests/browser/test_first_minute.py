@@ -1,7 +1,6 @@
 """What somebody meets who has just opened the page and tries the first thing that comes to mind."""
 
 import asyncio
-from collections.abc import Callable
 
 import pytest
 from playwright.async_api import Locator, expect
@@ -12,6 +11,7 @@ from bot.domain.messages import Command, Inbound, MessagePosted
 from bot.domain.sessions import SessionStatus
 from tests.browser.conftest import Opens
 from tests.browser.session_fixture import ScriptedCore
+from tests.patience import HANG_S, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -21,12 +21,6 @@ PHONE_ON_ITS_SIDE = {"width": 844, "height": 390}
 
 def commands(came: list[Inbound]) -> list[Command]:
     return [inbound.body for inbound in came if isinstance(inbound.body, Command)]
-
-
-async def until(met: Callable[[], bool]) -> None:
-    async with asyncio.timeout(60):
-        while not met():
-            await asyncio.sleep(0.02)
 
 
 async def test_one_can_write_at_once_and_a_whole_command_needs_one_enter(core: ScriptedCore, window: Opens) -> None:
@@ -187,7 +181,7 @@ async def test_an_ended_card_offers_what_still_can_be_done(core: ScriptedCore, w
 
 
 async def size(element: Locator) -> tuple[float, float]:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(HANG_S):
         while not (box := await element.bounding_box()):  # the page is being written anew
             await asyncio.sleep(0.02)
     return round(box["width"]), round(box["height"])

@@ -54,6 +54,7 @@ async def talk(core: ScriptedCore, window: Window) -> None:
     await welcome(core, window)
     await window.type_in("channel", "/avatar start avatar:Mei")
     await window.says("thread", "tell me what to say.")
+    core.goes_on.clear()
     await window.type_in("thread", "What is new in the release?")
     await window.says("thread", "What is new in the release?")
     await expect(window.page.locator("#thread-messages .message.growing")).to_be_visible()
@@ -71,7 +72,8 @@ async def told(core: ScriptedCore, window: Window) -> None:
 
 async def ended(core: ScriptedCore, window: Window) -> None:
     await talk(core, window)
-    await expect(window.page.locator("#thread-messages .message.growing")).to_have_count(0, timeout=8_000)
+    core.goes_on.set()
+    await expect(window.page.locator("#thread-messages .message.growing")).to_have_count(0)
     await window.type_in("thread", "/avatar stop")
     await expect(window.page.locator("#stage .pill")).to_have_text("Ended")
     await expect(window.page.locator(".file")).to_be_visible()

@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-from collections.abc import Awaitable, Callable
 
 import pytest
 from playwright.async_api import Page, expect
@@ -14,28 +13,44 @@ from bot.domain.sessions import SessionStatus
 from bot.media.fanout import MediaFanout
 from bot.ports.grants import Scope
 from bot.ports.room import Codec, VideoFrame
-from tests.browser.conftest import Opens, Window
+from tests.browser.conftest import LONG, Opens, Window, becomes
 from tests.browser.service_fixture import DemoService
 from tests.browser.session_fixture import SESSION, ScriptedCore
+from tests.patience import HANG_S, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 ALMA = "sim_Alma_cardigan_1080P"
-LONG = " ".join(f"This is sentence number {n}." for n in range(1, 40))
 
 WALL = "() => [...canvas.getContext('2d').getImageData(4, 4, 1, 1).data].slice(0, 3)"
-MOUTH = """() => {
-  const { data } = canvas.getContext("2d").getImageData(280, 200, 80, 60);
-  let dark = 0;
-  for (let at = 0; at < data.length; at += 4) dark += data[at] < 110 && data[at + 1] < 60;
-  return dark;
+DRAWN = """
+  globalThis.drawn = 0;
+  const draw = CanvasRenderingContext2D.prototype.drawImage;
+  CanvasRenderingContext2D.prototype.drawImage = function () {
+    draw.apply(this, arguments);
+    if (this.canvas.id !== "canvas") return;
+    globalThis.drawn += 1;
+    globalThis.look?.(this);
+  };
+"""
+"""Counts the pictures that are drawn, and shows each of them to `look`."""
+MOUTHS = """() => {
+  const mouths = (globalThis.mouths = new Set());
+  globalThis.look = (context) => {
+    const { data } = context.getImageData(280, 200, 80, 60);
+    let dark = 0;
+    for (let at = 0; at < data.length; at += 4) dark += data[at] < 100 && data[at + 1] < 40;
+    mouths.add(dark);
+  };
 }"""
-"""Pixels of an open mouth: its inside is darker than anything around it."""
-SHUT = 100
-PRINT = """async () => {
+"""Of every picture drawn from now on, the pixels of an open mouth: its inside is darker than anything around it."""
+SHUT, OPEN = 20, 40
+"""At most and at least, whether it speaks in words or, on a machine too slow for them, babbles."""
+OPENS_AND_SHUTS = f"Math.min(...mouths) < {SHUT} && Math.max(...mouths) > {OPEN} && mouths.size > 4"
+CHANGES = """() => {
   const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-  const hash = await crypto.subtle.digest("SHA-1", data);
-  return new Uint32Array(hash)[0];
+  const print = data.reduce((sum, value) => (31 * sum + value) | 0, 7);
+  return (globalThis.before ??= print) !== print;
 }"""
 LISTEN = """
   const Context = AudioContext;
@@ -74,25 +89,22 @@ HIDE = """(hidden) => {
 }"""
 
 
-async def until(true: Callable[[], Awaitable[bool]], within: float = 60) -> None:
-    async with asyncio.timeout(within):
-        while not await true():
-            await asyncio.sleep(0.03)
+async def drawn(page: Page) -> int:
+    """How many pictures so far."""
+    return int(await page.evaluate("drawn"))
 
 
-async def moves(page: Page, within: float = 5.0) -> bool:
-    """Whether the canvas changes. Between two breaths and two blinks an idle avatar is still for a second or two."""
-    before, until = await page.evaluate(PRINT), asyncio.get_running_loop().time() + within
-    while asyncio.get_running_loop().time() < until:
-        if await page.evaluate(PRINT) != before:
-            return True
-        await asyncio.sleep(0.05)
-    return False
+async def draws(page: Page, more: int = 10) -> None:
+    """Wait until so many more pictures have come."""
+    await page.wait_for_function("(count) => drawn >= count", arg=await drawn(page) + more)
 
 
-async def stands(page: Page) -> bool:
-    """Whether it does not change."""
-    return not await moves(page, within=3)
+async def stands(page: Page, other: Page) -> None:
+    """Wait until nothing is drawn on a page while many pictures are on the other."""
+    async with asyncio.timeout(HANG_S):
+        before = -1
+        while before != (before := await drawn(page)):
+            await draws(other, 20)
 
 
 async def open_viewer(demo: DemoService, window: Opens, *scripts: str, mode: str = "dialogue") -> tuple[Window, Page]:
@@ -100,11 +112,20 @@ async def open_viewer(demo: DemoService, window: Opens, *scripts: str, mode: str
     ann = await (await window()).enter(demo.address)
     await ann.go_live(mode)
     viewer = (await window()).page
-    for script in scripts:
+    for script in (DRAWN, *scripts):
         await viewer.add_init_script(script)
     await viewer.goto(await ann.watch_link())
-    await expect(viewer.locator("#canvas")).to_be_visible(timeout=10_000)
+    await expect(viewer.locator("#canvas")).to_be_visible()
     return ann, viewer
+
+
+async def second_viewer(window: Opens, viewer: Page) -> Page:
+    """The same link in another window."""
+    page = (await window()).page
+    await page.add_init_script(DRAWN)
+    await page.goto(viewer.url)
+    await expect(page.locator("#canvas")).to_be_visible()
+    return page
 
 
 def media(demo: DemoService) -> MediaFanout:
@@ -114,24 +135,20 @@ def media(demo: DemoService) -> MediaFanout:
 
 
 async def test_the_avatar_itself_is_seen_idle_and_then_speaking(demo: DemoService, window: Opens) -> None:
-    ann, viewer = await open_viewer(demo, window)
+    ann, viewer = await open_viewer(demo, window, mode="retelling")
     await expect(viewer.locator("#portrait")).to_be_hidden()
     assert await viewer.evaluate("[canvas.width, canvas.height]") == [WIDTH, HEIGHT]
     wall = await viewer.evaluate(WALL)
     assert all(abs(seen - painted) < 14 for seen, painted in zip(wall, (0xF7, 0xD9, 0xC4), strict=True)), wall
-    assert await moves(viewer)
-    assert max([await viewer.evaluate(MOUTH) for _ in range(20)]) < SHUT
+    await viewer.wait_for_function(CHANGES)  # it breathes and blinks
+    await viewer.evaluate(MOUTHS)
+    await draws(viewer, 20)
+    assert await viewer.evaluate("Math.max(...mouths)") < SHUT
 
-    await ann.type_in("thread", "Tell us a joke, please.")
+    await ann.type_in("thread", LONG)
 
-    await expect(viewer.locator("#viewer")).to_have_attribute("data-speaking", "true", timeout=15_000)
-    mouths: set[int] = set()
-
-    async def opens_and_shuts() -> bool:
-        mouths.add(await viewer.evaluate(MOUTH))
-        return min(mouths) < SHUT and len(mouths) > 4 and max(mouths) > 1.5 * SHUT
-
-    await until(opens_and_shuts)
+    await expect(viewer.locator("#viewer")).to_have_attribute("data-speaking", "true")
+    await becomes(viewer, OPENS_AND_SHUTS)
 
 
 async def test_sound_comes_after_a_tap_and_only_while_the_avatar_speaks(demo: DemoService, window: Opens) -> None:
@@ -139,22 +156,17 @@ async def test_sound_comes_after_a_tap_and_only_while_the_avatar_speaks(demo: De
     tap = viewer.get_by_role("button", name="Tap for sound")
     await expect(tap).to_be_visible()
     await ann.type_in("thread", LONG)
-    await expect(viewer.locator("#viewer")).to_have_attribute("data-speaking", "true", timeout=15_000)
+    await expect(viewer.locator("#viewer")).to_have_attribute("data-speaking", "true")
     assert await viewer.evaluate(LOUDNESS) == 0
 
     await tap.click()
 
     await expect(tap).to_be_hidden()
-
-    async def loud() -> bool:
-        return bool(await viewer.evaluate(LOUDNESS) > 0.05)
-
-    await until(loud, within=5)
+    await becomes(viewer, f"({LOUDNESS})() > 0.05")
     await viewer.get_by_role("button", name="Interrupt").click()
-    await expect(viewer.locator("#viewer")).to_have_attribute("data-speaking", "false", timeout=6_000)
-    await asyncio.sleep(0.5)
-    assert await viewer.evaluate(LOUDNESS) < 0.001
-    assert await moves(viewer)  # the picture follows the sound, silent or not
+    await expect(viewer.locator("#viewer")).to_have_attribute("data-speaking", "false")
+    await becomes(viewer, f"({LOUDNESS})() < 0.001")
+    await draws(viewer)  # the picture follows the sound, silent or not
 
 
 async def test_a_tap_without_a_device_for_sound_is_answered(demo: DemoService, window: Opens) -> None:
@@ -166,43 +178,32 @@ async def test_a_tap_without_a_device_for_sound_is_answered(demo: DemoService, w
 
 async def test_two_watch_at_once_and_a_hidden_page_takes_nothing(demo: DemoService, window: Opens) -> None:
     ann, viewer = await open_viewer(demo, window)
-    second = (await window()).page
-    await second.goto(viewer.url)
-    await expect(second.locator("#canvas")).to_be_visible(timeout=10_000)
+    second = await second_viewer(window, viewer)
     await expect(second.locator("#audience")).to_have_text("1 watching")  # in two windows
-    assert await moves(viewer)
-    assert await moves(second)
+    await draws(viewer)
+    await draws(second)
 
     await viewer.evaluate(HIDE, True)
-    await until(lambda: stands(viewer))
-    assert await moves(second)
+    await stands(viewer, second)
     await second.evaluate(HIDE, True)
-    await until(lambda: _is(not media(demo).watched))
+    await until(lambda: not media(demo).watched)
 
     await viewer.evaluate(HIDE, False)
-    await until(lambda: moves(viewer))
+    await draws(viewer)
     await ann.page.locator("#stage [data-action=stop]").click()
-    await expect(viewer.locator("#status")).to_have_text("Ended", timeout=15_000)
+    await expect(viewer.locator("#status")).to_have_text("Ended")
     await expect(viewer.locator("#canvas")).to_be_visible()  # as it was last seen
-    await until(lambda: stands(viewer))
 
 
 async def test_who_falls_behind_stands_still_and_catches_up_alone(demo: DemoService, window: Opens) -> None:
     _, slow = await open_viewer(demo, window, SLOW)
-    quick = (await window()).page
-    await quick.goto(slow.url)
-    await expect(quick.locator("#canvas")).to_be_visible(timeout=10_000)
+    quick = await second_viewer(window, slow)
 
     await slow.evaluate("globalThis.slow = true")
-    await until(lambda: stands(slow))
-    assert await moves(quick)
+    await stands(slow, quick)
 
     await slow.evaluate("hurry()")
-    await until(lambda: moves(slow))
-
-
-async def _is(value: bool) -> bool:
-    return value
+    await draws(slow)
 
 
 # ---------------------------------------------------------------- without the rest of the demo
@@ -219,7 +220,7 @@ async def before_the_media(core: ScriptedCore, window: Opens) -> tuple[Window, M
     ann = await window()
     await ann.page.goto(await link(core))
     media = core.events.media.of(SESSION)
-    await until(lambda: _is(media.watched))
+    await until(lambda: media.watched)
     return ann, media
 
 
@@ -234,7 +235,7 @@ async def test_without_https_the_page_says_so_and_the_rest_of_it_works(core: Scr
     await ann.page.get_by_label("Say something as Ann").fill("Good morning")
     await ann.page.keyboard.press("Enter")
     await expect(ann.page.locator("#said")).to_contain_text("Good morning")
-    await until(lambda: _is(len(core.came) == 1))
+    await until(lambda: len(core.came) == 1)
     ann.complaints.clear()  # a browser remarks that a header of ours means nothing without https
     ann.requests.clear()  # our own host, by a name that stands for another machine
 
@@ -264,7 +265,7 @@ async def test_a_browser_without_it_shows_the_avatar_all_the_same(
     await ann.page.add_init_script(f"delete globalThis.{missing}")
     await ann.page.goto(await link(core))
     media = core.events.media.of(SESSION)
-    await until(lambda: _is(media.watched))
+    await until(lambda: media.watched)
     media.show(VideoFrame("1", Codec.VP8, True, WIDTH, HEIGHT, 0, clips_of(ALMA).key))
     await expect(ann.page.locator("#canvas")).to_be_visible()
     await expect(ann.page.locator("#sightless")).to_be_empty()
@@ -278,12 +279,12 @@ async def test_a_broken_picture_is_followed_by_a_new_decoder_and_a_wish_for_a_ke
     await expect(ann.page.locator("#canvas")).to_be_hidden()
 
     media.show(VideoFrame("1", Codec.VP8, True, WIDTH, HEIGHT, 0, b"no picture at all"))
-    await until(lambda: _is(media.take_keyframe_request()))
+    await until(media.take_keyframe_request)
     for number, frame in enumerate(clips_of(ALMA).frames[:5]):
         media.show(VideoFrame("1", Codec.VP8, number == 0, WIDTH, HEIGHT, 50_000 * number, frame))
 
     await expect(ann.page.locator("#canvas")).to_be_visible()
-    await ann.page.wait_for_function("canvas.width === 640")
+    await becomes(ann.page, "canvas.width === 640")
 
 
 async def test_a_browser_that_cannot_decode_it_says_so_and_asks_for_no_more_key_frames(
@@ -293,7 +294,7 @@ async def test_a_browser_that_cannot_decode_it_says_so_and_asks_for_no_more_key_
     for _ in range(2):
         media.take_keyframe_request()
         media.show(VideoFrame("1", Codec.VP8, True, WIDTH, HEIGHT, 0, b"no picture at all"))
-        await until(lambda: _is(media.take_keyframe_request()))
+        await until(media.take_keyframe_request)
     media.show(VideoFrame("1", Codec.VP8, True, WIDTH, HEIGHT, 0, b"no picture at all"))
 
     await expect(ann.page.locator("#sightless")).to_contain_text("cannot show the picture")
@@ -385,9 +386,5 @@ async def test_each_codec_of_a_room_is_shown_and_another_one_may_follow(
     for number in range(1, 4):  # Firefox holds back two pictures of H.264
         media.show(VideoFrame("1", codec, True, 320, 240, number * 50_000, base64.b64decode(filmed)))
 
-    async def green() -> bool:
-        red, _, blue = await ann.page.evaluate(WALL)
-        return bool(red < 80 and blue > 100)
-
-    await until(green, within=5)
+    await becomes(ann.page, f"(([red, , blue]) => red < 80 && blue > 100)(({WALL})())")
     assert await ann.page.evaluate("[canvas.width, canvas.height]") == [320, 240]

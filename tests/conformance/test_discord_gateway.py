@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 from tests.integration.discord.fake import FakeDiscord, open_fake
 from tests.integration.discord.openapi import SPECS_DIR
 from tests.integration.discord.wire import Wire, running
+from tests.patience import until
 
 FILE = SPECS_DIR / "discord" / "gateway-samples.json"
 OURS_ALONE = {"READY", "RESUMED"}
@@ -33,9 +34,7 @@ def with_holes() -> Iterator[tuple[str, Any]]:
 
 async def settled() -> None:
     """Until all that came in is dealt with."""
-    async with asyncio.timeout(60):
-        while any(task.get_name().startswith("discord.py:") for task in asyncio.all_tasks()):
-            await asyncio.sleep(0.05)
+    await until(lambda: not any(task.get_name().startswith("discord.py:") for task in asyncio.all_tasks()))
 
 
 @pytest.fixture
@@ -51,10 +50,7 @@ async def test_no_payload_of_others_is_a_fault_of_ours(wire: Wire) -> None:
         for name, payload in with_holes():
             await wire.discord.dispatch(name, payload)
         await wire.write("Still there?")
-        async with asyncio.timeout(30):
-            while "Still there?" not in [getattr(each.body, "text", "") for each in wire.core.inbounds]:
-                await asyncio.sleep(0.05)
-
+        await until(lambda: "Still there?" in [getattr(each.body, "text", "") for each in wire.core.inbounds])
         await settled()
 
     assert [line for line in written if line["log_level"] in {"error", "critical"}] == []

@@ -14,6 +14,7 @@ from tests.acceptance.member import Member, ticket
 from tests.acceptance.processes import Deployment, simulation
 from tests.integration.slack.fake import FakeSlack, payloads
 from tests.integration.slack.fake.workspace import BOT_TOKEN
+from tests.patience import HANG_S
 
 MB = 1024 * 1024
 GROWTH = 64 * MB
@@ -41,7 +42,7 @@ class Fed:
 
     async def is_well(self) -> None:
         """It answers, and wrote of no fault of ours."""
-        async with httpx.AsyncClient(trust_env=False, timeout=60) as http:
+        async with httpx.AsyncClient(trust_env=False, timeout=HANG_S) as http:
             assert (await http.get(f"{self.deployment.url}/readyz")).status_code == httpx.codes.OK
         assert "Traceback" not in self.deployment.log, self.deployment.log[
             self.deployment.log.index("Traceback") - 2_000 :

@@ -14,7 +14,8 @@ from starlette.websockets import WebSocket
 from bot.domain.errors import SettingsError, StoreUnavailable
 from bot.ports.http import HttpMount
 from bot.telemetry import new_metrics
-from bot.web.app import GRACE_S, Readiness, create_app, listen, serve
+from bot.web.app import Readiness, create_app, listen, serve
+from tests.patience import HANG_S
 
 TOKEN = "a-token-of-sixteen-or-more"
 
@@ -171,7 +172,7 @@ async def port() -> AsyncIterator[int]:
 
 
 async def test_it_serves_http_and_sockets_without_compression(port: int) -> None:
-    async with httpx.AsyncClient() as http:
+    async with httpx.AsyncClient(timeout=HANG_S) as http:
         assert (await http.get(f"http://127.0.0.1:{port}/healthz")).text == "alive\n"
     async with websockets.connect(f"ws://127.0.0.1:{port}/echo") as socket:
         await socket.send("hello")
@@ -181,7 +182,7 @@ async def test_it_serves_http_and_sockets_without_compression(port: int) -> None
 
 async def test_the_end_of_the_block_closes_open_sockets_in_time() -> None:
     app = create_app(new_metrics(), {}, mounts(WebSocketRoute("/echo", echo)))
-    async with asyncio.timeout(GRACE_S + 2):
+    async with asyncio.timeout(HANG_S):
         async with serve(app, "127.0.0.1", 0) as port:
             socket = await websockets.connect(f"ws://127.0.0.1:{port}/echo")
         with pytest.raises(websockets.ConnectionClosed) as closed:

@@ -45,6 +45,7 @@ from bot.domain.conversations import ConversationRef, MessageRef
 from bot.testing.clock import ManualClock
 from bot.web.app import mounted, serve
 from tests.contract.platform.harness import ANN, BEN, GUEST, Abilities, PlatformHarness, RecordingCore, Seen
+from tests.patience import HANG_S
 
 SECRET = "a-secret-for-tests"
 OWNER = "owner"
@@ -94,7 +95,7 @@ class Page:
         await self.until(lambda: frame.nonce in self.taken)
 
     async def until(self, true: Any) -> None:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(HANG_S):
             while not true():
                 self._news.clear()
                 await self._news.wait()
@@ -139,7 +140,7 @@ class PlaygroundHarness(PlatformHarness):
         await self._app(scope, receive, send)
 
     async def come_in(self, base: str) -> None:
-        async with httpx.AsyncClient(base_url=base, headers={"Origin": base}) as client:
+        async with httpx.AsyncClient(base_url=base, headers={"Origin": base}, timeout=HANG_S) as client:
             entered = await client.post("/playground/enter", json={"key": SECRET})
             assert entered.status_code == 204
             ticket = entered.headers["set-cookie"].partition(";")[0]

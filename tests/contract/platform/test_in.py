@@ -19,6 +19,7 @@ from bot.domain.people import Membership
 from bot.domain.replies import Choice, Reply
 from tests.contract.platform.cards import CARD, LIVE, final
 from tests.contract.platform.harness import ANN, BEN, GUEST, PlatformHarness, able, told_for_a_message
+from tests.patience import HANG_S
 
 
 def only(inbounds: list[Inbound]) -> Inbound:
@@ -253,7 +254,7 @@ async def test_values_that_do_not_come_in_time_are_not_waited_for(harness: Platf
         pytest.skip("this platform has no suggestions")
     harness.core.ask_hangs = True
 
-    async with asyncio.timeout(2.9):
+    async with asyncio.timeout(HANG_S):
         assert await harness.type_ahead(ANN, "start", "avatar", "m", harness.place) == []
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 
 import pytest
 
@@ -20,8 +21,7 @@ from bot.ports.room import (
     VideoFrame,
 )
 from tests.contract.room.conftest import Performer, RoomUnderTest
-
-PATIENCE_S = 10.0
+from tests.patience import HANG_S, until
 
 
 async def joined(room: RoomUnderTest, uid: str) -> tuple[RoomConnection, AsyncIterator[RoomEvent]]:
@@ -32,7 +32,7 @@ async def joined(room: RoomUnderTest, uid: str) -> tuple[RoomConnection, AsyncIt
 
 async def next_of(events: AsyncIterator[RoomEvent], kind: type[RoomEvent]) -> RoomEvent:
     """The next event of a kind; others may come before it."""
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(HANG_S):
         async for event in events:
             if isinstance(event, kind):
                 return event
@@ -40,7 +40,7 @@ async def next_of(events: AsyncIterator[RoomEvent], kind: type[RoomEvent]) -> Ro
 
 
 async def rest_of(events: AsyncIterator[RoomEvent]) -> list[RoomEvent]:
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(HANG_S):
         return [event async for event in events]
 
 
@@ -158,26 +158,36 @@ def act(uid: str) -> list[VideoFrame | AudioFrame]:
     ]
 
 
-async def perform(performers: dict[str, Performer]) -> None:
-    """Until cancelled, each what is theirs."""
-    while True:
-        for uid, performer in performers.items():
-            for frame in act(uid):
-                performer.perform(frame)
-        await asyncio.sleep(0.02)
+@dataclass
+class Performance:
+    performers: dict[str, Performer]
+    rounds: int = 0
+
+    async def play(self) -> None:
+        """Until cancelled, each what is theirs."""
+        while True:
+            for uid, performer in self.performers.items():
+                for frame in act(uid):
+                    performer.perform(frame)
+            self.rounds += 1
+            await asyncio.sleep(0.02)
+
+    async def goes_on(self, rounds: int) -> None:
+        enough = self.rounds + rounds
+        await until(lambda: self.rounds >= enough)
 
 
 @contextlib.asynccontextmanager
-async def performing(room: RoomUnderTest, *uids: str) -> AsyncIterator[dict[str, Performer]]:
-    performers = {uid: room.performer(uid) for uid in uids}
-    task = asyncio.create_task(perform(performers))
-    yield performers
+async def performing(room: RoomUnderTest, *uids: str) -> AsyncIterator[Performance]:
+    performance = Performance({uid: room.performer(uid) for uid in uids})
+    task = asyncio.create_task(performance.play())
+    yield performance
     task.cancel()
     await asyncio.wait([task])
 
 
 async def frames_of(events: AsyncIterator[RoomEvent], count: int) -> list[RoomEvent]:
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(HANG_S):
         found: list[RoomEvent] = []
         async for event in events:
             if isinstance(event, VideoFrame | AudioFrame):
@@ -198,28 +208,26 @@ async def test_picture_and_sound_of_who_is_watched_come_as_they_are_and_nobody_e
 
 
 async def test_nothing_is_seen_before_it_is_watched_or_after(room: RoomUnderTest) -> None:
-    async with performing(room, "11"):
+    async with performing(room, "11") as performance:
         connection, events = await joined(room, "1")
-        await asyncio.sleep(0.2)
+        await performance.goes_on(10)
         await connection.watch("11")
         first = await frames_of(events, 1)
         await connection.watch(None)
-        await asyncio.sleep(0.3)
+        await performance.goes_on(60)
         await connection.leave()
     assert first
     late = [event for event in await rest_of(events) if isinstance(event, VideoFrame | AudioFrame)]
-    assert len(late) < 12  # what was on its way; as many come in 80 ms
+    assert len(late) < 60  # what was on its way; three times as many came since
 
 
 async def test_a_key_frame_is_asked_of_who_is_watched(room: RoomUnderTest) -> None:
-    async with performing(room, "11", "12") as performers:
+    async with performing(room, "11", "12") as performance:
         connection, events = await joined(room, "1")
         await connection.watch("11")
         await frames_of(events, 1)
-        performers["11"].key_frames_asked()
+        performance.performers["11"].key_frames_asked()
         await connection.request_key_frame("11")
-        async with asyncio.timeout(PATIENCE_S):
-            while not performers["11"].key_frames_asked():
-                await asyncio.sleep(0.01)
-        assert not performers["12"].key_frames_asked()
+        await until(performance.performers["11"].key_frames_asked)
+        assert not performance.performers["12"].key_frames_asked()
         await connection.leave()

@@ -12,6 +12,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.patience import HANG_S
+
 HEADER = struct.Struct("<IBiiiqH")
 SIZE = struct.Struct("<I")
 JOINED, LEFT, SAME_UID, LOST, REJOINED = 1, 5, 19, 16, 15
@@ -203,7 +205,7 @@ class Hub:
     def alive(self) -> list[Process]:
         return [process for process in self.processes.values() if process.alive]
 
-    async def until(self, true: Callable[[], bool], within: float = 10) -> None:
+    async def until(self, true: Callable[[], bool], within: float = HANG_S) -> None:
         """Wait for something to become true here. Raises `TimeoutError`."""
         async with asyncio.timeout(within):
             while not true():

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 from adapters.agora.connection import AgoraConnection, AgoraConnections
 from bot.ports.room import RoomCredentials, RoomEvent
+from tests.patience import HANG_S
 
 APP_ID = "0123456789abcdef0123456789abcdef"
 
@@ -20,8 +21,8 @@ class Sitter:
         self.connection = connection
         self._events: AsyncIterator[RoomEvent] = connection.events()
 
-    async def next(self, within: float = 10) -> RoomEvent:
-        async with asyncio.timeout(within):
+    async def next(self) -> RoomEvent:
+        async with asyncio.timeout(HANG_S):
             return await anext(self._events)
 
 

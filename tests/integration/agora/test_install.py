@@ -19,6 +19,7 @@ from adapters.agora.install import BREAKS, KNOWN, InstallFailed, install
 from adapters.agora.wrapper import Wrapper, find_wrapper
 from tests.integration.agora.depot import Depot, open_depot
 from tests.integration.agora.vendor import on_path
+from tests.patience import HANG_S
 
 LIBRARY = random.Random(7).randbytes(300_000)
 
@@ -49,7 +50,7 @@ def depot(served: tuple[Depot, ssl.SSLContext]) -> Depot:
 
 @pytest.fixture
 def client(served: tuple[Depot, ssl.SSLContext]) -> Iterator[httpx.Client]:
-    with httpx.Client(verify=served[1], trust_env=False) as client:
+    with httpx.Client(verify=served[1], trust_env=False, timeout=HANG_S) as client:
         yield client
 
 

@@ -14,6 +14,7 @@ from tests.integration.agora.conftest import SETTINGS
 from tests.integration.agora.hub import Hub
 from tests.integration.agora.sitter import credentials, sit
 from tests.integration.agora.vendor import built, on_path, start_python
+from tests.patience import HANG_S
 
 
 @pytest.fixture
@@ -112,5 +113,5 @@ print("verified")
 
 
 def test_tls_is_verified_again_after_the_import(wrapper: Path) -> None:
-    output, complaints = start_python(wrapper, TLS).communicate(timeout=30)
+    output, complaints = start_python(wrapper, TLS).communicate(timeout=HANG_S)
     assert (output, complaints) == ("verified\n", "")

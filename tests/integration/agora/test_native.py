@@ -4,9 +4,10 @@ from pathlib import Path
 
 from tests.integration.agora.hub import Hub
 from tests.integration.agora.vendor import start_python
+from tests.patience import HANG_S
 
 MISUSE = """
-import os, time
+import os, threading
 from agora.rtc.agora_service import AgoraService
 from agora.rtc.agora_base import AgoraServiceConfig, RTCConnConfig, RtcConnectionPublishConfig, AudioScenarioType
 from agora.rtc.rtc_connection_observer import IRTCConnectionObserver
@@ -14,6 +15,9 @@ from agora.rtc.rtc_connection_observer import IRTCConnectionObserver
 class Misuse(IRTCConnectionObserver):
     def on_connected(self, connection, info, reason):
         connection.send_stream_message(b"inside a callback")
+        called.set()
+
+called = threading.Event()
 
 service = AgoraService()
 service.initialize(AgoraServiceConfig(appid="app"))
@@ -21,7 +25,7 @@ publish = RtcConnectionPublishConfig(audio_scenario=AudioScenarioType.AUDIO_SCEN
 connection = service.create_rtc_connection(RTCConnConfig(), publish)
 connection.register_observer(Misuse())
 connection.connect("token", "room", "7")
-time.sleep(1)
+called.wait()
 connection.disconnect()
 connection.release()
 connection.renew_token("after the release")
@@ -58,7 +62,7 @@ os._exit(0)
 async def test_the_stub_tells_on_who_misuses_the_sdk(wrapper: Path, hub: Hub) -> None:
     process = start_python(wrapper, MISUSE, AGORA_STUB_SOCKET=str(hub.path))
     await hub.until(lambda: len(hub.processes) == 1 and not hub.alive)
-    process.communicate(timeout=10)
+    process.communicate(timeout=HANG_S)
 
     assert hub.violations == [
         "agora_rtc_conn_send_stream_message",
@@ -71,7 +75,7 @@ async def test_the_stub_tells_on_who_misuses_the_sdk(wrapper: Path, hub: Hub) ->
 async def test_the_native_side_may_call_after_it_was_released(wrapper: Path, hub: Hub) -> None:
     process = start_python(wrapper, LATE, AGORA_STUB_SOCKET=str(hub.path), AGORA_STUB_LATE="1")
     await hub.until(lambda: len(hub.processes) == 1 and not hub.alive)
-    output, complaints = process.communicate(timeout=10)
+    output, complaints = process.communicate(timeout=HANG_S)
 
     assert (process.returncode, complaints) == (0, "")
     assert output.endswith("alive\n")

@@ -17,9 +17,9 @@ from tests.integration.agora.conftest import SETTINGS
 from tests.integration.agora.hub import Hub, HubConnection, Process
 from tests.integration.agora.sitter import APP_ID, Sitter, credentials, sit
 from tests.integration.agora.vendor import start_python
+from tests.patience import HANG_S
 
 OTHER_APP_ID = "ffffffffffffffffffffffffffffffff"
-REJOINED_WITHIN = 10.0
 
 
 async def test_a_host_takes_as_many_seats_as_it_may_and_one_app_id(connections: AgoraConnections, hub: Hub) -> None:
@@ -41,7 +41,7 @@ async def test_a_seat_given_up_is_free_again(connections: AgoraConnections, hub:
 
 
 async def back_in_the_room(bot: Sitter) -> None:
-    async with asyncio.timeout(REJOINED_WITHIN):
+    async with asyncio.timeout(HANG_S):
         assert [await bot.next() for _ in range(4)] == [LinkDown(), PeerLeft("1001"), LinkUp(), PeerJoined("1001")]
 
 
@@ -83,7 +83,7 @@ async def test_a_call_that_hangs_costs_the_host_not_the_seats(connections: Agora
     await bot.next()
     await hub.connection("room", "1002").hang()
 
-    async with asyncio.timeout(REJOINED_WITHIN):
+    async with asyncio.timeout(HANG_S):
         with pytest.raises(RoomError):
             await bot.connection.send(b"into the void")
         await back_in_the_room(bot)
@@ -94,7 +94,7 @@ async def test_a_join_survives_the_host_that_hangs_in_it(connections: AgoraConne
     first = await sit(connections, credentials(channel="first"))
     await hub.alive[0].hang()
 
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(HANG_S):
         await sit(connections, credentials())
         assert [await first.next() for _ in range(2)] == [LinkDown(), LinkUp()]
 
@@ -142,7 +142,7 @@ async def test_while_a_join_is_cancelled_no_ghost_stays_in_the_room(connections:
 
 async def test_a_room_that_never_answers_is_given_up_in_time(connections: AgoraConnections, hub: Hub) -> None:
     hub.admission = lambda _: None
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(HANG_S):
         with pytest.raises(RoomError, match="does not answer"):
             await connections(credentials()).join()
     assert len(hub.alive) == 1

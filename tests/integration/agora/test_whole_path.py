@@ -1,6 +1,5 @@
 """From `/avatar start` to the transcript through the real wrapper: our service, AKOOL's simulator behind the stub's room."""
 
-import asyncio
 import contextlib
 import os
 import signal
@@ -34,6 +33,7 @@ from bot.testing.chat_platform import FakeChatPlatform
 from tests.integration.agora.bridge import bridged
 from tests.integration.agora.conftest import SETTINGS
 from tests.integration.agora.hub import Hub
+from tests.patience import until
 
 QUICK = replace(Options(), join_delay=0.1, thinking=0.1, pace=300.0)
 OWN_APP_ID = "0123456789abcdef0123456789abcdef"
@@ -47,9 +47,7 @@ class World:
     hub: Hub
 
     async def until(self, holds: Callable[[], bool]) -> None:
-        async with asyncio.timeout(20):
-            while not holds():
-                await asyncio.sleep(0.02)
+        await until(holds)
 
     async def started(self) -> None:
         assert isinstance(await self.room.command("start"), Accepted)

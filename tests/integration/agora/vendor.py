@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from adapters.agora.wrapper import find_wrapper
+from tests.patience import HANG_S
 
 VERSION = "2.4.10"
 SHA256 = "f02cae825be2986435ef5b9a0ab3de30eaa9bf692a9be37a3f5f90fe338788cd"
@@ -81,9 +82,9 @@ def compile_stub(wrapper: Path, folder: Path) -> None:
     libraries.mkdir()
     flags = ["-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-Werror", f"-I{folder}", f"-I{HERE}", "-pthread"]
     build = [compiler, *flags, str(HERE / "stub.c"), "-o", str(libraries / "libagora_rtc_sdk.so")]
-    subprocess.run(build, check=True, timeout=60)
+    subprocess.run(build, check=True, timeout=HANG_S)
     empty = [compiler, "-shared", "-fPIC", "-x", "c", "/dev/null", "-o", str(libraries / "libaosl.so")]
-    subprocess.run(empty, check=True, timeout=60)
+    subprocess.run(empty, check=True, timeout=HANG_S)
 
 
 def wrapper_with_stub(cache: Path, folder: Path) -> Path:

@@ -10,11 +10,12 @@ from bot.domain.conversations import ConversationRef
 from bot.domain.errors import SettingsError
 from tests.integration.discord.fake import CHANNEL, GUILD, Answer, FakeDiscord, application
 from tests.integration.discord.wire import Impatient, Wire, running, settings
+from tests.patience import HANG_S
 
 
 async def test_a_connection_that_breaks_is_resumed(wire: Wire) -> None:
     await wire.discord.hang_up(4000)
-    await wire.discord.until(lambda: 6 in wire.discord.said_ops(), 15)
+    await wire.discord.until(lambda: 6 in wire.discord.said_ops())
     await wire.write("Second")
 
     assert await wire.core.texts(2) == ["First", "Second"]
@@ -23,14 +24,14 @@ async def test_a_connection_that_breaks_is_resumed(wire: Wire) -> None:
 
 async def test_discord_asks_to_come_back_and_we_do(wire: Wire) -> None:
     await wire.discord.tell(7)
-    await wire.discord.until(lambda: 6 in wire.discord.said_ops(), 15)
+    await wire.discord.until(lambda: 6 in wire.discord.said_ops())
 
     assert wire.discord.said_ops() == [2, 6]
 
 
 async def test_a_session_that_is_only_interrupted_is_resumed(wire: Wire) -> None:
     await wire.discord.tell(9, True)
-    await wire.discord.until(lambda: 6 in wire.discord.said_ops(), 15)
+    await wire.discord.until(lambda: 6 in wire.discord.said_ops())
     await wire.write("Second")
 
     assert await wire.core.texts(2) == ["First", "Second"]
@@ -40,7 +41,7 @@ async def test_a_session_that_is_only_interrupted_is_resumed(wire: Wire) -> None
 async def test_what_was_said_in_a_gap_is_looked_up(wire: Wire) -> None:
     await wire.discord.forget_session()
     wire.discord.message("Said meanwhile")
-    await wire.discord.until(lambda: wire.discord.said_ops().count(2) == 2, 20)
+    await wire.discord.until(lambda: wire.discord.said_ops().count(2) == 2)
 
     assert await wire.core.texts(2) == ["First", "Said meanwhile"]
     await wire.ready()
@@ -51,7 +52,7 @@ async def test_a_session_that_cannot_be_resumed_any_more_begins_anew(wire: Wire)
     wire.discord.message("Said meanwhile")
     await wire.discord.hang_up(4000)
 
-    await wire.discord.until(lambda: wire.discord.said_ops() == [2, 6, 2], 20)
+    await wire.discord.until(lambda: wire.discord.said_ops() == [2, 6, 2])
     assert await wire.core.texts(2) == ["First", "Said meanwhile"]
     await wire.ready()
 
@@ -64,7 +65,7 @@ async def test_a_connection_that_is_dead_without_saying_so_is_left_and_resumed(d
         assert wire.core.inbounds == []
 
         assert await wire.core.texts(1) == ["Said to a zombie"]
-        assert discord.said_ops() == [2, 6]
+        assert discord.said_ops()[:2] == [2, 6]
         assert not {1000, 1001} & set(discord.closed)  # which would have ended the session
 
 
@@ -137,7 +138,7 @@ async def test_what_only_the_operator_can_mend_is_one_sentence(discord: FakeDisc
     discord.close_with = code
 
     with pytest.raises(SettingsError, match=words):
-        await asyncio.wait_for(Wire(discord).platform.run(), 10)
+        await asyncio.wait_for(Wire(discord).platform.run(), HANG_S)
 
     assert discord.said_ops() == [2]
 
@@ -146,7 +147,7 @@ async def test_a_token_that_is_refused_is_one_sentence(discord: FakeDiscord) -> 
     discord.token = "another"
 
     with pytest.raises(SettingsError, match="DISCORD_TOKEN"):
-        await asyncio.wait_for(Wire(discord).platform.run(), 10)
+        await asyncio.wait_for(Wire(discord).platform.run(), HANG_S)
 
 
 # ---------------------------------------------------------------- whether it hears anybody
@@ -160,7 +161,7 @@ async def test_a_connection_that_is_lost_is_seen_and_its_return_too(wire: Wire) 
 
     await wire.until(lambda: wire.platform.connection().problem == NOT_CONNECTED)
     await wire.until(lambda: wire.platform.connection().problem == "")
-    await wire.discord.until(lambda: wire.discord.made("GET /channels/.*/messages"), 15)  # it is ready again
+    await wire.discord.until(lambda: wire.discord.made("GET /channels/.*/messages"))  # it is ready again
 
 
 async def test_before_it_runs_and_after_what_ended_it_for_good_it_is_not_connected(discord: FakeDiscord) -> None:
@@ -169,7 +170,7 @@ async def test_before_it_runs_and_after_what_ended_it_for_good_it_is_not_connect
     discord.close_with = 4014
 
     with pytest.raises(SettingsError):
-        await asyncio.wait_for(platform.run(), 10)
+        await asyncio.wait_for(platform.run(), HANG_S)
 
     assert "Message Content Intent" in platform.connection().problem
 

@@ -14,6 +14,7 @@ from tests.contract.platform.cards import CARD, LIVE, OTHER
 from tests.integration.discord.fake import CHANNEL, USER, Answer, FakeDiscord, Limits
 from tests.integration.discord.wire import PLACE, Heard, Wire, settings
 from tests.integration.discord.world import Drawer
+from tests.patience import HANG_S
 
 POST = f"POST /channels/{CHANNEL}/messages"
 THREADS = f"POST /channels/{CHANNEL}/messages/\\d+/threads"
@@ -29,7 +30,7 @@ def only(threads: int) -> Limits:
 async def test_as_many_threads_are_opened_as_discord_allows_without_waiting(wire: Wire) -> None:
     wire.discord.limits = only(threads=2)
 
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(HANG_S):
         cards = [await wire.platform.post_card(PLACE, card) for card in (CARD, OTHER)]
 
     assert [opened.thread.thread_id for opened in cards] == [opened.card.message_id for opened in cards]
@@ -39,7 +40,7 @@ async def test_a_thread_that_may_be_opened_in_minutes_only_is_not_waited_for_and
     wire.discord.limits = only(threads=1)
     opened = await wire.platform.post_card(PLACE, CARD)
 
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(HANG_S):
         with pytest.raises(PlatformError, match="again in 5 minutes"):
             await wire.platform.post_card(PLACE, OTHER)
 
@@ -95,12 +96,12 @@ async def test_a_call_cut_off_in_a_pause_for_everybody_stops_nobody_else(wire: W
     with pytest.raises(PlatformError, match="cannot be reached"):
         await wire.platform._rest.call(ME, within=0.2)
 
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(HANG_S):
         assert (await wire.platform._rest.call(ME))["id"] == USER["id"]
 
 
 async def test_a_call_that_hangs_has_an_end(wire: Wire) -> None:
-    wire.discord.next_answers("GET /users/@me", Answer(200, USER, slow=3))
+    wire.discord.next_answers("GET /users/@me", Answer(200, USER, slow=HANG_S))
 
     with pytest.raises(PlatformError, match="cannot be reached"):
         await wire.platform._rest.call(ME, within=0.1)

@@ -1,6 +1,5 @@
 """The whole way: a person in Discord, the adapter over the wire, the core, AKOOL (simulated), and back into the thread."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from adapters.simulator.simulator import Simulator
 from bot.clock import SystemClock
 from tests.integration.discord.fake import ANN, BEN, CHANNEL, GUILD, Answer, FakeDiscord, command, press
 from tests.integration.discord.wire import settings
+from tests.patience import until
 from tests.service_fixture import QUICK, whole_service
 
 HOME = settings(home_guilds=(int(GUILD),))
@@ -37,7 +37,7 @@ class Team:
 
     async def start(self, **options: Any) -> None:
         await self.command("start", **options)
-        await self.discord.until(lambda: "Write in the thread" in self.note, 15)
+        await self.discord.until(lambda: "Write in the thread" in self.note)
 
     async def press(self, label: str, person: str = ANN) -> str:
         number = self._number()
@@ -90,7 +90,7 @@ class Team:
             texts = self.discord.texts(self.thread)
             return len(texts) >= count and not any(text.endswith(" …") for text in texts)
 
-        await self.discord.until(there, 20)
+        await self.discord.until(there)
         return self.discord.texts(self.thread)
 
     @property
@@ -99,14 +99,10 @@ class Team:
 
     async def closed(self) -> None:
         """Until nothing runs, and costs money, at AKOOL."""
-        async with asyncio.timeout(60):
-            while [session for session in self.simulator.sessions if session.open]:
-                await asyncio.sleep(0.02)
+        await until(lambda: not [session for session in self.simulator.sessions if session.open])
 
     async def spoke(self, count: int) -> list[str]:
-        async with asyncio.timeout(20):
-            while len(self.spoken) < count:
-                await asyncio.sleep(0.02)
+        await until(lambda: len(self.spoken) >= count)
         return self.spoken
 
     # ------------------------------------------------ the service
@@ -127,7 +123,7 @@ class Team:
 
     async def connected(self, platform: DiscordPlatform, time: int) -> None:
         """For the so-manieth time."""
-        await self.discord.until(lambda: self.discord.said_ops().count(2) == time, 20)
+        await self.discord.until(lambda: self.discord.said_ops().count(2) == time)
         assert platform._client is not None
         await platform._client.wait_until_ready()
 
@@ -161,7 +157,7 @@ async def test_in_retelling_words_are_marked_and_not_repeated(team: Team) -> Non
     async with team.served():
         await team.start(mode="retelling")
         said = await team.write("Word for word.")
-        await team.discord.until(lambda: team.discord.reactions[f"{said['id']} 🔊"], 15)
+        await team.discord.until(lambda: team.discord.reactions[f"{said['id']} 🔊"])
 
         assert await team.spoke(1) == ["Word for word."]
         assert team.discord.texts(team.thread) == []

@@ -220,8 +220,9 @@ async def test_what_was_edited_to_nothing_is_withdrawn(wire: Wire) -> None:
     said = wire.discord.message("Hello")
     for words in ("Hello, all", f"<@{USER['id']}>"):
         edited = said | {"content": words, "edited_timestamp": f"2026-01-01T00:00:0{len(words) % 10}+00:00"}
+        before = len(wire.core.inbounds)
         await wire.discord.dispatch("MESSAGE_UPDATE", edited)
-        await asyncio.sleep(0.05)
+        await wire.core.texts(before + 1)
 
     assert [type(inbound.body) for inbound in wire.core.inbounds[1:]] == [MessageEdited, MessageDeleted]
 

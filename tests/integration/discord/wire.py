@@ -17,6 +17,7 @@ from bot.domain.messages import Inbound, MessagePosted, Outcome
 from tests.contract.platform.harness import RecordingCore
 from tests.integration.discord.fake import CHANNEL, GUILD, TOKEN, FakeDiscord
 from tests.integration.discord.world import Drawer
+from tests.patience import HANG_S, until
 
 PLACE = ConversationRef("discord", GUILD, CHANNEL)
 
@@ -41,7 +42,7 @@ class Heard(RecordingCore):
         return outcome
 
     async def texts(self, count: int) -> list[str]:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(HANG_S):
             while len(self.inbounds) < count:
                 self.news.clear()
                 await self.news.wait()
@@ -73,9 +74,7 @@ class Wire:
 
     async def until(self, true: Callable[[], bool]) -> None:
         """For what no event of the fake's announces."""
-        async with asyncio.timeout(60):
-            while not true():
-                await asyncio.sleep(0.02)
+        await until(true)
 
     async def ready(self) -> None:
         client = self.platform._client
@@ -88,7 +87,7 @@ async def running(wire: Wire) -> AsyncIterator[Wire]:
     """A platform that runs and is connected."""
     task = asyncio.create_task(wire.platform.run())
     try:
-        await wire.discord.until(lambda: wire.discord.ops, 15)
+        await wire.discord.until(lambda: wire.discord.ops)
         await wire.ready()
         yield wire
     finally:

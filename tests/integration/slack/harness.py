@@ -23,6 +23,7 @@ from tests.contract.platform.harness import ANN, BEN, GUEST, Abilities, Recordin
 from tests.integration.slack.fake import FakeSlack, Grant, Message, payloads
 from tests.integration.slack.fake.server import APP_TOKEN
 from tests.integration.slack.fake.workspace import BOT_ID, BOT_TOKEN, BOT_USER, TEAM, Ephemeral, Hook
+from tests.patience import until
 
 PEOPLE = {ANN: "U0ANN", BEN: "U0BEN", GUEST: "U0GUEST"}
 GENERAL = ConversationRef("slack", TEAM, "C0GENERAL")
@@ -79,9 +80,9 @@ class SlackHarness:
             return
         self._running = asyncio.create_task(self.platform.run())
         if self.socket:
-            await eventually(lambda: len(self.fake.sockets) == 2)
+            await until(lambda: len(self.fake.sockets) == 2)
         else:
-            await eventually(lambda: self.fake.called("auth.test"))
+            await until(lambda: self.fake.called("auth.test"))
             self.fake.deliver_http = over(self.platform)
 
     async def stop(self) -> None:
@@ -90,7 +91,7 @@ class SlackHarness:
         with contextlib.suppress(asyncio.CancelledError):
             await self._running
         if self.socket:
-            await eventually(lambda: not self.fake.sockets)
+            await until(lambda: not self.fake.sockets)
 
     async def restart(self) -> None:
         await self.stop()
@@ -228,7 +229,7 @@ class SlackHarness:
     async def _settled(self) -> None:
         """Over HTTP the answer ends with what follows it; over a socket that goes on by itself."""
         if self.socket:
-            await eventually(
+            await until(
                 lambda: not [t for t in asyncio.all_tasks() if " _deliver()" in repr(t) or "coro=<_deliver" in repr(t)]
             )
 
@@ -265,12 +266,6 @@ def over(platform: ChatPlatform) -> Any:
         return answer.status_code, answer.content
 
     return deliver
-
-
-async def eventually(holds: Any, within: float = 5.0) -> None:
-    async with asyncio.timeout(within):
-        while not holds():
-            await asyncio.sleep(0.005)
 
 
 @contextlib.asynccontextmanager

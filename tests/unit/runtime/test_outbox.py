@@ -102,7 +102,7 @@ def play(tmp_path: Path) -> Callable[[Story], None]:
             (lease,) = await storage.workers.claim("w", room=1)
             await story(Office(storage, lease))
 
-    busy = lambda: bool(opening) or any(store.busy for store in stores)  # noqa: E731
+    busy = lambda: bool(opening) or any(store.busy for store in stores)
     return lambda story: run_virtual(main(story), busy=busy)
 
 

@@ -11,6 +11,7 @@ from websockets.asyncio.client import connect
 
 from adapters.simulator import connect_remote
 from bot.ports.room import ConnectionLost, LossReason, Packet, PeerJoined
+from tests.patience import HANG_S
 from tests.unit.simulator.customer import ALMA, SESSION, chat, credentials, until
 
 
@@ -21,7 +22,7 @@ async def running() -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
     )
     assert process.stdout is not None
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(HANG_S):
             url = (await process.stdout.readline()).decode().strip()
         yield process, url
     finally:
@@ -30,8 +31,12 @@ async def running() -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
         await process.communicate()
 
 
+def client(url: str) -> httpx.AsyncClient:
+    return httpx.AsyncClient(base_url=url, headers={"x-api-key": "simulator"}, timeout=HANG_S)
+
+
 async def test_an_avatar_in_another_process_is_spoken_to_and_leaves_no_trace_at_sigterm() -> None:
-    async with running() as (process, url), httpx.AsyncClient(base_url=url, headers={"x-api-key": "simulator"}) as http:
+    async with running() as (process, url), client(url) as http:
         wanted = {"avatar_id": ALMA, "duration": 60, "mode_type": 1}
         session = (await http.post(f"{SESSION}/create", json=wanted)).json()["data"]
         connection = connect_remote(url)(credentials(session))
@@ -43,7 +48,7 @@ async def test_an_avatar_in_another_process_is_spoken_to_and_leaves_no_trace_at_
         report = (await http.get("/_simulator/state")).json()
         assert [said["given"] for said in report["sessions"][0]["spoken"]] == ["hello over there"]
         process.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(HANG_S):
             *_, last = [event async for event in events]
             assert await process.wait() == 0
         assert isinstance(last, ConnectionLost)
@@ -51,13 +56,13 @@ async def test_an_avatar_in_another_process_is_spoken_to_and_leaves_no_trace_at_
 
 
 async def test_a_client_that_is_gone_has_left_the_room() -> None:
-    async with running() as (_, url), httpx.AsyncClient(base_url=url, headers={"x-api-key": "simulator"}) as http:
+    async with running() as (_, url), client(url) as http:
         session = (await http.post(f"{SESSION}/create", json={"avatar_id": ALMA, "duration": 60})).json()["data"]
         connection = connect_remote(url)(credentials(session))
         await connection.join()
         await until(connection.events(), PeerJoined)
         connection._socket.transport.abort()  # type: ignore[attr-defined]  # as `kill -9` does
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(HANG_S):
             while "100000" in str((await http.get("/_simulator/state")).json()["rooms"]):
                 await asyncio.sleep(0.02)
 

@@ -16,6 +16,7 @@ from bot.domain.errors import StoreUnavailable
 from bot.storage.connection_thread import Work
 from bot.storage.encryption import Cipher
 from bot.storage.engine import Store
+from tests.patience import HANG_S
 
 
 def allowing(workspace: str) -> Work[None]:
@@ -123,7 +124,7 @@ async def test_an_unexpected_failure_of_the_connection_is_told_and_the_writer_go
     event.listen(store._writer.engine, "commit", refuse)
     with pytest.raises(StoreUnavailable):
         await store.write(allowing("lost"))
-    await asyncio.wait_for(store.write(allowing("next")), 5)
+    await asyncio.wait_for(store.write(allowing("next")), HANG_S)
     assert written(database) == ["next"]
 
 

@@ -18,10 +18,11 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from adapters.web.files import REDIRECTS, WITHIN_S, WebFiles
+from adapters.web.files import REDIRECTS, WebFiles
 from adapters.web.ssrf_guard import AT_ONCE, Lookups
 from bot.commands.urls import IpAddress
 from bot.domain.errors import NotPublic
+from tests.patience import HANG_S
 
 CONTENT = b"x" * 1_234
 PUBLIC = "93.184.216.34"
@@ -144,7 +145,7 @@ async def test_going_round_in_circles_ends() -> None:
 
 
 async def test_a_silent_server_is_not_waited_for() -> None:
-    async with on_the_internet() as port, asyncio.timeout(WITHIN_S + 5):
+    async with on_the_internet() as port, asyncio.timeout(HANG_S):
         assert await WebFiles(names, Internet(port, trust=False)).size("http://files.example/silent") is None
 
 
@@ -192,7 +193,7 @@ async def test_slow_names_take_no_thread_of_anybody_else(monkeypatch: pytest.Mon
     before = threading.active_count()
     slow = [asyncio.create_task(look_up(f"slow{n}.example")) for n in range(40)]
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(HANG_S):
             await asyncio.sleep(0)
             assert await asyncio.to_thread(lambda: "done") == "done"
         looking = [thread for thread in threading.enumerate() if thread.name == "lookup"]

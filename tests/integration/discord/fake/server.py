@@ -17,6 +17,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from tests.integration.discord.fake import payloads
 from tests.integration.discord.fake.payloads import BOT, USER, Json
 from tests.integration.discord.fake.rest import Answer, Call, FakeRest
+from tests.patience import HANG_S
 
 NAMES = ("discord.com", "gateway.discord.gg", "gateway-resume.discord.gg")
 IDENTIFY, RESUME, HEARTBEAT = 2, 6, 1
@@ -64,8 +65,8 @@ class FakeDiscord(FakeRest):
     def connector(self) -> aiohttp.TCPConnector:
         return connector(self.port, self.authority)
 
-    async def until(self, true: Any, seconds: float = 8) -> None:
-        async with asyncio.timeout(seconds):
+    async def until(self, true: Any) -> None:
+        async with asyncio.timeout(HANG_S):
             while not true():
                 self._news.clear()
                 await self._news.wait()

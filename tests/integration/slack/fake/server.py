@@ -66,6 +66,7 @@ class FakeSlack:
         self.tickets: set[str] = set()
         self.tickets_tried: list[str] = []
         self.deaf = False
+        self.ack_s = ACK_S
         self.others = 0  # connections of somebody else who has the same token
         self.limits = limits
         self.later_s = 0.0
@@ -272,7 +273,7 @@ class FakeSlack:
         envelope = {"envelope_id": envelope_id, "type": kind, "payload": payload}
         await socket.send_json(envelope | {"accepts_response_payload": kind != "events_api"})
         try:
-            answer = await asyncio.wait_for(waiting, ACK_S)
+            answer = await asyncio.wait_for(waiting, self.ack_s)
         except TimeoutError:
             return 0, b""
         return 200, json.dumps(answer).encode() if answer is not None else b""
@@ -285,7 +286,7 @@ class FakeSlack:
             return await self._deliver_socket(kind, payload)
         body, content_type = payloads.over_http(kind, payload)
         headers = payloads.signed(body) | {"Content-Type": content_type}
-        return await asyncio.wait_for(self.deliver_http(body, headers), ACK_S)
+        return await asyncio.wait_for(self.deliver_http(body, headers), self.ack_s)
 
 
 async def _arguments(request: web.Request) -> tuple[str, dict[str, Any], bool]:

@@ -17,6 +17,7 @@ from bot.ports.grants import Scope
 from bot.ports.room import Codec, VideoFrame
 from bot.web.viewer.wire import HEADER, Flag
 from tests.browser.session_fixture import SESSION, ScriptedCore, scripted_core
+from tests.patience import until
 
 PICTURE_S = 0.02
 LARGE = bytes(60_000)
@@ -80,9 +81,15 @@ async def context(tmp_path: Path) -> AsyncIterator[ScriptedCore]:
 
 
 async def until_seen(page: Page, count: int) -> None:
-    async with asyncio.timeout(60):
-        while len(page.seen) < count:
-            await asyncio.sleep(0.01)
+    await until(lambda: len(page.seen) >= count)
+
+
+async def stands(page: Page, other: Page) -> int:
+    """Wait until a page gets nothing while the other gets many pictures; how many the first has."""
+    before = -1
+    while before != (before := len(page.seen)):
+        await until_seen(other, len(other.seen) + 40)
+    return before
 
 
 async def test_a_page_begins_with_a_key_frame_and_misses_nothing(context: ScriptedCore) -> None:
@@ -97,10 +104,7 @@ async def test_a_page_that_falls_behind_is_left_alone_until_it_has_caught_up(con
     async with opened(context) as slow, opened(context) as quick:
         await until_seen(slow, 5)
         slow.acknowledges = False
-        await asyncio.sleep(1.5)
-        had = len(slow.seen)
-        await asyncio.sleep(0.3)
-        assert len(slow.seen) == had
+        had = await stands(slow, quick)
         await slow.acknowledge()
         await until_seen(slow, had + 1)
         await until_seen(quick, had + 20)
