@@ -3,8 +3,10 @@
 import asyncio
 import inspect
 import os
+import shutil
 from collections import Counter
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
@@ -26,6 +28,17 @@ settings.register_profile(
 settings.register_profile("ci", settings.get_profile("here"), derandomize=True, database=None)
 settings.register_profile("soak", settings.get_profile("here"), max_examples=2_000)
 settings.load_profile("soak" if SOAK in os.environ else "ci" if "CI" in os.environ else "here")
+
+
+MEMORY = Path("/dev/shm")
+ENOUGH = 2 * 1024**3
+"""Bytes. A whole run leaves a few hundred megabytes."""
+
+
+def pytest_configure() -> None:
+    """Databases that are gone in a moment need no disk: every commit would wait for it."""
+    if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ENOUGH:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

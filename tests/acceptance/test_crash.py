@@ -27,7 +27,7 @@ A_CONVERSATION_S = 3.0
 )
 async def test_no_crash_loses_doubles_or_leaves_anything(tmp_path: Path, crashes: int) -> None:
     seed = int(os.environ.get("CRASH_SEED") or random.SystemRandom().randrange(10**6))
-    print(f"CRASH_SEED={seed}")
+    print(f"CRASH_SEED={seed}")  # noqa: T201 - shown with a failure, to repeat it
     dice = random.Random(seed)
     channels = [f"c{number}" for number in range(crashes * CONVERSATIONS)]
     with simulation(pace=300, thinking=0.02, join_delay=0.1, concurrency=1000, credit=10**7) as simulated:

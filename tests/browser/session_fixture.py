@@ -81,7 +81,7 @@ class KeptArchive(Archive):
         await asyncio.sleep(self.slow)
         return tuple(self.said.values())
 
-    async def export(self, session_id: str, format: str) -> File | None:
+    async def export(self, session_id: str, format: str) -> File | None:  # noqa: A002
         words = "\n".join(f"**Mei**: {caption.text}" for caption in self.said.values())
         return File(f"transcript.{format}", "text/markdown", words.encode())
 

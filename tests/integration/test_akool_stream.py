@@ -40,7 +40,7 @@ class Conversation:
 
 
 @asynccontextmanager
-async def conversation(shape: ChatShape = ChatShape()) -> AsyncIterator[Conversation]:
+async def conversation(shape: ChatShape = ChatShape()) -> AsyncIterator[Conversation]:  # noqa: B008 - frozen
     async with customer() as somebody, asyncio.TaskGroup() as group:
         Control(somebody.simulator).script(FaultScript(shape=shape))
         ours = credentials(await somebody.create(mode_type=Mode.RETELLING, duration=3600))

@@ -185,7 +185,9 @@ async def playground(service: Fed) -> AsyncIterator[Feed]:
     )
 
 
-def _frames(service: Fed, path: str, headers: dict[str, str], first: str, samples: Sequence[Any], probe: str) -> Feed:
+def _frames(  # noqa: PLR0917
+    service: Fed, path: str, headers: dict[str, str], first: str, samples: Sequence[Any], probe: str
+) -> Feed:
     """One frame at a time, followed by one whose answer says that it was read; a socket that was closed is followed by another."""
     free: list[ClientConnection] = []
 

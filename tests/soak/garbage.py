@@ -50,7 +50,7 @@ PIECES = (
 def dice() -> Random:
     """Its seed is printed, to repeat a failure: `SOAK_SEED`."""
     seed = int(os.environ.get("SOAK_SEED") or SystemRandom().randrange(10**6))
-    print(f"SOAK_SEED={seed}")
+    print(f"SOAK_SEED={seed}")  # noqa: T201 - shown with a failure
     return Random(seed)
 
 

@@ -47,6 +47,6 @@ def _filled(node: ast.JoinedStr) -> str:
 def test_what_people_read_is_short_and_in_their_words(path: Path) -> None:
     """`pytest -s -k wording` prints all of it, to be read whole."""
     for text in sentences(ast.parse(path.read_text())):
-        print(f"{path.relative_to(ROOT)}: {text}")
+        print(f"{path.relative_to(ROOT)}: {text}")  # noqa: T201 - to be read whole
         assert len(text) <= LONGEST, text
         assert not [word for word in OLD_WORDS if word in text.casefold()], text

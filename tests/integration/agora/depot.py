@@ -64,7 +64,7 @@ def _handler(depot: Depot) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(rest[: depot.breaks.pop(0)] if depot.breaks else rest)
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's
             """Say nothing."""
 
     return Handler

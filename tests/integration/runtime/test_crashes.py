@@ -67,7 +67,7 @@ async def test_what_was_spoken_behind_a_post_that_takes_long_is_in_the_transcrip
         await stack.live()
         for number in range(2):
             await room.say(f"Number {number}?", room.thread)
-            await stack.until(lambda: len(stack.spoken) > number)
+            await stack.until(lambda: len(stack.spoken) > number)  # noqa: B023
         spoken = service.services.metrics.turns.labels("spoken")
         await stack.until(lambda: spoken._value.get() == 2)
         stack.crash()

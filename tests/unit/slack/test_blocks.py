@@ -34,7 +34,7 @@ cards = st.builds(
     mode=st.sampled_from(Mode),
     starter_name=texts,
     note=texts,
-    ends_at=st.none() | st.datetimes(min_value=datetime(2020, 1, 1), timezones=st.just(UTC)),
+    ends_at=st.none() | st.datetimes(min_value=datetime(2020, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
     waiting=st.integers(0, 10),
     actions=st.lists(st.sampled_from(CardAction), unique=True).map(tuple),
 )

@@ -6,22 +6,13 @@ from cryptography.fernet import Fernet
 
 from bot.storage.encryption import Cipher
 from bot.storage.engine import Store
-from bot.storage.migrate import upgrade
-
-
-@pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """An empty database, migrated once."""
-    path = tmp_path_factory.mktemp("migrated") / "empty.db"
-    upgrade(f"sqlite:///{path}")
-    return path.read_bytes()
+from tests.database import NAME, database_in
 
 
 @pytest.fixture
-def database(tmp_path: Path, migrated: bytes) -> Path:
-    path = tmp_path / "avatarbot.db"
-    path.write_bytes(migrated)
-    return path
+def database(tmp_path: Path) -> Path:
+    database_in(tmp_path)
+    return tmp_path / NAME
 
 
 @pytest.fixture
