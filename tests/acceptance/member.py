@@ -53,8 +53,7 @@ class Member:
     def __init__(self, services: Deployment, cookie: str, name: str) -> None:
         self.name = name
         self.messages: dict[str, Message] = {}
-        self.grew: set[str] = set()
-        """Messages that were seen growing, be it for a moment only."""
+        self._grew: set[str] = set()
         self.told: list[Told] = []
         self._services = services
         self._cookie = cookie
@@ -120,6 +119,10 @@ class Member:
 
         return await self.sees(look, (channel, text))
 
+    async def sees_growing(self, lines: int) -> None:
+        """Once so many lines have been growing, be it for a moment only."""
+        await self.sees(lambda: len(self._grew) >= lines or None, "the avatar speaking")
+
     # ------------------------------------------------ inside
 
     def _nonce(self) -> str:
@@ -171,7 +174,7 @@ class Member:
                     await self._send(frame_again)
             case Changed(messages=messages, seq=seq):
                 self.messages |= {message.id: message for message in messages}
-                self.grew |= {message.id for message in messages if message.growing}
+                self._grew |= {message.id for message in messages if message.growing}
                 self._seq = seq
                 self._enter = msgspec.structs.replace(self._enter, seq=seq)
             case Acknowledged(nonce=nonce):

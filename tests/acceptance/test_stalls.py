@@ -50,7 +50,7 @@ async def test_a_process_that_was_stopped_in_mid_turn_loses_nothing(tmp_path: Pa
                 await ann.write(
                     "lobby", card.id, f"Repeat after me: number {number} takes a while to be said, as it is long."
                 )
-                await ann.sees(lambda number=number: len(ann.grew) > number or None, "the avatar speaking")
+                await ann.sees_growing(number + 1)
                 await stand_still(service, seconds)
                 await ann.write("lobby", card.id, f"Repeat after me: and so goes on number {number}.")
                 await ann.sees_line("lobby", f"so goes on number {number}.")

@@ -39,16 +39,12 @@ async def test_told_to_stop_while_avatars_speak_it_closes_them_and_tells_whose_w
             async with talking(services) as (ann, card):
                 await ann.write("lobby", card.id, LONG)
                 await ann.write("lobby", card.id, "And this waits behind it.")
-                await ann.sees(lambda: _is_growing(ann) or None)
+                await ann.sees_growing(1)
                 code = await asyncio.to_thread(told_to_stop, service)
         evidence = gathered(services, simulated, [ann])
         assert (code, simulated.open) == (0, [])
         assert [*evidence.without_outcome(), *evidence.untold(), *evidence.doubled(), *evidence.left_open()] == []
         assert {row.sentence for row in evidence.rows if row.verb == "say"} == {"", GOODBYE}
-
-
-def _is_growing(member: Member) -> bool:
-    return any(message.growing for message in member.messages.values())
 
 
 async def test_told_to_stop_while_akool_hangs_it_ends_in_time_and_the_next_start_closes(tmp_path: Path) -> None:

@@ -65,8 +65,8 @@ class FakeDiscord(FakeRest):
     def connector(self) -> aiohttp.TCPConnector:
         return connector(self.port, self.authority)
 
-    async def until(self, true: Any) -> None:
-        async with asyncio.timeout(HANG_S):
+    async def until(self, true: Any, seconds: float = HANG_S) -> None:
+        async with asyncio.timeout(seconds):
             while not true():
                 self._news.clear()
                 await self._news.wait()
