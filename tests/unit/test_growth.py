@@ -28,11 +28,11 @@ from bot.domain import wellformed
 from bot.domain.transcript import Speaker, TranscriptLine
 from bot.speech import names, sentences, speakable, splitter
 
-SHORT, LONG = 4_000, 16_000
+SHORT, LONG = 2_000, 8_000
 LEAST_GROWTH = 2.5**2
 """Four times the text takes four times the time; the square of it would take sixteen times."""
 
-QUICK_S = 0.005
+QUICK_S = 0.002
 """What takes no longer for the longest text needs no proof."""
 
 PROSE = ("", "Good morning, everybody. ", "")

@@ -23,7 +23,12 @@ from bot.domain.sessions import Mode, SessionStatus
 from bot.domain.transcript import Delivery, TranscriptLine
 from tests.disclosing import AI
 
-texts = st.text(max_size=200) | st.text(alphabet="a<>&*_@!", min_size=2_900, max_size=4_000)
+long_texts = st.builds(
+    lambda unit, size: (unit * size)[:size],
+    st.text(alphabet="a<>&*_@!", min_size=1, max_size=20),
+    st.integers(2_900, 4_000),
+)
+texts = st.text(max_size=200) | long_texts
 urls = st.sampled_from(["", "https://x.example/a.png", "http://x.example/a.png", "https://" + "x" * 4_000])
 cards = st.builds(
     Card,
