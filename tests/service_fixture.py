@@ -18,9 +18,9 @@ from bot.app.service import Parts, Service
 from bot.clock import SystemClock
 from bot.commands.policy import Policy
 from bot.storage.encryption import Cipher
-from bot.storage.migrate import upgraded
 from bot.storage.sql import sql_storage
 from bot.telemetry import new_metrics
+from tests.database import database_in
 
 KEY = Fernet.generate_key().decode()
 QUICK = replace(Options(), join_delay=0.1, thinking=0.05, pace=150.0)
@@ -30,8 +30,7 @@ QUICK = replace(Options(), join_delay=0.1, thinking=0.05, pace=150.0)
 @asynccontextmanager
 async def whole_service(folder: Path, simulator: Simulator) -> AsyncIterator[Service]:
     """Not running yet and without a platform. Opened again on the same folder, it is the same service after a restart."""
-    url = f"sqlite:///{folder / 'avatarbot.db'}"
-    await upgraded(url)
+    url = database_in(folder)
     async with AsyncExitStack() as stack:
         clock = SystemClock()
         storage = await stack.enter_async_context(sql_storage(url, Cipher((KEY,)), clock))

@@ -25,12 +25,12 @@ from bot.runtime.services import Services
 from bot.runtime.status_card import card_of
 from bot.storage.encryption import Cipher
 from bot.storage.engine import Store
-from bot.storage.migrate import upgrade
 from bot.storage.sql import SqlStorage
 from bot.telemetry import new_metrics
 from bot.testing.chat import CHANNEL, FakeChat
 from bot.testing.chat_platform import FakeChatPlatform
 from bot.testing.virtual_time import LoopClock, run_virtual
+from tests.database import database_in
 from tests.stored import started
 from tests.world_fixture import KEY, QUICK
 
@@ -102,8 +102,7 @@ def active(
 def _tell(  # noqa: PLR0917
     story: Story, folder: Path, room: Callable[[], FakeChat], spec: SessionSpec, policy: Policy, kind: type[Store]
 ) -> None:
-    url = f"sqlite:///{folder / 'avatarbot.db'}"
-    upgrade(url)
+    url = database_in(folder)
     stores: list[Store] = []
 
     async def main() -> None:

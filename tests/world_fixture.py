@@ -28,12 +28,12 @@ from bot.ports.room import ConnectRoom
 from bot.storage.connection_thread import Work
 from bot.storage.encryption import Cipher
 from bot.storage.engine import Store
-from bot.storage.migrate import upgrade
 from bot.storage.sql import SqlStorage
 from bot.telemetry import new_metrics
 from bot.testing.chat import FakeChat
 from bot.testing.chat_platform import FakeChatPlatform
 from bot.testing.virtual_time import LoopClock, run_virtual
+from tests.database import database_in
 
 T = TypeVar("T")
 Watch = Callable[[httpx.Request], None]
@@ -103,7 +103,7 @@ class Stack:
 
     @property
     def url(self) -> str:
-        return f"sqlite:///{self.folder / 'avatarbot.db'}"
+        return database_in(self.folder)
 
     @property
     def hosted(self) -> list[HostedSession]:
@@ -204,7 +204,6 @@ def run_story(story: Story, folder: Path, options: Options = QUICK, policy: Poli
         clock = LoopClock()
         async with Simulator(clock, options) as simulator:
             worlds.append(Stack(folder, simulator, clock, policy=policy or Policy()))
-            upgrade(worlds[0].url)
             await story(worlds[0])
 
     work: Coroutine[Any, Any, None] = main()

@@ -17,13 +17,11 @@ from concurrent.futures import Executor
 from datetime import UTC, datetime, timedelta
 from typing import Any, ParamSpec, TypeVar, TypeVarTuple
 
-from tests.patience import HANG_S
-
 T = TypeVar("T")
 P = ParamSpec("P")
 Ts = TypeVarTuple("Ts")
 
-PATIENCE_S = HANG_S
+PATIENCE_S = 60.0
 """Real seconds without any progress after which a virtual loop gives up."""
 
 POLL_S = 0.002

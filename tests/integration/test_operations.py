@@ -16,17 +16,16 @@ from bot.domain.identity import new_id
 from bot.domain.sessions import EndReason, SessionSpec, SessionStatus
 from bot.storage import tables
 from bot.storage.encryption import Cipher
-from bot.storage.migrate import upgraded
 from bot.storage.sql import SqlStorage, sql_storage
 from tests import stored
+from tests.database import database_in
 
 NOW = datetime.now(UTC)
 
 
 @pytest.fixture
 async def storage(tmp_path: Path) -> AsyncIterator[SqlStorage]:
-    url = f"sqlite:///{tmp_path / 'avatarbot.db'}"
-    await upgraded(url)
+    url = database_in(tmp_path)
     async with sql_storage(url, Cipher((Fernet.generate_key().decode(),)), SystemClock()) as storage:
         yield storage
 

@@ -25,11 +25,11 @@ from bot.commands.policy import Policy
 from bot.domain.messages import Accepted
 from bot.domain.sessions import SessionStatus
 from bot.storage.encryption import Cipher
-from bot.storage.migrate import upgraded
 from bot.storage.sql import sql_storage
 from bot.telemetry import new_metrics
 from bot.testing.chat import FakeChat
 from bot.testing.chat_platform import FakeChatPlatform
+from tests.database import database_in
 from tests.integration.agora.bridge import bridged
 from tests.integration.agora.conftest import SETTINGS
 from tests.integration.agora.hub import Hub
@@ -62,8 +62,7 @@ class World:
 
 @contextlib.asynccontextmanager
 async def world(folder: Path, hub: Hub, own_room: OwnRooms | None = None) -> AsyncIterator[World]:
-    clock, url, room = SystemClock(), f"sqlite:///{folder / 'avatarbot.db'}", FakeChat()
-    await upgraded(url)
+    clock, url, room = SystemClock(), database_in(folder), FakeChat()
     async with contextlib.AsyncExitStack() as stack:
         simulator = await stack.enter_async_context(Simulator(clock, QUICK))
         await stack.enter_async_context(bridged(hub, simulator.connect))

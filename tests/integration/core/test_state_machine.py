@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Coroutine
 from contextlib import ExitStack, suppress
 from datetime import timedelta
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +22,9 @@ from bot.domain.errors import StoreUnavailable
 from bot.domain.messages import Accepted, Command, Inbound, MessagePosted, Outcome
 from bot.domain.people import Membership, Person
 from bot.ports.room import LossReason
-from bot.storage.migrate import upgrade
 from bot.testing.chat import ANN
 from bot.testing.virtual_time import LoopClock, virtual_runner
+from tests.database import migrated
 from tests.integration.core.audit import Audit
 from tests.integration.core.host import Host
 from tests.world_fixture import QUICK, Stack, run_story
@@ -39,15 +38,6 @@ SOON_ASLEEP = Policy(Limits(provider_minutes=2, person_minutes=1_440, sleep_afte
 places = st.sampled_from(PLACES)
 people = st.sampled_from((ANN, BOB))
 numbers = st.integers(0, 1)
-
-
-@cache
-def _empty_database() -> bytes:
-    """Migrated once for all stories."""
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "empty.db"
-        upgrade(f"sqlite:///{file}")
-        return file.read_bytes()
 
 
 class TwoProcesses(RuleBasedStateMachine):
@@ -72,7 +62,7 @@ class TwoProcesses(RuleBasedStateMachine):
         self.simulator = await Simulator(clock, QUICK).__aenter__()
         self.stack = Stack(self.folder, self.simulator, clock, policy=SOON_ASLEEP, delay=0.02)
         path = self.folder / "avatarbot.db"
-        path.write_bytes(_empty_database())
+        path.write_bytes(migrated())
         self.audit = Audit(path)
         await self._begin()
 

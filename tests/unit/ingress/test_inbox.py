@@ -14,10 +14,10 @@ from bot.ingress.inbox import COMMIT_WITHIN, Inbox
 from bot.runtime.funding import Funding
 from bot.storage.encryption import Cipher
 from bot.storage.engine import Store
-from bot.storage.migrate import upgrade
 from bot.storage.sql import SqlStorage
 from bot.testing.chat import ANN, CHANNEL
 from bot.testing.virtual_time import LoopClock, run_virtual
+from tests.database import database_in
 from tests.world_fixture import KEY
 
 Wakeups = list[tuple[str, str]]
@@ -29,8 +29,7 @@ def start(event_id: str = "e1") -> Inbound:
 
 def with_inbox(folder: Path, story: Callable[[Inbox, Wakeups], Coroutine[None, None, None]]) -> None:
     """Tell a story of an inbox that nobody runs yet, in virtual time."""
-    url = f"sqlite:///{folder / 'avatarbot.db'}"
-    upgrade(url)
+    url = database_in(folder)
     held: list[Store] = []
 
     async def main() -> None:

@@ -19,11 +19,11 @@ from bot.ports.storage.records import SAY, Conclusion, InboxOutcome, Lease, NewR
 from bot.runtime.outbox import GIVE_UP, LOOK_EVERY, Outbox
 from bot.storage.encryption import Cipher
 from bot.storage.engine import Store
-from bot.storage.migrate import upgrade
 from bot.storage.sql import SqlStorage
 from bot.testing.chat import ANN, CHANNEL, FakeChat
 from bot.testing.chat_platform import FakeChatPlatform
 from bot.testing.virtual_time import LoopClock, run_virtual
+from tests.database import database_in
 from tests.stored import started
 from tests.world_fixture import KEY
 
@@ -87,8 +87,7 @@ Story = Callable[[Office], Coroutine[Any, Any, None]]
 @pytest.fixture
 def play(tmp_path: Path) -> Callable[[Story], None]:
     """Plays a story in virtual time, on a session that exists."""
-    url = f"sqlite:///{tmp_path / 'avatarbot.db'}"
-    upgrade(url)
+    url = database_in(tmp_path)
     stores: list[Store] = []
     opening = [True]
 
@@ -102,7 +101,7 @@ def play(tmp_path: Path) -> Callable[[Story], None]:
             (lease,) = await storage.workers.claim("w", room=1)
             await story(Office(storage, lease))
 
-    busy = lambda: bool(opening) or any(store.busy for store in stores)
+    busy = lambda: bool(opening) or any(store.busy for store in stores)  # noqa: E731
     return lambda story: run_virtual(main(story), busy=busy)
 
 
