@@ -27,7 +27,8 @@ from bot.clock import SystemClock
 from bot.telemetry import configure_logging
 from tests.contract.platform.harness import ANN
 from tests.integration.slack.fake import FakeSlack
-from tests.integration.slack.harness import GENERAL, SlackHarness, eventually
+from tests.integration.slack.harness import GENERAL, SlackHarness
+from tests.patience import until
 from tests.service_fixture import whole_service
 
 TREE = Path(__file__).parents[1]
@@ -90,7 +91,7 @@ async def turn(slack: SlackHarness, tracer: Tracer, number: int) -> tuple[Walk, 
     answer = f"{number} * 7 is {number * 7}"
     with tracer.following():
         await slack.slash(ANN, f"say What is {number} * 7?", GENERAL)
-        await eventually(lambda: any(answer in str(message) for message in slack.fake.workspace.messages), 60)
+        await until(lambda: any(answer in str(message) for message in slack.fake.workspace.messages), 60)
         await asyncio.sleep(QUIET_S)
     return tracer.way_in, tracer.way_out
 
@@ -110,7 +111,7 @@ async def measure() -> tuple[list[Walk], list[Walk]]:
             async with whole.running():
                 await slack.start()
                 await slack.slash(ANN, "start", GENERAL)
-                await eventually(
+                await until(
                     lambda: any("run:interrupt" in str(message.blocks) for message in fake.workspace.messages), 60
                 )
                 await turn(slack, tracer, 10)  # warms what is remembered

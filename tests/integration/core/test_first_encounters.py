@@ -22,10 +22,10 @@ from bot.domain.messages import Accepted, Command, Inbound, MessagePosted
 from bot.domain.people import Membership, Person
 from bot.domain.sessions import SessionStatus
 from bot.testing.virtual_time import LoopClock, virtual_runner
+from tests.database import migrated
 from tests.integration.core.audit import Audit
 from tests.integration.core.encounters import SENTENCES, JudgedChat, SocketPage
 from tests.integration.core.host import Host
-from tests.integration.core.test_state_machine import _empty_database
 from tests.world_fixture import QUICK, Stack
 
 CHANNEL, THREAD, DIRECT = (
@@ -64,7 +64,7 @@ class FirstEncounters(RuleBasedStateMachine):
         self.simulator = await Simulator(clock, QUICK).__aenter__()
         self.stack = Stack(self.folder, self.simulator, clock, room=self.room, policy=CROWDED)
         path = self.folder / "avatarbot.db"
-        path.write_bytes(_empty_database())
+        path.write_bytes(migrated())
         self.audit = Audit(path)
         await self._begin()
 
