@@ -33,9 +33,15 @@ def line(shown: TranscriptLine) -> Json:
     more = " …" if shown.delivery is Delivery.GROWING else ""
     if shown.speaker is None:
         return _text(f"{escape(shown.text)}{more}")
-    speaker = escape(shorten(" ".join(shown.speaker.split()) or "Avatar", SPEAKER_LENGTH))
+    speaker = escape(shorten(" ".join(shown.byline.split()) or "Avatar", SPEAKER_LENGTH))
     small = f"\n-# {escape(shown.disclosure.sentence)}" if shown.disclosure.sentence else ""
     return _text(f"**{speaker}:** {escape(shown.text)}{more}{small}")
+
+
+def replying_quietly(message_id: str) -> Json:
+    """What makes a message a reply that pings nobody; to one that is gone meanwhile it is an ordinary message."""
+    reference = {"message_id": message_id, "fail_if_not_exists": False}
+    return {"message_reference": reference, "allowed_mentions": {**NOBODY, "replied_user": False}}
 
 
 def statement(text: str) -> list[Json]:

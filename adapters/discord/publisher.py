@@ -13,7 +13,14 @@ from discord.http import Route
 from adapters.discord import cards, messages
 from adapters.discord.conversations import Conversations
 from adapters.discord.custom_ids import OWN_THREAD
-from adapters.discord.errors import BLOCKED_BY_AUTOMOD, THREAD_EXISTS, THREADS_ARE_OFF_HERE, TOO_MANY_THREADS, code_of
+from adapters.discord.errors import (
+    BLOCKED_BY_AUTOMOD,
+    CANNOT_READ_HISTORY,
+    THREAD_EXISTS,
+    THREADS_ARE_OFF_HERE,
+    TOO_MANY_THREADS,
+    code_of,
+)
 from adapters.discord.mapping import is_direct, target
 from adapters.discord.markdown import measure
 from adapters.discord.replies import DiscordReplies
@@ -67,6 +74,7 @@ class DiscordPublisher:
         self._replies = replies
         self._conversations = conversations
         self._clock = clock
+        self._without_replies: set[str] = set()  # channels
         self._threaded = settings.conversation == "thread"
         self._hint = "" if settings.message_content else HINT
 
@@ -150,19 +158,37 @@ class DiscordPublisher:
     async def post(self, thread: ConversationRef, line: TranscriptLine, key: str) -> MessageRef:
         """Posted twice with one key within minutes, Discord hands back the first message: that is then brought up to date."""
         try:
-            return await self._send(thread, messages.line(line), key)
+            return await self._post(thread, line, key)
         except PlatformError as error:
             if code_of(error) not in BLOCKED_BY_AUTOMOD:
                 raise
-        return await self._send(thread, messages.line(replace(line, text=HELD_BACK)), key)
+        return await self._post(thread, replace(line, text=HELD_BACK), key)
+
+    async def _post(self, thread: ConversationRef, line: TranscriptLine, key: str) -> MessageRef:
+        """An answer is a reply to what it answers. Where Discord does not let us look back there are no replies, and it has a name."""
+        if answered := self._answered(thread, line):
+            try:
+                return await self._send(thread, messages.line(replace(line, answers=None)), key, answered)
+            except PlatformError as error:
+                if code_of(error) != CANNOT_READ_HISTORY:
+                    raise
+            self._without_replies.add(thread.channel_id)
+        return await self._send(thread, messages.line(line), key)
+
+    def _answered(self, thread: ConversationRef, line: TranscriptLine) -> str:
+        """The message in this very channel or thread that a line is a reply to, if it can be one."""
+        message = line.answers.message if line.answers else None
+        here = message is not None and target(message.place) == target(thread)
+        return message.message_id if message and here and thread.channel_id not in self._without_replies else ""
 
     async def edit(self, ref: MessageRef, line: TranscriptLine) -> None:
+        shown = replace(line, answers=None) if self._answered(ref.place, line) else line
         try:
-            await self._edit(ref, messages.line(line))
+            await self._edit(ref, messages.line(shown))
         except PlatformError as error:
             if code_of(error) not in BLOCKED_BY_AUTOMOD:
                 raise
-            await self._edit(ref, messages.line(replace(line, text=HELD_BACK)))
+            await self._edit(ref, messages.line(replace(shown, text=HELD_BACK)))
 
     async def mark_spoken(self, ref: MessageRef) -> None:
         """Without the permission to react the talk goes on all the same."""
@@ -188,9 +214,10 @@ class DiscordPublisher:
 
     # ------------------------------------------------------------ calls
 
-    async def _send(self, place: ConversationRef, body: dict[str, Any], nonce: str) -> MessageRef:
+    async def _send(self, place: ConversationRef, body: dict[str, Any], nonce: str, answered: str = "") -> MessageRef:
         """The nonce makes it safe to repeat."""
-        posted = await self._rest.call(_channel("POST", place, "/messages"), _once(body, nonce))
+        reply = messages.replying_quietly(answered) if answered else {}
+        posted = await self._rest.call(_channel("POST", place, "/messages"), _once(body | reply, nonce))
         ref = MessageRef(place, str(posted["id"]))
         if _words(posted) != _words(body):
             await self._edit(ref, body)

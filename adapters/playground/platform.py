@@ -110,7 +110,8 @@ class PlaygroundPlatform(ChatPlatform):
         author = self._author(thread, line.speaker)
         growing = line.delivery is Delivery.GROWING
         message = Message("", thread.channel_id, author, line.text, thread.thread_id, growing=growing, key=key)
-        posted = self._post(replace(message, disclosure=DisclosureShown.of(line.disclosure)))
+        answers = line.answers.name if line.answers else ""
+        posted = self._post(replace(message, disclosure=DisclosureShown.of(line.disclosure), to=answers))
         return MessageRef(thread, posted.id)
 
     async def find(self, thread: ConversationRef, key: str, since: datetime) -> MessageRef | None:  # noqa: ARG002 - it keeps them by key

@@ -134,6 +134,7 @@ class Message(ClientFrame, frozen=True, tag=False):
     nonce: str = ""
     key: str = ""
     disclosure: DisclosureShown | None = None
+    to: str = ""  # whom an answer is for, by name
 
 
 class Someone(ClientFrame, frozen=True, tag=False):

@@ -136,11 +136,14 @@ def words(text: str, *, bold: bool = False, code: bool = False) -> Block:
 
 
 def line(shown: TranscriptLine) -> Content:
-    """One line of the transcript, or of the bot itself, and under it what says that the avatar is an AI. A growing one ends in an ellipsis."""
+    """One line of the transcript, or of the bot itself, and under it what says that the avatar is an AI. A growing one ends in an ellipsis.
+
+    Slack has no replies within a thread, so whom an answer is for is said by name.
+    """
     more = [words(" …")] if shown.delivery is Delivery.GROWING else []
     if shown.speaker is None:
         return Content(escape(shown.text), [rich_text(words(shown.text), *more)])
-    speaker = shorten(shown.speaker, 80)
+    speaker = shorten(shown.byline, 120)
     block = rich_text(words(f"{speaker}: ", bold=True), words(shown.text), *more)
     sentence = shown.disclosure.sentence
     disclosed = context(plain(sentence)) if sentence else []

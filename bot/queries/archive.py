@@ -1,13 +1,13 @@
 """The transcript as it is stored: of a session that runs, and of one that has ended."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 
 from bot.domain.disclosure import Disclosure, Disclosures
 from bot.domain.replies import File
 from bot.domain.transcript import Speaker
 from bot.media.events import Caption, SessionView
 from bot.ports.storage import Storage
-from bot.ports.storage.records import InboxOutcome, SessionRecord, UtteranceRecord
+from bot.ports.storage.records import Given, InboxOutcome, SessionRecord, UtteranceRecord
 from bot.runtime.status_card import card_of
 from bot.transcript.export import Entry, Transcript, export
 
@@ -63,7 +63,6 @@ class StoredArchive:
             return None
         said = await self._storage.transcripts.of_session(session_id)
         given = await self._storage.transcripts.given(session_id)
-        interrupted = {turn.id for turn in given if turn.outcome in CUT_SHORT}
         return Transcript(
             session_id=session.id,
             avatar_name=session.spec.avatar_name,
@@ -74,14 +73,17 @@ class StoredArchive:
             ended_at=session.ended_at,
             entries=(
                 *(Entry(turn.at, turn.name, Speaker.USER, turn.text) for turn in given),
-                *(_entry(session, line, interrupted) for line in said),
+                *(_entry(session, line, {turn.id: turn for turn in given}) for line in said),
             ),
         )
 
 
-def _entry(session: SessionRecord, line: UtteranceRecord, interrupted: Collection[str]) -> Entry:
-    """`interrupted` are the turns that somebody interrupted."""
+def _entry(session: SessionRecord, line: UtteranceRecord, turns: Mapping[str, Given]) -> Entry:
+    """`turns` are those that people wrote, by their ids."""
     name = session.spec.avatar_name if line.speaker is Speaker.BOT else SOMEBODY
     duration = line.ended_at - line.started_at if line.ended_at else None
-    cut_short = line.speaker is Speaker.BOT and line.mid in interrupted
-    return Entry(line.started_at, name, line.speaker, line.text, duration, cut_short)
+    turn = turns.get(line.mid) if line.speaker is Speaker.BOT else None
+    if turn is None:
+        return Entry(line.started_at, name, line.speaker, line.text, duration)
+    cut_short = turn.outcome in CUT_SHORT
+    return Entry(line.started_at, name, line.speaker, line.text, duration, cut_short, turn.name)

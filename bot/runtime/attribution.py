@@ -6,6 +6,8 @@ counts. Until then, what begins under another `mid` after all of a turn was sent
 
 from collections import deque
 
+from bot.domain.transcript import Addressee
+
 REMEMBERED_TURNS = 50
 """Turns whose answers are recognised as theirs."""
 
@@ -21,9 +23,10 @@ class Attribution:
         self._own_mids = False  # an answer under its turn's own `mid` was seen
         self._turns: deque[str] = deque(maxlen=REMEMBERED_TURNS)
         self._others: deque[str] = deque(maxlen=REMEMBERED_OTHERS)
-        self._asked: deque[str] = deque(maxlen=2 * REMEMBERED_TURNS)  # turns that somebody wrote, and their answers
+        self._asked: dict[str, Addressee] = {}  # by turns that somebody wrote, and their answers
         self._turn = ""
         self._answer: str | None = None
+        self._asked_by: Addressee | None = None
         self._greets = False
         self._sent = False
 
@@ -31,9 +34,10 @@ class Attribution:
         """An avatar has come into the room. `opens`: it may say an opening line by itself, as it has a knowledge base."""
         self._opening_due = opens
 
-    def begin(self, turn: str, *, greets: bool) -> None:
-        """A turn is given to the avatar. Where one `greets`, the avatar has no opening line of its own."""
-        self._turn, self._answer, self._greets, self._sent = turn, None, greets, False
+    def begin(self, turn: str, asked_by: Addressee | None) -> None:
+        """A turn is given to the avatar. One that nobody asked greets: then the avatar has no opening line of its own."""
+        self._turn, self._answer, self._sent = turn, None, False
+        self._asked_by, self._greets = asked_by, asked_by is None
         self._turns.append(turn)
         self._recall(turn)
 
@@ -57,12 +61,18 @@ class Attribution:
         return True
 
     def _recall(self, mid: str) -> None:
-        if not self._greets:
-            self._asked.append(mid)
+        if self._asked_by:
+            self._asked[mid] = self._asked_by
+        for forgotten in list(self._asked)[: -2 * REMEMBERED_TURNS]:
+            del self._asked[forgotten]
 
     def is_asked(self, mid: str) -> bool:
         """Whether that is a turn that somebody wrote, or the answer to one, now or a while ago."""
         return mid in self._asked
+
+    def asked_by(self, mid: str) -> Addressee | None:
+        """Whom an answer is for; None for what is no answer, or one of long ago."""
+        return self._asked.get(mid)
 
     @property
     def mids(self) -> tuple[str, ...]:

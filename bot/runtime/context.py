@@ -13,6 +13,7 @@ from bot.domain.conversations import MessageRef
 from bot.domain.disclosure import Disclosure
 from bot.domain.errors import AvatarbotError
 from bot.domain.sessions import EndReason, Mode, SessionStatus
+from bot.domain.transcript import Addressee
 from bot.media.events import SessionView
 from bot.media.fanout import MediaFanout
 from bot.ports.avatar import Avatar
@@ -197,6 +198,10 @@ class SessionContext:
     def is_repetition(self, mid: str) -> bool:
         """Whether the avatar says under `mid` what stands in the channel already: in retelling, what somebody wrote."""
         return self.session.spec.mode is Mode.RETELLING and self.attribution.is_asked(mid)
+
+    def asked_by(self, mid: str) -> Addressee | None:
+        """Whom the avatar answers under `mid`."""
+        return self.attribution.asked_by(mid)
 
     def view(self) -> SessionView:
         spec = self.session.spec

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from bot.delivery.rate_limiter import Priority
 from bot.domain.errors import PlatformError, ProviderError, RoomError
 from bot.domain.sessions import Mode
-from bot.domain.transcript import Speaker
+from bot.domain.transcript import Addressee, Speaker
 from bot.media.events import Caption
 from bot.ports.avatar import AvatarArrived, AvatarEvent, AvatarGone, AvatarLeft, Speaking, Utterance
 from bot.ports.moderation import Source
@@ -20,7 +20,7 @@ from bot.runtime.greeting import as_spoken, is_greeting
 from bot.runtime.llm_reply import LlmReplies, LlmReply
 from bot.runtime.moderation import Cleared, Refusal
 from bot.runtime.round_robin import RoundRobin
-from bot.speech.names import with_name
+from bot.speech.names import clean_name, with_name
 from bot.speech.sentences import speaking_seconds
 from bot.speech.speakable import speakable
 from bot.tasks import cancel_and_wait
@@ -260,7 +260,9 @@ class Turns:
 
     async def _perform(self, row: InboxRecord, text: Cleared) -> None:
         turn = self._current = _Turn(row, asyncio.get_running_loop().time())
-        self._attribution.begin(row.id, greets=is_greeting(row))
+        self._attribution.begin(
+            row.id, None if is_greeting(row) else Addressee(clean_name(row.person_name), row.message)
+        )
         try:
             async with self._thinking(turn):
                 outcome, told = await self._say(turn, text)

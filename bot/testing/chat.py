@@ -353,7 +353,8 @@ class FakeChat(ScriptedCalls):
 
 def _read(line: TranscriptLine) -> str:
     """A line as people read it."""
-    return f"{line.text}\n{line.disclosure.sentence}" if line.disclosure.sentence else line.text
+    to = f"to {line.answers.name}" if line.answers else ""
+    return "\n".join(filter(None, (to, line.text, line.disclosure.sentence)))
 
 
 def _author(message: ChatMessage) -> Person:

@@ -7,6 +7,7 @@ import structlog
 
 from bot.delivery.rate_limiter import RateLimiter
 from bot.domain.disclosure import Disclosure
+from bot.domain.transcript import Addressee
 from bot.media.events import SessionEvents
 from bot.ports.chat import ChatPlatform
 from bot.ports.clock import Clock
@@ -59,6 +60,10 @@ class TranscriptContext(Protocol):
 
     def is_repetition(self, mid: str) -> bool:
         """Whether the avatar says under `mid` what stands in the channel already."""
+        ...
+
+    def asked_by(self, mid: str) -> Addressee | None:
+        """Whom the avatar answers under `mid`; None where it answers nobody."""
         ...
 
     def fenced(self) -> AbstractAsyncContextManager[FencedWrites]:

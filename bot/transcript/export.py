@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from bot.domain.disclosure import DIGITAL_SOURCE_TYPE, Disclosure
 from bot.domain.replies import File
-from bot.domain.transcript import Speaker
+from bot.domain.transcript import Speaker, byline
 from bot.speech.sentences import speaking_seconds
 
 LEAST = timedelta(seconds=1)
@@ -30,6 +30,8 @@ class Entry:
     text: str
     duration: timedelta | None = None
     interrupted: bool = False
+    to: str = ""
+    """Whom an answer is for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,7 @@ def _markdown(transcript: Transcript) -> str:
         "",
     ]
     lines = [
-        f"**{_escaped(entry.name)}** ({entry.at:%H:%M:%S}): {_escaped(entry.text)}{' *(interrupted)*' * entry.interrupted}\n"
+        f"**{_escaped(byline(entry.name, entry.to))}** ({entry.at:%H:%M:%S}): {_escaped(entry.text)}{' *(interrupted)*' * entry.interrupted}\n"
         for entry in transcript.in_order
     ]
     return "\n".join(facts + lines)
@@ -121,6 +123,7 @@ def _json_line(entry: Entry) -> Mapping[str, str | float | None]:
         "text": entry.text,
         "seconds": None if entry.duration is None else entry.duration.total_seconds(),
         **({"interrupted": True} if entry.interrupted else {}),
+        **({"to": entry.to} if entry.to else {}),
     }
 
 
@@ -156,7 +159,7 @@ def _one_by_one(entries: Sequence[Entry], started_at: datetime) -> Iterator[_Cue
             # Two that began at once are shown one after the other.
             end = min(end, max(begin + LEAST, _whole_ms(following.at - started_at)))
         mark = " (interrupted)" if entry.interrupted else ""
-        yield _Cue(begin, end, " ".join(entry.name.split()), " ".join(entry.text.split()) + mark)
+        yield _Cue(begin, end, " ".join(byline(entry.name, entry.to).split()), " ".join(entry.text.split()) + mark)
         begin = end
 
 

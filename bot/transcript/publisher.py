@@ -10,11 +10,12 @@ from bot.domain.conversations import MessageRef
 from bot.domain.disclosure import SAID_BEFORE, Disclosure
 from bot.domain.errors import AvatarbotError, MessageGone, PlaceGone, PlatformError, StoreUnavailable, Throttled
 from bot.domain.identity import new_id
-from bot.domain.transcript import Delivery, Speaker, TranscriptLine
+from bot.domain.transcript import Addressee, Delivery, Speaker, TranscriptLine, byline
 from bot.media.events import Caption
 from bot.ports.avatar import AvatarEvent, Utterance
 from bot.ports.chat import MessageEdits
 from bot.ports.storage.records import PostRecord, UtteranceRecord
+from bot.speech.names import clean_name
 from bot.speech.splitter import preview, split
 from bot.transcript.context import TranscriptContext
 
@@ -49,6 +50,7 @@ class _Entry:
     shown: list[tuple[str, TranscriptLine | None]] = field(default_factory=list)
     tried: dict[int, datetime] = field(default_factory=dict)
     disclosure: Disclosure = SAID_BEFORE  # with its first part, whatever becomes of its text
+    answers: Addressee | None = None
     fresh: bool = True  # this run has shown nothing of it
 
     @property
@@ -111,9 +113,11 @@ class TranscriptPublisher:
 
     async def resume(self) -> None:
         """Take up what an earlier run left: what still grew then has lost its end."""
-        transcripts = self._context.services.storage.transcripts
-        for record in await transcripts.recent(self._context.session.id, REMEMBERED):
+        transcripts, session_id = self._context.services.storage.transcripts, self._context.session.id
+        asked = {turn.id: Addressee(clean_name(turn.name)) for turn in await transcripts.given(session_id)}
+        for record in await transcripts.recent(session_id, REMEMBERED):
             entry = self._resumed(record)
+            entry.answers = asked.get(record.mid) if record.speaker is Speaker.BOT else None
             self._keys[record.provider_row, record.mid, record.speaker] = entry
             if not record.shown:
                 self._entries.append(entry)
@@ -131,7 +135,8 @@ class TranscriptPublisher:
     def _new_entry(self, provider_row: str, utterance: Utterance, *, silent: bool) -> _Entry:
         now = self._context.services.clock.now()
         record = UtteranceRecord(new_id(), provider_row, utterance.id, utterance.speaker, "", False, False, now, None)
-        return _Entry(record, self._name(utterance.speaker), self._now(), silent=silent)
+        answers = self._context.asked_by(utterance.id) if utterance.speaker is Speaker.BOT else None
+        return _Entry(record, self._name(utterance.speaker), self._now(), silent=silent, answers=answers)
 
     def _notify(self) -> None:
         self._to_save.set()
@@ -282,12 +287,13 @@ class TranscriptPublisher:
 
     def _preview_of(self, entry: _Entry) -> TranscriptLine:
         text = preview(entry.record.text, self._room(entry), self._context.platform.measure)
-        return TranscriptLine(entry.speaker, text, Delivery.GROWING, entry.disclosure)
+        return TranscriptLine(entry.speaker, text, Delivery.GROWING, entry.disclosure, entry.answers)
 
     def _room(self, entry: _Entry) -> int:
-        """What a message can hold besides the speaker's name."""
+        """What a message can hold besides who speaks, and to whom."""
         platform = self._context.platform
-        return platform.text_limit - platform.measure(entry.speaker) - 8
+        names = byline(entry.speaker, entry.answers.name if entry.answers else "")
+        return platform.text_limit - platform.measure(names) - 8
 
     async def _finish(self, entry: _Entry) -> None:
         """Show the whole text. What has grown again meanwhile stays among what is to be done."""
@@ -405,7 +411,9 @@ def _rest_of(line: TranscriptLine, shown: TranscriptLine | None) -> TranscriptLi
 
 
 def _final(entry: _Entry, part: int, text: str) -> TranscriptLine:
-    return TranscriptLine(entry.speaker, text, disclosure=SAID_BEFORE if part else entry.disclosure)
+    if part:
+        return TranscriptLine(entry.speaker, text)
+    return TranscriptLine(entry.speaker, text, disclosure=entry.disclosure, answers=entry.answers)
 
 
 def post_key(source_id: str, part: int) -> str:

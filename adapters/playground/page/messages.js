@@ -148,6 +148,7 @@ function byline(message) {
   const badge = { avatar: "Avatar", bot: "App" }[message.author.kind];
   return h("div", { class: "byline" },
     h("strong", {}, message.author.name),
+    message.to && h("span", { class: "to" }, `to ${message.to}`),
     badge && h("span", { class: "badge" }, badge),
     h("time", { datetime: at.toISOString(), title: longTime(at) }, shortTime(at)));
 }

@@ -276,8 +276,12 @@ def _at(place: ConversationRef) -> tuple[str, str]:
 def _seen(message: Message, place: ConversationRef) -> Seen:
     card = message.card
     shown = card.disclosure if card else message.disclosure
-    said = [card.avatar_name, card.note, card.starter_name, *card.traits, card.kept] if card else [message.text]
-    text = "\n".join(said + ([shown.sentence] if shown else []))
+    said = (
+        [card.avatar_name, card.note, card.starter_name, *card.traits, card.kept]
+        if card
+        else [message.to, message.text]
+    )
+    text = "\n".join([*filter(None, said)] + ([shown.sentence] if shown else []))
     return Seen(
         MessageRef(place, message.id),
         text,

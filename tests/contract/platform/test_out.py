@@ -8,6 +8,7 @@ import pytest
 from bot.domain.disclosure import SENTENCE_LENGTHS, Disclosure
 from bot.domain.errors import MessageGone, PlaceGone
 from bot.domain.replies import File
+from bot.domain.transcript import Addressee
 from tests.contract.platform.cards import CARD, ENDED, HOSTILE, LIVE, OTHER, final, growing
 from tests.contract.platform.harness import PlatformHarness, Seen, able
 from tests.disclosing import AI
@@ -138,6 +139,21 @@ async def test_a_line_that_is_nobody_s_first_says_nothing_of_it(harness: Platfor
     await harness.platform.post(opened.thread, final("Hello"), "k1")
     everywhere = [*await harness.messages(harness.place), *await harness.messages(opened.thread)]
     assert not [seen for seen in everywhere if "AI" in seen.text]
+
+
+@pytest.mark.parametrize("mine", [True, False])
+async def test_an_answer_says_whom_it_is_for_and_pings_nobody(harness: PlatformHarness, mine: bool) -> None:
+    opened = await harness.platform.post_card(harness.place, CARD)
+    asked = await harness.write("ann", "How are you?", opened.thread) if mine else None
+    answers = Addressee("Ann @everyone", asked)
+
+    ref = await harness.platform.post(opened.thread, replace(growing("Fi"), answers=answers), "k1")
+    if edits := harness.platform.features.edits:
+        await edits.edit(ref, replace(final("Fine."), answers=answers))
+
+    said = only([m for m in await harness.messages(opened.thread) if m.ref == ref])
+    assert said.replies_to or "Ann @everyone" in said.text
+    assert said.notified == ()
 
 
 async def test_a_growing_line_is_one_message(harness: PlatformHarness) -> None:
