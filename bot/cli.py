@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -11,6 +10,8 @@ from bot.domain.errors import AvatarbotError
 from bot.speech.printable import printable, printable_line
 
 if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
     from bot.ports.storage import Storage
 
 BROKEN, UNUSABLE, INTERRUPTED = 1, 2, 130
@@ -20,35 +21,65 @@ T = TypeVar("T")
 
 
 class PluginCommand(click.Command):
-    """An adapter's own commands: listed without importing the adapter, imported when they are used."""
+    """An adapter's own commands: imported when they are used, or described."""
 
-    def __init__(self, name: str, summary: str, target: str) -> None:
-        super().__init__(name, short_help=summary)
-        self.target = target
+    def __init__(self, point: "EntryPoint") -> None:
+        super().__init__(point.name)
+        self._point = point
+
+    def get_short_help_str(self, limit: int = 45) -> str:
+        try:
+            return self._commands().get_short_help_str(limit)
+        except click.ClickException as error:
+            return error.message
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
-        module, attribute = self.target.split(":")
-        commands: click.Command = getattr(import_module(module), attribute)
-        return commands.make_context(info_name, args, parent, **extra)
+        return self._commands().make_context(info_name, args, parent, **extra)
+
+    def _commands(self) -> click.Command:
+        """Raises `click.ClickException` for what cannot be used."""
+        brings = self._point.dist.name if self._point.dist else "an unknown distribution"
+        try:
+            commands = self._point.load()
+        except Exception as error:  # a stranger's module may raise anything
+            raise click.ClickException(f"{brings} cannot be loaded: {error}") from error
+        if not isinstance(commands, click.Command):
+            raise click.ClickException(f"{brings} brings no command: {self._point.value}")
+        return commands
 
 
 class Root(click.Group):
     """Our commands in the order in which people need them, then the adapters'."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        return [*self.commands, *sorted(_plugins())]
+        return [*self.commands, *sorted(_plugins().keys() - self.commands)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        plugin = _plugins().get(cmd_name)
-        return PluginCommand(cmd_name, *plugin) if plugin else super().get_command(ctx, cmd_name)
+        command = super().get_command(ctx, cmd_name)
+        point = None if command else _plugins().get(cmd_name)
+        return PluginCommand(point) if point else command
 
 
-def _plugins() -> Mapping[str, tuple[str, str]]:
-    from bot.app import plugin_commands
+def _plugins() -> "Mapping[str, EntryPoint]":
+    from importlib.metadata import entry_points
 
-    return plugin_commands()
+    return {point.name: point for point in entry_points(group="avatarbot.commands")}
+
+
+class PlatformName(click.ParamType[str]):
+    """One of the chat platforms that are installed."""
+
+    name = "platform"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        from importlib.metadata import entry_points
+
+        names = sorted(entry_points(group="avatarbot.platforms").names)
+        if value not in names:
+            self.fail(f"{value!r} is not one of {', '.join(map(repr, names))}.", param, ctx)
+        return value
 
 
 def main() -> int:
@@ -71,8 +102,10 @@ def _explain(error: BaseException) -> int:
         return UNUSABLE
     import traceback
 
+    from bot.app.plugins import plugins
     from bot.redaction import REDACTOR
 
+    plugins()
     click.echo(printable(REDACTOR.text("".join(traceback.format_exception(error)))), err=True)
     click.echo("avatarbot: this is a fault of the program; please report it with the lines above.", err=True)
     return BROKEN
@@ -97,15 +130,15 @@ def _await(work: Coroutine[Any, Any, T]) -> T:
 @click.group(cls=Root, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="avatarbot")
 def cli() -> None:
-    """Live AKOOL video avatars in your Slack and Discord channels.
+    """Live video avatars in the channels of your chat.
 
     \b
     Try it, without any account:
       avatarbot demo                 in the browser
       avatarbot demo --say "Hello"   in this terminal
     \b
-    Run it, once .env holds AKOOL_API_KEY and a platform's tokens:
-      avatarbot doctor               says what is missing
+    Run it:
+      avatarbot doctor               says what .env lacks
       avatarbot run
     """
 
@@ -119,14 +152,14 @@ def cli() -> None:
 def demo(says: tuple[str, ...], port: int | None, opens: bool) -> int:
     """Talk to an avatar now: everything embedded, no account.
 
-    AKOOL and the video room are simulated in this process; every other part is the real one.
+    The provider and the video room are simulated in this process; every other part is the real one.
 
     \b
       avatarbot demo
       avatarbot demo --say "Who are you?" --say "What time is it?"
     """
     if not says:
-        click.echo("\n  Avatarbot demo: AKOOL and the room are simulated, everything else is real.")
+        click.echo("\n  Avatarbot demo: provider and room are simulated, everything else is real.")
     from bot.app.demo import run_demo
 
     return _await(run_demo(says, port, opens=opens))
@@ -137,7 +170,7 @@ def demo(says: tuple[str, ...], port: int | None, opens: bool) -> int:
     "--role",
     "roles",
     multiple=True,
-    type=click.Choice(["web", "discord", "worker"]),
+    type=click.Choice(["web", "gateway", "worker"]),
     help="Do only this part of the work. Repeatable.",
 )
 @click.option("--playground", is_flag=True, help="Also host avatars on a page of our own, at an address with a secret.")
@@ -145,7 +178,7 @@ def demo(says: tuple[str, ...], port: int | None, opens: bool) -> int:
 def run(roles: tuple[str, ...], playground: bool, handover: bool) -> int:
     """Run the service for every platform whose tokens are set.
 
-    Ctrl-C or SIGTERM ends it within 10 seconds, with the sessions at AKOOL closed.
+    Ctrl-C or SIGTERM ends it within 10 seconds, with the sessions at the provider closed.
 
     \b
       avatarbot run
@@ -245,7 +278,7 @@ def list_sessions() -> None:
 @sessions.command()
 @click.argument("session")
 def stop(session: str) -> None:
-    """Stop a session: its avatar leaves, AKOOL is closed, its thread is told."""
+    """Stop a session: its avatar leaves, it is closed at the provider, its thread is told."""
     from bot.app.operations import stop
 
     _ask_store(lambda storage: stop(storage, session))
@@ -253,7 +286,7 @@ def stop(session: str) -> None:
 
 @sessions.command()
 def reap() -> None:
-    """Close what runs at AKOOL and nobody knows here any more.
+    """Close what runs at the provider and nobody knows here any more.
 
     The service does so by itself. What cannot be proven ours is only named, unless AVATARBOT_AKOOL_KEY_IS_OURS is true.
     """
@@ -317,15 +350,15 @@ def revoke_links() -> None:
 
 @cli.group()
 def workspaces() -> None:
-    """Say which workspaces may use your AKOOL account."""
+    """Say which workspaces may use your account at the provider."""
 
 
 @workspaces.command()
-@click.argument("platform", type=click.Choice(["slack", "discord"]))
+@click.argument("platform", type=PlatformName())
 @click.argument("workspace")
 @click.option("--no", "refuse", is_flag=True, help="Take the permission back.")
 def allow(platform: str, workspace: str, refuse: bool) -> None:
-    """Let a workspace start sessions on your AKOOL account.
+    """Let a workspace start sessions on your account at the provider.
 
     \b
       avatarbot workspaces allow slack T0123456

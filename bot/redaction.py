@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
@@ -38,14 +39,10 @@ _PRIVATE_KEY = "[A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
 
 # Each of these either fails within a bounded number of characters or takes all that it has read, so that no text is read twice:
 # redaction stands in the way of everything that is said and logged.
-_KEYS = tuple(
-    re.compile(pattern, re.ASCII)
+_KEYS = {
+    pattern: re.compile(pattern, re.ASCII)
     for pattern in (
-        r"\bxox[a-z](?:\.xox[a-z])?-[\w-]+",  # Slack bot, user, refresh and rotated tokens
-        r"\bxapp-[\w-]+",  # Slack app-level token
-        r"\b[MNO][\w-]{22,28}\.[\w-]{6,7}\.[\w-]{27,}",  # Discord bot token: base64 of a snowflake's digits
-        r"\b00[67][0-9A-Za-z+/]{32,}={0,2}",  # Agora access token, versions 006 and 007
-        r"\beyJ[\w-]{8,}(?:\.[\w-]+)*",  # JWT, which AKOOL gives for a client id and secret
+        r"\beyJ[\w-]{8,}(?:\.[\w-]+)*",  # JWT
         r"\bg?sk[-_][\w-]{16,}",  # language models (Groq's begin with gsk), ElevenLabs, Stripe
         r"\b(?:A3T[A-Z0-9]|AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16}\b",  # AWS access key id
         r"(?i:\baws_?secret(?:_?access)?_?key)[\"']?\s{0,3}[:=]\s{0,3}[\"']?[\w/+]{40}",  # AWS secret, known only by its name
@@ -58,35 +55,53 @@ _KEYS = tuple(
         # ElevenLabs' older keys, bare: 32 hexadecimal digits that are no file, no part of a path and not called a digest or an id.
         rf"(?<![\w/+.%-])(?=[0-9a-f]{{32}}(?![\w/+-]|\.\w))(?=\d*[a-f])(?=[a-f]*\d)(?i:{_NO_HEX_LABEL})[0-9a-f]{{32}}",
     )
-)
+}
+"""Of keys and tokens, by themselves; adapters add those of their services."""
 
-_SHAPES = (
-    *((key, HIDDEN) for key in _KEYS),
-    *(
-        (re.compile(pattern), replacement)
-        for pattern, replacement in (
-            (r"https://hooks\.slack(?:-gov)?\.com/\S+", HIDDEN),  # Slack response_url
-            (r"(/(?:webhooks|interactions)/\d{1,25}/)[\w-]+", rf"\1{HIDDEN}"),  # Discord interaction token
-            (r"(/v/#?)[\w-]{8,}", rf"\1{HIDDEN}"),  # viewer link
-            (r"(?i)\b((?:bearer|basic)\s{1,9})[\w.~+/=-]+", rf"\1{HIDDEN}"),
-            (r"(://)[^\s/?#\"'<>]+@", rf"\1{HIDDEN}@"),  # user and password in a URL
-            (r"(?i)([?&][\w-]{0,40}(?:token|key|secret|password|signature)=)[^&\s\"']+", rf"\1{HIDDEN}"),
-            (
-                r"(?i)(['\"][\w-]{0,40}(?:token|secret|password|apikey|api_key|authorization)['\"]\s{0,9}:\s{0,9}['\"])[^'\"]+",
-                rf"\1{HIDDEN}",
-            ),
-        )
-    ),
-)
+_PLACES = {
+    pattern: (re.compile(pattern), replacement)
+    for pattern, replacement in (
+        (r"(/v/#?)[\w-]{8,}", rf"\1{HIDDEN}"),  # viewer link
+        (r"(?i)\b((?:bearer|basic)\s{1,9})[\w.~+/=-]+", rf"\1{HIDDEN}"),
+        (r"(://)[^\s/?#\"'<>]+@", rf"\1{HIDDEN}@"),  # user and password in a URL
+        (r"(?i)([?&][\w-]{0,40}(?:token|key|secret|password|signature)=)[^&\s\"']+", rf"\1{HIDDEN}"),
+        (
+            r"(?i)(['\"][\w-]{0,40}(?:token|secret|password|apikey|api_key|authorization)['\"]\s{0,9}:\s{0,9}['\"])[^'\"]+",
+            rf"\1{HIDDEN}",
+        ),
+    )
+}
+"""Where secrets stand, and what to put there."""
+
+
+@dataclass(frozen=True, slots=True)
+class SecretShapes:
+    """What the secrets of a service look like, as patterns.
+
+    `keys` are keys and tokens by themselves; `places` are surroundings of one, with a replacement that keeps what is no secret. Each must
+    fail within a bounded number of characters or take all that it has read, so that no text is read twice.
+    """
+
+    keys: tuple[str, ...] = ()
+    places: tuple[tuple[str, str], ...] = ()
+
+
+NO_SHAPES = SecretShapes()
+
+
+def register_shapes(shapes: SecretShapes) -> None:
+    """Hide what looks like these from now on."""
+    _KEYS.update({pattern: re.compile(pattern, re.ASCII) for pattern in shapes.keys})
+    _PLACES.update({pattern: (re.compile(pattern), replacement) for pattern, replacement in shapes.places})
 
 
 def holds_key(text: str) -> bool:
     """Whether something in `text` has the shape of a key or a token."""
-    return any(key.search(text) for key in _KEYS)
+    return any(key.search(text) for key in _KEYS.values())
 
 
 def names_a_secret(name: str) -> bool:
-    """Whether a field of this name is hidden whatever it holds (`slack_bot_token`, `apiKey`, `response_url`)."""
+    """Whether a field of this name is hidden whatever it holds (`bot_token`, `apiKey`, `response_url`)."""
     words = [word.lower().removesuffix("s") for word in _WORD_ENDS.split(name) if word]
     return "response_url" in name.lower() or any(word in _WHOLE_WORDS or word.endswith(_LAST_WORDS) for word in words)
 
@@ -118,8 +133,10 @@ class Redactor:
     def text(self, text: str) -> str:
         if self._registered is not None:
             text = self._registered.sub(HIDDEN, text)
-        for shape, replacement in _SHAPES:
-            text = shape.sub(replacement, text)
+        for key in _KEYS.values():
+            text = key.sub(HIDDEN, text)
+        for place, replacement in _PLACES.values():
+            text = place.sub(replacement, text)
         return text
 
     def value(self, value: Any, depth: int = 0) -> Any:

@@ -130,6 +130,7 @@ class Settings(BaseSettings):
         "", validation_alias="AVATARBOT_DISCLOSURE_TEXT"
     )
     akool_key_is_ours: bool = Field(default=False, validation_alias="AVATARBOT_AKOOL_KEY_IS_OURS")
+    provider: str = Field("", validation_alias="AVATARBOT_PROVIDER")
     simulator_url: WebAddress | None = Field(None, validation_alias="AVATARBOT_SIMULATOR_URL")
 
     llm_url: WebAddress | None = Field(None, validation_alias="AVATARBOT_LLM_URL")

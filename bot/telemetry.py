@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TextIO
 
@@ -14,11 +15,6 @@ from bot.redaction import REDACTOR
 from bot.speech.printable import printable, printable_line
 
 QUIETER = {
-    "slack_bolt": logging.ERROR,  # its warnings hold whole request bodies
-    "slack_sdk": logging.WARNING,
-    "discord": logging.WARNING,
-    "discord.client": logging.INFO,
-    "discord.gateway": logging.INFO,
     "httpx": logging.WARNING,  # its information is every URL
     "httpcore": logging.WARNING,
     "aiohttp": logging.WARNING,
@@ -30,7 +26,14 @@ QUIETER = {
     "asyncio": logging.WARNING,
     "PIL": logging.WARNING,
 }
-"""The least level of libraries that talk much or quote what people write; LOG_LEVEL never lowers them."""
+"""The least level of libraries that talk much or quote what people write; LOG_LEVEL never lowers them. Adapters add theirs."""
+
+
+def keep_quiet(levels: Mapping[str, int]) -> None:
+    """Keep these loggers at their least level from now on, whether logging is configured already or not."""
+    QUIETER.update(levels)
+    for name, least in levels.items():
+        logging.getLogger(name).setLevel(max(least, logging.getLogger().level))
 
 
 def configure_logging(level: str = "info", stream: TextIO | None = None, *, terminal: bool | None = None) -> None:

@@ -13,6 +13,8 @@ import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
+from bot.app.plugins import plugins
+
 SOAK = "SOAK"
 
 
@@ -21,6 +23,8 @@ def _quiet(*_: object) -> NoReturn:
 
 
 structlog.configure(processors=[_quiet])  # tests that read logs capture or configure them
+
+plugins()  # the shapes of secrets that they bring are known, as in the service
 
 settings.register_profile(
     "here", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]

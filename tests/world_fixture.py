@@ -14,7 +14,7 @@ from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
 from adapters.akool.api import AkoolApi, ApiKey
-from adapters.akool.provider import AkoolProvider, OwnRoom
+from adapters.akool.provider import AkoolProvider
 from adapters.simulator.http.app import application
 from adapters.simulator.options import Options
 from adapters.simulator.sessions import HostedSession
@@ -24,7 +24,7 @@ from bot.commands.policy import Policy
 from bot.domain.errors import StoreUnavailable
 from bot.domain.sessions import SessionStatus
 from bot.ports.clock import Clock
-from bot.ports.room import ConnectRoom
+from bot.ports.room import ConnectRoom, OwnRoom
 from bot.storage.connection_thread import Work
 from bot.storage.encryption import Cipher
 from bot.storage.engine import Store

@@ -3,13 +3,9 @@
 import re
 
 import click
-import httpx
-
-from adapters.agora.install import install
-from adapters.agora.wrapper import find_wrapper
 
 HEX = re.compile(r"[0-9a-fA-F]{64}")
-TIMEOUT = httpx.Timeout(30.0)
+TIMEOUT_S = 30.0
 
 
 def _sha256(_context: click.Context, _parameter: click.Parameter, given: str) -> str:
@@ -38,12 +34,17 @@ def install_command(*, force: bool, sha256: str) -> None:
     Agora publishes no checksums. The first installation tells the archive's SHA-256 and pins it; give it with --sha256 on your other
     machines, and an archive that was replaced is refused.
     """
+    import httpx  # noqa: PLC0415 - the command line is quick without these
+
+    from adapters.agora.install import install  # noqa: PLC0415
+    from adapters.agora.wrapper import find_wrapper  # noqa: PLC0415
+
     wrapper = find_wrapper()
     if wrapper.complete and wrapper.seal.exists() and not force:
         click.echo(f"Agora's native libraries are in place, in {wrapper.libraries}.")
         return
     click.echo(f"From {wrapper.archive_url}")
-    with httpx.Client(timeout=TIMEOUT, follow_redirects=True) as client, click.progressbar(length=0) as bar:
+    with httpx.Client(timeout=TIMEOUT_S, follow_redirects=True) as client, click.progressbar(length=0) as bar:
 
         def show(here: int, total: int) -> None:
             bar.length = total

@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Protocol
 
 import structlog
 
@@ -39,7 +38,7 @@ from bot.ports.provider import (
     UploadState,
     VoiceInfo,
 )
-from bot.ports.room import ConnectRoom, RoomCredentials
+from bot.ports.room import ConnectRoom, OwnRoom, RoomCredentials
 from bot.telemetry import Metrics
 
 log = structlog.get_logger(__name__)
@@ -58,14 +57,6 @@ UPLOAD_STATES: Mapping[int, UploadState] = MappingProxyType(
 """AKOOL's `status` of an avatar that is made from a video."""
 
 QUEUEING, LIVE = 1, 2
-
-
-class OwnRoom(Protocol):
-    """Opens rooms in an Agora project of the team's own."""
-
-    def credentials(self, tag: str) -> tuple[RoomCredentials, RoomCredentials]:
-        """The credentials of avatar and bot, in this order, in the room named `tag`."""
-        ...
 
 
 _WEB = re.compile(r"https?://[^\s\x00-\x1f\x7f]{1,2000}", re.IGNORECASE)

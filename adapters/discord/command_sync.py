@@ -11,6 +11,7 @@ from adapters.discord.application_commands import COMMAND, commands
 from adapters.discord.command_mentions import CommandMentions
 from adapters.discord.rest import Rest
 from adapters.discord.settings import DiscordSettings
+from bot.commands.catalogue import CATALOGUE, Catalogue
 from bot.domain.errors import PlaceGone, PlatformError
 
 log = structlog.get_logger(__name__)
@@ -28,8 +29,11 @@ _GUILD = "/applications/{application_id}/guilds/{guild_id}/commands"
 class CommandSync:
     """Keeps the commands up to date beside the gateway: what fails is tried again until it works."""
 
-    def __init__(self, rest: Rest, settings: DiscordSettings, mentions: CommandMentions) -> None:
+    def __init__(
+        self, rest: Rest, settings: DiscordSettings, mentions: CommandMentions, catalogue: Catalogue = CATALOGUE
+    ) -> None:
         self._rest = rest
+        self._catalogue = catalogue
         self._mentions = mentions
         self._settings = settings
         self._wanted = asyncio.Event()
@@ -46,7 +50,7 @@ class CommandSync:
             await self._wanted.wait()
             self._wanted.clear()
             try:
-                await sync(self._rest, application_id, self._settings, self._mentions)
+                await sync(self._rest, application_id, self._settings, self._mentions, self._catalogue)
             except PlaceGone as error:  # `wanted` is called when we come into that server
                 log.warning("the commands are not brought up to date", reason=error.detail)
             except PlatformError as error:
@@ -59,7 +63,11 @@ class CommandSync:
 
 
 async def sync(
-    rest: Rest, application_id: int, settings: DiscordSettings, mentions: CommandMentions | None = None
+    rest: Rest,
+    application_id: int,
+    settings: DiscordSettings,
+    mentions: CommandMentions | None = None,
+    catalogue: Catalogue = CATALOGUE,
 ) -> int:
     """Bring the commands up to date; how many lists were written. With home servers, commands exist there only.
 
@@ -67,7 +75,7 @@ async def sync(
 
     Raises `PlatformError`, after what could be done was done: a server that we are not in yet is no harm to the others.
     """
-    ours = commands(direct_messages=settings.direct_messages)
+    ours = commands(direct_messages=settings.direct_messages, catalogue=catalogue)
     mentions = mentions or CommandMentions()
     lists = [_sync(rest, mentions, _GLOBAL, [] if settings.home_guilds else ours, application_id=application_id)]
     local = [_local(command) for command in ours]

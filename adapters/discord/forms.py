@@ -7,7 +7,7 @@ from adapters.discord.custom_ids import form_id, form_verb
 from adapters.discord.messages import button, rows, statement
 from bot.commands.bare import asked_form
 from bot.commands.buttons import Button, Look
-from bot.commands.catalogue import CATALOGUE
+from bot.commands.catalogue import CATALOGUE, Catalogue
 from bot.commands.verb import Option, Verb
 from bot.domain.messages import Command
 
@@ -33,9 +33,9 @@ _LABEL, _TEXT_INPUT, _SELECT = 18, 4, 3
 _SHORT, _PARAGRAPH = 1, 2
 
 
-def wanted(command: Command) -> Verb | None:
+def wanted(command: Command, catalogue: Catalogue = CATALOGUE) -> Verb | None:
     """The verb whose form should open, because the command lacks something that the form asks for."""
-    verb = CATALOGUE.verb(command.verb)
+    verb = catalogue.verb(command.verb)
     if verb is not None and verb.name == "start":
         return verb if ASKED in command.options.values() else None
     if verb is None or verb.name not in FORMS:
@@ -43,10 +43,10 @@ def wanted(command: Command) -> Verb | None:
     return verb if any(option.required and option.name not in command.options for option in verb.options) else None
 
 
-def asked_for(words: str) -> Verb | None:
+def asked_for(words: str, catalogue: Catalogue = CATALOGUE) -> Verb | None:
     """The verb whose form a message asks for, if it has one: `start ?`."""
     asked = asked_form(words)
-    verb = CATALOGUE.verb(asked.verb) if asked else None
+    verb = catalogue.verb(asked.verb) if asked else None
     return verb if verb and verb.name in {"start", *FORMS} else None
 
 
@@ -57,10 +57,10 @@ def offer(verb: Verb) -> Json:
     return {**body, "components": rows([button(opens, form_id(verb.name))])}
 
 
-def offered(custom_id: str) -> Verb | None:
+def offered(custom_id: str, catalogue: Catalogue = CATALOGUE) -> Verb | None:
     """The verb whose form the button of an `offer` opens; None for any other button."""
     name = form_verb(custom_id)
-    return CATALOGUE.verb(name) if name in {"start", *FORMS} else None
+    return catalogue.verb(name) if name in {"start", *FORMS} else None
 
 
 def form(verb: Verb, given: Mapping[str, str]) -> Json:

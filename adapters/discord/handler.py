@@ -8,6 +8,7 @@ import structlog
 from adapters.discord import forms
 from adapters.discord.conversations import Conversations
 from adapters.discord.replies import DiscordReplies
+from bot.commands.catalogue import CATALOGUE, Catalogue
 from bot.commands.verb import Verb
 from bot.domain.errors import PlatformError, StoreUnavailable
 from bot.domain.messages import Accepted, Duplicate, Inbound, NoSession, Outcome, Question, Refused
@@ -25,6 +26,7 @@ class DiscordInboundHandler:
     core: CoreApi
     replies: DiscordReplies
     conversations: Conversations
+    catalogue: Catalogue = CATALOGUE
 
     async def accept(self, inbound: Inbound) -> Outcome:
         """Commit. What was certainly not taken is refused with a sentence that says so."""

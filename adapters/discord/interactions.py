@@ -53,7 +53,7 @@ class DiscordInteractions:
             await self._say_message(interaction, data)
             return
         command = invoked(data, lambda text: _words(interaction, text, ()))
-        if verb := forms.wanted(command):
+        if verb := forms.wanted(command, self._handler.catalogue):
             await self._replies.respond(interaction, forms.MODAL, forms.form(verb, command.options))
         elif lacking := self._lacking(interaction, command):
             await self._replies.say(interaction, lacking)
@@ -103,7 +103,7 @@ class DiscordInteractions:
         if button := CardButton.parse(custom_id):
             command = card_button(button.action, button.session_id).command
             await self._run(interaction, command, self._card_place(interaction, button))
-        elif verb := forms.offered(custom_id):
+        elif verb := forms.offered(custom_id, self._handler.catalogue):
             await self._replies.respond(interaction, forms.MODAL, forms.form(verb, {}))
         elif row := run_command(custom_id):
             await self._run(interaction, row, _place(interaction))

@@ -39,7 +39,7 @@ class MessageEvents:
         if place is None:
             return
         inbound = self._inbound(message, place, words, addressed=addressed)
-        if addressed and not late and (verb := forms.asked_for(words)):
+        if addressed and not late and (verb := forms.asked_for(words, self._handler.catalogue)):
             await self._handler.offer_form(inbound, verb)
             return
         outcome = await self._handler.accept(inbound)

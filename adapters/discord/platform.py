@@ -24,6 +24,7 @@ from adapters.discord.publisher import DiscordPublisher
 from adapters.discord.replies import DiscordReplies
 from adapters.discord.rest import Rest
 from adapters.discord.settings import DiscordSettings
+from bot.commands.catalogue import CATALOGUE, Catalogue
 from bot.domain.conversations import Channel, ConversationRef
 from bot.domain.errors import PlatformError, SettingsError, StoreUnavailable
 from bot.ports.chat import ConnectionState, CoreApi, Features
@@ -57,6 +58,7 @@ class DiscordPlatform(DiscordPublisher):
         clock: Clock,
         *,
         connector: Connector | None = None,
+        catalogue: Catalogue = CATALOGUE,
     ) -> None:
         self._settings = settings
         self._connectedness = Connectedness(clock)
@@ -70,12 +72,12 @@ class DiscordPlatform(DiscordPublisher):
         mentions = CommandMentions()
         replies = DiscordReplies(rest, clock, mentions)
         super().__init__(rest, replies, conversations, clock, settings)
-        handler = DiscordInboundHandler(core, replies, conversations)
+        handler = DiscordInboundHandler(core, replies, conversations, catalogue)
         self._places = Places(rest, self._guild)
         self._messages = MessageEvents(handler, self._places, self._own_id)
         self._interactions = DiscordInteractions(handler, settings.conversation)
         self._backfill = Backfill(rest, self._hear_missed, self._gone)
-        self._commands = CommandSync(rest, settings, mentions)
+        self._commands = CommandSync(rest, settings, mentions, catalogue)
 
     def is_home(self, workspace_id: str) -> bool:
         """The home guilds, and direct messages where they are listened to at all."""

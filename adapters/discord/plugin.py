@@ -1,17 +1,25 @@
 """Discord, as a plugin. discord.py itself is imported only where Discord is used."""
 
+import logging
 from collections.abc import Sequence
+from types import MappingProxyType
 
 from adapters.discord.settings import DiscordSettings
 from bot.ports.chat import ChatPlatform
 from bot.ports.doctor import Finding
-from bot.ports.plugin import Plugin, PluginContext
+from bot.ports.plugin import PlatformPlugin, PluginContext
+from bot.redaction import HIDDEN, SecretShapes
+
+SECRETS = SecretShapes(
+    keys=(r"\b[MNO][\w-]{22,28}\.[\w-]{6,7}\.[\w-]{27,}",),  # a bot's token: base64 of a snowflake's digits
+    places=((r"(/(?:webhooks|interactions)/\d{1,25}/)[\w-]+", rf"\1{HIDDEN}"),),  # an interaction's token
+)
 
 
 def _build(settings: DiscordSettings, context: PluginContext) -> ChatPlatform:
     from adapters.discord.platform import DiscordPlatform  # noqa: PLC0415
 
-    return DiscordPlatform(settings, context.core, context.vault, context.clock)
+    return DiscordPlatform(settings, context.core, context.vault, context.clock, catalogue=context.catalogue)
 
 
 async def _check(settings: DiscordSettings) -> Sequence[Finding]:
@@ -22,10 +30,16 @@ async def _check(settings: DiscordSettings) -> Sequence[Finding]:
     return await check(settings)
 
 
-PLUGIN = Plugin(
+PLUGIN = PlatformPlugin(
     name="discord",
+    title="Discord",
     settings=DiscordSettings,
     configured=lambda settings: settings.configured,
+    setup="DISCORD_TOKEN",
     build=_build,
     check=_check,
+    secrets=SECRETS,
+    log_levels=MappingProxyType(
+        {"discord": logging.WARNING, "discord.client": logging.INFO, "discord.gateway": logging.INFO}
+    ),
 )

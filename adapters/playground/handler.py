@@ -35,6 +35,7 @@ from adapters.playground.protocol import (
 )
 from adapters.playground.views import shown_verbs
 from bot.commands.buttons import card_button, confirmed
+from bot.commands.catalogue import CATALOGUE, Catalogue
 from bot.commands.errors import ParseError
 from bot.commands.parser import parse
 from bot.domain.conversations import ConversationRef, MessageRef
@@ -82,7 +83,9 @@ class PlaygroundInboundHandler:
         pictures: ImageProxy,
         *,
         notice: str = "",
+        catalogue: Catalogue = CATALOGUE,
     ) -> None:
+        self._catalogue = catalogue
         self._notice = notice
         self._clock = clock
         self._people = people
@@ -139,7 +142,7 @@ class PlaygroundInboundHandler:
             now=self._clock.now(),
             channels=self.store.channels,
             people=self._people.everybody,
-            verbs=shown_verbs(person.standing),
+            verbs=shown_verbs(person.standing, self._catalogue),
             notice=self._notice,
         )
 

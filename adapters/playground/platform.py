@@ -31,6 +31,7 @@ from adapters.playground.protocol import (
 from adapters.playground.routes import playground_mount
 from adapters.playground.settings import PlaygroundSettings
 from bot.commands.buttons import button_of, next_button
+from bot.commands.catalogue import CATALOGUE, Catalogue
 from bot.domain.cards import Card, Opened
 from bot.domain.conversations import Channel, ConversationRef, MessageRef
 from bot.domain.errors import MessageGone
@@ -54,7 +55,13 @@ class PlaygroundPlatform(ChatPlatform):
     text_limit = 4_000
 
     def __init__(
-        self, core: CoreApi, clock: Clock, settings: PlaygroundSettings, pictures: PictureSource | None = None
+        self,
+        core: CoreApi,
+        clock: Clock,
+        settings: PlaygroundSettings,
+        pictures: PictureSource | None = None,
+        *,
+        catalogue: Catalogue = CATALOGUE,
     ) -> None:
         settings.require_loopback()
         secret = settings.secret.get_secret_value()
@@ -64,7 +71,13 @@ class PlaygroundPlatform(ChatPlatform):
         self._store = MessageStore(History(settings.history), clock, settings.channels)
         self._clients = Clients(self._store)
         handler = PlaygroundInboundHandler(
-            core, clock, self._clients, People(self._store, secret), self._pictures, notice=settings.notice
+            core,
+            clock,
+            self._clients,
+            People(self._store, secret),
+            self._pictures,
+            notice=settings.notice,
+            catalogue=catalogue,
         )
         self._forgetting = Forgetting(core, clock, self._clients, settings.retention)
         self._settings = settings

@@ -3,7 +3,7 @@
 from functools import cache
 
 from adapters.playground.protocol import OptionShown, VerbShown
-from bot.commands.catalogue import CATALOGUE
+from bot.commands.catalogue import CATALOGUE, Catalogue
 from bot.commands.verb import Option, Verb
 from bot.domain.people import Membership, Role
 
@@ -16,9 +16,9 @@ _OFFERED = {
 
 
 @cache
-def shown_verbs(standing: Membership) -> tuple[VerbShown, ...]:
+def shown_verbs(standing: Membership, catalogue: Catalogue = CATALOGUE) -> tuple[VerbShown, ...]:
     """The catalogue, as somebody of this standing may use it."""
-    return tuple(_shown_verb(verb, withheld=verb.role not in _OFFERED[standing]) for verb in CATALOGUE.verbs)
+    return tuple(_shown_verb(verb, withheld=verb.role not in _OFFERED[standing]) for verb in catalogue.verbs)
 
 
 def _shown_verb(verb: Verb, *, withheld: bool) -> VerbShown:

@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 
 from adapters.simulator.shape import ChatShape
 
+STANDS_IN_FOR = "akool"
+"""The provider that it imitates."""
+
 
 @dataclass(frozen=True, slots=True)
 class Options:

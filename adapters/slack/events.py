@@ -64,7 +64,9 @@ class SlackEvents:
             inbound = message(event, setting, person, names)
         if isinstance(inbound.body, MessagePosted) and not inbound.body.text:  # only a picture, only a file
             return Receipt()
-        if addressed and (verb := forms.asked_for(without_mention(event.text, setting.own_id))):
+        if addressed and (
+            verb := forms.asked_for(without_mention(event.text, setting.own_id), self._handler.catalogue)
+        ):
             return self._answer(inbound, partial(self._handler.writer.offer_form, ReplyTo(inbound.place, person), verb))
         return await self._submitted(inbound, addressed=addressed)
 

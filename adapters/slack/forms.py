@@ -8,7 +8,7 @@ from typing import Any
 from adapters.slack.blocks import Block, plain, section
 from adapters.slack.inbound import asks_for_form
 from adapters.slack.payloads import View
-from bot.commands.catalogue import CATALOGUE
+from bot.commands.catalogue import CATALOGUE, Catalogue
 from bot.commands.errors import ParseError
 from bot.commands.verb import Option, OptionType, Verb
 from bot.domain.conversations import ConversationRef
@@ -38,21 +38,21 @@ class Filled:
     response_url: str = ""
 
 
-def wanted(text: str, command: Command | ParseError) -> Verb | None:
+def wanted(text: str, command: Command | ParseError, catalogue: Catalogue = CATALOGUE) -> Verb | None:
     """The verb whose form should open: `start ?` asks for one, and a bare verb that would change nothing without options."""
     if asks_for_form(text):
-        return asked_for(text)
+        return asked_for(text, catalogue)
     if isinstance(command, ParseError) or command.options:
         return None
-    verb = CATALOGUE.verb(command.verb)
+    verb = catalogue.verb(command.verb)
     bare = verb and (verb.name in WHEN_BARE or any(option.required for option in verb.options))
     return verb if bare else None
 
 
-def asked_for(text: str) -> Verb | None:
+def asked_for(text: str, catalogue: Catalogue = CATALOGUE) -> Verb | None:
     """The verb whose form a text asks for by a question mark: `start ?`."""
     asked = asks_for_form(text)
-    verb = CATALOGUE.verb(asked.verb) if asked else None
+    verb = catalogue.verb(asked.verb) if asked else None
     return verb if verb and verb.options else None
 
 

@@ -11,6 +11,7 @@ from adapters.slack.directory import Directory
 from adapters.slack.installations import Installations
 from adapters.slack.mrkdwn import escape
 from adapters.slack.publisher import SlackPublisher
+from bot.commands.catalogue import CATALOGUE, Catalogue
 from bot.domain.errors import StoreUnavailable
 from bot.domain.messages import Accepted, Command, Duplicate, Inbound, NoSession, Question, Refused
 from bot.domain.replies import Reply
@@ -57,6 +58,7 @@ class SlackInboundHandler:
     clock: Clock
     command: str
     answered: AnsweredMessages
+    catalogue: Catalogue = CATALOGUE
 
     async def submit(self, inbound: Inbound) -> Handling:
         """Commit, and say what came of it. Never raises for a store that cannot be reached."""

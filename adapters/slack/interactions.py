@@ -11,7 +11,6 @@ from adapters.slack.inbound import InboundContext, place_of, reply_to, run, type
 from adapters.slack.manifest import SAY_SHORTCUT, START_SHORTCUT
 from adapters.slack.payloads import Interaction, SlashCommand, Text, View, read, reading
 from adapters.slack.plain_text import mentions, plain_words
-from bot.commands.catalogue import CATALOGUE
 from bot.commands.errors import ParseError
 from bot.commands.verb import Verb
 from bot.domain.conversations import ConversationRef
@@ -47,7 +46,7 @@ class SlackInteractions:
         now = self._handler.clock.now()
         to = reply_to(place, person, payload.response_url, now)
         command = typed(payload.text, plain_words(payload.text, [], names))
-        if verb := forms.wanted(payload.text, command):
+        if verb := forms.wanted(payload.text, command, self._handler.catalogue):
             return Receipt(afterwards=self._open(verb, to, payload.trigger_id))
         if isinstance(command, ParseError):
             return Receipt(privately(command.sentence))
@@ -67,7 +66,7 @@ class SlackInteractions:
             return Receipt()
         to = await self._person(setting, payload, body)
         if action.action_id.startswith(FORM):
-            verb = CATALOGUE.verb(action.action_id.removeprefix(FORM))
+            verb = self._handler.catalogue.verb(action.action_id.removeprefix(FORM))
             return Receipt(afterwards=self._open(verb, to, payload.trigger_id) if verb else None)
         if action.action_id.startswith(RUN):
             with reading():
@@ -90,7 +89,7 @@ class SlackInteractions:
     # ------------------------------------------------ shortcuts
 
     async def _global_shortcut(self, setting: InboundContext, payload: Interaction, body: Body) -> Receipt:
-        verb = CATALOGUE.verb("start")
+        verb = self._handler.catalogue.verb("start")
         if payload.callback_id != START_SHORTCUT or verb is None:
             return Receipt()
         return Receipt(afterwards=self._open(verb, await self._person(setting, payload, body), payload.trigger_id))

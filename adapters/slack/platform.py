@@ -18,6 +18,7 @@ from adapters.slack.oauth import oauth_flow
 from adapters.slack.publisher import SlackPublisher
 from adapters.slack.settings import SlackSettings
 from adapters.slack.socket_mode import FIRST_PAUSE_S, LONGEST_PAUSE_S, SocketMode
+from bot.commands.catalogue import CATALOGUE, Catalogue
 from bot.domain.conversations import Channel, ConversationRef
 from bot.domain.errors import PlaceGone, PlatformError, SettingsError
 from bot.ports.chat import ConnectionState, CoreApi, Features
@@ -36,7 +37,14 @@ class SlackPlatform(SlackPublisher):
     Raises `SettingsError` at once when it could not act anywhere.
     """
 
-    def __init__(self, settings: SlackSettings, core: CoreApi, vault: SecretVault, clock: Clock) -> None:
+    def __init__(
+        self,
+        settings: SlackSettings,
+        core: CoreApi,
+        vault: SecretVault,
+        clock: Clock,
+        catalogue: Catalogue = CATALOGUE,
+    ) -> None:
         if not settings.app_token and not settings.signing_secret:
             raise SettingsError("Slack needs SLACK_APP_TOKEN (Socket Mode) or SLACK_SIGNING_SECRET (HTTP) to be heard.")
         self._settings = settings
@@ -50,7 +58,7 @@ class SlackPlatform(SlackPublisher):
         super().__init__(web, installations, clock, self._health)
         self._directory = Directory(self._call, clock)
         handler = SlackInboundHandler(
-            core, self, self._directory, installations, clock, settings.command, AnsweredMessages(clock)
+            core, self, self._directory, installations, clock, settings.command, AnsweredMessages(clock), catalogue
         )
         self._deliveries = Deliveries(bolt_app(handler, web.api_url, flow), self._health)
         self._flow = flow

@@ -1,4 +1,4 @@
-"""`avatarbot demo`: everything of ours is the real thing; AKOOL's cloud and the room are simulated in this process."""
+"""`avatarbot demo`: everything of ours is the real thing; the provider's cloud and the room are simulated in this process."""
 
 import asyncio
 import contextlib
@@ -11,12 +11,10 @@ from pathlib import Path
 
 import click
 from cryptography.fernet import Fernet
-from pydantic import SecretStr
 
-from adapters.akool.api import AkoolApi, ApiKey
-from adapters.akool.provider import AkoolProvider
 from adapters.playground.platform import PlaygroundPlatform
 from adapters.playground.settings import PlaygroundSettings
+from adapters.simulator.options import STANDS_IN_FOR
 from adapters.simulator.serve import serving
 from adapters.simulator.simulator import Simulator
 from adapters.simulator.speech import Speech, has_words
@@ -25,10 +23,13 @@ from adapters.terminal.screen import TerminalScreen
 from adapters.terminal.talk import talk
 from adapters.web.files import WebFiles
 from adapters.web.pictures import WebPictures
+from bot.app.plugins import plugins, provider_named
 from bot.app.service import Parts, Service
 from bot.app.signals import stop_signals
 from bot.clock import SystemClock
 from bot.commands.policy import Policy
+from bot.ports.plugin import ProviderContext
+from bot.ports.room import Rooms
 from bot.settings import load
 from bot.storage.encryption import Cipher
 from bot.storage.migrate import upgraded
@@ -42,6 +43,7 @@ WORDLESS = "The avatars babble here: their voice has words once the package espe
 
 async def run_demo(says: tuple[str, ...], port: int | None, *, opens: bool) -> int:
     """In the browser, which it `opens` where there is one, or in the terminal when there is something to say."""
+    plugins()  # first of all: what looks like their secrets is never logged
     configure_logging(os.environ.get("LOG_LEVEL", "warning"))
     with tempfile.TemporaryDirectory(prefix="avatarbot-demo-") as name:
         folder = Path(name)
@@ -62,9 +64,11 @@ async def demo_parts(folder: Path, speech: Speech | None = None) -> AsyncIterato
         address = await stack.enter_async_context(serving(simulator))
         cipher = Cipher((Fernet.generate_key().decode(),))
         storage = await stack.enter_async_context(sql_storage(url, cipher, clock))
-        api = AkoolApi.at(address, ApiKey(SecretStr(simulator.options.api_key)))
-        provider = await stack.enter_async_context(contextlib.aclosing(AkoolProvider(api, simulator.connect)))
-        yield Parts(storage, provider, clock, Policy(), new_metrics(), files=WebFiles(), pictures=WebPictures(address))
+        metrics, plugin = new_metrics(), provider_named(STANDS_IN_FOR)
+        context = ProviderContext(metrics, Rooms(simulator.connect), address)
+        # Without the environment: a real key has no business here.
+        provider = await stack.enter_async_context(plugin.open(plugin.settings.model_construct(), context))
+        yield Parts(storage, provider, clock, Policy(), metrics, files=WebFiles(), pictures=WebPictures(address))
 
 
 async def _talk(parts: Parts, says: tuple[str, ...]) -> int:

@@ -12,20 +12,16 @@ from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, 
 from contextlib import closing
 from itertools import chain
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
-from pydantic_settings import BaseSettings
-
-from adapters.agora.checks import check as check_agora
-from adapters.agora.settings import AgoraSettings
-from adapters.akool.checks import check as check_akool
-from adapters.akool.settings import AkoolSettings
 from adapters.moderation.checks import check as check_moderation
+from bot.app.plugins import faults, platforms
 from bot.app.running import running
-from bot.app.wiring import check_key, known_settings, plugins
+from bot.app.wiring import check_key, known_settings, provider_plugin, rooms_plugin
 from bot.domain.errors import AvatarbotError, SettingsError
 from bot.ports.doctor import Finding, Level
+from bot.ports.plugin import AdapterPlugin
 from bot.private_files import exposed
 from bot.settings import Settings, environment, load, unknown_names
 from bot.speech.printable import printable_line
@@ -37,7 +33,7 @@ Check = Callable[[], Awaitable[Sequence[Finding]]]
 """Looks at one thing. What it raises is reported as a problem."""
 
 LONGEST_S = 35.0
-"""A check that has not ended by then is reported as stuck. AKOOL's own takes at most 30 s."""
+"""A check that has not ended by then is reported as stuck. A provider's own may take 30 s."""
 
 ROOM_BYTES = 100 * 1024 * 1024
 """Less than this left on the database's disk is worth a warning."""
@@ -234,7 +230,7 @@ def port(settings: Settings) -> Finding:
 
 
 def public_url(settings: Settings) -> Finding:
-    """Watch links begin with it, and Slack and Discord only show what is behind https."""
+    """Watch links begin with it, and chat platforms only show what is behind https."""
     if settings.public_url is None:
         remedy = "Set PUBLIC_URL to the address people reach this service at, or nobody but you can watch."
         return Finding(Level.WARNING, f"Watch links lead to {settings.address}", remedy)
@@ -261,38 +257,37 @@ def doctor_checks() -> Sequence[Check]:
     """All checks, in the order in which they are reported."""
     return [
         *core_checks(known_settings(), _database),
+        _plugins,
         _provider,
         _moderation,
-        *(_loaded(plugin.check, plugin.settings) for plugin in plugins()),
+        *map(_of, platforms().plugins.values()),
         _platforms,
     ]
 
 
 async def _provider() -> Sequence[Finding]:
     """Of whoever `run` would have host the avatars."""
-    simulator = _simulator_url()
-    if simulator:
-        return [await _simulator(simulator)]
-    akool, agora = _loaded(check_akool, AkoolSettings), _loaded(check_agora, AgoraSettings)
-    return [finding for found in await asyncio.gather(akool(), agora()) for finding in found]
+    try:
+        settings = load(Settings)
+    except SettingsError:  # the core's check says it
+        return []
+    plugin = provider_plugin(settings)
+    if settings.simulator_url:
+        return [await _simulator(settings.simulator_url, plugin.title)]
+    rooms = rooms_plugin(plugin)
+    return await examine([_of(each) for each in (plugin, rooms) if each])
 
 
-def _simulator_url() -> str | None:
-    with contextlib.suppress(SettingsError):  # the core's check says it
-        return load(Settings).simulator_url
-    return None
-
-
-async def _simulator(url: str) -> Finding:
+async def _simulator(url: str, provider: str) -> Finding:
     where, port = urlsplit(url), urlsplit(url).port
     try:
         async with asyncio.timeout(REACHED_WITHIN_S):
             _, writer = await asyncio.open_connection(where.hostname, port or (443 if where.scheme == "https" else 80))
     except OSError:  # a time-out is one too
-        remedy = "Start it (`python -m adapters.simulator`), or take AVATARBOT_SIMULATOR_URL out to use AKOOL."
+        remedy = f"Start it (`python -m adapters.simulator`), or take AVATARBOT_SIMULATOR_URL out to use {provider}."
         return Finding(Level.PROBLEM, f"Nobody answers at the simulator's URL, {url}", remedy, starts=True)
     writer.close()
-    return Finding(Level.OK, f"A simulator hosts the avatars, in place of AKOOL: {url}")
+    return Finding(Level.OK, f"A simulator hosts the avatars, in place of {provider}: {url}")
 
 
 async def _moderation() -> Sequence[Finding]:
@@ -306,27 +301,29 @@ async def _moderation() -> Sequence[Finding]:
     return []
 
 
+async def _plugins() -> Sequence[Finding]:
+    """Adapters that are installed and cannot be used."""
+    return [Finding(Level.PROBLEM, fault) for fault in faults()]
+
+
 async def _platforms() -> Sequence[Finding]:
+    there = platforms().plugins.values()
     with contextlib.suppress(SettingsError):  # the platform's own check says it
-        if not any(plugin.configured(load(plugin.settings)) for plugin in plugins()):
-            return [_NO_PLATFORM]
+        if not any(plugin.configured(load(plugin.settings)) for plugin in there):
+            setups = "".join(f"Set {plugin.setup}, or " for plugin in there).replace(", or Set ", ", or set ")
+            start = "start with `avatarbot run --playground`."
+            remedy = f"{setups}{start}" if setups else start.capitalize()
+            return [Finding(Level.PROBLEM, "No chat platform is set up", remedy)]
     return []
 
 
-_NO_PLATFORM = Finding(
-    Level.PROBLEM,
-    "No chat platform is set up",
-    "Set SLACK_BOT_TOKEN and SLACK_APP_TOKEN, or DISCORD_TOKEN, or start with `avatarbot run --playground`.",
-)
-
-
-def _loaded(check: Callable[[Any], Awaitable[Sequence[Finding]]], kind: type[BaseSettings]) -> Check:
-    """A check with its settings; what is wrong with those is a finding too."""
+def _of(plugin: AdapterPlugin) -> Check:
+    """An adapter's check with its settings; what is wrong with those is a finding too."""
 
     async def checked() -> Sequence[Finding]:
-        return await check(load(kind))
+        return await plugin.check(load(plugin.settings))
 
-    checked.__qualname__ = kind.__name__
+    checked.__qualname__ = plugin.title
     return checked
 
 

@@ -25,7 +25,7 @@ BETWEEN_SWEEPS = 5.0
 
 
 async def reap() -> Sequence[str]:
-    """`avatarbot sessions reap`: what was found at AKOOL, a sentence each. Raises `AvatarbotError`."""
+    """`avatarbot sessions reap`: what was found at the provider, a sentence each. Raises `AvatarbotError`."""
     settings = load(Settings)
     async with open_storage(settings) as storage, open_provider(settings, new_metrics()) as provider:
         reaper = Reaper(storage, provider, SystemClock(), account_is_ours=settings.akool_key_is_ours)
@@ -136,7 +136,7 @@ def _forgotten(number: int) -> str:
 
 
 async def allow(storage: Storage, platform: str, workspace_id: str, *, yes: bool) -> str:
-    """Let a workspace start sessions on the operator's AKOOL account, or no longer."""
+    """Let a workspace start sessions on the operator's account, or no longer."""
     await storage.channels.allow(platform, workspace_id, yes=yes)
     return f"Workspace {workspace_id} on {platform} may {'now' if yes else 'no longer'} start sessions."
 

@@ -10,17 +10,10 @@ from adapters.playground.platform import PlaygroundPlatform
 from adapters.playground.settings import PlaygroundSettings
 from adapters.web.files import WebFiles
 from adapters.web.pictures import WebPictures
+from bot.app.plugins import platforms, require_sound
 from bot.app.service import Parts, Service
 from bot.app.signals import stop_signals
-from bot.app.wiring import (
-    keep_loaded,
-    known_settings,
-    open_model,
-    open_moderators,
-    open_provider,
-    open_storage,
-    plugins,
-)
+from bot.app.wiring import keep_loaded, known_settings, open_model, open_moderators, open_provider, open_storage
 from bot.clock import SystemClock
 from bot.commands.policy import Policy
 from bot.domain.errors import SettingsError
@@ -41,6 +34,7 @@ async def run_service(playground: bool, handover: bool, roles: tuple[str, ...]) 
     if roles:
         raise SettingsError("Several processes need PostgreSQL, which is not supported yet; run without --role.")
     conceal()
+    require_sound()  # first of all: what looks like the secrets of plugins is never logged
     settings = load(Settings)
     if playground and "host" not in settings.model_fields_set:  # it is for this machine unless somebody says otherwise
         settings = settings.model_copy(update={"host": "127.0.0.1"})
@@ -104,13 +98,18 @@ def _page(settings: Settings, retention: timedelta) -> PlaygroundSettings:
 
 def _add_platforms(service: Service, page: PlaygroundSettings | None, pictures: Pictures | None) -> None:
     """Every platform whose tokens are set, and the playground where it has a page."""
-    configured = [(plugin, own) for plugin in plugins() if plugin.configured(own := load(plugin.settings))]
+    there = platforms().plugins.values()
+    configured = [(plugin, own) for plugin in there if plugin.configured(own := load(plugin.settings))]
     for plugin, own in configured:
         service.add(plugin.build(own, service.context))
     if page:
-        service.add(PlaygroundPlatform(service.core, service.services.clock, page, pictures))
+        service.add(
+            PlaygroundPlatform(
+                service.core, service.services.clock, page, pictures, catalogue=service.context.catalogue
+            )
+        )
     elif not configured:
+        names = "".join(f"set {plugin.setup}, or " for plugin in there)
         raise SettingsError(
-            "No chat platform is set up: set SLACK_BOT_TOKEN and SLACK_APP_TOKEN, or DISCORD_TOKEN, or give --playground. "
-            "To try it without any account: avatarbot demo"
+            f"No chat platform is set up: {names}give --playground. To try it without any account: avatarbot demo"
         )

@@ -129,7 +129,10 @@ class Service:
     @property
     def context(self) -> PluginContext:
         """For building platforms."""
-        return PluginContext(self.core, self.services.clock, self.services.storage.vault, self.base_url)
+        services = self.services
+        return PluginContext(
+            self.core, services.clock, services.storage.vault, self.base_url, services.policy.catalogue
+        )
 
     def _is_home(self, platform: str, workspace_id: str) -> bool:
         return platform in self._platforms and self._platforms[platform].is_home(workspace_id)

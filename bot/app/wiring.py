@@ -4,26 +4,22 @@ import asyncio
 import contextlib
 import gc
 from collections.abc import AsyncIterator, Sequence
-from importlib import import_module
 
-from pydantic import SecretStr
 from pydantic_settings import BaseSettings
 
-from adapters.agora.connection import AgoraConnections
-from adapters.agora.settings import AgoraSettings
-from adapters.akool.api import AkoolApi, ApiKey
-from adapters.akool.provider import AkoolProvider
-from adapters.akool.settings import AkoolSettings, open_api
 from adapters.llm.model import model_at
 from adapters.moderation.webhook import ModerationWebhook
 from adapters.moderation.word_list import WordList
 from adapters.playground.settings import PlaygroundSettings
 from adapters.simulator.remote import connect_remote
-from bot.app import PLATFORMS
+from bot.app.plugins import plugins, provider_named, providers, rooms
 from bot.clock import SystemClock
+from bot.domain.errors import SettingsError
 from bot.ports.llm import LanguageModel
 from bot.ports.moderation import Moderator
-from bot.ports.plugin import Plugin
+from bot.ports.plugin import ProviderContext, ProviderPlugin, RoomsPlugin
+from bot.ports.provider import AvatarProvider
+from bot.ports.room import Rooms, no_room
 from bot.settings import Settings, known_names, load
 from bot.storage.canary import holds_encrypted, lost_key, opens
 from bot.storage.encryption import Cipher
@@ -35,7 +31,7 @@ from bot.telemetry import Metrics
 
 @contextlib.asynccontextmanager
 async def open_model(settings: Settings) -> AsyncIterator[LanguageModel | None]:
-    """The model that the settings name, closed at the end; None when they name none, and AKOOL's own answers."""
+    """The model that the settings name, closed at the end; None when they name none, and the provider's own answers."""
     if settings.llm_url is None:
         yield None
         return
@@ -61,37 +57,56 @@ def keep_loaded() -> None:
     gc.freeze()
 
 
-def plugins() -> Sequence[Plugin]:
-    """Every chat platform with tokens of its own."""
-    return [import_module(f"adapters.{name}.plugin").PLUGIN for name in PLATFORMS]
-
-
 def known_settings() -> frozenset[str]:
     """The names of all settings, the core's and every adapter's."""
-    kinds: list[type[BaseSettings]] = [Settings, AkoolSettings, AgoraSettings, PlaygroundSettings]
-    kinds += [plugin.settings for plugin in plugins()]
+    kinds: list[type[BaseSettings]] = [Settings, PlaygroundSettings, *(plugin.settings for plugin in plugins())]
     return frozenset[str]().union(*map(known_names, kinds))
 
 
+def provider_plugin(settings: Settings) -> ProviderPlugin:
+    """Whoever hosts the avatars: the one that is named, else the only one, else the only one that is configured.
+
+    Raises `SettingsError`.
+    """
+    there = list(providers().plugins.values())
+    if settings.provider:
+        return provider_named(settings.provider)
+    ready = there if len(there) == 1 else [each for each in there if each.configured(load(each.settings))]
+    if len(ready) != 1:
+        names = ", ".join(each.name for each in there) or "none, so install this package anew"
+        raise SettingsError(f"Say who hosts the avatars: set AVATARBOT_PROVIDER. Installed: {names}.")
+    return ready[0]
+
+
 @contextlib.asynccontextmanager
-async def open_provider(settings: Settings, metrics: Metrics) -> AsyncIterator[AkoolProvider]:
+async def open_provider(settings: Settings, metrics: Metrics) -> AsyncIterator[AvatarProvider]:
     """The provider that the settings name, closed at the end. Raises `SettingsError` when they name none."""
-    opened = _simulated(settings.simulator_url, metrics) if settings.simulator_url else _real(metrics)
-    async with opened as provider, contextlib.aclosing(provider):
-        yield provider
+    plugin, simulator = provider_plugin(settings), settings.simulator_url or ""
+    async with _rooms(plugin, simulator) as joined:
+        context = ProviderContext(metrics, joined, simulator)
+        async with plugin.open(load(plugin.settings), context) as provider:
+            yield provider
 
 
 @contextlib.asynccontextmanager
-async def _simulated(url: str, metrics: Metrics) -> AsyncIterator[AkoolProvider]:
-    key = load(AkoolSettings).api_key or SecretStr("simulator")
-    yield AkoolProvider(AkoolApi.at(url, ApiKey(key), metrics=metrics), connect_remote(url), metrics=metrics)
+async def _rooms(provider: ProviderPlugin, simulator: str) -> AsyncIterator[Rooms]:
+    """Those of the simulator, those that the provider asks for, or none."""
+    plugin = rooms_plugin(provider)
+    if simulator or plugin is None:
+        yield Rooms(connect_remote(simulator) if simulator else no_room)
+        return
+    async with plugin.open(load(plugin.settings)) as opened:
+        yield opened
 
 
-@contextlib.asynccontextmanager
-async def _real(metrics: Metrics) -> AsyncIterator[AkoolProvider]:
-    api, agora = open_api(load(AkoolSettings), metrics=metrics), load(AgoraSettings)
-    async with AgoraConnections(agora) as connections:
-        yield AkoolProvider(api, connections, agora.own_room, metrics, connections.check)
+def rooms_plugin(provider: ProviderPlugin) -> RoomsPlugin | None:
+    """What joins the rooms of a provider, None where it brings its own. Raises `SettingsError`."""
+    if not provider.rooms:
+        return None
+    there = rooms().plugins
+    if provider.rooms not in there:
+        raise SettingsError(f"{provider.title} needs the rooms of “{provider.rooms}”, and no plugin brings them.")
+    return there[provider.rooms]
 
 
 @contextlib.asynccontextmanager

@@ -1,33 +1,91 @@
-"""What an adapter of a chat platform brings: one `Plugin`, listed in the composition root."""
+"""What an adapter brings: one plugin, found by an entry point of its distribution.
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+| group | what it holds |
+|---|---|
+| `avatarbot.platforms` | a `PlatformPlugin` under its platform's name |
+| `avatarbot.providers` | a `ProviderPlugin` under its provider's name |
+| `avatarbot.rooms` | a `RoomsPlugin` under the name by which providers ask for it |
+| `avatarbot.commands` | a `click.Command` under the word that is typed after `avatarbot` |
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from pydantic_settings import BaseSettings
 
+from bot.commands.catalogue import CATALOGUE, Catalogue
 from bot.ports.chat import ChatPlatform, CoreApi
 from bot.ports.clock import Clock
 from bot.ports.doctor import Finding
+from bot.ports.provider import AvatarProvider
+from bot.ports.room import Rooms
 from bot.ports.secrets import SecretVault
+from bot.redaction import NO_SHAPES, SecretShapes
+from bot.telemetry import Metrics
+
+
+async def nothing_to_check(_settings: Any) -> Sequence[Finding]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdapterPlugin:
+    """What every adapter brings. `settings` is loaded from the environment; the adapter is there for use when they are `configured`.
+
+    `title` is what people call it; `setup` says what to set, to follow “Set …”. `check` looks at it for `avatarbot doctor`. `log_levels`
+    are the least levels of libraries that talk much or quote what people write, by logger.
+    """
+
+    name: str
+    title: str
+    settings: type[BaseSettings]
+    configured: Callable[[Any], bool]
+    setup: str
+    check: Callable[[Any], Awaitable[Sequence[Finding]]] = nothing_to_check
+    secrets: SecretShapes = NO_SHAPES
+    log_levels: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True)
 class PluginContext:
-    """What a platform is given by the core."""
+    """What a platform is given by the core. `catalogue` holds the commands that can be offered here."""
 
     core: CoreApi
     clock: Clock
     vault: SecretVault
     public_url: str = ""
+    catalogue: Catalogue = CATALOGUE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlatformPlugin(AdapterPlugin):
+    """A chat platform."""
+
+    build: Callable[[Any, PluginContext], ChatPlatform]
 
 
 @dataclass(frozen=True, slots=True)
-class Plugin:
-    """A chat platform. `settings` is loaded from the environment; the platform runs when they are `configured`."""
+class ProviderContext:
+    """What a provider is given by the core. `simulator` is the URL of a simulator of it that stands in for the real one, or `''`."""
 
-    name: str
-    settings: type[BaseSettings]
-    configured: Callable[[Any], bool]
-    build: Callable[[Any, PluginContext], ChatPlatform]
-    check: Callable[[Any], Awaitable[Sequence[Finding]]]
+    metrics: Metrics
+    rooms: Rooms
+    simulator: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderPlugin(AdapterPlugin):
+    """A provider of avatars. `rooms` is the plugin that joins its rooms, `''` where it brings its own. `open` raises `SettingsError`."""
+
+    open: Callable[[Any, ProviderContext], AbstractAsyncContextManager[AvatarProvider]]
+    rooms: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoomsPlugin(AdapterPlugin):
+    """Rooms of one kind. `open` raises `SettingsError`."""
+
+    open: Callable[[Any], AbstractAsyncContextManager[Rooms]]

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import Protocol
 
+from bot.domain.errors import RoomError
+
 
 class Codec(IntEnum):
     """Numbers of the viewer's wire format."""
@@ -135,3 +137,29 @@ class RoomConnection(Protocol):
 
 ConnectRoom = Callable[[RoomCredentials], RoomConnection]
 """Makes a connection that has not joined yet."""
+
+
+class OwnRoom(Protocol):
+    """Opens rooms that are the team's own and not the provider's."""
+
+    def credentials(self, tag: str) -> tuple[RoomCredentials, RoomCredentials]:
+        """The credentials of avatar and bot, in this order, in the room named `tag`."""
+        ...
+
+
+def _always_ready() -> None:
+    """Nothing keeps a room from being joined."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """Rooms of one kind. `ready` is asked before anything is paid for and raises `RoomError` when none can be joined."""
+
+    connect: ConnectRoom
+    own: OwnRoom | None = None
+    ready: Callable[[], None] = _always_ready
+
+
+def no_room(credentials: RoomCredentials) -> RoomConnection:
+    """For providers that bring rooms of their own. Raises `RoomError`."""
+    raise RoomError("There is no room to join.", f"no rooms plugin for {credentials.channel}")

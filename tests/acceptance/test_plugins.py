@@ -1,0 +1,93 @@
+"""Adapters of other people's distributions, in real processes: found, and told of when they cannot be used."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.processes import OURS
+
+POSTER = """
+from bot.ports.plugin import PlatformPlugin
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+class BoardSettings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="BOARD_")
+    token: str = ""
+
+PLUGIN = PlatformPlugin(
+    name="board",
+    title="The Board",
+    settings=BoardSettings,
+    configured=lambda settings: bool(settings.token),
+    setup="BOARD_TOKEN",
+    build=lambda settings, context: None,
+)
+"""
+
+
+def distribution(folder: Path, name: str, module: str, source: str, points: dict[str, str]) -> None:
+    """A tiny distribution, as pip leaves it on the path."""
+    (folder / f"{module}.py").write_text(source)
+    info = folder / f"{name.replace('-', '_')}-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    lines = [f"[{group}]\n{point}" for group, point in points.items()]
+    (info / "entry_points.txt").write_text("\n".join(lines) + "\n")
+
+
+def avatarbot(folder: Path, *words: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
+    return subprocess.run(
+        [sys.executable, "-m", "bot.cli", *words],
+        cwd=folder,
+        env={**clean, "PYTHONPATH": f"{folder}{os.pathsep}{Path(__file__).parents[2]}", **settings},
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+
+
+def test_a_platform_of_another_distribution_is_found(tmp_path: Path) -> None:
+    distribution(tmp_path, "avatarbot-board", "board", POSTER, {"avatarbot.platforms": "board = board:PLUGIN"})
+
+    allowed = avatarbot(tmp_path, "workspaces", "allow", "board", "W1")
+    lacking = avatarbot(tmp_path, "run", AKOOL_API_KEY="k" * 20, AVATARBOT_HOST="127.0.0.1", PORT="0")
+
+    assert allowed.stdout == "Workspace W1 on board may now start sessions.\n", allowed.stderr
+    assert (lacking.returncode, "set BOARD_TOKEN, or set DISCORD_TOKEN, or set SLACK" in lacking.stderr) == (2, True)
+
+
+def test_commands_of_another_distribution_are_found(tmp_path: Path) -> None:
+    source = 'import click\n@click.command(help="Pins a note.")\ndef pin():\n    click.echo("Pinned.")\n'
+    distribution(tmp_path, "avatarbot-board", "pins", source, {"avatarbot.commands": "pin = pins:pin"})
+
+    assert "Pins a note." in avatarbot(tmp_path, "--help").stdout
+    assert avatarbot(tmp_path, "pin").stdout == "Pinned.\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "point", "fault"),
+    [
+        ("import no_such_module\n", "board = board:PLUGIN", "cannot be loaded (ModuleNotFoundError: No module named"),
+        ("PLUGIN = {}\n", "board = board:PLUGIN", "cannot be used: board:PLUGIN is no PlatformPlugin."),
+        (POSTER, "plank = board:PLUGIN", "cannot be used: it calls itself “board”."),
+        (POSTER, "slack = board:PLUGIN", "avatarbot and avatarbot-board both bring “slack” for avatarbot.platforms."),
+    ],
+    ids=["does not import", "wrong type", "wrong name", "twice"],
+)
+def test_a_broken_plugin_is_named_with_its_distribution(tmp_path: Path, source: str, point: str, fault: str) -> None:
+    distribution(tmp_path, "avatarbot-board", "board", source, {"avatarbot.platforms": point})
+
+    run = avatarbot(tmp_path, "run", AKOOL_API_KEY="k" * 20, AVATARBOT_HOST="127.0.0.1", PORT="0")
+    doctor = avatarbot(tmp_path, "doctor", AKOOL_BASE_URL="http://127.0.0.1:9", AKOOL_API_KEY="k" * 20)
+
+    assert (run.returncode, run.stdout) == (2, "")
+    assert fault in run.stderr
+    assert "avatarbot-board" in run.stderr
+    assert "Traceback" not in run.stderr
+    assert f"{fault}" in doctor.stdout
+    assert doctor.returncode == 2
