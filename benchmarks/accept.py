@@ -26,7 +26,7 @@ from bot.domain.people import Membership, Person
 from bot.domain.sessions import SessionSpec, SessionStatus
 from bot.ingress.inbox import Inbox
 from bot.ports.storage.admission import AdmissionQuery, Admitted, NewSession
-from bot.ports.storage.records import InboxState
+from bot.ports.storage.records import InboxRecord, InboxState
 from bot.runtime.funding import Funding
 from bot.storage import tables
 from bot.storage.sql import SqlStorage
@@ -82,7 +82,7 @@ async def host(storage: SqlStorage) -> list[ConversationRef]:
     places = [ConversationRef("fake", f"W{number}", "C") for number in range(AT_ONCE)]
 
     starts = [NewSession(place.workspace_id, place, "ann", "Ann", SessionSpec("avatar")) for place in places]
-    await storage.admit(AdmissionQuery(), lambda _: Admitted(starts=starts))
+    await storage.admit(AdmissionQuery, lambda _: Admitted(starts=starts))
     live = {"status": SessionStatus.LIVE, "card_message_id": "card", "talk_thread_id": "thread"}
 
     def work(connection: Connection) -> None:
@@ -121,10 +121,23 @@ async def one_round(
     return took, rate
 
 
+class NobodyRuns:
+    """What is accepted is not spoken."""
+
+    def hand_over(self, row: InboxRecord) -> None:
+        pass
+
+    def look_again(self, session_id: str) -> None:
+        pass
+
+    def changed(self, channel: ConversationRef) -> None:
+        pass
+
+
 async def accepted(folder: str) -> tuple[list[float], list[float]]:
     async with open_storage(folder) as storage:
         threads, stamps = await host(storage), count(1)
-        intake = Inbox(storage, Policy(), Funding(storage.channels, lambda *_: True), lambda *_: None)
+        intake = Inbox(storage, Policy(), Funding(storage.channels, lambda *_: True), NobodyRuns())
         running = asyncio.create_task(intake.run())
         keep_loaded()
         await one_round(storage, intake, threads, stamps)  # warms the statement cache

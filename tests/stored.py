@@ -15,9 +15,9 @@ async def started(
 ) -> None:
     """A session of Ann's that nobody runs yet."""
     new = NewSession(session_id, place, ANN.id, ANN.name, spec)
-    await storage.admit(AdmissionQuery(), lambda _: Admitted(starts=[new]))
+    await storage.admit(AdmissionQuery, lambda _: Admitted(starts=[new]))
 
 
 async def accepted(storage: Storage, *rows: NewRow) -> None:
     """These wait."""
-    await storage.admit(AdmissionQuery(), lambda _: Admitted(rows=list(rows)))
+    await storage.admit(AdmissionQuery, lambda _: Admitted(rows=list(rows)))

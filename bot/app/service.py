@@ -118,7 +118,7 @@ class Service:
         self.worker = Worker(self.services, parts.give_up, alone=parts.alone)
         self._connections = Connections(self._platforms, parts.clock, parts.metrics)
         self._ended_cards = EndedCards(self.services)
-        self._inbox = Inbox(storage, self.services.policy, funding, self.worker.notify, ended=self._ended_cards.note)
+        self._inbox = Inbox(storage, self.services.policy, funding, self.worker, ended=self._ended_cards.note)
         self._replies = Outbox(self.services)
         self._links = Links(storage.grants, parts.clock, lambda: self.base_url)
         self._archive = StoredArchive(storage, parts.disclosures)

@@ -60,7 +60,7 @@ class Admission:
         new_id: Callable[[], str],
         told_ended: Collection[tuple[str, str]] = (),
     ) -> None:
-        self.admitted = Admitted()
+        self.admitted = Admitted(since=situation.now)
         self._situation = situation
         self._policy = policy
         self._funded = funded

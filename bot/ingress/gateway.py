@@ -18,7 +18,7 @@ from bot.domain.errors import AvatarbotError
 from bot.domain.messages import Accepted, Command, Duplicate, Inbound, MessagePosted, Outcome, Refused
 from bot.domain.replies import Choice, Item, Reply
 from bot.domain.sessions import EndReason
-from bot.ingress.admission import LEAVE, departure
+from bot.ingress.admission import departure
 from bot.ingress.inbox import Inbox
 from bot.ports.chat import ChatPlatform, ValueQuery
 from bot.ports.storage.records import SessionRecord
@@ -71,7 +71,7 @@ class Gateway:
         found = await sessions.in_workspace(place.platform, place.workspace_id)
         gone = [session.id for session in found if whole_workspace or _is_in(session, place)]
         for session in await sessions.ask_to_end(gone, EndReason.PLACE_GONE, departure):
-            self._inbox.notify(session.id, LEAVE)
+            self._inbox.runs.look_again(session.id)
 
     async def kept(self, session_ids: Collection[str]) -> frozenset[str]:
         return await self._services.storage.sessions.kept(session_ids)

@@ -4,18 +4,21 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Protocol
 
 import structlog
 
 from bot.commands.bare import bare_word
 from bot.commands.catalogue import CATALOGUE
 from bot.commands.policy import Policy
+from bot.domain.conversations import ConversationRef
 from bot.domain.errors import StoreUnavailable
 from bot.domain.identity import new_id
 from bot.domain.messages import Command, Inbound, MessagePosted, Outcome
 from bot.ingress.admission import Admission
 from bot.ports.storage import Storage
 from bot.ports.storage.admission import AdmissionQuery, Admitted, Situation
+from bot.ports.storage.records import InboxRecord
 from bot.runtime.aftermath import JUST_ENDED
 from bot.runtime.funding import Funding
 
@@ -48,9 +51,26 @@ class _Waiting:
             self.outcome.set_exception(error)
 
 
+class Runs(Protocol):
+    """The runs of sessions in this process, told of what was committed. No call waits."""
+
+    def hand_over(self, row: InboxRecord) -> None:
+        """It waits for its session."""
+        ...
+
+    def look_again(self, session_id: str) -> None:
+        """Something that nobody handed over may wait for this session."""
+        ...
+
+    def changed(self, channel: ConversationRef) -> None:
+        """What waits for sessions of this channel was edited or withdrawn."""
+        ...
+
+
 class Inbox:
-    """Takes what comes in. `run` must be running; `notify` is called with the session and the verb of each row, after the commit, and `ended`
-    with each sleeping session that a commit ended.
+    """Takes what comes in: it waits here, and nowhere else, until the commit that takes it begins. `run` must be running.
+
+    After the commit `runs` are told, and `ended` is called with each sleeping session that it ended.
     """
 
     def __init__(
@@ -58,14 +78,14 @@ class Inbox:
         storage: Storage,
         policy: Policy,
         funding: Funding,
-        notify: Callable[[str, str], None],
+        runs: Runs,
         *,
         ended: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._storage = storage
         self._policy = policy
         self._funding = funding
-        self.notify = notify
+        self.runs = runs
         self._ended = ended
         self._queue: list[_Waiting] = []
         self._filled = asyncio.Event()
@@ -91,22 +111,27 @@ class Inbox:
         """Commit what waits, batch by batch, until cancelled. Whatever goes wrong, its callers hear of it and this goes on."""
         while True:
             await self._filled.wait()
-            batch, self._queue = self._queue[:BATCH], self._queue[BATCH:]
-            if not self._queue:
-                self._filled.clear()
-            await self._take([waiting for waiting in batch if not waiting.outcome.cancelled()])
+            batch: list[_Waiting] = []
+            await self._take(batch, partial(self._fill, batch))
 
-    async def _take(self, batch: Sequence[_Waiting]) -> None:
-        inbounds = [waiting.inbound for waiting in batch]
+    def _fill(self, batch: list[_Waiting]) -> AdmissionQuery:
+        """The commit begins, for whoever waits now."""
+        taken, self._queue = self._queue[:BATCH], self._queue[BATCH:]
+        if not self._queue:
+            self._filled.clear()
+        batch += [waiting for waiting in taken if not waiting.outcome.cancelled()]
+        return query([waiting.inbound for waiting in batch])
+
+    async def _take(self, batch: Sequence[_Waiting], ask: Callable[[], AdmissionQuery]) -> None:
         try:
-            admitted = await self._storage.admit(query(inbounds), partial(self._decide, inbounds))
+            admitted = await self._storage.admit(ask, partial(self._decide, batch))
         except StoreUnavailable as error:
             self._refuse(batch, error)
             return
         except Exception as error:
             if len(batch) > 1:  # one of them spoils it for the others: each alone
                 for waiting in batch:
-                    await self._take([waiting])
+                    await self._take([waiting], partial(query, [waiting.inbound]))
                 return
             log.exception("could not admit")
             self._refuse(batch, StoreUnavailable(NOT_TAKEN, f"inbox: {type(error).__name__}"))
@@ -114,8 +139,14 @@ class Inbox:
         self._remember_told(admitted.told_ended)
         for waiting, outcome in zip(batch, admitted.outcomes, strict=True):
             waiting.answer(outcome)
+        self._hand_over(admitted)
+
+    def _hand_over(self, admitted: Admitted) -> None:
+        assert admitted.since is not None  # `Admission` says when
         for row in admitted.rows:
-            self.notify(row.session_id, row.verb)
+            self.runs.hand_over(row.waiting(admitted.since))
+        for message in (*(edited.message for edited in admitted.edits), *admitted.withdrawals):
+            self.runs.changed(message.place.channel)
         for session_id in admitted.ends:
             self._ended(session_id)
 
@@ -131,10 +162,10 @@ class Inbox:
         for waiting in (*batch, *behind):
             waiting.fail(error)
 
-    def _decide(self, inbounds: Sequence[Inbound], situation: Situation) -> Admitted:
+    def _decide(self, batch: Sequence[_Waiting], situation: Situation) -> Admitted:
         admission = Admission(situation, self._policy, self._funding.judged, new_id, self._told_ended)
-        for inbound in inbounds:
-            admission.admit(inbound)
+        for waiting in batch:
+            admission.admit(waiting.inbound)
         return admission.admitted
 
 

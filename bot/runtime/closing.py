@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -62,16 +62,13 @@ class Closing:
         With `SHUTDOWN` it takes 5.5 s at most: what is not closed by then is closed by the next start, which posts the rest too.
         """
         context, time = self._context, self._time(reason)
-        await self._stopping(reason)
-        context.session = replace(context.session, status=SessionStatus.STOPPING, end_reason=reason)
-        context.show("")
+        await context.become(SessionStatus.STOPPING, "", reason)
         await self._provider_sessions.leave()
         await self._close_all(time.close)
-        context.session = replace(context.session, status=SessionStatus.ENDED)
         if not await self._write_out(writing, time.posts) and reason is EndReason.SHUTDOWN:
             return
-        context.past = await context.services.storage.sessions.past(context.session.id)
-        await self._show_card(time.card)  # before the row says so too: after a crash nobody looks at what has ended
+        context.show_as_over(await context.services.storage.sessions.past(context.session.id))
+        await self._show_card(time.card)
         await self._ended(reason)
         context.show("")
 
@@ -80,6 +77,7 @@ class Closing:
         await self._stopping(reason)
 
     async def _stopping(self, reason: EndReason) -> None:
+        """In the database only: people see nothing of it."""
         async with self._context.fenced() as run:
             run.become(SessionStatus.STOPPING, reason)
 
@@ -104,16 +102,8 @@ class Closing:
         await self._stopping(EndReason.IDLE)
         await self._close_all(time.close)
         await self._write_out(writing, time.posts)
-        await self._rest_or_go_on()
+        await self._context.rest()
         await self._show_card(time.card)
-
-    async def _rest_or_go_on(self) -> None:
-        """Sleep, unless somebody wrote meanwhile: then the next run wakes it at once."""
-        context = self._context
-        async with context.fenced() as run:
-            status = run.rest()
-        context.session = replace(context.session, status=status.value)
-        context.show("")
 
     # ------------------------------------------------------------ closing at the provider
 

@@ -9,10 +9,11 @@ import structlog
 
 from bot.commands.channel_settings import ChannelSettings
 from bot.delivery.rate_limiter import RateLimiter
+from bot.domain.cards import Opened
 from bot.domain.conversations import MessageRef
 from bot.domain.disclosure import Disclosure
 from bot.domain.errors import AvatarbotError
-from bot.domain.sessions import EndReason, Mode, SessionStatus
+from bot.domain.sessions import EndReason, Mode, SessionSpec, SessionStatus
 from bot.domain.transcript import Addressee
 from bot.media.events import SessionView
 from bot.media.fanout import MediaFanout
@@ -25,6 +26,7 @@ from bot.runtime.attribution import Attribution
 from bot.runtime.moderation import Cleared, Refusal
 from bot.runtime.outlook import NOTHING_KNOWN, Outlook
 from bot.runtime.services import Services
+from bot.runtime.waiting_rows import WaitingRows
 from bot.transcript.encounters import Encounters
 
 
@@ -50,7 +52,10 @@ Ending = EndReason | Asleep | HandedOver
 
 @dataclass(slots=True)
 class SessionContext:
-    """The session's row as last written, the avatar in its room, and the wakeups of its tasks."""
+    """The session's row as last written, the avatar in its room, and what waits for its tasks.
+
+    Tasks read the fields; they write by the methods below, each of which says whose it is.
+    """
 
     services: Services
     lease: Lease
@@ -72,12 +77,15 @@ class SessionContext:
     encounters: Encounters = field(default_factory=Encounters)
     floor: asyncio.Lock = field(default_factory=asyncio.Lock)  # held while a turn is in flight, and while rooms change
     arrived: asyncio.Event = field(default_factory=asyncio.Event)  # the avatar is in the room
-    turns_wakeup: asyncio.Event = field(default_factory=asyncio.Event)
-    controls_wakeup: asyncio.Event = field(default_factory=asyncio.Event)
+    turns: WaitingRows = field(init=False)  # what is to be spoken
+    controls: WaitingRows = field(init=False)  # what overtakes it
     card_wakeup: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
         self.active_at = min(self.services.clock.now(), self.session.active_at)
+        inbox, session_id = self.services.storage.inbox, self.session.id
+        self.turns = WaitingRows(lambda: inbox.waiting_turns(session_id))
+        self.controls = WaitingRows(lambda: inbox.waiting_controls(session_id))
 
     @property
     def platform(self) -> ChatPlatform:
@@ -124,19 +132,66 @@ class SessionContext:
         self.active_at -= by
         self.ends_at = self.ends_at and self.ends_at - by
 
-    # ------------------------------------------------------------ its row
+    # ------------------------------------------------------------ its row, written before it is seen: all raise `LeaseLost`
 
-    def move_card(self, card: MessageRef) -> None:
+    async def respecify(self, spec: SessionSpec) -> None:
+        """The next provider session is created so. Written at the start, then by `Controls`."""
+        async with self.fenced() as run:
+            run.respecify(spec)
+        self.session = replace(self.session, spec=spec)
+        self.show()
+
+    async def open_thread(self, opened: Opened) -> None:
+        """The card is posted. Written at the start."""
+        async with self.fenced() as run:
+            run.open_thread(opened)
+        self.session = replace(self.session, card=opened.card, thread=opened.thread)
+        self.show()
+
+    async def move_card(self, card: MessageRef) -> None:
+        """Written by `StatusCard`."""
+        async with self.fenced() as run:
+            run.move_card(card)
         self.session = replace(self.session, card=card)
 
-    def wakeup_of(self, verb: str) -> asyncio.Event:
-        """What wakes the task that deals with rows of this verb."""
-        return self.turns_wakeup if verb == SAY else self.controls_wakeup
+    async def charge(self, payer_id: str) -> None:
+        """Somebody else pays for what comes, and uses it. Written by `Controls`."""
+        async with self.fenced() as run:
+            run.charge(payer_id)
+        self.session = replace(self.session, payer_id=payer_id)
+        self.touch()
+        self.show("")
 
-    def look(self) -> None:
-        """Something may be waiting."""
-        self.turns_wakeup.set()
-        self.controls_wakeup.set()
+    def spend_reservation(self) -> None:
+        """What the start reserved went over to a provider session. Written by `ProviderSessions`, which wrote down that session."""
+        self.session = replace(self.session, reserved_s=0)
+
+    async def become(self, status: SessionStatus, note: str = "", reason: EndReason | None = None) -> None:
+        """Enter a state, in the database first, and show it."""
+        if status is not self.session.status or reason:
+            async with self.fenced() as run:
+                run.become(status, reason)
+            self.session = replace(self.session, status=status, end_reason=reason or self.session.end_reason)
+        if status is SessionStatus.LIVE and self.live_since is None:
+            self.live_since = self.services.clock.now()
+        self.show(note)
+
+    async def rest(self) -> None:
+        """Fall asleep, or go on where somebody wrote meanwhile. Written by `Closing`."""
+        async with self.fenced() as run:
+            status = run.rest()
+        self.session = replace(self.session, status=status.value)
+        self.show("")
+
+    def show_as_over(self, past: Past) -> None:
+        """The card says so before the row does: after a crash nobody looks at what has ended. Written by `Closing`."""
+        self.session, self.past = replace(self.session, status=SessionStatus.ENDED), past
+
+    # ------------------------------------------------------------ its life
+
+    def rows_of(self, verb: str) -> WaitingRows:
+        """Where rows of this verb wait."""
+        return self.turns if verb == SAY else self.controls
 
     def end(self, ending: Ending) -> None:
         """End the run; the first reason counts."""
@@ -163,15 +218,7 @@ class SessionContext:
         """What the run writes, in one transaction. Raises `LeaseLost` and `StoreUnavailable` when the block is left."""
         return self.services.storage.fenced(self.lease)
 
-    async def become(self, status: SessionStatus, note: str = "") -> None:
-        """Enter a state, in the database first, and show it. Raises `LeaseLost`."""
-        if status is not self.session.status:
-            async with self.fenced() as run:
-                run.become(status)
-            self.session = replace(self.session, status=status)
-        if status is SessionStatus.LIVE and self.live_since is None:
-            self.live_since = self.services.clock.now()
-        self.show(note)
+    # ------------------------------------------------------------ what is shown of it
 
     def show(self, note: str | None = None) -> None:
         """Bring viewers and the card up to date."""

@@ -45,13 +45,14 @@ class Controls:
 
     async def run(self) -> None:
         """Obey in the order of stamps until cancelled. Raises `LeaseLost`."""
-        context = self._context
+        rows = self._context.controls
         while True:
-            context.controls_wakeup.clear()
-            for row in await context.services.storage.inbox.waiting_controls(context.session.id):
+            rows.wakeup.clear()
+            for row in await rows.all():
                 if row.verb in self._verbs:
                     await self._obey(row)
-            await context.controls_wakeup.wait()
+                    rows.over(row)
+            await rows.wakeup.wait()
 
     async def _obey(self, row: InboxRecord) -> None:
         suggestions: tuple[Suggestion, ...] = ()
@@ -107,7 +108,7 @@ class Controls:
         )
         avatar = self._avatar()
         await self._adjusted(avatar, changes)
-        await self._keep(wanted)
+        await self._context.respecify(wanted)
         if self._context.avatar not in {avatar, None}:  # renewed meanwhile; one that is still to come gets it then
             await self._adjusted(self._avatar(), changes)
         return what_changed(wanted, asked)
@@ -132,14 +133,6 @@ class Controls:
             spec = replace(spec, language=found.language, language_name=found.language_name)
         return spec
 
-    async def _keep(self, spec: SessionSpec) -> None:
-        """What was set is kept for the next provider session, and shown."""
-        context = self._context
-        async with context.fenced() as run:
-            run.respecify(spec)
-        context.session = replace(context.session, spec=spec)
-        context.show()
-
     async def _act(self, row: InboxRecord) -> str:
         options = _understood(act_options(_values(row)))
         avatar = self._avatar()
@@ -151,11 +144,7 @@ class Controls:
     async def _extend(self, row: InboxRecord) -> str:
         """Whoever extends it pays for what comes."""
         context = self._context
-        async with context.fenced() as run:
-            run.charge(row.person_id)
-        context.session = replace(context.session, payer_id=row.person_id)
-        context.touch()
-        context.show("")
+        await context.charge(row.person_id)
         day, quiet = await day_of_payer(context), context.services.policy.limits.sleep_after // timedelta(minutes=1)
         name = context.session.spec.avatar_name
         return f"{name} stays awake for {quiet} more minutes, also when nobody talks. {day.when_extended()}"

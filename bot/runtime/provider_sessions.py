@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
@@ -114,7 +114,7 @@ class ProviderSessions:
         async with context.fenced() as run:
             minutes = run.intend(row_id, minutes_for(context))
         duration = minutes.value * 60
-        context.session = replace(context.session, reserved_s=0)
+        context.spend_reservation()
         spec = context.session.spec
         created = await _to_the_end(self._group.create_task(self._create(row_id, spec, duration), name="create"))
         return await self._entered(row_id, created, spec, self._now() + timedelta(seconds=duration))

@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
 from functools import partial
 
+from bot.domain.conversations import ConversationRef
 from bot.domain.errors import AvatarbotError, PlaceGone, PlatformError, ProviderError, RoomError
 from bot.domain.sessions import EndReason, SessionStatus
 from bot.ingress.admission import USES
@@ -12,6 +12,7 @@ from bot.ports.storage.fenced import Settlement
 from bot.ports.storage.records import (
     Conclusion,
     InboxOutcome,
+    InboxRecord,
     InboxState,
     Lease,
     LeaseLost,
@@ -50,17 +51,28 @@ class SessionRunner:
         self._context: SessionContext | None = None
         self._early: Ending | None = None
 
-    def notify(self, verb: str) -> None:
-        """Something came in for the session."""
-        if self._context:
-            if verb in USES:
-                self._context.touch()
-            self._context.wakeup_of(verb).set()
+    @property
+    def channel(self) -> ConversationRef | None:
+        """Where it is hosted, once that was read."""
+        return self._context.session.place.channel if self._context else None
 
-    def poll(self) -> None:
-        """Something may be waiting."""
+    @property
+    def knows_of_nothing(self) -> bool:
+        """Whether nothing waits, as far as this run knows."""
+        return self._context is not None and not (len(self._context.turns) or len(self._context.controls))
+
+    def hand_over(self, row: InboxRecord) -> None:
+        """It was accepted for the session. Before the run has read its session there is nobody to take it: it is read then."""
         if self._context:
-            self._context.look()
+            if row.verb in USES:
+                self._context.touch()
+            self._context.rows_of(row.verb).put(row)
+
+    def look_again(self) -> None:
+        """What waits may have changed, or something waits that nobody handed over."""
+        if self._context:
+            self._context.turns.doubt()
+            self._context.controls.doubt()
 
     def end(self, ending: Ending) -> None:
         """Ask the run to end, whatever it does."""
@@ -164,18 +176,13 @@ class _LiveSession:
         context = self._context
         asked = within(context.session.spec, context.services.policy.offer)
         spec = await resolved(asked, context.services.offers.seen_from(context.session.place))
-        async with context.fenced() as run:
-            run.respecify(spec)
-        context.session = replace(context.session, spec=spec)
+        await context.respecify(spec)
         since = context.session.created_at if context.session.attempts > 1 else None
         opened = await context.platform.post_card(
             context.session.place, card_of(context.session, context.disclosure), since=since
         )
         context.encounters.told({context.session.starter_id})
-        async with context.fenced() as run:
-            run.open_thread(opened)
-        context.session = replace(context.session, card=opened.card, thread=opened.thread)
-        context.show()
+        await context.open_thread(opened)
 
     async def _welcome(self) -> None:
         """Whoever typed `start` hears that it worked, and the avatar greets."""

@@ -189,17 +189,10 @@ class StatusCard:
         else:
             self._shown, self._posted = card, card.status
             if moved != context.session.card:
-                await self._move(moved)
+                await context.move_card(moved)
 
     def _is_news(self, card: Card) -> bool:
         """Whether it is worth a change, or a message of its own where nothing can be changed."""
         if self._context.platform.features.edits:
             return card != self._shown
         return card.status in WORTH_A_POST and card.status is not self._posted
-
-    async def _move(self, card: MessageRef) -> None:
-        """The old message can no longer be edited, so the card goes on in a new one."""
-        context = self._context
-        async with context.fenced() as run:
-            run.move_card(card)
-        context.move_card(card)

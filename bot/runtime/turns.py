@@ -82,12 +82,12 @@ class Turns:
         self._began = context.services.clock.now()
         while True:
             await context.arrived.wait()
-            context.turns_wakeup.clear()
+            context.turns.wakeup.clear()
             async with context.floor:  # never waiting in here for an avatar: whoever brings it back needs the floor
                 rest = await self._next() if context.arrived.is_set() else 0.0
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(rest):
-                    await context.turns_wakeup.wait()
+                    await context.turns.wakeup.wait()
 
     # ------------------------------------------------------------ what the avatar shows
 
@@ -171,16 +171,13 @@ class Turns:
 
     # ------------------------------------------------------------ one turn
 
-    async def _waiting(self) -> list[InboxRecord]:
-        return await self._context.services.storage.inbox.waiting_turns(self._context.session.id)
-
     async def _next(self) -> float | None:
         """Take the next waiting message. Returns how many seconds to wait next, None: until the wakeup.
 
         Seconds are left while it waits for earlier ones of its author.
         """
         context = self._context
-        rows = await self._waiting()
+        rows = await context.turns.all()
         self._count(len(rows))
         if not rows:
             return None
@@ -200,28 +197,37 @@ class Turns:
     async def _take(self, row: InboxRecord) -> None:
         context = self._context
         if stale := context.services.policy.too_old(self._speakable_since(row), context.services.clock.now()):
-            await self._finish(row, InboxOutcome.STALE, stale.sentence)
+            await self._set_aside(row, InboxOutcome.STALE, stale.sentence)
             return
         text = self._words(row)
         if not text:
-            await self._finish(row, InboxOutcome.EMPTY, "There was nothing in that for a voice to say.")
+            await self._set_aside(row, InboxOutcome.EMPTY, "There was nothing in that for a voice to say.")
             return
         cleared = await context.cleared(row.text, text, Source.PERSON)
         if isinstance(cleared, Refusal):
             self._authors.served(row.person_id)  # it held up the others
             outcome = InboxOutcome.UNCHECKED if cleared.unchecked else InboxOutcome.MODERATED
-            await self._finish(row, outcome, f"That was not spoken: {cleared.reason}.")
+            await self._set_aside(row, outcome, f"That was not spoken: {cleared.reason}.")
             return
         async with context.fenced() as run:
             claimed = run.claim_turn(row, context.provider_row, text)
         if not claimed.value:
-            context.turns_wakeup.set()  # withdrawn or edited meanwhile: look again
+            context.turns.doubt()  # withdrawn or edited meanwhile
             return
+        context.turns.over(row)
         self._authors.served(row.person_id)
         self._count(max(0, context.waiting - 1))
         if not is_greeting(row):
             self._show_words(row)
         await self._perform(row, cleared)
+
+    async def _set_aside(self, row: InboxRecord, outcome: InboxOutcome, sentence: str) -> None:
+        """It is not spoken, unless it says something else by now."""
+        rows = self._context.turns
+        rows.doubt()
+        if any((each.id, each.body) == (row.id, row.body) for each in await rows.all()):
+            await self._finish(row, outcome, sentence)
+            rows.over(row)
 
     def _show_words(self, row: InboxRecord) -> None:
         context, name, via = self._context, row.person_name, row.body.get("via", "")

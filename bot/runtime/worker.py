@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import structlog
 
+from bot.domain.conversations import ConversationRef
 from bot.domain.errors import StoreUnavailable
 from bot.domain.sessions import EndReason
-from bot.ports.storage.records import Lease
+from bot.ports.storage.records import InboxRecord, Lease
 from bot.runtime.context import Ending, HandedOver
 from bot.runtime.lease import CAPACITY, WorkerLease
 from bot.runtime.services import Services
@@ -64,12 +65,25 @@ class Worker:
     def hosted(self) -> int:
         return len(self._runs)
 
-    def notify(self, session_id: str, verb: str) -> None:
-        """Something was accepted for a session."""
-        if run := self._runs.get(session_id):
-            run.notify(verb)
+    def hand_over(self, row: InboxRecord) -> None:
+        """It was accepted for a session: its run here gets it, or one is begun that reads it."""
+        if run := self._runs.get(row.session_id):
+            run.hand_over(row)
         else:
             self._wakeup.set()
+
+    def look_again(self, session_id: str) -> None:
+        """Something that nobody handed over may wait for a session."""
+        if run := self._runs.get(session_id):
+            run.look_again()
+        else:
+            self._wakeup.set()
+
+    def changed(self, channel: ConversationRef) -> None:
+        """What waits in a channel was edited or withdrawn."""
+        for run in self._runs.values():
+            if run.channel == channel:
+                run.look_again()
 
     async def run(self) -> None:
         """Hold the lease and run sessions until cancelled or stopped; then everything is given back."""
@@ -123,8 +137,9 @@ class Worker:
             return
         with contextlib.suppress(StoreUnavailable):
             for session_id in await self._services.storage.inbox.sessions_with_waiting():
-                if run := self._runs.get(session_id):
-                    run.poll()
+                run = self._runs.get(session_id)
+                if run and run.knows_of_nothing:
+                    run.look_again()
 
     async def _claim(self) -> list[Lease]:
         """What nobody runs, from now on ours. A claim that was under way when the lease was lost is none."""

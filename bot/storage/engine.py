@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -29,7 +29,7 @@ SAFE = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
 
 @dataclass(slots=True)
 class _Pending(Generic[T]):
-    work: Work[T]
+    make: Callable[[], Work[T]]  # called when its transaction begins
     done: asyncio.Future[T] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
     def settle(self, result: "T | _Failed") -> None:
@@ -122,8 +122,12 @@ class Store:
         Several pieces of work share one commit; one that raises is rolled back alone. Raises `StoreUnavailable` when
         nothing of it was written. Cancelling the caller does not undo it.
         """
+        return await self.write_late(lambda: work)
+
+    async def write_late(self, make: Callable[[], Work[T]]) -> T:
+        """`write` what `make` makes when the transaction begins: of what has come in until then."""
         with self._counted():
-            pending: _Pending[T] = _Pending(work)
+            pending: _Pending[T] = _Pending(make)
             self._queue.put_nowait(pending)
             return await asyncio.shield(pending.done)
 
@@ -145,8 +149,8 @@ class Store:
                 self._queue.task_done()
 
     async def _commit(self, batch: list[_Pending[Any]]) -> None:
-        works = [pending.work for pending in batch]
         try:
+            works = [pending.make() for pending in batch]
             results = await self._writer.transaction(lambda c: [_guarded(c, work) for work in works])
         except Exception as error:  # noqa: BLE001 - whatever it is, each caller hears of it and the writer goes on
             if _is_lock(error):

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 
 from bot.ports.clock import Clock
 from bot.ports.secrets import SecretVault
@@ -71,8 +72,8 @@ class SqlStorage:
     def fenced(self, lease: Lease) -> AbstractAsyncContextManager[FencedWrites]:
         return fenced.fenced(self._transactions, lease)
 
-    async def admit(self, query: AdmissionQuery, decide: Callable[[Situation], Admitted]) -> Admitted:
-        return await self._transactions.write(admission.admit, query, decide)
+    async def admit(self, ask: Callable[[], AdmissionQuery], decide: Callable[[Situation], Admitted]) -> Admitted:
+        return await self._transactions.write_late(ask, partial(admission.admit, decide=decide))
 
     async def ping(self) -> None:
         await self._transactions.write(_nothing)

@@ -8,10 +8,12 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from sqlalchemy import Connection
 
 from bot.ports.clock import Clock
+from bot.storage.connection_thread import Work
 from bot.storage.encryption import Cipher
 from bot.storage.engine import Store
 
 P = ParamSpec("P")
+A = TypeVar("A")
 T = TypeVar("T")
 
 
@@ -43,6 +45,15 @@ class Transactions:
     async def write(self, work: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         cipher, now = self.store.cipher, self.clock.now()
         return await self.store.write(lambda c: work(Transaction(c, cipher, now), *args, **kwargs))
+
+    async def write_late(self, ask: Callable[[], A], work: Callable[[Transaction, A], T]) -> T:
+        """Run `work` on what `ask` answers in the loop when the transaction begins."""
+
+        def make() -> Work[T]:
+            asked, cipher, now = ask(), self.store.cipher, self.clock.now()
+            return lambda connection: work(Transaction(connection, cipher, now), asked)
+
+        return await self.store.write_late(make)
 
 
 class Repository:

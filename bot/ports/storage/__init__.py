@@ -50,8 +50,12 @@ class Storage(Protocol):
         """
         ...
 
-    async def admit(self, query: AdmissionQuery, decide: Callable[[Situation], Admitted]) -> Admitted:
-        """Read what the query asks for, and write what `decide` makes of it, in one transaction. `decide` is pure: it may run twice."""
+    async def admit(self, ask: Callable[[], AdmissionQuery], decide: Callable[[Situation], Admitted]) -> Admitted:
+        """Read what is asked for, and write what `decide` makes of it, in one transaction.
+
+        `ask` is called once, in the loop, when the transaction begins: what came in until then can be part of it, and waits nowhere
+        else. `decide` is pure: it may run twice.
+        """
         ...
 
     async def ping(self) -> None:

@@ -161,6 +161,27 @@ class NewRow:
     message: MessageRef | None
     role: Role
 
+    def waiting(self, since: datetime) -> "InboxRecord":
+        """As it is read once it is committed."""
+        inbound = self.inbound
+        return InboxRecord(
+            id=self.id,
+            session_id=self.session_id,
+            sequence=inbound.sequence,
+            verb=self.verb,
+            body=self.body,
+            person_id=inbound.person.id,
+            person_name=inbound.person.name,
+            role=self.role,
+            place=self.message.place if self.message else inbound.place,
+            message=self.message,
+            reply_to=inbound.reply_to,
+            state=InboxState.WAITING,
+            outcome=InboxOutcome.NONE,
+            sentence="",
+            created_at=since,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class InboxRecord:

@@ -50,8 +50,8 @@ class MemoryStorage:
     def fenced(self, lease: Lease) -> AbstractAsyncContextManager[FencedWrites]:
         return fenced.fenced(self._transactions, lease)
 
-    async def admit(self, query: AdmissionQuery, decide: Callable[[Situation], Admitted]) -> Admitted:
-        return await self._transactions.run(admission.admit, query, decide)
+    async def admit(self, ask: Callable[[], AdmissionQuery], decide: Callable[[Situation], Admitted]) -> Admitted:
+        return await self._transactions.run(lambda tx: admission.admit(tx, ask(), decide))
 
     async def ping(self) -> None:
         await self._transactions.run(_nothing)

@@ -30,7 +30,7 @@ async def start(storage: Storage, session_id: str, place: ConversationRef | None
     """Each in a channel of its own."""
     place = place or ConversationRef("room", "W1", session_id)
     new = NewSession(session_id, place, ANN.id, ANN.name, SPEC)
-    await storage.admit(AdmissionQuery(), lambda _: Admitted(starts=[new]))
+    await storage.admit(AdmissionQuery, lambda _: Admitted(starts=[new]))
 
 
 async def hosted(storage: Storage, session_id: str = "s") -> Lease:
@@ -53,7 +53,7 @@ def said(
 
 
 async def accept(storage: Storage, *rows: NewRow) -> None:
-    await storage.admit(AdmissionQuery(), lambda _: Admitted(rows=list(rows)))
+    await storage.admit(AdmissionQuery, lambda _: Admitted(rows=list(rows)))
 
 
 async def waiting(storage: Storage, session_id: str = "s") -> list[InboxRecord]:

@@ -32,7 +32,7 @@ async def told(storage: Storage, query: AdmissionQuery) -> Situation:
         seen.append(situation)
         return Admitted()
 
-    await storage.admit(query, decide)
+    await storage.admit(lambda: query, decide)
     return seen[-1]
 
 
@@ -136,7 +136,7 @@ async def test_who_would_pay_for_waking_it_is_told_where_one_sleeps(storage: Sto
 
 async def test_a_start_is_a_session_with_its_budget_set_aside(storage: Storage) -> None:
     await storage.admit(
-        AdmissionQuery(), lambda _: Admitted(starts=[NewSession("s", HERE, "ann", "Ann", SPEC)], rows=[said(1)])
+        AdmissionQuery, lambda _: Admitted(starts=[NewSession("s", HERE, "ann", "Ann", SPEC)], rows=[said(1)])
     )
     found = await session(storage)
     assert (found.status, found.place, found.starter_name, found.payer_id) == (
@@ -159,7 +159,7 @@ async def test_two_sessions_in_one_place_are_none(storage: Storage) -> None:
 async def test_whoever_wakes_it_pays(storage: Storage, clock: ManualClock) -> None:
     await asleep(storage)
     clock.advance(60)
-    await storage.admit(AdmissionQuery(), lambda _: Admitted(wakes={"s": ("ben", 300)}))
+    await storage.admit(AdmissionQuery, lambda _: Admitted(wakes={"s": ("ben", 300)}))
     found = await session(storage)
     assert (found.status, found.payer_id, found.reserved_s) == (SessionStatus.STARTING, "ben", 300)
     assert (found.slept_at, found.active_at) == (None, clock.now())
@@ -168,7 +168,7 @@ async def test_whoever_wakes_it_pays(storage: Storage, clock: ManualClock) -> No
 async def test_a_sleeper_that_ends_answers_what_ended_it(storage: Storage) -> None:
     await asleep(storage)
     row = said(1, verb="stop", handle="handle")
-    await storage.admit(AdmissionQuery(), lambda _: Admitted(rows=[row], ends={"s": EndReason.STOPPED}))
+    await storage.admit(AdmissionQuery, lambda _: Admitted(rows=[row], ends={"s": EndReason.STOPPED}))
     found = await session(storage)
     assert (found.status, found.end_reason, found.ended_at) == (SessionStatus.ENDED, EndReason.STOPPED, NOON)
     assert [due.id for due in await storage.inbox.replies_due(["room"], 10)] == ["row1"]
@@ -177,9 +177,9 @@ async def test_a_sleeper_that_ends_answers_what_ended_it(storage: Storage) -> No
 async def test_what_is_used_stays_awake(storage: Storage, clock: ManualClock) -> None:
     await start(storage, "s")
     clock.advance(60)
-    await storage.admit(AdmissionQuery(), lambda _: Admitted(rows=[said(1)]))
+    await storage.admit(AdmissionQuery, lambda _: Admitted(rows=[said(1)]))
     assert (await session(storage)).active_at == NOON
-    await storage.admit(AdmissionQuery(), lambda _: Admitted(rows=[said(2)], used={"s"}))
+    await storage.admit(AdmissionQuery, lambda _: Admitted(rows=[said(2)], used={"s"}))
     assert (await session(storage)).active_at == clock.now()
 
 
@@ -191,7 +191,7 @@ async def test_what_waits_is_edited_and_withdrawn_and_nothing_else(storage: Stor
         run.claim_turn(row, "p", "Hello")
     refs = [each.message for each in (said(1), said(2), said(3)) if each.message]
     edits = [MessageEdited(ref, "Good morning") for ref in refs[:2]]
-    await storage.admit(AdmissionQuery(), lambda _: Admitted(edits=edits, withdrawals=[refs[2]]))
+    await storage.admit(AdmissionQuery, lambda _: Admitted(edits=edits, withdrawals=[refs[2]]))
     assert [(row.id, row.text) for row in await waiting(storage)] == [("row2", "Good morning")]
     assert [given.text for given in await storage.transcripts.given("s")] == ["Hello"]
 
@@ -201,8 +201,8 @@ async def test_a_decision_that_fails_writes_nothing(storage: Storage) -> None:
         raise ValueError("undecided")
 
     with pytest.raises(ValueError, match="undecided"):
-        await storage.admit(AdmissionQuery(), fails)
-    await storage.admit(AdmissionQuery(), NOTHING)
+        await storage.admit(AdmissionQuery, fails)
+    await storage.admit(AdmissionQuery, NOTHING)
 
 
 async def test_admissions_at_once_see_each_other(storage: Storage) -> None:
@@ -212,7 +212,21 @@ async def test_admissions_at_once_see_each_other(storage: Storage) -> None:
         def decide(situation: Situation) -> Admitted:
             return Admitted() if situation.waiting else Admitted(rows=[said(number)])
 
-        await storage.admit(AdmissionQuery(places=frozenset({HERE})), decide)
+        await storage.admit(lambda: AdmissionQuery(places=frozenset({HERE})), decide)
 
     await asyncio.gather(*map(take, range(5)))
     assert len(await waiting(storage)) == 1
+
+
+async def test_it_is_asked_once_and_late(storage: Storage) -> None:
+    came_in: list[ConversationRef] = []
+    asked: list[int] = []
+
+    def ask() -> AdmissionQuery:
+        asked.append(len(came_in))
+        return AdmissionQuery()
+
+    admitting = asyncio.create_task(storage.admit(ask, NOTHING))
+    came_in.append(HERE)  # before the transaction had a chance to begin
+    await admitting
+    assert asked == [1]

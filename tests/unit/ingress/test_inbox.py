@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from bot.commands.policy import Policy
+from bot.domain.conversations import ConversationRef
 from bot.domain.errors import StoreUnavailable
 from bot.domain.messages import Accepted, Command, Duplicate, Inbound
 from bot.ingress.inbox import COMMIT_WITHIN, Inbox
+from bot.ports.storage.records import InboxRecord
 from bot.runtime.funding import Funding
 from bot.storage.encryption import Cipher
 from bot.storage.engine import Store
@@ -20,25 +22,43 @@ from bot.testing.virtual_time import LoopClock, run_virtual
 from tests.database import database_in
 from tests.world_fixture import KEY
 
-Wakeups = list[tuple[str, str]]
+
+class RecordingRuns:
+    """`Runs` that keep what they are told."""
+
+    def __init__(self) -> None:
+        self.rows: list[InboxRecord] = []
+        self.channels: list[ConversationRef] = []
+
+    def hand_over(self, row: InboxRecord) -> None:
+        self.rows.append(row)
+
+    def look_again(self, session_id: str) -> None:
+        raise AssertionError(session_id)
+
+    def changed(self, channel: ConversationRef) -> None:
+        self.channels.append(channel)
+
+
+Story = Callable[[Inbox, RecordingRuns], Coroutine[None, None, None]]
 
 
 def start(event_id: str = "e1") -> Inbound:
     return Inbound(event_id, 1, CHANNEL, ANN, Command("start"))
 
 
-def with_inbox(folder: Path, story: Callable[[Inbox, Wakeups], Coroutine[None, None, None]]) -> None:
+def with_inbox(folder: Path, story: Story) -> None:
     """Tell a story of an inbox that nobody runs yet, in virtual time."""
     url = database_in(folder)
     held: list[Store] = []
 
     async def main() -> None:
-        wakeups: Wakeups = []
+        runs = RecordingRuns()
         async with Store.open(url, Cipher((KEY,))) as store:
             held.append(store)
             storage = SqlStorage(store, LoopClock())
             funding = Funding(storage.channels, lambda *_: True)
-            await story(Inbox(storage, Policy(), funding, lambda *wakeup: wakeups.append(wakeup)), wakeups)
+            await story(Inbox(storage, Policy(), funding, runs), runs)
 
     run_virtual(main(), busy=lambda: any(store.busy for store in held))
 
@@ -54,7 +74,7 @@ async def running(inbox: Inbox) -> AsyncIterator[None]:
 
 
 def test_what_is_not_taken_within_two_seconds_never_is(tmp_path: Path) -> None:
-    async def story(inbox: Inbox, wakeups: Wakeups) -> None:
+    async def story(inbox: Inbox, runs: RecordingRuns) -> None:
         loop = asyncio.get_running_loop()
         began = loop.time()
         with pytest.raises(StoreUnavailable, match="Please try again"):
@@ -62,43 +82,54 @@ def test_what_is_not_taken_within_two_seconds_never_is(tmp_path: Path) -> None:
         assert loop.time() - began == pytest.approx(COMMIT_WITHIN, abs=0.01)
         async with running(inbox):
             assert isinstance(await inbox.accept(start()), Accepted)  # the same event: it was not taken before
-        assert len(wakeups) == 1
+        assert len(runs.rows) == 1
 
     with_inbox(tmp_path, story)
 
 
 def test_whoever_leaves_before_the_commit_is_not_taken_and_harms_nobody(tmp_path: Path) -> None:
-    async def story(inbox: Inbox, wakeups: Wakeups) -> None:
+    async def story(inbox: Inbox, runs: RecordingRuns) -> None:
         gone = asyncio.create_task(inbox.accept(start("gone")))
         stays = asyncio.create_task(inbox.accept(start("stays")))
         await asyncio.sleep(0)
         gone.cancel()
         async with running(inbox):
             assert isinstance(await stays, Accepted)
-        assert len(wakeups) == 1
+        assert len(runs.rows) == 1
 
     with_inbox(tmp_path, story)
 
 
 def test_whoever_leaves_during_the_commit_is_taken_and_harms_nobody(tmp_path: Path) -> None:
-    async def story(inbox: Inbox, wakeups: Wakeups) -> None:
+    async def story(inbox: Inbox, runs: RecordingRuns) -> None:
         async with running(inbox):
             gone = asyncio.create_task(inbox.accept(start("gone")))
-            await until(lambda: inbox._storage.store.busy)  # type: ignore[attr-defined]
+            await until(lambda: bool(inbox._queue))
+            await until(lambda: not inbox._queue)  # its commit has begun
             gone.cancel()
             assert isinstance(await inbox.accept(start("gone")), Duplicate)
-        assert len(wakeups) == 1
+        assert len(runs.rows) == 1
 
     with_inbox(tmp_path, story)
 
 
 def test_one_event_in_two_deliveries_at_once_is_taken_once(tmp_path: Path) -> None:
-    async def story(inbox: Inbox, wakeups: Wakeups) -> None:
+    async def story(inbox: Inbox, runs: RecordingRuns) -> None:
         async with running(inbox):
             first, second = await asyncio.gather(inbox.accept(start()), inbox.accept(start()))
         assert isinstance(first, Accepted)
         assert isinstance(second, Duplicate)
-        assert [verb for _, verb in wakeups] == ["start"]
+        assert [row.verb for row in runs.rows] == ["start"]
+
+    with_inbox(tmp_path, story)
+
+
+def test_what_is_taken_is_handed_over_as_it_is_read(tmp_path: Path) -> None:
+    async def story(inbox: Inbox, runs: RecordingRuns) -> None:
+        async with running(inbox):
+            accepted = await inbox.accept(start())
+        assert isinstance(accepted, Accepted)
+        assert runs.rows == await inbox._storage.inbox.waiting_controls(accepted.session_id)
 
     with_inbox(tmp_path, story)
 

@@ -38,7 +38,7 @@ async def asked(staged: Staged, text: str, number: int = 1) -> None:
     inbound = Inbound(f"e{number}", number, THREAD, ANN, MessagePosted(text, ref))
     row = NewRow(f"row{number}", "s1", inbound, SAY, {"text": text}, ref, Role.MEMBER)
     await accepted(staged.services.storage, row)
-    staged.context.turns_wakeup.set()
+    staged.context.turns.doubt()
 
 
 async def voice(staged: Staged, mid: str, what: str) -> None:

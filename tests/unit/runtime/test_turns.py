@@ -105,7 +105,7 @@ async def test_an_edit_that_comes_when_it_is_claimed_changes_nothing(staged: Sta
     async with taking_turns(staged):
         await asyncio.sleep(0.3)
         edited = Admitted(edits=[MessageEdited(MESSAGE, "Goodbye")])
-        await staged.services.storage.admit(AdmissionQuery(), lambda _: edited)
+        await staged.services.storage.admit(AdmissionQuery, lambda _: edited)
         await asyncio.sleep(20)
     assert spoken(staged) == ["Ann: Hello"]
 
