@@ -318,17 +318,34 @@ def transcript(session: str, kind: str) -> None:
     metavar="DAYS",
     help="All that ended more than so many days ago.",
 )
-def forget(session: tuple[str, ...], days: int | None) -> None:
-    """Delete ended sessions and everything that was said in them.
+@click.option(
+    "--person",
+    nargs=3,
+    metavar="PLATFORM WORKSPACE PERSON",
+    help="One person's words, by ids, out of every session of a workspace.",
+)
+@click.option("--yes", is_flag=True, help="Do not ask back.")
+def forget(session: tuple[str, ...], days: int | None, person: tuple[str, str, str] | None, yes: bool) -> None:
+    """Delete ended sessions and everything that was said in them, or one person's words in all of them.
+
+    It is asked back in a terminal. What avatars answered to a person stays, even where it repeats them; messages on Slack and
+    Discord are theirs to delete.
 
     \b
       avatarbot forget 0198f3a2-…
       avatarbot forget --older-than 7
+      avatarbot forget --person slack T0123456 U0123456
     """
-    from bot.app.operations import forget, forget_older
+    from bot.app.operations import forget, forget_older, forget_person
 
-    if bool(session) == (days is not None):
-        raise click.UsageError("Name sessions, or give --older-than DAYS.")
+    if [bool(session), days is not None, bool(person)].count(True) != 1:
+        raise click.UsageError("Name sessions, or give --older-than DAYS or --person PLATFORM WORKSPACE PERSON.")
+    if not yes and sys.stdin.isatty():
+        click.confirm("Delete it for good?", abort=True, err=True)
+    if person:
+        platform, workspace, person_id = person
+        _ask_store(lambda storage: forget_person(storage, platform, workspace, person_id))
+        return
     _ask_store(lambda storage: forget(storage, session) if days is None else forget_older(storage, days))
 
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from bot.app.wiring import open_provider, open_storage
 from bot.clock import SystemClock
+from bot.domain.conversations import ConversationRef
 from bot.domain.errors import AvatarbotError
 from bot.domain.identity import new_id
 from bot.domain.messages import Command, Inbound
@@ -16,6 +17,7 @@ from bot.jobs.reaper import Reaper, Swept
 from bot.ports.storage import Storage
 from bot.ports.storage.records import NewRow, SessionRecord
 from bot.queries.archive import StoredArchive
+from bot.queries.forgetting import counted
 from bot.settings import Settings, load
 from bot.speech.printable import printable_line
 from bot.telemetry import new_metrics
@@ -129,6 +131,13 @@ async def forget(storage: Storage, session_ids: Sequence[str]) -> str:
 async def forget_older(storage: Storage, days: int) -> str:
     """Delete every session that ended more than so many days ago."""
     return _forgotten(await storage.sessions.forget_older(timedelta(days=days)))
+
+
+async def forget_person(storage: Storage, platform: str, workspace_id: str, person_id: str) -> str:
+    """Take one person's words out of all that is kept of a workspace."""
+    place = ConversationRef(platform, workspace_id, "")
+    messages = await storage.transcripts.forget_person(place, person_id)
+    return f"Forgot {counted(messages)} of {person_id}."
 
 
 def _forgotten(number: int) -> str:

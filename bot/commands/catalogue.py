@@ -71,16 +71,17 @@ ELEVENLABS = (
     Option("speaker_boost", "Closer to the speaker", OptionType.CHOICE, choices=("on", "off")),
 )
 
-GROUPS = MappingProxyType({"knowledge": "What avatars know", "defaults": "This channel's settings"})
+GROUPS = MappingProxyType(
+    {"knowledge": "What avatars know", "forget": "Delete what was said", "defaults": "This channel's settings"}
+)
 """The summary of each group of verbs."""
 
 TOPICS = MappingProxyType(
     {
         "Talk": ("start", "say", "interrupt", "set", "act", "extend", "stop"),
         "Watch": ("watch", "status", "sessions", "transcript"),
-        "Set up": ("avatars", "voices", "languages", "upload", "defaults"),
-        "Knowledge": ("knowledge",),
-        "Account": ("usage", "help"),
+        "Set up": ("avatars", "voices", "languages", "upload", "knowledge", "defaults"),
+        "Account": ("usage", "forget", "help"),
     }
 )
 """The entries of the catalogue as help shows them: each under one title."""
@@ -277,6 +278,27 @@ VERBS = (
         "transcript md",
         options=(Option("format", "The kind of file", OptionType.CHOICE, choices=FORMATS), SESSION),
         label="Transcript",
+        past=True,
+    ),
+    Verb(
+        "forget me",
+        "Take your words out of everything that is kept here",
+        "forget me",
+        role=Role.OUTSIDER,
+        options=(CONFIRM,),
+        label="Forget",
+        confirm="Forget {it}? They go out of all transcripts of this workspace, for good. What avatars answered stays, even where it "
+        "repeats you, and so do messages in channels: delete those there.",
+    ),
+    Verb(
+        "forget session",
+        "Delete all that was said in a session",
+        "forget session",
+        role=Role.STARTER,
+        options=(SESSION, CONFIRM),
+        label="Forget",
+        confirm="Forget {it}? Its transcript is deleted for good, with everybody's words. Messages in the channel stay: delete those there.",
+        past=True,
     ),
     Verb("defaults show", "Show this channel's settings", "defaults show", label="Defaults"),
     Verb(

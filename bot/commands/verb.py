@@ -67,7 +67,8 @@ class Verb:
 
     `confirm` is what is asked back before it runs, `{it}` in it standing for what it is done to; `''` where it runs at once.
     With `confirm_when` it is asked only where that option is given. `costs` is true of what uses money, creates at the
-    provider, or shows what belongs to the operator's account there. `needs` is what the provider must be able to do for it.
+    provider, or shows what belongs to the operator's account there. `past`: where no session runs, it is about the last one
+    that was talked with. `needs` is what the provider must be able to do for it.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Verb:
     confirm: str = field(default="", kw_only=True)
     confirm_when: str = field(default="", kw_only=True)
     costs: bool = field(default=False, kw_only=True)
+    past: bool = field(default=False, kw_only=True)
     needs: Capability | None = field(default=None, kw_only=True)
 
     @property

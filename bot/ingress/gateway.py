@@ -26,6 +26,7 @@ from bot.queries.autocomplete import choices
 from bot.queries.confirming import ask_back
 from bot.queries.context import Query, QueryContext
 from bot.queries.router import ANSWERS
+from bot.queries.sessions import last_talked
 from bot.runtime.aftermath import JUST_ENDED, has_ended, start_again
 from bot.runtime.resolve import suggested_by
 
@@ -107,11 +108,13 @@ class Gateway:
         values = policy.values(verb, command.options)
         if isinstance(values, ParseError):
             return Reply(values.sentence)
-        session, settings, workspace = await self._context(inbound, str(values.get("session") or ""))
-        role = role_of(inbound.person, session.starter_id if session else None)
-        if refused := policy.may(verb.name, role, workspace):
-            return Reply(refused.sentence)
+        named = str(values.get("session") or "")
+        session, settings, workspace = await self._context(inbound, named)
         request = Query(self._query_context, inbound, values, session, settings, workspace)
+        if verb.past and session is None and not named:
+            request = replace(request, session=await last_talked(request))
+        if refused := policy.may(verb.name, request.role, workspace):
+            return Reply(refused.sentence)
         if verb.asks_back(values):
             return await ask_back(request, verb, command)
         return await ANSWERS[verb.name](request)

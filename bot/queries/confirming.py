@@ -7,7 +7,7 @@ from bot.commands.buttons import confirmed
 from bot.commands.verb import Verb
 from bot.domain.messages import Command
 from bot.domain.replies import Item, Reply
-from bot.queries import channel_settings, knowledge, sessions, uploads
+from bot.queries import channel_settings, forgetting, knowledge, sessions, uploads
 from bot.queries.context import Query
 
 NAMED: Mapping[str, Callable[[Query], Awaitable[str]]] = MappingProxyType(
@@ -16,6 +16,8 @@ NAMED: Mapping[str, Callable[[Query], Awaitable[str]]] = MappingProxyType(
         "knowledge delete": knowledge.named_for_question,
         "defaults reset": channel_settings.named_for_question,
         "upload": uploads.named_for_question,
+        "forget me": forgetting.person_for_question,
+        "forget session": forgetting.session_for_question,
     }
 )
 """What each is done to, in the words of the question. Raises `Declined` for what could not be done anyway."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from bot.queries import blocked_words, channel_settings, knowledge, offers, sessions, uploads, usage
+from bot.queries import blocked_words, channel_settings, forgetting, knowledge, offers, sessions, uploads, usage
 from bot.queries.context import Answer
 
 ANSWERS: Mapping[str, Answer] = MappingProxyType(
@@ -13,6 +13,8 @@ ANSWERS: Mapping[str, Answer] = MappingProxyType(
         "watch": sessions.watch,
         "sessions": sessions.list_sessions,
         "transcript": sessions.transcript,
+        "forget me": forgetting.person,
+        "forget session": forgetting.session,
         "avatars": offers.avatars,
         "voices": offers.voices,
         "languages": offers.languages,

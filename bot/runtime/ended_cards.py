@@ -6,6 +6,7 @@ import structlog
 
 from bot.delivery.rate_limiter import Priority
 from bot.domain.errors import PlatformError, StoreUnavailable
+from bot.runtime.sentences import what_is_kept
 from bot.runtime.services import Services
 from bot.runtime.status_card import card_of, show_card
 
@@ -41,5 +42,5 @@ class EndedCards:
             return
         past = await sessions.past(session_id)
         await services.limiters.of(session.place, platform.pace).turn(Priority.CARD)
-        disclosure = services.disclosures.of(session.spec.language)
-        await show_card(platform, session.card, session.talk, card_of(session, disclosure, past=past))
+        disclosure, kept = services.disclosures.of(session.spec.language), what_is_kept(services.timeouts.retention)
+        await show_card(platform, session.card, session.talk, card_of(session, disclosure, past=past, kept=kept))

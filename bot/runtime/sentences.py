@@ -1,4 +1,6 @@
-"""What people are told about where no avatar is, and where one is already: only what they may do about it."""
+"""What people are told about where no avatar is, and where one is already: only what they may do about it; and what is kept of them."""
+
+from datetime import timedelta
 
 from bot.commands.policy import at_least, role_of
 from bot.domain.people import Person, Role
@@ -6,6 +8,12 @@ from bot.ports.storage.records import SessionRecord
 
 NOBODY_HERE = "No avatar is live here."
 HOW_TO_START = f"{NOBODY_HERE} Start one with /avatar start."
+
+
+def what_is_kept(retention: timedelta) -> str:
+    """What is written down, for how long, and how to have one's own taken out: on every card."""
+    days = "a day" if retention.days == 1 else f"{retention.days} days"
+    return f"What is said here is written down and kept for {days}. Your words go at once with /avatar forget me."
 
 
 def nobody_here(person: Person) -> str:

@@ -30,7 +30,7 @@ from bot.runtime.media_subscription import MediaSubscription
 from bot.runtime.provider_sessions import NoAvatar, ProviderSessions
 from bot.runtime.resolve import NotOffered, resolved, suggested_by, within
 from bot.runtime.services import Services
-from bot.runtime.status_card import StatusCard, card_of
+from bot.runtime.status_card import StatusCard
 from bot.runtime.turns import UNHEARD, Turns
 from bot.transcript.publisher import TranscriptPublisher
 
@@ -178,9 +178,7 @@ class _LiveSession:
         spec = await resolved(asked, context.services.offers.seen_from(context.session.place))
         await context.respecify(spec)
         since = context.session.created_at if context.session.attempts > 1 else None
-        opened = await context.platform.post_card(
-            context.session.place, card_of(context.session, context.disclosure), since=since
-        )
+        opened = await context.platform.post_card(context.session.place, self._cards.card(), since=since)
         context.encounters.told({context.session.starter_id})
         await context.open_thread(opened)
 

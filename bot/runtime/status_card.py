@@ -12,6 +12,7 @@ from bot.ports.chat import ChatPlatform
 from bot.ports.storage.records import Past, SessionRecord
 from bot.runtime.context import SessionContext
 from bot.runtime.outlook import NOTHING_KNOWN, Outlook
+from bot.runtime.sentences import what_is_kept
 
 LIVE = frozenset({SessionStatus.STARTING, SessionStatus.LIVE, SessionStatus.RECONNECTING})
 NEVER_AGAIN = frozenset({EndReason.PLACE_GONE, EndReason.NOT_ALLOWED})
@@ -68,8 +69,11 @@ def card_of(
     waiting: int = 0,
     live_since: datetime | None = None,
     past: Past | None = None,
+    kept: str = "",
 ) -> Card:
-    """The card of a session as it stands. What a run knows of it is `outlook` and `live_since`; of an ended one there is its `past`."""
+    """The card of a session as it stands. What a run knows of it is `outlook` and `live_since`; of an ended one there is its `past`.
+    `disclosure` and `kept` are the same in every state.
+    """
     status = session.status
     live, ended = status in LIVE, status is SessionStatus.ENDED
     return Card(
@@ -88,6 +92,7 @@ def card_of(
         actions=_actions(session, past),
         traits=() if ended else _traits(session.spec),
         facts=_facts(past) if past and ended else (),
+        kept=kept,
     )
 
 
@@ -160,6 +165,7 @@ class StatusCard:
             waiting=context.waiting,
             live_since=context.live_since,
             past=context.past,
+            kept=what_is_kept(context.services.timeouts.retention),
         )
 
     async def run(self) -> None:

@@ -25,6 +25,7 @@ from bot.storage import (
     admission,
     channels,
     fenced,
+    forgetting,
     grants,
     inbox,
     ownership,
@@ -121,6 +122,8 @@ class SqlTranscripts(Repository):
     given = reads(transcripts.given)
     conversation = reads(transcripts.conversation)
     posts_of = reads(transcripts.posts_of)
+    count_of_person = reads(forgetting.count_of_person)
+    forget_person = writes(forgetting.forget_person)
 
 
 class SqlProviderSessions(Repository):

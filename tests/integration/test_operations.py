@@ -8,12 +8,16 @@ import pytest
 from cryptography.fernet import Fernet
 from sqlalchemy import update
 
-from bot.app.operations import allow, forget, forget_older, listing, stop, transcript
+from bot.app.operations import allow, forget, forget_older, forget_person, listing, stop, transcript
 from bot.clock import SystemClock
 from bot.domain.conversations import ConversationRef
 from bot.domain.errors import AvatarbotError
 from bot.domain.identity import new_id
+from bot.domain.messages import Inbound, MessagePosted
+from bot.domain.people import Membership, Person, Role
 from bot.domain.sessions import EndReason, SessionSpec, SessionStatus
+from bot.ports.storage.admission import AdmissionQuery, Admitted
+from bot.ports.storage.records import SAY, NewRow
 from bot.storage import tables
 from bot.storage.encryption import Cipher
 from bot.storage.sql import SqlStorage, sql_storage
@@ -113,3 +117,14 @@ async def test_a_workspace_is_allowed_and_no_longer(storage: SqlStorage) -> None
     assert await storage.channels.allowed("slack", "T1") is True
     assert "may no longer" in await allow(storage, "slack", "T1", yes=False)
     assert await storage.channels.allowed("slack", "T1") is False
+
+
+async def test_one_person_s_words_are_forgotten_in_one_workspace(storage: SqlStorage) -> None:
+    session_id = await started(storage)
+    place = ConversationRef("slack", "T1", "C1")
+    inbound = Inbound("e1", 1, place, Person("U1", "Ann", Membership.MEMBER), MessagePosted("Hello"))
+    row = NewRow(new_id(), session_id, inbound, SAY, {"text": "Hello"}, None, Role.MEMBER)
+    await storage.admit(AdmissionQuery, lambda _: Admitted(rows=[row]))
+    assert await forget_person(storage, "slack", "T2", "U1") == "Forgot 0 messages of U1."
+    assert await forget_person(storage, "slack", "T1", "U1") == "Forgot 1 message of U1."
+    assert await storage.inbox.waiting_turns(session_id) == []

@@ -56,12 +56,13 @@ def test_a_member_who_started_it_is_its_starter_and_a_guest_never_is() -> None:
 @pytest.mark.parametrize(
     ("role", "allowed"),
     [
-        (Role.OUTSIDER, {"say", "watch", "status", "help"}),
+        (Role.OUTSIDER, {"say", "watch", "status", "forget me", "help"}),
         (
             Role.MEMBER,
             set(CATALOGUE.names)
             - {
                 "stop",
+                "forget session",
                 "knowledge delete",
                 "defaults elevenlabs",
                 "defaults access",
@@ -146,6 +147,8 @@ def test_what_costs_is_known() -> None:
     """What uses money, creates at the account, or shows what belongs to it."""
     free = {"stop", "say", "interrupt", "act", "watch", "status", "sessions", "transcript", "usage", "help"}
     free |= {
+        "forget me",
+        "forget session",
         "defaults show",
         "defaults voice",
         "defaults elevenlabs",

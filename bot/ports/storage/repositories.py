@@ -147,6 +147,16 @@ class TranscriptRepository(Protocol):
         """The last lines of a conversation, oldest first: (who, what), None for the avatar; without one turn."""
         ...
 
+    async def count_of_person(self, place: ConversationRef, person_id: str) -> int:
+        """How many messages of a person to avatars in the workspace of a place are kept, those that wait included."""
+        ...
+
+    async def forget_person(self, place: ConversationRef, person_id: str) -> int:
+        """Delete what `count_of_person` counts, and what is kept of what they said aloud. What waits is not spoken; what is spoken at the
+        moment is, and not kept. That something came in stays known, so that it is not taken for something new. How many messages.
+        """
+        ...
+
     async def posts_of(self, source_id: str) -> list[PostRecord]:
         """In order of their parts."""
         ...

@@ -20,7 +20,16 @@ from bot.ports.storage.repositories import (
     UsageRepository,
     WorkerRepository,
 )
-from bot.storage.memory import admission, fenced, inbox, provider_sessions, sessions, transcripts, workspaces
+from bot.storage.memory import (
+    admission,
+    fenced,
+    forgetting,
+    inbox,
+    provider_sessions,
+    sessions,
+    transcripts,
+    workspaces,
+)
 from bot.storage.memory.rows import Data
 from bot.storage.memory.transaction import Repository, Transaction, Transactions, runs
 
@@ -99,6 +108,8 @@ class MemoryTranscripts(Repository):
     given = runs(transcripts.given)
     conversation = runs(transcripts.conversation)
     posts_of = runs(transcripts.posts_of)
+    count_of_person = runs(forgetting.count_of_person)
+    forget_person = runs(forgetting.forget_person)
 
 
 class MemoryProviderSessions(Repository):

@@ -1,5 +1,6 @@
 """What is counted, what is forgotten, and what another process finds after a crash."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -11,6 +12,7 @@ from bot.domain.consent import Consent
 from bot.domain.conversations import ConversationRef, MessageRef
 from bot.domain.messages import ReplyTo
 from bot.domain.sessions import EndReason, SessionStatus
+from bot.domain.transcript import Speaker
 from bot.domain.usage import Use
 from bot.ports.grants import Scope
 from bot.ports.provider import Upload, UploadState
@@ -19,7 +21,7 @@ from bot.ports.storage.fenced import Standing
 from bot.ports.storage.records import InboxOutcome, Lease, OwnedKind, PostRecord, ProviderSessionStatus
 from bot.testing.clock import ManualClock
 from tests.contract.storage.conftest import NOON, Opened
-from tests.contract.storage.seeds import ANN, CREDENTIALS, accept, hosted, said, session, start, utterance, waiting
+from tests.contract.storage.seeds import ANN, BEN, CREDENTIALS, accept, hosted, said, session, start, utterance, waiting
 
 HERE = ConversationRef("room", "W1", "s")
 MINUTE = timedelta(minutes=1)
@@ -236,6 +238,30 @@ async def test_an_upload_is_followed_until_somebody_was_told(storage: Storage, c
     await storage.uploads.take_back("mine")
     assert await storage.ownership.owners(OwnedKind.AVATAR) == {}
     assert await storage.ownership.consents(HERE) == {}
+
+
+async def test_one_person_is_forgotten_and_nobody_else(storage: Storage) -> None:
+    lease = await hosted(storage)
+    await start(storage, "elsewhere", ConversationRef("room", "W2", "elsewhere"))
+    await accept(storage, said(1, "of Ann"), said(2, "of Ben", person=BEN), said(3, "waits"))
+    for row in (await waiting(storage))[:2]:
+        async with storage.fenced(lease) as run:
+            run.claim_turn(row, "p", row.text)
+            run.save(replace(utterance(row.id), speaker=Speaker.USER))
+            run.save(utterance(f"answer {row.id}"))
+
+    assert await storage.transcripts.count_of_person(HERE, "ann") == 2
+    assert await storage.transcripts.count_of_person(ConversationRef("room", "W2", ""), "ann") == 0
+    assert await storage.transcripts.forget_person(HERE, "ann") == 2
+
+    assert [(given.name, given.text) for given in await storage.transcripts.given("s")] == [("Ben", "of Ben")]
+    heard = {(each.speaker, each.mid) for each in await storage.transcripts.of_session("s")}
+    assert heard == {(Speaker.USER, "row2"), (Speaker.BOT, "answer row1"), (Speaker.BOT, "answer row2")}
+    assert await waiting(storage) == []
+    assert await storage.transcripts.count_of_person(HERE, "ann") == 0
+    assert await storage.transcripts.forget_person(HERE, "ann") == 0
+    async with storage.fenced(lease) as run:  # the turn that was under way ends as ever
+        run.finish("row1", InboxOutcome.SPOKEN)
 
 
 # ---------------------------------------------------------------- after a crash

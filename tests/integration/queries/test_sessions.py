@@ -53,7 +53,7 @@ async def test_help_offers_what_whoever_asks_may_do(stack: Stack) -> None:
         {line.split()[1].rstrip(":") for line in each.whole_text.splitlines() if line.startswith("/")}
         for each in (guests, anns, roots, stranger, beside)
     ]
-    assert verbs[0] == {"say", "watch", "status", "help"}
+    assert verbs[0] == {"say", "watch", "status", "forget", "help"}
     assert verbs[1] == verbs[2] >= {"start", "stop", "upload", "defaults"}
     assert "delete" not in anns.whole_text
     assert "delete" in roots.whole_text

@@ -37,6 +37,7 @@ def test_it_has_the_verbs_of_the_design() -> None:
         "upload",
         "sessions",
         "transcript",
+        "forget",
         "defaults",
         "usage",
         "help",
