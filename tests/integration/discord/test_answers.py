@@ -4,7 +4,9 @@ import pytest
 
 from bot.commands.catalogue import CATALOGUE
 from bot.commands.help import help_on
+from bot.domain.messages import MessagePosted
 from bot.domain.replies import Link, Reply
+from bot.domain.transcript import Addressee, TranscriptLine
 from tests.integration.discord.fake import ANN, CHANNEL, Answer
 from tests.integration.discord.wire import Wire
 
@@ -50,6 +52,23 @@ async def test_where_it_may_not_read_what_was_said_it_names_whom_it_answers(wire
     assert told["content"] == f"<@{ANN}> No."
     assert told["allowed_mentions"] == {"parse": [], "users": [ANN]}
     assert "message_reference" not in told
+
+
+async def test_where_it_may_not_look_back_an_answer_of_the_avatar_names_whom_it_is_for(wire: Wire) -> None:
+    wire.discord.next_answers(POST, Answer(403, {"code": 160002, "message": "no"}))
+    said = wire.core.inbounds[0].body
+    assert isinstance(said, MessagePosted)
+    line = TranscriptLine("Alma", "Fine.", answers=Addressee("Ann", said.message))
+
+    ref = await wire.platform.post(wire.core.inbounds[0].place, line, "k1")
+    await wire.platform.edit(ref, line)
+    await wire.platform.post(wire.core.inbounds[0].place, line, "k2")
+
+    refused, first, second = (call.body for call in wire.discord.made(POST))
+    assert refused["message_reference"]["message_id"] == wire.core.inbounds[0].event_id
+    assert first["content"] == second["content"] == "**Alma to Ann:** Fine."
+    assert "message_reference" not in {*first, *second}
+    assert wire.discord.messages[ref.message_id]["content"] == "**Alma to Ann:** Fine."
 
 
 async def test_commands_in_an_answer_can_be_pressed(wire: Wire) -> None:

@@ -10,12 +10,16 @@ import pytest
 
 from adapters.discord.platform import DiscordPlatform
 from adapters.simulator.simulator import Simulator
+from bot.app.service import Service
 from bot.clock import SystemClock
+from bot.commands.channel_settings import ChannelSettings
+from bot.domain.conversations import ConversationRef
 from tests.integration.discord.fake import ANN, BEN, CHANNEL, GUILD, Answer, FakeDiscord, command, press
 from tests.integration.discord.wire import settings
 from tests.patience import until
 from tests.service_fixture import QUICK, whole_service
 
+DIRECT = "POST /channels/710000000000000001/messages"
 HOME = settings(home_guilds=(int(GUILD),))
 
 
@@ -26,6 +30,7 @@ class Team:
     discord: FakeDiscord
     simulator: Simulator
     folder: Path
+    service: Service | None = None
 
     # ------------------------------------------------ what people do
 
@@ -76,6 +81,12 @@ class Team:
         posted = [message for message in self.discord.messages.values() if message["channel_id"] == CHANNEL]
         return str(posted[0]["embeds"][0]["description"]) if posted else ""
 
+    async def blocks(self, *words: str) -> None:
+        """An admin has blocked words in the channel."""
+        assert self.service is not None
+        place = ConversationRef("discord", GUILD, CHANNEL)
+        await self.service.services.storage.channels.save_settings(place, ChannelSettings(words=words))
+
     async def hears(self, token: str) -> dict[str, Any]:
         """What only whoever did this is told."""
         answered = rf"PATCH /webhooks/\d+/{token}/messages/@original"
@@ -116,6 +127,7 @@ class Team:
                 given, whole.core, surroundings.vault, surroundings.clock, connector=self.discord.connector
             )
             whole.add(platform)
+            self.service = whole
             identified = self.discord.said_ops().count(2)
             async with whole.running(hand_over=hand_over):
                 await self.connected(platform, identified + 1)
@@ -137,9 +149,12 @@ async def team(discord: FakeDiscord, tmp_path: Path) -> AsyncIterator[Team]:
 async def test_an_avatar_is_started_talked_to_watched_and_stopped(team: Team) -> None:
     async with team.served():
         await team.start()
-        await team.write("Who are you?")
+        said = await team.write("Who are you?")
         (answer,) = await team.lines(1)
         assert answer.startswith("**")
+        (posted,) = team.discord.made(f"POST /channels/{team.thread}/messages")
+        assert posted.body["message_reference"] == {"message_id": said["id"], "fail_if_not_exists": False}
+        assert posted.body["allowed_mentions"] == {"parse": [], "replied_user": False}
         assert team.discord.made(f"POST /channels/{team.thread}/typing")
 
         links = [await team.hears(await team.press("Watch", person)) for person in (ANN, BEN)]
@@ -176,6 +191,35 @@ async def test_what_waits_can_be_edited_and_taken_back(team: Team) -> None:
         await team.discord.dispatch("MESSAGE_DELETE", deleted)
 
         assert (await team.spoke(3))[1:] == ["Second", "Fourth"]
+
+
+async def test_a_blocked_word_is_refused_and_only_its_author_told(team: Team) -> None:
+    async with team.served():
+        await team.blocks("heck")
+        await team.start(mode="retelling")
+        await team.write("What the **HE**CK?")
+        await team.discord.until(lambda: team.discord.made(DIRECT))
+        await team.write("What is it?")
+
+        assert await team.spoke(1) == ["What is it?"]
+        (told,) = team.discord.made(DIRECT)
+        assert "That was not spoken: it has a word that is not allowed in this channel." in told.body["content"]
+        assert not [text for text in team.discord.texts(team.thread) if "not spoken" in text]
+
+
+async def test_what_is_deleted_while_it_is_spoken_stops(team: Team) -> None:
+    async with team.served():
+        await team.start(mode="retelling")
+        said = await team.write("This takes a very long while to say. " * 30)
+        await team.spoke(1)
+        await team.discord.dispatch(
+            "MESSAGE_DELETE_BULK", {"ids": [said["id"]], "channel_id": team.thread, "guild_id": GUILD}
+        )
+        await team.write("Next")
+
+        (session,) = team.simulator.sessions
+        assert (await team.spoke(2))[1:] == ["Next"]
+        assert not session.avatar.spoken[0].finished
 
 
 async def test_thrown_out_of_the_server_it_leaves_nothing_running(team: Team) -> None:

@@ -25,7 +25,7 @@ from tests.integration.slack.fake.server import APP_TOKEN
 from tests.integration.slack.fake.workspace import BOT_ID, BOT_TOKEN, BOT_USER, TEAM, Ephemeral, Hook
 from tests.patience import until
 
-PEOPLE = {ANN: "U0ANN", BEN: "U0BEN", GUEST: "U0GUEST"}
+PEOPLE = {ANN: "U0ANN", BEN: "U0BEN", GUEST: "U0GUEST", "ada": "U0ADA"}
 GENERAL = ConversationRef("slack", TEAM, "C0GENERAL")
 
 

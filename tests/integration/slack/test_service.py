@@ -97,6 +97,27 @@ async def test_a_mention_that_comes_twice_is_said_once(world: World) -> None:
     assert len(session.avatar.spoken) == 2
 
 
+async def test_a_blocked_word_is_refused_and_only_its_author_told(world: World) -> None:
+    slack = world.slack
+    await slack.slash("ada", "defaults words add:heck", GENERAL)
+    await live(world)
+    thread = GENERAL.in_thread(world.card.message_id)
+    await slack.write(BEN, "What the *HECK*?", thread)
+    await until(lambda: any("That was not spoken" in told.text for told in slack.fake.workspace.ephemerals))
+    await slack.write(BEN, "Who are you?", thread)
+    await until(lambda: bool(posted(world, thread.thread_id)))
+    (session,) = world.simulator.sessions
+    assert [said.given for said in session.avatar.spoken] == ["Ben: Who are you?"]
+    (answer,) = posted(world, thread.thread_id)
+    assert "to Ben: " in answer
+
+
+def posted(world: World, thread_id: str) -> list[str]:
+    """What the bot has written in a thread, below the card."""
+    written = world.slack.fake.workspace.in_thread("C0GENERAL", thread_id)
+    return [message.text for message in written[1:] if message.author == "U0BOT"]
+
+
 async def test_what_people_write_where_no_avatar_is_asks_slack_nothing(world: World) -> None:
     slack = world.slack
     await slack.write(BEN, "Lunch?", GENERAL)
