@@ -1,4 +1,4 @@
-"""One session on its stage, in virtual time: for a single task of a run, on a real store, the simulator and the chat room in memory."""
+"""One session, in virtual time and in memory: for a single task of a run, on the fakes of chat and provider."""
 
 import asyncio
 import contextlib
@@ -6,15 +6,7 @@ import functools
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 
-import httpx
-from pydantic import SecretStr
-
-from adapters.akool.api import AkoolApi, ApiKey
-from adapters.akool.provider import AkoolProvider
-from adapters.simulator.http.app import application
-from adapters.simulator.simulator import Simulator
 from bot.app.service import Parts, Service
 from bot.commands.channel_settings import ChannelSettings
 from bot.commands.policy import Policy
@@ -23,41 +15,48 @@ from bot.ports.storage.records import Lease, SessionRecord
 from bot.runtime.context import SessionContext
 from bot.runtime.services import Services
 from bot.runtime.status_card import card_of
-from bot.storage.encryption import Cipher
-from bot.storage.engine import Store
-from bot.storage.sql import SqlStorage
+from bot.storage.memory import MemoryStorage
 from bot.telemetry import new_metrics
+from bot.testing.avatar import FakeAvatar
 from bot.testing.chat import CHANNEL, FakeChat
 from bot.testing.chat_platform import FakeChatPlatform
+from bot.testing.provider import AVATARS, FakeAvatarProvider
 from bot.testing.virtual_time import LoopClock, run_virtual
-from tests.database import database_in
 from tests.stored import started
-from tests.world_fixture import KEY, QUICK
 
 A_DAY = timedelta(days=1)
-SPEC = SessionSpec("sim_Alma_cardigan_1080P", "Alma", mode=Mode.DIALOGUE)
+SPEC = SessionSpec(AVATARS[0].id, "Alma", mode=Mode.DIALOGUE)
 
 
 @dataclass
 class Staged:
-    """The session's stage, the room its talk goes on in, and AKOOL."""
+    """What the tasks of a session share, the chat in which its talk goes on, and its provider."""
 
     context: SessionContext
     room: FakeChat
-    simulator: Simulator
+    provider: FakeAvatarProvider
 
     @property
     def services(self) -> Services:
         return self.context.services
 
     @property
-    def store(self) -> Store:
-        """The database itself."""
-        assert isinstance(self.services.storage, SqlStorage)
-        return self.services.storage.store
+    def storage(self) -> MemoryStorage:
+        assert isinstance(self.services.storage, MemoryStorage)
+        return self.services.storage
+
+    @property
+    def avatar(self) -> FakeAvatar:
+        """The one that was joined last."""
+        return self.provider.hosted[-1].avatars[-1]
+
+    @property
+    def given(self) -> list[str]:
+        """Everything that its avatars were given, in order."""
+        return [text for hosted in self.provider.hosted for text in hosted.given]
 
     async def taken_over(self) -> SessionContext:
-        """The stage of the next run, as after a crash: nothing is left of the earlier one but what is in the database."""
+        """What the next run shares, as after a crash: nothing is left of the earlier one but what is stored."""
         await self.services.storage.unfenced.released(self.context.lease)
         self.context = await _context(self.services)
         return self.context
@@ -81,17 +80,14 @@ Story = Callable[[Staged], Awaitable[None]]
 
 
 def active(
-    room: Callable[[], FakeChat] = FakeChat,
-    spec: SessionSpec = SPEC,
-    policy: Policy | None = None,
-    store: type[Store] = Store,
-) -> Callable[[Story], Callable[[Path], None]]:
+    room: Callable[[], FakeChat] = FakeChat, spec: SessionSpec = SPEC, policy: Policy | None = None
+) -> Callable[[Story], Callable[[], None]]:
     """Decorate `async def test(staged)`: it runs on a fresh session whose card is posted, in virtual time."""
 
-    def decorate(story: Story) -> Callable[[Path], None]:
+    def decorate(story: Story) -> Callable[[], None]:
         @functools.wraps(story)
-        def test(tmp_path: Path) -> None:
-            _tell(story, tmp_path, room, spec, policy or Policy(), store)
+        def test() -> None:
+            run_virtual(_tell(story, room(), spec, policy or Policy()))
 
         del test.__wrapped__  # pytest would look for a fixture called `staged`
         return test
@@ -99,31 +95,14 @@ def active(
     return decorate
 
 
-def _tell(  # noqa: PLR0917
-    story: Story, folder: Path, room: Callable[[], FakeChat], spec: SessionSpec, policy: Policy, kind: type[Store]
-) -> None:
-    url = database_in(folder)
-    stores: list[Store] = []
-
-    async def main() -> None:
-        clock = LoopClock()
-        opening = kind.open(url, Cipher((KEY,)))
-        async with Simulator(clock, QUICK) as simulator, opening as store:
-            stores.append(store)
-            api = AkoolApi.at(
-                "http://akool.test",
-                ApiKey(SecretStr(simulator.options.api_key)),
-                httpx.ASGITransport(application(simulator)),
-            )
-            async with contextlib.aclosing(AkoolProvider(api, simulator.connect)) as provider:
-                service = Service(Parts(SqlStorage(store, clock), provider, clock, policy, new_metrics()))
-                chat = room()
-                chat.clock = clock
-                service.add(FakeChatPlatform(chat))
-                await _begin(service.services, spec)
-                await story(Staged(await _context(service.services), chat, simulator))
-
-    run_virtual(main(), busy=lambda: not stores or any(store.busy for store in stores))
+async def _tell(story: Story, chat: FakeChat, spec: SessionSpec, policy: Policy) -> None:
+    clock = LoopClock()
+    async with contextlib.aclosing(FakeAvatarProvider(clock)) as provider:
+        service = Service(Parts(MemoryStorage(clock), provider, clock, policy, new_metrics()))
+        chat.clock = clock
+        service.add(FakeChatPlatform(chat))
+        await _begin(service.services, spec)
+        await story(Staged(await _context(service.services), chat, provider))
 
 
 async def _begin(services: Services, spec: SessionSpec) -> None:

@@ -30,9 +30,10 @@ def same(text: str) -> str:
 class AvatarBehavior:
     """How an avatar behaves. Times are seconds.
 
-    `arrives_after` joining it is in the room, never where that is None; it thinks for `thinking` and speaks `pace` characters a
-    second. `answer` gives what it says to a text. It tells when its voice begins and stops unless `voiced` is off. With `own_ids`
-    it answers under ids of its own, and with `every_part_final` each text of an answer says that it is the last.
+    `arrives_after` joining it is in the room, never where that is None, and says its `opening` if it has one. It thinks for `thinking`
+    and speaks `pace` characters a second. `answer` gives what it says to a text. It tells when its voice begins and stops unless
+    `voiced` is off. With `own_ids` it answers under ids of its own, and with `every_part_final` each text of an answer says that it
+    is the last.
     """
 
     arrives_after: float | None = 0.2
@@ -42,11 +43,12 @@ class AvatarBehavior:
     voiced: bool = True
     own_ids: bool = False
     every_part_final: bool = False
+    opening: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """One text that it was given."""
+    """One text that it was given, or says."""
 
     turn_id: str
     text: str
@@ -55,14 +57,16 @@ class Given:
 class FakeAvatar(ScriptedCalls):
     """An `Avatar`. What is sent while it cannot hear waits until it can, as the port promises.
 
-    `given` has what reached it, in order; `params`, `gestures`, `watched` and `key_frames_asked` what else was asked of it. While it
-    is `deaf`, what is sent to it is lost without a sign. `admit` is asked at `join` and raises `RoomError` for whoever may not.
+    `given` has what reached it, in order, and `said` what it has begun to say; `params`, `gestures`, `watched` and `key_frames_asked`
+    what else was asked of it. While it is `deaf`, what is sent to it is lost without a sign. `admit` is asked at `join` and raises
+    `RoomError` for whoever may not.
     """
 
     def __init__(self, behavior: AvatarBehavior = AvatarBehavior(), admit: Callable[[], object] = lambda: None) -> None:
         super().__init__()
         self.behavior = behavior
         self.given: list[Given] = []
+        self.said: list[Given] = []
         self.params: list[ParamChanges] = []
         self.gestures: list[tuple[str | None, str | None]] = []
         self.interrupts = 0
@@ -264,6 +268,8 @@ class FakeAvatar(ScriptedCalls):
         if self.behavior.arrives_after is not None:
             await asyncio.sleep(self.behavior.arrives_after)
             self.arrive()
+            if self.behavior.opening:
+                self.plan(f"opening-{uuid.uuid4().hex[:12]}", self.behavior.opening)
         while True:
             given = await self._agenda.get()
             self._voice = asyncio.create_task(self._speak(given), name="fake-voice")
@@ -274,6 +280,7 @@ class FakeAvatar(ScriptedCalls):
 
     async def _speak(self, given: Given) -> None:
         await asyncio.sleep(self.behavior.thinking)
+        self.said.append(given)
         if self.behavior.voiced:
             self.voice(given.turn_id, on=True)
         said, pace = "", self.behavior.pace

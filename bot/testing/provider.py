@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from bot.domain.errors import ProviderError, RoomError, Verdict
-from bot.domain.sessions import SessionSpec
+from bot.domain.sessions import Mode, SessionSpec
 from bot.ports.clock import Clock
 from bot.ports.provider import (
     AvatarInfo,
@@ -149,9 +149,15 @@ class FakeAvatarProvider(ScriptedCalls):
 
     def avatar(self, session: ProviderSession) -> FakeAvatar:
         hosted = self._find(session.id)
-        behavior = replace(self.behavior, arrives_after=self._arrives_after(hosted))
+        behavior = replace(self.behavior, arrives_after=self._arrives_after(hosted), opening=self._opening(hosted))
         avatar = FakeAvatar(behavior, lambda: self._admit(hosted, avatar, session.credentials.token))
         return avatar
+
+    def _opening(self, hosted: FakeProviderSession | None) -> str:
+        """A knowledge base's greeting is said to the first who comes, by an avatar that only repeats."""
+        greets = hosted and not hosted.avatars and hosted.spec.mode is Mode.RETELLING
+        knowledge = self.bases.get(hosted.spec.knowledge_id or "") if hosted and greets else None
+        return knowledge.prologue if knowledge else self.behavior.opening
 
     def _arrives_after(self, hosted: FakeProviderSession | None) -> float | None:
         if hosted is None or self.behavior.arrives_after is None:

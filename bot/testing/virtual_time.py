@@ -178,6 +178,7 @@ def virtual_runner(busy: Callable[[], bool] = never_busy) -> Iterator[asyncio.Ru
         loop = runner.get_loop()
         assert isinstance(loop, VirtualLoop)
         yield runner
+        runner.run(_settle())
         leaked = [_name(task) for task in asyncio.all_tasks(loop)]
         assert not leaked, f"tasks left behind: {', '.join(leaked)}"
     assert not loop.failures, f"nobody caught: {'; '.join(loop.failures)}"
@@ -187,6 +188,12 @@ def run_virtual(main: Coroutine[Any, Any, T], *, busy: Callable[[], bool] = neve
     """One thing in virtual time."""
     with virtual_runner(busy) as runner:
         return runner.run(main)
+
+
+async def _settle() -> None:
+    """What was cancelled or let go a moment ago may end."""
+    for _ in range(5):
+        await asyncio.sleep(0)
 
 
 def _name(task: asyncio.Task[Any]) -> str:

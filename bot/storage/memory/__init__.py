@@ -37,7 +37,7 @@ from bot.storage.memory.transaction import Repository, Transaction, Transactions
 class MemoryStorage:
     """`Storage`. Others on the same `data` are other processes on the same database.
 
-    What is written while `data` has broken rows raises `StoreUnavailable`, with nothing written.
+    What is written while rows of `data` fail raises `StoreUnavailable`, with nothing written.
     """
 
     def __init__(self, clock: Clock, data: Data | None = None) -> None:

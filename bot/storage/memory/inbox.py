@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from bot.domain.conversations import MessageRef
+from bot.domain.conversations import ConversationRef, MessageRef
 from bot.domain.errors import StoreUnavailable
 from bot.domain.messages import Suggestion
 from bot.ports.storage.admission import EventKey
@@ -48,7 +48,8 @@ def _record(tx: Transaction, row: NewRow) -> InboxRecord:
     inbound, session = row.inbound, tx.data.sessions.get(row.session_id)
     assert session is not None
     said_in = row.message.place if row.message else inbound.place
-    place = session.place.in_thread(said_in.thread_id)
+    workspace = inbound.place.platform, inbound.place.workspace_id
+    place = ConversationRef(*workspace, session.place.channel_id, said_in.thread_id)
     return InboxRecord(
         id=row.id,
         session_id=row.session_id,
@@ -195,4 +196,4 @@ def finish(
 ) -> None:
     conclude(tx, [Conclusion(row_id, outcome, sentence, tuple(suggestions))])
     if (turn := tx.data.turns.get(row_id)) and turn.outcome is InboxOutcome.NONE:
-        tx.data.turns.put(row_id, replace(turn, outcome=outcome))
+        tx.data.turns.put(row_id, replace(turn, outcome=outcome, ended_at=tx.now))

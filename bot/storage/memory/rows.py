@@ -30,10 +30,11 @@ R = TypeVar("R")
 
 
 class Rows(Generic[K, R]):
-    """Rows by their key, in the order in which they were added. While `broken`, nothing is written: `StoreUnavailable`."""
+    """Rows by their key, in the order in which they were added. While `inserts_fail` or `updates_fail`, that raises `StoreUnavailable`."""
 
     def __init__(self) -> None:
-        self.broken = False
+        self.inserts_fail = False
+        self.updates_fail = False
         self._rows: dict[K, R] = {}
         self._before: list[tuple[K, R | None]] = []
 
@@ -81,8 +82,8 @@ class Rows(Generic[K, R]):
         self._before.clear()
 
     def _note(self, key: K) -> None:
-        if self.broken:
-            raise _not_taken("the rows are broken")
+        if self.updates_fail if key in self._rows else self.inserts_fail:
+            raise _not_taken("these rows fail")
         self._before.append((key, self._rows.get(key)))
 
 
@@ -118,6 +119,7 @@ class TurnRow:
     words: str
     claimed_at: datetime
     outcome: InboxOutcome = InboxOutcome.NONE
+    ended_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

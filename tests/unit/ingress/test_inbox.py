@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import pytest
 
@@ -14,13 +13,9 @@ from bot.domain.messages import Accepted, Command, Duplicate, Inbound
 from bot.ingress.inbox import COMMIT_WITHIN, Inbox
 from bot.ports.storage.records import InboxRecord
 from bot.runtime.funding import Funding
-from bot.storage.encryption import Cipher
-from bot.storage.engine import Store
-from bot.storage.sql import SqlStorage
+from bot.storage.memory import MemoryStorage
 from bot.testing.chat import ANN, CHANNEL
 from bot.testing.virtual_time import LoopClock, run_virtual
-from tests.database import database_in
-from tests.world_fixture import KEY
 
 
 class RecordingRuns:
@@ -47,20 +42,14 @@ def start(event_id: str = "e1") -> Inbound:
     return Inbound(event_id, 1, CHANNEL, ANN, Command("start"))
 
 
-def with_inbox(folder: Path, story: Story) -> None:
+def with_inbox(story: Story) -> None:
     """Tell a story of an inbox that nobody runs yet, in virtual time."""
-    url = database_in(folder)
-    held: list[Store] = []
 
     async def main() -> None:
-        runs = RecordingRuns()
-        async with Store.open(url, Cipher((KEY,))) as store:
-            held.append(store)
-            storage = SqlStorage(store, LoopClock())
-            funding = Funding(storage.channels, lambda *_: True)
-            await story(Inbox(storage, Policy(), funding, runs), runs)
+        runs, storage = RecordingRuns(), MemoryStorage(LoopClock())
+        await story(Inbox(storage, Policy(), Funding(storage.channels, lambda *_: True), runs), runs)
 
-    run_virtual(main(), busy=lambda: any(store.busy for store in held))
+    run_virtual(main())
 
 
 @asynccontextmanager
@@ -73,7 +62,7 @@ async def running(inbox: Inbox) -> AsyncIterator[None]:
         await asyncio.wait((task,))
 
 
-def test_what_is_not_taken_within_two_seconds_never_is(tmp_path: Path) -> None:
+def test_what_is_not_taken_within_two_seconds_never_is() -> None:
     async def story(inbox: Inbox, runs: RecordingRuns) -> None:
         loop = asyncio.get_running_loop()
         began = loop.time()
@@ -84,10 +73,10 @@ def test_what_is_not_taken_within_two_seconds_never_is(tmp_path: Path) -> None:
             assert isinstance(await inbox.accept(start()), Accepted)  # the same event: it was not taken before
         assert len(runs.rows) == 1
 
-    with_inbox(tmp_path, story)
+    with_inbox(story)
 
 
-def test_whoever_leaves_before_the_commit_is_not_taken_and_harms_nobody(tmp_path: Path) -> None:
+def test_whoever_leaves_before_the_commit_is_not_taken_and_harms_nobody() -> None:
     async def story(inbox: Inbox, runs: RecordingRuns) -> None:
         gone = asyncio.create_task(inbox.accept(start("gone")))
         stays = asyncio.create_task(inbox.accept(start("stays")))
@@ -97,10 +86,10 @@ def test_whoever_leaves_before_the_commit_is_not_taken_and_harms_nobody(tmp_path
             assert isinstance(await stays, Accepted)
         assert len(runs.rows) == 1
 
-    with_inbox(tmp_path, story)
+    with_inbox(story)
 
 
-def test_whoever_leaves_during_the_commit_is_taken_and_harms_nobody(tmp_path: Path) -> None:
+def test_whoever_leaves_during_the_commit_is_taken_and_harms_nobody() -> None:
     async def story(inbox: Inbox, runs: RecordingRuns) -> None:
         async with running(inbox):
             gone = asyncio.create_task(inbox.accept(start("gone")))
@@ -110,10 +99,10 @@ def test_whoever_leaves_during_the_commit_is_taken_and_harms_nobody(tmp_path: Pa
             assert isinstance(await inbox.accept(start("gone")), Duplicate)
         assert len(runs.rows) == 1
 
-    with_inbox(tmp_path, story)
+    with_inbox(story)
 
 
-def test_one_event_in_two_deliveries_at_once_is_taken_once(tmp_path: Path) -> None:
+def test_one_event_in_two_deliveries_at_once_is_taken_once() -> None:
     async def story(inbox: Inbox, runs: RecordingRuns) -> None:
         async with running(inbox):
             first, second = await asyncio.gather(inbox.accept(start()), inbox.accept(start()))
@@ -121,17 +110,17 @@ def test_one_event_in_two_deliveries_at_once_is_taken_once(tmp_path: Path) -> No
         assert isinstance(second, Duplicate)
         assert [row.verb for row in runs.rows] == ["start"]
 
-    with_inbox(tmp_path, story)
+    with_inbox(story)
 
 
-def test_what_is_taken_is_handed_over_as_it_is_read(tmp_path: Path) -> None:
+def test_what_is_taken_is_handed_over_as_it_is_read() -> None:
     async def story(inbox: Inbox, runs: RecordingRuns) -> None:
         async with running(inbox):
             accepted = await inbox.accept(start())
         assert isinstance(accepted, Accepted)
         assert runs.rows == await inbox._storage.inbox.waiting_controls(accepted.session_id)
 
-    with_inbox(tmp_path, story)
+    with_inbox(story)
 
 
 async def until(true: Callable[[], bool]) -> None:

@@ -47,11 +47,11 @@ def somebody_writes(context: SessionContext) -> None:
 
 def bought(staged: Staged) -> list[float]:
     """The minutes paid for, stretch by stretch."""
-    return [session.booking.duration / MINUTE for session in reversed(list(staged.simulator.sessions))]
+    return [hosted.duration_s / MINUTE for hosted in staged.provider.hosted]
 
 
 def open_now(staged: Staged) -> int:
-    return sum(session.open for session in staged.simulator.sessions)
+    return sum(hosted.open for hosted in staged.provider.hosted)
 
 
 # ------------------------------------------------ idle
@@ -221,7 +221,7 @@ async def test_a_short_stretch_is_renewed_a_quarter_before_its_end(staged: Stage
 async def _watched_without_credit(staged: Staged) -> None:
     async with kept(staged):
         with staged.services.events.watch("s1", TOLD):
-            staged.simulator.account.credit = 0
+            staged.provider.left = 0
             await at(9.5 * MINUTE + 3)
 
 

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,15 +16,11 @@ from bot.domain.people import Membership, Person, Role
 from bot.ports.storage.fenced import Settlement
 from bot.ports.storage.records import SAY, Conclusion, InboxOutcome, Lease, NewRow
 from bot.runtime.outbox import GIVE_UP, LOOK_EVERY, Outbox
-from bot.storage.encryption import Cipher
-from bot.storage.engine import Store
-from bot.storage.sql import SqlStorage
+from bot.storage.memory import MemoryStorage
 from bot.testing.chat import ANN, CHANNEL, FakeChat
 from bot.testing.chat_platform import FakeChatPlatform
 from bot.testing.virtual_time import LoopClock, run_virtual
-from tests.database import database_in
 from tests.stored import started
-from tests.world_fixture import KEY
 
 BEN = Person("ben", "Ben", Membership.MEMBER)
 
@@ -36,9 +31,9 @@ async def a_moment(*_: object) -> None:
 
 
 class Office:
-    """A database in which somebody is to be told something, and a room to tell it in."""
+    """A storage in which somebody is to be told something, and a room to tell it in."""
 
-    def __init__(self, storage: SqlStorage, lease: Lease) -> None:
+    def __init__(self, storage: MemoryStorage, lease: Lease) -> None:
         self.storage = storage
         self._lease = lease
         self.clock = LoopClock()
@@ -85,24 +80,17 @@ Story = Callable[[Office], Coroutine[Any, Any, None]]
 
 
 @pytest.fixture
-def play(tmp_path: Path) -> Callable[[Story], None]:
+def play() -> Callable[[Story], None]:
     """Plays a story in virtual time, on a session that exists."""
-    url = database_in(tmp_path)
-    stores: list[Store] = []
-    opening = [True]
 
     async def main(story: Story) -> None:
-        async with Store.open(url, Cipher((KEY,))) as store:
-            stores.append(store)
-            opening.clear()
-            storage = SqlStorage(store, LoopClock())
-            await started(storage, "s")
-            await storage.workers.enlist("w", lasts=None, capacity=1, address="here")
-            (lease,) = await storage.workers.claim("w", room=1)
-            await story(Office(storage, lease))
+        storage = MemoryStorage(LoopClock())
+        await started(storage, "s")
+        await storage.workers.enlist("w", lasts=None, capacity=1, address="here")
+        (lease,) = await storage.workers.claim("w", room=1)
+        await story(Office(storage, lease))
 
-    busy = lambda: bool(opening) or any(store.busy for store in stores)  # noqa: E731
-    return lambda story: run_virtual(main(story), busy=busy)
+    return lambda story: run_virtual(main(story))
 
 
 def test_each_is_told_once_in_their_order(play: Callable[[Story], None]) -> None:

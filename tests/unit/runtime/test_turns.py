@@ -1,12 +1,9 @@
 """What waits is spoken as it stands when its turn comes."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import TypeVar
-
-from sqlalchemy import Connection
 
 from bot.domain.conversations import MessageRef
 from bot.domain.messages import Inbound, MessageEdited, MessagePosted
@@ -16,31 +13,13 @@ from bot.ports.storage.admission import AdmissionQuery, Admitted
 from bot.ports.storage.records import SAY, InboxRecord, NewRow
 from bot.runtime.provider_sessions import ProviderSessions
 from bot.runtime.turns import Turns
-from bot.storage import inbox
-from bot.storage.connection_thread import Work
-from bot.storage.engine import Store
-from bot.storage.transaction import Transaction
 from bot.testing.chat import ANN, CHANNEL
 from bot.transcript.publisher import TranscriptPublisher
 from tests.session_fixture import SPEC, Staged, active
 from tests.stored import accepted
 
-T = TypeVar("T")
 MESSAGE = MessageRef(CHANNEL.in_thread("t1"), "m2")
 """The first that follows the card."""
-
-
-class BusyStore(Store):
-    """Something comes in between the reading of what waits and whatever is done about it."""
-
-    meanwhile: Work[object] | None = None
-
-    async def read(self, work: Work[T]) -> T:
-        found = await super().read(work)
-        if self.meanwhile and isinstance(found, list) and any(isinstance(row, InboxRecord) for row in found):
-            change, self.meanwhile = self.meanwhile, None
-            await self.write(change)
-        return found
 
 
 @asynccontextmanager
@@ -62,44 +41,44 @@ async def says(staged: Staged, text: str) -> None:
     await accepted(staged.services.storage, row)
 
 
-def meanwhile(staged: Staged, change: Callable[[Transaction], object]) -> None:
-    store, now = staged.store, staged.services.clock.now()
-    assert isinstance(store, BusyStore)
-    store.meanwhile = lambda connection: change(Transaction(connection, store.cipher, now))
+def meanwhile(staged: Staged, admitted: Admitted) -> None:
+    """It comes in between the reading of what waits and whatever is done about it."""
+    inbox, coming = staged.storage.inbox, [admitted]
+    read = inbox.waiting_turns
+
+    async def busy(session_id: str) -> list[InboxRecord]:
+        found = await read(session_id)
+        if found and coming:
+            await staged.storage.admit(AdmissionQuery, lambda _: coming.pop())
+        return found
+
+    inbox.waiting_turns = busy  # type: ignore[method-assign]
 
 
-def spoken(staged: Staged) -> list[str]:
-    return [each.given for session in staged.simulator.sessions for each in session.avatar.spoken]
-
-
-async def given(staged: Staged) -> list[str]:
+def given(staged: Staged) -> list[str]:
     """What the transcript says that the avatar was given."""
-
-    def work(connection: Connection) -> list[str]:
-        return [text for (text,) in connection.exec_driver_sql("SELECT text FROM turns")]
-
-    return await staged.store.read(work)
+    return [turn.text for turn in staged.storage.data.turns]
 
 
-@active(store=BusyStore)
+@active()
 async def test_what_is_edited_when_it_is_about_to_be_spoken_is_spoken_as_edited(staged: Staged) -> None:
     await says(staged, "Helo")
-    meanwhile(staged, lambda tx: inbox.edit_waiting(tx, MESSAGE, "Hello"))
+    meanwhile(staged, Admitted(edits=[MessageEdited(MESSAGE, "Hello")]))
     async with taking_turns(staged):
         await asyncio.sleep(20)
-    assert spoken(staged) == await given(staged) == ["Ann: Hello"]
+    assert staged.given == given(staged) == ["Ann: Hello"]
 
 
-@active(store=BusyStore)
+@active()
 async def test_what_is_withdrawn_when_it_is_about_to_be_spoken_is_not_spoken(staged: Staged) -> None:
     await says(staged, "Helo")
-    meanwhile(staged, lambda tx: inbox.withdraw_waiting(tx, MESSAGE))
+    meanwhile(staged, Admitted(withdrawals=[MESSAGE]))
     async with taking_turns(staged):
         await asyncio.sleep(20)
-    assert spoken(staged) == await given(staged) == []
+    assert staged.given == given(staged) == []
 
 
-@active(store=BusyStore)
+@active()
 async def test_an_edit_that_comes_when_it_is_claimed_changes_nothing(staged: Staged) -> None:
     await says(staged, "Hello")
     async with taking_turns(staged):
@@ -107,7 +86,7 @@ async def test_an_edit_that_comes_when_it_is_claimed_changes_nothing(staged: Sta
         edited = Admitted(edits=[MessageEdited(MESSAGE, "Goodbye")])
         await staged.services.storage.admit(AdmissionQuery, lambda _: edited)
         await asyncio.sleep(20)
-    assert spoken(staged) == ["Ann: Hello"]
+    assert staged.given == ["Ann: Hello"]
 
 
 @active(spec=replace(SPEC, mode=Mode.RETELLING))
@@ -115,7 +94,7 @@ async def test_in_retelling_the_message_that_was_spoken_is_marked(staged: Staged
     await says(staged, "Hello")
     async with taking_turns(staged):
         await asyncio.sleep(20)
-    assert (spoken(staged), staged.room.marked) == (["Hello"], [MESSAGE.message_id])
+    assert (staged.given, staged.room.marked) == (["Hello"], [MESSAGE.message_id])
 
 
 @active()
@@ -123,4 +102,4 @@ async def test_in_dialogue_nothing_is_marked(staged: Staged) -> None:
     await says(staged, "Hello")
     async with taking_turns(staged):
         await asyncio.sleep(20)
-    assert (spoken(staged), staged.room.marked) == (["Ann: Hello"], [])
+    assert (staged.given, staged.room.marked) == (["Ann: Hello"], [])

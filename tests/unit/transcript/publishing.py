@@ -1,13 +1,14 @@
 """A transcript publisher at work: what it hears, and what the platform and the database then hold."""
 
 import asyncio
-import sqlite3
+from typing import Any
 
 from bot.domain.errors import PlatformError
 from bot.domain.transcript import Delivery, Speaker
 from bot.ports.avatar import Utterance
 from bot.ports.chat import RateLimits
 from bot.ports.storage.records import UtteranceRecord
+from bot.storage.memory.rows import Rows
 from bot.testing.chat import FakeChat
 from bot.transcript.publisher import TranscriptPublisher
 from tests.session_fixture import Staged
@@ -72,19 +73,13 @@ def edits(staged: Staged) -> list[int]:
     return [message.edits for message in staged.room.posts]
 
 
-def broken(staged: Staged, table: str, event: str) -> None:
-    """The database refuses to change a table, until `mended`."""
-    path = staged.store.path
-    assert path is not None
-    with sqlite3.connect(path) as database:
-        database.execute(f"CREATE TRIGGER trouble BEFORE {event} ON {table} BEGIN SELECT RAISE(ABORT, 'no'); END")
+def broken(rows: Rows[Any, Any], *, inserts: bool = False, updates: bool = False) -> None:
+    """The storage refuses to add or change them, until `mended`."""
+    rows.inserts_fail, rows.updates_fail = inserts, updates
 
 
-def mended(staged: Staged) -> None:
-    path = staged.store.path
-    assert path is not None
-    with sqlite3.connect(path) as database:
-        database.execute("DROP TRIGGER trouble")
+def mended(rows: Rows[Any, Any]) -> None:
+    broken(rows)
 
 
 async def resumed(staged: Staged) -> TranscriptPublisher:

@@ -358,11 +358,11 @@ async def test_a_growing_text_is_posted_once_the_database_has_taken_it(staged: S
 
 async def _posted_once_written(staged: Staged, *, final: bool) -> None:
     publisher = TranscriptPublisher(staged.context)
-    broken(staged, "utterances", "INSERT")
+    broken(staged.storage.data.utterances, inserts=True)
     async with staged.playing(publisher.run()):
         hear(publisher, "Hello", final=final)
         await asyncio.sleep(10)
         assert lines(staged) == []
-        mended(staged)
+        mended(staged.storage.data.utterances)
         await asyncio.sleep(40)
     assert [text for _, text, _ in lines(staged)] == await texts(staged) == ["Hello"]

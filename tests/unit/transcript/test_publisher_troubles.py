@@ -123,11 +123,11 @@ async def test_what_is_posted_anew_is_looked_up_too_when_that_fails(staged: Stag
 @active(blind)
 async def test_a_post_whose_place_could_not_be_written_down_is_not_made_twice(staged: Staged) -> None:
     publisher = TranscriptPublisher(staged.context)
-    broken(staged, "posts", "UPDATE")
+    broken(staged.storage.data.posts, updates=True)
     async with staged.playing(publisher.run()):
         hear(publisher, "Hello.")
         await asyncio.sleep(3)
-        mended(staged)
+        mended(staged.storage.data.posts)
         await asyncio.sleep(10)
     assert staged.room.finals == ["Hello."]
     assert (await written(staged))[0].shown
@@ -293,10 +293,10 @@ async def test_what_fails_for_a_while_is_logged_once(staged: Staged) -> None:
         async with staged.playing(publisher.run()):
             hear(publisher, "Hello.")
             await asyncio.sleep(60)
-            broken(staged, "utterances", "INSERT")
+            broken(staged.storage.data.utterances, inserts=True)
             hear(publisher, "Again.", id_="u2")
             await asyncio.sleep(60)
-            mended(staged)
+            mended(staged.storage.data.utterances)
             await asyncio.sleep(60)
     assert staged.room.finals == ["Hello.", "Again."]
     warned = [line["event"] for line in lines if line["log_level"] == "warning"]
