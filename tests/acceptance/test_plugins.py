@@ -1,9 +1,15 @@
 """Adapters of other people's distributions, in real processes: found, and told of when they cannot be used."""
 
+import contextlib
 import os
+import socket
 import subprocess
 import sys
+import time
+import tomllib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 
@@ -59,6 +65,51 @@ def test_a_platform_of_another_distribution_is_found(tmp_path: Path) -> None:
 
     assert allowed.stdout == "Workspace W1 on board may now start sessions.\n", allowed.stderr
     assert (lacking.returncode, "set BOARD_TOKEN, or set DISCORD_TOKEN, or set SLACK" in lacking.stderr) == (2, True)
+
+
+def test_the_tiny_example_hosts_a_talk(tmp_path: Path) -> None:
+    """Provider and platform of another distribution, in a service of its own, over a socket."""
+    tiny = Path(__file__).parents[2] / "examples" / "tiny"
+    declared = tomllib.loads((tiny / "pyproject.toml").read_text())["project"]["entry-points"]
+    points = {group: "\n".join(f"{name} = {value}" for name, value in them.items()) for group, them in declared.items()}
+    distribution(tmp_path, "avatarbot-tiny", "unused", "", points)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    settings = {"TELNET_PORT": str(port), "AVATARBOT_PROVIDER": "parrot", "PORT": "0", "AVATARBOT_HOST": "127.0.0.1"}
+    with started(tmp_path, tiny, **settings) as process, connected(port, process) as talk:
+        talk.write("Ann\n/avatar start\n")
+        talk.flush()
+        assert any("Good day! I repeat what you write." in line for line in talk)
+
+
+@contextlib.contextmanager
+def started(folder: Path, *more: Path, **settings: str) -> Iterator[subprocess.Popen[str]]:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
+    path = os.pathsep.join(map(str, (folder, *more, Path(__file__).parents[2])))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bot.cli", "run"],
+        cwd=folder,
+        env={**clean, "PYTHONPATH": path, **settings},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@contextlib.contextmanager
+def connected(port: int, process: subprocess.Popen[str]) -> Iterator[TextIO]:
+    while True:
+        assert process.poll() is None, process.communicate()
+        with contextlib.suppress(ConnectionError):
+            talk = socket.create_connection(("127.0.0.1", port), timeout=60)
+            break
+        time.sleep(0.1)
+    with talk, talk.makefile("rw") as lines:
+        yield lines
 
 
 def test_commands_of_another_distribution_are_found(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""The smallest chat platform, and the smallest provider of avatars."""
