@@ -2,7 +2,7 @@
 
 From Slack's delivery over HTTP to the first packet that is handed to the room, and from there until the answer stands in the thread
 and its author has been answered. Counted is what every one of several turns enters in `bot` and `adapters` (the simulator, which is
-AKOOL here, left out), so that what runs by the clock beside them does not count. A transaction is a BEGIN that reached SQLite.
+AKOOL here, left out), so that what runs by the clock beside them does not count. A transaction is one of a connection to SQLite.
 """
 
 import argparse
@@ -18,12 +18,11 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from sqlalchemy import Engine, event
-
 from adapters.simulator.options import Options
 from adapters.simulator.room import SimulatedConnection
 from adapters.simulator.simulator import Simulator
 from bot.clock import SystemClock
+from bot.storage.connection_thread import ConnectionThread
 from bot.telemetry import configure_logging
 from tests.contract.platform.harness import ANN
 from tests.integration.slack.fake import FakeSlack
@@ -60,7 +59,6 @@ class Tracer:
         self._walk: Walk | None = None
         threading.setprofile(self._called)
         sys.setprofile(self._called)
-        event.listen(Engine, "before_cursor_execute", self._executed)
 
     @contextmanager
     def following(self) -> Iterator[None]:
@@ -77,14 +75,12 @@ class Tracer:
         code = frame.f_code
         if code is SimulatedConnection.send.__code__:
             self._walk = self.way_out
+        if code is ConnectionThread._transact.__code__:  # noqa: SLF001 - one call is one transaction
+            begin = frame.f_locals["self"]._begin  # noqa: SLF001
+            self._walk.transactions["writing" if "IMMEDIATE" in begin else "reading"] += 1
         file = code.co_filename.removeprefix(f"{TREE}/")
         if file.startswith(("bot/", "adapters/")) and "/simulator/" not in file and code.co_name[0] != "<":
             self._walk.entered.add((file, code.co_qualname))
-
-    def _executed(self, *call: Any) -> None:
-        statement = call[2]
-        if self._walk is not None and statement.startswith("BEGIN"):
-            self._walk.transactions["writing" if "IMMEDIATE" in statement else "reading"] += 1
 
 
 async def turn(slack: SlackHarness, tracer: Tracer, number: int) -> tuple[Walk, Walk]:

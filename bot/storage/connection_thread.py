@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import TypeVar
 
 import aiosqlite
-from sqlalchemy import Connection, create_engine, event
+from sqlalchemy import Connection, create_engine
 from sqlalchemy.engine import URL
 from sqlalchemy.pool import StaticPool
 
@@ -27,12 +27,9 @@ class ConnectionThread:
 
     def __init__(self, driver: aiosqlite.Connection, begin: str) -> None:
         self._driver = driver
+        self._begin = begin
         self._connection: Connection | None = None  # kept: taking one from the pool costs more than a transaction
         self.engine = create_engine("sqlite://", creator=lambda: driver._conn, poolclass=StaticPool)
-
-        @event.listens_for(self.engine, "begin")
-        def _begin(connection: Connection) -> None:
-            connection.exec_driver_sql(begin)
 
     @classmethod
     @contextlib.asynccontextmanager
@@ -57,16 +54,22 @@ class ConnectionThread:
         return done
 
     def _transact(self, work: Work[T]) -> T:
+        # Begun and committed by the driver: SQLAlchemy's own transaction costs more than SQLite's, and begins with its first statement.
         connection = self._connection = self._connection or self.engine.connect()
         try:
-            with connection.begin():
-                return work(connection)
+            self._driver._conn.execute(self._begin)
+            result = work(connection)
+            self._driver._conn.commit()
+            if connection.in_transaction():
+                connection.commit()
         except BaseException:
             self._let_go()
             raise
+        return result
 
     def _let_go(self) -> None:
         """Whatever state it is in: the next transaction gets a clean one."""
         connection, self._connection = self._connection, None
         if connection:
+            self._driver._conn.rollback()
             connection.close()

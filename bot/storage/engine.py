@@ -5,6 +5,7 @@ import contextlib
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -45,6 +46,13 @@ class _Pending(Generic[T]):
 @dataclass(frozen=True, slots=True)
 class _Failed:
     error: Exception
+
+
+class _Undone(Exception):
+    """A piece of work that was alone in its transaction has failed."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
 
 
 class Store:
@@ -129,7 +137,7 @@ class Store:
         with self._counted():
             pending: _Pending[T] = _Pending(make)
             self._queue.put_nowait(pending)
-            return await asyncio.shield(pending.done)
+            return await pending.done
 
     @contextlib.contextmanager
     def _counted(self) -> Iterator[None]:
@@ -151,7 +159,12 @@ class Store:
     async def _commit(self, batch: list[_Pending[Any]]) -> None:
         try:
             works = [pending.make() for pending in batch]
-            results = await self._writer.transaction(lambda c: [_guarded(c, work) for work in works])
+            if len(works) == 1:
+                results = [await self._writer.transaction(partial(_alone, works[0]))]
+            else:
+                results = await self._writer.transaction(lambda c: [_guarded(c, work) for work in works])
+        except _Undone as undone:
+            results = [_Failed(undone.error)]
         except Exception as error:  # noqa: BLE001 - whatever it is, each caller hears of it and the writer goes on
             if _is_lock(error):
                 batch += self._all_queued()
@@ -170,6 +183,20 @@ class Store:
         return [self._queue.get_nowait() for _ in range(self._queue.qsize())]
 
 
+def _alone(work: Work[T], connection: Connection) -> T:
+    """Do a piece of work that shares its transaction with none, which saves SQLite a savepoint. Raises `_Undone` where it fails by itself."""
+    try:
+        return work(connection)
+    except OPERATIONAL:
+        raise
+    except Exception as error:
+        raise _Undone(_told(error)) from error
+
+
+def _told(error: Exception) -> Exception:
+    return unavailable(error) if isinstance(error, FAILURES) else error
+
+
 def _guarded(connection: Connection, work: Work[T]) -> T | _Failed:
     """Do a piece of work so that its failure does not touch the others of its batch.
 
@@ -184,7 +211,7 @@ def _guarded(connection: Connection, work: Work[T]) -> T | _Failed:
         raise
     except Exception as error:  # noqa: BLE001 - its caller hears of it
         sqlite.execute("ROLLBACK TO work")
-        return _Failed(unavailable(error) if isinstance(error, FAILURES) else error)
+        return _Failed(_told(error))
     sqlite.execute("RELEASE work")
     return result
 

@@ -1,8 +1,6 @@
 """What a run writes, as one transaction that begins with the fence."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from collections.abc import Callable, Mapping, Sequence
 
 from sqlalchemy import select, update
 
@@ -11,60 +9,32 @@ from bot.domain.conversations import MessageRef
 from bot.domain.identity import new_id
 from bot.domain.messages import Suggestion
 from bot.domain.sessions import EndReason, SessionSpec, SessionStatus
-from bot.ports.storage.fenced import FencedWrites, Pending, Settlement, Standing
+from bot.ports.storage.fenced import Pending, Settlement, Standing
 from bot.ports.storage.records import (
     InboxOutcome,
     InboxRecord,
     Lease,
-    LeaseLost,
     PostRecord,
     UnfinishedRow,
     UtteranceRecord,
 )
 from bot.storage import inbox, provider_sessions, transcripts
+from bot.storage.block import Block
 from bot.storage.encryption import encrypt
 from bot.storage.filters import HELD, holding
 from bot.storage.prepared import Prepared
 from bot.storage.tables import sessions
 from bot.storage.transaction import Transaction, Transactions
 
-P = ParamSpec("P")
-T = TypeVar("T")
-
 _FENCE = Prepared(select(sessions.c.id).where(HELD).with_for_update())
 _CHANGE = Prepared(update(sessions).where(HELD))
 
 
-@asynccontextmanager
-async def fenced(transactions: Transactions, lease: Lease) -> AsyncIterator[FencedWrites]:
-    """Raises `LeaseLost` and `StoreUnavailable` when the block is left, with nothing written."""
-    writes = SqlFencedWrites(lease)
-    yield writes
-    await writes.execute(transactions)
+class SqlFencedWrites(Block[Transaction]):
+    """What a run writes."""
 
-
-class SqlFencedWrites:
-    """Notes what is called, and executes all of it at once."""
-
-    def __init__(self, lease: Lease) -> None:
-        self._lease = lease
-        self._noted: list[tuple[Callable[[Transaction], Any], Pending[Any]]] = []
-
-    async def execute(self, transactions: Transactions) -> None:
-        if self._noted:
-            values = await transactions.write(self._run)
-            for (_, pending), value in zip(self._noted, values, strict=True):
-                pending.settle(value)
-
-    def _run(self, tx: Transaction) -> list[Any]:
-        if not _FENCE.rows(tx, **holding(self._lease)):
-            raise LeaseLost(self._lease)
-        return [work(tx) for work, _ in self._noted]
-
-    def _note(self, work: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> Pending[T]:
-        pending: Pending[T] = Pending()
-        self._noted.append((lambda tx: work(tx, *args, **kwargs), pending))
-        return pending
+    def __init__(self, transactions: Transactions, lease: Lease) -> None:
+        super().__init__(lease, transactions.write, _holds)
 
     def _change(self, **values: object) -> None:
         self._note(_change, self._lease, values)
@@ -130,8 +100,15 @@ class SqlFencedWrites:
     def shown(self, utterance_id: str) -> None:
         self._note(transcripts.shown, utterance_id)
 
+    def posted(self, source_id: str, part: int, message_id: str) -> None:
+        self._note(transcripts.posted, source_id, part, message_id)
+
     def intend_post(self, post: PostRecord) -> None:
         self._note(transcripts.intend_post, self._lease.session_id, new_id(), post)
+
+
+def _holds(tx: Transaction, lease: Lease) -> bool:
+    return bool(_FENCE.rows(tx, **holding(lease)))
 
 
 def _change(tx: Transaction, lease: Lease, values: Mapping[str, object]) -> None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Select, and_, exists, func, insert, or_, select, update
+from sqlalchemy import Select, and_, bindparam, exists, func, insert, or_, select, update
 
 from bot.domain.conversations import ConversationRef, MessageRef
 from bot.domain.sessions import EndReason, SessionSpec, SessionStatus
@@ -61,8 +61,12 @@ def _found(tx: Transaction, query: Select[Any]) -> list[SessionRecord]:
     return [record(tx, row) for row in tx.connection.execute(query)]
 
 
+_BY_ID = Prepared(select(sessions).where(sessions.c.id == bindparam("session")))
+
+
 def get(tx: Transaction, session_id: str) -> SessionRecord | None:
-    return next(iter(_found(tx, select(sessions).where(sessions.c.id == session_id))), None)
+    row = _BY_ID.first(tx, session=session_id)
+    return record(tx, row) if row else None
 
 
 _IN_CHANNELS = Prepared(select(sessions).where(in_channels(sessions), sessions.c.status != ENDED))

@@ -71,7 +71,7 @@ class SqlStorage:
         self.unfenced: UnfencedWrites = SqlUnfencedWrites(transactions)
 
     def fenced(self, lease: Lease) -> AbstractAsyncContextManager[FencedWrites]:
-        return fenced.fenced(self._transactions, lease)
+        return fenced.SqlFencedWrites(self._transactions, lease)
 
     async def admit(self, ask: Callable[[], AdmissionQuery], decide: Callable[[Situation], Admitted]) -> Admitted:
         return await self._transactions.write_late(ask, partial(admission.admit, decide=decide))

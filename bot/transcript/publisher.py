@@ -14,7 +14,7 @@ from bot.domain.transcript import Addressee, Delivery, Speaker, TranscriptLine, 
 from bot.media.events import Caption
 from bot.ports.avatar import AvatarEvent, Utterance
 from bot.ports.chat import MessageEdits
-from bot.ports.storage.records import PostRecord, UtteranceRecord
+from bot.ports.storage.records import LeaseLost, PostRecord, UtteranceRecord
 from bot.speech.names import clean_name
 from bot.speech.splitter import preview, split
 from bot.transcript.context import TranscriptContext
@@ -43,6 +43,8 @@ class _Entry:
     before: str = ""  # what an earlier run heard of it
     saving: asyncio.Lock = field(default_factory=asyncio.Lock)  # its row is written to in the order of its texts
     saved: UtteranceRecord | None = None
+    whole: UtteranceRecord | None = None  # what all stands in the thread of once the part that is being posted does
+    marked: UtteranceRecord | None = None  # what is written down as shown
     next_save: float = 0.0
     next_edit: float = 0.0
     growing: bool = False  # it takes room among the messages that grow
@@ -302,13 +304,18 @@ class TranscriptPublisher:
         if entry.visible:
             parts = split(record.text, self._room(entry), self._context.platform.measure)
             for number, text in enumerate(parts):
+                entry.whole = record if number + 1 == len(parts) and not entry.announcement else None
                 await self._put(entry, number, _final(entry, number, text), Priority.FINAL)
-        if entry.record is record and not entry.announcement:
-            async with self._context.fenced() as run:
-                run.shown(record.id)
         if entry.record is record:
+            await self._mark(entry)
             self._stop_growing(entry)
             self._entries.remove(entry)
+
+    async def _mark(self, entry: _Entry) -> None:
+        """Write down that all of it is shown, unless that was written with its row or its last part."""
+        if not (entry.announcement or entry.silent or entry.marked is entry.record):
+            async with self._context.fenced() as run:
+                run.shown(entry.record.id)
 
     async def _recall(self, entry: _Entry) -> None:
         """What an earlier run has posted of it, or may have."""
@@ -392,7 +399,16 @@ class TranscriptPublisher:
     async def _arrived(self, entry: _Entry, part: int, message_id: str, line: TranscriptLine | None) -> None:
         """Remembered first: should the database not take it, it is not posted again."""
         self._remember(entry, part, message_id, line)
-        await self._context.services.storage.unfenced.posted(entry.record.id, part, message_id)
+        source, whole = entry.record.id, entry.record if entry.record is entry.whole and line else None
+        try:
+            async with self._context.fenced() as run:
+                run.posted(source, part, message_id)
+                if whole:
+                    run.shown(source)
+        except LeaseLost:
+            await self._context.services.storage.unfenced.posted(source, part, message_id)
+            raise
+        entry.marked = whole
 
     @staticmethod
     def _remember(entry: _Entry, part: int, message_id: str, line: TranscriptLine | None) -> None:

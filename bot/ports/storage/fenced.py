@@ -136,6 +136,10 @@ class FencedWrites(Protocol):
         """All of a final utterance is posted as it should be."""
         ...
 
+    def posted(self, source_id: str, part: int, message_id: str) -> None:
+        """A part stands in the thread. A run that lost its session writes that down unfenced."""
+        ...
+
     def intend_post(self, post: PostRecord) -> None:
         """Before it is posted. Known already, it stays as it is."""
         ...

@@ -57,7 +57,7 @@ class MemoryStorage:
         self.unfenced: UnfencedWrites = MemoryUnfencedWrites(transactions)
 
     def fenced(self, lease: Lease) -> AbstractAsyncContextManager[FencedWrites]:
-        return fenced.fenced(self._transactions, lease)
+        return fenced.MemoryFencedWrites(self._transactions, lease)
 
     async def admit(self, ask: Callable[[], AdmissionQuery], decide: Callable[[Situation], Admitted]) -> Admitted:
         return await self._transactions.run(lambda tx: admission.admit(tx, ask(), decide))

@@ -54,6 +54,7 @@ WRITES: dict[str, Write] = {
     "closing": lambda run, _: run.closing("p"),
     "save": lambda run, _: run.save(utterance("u2")),
     "shown": lambda run, _: run.shown("u"),
+    "posted": lambda run, _: run.posted("u", 0, "m7"),
     "intend_post": lambda run, _: run.intend_post(PostRecord("u", 1, "key-1", "", NOON)),
 }
 """One example of each operation; what it writes can be seen in `everything`."""
@@ -91,7 +92,7 @@ async def everything(storage: Storage) -> list[object]:
     """All that can be read of the session."""
     return [
         await storage.sessions.get("s"),
-        await storage.inbox.waiting_turns("s"),
+        await waiting(storage),
         await storage.inbox.waiting_controls("s"),
         await storage.inbox.replies_due(["room"], 10),
         await storage.transcripts.of_session("s"),
