@@ -130,6 +130,9 @@ class NobodyRuns:
     def look_again(self, session_id: str) -> None:
         pass
 
+    def hosts(self, channel: ConversationRef) -> bool:  # noqa: ARG002
+        return False
+
     def changed(self, channel: ConversationRef) -> None:
         pass
 

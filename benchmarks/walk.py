@@ -2,7 +2,7 @@
 
 From Slack's delivery over HTTP to the first packet that is handed to the room, and from there until the answer stands in the thread
 and its author has been answered. Counted is what every one of several turns enters in `bot` and `adapters` (the simulator, which is
-AKOOL here, left out), so that what runs by the clock beside them does not count. A transaction is one of a connection to SQLite.
+AKOOL here, left out), so that what runs by the clock beside them does not count. A transaction is whatever is asked of the store.
 """
 
 import argparse
@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +22,7 @@ from adapters.simulator.options import Options
 from adapters.simulator.room import SimulatedConnection
 from adapters.simulator.simulator import Simulator
 from bot.clock import SystemClock
-from bot.storage.connection_thread import ConnectionThread
+from bot.storage.engine import Store
 from bot.telemetry import configure_logging
 from tests.contract.platform.harness import ANN
 from tests.integration.slack.fake import FakeSlack
@@ -32,6 +32,8 @@ from tests.service_fixture import whole_service
 
 TREE = Path(__file__).parents[1]
 ROUNDS = 5
+CLOCKS = frozenset({"worker", "lease", "lifecycle", "job", "catalog", "connections", "database"})
+"""Tasks that look at the database by the clock, whether somebody speaks or not."""
 QUIET_S = 0.4
 """After the answer stands in the thread: everybody has been told, and less than a second has gone by, at which clocks tick."""
 
@@ -59,6 +61,8 @@ class Tracer:
         self._walk: Walk | None = None
         threading.setprofile(self._called)
         sys.setprofile(self._called)
+        for name, kind in (("read", "reading"), ("write_late", "writing")):
+            setattr(Store, name, self._counting(getattr(Store, name), kind))
 
     @contextmanager
     def following(self) -> Iterator[None]:
@@ -75,12 +79,18 @@ class Tracer:
         code = frame.f_code
         if code is SimulatedConnection.send.__code__:
             self._walk = self.way_out
-        if code is ConnectionThread._transact.__code__:  # noqa: SLF001 - one call is one transaction
-            begin = frame.f_locals["self"]._begin  # noqa: SLF001
-            self._walk.transactions["writing" if "IMMEDIATE" in begin else "reading"] += 1
         file = code.co_filename.removeprefix(f"{TREE}/")
         if file.startswith(("bot/", "adapters/")) and "/simulator/" not in file and code.co_name[0] != "<":
             self._walk.entered.add((file, code.co_qualname))
+
+    def _counting(self, asked: Callable[..., Awaitable[Any]], kind: str) -> Callable[..., Awaitable[Any]]:
+        def counted(*arguments: Any) -> Awaitable[Any]:
+            task = asyncio.current_task()
+            if self._walk is not None and task and task.get_name() not in CLOCKS:
+                self._walk.transactions[kind] += 1
+            return asked(*arguments)
+
+        return counted
 
 
 async def turn(slack: SlackHarness, tracer: Tracer, number: int) -> tuple[Walk, Walk]:

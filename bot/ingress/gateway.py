@@ -65,6 +65,8 @@ class Gateway:
         return outcome
 
     async def concerns(self, place: ConversationRef) -> bool:
+        if self._inbox.runs.hosts(place.channel):
+            return True
         return await self._services.storage.sessions.concerns(place, ended_within=JUST_ENDED)
 
     async def channel_removed(self, place: ConversationRef, *, whole_workspace: bool = False) -> None:

@@ -62,6 +62,10 @@ class Runs(Protocol):
         """Something that nobody handed over may wait for this session."""
         ...
 
+    def hosts(self, channel: ConversationRef) -> bool:
+        """Whether a session of this channel runs here."""
+        ...
+
     def changed(self, channel: ConversationRef) -> None:
         """What waits for sessions of this channel was edited or withdrawn."""
         ...

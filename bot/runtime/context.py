@@ -15,13 +15,14 @@ from bot.domain.disclosure import Disclosure
 from bot.domain.errors import AvatarbotError
 from bot.domain.sessions import EndReason, Mode, SessionSpec, SessionStatus
 from bot.domain.transcript import Addressee
+from bot.ingress.admission import USES
 from bot.media.events import SessionView
 from bot.media.fanout import MediaFanout
 from bot.ports.avatar import Avatar
 from bot.ports.chat import ChatPlatform
 from bot.ports.moderation import ProposedSpeech, Source
 from bot.ports.storage.fenced import FencedWrites
-from bot.ports.storage.records import SAY, Lease, Past, SessionRecord
+from bot.ports.storage.records import SAY, InboxRecord, Lease, Past, SessionRecord
 from bot.runtime.attribution import Attribution
 from bot.runtime.moderation import Cleared, Refusal
 from bot.runtime.outlook import NOTHING_KNOWN, Outlook
@@ -189,9 +190,21 @@ class SessionContext:
 
     # ------------------------------------------------------------ its life
 
-    def rows_of(self, verb: str) -> WaitingRows:
-        """Where rows of this verb wait."""
-        return self.turns if verb == SAY else self.controls
+    def take_in(self, row: InboxRecord) -> None:
+        """It was accepted for the session, and is handed over."""
+        if row.verb in USES:
+            self.touch()
+        if row.verb == SAY:
+            self.encounters.wrote(row.person_id)
+            self.turns.put(row)
+        else:
+            self.controls.put(row)
+
+    def look_again(self) -> None:
+        """What waits may have changed, or something waits that nobody handed over."""
+        self.encounters.doubt()
+        self.turns.doubt()
+        self.controls.doubt()
 
     def end(self, ending: Ending) -> None:
         """End the run; the first reason counts."""

@@ -44,11 +44,11 @@ class Outbox:
         while True:
             self._services.replies_due.clear()
             try:
-                told = await self._tell_due()
+                more = await self._tell_due()
             except StoreUnavailable as error:
                 log.warning("cannot look for replies", reason=error.detail)
-                told = 0
-            if not told:
+                more = False
+            if not more:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(self._until_next_look()):
                         await self._services.replies_due.wait()
@@ -63,16 +63,17 @@ class Outbox:
             async with asyncio.timeout(within):
                 await self._tell_due()
 
-    async def _tell_due(self) -> int:
-        """How many were settled. Each is written down before the next is told, so that whatever stops this repeats one at most."""
+    async def _tell_due(self) -> bool:
+        """Whether there may be more at once. Each is written down before the next is told, so that whatever stops this repeats one at most."""
         inbox, settled, now = self._services.storage.inbox, 0, asyncio.get_running_loop().time()
         self._not_before = {workspace: at for workspace, at in self._not_before.items() if at > now}
         async with self._telling:
-            for row in await inbox.replies_due(tuple(self._services.platforms), AT_ONCE):
+            rows = await inbox.replies_due(tuple(self._services.platforms), AT_ONCE)
+            for row in rows:
                 if _workspace(row) not in self._not_before and await self._tell(row):
                     await inbox.reply_sent(row.id)
                     settled += 1
-        return settled
+        return settled > 0 and len(rows) == AT_ONCE
 
     async def _tell(self, row: InboxRecord) -> bool:
         """Whether that is settled: told, or no longer worth telling."""

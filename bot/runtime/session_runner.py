@@ -7,7 +7,6 @@ from functools import partial
 from bot.domain.conversations import ConversationRef
 from bot.domain.errors import AvatarbotError, PlaceGone, PlatformError, ProviderError, RoomError
 from bot.domain.sessions import EndReason, SessionStatus
-from bot.ingress.admission import USES
 from bot.ports.storage.fenced import Settlement
 from bot.ports.storage.records import (
     Conclusion,
@@ -64,15 +63,12 @@ class SessionRunner:
     def hand_over(self, row: InboxRecord) -> None:
         """It was accepted for the session. Before the run has read its session there is nobody to take it: it is read then."""
         if self._context:
-            if row.verb in USES:
-                self._context.touch()
-            self._context.rows_of(row.verb).put(row)
+            self._context.take_in(row)
 
     def look_again(self) -> None:
         """What waits may have changed, or something waits that nobody handed over."""
         if self._context:
-            self._context.turns.doubt()
-            self._context.controls.doubt()
+            self._context.look_again()
 
     def end(self, ending: Ending) -> None:
         """Ask the run to end, whatever it does."""

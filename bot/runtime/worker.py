@@ -79,6 +79,10 @@ class Worker:
         else:
             self._wakeup.set()
 
+    def hosts(self, channel: ConversationRef) -> bool:
+        """Whether a session of this channel runs here."""
+        return any(run.channel == channel for run in self._runs.values())
+
     def changed(self, channel: ConversationRef) -> None:
         """What waits in a channel was edited or withdrawn."""
         for run in self._runs.values():

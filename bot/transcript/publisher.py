@@ -105,7 +105,7 @@ class TranscriptPublisher:
         """Words that stand nowhere in the channel are posted before they are answered."""
         now = self._context.services.clock.now()
         record = UtteranceRecord(row_id, "", row_id, Speaker.USER, text, True, False, now, None)
-        self._entries.append(_Entry(record, speaker, self._now(), announcement=True, resumed=True))
+        self._entries.append(_Entry(record, speaker, self._now(), announcement=True))
         self._notify()
 
     async def keep(self, mid: str) -> None:
@@ -340,7 +340,8 @@ class TranscriptPublisher:
     async def _put_first(self, entry: _Entry, part: int, line: TranscriptLine) -> None:
         """Show the avatar's words, and with them that it is an AI where they are the first that somebody reads."""
         context = self._context
-        people = await context.services.storage.inbox.authors(context.session.id)
+        inbox, session_id = context.services.storage.inbox, context.session.id
+        people = await context.encounters.authors(lambda: inbox.authors(session_id))
         if context.encounters.due(people):
             entry.disclosure = context.disclosure
         await self._write(entry, part, replace(line, disclosure=entry.disclosure))

@@ -31,6 +31,9 @@ class RecordingRuns:
     def look_again(self, session_id: str) -> None:
         raise AssertionError(session_id)
 
+    def hosts(self, channel: ConversationRef) -> bool:
+        return False
+
     def changed(self, channel: ConversationRef) -> None:
         self.channels.append(channel)
 

@@ -19,7 +19,7 @@ BEN = Person("ben", "Ben", Membership.MEMBER)
 
 
 async def writes(staged: Staged, person: Person) -> None:
-    """What somebody writes stands in the inbox."""
+    """What somebody writes stands in the inbox, and is handed over."""
     place = staged.context.session.talk
     said = MessagePosted("Hello", MessageRef(place, f"m-{person.id}"))
     row = NewRow(
@@ -32,6 +32,7 @@ async def writes(staged: Staged, person: Person) -> None:
         Role.MEMBER,
     )
     await accepted(staged.services.storage, row)
+    staged.context.take_in(row.waiting(staged.services.clock.now()))
 
 
 def disclosed(staged: Staged) -> list[bool]:

@@ -252,19 +252,6 @@ async def test_where_the_next_run_cannot_look_it_posts_again(staged: Staged) -> 
 
 
 @active()
-async def test_words_announced_before_a_crash_are_not_announced_again(staged: Staged) -> None:
-    publisher = TranscriptPublisher(staged.context)
-    async with staged.playing(publisher.run()):
-        publisher.announce("row1", "Ann", "Hi")
-        await asyncio.sleep(1)
-    publisher = TranscriptPublisher(await staged.taken_over())
-    async with staged.playing(publisher.run()):
-        publisher.announce("row1", "Ann", "Hi")
-        await asyncio.sleep(1)
-    assert staged.room.finals == ["Hi"]
-
-
-@active()
 async def test_a_message_deleted_between_two_runs_is_posted_anew(staged: Staged) -> None:
     await crashes(staged, "It was", final=False)
     staged.room.messages.clear()

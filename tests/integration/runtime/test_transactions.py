@@ -1,0 +1,54 @@
+"""How often the database is asked for one message and its answer: a number, since a time would be the machine's."""
+
+import asyncio
+from collections.abc import Callable
+
+from benchmarks.walk import CLOCKS
+from bot.storage.connection_thread import Work
+from tests.world_fixture import CuttableStore, Stack, T, on_stack
+
+MOST = 8
+
+
+class CountingStore(CuttableStore):
+    """Names the task of each transaction."""
+
+    asked: list[str]
+
+    async def read(self, work: Work[T]) -> T:
+        self._count("read")
+        return await super().read(work)
+
+    async def write_late(self, make: Callable[[], Work[T]]) -> T:
+        self._count("write")
+        return await super().write_late(make)
+
+    def _count(self, what: str) -> None:
+        task = asyncio.current_task()
+        assert task
+        if task.get_name() not in CLOCKS:
+            self.asked.append(f"{what} in {task.get_name()}")
+
+
+async def asked_for(stack: Stack, text: str) -> list[str]:
+    """One message in the thread, until what is said to it stands there."""
+    CountingStore.asked = []
+    said = len(stack.room.finals)
+    await stack.room.say(text, stack.room.thread)
+    await stack.until(lambda: len(stack.room.finals) > said)
+    await asyncio.sleep(20)
+    return list(CountingStore.asked)
+
+
+@on_stack()
+async def test_a_message_and_its_answer_take_eight_transactions_at_most(stack: Stack) -> None:
+    CountingStore.asked = []
+    async with stack.serving(kind=CountingStore):
+        await stack.room.command("start")
+        await stack.live()
+        await asked_for(stack, "What is 1 * 7?")  # what an earlier run may have left is read once
+        asked = await asked_for(stack, "What is 6 * 7?")
+    assert len(asked) <= MOST, "\n".join(asked)
+    assert asked.count("read in turns") <= 1, (
+        "only the words that the channel blocks are read: the message was handed over"
+    )
