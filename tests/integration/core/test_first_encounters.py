@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
@@ -191,8 +192,9 @@ class FirstEncounters(RuleBasedStateMachine):
             self.room.judge.person(outcome.session_id, person.id)
 
 
+@pytest.mark.timeout(1_800 if "SOAK" in os.environ else 600)
 def test_nobody_meets_an_avatar_without_being_told() -> None:
-    wanted = 10_000 if "SOAK" in os.environ else 250
+    wanted = 10_000 if "SOAK" in os.environ else 200
     FirstEncounters.encounters = 0
     while FirstEncounters.encounters < wanted:
         run_state_machine_as_test(
