@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from adapters.moderation.webhook import ModerationWebhook
 from bot.domain.conversations import ConversationRef
 from bot.ports.doctor import Finding, Level
-from bot.ports.moderation import VERDICT_WITHIN_S, NoVerdict, ProposedSpeech, Source, Unanswered
+from bot.ports.moderation import VERDICT_WITHIN_S, NoVerdict, Objection, ProposedSpeech, Source, Unanswered
 
 HARMLESS = ProposedSpeech("Hello.", "Hello.", ConversationRef("doctor", "", ""), Source.PERSON)
 LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -23,7 +23,7 @@ async def check(
     unanswered: Unanswered,
     transport: httpx.AsyncBaseTransport | None = None,
 ) -> Sequence[Finding]:
-    """Whether it allows a harmless word, and in time; and what happens without an answer."""
+    """Whether it allows a harmless word, and in time, also over a new connection; and what happens without an answer."""
     found = [await _answers(url, secret, transport)]
     if urlsplit(url).scheme == "http" and urlsplit(url).hostname not in LOCAL:
         remedy = "Use https, or run it on this machine."
@@ -37,25 +37,28 @@ async def check(
 async def _answers(url: str, secret: SecretStr | None, transport: httpx.AsyncBaseTransport | None) -> Finding:
     async with contextlib.aclosing(ModerationWebhook(url, secret, transport)) as webhook:
         try:
-            await webhook.review(HARMLESS)  # opens the connection, as the service has one open
-            began = time.monotonic()
-            objection = await webhook.review(HARMLESS)
+            first, _ = await _asked(webhook)
+            then, objection = await _asked(webhook)
         except NoVerdict as silent:
-            remedy = (
-                "docs/moderation.md says what it has to answer. Until it does, nothing that it should judge is spoken."
-            )
-            return Finding(Level.PROBLEM, f"No verdict from {url} ({silent.detail})", remedy, starts=True)
-        took = time.monotonic() - began
+            remedy = "docs/moderation.md says what it has to answer."
+            return Finding(Level.PROBLEM, f"Moderation: no verdict from {url} ({silent.detail})", remedy, starts=True)
     if objection:
         return Finding(Level.WARNING, f"Moderation: {url} does not even allow “Hello.”", "Look at its rules.")
-    return _in_time(url, took)
+    return _in_time(url, first, then)
 
 
-def _in_time(url: str, took: float) -> Finding:
-    milliseconds = f"{took * 1_000:.0f} ms"
-    if took < VERDICT_WITHIN_S:
-        return Finding(Level.OK, f"Moderation: {url} answers in {milliseconds}")
-    what = (
-        f"Moderation: {url} answers in {milliseconds}, and speech waits for {VERDICT_WITHIN_S * 1_000:.0f} ms at most"
+async def _asked(webhook: ModerationWebhook) -> tuple[float, Objection | None]:
+    """Seconds until it answered, and what."""
+    began = time.monotonic()
+    objection = await webhook.review(HARMLESS)
+    return time.monotonic() - began, objection
+
+
+def _in_time(url: str, first: float, then: float) -> Finding:
+    answers = f"Moderation: {url} answers in {then * 1_000:.0f} ms, over a new connection in {first * 1_000:.0f} ms"
+    if max(first, then) < VERDICT_WITHIN_S:
+        return Finding(Level.OK, answers)
+    what = f"{answers}; speech waits for {VERDICT_WITHIN_S * 1_000:.0f} ms at most"
+    return Finding(
+        Level.WARNING, what, "Run it closer to this machine, make it faster, or let it keep connections open."
     )
-    return Finding(Level.WARNING, what, "Run it closer to this machine, or make it faster.")

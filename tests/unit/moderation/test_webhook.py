@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 import hashlib
 import hmac
+import re
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -96,6 +98,16 @@ async def test_what_it_is_asked() -> None:
         "workspace": "T1",
         "channel": "C1",
     }
+
+
+async def test_the_paper_shows_what_it_is_asked() -> None:
+    service = Loopback()
+    await verdict(service)
+    paper = Path(__file__).parents[3].joinpath("docs", "moderation.md").read_text()
+    example = msgspec.json.decode(re.findall(r"```json\n(.*?)```", paper, re.DOTALL)[0])
+    asked = msgspec.json.decode(service.requests[0].partition(b"\r\n\r\n")[2])
+    assert list(example) == list(asked)
+    assert (example["text"], example["spoken"]) == (SPEECH.written, SPEECH.spoken)
 
 
 async def test_half_a_character_can_be_asked_about() -> None:
