@@ -78,8 +78,8 @@ async def test_a_screen_reader_hears_each_utterance_once_and_whole(core: Scripte
     await ann.says("thread", "tell me what to say.")
     await becomes(ann.page, "heard.length > 0")
 
-    heard = await ann.page.evaluate("heard")
-    assert heard == ["Mei: Good morning! I am Mei. Ask me anything, or tell me what to say."]
+    (heard,) = await ann.page.evaluate("heard")
+    assert heard.startswith("Mei: Good morning! I am Mei. Ask me anything, or tell me what to say.")
 
 
 async def test_nothing_moves_for_those_who_want_no_motion(core: ScriptedCore, window: Opens) -> None:
