@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 from adapters.agora.settings import AgoraSettings
-from adapters.agora.wrapper import INSTALL_LIBRARIES, WrapperMissing, find_libraries
+from adapters.agora.wrapper import INSTALL, WrapperMissing, find_libraries
 from bot.ports.doctor import Finding, Level
 
 HEX: Final = re.compile(r"[0-9a-fA-F]{32}")
@@ -51,7 +51,7 @@ def _library_finding() -> Finding:
         )
     if not wrapper.seal.exists():
         return Finding(
-            Level.WARNING, "Agora: the SDK fetched its native libraries itself, with TLS unverified", INSTALL_LIBRARIES
+            Level.WARNING, "Agora: the SDK fetched its native libraries itself, with TLS unverified", INSTALL
         )
     return Finding(Level.OK, f"Agora: the SDK and its native libraries are in {wrapper.root}")
 

@@ -1,11 +1,11 @@
 """`avatarbot agora …`."""
 
 import re
+from pathlib import Path
 
 import click
 
 HEX = re.compile(r"[0-9a-fA-F]{64}")
-TIMEOUT_S = 30.0
 
 
 def _sha256(_context: click.Context, _parameter: click.Parameter, given: str) -> str:
@@ -28,27 +28,17 @@ def group() -> None:
     callback=_sha256,
     help="What the archive's SHA-256 must be; without it, that of the first installation.",
 )
-def install_command(*, force: bool, sha256: str) -> None:
-    """Fetch the native libraries of Agora's SDK, from the URL that the SDK names, with TLS verified.
+@click.option(
+    "--sdist",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The SDK's Python part as a file, where PyPI cannot be reached.",
+)
+def install_command(*, force: bool, sha256: str, sdist: Path | None) -> None:
+    """Install Agora's SDK: its Python part from PyPI, and the native libraries from the URL that it names, with TLS verified.
 
-    Agora publishes no checksums. The first installation tells the archive's SHA-256 and pins it; give it with --sha256 on your other
-    machines, and an archive that was replaced is refused.
+    The Python part is pinned by its SHA-256. Agora publishes no checksums of the libraries: the first installation tells the
+    archive's and pins it; give it with --sha256 on your other machines, and an archive that was replaced is refused.
     """
-    import httpx  # noqa: PLC0415 - the command line is quick without these
+    from adapters.agora.installation import install_sdk  # noqa: PLC0415 - the command line is quick without it
 
-    from adapters.agora.install import install  # noqa: PLC0415
-    from adapters.agora.wrapper import find_wrapper  # noqa: PLC0415
-
-    wrapper = find_wrapper()
-    if wrapper.complete and wrapper.seal.exists() and not force:
-        click.echo(f"Agora's native libraries are in place, in {wrapper.libraries}.")
-        return
-    click.echo(f"From {wrapper.archive_url}")
-    with httpx.Client(timeout=TIMEOUT_S, follow_redirects=True) as client, click.progressbar(length=0) as bar:
-
-        def show(here: int, total: int) -> None:
-            bar.length = total
-            bar.update(here - bar.pos)
-
-        digest = install(wrapper, client, show, sha256)
-    click.echo(f"Agora's native libraries are in {wrapper.libraries}. The archive's SHA-256: {digest}")
+    install_sdk(force=force, sha256=sha256, sdist=sdist)

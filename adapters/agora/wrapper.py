@@ -14,8 +14,7 @@ from typing import Final
 
 from bot.domain.errors import SettingsError
 
-INSTALL_WRAPPER: Final = "Install Avatarbot with its extra, in the folder of its source: uv sync --extra agora"
-INSTALL_LIBRARIES: Final = "Run `avatarbot agora install`."
+INSTALL: Final = "Run `avatarbot agora install`."
 NEEDED: Final = ("libagora_rtc_sdk.so", "libaosl.so")
 
 ADDRESS_NAMES: Final = {"x86_64": "linux_sdk", "aarch64": "url"}
@@ -53,19 +52,29 @@ class Wrapper:
         return named == self.archive_url and all((self.libraries / name).is_file() for name in NEEDED)
 
 
-def find_wrapper() -> Wrapper:
-    """The installed wrapper. Raises `WrapperMissing`."""
+def check_machine() -> str:
+    """What kind of machine this is. Raises `WrapperMissing` for one that Agora has no SDK for."""
     machine = platform.machine()
     if sys.platform != "linux" or machine not in ADDRESS_NAMES:
         raise WrapperMissing(f"Agora's SDK runs on Linux (x86-64 or ARM) only, not on {sys.platform} {machine}.")
+    return machine
+
+
+def find_wrapper() -> Wrapper:
+    """The installed wrapper. Raises `WrapperMissing`."""
+    machine = check_machine()
     # `find_spec` of a top-level name runs nothing. A failed installation leaves an empty folder, which has no origin.
     spec = importlib.util.find_spec("agora")
     if spec is None or spec.origin is None:
-        raise WrapperMissing(f"Agora's SDK is not installed. {INSTALL_WRAPPER}")
+        raise WrapperMissing(f"Agora's SDK is not installed. {INSTALL}")
     source = Path(spec.origin)
     address = archive_url(source.read_text(encoding="utf-8"), machine)
     if address is None:
-        raise WrapperMissing(f"This is not the Agora SDK that Avatarbot knows. {INSTALL_WRAPPER}", str(source))
+        raise WrapperMissing(
+            "The package `agora` in this environment is another one than Avatarbot knows. "
+            "Take it out, and run `avatarbot agora install`.",
+            str(source),
+        )
     return Wrapper(source.parent, address)
 
 
@@ -73,7 +82,7 @@ def find_libraries() -> Wrapper:
     """The installed wrapper, whole. Raises `WrapperMissing`."""
     wrapper = find_wrapper()
     if not wrapper.complete:
-        raise WrapperMissing(f"Agora's native libraries are missing. {INSTALL_LIBRARIES}", str(wrapper.libraries))
+        raise WrapperMissing(f"Agora's native libraries are missing. {INSTALL}", str(wrapper.libraries))
     return wrapper
 
 

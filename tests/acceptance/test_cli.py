@@ -134,7 +134,7 @@ SLACK = {"SLACK_BOT_TOKEN": "xoxb-1-2-3", "SLACK_APP_TOKEN": "xapp-1-2", "SLACK_
         (
             {"AKOOL_API_KEY": "k", "AKOOL_BASE_URL": NOWHERE, **SLACK},
             0,
-            ["✗ AKOOL: AKOOL cannot be reached", "✗ Agora's SDK", "uv sync --extra agora", "starts all the same."],
+            ["✗ AKOOL: AKOOL cannot be reached", "✗ Agora's SDK", "avatarbot agora install", "starts all the same."],
         ),
     ],
 )

@@ -5,7 +5,7 @@ import logging
 import ssl
 from types import TracebackType
 
-from adapters.agora.wrapper import INSTALL_LIBRARIES, WrapperMissing, find_libraries
+from adapters.agora.wrapper import INSTALL, WrapperMissing, find_libraries
 
 
 class _TlsKept:
@@ -29,7 +29,7 @@ def load() -> None:
             importlib.import_module("agora.rtc.agora_service")  # first, or the wrapper's own circular imports fail
     except (Exception, SystemExit) as broken:  # noqa: BLE001 - six kinds are known, and the next version may have a seventh
         what = f"{type(broken).__name__}: {broken}"
-        raise WrapperMissing(f"Agora's native libraries cannot be loaded. {INSTALL_LIBRARIES}", what) from None
+        raise WrapperMissing(f"Agora's native libraries cannot be loaded. {INSTALL}", what) from None
 
 
 def quieten() -> None:

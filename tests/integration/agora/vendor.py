@@ -94,14 +94,23 @@ def wrapper_with_stub(cache: Path, folder: Path) -> Path:
     return folder
 
 
+def _cache() -> Path:
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "avatarbot-tests"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def published() -> Path:
+    """The sdist as it is on the package index. Skips the test, with the reason, where it cannot be had."""
+    return fetched_sdist(_cache())
+
+
 @cache
 def built() -> Path:
     """`wrapper_with_stub`, once a run and ready to be imported. Skips the test, with the reason, where that cannot be."""
-    cache_folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "avatarbot-tests"
-    cache_folder.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="avatarbot-stub-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    wrapper_with_stub(cache_folder, folder)
+    wrapper_with_stub(_cache(), folder)
     with on_path(folder):
         wrapper = find_wrapper()
     wrapper.version_file.write_text(wrapper.archive_url)

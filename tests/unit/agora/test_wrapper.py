@@ -69,6 +69,13 @@ def test_what_a_failed_installation_leaves_is_not_the_wrapper(site: Path) -> Non
         find_wrapper()
 
 
+def test_a_package_of_the_same_name_is_told_apart(site: Path) -> None:
+    (site / "agora").mkdir()
+    (site / "agora" / "__init__.py").write_text("linux_sdk = None")
+    with pytest.raises(WrapperMissing, match="Take it out"):
+        find_wrapper()
+
+
 @pytest.mark.parametrize(("platform", "machine"), [("darwin", "arm64"), ("win32", "AMD64"), ("linux", "riscv64")])
 def test_other_machines_are_told(site: Path, monkeypatch: pytest.MonkeyPatch, platform: str, machine: str) -> None:
     monkeypatch.setattr(sys, "platform", platform)
@@ -91,7 +98,7 @@ async def test_doctor_says_what_is_missing_and_what_to_do(site: Path) -> None:
     (finding,) = await check(AgoraSettings(app_id="", app_certificate=None))
     assert finding.level is Level.PROBLEM
     assert "not installed" in finding.what
-    assert "uv sync --extra agora" in finding.remedy
+    assert finding.remedy == "Run `avatarbot agora install`."
 
 
 async def test_doctor_names_the_command_that_fetches_the_libraries(installed: Wrapper) -> None:
