@@ -306,6 +306,12 @@ def test_a_correction_that_is_too_long_or_shows_a_key_changes_nothing() -> None:
     assert written.withdrawals == [ref]
 
 
+def test_a_sleeping_avatar_has_nothing_to_be_withdrawn() -> None:
+    _, written = admitted(ASLEEP, inbound(MessageDeleted(MessageRef(THREAD, "m1"))))
+    assert written.withdrawals
+    assert not written.rows
+
+
 def test_who_runs_a_session_hears_what_was_deleted_in_its_channel() -> None:
     _, written = admitted(LIVE, inbound(MessageDeleted(MessageRef(THREAD, "m1"))))
     assert [(row.session_id, row.verb, row.body) for row in written.rows] == [("s1", WITHDRAW, {"message": "m1"})]

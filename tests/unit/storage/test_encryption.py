@@ -4,7 +4,7 @@ import pytest
 from cryptography.fernet import Fernet, InvalidToken
 
 from bot.domain.errors import SettingsError
-from bot.storage.encryption import Cipher
+from bot.storage.encryption import Cipher, decrypt, encrypt
 
 
 def new_key() -> str:
@@ -38,3 +38,8 @@ def test_what_is_no_key_is_told_with_how_to_make_one_and_not_repeated() -> None:
 
 def test_a_secret_is_not_in_what_is_stored() -> None:
     assert b"a secret" not in Cipher((NEW,)).encrypt(b"a secret")
+
+
+def test_a_value_comes_back_as_it_was() -> None:
+    cipher = Cipher((NEW,))
+    assert decrypt(cipher, encrypt(cipher, {"name": "Ann"}), dict) == {"name": "Ann"}
