@@ -17,11 +17,13 @@ from bot.app.service import Parts, Service
 from bot.clock import SystemClock
 from bot.commands.policy import Limits, Policy
 from bot.domain.conversations import ConversationRef
-from bot.domain.messages import Command, Inbound
+from bot.domain.messages import Accepted, Command, Inbound
 from bot.domain.people import Membership, Person
 from bot.ports.chat import CoreApi
 from bot.storage.sql import SqlStorage
 from bot.telemetry import new_metrics
+from bot.testing.chat import FakeChat
+from bot.testing.chat_platform import FakeChatPlatform
 
 STARTER = Person("U0ANN", "Ann", Membership.MEMBER)
 
@@ -29,7 +31,13 @@ STARTER = Person("U0ANN", "Ann", Membership.MEMBER)
 @contextlib.asynccontextmanager
 async def gateway(folder: Path, places: Sequence[ConversationRef]) -> AsyncIterator[CoreApi]:
     """Reception and inbox on SQLite, with a session in each place. No avatars: `speak` takes what waits off, as turns would."""
-    limits = Limits(sessions=len(places), waiting=10**6, waiting_per_person=10**6, person_minutes=10**6)
+    limits = Limits(
+        sessions=len(places),
+        account_sessions=len(places),
+        waiting=10**6,
+        waiting_per_person=10**6,
+        person_minutes=10**6,
+    )
     async with open_storage(str(folder)) as storage, Simulator(SystemClock()) as simulator:
         key = ApiKey(SecretStr(simulator.options.api_key))
         api = AkoolApi.at("http://akool.test", key, httpx.ASGITransport(application(simulator)))
@@ -37,9 +45,12 @@ async def gateway(folder: Path, places: Sequence[ConversationRef]) -> AsyncItera
             service = Service(
                 Parts(storage, provider, SystemClock(), Policy(limits), new_metrics()), "http://bench.test"
             )
+            homes = frozenset(place.workspace_id for place in places)
+            service.add(FakeChatPlatform(FakeChat(name=places[0].platform, homes=homes)))
             tasks = [asyncio.create_task(service._inbox.run()), asyncio.create_task(speak(storage))]  # noqa: SLF001
             for n, place in enumerate(places):
-                await service.core.accept(Inbound(f"start{n}", n, place, STARTER, Command("start")))
+                outcome = await service.core.accept(Inbound(f"start{n}", n, place, STARTER, Command("start")))
+                assert isinstance(outcome, Accepted), outcome
             try:
                 yield service.core
             finally:
