@@ -385,5 +385,26 @@ def allow(platform: str, workspace: str, refuse: bool) -> None:
     _ask_store(lambda storage: allow(storage, platform, workspace, yes=not refuse))
 
 
+@workspaces.command("key")
+@click.argument("platform", type=PlatformName())
+@click.argument("workspace")
+@click.option("--remove", is_flag=True, help="Delete the key that the workspace has.")
+def own_key(platform: str, workspace: str, remove: bool) -> None:
+    """Let a workspace use its own account at the provider.
+
+    The key is read from standard input, and tried before it is kept. An admin of the workspace gives one with /avatar account key.
+
+    \b
+      avatarbot workspaces key slack T0123456 < key.txt
+      avatarbot workspaces key slack T0123456 --remove
+    """
+    from bot.app.operations import keep_key
+
+    key = "" if remove else click.prompt("Key", hide_input=True) if sys.stdin.isatty() else sys.stdin.read().strip()
+    if not key and not remove:
+        raise click.UsageError("There is no key on standard input.")
+    click.echo(printable_line(_await(keep_key(platform, workspace, key))))
+
+
 if __name__ == "__main__":
     sys.exit(main())

@@ -103,11 +103,16 @@ class AkoolProvider:
             credit=self,
             parameters=AkoolAvatar,
             gestures=AkoolAvatar,
+            accounts=self,
             dialogue=True,
         )
 
     async def aclose(self) -> None:
         await self._api.aclose()
+
+    def with_key(self, key: str) -> "AkoolProvider":
+        """In rooms that AKOOL opens: those of our own Agora project are for the operator's account."""
+        return AkoolProvider(self._api.with_key(key), self._connect, None, self._metrics, self._ready)
 
     # ------------------------------------------------------------ sessions
 

@@ -73,7 +73,8 @@ def _entry(name: str, verbs: Sequence[Verb]) -> Json:
 
 def _subcommand(verb: Verb) -> Json:
     # Discord wants the required ones first. What a form asks for is not required here, or the form could never open.
-    options = sorted(verb.options, key=lambda option: not option.required)
+    shown = (option for option in verb.options if not option.private)
+    options = sorted(shown, key=lambda option: not option.required)
     needed = verb.name not in FORMS
     return {
         "type": SUBCOMMAND,

@@ -13,7 +13,7 @@ from bot.domain.messages import Command
 
 Json = dict[str, Any]
 
-FORMS = frozenset({"say", "knowledge create", "upload"})
+FORMS = frozenset({"say", "knowledge create", "upload", "account key"})
 """Verbs whose form opens when one of their required options is left out."""
 
 ASKED = "?"

@@ -22,7 +22,13 @@ def shown_verbs(standing: Membership, catalogue: Catalogue = CATALOGUE) -> tuple
 
 
 def _shown_verb(verb: Verb, *, withheld: bool) -> VerbShown:
-    return VerbShown(verb.name, verb.summary, verb.example, tuple(map(_shown_option, verb.options)), withheld=withheld)
+    return VerbShown(
+        verb.name,
+        verb.summary,
+        verb.example,
+        tuple(_shown_option(option) for option in verb.options if not option.private),
+        withheld=withheld,
+    )
 
 
 def _shown_option(option: Option) -> OptionShown:

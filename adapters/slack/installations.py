@@ -29,6 +29,9 @@ class MemoryVault:
     async def put(self, platform: str, workspace_id: str, key: str, value: bytes) -> None:
         self._kept[platform, workspace_id, key] = value
 
+    async def delete(self, platform: str, workspace_id: str, key: str) -> None:
+        self._kept.pop((platform, workspace_id, key), None)
+
     async def delete_workspace(self, platform: str, workspace_id: str) -> None:
         self._kept = {place: value for place, value in self._kept.items() if place[:2] != (platform, workspace_id)}
 

@@ -1,6 +1,7 @@
 """Operations that need more than the database."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Sequence
 from datetime import timedelta
@@ -8,16 +9,20 @@ from datetime import timedelta
 from bot.app.wiring import open_provider, open_storage
 from bot.clock import SystemClock
 from bot.domain.conversations import ConversationRef
-from bot.domain.errors import AvatarbotError
+from bot.domain.errors import AvatarbotError, ProviderError
 from bot.domain.identity import new_id
 from bot.domain.messages import Command, Inbound
 from bot.domain.people import Membership, Person, Role
 from bot.domain.sessions import EndReason, SessionStatus
 from bot.jobs.reaper import Reaper, Swept
+from bot.ports.provider import AvatarProvider
 from bot.ports.storage import Storage
 from bot.ports.storage.records import NewRow, SessionRecord
+from bot.queries.account import not_kept
 from bot.queries.archive import StoredArchive
 from bot.queries.forgetting import counted
+from bot.runtime.accounts import ProviderAccounts, accounts_of
+from bot.runtime.funding import Funding
 from bot.settings import Settings, load
 from bot.speech.printable import printable_line
 from bot.telemetry import new_metrics
@@ -30,7 +35,8 @@ async def reap() -> Sequence[str]:
     """`avatarbot sessions reap`: what was found at the provider, a sentence each. Raises `AvatarbotError`."""
     settings = load(Settings)
     async with open_storage(settings) as storage, open_provider(settings, new_metrics()) as provider:
-        reaper = Reaper(storage, provider, SystemClock(), account_is_ours=settings.akool_key_is_ours)
+        accounts = _accounts(storage, provider)
+        reaper = Reaper(storage, accounts, SystemClock(), account_is_ours=settings.akool_key_is_ours)
         await reaper.sweep()
         await asyncio.sleep(BETWEEN_SWEEPS)
         swept = await reaper.sweep()
@@ -148,6 +154,28 @@ async def allow(storage: Storage, platform: str, workspace_id: str, *, yes: bool
     """Let a workspace start sessions on the operator's account, or no longer."""
     await storage.channels.allow(platform, workspace_id, yes=yes)
     return f"Workspace {workspace_id} on {platform} may {'now' if yes else 'no longer'} start sessions."
+
+
+async def keep_key(platform: str, workspace_id: str, key: str) -> str:
+    """Let a workspace use the provider's account of this key; an empty one takes it back. Raises `AvatarbotError` for one that is refused."""
+    settings, place = load(Settings), ConversationRef(platform, workspace_id, "")
+    async with (
+        open_storage(settings) as storage,
+        open_provider(settings, new_metrics()) as provider,
+        contextlib.aclosing(_accounts(storage, provider)) as accounts,
+    ):
+        whose = f"Workspace {workspace_id} on {platform}"
+        if not key:
+            return f"{whose} {'has no key of its own any more' if await accounts.drop(place) else 'has no key of its own'}."
+        try:
+            own = await accounts.keep(place, key, OPERATOR.name)
+        except ProviderError as error:
+            raise AvatarbotError(not_kept(provider.name, error), error.detail) from error
+        return f"{whose} uses its own {provider.name} account now, by the key {own.hint}."
+
+
+def _accounts(storage: Storage, provider: AvatarProvider) -> ProviderAccounts:
+    return accounts_of(provider, storage, Funding(storage.channels, lambda *_: False))
 
 
 async def revoke_links(storage: Storage) -> str:

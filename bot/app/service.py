@@ -32,8 +32,8 @@ from bot.ports.provider import AvatarProvider, offer_of
 from bot.ports.storage import Storage
 from bot.queries.archive import StoredArchive
 from bot.queries.context import QueryContext
-from bot.queries.provider_catalog import ProviderCatalog
 from bot.queries.watch_links import Links
+from bot.runtime.accounts import accounts_of
 from bot.runtime.ended_cards import EndedCards
 from bot.runtime.funding import Funding
 from bot.runtime.moderation import Moderation
@@ -102,7 +102,7 @@ class Service:
             storage=storage,
             provider=parts.provider,
             funding=funding,
-            offers=ProviderCatalog(parts.provider, storage.ownership, funding),
+            accounts=accounts_of(parts.provider, storage, funding),
             platforms=self._platforms,
             policy=parts.policy.at(_offer(parts)),
             clock=parts.clock,
@@ -174,13 +174,17 @@ class Service:
     @contextlib.asynccontextmanager
     async def running(self, *, hand_over: bool = False) -> AsyncIterator[None]:
         """Everything runs within the block; at its end sessions are closed, or left to another process."""
-        async with contextlib.AsyncExitStack() as last, asyncio.TaskGroup() as group:
+        async with (
+            contextlib.aclosing(self.services.accounts),
+            contextlib.AsyncExitStack() as last,
+            asyncio.TaskGroup() as group,
+        ):
             working = group.create_task(self.worker.run(), name="worker")
             tasks = [
                 group.create_task(self._inbox.run(), name="inbox"),
                 group.create_task(self._replies.run(), name="outbox"),
                 group.create_task(self._ended_cards.run(), name="ended-cards"),
-                group.create_task(self.services.offers.run(), name="catalog"),
+                group.create_task(self.services.accounts.operator.catalog.run(), name="catalog"),
                 group.create_task(self._watch_database(working), name="database"),
                 group.create_task(self._connections.run(), name="connections"),
                 *(group.create_task(job, name="job") for job in self._periodic_jobs()),
@@ -200,7 +204,7 @@ class Service:
     def _periodic_jobs(self) -> Iterator[Coroutine[None, None, None]]:
         services = self.services
         own = services.timeouts.account_is_ours
-        sweep = reaper.Reaper(services.storage, services.provider, services.clock, account_is_ours=own).sweep
+        sweep = reaper.Reaper(services.storage, services.accounts, services.clock, account_is_ours=own).sweep
         tidy, look = (
             retention.Retention(services, self._ended_cards.note).tidy,
             upload_poller.UploadPoller(services).look,

@@ -72,7 +72,12 @@ ELEVENLABS = (
 )
 
 GROUPS = MappingProxyType(
-    {"knowledge": "What avatars know", "forget": "Delete what was said", "defaults": "This channel's settings"}
+    {
+        "knowledge": "What avatars know",
+        "forget": "Delete what was said",
+        "defaults": "This channel's settings",
+        "account": "Your own account at the provider",
+    }
 )
 """The summary of each group of verbs."""
 
@@ -81,7 +86,7 @@ TOPICS = MappingProxyType(
         "Talk": ("start", "say", "interrupt", "set", "act", "extend", "stop"),
         "Watch": ("watch", "status", "sessions", "transcript"),
         "Set up": ("avatars", "voices", "languages", "upload", "knowledge", "defaults"),
-        "Account": ("usage", "forget", "help"),
+        "Account": ("usage", "account", "forget", "help"),
     }
 )
 """The entries of the catalogue as help shows them: each under one title."""
@@ -360,6 +365,33 @@ VERBS = (
         "usage 7",
         options=(Option("days", "How many days back, 1 to 90", OptionType.INTEGER, min=1, max=90),),
         label="Usage",
+    ),
+    Verb(
+        "account show",
+        "Show whose account at the provider this workspace uses",
+        "account show",
+        role=Role.ADMIN,
+        label="Account",
+        needs=Capability.ACCOUNTS,
+    ),
+    Verb(
+        "account key",
+        "Use your own account here: a form asks for its key",
+        "account key",
+        role=Role.ADMIN,
+        options=(Option("account_key", "Kept encrypted, and tried first", required=True, secret=True, private=True),),
+        label="Give a key",
+        needs=Capability.ACCOUNTS,
+    ),
+    Verb(
+        "account remove",
+        "Delete the key of your own account",
+        "account remove",
+        role=Role.ADMIN,
+        options=(CONFIRM,),
+        label="Delete",
+        confirm="Delete {it}? Avatars here then need the leave of whoever runs Avatarbot.",
+        needs=Capability.ACCOUNTS,
     ),
     Verb(
         "help",

@@ -71,9 +71,20 @@ def parse(line: str, catalogue: Catalogue = CATALOGUE) -> Command | ParseError:
         verb, rest = _verb(line.strip() or "help", catalogue)
         if verb.options and verb.options[0].rest:
             return Command(verb.name, _whole(verb.options[0], rest))
-        return Command(verb.name, _Reading(verb, rest).options())
+        return Command(verb.name, _public(verb, _Reading(verb, rest).options()))
     except _Puzzled as puzzled:
         return ParseError(puzzled.sentence)
+
+
+def _public(verb: Verb, options: dict[str, str]) -> dict[str, str]:
+    """Raises `_Puzzled` for what must not be typed where it may be kept."""
+    for option in verb.options:
+        if option.private and option.name in options:
+            raise _Puzzled(
+                f"“{option.name}” is taken in a form only, which nobody else and no log keeps: type {verb.name} and nothing else. Where "
+                "there is no form, whoever runs Avatarbot gives it: avatarbot workspaces key. If that was a real key, change it."
+            )
+    return options
 
 
 def _verb(line: str, catalogue: Catalogue) -> tuple[Verb, str]:

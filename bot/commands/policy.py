@@ -9,7 +9,7 @@ from bot.commands.errors import ParseError
 from bot.commands.secret_detection import shows_secret
 from bot.commands.validation import Values, validate
 from bot.commands.verb import Verb
-from bot.domain.capabilities import WHATEVER, Offer
+from bot.domain.capabilities import WHATEVER, Capability, Offer
 from bot.domain.messages import Refused
 from bot.domain.people import Membership, Person, Role
 
@@ -125,7 +125,7 @@ class Policy:
     def may(self, verb: str, role: Role, workspace: Workspace) -> Refused | None:
         """Whether that role may use that verb there. What costs is for workspaces that are funded."""
         entry = self.catalogue.verb(verb)
-        return self._role(verb, role) or (_funding(workspace) if entry and entry.costs else None)
+        return self._role(verb, role) or (self._funding(workspace) if entry and entry.costs else None)
 
     def _role(self, verb: str, role: Role) -> Refused | None:
         """What is not in the catalogue nobody may."""
@@ -199,6 +199,15 @@ class Policy:
             f"Your message waited for more than {seconds:g} seconds and was not spoken. Say it again if it still matters."
         )
 
+    def _funding(self, workspace: Workspace) -> Refused | None:
+        if workspace.funded:
+            return None
+        own = f" An admin can give the key of an account of your own at {self.offer.provider}: /avatar account key."
+        return Refused(
+            f"Avatars are not allowed in this workspace yet.{own if self.offer.has(Capability.ACCOUNTS) else ''} Whoever runs Avatarbot "
+            f"allows them with: avatarbot workspaces allow {workspace.platform} {workspace.id}"
+        )
+
     def _on_the_list(self, person: Person, allow: AllowList) -> Refused | None:
         if allow.everybody or allow.has(person) or person.standing is Membership.ADMIN:
             return None
@@ -232,12 +241,3 @@ class Policy:
         ):
             return Refused("All places for live avatars are taken at the moment. Try again in a few minutes.")
         return None
-
-
-def _funding(workspace: Workspace) -> Refused | None:
-    if workspace.funded:
-        return None
-    return Refused(
-        "Avatars are not allowed in this workspace yet. Whoever runs Avatarbot allows them with: "
-        f"avatarbot workspaces allow {workspace.platform} {workspace.id}"
-    )

@@ -40,7 +40,8 @@ class Option:
 
     `min` and `max` bound a number: both or neither are given. `max_length` bounds a text, in characters. A `rest` option takes
     the rest of the line where people type free text. `many` URLs are separated by spaces or commas. A `secret` must not be
-    typed where others can read it. `needs` is what the provider must be able to do for it.
+    typed where others can read it. `needs` is what the provider must be able to do for it. A `private` one is taken in a form only, never
+    in a line or an argument of a command, which others and their logs may keep.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Option:
     many: bool = False
     secret: bool = False
     needs: Capability | None = None
+    private: bool = False
 
 
 @dataclass(frozen=True, slots=True)

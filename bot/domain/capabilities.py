@@ -16,6 +16,7 @@ class Capability(StrEnum):
     CREDIT = "credit"
     PARAMETERS = "parameters"  # of voice, hearing and background; also while the avatar is live
     GESTURES = "gestures"
+    ACCOUNTS = "accounts"  # of workspaces, by keys of their own
     DIALOGUE = "dialogue"  # the avatar answers by itself
 
 
@@ -31,6 +32,7 @@ _ABSENT = MappingProxyType(
         Capability.CREDIT: "does not tell how much credit is left",
         Capability.PARAMETERS: "has no settings of voice, hearing or background",
         Capability.GESTURES: "has no gestures and faces",
+        Capability.ACCOUNTS: "takes no keys of workspaces' own",
         Capability.DIALOGUE: "only says what it is given",
     }
 )

@@ -14,7 +14,7 @@ from bot.commands.errors import ParseError
 from bot.commands.policy import Workspace, role_of
 from bot.commands.suggestions import did_you_mean, instead
 from bot.domain.conversations import ConversationRef
-from bot.domain.errors import AvatarbotError
+from bot.domain.errors import AvatarbotError, ProviderError
 from bot.domain.messages import Accepted, Command, Duplicate, Inbound, MessagePosted, Outcome, Refused
 from bot.domain.replies import Choice, Item, Reply
 from bot.domain.sessions import EndReason
@@ -75,6 +75,8 @@ class Gateway:
         gone = [session.id for session in found if whole_workspace or _is_in(session, place)]
         for session in await sessions.ask_to_end(gone, EndReason.PLACE_GONE, departure):
             self._inbox.runs.look_again(session.id)
+        if whole_workspace:
+            await self._services.accounts.drop(place)
 
     async def kept(self, session_ids: Collection[str]) -> frozenset[str]:
         return await self._services.storage.sessions.kept(session_ids)
@@ -92,6 +94,9 @@ class Gateway:
     async def _answer(self, inbound: Inbound) -> Reply:
         try:
             return await self._answered(inbound)
+        except ProviderError as error:
+            log.info("question not answered", reason=error.detail)
+            return Reply(await self._services.accounts.explained(inbound.place, error))
         except AvatarbotError as error:
             log.info("question not answered", reason=error.detail)
             asked = _command_in(inbound)
@@ -112,7 +117,8 @@ class Gateway:
             return Reply(values.sentence)
         named = str(values.get("session") or "")
         session, settings, workspace = await self._context(inbound, named)
-        request = Query(self._query_context, inbound, values, session, settings, workspace)
+        account = await self._services.accounts.of(inbound.place)
+        request = Query(self._query_context, inbound, values, session, settings, workspace, account)
         if verb.past and session is None and not named:
             request = replace(request, session=await last_talked(request))
         if refused := policy.may(verb.name, request.role, workspace):

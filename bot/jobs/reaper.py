@@ -11,6 +11,7 @@ from bot.ports.clock import Clock
 from bot.ports.provider import AvatarProvider, ProviderSessionInfo
 from bot.ports.storage import Storage
 from bot.ports.storage.records import ProviderSessionRecord
+from bot.runtime.accounts import ProviderAccounts
 
 log = structlog.get_logger(__name__)
 
@@ -35,9 +36,10 @@ class Reaper:
     account is, or its room bears the id of one of our sessions.
     """
 
-    def __init__(self, storage: Storage, provider: AvatarProvider, clock: Clock, *, account_is_ours: bool) -> None:
+    def __init__(self, storage: Storage, accounts: ProviderAccounts, clock: Clock, *, account_is_ours: bool) -> None:
         self._storage = storage
-        self._provider = provider
+        self._accounts = accounts
+        self._provider = accounts.operator.provider
         self._clock = clock
         self._account_is_ours = account_is_ours
         self._unknown: set[str] = set()
@@ -75,12 +77,26 @@ class Reaper:
         closed = await self._closed_at_provider(row)
         if closed:
             await self._storage.unfenced.closed(row.id)
+            await self._settle(row)
         return closed
+
+    async def _settle(self, row: ProviderSessionRecord) -> None:
+        """The key that a workspace took back is forgotten with the last of what was made with it."""
+        session = await self._storage.sessions.get(row.session_id)
+        if session and row.credentials and row.credentials.account:
+            await self._accounts.settle(session.place)
+
+    async def _provider_of(self, row: ProviderSessionRecord) -> AvatarProvider:
+        """By the key that it was created with. Raises `ProviderError`."""
+        session = await self._storage.sessions.get(row.session_id)
+        if session is None or row.credentials is None:
+            return self._provider
+        return await self._accounts.made_with(session.place, row.credentials.account)
 
     async def _closed_at_provider(self, row: ProviderSessionRecord) -> bool:
         """Also what should be over by now is closed: a clock may have been set. What cannot be closed is tried again by the next sweep."""
         try:
-            await self._provider.close(row.provider_id)
+            await (await self._provider_of(row)).close(row.provider_id)
         except ProviderError as error:
             log.warning("could not close what an ended session left open", reason=error.detail)
             return row.expires_at is not None and row.expires_at <= self._clock.now()

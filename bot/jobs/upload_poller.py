@@ -62,7 +62,7 @@ class UploadPoller:
     async def _state(self, record: UploadRecord) -> Upload:
         """What the provider says; what it never heard of, or never finishes, has failed. Raises `ProviderError`."""
         age = self._services.clock.now() - record.created_at
-        makes = self._services.provider.capabilities.uploads
+        makes = (await self._services.accounts.of(record.place)).provider.capabilities.uploads
         if record.upload.state in UPLOAD_OVER:
             return record.upload
         if makes is None or age > MADE_WITHIN:
@@ -103,7 +103,7 @@ class UploadPoller:
 
     async def _finish(self, record: UploadRecord, upload: Upload, platform: ChatPlatform) -> None:
         if upload.state is UploadState.READY:
-            await self._services.offers.avatars.fresh()
+            await (await self._services.accounts.of(record.place)).catalog.avatars.fresh()
         if record.reply_to:
             await self._tell(record.reply_to, upload, platform)
         await self._services.storage.uploads.told(upload.avatar_id)

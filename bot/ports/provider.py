@@ -178,6 +178,14 @@ class KnowledgeBases(Protocol):
     async def delete_knowledge(self, knowledge_id: str) -> None: ...
 
 
+class OwnAccounts(Protocol):
+    """Workspaces may bring accounts of their own."""
+
+    def with_key(self, key: str) -> "AvatarProvider":
+        """The same provider on the account of this key, to be closed. Raises `ProviderError` for what cannot be a key."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Capabilities:
     """What a provider can beyond hosting, each None where it cannot: whoever fills one in fulfils all of it.
@@ -193,6 +201,7 @@ class Capabilities:
     credit: CreditBalance | None = None
     parameters: type[AdjustableAvatar] | None = None
     gestures: type[GesturingAvatar] | None = None
+    accounts: OwnAccounts | None = None
     dialogue: bool = False
 
     @property

@@ -21,12 +21,16 @@ class Codec(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class RoomCredentials:
-    """What it takes to join one room as one participant. `token` is a secret."""
+    """What it takes to join one room as one participant. `token` is a secret.
+
+    `account` is whose account pays for it: `''` for the operator's, else the id of a workspace's own.
+    """
 
     app_id: str
     channel: str
     uid: str
     token: str = field(repr=False)
+    account: str = ""
 
 
 @dataclass(frozen=True, slots=True)

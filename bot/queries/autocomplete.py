@@ -22,7 +22,7 @@ async def choices(context: QueryContext, ask: ValueQuery) -> Sequence[Choice]:
         return _fitting([Choice(value, value) for value in option.choices], ask)
     if option.completes is None:
         return []
-    return _fitting(await _offered(context.services.offers.seen_from(ask.place), option.completes), ask)
+    return _fitting(await _offered(await context.services.accounts.catalog(ask.place), option.completes), ask)
 
 
 async def _offered(catalog: WorkspaceCatalog, what: Completion) -> list[Choice]:

@@ -7,12 +7,13 @@ from bot.commands.buttons import confirmed
 from bot.commands.verb import Verb
 from bot.domain.messages import Command
 from bot.domain.replies import Item, Reply
-from bot.queries import channel_settings, forgetting, knowledge, sessions, uploads
+from bot.queries import account, channel_settings, forgetting, knowledge, sessions, uploads
 from bot.queries.context import Query
 
 NAMED: Mapping[str, Callable[[Query], Awaitable[str]]] = MappingProxyType(
     {
         "stop": sessions.named_for_question,
+        "account remove": account.named_for_question,
         "knowledge delete": knowledge.named_for_question,
         "defaults reset": channel_settings.named_for_question,
         "upload": uploads.named_for_question,

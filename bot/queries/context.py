@@ -22,6 +22,7 @@ from bot.ports.storage.records import SessionRecord
 from bot.queries.archive import StoredArchive
 from bot.queries.provider_catalog import WorkspaceCatalog
 from bot.queries.watch_links import Links
+from bot.runtime.accounts import Account
 from bot.runtime.sentences import nobody_here
 from bot.runtime.services import Services
 
@@ -54,6 +55,7 @@ class Query:
     session: SessionRecord | None
     settings: ChannelSettings
     workspace: Workspace
+    account: Account
 
     @property
     def place(self) -> ConversationRef:
@@ -74,11 +76,11 @@ class Query:
     @property
     def catalog(self) -> WorkspaceCatalog:
         """What the provider offers, as this workspace may see it."""
-        return self.context.services.offers.seen_from(self.place)
+        return self.account.catalog.seen_from(self.place)
 
     @property
     def provider(self) -> AvatarProvider:
-        return self.context.services.provider
+        return self.account.provider
 
     @property
     def knowledge_bases(self) -> KnowledgeBases:

@@ -74,7 +74,7 @@ async def create(request: Query) -> Reply:
     await _name_is_free(request, wanted)
     made = await request.knowledge_bases.create_knowledge(wanted)
     await request.context.services.storage.ownership.add(OwnedKind.KNOWLEDGE, made.id, request.place)
-    await request.context.services.offers.knowledge.fresh()
+    await request.account.catalog.knowledge.fresh()
     said = f"“{made.name}” is made: {_contents(made) or 'empty so far'}.{_unmeasured(request, wanted)} Use it here?"
     return Reply(said, (_item(made),))
 
@@ -86,7 +86,7 @@ async def update(request: Query) -> Reply:
     wanted = await _measured(request, wanted) if options.documents else wanted
     await _name_is_free(request, wanted)
     await request.knowledge_bases.update_knowledge(wanted)
-    await request.context.services.offers.knowledge.fresh()
+    await request.account.catalog.knowledge.fresh()
     unmeasured = _unmeasured(request, wanted) if options.documents else ""
     return Reply(f"“{wanted.name}” is changed.{unmeasured} Avatars know it when they start or renew.")
 
@@ -153,7 +153,7 @@ async def delete(request: Query) -> Reply:
     base = await _ours_to_change(request)
     await request.knowledge_bases.delete_knowledge(base.id)
     await request.context.services.storage.ownership.remove(OwnedKind.KNOWLEDGE, base.id)
-    await request.context.services.offers.knowledge.fresh()
+    await request.account.catalog.knowledge.fresh()
     return Reply(f"“{base.name}” is deleted.{await _default_dropped(request, base)}")
 
 

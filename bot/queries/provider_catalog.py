@@ -25,7 +25,7 @@ FRESH_FOR = 60.0
 class StaleWhileRevalidate(Generic[T]):
     """One list of the provider's. Only the first look waits for the provider."""
 
-    def __init__(self, read: Callable[[], Awaitable[Sequence[T]]], due: Callable[[], None]) -> None:
+    def __init__(self, read: Callable[[], Awaitable[Sequence[T]]], due: Callable[[], None] | None) -> None:
         self._read = read
         self._due = due
         self._rows: Sequence[T] | None = None
@@ -38,10 +38,13 @@ class StaleWhileRevalidate(Generic[T]):
         return self._rows is None or asyncio.get_running_loop().time() - self._read_at >= FRESH_FOR
 
     async def rows(self) -> Sequence[T]:
-        """As last read; asks to be read again when that was a while ago. Raises `ProviderError` when never read yet."""
-        if self._rows is None:
+        """As last read; asks to be read again when that was a while ago, and waits where nobody can be asked.
+
+        Raises `ProviderError` when it had to be read.
+        """
+        if self._rows is None or (self.stale and self._due is None):
             return await self.fresh()
-        if self.stale:
+        if self.stale and self._due:
             self._due()
         return self._rows
 
@@ -65,15 +68,17 @@ async def _nothing() -> Sequence[T]:
 class ProviderCatalog:
     """All lists of one provider, empty where it has none: but an avatar there always is, called as the provider itself where it lists none.
 
-    `run` must be running for stale ones to be refreshed.
+    `run` must be running for stale ones to be refreshed, unless they are not `refreshed`: then whoever looks waits.
     """
 
-    def __init__(self, provider: AvatarProvider, ownership: OwnershipRepository, funding: Funding) -> None:
+    def __init__(
+        self, provider: AvatarProvider, ownership: OwnershipRepository, funding: Funding, *, refreshed: bool = True
+    ) -> None:
         self._wakeup = asyncio.Event()
         self._ownership = ownership
         self._funding = funding
         self._provider = provider
-        can, due = provider.capabilities, self._wakeup.set
+        can, due = provider.capabilities, self._wakeup.set if refreshed else None
         self.avatars = StaleWhileRevalidate(can.avatars.avatars if can.avatars else self._only_avatar, due)
         self.voices = StaleWhileRevalidate[VoiceInfo](can.voices.voices if can.voices else _nothing, due)
         self.languages = StaleWhileRevalidate[LanguageInfo](can.languages.languages if can.languages else _nothing, due)

@@ -3,7 +3,17 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from bot.queries import blocked_words, channel_settings, forgetting, knowledge, offers, sessions, uploads, usage
+from bot.queries import (
+    account,
+    blocked_words,
+    channel_settings,
+    forgetting,
+    knowledge,
+    offers,
+    sessions,
+    uploads,
+    usage,
+)
 from bot.queries.context import Answer
 
 ANSWERS: Mapping[str, Answer] = MappingProxyType(
@@ -33,5 +43,8 @@ ANSWERS: Mapping[str, Answer] = MappingProxyType(
         "defaults words": blocked_words.change,
         "defaults reset": channel_settings.reset,
         "usage": usage.show,
+        "account show": account.show,
+        "account key": account.key,
+        "account remove": account.remove,
     }
 )

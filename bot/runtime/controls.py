@@ -126,7 +126,7 @@ class Controls:
             language=spec.language if changes.language else None,
             knowledge_id=None,
         )
-        found = await spelled_out(asked, self._context.services.offers.seen_from(self._context.session.place))
+        found = await spelled_out(asked, await self._context.services.accounts.catalog(self._context.session.place))
         if found.voice_id:
             spec = replace(spec, voice_id=found.voice_id, voice_name=found.voice_name)
         if found.language:

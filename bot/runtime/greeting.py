@@ -37,7 +37,8 @@ async def _greets_by_itself(context: SessionContext) -> bool:
     if knowledge_id is None:
         return False
     try:
-        offered = await context.services.offers.seen_from(context.session.place).knowledge()
+        catalog = await context.services.accounts.catalog(context.session.place)
+        offered = await catalog.knowledge()
     except ProviderError as error:
         context.log.info("not known whether the avatar greets by itself", reason=error.detail)
         return True

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -19,8 +19,8 @@ from bot.ports.avatar import (
     AvatarLeft,
     AvatarListener,
 )
-from bot.ports.provider import ProviderSession
-from bot.ports.room import LinkDown, LinkUp, LossReason, TokenExpiring
+from bot.ports.provider import AvatarProvider, ProviderSession
+from bot.ports.room import LinkDown, LinkUp, LossReason, RoomCredentials, TokenExpiring
 from bot.ports.storage.records import ProviderSessionRecord, ProviderSessionStatus
 from bot.runtime.budget import minutes_for
 from bot.runtime.context import SessionContext, ThrownOut
@@ -100,7 +100,7 @@ class ProviderSessions:
         session = ProviderSession(row.provider_id, row.credentials)
         try:
             await self._activate(await self._entered(row.id, session, self._context.session.spec, row.expires_at))
-        except (RoomError, NoAvatar) as error:
+        except (ProviderError, RoomError, NoAvatar) as error:
             log.info("could not rejoin", session=self._context.session.id, reason=error.detail)
             return False
         return True
@@ -124,11 +124,13 @@ class ProviderSessions:
         context = self._context
         asked = at_provider(spec, own_model=bool(context.services.model))
         try:
-            created = await context.services.provider.create(asked, duration, tag=context.session.id)
+            account = await context.services.accounts.of(context.session.place)
+            created = await account.provider.create(asked, duration, tag=context.session.id)
         except ProviderError as error:
             async with context.fenced() as run:
                 (run.abandon if error.certain else run.lost)(row_id)
             return error
+        created = replace(created, credentials=replace(created.credentials, account=account.id))
         await context.services.storage.unfenced.opened(row_id, created.id, created.credentials)
         return created
 
@@ -136,7 +138,7 @@ class ProviderSessions:
         self, row_id: str, session: ProviderSession, spec: SessionSpec, ends_at: datetime
     ) -> JoinedAvatar:
         """Join the room and wait for the avatar; what is sent before it came would be lost without a sign."""
-        avatar = self._context.services.provider.avatar(session)
+        avatar = (await self._provider_of(session.credentials)).avatar(session)
         joined = JoinedAvatar(avatar, row_id, spec, ends_at, asyncio.Event())
         try:
             await avatar.join()
@@ -337,11 +339,18 @@ class ProviderSessions:
         if row.provider_id:
             await self._close_at_provider(row)
         await self._context.services.storage.unfenced.closed(row.id)
+        if row.credentials and row.credentials.account:
+            await self._context.services.accounts.settle(self._context.session.place)
+
+    async def _provider_of(self, credentials: RoomCredentials | None) -> AvatarProvider:
+        """By the key that it was created with. Raises `ProviderError`."""
+        accounts = self._context.services.accounts
+        return await accounts.made_with(self._context.session.place, credentials.account if credentials else "")
 
     async def _close_at_provider(self, row: ProviderSessionRecord) -> None:
         """Also what should be over by now: a clock may have been set. Raises `ProviderError` while it may run."""
         try:
-            await self._context.services.provider.close(row.provider_id)
+            await (await self._provider_of(row.credentials)).close(row.provider_id)
         except ProviderError:
             if row.expires_at is None or row.expires_at > self._now():
                 raise

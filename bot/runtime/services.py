@@ -15,7 +15,7 @@ from bot.ports.clock import Clock
 from bot.ports.llm import LanguageModel
 from bot.ports.provider import AvatarProvider
 from bot.ports.storage import Storage
-from bot.queries.provider_catalog import ProviderCatalog
+from bot.runtime.accounts import ProviderAccounts
 from bot.runtime.funding import Funding
 from bot.runtime.moderation import Moderation
 from bot.telemetry import Metrics
@@ -47,7 +47,7 @@ class Services:
     storage: Storage
     provider: AvatarProvider
     funding: Funding
-    offers: ProviderCatalog
+    accounts: ProviderAccounts
     platforms: Mapping[str, ChatPlatform]
     policy: Policy
     clock: Clock

@@ -171,7 +171,7 @@ class _LiveSession:
         """Names become ids, then the card is posted, so that we know that we can post before anything is paid."""
         context = self._context
         asked = within(context.session.spec, context.services.policy.offer)
-        spec = await resolved(asked, context.services.offers.seen_from(context.session.place))
+        spec = await resolved(asked, await context.services.accounts.catalog(context.session.place))
         await context.respecify(spec)
         since = context.session.created_at if context.session.attempts > 1 else None
         opened = await context.platform.post_card(context.session.place, self._cards.card(), since=since)
@@ -201,6 +201,8 @@ class _LiveSession:
         """It could not be started or mended: tell whoever started it why."""
         context = self._context
         context.log.warning("given up", reason=error.detail)
+        if isinstance(error, ProviderError):
+            error.sentence = await context.services.accounts.explained(context.session.place, error)
         await self._refuse_start(error)
         match error:
             case NotOffered():

@@ -7,6 +7,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from bot.commands.channel_settings import ChannelSettings
 from bot.domain.conversations import ConversationRef
+from bot.ports.secrets import OWN_ACCOUNT
 from bot.storage.encryption import decrypt, encrypt
 from bot.storage.filters import channels_of, in_channels, in_workspace
 from bot.storage.prepared import Prepared
@@ -45,7 +46,16 @@ _ALLOWED = Prepared(
 )
 
 
+_PAYS_ITSELF = Prepared(
+    select(vault.c.key).where(
+        in_workspace(vault, bindparam("platform"), bindparam("workspace")), vault.c.key == OWN_ACCOUNT
+    )
+)
+
+
 def allowed(tx: Transaction, platform: str, workspace_id: str) -> bool | None:
+    if _PAYS_ITSELF.first(tx, platform=platform, workspace=workspace_id):
+        return True
     row = _ALLOWED.first(tx, platform=platform, workspace=workspace_id)
     return row.funded if row else None
 
@@ -74,6 +84,10 @@ def put_secret(tx: Transaction, platform: str, workspace_id: str, key: str, valu
         .values(platform=platform, workspace_id=workspace_id, key=key, value=encrypted)
         .on_conflict_do_update(index_elements=["platform", "workspace_id", "key"], set_={"value": encrypted})
     )
+
+
+def delete_secret(tx: Transaction, platform: str, workspace_id: str, key: str) -> None:
+    tx.connection.execute(delete(vault).where(in_workspace(vault, platform, workspace_id), vault.c.key == key))
 
 
 def delete_secrets(tx: Transaction, platform: str, workspace_id: str) -> None:

@@ -148,6 +148,7 @@ class SqlChannels(Repository):
 class SqlVault(Repository):
     get = reads(channels.secret)
     put = writes(channels.put_secret)
+    delete = writes(channels.delete_secret)
     delete_workspace = writes(channels.delete_secrets)
 
 

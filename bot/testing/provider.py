@@ -1,8 +1,9 @@
 """A provider of avatars in memory: an account with credit, a catalogue, and sessions that cost money."""
 
 import asyncio
+import contextlib
 import itertools
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
@@ -93,6 +94,10 @@ class FakeAvatarProvider(ScriptedCalls):
         self.behavior = behavior
         self.concurrency = concurrency
         self.left = credit
+        self.accounts: dict[str, FakeAvatarProvider] = {}
+        """Other accounts at this provider, by their keys."""
+        self.revoked = False
+        """Whether the key of this account is refused from now on."""
         self.hosted: list[FakeProviderSession] = []
         self.catalog: dict[str, AvatarInfo] = {info.id: info for info in AVATARS}
         self.bases: dict[str, Knowledge] = {}
@@ -113,8 +118,23 @@ class FakeAvatarProvider(ScriptedCalls):
             credit=self,
             parameters=FakeAvatar,
             gestures=FakeAvatar,
+            accounts=self,
             dialogue=True,
         )
+
+    def with_key(self, key: str) -> "FakeAvatarProvider":
+        if key in self.accounts:
+            return self.accounts[key]
+        nobody = FakeAvatarProvider(self._clock)
+        nobody.revoked = True
+        return nobody
+
+    @contextlib.asynccontextmanager
+    async def called(self, method: str, *args: object) -> AsyncIterator[None]:
+        if self.revoked:
+            raise _refused("The provider does not accept this key. Ask whoever runs this bot.", Verdict.FIX_SETTINGS)
+        async with super().called(method, *args):
+            yield
 
     # ------------------------------------------------ sessions
 

@@ -133,6 +133,9 @@ async def test_every_verb_of_the_catalogue(demo: DemoService, window: Opens, pic
     await expect(plot).to_be_in_viewport(ratio=0.9)
     assert await plot.evaluate("picture => picture.decode().then(() => picture.naturalWidth)") > 500
     await hand.keep("usage")
+    await hand.answer("account show", "", "the account of whoever runs Avatarbot")
+    await hand.answer("account key", "", "needs account_key")  # the page has no form for it
+    await hand.answer("account remove", "", "no key of its own")
     await hand.act("knowledge delete", "FAQ")
     await expect(ann.page.locator("#channel-messages .told").last).to_contain_text("FAQ")
     assert hand.used == set(CATALOGUE.names)

@@ -53,6 +53,9 @@ def test_a_member_who_started_it_is_its_starter_and_a_guest_never_is() -> None:
     assert role_of(GUEST, GUEST.id) is Role.OUTSIDER
 
 
+OF_ACCOUNTS = {"account show", "account key", "account remove"}
+
+
 @pytest.mark.parametrize(
     ("role", "allowed"),
     [
@@ -60,6 +63,7 @@ def test_a_member_who_started_it_is_its_starter_and_a_guest_never_is() -> None:
         (
             Role.MEMBER,
             set(CATALOGUE.names)
+            - OF_ACCOUNTS
             - {
                 "stop",
                 "forget session",
@@ -73,6 +77,7 @@ def test_a_member_who_started_it_is_its_starter_and_a_guest_never_is() -> None:
         (
             Role.STARTER,
             set(CATALOGUE.names)
+            - OF_ACCOUNTS
             - {"knowledge delete", "defaults elevenlabs", "defaults access", "defaults words", "defaults reset"},
         ),
         (Role.ADMIN, set(CATALOGUE.names)),
@@ -146,7 +151,7 @@ def test_what_costs_is_for_workspaces_that_are_allowed(verb: Verb) -> None:
 def test_what_costs_is_known() -> None:
     """What uses money, creates at the account, or shows what belongs to it."""
     free = {"stop", "say", "interrupt", "act", "watch", "status", "sessions", "transcript", "usage", "help"}
-    free |= {
+    free |= OF_ACCOUNTS | {
         "forget me",
         "forget session",
         "defaults show",

@@ -4,7 +4,9 @@ from collections.abc import Callable
 from typing import Any, Self, TypeVar
 
 import httpx
+from pydantic import SecretStr
 
+from adapters.akool.api.authentication import ApiKey
 from adapters.akool.api.bodies import knowledge_body, session_body, upload_body
 from adapters.akool.api.calls import CONNECT_S, CREATE_S, READ_S, ApiCalls
 from adapters.akool.api.records import (
@@ -20,7 +22,7 @@ from adapters.akool.api.records import (
 )
 from adapters.akool.codes import NOT_RUNNING
 from adapters.bounded import PLAIN, at_most
-from bot.domain.errors import ProviderError
+from bot.domain.errors import ProviderError, Verdict
 from bot.domain.sessions import SessionSpec
 from bot.ports.provider import Knowledge
 from bot.ports.room import RoomCredentials
@@ -46,8 +48,15 @@ LONGEST_BYTES = 8 * 1024 * 1024
 class AkoolApi:
     """Typed calls. Every one may raise `ProviderError`; lists are read to their end, at most 5,000 long."""
 
-    def __init__(self, calls: ApiCalls) -> None:
+    def __init__(self, calls: ApiCalls, signed: "Callable[[httpx.Auth], AkoolApi] | None" = None) -> None:
         self._calls = calls
+        self._signed = signed
+
+    def with_key(self, key: str) -> "AkoolApi":
+        """The same API on another account, to be closed. Raises `ProviderError` for what cannot be a key."""
+        if self._signed is None or not (key.isascii() and key.isprintable() and key):
+            raise ProviderError("That holds characters that no key has. Copy it again.", verdict=Verdict.FIX_INPUT)
+        return self._signed(ApiKey(SecretStr(key)))
 
     @classmethod
     def at(
@@ -67,7 +76,7 @@ class AkoolApi:
             headers=PLAIN,
             event_hooks=at_most(LONGEST_BYTES),
         )
-        return cls(ApiCalls(http, metrics))
+        return cls(ApiCalls(http, metrics), lambda other: cls.at(base_url, other, transport, metrics))
 
     async def aclose(self) -> None:
         await self._calls.aclose()

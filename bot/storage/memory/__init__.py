@@ -134,6 +134,7 @@ class MemoryChannels(Repository):
 class MemoryVault(Repository):
     get = runs(workspaces.secret)
     put = runs(workspaces.put_secret)
+    delete = runs(workspaces.delete_secret)
     delete_workspace = runs(workspaces.delete_secrets)
 
 

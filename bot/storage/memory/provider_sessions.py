@@ -8,7 +8,7 @@ from bot.domain.sessions import SessionStatus
 from bot.ports.room import RoomCredentials
 from bot.ports.storage.fenced import Standing
 from bot.ports.storage.records import ProviderSessionRecord, ProviderSessionStatus
-from bot.storage.memory import sessions
+from bot.storage.memory import sessions, workspaces
 from bot.storage.memory.rows import ProviderSessionRow
 from bot.storage.memory.transaction import Transaction
 
@@ -51,7 +51,7 @@ def _in_order(rows: Iterable[ProviderSessionRecord]) -> list[ProviderSessionReco
 def intend(tx: Transaction, session_id: str, row_id: str, minutes: Callable[[Standing], int]) -> int:
     session = sessions.get(tx, session_id)
     assert session is not None
-    said = tx.data.allowed.get((session.place.platform, session.place.workspace_id))
+    said = workspaces.allowed(tx, session.place.platform, session.place.workspace_id)
     use = sessions.use_of_person(tx, session.place, session.payer_id)
     bought = minutes(Standing(session.reserved_s, use, said))
     sessions.change(tx, session_id, reserved_s=0)

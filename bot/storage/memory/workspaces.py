@@ -11,6 +11,7 @@ from bot.domain.messages import ReplyTo
 from bot.domain.people import Person
 from bot.ports.grants import Scope
 from bot.ports.provider import Upload
+from bot.ports.secrets import OWN_ACCOUNT
 from bot.ports.storage.admission import WorkspaceKey
 from bot.ports.storage.records import UPLOAD_OVER, GrantRecord, OwnedKind, UploadRecord
 from bot.storage.memory import sessions
@@ -35,7 +36,8 @@ def save_settings(tx: Transaction, place: ConversationRef, settings: ChannelSett
 
 
 def allowed(tx: Transaction, platform: str, workspace_id: str) -> bool | None:
-    return tx.data.allowed.get((platform, workspace_id))
+    pays_itself = secret(tx, platform, workspace_id, OWN_ACCOUNT) is not None
+    return True if pays_itself else tx.data.allowed.get((platform, workspace_id))
 
 
 def allow(tx: Transaction, platform: str, workspace_id: str, *, yes: bool) -> None:
@@ -51,6 +53,11 @@ def secret(tx: Transaction, platform: str, workspace_id: str, key: str) -> bytes
 
 def put_secret(tx: Transaction, platform: str, workspace_id: str, key: str, value: bytes) -> None:
     tx.data.vault.put((platform, workspace_id, key), value)
+
+
+def delete_secret(tx: Transaction, platform: str, workspace_id: str, key: str) -> None:
+    if secret(tx, platform, workspace_id, key) is not None:
+        tx.data.vault.delete((platform, workspace_id, key))
 
 
 def delete_secrets(tx: Transaction, platform: str, workspace_id: str) -> None:

@@ -16,6 +16,7 @@ from bot.domain.transcript import Speaker
 from bot.domain.usage import Use
 from bot.ports.grants import Scope
 from bot.ports.provider import Upload, UploadState
+from bot.ports.secrets import OWN_ACCOUNT
 from bot.ports.storage import Storage
 from bot.ports.storage.fenced import Standing
 from bot.ports.storage.records import InboxOutcome, Lease, OwnedKind, PostRecord, ProviderSessionStatus
@@ -295,6 +296,24 @@ async def test_another_process_finds_what_was_written(opened: Opened) -> None:
         assert [post.message_id for post in await after.transcripts.posts_of("u")] == [""]
         await after.workers.enlist("w2", lasts=None, capacity=1, address="here")
         assert await after.workers.claim("w2", room=1) == [Lease("s", "w2", 2)]
+
+
+async def test_one_secret_of_a_workspace_can_be_deleted(storage: Storage) -> None:
+    await storage.vault.put("slack", "T1", "tokens", b"one")
+    await storage.vault.put("slack", "T1", "other", b"two")
+    await storage.vault.delete("slack", "T1", "tokens")
+    await storage.vault.delete("slack", "T1", "never there")
+    assert await storage.vault.get("slack", "T1", "tokens") is None
+    assert await storage.vault.get("slack", "T1", "other") == b"two"
+
+
+async def test_an_account_of_its_own_needs_nobodys_leave(storage: Storage) -> None:
+    await storage.channels.allow("slack", "T1", yes=False)
+    await storage.vault.put("slack", "T1", OWN_ACCOUNT, b"key")
+    assert await storage.channels.allowed("slack", "T1") is True
+    assert await storage.channels.allowed("slack", "T2") is None
+    await storage.vault.delete("slack", "T1", OWN_ACCOUNT)
+    assert await storage.channels.allowed("slack", "T1") is False
 
 
 async def test_the_vault_keeps_workspaces_apart(storage: Storage) -> None:

@@ -67,7 +67,7 @@ async def test_while_something_is_being_created_nothing_is_judged(stack: Stack) 
     """What a `create` made may be written down a moment later."""
     stack.simulator.faults.queue("session/create", Fault(hang=40.0, after_effect=True))
     async with stack.serving() as service:
-        reaper = Reaper(service.services.storage, service.services.provider, stack.clock, account_is_ours=True)
+        reaper = Reaper(service.services.storage, service.services.accounts, stack.clock, account_is_ours=True)
         await stack.room.command("start")
         await stack.until(lambda: len(stack.hosted) == 1)
         assert [(await reaper.sweep()).too_early for _ in range(3)] == [True] * 3

@@ -100,9 +100,9 @@ async def test_what_is_stale_is_served_at_once_and_refreshed_behind(stack: Stack
     async with stack.serving() as service:
         await ask(stack, "avatars")
         stack.simulator.catalog.busy.add("sim_Alma_cardigan_1080P")
-        await stack.until(lambda: service.services.offers.avatars.stale, within=FRESH_FOR + 1)
+        await stack.until(lambda: service.services.accounts.operator.catalog.avatars.stale, within=FRESH_FOR + 1)
         stale = await ask(stack, "avatars")
-        await stack.until(lambda: not service.services.offers.avatars.stale)
+        await stack.until(lambda: not service.services.accounts.operator.catalog.avatars.stale)
         fresh = await ask(stack, "avatars")
     assert "busy" not in stale.items[0].detail
     assert "busy" in fresh.items[0].detail
@@ -112,7 +112,7 @@ async def test_what_is_stale_is_served_at_once_and_refreshed_behind(stack: Stack
 async def test_choices_come_from_the_memory_when_akool_is_silent(stack: Stack) -> None:
     async with stack.serving() as service:
         await ask(stack, "avatars")
-        await stack.until(lambda: service.services.offers.avatars.stale, within=FRESH_FOR + 1)
+        await stack.until(lambda: service.services.accounts.operator.catalog.avatars.stale, within=FRESH_FOR + 1)
         stack.simulator.faults.queue("avatar/list", Fault(hang=60.0))
         began = stack.clock.now()
         found = await service.core.ask(ValueQuery(CHANNEL, ANN, "start", "avatar", "alm"))

@@ -40,6 +40,7 @@ def test_it_has_the_verbs_of_the_design() -> None:
         "forget",
         "defaults",
         "usage",
+        "account",
         "help",
     ]
 
