@@ -34,13 +34,16 @@ class SessionView:
 
 @dataclass(frozen=True, slots=True)
 class Caption:
-    """One utterance, whole so far; replaces what came before under the same `id`. `name` is whose it is, where that is known."""
+    """One utterance, whole so far; replaces what came before under the same `id`. `name` is whose it is, where that is known, and `to`
+    whom an answer is for.
+    """
 
     id: str
     speaker: Speaker
     text: str
     final: bool
     name: str = ""
+    to: str = ""
 
 
 SessionEvent = SessionView | Caption

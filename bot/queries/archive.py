@@ -9,6 +9,7 @@ from bot.media.events import Caption, SessionView
 from bot.ports.storage import Storage
 from bot.ports.storage.records import Given, InboxOutcome, SessionRecord, UtteranceRecord
 from bot.runtime.status_card import card_of
+from bot.speech.names import clean_name
 from bot.transcript.export import Entry, Transcript, export
 
 SOMEBODY = "Somebody in the room"
@@ -47,7 +48,8 @@ class StoredArchive:
     async def captions(self, session_id: str) -> Sequence[Caption]:
         said = await self._storage.transcripts.of_session(session_id)
         given = await self._storage.transcripts.given(session_id)
-        lines = [(line.started_at, Caption(line.id, line.speaker, line.text, line.final)) for line in said if line.text]
+        turns = {turn.id: turn for turn in given}
+        lines = [(line.started_at, _caption(line, turns)) for line in said if line.text]
         lines += [(turn.at, Caption(turn.id, Speaker.USER, turn.text, True, turn.name)) for turn in given]
         return [caption for _, caption in sorted(lines, key=lambda line: line[0])]
 
@@ -76,6 +78,11 @@ class StoredArchive:
                 *(_entry(session, line, {turn.id: turn for turn in given}) for line in said),
             ),
         )
+
+
+def _caption(line: UtteranceRecord, turns: Mapping[str, Given]) -> Caption:
+    turn = turns.get(line.mid) if line.speaker is Speaker.BOT else None
+    return Caption(line.id, line.speaker, line.text, line.final, to=clean_name(turn.name) if turn else "")
 
 
 def _entry(session: SessionRecord, line: UtteranceRecord, turns: Mapping[str, Given]) -> Entry:

@@ -96,9 +96,9 @@ class TranscriptPublisher:
             self._entries.append(entry)
         ended = self._context.services.clock.now() if utterance.final else None
         entry.record = replace(entry.record, text=text, final=utterance.final, ended_at=ended)
-        self._context.services.events.publish(
-            self._context.session.id, Caption(entry.record.id, utterance.speaker, text, utterance.final)
-        )
+        to = entry.answers.name if entry.answers else ""
+        caption = Caption(entry.record.id, utterance.speaker, text, utterance.final, to=to)
+        self._context.services.events.publish(self._context.session.id, caption)
         self._notify()
 
     def announce(self, row_id: str, speaker: str, text: str) -> None:

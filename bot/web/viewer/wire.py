@@ -53,7 +53,9 @@ class Session(ViewerFrame, frozen=True, tag="session"):
 
 
 class SaidLine(ViewerFrame, frozen=True, tag="said"):
-    """One utterance, whole so far, by `name` where that is known. `replayed` says that it was said before the page came."""
+    """One utterance, whole so far, by `name` where that is known, for `to` where it is an answer. `replayed` says that it was said before
+    the page came.
+    """
 
     id: str
     speaker: Speaker
@@ -61,10 +63,11 @@ class SaidLine(ViewerFrame, frozen=True, tag="said"):
     final: bool
     name: str = ""
     replayed: bool = False
+    to: str = ""
 
     @classmethod
     def of(cls, caption: Caption, *, replayed: bool = False) -> "SaidLine":
-        return cls(caption.id, caption.speaker, caption.text, caption.final, caption.name, replayed)
+        return cls(caption.id, caption.speaker, caption.text, caption.final, caption.name, replayed, caption.to)
 
 
 class Audience(ViewerFrame, frozen=True, tag="audience"):

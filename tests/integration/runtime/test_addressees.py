@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from bot.domain.conversations import MessageRef
 from bot.domain.people import Membership, Person
-from bot.domain.transcript import Addressee
+from bot.domain.transcript import Addressee, Speaker
 from tests.integration.queries.asking import ask
 from tests.world_fixture import QUICK, Stack, on_stack
 
@@ -23,7 +23,7 @@ def answers(stack: Stack) -> list[Addressee | None]:
 
 @on_stack()
 async def test_each_answer_is_for_whoever_asked(stack: Stack) -> None:
-    async with stack.serving():
+    async with stack.serving() as service:
         await begin(stack)
         await stack.room.say("How are you?", stack.room.thread)
         await stack.until(lambda: len(stack.room.finals) == 1)
@@ -31,6 +31,7 @@ async def test_each_answer_is_for_whoever_asked(stack: Stack) -> None:
         await stack.until(lambda: len(stack.room.finals) == 3)
         transcript = await ask(stack, "transcript", format="json")
         to_read = await ask(stack, "transcript", format="md")
+        captions = await service._archive.captions(stack.room.card.session_id)
     mine = next(message.ref for message in stack.room.messages.values() if message.text == "How are you?")
     assert answers(stack) == [
         Addressee("Ann", MessageRef(stack.room.thread, mine.message_id)),
@@ -40,6 +41,7 @@ async def test_each_answer_is_for_whoever_asked(stack: Stack) -> None:
     assert to_read.file is not None
     lines = json.loads(transcript.file.content)["lines"]
     assert [line.get("to") for line in lines if line["name"] == "Alma"] == ["Ann", BEN.name]
+    assert [caption.to for caption in captions if caption.speaker is Speaker.BOT] == ["Ann", "Ben *Ray* x"]
     assert "**Alma to Ann** (" in to_read.file.content.decode()
 
 

@@ -224,9 +224,13 @@ function drawLikenesses(picture) {
 function newLine(line) {
   const name = speakerOf(line);
   const sign = line.speaker === "bot" ? portrait(name, likeness) : h("div", { class: "chip", aria: { hidden: "true" } }, [...name][0]);
-  const element = h("li", { id: `said-${line.id}` }, sign, h("b", {}, name), h("p", {}));
+  const element = h("li", { id: `said-${line.id}` }, sign, speakerLine(name, line.to), h("p", {}));
   at("said").append(element);
   return element;
+}
+
+function speakerLine(name, to) {
+  return h("b", {}, name, to ? h("span", { class: "to" }, ` to ${to}`) : "");
 }
 
 /** One's own words, once the server knows them: under its id, and once. */
