@@ -4,8 +4,9 @@ SQLAlchemy takes several times as long for a statement as SQLite does: it looks 
 expression, and makes an execution context and a result. For the statements of every message that is half of what a message costs.
 """
 
+import operator
 from collections import namedtuple
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Dialect, SelectBase, bindparam, tuple_
@@ -23,7 +24,7 @@ def one_of(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
 
 
 class Prepared:
-    """A statement all of whose values are parameters; compiled for each set of their names."""
+    """A statement all of whose values are parameters; compiled for each set of their names. A value is always a list, or never."""
 
     def __init__(self, statement: ClauseElement) -> None:
         self._statement = statement
@@ -50,20 +51,23 @@ class Prepared:
     def _for(self, tx: Transaction, values: Mapping[str, object]) -> "_Compiled":
         names = tuple(values)
         if names not in self._compiled:
-            self._compiled[names] = _Compiled(self._statement, tx.connection.dialect, names)
+            self._compiled[names] = _Compiled(self._statement, tx.connection.dialect, values)
         return self._compiled[names]
 
 
 class _Compiled:
     """Its text in one dialect, and how values and rows are converted."""
 
-    def __init__(self, statement: ClauseElement, dialect: Dialect, names: Sequence[str]) -> None:
-        compiled = statement.compile(dialect=dialect, column_keys=list(names))
+    def __init__(self, statement: ClauseElement, dialect: Dialect, values: Mapping[str, object]) -> None:
+        names = list(values)
+        compiled = statement.compile(dialect=dialect, column_keys=names)
         assert isinstance(compiled, SQLCompiler)
         self.text = compiled.string
         self._pieces = self.text.split("?")
         self._parameters = [(name, _encoder(compiled, name, dialect)) for name in compiled.positiontup or ()]
         assert len(self._pieces) == len(self._parameters) + 1, self.text
+        self._lists = [name for name in names if isinstance(values[name], list)]
+        self._texts: dict[tuple[int, ...], str] = {}
         self._fixed = {name: value for name, value in compiled.params.items() if name not in names}
         columns = list(statement.selected_columns) if isinstance(statement, SelectBase) else []
         self._row = _row_type(columns)
@@ -72,11 +76,18 @@ class _Compiled:
     def call(self, values: Mapping[str, object]) -> tuple[str, list[object]]:
         """Its text and the values in their positions, lists spread out."""
         encoded = self.encoded(values)
-        if not any(type(value) is list for value in encoded):
+        if not self._lists:
             return self.text, encoded
-        marks = (_marks(value) for value in encoded)
-        text = self._pieces[0] + "".join(mark + piece for mark, piece in zip(marks, self._pieces[1:], strict=True))
-        return text, list(_spread(encoded))
+        lengths = tuple([len(values[name]) for name in self._lists])  # type: ignore[arg-type] # they are lists
+        text = self._texts.get(lengths) or self._texts.setdefault(
+            lengths, self._spread(dict(zip(self._lists, lengths, strict=True)))
+        )
+        return text, [each for value in encoded for each in (value if isinstance(value, list) else (value,))]
+
+    def _spread(self, lengths: Mapping[str, int]) -> str:
+        """Its text for lists of these lengths."""
+        marks = [_marks(lengths.get(name, -1)) for name, _ in self._parameters]
+        return self._pieces[0] + "".join(map(operator.add, marks, self._pieces[1:]))
 
     def encoded(self, values: Mapping[str, object]) -> list[object]:
         """The values in their positions."""
@@ -107,14 +118,6 @@ def _decoder(column: ColumnElement[Any], dialect: Dialect) -> Convert | None:
     return column.type.dialect_impl(dialect).result_processor(dialect, None)
 
 
-def _marks(value: object) -> str:
-    """Nothing is one of an empty list."""
-    return ", ".join("?" * len(value)) or "NULL" if isinstance(value, list) else "?"
-
-
-def _spread(values: Iterable[object]) -> Iterator[object]:
-    for value in values:
-        if isinstance(value, list):
-            yield from value
-        else:
-            yield value
+def _marks(length: int) -> str:
+    """Of a list, or of a single value where it is negative. Nothing is one of an empty list."""
+    return "?" if length < 0 else ", ".join("?" * length) or "NULL"
