@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from bot.commands.channel_settings import ChannelSettings
 from bot.domain.consent import Consent
 from bot.domain.conversations import ConversationRef, MessageRef
+from bot.domain.errors import StoreUnavailable
 from bot.domain.messages import ReplyTo
 from bot.domain.people import Person
 from bot.ports.grants import Scope
@@ -73,6 +74,8 @@ def delete_secrets(tx: Transaction, platform: str, workspace_id: str) -> None:
 def add_grant(  # noqa: PLR0917
     tx: Transaction, digest: str, session_id: str, scope: Scope, person: Person | None, expires_at: datetime
 ) -> None:
+    if session_id not in tx.data.sessions:
+        raise StoreUnavailable("The storage did not take it. Please try again in a moment.", f"no session {session_id}")
     for key, grant in tx.data.grants.items():
         if person and grant.person and (grant.session_id, grant.person.id) == (session_id, person.id):
             tx.data.grants.delete(key)
