@@ -328,8 +328,8 @@ def transcript(session: str, kind: str) -> None:
 def forget(session: tuple[str, ...], days: int | None, person: tuple[str, str, str] | None, yes: bool) -> None:
     """Delete ended sessions and everything that was said in them, or one person's words in all of them.
 
-    It is asked back in a terminal. What avatars answered to a person stays, even where it repeats them; messages on Slack and
-    Discord are theirs to delete.
+    It is asked back in a terminal. What avatars answered to a person stays, even where it repeats them; messages that
+    stand in a chat are that platform's to delete.
 
     \b
       avatarbot forget 0198f3a2-…

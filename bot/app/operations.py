@@ -168,7 +168,7 @@ async def keep_key(platform: str, workspace_id: str, key: str) -> str:
         if not key:
             return f"{whose} {'has no key of its own any more' if await accounts.drop(place) else 'has no key of its own'}."
         try:
-            own = await accounts.keep(place, key, OPERATOR.name)
+            own = await accounts.keep(place, key)
         except ProviderError as error:
             raise AvatarbotError(not_kept(provider.name, error), error.detail) from error
         return f"{whose} uses its own {provider.name} account now, by the key {own.hint}."

@@ -14,7 +14,9 @@ from bot.commands.policy import Policy
 from bot.delivery.rate_limiter import RateLimiters
 from bot.domain.capabilities import Capability, Offer
 from bot.domain.disclosure import Disclosures
-from bot.domain.errors import SettingsError, StoreUnavailable
+from bot.domain.errors import PlatformError, SettingsError, StoreUnavailable
+from bot.domain.messages import ReplyTo
+from bot.domain.replies import Reply
 from bot.ingress.gateway import Gateway
 from bot.ingress.inbox import Inbox
 from bot.jobs import gauges, leavers, reaper, retention, upload_poller
@@ -102,7 +104,7 @@ class Service:
             storage=storage,
             provider=parts.provider,
             funding=funding,
-            accounts=accounts_of(parts.provider, storage, funding),
+            accounts=accounts_of(parts.provider, storage, funding, self._warn),
             platforms=self._platforms,
             policy=parts.policy.at(_offer(parts)),
             clock=parts.clock,
@@ -136,6 +138,15 @@ class Service:
 
     def _is_home(self, platform: str, workspace_id: str) -> bool:
         return platform in self._platforms and self._platforms[platform].is_home(workspace_id)
+
+    async def _warn(self, to: ReplyTo, sentence: str) -> None:
+        """In private; what cannot be told is logged."""
+        platform = self._platforms.get(to.place.platform)
+        try:
+            if platform:
+                await platform.reply(to, Reply(sentence))
+        except PlatformError as error:
+            log.warning("an admin could not be told of a refused key", reason=error.detail)
 
     def add(self, platform: ChatPlatform) -> None:
         """Before `running`."""

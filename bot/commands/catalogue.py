@@ -52,7 +52,7 @@ VOICE_PARAMS = tuple(
     replace(option, needs=Capability.PARAMETERS)
     for option in (
         Option("speed", "Speed of the voice, 0.8 to 1.2", OptionType.NUMBER, min=0.8, max=1.2),
-        Option("pronunciation", "How words sound: akool=ai ku er, SQL=sequel", max_length=1000),
+        Option("pronunciation", "How words sound: Ana=ah na, SQL=sequel", max_length=1000),
         Option("stt_language", "Language it hears, as a code such as en", max_length=20),
         Option("stt_type", "How it hears", OptionType.CHOICE, choices=("openai_realtime",)),
         Option("turn_detection", "How it hears an end", OptionType.CHOICE, choices=("server_vad", "semantic_vad")),

@@ -185,7 +185,7 @@ def _pronunciation(text: str | None) -> Mapping[str, str] | ParseError:
     pairs = [pair.partition("=") for pair in _PAIRS.split(text or "") if pair.strip()]
     for word, _, sound in pairs:
         if not word.strip() or not sound.strip():
-            return ParseError(f"“pronunciation” must be like akool=ai ku er, SQL=sequel, not {shown(text or '')}.")
+            return ParseError(f"“pronunciation” must be like Ana=ah na, SQL=sequel, not {shown(text or '')}.")
     return {word.strip(): sound.strip() for word, _, sound in pairs}
 
 

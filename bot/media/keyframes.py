@@ -1,6 +1,6 @@
 """Which pictures go on past a queue that is full, and how often a key frame is asked for. Pure: times are arguments.
 
-Used where a queue really is: at the socket of Agora's process (`adapters/agora`) and at the socket of each viewer (`bot/web/viewer`).
+Used where a queue really is: at the socket of the room's process, in its adapter, and at the socket of each viewer (`bot/web/viewer`).
 """
 
 import math

@@ -12,7 +12,7 @@ AsgiApp = Callable[[Scope, Callable[[], Awaitable[Event]], Callable[[Event], Awa
 
 @dataclass(frozen=True, slots=True)
 class HttpMount:
-    """Everything below `path` (`/slack`) goes to `app`; `""` is all that no longer path takes."""
+    """Everything below `path` (`/chat`) goes to `app`; `""` is all that no longer path takes."""
 
     path: str
     app: AsgiApp

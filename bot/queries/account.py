@@ -1,6 +1,7 @@
 """Whose account at the provider a workspace uses, and a key of its own."""
 
 from bot.domain.errors import ProviderError, Verdict
+from bot.domain.messages import ReplyTo
 from bot.domain.replies import Reply
 from bot.queries.context import Declined, Query
 
@@ -12,7 +13,7 @@ async def show(request: Query) -> Reply:
     if own is None:
         whose = "the account of whoever runs Avatarbot" if request.workspace.funded else "no account"
         return Reply(f"This workspace uses {whose} at {name}. Give a key of your own with /avatar account key.")
-    by = f", given by {own.given_by}" if own.given_by else ""
+    by = f", given by {own.giver.person.name}" if own.giver else ""
     try:
         await request.provider.sessions()
     except ProviderError as error:
@@ -27,7 +28,7 @@ async def key(request: Query) -> Reply:
     name = request.provider.name
     try:
         own = await request.context.services.accounts.keep(
-            request.place, request.text("account_key"), request.person.name
+            request.place, request.text("account_key"), ReplyTo(request.place, request.person)
         )
     except ProviderError as error:
         raise Declined(not_kept(name, error), error.detail) from error

@@ -1,7 +1,7 @@
 """Accounts at the provider: the operator's, and those of workspaces that brought a key of their own."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -10,6 +10,7 @@ import msgspec
 from bot.domain.conversations import ConversationRef
 from bot.domain.errors import ProviderError, Verdict
 from bot.domain.identity import new_id
+from bot.domain.messages import ReplyTo
 from bot.ports.provider import AvatarProvider
 from bot.ports.secrets import OWN_ACCOUNT
 from bot.ports.storage import Storage
@@ -22,11 +23,12 @@ RETIRED = "retired-accounts"
 
 
 class OwnAccount(msgspec.Struct, frozen=True):
-    """A workspace's own. `id` is ours; `key` is a secret."""
+    """A workspace's own. `id` is ours; `key` is a secret. `giver` is who gave it, and where; they are `warned` once when it is refused."""
 
     id: str
     key: str
-    given_by: str = ""
+    giver: ReplyTo | None = None
+    warned: bool = False
 
     def __repr__(self) -> str:
         return f"OwnAccount({self.id!r}, {self.hint!r})"
@@ -46,6 +48,10 @@ class Account:
     id: str = ""
 
 
+Warn = Callable[[ReplyTo, str], Awaitable[None]]
+"""Tells somebody something in private. Never raises."""
+
+
 class ProviderAccounts:
     """Which account a workspace uses: its own where an admin gave its key, else the operator's. Everything raises `StoreUnavailable`.
 
@@ -53,8 +59,9 @@ class ProviderAccounts:
     taken its place.
     """
 
-    def __init__(self, operator: Account, storage: Storage, funding: Funding) -> None:
+    def __init__(self, operator: Account, storage: Storage, funding: Funding, warn: Warn) -> None:
         self.operator = operator
+        self._warn = warn
         self._storage = storage
         self._funding = funding
         self._open: dict[str, Account] = {}
@@ -91,13 +98,21 @@ class ProviderAccounts:
         raise ProviderError("The key of this session is gone, so it ends by itself.", verdict=Verdict.GONE)
 
     async def explained(self, place: ConversationRef, error: ProviderError) -> str:
-        """The sentence of an error; where a workspace's own account is the reason, the one that tells its admins what to do."""
-        if error.verdict not in {Verdict.FIX_SETTINGS, Verdict.PAY} or await self.own(place) is None:
+        """The sentence of an error; where a workspace's own account is the reason, the one that says what an admin can do.
+
+        Whoever gave a key that is refused now is told so, once.
+        """
+        own = await self.own(place) if error.verdict in {Verdict.FIX_SETTINGS, Verdict.PAY} else None
+        if own is None:
             return error.sentence
         name = self.operator.provider.name
         if error.verdict is Verdict.PAY:
             return f"This workspace's own {name} account has not enough credit left. Ask an admin to top it up."
-        return f"{name} refuses this workspace's own key. An admin can give another one: /avatar account key."
+        sentence = f"{name} refuses this workspace's own key. An admin can give another one: /avatar account key."
+        if own.giver and not own.warned:
+            await self._write_own(place, msgspec.structs.replace(own, warned=True))
+            await self._warn(own.giver, sentence)
+        return sentence
 
     def _opened(self, own: OwnAccount) -> Account:
         """Raises `ProviderError` where the provider takes no keys any more."""
@@ -117,14 +132,14 @@ class ProviderAccounts:
 
     # ------------------------------------------------------------ given, and taken back
 
-    async def keep(self, place: ConversationRef, key: str, given_by: str) -> OwnAccount:
+    async def keep(self, place: ConversationRef, key: str, giver: ReplyTo | None = None) -> OwnAccount:
         """From now on the workspace uses the account of this key. Raises `ProviderError`, and keeps nothing, when the provider refuses it."""
         register_secret(key)
         async with contextlib.aclosing(self._with_key(key)) as provider:
             await provider.sessions()
-        account = OwnAccount(new_id(), key, given_by)
+        account = OwnAccount(new_id(), key, giver)
         await self._retire(place)
-        await self._storage.vault.put(place.platform, place.workspace_id, OWN_ACCOUNT, msgspec.json.encode(account))
+        await self._write_own(place, account)
         await self.settle(place)
         return account
 
@@ -134,6 +149,9 @@ class ProviderAccounts:
         await self._storage.vault.delete(place.platform, place.workspace_id, OWN_ACCOUNT)
         await self.settle(place)
         return had
+
+    async def _write_own(self, place: ConversationRef, own: OwnAccount) -> None:
+        await self._storage.vault.put(place.platform, place.workspace_id, OWN_ACCOUNT, msgspec.json.encode(own))
 
     async def _retire(self, place: ConversationRef) -> bool:
         own = await self.own(place)
@@ -167,6 +185,11 @@ class ProviderAccounts:
         await (vault.put(*where, msgspec.json.encode(accounts)) if accounts else vault.delete(*where))
 
 
-def accounts_of(provider: AvatarProvider, storage: Storage, funding: Funding) -> ProviderAccounts:
+async def _nobody(_to: ReplyTo, _sentence: str) -> None:
+    """Where no platform runs."""
+
+
+def accounts_of(provider: AvatarProvider, storage: Storage, funding: Funding, warn: Warn = _nobody) -> ProviderAccounts:
     """`provider` is on the operator's account."""
-    return ProviderAccounts(Account(provider, ProviderCatalog(provider, storage.ownership, funding)), storage, funding)
+    operator = Account(provider, ProviderCatalog(provider, storage.ownership, funding))
+    return ProviderAccounts(operator, storage, funding, warn)

@@ -165,6 +165,18 @@ async def test_a_revoked_key_is_told_with_what_to_do() -> None:
 
 
 @virtual
+async def test_whoever_gave_a_key_hears_once_that_it_is_refused() -> None:
+    async with world() as here:
+        await here.asks("account key", account_key=KEY)
+        here.theirs.revoked = True
+        await here.asks("avatars", ANN)
+        await here.asks("voices", ANN)
+        assert [text for text in here.chat.answers(ROOT) if "refuses this workspace's own key" in text] == [
+            "FakeAvatars refuses this workspace's own key. An admin can give another one: /avatar account key."
+        ]
+
+
+@virtual
 async def test_a_removed_key_is_gone_and_so_is_its_leave() -> None:
     async with world() as here:
         await here.asks("account key", account_key=KEY)

@@ -69,9 +69,9 @@ def test_set_with_another_turn_detection() -> None:
     ("line", "sentence"),
     [
         ("set", "Say what to set. For example: set language:fr speed:1.1"),
-        ("set pronunciation:akool", "“pronunciation” must be like akool=ai ku er, SQL=sequel, not “akool”."),
-        ("set pronunciation:akool=", "“pronunciation” must be like akool=ai ku er, SQL=sequel, not “akool=”."),
-        ('set pronunciation:"=x"', "“pronunciation” must be like akool=ai ku er, SQL=sequel, not “=x”."),
+        ("set pronunciation:akool", "“pronunciation” must be like Ana=ah na, SQL=sequel, not “akool”."),
+        ("set pronunciation:akool=", "“pronunciation” must be like Ana=ah na, SQL=sequel, not “akool=”."),
+        ('set pronunciation:"=x"', "“pronunciation” must be like Ana=ah na, SQL=sequel, not “=x”."),
         ("set turn_detection:semantic_vad threshold:1", "“threshold” works only with turn_detection server_vad."),
     ],
 )
@@ -141,7 +141,7 @@ def test_defaults(line: str, changes: DefaultsChanges) -> None:
     ("line", "sentence"),
     [
         ("defaults set", "Say what to change. For example: defaults set avatar:Alex mode:dialogue"),
-        ("defaults voice pronunciation:x", "“pronunciation” must be like akool=ai ku er, SQL=sequel, not “x”."),
+        ("defaults voice pronunciation:x", "“pronunciation” must be like Ana=ah na, SQL=sequel, not “x”."),
         ("defaults access ,", "“who” must name people or groups, or everybody."),
     ],
 )
