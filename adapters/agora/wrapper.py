@@ -52,11 +52,10 @@ class Wrapper:
         return named == self.archive_url and all((self.libraries / name).is_file() for name in NEEDED)
 
 
-def check_machine() -> str:
+def check_machine(system: str = sys.platform, machine: str = platform.machine()) -> str:
     """What kind of machine this is. Raises `WrapperMissing` for one that Agora has no SDK for."""
-    machine = platform.machine()
-    if sys.platform != "linux" or machine not in ADDRESS_NAMES:
-        raise WrapperMissing(f"Agora's SDK runs on Linux (x86-64 or ARM) only, not on {sys.platform} {machine}.")
+    if system != "linux" or machine not in ADDRESS_NAMES:
+        raise WrapperMissing(f"Agora's SDK runs on Linux (x86-64 or ARM) only, not on {system} {machine}.")
     return machine
 
 

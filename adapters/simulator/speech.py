@@ -57,7 +57,8 @@ def has_words() -> bool:
 class Speech:
     """`async with Speech() as speech`: the child is started at once and awaited when something is to be said."""
 
-    def __init__(self) -> None:
+    def __init__(self, text_limit: int = TEXT_LIMIT) -> None:
+        self._text_limit = text_limit
         self._child: asyncio.subprocess.Process | None = None
         self._ready = self._stale = False
         self._turn = asyncio.Lock()
@@ -86,7 +87,7 @@ class Speech:
                 await self._begin()
             try:
                 async with asyncio.timeout(WITHIN_S):
-                    return await self._asked(text[:TEXT_LIMIT], tone)
+                    return await self._asked(text[: self._text_limit], tone)
             except (TimeoutError, OSError, asyncio.IncompleteReadError, ValueError) as reason:
                 _log.warning("speech.lost", reason=type(reason).__name__)
                 await self._end()

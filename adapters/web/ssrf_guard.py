@@ -25,7 +25,8 @@ class Lookups:
     nothing waits for at the end.
     """
 
-    def __init__(self, at_once: int = AT_ONCE) -> None:
+    def __init__(self, at_once: int = AT_ONCE, resolve: Callable[[str], Sequence[IpAddress]] | None = None) -> None:
+        self._resolve = resolve or addresses_of
         self._turns = asyncio.Semaphore(at_once)
 
     async def __call__(self, host: str) -> Sequence[IpAddress]:
@@ -39,7 +40,7 @@ class Lookups:
                 answer.set_result(found)
 
         def look() -> None:
-            found = addresses_of(host)
+            found = self._resolve(host)
             with contextlib.suppress(RuntimeError):  # the loop has ended
                 loop.call_soon_threadsafe(done, found)
 

@@ -140,14 +140,14 @@ def unknown(environ: Mapping[str, str], known: Collection[str]) -> Sequence[Find
     return [Finding(Level.PROBLEM, str(name), "Correct it or take it out.", starts=True) for name in names]
 
 
-def database(settings: Settings) -> Finding:
-    """Whether the file can be written now: folder, rights, room on the disk, another program's lock."""
+def database(settings: Settings, room_bytes: int = ROOM_BYTES) -> Finding:
+    """Whether the file can be written now: folder, rights, so much room on the disk, another program's lock."""
     file = settings.database_path
     if not file.parent.is_dir():
         return Finding(
             Level.PROBLEM, f"Database: there is no folder {file.parent}", "Make it, or correct DATABASE_URL."
         )
-    return _rights(file) or _room(file) or _lock(file) or Finding(Level.OK, f"Database: {file}")
+    return _rights(file) or _room(file, room_bytes) or _lock(file) or Finding(Level.OK, f"Database: {file}")
 
 
 def _rights(file: Path) -> Finding | None:
@@ -162,9 +162,9 @@ def _rights(file: Path) -> Finding | None:
     return Finding(Level.PROBLEM, f"Database: {file} cannot be written", remedy)
 
 
-def _room(file: Path) -> Finding | None:
+def _room(file: Path, room_bytes: int) -> Finding | None:
     free = shutil.disk_usage(file.parent).free
-    if free >= ROOM_BYTES:
+    if free >= room_bytes:
         return None
     what = f"Database: {free // 2**20} MB are left on the disk of {file}"
     return Finding(

@@ -14,6 +14,7 @@ from starlette.websockets import WebSocket
 from bot.domain.errors import SettingsError, StoreUnavailable
 from bot.ports.http import HttpMount
 from bot.telemetry import new_metrics
+from bot.testing.virtual_time import virtual
 from bot.web.app import Readiness, create_app, listen, serve
 from tests.patience import HANG_S
 
@@ -65,14 +66,14 @@ async def test_ready_when_every_check_is() -> None:
     assert (response.status_code, response.json()) == (200, {"ready": True, "reasons": {}})
 
 
-async def test_not_ready_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.web.app.READINESS_S", 0.01)
+@virtual
+async def test_not_ready_says_why() -> None:
     response = await get("/readyz", readiness={"database": locked, "lease": fine, "disk": broken, "avatar": stuck})
     assert response.status_code == 503
     assert response.json()["reasons"] == {
         "database": "The database is locked by another program.",
         "disk": "The check itself failed; the log says why.",
-        "avatar": "No answer within 0.01 s.",
+        "avatar": "No answer within 2 s.",
     }
 
 

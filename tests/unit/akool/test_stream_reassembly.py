@@ -233,10 +233,10 @@ def test_open_utterances_are_bounded() -> None:
     assert len(whole._open) == reassembly.MAX_OPEN
 
 
-def test_the_length_of_an_utterance_is_bounded_and_what_is_left_out_is_marked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reassembly, "MAX_CHARACTERS", 10)
-    shown = play([(idx / 10, part("abc", idx)) for idx in range(10)])
-    assert final_text(shown) == "abcabcabc…"
+def test_the_length_of_an_utterance_is_bounded_and_what_is_left_out_is_marked() -> None:
+    tenth = "x" * (reassembly.MAX_CHARACTERS // 10)
+    shown = play([(idx / 10, part(tenth, idx)) for idx in range(12)])
+    assert final_text(shown) == "x" * reassembly.MAX_CHARACTERS + "…"
 
 
 def test_closed_utterances_that_are_remembered_are_bounded() -> None:

@@ -11,9 +11,10 @@ import msgspec
 import pytest
 from pydantic import SecretStr
 
-from adapters.moderation.webhook import ANSWER_S, LONGEST_BYTES, NO_REASON, ModerationWebhook
+from adapters.moderation.webhook import LONGEST_BYTES, NO_REASON, ModerationWebhook
 from bot.domain.conversations import ConversationRef
 from bot.ports.moderation import NoVerdict, Objection, ProposedSpeech, Source
+from bot.testing.virtual_time import virtual
 from tests.unit.moderation.loopback import YES, Loopback
 
 SPEECH = ProposedSpeech("You **clot**!", "Ann: You clot!", ConversationRef("slack", "T1", "C1", "1.2"), Source.PERSON)
@@ -156,8 +157,7 @@ async def test_closing_ends_what_is_under_way() -> None:
     assert not webhook._asked
 
 
-async def test_a_slow_one_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert ANSWER_S <= 5
-    monkeypatch.setattr("adapters.moderation.webhook.ANSWER_S", 0.05)
+@virtual
+async def test_a_slow_one_is_given_up() -> None:
     with pytest.raises(NoVerdict):
         await verdict(Loopback(wait=asyncio.Event()))
