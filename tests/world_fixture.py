@@ -22,7 +22,6 @@ from adapters.simulator.simulator import Simulator
 from bot.app.service import Parts, Service
 from bot.commands.policy import Policy
 from bot.domain.errors import StoreUnavailable
-from bot.domain.sessions import SessionStatus
 from bot.ports.clock import Clock
 from bot.ports.room import ConnectRoom, OwnRoom
 from bot.storage.connection_thread import Work
@@ -34,6 +33,7 @@ from bot.testing.chat import FakeChat
 from bot.testing.chat_platform import FakeChatPlatform
 from bot.testing.virtual_time import LoopClock, run_virtual
 from tests.database import database_in
+from tests.watched import Watched
 
 T = TypeVar("T")
 Watch = Callable[[httpx.Request], None]
@@ -81,7 +81,7 @@ class CuttableTransport(httpx.ASGITransport):
 
 
 @dataclass
-class Stack:
+class Stack(Watched):
     """One world: AKOOL, a chat room and a database that outlive the service, which can be started, stopped and crashed."""
 
     folder: Path
@@ -161,23 +161,6 @@ class Stack:
         """kill -9: what the process does from now on reaches nobody."""
         self.wire.cut = True
         self.room.listener = None
-
-    async def live(self) -> None:
-        """Until the newest card says that its session is live."""
-        await self.until(lambda: bool(self.room.cards) and self.room.card.status is SessionStatus.LIVE)
-
-    async def ended(self) -> None:
-        await self.until(lambda: bool(self.room.cards) and self.room.card.status is SessionStatus.ENDED)
-
-    async def until(self, holds: Callable[[], bool], within: float = 120.0) -> None:
-        """Wait in virtual time; fails with what the room shows when it takes too long."""
-        try:
-            async with asyncio.timeout(within):
-                while not holds():
-                    await asyncio.sleep(within / 2_400)
-        except TimeoutError:
-            shown = [card.note for card in self.room.cards.values()]
-            raise AssertionError(f"cards {shown}, said {self.room.finals}, replies {self.room.replies}") from None
 
 
 Story = Callable[[Stack], Awaitable[None]]

@@ -1,0 +1,74 @@
+"""The whole service in virtual time and in memory: on the fakes of chat and provider, without a file, a process or a socket."""
+
+import contextlib
+import functools
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from bot.app.service import Parts, Service
+from bot.commands.policy import Policy
+from bot.domain.messages import Accepted
+from bot.ports.llm import LanguageModel
+from bot.storage.memory import MemoryStorage
+from bot.telemetry import new_metrics
+from bot.testing.avatar import AvatarBehavior, FakeAvatar
+from bot.testing.chat import ANN, FakeChat
+from bot.testing.chat_platform import FakeChatPlatform
+from bot.testing.provider import FakeAvatarProvider, FakeProviderSession
+from bot.testing.virtual_time import LoopClock, run_virtual
+from tests.watched import Watched
+
+
+@dataclass
+class MemoryWorld(Watched):
+    """A service that runs, its chat and its provider."""
+
+    service: Service
+    room: FakeChat
+    provider: FakeAvatarProvider
+    clock: LoopClock
+
+    @property
+    def hosted(self) -> list[FakeProviderSession]:
+        """What runs, and costs money."""
+        return [hosted for hosted in self.provider.hosted if hosted.open]
+
+    @property
+    def avatar(self) -> FakeAvatar:
+        """The one that was joined last."""
+        return self.provider.hosted[-1].avatars[-1]
+
+    async def told(self, verb: str, **options: str) -> str:
+        """Ann runs a command in the thread; the answer to it."""
+        before = len(self.room.answers())
+        assert isinstance(await self.room.command(verb, self.room.thread, ANN, **options), Accepted)
+        await self.until(lambda: len(self.room.answers()) > before)
+        return self.room.answers()[-1]
+
+
+Story = Callable[[MemoryWorld], Awaitable[None]]
+
+
+def in_memory(
+    policy: Policy | None = None, model: LanguageModel | None = None
+) -> Callable[[Story], Callable[[], None]]:
+    """Decorate `async def test(world)`: it runs beside a service of its own, in virtual time."""
+
+    def decorate(story: Story) -> Callable[[], None]:
+        @functools.wraps(story)
+        def test() -> None:
+            run_virtual(_tell(story, policy or Policy(), model))
+
+        del test.__wrapped__  # pytest would look for a fixture called `world`
+        return test
+
+    return decorate
+
+
+async def _tell(story: Story, policy: Policy, model: LanguageModel | None) -> None:
+    clock = LoopClock()
+    room, provider = FakeChat(clock=clock), FakeAvatarProvider(clock, AvatarBehavior())
+    service = Service(Parts(MemoryStorage(clock), provider, clock, policy, new_metrics(), model))
+    service.add(FakeChatPlatform(room, service.core))
+    async with contextlib.aclosing(provider), service.running():
+        await story(MemoryWorld(service, room, provider, clock))
