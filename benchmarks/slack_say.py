@@ -51,8 +51,8 @@ CHANNELS = 50
 
 RATE = 200
 SPAWN = multiprocessing.get_context("spawn")
-MOST = 4
-"""Times the p99 of bolt alone."""
+MOST = 3
+"""Times bolt alone. Judged where the next request waits for an answer: at a fixed rate a machine that is too slow shows its queue."""
 
 
 # ---------------------------------------------------------------- the servers
@@ -161,15 +161,16 @@ def line(name: str, took: list[float]) -> None:
     print(f"  {name:28}{statistics.median(took):8.2f}{percentile(took, 99):9.2f}{max(took):9.2f}")
 
 
-async def measure(name: str, url: str, requests: int) -> float:
-    """Prints, and returns the p99 at the fixed rate."""
+async def measure(name: str, url: str, requests: int) -> tuple[float, float]:
+    """Prints, and returns the medians with 1 and with 32 in flight."""
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
         await in_flight(session, url, 100, 4)  # warm
-        line(f"{name}, 1 in flight", await in_flight(session, url, requests // 4, 1))
-        line(f"{name}, 32 in flight", await in_flight(session, url, requests, 32))
-        steady = await at_rate(session, url, requests, RATE)
-        line(f"{name}, {RATE}/s", steady)
-    return percentile(steady, 99)
+        alone = await in_flight(session, url, requests // 4, 1)
+        line(f"{name}, 1 in flight", alone)
+        many = await in_flight(session, url, requests, 32)
+        line(f"{name}, 32 in flight", many)
+        line(f"{name}, {RATE}/s", await at_rate(session, url, requests, RATE))
+    return statistics.median(alone), statistics.median(many)
 
 
 async def benchmark(requests: int) -> int:
@@ -177,16 +178,21 @@ async def benchmark(requests: int) -> int:
     gc.freeze()  # or the client's own collections are measured too
     print(f"  {'milliseconds':28}{'median':>8}{'p99':>9}{'worst':>9}")
     async with FakeSlack(limits=False).running() as fake:
-        p99: dict[str, float] = {}
+        medians: dict[str, tuple[float, float]] = {}
         for name in ("bolt", "not committed", "ours"):
             port = free_port()
             process = SPAWN.Process(target=run_server, args=(name, port, fake.api_url), daemon=True)
             process.start()
             await listening(port)
-            p99[name] = await measure(name, f"http://127.0.0.1:{port}/slack/events", requests)
+            medians[name] = await measure(name, f"http://127.0.0.1:{port}/slack/events", requests)
             process.terminate()
             process.join()
-    return judged(Limit(f"p99 at {RATE}/s", p99["ours"], p99["bolt"], MOST))
+    return judged(
+        *(
+            Limit(f"median with {count} in flight", ours, bolt, MOST)
+            for count, ours, bolt in zip((1, 32), medians["ours"], medians["bolt"], strict=True)
+        )
+    )
 
 
 async def listening(port: int) -> None:
