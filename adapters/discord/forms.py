@@ -5,9 +5,9 @@ from typing import Any
 
 from adapters.discord.custom_ids import form_id, form_verb
 from adapters.discord.messages import button, rows, statement
-from bot.commands.bare import asked_form
 from bot.commands.buttons import Button, Look
 from bot.commands.catalogue import CATALOGUE, Catalogue
+from bot.commands.parser import asked_form
 from bot.commands.verb import Option, Verb
 from bot.domain.messages import Command
 

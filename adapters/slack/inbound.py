@@ -5,9 +5,8 @@ from datetime import datetime, timedelta
 
 from adapters.slack.payloads import MessageEvent, Text
 from adapters.slack.plain_text import SlackNames, command_line, mentions, plain_words
-from bot.commands.bare import asked_form
 from bot.commands.errors import ParseError
-from bot.commands.parser import parse
+from bot.commands.parser import asked_form, parse
 from bot.commands.secret_detection import shows_secret
 from bot.domain.conversations import ConversationRef, MessageRef
 from bot.domain.messages import Command, Inbound, MessageDeleted, MessageEdited, MessagePosted, ReplyTo

@@ -5,11 +5,11 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from bot.commands.bare import bare_command, bare_word
 from bot.commands.catalogue import CATALOGUE
 from bot.commands.channel_settings import ChannelSettings
 from bot.commands.errors import ParseError
 from bot.commands.options import act_options, set_changes, start_options
+from bot.commands.parser import bare_command, bare_word
 from bot.commands.policy import Policy, Spent, Workspace, role_of
 from bot.commands.validation import Values
 from bot.commands.verb import CommandKind, Verb
@@ -33,9 +33,8 @@ from bot.domain.sessions import EndReason, SessionStatus
 from bot.domain.usage import Use
 from bot.ports.storage.admission import Admitted, NewSession, Situation
 from bot.ports.storage.records import SAY, NewRow, SessionRecord
-from bot.runtime.aftermath import JUST_ENDED, has_ended, start_again
 from bot.runtime.resolve import as_settings, specified
-from bot.runtime.sentences import already_here, nobody_here
+from bot.runtime.sentences import JUST_ENDED, already_here, has_ended, nobody_here, start_again
 
 USES = frozenset({"start", SAY, "extend"})
 """What counts as using an avatar, and keeps it awake. Interrupting it, setting it or asking about it is looking after it."""

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import structlog
 
-from bot.commands.bare import bare_command
 from bot.commands.catalogue import CATALOGUE
 from bot.commands.channel_settings import ChannelSettings
 from bot.commands.errors import ParseError
+from bot.commands.parser import bare_command
 from bot.commands.policy import Workspace, role_of
 from bot.commands.suggestions import did_you_mean, instead
 from bot.domain.conversations import ConversationRef
@@ -23,12 +23,11 @@ from bot.ingress.inbox import Inbox
 from bot.ports.chat import ChatPlatform, ValueQuery
 from bot.ports.storage.records import SessionRecord
 from bot.queries.autocomplete import choices
-from bot.queries.confirming import ask_back
 from bot.queries.context import Query, QueryContext
-from bot.queries.router import ANSWERS
+from bot.queries.router import ANSWERS, ask_back
 from bot.queries.sessions import last_talked
-from bot.runtime.aftermath import JUST_ENDED, has_ended, start_again
 from bot.runtime.resolve import suggested_by
+from bot.runtime.sentences import JUST_ENDED, has_ended, start_again
 
 log = structlog.get_logger(__name__)
 

@@ -8,8 +8,8 @@ from typing import Protocol
 
 import structlog
 
-from bot.commands.bare import bare_word
 from bot.commands.catalogue import CATALOGUE
+from bot.commands.parser import bare_word
 from bot.commands.policy import Policy
 from bot.domain.conversations import ConversationRef
 from bot.domain.errors import StoreUnavailable
@@ -19,8 +19,8 @@ from bot.ingress.admission import Admission
 from bot.ports.storage import Storage
 from bot.ports.storage.admission import AdmissionQuery, Admitted, Situation
 from bot.ports.storage.records import InboxRecord
-from bot.runtime.aftermath import JUST_ENDED
 from bot.runtime.funding import Funding
+from bot.runtime.sentences import JUST_ENDED
 
 log = structlog.get_logger(__name__)
 

@@ -11,7 +11,7 @@ from unicodedata import normalize
 from PIL import Image, ImageDraw, ImageFont
 
 from bot.domain.usage import UsedMinutes
-from bot.speech.names import clean_name
+from bot.speech.speakable import clean_name
 
 SIZE = WIDTH, HEIGHT = 1600, 800
 LEFT, TOP, RIGHT, BOTTOM = 100, 150, 1570, 735

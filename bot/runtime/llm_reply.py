@@ -11,9 +11,8 @@ from bot.ports.moderation import Source
 from bot.ports.storage.records import InboxRecord
 from bot.runtime.context import SessionContext
 from bot.runtime.moderation import Cleared, Refusal
-from bot.speech.names import clean_name
 from bot.speech.sentences import SentenceStream
-from bot.speech.speakable import speakable
+from bot.speech.speakable import clean_name, speakable
 
 LONGEST_ANSWER = 2_000
 """Characters after which an answer is cut: about two minutes of speech."""

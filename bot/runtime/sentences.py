@@ -1,8 +1,9 @@
-"""What people are told about where no avatar is, and where one is already: only what they may do about it; and what is kept of them."""
+"""What people are told where no avatar is, where one is already, and where one was: only what they may do about it."""
 
 from datetime import timedelta
 
 from bot.commands.policy import at_least, role_of
+from bot.domain.messages import Command
 from bot.domain.people import Person, Role
 from bot.ports.storage.records import SessionRecord
 
@@ -27,3 +28,17 @@ def already_here(there: SessionRecord, person: Person) -> str:
     role = role_of(person, there.starter_id)
     stop = "Stop it first with /avatar stop." if at_least(role, Role.STARTER) else "Write to it in its thread."
     return f"{name} is already here, started by {there.starter_name}. {stop}"
+
+
+JUST_ENDED = timedelta(minutes=1)
+"""For so long a message in a channel may still have been meant for the session that has ended there."""
+
+
+def has_ended(session: SessionRecord) -> str:
+    """What whoever writes to a session that has ended is told."""
+    return f"{session.spec.avatar_name or 'The avatar'}'s session has ended."
+
+
+def start_again(session: SessionRecord) -> Command:
+    """What starts another session like one that has ended."""
+    return Command("start", {"again": session.id})

@@ -19,10 +19,9 @@ from bot.runtime.context import SessionContext
 from bot.runtime.greeting import as_spoken, is_greeting
 from bot.runtime.llm_reply import LlmReplies, LlmReply
 from bot.runtime.moderation import Cleared, Refusal
-from bot.runtime.round_robin import RoundRobin
-from bot.speech.names import clean_name, with_name
+from bot.runtime.waiting_rows import RoundRobin
 from bot.speech.sentences import speaking_seconds
-from bot.speech.speakable import speakable
+from bot.speech.speakable import clean_name, speakable, with_name
 from bot.tasks import cancel_and_wait
 from bot.transcript.publisher import TranscriptPublisher
 

@@ -1,4 +1,4 @@
-"""What waits for one task of a run, kept in memory: handed over as it was accepted, read from the database where that is in doubt."""
+"""What waits for a task of a run, and whose turn it is."""
 
 import asyncio
 from collections import deque
@@ -62,3 +62,27 @@ class WaitingRows:
             raise
         put = [row for row in self._rows.values() if row.id not in before]
         self._rows = {row.id: row for row in (*put, *found) if row.id not in self._over}
+
+
+AUTHORS_REMEMBERED = 200
+"""Authors of whom it is known when they had their turn; whoever is forgotten counts as new."""
+
+
+class RoundRobin:
+    """Of one run. Who never had a turn comes first, then who has waited longest since the last one; in doubt the lowest sequence."""
+
+    def __init__(self) -> None:
+        self._served: dict[str, None] = {}  # the last at the end
+
+    def next(self, waiting: Sequence[InboxRecord]) -> InboxRecord:
+        """`waiting` is not empty, the lowest sequence first."""
+        first = {row.person_id: row for row in reversed(waiting)}
+        rank = {person: place for place, person in enumerate(self._served, 1)}
+        return min(reversed(first.values()), key=lambda row: (rank.get(row.person_id, 0), row.sequence))
+
+    def served(self, person_id: str) -> None:
+        """Somebody has a turn now."""
+        self._served.pop(person_id, None)
+        self._served[person_id] = None
+        for forgotten in list(self._served)[:-AUTHORS_REMEMBERED]:
+            del self._served[forgotten]

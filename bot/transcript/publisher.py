@@ -15,7 +15,7 @@ from bot.media.events import Caption
 from bot.ports.avatar import AvatarEvent, Utterance
 from bot.ports.chat import MessageEdits
 from bot.ports.storage.records import LeaseLost, PostRecord, UtteranceRecord
-from bot.speech.names import clean_name
+from bot.speech.speakable import clean_name
 from bot.speech.splitter import preview, split
 from bot.transcript.context import TranscriptContext
 

@@ -26,7 +26,7 @@ from bot.commands import errors, parser, secret_detection, suggestions, urls
 from bot.commands.catalogue import CATALOGUE
 from bot.domain import wellformed
 from bot.domain.transcript import Speaker, TranscriptLine
-from bot.speech import names, sentences, speakable, splitter
+from bot.speech import sentences, speakable, splitter
 
 SHORT, LONG = 2_000, 8_000
 LEAST_GROWTH = 2.5**2
@@ -104,8 +104,8 @@ def rich(text: str) -> Any:
 
 
 FED: Mapping[str, Callable[[str], object]] = {
-    "names.clean_name": names.clean_name,
-    "names.with_name": lambda text: names.with_name(text, text),
+    "speakable.clean_name": speakable.clean_name,
+    "speakable.with_name": lambda text: speakable.with_name(text, text),
     "sentences.sentence_ends": lambda text: list(sentences.sentence_ends(text)),
     "sentences.speaking_seconds": sentences.speaking_seconds,
     "a stream of sentences": streamed,
@@ -114,6 +114,7 @@ FED: Mapping[str, Callable[[str], object]] = {
     "splitter.split": lambda text: splitter.split(text, 500, len),
     "splitter.preview": lambda text: splitter.preview(text, 500, len),
     "parser.parse": parser.parse,
+    "parser.asked_form": lambda text: parser.asked_form(f"say {text} ?"),
     "parser.parse of a start": lambda text: parser.parse(f"start {text}"),
     "parser.parse of a knowledge base": lambda text: parser.parse(f"knowledge create x prompt:{text}"),
     "parser.parse of words to say": lambda text: parser.parse(f"say {text}"),
@@ -161,7 +162,6 @@ FED: Mapping[str, Callable[[str], object]] = {
 }  # fmt: skip
 
 MODULES = {
-    "names": names,
     "sentences": sentences,
     "speakable": speakable,
     "splitter": splitter,

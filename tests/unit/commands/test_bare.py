@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.commands.bare import asked_form
+from bot.commands.parser import asked_form
 from bot.domain.messages import Command
 
 

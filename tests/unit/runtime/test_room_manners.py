@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bot.commands.policy import Policy
 from bot.domain.people import Role
 from bot.ports.storage.records import InboxOutcome, InboxRecord, InboxState
-from bot.runtime.round_robin import REMEMBERED, RoundRobin
+from bot.runtime.waiting_rows import REMEMBERED, RoundRobin
 from bot.testing.chat import CHANNEL
 
 POLICY = Policy()

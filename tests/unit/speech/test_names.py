@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.speech.names import LONGEST_NAME, clean_name, with_name
+from bot.speech.speakable import LONGEST_NAME, clean_name, with_name
 
 
 @pytest.mark.parametrize(
