@@ -9,7 +9,7 @@ from bot.media.events import Caption, SessionView
 from bot.ports.storage import Storage
 from bot.ports.storage.records import Given, InboxOutcome, SessionRecord, UtteranceRecord
 from bot.runtime.status_card import card_of
-from bot.speech.names import clean_name
+from bot.speech.speakable import clean_name
 from bot.transcript.export import Entry, Transcript, export
 
 SOMEBODY = "Somebody in the room"
