@@ -42,6 +42,8 @@ class BlockedWords:
 
     def found_in(self, text: str) -> bool:
         """Whether a word or phrase of the list stands in `text` as a whole word, as it is spelled or as it is read."""
+        if not self._as_written:
+            return False
         return _found(self._as_written, words(text)) or any(_found(self._as_read, each) for each in _readings(text))
 
 
