@@ -20,6 +20,7 @@ COPIED = (
     "adapters",
     "benchmarks",
     "bot",
+    "examples",
     "migrations",
     "scripts",
     "tests",

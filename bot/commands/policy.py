@@ -160,6 +160,11 @@ class Policy:
         """Whether a person may pay for a session that runs already: it has its room."""
         return self.may("start", role_of(person), workspace) or self._on_the_list(person, allow) or self._budget(spent)
 
+    @property
+    def account_sessions(self) -> int:
+        """Sessions of all workspaces together: what the operator allows, and no more than the provider has room for."""
+        return min(self.limits.account_sessions, self.offer.sessions or self.limits.account_sessions)
+
     def minutes(self, asked: int | None, spent: Spent = Spent()) -> int:
         """The minutes of the next provider session: what was asked for or the default, and no more than the day still has."""
         left = int(self.limits.person_minutes - spent.person_minutes)
@@ -236,8 +241,6 @@ class Policy:
                 f"{spent.sessions} avatars are live in this workspace already, which is the limit. {stop}: /avatar sessions "
                 "shows them."
             )
-        if spent.account_sessions >= min(
-            self.limits.account_sessions, self.offer.sessions or self.limits.account_sessions
-        ):
+        if spent.account_sessions >= self.account_sessions:
             return Refused("All places for live avatars are taken at the moment. Try again in a few minutes.")
         return None

@@ -25,6 +25,9 @@ from bot.ports.provider import (
 )
 from bot.ports.room import LossReason, RoomCredentials
 
+TAKES_S = 1.0
+"""How long it takes to say something, whatever it is."""
+
 GREETING = "Good day! I repeat what you write."
 
 
@@ -46,15 +49,16 @@ class Parrot:
         self._utter(turn_id, text if isinstance(text, str) else "".join([piece async for piece in text]))
 
     def _utter(self, turn_id: str, text: str) -> None:
-        words = text.split()
         self._events.put_nowait(Speaking(turn_id, on=True))
-        for count in (len(words) // 2, len(words)):
-            said = " ".join(words[:count])
-            self._events.put_nowait(Utterance(turn_id, Speaker.BOT, said, final=count == len(words)))
+        self._events.put_nowait(Utterance(turn_id, Speaker.BOT, text[: len(text) // 2], final=False))
+        asyncio.get_running_loop().call_later(TAKES_S, self._finish, turn_id, text)
+
+    def _finish(self, turn_id: str, text: str) -> None:
+        self._events.put_nowait(Utterance(turn_id, Speaker.BOT, text, final=True))
         self._events.put_nowait(Speaking(turn_id, on=False))
 
     async def interrupt(self) -> None:
-        """It is always done at once."""
+        """It is done before that could help."""
 
     async def watch(self, on: bool) -> None:
         """There is nothing to see."""
