@@ -31,7 +31,7 @@ from bot.domain.messages import (
 from bot.domain.people import Person, Role
 from bot.domain.sessions import EndReason, SessionStatus
 from bot.domain.usage import Use
-from bot.ports.storage.admission import Admitted, NewSession, Situation
+from bot.ports.storage.admission import Admitted, NewSession, Situation, WorkspaceKey
 from bot.ports.storage.records import SAY, NewRow, SessionRecord
 from bot.runtime.resolve import as_settings, specified
 from bot.runtime.sentences import JUST_ENDED, already_here, has_ended, nobody_here, start_again
@@ -277,8 +277,13 @@ class Admission:
             person_minutes=(use.used + use.held) / 60,
             held_minutes=use.held / 60,
             sessions=self._running[_workspace(inbound.place)],
-            account_sessions=self._running.total(),
+            account_sessions=self._on_the_account(_workspace(inbound.place)),
         )
+
+    def _on_the_account(self, workspace: WorkspaceKey) -> int:
+        """Sessions on the operator's account, as far as this workspace has to do with it."""
+        own = self._situation.own_accounts
+        return 0 if workspace in own else sum(count for each, count in self._running.items() if each not in own)
 
     # ------------------------------------------------------------ which session
 

@@ -28,6 +28,7 @@ def _situation(tx: Transaction, query: AdmissionQuery) -> Situation:
         settings=channels.settings_of(tx, query.places),
         waiting=inbox.waiting_authors(tx, [session.id for session in there]) if there else {},
         running=sessions.count_running(tx) if payers else {},
+        own_accounts=channels.own_accounts(tx) if payers else frozenset(),
         used={
             (place.platform, place.workspace_id, person): usage.of_person(tx, place, person) for place, person in payers
         },

@@ -8,6 +8,7 @@ from sqlalchemy.dialects.sqlite import insert
 from bot.commands.channel_settings import ChannelSettings
 from bot.domain.conversations import ConversationRef
 from bot.ports.secrets import OWN_ACCOUNT
+from bot.ports.storage.admission import WorkspaceKey
 from bot.storage.encryption import decrypt, encrypt
 from bot.storage.filters import channels_of, in_channels, in_workspace
 from bot.storage.prepared import Prepared
@@ -51,6 +52,14 @@ _PAYS_ITSELF = Prepared(
         in_workspace(vault, bindparam("platform"), bindparam("workspace")), vault.c.key == OWN_ACCOUNT
     )
 )
+
+
+_OWN_ACCOUNTS = Prepared(select(vault.c.platform, vault.c.workspace_id).where(vault.c.key == OWN_ACCOUNT))
+
+
+def own_accounts(tx: Transaction) -> frozenset[WorkspaceKey]:
+    """Of all workspaces: for telling who uses the operator's account."""
+    return frozenset((row.platform, row.workspace_id) for row in _OWN_ACCOUNTS.rows(tx))
 
 
 def allowed(tx: Transaction, platform: str, workspace_id: str) -> bool | None:

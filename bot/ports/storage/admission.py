@@ -48,6 +48,7 @@ class Situation:
     settings: Mapping[ConversationRef, ChannelSettings] = field(default_factory=dict)
     waiting: Mapping[tuple[str, str], int] = field(default_factory=dict)  # messages by session and person
     running: Mapping[WorkspaceKey, int] = field(default_factory=dict)  # sessions, where somebody pays
+    own_accounts: frozenset[WorkspaceKey] = frozenset()  # workspaces that pay themselves, where somebody pays
     used: Mapping[PersonKey, Use] = field(default_factory=dict)  # today, by payers
     allowed: Mapping[WorkspaceKey, bool | None] = field(
         default_factory=dict

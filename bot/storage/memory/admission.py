@@ -28,6 +28,7 @@ def _situation(tx: Transaction, query: AdmissionQuery) -> Situation:
         settings=workspaces.settings_of(tx, query.places),
         waiting=inbox.waiting_authors(tx, {session.id for session in there}),
         running=sessions.count_running(tx) if payers else {},
+        own_accounts=workspaces.own_accounts(tx) if payers else frozenset(),
         used={
             (place.platform, place.workspace_id, person): sessions.use_of_person(tx, place, person)
             for place, person in payers

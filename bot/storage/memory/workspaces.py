@@ -41,6 +41,12 @@ def allowed(tx: Transaction, platform: str, workspace_id: str) -> bool | None:
     return True if pays_itself else tx.data.allowed.get((platform, workspace_id))
 
 
+def own_accounts(tx: Transaction) -> frozenset[WorkspaceKey]:
+    """Of all workspaces: for telling who uses the operator's account."""
+    kept = tx.data.vault.keys()
+    return frozenset((platform, workspace) for platform, workspace, key in kept if key == OWN_ACCOUNT)
+
+
 def allow(tx: Transaction, platform: str, workspace_id: str, *, yes: bool) -> None:
     tx.data.allowed.put((platform, workspace_id), yes)
 

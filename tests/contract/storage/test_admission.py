@@ -14,6 +14,7 @@ from bot.domain.conversations import ConversationRef, MessageRef
 from bot.domain.messages import MessageEdited
 from bot.domain.sessions import EndReason, SessionStatus
 from bot.domain.usage import Use
+from bot.ports.secrets import OWN_ACCOUNT
 from bot.ports.storage import Storage
 from bot.ports.storage.admission import AdmissionQuery, Admitted, NewSession, Situation
 from bot.testing.clock import ManualClock
@@ -119,7 +120,9 @@ async def test_what_waits_to_be_spoken_is_counted_by_author(storage: Storage) ->
 
 async def test_who_pays_is_told_with_their_use_and_what_runs(storage: Storage) -> None:
     await start(storage, "s")
+    await storage.vault.put("slack", "T9", OWN_ACCOUNT, b"key")
     situation = await told(storage, AdmissionQuery(payers=frozenset({(HERE, "ann"), (ELSEWHERE, "ann")})))
+    assert situation.own_accounts == {("slack", "T9")}
     assert situation.used == {("room", "W1", "ann"): Use(held=600), ("room", "W2", "ann"): Use()}
     assert situation.running == {("room", "W1"): 1}
 

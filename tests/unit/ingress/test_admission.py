@@ -338,6 +338,17 @@ def test_one_workspace_leaves_room_for_the_others_and_all_together_have_a_limit(
     assert third.sentence.startswith("2 avatars are live in this workspace already")
 
 
+def test_an_account_of_its_own_takes_no_room_on_the_operators() -> None:
+    limits = Limits(account_sessions=4)
+    theirs = frozenset({("fake", "W2")})
+    others = replace(NOTHING, running={("fake", "W2"): 4}, own_accounts=theirs)
+    (started,), _ = admitted(others, command("start"), limits=limits)
+    assert isinstance(started, Accepted)
+    own = replace(NOTHING, running={("fake", "W2"): 4}, own_accounts=frozenset({("fake", "W1")}))
+    (started,), _ = admitted(own, command("start"), limits=limits)
+    assert isinstance(started, Accepted)
+
+
 def test_what_a_person_has_used_today_shortens_what_they_start() -> None:
     used = replace(NOTHING, used={("fake", "W1", "ann"): Use(used=40 * 60, held=15 * 60)})
     _, written = admitted(used, command("start", minutes="30"))
