@@ -88,8 +88,8 @@ class Inbound:
     """One thing that came in from a platform, verified and translated.
 
     `event_id` is the platform's own identity of the delivery: the same one twice changes nothing the second time. `sequence`
-    orders what waits in a session: an integer that grows with the platform's time (a timestamp in microseconds, a
-    snowflake).
+    orders what waits in a session: an integer of 63 bits that grows with the platform's time (a timestamp in microseconds, a
+    snowflake). Raises `ValueError` for any other.
     """
 
     event_id: str
@@ -98,6 +98,10 @@ class Inbound:
     person: Person
     body: Command | MessagePosted | MessageEdited | MessageDeleted
     reply_to: ReplyTo | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.sequence < 2**63:
+            raise ValueError("not a sequence")
 
 
 @dataclass(frozen=True, slots=True)

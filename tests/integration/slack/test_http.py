@@ -109,6 +109,14 @@ def test_half_a_surrogate_pair_is_replaced(body: bytes, content_type: str) -> No
     assert read_body(body, content_type) == {"event": {"user": "\ufffd"}}
 
 
+@pytest.mark.parametrize("ts", ["17900000000000.000001", "-1.000000"])
+async def test_a_time_that_no_database_holds_is_a_bad_request(http: SlackHarness, ts: str) -> None:
+    """Anything else would be delivered again and again."""
+    body = payloads.event(payloads.message("U0ANN", "<@U0BOT> hello", "C0GENERAL", ts))
+    assert (await http.fake.deliver(payloads.EVENT, body))[0] == 400
+    assert http.core.inbounds == []
+
+
 async def test_a_body_larger_than_any_of_slacks_is_not_read(http: SlackHarness) -> None:
     body = b"x" * (BODY_LIMIT + 1)
     assert await post(http, body, payloads.signed(body) | JSON) == 413
