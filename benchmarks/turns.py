@@ -4,18 +4,20 @@ Measured from the call of `accept` until `RoomConnection.send` gets the first pa
 avatars speak at once and a message comes to the next session in turn, so nothing waits for a voice or for the stream's budget. CPU is
 that of the whole process, the simulator included, from the first message until a second after the last.
 
-The floor, in the same run, is bare aiosqlite with synchronous=FULL: two commits of one row before the first packet (accepted, claimed)
-and one after it (over). `--tree` runs another checkout's `benchmarks.turns` in turn with this one, and shows the CPU of each.
+The floor is bare aiosqlite with synchronous=FULL: two commits of one row before the first packet (accepted, claimed) and one after it
+(over). Its CPU is measured before the run, its time beside the service's, in the same loop. `--tree` runs another checkout's
+`benchmarks.turns` in turn with this one, and shows the CPU of each.
 """
 
 import argparse
 import asyncio
+import contextlib
 import resource
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import aiosqlite
@@ -33,8 +35,19 @@ RATES = (10, 25, 50, 100, 200)
 JUDGED = 50
 """Messages a second at which the limits hold: well below what saturates a slow machine."""
 
-MOST_CPU, MOST_MEDIAN = 12, 8
+MOST_CPU, MOST_MEDIAN = 8, 8
 """Times the floor."""
+
+BESIDE_EVERY_S = 0.2
+"""Between two messages of the floor beside those of the service."""
+
+HERE = Path(__file__).parents[1]
+ALONE = f"""
+import runpy, sys
+sys.path[:] = ["."] + [path for path in sys.path if path not in ("", {str(HERE)!r})]
+runpy.run_module("benchmarks.turns", run_name="__main__")
+"""
+"""Runs the benchmark of the working directory's tree, whichever tree this interpreter belongs to."""
 
 COMMITS_BEFORE, COMMITS = 2, 3
 """Of one message: before its first packet, and in all."""
@@ -95,66 +108,94 @@ class Talk:
             self.refused += 1
 
 
-async def floor(messages: int = 300) -> tuple[list[float], float]:
-    """Seconds of what comes before each first packet, and of CPU for each message, one after the other on bare aiosqlite."""
-    took: list[float] = []
-    with tempfile.TemporaryDirectory() as folder:
-        async with aiosqlite.connect(Path(folder) / "floor.db", isolation_level=None) as database:
-            for pragma in ("journal_mode=WAL", "synchronous=FULL"):
-                await database.execute_fetchall(f"PRAGMA {pragma}")
-            await database.execute("CREATE TABLE rows (id INTEGER PRIMARY KEY, body TEXT)")
-            cpu = time.process_time()
-            for _ in range(messages):
-                began = time.perf_counter()
-                for number in range(COMMITS):
-                    await database.execute("INSERT INTO rows (body) VALUES (?)", ("x" * 400,))
-                    if number + 1 == COMMITS_BEFORE:
-                        took.append(time.perf_counter() - began)
-            return took, (time.process_time() - cpu) / messages
+class Floor:
+    """The commits of a message on bare aiosqlite, and nothing else."""
+
+    def __init__(self, database: aiosqlite.Connection) -> None:
+        self._database = database
+        self.before: list[float] = []
+        """Seconds of those that come before the first packet."""
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def open(cls) -> AsyncIterator["Floor"]:
+        with tempfile.TemporaryDirectory() as folder:
+            async with aiosqlite.connect(Path(folder) / "floor.db", isolation_level=None) as database:
+                for pragma in ("journal_mode=WAL", "synchronous=FULL"):
+                    await database.execute_fetchall(f"PRAGMA {pragma}")
+                await database.execute("CREATE TABLE rows (id INTEGER PRIMARY KEY, body TEXT)")
+                yield cls(database)
+
+    async def message(self) -> None:
+        began = time.perf_counter()
+        for number in range(COMMITS):
+            await self._database.execute("INSERT INTO rows (body) VALUES (?)", ("x" * 400,))
+            if number + 1 == COMMITS_BEFORE:
+                self.before.append(time.perf_counter() - began)
+
+    async def cpu(self, messages: int = 300) -> float:
+        """Seconds for each of so many, one after the other."""
+        began = time.process_time()
+        for _ in range(messages):
+            await self.message()
+        return (time.process_time() - began) / messages
+
+    async def beside(self) -> None:
+        """Now and then, until cancelled: what the machine and the loop let anybody have at that time."""
+        self.before.clear()
+        while True:
+            await self.message()
+            await asyncio.sleep(BESIDE_EVERY_S)
 
 
 async def measure() -> int:
     packets = FirstPackets()
-    bare, bare_cpu = await floor()
     limits: list[Limit] = []
-    async with running(connections=packets.watch) as world:
+    async with Floor.open() as floor, running(connections=packets.watch) as world:
+        bare = await floor.cpu()
         await world.start(SESSIONS)
         await Talk(world, "warm").run(10)
-        print(f"{'':12}{'accept() ms':>20}{'first packet ms':>22}{'CPU ms':>10}")
         print(
-            f"{'a second':12}{'median':>10}{'p99':>10}{'median':>12}{'p99':>10}{'each':>10}{'refused':>10}{'not sent':>10}"
+            f"{'':12}{'accept() ms':>20}{'first packet ms':>22}{'floor ms':>10}{'CPU ms':>10}   floor {bare * 1000:.2f}"
         )
-        figures = (percentile(bare, 50) * 1000, percentile(bare, 99) * 1000, bare_cpu * 1000)
-        print(f"{'floor':32}{figures[0]:>12.1f}{figures[1]:>10.1f}{figures[2]:>10.2f}")
+        print(f"{'a second':12}{'median':>10}{'p99':>10}{'median':>12}{'p99':>10}{'median':>10}{'each':>10}", end="")
+        print(f"{'refused':>10}{'not sent':>10}")
         for rate in RATES:
             talk, cpu = Talk(world, str(rate)), time.process_time()
+            beside = asyncio.create_task(floor.beside())
             await talk.run(rate)
             await asyncio.sleep(1)
+            beside.cancel()
+            await asyncio.wait([beside])
             each = (time.process_time() - cpu) / (SECONDS * rate)
             took = [packets.sent[row] - began for row, began in talk.began.items() if row in packets.sent]
-            line(rate, talk, took, each)
+            line(rate, talk, took, percentile(floor.before, 50), each)
             if rate == JUDGED:
                 limits += [
-                    Limit(f"CPU of a message at {rate}/s", each, bare_cpu, MOST_CPU),
-                    Limit(f"first packet, median at {rate}/s", percentile(took, 50), percentile(bare, 50), MOST_MEDIAN),
+                    Limit(f"CPU of a message at {rate}/s", each, bare, MOST_CPU),
+                    Limit(
+                        f"first packet, median at {rate}/s",
+                        percentile(took, 50),
+                        percentile(floor.before, 50),
+                        MOST_MEDIAN,
+                    ),
                 ]
     print(load())
     return judged(*limits)
 
 
-def line(rate: int, talk: Talk, took: list[float], cpu: float) -> None:
+def line(rate: int, talk: Talk, took: list[float], floor: float, cpu: float) -> None:
     figures = [percentile(values, percent) * 1000 for values in (talk.accepted, took) for percent in (50, 99)]
-    alone = "".join(f"{figure:{width}.1f}" for figure, width in zip(figures, (10, 10, 12, 10), strict=True))
+    figures.append(floor * 1000)
+    alone = "".join(f"{figure:{width}.1f}" for figure, width in zip(figures, (10, 10, 12, 10, 10), strict=True))
     print(f"{rate:<12}{alone}{cpu * 1000:10.2f}{talk.refused:10}{len(talk.began) - len(took):10}")
 
 
 def paired(tree: Path) -> None:
     """This checkout and another in turn, twice: the CPU is that of the whole run, its start included, which is the same work in both."""
-    for where in (Path(__file__).parents[1], tree.resolve()) * 2:
+    for where in (HERE, tree.resolve()) * 2:
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        ran = subprocess.run(
-            [sys.executable, "-m", "benchmarks.turns"], cwd=where, check=False, capture_output=True, text=True
-        )
+        ran = subprocess.run([sys.executable, "-c", ALONE], cwd=where, check=False, capture_output=True, text=True)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
         print(f"{where}: {cpu:.1f} s of CPU\n\n{ran.stdout}{ran.stderr}")
