@@ -49,7 +49,7 @@ class MemoryFencedWrites(Block[Transaction]):
         self._note(_open_thread, self._lease, opened)
 
     def move_card(self, card: MessageRef) -> None:
-        self._change(card=card)
+        self._note(_move_card, self._lease, card)
 
     def charge(self, payer_id: str) -> None:
         self._change(payer_id=payer_id)
@@ -114,11 +114,18 @@ def _rest(tx: Transaction, lease: Lease) -> SessionStatus:
 
 
 def _open_thread(tx: Transaction, lease: Lease, opened: Opened) -> None:
-    """It is in the channel of its session."""
+    _move_card(tx, lease, opened.card)
     session = sessions.get(tx, lease.session_id)
     assert session is not None
-    thread = session.place.in_thread(opened.thread.thread_id)
-    sessions.change(tx, lease.session_id, thread=thread, card=opened.card)
+    sessions.change(tx, lease.session_id, thread=session.place.in_thread(opened.thread.thread_id))
+
+
+def _move_card(tx: Transaction, lease: Lease, card: MessageRef) -> None:
+    """It stays in the channel of its session."""
+    session = sessions.get(tx, lease.session_id)
+    assert session is not None
+    here = MessageRef(session.place.in_thread(card.place.thread_id), card.message_id)
+    sessions.change(tx, lease.session_id, card=here, thread=session.thread or session.place.channel)
 
 
 def _settle(tx: Transaction, session_id: str, decide: Callable[[Sequence[UnfinishedRow]], Settlement]) -> Settlement:

@@ -113,15 +113,19 @@ async def ask_to_end(world: World, session_id: str, number: int) -> object:
 
 def step(work: Callable[..., Any], *args: st.SearchStrategy[Any]) -> st.SearchStrategy[Step]:
     """`work(world, *args)`, with arguments drawn."""
-    return st.tuples(*args).map(lambda drawn: _Step(work, drawn, work.__code__.co_firstlineno))
+    return st.builds(_Step, st.just(work), st.tuples(*args), st.just(work.__code__.co_firstlineno))
 
 
-@dataclass(frozen=True)
 class _Step:
-    work: Callable[..., Any] = field(repr=False)
-    args: tuple[Any, ...]
-    line: int
-    """Of what it does, in this file."""
+    """`work` stands in this line of this file, which is what is shown of it."""
+
+    def __init__(self, work: Callable[..., Any], args: tuple[Any, ...], line: int) -> None:
+        self.work = work
+        self.args = args
+        self.line = line
+
+    def __repr__(self) -> str:
+        return f"line {self.line} {self.args}"
 
     def __call__(self, world: World) -> Any:
         return self.work(world, *self.args)
@@ -134,7 +138,7 @@ def in_run(write: Callable[..., Any], *args: st.SearchStrategy[Any]) -> st.Searc
         return world.fenced(session_id, newest, lambda run: write(run, *drawn))
 
     drawn = st.tuples(session_ids, st.sampled_from((True, True, True, False)), *args)
-    return drawn.map(lambda chosen: _Step(work, chosen, write.__code__.co_firstlineno))
+    return st.builds(_Step, st.just(work), drawn, st.just(write.__code__.co_firstlineno))
 
 
 spec = SessionSpec("alma", "Alma")
@@ -274,11 +278,11 @@ async def done(world: World, work: Step) -> object:
         return type(error)
 
 
-@dataclass(frozen=True)
 class Fresh:
-    """An empty database, migrated."""
+    """An empty database, migrated. It is not shown: it has a hundred kilobytes."""
 
-    database: bytes = field(repr=False)
+    def __init__(self, database: bytes) -> None:
+        self.database = database
 
 
 @pytest.fixture(scope="session")
