@@ -161,3 +161,25 @@ async def test_a_reading_that_fails_leaves_them_in_doubt() -> None:
     with pytest.raises(OSError, match="no database"):
         await rows.all()
     assert await rows.all() == [row(1)]
+
+
+async def test_what_is_handed_over_during_a_reading_stays() -> None:
+    async def read() -> list[InboxRecord]:
+        rows.put(row(2))
+        return [row(1)]
+
+    rows = WaitingRows(read)
+    assert await rows.all() == [row(1), row(2)]
+
+
+async def test_what_is_over_is_not_taken_again() -> None:
+    async def read() -> list[InboxRecord]:
+        return [row(1)]
+
+    rows = WaitingRows(read)
+    assert await rows.all() == [row(1)]
+    rows.over(row(1))
+    rows.put(row(1))  # handed over later than it was read
+    assert await rows.all() == []
+    rows.doubt()
+    assert await rows.all() == []
