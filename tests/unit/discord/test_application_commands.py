@@ -31,7 +31,8 @@ def option(verb: str, name: str) -> Json:
 def test_every_verb_can_be_used_with_every_option() -> None:
     native = {name: {option["name"] for option in leaf.get("options", ())} for name, leaf in leaves(commands()[0])}
 
-    assert native == {verb.name: {option.name for option in verb.options} for verb in CATALOGUE.verbs}
+    # what is private is asked for in a form: whoever types it into a command shows it to others
+    assert native == {verb.name: {o.name for o in verb.options if not o.private} for verb in CATALOGUE.verbs}
 
 
 def test_options_are_typed() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bot.commands.policy import Policy
 from bot.domain.people import Role
 from bot.ports.storage.records import InboxOutcome, InboxRecord, InboxState
-from bot.runtime.waiting_rows import REMEMBERED, RoundRobin
+from bot.runtime.waiting_rows import AUTHORS_REMEMBERED, RoundRobin
 from bot.testing.chat import CHANNEL
 
 POLICY = Policy()
@@ -146,6 +146,6 @@ def test_nobody_who_waits_sees_another_twice(authors: list[str]) -> None:
 
 def test_only_so_many_authors_are_remembered() -> None:
     order = RoundRobin()
-    for number in range(3 * REMEMBERED):
+    for number in range(3 * AUTHORS_REMEMBERED):
         order.served(str(number))
-    assert list(order._served) == [str(number) for number in range(2 * REMEMBERED, 3 * REMEMBERED)]
+    assert list(order._served) == [str(number) for number in range(2 * AUTHORS_REMEMBERED, 3 * AUTHORS_REMEMBERED)]
