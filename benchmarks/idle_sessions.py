@@ -20,7 +20,7 @@ from bot.domain.sessions import SessionSpec
 from bot.ports.avatar import Avatar
 
 SESSIONS, IDLE_S = 500, 5
-MOST_KB, MOST_START = 3, 6
+MOST_KB, MOST_START, MOST_IDLE = 8, 30, 4
 """Times the floor."""
 
 Cost = tuple[float, float, float]
@@ -78,6 +78,7 @@ def main() -> int:
     return judged(
         Limit("kB a session", ours[0], floor[0], MOST_KB),
         Limit("CPU to start one", ours[1], floor[1], MOST_START),
+        Limit("CPU while idle", ours[2], floor[2], MOST_IDLE),
     )
 
 
