@@ -68,7 +68,7 @@ def running(port: int) -> Iterator[subprocess.Popen[str]]:
 
 def answers(port: int) -> bool:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=2):
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=2):  # runs out
             return True
     except OSError:
         return False

@@ -12,6 +12,7 @@ from bot.commands.policy import Limits, Policy
 from bot.storage.memory import MemoryStorage
 from bot.telemetry import new_metrics
 from bot.testing.virtual_time import LoopClock, virtual
+from tests.patience import HANG_S
 
 SLEEPS_SOON = Policy(Limits(sleep_after=timedelta(minutes=2)))
 
@@ -170,7 +171,7 @@ async def test_people_connect_over_a_socket(unused_tcp_port: int) -> None:
 
 
 async def connected(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(HANG_S):
         while True:
             with contextlib.suppress(ConnectionError):
                 return await asyncio.open_connection("127.0.0.1", port)

@@ -94,7 +94,7 @@ async def test_a_call_cut_off_in_a_pause_for_everybody_stops_nobody_else(wire: W
     wire.discord.next_answers("GET /users/@me", Answer(429, everybody, {"Via": "1.1 google"}))
 
     with pytest.raises(PlatformError, match="cannot be reached"):
-        await wire.platform._rest.call(ME, within=0.2)
+        await wire.platform._rest.call(ME, within=0.2)  # runs out
 
     async with asyncio.timeout(HANG_S):
         assert (await wire.platform._rest.call(ME))["id"] == USER["id"]
@@ -104,7 +104,7 @@ async def test_a_call_that_hangs_has_an_end(wire: Wire) -> None:
     wire.discord.next_answers("GET /users/@me", Answer(200, USER, slow=HANG_S))
 
     with pytest.raises(PlatformError, match="cannot be reached"):
-        await wire.platform._rest.call(ME, within=0.1)
+        await wire.platform._rest.call(ME, within=0.1)  # runs out
 
 
 async def test_without_a_connection_nothing_is_said_to_be_done() -> None:

@@ -137,7 +137,7 @@ async def test_who_does_not_read_is_cut_off(target: Served) -> None:
 
 async def pour_at_most(peer: Peer, piece: bytes, total: int) -> None:
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(5):  # runs out
             await pour(peer, piece, total)
 
 

@@ -113,7 +113,6 @@ def test_parts_are_the_text_and_each_fits(text: str, limit: int) -> None:
     assert all(measure(part) <= limit for part in found)
 
 
-@pytest.mark.timeout(20)
 @pytest.mark.parametrize("unit", [" ", "\n", " \n", "\u3000", "&", "a ", "x"])
 def test_parts_end_and_are_no_more_than_the_text(unit: str) -> None:
     text = unit * 9_000
