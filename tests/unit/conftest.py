@@ -1,0 +1,53 @@
+"""Unit tests are pure: no process, no socket, no file that is written. What needs one is an integration test."""
+
+import os
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+REFUSED = frozenset(
+    {
+        "os.exec",
+        "os.fork",
+        "os.posix_spawn",
+        "os.system",
+        "socket.bind",
+        "socket.connect",
+        "socket.sendto",
+        "sqlite3.connect",
+        "subprocess.Popen",
+    }
+)
+WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_APPEND
+CACHES = ("__pycache__", ".hypothesis", os.devnull)
+"""What Python and hypothesis remember between two runs."""
+
+_running = False
+
+
+class Impure(AssertionError):
+    """A unit test reached for the world."""
+
+
+def _watch(event: str, arguments: tuple[object, ...]) -> None:
+    if _running and (event in REFUSED or _writes(event, *arguments[:3])):
+        raise Impure(f"{event}{arguments}: a test that needs this belongs to tests/integration")
+
+
+def _writes(event: str, path: object = "", _mode: object = None, flags: object = 0) -> bool:
+    makes = event == "os.mkdir" or (event == "open" and isinstance(flags, int) and flags & WRITING)
+    return bool(makes) and not any(cache in str(path) for cache in CACHES)
+
+
+sys.addaudithook(_watch)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol() -> Iterator[None]:
+    global _running  # noqa: PLW0603 - an audit hook is there for as long as the process
+    _running = True
+    try:
+        return (yield)
+    finally:
+        _running = False
