@@ -138,9 +138,7 @@ SLACK = {"SLACK_BOT_TOKEN": "xoxb-1-2-3", "SLACK_APP_TOKEN": "xapp-1-2", "SLACK_
         ),
     ],
 )
-def test_doctor_ends_as_run_would_and_says_it_in_its_table_only(
-    folder: Path, settings: dict[str, str], code: int, said: list[str]
-) -> None:
+def test_doctor_ends_as_run_would(folder: Path, settings: dict[str, str], code: int, said: list[str]) -> None:
     done = avatarbot("doctor", PORT="0", **settings)
     assert (done.returncode, done.stderr) == (code, "")
     assert [words for words in said if words not in done.stdout] == []

@@ -55,7 +55,7 @@ def test_into_a_pipe_only_whole_lines_are_written(tmp_path: Path, monkeypatch: p
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_cannot_be_said_is_one_sentence_and_exit_code_1() -> None:
+def test_what_cannot_be_said_is_one_sentence() -> None:
     with demo("--say", "word " * 400) as process:
         _, complaint = process.communicate(timeout=HANG_S)
     assert process.returncode == 1
@@ -84,7 +84,7 @@ def test_on_a_terminal_the_line_grows_in_place_and_wraps() -> None:
     assert media[-1] == "            Stopped, and closed at AKOOL."
 
 
-def test_the_browser_opens_by_itself_with_a_key_that_opens_once(tmp_path: Path) -> None:
+def test_the_browser_opens_with_a_single_use_key(tmp_path: Path) -> None:
     browser, opened = tmp_path / "browser", tmp_path / "opened"
     browser.write_text(f'#!/bin/sh\necho "$1" > {opened}.new && mv {opened}.new {opened}\n')
     browser.chmod(0o700)

@@ -45,7 +45,7 @@ async def test_sessions_are_listed_stopped_read_and_forgotten_beside_the_service
             assert await asyncio.to_thread(told_to_stop, service) == 0
 
 
-async def test_what_nobody_knows_at_akool_is_told_and_closed_only_where_the_key_is_ours(tmp_path: Path) -> None:
+async def test_reap_closes_strangers_only_where_the_key_is_ours(tmp_path: Path) -> None:
     with simulation(join_delay=0.1) as simulated:
         services = Deployment(tmp_path, simulated.url)
         api = AkoolApi.at(simulated.url, ApiKey(SecretStr("simulator")))

@@ -32,7 +32,7 @@ async def talking(services: Deployment) -> AsyncIterator[tuple[Member, Message]]
         yield ann, await ann.sees_card("lobby", SessionStatus.LIVE)
 
 
-async def test_told_to_stop_while_avatars_speak_it_closes_them_and_tells_whose_words_are_lost(tmp_path: Path) -> None:
+async def test_sigterm_while_speaking_closes_avatars_and_tells_authors(tmp_path: Path) -> None:
     with simulation(pace=15, join_delay=0.1) as simulated:
         services = Deployment(tmp_path, simulated.url)
         with services.service() as service:
@@ -47,7 +47,7 @@ async def test_told_to_stop_while_avatars_speak_it_closes_them_and_tells_whose_w
         assert {row.sentence for row in evidence.rows if row.verb == "say"} == {"", GOODBYE}
 
 
-async def test_told_to_stop_while_akool_hangs_it_ends_in_time_and_the_next_start_closes(tmp_path: Path) -> None:
+async def test_sigterm_while_akool_hangs_ends_in_time(tmp_path: Path) -> None:
     with simulation(pace=300, join_delay=0.1) as simulated:
         services = Deployment(tmp_path, simulated.url)
         with services.service() as first:
@@ -98,7 +98,7 @@ asyncio.run(main())
 """
 
 
-def test_a_process_whose_loop_hangs_ends_all_the_same_and_says_so() -> None:
+def test_a_process_whose_loop_hangs_still_ends() -> None:
     with subprocess.Popen(
         [sys.executable, "-c", HANGING], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:

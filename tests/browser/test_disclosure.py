@@ -102,9 +102,7 @@ async def test_it_is_gone_where_the_operator_switched_it_off(core: ScriptedCore,
     await expect(page.locator("#disclosure")).to_be_hidden()
 
 
-async def test_the_playground_says_it_on_the_card_the_stage_and_the_first_line(
-    core: ScriptedCore, window: Opens
-) -> None:
+async def test_the_playground_discloses_on_card_stage_and_first_line(core: ScriptedCore, window: Opens) -> None:
     ann = await (await window()).enter(core.address)
     await ann.type_in("channel", "/avatar start avatar:Mei")
     await ann.says("thread", "tell me what to say.")

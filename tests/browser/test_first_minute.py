@@ -23,7 +23,7 @@ def commands(came: list[Inbound]) -> list[Command]:
     return [inbound.body for inbound in came if isinstance(inbound.body, Command)]
 
 
-async def test_one_can_write_at_once_and_a_whole_command_needs_one_enter(core: ScriptedCore, window: Opens) -> None:
+async def test_a_whole_command_needs_one_enter(core: ScriptedCore, window: Opens) -> None:
     ann = await (await window()).enter(core.address)
     box = ann.page.locator("#channel-composer textarea")
     await expect(box).to_be_focused()
@@ -40,7 +40,7 @@ async def test_on_a_touch_screen_no_keyboard_opens_by_itself(core: ScriptedCore,
     await expect(ann.page.locator("#channel-composer textarea")).not_to_be_focused()
 
 
-async def test_a_suggestion_for_what_no_longer_stands_there_is_not_taken(core: ScriptedCore, window: Opens) -> None:
+async def test_an_outdated_suggestion_is_not_taken(core: ScriptedCore, window: Opens) -> None:
     ann = await (await window()).enter(core.address)
     box = ann.page.locator("#channel-composer textarea")
     await box.fill("/avatar status ")
@@ -81,9 +81,7 @@ async def test_tab_waits_for_the_suggestion_that_fits_what_was_typed(core: Scrip
     await expect(box).to_have_value('/avatar start avatar:"Theo Glass" ')
 
 
-async def test_a_long_answer_is_read_from_its_head_and_a_short_one_is_seen_whole(
-    core: ScriptedCore, window: Opens
-) -> None:
+async def test_a_long_answer_is_read_from_its_head(core: ScriptedCore, window: Opens) -> None:
     ann = await (await window(viewport={"width": 1100, "height": 560})).enter(core.address)
     await ann.type_in("channel", "/avatar avatars")
     short = ann.page.locator(".told", has_text="Three avatars can come.")
@@ -103,7 +101,7 @@ async def test_a_list_goes_on_with_next(core: ScriptedCore, window: Opens) -> No
     assert commands(core.came)[-1] == Command("avatars", {"page": "2"})
 
 
-async def test_who_is_started_from_a_list_is_met_in_their_thread(core: ScriptedCore, window: Opens) -> None:
+async def test_a_start_from_a_list_opens_the_thread(core: ScriptedCore, window: Opens) -> None:
     ann = await (await window()).enter(core.address)
     await ann.type_in("channel", "/avatar avatars")
     await ann.page.get_by_role("button", name="Start Alma").click()
@@ -217,7 +215,7 @@ async def test_spoken_stands_below_what_was_said(core: ScriptedCore, window: Ope
     assert heard["y"] >= body["y"] + body["height"]
 
 
-async def test_on_a_phone_on_its_side_every_button_can_be_pressed(core: ScriptedCore, window: Opens) -> None:
+async def test_every_button_can_be_pressed_on_a_landscape_phone(core: ScriptedCore, window: Opens) -> None:
     ann = await (await window(viewport=PHONE_ON_ITS_SIDE, has_touch=True, is_mobile=True)).enter(core.address)
     await ann.type_in("channel", "/avatar start avatar:Mei")
     await ann.says("thread", "tell me what to say.")

@@ -71,7 +71,7 @@ async def test_the_secret_goes_into_no_path(core: ScriptedCore, window: Opens) -
     assert not [url for url in ann.requests if secret in url.partition("#")[0]]
 
 
-async def test_the_page_is_the_same_for_everybody_and_may_be_cached(http: httpx.AsyncClient) -> None:
+async def test_the_page_may_be_cached(http: httpx.AsyncClient) -> None:
     first = await http.get("/v/")
     again = await http.get("/v/", headers={"If-None-Match": first.headers["etag"]})
     assert (first.status_code, again.status_code) == (200, 304)
@@ -102,7 +102,7 @@ async def test_an_expired_link_says_so(core: ScriptedCore, window: Opens) -> Non
     await expect(page.get_by_role("heading", name="This link has expired")).to_be_visible()
 
 
-async def test_a_link_that_expires_or_is_revoked_while_open_is_closed(core: ScriptedCore, window: Opens) -> None:
+async def test_an_open_link_that_expires_or_is_revoked_is_closed(core: ScriptedCore, window: Opens) -> None:
     expiring, revoked = await link(core), await link(core)
     pages = [await opened(core, window, secret) for secret in (expiring, revoked)]
     for page in pages:
@@ -282,7 +282,7 @@ async def test_ones_own_words_stand_there_once(core: ScriptedCore, window: Opens
     await expect(page.locator("#said li")).to_have_count(2)
 
 
-async def test_an_old_sentence_is_not_spoken_again_to_who_comes_late(core: ScriptedCore, window: Opens) -> None:
+async def test_old_sentences_are_not_announced_to_latecomers(core: ScriptedCore, window: Opens) -> None:
     await link(core)
     core.archive.said["old"] = Caption("old", Speaker.BOT, "Long ago I said this.", True)
     page = (await window()).page

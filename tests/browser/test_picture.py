@@ -151,7 +151,7 @@ async def test_the_avatar_itself_is_seen_idle_and_then_speaking(demo: DemoServic
     await becomes(viewer, OPENS_AND_SHUTS)
 
 
-async def test_sound_comes_after_a_tap_and_only_while_the_avatar_speaks(demo: DemoService, window: Opens) -> None:
+async def test_sound_comes_after_a_tap_and_only_with_speech(demo: DemoService, window: Opens) -> None:
     ann, viewer = await open_viewer(demo, window, LISTEN, mode="retelling")
     tap = viewer.get_by_role("button", name="Tap for sound")
     await expect(tap).to_be_visible()
@@ -224,7 +224,7 @@ async def before_the_media(core: ScriptedCore, window: Opens) -> tuple[Window, M
     return ann, media
 
 
-async def test_without_https_the_page_says_so_and_the_rest_of_it_works(core: ScriptedCore, window: Opens) -> None:
+async def test_without_https_the_page_says_so(core: ScriptedCore, window: Opens) -> None:
     ann = await window()
     await ann.page.goto(await link(core, core.base.replace("127.0.0.1", "lan.test")))
 
@@ -241,9 +241,7 @@ async def test_without_https_the_page_says_so_and_the_rest_of_it_works(core: Scr
 
 
 @pytest.mark.parametrize("missing", ["VideoDecoder", "AudioWorkletNode"])
-async def test_a_browser_without_it_says_so_and_shows_the_portrait_and_what_is_said(
-    core: ScriptedCore, window: Opens, missing: str
-) -> None:
+async def test_a_browser_without_it_shows_portrait_and_words(core: ScriptedCore, window: Opens, missing: str) -> None:
     ann = await window()
     await ann.page.add_init_script(f"delete globalThis.{missing}")
     await ann.page.goto(await link(core))
@@ -271,9 +269,7 @@ async def test_a_browser_without_it_shows_the_avatar_all_the_same(
     await expect(ann.page.locator("#sightless")).to_be_empty()
 
 
-async def test_a_broken_picture_is_followed_by_a_new_decoder_and_a_wish_for_a_key_frame(
-    core: ScriptedCore, window: Opens
-) -> None:
+async def test_a_broken_picture_brings_a_new_decoder_and_key_frame(core: ScriptedCore, window: Opens) -> None:
     ann, media = await before_the_media(core, window)
     media.take_keyframe_request()
     await expect(ann.page.locator("#canvas")).to_be_hidden()
@@ -287,9 +283,7 @@ async def test_a_broken_picture_is_followed_by_a_new_decoder_and_a_wish_for_a_ke
     await becomes(ann.page, "canvas.width === 640")
 
 
-async def test_a_browser_that_cannot_decode_it_says_so_and_asks_for_no_more_key_frames(
-    core: ScriptedCore, window: Opens
-) -> None:
+async def test_a_browser_that_cannot_decode_says_so(core: ScriptedCore, window: Opens) -> None:
     ann, media = await before_the_media(core, window)
     for _ in range(2):
         media.take_keyframe_request()
@@ -328,7 +322,7 @@ async def heard(core: ScriptedCore, window: Opens, chunks: list[tuple[float, int
     return [int(sample) for sample in await page.evaluate(HEARD, {"chunks": told, "seconds": seconds})]
 
 
-async def test_sound_begins_with_60_ms_in_hand_and_nothing_of_it_is_lost(core: ScriptedCore, window: Opens) -> None:
+async def test_sound_begins_with_60_ms_and_loses_nothing(core: ScriptedCore, window: Opens) -> None:
     chunks = [(0.128 + 0.02 * n, 1 + 320 * n, 320) for n in range(20)]
     samples = await heard(core, window, chunks, 1)
     begin = next(at for at, sample in enumerate(samples) if sample)
@@ -373,7 +367,7 @@ FILM = """async (codec) => {
     ("codec", "name"),
     [(Codec.VP8, "vp8"), (Codec.H264, "avc1.4d0028"), (Codec.VP9, "vp09.00.30.08"), (Codec.AV1, "av01.0.04M.08")],
 )
-async def test_each_codec_of_a_room_is_shown_and_another_one_may_follow(
+async def test_each_codec_is_shown_and_another_may_follow(
     core: ScriptedCore, window: Opens, codec: Codec, name: str
 ) -> None:
     ann, media = await before_the_media(core, window)

@@ -46,7 +46,7 @@ async def test_a_little_of_everything_does_a_service_no_harm(tmp_path: Path) -> 
             await hold(service, way, SOME)
 
 
-async def test_a_little_of_what_an_installation_leads_to_does_no_harm(tmp_path: Path) -> None:
+async def test_a_few_broken_installation_callbacks_do_no_harm(tmp_path: Path) -> None:
     async with fed(tmp_path, MANY_WORKSPACES) as service:
         await hold(service, "callback", SOME)
 

@@ -72,7 +72,7 @@ async def test_what_the_wrapper_would_garble_is_dropped(connections: AgoraConnec
     assert await bot.next() == Packet("1001", b"whole")
 
 
-async def test_a_thrown_out_seat_is_over_and_does_not_come_back(connections: AgoraConnections, hub: Hub) -> None:
+async def test_a_thrown_out_seat_does_not_come_back(connections: AgoraConnections, hub: Hub) -> None:
     bot = await sit(connections, credentials())
     taken = hub.connection("room", "1002")
 
@@ -260,7 +260,7 @@ async def test_what_means_nothing_is_in_the_log_once(
     assert "a token" not in str(lines)
 
 
-async def test_the_log_says_which_version_of_token_opened_a_room_and_not_the_token(
+async def test_the_log_names_the_token_version_not_the_token(
     lines: list[MutableMapping[str, Any]], connections: AgoraConnections
 ) -> None:
     token = mint(
@@ -281,7 +281,7 @@ async def test_the_log_says_which_version_of_token_opened_a_room_and_not_the_tok
     assert token not in str(lines)
 
 
-async def test_a_bot_that_does_not_read_misses_pictures_and_no_words(connections: AgoraConnections, hub: Hub) -> None:
+async def test_a_slow_reader_misses_pictures_and_no_words(connections: AgoraConnections, hub: Hub) -> None:
     avatar = hub.join("room", "1001")
     bot = await sit(connections, credentials())
     await bot.connection.watch("1001")

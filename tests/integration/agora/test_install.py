@@ -143,9 +143,7 @@ def test_an_answer_that_is_no_archive(wrapper: Wrapper, client: httpx.Client, de
     "name",
     ["../evil.so", "agora_sdk/../../evil.so", "/tmp/evil.so", "agora_sdk\\..\\evil.so", "C:/evil.so", "agora_sdk/a\0b"],
 )
-def test_paths_that_lead_elsewhere_are_refused_and_the_old_libraries_stay(
-    wrapper: Wrapper, client: httpx.Client, depot: Depot, name: str
-) -> None:
+def test_paths_that_lead_elsewhere_are_refused(wrapper: Wrapper, client: httpx.Client, depot: Depot, name: str) -> None:
     install(wrapper, client, Progress())
     depot.content = archive(
         {"agora_sdk/libagora_rtc_sdk.so": b"new", "agora_sdk/libaosl.so": b"new", "agora_sdk/aXb": b""}
@@ -183,7 +181,7 @@ def put_in_place_by_the_sdk_itself(wrapper: Wrapper) -> None:
     wrapper.version_file.write_text(wrapper.archive_url)
 
 
-def test_the_command_replaces_what_the_sdk_fetched_and_says_what_it_did(
+def test_the_command_replaces_what_the_sdk_fetched(
     wrapper: Wrapper, served: tuple[Depot, ssl.SSLContext], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     authority = tmp_path / "authority.pem"

@@ -63,7 +63,7 @@ async def test_what_is_broken_is_said_in_one_sentence(broken: Wrapper, breakage:
     assert sorted(path.name for path in broken.libraries.iterdir()) == files  # the wrapper's `rm -rf` did not run
 
 
-def test_whether_seats_can_be_had_is_known_before_anything_is_paid(broken: Wrapper) -> None:
+def test_a_missing_library_is_known_before_anything_is_paid(broken: Wrapper) -> None:
     AgoraConnections.check()
     broken.version_file.unlink()
     with pytest.raises(RoomError, match="avatarbot agora install"):

@@ -22,7 +22,7 @@ from tests.patience import HANG_S
 OTHER_APP_ID = "ffffffffffffffffffffffffffffffff"
 
 
-async def test_a_host_takes_as_many_seats_as_it_may_and_one_app_id(connections: AgoraConnections, hub: Hub) -> None:
+async def test_a_host_takes_its_seats_and_one_app_id(connections: AgoraConnections, hub: Hub) -> None:
     rooms = [f"room-{number}" for number in range(SETTINGS.seats_per_host + 1)]
     await asyncio.gather(*(sit(connections, credentials(channel=room)) for room in rooms))
     await sit(connections, credentials(channel="elsewhere", app_id=OTHER_APP_ID))
@@ -53,9 +53,7 @@ FAULTS: dict[str, Callable[[Process], None]] = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-async def test_seats_of_a_lost_host_are_taken_again_and_others_notice_nothing(
-    connections: AgoraConnections, hub: Hub, fault: str
-) -> None:
+async def test_seats_of_a_lost_host_are_taken_again(connections: AgoraConnections, hub: Hub, fault: str) -> None:
     avatar, other_avatar = hub.join("room", "1001"), hub.join("elsewhere", "1001")
     bot = await sit(connections, credentials())
     other = await sit(connections, credentials(channel="elsewhere", app_id=OTHER_APP_ID))
@@ -129,7 +127,7 @@ async def test_a_seat_that_breaks_every_host_breaks_few(connections: AgoraConnec
     assert len(hub.processes) == 3
 
 
-async def test_while_a_join_is_cancelled_no_ghost_stays_in_the_room(connections: AgoraConnections, hub: Hub) -> None:
+async def test_a_cancelled_join_leaves_no_ghost(connections: AgoraConnections, hub: Hub) -> None:
     knocking: list[HubConnection] = []
     hub.admission = knocking.append
     joining = asyncio.create_task(connections(credentials()).join())

@@ -100,7 +100,7 @@ async def test_a_page_begins_with_a_key_frame_and_misses_nothing(context: Script
     assert all(later.pts - earlier.pts == 20_000 for earlier, later in itertools.pairwise(page.seen))
 
 
-async def test_a_page_that_falls_behind_is_left_alone_until_it_has_caught_up(context: ScriptedCore) -> None:
+async def test_a_page_behind_is_left_alone_until_it_catches_up(context: ScriptedCore) -> None:
     async with opened(context) as slow, opened(context) as quick:
         await until_seen(slow, 5)
         slow.acknowledges = False
@@ -114,7 +114,7 @@ async def test_a_page_that_falls_behind_is_left_alone_until_it_has_caught_up(con
     assert [seen.number for seen in quick.seen] == list(range(1, len(quick.seen) + 1))
 
 
-async def test_a_page_that_does_not_read_costs_the_others_nothing_and_us_little(context: ScriptedCore) -> None:
+async def test_a_page_that_does_not_read_costs_others_nothing(context: ScriptedCore) -> None:
     async with opened(context, reads=False) as stuck, opened(context) as page:
         await until_seen(page, 100)
         first, last = page.seen[0], page.seen[-1]

@@ -45,7 +45,7 @@ async def live(stack: Stack) -> None:
 
 
 @on_stack()
-async def test_a_link_is_for_its_person_and_no_secret_is_kept(stack: Stack) -> None:
+async def test_a_link_is_for_its_person(stack: Stack) -> None:
     def kept(connection: Connection) -> str:
         return str(connection.execute(select(grants)).all())
 

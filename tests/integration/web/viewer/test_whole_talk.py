@@ -10,7 +10,7 @@ from tests.world_fixture import Stack, on_stack
 
 
 @on_stack()
-async def test_what_people_say_is_shown_at_once_and_to_who_comes_late(stack: Stack) -> None:
+async def test_what_people_say_is_shown_to_latecomers_too(stack: Stack) -> None:
     seen: dict[str, Caption] = {}
 
     async with stack.serving() as service:
