@@ -10,7 +10,7 @@ import pytest
 from tests.patience import HANG_S
 
 TESTS = Path(__file__).parents[1]
-VIRTUAL = re.compile(r"\bvirtual|on_stack|tests\.(?:world|session)_fixture|publishing")
+VIRTUAL = re.compile(r"\bvirtual|on_stack|tests\.(?:world|session|memory)_fixture|publishing")
 """In files that time jumps in, a second is none."""
 ON_PURPOSE = "# runs out"
 """Marks a bound that is meant to be reached, or that is followed by another try."""
