@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -20,6 +21,7 @@ REFUSED = frozenset(
     }
 )
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_APPEND
+HERE = Path(__file__).parent
 CACHES = ("__pycache__", ".hypothesis", os.devnull)
 """What Python and hypothesis remember between two runs."""
 
@@ -44,9 +46,10 @@ sys.addaudithook(_watch)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_runtest_protocol() -> Iterator[None]:
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Called for every test of a run, whatever folder it is in."""
     global _running  # noqa: PLW0603 - an audit hook is there for as long as the process
-    _running = True
+    _running = item.path.is_relative_to(HERE)
     try:
         return (yield)
     finally:
