@@ -4,6 +4,7 @@ import contextlib
 import functools
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import NoReturn
 
 from bot.app.service import Parts, Service
 from bot.commands.policy import Policy
@@ -65,10 +66,16 @@ def in_memory(
     return decorate
 
 
+def given_up(sentence: str) -> NoReturn:
+    """What ends a process of its own fails a test."""
+    raise AssertionError(sentence)
+
+
 async def _tell(story: Story, policy: Policy, model: LanguageModel | None) -> None:
     clock = LoopClock()
     room, provider = FakeChat(clock=clock), FakeAvatarProvider(clock, AvatarBehavior())
-    service = Service(Parts(MemoryStorage(clock), provider, clock, policy, new_metrics(), model))
+    parts = Parts(MemoryStorage(clock), provider, clock, policy, new_metrics(), model, give_up=given_up)
+    service = Service(parts)
     service.add(FakeChatPlatform(room, service.core))
     async with contextlib.aclosing(provider), service.running():
         await story(MemoryWorld(service, room, provider, clock))

@@ -20,6 +20,7 @@ from bot.testing.chat import CHANNEL, FakeChat
 from bot.testing.chat_platform import FakeChatPlatform
 from bot.testing.provider import FakeAvatarProvider
 from bot.testing.virtual_time import LoopClock, run_virtual
+from tests.memory_fixture import given_up
 
 PEOPLE = [Person(name, name.title(), Membership.MEMBER) for name in ("ann", "ben", "cem", "dee")]
 steps = st.one_of(
@@ -92,7 +93,7 @@ async def world() -> AsyncIterator[World]:
     async with contextlib.aclosing(FakeAvatarProvider(clock)) as provider:
         storage = MemoryStorage(clock)
         policy = Policy(Limits(person_minutes=10_000))
-        service = Service(Parts(storage, provider, clock, policy, new_metrics()))
+        service = Service(Parts(storage, provider, clock, policy, new_metrics(), give_up=given_up))
         service.add(FakeChatPlatform(chat, service.core))
         async with service.running():
             await chat.command("start", CHANNEL, mode="retelling")
