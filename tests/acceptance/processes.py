@@ -118,6 +118,7 @@ class Deployment:
             env=self.environment,
             capture_output=True,
             text=True,
+            stdin=subprocess.DEVNULL,
             timeout=HANG_S,
             check=False,
         )
