@@ -55,18 +55,19 @@ class SessionRunner:
         """Where it is hosted, once that was read."""
         return self._context.session.place.channel if self._context else None
 
-    @property
-    def knows_of_nothing(self) -> bool:
-        """Whether nothing waits, as far as this run knows."""
-        return self._context is not None and not (len(self._context.turns) or len(self._context.controls))
-
     def hand_over(self, row: InboxRecord) -> None:
         """It was accepted for the session. Before the run has read its session there is nobody to take it: it is read then."""
         if self._context:
             self._context.take_in(row)
 
+    def look_for(self, row_id: str) -> None:
+        """It waits: where nobody handed it over, what waits is read again."""
+        context = self._context
+        if context and not (context.turns.knows(row_id) or context.controls.knows(row_id)):
+            context.look_again()
+
     def look_again(self) -> None:
-        """What waits may have changed, or something waits that nobody handed over."""
+        """What waits may have changed."""
         if self._context:
             self._context.look_again()
 

@@ -26,9 +26,9 @@ class WaitingRows:
         self._over: deque[str] = deque(maxlen=REMEMBERED)
         self._doubted = True
 
-    def __len__(self) -> int:
-        """How many wait, as far as is known without reading."""
-        return len(self._rows)
+    def knows(self, row_id: str) -> bool:
+        """Whether it waits here or was dealt with, or will be seen at the next look."""
+        return self._doubted or row_id in self._rows or row_id in self._over
 
     def put(self, row: InboxRecord) -> None:
         """It was accepted, and is committed."""

@@ -140,10 +140,9 @@ class Worker:
         if not self._runs:
             return
         with contextlib.suppress(StoreUnavailable):
-            for session_id in await self._services.storage.inbox.sessions_with_waiting():
-                run = self._runs.get(session_id)
-                if run and run.knows_of_nothing:
-                    run.look_again()
+            for session_id, row_id in await self._services.storage.inbox.waiting_ids():
+                if run := self._runs.get(session_id):
+                    run.look_for(row_id)
 
     async def _claim(self) -> list[Lease]:
         """What nobody runs, from now on ours. A claim that was under way when the lease was lost is none."""

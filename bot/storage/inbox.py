@@ -156,11 +156,11 @@ def authors(tx: Transaction, session_id: str) -> frozenset[str]:
     return frozenset(row.person_id for row in _WRITERS.rows(tx, session=session_id))
 
 
-_ANYWHERE = Prepared(select(inbox.c.session_id).where(inbox.c.state == InboxState.WAITING).distinct())
+_ANYWHERE = Prepared(select(inbox.c.session_id, inbox.c.id).where(inbox.c.state == InboxState.WAITING))
 
 
-def sessions_with_waiting(tx: Transaction) -> list[str]:
-    return [row.session_id for row in _ANYWHERE.rows(tx)]
+def waiting_ids(tx: Transaction) -> list[tuple[str, str]]:
+    return [(row.session_id, row.id) for row in _ANYWHERE.rows(tx)]
 
 
 def count_waiting(tx: Transaction, session_id: str) -> int:

@@ -111,7 +111,7 @@ class SqlInbox(Repository):
     authors = reads(inbox.authors)
     count_waiting = reads(inbox.count_waiting)
     count_outcomes = reads(inbox.count_outcomes)
-    sessions_with_waiting = reads(inbox.sessions_with_waiting)
+    waiting_ids = reads(inbox.waiting_ids)
     replies_due = reads(inbox.replies_due)
     reply_sent = writes(inbox.reply_sent)
 

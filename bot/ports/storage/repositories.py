@@ -117,8 +117,8 @@ class InboxRepository(Protocol):
         """How often each of these was the outcome in a workspace since then, of what is kept; what never was is left out."""
         ...
 
-    async def sessions_with_waiting(self) -> Collection[str]:
-        """Ids of sessions in which something waits: for a worker that may have missed a wakeup."""
+    async def waiting_ids(self) -> Collection[tuple[str, str]]:
+        """(session id, row id) of all that waits, whoever runs it: for a worker that may have missed a wakeup."""
         ...
 
     async def replies_due(self, platforms: Collection[str], most: int) -> list[InboxRecord]:

@@ -97,7 +97,7 @@ class MemoryInbox(Repository):
     authors = runs(inbox.authors)
     count_waiting = runs(inbox.count_waiting)
     count_outcomes = runs(inbox.count_outcomes)
-    sessions_with_waiting = runs(inbox.sessions_with_waiting)
+    waiting_ids = runs(inbox.waiting_ids)
     replies_due = runs(inbox.replies_due)
     reply_sent = runs(inbox.reply_sent)
 

@@ -102,8 +102,8 @@ def stopped_by(tx: Transaction, session_id: str) -> str:
     return max(stops, default=(0, "", ""))[2]
 
 
-def sessions_with_waiting(tx: Transaction) -> Collection[str]:
-    return {row.session_id for row in _waiting(tx)}
+def waiting_ids(tx: Transaction) -> Collection[tuple[str, str]]:
+    return [(row.session_id, row.id) for row in _waiting(tx)]
 
 
 def authors(tx: Transaction, session_id: str) -> frozenset[str]:

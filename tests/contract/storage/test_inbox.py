@@ -51,11 +51,11 @@ async def test_the_lowest_sequence_comes_first_whenever_it_came(storage: Storage
     assert await storage.inbox.count_waiting("s") == 3
 
 
-async def test_where_something_waits_is_told_of_all_sessions(storage: Storage) -> None:
+async def test_what_waits_is_told_of_all_sessions(storage: Storage) -> None:
     for session_id in ("s", "t", "u"):
         await start(storage, session_id)
     await accept(storage, said(1), said(2, session_id="t"))
-    assert set(await storage.inbox.sessions_with_waiting()) == {"s", "t"}
+    assert set(await storage.inbox.waiting_ids()) == {("s", "row1"), ("t", "row2")}
 
 
 async def test_a_message_is_claimed_once_and_only_as_it_was_read(storage: Storage) -> None:

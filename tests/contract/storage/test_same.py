@@ -218,7 +218,7 @@ async def everything(storage: Storage) -> dict[str, object]:
         "by status": dict(await storage.sessions.count_by_status()),
         "asleep": [sorted(await storage.sessions.asleep_for(age)) for age in AGES],
         "kept": await storage.sessions.kept(SESSIONS),
-        "waits": set(await storage.inbox.sessions_with_waiting()),
+        "waits": set(await storage.inbox.waiting_ids()),
         "due": await storage.inbox.replies_due(["fake"], 3),
         "leftovers": await storage.provider_sessions.leftovers(HOUR),
         "running": await storage.provider_sessions.running(HOUR),

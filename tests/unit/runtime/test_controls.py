@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 
+from bot.app import operations
 from bot.domain.errors import CommandRefused
 from bot.domain.messages import Refused
 from bot.domain.sessions import Mode
@@ -100,3 +101,19 @@ async def test_stopping_closes_the_session_and_answers_whoever_asked(world: Memo
     assert await world.told("stop") == "Stopped."
     await world.ended()
     assert world.hosted == []
+
+
+@in_memory()
+async def test_what_another_process_wrote_overtakes_turns_that_wait(world: MemoryWorld) -> None:
+    """Nobody hands it over: the operator's command line writes it beside the service."""
+    await begins(world)
+    for number in range(3):
+        await world.room.say(f"{number} " + "and so on " * 100, world.room.thread)
+    await world.until(lambda: bool(world.avatar.given))
+    storage = world.service.services.storage
+    (session,) = await storage.sessions.everywhere()
+    began = world.clock.now()
+    await operations.stop(storage, session.id)
+    await world.until(lambda: world.hosted == [])
+    assert len(world.provider.hosted[0].avatars[0].given) == 1
+    assert (world.clock.now() - began).total_seconds() < 3

@@ -85,7 +85,7 @@ class World:
                 self.withdrawn.add(self.waiting.pop(known.id).id)
             case "take":
                 await self.take()
-            case "poll" if self.waiting and not len(self.rows):
+            case "poll" if not all(map(self.rows.knows, self.waiting)):
                 self.rows.doubt()
             case "crash":
                 self.on_their_way.clear()
