@@ -46,7 +46,7 @@ class SessionRunner:
 
     def __init__(self, services: Services, lease: Lease) -> None:
         self._services = services
-        self._lease = lease
+        self.lease = lease
         self._context: SessionContext | None = None
         self._early: Ending | None = None
 
@@ -80,13 +80,13 @@ class SessionRunner:
     async def run(self) -> None:
         """Until the session has ended, sleeps, or belongs to another. Raises only what is a fault of ours."""
         storage = self._services.storage
-        session = await storage.sessions.get(self._lease.session_id)
+        session = await storage.sessions.get(self.lease.session_id)
         if session is None:
             return
         settings = await storage.channels.settings(session.place)
         ending: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
         media = self._services.events.media.of(session.id)
-        self._context = context = SessionContext(self._services, self._lease, session, settings, ending, media)
+        self._context = context = SessionContext(self._services, self.lease, session, settings, ending, media)
         try:
             async with asyncio.TaskGroup() as group:
                 await _LiveSession(context, group, self._early).give()

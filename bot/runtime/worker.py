@@ -53,7 +53,7 @@ class Worker:
         self._give_up = give_up
         self._alone = alone
         self._runs: dict[str, SessionRunner] = {}
-        self._provider_sessions: dict[str, asyncio.Task[None]] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
         self._failures: dict[str, int] = {}
         self._wakeup = asyncio.Event()
         self._nothing_runs = asyncio.Event()
@@ -128,12 +128,26 @@ class Worker:
         while not self._leaving:
             self._wakeup.clear()
             for lease in await self._claim():
-                name = f"session {lease.session_id}"
-                self._provider_sessions[lease.session_id] = group.create_task(self._host(lease), name=name)
+                self._begin(lease, group)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_EVERY):
                     await self._wakeup.wait()
             await self._notify_missed()
+
+    def _begin(self, lease: Lease, group: asyncio.TaskGroup) -> None:
+        run = self._runs[lease.session_id]
+        hosting = group.create_task(self._host(lease, run), name=f"session {lease.session_id}")
+        # One that is cancelled before it begins has no `finally`.
+        hosting.add_done_callback(lambda _: self._forget(run))
+        self._tasks[lease.session_id] = hosting
+
+    def _forget(self, run: SessionRunner) -> None:
+        """It is over; its session may have another one by now."""
+        session_id = run.lease.session_id
+        if self._runs.get(session_id) is run:
+            del self._runs[session_id], self._tasks[session_id]
+        if not self._runs:
+            self._nothing_runs.set()
 
     async def _notify_missed(self) -> None:
         """Rows that another process wrote wake nobody here: look for them."""
@@ -164,20 +178,18 @@ class Worker:
             self._nothing_runs.clear()
         return leases
 
-    async def _host(self, lease: Lease) -> None:
+    async def _host(self, lease: Lease, run: SessionRunner) -> None:
         """Run one session; a fault of ours is logged, and the session is free again after a while."""
         pause = 0.0
         try:
-            await self._runs[lease.session_id].run()
+            await run.run()
             self._failures.pop(lease.session_id, None)
         except Exception:
             log.exception("a run failed", session=lease.session_id)
             failures = self._failures[lease.session_id] = self._failures.get(lease.session_id, 0) + 1
             pause = min(RETRY_FIRST * 2 ** (failures - 1), RETRY_MOST)
         finally:
-            del self._runs[lease.session_id], self._provider_sessions[lease.session_id]
-            if not self._runs:
-                self._nothing_runs.set()
+            self._forget(run)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(pause):
                 await self._left.wait()
@@ -204,9 +216,9 @@ class Worker:
             run.end(ending)
         if await self._all_over(patience.asked):
             return
-        log.warning("runs are cancelled", sessions=list(self._provider_sessions))
-        for provider_sessions in self._provider_sessions.values():
-            provider_sessions.cancel()
+        log.warning("runs are cancelled", sessions=list(self._tasks))
+        for task in self._tasks.values():
+            task.cancel()
         if not await self._all_over(patience.cancelled):
             self._give_up(STUCK)
 

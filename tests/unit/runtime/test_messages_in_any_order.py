@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bot.app.service import Parts, Service
@@ -30,6 +30,12 @@ steps = st.one_of(
     st.tuples(st.just("pause"), st.sampled_from([0, 1, 20, 300, 1_500])),
     st.tuples(st.just("crash"), st.just(0)),
 )
+
+
+CANCELLED_BEFORE_IT_BEGAN = [
+    *[("delete", 1), ("crash", 0), ("pause", 0), ("say", 2), ("say", 3), ("say", 2), ("say", 3), ("say", 2)],
+    *[("crash", 0), ("delete", 4), ("crash", 0), ("edit", 1), ("pause", 300), ("say", 0)],
+]
 
 
 class World:
@@ -78,9 +84,9 @@ class World:
     async def _crash(self) -> None:
         """The run is gone from one moment to the next; another one claims the session."""
         worker = self.service.worker
-        for session_id, task in list(worker._provider_sessions.items()):
+        for session_id, task in list(worker._tasks.items()):
             self.crashed = True
-            lease = worker._runs[session_id]._lease
+            lease = worker._runs[session_id].lease
             task.cancel()
             await asyncio.wait((task,))
             await self._storage.unfenced.released(lease)
@@ -110,6 +116,7 @@ async def settled(there: World) -> None:
 
 @settings(max_examples=25, deadline=None)
 @given(st.lists(steps, max_size=14))
+@example(CANCELLED_BEFORE_IT_BEGAN)
 def test_each_is_spoken_once_at_most_and_as_it_stands(story: list[tuple[str, int]]) -> None:
     async def tell() -> None:
         async with world() as there:
