@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot.domain.conversations import ConversationRef
-from bot.domain.messages import ReplyTo
+from bot.domain.messages import Command, Inbound, ReplyTo
 from bot.domain.people import Person
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
@@ -22,3 +22,13 @@ NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 def test_a_handle_can_be_used_in_time_and_so_often(handle: str, left: int, ends: datetime | None, usable: bool) -> None:
     to = ReplyTo(ConversationRef("fake", "W1", "lobby"), Person("ann", "Ann"), handle, ends, left)
     assert to.usable_at(NOW) is usable
+
+
+@pytest.mark.parametrize(("sequence", "kept"), [(0, True), (2**63 - 1, True), (2**63, False), (-1, False)])
+def test_a_sequence_has_63_bits(sequence: int, kept: bool) -> None:
+    place = ConversationRef("fake", "W1", "lobby")
+    if kept:
+        assert Inbound("e1", sequence, place, Person("ann", "Ann"), Command("help")).sequence == sequence
+    else:
+        with pytest.raises(ValueError, match="not a sequence"):
+            Inbound("e1", sequence, place, Person("ann", "Ann"), Command("help"))
