@@ -14,7 +14,6 @@ from bot.commands.policy import Policy, Spent, Workspace, role_of
 from bot.commands.validation import Values
 from bot.commands.verb import CommandKind, Verb
 from bot.domain.conversations import ConversationRef, MessageRef
-from bot.domain.identity import new_id
 from bot.domain.messages import (
     Accepted,
     Command,
@@ -28,16 +27,13 @@ from bot.domain.messages import (
     Question,
     Refused,
 )
-from bot.domain.people import Person, Role
 from bot.domain.sessions import EndReason, SessionStatus
 from bot.domain.usage import Use
 from bot.ports.storage.admission import Admitted, NewSession, Situation, WorkspaceKey
 from bot.ports.storage.records import SAY, NewRow, SessionRecord
 from bot.runtime.resolve import as_settings, specified
+from bot.runtime.row_verbs import USES, WITHDRAW
 from bot.runtime.sentences import JUST_ENDED, already_here, has_ended, nobody_here, start_again
-
-USES = frozenset({"start", SAY, "extend"})
-"""What counts as using an avatar, and keeps it awake. Interrupting it, setting it or asking about it is looking after it."""
 
 CLOSING = frozenset({SessionStatus.STOPPING, SessionStatus.ENDED})
 
@@ -366,18 +362,3 @@ def starting(new: NewSession, now: datetime) -> SessionRecord:
         slept_at=None,
         ended_at=None,
     )
-
-
-WITHDRAW = "withdraw"
-"""The verb that the deletion of a message becomes: the message is the one of the place's channel with the id in `message`."""
-
-LEAVE = "leave"
-"""The verb that a platform's word of a place that is gone becomes."""
-
-LEFT = "The avatar has left: I can no longer write where you started it."
-
-
-def departure(session: SessionRecord) -> NewRow:
-    starter = Person(session.starter_id, session.starter_name)
-    inbound = Inbound(f"gone-{new_id()}", 0, session.talk, starter, Command(LEAVE))
-    return NewRow(new_id(), session.id, inbound, LEAVE, {}, None, Role.ADMIN)

@@ -18,7 +18,6 @@ from bot.domain.errors import AvatarbotError, ProviderError
 from bot.domain.messages import Accepted, Command, Duplicate, Inbound, MessagePosted, Outcome, Refused
 from bot.domain.replies import Choice, Item, Reply
 from bot.domain.sessions import EndReason
-from bot.ingress.admission import departure
 from bot.ingress.inbox import Inbox
 from bot.ports.chat import ChatPlatform, ValueQuery
 from bot.ports.storage.records import SessionRecord
@@ -27,6 +26,7 @@ from bot.queries.context import Query, QueryContext
 from bot.queries.router import ANSWERS, ask_back
 from bot.queries.sessions import last_talked
 from bot.runtime.resolve import suggested_by
+from bot.runtime.row_verbs import departure
 from bot.runtime.sentences import JUST_ENDED, has_ended, start_again
 
 log = structlog.get_logger(__name__)

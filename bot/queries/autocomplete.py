@@ -9,7 +9,7 @@ from bot.domain.replies import Choice
 from bot.ports.chat import ValueQuery
 from bot.ports.provider import AvatarInfo
 from bot.queries.context import QueryContext
-from bot.queries.provider_catalog import WorkspaceCatalog
+from bot.runtime.provider_catalog import WorkspaceCatalog
 
 
 async def choices(context: QueryContext, ask: ValueQuery) -> Sequence[Choice]:

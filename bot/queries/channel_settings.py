@@ -12,7 +12,7 @@ from bot.commands.suggestions import listed
 from bot.domain.replies import Reply
 from bot.domain.sessions import TurnDetection, VoiceParams
 from bot.queries.context import Declined, Query, understood
-from bot.queries.provider_catalog import WorkspaceCatalog
+from bot.runtime.provider_catalog import WorkspaceCatalog
 from bot.runtime.resolve import NamedOffer, named_avatar, named_knowledge, named_language, named_voice, pick
 
 N = TypeVar("N", bound=NamedOffer)

@@ -20,9 +20,9 @@ from bot.ports.files import PublicFiles
 from bot.ports.provider import AvatarProvider, KnowledgeBases, Uploads
 from bot.ports.storage.records import SessionRecord
 from bot.queries.archive import StoredArchive
-from bot.queries.provider_catalog import WorkspaceCatalog
 from bot.queries.watch_links import Links
 from bot.runtime.accounts import Account
+from bot.runtime.provider_catalog import WorkspaceCatalog
 from bot.runtime.sentences import nobody_here
 from bot.runtime.services import Services
 

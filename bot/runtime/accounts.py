@@ -14,9 +14,9 @@ from bot.domain.messages import ReplyTo
 from bot.ports.provider import AvatarProvider
 from bot.ports.secrets import OWN_ACCOUNT
 from bot.ports.storage import Storage
-from bot.queries.provider_catalog import ProviderCatalog, WorkspaceCatalog
 from bot.redaction import register_secret
 from bot.runtime.funding import Funding
+from bot.runtime.provider_catalog import ProviderCatalog, WorkspaceCatalog
 
 RETIRED = "retired-accounts"
 """Keys that were replaced or taken back, kept until nothing is open that was made with them."""

@@ -15,7 +15,6 @@ from bot.domain.disclosure import Disclosure
 from bot.domain.errors import AvatarbotError
 from bot.domain.sessions import EndReason, Mode, SessionSpec, SessionStatus
 from bot.domain.transcript import Addressee
-from bot.ingress.admission import USES
 from bot.media.events import SessionView
 from bot.media.fanout import MediaFanout
 from bot.ports.avatar import Avatar
@@ -26,6 +25,7 @@ from bot.ports.storage.records import SAY, InboxRecord, Lease, Past, SessionReco
 from bot.runtime.attribution import Attribution
 from bot.runtime.moderation import Cleared, Refusal
 from bot.runtime.outlook import NOTHING_KNOWN, Outlook
+from bot.runtime.row_verbs import USES
 from bot.runtime.services import Services
 from bot.runtime.waiting_rows import WaitingRows
 from bot.transcript.encounters import Encounters

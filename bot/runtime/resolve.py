@@ -13,7 +13,7 @@ from bot.domain.errors import AvatarbotError
 from bot.domain.messages import Suggestion
 from bot.domain.sessions import Mode, ParamChanges, SessionSpec, VoiceParams
 from bot.ports.provider import AvatarInfo, Knowledge, LanguageInfo, VoiceInfo
-from bot.queries.provider_catalog import WorkspaceCatalog
+from bot.runtime.provider_catalog import WorkspaceCatalog
 
 
 class NotOffered(AvatarbotError):

@@ -7,7 +7,7 @@ from bot.domain.conversations import ConversationRef
 from bot.domain.messages import Command
 from bot.ports.chat import ValueQuery
 from bot.ports.storage.records import OwnedKind
-from bot.queries.provider_catalog import FRESH_FOR
+from bot.runtime.provider_catalog import FRESH_FOR
 from bot.testing.chat import ANN, CHANNEL
 from tests.integration.queries.asking import NEIGHBOUR, ask
 from tests.world_fixture import Stack, on_stack

@@ -10,8 +10,8 @@ from bot.domain.errors import PlaceGone, PlatformError, Throttled
 from bot.domain.messages import Accepted, Refused
 from bot.domain.people import Membership, Person
 from bot.domain.sessions import SessionStatus
-from bot.ingress.admission import LEFT
 from bot.ports.room import LossReason
+from bot.runtime.row_verbs import LEFT
 from bot.runtime.turns import UNHEARD
 from bot.testing.chat import CHANNEL
 from tests.world_fixture import QUICK, Stack, on_stack

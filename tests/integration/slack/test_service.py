@@ -11,7 +11,7 @@ from adapters.simulator.simulator import Simulator
 from bot.clock import SystemClock
 from bot.domain.cards import CardAction
 from bot.domain.conversations import MessageRef
-from bot.ingress.admission import LEFT
+from bot.runtime.row_verbs import LEFT
 from tests.contract.platform.harness import ANN, BEN
 from tests.integration.slack.fake import FakeSlack
 from tests.integration.slack.harness import GENERAL, SlackHarness

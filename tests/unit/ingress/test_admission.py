@@ -28,9 +28,10 @@ from bot.domain.messages import (
 from bot.domain.people import Membership, Person
 from bot.domain.sessions import EndReason, SessionSpec, SessionStatus
 from bot.domain.usage import Use
-from bot.ingress.admission import WITHDRAW, Admission, starting
+from bot.ingress.admission import Admission, starting
 from bot.ports.storage.admission import Admitted, NewSession, Situation
 from bot.ports.storage.records import SessionRecord
+from bot.runtime.row_verbs import WITHDRAW
 from bot.runtime.sentences import HOW_TO_START
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)

@@ -7,7 +7,7 @@ from bot.domain.messages import Accepted, Command, Refused
 from bot.domain.people import Role
 from bot.domain.sessions import SessionStatus
 from bot.domain.usage import Use
-from bot.ingress.admission import LEAVE, departure
+from bot.runtime.row_verbs import LEAVE, departure
 from tests.unit.ingress.test_admission import (
     LIVE,
     LOBBY,
