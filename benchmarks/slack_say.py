@@ -33,7 +33,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from adapters.slack.installations import MemoryVault
 from adapters.slack.platform import SlackPlatform
 from adapters.slack.settings import SlackSettings
 from benchmarks.gateway import gateway
@@ -42,6 +41,7 @@ from bot.app.wiring import keep_loaded
 from bot.clock import SystemClock
 from bot.domain.conversations import ConversationRef
 from bot.ports.chat import CoreApi
+from bot.testing.vault import FakeSecretVault
 from bot.web.app import mounted
 from tests.contract.platform.harness import RecordingCore
 from tests.integration.slack.fake import FakeSlack, payloads
@@ -94,7 +94,7 @@ async def ours(api_url: str, front: contextlib.AbstractAsyncContextManager[CoreA
         {"SLACK_BOT_TOKEN": "xoxb-test", "SLACK_SIGNING_SECRET": payloads.SIGNING_SECRET, "SLACK_API_URL": api_url}
     )
     async with front as core:
-        platform = SlackPlatform(settings, core, MemoryVault(), SystemClock())
+        platform = SlackPlatform(settings, core, FakeSecretVault(), SystemClock())
         async with contextlib.aclosing(platform):
             yield Starlette(routes=mounted(platform.mounts()))
 

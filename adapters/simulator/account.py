@@ -6,7 +6,7 @@ from adapters.simulator.options import Options
 from adapters.simulator.refusal import AkoolRefusal, Code
 
 
-class Account:
+class SimulatedAccount:
     def __init__(self, options: Options) -> None:
         self.credit = options.credit
         self._key = options.api_key

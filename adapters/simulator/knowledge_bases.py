@@ -54,7 +54,7 @@ class Contents(TypedDict, total=False):
     urls: tuple[str, ...]
 
 
-class KnowledgeBases:
+class SimulatedKnowledgeBases:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._volumes: dict[str, KnowledgeBase] = {}

@@ -65,7 +65,7 @@ class _Happenings:
 class SimulatedConnection:
     """A `RoomConnection`, and with `publish` one that can be watched: `watched` is set while somebody in the room does."""
 
-    def __init__(self, rooms: "Rooms", credentials: RoomCredentials, line: LossyLink) -> None:
+    def __init__(self, rooms: "SimulatedRooms", credentials: RoomCredentials, line: LossyLink) -> None:
         self.credentials = credentials
         self.line = line
         self.watching: str | None = None
@@ -207,7 +207,7 @@ class Room:
         return (connection for connection in list(self.connections.values()) if connection.uid != uid)
 
 
-class Rooms:
+class SimulatedRooms:
     """All rooms, and the tokens that open them."""
 
     def __init__(self, clock: Clock, seed: int = 0) -> None:

@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from adapters.simulator.account import Account
+from adapters.simulator.account import SimulatedAccount
 from adapters.simulator.avatar import SimulatedAvatar
 from adapters.simulator.avatar_catalog import AvatarCatalog
 from adapters.simulator.avatar_params import AvatarParams
 from adapters.simulator.dialogue import Persona
-from adapters.simulator.knowledge_bases import KnowledgeBases
+from adapters.simulator.knowledge_bases import SimulatedKnowledgeBases
 from adapters.simulator.options import Options
 from adapters.simulator.refusal import AkoolRefusal, Code
-from adapters.simulator.room import Rooms
+from adapters.simulator.room import SimulatedRooms
 from adapters.simulator.speech import Speech
 from adapters.simulator.states import SessionState, TrainingState
 from adapters.simulator.talker import Talker
@@ -66,10 +66,10 @@ class Sessions:
         options: Options,
         clock: Clock,
         *,
-        account: Account,
+        account: SimulatedAccount,
         catalog: AvatarCatalog,
-        knowledge_bases: KnowledgeBases,
-        rooms: Rooms,
+        knowledge_bases: SimulatedKnowledgeBases,
+        rooms: SimulatedRooms,
         speech: Speech | None = None,
     ) -> None:
         self.join_delay: float | None = options.join_delay

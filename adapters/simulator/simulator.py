@@ -4,12 +4,12 @@ import asyncio
 from types import TracebackType
 from typing import Self
 
-from adapters.simulator.account import Account
+from adapters.simulator.account import SimulatedAccount
 from adapters.simulator.avatar_catalog import AvatarCatalog
 from adapters.simulator.faults import Faults
-from adapters.simulator.knowledge_bases import KnowledgeBases
+from adapters.simulator.knowledge_bases import SimulatedKnowledgeBases
 from adapters.simulator.options import Options
-from adapters.simulator.room import Rooms
+from adapters.simulator.room import SimulatedRooms
 from adapters.simulator.sessions import Sessions
 from adapters.simulator.speech import Speech
 from bot.ports.clock import Clock
@@ -27,10 +27,10 @@ class Simulator:
         self.options = options or Options()
         self.clock = clock
         self.speech = speech
-        self.account = Account(self.options)
+        self.account = SimulatedAccount(self.options)
         self.catalog = AvatarCatalog(clock, self.options.upload_time)
-        self.knowledge_bases = KnowledgeBases(clock)
-        self.rooms = Rooms(clock, self.options.seed)
+        self.knowledge_bases = SimulatedKnowledgeBases(clock)
+        self.rooms = SimulatedRooms(clock, self.options.seed)
         self.sessions = Sessions(
             self.options,
             clock,

@@ -1,4 +1,4 @@
-"""Where secrets of workspaces are kept, encrypted by whoever keeps them."""
+"""The app's installations: one, by the token in the environment, or many, by OAuth, kept in the vault."""
 
 import asyncio
 from collections import defaultdict
@@ -15,27 +15,6 @@ from bot.ports.clock import Clock
 from bot.ports.secrets import SecretVault
 
 PLATFORM = "slack"
-
-
-class MemoryVault:
-    """A vault that forgets at exit: for tests, and for one workspace, whose token comes from the environment."""
-
-    def __init__(self) -> None:
-        self._kept: dict[tuple[str, str, str], bytes] = {}
-
-    async def get(self, platform: str, workspace_id: str, key: str) -> bytes | None:
-        return self._kept.get((platform, workspace_id, key))
-
-    async def put(self, platform: str, workspace_id: str, key: str, value: bytes) -> None:
-        self._kept[platform, workspace_id, key] = value
-
-    async def delete(self, platform: str, workspace_id: str, key: str) -> None:
-        self._kept.pop((platform, workspace_id, key), None)
-
-    async def delete_workspace(self, platform: str, workspace_id: str) -> None:
-        self._kept = {place: value for place, value in self._kept.items() if place[:2] != (platform, workspace_id)}
-
-
 KEY = "installation"
 
 CACHED_FOR = timedelta(seconds=60)
@@ -48,7 +27,7 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Installed:
+class Installation:
     """The bot as it is in one workspace (or one Enterprise organisation)."""
 
     token: str = field(repr=False)
@@ -57,7 +36,7 @@ class Installed:
 
 
 class Installations(Protocol):
-    async def find(self, workspace_id: str) -> Installed:
+    async def find(self, workspace_id: str) -> Installation:
         """Raises `PlaceGone` where the app is not installed, `PlatformError` when Slack cannot be asked just now."""
         ...
 
@@ -76,16 +55,16 @@ class OneWorkspace:
     def __init__(self, token: str, web: WebApi) -> None:
         self._token = token
         self._web = web
-        self._installed: Installed | None = None
+        self._installed: Installation | None = None
         self._asking = asyncio.Lock()
 
-    async def find(self, workspace_id: str) -> Installed:  # noqa: ARG002 - there is only one
+    async def find(self, workspace_id: str) -> Installation:  # noqa: ARG002 - there is only one
         if self._installed is not None:
             return self._installed
         async with self._asking:
             if self._installed is None:
                 myself = await self._web.call(self._token, "auth.test")
-                self._installed = Installed(self._token, myself.get("bot_id", ""), myself["user_id"])
+                self._installed = Installation(self._token, myself.get("bot_id", ""), myself["user_id"])
         return self._installed
 
     async def forget(self, workspace_id: str) -> None:  # noqa: ARG002
@@ -123,11 +102,11 @@ class ManyWorkspaces:
         self._cache: dict[str, tuple[datetime, Record]] = {}
         self._flights: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
-    async def find(self, workspace_id: str) -> Installed:
+    async def find(self, workspace_id: str) -> Installation:
         record = self._cached(workspace_id) or await self._read(workspace_id)
         if record.expires_within(ROTATE_BEFORE, self._clock.now()):
             record = await self._renewed(workspace_id)
-        return Installed(record.token, record.bot_id, record.bot_user_id)
+        return Installation(record.token, record.bot_id, record.bot_user_id)
 
     async def save(self, workspace_id: str, record: Record) -> None:
         await self._vault.put(PLATFORM, workspace_id, KEY, msgspec.json.encode(record))

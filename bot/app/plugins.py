@@ -22,7 +22,7 @@ class BrokenPlugin(SettingsError):
 
 
 @dataclass(frozen=True, slots=True)
-class Installed(Generic[A]):
+class LoadedPlugins(Generic[A]):
     """The adapters of a group by name, and a sentence for each that cannot be used."""
 
     plugins: Mapping[str, A]
@@ -30,17 +30,17 @@ class Installed(Generic[A]):
 
 
 @cache
-def platforms() -> Installed[PlatformPlugin]:
+def platforms() -> LoadedPlugins[PlatformPlugin]:
     return _installed(PLATFORMS, PlatformPlugin)
 
 
 @cache
-def providers() -> Installed[ProviderPlugin]:
+def providers() -> LoadedPlugins[ProviderPlugin]:
     return _installed(PROVIDERS, ProviderPlugin)
 
 
 @cache
-def rooms() -> Installed[RoomsPlugin]:
+def rooms() -> LoadedPlugins[RoomsPlugin]:
     return _installed(ROOMS, RoomsPlugin)
 
 
@@ -71,7 +71,7 @@ def faults() -> Sequence[str]:
     return [*platforms().faults, *providers().faults, *rooms().faults]
 
 
-def _installed(group: str, kind: type[A]) -> Installed[A]:
+def _installed(group: str, kind: type[A]) -> LoadedPlugins[A]:
     declared: defaultdict[str, list[EntryPoint]] = defaultdict(list)
     for point in entry_points(group=group):
         declared[point.name].append(point)
@@ -85,7 +85,7 @@ def _installed(group: str, kind: type[A]) -> Installed[A]:
     for plugin in plugins.values():
         register_shapes(plugin.secrets)
         keep_quiet(plugin.log_levels)
-    return Installed(plugins, tuple(found))
+    return LoadedPlugins(plugins, tuple(found))
 
 
 def _only(points: Sequence[EntryPoint], group: str) -> EntryPoint:

@@ -7,7 +7,7 @@ from bot.domain.replies import File
 from bot.domain.transcript import Speaker
 from bot.media.events import Caption, SessionView
 from bot.ports.storage import Storage
-from bot.ports.storage.records import Given, InboxOutcome, SessionRecord, UtteranceRecord
+from bot.ports.storage.records import InboxOutcome, SessionRecord, TurnRecord, UtteranceRecord
 from bot.runtime.status_card import card_of
 from bot.speech.speakable import clean_name
 from bot.transcript.export import Entry, Transcript, export
@@ -80,12 +80,12 @@ class StoredArchive:
         )
 
 
-def _caption(line: UtteranceRecord, turns: Mapping[str, Given]) -> Caption:
+def _caption(line: UtteranceRecord, turns: Mapping[str, TurnRecord]) -> Caption:
     turn = turns.get(line.mid) if line.speaker is Speaker.BOT else None
     return Caption(line.id, line.speaker, line.text, line.final, to=clean_name(turn.name) if turn else "")
 
 
-def _entry(session: SessionRecord, line: UtteranceRecord, turns: Mapping[str, Given]) -> Entry:
+def _entry(session: SessionRecord, line: UtteranceRecord, turns: Mapping[str, TurnRecord]) -> Entry:
     """`turns` are those that people wrote, by their ids."""
     name = session.spec.avatar_name if line.speaker is Speaker.BOT else SOMEBODY
     duration = line.ended_at - line.started_at if line.ended_at else None

@@ -6,7 +6,7 @@ from sqlalchemy import bindparam, desc, func, null, or_, select, union_all, upda
 from sqlalchemy.dialects.sqlite import insert
 
 from bot.domain.transcript import Speaker
-from bot.ports.storage.records import Given, InboxOutcome, PostRecord, UtteranceRecord
+from bot.ports.storage.records import InboxOutcome, PostRecord, TurnRecord, UtteranceRecord
 from bot.storage.prepared import Prepared
 from bot.storage.tables import posts, turns, utterances
 from bot.storage.transaction import Transaction
@@ -87,14 +87,14 @@ _BY_PEOPLE = turns.c.person_name != ""
 """Not a greeting, which is nobody's."""
 
 
-def given(tx: Transaction, session_id: str) -> list[Given]:
+def given(tx: Transaction, session_id: str) -> list[TurnRecord]:
     written = func.coalesce(func.nullif(turns.c.words, ""), turns.c.text)
     query = (
         select(turns.c.id, turns.c.person_name, written, turns.c.claimed_at, turns.c.outcome)
         .where(turns.c.session_id == session_id, _BY_PEOPLE)
         .order_by(turns.c.claimed_at, turns.c.id)
     )
-    return [Given(*row[:4], InboxOutcome(row[4])) for row in tx.connection.execute(query)]
+    return [TurnRecord(*row[:4], InboxOutcome(row[4])) for row in tx.connection.execute(query)]
 
 
 def count(tx: Transaction, session_id: str) -> int:

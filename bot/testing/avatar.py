@@ -47,7 +47,7 @@ class AvatarBehavior:
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class TurnText:
     """One text that it was given, or says."""
 
     turn_id: str
@@ -65,8 +65,8 @@ class FakeAvatar(ScriptedCalls):
     def __init__(self, behavior: AvatarBehavior = AvatarBehavior(), admit: Callable[[], object] = lambda: None) -> None:
         super().__init__()
         self.behavior = behavior
-        self.given: list[Given] = []
-        self.said: list[Given] = []
+        self.given: list[TurnText] = []
+        self.said: list[TurnText] = []
         self.params: list[ParamChanges] = []
         self.gestures: list[tuple[str | None, str | None]] = []
         self.interrupts = 0
@@ -75,7 +75,7 @@ class FakeAvatar(ScriptedCalls):
         self.deaf = False
         self._admit = admit
         self._events: asyncio.Queue[AvatarEvent | None] = asyncio.Queue()
-        self._agenda: asyncio.Queue[Given] = asyncio.Queue()
+        self._agenda: asyncio.Queue[TurnText] = asyncio.Queue()
         self._sending: dict[str, asyncio.Task[None]] = {}
         self._hears = asyncio.Event()  # set for good at its end, so that nobody waits any more
         self._present = False
@@ -206,7 +206,7 @@ class FakeAvatar(ScriptedCalls):
 
     def plan(self, id_: str, text: str) -> None:
         """It is going to say something by itself, once it has said what it was given before."""
-        self._agenda.put_nowait(Given(id_, text))
+        self._agenda.put_nowait(TurnText(id_, text))
 
     def tell(self, event: AvatarEvent) -> None:
         """An event; none comes after the end."""
@@ -231,9 +231,9 @@ class FakeAvatar(ScriptedCalls):
             return
         await self._heard()
         if not self.deaf:
-            self.given.append(Given(turn_id, text))
+            self.given.append(TurnText(turn_id, text))
             answered = f"answer-{uuid.uuid4().hex[:12]}" if self.behavior.own_ids else turn_id
-            self._agenda.put_nowait(Given(answered, self.behavior.answer(text)))
+            self._agenda.put_nowait(TurnText(answered, self.behavior.answer(text)))
 
     async def _heard(self) -> None:
         """Wait until it can hear. Raises `RoomError` when it never will."""
@@ -278,7 +278,7 @@ class FakeAvatar(ScriptedCalls):
             finally:
                 await cancel_and_wait(self._voice)
 
-    async def _speak(self, given: Given) -> None:
+    async def _speak(self, given: TurnText) -> None:
         await asyncio.sleep(self.behavior.thinking)
         self.said.append(given)
         if self.behavior.voiced:

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from adapters.simulator.account import Account
+from adapters.simulator.account import SimulatedAccount
 from adapters.simulator.audio import chime, wav
 from adapters.simulator.fixtures import LANGUAGES, VOICES, Voice
 from adapters.simulator.http.auth import HttpAuth, body, query
@@ -31,7 +31,7 @@ class ClientCredentials(msgspec.Struct, kw_only=True):
 
 
 class AccountRoutes:
-    def __init__(self, account: Account, speech: Speech | None) -> None:
+    def __init__(self, account: SimulatedAccount, speech: Speech | None) -> None:
         self._account = account
         self._speech = speech
 

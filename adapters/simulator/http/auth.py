@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from adapters.simulator.account import Account
+from adapters.simulator.account import SimulatedAccount
 from adapters.simulator.faults import Fault, Faults
 from adapters.simulator.refusal import AkoolRefusal, Code
 
@@ -30,7 +30,7 @@ class Envelope(msgspec.Struct):
 
 
 class HttpAuth:
-    def __init__(self, account: Account, faults: Faults) -> None:
+    def __init__(self, account: SimulatedAccount, faults: Faults) -> None:
         self._account = account
         self._faults = faults
 

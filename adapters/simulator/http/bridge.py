@@ -8,13 +8,13 @@ from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from adapters.simulator.remote_protocol import PATH, ClientRequest, event_to_text
-from adapters.simulator.room import Rooms, SimulatedConnection
+from adapters.simulator.room import SimulatedConnection, SimulatedRooms
 from bot.domain.errors import RoomError
 from bot.ports.room import RoomCredentials
 
 
 class Bridge:
-    def __init__(self, rooms: Rooms) -> None:
+    def __init__(self, rooms: SimulatedRooms) -> None:
         self._rooms = rooms
 
     def routes(self) -> list[WebSocketRoute]:

@@ -9,7 +9,7 @@ from starlette.routing import Route
 
 from adapters.simulator.http.auth import NOTHING, HttpAuth, body, query
 from adapters.simulator.http.schemas import DocumentRow, KnowledgeRow, PageSize, Paging, WriteKnowledge
-from adapters.simulator.knowledge_bases import Contents, KnowledgeBase, KnowledgeBases, KnowledgeDocument
+from adapters.simulator.knowledge_bases import Contents, KnowledgeBase, KnowledgeDocument, SimulatedKnowledgeBases
 from adapters.simulator.refusal import AkoolRefusal, Code
 
 BASE = "/api/open/v4/knowledge"
@@ -22,7 +22,7 @@ class KnowledgeQuery(Paging, kw_only=True):
 
 
 class KnowledgeRoutes:
-    def __init__(self, knowledge_bases: KnowledgeBases) -> None:
+    def __init__(self, knowledge_bases: SimulatedKnowledgeBases) -> None:
         self._knowledge_bases = knowledge_bases
 
     def routes(self, gate: HttpAuth) -> list[Route]:

@@ -263,7 +263,7 @@ class PostRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class TurnRecord:
     """What somebody gave to the avatar, as they wrote it. `id` is the inbox row's, and the `mid` of what the avatar said to it."""
 
     id: str

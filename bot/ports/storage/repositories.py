@@ -14,7 +14,6 @@ from bot.domain.usage import Use, UsedMinutes
 from bot.ports.grants import Scope
 from bot.ports.provider import Upload
 from bot.ports.storage.records import (
-    Given,
     GrantRecord,
     InboxOutcome,
     InboxRecord,
@@ -25,6 +24,7 @@ from bot.ports.storage.records import (
     PostRecord,
     ProviderSessionRecord,
     SessionRecord,
+    TurnRecord,
     UploadRecord,
     UtteranceRecord,
 )
@@ -139,7 +139,7 @@ class TranscriptRepository(Protocol):
         """The newest utterances and whatever an earlier run left to be posted or completed, oldest first."""
         ...
 
-    async def given(self, session_id: str) -> list[Given]:
+    async def given(self, session_id: str) -> list[TurnRecord]:
         """What people gave to the avatar, oldest first; a greeting is nobody's."""
         ...
 

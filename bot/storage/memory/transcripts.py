@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from bot.domain.transcript import Speaker
-from bot.ports.storage.records import Given, PostRecord, UtteranceRecord
+from bot.ports.storage.records import PostRecord, TurnRecord, UtteranceRecord
 from bot.storage.memory.rows import PostRow, TurnRow, UtteranceRow
 from bot.storage.memory.transaction import Transaction
 
@@ -20,9 +20,11 @@ def recent(tx: Transaction, session_id: str, most: int) -> list[UtteranceRecord]
     return [utterance for utterance in every if not utterance.shown or utterance.id in newest]
 
 
-def given(tx: Transaction, session_id: str) -> list[Given]:
+def given(tx: Transaction, session_id: str) -> list[TurnRecord]:
     turns = sorted(_given(tx, session_id), key=lambda turn: (turn.claimed_at, turn.id))
-    return [Given(turn.id, turn.person_name, turn.words or turn.text, turn.claimed_at, turn.outcome) for turn in turns]
+    return [
+        TurnRecord(turn.id, turn.person_name, turn.words or turn.text, turn.claimed_at, turn.outcome) for turn in turns
+    ]
 
 
 def _given(tx: Transaction, session_id: str) -> list[TurnRow]:

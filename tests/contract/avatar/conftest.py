@@ -15,7 +15,7 @@ from adapters.simulator.avatar import SimulatedAvatar
 from adapters.simulator.avatar_params import AvatarParams
 from adapters.simulator.dialogue import Persona
 from adapters.simulator.options import Options
-from adapters.simulator.room import Rooms
+from adapters.simulator.room import SimulatedRooms
 from adapters.simulator.talker import Talker
 from bot.domain.sessions import Mode
 from bot.ports.avatar import AdjustableAvatar, Avatar, GesturingAvatar
@@ -103,7 +103,7 @@ class AkoolUnderTest:
 
     def __init__(self, clock: LoopClock) -> None:
         self._clock = clock
-        self._rooms = Rooms(clock)
+        self._rooms = SimulatedRooms(clock)
         self._ours = self._rooms.connection(self._credentials("1"))
         self.avatar = AkoolAvatar(self._ours, own_uid="1")
         self._performers: list[SimulatedAvatar] = []

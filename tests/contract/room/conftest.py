@@ -13,7 +13,7 @@ from typing import Protocol
 import pytest
 
 from adapters.simulator import Simulator, connect_remote, serving
-from adapters.simulator.room import Rooms
+from adapters.simulator.room import SimulatedRooms
 from bot.clock import SystemClock
 from bot.ports.room import AudioFrame, ConnectRoom, RoomConnection, RoomCredentials, VideoFrame
 from tests.contract.room.agora_room import AgoraPerformer, agora_room, carries, credentials
@@ -55,7 +55,7 @@ class RoomUnderTest:
 
 
 class SimulatedPerformer:
-    def __init__(self, rooms: Rooms, uid: str) -> None:
+    def __init__(self, rooms: SimulatedRooms, uid: str) -> None:
         self._connection = rooms.connection(rooms.issue("here", uid, timedelta(minutes=5)))
         self._connection.enter()
 

@@ -298,15 +298,6 @@ async def test_another_process_finds_what_was_written(opened: Opened) -> None:
         assert await after.workers.claim("w2", room=1) == [Lease("s", "w2", 2)]
 
 
-async def test_one_secret_of_a_workspace_can_be_deleted(storage: Storage) -> None:
-    await storage.vault.put("slack", "T1", "tokens", b"one")
-    await storage.vault.put("slack", "T1", "other", b"two")
-    await storage.vault.delete("slack", "T1", "tokens")
-    await storage.vault.delete("slack", "T1", "never there")
-    assert await storage.vault.get("slack", "T1", "tokens") is None
-    assert await storage.vault.get("slack", "T1", "other") == b"two"
-
-
 async def test_an_account_of_its_own_needs_nobodys_leave(storage: Storage) -> None:
     await storage.channels.allow("slack", "T1", yes=False)
     await storage.vault.put("slack", "T1", OWN_ACCOUNT, b"key")
@@ -314,13 +305,3 @@ async def test_an_account_of_its_own_needs_nobodys_leave(storage: Storage) -> No
     assert await storage.channels.allowed("slack", "T2") is None
     await storage.vault.delete("slack", "T1", OWN_ACCOUNT)
     assert await storage.channels.allowed("slack", "T1") is False
-
-
-async def test_the_vault_keeps_workspaces_apart(storage: Storage) -> None:
-    await storage.vault.put("slack", "T1", "tokens", b"one")
-    await storage.vault.put("slack", "T2", "tokens", b"two")
-    await storage.vault.put("slack", "T1", "tokens", b"three")
-    assert await storage.vault.get("slack", "T1", "tokens") == b"three"
-    await storage.vault.delete_workspace("slack", "T1")
-    assert await storage.vault.get("slack", "T1", "tokens") is None
-    assert await storage.vault.get("slack", "T2", "tokens") == b"two"

@@ -11,13 +11,13 @@ from typing import Any
 import httpx
 from starlette.applications import Starlette
 
-from adapters.slack.installations import MemoryVault
 from adapters.slack.mrkdwn import escape, tokens, unescape
 from adapters.slack.platform import SlackPlatform
 from adapters.slack.settings import SlackSettings
 from bot.domain.cards import CardAction
 from bot.domain.conversations import ConversationRef, MessageRef
 from bot.ports.chat import ChatPlatform, CoreApi
+from bot.testing.vault import FakeSecretVault
 from bot.web.app import mounted
 from tests.contract.platform.harness import ANN, BEN, GUEST, Abilities, RecordingCore, Seen, able
 from tests.integration.slack.fake import FakeSlack, Grant, Message, payloads
@@ -72,7 +72,7 @@ class SlackHarness:
 
     def _platform(self) -> SlackPlatform:
         given = {"SLACK_APP_TOKEN": APP_TOKEN} if self.socket else {}
-        return SlackPlatform(slack_settings(self.fake, **given), self._front, MemoryVault(), self.clock)
+        return SlackPlatform(slack_settings(self.fake, **given), self._front, FakeSecretVault(), self.clock)
 
     async def start(self) -> None:
         if not isinstance(self._front, RecordingCore):  # the service runs its platforms itself

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from adapters.slack.http import BODY_LIMIT, Malformed, is_signed, read_body
-from adapters.slack.installations import MemoryVault
 from adapters.slack.platform import SlackPlatform
 from bot.domain.messages import Command, MessagePosted, NoSession
+from bot.testing.vault import FakeSecretVault
 from tests.contract.platform.harness import ANN
 from tests.integration.slack.fake import payloads
 from tests.integration.slack.fake.server import Trouble
@@ -163,12 +163,12 @@ async def test_what_we_do_not_know_is_taken_and_left(http: SlackHarness) -> None
 
 async def test_without_a_secret_nothing_is_mounted(socket: SlackHarness) -> None:
     settings_ = slack_settings(socket.fake, SLACK_SIGNING_SECRET="", SLACK_APP_TOKEN="xapp-1")
-    assert SlackPlatform(settings_, socket.core, MemoryVault(), socket.clock).mounts() == ()
+    assert SlackPlatform(settings_, socket.core, FakeSecretVault(), socket.clock).mounts() == ()
 
 
 async def test_an_outage_of_slack_loses_no_event(http: SlackHarness) -> None:
     """What comes before Slack has told who we are is to come again."""
-    unknown = SlackPlatform(slack_settings(http.fake), http.core, MemoryVault(), http.clock)
+    unknown = SlackPlatform(slack_settings(http.fake), http.core, FakeSecretVault(), http.clock)
     http.fake.deliver_http = over(unknown)
     http.fake.troubles["auth.test"] = Trouble(status=503, times=1)
     body = payloads.event(payloads.message("U0ANN", "hello", "C0GENERAL", "1790000000.000002"))

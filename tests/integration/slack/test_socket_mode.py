@@ -7,11 +7,11 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 
 from adapters.slack.health import SENTENCES, HealthPart, Looks, Peers, check_token
-from adapters.slack.installations import MemoryVault
 from adapters.slack.platform import SlackPlatform
 from adapters.slack.socket_mode import DEAD_AFTER, SocketMode
 from bot.domain.errors import SettingsError
 from bot.domain.messages import MessagePosted, NoSession
+from bot.testing.vault import FakeSecretVault
 from tests.contract.platform.cards import final
 from tests.contract.platform.harness import ANN
 from tests.integration.slack.fake import Grant, payloads
@@ -110,7 +110,7 @@ async def test_a_hiccup_of_slack_is_waited_out(socket: SlackHarness) -> None:
 @pytest.mark.parametrize("token", ["xoxb-test", "xapp-revoked"])
 async def test_a_wrong_token_is_for_the_operator(http: SlackHarness, token: str) -> None:
     settings = slack_settings(http.fake, SLACK_APP_TOKEN=token)
-    platform = SlackPlatform(settings, http.core, MemoryVault(), http.clock)
+    platform = SlackPlatform(settings, http.core, FakeSecretVault(), http.clock)
     with pytest.raises(SettingsError, match="SLACK_APP_TOKEN"):
         await platform.run()
 

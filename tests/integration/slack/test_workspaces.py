@@ -13,11 +13,12 @@ from starlette.applications import Starlette
 from starlette.routing import Route, Router
 
 from adapters.slack.client import WebApi
-from adapters.slack.installations import ManyWorkspaces, MemoryVault, Record
+from adapters.slack.installations import ManyWorkspaces, Record
 from adapters.slack.oauth import SignedStates
 from adapters.slack.platform import SlackPlatform
 from bot.domain.conversations import Channel, ConversationRef
 from bot.domain.errors import PlaceGone, PlatformError, SettingsError
+from bot.testing.vault import FakeSecretVault
 from bot.web.app import mounted
 from tests.contract.platform.cards import final
 from tests.contract.platform.harness import RecordingCore
@@ -36,7 +37,7 @@ class Company:
 
     def __init__(self, fake: FakeSlack) -> None:
         self.fake = fake
-        self.vault = MemoryVault()
+        self.vault = FakeSecretVault()
         self.clock = MovableClock()
         self.core = RecordingCore()
         settings = slack_settings(fake, SLACK_BOT_TOKEN="", SLACK_CLIENT_ID="1.2", SLACK_CLIENT_SECRET="shh")
@@ -284,7 +285,7 @@ async def test_one_workspace_is_not_installed_into(monkeypatch: pytest.MonkeyPat
     """Bolt makes a flow on files of its own when it finds these in the environment."""
     monkeypatch.setenv("SLACK_CLIENT_ID", "1.2")
     monkeypatch.setenv("SLACK_CLIENT_SECRET", "shh")
-    platform = SlackPlatform(slack_settings(FakeSlack()), RecordingCore(), MemoryVault(), MovableClock())
+    platform = SlackPlatform(slack_settings(FakeSlack()), RecordingCore(), FakeSecretVault(), MovableClock())
     (mount,) = platform.mounts()
     assert mount.path == "/slack"
     assert isinstance(mount.app, Router)
@@ -295,8 +296,8 @@ async def test_one_workspace_is_not_installed_into(monkeypatch: pytest.MonkeyPat
 
 
 @asynccontextmanager
-async def rotating(fake: FakeSlack, expires_in: int) -> AsyncIterator[tuple[ManyWorkspaces, MemoryVault, WebApi]]:
-    clock, vault, web = MovableClock(), MemoryVault(), WebApi(fake.api_url)
+async def rotating(fake: FakeSlack, expires_in: int) -> AsyncIterator[tuple[ManyWorkspaces, FakeSecretVault, WebApi]]:
+    clock, vault, web = MovableClock(), FakeSecretVault(), WebApi(fake.api_url)
     many = ManyWorkspaces(vault, web, clock, "1.2", "shh")
     fake.refresh_tokens["xoxe-1-0"] = Grant()
     expires_at = int(clock.now().timestamp()) + expires_in
@@ -357,4 +358,4 @@ async def test_no_token_is_shown(fake: FakeSlack) -> None:
 def test_half_a_set_up_is_for_the_operator(given: dict[str, str], told: str) -> None:
     settings = slack_settings(FakeSlack(), **given)
     with pytest.raises(SettingsError, match=told):
-        SlackPlatform(settings, RecordingCore(), MemoryVault(), MovableClock())
+        SlackPlatform(settings, RecordingCore(), FakeSecretVault(), MovableClock())

@@ -15,7 +15,7 @@ from adapters.simulator.clips import HEIGHT, WIDTH, clips_of, is_key, packed, po
 from adapters.simulator.dialogue import Persona
 from adapters.simulator.fixtures import CHARACTERS
 from adapters.simulator.media_source import ROUND, SILENCE, SOUND_BYTES, MediaSource, mouth_of
-from adapters.simulator.room import Rooms, SimulatedConnection
+from adapters.simulator.room import SimulatedConnection, SimulatedRooms
 from adapters.simulator.voice import SAMPLE_RATE, babble
 from bot.ports.room import AudioFrame, PeerJoined, RoomEvent, VideoFrame
 from bot.testing.virtual_time import LoopClock, virtual
@@ -64,7 +64,7 @@ def pieces(sound: bytes) -> list[bytes]:
 
 async def studio() -> tuple[MediaSource, SimulatedConnection, AsyncIterator[RoomEvent]]:
     """A camera that rolls, a connection that may watch it, and what that connection sees."""
-    rooms = Rooms(LoopClock())
+    rooms = SimulatedRooms(LoopClock())
     avatar, watcher = (rooms.connection(rooms.issue("here", uid, timedelta(minutes=5))) for uid in ("1", "2"))
     await avatar.join()
     await watcher.join()

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from adapters.simulator.link_faults import LossyLink, NetworkConditions
-from adapters.simulator.room import BACKLOG_LIMIT, Rooms, SimulatedConnection
+from adapters.simulator.room import BACKLOG_LIMIT, SimulatedConnection, SimulatedRooms
 from bot.domain.errors import RoomError
 from bot.ports.room import ConnectionLost, LinkDown, LinkUp, LossReason, Packet, PeerJoined, RoomEvent
 from bot.testing.virtual_time import LoopClock, virtual
@@ -16,7 +16,7 @@ from bot.testing.virtual_time import LoopClock, virtual
 
 async def pair() -> tuple[SimulatedConnection, SimulatedConnection, AsyncIterator[RoomEvent]]:
     """A sender, a receiver, and what the receiver hears after they have met."""
-    rooms = Rooms(LoopClock(), seed=7)
+    rooms = SimulatedRooms(LoopClock(), seed=7)
     connections = [rooms.connection(rooms.issue("here", uid, timedelta(minutes=5))) for uid in ("1", "2")]
     for connection in connections:
         await connection.join()

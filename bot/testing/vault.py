@@ -1,0 +1,20 @@
+"""A vault that forgets at exit."""
+
+
+class FakeSecretVault:
+    """A `SecretVault` in memory, for adapters that keep secrets of workspaces."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, str, str], bytes] = {}
+
+    async def get(self, platform: str, workspace_id: str, key: str) -> bytes | None:
+        return self._kept.get((platform, workspace_id, key))
+
+    async def put(self, platform: str, workspace_id: str, key: str, value: bytes) -> None:
+        self._kept[platform, workspace_id, key] = value
+
+    async def delete(self, platform: str, workspace_id: str, key: str) -> None:
+        self._kept.pop((platform, workspace_id, key), None)
+
+    async def delete_workspace(self, platform: str, workspace_id: str) -> None:
+        self._kept = {place: value for place, value in self._kept.items() if place[:2] != (platform, workspace_id)}

@@ -1,0 +1,39 @@
+"""What every vault promises: each storage's own, and the fake that adapters are tested with."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bot.ports.secrets import SecretVault
+from bot.testing.clock import ManualClock
+from bot.testing.vault import FakeSecretVault
+from tests.contract.storage.conftest import KINDS
+
+
+@pytest.fixture(params=[*KINDS, "fake"])
+async def vault(request: pytest.FixtureRequest, tmp_path: Path, migrated: bytes) -> AsyncIterator[SecretVault]:
+    if request.param == "fake":
+        yield FakeSecretVault()
+        return
+    async with KINDS[request.param](tmp_path, migrated)(ManualClock()) as storage:
+        yield storage.vault
+
+
+async def test_one_secret_of_a_workspace_can_be_deleted(vault: SecretVault) -> None:
+    await vault.put("slack", "T1", "tokens", b"one")
+    await vault.put("slack", "T1", "other", b"two")
+    await vault.delete("slack", "T1", "tokens")
+    await vault.delete("slack", "T1", "never there")
+    assert await vault.get("slack", "T1", "tokens") is None
+    assert await vault.get("slack", "T1", "other") == b"two"
+
+
+async def test_the_vault_keeps_workspaces_apart(vault: SecretVault) -> None:
+    await vault.put("slack", "T1", "tokens", b"one")
+    await vault.put("slack", "T2", "tokens", b"two")
+    await vault.put("slack", "T1", "tokens", b"three")
+    assert await vault.get("slack", "T1", "tokens") == b"three"
+    await vault.delete_workspace("slack", "T1")
+    assert await vault.get("slack", "T1", "tokens") is None
+    assert await vault.get("slack", "T2", "tokens") == b"two"
