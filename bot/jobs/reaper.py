@@ -83,15 +83,13 @@ class Reaper:
     async def _settle(self, row: ProviderSessionRecord) -> None:
         """The key that a workspace took back is forgotten with the last of what was made with it."""
         session = await self._storage.sessions.get(row.session_id)
-        if session and row.credentials and row.credentials.account:
+        if session and row.account:
             await self._accounts.settle(session.place)
 
     async def _provider_of(self, row: ProviderSessionRecord) -> AvatarProvider:
         """By the key that it was created with. Raises `ProviderError`."""
         session = await self._storage.sessions.get(row.session_id)
-        if session is None or row.credentials is None:
-            return self._provider
-        return await self._accounts.made_with(session.place, row.credentials.account)
+        return await self._accounts.made_with(session.place, row.account) if session else self._provider
 
     async def _closed_at_provider(self, row: ProviderSessionRecord) -> bool:
         """Also what should be over by now is closed: a clock may have been set. What cannot be closed is tried again by the next sweep."""

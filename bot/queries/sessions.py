@@ -1,6 +1,6 @@
 """Status, watch, sessions, transcript, help: questions about what is live here, and what was."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -15,7 +15,7 @@ from bot.domain.replies import Item, Link, Reply
 from bot.domain.sessions import SessionStatus
 from bot.media.events import SessionView
 from bot.ports.provider import ProviderState
-from bot.ports.storage.records import ProviderSessionStatus, SessionRecord
+from bot.ports.storage.records import ProviderSessionRecord, ProviderSessionStatus, SessionRecord
 from bot.queries.channel_names import channel_name, is_open_here, whereabouts
 from bot.queries.context import Declined, Query
 from bot.queries.pagination import facts
@@ -122,20 +122,21 @@ def _payer(request: Query, session: SessionRecord) -> str:
 
 async def _state_at_provider(request: Query, session: SessionRecord) -> str:
     """What the provider itself says of what is open there."""
-    open_there = await _open_there(request, session)
-    if not open_there:
+    rows = await _open_there(request, session)
+    if not rows:
         return ""
     try:
-        state = await request.provider.state(open_there[-1])
+        provider = await request.context.services.accounts.made_with(session.place, rows[-1].account)
+        state = await provider.state(rows[-1].provider_id)
     except ProviderError as error:
         return error.sentence
     return f"{request.provider.name} {PROVIDER_SAYS[state]}."
 
 
-async def _open_there(request: Query, session: SessionRecord) -> list[str]:
-    """The provider's ids of what we believe to be open there, oldest first."""
+async def _open_there(request: Query, session: SessionRecord) -> list[ProviderSessionRecord]:
+    """What we believe to be open there, oldest first."""
     rows = await request.context.services.storage.provider_sessions.unclosed(session.id)
-    return [row.provider_id for row in rows if row.status is ProviderSessionStatus.OPEN]
+    return [row for row in rows if row.status is ProviderSessionStatus.OPEN]
 
 
 async def watch(request: Query) -> Reply:
@@ -158,20 +159,30 @@ async def list_sessions(request: Query) -> Reply:
     found.sort(key=lambda session: session.starter_id != request.person.id)
     order = ", yours first" if len(found) > 1 and found[0].starter_id == request.person.id else ""
     text = f"{'1 session' if len(found) == 1 else f'{len(found)} sessions'} in this workspace{order}."
-    listed: Mapping[str, ProviderState] | None = None
+    rows = {session.id: await _open_there(request, session) for session in found}
     try:
-        listed = {info.id: info.state for info in await services.provider.sessions()}
+        listed = await _listed(request, {row.account for there in rows.values() for row in there})
     except ProviderError as error:
-        text = f"{text} {error.sentence}"
-    return Reply(text, tuple([await _session(request, session, listed) for session in found]))
+        text, rows, listed = f"{text} {error.sentence}", {}, {}
+    return Reply(text, tuple([await _session(request, each, rows.get(each.id, []), listed) for each in found]))
 
 
-async def _session(request: Query, session: SessionRecord, there: Mapping[str, ProviderState] | None) -> Item:
-    """`there` is what the provider lists of the whole account, None when it did not say."""
+async def _listed(request: Query, accounts: Collection[str]) -> Mapping[str, ProviderState]:
+    """Everything in these accounts at the provider. Raises `ProviderError`."""
+    listed: dict[str, ProviderState] = {}
+    for account in accounts:
+        provider = await request.context.services.accounts.made_with(request.place, account)
+        listed |= {info.id: info.state for info in await provider.sessions()}
+    return listed
+
+
+async def _session(
+    request: Query, session: SessionRecord, rows: Sequence[ProviderSessionRecord], listed: Mapping[str, ProviderState]
+) -> Item:
+    """`rows` is what should be open there, nothing where the provider did not say."""
     services = request.context.services
     use = await services.storage.usage.of_session(session.id)
-    open_there = [] if there is None else await _open_there(request, session)
-    state = (there or {}).get(open_there[-1], ProviderState.OVER) if open_there else ProviderState.LIVE
+    state = listed.get(rows[-1].provider_id, ProviderState.OVER) if rows else ProviderState.LIVE
     view = services.events.view(session.id)
     detail = facts(
         await whereabouts(request, session),

@@ -174,7 +174,7 @@ class ProviderAccounts:
         running = await self._storage.sessions.in_workspace(place.platform, place.workspace_id)
         rows = [row for session in running for row in await self._storage.provider_sessions.unclosed(session.id)]
         rows += await self._storage.provider_sessions.leftovers(timedelta())
-        return {row.credentials.account for row in rows if row.credentials}
+        return {row.account for row in rows}
 
     async def _retired(self, place: ConversationRef) -> list[OwnAccount]:
         kept = await self._storage.vault.get(place.platform, place.workspace_id, RETIRED)

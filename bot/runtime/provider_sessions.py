@@ -339,7 +339,7 @@ class ProviderSessions:
         if row.provider_id:
             await self._close_at_provider(row)
         await self._context.services.storage.unfenced.closed(row.id)
-        if row.credentials and row.credentials.account:
+        if row.account:
             await self._context.services.accounts.settle(self._context.session.place)
 
     async def _provider_of(self, credentials: RoomCredentials | None) -> AvatarProvider:

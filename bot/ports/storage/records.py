@@ -112,6 +112,11 @@ class ProviderSessionRecord:
     intended_at: datetime
     expires_at: datetime | None
 
+    @property
+    def account(self) -> str:
+        """Which account at the provider it is of: whatever is asked or closed is asked there. `''` is the operator's."""
+        return self.credentials.account if self.credentials else ""
+
 
 # ---------------------------------------------------------------- the inbox
 

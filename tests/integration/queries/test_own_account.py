@@ -135,6 +135,18 @@ async def test_what_runs_is_closed_with_the_key_it_was_made_with() -> None:
 
 
 @virtual
+async def test_what_runs_is_asked_for_with_the_key_it_was_made_with() -> None:
+    async with world() as here:
+        await here.asks("account key", account_key=KEY)
+        await here.starts()
+        await here.asks("account key", account_key=OTHER)
+        await here.asks("sessions", ANN)
+        (row,) = here.chat.rows
+        assert "over" not in row.detail, row.detail
+        assert "says that it is live" in await here.asks("status", ANN, here.chat.thread)
+
+
+@virtual
 async def test_what_an_ended_session_left_open_is_reaped_with_its_key() -> None:
     async with world() as here:
         await here.asks("account key", account_key=KEY)
