@@ -27,17 +27,22 @@ Payload = Mapping[str, Any]
 
 
 class Backfill:
-    """`hear` is told of each message that was missed, oldest first; `gone` of a place that is not there any more."""
+    """`hear` is told of each message that was missed, oldest first; `gone` of a place that is not there any more.
+
+    What failed is tried again after `again_s` seconds, then after twice as many, up to `AGAIN_MOST`.
+    """
 
     def __init__(
         self,
         rest: Rest,
         hear: Callable[[ConversationRef, Payload], Awaitable[None]],
         gone: Callable[[ConversationRef], Awaitable[None]],
+        again_s: float = AGAIN_FIRST,
     ) -> None:
         self._rest = rest
         self._hear = hear
         self._gone = gone
+        self._again_s = again_s
         self._gaps: dict[ConversationRef, int] = {}
         self._due = asyncio.Event()
 
@@ -48,12 +53,12 @@ class Backfill:
 
     async def run(self) -> None:
         """Look up until cancelled."""
-        pause = AGAIN_FIRST
+        pause = self._again_s
         while True:
             await self._due.wait()
             self._due.clear()
             if await self._look():
-                pause = AGAIN_FIRST
+                pause = self._again_s
                 continue
             await asyncio.sleep(pause)
             pause = min(pause * 2, AGAIN_MOST)

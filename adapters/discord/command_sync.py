@@ -27,15 +27,24 @@ _GUILD = "/applications/{application_id}/guilds/{guild_id}/commands"
 
 
 class CommandSync:
-    """Keeps the commands up to date beside the gateway: what fails is tried again until it works."""
+    """Keeps the commands up to date beside the gateway: what fails is tried again until it works.
+
+    The first time after `again_s` seconds, then after twice as many, up to `AGAIN_MOST`.
+    """
 
     def __init__(
-        self, rest: Rest, settings: DiscordSettings, mentions: CommandMentions, catalogue: Catalogue = CATALOGUE
+        self,
+        rest: Rest,
+        settings: DiscordSettings,
+        mentions: CommandMentions,
+        catalogue: Catalogue = CATALOGUE,
+        again_s: float = AGAIN_FIRST,
     ) -> None:
         self._rest = rest
         self._catalogue = catalogue
         self._mentions = mentions
         self._settings = settings
+        self._again_s = again_s
         self._wanted = asyncio.Event()
 
     def wanted(self) -> None:
@@ -45,7 +54,7 @@ class CommandSync:
     async def run(self, application_id: int) -> None:
         """Until cancelled."""
         self._wanted.set()
-        pause = AGAIN_FIRST
+        pause = self._again_s
         while True:
             await self._wanted.wait()
             self._wanted.clear()
@@ -59,7 +68,7 @@ class CommandSync:
                 pause = min(pause * 2, AGAIN_MOST)
                 self._wanted.set()
             else:
-                pause = AGAIN_FIRST
+                pause = self._again_s
 
 
 async def sync(

@@ -8,6 +8,7 @@ import discord
 import structlog
 from discord.http import HTTPClient
 
+from adapters.discord import backfill, command_sync
 from adapters.discord.backfill import Backfill, Payload
 from adapters.discord.client import AvatarClient, Connector
 from adapters.discord.command_mentions import CommandMentions
@@ -48,7 +49,10 @@ _FOR_THE_OPERATOR = {
 
 
 class DiscordPlatform(DiscordPublisher):
-    """`ChatPlatform` for Discord. `connector` makes what the connections go through, where that is not the open internet."""
+    """`ChatPlatform` for Discord. `connector` makes what the connections go through, where that is not the open internet.
+
+    What was missed is looked up again after `backfill_again_s` seconds, commands are written again after `commands_again_s`.
+    """
 
     def __init__(
         self,
@@ -59,6 +63,8 @@ class DiscordPlatform(DiscordPublisher):
         *,
         connector: Connector | None = None,
         catalogue: Catalogue = CATALOGUE,
+        backfill_again_s: float = backfill.AGAIN_FIRST,
+        commands_again_s: float = command_sync.AGAIN_FIRST,
     ) -> None:
         self._settings = settings
         self._connectedness = Connectedness(clock)
@@ -76,8 +82,8 @@ class DiscordPlatform(DiscordPublisher):
         self._places = Places(rest, self._guild)
         self._messages = MessageEvents(handler, self._places, self._own_id)
         self._interactions = DiscordInteractions(handler, settings.conversation)
-        self._backfill = Backfill(rest, self._hear_missed, self._gone)
-        self._commands = CommandSync(rest, settings, mentions, catalogue)
+        self._backfill = Backfill(rest, self._hear_missed, self._gone, backfill_again_s)
+        self._commands = CommandSync(rest, settings, mentions, catalogue, commands_again_s)
 
     def is_home(self, workspace_id: str) -> bool:
         """The home guilds, and direct messages where they are listened to at all."""

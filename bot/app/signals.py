@@ -27,10 +27,10 @@ def end_process(sentence: str) -> None:
 
 
 @asynccontextmanager
-async def stop_signals() -> AsyncIterator[asyncio.Event]:
+async def stop_signals(within: float = WITHIN) -> AsyncIterator[asyncio.Event]:
     """An event that Ctrl-C and SIGTERM set, so that sessions can be closed in order; the second time the block is cancelled.
 
-    The first also sets an alarm: after `WITHIN` seconds the process ends, even if a thread or the event loop hangs.
+    The first also sets an alarm: after `within` seconds the process ends, even if a thread or the event loop hangs.
     """
     loop = asyncio.get_running_loop()
     block = asyncio.current_task()
@@ -38,7 +38,7 @@ async def stop_signals() -> AsyncIterator[asyncio.Event]:
 
     def asked() -> None:
         if not stopping.is_set():
-            alarm = threading.Timer(WITHIN, end_process, (LATE,))
+            alarm = threading.Timer(within, end_process, (LATE,))
             alarm.daemon = True
             alarm.start()
         elif block is not None:

@@ -88,9 +88,8 @@ def _created(simulated: Simulation) -> list[str]:
 HANGING = """
 import asyncio, time
 from bot.app import signals
-signals.WITHIN = 0.3
 async def main():
-    async with signals.stop_signals() as stopping:
+    async with signals.stop_signals(within=0.3) as stopping:
         print("up", flush=True)
         await stopping.wait()
         time.sleep(60)

@@ -301,32 +301,28 @@ async def test_a_gap_that_cannot_be_looked_up_at_first_is_looked_up_again(wire: 
     assert await wire.core.texts(2) == ["First", "Said meanwhile"]
 
 
-async def test_a_gap_is_looked_up_later_even_if_people_went_on_talking(
-    wire: Wire, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("adapters.discord.backfill.AGAIN_FIRST", 0.3)
-    refused = Answer(400, {"code": 50035, "message": "no"})
-    wire.discord.next_answers("GET /channels/.*/messages", refused)
-    wire.discord.message("Said meanwhile")
-    await wire.platform.connected(0)
-    await wire.discord.until(lambda: wire.discord.made("GET /channels/.*/messages"))
+async def test_a_gap_is_looked_up_later_even_if_people_went_on_talking(discord: FakeDiscord) -> None:
+    async with running(Wire(discord, again_s=0.3)) as wire:
+        await wire.write("First")
+        assert await wire.core.texts(1) == ["First"]
+        discord.next_answers("GET /channels/.*/messages", Answer(400, {"code": 50035, "message": "no"}))
+        discord.message("Said meanwhile")
+        await wire.platform.connected(0)
+        await discord.until(lambda: discord.made("GET /channels/.*/messages"))
 
-    await wire.write("Said live")
+        await wire.write("Said live")
 
-    assert sorted(set(await wire.core.texts(4))) == ["First", "Said live", "Said meanwhile"]
+        assert sorted(set(await wire.core.texts(4))) == ["First", "Said live", "Said meanwhile"]
 
 
 # ---------------------------------------------------------------- commands
 
 
-async def test_commands_that_cannot_be_written_stop_nobody_and_are_written_later(
-    discord: FakeDiscord, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("adapters.discord.command_sync.AGAIN_FIRST", 0.2)
+async def test_commands_that_cannot_be_written_stop_nobody_and_are_written_later(discord: FakeDiscord) -> None:
     refused = Answer(400, {"code": 50035, "message": "no"})
     discord.next_answers("PUT .*/commands", refused)
     discord.next_answers("GET .*/commands", Answer(200, [], slow=1), refused)
-    async with running(Wire(discord)) as wire:
+    async with running(Wire(discord, again_s=0.2)) as wire:
         await wire.write("Heard while commands are written")
         assert len(await wire.core.texts(1)) == 1
         assert discord.commands == []

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from adapters.discord import backfill, command_sync
 from adapters.discord.client import AvatarClient
 from adapters.discord.platform import DiscordPlatform
 from adapters.discord.settings import DiscordSettings
@@ -64,10 +65,20 @@ class Wire:
     kind: type[DiscordPlatform] = DiscordPlatform
     settings: DiscordSettings = field(default_factory=settings)
     core: Heard = field(default_factory=Heard)
+    again_s: float | None = None
+    """Before what failed is tried again, where that is not the usual pause."""
     platform: DiscordPlatform = field(init=False)
 
     def __post_init__(self) -> None:
-        self.platform = self.kind(self.settings, self.core, Drawer(), SystemClock(), connector=self.discord.connector)
+        self.platform = self.kind(
+            self.settings,
+            self.core,
+            Drawer(),
+            SystemClock(),
+            connector=self.discord.connector,
+            backfill_again_s=self.again_s or backfill.AGAIN_FIRST,
+            commands_again_s=self.again_s or command_sync.AGAIN_FIRST,
+        )
 
     async def write(self, text: str) -> None:
         await self.discord.dispatch("MESSAGE_CREATE", self.discord.message(text))
