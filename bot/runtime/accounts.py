@@ -14,6 +14,7 @@ from bot.domain.messages import ReplyTo
 from bot.ports.provider import AvatarProvider
 from bot.ports.secrets import OWN_ACCOUNT
 from bot.ports.storage import Storage
+from bot.ports.storage.records import ProviderSessionRecord, ProviderSessionStatus
 from bot.redaction import register_secret
 from bot.runtime.funding import Funding
 from bot.runtime.provider_catalog import ProviderCatalog, WorkspaceCatalog
@@ -164,17 +165,19 @@ class ProviderAccounts:
         retired = await self._retired(place)
         if not retired:
             return
-        used = await self._used(place)
+        rows = await self._unclosed(place)
+        if any(row.status is ProviderSessionStatus.INTENT for row in rows):
+            return  # with which key it is being made is known once it is
+        used = {row.account for row in rows}
         await self._write_retired(place, [account for account in retired if account.id in used])
         for account in retired:
             if account.id not in used and (closed := self._open.pop(account.id, None)):
                 await closed.provider.aclose()
 
-    async def _used(self, place: ConversationRef) -> set[str]:
+    async def _unclosed(self, place: ConversationRef) -> list[ProviderSessionRecord]:
         running = await self._storage.sessions.in_workspace(place.platform, place.workspace_id)
         rows = [row for session in running for row in await self._storage.provider_sessions.unclosed(session.id)]
-        rows += await self._storage.provider_sessions.leftovers(timedelta())
-        return {row.account for row in rows}
+        return rows + await self._storage.provider_sessions.leftovers(timedelta())
 
     async def _retired(self, place: ConversationRef) -> list[OwnAccount]:
         kept = await self._storage.vault.get(place.platform, place.workspace_id, RETIRED)

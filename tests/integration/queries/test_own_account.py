@@ -147,6 +147,28 @@ async def test_what_runs_is_asked_for_with_the_key_it_was_made_with() -> None:
 
 
 @virtual
+async def test_a_key_stays_while_something_is_being_made_with_it() -> None:
+    async with world() as here:
+        await here.asks("account key", account_key=KEY)
+        asked, answers = asyncio.Event(), asyncio.Event()
+
+        async def slow(*_: object) -> None:
+            asked.set()
+            await answers.wait()
+
+        here.theirs.before["create"] = slow
+        await here.chat.command("start", THERE, ANN)
+        await asked.wait()
+        await here.asks("account key", account_key=OTHER)
+        answers.set()
+        await here.until(SessionStatus.LIVE)
+        await here.chat.command("stop", here.chat.thread, ANN)
+        await here.until(SessionStatus.ENDED)
+        assert [hosted.open for hosted in here.theirs.hosted] == [False]
+        assert here.kept(RETIRED) is None
+
+
+@virtual
 async def test_what_an_ended_session_left_open_is_reaped_with_its_key() -> None:
     async with world() as here:
         await here.asks("account key", account_key=KEY)
