@@ -93,7 +93,7 @@ class DiscordPlatform(DiscordPublisher):
 
     @property
     def features(self) -> Features:
-        return Features(edits=self, marks=self, typing=self, files=self, members=self)
+        return Features(edits=self, marks=self, typing=self, files=True, members=self)
 
     async def channel(self, place: ConversationRef) -> Channel:
         return self._places.channel(place)

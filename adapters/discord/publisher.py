@@ -1,6 +1,5 @@
 """What the core has us write in channels and threads."""
 
-import io
 import secrets
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -30,7 +29,7 @@ from bot.domain.cards import Card, Opened
 from bot.domain.conversations import ConversationRef, MessageRef
 from bot.domain.errors import MessageGone, PlaceGone, PlatformError
 from bot.domain.messages import ReplyTo
-from bot.domain.replies import File, Reply
+from bot.domain.replies import Reply
 from bot.domain.sessions import SessionStatus
 from bot.domain.transcript import TranscriptLine
 from bot.ports.chat import RateLimits
@@ -203,11 +202,6 @@ class DiscordPublisher:
     async def notify(self, thread: ConversationRef, text: str) -> None:
         for body in messages.statement(text):
             await self._send(thread, body, secrets.token_hex(8))
-
-    async def attach(self, thread: ConversationRef, file: File, text: str) -> None:
-        body = (messages.statement(text) or [{"allowed_mentions": messages.NOBODY}])[0]
-        attached = [discord.File(io.BytesIO(file.content), file.name, description=file.alt[:1_024] or None)]
-        await self._rest.call(_channel("POST", thread, "/messages"), _once(body, secrets.token_hex(8)), files=attached)
 
     async def reply(self, to: ReplyTo, reply: Reply) -> None:
         await self._replies.reply(to, reply)

@@ -26,15 +26,6 @@ class MessageChanged(msgspec.Struct, frozen=True, tag="message"):
     message: Message
 
 
-class FileKept(msgspec.Struct, frozen=True, tag="file"):
-    """A file that was posted, under its random id."""
-
-    id: str
-    name: str
-    mime: str
-    content: bytes
-
-
 class PersonNamed(msgspec.Struct, frozen=True, tag="named"):
     """A person came in, or took another name."""
 
@@ -42,7 +33,7 @@ class PersonNamed(msgspec.Struct, frozen=True, tag="named"):
     name: str
 
 
-Record = ChannelOpened | ChannelClosed | MessageChanged | FileKept | PersonNamed
+Record = ChannelOpened | ChannelClosed | MessageChanged | PersonNamed
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)

@@ -9,7 +9,6 @@ import msgspec
 from adapters.playground.history import (
     ChannelClosed,
     ChannelOpened,
-    FileKept,
     History,
     MessageChanged,
     PersonNamed,
@@ -40,7 +39,6 @@ class MessageStore:
         self._clock = clock
         self._messages: dict[str, Message] = {}
         self._files: dict[str, File] = {}
-        self._held: dict[str, File] = {}
         self._overwritten = False
         self._channels = dict.fromkeys(channels)
         self._closed: dict[str, None] = {}
@@ -103,7 +101,7 @@ class MessageStore:
         return self._batches[seq]
 
     def file(self, file_id: str) -> File | None:
-        return self._files.get(file_id) or self._held.get(file_id)
+        return self._files.get(file_id)
 
     @property
     def sessions(self) -> frozenset[str]:
@@ -135,18 +133,12 @@ class MessageStore:
             self._keep(record)
         return changed
 
-    def keep_file(self, file: File) -> str:
-        """Keep a file of a message and return its id: 128 random bits."""
-        file_id = secrets.token_urlsafe(16)
-        self._keep(FileKept(file_id, file.name, file.mime, file.content))
-        return file_id
-
     def hold_file(self, file: File) -> str:
-        """The same for one person, whose answers are kept nowhere: it is gone with the process, or when there are many."""
+        """Hold a file of an answer and return its id: 128 random bits. It is gone with the process, or when there are many."""
         file_id = secrets.token_urlsafe(16)
-        self._held[file_id] = file
-        if len(self._held) > HELD_FILES:
-            del self._held[next(iter(self._held))]
+        self._files[file_id] = file
+        if len(self._files) > HELD_FILES:
+            del self._files[next(iter(self._files))]
         return file_id
 
     def name(self, person_id: str, name: str) -> None:
@@ -185,8 +177,6 @@ class MessageStore:
         for message in [*self._messages.values()]:
             if message.deleted and message.seq < moment and message.id not in roots:
                 del self._messages[message.id]
-        shown = {message.file.url.split("/")[3] for message in self._messages.values() if message.file}
-        self._files = {file_id: file for file_id, file in self._files.items() if file_id in shown}
         self._history.replace(self._records())
         self._overwritten = any(message.deleted for message in self._messages.values())
 
@@ -213,7 +203,6 @@ class MessageStore:
         yield from map(ChannelOpened, self._channels)
         yield from map(ChannelClosed, self._closed)
         yield from (PersonNamed(person_id, name) for person_id, name in self._names.items())
-        yield from (FileKept(file_id, f.name, f.mime, f.content) for file_id, f in self._files.items())
         yield from map(MessageChanged, self._messages.values())
 
     def _keep(self, record: Record) -> None:
@@ -224,8 +213,6 @@ class MessageStore:
         match record:
             case MessageChanged(message):
                 self._put(message)
-            case FileKept(id=file_id, name=name, mime=mime, content=content):
-                self._files[file_id] = File(name, mime, content)
             case PersonNamed(id=person_id, name=name):
                 self._names[person_id] = name
             case ChannelOpened(name):

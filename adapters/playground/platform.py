@@ -90,7 +90,7 @@ class PlaygroundPlatform(ChatPlatform):
 
     @property
     def features(self) -> Features:
-        return Features(edits=self, search=self, marks=self, typing=self, files=self, http=self)
+        return Features(edits=self, search=self, marks=self, typing=self, files=True, http=self)
 
     def is_home(self, workspace_id: str) -> bool:  # noqa: ARG002 - the operator's own page
         return True
@@ -144,13 +144,6 @@ class PlaygroundPlatform(ChatPlatform):
 
     async def notify(self, thread: ConversationRef, text: str) -> None:
         self._post(Message("", thread.channel_id, BOT, text, thread.thread_id))
-
-    async def attach(self, thread: ConversationRef, file: File, text: str) -> None:
-        self._post(
-            Message(
-                "", thread.channel_id, BOT, text, thread.thread_id, file=_shown_file(file, self._store.keep_file(file))
-            )
-        )
 
     async def reply(self, to: ReplyTo, reply: Reply) -> None:
         """Into the person's open clients, below what they did where the handle says what that was; else by a mention."""

@@ -22,8 +22,8 @@ class WorkspaceCalls:
         installed = await self._installations.find(place.workspace_id)
         return await self.web.call(installed.token, method, **arguments)
 
-    async def upload(self, place: ConversationRef, file: File, text: str = "") -> None:
-        """Post a file in a place, with an escaped text above it."""
+    async def upload(self, place: ConversationRef, file: File) -> None:
+        """Post a file in a place."""
         slot = await self(place, "files.getUploadURLExternal", **_described(file))
         await self.web.upload(str(slot["upload_url"]), file.content)
         await self(
@@ -32,7 +32,6 @@ class WorkspaceCalls:
             files=[{"id": slot["file_id"], "title": file.name}],
             channel_id=place.channel_id,
             thread_ts=place.thread_id or None,
-            initial_comment=text or None,
         )
 
 

@@ -76,7 +76,7 @@ class SlackPlatform(SlackPublisher):
 
     @property
     def features(self) -> Features:
-        return Features(edits=self, search=self, marks=self, typing=self, files=self, members=self, http=self)
+        return Features(edits=self, search=self, marks=self, typing=self, files=True, members=self, http=self)
 
     def mounts(self) -> Sequence[HttpMount]:
         """Without a signing secret nothing could be verified, so nothing is mounted."""

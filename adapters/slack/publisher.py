@@ -20,7 +20,7 @@ from bot.domain.cards import Card, Opened
 from bot.domain.conversations import ConversationRef, MessageRef
 from bot.domain.errors import MessageGone, Throttled
 from bot.domain.messages import ReplyTo
-from bot.domain.replies import File, Reply
+from bot.domain.replies import Reply
 from bot.domain.transcript import TranscriptLine
 from bot.ports.chat import RateLimits
 from bot.ports.clock import Clock
@@ -131,9 +131,6 @@ class SlackPublisher:
 
     async def notify(self, thread: ConversationRef, text: str) -> None:
         await self._post(thread, blocks.statement(text))
-
-    async def attach(self, thread: ConversationRef, file: File, text: str) -> None:
-        await self._call.upload(thread, file, blocks.statement(text).text)
 
     # ------------------------------------------------ one person
 

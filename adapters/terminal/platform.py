@@ -9,7 +9,7 @@ from bot.domain.conversations import Channel, ConversationRef, MessageRef
 from bot.domain.disclosure import Disclosure
 from bot.domain.messages import ReplyTo
 from bot.domain.people import Membership, Person
-from bot.domain.replies import File, Reply
+from bot.domain.replies import Reply
 from bot.domain.transcript import Delivery, TranscriptLine
 from bot.ports.chat import ConnectionState, Features, RateLimits
 
@@ -34,7 +34,7 @@ class TerminalPlatform:
 
     @property
     def features(self) -> Features:
-        return Features(edits=self, typing=self, files=self)
+        return Features(edits=self, typing=self, files=True)
 
     def is_home(self, workspace_id: str) -> bool:  # noqa: ARG002 - who sits here is the operator
         return True
@@ -67,9 +67,6 @@ class TerminalPlatform:
 
     async def notify(self, thread: ConversationRef, text: str) -> None:  # noqa: ARG002
         self.screen.aside(text)
-
-    async def attach(self, thread: ConversationRef, file: File, text: str) -> None:  # noqa: ARG002
-        self.screen.aside(f"{text}\n{file.content.decode(errors='replace')}")
 
     async def reply(self, to: ReplyTo, reply: Reply) -> None:  # noqa: ARG002
         self.told.put_nowait(reply.whole_text)

@@ -9,7 +9,7 @@ from bot.domain.cards import Card, Opened
 from bot.domain.conversations import Channel, ConversationRef, MessageRef
 from bot.domain.messages import Inbound, Outcome, ReplyTo
 from bot.domain.people import Person
-from bot.domain.replies import Choice, File, Reply
+from bot.domain.replies import Choice, Reply
 from bot.domain.transcript import TranscriptLine
 from bot.ports.http import HttpMount
 
@@ -79,14 +79,6 @@ class TypingSigns(Protocol):
         ...
 
 
-class FilePosts(Protocol):
-    """Messages and answers can carry a file."""
-
-    async def attach(self, thread: ConversationRef, file: File, text: str) -> None:
-        """Post a file in the thread."""
-        ...
-
-
 class MemberLookups(Protocol):
     """Who is in a workspace can be asked, where nobody is told who leaves."""
 
@@ -103,19 +95,20 @@ class HttpMounts(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """What a platform can beyond posting and answering, each None where it cannot: whoever fills one in fulfils all of it.
+    """What a platform can beyond posting and answering. A part is None where it cannot: whoever fills one in fulfils all of it.
 
     Without `edits` only what is final is posted, and the card anew when its session goes live, falls asleep or ends. A platform without
-    threads gives the place of a card as its thread. Without `files` an answer holds their text, or says that they are left out.
+    threads gives the place of a card as its thread. With `files` answers can carry a file; without, they hold its text, or say that it is
+    left out.
     """
 
     edits: MessageEdits | None = None
     search: PostSearch | None = None
     marks: SpokenMarks | None = None
     typing: TypingSigns | None = None
-    files: FilePosts | None = None
     members: MemberLookups | None = None
     http: HttpMounts | None = None
+    files: bool = False
 
 
 # ---------------------------------------------------------------- what always is

@@ -15,7 +15,7 @@ from bot.domain.conversations import Channel, ConversationRef, MessageRef
 from bot.domain.errors import MessageGone, PlaceGone, PlatformError, Throttled
 from bot.domain.messages import Command, Inbound, MessageDeleted, MessageEdited, MessagePosted, Outcome, ReplyTo
 from bot.domain.people import Membership, Person
-from bot.domain.replies import Choice, File, Item, Reply
+from bot.domain.replies import Choice, Item, Reply
 from bot.domain.transcript import Delivery, TranscriptLine
 from bot.ports.chat import RateLimits, ValueQuery
 from bot.ports.clock import Clock
@@ -46,7 +46,6 @@ class ChatMessage:
     key: str = ""
     card: Card | None = None
     line: TranscriptLine | None = None
-    file: File | None = None
     edits: int = 0
     marked: bool = False
 
@@ -284,12 +283,11 @@ class FakeChat(ScriptedCalls):
         self.show_card(ref, card)
         return opened
 
-    def take_notice(self, place: ConversationRef, text: str, file: File | None = None) -> None:
-        """Post words of the bot's own, and a file with them. Raises `PlatformError` for too many."""
+    def take_notice(self, place: ConversationRef, text: str) -> None:
+        """Post words of the bot's own. Raises `PlatformError` for too many."""
         self.check_length(text)
-        self._add(ChatMessage(self._ref(place, "m"), None, text, self.clock.now(), file=file))
-        if file is None:
-            self.notices.append(text)
+        self._add(ChatMessage(self._ref(place, "m"), None, text, self.clock.now()))
+        self.notices.append(text)
 
     def show_card(self, ref: MessageRef, card: Card) -> None:
         """Bring a card up to date. Raises `MessageGone`."""

@@ -9,7 +9,7 @@ from bot.domain.cards import Card, Opened
 from bot.domain.conversations import Channel, ConversationRef, MessageRef
 from bot.domain.errors import MessageGone, PlatformError, StoreUnavailable
 from bot.domain.messages import Command, Inbound, MessagePosted, NoSession, Outcome, Question, Refused, ReplyTo
-from bot.domain.replies import Choice, File, Reply
+from bot.domain.replies import Choice, Reply
 from bot.domain.transcript import TranscriptLine
 from bot.ports.chat import ConnectionState, CoreApi, Features, RateLimits, ValueQuery
 from bot.testing.chat import Answered, FakeChat
@@ -77,7 +77,7 @@ class FakeChatPlatform:
 
     @property
     def features(self) -> Features:
-        return Features(edits=self, search=self if self.chat.finds else None, marks=self, typing=self, files=self)
+        return Features(edits=self, search=self if self.chat.finds else None, marks=self, typing=self, files=True)
 
     def is_home(self, workspace_id: str) -> bool:
         return workspace_id in self.chat.homes
@@ -132,10 +132,6 @@ class FakeChatPlatform:
         async with self._call("notify", thread, text):
             self.chat.spend(thread)
             self.chat.take_notice(thread, text)
-
-    async def attach(self, thread: ConversationRef, file: File, text: str) -> None:
-        async with self._call("attach", thread, file, text):
-            self.chat.take_notice(thread, text, file)
 
     async def reply(self, to: ReplyTo, reply: Reply) -> None:
         async with self.chat.called("reply", to, reply):  # private ways lead to people, wherever they wrote

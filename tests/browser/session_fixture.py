@@ -303,13 +303,9 @@ class ScriptedCore(CoreApi):
             await asyncio.sleep(1 / FRAME_RATE)
 
     async def end(self) -> None:
-        assert self.opened is not None
         await self.show(
             status=SessionStatus.ENDED, note="Stopped by Ann after 2 minutes.", ends_at=None, actions=(), waiting=0
         )
-        transcript = await self.archive.export(SESSION, "md")
-        assert transcript is not None
-        await self.platform.attach(self.opened.thread, transcript, "Everything that was said.")
 
 
 @asynccontextmanager

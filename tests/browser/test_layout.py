@@ -76,6 +76,7 @@ async def ended(core: ScriptedCore, window: Window) -> None:
     await expect(window.page.locator("#thread-messages .message.growing")).to_have_count(0)
     await window.type_in("thread", "/avatar stop")
     await expect(window.page.locator("#stage .pill")).to_have_text("Ended")
+    await window.type_in("thread", "/avatar transcript")
     await expect(window.page.locator(".file")).to_be_visible()
 
 

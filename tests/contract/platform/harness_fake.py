@@ -109,8 +109,7 @@ def _seen(message: ChatMessage) -> Seen:
         message.author.id if message.author else BOT,
         (),
         tuple(action.value for action in message.card.actions) if message.card else (),
-        (message.file.name,) if message.file else (),
-        message.marked,
+        marked=message.marked,
     )
 
 

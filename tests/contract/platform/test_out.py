@@ -7,7 +7,6 @@ import pytest
 
 from bot.domain.disclosure import SENTENCE_LENGTHS, Disclosure
 from bot.domain.errors import MessageGone, PlaceGone
-from bot.domain.replies import File
 from bot.domain.transcript import Addressee
 from tests.contract.platform.cards import CARD, ENDED, HOSTILE, LIVE, OTHER, final, growing
 from tests.contract.platform.harness import PlatformHarness, Seen, able
@@ -233,17 +232,6 @@ async def test_a_name_and_a_note_can_mention_nobody(harness: PlatformHarness) ->
 
     for seen in [*await harness.messages(harness.place), *await harness.messages(opened.thread)]:
         assert seen.notified == ()
-
-
-async def test_a_file_reaches_everybody_in_the_thread(harness: PlatformHarness) -> None:
-    opened = await harness.platform.post_card(harness.place, CARD)
-
-    await able(harness.platform.features.files).attach(
-        opened.thread, File("talk.md", "text/markdown", b"# Talk\n"), "The transcript."
-    )
-
-    seen = (await harness.messages(opened.thread))[-1]
-    assert seen.files == ("talk.md",)
 
 
 async def test_a_message_heard_is_marked(harness: PlatformHarness) -> None:

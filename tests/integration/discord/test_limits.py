@@ -9,9 +9,10 @@ from adapters.discord.platform import DiscordPlatform
 from adapters.discord.rest import Rest
 from bot.clock import SystemClock
 from bot.domain.errors import PlatformError
-from bot.domain.replies import File
+from bot.domain.messages import Question
+from bot.domain.replies import File, Reply
 from tests.contract.platform.cards import CARD, LIVE, OTHER
-from tests.integration.discord.fake import CHANNEL, USER, Answer, FakeDiscord, Limits
+from tests.integration.discord.fake import CHANNEL, USER, Answer, FakeDiscord, Limits, command
 from tests.integration.discord.wire import PLACE, Heard, Wire, settings
 from tests.integration.discord.world import Drawer
 from tests.patience import HANG_S
@@ -19,6 +20,7 @@ from tests.patience import HANG_S
 POST = f"POST /channels/{CHANNEL}/messages"
 THREADS = f"POST /channels/{CHANNEL}/messages/\\d+/threads"
 DELETE = f"DELETE /channels/{CHANNEL}/messages/\\d+"
+ANSWER = "PATCH /webhooks/.*"
 ME = Route("GET", "/users/@me")
 
 
@@ -149,20 +151,28 @@ async def test_an_answer_that_is_none_of_discords_is_an_error_of_ours(
         await Rest(lambda: client.http, pauses=()).call(ME)
 
 
+async def asked(wire: Wire, reply: Reply) -> None:
+    """Ann has asked, and this is what she is answered."""
+    wire.core.outcome, wire.core.reply = Question(), reply
+    await wire.discord.dispatch("INTERACTION_CREATE", command("usage"))
+
+
 async def test_a_file_arrives_as_it_is_even_the_second_time(wire: Wire) -> None:
     content = bytes(range(256)) * 100
-    wire.discord.next_answers(POST, Answer(503))
+    wire.discord.next_answers(ANSWER, Answer(503))
 
-    await wire.platform.attach(PLACE, File("talk.md", "text/markdown", content), "The transcript.")
+    await asked(wire, Reply("The transcript.", file=File("talk.md", "text/markdown", content)))
 
-    calls = wire.discord.made(POST)
+    await wire.discord.until(lambda: len(wire.discord.made(ANSWER)) == 2)
+    calls = wire.discord.made(ANSWER)
     assert [call.contents for call in calls] == [(content,)] * 2
     assert calls[-1].body["content"] == "The transcript."
     assert calls[-1].body["attachments"] == [{"id": "0", "filename": "talk.md"}]
 
 
 async def test_a_picture_comes_with_its_words_for_those_who_do_not_see_it(wire: Wire) -> None:
-    await wire.platform.attach(PLACE, File("chart.png", "image/png", b"PNG", "Bar chart."), "Used.")
+    await asked(wire, Reply("Used.", file=File("chart.png", "image/png", b"PNG", "Bar chart.")))
 
-    (call,) = wire.discord.made(POST)
+    await wire.discord.until(lambda: wire.discord.made(ANSWER))
+    (call,) = wire.discord.made(ANSWER)
     assert call.body["attachments"] == [{"id": "0", "filename": "chart.png", "description": "Bar chart."}]

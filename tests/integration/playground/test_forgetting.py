@@ -12,7 +12,7 @@ from adapters.playground.clients import Clients
 from adapters.playground.forgetting import TOMBSTONE_LIFE, Forgetting
 from adapters.playground.history import History
 from adapters.playground.message_store import MessageStore
-from adapters.playground.protocol import Author, CardShown, Changed, FileShown, Message
+from adapters.playground.protocol import Author, CardShown, Changed, Message
 from bot.domain.errors import SettingsError
 from bot.domain.replies import File
 from bot.domain.sessions import Mode, SessionStatus
@@ -137,19 +137,6 @@ async def test_what_somebody_deleted_is_soon_gone_from_the_file(lobby: Lobby) ->
     lobby.clock.moment += TOMBSTONE_LIFE + timedelta(seconds=1)
     await lobby.forgetting.tidy()
     assert message.id not in lobby.path.read_text()
-
-
-async def test_a_file_goes_with_its_message(lobby: Lobby) -> None:
-    thread = lobby.start("one")
-    file_id = lobby.store.keep_file(File("transcript.md", "text/markdown", b"everything"))
-    shown = FileShown("transcript.md", f"/playground/files/{file_id}/transcript.md", 10)
-    lobby.store.add(Message("", "lobby", BOT, "Here", thread, file=shown))
-    await lobby.forgetting.tidy()
-    assert lobby.store.file(file_id)
-    lobby.core.sessions = set()
-    await lobby.forgetting.tidy()
-    assert lobby.store.file(file_id) is None
-    assert "transcript.md" not in lobby.path.read_text()
 
 
 async def test_a_private_file_is_never_written_down(lobby: Lobby) -> None:
