@@ -13,12 +13,12 @@ from bot.storage.encryption import decrypt, encrypt
 from bot.storage.filters import channels_of, in_channels, in_workspace
 from bot.storage.prepared import Prepared
 from bot.storage.tables import channel_settings, vault, workspaces
-from bot.storage.transaction import Transaction
+from bot.storage.transaction import SqlTransaction
 
 _SETTINGS = Prepared(select(channel_settings).where(in_channels(channel_settings)))
 
 
-def settings_of(tx: Transaction, places: Iterable[ConversationRef]) -> dict[ConversationRef, ChannelSettings]:
+def settings_of(tx: SqlTransaction, places: Iterable[ConversationRef]) -> dict[ConversationRef, ChannelSettings]:
     """The settings of the channels of these places; channels without any are left out."""
     rows = _SETTINGS.rows(tx, **channels_of(places))
     return {
@@ -29,11 +29,11 @@ def settings_of(tx: Transaction, places: Iterable[ConversationRef]) -> dict[Conv
     }
 
 
-def settings(tx: Transaction, place: ConversationRef) -> ChannelSettings:
+def settings(tx: SqlTransaction, place: ConversationRef) -> ChannelSettings:
     return settings_of(tx, [place]).get(place.channel, ChannelSettings())
 
 
-def save_settings(tx: Transaction, place: ConversationRef, settings: ChannelSettings) -> None:
+def save_settings(tx: SqlTransaction, place: ConversationRef, settings: ChannelSettings) -> None:
     value = encrypt(tx.cipher, settings)
     tx.connection.execute(
         insert(channel_settings)
@@ -57,19 +57,19 @@ _PAYS_ITSELF = Prepared(
 _OWN_ACCOUNTS = Prepared(select(vault.c.platform, vault.c.workspace_id).where(vault.c.key == OWN_ACCOUNT))
 
 
-def own_accounts(tx: Transaction) -> frozenset[WorkspaceKey]:
+def own_accounts(tx: SqlTransaction) -> frozenset[WorkspaceKey]:
     """Of all workspaces: for telling who uses the operator's account."""
     return frozenset((row.platform, row.workspace_id) for row in _OWN_ACCOUNTS.rows(tx))
 
 
-def allowed(tx: Transaction, platform: str, workspace_id: str) -> bool | None:
+def allowed(tx: SqlTransaction, platform: str, workspace_id: str) -> bool | None:
     if _PAYS_ITSELF.first(tx, platform=platform, workspace=workspace_id):
         return True
     row = _ALLOWED.first(tx, platform=platform, workspace=workspace_id)
     return row.funded if row else None
 
 
-def allow(tx: Transaction, platform: str, workspace_id: str, *, yes: bool) -> None:
+def allow(tx: SqlTransaction, platform: str, workspace_id: str, *, yes: bool) -> None:
     tx.connection.execute(
         insert(workspaces)
         .values(platform=platform, workspace_id=workspace_id, funded=yes)
@@ -80,13 +80,13 @@ def allow(tx: Transaction, platform: str, workspace_id: str, *, yes: bool) -> No
 # ---------------------------------------------------------------- the vault
 
 
-def secret(tx: Transaction, platform: str, workspace_id: str, key: str) -> bytes | None:
+def secret(tx: SqlTransaction, platform: str, workspace_id: str, key: str) -> bytes | None:
     query = select(vault.c.value).where(in_workspace(vault, platform, workspace_id), vault.c.key == key)
     value = tx.connection.execute(query).scalar_one_or_none()
     return None if value is None else tx.cipher.decrypt(value)
 
 
-def put_secret(tx: Transaction, platform: str, workspace_id: str, key: str, value: bytes) -> None:
+def put_secret(tx: SqlTransaction, platform: str, workspace_id: str, key: str, value: bytes) -> None:
     encrypted = tx.cipher.encrypt(value)
     tx.connection.execute(
         insert(vault)
@@ -95,9 +95,9 @@ def put_secret(tx: Transaction, platform: str, workspace_id: str, key: str, valu
     )
 
 
-def delete_secret(tx: Transaction, platform: str, workspace_id: str, key: str) -> None:
+def delete_secret(tx: SqlTransaction, platform: str, workspace_id: str, key: str) -> None:
     tx.connection.execute(delete(vault).where(in_workspace(vault, platform, workspace_id), vault.c.key == key))
 
 
-def delete_secrets(tx: Transaction, platform: str, workspace_id: str) -> None:
+def delete_secrets(tx: SqlTransaction, platform: str, workspace_id: str) -> None:
     tx.connection.execute(delete(vault).where(in_workspace(vault, platform, workspace_id)))

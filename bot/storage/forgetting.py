@@ -7,19 +7,19 @@ from bot.domain.transcript import Speaker
 from bot.ports.storage.records import SAY, InboxOutcome, InboxState
 from bot.storage.filters import in_workspace
 from bot.storage.tables import inbox, turns, utterances
-from bot.storage.transaction import Transaction
+from bot.storage.transaction import SqlTransaction
 
 NO_WORDS = "{}"
 """The body of a message that is forgotten."""
 
 
-def count_of_person(tx: Transaction, place: ConversationRef, person_id: str) -> int:
+def count_of_person(tx: SqlTransaction, place: ConversationRef, person_id: str) -> int:
     kept = or_(inbox.c.state == InboxState.WAITING, inbox.c.id.in_(select(turns.c.id)))
     query = select(func.count()).where(_said_by(place, person_id), kept)
     return int(tx.connection.execute(query).scalar_one())
 
 
-def forget_person(tx: Transaction, place: ConversationRef, person_id: str) -> int:
+def forget_person(tx: SqlTransaction, place: ConversationRef, person_id: str) -> int:
     messages, theirs = count_of_person(tx, place, person_id), _said_by(place, person_id)
     ids = select(inbox.c.id).where(theirs)
     withdrawn = {"state": InboxState.DONE, "outcome": InboxOutcome.WITHDRAWN, "done_at": tx.now}

@@ -11,11 +11,11 @@ from bot.ports.grants import Scope
 from bot.ports.storage.records import GrantRecord
 from bot.storage.filters import in_workspace
 from bot.storage.tables import grants, sessions
-from bot.storage.transaction import Transaction
+from bot.storage.transaction import SqlTransaction
 
 
 def add(  # noqa: PLR0917
-    tx: Transaction, digest: str, session_id: str, scope: Scope, person: Person | None, expires_at: datetime
+    tx: SqlTransaction, digest: str, session_id: str, scope: Scope, person: Person | None, expires_at: datetime
 ) -> None:
     if person:
         tx.connection.execute(grants.delete().where(grants.c.session_id == session_id, grants.c.person_id == person.id))
@@ -33,7 +33,7 @@ def add(  # noqa: PLR0917
     )
 
 
-def find(tx: Transaction, digest: str) -> GrantRecord | None:
+def find(tx: SqlTransaction, digest: str) -> GrantRecord | None:
     query = (
         select(
             grants,
@@ -51,12 +51,12 @@ def find(tx: Transaction, digest: str) -> GrantRecord | None:
     return _record(row) if row else None
 
 
-def forget(tx: Transaction, *, ended_for: timedelta) -> None:
+def forget(tx: SqlTransaction, *, ended_for: timedelta) -> None:
     ended = select(sessions.c.id).where(sessions.c.ended_at < tx.now - ended_for)
     tx.connection.execute(grants.delete().where(or_(grants.c.expires_at < tx.now, grants.c.session_id.in_(ended))))
 
 
-def owners(tx: Transaction) -> list[tuple[ConversationRef, str]]:
+def owners(tx: SqlTransaction) -> list[tuple[ConversationRef, str]]:
     query = (
         select(sessions.c.platform, sessions.c.workspace_id, grants.c.person_id)
         .join(sessions, sessions.c.id == grants.c.session_id)
@@ -69,14 +69,14 @@ def owners(tx: Transaction) -> list[tuple[ConversationRef, str]]:
     ]
 
 
-def revoke_of_person(tx: Transaction, place: ConversationRef, person_id: str) -> None:
+def revoke_of_person(tx: SqlTransaction, place: ConversationRef, person_id: str) -> None:
     there = select(sessions.c.id).where(in_workspace(sessions, place.platform, place.workspace_id))
     if place.channel_id:
         there = there.where(sessions.c.channel_id == place.channel_id)
     tx.connection.execute(grants.delete().where(grants.c.person_id == person_id, grants.c.session_id.in_(there)))
 
 
-def revoke_all(tx: Transaction) -> int:
+def revoke_all(tx: SqlTransaction) -> int:
     return tx.connection.execute(grants.delete()).rowcount
 
 

@@ -24,7 +24,7 @@ from bot.storage.encryption import decrypt, encrypt
 from bot.storage.filters import in_workspace
 from bot.storage.prepared import Prepared, one_of
 from bot.storage.tables import inbox, sessions, turns
-from bot.storage.transaction import Transaction
+from bot.storage.transaction import SqlTransaction
 
 _KNOWN = Prepared(
     select(inbox.c.platform, inbox.c.workspace_id, inbox.c.event_id).where(
@@ -35,7 +35,7 @@ _KNOWN = Prepared(
 )
 
 
-def known_events(tx: Transaction, events: Collection[EventKey]) -> set[EventKey]:
+def known_events(tx: SqlTransaction, events: Collection[EventKey]) -> set[EventKey]:
     """Which of these were accepted before, and perhaps some more of their workspaces."""
     platforms, workspaces, ids = ([*{event[at] for event in events}] for at in range(3))
     return {tuple(row) for row in _KNOWN.rows(tx, platforms=platforms, workspaces=workspaces, events=ids)}
@@ -48,7 +48,7 @@ _AUTHORS = Prepared(
 )
 
 
-def waiting_authors(tx: Transaction, session_ids: Iterable[str]) -> dict[tuple[str, str], int]:
+def waiting_authors(tx: SqlTransaction, session_ids: Iterable[str]) -> dict[tuple[str, str], int]:
     """How many messages of (session id, person id) wait to be spoken."""
     return {(row[0], row[1]): row[2] for row in _AUTHORS.rows(tx, sessions=list(session_ids))}
 
@@ -56,12 +56,12 @@ def waiting_authors(tx: Transaction, session_ids: Iterable[str]) -> dict[tuple[s
 _ADD = Prepared(insert(inbox))
 
 
-def add(tx: Transaction, rows: Iterable[NewRow]) -> None:
+def add(tx: SqlTransaction, rows: Iterable[NewRow]) -> None:
     """Insert what was admitted, in one statement."""
     _ADD.run_each(tx, [_values(tx, row) for row in rows])
 
 
-def _values(tx: Transaction, row: NewRow) -> dict[str, Any]:
+def _values(tx: SqlTransaction, row: NewRow) -> dict[str, Any]:
     inbound = row.inbound
     return {
         "id": row.id,
@@ -90,7 +90,7 @@ def _written(body: Mapping[str, str]) -> str:
 # ---------------------------------------------------------------- reading
 
 
-def record(tx: Transaction, row: Any) -> InboxRecord:
+def record(tx: SqlTransaction, row: Any) -> InboxRecord:
     place = ConversationRef(row.platform, row.workspace_id, row.channel_id, row.place_thread_id)
     return InboxRecord(
         id=row.id,
@@ -123,22 +123,22 @@ def _waiting(verb: Any) -> Prepared:
 _WAITING_TURNS, _WAITING_CONTROLS = _waiting(inbox.c.verb == SAY), _waiting(inbox.c.verb != SAY)
 
 
-def waiting_turns(tx: Transaction, session_id: str) -> list[InboxRecord]:
+def waiting_turns(tx: SqlTransaction, session_id: str) -> list[InboxRecord]:
     return [record(tx, row) for row in _WAITING_TURNS.rows(tx, session=session_id)]
 
 
-def waiting_controls(tx: Transaction, session_id: str) -> list[InboxRecord]:
+def waiting_controls(tx: SqlTransaction, session_id: str) -> list[InboxRecord]:
     return [record(tx, row) for row in _WAITING_CONTROLS.rows(tx, session=session_id)]
 
 
-def unfinished(tx: Transaction, session_id: str) -> list[UnfinishedRow]:
+def unfinished(tx: SqlTransaction, session_id: str) -> list[UnfinishedRow]:
     """All of a session that has no outcome yet."""
     here = and_(inbox.c.session_id == session_id, inbox.c.state != InboxState.DONE)
     rows = tx.connection.execute(select(inbox.c.id, inbox.c.verb, inbox.c.state).where(here))
     return [UnfinishedRow(row.id, row.verb, InboxState(row.state)) for row in rows]
 
 
-def stopped_by(tx: Transaction, session_id: str) -> str:
+def stopped_by(tx: SqlTransaction, session_id: str) -> str:
     """The name of whoever asked for a session's end, the last if several did; `''` where nobody did."""
     stops = select(inbox.c.person_name).where(inbox.c.session_id == session_id, inbox.c.verb == "stop")
     query = stops.order_by(inbox.c.stamp.desc(), inbox.c.id.desc()).limit(1)
@@ -152,24 +152,24 @@ _WRITERS = Prepared(
 )
 
 
-def authors(tx: Transaction, session_id: str) -> frozenset[str]:
+def authors(tx: SqlTransaction, session_id: str) -> frozenset[str]:
     return frozenset(row.person_id for row in _WRITERS.rows(tx, session=session_id))
 
 
 _ANYWHERE = Prepared(select(inbox.c.session_id, inbox.c.id).where(inbox.c.state == InboxState.WAITING))
 
 
-def waiting_ids(tx: Transaction) -> list[tuple[str, str]]:
+def waiting_ids(tx: SqlTransaction) -> list[tuple[str, str]]:
     return [(row.session_id, row.id) for row in _ANYWHERE.rows(tx)]
 
 
-def count_waiting(tx: Transaction, session_id: str) -> int:
+def count_waiting(tx: SqlTransaction, session_id: str) -> int:
     waits = and_(inbox.c.session_id == session_id, inbox.c.state == InboxState.WAITING, inbox.c.verb == SAY)
     return int(tx.connection.execute(select(func.count()).where(waits)).scalar_one())
 
 
 def count_outcomes(
-    tx: Transaction, platform: str, workspace_id: str, since: datetime, outcomes: Collection[InboxOutcome]
+    tx: SqlTransaction, platform: str, workspace_id: str, since: datetime, outcomes: Collection[InboxOutcome]
 ) -> Mapping[InboxOutcome, int]:
     there = and_(in_workspace(inbox, platform, workspace_id), inbox.c.done_at >= since, inbox.c.outcome.in_(outcomes))
     query = select(inbox.c.outcome, func.count()).where(there).group_by(inbox.c.outcome)
@@ -183,32 +183,32 @@ _DUE = Prepared(
 )
 
 
-def replies_due(tx: Transaction, platforms: Collection[str], most: int) -> list[InboxRecord]:
+def replies_due(tx: SqlTransaction, platforms: Collection[str], most: int) -> list[InboxRecord]:
     return [record(tx, row) for row in _DUE.rows(tx, platforms=list(platforms), most=most)]
 
 
 _REPLY_SENT = Prepared(update(inbox).where(inbox.c.id == bindparam("row")).values(reply_due=False, reply_to=None))
 
 
-def reply_sent(tx: Transaction, row_id: str) -> None:
+def reply_sent(tx: SqlTransaction, row_id: str) -> None:
     _REPLY_SENT.run(tx, row=row_id)
 
 
 # ---------------------------------------------------------------- what waits is edited, withdrawn, claimed
 
 
-def edit_waiting(tx: Transaction, ref: MessageRef, text: str) -> int:
-    """A waiting message was edited. Returns how many rows that concerned."""
-    return _change_waiting(tx, ref, {"body": _written({"text": text})})
+def edit_waiting(tx: SqlTransaction, ref: MessageRef, text: str) -> None:
+    """A waiting message was edited."""
+    _change_waiting(tx, ref, {"body": _written({"text": text})})
 
 
-def withdraw_waiting(tx: Transaction, ref: MessageRef) -> int:
+def withdraw_waiting(tx: SqlTransaction, ref: MessageRef) -> None:
     """A waiting message was deleted."""
     values = {"state": InboxState.DONE, "outcome": InboxOutcome.WITHDRAWN, "done_at": tx.now, "body": _written({})}
-    return _change_waiting(tx, ref, values)
+    _change_waiting(tx, ref, values)
 
 
-def _change_waiting(tx: Transaction, ref: MessageRef, values: dict[str, Any]) -> int:
+def _change_waiting(tx: SqlTransaction, ref: MessageRef, values: dict[str, Any]) -> None:
     there = select(sessions.c.id).where(sessions.c.channel_id == ref.place.channel_id)
     waits = and_(
         inbox.c.platform == ref.place.platform,
@@ -217,7 +217,7 @@ def _change_waiting(tx: Transaction, ref: MessageRef, values: dict[str, Any]) ->
         inbox.c.state == InboxState.WAITING,
         inbox.c.session_id.in_(there),
     )
-    return tx.connection.execute(update(inbox).where(waits).values(values)).rowcount
+    tx.connection.execute(update(inbox).where(waits).values(values))
 
 
 _CLAIM = Prepared(
@@ -228,7 +228,7 @@ _CLAIM = Prepared(
 _ADD_TURN = Prepared(insert(turns))
 
 
-def claim_turn(tx: Transaction, row: InboxRecord, provider_row: str, text: str) -> bool:
+def claim_turn(tx: SqlTransaction, row: InboxRecord, provider_row: str, text: str) -> bool:
     if _CLAIM.run(tx, row=row.id, read=_written(row.body)) != 1:
         return False
     _ADD_TURN.run(
@@ -262,14 +262,14 @@ _CONCLUDE = Prepared(
 )
 
 
-def conclude(tx: Transaction, conclusions: Iterable[Conclusion]) -> None:
+def conclude(tx: SqlTransaction, conclusions: Iterable[Conclusion]) -> None:
     """Give rows that have none an outcome. Good news is told to those only who wait for an answer; of what was refused no word is kept."""
     conclusions = tuple(conclusions)
     _CONCLUDE.run_each(tx, [_outcome(tx, conclusion) for conclusion in conclusions])
     _FORGET_WORDS.run_each(tx, [{"row": each.row_id} for each in conclusions if not each.outcome.keeps_words])
 
 
-def _outcome(tx: Transaction, conclusion: Conclusion) -> dict[str, object]:
+def _outcome(tx: SqlTransaction, conclusion: Conclusion) -> dict[str, object]:
     return {
         "row": conclusion.row_id,
         "outcome": conclusion.outcome,
@@ -282,7 +282,7 @@ def _outcome(tx: Transaction, conclusion: Conclusion) -> dict[str, object]:
 
 
 def finish(
-    tx: Transaction, row_id: str, outcome: InboxOutcome, sentence: str, suggestions: Sequence[Suggestion]
+    tx: SqlTransaction, row_id: str, outcome: InboxOutcome, sentence: str, suggestions: Sequence[Suggestion]
 ) -> None:
     conclude(tx, [Conclusion(row_id, outcome, sentence, tuple(suggestions))])
     _END_TURN.run(tx, turn=row_id, outcome=outcome, ended_at=tx.now)

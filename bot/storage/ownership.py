@@ -9,11 +9,11 @@ from bot.domain.consent import Consent
 from bot.domain.conversations import ConversationRef
 from bot.ports.storage.records import OwnedKind
 from bot.storage.tables import ownerships
-from bot.storage.transaction import Transaction
+from bot.storage.transaction import SqlTransaction
 
 
 def add(
-    tx: Transaction, kind: OwnedKind, provider_id: str, place: ConversationRef, consent: Consent | None = None
+    tx: SqlTransaction, kind: OwnedKind, provider_id: str, place: ConversationRef, consent: Consent | None = None
 ) -> None:
     owner: dict[str, object] = {"platform": place.platform, "workspace_id": place.workspace_id}
     if consent:
@@ -25,18 +25,18 @@ def add(
     )
 
 
-def remove(tx: Transaction, kind: OwnedKind, provider_id: str) -> None:
+def remove(tx: SqlTransaction, kind: OwnedKind, provider_id: str) -> None:
     tx.connection.execute(delete(ownerships).where(ownerships.c.kind == kind, ownerships.c.provider_id == provider_id))
 
 
-def owners(tx: Transaction, kind: OwnedKind) -> Mapping[str, tuple[str, str]]:
+def owners(tx: SqlTransaction, kind: OwnedKind) -> Mapping[str, tuple[str, str]]:
     query = select(ownerships.c.provider_id, ownerships.c.platform, ownerships.c.workspace_id).where(
         ownerships.c.kind == kind
     )
     return {row[0]: (row[1], row[2]) for row in tx.connection.execute(query)}
 
 
-def consents(tx: Transaction, place: ConversationRef) -> Mapping[str, Consent]:
+def consents(tx: SqlTransaction, place: ConversationRef) -> Mapping[str, Consent]:
     c = ownerships.c
     query = select(c.provider_id, c.consent_id, c.consent_name, c.consent_at).where(
         c.kind == OwnedKind.AVATAR,

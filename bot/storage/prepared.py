@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Dialect, SelectBase, bindparam, tuple_
 from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from bot.storage.transaction import Transaction
+from bot.storage.transaction import SqlTransaction
 
 Convert = Callable[[Any], Any]
 
@@ -30,25 +30,25 @@ class Prepared:
         self._statement = statement
         self._compiled: dict[tuple[str, ...], _Compiled] = {}
 
-    def rows(self, tx: Transaction, **values: object) -> list[Any]:
+    def rows(self, tx: SqlTransaction, **values: object) -> list[Any]:
         """What it finds, as named tuples."""
         compiled = self._for(tx, values)
         return compiled.decoded(tx.driver.execute(*compiled.call(values)))
 
-    def first(self, tx: Transaction, **values: object) -> Any | None:
+    def first(self, tx: SqlTransaction, **values: object) -> Any | None:
         return next(iter(self.rows(tx, **values)), None)
 
-    def run(self, tx: Transaction, **values: object) -> int:
+    def run(self, tx: SqlTransaction, **values: object) -> int:
         """How many rows it changed."""
         return int(tx.driver.execute(*self._for(tx, values).call(values)).rowcount)
 
-    def run_each(self, tx: Transaction, rows: Sequence[Mapping[str, object]]) -> None:
+    def run_each(self, tx: SqlTransaction, rows: Sequence[Mapping[str, object]]) -> None:
         """Once for each; all have the same names, and no lists."""
         if rows:
             compiled = self._for(tx, rows[0])
             tx.driver.cursor().executemany(compiled.text, [compiled.encoded(row) for row in rows])
 
-    def _for(self, tx: Transaction, values: Mapping[str, object]) -> "_Compiled":
+    def _for(self, tx: SqlTransaction, values: Mapping[str, object]) -> "_Compiled":
         names = tuple(values)
         if names not in self._compiled:
             self._compiled[names] = _Compiled(self._statement, tx.connection.dialect, values)

@@ -15,13 +15,13 @@ from bot.storage import channels, sessions, usage
 from bot.storage.encryption import encrypt
 from bot.storage.tables import provider_sessions
 from bot.storage.tables import sessions as session_rows
-from bot.storage.transaction import Transaction
+from bot.storage.transaction import SqlTransaction
 
 INTENT, OPEN, CLOSING, CLOSED, LOST = ProviderSessionStatus
 RUNNING = (OPEN, CLOSING)
 
 
-def record(tx: Transaction, row: Any) -> ProviderSessionRecord:
+def record(tx: SqlTransaction, row: Any) -> ProviderSessionRecord:
     sealed = row.credentials
     return ProviderSessionRecord(
         id=row.id,
@@ -35,17 +35,17 @@ def record(tx: Transaction, row: Any) -> ProviderSessionRecord:
     )
 
 
-def _found(tx: Transaction, query: Select[Any]) -> list[ProviderSessionRecord]:
+def _found(tx: SqlTransaction, query: Select[Any]) -> list[ProviderSessionRecord]:
     ordered = query.order_by(provider_sessions.c.intended_at, provider_sessions.c.id)
     return [record(tx, row) for row in tx.connection.execute(ordered)]
 
 
-def unclosed(tx: Transaction, session_id: str) -> list[ProviderSessionRecord]:
+def unclosed(tx: SqlTransaction, session_id: str) -> list[ProviderSessionRecord]:
     open_or_intended = provider_sessions.c.state.in_((INTENT, *RUNNING))
     return _found(tx, select(provider_sessions).where(provider_sessions.c.session_id == session_id, open_or_intended))
 
 
-def leftovers(tx: Transaction, create_takes: timedelta) -> list[ProviderSessionRecord]:
+def leftovers(tx: SqlTransaction, create_takes: timedelta) -> list[ProviderSessionRecord]:
     over = and_(
         provider_sessions.c.state == INTENT,
         ~provider_sessions.c.intended_at.between(tx.now - create_takes, tx.now),
@@ -55,7 +55,7 @@ def leftovers(tx: Transaction, create_takes: timedelta) -> list[ProviderSessionR
     return _found(tx, select(provider_sessions).join(session_rows, and_(*ended)).where(left))
 
 
-def running(tx: Transaction, create_takes: timedelta) -> tuple[frozenset[str], int]:
+def running(tx: SqlTransaction, create_takes: timedelta) -> tuple[frozenset[str], int]:
     """What was intended later than now was begun before the clock was set back."""
     ids = select(provider_sessions.c.provider_id).where(provider_sessions.c.state.in_(RUNNING))
     under_way = select(provider_sessions.c.id).where(
@@ -69,7 +69,7 @@ def running(tx: Transaction, create_takes: timedelta) -> tuple[frozenset[str], i
 # ---------------------------------------------------------------- writing
 
 
-def intend(tx: Transaction, session_id: str, row_id: str, minutes: Callable[[Standing], int]) -> int:
+def intend(tx: SqlTransaction, session_id: str, row_id: str, minutes: Callable[[Standing], int]) -> int:
     session = sessions.get(tx, session_id)
     assert session is not None
     place, payer_id = session.place, session.payer_id
@@ -89,7 +89,7 @@ def intend(tx: Transaction, session_id: str, row_id: str, minutes: Callable[[Sta
     return bought
 
 
-def opened(tx: Transaction, row_id: str, provider_id: str, credentials: RoomCredentials) -> None:
+def opened(tx: SqlTransaction, row_id: str, provider_id: str, credentials: RoomCredentials) -> None:
     duration = select(provider_sessions.c.duration_s).where(provider_sessions.c.id == row_id)
     seconds = tx.connection.execute(duration).scalar_one()
     _change(
@@ -103,21 +103,21 @@ def opened(tx: Transaction, row_id: str, provider_id: str, credentials: RoomCred
     )
 
 
-def closing(tx: Transaction, row_id: str) -> None:
+def closing(tx: SqlTransaction, row_id: str) -> None:
     _change(tx, row_id, state=CLOSING)
 
 
-def closed(tx: Transaction, row_id: str) -> None:
+def closed(tx: SqlTransaction, row_id: str) -> None:
     _over(tx, row_id, CLOSED)
 
 
-def lost(tx: Transaction, row_id: str) -> None:
+def lost(tx: SqlTransaction, row_id: str) -> None:
     _over(tx, row_id, LOST)
 
 
-def _over(tx: Transaction, row_id: str, state: ProviderSessionStatus) -> None:
+def _over(tx: SqlTransaction, row_id: str, state: ProviderSessionStatus) -> None:
     _change(tx, row_id, state=state, closed_at=tx.now, credentials=b"")
 
 
-def _change(tx: Transaction, row_id: str, **values: object) -> None:
+def _change(tx: SqlTransaction, row_id: str, **values: object) -> None:
     tx.connection.execute(update(provider_sessions).where(provider_sessions.c.id == row_id).values(values))

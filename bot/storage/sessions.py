@@ -16,7 +16,7 @@ from bot.storage.encryption import Cipher, decrypt, encrypt
 from bot.storage.filters import channels_of, in_channel, in_channels, in_workspace
 from bot.storage.prepared import Prepared, one_of
 from bot.storage.tables import sessions, turns, utterances
-from bot.storage.transaction import Transaction
+from bot.storage.transaction import SqlTransaction
 
 ENDED = SessionStatus.ENDED.value
 AT_REST = (ENDED, SessionStatus.SLEEPING.value)
@@ -26,7 +26,7 @@ AT_REST = (ENDED, SessionStatus.SLEEPING.value)
 # ---------------------------------------------------------------- reading
 
 
-def record(tx: Transaction, row: Any) -> SessionRecord:
+def record(tx: SqlTransaction, row: Any) -> SessionRecord:
     place = ConversationRef(row.platform, row.workspace_id, row.channel_id, row.thread_id)
     posted = bool(row.card_message_id)
     return SessionRecord(
@@ -57,14 +57,14 @@ def _spec(cipher: Cipher, column: bytes) -> SessionSpec:
     return decrypt(cipher, column, SessionSpec)
 
 
-def _found(tx: Transaction, query: Select[Any]) -> list[SessionRecord]:
+def _found(tx: SqlTransaction, query: Select[Any]) -> list[SessionRecord]:
     return [record(tx, row) for row in tx.connection.execute(query)]
 
 
 _BY_ID = Prepared(select(sessions).where(sessions.c.id == bindparam("session")))
 
 
-def get(tx: Transaction, session_id: str) -> SessionRecord | None:
+def get(tx: SqlTransaction, session_id: str) -> SessionRecord | None:
     row = _BY_ID.first(tx, session=session_id)
     return record(tx, row) if row else None
 
@@ -72,16 +72,16 @@ def get(tx: Transaction, session_id: str) -> SessionRecord | None:
 _IN_CHANNELS = Prepared(select(sessions).where(in_channels(sessions), sessions.c.status != ENDED))
 
 
-def in_channels_of(tx: Transaction, places: Iterable[ConversationRef]) -> list[SessionRecord]:
+def in_channels_of(tx: SqlTransaction, places: Iterable[ConversationRef]) -> list[SessionRecord]:
     """All sessions that have not ended in the channels of these places."""
     return [record(tx, row) for row in _IN_CHANNELS.rows(tx, **channels_of(places))]
 
 
-def in_channel_of(tx: Transaction, place: ConversationRef) -> list[SessionRecord]:
+def in_channel_of(tx: SqlTransaction, place: ConversationRef) -> list[SessionRecord]:
     return in_channels_of(tx, [place])
 
 
-def concerns(tx: Transaction, place: ConversationRef, *, ended_within: timedelta) -> bool:
+def concerns(tx: SqlTransaction, place: ConversationRef, *, ended_within: timedelta) -> bool:
     c = sessions.c
     was = [c.talk_thread_id == place.thread_id] if place.thread_id else []
     is_or_was = or_(c.status != ENDED, c.ended_at > tx.now - ended_within, *was)
@@ -89,19 +89,19 @@ def concerns(tx: Transaction, place: ConversationRef, *, ended_within: timedelta
     return tx.connection.execute(query).first() is not None
 
 
-def of_workspace(tx: Transaction, platform: str, workspace_id: str) -> list[SessionRecord]:
+def of_workspace(tx: SqlTransaction, platform: str, workspace_id: str) -> list[SessionRecord]:
     query = select(sessions).where(in_workspace(sessions, platform, workspace_id), sessions.c.status != ENDED)
     return _found(tx, query.order_by(sessions.c.created_at, sessions.c.id))
 
 
-def talked_in(tx: Transaction, place: ConversationRef, most: int) -> list[SessionRecord]:
+def talked_in(tx: SqlTransaction, place: ConversationRef, most: int) -> list[SessionRecord]:
     said = or_(*(exists().where(table.c.session_id == sessions.c.id) for table in (turns, utterances)))
     this_thread = [(sessions.c.talk_thread_id == place.thread_id).desc()] if place.thread_id else []
     order = (*this_thread, sessions.c.created_at.desc(), sessions.c.id)
     return _found(tx, select(sessions).where(in_channel(sessions, place), said).order_by(*order).limit(most))
 
 
-def last_ended(tx: Transaction, place: ConversationRef, *, ended_within: timedelta) -> SessionRecord | None:
+def last_ended(tx: SqlTransaction, place: ConversationRef, *, ended_within: timedelta) -> SessionRecord | None:
     c = sessions.c
     in_place = c.talk_thread_id == place.thread_id
     order = (in_place.desc(), c.ended_at.desc(), c.id) if place.thread_id else (c.ended_at.desc(), c.id)
@@ -110,35 +110,35 @@ def last_ended(tx: Transaction, place: ConversationRef, *, ended_within: timedel
     return next(iter(_found(tx, query)), None)
 
 
-def everywhere(tx: Transaction) -> list[SessionRecord]:
+def everywhere(tx: SqlTransaction) -> list[SessionRecord]:
     query = select(sessions).where(sessions.c.status != ENDED).order_by(sessions.c.created_at, sessions.c.id)
     return _found(tx, query)
 
 
-def past(tx: Transaction, session_id: str) -> Past:
+def past(tx: SqlTransaction, session_id: str) -> Past:
     return Past(
         usage.of_session(tx, session_id).used, transcripts.count(tx, session_id), inbox.stopped_by(tx, session_id)
     )
 
 
-def count_running(tx: Transaction) -> dict[WorkspaceKey, int]:
+def count_running(tx: SqlTransaction) -> dict[WorkspaceKey, int]:
     """How many sessions hold, or are about to hold, a slot at the provider, by platform and workspace."""
     workspace = sessions.c.platform, sessions.c.workspace_id
     query = select(*workspace, func.count()).where(sessions.c.status.not_in(AT_REST)).group_by(*workspace)
     return {(row[0], row[1]): row[2] for row in tx.connection.execute(query)}
 
 
-def count_by_status(tx: Transaction) -> Mapping[SessionStatus, int]:
+def count_by_status(tx: SqlTransaction) -> Mapping[SessionStatus, int]:
     query = select(sessions.c.status, func.count()).where(sessions.c.status != ENDED).group_by(sessions.c.status)
     return {SessionStatus(row[0]): row[1] for row in tx.connection.execute(query)}
 
 
-def kept(tx: Transaction, session_ids: Collection[str]) -> frozenset[str]:
+def kept(tx: SqlTransaction, session_ids: Collection[str]) -> frozenset[str]:
     query = select(sessions.c.id).where(sessions.c.id.in_(tuple(session_ids)))
     return frozenset(tx.connection.execute(query).scalars())
 
 
-def asleep_for(tx: Transaction, age: timedelta) -> Sequence[str]:
+def asleep_for(tx: SqlTransaction, age: timedelta) -> Sequence[str]:
     sleeping = sessions.c.status == SessionStatus.SLEEPING
     query = select(sessions.c.id).where(sleeping, sessions.c.slept_at < tx.now - age)
     return tx.connection.execute(query).scalars().all()
@@ -147,7 +147,7 @@ def asleep_for(tx: Transaction, age: timedelta) -> Sequence[str]:
 # ---------------------------------------------------------------- beginning, waking, noting activity
 
 
-def add(tx: Transaction, new: NewSession) -> None:
+def add(tx: SqlTransaction, new: NewSession) -> None:
     """A new session with its budget reserved; the unique index is the last guard against two in one place."""
     tx.connection.execute(
         insert(sessions).values(
@@ -168,7 +168,7 @@ def add(tx: Transaction, new: NewSession) -> None:
     )
 
 
-def wake(tx: Transaction, session_id: str, payer_id: str, reserved_s: int) -> None:
+def wake(tx: SqlTransaction, session_id: str, payer_id: str, reserved_s: int) -> None:
     """Whoever wakes it pays for it from now on."""
     tx.connection.execute(
         update(sessions)
@@ -187,7 +187,7 @@ def wake(tx: Transaction, session_id: str, payer_id: str, reserved_s: int) -> No
 _TOUCH = Prepared(update(sessions).where(one_of(sessions.c.id, "touched")))
 
 
-def touch(tx: Transaction, session_ids: Iterable[str]) -> None:
+def touch(tx: SqlTransaction, session_ids: Iterable[str]) -> None:
     """Somebody wrote or watched."""
     _TOUCH.run(tx, touched=list(session_ids), active_at=tx.now)
 
@@ -195,7 +195,7 @@ def touch(tx: Transaction, session_ids: Iterable[str]) -> None:
 # ---------------------------------------------------------------- resting, ending, forgetting
 
 
-def put_to_rest(tx: Transaction, session_id: str, reason: EndReason) -> bool:
+def put_to_rest(tx: SqlTransaction, session_id: str, reason: EndReason) -> bool:
     result = tx.connection.execute(
         update(sessions)
         .where(sessions.c.id == session_id, sessions.c.status == SessionStatus.SLEEPING)
@@ -205,7 +205,7 @@ def put_to_rest(tx: Transaction, session_id: str, reason: EndReason) -> bool:
 
 
 def ask_to_end(
-    tx: Transaction, session_ids: Collection[str], reason: EndReason, row: Callable[[SessionRecord], NewRow]
+    tx: SqlTransaction, session_ids: Collection[str], reason: EndReason, row: Callable[[SessionRecord], NewRow]
 ) -> list[SessionRecord]:
     query = select(sessions).where(sessions.c.id.in_(tuple(session_ids)), sessions.c.status != ENDED)
     asked = _found(tx, query)
@@ -215,11 +215,11 @@ def ask_to_end(
     return asked
 
 
-def forget(tx: Transaction, session_ids: Collection[str]) -> int:
+def forget(tx: SqlTransaction, session_ids: Collection[str]) -> int:
     ended = and_(sessions.c.id.in_(tuple(session_ids)), sessions.c.status == ENDED)
     return tx.connection.execute(sessions.delete().where(ended)).rowcount
 
 
-def forget_older(tx: Transaction, age: timedelta) -> int:
+def forget_older(tx: SqlTransaction, age: timedelta) -> int:
     ended = and_(sessions.c.ended_at < tx.now - age, sessions.c.status == ENDED)
     return tx.connection.execute(sessions.delete().where(ended)).rowcount

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from functools import partial
 
 from bot.ports.clock import Clock
 from bot.ports.secrets import SecretVault
@@ -24,9 +23,9 @@ from bot.ports.storage.repositories import (
 from bot.storage import (
     admission,
     channels,
-    fenced,
     forgetting,
     grants,
+    held,
     inbox,
     ownership,
     provider_sessions,
@@ -36,10 +35,17 @@ from bot.storage import (
     usage,
     workers,
 )
+from bot.storage.block import FencedBlock
 from bot.storage.canary import has_canary, leave_canary
 from bot.storage.encryption import Cipher
 from bot.storage.engine import Store
-from bot.storage.transaction import Repository, Transaction, Transactions, reads, writes
+from bot.storage.functions import StorageFunctions
+from bot.storage.repository import Repository, reads, writes
+from bot.storage.transaction import SqlTransaction, SqlTransactions
+
+FUNCTIONS: StorageFunctions[SqlTransaction] = StorageFunctions(
+    sessions, held, inbox, channels, usage, provider_sessions, transcripts
+)
 
 
 @asynccontextmanager
@@ -56,7 +62,7 @@ class SqlStorage:
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self.store = store
-        self._transactions = transactions = Transactions(store, clock)
+        self._transactions = transactions = SqlTransactions(store, clock)
         self.sessions: SessionRepository = SqlSessions(transactions)
         self.inbox: InboxRepository = SqlInbox(transactions)
         self.transcripts: TranscriptRepository = SqlTranscripts(transactions)
@@ -71,10 +77,10 @@ class SqlStorage:
         self.unfenced: UnfencedWrites = SqlUnfencedWrites(transactions)
 
     def fenced(self, lease: Lease) -> AbstractAsyncContextManager[FencedWrites]:
-        return fenced.SqlFencedWrites(self._transactions, lease)
+        return FencedBlock(self._transactions, FUNCTIONS, lease)
 
     async def admit(self, ask: Callable[[], AdmissionQuery], decide: Callable[[Situation], Admitted]) -> Admitted:
-        return await self._transactions.write_late(ask, partial(admission.admit, decide=decide))
+        return await self._transactions.write_late(ask, lambda tx, query: admission.admit(FUNCTIONS, tx, query, decide))
 
     async def ping(self) -> None:
         await self._transactions.write(_nothing)
@@ -83,11 +89,11 @@ class SqlStorage:
         self.store.check()
 
 
-def _nothing(tx: Transaction) -> None:
+def _nothing(tx: SqlTransaction) -> None:
     tx.connection.exec_driver_sql("SELECT count(*) FROM workers")
 
 
-class SqlSessions(Repository):
+class SqlSessions(Repository[SqlTransaction]):
     get = reads(sessions.get)
     in_channel = reads(sessions.in_channel_of)
     in_workspace = reads(sessions.of_workspace)
@@ -105,7 +111,7 @@ class SqlSessions(Repository):
     forget_older = writes(sessions.forget_older)
 
 
-class SqlInbox(Repository):
+class SqlInbox(Repository[SqlTransaction]):
     waiting_turns = reads(inbox.waiting_turns)
     waiting_controls = reads(inbox.waiting_controls)
     authors = reads(inbox.authors)
@@ -116,7 +122,7 @@ class SqlInbox(Repository):
     reply_sent = writes(inbox.reply_sent)
 
 
-class SqlTranscripts(Repository):
+class SqlTranscripts(Repository[SqlTransaction]):
     of_session = reads(transcripts.of_session)
     recent = reads(transcripts.recent)
     given = reads(transcripts.given)
@@ -126,33 +132,33 @@ class SqlTranscripts(Repository):
     forget_person = writes(forgetting.forget_person)
 
 
-class SqlProviderSessions(Repository):
+class SqlProviderSessions(Repository[SqlTransaction]):
     unclosed = reads(provider_sessions.unclosed)
     leftovers = reads(provider_sessions.leftovers)
     running = reads(provider_sessions.running)
 
 
-class SqlUsage(Repository):
+class SqlUsage(Repository[SqlTransaction]):
     of_person = reads(usage.of_person)
     of_session = reads(usage.of_session)
     minutes = reads(usage.minutes)
 
 
-class SqlChannels(Repository):
+class SqlChannels(Repository[SqlTransaction]):
     settings = reads(channels.settings)
     save_settings = writes(channels.save_settings)
     allowed = reads(channels.allowed)
     allow = writes(channels.allow)
 
 
-class SqlVault(Repository):
+class SqlVault(Repository[SqlTransaction]):
     get = reads(channels.secret)
     put = writes(channels.put_secret)
     delete = writes(channels.delete_secret)
     delete_workspace = writes(channels.delete_secrets)
 
 
-class SqlGrants(Repository):
+class SqlGrants(Repository[SqlTransaction]):
     add = writes(grants.add)
     find = reads(grants.find)
     owners = reads(grants.owners)
@@ -161,7 +167,7 @@ class SqlGrants(Repository):
     forget = writes(grants.forget)
 
 
-class SqlUploads(Repository):
+class SqlUploads(Repository[SqlTransaction]):
     add = writes(uploads.add)
     take_back = writes(uploads.take_back)
     unfinished = reads(uploads.unfinished)
@@ -171,14 +177,14 @@ class SqlUploads(Repository):
     forget_older = writes(uploads.forget_older)
 
 
-class SqlOwnership(Repository):
+class SqlOwnership(Repository[SqlTransaction]):
     add = writes(ownership.add)
     remove = writes(ownership.remove)
     owners = reads(ownership.owners)
     consents = reads(ownership.consents)
 
 
-class SqlWorkers(Repository):
+class SqlWorkers(Repository[SqlTransaction]):
     enlist = writes(workers.enlist)
     renew = writes(workers.renew)
     dismiss = writes(workers.dismiss)
@@ -192,9 +198,9 @@ class SqlWorkers(Repository):
         return await self._claim(worker_id, room=room, but=but) if await self._claimable() else []
 
 
-class SqlUnfencedWrites(Repository):
+class SqlUnfencedWrites(Repository[SqlTransaction]):
     opened = writes(provider_sessions.opened)
     closed = writes(provider_sessions.closed)
     given_up = writes(provider_sessions.lost)
     posted = writes(transcripts.posted)
-    released = writes(fenced.release)
+    released = writes(held.release)

@@ -5,11 +5,12 @@ from typing import Any
 from sqlalchemy import bindparam, desc, func, null, or_, select, union_all, update
 from sqlalchemy.dialects.sqlite import insert
 
+from bot.domain.identity import new_id
 from bot.domain.transcript import Speaker
 from bot.ports.storage.records import InboxOutcome, PostRecord, TurnRecord, UtteranceRecord
 from bot.storage.prepared import Prepared
 from bot.storage.tables import posts, turns, utterances
-from bot.storage.transaction import Transaction
+from bot.storage.transaction import SqlTransaction
 
 
 def record(row: Any) -> UtteranceRecord:
@@ -36,7 +37,7 @@ _SAVE = Prepared(
 _SHOWN = Prepared(update(utterances).where(utterances.c.id == bindparam("utterance")).values(shown=True))
 
 
-def save(tx: Transaction, session_id: str, utterance: UtteranceRecord) -> None:
+def save(tx: SqlTransaction, session_id: str, utterance: UtteranceRecord) -> None:
     _SAVE.run(
         tx,
         id=utterance.id,
@@ -52,11 +53,11 @@ def save(tx: Transaction, session_id: str, utterance: UtteranceRecord) -> None:
     )
 
 
-def shown(tx: Transaction, utterance_id: str) -> None:
+def shown(tx: SqlTransaction, utterance_id: str) -> None:
     _SHOWN.run(tx, utterance=utterance_id)
 
 
-def recent(tx: Transaction, session_id: str, most: int) -> list[UtteranceRecord]:
+def recent(tx: SqlTransaction, session_id: str, most: int) -> list[UtteranceRecord]:
     newest = (
         select(utterances.c.id)
         .where(utterances.c.session_id == session_id)
@@ -74,7 +75,7 @@ def recent(tx: Transaction, session_id: str, most: int) -> list[UtteranceRecord]
     return [record(row) for row in tx.connection.execute(query)]
 
 
-def of_session(tx: Transaction, session_id: str) -> list[UtteranceRecord]:
+def of_session(tx: SqlTransaction, session_id: str) -> list[UtteranceRecord]:
     query = (
         select(utterances)
         .where(utterances.c.session_id == session_id)
@@ -87,7 +88,7 @@ _BY_PEOPLE = turns.c.person_name != ""
 """Not a greeting, which is nobody's."""
 
 
-def given(tx: Transaction, session_id: str) -> list[TurnRecord]:
+def given(tx: SqlTransaction, session_id: str) -> list[TurnRecord]:
     written = func.coalesce(func.nullif(turns.c.words, ""), turns.c.text)
     query = (
         select(turns.c.id, turns.c.person_name, written, turns.c.claimed_at, turns.c.outcome)
@@ -97,14 +98,14 @@ def given(tx: Transaction, session_id: str) -> list[TurnRecord]:
     return [TurnRecord(*row[:4], InboxOutcome(row[4])) for row in tx.connection.execute(query)]
 
 
-def count(tx: Transaction, session_id: str) -> int:
+def count(tx: SqlTransaction, session_id: str) -> int:
     """How many messages people gave the avatar and how many it said, together."""
     given = select(func.count()).where(turns.c.session_id == session_id, _BY_PEOPLE).scalar_subquery()
     heard = select(func.count()).where(utterances.c.session_id == session_id, utterances.c.text != "").scalar_subquery()
     return int(tx.connection.execute(select(given + heard)).scalar_one())
 
 
-def conversation(tx: Transaction, session_id: str, most: int, but_turn: str) -> list[tuple[str | None, str]]:
+def conversation(tx: SqlTransaction, session_id: str, most: int, but_turn: str) -> list[tuple[str | None, str]]:
     given = select(turns.c.person_name, turns.c.text, turns.c.claimed_at.label("at")).where(
         turns.c.session_id == session_id, turns.c.id != but_turn, _BY_PEOPLE
     )
@@ -119,10 +120,10 @@ _INTEND = Prepared(insert(posts).on_conflict_do_nothing(index_elements=["source_
 _POSTED = Prepared(update(posts).where(posts.c.source_id == bindparam("source"), posts.c.part == bindparam("number")))
 
 
-def intend_post(tx: Transaction, session_id: str, row_id: str, post: PostRecord) -> None:
+def intend_post(tx: SqlTransaction, session_id: str, post: PostRecord) -> None:
     _INTEND.run(
         tx,
-        id=row_id,
+        id=new_id(),
         session_id=session_id,
         source_id=post.source_id,
         part=post.part,
@@ -131,11 +132,11 @@ def intend_post(tx: Transaction, session_id: str, row_id: str, post: PostRecord)
     )
 
 
-def posted(tx: Transaction, source_id: str, part: int, message_id: str) -> None:
+def posted(tx: SqlTransaction, source_id: str, part: int, message_id: str) -> None:
     _POSTED.run(tx, source=source_id, number=part, message_id=message_id)
 
 
-def posts_of(tx: Transaction, source_id: str) -> list[PostRecord]:
+def posts_of(tx: SqlTransaction, source_id: str) -> list[PostRecord]:
     query = select(posts).where(posts.c.source_id == source_id).order_by(posts.c.part)
     rows = tx.connection.execute(query)
     return [PostRecord(row.source_id, row.part, row.key, row.message_id, row.created_at) for row in rows]

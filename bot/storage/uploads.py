@@ -13,10 +13,10 @@ from bot.ports.storage.records import UPLOAD_OVER, OwnedKind, UploadRecord
 from bot.storage import ownership
 from bot.storage.encryption import decrypt, encrypt
 from bot.storage.tables import uploads
-from bot.storage.transaction import Transaction
+from bot.storage.transaction import SqlTransaction
 
 
-def _record(tx: Transaction, row: Any) -> UploadRecord:
+def _record(tx: SqlTransaction, row: Any) -> UploadRecord:
     place = ConversationRef(row.platform, row.workspace_id, row.channel_id, row.thread_id)
     return UploadRecord(
         upload=Upload(row.avatar_id, row.record_id, row.name, UploadState(row.state)),
@@ -27,7 +27,7 @@ def _record(tx: Transaction, row: Any) -> UploadRecord:
     )
 
 
-def add(tx: Transaction, upload: Upload, place: ConversationRef, reply_to: ReplyTo | None, consent: Consent) -> None:
+def add(tx: SqlTransaction, upload: Upload, place: ConversationRef, reply_to: ReplyTo | None, consent: Consent) -> None:
     tx.connection.execute(
         insert(uploads).values(
             avatar_id=upload.avatar_id,
@@ -45,25 +45,25 @@ def add(tx: Transaction, upload: Upload, place: ConversationRef, reply_to: Reply
     ownership.add(tx, OwnedKind.AVATAR, upload.avatar_id, place, consent)
 
 
-def take_back(tx: Transaction, avatar_id: str) -> None:
+def take_back(tx: SqlTransaction, avatar_id: str) -> None:
     tx.connection.execute(delete(uploads).where(uploads.c.avatar_id == avatar_id))
     ownership.remove(tx, OwnedKind.AVATAR, avatar_id)
 
 
-def follow(tx: Transaction, avatar_id: str, upload: Upload) -> None:
+def follow(tx: SqlTransaction, avatar_id: str, upload: Upload) -> None:
     values = {"state": upload.state, "record_id": upload.record_id}
     tx.connection.execute(update(uploads).where(uploads.c.avatar_id == avatar_id).values(values))
 
 
-def posted(tx: Transaction, avatar_id: str, message_id: str) -> None:
+def posted(tx: SqlTransaction, avatar_id: str, message_id: str) -> None:
     tx.connection.execute(update(uploads).where(uploads.c.avatar_id == avatar_id).values(message_id=message_id))
 
 
-def told(tx: Transaction, avatar_id: str) -> None:
+def told(tx: SqlTransaction, avatar_id: str) -> None:
     tx.connection.execute(update(uploads).where(uploads.c.avatar_id == avatar_id).values(reply_to=None))
 
 
-def unfinished(tx: Transaction) -> list[UploadRecord]:
+def unfinished(tx: SqlTransaction) -> list[UploadRecord]:
     query = (
         select(uploads)
         .where(uploads.c.state.not_in(UPLOAD_OVER) | uploads.c.reply_to.is_not(None))
@@ -72,7 +72,7 @@ def unfinished(tx: Transaction) -> list[UploadRecord]:
     return [_record(tx, row) for row in tx.connection.execute(query)]
 
 
-def forget_older(tx: Transaction, age: timedelta) -> int:
+def forget_older(tx: SqlTransaction, age: timedelta) -> int:
     result = tx.connection.execute(
         delete(uploads).where(
             uploads.c.created_at < tx.now - age, uploads.c.state.in_(UPLOAD_OVER), uploads.c.reply_to.is_(None)

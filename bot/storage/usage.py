@@ -12,7 +12,7 @@ from bot.ports.storage.records import ProviderSessionStatus
 from bot.storage.encryption import decrypt
 from bot.storage.filters import in_workspace
 from bot.storage.tables import provider_sessions, sessions
-from bot.storage.transaction import Transaction
+from bot.storage.transaction import SqlTransaction
 
 
 def _counted(row: Row[Any], now: datetime) -> Use:
@@ -20,7 +20,7 @@ def _counted(row: Row[Any], now: datetime) -> Use:
     return Purchase(row.duration_s, row.opened_at, row.expires_at, row.closed_at, refused=refused).counted(now)
 
 
-def of_person(tx: Transaction, place: ConversationRef, person_id: str) -> Use:
+def of_person(tx: SqlTransaction, place: ConversationRef, person_id: str) -> Use:
     """Sessions of `sessions` that run, or are about to, have set aside what no provider session has yet."""
     today = _bought(place.platform, place.workspace_id).where(
         provider_sessions.c.payer_id == person_id, provider_sessions.c.intended_at >= day_of(tx.now)
@@ -34,12 +34,12 @@ def of_person(tx: Transaction, place: ConversationRef, person_id: str) -> Use:
     return sum((_counted(row, tx.now) for row in tx.connection.execute(today)), held)
 
 
-def of_session(tx: Transaction, session_id: str) -> Use:
+def of_session(tx: SqlTransaction, session_id: str) -> Use:
     query = select(provider_sessions).where(provider_sessions.c.session_id == session_id)
     return sum((_counted(row, tx.now) for row in tx.connection.execute(query)), Use())
 
 
-def minutes(tx: Transaction, platform: str, workspace_id: str, since: datetime) -> list[UsedMinutes]:
+def minutes(tx: SqlTransaction, platform: str, workspace_id: str, since: datetime) -> list[UsedMinutes]:
     query = (
         _bought(platform, workspace_id)
         .add_columns(sessions.c.channel_id, sessions.c.spec)

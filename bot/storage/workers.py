@@ -9,13 +9,13 @@ from sqlalchemy import ColumnElement, Select, exists, func, insert, select, upda
 from bot.ports.storage.records import Lease
 from bot.storage.sessions import AT_REST
 from bot.storage.tables import sessions, workers
-from bot.storage.transaction import Transaction
+from bot.storage.transaction import SqlTransaction
 
 FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 def enlist(
-    tx: Transaction, worker_id: str, *, lasts: timedelta | None, capacity: int, address: str, instead_of: str = ""
+    tx: SqlTransaction, worker_id: str, *, lasts: timedelta | None, capacity: int, address: str, instead_of: str = ""
 ) -> None:
     gone = workers.c.id == instead_of if lasts else workers.c.id != worker_id
     tx.connection.execute(workers.delete().where(gone))
@@ -24,21 +24,21 @@ def enlist(
     tx.connection.execute(insert(workers).values(row))
 
 
-def renew(tx: Transaction, worker_id: str, *, lasts: timedelta) -> bool:
+def renew(tx: SqlTransaction, worker_id: str, *, lasts: timedelta) -> bool:
     query = update(workers).where(_living(worker_id, tx.now)).values(lease_until=tx.now + lasts)
     return tx.connection.execute(query).rowcount == 1
 
 
-def dismiss(tx: Transaction, worker_id: str) -> None:
+def dismiss(tx: SqlTransaction, worker_id: str) -> None:
     tx.connection.execute(workers.delete().where(workers.c.id == worker_id))
 
 
-def others_alive(tx: Transaction, worker_id: str) -> bool:
+def others_alive(tx: SqlTransaction, worker_id: str) -> bool:
     query = select(func.count()).where(workers.c.id != worker_id, workers.c.lease_until > tx.now)
     return int(tx.connection.execute(query).scalar_one()) > 0
 
 
-def eldest(tx: Transaction) -> str:
+def eldest(tx: SqlTransaction) -> str:
     living = select(workers.c.id).where(workers.c.lease_until > tx.now)
     query = living.order_by(workers.c.started_at, workers.c.id).limit(1)
     return tx.connection.execute(query).scalar_one_or_none() or ""
@@ -53,12 +53,12 @@ def _unheld(now: datetime) -> Select[Any]:
     return select(sessions.c.id).where(sessions.c.status.not_in(AT_REST), sessions.c.worker_id.not_in(alive))
 
 
-def claimable(tx: Transaction) -> bool:
+def claimable(tx: SqlTransaction) -> bool:
     """Whether any session needs a run that nobody gives it."""
     return tx.connection.execute(_unheld(tx.now).limit(1)).first() is not None
 
 
-def claim(tx: Transaction, worker_id: str, *, room: int, but: Collection[str] = ()) -> list[Lease]:
+def claim(tx: SqlTransaction, worker_id: str, *, room: int, but: Collection[str] = ()) -> list[Lease]:
     free = _unheld(tx.now).where(sessions.c.id.not_in(tuple(but))).order_by(sessions.c.created_at, sessions.c.id)
     claimed = tx.connection.execute(
         update(sessions)

@@ -20,18 +20,26 @@ from bot.ports.storage.repositories import (
     UsageRepository,
     WorkerRepository,
 )
+from bot.storage import admission
+from bot.storage.block import FencedBlock
+from bot.storage.functions import StorageFunctions
 from bot.storage.memory import (
-    admission,
-    fenced,
     forgetting,
+    held,
     inbox,
     provider_sessions,
     sessions,
     transcripts,
+    usage,
     workspaces,
 )
 from bot.storage.memory.rows import Data
-from bot.storage.memory.transaction import Repository, Transaction, Transactions, runs
+from bot.storage.memory.transaction import MemoryTransaction, MemoryTransactions
+from bot.storage.repository import Repository, reads, writes
+
+FUNCTIONS: StorageFunctions[MemoryTransaction] = StorageFunctions(
+    sessions, held, inbox, workspaces, usage, provider_sessions, transcripts
+)
 
 
 class MemoryStorage:
@@ -42,7 +50,7 @@ class MemoryStorage:
 
     def __init__(self, clock: Clock, data: Data | None = None) -> None:
         self.data = data or Data()
-        self._transactions = transactions = Transactions(self.data, clock)
+        self._transactions = transactions = MemoryTransactions(self.data, clock)
         self.sessions: SessionRepository = MemorySessions(transactions)
         self.inbox: InboxRepository = MemoryInbox(transactions)
         self.transcripts: TranscriptRepository = MemoryTranscripts(transactions)
@@ -57,125 +65,125 @@ class MemoryStorage:
         self.unfenced: UnfencedWrites = MemoryUnfencedWrites(transactions)
 
     def fenced(self, lease: Lease) -> AbstractAsyncContextManager[FencedWrites]:
-        return fenced.MemoryFencedWrites(self._transactions, lease)
+        return FencedBlock(self._transactions, FUNCTIONS, lease)
 
     async def admit(self, ask: Callable[[], AdmissionQuery], decide: Callable[[Situation], Admitted]) -> Admitted:
-        return await self._transactions.run(lambda tx: admission.admit(tx, ask(), decide))
+        return await self._transactions.write(lambda tx: admission.admit(FUNCTIONS, tx, ask(), decide))
 
     async def ping(self) -> None:
-        await self._transactions.run(_nothing)
+        await self._transactions.write(_nothing)
 
     def check(self) -> None:
         """What is written is kept for as long as its process lives."""
 
 
-def _nothing(_: Transaction) -> None:
+def _nothing(_: MemoryTransaction) -> None:
     """Nothing to write."""
 
 
-class MemorySessions(Repository):
-    get = runs(sessions.get)
-    in_channel = runs(sessions.in_channel)
-    in_workspace = runs(sessions.in_workspace)
-    everywhere = runs(sessions.everywhere)
-    concerns = runs(sessions.concerns)
-    last_ended = runs(sessions.last_ended)
-    talked_in = runs(sessions.talked_in)
-    past = runs(sessions.past)
-    kept = runs(sessions.kept)
-    count_by_status = runs(sessions.count_by_status)
-    asleep_for = runs(sessions.asleep_for)
-    put_to_rest = runs(sessions.put_to_rest)
-    ask_to_end = runs(sessions.ask_to_end)
-    forget = runs(sessions.forget)
-    forget_older = runs(sessions.forget_older)
+class MemorySessions(Repository[MemoryTransaction]):
+    get = reads(sessions.get)
+    in_channel = reads(sessions.in_channel)
+    in_workspace = reads(sessions.in_workspace)
+    everywhere = reads(sessions.everywhere)
+    concerns = reads(sessions.concerns)
+    last_ended = reads(sessions.last_ended)
+    talked_in = reads(sessions.talked_in)
+    past = reads(sessions.past)
+    kept = reads(sessions.kept)
+    count_by_status = reads(sessions.count_by_status)
+    asleep_for = reads(sessions.asleep_for)
+    put_to_rest = writes(sessions.put_to_rest)
+    ask_to_end = writes(sessions.ask_to_end)
+    forget = writes(sessions.forget)
+    forget_older = writes(sessions.forget_older)
 
 
-class MemoryInbox(Repository):
-    waiting_turns = runs(inbox.waiting_turns)
-    waiting_controls = runs(inbox.waiting_controls)
-    authors = runs(inbox.authors)
-    count_waiting = runs(inbox.count_waiting)
-    count_outcomes = runs(inbox.count_outcomes)
-    waiting_ids = runs(inbox.waiting_ids)
-    replies_due = runs(inbox.replies_due)
-    reply_sent = runs(inbox.reply_sent)
+class MemoryInbox(Repository[MemoryTransaction]):
+    waiting_turns = reads(inbox.waiting_turns)
+    waiting_controls = reads(inbox.waiting_controls)
+    authors = reads(inbox.authors)
+    count_waiting = reads(inbox.count_waiting)
+    count_outcomes = reads(inbox.count_outcomes)
+    waiting_ids = reads(inbox.waiting_ids)
+    replies_due = reads(inbox.replies_due)
+    reply_sent = writes(inbox.reply_sent)
 
 
-class MemoryTranscripts(Repository):
-    of_session = runs(transcripts.of_session)
-    recent = runs(transcripts.recent)
-    given = runs(transcripts.given)
-    conversation = runs(transcripts.conversation)
-    posts_of = runs(transcripts.posts_of)
-    count_of_person = runs(forgetting.count_of_person)
-    forget_person = runs(forgetting.forget_person)
+class MemoryTranscripts(Repository[MemoryTransaction]):
+    of_session = reads(transcripts.of_session)
+    recent = reads(transcripts.recent)
+    given = reads(transcripts.given)
+    conversation = reads(transcripts.conversation)
+    posts_of = reads(transcripts.posts_of)
+    count_of_person = reads(forgetting.count_of_person)
+    forget_person = writes(forgetting.forget_person)
 
 
-class MemoryProviderSessions(Repository):
-    unclosed = runs(provider_sessions.unclosed)
-    leftovers = runs(provider_sessions.leftovers)
-    running = runs(provider_sessions.running)
+class MemoryProviderSessions(Repository[MemoryTransaction]):
+    unclosed = reads(provider_sessions.unclosed)
+    leftovers = reads(provider_sessions.leftovers)
+    running = reads(provider_sessions.running)
 
 
-class MemoryUsage(Repository):
-    of_person = runs(sessions.use_of_person)
-    of_session = runs(sessions.use_of_session)
-    minutes = runs(sessions.minutes)
+class MemoryUsage(Repository[MemoryTransaction]):
+    of_person = reads(usage.of_person)
+    of_session = reads(usage.of_session)
+    minutes = reads(usage.minutes)
 
 
-class MemoryChannels(Repository):
-    settings = runs(workspaces.settings)
-    save_settings = runs(workspaces.save_settings)
-    allowed = runs(workspaces.allowed)
-    allow = runs(workspaces.allow)
+class MemoryChannels(Repository[MemoryTransaction]):
+    settings = reads(workspaces.settings)
+    save_settings = writes(workspaces.save_settings)
+    allowed = reads(workspaces.allowed)
+    allow = writes(workspaces.allow)
 
 
-class MemoryVault(Repository):
-    get = runs(workspaces.secret)
-    put = runs(workspaces.put_secret)
-    delete = runs(workspaces.delete_secret)
-    delete_workspace = runs(workspaces.delete_secrets)
+class MemoryVault(Repository[MemoryTransaction]):
+    get = reads(workspaces.secret)
+    put = writes(workspaces.put_secret)
+    delete = writes(workspaces.delete_secret)
+    delete_workspace = writes(workspaces.delete_secrets)
 
 
-class MemoryGrants(Repository):
-    add = runs(workspaces.add_grant)
-    find = runs(workspaces.find_grant)
-    owners = runs(workspaces.grant_owners)
-    revoke_of_person = runs(workspaces.revoke_of_person)
-    revoke_all = runs(workspaces.revoke_all)
-    forget = runs(workspaces.forget_grants)
+class MemoryGrants(Repository[MemoryTransaction]):
+    add = writes(workspaces.add_grant)
+    find = reads(workspaces.find_grant)
+    owners = reads(workspaces.grant_owners)
+    revoke_of_person = writes(workspaces.revoke_of_person)
+    revoke_all = writes(workspaces.revoke_all)
+    forget = writes(workspaces.forget_grants)
 
 
-class MemoryUploads(Repository):
-    add = runs(workspaces.add_upload)
-    take_back = runs(workspaces.take_back)
-    unfinished = runs(workspaces.unfinished_uploads)
-    follow = runs(workspaces.follow)
-    posted = runs(workspaces.upload_posted)
-    told = runs(workspaces.upload_told)
-    forget_older = runs(workspaces.forget_uploads)
+class MemoryUploads(Repository[MemoryTransaction]):
+    add = writes(workspaces.add_upload)
+    take_back = writes(workspaces.take_back)
+    unfinished = reads(workspaces.unfinished_uploads)
+    follow = writes(workspaces.follow)
+    posted = writes(workspaces.upload_posted)
+    told = writes(workspaces.upload_told)
+    forget_older = writes(workspaces.forget_uploads)
 
 
-class MemoryOwnership(Repository):
-    add = runs(workspaces.add_owner)
-    remove = runs(workspaces.remove_owner)
-    owners = runs(workspaces.owners)
-    consents = runs(workspaces.consents)
+class MemoryOwnership(Repository[MemoryTransaction]):
+    add = writes(workspaces.add_owner)
+    remove = writes(workspaces.remove_owner)
+    owners = reads(workspaces.owners)
+    consents = reads(workspaces.consents)
 
 
-class MemoryWorkers(Repository):
-    enlist = runs(sessions.enlist)
-    renew = runs(sessions.renew)
-    dismiss = runs(sessions.dismiss)
-    others_alive = runs(sessions.others_alive)
-    eldest = runs(sessions.eldest)
-    claim = runs(sessions.claim)
+class MemoryWorkers(Repository[MemoryTransaction]):
+    enlist = writes(sessions.enlist)
+    renew = writes(sessions.renew)
+    dismiss = writes(sessions.dismiss)
+    others_alive = reads(sessions.others_alive)
+    eldest = reads(sessions.eldest)
+    claim = writes(sessions.claim)
 
 
-class MemoryUnfencedWrites(Repository):
-    opened = runs(provider_sessions.opened)
-    closed = runs(provider_sessions.closed)
-    given_up = runs(provider_sessions.lost)
-    posted = runs(transcripts.posted)
-    released = runs(sessions.release)
+class MemoryUnfencedWrites(Repository[MemoryTransaction]):
+    opened = writes(provider_sessions.opened)
+    closed = writes(provider_sessions.closed)
+    given_up = writes(provider_sessions.lost)
+    posted = writes(transcripts.posted)
+    released = writes(held.release)

@@ -6,15 +6,15 @@ from bot.domain.conversations import ConversationRef
 from bot.domain.transcript import Speaker
 from bot.ports.storage.records import SAY, InboxOutcome, InboxState
 from bot.storage.memory.rows import InboxRow
-from bot.storage.memory.transaction import Transaction
+from bot.storage.memory.transaction import MemoryTransaction
 
 
-def count_of_person(tx: Transaction, place: ConversationRef, person_id: str) -> int:
+def count_of_person(tx: MemoryTransaction, place: ConversationRef, person_id: str) -> int:
     said = _said_by(tx, place, person_id)
     return sum(row.record.state is InboxState.WAITING or row.record.id in tx.data.turns for row in said)
 
 
-def forget_person(tx: Transaction, place: ConversationRef, person_id: str) -> int:
+def forget_person(tx: MemoryTransaction, place: ConversationRef, person_id: str) -> int:
     messages, said = count_of_person(tx, place, person_id), _said_by(tx, place, person_id)
     ids = {row.record.id for row in said}
     for utterance in tx.data.utterances:
@@ -26,7 +26,7 @@ def forget_person(tx: Transaction, place: ConversationRef, person_id: str) -> in
     return messages
 
 
-def _said_by(tx: Transaction, place: ConversationRef, person_id: str) -> list[InboxRow]:
+def _said_by(tx: MemoryTransaction, place: ConversationRef, person_id: str) -> list[InboxRow]:
     workspace = (place.platform, place.workspace_id)
     return [
         row
@@ -35,7 +35,7 @@ def _said_by(tx: Transaction, place: ConversationRef, person_id: str) -> list[In
     ]
 
 
-def _without_words(tx: Transaction, row: InboxRow) -> InboxRow:
+def _without_words(tx: MemoryTransaction, row: InboxRow) -> InboxRow:
     record = replace(row.record, body={})
     if record.state is not InboxState.WAITING:
         return replace(row, record=record)

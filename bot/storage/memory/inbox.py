@@ -19,21 +19,21 @@ from bot.ports.storage.records import (
     UnfinishedRow,
 )
 from bot.storage.memory.rows import InboxRow, TurnRow
-from bot.storage.memory.transaction import Transaction
+from bot.storage.memory.transaction import MemoryTransaction
 
 
-def known_events(tx: Transaction, events: Collection[EventKey]) -> set[EventKey]:
+def known_events(tx: MemoryTransaction, events: Collection[EventKey]) -> set[EventKey]:
     """Which of these were accepted before."""
     return {row.event for row in tx.data.inbox} & set(events)
 
 
-def waiting_authors(tx: Transaction, session_ids: Collection[str]) -> dict[tuple[str, str], int]:
+def waiting_authors(tx: MemoryTransaction, session_ids: Collection[str]) -> dict[tuple[str, str], int]:
     """How many messages of (session id, person id) wait to be spoken."""
     here = (row for row in _waiting(tx) if row.verb == SAY and row.session_id in session_ids)
     return Counter((row.session_id, row.person_id) for row in here)
 
 
-def add(tx: Transaction, rows: Iterable[NewRow]) -> None:
+def add(tx: MemoryTransaction, rows: Iterable[NewRow]) -> None:
     """What was admitted waits. Raises `StoreUnavailable` for an event that was accepted before."""
     known = {row.event for row in tx.data.inbox}
     for row in rows:
@@ -44,7 +44,7 @@ def add(tx: Transaction, rows: Iterable[NewRow]) -> None:
         tx.data.inbox.add(row.id, InboxRow(_record(tx, row), event))
 
 
-def _record(tx: Transaction, row: NewRow) -> InboxRecord:
+def _record(tx: MemoryTransaction, row: NewRow) -> InboxRecord:
     inbound, session = row.inbound, tx.data.sessions.get(row.session_id)
     assert session is not None
     said_in = row.message.place if row.message else inbound.place
@@ -72,58 +72,58 @@ def _record(tx: Transaction, row: NewRow) -> InboxRecord:
 # ---------------------------------------------------------------- reading
 
 
-def _waiting(tx: Transaction) -> Iterator[InboxRecord]:
+def _waiting(tx: MemoryTransaction) -> Iterator[InboxRecord]:
     return (row.record for row in tx.data.inbox if row.record.state is InboxState.WAITING)
 
 
-def _waiting_here(tx: Transaction, session_id: str) -> list[InboxRecord]:
+def _waiting_here(tx: MemoryTransaction, session_id: str) -> list[InboxRecord]:
     here = (row for row in _waiting(tx) if row.session_id == session_id)
     return sorted(here, key=lambda row: (row.sequence, row.id))
 
 
-def waiting_turns(tx: Transaction, session_id: str) -> list[InboxRecord]:
+def waiting_turns(tx: MemoryTransaction, session_id: str) -> list[InboxRecord]:
     return [row for row in _waiting_here(tx, session_id) if row.verb == SAY]
 
 
-def waiting_controls(tx: Transaction, session_id: str) -> list[InboxRecord]:
+def waiting_controls(tx: MemoryTransaction, session_id: str) -> list[InboxRecord]:
     return [row for row in _waiting_here(tx, session_id) if row.verb != SAY]
 
 
-def unfinished(tx: Transaction, session_id: str) -> list[UnfinishedRow]:
+def unfinished(tx: MemoryTransaction, session_id: str) -> list[UnfinishedRow]:
     """All of a session that has no outcome yet."""
     here = (row.record for row in tx.data.inbox if row.record.session_id == session_id)
     return [UnfinishedRow(row.id, row.verb, row.state) for row in here if row.state is not InboxState.DONE]
 
 
-def stopped_by(tx: Transaction, session_id: str) -> str:
+def stopped_by(tx: MemoryTransaction, session_id: str) -> str:
     """The name of whoever asked for a session's end, the last if several did; `''` where nobody did."""
     here = (row.record for row in tx.data.inbox if row.record.session_id == session_id)
     stops = ((row.sequence, row.id, row.person_name) for row in here if row.verb == "stop")
     return max(stops, default=(0, "", ""))[2]
 
 
-def waiting_ids(tx: Transaction) -> Collection[tuple[str, str]]:
+def waiting_ids(tx: MemoryTransaction) -> Collection[tuple[str, str]]:
     return [(row.session_id, row.id) for row in _waiting(tx)]
 
 
-def authors(tx: Transaction, session_id: str) -> frozenset[str]:
+def authors(tx: MemoryTransaction, session_id: str) -> frozenset[str]:
     here = (row.record for row in tx.data.inbox if row.record.session_id == session_id)
     return frozenset(row.person_id for row in here if row.verb == SAY and row.person_id)
 
 
 def count_outcomes(
-    tx: Transaction, platform: str, workspace_id: str, since: datetime, outcomes: Collection[InboxOutcome]
+    tx: MemoryTransaction, platform: str, workspace_id: str, since: datetime, outcomes: Collection[InboxOutcome]
 ) -> Mapping[InboxOutcome, int]:
     there = (row for row in tx.data.inbox if row.event[:2] == (platform, workspace_id))
     recent = (row.record.outcome for row in there if row.done_at and row.done_at >= since)
     return Counter(outcome for outcome in recent if outcome in outcomes)
 
 
-def count_waiting(tx: Transaction, session_id: str) -> int:
+def count_waiting(tx: MemoryTransaction, session_id: str) -> int:
     return len(waiting_turns(tx, session_id))
 
 
-def replies_due(tx: Transaction, platforms: Collection[str], most: int) -> list[InboxRecord]:
+def replies_due(tx: MemoryTransaction, platforms: Collection[str], most: int) -> list[InboxRecord]:
     due = [row for row in tx.data.inbox if row.reply_due and row.event[0] in platforms]
     due.sort(key=lambda row: (row.done_at, row.record.id))
     return [row.record for row in due[:most]]
@@ -132,25 +132,25 @@ def replies_due(tx: Transaction, platforms: Collection[str], most: int) -> list[
 # ---------------------------------------------------------------- writing
 
 
-def reply_sent(tx: Transaction, row_id: str) -> None:
+def reply_sent(tx: MemoryTransaction, row_id: str) -> None:
     if row := tx.data.inbox.get(row_id):
         tx.data.inbox.put(row_id, replace(row, reply_due=False, record=replace(row.record, reply_to=None)))
 
 
-def edit_waiting(tx: Transaction, ref: MessageRef, text: str) -> None:
+def edit_waiting(tx: MemoryTransaction, ref: MessageRef, text: str) -> None:
     """A waiting message was edited."""
     for row in _waiting_message(tx, ref):
         tx.data.inbox.put(row.record.id, replace(row, record=replace(row.record, body={"text": text})))
 
 
-def withdraw_waiting(tx: Transaction, ref: MessageRef) -> None:
+def withdraw_waiting(tx: MemoryTransaction, ref: MessageRef) -> None:
     """A waiting message was deleted."""
     for row in _waiting_message(tx, ref):
         over = replace(row.record, state=InboxState.DONE, outcome=InboxOutcome.WITHDRAWN, body={})
         tx.data.inbox.put(row.record.id, replace(row, record=over, done_at=tx.now))
 
 
-def _waiting_message(tx: Transaction, ref: MessageRef) -> list[InboxRow]:
+def _waiting_message(tx: MemoryTransaction, ref: MessageRef) -> list[InboxRow]:
     """A message's id is its channel's, whichever thread it was said to be in."""
     return [
         row
@@ -162,7 +162,7 @@ def _waiting_message(tx: Transaction, ref: MessageRef) -> list[InboxRow]:
     ]
 
 
-def claim_turn(tx: Transaction, read: InboxRecord, provider_row: str, text: str) -> bool:  # noqa: ARG001 - nothing asks for it here
+def claim_turn(tx: MemoryTransaction, read: InboxRecord, provider_row: str, text: str) -> bool:  # noqa: ARG001 - nothing asks for it here
     row = tx.data.inbox.get(read.id)
     if row is None or row.record.state is not InboxState.WAITING or row.record.body != read.body:
         return False
@@ -171,7 +171,7 @@ def claim_turn(tx: Transaction, read: InboxRecord, provider_row: str, text: str)
     return True
 
 
-def conclude(tx: Transaction, conclusions: Iterable[Conclusion]) -> None:
+def conclude(tx: MemoryTransaction, conclusions: Iterable[Conclusion]) -> None:
     """Give rows that have none an outcome. Good news is told to those only who wait for an answer; of what was refused no word is kept."""
     for each in conclusions:
         row = tx.data.inbox.get(each.row_id)
@@ -192,7 +192,7 @@ def conclude(tx: Transaction, conclusions: Iterable[Conclusion]) -> None:
 
 
 def finish(
-    tx: Transaction, row_id: str, outcome: InboxOutcome, sentence: str, suggestions: Sequence[Suggestion]
+    tx: MemoryTransaction, row_id: str, outcome: InboxOutcome, sentence: str, suggestions: Sequence[Suggestion]
 ) -> None:
     conclude(tx, [Conclusion(row_id, outcome, sentence, tuple(suggestions))])
     if (turn := tx.data.turns.get(row_id)) and turn.outcome is InboxOutcome.NONE:

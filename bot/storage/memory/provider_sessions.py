@@ -8,19 +8,19 @@ from bot.domain.sessions import SessionStatus
 from bot.ports.room import RoomCredentials
 from bot.ports.storage.fenced import Standing
 from bot.ports.storage.records import ProviderSessionRecord, ProviderSessionStatus
-from bot.storage.memory import sessions, workspaces
+from bot.storage.memory import sessions, usage, workspaces
 from bot.storage.memory.rows import ProviderSessionRow
-from bot.storage.memory.transaction import Transaction
+from bot.storage.memory.transaction import MemoryTransaction
 
 INTENT, OPEN, CLOSING, CLOSED, LOST = ProviderSessionStatus
 
 
-def unclosed(tx: Transaction, session_id: str) -> list[ProviderSessionRecord]:
+def unclosed(tx: MemoryTransaction, session_id: str) -> list[ProviderSessionRecord]:
     here = [row.record for row in tx.data.provider_sessions if row.record.session_id == session_id]
     return _in_order(row for row in here if row.status is INTENT or row.status.running)
 
 
-def leftovers(tx: Transaction, create_takes: timedelta) -> list[ProviderSessionRecord]:
+def leftovers(tx: MemoryTransaction, create_takes: timedelta) -> list[ProviderSessionRecord]:
     return _in_order(
         row.record
         for row in tx.data.provider_sessions
@@ -30,13 +30,13 @@ def leftovers(tx: Transaction, create_takes: timedelta) -> list[ProviderSessionR
     )
 
 
-def running(tx: Transaction, create_takes: timedelta) -> tuple[frozenset[str], int]:
+def running(tx: MemoryTransaction, create_takes: timedelta) -> tuple[frozenset[str], int]:
     rows = list(tx.data.provider_sessions)
     known = frozenset(row.record.provider_id for row in rows if row.record.status.running)
     return known, sum(row.record.status is INTENT and _under_way(tx, row, create_takes) for row in rows)
 
 
-def _under_way(tx: Transaction, row: ProviderSessionRow, create_takes: timedelta) -> bool:
+def _under_way(tx: MemoryTransaction, row: ProviderSessionRow, create_takes: timedelta) -> bool:
     """What was intended later than now was begun before the clock was set back."""
     return tx.now - create_takes <= row.record.intended_at <= tx.now
 
@@ -48,11 +48,11 @@ def _in_order(rows: Iterable[ProviderSessionRecord]) -> list[ProviderSessionReco
 # ---------------------------------------------------------------- writing
 
 
-def intend(tx: Transaction, session_id: str, row_id: str, minutes: Callable[[Standing], int]) -> int:
+def intend(tx: MemoryTransaction, session_id: str, row_id: str, minutes: Callable[[Standing], int]) -> int:
     session = sessions.get(tx, session_id)
     assert session is not None
     said = workspaces.allowed(tx, session.place.platform, session.place.workspace_id)
-    use = sessions.use_of_person(tx, session.place, session.payer_id)
+    use = usage.of_person(tx, session.place, session.payer_id)
     bought = minutes(Standing(session.reserved_s, use, said))
     sessions.change(tx, session_id, reserved_s=0)
     record = ProviderSessionRecord(row_id, session_id, "", INTENT, None, bought * 60, tx.now, None)
@@ -60,7 +60,7 @@ def intend(tx: Transaction, session_id: str, row_id: str, minutes: Callable[[Sta
     return bought
 
 
-def opened(tx: Transaction, row_id: str, provider_id: str, credentials: RoomCredentials) -> None:
+def opened(tx: MemoryTransaction, row_id: str, provider_id: str, credentials: RoomCredentials) -> None:
     row = tx.data.provider_sessions.get(row_id)
     assert row is not None
     expires_at = tx.now + timedelta(seconds=row.record.duration_s)
@@ -68,20 +68,20 @@ def opened(tx: Transaction, row_id: str, provider_id: str, credentials: RoomCred
     tx.data.provider_sessions.put(row_id, replace(row, record=record, opened_at=tx.now))
 
 
-def closing(tx: Transaction, row_id: str) -> None:
+def closing(tx: MemoryTransaction, row_id: str) -> None:
     if row := tx.data.provider_sessions.get(row_id):
         tx.data.provider_sessions.put(row_id, replace(row, record=replace(row.record, status=CLOSING)))
 
 
-def closed(tx: Transaction, row_id: str) -> None:
+def closed(tx: MemoryTransaction, row_id: str) -> None:
     _over(tx, row_id, CLOSED)
 
 
-def lost(tx: Transaction, row_id: str) -> None:
+def lost(tx: MemoryTransaction, row_id: str) -> None:
     _over(tx, row_id, LOST)
 
 
-def _over(tx: Transaction, row_id: str, status: ProviderSessionStatus) -> None:
+def _over(tx: MemoryTransaction, row_id: str, status: ProviderSessionStatus) -> None:
     if row := tx.data.provider_sessions.get(row_id):
         record = replace(row.record, status=status, credentials=None)
         tx.data.provider_sessions.put(row_id, replace(row, record=record, closed_at=tx.now))

@@ -1,4 +1,4 @@
-"""Sessions, who runs them, and what they have used."""
+"""Sessions, and who runs them."""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -8,12 +8,11 @@ from datetime import datetime, timedelta
 from bot.domain.conversations import ConversationRef
 from bot.domain.errors import StoreUnavailable
 from bot.domain.sessions import EndReason, SessionStatus
-from bot.domain.usage import Use, UsedMinutes, day_of
 from bot.ports.storage.admission import NewSession, WorkspaceKey
 from bot.ports.storage.records import Lease, NewRow, Past, SessionRecord
-from bot.storage.memory import inbox, transcripts
-from bot.storage.memory.rows import ProviderSessionRow, WorkerRow
-from bot.storage.memory.transaction import Transaction
+from bot.storage.memory import inbox, transcripts, usage
+from bot.storage.memory.rows import WorkerRow
+from bot.storage.memory.transaction import MemoryTransaction
 
 ENDED, SLEEPING = SessionStatus.ENDED, SessionStatus.SLEEPING
 AT_REST = {ENDED, SLEEPING}
@@ -22,29 +21,29 @@ AT_REST = {ENDED, SLEEPING}
 # ---------------------------------------------------------------- reading
 
 
-def get(tx: Transaction, session_id: str) -> SessionRecord | None:
+def get(tx: MemoryTransaction, session_id: str) -> SessionRecord | None:
     return tx.data.sessions.get(session_id)
 
 
-def in_channels_of(tx: Transaction, places: Iterable[ConversationRef]) -> list[SessionRecord]:
+def in_channels_of(tx: MemoryTransaction, places: Iterable[ConversationRef]) -> list[SessionRecord]:
     """All sessions that have not ended in the channels of these places."""
     channels = {place.channel for place in places}
     return [session for session in everywhere(tx) if session.place.channel in channels]
 
 
-def in_channel(tx: Transaction, place: ConversationRef) -> list[SessionRecord]:
+def in_channel(tx: MemoryTransaction, place: ConversationRef) -> list[SessionRecord]:
     return in_channels_of(tx, [place])
 
 
-def in_workspace(tx: Transaction, platform: str, workspace_id: str) -> list[SessionRecord]:
+def in_workspace(tx: MemoryTransaction, platform: str, workspace_id: str) -> list[SessionRecord]:
     return [session for session in everywhere(tx) if _workspace(session.place) == (platform, workspace_id)]
 
 
-def everywhere(tx: Transaction) -> list[SessionRecord]:
+def everywhere(tx: MemoryTransaction) -> list[SessionRecord]:
     return _oldest_first(session for session in tx.data.sessions if session.status is not ENDED)
 
 
-def concerns(tx: Transaction, place: ConversationRef, *, ended_within: timedelta) -> bool:
+def concerns(tx: MemoryTransaction, place: ConversationRef, *, ended_within: timedelta) -> bool:
     return any(
         session.status is not ENDED
         or _ended_since(session, tx.now - ended_within)
@@ -53,7 +52,7 @@ def concerns(tx: Transaction, place: ConversationRef, *, ended_within: timedelta
     )
 
 
-def last_ended(tx: Transaction, place: ConversationRef, *, ended_within: timedelta) -> SessionRecord | None:
+def last_ended(tx: MemoryTransaction, place: ConversationRef, *, ended_within: timedelta) -> SessionRecord | None:
     here = [session for session in _ever_in(tx, place) if session.status is ENDED and session.card]
     found = [s for s in here if _talked_here(s, place) or _ended_since(s, tx.now - ended_within)]
     found.sort(key=lambda session: session.id)
@@ -63,7 +62,7 @@ def last_ended(tx: Transaction, place: ConversationRef, *, ended_within: timedel
     return next(iter(found), None)
 
 
-def talked_in(tx: Transaction, place: ConversationRef, most: int) -> list[SessionRecord]:
+def talked_in(tx: MemoryTransaction, place: ConversationRef, most: int) -> list[SessionRecord]:
     found = sorted(_ever_in(tx, place), key=lambda session: session.id)
     found = [session for session in found if transcripts.said_anything(tx, session.id)]
     found.sort(key=lambda session: session.created_at, reverse=True)
@@ -72,31 +71,31 @@ def talked_in(tx: Transaction, place: ConversationRef, most: int) -> list[Sessio
     return found[:most]
 
 
-def past(tx: Transaction, session_id: str) -> Past:
+def past(tx: MemoryTransaction, session_id: str) -> Past:
     return Past(
-        use_of_session(tx, session_id).used, transcripts.count(tx, session_id), inbox.stopped_by(tx, session_id)
+        usage.of_session(tx, session_id).used, transcripts.count(tx, session_id), inbox.stopped_by(tx, session_id)
     )
 
 
-def kept(tx: Transaction, session_ids: Collection[str]) -> frozenset[str]:
+def kept(tx: MemoryTransaction, session_ids: Collection[str]) -> frozenset[str]:
     return frozenset(id_ for id_ in session_ids if id_ in tx.data.sessions)
 
 
-def count_by_status(tx: Transaction) -> Mapping[SessionStatus, int]:
+def count_by_status(tx: MemoryTransaction) -> Mapping[SessionStatus, int]:
     return Counter(session.status for session in everywhere(tx))
 
 
-def count_running(tx: Transaction) -> dict[WorkspaceKey, int]:
+def count_running(tx: MemoryTransaction) -> dict[WorkspaceKey, int]:
     """How many sessions hold, or are about to hold, a slot at the provider, by platform and workspace."""
     return Counter(_workspace(session.place) for session in tx.data.sessions if session.status not in AT_REST)
 
 
-def asleep_for(tx: Transaction, age: timedelta) -> Sequence[str]:
+def asleep_for(tx: MemoryTransaction, age: timedelta) -> Sequence[str]:
     sleeping = (session for session in tx.data.sessions if session.status is SLEEPING)
     return [session.id for session in sleeping if session.slept_at and session.slept_at < tx.now - age]
 
 
-def _ever_in(tx: Transaction, place: ConversationRef) -> list[SessionRecord]:
+def _ever_in(tx: MemoryTransaction, place: ConversationRef) -> list[SessionRecord]:
     return [session for session in tx.data.sessions if session.place.channel == place.channel]
 
 
@@ -124,13 +123,13 @@ def _workspace(place: ConversationRef) -> WorkspaceKey:
 # ---------------------------------------------------------------- beginning, waking, resting, ending
 
 
-def change(tx: Transaction, session_id: str, **values: object) -> None:
+def change(tx: MemoryTransaction, session_id: str, **values: object) -> None:
     """Change a session that is there."""
     if session := get(tx, session_id):
         tx.data.sessions.put(session_id, replace(session, **values))  # type: ignore[arg-type]
 
 
-def add(tx: Transaction, new: NewSession) -> None:
+def add(tx: MemoryTransaction, new: NewSession) -> None:
     """A new session with its budget reserved; there are never two that have not ended in one place."""
     if any(session.place == new.place for session in everywhere(tx)):
         raise StoreUnavailable("The storage did not take it. Please try again in a moment.", "two in one place")
@@ -157,7 +156,7 @@ def add(tx: Transaction, new: NewSession) -> None:
     tx.data.sessions.add(new.id, record)
 
 
-def wake(tx: Transaction, session_id: str, payer_id: str, reserved_s: int) -> None:
+def wake(tx: MemoryTransaction, session_id: str, payer_id: str, reserved_s: int) -> None:
     """Whoever wakes it pays for it from now on."""
     session = get(tx, session_id)
     if session and session.status is SLEEPING:
@@ -165,13 +164,13 @@ def wake(tx: Transaction, session_id: str, payer_id: str, reserved_s: int) -> No
         change(tx, session_id, payer_id=payer_id, reserved_s=reserved_s)
 
 
-def touch(tx: Transaction, session_ids: Iterable[str]) -> None:
+def touch(tx: MemoryTransaction, session_ids: Iterable[str]) -> None:
     """Somebody wrote or watched."""
     for session_id in session_ids:
         change(tx, session_id, active_at=tx.now)
 
 
-def put_to_rest(tx: Transaction, session_id: str, reason: EndReason) -> bool:
+def put_to_rest(tx: MemoryTransaction, session_id: str, reason: EndReason) -> bool:
     session = get(tx, session_id)
     if session is None or session.status is not SLEEPING:
         return False
@@ -180,7 +179,7 @@ def put_to_rest(tx: Transaction, session_id: str, reason: EndReason) -> bool:
 
 
 def ask_to_end(
-    tx: Transaction, session_ids: Collection[str], reason: EndReason, row: Callable[[SessionRecord], NewRow]
+    tx: MemoryTransaction, session_ids: Collection[str], reason: EndReason, row: Callable[[SessionRecord], NewRow]
 ) -> list[SessionRecord]:
     asked = [session for session in tx.data.sessions if session.id in session_ids and session.status is not ENDED]
     for session in asked:
@@ -189,15 +188,15 @@ def ask_to_end(
     return asked
 
 
-def forget(tx: Transaction, session_ids: Collection[str]) -> int:
+def forget(tx: MemoryTransaction, session_ids: Collection[str]) -> int:
     return _forget(tx, [s for s in tx.data.sessions if s.id in session_ids and s.status is ENDED])
 
 
-def forget_older(tx: Transaction, age: timedelta) -> int:
+def forget_older(tx: MemoryTransaction, age: timedelta) -> int:
     return _forget(tx, [s for s in tx.data.sessions if s.status is ENDED and _ended_at(s) < tx.now - age])
 
 
-def _forget(tx: Transaction, sessions: Sequence[SessionRecord]) -> int:
+def _forget(tx: MemoryTransaction, sessions: Sequence[SessionRecord]) -> int:
     """With everything that is theirs."""
     gone, data = {session.id for session in sessions}, tx.data
     for id_ in gone:
@@ -219,7 +218,7 @@ def _forget(tx: Transaction, sessions: Sequence[SessionRecord]) -> int:
 
 
 def enlist(
-    tx: Transaction, worker_id: str, *, lasts: timedelta | None, capacity: int, address: str, instead_of: str = ""
+    tx: MemoryTransaction, worker_id: str, *, lasts: timedelta | None, capacity: int, address: str, instead_of: str = ""
 ) -> None:
     for worker in tx.data.workers:
         if worker.id == instead_of if lasts else worker.id != worker_id:
@@ -228,7 +227,7 @@ def enlist(
     tx.data.workers.add(worker_id, WorkerRow(worker_id, tx.now, until, capacity, address))
 
 
-def renew(tx: Transaction, worker_id: str, *, lasts: timedelta) -> bool:
+def renew(tx: MemoryTransaction, worker_id: str, *, lasts: timedelta) -> bool:
     worker = tx.data.workers.get(worker_id)
     if worker is None or not worker.alive(tx.now):
         return False
@@ -236,19 +235,19 @@ def renew(tx: Transaction, worker_id: str, *, lasts: timedelta) -> bool:
     return True
 
 
-def dismiss(tx: Transaction, worker_id: str) -> None:
+def dismiss(tx: MemoryTransaction, worker_id: str) -> None:
     tx.data.workers.delete(worker_id)
 
 
-def others_alive(tx: Transaction, worker_id: str) -> bool:
+def others_alive(tx: MemoryTransaction, worker_id: str) -> bool:
     return any(worker.id != worker_id for worker in _living(tx))
 
 
-def eldest(tx: Transaction) -> str:
+def eldest(tx: MemoryTransaction) -> str:
     return min(((worker.started_at, worker.id) for worker in _living(tx)), default=(None, ""))[1]
 
 
-def claim(tx: Transaction, worker_id: str, *, room: int, but: Collection[str] = ()) -> list[Lease]:
+def claim(tx: MemoryTransaction, worker_id: str, *, room: int, but: Collection[str] = ()) -> list[Lease]:
     living = {worker.id for worker in _living(tx)}
     if worker_id not in living:
         return []
@@ -257,61 +256,11 @@ def claim(tx: Transaction, worker_id: str, *, room: int, but: Collection[str] = 
     return [_claimed(tx, session, worker_id) for session in free]
 
 
-def _claimed(tx: Transaction, session: SessionRecord, worker_id: str) -> Lease:
+def _claimed(tx: MemoryTransaction, session: SessionRecord, worker_id: str) -> Lease:
     epoch = session.epoch + 1
     change(tx, session.id, worker_id=worker_id, epoch=epoch, attempts=session.attempts + 1)
     return Lease(session.id, worker_id, epoch)
 
 
-def holds(tx: Transaction, lease: Lease) -> bool:
-    """The fence: whether the session is the lease's."""
-    session = get(tx, lease.session_id)
-    return session is not None and (session.worker_id, session.epoch) == (lease.worker_id, lease.epoch)
-
-
-def release(tx: Transaction, lease: Lease) -> None:
-    if holds(tx, lease):
-        change(tx, lease.session_id, worker_id="")
-
-
-def _living(tx: Transaction) -> list[WorkerRow]:
+def _living(tx: MemoryTransaction) -> list[WorkerRow]:
     return [worker for worker in tx.data.workers if worker.alive(tx.now)]
-
-
-# ---------------------------------------------------------------- what they have used
-
-
-def use_of_person(tx: Transaction, place: ConversationRef, person_id: str) -> Use:
-    """Sessions that run, or are about to, have set aside what no provider session has yet."""
-    today = day_of(tx.now)
-    bought = [row for row in _bought(tx, _workspace(place)) if row.payer_id == person_id]
-    reserved = sum(
-        session.reserved_s
-        for session in in_workspace(tx, place.platform, place.workspace_id)
-        if session.payer_id == person_id
-    )
-    counted = (row.purchase.counted(tx.now) for row in bought if row.record.intended_at >= today)
-    return sum(counted, Use(held=float(reserved)))
-
-
-def use_of_session(tx: Transaction, session_id: str) -> Use:
-    rows = (row for row in tx.data.provider_sessions if row.record.session_id == session_id)
-    return sum((row.purchase.counted(tx.now) for row in rows), Use())
-
-
-def minutes(tx: Transaction, platform: str, workspace_id: str, since: datetime) -> list[UsedMinutes]:
-    rows = [row for row in _bought(tx, (platform, workspace_id)) if row.record.intended_at >= since]
-    rows.sort(key=lambda row: (row.record.intended_at, row.record.id))
-    return [
-        UsedMinutes(row.record.intended_at.date(), session.place.channel_id, session.spec.avatar_name, used / 60)
-        for row in rows
-        if (session := get(tx, row.record.session_id)) and (used := row.purchase.counted(tx.now).used)
-    ]
-
-
-def _bought(tx: Transaction, workspace: WorkspaceKey) -> list[ProviderSessionRow]:
-    return [
-        row
-        for row in tx.data.provider_sessions
-        if (session := get(tx, row.record.session_id)) and _workspace(session.place) == workspace
-    ]

@@ -6,44 +6,44 @@ from dataclasses import replace
 from bot.domain.transcript import Speaker
 from bot.ports.storage.records import PostRecord, TurnRecord, UtteranceRecord
 from bot.storage.memory.rows import PostRow, TurnRow, UtteranceRow
-from bot.storage.memory.transaction import Transaction
+from bot.storage.memory.transaction import MemoryTransaction
 
 
-def of_session(tx: Transaction, session_id: str) -> list[UtteranceRecord]:
+def of_session(tx: MemoryTransaction, session_id: str) -> list[UtteranceRecord]:
     here = (row.record for row in tx.data.utterances if row.session_id == session_id)
     return sorted(here, key=lambda utterance: (utterance.started_at, utterance.id))
 
 
-def recent(tx: Transaction, session_id: str, most: int) -> list[UtteranceRecord]:
+def recent(tx: MemoryTransaction, session_id: str, most: int) -> list[UtteranceRecord]:
     every = of_session(tx, session_id)
     newest = sorted((utterance.id for utterance in every), reverse=True)[:most]
     return [utterance for utterance in every if not utterance.shown or utterance.id in newest]
 
 
-def given(tx: Transaction, session_id: str) -> list[TurnRecord]:
+def given(tx: MemoryTransaction, session_id: str) -> list[TurnRecord]:
     turns = sorted(_given(tx, session_id), key=lambda turn: (turn.claimed_at, turn.id))
     return [
         TurnRecord(turn.id, turn.person_name, turn.words or turn.text, turn.claimed_at, turn.outcome) for turn in turns
     ]
 
 
-def _given(tx: Transaction, session_id: str) -> list[TurnRow]:
+def _given(tx: MemoryTransaction, session_id: str) -> list[TurnRow]:
     """By people: a greeting is nobody's."""
     return [turn for turn in tx.data.turns if turn.session_id == session_id and turn.person_name]
 
 
-def said_anything(tx: Transaction, session_id: str) -> bool:
+def said_anything(tx: MemoryTransaction, session_id: str) -> bool:
     """Whether anything was given to the avatar or heard of it."""
     rows = (*tx.data.turns, *tx.data.utterances)
     return any(row.session_id == session_id for row in rows)
 
 
-def count(tx: Transaction, session_id: str) -> int:
+def count(tx: MemoryTransaction, session_id: str) -> int:
     """How many messages people gave the avatar and how many it said, together."""
     return len(_given(tx, session_id)) + sum(bool(utterance.text) for utterance in of_session(tx, session_id))
 
 
-def conversation(tx: Transaction, session_id: str, most: int, but_turn: str) -> list[tuple[str | None, str]]:
+def conversation(tx: MemoryTransaction, session_id: str, most: int, but_turn: str) -> list[tuple[str | None, str]]:
     asked = [(turn.claimed_at, turn.person_name, turn.text) for turn in _given(tx, session_id) if turn.id != but_turn]
     heard = [u for u in of_session(tx, session_id) if u.speaker is Speaker.BOT and u.text]
     lines = [*asked, *((utterance.started_at, None, utterance.text) for utterance in heard)]
@@ -51,7 +51,7 @@ def conversation(tx: Transaction, session_id: str, most: int, but_turn: str) -> 
     return [(name, text) for _, name, text in lines[-most:]]
 
 
-def posts_of(tx: Transaction, source_id: str) -> list[PostRecord]:
+def posts_of(tx: MemoryTransaction, source_id: str) -> list[PostRecord]:
     here = (row.record for row in tx.data.posts if row.record.source_id == source_id)
     return sorted(here, key=lambda post: post.part)
 
@@ -59,7 +59,7 @@ def posts_of(tx: Transaction, source_id: str) -> list[PostRecord]:
 # ---------------------------------------------------------------- writing
 
 
-def save(tx: Transaction, session_id: str, utterance: UtteranceRecord) -> None:
+def save(tx: MemoryTransaction, session_id: str, utterance: UtteranceRecord) -> None:
     known = tx.data.utterances.get(utterance.id)
     if known:
         text, final, shown, ended_at = utterance.text, utterance.final, utterance.shown, utterance.ended_at
@@ -67,24 +67,24 @@ def save(tx: Transaction, session_id: str, utterance: UtteranceRecord) -> None:
     tx.data.utterances.put(utterance.id, UtteranceRow(session_id, utterance))
 
 
-def shown(tx: Transaction, utterance_id: str) -> None:
+def shown(tx: MemoryTransaction, utterance_id: str) -> None:
     if row := tx.data.utterances.get(utterance_id):
         tx.data.utterances.put(utterance_id, replace(row, record=replace(row.record, shown=True)))
 
 
-def intend_post(tx: Transaction, session_id: str, post: PostRecord) -> None:
+def intend_post(tx: MemoryTransaction, session_id: str, post: PostRecord) -> None:
     key = post.source_id, post.part
     if key not in tx.data.posts:
         tx.data.posts.add(key, PostRow(session_id, replace(post, message_id="")))
 
 
-def posted(tx: Transaction, source_id: str, part: int, message_id: str) -> None:
+def posted(tx: MemoryTransaction, source_id: str, part: int, message_id: str) -> None:
     key = source_id, part
     if row := tx.data.posts.get(key):
         tx.data.posts.put(key, replace(row, record=replace(row.record, message_id=message_id)))
 
 
-def forget(tx: Transaction, session_ids: Collection[str]) -> None:
+def forget(tx: MemoryTransaction, session_ids: Collection[str]) -> None:
     for turn in tx.data.turns:
         if turn.session_id in session_ids:
             tx.data.turns.delete(turn.id)

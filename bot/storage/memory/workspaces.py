@@ -17,57 +17,57 @@ from bot.ports.storage.admission import WorkspaceKey
 from bot.ports.storage.records import UPLOAD_OVER, GrantRecord, OwnedKind, UploadRecord
 from bot.storage.memory import sessions
 from bot.storage.memory.rows import GrantRow, OwnerRow
-from bot.storage.memory.transaction import Transaction
+from bot.storage.memory.transaction import MemoryTransaction
 
 # ---------------------------------------------------------------- channels
 
 
-def settings_of(tx: Transaction, places: Iterable[ConversationRef]) -> dict[ConversationRef, ChannelSettings]:
+def settings_of(tx: MemoryTransaction, places: Iterable[ConversationRef]) -> dict[ConversationRef, ChannelSettings]:
     """The settings of the channels of these places; channels without any are left out."""
     channels = {place.channel for place in places}
     return {channel: settings for channel, settings in tx.data.channel_settings.items() if channel in channels}
 
 
-def settings(tx: Transaction, place: ConversationRef) -> ChannelSettings:
+def settings(tx: MemoryTransaction, place: ConversationRef) -> ChannelSettings:
     return tx.data.channel_settings.get(place.channel) or ChannelSettings()
 
 
-def save_settings(tx: Transaction, place: ConversationRef, settings: ChannelSettings) -> None:
+def save_settings(tx: MemoryTransaction, place: ConversationRef, settings: ChannelSettings) -> None:
     tx.data.channel_settings.put(place.channel, settings)
 
 
-def allowed(tx: Transaction, platform: str, workspace_id: str) -> bool | None:
+def allowed(tx: MemoryTransaction, platform: str, workspace_id: str) -> bool | None:
     pays_itself = secret(tx, platform, workspace_id, OWN_ACCOUNT) is not None
     return True if pays_itself else tx.data.allowed.get((platform, workspace_id))
 
 
-def own_accounts(tx: Transaction) -> frozenset[WorkspaceKey]:
+def own_accounts(tx: MemoryTransaction) -> frozenset[WorkspaceKey]:
     """Of all workspaces: for telling who uses the operator's account."""
     kept = tx.data.vault.keys()
     return frozenset((platform, workspace) for platform, workspace, key in kept if key == OWN_ACCOUNT)
 
 
-def allow(tx: Transaction, platform: str, workspace_id: str, *, yes: bool) -> None:
+def allow(tx: MemoryTransaction, platform: str, workspace_id: str, *, yes: bool) -> None:
     tx.data.allowed.put((platform, workspace_id), yes)
 
 
 # ---------------------------------------------------------------- the vault
 
 
-def secret(tx: Transaction, platform: str, workspace_id: str, key: str) -> bytes | None:
+def secret(tx: MemoryTransaction, platform: str, workspace_id: str, key: str) -> bytes | None:
     return tx.data.vault.get((platform, workspace_id, key))
 
 
-def put_secret(tx: Transaction, platform: str, workspace_id: str, key: str, value: bytes) -> None:
+def put_secret(tx: MemoryTransaction, platform: str, workspace_id: str, key: str, value: bytes) -> None:
     tx.data.vault.put((platform, workspace_id, key), value)
 
 
-def delete_secret(tx: Transaction, platform: str, workspace_id: str, key: str) -> None:
+def delete_secret(tx: MemoryTransaction, platform: str, workspace_id: str, key: str) -> None:
     if secret(tx, platform, workspace_id, key) is not None:
         tx.data.vault.delete((platform, workspace_id, key))
 
 
-def delete_secrets(tx: Transaction, platform: str, workspace_id: str) -> None:
+def delete_secrets(tx: MemoryTransaction, platform: str, workspace_id: str) -> None:
     keys = tx.data.vault.keys()
     for key in keys:
         if key[:2] == (platform, workspace_id):
@@ -78,7 +78,7 @@ def delete_secrets(tx: Transaction, platform: str, workspace_id: str) -> None:
 
 
 def add_grant(  # noqa: PLR0917
-    tx: Transaction, digest: str, session_id: str, scope: Scope, person: Person | None, expires_at: datetime
+    tx: MemoryTransaction, digest: str, session_id: str, scope: Scope, person: Person | None, expires_at: datetime
 ) -> None:
     if session_id not in tx.data.sessions:
         raise StoreUnavailable("The storage did not take it. Please try again in a moment.", f"no session {session_id}")
@@ -89,7 +89,7 @@ def add_grant(  # noqa: PLR0917
     tx.data.grants.add(digest, GrantRow(session_id, scope, known, expires_at))
 
 
-def find_grant(tx: Transaction, digest: str) -> GrantRecord | None:
+def find_grant(tx: MemoryTransaction, digest: str) -> GrantRecord | None:
     grant = tx.data.grants.get(digest)
     session = sessions.get(tx, grant.session_id) if grant else None
     if grant is None or session is None:
@@ -105,14 +105,14 @@ def find_grant(tx: Transaction, digest: str) -> GrantRecord | None:
     )
 
 
-def grant_owners(tx: Transaction) -> list[tuple[ConversationRef, str]]:
+def grant_owners(tx: MemoryTransaction) -> list[tuple[ConversationRef, str]]:
     usable = (grant for grant in tx.data.grants if grant.person and grant.expires_at > tx.now)
     owners = ((_place(tx, grant), grant.person.id) for grant in usable if grant.person)
     found = ((ConversationRef(place.platform, place.workspace_id, ""), person) for place, person in owners)
     return list(dict.fromkeys(found))
 
 
-def revoke_of_person(tx: Transaction, place: ConversationRef, person_id: str) -> None:
+def revoke_of_person(tx: MemoryTransaction, place: ConversationRef, person_id: str) -> None:
     for key, grant in tx.data.grants.items():
         there = _place(tx, grant)
         same = (there.platform, there.workspace_id) == (place.platform, place.workspace_id)
@@ -120,14 +120,14 @@ def revoke_of_person(tx: Transaction, place: ConversationRef, person_id: str) ->
             tx.data.grants.delete(key)
 
 
-def revoke_all(tx: Transaction) -> int:
+def revoke_all(tx: MemoryTransaction) -> int:
     digests = tx.data.grants.keys()
     for digest in digests:
         tx.data.grants.delete(digest)
     return len(digests)
 
 
-def forget_grants(tx: Transaction, *, ended_for: timedelta) -> None:
+def forget_grants(tx: MemoryTransaction, *, ended_for: timedelta) -> None:
     for key, grant in tx.data.grants.items():
         session = sessions.get(tx, grant.session_id)
         ended_at = session.ended_at if session else None
@@ -135,7 +135,7 @@ def forget_grants(tx: Transaction, *, ended_for: timedelta) -> None:
             tx.data.grants.delete(key)
 
 
-def _place(tx: Transaction, grant: GrantRow) -> ConversationRef:
+def _place(tx: MemoryTransaction, grant: GrantRow) -> ConversationRef:
     session = sessions.get(tx, grant.session_id)
     assert session is not None
     return session.place
@@ -145,39 +145,39 @@ def _place(tx: Transaction, grant: GrantRow) -> ConversationRef:
 
 
 def add_upload(
-    tx: Transaction, upload: Upload, place: ConversationRef, reply_to: ReplyTo | None, consent: Consent
+    tx: MemoryTransaction, upload: Upload, place: ConversationRef, reply_to: ReplyTo | None, consent: Consent
 ) -> None:
     tx.data.uploads.add(upload.avatar_id, UploadRecord(upload, place, None, reply_to, tx.now))
     tx.data.owners.put((OwnedKind.AVATAR, upload.avatar_id), OwnerRow(_workspace(place), consent))
 
 
-def take_back(tx: Transaction, avatar_id: str) -> None:
+def take_back(tx: MemoryTransaction, avatar_id: str) -> None:
     tx.data.uploads.delete(avatar_id)
     remove_owner(tx, OwnedKind.AVATAR, avatar_id)
 
 
-def follow(tx: Transaction, avatar_id: str, upload: Upload) -> None:
+def follow(tx: MemoryTransaction, avatar_id: str, upload: Upload) -> None:
     if record := tx.data.uploads.get(avatar_id):
         followed = replace(record.upload, state=upload.state, record_id=upload.record_id)
         tx.data.uploads.put(avatar_id, replace(record, upload=followed))
 
 
-def upload_posted(tx: Transaction, avatar_id: str, message_id: str) -> None:
+def upload_posted(tx: MemoryTransaction, avatar_id: str, message_id: str) -> None:
     if record := tx.data.uploads.get(avatar_id):
         tx.data.uploads.put(avatar_id, replace(record, message=MessageRef(record.place, message_id)))
 
 
-def upload_told(tx: Transaction, avatar_id: str) -> None:
+def upload_told(tx: MemoryTransaction, avatar_id: str) -> None:
     if record := tx.data.uploads.get(avatar_id):
         tx.data.uploads.put(avatar_id, replace(record, reply_to=None))
 
 
-def unfinished_uploads(tx: Transaction) -> list[UploadRecord]:
+def unfinished_uploads(tx: MemoryTransaction) -> list[UploadRecord]:
     found = [each for each in tx.data.uploads if each.upload.state not in UPLOAD_OVER or each.reply_to]
     return sorted(found, key=lambda record: (record.created_at, record.upload.avatar_id))
 
 
-def forget_uploads(tx: Transaction, age: timedelta) -> int:
+def forget_uploads(tx: MemoryTransaction, age: timedelta) -> int:
     over = [each for each in tx.data.uploads if each.upload.state in UPLOAD_OVER and not each.reply_to]
     old = [each.upload.avatar_id for each in over if each.created_at < tx.now - age]
     for avatar_id in old:
@@ -185,20 +185,20 @@ def forget_uploads(tx: Transaction, age: timedelta) -> int:
     return len(old)
 
 
-def add_owner(tx: Transaction, kind: OwnedKind, provider_id: str, place: ConversationRef) -> None:
+def add_owner(tx: MemoryTransaction, kind: OwnedKind, provider_id: str, place: ConversationRef) -> None:
     known = tx.data.owners.get((kind, provider_id))
     tx.data.owners.put((kind, provider_id), OwnerRow(_workspace(place), known.consent if known else None))
 
 
-def remove_owner(tx: Transaction, kind: OwnedKind, provider_id: str) -> None:
+def remove_owner(tx: MemoryTransaction, kind: OwnedKind, provider_id: str) -> None:
     tx.data.owners.delete((kind, provider_id))
 
 
-def owners(tx: Transaction, kind: OwnedKind) -> Mapping[str, tuple[str, str]]:
+def owners(tx: MemoryTransaction, kind: OwnedKind) -> Mapping[str, tuple[str, str]]:
     return {id_: row.workspace for (of, id_), row in tx.data.owners.items() if of is kind}
 
 
-def consents(tx: Transaction, place: ConversationRef) -> Mapping[str, Consent]:
+def consents(tx: MemoryTransaction, place: ConversationRef) -> Mapping[str, Consent]:
     avatars = ((id_, row) for (of, id_), row in tx.data.owners.items() if of is OwnedKind.AVATAR)
     return {id_: row.consent for id_, row in avatars if row.workspace == _workspace(place) and row.consent}
 

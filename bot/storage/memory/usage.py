@@ -1,0 +1,48 @@
+"""Provider sessions as they are counted."""
+
+from datetime import datetime
+
+from bot.domain.conversations import ConversationRef
+from bot.domain.sessions import SessionStatus
+from bot.domain.usage import Use, UsedMinutes, day_of
+from bot.ports.storage.admission import WorkspaceKey
+from bot.ports.storage.records import SessionRecord
+from bot.storage.memory.rows import ProviderSessionRow
+from bot.storage.memory.transaction import MemoryTransaction
+
+
+def of_person(tx: MemoryTransaction, place: ConversationRef, person_id: str) -> Use:
+    """Sessions that run, or are about to, have set aside what no provider session has yet."""
+    today, workspace = day_of(tx.now), (place.platform, place.workspace_id)
+    running = (s for s in tx.data.sessions if s.status is not SessionStatus.ENDED and _workspace(s) == workspace)
+    reserved = sum(session.reserved_s for session in running if session.payer_id == person_id)
+    bought = (row for row in _bought(tx, workspace) if row.payer_id == person_id)
+    counted = (row.purchase.counted(tx.now) for row in bought if row.record.intended_at >= today)
+    return sum(counted, Use(held=float(reserved)))
+
+
+def of_session(tx: MemoryTransaction, session_id: str) -> Use:
+    rows = (row for row in tx.data.provider_sessions if row.record.session_id == session_id)
+    return sum((row.purchase.counted(tx.now) for row in rows), Use())
+
+
+def minutes(tx: MemoryTransaction, platform: str, workspace_id: str, since: datetime) -> list[UsedMinutes]:
+    rows = [row for row in _bought(tx, (platform, workspace_id)) if row.record.intended_at >= since]
+    rows.sort(key=lambda row: (row.record.intended_at, row.record.id))
+    return [
+        UsedMinutes(row.record.intended_at.date(), session.place.channel_id, session.spec.avatar_name, used / 60)
+        for row in rows
+        if (session := tx.data.sessions.get(row.record.session_id)) and (used := row.purchase.counted(tx.now).used)
+    ]
+
+
+def _bought(tx: MemoryTransaction, workspace: WorkspaceKey) -> list[ProviderSessionRow]:
+    return [
+        row
+        for row in tx.data.provider_sessions
+        if (session := tx.data.sessions.get(row.record.session_id)) and _workspace(session) == workspace
+    ]
+
+
+def _workspace(session: SessionRecord) -> WorkspaceKey:
+    return session.place.platform, session.place.workspace_id
