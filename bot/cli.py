@@ -12,6 +12,7 @@ from bot.speech.printable import printable, printable_line
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
+    from bot.commands.catalogue import Catalogue
     from bot.ports.storage import Storage
 
 BROKEN, UNUSABLE, INTERRUPTED = 1, 2, 130
@@ -127,7 +128,13 @@ def _await(work: Coroutine[Any, Any, T]) -> T:
     return asyncio.run(work)
 
 
-@click.group(cls=Root, context_settings={"help_option_names": ["-h", "--help"]})
+async def _offered() -> "Catalogue":
+    from bot.app.wiring import offered
+
+    return await offered()
+
+
+@click.group(cls=Root, context_settings={"help_option_names": ["-h", "--help"], "obj": _offered})
 @click.version_option(package_name="avatarbot")
 def cli() -> None:
     """Live video avatars in the channels of your chat.

@@ -14,6 +14,7 @@ from adapters.discord.command_sync import sync
 from adapters.discord.errors import BAD_TOKEN
 from adapters.discord.rest import BROKEN, UNREACHABLE, Rest
 from adapters.discord.settings import DiscordSettings
+from bot.commands.catalogue import Catalogue
 from bot.domain.errors import PlatformError, SettingsError
 
 
@@ -46,7 +47,7 @@ async def open_application_client(
         yield ApplicationClient(rest, await rest.call(Route("GET", "/oauth2/applications/@me")))
 
 
-async def sync_once(settings: DiscordSettings, connector: Connector | None = None) -> int:
-    """How many lists of commands were written. Raises `SettingsError` and `PlatformError`."""
+async def sync_once(settings: DiscordSettings, catalogue: Catalogue, connector: Connector | None = None) -> int:
+    """Tell Discord the commands of the catalogue; how many lists were written. Raises `SettingsError` and `PlatformError`."""
     async with open_application_client(settings, connector) as application_client:
-        return await sync(application_client.rest, int(application_client.application["id"]), settings)
+        return await sync(application_client.rest, int(application_client.application["id"]), settings, catalogue)

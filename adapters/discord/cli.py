@@ -1,6 +1,11 @@
 """`avatarbot discord …`."""
 
+from typing import TYPE_CHECKING
+
 import click
+
+if TYPE_CHECKING:
+    from bot.ports.plugin import Offered
 
 
 @click.group("discord")
@@ -18,7 +23,8 @@ def print_invite(application_id: str | None) -> None:
 
 
 @group.command("sync")
-def sync_commands() -> None:
+@click.pass_obj
+def sync_commands(offered: "Offered") -> None:
     """Tell Discord the commands, where it has others. The service does that too when it starts."""
     import asyncio  # noqa: PLC0415
 
@@ -27,7 +33,8 @@ def sync_commands() -> None:
     from bot.settings import load  # noqa: PLC0415
 
     _token()
-    written = asyncio.run(sync_once(load(DiscordSettings)))
+    catalogue = asyncio.run(offered())
+    written = asyncio.run(sync_once(load(DiscordSettings), catalogue))
     click.echo("Discord has the commands now." if written else "Discord had these commands already.")
 
 

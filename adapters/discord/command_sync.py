@@ -59,7 +59,7 @@ class CommandSync:
             await self._wanted.wait()
             self._wanted.clear()
             try:
-                await sync(self._rest, application_id, self._settings, self._mentions, self._catalogue)
+                await sync(self._rest, application_id, self._settings, self._catalogue, self._mentions)
             except PlaceGone as error:  # `wanted` is called when we come into that server
                 log.warning("the commands are not brought up to date", reason=error.detail)
             except PlatformError as error:
@@ -75,8 +75,8 @@ async def sync(
     rest: Rest,
     application_id: int,
     settings: DiscordSettings,
+    catalogue: Catalogue,
     mentions: CommandMentions | None = None,
-    catalogue: Catalogue = CATALOGUE,
 ) -> int:
     """Bring the commands up to date; how many lists were written. With home servers, commands exist there only.
 

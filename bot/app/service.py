@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 
 import structlog
@@ -12,7 +12,6 @@ from adapters.moderation.word_list import WordList
 from bot.app.signals import LATE, end_process
 from bot.commands.policy import Policy
 from bot.delivery.rate_limiter import RateLimiters
-from bot.domain.capabilities import Capability, Offer
 from bot.domain.disclosure import Disclosures
 from bot.domain.errors import PlatformError, SettingsError, StoreUnavailable
 from bot.domain.messages import ReplyTo
@@ -86,12 +85,6 @@ class Parts:
     disclosures: Disclosures = field(default_factory=Disclosures)
 
 
-def _offer(parts: Parts) -> Offer:
-    """What the provider offers, and the answers of the team's own language model where there is one."""
-    offer = offer_of(parts.provider)
-    return replace(offer, capabilities=offer.capabilities | {Capability.DIALOGUE}) if parts.model else offer
-
-
 class Service:
     """Put together from parts, given platforms, then `running`."""
 
@@ -106,7 +99,7 @@ class Service:
             funding=funding,
             accounts=accounts_of(parts.provider, storage, funding, self._warn),
             platforms=self._platforms,
-            policy=parts.policy.at(_offer(parts)),
+            policy=parts.policy.at(offer_of(parts.provider, parts.model)),
             clock=parts.clock,
             events=SessionEvents(),
             limiters=RateLimiters(),

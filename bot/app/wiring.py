@@ -14,11 +14,13 @@ from adapters.playground.settings import PlaygroundSettings
 from adapters.simulator.remote import connect_remote
 from bot.app.plugins import plugins, provider_named, providers, rooms
 from bot.clock import SystemClock
+from bot.commands.catalogue import Catalogue
+from bot.commands.policy import Policy
 from bot.domain.errors import SettingsError
 from bot.ports.llm import LanguageModel
 from bot.ports.moderation import Moderator
 from bot.ports.plugin import ProviderContext, ProviderPlugin, RoomsPlugin
-from bot.ports.provider import AvatarProvider
+from bot.ports.provider import AvatarProvider, offer_of
 from bot.ports.room import Rooms, no_room
 from bot.settings import Settings, known_names, load
 from bot.storage.canary import holds_encrypted, lost_key, opens
@@ -26,7 +28,7 @@ from bot.storage.encryption import Cipher
 from bot.storage.key_file import key_file, secret_keys
 from bot.storage.migrate import connected, upgraded
 from bot.storage.sql import SqlStorage, sql_storage
-from bot.telemetry import Metrics
+from bot.telemetry import Metrics, new_metrics
 
 
 @contextlib.asynccontextmanager
@@ -86,6 +88,13 @@ async def open_provider(settings: Settings, metrics: Metrics) -> AsyncIterator[A
         context = ProviderContext(metrics, joined, simulator)
         async with plugin.open(load(plugin.settings), context) as provider:
             yield provider
+
+
+async def offered() -> Catalogue:
+    """The commands that the service offers with the settings that are here. Raises `SettingsError`."""
+    settings = load(Settings)
+    async with open_provider(settings, new_metrics()) as provider, open_model(settings) as model:
+        return Policy().at(offer_of(provider, model)).catalogue
 
 
 @contextlib.asynccontextmanager

@@ -5,10 +5,10 @@
 | `avatarbot.platforms` | a `PlatformPlugin` under its platform's name |
 | `avatarbot.providers` | a `ProviderPlugin` under its provider's name |
 | `avatarbot.rooms` | a `RoomsPlugin` under the name by which providers ask for it |
-| `avatarbot.commands` | a `click.Command` under the word that is typed after `avatarbot` |
+| `avatarbot.commands` | a `click.Command` under the word that is typed after `avatarbot`; its context's `obj` is `Offered` |
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -25,6 +25,9 @@ from bot.ports.room import Rooms
 from bot.ports.secrets import SecretVault
 from bot.redaction import NO_SHAPES, SecretShapes
 from bot.telemetry import Metrics
+
+Offered = Callable[[], Coroutine[Any, Any, Catalogue]]
+"""Says which commands the service offers with the settings that are here. Raises `SettingsError`."""
 
 
 async def nothing_to_check(_settings: Any) -> Sequence[Finding]:

@@ -8,6 +8,7 @@ from typing import Protocol
 from bot.domain.capabilities import Capability, Offer
 from bot.domain.sessions import SessionSpec
 from bot.ports.avatar import AdjustableAvatar, Avatar, GesturingAvatar
+from bot.ports.llm import LanguageModel
 from bot.ports.room import RoomCredentials
 
 
@@ -258,7 +259,7 @@ class AvatarProvider(Protocol):
     async def aclose(self) -> None: ...
 
 
-def offer_of(provider: AvatarProvider) -> Offer:
-    """The provider as commands, help and policy see it."""
-    limits = provider.limits
-    return Offer(provider.name, provider.capabilities.present, limits.longest_s // 60, limits.sessions)
+def offer_of(provider: AvatarProvider, model: LanguageModel | None = None) -> Offer:
+    """The provider as commands, help and policy see it, and the answers of the team's own language model where there is one."""
+    limits, answers = provider.limits, {Capability.DIALOGUE} if model else set()
+    return Offer(provider.name, provider.capabilities.present | answers, limits.longest_s // 60, limits.sessions)

@@ -15,6 +15,8 @@ import pytest
 
 from tests.acceptance.processes import OURS
 
+TINY = Path(__file__).parents[2] / "examples" / "tiny"
+
 POSTER = """
 from bot.ports.plugin import PlatformPlugin
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -44,6 +46,12 @@ def distribution(folder: Path, name: str, module: str, source: str, points: dict
     (info / "entry_points.txt").write_text("\n".join(lines) + "\n")
 
 
+def install_tiny(folder: Path) -> None:
+    declared = tomllib.loads((TINY / "pyproject.toml").read_text())["project"]["entry-points"]
+    points = {group: "\n".join(f"{name} = {value}" for name, value in them.items()) for group, them in declared.items()}
+    distribution(folder, "avatarbot-tiny", "unused", "", points)
+
+
 def avatarbot(folder: Path, *words: str, **settings: str) -> subprocess.CompletedProcess[str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
     return subprocess.run(
@@ -69,14 +77,11 @@ def test_a_platform_of_another_distribution_is_found(tmp_path: Path) -> None:
 
 def test_the_tiny_example_hosts_a_talk(tmp_path: Path) -> None:
     """Provider and platform of another distribution, in a service of its own, over a socket."""
-    tiny = Path(__file__).parents[2] / "examples" / "tiny"
-    declared = tomllib.loads((tiny / "pyproject.toml").read_text())["project"]["entry-points"]
-    points = {group: "\n".join(f"{name} = {value}" for name, value in them.items()) for group, them in declared.items()}
-    distribution(tmp_path, "avatarbot-tiny", "unused", "", points)
+    install_tiny(tmp_path)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     settings = {"TELNET_PORT": str(port), "AVATARBOT_PROVIDER": "parrot", "PORT": "0", "AVATARBOT_HOST": "127.0.0.1"}
-    with started(tmp_path, tiny, **settings) as process, connected(port, process) as talk:
+    with started(tmp_path, TINY, **settings) as process, connected(port, process) as talk:
         talk.write("Ann\n/avatar start\n")
         talk.flush()
         assert any("Good day! I repeat what you write." in line for line in talk)
@@ -118,6 +123,35 @@ def test_commands_of_another_distribution_are_found(tmp_path: Path) -> None:
 
     assert "Pins a note." in avatarbot(tmp_path, "--help").stdout
     assert avatarbot(tmp_path, "pin").stdout == "Pinned.\n"
+
+
+LISTER = r"""
+import asyncio, click
+
+@click.command()
+@click.pass_obj
+def lister(offered):
+    verbs = asyncio.run(offered()).verbs
+    click.echo("\n".join([verb.name for verb in verbs] + [f"start:{option.name}" for option in verbs[0].options]))
+"""
+
+
+def test_commands_are_told_what_the_service_offers(tmp_path: Path) -> None:
+    install_tiny(tmp_path)
+    distribution(tmp_path, "avatarbot-lister", "lister", LISTER, {"avatarbot.commands": "lister = lister:lister"})
+
+    def offered(**settings: str) -> set[str]:
+        path = os.pathsep.join(map(str, (tmp_path, TINY, TINY.parents[1])))
+        done = avatarbot(tmp_path, "lister", PYTHONPATH=path, **settings)
+        assert done.returncode == 0, done.stderr
+        return set(done.stdout.splitlines())
+
+    akool = offered(AVATARBOT_PROVIDER="akool", AKOOL_API_KEY="k" * 20)
+    parrot = offered(AVATARBOT_PROVIDER="parrot")
+    answering = offered(AVATARBOT_PROVIDER="parrot", AVATARBOT_LLM_URL="http://127.0.0.1:9/v1")
+    assert {"start", "upload", "set", "start:mode"} <= akool
+    assert {"upload", "set", "start:mode"}.isdisjoint(parrot)
+    assert answering == parrot | {"start:mode"}
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import pytest
 from adapters.discord.application_client import sync_once
 from adapters.discord.application_commands import SAY_THIS, commands
 from adapters.discord.checks import check
+from bot.commands.catalogue import CATALOGUE
 from bot.domain.errors import PlatformError, SettingsError
 from bot.ports.doctor import Level
 from tests.integration.discord.fake import GUILD, TOKEN, Answer, FakeDiscord, application, kept_commands
@@ -20,19 +21,27 @@ ENTRY_POINT = {"id": "42", "type": 4, "name": "launch", "description": "", "hand
 
 
 async def test_commands_are_written_where_discord_has_none(discord: FakeDiscord) -> None:
-    assert await sync_once(SETTINGS, discord.connector) == 1
+    assert await sync_once(SETTINGS, CATALOGUE, discord.connector) == 1
 
     written = discord.made(PUT)[0]
     assert written.body == commands()
     assert open_api().faults("PUT", written.path, written.body) == []
 
 
+async def test_only_what_is_offered_is_written(discord: FakeDiscord) -> None:
+    few = CATALOGUE.only("start", "stop")
+
+    await sync_once(SETTINGS, few, discord.connector)
+
+    assert discord.made(PUT)[0].body == commands(catalogue=few)
+
+
 @pytest.mark.parametrize("homes", [(), (int(GUILD),)])
 async def test_commands_that_discord_has_are_not_written_again(discord: FakeDiscord, homes: tuple[int, ...]) -> None:
     wanted = settings(home_guilds=homes)
-    assert await sync_once(wanted, discord.connector) == 1
+    assert await sync_once(wanted, CATALOGUE, discord.connector) == 1
 
-    assert await sync_once(wanted, discord.connector) == 0
+    assert await sync_once(wanted, CATALOGUE, discord.connector) == 0
     assert len(discord.made("PUT .*/commands")) == 1
 
 
@@ -40,13 +49,13 @@ async def test_one_changed_word_is_enough(discord: FakeDiscord) -> None:
     discord.commands = kept_commands(commands())
     discord.commands[0]["options"][0]["description"] = "Something older"
 
-    assert await sync_once(SETTINGS, discord.connector) == 1
+    assert await sync_once(SETTINGS, CATALOGUE, discord.connector) == 1
 
 
 async def test_somebody_elses_entry_point_is_kept(discord: FakeDiscord) -> None:
     discord.commands = [ENTRY_POINT]
 
-    await sync_once(SETTINGS, discord.connector)
+    await sync_once(SETTINGS, CATALOGUE, discord.connector)
 
     kept = discord.made(PUT)[0].body[-1]
     assert kept == {"id": "42", "type": 4, "name": "launch", "description": "", "handler": 2}
@@ -112,7 +121,7 @@ async def test_a_server_that_we_are_not_in_is_no_harm_to_the_others(discord: Fak
     discord.next_answers("GET .*/guilds/800000000000000002/commands", Answer(403, {"code": 50001, "message": "no"}))
 
     with pytest.raises(PlatformError):
-        await sync_once(homes, discord.connector)
+        await sync_once(homes, CATALOGUE, discord.connector)
 
     assert discord.guild_commands["800000000000000001"]
 
@@ -120,7 +129,7 @@ async def test_a_server_that_we_are_not_in_is_no_harm_to_the_others(discord: Fak
 async def test_at_home_commands_are_there_only(discord: FakeDiscord) -> None:
     discord.commands = kept_commands(commands())
 
-    await sync_once(settings(home_guilds=(int(GUILD),)), discord.connector)
+    await sync_once(settings(home_guilds=(int(GUILD),)), CATALOGUE, discord.connector)
 
     assert discord.commands == []
     assert [command["name"] for command in discord.guild_commands[GUILD]] == ["avatar", SAY_THIS]
@@ -130,6 +139,6 @@ async def test_a_refused_token_is_one_sentence(discord: FakeDiscord) -> None:
     discord.token = "another"
 
     with pytest.raises(SettingsError, match="Reset Token") as told:
-        await sync_once(SETTINGS, discord.connector)
+        await sync_once(SETTINGS, CATALOGUE, discord.connector)
 
     assert TOKEN not in f"{told.value.sentence} {told.value.detail}"

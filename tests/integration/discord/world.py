@@ -18,6 +18,7 @@ from adapters.discord.client import AvatarClient
 from adapters.discord.command_sync import sync
 from adapters.discord.platform import DiscordPlatform
 from adapters.discord.settings import DiscordSettings
+from bot.commands.catalogue import CATALOGUE
 from bot.domain.conversations import ConversationRef
 from bot.domain.replies import Choice
 from bot.ports.chat import ValueQuery
@@ -198,7 +199,7 @@ async def open_world(settings: DiscordSettings = SETTINGS) -> AsyncIterator[Worl
     try:
         world.populate()
         await env.settle()
-        await sync(world.platform._rest, int(env.bot.application_id or 0), settings)
+        await sync(world.platform._rest, int(env.bot.application_id or 0), settings, CATALOGUE)
         yield world
     finally:
         await env.shutdown()
