@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from adapters.discord.forms import FORMS
-from bot.commands.catalogue import CATALOGUE, GROUPS, Catalogue
+from bot.commands.catalogue import CATALOGUE, Catalogue
 from bot.commands.verb import Option, OptionType, Verb
+from bot.commands.verbs import GROUPS
 
 Json = dict[str, Any]
 

@@ -1,9 +1,10 @@
 """Help from the catalogue: all commands by topic on one page, or one command in detail."""
 
-from bot.commands.catalogue import CATALOGUE, GROUPS, TOPICS, Catalogue
+from bot.commands.catalogue import CATALOGUE, Catalogue
 from bot.commands.errors import shown
 from bot.commands.suggestions import did_you_mean, listed
 from bot.commands.verb import Option, OptionType, Verb
+from bot.commands.verbs import GROUPS, TOPICS
 from bot.domain.people import Role
 from bot.domain.replies import Reply, Section
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Locator, expect
 
-from bot.commands.catalogue import CATALOGUE, TOPICS
+from bot.commands.catalogue import CATALOGUE
+from bot.commands.verbs import TOPICS
 from tests.browser.conftest import LONG, Opens, Window
 from tests.browser.service_fixture import DemoService
 

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from bot.commands.catalogue import TOPICS
 from bot.commands.help import help_on
+from bot.commands.verbs import TOPICS
 from bot.domain.messages import ReplyTo
 from bot.domain.replies import File, Item, Link, Reply
 from tests.contract.platform.cards import CARD

@@ -3,8 +3,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from bot.commands.catalogue import CATALOGUE, GROUPS, Catalogue
+from bot.commands.catalogue import CATALOGUE, Catalogue
 from bot.commands.verb import Option, OptionType, Verb
+from bot.commands.verbs import GROUPS
 from bot.domain.cards import CardAction
 
 # Discord's limits, https://discord.com/developers/docs/interactions/application-commands

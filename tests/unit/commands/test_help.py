@@ -1,8 +1,9 @@
 import pytest
 
-from bot.commands.catalogue import CATALOGUE, TOPICS
+from bot.commands.catalogue import CATALOGUE
 from bot.commands.help import help_on
 from bot.commands.verb import Verb
+from bot.commands.verbs import TOPICS
 
 
 def test_all_verbs_fit_on_one_screen() -> None:
