@@ -6,11 +6,9 @@ from bot.domain.conversations import ConversationRef
 from bot.domain.transcript import Speaker
 from bot.ports.storage.records import SAY, InboxOutcome, InboxState
 from bot.storage.filters import in_workspace
+from bot.storage.inbox import NO_WORDS
 from bot.storage.tables import inbox, turns, utterances
 from bot.storage.transaction import SqlTransaction
-
-NO_WORDS = "{}"
-"""The body of a message that is forgotten."""
 
 
 def count_of_person(tx: SqlTransaction, place: ConversationRef, person_id: str) -> int:

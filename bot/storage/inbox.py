@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Boolean, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy import Boolean, and_, bindparam, case, func, insert, or_, select, update
 
 from bot.domain.conversations import ConversationRef, MessageRef
 from bot.domain.messages import ReplyTo, Suggestion
@@ -23,8 +23,11 @@ from bot.ports.storage.records import (
 from bot.storage.encryption import decrypt, encrypt
 from bot.storage.filters import in_workspace
 from bot.storage.prepared import Prepared, one_of
-from bot.storage.tables import inbox, sessions, turns
+from bot.storage.tables import inbox, turns
 from bot.storage.transaction import SqlTransaction
+
+NO_WORDS = "{}"
+"""The body of a message of which no word is kept."""
 
 _KNOWN = Prepared(
     select(inbox.c.platform, inbox.c.workspace_id, inbox.c.event_id).where(
@@ -62,7 +65,7 @@ def add(tx: SqlTransaction, rows: Iterable[NewRow]) -> None:
 
 
 def _values(tx: SqlTransaction, row: NewRow) -> dict[str, Any]:
-    inbound = row.inbound
+    inbound, place = row.inbound, row.place
     return {
         "id": row.id,
         "platform": inbound.place.platform,
@@ -75,7 +78,8 @@ def _values(tx: SqlTransaction, row: NewRow) -> dict[str, Any]:
         "person_id": inbound.person.id,
         "person_name": inbound.person.name,
         "person_role": row.role,
-        "place_thread_id": (row.message.place if row.message else inbound.place).thread_id,
+        "place_channel_id": place.channel_id,
+        "place_thread_id": place.thread_id,
         "message_id": row.message.message_id if row.message else "",
         "reply_to": encrypt(tx.cipher, inbound.reply_to) if inbound.reply_to else None,
         "state": InboxState.WAITING,
@@ -91,7 +95,7 @@ def _written(body: Mapping[str, str]) -> str:
 
 
 def record(tx: SqlTransaction, row: Any) -> InboxRecord:
-    place = ConversationRef(row.platform, row.workspace_id, row.channel_id, row.place_thread_id)
+    place = ConversationRef(row.platform, row.workspace_id, row.place_channel_id, row.place_thread_id)
     return InboxRecord(
         id=row.id,
         session_id=row.session_id,
@@ -112,12 +116,9 @@ def record(tx: SqlTransaction, row: Any) -> InboxRecord:
     )
 
 
-_ROWS = select(inbox, sessions.c.channel_id).join(sessions, sessions.c.id == inbox.c.session_id)
-
-
 def _waiting(verb: Any) -> Prepared:
     here = and_(inbox.c.session_id == bindparam("session"), inbox.c.state == InboxState.WAITING, verb)
-    return Prepared(_ROWS.where(here).order_by(inbox.c.stamp, inbox.c.id))
+    return Prepared(select(inbox).where(here).order_by(inbox.c.stamp, inbox.c.id))
 
 
 _WAITING_TURNS, _WAITING_CONTROLS = _waiting(inbox.c.verb == SAY), _waiting(inbox.c.verb != SAY)
@@ -177,7 +178,8 @@ def count_outcomes(
 
 
 _DUE = Prepared(
-    _ROWS.where(inbox.c.reply_due, one_of(inbox.c.platform, "platforms"))
+    select(inbox)
+    .where(inbox.c.reply_due, one_of(inbox.c.platform, "platforms"))
     .order_by(inbox.c.done_at, inbox.c.id)
     .limit(bindparam("most"))
 )
@@ -204,18 +206,16 @@ def edit_waiting(tx: SqlTransaction, ref: MessageRef, text: str) -> None:
 
 def withdraw_waiting(tx: SqlTransaction, ref: MessageRef) -> None:
     """A waiting message was deleted."""
-    values = {"state": InboxState.DONE, "outcome": InboxOutcome.WITHDRAWN, "done_at": tx.now, "body": _written({})}
+    values = {"state": InboxState.DONE, "outcome": InboxOutcome.WITHDRAWN, "done_at": tx.now, "body": NO_WORDS}
     _change_waiting(tx, ref, values)
 
 
 def _change_waiting(tx: SqlTransaction, ref: MessageRef, values: dict[str, Any]) -> None:
-    there = select(sessions.c.id).where(sessions.c.channel_id == ref.place.channel_id)
     waits = and_(
-        inbox.c.platform == ref.place.platform,
-        inbox.c.workspace_id == ref.place.workspace_id,
+        in_workspace(inbox, ref.place.platform, ref.place.workspace_id),
         inbox.c.message_id == ref.message_id,
+        inbox.c.place_channel_id == ref.place.channel_id,
         inbox.c.state == InboxState.WAITING,
-        inbox.c.session_id.in_(there),
     )
     tx.connection.execute(update(inbox).where(waits).values(values))
 
@@ -246,13 +246,13 @@ def claim_turn(tx: SqlTransaction, row: InboxRecord, provider_row: str, text: st
 
 # ---------------------------------------------------------------- outcomes
 
-_FORGET_WORDS = Prepared(update(inbox).where(inbox.c.id == bindparam("row")).values(body=_written({})))
 _END_TURN = Prepared(update(turns).where(turns.c.id == bindparam("turn"), turns.c.outcome == ""))
 _CONCLUDE = Prepared(
     update(inbox)
     .where(inbox.c.id == bindparam("row"), inbox.c.state != InboxState.DONE)
     .values(
         state=InboxState.DONE,
+        body=case((bindparam("kept", type_=Boolean), inbox.c.body), else_=NO_WORDS),
         reply_due=and_(
             bindparam("told", type_=Boolean),
             inbox.c.person_id != "",
@@ -264,9 +264,7 @@ _CONCLUDE = Prepared(
 
 def conclude(tx: SqlTransaction, conclusions: Iterable[Conclusion]) -> None:
     """Give rows that have none an outcome. Good news is told to those only who wait for an answer; of what was refused no word is kept."""
-    conclusions = tuple(conclusions)
     _CONCLUDE.run_each(tx, [_outcome(tx, conclusion) for conclusion in conclusions])
-    _FORGET_WORDS.run_each(tx, [{"row": each.row_id} for each in conclusions if not each.outcome.keeps_words])
 
 
 def _outcome(tx: SqlTransaction, conclusion: Conclusion) -> dict[str, object]:
@@ -276,6 +274,7 @@ def _outcome(tx: SqlTransaction, conclusion: Conclusion) -> dict[str, object]:
         "sentence": conclusion.sentence,
         "suggestions": msgspec.json.encode(conclusion.suggestions).decode() if conclusion.suggestions else "",
         "done_at": tx.now,
+        "kept": conclusion.outcome.keeps_words,
         "told": bool(conclusion.sentence),
         "bad": conclusion.outcome is not InboxOutcome.DONE,
     }

@@ -141,7 +141,8 @@ inbox = Table(
     _text("person_id"),
     _text("person_name"),
     _text("person_role"),
-    _text("place_thread_id"),  # where it was said, in the session's channel
+    _text("place_channel_id"),  # where it was said, perhaps not in the session's channel
+    _text("place_thread_id"),
     _text("message_id"),
     Column("reply_to", LargeBinary),  # encrypted
     _text("state"),  # waiting, claimed, done

@@ -166,6 +166,11 @@ class NewRow:
     message: MessageRef | None
     role: Role
 
+    @property
+    def place(self) -> ConversationRef:
+        """Where it was said; a command that names its session, perhaps in another channel."""
+        return self.message.place if self.message else self.inbound.place
+
     def waiting(self, since: datetime) -> "InboxRecord":
         """As it is read once it is committed."""
         inbound = self.inbound
@@ -178,7 +183,7 @@ class NewRow:
             person_id=inbound.person.id,
             person_name=inbound.person.name,
             role=self.role,
-            place=self.message.place if self.message else inbound.place,
+            place=self.place,
             message=self.message,
             reply_to=inbound.reply_to,
             state=InboxState.WAITING,

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from bot.domain.conversations import ConversationRef, MessageRef
+from bot.domain.conversations import MessageRef
 from bot.domain.errors import StoreUnavailable
 from bot.domain.messages import Suggestion
 from bot.ports.storage.admission import EventKey
@@ -41,32 +41,7 @@ def add(tx: MemoryTransaction, rows: Iterable[NewRow]) -> None:
         if event in known or row.session_id not in tx.data.sessions:
             raise StoreUnavailable("The storage did not take it. Please try again in a moment.", f"{event} is known")
         known.add(event)
-        tx.data.inbox.add(row.id, InboxRow(_record(tx, row), event))
-
-
-def _record(tx: MemoryTransaction, row: NewRow) -> InboxRecord:
-    inbound, session = row.inbound, tx.data.sessions.get(row.session_id)
-    assert session is not None
-    said_in = row.message.place if row.message else inbound.place
-    workspace = inbound.place.platform, inbound.place.workspace_id
-    place = ConversationRef(*workspace, session.place.channel_id, said_in.thread_id)
-    return InboxRecord(
-        id=row.id,
-        session_id=row.session_id,
-        sequence=inbound.sequence,
-        verb=row.verb,
-        body=dict(row.body),
-        person_id=inbound.person.id,
-        person_name=inbound.person.name,
-        role=row.role,
-        place=place,
-        message=MessageRef(place, row.message.message_id) if row.message else None,
-        reply_to=inbound.reply_to,
-        state=InboxState.WAITING,
-        outcome=InboxOutcome.NONE,
-        sentence="",
-        created_at=tx.now,
-    )
+        tx.data.inbox.add(row.id, InboxRow(row.waiting(tx.now), event))
 
 
 # ---------------------------------------------------------------- reading

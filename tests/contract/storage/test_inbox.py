@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from bot.domain.messages import ReplyTo, Suggestion
 from bot.ports.storage import Storage
 from bot.ports.storage.fenced import Settlement
-from bot.ports.storage.records import Conclusion, InboxOutcome, InboxRecord, InboxState, UnfinishedRow
+from bot.ports.storage.records import SAY, Conclusion, InboxOutcome, InboxRecord, InboxState, Lease, UnfinishedRow
 from bot.testing.clock import ManualClock
 from tests.contract.storage.conftest import NOON
 from tests.contract.storage.seeds import ANN, BEN, accept, hosted, said, start, waiting
@@ -40,6 +42,16 @@ async def test_a_row_is_read_as_it_was_accepted(storage: Storage) -> None:
     assert row.message is not None
     assert row.message.message_id == "m1"
     assert row.author == ReplyTo(row.place, ANN, "secret", NOON + timedelta(days=1), 5)
+
+
+@pytest.mark.parametrize("verb", [SAY, "stop"])
+@pytest.mark.parametrize("channel", ["s", "another"])
+async def test_a_row_is_read_as_it_was_handed_over(storage: Storage, verb: str, channel: str) -> None:
+    await start(storage, "s")
+    row = said(1, session_id=channel, verb=verb)
+    row = replace(row, session_id="s", inbound=replace(row.inbound, place=row.inbound.place.in_thread("t")))
+    await accept(storage, row)
+    assert [*await waiting(storage), *await storage.inbox.waiting_controls("s")] == [row.waiting(NOON)]
 
 
 async def test_the_lowest_sequence_comes_first_whenever_it_came(storage: Storage) -> None:
@@ -172,6 +184,13 @@ async def test_of_what_is_refused_no_word_is_kept(storage: Storage) -> None:
     counts = await storage.inbox.count_outcomes("room", "W1", NOON, tuple(InboxOutcome))
     assert counts == {InboxOutcome.MODERATED: 1, InboxOutcome.UNCHECKED: 1}
     assert await storage.inbox.count_outcomes("room", "W2", NOON, tuple(InboxOutcome)) == {}
+
+
+async def test_what_has_another_outcome_keeps_its_words(storage: Storage) -> None:
+    await finished(storage, InboxOutcome.UNHEARD, "Say it again.")
+    async with storage.fenced(Lease("s", "w", 1)) as run:
+        run.finish("row1", InboxOutcome.MODERATED, "That was not spoken.")
+    assert [(row.outcome, row.text) for row in await due(storage)] == [(InboxOutcome.UNHEARD, "Hello")]
 
 
 async def test_everybody_who_has_written_is_an_author(storage: Storage) -> None:
