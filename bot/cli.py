@@ -1,17 +1,16 @@
 """The `avatarbot` command. It only maps what is typed to what is done; every command imports what it needs when it runs."""
 
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from bot.cli_plugins import PlatformName, Root
 from bot.domain.errors import AvatarbotError
 from bot.speech.printable import printable, printable_line
 
 if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint
-
     from bot.commands.catalogue import Catalogue
     from bot.ports.storage import Storage
 
@@ -19,68 +18,6 @@ BROKEN, UNUSABLE, INTERRUPTED = 1, 2, 130
 """Exit codes: a fault of ours; what the operator has to mend; Ctrl-C."""
 
 T = TypeVar("T")
-
-
-class PluginCommand(click.Command):
-    """An adapter's own commands: imported when they are used, or described."""
-
-    def __init__(self, point: "EntryPoint") -> None:
-        super().__init__(point.name)
-        self._point = point
-
-    def get_short_help_str(self, limit: int = 45) -> str:
-        try:
-            return self._commands().get_short_help_str(limit)
-        except click.ClickException as error:
-            return error.message
-
-    def make_context(
-        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
-    ) -> click.Context:
-        return self._commands().make_context(info_name, args, parent, **extra)
-
-    def _commands(self) -> click.Command:
-        """Raises `click.ClickException` for what cannot be used."""
-        brings = self._point.dist.name if self._point.dist else "an unknown distribution"
-        try:
-            commands = self._point.load()
-        except Exception as error:  # a stranger's module may raise anything
-            raise click.ClickException(f"{brings} cannot be loaded: {error}") from error
-        if not isinstance(commands, click.Command):
-            raise click.ClickException(f"{brings} brings no command: {self._point.value}")
-        return commands
-
-
-class Root(click.Group):
-    """Our commands in the order in which people need them, then the adapters'."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        return [*self.commands, *sorted(_plugins().keys() - self.commands)]
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        command = super().get_command(ctx, cmd_name)
-        point = None if command else _plugins().get(cmd_name)
-        return PluginCommand(point) if point else command
-
-
-def _plugins() -> "Mapping[str, EntryPoint]":
-    from importlib.metadata import entry_points
-
-    return {point.name: point for point in entry_points(group="avatarbot.commands")}
-
-
-class PlatformName(click.ParamType[str]):
-    """One of the chat platforms that are installed."""
-
-    name = "platform"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        from importlib.metadata import entry_points
-
-        names = sorted(entry_points(group="avatarbot.platforms").names)
-        if value not in names:
-            self.fail(f"{value!r} is not one of {', '.join(map(repr, names))}.", param, ctx)
-        return value
 
 
 def main() -> int:

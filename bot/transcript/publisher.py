@@ -2,22 +2,20 @@
 
 import asyncio
 import contextlib
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from dataclasses import replace
 
 from bot.delivery.rate_limiter import Priority
-from bot.domain.conversations import MessageRef
-from bot.domain.disclosure import SAID_BEFORE, Disclosure
-from bot.domain.errors import AvatarbotError, MessageGone, PlaceGone, PlatformError, StoreUnavailable, Throttled
+from bot.domain.errors import AvatarbotError, PlaceGone, PlatformError, StoreUnavailable, Throttled
 from bot.domain.identity import new_id
 from bot.domain.transcript import Addressee, Delivery, Speaker, TranscriptLine, byline
 from bot.media.events import Caption
 from bot.ports.avatar import AvatarEvent, Utterance
-from bot.ports.chat import MessageEdits
-from bot.ports.storage.records import LeaseLost, PostRecord, UtteranceRecord
+from bot.ports.storage.records import UtteranceRecord
 from bot.speech.speakable import clean_name
 from bot.speech.splitter import preview, split
 from bot.transcript.context import TranscriptContext
+from bot.transcript.entry import TranscriptEntry
+from bot.transcript.posts import TranscriptPosts
 
 SAVE_EVERY = 1.0
 """Seconds of a growing utterance that a crash may cost."""
@@ -30,48 +28,14 @@ RETRY_FIRST, RETRY_MOST = 1.0, 30.0
 """Seconds before a failed call is tried again, at first and at most."""
 
 
-@dataclass(slots=True, eq=False)
-class _Entry:
-    """One thing to show in the thread, in its order: an utterance, or somebody's words that stand nowhere yet."""
-
-    record: UtteranceRecord
-    speaker: str
-    began: float
-    silent: bool = False  # the channel already holds the words
-    announcement: bool = False
-    resumed: bool = False  # an earlier run may have posted some of it
-    before: str = ""  # what an earlier run heard of it
-    saving: asyncio.Lock = field(default_factory=asyncio.Lock)  # its row is written to in the order of its texts
-    saved: UtteranceRecord | None = None
-    whole: UtteranceRecord | None = None  # what all stands in the thread of once the part that is being posted does
-    marked: UtteranceRecord | None = None  # what is written down as shown
-    next_save: float = 0.0
-    next_edit: float = 0.0
-    growing: bool = False  # it takes room among the messages that grow
-    # By part: its message and what stands there; since when its post may have arrived although the call failed.
-    shown: list[tuple[str, TranscriptLine | None]] = field(default_factory=list)
-    tried: dict[int, datetime] = field(default_factory=dict)
-    disclosure: Disclosure = SAID_BEFORE  # with its first part, whatever becomes of its text
-    answers: Addressee | None = None
-    fresh: bool = True  # this run has shown nothing of it
-
-    @property
-    def posted(self) -> bool:
-        return self.silent or bool(self.shown)
-
-    @property
-    def visible(self) -> bool:
-        """Whether there is anything of it to show in the thread."""
-        return not self.silent and bool(self.record.text.strip())
-
-
 class TranscriptPublisher:
     """One per run. `take` and `announce` never wait; `run` does the writing and posting."""
 
     def __init__(self, context: TranscriptContext) -> None:
         self._context = context
-        self._entries: list[_Entry] = []
-        self._keys: dict[tuple[str, str, Speaker], _Entry] = {}
+        self._posts = TranscriptPosts(context)
+        self._entries: list[TranscriptEntry] = []
+        self._keys: dict[tuple[str, str, Speaker], TranscriptEntry] = {}
         self._to_save = asyncio.Event()
         self._to_post = asyncio.Event()
         self._closing = False
@@ -105,7 +69,7 @@ class TranscriptPublisher:
         """Words that stand nowhere in the channel are posted before they are answered."""
         now = self._context.services.clock.now()
         record = UtteranceRecord(row_id, "", row_id, Speaker.USER, text, True, False, now, None)
-        self._entries.append(_Entry(record, speaker, self._now(), announcement=True))
+        self._entries.append(TranscriptEntry(record, speaker, self._now(), announcement=True))
         self._notify()
 
     async def keep(self, mid: str) -> None:
@@ -125,20 +89,20 @@ class TranscriptPublisher:
                 self._entries.append(entry)
         self._notify()
 
-    def _resumed(self, record: UtteranceRecord) -> _Entry:
+    def _resumed(self, record: UtteranceRecord) -> TranscriptEntry:
         """What still comes of it goes on behind what was heard before, for we do not know how much is missing between."""
         text = record.text if record.final else record.text + LOST
         done = replace(record, text=text, final=True, ended_at=record.ended_at or self._context.services.clock.now())
         saved = replace(record, shown=False) if record.final else None
-        return _Entry(
+        return TranscriptEntry(
             done, self._name(record.speaker), self._now(), resumed=True, saved=saved, before=text and f"{text} "
         )
 
-    def _new_entry(self, provider_row: str, utterance: Utterance, *, silent: bool) -> _Entry:
+    def _new_entry(self, provider_row: str, utterance: Utterance, *, silent: bool) -> TranscriptEntry:
         now = self._context.services.clock.now()
         record = UtteranceRecord(new_id(), provider_row, utterance.id, utterance.speaker, "", False, False, now, None)
         answers = self._context.asked_by(utterance.id) if utterance.speaker is Speaker.BOT else None
-        return _Entry(record, self._name(utterance.speaker), self._now(), silent=silent, answers=answers)
+        return TranscriptEntry(record, self._name(utterance.speaker), self._now(), silent=silent, answers=answers)
 
     def _notify(self) -> None:
         self._to_save.set()
@@ -198,12 +162,12 @@ class TranscriptPublisher:
         moments = [entry.next_save for entry in self._entries if self._unsaved(entry)]
         return max(0.0, min(moments) - self._now()) if moments else None
 
-    def _unsaved(self, entry: _Entry) -> UtteranceRecord | None:
+    def _unsaved(self, entry: TranscriptEntry) -> UtteranceRecord | None:
         """What is to be saved of it, if anything."""
         stored = replace(entry.record, shown=entry.record.final and entry.silent)
         return None if entry.announcement or stored == entry.saved else stored
 
-    async def _save(self, entry: _Entry) -> None:
+    async def _save(self, entry: TranscriptEntry) -> None:
         async with entry.saving:
             stored = self._unsaved(entry)
             if stored is None:
@@ -237,7 +201,7 @@ class TranscriptPublisher:
         """Do what is due; how long nothing else is (None: until something comes in)."""
         for index, entry in enumerate(self._entries):
             if entry.resumed:
-                await self._recall(entry)
+                await self._posts.recall(entry)
             if entry.record.final:
                 await self._finish(entry)
                 return 0.0
@@ -248,33 +212,33 @@ class TranscriptPublisher:
                 return 0.0
         return self._until_due()
 
-    def _may_grow(self, entry: _Entry) -> bool:
+    def _may_grow(self, entry: TranscriptEntry) -> bool:
         """Whether it may be shown before it is final: in one message, which is the first and only one, and can be changed."""
         return self._context.platform.features.edits is not None and entry.visible and len(entry.shown) <= 1
 
-    def _due(self, entry: _Entry) -> bool:
+    def _due(self, entry: TranscriptEntry) -> bool:
         return self._now() >= self._due_at(entry) and self._differs(entry)
 
-    def _due_at(self, entry: _Entry) -> float:
+    def _due_at(self, entry: TranscriptEntry) -> float:
         first = 0.0 if entry.posted else entry.began + self._context.platform.pace.first_post
         return max(first, entry.next_edit)
 
-    def _differs(self, entry: _Entry) -> bool:
+    def _differs(self, entry: TranscriptEntry) -> bool:
         return not entry.shown or entry.shown[0][1] != self._preview_of(entry)
 
     def _until_due(self) -> float | None:
         moments = [self._due_at(entry) for entry in self._entries if self._may_grow(entry) and self._differs(entry)]
         return max(0.0, min(moments) - self._now()) if moments else None
 
-    async def _preview(self, entry: _Entry, *, must: bool) -> None:
+    async def _preview(self, entry: TranscriptEntry, *, must: bool) -> None:
         """Show what there is so far, in one message: a growing text is cut, never split. Left out where there is no room for it."""
         if entry.saved is None:
             await self._save(entry)
         if must or self._has_room(entry):
-            await self._put(entry, 0, self._preview_of(entry), None if entry.shown else Priority.PREVIEW)
+            await self._posts.put(entry, 0, self._preview_of(entry), None if entry.shown else Priority.PREVIEW)
         entry.next_edit = self._now() + self._context.limiter.edits.edit_interval
 
-    def _has_room(self, entry: _Entry) -> bool:
+    def _has_room(self, entry: TranscriptEntry) -> bool:
         """Whether a growing text may be shown at all, or shown again, now."""
         edits = self._context.limiter.edits
         if entry.shown:
@@ -282,22 +246,22 @@ class TranscriptPublisher:
         entry.growing = entry.growing or edits.grow()
         return entry.growing
 
-    def _stop_growing(self, entry: _Entry) -> None:
+    def _stop_growing(self, entry: TranscriptEntry) -> None:
         if entry.growing:
             self._context.limiter.edits.grown()
             entry.growing = False
 
-    def _preview_of(self, entry: _Entry) -> TranscriptLine:
+    def _preview_of(self, entry: TranscriptEntry) -> TranscriptLine:
         text = preview(entry.record.text, self._room(entry), self._context.platform.measure)
         return TranscriptLine(entry.speaker, text, Delivery.GROWING, entry.disclosure, entry.answers)
 
-    def _room(self, entry: _Entry) -> int:
+    def _room(self, entry: TranscriptEntry) -> int:
         """What a message can hold besides who speaks, and to whom."""
         platform = self._context.platform
         names = byline(entry.speaker, entry.answers.name if entry.answers else "")
         return platform.text_limit - platform.measure(names) - 8
 
-    async def _finish(self, entry: _Entry) -> None:
+    async def _finish(self, entry: TranscriptEntry) -> None:
         """Show the whole text. What has grown again meanwhile stays among what is to be done."""
         record = entry.record
         await self._save(entry)
@@ -305,137 +269,21 @@ class TranscriptPublisher:
             parts = split(record.text, self._room(entry), self._context.platform.measure)
             for number, text in enumerate(parts):
                 entry.whole = record if number + 1 == len(parts) and not entry.announcement else None
-                await self._put(entry, number, _final(entry, number, text), Priority.FINAL)
+                await self._posts.put(entry, number, _final(entry, number, text), Priority.FINAL)
         if entry.record is record:
-            await self._mark(entry)
+            await self._posts.mark(entry)
             self._stop_growing(entry)
             self._entries.remove(entry)
-
-    async def _mark(self, entry: _Entry) -> None:
-        """Write down that all of it is shown, unless that was written with its row or its last part."""
-        if not (entry.announcement or entry.silent or entry.marked is entry.record):
-            async with self._context.fenced() as run:
-                run.shown(entry.record.id)
-
-    async def _recall(self, entry: _Entry) -> None:
-        """What an earlier run has posted of it, or may have."""
-        posts = await self._context.services.storage.transcripts.posts_of(entry.record.id)
-        entry.shown = [(post.message_id, None) for post in posts]
-        entry.tried = {post.part: post.intended_at for post in posts if not post.message_id}
-        entry.resumed = False
-
-    async def _put(self, entry: _Entry, part: int, line: TranscriptLine, urgency: Priority | None) -> None:
-        """Post or edit one part. Without an `urgency` its turn was taken before."""
-        message_id, shown = await self._standing(entry, part)
-        if shown == line:
-            return
-        edits = self._context.platform.features.edits
-        if urgency is not None:
-            await (self._context.limiter.edits if message_id and edits else self._context.limiter).turn(urgency)
-        if entry.fresh and entry.record.speaker is Speaker.BOT:
-            await self._put_first(entry, part, line)
-        else:
-            await self._write(entry, part, line)
-
-    async def _put_first(self, entry: _Entry, part: int, line: TranscriptLine) -> None:
-        """Show the avatar's words, and with them that it is an AI where they are the first that somebody reads."""
-        context = self._context
-        inbox, session_id = context.services.storage.inbox, context.session.id
-        people = await context.encounters.authors(lambda: inbox.authors(session_id))
-        if context.encounters.due(people):
-            entry.disclosure = context.disclosure
-        await self._write(entry, part, replace(line, disclosure=entry.disclosure))
-        context.encounters.told(people)
-        entry.fresh = False
-
-    async def _write(self, entry: _Entry, part: int, line: TranscriptLine) -> None:
-        """Edit what stands there; post where nothing does, or not any more, or what stands there stays."""
-        message_id, shown = entry.shown[part] if part < len(entry.shown) else ("", None)
-        edits = self._context.platform.features.edits
-        if message_id and edits:
-            with contextlib.suppress(MessageGone):
-                await self._edit(edits, entry, part, message_id, line)
-                return
-            self._remember(entry, part, "", None)
-        await self._post(entry, part, line, line if edits else _rest_of(line, shown))
-
-    async def _standing(self, entry: _Entry, part: int) -> tuple[str, TranscriptLine | None]:
-        """The message of a part and what is known to stand there; what may have arrived is looked up where the platform lets us."""
-        if part < len(entry.shown) and entry.shown[part][0]:
-            return entry.shown[part]
-        since, key = entry.tried.get(part), post_key(entry.record.id, part)
-        search = self._context.platform.features.search
-        if since and search and (found := await search.find(self._context.session.talk, key, since)):
-            await self._arrived(entry, part, found.message_id, None)
-            return found.message_id, None
-        return "", None
-
-    async def _edit(self, edits: MessageEdits, entry: _Entry, part: int, message_id: str, line: TranscriptLine) -> None:
-        context = self._context
-        try:
-            await edits.edit(MessageRef(context.session.talk, message_id), line)
-        except Throttled as throttled:
-            context.limiter.edits.throttled(throttled.retry_after)
-            raise
-        context.services.metrics.edits.labels(context.session.place.platform).inc()
-        self._remember(entry, part, message_id, line)
-
-    async def _post(self, entry: _Entry, part: int, line: TranscriptLine, words: TranscriptLine) -> None:
-        """Post `words`, with which all of `line` stands there."""
-        context = self._context
-        now = context.services.clock.now()
-        post = PostRecord(entry.record.id, part, post_key(entry.record.id, part), "", now)
-        async with context.fenced() as run:
-            run.intend_post(post)
-        entry.tried.setdefault(part, now)
-        try:
-            ref = await context.platform.post(context.session.talk, words, post.key)
-        except Throttled as throttled:
-            del entry.tried[part]  # nothing was done
-            context.limiter.throttled(throttled.retry_after)
-            raise
-        context.services.metrics.posts.labels(context.session.place.platform).inc()
-        await self._arrived(entry, part, ref.message_id, line)
-
-    async def _arrived(self, entry: _Entry, part: int, message_id: str, line: TranscriptLine | None) -> None:
-        """Remembered first: should the database not take it, it is not posted again."""
-        self._remember(entry, part, message_id, line)
-        source, whole = entry.record.id, entry.record if entry.record is entry.whole and line else None
-        try:
-            async with self._context.fenced() as run:
-                run.posted(source, part, message_id)
-                if whole:
-                    run.shown(source)
-        except LeaseLost:
-            await self._context.services.storage.unfenced.posted(source, part, message_id)
-            raise
-        entry.marked = whole
-
-    @staticmethod
-    def _remember(entry: _Entry, part: int, message_id: str, line: TranscriptLine | None) -> None:
-        entry.shown[part : part + 1] = [(message_id, line)]
 
     @staticmethod
     def _now() -> float:
         return asyncio.get_running_loop().time()
 
 
-def _rest_of(line: TranscriptLine, shown: TranscriptLine | None) -> TranscriptLine:
-    """What is new of a line, where what is shown of it cannot be changed."""
-    if shown is None:
-        return line
-    return replace(line, text=line.text.removeprefix(shown.text).lstrip() or line.text, disclosure=SAID_BEFORE)
-
-
-def _final(entry: _Entry, part: int, text: str) -> TranscriptLine:
+def _final(entry: TranscriptEntry, part: int, text: str) -> TranscriptLine:
     if part:
         return TranscriptLine(entry.speaker, text)
     return TranscriptLine(entry.speaker, text, disclosure=entry.disclosure, answers=entry.answers)
-
-
-def post_key(source_id: str, part: int) -> str:
-    """Identifies a post on its platform, in at most 25 characters: what the shortest nonce of a platform can hold."""
-    return f"{source_id[-20:]}-{part}"
 
 
 async def _rest(wakeup: asyncio.Event, seconds: float | None) -> None:

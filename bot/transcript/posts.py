@@ -1,0 +1,139 @@
+"""The messages of a transcript: a row before each, so that none is posted twice or lost."""
+
+import contextlib
+from dataclasses import replace
+
+from bot.delivery.rate_limiter import Priority
+from bot.domain.conversations import MessageRef
+from bot.domain.disclosure import SAID_BEFORE
+from bot.domain.errors import MessageGone, Throttled
+from bot.domain.transcript import Speaker, TranscriptLine
+from bot.ports.chat import MessageEdits
+from bot.ports.storage.records import LeaseLost, PostRecord
+from bot.transcript.context import TranscriptContext
+from bot.transcript.entry import TranscriptEntry
+
+
+class TranscriptPosts:
+    """What stands in the thread of one session, one call at a time. Raises what the platform and the storage raise."""
+
+    def __init__(self, context: TranscriptContext) -> None:
+        self._context = context
+
+    async def mark(self, entry: TranscriptEntry) -> None:
+        """Write down that all of it is shown, unless that was written with its row or its last part."""
+        if not (entry.announcement or entry.silent or entry.marked is entry.record):
+            async with self._context.fenced() as run:
+                run.shown(entry.record.id)
+
+    async def recall(self, entry: TranscriptEntry) -> None:
+        """What an earlier run has posted of it, or may have."""
+        posts = await self._context.services.storage.transcripts.posts_of(entry.record.id)
+        entry.shown = [(post.message_id, None) for post in posts]
+        entry.tried = {post.part: post.intended_at for post in posts if not post.message_id}
+        entry.resumed = False
+
+    async def put(self, entry: TranscriptEntry, part: int, line: TranscriptLine, urgency: Priority | None) -> None:
+        """Post or edit one part. Without an `urgency` its turn was taken before."""
+        message_id, shown = await self._standing(entry, part)
+        if shown == line:
+            return
+        edits = self._context.platform.features.edits
+        if urgency is not None:
+            await (self._context.limiter.edits if message_id and edits else self._context.limiter).turn(urgency)
+        if entry.fresh and entry.record.speaker is Speaker.BOT:
+            await self._put_first(entry, part, line)
+        else:
+            await self._write(entry, part, line)
+
+    async def _put_first(self, entry: TranscriptEntry, part: int, line: TranscriptLine) -> None:
+        """Show the avatar's words, and with them that it is an AI where they are the first that somebody reads."""
+        context = self._context
+        inbox, session_id = context.services.storage.inbox, context.session.id
+        people = await context.encounters.authors(lambda: inbox.authors(session_id))
+        if context.encounters.due(people):
+            entry.disclosure = context.disclosure
+        await self._write(entry, part, replace(line, disclosure=entry.disclosure))
+        context.encounters.told(people)
+        entry.fresh = False
+
+    async def _write(self, entry: TranscriptEntry, part: int, line: TranscriptLine) -> None:
+        """Edit what stands there; post where nothing does, or not any more, or what stands there stays."""
+        message_id, shown = entry.shown[part] if part < len(entry.shown) else ("", None)
+        edits = self._context.platform.features.edits
+        if message_id and edits:
+            with contextlib.suppress(MessageGone):
+                await self._edit(edits, entry, part, message_id, line)
+                return
+            self._remember(entry, part, "", None)
+        await self._post(entry, part, line, line if edits else _rest_of(line, shown))
+
+    async def _standing(self, entry: TranscriptEntry, part: int) -> tuple[str, TranscriptLine | None]:
+        """The message of a part and what is known to stand there; what may have arrived is looked up where the platform lets us."""
+        if part < len(entry.shown) and entry.shown[part][0]:
+            return entry.shown[part]
+        since, key = entry.tried.get(part), post_key(entry.record.id, part)
+        search = self._context.platform.features.search
+        if since and search and (found := await search.find(self._context.session.talk, key, since)):
+            await self._arrived(entry, part, found.message_id, None)
+            return found.message_id, None
+        return "", None
+
+    async def _edit(
+        self, edits: MessageEdits, entry: TranscriptEntry, part: int, message_id: str, line: TranscriptLine
+    ) -> None:
+        context = self._context
+        try:
+            await edits.edit(MessageRef(context.session.talk, message_id), line)
+        except Throttled as throttled:
+            context.limiter.edits.throttled(throttled.retry_after)
+            raise
+        context.services.metrics.edits.labels(context.session.place.platform).inc()
+        self._remember(entry, part, message_id, line)
+
+    async def _post(self, entry: TranscriptEntry, part: int, line: TranscriptLine, words: TranscriptLine) -> None:
+        """Post `words`, with which all of `line` stands there."""
+        context = self._context
+        now = context.services.clock.now()
+        post = PostRecord(entry.record.id, part, post_key(entry.record.id, part), "", now)
+        async with context.fenced() as run:
+            run.intend_post(post)
+        entry.tried.setdefault(part, now)
+        try:
+            ref = await context.platform.post(context.session.talk, words, post.key)
+        except Throttled as throttled:
+            del entry.tried[part]  # nothing was done
+            context.limiter.throttled(throttled.retry_after)
+            raise
+        context.services.metrics.posts.labels(context.session.place.platform).inc()
+        await self._arrived(entry, part, ref.message_id, line)
+
+    async def _arrived(self, entry: TranscriptEntry, part: int, message_id: str, line: TranscriptLine | None) -> None:
+        """Remembered first: should the database not take it, it is not posted again."""
+        self._remember(entry, part, message_id, line)
+        source, whole = entry.record.id, entry.record if entry.record is entry.whole and line else None
+        try:
+            async with self._context.fenced() as run:
+                run.posted(source, part, message_id)
+                if whole:
+                    run.shown(source)
+        except LeaseLost:
+            await self._context.services.storage.unfenced.posted(source, part, message_id)
+            raise
+        entry.marked = whole
+
+    @staticmethod
+    def _remember(entry: TranscriptEntry, part: int, message_id: str, line: TranscriptLine | None) -> None:
+        entry.shown[part : part + 1] = [(message_id, line)]
+
+
+def _rest_of(line: TranscriptLine, shown: TranscriptLine | None) -> TranscriptLine:
+    """What is new of a line, where what is shown of it cannot be changed."""
+    if shown is None:
+        return line
+    return replace(line, text=line.text.removeprefix(shown.text).lstrip() or line.text, disclosure=SAID_BEFORE)
+
+
+def post_key(source_id: str, part: int) -> str:
+    """Identifies a post on its platform, in at most 25 characters: what the shortest nonce of a platform can hold."""
+    return f"{source_id[-20:]}-{part}"
