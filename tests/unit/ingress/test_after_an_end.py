@@ -8,7 +8,7 @@ from bot.domain.people import Role
 from bot.domain.sessions import SessionStatus
 from bot.domain.usage import Use
 from bot.runtime.row_verbs import LEAVE, departure
-from tests.unit.ingress.test_admission import (
+from tests.unit.ingress.admitting import (
     LIVE,
     LOBBY,
     NOTHING,
