@@ -35,7 +35,7 @@ NO_REASON = "the team's moderation does not allow it"
 TIMESTAMP, SIGNATURE = "x-avatarbot-timestamp", "x-avatarbot-signature"
 
 
-class _Answer(msgspec.Struct):
+class _ModerationAnswer(msgspec.Struct):
     allow: bool
     reason: str = ""
 
@@ -83,7 +83,7 @@ class ModerationWebhook:
             async with bounded(self._http, request, most_bytes=LONGEST_BYTES, within_s=ANSWER_S) as response:
                 if response.status_code != httpx.codes.OK:
                     raise NoVerdict(f"moderation webhook: HTTP {response.status_code}")
-                answer = msgspec.json.decode(await response.aread(), type=_Answer)
+                answer = msgspec.json.decode(await response.aread(), type=_ModerationAnswer)
         except (httpx.HTTPError, msgspec.DecodeError, UnicodeDecodeError) as error:
             # Not its text: that may quote the answer, and the answer the words.
             raise NoVerdict(f"moderation webhook: {type(error).__name__}") from None
