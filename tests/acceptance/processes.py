@@ -1,6 +1,5 @@
 """Our programs as people run them: processes of their own, in a folder of their own."""
 
-import asyncio
 import os
 import signal
 import socket
@@ -16,7 +15,7 @@ import msgspec
 
 from adapters.simulator.control import Report
 from adapters.simulator.faults import Fault
-from tests.patience import HANG_S
+from tests.patience import HANG_S, until
 
 AVATARBOT = Path(sys.executable).with_name("avatarbot")
 ROOT = Path(__file__).parents[2]
@@ -144,9 +143,8 @@ class Deployment:
     async def answers(self) -> None:
         """Until the service does. Fails with its log when that takes longer than any start, on a busy machine too."""
         try:
-            async with asyncio.timeout(300), httpx.AsyncClient(trust_env=False) as client:
-                while not await _ready(client, f"{self.url}/readyz"):
-                    await asyncio.sleep(0.05)
+            async with httpx.AsyncClient(trust_env=False) as client:
+                await until(lambda: _ready(client, f"{self.url}/readyz"), within=300)
         except TimeoutError:
             raise AssertionError(self.log) from None
 

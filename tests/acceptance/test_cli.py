@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from tests.acceptance.processes import AVATARBOT, free_port, surroundings
-from tests.patience import HANG_S
+from tests.patience import HANG_S, blocked_until
 
 HEAVY = {"sqlalchemy", "pydantic", "discord", "slack_bolt", "httpx", "uvicorn", "starlette", "cryptography", "PIL"}
 
@@ -57,9 +56,8 @@ def running(port: int) -> Iterator[subprocess.Popen[str]]:
         text=True,
     )
     try:
-        while not answers(port):
-            assert process.poll() is None, process.communicate()
-            time.sleep(0.1)
+        blocked_until(lambda: answers(port) or process.poll() is not None)
+        assert process.poll() is None, process.communicate()
         yield process
     finally:
         process.kill()

@@ -17,7 +17,7 @@ from bot.runtime.closing import GOODBYE
 from tests.acceptance.evidence import gathered
 from tests.acceptance.member import Member, ticket
 from tests.acceptance.processes import ROOT, Deployment, Simulation, simulation, told_to_stop
-from tests.patience import HANG_S
+from tests.patience import HANG_S, until
 
 LONG = "Repeat after me: " + "all work and no play makes for a very long sentence, and so on, " * 20
 """Nobody waits for its end."""
@@ -58,8 +58,7 @@ async def test_sigterm_while_akool_hangs_ends_in_time(tmp_path: Path) -> None:
         simulated.heal()
         with services.service():
             await services.answers()
-            while simulated.open:
-                await asyncio.sleep(0.2)
+            await until(lambda: not simulated.open)
         assert "Traceback" not in services.log
 
 

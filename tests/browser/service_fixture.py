@@ -1,6 +1,5 @@
 """The true demo, AKOOL simulated and all else real, in this process, so that it can be stopped and started again."""
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,7 +18,7 @@ LOOPBACK = "127.0.0.1"
 
 
 class DemoService:
-    """What `avatarbot demo` runs. `restart` ends the service, leaving its sessions open, and begins a new one at the same address."""
+    """What `avatarbot demo` runs. `stop` ends the service, leaving its sessions open; `start` begins a new one at the same address."""
 
     def __init__(self, parts: Parts, folder: Path) -> None:
         self._parts = parts
@@ -47,11 +46,6 @@ class DemoService:
 
     async def stop(self) -> None:
         await self._running.aclose()
-
-    async def restart(self, *, away: float = 0.5) -> None:
-        await self.stop()
-        await asyncio.sleep(away)
-        await self.start()
 
 
 @asynccontextmanager

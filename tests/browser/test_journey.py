@@ -116,7 +116,9 @@ async def test_a_restart_of_the_server_in_mid_sentence_ends_well(demo: DemoServi
     await ann.type_in("thread", "What can you do?")
     await ann.saw(GROWING)
 
-    await demo.restart()
+    await demo.stop()
+    await expect(ann.page.locator("#link-state")).to_contain_text("Reconnecting")
+    await demo.start()
 
     await expect(ann.page.locator("#link-state")).to_be_hidden()
     await expect(ann.page.locator(GROWING)).to_have_count(0)

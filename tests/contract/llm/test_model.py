@@ -8,6 +8,7 @@ import pytest
 from bot.domain.errors import ProviderError, Verdict
 from bot.ports.llm import Exchange
 from tests.contract.llm.conftest import ModelUnderTest
+from tests.patience import until
 
 ASKED = (Exchange("Ann", "Hello"), Exchange(None, "Hi."), Exchange("Ben", "Who are you?"))
 
@@ -46,8 +47,7 @@ async def test_a_piece_comes_before_the_next_is_written(under_test: ModelUnderTe
 async def test_an_answer_given_up_is_not_written_on(under_test: ModelUnderTest) -> None:
     under_test.writes(["First. "], hangs=True)
     reading = asyncio.create_task(answer(under_test))
-    while not under_test.questions:
-        await asyncio.sleep(0)
+    await until(lambda: under_test.questions)
     reading.cancel()
     await asyncio.wait((reading,))
     assert reading.cancelled()

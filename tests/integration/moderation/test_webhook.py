@@ -15,6 +15,7 @@ from adapters.moderation.webhook import LONGEST_BYTES, NO_REASON, ModerationWebh
 from bot.domain.conversations import ConversationRef
 from bot.ports.moderation import NoVerdict, Objection, ProposedSpeech, Source
 from bot.testing.virtual_time import virtual
+from tests.patience import until
 from tests.unit.moderation.loopback import YES, Loopback
 
 SPEECH = ProposedSpeech("You **clot**!", "Ann: You clot!", ConversationRef("slack", "T1", "C1", "1.2"), Source.PERSON)
@@ -134,13 +135,11 @@ async def test_who_stops_waiting_leaves_the_connection_to_the_next() -> None:
         assert service.wait is not None
         async with contextlib.aclosing(ModerationWebhook(service.url)) as webhook:
             waiting = asyncio.create_task(webhook.review(SPEECH))
-            while not service.requests:
-                await asyncio.sleep(0)
+            await until(lambda: service.requests)
             waiting.cancel()
             await asyncio.wait([waiting])
             service.wait.set()
-            while webhook._asked:
-                await asyncio.sleep(0)
+            await until(lambda: not webhook._asked)
             assert await webhook.review(SPEECH) is None
     assert waiting.cancelled()
     assert service.connections == 1
@@ -150,8 +149,7 @@ async def test_closing_ends_what_is_under_way() -> None:
     async with Loopback(wait=asyncio.Event()).serving() as service:
         webhook = ModerationWebhook(service.url)
         waiting = asyncio.create_task(webhook.review(SPEECH))
-        while not service.requests:
-            await asyncio.sleep(0)
+        await until(lambda: service.requests)
         await webhook.aclose()
         await asyncio.wait([waiting])
     assert not webhook._asked

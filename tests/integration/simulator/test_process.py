@@ -11,6 +11,7 @@ from websockets.asyncio.client import connect
 
 from adapters.simulator import connect_remote
 from bot.ports.room import ConnectionLost, LossReason, Packet, PeerJoined
+from tests import patience
 from tests.patience import HANG_S
 from tests.unit.simulator.customer import ALMA, SESSION, chat, credentials, until
 
@@ -62,9 +63,11 @@ async def test_a_client_that_is_gone_has_left_the_room() -> None:
         await connection.join()
         await until(connection.events(), PeerJoined)
         connection._socket.transport.abort()  # type: ignore[attr-defined]  # as `kill -9` does
-        async with asyncio.timeout(HANG_S):
-            while "100000" in str((await http.get("/_simulator/state")).json()["rooms"]):
-                await asyncio.sleep(0.02)
+
+        async def left() -> bool:
+            return "100000" not in str((await http.get("/_simulator/state")).json()["rooms"])
+
+        await patience.until(left)
 
 
 async def test_who_brings_no_credentials_is_told_so() -> None:

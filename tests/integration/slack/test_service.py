@@ -1,6 +1,5 @@
 """The whole way: a person in Slack, the adapter, the core, AKOOL (simulated), and back into the thread."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from bot.runtime.row_verbs import LEFT
 from tests.contract.platform.harness import ANN, BEN
 from tests.integration.slack.fake import FakeSlack
 from tests.integration.slack.harness import GENERAL, SlackHarness
-from tests.patience import HANG_S, until
+from tests.patience import until
 from tests.service_fixture import QUICK, whole_service
 
 
@@ -32,12 +31,10 @@ class World:
     async def shows(self, words: str) -> None:
         """Until the card says so."""
 
-        async def texts() -> str:
-            return " ".join(seen.text for seen in await self.slack.messages(GENERAL))
+        async def shown() -> bool:
+            return any(words in seen.text for seen in await self.slack.messages(GENERAL))
 
-        async with asyncio.timeout(HANG_S):
-            while words not in await texts():
-                await asyncio.sleep(0.02)
+        await until(shown)
 
 
 @pytest.fixture(params=[False, True], ids=["http", "socket"])

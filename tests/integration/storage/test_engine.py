@@ -90,15 +90,21 @@ async def test_when_the_database_itself_fails_nothing_of_the_batch_is_written(st
 async def test_a_locked_database_is_given_up_within_two_seconds_and_nothing_is_written(
     store: Store, database: Path
 ) -> None:
+    taken = asyncio.Event()
+
+    def early() -> Work[None]:
+        taken.set()
+        return allowing("early")
+
     async def late() -> float:
-        await asyncio.sleep(0.3)  # the writer waits for the lock already
+        await taken.wait()  # the writer waits for the lock already
         began = time.monotonic()
         with pytest.raises(StoreUnavailable, match="Another program"):
             await store.write(allowing("late"))
         return time.monotonic() - began
 
     with locked(database):
-        waited, _ = await asyncio.gather(late(), is_refused(store.write(allowing("early"))))
+        waited, _ = await asyncio.gather(late(), is_refused(store.write_late(early)))
     assert waited < 2
     await store.write(allowing("afterwards"))
     assert written(database) == ["afterwards"]

@@ -66,6 +66,7 @@ class FakeSlack:
         self.tickets: set[str] = set()
         self.tickets_tried: list[str] = []
         self.deaf = False
+        self.pings = 0
         self.ack_s = ACK_S
         self.others = 0  # connections of somebody else who has the same token
         self.limits = limits
@@ -238,13 +239,16 @@ class FakeSlack:
         if ticket not in self.tickets:
             return web.Response(status=403)
         self.tickets.discard(ticket)
-        socket = web.WebSocketResponse(autoping=not self.deaf)
+        socket = web.WebSocketResponse(autoping=False)
         await socket.prepare(request)
         self.sockets.append(socket)
         await socket.send_json({"type": "hello", "num_connections": len(self.sockets) + self.others})
         async for message in socket:
             if message.type is WSMsgType.TEXT:
                 self._acknowledged(json.loads(message.data))
+            elif message.type is WSMsgType.PING and not self.deaf:
+                self.pings += 1
+                await socket.pong(message.data)
         self.sockets.remove(socket)
         return socket
 
