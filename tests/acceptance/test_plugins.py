@@ -53,9 +53,13 @@ def install_tiny(folder: Path) -> None:
 
 
 def avatarbot(folder: Path, *words: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    return python(folder, "-m", "bot.cli", *words, **settings)
+
+
+def python(folder: Path, *words: str, **settings: str) -> subprocess.CompletedProcess[str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
     return subprocess.run(
-        [sys.executable, "-m", "bot.cli", *words],
+        [sys.executable, *words],
         cwd=folder,
         env={**clean, "PYTHONPATH": f"{folder}{os.pathsep}{Path(__file__).parents[2]}", **settings},
         capture_output=True,
@@ -115,6 +119,24 @@ def connected(port: int, process: subprocess.Popen[str]) -> Iterator[TextIO]:
         time.sleep(0.1)
     with talk, talk.makefile("rw") as lines:
         yield lines
+
+
+SECRETS = """
+import sys
+from bot.app.plugins import plugins
+from bot.redaction import REDACTOR
+plugins()
+sys.stdout.write(REDACTOR.text("token brd-0123456789 given"))
+"""
+
+
+def test_what_looks_like_a_plugins_secret_is_hidden(tmp_path: Path) -> None:
+    shapes = "from bot.redaction import SecretShapes\n" + POSTER.replace(
+        "\n)\n", '\n    secrets=SecretShapes(keys=(r"brd-[0-9]{10}",)),\n)\n'
+    )
+    distribution(tmp_path, "avatarbot-board", "board", shapes, {"avatarbot.platforms": "board = board:PLUGIN"})
+
+    assert python(tmp_path, "-c", SECRETS).stdout == "token *** given"
 
 
 def test_commands_of_another_distribution_are_found(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from bot.commands.help import help_on
 from bot.commands.verbs import TOPICS
 from bot.domain.messages import ReplyTo
@@ -68,16 +70,27 @@ async def test_an_answer_without_a_handle_still_reaches_them(harness: PlatformHa
     await assert_only_ann_was_told(harness, "Your words were dropped.")
 
 
-async def test_a_private_answer_to_a_message_is_read_by_nobody_else(harness: PlatformHarness) -> None:
+@pytest.mark.parametrize(
+    "theirs",
+    [
+        Reply("Not that.", private=True),
+        Reply("Not that.", link=Link("Watch", "https://bot.example/v/abc")),
+        Reply("Not that.", file=File("talk.md", "text/markdown", b"# Talk")),
+        Reply("Not that.", items=(Item("Mia"),)),
+    ],
+    ids=["private", "link", "file", "listing"],
+)
+async def test_what_is_one_persons_own_is_read_by_nobody_else(harness: PlatformHarness, theirs: Reply) -> None:
     opened = await harness.platform.post_card(harness.place, CARD)
     await harness.write("ann", "heck", opened.thread)
     said = harness.core.inbounds[-1]
 
-    await harness.platform.reply(said.reply_to or ReplyTo(said.place, said.person), Reply("Not that.", private=True))
+    await harness.platform.reply(said.reply_to or ReplyTo(said.place, said.person), theirs)
 
     assert [told for told in await harness.privately(ANN) if "Not that." in told]
     assert not [told for told in await harness.privately(BEN) if "Not that." in told]
-    assert not [seen for seen in await harness.messages(opened.thread) if "Not that." in seen.text]
+    for place in (opened.thread, harness.place):
+        assert not [seen for seen in await harness.messages(place) if "Not that." in seen.text]
 
 
 async def test_an_answer_survives_a_restart(harness: PlatformHarness) -> None:

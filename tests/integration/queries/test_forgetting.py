@@ -74,6 +74,15 @@ async def test_forget_me_asks_back_and_then_takes_one_s_words_out(stack: Stack) 
     assert again.text.startswith("Forgotten: 0 messages")
 
 
+async def tables(stack: Stack) -> str:
+    """Everything that the database holds of messages."""
+    names = ("inbox", "turns", "utterances", "posts")
+    found = await stack.stores[-1].read(
+        lambda c: [tuple(row) for name in names for row in c.exec_driver_sql(f"SELECT * FROM {name}")]
+    )
+    return str(found)
+
+
 @on_stack()
 async def test_what_waits_is_forgotten_and_not_spoken(stack: Stack) -> None:
     async with stack.serving():
@@ -83,6 +92,7 @@ async def test_what_waits_is_forgotten_and_not_spoken(stack: Stack) -> None:
         await stack.room.say(WAITS, stack.room.thread)
         asked = await ask(stack, "forget me")
         await ask(stack, "forget me", confirm="yes")
+        assert "Ann Lee" not in await tables(stack), "nothing waits for its turn to be forgotten"
         await asyncio.sleep(60)
         left = await exported(stack)
     assert "your 2 messages" in asked.text

@@ -5,6 +5,8 @@ import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 
+import msgspec
+
 from bot.app.service import Parts, Service
 from bot.commands.policy import Limits, Policy
 from bot.domain.conversations import ConversationRef
@@ -12,13 +14,13 @@ from bot.domain.people import Membership, Person
 from bot.domain.sessions import SessionStatus
 from bot.jobs.reaper import Reaper
 from bot.ports.secrets import OWN_ACCOUNT
-from bot.redaction import REDACTOR
-from bot.runtime.accounts import RETIRED, accounts_of
+from bot.redaction import HIDDEN, REDACTOR
+from bot.runtime.accounts import RETIRED, OwnAccount, accounts_of
 from bot.storage.memory import MemoryStorage
 from bot.telemetry import new_metrics
 from bot.testing.chat import ANN, CHANNEL, FakeChat
 from bot.testing.chat_platform import FakeChatPlatform
-from bot.testing.provider import FakeAvatarProvider
+from bot.testing.provider import AVATARS, FakeAvatarProvider
 from bot.testing.virtual_time import LoopClock, virtual
 
 KEY, OTHER = "their-own-key-4711", "another-key-of-theirs-0815"
@@ -96,6 +98,11 @@ async def test_lists_and_knowledge_are_those_of_its_account() -> None:
         assert not here.operator.bases
         here.theirs.left = 1234.0
         assert "1,234" in await here.asks("usage")
+        here.theirs.catalog["dora"] = replace(AVATARS[0], id="dora", name="Theodora")
+        await here.asks("avatars")
+        assert "Theodora" in [row.title for row in here.chat.rows]
+        await here.asks("avatars", place=CHANNEL)
+        assert [row.title for row in here.chat.rows].count("Theodora") == 1
 
 
 @virtual
@@ -112,6 +119,17 @@ async def test_a_key_that_is_refused_is_not_kept() -> None:
             "FakeAvatars does not accept this key, so it is not kept. Copy it again from your account there."
         )
         assert here.kept(OWN_ACCOUNT) is None
+        assert REDACTOR.text("no-such-key-1") == HIDDEN
+
+
+@virtual
+async def test_a_key_kept_by_an_earlier_process_is_never_shown() -> None:
+    async with world() as here:
+        here.operator.accounts["kept-since-yesterday-99"] = here.theirs
+        kept = msgspec.json.encode(OwnAccount("a1", "kept-since-yesterday-99"))
+        await here.storage.vault.put(THERE.platform, THERE.workspace_id, OWN_ACCOUNT, kept)
+        await here.asks("avatars", ANN)
+        assert REDACTOR.text("with kept-since-yesterday-99 in it") == f"with {HIDDEN} in it"
 
 
 @virtual
