@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,13 @@ FILE = SPECS_DIR / "discord" / "openapi.json"
 CONTENT_LIMIT = 2_000  # the file says 4,000
 EMBEDS_LENGTH = 6_000
 LINK_LENGTH = 512
+CUSTOM_ID_LENGTHS = range(1, 101)
+LABEL_LENGTH = 80
+ROWS = BUTTONS_IN_A_ROW = 5
+MODAL_TITLE_LENGTH = 45
+MODAL_PARTS = 5
+INPUT_LENGTH = 4_000
+CHOICES = 25
 EPHEMERAL = 1 << 6
 COMPONENTS_V2 = 1 << 15
 
@@ -58,8 +65,10 @@ class OpenApi:
 
 
 def limits(path: str, body: Any) -> Iterator[str]:
-    """What Discord's documentation says and its file does not."""
+    """What Discord's documentation says; some of it is in its file too, which need not be there."""
     message = body.get("data", body) if isinstance(body, dict) else None
+    if isinstance(message, dict) and "title" in message and "custom_id" in message:
+        yield from _modal(message)
     if (
         not isinstance(message, dict)
         or not message.keys() & {"content", "embeds", "components"}
@@ -75,13 +84,47 @@ def limits(path: str, body: Any) -> Iterator[str]:
     every = list(_every(message.get("components") or ()))
     if int(message.get("flags") or 0) & COMPONENTS_V2:
         yield from _made_of_components(message, every)
-    if len(ids := [each["custom_id"] for each in every if each.get("custom_id")]) > len(set(ids)):
-        yield "two components have one custom_id"
+    else:
+        yield from _rows(message.get("components") or ())
+    yield from _ids(every)
     for button in every:
         if len(button.get("url", "")) > LINK_LENGTH:
             yield "a link button has more than 512 characters"
+        if len(button.get("label") or "") > LABEL_LENGTH:
+            yield "a button's label has more than 80 characters"
     if path.startswith("/channels/") and int(message.get("flags") or 0) & EPHEMERAL:
         yield "an ordinary message cannot be ephemeral"
+
+
+def _ids(every: Iterable[dict[str, Any]]) -> Iterator[str]:
+    ids = [each["custom_id"] for each in every if "custom_id" in each]
+    if len(ids) > len(set(ids)):
+        yield "two components have one custom_id"
+    if any(len(each) not in CUSTOM_ID_LENGTHS for each in ids):
+        yield "a custom_id has 1 to 100 characters"
+
+
+def _rows(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
+    if len(rows) > ROWS:
+        yield f"a message has {len(rows)} rows, and 5 are allowed"
+    if any(not 0 < len(row.get("components") or ()) <= BUTTONS_IN_A_ROW for row in rows):
+        yield "a row has 1 to 5 buttons"
+
+
+def _modal(modal: dict[str, Any]) -> Iterator[str]:
+    if not 0 < len(modal["title"]) <= MODAL_TITLE_LENGTH:
+        yield "the title of a modal has 1 to 45 characters"
+    if not 0 < len(modal["components"]) <= MODAL_PARTS:
+        yield "a modal has 1 to 5 components"
+    for label in modal["components"]:
+        field = label.get("component") or {}
+        if len(label.get("label", "")) > MODAL_TITLE_LENGTH or len(label.get("description") or "") > 100:
+            yield "a label has 45 characters at most, its description 100"
+        if max(len(field.get("value") or ""), field.get("max_length") or 0) > INPUT_LENGTH:
+            yield "an input has 4,000 characters at most"
+        if len(field.get("options") or ()) > CHOICES:
+            yield "a select has 25 options at most"
+    yield from _ids([modal, *(label.get("component") or {} for label in modal["components"])])
 
 
 def _embedded(embeds: Any) -> int:

@@ -170,6 +170,8 @@ class FakeRest:
             return refuse(400, 50006)
         if found := self.nonces.get(body.get("nonce", "")):
             return Answer(200, found)
+        if self._refers_to_nothing(channel, body.get("message_reference")):
+            return refuse(400, 50035)
         self.said += 1
         made = payloads.message(str(EPOCH_ID + self.said), channel, body.get("content", ""), USER)
         made |= {name: body[name] for name in ("embeds", "components", "flags") if name in body}
@@ -178,6 +180,12 @@ class FakeRest:
         self.messages[made["id"]] = self.nonces[body.get("nonce", made["id"])] = made
         self._tell("MESSAGE_CREATE", made)
         return Answer(200, made)
+
+    def _refers_to_nothing(self, channel: str, reference: Json | None) -> bool:
+        """A reply has to be to a message of the same channel, unless it says that this does not matter."""
+        if reference is None or not reference.get("fail_if_not_exists", True):
+            return False
+        return self.messages.get(str(reference["message_id"]), {}).get("channel_id") != channel
 
     def _tell(self, event: str, message: Json) -> None:
         if guild_id := self.channels[message["channel_id"]].get("guild_id"):
@@ -194,9 +202,7 @@ class FakeRest:
     def _message(self, call: Call, message: Json, more: list[str]) -> Answer:
         match call.method, more:
             case "PATCH", []:
-                message |= call.body
-                self._tell("MESSAGE_UPDATE", message)
-                return Answer(200, message)
+                return self._edit(message, call.body)
             case "DELETE", []:
                 del self.messages[message["id"]]
                 return Answer(204)
@@ -207,6 +213,17 @@ class FakeRest:
                 return self._open_thread(message, call.body["name"])
             case _:
                 return refuse(404, 0)
+
+    def _edit(self, message: Json, body: Json) -> Answer:
+        """Only what is the bot's own, and not so that nothing is left."""
+        if message["author"]["id"] != BOT:
+            return refuse(403, 50005)
+        parts = ("content", "embeds", "attachments", "components")
+        if not any((message | body).get(part) for part in parts):
+            return refuse(400, 50006)
+        message |= body
+        self._tell("MESSAGE_UPDATE", message)
+        return Answer(200, message)
 
     def _open_thread(self, message: Json, name: str) -> Answer:
         """A thread has its message's id."""

@@ -1,7 +1,7 @@
 """The Web API methods that the app uses, with the refusals that matter to it."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -19,6 +19,7 @@ def check_blocks(blocks: Any, limit: int = 50) -> list[dict[str, Any]]:
     found = json.loads(blocks) if isinstance(blocks, str) else list(blocks or [])
     if len(found) > limit:
         raise Refused("msg_blocks_too_many")
+    check_ids(found)
     for raw, block in zip(found, Block.parse_all(found), strict=True):
         if block is None:
             raise Refused("invalid_blocks", detail=f"unknown block {raw.get('type')}")
@@ -27,6 +28,22 @@ def check_blocks(blocks: Any, limit: int = 50) -> list[dict[str, Any]]:
         except SlackObjectFormationError as wrong:
             raise Refused("invalid_blocks", detail=str(wrong)) from wrong
     return found
+
+
+def check_ids(blocks: list[dict[str, Any]]) -> None:
+    """Those of blocks are there once in a message, those of actions once in a block; 255 characters at most."""
+    for ids in (named(blocks, "block_id"), *(named(block.get("elements") or (), "action_id") for block in blocks)):
+        if len(ids) > len(set(ids)) or any(not 0 < len(each) <= 255 for each in ids):
+            raise Refused("invalid_blocks", detail=f"ids {ids}")
+
+
+def named(parts: Iterable[Mapping[str, Any]], name: str) -> list[str]:
+    return [str(part[name]) for part in parts if name in part]
+
+
+def says_something(text: str, blocks: list[dict[str, Any]]) -> None:
+    if not text and not blocks:
+        raise Refused("no_text")
 
 
 def check_text(text: str, limit: int) -> str:
@@ -65,8 +82,7 @@ def post_message(workspace: Workspace, grant: Grant, args: Arguments) -> Answer:
     channel = writable(workspace, args["channel"])
     thread_ts = args.get("thread_ts") or None
     text, blocks = check_text(args.get("text") or "", 40_000), check_blocks(args.get("blocks"))
-    if not text and not blocks:
-        raise Refused("no_text")
+    says_something(text, blocks)
     metadata = args.get("metadata")
     metadata = json.loads(metadata) if isinstance(metadata, str) else metadata
     if metadata and not {"event_type", "event_payload"} <= set(metadata):
@@ -87,8 +103,9 @@ def own(workspace: Workspace, grant: Grant, channel: str, ts: str, verb: str) ->
 def update(workspace: Workspace, grant: Grant, args: Arguments) -> Answer:
     channel = writable(workspace, args["channel"])
     message = own(workspace, grant, channel.id, args["ts"], "update")
-    message.text = check_text(args.get("text") or "", 4_000)
-    message.blocks = check_blocks(args.get("blocks"))
+    text, blocks = check_text(args.get("text") or "", 4_000), check_blocks(args.get("blocks"))
+    says_something(text, blocks)
+    message.text, message.blocks = text, blocks
     message.edits += 1
     return {"channel": channel.id, "ts": message.ts, "text": message.text}
 
@@ -97,16 +114,18 @@ def post_ephemeral(workspace: Workspace, _: Grant, args: Arguments) -> Answer:
     channel = writable(workspace, args["channel"])
     if args["user"] not in workspace.users:
         raise Refused("user_not_in_channel")
-    blocks = check_blocks(args.get("blocks"))
-    workspace.ephemerals.append(
-        Ephemeral(channel.id, args["user"], args.get("text") or "", tuple(blocks), args.get("thread_ts"))
-    )
+    text, blocks = check_text(args.get("text") or "", 40_000), check_blocks(args.get("blocks"))
+    says_something(text, blocks)
+    workspace.ephemerals.append(Ephemeral(channel.id, args["user"], text, tuple(blocks), args.get("thread_ts")))
     return {"message_ts": workspace.next_ts()}
 
 
 def conversations_open(workspace: Workspace, _: Grant, args: Arguments) -> Answer:
-    if args["users"] not in workspace.users:
+    user = workspace.users.get(args["users"])
+    if user is None:
         raise Refused("user_not_found")
+    if user.deleted:
+        raise Refused("user_disabled")
     return {"channel": {"id": workspace.direct(args["users"]).id}}
 
 
@@ -199,16 +218,33 @@ def set_status(workspace: Workspace, _: Grant, args: Arguments) -> Answer:
 def check_view(view: Any) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(view) if isinstance(view, str) else dict(view)
     check_blocks(found.get("blocks"), limit=100)
-    if found.get("type") == "modal" and not 0 < len(found["title"]["text"]) <= 24:
-        raise Refused("invalid_arguments", detail="title")
+    if found.get("type") == "modal":
+        for part in ("title", *(each for each in ("submit", "close") if each in found)):
+            if not 0 < len(found[part]["text"]) <= 24:
+                raise Refused("invalid_arguments", detail=part)
+    if any(part.get("max_length", 0) > 3_000 for part in elements(found)):
+        raise Refused("invalid_arguments", detail="max_length")
+    if len(set(named(elements(found), "action_id"))) < len(named(elements(found), "action_id")):
+        raise Refused("invalid_arguments", detail="action_id")
+    if len(found.get("callback_id", "")) > 255:
+        raise Refused("invalid_arguments", detail="callback_id")
     if len(found.get("private_metadata", "")) > 3_000:
         raise Refused("invalid_arguments", detail="private_metadata")
     return found
 
 
+def elements(view: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The inputs of a view."""
+    return [block["element"] for block in view.get("blocks") or () if "element" in block]
+
+
 def views_open(workspace: Workspace, _: Grant, args: Arguments) -> Answer:
+    """What somebody did opens one view."""
     if not args.get("trigger_id"):
         raise Refused("invalid_arguments")
+    if args["trigger_id"] in workspace.triggers_used:
+        raise Refused("exchanged_trigger_id")
+    workspace.triggers_used.add(args["trigger_id"])
     view = check_view(args["view"]) | {"id": f"V{len(workspace.views)}", "team_id": "T0TEAM"}
     workspace.views.append(view)
     return {"view": view}

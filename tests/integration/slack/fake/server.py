@@ -219,6 +219,8 @@ class FakeSlack:
             self.complaints.append(f"response_url: {sorted(unknown)}")
         if not body.get("delete_original"):
             blocks = tuple(check_blocks(body.get("blocks")))
+            if not body.get("text") and not blocks:
+                self.complaints.append("response_url: no_text")
             self.workspace.ephemerals.append(Ephemeral(hook.channel, hook.user, body.get("text", ""), blocks))
         return web.Response(text="ok")
 

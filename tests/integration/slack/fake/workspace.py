@@ -101,6 +101,7 @@ class Workspace:
         self.ephemerals: list[Ephemeral] = []
         self.hooks: dict[str, Hook] = {}
         self.views: list[dict[str, Any]] = []
+        self.triggers_used: set[str] = set()
         self.homes: dict[str, dict[str, Any]] = {}
         self.statuses: list[dict[str, Any]] = []
         self.groups = [{"id": "S0OPS", "handle": "ops", "users": ["U0BEN"], "team_id": TEAM}]

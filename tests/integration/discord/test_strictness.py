@@ -1,0 +1,94 @@
+"""What the fake refuses as Discord does, also where Discord's own file is not there."""
+
+from typing import Any
+
+import pytest
+
+from tests.integration.discord.fake.payloads import CHANNEL, TOKEN
+from tests.integration.discord.fake.rest import Answer, Call, FakeRest
+from tests.integration.discord.openapi import limits
+
+POST = f"/channels/{CHANNEL}/messages"
+NOBODY: dict[str, Any] = {"allowed_mentions": {"parse": []}}
+
+
+def faults(**message: Any) -> list[str]:
+    return list(limits(POST, {"content": "Hello", **NOBODY, **message}))
+
+
+def row(*custom_ids: str, label: str = "Go") -> dict[str, Any]:
+    return {"type": 1, "components": [{"type": 2, "label": label, "custom_id": each} for each in custom_ids]}
+
+
+def modal(**changes: Any) -> list[str]:
+    whole = {"custom_id": "form", "title": "Say", "components": [field("text")]}
+    return list(limits("/interactions/1/t/callback", {"type": 9, "data": {**whole, **changes}}))
+
+
+def field(custom_id: str, **changes: Any) -> dict[str, Any]:
+    return {"type": 18, "label": "Text", "component": {"type": 4, "custom_id": custom_id, **changes}}
+
+
+def test_what_fits_is_taken() -> None:
+    assert faults(components=[row(*"abcde")]) == []
+    assert faults(components=[row("x" * 100, label="y" * 80)]) == []
+    assert modal(title="T" * 45, components=[field(each, max_length=4_000) for each in "abcde"]) == []
+
+
+@pytest.mark.parametrize(
+    "components",
+    [
+        [row("x" * 101)],
+        [row("")],
+        [row("a", "a")],
+        [row(*"abcdef")],
+        [row()],
+        [row(each) for each in "abcdef"],
+        [row("a", label="y" * 81)],
+    ],
+)
+def test_too_much_of_a_button_is_refused(components: list[dict[str, Any]]) -> None:
+    assert faults(components=components)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"title": "T" * 46},
+        {"title": ""},
+        {"custom_id": "x" * 101},
+        {"components": []},
+        {"components": [field(each) for each in "abcdef"]},
+        {"components": [field("a"), field("a")]},
+        {"components": [field("a", value="x" * 4_001)]},
+        {"components": [field("a", max_length=4_001)]},
+        {"components": [field("a", options=[{}] * 26)]},
+        {"components": [field("a") | {"label": "L" * 46}]},
+    ],
+)
+def test_too_much_of_a_modal_is_refused(changes: dict[str, Any]) -> None:
+    assert modal(**changes)
+
+
+def told(rest: FakeRest, method: str, path: str, **body: Any) -> Answer:
+    return rest.answer(Call(method, path, {**NOBODY, **body}, token=f"Bot {TOKEN}"))
+
+
+def reference(message_id: str, **more: bool) -> dict[str, Any]:
+    return {"message_reference": {"message_id": message_id, **more}}
+
+
+async def test_a_reply_to_what_is_gone_is_refused_unless_told_otherwise() -> None:
+    rest = FakeRest()
+    there = rest.message("Hello")["id"]
+    assert told(rest, "POST", POST, content="Hi", **reference(there)).status == 200
+    assert told(rest, "POST", POST, content="Hi", **reference("17")).status == 400
+    assert told(rest, "POST", POST, content="Hi", **reference("17", fail_if_not_exists=False)).status == 200
+
+
+async def test_only_ones_own_message_is_edited_and_not_to_nothing() -> None:
+    rest = FakeRest()
+    theirs, ours = rest.message("Hello")["id"], told(rest, "POST", POST, content="Hi").body["id"]
+    assert told(rest, "PATCH", f"{POST}/{theirs}", content="Mine now").body["code"] == 50005
+    assert told(rest, "PATCH", f"{POST}/{ours}", content="").body["code"] == 50006
+    assert rest.messages[theirs]["content"] == "Hello"
