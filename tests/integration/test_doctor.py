@@ -200,7 +200,7 @@ def test_an_old_python_is_said() -> None:
     assert doctor.python((3, 10)).level is Level.PROBLEM
 
 
-def test_that_people_are_not_told_of_an_ai_is_mentioned_each_time(settings: Settings) -> None:
+def test_switched_off_disclosure_is_reported_each_time(settings: Settings) -> None:
     assert doctor.disclosure(settings) == []
     (finding,) = doctor.disclosure(settings.model_copy(update={"disclosure": False}))
     assert finding.level is Level.WARNING

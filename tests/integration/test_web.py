@@ -109,7 +109,7 @@ async def test_metrics_are_for_this_machine_or_the_token(host: str, token: str, 
         ("10.0.0.5", 404),
     ],
 )
-async def test_metrics_without_a_token_are_shown_under_a_name_of_this_machine_only(name: str, status: int) -> None:
+async def test_metrics_without_a_token_need_a_local_host_name(name: str, status: int) -> None:
     assert (await get("/metrics", name=name)).status_code == status
 
 
@@ -194,7 +194,7 @@ async def test_the_end_of_the_block_closes_open_sockets_in_time() -> None:
         pass  # the port is free again
 
 
-async def test_what_goes_wrong_in_the_block_comes_out_as_it_is() -> None:
+async def test_an_error_in_the_block_is_raised_unchanged() -> None:
     with pytest.raises(SettingsError, match="as it is"):
         async with serve(create_app(new_metrics(), {}), "127.0.0.1", 0):
             raise SettingsError("as it is")

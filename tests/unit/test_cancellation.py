@@ -79,7 +79,7 @@ async def test_whoever_waits_for_a_task_to_end_can_be_cancelled() -> None:
     await asyncio.wait((task,))
 
 
-async def test_what_a_task_failed_with_is_raised_and_its_own_cancellation_is_not() -> None:
+async def test_a_tasks_failure_is_raised_its_cancellation_is_not() -> None:
     async def failing() -> None:
         raise ValueError("a fault of ours")
 

@@ -3,7 +3,7 @@ import logging
 from bot.log_throttle import EVERY_S, KINDS_LIMIT, LogThrottle, ThrottledWarnings
 
 
-def test_one_of_a_kind_in_a_minute_and_the_rest_counted() -> None:
+def test_one_line_a_minute_and_the_rest_counted() -> None:
     now = 0.0
     throttle = LogThrottle(lambda: now)
     assert throttle.admit("a") == 0

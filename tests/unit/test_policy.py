@@ -38,7 +38,7 @@ def test_a_role_is_the_standing(person: Person, role: Role) -> None:
     assert role_of(person) == role_of(person, "somebody else") == role
 
 
-def test_who_is_not_known_is_no_more_than_an_outsider_and_told_to_try_again() -> None:
+def test_unknown_people_are_outsiders_and_may_retry() -> None:
     unknown = Person("u", "someone", Membership.UNKNOWN)
     assert role_of(unknown, unknown.id) is Role.UNKNOWN
     assert "try again" in sentence(POLICY.may_start(unknown, OURS))
@@ -47,7 +47,7 @@ def test_who_is_not_known_is_no_more_than_an_outsider_and_told_to_try_again() ->
         assert (as_unknown is None) == (as_outsider is None)
 
 
-def test_a_member_who_started_it_is_its_starter_and_a_guest_never_is() -> None:
+def test_a_member_is_its_starter_a_guest_never() -> None:
     assert role_of(MEMBER, MEMBER.id) is Role.STARTER
     assert role_of(ADMIN, ADMIN.id) is Role.ADMIN
     assert role_of(GUEST, GUEST.id) is Role.OUTSIDER

@@ -38,7 +38,7 @@ PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIEow\nIBAAKC\n-----END RSA PRIVATE KEY
         "eyJhbGciOiJIUzI1NiJ9.eyJpZCI6IjEifQ.c2lnbmF0dXJl",
     ],
 )
-def test_a_key_is_seen_in_chat_and_hidden_in_the_log(key: str) -> None:
+def test_a_key_is_detected_in_chat_and_hidden_in_logs(key: str) -> None:
     assert shows_secret(f"here you are: {key}")
     assert shows_secret(key)
     assert Redactor().text(f"before {key} ; after") == f"before {HIDDEN} ; after" or "\n" in key

@@ -19,7 +19,7 @@ def _shown_by(row: list[str]) -> list[tuple[str, str]]:
     return [(path, name) for path, name in re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", row[-1])]
 
 
-def test_every_row_says_what_stops_them_and_which_test_shows_it() -> None:
+def test_every_threat_names_its_defence_and_test() -> None:
     rows = _rows()
     assert rows
     assert rows[0][0]  # the first names its actor; a cell left empty means the one above

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+WORDS_OF_A_TEST = 10
 LONGEST = 400
 """Lines of a file: what is longer has two reasons to exist, or more."""
 
@@ -29,3 +30,14 @@ def test_no_class_name_stands_for_two_things() -> None:
 def test_no_file_is_too_long_to_have_one_subject() -> None:
     lengths = {path: len(text.splitlines()) for path, text in _files("bot", "adapters", "tests")}
     assert {path: lines for path, lines in lengths.items() if lines > LONGEST} == {}
+
+
+def test_a_tests_name_is_short_enough_to_search_for() -> None:
+    long = [
+        f"{path}::{each.name}"
+        for path, text in _files("tests")
+        for each in ast.walk(ast.parse(text))
+        if isinstance(each, (ast.FunctionDef, ast.AsyncFunctionDef)) and each.name.startswith("test_")
+        if len(each.name.split("_")) - 1 > WORDS_OF_A_TEST
+    ]
+    assert long == []

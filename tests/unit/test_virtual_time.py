@@ -31,7 +31,7 @@ async def test_a_time_out_fires_at_its_virtual_moment() -> None:
 
 
 @virtual
-async def test_a_moment_is_there_when_it_is_due_however_short_the_way_to_it() -> None:
+async def test_a_due_moment_is_there_despite_rounding() -> None:
     loop = asyncio.get_running_loop()
     await asyncio.sleep(44.8)
     due = loop.time() + 1e-12
@@ -87,7 +87,7 @@ def test_an_exception_nobody_caught_fails() -> None:
 
 
 @virtual
-async def test_a_stopped_process_does_nothing_and_catches_up_when_it_goes_on() -> None:
+async def test_a_stopped_process_catches_up_when_continued() -> None:
     process, ticks = Process(), []
 
     async def tick() -> None:

@@ -218,7 +218,7 @@ async def test_a_turn_said_twice_at_once_is_said_once(kind: Kind) -> None:
 
 
 @virtual
-async def test_who_gives_up_saying_takes_it_along_and_closes_its_writer(kind: Kind) -> None:
+async def test_giving_up_a_reply_closes_its_writer(kind: Kind) -> None:
     closed: list[str] = []
 
     async def endless() -> AsyncIterator[str]:
@@ -239,7 +239,7 @@ async def test_who_gives_up_saying_takes_it_along_and_closes_its_writer(kind: Ki
 
 
 @virtual
-async def test_what_it_says_by_itself_has_an_id_of_its_own(kind: Kind) -> None:
+async def test_what_it_says_unasked_has_its_own_id(kind: Kind) -> None:
     async with present(kind) as stay:
         await stay.avatar.say("turn-1", "Hello.")
         stay.under_test.speaks_itself("Welcome!")

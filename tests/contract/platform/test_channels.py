@@ -27,7 +27,7 @@ async def test_a_private_channel_says_so(harness: PlatformHarness) -> None:
     assert await harness.platform.channel(harness.place) == Channel(harness.place_name, private=True)
 
 
-async def test_an_unknown_channel_goes_by_its_id_and_is_taken_for_private(harness: PlatformHarness) -> None:
+async def test_an_unknown_channel_shows_its_id_and_counts_as_private(harness: PlatformHarness) -> None:
     channel = await harness.platform.channel(replace(harness.place, channel_id="404"))
 
     assert (channel.name.removeprefix("#"), channel.private) == ("404", harness.abilities.has_private_channels)

@@ -53,7 +53,7 @@ async def test_a_message_in_the_thread_arrives_from_the_thread(harness: Platform
     assert inbound.body == MessagePosted("And here?", message=ref)
 
 
-async def test_a_mention_is_noticed_and_not_part_of_what_is_said(harness: PlatformHarness) -> None:
+async def test_a_mention_is_noticed_but_not_spoken(harness: PlatformHarness) -> None:
     await harness.write(ANN, "what is new?", harness.place, mention=True)
 
     body = only(harness.core.inbounds).body
@@ -73,7 +73,7 @@ async def test_words_arrive_as_they_were_written(harness: PlatformHarness, text:
     assert body.text == text
 
 
-async def test_a_key_behind_a_mention_is_no_command_and_its_author_alone_is_told(harness: PlatformHarness) -> None:
+async def test_a_key_behind_a_mention_is_told_privately(harness: PlatformHarness) -> None:
     """Only what is said does the core refuse to hear for a secret; a command would be carried out with it."""
     harness.core.outcome = Refused("That looks like a key.")
     ref = await harness.write(ANN, "defaults elevenlabs api_key:sk-123", harness.place, mention=True)
@@ -150,7 +150,7 @@ async def test_a_command_arrives_with_its_options(harness: PlatformHarness) -> N
     assert inbound.reply_to.person == inbound.person
 
 
-async def test_a_button_runs_its_verb_in_the_thread_of_its_card(harness: PlatformHarness) -> None:
+async def test_a_button_runs_its_verb_in_its_cards_thread(harness: PlatformHarness) -> None:
     opened = await harness.platform.post_card(harness.place, LIVE)
 
     await harness.press(BEN, opened.card, CardAction.INTERRUPT)
@@ -172,7 +172,7 @@ async def test_plain_talk_where_no_avatar_is_hosted_gets_no_answer(harness: Plat
     assert len(await harness.messages(harness.place)) == len(before) + 1
 
 
-async def test_a_mention_where_no_avatar_is_hosted_is_told_how_to_start(harness: PlatformHarness) -> None:
+async def test_a_mention_without_a_session_explains_how_to_start(harness: PlatformHarness) -> None:
     harness.core.outcome = NoSession("Start one with /avatar start.")
 
     await harness.write(ANN, "hello?", harness.place, mention=True)
@@ -222,7 +222,7 @@ async def test_a_question_is_answered_privately(harness: PlatformHarness) -> Non
     assert await harness.privately(BEN) == []
 
 
-async def test_a_message_that_the_core_answers_is_answered_although_nobody_was_addressed(
+async def test_what_the_core_answers_is_answered_without_a_mention(
     harness: PlatformHarness,
 ) -> None:
     opened = await harness.platform.post_card(harness.place, LIVE)
@@ -249,7 +249,7 @@ async def test_values_are_offered_as_one_types(harness: PlatformHarness) -> None
     assert asked.person.name.lower() == ANN
 
 
-async def test_values_that_do_not_come_in_time_are_not_waited_for(harness: PlatformHarness) -> None:
+async def test_late_suggestions_are_not_waited_for(harness: PlatformHarness) -> None:
     if not harness.abilities.types_ahead:
         pytest.skip("this platform has no suggestions")
     harness.core.ask_hangs = True

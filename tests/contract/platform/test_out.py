@@ -32,7 +32,7 @@ def test_its_pace_can_be_kept(harness: PlatformHarness) -> None:
     assert harness.platform.text_limit >= 500
 
 
-async def test_a_card_is_a_message_of_its_own_with_a_thread(harness: PlatformHarness) -> None:
+async def test_a_card_is_its_own_message_with_a_thread(harness: PlatformHarness) -> None:
     opened = await harness.platform.post_card(harness.place, CARD)
 
     card = only([seen for seen in await harness.messages(harness.place) if seen.ref == opened.card])
@@ -104,7 +104,7 @@ async def test_a_line_is_posted_in_the_thread_and_nowhere_else(harness: Platform
     assert not [m for m in await harness.messages(harness.place) if "Good morning!" in m.text]
 
 
-async def test_a_card_says_in_every_state_that_the_avatar_is_an_ai(harness: PlatformHarness) -> None:
+async def test_a_card_names_the_ai_in_every_state(harness: PlatformHarness) -> None:
     opened = await harness.platform.post_card(harness.place, CARD)
     for card in (CARD, LIVE, ENDED, replace(LIVE, disclosure=LONGEST)):
         shown = await able(harness.platform.features.edits).update_card(opened.card, opened.thread, card)
@@ -133,7 +133,7 @@ async def test_the_first_line_says_that_the_avatar_is_an_ai(harness: PlatformHar
     assert disclosure.sentence in text
 
 
-async def test_a_line_that_is_nobody_s_first_says_nothing_of_it(harness: PlatformHarness) -> None:
+async def test_a_later_line_carries_no_disclosure(harness: PlatformHarness) -> None:
     opened = await harness.platform.post_card(harness.place, replace(CARD, disclosure=Disclosure("")))
     await harness.platform.post(opened.thread, final("Hello"), "k1")
     everywhere = [*await harness.messages(harness.place), *await harness.messages(opened.thread)]
@@ -211,7 +211,7 @@ async def test_a_text_as_long_as_the_limit_is_shown_whole(harness: PlatformHarne
     assert text in only([m for m in await harness.messages(opened.thread) if m.ref == ref]).text
 
 
-async def test_what_is_said_can_mention_nobody_and_is_read_as_it_is(harness: PlatformHarness) -> None:
+async def test_spoken_lines_mention_nobody_and_are_not_markup(harness: PlatformHarness) -> None:
     opened = await harness.platform.post_card(harness.place, CARD)
 
     ref = await harness.platform.post(opened.thread, final("x"), "k1")

@@ -81,7 +81,7 @@ async def test_a_session_ends_with_what_was_paid(kind: Kind) -> None:
 
 
 @virtual
-async def test_it_is_paid_in_advance_and_the_rest_is_given_back(kind: Kind) -> None:
+async def test_the_unused_prepayment_is_refunded(kind: Kind) -> None:
     async with kind() as under_test:
         before = await under_test.provider.credit()
         session = await created(under_test, minutes=10)
@@ -93,7 +93,7 @@ async def test_it_is_paid_in_advance_and_the_rest_is_given_back(kind: Kind) -> N
 
 
 @virtual
-async def test_one_more_than_there_is_room_for_is_refused_until_one_ends(kind: Kind) -> None:
+async def test_a_full_account_refuses_until_a_session_ends(kind: Kind) -> None:
     async with kind() as under_test:
         sessions = [await created(under_test, minutes=1) for _ in range(SESSIONS)]
         error = await refused(under_test, SessionSpec(under_test.avatar_id), MINUTE)
@@ -167,7 +167,7 @@ async def test_who_joins_again_throws_the_first_out(kind: Kind) -> None:
 
 
 @virtual
-async def test_the_room_of_a_session_that_is_over_lets_nobody_in(kind: Kind) -> None:
+async def test_the_room_of_an_ended_session_is_closed(kind: Kind) -> None:
     async with kind() as under_test:
         session = await created(under_test)
         await under_test.provider.close(session.id)

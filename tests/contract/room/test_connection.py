@@ -49,7 +49,7 @@ async def test_a_wrong_token_does_not_let_in(room: RoomUnderTest) -> None:
         await room.connection_with_wrong_token("1").join()
 
 
-async def test_a_token_lets_in_only_the_uid_it_was_made_for(room: RoomUnderTest) -> None:
+async def test_a_token_admits_only_its_own_uid(room: RoomUnderTest) -> None:
     with pytest.raises(RoomError):
         await room.connection_with_token_of("1", "2").join()
 
@@ -65,9 +65,7 @@ async def test_peers_see_each_other_come_whoever_was_first_and_go(room: RoomUnde
 
 
 @pytest.mark.parametrize("data", [b"", b"x", b"\x00\xff not text", "Grüße 👋".encode(), b"x" * 1024])
-async def test_a_packet_reaches_the_others_as_it_is_with_the_uid_of_its_sender(
-    room: RoomUnderTest, data: bytes
-) -> None:
+async def test_a_packet_arrives_unchanged_with_its_senders_uid(room: RoomUnderTest, data: bytes) -> None:
     sender, _ = await joined(room, "1")
     connections = [await joined(room, uid) for uid in ("2", "3")]
     await sender.send(data)
@@ -110,7 +108,7 @@ async def test_the_same_uid_throws_the_first_one_out_for_good(room: RoomUnderTes
     await peer.leave()
 
 
-async def test_a_packet_of_more_than_1024_bytes_is_refused_and_the_seat_stays(room: RoomUnderTest) -> None:
+async def test_a_packet_over_1024_bytes_is_refused_and_changes_nothing(room: RoomUnderTest) -> None:
     sender, _ = await joined(room, "1")
     peer, heard = await joined(room, "2")
     with pytest.raises(RoomError):
@@ -138,7 +136,7 @@ async def test_leaving_ends_the_events_for_somebody_who_waits_for_them(room: Roo
     assert not any(isinstance(event, ConnectionLost) for event in await waiting)
 
 
-async def test_a_seat_that_never_joined_can_be_left_and_not_be_used(room: RoomUnderTest) -> None:
+async def test_a_connection_never_joined_can_only_be_left(room: RoomUnderTest) -> None:
     connection = room.connection("1")
     with pytest.raises(RoomError):
         await connection.send(b"too early")
@@ -197,7 +195,7 @@ async def frames_of(events: AsyncIterator[RoomEvent], count: int) -> list[RoomEv
     raise AssertionError("the events ended")
 
 
-async def test_picture_and_sound_of_who_is_watched_come_as_they_are_and_nobody_elses(room: RoomUnderTest) -> None:
+async def test_media_of_the_subscribed_uid_arrives_unchanged(room: RoomUnderTest) -> None:
     async with performing(room, "11", "12"):
         connection, events = await joined(room, "1")
         await connection.watch("11")

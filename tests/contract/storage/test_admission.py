@@ -127,7 +127,7 @@ async def test_who_pays_is_told_with_their_use_and_what_runs(storage: Storage) -
     assert situation.running == {("room", "W1"): 1}
 
 
-async def test_who_would_pay_for_waking_it_is_told_where_one_sleeps(storage: Storage) -> None:
+async def test_whoever_would_pay_for_waking_it_is_told(storage: Storage) -> None:
     query = AdmissionQuery(places=frozenset({HERE}), payers_if_asleep=frozenset({(HERE, "ann"), (ELSEWHERE, "ann")}))
     assert (await told(storage, query)).used == {}
     await asleep(storage)

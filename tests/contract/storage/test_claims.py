@@ -29,7 +29,7 @@ async def test_a_session_is_claimed_once(storage: Storage) -> None:
     assert await claim(storage, "B") == []
 
 
-async def test_a_worker_takes_the_oldest_and_no_more_than_it_has_room_for(storage: Storage, clock: ManualClock) -> None:
+async def test_a_worker_claims_the_oldest_up_to_its_capacity(storage: Storage, clock: ManualClock) -> None:
     await enlist(storage, "A")
     for number in range(3):
         clock.at = NOON - timedelta(seconds=number)
@@ -49,9 +49,7 @@ async def test_who_renews_keeps_what_it_holds(storage: Storage, clock: ManualClo
     assert await claim(storage, "B") == []
 
 
-async def test_whose_lease_has_ended_cannot_renew_it_and_loses_what_it_held(
-    storage: Storage, clock: ManualClock
-) -> None:
+async def test_an_expired_lease_is_not_renewed_and_loses_its_sessions(storage: Storage, clock: ManualClock) -> None:
     await enlist(storage, "A")
     await start(storage, "s")
     (old,) = await claim(storage, "A")
@@ -118,7 +116,7 @@ async def test_a_worker_whose_lease_is_over_claims_nothing(storage: Storage, clo
     assert await claim(storage, "A") == []
 
 
-async def test_what_a_worker_still_runs_from_before_is_not_claimed_again(storage: Storage, clock: ManualClock) -> None:
+async def test_a_session_still_running_here_is_not_claimed_again(storage: Storage, clock: ManualClock) -> None:
     await enlist(storage, "A")
     await start(storage, "s")
     await start(storage, "t")
@@ -180,7 +178,7 @@ async def test_what_rests_needs_nobody(storage: Storage) -> None:
     assert await claim(storage, "A") == []
 
 
-async def test_a_claim_counts_as_an_attempt_until_the_session_is_live(storage: Storage, clock: ManualClock) -> None:
+async def test_each_claim_counts_as_an_attempt_until_live(storage: Storage, clock: ManualClock) -> None:
     await start(storage, "s")
     leases: list[Lease] = []
     for number in range(1, 4):

@@ -183,7 +183,7 @@ async def test_operations_of_a_block_take_effect_in_their_order(storage: Storage
     assert [each.text for each in await storage.transcripts.of_session("s")] == ["Good morning."]
 
 
-async def test_of_two_runs_that_write_at_once_only_the_newest_does(storage: Storage) -> None:
+async def test_of_two_runs_only_the_newest_writes(storage: Storage) -> None:
     lease, _ = await lived_in(storage)
 
     async def write(lease: Lease, status: SessionStatus) -> None:
@@ -196,7 +196,7 @@ async def test_of_two_runs_that_write_at_once_only_the_newest_does(storage: Stor
     assert (await session(storage)).status is SessionStatus.LIVE
 
 
-async def test_what_has_happened_outside_is_written_by_a_run_that_lost_its_session(storage: Storage) -> None:
+async def test_unfenced_facts_are_written_after_a_lost_lease(storage: Storage) -> None:
     await lived_in(storage)
     await storage.unfenced.posted("u", 0, "m7")
     await storage.unfenced.closed("p")

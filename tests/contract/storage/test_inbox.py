@@ -70,7 +70,7 @@ async def test_what_waits_is_told_of_all_sessions(storage: Storage) -> None:
     assert set(await storage.inbox.waiting_ids()) == {("s", "row1"), ("t", "row2")}
 
 
-async def test_a_message_is_claimed_once_and_only_as_it_was_read(storage: Storage) -> None:
+async def test_a_message_is_claimed_once_and_as_read(storage: Storage) -> None:
     lease = await hosted(storage)
     await accept(storage, said(1))
     (row,) = await waiting(storage)
@@ -122,7 +122,7 @@ async def test_good_news_is_due_to_whoever_waits_for_an_answer(storage: Storage)
     assert await due(storage) == []
 
 
-async def test_good_news_with_a_handle_is_due_with_what_may_have_been_meant(storage: Storage) -> None:
+async def test_an_unknown_name_is_told_with_its_suggestion_and_handle(storage: Storage) -> None:
     await finished(storage, InboxOutcome.DONE, "Set.", handle="h", suggestions=(Suggestion("voice", "Alma"),))
     (row,) = await due(storage)
     assert row.suggestions == (Suggestion("voice", "Alma"),)
@@ -133,7 +133,7 @@ async def test_without_a_sentence_nothing_is_due(storage: Storage) -> None:
     assert await due(storage) == []
 
 
-async def test_who_was_told_is_told_no_more_and_the_handle_goes(storage: Storage) -> None:
+async def test_telling_an_outcome_deletes_its_reply_handle(storage: Storage) -> None:
     await finished(storage, InboxOutcome.UNHEARD, "Say it again.", handle="h")
     await storage.inbox.reply_sent("row1")
     assert await due(storage) == []

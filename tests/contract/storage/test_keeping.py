@@ -37,7 +37,7 @@ async def intend(storage: Storage, lease: Lease, row_id: str = "p", minutes: int
 # ---------------------------------------------------------------- budgets
 
 
-async def test_what_a_start_sets_aside_passes_over_to_its_provider_session(storage: Storage) -> None:
+async def test_a_reservation_passes_to_the_provider_session(storage: Storage) -> None:
     lease, standings = await hosted(storage), []
 
     def minutes(standing: Standing) -> int:
@@ -98,7 +98,7 @@ async def test_an_intent_that_is_refused_leaves_no_row(storage: Storage) -> None
     assert await storage.provider_sessions.unclosed("s") == []
 
 
-async def test_the_operators_word_of_a_workspace_is_told_where_money_is_spent(storage: Storage) -> None:
+async def test_the_operators_funding_is_read_where_money_is_spent(storage: Storage) -> None:
     lease, told = await hosted(storage), []
 
     def minutes(standing: Standing) -> int:
@@ -178,7 +178,7 @@ async def test_who_sleeps_ends_and_who_runs_is_asked(storage: Storage) -> None:
 # ---------------------------------------------------------------- forgetting
 
 
-async def test_only_what_has_ended_is_forgotten_with_all_that_was_said(storage: Storage, clock: ManualClock) -> None:
+async def test_only_ended_sessions_are_deleted_with_their_words(storage: Storage, clock: ManualClock) -> None:
     lease = await hosted(storage)
     await start(storage, "t")
     await accept(storage, said(1))

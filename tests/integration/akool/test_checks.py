@@ -66,7 +66,7 @@ def test_settings_are_read_from_a_file_and_cleaned(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("key", ["sécret-key", "sec\x00ret-key", "sec\nret-key"])
-def test_a_key_that_cannot_be_sent_is_refused_without_showing_it(key: str) -> None:
+def test_an_unsendable_key_is_refused_without_showing_it(key: str) -> None:
     with pytest.raises(ValidationError, match="copy it again") as caught:
         settings(api_key=key)
     assert "ret-key" not in str(caught.value)

@@ -11,7 +11,7 @@ from tests.world_fixture import Stack, on_stack
 
 
 @on_stack()
-async def test_written_while_the_link_is_down_it_is_spoken_once_the_seat_is_taken_again(stack: Stack) -> None:
+async def test_messages_written_while_disconnected_are_spoken_after_rejoining(stack: Stack) -> None:
     async with stack.serving():
         await stack.room.command("start")
         await stack.live()
@@ -28,7 +28,7 @@ async def test_written_while_the_link_is_down_it_is_spoken_once_the_seat_is_take
 
 
 @on_stack()
-async def test_what_is_said_as_a_sleeping_session_is_stopped_is_not_taken(stack: Stack) -> None:
+async def test_a_message_during_the_stop_of_a_sleeper_is_refused(stack: Stack) -> None:
     async with stack.serving():
         await stack.room.command("start")
         await stack.until(lambda: bool(stack.room.cards) and stack.room.card.status is SessionStatus.SLEEPING, 700)
@@ -38,7 +38,7 @@ async def test_what_is_said_as_a_sleeping_session_is_stopped_is_not_taken(stack:
 
 
 @on_stack()
-async def test_stopping_a_session_that_is_not_there_stops_none_that_is(stack: Stack) -> None:
+async def test_stopping_an_absent_session_stops_no_other(stack: Stack) -> None:
     async with stack.serving():
         await stack.room.command("start")
         await stack.live()

@@ -101,7 +101,7 @@ class Sticky(Tapped):
     free = asyncio.Event()
 
 
-def test_a_run_that_does_not_end_after_a_lost_lease_ends_with_its_process(tmp_path: Path) -> None:
+def test_a_run_that_outlives_its_lease_ends_the_process(tmp_path: Path) -> None:
     async def story(stack: Stack) -> None:
         Sticky.free = asyncio.Event()
         stack.tap = lambda connection: Sticky(stack.simulator.connect(connection))
@@ -129,7 +129,7 @@ class SlowToClaim(CuttableStore):
         return done
 
 
-def test_a_claim_that_was_under_way_when_the_lease_was_lost_runs_nothing(tmp_path: Path) -> None:
+def test_a_claim_under_way_at_lease_loss_runs_nothing(tmp_path: Path) -> None:
     async def story(stack: Stack) -> None:
         clock = JumpingClock()
         async with stack.serving(alone=False, clock=clock, kind=SlowToClaim) as service:

@@ -17,7 +17,7 @@ WATCH = Reply("Only for you.", link=Link("Watch", "https://bot.example/v/#secret
 
 @pytest.mark.parametrize("code", [50007, 40003, 20026, 50278])
 @pytest.mark.parametrize("call", ["POST /users/@me/channels", DIRECT])
-async def test_what_is_for_one_person_alone_never_stands_in_the_channel(wire: Wire, code: int, call: str) -> None:
+async def test_private_text_never_stands_in_the_channel(wire: Wire, code: int, call: str) -> None:
     wire.discord.next_answers(call, Answer(403, {"code": code, "message": "no"}))
     to = wire.core.inbounds[0].reply_to
     assert to is not None
@@ -41,7 +41,7 @@ async def test_a_link_asked_for_by_a_message_comes_directly(wire: Wire) -> None:
     assert "secret" in str(wire.discord.made(DIRECT)[0].body)
 
 
-async def test_where_it_may_not_read_what_was_said_it_names_whom_it_answers(wire: Wire) -> None:
+async def test_without_history_it_names_whom_it_answers(wire: Wire) -> None:
     wire.discord.next_answers(POST, Answer(403, {"code": 160002, "message": "no"}))
     to = wire.core.inbounds[0].reply_to
     assert to is not None
@@ -54,7 +54,7 @@ async def test_where_it_may_not_read_what_was_said_it_names_whom_it_answers(wire
     assert "message_reference" not in told
 
 
-async def test_where_it_may_not_look_back_an_answer_of_the_avatar_names_whom_it_is_for(wire: Wire) -> None:
+async def test_without_history_an_answer_names_its_addressee(wire: Wire) -> None:
     wire.discord.next_answers(POST, Answer(403, {"code": 160002, "message": "no"}))
     said = wire.core.inbounds[0].body
     assert isinstance(said, MessagePosted)

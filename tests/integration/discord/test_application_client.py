@@ -116,7 +116,7 @@ async def test_doctor_on_a_refused_token(discord: FakeDiscord) -> None:
     assert [finding.level for finding in await check(SETTINGS, discord.connector)] == [Level.PROBLEM]
 
 
-async def test_a_server_that_we_are_not_in_is_no_harm_to_the_others(discord: FakeDiscord) -> None:
+async def test_a_server_without_us_does_not_disturb_the_others(discord: FakeDiscord) -> None:
     homes = settings(home_guilds=(800000000000000002, 800000000000000001))
     discord.next_answers("GET .*/guilds/800000000000000002/commands", Answer(403, {"code": 50001, "message": "no"}))
 

@@ -27,7 +27,7 @@ async def test_say_without_words_opens_a_form_that_says_them(world: World) -> No
     assert world.core.inbounds[-1].body == Command("say", {"text": "Good morning.\nAll of you."})
 
 
-async def test_a_message_that_asks_for_a_form_gets_the_button_that_opens_it(world: World) -> None:
+async def test_a_form_for_a_message_comes_as_a_button(world: World) -> None:
     await world.people[ANN].send(world.channel, f"<@{world.env.bot.user.id}> start ?")
     assert world.core.inbounds == []
 
@@ -72,7 +72,7 @@ async def test_a_button_works_after_a_restart(world: World) -> None:
     assert world.core.inbounds[-1].place == opened.thread
 
 
-async def test_a_card_moves_on_before_it_can_no_longer_be_edited(world: World) -> None:
+async def test_a_card_moves_before_it_becomes_uneditable(world: World) -> None:
     opened = await world.platform.post_card(world.place, LIVE)
     world.clock.ahead = timedelta(minutes=56)
 
@@ -114,7 +114,7 @@ async def test_a_reply_to_the_card_is_for_the_avatar(world: World) -> None:
     assert (body.text, body.mentioned) == ("And now?", True)
 
 
-async def test_without_message_content_mentions_still_arrive_and_the_card_says_how() -> None:
+async def test_without_message_content_the_card_asks_for_mentions() -> None:
     async with open_world(settings(message_content=False)) as world:
         opened = await world.platform.post_card(world.place, LIVE)
         await world.people[ANN].send(world.channel, "Nobody reads this")
@@ -126,7 +126,7 @@ async def test_without_message_content_mentions_still_arrive_and_the_card_says_h
         assert "Mention me" in says(world.raw(world.channel.id)[int(opened.card.message_id)])
 
 
-async def test_without_message_content_a_reply_and_the_menu_of_a_message_still_work() -> None:
+async def test_without_message_content_replies_and_the_message_menu_work() -> None:
     async with open_world(settings(message_content=False)) as world:
         opened = await world.platform.post_card(world.place, LIVE)
         card = next(m for m in world.channel.history() if m.id == int(opened.card.message_id))
@@ -151,7 +151,7 @@ async def test_by_setting_the_channel_itself_is_the_conversation() -> None:
         assert world.core.inbounds[-1].place == world.place
 
 
-async def test_direct_messages_are_heard_by_setting_and_always_meant_for_us() -> None:
+async def test_direct_messages_are_a_setting_and_always_for_us() -> None:
     async with open_world(settings(direct_messages=True)) as world:
         world.core.outcome = NoSession("Start one with /avatar start.")
         await world.people[ANN].send_dm("Hello?")
@@ -191,7 +191,7 @@ async def test_a_thread_that_is_locked_is_left(world: World) -> None:
     assert world.core.gone == [opened.thread]
 
 
-async def test_a_mention_where_nobody_is_hosted_is_answered_once_by_a_reply_to_it(world: World) -> None:
+async def test_an_unhosted_mention_is_answered_once_by_reply(world: World) -> None:
     world.core.outcome = NoSession("Start one with /avatar start.")
     written = await world.people[ANN].send(world.channel, f"<@{world.env.bot.user.id}> hello")
 
@@ -226,7 +226,7 @@ async def test_a_server_is_told_its_own_channels_names(world: World) -> None:
     assert await world.platform.channel(direct(world.channel.id)) == A_DIRECT_MESSAGE
 
 
-async def test_a_private_thread_is_known_as_one_and_an_unknown_one_is_taken_for_private(world: World) -> None:
+async def test_private_and_unknown_threads_count_as_private(world: World) -> None:
     backend, parent = world.env.backend, world.channel.id
     public, private = (
         backend.create_thread(parent, "aside", world.people[ANN].id, type=kind.value).id

@@ -57,7 +57,7 @@ async def test_a_session_that_cannot_be_resumed_any_more_begins_anew(wire: Wire)
     await wire.ready()
 
 
-async def test_a_connection_that_is_dead_without_saying_so_is_left_and_resumed(discord: FakeDiscord) -> None:
+async def test_a_dead_connection_is_noticed_and_resumed(discord: FakeDiscord) -> None:
     discord.heartbeat_interval = 200
     async with running(Wire(discord, Impatient)) as wire:
         discord.frozen = True
@@ -84,7 +84,7 @@ async def test_no_more_is_asked_for_than_is_used(discord: FakeDiscord, wanted: b
 
 
 @pytest.mark.parametrize(("shards", "writes"), [("0/2", True), ("1/2", False)])
-async def test_a_process_takes_its_shards_and_the_first_writes_the_commands(
+async def test_a_process_takes_its_shards_and_syncs_commands_once(
     discord: FakeDiscord, shards: str, writes: bool
 ) -> None:
     async with running(Wire(discord, settings=settings(shards=shards))):
@@ -115,7 +115,7 @@ async def test_what_cannot_be_read_ends_nothing_and_quotes_nobody(wire: Wire, ev
     assert "no author" not in str(line)
 
 
-async def test_a_fault_of_ours_is_written_down_once_and_the_next_message_is_heard(wire: Wire) -> None:
+async def test_an_internal_fault_is_logged_and_the_next_message_heard(wire: Wire) -> None:
     wire.core.fault = ValueError("a bug")
     with capture_logs() as written:
         await wire.write("Second")
@@ -125,7 +125,7 @@ async def test_a_fault_of_ours_is_written_down_once_and_the_next_message_is_hear
     assert [(line["log_level"], line["handler"]) for line in written] == [("error", "on_message")]
 
 
-async def test_a_message_of_a_server_that_could_not_be_read_is_not_a_direct_one(wire: Wire) -> None:
+async def test_an_unreadable_server_message_is_not_a_direct_one(wire: Wire) -> None:
     stranger = "800000000000000077"
     await wire.discord.dispatch("MESSAGE_CREATE", wire.discord.message("Hello") | {"guild_id": stranger})
 
@@ -153,7 +153,7 @@ async def test_a_token_that_is_refused_is_one_sentence(discord: FakeDiscord) -> 
 # ---------------------------------------------------------------- whether it hears anybody
 
 
-async def test_a_connection_that_is_lost_is_seen_and_its_return_too(wire: Wire) -> None:
+async def test_losing_and_regaining_the_connection_is_noticed(wire: Wire) -> None:
     assert wire.platform.connection().problem == ""
     wire.discord.refuse_connections = 2
 
@@ -164,7 +164,7 @@ async def test_a_connection_that_is_lost_is_seen_and_its_return_too(wire: Wire) 
     await wire.discord.until(lambda: wire.discord.made("GET /channels/.*/messages"))  # it is ready again
 
 
-async def test_before_it_runs_and_after_what_ended_it_for_good_it_is_not_connected(discord: FakeDiscord) -> None:
+async def test_it_is_disconnected_before_running_and_after_a_fatal_close(discord: FakeDiscord) -> None:
     platform = Wire(discord).platform
     assert platform.connection().problem == NOT_CONNECTED
     discord.close_with = 4014

@@ -38,7 +38,7 @@ async def test_as_many_threads_are_opened_as_discord_allows_without_waiting(wire
     assert [opened.thread.thread_id for opened in cards] == [opened.card.message_id for opened in cards]
 
 
-async def test_a_thread_that_may_be_opened_in_minutes_only_is_not_waited_for_and_leaves_no_card(wire: Wire) -> None:
+async def test_a_long_thread_limit_is_not_waited_for(wire: Wire) -> None:
     wire.discord.limits = only(threads=1)
     opened = await wire.platform.post_card(PLACE, CARD)
 
@@ -50,7 +50,7 @@ async def test_a_thread_that_may_be_opened_in_minutes_only_is_not_waited_for_and
     assert [m["id"] for m in wire.discord.messages.values() if m["author"] == USER] == [opened.card.message_id]
 
 
-async def test_a_card_whose_thread_failed_is_withdrawn_and_the_next_attempt_posts_another(wire: Wire) -> None:
+async def test_a_card_without_its_thread_is_withdrawn_and_retried(wire: Wire) -> None:
     wire.discord.next_answers(THREADS, Answer(400, {"code": 50035, "message": "no"}))
     with pytest.raises(PlatformError):
         await wire.platform.post_card(PLACE, CARD)
@@ -73,7 +73,7 @@ async def test_a_start_that_is_cut_off_leaves_no_card(wire: Wire) -> None:
     assert len(wire.discord.made(DELETE)) == 1
 
 
-async def test_a_card_that_was_posted_before_a_crash_is_found_by_its_session(wire: Wire) -> None:
+async def test_a_card_posted_before_a_crash_is_found(wire: Wire) -> None:
     first = await wire.platform.post_card(PLACE, CARD)
 
     again = await wire.platform.post_card(PLACE, LIVE)
@@ -91,7 +91,7 @@ async def test_a_card_that_replaces_another_is_posted_once(wire: Wire) -> None:
     assert shown[0] == shown[1]
 
 
-async def test_a_call_cut_off_in_a_pause_for_everybody_stops_nobody_else(wire: Wire) -> None:
+async def test_cancelling_in_a_global_pause_stops_no_other_call(wire: Wire) -> None:
     everybody = {"retry_after": 60.0, "global": True, "message": "slow down"}
     wire.discord.next_answers("GET /users/@me", Answer(429, everybody, {"Via": "1.1 google"}))
 
@@ -125,7 +125,7 @@ async def test_a_client_whose_session_is_closed_is_not_connected(wire: Wire) -> 
         await Rest(lambda: client.http, pauses=()).call(ME)
 
 
-async def test_a_client_that_is_not_logged_in_yet_is_not_connected() -> None:
+async def test_a_client_not_logged_in_is_not_connected() -> None:
     platform = DiscordPlatform(settings(), Heard(), Drawer(), SystemClock())
     platform.new_client()
 
@@ -140,9 +140,7 @@ async def test_a_client_that_is_not_logged_in_yet_is_not_connected() -> None:
         Answer(200, "a page of somebody else's", {"Content-Type": "text/html"}),
     ],
 )
-async def test_an_answer_that_is_none_of_discords_is_an_error_of_ours(
-    discord: FakeDiscord, wire: Wire, odd: Answer
-) -> None:
+async def test_an_answer_that_is_not_discords_is_our_error(discord: FakeDiscord, wire: Wire, odd: Answer) -> None:
     client = wire.platform._client
     assert client is not None
     discord.next_answers("GET /users/@me", odd)
@@ -170,7 +168,7 @@ async def test_a_file_arrives_as_it_is_even_the_second_time(wire: Wire) -> None:
     assert calls[-1].body["attachments"] == [{"id": "0", "filename": "talk.md"}]
 
 
-async def test_a_picture_comes_with_its_words_for_those_who_do_not_see_it(wire: Wire) -> None:
+async def test_a_picture_has_a_text_alternative(wire: Wire) -> None:
     await asked(wire, Reply("Used.", file=File("chart.png", "image/png", b"PNG", "Bar chart.")))
 
     await wire.discord.until(lambda: wire.discord.made(ANSWER))

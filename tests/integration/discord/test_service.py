@@ -249,7 +249,7 @@ async def test_a_thread_or_channel_that_is_deleted_is_left(team: Team, event: st
 
 
 @pytest.mark.parametrize(("status", "code"), [(403, 50013), (403, 50001), (404, 10003)])
-async def test_where_it_may_not_write_any_more_it_does_not_stay(team: Team, status: int, code: int) -> None:
+async def test_it_leaves_where_it_may_no_longer_write(team: Team, status: int, code: int) -> None:
     async with team.served():
         await team.start()
         refused = Answer(status, {"code": code, "message": "no"})

@@ -78,7 +78,7 @@ def reference(message_id: str, **more: bool) -> dict[str, Any]:
     return {"message_reference": {"message_id": message_id, **more}}
 
 
-async def test_a_reply_to_what_is_gone_is_refused_unless_told_otherwise() -> None:
+async def test_a_reply_to_a_deleted_message_needs_permission() -> None:
     rest = FakeRest()
     there = rest.message("Hello")["id"]
     assert told(rest, "POST", POST, content="Hi", **reference(there)).status == 200

@@ -26,7 +26,7 @@ async def test_a_post_is_repeated_and_stands_there_once(wire: Wire, trouble: Ans
     assert wire.discord.messages[ref.message_id]["content"] == "**Mia:** Hello"
 
 
-async def test_what_was_posted_before_a_crash_is_brought_up_to_date(wire: Wire) -> None:
+async def test_what_was_posted_before_a_crash_is_edited(wire: Wire) -> None:
     first = await wire.platform.post(PLACE, final("Half a sen"), "0199aa-0001")
 
     again = await wire.platform.post(PLACE, final("Half a sentence."), "0199aa-0001")
@@ -84,7 +84,7 @@ async def test_machines_and_notices_are_not_listened_to(wire: Wire, odd: dict[st
     assert await wire.core.texts(2) == ["First", "Second"]
 
 
-async def test_an_answer_that_came_too_late_for_its_command_comes_directly(wire: Wire) -> None:
+async def test_a_late_answer_becomes_a_direct_message(wire: Wire) -> None:
     wire.core.outcome, wire.core.reply = Question(), Reply("Nobody is live here.")
     wire.discord.next_answers("POST /interactions/.*", Answer(404, {"code": 10062, "message": "Unknown interaction"}))
 
@@ -120,7 +120,7 @@ async def test_typing_is_shown(wire: Wire) -> None:
     assert len(wire.discord.made(f"POST /channels/{CHANNEL}/typing")) == 1
 
 
-async def test_a_card_edited_too_often_goes_on_in_a_new_one(wire: Wire) -> None:
+async def test_a_card_over_its_edit_limit_is_posted_anew(wire: Wire) -> None:
     opened = await wire.platform.post_card(PLACE, CARD)
     wire.discord.next_answers(PATCH, Answer(400, {"code": 30046, "message": "no"}))
 
@@ -230,7 +230,7 @@ async def test_what_was_edited_to_nothing_is_withdrawn(wire: Wire) -> None:
 # ---------------------------------------------------------------- servers
 
 
-async def test_only_home_servers_and_wanted_direct_messages_are_the_operators_own(discord: FakeDiscord) -> None:
+async def test_home_servers_and_allowed_direct_messages_are_funded(discord: FakeDiscord) -> None:
     ours = Wire(discord, settings=settings(home_guilds=(int(GUILD),))).platform
     talkative = Wire(discord, settings=settings(direct_messages=True)).platform
 
@@ -251,7 +251,7 @@ async def test_a_home_server_gets_its_commands_when_we_come_in(discord: FakeDisc
         await discord.until(lambda: discord.guild_commands.get(GUILD))
 
 
-async def test_a_server_that_is_down_for_a_while_is_not_left(wire: Wire) -> None:
+async def test_a_server_in_outage_is_not_left(wire: Wire) -> None:
     await wire.discord.dispatch("GUILD_DELETE", {"id": GUILD, "unavailable": True})
     await wire.discord.dispatch("GUILD_CREATE", guild())
     await wire.write("Second")
@@ -260,7 +260,7 @@ async def test_a_server_that_is_down_for_a_while_is_not_left(wire: Wire) -> None
     assert wire.core.gone == []
 
 
-async def test_a_thread_that_was_lost_while_we_were_away_is_left(wire: Wire) -> None:
+async def test_a_thread_deleted_while_away_is_left(wire: Wire) -> None:
     opened = await wire.platform.post_card(PLACE, CARD)
     await wire.platform.update_card(opened.card, opened.thread, LIVE)
     gone = Answer(404, {"code": 10003, "message": "Unknown Channel"})
@@ -292,7 +292,7 @@ async def test_an_ended_session_is_not_looked_up_any_more(wire: Wire) -> None:
 
 
 @pytest.mark.parametrize("trouble", [Answer(503), Answer(0, reset=True), Answer(502)])
-async def test_a_gap_that_cannot_be_looked_up_at_first_is_looked_up_again(wire: Wire, trouble: Answer) -> None:
+async def test_a_failed_backfill_is_tried_again(wire: Wire, trouble: Answer) -> None:
     wire.discord.next_answers("GET /channels/.*/messages", trouble)
     wire.discord.message("Said meanwhile")
 
@@ -301,7 +301,7 @@ async def test_a_gap_that_cannot_be_looked_up_at_first_is_looked_up_again(wire: 
     assert await wire.core.texts(2) == ["First", "Said meanwhile"]
 
 
-async def test_a_gap_is_looked_up_later_even_if_people_went_on_talking(discord: FakeDiscord) -> None:
+async def test_a_backfill_runs_later_though_people_talk(discord: FakeDiscord) -> None:
     async with running(Wire(discord, again_s=0.3)) as wire:
         await wire.write("First")
         assert await wire.core.texts(1) == ["First"]
@@ -318,7 +318,7 @@ async def test_a_gap_is_looked_up_later_even_if_people_went_on_talking(discord: 
 # ---------------------------------------------------------------- commands
 
 
-async def test_commands_that_cannot_be_written_stop_nobody_and_are_written_later(discord: FakeDiscord) -> None:
+async def test_a_failed_command_sync_is_retried_later(discord: FakeDiscord) -> None:
     refused = Answer(400, {"code": 50035, "message": "no"})
     discord.next_answers("PUT .*/commands", refused)
     discord.next_answers("GET .*/commands", Answer(200, [], slow=1), refused)

@@ -95,7 +95,7 @@ async def test_a_session_that_was_forgotten_leaves_nothing(lobby: Lobby) -> None
     assert "secret of two" in written
 
 
-async def test_of_two_sessions_in_one_thread_only_the_forgotten_one_goes(lobby: Lobby) -> None:
+async def test_only_the_forgotten_session_of_a_thread_is_deleted(lobby: Lobby) -> None:
     thread = lobby.start("one")
     lobby.say(ANN, "to the first", thread)
     lobby.start("two", thread)
@@ -117,7 +117,7 @@ async def test_windows_are_told_that_it_is_gone(lobby: Lobby) -> None:
     assert "note of one" not in frame
 
 
-async def test_what_is_old_goes_and_a_thread_only_with_its_last_message(lobby: Lobby) -> None:
+async def test_a_thread_is_deleted_with_its_last_message(lobby: Lobby) -> None:
     lobby.say(ANN, "old")
     quiet, lively = lobby.start("one"), lobby.start("two")
     lobby.say(ANN, "old too", quiet)

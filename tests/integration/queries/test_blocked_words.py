@@ -49,7 +49,7 @@ async def test_what_makes_no_sense_changes_nothing(stack: Stack) -> None:
 
 
 @on_stack()
-async def test_a_list_has_an_end_and_a_long_one_is_a_file(stack: Stack) -> None:
+async def test_a_long_list_is_a_file(stack: Stack) -> None:
     parts = [",".join(f"word{n}" for n in range(start, start + 100)) for start in range(0, MOST_ENTRIES, 100)]
     async with stack.serving():
         for part in parts:

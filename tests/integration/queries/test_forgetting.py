@@ -55,7 +55,7 @@ async def test_every_card_says_what_is_kept_and_for_how_long(stack: Stack) -> No
 
 
 @on_stack()
-async def test_forget_me_asks_back_and_then_takes_one_s_words_out(stack: Stack) -> None:
+async def test_forget_me_asks_and_then_deletes_ones_words(stack: Stack) -> None:
     async with stack.serving():
         await talked(stack)
         asked = await ask(stack, "forget me")
@@ -133,7 +133,7 @@ async def test_who_started_a_session_has_it_forgotten(stack: Stack) -> None:
 
 
 @on_stack()
-async def test_an_admin_may_forget_a_session_and_a_member_may_not(stack: Stack) -> None:
+async def test_only_admins_may_forget_a_session(stack: Stack) -> None:
     async with stack.serving() as service:
         session = await talked(stack)
         await stopped(stack)

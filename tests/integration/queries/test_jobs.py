@@ -24,7 +24,7 @@ async def _foreign(stack: Stack) -> None:
 
 
 @on_stack()
-async def test_what_nobody_knows_is_closed_after_two_sweeps_where_the_account_is_ours(stack: Stack) -> None:
+async def test_unknown_sessions_of_our_account_close_after_two_sweeps(stack: Stack) -> None:
     async with stack.serving(timeouts=OURS):
         await stack.room.command("start")
         await stack.live()
@@ -36,7 +36,7 @@ async def test_what_nobody_knows_is_closed_after_two_sweeps_where_the_account_is
 
 
 @on_stack()
-async def test_what_an_ended_session_left_open_is_closed_although_the_account_is_not_ours(stack: Stack) -> None:
+async def test_leftovers_of_ended_sessions_close_on_any_account(stack: Stack) -> None:
     """The answer to its `create` came after its end, from a process that was thought dead."""
     async with stack.serving() as service:
         await stack.room.command("start")
@@ -78,7 +78,7 @@ async def test_while_something_is_being_created_nothing_is_judged(stack: Stack) 
 
 
 @on_stack()
-async def test_a_room_that_bears_the_id_of_a_session_of_ours_proves_it(stack: Stack) -> None:
+async def test_a_room_named_after_our_session_is_ours(stack: Stack) -> None:
     """In rooms of our own Agora project; beside it runs a stranger in a room of somebody else's."""
     stack.own_room = OwnRooms("0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210", stack.clock.now)
     async with stack.serving() as service:
@@ -94,7 +94,7 @@ async def test_a_room_that_bears_the_id_of_a_session_of_ours_proves_it(stack: St
 
 
 @on_stack()
-async def test_a_sleeper_that_nobody_wakes_ends_in_time_and_its_card_says_so(stack: Stack) -> None:
+async def test_an_unwoken_sleeper_ends_and_its_card_says_so(stack: Stack) -> None:
     async with stack.serving(timeouts=SessionTimeouts(wake_within=timedelta(minutes=10))):
         await stack.room.command("start")
         await stack.live()

@@ -86,7 +86,7 @@ def addresses(*names: str) -> str:
 
 
 @on_stack()
-async def test_documents_that_akool_would_not_take_are_told_before_it_is_asked(stack: Stack) -> None:
+async def test_unsupported_documents_are_refused_before_akool_is_asked(stack: Stack) -> None:
     part = 90 * MB
     files = Files(small=5, huge=100 * MB + 1, a=part, b=part, c=part, d=part, e=part, f=part)
     async with stack.serving(files=files):
@@ -105,7 +105,7 @@ async def test_documents_that_akool_would_not_take_are_told_before_it_is_asked(s
 
 
 @on_stack()
-async def test_a_document_whose_size_nobody_tells_is_passed_on_and_said(stack: Stack) -> None:
+async def test_a_document_of_unknown_size_is_passed_on(stack: Stack) -> None:
     async with stack.serving(files=Files(small=5)):
         made = await ask(stack, "knowledge create", name="FAQ", documents=addresses("small", "strange", "odd"))
     assert (

@@ -55,7 +55,7 @@ async def test_languages_come_in_pages(stack: Stack) -> None:
 
 
 @on_stack()
-async def test_an_id_copied_from_a_web_page_is_asked_about_before_it_is_refused(stack: Stack) -> None:
+async def test_an_id_copied_from_a_page_is_looked_up(stack: Stack) -> None:
     catalog = stack.simulator.catalog
     hidden = replace(next(iter(catalog)), avatar_id="65a1b2c3d4e5f6a7b8c9d0e1", name="Iris", platform="nowhere")
     catalog.add(hidden)

@@ -140,7 +140,7 @@ async def test_only_an_admin_may_give_a_key() -> None:
 
 
 @virtual
-async def test_what_runs_is_closed_with_the_key_it_was_made_with() -> None:
+async def test_a_session_is_closed_with_its_creating_key() -> None:
     async with world() as here:
         await here.asks("account key", account_key=KEY)
         await here.starts()
@@ -153,7 +153,7 @@ async def test_what_runs_is_closed_with_the_key_it_was_made_with() -> None:
 
 
 @virtual
-async def test_what_runs_is_asked_for_with_the_key_it_was_made_with() -> None:
+async def test_a_session_is_queried_with_its_creating_key() -> None:
     async with world() as here:
         await here.asks("account key", account_key=KEY)
         await here.starts()
@@ -187,7 +187,7 @@ async def test_a_key_stays_while_something_is_being_made_with_it() -> None:
 
 
 @virtual
-async def test_what_an_ended_session_left_open_is_reaped_with_its_key() -> None:
+async def test_an_ended_sessions_leftover_is_reaped_with_its_key() -> None:
     async with world() as here:
         await here.asks("account key", account_key=KEY)
         await here.starts()

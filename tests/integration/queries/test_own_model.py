@@ -101,7 +101,7 @@ async def test_its_answer_is_spoken_word_for_word(stack: Stack) -> None:
 
 
 @on_stack()
-async def test_each_sentence_is_sent_while_the_next_is_still_being_written(stack: Stack) -> None:
+async def test_sentences_are_sent_while_the_answer_is_written(stack: Stack) -> None:
     service = Service(["I like trees.", "And rivers, too.", "That is all."], pause=2.0)
     tap = stack.tap = Tap(stack.simulator.connect)
     async with stack.serving(model=model_at(ADDRESS, transport=service)):
@@ -152,7 +152,7 @@ async def test_a_long_answer_in_one_piece_holds_nobody_up(stack: Stack) -> None:
 
 
 @on_stack()
-async def test_an_answer_that_never_ends_is_given_up_and_somebody_told(stack: Stack) -> None:
+async def test_an_endless_answer_is_cut_and_told(stack: Stack) -> None:
     """Comments keep the line busy: no read ever times out."""
     service = Service([])
     service.writer.endless = b": ping\n\n"

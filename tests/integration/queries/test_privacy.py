@@ -89,7 +89,7 @@ def test_a_thread_that_everybody_sees_is_seen_from_its_channel(tmp_path: Path) -
     run_story(story, tmp_path)
 
 
-def test_of_several_sessions_the_newest_is_meant_that_may_be_seen_and_in_which_something_was_said(
+def test_the_newest_visible_session_with_a_transcript_is_meant(
     tmp_path: Path,
 ) -> None:
     async def story(stack: Stack) -> None:

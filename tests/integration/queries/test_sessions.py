@@ -108,7 +108,7 @@ async def test_sessions_of_this_workspace_only(stack: Stack) -> None:
 
 
 @on_stack()
-async def test_sessions_are_in_channels_by_their_names_and_a_private_one_is_named_only_in_itself(stack: Stack) -> None:
+async def test_sessions_show_channel_names_and_hide_private_ones(stack: Stack) -> None:
     stack.room.channels = CHANNELS
     async with stack.serving():
         for place in (CHANNEL, BOARD):
@@ -183,7 +183,7 @@ async def use(stack: Stack, minutes: Mapping[ConversationRef, float]) -> None:
 
 
 @on_stack()
-async def test_usage_adds_up_by_the_names_of_channels_and_private_ones_in_one(stack: Stack) -> None:
+async def test_usage_is_by_channel_and_hides_private_names(stack: Stack) -> None:
     stack.room.channels = CHANNELS
     async with stack.serving():
         await use(stack, {CHANNEL: 6, BOARD: 5, SALON: 3})

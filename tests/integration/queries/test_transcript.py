@@ -17,7 +17,7 @@ async def exported(stack: Stack, form: str) -> str:
 
 
 @on_stack()
-async def test_who_wrote_stands_before_it_once_though_the_avatar_is_told_who_speaks(stack: Stack) -> None:
+async def test_the_authors_name_stands_once_before_the_line(stack: Stack) -> None:
     async with stack.serving() as service:
         await stack.room.command("start")
         await stack.live()

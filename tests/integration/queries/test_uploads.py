@@ -69,7 +69,7 @@ async def test_a_refusal_leaves_nothing_behind(stack: Stack) -> None:
 
 
 @on_stack()
-async def test_a_video_that_akool_would_not_take_is_told_before_it_is_asked(stack: Stack) -> None:
+async def test_an_unsupported_video_is_refused_before_akool_is_asked(stack: Stack) -> None:
     async with stack.serving(files=Files(ann=300 * MB + 1, ben=300 * MB)):
         uploaded = len(list(stack.simulator.catalog))
         large = await ask(stack, "upload", url=VIDEO, name="Annie", confirm="yes")

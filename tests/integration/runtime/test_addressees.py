@@ -55,7 +55,7 @@ async def test_a_greeting_is_for_nobody(stack: Stack) -> None:
 
 
 @on_stack(replace(QUICK, pace=10.0))
-async def test_an_answer_cut_by_a_crash_is_still_for_whoever_asked(stack: Stack) -> None:
+async def test_an_answer_cut_by_a_crash_keeps_its_addressee(stack: Stack) -> None:
     async with stack.serving():
         await begin(stack)
         await stack.room.say("Tell me a long story, please.", stack.room.thread)

@@ -43,7 +43,7 @@ async def answered(
 
 
 @on_stack()
-async def test_each_of_those_who_write_in_its_thread_is_told_once(stack: Stack) -> None:
+async def test_each_author_in_the_thread_is_told_once(stack: Stack) -> None:
     async with stack.serving():
         thread = await ended(stack)
         for seconds, person in ((0, ANN), (3_600, BEN)):
@@ -73,7 +73,7 @@ async def test_a_bare_start_there_starts_it_again(stack: Stack) -> None:
 
 
 @on_stack()
-async def test_a_channel_that_it_listened_to_is_told_for_a_minute(stack: Stack) -> None:
+async def test_a_listening_channel_is_told_for_a_minute(stack: Stack) -> None:
     async with stack.serving():
         await ask(stack, "defaults set", listening="channel")
         await ended(stack)

@@ -31,7 +31,7 @@ async def test_only_what_was_used_counts(stack: Stack) -> None:
 
 
 @on_stack(QUICK, FIFTEEN)
-async def test_the_last_minutes_make_a_shorter_stretch_and_then_it_ends(stack: Stack) -> None:
+async def test_the_last_minutes_of_the_day_are_bought_exactly(stack: Stack) -> None:
     async with stack.serving():
         await stack.room.command("start", minutes="10")
         await stack.live()
@@ -64,7 +64,7 @@ async def test_what_akool_certainly_refused_spends_nothing(stack: Stack) -> None
 
 
 @on_stack(replace(QUICK, concurrency=1), Policy(Limits(provider_minutes=5, person_minutes=15)))
-async def test_with_room_for_one_avatar_the_day_is_as_long_as_with_room_for_two(stack: Stack) -> None:
+async def test_one_slot_gives_as_long_a_day_as_two(stack: Stack) -> None:
     """Each renewal is refused once, since the old one still runs; that attempt costs nobody anything."""
     async with stack.serving():
         await stack.room.command("start")

@@ -34,7 +34,7 @@ async def serving_briefly(stack: Stack, **parts: Any) -> AsyncIterator[None]:
 
 
 @on_stack(SLOWLY)
-async def test_while_akool_hangs_the_service_ends_in_time_and_the_next_start_closes(stack: Stack) -> None:
+async def test_a_hanging_akool_does_not_delay_the_shutdown(stack: Stack) -> None:
     async with serving_briefly(stack):
         await stack.room.command("start")
         await stack.live()
@@ -52,7 +52,7 @@ async def test_while_akool_hangs_the_service_ends_in_time_and_the_next_start_clo
 
 
 @on_stack(SLOWLY)
-async def test_whoever_was_heard_is_not_told_otherwise_when_the_avatar_is_stopped(stack: Stack) -> None:
+async def test_who_was_heard_is_not_told_otherwise_at_stop(stack: Stack) -> None:
     async with stack.serving():
         await stack.room.command("start")
         await stack.live()
@@ -69,7 +69,7 @@ async def test_whoever_was_heard_is_not_told_otherwise_when_the_avatar_is_stoppe
 
 
 @on_stack()
-async def test_a_start_that_akool_leaves_hanging_does_not_hold_up_the_end(stack: Stack) -> None:
+async def test_a_hanging_start_does_not_delay_the_stop(stack: Stack) -> None:
     stack.simulator.faults.queue("session/create", Fault(hang=60.0, after_effect=True))
     async with serving_briefly(stack):
         await stack.room.command("start")
@@ -86,7 +86,7 @@ async def a_minute(*_: object) -> None:
 
 
 @on_stack()
-async def test_lines_that_a_platform_does_not_take_in_time_are_posted_by_the_next_start(stack: Stack) -> None:
+async def test_unposted_lines_are_posted_by_the_next_start(stack: Stack) -> None:
     room = stack.room
     async with serving_briefly(stack):
         await room.command("start")
@@ -111,7 +111,7 @@ async def endless() -> None:
 
 
 @on_stack()
-async def test_a_platform_that_does_not_end_does_not_hold_up_the_process(stack: Stack) -> None:
+async def test_a_hanging_platform_does_not_delay_the_exit(stack: Stack) -> None:
     said = list[str]()
     stack.room.before["run"] = endless
     async with stack.serving():
@@ -123,7 +123,7 @@ async def test_a_platform_that_does_not_end_does_not_hold_up_the_process(stack: 
 
 
 @on_stack()
-async def test_while_close_is_refused_the_card_and_whoever_typed_stop_are_told(stack: Stack) -> None:
+async def test_a_refused_close_is_told_on_card_and_privately(stack: Stack) -> None:
     async with stack.serving():
         await stack.room.command("start")
         await stack.live()

@@ -45,7 +45,7 @@ async def test_a_card_never_goes_on_saying_that_it_says_goodbye(stack: Stack) ->
 
 
 @on_stack()
-async def test_a_card_that_was_posted_and_not_written_down_is_taken_up(stack: Stack) -> None:
+async def test_a_posted_card_that_was_not_recorded_is_adopted(stack: Stack) -> None:
     room = stack.room
     card = Interrupted(room, "post_card", after=True)
     async with stack.serving():
@@ -59,7 +59,7 @@ async def test_a_card_that_was_posted_and_not_written_down_is_taken_up(stack: St
 
 
 @on_stack()
-async def test_what_was_spoken_behind_a_post_that_takes_long_is_in_the_transcript(stack: Stack) -> None:
+async def test_speech_behind_a_slow_post_reaches_the_transcript(stack: Stack) -> None:
     room = stack.room
     line = Interrupted(room, "post")
     async with stack.serving() as service:
@@ -78,7 +78,7 @@ async def test_what_was_spoken_behind_a_post_that_takes_long_is_in_the_transcrip
 
 
 @on_stack()
-async def test_a_room_that_was_about_to_be_closed_is_not_joined_again(stack: Stack) -> None:
+async def test_a_closing_room_is_not_rejoined(stack: Stack) -> None:
     """Whoever meant to close it may still do so."""
     async with stack.serving() as service:
         await stack.room.command("start")
@@ -96,7 +96,7 @@ async def test_a_room_that_was_about_to_be_closed_is_not_joined_again(stack: Sta
 
 
 @on_stack()
-async def test_a_line_that_was_posted_and_not_written_down_is_found(stack: Stack) -> None:
+async def test_a_posted_line_that_was_not_recorded_is_found(stack: Stack) -> None:
     async with stack.serving():
         await stack.room.command("start")
         await stack.live()

@@ -51,7 +51,7 @@ async def begin(stack: Stack, mode: str) -> None:
 
 
 @on_stack()
-async def test_deleted_while_it_is_being_sent_at_most_one_more_packet_goes(stack: Stack) -> None:
+async def test_a_deletion_lets_at_most_one_more_packet_out(stack: Stack) -> None:
     tap = stack.tap = Tap(stack.simulator.connect)
     async with stack.serving():
         await begin(stack, "retelling")
@@ -125,7 +125,7 @@ async def test_the_same_deletion_twice_is_one(stack: Stack) -> None:
 
 
 @on_stack()
-async def test_what_was_cut_by_a_deletion_is_marked_in_the_transcript(stack: Stack) -> None:
+async def test_a_cut_by_deletion_is_marked_in_the_transcript(stack: Stack) -> None:
     async with stack.serving():
         await begin(stack, "retelling")
         await stack.room.say("I have a very long story to tell. " * 20, stack.room.thread)

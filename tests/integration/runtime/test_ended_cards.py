@@ -49,7 +49,7 @@ async def test_a_sleeper_that_is_stopped_shows_its_end_too(stack: Stack) -> None
 
 
 @on_stack()
-async def test_a_session_is_started_again_as_it_was_and_where_it_was(stack: Stack) -> None:
+async def test_a_session_is_restarted_as_and_where_it_was(stack: Stack) -> None:
     async with stack.serving():
         await talked(stack, avatar="Kofi", language="French", minutes="7")
         thread = stack.room.thread
@@ -72,7 +72,7 @@ async def test_a_session_is_started_again_as_it_was_and_where_it_was(stack: Stac
 
 
 @on_stack()
-async def test_where_nobody_speaks_there_is_nothing_to_interrupt_and_it_keeps_nobody_awake(stack: Stack) -> None:
+async def test_an_interrupt_of_silence_does_not_keep_it_awake(stack: Stack) -> None:
     async with stack.serving():
         await talked(stack)
         await asyncio.sleep(9 * 60)
@@ -98,7 +98,7 @@ async def test_extending_says_what_changes_and_who_pays(stack: Stack) -> None:
 
 
 @on_stack(QUICK, Policy(Limits(person_minutes=15)))
-async def test_what_is_left_of_the_day_is_said_before_it_is_used_up(stack: Stack) -> None:
+async def test_the_days_remaining_minutes_are_told_before_the_end(stack: Stack) -> None:
     async with stack.serving():
         await talked(stack)
         assert "10 of your 15 minutes for today are used or set aside." in stack.room.answers()[0]

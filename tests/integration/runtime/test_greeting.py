@@ -22,9 +22,7 @@ async def arrives(stack: Stack, mode: str = "", minutes: str = "", knowledge: st
 @pytest.mark.parametrize(
     ("mode", "given"), [("dialogue", f"Repeat after me, word for word: {LINE}"), ("retelling", LINE)]
 )
-def test_it_says_the_line_of_its_channel_and_nobody_is_said_to_have_asked(
-    mode: str, given: str, tmp_path: Path
-) -> None:
+def test_the_channels_greeting_has_no_asker(mode: str, given: str, tmp_path: Path) -> None:
     async def story(stack: Stack) -> None:
         async with stack.serving():
             await ask(stack, "defaults set", greeting=LINE)
@@ -78,7 +76,7 @@ async def test_what_akool_says_by_itself_is_not_said_twice(stack: Stack) -> None
 
 
 @on_stack()
-async def test_a_knowledge_base_without_an_opening_line_leaves_it_to_the_channel(stack: Stack) -> None:
+async def test_without_an_opening_line_the_channels_greeting_is_used(stack: Stack) -> None:
     async with stack.serving():
         await ask(stack, "defaults set", greeting=LINE)
         await ask(stack, "knowledge create", name="FAQ", prompt="You know it all.")
@@ -87,7 +85,7 @@ async def test_a_knowledge_base_without_an_opening_line_leaves_it_to_the_channel
 
 
 @on_stack()
-async def test_a_language_model_of_the_teams_own_is_not_asked_to_greet(stack: Stack) -> None:
+async def test_an_own_language_model_does_not_greet(stack: Stack) -> None:
     service = Service(["Gladly."])
     async with stack.serving(model=model_at(ADDRESS, transport=service)):
         await ask(stack, "defaults set", greeting=LINE)
@@ -96,7 +94,7 @@ async def test_a_language_model_of_the_teams_own_is_not_asked_to_greet(stack: St
 
 
 @on_stack()
-async def test_nobody_is_told_what_came_of_a_greeting_that_was_not_heard(stack: Stack) -> None:
+async def test_an_unheard_greeting_is_reported_to_nobody(stack: Stack) -> None:
     async with stack.serving():
         await ask(stack, "defaults set", greeting=LINE)
         await stack.room.command("start")

@@ -29,7 +29,7 @@ async def test_what_is_said_is_answered_and_written_down(stack: Stack) -> None:
 
 @pytest.mark.timeout(20)  # without it time would stand still
 @on_stack(replace(QUICK, pace=2.0))
-async def test_a_speaker_who_pauses_in_mid_sentence_is_waited_for_and_not_watched_without_rest(stack: Stack) -> None:
+async def test_a_pausing_speaker_is_awaited_without_busy_waiting(stack: Stack) -> None:
     async with stack.serving():
         await stack.room.command("start")
         await stack.live()
@@ -51,7 +51,7 @@ async def test_a_stopped_session_is_closed_at_the_provider_and_refunded(stack: S
 
 
 @on_stack()
-async def test_what_comes_out_of_order_is_said_in_order_where_it_is_held_for_that(stack: Stack) -> None:
+async def test_unordered_messages_are_spoken_in_order_within_the_hold(stack: Stack) -> None:
     stack.room.pace = replace(stack.room.pace, hold=0.15)
     async with stack.serving():
         await stack.room.command("start")
@@ -100,7 +100,7 @@ async def test_a_command_is_posted_before_it_is_answered(stack: Stack) -> None:
 
 
 @on_stack()
-async def test_an_unknown_avatar_is_refused_with_the_nearest_before_anything_is_paid(stack: Stack) -> None:
+async def test_an_unknown_avatar_is_refused_with_the_nearest_name(stack: Stack) -> None:
     before = stack.simulator.account.credit
     async with stack.serving():
         await stack.room.command("start", avatar="Almo", mode="retelling")
@@ -113,7 +113,7 @@ async def test_an_unknown_avatar_is_refused_with_the_nearest_before_anything_is_
 
 
 @on_stack()
-async def test_an_unknown_language_of_a_live_avatar_is_one_press_from_the_one_that_was_meant(stack: Stack) -> None:
+async def test_an_unknown_language_offers_the_nearest_as_a_button(stack: Stack) -> None:
     async with stack.serving():
         await stack.room.command("start")
         await stack.live()

@@ -21,7 +21,7 @@ SLOW = replace(QUICK, pace=15.0)
 
 
 @on_stack(SLOW)
-async def test_after_a_crash_the_session_goes_on_in_the_same_room(stack: Stack) -> None:
+async def test_a_session_survives_a_crash_in_its_room(stack: Stack) -> None:
     async with stack.serving():
         await stack.room.command("start")
         await stack.live()
@@ -93,7 +93,7 @@ async def test_a_provider_session_is_renewed_while_somebody_talks(stack: Stack) 
 
 
 @on_stack(replace(QUICK, concurrency=1))
-async def test_with_room_for_one_the_old_is_closed_before_the_new_is_created(stack: Stack) -> None:
+async def test_one_slot_closes_the_old_before_creating_the_new(stack: Stack) -> None:
     async with stack.serving():
         await stack.room.command("start", minutes="1")
         await stack.live()
@@ -104,7 +104,7 @@ async def test_with_room_for_one_the_old_is_closed_before_the_new_is_created(sta
 
 
 @on_stack(replace(QUICK, concurrency=1))
-async def test_a_slot_that_is_free_only_after_a_while_is_waited_for(stack: Stack) -> None:
+async def test_a_slot_that_frees_late_is_waited_for(stack: Stack) -> None:
     async with stack.serving():
         await stack.room.command("start", minutes="1")
         await stack.live()
@@ -121,7 +121,7 @@ RENEWED_AFTER = 35
 
 
 @on_stack(LATE)
-async def test_while_the_next_room_is_prepared_people_are_heard_in_this_one(stack: Stack) -> None:
+async def test_people_are_heard_while_the_next_room_is_prepared(stack: Stack) -> None:
     async with stack.serving():
         await stack.room.command("start", minutes="1")
         await stack.live()
@@ -135,7 +135,7 @@ async def test_while_the_next_room_is_prepared_people_are_heard_in_this_one(stac
 
 
 @on_stack(LATE)
-async def test_a_room_that_is_lost_while_the_next_is_prepared_is_not_mended_but_replaced(stack: Stack) -> None:
+async def test_a_room_lost_during_renewal_is_replaced(stack: Stack) -> None:
     async with stack.serving():
         await stack.room.command("start", minutes="1")
         await stack.live()
@@ -148,7 +148,7 @@ async def test_a_room_that_is_lost_while_the_next_is_prepared_is_not_mended_but_
 
 
 @on_stack(replace(LATE, pace=5.0))
-async def test_what_is_being_said_is_heard_to_its_end_before_the_rooms_change(stack: Stack) -> None:
+async def test_rooms_change_after_the_current_utterance(stack: Stack) -> None:
     async with stack.serving():
         await stack.room.command("start", minutes="1", mode="retelling")
         await stack.live()
@@ -159,7 +159,7 @@ async def test_what_is_being_said_is_heard_to_its_end_before_the_rooms_change(st
 
 
 @on_stack(replace(LATE, pace=20.0))
-async def test_an_avatar_that_goes_before_it_was_on_stage_is_replaced(stack: Stack) -> None:
+async def test_an_avatar_lost_before_taking_over_is_replaced(stack: Stack) -> None:
     async with stack.serving():
         await stack.room.command("start", minutes="1", mode="retelling")
         await stack.live()
@@ -176,7 +176,7 @@ async def test_an_avatar_that_goes_before_it_was_on_stage_is_replaced(stack: Sta
 
 
 @on_stack()
-async def test_nobody_talks_so_it_sleeps_and_costs_nothing_until_a_message_wakes_it(stack: Stack) -> None:
+async def test_silence_sends_it_to_sleep_until_a_message_comes(stack: Stack) -> None:
     async with stack.serving():
         await stack.room.command("start")
         await stack.live()
@@ -204,7 +204,7 @@ async def test_keep_going_keeps_it_awake(stack: Stack) -> None:
 
 
 @on_stack()
-async def test_thrown_out_of_the_room_it_ends_and_only_then_is_closed(stack: Stack) -> None:
+async def test_an_evicted_connection_ends_the_session_before_closing_it(stack: Stack) -> None:
     async with stack.serving():
         await stack.room.command("start")
         await stack.live()
@@ -230,7 +230,7 @@ async def test_a_place_that_is_gone_ends_its_session(stack: Stack) -> None:
 
 
 @on_stack()
-async def test_whoever_started_it_hears_once_that_the_platform_took_the_place(stack: Stack) -> None:
+async def test_its_starter_hears_once_that_the_place_is_gone(stack: Stack) -> None:
     async with stack.serving():
         await stack.room.command("start")
         await stack.live()
@@ -279,7 +279,7 @@ async def test_waiting_messages_can_be_edited_and_withdrawn(stack: Stack) -> Non
 
 
 @on_stack()
-async def test_an_avatar_that_never_comes_ends_the_start_with_a_sentence(stack: Stack) -> None:
+async def test_an_absent_avatar_fails_the_start_with_a_sentence(stack: Stack) -> None:
     stack.simulator.sessions.join_delay = None
     async with stack.serving():
         await stack.room.command("start")
@@ -315,7 +315,7 @@ async def test_a_broken_link_is_joined_again(stack: Stack) -> None:
 
 
 @on_stack()
-async def test_a_turn_whose_end_is_lost_on_the_way_does_not_hold_up_the_next(stack: Stack) -> None:
+async def test_a_lost_turn_end_does_not_block_the_next(stack: Stack) -> None:
     async with stack.serving():
         await stack.room.command("start")
         await stack.live()
@@ -329,7 +329,7 @@ async def test_a_turn_whose_end_is_lost_on_the_way_does_not_hold_up_the_next(sta
 
 
 @on_stack(SLOW)
-async def test_a_room_that_ends_in_the_middle_of_a_turn_is_replaced(stack: Stack) -> None:
+async def test_a_room_lost_in_mid_turn_is_replaced(stack: Stack) -> None:
     async with stack.serving():
         await stack.room.command("start", mode="retelling")
         await stack.live()
@@ -357,7 +357,7 @@ async def test_an_avatar_that_walks_out_is_replaced(stack: Stack) -> None:
 
 
 @on_stack()
-async def test_a_start_while_the_last_session_is_leaving_is_asked_to_wait(stack: Stack) -> None:
+async def test_a_start_during_the_last_stop_must_wait(stack: Stack) -> None:
     stack.simulator.faults.queue("session/close", Fault(hang=3.0))
     async with stack.serving():
         await stack.room.command("start")

@@ -70,7 +70,7 @@ async def told(stack: Stack, sentence: str, person: Person | None = None) -> Non
 
 
 @on_stack()
-async def test_a_blocked_word_is_not_spoken_and_its_author_is_told(stack: Stack) -> None:
+async def test_a_blocked_word_is_unspoken_and_its_author_told(stack: Stack) -> None:
     async with stack.serving():
         await begin(stack, "heck")
         await stack.room.say("What the HECK?", stack.room.thread)
@@ -102,7 +102,7 @@ async def test_refused_words_are_kept_nowhere(stack: Stack) -> None:
 
 
 @on_stack()
-async def test_a_word_blocked_while_the_avatar_is_live_counts_at_once(stack: Stack) -> None:
+async def test_a_newly_blocked_word_counts_in_live_sessions(stack: Stack) -> None:
     async with stack.serving():
         await begin(stack)
         await stack.room.say("heck", stack.room.thread)
@@ -177,7 +177,7 @@ def test_without_a_verdict_it_is_spoken_where_that_is_set(judge: Judge, tmp_path
 
 
 @on_stack()
-async def test_speech_is_held_for_no_longer_than_the_verdict_may_take(stack: Stack) -> None:
+async def test_a_late_verdict_does_not_hold_up_speech(stack: Stack) -> None:
     judge = Judge(takes=60)
     async with stack.serving(moderators=(judge,), unanswered=Unanswered.PASS):
         await begin(stack)
@@ -242,7 +242,7 @@ async def test_an_answer_refused_from_its_beginning_holds_nobody_up(stack: Stack
 
 
 @on_stack()
-async def test_each_sentence_of_a_model_is_judged_before_it_is_spoken(stack: Stack) -> None:
+async def test_each_sentence_of_a_model_is_moderated(stack: Stack) -> None:
     judge = Judge()
     async with stack.serving(model=Model(("One **tree**.", "Two trees.")), moderators=(judge,)):
         await begin(stack)

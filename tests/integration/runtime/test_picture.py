@@ -78,7 +78,7 @@ async def test_key_frames_are_asked_for_at_most_twice_a_second(stack: Stack) -> 
 
 
 @on_stack()
-async def test_a_renewed_avatar_goes_on_at_a_key_frame_after_a_cut(stack: Stack) -> None:
+async def test_a_renewed_stream_resumes_at_a_key_frame(stack: Stack) -> None:
     async with stack.serving():
         await stack.room.command("start", minutes="1")
         await stack.live()

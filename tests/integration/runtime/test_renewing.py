@@ -19,7 +19,7 @@ RENEWED_AFTER = 35
 
 
 @on_stack()
-async def test_a_token_that_is_about_to_expire_renews_early_and_without_a_gap(stack: World) -> None:
+async def test_an_expiring_token_renews_without_a_gap(stack: World) -> None:
     async with stack.serving():
         await stack.room.command("start")
         await stack.live()
@@ -37,7 +37,7 @@ async def test_a_token_that_is_about_to_expire_renews_early_and_without_a_gap(st
 
 
 @on_stack(LATE)
-async def test_what_is_set_while_the_next_room_is_prepared_holds_there_too(stack: World) -> None:
+async def test_settings_made_during_a_renewal_survive_it(stack: World) -> None:
     async with stack.serving():
         await stack.room.command("start", minutes="1")
         await stack.live()
@@ -67,9 +67,7 @@ SLOW_STARTS = [(70, True), (200, True), (3_600, False)]
 
 
 @pytest.mark.parametrize(("seconds", "spoken"), SLOW_STARTS)
-def test_what_waits_during_a_hand_over_is_not_stale_because_the_start_was_slow(
-    tmp_path: Path, seconds: int, spoken: bool
-) -> None:
+def test_waiting_during_a_renewal_does_not_make_messages_stale(tmp_path: Path, seconds: int, spoken: bool) -> None:
     async def story(stack: World) -> None:
         async with stack.serving(hand_over=True):
             await stack.room.command("start", mode="retelling")

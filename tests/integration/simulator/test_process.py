@@ -36,7 +36,7 @@ def client(url: str) -> httpx.AsyncClient:
     return httpx.AsyncClient(base_url=url, headers={"x-api-key": "simulator"}, timeout=HANG_S)
 
 
-async def test_an_avatar_in_another_process_is_spoken_to_and_leaves_no_trace_at_sigterm() -> None:
+async def test_a_remote_avatar_speaks_and_is_closed_at_sigterm() -> None:
     async with running() as (process, url), client(url) as http:
         wanted = {"avatar_id": ALMA, "duration": 60, "mode_type": 1}
         session = (await http.post(f"{SESSION}/create", json=wanted)).json()["data"]

@@ -45,7 +45,7 @@ async def test_a_language_nobody_knows_is_read_as_english() -> None:
     assert unknown == pytest.approx(english, rel=0.1)
 
 
-async def test_nothing_is_said_of_nothing_and_of_much_only_the_beginning() -> None:
+async def test_an_empty_text_is_unspoken_and_a_long_one_cut() -> None:
     async with Speech(text_limit=12) as speech:
         assert await speech.spoken("  ", Tone()) == b""
         assert seconds(await speech.spoken("one two three" * 50, Tone())) < 3

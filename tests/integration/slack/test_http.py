@@ -83,7 +83,7 @@ async def test_a_signature_is_good_for_five_minutes(http: SlackHarness, off: int
         (b"&".join(b"a=1" for _ in range(2_000)), FORM),
     ],
 )
-async def test_what_is_signed_and_makes_no_sense_is_a_bad_request(
+async def test_a_signed_but_senseless_body_is_a_bad_request(
     http: SlackHarness, body: bytes, headers: dict[str, str]
 ) -> None:
     assert await post(http, body, payloads.signed(body) | headers) == 400

@@ -133,14 +133,14 @@ async def test_whoever_was_deactivated_is_no_member_as_slack_says_now(http: Slac
         await slack.is_member(GENERAL, "U0BEN")
 
 
-async def test_a_look_up_that_is_under_way_ends_with_the_platform(http: SlackHarness) -> None:
+async def test_a_running_lookup_ends_with_the_platform(http: SlackHarness) -> None:
     http.fake.slow["users.info"] = 60.0
     await http.write(ANN, "hello", GENERAL)
     await http.restart()
     assert not [task for task in asyncio.all_tasks() if task.get_name() == "slack-lookup"]
 
 
-async def test_a_mention_in_the_words_is_said_without_its_name_while_slack_does_not_tell(http: SlackHarness) -> None:
+async def test_an_unresolved_mention_is_spoken_without_a_name(http: SlackHarness) -> None:
     await http.write(ANN, "hello", GENERAL)
     http.fake.slow["users.info"] = 5.0
     inner = payloads.message("U0ANN", "hello <@U0BEN>", "C0GENERAL", "1790000000.000009")

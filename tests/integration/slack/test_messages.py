@@ -45,7 +45,7 @@ async def test_what_was_refused_is_not_taken_after_all(http: SlackHarness) -> No
     assert len(http.core.inbounds) == 1
 
 
-async def test_what_could_not_be_taken_is_answered_when_it_comes_again(http: SlackHarness) -> None:
+async def test_a_redelivered_event_is_answered_after_a_failure(http: SlackHarness) -> None:
     http.core.outcome, http.core.reply = Question(), Reply("All is well.")
     http.core.unavailable = True
     await deliver(http, "<@U0BOT> status")
@@ -81,7 +81,7 @@ async def test_a_bare_word_is_handed_over_as_said(http: SlackHarness, text: str,
     assert inbound.place == GENERAL.in_thread("1780000000.000001")
 
 
-async def test_what_is_said_in_a_direct_message_is_known_as_that(http: SlackHarness) -> None:
+async def test_a_direct_message_is_known_as_one(http: SlackHarness) -> None:
     await deliver(http, "help", channel="D0ANN")
     body = http.core.inbounds[0].body
     assert isinstance(body, MessagePosted)
@@ -198,7 +198,7 @@ async def test_a_channels_name_is_asked_once_and_not_waited_for(http: SlackHarne
 @pytest.mark.parametrize(
     "trouble", [Trouble(status=500, times=9), Trouble(hangs_up=True, times=9), Trouble(error="ratelimited")]
 )
-async def test_a_channel_goes_by_its_id_while_slack_does_not_tell(http: SlackHarness, trouble: Trouble) -> None:
+async def test_an_unresolved_channel_shows_its_id(http: SlackHarness, trouble: Trouble) -> None:
     http.fake.troubles["conversations.info"] = trouble
     assert await http.platform.channel(GENERAL) == Channel("C0GENERAL", private=True)
 
@@ -338,7 +338,7 @@ async def test_whom_a_forwarded_message_mentions_is_not_addressed(http: SlackHar
     assert not body.mentioned
 
 
-async def test_a_table_that_is_added_is_an_edit_and_a_preview_is_none(http: SlackHarness) -> None:
+async def test_an_added_table_is_an_edit_an_unfurl_none(http: SlackHarness) -> None:
     before = {"user": "U0ANN", "text": "see", "ts": TS}
     for attachment in ({"from_url": "https://x.example", "text": "a page"}, table("table")):
         after = before | {"attachments": [attachment]}

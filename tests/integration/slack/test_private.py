@@ -134,7 +134,7 @@ async def test_an_answer_waits_for_slacks_rate_limit(http: SlackHarness, text: s
 
 
 @pytest.mark.parametrize("alt", ["Bar chart of minutes a day.", "x" * 3_000])
-async def test_a_picture_comes_with_its_words_for_those_who_do_not_see_it(http: SlackHarness, alt: str) -> None:
+async def test_a_picture_has_a_text_alternative(http: SlackHarness, alt: str) -> None:
     to = await answer_to_ann(http)
     await http.platform.reply(to, Reply("Used.", file=File("chart.png", "image/png", b"PNG", alt)))
     assert http.fake.alts["chart.png"] == alt[:1_000]

@@ -123,7 +123,7 @@ async def test_a_mode_switched_off_is_for_the_operator(socket: SlackHarness) -> 
     socket._running = asyncio.create_task(asyncio.sleep(0))
 
 
-async def test_others_with_the_same_token_are_noticed_and_nothing_of_ours_is_lost(http: SlackHarness) -> None:
+async def test_others_with_our_token_are_noticed_and_lose_nothing(http: SlackHarness) -> None:
     platform = http.platform
     assert isinstance(platform, SlackPlatform)
     http.fake.others = 1

@@ -96,13 +96,13 @@ async def test_an_archived_channel_is_gone(http: SlackHarness) -> None:
         await http.platform.post_card(GENERAL, CARD)
 
 
-async def test_who_starts_where_we_are_not_is_told_to_invite_us(http: SlackHarness) -> None:
+async def test_starting_where_we_are_absent_asks_for_an_invitation(http: SlackHarness) -> None:
     with pytest.raises(PlaceGone, match="/invite"):
         await http.platform.post_card(GENERAL.__class__("slack", "T0TEAM", "C0OTHER"), CARD)
 
 
 @pytest.mark.skipif(not available(), reason="no Slack specifications in SPECS_DIR: the stand-in knows no limits")
-async def test_too_many_edits_in_a_minute_are_refused_and_said_so(http: SlackHarness) -> None:
+async def test_too_many_edits_a_minute_are_refused(http: SlackHarness) -> None:
     ref = await http.platform.post(GENERAL, final("0"), "k1")
     for n in range(50):
         await able(http.platform.features.edits).edit(ref, final(str(n)))
@@ -122,7 +122,7 @@ async def test_what_may_not_be_done_is_left_out(http: SlackHarness) -> None:
     assert await able(http.platform.features.search).find(opened.thread, "k1", datetime.now(UTC)) is None
 
 
-async def test_a_line_is_found_at_once_in_a_thread_of_any_length(http: SlackHarness) -> None:
+async def test_a_line_is_found_in_any_long_thread(http: SlackHarness) -> None:
     hour_ago = int(time.time()) - 3600
     root, *replies = (f"{hour_ago + n}.000001" for n in range(1_500))
     http.fake.workspace.add(Message("C0GENERAL", root, "U0ANN", "Good morning"))
@@ -158,9 +158,7 @@ async def test_a_card_that_cannot_be_looked_up_is_posted_again(http: SlackHarnes
 
 
 @pytest.mark.parametrize(("error", "asked"), [("unknown_method", 1), ("invalid_thread_ts", 2), ("internal_error", 2)])
-async def test_a_status_that_slack_does_not_know_is_asked_for_in_an_hour(
-    http: SlackHarness, error: str, asked: int
-) -> None:
+async def test_an_unknown_status_method_is_retried_hourly(http: SlackHarness, error: str, asked: int) -> None:
     http.fake.troubles["assistant.threads.setStatus"] = Trouble(error=error, times=2)
     opened = await http.platform.post_card(GENERAL, CARD)
     for _ in range(2):

@@ -176,7 +176,7 @@ async def test_a_whole_organisation_is_one_installation(company: Company) -> Non
     assert company.core.inbounds[0].place.workspace_id == "E0BIG"
 
 
-async def test_in_an_organisation_a_person_is_in_the_groups_of_the_team_where_they_write(company: Company) -> None:
+async def test_an_organisations_groups_are_those_of_the_writers_team(company: Company) -> None:
     company.grants("code", "xoxb-e", None, enterprise="E0BIG")
     await company.install("code")
     company.fake.workspace.groups.append({"id": "S0ART", "handle": "art", "users": ["U0ANN"], "team_id": "T0ART"})
@@ -190,7 +190,7 @@ async def test_in_an_organisation_a_person_is_in_the_groups_of_the_team_where_th
     assert asked == ["T0TEAM", "T0ART"]
 
 
-async def test_who_shares_a_channel_from_elsewhere_does_not_say_whose_groups_count(company: Company) -> None:
+async def test_a_guest_team_does_not_choose_the_groups(company: Company) -> None:
     company.grants("code", "xoxb-e", None, enterprise="E0BIG")
     await company.install("code")
     await company.message(enterprise="E0BIG", org_wide=True, team="T0ELSEWHERE", context_team_id="T0TEAM")

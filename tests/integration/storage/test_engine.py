@@ -59,7 +59,7 @@ async def test_many_writes_share_few_commits(store: Store, database: Path) -> No
     assert len(written(database)) == 40
 
 
-async def test_a_failing_piece_of_work_is_undone_and_spoils_nothing_else(store: Store, database: Path) -> None:
+async def test_a_failing_write_is_undone_alone(store: Store, database: Path) -> None:
     results = await asyncio.gather(
         store.write(allowing("before")),
         store.write(failing),
@@ -76,7 +76,7 @@ async def test_a_failure_alone_is_undone_too(store: Store, database: Path) -> No
     assert written(database) == []
 
 
-async def test_when_the_database_itself_fails_nothing_of_the_batch_is_written(store: Store, database: Path) -> None:
+async def test_a_database_failure_undoes_the_whole_batch(store: Store, database: Path) -> None:
     results = await asyncio.gather(
         store.write(allowing("before")),
         store.write(broken_disk),
@@ -87,9 +87,7 @@ async def test_when_the_database_itself_fails_nothing_of_the_batch_is_written(st
     assert written(database) == []
 
 
-async def test_a_locked_database_is_given_up_within_two_seconds_and_nothing_is_written(
-    store: Store, database: Path
-) -> None:
+async def test_a_locked_database_fails_within_two_seconds(store: Store, database: Path) -> None:
     taken = asyncio.Event()
 
     def early() -> Work[None]:
@@ -115,7 +113,7 @@ async def is_refused(writing: Awaitable[None]) -> None:
         await writing
 
 
-async def test_a_commit_that_fails_is_told_and_the_writer_goes_on(store: Store, database: Path) -> None:
+async def test_a_failed_commit_is_told_and_writing_goes_on(store: Store, database: Path) -> None:
     def of_no_session(connection: Connection) -> None:
         connection.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
         allowing("lost")(connection)
@@ -127,7 +125,7 @@ async def test_a_commit_that_fails_is_told_and_the_writer_goes_on(store: Store, 
     assert written(database) == ["next"]
 
 
-async def test_what_a_cancelled_caller_left_is_written_even_if_the_store_closes_at_once(database: Path) -> None:
+async def test_a_cancelled_callers_write_survives_closing(database: Path) -> None:
     async with Store.open(f"sqlite:///{database}", Cipher((Fernet.generate_key().decode(),))) as store:
         writing = asyncio.create_task(store.write(allowing("left behind")))
         await asyncio.sleep(0)

@@ -9,7 +9,7 @@ async def read(queue: EventQueue) -> list[RoomEvent]:
     return [event async for event in queue]
 
 
-async def test_events_are_read_in_order_and_the_end_stays_the_end() -> None:
+async def test_events_are_ordered_and_the_end_is_final() -> None:
     queue = EventQueue()
     queue.put(Packet("1", b"a"))
     queue.put(Packet("1", b"b"))

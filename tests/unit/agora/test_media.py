@@ -30,7 +30,7 @@ class Socket:
         self.passed += [event for event in events if self._outlet.admits(event, self.unsent, self.now)]
 
 
-def test_a_bot_that_does_not_read_loses_media_and_no_words() -> None:
+def test_a_slow_reader_loses_media_and_no_words() -> None:
     socket = Socket()
     socket.put(KEY, SOUND)
     socket.unsent = 1
@@ -41,7 +41,7 @@ def test_a_bot_that_does_not_read_loses_media_and_no_words() -> None:
     assert socket.asked == []  # it could not be taken yet
 
 
-def test_after_a_gap_a_key_frame_is_asked_for_until_it_comes() -> None:
+def test_after_a_gap_a_key_frame_is_requested() -> None:
     socket = Socket(unsent=1)
     socket.put(KEY)
     socket.now += BEHIND_S + 0.1
@@ -70,7 +70,7 @@ voices = st.tuples(st.sampled_from("12"), st.booleans(), st.integers(1, 255))
 
 
 @given(st.lists(voices, max_size=30))
-def test_sound_is_joined_in_pairs_and_nothing_of_it_is_lost(told: list[tuple[str, bool, int]]) -> None:
+def test_sound_is_joined_in_pairs_without_loss(told: list[tuple[str, bool, int]]) -> None:
     pairs, at = FrameCoalescer(), 0
     given: list[AudioFrame] = []
     got: list[AudioFrame] = []

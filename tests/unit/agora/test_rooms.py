@@ -19,7 +19,7 @@ SESSION = "0199f0aa-7c11-7000-8000-0123456789ab"
 rooms = OwnRooms(APP_ID, CERTIFICATE, now=lambda: NOW)
 
 
-def test_avatar_and_bot_meet_in_a_room_that_carries_our_session() -> None:
+def test_avatar_and_bot_meet_in_the_sessions_room() -> None:
     avatar, bot = rooms.credentials(SESSION)
 
     assert avatar.channel == bot.channel == SESSION

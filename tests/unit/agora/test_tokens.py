@@ -103,7 +103,7 @@ def test_without_the_right_to_join_nobody_is_admitted() -> None:
     assert not read(minted(privileges=frozenset({Privilege.PUBLISH_DATA}))).admits("room", "1")
 
 
-def test_a_right_of_zero_seconds_lasts_as_long_as_the_token() -> None:
+def test_a_zero_privilege_lasts_as_long_as_the_token() -> None:
     plain = zlib.decompress(base64.b64decode(minted(privileges=frozenset({Privilege.JOIN}))[3:]))
     lasting = plain.replace(struct.pack("<HI", 1, 3_600), struct.pack("<HI", 1, 0))
     grant = read("007" + base64.b64encode(zlib.compress(lasting)).decode())

@@ -68,7 +68,7 @@ async def test_a_token_under_data_is_taken_too() -> None:
 
 
 @virtual
-async def test_a_token_that_expired_is_renewed_and_the_call_made_again() -> None:
+async def test_an_expired_token_is_renewed_and_the_call_repeated() -> None:
     gate = Gate()
     akool = gate.akool()
     api = akool.api_with_token()
@@ -99,7 +99,7 @@ async def test_many_calls_share_one_token_and_one_renewal() -> None:
     assert len(akool.to(TOKEN)) == 2
 
 
-async def test_a_create_that_was_refused_for_its_token_is_made_with_a_new_one() -> None:
+async def test_a_create_refused_for_its_token_is_repeated() -> None:
     session = {"_id": "s1", "credentials": {}}
     akool = ScriptedAkool({TOKEN: ok(token="t"), CREATE: [refused(1101), ok(session)]})
     assert (await akool.api_with_token().create_session(SessionSpec("tristan"), 600)).id == "s1"
@@ -108,7 +108,7 @@ async def test_a_create_that_was_refused_for_its_token_is_made_with_a_new_one() 
 
 
 @pytest.mark.parametrize("code", [1101, 1102, 1200])
-async def test_a_client_that_is_refused_is_an_error_and_nothing_is_called(code: int) -> None:
+async def test_a_refused_client_calls_nothing(code: int) -> None:
     akool = ScriptedAkool({TOKEN: refused(code), CREATE: ok({"_id": "s1"})})
     with pytest.raises(ProviderError) as caught:
         await akool.api_with_token().create_session(SessionSpec("tristan"), 600)

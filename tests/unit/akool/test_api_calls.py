@@ -118,7 +118,7 @@ async def test_what_has_an_effect_is_never_tried_again(path: str, trouble: Respo
 
 
 @pytest.mark.parametrize("path", ONCE)
-async def test_what_has_an_effect_is_never_sent_again_over_a_broken_network(path: str) -> None:
+async def test_an_effect_is_not_repeated_over_a_broken_network(path: str) -> None:
     network = BrokenNetwork(httpx.ReadError)
     with pytest.raises(ProviderError):
         await ONCE[path](network.api())
@@ -157,9 +157,7 @@ async def test_a_create_knows_whether_it_may_have_worked(answer: Response, certa
         (httpx.RemoteProtocolError, False),
     ],
 )
-async def test_a_create_over_a_broken_network_is_uncertain_once_it_was_sent(
-    failure: type[httpx.TransportError], certain: bool
-) -> None:
+async def test_a_create_cut_off_after_sending_is_uncertain(failure: type[httpx.TransportError], certain: bool) -> None:
     with pytest.raises(ProviderError) as caught:
         await BrokenNetwork(failure).api().create_session(SPEC, 600)
     assert caught.value.certain is certain

@@ -122,7 +122,7 @@ async def test_a_created_session_is_read_from_any_of_its_shapes(content: Any) ->
 
 
 @pytest.mark.parametrize("content", [None, {}, [], "s1", {"_id": 5}])
-async def test_a_created_session_without_an_id_may_exist_all_the_same(content: Any) -> None:
+async def test_a_created_session_without_id_may_exist(content: Any) -> None:
     with pytest.raises(ProviderError) as caught:
         await ScriptedAkool({CREATE: ok(content)}).api().create_session(SPEC, 600)
     assert not caught.value.certain
@@ -227,7 +227,7 @@ async def test_a_list_that_never_ends_is_left_after_fifty_pages() -> None:
     assert len(await akool.api().sessions(2)) == len(akool.calls) == 50
 
 
-async def test_a_text_that_was_cut_in_the_middle_of_an_emoji_costs_nothing_beside_it() -> None:
+async def test_an_emoji_cut_in_half_spoils_only_itself() -> None:
     body = b'{"code":1000,"data":[{"_id":"k1","name":"Half \\ud83d"},{"_id":"k2","name":"Whole","\\ude00":[]}]}'
     akool = ScriptedAkool({f"{KNOWLEDGE}/list": Response(body, media_type="application/json")})
     assert [row.name for row in await akool.api().knowledge_bases()] == ["Half \ufffd", "Whole"]
@@ -286,7 +286,7 @@ async def test_a_knowledge_base_is_deleted_with_a_body() -> None:
     assert [(call.method, call.body) for call in akool.calls] == [("DELETE", {"id": "k1"})]
 
 
-async def test_an_update_may_be_answered_without_data_and_clears_what_is_empty() -> None:
+async def test_an_update_without_data_clears_empty_fields() -> None:
     akool = ScriptedAkool({KNOWLEDGE + "/update": ok()})
     await akool.api().update_knowledge(Knowledge("FAQ", "k1"))
     assert akool.calls[0].body == {"id": "k1", "name": "FAQ", "prologue": "", "prompt": "", "docs": [], "urls": []}

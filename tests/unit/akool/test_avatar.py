@@ -46,7 +46,7 @@ async def test_an_avatar_that_speaks_is_there() -> None:
 
 
 @virtual
-async def test_an_avatar_may_come_back_before_it_is_seen_to_leave() -> None:
+async def test_an_avatar_may_return_before_it_is_gone() -> None:
     async with present() as stay:
         await stay.avatar.watch(on=True)
         stay.connection.happen(PeerJoined("again"), PeerLeft(AVATAR))
@@ -58,7 +58,7 @@ async def test_an_avatar_may_come_back_before_it_is_seen_to_leave() -> None:
 
 
 @virtual
-async def test_in_a_room_of_ours_only_the_expected_uid_is_heard() -> None:
+async def test_in_our_own_room_only_the_avatars_uid_counts() -> None:
     async with joined(AVATAR) as stay:
         stay.connection.happen(PeerJoined(STRANGER), picture(key=True, uid=STRANGER), PeerLeft(STRANGER))
         stay.connection.hear(part("I am the avatar", fin=True), STRANGER)

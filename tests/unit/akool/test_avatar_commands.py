@@ -129,7 +129,7 @@ async def test_a_command_nobody_could_hear_is_not_sent_later() -> None:
 
 
 @virtual
-async def test_a_refusal_says_so_and_keeps_the_code_for_the_log() -> None:
+async def test_a_refusal_keeps_its_code_for_the_log() -> None:
     async with present() as stay:
         stay.connection.answer = lambda message: ack(message, 1003)
         with pytest.raises(CommandRefused) as refused:
@@ -176,7 +176,7 @@ async def test_picture_and_sound_pass_while_watched() -> None:
 
 
 @virtual
-async def test_a_lost_seat_is_the_last_event_and_frees_whoever_waits() -> None:
+async def test_losing_the_connection_is_the_last_event() -> None:
     async with present() as stay:
         saying = asyncio.create_task(stay.avatar.say("turn", "word " * 10_000))
         interrupting = asyncio.create_task(stay.avatar.set_params(ParamChanges(language="de")))
@@ -212,7 +212,7 @@ async def test_a_bug_in_a_seat_is_raised_to_whoever_listens() -> None:
 
 
 @virtual
-async def test_a_packet_the_seat_refuses_fails_what_it_belongs_to_and_no_more() -> None:
+async def test_a_refused_packet_fails_only_its_own_message() -> None:
     async with present() as stay:
         stay.connection.send_error = RoomError("The room refused a packet.")
         with pytest.raises(RoomError, match="refused a packet"):
@@ -236,7 +236,7 @@ async def test_leaving_twice_or_before_joining_is_safe() -> None:
 
 
 @virtual
-async def test_a_seat_that_cannot_be_taken_is_reported_and_can_be_left() -> None:
+async def test_a_failed_join_is_reported_and_can_be_left() -> None:
     stay = Stay()
     stay.connection.join_error = RoomError("No room.")
     with pytest.raises(RoomError):

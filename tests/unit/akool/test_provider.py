@@ -135,7 +135,7 @@ async def test_a_session_without_a_room_is_closed_at_once(connection: Any) -> No
     assert caught.value.certain
 
 
-async def test_a_session_without_a_room_that_cannot_be_closed_is_uncertain() -> None:
+async def test_an_unclosable_session_without_room_is_uncertain() -> None:
     akool = ScriptedAkool({CREATE: ok({"_id": "s1"}), CLOSE: refused(1009)})
     with pytest.raises(ProviderError) as caught:
         await provider(akool).create(SPEC, 600, "tag")
@@ -175,7 +175,7 @@ async def test_a_state_that_cannot_be_read_is_an_error(answer: Response) -> None
         await provider(ScriptedAkool({DETAIL: answer})).state("s1")
 
 
-async def test_sessions_are_those_that_cost_money_each_once_and_as_last_seen() -> None:
+async def test_billed_sessions_are_listed_once_with_the_latest_state() -> None:
     def listed(call: Call) -> Response:
         return ok({"result": rows[call.query["status"]]})
 
@@ -290,7 +290,7 @@ async def test_one_avatar() -> None:
     assert await provider(akool).avatar_info("a") == AvatarInfo("a", "Ann")
 
 
-async def test_voices_are_ours_and_akools_and_only_those_that_can_be_streamed() -> None:
+async def test_only_streamable_voices_are_listed() -> None:
     def listed(call: Call) -> Response:
         return ok({"result": rows[call.query["type"]]})
 

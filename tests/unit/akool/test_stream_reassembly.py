@@ -65,9 +65,7 @@ def named_by_the_design(heard: set[int]) -> str:
 
 
 @given(deliveries, st.integers(2, 10))
-def test_any_loss_repetition_and_order_gives_the_utterance_the_design_names(
-    deliveries: list[tuple[int, int]], count: int
-) -> None:
+def test_loss_repetition_and_disorder_give_the_designs_utterance(deliveries: list[tuple[int, int]], count: int) -> None:
     deliveries = [(at, idx % count) for at, idx in deliveries]
     arrivals = [(at / 1000, part(f"<{idx}>", idx, fin=idx == count - 1)) for at, idx in deliveries]
     heard = {idx for _, idx in deliveries}
@@ -122,7 +120,7 @@ def test_a_gap_is_waited_for_then_shown_then_filled() -> None:
     ]
 
 
-def test_fin_waits_for_what_is_missing_no_longer_than_the_patience() -> None:
+def test_fin_waits_for_missing_parts_within_the_patience() -> None:
     assert texts(play([(0, part("a", 0)), (1, part("c", 2, fin=True)), (1.2, part("b", 1))])) == ["a", "abc|"]
     late = play([(0, part("a", 0)), (1, part("c", 2, fin=True)), (1.4, part("b", 1))])
     assert texts(late) == ["a", "a…c|", "abc", "abc|"]
@@ -150,7 +148,7 @@ def test_numbered_repetitions_count_once() -> None:
     assert final_text(play([(0, part("a", 0)), (1, part("b", 1)), *again])) == "ab"
 
 
-def test_other_words_under_a_number_show_that_the_numbers_have_begun_anew() -> None:
+def test_a_repeated_index_with_other_words_restarts_the_numbering() -> None:
     sentences = [("I am. ", 0.0), ("You are. ", 0.5), ("You are. ", 5.0)]
     arrivals = [(at + idx / 100, part(word, idx, fin=idx == 1)) for text, at in sentences for idx, word in _words(text)]
     assert final_text(play(arrivals)) == "I am. You are. You are. "
@@ -172,7 +170,7 @@ def test_silence_ends_what_has_no_fin() -> None:
     assert shown[-1][0] == 19
 
 
-def test_what_comes_after_a_pause_goes_on_with_the_same_utterance() -> None:
+def test_parts_after_a_pause_continue_the_same_utterance() -> None:
     shown = play([(0, part("The first half, ")), (12, part("and the second.", fin=True))])
     assert texts(shown) == ["The first half, ", "The first half, |", "The first half, and the second.|"]
     assert [at for at, _ in shown] == [0, 10, 12]
@@ -183,7 +181,7 @@ def test_a_repetition_opens_nothing_again() -> None:
     assert texts(shown) == ["a", "ab|"]
 
 
-def test_where_every_part_has_a_fin_it_ends_when_nothing_more_comes() -> None:
+def test_with_fin_on_every_part_silence_ends_it() -> None:
     shown = play([(at / 10, part(f"{at} ", at, fin=True)) for at in range(5)])
     assert texts(shown) == ["0 |", "0 1 ", "0 1 2 ", "0 1 2 3 ", "0 1 2 3 4 ", "0 1 2 3 4 |"]
     assert shown[-1][0] == pytest.approx(1.4)
@@ -233,7 +231,7 @@ def test_open_utterances_are_bounded() -> None:
     assert len(whole._open) == reassembly.MAX_OPEN
 
 
-def test_the_length_of_an_utterance_is_bounded_and_what_is_left_out_is_marked() -> None:
+def test_an_utterance_is_bounded_and_its_cut_marked() -> None:
     tenth = "x" * (reassembly.MAX_CHARACTERS // 10)
     shown = play([(idx / 10, part(tenth, idx)) for idx in range(12)])
     assert final_text(shown) == "x" * reassembly.MAX_CHARACTERS + "…"

@@ -200,7 +200,7 @@ def test_pieces_that_wait_for_the_pace_share_a_packet() -> None:
     assert [json.loads(packet.data)["pld"]["text"] for _, packet in drain(queue)] == ["Two. Three. "]
 
 
-def test_an_end_that_comes_late_is_a_packet_of_its_own() -> None:
+def test_a_late_end_is_its_own_packet() -> None:
     queue = SendQueue()
     queue.open(MID)
     queue.write(MID, "All.")

@@ -53,7 +53,7 @@ async def test_an_upload(record: Any) -> None:
         ("https://docs.google.com/1", 1),
     ],
 )
-async def test_a_page_that_shows_a_video_is_told_from_a_video(url: str, source: int) -> None:
+async def test_a_page_showing_a_video_is_not_a_video(url: str, source: int) -> None:
     akool = ScriptedAkool({UPLOAD: ok({"_id": "r1"})})
     await provider(akool).upload(url, "mine", "Me")
     assert akool.calls[0].body["url_from"] == source
@@ -89,7 +89,7 @@ async def test_the_state_of_an_upload(status: int, state: UploadState) -> None:
         ({}, UploadState.QUEUEING),
     ],
 )
-async def test_an_upload_whose_record_has_no_state_is_looked_up_as_an_avatar(detail: Any, state: UploadState) -> None:
+async def test_an_upload_without_state_is_looked_up_as_avatar(detail: Any, state: UploadState) -> None:
     akool = ScriptedAkool({UPLOADED: ok([{"_id": "r1"}]), AVATAR: ok(detail)})
     assert (await provider(akool).upload_state(MINE)).state is state
     assert akool.calls[1].query == {"avatar_id": "mine"}

@@ -116,7 +116,7 @@ def test_an_unknown_verb_is_not_found() -> None:
     assert CATALOGUE.verb("dance") is None
 
 
-def test_a_name_of_two_words_is_an_action_of_a_group() -> None:
+def test_two_words_name_an_action_of_a_group() -> None:
     show, start = CATALOGUE.entries["knowledge"][1], CATALOGUE.entries["start"][0]
     assert (show.group, show.action) == ("knowledge", "show")
     assert (start.group, start.action) == ("", "start")

@@ -50,7 +50,7 @@ def test_only_names_are_suggested(typed: str, names: list[str], n: int) -> None:
     assert len(found) <= n
 
 
-def test_what_is_longer_than_any_name_is_compared_by_its_beginning() -> None:
+def test_overlong_names_are_compared_by_their_beginning() -> None:
     assert suggest("Alma" + "x" * 40_000, ["Alma" + "x" * 60, "Bob"]) == ["Alma" + "x" * 60]
 
 

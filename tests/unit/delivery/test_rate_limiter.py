@@ -86,7 +86,7 @@ async def test_equally_urgent_ones_go_in_their_order() -> None:
 
 
 @virtual
-async def test_what_may_be_left_out_never_takes_the_turn_of_what_waits() -> None:
+async def test_optional_calls_never_overtake_waiting_ones() -> None:
     limiter, got_it = RateLimiter(RateLimits(1.0)), []
     asyncio.get_running_loop().call_at(
         1.0, lambda: got_it.append(limiter.turn_at_once())
@@ -132,7 +132,7 @@ async def test_a_card_does_not_wait_for_ever() -> None:
 
 
 @virtual
-async def test_told_to_wait_nobody_calls_until_then_and_all_are_slower_for_a_while() -> None:
+async def test_retry_after_pauses_everybody_and_slows_the_rest() -> None:
     limiter = RateLimiter(RateLimits(2.0))
     limiter.throttled(7.0)
     moments = []
@@ -148,7 +148,7 @@ async def test_told_to_wait_nobody_calls_until_then_and_all_are_slower_for_a_whi
 
 
 @virtual
-async def test_a_rebuke_for_posts_does_not_stop_edits_nor_one_for_edits_posts() -> None:
+async def test_limits_on_posts_and_edits_are_separate() -> None:
     limiter = RateLimiter(RateLimits(1.0, edits_per_second=4.0))
     await limiter.turn(Priority.FINAL)
     limiter.throttled(3.0)
@@ -160,7 +160,7 @@ async def test_a_rebuke_for_posts_does_not_stop_edits_nor_one_for_edits_posts() 
 
 
 @virtual
-async def test_the_more_messages_grow_the_rarer_each_is_edited_until_there_is_no_room() -> None:
+async def test_more_growing_messages_mean_fewer_edits_each() -> None:
     limiter = RateLimiter(RateLimits(2.0, edit_interval=1.0))
     assert limiter.edit_interval == 1.0
     grown = 0

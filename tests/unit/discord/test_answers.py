@@ -6,7 +6,7 @@ from bot.domain.messages import Command
 from bot.domain.replies import Item, Reply
 
 
-def test_a_question_whose_answer_fits_no_button_says_how_to_give_it_by_hand() -> None:
+def test_a_question_without_buttons_explains_the_typed_answer() -> None:
     options = {"url": f"https://x.example/{'a' * 100}.mp4", "name": "Ann", "confirm": "yes"}
     (asked,) = answer(Reply("Has she agreed?", (Item("Ann", command=Command("upload", options)),)))
     assert BY_HAND in json.dumps(asked)

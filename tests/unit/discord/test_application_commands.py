@@ -50,11 +50,11 @@ def test_options_are_typed() -> None:
     assert option("knowledge show", "knowledge")["required"] is True
 
 
-def test_what_a_form_asks_for_may_be_left_out_of_the_command() -> None:
+def test_an_argument_of_a_form_is_optional_in_commands() -> None:
     assert "required" not in option("say", "text")
 
 
-def test_messages_have_a_menu_command_and_direct_messages_are_a_setting() -> None:
+def test_messages_have_a_menu_command() -> None:
     slash, menu = commands()
     assert (menu["type"], menu["name"]) == (3, SAY_THIS)
     assert slash["contexts"] == menu["contexts"] == [0]

@@ -41,7 +41,7 @@ class Vendor:
         return loop.time()
 
 
-def test_the_call_that_uses_a_bucket_up_is_answered_at_once() -> None:
+def test_the_call_that_empties_a_bucket_succeeds() -> None:
     async def main() -> list[float]:
         vendor = Vendor(2, 300.0)
         return [await vendor.call(), await vendor.call()]
@@ -89,9 +89,7 @@ def test_a_first_call_that_fails_lets_the_next_through() -> None:
     st.sampled_from([0.25, 2.0, 5.0]),
     st.lists(st.sampled_from([0.0, 0.0, 0.02, 0.3, 2.0, 6.0]), min_size=1, max_size=40),
 )
-def test_whatever_comes_at_once_nothing_is_refused_and_all_is_answered(
-    limit: int, seconds: float, pauses: list[float]
-) -> None:
+def test_bursts_are_answered_and_never_refused(limit: int, seconds: float, pauses: list[float]) -> None:
     async def main() -> int:
         vendor = Vendor(limit, seconds)
         async with asyncio.timeout(1_000), asyncio.TaskGroup() as calls:

@@ -28,7 +28,7 @@ async def begun(pauses: list[float]) -> list[tuple[int, float]]:
 
 
 @given(st.lists(st.sampled_from([0.0, 0.0, 0.0, 0.01, 0.3, 2.0]), max_size=200))
-def test_no_second_has_too_many_calls_and_the_first_goes_first(pauses: list[float]) -> None:
+def test_calls_per_second_are_bounded_and_in_order(pauses: list[float]) -> None:
     found = run_virtual(begun(pauses))
 
     assert [number for number, _ in found] == list(range(len(pauses)))

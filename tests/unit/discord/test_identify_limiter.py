@@ -19,7 +19,7 @@ def test_a_day_of_crashing_stays_under_the_limit() -> None:
     assert 800 < run_virtual(day()) < 900
 
 
-def test_the_first_is_at_once_and_the_next_a_little_later() -> None:
+def test_the_first_call_is_immediate_the_next_spaced() -> None:
     async def two() -> tuple[float, float]:
         identify_limiter = IdentifyLimiter()
         began = asyncio.get_running_loop().time()

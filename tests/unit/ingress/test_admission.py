@@ -146,14 +146,14 @@ def test_other_words_in_the_thread_are_spoken(text: str) -> None:
     assert [row.verb for row in written.rows] == ["say"]
 
 
-def test_an_event_is_taken_once_in_a_batch_and_once_ever() -> None:
+def test_an_event_is_accepted_once_ever() -> None:
     first, known = command("start"), said()
     situation = replace(LIVE, known=frozenset({("fake", "W1", known.event_id)}))
     assert [type(o) for o in admitted(NOTHING, first, first)[0]] == [Accepted, Duplicate]
     assert admitted(situation, known)[0] == [Duplicate()]
 
 
-def test_what_was_refused_may_be_tried_again_with_the_same_event() -> None:
+def test_a_refused_event_may_be_tried_again() -> None:
     words = said()
     assert [type(o) for o in admitted(NOTHING, words, words)[0]] == [NoSession, NoSession]
 
@@ -165,7 +165,7 @@ def test_the_same_event_id_of_another_workspace_is_another_event() -> None:
     assert [type(o) for o in admitted(replace(NOTHING, allowed=both), ours, theirs)[0]] == [Accepted, Accepted]
 
 
-def test_of_two_starts_in_one_batch_the_first_wins_and_words_find_it() -> None:
+def test_of_two_starts_in_a_batch_the_first_wins() -> None:
     (first, second, words), written = admitted(
         NOTHING, command("start"), command("start", person=BEN), said(place=LOBBY, mentioned=True)
     )
@@ -209,7 +209,7 @@ def test_a_session_of_another_workspace_cannot_be_named() -> None:
     assert came == NoSession("No session “s1” is live in this workspace.")
 
 
-def test_a_sleeping_session_makes_room_for_a_new_one_in_its_place() -> None:
+def test_a_sleeping_session_yields_to_a_new_start() -> None:
     (came,), written = admitted(ASLEEP, command("start"))
     assert isinstance(came, Accepted)
     assert written.ends == {"s1": EndReason.REPLACED}
@@ -224,7 +224,7 @@ def test_a_sleeping_session_that_is_stopped_hears_nothing_more() -> None:
     assert not written.wakes
 
 
-def test_a_correction_that_is_too_long_or_shows_a_key_changes_nothing() -> None:
+def test_a_bad_correction_changes_nothing() -> None:
     ref = MessageRef(THREAD, "m1")
     _, written = admitted(
         LIVE,
@@ -248,7 +248,7 @@ def test_a_sleeping_avatar_has_nothing_to_be_withdrawn() -> None:
     assert not written.rows
 
 
-def test_who_runs_a_session_hears_what_was_deleted_in_its_channel() -> None:
+def test_the_run_hears_of_deletions_in_its_channel() -> None:
     _, written = admitted(LIVE, inbound(MessageDeleted(MessageRef(THREAD, "m1"))))
     assert [(row.session_id, row.verb, row.body) for row in written.rows] == [("s1", WITHDRAW, {"message": "m1"})]
     assert written.used == set()

@@ -42,7 +42,7 @@ def test_it_is_woken_once_and_whoever_woke_it_pays() -> None:
     assert written.wakes == {"s1": ("ben", 600)}
 
 
-def test_a_workspace_that_nobody_pays_for_neither_starts_nor_wakes_nor_goes_on() -> None:
+def test_an_unfunded_workspace_neither_starts_nor_wakes_nor_continues() -> None:
     wants = [(NOTHING, "start"), (LIVE, "keep-going")]
     asked = [(where, command(verb)) for where, verb in wants]
     for situation, incoming in [*asked, (LIVE, command("set", speed="1.1")), (ASLEEP, said())]:
@@ -59,7 +59,7 @@ def test_extending_needs_no_more_room_where_all_places_are_taken() -> None:
     assert isinstance(starting_, Refused)
 
 
-def test_one_workspace_leaves_room_for_the_others_and_all_together_have_a_limit() -> None:
+def test_sessions_are_limited_per_workspace_and_in_all() -> None:
     limits = Limits(sessions=2, account_sessions=5)
     crowded = replace(NOTHING, running={("fake", "W2"): 4})
     (first, second), _ = admitted(crowded, command("start"), command("start", YARD), limits=limits)
@@ -72,7 +72,7 @@ def test_one_workspace_leaves_room_for_the_others_and_all_together_have_a_limit(
     assert third.sentence.startswith("2 avatars are live in this workspace already")
 
 
-def test_an_account_of_its_own_takes_no_room_on_the_operators() -> None:
+def test_an_own_account_takes_no_operator_slot() -> None:
     limits = Limits(account_sessions=4)
     theirs = frozenset({("fake", "W2")})
     others = replace(NOTHING, running={("fake", "W2"): 4}, own_accounts=theirs)
@@ -89,7 +89,7 @@ def test_what_a_person_has_used_today_shortens_what_they_start() -> None:
     assert written.starts[0].spec.minutes == 5
 
 
-def test_what_a_batch_has_just_reserved_counts_as_used_starts_and_wakes_together() -> None:
+def test_reservations_of_a_batch_count_as_used() -> None:
     started, woke = command("start", YARD), said()
     _, written = admitted(ASLEEP, started, woke, limits=Limits(person_minutes=15))
     assert (written.starts[0].spec.minutes, written.wakes) == (10, {"s1": ("ann", 5 * 60)})

@@ -25,7 +25,7 @@ OVER = replace(session(SessionStatus.ENDED), ended_at=NOW - timedelta(minutes=1)
 KEPT = replace(NOTHING, ended={THREAD: OVER}, earlier={"s1": OVER})
 
 
-def test_start_as_a_word_where_it_has_ended_starts_the_same_again() -> None:
+def test_the_word_start_restarts_an_ended_session() -> None:
     (started,), written = admitted(KEPT, said("start"))
     assert isinstance(started, Accepted)
     assert [(new.place, new.spec.avatar_id) for new in written.starts] == [(LOBBY, "alma")]
@@ -37,7 +37,7 @@ def test_a_session_is_started_again_where_it_was() -> None:
     assert written.starts[0].place == LOBBY
 
 
-def test_a_session_that_is_not_kept_or_of_another_channel_is_not_started_again() -> None:
+def test_a_deleted_or_foreign_session_is_not_restarted() -> None:
     outcomes, written = admitted(KEPT, command("start", again="s2"), command("start", YARD, again="s1"))
     assert [outcome.sentence.partition(".")[0] for outcome in outcomes if isinstance(outcome, Refused)] == [
         "No session “s2” of this channel is kept",

@@ -79,7 +79,7 @@ def test_what_is_not_taken_within_two_seconds_never_is() -> None:
     with_inbox(story)
 
 
-def test_whoever_leaves_before_the_commit_is_not_taken_and_harms_nobody() -> None:
+def test_leaving_before_the_commit_takes_nothing() -> None:
     async def story(inbox: Inbox, runs: RecordingRuns) -> None:
         gone = asyncio.create_task(inbox.accept(start("gone")))
         stays = asyncio.create_task(inbox.accept(start("stays")))

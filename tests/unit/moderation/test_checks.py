@@ -35,7 +35,7 @@ async def test_one_that_answers_is_well() -> None:
     assert URL in found[0].what
 
 
-async def test_one_that_gives_no_verdict_is_a_problem_that_stops_nothing() -> None:
+async def test_a_moderator_without_verdict_stops_nothing() -> None:
     found = await first(Judge(500))
     assert (found.level, found.starts) == (Level.PROBLEM, True)
     assert "HTTP 500" in found.what

@@ -8,7 +8,7 @@ from adapters.playground.settings import PlaygroundSettings
 SECRET = "a-secret-for-tests"
 
 
-def test_the_printed_key_opens_again_and_again_and_the_other_one_once() -> None:
+def test_the_printed_key_is_reusable_and_others_are_not() -> None:
     gate = PlaygroundAuth(PlaygroundSettings(secret=SecretStr(SECRET)))
     once = gate.key_for_once()
     assert [gate.opens(SECRET), gate.opens(SECRET)] == [True, True]

@@ -84,7 +84,7 @@ async def test_one_window_that_takes_it_is_enough() -> None:
 
 
 @virtual
-async def test_a_window_that_takes_nothing_was_not_told_and_keeps_nobody_waiting() -> None:
+async def test_a_stuck_window_counts_as_untold_and_delays_nobody() -> None:
     windows, wire = nobody_here(), Wire()
     async with opened(windows, wire):
         wire.flows.clear()
@@ -114,7 +114,7 @@ async def test_a_window_that_closes_first_was_not_told() -> None:
 
 
 @virtual
-async def test_a_window_that_falls_behind_loses_the_oldest_and_says_so() -> None:
+async def test_a_slow_window_loses_the_oldest_and_says_so() -> None:
     windows, wire = nobody_here(), Wire()
     async with opened(windows, wire) as window:
         wire.flows.clear()

@@ -29,7 +29,7 @@ def parts(address: str) -> tuple[str, str]:
     return signature, encoded
 
 
-async def test_what_we_signed_is_fetched_by_the_one_way_to_the_web() -> None:
+async def test_our_signed_pictures_use_the_guarded_fetch() -> None:
     source = Source()
     assert await ImageProxy("secret", source).fetch(*parts(ImageProxy("secret", None).ours(URL))) is ALMA
     assert source.asked == [URL]

@@ -51,13 +51,13 @@ def luminance(colour: str) -> float:
     )
 
 
-def test_each_avatar_has_a_colour_and_the_last_is_for_all_others() -> None:
+def test_each_avatar_has_a_colour_within_the_limit() -> None:
     names = ["Alma", "Kai", "Bo", "Mia", "Tristan", "Ann", "Max", "Zoe"]
     assert set(COLOURS) <= colours(picture([used(5, day=n, avatar=name) for n, name in enumerate(names)]))
     assert not {COLOURS[2], COLOURS[5]} & colours(picture([used(5), used(3, avatar="Kai")]))
 
 
-def test_a_bar_is_as_high_as_its_minutes_and_where_its_day_is() -> None:
+def test_a_bars_height_is_minutes_and_its_place_the_day() -> None:
     image = picture([used(10), used(5, day=29)])
     first, last = usage_chart.LEFT + 25, usage_chart.RIGHT - 25
     assert height(image, first) == pytest.approx(2 * height(image, last), abs=3)

@@ -21,7 +21,7 @@ async def begins(world: MemoryWorld, **options: str) -> None:
 
 
 @in_memory()
-async def test_what_is_set_is_acknowledged_shown_and_kept_for_the_next_room(world: MemoryWorld) -> None:
+async def test_settings_are_acknowledged_shown_and_kept_for_renewals(world: MemoryWorld) -> None:
     await begins(world, minutes="1")
     assert await world.told("set", **SETTINGS, **SOUND) == (
         "Alma now speaks French, with the voice Kofi, bright, at speed 1.1, "
@@ -76,7 +76,7 @@ async def test_a_background_is_for_official_avatars(world: MemoryWorld) -> None:
 
 
 @in_memory()
-async def test_gestures_and_faces_are_sent_and_said_to_be_for_some_avatars_only(world: MemoryWorld) -> None:
+async def test_gestures_are_sent_and_said_to_need_support(world: MemoryWorld) -> None:
     await begins(world)
     said = await world.told("act", action="hand_wave", expression="happiness")
     await asyncio.sleep(1)

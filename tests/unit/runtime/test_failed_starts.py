@@ -25,7 +25,7 @@ async def test_whoever_started_is_told_of_a_fault_of_ours(world: MemoryWorld) ->
 
 
 @in_memory()
-async def test_whoever_started_is_told_that_it_was_stopped_before_it_came(world: MemoryWorld) -> None:
+async def test_its_starter_is_told_of_an_early_stop(world: MemoryWorld) -> None:
     world.room.faults["post_card"] = [PlatformError("The chat is down.")]
     await world.room.command("start")
     await world.room.command("stop")

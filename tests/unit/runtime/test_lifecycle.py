@@ -58,7 +58,7 @@ def open_now(staged: Staged) -> int:
 
 
 @active(policy=SLEEPS_SOON)
-async def test_a_clock_that_is_set_back_keeps_nobody_awake_for_as_long(staged: Staged) -> None:
+async def test_a_clock_set_back_keeps_nobody_awake_longer(staged: Staged) -> None:
     clock = JumpingClock()
     staged.context.services = replace(staged.services, clock=clock)
     async with kept(staged):
@@ -69,7 +69,7 @@ async def test_a_clock_that_is_set_back_keeps_nobody_awake_for_as_long(staged: S
 
 
 @active()
-async def test_after_ten_minutes_in_which_nobody_wrote_or_watched_it_falls_asleep(staged: Staged) -> None:
+async def test_after_ten_quiet_minutes_it_falls_asleep(staged: Staged) -> None:
     async with kept(staged):
         await at(10 * MINUTE - 5)
         assert not staged.context.ending.done()
@@ -79,7 +79,7 @@ async def test_after_ten_minutes_in_which_nobody_wrote_or_watched_it_falls_aslee
 
 
 @active()
-async def test_no_stretch_is_bought_for_its_last_half_minute_and_one_is_for_whoever_writes_in_it(
+async def test_the_last_half_minute_is_bought_only_for_writers(
     staged: Staged,
 ) -> None:
     async with kept(staged):
@@ -101,7 +101,7 @@ async def test_a_stretch_is_bought_for_an_avatar_that_still_speaks(staged: Stage
 
 
 @active()
-async def test_people_are_told_five_minutes_and_a_minute_before_once_each(staged: Staged) -> None:
+async def test_people_are_warned_at_five_minutes_and_one(staged: Staged) -> None:
     async with kept(staged):
         await at(5 * MINUTE - 5)
         assert staged.room.notices == []
@@ -131,7 +131,7 @@ async def test_whoever_watches_keeps_it_awake(staged: Staged) -> None:
 
 
 @active()
-async def test_whoever_writes_starts_the_ten_minutes_anew_and_the_warnings_too(staged: Staged) -> None:
+async def test_a_message_restarts_the_sleep_clock_and_warnings(staged: Staged) -> None:
     async with kept(staged):
         await at(6 * MINUTE)
         somebody_writes(staged.context)
@@ -155,7 +155,7 @@ async def test_what_sleeps_early_is_warned_of_every_time(staged: Staged) -> None
 
 
 @active(policy=Policy(Limits(sleep_after=timedelta(minutes=1))))
-async def test_what_sleeps_after_a_minute_is_not_warned_of_from_the_start(staged: Staged) -> None:
+async def test_a_short_sleep_clock_gives_no_early_warning(staged: Staged) -> None:
     async with kept(staged):
         await at(1.5 * MINUTE)
     assert staged.room.notices == []
@@ -192,7 +192,7 @@ async def test_it_does_not_fall_asleep_while_it_speaks(staged: Staged) -> None:
 
 
 @active()
-async def test_it_is_renewed_half_a_minute_before_its_time_is_over(staged: Staged) -> None:
+async def test_it_renews_half_a_minute_before_the_end(staged: Staged) -> None:
     async with kept(staged):
         with staged.services.events.watch("s1", TOLD):
             await at(9.5 * MINUTE - 1)
@@ -239,7 +239,7 @@ TWELVE = Policy(Limits(person_minutes=12))
 
 
 @active(policy=TWELVE)
-async def test_when_the_minutes_of_the_day_are_used_up_it_ends_with_its_stretch(staged: Staged) -> None:
+async def test_a_used_up_day_ends_with_the_paid_time(staged: Staged) -> None:
     async with kept(staged):
         with staged.services.events.watch("s1", TOLD):
             await at(11 * MINUTE)

@@ -8,7 +8,7 @@ from tests.memory_fixture import MemoryWorld, in_memory
 
 
 @in_memory(model=FakeLanguageModel(lambda _prompt, _history: ["Here is the answer. "], pause=3.0))
-async def test_an_avatar_that_walks_out_while_its_answer_is_written_holds_nobody_up(world: MemoryWorld) -> None:
+async def test_an_avatar_leaving_during_an_answer_blocks_nobody(world: MemoryWorld) -> None:
     await world.room.command("start")
     await world.live()
     await world.room.say("Are you there?", world.room.thread)

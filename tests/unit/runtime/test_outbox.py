@@ -118,7 +118,7 @@ def test_the_last_look_does_not_repeat_what_is_being_told(play: Callable[[Story]
     play(story)
 
 
-def test_out_of_time_what_was_told_is_written_down_and_the_rest_stays_due(play: Callable[[Story], None]) -> None:
+def test_out_of_time_told_outcomes_are_recorded(play: Callable[[Story], None]) -> None:
     async def story(application_client: Office) -> None:
         for number in range(3):
             await application_client.owe(f"Number {number}.")

@@ -26,7 +26,7 @@ def test_who_falls_asleep_soon_has_a_time() -> None:
     assert outlook == Outlook("Falls asleep unless somebody writes or watches.", minutes(4))
 
 
-def test_what_cannot_be_paid_any_more_ends_with_what_is_paid() -> None:
+def test_an_unpayable_session_ends_with_what_is_paid() -> None:
     outlook = Deadlines(minutes(9), minutes(3), EndReason.BUDGET).outlook(NOW, TEN)
     assert outlook == Outlook("Ends when the minutes for today are used up.", minutes(3), quiet=False)
 
@@ -37,7 +37,7 @@ def test_whoever_sleeps_well_before_that_sleeps() -> None:
 
 
 @given(st.floats(0, 20), st.floats(0, 60), st.sampled_from([None, EndReason.BUDGET, EndReason.NOT_ALLOWED]))
-def test_a_time_that_is_shown_is_the_first_that_ends_it(asleep: float, paid: float, last: EndReason | None) -> None:
+def test_the_shown_time_is_the_first_end(asleep: float, paid: float, last: EndReason | None) -> None:
     outlook = Deadlines(minutes(asleep), minutes(paid), last).outlook(NOW, TEN)
     assert outlook.at in {None, minutes(asleep), minutes(paid)}
     assert outlook.at is None or outlook.at == minutes(asleep) or last

@@ -95,7 +95,7 @@ moments = st.floats(0, 60)
 
 
 @given(st.lists(st.tuples(moments, seconds), min_size=9, max_size=9), seconds)
-def test_a_flood_costs_each_of_the_others_one_utterance_at_most(others: list[tuple[float, float]], long: float) -> None:
+def test_a_flood_delays_others_by_one_utterance_each(others: list[tuple[float, float]], long: float) -> None:
     messages = [Said(at, who, lasts) for who, (at, lasts) in zip(OTHERS, others, strict=True)]
     flood = [Said(number * FLOOD_S, FLOODER, long) for number in range(int(60 / FLOOD_S))]
     alone = {heard.author: heard.began_at for heard in talk(messages, 200)}

@@ -45,7 +45,7 @@ def behaves(staged: Staged, **behavior: bool) -> None:
 
 
 @pytest.mark.parametrize("mid", [SAID_BY_ITSELF, "row1", ""])
-def test_the_end_of_something_else_is_not_the_end_of_a_turn(mid: str) -> None:
+def test_another_ids_end_does_not_end_the_turn(mid: str) -> None:
     @active(spec=RETELLING)
     async def story(staged: Staged) -> None:
         await asked(staged, "Short.", 1)
@@ -153,7 +153,7 @@ def test_without_events_a_turn_ends_with_its_own_text(every_part_final: bool) ->
 
 
 @pytest.mark.parametrize("voiced", [True, False])
-def test_an_answer_under_another_mid_is_heard_and_the_next_turn_waits_for_it(voiced: bool) -> None:
+def test_an_answer_under_another_mid_delays_the_turn(voiced: bool) -> None:
     @active(spec=RETELLING)
     async def story(staged: Staged) -> None:
         behaves(staged, own_ids=True, voiced=voiced)

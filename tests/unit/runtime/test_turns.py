@@ -61,7 +61,7 @@ def given(staged: Staged) -> list[str]:
 
 
 @active()
-async def test_what_is_edited_when_it_is_about_to_be_spoken_is_spoken_as_edited(staged: Staged) -> None:
+async def test_an_edit_before_speaking_is_spoken_as_edited(staged: Staged) -> None:
     await says(staged, "Helo")
     meanwhile(staged, Admitted(edits=[MessageEdited(MESSAGE, "Hello")]))
     async with taking_turns(staged):
@@ -70,7 +70,7 @@ async def test_what_is_edited_when_it_is_about_to_be_spoken_is_spoken_as_edited(
 
 
 @active()
-async def test_what_is_withdrawn_when_it_is_about_to_be_spoken_is_not_spoken(staged: Staged) -> None:
+async def test_a_withdrawal_before_speaking_silences_it(staged: Staged) -> None:
     await says(staged, "Helo")
     meanwhile(staged, Admitted(withdrawals=[MESSAGE]))
     async with taking_turns(staged):

@@ -41,7 +41,7 @@ async def test_it_is_held_for_as_long_as_it_is_renewed() -> None:
 
 
 @virtual
-async def test_while_the_storage_fails_it_is_held_to_its_end_and_no_longer() -> None:
+async def test_a_failing_storage_holds_the_turn_to_its_end() -> None:
     storage = MemoryStorage(JumpingClock())
     lease = lease_on(storage)
     await lease.enlist()
@@ -82,7 +82,7 @@ async def test_who_was_dismissed_holds_nothing_from_the_next_renewal_on() -> Non
 
 
 @virtual
-async def test_what_was_held_under_the_last_id_can_be_claimed_at_once() -> None:
+async def test_a_released_id_can_be_claimed_at_once() -> None:
     storage = MemoryStorage(JumpingClock())
     await started(storage, "s", CHANNEL)
     lease = lease_on(storage)

@@ -29,7 +29,7 @@ async def test_every_avatar_has_a_face_that_is_served_here() -> None:
 
 
 @virtual
-async def test_an_avatar_of_the_web_app_is_in_a_list_of_its_own_and_can_be_used() -> None:
+async def test_web_app_avatars_have_their_own_usable_list() -> None:
     async with customer() as akool:
         (web,) = (await akool.ask("GET", f"{AVATAR}/list", params={"platform": "aigc"}))["data"]["result"]
         listed = (await akool.ask("GET", f"{AVATAR}/list"))["data"]["result"]
@@ -60,7 +60,7 @@ async def test_an_avatar_in_use_is_shown_and_answered_as_busy() -> None:
 
 
 @virtual
-async def test_v3_is_another_list_in_another_shape_with_one_that_cannot_be_used() -> None:
+async def test_v3_lists_another_shape_with_an_unusable_avatar() -> None:
     async with customer() as akool:
         rows: Any = (await akool.ask("GET", "/api/open/v3/avatar/list"))["data"]
         assert (await akool.ask("POST", f"{SESSION}/create", json={"avatar_id": rows[0]["avatar_id"]}))["code"] == 1014
@@ -180,7 +180,7 @@ async def test_every_official_avatar_speaks_with_a_voice_that_exists() -> None:
 
 
 @virtual
-async def test_without_a_key_with_a_wrong_one_and_with_a_token() -> None:
+async def test_missing_key_wrong_key_and_token_differ() -> None:
     async with (
         customer() as akool,
         httpx.AsyncClient(transport=httpx.ASGITransport(application(akool.simulator)), base_url="http://a") as http,

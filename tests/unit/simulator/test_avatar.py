@@ -40,7 +40,7 @@ async def in_retelling(
 
 
 @virtual
-async def test_in_retelling_it_says_exactly_what_it_is_given_in_growing_parts_at_speaking_pace() -> None:
+async def test_retelling_repeats_its_text_at_speaking_pace() -> None:
     text = "Welcome everybody, this is what we will look at today: “quotes”, 日本語 and 🎉."
     async with customer() as akool:
         connection = akool.connection(await akool.create(mode_type=1))
@@ -147,7 +147,7 @@ async def test_chats_wait_for_each_other() -> None:
 
 
 @virtual
-async def test_an_interrupt_stops_it_in_the_middle_and_drops_what_waits() -> None:
+async def test_an_interrupt_stops_speech_and_drops_the_queue() -> None:
     text = "one two three four five six seven eight nine ten eleven twelve"
     async with in_retelling() as (akool, connection, events):
         await connection.send(chat("long", text))
@@ -256,7 +256,7 @@ async def test_the_prologue_is_an_opening_line_in_retelling_only() -> None:
 
 
 @virtual
-async def test_it_leaves_when_its_session_is_closed_and_the_room_closes() -> None:
+async def test_the_avatar_leaves_when_its_session_is_closed() -> None:
     async with customer() as akool:
         session = await akool.create(mode_type=1)
         connection = akool.connection(session)

@@ -61,7 +61,7 @@ async def test_a_call_that_hangs_may_have_had_its_effect(after_effect: bool, ses
 
 
 @virtual
-async def test_the_state_shows_money_rooms_and_everything_said_and_no_token() -> None:
+async def test_the_state_shows_everything_but_tokens() -> None:
     async with customer() as akool:
         session = await akool.create(mode_type=1, voice_params={"elevenlabs_settings": {"api_key": "sk_secret"}})
         connection = akool.connection(session)

@@ -35,7 +35,7 @@ def test_everybody_was_filmed(portrait: str) -> None:
 
 
 @pytest.mark.parametrize("portrait", PORTRAITS)
-def test_a_pose_needs_nothing_but_the_key_frame_and_leaves_nothing_behind(portrait: str) -> None:
+def test_a_pose_needs_only_a_key_frame(portrait: str) -> None:
     for frame in clips_of(portrait).frames[1:]:
         assert not any(astuple(leaves(frame)))
 

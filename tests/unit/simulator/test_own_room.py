@@ -75,7 +75,7 @@ async def test_a_token_ends() -> None:
 
 
 @virtual
-async def test_a_session_whose_avatar_is_not_let_in_has_failed_and_costs_nothing() -> None:
+async def test_a_session_refused_its_room_fails_free_of_charge() -> None:
     async with customer() as akool:
         avatars, ours = own_room(akool)
         session = await akool.create(credentials=given(replace(avatars, token=ours.token)))

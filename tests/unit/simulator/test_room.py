@@ -72,7 +72,7 @@ def test_the_same_seed_has_the_same_weather() -> None:
 
 
 @virtual
-async def test_while_the_link_is_down_packets_are_lost_both_ways_and_nobody_is_told() -> None:
+async def test_a_broken_link_loses_packets_silently() -> None:
     sender, receiver, events = await pair()
     receiver.link_down()
     await sender.send(b"unheard")
@@ -85,7 +85,7 @@ async def test_while_the_link_is_down_packets_are_lost_both_ways_and_nobody_is_t
 
 
 @virtual
-async def test_a_seat_whose_events_nobody_reads_is_lost_and_not_a_leak() -> None:
+async def test_an_unread_connection_is_lost_without_a_leak() -> None:
     sender, receiver, events = await pair()
     for _ in range(BACKLOG_LIMIT + 1):
         await sender.send(b"x")

@@ -29,7 +29,7 @@ async def test_a_session_is_queued_then_live_then_over() -> None:
 
 
 @virtual
-async def test_it_is_paid_in_advance_and_the_rest_is_given_back_on_close() -> None:
+async def test_closing_refunds_the_unused_prepayment() -> None:
     async with customer() as akool:
         session = await akool.create(duration=600)
         assert await akool.credit() == 6000 - 60
@@ -39,7 +39,7 @@ async def test_it_is_paid_in_advance_and_the_rest_is_given_back_on_close() -> No
 
 
 @virtual
-async def test_nothing_is_given_back_of_a_session_that_ran_its_time_and_the_seat_is_lost() -> None:
+async def test_a_session_that_ran_out_refunds_nothing() -> None:
     async with customer() as akool:
         session = await akool.create(duration=60)
         connection = akool.connection(session)
@@ -58,7 +58,7 @@ async def test_create_is_not_idempotent() -> None:
 
 
 @virtual
-async def test_the_sixth_session_is_one_too_many_until_another_is_closed() -> None:
+async def test_the_sixth_session_waits_for_a_close() -> None:
     async with customer() as akool:
         sessions = [await akool.create() for _ in range(5)]
         wanted = {"avatar_id": ALMA, "duration": 60}
@@ -105,7 +105,7 @@ async def test_a_body_that_is_no_json_is_a_parameter_error() -> None:
 
 
 @virtual
-async def test_a_session_is_closed_once_under_either_name_of_its_id() -> None:
+async def test_either_id_closes_a_session_once() -> None:
     async with customer() as akool:
         for key in ("id", "session_id"):
             wanted = {key: (await akool.create())["_id"]}
@@ -116,7 +116,7 @@ async def test_a_session_is_closed_once_under_either_name_of_its_id() -> None:
 
 
 @virtual
-async def test_the_token_is_in_the_answer_to_create_and_nowhere_else() -> None:
+async def test_the_token_appears_only_in_creates_answer() -> None:
     async with customer() as akool:
         session = await akool.create()
         detail = (await akool.ask("GET", f"{SESSION}/detail", params={"id": session["_id"]}))["data"]
@@ -140,7 +140,7 @@ async def test_the_list_is_newest_first_in_pages_and_by_status() -> None:
 
 
 @virtual
-async def test_the_token_lets_nobody_in_after_five_minutes_but_whoever_is_in_stays() -> None:
+async def test_a_token_admits_for_five_minutes_only() -> None:
     async with customer() as akool:
         session = await akool.create(duration=600)
         early = akool.connection(session)

@@ -148,7 +148,7 @@ def test_a_long_listing_comes_in_several_messages() -> None:
 ALMA = Item("*Alma*", "official <free>", "https://x.example/a.png", "https://x.example/a.mp4?a=1&b=2")
 
 
-def test_a_row_is_compact_its_title_bold_and_its_button_beside_it() -> None:
+def test_a_row_has_a_bold_title_and_a_button() -> None:
     (title, below) = row(replace(ALMA, command=Command("start", {"avatar": "a1"})), 0)
     assert title["text"]["text"] == "*\u2217Alma\u2217* <https://x.example/a.mp4?a=1&amp;b=2|Preview>"
     assert title["accessory"]["text"]["text"] == "Start"
@@ -232,7 +232,7 @@ def test_help_has_bold_titles_and_commands_in_code_style() -> None:
     assert all(first["style"] == {"bold": True} for first, *_ in others)
 
 
-def test_a_question_whose_answer_fits_no_button_says_how_to_give_it_by_hand() -> None:
+def test_a_question_without_buttons_explains_the_typed_answer() -> None:
     options = {"url": f"https://x.example/{'a' * 2_000}", "name": "Ann", "confirm": "yes"}
     (block,) = row(Item("Ann", command=Command("upload", options)), 0)
     assert BY_HAND in block["text"]["text"]

@@ -7,7 +7,7 @@ EVIL = "\x1b[2J\x1b]0;owned\x07\u202egnp.exe\x9b31m\rroot\ttab\u2028"
 
 
 @given(st.text())
-def test_nothing_but_line_ends_and_joiners_is_left_that_is_not_printed(text: str) -> None:
+def test_unprintable_characters_go_except_line_ends_and_joiners(text: str) -> None:
     assert all(char.isprintable() or char in "\n\u200c\u200d" for char in printable(text))
     assert "\n" not in printable_line(text)
     assert len(printable(text)) == len(text)

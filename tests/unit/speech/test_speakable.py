@@ -62,7 +62,7 @@ def test_a_voice_says_words(text: str, said: str) -> None:
     assert speakable(text) == said
 
 
-def test_a_long_text_is_cut_at_a_word_and_says_so() -> None:
+def test_a_long_text_is_cut_at_a_word() -> None:
     said = speakable("word, " * 500, limit=100)
     assert said.endswith(f"word{SHORTENED}")
     assert 90 < len(said) <= 100

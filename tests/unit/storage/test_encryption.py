@@ -30,7 +30,7 @@ def test_what_an_unknown_key_wrote_says_which_setting_is_wrong() -> None:
         Cipher((NEW,)).decrypt(Cipher((OLD,)).encrypt(b"a secret"))
 
 
-def test_what_is_no_key_is_told_with_how_to_make_one_and_not_repeated() -> None:
+def test_a_bad_key_is_explained_and_not_repeated() -> None:
     with pytest.raises(SettingsError, match="avatarbot db new-key") as refused:
         Cipher((NEW, "my-password"))
     assert "my-password" not in str(refused.value)

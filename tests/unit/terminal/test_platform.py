@@ -6,7 +6,7 @@ from tests.contract.platform.cards import CARD, final
 from tests.disclosing import AI
 
 
-async def test_the_card_and_a_first_line_say_that_the_avatar_is_an_ai() -> None:
+async def test_card_and_first_line_name_the_ai() -> None:
     written: list[str] = []
     platform = TerminalPlatform(TerminalScreen(TerminalShape, written.append))
     await platform.post_card(PLACE, CARD)

@@ -77,7 +77,7 @@ async def test_what_somebody_wrote_is_not_the_bots_to_edit() -> None:
     assert message.text == "Hello"
 
 
-async def test_where_no_private_way_is_open_only_that_is_said_in_public() -> None:
+async def test_without_a_private_way_only_that_is_public() -> None:
     chat, platform = a_chat()
     chat.unreachable.add(ANN.id)
     await platform.reply(ReplyTo(CHANNEL, ANN), Reply("a secret"))

@@ -40,7 +40,7 @@ def disclosed(staged: Staged) -> list[bool]:
     return [line.disclosure == AI for line in staged.room.lines]
 
 
-def test_a_new_person_and_the_first_reader_are_still_to_be_told() -> None:
+def test_new_people_and_first_readers_are_untold() -> None:
     encounters = Encounters()
     assert encounters.due([])
     encounters.told(["ann"])
@@ -123,7 +123,7 @@ async def test_the_next_run_tells_once_more(staged: Staged) -> None:
 
 
 @active()
-async def test_people_s_own_words_are_not_disclosed_as_the_avatar_s(staged: Staged) -> None:
+async def test_peoples_own_words_carry_no_disclosure(staged: Staged) -> None:
     publisher = TranscriptPublisher(staged.context)
     async with staged.playing(publisher.run()):
         publisher.announce("row", "Ann", "Said aloud by me.")

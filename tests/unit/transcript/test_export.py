@@ -229,7 +229,7 @@ def test_any_talk_comes_back_from_json(talk: Transcript) -> None:
     assert [line["text"] for line in lines] == [entry.text.replace("\ud800", "?") for entry in talk.in_order]
 
 
-def test_what_a_person_wrote_is_shown_for_as_long_as_it_takes_to_read_although_the_answer_begins_at_once() -> None:
+def test_a_persons_caption_stays_long_enough_to_read() -> None:
     asked = entry(10, "Ann", "Could you please tell all of us what the plan for the next week looks like?")
     talk = replace(TALK, entries=(asked, entry(10.4, "Alex", "Gladly.", 1)))
     _, first, second = re.findall(r"(\S+) --> (\S+)", export(talk, "srt").content.decode())

@@ -27,7 +27,7 @@ from tests.unit.transcript.publishing import (
 
 
 @active()
-async def test_what_is_final_before_its_first_post_is_due_is_one_call(staged: Staged) -> None:
+async def test_an_early_final_text_is_one_call(staged: Staged) -> None:
     publisher = TranscriptPublisher(staged.context)
     async with staged.playing(publisher.run()):
         hear(publisher, "Good", final=False)
@@ -41,7 +41,7 @@ async def test_what_is_final_before_its_first_post_is_due_is_one_call(staged: St
 
 
 @active()
-async def test_what_grows_is_posted_when_due_and_edited_with_the_newest_text(staged: Staged) -> None:
+async def test_growing_text_is_edited_with_the_newest(staged: Staged) -> None:
     publisher = TranscriptPublisher(staged.context)
     async with staged.playing(publisher.run()):
         for count in range(1, 31):
@@ -57,7 +57,7 @@ async def test_what_grows_is_posted_when_due_and_edited_with_the_newest_text(sta
 
 
 @active()
-async def test_a_final_text_that_was_shown_growing_is_shown_as_final(staged: Staged) -> None:
+async def test_a_growing_post_becomes_the_final_text(staged: Staged) -> None:
     publisher = TranscriptPublisher(staged.context)
     async with staged.playing(publisher.run()):
         hear(publisher, "Hello", final=False)
@@ -69,7 +69,7 @@ async def test_a_final_text_that_was_shown_growing_is_shown_as_final(staged: Sta
 
 
 @active()
-async def test_one_call_is_under_way_and_the_next_one_carries_the_newest_text(staged: Staged) -> None:
+async def test_calls_do_not_overlap_and_carry_the_newest(staged: Staged) -> None:
     publisher, slow = TranscriptPublisher(staged.context), SlowCalls(staged.room)
     async with staged.playing(publisher.run()):
         for count in range(1, 51):
@@ -101,7 +101,7 @@ async def test_onlookers_see_every_step(staged: Staged) -> None:
 
 
 @active()
-async def test_what_comes_after_the_end_of_an_utterance_goes_on_in_its_row_and_post(staged: Staged) -> None:
+async def test_late_parts_continue_in_the_same_post(staged: Staged) -> None:
     publisher = TranscriptPublisher(staged.context)
     async with staged.playing(publisher.run()):
         hear(publisher, "Done.")
@@ -122,7 +122,7 @@ async def test_what_comes_after_the_end_of_an_utterance_goes_on_in_its_row_and_p
 
 
 @active()
-async def test_what_goes_on_while_its_final_text_is_being_posted_is_posted_too(staged: Staged) -> None:
+async def test_parts_during_the_final_post_are_posted_too(staged: Staged) -> None:
     publisher = TranscriptPublisher(staged.context)
     SlowCalls(staged.room)
     async with staged.playing(publisher.run()):
@@ -136,7 +136,7 @@ async def test_what_goes_on_while_its_final_text_is_being_posted_is_posted_too(s
 
 
 @active(narrow)
-async def test_what_goes_on_after_several_posts_is_shown_once_it_is_final(staged: Staged) -> None:
+async def test_parts_after_several_posts_are_shown_when_final(staged: Staged) -> None:
     publisher = TranscriptPublisher(staged.context)
     async with staged.playing(publisher.run()):
         hear(publisher, LONG)
@@ -189,7 +189,7 @@ async def test_what_has_no_words_yet_is_waited_for_at_rest(staged: Staged) -> No
 
 
 @active(tight)
-async def test_where_there_is_no_room_to_grow_only_the_final_text_is_posted(staged: Staged) -> None:
+async def test_without_budget_only_the_final_text_is_posted(staged: Staged) -> None:
     publisher = TranscriptPublisher(staged.context)
     async with staged.playing(publisher.run()):
         hear(publisher, "One", final=False)
@@ -208,7 +208,7 @@ async def test_where_there_is_no_room_to_grow_only_the_final_text_is_posted(stag
 
 
 @active(tight)
-async def test_a_run_that_ends_gives_back_the_room_of_what_grew(staged: Staged) -> None:
+async def test_an_ended_run_returns_its_edit_budget(staged: Staged) -> None:
     publisher = TranscriptPublisher(staged.context)
     async with staged.playing(publisher.run()):
         hear(publisher, "One", final=False)
@@ -220,7 +220,7 @@ async def test_a_run_that_ends_gives_back_the_room_of_what_grew(staged: Staged) 
 
 
 @active()
-async def test_what_the_channel_holds_already_is_written_down_and_not_posted(staged: Staged) -> None:
+async def test_what_is_posted_already_is_recorded_not_repeated(staged: Staged) -> None:
     publisher = TranscriptPublisher(staged.context)
     async with staged.playing(publisher.run()):
         hear(publisher, "As you", final=False, silent=True)
@@ -254,7 +254,7 @@ LONG = "The first sentence is here. The second one is longer. And the third one 
 
 
 @active(narrow)
-async def test_what_is_too_long_goes_on_in_the_next_message_at_a_sentence(staged: Staged) -> None:
+async def test_an_overlong_text_continues_at_a_sentence(staged: Staged) -> None:
     publisher = TranscriptPublisher(staged.context)
     async with staged.playing(publisher.run()):
         hear(publisher, LONG[:-1], final=False)
@@ -338,7 +338,7 @@ async def test_it_is_saved_while_a_call_takes_long(staged: Staged) -> None:
 
 
 @active()
-async def test_what_was_said_to_a_turn_is_kept_when_asked_for(staged: Staged) -> None:
+async def test_what_answered_a_turn_is_kept_on_request(staged: Staged) -> None:
     publisher = TranscriptPublisher(staged.context)
     hear(publisher, "Alma.", id_="row1")
     hear(publisher, "Another", id_="row2")
@@ -347,12 +347,12 @@ async def test_what_was_said_to_a_turn_is_kept_when_asked_for(staged: Staged) ->
 
 
 @active()
-async def test_a_final_text_is_posted_once_the_database_has_taken_it(staged: Staged) -> None:
+async def test_a_final_text_is_committed_before_its_post(staged: Staged) -> None:
     await _posted_once_written(staged, final=True)
 
 
 @active()
-async def test_a_growing_text_is_posted_once_the_database_has_taken_it(staged: Staged) -> None:
+async def test_a_growing_text_is_committed_before_its_post(staged: Staged) -> None:
     await _posted_once_written(staged, final=False)
 
 

@@ -27,7 +27,7 @@ from tests.unit.transcript.publishing import (
 
 
 @active()
-async def test_a_post_that_was_certainly_not_made_is_made_again_later(staged: Staged) -> None:
+async def test_a_post_certainly_not_made_is_repeated(staged: Staged) -> None:
     publisher = TranscriptPublisher(staged.context)
     staged.room.faults["post"] = [Throttled(7), NOT_ANSWERED, NOT_ANSWERED]
     async with staged.playing(publisher.run()):
@@ -63,7 +63,7 @@ async def test_what_is_found_is_brought_up_to_date(staged: Staged) -> None:
 
 
 @active()
-async def test_what_the_platform_certainly_did_not_take_is_not_looked_for(staged: Staged) -> None:
+async def test_a_post_certainly_refused_is_not_looked_for(staged: Staged) -> None:
     """Looking is dear: Slack counts it in calls per minute."""
     publisher, room = TranscriptPublisher(staged.context), staged.room
     staged.room.faults["post"] = [Throttled(2)]
@@ -74,7 +74,7 @@ async def test_what_the_platform_certainly_did_not_take_is_not_looked_for(staged
 
 
 @active(blind)
-async def test_where_we_cannot_look_it_is_posted_again_rather_than_lost(staged: Staged) -> None:
+async def test_an_unfindable_post_is_repeated_rather_than_lost(staged: Staged) -> None:
     publisher = TranscriptPublisher(staged.context)
     staged.room.late_faults["post"] = [NOT_ANSWERED]
     async with staged.playing(publisher.run()):
@@ -108,7 +108,7 @@ async def test_a_message_that_somebody_deleted_is_posted_anew(staged: Staged) ->
 
 
 @active()
-async def test_what_is_posted_anew_is_looked_up_too_when_that_fails(staged: Staged) -> None:
+async def test_a_repeated_post_that_fails_is_looked_up(staged: Staged) -> None:
     publisher = TranscriptPublisher(staged.context)
     async with staged.playing(publisher.run()):
         hear(publisher, "Hel", final=False)
@@ -121,7 +121,7 @@ async def test_what_is_posted_anew_is_looked_up_too_when_that_fails(staged: Stag
 
 
 @active(blind)
-async def test_a_post_whose_place_could_not_be_written_down_is_not_made_twice(staged: Staged) -> None:
+async def test_a_post_with_unrecorded_place_is_not_repeated(staged: Staged) -> None:
     publisher = TranscriptPublisher(staged.context)
     broken(staged.storage.data.posts, updates=True)
     async with staged.playing(publisher.run()):
@@ -134,7 +134,7 @@ async def test_a_post_whose_place_could_not_be_written_down_is_not_made_twice(st
 
 
 @active()
-async def test_a_place_that_is_gone_ends_it_and_what_was_said_is_kept(staged: Staged) -> None:
+async def test_a_lost_place_ends_posting_and_keeps_words(staged: Staged) -> None:
     publisher = TranscriptPublisher(staged.context)
     staged.room.faults["post"] = [PlaceGone("The channel was deleted.")]
     hear(publisher, "Hello.")
@@ -207,7 +207,7 @@ async def test_after_a_crash_what_grew_has_lost_its_end(staged: Staged) -> None:
 
 
 @active()
-async def test_what_goes_on_when_the_crash_came_just_after_its_end_was_posted_is_not_lost(staged: Staged) -> None:
+async def test_parts_after_a_crash_behind_the_end_survive(staged: Staged) -> None:
     await crashes(staged, "It was.", final=True)
     publisher = await resumed(staged)
     async with staged.playing(publisher.run()):
@@ -227,7 +227,7 @@ async def test_a_second_crash_changes_nothing(staged: Staged) -> None:
 
 
 @active()
-async def test_a_final_text_that_was_not_posted_is_posted_by_the_next_run(staged: Staged) -> None:
+async def test_an_unposted_final_text_is_posted_by_the_next_run(staged: Staged) -> None:
     staged.room.faults["post"] = [NOT_ANSWERED]
     await crashes(staged, "Hello.", final=True, after=0.5)
     assert lines(staged) == []
@@ -236,7 +236,7 @@ async def test_a_final_text_that_was_not_posted_is_posted_by_the_next_run(staged
 
 
 @active()
-async def test_a_post_of_which_the_last_run_never_heard_is_found_by_the_next(staged: Staged) -> None:
+async def test_an_unacknowledged_post_is_found_by_the_next_run(staged: Staged) -> None:
     staged.room.late_faults["post"] = [NOT_ANSWERED]
     await crashes(staged, "Hello.", final=True, after=0.5)
     await resumed(staged)
@@ -260,7 +260,7 @@ async def test_a_message_deleted_between_two_runs_is_posted_anew(staged: Staged)
 
 
 @active()
-async def test_an_edit_that_says_gone_and_a_fault_on_the_way_lose_nothing(staged: Staged) -> None:
+async def test_an_edit_answered_gone_loses_nothing(staged: Staged) -> None:
     publisher = TranscriptPublisher(staged.context)
     async with staged.playing(publisher.run()):
         hear(publisher, "Hel", final=False)

@@ -11,7 +11,7 @@ from bot.web.incoming import ended_by, text_of
 FRAMES = 500
 
 
-async def test_who_floods_a_socket_leaves_a_turn_to_others_between_frames() -> None:
+async def test_a_flooded_socket_yields_between_frames() -> None:
     coming = iter(({"type": "websocket.connect"}, *[{"type": "websocket.receive", "text": "{}"}] * FRAMES))
 
     async def receive() -> Message:
@@ -51,7 +51,7 @@ async def test_of_several_ends_the_first_kind_is_told() -> None:
         await raising(ValueError("no frame"), WebSocketDisconnect())
 
 
-async def test_an_end_that_nobody_expects_is_not_hidden_by_one_that_is_expected() -> None:
+async def test_an_unexpected_end_is_not_hidden_by_another() -> None:
     with pytest.raises(ExceptionGroup) as raised, ended_by(WebSocketDisconnect, ValueError):
         await raising(ValueError("no frame"), KeyError("a fault of ours"))
     assert raised.value.subgroup(KeyError)

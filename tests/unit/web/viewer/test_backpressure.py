@@ -97,7 +97,7 @@ def test_numbers_have_no_holes_and_a_gap_is_told_of(told: list[tuple[str, object
 
 
 @given(steps)
-def test_whoever_acknowledges_everything_gets_sound_at_once_and_pictures_from_the_next_key_frame(
+def test_a_caught_up_viewer_resumes_at_a_key_frame(
     told: list[tuple[str, object]],
 ) -> None:
     story = Story()
@@ -110,7 +110,7 @@ def test_whoever_acknowledges_everything_gets_sound_at_once_and_pictures_from_th
     assert not story.wants_key()
 
 
-def test_both_tracks_stop_above_700_ms_and_go_on_at_a_fresh_key_frame() -> None:
+def test_media_pauses_above_700_ms_until_a_key_frame() -> None:
     story = Story()
     assert story.frame(KEY)
     story.now = 0.7
