@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bot.settings import ENV_FILE, Settings
-from bot.storage.key_file import key_file
+from bot.storage.keys import key_file
 
 
 def private_files(settings: Settings) -> Sequence[Path]:

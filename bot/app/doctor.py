@@ -25,7 +25,7 @@ from bot.ports.plugin import AdapterPlugin
 from bot.private_files import exposed
 from bot.settings import Settings, environment, load, unknown_names
 from bot.speech.printable import printable_line
-from bot.storage.key_file import key_file, secret_keys
+from bot.storage.keys import key_file, secret_keys
 from bot.storage.migrate import current_revision, is_newer, newer, newest_revision
 from bot.web.app import listen
 

@@ -22,7 +22,7 @@ from bot.private_files import exposed, history_file
 from bot.process import conceal
 from bot.runtime.services import SessionTimeouts
 from bot.settings import Settings, environment, load, unknown_names
-from bot.storage.lock import sole_process
+from bot.storage.sqlite import sole_process
 from bot.telemetry import configure_logging, new_metrics
 from bot.web.app import create_app, serve
 

@@ -23,9 +23,8 @@ from bot.ports.plugin import ProviderContext, ProviderPlugin, RoomsPlugin
 from bot.ports.provider import AvatarProvider, offer_of
 from bot.ports.room import Rooms, no_room
 from bot.settings import Settings, known_names, load
-from bot.storage.canary import holds_encrypted, lost_key, opens
 from bot.storage.encryption import Cipher
-from bot.storage.key_file import key_file, secret_keys
+from bot.storage.keys import holds_encrypted, key_file, lost_key, opens, secret_keys
 from bot.storage.migrate import connected, upgraded
 from bot.storage.sql import SqlStorage, sql_storage
 from bot.telemetry import Metrics, new_metrics

@@ -14,8 +14,8 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from bot.domain.errors import AvatarbotError, SettingsError, StoreUnavailable
-from bot.storage.connection_thread import ConnectionThread, Work
 from bot.storage.encryption import Cipher
+from bot.storage.sqlite import ConnectionThread, Work
 
 T = TypeVar("T")
 

@@ -1,15 +1,16 @@
-"""The inbox: what was accepted, in which order it waits, and what came of it."""
+"""The inbox: what was accepted, in which order it waits, what came of it, and how one person's words are forgotten."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Boolean, and_, bindparam, case, func, insert, or_, select, update
+from sqlalchemy import Boolean, ColumnElement, and_, bindparam, case, delete, func, insert, or_, select, update
 
 from bot.domain.conversations import ConversationRef, MessageRef
 from bot.domain.messages import ReplyTo, Suggestion
 from bot.domain.people import Role
+from bot.domain.transcript import Speaker
 from bot.ports.storage.admission import EventKey
 from bot.ports.storage.records import (
     SAY,
@@ -21,10 +22,8 @@ from bot.ports.storage.records import (
     UnfinishedRow,
 )
 from bot.storage.encryption import decrypt, encrypt
-from bot.storage.filters import in_workspace
-from bot.storage.prepared import Prepared, one_of
-from bot.storage.tables import inbox, turns
-from bot.storage.transaction import SqlTransaction
+from bot.storage.statements import Prepared, SqlTransaction, in_workspace, one_of
+from bot.storage.tables import inbox, turns, utterances
 
 NO_WORDS = "{}"
 """The body of a message of which no word is kept."""
@@ -285,3 +284,28 @@ def finish(
 ) -> None:
     conclude(tx, [Conclusion(row_id, outcome, sentence, tuple(suggestions))])
     _END_TURN.run(tx, turn=row_id, outcome=outcome, ended_at=tx.now)
+
+
+# ---------------------------------------------------------------- forgetting one person's words
+
+
+def count_of_person(tx: SqlTransaction, place: ConversationRef, person_id: str) -> int:
+    kept = or_(inbox.c.state == InboxState.WAITING, inbox.c.id.in_(select(turns.c.id)))
+    query = select(func.count()).where(_said_by(place, person_id), kept)
+    return int(tx.connection.execute(query).scalar_one())
+
+
+def forget_person(tx: SqlTransaction, place: ConversationRef, person_id: str) -> int:
+    messages, theirs = count_of_person(tx, place, person_id), _said_by(place, person_id)
+    ids = select(inbox.c.id).where(theirs)
+    withdrawn = {"state": InboxState.DONE, "outcome": InboxOutcome.WITHDRAWN, "done_at": tx.now}
+    tx.connection.execute(update(inbox).where(theirs, inbox.c.state == InboxState.WAITING).values(withdrawn))
+    tx.connection.execute(delete(utterances).where(utterances.c.speaker == Speaker.USER, utterances.c.mid.in_(ids)))
+    tx.connection.execute(delete(turns).where(turns.c.id.in_(ids)))
+    tx.connection.execute(update(inbox).where(theirs).values(body=NO_WORDS))
+    return messages
+
+
+def _said_by(place: ConversationRef, person_id: str) -> ColumnElement[bool]:
+    here = in_workspace(inbox, place.platform, place.workspace_id)
+    return and_(here, inbox.c.person_id == person_id, inbox.c.verb == SAY)

@@ -11,11 +11,11 @@ from bot.domain.sessions import SessionStatus
 from bot.ports.room import RoomCredentials
 from bot.ports.storage.fenced import Standing
 from bot.ports.storage.records import ProviderSessionRecord, ProviderSessionStatus
-from bot.storage import channels, sessions, usage
+from bot.storage import sessions, usage, workspaces
 from bot.storage.encryption import encrypt
+from bot.storage.statements import SqlTransaction
 from bot.storage.tables import provider_sessions
 from bot.storage.tables import sessions as session_rows
-from bot.storage.transaction import SqlTransaction
 
 INTENT, OPEN, CLOSING, CLOSED, LOST = ProviderSessionStatus
 RUNNING = (OPEN, CLOSING)
@@ -73,7 +73,7 @@ def intend(tx: SqlTransaction, session_id: str, row_id: str, minutes: Callable[[
     session = sessions.get(tx, session_id)
     assert session is not None
     place, payer_id = session.place, session.payer_id
-    said = channels.allowed(tx, place.platform, place.workspace_id)
+    said = workspaces.allowed(tx, place.platform, place.workspace_id)
     bought = minutes(Standing(session.reserved_s, usage.of_person(tx, place, payer_id), said))
     tx.connection.execute(update(session_rows).where(session_rows.c.id == session.id).values(reserved_s=0))
     tx.connection.execute(

@@ -1,22 +1,31 @@
-"""Sessions: what is read of them, how they begin, rest and end."""
+"""Sessions: what is read of them, how they begin, rest and end; who may claim them, and what a run changes of its own."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Select, and_, bindparam, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, bindparam, exists, func, insert, or_, select, update
 
+from bot.domain.cards import Opened
 from bot.domain.conversations import ConversationRef, MessageRef
 from bot.domain.sessions import EndReason, SessionSpec, SessionStatus
 from bot.ports.storage.admission import NewSession, WorkspaceKey
-from bot.ports.storage.records import NewRow, Past, SessionRecord
+from bot.ports.storage.records import Lease, NewRow, Past, SessionRecord
 from bot.storage import inbox, transcripts, usage
 from bot.storage.encryption import Cipher, decrypt, encrypt
-from bot.storage.filters import channels_of, in_channel, in_channels, in_workspace
-from bot.storage.prepared import Prepared, one_of
-from bot.storage.tables import sessions, turns, utterances
-from bot.storage.transaction import SqlTransaction
+from bot.storage.statements import (
+    HELD,
+    Prepared,
+    SqlTransaction,
+    channels_of,
+    holding,
+    in_channel,
+    in_channels,
+    in_workspace,
+    one_of,
+)
+from bot.storage.tables import sessions, turns, utterances, workers
 
 ENDED = SessionStatus.ENDED.value
 AT_REST = (ENDED, SessionStatus.SLEEPING.value)
@@ -223,3 +232,96 @@ def forget(tx: SqlTransaction, session_ids: Collection[str]) -> int:
 def forget_older(tx: SqlTransaction, age: timedelta) -> int:
     ended = and_(sessions.c.ended_at < tx.now - age, sessions.c.status == ENDED)
     return tx.connection.execute(sessions.delete().where(ended)).rowcount
+
+
+# ---------------------------------------------------------------- the row that a lease holds
+
+
+_FENCE = Prepared(select(sessions.c.id).where(HELD).with_for_update())
+_CHANGE = Prepared(update(sessions).where(HELD))
+
+
+def holds(tx: SqlTransaction, lease: Lease) -> bool:
+    return bool(_FENCE.rows(tx, **holding(lease)))
+
+
+def change(tx: SqlTransaction, lease: Lease, /, **fields: object) -> None:
+    if "spec" in fields:
+        fields["spec"] = encrypt(tx.cipher, fields["spec"])
+    if "end_reason" in fields:
+        fields["end_reason"] = fields["end_reason"] or ""
+    _CHANGE.run(tx, **holding(lease), **fields)
+
+
+def open_thread(tx: SqlTransaction, lease: Lease, opened: Opened) -> None:
+    move_card(tx, lease, opened.card)
+    _CHANGE.run(tx, **holding(lease), talk_thread_id=opened.thread.thread_id)
+
+
+def move_card(tx: SqlTransaction, lease: Lease, card: MessageRef) -> None:
+    _CHANGE.run(tx, **holding(lease), card_message_id=card.message_id, card_thread_id=card.place.thread_id)
+
+
+def release(tx: SqlTransaction, lease: Lease) -> None:
+    change(tx, lease, worker_id="")
+
+
+# ---------------------------------------------------------------- workers and their claims
+
+
+FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
+
+
+def enlist(
+    tx: SqlTransaction, worker_id: str, *, lasts: timedelta | None, capacity: int, address: str, instead_of: str = ""
+) -> None:
+    gone = workers.c.id == instead_of if lasts else workers.c.id != worker_id
+    tx.connection.execute(workers.delete().where(gone))
+    until = tx.now + lasts if lasts else FOREVER
+    row = {"id": worker_id, "started_at": tx.now, "lease_until": until, "capacity": capacity, "address": address}
+    tx.connection.execute(insert(workers).values(row))
+
+
+def renew(tx: SqlTransaction, worker_id: str, *, lasts: timedelta) -> bool:
+    query = update(workers).where(_living(worker_id, tx.now)).values(lease_until=tx.now + lasts)
+    return tx.connection.execute(query).rowcount == 1
+
+
+def dismiss(tx: SqlTransaction, worker_id: str) -> None:
+    tx.connection.execute(workers.delete().where(workers.c.id == worker_id))
+
+
+def others_alive(tx: SqlTransaction, worker_id: str) -> bool:
+    query = select(func.count()).where(workers.c.id != worker_id, workers.c.lease_until > tx.now)
+    return int(tx.connection.execute(query).scalar_one()) > 0
+
+
+def eldest(tx: SqlTransaction) -> str:
+    living = select(workers.c.id).where(workers.c.lease_until > tx.now)
+    query = living.order_by(workers.c.started_at, workers.c.id).limit(1)
+    return tx.connection.execute(query).scalar_one_or_none() or ""
+
+
+def _living(worker_id: str, now: datetime) -> ColumnElement[bool]:
+    return (workers.c.id == worker_id) & (workers.c.lease_until > now)
+
+
+def _unheld(now: datetime) -> Select[Any]:
+    alive = select(workers.c.id).where(workers.c.lease_until > now)
+    return select(sessions.c.id).where(sessions.c.status.not_in(AT_REST), sessions.c.worker_id.not_in(alive))
+
+
+def claimable(tx: SqlTransaction) -> bool:
+    """Whether any session needs a run that nobody gives it."""
+    return tx.connection.execute(_unheld(tx.now).limit(1)).first() is not None
+
+
+def claim(tx: SqlTransaction, worker_id: str, *, room: int, but: Collection[str] = ()) -> list[Lease]:
+    free = _unheld(tx.now).where(sessions.c.id.not_in(tuple(but))).order_by(sessions.c.created_at, sessions.c.id)
+    claimed = tx.connection.execute(
+        update(sessions)
+        .where(sessions.c.id.in_(free.limit(room).scalar_subquery()), exists().where(_living(worker_id, tx.now)))
+        .values(worker_id=worker_id, epoch=sessions.c.epoch + 1, attempts=sessions.c.attempts + 1)
+        .returning(sessions.c.id, sessions.c.epoch)
+    )
+    return [Lease(row.id, worker_id, row.epoch) for row in claimed]

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Concatenate, ParamSpec, TypeVar
 
 from bot.ports.clock import Clock
 from bot.ports.secrets import SecretVault
@@ -21,31 +22,28 @@ from bot.ports.storage.repositories import (
     WorkerRepository,
 )
 from bot.storage import (
-    admission,
-    channels,
-    forgetting,
-    grants,
-    held,
     inbox,
-    ownership,
     provider_sessions,
     sessions,
     transcripts,
-    uploads,
     usage,
-    workers,
+    workspaces,
 )
-from bot.storage.block import FencedBlock
-from bot.storage.canary import has_canary, leave_canary
 from bot.storage.encryption import Cipher
 from bot.storage.engine import Store
-from bot.storage.functions import StorageFunctions
-from bot.storage.repository import Repository, reads, writes
-from bot.storage.transaction import SqlTransaction, SqlTransactions
+from bot.storage.keys import has_canary, leave_canary
+from bot.storage.sqlite import Work
+from bot.storage.statements import SqlTransaction
+from bot.storage.unit_of_work import FencedBlock, Repository, StorageFunctions, admit, reads, writes
 
 FUNCTIONS: StorageFunctions[SqlTransaction] = StorageFunctions(
-    sessions, held, inbox, channels, usage, provider_sessions, transcripts
+    sessions, inbox, workspaces, usage, provider_sessions, transcripts
 )
+
+
+P = ParamSpec("P")
+A = TypeVar("A")
+T = TypeVar("T")
 
 
 @asynccontextmanager
@@ -55,6 +53,31 @@ async def sql_storage(url: str, cipher: Cipher, clock: Clock) -> AsyncIterator["
         if not await store.read(has_canary):
             await store.write(lambda connection: leave_canary(connection, cipher))
         yield SqlStorage(store, clock)
+
+
+class SqlTransactions:
+    """Runs functions of a transaction on a store. Everything raises `StoreUnavailable`."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self.store = store
+        self.clock = clock
+
+    async def read(self, work: Callable[Concatenate[SqlTransaction, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        cipher, now = self.store.cipher, self.clock.now()
+        return await self.store.read(lambda c: work(SqlTransaction(c, cipher, now), *args, **kwargs))
+
+    async def write(self, work: Callable[Concatenate[SqlTransaction, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        cipher, now = self.store.cipher, self.clock.now()
+        return await self.store.write(lambda c: work(SqlTransaction(c, cipher, now), *args, **kwargs))
+
+    async def write_late(self, ask: Callable[[], A], work: Callable[[SqlTransaction, A], T]) -> T:
+        """Run `work` on what `ask` answers in the loop when the transaction begins."""
+
+        def make() -> Work[T]:
+            asked, cipher, now = ask(), self.store.cipher, self.clock.now()
+            return lambda connection: work(SqlTransaction(connection, cipher, now), asked)
+
+        return await self.store.write_late(make)
 
 
 class SqlStorage:
@@ -80,7 +103,7 @@ class SqlStorage:
         return FencedBlock(self._transactions, FUNCTIONS, lease)
 
     async def admit(self, ask: Callable[[], AdmissionQuery], decide: Callable[[Situation], Admitted]) -> Admitted:
-        return await self._transactions.write_late(ask, lambda tx, query: admission.admit(FUNCTIONS, tx, query, decide))
+        return await self._transactions.write_late(ask, lambda tx, query: admit(FUNCTIONS, tx, query, decide))
 
     async def ping(self) -> None:
         await self._transactions.write(_nothing)
@@ -128,8 +151,8 @@ class SqlTranscripts(Repository[SqlTransaction]):
     given = reads(transcripts.given)
     conversation = reads(transcripts.conversation)
     posts_of = reads(transcripts.posts_of)
-    count_of_person = reads(forgetting.count_of_person)
-    forget_person = writes(forgetting.forget_person)
+    count_of_person = reads(inbox.count_of_person)
+    forget_person = writes(inbox.forget_person)
 
 
 class SqlProviderSessions(Repository[SqlTransaction]):
@@ -145,53 +168,53 @@ class SqlUsage(Repository[SqlTransaction]):
 
 
 class SqlChannels(Repository[SqlTransaction]):
-    settings = reads(channels.settings)
-    save_settings = writes(channels.save_settings)
-    allowed = reads(channels.allowed)
-    allow = writes(channels.allow)
+    settings = reads(workspaces.settings)
+    save_settings = writes(workspaces.save_settings)
+    allowed = reads(workspaces.allowed)
+    allow = writes(workspaces.allow)
 
 
 class SqlVault(Repository[SqlTransaction]):
-    get = reads(channels.secret)
-    put = writes(channels.put_secret)
-    delete = writes(channels.delete_secret)
-    delete_workspace = writes(channels.delete_secrets)
+    get = reads(workspaces.secret)
+    put = writes(workspaces.put_secret)
+    delete = writes(workspaces.delete_secret)
+    delete_workspace = writes(workspaces.delete_secrets)
 
 
 class SqlGrants(Repository[SqlTransaction]):
-    add = writes(grants.add)
-    find = reads(grants.find)
-    owners = reads(grants.owners)
-    revoke_of_person = writes(grants.revoke_of_person)
-    revoke_all = writes(grants.revoke_all)
-    forget = writes(grants.forget)
+    add = writes(workspaces.add_grant)
+    find = reads(workspaces.find_grant)
+    owners = reads(workspaces.grant_owners)
+    revoke_of_person = writes(workspaces.revoke_of_person)
+    revoke_all = writes(workspaces.revoke_all)
+    forget = writes(workspaces.forget_grants)
 
 
 class SqlUploads(Repository[SqlTransaction]):
-    add = writes(uploads.add)
-    take_back = writes(uploads.take_back)
-    unfinished = reads(uploads.unfinished)
-    follow = writes(uploads.follow)
-    posted = writes(uploads.posted)
-    told = writes(uploads.told)
-    forget_older = writes(uploads.forget_older)
+    add = writes(workspaces.add_upload)
+    take_back = writes(workspaces.take_back)
+    unfinished = reads(workspaces.unfinished_uploads)
+    follow = writes(workspaces.follow)
+    posted = writes(workspaces.upload_posted)
+    told = writes(workspaces.upload_told)
+    forget_older = writes(workspaces.forget_uploads)
 
 
 class SqlOwnership(Repository[SqlTransaction]):
-    add = writes(ownership.add)
-    remove = writes(ownership.remove)
-    owners = reads(ownership.owners)
-    consents = reads(ownership.consents)
+    add = writes(workspaces.add_owner)
+    remove = writes(workspaces.remove_owner)
+    owners = reads(workspaces.owners)
+    consents = reads(workspaces.consents)
 
 
 class SqlWorkers(Repository[SqlTransaction]):
-    enlist = writes(workers.enlist)
-    renew = writes(workers.renew)
-    dismiss = writes(workers.dismiss)
-    others_alive = reads(workers.others_alive)
-    eldest = reads(workers.eldest)
-    _claimable = reads(workers.claimable)
-    _claim = writes(workers.claim)
+    enlist = writes(sessions.enlist)
+    renew = writes(sessions.renew)
+    dismiss = writes(sessions.dismiss)
+    others_alive = reads(sessions.others_alive)
+    eldest = reads(sessions.eldest)
+    _claimable = reads(sessions.claimable)
+    _claim = writes(sessions.claim)
 
     async def claim(self, worker_id: str, *, room: int, but: Collection[str] = ()) -> list[Lease]:
         """Looked for first: nothing is written where nothing needs a run."""
@@ -203,4 +226,4 @@ class SqlUnfencedWrites(Repository[SqlTransaction]):
     closed = writes(provider_sessions.closed)
     given_up = writes(provider_sessions.lost)
     posted = writes(transcripts.posted)
-    released = writes(held.release)
+    released = writes(sessions.release)

@@ -3,14 +3,13 @@
 from typing import Any
 
 from sqlalchemy import bindparam, desc, func, null, or_, select, union_all, update
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.dialects.postgresql import insert
 
 from bot.domain.identity import new_id
 from bot.domain.transcript import Speaker
 from bot.ports.storage.records import InboxOutcome, PostRecord, TurnRecord, UtteranceRecord
-from bot.storage.prepared import Prepared
+from bot.storage.statements import Prepared, SqlTransaction
 from bot.storage.tables import posts, turns, utterances
-from bot.storage.transaction import SqlTransaction
 
 
 def record(row: Any) -> UtteranceRecord:

@@ -10,9 +10,8 @@ from bot.domain.sessions import SessionSpec, SessionStatus
 from bot.domain.usage import Purchase, Use, UsedMinutes, day_of
 from bot.ports.storage.records import ProviderSessionStatus
 from bot.storage.encryption import decrypt
-from bot.storage.filters import in_workspace
+from bot.storage.statements import SqlTransaction, in_workspace
 from bot.storage.tables import provider_sessions, sessions
-from bot.storage.transaction import SqlTransaction
 
 
 def _counted(row: Row[Any], now: datetime) -> Use:

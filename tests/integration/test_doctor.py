@@ -14,7 +14,7 @@ from bot.domain.errors import StoreUnavailable
 from bot.ports.doctor import Finding, Level
 from bot.private_files import exposed, history_file
 from bot.settings import Settings, known_names, load
-from bot.storage.key_file import key_file, secret_keys
+from bot.storage.keys import key_file, secret_keys
 from bot.testing.virtual_time import virtual
 from bot.web.app import listen
 

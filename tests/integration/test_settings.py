@@ -12,7 +12,7 @@ from bot.commands.policy import Limits
 from bot.domain.errors import SettingsError
 from bot.redaction import REDACTOR
 from bot.settings import Settings, environment, known_names, load, unknown_names
-from bot.storage.key_file import key_file, secret_keys
+from bot.storage.keys import key_file, secret_keys
 
 
 @pytest.fixture(autouse=True)

@@ -20,12 +20,7 @@ from bot.ports.storage.repositories import (
     UsageRepository,
     WorkerRepository,
 )
-from bot.storage import admission
-from bot.storage.block import FencedBlock
-from bot.storage.functions import StorageFunctions
 from bot.storage.memory import (
-    forgetting,
-    held,
     inbox,
     provider_sessions,
     sessions,
@@ -35,10 +30,10 @@ from bot.storage.memory import (
 )
 from bot.storage.memory.rows import Data
 from bot.storage.memory.transaction import MemoryTransaction, MemoryTransactions
-from bot.storage.repository import Repository, reads, writes
+from bot.storage.unit_of_work import FencedBlock, Repository, StorageFunctions, admit, reads, writes
 
 FUNCTIONS: StorageFunctions[MemoryTransaction] = StorageFunctions(
-    sessions, held, inbox, workspaces, usage, provider_sessions, transcripts
+    sessions, inbox, workspaces, usage, provider_sessions, transcripts
 )
 
 
@@ -68,7 +63,7 @@ class MemoryStorage:
         return FencedBlock(self._transactions, FUNCTIONS, lease)
 
     async def admit(self, ask: Callable[[], AdmissionQuery], decide: Callable[[Situation], Admitted]) -> Admitted:
-        return await self._transactions.write(lambda tx: admission.admit(FUNCTIONS, tx, ask(), decide))
+        return await self._transactions.write(lambda tx: admit(FUNCTIONS, tx, ask(), decide))
 
     async def ping(self) -> None:
         await self._transactions.write(_nothing)
@@ -116,8 +111,8 @@ class MemoryTranscripts(Repository[MemoryTransaction]):
     given = reads(transcripts.given)
     conversation = reads(transcripts.conversation)
     posts_of = reads(transcripts.posts_of)
-    count_of_person = reads(forgetting.count_of_person)
-    forget_person = writes(forgetting.forget_person)
+    count_of_person = reads(inbox.count_of_person)
+    forget_person = writes(inbox.forget_person)
 
 
 class MemoryProviderSessions(Repository[MemoryTransaction]):
@@ -186,4 +181,4 @@ class MemoryUnfencedWrites(Repository[MemoryTransaction]):
     closed = writes(provider_sessions.closed)
     given_up = writes(provider_sessions.lost)
     posted = writes(transcripts.posted)
-    released = writes(held.release)
+    released = writes(sessions.release)

@@ -54,7 +54,7 @@ def intend(tx: MemoryTransaction, session_id: str, row_id: str, minutes: Callabl
     said = workspaces.allowed(tx, session.place.platform, session.place.workspace_id)
     use = usage.of_person(tx, session.place, session.payer_id)
     bought = minutes(Standing(session.reserved_s, use, said))
-    sessions.change(tx, session_id, reserved_s=0)
+    sessions.update(tx, session_id, reserved_s=0)
     record = ProviderSessionRecord(row_id, session_id, "", INTENT, None, bought * 60, tx.now, None)
     tx.data.provider_sessions.add(row_id, ProviderSessionRow(record, session.payer_id))
     return bought

@@ -1,11 +1,12 @@
-"""Sessions, and who runs them."""
+"""Sessions: what is read of them, how they begin, rest and end; who may claim them, and what a run changes of its own."""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from bot.domain.conversations import ConversationRef
+from bot.domain.cards import Opened
+from bot.domain.conversations import ConversationRef, MessageRef
 from bot.domain.errors import StoreUnavailable
 from bot.domain.sessions import EndReason, SessionStatus
 from bot.ports.storage.admission import NewSession, WorkspaceKey
@@ -123,7 +124,7 @@ def _workspace(place: ConversationRef) -> WorkspaceKey:
 # ---------------------------------------------------------------- beginning, waking, resting, ending
 
 
-def change(tx: MemoryTransaction, session_id: str, **values: object) -> None:
+def update(tx: MemoryTransaction, session_id: str, **values: object) -> None:
     """Change a session that is there."""
     if session := get(tx, session_id):
         tx.data.sessions.put(session_id, replace(session, **values))  # type: ignore[arg-type]
@@ -160,21 +161,21 @@ def wake(tx: MemoryTransaction, session_id: str, payer_id: str, reserved_s: int)
     """Whoever wakes it pays for it from now on."""
     session = get(tx, session_id)
     if session and session.status is SLEEPING:
-        change(tx, session_id, status=SessionStatus.STARTING, worker_id="", active_at=tx.now, slept_at=None)
-        change(tx, session_id, payer_id=payer_id, reserved_s=reserved_s)
+        update(tx, session_id, status=SessionStatus.STARTING, worker_id="", active_at=tx.now, slept_at=None)
+        update(tx, session_id, payer_id=payer_id, reserved_s=reserved_s)
 
 
 def touch(tx: MemoryTransaction, session_ids: Iterable[str]) -> None:
     """Somebody wrote or watched."""
     for session_id in session_ids:
-        change(tx, session_id, active_at=tx.now)
+        update(tx, session_id, active_at=tx.now)
 
 
 def put_to_rest(tx: MemoryTransaction, session_id: str, reason: EndReason) -> bool:
     session = get(tx, session_id)
     if session is None or session.status is not SLEEPING:
         return False
-    change(tx, session_id, status=ENDED, end_reason=reason, ended_at=tx.now, reserved_s=0)
+    update(tx, session_id, status=ENDED, end_reason=reason, ended_at=tx.now, reserved_s=0)
     return True
 
 
@@ -258,9 +259,41 @@ def claim(tx: MemoryTransaction, worker_id: str, *, room: int, but: Collection[s
 
 def _claimed(tx: MemoryTransaction, session: SessionRecord, worker_id: str) -> Lease:
     epoch = session.epoch + 1
-    change(tx, session.id, worker_id=worker_id, epoch=epoch, attempts=session.attempts + 1)
+    update(tx, session.id, worker_id=worker_id, epoch=epoch, attempts=session.attempts + 1)
     return Lease(session.id, worker_id, epoch)
 
 
 def _living(tx: MemoryTransaction) -> list[WorkerRow]:
     return [worker for worker in tx.data.workers if worker.alive(tx.now)]
+
+
+# ---------------------------------------------------------------- the row that a lease holds
+
+
+def holds(tx: MemoryTransaction, lease: Lease) -> bool:
+    session = get(tx, lease.session_id)
+    return session is not None and (session.worker_id, session.epoch) == (lease.worker_id, lease.epoch)
+
+
+def change(tx: MemoryTransaction, lease: Lease, /, **fields: object) -> None:
+    if holds(tx, lease):
+        update(tx, lease.session_id, **fields)
+
+
+def open_thread(tx: MemoryTransaction, lease: Lease, opened: Opened) -> None:
+    move_card(tx, lease, opened.card)
+    session = get(tx, lease.session_id)
+    assert session is not None
+    change(tx, lease, thread=session.place.in_thread(opened.thread.thread_id))
+
+
+def move_card(tx: MemoryTransaction, lease: Lease, card: MessageRef) -> None:
+    """It stays in the channel of its session."""
+    session = get(tx, lease.session_id)
+    assert session is not None
+    here = MessageRef(session.place.in_thread(card.place.thread_id), card.message_id)
+    change(tx, lease, card=here, thread=session.thread or session.place.channel)
+
+
+def release(tx: MemoryTransaction, lease: Lease) -> None:
+    change(tx, lease, worker_id="")

@@ -13,9 +13,9 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
 from bot.domain.errors import StoreUnavailable
-from bot.storage.connection_thread import Work
 from bot.storage.encryption import Cipher
 from bot.storage.engine import Store
+from bot.storage.sqlite import Work
 from tests.patience import HANG_S
 
 

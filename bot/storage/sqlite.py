@@ -6,13 +6,18 @@ aiosqlite has no public way to run a function in its thread, hence its upper bou
 """
 
 import contextlib
-from collections.abc import AsyncIterator, Callable
+import fcntl
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 from typing import TypeVar
 
 import aiosqlite
 from sqlalchemy import Connection, create_engine
 from sqlalchemy.engine import URL
 from sqlalchemy.pool import StaticPool
+
+from bot.domain.errors import SettingsError
 
 T = TypeVar("T")
 Work = Callable[[Connection], T]
@@ -73,3 +78,32 @@ class ConnectionThread:
         if connection:
             self._driver._conn.rollback()
             connection.close()
+
+
+# ---------------------------------------------------------------- one process per file
+
+
+@contextlib.contextmanager
+def sole_process(database: Path) -> Iterator[None]:
+    """Hold the lock beside the database within the block; the system frees it when the process dies, however it dies.
+
+    Raises `SettingsError` when another process holds it.
+    """
+    path = database.with_name(database.name + ".lock")
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise SettingsError(
+            f"Cannot write beside {database} ({error.strerror}); set DATABASE_URL to a file in a folder that may be written to."
+        ) from error
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(handle)
+        raise SettingsError(
+            f"Another avatarbot runs on {database}; stop it first, or set DATABASE_URL to another file."
+        ) from error
+    try:
+        yield
+    finally:
+        os.close(handle)

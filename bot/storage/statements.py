@@ -7,13 +7,36 @@ expression, and makes an execution context and a result. For the statements of e
 import operator
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Dialect, SelectBase, bindparam, tuple_
+from sqlalchemy import BindParameter, ColumnElement, Connection, Dialect, SelectBase, Table, and_, bindparam, tuple_
 from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from bot.storage.transaction import SqlTransaction
+from bot.domain.conversations import ConversationRef
+from bot.ports.storage.records import Lease
+from bot.storage.encryption import Cipher
+from bot.storage.tables import sessions
+
+
+@dataclass(frozen=True, slots=True)
+class SqlTransaction:
+    """`now` is when it was asked for."""
+
+    connection: Connection
+    cipher: Cipher
+    now: datetime
+
+    @property
+    def driver(self) -> Any:
+        """The driver's own connection."""
+        return self.connection.connection.driver_connection
+
+
+# ---------------------------------------------------------------- prepared
+
 
 Convert = Callable[[Any], Any]
 
@@ -121,3 +144,47 @@ def _decoder(column: ColumnElement[Any], dialect: Dialect) -> Convert | None:
 def _marks(length: int) -> str:
     """Of a list, or of a single value where it is negative. Nothing is one of an empty list."""
     return "?" if length < 0 else ", ".join("?" * length) or "NULL"
+
+
+# ---------------------------------------------------------------- conditions that several share
+
+
+Value = str | BindParameter[str]
+
+HELD = and_(
+    sessions.c.id == bindparam("held_session"),
+    sessions.c.epoch == bindparam("held_epoch"),
+    sessions.c.worker_id == bindparam("held_worker"),
+)
+"""The fence: true of a session's row while the lease that `holding` names is ours."""
+
+
+def holding(lease: Lease) -> dict[str, object]:
+    return {"held_session": lease.session_id, "held_epoch": lease.epoch, "held_worker": lease.worker_id}
+
+
+def in_channels(table: Table) -> ColumnElement[bool]:
+    """True of rows in the channels that `channels_of` names, and perhaps of some more in the same workspaces."""
+    return and_(
+        one_of(table.c.platform, "platforms"),
+        one_of(table.c.workspace_id, "workspaces"),
+        one_of(table.c.channel_id, "channels"),
+    )
+
+
+def channels_of(places: Iterable[ConversationRef]) -> dict[str, list[str]]:
+    places = tuple(places)
+    return {
+        "platforms": list({place.platform for place in places}),
+        "workspaces": list({place.workspace_id for place in places}),
+        "channels": list({place.channel_id for place in places}),
+    }
+
+
+def in_channel(table: Table, place: ConversationRef) -> ColumnElement[bool]:
+    """True of rows in the channel of a place."""
+    return and_(in_workspace(table, place.platform, place.workspace_id), table.c.channel_id == place.channel_id)
+
+
+def in_workspace(table: Table, platform: Value, workspace_id: Value) -> ColumnElement[bool]:
+    return and_(table.c.platform == platform, table.c.workspace_id == workspace_id)
