@@ -10,11 +10,9 @@ import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
-from adapters.slack.client import READS_FORMS, Answer, WebApi
-from adapters.slack.errors import refusal
-from adapters.slack.installations import OneWorkspace
-from adapters.slack.mrkdwn import unescape
+from adapters.slack.client import READS_FORMS, Answer, OneWorkspace, WebApi, refusal
 from adapters.slack.publisher import SlackPublisher
+from adapters.slack.text import unescape
 from benchmarks.transcripts import API_DELAY_S, Shown, compare, parsed
 from bot.domain import conversations
 from bot.domain.conversations import ConversationRef

@@ -18,8 +18,8 @@ from adapters.discord import answers as discord_answers
 from adapters.discord import cards as discord_cards
 from adapters.discord.command_mentions import CommandMentions
 from adapters.discord.markdown import escape
-from adapters.slack import answers as slack_answers
-from adapters.slack import cards as slack_cards
+from adapters.slack import rendering as slack_answers
+from adapters.slack import rendering as slack_cards
 from bot.commands.help import help_on
 from bot.commands.suggestions import instead
 from bot.domain.cards import Card, CardAction

@@ -1,7 +1,6 @@
 """What `avatarbot doctor` says about Slack."""
 
-from adapters.slack.client import WebApi
-from adapters.slack.errors import SlackRefused
+from adapters.slack.client import SlackRefused, WebApi
 from adapters.slack.manifest import OPTIONAL_SCOPES, SCOPES
 from adapters.slack.settings import SlackSettings
 from bot.domain.errors import AvatarbotError, PlaceGone

@@ -1,17 +1,54 @@
-"""Slack's Web API: one session for all calls, and the domain's errors."""
+"""Slack's Web API: one session for all calls, as whom they are made, and refusals as the domain's errors."""
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol
 
 import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from adapters.slack.errors import refusal
-from bot.domain.errors import PlatformError, Throttled
+from bot.domain.conversations import ConversationRef
+from bot.domain.errors import MessageGone, PlaceGone, PlatformError, Throttled
+from bot.domain.replies import File
+
+INVITE = "I am not in that channel. Invite me there with /invite and try again."
+
+_PLACE_GONE = {
+    "channel_not_found": INVITE,
+    "not_in_channel": INVITE,
+    "is_archived": "That channel is archived.",
+    "account_inactive": "Avatarbot was removed from this workspace.",
+    "team_access_not_granted": "Avatarbot may not act in this workspace.",
+    "token_revoked": "Avatarbot was removed from this workspace.",
+    "invalid_auth": "Slack does not accept Avatarbot's token. Whoever runs it has to look at `avatarbot doctor`.",
+    "not_authed": "Slack does not accept Avatarbot's token. Whoever runs it has to look at `avatarbot doctor`.",
+    "token_expired": "Avatarbot's token has expired. Whoever runs it has to look at `avatarbot doctor`.",
+    "ekm_access_denied": "An admin of this workspace does not let apps write there.",
+    "messages_tab_disabled": "Slack does not let me write to you there.",
+    "restricted_action": "A setting of this workspace does not let me write there.",
+    "restricted_action_non_threadable_channel": "That channel has no threads.",
+    "restricted_action_read_only_channel": "That channel is read-only.",
+    "restricted_action_thread_locked": "That thread is locked.",
+    "restricted_action_thread_only_channel": "That channel takes replies in threads only.",
+    "cannot_reply_to_message": "That message cannot be replied to.",
+    "thread_not_found": "That thread is gone.",
+}
+"""Codes after which nothing more can be posted there (slack-api-ref, chat.postMessage)."""
+
+_MESSAGE_GONE = frozenset(
+    {"message_not_found", "cant_update_message", "edit_window_closed", "message_not_owned_by_app", "bad_timestamp"}
+)
+
+WORKSPACE_GONE = frozenset(
+    {"account_inactive", "token_revoked", "invalid_auth", "not_authed", "team_access_not_granted"}
+)
+
+TOKEN_EXPIRED = "token_expired"  # noqa: S105 - a code of Slack's, no secret
+MISSING_SCOPE = "missing_scope"
 
 Answer = Mapping[str, Any]
 
@@ -32,6 +69,32 @@ READS_FORMS = frozenset(
 
 Limited = tuple[str, str, str]
 """What a rate limit holds for: a method with a token, `chat.postMessage` in one channel."""
+
+ALT_LIMIT = 1_000
+
+
+class SlackRefused(PlatformError):
+    """Slack said no, with a `code` of its own, to something that is not final for the place."""
+
+    def __init__(self, code: str, detail: str, needed: tuple[str, ...] = ()) -> None:
+        super().__init__("Slack did not do that. Please try again.", detail)
+        self.code = code
+        self.needed = needed  # scopes, any of which would do
+
+
+def refusal(method: str, code: str, needed: str = "") -> PlatformError:
+    """The error for what Slack answered to a method. `needed` are the scopes it misses."""
+    detail = f"{method}: {code}" + (f" (needs {needed})" if needed else "")
+    if code in _MESSAGE_GONE:
+        return MessageGone("That message cannot be changed any more.", detail)
+    if code in _PLACE_GONE:
+        return PlaceGone(_PLACE_GONE[code], detail)
+    if code == MISSING_SCOPE and method == "chat.postMessage":
+        return PlaceGone("I am not allowed to write there: the app lacks a permission that an admin can add.", detail)
+    return SlackRefused(code, detail, tuple(needed.split(",")) if needed else ())
+
+
+# ---------------------------------------------------------------- calls
 
 
 def limited_by(token: str, method: str, arguments: Answer) -> Limited:
@@ -165,3 +228,83 @@ def _translated(method: str, error: SlackApiError) -> PlatformError:
     if code in ("ratelimited", "rate_limited"):
         return Throttled(_seconds(response.headers.get("Retry-After")))
     return refusal(method, code, str(response.data.get("needed", "")))
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """The bot as it is in one workspace (or one Enterprise organisation)."""
+
+    token: str = field(repr=False)
+    bot_id: str
+    bot_user_id: str
+
+
+class Installations(Protocol):
+    async def find(self, workspace_id: str) -> Installation:
+        """Raises `PlaceGone` where the app is not installed, `PlatformError` when Slack cannot be asked just now."""
+        ...
+
+    async def forget(self, workspace_id: str) -> None:
+        """The app was removed there: everything kept for it goes."""
+        ...
+
+    async def prepare(self) -> None:
+        """Ask what can be known before the first delivery comes. Raises as `find`."""
+        ...
+
+
+class OneWorkspace:
+    """The token from the environment; `auth.test` once, when first needed."""
+
+    def __init__(self, token: str, web: WebApi) -> None:
+        self._token = token
+        self._web = web
+        self._installed: Installation | None = None
+        self._asking = asyncio.Lock()
+
+    async def find(self, workspace_id: str) -> Installation:  # noqa: ARG002 - there is only one
+        if self._installed is not None:
+            return self._installed
+        async with self._asking:
+            if self._installed is None:
+                myself = await self._web.call(self._token, "auth.test")
+                self._installed = Installation(self._token, myself.get("bot_id", ""), myself["user_id"])
+        return self._installed
+
+    async def forget(self, workspace_id: str) -> None:  # noqa: ARG002
+        self._installed = None
+
+    async def prepare(self) -> None:
+        await self.find("")
+
+
+# ---------------------------------------------------------------- as the bot of a workspace
+
+
+class WorkspaceCalls:
+    """Fetches the token for each call: a session outlives one that is rotated. Raises as `WebApi.call`."""
+
+    def __init__(self, web: WebApi, installations: Installations) -> None:
+        self.web = web
+        self._installations = installations
+
+    async def __call__(self, place: ConversationRef, method: str, **arguments: Any) -> Answer:
+        installed = await self._installations.find(place.workspace_id)
+        return await self.web.call(installed.token, method, **arguments)
+
+    async def upload(self, place: ConversationRef, file: File) -> None:
+        """Post a file in a place."""
+        slot = await self(place, "files.getUploadURLExternal", **_described(file))
+        await self.web.upload(str(slot["upload_url"]), file.content)
+        await self(
+            place,
+            "files.completeUploadExternal",
+            files=[{"id": slot["file_id"], "title": file.name}],
+            channel_id=place.channel_id,
+            thread_ts=place.thread_id or None,
+        )
+
+
+def _described(file: File) -> Mapping[str, Any]:
+    alt = {"alt_txt": file.alt[:ALT_LIMIT]} if file.alt else {}
+    return {"filename": file.name, "length": len(file.content), **alt}

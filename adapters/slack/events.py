@@ -6,14 +6,23 @@ from typing import Any
 
 import structlog
 
-from adapters.slack import forms
-from adapters.slack.attachments import attached
-from adapters.slack.dedupe import AnsweredMessages
-from adapters.slack.handler import Afterwards, Receipt, SlackInboundHandler
-from adapters.slack.home import home
-from adapters.slack.inbound import InboundContext, deletion, edit, is_for_us, message, place_of, without_mention
-from adapters.slack.payloads import ChannelEvent, HomeOpened, MemberEvent, MessageEvent, Text, read, reading
-from adapters.slack.plain_text import SOMEONE, mentions
+from adapters.slack.inbound import (
+    Afterwards,
+    Receipt,
+    SlackInboundHandler,
+    asked_for,
+    deletion,
+    edit,
+    is_for_us,
+    message,
+    place_of,
+    read,
+    reading,
+    without_mention,
+)
+from adapters.slack.payloads import ChannelEvent, HomeOpened, InboundContext, MemberEvent, MessageEvent, Text
+from adapters.slack.rendering import home
+from adapters.slack.text import SOMEONE, attached, mentions
 from bot.domain.conversations import ConversationRef
 from bot.domain.messages import Command, Inbound, MessagePosted, ReplyTo
 from bot.domain.people import Membership, Person
@@ -28,7 +37,7 @@ class SlackEvents:
 
     def __init__(self, handler: SlackInboundHandler) -> None:
         self._handler = handler
-        self._answered = AnsweredMessages(handler.clock)
+        self._answered = handler.answered
         self._kinds: Mapping[str, Callable[[InboundContext, Body], Awaitable[Receipt]]] = {
             "message": self._message,
             "app_mention": self._message,
@@ -64,9 +73,7 @@ class SlackEvents:
             inbound = message(event, setting, person, names)
         if isinstance(inbound.body, MessagePosted) and not inbound.body.text:  # only a picture, only a file
             return Receipt()
-        if addressed and (
-            verb := forms.asked_for(without_mention(event.text, setting.own_id), self._handler.catalogue)
-        ):
+        if addressed and (verb := asked_for(without_mention(event.text, setting.own_id), self._handler.catalogue)):
             return self._answer(inbound, partial(self._handler.writer.offer_form, ReplyTo(inbound.place, person), verb))
         return await self._submitted(inbound, addressed=addressed)
 

@@ -5,11 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from adapters.slack.blocks import Block, plain, section
-from adapters.slack.inbound import asks_for_form
 from adapters.slack.payloads import View
-from bot.commands.catalogue import CATALOGUE, Catalogue
-from bot.commands.errors import ParseError
+from adapters.slack.rendering import Block, plain, section
 from bot.commands.verb import Option, OptionType, Verb
 from bot.domain.conversations import ConversationRef
 from bot.domain.messages import Command
@@ -25,9 +22,6 @@ LABEL_LIMIT = 75
 VALUE_LIMIT = 150
 CHOICES_LIMIT = 100
 
-WHEN_BARE = frozenset({"set", "act", "defaults set", "defaults voice"})
-"""Verbs that change nothing without an option; those that lack a required one are found by themselves."""
-
 
 @dataclass(frozen=True, slots=True)
 class Filled:
@@ -36,24 +30,6 @@ class Filled:
     place: ConversationRef
     command: Command
     response_url: str = ""
-
-
-def wanted(text: str, command: Command | ParseError, catalogue: Catalogue = CATALOGUE) -> Verb | None:
-    """The verb whose form should open: `start ?` asks for one, and a bare verb that would change nothing without options."""
-    if asks_for_form(text):
-        return asked_for(text, catalogue)
-    if isinstance(command, ParseError) or command.options:
-        return None
-    verb = catalogue.verb(command.verb)
-    bare = verb and (verb.name in WHEN_BARE or any(option.required for option in verb.options))
-    return verb if bare else None
-
-
-def asked_for(text: str, catalogue: Catalogue = CATALOGUE) -> Verb | None:
-    """The verb whose form a text asks for by a question mark: `start ?`."""
-    asked = asks_for_form(text)
-    verb = catalogue.verb(asked.verb) if asked else None
-    return verb if verb and verb.options else None
 
 
 def form(verb: Verb, place: ConversationRef) -> Block:

@@ -1,33 +1,92 @@
-"""Slack's payloads as what came in: pure, names already looked up."""
+"""What came in: a payload read, made an `Inbound`, and handed to the core; and what is said about it."""
 
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any, TypeVar
 
-from adapters.slack.payloads import MessageEvent, Text
-from adapters.slack.plain_text import SlackNames, command_line, mentions, plain_words
+import msgspec
+from slack_bolt.response import BoltResponse
+
+from adapters.slack.client import Installations
+from adapters.slack.directory import Directory
+from adapters.slack.payloads import InboundContext, MessageEvent, Text
+from adapters.slack.publisher import SlackPublisher
+from adapters.slack.text import SlackNames, command_line, escape, mentions, plain_words
+from bot.commands.catalogue import CATALOGUE, Catalogue
 from bot.commands.errors import ParseError
 from bot.commands.parser import asked_form, parse
 from bot.commands.secret_detection import shows_secret
+from bot.commands.verb import Verb
 from bot.domain.conversations import ConversationRef, MessageRef
-from bot.domain.messages import Command, Inbound, MessageDeleted, MessageEdited, MessagePosted, ReplyTo
+from bot.domain.errors import StoreUnavailable
+from bot.domain.messages import (
+    Accepted,
+    Command,
+    Duplicate,
+    Inbound,
+    MessageDeleted,
+    MessageEdited,
+    MessagePosted,
+    NoSession,
+    Question,
+    Refused,
+    ReplyTo,
+)
 from bot.domain.people import Person
+from bot.domain.replies import Reply
+from bot.ports.chat import CoreApi
+from bot.ports.clock import Clock
 
 HANDLE_LASTS = timedelta(minutes=29)  # Slack says 30
 HANDLE_USES = 5
 
 SPOKEN_SUBTYPES = frozenset({"", "file_share", "me_message", "thread_broadcast"})
 
+WHEN_BARE = frozenset({"set", "act", "defaults set", "defaults voice"})
+"""Verbs that change nothing without an option; those that lack a required one are found by themselves."""
 
-@dataclass(frozen=True, slots=True)
-class InboundContext:
-    """Where a payload came from: the workspace, and the bot's own id in it.
+REMEMBERED = timedelta(minutes=10)
+"""Slack's third and last try comes about six minutes after the first."""
 
-    Where the workspace is a whole organisation, `team_id` is that of its teams in which it happened.
-    """
+CAPACITY = 10_000
 
-    workspace_id: str
-    own_id: str
-    team_id: str = ""
+Afterwards = Callable[[], Awaitable[None]]
+"""What is done once Slack has its answer."""
+
+NOT_TAKEN = "That was not taken just now. Please try again."
+
+
+Kind = TypeVar("Kind", bound=msgspec.Struct)
+
+
+class Unreadable(ValueError):
+    """A delivery that makes no sense to us: nothing of ours is broken, and it is of no use to deliver it again."""
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """Around what only reads a payload: whatever it stumbles over makes the payload `Unreadable`."""
+    try:
+        yield
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise Unreadable(type(error).__name__) from error
+
+
+def read(payload: object, kind: type[Kind]) -> Kind:
+    """A payload as `kind`. Raises `Unreadable`. Null stands for what Slack has left out."""
+    with reading():
+        return msgspec.convert(_without_nulls(payload), kind, strict=False)
+
+
+def _without_nulls(payload: object) -> object:
+    if isinstance(payload, dict):
+        return {key: _without_nulls(value) for key, value in payload.items() if value is not None}
+    return payload
+
+
+# ---------------------------------------------------------------- what a payload means
 
 
 def sequence_of(ts: str) -> int:
@@ -119,3 +178,126 @@ def run(command: Command, event_id: str, to: ReplyTo, now: datetime) -> Inbound:
     """A command of a slash command, a button, a form or a shortcut: Slack gives them no sequence of their own."""
     given = Command(command.verb, {name: value for name, value in command.options.items() if value})
     return Inbound(event_id, int(now.timestamp() * 1_000_000), to.place, to.person, given, to)
+
+
+# ---------------------------------------------------------------- forms
+
+
+def wanted(text: str, command: Command | ParseError, catalogue: Catalogue = CATALOGUE) -> Verb | None:
+    """The verb whose form should open: `start ?` asks for one, and a bare verb that would change nothing without options."""
+    if asks_for_form(text):
+        return asked_for(text, catalogue)
+    if isinstance(command, ParseError) or command.options:
+        return None
+    verb = catalogue.verb(command.verb)
+    bare = verb and (verb.name in WHEN_BARE or any(option.required for option in verb.options))
+    return verb if bare else None
+
+
+def asked_for(text: str, catalogue: Catalogue = CATALOGUE) -> Verb | None:
+    """The verb whose form a text asks for by a question mark: `start ?`."""
+    asked = asks_for_form(text)
+    verb = catalogue.verb(asked.verb) if asked else None
+    return verb if verb and verb.options else None
+
+
+# ---------------------------------------------------------------- handed to the core
+
+
+class AnsweredMessages:
+    """The newest messages and triggers that were answered by this process."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._until: dict[tuple[str, str], datetime] = {}
+
+    def knows(self, workspace_id: str, event_id: str) -> bool:
+        until = self._until.get((workspace_id, event_id))
+        return until is not None and self._clock.now() < until
+
+    def first_time(self, workspace_id: str, event_id: str) -> bool:
+        """Whether it is still to be answered; from now on it is not."""
+        if self.knows(workspace_id, event_id):
+            return False
+        self._until.pop((workspace_id, event_id), None)
+        self._until[workspace_id, event_id] = self._clock.now() + REMEMBERED
+        if len(self._until) > CAPACITY:
+            del self._until[next(iter(self._until))]
+        return True
+
+
+class Receipt(BoltResponse):
+    """The answer to a delivery, and what to do after it has gone out."""
+
+    def __init__(
+        self, body: str | Mapping[str, Any] = "", *, status: int = 200, afterwards: Afterwards | None = None
+    ) -> None:
+        super().__init__(status=status, body=body if isinstance(body, str) else dict(body))
+        self.afterwards = afterwards
+
+
+@dataclass(frozen=True, slots=True)
+class Handling:
+    """What came of an inbound: a `sentence` for the person, if any, and perhaps something to do after the answer.
+
+    `taken` is False when the platform should deliver again; `hosted` is False where no avatar is.
+    """
+
+    sentence: str = ""
+    afterwards: Afterwards | None = field(default=None)
+    taken: bool = True
+    hosted: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class SlackInboundHandler:
+    """What every kind of delivery is handled with. `command` is the slash command's name."""
+
+    core: CoreApi
+    writer: SlackPublisher
+    directory: Directory
+    installations: Installations
+    clock: Clock
+    command: str
+    answered: AnsweredMessages
+    catalogue: Catalogue = CATALOGUE
+
+    async def submit(self, inbound: Inbound) -> Handling:
+        """Commit, and say what came of it. Never raises for a store that cannot be reached."""
+        try:
+            outcome = await self.core.accept(inbound)
+        except StoreUnavailable:
+            return Handling(NOT_TAKEN, taken=False)
+        match outcome:
+            case Accepted() | Duplicate():
+                return Handling()
+            case NoSession(sentence):
+                return Handling(sentence, hosted=False)
+            case Refused(sentence):
+                return Handling(sentence)
+            case Question() if self._answered_already(inbound):
+                return Handling()
+            case Question():
+                return Handling(afterwards=lambda: self._answer(inbound))
+
+    def _answered_already(self, inbound: Inbound) -> bool:
+        """Whether this very command was answered before. Of messages the events know it themselves."""
+        if not isinstance(inbound.body, Command):
+            return False
+        return not self.answered.first_time(inbound.place.workspace_id, f"answer {inbound.event_id}")
+
+    def say(self, inbound: Inbound, sentence: str) -> Afterwards:
+        """Tell the person who did this, after the answer."""
+        to = inbound.reply_to
+        assert to is not None
+        return lambda: self.writer.answer(to, Reply(sentence))
+
+    async def _answer(self, inbound: Inbound) -> None:
+        reply = await self.core.answer(inbound)
+        if inbound.reply_to:
+            await self.writer.answer(inbound.reply_to, reply)
+
+
+def privately(sentence: str) -> dict[str, Any]:
+    """The body of an answer to a slash command, shown to whoever typed it."""
+    return {"response_type": "ephemeral", "text": escape(sentence)}

@@ -1,16 +1,28 @@
-"""The app's installations: one, by the token in the environment, or many, by OAuth, kept in the vault."""
+"""The app in many workspaces: bolt's OAuth flow, its installations kept in the vault, tokens rotated."""
 
 import asyncio
+import hmac
+import secrets
 from collections import defaultdict
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol
+from logging import Logger, getLogger
+from typing import Any
+from urllib.parse import urljoin
 
 import msgspec
 import structlog
+from slack_bolt.error import BoltError
+from slack_bolt.oauth.async_oauth_flow import AsyncOAuthFlow
+from slack_bolt.oauth.async_oauth_settings import AsyncOAuthSettings
+from slack_sdk.oauth.installation_store import Installation as GrantedInstallation
+from slack_sdk.oauth.installation_store.async_installation_store import AsyncInstallationStore
+from slack_sdk.oauth.state_store.async_state_store import AsyncOAuthStateStore
+from slack_sdk.web.async_client import AsyncWebClient
 
-from adapters.slack.client import WebApi
-from bot.domain.errors import PlaceGone, PlatformError
+from adapters.slack.client import Installation, WebApi
+from adapters.slack.manifest import INSTALL_PATH, OPTIONAL_SCOPES, REDIRECT_PATH, SCOPES
+from adapters.slack.settings import SlackSettings
+from bot.domain.errors import PlaceGone, PlatformError, StoreUnavailable
 from bot.ports.clock import Clock
 from bot.ports.secrets import SecretVault
 
@@ -25,53 +37,7 @@ ROTATE_BEFORE = timedelta(hours=2)
 
 log = structlog.get_logger(__name__)
 
-
-@dataclass(frozen=True, slots=True)
-class Installation:
-    """The bot as it is in one workspace (or one Enterprise organisation)."""
-
-    token: str = field(repr=False)
-    bot_id: str
-    bot_user_id: str
-
-
-class Installations(Protocol):
-    async def find(self, workspace_id: str) -> Installation:
-        """Raises `PlaceGone` where the app is not installed, `PlatformError` when Slack cannot be asked just now."""
-        ...
-
-    async def forget(self, workspace_id: str) -> None:
-        """The app was removed there: everything kept for it goes."""
-        ...
-
-    async def prepare(self) -> None:
-        """Ask what can be known before the first delivery comes. Raises as `find`."""
-        ...
-
-
-class OneWorkspace:
-    """The token from the environment; `auth.test` once, when first needed."""
-
-    def __init__(self, token: str, web: WebApi) -> None:
-        self._token = token
-        self._web = web
-        self._installed: Installation | None = None
-        self._asking = asyncio.Lock()
-
-    async def find(self, workspace_id: str) -> Installation:  # noqa: ARG002 - there is only one
-        if self._installed is not None:
-            return self._installed
-        async with self._asking:
-            if self._installed is None:
-                myself = await self._web.call(self._token, "auth.test")
-                self._installed = Installation(self._token, myself.get("bot_id", ""), myself["user_id"])
-        return self._installed
-
-    async def forget(self, workspace_id: str) -> None:  # noqa: ARG002
-        self._installed = None
-
-    async def prepare(self) -> None:
-        await self.find("")
+STATE_LASTS_S = 600
 
 
 class Record(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -159,3 +125,88 @@ class ManyWorkspaces:
         )
         await self.save(workspace_id, renewed)
         return renewed
+
+
+# ---------------------------------------------------------------- the flow
+
+
+class SavingInstallations(AsyncInstallationStore):
+    """Saves what the flow brings; finding is `ManyWorkspaces`' own."""
+
+    def __init__(self, installations: ManyWorkspaces) -> None:
+        self._installations = installations
+
+    @property
+    def logger(self) -> Logger:
+        return getLogger(__name__)
+
+    async def async_save(self, installation: GrantedInstallation) -> None:
+        """It may spend once the operator has allowed it. Raises `BoltError`, of which the flow makes a page."""
+        workspace_id = installation.enterprise_id if installation.is_enterprise_install else installation.team_id
+        assert workspace_id, "an installation is of a team or of an enterprise"
+        assert installation.bot_token, "only bot scopes are asked for"
+        record = Record(
+            token=installation.bot_token,
+            bot_id=installation.bot_id or "",
+            bot_user_id=installation.bot_user_id or "",
+            scopes=",".join(installation.bot_scopes or ()),
+            refresh_token=installation.bot_refresh_token or "",
+            expires_at=installation.bot_token_expires_at or 0,
+        )
+        try:
+            await self._installations.save(workspace_id, record)
+        except StoreUnavailable as error:
+            raise BoltError(error.sentence) from None
+
+
+class SignedStates(AsyncOAuthStateStore):
+    """States of ten minutes, signed with the client's secret: whoever asks for one, nothing is kept for it.
+
+    One may be used again within its time, by the browser that holds its cookie; Slack takes the code beside it once.
+    """
+
+    def __init__(self, secret: str, clock: Clock) -> None:
+        self._secret = secret.encode()
+        self._clock = clock
+
+    @property
+    def logger(self) -> Logger:
+        return getLogger(__name__)
+
+    async def async_issue(self, *_: Any, **__: Any) -> str:
+        good_until = int(self._clock.now().timestamp()) + STATE_LASTS_S
+        told = f"{good_until}.{secrets.token_hex(16)}"
+        return f"{told}.{self._signature(told)}"
+
+    async def async_consume(self, state: str) -> bool:
+        told, _, signature = state.rpartition(".")
+        if not hmac.compare_digest(self._signature(told).encode(), signature.encode()):
+            return False
+        return self._clock.now().timestamp() < int(told.partition(".")[0])
+
+    def _signature(self, told: str) -> str:
+        return hmac.digest(self._secret, b"slack install state " + told.encode(), "sha256").hex()
+
+
+def oauth_flow(settings: SlackSettings, installations: ManyWorkspaces, clock: Clock) -> AsyncOAuthFlow:
+    """Bolt's flow. It brings its own client at `api_url`: left to itself it would call slack.com."""
+    assert settings.client_id
+    assert settings.client_secret
+    secret = settings.client_secret.get_secret_value()
+    return AsyncOAuthFlow(
+        client=AsyncWebClient(base_url=settings.api_url),
+        settings=AsyncOAuthSettings(
+            client_id=settings.client_id,
+            client_secret=secret,
+            scopes=[*SCOPES, *OPTIONAL_SCOPES],
+            user_scopes=[],
+            authorization_url=urljoin(settings.api_url, "/oauth/v2/authorize"),  # GovSlack has a host of its own
+            redirect_uri=settings.public_url.rstrip("/") + REDIRECT_PATH if settings.public_url else None,
+            install_path=INSTALL_PATH,
+            install_page_rendering_enabled=False,  # straight to Slack's own page
+            redirect_uri_path=REDIRECT_PATH,
+            installation_store=SavingInstallations(installations),
+            state_store=SignedStates(secret, clock),
+            state_expiration_seconds=STATE_LASTS_S,
+        ),
+    )

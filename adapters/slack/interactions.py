@@ -5,12 +5,23 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from adapters.slack import forms
-from adapters.slack.blocks import FORM, LINK, RUN, command_of
-from adapters.slack.handler import Afterwards, Receipt, SlackInboundHandler, privately
-from adapters.slack.inbound import InboundContext, place_of, reply_to, run, typed
+from adapters.slack.inbound import (
+    Afterwards,
+    Receipt,
+    SlackInboundHandler,
+    place_of,
+    privately,
+    read,
+    reading,
+    reply_to,
+    run,
+    typed,
+    wanted,
+)
 from adapters.slack.manifest import SAY_SHORTCUT, START_SHORTCUT
-from adapters.slack.payloads import Interaction, SlashCommand, Text, View, read, reading
-from adapters.slack.plain_text import mentions, plain_words
+from adapters.slack.payloads import InboundContext, Interaction, SlashCommand, Text, View
+from adapters.slack.rendering import FORM, LINK, RUN, command_of
+from adapters.slack.text import mentions, plain_words
 from bot.commands.errors import ParseError
 from bot.commands.verb import Verb
 from bot.domain.conversations import ConversationRef
@@ -46,7 +57,7 @@ class SlackInteractions:
         now = self._handler.clock.now()
         to = reply_to(place, person, payload.response_url, now)
         command = typed(payload.text, plain_words(payload.text, [], names))
-        if verb := forms.wanted(payload.text, command, self._handler.catalogue):
+        if verb := wanted(payload.text, command, self._handler.catalogue):
             return Receipt(afterwards=self._open(verb, to, payload.trigger_id))
         if isinstance(command, ParseError):
             return Receipt(privately(command.sentence))

@@ -1,8 +1,7 @@
 """What Slack sends, as typed values: only the fields that are read, and whatever else passes unseen."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
@@ -140,29 +139,13 @@ class Interaction(msgspec.Struct, frozen=True, kw_only=True):
     actions: list[BlockAction] = []
 
 
-Kind = TypeVar("Kind", bound=msgspec.Struct)
+@dataclass(frozen=True, slots=True)
+class InboundContext:
+    """Where a payload came from: the workspace, and the bot's own id in it.
 
+    Where the workspace is a whole organisation, `team_id` is that of its teams in which it happened.
+    """
 
-class Unreadable(ValueError):
-    """A delivery that makes no sense to us: nothing of ours is broken, and it is of no use to deliver it again."""
-
-
-@contextmanager
-def reading() -> Iterator[None]:
-    """Around what only reads a payload: whatever it stumbles over makes the payload `Unreadable`."""
-    try:
-        yield
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise Unreadable(type(error).__name__) from error
-
-
-def read(payload: object, kind: type[Kind]) -> Kind:
-    """A payload as `kind`. Raises `Unreadable`. Null stands for what Slack has left out."""
-    with reading():
-        return msgspec.convert(_without_nulls(payload), kind, strict=False)
-
-
-def _without_nulls(payload: object) -> object:
-    if isinstance(payload, dict):
-        return {key: _without_nulls(value) for key, value in payload.items() if value is not None}
-    return payload
+    workspace_id: str
+    own_id: str
+    team_id: str = ""

@@ -6,16 +6,13 @@ from collections.abc import Sequence
 import structlog
 from pydantic import SecretStr
 
-from adapters.slack.client import WebApi
-from adapters.slack.dedupe import AnsweredMessages
+from adapters.slack.client import Installations, OneWorkspace, WebApi
 from adapters.slack.directory import Directory
-from adapters.slack.dispatcher import bolt_app
-from adapters.slack.handler import SlackInboundHandler
 from adapters.slack.health import CHECK_EVERY_S, Health, HealthPart, Peers, check_token
-from adapters.slack.http import Deliveries, HttpEndpoint
-from adapters.slack.installations import Installations, ManyWorkspaces, OneWorkspace
-from adapters.slack.oauth import oauth_flow
+from adapters.slack.inbound import AnsweredMessages, SlackInboundHandler
+from adapters.slack.installations import ManyWorkspaces, oauth_flow
 from adapters.slack.publisher import SlackPublisher
+from adapters.slack.receiver import Deliveries, HttpEndpoint, bolt_app
 from adapters.slack.settings import SlackSettings
 from adapters.slack.socket_mode import FIRST_PAUSE_S, LONGEST_PAUSE_S, SocketMode
 from bot.commands.catalogue import CATALOGUE, Catalogue

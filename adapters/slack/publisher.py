@@ -1,29 +1,36 @@
-"""Everything we write to Slack."""
+"""Everything we write to Slack: to a channel, and to one person by private ways only."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import structlog
 
-from adapters.slack import blocks, cards
-from adapters.slack.blocks import Block, Content
-from adapters.slack.calls import WorkspaceCalls
-from adapters.slack.client import WebApi
-from adapters.slack.errors import SlackRefused
+from adapters.slack import rendering
+from adapters.slack.client import Installations, SlackRefused, WebApi, WorkspaceCalls
 from adapters.slack.health import Health
-from adapters.slack.installations import Installations
-from adapters.slack.mrkdwn import TEXT_LIMIT, measure
-from adapters.slack.private import PrivateAnswers
+from adapters.slack.manifest import OPTIONAL_SCOPES, SCOPES
+from adapters.slack.rendering import Block, Content
+from adapters.slack.text import TEXT_LIMIT, measure
 from bot.commands.verb import Verb
 from bot.domain.cards import Card, Opened
 from bot.domain.conversations import ConversationRef, MessageRef
-from bot.domain.errors import MessageGone, Throttled
+from bot.domain.errors import MessageGone, PlaceGone, PlatformError, Throttled
 from bot.domain.messages import ReplyTo
-from bot.domain.replies import Reply
+from bot.domain.replies import File, Reply
 from bot.domain.transcript import TranscriptLine
 from bot.ports.chat import RateLimits
 from bot.ports.clock import Clock
+
+PATIENCE = timedelta(minutes=2)
+"""How long an answer without a living handle waits for Slack's rate limits."""
+
+log = structlog.get_logger(__name__)
+
+Way = Callable[[Content], Awaitable[None]]
 
 POST_EVENT = "avatarbot_post"
 """The `event_type` of a line's or card's metadata; its payload holds our key, by which `find` knows it again."""
@@ -43,7 +50,167 @@ CLOCKS_DIFFER = timedelta(minutes=5)
 
 _DONE_ALREADY = frozenset({"already_reacted"})
 
-log = structlog.get_logger(__name__)
+
+# ---------------------------------------------------------------- to one person
+
+
+@dataclass(frozen=True, slots=True)
+class DirectMessage:
+    """The conversation between the bot and one person. Raises `ValueError` for a place that is none."""
+
+    place: ConversationRef
+
+    def __post_init__(self) -> None:
+        if not self.place.channel_id.startswith("D"):
+            raise ValueError("not a direct message")
+
+
+class PrivateAnswers:
+    """By the handle while it lasts, else ephemerally, else in the direct message.
+
+    Where none of them is open, a mention in the place says that an answer could not be delivered and which scope is missing,
+    and nothing of the answer.
+    """
+
+    def __init__(self, calls: WorkspaceCalls, clock: Clock) -> None:
+        self._call = calls
+        self._clock = clock
+
+    async def give(self, to: ReplyTo, reply: Reply, *, patiently: bool) -> None:
+        """Raises `Throttled` at the first rate limit; `patiently`, waits for it while the handle lives, or `PATIENCE`."""
+        contents = rendering.answer(reply) if _says_something(reply) else []
+        now = self._clock.now()
+        await self._deliver(to, contents, reply.file, self._deadline(to, now) if patiently else now)
+
+    async def show(self, to: ReplyTo, content: Content) -> None:
+        """One message of our own making, patiently."""
+        await self._deliver(to, [content], None, self._deadline(to, self._clock.now()))
+
+    async def _deliver(self, to: ReplyTo, contents: Sequence[Content], file: File | None, until: datetime) -> None:
+        try:
+            for used, content in enumerate(contents):
+                await self._first_way(self._ways(to, used), content, until)
+            if file:
+                await self._hand_over(to, file, len(contents), until)
+        except (SlackRefused, PlaceGone) as refused:
+            await self._excuse(to, refused)
+
+    def _deadline(self, to: ReplyTo, now: datetime) -> datetime:
+        return to.expires_at if to.expires_at and to.usable_at(now) else now + PATIENCE
+
+    async def _hand_over(self, to: ReplyTo, file: File, used: int, until: datetime) -> None:
+        """In the direct message, since nothing ephemeral carries a file; else the person is told, privately, why not."""
+        try:
+            await self._patiently(partial(self._send_file, to, file), until)
+        except (SlackRefused, PlaceGone) as refused:
+            log.info("a file was not handed over", detail=refused.detail)
+            sentence = f"I could not send you {file.name}: files come by direct message. {_reason(refused)}"
+            await self._first_way(self._ways(to, used), rendering.statement(sentence), until)
+
+    # ------------------------------------------------ the ways
+
+    def _ways(self, to: ReplyTo, used: int) -> Iterator[Way]:
+        """`used` is how many answers the handle has given away since `to` was made."""
+        if to.usable_at(self._clock.now()) and used < to.uses_left:
+            yield partial(self._by_handle, to)
+        if to.place.channel_id:  # the home tab is no channel
+            yield partial(self._ephemerally, to)
+        yield partial(self._directly, to)
+
+    async def _first_way(self, ways: Iterator[Way], content: Content, until: datetime) -> None:
+        """Raises what the last way met."""
+        refused = PlatformError("There is no way to answer.")
+        for way in ways:
+            try:
+                await self._patiently(partial(way, content), until)
+            except Throttled:
+                raise
+            except PlatformError as error:
+                log.info("an answer takes another way", detail=error.detail)
+                refused = error
+            else:
+                return
+        raise refused
+
+    async def _patiently(self, attempt: Callable[[], Awaitable[None]], until: datetime) -> None:
+        while True:
+            try:
+                return await attempt()
+            except Throttled as throttled:
+                if self._clock.now() + timedelta(seconds=throttled.retry_after) >= until:
+                    raise
+                await asyncio.sleep(throttled.retry_after)
+
+    async def _by_handle(self, to: ReplyTo, content: Content) -> None:
+        body = {"response_type": "ephemeral", "replace_original": False, **content.arguments()}
+        await self._call.web.send(to.handle, body)
+
+    async def _ephemerally(self, to: ReplyTo, content: Content) -> None:
+        await self._call(
+            to.place,
+            "chat.postEphemeral",
+            channel=to.place.channel_id,
+            user=to.person.id,
+            thread_ts=to.place.thread_id or None,
+            **content.arguments(),
+        )
+
+    async def _directly(self, to: ReplyTo, content: Content) -> None:
+        direct = await self._direct(to)
+        await self._call(
+            direct.place,
+            "chat.postMessage",
+            channel=direct.place.channel_id,
+            unfurl_links=False,
+            unfurl_media=False,
+            **content.arguments(),
+        )
+
+    async def _send_file(self, to: ReplyTo, file: File) -> None:
+        await self._call.upload((await self._direct(to)).place, file)
+
+    async def _direct(self, to: ReplyTo) -> DirectMessage:
+        """Asked of Slack each time: a `D…` where somebody typed a command may be between two other people, and closed to us."""
+        try:
+            opened = await self._call(to.place, "conversations.open", users=to.person.id)
+        except SlackRefused:
+            if to.place.channel_id.startswith("D"):
+                return DirectMessage(to.place.channel)
+            raise
+        return DirectMessage(ConversationRef("slack", to.place.workspace_id, str(opened["channel"]["id"])))
+
+    # ------------------------------------------------ no way at all
+
+    async def _excuse(self, to: ReplyTo, refused: PlatformError) -> None:
+        """Says in public that there was an answer. Raises `refused` where not even that can be said."""
+        if not to.place.channel_id:
+            raise refused
+        sentence = f"I could not deliver an answer to you privately. {_reason(refused)}"
+        try:
+            await self._call(
+                to.place,
+                "chat.postMessage",
+                channel=to.place.channel_id,
+                thread_ts=to.place.thread_id or None,
+                **rendering.mention(to.person.id, rendering.statement(sentence)).arguments(),
+            )
+        except PlatformError as error:
+            log.info("nobody could be told of a lost answer", detail=error.detail)
+            raise refused from None
+
+
+def _says_something(reply: Reply) -> bool:
+    return bool(reply.text or reply.sections or reply.items or reply.link or not reply.file)
+
+
+def _reason(refused: PlatformError) -> str:
+    needed: Sequence[str] = refused.needed if isinstance(refused, SlackRefused) else ()
+    if ours := [scope for scope in needed if scope in (*OPTIONAL_SCOPES, *SCOPES)]:
+        return f"The Slack app lacks the scope {ours[0]}: ask whoever runs it to add it and install the app again."
+    return "Slack did not let me write to you; a direct message to me may help."
+
+
+# ---------------------------------------------------------------- to a channel
 
 
 class SlackPublisher:
@@ -77,13 +244,13 @@ class SlackPublisher:
 
     async def update_card(self, card_ref: MessageRef, thread: ConversationRef, card: Card) -> MessageRef:
         try:
-            await self._update(card_ref, cards.card(card))
+            await self._update(card_ref, rendering.card(card))
         except MessageGone:
             return await self._post_card(thread, card)
         return card_ref
 
     async def _post_card(self, place: ConversationRef, card: Card) -> MessageRef:
-        return await self._post(place, cards.card(card), metadata=_marked(card.key))
+        return await self._post(place, rendering.card(card), metadata=_marked(card.key))
 
     async def _standing(self, place: ConversationRef, card: Card, since: datetime) -> MessageRef | None:
         """Nobody who waits for an avatar waits for this too: apps outside Slack's marketplace may look back once a minute."""
@@ -93,10 +260,10 @@ class SlackPublisher:
             return None
 
     async def post(self, thread: ConversationRef, line: TranscriptLine, key: str) -> MessageRef:
-        return await self._post(thread, blocks.line(line), metadata=_marked(key))
+        return await self._post(thread, rendering.line(line), metadata=_marked(key))
 
     async def edit(self, ref: MessageRef, line: TranscriptLine) -> None:
-        await self._update(ref, blocks.line(line))
+        await self._update(ref, rendering.line(line))
 
     async def find(self, thread: ConversationRef, key: str, since: datetime) -> MessageRef | None:
         try:
@@ -130,7 +297,7 @@ class SlackPublisher:
                 self._no_status_until[workspace] = now + ASK_AGAIN
 
     async def notify(self, thread: ConversationRef, text: str) -> None:
-        await self._post(thread, blocks.statement(text))
+        await self._post(thread, rendering.statement(text))
 
     # ------------------------------------------------ one person
 
@@ -145,7 +312,7 @@ class SlackPublisher:
 
     async def offer_form(self, to: ReplyTo, verb: Verb) -> None:
         """A button that opens the form of a verb: Slack opens none for a message."""
-        await self._private.show(to, cards.form_offer(verb))
+        await self._private.show(to, rendering.form_offer(verb))
 
     async def open_form(self, place: ConversationRef, trigger_id: str, view: Block) -> None:
         """Open a modal; the trigger is good for 3 s, once."""

@@ -14,10 +14,9 @@ import aiohttp
 import structlog
 from aiohttp import WSMsgType
 
-from adapters.slack.client import WebApi
-from adapters.slack.errors import WORKSPACE_GONE, SlackRefused
+from adapters.slack.client import WORKSPACE_GONE, SlackRefused, WebApi
 from adapters.slack.health import Peers
-from adapters.slack.http import Deliveries, carry_out, todo
+from adapters.slack.receiver import Deliveries, carry_out, todo
 from bot.domain.errors import PlaceGone, PlatformError, SettingsError, Throttled
 from bot.domain.wellformed import read_json
 

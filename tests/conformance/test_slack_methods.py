@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from adapters.slack import errors
+from adapters.slack import client
 from adapters.slack.client import READS_FORMS
 from adapters.slack.manifest import OPTIONAL_SCOPES, SCOPES
 from adapters.slack.publisher import SlackPublisher
@@ -74,5 +74,5 @@ def test_edits_stay_within_their_tier() -> None:
 
 def test_each_refusal_we_know_is_one_of_slacks() -> None:
     known = {code for path in METHODS.glob("*.json") for code in json.loads(path.read_text()).get("errors", {})}
-    ours = {*errors._PLACE_GONE, *errors._MESSAGE_GONE, errors.MISSING_SCOPE}
+    ours = {*client._PLACE_GONE, *client._MESSAGE_GONE, client.MISSING_SCOPE}
     assert ours - known <= OF_EVERY_METHOD

@@ -18,9 +18,8 @@ from adapters.akool.stream.reassembly import Reassembly
 from adapters.akool.stream.send_queue import Outgoing, SendQueue
 from adapters.discord import markdown as discord_markdown
 from adapters.discord import plain_text as discord_text
-from adapters.slack import blocks
-from adapters.slack import mrkdwn as slack_mrkdwn
-from adapters.slack import plain_text as slack_text
+from adapters.slack import rendering
+from adapters.slack import text as slack_text
 from bot import redaction
 from bot.commands import errors, parser, secret_detection, suggestions, urls
 from bot.commands.catalogue import CATALOGUE
@@ -128,20 +127,20 @@ FED: Mapping[str, Callable[[str], object]] = {
     "redaction.names_a_secret": redaction.names_a_secret,
     "a redactor's text": REDACTOR.text,
     "a redactor's value": lambda text: REDACTOR.value({text: [text]}),
-    "slack_mrkdwn.escape": slack_mrkdwn.escape,
-    "slack_mrkdwn.unescape": slack_mrkdwn.unescape,
-    "slack_mrkdwn.measure": slack_mrkdwn.measure,
-    "slack_mrkdwn.shorten": lambda text: slack_mrkdwn.shorten(text, 500),
-    "slack_mrkdwn.read_token": slack_mrkdwn.read_token,
-    "slack_mrkdwn.tokens": slack_mrkdwn.tokens,
-    "slack_mrkdwn.replace_tokens": lambda text: slack_mrkdwn.replace_tokens(text, lambda token: token.target),
-    "slack_mrkdwn.without_marks": slack_mrkdwn.without_marks,
+    "slack_text.escape": slack_text.escape,
+    "slack_text.unescape": slack_text.unescape,
+    "slack_text.measure": slack_text.measure,
+    "slack_text.shorten": lambda text: slack_text.shorten(text, 500),
+    "slack_text.read_token": slack_text.read_token,
+    "slack_text.tokens": slack_text.tokens,
+    "slack_text.replace_tokens": lambda text: slack_text.replace_tokens(text, lambda token: token.target),
+    "slack_text.without_marks": slack_text.without_marks,
     "slack_text.plain_words": lambda text: slack_text.plain_words(text, [], NAMES),
     "slack_text.plain_words of rich text": lambda text: slack_text.plain_words("", rich(text), NAMES),
     "slack_text.mentions": lambda text: slack_text.mentions(text, []),
     "slack_text.command_line": slack_text.command_line,
-    "blocks.parts": lambda text: blocks.parts(text, 500),
-    "a line in Slack": lambda text: blocks.line(TranscriptLine(text, text)),
+    "rendering.parts": lambda text: rendering.parts(text, 500),
+    "a line in Slack": lambda text: rendering.line(TranscriptLine(text, text)),
     "discord_markdown.escape": discord_markdown.escape,
     "discord_markdown.units": discord_markdown.units,
     "discord_markdown.measure": discord_markdown.measure,
@@ -171,7 +170,6 @@ MODULES = {
     "secret_detection": secret_detection,
     "urls": urls,
     "redaction": redaction,
-    "slack_mrkdwn": slack_mrkdwn,
     "slack_text": slack_text,
     "discord_markdown": discord_markdown,
     "discord_text": discord_text,

@@ -8,6 +8,7 @@ from adapters.discord import forms as discord_forms
 from adapters.discord.application_commands import commands
 from adapters.playground.views import shown_verbs
 from adapters.slack import forms as slack_forms
+from adapters.slack.inbound import wanted
 from bot.commands.catalogue import CATALOGUE
 from bot.commands.errors import ParseError
 from bot.commands.parser import parse
@@ -43,7 +44,7 @@ def test_discord_asks_for_it_in_a_form_only() -> None:
 
 
 def test_slack_asks_for_it_in_a_form_only() -> None:
-    verb = slack_forms.wanted("account key", BARE)
+    verb = wanted("account key", BARE)
     assert verb is not None
     assert "account_key" in json.dumps(slack_forms.form(verb, ConversationRef("slack", "T1", "C1")))
 

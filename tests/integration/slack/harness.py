@@ -11,9 +11,9 @@ from typing import Any
 import httpx
 from starlette.applications import Starlette
 
-from adapters.slack.mrkdwn import escape, tokens, unescape
 from adapters.slack.platform import SlackPlatform
 from adapters.slack.settings import SlackSettings
+from adapters.slack.text import escape, tokens, unescape
 from bot.domain.cards import CardAction
 from bot.domain.conversations import ConversationRef, MessageRef
 from bot.ports.chat import ChatPlatform, CoreApi

@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from adapters.slack.http import BODY_LIMIT, Malformed, is_signed, read_body
 from adapters.slack.platform import SlackPlatform
+from adapters.slack.receiver import BODY_LIMIT, Malformed, is_signed, read_body
 from bot.domain.messages import Command, MessagePosted, NoSession
 from bot.testing.vault import FakeSecretVault
 from tests.contract.platform.harness import ANN

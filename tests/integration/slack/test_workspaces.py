@@ -13,8 +13,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route, Router
 
 from adapters.slack.client import WebApi
-from adapters.slack.installations import ManyWorkspaces, Record
-from adapters.slack.oauth import SignedStates
+from adapters.slack.installations import ManyWorkspaces, Record, SignedStates
 from adapters.slack.platform import SlackPlatform
 from bot.domain.conversations import Channel, ConversationRef
 from bot.domain.errors import PlaceGone, PlatformError, SettingsError

@@ -10,10 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from slack_sdk.models.blocks import Block
 
-from adapters.slack.answers import answer, prose, row
-from adapters.slack.blocks import command_button, command_of, line, parts, statement
-from adapters.slack.cards import card
-from adapters.slack.mrkdwn import TEXT_LIMIT, measure, tokens
+from adapters.slack.rendering import answer, card, command_button, command_of, line, parts, prose, row, statement
+from adapters.slack.text import TEXT_LIMIT, measure, tokens
 from bot.commands.buttons import BY_HAND, Button
 from bot.commands.help import help_on
 from bot.domain.cards import Card, CardAction
