@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from bot.cli_api import ask_store, tokens
 from bot.cli_plugins import PlatformName, Root
 from bot.domain.errors import AvatarbotError
 from bot.speech.printable import printable, printable_line
@@ -196,13 +197,7 @@ def new_key() -> None:
 
 def _ask_store(question: Callable[["Storage"], Awaitable[str]]) -> None:
     """Print what a question to the database is answered with."""
-    from bot.app.wiring import open_storage
-
-    async def ask() -> str:
-        async with open_storage() as storage:
-            return await question(storage)
-
-    answer = _await(ask())
+    answer = ask_store(question)
     click.echo(printable(answer) if sys.stdout.isatty() else answer)  # a file gets a transcript as it is
 
 
@@ -348,6 +343,11 @@ def own_key(platform: str, workspace: str, remove: bool) -> None:
     if not key and not remove:
         raise click.UsageError("There is no key on standard input.")
     click.echo(printable_line(_await(keep_key(platform, workspace, key))))
+
+
+# ---------------------------------------------------------------- the HTTP API
+
+cli.add_command(tokens)
 
 
 if __name__ == "__main__":

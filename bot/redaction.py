@@ -42,6 +42,7 @@ _PRIVATE_KEY = "[A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
 _KEYS = {
     pattern: re.compile(pattern, re.ASCII)
     for pattern in (
+        r"\bavb_[0-9A-Za-z]{36}",  # our own HTTP API
         r"\beyJ[\w-]{8,}(?:\.[\w-]+)*",  # JWT
         r"\bg?sk[-_][\w-]{16,}",  # language models (Groq's begin with gsk), ElevenLabs, Stripe
         r"\b(?:A3T[A-Z0-9]|AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16}\b",  # AWS access key id

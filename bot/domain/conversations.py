@@ -1,5 +1,6 @@
 """Where people talk: the channel or thread of a platform, and one message in it."""
 
+import re
 from dataclasses import dataclass
 
 
@@ -23,6 +24,18 @@ class ConversationRef:
     def channel(self) -> "ConversationRef":
         """The same place without its thread: what channel settings belong to."""
         return self.in_thread("")
+
+    def __str__(self) -> str:
+        """As people name it: `slack/T0123/C0456`, with its thread behind a further slash."""
+        return "/".join(filter(None, (self.platform, self.workspace_id, self.channel_id, self.thread_id)))
+
+
+_PLACE = re.compile(r"(?:[!-.0-~]{1,64}/){2,3}[!-.0-~]{1,64}")
+
+
+def place_named(name: str) -> ConversationRef | None:
+    """The place of a name such as `slack/T0123/C0456` or `discord/81/82/83`, None for what is no such name."""
+    return ConversationRef(*name.split("/")) if _PLACE.fullmatch(name) else None
 
 
 @dataclass(frozen=True, slots=True)

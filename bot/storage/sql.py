@@ -16,6 +16,7 @@ from bot.ports.storage.repositories import (
     OwnershipRepository,
     ProviderSessionRepository,
     SessionRepository,
+    TokenRepository,
     TranscriptRepository,
     UploadRepository,
     UsageRepository,
@@ -25,6 +26,7 @@ from bot.storage import (
     inbox,
     provider_sessions,
     sessions,
+    tokens,
     transcripts,
     usage,
     workspaces,
@@ -93,6 +95,7 @@ class SqlStorage:
         self.usage: UsageRepository = SqlUsage(transactions)
         self.channels: ChannelRepository = SqlChannels(transactions)
         self.grants: GrantRepository = SqlGrants(transactions)
+        self.tokens: TokenRepository = SqlTokens(transactions)
         self.uploads: UploadRepository = SqlUploads(transactions)
         self.ownership: OwnershipRepository = SqlOwnership(transactions)
         self.workers: WorkerRepository = SqlWorkers(transactions)
@@ -188,6 +191,14 @@ class SqlGrants(Repository[SqlTransaction]):
     revoke_of_person = writes(workspaces.revoke_of_person)
     revoke_all = writes(workspaces.revoke_all)
     forget = writes(workspaces.forget_grants)
+
+
+class SqlTokens(Repository[SqlTransaction]):
+    add = writes(tokens.add)
+    find = reads(tokens.find)
+    of_person = reads(tokens.of_person)
+    everything = reads(tokens.everything)
+    revoke = writes(tokens.revoke)
 
 
 class SqlUploads(Repository[SqlTransaction]):

@@ -233,6 +233,18 @@ grants = Table(
     Index("grant_by_session", "session_id"),
 )
 
+api_tokens = Table(
+    "api_tokens",
+    metadata,
+    Column("hash", String(64), primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    _text("places"),  # as people name them, and commands, by spaces
+    _text("commands"),
+    Column("minutes_per_day", Integer, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant),
+)
+
 vault = Table(
     "vault",
     metadata,

@@ -15,6 +15,7 @@ from bot.ports.storage.repositories import (
     OwnershipRepository,
     ProviderSessionRepository,
     SessionRepository,
+    TokenRepository,
     TranscriptRepository,
     UploadRepository,
     UsageRepository,
@@ -35,6 +36,7 @@ class Storage(Protocol):
     usage: UsageRepository
     channels: ChannelRepository
     grants: GrantRepository
+    tokens: TokenRepository
     uploads: UploadRepository
     ownership: OwnershipRepository
     workers: WorkerRepository

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from bot.commands.channel_settings import ChannelSettings
+from bot.domain.api_tokens import ApiToken
 from bot.domain.consent import Consent
 from bot.domain.conversations import ConversationRef
 from bot.domain.messages import ReplyTo
@@ -235,6 +236,30 @@ class GrantRepository(Protocol):
 
     async def forget(self, *, ended_for: timedelta) -> None:
         """Those that have expired, and those of sessions that ended so long ago."""
+        ...
+
+
+class TokenRepository(Protocol):
+    """Tokens of the HTTP API, by the hash of their secret and by their name."""
+
+    async def add(self, digest: str, token: ApiToken) -> bool:
+        """Whether it was taken, now or by this very call before: a name stands for one token."""
+        ...
+
+    async def find(self, digest: str) -> ApiToken | None:
+        """Also one that has expired."""
+        ...
+
+    async def of_person(self, person_id: str) -> ApiToken | None:
+        """The one whose person has this id, None for people and for one that was revoked."""
+        ...
+
+    async def everything(self) -> list[ApiToken]:
+        """All there are, by their names."""
+        ...
+
+    async def revoke(self, name: str) -> bool:
+        """Whether there was one. It is gone at once, and its name is free."""
         ...
 
 

@@ -15,6 +15,7 @@ from bot.ports.storage.repositories import (
     OwnershipRepository,
     ProviderSessionRepository,
     SessionRepository,
+    TokenRepository,
     TranscriptRepository,
     UploadRepository,
     UsageRepository,
@@ -24,6 +25,7 @@ from bot.storage.memory import (
     inbox,
     provider_sessions,
     sessions,
+    tokens,
     transcripts,
     usage,
     workspaces,
@@ -53,6 +55,7 @@ class MemoryStorage:
         self.usage: UsageRepository = MemoryUsage(transactions)
         self.channels: ChannelRepository = MemoryChannels(transactions)
         self.grants: GrantRepository = MemoryGrants(transactions)
+        self.tokens: TokenRepository = MemoryTokens(transactions)
         self.uploads: UploadRepository = MemoryUploads(transactions)
         self.ownership: OwnershipRepository = MemoryOwnership(transactions)
         self.workers: WorkerRepository = MemoryWorkers(transactions)
@@ -148,6 +151,14 @@ class MemoryGrants(Repository[MemoryTransaction]):
     revoke_of_person = writes(workspaces.revoke_of_person)
     revoke_all = writes(workspaces.revoke_all)
     forget = writes(workspaces.forget_grants)
+
+
+class MemoryTokens(Repository[MemoryTransaction]):
+    add = writes(tokens.add)
+    find = reads(tokens.find)
+    of_person = reads(tokens.of_person)
+    everything = reads(tokens.everything)
+    revoke = writes(tokens.revoke)
 
 
 class MemoryUploads(Repository[MemoryTransaction]):

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Generic, TypeVar
 
 from bot.commands.channel_settings import ChannelSettings
+from bot.domain.api_tokens import ApiToken
 from bot.domain.consent import Consent
 from bot.domain.conversations import ConversationRef
 from bot.domain.errors import StoreUnavailable
@@ -174,6 +175,7 @@ class Data:
     utterances: Rows[str, UtteranceRow] = field(default_factory=Rows)
     posts: Rows[tuple[str, int], PostRow] = field(default_factory=Rows)
     grants: Rows[str, GrantRow] = field(default_factory=Rows)
+    tokens: Rows[str, ApiToken] = field(default_factory=Rows)
     uploads: Rows[str, UploadRecord] = field(default_factory=Rows)
     owners: Rows[tuple[OwnedKind, str], OwnerRow] = field(default_factory=Rows)
     channel_settings: Rows[ConversationRef, ChannelSettings] = field(default_factory=Rows)

@@ -1,0 +1,86 @@
+"""`avatarbot tokens` and `avatarbot say`: the HTTP API, for its operator and for a shell."""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING
+
+import click
+
+from bot.speech.printable import printable_line
+
+if TYPE_CHECKING:
+    from bot.ports.storage import Storage
+
+
+def ask_store(question: Callable[["Storage"], Awaitable[str]]) -> str:
+    """What the database answers."""
+    from bot.app.wiring import open_storage
+
+    async def ask() -> str:
+        async with open_storage() as storage:
+            return await question(storage)
+
+    return asyncio.run(ask())
+
+
+@click.group()
+def tokens() -> None:
+    """Say which programs may use the HTTP API."""
+
+
+@tokens.command()
+@click.argument("name")
+@click.option(
+    "--places",
+    multiple=True,
+    required=True,
+    metavar="PLACE,…",
+    help="Where: slack/T0123456/C0123456, or slack/T0123456/* for all public channels. Repeatable.",
+)
+@click.option(
+    "--verbs", multiple=True, default=("say",), show_default=True, metavar="COMMAND,…", help="What for. Repeatable."
+)
+@click.option(
+    "--minutes-per-day",
+    type=click.IntRange(0, 1440),
+    default=60,
+    show_default=True,
+    help="Of the provider's time that it may start, in each workspace.",
+)
+@click.option("--expires", default="90d", show_default=True, help="A day as 2027-01-31, a time as 90d, or never.")
+def create(name: str, places: tuple[str, ...], verbs: tuple[str, ...], minutes_per_day: int, expires: str) -> None:
+    """Make a token for a program. It is shown once, on standard output.
+
+    Where no avatar is live, `say` starts one if the token is also for `start`.
+
+    \b
+      avatarbot tokens create release-bot --places slack/T0123456/C0123456 --verbs say,start
+    """
+    from bot.app.api_tokens import TokenRequest
+    from bot.app.api_tokens import create as made
+
+    request = TokenRequest(name, places, verbs, minutes_per_day, expires)
+    platforms = {*entry_points(group="avatarbot.platforms").names, "playground"}
+    secret = ask_store(lambda storage: made(storage, request, platforms))
+    if sys.stdout.isatty():
+        click.echo("This is shown once; it is kept as a hash only.\n", err=True)
+    click.echo(secret)
+
+
+@tokens.command("list")
+def list_tokens() -> None:
+    """Show what each token is for."""
+    from bot.app.api_tokens import listing
+
+    click.echo("\n".join(map(printable_line, ask_store(listing).splitlines())))
+
+
+@tokens.command()
+@click.argument("name")
+def revoke(name: str) -> None:
+    """Take a token back, at once."""
+    from bot.app.api_tokens import revoke as taken_back
+
+    click.echo(printable_line(ask_store(lambda storage: taken_back(storage, name))))

@@ -1,0 +1,62 @@
+"""Tokens of the HTTP API: hashed at rest."""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, insert, select
+
+from bot.domain.api_tokens import ApiToken
+from bot.domain.conversations import place_named
+from bot.domain.people import BY_API
+from bot.storage.statements import SqlTransaction
+from bot.storage.tables import api_tokens
+
+
+def add(tx: SqlTransaction, digest: str, token: ApiToken) -> bool:
+    there = tx.connection.execute(select(api_tokens.c.hash).where(api_tokens.c.name == token.name)).scalar_one_or_none()
+    if there is not None:
+        return bool(there == digest)
+    tx.connection.execute(
+        insert(api_tokens).values(
+            hash=digest,
+            name=token.name,
+            places=" ".join(map(str, token.places)),
+            commands=" ".join(token.commands),
+            minutes_per_day=token.minutes_per_day,
+            created_at=token.created_at,
+            expires_at=token.expires_at,
+        )
+    )
+    return True
+
+
+def find(tx: SqlTransaction, digest: str) -> ApiToken | None:
+    return _one(tx, api_tokens.c.hash == digest)
+
+
+def of_person(tx: SqlTransaction, person_id: str) -> ApiToken | None:
+    name = person_id.removeprefix(BY_API)
+    return None if name == person_id else _one(tx, api_tokens.c.name == name)
+
+
+def everything(tx: SqlTransaction) -> list[ApiToken]:
+    return sorted(map(_token, tx.connection.execute(select(api_tokens))), key=lambda token: token.name)
+
+
+def revoke(tx: SqlTransaction, name: str) -> bool:
+    return tx.connection.execute(api_tokens.delete().where(api_tokens.c.name == name)).rowcount > 0
+
+
+def _one(tx: SqlTransaction, where: ColumnElement[bool]) -> ApiToken | None:
+    row = tx.connection.execute(select(api_tokens).where(where)).first()
+    return _token(row) if row else None
+
+
+def _token(row: Any) -> ApiToken:
+    return ApiToken(
+        name=row.name,
+        places=tuple(place for name in row.places.split() if (place := place_named(name))),
+        commands=tuple(row.commands.split()),
+        minutes_per_day=row.minutes_per_day,
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+    )
