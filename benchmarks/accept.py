@@ -20,9 +20,7 @@ from benchmarks.table import Limit, judged, load, percentile
 from benchmarks.world import open_storage
 from bot.app.wiring import keep_loaded
 from bot.commands.policy import Policy
-from bot.domain.conversations import ConversationRef, MessageRef
-from bot.domain.messages import Accepted, Inbound, MessagePosted
-from bot.domain.people import Membership, Person
+from bot.domain.conversations import Accepted, ConversationRef, Inbound, Membership, MessagePosted, MessageRef, Person
 from bot.domain.sessions import SessionSpec, SessionStatus
 from bot.ingress.inbox import Inbox
 from bot.ports.storage.admission import AdmissionQuery, Admitted, NewSession

@@ -27,8 +27,7 @@ from adapters.discord.platform import DiscordPlatform
 from benchmarks.gateway import gateway
 from benchmarks.table import load, percentile
 from bot.clock import SystemClock
-from bot.domain.conversations import ConversationRef
-from bot.domain.messages import Accepted, Inbound, MessagePosted, Outcome
+from bot.domain.conversations import Accepted, ConversationRef, Inbound, MessagePosted, Outcome
 from bot.ports.chat import CoreApi
 from bot.telemetry import configure_logging
 from tests.integration.discord.fake import ANN, BOT, GUILD, TOKEN, USER, FakeDiscord, guild, open_fake

@@ -16,9 +16,7 @@ from benchmarks.world import open_storage
 from bot.app.service import Parts, Service
 from bot.clock import SystemClock
 from bot.commands.policy import Limits, Policy
-from bot.domain.conversations import ConversationRef
-from bot.domain.messages import Accepted, Command, Inbound
-from bot.domain.people import Membership, Person
+from bot.domain.conversations import Accepted, Command, ConversationRef, Inbound, Membership, Person
 from bot.ports.chat import CoreApi
 from bot.storage.sql import SqlStorage
 from bot.telemetry import new_metrics

@@ -30,10 +30,9 @@ from websockets.typing import Origin
 from adapters.playground.platform import PlaygroundPlatform
 from adapters.playground.settings import PlaygroundSettings
 from bot.clock import SystemClock
-from bot.domain.cards import Card
 from bot.domain.conversations import ConversationRef
+from bot.domain.posts import Card, Delivery, TranscriptLine
 from bot.domain.sessions import Mode, SessionStatus
-from bot.domain.transcript import Delivery, TranscriptLine
 from bot.web.app import mounted, serve
 from bot.web.page import Static
 from bot.web.viewer.routes import FOLDER as SHARED

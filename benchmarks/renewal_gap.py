@@ -18,9 +18,7 @@ from adapters.simulator.options import Options
 from benchmarks.table import load
 from benchmarks.turns import FirstPackets
 from benchmarks.world import FAST, World, running
-from bot.domain.conversations import MessageRef
-from bot.domain.messages import Inbound, MessagePosted
-from bot.domain.people import Membership, Person
+from bot.domain.conversations import Inbound, Membership, MessagePosted, MessageRef, Person
 from bot.domain.sessions import SessionSpec
 from bot.ports.avatar import AvatarArrived
 

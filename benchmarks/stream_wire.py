@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from adapters.akool.stream.codec import encode, escaped_size
 from adapters.akool.stream.messages import Chat, Interrupt
 from adapters.akool.stream.send_queue import DEFAULT_BUDGET, Idle, Outgoing, SendQueue, Wait
-from bot.domain.identity import new_id
+from bot.clock import new_id
 
 RATIO_LIMIT = 1.12
 PACKETS_LIMIT = 1

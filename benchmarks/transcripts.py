@@ -27,9 +27,16 @@ from adapters.simulator.simulator import Simulator
 from bot.app.service import Parts, Service
 from bot.commands.policy import Limits, Policy
 from bot.delivery.rate_limiter import Priority, RateLimiter
-from bot.domain.conversations import ConversationRef, MessageRef
-from bot.domain.messages import Accepted, Command, Inbound, MessagePosted
-from bot.domain.people import Membership, Person
+from bot.domain.conversations import (
+    Accepted,
+    Command,
+    ConversationRef,
+    Inbound,
+    Membership,
+    MessagePosted,
+    MessageRef,
+    Person,
+)
 from bot.media.events import Caption
 from bot.ports.chat import ChatPlatform
 from bot.storage.encryption import Cipher

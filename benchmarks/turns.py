@@ -25,9 +25,7 @@ import msgspec
 
 from benchmarks.table import Limit, judged, load, percentile
 from benchmarks.world import World, running
-from bot.domain.conversations import ConversationRef, MessageRef
-from bot.domain.messages import Accepted, Inbound, MessagePosted
-from bot.domain.people import Membership, Person
+from bot.domain.conversations import Accepted, ConversationRef, Inbound, Membership, MessagePosted, MessageRef, Person
 from bot.ports.room import ConnectRoom, RoomConnection, RoomCredentials
 
 SESSIONS, SECONDS = 50, 4

@@ -30,8 +30,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from benchmarks.table import load, percentile
 from bot.clock import SystemClock
 from bot.commands.policy import Policy
-from bot.domain.conversations import ConversationRef
-from bot.domain.people import Role
+from bot.domain.conversations import ConversationRef, Role
 from bot.media.events import SessionEvents
 from bot.media.fanout import MediaFanout
 from bot.media.keyframes import MediaFrame

@@ -20,9 +20,7 @@ from bot.app.service import Parts, Service
 from bot.app.wiring import keep_loaded
 from bot.clock import SystemClock
 from bot.commands.policy import Limits, Policy
-from bot.domain.conversations import ConversationRef
-from bot.domain.messages import Accepted, Command, Inbound
-from bot.domain.people import Membership, Person
+from bot.domain.conversations import Accepted, Command, ConversationRef, Inbound, Membership, Person
 from bot.domain.sessions import SessionStatus
 from bot.ports.chat import RateLimits
 from bot.ports.room import ConnectRoom

@@ -9,7 +9,7 @@ import click
 from bot.cli_api import ask_store, tokens
 from bot.cli_plugins import PlatformName, Root
 from bot.domain.errors import AvatarbotError
-from bot.speech.printable import printable, printable_line
+from bot.domain.text import printable, printable_line
 
 if TYPE_CHECKING:
     from bot.commands.catalogue import Catalogue

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bot.speech.printable import printable_line
+from bot.domain.text import printable_line
 
 if TYPE_CHECKING:
     from bot.ports.storage import Storage

@@ -17,9 +17,9 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from bot.commands.policy import Limits
 from bot.domain.disclosure import SENTENCE_LENGTHS, Disclosures
 from bot.domain.errors import SettingsError
+from bot.domain.text import printable_line
 from bot.ports.moderation import Unanswered
 from bot.redaction import register_secret
-from bot.speech.printable import printable_line
 
 ENV_FILE = ".env"
 PREFIX = "AVATARBOT_"

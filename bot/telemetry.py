@@ -10,9 +10,9 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 from structlog.typing import EventDict, Processor
 
+from bot.domain.text import printable, printable_line
 from bot.log_throttle import ThrottledWarnings
 from bot.redaction import REDACTOR
-from bot.speech.printable import printable, printable_line
 
 QUIETER = {
     "httpx": logging.WARNING,  # its information is every URL

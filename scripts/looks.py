@@ -22,11 +22,9 @@ from adapters.slack import rendering as slack_answers
 from adapters.slack import rendering as slack_cards
 from bot.commands.help import help_on
 from bot.commands.suggestions import instead
-from bot.domain.cards import Card, CardAction
-from bot.domain.conversations import ConversationRef
+from bot.domain.conversations import Command, ConversationRef, Item, Reply, Suggestion
 from bot.domain.disclosure import Disclosures
-from bot.domain.messages import Command, Suggestion
-from bot.domain.replies import Item, Reply
+from bot.domain.posts import Card, CardAction
 from bot.domain.sessions import Mode, SessionStatus
 from scripts import discord_html, slack_html
 

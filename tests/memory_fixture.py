@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from bot.app.service import Parts, Service
 from bot.commands.policy import Policy
-from bot.domain.messages import Accepted
+from bot.domain.conversations import Accepted
 from bot.ports.llm import LanguageModel
 from bot.storage.memory import MemoryStorage
 from bot.telemetry import new_metrics

@@ -20,9 +20,9 @@ from adapters.simulator.options import Options
 from adapters.simulator.sessions import HostedSession
 from adapters.simulator.simulator import Simulator
 from bot.app.service import Parts, Service
+from bot.clock import Clock
 from bot.commands.policy import Policy
 from bot.domain.errors import StoreUnavailable
-from bot.ports.clock import Clock
 from bot.ports.room import ConnectRoom, OwnRoom
 from bot.storage.encryption import Cipher
 from bot.storage.engine import Store

@@ -9,7 +9,7 @@ from adapters.discord.custom_ids import run_id
 from adapters.discord.markdown import CONTENT_LIMIT, escape, pages, shorten, units
 from adapters.discord.messages import NOBODY, SUPPRESS_EMBEDS, URL_LENGTH, button, is_shown, link_button, rows
 from bot.commands.buttons import BY_HAND, Button, asks_by_hand, button_of, next_button
-from bot.domain.replies import Item, Reply, Section
+from bot.domain.conversations import Item, Reply, Section
 
 Json = dict[str, Any]
 

@@ -7,9 +7,8 @@ from adapters.discord.custom_ids import CardButton
 from adapters.discord.markdown import escape, shorten
 from adapters.discord.messages import NOBODY, button, is_shown, rows
 from bot.commands.buttons import card_button
-from bot.commands.wording import MODES, SIGNS, STATES
-from bot.domain.cards import Card, CardAction
 from bot.domain.conversations import ConversationRef
+from bot.domain.posts import MODES, SIGNS, STATES, Card, CardAction
 from bot.domain.sessions import SessionStatus
 
 Json = dict[str, Any]

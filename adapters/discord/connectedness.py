@@ -2,8 +2,8 @@
 
 import discord
 
+from bot.clock import Clock
 from bot.ports.chat import ConnectionState
-from bot.ports.clock import Clock
 
 NOT_CONNECTED = (
     "Discord's gateway is not connected. Look whether this machine reaches discord.com and gateway.discord.gg."

@@ -3,8 +3,8 @@
 import json
 from dataclasses import dataclass
 
-from bot.domain.cards import CardAction
-from bot.domain.messages import Command
+from bot.domain.conversations import Command
+from bot.domain.posts import CardAction
 
 LENGTH = 100
 """Of a `custom_id`."""

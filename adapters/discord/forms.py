@@ -9,7 +9,7 @@ from bot.commands.buttons import Button, Look
 from bot.commands.catalogue import CATALOGUE, Catalogue
 from bot.commands.parser import asked_form
 from bot.commands.verb import Option, Verb
-from bot.domain.messages import Command
+from bot.domain.conversations import Command
 
 Json = dict[str, Any]
 

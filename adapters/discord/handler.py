@@ -10,9 +10,8 @@ from adapters.discord.conversations import Conversations
 from adapters.discord.replies import DiscordReplies
 from bot.commands.catalogue import CATALOGUE, Catalogue
 from bot.commands.verb import Verb
+from bot.domain.conversations import Accepted, Duplicate, Inbound, NoSession, Outcome, Question, Refused, Reply
 from bot.domain.errors import PlatformError, StoreUnavailable
-from bot.domain.messages import Accepted, Duplicate, Inbound, NoSession, Outcome, Question, Refused
-from bot.domain.replies import Reply
 from bot.ports.chat import CoreApi
 
 log = structlog.get_logger(__name__)

@@ -14,9 +14,7 @@ from adapters.discord.invocations import focused, invoked
 from adapters.discord.mapping import PLATFORM, direct, person_of
 from adapters.discord.plain_text import names_in_payload, words_of
 from bot.commands.buttons import card_button
-from bot.domain.conversations import ConversationRef
-from bot.domain.messages import Command, Inbound
-from bot.domain.replies import Choice
+from bot.domain.conversations import Choice, Command, ConversationRef, Inbound
 from bot.ports.chat import ValueQuery
 
 ASK_WITHIN = 1.8

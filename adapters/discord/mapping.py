@@ -8,8 +8,7 @@ from discord.http import Route
 
 from adapters.discord.errors import NO_MEMBER, DiscordRefused
 from adapters.discord.rest import Rest
-from bot.domain.conversations import A_DIRECT_MESSAGE, Channel, ConversationRef
-from bot.domain.people import Membership, Person
+from bot.domain.conversations import A_DIRECT_MESSAGE, Channel, ConversationRef, Membership, Person
 
 NOBODY = Person("", "somebody")
 """Who deleted or edited something, where Discord does not say."""

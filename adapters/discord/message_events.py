@@ -9,9 +9,16 @@ from adapters.discord import forms
 from adapters.discord.handler import DiscordInboundHandler
 from adapters.discord.mapping import NOBODY, Places, person_of
 from adapters.discord.plain_text import names_in, with_quote, words_of
-from bot.domain.conversations import ConversationRef, MessageRef
+from bot.domain.conversations import (
+    Command,
+    ConversationRef,
+    Inbound,
+    MessageDeleted,
+    MessageEdited,
+    MessagePosted,
+    MessageRef,
+)
 from bot.domain.errors import PlatformError
-from bot.domain.messages import Command, Inbound, MessageDeleted, MessageEdited, MessagePosted
 
 log = structlog.get_logger(__name__)
 

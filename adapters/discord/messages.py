@@ -5,8 +5,8 @@ from typing import Any
 
 from adapters.discord.markdown import CONTENT_LIMIT, escape, pages, shorten
 from bot.commands.buttons import Button, Look
-from bot.domain.replies import Link
-from bot.domain.transcript import Delivery, TranscriptLine
+from bot.domain.conversations import Link
+from bot.domain.posts import Delivery, TranscriptLine
 
 Json = dict[str, Any]
 

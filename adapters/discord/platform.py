@@ -25,11 +25,11 @@ from adapters.discord.publisher import DiscordPublisher
 from adapters.discord.replies import DiscordReplies
 from adapters.discord.rest import Rest
 from adapters.discord.settings import DiscordSettings
+from bot.clock import Clock
 from bot.commands.catalogue import CATALOGUE, Catalogue
 from bot.domain.conversations import Channel, ConversationRef
 from bot.domain.errors import PlatformError, SettingsError, StoreUnavailable
 from bot.ports.chat import ConnectionState, CoreApi, Features
-from bot.ports.clock import Clock
 
 log = structlog.get_logger(__name__)
 

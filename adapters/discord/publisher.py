@@ -25,15 +25,12 @@ from adapters.discord.markdown import measure
 from adapters.discord.replies import DiscordReplies
 from adapters.discord.rest import Rest
 from adapters.discord.settings import DiscordSettings
-from bot.domain.cards import Card, Opened
-from bot.domain.conversations import ConversationRef, MessageRef
+from bot.clock import Clock
+from bot.domain.conversations import ConversationRef, MessageRef, Reply, ReplyTo
 from bot.domain.errors import MessageGone, PlaceGone, PlatformError
-from bot.domain.messages import ReplyTo
-from bot.domain.replies import Reply
+from bot.domain.posts import Card, Opened, TranscriptLine
 from bot.domain.sessions import SessionStatus
-from bot.domain.transcript import TranscriptLine
 from bot.ports.chat import RateLimits
-from bot.ports.clock import Clock
 
 log = structlog.get_logger(__name__)
 

@@ -26,12 +26,9 @@ from adapters.discord.errors import (
 from adapters.discord.mapping import is_direct, target
 from adapters.discord.markdown import CONTENT_LIMIT, escape
 from adapters.discord.rest import ANSWER_WITHIN, Rest
-from bot.domain.conversations import ConversationRef
+from bot.clock import Clock
+from bot.domain.conversations import ConversationRef, File, Person, Reply, ReplyTo
 from bot.domain.errors import PlaceGone, PlatformError
-from bot.domain.messages import ReplyTo
-from bot.domain.people import Person
-from bot.domain.replies import File, Reply
-from bot.ports.clock import Clock
 
 log = structlog.get_logger(__name__)
 

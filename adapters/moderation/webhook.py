@@ -11,9 +11,8 @@ import msgspec
 from pydantic import SecretStr
 
 from adapters.bounded import PLAIN, bounded
-from bot.domain.wellformed import well_formed
+from bot.domain.text import printable_line, well_formed
 from bot.ports.moderation import NoVerdict, Objection, ProposedSpeech
-from bot.speech.printable import printable_line
 
 ANSWER_S = 2.0
 """How long a request goes on after nobody waits for its verdict any more: its connection is then there for the next one."""

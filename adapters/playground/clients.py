@@ -8,7 +8,7 @@ from starlette.websockets import WebSocket
 
 from adapters.playground.message_store import MessageStore
 from adapters.playground.protocol import ToClient, encode
-from bot.domain.people import Person
+from bot.domain.conversations import Person
 
 FLUSH = 0.03
 """Least time between two frames of changes to one client, in seconds: under a blink, and many edits become one frame."""

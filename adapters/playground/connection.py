@@ -8,7 +8,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from adapters.playground.clients import Client
 from adapters.playground.handler import PlaygroundInboundHandler
 from adapters.playground.protocol import Enter, FromClient, ListValues, decode
-from bot.domain.messages import Inbound
+from bot.domain.conversations import Inbound
 from bot.log_throttle import warn_of_outsider
 from bot.ports.chat import ChatPlatform
 from bot.web.incoming import ended_by, text_of

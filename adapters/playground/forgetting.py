@@ -6,9 +6,9 @@ from datetime import timedelta
 import structlog
 
 from adapters.playground.clients import Clients
+from bot.clock import Clock
 from bot.domain.errors import StoreUnavailable
 from bot.ports.chat import CoreApi
-from bot.ports.clock import Clock
 
 LOOK_EVERY_S = 60.0
 TOMBSTONE_LIFE = timedelta(days=1)

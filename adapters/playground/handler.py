@@ -34,28 +34,30 @@ from adapters.playground.protocol import (
     encode,
 )
 from adapters.playground.views import shown_verbs
+from bot.clock import Clock
 from bot.commands.buttons import card_button, confirmed
 from bot.commands.catalogue import CATALOGUE, Catalogue
 from bot.commands.errors import ParseError
 from bot.commands.parser import parse
-from bot.domain.conversations import ConversationRef, MessageRef
-from bot.domain.errors import MessageGone, PlaceGone, StoreUnavailable
-from bot.domain.messages import (
+from bot.domain.conversations import (
     Accepted,
     Command,
+    ConversationRef,
     Duplicate,
     Inbound,
+    Membership,
     MessageDeleted,
     MessageEdited,
     MessagePosted,
+    MessageRef,
     NoSession,
+    Person,
     Question,
     Refused,
     ReplyTo,
 )
-from bot.domain.people import Membership, Person
+from bot.domain.errors import MessageGone, PlaceGone, StoreUnavailable
 from bot.ports.chat import CoreApi, ValueQuery
-from bot.ports.clock import Clock
 
 HANDLE_LIFE = timedelta(minutes=15)
 HANDLE_USES = 5

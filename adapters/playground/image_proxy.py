@@ -4,7 +4,7 @@ import base64
 import hashlib
 import hmac
 
-from bot.domain.replies import File
+from bot.domain.conversations import File
 from bot.ports.files import Pictures as PictureSource
 
 

@@ -15,9 +15,9 @@ from adapters.playground.history import (
     Record,
 )
 from adapters.playground.protocol import Author, CardShown, Changed, Message, encode
+from bot.clock import Clock
+from bot.domain.conversations import File
 from bot.domain.errors import MessageGone, PlaceGone
-from bot.domain.replies import File
-from bot.ports.clock import Clock
 
 MESSAGE_LIMIT = 5_000
 """Messages kept; the oldest go first."""

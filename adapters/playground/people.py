@@ -9,8 +9,7 @@ from collections import Counter
 from adapters.playground.message_store import MessageStore
 from adapters.playground.protocol import Enter, Someone
 from bot.commands.catalogue import CATALOGUE
-from bot.domain.messages import Command
-from bot.domain.people import Membership, Person
+from bot.domain.conversations import Command, Membership, Person
 
 NAMES = (
     "Ann",

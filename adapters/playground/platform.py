@@ -30,16 +30,13 @@ from adapters.playground.protocol import (
 )
 from adapters.playground.routes import playground_mount
 from adapters.playground.settings import PlaygroundSettings
+from bot.clock import Clock
 from bot.commands.buttons import button_of, next_button
 from bot.commands.catalogue import CATALOGUE, Catalogue
-from bot.domain.cards import Card, Opened
-from bot.domain.conversations import Channel, ConversationRef, MessageRef
+from bot.domain.conversations import Channel, ConversationRef, File, Item, MessageRef, Reply, ReplyTo
 from bot.domain.errors import MessageGone
-from bot.domain.messages import ReplyTo
-from bot.domain.replies import File, Item, Reply
-from bot.domain.transcript import Delivery, TranscriptLine
+from bot.domain.posts import Card, Delivery, Opened, TranscriptLine
 from bot.ports.chat import ChatPlatform, ConnectionState, CoreApi, Features, RateLimits
-from bot.ports.clock import Clock
 from bot.ports.files import Pictures as PictureSource
 from bot.ports.http import HttpMount
 

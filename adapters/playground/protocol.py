@@ -10,8 +10,8 @@ from datetime import datetime
 import msgspec
 
 from bot.commands.buttons import Button, card_buttons
-from bot.domain.cards import Card, CardAction
 from bot.domain.disclosure import Disclosure
+from bot.domain.posts import Card, CardAction
 from bot.domain.sessions import Mode, SessionStatus
 
 

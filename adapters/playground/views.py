@@ -5,7 +5,7 @@ from functools import cache
 from adapters.playground.protocol import OptionShown, VerbShown
 from bot.commands.catalogue import CATALOGUE, Catalogue
 from bot.commands.verb import Option, Verb
-from bot.domain.people import Membership, Role
+from bot.domain.conversations import Membership, Role
 
 _OFFERED = {
     Membership.OUTSIDER: frozenset({Role.OUTSIDER}),

@@ -20,9 +20,9 @@ from adapters.simulator.refusal import AkoolRefusal, Code
 from adapters.simulator.room import SimulatedConnection
 from adapters.simulator.speech import Speech, Tone, seconds
 from adapters.simulator.talker import Talker
+from bot.clock import Clock
 from bot.domain.errors import RoomError
 from bot.domain.sessions import Mode
-from bot.ports.clock import Clock
 from bot.ports.room import ConnectionLost, Packet, PeerJoined
 
 PART_SECONDS = 0.4

@@ -8,7 +8,7 @@ from datetime import datetime
 from adapters.simulator.fixtures import CHARACTERS, WEB_CHARACTERS, Character
 from adapters.simulator.refusal import AkoolRefusal, Code
 from adapters.simulator.states import TrainingState
-from bot.ports.clock import Clock
+from bot.clock import Clock
 
 BLANK = "blank"
 """The portrait of an uploaded avatar."""

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from adapters.simulator.fixtures import BRIEFINGS
 from adapters.simulator.refusal import AkoolRefusal, Code
-from bot.ports.clock import Clock
+from bot.clock import Clock
 
 NAME_LIMIT, PROLOGUE_LIMIT, PROMPT_LIMIT = 100, 2_000, 10_000
 """Characters."""

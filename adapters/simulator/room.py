@@ -9,8 +9,8 @@ from typing import Self
 
 from adapters.simulator import foreign_token
 from adapters.simulator.link_faults import LossyLink
+from bot.clock import Clock
 from bot.domain.errors import RoomError
-from bot.ports.clock import Clock
 from bot.ports.room import (
     AudioFrame,
     ConnectionLost,

@@ -18,8 +18,8 @@ from adapters.simulator.room import SimulatedRooms
 from adapters.simulator.speech import Speech
 from adapters.simulator.states import SessionState, TrainingState
 from adapters.simulator.talker import Talker
+from bot.clock import Clock
 from bot.domain.errors import RoomError
-from bot.ports.clock import Clock
 from bot.ports.room import LossReason, RoomCredentials
 
 HISTORY_LIMIT = 1_000

@@ -12,7 +12,7 @@ from adapters.simulator.options import Options
 from adapters.simulator.room import SimulatedRooms
 from adapters.simulator.sessions import Sessions
 from adapters.simulator.speech import Speech
-from bot.ports.clock import Clock
+from bot.clock import Clock
 from bot.ports.room import ConnectRoom
 
 

@@ -11,9 +11,8 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bot.domain.conversations import ConversationRef
+from bot.domain.conversations import ConversationRef, File
 from bot.domain.errors import MessageGone, PlaceGone, PlatformError, Throttled
-from bot.domain.replies import File
 
 INVITE = "I am not in that channel. Invite me there with /invite and try again."
 

@@ -12,10 +12,9 @@ import structlog
 from adapters.slack.client import Answer, SlackRefused, WorkspaceCalls
 from adapters.slack.payloads import InboundContext
 from adapters.slack.text import SOMEONE, Mentions, SlackNames
-from bot.domain.conversations import A_DIRECT_MESSAGE, Channel, ConversationRef
+from bot.clock import Clock
+from bot.domain.conversations import A_DIRECT_MESSAGE, Channel, ConversationRef, Membership, Person
 from bot.domain.errors import PlatformError
-from bot.domain.people import Membership, Person
-from bot.ports.clock import Clock
 
 KNOWN_FOR = timedelta(hours=1)
 UNKNOWN_FOR = timedelta(minutes=5)

@@ -23,9 +23,7 @@ from adapters.slack.inbound import (
 from adapters.slack.payloads import ChannelEvent, HomeOpened, InboundContext, MemberEvent, MessageEvent, Text
 from adapters.slack.rendering import home
 from adapters.slack.text import SOMEONE, attached, mentions
-from bot.domain.conversations import ConversationRef
-from bot.domain.messages import Command, Inbound, MessagePosted, ReplyTo
-from bot.domain.people import Membership, Person
+from bot.domain.conversations import Command, ConversationRef, Inbound, Membership, MessagePosted, Person, ReplyTo
 
 log = structlog.get_logger(__name__)
 

@@ -8,9 +8,7 @@ from typing import Any
 from adapters.slack.payloads import View
 from adapters.slack.rendering import Block, plain, section
 from bot.commands.verb import Option, OptionType, Verb
-from bot.domain.conversations import ConversationRef
-from bot.domain.messages import Command
-from bot.domain.replies import Choice
+from bot.domain.conversations import Choice, Command, ConversationRef
 
 CALLBACK = "form"
 CHANNEL = "channel"

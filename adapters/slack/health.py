@@ -9,9 +9,9 @@ import structlog
 
 from adapters.slack.client import WebApi
 from adapters.slack.manifest import SCOPES
+from bot.clock import Clock
 from bot.domain.errors import PlaceGone, PlatformError
 from bot.ports.chat import ConnectionState
-from bot.ports.clock import Clock
 
 ECHO_WITHIN_S = 300.0
 """Slack delivers our own posts to us too, within a second as a rule; one connection may lag behind by minutes (python-slack-sdk #1280)."""

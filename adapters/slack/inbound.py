@@ -14,30 +14,31 @@ from adapters.slack.directory import Directory
 from adapters.slack.payloads import InboundContext, MessageEvent, Text
 from adapters.slack.publisher import SlackPublisher
 from adapters.slack.text import SlackNames, command_line, escape, mentions, plain_words
+from bot.clock import Clock
 from bot.commands.catalogue import CATALOGUE, Catalogue
 from bot.commands.errors import ParseError
 from bot.commands.parser import asked_form, parse
 from bot.commands.secret_detection import shows_secret
 from bot.commands.verb import Verb
-from bot.domain.conversations import ConversationRef, MessageRef
-from bot.domain.errors import StoreUnavailable
-from bot.domain.messages import (
+from bot.domain.conversations import (
     Accepted,
     Command,
+    ConversationRef,
     Duplicate,
     Inbound,
     MessageDeleted,
     MessageEdited,
     MessagePosted,
+    MessageRef,
     NoSession,
+    Person,
     Question,
     Refused,
+    Reply,
     ReplyTo,
 )
-from bot.domain.people import Person
-from bot.domain.replies import Reply
+from bot.domain.errors import StoreUnavailable
 from bot.ports.chat import CoreApi
-from bot.ports.clock import Clock
 
 HANDLE_LASTS = timedelta(minutes=29)  # Slack says 30
 HANDLE_USES = 5

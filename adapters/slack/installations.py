@@ -22,8 +22,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 from adapters.slack.client import Installation, WebApi
 from adapters.slack.manifest import INSTALL_PATH, OPTIONAL_SCOPES, REDIRECT_PATH, SCOPES
 from adapters.slack.settings import SlackSettings
+from bot.clock import Clock
 from bot.domain.errors import PlaceGone, PlatformError, StoreUnavailable
-from bot.ports.clock import Clock
 from bot.ports.secrets import SecretVault
 
 PLATFORM = "slack"

@@ -24,11 +24,8 @@ from adapters.slack.rendering import FORM, LINK, RUN, command_of
 from adapters.slack.text import mentions, plain_words
 from bot.commands.errors import ParseError
 from bot.commands.verb import Verb
-from bot.domain.conversations import ConversationRef
+from bot.domain.conversations import Command, ConversationRef, Inbound, Person, Reply, ReplyTo
 from bot.domain.errors import PlatformError
-from bot.domain.messages import Command, Inbound, ReplyTo
-from bot.domain.people import Person
-from bot.domain.replies import Reply
 from bot.ports.chat import ValueQuery
 
 ASK_WITHIN_S = 1.5

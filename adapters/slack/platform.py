@@ -15,11 +15,11 @@ from adapters.slack.publisher import SlackPublisher
 from adapters.slack.receiver import Deliveries, HttpEndpoint, bolt_app
 from adapters.slack.settings import SlackSettings
 from adapters.slack.socket_mode import FIRST_PAUSE_S, LONGEST_PAUSE_S, SocketMode
+from bot.clock import Clock
 from bot.commands.catalogue import CATALOGUE, Catalogue
 from bot.domain.conversations import Channel, ConversationRef
 from bot.domain.errors import PlaceGone, PlatformError, SettingsError
 from bot.ports.chat import ConnectionState, CoreApi, Features
-from bot.ports.clock import Clock
 from bot.ports.http import HttpMount
 from bot.ports.secrets import SecretVault
 

@@ -15,15 +15,12 @@ from adapters.slack.health import Health
 from adapters.slack.manifest import OPTIONAL_SCOPES, SCOPES
 from adapters.slack.rendering import Block, Content
 from adapters.slack.text import TEXT_LIMIT, measure
+from bot.clock import Clock
 from bot.commands.verb import Verb
-from bot.domain.cards import Card, Opened
-from bot.domain.conversations import ConversationRef, MessageRef
+from bot.domain.conversations import ConversationRef, File, MessageRef, Reply, ReplyTo
 from bot.domain.errors import MessageGone, PlaceGone, PlatformError, Throttled
-from bot.domain.messages import ReplyTo
-from bot.domain.replies import File, Reply
-from bot.domain.transcript import TranscriptLine
+from bot.domain.posts import Card, Opened, TranscriptLine
 from bot.ports.chat import RateLimits
-from bot.ports.clock import Clock
 
 PATIENCE = timedelta(minutes=2)
 """How long an answer without a living handle waits for Slack's rate limits."""

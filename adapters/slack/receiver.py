@@ -37,9 +37,9 @@ from adapters.slack.inbound import Afterwards, Receipt, SlackInboundHandler, Unr
 from adapters.slack.interactions import SlackInteractions
 from adapters.slack.manifest import EVENTS_PATH, INSTALL_PATH, REDIRECT_PATH, UNDER
 from adapters.slack.payloads import InboundContext
+from bot.clock import Clock
 from bot.domain.errors import AvatarbotError, PlaceGone
-from bot.domain.wellformed import read_json
-from bot.ports.clock import Clock
+from bot.domain.text import read_json
 from bot.ports.http import HttpMount
 
 BODY_LIMIT = 1_000_000

@@ -17,12 +17,9 @@ from adapters.slack.text import TEXT_LIMIT, escape, measure, shorten
 from bot.commands.buttons import BY_HAND, Button, Look, asks_by_hand, button_of, card_buttons, next_button
 from bot.commands.catalogue import CATALOGUE
 from bot.commands.verb import Verb
-from bot.commands.wording import MODES, SIGNS, STATES
-from bot.domain.cards import Card
-from bot.domain.messages import Command
-from bot.domain.replies import Item, Link, Reply, Section
+from bot.domain.conversations import Command, Item, Link, Reply, Section
+from bot.domain.posts import MODES, SIGNS, STATES, Card, Delivery, TranscriptLine
 from bot.domain.sessions import SessionStatus
-from bot.domain.transcript import Delivery, TranscriptLine
 from bot.speech.splitter import split
 
 Block = dict[str, Any]

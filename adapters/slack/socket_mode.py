@@ -18,7 +18,7 @@ from adapters.slack.client import WORKSPACE_GONE, SlackRefused, WebApi
 from adapters.slack.health import Peers
 from adapters.slack.receiver import Deliveries, carry_out, todo
 from bot.domain.errors import PlaceGone, PlatformError, SettingsError, Throttled
-from bot.domain.wellformed import read_json
+from bot.domain.text import read_json
 
 CONNECTIONS = 2
 QUIET_S = 10.0

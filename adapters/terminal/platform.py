@@ -4,13 +4,9 @@ import asyncio
 from datetime import UTC, datetime
 
 from adapters.terminal.screen import TerminalScreen
-from bot.domain.cards import Card, Opened
-from bot.domain.conversations import Channel, ConversationRef, MessageRef
+from bot.domain.conversations import Channel, ConversationRef, Membership, MessageRef, Person, Reply, ReplyTo
 from bot.domain.disclosure import Disclosure
-from bot.domain.messages import ReplyTo
-from bot.domain.people import Membership, Person
-from bot.domain.replies import Reply
-from bot.domain.transcript import Delivery, TranscriptLine
+from bot.domain.posts import Card, Delivery, Opened, TranscriptLine
 from bot.ports.chat import ConnectionState, Features, RateLimits
 
 PLACE = ConversationRef("terminal", "terminal", "terminal")

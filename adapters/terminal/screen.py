@@ -10,7 +10,7 @@ from unicodedata import combining, east_asian_width
 
 import click
 
-from bot.speech.printable import printable, printable_line
+from bot.domain.text import printable, printable_line
 
 NAME_CELLS = 10
 GAP = "  "

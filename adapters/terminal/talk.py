@@ -7,11 +7,10 @@ from collections.abc import Sequence
 import click
 
 from adapters.terminal.platform import PLACE, YOU, TerminalPlatform
-from bot.domain.conversations import MessageRef
-from bot.domain.messages import Accepted, Command, Inbound, MessagePosted
+from bot.domain.conversations import Accepted, Command, Inbound, MessagePosted, MessageRef
 from bot.domain.sessions import SessionStatus
+from bot.domain.text import printable
 from bot.ports.chat import CoreApi
-from bot.speech.printable import printable
 
 CHANGES_WITHIN = 40.0
 """Seconds until a session is live or has ended: longer than it may take by its own rules."""

@@ -7,8 +7,8 @@ import httpx
 
 from adapters.bounded import PLAIN, bounded
 from adapters.web.ssrf_guard import Lookups, PublicOnly, Resolve
+from bot.domain.conversations import File
 from bot.domain.errors import NotPublic
-from bot.domain.replies import File
 
 SIZE_LIMIT = 2 * 1024 * 1024
 KEPT = 64

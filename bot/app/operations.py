@@ -7,13 +7,11 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from bot.app.wiring import open_provider, open_storage
-from bot.clock import SystemClock
-from bot.domain.conversations import ConversationRef
+from bot.clock import SystemClock, new_id
+from bot.domain.conversations import Command, ConversationRef, Inbound, Membership, Person, Role
 from bot.domain.errors import AvatarbotError, ProviderError
-from bot.domain.identity import new_id
-from bot.domain.messages import Command, Inbound
-from bot.domain.people import Membership, Person, Role
 from bot.domain.sessions import EndReason, SessionStatus
+from bot.domain.text import printable_line
 from bot.jobs.reaper import Reaper, Swept
 from bot.ports.provider import AvatarProvider
 from bot.ports.storage import Storage
@@ -24,7 +22,6 @@ from bot.queries.forgetting import counted
 from bot.runtime.accounts import ProviderAccounts, accounts_of
 from bot.runtime.funding import Funding
 from bot.settings import Settings, load
-from bot.speech.printable import printable_line
 from bot.telemetry import new_metrics
 
 BETWEEN_SWEEPS = 5.0

@@ -10,12 +10,12 @@ import structlog
 
 from adapters.moderation.word_list import WordList
 from bot.app.signals import LATE, end_process
+from bot.clock import Clock
 from bot.commands.policy import Policy
 from bot.delivery.rate_limiter import RateLimiters
+from bot.domain.conversations import Reply, ReplyTo
 from bot.domain.disclosure import Disclosures
 from bot.domain.errors import PlatformError, SettingsError, StoreUnavailable
-from bot.domain.messages import ReplyTo
-from bot.domain.replies import Reply
 from bot.ingress.gateway import Gateway
 from bot.ingress.inbox import Inbox
 from bot.jobs import gauges, leavers, reaper, retention, upload_poller
@@ -23,7 +23,6 @@ from bot.jobs.connections import Connections
 from bot.jobs.scheduler import run_periodically
 from bot.media.events import SessionEvents
 from bot.ports.chat import ChatPlatform
-from bot.ports.clock import Clock
 from bot.ports.files import Pictures, PublicFiles
 from bot.ports.http import HttpMount
 from bot.ports.llm import LanguageModel

@@ -6,9 +6,8 @@ from types import MappingProxyType
 
 from bot.commands.catalogue import CATALOGUE
 from bot.commands.verb import CONFIRM
-from bot.domain.cards import Card, CardAction
-from bot.domain.messages import Command
-from bot.domain.replies import Item, Reply
+from bot.domain.conversations import Command, Item, Reply
+from bot.domain.posts import Card, CardAction
 
 
 class Look(StrEnum):

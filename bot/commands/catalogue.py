@@ -7,7 +7,7 @@ from types import MappingProxyType
 from bot.commands.verb import Option, Verb
 from bot.commands.verb_options import DEFAULTS, SETTING, VOICE_PARAMS
 from bot.commands.verbs import ALIASES, VERBS
-from bot.domain.capabilities import Offer
+from bot.domain.provider import Offer
 
 
 class Catalogue:

@@ -5,8 +5,7 @@ from bot.commands.errors import shown
 from bot.commands.suggestions import did_you_mean, listed
 from bot.commands.verb import Option, OptionType, Verb
 from bot.commands.verbs import GROUPS, TOPICS
-from bot.domain.people import Role
-from bot.domain.replies import Reply, Section
+from bot.domain.conversations import Reply, Role, Section
 
 _WHO = {
     Role.STARTER: "For whoever started the session, and admins.",

@@ -13,8 +13,8 @@ from bot.commands.catalogue import CATALOGUE, Catalogue
 from bot.commands.errors import ParseError, shown
 from bot.commands.suggestions import did_you_mean, listed
 from bot.commands.verb import Option, OptionType, Verb
+from bot.domain.conversations import Command, MessagePosted
 from bot.domain.errors import AvatarbotError
-from bot.domain.messages import Command, MessagePosted
 
 _CLOSING = {'"': '"', "'": "'", "“": "”", "”": "”", "„": "“”", "‘": "’", "’": "’", "«": "»"}  # noqa: RUF001
 _WORD = re.compile(r"\s*(?P<word>\S+)")

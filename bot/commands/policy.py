@@ -9,9 +9,8 @@ from bot.commands.errors import ParseError
 from bot.commands.secret_detection import shows_secret
 from bot.commands.validation import Values, validate
 from bot.commands.verb import Verb
-from bot.domain.capabilities import WHATEVER, Capability, Offer
-from bot.domain.messages import Refused
-from bot.domain.people import Membership, Person, Role
+from bot.domain.conversations import Membership, Person, Refused, Role
+from bot.domain.provider import WHATEVER, Capability, Offer
 
 SECRET = Refused(
     "That looks like a key: I neither speak it nor keep it. Delete the message, change the key if others could read it, "

@@ -3,8 +3,7 @@
 from collections.abc import Iterable, Sequence
 from difflib import SequenceMatcher
 
-from bot.domain.messages import Command, Suggestion
-from bot.domain.replies import Item
+from bot.domain.conversations import Command, Item, Suggestion
 
 LONGEST = 64
 """Characters of a name, and of what was typed, that are compared: the time to compare grows with their product."""

@@ -4,8 +4,8 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from bot.domain.capabilities import Capability
-from bot.domain.people import Role
+from bot.domain.conversations import Role
+from bot.domain.provider import Capability
 
 
 class CommandKind(StrEnum):

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from bot.commands.verb import CONFIRM, Completion, Option, OptionType
-from bot.domain.capabilities import Capability
+from bot.domain.provider import Capability
 
 MODES = ("dialogue", "retelling")
 LISTENING = ("thread", "channel", "mention")

@@ -29,8 +29,8 @@ from bot.commands.verb_options import (
     VOICE_URL,
     name_of,
 )
-from bot.domain.capabilities import Capability
-from bot.domain.people import Role
+from bot.domain.conversations import Role
+from bot.domain.provider import Capability
 
 GROUPS = MappingProxyType(
     {

@@ -7,9 +7,8 @@ import zlib
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.domain.conversations import ConversationRef
-from bot.domain.identity import DIGITS
-from bot.domain.people import BY_API, Allowance, Membership, Person
+from bot.clock import DIGITS
+from bot.domain.conversations import BY_API, Allowance, ConversationRef, Membership, Person
 
 PREFIX = "avb_"
 RANDOM, CHECKSUM = 30, 6

@@ -13,22 +13,23 @@ from bot.commands.parser import bare_command, bare_word
 from bot.commands.policy import Policy, Spent, Workspace, role_of
 from bot.commands.validation import Values
 from bot.commands.verb import CommandKind, Verb
-from bot.domain.conversations import ConversationRef, MessageRef
-from bot.domain.messages import (
+from bot.domain.conversations import (
     Accepted,
     Command,
+    ConversationRef,
     Duplicate,
     Inbound,
     MessageDeleted,
     MessageEdited,
     MessagePosted,
+    MessageRef,
     NoSession,
     Outcome,
     Question,
     Refused,
 )
+from bot.domain.provider import Use
 from bot.domain.sessions import EndReason, SessionStatus
-from bot.domain.usage import Use
 from bot.ports.storage.admission import Admitted, NewSession, Situation, WorkspaceKey
 from bot.ports.storage.records import SAY, NewRow, SessionRecord
 from bot.runtime.resolve import as_settings, specified

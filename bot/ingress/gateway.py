@@ -13,10 +13,20 @@ from bot.commands.errors import ParseError
 from bot.commands.parser import bare_command
 from bot.commands.policy import Workspace, role_of
 from bot.commands.suggestions import did_you_mean, instead
-from bot.domain.conversations import ConversationRef
+from bot.domain.conversations import (
+    Accepted,
+    Choice,
+    Command,
+    ConversationRef,
+    Duplicate,
+    Inbound,
+    Item,
+    MessagePosted,
+    Outcome,
+    Refused,
+    Reply,
+)
 from bot.domain.errors import AvatarbotError, ProviderError
-from bot.domain.messages import Accepted, Command, Duplicate, Inbound, MessagePosted, Outcome, Refused
-from bot.domain.replies import Choice, Item, Reply
 from bot.domain.sessions import EndReason
 from bot.ingress.inbox import Inbox
 from bot.ports.chat import ChatPlatform, ValueQuery

@@ -8,13 +8,12 @@ from typing import Protocol
 
 import structlog
 
+from bot.clock import new_id
 from bot.commands.catalogue import CATALOGUE
 from bot.commands.parser import bare_word
 from bot.commands.policy import Policy
-from bot.domain.conversations import ConversationRef
+from bot.domain.conversations import Command, ConversationRef, Inbound, MessagePosted, Outcome
 from bot.domain.errors import StoreUnavailable
-from bot.domain.identity import new_id
-from bot.domain.messages import Command, Inbound, MessagePosted, Outcome
 from bot.ingress.admission import Admission
 from bot.ports.storage import Storage
 from bot.ports.storage.admission import AdmissionQuery, Admitted, Situation

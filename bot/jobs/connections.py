@@ -5,9 +5,9 @@ from collections.abc import Mapping
 
 import structlog
 
+from bot.clock import Clock
 from bot.domain.errors import PlatformError
 from bot.ports.chat import ChatPlatform, ConnectionState
-from bot.ports.clock import Clock
 from bot.telemetry import Metrics
 
 LOOK_EVERY_S = 5.0

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import structlog
 
+from bot.clock import Clock
 from bot.domain.errors import ProviderError
-from bot.ports.clock import Clock
 from bot.ports.provider import AvatarProvider, ProviderSessionInfo
 from bot.ports.storage import Storage
 from bot.ports.storage.records import ProviderSessionRecord

@@ -7,11 +7,9 @@ from datetime import timedelta
 import structlog
 
 from bot.delivery.rate_limiter import Priority
-from bot.domain.conversations import MessageRef
+from bot.domain.conversations import Command, Item, MessageRef, Reply, ReplyTo
 from bot.domain.errors import MessageGone, PlaceGone, PlatformError, ProviderError, Throttled, Verdict
-from bot.domain.messages import Command, ReplyTo
-from bot.domain.replies import Item, Reply
-from bot.domain.transcript import Delivery, TranscriptLine
+from bot.domain.posts import Delivery, TranscriptLine
 from bot.ports.chat import ChatPlatform
 from bot.ports.provider import Upload, UploadLimits, UploadState
 from bot.ports.storage.records import UPLOAD_OVER, UploadRecord

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.domain.disclosure import Disclosed
+from bot.domain.posts import Speaker
 from bot.domain.sessions import Mode, SessionStatus
-from bot.domain.transcript import Speaker
 from bot.media.fanout import MediaFanouts
 
 QUEUE_LIMIT = 256

@@ -4,8 +4,8 @@ from collections.abc import AsyncIterable, AsyncIterator
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from bot.domain.posts import Speaker
 from bot.domain.sessions import ParamChanges
-from bot.domain.transcript import Speaker
 from bot.ports.room import AudioFrame, LinkDown, LinkUp, LossReason, TokenExpiring, VideoFrame
 
 

@@ -5,12 +5,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from bot.domain.cards import Card, Opened
-from bot.domain.conversations import Channel, ConversationRef, MessageRef
-from bot.domain.messages import Inbound, Outcome, ReplyTo
-from bot.domain.people import Person
-from bot.domain.replies import Choice, Reply
-from bot.domain.transcript import TranscriptLine
+from bot.domain.conversations import (
+    Channel,
+    Choice,
+    ConversationRef,
+    Inbound,
+    MessageRef,
+    Outcome,
+    Person,
+    Reply,
+    ReplyTo,
+)
+from bot.domain.posts import Card, Opened, TranscriptLine
 from bot.ports.http import HttpMount
 
 

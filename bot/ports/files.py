@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from bot.domain.replies import File
+from bot.domain.conversations import File
 
 
 class PublicFiles(Protocol):

@@ -5,8 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from bot.domain.conversations import ConversationRef
-from bot.domain.people import Person, Role
+from bot.domain.conversations import ConversationRef, Person, Role
 
 
 class Scope(StrEnum):

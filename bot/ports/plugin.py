@@ -16,9 +16,9 @@ from typing import Any
 
 from pydantic_settings import BaseSettings
 
+from bot.clock import Clock
 from bot.commands.catalogue import CATALOGUE, Catalogue
 from bot.ports.chat import ChatPlatform, CoreApi
-from bot.ports.clock import Clock
 from bot.ports.doctor import Finding
 from bot.ports.provider import AvatarProvider
 from bot.ports.room import Rooms

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from enum import IntEnum, StrEnum
 from typing import Protocol
 
-from bot.domain.capabilities import Capability, Offer
+from bot.domain.provider import Capability, Offer
 from bot.domain.sessions import SessionSpec
 from bot.ports.avatar import AdjustableAvatar, Avatar, GesturingAvatar
 from bot.ports.llm import LanguageModel

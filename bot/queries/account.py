@@ -1,8 +1,7 @@
 """Whose account at the provider a workspace uses, and a key of its own."""
 
+from bot.domain.conversations import Reply, ReplyTo
 from bot.domain.errors import ProviderError, Verdict
-from bot.domain.messages import ReplyTo
-from bot.domain.replies import Reply
 from bot.queries.context import Declined, Query
 
 

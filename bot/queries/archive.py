@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
+from bot.domain.conversations import File
 from bot.domain.disclosure import Disclosure, Disclosures
-from bot.domain.replies import File
-from bot.domain.transcript import Speaker
+from bot.domain.posts import Speaker
 from bot.media.events import Caption, SessionView
 from bot.ports.storage import Storage
 from bot.ports.storage.records import InboxOutcome, SessionRecord, TurnRecord, UtteranceRecord

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from bot.commands.suggestions import suggest
 from bot.commands.verb import Completion
-from bot.domain.replies import Choice
+from bot.domain.conversations import Choice
 from bot.ports.chat import ValueQuery
 from bot.ports.provider import AvatarInfo
 from bot.queries.context import QueryContext

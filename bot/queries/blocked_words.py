@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from bot.commands.errors import shown
-from bot.domain.replies import File, Reply
+from bot.domain.conversations import File, Reply
 from bot.queries.channel_settings import save
 from bot.queries.context import Declined, Query
 from bot.speech.blocked_words import LONGEST_ENTRY, MOST_ENTRIES, words

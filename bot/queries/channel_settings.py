@@ -9,7 +9,7 @@ from bot.commands.channel_settings import ChannelSettings
 from bot.commands.options import SERVER_VAD_ONLY, DefaultsChanges, defaults_changes, merged
 from bot.commands.policy import AllowList
 from bot.commands.suggestions import listed
-from bot.domain.replies import Reply
+from bot.domain.conversations import Reply
 from bot.domain.sessions import TurnDetection, VoiceParams
 from bot.queries.context import Declined, Query, understood
 from bot.runtime.provider_catalog import WorkspaceCatalog

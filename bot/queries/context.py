@@ -10,12 +10,9 @@ from bot.commands.channel_settings import ChannelSettings
 from bot.commands.errors import ParseError
 from bot.commands.policy import Workspace, role_of
 from bot.commands.validation import Values
-from bot.domain.capabilities import Capability
-from bot.domain.conversations import ConversationRef
+from bot.domain.conversations import ConversationRef, Inbound, Person, Reply, Role
 from bot.domain.errors import AvatarbotError
-from bot.domain.messages import Inbound
-from bot.domain.people import Person, Role
-from bot.domain.replies import Reply
+from bot.domain.provider import Capability
 from bot.ports.files import PublicFiles
 from bot.ports.provider import AvatarProvider, KnowledgeBases, Uploads
 from bot.ports.storage.records import SessionRecord

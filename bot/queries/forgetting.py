@@ -1,6 +1,6 @@
 """Deleting what is kept of what was said: one person's words, or a whole session."""
 
-from bot.domain.replies import Reply
+from bot.domain.conversations import Reply
 from bot.domain.sessions import SessionStatus
 from bot.ports.storage.records import SessionRecord
 from bot.queries.channel_names import whereabouts

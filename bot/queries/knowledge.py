@@ -7,9 +7,7 @@ from urllib.parse import unquote, urlsplit
 
 from bot.commands.options import KnowledgeOptions, knowledge_options
 from bot.commands.suggestions import listed
-from bot.domain.messages import Command
-from bot.domain.people import Membership
-from bot.domain.replies import File, Item, Reply
+from bot.domain.conversations import Command, File, Item, Membership, Reply
 from bot.ports.provider import Document, Knowledge
 from bot.ports.storage.records import OwnedKind
 from bot.queries.channel_settings import save

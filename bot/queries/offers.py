@@ -2,9 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from bot.domain.consent import Consent
-from bot.domain.messages import Command
-from bot.domain.replies import Item, Reply
+from bot.domain.conversations import Command, Consent, Item, Reply
 from bot.ports.provider import AvatarInfo, LanguageInfo, VoiceInfo
 from bot.queries.context import Query
 from bot.queries.pagination import facts, like, listing

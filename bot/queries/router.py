@@ -5,8 +5,7 @@ from types import MappingProxyType
 
 from bot.commands.buttons import confirmed
 from bot.commands.verb import Verb
-from bot.domain.messages import Command
-from bot.domain.replies import Item, Reply
+from bot.domain.conversations import Command, Item, Reply
 from bot.queries import (
     account,
     blocked_words,

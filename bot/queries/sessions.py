@@ -7,11 +7,9 @@ from datetime import datetime
 from bot.commands.catalogue import CATALOGUE
 from bot.commands.help import help_on
 from bot.commands.policy import at_least, role_of
-from bot.commands.wording import MODES
+from bot.domain.conversations import Command, Item, Link, Reply, Role
 from bot.domain.errors import ProviderError
-from bot.domain.messages import Command
-from bot.domain.people import Role
-from bot.domain.replies import Item, Link, Reply
+from bot.domain.posts import MODES
 from bot.domain.sessions import SessionStatus
 from bot.media.events import SessionView
 from bot.ports.provider import ProviderState

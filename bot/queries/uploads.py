@@ -1,9 +1,8 @@
 """Avatars of the team's own, made from videos."""
 
-from bot.domain.consent import Consent
+from bot.clock import new_id
+from bot.domain.conversations import Consent, Reply
 from bot.domain.errors import ProviderError
-from bot.domain.identity import new_id
-from bot.domain.replies import Reply
 from bot.ports.provider import Upload, UploadState
 from bot.queries.context import Declined, Query
 from bot.queries.file_sizes import megabytes, sizes_of

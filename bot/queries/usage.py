@@ -6,10 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 
 from bot.commands.suggestions import listed
+from bot.domain.conversations import File, Reply, Role
 from bot.domain.errors import ProviderError
-from bot.domain.people import Role
-from bot.domain.replies import File, Reply
-from bot.domain.usage import UsedMinutes, day_of
+from bot.domain.provider import UsedMinutes, day_of
 from bot.ports.storage.records import InboxOutcome
 from bot.queries.channel_names import channel_names
 from bot.queries.context import Query

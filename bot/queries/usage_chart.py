@@ -10,7 +10,7 @@ from unicodedata import normalize
 
 from PIL import Image, ImageDraw, ImageFont
 
-from bot.domain.usage import UsedMinutes
+from bot.domain.provider import UsedMinutes
 from bot.speech.speakable import clean_name
 
 SIZE = WIDTH, HEIGHT = 1600, 800

@@ -5,9 +5,9 @@ import secrets
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from bot.clock import Clock
 from bot.commands.policy import role_of
-from bot.domain.people import Person, Role
-from bot.ports.clock import Clock
+from bot.domain.conversations import Person, Role
 from bot.ports.grants import Grant, Scope
 from bot.ports.storage.records import GrantRecord
 from bot.ports.storage.repositories import GrantRepository

@@ -7,10 +7,9 @@ from datetime import timedelta
 
 import msgspec
 
-from bot.domain.conversations import ConversationRef
+from bot.clock import new_id
+from bot.domain.conversations import ConversationRef, ReplyTo
 from bot.domain.errors import ProviderError, Verdict
-from bot.domain.identity import new_id
-from bot.domain.messages import ReplyTo
 from bot.ports.provider import AvatarProvider
 from bot.ports.secrets import OWN_ACCOUNT
 from bot.ports.storage import Storage

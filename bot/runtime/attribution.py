@@ -6,7 +6,7 @@ counts. Until then, what begins under another `mid` after all of a turn was sent
 
 from collections import deque
 
-from bot.domain.transcript import Addressee
+from bot.domain.posts import Addressee
 
 REMEMBERED_TURNS = 50
 """Turns whose answers are recognised as theirs."""

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from bot.commands.policy import Spent
 from bot.domain.errors import AvatarbotError
+from bot.domain.provider import Use
 from bot.domain.sessions import EndReason
-from bot.domain.usage import Use
 from bot.ports.storage.fenced import Standing
 from bot.runtime.context import SessionContext
 

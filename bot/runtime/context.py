@@ -9,12 +9,11 @@ import structlog
 
 from bot.commands.channel_settings import ChannelSettings
 from bot.delivery.rate_limiter import RateLimiter
-from bot.domain.cards import Opened
 from bot.domain.conversations import MessageRef
 from bot.domain.disclosure import Disclosure
 from bot.domain.errors import AvatarbotError
+from bot.domain.posts import Addressee, Opened
 from bot.domain.sessions import EndReason, Mode, SessionSpec, SessionStatus
-from bot.domain.transcript import Addressee
 from bot.media.events import SessionView
 from bot.media.fanout import MediaFanout
 from bot.ports.avatar import Avatar

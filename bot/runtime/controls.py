@@ -10,9 +10,9 @@ from bot.commands.errors import ParseError
 from bot.commands.options import act_options, merged, set_changes
 from bot.commands.suggestions import listed
 from bot.commands.validation import Values, validate
-from bot.domain.capabilities import Capability
+from bot.domain.conversations import Suggestion
 from bot.domain.errors import AvatarbotError
-from bot.domain.messages import Suggestion
+from bot.domain.provider import Capability
 from bot.domain.sessions import EndReason, Mode, ParamChanges, SessionSpec, VoiceParams
 from bot.ports.avatar import AdjustableAvatar, Avatar, GesturingAvatar
 from bot.ports.storage.records import InboxOutcome, InboxRecord, LeaseLost

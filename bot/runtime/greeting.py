@@ -1,9 +1,8 @@
 """What an avatar says when it arrives: once in a session, and nothing where its knowledge base has an opening line, which the provider speaks."""
 
+from bot.clock import new_id
+from bot.domain.conversations import Inbound, MessagePosted, Person, Role
 from bot.domain.errors import ProviderError
-from bot.domain.identity import new_id
-from bot.domain.messages import Inbound, MessagePosted
-from bot.domain.people import Person, Role
 from bot.domain.sessions import Mode
 from bot.ports.storage.records import SAY, InboxRecord, NewRow
 from bot.runtime.context import SessionContext

@@ -8,8 +8,8 @@ from datetime import timedelta
 
 import structlog
 
+from bot.clock import new_id
 from bot.domain.errors import StoreUnavailable
-from bot.domain.identity import new_id
 from bot.ports.storage.repositories import WorkerRepository
 from bot.runtime.services import Services
 

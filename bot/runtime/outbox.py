@@ -9,9 +9,8 @@ import structlog
 
 from bot.commands.catalogue import CATALOGUE
 from bot.commands.suggestions import instead
+from bot.domain.conversations import Command, Reply
 from bot.domain.errors import PlatformError, StoreUnavailable, Throttled
-from bot.domain.messages import Command
-from bot.domain.replies import Reply
 from bot.ports.storage.records import InboxOutcome, InboxRecord
 from bot.runtime.services import Services
 

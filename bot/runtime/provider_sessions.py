@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from bot.clock import new_id
 from bot.domain.errors import AvatarbotError, CommandRefused, ProviderError, RoomError, Verdict
-from bot.domain.identity import new_id
 from bot.domain.sessions import SessionSpec, SessionStatus
 from bot.ports.avatar import (
     AdjustableAvatar,

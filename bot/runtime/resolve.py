@@ -8,9 +8,9 @@ from typing import Any, Protocol, TypeVar
 from bot.commands.channel_settings import ChannelSettings
 from bot.commands.options import StartOptions
 from bot.commands.suggestions import listed, suggest
-from bot.domain.capabilities import Capability, Offer
+from bot.domain.conversations import Suggestion
 from bot.domain.errors import AvatarbotError
-from bot.domain.messages import Suggestion
+from bot.domain.provider import Capability, Offer
 from bot.domain.sessions import Mode, ParamChanges, SessionSpec, VoiceParams
 from bot.ports.provider import AvatarInfo, Knowledge, LanguageInfo, VoiceInfo
 from bot.runtime.provider_catalog import WorkspaceCatalog

@@ -1,8 +1,7 @@
 """Verbs of inbox rows: which of them use an avatar, and those that nobody types, which a platform's own words become."""
 
-from bot.domain.identity import new_id
-from bot.domain.messages import Command, Inbound
-from bot.domain.people import Person, Role
+from bot.clock import new_id
+from bot.domain.conversations import Command, Inbound, Person, Role
 from bot.ports.storage.records import SAY, NewRow, SessionRecord
 
 USES = frozenset({"start", SAY, "extend"})

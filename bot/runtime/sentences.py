@@ -3,8 +3,7 @@
 from datetime import timedelta
 
 from bot.commands.policy import at_least, role_of
-from bot.domain.messages import Command
-from bot.domain.people import Person, Role
+from bot.domain.conversations import Command, Person, Role
 from bot.ports.storage.records import SessionRecord
 
 NOBODY_HERE = "No avatar is live here."

@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from bot.clock import Clock
 from bot.commands.policy import Policy
 from bot.delivery.rate_limiter import RateLimiters
 from bot.domain.conversations import ConversationRef
 from bot.domain.disclosure import Disclosures
 from bot.media.events import SessionEvents
 from bot.ports.chat import ChatPlatform
-from bot.ports.clock import Clock
 from bot.ports.llm import LanguageModel
 from bot.ports.provider import AvatarProvider
 from bot.ports.storage import Storage

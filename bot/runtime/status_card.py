@@ -6,10 +6,10 @@ from datetime import datetime
 import structlog
 
 from bot.delivery.rate_limiter import Priority
-from bot.domain.cards import Card, CardAction
 from bot.domain.conversations import ConversationRef, MessageRef
 from bot.domain.disclosure import Disclosure
 from bot.domain.errors import PlatformError, StoreUnavailable, Throttled
+from bot.domain.posts import Card, CardAction
 from bot.domain.sessions import EndReason, SessionSpec, SessionStatus
 from bot.ports.chat import ChatPlatform
 from bot.ports.storage.records import Past, SessionRecord

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 
 from bot.delivery.rate_limiter import Priority
 from bot.domain.errors import PlatformError, ProviderError, RoomError
+from bot.domain.posts import Addressee, Speaker
 from bot.domain.sessions import Mode
-from bot.domain.transcript import Addressee, Speaker
 from bot.media.events import Caption
 from bot.ports.avatar import AvatarArrived, AvatarEvent, AvatarGone, AvatarLeft, Speaking, Utterance
 from bot.ports.moderation import Source

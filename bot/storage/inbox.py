@@ -7,10 +7,8 @@ from typing import Any
 import msgspec
 from sqlalchemy import Boolean, ColumnElement, and_, bindparam, case, delete, func, insert, or_, select, update
 
-from bot.domain.conversations import ConversationRef, MessageRef
-from bot.domain.messages import ReplyTo, Suggestion
-from bot.domain.people import Role
-from bot.domain.transcript import Speaker
+from bot.domain.conversations import ConversationRef, MessageRef, ReplyTo, Role, Suggestion
+from bot.domain.posts import Speaker
 from bot.ports.storage.admission import EventKey
 from bot.ports.storage.records import (
     SAY,

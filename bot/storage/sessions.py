@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, bindparam, exists, func, insert, or_, select, update
 
-from bot.domain.cards import Opened
 from bot.domain.conversations import ConversationRef, MessageRef
+from bot.domain.posts import Opened
 from bot.domain.sessions import EndReason, SessionSpec, SessionStatus
 from bot.ports.storage.admission import NewSession, WorkspaceKey
 from bot.ports.storage.records import Lease, NewRow, Past, SessionRecord

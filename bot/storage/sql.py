@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Concatenate, ParamSpec, TypeVar
 
-from bot.ports.clock import Clock
+from bot.clock import Clock
 from bot.ports.secrets import SecretVault
 from bot.ports.storage.admission import AdmissionQuery, Admitted, Situation
 from bot.ports.storage.fenced import FencedWrites, UnfencedWrites

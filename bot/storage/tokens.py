@@ -5,8 +5,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, insert, select
 
 from bot.domain.api_tokens import ApiToken
-from bot.domain.conversations import place_named
-from bot.domain.people import BY_API
+from bot.domain.conversations import BY_API, place_named
 from bot.storage.statements import SqlTransaction
 from bot.storage.tables import api_tokens
 

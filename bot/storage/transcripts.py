@@ -5,8 +5,8 @@ from typing import Any
 from sqlalchemy import bindparam, desc, func, null, or_, select, union_all, update
 from sqlalchemy.dialects.postgresql import insert
 
-from bot.domain.identity import new_id
-from bot.domain.transcript import Speaker
+from bot.clock import new_id
+from bot.domain.posts import Speaker
 from bot.ports.storage.records import InboxOutcome, PostRecord, TurnRecord, UtteranceRecord
 from bot.storage.statements import Prepared, SqlTransaction
 from bot.storage.tables import posts, turns, utterances

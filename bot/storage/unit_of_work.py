@@ -7,11 +7,10 @@ from types import TracebackType
 from typing import Any, Concatenate, Generic, ParamSpec, Protocol, Self, TypeVar
 
 from bot.commands.channel_settings import ChannelSettings
-from bot.domain.cards import Opened
-from bot.domain.conversations import ConversationRef, MessageRef
-from bot.domain.messages import Suggestion
+from bot.domain.conversations import ConversationRef, MessageRef, Suggestion
+from bot.domain.posts import Opened
+from bot.domain.provider import Use
 from bot.domain.sessions import EndReason, SessionSpec, SessionStatus
-from bot.domain.usage import Use
 from bot.ports.storage.admission import AdmissionQuery, Admitted, EventKey, NewSession, Situation, WorkspaceKey
 from bot.ports.storage.fenced import Pending, Settlement, Standing
 from bot.ports.storage.records import (

@@ -6,8 +6,8 @@ from typing import Any
 from sqlalchemy import Row, Select, func, select
 
 from bot.domain.conversations import ConversationRef
+from bot.domain.provider import Purchase, Use, UsedMinutes, day_of
 from bot.domain.sessions import SessionSpec, SessionStatus
-from bot.domain.usage import Purchase, Use, UsedMinutes, day_of
 from bot.ports.storage.records import ProviderSessionStatus
 from bot.storage.encryption import decrypt
 from bot.storage.statements import SqlTransaction, in_workspace

@@ -8,10 +8,7 @@ from sqlalchemy import bindparam, delete, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from bot.commands.channel_settings import ChannelSettings
-from bot.domain.consent import Consent
-from bot.domain.conversations import ConversationRef, MessageRef
-from bot.domain.messages import ReplyTo
-from bot.domain.people import Membership, Person
+from bot.domain.conversations import Consent, ConversationRef, Membership, MessageRef, Person, ReplyTo
 from bot.ports.grants import Scope
 from bot.ports.provider import Upload, UploadState
 from bot.ports.secrets import OWN_ACCOUNT

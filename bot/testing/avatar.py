@@ -6,8 +6,8 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 
 from bot.domain.errors import CommandRefused, RoomError
+from bot.domain.posts import Speaker
 from bot.domain.sessions import ParamChanges
-from bot.domain.transcript import Speaker
 from bot.ports.avatar import AvatarArrived, AvatarEvent, AvatarGone, AvatarLeft, Speaking, Utterance
 from bot.ports.room import AudioFrame, LinkDown, LinkUp, LossReason, TokenExpiring, VideoFrame
 from bot.tasks import cancel_and_wait

@@ -8,17 +8,28 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from bot.clock import SystemClock
+from bot.clock import Clock, SystemClock
 from bot.commands.buttons import Button, button_of, card_buttons, next_button
-from bot.domain.cards import Card, CardAction, Opened
-from bot.domain.conversations import Channel, ConversationRef, MessageRef
+from bot.domain.conversations import (
+    Channel,
+    Choice,
+    Command,
+    ConversationRef,
+    Inbound,
+    Item,
+    Membership,
+    MessageDeleted,
+    MessageEdited,
+    MessagePosted,
+    MessageRef,
+    Outcome,
+    Person,
+    Reply,
+    ReplyTo,
+)
 from bot.domain.errors import MessageGone, PlaceGone, PlatformError, Throttled
-from bot.domain.messages import Command, Inbound, MessageDeleted, MessageEdited, MessagePosted, Outcome, ReplyTo
-from bot.domain.people import Membership, Person
-from bot.domain.replies import Choice, Item, Reply
-from bot.domain.transcript import Delivery, TranscriptLine
+from bot.domain.posts import Card, CardAction, Delivery, Opened, TranscriptLine
 from bot.ports.chat import RateLimits, ValueQuery
-from bot.ports.clock import Clock
 from bot.testing.scripted_calls import ScriptedCalls
 
 PLATFORM = "fake"

@@ -5,12 +5,23 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 
-from bot.domain.cards import Card, Opened
-from bot.domain.conversations import Channel, ConversationRef, MessageRef
+from bot.domain.conversations import (
+    Channel,
+    Choice,
+    Command,
+    ConversationRef,
+    Inbound,
+    MessagePosted,
+    MessageRef,
+    NoSession,
+    Outcome,
+    Question,
+    Refused,
+    Reply,
+    ReplyTo,
+)
 from bot.domain.errors import MessageGone, PlatformError, StoreUnavailable
-from bot.domain.messages import Command, Inbound, MessagePosted, NoSession, Outcome, Question, Refused, ReplyTo
-from bot.domain.replies import Choice, Reply
-from bot.domain.transcript import TranscriptLine
+from bot.domain.posts import Card, Opened, TranscriptLine
 from bot.ports.chat import ConnectionState, CoreApi, Features, RateLimits, ValueQuery
 from bot.testing.chat import Answered, FakeChat
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
+from bot.clock import Clock
 from bot.domain.errors import ProviderError, RoomError, Verdict
 from bot.domain.sessions import Mode, SessionSpec
-from bot.ports.clock import Clock
 from bot.ports.provider import (
     AvatarInfo,
     Capabilities,

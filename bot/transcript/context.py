@@ -5,12 +5,12 @@ from typing import Protocol
 
 import structlog
 
+from bot.clock import Clock
 from bot.delivery.rate_limiter import RateLimiter
 from bot.domain.disclosure import Disclosure
-from bot.domain.transcript import Addressee
+from bot.domain.posts import Addressee
 from bot.media.events import SessionEvents
 from bot.ports.chat import ChatPlatform
-from bot.ports.clock import Clock
 from bot.ports.storage import Storage
 from bot.ports.storage.fenced import FencedWrites
 from bot.ports.storage.records import SessionRecord

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from bot.domain.disclosure import SAID_BEFORE, Disclosure
-from bot.domain.transcript import Addressee, TranscriptLine
+from bot.domain.posts import Addressee, TranscriptLine
 from bot.ports.storage.records import UtteranceRecord
 
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from bot.domain.conversations import File
 from bot.domain.disclosure import DIGITAL_SOURCE_TYPE, Disclosure
-from bot.domain.replies import File
-from bot.domain.transcript import Speaker, byline
+from bot.domain.posts import Speaker, byline
 from bot.speech.sentences import speaking_seconds
 
 LEAST = timedelta(seconds=1)

@@ -7,7 +7,7 @@ from bot.delivery.rate_limiter import Priority
 from bot.domain.conversations import MessageRef
 from bot.domain.disclosure import SAID_BEFORE
 from bot.domain.errors import MessageGone, Throttled
-from bot.domain.transcript import Speaker, TranscriptLine
+from bot.domain.posts import Speaker, TranscriptLine
 from bot.ports.chat import MessageEdits
 from bot.ports.storage.records import LeaseLost, PostRecord
 from bot.transcript.context import TranscriptContext

@@ -4,10 +4,10 @@ import asyncio
 import contextlib
 from dataclasses import replace
 
+from bot.clock import new_id
 from bot.delivery.rate_limiter import Priority
 from bot.domain.errors import AvatarbotError, PlaceGone, PlatformError, StoreUnavailable, Throttled
-from bot.domain.identity import new_id
-from bot.domain.transcript import Addressee, Delivery, Speaker, TranscriptLine, byline
+from bot.domain.posts import Addressee, Delivery, Speaker, TranscriptLine, byline
 from bot.media.events import Caption
 from bot.ports.avatar import AvatarEvent, Utterance
 from bot.ports.storage.records import UtteranceRecord

@@ -19,14 +19,27 @@ from adapters.playground.settings import PlaygroundSettings
 from adapters.simulator.clips import FRAME_RATE, HEIGHT, WIDTH, clips_of, is_key
 from bot.clock import SystemClock
 from bot.commands.policy import Policy, role_of
-from bot.domain.cards import Card, CardAction, Opened
-from bot.domain.conversations import ConversationRef, MessageRef
+from bot.domain.conversations import (
+    Accepted,
+    Choice,
+    Command,
+    ConversationRef,
+    File,
+    Inbound,
+    Item,
+    Link,
+    MessagePosted,
+    MessageRef,
+    Outcome,
+    Person,
+    Question,
+    Refused,
+    Reply,
+    Role,
+)
 from bot.domain.disclosure import SAID_BEFORE, Disclosure
-from bot.domain.messages import Accepted, Command, Inbound, MessagePosted, Outcome, Question, Refused
-from bot.domain.people import Person, Role
-from bot.domain.replies import Choice, File, Item, Link, Reply
+from bot.domain.posts import Card, CardAction, Delivery, Opened, Speaker, TranscriptLine
 from bot.domain.sessions import Mode, SessionStatus
-from bot.domain.transcript import Delivery, Speaker, TranscriptLine
 from bot.media.events import Caption, SessionEvents, SessionView
 from bot.ports.chat import CoreApi, ValueQuery
 from bot.ports.files import Pictures

@@ -11,9 +11,9 @@ from websockets.exceptions import InvalidStatus
 
 from adapters.playground.platform import PlaygroundPlatform
 from adapters.playground.settings import PlaygroundSettings
-from bot.domain.cards import CardAction
+from bot.domain.conversations import Membership, Person
 from bot.domain.errors import SettingsError
-from bot.domain.people import Membership, Person
+from bot.domain.posts import CardAction
 from bot.domain.sessions import SessionStatus
 from bot.ports.grants import Scope
 from tests.browser.conftest import Opens

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 from playwright.async_api import Page, expect
 
+from bot.domain.conversations import Membership, Person
 from bot.domain.disclosure import Disclosure, Disclosures
-from bot.domain.people import Membership, Person
 from bot.domain.sessions import SessionStatus
 from bot.ports.grants import Scope
 from tests.browser.conftest import Opens

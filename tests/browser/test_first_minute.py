@@ -6,8 +6,8 @@ import pytest
 from playwright.async_api import Locator, expect
 
 from bot.commands.buttons import confirmed
-from bot.domain.cards import CardAction
-from bot.domain.messages import Command, Inbound, MessagePosted
+from bot.domain.conversations import Command, Inbound, MessagePosted
+from bot.domain.posts import CardAction
 from bot.domain.sessions import SessionStatus
 from tests.browser.conftest import Opens
 from tests.browser.session_fixture import ScriptedCore

@@ -12,7 +12,7 @@ import pytest
 from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]
 from playwright.async_api import Page, expect
 
-from bot.domain.people import Membership, Person
+from bot.domain.conversations import Membership, Person
 from bot.domain.sessions import SessionStatus
 from bot.ports.grants import Scope
 from tests.browser.conftest import Opens, Window

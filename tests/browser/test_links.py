@@ -12,10 +12,9 @@ from playwright.async_api import Page, expect
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from bot.domain.cards import CardAction
-from bot.domain.people import Membership, Person
+from bot.domain.conversations import Membership, Person
+from bot.domain.posts import CardAction, Speaker
 from bot.domain.sessions import SessionStatus
-from bot.domain.transcript import Speaker
 from bot.media.events import Caption
 from bot.ports.grants import Scope
 from bot.web.viewer.connection_limit import AT_ONCE, JOIN_EVERY_S, SOCKETS_PER_LINK

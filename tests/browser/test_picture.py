@@ -7,8 +7,8 @@ import pytest
 from playwright.async_api import Page, expect
 
 from adapters.simulator.clips import HEIGHT, WIDTH, clips_of
-from bot.domain.cards import CardAction
-from bot.domain.people import Membership, Person
+from bot.domain.conversations import Membership, Person
+from bot.domain.posts import CardAction
 from bot.domain.sessions import SessionStatus
 from bot.media.fanout import MediaFanout
 from bot.ports.grants import Scope

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bot.domain.messages import Command, Inbound
+from bot.domain.conversations import Command, Inbound
 from tests.integration.slack.fake import Grant, SlackUser, payloads
 from tests.integration.slack.fake.workspace import Channel
 from tests.integration.slack.harness import SlackHarness, open_slack

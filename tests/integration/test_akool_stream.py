@@ -8,8 +8,8 @@ import pytest
 
 from adapters.akool.avatar import AkoolAvatar
 from adapters.simulator import ChatShape, Control, Ending, FaultScript, NetworkConditions, Numbering, Simulator
+from bot.domain.posts import Speaker
 from bot.domain.sessions import Mode, ParamChanges
-from bot.domain.transcript import Speaker
 from bot.ports.avatar import AvatarArrived, AvatarEvent, Speaking, Utterance
 from bot.testing.virtual_time import virtual
 from tests.unit.simulator.customer import credentials, customer

@@ -9,12 +9,9 @@ from cryptography.fernet import Fernet
 from sqlalchemy import update
 
 from bot.app.operations import allow, forget, forget_older, forget_person, listing, stop, transcript
-from bot.clock import SystemClock
-from bot.domain.conversations import ConversationRef
+from bot.clock import SystemClock, new_id
+from bot.domain.conversations import ConversationRef, Inbound, Membership, MessagePosted, Person, Role
 from bot.domain.errors import AvatarbotError
-from bot.domain.identity import new_id
-from bot.domain.messages import Inbound, MessagePosted
-from bot.domain.people import Membership, Person, Role
 from bot.domain.sessions import EndReason, SessionSpec, SessionStatus
 from bot.ports.storage.admission import AdmissionQuery, Admitted
 from bot.ports.storage.records import SAY, NewRow

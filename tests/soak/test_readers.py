@@ -12,8 +12,8 @@ from adapters.akool.stream.codec import decode, encode
 from adapters.akool.stream.messages import Chat, Interrupt, Part
 from adapters.akool.stream.reassembly import Reassembly
 from bot.commands.parser import parse
-from bot.domain.messages import Command
-from bot.domain.transcript import Speaker
+from bot.domain.conversations import Command
+from bot.domain.posts import Speaker
 from tests.soak import garbage
 from tests.soak.conftest import counts
 

@@ -24,7 +24,7 @@ from bot import redaction
 from bot.commands import errors, parser, secret_detection, suggestions, urls
 from bot.commands.catalogue import CATALOGUE
 from bot.domain import wellformed
-from bot.domain.transcript import Speaker, TranscriptLine
+from bot.domain.posts import Speaker, TranscriptLine
 from bot.speech import sentences, speakable, splitter
 
 SHORT, LONG = 2_000, 8_000

@@ -1,4 +1,4 @@
-from bot.domain.identity import DIGITS, WIDTH, new_id
+from bot.clock import DIGITS, WIDTH, new_id
 
 
 def test_ids_are_short_and_sort_by_time() -> None:

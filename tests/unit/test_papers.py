@@ -10,7 +10,7 @@ import pytest
 from bot.cli import cli
 from bot.commands.catalogue import CATALOGUE
 from bot.commands.policy import at_least
-from bot.domain.people import Role
+from bot.domain.conversations import Role
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()

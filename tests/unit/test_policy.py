@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 from bot.commands.catalogue import CATALOGUE
 from bot.commands.policy import SECRET, AllowList, Limits, Policy, Spent, Workspace, at_least, role_of
 from bot.commands.verb import Verb
-from bot.domain.messages import Refused
-from bot.domain.people import Membership, Person, Role
+from bot.domain.conversations import Membership, Person, Refused, Role
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 POLICY = Policy()

@@ -13,9 +13,7 @@ from bot.commands.catalogue import CATALOGUE
 from bot.commands.errors import ParseError
 from bot.commands.parser import parse
 from bot.commands.policy import Policy
-from bot.domain.conversations import ConversationRef
-from bot.domain.messages import Command
-from bot.domain.people import Membership
+from bot.domain.conversations import Command, ConversationRef, Membership
 
 BARE = Command("account key")
 KEY = "their-own-key-4711"

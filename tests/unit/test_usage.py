@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.usage import Purchase, Use
+from bot.domain.provider import Purchase, Use
 
 AT = datetime(2026, 11, 28, 9, tzinfo=UTC)
 

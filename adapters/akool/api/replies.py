@@ -7,7 +7,7 @@ import msgspec
 
 from adapters.akool.codes import OK, TOKEN_REFUSED, TOO_OFTEN, Passing, refusal
 from bot.domain.errors import ProviderError, Verdict
-from bot.domain.wellformed import read_json
+from bot.domain.text import read_json
 
 NO_PERMISSION = 1009
 SAID_LIMIT = 200  # characters of AKOOL's own words that a log gets

@@ -30,8 +30,8 @@ from adapters.akool.stream.messages import (
     UnreadableMessage,
     VoiceParamsMessage,
 )
-from bot.domain.transcript import Speaker
-from bot.domain.wellformed import well_formed
+from bot.domain.posts import Speaker
+from bot.domain.text import well_formed
 
 VERSION: Final = 2
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from bot.domain.transcript import Speaker
+from bot.domain.posts import Speaker
 
 ACKNOWLEDGED: Final = 1000
 

@@ -9,8 +9,8 @@ from math import inf
 
 from adapters.akool.stream.messages import Part
 from adapters.akool.stream.series import GAP, PartKind, Series
-from bot.domain.transcript import Speaker
-from bot.domain.wellformed import well_formed
+from bot.domain.posts import Speaker
+from bot.domain.text import well_formed
 from bot.ports.avatar import Utterance
 
 SILENCE_S = 10.0

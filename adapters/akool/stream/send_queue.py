@@ -7,7 +7,7 @@ from adapters.akool.stream.chunking import chunk
 from adapters.akool.stream.codec import encode
 from adapters.akool.stream.messages import Chat
 from bot.domain.errors import SettingsError
-from bot.domain.wellformed import well_formed
+from bot.domain.text import well_formed
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from adapters.simulator.http.schemas import CloseSession, CreateSession, Credent
 from adapters.simulator.options import Options
 from adapters.simulator.refusal import AkoolRefusal, Code
 from adapters.simulator.sessions import Booking, HostedSession, Sessions
+from bot.clock import Clock
 from bot.domain.sessions import Mode
-from bot.ports.clock import Clock
 from bot.ports.room import RoomCredentials
 
 BASE = "/api/open/v4/liveAvatar/session"

@@ -5,10 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from bot.commands.channel_settings import ChannelSettings
-from bot.domain.conversations import ConversationRef, MessageRef
-from bot.domain.messages import MessageEdited, Outcome
+from bot.domain.conversations import ConversationRef, MessageEdited, MessageRef, Outcome
+from bot.domain.provider import Use
 from bot.domain.sessions import EndReason, SessionSpec
-from bot.domain.usage import Use
 from bot.ports.storage.records import NewRow, SessionRecord
 
 WorkspaceKey = tuple[str, str]

@@ -4,11 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
-from bot.domain.cards import Opened
-from bot.domain.conversations import MessageRef
-from bot.domain.messages import Suggestion
+from bot.domain.conversations import MessageRef, Suggestion
+from bot.domain.posts import Opened
+from bot.domain.provider import Use
 from bot.domain.sessions import EndReason, SessionSpec, SessionStatus
-from bot.domain.usage import Use
 from bot.ports.room import RoomCredentials
 from bot.ports.storage.records import (
     Conclusion,

@@ -5,12 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from bot.domain.conversations import ConversationRef, MessageRef
+from bot.domain.conversations import ConversationRef, Inbound, MessageRef, Person, ReplyTo, Role, Suggestion
 from bot.domain.errors import AvatarbotError
-from bot.domain.messages import Inbound, ReplyTo, Suggestion
-from bot.domain.people import Person, Role
+from bot.domain.posts import Speaker
 from bot.domain.sessions import EndReason, SessionSpec, SessionStatus
-from bot.domain.transcript import Speaker
 from bot.ports.grants import Scope
 from bot.ports.provider import Upload, UploadState
 from bot.ports.room import RoomCredentials

@@ -6,12 +6,9 @@ from typing import Protocol
 
 from bot.commands.channel_settings import ChannelSettings
 from bot.domain.api_tokens import ApiToken
-from bot.domain.consent import Consent
-from bot.domain.conversations import ConversationRef
-from bot.domain.messages import ReplyTo
-from bot.domain.people import Person
+from bot.domain.conversations import Consent, ConversationRef, Person, ReplyTo
+from bot.domain.provider import Use, UsedMinutes
 from bot.domain.sessions import EndReason, SessionStatus
-from bot.domain.usage import Use, UsedMinutes
 from bot.ports.grants import Scope
 from bot.ports.provider import Upload
 from bot.ports.storage.records import (

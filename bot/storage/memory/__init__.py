@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
-from bot.ports.clock import Clock
+from bot.clock import Clock
 from bot.ports.secrets import SecretVault
 from bot.ports.storage.admission import AdmissionQuery, Admitted, Situation
 from bot.ports.storage.fenced import FencedWrites, UnfencedWrites

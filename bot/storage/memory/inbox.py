@@ -5,10 +5,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from bot.domain.conversations import ConversationRef, MessageRef
+from bot.domain.conversations import ConversationRef, MessageRef, Suggestion
 from bot.domain.errors import StoreUnavailable
-from bot.domain.messages import Suggestion
-from bot.domain.transcript import Speaker
+from bot.domain.posts import Speaker
 from bot.ports.storage.admission import EventKey
 from bot.ports.storage.records import (
     SAY,

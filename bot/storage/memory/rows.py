@@ -7,11 +7,9 @@ from typing import Generic, TypeVar
 
 from bot.commands.channel_settings import ChannelSettings
 from bot.domain.api_tokens import ApiToken
-from bot.domain.consent import Consent
-from bot.domain.conversations import ConversationRef
+from bot.domain.conversations import Consent, ConversationRef, Person
 from bot.domain.errors import StoreUnavailable
-from bot.domain.people import Person
-from bot.domain.usage import Purchase
+from bot.domain.provider import Purchase
 from bot.ports.grants import Scope
 from bot.ports.storage.admission import EventKey, WorkspaceKey
 from bot.ports.storage.records import (

@@ -5,9 +5,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from bot.domain.cards import Opened
 from bot.domain.conversations import ConversationRef, MessageRef
 from bot.domain.errors import StoreUnavailable
+from bot.domain.posts import Opened
 from bot.domain.sessions import EndReason, SessionStatus
 from bot.ports.storage.admission import NewSession, WorkspaceKey
 from bot.ports.storage.records import Lease, NewRow, Past, SessionRecord

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Concatenate, ParamSpec, TypeVar
 
-from bot.ports.clock import Clock
+from bot.clock import Clock
 from bot.storage.memory.rows import Data
 
 P = ParamSpec("P")

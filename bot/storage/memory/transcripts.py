@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import replace
 
-from bot.domain.transcript import Speaker
+from bot.domain.posts import Speaker
 from bot.ports.storage.records import PostRecord, TurnRecord, UtteranceRecord
 from bot.storage.memory.rows import PostRow, TurnRow, UtteranceRow
 from bot.storage.memory.transaction import MemoryTransaction

@@ -5,11 +5,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.commands.channel_settings import ChannelSettings
-from bot.domain.consent import Consent
-from bot.domain.conversations import ConversationRef, MessageRef
+from bot.domain.conversations import Consent, ConversationRef, MessageRef, Person, ReplyTo
 from bot.domain.errors import StoreUnavailable
-from bot.domain.messages import ReplyTo
-from bot.domain.people import Person
 from bot.ports.grants import Scope
 from bot.ports.provider import Upload
 from bot.ports.secrets import OWN_ACCOUNT

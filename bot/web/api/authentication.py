@@ -4,9 +4,9 @@ import asyncio
 import math
 from dataclasses import dataclass
 
+from bot.clock import Clock
 from bot.domain.api_tokens import ApiToken, digest_of, is_well_formed
-from bot.domain.people import Person
-from bot.ports.clock import Clock
+from bot.domain.conversations import Person
 from bot.ports.storage.repositories import TokenRepository
 from bot.web.api.problems import ApiProblem, ProblemKind
 

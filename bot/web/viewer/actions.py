@@ -2,12 +2,11 @@
 
 from datetime import UTC, datetime, timedelta
 
+from bot.clock import Clock
 from bot.commands.policy import Policy, Workspace
+from bot.domain.conversations import Accepted, Command, Inbound, MessagePosted, NoSession, Person, Refused, ReplyTo
 from bot.domain.errors import StoreUnavailable
-from bot.domain.messages import Accepted, Command, Inbound, MessagePosted, NoSession, Refused, ReplyTo
-from bot.domain.people import Person
 from bot.ports.chat import CoreApi
-from bot.ports.clock import Clock
 from bot.ports.grants import Grant, Scope
 from bot.web.viewer.wire import Do, Outcome, Say
 

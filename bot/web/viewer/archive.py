@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from bot.domain.conversations import File
 from bot.domain.disclosure import Disclosure
-from bot.domain.replies import File
 from bot.media.events import Caption, SessionView
 
 FORMATS = ("md", "json", "vtt", "srt")

@@ -9,11 +9,11 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount, Route, Router, WebSocketRoute
 
+from bot.clock import Clock
 from bot.commands.policy import Policy
-from bot.domain.replies import File
+from bot.domain.conversations import File
 from bot.media.events import SessionEvents
 from bot.ports.chat import CoreApi
-from bot.ports.clock import Clock
 from bot.ports.files import Pictures
 from bot.ports.grants import Grant, Grants
 from bot.ports.http import HttpMount

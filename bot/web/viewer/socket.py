@@ -5,12 +5,12 @@ from contextlib import suppress
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from bot.clock import Clock
 from bot.commands.policy import Policy
 from bot.domain.disclosure import Disclosed, Disclosure
 from bot.log_throttle import warn_of_outsider
 from bot.media.events import SessionEvents
 from bot.ports.chat import CoreApi
-from bot.ports.clock import Clock
 from bot.ports.grants import Grant, Grants, Scope
 from bot.web.incoming import ended_by, text_of
 from bot.web.viewer.actions import act, offered

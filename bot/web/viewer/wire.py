@@ -7,8 +7,8 @@ from typing import Annotated
 
 import msgspec
 
+from bot.domain.posts import Speaker
 from bot.domain.sessions import Mode, SessionStatus
-from bot.domain.transcript import Speaker
 from bot.media.events import Caption, SessionView
 from bot.media.keyframes import MediaFrame
 from bot.ports.grants import Scope

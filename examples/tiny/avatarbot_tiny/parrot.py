@@ -11,8 +11,8 @@ from typing import Any
 
 from pydantic_settings import BaseSettings
 
+from bot.domain.posts import Speaker
 from bot.domain.sessions import SessionSpec
-from bot.domain.transcript import Speaker
 from bot.ports.avatar import Avatar, AvatarArrived, AvatarEvent, AvatarGone, Speaking, Utterance
 from bot.ports.plugin import ProviderContext, ProviderPlugin
 from bot.ports.provider import (

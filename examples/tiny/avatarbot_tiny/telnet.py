@@ -16,17 +16,25 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bot.commands.errors import ParseError
 from bot.commands.parser import parse
-from bot.commands.wording import STATES
-from bot.domain.cards import Card, Opened
-from bot.domain.conversations import Channel, ConversationRef, MessageRef
+from bot.domain.conversations import (
+    Channel,
+    ConversationRef,
+    Inbound,
+    Membership,
+    MessagePosted,
+    MessageRef,
+    NoSession,
+    Person,
+    Question,
+    Refused,
+    Reply,
+    ReplyTo,
+)
 from bot.domain.errors import StoreUnavailable
-from bot.domain.messages import Inbound, MessagePosted, NoSession, Question, Refused, ReplyTo
-from bot.domain.people import Membership, Person
-from bot.domain.replies import Reply
-from bot.domain.transcript import TranscriptLine
+from bot.domain.posts import STATES, Card, Opened, TranscriptLine
+from bot.domain.text import printable_line
 from bot.ports.chat import ChatPlatform, ConnectionState, CoreApi, Features, RateLimits
 from bot.ports.plugin import PlatformPlugin, PluginContext
-from bot.speech.printable import printable_line
 
 NAME = "telnet"
 ROOM = ConversationRef(NAME, "here", "room")

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from bot.domain.errors import CommandRefused, RoomError
+from bot.domain.posts import Speaker
 from bot.domain.sessions import Mode, ParamChanges, VoiceParams
-from bot.domain.transcript import Speaker
 from bot.ports.avatar import AvatarArrived, AvatarEvent, AvatarGone, AvatarLeft, Speaking, Utterance
 from bot.ports.room import Codec, LinkDown, LinkUp, LossReason, TokenExpiring, VideoFrame
 from bot.testing.virtual_time import virtual

@@ -2,9 +2,8 @@
 
 from dataclasses import replace
 
-from bot.domain.cards import Card, CardAction
+from bot.domain.posts import Card, CardAction, Delivery, TranscriptLine
 from bot.domain.sessions import Mode, SessionStatus
-from bot.domain.transcript import Delivery, TranscriptLine
 from tests.disclosing import AI
 
 CARD = Card(

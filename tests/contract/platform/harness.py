@@ -11,11 +11,9 @@ from typing import Protocol, TypeVar
 
 import pytest
 
-from bot.domain.cards import CardAction
-from bot.domain.conversations import ConversationRef, MessageRef
+from bot.domain.conversations import Accepted, Choice, ConversationRef, Inbound, MessageRef, Outcome, Reply
 from bot.domain.errors import StoreUnavailable
-from bot.domain.messages import Accepted, Inbound, Outcome
-from bot.domain.replies import Choice, Reply
+from bot.domain.posts import CardAction
 from bot.ports.chat import ChatPlatform, CoreApi, ValueQuery
 
 T = TypeVar("T")

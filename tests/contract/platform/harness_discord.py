@@ -7,8 +7,8 @@ from typing import Any
 
 from simcord.results import ResponseMessage
 
-from bot.domain.cards import CardAction
 from bot.domain.conversations import ConversationRef, MessageRef
+from bot.domain.posts import CardAction
 from tests.contract.platform.harness import Abilities, PlatformHarness, Seen
 from tests.integration.discord.world import World, buttons, open_world, says
 

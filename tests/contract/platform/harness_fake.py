@@ -5,10 +5,8 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 from bot.commands.buttons import confirmed
-from bot.domain.cards import CardAction
-from bot.domain.conversations import Channel, ConversationRef, MessageRef
-from bot.domain.messages import MessagePosted
-from bot.domain.people import Membership, Person
+from bot.domain.conversations import Channel, ConversationRef, Membership, MessagePosted, MessageRef, Person
+from bot.domain.posts import CardAction
 from bot.ports.chat import ChatPlatform
 from bot.testing.chat import CHANNEL, Answered, ChatMessage, FakeChat
 from bot.testing.chat_platform import FakeChatPlatform

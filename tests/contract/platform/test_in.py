@@ -4,19 +4,20 @@ import asyncio
 
 import pytest
 
-from bot.domain.cards import CardAction
-from bot.domain.messages import (
+from bot.domain.conversations import (
+    Choice,
     Command,
     Inbound,
+    Membership,
     MessageDeleted,
     MessageEdited,
     MessagePosted,
     NoSession,
     Question,
     Refused,
+    Reply,
 )
-from bot.domain.people import Membership
-from bot.domain.replies import Choice, Reply
+from bot.domain.posts import CardAction
 from tests.contract.platform.cards import CARD, LIVE, final
 from tests.contract.platform.harness import ANN, BEN, GUEST, PlatformHarness, able, told_for_a_message
 from tests.patience import HANG_S

@@ -3,8 +3,7 @@
 import pytest
 
 from bot.commands.buttons import confirmed
-from bot.domain.messages import Command, Question
-from bot.domain.replies import Item, Reply
+from bot.domain.conversations import Command, Item, Question, Reply
 from tests.contract.platform.harness import ANN, PlatformHarness
 
 ROWS = (

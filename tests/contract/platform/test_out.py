@@ -7,7 +7,7 @@ import pytest
 
 from bot.domain.disclosure import SENTENCE_LENGTHS, Disclosure
 from bot.domain.errors import MessageGone, PlaceGone
-from bot.domain.transcript import Addressee
+from bot.domain.posts import Addressee
 from tests.contract.platform.cards import CARD, ENDED, HOSTILE, LIVE, OTHER, final, growing
 from tests.contract.platform.harness import PlatformHarness, Seen, able
 from tests.disclosing import AI

@@ -6,8 +6,7 @@ import pytest
 
 from bot.commands.help import help_on
 from bot.commands.verbs import TOPICS
-from bot.domain.messages import ReplyTo
-from bot.domain.replies import File, Item, Link, Reply
+from bot.domain.conversations import File, Item, Link, Reply, ReplyTo
 from tests.contract.platform.cards import CARD
 from tests.contract.platform.harness import ANN, BEN, PlatformHarness
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.ports.clock import Clock
+from bot.clock import Clock
 from bot.ports.storage import Storage
 from bot.storage.encryption import Cipher
 from bot.storage.engine import Store

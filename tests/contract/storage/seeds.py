@@ -2,11 +2,18 @@
 
 from datetime import timedelta
 
-from bot.domain.conversations import ConversationRef, MessageRef
-from bot.domain.messages import Inbound, MessagePosted, ReplyTo
-from bot.domain.people import Membership, Person, Role
+from bot.domain.conversations import (
+    ConversationRef,
+    Inbound,
+    Membership,
+    MessagePosted,
+    MessageRef,
+    Person,
+    ReplyTo,
+    Role,
+)
+from bot.domain.posts import Speaker
 from bot.domain.sessions import SessionSpec
-from bot.domain.transcript import Speaker
 from bot.ports.room import RoomCredentials
 from bot.ports.storage import Storage
 from bot.ports.storage.admission import AdmissionQuery, Admitted, NewSession

@@ -9,11 +9,10 @@ from typing import NoReturn
 import pytest
 
 from bot.commands.channel_settings import ChannelSettings
-from bot.domain.cards import Opened as CardOpened
-from bot.domain.conversations import ConversationRef, MessageRef
-from bot.domain.messages import MessageEdited
+from bot.domain.conversations import ConversationRef, MessageEdited, MessageRef
+from bot.domain.posts import Opened as CardOpened
+from bot.domain.provider import Use
 from bot.domain.sessions import EndReason, SessionStatus
-from bot.domain.usage import Use
 from bot.ports.secrets import OWN_ACCOUNT
 from bot.ports.storage import Storage
 from bot.ports.storage.admission import AdmissionQuery, Admitted, NewSession, Situation

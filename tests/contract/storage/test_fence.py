@@ -8,8 +8,8 @@ from typing import NoReturn
 
 import pytest
 
-from bot.domain.cards import Opened as CardOpened
 from bot.domain.conversations import MessageRef
+from bot.domain.posts import Opened as CardOpened
 from bot.domain.sessions import EndReason, SessionSpec, SessionStatus
 from bot.ports.storage import Storage
 from bot.ports.storage.fenced import FencedWrites, Settlement, UnfencedWrites

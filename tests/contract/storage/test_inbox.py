@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.domain.messages import ReplyTo, Suggestion
+from bot.domain.conversations import ReplyTo, Suggestion
 from bot.ports.storage import Storage
 from bot.ports.storage.fenced import Settlement
 from bot.ports.storage.records import SAY, Conclusion, InboxOutcome, InboxRecord, InboxState, Lease, UnfinishedRow

@@ -7,13 +7,11 @@ import pytest
 
 from bot.commands.channel_settings import ChannelSettings
 from bot.commands.policy import AllowList
-from bot.domain.cards import Opened as CardOpened
-from bot.domain.consent import Consent
-from bot.domain.conversations import ConversationRef, MessageRef
-from bot.domain.messages import ReplyTo
+from bot.domain.conversations import Consent, ConversationRef, MessageRef, ReplyTo
+from bot.domain.posts import Opened as CardOpened
+from bot.domain.posts import Speaker
+from bot.domain.provider import Use
 from bot.domain.sessions import EndReason, SessionStatus
-from bot.domain.transcript import Speaker
-from bot.domain.usage import Use
 from bot.ports.grants import Scope
 from bot.ports.provider import Upload, UploadState
 from bot.ports.secrets import OWN_ACCOUNT

@@ -15,11 +15,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.commands.channel_settings import ChannelSettings
-from bot.domain.cards import Opened
-from bot.domain.conversations import ConversationRef, MessageRef
+from bot.domain.conversations import (
+    ConversationRef,
+    Inbound,
+    Membership,
+    MessageEdited,
+    MessagePosted,
+    MessageRef,
+    Person,
+    ReplyTo,
+    Role,
+)
 from bot.domain.errors import AvatarbotError
-from bot.domain.messages import Inbound, MessageEdited, MessagePosted, ReplyTo
-from bot.domain.people import Membership, Person, Role
+from bot.domain.posts import Opened
 from bot.domain.sessions import EndReason, SessionSpec, SessionStatus
 from bot.ports.grants import Scope
 from bot.ports.storage import Storage

@@ -22,7 +22,7 @@ from adapters.simulator.simulator import Simulator
 from bot.app.service import Parts, Service
 from bot.clock import SystemClock
 from bot.commands.policy import Policy
-from bot.domain.messages import Accepted
+from bot.domain.conversations import Accepted
 from bot.domain.sessions import SessionStatus
 from bot.storage.encryption import Cipher
 from bot.storage.sql import sql_storage

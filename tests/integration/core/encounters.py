@@ -10,10 +10,9 @@ from typing import Any
 from starlette.applications import Starlette
 
 from bot.app.service import Service
-from bot.domain.cards import Card, Opened
 from bot.domain.conversations import ConversationRef, MessageRef
 from bot.domain.disclosure import Disclosure, Disclosures
-from bot.domain.transcript import TranscriptLine
+from bot.domain.posts import Card, Opened, TranscriptLine
 from bot.ports.chat import RateLimits
 from bot.testing.chat import FakeChat
 from bot.web.app import mounted

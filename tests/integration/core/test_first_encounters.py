@@ -18,9 +18,16 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from adapters.simulator.simulator import Simulator
 from bot.commands.policy import Limits, Policy
 from bot.commands.verb_options import FORMATS
-from bot.domain.conversations import ConversationRef, MessageRef
-from bot.domain.messages import Accepted, Command, Inbound, MessagePosted
-from bot.domain.people import Membership, Person
+from bot.domain.conversations import (
+    Accepted,
+    Command,
+    ConversationRef,
+    Inbound,
+    Membership,
+    MessagePosted,
+    MessageRef,
+    Person,
+)
 from bot.domain.sessions import SessionStatus
 from bot.testing.virtual_time import LoopClock, virtual_runner
 from tests.database import migrated

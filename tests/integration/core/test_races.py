@@ -3,7 +3,7 @@
 import asyncio
 from datetime import timedelta
 
-from bot.domain.messages import NoSession
+from bot.domain.conversations import NoSession
 from bot.domain.sessions import SessionStatus
 from bot.ports.room import LossReason
 from bot.testing.virtual_time import JumpingClock

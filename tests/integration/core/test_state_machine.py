@@ -17,10 +17,18 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from adapters.simulator.simulator import Simulator
 from bot.commands.policy import Limits, Policy
-from bot.domain.conversations import ConversationRef, MessageRef
+from bot.domain.conversations import (
+    Accepted,
+    Command,
+    ConversationRef,
+    Inbound,
+    Membership,
+    MessagePosted,
+    MessageRef,
+    Outcome,
+    Person,
+)
 from bot.domain.errors import StoreUnavailable
-from bot.domain.messages import Accepted, Command, Inbound, MessagePosted, Outcome
-from bot.domain.people import Membership, Person
 from bot.ports.room import LossReason
 from bot.testing.chat import ANN
 from bot.testing.virtual_time import LoopClock, virtual_runner

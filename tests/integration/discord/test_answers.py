@@ -4,9 +4,8 @@ import pytest
 
 from bot.commands.catalogue import CATALOGUE
 from bot.commands.help import help_on
-from bot.domain.messages import MessagePosted
-from bot.domain.replies import Link, Reply
-from bot.domain.transcript import Addressee, TranscriptLine
+from bot.domain.conversations import Link, MessagePosted, Reply
+from bot.domain.posts import Addressee, TranscriptLine
 from tests.integration.discord.fake import ANN, CHANNEL, Answer
 from tests.integration.discord.wire import Wire
 

@@ -10,9 +10,8 @@ from simcord.results import ResponseMessage
 
 from adapters.discord.application_commands import SAY_THIS
 from adapters.discord.mapping import direct
-from bot.domain.cards import CardAction
-from bot.domain.conversations import A_DIRECT_MESSAGE, Channel
-from bot.domain.messages import Command, MessagePosted, NoSession, Refused
+from bot.domain.conversations import A_DIRECT_MESSAGE, Channel, Command, MessagePosted, NoSession, Refused
+from bot.domain.posts import CardAction
 from tests.contract.platform.cards import ENDED, LIVE, final
 from tests.integration.discord.wire import settings
 from tests.integration.discord.world import ANN, World, buttons, open_world, says

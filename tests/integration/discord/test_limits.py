@@ -8,9 +8,8 @@ from discord.http import Route
 from adapters.discord.platform import DiscordPlatform
 from adapters.discord.rest import Rest
 from bot.clock import SystemClock
+from bot.domain.conversations import File, Question, Reply
 from bot.domain.errors import PlatformError
-from bot.domain.messages import Question
-from bot.domain.replies import File, Reply
 from tests.contract.platform.cards import CARD, LIVE, OTHER
 from tests.integration.discord.fake import CHANNEL, USER, Answer, FakeDiscord, Limits, command
 from tests.integration.discord.wire import PLACE, Heard, Wire, settings

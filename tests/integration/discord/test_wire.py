@@ -5,9 +5,8 @@ from typing import Any
 
 import pytest
 
+from bot.domain.conversations import Inbound, MessageDeleted, MessageEdited, Outcome, Question, Reply
 from bot.domain.errors import MessageGone, PlaceGone, PlatformError, Throttled
-from bot.domain.messages import Inbound, MessageDeleted, MessageEdited, Outcome, Question
-from bot.domain.replies import Reply
 from tests.contract.platform.cards import CARD, ENDED, LIVE, final, growing
 from tests.integration.discord.fake import CHANNEL, GUILD, USER, Answer, FakeDiscord, command, guild, press
 from tests.integration.discord.wire import PLACE, Heard, Wire, running, settings

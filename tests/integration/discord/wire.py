@@ -13,8 +13,7 @@ from adapters.discord.client import AvatarClient
 from adapters.discord.platform import DiscordPlatform
 from adapters.discord.settings import DiscordSettings
 from bot.clock import SystemClock
-from bot.domain.conversations import ConversationRef
-from bot.domain.messages import Inbound, MessagePosted, Outcome
+from bot.domain.conversations import ConversationRef, Inbound, MessagePosted, Outcome
 from tests.contract.platform.harness import RecordingCore
 from tests.integration.discord.fake import CHANNEL, GUILD, TOKEN, FakeDiscord
 from tests.integration.discord.world import Drawer

@@ -13,8 +13,8 @@ from adapters.playground.forgetting import TOMBSTONE_LIFE, Forgetting
 from adapters.playground.history import History
 from adapters.playground.message_store import MessageStore
 from adapters.playground.protocol import Author, CardShown, Changed, Message
+from bot.domain.conversations import File
 from bot.domain.errors import SettingsError
-from bot.domain.replies import File
 from bot.domain.sessions import Mode, SessionStatus
 from tests.contract.platform.harness import RecordingCore
 

@@ -2,11 +2,8 @@
 
 import itertools
 
-from bot.domain.conversations import ConversationRef
+from bot.domain.conversations import Command, ConversationRef, Inbound, Membership, Person, Question, Reply, ReplyTo
 from bot.domain.errors import NotPublic
-from bot.domain.messages import Command, Inbound, Question, ReplyTo
-from bot.domain.people import Membership, Person
-from bot.domain.replies import Reply
 from bot.testing.chat import ANN, CHANNEL
 from tests.world_fixture import Stack
 

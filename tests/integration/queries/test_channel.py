@@ -1,7 +1,7 @@
 """The settings of a channel."""
 
 from bot.commands.policy import AllowList
-from bot.domain.messages import Command, Refused
+from bot.domain.conversations import Command, Refused
 from bot.domain.sessions import Mode
 from bot.queries.channel_settings import allow_list
 from bot.testing.chat import CHANNEL

@@ -4,7 +4,7 @@ import asyncio
 from datetime import timedelta
 
 from bot.commands.buttons import button_of
-from bot.domain.people import Membership, Person
+from bot.domain.conversations import Membership, Person
 from bot.domain.sessions import SessionStatus
 from bot.runtime.services import SessionTimeouts
 from bot.testing.chat import ANN, CHANNEL

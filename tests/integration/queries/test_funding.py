@@ -4,9 +4,7 @@ import asyncio
 
 from bot.commands.catalogue import CATALOGUE
 from bot.commands.verb import CommandKind, Option, OptionType, Verb
-from bot.domain.conversations import ConversationRef
-from bot.domain.messages import Accepted, Refused
-from bot.domain.people import Membership, Person
+from bot.domain.conversations import Accepted, ConversationRef, Membership, Person, Refused
 from bot.ports.chat import ValueQuery
 from bot.storage.engine import Store
 from bot.testing.chat import ANN, CHANNEL

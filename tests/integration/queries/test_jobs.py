@@ -119,7 +119,7 @@ async def test_what_was_said_is_forgotten_in_time(stack: Stack) -> None:
 
 @on_stack()
 async def test_extending_asks_who_may_spend(stack: Stack) -> None:
-    from bot.domain.messages import Refused
+    from bot.domain.conversations import Refused
     from tests.integration.queries.asking import ROOT
 
     async with stack.serving():

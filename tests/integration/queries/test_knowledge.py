@@ -1,6 +1,6 @@
 """Knowledge bases, each limit checked before AKOOL is asked, each workspace for itself."""
 
-from bot.domain.messages import Command
+from bot.domain.conversations import Command
 from bot.testing.chat import CHANNEL
 from tests.integration.queries.asking import MB, NEIGHBOUR, ROOT, Files, ask
 from tests.world_fixture import Stack, on_stack

@@ -3,8 +3,7 @@
 from dataclasses import replace
 
 from adapters.simulator.faults import Fault
-from bot.domain.conversations import ConversationRef
-from bot.domain.messages import Command
+from bot.domain.conversations import Command, ConversationRef
 from bot.ports.chat import ValueQuery
 from bot.ports.storage.records import OwnedKind
 from bot.runtime.provider_catalog import FRESH_FOR

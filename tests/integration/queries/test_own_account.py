@@ -9,8 +9,7 @@ import msgspec
 
 from bot.app.service import Parts, Service
 from bot.commands.policy import Limits, Policy
-from bot.domain.conversations import ConversationRef
-from bot.domain.people import Membership, Person
+from bot.domain.conversations import ConversationRef, Membership, Person
 from bot.domain.sessions import SessionStatus
 from bot.jobs.reaper import Reaper
 from bot.ports.secrets import OWN_ACCOUNT

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.domain.conversations import A_DIRECT_MESSAGE, Channel, ConversationRef
-from bot.domain.people import Person
+from bot.domain.conversations import A_DIRECT_MESSAGE, Channel, ConversationRef, Person
 from bot.testing.chat import ANN, CHANNEL
 from tests.integration.queries.asking import ROOT, ask
 from tests.world_fixture import Stack, run_story

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from adapters.simulator import Fault
 from bot.commands.catalogue import CATALOGUE
 from bot.commands.verb import CommandKind
-from bot.domain.conversations import Channel, ConversationRef
-from bot.domain.people import Membership, Person
+from bot.domain.conversations import Channel, ConversationRef, Membership, Person
 from bot.domain.sessions import SessionStatus
 from bot.queries.router import ANSWERS
 from bot.testing.chat import ANN, CHANNEL

@@ -4,7 +4,7 @@ import asyncio
 import re
 
 from bot.domain.disclosure import Disclosures
-from bot.domain.transcript import Speaker
+from bot.domain.posts import Speaker
 from bot.queries.archive import StoredArchive
 from tests.integration.queries.asking import ask
 from tests.world_fixture import Stack, on_stack

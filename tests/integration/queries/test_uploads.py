@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from adapters.simulator.faults import Fault
 from bot.commands.buttons import button_of
-from bot.domain.transcript import Delivery
+from bot.domain.posts import Delivery
 from bot.testing.chat import ANN
 from tests.integration.queries.asking import MB, NEIGHBOUR, Files, ask
 from tests.world_fixture import QUICK, Stack, on_stack

@@ -3,9 +3,8 @@
 import json
 from dataclasses import replace
 
-from bot.domain.conversations import MessageRef
-from bot.domain.people import Membership, Person
-from bot.domain.transcript import Addressee, Speaker
+from bot.domain.conversations import Membership, MessageRef, Person
+from bot.domain.posts import Addressee, Speaker
 from tests.integration.queries.asking import ask
 from tests.world_fixture import QUICK, Stack, on_stack
 

@@ -2,10 +2,20 @@
 
 import asyncio
 
-from bot.domain.conversations import ConversationRef, MessageRef
-from bot.domain.messages import Accepted, Command, Inbound, MessagePosted, NoSession, Outcome, Question
-from bot.domain.people import Membership, Person
-from bot.domain.replies import Reply
+from bot.domain.conversations import (
+    Accepted,
+    Command,
+    ConversationRef,
+    Inbound,
+    Membership,
+    MessagePosted,
+    MessageRef,
+    NoSession,
+    Outcome,
+    Person,
+    Question,
+    Reply,
+)
 from bot.testing.chat import ANN, CHANNEL
 from tests.integration.queries.asking import ask
 from tests.world_fixture import Stack, on_stack

@@ -6,11 +6,9 @@ from datetime import timedelta
 
 from adapters.simulator.faults import Fault
 from bot.commands.policy import Limits, Policy
-from bot.domain.conversations import ConversationRef
-from bot.domain.messages import Accepted, Refused
-from bot.domain.people import Membership, Person
+from bot.domain.conversations import Accepted, ConversationRef, Membership, Person, Refused
+from bot.domain.provider import Use
 from bot.domain.sessions import EndReason, SessionStatus
-from bot.domain.usage import Use
 from bot.runtime.status_card import ENDINGS
 from bot.testing.chat import ANN, CHANNEL
 from tests.world_fixture import QUICK, Stack, on_stack

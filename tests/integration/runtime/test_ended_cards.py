@@ -4,10 +4,8 @@ import asyncio
 
 from bot.commands.buttons import card_button
 from bot.commands.policy import Limits, Policy
-from bot.domain.cards import CardAction
-from bot.domain.conversations import ConversationRef
-from bot.domain.messages import Accepted, Refused
-from bot.domain.people import Membership, Person
+from bot.domain.conversations import Accepted, ConversationRef, Membership, Person, Refused
+from bot.domain.posts import CardAction
 from bot.domain.sessions import SessionStatus
 from bot.testing.chat import ANN, CHANNEL
 from tests.integration.queries.asking import ROOT

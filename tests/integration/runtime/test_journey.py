@@ -5,10 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from bot.domain.conversations import MessageRef
-from bot.domain.messages import Accepted, Command, Inbound, MessagePosted, Refused
+from bot.domain.conversations import Accepted, Command, Inbound, MessagePosted, MessageRef, Refused
+from bot.domain.posts import Delivery
 from bot.domain.sessions import Mode, SessionStatus
-from bot.domain.transcript import Delivery
 from bot.testing.chat import ANN
 from tests.world_fixture import QUICK, Stack, on_stack
 

@@ -5,10 +5,8 @@ import contextlib
 from dataclasses import replace
 
 from adapters.simulator import Control, Fault, FaultScript, NetworkConditions
-from bot.domain.conversations import MessageRef
+from bot.domain.conversations import Accepted, Membership, MessageRef, Person, Refused
 from bot.domain.errors import PlaceGone, PlatformError, Throttled
-from bot.domain.messages import Accepted, Refused
-from bot.domain.people import Membership, Person
 from bot.domain.sessions import SessionStatus
 from bot.ports.room import LossReason
 from bot.runtime.row_verbs import LEFT

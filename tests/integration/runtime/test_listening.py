@@ -1,7 +1,16 @@
 """What an avatar hears, and what holds in the threads of a channel."""
 
-from bot.domain.conversations import ConversationRef, MessageRef
-from bot.domain.messages import Accepted, Inbound, MessagePosted, NoSession, Outcome, Question, Refused
+from bot.domain.conversations import (
+    Accepted,
+    ConversationRef,
+    Inbound,
+    MessagePosted,
+    MessageRef,
+    NoSession,
+    Outcome,
+    Question,
+    Refused,
+)
 from bot.testing.chat import ANN, CHANNEL
 from tests.integration.queries.asking import ROOT, ask
 from tests.world_fixture import Stack, on_stack

@@ -8,9 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from adapters.moderation.word_list import REASON, WordList
-from bot.domain.conversations import MessageRef
-from bot.domain.messages import Accepted
-from bot.domain.people import Membership, Person
+from bot.domain.conversations import Accepted, Membership, MessageRef, Person
 from bot.ports.llm import Exchange
 from bot.ports.moderation import VERDICT_WITHIN_S, NoVerdict, Objection, ProposedSpeech, Source, Unanswered
 from bot.telemetry import configure_logging

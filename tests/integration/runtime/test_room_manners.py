@@ -3,8 +3,7 @@
 import asyncio
 from collections import Counter
 
-from bot.domain.messages import Accepted
-from bot.domain.people import Membership, Person
+from bot.domain.conversations import Accepted, Membership, Person
 from tests.unit.runtime.test_room_manners import jain
 from tests.world_fixture import Stack, on_stack
 

@@ -14,8 +14,8 @@ from starlette.applications import Starlette
 from adapters.slack.platform import SlackPlatform
 from adapters.slack.settings import SlackSettings
 from adapters.slack.text import escape, tokens, unescape
-from bot.domain.cards import CardAction
 from bot.domain.conversations import ConversationRef, MessageRef
+from bot.domain.posts import CardAction
 from bot.ports.chat import ChatPlatform, CoreApi
 from bot.testing.vault import FakeSecretVault
 from bot.web.app import mounted

@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 
 from adapters.slack.platform import SlackPlatform
 from adapters.slack.receiver import BODY_LIMIT, Malformed, is_signed, read_body
-from bot.domain.messages import Command, MessagePosted, NoSession
+from bot.domain.conversations import Command, MessagePosted, NoSession
 from bot.testing.vault import FakeSecretVault
 from tests.contract.platform.harness import ANN
 from tests.integration.slack.fake import payloads

@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from bot.commands.catalogue import CATALOGUE
-from bot.domain.messages import Command, NoSession, Question, Refused
-from bot.domain.replies import Choice, Item, Reply
+from bot.domain.conversations import Choice, Command, Item, NoSession, Question, Refused, Reply
 from tests.contract.platform.harness import ANN
 from tests.integration.slack.fake import payloads
 from tests.integration.slack.fake.server import Trouble

@@ -6,9 +6,8 @@ import pytest
 
 from adapters.slack.directory import NAMES_LIMIT
 from adapters.slack.platform import SlackPlatform
+from bot.domain.conversations import Membership, MessagePosted
 from bot.domain.errors import PlatformError
-from bot.domain.messages import MessagePosted
-from bot.domain.people import Membership
 from tests.contract.platform.harness import ANN, BEN, GUEST
 from tests.integration.slack.fake import SlackUser, payloads
 from tests.integration.slack.fake.server import Trouble

@@ -2,10 +2,20 @@
 
 import pytest
 
-from bot.domain.conversations import A_DIRECT_MESSAGE, Channel, ConversationRef
-from bot.domain.messages import Command, MessageEdited, MessagePosted, NoSession, Outcome, Question, Refused
-from bot.domain.people import Membership
-from bot.domain.replies import Reply
+from bot.domain.conversations import (
+    A_DIRECT_MESSAGE,
+    Channel,
+    Command,
+    ConversationRef,
+    Membership,
+    MessageEdited,
+    MessagePosted,
+    NoSession,
+    Outcome,
+    Question,
+    Refused,
+    Reply,
+)
 from tests.contract.platform.cards import LIVE
 from tests.contract.platform.harness import ANN, BEN
 from tests.integration.slack.fake import SlackUser, payloads

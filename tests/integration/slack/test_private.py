@@ -7,10 +7,8 @@ from itertools import chain, combinations
 
 import pytest
 
-from bot.domain.conversations import ConversationRef
+from bot.domain.conversations import ConversationRef, File, Link, Question, Reply, ReplyTo
 from bot.domain.errors import PlatformError, Throttled
-from bot.domain.messages import Question, ReplyTo
-from bot.domain.replies import File, Link, Reply
 from tests.contract.platform.harness import ANN
 from tests.integration.slack.fake import Grant
 from tests.integration.slack.fake.reference import available

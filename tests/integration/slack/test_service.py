@@ -8,8 +8,8 @@ import pytest
 
 from adapters.simulator.simulator import Simulator
 from bot.clock import SystemClock
-from bot.domain.cards import CardAction
 from bot.domain.conversations import MessageRef
+from bot.domain.posts import CardAction
 from bot.runtime.row_verbs import LEFT
 from tests.contract.platform.harness import ANN, BEN
 from tests.integration.slack.fake import FakeSlack

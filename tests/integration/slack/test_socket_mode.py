@@ -9,8 +9,8 @@ import pytest
 from adapters.slack.health import SENTENCES, HealthPart, Looks, Peers, check_token
 from adapters.slack.platform import SlackPlatform
 from adapters.slack.socket_mode import DEAD_AFTER, SocketMode
+from bot.domain.conversations import MessagePosted, NoSession
 from bot.domain.errors import SettingsError
-from bot.domain.messages import MessagePosted, NoSession
 from bot.testing.vault import FakeSecretVault
 from tests.contract.platform.cards import final
 from tests.contract.platform.harness import ANN

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from bot.domain.transcript import Speaker
+from bot.domain.posts import Speaker
 from bot.ports.avatar import (
     AvatarArrived,
     AvatarLeft,

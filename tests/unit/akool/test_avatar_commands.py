@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from bot.domain.errors import CommandRefused, RoomError
+from bot.domain.posts import Speaker
 from bot.domain.sessions import Mode, ParamChanges, VoiceParams
-from bot.domain.transcript import Speaker
 from bot.ports.avatar import AvatarArrived, AvatarGone, Utterance
 from bot.ports.room import ConnectionLost, LossReason, PeerJoined
 from bot.testing.virtual_time import virtual

@@ -29,8 +29,8 @@ from adapters.akool.stream.messages import (
     UnreadableMessage,
     VoiceParamsMessage,
 )
-from bot.domain.transcript import Speaker
-from bot.domain.wellformed import well_formed
+from bot.domain.posts import Speaker
+from bot.domain.text import well_formed
 
 MID = "msg-1723629433573"
 

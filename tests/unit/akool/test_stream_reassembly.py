@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from adapters.akool.stream import reassembly
 from adapters.akool.stream.messages import Part
 from adapters.akool.stream.reassembly import Reassembly
-from bot.domain.transcript import Speaker
+from bot.domain.posts import Speaker
 from bot.ports.avatar import Utterance
 
 Arrival = tuple[float, Part]

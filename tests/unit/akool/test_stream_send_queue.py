@@ -15,7 +15,7 @@ from adapters.akool.stream.codec import encode, escaped_size
 from adapters.akool.stream.messages import Chat, Interrupt
 from adapters.akool.stream.send_queue import Budget, Idle, Outgoing, SendQueue, Wait
 from bot.domain.errors import SettingsError
-from bot.domain.wellformed import well_formed
+from bot.domain.text import well_formed
 
 MID = "0193a0b0-0000-7000-8000-000000000001"
 INTERRUPT = encode(Interrupt("cmd-1"))

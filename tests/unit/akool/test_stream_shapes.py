@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from adapters.akool.stream.codec import decode
 from adapters.akool.stream.messages import Part
 from adapters.akool.stream.reassembly import Reassembly
-from bot.domain.wellformed import well_formed
+from bot.domain.text import well_formed
 from tests.unit.akool.test_stream_reassembly import final_text, play
 
 NUMBERINGS: dict[str, Callable[[int], dict[str, object]]] = {

@@ -3,7 +3,7 @@
 import pytest
 
 from bot.commands.parser import asked_form
-from bot.domain.messages import Command
+from bot.domain.conversations import Command
 
 
 @pytest.mark.parametrize(

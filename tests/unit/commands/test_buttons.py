@@ -5,9 +5,8 @@ import pytest
 from bot.commands.buttons import Look, button_of, card_button, card_buttons, next_button
 from bot.commands.catalogue import CATALOGUE
 from bot.commands.verb import CONFIRM, Verb
-from bot.domain.cards import Card, CardAction
-from bot.domain.messages import Command
-from bot.domain.replies import Item, Reply
+from bot.domain.conversations import Command, Item, Reply
+from bot.domain.posts import Card, CardAction
 from bot.domain.sessions import Mode, SessionStatus
 from tests.disclosing import AI
 

@@ -6,7 +6,7 @@ import pytest
 from bot.commands.catalogue import CATALOGUE, Catalogue
 from bot.commands.verb import Option, OptionType, Verb
 from bot.commands.verbs import GROUPS
-from bot.domain.cards import CardAction
+from bot.domain.posts import CardAction
 
 # Discord's limits, https://discord.com/developers/docs/interactions/application-commands
 NAME = re.compile(r"[-_a-z0-9]{1,32}")

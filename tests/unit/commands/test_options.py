@@ -16,7 +16,7 @@ from bot.commands.options import (
 )
 from bot.commands.parser import parse
 from bot.commands.validation import Values, validate
-from bot.domain.messages import Command
+from bot.domain.conversations import Command
 from bot.domain.sessions import ElevenLabs, Mode, ParamChanges, TurnDetection, VoiceParams
 
 

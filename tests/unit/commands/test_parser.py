@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from bot.commands.catalogue import CATALOGUE
 from bot.commands.errors import ParseError, shown
 from bot.commands.parser import parse
-from bot.domain.messages import Command
+from bot.domain.conversations import Command
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,7 @@ import json
 
 from adapters.discord.answers import answer
 from bot.commands.buttons import BY_HAND
-from bot.domain.messages import Command
-from bot.domain.replies import Item, Reply
+from bot.domain.conversations import Command, Item, Reply
 
 
 def test_a_question_without_buttons_explains_the_typed_answer() -> None:

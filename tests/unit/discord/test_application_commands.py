@@ -11,7 +11,7 @@ from adapters.discord.forms import FORMS, INPUTS_LIMIT, filled, form, wanted
 from bot.commands.catalogue import CATALOGUE, Catalogue
 from bot.commands.verb import Option, OptionType, Verb
 from bot.commands.verbs import VERBS
-from bot.domain.messages import Command
+from bot.domain.conversations import Command
 
 Json = dict[str, Any]
 

@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.api_tokens import ApiToken, digest_of, is_well_formed, new_secret
-from bot.domain.conversations import ConversationRef, place_named
-from bot.domain.people import Allowance, Membership
+from bot.domain.conversations import Allowance, ConversationRef, Membership, place_named
 from bot.redaction import HIDDEN, REDACTOR, holds_key
 
 NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)

@@ -1,6 +1,6 @@
 import pytest
 
-from bot.domain.capabilities import EVERYTHING, Capability, Offer
+from bot.domain.provider import EVERYTHING, Capability, Offer
 
 
 @pytest.mark.parametrize("capability", sorted(EVERYTHING))

@@ -3,9 +3,8 @@ import pytest
 from adapters.discord.markdown import measure as discord_measure
 from adapters.simulator.fixtures import LANGUAGES
 from adapters.slack.text import measure as slack_measure
-from bot.domain.disclosure import SENTENCE_LENGTHS, Disclosed, Disclosure, Disclosures
-from bot.domain.disclosure_wording import SENTENCES
-from bot.speech.printable import printable_line
+from bot.domain.disclosure import SENTENCE_LENGTHS, SENTENCES, Disclosed, Disclosure, Disclosures
+from bot.domain.text import printable_line
 
 
 @pytest.mark.parametrize("tag", SENTENCES)

@@ -2,9 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.domain.conversations import ConversationRef
-from bot.domain.messages import Command, Inbound, ReplyTo
-from bot.domain.people import Person
+from bot.domain.conversations import Command, ConversationRef, Inbound, Person, ReplyTo
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 

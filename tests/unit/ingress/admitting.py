@@ -6,16 +6,18 @@ from datetime import UTC, datetime
 from itertools import count
 
 from bot.commands.policy import Limits, Policy, Workspace
-from bot.domain.conversations import ConversationRef, MessageRef
-from bot.domain.messages import (
+from bot.domain.conversations import (
     Command,
+    ConversationRef,
     Inbound,
+    Membership,
     MessageDeleted,
     MessageEdited,
     MessagePosted,
+    MessageRef,
     Outcome,
+    Person,
 )
-from bot.domain.people import Membership, Person
 from bot.domain.sessions import SessionSpec, SessionStatus
 from bot.ingress.admission import Admission, starting
 from bot.ports.storage.admission import Admitted, NewSession, Situation

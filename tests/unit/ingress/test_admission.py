@@ -7,14 +7,14 @@ import pytest
 
 from bot.commands.channel_settings import ChannelSettings
 from bot.commands.policy import AllowList
-from bot.domain.conversations import MessageRef
-from bot.domain.messages import (
+from bot.domain.conversations import (
     Accepted,
     Duplicate,
     Inbound,
     MessageDeleted,
     MessageEdited,
     MessagePosted,
+    MessageRef,
     NoSession,
     Outcome,
     Question,

@@ -7,14 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.commands.policy import Limits
-from bot.domain.conversations import ConversationRef
-from bot.domain.messages import (
+from bot.domain.conversations import (
     Accepted,
+    ConversationRef,
     Inbound,
+    Person,
     Refused,
 )
-from bot.domain.people import Person
-from bot.domain.usage import Use
+from bot.domain.provider import Use
 from bot.ports.storage.admission import Admitted, Situation
 from tests.unit.ingress.admitting import (
     ANN,

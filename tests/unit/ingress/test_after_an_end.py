@@ -3,10 +3,9 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from bot.domain.messages import Accepted, Command, Refused
-from bot.domain.people import Role
+from bot.domain.conversations import Accepted, Command, Refused, Role
+from bot.domain.provider import Use
 from bot.domain.sessions import SessionStatus
-from bot.domain.usage import Use
 from bot.runtime.row_verbs import LEAVE, departure
 from tests.unit.ingress.admitting import (
     LIVE,

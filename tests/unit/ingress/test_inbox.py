@@ -7,9 +7,8 @@ from contextlib import asynccontextmanager
 import pytest
 
 from bot.commands.policy import Policy
-from bot.domain.conversations import ConversationRef
+from bot.domain.conversations import Accepted, Command, ConversationRef, Duplicate, Inbound
 from bot.domain.errors import StoreUnavailable
-from bot.domain.messages import Accepted, Command, Duplicate, Inbound
 from bot.ingress.inbox import COMMIT_WITHIN, Inbox
 from bot.ports.storage.records import InboxRecord
 from bot.runtime.funding import Funding

@@ -11,7 +11,7 @@ from adapters.playground.clients import NOTES, Client, Clients
 from adapters.playground.history import History
 from adapters.playground.message_store import MessageStore
 from adapters.playground.protocol import Told, encode
-from bot.domain.people import Membership, Person
+from bot.domain.conversations import Membership, Person
 from bot.testing.virtual_time import LoopClock, virtual
 
 ANN = Person("ann", "Ann", Membership.MEMBER)

@@ -7,7 +7,7 @@ import pytest
 from adapters.playground.image_proxy import ImageProxy, ImageUnavailable
 from adapters.playground.platform import PlaygroundPlatform
 from adapters.playground.settings import PlaygroundSettings
-from bot.domain.replies import File, Item
+from bot.domain.conversations import File, Item
 from bot.testing.virtual_time import LoopClock
 from tests.contract.platform.harness import RecordingCore
 

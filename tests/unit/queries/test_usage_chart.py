@@ -6,7 +6,7 @@ from datetime import date, timedelta
 import pytest
 from PIL import Image
 
-from bot.domain.usage import UsedMinutes
+from bot.domain.provider import UsedMinutes
 from bot.queries import usage_chart
 from bot.queries.usage_chart import COLOURS, SIZE, described, minutes_by_day
 

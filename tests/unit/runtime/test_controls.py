@@ -4,8 +4,8 @@ import asyncio
 from dataclasses import replace
 
 from bot.app import operations
+from bot.domain.conversations import Refused
 from bot.domain.errors import CommandRefused
-from bot.domain.messages import Refused
 from bot.domain.sessions import Mode
 from bot.testing.chat import ANN, CHANNEL
 from tests.memory_fixture import MemoryWorld, in_memory

@@ -1,7 +1,7 @@
 """A session that never came to be: whoever started it is told why."""
 
+from bot.domain.conversations import Accepted
 from bot.domain.errors import PlatformError, ProviderError, Verdict
-from bot.domain.messages import Accepted
 from bot.domain.sessions import EndReason
 from bot.runtime.status_card import ENDINGS
 from tests.memory_fixture import MemoryWorld, in_memory

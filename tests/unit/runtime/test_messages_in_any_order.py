@@ -9,9 +9,7 @@ from hypothesis import strategies as st
 
 from bot.app.service import Parts, Service
 from bot.commands.policy import Limits, Policy
-from bot.domain.conversations import MessageRef
-from bot.domain.messages import Accepted
-from bot.domain.people import Membership, Person
+from bot.domain.conversations import Accepted, Membership, MessageRef, Person
 from bot.domain.sessions import SessionStatus
 from bot.ports.storage.records import SAY, InboxOutcome, InboxRecord
 from bot.storage.memory import MemoryStorage

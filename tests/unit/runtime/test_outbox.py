@@ -9,10 +9,17 @@ from typing import Any
 
 import pytest
 
-from bot.domain.conversations import ConversationRef, MessageRef
+from bot.domain.conversations import (
+    ConversationRef,
+    Inbound,
+    Membership,
+    MessagePosted,
+    MessageRef,
+    Person,
+    ReplyTo,
+    Role,
+)
 from bot.domain.errors import PlaceGone, PlatformError, Throttled
-from bot.domain.messages import Inbound, MessagePosted, ReplyTo
-from bot.domain.people import Membership, Person, Role
 from bot.ports.storage.fenced import Settlement
 from bot.ports.storage.records import SAY, Conclusion, InboxOutcome, Lease, NewRow
 from bot.runtime.outbox import GIVE_UP, LOOK_EVERY, Outbox

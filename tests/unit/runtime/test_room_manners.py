@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.commands.policy import Policy
-from bot.domain.people import Role
+from bot.domain.conversations import Role
 from bot.ports.storage.records import InboxOutcome, InboxRecord, InboxState
 from bot.runtime.waiting_rows import AUTHORS_REMEMBERED, RoundRobin
 from bot.testing.chat import CHANNEL

@@ -6,9 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.domain.conversations import MessageRef
-from bot.domain.messages import Inbound, MessagePosted
-from bot.domain.people import Role
+from bot.domain.conversations import Inbound, MessagePosted, MessageRef, Role
 from bot.domain.sessions import Mode
 from bot.ports.provider import Knowledge
 from bot.ports.storage.records import SAY, NewRow

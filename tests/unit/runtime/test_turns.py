@@ -5,9 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
-from bot.domain.conversations import MessageRef
-from bot.domain.messages import Inbound, MessageEdited, MessagePosted
-from bot.domain.people import Role
+from bot.domain.conversations import Inbound, MessageEdited, MessagePosted, MessageRef, Role
 from bot.domain.sessions import Mode
 from bot.ports.storage.admission import AdmissionQuery, Admitted
 from bot.ports.storage.records import SAY, InboxRecord, NewRow

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.conversations import ConversationRef
-from bot.domain.people import Role
+from bot.domain.conversations import ConversationRef, Role
 from bot.ports.storage.records import InboxOutcome, InboxRecord, InboxState
 from bot.runtime.waiting_rows import WaitingRows
 

@@ -10,7 +10,7 @@ import httpx
 
 from adapters.simulator import Options, Simulator, application
 from adapters.simulator.speech import Speech
-from bot.ports.clock import Clock
+from bot.clock import Clock
 from bot.ports.room import Packet, RoomConnection, RoomCredentials, RoomEvent
 from bot.testing.virtual_time import LoopClock
 

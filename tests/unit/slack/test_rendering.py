@@ -14,11 +14,9 @@ from adapters.slack.rendering import answer, card, command_button, command_of, l
 from adapters.slack.text import TEXT_LIMIT, measure, tokens
 from bot.commands.buttons import BY_HAND, Button
 from bot.commands.help import help_on
-from bot.domain.cards import Card, CardAction
-from bot.domain.messages import Command
-from bot.domain.replies import Item, Link, Reply
+from bot.domain.conversations import Command, Item, Link, Reply
+from bot.domain.posts import Card, CardAction, Delivery, TranscriptLine
 from bot.domain.sessions import Mode, SessionStatus
-from bot.domain.transcript import Delivery, TranscriptLine
 from tests.disclosing import AI
 
 long_texts = st.builds(

@@ -20,7 +20,7 @@ from adapters.slack.text import (
     tokens,
     unescape,
 )
-from bot.domain.messages import Command
+from bot.domain.conversations import Command
 
 NAMES = SlackNames("UBOT", {"U1": "Ann", "W2": "Bob <b@x>"}, {"C1": "general"})
 

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.speech.printable import printable, printable_line
+from bot.domain.text import printable, printable_line
 
 EVIL = "\x1b[2J\x1b]0;owned\x07\u202egnp.exe\x9b31m\rroot\ttab\u2028"
 

@@ -5,12 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from bot.domain.conversations import ConversationRef
+from bot.domain.conversations import ConversationRef, Reply, ReplyTo
 from bot.domain.errors import PlaceGone, PlatformError, RoomError, Throttled
-from bot.domain.messages import ReplyTo
-from bot.domain.replies import Reply
+from bot.domain.posts import TranscriptLine
 from bot.domain.sessions import SessionSpec
-from bot.domain.transcript import TranscriptLine
 from bot.ports.chat import RateLimits
 from bot.ports.llm import Exchange
 from bot.testing import FakeAvatar, FakeAvatarProvider, FakeChat, FakeChatPlatform, FakeLanguageModel, ManualClock

@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 from bot.domain.errors import PlatformError
-from bot.domain.transcript import Delivery, Speaker
+from bot.domain.posts import Delivery, Speaker
 from bot.ports.avatar import Utterance
 from bot.ports.chat import RateLimits
 from bot.ports.storage.records import UtteranceRecord

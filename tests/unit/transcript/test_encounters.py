@@ -2,10 +2,8 @@
 
 import asyncio
 
-from bot.domain.conversations import MessageRef
-from bot.domain.messages import Inbound, MessagePosted
-from bot.domain.people import Membership, Person, Role
-from bot.domain.transcript import Speaker
+from bot.domain.conversations import Inbound, Membership, MessagePosted, MessageRef, Person, Role
+from bot.domain.posts import Speaker
 from bot.ports.storage.records import SAY, NewRow
 from bot.testing.chat import ANN
 from bot.transcript.encounters import Encounters

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bot.commands.verb_options import FORMATS
 from bot.domain.disclosure import DIGITAL_SOURCE_TYPE, Disclosure
-from bot.domain.transcript import Speaker
+from bot.domain.posts import Speaker
 from bot.transcript.export import Entry, Transcript, export
 from tests.disclosing import AI
 

@@ -3,7 +3,7 @@
 import asyncio
 
 from bot.domain.errors import Throttled
-from bot.domain.transcript import Delivery, Speaker
+from bot.domain.posts import Delivery, Speaker
 from bot.media.events import Caption
 from bot.transcript.publisher import TranscriptPublisher
 from tests.disclosing import TOLD

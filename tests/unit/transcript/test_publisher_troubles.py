@@ -6,7 +6,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from bot.domain.errors import MessageGone, PlaceGone, Throttled
-from bot.domain.transcript import Delivery
+from bot.domain.posts import Delivery
 from bot.ports.storage.records import LeaseLost
 from bot.transcript.publisher import LOST, TranscriptPublisher
 from tests.session_fixture import Staged, active

@@ -9,7 +9,7 @@ import pytest
 
 from adapters.web.pictures import SIZE_LIMIT, WebPictures
 from bot.commands.urls import IpAddress
-from bot.domain.replies import File
+from bot.domain.conversations import File
 
 PNG = {"content-type": "image/png"}
 NAMES = {"cdn.example": "93.184.216.34", "inside.example": "10.0.0.7"}

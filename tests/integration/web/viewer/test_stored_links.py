@@ -8,9 +8,8 @@ import pytest
 from sqlalchemy import Connection, select
 
 from bot.app import operations
-from bot.domain.conversations import ConversationRef
+from bot.domain.conversations import ConversationRef, Membership, Person, Role
 from bot.domain.errors import PlatformError
-from bot.domain.people import Membership, Person, Role
 from bot.jobs import leavers
 from bot.ports.chat import Features
 from bot.ports.grants import Grant, Scope

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from bot.domain.transcript import Speaker
+from bot.domain.posts import Speaker
 from bot.media.events import Caption
 from bot.testing.chat import ANN
 from tests.disclosing import TOLD

@@ -6,9 +6,17 @@ import pytest
 
 from bot.commands.catalogue import CATALOGUE
 from bot.commands.policy import Policy
-from bot.domain.conversations import ConversationRef
-from bot.domain.messages import Accepted, Command, MessagePosted, NoSession, Outcome, Refused
-from bot.domain.people import Person, Role
+from bot.domain.conversations import (
+    Accepted,
+    Command,
+    ConversationRef,
+    MessagePosted,
+    NoSession,
+    Outcome,
+    Person,
+    Refused,
+    Role,
+)
 from bot.ports.grants import Grant, Scope
 from bot.testing.clock import ManualClock
 from bot.web.viewer.actions import NOT_FROM_HERE, ONLY_WATCHING, VERBS, act, offered

@@ -1,4 +1,4 @@
-"""Text that has a UTF-8 form: JSON may hold halves of surrogate pairs, which no database, socket or file takes."""
+"""Text from strangers: what has a UTF-8 form, and what a terminal may show of it."""
 
 import json
 from typing import Any
@@ -22,3 +22,16 @@ def _mended(value: Any) -> Any:
     if isinstance(value, list):
         return [_mended(item) for item in value]
     return well_formed(value) if isinstance(value, str) else value
+
+
+_JOINERS = "\u200c\u200d"  # Persian, the scripts of India and joined emoji are written with them
+
+
+def printable(text: str) -> str:
+    """`text` without what moves the cursor, changes colours, hides or reverses: only line ends stay."""
+    return "".join(char if char.isprintable() or char in "\n" + _JOINERS else " " for char in text)
+
+
+def printable_line(text: str) -> str:
+    """The same on one line."""
+    return printable(text).replace("\n", " ")
