@@ -23,8 +23,8 @@ from bot.commands.policy import Policy
 from bot.domain.conversations import Accepted, ConversationRef, Inbound, Membership, MessagePosted, MessageRef, Person
 from bot.domain.sessions import SessionSpec, SessionStatus
 from bot.ingress.inbox import Inbox
-from bot.ports.storage.admission import AdmissionQuery, Admitted, NewSession
 from bot.ports.storage.records import InboxRecord, InboxState
+from bot.ports.storage.transactions import AdmissionQuery, Admitted, NewSession
 from bot.runtime.funding import Funding
 from bot.storage import tables
 from bot.storage.sql import SqlStorage

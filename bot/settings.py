@@ -18,7 +18,7 @@ from bot.commands.policy import Limits
 from bot.domain.disclosure import SENTENCE_LENGTHS, Disclosures
 from bot.domain.errors import SettingsError
 from bot.domain.text import printable_line
-from bot.ports.moderation import Unanswered
+from bot.ports.words import Unanswered
 from bot.redaction import register_secret
 
 ENV_FILE = ".env"

@@ -9,7 +9,7 @@ from typing import NoReturn
 from bot.app.service import Parts, Service
 from bot.commands.policy import Policy
 from bot.domain.conversations import Accepted
-from bot.ports.llm import LanguageModel
+from bot.ports.words import LanguageModel
 from bot.storage.memory import MemoryStorage
 from bot.telemetry import new_metrics
 from bot.testing.avatar import AvatarBehavior, FakeAvatar

@@ -3,8 +3,8 @@
 from bot.domain.conversations import ConversationRef
 from bot.domain.sessions import SessionSpec
 from bot.ports.storage import Storage
-from bot.ports.storage.admission import AdmissionQuery, Admitted, NewSession
 from bot.ports.storage.records import NewRow
+from bot.ports.storage.transactions import AdmissionQuery, Admitted, NewSession
 from bot.testing.chat import ANN, CHANNEL
 
 SPEC = SessionSpec("alma", "Alma")

@@ -7,7 +7,7 @@ from typing import Final
 
 from adapters.agora.settings import AgoraSettings
 from adapters.agora.wrapper import INSTALL, WrapperMissing, find_libraries
-from bot.ports.doctor import Finding, Level
+from bot.ports.plugin import Finding, Level
 
 HEX: Final = re.compile(r"[0-9a-fA-F]{32}")
 """An app id, and a certificate: nothing else is accepted by Agora's own token builder."""

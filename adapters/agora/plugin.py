@@ -4,8 +4,7 @@ import contextlib
 from collections.abc import AsyncIterator, Sequence
 
 from adapters.agora.settings import AgoraSettings
-from bot.ports.doctor import Finding
-from bot.ports.plugin import RoomsPlugin
+from bot.ports.plugin import Finding, RoomsPlugin
 from bot.ports.room import Rooms
 from bot.redaction import SecretShapes
 

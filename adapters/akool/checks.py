@@ -8,7 +8,7 @@ from pydantic import AnyHttpUrl
 from adapters.akool.codes import TOKEN_REFUSED
 from adapters.akool.settings import AkoolSettings, open_api
 from bot.domain.errors import ProviderError, Verdict
-from bot.ports.doctor import Finding, Level
+from bot.ports.plugin import Finding, Level
 
 LOW_CREDIT = 60.0
 """About one session of ten minutes, at the 6 credits a minute that an app's owner reported."""

@@ -6,8 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from pydantic import SecretStr
 
 from adapters.akool.settings import AkoolSettings
-from bot.ports.doctor import Finding
-from bot.ports.plugin import ProviderContext, ProviderPlugin
+from bot.ports.plugin import Finding, ProviderContext, ProviderPlugin
 from bot.ports.provider import AvatarProvider
 
 

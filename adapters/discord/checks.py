@@ -10,7 +10,7 @@ from adapters.discord.client import Connector
 from adapters.discord.invite import PERMISSIONS
 from adapters.discord.settings import DiscordSettings
 from bot.domain.errors import PlatformError, SettingsError
-from bot.ports.doctor import Finding, Level
+from bot.ports.plugin import Finding, Level
 
 PORTAL = "discord.com/developers/applications"
 ADMINISTRATOR = 1 << 3

@@ -11,7 +11,7 @@ import httpx
 import msgspec
 
 from adapters.llm.http_transport import HttpTransport, nonsense
-from bot.ports.llm import Exchange
+from bot.ports.words import Exchange
 
 NAME_LIMIT = 64
 DONE = b"[DONE]"

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Sequence
 import msgspec
 
 from adapters.llm.http_transport import HttpTransport
-from bot.ports.llm import Exchange
+from bot.ports.words import Exchange
 
 
 class _Answer(msgspec.Struct):

@@ -10,8 +10,8 @@ from pydantic import SecretStr
 
 from adapters.moderation.webhook import ModerationWebhook
 from bot.domain.conversations import ConversationRef
-from bot.ports.doctor import Finding, Level
-from bot.ports.moderation import VERDICT_WITHIN_S, NoVerdict, Objection, ProposedSpeech, Source, Unanswered
+from bot.ports.plugin import Finding, Level
+from bot.ports.words import VERDICT_WITHIN_S, NoVerdict, Objection, ProposedSpeech, Source, Unanswered
 
 HARMLESS = ProposedSpeech("Hello.", "Hello.", ConversationRef("doctor", "", ""), Source.PERSON)
 LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from adapters.bounded import PLAIN, bounded
 from bot.domain.text import printable_line, well_formed
-from bot.ports.moderation import NoVerdict, Objection, ProposedSpeech
+from bot.ports.words import NoVerdict, Objection, ProposedSpeech
 
 ANSWER_S = 2.0
 """How long a request goes on after nobody waits for its verdict any more: its connection is then there for the next one."""

@@ -1,6 +1,6 @@
 """The words that a channel blocks."""
 
-from bot.ports.moderation import Objection, ProposedSpeech
+from bot.ports.words import Objection, ProposedSpeech
 from bot.speech.blocked_words import blocked_words
 
 REASON = "it has a word that is not allowed in this channel"

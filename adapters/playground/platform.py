@@ -36,9 +36,8 @@ from bot.commands.catalogue import CATALOGUE, Catalogue
 from bot.domain.conversations import Channel, ConversationRef, File, Item, MessageRef, Reply, ReplyTo
 from bot.domain.errors import MessageGone
 from bot.domain.posts import Card, Delivery, Opened, TranscriptLine
-from bot.ports.chat import ChatPlatform, ConnectionState, CoreApi, Features, RateLimits
+from bot.ports.chat import ChatPlatform, ConnectionState, CoreApi, Features, HttpMount, RateLimits
 from bot.ports.files import Pictures as PictureSource
-from bot.ports.http import HttpMount
 
 BOT = Author("avatarbot", "Avatarbot", "bot")
 NOT_DELIVERED = "I had an answer for you alone, and you were not here."

@@ -13,8 +13,7 @@ from adapters.playground.auth import PlaygroundAuth
 from adapters.playground.connection import serve_connection
 from adapters.playground.handler import PlaygroundInboundHandler
 from adapters.playground.image_proxy import ImageUnavailable
-from bot.ports.chat import ChatPlatform
-from bot.ports.http import HttpMount
+from bot.ports.chat import ChatPlatform, HttpMount
 from bot.web.page import NOT_TO_BE_RUN, Static, page
 
 FOLDER = Path(__file__).parent / "page"

@@ -4,7 +4,7 @@ from adapters.slack.client import SlackRefused, WebApi
 from adapters.slack.manifest import OPTIONAL_SCOPES, SCOPES
 from adapters.slack.settings import SlackSettings
 from bot.domain.errors import AvatarbotError, PlaceGone
-from bot.ports.doctor import Finding, Level
+from bot.ports.plugin import Finding, Level
 
 _INSTALL = "Reinstall the app at api.slack.com/apps, Install App, after adding them (or paste `avatarbot slack manifest` again)."
 

@@ -24,7 +24,7 @@ from adapters.slack.manifest import INSTALL_PATH, OPTIONAL_SCOPES, REDIRECT_PATH
 from adapters.slack.settings import SlackSettings
 from bot.clock import Clock
 from bot.domain.errors import PlaceGone, PlatformError, StoreUnavailable
-from bot.ports.secrets import SecretVault
+from bot.ports.storage.repositories import SecretVault
 
 PLATFORM = "slack"
 KEY = "installation"

@@ -19,9 +19,8 @@ from bot.clock import Clock
 from bot.commands.catalogue import CATALOGUE, Catalogue
 from bot.domain.conversations import Channel, ConversationRef
 from bot.domain.errors import PlaceGone, PlatformError, SettingsError
-from bot.ports.chat import ConnectionState, CoreApi, Features
-from bot.ports.http import HttpMount
-from bot.ports.secrets import SecretVault
+from bot.ports.chat import ConnectionState, CoreApi, Features, HttpMount
+from bot.ports.storage.repositories import SecretVault
 
 BAD_TOKEN = "Slack does not accept SLACK_BOT_TOKEN: copy the Bot User OAuth Token (xoxb-…) from Install App again."  # noqa: S105
 

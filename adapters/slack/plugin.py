@@ -6,8 +6,7 @@ from types import MappingProxyType
 
 from adapters.slack.settings import SlackSettings
 from bot.ports.chat import ChatPlatform
-from bot.ports.doctor import Finding
-from bot.ports.plugin import PlatformPlugin, PluginContext
+from bot.ports.plugin import Finding, PlatformPlugin, PluginContext
 from bot.redaction import HIDDEN, SecretShapes
 
 SECRETS = SecretShapes(

@@ -40,7 +40,7 @@ from adapters.slack.payloads import InboundContext
 from bot.clock import Clock
 from bot.domain.errors import AvatarbotError, PlaceGone
 from bot.domain.text import read_json
-from bot.ports.http import HttpMount
+from bot.ports.chat import HttpMount
 
 BODY_LIMIT = 1_000_000
 UNSIGNED_LIMIT = 1_000

@@ -21,8 +21,7 @@ from bot.app.running import running
 from bot.app.wiring import check_key, known_settings, provider_plugin, rooms_plugin
 from bot.domain.errors import AvatarbotError, SettingsError
 from bot.domain.text import printable_line
-from bot.ports.doctor import Finding, Level
-from bot.ports.plugin import AdapterPlugin
+from bot.ports.plugin import AdapterPlugin, Finding, Level
 from bot.private_files import exposed
 from bot.settings import Settings, environment, load, unknown_names
 from bot.storage.keys import key_file, secret_keys

@@ -5,7 +5,7 @@ import http.client
 import json
 from collections.abc import Sequence
 
-from bot.ports.doctor import Finding, Level
+from bot.ports.plugin import Finding, Level
 from bot.settings import Settings
 
 ASK_WITHIN_S = 4.0

@@ -22,14 +22,12 @@ from bot.jobs import gauges, leavers, reaper, retention, upload_poller
 from bot.jobs.connections import Connections
 from bot.jobs.scheduler import run_periodically
 from bot.media.events import SessionEvents
-from bot.ports.chat import ChatPlatform
+from bot.ports.chat import ChatPlatform, HttpMount
 from bot.ports.files import Pictures, PublicFiles
-from bot.ports.http import HttpMount
-from bot.ports.llm import LanguageModel
-from bot.ports.moderation import Moderator, Unanswered
 from bot.ports.plugin import PluginContext
 from bot.ports.provider import AvatarProvider, offer_of
 from bot.ports.storage import Storage
+from bot.ports.words import LanguageModel, Moderator, Unanswered
 from bot.queries.archive import StoredArchive
 from bot.queries.context import QueryContext
 from bot.queries.watch_links import Links

@@ -17,11 +17,10 @@ from bot.clock import SystemClock
 from bot.commands.catalogue import Catalogue
 from bot.commands.policy import Policy
 from bot.domain.errors import SettingsError
-from bot.ports.llm import LanguageModel
-from bot.ports.moderation import Moderator
 from bot.ports.plugin import ProviderContext, ProviderPlugin, RoomsPlugin
 from bot.ports.provider import AvatarProvider, offer_of
 from bot.ports.room import Rooms, no_room
+from bot.ports.words import LanguageModel, Moderator
 from bot.settings import Settings, known_names, load
 from bot.storage.encryption import Cipher
 from bot.storage.keys import holds_encrypted, key_file, lost_key, opens, secret_keys

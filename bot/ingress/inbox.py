@@ -16,8 +16,8 @@ from bot.domain.conversations import Command, ConversationRef, Inbound, MessageP
 from bot.domain.errors import StoreUnavailable
 from bot.ingress.admission import Admission
 from bot.ports.storage import Storage
-from bot.ports.storage.admission import AdmissionQuery, Admitted, Situation
 from bot.ports.storage.records import InboxRecord
+from bot.ports.storage.transactions import AdmissionQuery, Admitted, Situation
 from bot.runtime.funding import Funding
 from bot.runtime.sentences import JUST_ENDED
 

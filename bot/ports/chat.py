@@ -1,9 +1,9 @@
-"""Chat platforms: what the core needs of one, and what it offers to it."""
+"""Chat platforms: what the core needs of one, what it serves for it over HTTP, and what it offers to it."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, MutableMapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from bot.domain.conversations import (
     Channel,
@@ -17,7 +17,19 @@ from bot.domain.conversations import (
     ReplyTo,
 )
 from bot.domain.posts import Card, Opened, TranscriptLine
-from bot.ports.http import HttpMount
+
+Scope = MutableMapping[str, Any]
+Event = MutableMapping[str, Any]
+AsgiApp = Callable[[Scope, Callable[[], Awaitable[Event]], Callable[[Event], Awaitable[None]]], Awaitable[None]]
+"""https://asgi.readthedocs.io/en/latest/specs/main.html"""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpMount:
+    """Everything below `path` (`/chat`) goes to `app`; `""` is all that no longer path takes."""
+
+    path: str
+    app: AsgiApp
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
@@ -19,12 +20,31 @@ from pydantic_settings import BaseSettings
 from bot.clock import Clock
 from bot.commands.catalogue import CATALOGUE, Catalogue
 from bot.ports.chat import ChatPlatform, CoreApi
-from bot.ports.doctor import Finding
 from bot.ports.provider import AvatarProvider
 from bot.ports.room import Rooms
-from bot.ports.secrets import SecretVault
+from bot.ports.storage.repositories import SecretVault
 from bot.redaction import NO_SHAPES, SecretShapes
 from bot.telemetry import Metrics
+
+
+class Level(StrEnum):
+    OK = "ok"
+    WARNING = "warning"
+    PROBLEM = "problem"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of `avatarbot doctor`: what was looked at, how it is, and what to do about it (empty when nothing).
+
+    `run` refuses to start with a problem, unless the problem says that it `starts` all the same and something does not work.
+    """
+
+    level: Level
+    what: str
+    remedy: str = ""
+    starts: bool = False
+
 
 Offered = Callable[[], Coroutine[Any, Any, Catalogue]]
 """Says which commands the service offers with the settings that are here. Raises `SettingsError`."""

@@ -8,8 +8,8 @@ from typing import Protocol
 from bot.domain.provider import Capability, Offer
 from bot.domain.sessions import SessionSpec
 from bot.ports.avatar import AdjustableAvatar, Avatar, GesturingAvatar
-from bot.ports.llm import LanguageModel
 from bot.ports.room import RoomCredentials
+from bot.ports.words import LanguageModel
 
 
 class ProviderState(StrEnum):

@@ -11,9 +11,9 @@ from bot.clock import new_id
 from bot.domain.conversations import ConversationRef, ReplyTo
 from bot.domain.errors import ProviderError, Verdict
 from bot.ports.provider import AvatarProvider
-from bot.ports.secrets import OWN_ACCOUNT
 from bot.ports.storage import Storage
 from bot.ports.storage.records import ProviderSessionRecord, ProviderSessionStatus
+from bot.ports.storage.repositories import OWN_ACCOUNT
 from bot.redaction import register_secret
 from bot.runtime.funding import Funding
 from bot.runtime.provider_catalog import ProviderCatalog, WorkspaceCatalog

@@ -7,7 +7,7 @@ from bot.commands.policy import Spent
 from bot.domain.errors import AvatarbotError
 from bot.domain.provider import Use
 from bot.domain.sessions import EndReason
-from bot.ports.storage.fenced import Standing
+from bot.ports.storage.transactions import Standing
 from bot.runtime.context import SessionContext
 
 

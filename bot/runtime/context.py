@@ -18,9 +18,9 @@ from bot.media.events import SessionView
 from bot.media.fanout import MediaFanout
 from bot.ports.avatar import Avatar
 from bot.ports.chat import ChatPlatform
-from bot.ports.moderation import ProposedSpeech, Source
-from bot.ports.storage.fenced import FencedWrites
 from bot.ports.storage.records import SAY, InboxRecord, Lease, Past, SessionRecord
+from bot.ports.storage.transactions import FencedWrites
+from bot.ports.words import ProposedSpeech, Source
 from bot.runtime.attribution import Attribution
 from bot.runtime.moderation import Cleared, Refusal
 from bot.runtime.outlook import NOTHING_KNOWN, Outlook

@@ -6,9 +6,8 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 
 from bot.domain.errors import ProviderError, Verdict
-from bot.ports.llm import Exchange
-from bot.ports.moderation import Source
 from bot.ports.storage.records import InboxRecord
+from bot.ports.words import Exchange, Source
 from bot.runtime.context import SessionContext
 from bot.runtime.moderation import Cleared, Refusal
 from bot.speech.sentences import SentenceStream

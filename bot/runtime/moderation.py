@@ -7,7 +7,7 @@ from typing import NewType
 
 import structlog
 
-from bot.ports.moderation import VERDICT_WITHIN_S, Moderator, NoVerdict, ProposedSpeech, Unanswered
+from bot.ports.words import VERDICT_WITHIN_S, Moderator, NoVerdict, ProposedSpeech, Unanswered
 
 log = structlog.get_logger(__name__)
 

@@ -12,9 +12,9 @@ from bot.domain.conversations import ConversationRef
 from bot.domain.disclosure import Disclosures
 from bot.media.events import SessionEvents
 from bot.ports.chat import ChatPlatform
-from bot.ports.llm import LanguageModel
 from bot.ports.provider import AvatarProvider
 from bot.ports.storage import Storage
+from bot.ports.words import LanguageModel
 from bot.runtime.accounts import ProviderAccounts
 from bot.runtime.funding import Funding
 from bot.runtime.moderation import Moderation

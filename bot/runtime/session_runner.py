@@ -7,7 +7,6 @@ from functools import partial
 from bot.domain.conversations import ConversationRef
 from bot.domain.errors import AvatarbotError, PlaceGone, PlatformError, ProviderError, RoomError
 from bot.domain.sessions import EndReason, SessionStatus
-from bot.ports.storage.fenced import Settlement
 from bot.ports.storage.records import (
     Conclusion,
     InboxOutcome,
@@ -18,6 +17,7 @@ from bot.ports.storage.records import (
     NewRow,
     UnfinishedRow,
 )
+from bot.ports.storage.transactions import Settlement
 from bot.runtime.budget import BudgetSpent, day_of_payer
 from bot.runtime.closing import Closing
 from bot.runtime.context import Asleep, Ending, HandedOver, SessionContext, ThrownOut

@@ -13,8 +13,8 @@ from bot.domain.posts import Addressee, Speaker
 from bot.domain.sessions import Mode
 from bot.media.events import Caption
 from bot.ports.avatar import AvatarArrived, AvatarEvent, AvatarGone, AvatarLeft, Speaking, Utterance
-from bot.ports.moderation import Source
 from bot.ports.storage.records import InboxOutcome, InboxRecord
+from bot.ports.words import Source
 from bot.runtime.context import SessionContext
 from bot.runtime.greeting import as_spoken, is_greeting
 from bot.runtime.llm_reply import LlmReplies, LlmReply

@@ -9,7 +9,6 @@ from sqlalchemy import Boolean, ColumnElement, and_, bindparam, case, delete, fu
 
 from bot.domain.conversations import ConversationRef, MessageRef, ReplyTo, Role, Suggestion
 from bot.domain.posts import Speaker
-from bot.ports.storage.admission import EventKey
 from bot.ports.storage.records import (
     SAY,
     Conclusion,
@@ -19,6 +18,7 @@ from bot.ports.storage.records import (
     NewRow,
     UnfinishedRow,
 )
+from bot.ports.storage.transactions import EventKey
 from bot.storage.encryption import decrypt, encrypt
 from bot.storage.statements import Prepared, SqlTransaction, in_workspace, one_of
 from bot.storage.tables import inbox, turns, utterances

@@ -9,8 +9,8 @@ from sqlalchemy import Select, and_, insert, or_, select, update
 
 from bot.domain.sessions import SessionStatus
 from bot.ports.room import RoomCredentials
-from bot.ports.storage.fenced import Standing
 from bot.ports.storage.records import ProviderSessionRecord, ProviderSessionStatus
+from bot.ports.storage.transactions import Standing
 from bot.storage import sessions, usage, workspaces
 from bot.storage.encryption import encrypt
 from bot.storage.statements import SqlTransaction

@@ -10,8 +10,8 @@ from sqlalchemy import ColumnElement, Select, and_, bindparam, exists, func, ins
 from bot.domain.conversations import ConversationRef, MessageRef
 from bot.domain.posts import Opened
 from bot.domain.sessions import EndReason, SessionSpec, SessionStatus
-from bot.ports.storage.admission import NewSession, WorkspaceKey
 from bot.ports.storage.records import Lease, NewRow, Past, SessionRecord
+from bot.ports.storage.transactions import NewSession, WorkspaceKey
 from bot.storage import inbox, transcripts, usage
 from bot.storage.encryption import Cipher, decrypt, encrypt
 from bot.storage.statements import (

@@ -5,9 +5,6 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Concatenate, ParamSpec, TypeVar
 
 from bot.clock import Clock
-from bot.ports.secrets import SecretVault
-from bot.ports.storage.admission import AdmissionQuery, Admitted, Situation
-from bot.ports.storage.fenced import FencedWrites, UnfencedWrites
 from bot.ports.storage.records import Lease
 from bot.ports.storage.repositories import (
     ChannelRepository,
@@ -15,6 +12,7 @@ from bot.ports.storage.repositories import (
     InboxRepository,
     OwnershipRepository,
     ProviderSessionRepository,
+    SecretVault,
     SessionRepository,
     TokenRepository,
     TranscriptRepository,
@@ -22,6 +20,7 @@ from bot.ports.storage.repositories import (
     UsageRepository,
     WorkerRepository,
 )
+from bot.ports.storage.transactions import AdmissionQuery, Admitted, FencedWrites, Situation, UnfencedWrites
 from bot.storage import (
     inbox,
     provider_sessions,

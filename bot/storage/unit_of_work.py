@@ -11,8 +11,6 @@ from bot.domain.conversations import ConversationRef, MessageRef, Suggestion
 from bot.domain.posts import Opened
 from bot.domain.provider import Use
 from bot.domain.sessions import EndReason, SessionSpec, SessionStatus
-from bot.ports.storage.admission import AdmissionQuery, Admitted, EventKey, NewSession, Situation, WorkspaceKey
-from bot.ports.storage.fenced import Pending, Settlement, Standing
 from bot.ports.storage.records import (
     Conclusion,
     InboxOutcome,
@@ -24,6 +22,17 @@ from bot.ports.storage.records import (
     SessionRecord,
     UnfinishedRow,
     UtteranceRecord,
+)
+from bot.ports.storage.transactions import (
+    AdmissionQuery,
+    Admitted,
+    EventKey,
+    NewSession,
+    Pending,
+    Settlement,
+    Situation,
+    Standing,
+    WorkspaceKey,
 )
 
 # ---------------------------------------------------------------- transactions and repositories

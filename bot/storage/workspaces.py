@@ -11,9 +11,9 @@ from bot.commands.channel_settings import ChannelSettings
 from bot.domain.conversations import Consent, ConversationRef, Membership, MessageRef, Person, ReplyTo
 from bot.ports.grants import Scope
 from bot.ports.provider import Upload, UploadState
-from bot.ports.secrets import OWN_ACCOUNT
-from bot.ports.storage.admission import WorkspaceKey
 from bot.ports.storage.records import UPLOAD_OVER, GrantRecord, OwnedKind, UploadRecord
+from bot.ports.storage.repositories import OWN_ACCOUNT
+from bot.ports.storage.transactions import WorkspaceKey
 from bot.storage.encryption import decrypt, encrypt
 from bot.storage.statements import Prepared, SqlTransaction, channels_of, in_channels, in_workspace
 from bot.storage.tables import channel_settings, grants, ownerships, sessions, uploads, vault, workspaces

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from bot.ports.llm import Exchange
+from bot.ports.words import Exchange
 from bot.testing.scripted_calls import ScriptedCalls
 
 Answering = Callable[[str, Sequence[Exchange]], Iterable[str]]

@@ -12,8 +12,8 @@ from bot.domain.posts import Addressee
 from bot.media.events import SessionEvents
 from bot.ports.chat import ChatPlatform
 from bot.ports.storage import Storage
-from bot.ports.storage.fenced import FencedWrites
 from bot.ports.storage.records import SessionRecord
+from bot.ports.storage.transactions import FencedWrites
 from bot.telemetry import Metrics
 from bot.transcript.encounters import Encounters
 

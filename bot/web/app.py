@@ -22,7 +22,7 @@ from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bot.domain.errors import AvatarbotError, SettingsError
-from bot.ports.http import HttpMount
+from bot.ports.chat import HttpMount
 from bot.telemetry import Metrics
 from bot.web.http_limits import BACKLOG, BoundedHttp, BoundedWebSocket, Bounds, OpenConnections
 from bot.web.page import not_here

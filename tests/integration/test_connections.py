@@ -10,7 +10,7 @@ from bot.app.running import running
 from bot.app.service import Service
 from bot.domain.errors import PlatformError
 from bot.jobs.connections import TOLERATED_S
-from bot.ports.doctor import Level
+from bot.ports.plugin import Level
 from bot.settings import Settings, load
 from bot.telemetry import new_metrics
 from bot.web.app import create_app, serve

@@ -13,8 +13,8 @@ from bot.clock import SystemClock, new_id
 from bot.domain.conversations import ConversationRef, Inbound, Membership, MessagePosted, Person, Role
 from bot.domain.errors import AvatarbotError
 from bot.domain.sessions import EndReason, SessionSpec, SessionStatus
-from bot.ports.storage.admission import AdmissionQuery, Admitted
 from bot.ports.storage.records import SAY, NewRow
+from bot.ports.storage.transactions import AdmissionQuery, Admitted
 from bot.storage import tables
 from bot.storage.encryption import Cipher
 from bot.storage.sql import SqlStorage, sql_storage

@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute, Mount, Route, Router, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from bot.domain.errors import SettingsError, StoreUnavailable
-from bot.ports.http import HttpMount
+from bot.ports.chat import HttpMount
 from bot.telemetry import new_metrics
 from bot.testing.virtual_time import virtual
 from bot.web.app import Readiness, create_app, listen, serve

@@ -4,9 +4,6 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
 from bot.clock import Clock
-from bot.ports.secrets import SecretVault
-from bot.ports.storage.admission import AdmissionQuery, Admitted, Situation
-from bot.ports.storage.fenced import FencedWrites, UnfencedWrites
 from bot.ports.storage.records import Lease
 from bot.ports.storage.repositories import (
     ChannelRepository,
@@ -14,6 +11,7 @@ from bot.ports.storage.repositories import (
     InboxRepository,
     OwnershipRepository,
     ProviderSessionRepository,
+    SecretVault,
     SessionRepository,
     TokenRepository,
     TranscriptRepository,
@@ -21,6 +19,7 @@ from bot.ports.storage.repositories import (
     UsageRepository,
     WorkerRepository,
 )
+from bot.ports.storage.transactions import AdmissionQuery, Admitted, FencedWrites, Situation, UnfencedWrites
 from bot.storage.memory import (
     inbox,
     provider_sessions,

@@ -8,7 +8,6 @@ from datetime import datetime
 from bot.domain.conversations import ConversationRef, MessageRef, Suggestion
 from bot.domain.errors import StoreUnavailable
 from bot.domain.posts import Speaker
-from bot.ports.storage.admission import EventKey
 from bot.ports.storage.records import (
     SAY,
     Conclusion,
@@ -18,6 +17,7 @@ from bot.ports.storage.records import (
     NewRow,
     UnfinishedRow,
 )
+from bot.ports.storage.transactions import EventKey
 from bot.storage.memory.rows import InboxRow, TurnRow
 from bot.storage.memory.transaction import MemoryTransaction
 

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 from bot.domain.sessions import SessionStatus
 from bot.ports.room import RoomCredentials
-from bot.ports.storage.fenced import Standing
 from bot.ports.storage.records import ProviderSessionRecord, ProviderSessionStatus
+from bot.ports.storage.transactions import Standing
 from bot.storage.memory import sessions, usage, workspaces
 from bot.storage.memory.rows import ProviderSessionRow
 from bot.storage.memory.transaction import MemoryTransaction

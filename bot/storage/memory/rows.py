@@ -11,7 +11,6 @@ from bot.domain.conversations import Consent, ConversationRef, Person
 from bot.domain.errors import StoreUnavailable
 from bot.domain.provider import Purchase
 from bot.ports.grants import Scope
-from bot.ports.storage.admission import EventKey, WorkspaceKey
 from bot.ports.storage.records import (
     InboxOutcome,
     InboxRecord,
@@ -23,6 +22,7 @@ from bot.ports.storage.records import (
     UploadRecord,
     UtteranceRecord,
 )
+from bot.ports.storage.transactions import EventKey, WorkspaceKey
 
 K = TypeVar("K")
 R = TypeVar("R")

@@ -9,8 +9,8 @@ from bot.domain.conversations import ConversationRef, MessageRef
 from bot.domain.errors import StoreUnavailable
 from bot.domain.posts import Opened
 from bot.domain.sessions import EndReason, SessionStatus
-from bot.ports.storage.admission import NewSession, WorkspaceKey
 from bot.ports.storage.records import Lease, NewRow, Past, SessionRecord
+from bot.ports.storage.transactions import NewSession, WorkspaceKey
 from bot.storage.memory import inbox, transcripts, usage
 from bot.storage.memory.rows import WorkerRow
 from bot.storage.memory.transaction import MemoryTransaction

@@ -5,8 +5,8 @@ from datetime import datetime
 from bot.domain.conversations import ConversationRef
 from bot.domain.provider import Use, UsedMinutes, day_of
 from bot.domain.sessions import SessionStatus
-from bot.ports.storage.admission import WorkspaceKey
 from bot.ports.storage.records import SessionRecord
+from bot.ports.storage.transactions import WorkspaceKey
 from bot.storage.memory.rows import ProviderSessionRow
 from bot.storage.memory.transaction import MemoryTransaction
 

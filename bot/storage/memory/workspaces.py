@@ -9,9 +9,9 @@ from bot.domain.conversations import Consent, ConversationRef, MessageRef, Perso
 from bot.domain.errors import StoreUnavailable
 from bot.ports.grants import Scope
 from bot.ports.provider import Upload
-from bot.ports.secrets import OWN_ACCOUNT
-from bot.ports.storage.admission import WorkspaceKey
 from bot.ports.storage.records import UPLOAD_OVER, GrantRecord, OwnedKind, UploadRecord
+from bot.ports.storage.repositories import OWN_ACCOUNT
+from bot.ports.storage.transactions import WorkspaceKey
 from bot.storage.memory import sessions
 from bot.storage.memory.rows import GrantRow, OwnerRow
 from bot.storage.memory.transaction import MemoryTransaction

@@ -13,10 +13,9 @@ from bot.clock import Clock
 from bot.commands.policy import Policy
 from bot.domain.conversations import File
 from bot.media.events import SessionEvents
-from bot.ports.chat import CoreApi
+from bot.ports.chat import CoreApi, HttpMount
 from bot.ports.files import Pictures
 from bot.ports.grants import Grant, Grants
-from bot.ports.http import HttpMount
 from bot.web.page import NOT_TO_BE_RUN, STATIC_PAGE, Static
 from bot.web.viewer.archive import FORMATS, Archive
 from bot.web.viewer.socket import ViewerSockets

@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from adapters.llm.model import model_at
 from bot.domain.errors import ProviderError, Verdict
-from bot.ports.llm import LanguageModel
+from bot.ports.words import LanguageModel
 from bot.testing.llm import FakeLanguageModel
 from bot.web.app import serve
 

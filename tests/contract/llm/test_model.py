@@ -6,7 +6,7 @@ import contextlib
 import pytest
 
 from bot.domain.errors import ProviderError, Verdict
-from bot.ports.llm import Exchange
+from bot.ports.words import Exchange
 from tests.contract.llm.conftest import ModelUnderTest
 from tests.patience import until
 

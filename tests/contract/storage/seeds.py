@@ -16,8 +16,8 @@ from bot.domain.posts import Speaker
 from bot.domain.sessions import SessionSpec
 from bot.ports.room import RoomCredentials
 from bot.ports.storage import Storage
-from bot.ports.storage.admission import AdmissionQuery, Admitted, NewSession
 from bot.ports.storage.records import SAY, InboxRecord, Lease, NewRow, SessionRecord, UtteranceRecord
+from bot.ports.storage.transactions import AdmissionQuery, Admitted, NewSession
 from tests.contract.storage.conftest import NOON
 
 PLACE = ConversationRef("room", "W1", "C1")

@@ -13,9 +13,9 @@ from bot.domain.conversations import ConversationRef, MessageEdited, MessageRef
 from bot.domain.posts import Opened as CardOpened
 from bot.domain.provider import Use
 from bot.domain.sessions import EndReason, SessionStatus
-from bot.ports.secrets import OWN_ACCOUNT
 from bot.ports.storage import Storage
-from bot.ports.storage.admission import AdmissionQuery, Admitted, NewSession, Situation
+from bot.ports.storage.repositories import OWN_ACCOUNT
+from bot.ports.storage.transactions import AdmissionQuery, Admitted, NewSession, Situation
 from bot.testing.clock import ManualClock
 from tests.contract.storage.conftest import NOON
 from tests.contract.storage.seeds import BEN, SPEC, accept, hosted, said, session, start, waiting

@@ -12,8 +12,8 @@ from bot.domain.conversations import MessageRef
 from bot.domain.posts import Opened as CardOpened
 from bot.domain.sessions import EndReason, SessionSpec, SessionStatus
 from bot.ports.storage import Storage
-from bot.ports.storage.fenced import FencedWrites, Settlement, UnfencedWrites
 from bot.ports.storage.records import Conclusion, InboxOutcome, InboxRecord, Lease, LeaseLost, PostRecord, UnfinishedRow
+from bot.ports.storage.transactions import FencedWrites, Settlement, UnfencedWrites
 from tests.contract.storage.conftest import NOON
 from tests.contract.storage.seeds import (
     CREDENTIALS,

@@ -8,8 +8,8 @@ import pytest
 
 from bot.domain.conversations import ReplyTo, Suggestion
 from bot.ports.storage import Storage
-from bot.ports.storage.fenced import Settlement
 from bot.ports.storage.records import SAY, Conclusion, InboxOutcome, InboxRecord, InboxState, Lease, UnfinishedRow
+from bot.ports.storage.transactions import Settlement
 from bot.testing.clock import ManualClock
 from tests.contract.storage.conftest import NOON
 from tests.contract.storage.seeds import ANN, BEN, accept, hosted, said, start, waiting

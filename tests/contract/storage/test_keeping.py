@@ -14,10 +14,10 @@ from bot.domain.provider import Use
 from bot.domain.sessions import EndReason, SessionStatus
 from bot.ports.grants import Scope
 from bot.ports.provider import Upload, UploadState
-from bot.ports.secrets import OWN_ACCOUNT
 from bot.ports.storage import Storage
-from bot.ports.storage.fenced import Standing
 from bot.ports.storage.records import InboxOutcome, Lease, OwnedKind, PostRecord, ProviderSessionStatus
+from bot.ports.storage.repositories import OWN_ACCOUNT
+from bot.ports.storage.transactions import Standing
 from bot.testing.clock import ManualClock
 from tests.contract.storage.conftest import NOON, Opened
 from tests.contract.storage.seeds import ANN, BEN, CREDENTIALS, accept, hosted, said, session, start, utterance, waiting

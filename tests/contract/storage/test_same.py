@@ -31,8 +31,6 @@ from bot.domain.posts import Opened
 from bot.domain.sessions import EndReason, SessionSpec, SessionStatus
 from bot.ports.grants import Scope
 from bot.ports.storage import Storage
-from bot.ports.storage.admission import AdmissionQuery, Admitted, NewSession
-from bot.ports.storage.fenced import FencedWrites, Settlement
 from bot.ports.storage.records import (
     SAY,
     Conclusion,
@@ -42,6 +40,7 @@ from bot.ports.storage.records import (
     PostRecord,
     SessionRecord,
 )
+from bot.ports.storage.transactions import AdmissionQuery, Admitted, FencedWrites, NewSession, Settlement
 from bot.testing.clock import ManualClock
 from tests.contract.storage.conftest import NOON, memory, sqlite
 from tests.contract.storage.seeds import utterance

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.ports.secrets import SecretVault
+from bot.ports.storage.repositories import SecretVault
 from bot.testing.clock import ManualClock
 from bot.testing.vault import FakeSecretVault
 from tests.contract.storage.conftest import KINDS

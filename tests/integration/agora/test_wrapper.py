@@ -17,7 +17,7 @@ from adapters.agora.wrapper import (
     find_libraries,
     find_wrapper,
 )
-from bot.ports.doctor import Level
+from bot.ports.plugin import Level
 
 SOURCE = """
 raise SystemExit("imported")

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from adapters.akool.checks import check
 from adapters.akool.settings import AkoolSettings, open_api
 from bot.domain.errors import SettingsError
-from bot.ports.doctor import Finding, Level
+from bot.ports.plugin import Finding, Level
 from bot.settings import load
 from bot.testing.virtual_time import virtual
 from tests.unit.akool.scripted import CREDIT, KEY, TOKEN, BrokenNetwork, ScriptedAkool, ok, refused

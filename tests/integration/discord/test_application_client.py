@@ -9,7 +9,7 @@ from adapters.discord.application_commands import SAY_THIS, commands
 from adapters.discord.checks import check
 from bot.commands.catalogue import CATALOGUE
 from bot.domain.errors import PlatformError, SettingsError
-from bot.ports.doctor import Level
+from bot.ports.plugin import Level
 from tests.integration.discord.fake import GUILD, TOKEN, Answer, FakeDiscord, application, kept_commands
 from tests.integration.discord.openapi import open_api
 from tests.integration.discord.wire import settings

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from adapters.moderation.webhook import LONGEST_BYTES, NO_REASON, ModerationWebhook
 from bot.domain.conversations import ConversationRef
-from bot.ports.moderation import NoVerdict, Objection, ProposedSpeech, Source
+from bot.ports.words import NoVerdict, Objection, ProposedSpeech, Source
 from bot.testing.virtual_time import virtual
 from tests.patience import until
 from tests.unit.moderation.loopback import YES, Loopback

@@ -12,7 +12,7 @@ from bot.commands.policy import Limits, Policy
 from bot.domain.conversations import ConversationRef, Membership, Person
 from bot.domain.sessions import SessionStatus
 from bot.jobs.reaper import Reaper
-from bot.ports.secrets import OWN_ACCOUNT
+from bot.ports.storage.repositories import OWN_ACCOUNT
 from bot.redaction import HIDDEN, REDACTOR
 from bot.runtime.accounts import RETIRED, OwnAccount, accounts_of
 from bot.storage.memory import MemoryStorage

@@ -9,8 +9,7 @@ import pytest
 
 from adapters.moderation.word_list import REASON, WordList
 from bot.domain.conversations import Accepted, Membership, MessageRef, Person
-from bot.ports.llm import Exchange
-from bot.ports.moderation import VERDICT_WITHIN_S, NoVerdict, Objection, ProposedSpeech, Source, Unanswered
+from bot.ports.words import VERDICT_WITHIN_S, Exchange, NoVerdict, Objection, ProposedSpeech, Source, Unanswered
 from bot.telemetry import configure_logging
 from tests.integration.queries.asking import ROOT, ask
 from tests.world_fixture import Stack, on_stack

@@ -6,7 +6,7 @@ import pytest
 
 from adapters.slack.checks import check
 from adapters.slack.settings import SlackSettings
-from bot.ports.doctor import Level
+from bot.ports.plugin import Level
 from tests.integration.slack.fake import FakeSlack, Grant
 from tests.integration.slack.fake.server import APP_TOKEN
 from tests.integration.slack.fake.workspace import ALL_SCOPES, BOT_TOKEN

@@ -20,8 +20,8 @@ from bot.domain.conversations import (
 )
 from bot.domain.sessions import SessionSpec, SessionStatus
 from bot.ingress.admission import Admission, starting
-from bot.ports.storage.admission import Admitted, NewSession, Situation
 from bot.ports.storage.records import SessionRecord
+from bot.ports.storage.transactions import Admitted, NewSession, Situation
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 ANN, BEN = Person("ann", "Ann", Membership.MEMBER), Person("ben", "Ben", Membership.MEMBER)

@@ -21,7 +21,7 @@ from bot.domain.conversations import (
     Refused,
 )
 from bot.domain.sessions import EndReason, SessionStatus
-from bot.ports.storage.admission import Situation
+from bot.ports.storage.transactions import Situation
 from bot.runtime.row_verbs import WITHDRAW
 from bot.runtime.sentences import HOW_TO_START
 from tests.unit.ingress.admitting import (

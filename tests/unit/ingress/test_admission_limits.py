@@ -15,7 +15,7 @@ from bot.domain.conversations import (
     Refused,
 )
 from bot.domain.provider import Use
-from bot.ports.storage.admission import Admitted, Situation
+from bot.ports.storage.transactions import Admitted, Situation
 from tests.unit.ingress.admitting import (
     ANN,
     ASLEEP,

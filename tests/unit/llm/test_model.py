@@ -13,7 +13,7 @@ from adapters.llm.http_transport import LONGEST_BYTES
 from adapters.llm.model import model_at
 from adapters.llm.webhook import Webhook
 from bot.domain.errors import ProviderError, Verdict
-from bot.ports.llm import Exchange
+from bot.ports.words import Exchange
 
 ASKED = [Exchange("Ann", "Hello"), Exchange(None, "Hi."), Exchange("Зоя", "Who?")]
 Handler = Callable[[httpx.Request], httpx.Response]

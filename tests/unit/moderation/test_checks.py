@@ -7,8 +7,8 @@ import pytest
 from pydantic import SecretStr
 
 from adapters.moderation.checks import check
-from bot.ports.doctor import Finding, Level
-from bot.ports.moderation import VERDICT_WITHIN_S, Unanswered
+from bot.ports.plugin import Finding, Level
+from bot.ports.words import VERDICT_WITHIN_S, Unanswered
 
 URL = "https://judge.example/x"
 NO_SECRET: SecretStr | None = None

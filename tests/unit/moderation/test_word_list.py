@@ -3,7 +3,7 @@
 import pytest
 
 from adapters.moderation.word_list import REASON, WordList
-from bot.ports.moderation import Objection, ProposedSpeech, Source
+from bot.ports.words import Objection, ProposedSpeech, Source
 from bot.testing.chat import CHANNEL
 
 

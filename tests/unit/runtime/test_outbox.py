@@ -20,8 +20,8 @@ from bot.domain.conversations import (
     Role,
 )
 from bot.domain.errors import PlaceGone, PlatformError, Throttled
-from bot.ports.storage.fenced import Settlement
 from bot.ports.storage.records import SAY, Conclusion, InboxOutcome, Lease, NewRow
+from bot.ports.storage.transactions import Settlement
 from bot.runtime.outbox import GIVE_UP, LOOK_EVERY, Outbox
 from bot.storage.memory import MemoryStorage
 from bot.testing.chat import ANN, CHANNEL, FakeChat

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from bot.domain.conversations import Inbound, MessageEdited, MessagePosted, MessageRef, Role
 from bot.domain.sessions import Mode
-from bot.ports.storage.admission import AdmissionQuery, Admitted
 from bot.ports.storage.records import SAY, InboxRecord, NewRow
+from bot.ports.storage.transactions import AdmissionQuery, Admitted
 from bot.runtime.provider_sessions import ProviderSessions
 from bot.runtime.turns import Turns
 from bot.testing.chat import ANN, CHANNEL

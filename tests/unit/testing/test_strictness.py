@@ -10,7 +10,7 @@ from bot.domain.errors import PlaceGone, PlatformError, RoomError, Throttled
 from bot.domain.posts import TranscriptLine
 from bot.domain.sessions import SessionSpec
 from bot.ports.chat import RateLimits
-from bot.ports.llm import Exchange
+from bot.ports.words import Exchange
 from bot.testing import FakeAvatar, FakeAvatarProvider, FakeChat, FakeChatPlatform, FakeLanguageModel, ManualClock
 from bot.testing.chat import ANN, CHANNEL, HANDLE_USES
 from bot.testing.provider import AVATARS, TOKEN_LIFE

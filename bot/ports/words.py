@@ -1,11 +1,27 @@
-"""Who has a say in what an avatar says: asked before anything is spoken, kept or shown."""
+"""Who has a say in what an avatar says: the team's own language model, and the moderators that are asked before anything is spoken, kept or shown."""
 
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
 from bot.domain.conversations import ConversationRef
 from bot.domain.errors import AvatarbotError
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One line of the conversation so far. `name` is the speaker's, cleaned; None for the avatar."""
+
+    name: str | None
+    text: str
+
+
+class LanguageModel(Protocol):
+    def answer(self, system_prompt: str, history: Sequence[Exchange]) -> AsyncGenerator[str, None]:
+        """The answer to the last exchange, piece by piece as it is written. Raises `ProviderError`; closing it cancels the request."""
+        ...
+
 
 VERDICT_WITHIN_S = 0.15
 """Seconds that speech is held for a verdict, all moderators together."""
