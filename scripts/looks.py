@@ -20,8 +20,8 @@ from adapters.discord.command_mentions import CommandMentions
 from adapters.discord.markdown import escape
 from adapters.slack import rendering as slack_answers
 from adapters.slack import rendering as slack_cards
+from bot.commands.buttons import instead
 from bot.commands.help import help_on
-from bot.commands.suggestions import instead
 from bot.domain.conversations import Command, ConversationRef, Item, Reply, Suggestion
 from bot.domain.disclosure import Disclosures
 from bot.domain.posts import Card, CardAction

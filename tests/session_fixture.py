@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from bot.app.service import Parts, Service
-from bot.commands.channel_settings import ChannelSettings
+from bot.commands.options import ChannelSettings
 from bot.commands.policy import Policy
 from bot.domain.sessions import Mode, SessionSpec, SessionStatus
 from bot.ports.storage.records import Lease, SessionRecord

@@ -8,9 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from adapters.discord.forms import FORMS
-from bot.commands.catalogue import CATALOGUE, Catalogue
-from bot.commands.verb import Option, OptionType, Verb
-from bot.commands.verbs import GROUPS
+from bot.commands.catalogue import Catalogue, Option, OptionType, Verb
+from bot.commands.verbs import CATALOGUE, GROUPS
 
 Json = dict[str, Any]
 

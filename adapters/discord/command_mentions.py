@@ -3,7 +3,7 @@
 import re
 
 from adapters.discord.application_commands import COMMAND
-from bot.commands.catalogue import CATALOGUE
+from bot.commands.verbs import CATALOGUE
 from bot.domain.conversations import ConversationRef
 
 _NAMES = "|".join(re.escape(name) for name in sorted(CATALOGUE.names, key=len, reverse=True))

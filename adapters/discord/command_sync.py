@@ -11,7 +11,8 @@ from adapters.discord.application_commands import COMMAND, commands
 from adapters.discord.command_mentions import CommandMentions
 from adapters.discord.rest import Rest
 from adapters.discord.settings import DiscordSettings
-from bot.commands.catalogue import CATALOGUE, Catalogue
+from bot.commands.catalogue import Catalogue
+from bot.commands.verbs import CATALOGUE
 from bot.domain.errors import PlaceGone, PlatformError
 
 log = structlog.get_logger(__name__)

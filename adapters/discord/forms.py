@@ -6,9 +6,9 @@ from typing import Any
 from adapters.discord.custom_ids import form_id, form_verb
 from adapters.discord.messages import button, rows, statement
 from bot.commands.buttons import Button, Look
-from bot.commands.catalogue import CATALOGUE, Catalogue
+from bot.commands.catalogue import Catalogue, Option, Verb
 from bot.commands.parser import asked_form
-from bot.commands.verb import Option, Verb
+from bot.commands.verbs import CATALOGUE
 from bot.domain.conversations import Command
 
 Json = dict[str, Any]

@@ -8,8 +8,8 @@ import structlog
 from adapters.discord import forms
 from adapters.discord.conversations import Conversations
 from adapters.discord.replies import DiscordReplies
-from bot.commands.catalogue import CATALOGUE, Catalogue
-from bot.commands.verb import Verb
+from bot.commands.catalogue import Catalogue, Verb
+from bot.commands.verbs import CATALOGUE
 from bot.domain.conversations import Accepted, Duplicate, Inbound, NoSession, Outcome, Question, Refused, Reply
 from bot.domain.errors import PlatformError, StoreUnavailable
 from bot.ports.chat import CoreApi

@@ -6,7 +6,7 @@ from typing import Any
 
 from adapters.discord.application_commands import SUBCOMMAND, SUBCOMMAND_GROUP
 from adapters.discord.plain_text import as_value
-from bot.commands.catalogue import CATALOGUE
+from bot.commands.verbs import CATALOGUE
 from bot.domain.conversations import Command
 
 Payload = Mapping[str, Any]

@@ -26,7 +26,8 @@ from adapters.discord.replies import DiscordReplies
 from adapters.discord.rest import Rest
 from adapters.discord.settings import DiscordSettings
 from bot.clock import Clock
-from bot.commands.catalogue import CATALOGUE, Catalogue
+from bot.commands.catalogue import Catalogue
+from bot.commands.verbs import CATALOGUE
 from bot.domain.conversations import Channel, ConversationRef
 from bot.domain.errors import PlatformError, SettingsError, StoreUnavailable
 from bot.ports.chat import ConnectionState, CoreApi, Features

@@ -36,9 +36,10 @@ from adapters.playground.protocol import (
 from adapters.playground.views import shown_verbs
 from bot.clock import Clock
 from bot.commands.buttons import card_button, confirmed
-from bot.commands.catalogue import CATALOGUE, Catalogue
-from bot.commands.errors import ParseError
+from bot.commands.catalogue import Catalogue
 from bot.commands.parser import parse
+from bot.commands.validation import ParseError
+from bot.commands.verbs import CATALOGUE
 from bot.domain.conversations import (
     Accepted,
     Command,

@@ -8,7 +8,7 @@ from collections import Counter
 
 from adapters.playground.message_store import MessageStore
 from adapters.playground.protocol import Enter, Someone
-from bot.commands.catalogue import CATALOGUE
+from bot.commands.verbs import CATALOGUE
 from bot.domain.conversations import Command, Membership, Person
 
 NAMES = (

@@ -32,7 +32,8 @@ from adapters.playground.routes import playground_mount
 from adapters.playground.settings import PlaygroundSettings
 from bot.clock import Clock
 from bot.commands.buttons import button_of, next_button
-from bot.commands.catalogue import CATALOGUE, Catalogue
+from bot.commands.catalogue import Catalogue
+from bot.commands.verbs import CATALOGUE
 from bot.domain.conversations import Channel, ConversationRef, File, Item, MessageRef, Reply, ReplyTo
 from bot.domain.errors import MessageGone
 from bot.domain.posts import Card, Delivery, Opened, TranscriptLine

@@ -3,8 +3,8 @@
 from functools import cache
 
 from adapters.playground.protocol import OptionShown, VerbShown
-from bot.commands.catalogue import CATALOGUE, Catalogue
-from bot.commands.verb import Option, Verb
+from bot.commands.catalogue import Catalogue, Option, Verb
+from bot.commands.verbs import CATALOGUE
 from bot.domain.conversations import Membership, Role
 
 _OFFERED = {

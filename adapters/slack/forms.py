@@ -7,7 +7,7 @@ from typing import Any
 
 from adapters.slack.payloads import View
 from adapters.slack.rendering import Block, plain, section
-from bot.commands.verb import Option, OptionType, Verb
+from bot.commands.catalogue import Option, OptionType, Verb
 from bot.domain.conversations import Choice, Command, ConversationRef
 
 CALLBACK = "form"

@@ -22,8 +22,8 @@ from adapters.slack.manifest import SAY_SHORTCUT, START_SHORTCUT
 from adapters.slack.payloads import InboundContext, Interaction, SlashCommand, Text, View
 from adapters.slack.rendering import FORM, LINK, RUN, command_of
 from adapters.slack.text import mentions, plain_words
-from bot.commands.errors import ParseError
-from bot.commands.verb import Verb
+from bot.commands.catalogue import Verb
+from bot.commands.validation import ParseError
 from bot.domain.conversations import Command, ConversationRef, Inbound, Person, Reply, ReplyTo
 from bot.domain.errors import PlatformError
 from bot.ports.chat import ValueQuery

@@ -16,7 +16,8 @@ from adapters.slack.receiver import Deliveries, HttpEndpoint, bolt_app
 from adapters.slack.settings import SlackSettings
 from adapters.slack.socket_mode import FIRST_PAUSE_S, LONGEST_PAUSE_S, SocketMode
 from bot.clock import Clock
-from bot.commands.catalogue import CATALOGUE, Catalogue
+from bot.commands.catalogue import Catalogue
+from bot.commands.verbs import CATALOGUE
 from bot.domain.conversations import Channel, ConversationRef
 from bot.domain.errors import PlaceGone, PlatformError, SettingsError
 from bot.ports.chat import ConnectionState, CoreApi, Features, HttpMount

@@ -16,7 +16,7 @@ from adapters.slack.manifest import OPTIONAL_SCOPES, SCOPES
 from adapters.slack.rendering import Block, Content
 from adapters.slack.text import TEXT_LIMIT, measure
 from bot.clock import Clock
-from bot.commands.verb import Verb
+from bot.commands.catalogue import Verb
 from bot.domain.conversations import ConversationRef, File, MessageRef, Reply, ReplyTo
 from bot.domain.errors import MessageGone, PlaceGone, PlatformError, Throttled
 from bot.domain.posts import Card, Opened, TranscriptLine

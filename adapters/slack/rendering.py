@@ -15,8 +15,8 @@ import msgspec
 
 from adapters.slack.text import TEXT_LIMIT, escape, measure, shorten
 from bot.commands.buttons import BY_HAND, Button, Look, asks_by_hand, button_of, card_buttons, next_button
-from bot.commands.catalogue import CATALOGUE
-from bot.commands.verb import Verb
+from bot.commands.catalogue import Verb
+from bot.commands.verbs import CATALOGUE
 from bot.domain.conversations import Command, Item, Link, Reply, Section
 from bot.domain.posts import MODES, SIGNS, STATES, Card, Delivery, TranscriptLine
 from bot.domain.sessions import SessionStatus

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.clock import SystemClock
-from bot.commands.suggestions import did_you_mean, listed
+from bot.commands.validation import did_you_mean, listed
 from bot.domain.api_tokens import ANY_CHANNEL, NAME, ApiToken, digest_of, new_secret
 from bot.domain.conversations import ConversationRef, place_named
 from bot.domain.errors import AvatarbotError

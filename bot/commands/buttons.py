@@ -1,12 +1,13 @@
 """Buttons: the word on each, the command it runs, and what is asked back before."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from types import MappingProxyType
 
-from bot.commands.catalogue import CATALOGUE
-from bot.commands.verb import CONFIRM
-from bot.domain.conversations import Command, Item, Reply
+from bot.commands.catalogue import CONFIRM
+from bot.commands.verbs import CATALOGUE
+from bot.domain.conversations import Command, Item, Reply, Suggestion
 from bot.domain.posts import Card, CardAction
 
 
@@ -59,6 +60,13 @@ def button_of(item: Item) -> Button | None:
 def next_button(reply: Reply) -> Button | None:
     """The button for the next page of a list; None where there is none."""
     return Button("Next", reply.next) if reply.next else None
+
+
+def instead(command: Command, suggestions: Iterable[Suggestion]) -> tuple[Item, ...]:
+    """The command again with each name that may have been meant, as rows with a button."""
+    return tuple(
+        Item(s.name, command=Command(command.verb, {**command.options, s.option: s.name})) for s in suggestions
+    )
 
 
 def card_buttons(card: Card) -> tuple[Button, ...]:

@@ -1,10 +1,8 @@
 """Help from the catalogue: all commands by topic on one page, or one command in detail."""
 
-from bot.commands.catalogue import CATALOGUE, Catalogue
-from bot.commands.errors import shown
-from bot.commands.suggestions import did_you_mean, listed
-from bot.commands.verb import Option, OptionType, Verb
-from bot.commands.verbs import GROUPS, TOPICS
+from bot.commands.catalogue import Catalogue, Option, OptionType, Verb
+from bot.commands.validation import did_you_mean, listed, shown
+from bot.commands.verbs import CATALOGUE, GROUPS, TOPICS
 from bot.domain.conversations import Reply, Role, Section
 
 _WHO = {

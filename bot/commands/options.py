@@ -5,11 +5,11 @@ Names of avatars, voices, languages and knowledge bases are as typed; who has th
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
-from bot.commands.errors import ParseError, shown
-from bot.commands.validation import Value, Values
+from bot.commands.policy import AllowList
+from bot.commands.validation import ParseError, Value, Values, shown
 from bot.domain.sessions import ElevenLabs, Mode, ParamChanges, TurnDetection, VoiceParams
 
 SERVER_VAD_ONLY = ("threshold", "prefix_ms", "silence_ms")
@@ -259,3 +259,26 @@ def _number(values: Values, name: str) -> float | None:
 def _texts(values: Values, name: str) -> tuple[str, ...] | None:
     value: Value | None = values.get(name)
     return value if isinstance(value, tuple) else None
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelSettings:
+    """Empty text and None mean "as usual". `listening` is `thread`, `channel` or `mention`; `allow` says who may start; `words` are
+    those that avatars here neither say nor are asked.
+    """
+
+    avatar: str = ""
+    voice: str = ""
+    voice_url: str = ""
+    language: str = ""
+    mode: Mode | None = None
+    knowledge: str = ""
+    background: str = ""
+    minutes: int | None = None
+    listening: str = "thread"
+    names: bool = True
+    prompt: str = ""
+    greeting: str = ""
+    voice_params: VoiceParams = field(default_factory=VoiceParams)
+    allow: AllowList = field(default_factory=AllowList)
+    words: tuple[str, ...] = ()

@@ -9,10 +9,9 @@ say hello there: it's me          the rest of the line, whole
 import re
 from dataclasses import dataclass
 
-from bot.commands.catalogue import CATALOGUE, Catalogue
-from bot.commands.errors import ParseError, shown
-from bot.commands.suggestions import did_you_mean, listed
-from bot.commands.verb import Option, OptionType, Verb
+from bot.commands.catalogue import Catalogue, Option, OptionType, Verb
+from bot.commands.validation import ParseError, did_you_mean, listed, shown
+from bot.commands.verbs import CATALOGUE
 from bot.domain.conversations import Command, MessagePosted
 from bot.domain.errors import AvatarbotError
 

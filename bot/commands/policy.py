@@ -1,16 +1,32 @@
 """Who may do what, and how much: one pure object. Every decision is None, or a sentence that says why not."""
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from bot.commands.catalogue import CATALOGUE, Catalogue
-from bot.commands.errors import ParseError
-from bot.commands.secret_detection import shows_secret
-from bot.commands.validation import Values, validate
-from bot.commands.verb import Verb
+from bot.commands.catalogue import Catalogue, Verb
+from bot.commands.validation import ParseError, Values, validate
+from bot.commands.verbs import CATALOGUE
 from bot.domain.conversations import Membership, Person, Refused, Role
 from bot.domain.provider import WHATEVER, Capability, Offer
+from bot.redaction import holds_key
+
+_SECRETS = [(verb.name, option.name) for verb in CATALOGUE.verbs for option in verb.options if option.secret]
+_VERBS = "|".join(verb.replace(" ", r"[\s_-]+") for verb, _ in _SECRETS)
+_NAMES = "|".join(option.replace("_", "[_-]?") for _, option in _SECRETS)
+_GIVEN = re.compile(
+    rf"\A\s*(?:/\S+\s+)?(?:{_VERBS})\s+\S"  # defaults elevenlabs …
+    rf"|\b(?:{_NAMES})\s?[:=]\s?\S"  # api_key:…
+    rf"|--(?:{_NAMES})\s+\S",
+    re.IGNORECASE,
+)
+
+
+def shows_secret(text: str) -> bool:
+    """Whether a secret option is given in `text`, named or behind its verb, or something in it has the shape of a key."""
+    return _GIVEN.search(text) is not None or holds_key(text)
+
 
 SECRET = Refused(
     "That looks like a key: I neither speak it nor keep it. Delete the message, change the key if others could read it, "

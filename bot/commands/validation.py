@@ -1,12 +1,68 @@
-"""The values of a command, checked and converted: what passes here is safe to act on or to pay for."""
+"""What was typed, checked and converted: what passes here is safe to act on or to pay for, and what does not is told with what was meant."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
 
 from bot.commands import urls
-from bot.commands.errors import ParseError, shown
-from bot.commands.suggestions import did_you_mean, listed
-from bot.commands.verb import Option, OptionType, Verb
+from bot.commands.catalogue import Option, OptionType, Verb
+
+
+@dataclass(frozen=True, slots=True)
+class ParseError:
+    """What was typed makes no command: one sentence for the person, naming what would."""
+
+    sentence: str
+
+
+def shown(typed: str, limit: int = 40) -> str:
+    """`typed` in quotes for a sentence: on one line and at most `limit` characters."""
+    line = " ".join(typed.split())
+    return f"“{line if len(line) <= limit else line[: limit - 1] + '…'}”"
+
+
+LONGEST = 64
+"""Characters of a name, and of what was typed, that are compared: the time to compare grows with their product."""
+
+LIKENESS = 0.5
+"""The least likeness, 0 to 1, of a name worth suggesting."""
+
+
+def suggest(typed: str, names: Iterable[str], n: int = 1) -> list[str]:
+    """The `n` names most like `typed`, best first; fewer, or none, when nothing is like it. Case does not matter.
+
+    A name that contains what was typed as a part, or begins with it, is always like it.
+    """
+    wanted = _plain(typed)
+    if not wanted:
+        return []
+    likely = [(_likeness(wanted, _plain(name)), name) for name in dict.fromkeys(names)]
+    return [name for likeness, name in sorted(likely, key=lambda pair: -pair[0]) if likeness >= LIKENESS][:n]
+
+
+def did_you_mean(typed: str, names: Iterable[str], n: int = 1) -> str:
+    """` Did you mean “stop”?` with up to `n` names, or `''` when nothing is like it; begins with a space."""
+    found = suggest(typed, names, n)
+    return f" Did you mean {listed([f'“{name}”' for name in found])}?" if found else ""
+
+
+def listed(words: Sequence[str], last: str = "or") -> str:
+    """`a, b or c`."""
+    return f" {last} ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
+
+
+def _plain(name: str) -> str:
+    return "".join(filter(str.isalnum, name[: 2 * LONGEST].casefold()))[:LONGEST]
+
+
+def _likeness(wanted: str, name: str) -> float:
+    if name.startswith(wanted):
+        return 2 - len(name) / 1000
+    if len(wanted) > 2 and wanted in name:
+        return 1 - len(name) / 1000
+    return SequenceMatcher(None, wanted, name, autojunk=False).ratio()
+
 
 Value = str | int | float | tuple[str, ...]
 Values = Mapping[str, Value]

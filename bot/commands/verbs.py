@@ -5,12 +5,12 @@ Names, summaries and choices stay within what the strictest platform can carry a
 
 from types import MappingProxyType
 
-from bot.commands.verb import CONFIRM, CommandKind, Completion, Option, OptionType, Verb
-from bot.commands.verb_options import (
+from bot.commands.catalogue import (
     ACTIONS,
     AGAIN,
     AGREED,
     BACKGROUND,
+    CONFIRM,
     DEFAULTS,
     ELEVENLABS,
     EXPRESSIONS,
@@ -27,6 +27,12 @@ from bot.commands.verb_options import (
     VOICE,
     VOICE_PARAMS,
     VOICE_URL,
+    Catalogue,
+    CommandKind,
+    Completion,
+    Option,
+    OptionType,
+    Verb,
     name_of,
 )
 from bot.domain.conversations import Role
@@ -334,5 +340,4 @@ VERBS = (
     ),
 )
 
-ALIASES = MappingProxyType({"keep-going": "extend"})
-"""Earlier names, still understood wherever they are typed or stand on an old button."""
+CATALOGUE = Catalogue(VERBS)

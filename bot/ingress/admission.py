@@ -5,14 +5,12 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from bot.commands.catalogue import CATALOGUE
-from bot.commands.channel_settings import ChannelSettings
-from bot.commands.errors import ParseError
-from bot.commands.options import act_options, set_changes, start_options
+from bot.commands.catalogue import CommandKind, Verb
+from bot.commands.options import ChannelSettings, act_options, set_changes, start_options
 from bot.commands.parser import bare_command, bare_word
 from bot.commands.policy import Policy, Spent, Workspace, role_of
-from bot.commands.validation import Values
-from bot.commands.verb import CommandKind, Verb
+from bot.commands.validation import ParseError, Values
+from bot.commands.verbs import CATALOGUE
 from bot.domain.conversations import (
     Accepted,
     Command,

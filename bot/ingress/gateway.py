@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import structlog
 
-from bot.commands.catalogue import CATALOGUE
-from bot.commands.channel_settings import ChannelSettings
-from bot.commands.errors import ParseError
+from bot.commands.buttons import instead
+from bot.commands.options import ChannelSettings
 from bot.commands.parser import bare_command
 from bot.commands.policy import Workspace, role_of
-from bot.commands.suggestions import did_you_mean, instead
+from bot.commands.validation import ParseError, did_you_mean
+from bot.commands.verbs import CATALOGUE
 from bot.domain.conversations import (
     Accepted,
     Choice,

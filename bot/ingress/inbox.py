@@ -9,9 +9,9 @@ from typing import Protocol
 import structlog
 
 from bot.clock import new_id
-from bot.commands.catalogue import CATALOGUE
 from bot.commands.parser import bare_word
 from bot.commands.policy import Policy
+from bot.commands.verbs import CATALOGUE
 from bot.domain.conversations import Command, ConversationRef, Inbound, MessagePosted, Outcome
 from bot.domain.errors import StoreUnavailable
 from bot.ingress.admission import Admission

@@ -18,7 +18,8 @@ from typing import Any
 from pydantic_settings import BaseSettings
 
 from bot.clock import Clock
-from bot.commands.catalogue import CATALOGUE, Catalogue
+from bot.commands.catalogue import Catalogue
+from bot.commands.verbs import CATALOGUE
 from bot.ports.chat import ChatPlatform, CoreApi
 from bot.ports.provider import AvatarProvider
 from bot.ports.room import Rooms

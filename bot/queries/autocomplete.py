@@ -3,8 +3,8 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from bot.commands.suggestions import suggest
-from bot.commands.verb import Completion
+from bot.commands.catalogue import Completion
+from bot.commands.validation import suggest
 from bot.domain.conversations import Choice
 from bot.ports.chat import ValueQuery
 from bot.ports.provider import AvatarInfo

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bot.commands.errors import shown
+from bot.commands.validation import shown
 from bot.domain.conversations import File, Reply
 from bot.queries.channel_settings import save
 from bot.queries.context import Declined, Query

@@ -5,10 +5,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from typing import TypeVar
 
-from bot.commands.channel_settings import ChannelSettings
-from bot.commands.options import SERVER_VAD_ONLY, DefaultsChanges, defaults_changes, merged
+from bot.commands.options import SERVER_VAD_ONLY, ChannelSettings, DefaultsChanges, defaults_changes, merged
 from bot.commands.policy import AllowList
-from bot.commands.suggestions import listed
+from bot.commands.validation import listed
 from bot.domain.conversations import Reply
 from bot.domain.sessions import TurnDetection, VoiceParams
 from bot.queries.context import Declined, Query, understood

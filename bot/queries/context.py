@@ -6,10 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
-from bot.commands.channel_settings import ChannelSettings
-from bot.commands.errors import ParseError
+from bot.commands.options import ChannelSettings
 from bot.commands.policy import Workspace, role_of
-from bot.commands.validation import Values
+from bot.commands.validation import ParseError, Values
 from bot.domain.conversations import ConversationRef, Inbound, Person, Reply, Role
 from bot.domain.errors import AvatarbotError
 from bot.domain.provider import Capability

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from bot.commands.suggestions import suggest
+from bot.commands.validation import suggest
 from bot.domain.conversations import Command, Item, Reply
 from bot.queries.context import Declined, Query
 from bot.runtime.resolve import NamedOffer

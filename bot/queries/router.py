@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType
 
 from bot.commands.buttons import confirmed
-from bot.commands.verb import Verb
+from bot.commands.catalogue import Verb
 from bot.domain.conversations import Command, Item, Reply
 from bot.queries import (
     account,

@@ -4,9 +4,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from bot.commands.catalogue import CATALOGUE
 from bot.commands.help import help_on
 from bot.commands.policy import at_least, role_of
+from bot.commands.verbs import CATALOGUE
 from bot.domain.conversations import Command, Item, Link, Reply, Role
 from bot.domain.errors import ProviderError
 from bot.domain.posts import MODES

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from bot.commands.channel_settings import ChannelSettings
+from bot.commands.options import ChannelSettings
 from bot.delivery.rate_limiter import RateLimiter
 from bot.domain.conversations import MessageRef
 from bot.domain.disclosure import Disclosure

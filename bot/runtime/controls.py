@@ -5,11 +5,9 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TypeVar
 
-from bot.commands.catalogue import CATALOGUE
-from bot.commands.errors import ParseError
 from bot.commands.options import act_options, merged, set_changes
-from bot.commands.suggestions import listed
-from bot.commands.validation import Values, validate
+from bot.commands.validation import ParseError, Values, listed, validate
+from bot.commands.verbs import CATALOGUE
 from bot.domain.conversations import Suggestion
 from bot.domain.errors import AvatarbotError
 from bot.domain.provider import Capability

@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import structlog
 
-from bot.commands.catalogue import CATALOGUE
-from bot.commands.suggestions import instead
+from bot.commands.buttons import instead
+from bot.commands.verbs import CATALOGUE
 from bot.domain.conversations import Command, Reply
 from bot.domain.errors import PlatformError, StoreUnavailable, Throttled
 from bot.ports.storage.records import InboxOutcome, InboxRecord

@@ -5,9 +5,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import fields, replace
 from typing import Any, Protocol, TypeVar
 
-from bot.commands.channel_settings import ChannelSettings
-from bot.commands.options import StartOptions
-from bot.commands.suggestions import listed, suggest
+from bot.commands.options import ChannelSettings, StartOptions
+from bot.commands.validation import listed, suggest
 from bot.domain.conversations import Suggestion
 from bot.domain.errors import AvatarbotError
 from bot.domain.provider import Capability, Offer

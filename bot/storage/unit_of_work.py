@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Concatenate, Generic, ParamSpec, Protocol, Self, TypeVar
 
-from bot.commands.channel_settings import ChannelSettings
+from bot.commands.options import ChannelSettings
 from bot.domain.conversations import ConversationRef, MessageRef, Suggestion
 from bot.domain.posts import Opened
 from bot.domain.provider import Use

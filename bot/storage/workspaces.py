@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import bindparam, delete, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from bot.commands.channel_settings import ChannelSettings
+from bot.commands.options import ChannelSettings
 from bot.domain.conversations import Consent, ConversationRef, Membership, MessageRef, Person, ReplyTo
 from bot.ports.grants import Scope
 from bot.ports.provider import Upload, UploadState

@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Locator, expect
 
-from bot.commands.catalogue import CATALOGUE
-from bot.commands.verbs import TOPICS
+from bot.commands.verbs import CATALOGUE, TOPICS
 from tests.browser.conftest import LONG, Opens, Window
 from tests.browser.service_fixture import DemoService
 

@@ -21,9 +21,9 @@ from adapters.discord import plain_text as discord_text
 from adapters.slack import rendering
 from adapters.slack import text as slack_text
 from bot import redaction
-from bot.commands import errors, parser, secret_detection, suggestions, urls
-from bot.commands.catalogue import CATALOGUE
-from bot.domain import wellformed
+from bot.commands import parser, policy, urls, validation
+from bot.commands.verbs import CATALOGUE
+from bot.domain import text as domain_text
 from bot.domain.posts import Speaker, TranscriptLine
 from bot.speech import sentences, speakable, splitter
 
@@ -117,10 +117,10 @@ FED: Mapping[str, Callable[[str], object]] = {
     "parser.parse of a start": lambda text: parser.parse(f"start {text}"),
     "parser.parse of a knowledge base": lambda text: parser.parse(f"knowledge create x prompt:{text}"),
     "parser.parse of words to say": lambda text: parser.parse(f"say {text}"),
-    "errors.shown": errors.shown,
-    "suggestions.suggest": lambda text: suggestions.suggest(text, [*CATALOGUE.names, text[::-1]]),
-    "suggestions.did_you_mean": lambda text: suggestions.did_you_mean(text, CATALOGUE.names),
-    "secret_detection.shows_secret": secret_detection.shows_secret,
+    "validation.shown": validation.shown,
+    "validation.suggest": lambda text: validation.suggest(text, [*CATALOGUE.names, text[::-1]]),
+    "validation.did_you_mean": lambda text: validation.did_you_mean(text, CATALOGUE.names),
+    "policy.shows_secret": policy.shows_secret,
     "urls.fault": urls.fault,
     "urls.fault of a host": lambda text: urls.fault(f"https://{text}"),
     "redaction.holds_key": redaction.holds_key,
@@ -153,8 +153,10 @@ FED: Mapping[str, Callable[[str], object]] = {
     "discord_text.as_value": discord_text.as_value,
     "chunking.chunk": lambda text: chunking.chunk(text, 900),
     "codec.escaped_size": codec.escaped_size,
-    "wellformed.well_formed": wellformed.well_formed,
-    "wellformed.read_json": lambda text: wellformed.read_json(json.dumps([text])),
+    "text.well_formed": domain_text.well_formed,
+    "text.printable": domain_text.printable,
+    "text.printable_line": domain_text.printable_line,
+    "text.read_json": lambda text: domain_text.read_json(json.dumps([text])),
     "a packet": lambda text: codec.decode(codec.encode(Chat("m", 0, True, text))),
     "what is sent": sent,
     "what is received": received,
@@ -165,9 +167,8 @@ MODULES = {
     "speakable": speakable,
     "splitter": splitter,
     "parser": parser,
-    "errors": errors,
-    "suggestions": suggestions,
-    "secret_detection": secret_detection,
+    "validation": validation,
+    "policy": policy,
     "urls": urls,
     "redaction": redaction,
     "slack_text": slack_text,
@@ -175,7 +176,7 @@ MODULES = {
     "discord_text": discord_text,
     "chunking": chunking,
     "codec": codec,
-    "wellformed": wellformed,
+    "text": domain_text,
 }
 
 

@@ -8,8 +8,8 @@ import click
 import pytest
 
 from bot.cli import cli
-from bot.commands.catalogue import CATALOGUE
 from bot.commands.policy import at_least
+from bot.commands.verbs import CATALOGUE
 from bot.domain.conversations import Role
 
 ROOT = Path(__file__).parents[2]

@@ -9,10 +9,10 @@ from adapters.discord.application_commands import commands
 from adapters.playground.views import shown_verbs
 from adapters.slack import forms as slack_forms
 from adapters.slack.inbound import wanted
-from bot.commands.catalogue import CATALOGUE
-from bot.commands.errors import ParseError
 from bot.commands.parser import parse
 from bot.commands.policy import Policy
+from bot.commands.validation import ParseError
+from bot.commands.verbs import CATALOGUE
 from bot.domain.conversations import Command, ConversationRef, Membership
 
 BARE = Command("account key")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bot.commands.secret_detection import shows_secret
+from bot.commands.policy import shows_secret
 from bot.redaction import HIDDEN, Redactor
 
 HEX = "0a1b2c3d4e5f60718293a4b5c6d7e8f9"

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from bot.commands.channel_settings import ChannelSettings
+from bot.commands.options import ChannelSettings
 from bot.domain.api_tokens import ApiToken
 from bot.domain.conversations import Consent, ConversationRef, Person, ReplyTo
 from bot.domain.provider import Use, UsedMinutes

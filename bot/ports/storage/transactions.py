@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Generic, Protocol, TypeVar
 
-from bot.commands.channel_settings import ChannelSettings
+from bot.commands.options import ChannelSettings
 from bot.domain.conversations import ConversationRef, MessageEdited, MessageRef, Outcome, Suggestion
 from bot.domain.posts import Opened
 from bot.domain.provider import Use

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from bot.commands.channel_settings import ChannelSettings
+from bot.commands.options import ChannelSettings
 from bot.domain.conversations import Consent, ConversationRef, MessageRef, Person, ReplyTo
 from bot.domain.errors import StoreUnavailable
 from bot.ports.grants import Scope

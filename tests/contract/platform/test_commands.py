@@ -2,9 +2,9 @@
 
 import pytest
 
-from bot.commands.catalogue import CATALOGUE
+from bot.commands.catalogue import Option, OptionType, Verb
 from bot.commands.policy import AllowList
-from bot.commands.verb import Option, OptionType, Verb
+from bot.commands.verbs import CATALOGUE
 from bot.domain.conversations import Command, File, Item, Link, Reply
 from bot.queries.channel_settings import allow_list
 from tests.contract.platform.harness import ANN, BEN, PlatformHarness

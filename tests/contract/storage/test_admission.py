@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import pytest
 
-from bot.commands.channel_settings import ChannelSettings
+from bot.commands.options import ChannelSettings
 from bot.domain.conversations import ConversationRef, MessageEdited, MessageRef
 from bot.domain.posts import Opened as CardOpened
 from bot.domain.provider import Use

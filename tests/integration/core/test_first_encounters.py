@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from adapters.simulator.simulator import Simulator
+from bot.commands.catalogue import FORMATS
 from bot.commands.policy import Limits, Policy
-from bot.commands.verb_options import FORMATS
 from bot.domain.conversations import (
     Accepted,
     Command,

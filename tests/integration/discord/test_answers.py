@@ -2,8 +2,8 @@
 
 import pytest
 
-from bot.commands.catalogue import CATALOGUE
 from bot.commands.help import help_on
+from bot.commands.verbs import CATALOGUE
 from bot.domain.conversations import Link, MessagePosted, Reply
 from bot.domain.posts import Addressee, TranscriptLine
 from tests.integration.discord.fake import ANN, CHANNEL, Answer

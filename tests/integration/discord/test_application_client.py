@@ -7,7 +7,7 @@ import pytest
 from adapters.discord.application_client import sync_once
 from adapters.discord.application_commands import SAY_THIS, commands
 from adapters.discord.checks import check
-from bot.commands.catalogue import CATALOGUE
+from bot.commands.verbs import CATALOGUE
 from bot.domain.errors import PlatformError, SettingsError
 from bot.ports.plugin import Level
 from tests.integration.discord.fake import GUILD, TOKEN, Answer, FakeDiscord, application, kept_commands

@@ -12,7 +12,7 @@ from adapters.discord.platform import DiscordPlatform
 from adapters.simulator.simulator import Simulator
 from bot.app.service import Service
 from bot.clock import SystemClock
-from bot.commands.channel_settings import ChannelSettings
+from bot.commands.options import ChannelSettings
 from bot.domain.conversations import ConversationRef
 from tests.integration.discord.fake import ANN, BEN, CHANNEL, GUILD, Answer, FakeDiscord, command, press
 from tests.integration.discord.wire import settings

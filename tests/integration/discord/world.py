@@ -18,7 +18,7 @@ from adapters.discord.client import AvatarClient
 from adapters.discord.command_sync import sync
 from adapters.discord.platform import DiscordPlatform
 from adapters.discord.settings import DiscordSettings
-from bot.commands.catalogue import CATALOGUE
+from bot.commands.verbs import CATALOGUE
 from bot.domain.conversations import Choice, ConversationRef
 from bot.ports.chat import ValueQuery
 from tests.contract.platform.harness import ANN, BEN, RecordingCore

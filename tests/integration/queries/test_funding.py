@@ -2,8 +2,8 @@
 
 import asyncio
 
-from bot.commands.catalogue import CATALOGUE
-from bot.commands.verb import CommandKind, Option, OptionType, Verb
+from bot.commands.catalogue import CommandKind, Option, OptionType, Verb
+from bot.commands.verbs import CATALOGUE
 from bot.domain.conversations import Accepted, ConversationRef, Membership, Person, Refused
 from bot.ports.chat import ValueQuery
 from bot.storage.engine import Store

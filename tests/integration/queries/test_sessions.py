@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Mapping
 
 from adapters.simulator import Fault
-from bot.commands.catalogue import CATALOGUE
-from bot.commands.verb import CommandKind
+from bot.commands.catalogue import CommandKind
+from bot.commands.verbs import CATALOGUE
 from bot.domain.conversations import Channel, ConversationRef, Membership, Person
 from bot.domain.sessions import SessionStatus
 from bot.queries.router import ANSWERS

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bot.commands.catalogue import CATALOGUE
+from bot.commands.verbs import CATALOGUE
 from bot.domain.conversations import Choice, Command, Item, NoSession, Question, Refused, Reply
 from tests.contract.platform.harness import ANN
 from tests.integration.slack.fake import payloads

@@ -3,8 +3,8 @@
 import pytest
 
 from bot.commands.buttons import Look, button_of, card_button, card_buttons, next_button
-from bot.commands.catalogue import CATALOGUE
-from bot.commands.verb import CONFIRM, Verb
+from bot.commands.catalogue import CONFIRM, Verb
+from bot.commands.verbs import CATALOGUE
 from bot.domain.conversations import Command, Item, Reply
 from bot.domain.posts import Card, CardAction
 from bot.domain.sessions import Mode, SessionStatus

@@ -3,9 +3,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from bot.commands.catalogue import CATALOGUE, Catalogue
-from bot.commands.verb import Option, OptionType, Verb
-from bot.commands.verbs import GROUPS
+from bot.commands.catalogue import Catalogue, Option, OptionType, Verb
+from bot.commands.verbs import CATALOGUE, GROUPS
 from bot.domain.posts import CardAction
 
 # Discord's limits, https://discord.com/developers/docs/interactions/application-commands

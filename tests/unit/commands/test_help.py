@@ -1,9 +1,8 @@
 import pytest
 
-from bot.commands.catalogue import CATALOGUE
+from bot.commands.catalogue import Verb
 from bot.commands.help import help_on
-from bot.commands.verb import Verb
-from bot.commands.verbs import TOPICS
+from bot.commands.verbs import CATALOGUE, TOPICS
 
 
 def test_all_verbs_fit_on_one_screen() -> None:

@@ -1,7 +1,5 @@
 import pytest
 
-from bot.commands.catalogue import CATALOGUE
-from bot.commands.errors import ParseError
 from bot.commands.options import (
     ActOptions,
     DefaultsChanges,
@@ -15,7 +13,8 @@ from bot.commands.options import (
     start_options,
 )
 from bot.commands.parser import parse
-from bot.commands.validation import Values, validate
+from bot.commands.validation import ParseError, Values, validate
+from bot.commands.verbs import CATALOGUE
 from bot.domain.conversations import Command
 from bot.domain.sessions import ElevenLabs, Mode, ParamChanges, TurnDetection, VoiceParams
 

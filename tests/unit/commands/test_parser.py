@@ -2,9 +2,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bot.commands.catalogue import CATALOGUE
-from bot.commands.errors import ParseError, shown
-from bot.commands.parser import parse
+from bot.commands.parser import asked_form, parse
+from bot.commands.validation import ParseError, shown
+from bot.commands.verbs import CATALOGUE
 from bot.domain.conversations import Command
 
 
@@ -138,3 +138,18 @@ def test_what_is_to_be_said_stays_whole(text: str) -> None:
 @example("dialogue", "")
 def test_quoted_values_come_through_as_they_are(avatar: str, voice: str) -> None:
     assert parse(f'start "{avatar}" voice:"{voice}"') == Command("start", {"avatar": avatar, "voice": voice})
+
+
+@pytest.mark.parametrize(
+    ("line", "verb"),
+    [
+        ("start ?", "start"),
+        ("start ? ", "start"),
+        ("start?", ""),
+        ("start", ""),
+        ("start Alma ?", ""),
+        ("how are you ?", ""),
+    ],
+)
+def test_a_question_mark_alone_asks_for_the_form(line: str, verb: str) -> None:
+    assert asked_form(line) == (Command(verb) if verb else None)

@@ -8,9 +8,8 @@ import pytest
 
 from adapters.discord.application_commands import COMMAND_LENGTH, SAY_THIS, commands
 from adapters.discord.forms import FORMS, INPUTS_LIMIT, filled, form, wanted
-from bot.commands.catalogue import CATALOGUE, Catalogue
-from bot.commands.verb import Option, OptionType, Verb
-from bot.commands.verbs import VERBS
+from bot.commands.catalogue import Catalogue, Option, OptionType, Verb
+from bot.commands.verbs import CATALOGUE, VERBS
 from bot.domain.conversations import Command
 
 Json = dict[str, Any]

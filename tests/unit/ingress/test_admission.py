@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.commands.channel_settings import ChannelSettings
+from bot.commands.options import ChannelSettings
 from bot.commands.policy import AllowList
 from bot.domain.conversations import (
     Accepted,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.commands.verb_options import FORMATS
+from bot.commands.catalogue import FORMATS
 from bot.domain.disclosure import DIGITAL_SOURCE_TYPE, Disclosure
 from bot.domain.posts import Speaker
 from bot.transcript.export import Entry, Transcript, export

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bot.commands.catalogue import CATALOGUE
 from bot.commands.policy import Policy
+from bot.commands.verbs import CATALOGUE
 from bot.domain.conversations import (
     Accepted,
     Command,

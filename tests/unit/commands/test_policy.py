@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.commands.catalogue import CATALOGUE
-from bot.commands.policy import SECRET, AllowList, Limits, Policy, Spent, Workspace, at_least, role_of
-from bot.commands.verb import Verb
+from bot.commands.catalogue import Verb
+from bot.commands.policy import SECRET, AllowList, Limits, Policy, Spent, Workspace, at_least, role_of, shows_secret
+from bot.commands.verbs import CATALOGUE
 from bot.domain.conversations import Membership, Person, Refused, Role
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
@@ -262,3 +262,36 @@ def test_what_is_too_long_is_not_searched_for_secrets() -> None:
     assert policy.may_write(key) == SECRET
     assert policy.may_write("a " * 50 + key) is None
     assert "too long" in str(policy.may_say(Role.MEMBER, "a " * 50 + key))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "defaults elevenlabs api_key:0123456789abcdef",
+        "defaults elevenlabs 0123456789abcdef",
+        "Defaults-ElevenLabs model:eleven_flash_v2_5 apikey=0123 nonsense:1",
+        "/avatar defaults elevenlabs 0123456789abcdef",
+        "here it is: API-Key: 0123456789abcdef",
+        "defaults elevenlbas --api-key 0123456789abcdef",
+        "my key is sk_0123456789abcdef0123456789abcdef",
+        "eyJhbGciOiJIUzI1NiJ9.eyJpZCI6IjY0In0.c2lnbmF0dXJl",
+    ],
+)
+def test_a_secret_is_noticed(text: str) -> None:
+    assert shows_secret(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Good morning",
+        "defaults elevenlabs",
+        "help defaults elevenlabs",
+        "What does defaults elevenlabs do?",
+        "Where do I find my api_key?",
+        "The key: be on time. A basic idea, and sk-8 is a road.",
+        "defaults voice speed:1.1",
+    ],
+)
+def test_ordinary_words_are_none(text: str) -> None:
+    assert not shows_secret(text)

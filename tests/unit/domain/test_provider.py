@@ -1,4 +1,4 @@
-"""What a provider session counts."""
+"""What a provider offers, and what a session at it counts."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.provider import Purchase, Use
+from bot.domain.provider import EVERYTHING, Capability, Offer, Purchase, Use
+
+
+@pytest.mark.parametrize("capability", sorted(EVERYTHING))
+def test_what_is_absent_is_one_sentence(capability: Capability) -> None:
+    offer = Offer("Acme", EVERYTHING - {capability})
+    assert not offer.has(capability)
+    assert offer.absent(capability).startswith("Acme ")
+    assert offer.absent(capability).count(".") == 1
+
 
 AT = datetime(2026, 11, 28, 9, tzinfo=UTC)
 
