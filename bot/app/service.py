@@ -31,11 +31,9 @@ from bot.ports.words import LanguageModel, Moderator, Unanswered
 from bot.queries.archive import StoredArchive
 from bot.queries.context import QueryContext
 from bot.queries.watch_links import Links
-from bot.runtime.accounts import accounts_of
-from bot.runtime.funding import Funding
-from bot.runtime.moderation import Moderation
+from bot.runtime.accounts import Funding, accounts_of
 from bot.runtime.outbox import Outbox
-from bot.runtime.services import Services, SessionTimeouts
+from bot.runtime.services import Moderation, Services, SessionTimeouts
 from bot.runtime.status_card import EndedCards
 from bot.runtime.worker import Worker
 from bot.telemetry import Metrics

@@ -28,10 +28,9 @@ from bot.domain.conversations import (
 )
 from bot.domain.provider import Use
 from bot.domain.sessions import EndReason, SessionStatus
-from bot.ports.storage.records import SAY, NewRow, SessionRecord
+from bot.ports.storage.records import SAY, USES, WITHDRAW, NewRow, SessionRecord
 from bot.ports.storage.transactions import Admitted, NewSession, Situation, WorkspaceKey
 from bot.runtime.resolve import as_settings, specified
-from bot.runtime.row_verbs import USES, WITHDRAW
 from bot.runtime.sentences import JUST_ENDED, already_here, has_ended, nobody_here, start_again
 
 CLOSING = frozenset({SessionStatus.STOPPING, SessionStatus.ENDED})

@@ -30,13 +30,12 @@ from bot.domain.errors import AvatarbotError, ProviderError
 from bot.domain.sessions import EndReason
 from bot.ingress.inbox import Inbox
 from bot.ports.chat import ChatPlatform, ValueQuery
-from bot.ports.storage.records import SessionRecord
+from bot.ports.storage.records import SessionRecord, departure
 from bot.queries.autocomplete import choices
 from bot.queries.context import Query, QueryContext
 from bot.queries.router import ANSWERS, ask_back
 from bot.queries.sessions import last_talked
 from bot.runtime.resolve import suggested_by
-from bot.runtime.row_verbs import departure
 from bot.runtime.sentences import JUST_ENDED, has_ended, start_again
 
 log = structlog.get_logger(__name__)

@@ -9,11 +9,20 @@ from functools import partial
 
 from bot.domain.errors import AvatarbotError, ProviderError
 from bot.domain.sessions import EndReason, SessionStatus
-from bot.ports.storage.records import SAY, Conclusion, InboxOutcome, InboxState, SessionRecord, UnfinishedRow
+from bot.ports.storage.records import (
+    LEAVE,
+    LEFT,
+    SAY,
+    Conclusion,
+    InboxOutcome,
+    InboxState,
+    SessionRecord,
+    UnfinishedRow,
+    departure,
+)
 from bot.ports.storage.transactions import Settlement
 from bot.runtime.context import SessionContext
 from bot.runtime.provider_sessions import ProviderSessions
-from bot.runtime.row_verbs import LEAVE, LEFT, departure
 from bot.runtime.status_card import ENDINGS, StatusCard
 from bot.runtime.turns import UNHEARD
 from bot.transcript.publisher import TranscriptPublisher

@@ -13,20 +13,16 @@ from bot.domain.conversations import MessageRef
 from bot.domain.disclosure import Disclosure
 from bot.domain.errors import AvatarbotError
 from bot.domain.posts import Addressee, Opened
-from bot.domain.sessions import EndReason, Mode, SessionSpec, SessionStatus
+from bot.domain.sessions import NOTHING_KNOWN, EndReason, Mode, Outlook, SessionSpec, SessionStatus
 from bot.media.events import SessionView
 from bot.media.fanout import MediaFanout
 from bot.ports.avatar import Avatar
 from bot.ports.chat import ChatPlatform
-from bot.ports.storage.records import SAY, InboxRecord, Lease, Past, SessionRecord
+from bot.ports.storage.records import SAY, USES, InboxRecord, Lease, Past, SessionRecord
 from bot.ports.storage.transactions import FencedWrites
 from bot.ports.words import ProposedSpeech, Source
-from bot.runtime.attribution import Attribution
-from bot.runtime.moderation import Cleared, Refusal
-from bot.runtime.outlook import NOTHING_KNOWN, Outlook
-from bot.runtime.row_verbs import USES
-from bot.runtime.services import Services
-from bot.runtime.waiting_rows import WaitingRows
+from bot.runtime.services import Cleared, Refusal, Services
+from bot.runtime.turn_order import Attribution, WaitingRows
 from bot.transcript.encounters import Encounters
 
 

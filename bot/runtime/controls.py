@@ -13,11 +13,10 @@ from bot.domain.errors import AvatarbotError
 from bot.domain.provider import Capability
 from bot.domain.sessions import EndReason, Mode, ParamChanges, SessionSpec, VoiceParams
 from bot.ports.avatar import AdjustableAvatar, Avatar, GesturingAvatar
-from bot.ports.storage.records import InboxOutcome, InboxRecord, LeaseLost
+from bot.ports.storage.records import LEAVE, WITHDRAW, InboxOutcome, InboxRecord, LeaseLost
 from bot.runtime.budget import day_of_payer
 from bot.runtime.context import SessionContext
 from bot.runtime.resolve import NotOffered, at_provider, spelled_out, suggested_by
-from bot.runtime.row_verbs import LEAVE, WITHDRAW
 from bot.runtime.turns import Turns
 
 T = TypeVar("T")

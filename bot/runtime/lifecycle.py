@@ -5,10 +5,9 @@ from datetime import datetime, timedelta
 
 from bot.delivery.rate_limiter import Priority
 from bot.domain.errors import PlatformError, StoreUnavailable
-from bot.domain.sessions import EndReason
+from bot.domain.sessions import Deadlines, EndReason, Outlook
 from bot.runtime.budget import BudgetSpent, next_minutes
 from bot.runtime.context import Asleep, SessionContext
-from bot.runtime.outlook import Deadlines, Outlook
 from bot.runtime.provider_sessions import ProviderSessions
 
 WARNINGS = (timedelta(minutes=5), timedelta(minutes=1))

@@ -9,7 +9,7 @@ from bot.domain.errors import ProviderError, Verdict
 from bot.ports.storage.records import InboxRecord
 from bot.ports.words import Exchange, Source
 from bot.runtime.context import SessionContext
-from bot.runtime.moderation import Cleared, Refusal
+from bot.runtime.services import Cleared, Refusal
 from bot.speech.sentences import SentenceStream
 from bot.speech.speakable import clean_name, speakable
 

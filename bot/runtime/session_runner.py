@@ -4,10 +4,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
-from bot.domain.conversations import ConversationRef
+from bot.clock import new_id
+from bot.domain.conversations import ConversationRef, Inbound, MessagePosted, Role
 from bot.domain.errors import AvatarbotError, PlaceGone, PlatformError, ProviderError, RoomError
 from bot.domain.sessions import EndReason, SessionStatus
 from bot.ports.storage.records import (
+    NOBODY,
+    SAY,
     Conclusion,
     InboxOutcome,
     InboxRecord,
@@ -22,7 +25,6 @@ from bot.runtime.budget import BudgetSpent, day_of_payer
 from bot.runtime.closing import Closing
 from bot.runtime.context import Asleep, Ending, HandedOver, SessionContext, ThrownOut
 from bot.runtime.controls import Controls
-from bot.runtime.greeting import greeting
 from bot.runtime.lifecycle import LifecycleTimer
 from bot.runtime.llm_reply import LlmReplies
 from bot.runtime.media_subscription import MediaSubscription
@@ -278,3 +280,25 @@ def _unheard(unfinished: Sequence[UnfinishedRow]) -> Settlement:
     """Of what an earlier run was speaking nobody knows how much was heard."""
     claimed = [row for row in unfinished if row.state is InboxState.CLAIMED]
     return Settlement([Conclusion(row.id, InboxOutcome.UNHEARD, UNHEARD) for row in claimed])
+
+
+async def greeting(context: SessionContext) -> NewRow | None:
+    """The turn that greets. None where nothing is to be said, or where it is not known whether the provider greets."""
+    line = context.settings.greeting
+    if not line or await _greets_by_itself(context):
+        return None
+    inbound = Inbound(f"greeting-{context.session.id}", 0, context.session.talk, NOBODY, MessagePosted(line))
+    return NewRow(new_id(), context.session.id, inbound, SAY, {"text": line}, None, Role.MEMBER)
+
+
+async def _greets_by_itself(context: SessionContext) -> bool:
+    knowledge_id = context.session.spec.knowledge_id
+    if knowledge_id is None:
+        return False
+    try:
+        catalog = await context.services.accounts.catalog(context.session.place)
+        offered = await catalog.knowledge()
+    except ProviderError as error:
+        context.log.info("not known whether the avatar greets by itself", reason=error.detail)
+        return True
+    return any(base.prologue for base in offered if base.id == knowledge_id)

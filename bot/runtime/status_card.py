@@ -10,11 +10,10 @@ from bot.domain.conversations import ConversationRef, MessageRef
 from bot.domain.disclosure import Disclosure
 from bot.domain.errors import PlatformError, StoreUnavailable, Throttled
 from bot.domain.posts import Card, CardAction
-from bot.domain.sessions import EndReason, SessionSpec, SessionStatus
+from bot.domain.sessions import NOTHING_KNOWN, EndReason, Outlook, SessionSpec, SessionStatus
 from bot.ports.chat import ChatPlatform
 from bot.ports.storage.records import Past, SessionRecord
 from bot.runtime.context import SessionContext
-from bot.runtime.outlook import NOTHING_KNOWN, Outlook
 from bot.runtime.sentences import what_is_kept
 from bot.runtime.services import Services
 

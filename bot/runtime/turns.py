@@ -16,10 +16,9 @@ from bot.ports.avatar import AvatarArrived, AvatarEvent, AvatarGone, AvatarLeft,
 from bot.ports.storage.records import InboxOutcome, InboxRecord
 from bot.ports.words import Source
 from bot.runtime.context import SessionContext
-from bot.runtime.greeting import as_spoken, is_greeting
 from bot.runtime.llm_reply import LlmReplies, LlmReply
-from bot.runtime.moderation import Cleared, Refusal
-from bot.runtime.waiting_rows import RoundRobin
+from bot.runtime.services import Cleared, Refusal
+from bot.runtime.turn_order import RoundRobin
 from bot.speech.sentences import speaking_seconds
 from bot.speech.speakable import clean_name, speakable, with_name
 from bot.tasks import cancel_and_wait
@@ -216,7 +215,7 @@ class Turns:
         context.turns.over(row)
         self._authors.served(row.person_id)
         self._count(max(0, context.waiting - 1))
-        if not is_greeting(row):
+        if not row.greets:
             self._show_words(row)
         await self._perform(row, cleared)
 
@@ -255,8 +254,8 @@ class Turns:
             await asyncio.sleep(THINKING_EVERY)
 
     def _words(self, row: InboxRecord) -> str:
-        if is_greeting(row):
-            return as_spoken(row.text, self._context.session.spec.mode, own_model=bool(self._llm_replies))
+        if row.greets:
+            return _as_spoken(row.text, self._context.session.spec.mode, own_model=bool(self._llm_replies))
         text = speakable(row.text)
         named = (
             self._context.settings.names and self._context.session.spec.mode is Mode.DIALOGUE and not self._llm_replies
@@ -265,9 +264,7 @@ class Turns:
 
     async def _perform(self, row: InboxRecord, text: Cleared) -> None:
         turn = self._current = _Turn(row, asyncio.get_running_loop().time())
-        self._attribution.begin(
-            row.id, None if is_greeting(row) else Addressee(clean_name(row.person_name), row.message)
-        )
+        self._attribution.begin(row.id, None if row.greets else Addressee(clean_name(row.person_name), row.message))
         try:
             async with self._thinking(turn):
                 outcome, told = await self._say(turn, text)
@@ -307,7 +304,7 @@ class Turns:
         """Give it to the avatar, or what the team's own model answers to it."""
         avatar = self._context.avatar
         assert avatar is not None
-        if self._llm_replies is None or self._context.session.spec.mode is Mode.RETELLING or is_greeting(row):
+        if self._llm_replies is None or self._context.session.spec.mode is Mode.RETELLING or row.greets:
             await avatar.say(row.id, text)
             return None
         answer = self._llm_replies.answer(row, text)
@@ -349,3 +346,9 @@ class Turns:
             await marks.mark_spoken(row.message)
         except PlatformError as error:
             self._context.log.info("a spoken message is not marked", reason=error.detail)
+
+
+def _as_spoken(line: str, mode: Mode, *, own_model: bool) -> str:
+    """What the avatar is given so that it says this line: in dialogue mode the provider's model is asked to say it, since it would answer the line itself."""
+    text = speakable(line)
+    return f"Repeat after me, word for word: {text}" if text and mode is Mode.DIALOGUE and not own_model else text

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from bot.domain.conversations import ConversationRef, Inbound, MessageRef, Person, ReplyTo, Role, Suggestion
+from bot.clock import new_id
+from bot.domain.conversations import Command, ConversationRef, Inbound, MessageRef, Person, ReplyTo, Role, Suggestion
 from bot.domain.errors import AvatarbotError
 from bot.domain.posts import Speaker
 from bot.domain.sessions import EndReason, SessionSpec, SessionStatus
@@ -16,8 +17,22 @@ from bot.ports.room import RoomCredentials
 SAY = "say"
 """The verb of what is to be spoken, whichever way it came in. All others overtake it."""
 
+USES = frozenset({"start", SAY, "extend"})
+"""What counts as using an avatar, and keeps it awake. Interrupting it, setting it or asking about it is looking after it."""
+
+WITHDRAW = "withdraw"
+"""The verb that the deletion of a message becomes: the message is the one of the place's channel with the id in `message`."""
+
+LEAVE = "leave"
+"""The verb that a platform's word of a place that is gone becomes."""
+
+LEFT = "The avatar has left: I can no longer write where you started it."
+
 UPLOAD_OVER = (UploadState.READY, UploadState.FAILED)
 """States of an upload that nothing follows."""
+
+NOBODY = Person("", "")
+"""Whose words a greeting is: a turn of nobody is no line of the transcript."""
 
 
 # ---------------------------------------------------------------- sessions
@@ -217,6 +232,11 @@ class InboxRecord:
         return self.body.get("text", "")
 
     @property
+    def greets(self) -> bool:
+        """Whether it is what an avatar says by itself when it arrives."""
+        return self.person_id == NOBODY.id
+
+    @property
     def author(self) -> ReplyTo:
         """How to reach whoever wrote it when nothing better was given."""
         return self.reply_to or ReplyTo(self.place, Person(self.person_id, self.person_name))
@@ -311,3 +331,10 @@ class UploadRecord:
 class OwnedKind(StrEnum):
     AVATAR = "avatar"
     KNOWLEDGE = "knowledge"
+
+
+def departure(session: SessionRecord) -> NewRow:
+    """The row by which a session's run hears that its place is gone; whoever started it is told."""
+    starter = Person(session.starter_id, session.starter_name)
+    inbound = Inbound(f"gone-{new_id()}", 0, session.talk, starter, Command(LEAVE))
+    return NewRow(new_id(), session.id, inbound, LEAVE, {}, None, Role.ADMIN)

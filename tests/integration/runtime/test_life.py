@@ -9,7 +9,7 @@ from bot.domain.conversations import Accepted, Membership, MessageRef, Person, R
 from bot.domain.errors import PlaceGone, PlatformError, Throttled
 from bot.domain.sessions import SessionStatus
 from bot.ports.room import LossReason
-from bot.runtime.row_verbs import LEFT
+from bot.ports.storage.records import LEFT
 from bot.runtime.turns import UNHEARD
 from bot.testing.chat import CHANNEL
 from tests.world_fixture import QUICK, Stack, on_stack

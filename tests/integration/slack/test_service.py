@@ -10,7 +10,7 @@ from adapters.simulator.simulator import Simulator
 from bot.clock import SystemClock
 from bot.domain.conversations import MessageRef
 from bot.domain.posts import CardAction
-from bot.runtime.row_verbs import LEFT
+from bot.ports.storage.records import LEFT
 from tests.contract.platform.harness import ANN, BEN
 from tests.integration.slack.fake import FakeSlack
 from tests.integration.slack.harness import GENERAL, SlackHarness

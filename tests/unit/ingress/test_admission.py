@@ -21,8 +21,8 @@ from bot.domain.conversations import (
     Refused,
 )
 from bot.domain.sessions import EndReason, SessionStatus
+from bot.ports.storage.records import WITHDRAW
 from bot.ports.storage.transactions import Situation
-from bot.runtime.row_verbs import WITHDRAW
 from bot.runtime.sentences import HOW_TO_START
 from tests.unit.ingress.admitting import (
     ANN,

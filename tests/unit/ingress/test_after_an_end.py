@@ -6,7 +6,7 @@ from datetime import timedelta
 from bot.domain.conversations import Accepted, Command, Refused, Role
 from bot.domain.provider import Use
 from bot.domain.sessions import SessionStatus
-from bot.runtime.row_verbs import LEAVE, departure
+from bot.ports.storage.records import LEAVE, departure
 from tests.unit.ingress.admitting import (
     LIVE,
     LOBBY,

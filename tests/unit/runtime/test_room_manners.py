@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bot.commands.policy import Policy
 from bot.domain.conversations import Role
 from bot.ports.storage.records import InboxOutcome, InboxRecord, InboxState
-from bot.runtime.waiting_rows import AUTHORS_REMEMBERED, RoundRobin
+from bot.runtime.turn_order import AUTHORS_REMEMBERED, RoundRobin
 from bot.testing.chat import CHANNEL
 
 POLICY = Policy()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bot.domain.conversations import ConversationRef, Role
 from bot.ports.storage.records import InboxOutcome, InboxRecord, InboxState
-from bot.runtime.waiting_rows import WaitingRows
+from bot.runtime.turn_order import WaitingRows
 
 PLACE = ConversationRef("room", "W1", "C1", "t1")
 WHEN = datetime(2026, 1, 1, tzinfo=UTC)

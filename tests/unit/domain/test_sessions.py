@@ -5,8 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.sessions import EndReason
-from bot.runtime.outlook import Deadlines, Outlook
+from bot.domain.sessions import Deadlines, EndReason, Outlook
 
 NOW = datetime(2026, 11, 28, 9, tzinfo=UTC)
 TEN = timedelta(minutes=10)
