@@ -24,6 +24,7 @@ from adapters.agora.tokens import NotAToken, Privilege, read
 from adapters.agora.wrapper import WrapperMissing, find_libraries
 from bot.domain.errors import RoomError
 from bot.ports.room import (
+    VOICE_FRAME,
     ConnectionLost,
     LinkDown,
     LinkUp,
@@ -92,6 +93,11 @@ class AgoraConnection:
     async def request_key_frame(self, uid: str) -> None:
         await self._media_order(lambda number, connection: RequestKeyFrame(number, connection, uid))
 
+    async def publish(self, frame: bytes) -> None:
+        if len(frame) != VOICE_FRAME:
+            raise RoomError("That is no piece of a voice.", f"{len(frame)} bytes of sound")
+        self._joined().publish(self._number, frame)
+
     async def leave(self) -> None:
         self._begun = True
         if self._keeper is not None:
@@ -159,9 +165,12 @@ class AgoraConnection:
         self._early.clear()
 
     async def _order(self, make: Callable[[int, int], Order]) -> None:
+        await self._joined().order(lambda number: make(number, self._number))
+
+    def _joined(self) -> WorkerProcess:
         if self._worker is None or self._events.over:
             raise RoomError("The connection to the avatar's room is down.")
-        await self._worker.order(lambda number: make(number, self._number))
+        return self._worker
 
     async def _media_order(self, make: Callable[[int, int], Order]) -> None:
         """What is refused costs a picture, not the connection. On a broken link there is nothing to do: a restored one begins anew."""

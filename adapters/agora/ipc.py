@@ -1,6 +1,6 @@
 """What bot and worker process say to each other: a number of bytes (u32, little-endian), then that many of msgpack.
 
-The bot gives orders and gets one `Done` for each; the worker tells on its own what happens in its rooms.
+The bot gives orders and gets one `Done` for each, and voices; the worker tells on its own what happens in its rooms.
 """
 
 import asyncio
@@ -67,6 +67,13 @@ class RequestKeyFrame(msgspec.Struct, frozen=True, tag=True):
     uid: str
 
 
+class Publish(msgspec.Struct, frozen=True, tag=True):
+    """A piece of a voice. Nothing answers it: one that cannot be published is a line in the log, and the next is 20 ms away."""
+
+    connection: int
+    frame: bytes
+
+
 class Leave(msgspec.Struct, frozen=True, tag=True):
     """Leave; a connection that is not known is fine."""
 
@@ -76,6 +83,7 @@ class Leave(msgspec.Struct, frozen=True, tag=True):
 
 SeatOrder = Join | Send | Watch | RequestKeyFrame | Leave
 Order = Start | Ping | SeatOrder
+FromBot = Order | Publish
 
 
 class Done(msgspec.Struct, frozen=True, tag=True):

@@ -26,6 +26,7 @@ from adapters.agora.ipc import (
     Order,
     Ping,
     Profile,
+    Publish,
     Start,
     event_of,
 )
@@ -43,6 +44,8 @@ ORDER_WITHIN: Final = 8.0
 JOIN_WITHIN: Final = 15.0
 END_WITHIN: Final = 2.0
 IDLE: Final = 60.0
+VOICE_BACKLOG: Final = 64 * 1024
+"""Bytes for a worker in our socket, above which it is not given voices."""
 
 PASSED_ON: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "http_proxy", "https_proxy", "no_proxy")
 """What a worker sees of our environment: none of the service's secrets."""
@@ -132,6 +135,14 @@ class WorkerProcess:
             raise WorkerProcessLost(f"no answer within {within:g} s") from None
         if done.sentence:
             raise RoomError(done.sentence, done.detail)
+
+    def publish(self, connection: int, frame: bytes) -> None:
+        """Never waits. Raises `WorkerProcessLost`, also where it has not taken a second of voices yet."""
+        if self.lost.done():
+            raise WorkerProcessLost(self.lost.result())
+        if self._line.backlog > VOICE_BACKLOG:
+            raise WorkerProcessLost("it does not take any more")
+        self._line.say(Publish(connection, frame))
 
     async def _ask(self, make: Callable[[int], Order], within: float) -> Done:
         if self.lost.done():

@@ -16,7 +16,7 @@ BOT_UID: Final = "1002"
 VIEWER_UIDS: Final = range(100_000, 2**31)
 
 AVATAR_RIGHTS: Final = frozenset(Privilege)
-BOT_RIGHTS: Final = frozenset({Privilege.JOIN, Privilege.PUBLISH_DATA})
+BOT_RIGHTS: Final = frozenset({Privilege.JOIN, Privilege.PUBLISH_AUDIO, Privilege.PUBLISH_DATA})
 VIEWER_RIGHTS: Final = frozenset({Privilege.JOIN})
 
 CHANNEL: Final = re.compile(r"[A-Za-z0-9 !#$%&()+\-:;<=.>?@\[\]^_{|}~,]{1,64}", re.ASCII)

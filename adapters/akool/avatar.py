@@ -143,6 +143,10 @@ class AkoolAvatar:
         mid = _new_mid()
         await self._sender.deliver(mid, encode(gesture(mid, action, expression)))
 
+    async def hear(self, frame: bytes) -> None:
+        if self._linked and self._uid:
+            await self._connection.publish(frame)
+
     async def watch(self, on: bool) -> None:
         self._watching = on
         if self._uid or not on:

@@ -11,6 +11,7 @@ from typing import Any
 from adapters.simulator import messages
 from adapters.simulator.avatar_params import AvatarParams
 from adapters.simulator.fixtures import VOICES
+from adapters.simulator.hearing import Hearing
 from adapters.simulator.languages import language_of
 from adapters.simulator.media_source import MediaSource
 from adapters.simulator.messages import ChatPart, Order
@@ -23,7 +24,7 @@ from adapters.simulator.talker import Talker
 from bot.clock import Clock
 from bot.domain.errors import RoomError
 from bot.domain.sessions import Mode
-from bot.ports.room import ConnectionLost, Packet, PeerJoined
+from bot.ports.room import AudioFrame, ConnectionLost, Packet, PeerJoined
 
 PART_SECONDS = 0.4
 """How much speech one part of a reply holds: about a word."""
@@ -72,6 +73,8 @@ class SimulatedAvatar:
         self._speech = speech
         self._received = ChatReassembly()
         self._source = MediaSource(connection, talker.persona)
+        self._hearing = Hearing(self._send, self._answer_aloud, options.shape)
+        self._listen_as_set()
         self._agenda: asyncio.Queue[ChatPart] = asyncio.Queue(AGENDA_LIMIT)
         self._voice: asyncio.Task[None] | None = None
         self._opened = not talker.persona.prologue
@@ -81,7 +84,8 @@ class SimulatedAvatar:
         await self.connection.join()
         try:
             async with asyncio.TaskGroup() as group:
-                doing = [group.create_task(self._speak(group)), group.create_task(self._source.run())]
+                works = (self._speak(group), self._source.run(), self._hearing.run())
+                doing = [group.create_task(work) for work in works]
                 await self._listen()
                 for task in doing:
                     task.cancel()
@@ -96,6 +100,8 @@ class SimulatedAvatar:
             match happening:
                 case Packet(data=data):
                     await self._hear(data)
+                case AudioFrame(data=sound):
+                    self._hearing.put(sound)
                 case PeerJoined():
                     self._open()
                 case ConnectionLost():
@@ -110,6 +116,10 @@ class SimulatedAvatar:
                 await self._obey(order)
             case None:
                 self.ignored += 1
+
+    def _answer_aloud(self, words: str) -> None:
+        """To what it heard somebody say. In retelling the answer is the same words, as people complained of AKOOL's."""
+        self._plan(f"aloud-{uuid.uuid4().hex[:12]}", words)
 
     def _open(self) -> None:
         """The prologue is an opening line: spoken once, to the first who comes, when the avatar only repeats."""
@@ -138,9 +148,13 @@ class SimulatedAvatar:
     def _set_params(self, data: dict[str, Any]) -> tuple[Code, str]:
         try:
             self.params = self.params.changed(data)
+            self._listen_as_set()
         except AkoolRefusal as refusal:
             return refusal.code, refusal.sentence
         return Code.OK, "OK"
+
+    def _listen_as_set(self) -> None:
+        self._hearing.detect_turns((self.params.voice_params or {}).get("turn_detection", {}))
 
     async def _interrupt(self) -> None:
         """Stop what is being said and forget what waits to be."""

@@ -77,8 +77,8 @@ class MediaSource:
         pose = self._pose(sound)
         picture = self._reel.key if key else self._reel.pose(pose)
         uid = self._connection.uid
-        self._connection.publish(VideoFrame(uid, Codec.VP8, key, WIDTH, HEIGHT, pts, picture))
-        self._connection.publish(AudioFrame(uid, SAMPLE_RATE, 1, pts, sound))
+        self._connection.perform(VideoFrame(uid, Codec.VP8, key, WIDTH, HEIGHT, pts, picture))
+        self._connection.perform(AudioFrame(uid, SAMPLE_RATE, 1, pts, sound))
 
     # ------------------------------------------------ how it looks
 

@@ -60,6 +60,11 @@ def said(mid: str, text: str, position: Mapping[str, int]) -> bytes:
     return _packet("chat", mid, {"from": "bot", "text": text}, **position)
 
 
+def recognised(mid: str, text: str, position: Mapping[str, int]) -> bytes:
+    """One part of what a person was heard to say."""
+    return _packet("chat", mid, {"from": "user", "text": text}, **position)
+
+
 def acknowledged(mid: str, cmd: str, code: int, msg: str) -> bytes:
     return _packet("command", mid, {"cmd": cmd, "code": code, "msg": msg})
 

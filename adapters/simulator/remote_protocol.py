@@ -1,8 +1,10 @@
 """How a connection is held over a WebSocket, from another process.
 
-The client begins with its credentials; the answer is `""` or why it was refused. Then binary frames are packets for the room,
-text frames of the client are wishes, and text frames of the server are events.
+The client begins with its credentials; the answer is `""` or why it was refused. Then binary frames are for the room, a
+`Kind` and what it says; text frames of the client are wishes, and text frames of the server are events.
 """
+
+from enum import IntEnum
 
 import msgspec
 
@@ -20,6 +22,14 @@ from bot.ports.room import (
 )
 
 PATH = "/_simulator/connection"
+
+
+class Kind(IntEnum):
+    """The first byte of a binary frame."""
+
+    PACKET = 0
+    VOICE = 1
+
 
 KINDS: dict[str, type[RoomEvent]] = {
     kind.__name__: kind

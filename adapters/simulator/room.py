@@ -12,6 +12,9 @@ from adapters.simulator.link_faults import LossyLink
 from bot.clock import Clock
 from bot.domain.errors import RoomError
 from bot.ports.room import (
+    PUBLISHED_FOR_S,
+    VOICE_FRAME,
+    VOICE_RATE,
     AudioFrame,
     ConnectionLost,
     LinkDown,
@@ -63,7 +66,10 @@ class _Happenings:
 
 
 class SimulatedConnection:
-    """A `RoomConnection`, and with `publish` one that can be watched: `watched` is set while somebody in the room does."""
+    """A `RoomConnection`, and with `perform` one that can be watched: `watched` is set while somebody in the room does.
+
+    With `hears` it is subscribed to every voice that is published in its room.
+    """
 
     def __init__(self, rooms: "SimulatedRooms", credentials: RoomCredentials, line: LossyLink) -> None:
         self.credentials = credentials
@@ -71,6 +77,8 @@ class SimulatedConnection:
         self.watching: str | None = None
         self.watched = asyncio.Event()
         self.key_wanted = False
+        self.hears = False
+        self._unpublishing: asyncio.TimerHandle | None = None
         self._rooms = rooms
         self._room: Room | None = None
         self._events: asyncio.Queue[RoomEvent | None] = asyncio.Queue()
@@ -114,7 +122,32 @@ class SimulatedConnection:
         if not self._over:
             self._finish(None)
 
-    def publish(self, frame: VideoFrame | AudioFrame) -> None:
+    async def publish(self, frame: bytes) -> None:
+        if self._room is None or self._over:
+            raise RoomError("The connection is not in the room.")
+        if len(frame) != VOICE_FRAME:
+            raise RoomError("That is no piece of a voice.", f"{len(frame)} bytes of sound")
+        if not self._down:
+            self._publish(self._room, frame)
+
+    def _publish(self, room: "Room", frame: bytes) -> None:
+        clock = asyncio.get_running_loop()
+        if self._unpublishing:
+            self._unpublishing.cancel()
+        self._unpublishing = clock.call_later(PUBLISHED_FOR_S, self._unpublish)
+        room.hear(AudioFrame(self.uid, VOICE_RATE, 1, round(clock.time() * 1_000_000), frame))
+
+    def _unpublish(self) -> None:
+        if self._unpublishing:
+            self._unpublishing.cancel()
+        self._unpublishing = None
+
+    @property
+    def publishes(self) -> bool:
+        """Whether a voice of ours is published."""
+        return self._unpublishing is not None
+
+    def perform(self, frame: VideoFrame | AudioFrame) -> None:
         """Give a picture or sound of ours to those who watch."""
         if self._room and not self._down:
             self._room.show(self.uid, frame)
@@ -159,6 +192,7 @@ class SimulatedConnection:
     def _finish(self, last: ConnectionLost | None) -> None:
         self._over = True
         self._events.put_nowait(last)
+        self._unpublish()
         if self._room is not None:
             self._room.remove(self)
 
@@ -197,6 +231,12 @@ class Room:
             if other.watching == sender:
                 other.tell(frame)
 
+    def hear(self, frame: AudioFrame) -> None:
+        """A voice, for whoever hears everybody or watches just this one."""
+        for other in self._others(frame.uid):
+            if other.hears or other.watching == frame.uid:
+                other.tell(frame)
+
     def count_watchers(self) -> None:
         """Tell each connection whether it is watched."""
         wanted = {connection.watching for connection in self.connections.values()}
@@ -228,7 +268,9 @@ class SimulatedRooms:
         return SimulatedConnection(self, credentials, self.to_client)
 
     def avatar_connection(self, credentials: RoomCredentials) -> SimulatedConnection:
-        return SimulatedConnection(self, credentials, self.to_avatar)
+        connection = SimulatedConnection(self, credentials, self.to_avatar)
+        connection.hears = True
+        return connection
 
     def enter(self, connection: SimulatedConnection) -> Room:
         """Check the token and let the connection in. Raises `RoomError`."""

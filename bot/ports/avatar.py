@@ -117,6 +117,18 @@ class AdjustableAvatar(Protocol):
 
 
 @runtime_checkable
+class HearingAvatar(Protocol):
+    """What an `Avatar` also is that listens to people: what it recognises comes as utterances of theirs, and in dialogue it answers.
+
+    In retelling it repeats what it hears.
+    """
+
+    async def hear(self, frame: bytes) -> None:
+        """Let it hear `VOICE_FRAME` bytes of somebody's voice; what comes while it cannot is lost. Raises `RoomError`."""
+        ...
+
+
+@runtime_checkable
 class GesturingAvatar(Protocol):
     """What an `Avatar` also is that makes gestures and faces."""
 

@@ -3,9 +3,16 @@
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 from bot.domain.errors import RoomError
+
+VOICE_RATE: Final = 16_000
+"""Samples a second of a voice that is published: one channel of 16 bit little-endian PCM."""
+VOICE_FRAME: Final = 640
+"""Bytes of 20 ms of it."""
+PUBLISHED_FOR_S: Final = 0.3
+"""How long a voice goes on being published after its last frame."""
 
 
 class Codec(IntEnum):
@@ -133,6 +140,13 @@ class RoomConnection(Protocol):
         ...
 
     async def request_key_frame(self, uid: str) -> None: ...
+
+    async def publish(self, frame: bytes) -> None:
+        """Let everybody hear `VOICE_FRAME` bytes of a voice; returns when it is on its way. Raises `RoomError`.
+
+        Sound of ours is published from the first frame until `PUBLISHED_FOR_S` after the last one, and at no other time.
+        """
+        ...
 
     async def leave(self) -> None:
         """Leave. Safe to call twice and at any time."""

@@ -9,7 +9,7 @@ from bot.domain.errors import CommandRefused, RoomError
 from bot.domain.posts import Speaker
 from bot.domain.sessions import ParamChanges
 from bot.ports.avatar import AvatarArrived, AvatarEvent, AvatarGone, AvatarLeft, Speaking, Utterance
-from bot.ports.room import AudioFrame, LinkDown, LinkUp, LossReason, TokenExpiring, VideoFrame
+from bot.ports.room import VOICE_FRAME, AudioFrame, LinkDown, LinkUp, LossReason, TokenExpiring, VideoFrame
 from bot.tasks import cancel_and_wait
 from bot.testing.scripted_calls import ScriptedCalls
 
@@ -57,9 +57,9 @@ class TurnText:
 class FakeAvatar(ScriptedCalls):
     """An `Avatar`. What is sent while it cannot hear waits until it can, as the port promises.
 
-    `given` has what reached it, in order, and `said` what it has begun to say; `params`, `gestures`, `watched` and `key_frames_asked`
-    what else was asked of it. While it is `deaf`, what is sent to it is lost without a sign. `admit` is asked at `join` and raises
-    `RoomError` for whoever may not.
+    `given` has what reached it, in order, `heard` the voices of people, and `said` what it has begun to say; `params`, `gestures`,
+    `watched` and `key_frames_asked` what else was asked of it. While it is `deaf`, what is sent to it is lost without a sign. `admit`
+    is asked at `join` and raises `RoomError` for whoever may not.
     """
 
     def __init__(self, behavior: AvatarBehavior = AvatarBehavior(), admit: Callable[[], object] = lambda: None) -> None:
@@ -70,6 +70,7 @@ class FakeAvatar(ScriptedCalls):
         self.params: list[ParamChanges] = []
         self.gestures: list[tuple[str | None, str | None]] = []
         self.interrupts = 0
+        self.heard = b""
         self.watched = False
         self.key_frames_asked = 0
         self.deaf = False
@@ -144,6 +145,13 @@ class FakeAvatar(ScriptedCalls):
 
     async def request_key_frame(self) -> None:
         self.key_frames_asked += self._present
+
+    async def hear(self, frame: bytes) -> None:
+        self._require()
+        if len(frame) != VOICE_FRAME:
+            raise RoomError("That is no piece of a voice.", f"{len(frame)} bytes of sound")
+        if self._hears.is_set():
+            self.heard += frame
 
     async def leave(self) -> None:
         self._end()

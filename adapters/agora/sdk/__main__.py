@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from adapters.agora.ipc import (
     Done,
+    FromBot,
     Join,
     Leave,
     LogLine,
@@ -18,6 +19,7 @@ from adapters.agora.ipc import (
     Order,
     Ping,
     Profile,
+    Publish,
     RequestKeyFrame,
     Send,
     Start,
@@ -42,7 +44,7 @@ class SdkProcess:
     """Carries out orders. The SDK is loaded with the first one, so that a process without it can still say why."""
 
     def __init__(self, end: asyncio.Event) -> None:
-        self.line: MessageChannel[Order] = MessageChannel(Order, self._hear, end.set)
+        self.line: MessageChannel[FromBot] = MessageChannel(FromBot, self._hear, end.set)
         self._end = end
         self._service: Any = None
         self._profile = Profile.LIVE
@@ -50,8 +52,15 @@ class SdkProcess:
         self._connections: dict[int, SdkConnection] = {}
         self._work: set[asyncio.Task[None]] = set()
 
-    def _hear(self, order: Order) -> None:
-        self._go(self._obey(order))
+    def _hear(self, order: FromBot) -> None:
+        if not isinstance(order, Publish):
+            self._go(self._obey(order))
+        elif connection := self._connections.get(order.connection):
+            self._publish(connection, order.frame)
+
+    def _publish(self, connection: "SdkConnection", frame: bytes) -> None:
+        if voice := connection.publish(frame):
+            self._go(voice)
 
     def _go(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

@@ -1,11 +1,12 @@
 """One connection on the SDK's side: its calls run one after the other in a thread of its own, its callbacks end on the event loop."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 from agora.rtc.agora_base import (
+    AudioPublishType,
     AudioScenarioType,
     AudioSubscriptionOptions,
     ChannelProfileType,
@@ -26,6 +27,7 @@ from adapters.agora.sdk.observers import (
     SoundObserver,
     UserObserver,
 )
+from adapters.agora.sdk.published_voice import PublishedVoice
 from bot.domain.errors import RoomError
 from bot.ports.room import AudioFrame, ConnectionLost, RoomEvent, VideoFrame
 
@@ -65,6 +67,7 @@ class SdkConnection:
         self._media: tuple[Any, ...] = ()
         self._watched: str | None = None
         self._kept: list[Any] = []
+        self._voice = PublishedVoice(self._call, self._live, self._remark)
 
     async def join(self, channel: str, uid: str, token: str) -> None:
         await self._call(self._connect, channel, uid, token)
@@ -83,8 +86,13 @@ class SdkConnection:
     async def request_key_frame(self, uid: str) -> None:
         await self._call(self._request_key_frame, uid)
 
+    def publish(self, frame: bytes) -> Coroutine[Any, Any, None] | None:
+        """Let a piece of a voice be heard. Never waits. Returns what publishes the voice that begins with it, to be run."""
+        return self._voice.put(frame)
+
     async def leave(self) -> None:
         """Disconnect, wait for the native side to be done, release. Whatever was called before comes first."""
+        self._voice.close()
         await self._call(self._disconnect)
         if self._connection is None:
             return
@@ -153,7 +161,8 @@ class SdkConnection:
     def _connect(self, channel: str, uid: str, token: str) -> None:
         # AI_SERVER, the wrapper's default, calls the SDK in a callback and has the peer degrade its sound.
         publish = RtcConnectionPublishConfig(
-            audio_scenario=AudioScenarioType.AUDIO_SCENARIO_DEFAULT, is_publish_audio=False
+            audio_scenario=AudioScenarioType.AUDIO_SCENARIO_DEFAULT,
+            audio_publish_type=AudioPublishType.AUDIO_PUBLISH_TYPE_PCM,
         )
         connection = self._service.create_rtc_connection(self._config(), publish)
         if connection is None or connection.conn_handle is None:  # the wrapper returns a half-built one

@@ -7,7 +7,7 @@ import msgspec
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from adapters.simulator.remote_protocol import PATH, ClientRequest, event_to_text
+from adapters.simulator.remote_protocol import PATH, ClientRequest, Kind, event_to_text
 from adapters.simulator.room import SimulatedConnection, SimulatedRooms
 from bot.domain.errors import RoomError
 from bot.ports.room import RoomCredentials
@@ -62,9 +62,9 @@ async def _tell(socket: WebSocket, connection: SimulatedConnection) -> None:
 
 async def _hear(socket: WebSocket, connection: SimulatedConnection) -> None:
     while (frame := await socket.receive())["type"] != "websocket.disconnect":
-        if (packet := frame.get("bytes")) is not None:
+        if (said := frame.get("bytes")) is not None:
             with contextlib.suppress(RoomError):  # lost meanwhile: the client is being told
-                await connection.send(packet)
+                await (connection.publish if said[0] == Kind.VOICE else connection.send)(said[1:])
         else:
             await _grant(msgspec.json.decode(frame["text"], type=ClientRequest), connection)
     await connection.leave()

@@ -146,7 +146,7 @@ class AkoolUnderTest:
         self._ours.lose(reason)
 
     def perform(self, frame: VideoFrame) -> None:
-        self._performers[-1].connection.publish(frame)
+        self._performers[-1].connection.perform(frame)
 
     async def end(self) -> None:
         self._rooms.close("here")

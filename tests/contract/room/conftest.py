@@ -34,7 +34,7 @@ class Performer(Protocol):
 @dataclass(frozen=True)
 class RoomUnderTest:
     """One channel. `credentials` gives a valid connection for a uid, `connections` makes connections of whatever credentials, `performer` lets
-    somebody else in.
+    somebody else in, `publishes` says whether the voice of a uid is published at the moment.
 
     What the room does not `carry` must not arrive at all, rather than garbled.
     """
@@ -42,6 +42,7 @@ class RoomUnderTest:
     credentials: Callable[[str], RoomCredentials]
     connections: ConnectRoom
     performer: Callable[[str], Performer]
+    publishes: Callable[[str], bool]
     carries: Callable[[bytes], bool] = lambda _: True
 
     def connection(self, uid: str) -> RoomConnection:
@@ -60,7 +61,7 @@ class SimulatedPerformer:
         self._connection.enter()
 
     def perform(self, frame: VideoFrame | AudioFrame) -> None:
-        self._connection.publish(frame)
+        self._connection.perform(frame)
 
     def key_frames_asked(self) -> int:
         return int(self._connection.take_keyframe_request())
@@ -84,13 +85,20 @@ def _room_of(simulator: Simulator, connections: ConnectRoom) -> RoomUnderTest:
         lambda uid: rooms.issue("here", uid, timedelta(minutes=5)),
         connections,
         lambda uid: SimulatedPerformer(rooms, uid),
+        lambda uid: any(each.publishes for each in rooms.connections("here") if each.uid == uid),
     )
 
 
 @contextlib.asynccontextmanager
 async def agora() -> AsyncIterator[RoomUnderTest]:
     async with agora_room() as (hub, connections):
-        yield RoomUnderTest(credentials, connections, lambda uid: AgoraPerformer(hub, uid), carries)
+        yield RoomUnderTest(
+            credentials,
+            connections,
+            lambda uid: AgoraPerformer(hub, uid),
+            lambda uid: any(each.publishes for each in hub.connections("here") if each.uid == uid),
+            carries,
+        )
 
 
 ROOMS: dict[str, Callable[[], AbstractAsyncContextManager[RoomUnderTest]]] = {

@@ -9,6 +9,8 @@ import pytest
 
 from bot.domain.errors import RoomError
 from bot.ports.room import (
+    VOICE_FRAME,
+    VOICE_RATE,
     AudioFrame,
     Codec,
     ConnectionLost,
@@ -20,6 +22,7 @@ from bot.ports.room import (
     RoomEvent,
     VideoFrame,
 )
+from bot.tasks import cancel_and_wait
 from tests.contract.room.conftest import Performer, RoomUnderTest
 from tests.patience import HANG_S, until
 
@@ -229,3 +232,72 @@ async def test_a_key_frame_is_asked_of_who_is_watched(room: RoomUnderTest) -> No
         await until(performance.performers["11"].key_frames_asked)
         assert not performance.performers["12"].key_frames_asked()
         await connection.leave()
+
+
+# ---------------------------------------------------------------- a voice of ours
+
+
+def voice(number: int) -> bytes:
+    return bytes([number]) * VOICE_FRAME
+
+
+async def test_a_voice_reaches_who_listens_whole_and_in_order(room: RoomUnderTest) -> None:
+    speaker, _ = await joined(room, "1")
+    peer, events = await joined(room, "2")
+    await peer.watch("1")
+    speaking = asyncio.create_task(_speak(speaker))
+    heard = b"".join(frame.data for frame in await frames_of(events, 8) if isinstance(frame, AudioFrame))
+    await cancel_and_wait(speaking)
+    numbers = [heard[at] for at in range(0, len(heard), VOICE_FRAME)]
+    assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+    assert heard == b"".join(map(voice, numbers))
+    await speaker.leave()
+    await peer.leave()
+
+
+async def _speak(speaker: RoomConnection) -> None:
+    for number in range(256):
+        await speaker.publish(voice(number))
+        await asyncio.sleep(0.02)
+
+
+async def test_a_voice_is_published_only_while_somebody_speaks(room: RoomUnderTest) -> None:
+    speaker, _ = await joined(room, "1")
+    assert not room.publishes("1")
+    for _ in range(2):  # it can begin again
+        await speaker.publish(voice(1))
+        await until(lambda: room.publishes("1"))
+        began = asyncio.get_running_loop().time()
+        await until(lambda: not room.publishes("1"))
+        assert asyncio.get_running_loop().time() - began > 0.2
+    await speaker.leave()
+
+
+async def test_a_voice_ends_with_its_connection(room: RoomUnderTest) -> None:
+    speaker, events = await joined(room, "1")
+    peer, _ = await joined(room, "2")
+    await speaker.publish(voice(1))
+    await speaker.leave()
+    assert not room.publishes("1")
+    with pytest.raises(RoomError):
+        await speaker.publish(voice(2))
+    await rest_of(events)
+    await peer.leave()
+
+
+@pytest.mark.parametrize("size", [0, VOICE_FRAME - 2, VOICE_FRAME + 2, 100_000])
+async def test_what_is_no_piece_of_a_voice_is_refused(room: RoomUnderTest, size: int) -> None:
+    speaker, _ = await joined(room, "1")
+    with pytest.raises(RoomError):
+        await speaker.publish(bytes(size))
+    assert not room.publishes("1")
+    await speaker.leave()
+
+
+async def test_who_has_not_joined_has_no_voice(room: RoomUnderTest) -> None:
+    with pytest.raises(RoomError):
+        await room.connection("1").publish(voice(1))
+
+
+def test_a_piece_of_a_voice_is_20_milliseconds() -> None:
+    assert VOICE_FRAME == VOICE_RATE * 2 * 20 // 1000

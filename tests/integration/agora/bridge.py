@@ -4,8 +4,9 @@ With the AKOOL simulator's rooms, the whole way from a chat message to the avata
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
+from typing import NamedTuple
 
 from bot.domain.errors import RoomError
 from bot.ports import room as port
@@ -18,6 +19,13 @@ REASONS = {
     port.LossReason.LOST: LOST,
     port.LossReason.ERROR: LOST,
 }
+
+
+class Said(NamedTuple):
+    """What somebody sends, and how."""
+
+    send: Callable[[bytes], Awaitable[None]]
+    what: bytes
 
 
 @asynccontextmanager
@@ -40,20 +48,31 @@ async def _carry(hub: Hub, connection: HubConnection, rooms: port.ConnectRoom) -
     except RoomError:
         connection.fail(INVALID_TOKEN)
         return
-    said: asyncio.Queue[bytes] = asyncio.Queue()
-    connection.outlet = said.put_nowait
+    said: asyncio.Queue[Said] = asyncio.Queue()
+    connection.outlet = lambda packet: said.put_nowait(Said(behind.send, packet))
+
+    def take_voice(sound: bytes) -> None:
+        for frame in _frames(sound):
+            said.put_nowait(Said(behind.publish, frame))
+
+    connection.voice_outlet = take_voice
     hub.let_in(connection)
     async with asyncio.TaskGroup() as ways:
-        there, back = ways.create_task(_send(said, behind)), ways.create_task(_hear(behind, connection))
+        there, back = ways.create_task(_send(said)), ways.create_task(_hear(behind, connection))
         await hub.until(lambda: connection.left, within=3_600)
         there.cancel()
         back.cancel()
     await behind.leave()
 
 
-async def _send(said: asyncio.Queue[bytes], behind: port.RoomConnection) -> None:
+def _frames(sound: bytes) -> Iterator[bytes]:
+    return (sound[at : at + port.VOICE_FRAME] for at in range(0, len(sound), port.VOICE_FRAME))
+
+
+async def _send(said: asyncio.Queue[Said]) -> None:
     while True:
-        await behind.send(await said.get())
+        send, what = await said.get()
+        await send(what)
 
 
 async def _hear(behind: port.RoomConnection, connection: HubConnection) -> None:

@@ -56,6 +56,8 @@ class Peer:
     uid: str
     received: asyncio.Queue[tuple[str, bytes]] = field(default_factory=asyncio.Queue)
     key_frames_wanted: int = 0
+    heard: dict[str, bytearray] = field(default_factory=lambda: defaultdict(bytearray))
+    """The voices of the room, of everybody who publishes one."""
 
     def hear(self, uid: str, data: bytes) -> None:
         self.received.put_nowait((uid, data))
@@ -96,8 +98,11 @@ class HubConnection:
     profile: int
     watching: set[str] = field(default_factory=set)
     listening: set[str] = field(default_factory=set)
+    publishes: bool = False
     outlet: Callable[[bytes], None] | None = None
     """Where what it says goes instead of to the room."""
+    voice_outlet: Callable[[bytes], None] | None = None
+    """Where its voice goes."""
     hung: bool = False
     left: bool = False
     released: bool = False
@@ -223,6 +228,19 @@ class Hub:
             if uid != sender:
                 member.hear(sender, data)
 
+    def voice(self, connection: HubConnection, frame: Frame) -> None:
+        """Everybody in the room hears it who is subscribed to it; who is not behind the SDK always is."""
+        if connection.voice_outlet:
+            connection.voice_outlet(frame.data)
+            return
+        for uid, member in self._rooms[connection.channel].items():
+            if uid == connection.uid:
+                continue
+            if isinstance(member, Peer):
+                member.heard[connection.uid] += frame.data
+            elif connection.uid in member.listening:
+                member.notice(Frame("p", connection.uid, frame.data, frame.a, 1))
+
     def enter(self, channel: str, member: Peer | HubConnection) -> None:
         room = self._rooms[channel]
         before = room.pop(member.uid, None)
@@ -292,6 +310,10 @@ class Hub:
                 connection.outlet(frame.data)
             case "M":
                 self.spread(connection.channel, connection.uid, frame.data)
+            case "B" | "b":
+                connection.publishes = frame.kind == "B"
+            case "S":
+                self.voice(connection, frame)
             case "D":
                 connection.left = True
                 self.part(connection.channel, connection)

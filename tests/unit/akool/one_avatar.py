@@ -28,6 +28,7 @@ class InMemoryConnection:
         self.sent: list[tuple[float, dict[str, Any]]] = []
         self.watched: list[str | None] = []
         self.key_frames: list[str] = []
+        self.voice = b""
         self.times_left = 0
         self.join_error: RoomError | None = None
         self.send_error: RoomError | None = None
@@ -56,6 +57,9 @@ class InMemoryConnection:
                 return
         if self.events_error:
             raise self.events_error
+
+    async def publish(self, frame: bytes) -> None:
+        self.voice += frame
 
     async def send(self, packet: bytes) -> None:
         assert len(packet) <= 960
