@@ -9,7 +9,7 @@ import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
-from adapters.simulator.remote_protocol import PATH, ClientRequest, Kind, event_from_text
+from adapters.simulator.remote_protocol import PATH, ClientRequest, RoomFrameKind, event_from_text
 from adapters.simulator.room import PACKET_LIMIT
 from bot.domain.errors import RoomError
 from bot.ports.room import VOICE_FRAME, ConnectionLost, ConnectRoom, LossReason, RoomCredentials, RoomEvent
@@ -50,12 +50,12 @@ class RemoteConnection:
     async def send(self, packet: bytes) -> None:
         if len(packet) > PACKET_LIMIT:
             raise RoomError("The stream message is too long.", f"{len(packet)} bytes, stream message out of range")
-        await self._give(bytes([Kind.PACKET]) + packet)
+        await self._give(bytes([RoomFrameKind.PACKET]) + packet)
 
     async def publish(self, frame: bytes) -> None:
         if len(frame) != VOICE_FRAME:
             raise RoomError("That is no piece of a voice.", f"{len(frame)} bytes of sound")
-        await self._give(bytes([Kind.VOICE]) + frame)
+        await self._give(bytes([RoomFrameKind.VOICE]) + frame)
 
     async def watch(self, uid: str | None) -> None:
         await self._give(_text(ClientRequest(uid)))

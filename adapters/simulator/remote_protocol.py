@@ -1,7 +1,7 @@
 """How a connection is held over a WebSocket, from another process.
 
 The client begins with its credentials; the answer is `""` or why it was refused. Then binary frames are for the room, a
-`Kind` and what it says; text frames of the client are wishes, and text frames of the server are events.
+`RoomFrameKind` and what it says; text frames of the client are wishes, and text frames of the server are events.
 """
 
 from enum import IntEnum
@@ -24,7 +24,7 @@ from bot.ports.room import (
 PATH = "/_simulator/connection"
 
 
-class Kind(IntEnum):
+class RoomFrameKind(IntEnum):
     """The first byte of a binary frame."""
 
     PACKET = 0

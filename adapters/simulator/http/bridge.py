@@ -7,7 +7,7 @@ import msgspec
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from adapters.simulator.remote_protocol import PATH, ClientRequest, Kind, event_to_text
+from adapters.simulator.remote_protocol import PATH, ClientRequest, RoomFrameKind, event_to_text
 from adapters.simulator.room import SimulatedConnection, SimulatedRooms
 from bot.domain.errors import RoomError
 from bot.ports.room import RoomCredentials
@@ -64,7 +64,7 @@ async def _hear(socket: WebSocket, connection: SimulatedConnection) -> None:
     while (frame := await socket.receive())["type"] != "websocket.disconnect":
         if (said := frame.get("bytes")) is not None:
             with contextlib.suppress(RoomError):  # lost meanwhile: the client is being told
-                await (connection.publish if said[0] == Kind.VOICE else connection.send)(said[1:])
+                await (connection.publish if said[0] == RoomFrameKind.VOICE else connection.send)(said[1:])
         else:
             await _grant(msgspec.json.decode(frame["text"], type=ClientRequest), connection)
     await connection.leave()
