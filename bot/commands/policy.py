@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bot.commands.catalogue import Catalogue, Verb
-from bot.commands.validation import ParseError, Values, validate
+from bot.commands.validation import ParseError, Values, listed, validate
 from bot.commands.verbs import CATALOGUE
 from bot.domain.conversations import Membership, Person, Refused, Role
 from bot.domain.provider import WHATEVER, Capability, Offer
@@ -103,13 +103,14 @@ class Workspace:
 @dataclass(frozen=True, slots=True)
 class Spent:
     """What is taken already: minutes of this person today, `held_minutes` of which are set aside and not used yet; sessions
-    that run now in the workspace, and in all workspaces together.
+    that run now in the workspace, and in all workspaces together. `allowed_minutes` are a day's, where that is less than everybody's.
     """
 
     person_minutes: float = 0
     held_minutes: float = 0
     sessions: int = 0
     account_sessions: int = 0
+    allowed_minutes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +143,16 @@ class Policy:
         entry = self.catalogue.verb(verb)
         return self._role(verb, role) or (self._funding(workspace) if entry and entry.costs else None)
 
+    def may_call(self, person: Person, verb: str) -> Refused | None:
+        """Whether somebody's token, where it is one that they come by, is for that verb."""
+        allowance = person.allowance
+        if allowance is None or verb in allowance.commands:
+            return None
+        return Refused(
+            f"This token is not for “{verb}”, only for {listed(sorted(allowance.commands), 'and')}. Whoever runs Avatarbot makes "
+            "another with: avatarbot tokens create"
+        )
+
     def _role(self, verb: str, role: Role) -> Refused | None:
         """What is not in the catalogue nobody may."""
         entry = self.catalogue.verb(verb)
@@ -167,7 +178,11 @@ class Policy:
         self, person: Person, workspace: Workspace, *, allow: AllowList = AllowList(), spent: Spent = Spent()
     ) -> Refused | None:
         """Whether a person may start or wake a session."""
-        return self.may_extend(person, workspace, allow=allow, spent=spent) or self._room(person, spent)
+        return (
+            self.may_call(person, "start")
+            or self.may_extend(person, workspace, allow=allow, spent=spent)
+            or self._room(person, spent)
+        )
 
     def may_extend(
         self, person: Person, workspace: Workspace, *, allow: AllowList = AllowList(), spent: Spent = Spent()
@@ -180,9 +195,14 @@ class Policy:
         """Sessions of all workspaces together: what the operator allows, and no more than the provider has room for."""
         return min(self.limits.account_sessions, self.offer.sessions or self.limits.account_sessions)
 
+    def minutes_per_day(self, allowed: int | None = None) -> int:
+        """What one person may use in a day, `allowed` so much by a token of theirs."""
+        everybody = self.limits.person_minutes
+        return everybody if allowed is None else min(everybody, allowed)
+
     def minutes(self, asked: int | None, spent: Spent = Spent()) -> int:
         """The minutes of the next provider session: what was asked for or the default, and no more than the day still has."""
-        left = int(self.limits.person_minutes - spent.person_minutes)
+        left = int(self.minutes_per_day(spent.allowed_minutes) - spent.person_minutes)
         return max(0, min(asked or self.limits.provider_minutes, self.offer.longest_minutes, left))
 
     def may_write(self, text: str) -> Refused | None:
@@ -241,7 +261,9 @@ class Policy:
     def _budget(self, spent: Spent) -> Refused | None:
         if self.minutes(None, spent):
             return None
-        limit = self.limits.person_minutes
+        limit = self.minutes_per_day(spent.allowed_minutes)
+        if not limit:
+            return Refused("This token may start nothing: no minutes of the day are its own.")
         if self.minutes(None, replace(spent, person_minutes=spent.person_minutes - spent.held_minutes)):
             return Refused(
                 f"Your {limit} minutes for today are used or set aside for sessions that run. What a session has not used "

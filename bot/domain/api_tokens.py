@@ -73,3 +73,10 @@ class ApiToken:
 
     def expired_at(self, now: datetime) -> bool:
         return self.expires_at is not None and now >= self.expires_at
+
+
+def allowed_minutes(payer_id: str, token: ApiToken | None, now: datetime) -> int | None:
+    """What somebody may use in a day by the token of theirs, None for people: a token that is gone or has expired pays for nothing more."""
+    if not payer_id.startswith(BY_API):
+        return None
+    return token.minutes_per_day if token and not token.expired_at(now) else 0

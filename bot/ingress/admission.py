@@ -182,8 +182,8 @@ class Admission:
         verb = CATALOGUE.verb(command.verb)
         if verb is None or verb.kind is CommandKind.QUESTION:
             return Question()
-        values = understood(self._policy, verb, command.options)
-        if isinstance(values, ParseError):
+        values = self._policy.may_call(inbound.person, verb.name) or understood(self._policy, verb, command.options)
+        if isinstance(values, Refused | ParseError):
             return Refused(values.sentence)
         command = Command(verb.name, {name: text for name, text in command.options.items() if text.strip()})
         if command.verb == "start":
@@ -272,6 +272,7 @@ class Admission:
             held_minutes=use.held / 60,
             sessions=self._running[_workspace(inbound.place)],
             account_sessions=self._on_the_account(_workspace(inbound.place)),
+            allowed_minutes=inbound.person.allowance.minutes_per_day if inbound.person.allowance else None,
         )
 
     def _on_the_account(self, workspace: WorkspaceKey) -> int:

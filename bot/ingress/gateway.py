@@ -129,7 +129,7 @@ class Gateway:
         request = Query(self._query_context, inbound, values, session, settings, workspace, account)
         if verb.past and session is None and not named:
             request = replace(request, session=await last_talked(request))
-        if refused := policy.may(verb.name, request.role, workspace):
+        if refused := policy.may_call(inbound.person, verb.name) or policy.may(verb.name, request.role, workspace):
             return Reply(refused.sentence)
         if verb.asks_back(values):
             return await ask_back(request, verb, command)

@@ -98,3 +98,27 @@ class SessionEvents:
 async def _drain(queue: asyncio.Queue[SessionEvent]) -> AsyncIterator[SessionEvent]:
     while True:
         yield await queue.get()
+
+
+class SessionWrites:
+    """Wakes whoever waits for something of a session to be written, in this process. What was written is read from the storage."""
+
+    def __init__(self) -> None:
+        self._waiting: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
+
+    def notify(self, session_id: str) -> None:
+        """A run has written. Never waits."""
+        for event in self._waiting.get(session_id, ()):
+            event.set()
+
+    @contextmanager
+    def watch(self, session_id: str) -> Iterator[asyncio.Event]:
+        """An event that is set by every write of the session's run, until the block ends."""
+        event = asyncio.Event()
+        self._waiting[session_id].add(event)
+        try:
+            yield event
+        finally:
+            self._waiting[session_id].discard(event)
+            if not self._waiting[session_id]:
+                del self._waiting[session_id]

@@ -17,7 +17,7 @@ from bot.ports.storage.records import ProviderSessionRecord, ProviderSessionStat
 from bot.queries.channel_names import channel_name, is_open_here, whereabouts
 from bot.queries.context import Declined, Query
 from bot.queries.pagination import facts
-from bot.runtime.budget import Day
+from bot.runtime.budget import Day, day_allowed
 from bot.transcript.export import export
 
 PROVIDER_SAYS = {
@@ -104,9 +104,10 @@ def _ends(view: SessionView, now: datetime) -> str:
 
 async def _cost(request: Query, session: SessionRecord) -> str:
     """What the session has used, and for members the day of whoever pays for it."""
-    usage, limit = request.context.services.storage.usage, request.context.services.policy.limits.person_minutes
+    services, usage = request.context.services, request.context.services.storage.usage
     minutes = (await usage.of_session(session.id)).used / 60
-    day = Day.of(await usage.of_person(session.place, session.payer_id), limit)
+    used_today = await usage.of_person(session.place, session.payer_id)
+    day = Day.of(used_today, await day_allowed(services, session.payer_id))
     sleeping = session.status is SessionStatus.SLEEPING
     used = f"It has used {minutes:.1f} minutes{', and uses none while it is asleep' if sleeping else ' so far'}."
     return f"{used} {day.described(_payer(request, session))}" if at_least(request.role, Role.MEMBER) else used

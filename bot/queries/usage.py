@@ -13,7 +13,7 @@ from bot.ports.storage.records import InboxOutcome
 from bot.queries.channel_names import channel_names
 from bot.queries.context import Query
 from bot.queries.usage_chart import OTHERS, described, minutes_by_day
-from bot.runtime.budget import Day
+from bot.runtime.budget import Day, day_allowed
 
 USUAL_DAYS = 30
 LISTED = 8
@@ -84,7 +84,7 @@ async def _own_day(request: Query) -> str:
     """Of whoever asks."""
     services = request.context.services
     use = await services.storage.usage.of_person(request.place, request.person.id)
-    return Day.of(use, services.policy.limits.person_minutes).described()
+    return Day.of(use, await day_allowed(services, request.person.id)).described()
 
 
 async def _moderated(request: Query, since: datetime) -> str:

@@ -4,11 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bot.commands.policy import Spent
+from bot.domain.api_tokens import allowed_minutes
+from bot.domain.conversations import BY_API
 from bot.domain.errors import AvatarbotError
 from bot.domain.provider import Use
 from bot.domain.sessions import EndReason
 from bot.ports.storage.transactions import Standing
 from bot.runtime.context import SessionContext
+from bot.runtime.services import Services
 
 
 class BudgetSpent(AvatarbotError):
@@ -39,7 +42,8 @@ def minutes_for(context: SessionContext) -> Callable[[Standing], int]:
             return standing.reserved_s // 60
         if not funding.judged(place, standing.allowed).funded:
             raise NotAllowed
-        if left := policy.minutes(asked, Spent((standing.use.used + standing.use.held) / 60)):
+        spent = (standing.use.used + standing.use.held) / 60
+        if left := policy.minutes(asked, Spent(spent, allowed_minutes=standing.allowed_minutes)):
             return left
         raise BudgetSpent
 
@@ -51,7 +55,8 @@ async def next_minutes(context: SessionContext) -> int:
     session, storage = context.session, context.services.storage
     use = await storage.usage.of_person(session.place, session.payer_id)
     said = await storage.channels.allowed(session.place.platform, session.place.workspace_id)
-    return minutes_for(context)(Standing(session.reserved_s, use, said))
+    allowed = await allowed_to(context.services, session.payer_id)
+    return minutes_for(context)(Standing(session.reserved_s, use, said, allowed))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,4 +102,16 @@ def _minutes(number: int) -> str:
 async def day_of_payer(context: SessionContext) -> Day:
     """The day of whoever pays for the session. Raises `StoreUnavailable`."""
     use = await context.services.storage.usage.of_person(context.session.place, context.session.payer_id)
-    return Day.of(use, context.services.policy.limits.person_minutes)
+    return Day.of(use, await day_allowed(context.services, context.session.payer_id))
+
+
+async def allowed_to(services: Services, person_id: str) -> int | None:
+    """The minutes that somebody may use in a day by a token of theirs; None for people. Raises `StoreUnavailable`."""
+    if not person_id.startswith(BY_API):
+        return None
+    return allowed_minutes(person_id, await services.storage.tokens.of_person(person_id), services.clock.now())
+
+
+async def day_allowed(services: Services, person_id: str) -> int:
+    """The minutes that somebody may use in a day. Raises `StoreUnavailable`."""
+    return services.policy.minutes_per_day(await allowed_to(services, person_id))

@@ -1,7 +1,8 @@
 """One live session in this process: what its tasks share."""
 
 import asyncio
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -222,9 +223,12 @@ class SessionContext:
         words = (await self.services.storage.channels.settings(place)).words
         return await self.services.moderation.clear(ProposedSpeech(written, spoken, place, source, words))
 
-    def fenced(self) -> AbstractAsyncContextManager[FencedWrites]:
+    @asynccontextmanager
+    async def fenced(self) -> AsyncIterator[FencedWrites]:
         """What the run writes, in one transaction. Raises `LeaseLost` and `StoreUnavailable` when the block is left."""
-        return self.services.storage.fenced(self.lease)
+        async with self.services.storage.fenced(self.lease) as run:
+            yield run
+        self.services.written.notify(self.session.id)
 
     # ------------------------------------------------------------ what is shown of it
 

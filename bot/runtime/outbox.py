@@ -9,7 +9,7 @@ import structlog
 
 from bot.commands.buttons import instead
 from bot.commands.verbs import CATALOGUE
-from bot.domain.conversations import Command, Reply
+from bot.domain.conversations import BY_API, Command, Reply
 from bot.domain.errors import PlatformError, StoreUnavailable, Throttled
 from bot.ports.storage.records import InboxOutcome, InboxRecord
 from bot.runtime.services import Services
@@ -75,7 +75,9 @@ class Outbox:
         return settled > 0 and len(rows) == AT_ONCE
 
     async def _tell(self, row: InboxRecord) -> bool:
-        """Whether that is settled: told, or no longer worth telling."""
+        """Whether that is settled: told, no longer worth telling, or for a program, which asks."""
+        if row.person_id.startswith(BY_API):
+            return True
         try:
             await self._services.platform(row.place).reply(row.author, _reply(row))
         except Throttled as throttled:

@@ -13,7 +13,7 @@ from bot.commands.policy import Policy
 from bot.delivery.rate_limiter import RateLimiters
 from bot.domain.conversations import ConversationRef
 from bot.domain.disclosure import Disclosures
-from bot.media.events import SessionEvents
+from bot.media.events import SessionEvents, SessionWrites
 from bot.ports.chat import ChatPlatform
 from bot.ports.provider import AvatarProvider
 from bot.ports.storage import Storage
@@ -111,6 +111,7 @@ class Services:
     timeouts: SessionTimeouts = SessionTimeouts()
     model: LanguageModel | None = None
     disclosures: Disclosures = field(default_factory=Disclosures)
+    written: SessionWrites = field(default_factory=SessionWrites)
     replies_due: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when somebody is to be told something."""
 

@@ -113,6 +113,19 @@ def record(tx: SqlTransaction, row: Any) -> InboxRecord:
     )
 
 
+def get(tx: SqlTransaction, row_id: str) -> InboxRecord | None:
+    return _one(tx, inbox.c.id == row_id)
+
+
+def of_event(tx: SqlTransaction, place: ConversationRef, event_id: str) -> InboxRecord | None:
+    return _one(tx, and_(in_workspace(inbox, place.platform, place.workspace_id), inbox.c.event_id == event_id))
+
+
+def _one(tx: SqlTransaction, where: ColumnElement[bool]) -> InboxRecord | None:
+    row = tx.connection.execute(select(inbox).where(where)).first()
+    return record(tx, row) if row else None
+
+
 def _waiting(verb: Any) -> Prepared:
     here = and_(inbox.c.session_id == bindparam("session"), inbox.c.state == InboxState.WAITING, verb)
     return Prepared(select(inbox).where(here).order_by(inbox.c.stamp, inbox.c.id))

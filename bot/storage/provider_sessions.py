@@ -7,11 +7,12 @@ from typing import Any
 import msgspec
 from sqlalchemy import Select, and_, insert, or_, select, update
 
+from bot.domain.api_tokens import allowed_minutes
 from bot.domain.sessions import SessionStatus
 from bot.ports.room import RoomCredentials
 from bot.ports.storage.records import ProviderSessionRecord, ProviderSessionStatus
 from bot.ports.storage.transactions import Standing
-from bot.storage import sessions, usage, workspaces
+from bot.storage import sessions, tokens, usage, workspaces
 from bot.storage.encryption import encrypt
 from bot.storage.statements import SqlTransaction
 from bot.storage.tables import provider_sessions
@@ -74,7 +75,9 @@ def intend(tx: SqlTransaction, session_id: str, row_id: str, minutes: Callable[[
     assert session is not None
     place, payer_id = session.place, session.payer_id
     said = workspaces.allowed(tx, place.platform, place.workspace_id)
-    bought = minutes(Standing(session.reserved_s, usage.of_person(tx, place, payer_id), said))
+    use = usage.of_person(tx, place, payer_id)
+    allowed = allowed_minutes(payer_id, tokens.of_person(tx, payer_id), tx.now)
+    bought = minutes(Standing(session.reserved_s, use, said, allowed))
     tx.connection.execute(update(session_rows).where(session_rows.c.id == session.id).values(reserved_s=0))
     tx.connection.execute(
         insert(provider_sessions).values(

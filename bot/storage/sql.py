@@ -137,6 +137,8 @@ class SqlSessions(Repository[SqlTransaction]):
 
 
 class SqlInbox(Repository[SqlTransaction]):
+    get = reads(inbox.get)
+    of_event = reads(inbox.of_event)
     waiting_turns = reads(inbox.waiting_turns)
     waiting_controls = reads(inbox.waiting_controls)
     authors = reads(inbox.authors)

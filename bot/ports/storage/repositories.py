@@ -108,6 +108,14 @@ class SessionRepository(Protocol):
 
 
 class InboxRepository(Protocol):
+    async def get(self, row_id: str) -> InboxRecord | None:
+        """By its id alone: for whoever accepted it."""
+        ...
+
+    async def of_event(self, place: ConversationRef, event_id: str) -> InboxRecord | None:
+        """What a platform's delivery, by its id in the workspace of a place, became."""
+        ...
+
     async def waiting_turns(self, session_id: str) -> list[InboxRecord]:
         """What waits to be spoken, lowest sequence first."""
         ...

@@ -128,12 +128,13 @@ class Settlement:
 @dataclass(frozen=True, slots=True)
 class Standing:
     """What a session's payer may still spend: seconds that its start reserved, what the person used today in the workspace, and what
-    the operator said of it (None for nothing).
+    the operator said of it (None for nothing). `allowed_minutes` are a day's, where a program pays; None for people.
     """
 
     reserved_s: int
     use: Use
     allowed: bool | None
+    allowed_minutes: int | None = None
 
 
 class FencedWrites(Protocol):

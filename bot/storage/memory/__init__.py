@@ -97,6 +97,8 @@ class MemorySessions(Repository[MemoryTransaction]):
 
 
 class MemoryInbox(Repository[MemoryTransaction]):
+    get = reads(inbox.get)
+    of_event = reads(inbox.of_event)
     waiting_turns = reads(inbox.waiting_turns)
     waiting_controls = reads(inbox.waiting_controls)
     authors = reads(inbox.authors)

@@ -47,6 +47,16 @@ def add(tx: MemoryTransaction, rows: Iterable[NewRow]) -> None:
 # ---------------------------------------------------------------- reading
 
 
+def get(tx: MemoryTransaction, row_id: str) -> InboxRecord | None:
+    row = tx.data.inbox.get(row_id)
+    return row.record if row else None
+
+
+def of_event(tx: MemoryTransaction, place: ConversationRef, event_id: str) -> InboxRecord | None:
+    event = place.platform, place.workspace_id, event_id
+    return next((row.record for row in tx.data.inbox if row.event == event), None)
+
+
 def _waiting(tx: MemoryTransaction) -> Iterator[InboxRecord]:
     return (row.record for row in tx.data.inbox if row.record.state is InboxState.WAITING)
 

@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import timedelta
 
+from bot.domain.api_tokens import allowed_minutes
 from bot.domain.sessions import SessionStatus
 from bot.ports.room import RoomCredentials
 from bot.ports.storage.records import ProviderSessionRecord, ProviderSessionStatus
 from bot.ports.storage.transactions import Standing
-from bot.storage.memory import sessions, usage, workspaces
+from bot.storage.memory import sessions, tokens, usage, workspaces
 from bot.storage.memory.rows import ProviderSessionRow
 from bot.storage.memory.transaction import MemoryTransaction
 
@@ -53,7 +54,8 @@ def intend(tx: MemoryTransaction, session_id: str, row_id: str, minutes: Callabl
     assert session is not None
     said = workspaces.allowed(tx, session.place.platform, session.place.workspace_id)
     use = usage.of_person(tx, session.place, session.payer_id)
-    bought = minutes(Standing(session.reserved_s, use, said))
+    allowed = allowed_minutes(session.payer_id, tokens.of_person(tx, session.payer_id), tx.now)
+    bought = minutes(Standing(session.reserved_s, use, said, allowed))
     sessions.update(tx, session_id, reserved_s=0)
     record = ProviderSessionRecord(row_id, session_id, "", INTENT, None, bought * 60, tx.now, None)
     tx.data.provider_sessions.add(row_id, ProviderSessionRow(record, session.payer_id))

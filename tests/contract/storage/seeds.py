@@ -33,16 +33,16 @@ async def enlist(storage: Storage, worker: str, lasts: timedelta = LIFE) -> None
     await storage.workers.enlist(worker, lasts=lasts, capacity=10, address="here")
 
 
-async def start(storage: Storage, session_id: str, place: ConversationRef | None = None) -> None:
+async def start(storage: Storage, session_id: str, place: ConversationRef | None = None, starter: Person = ANN) -> None:
     """Each in a channel of its own."""
     place = place or ConversationRef("room", "W1", session_id)
-    new = NewSession(session_id, place, ANN.id, ANN.name, SPEC)
+    new = NewSession(session_id, place, starter.id, starter.name, SPEC)
     await storage.admit(AdmissionQuery, lambda _: Admitted(starts=[new]))
 
 
-async def hosted(storage: Storage, session_id: str = "s") -> Lease:
+async def hosted(storage: Storage, session_id: str = "s", starter: Person = ANN) -> Lease:
     """A session that the worker "w" runs for as long as the test takes."""
-    await start(storage, session_id)
+    await start(storage, session_id, starter=starter)
     await enlist(storage, "w", OFTEN)
     (lease,) = await storage.workers.claim("w", room=1)
     return lease
