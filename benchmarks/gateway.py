@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 from pydantic import SecretStr
 
-from adapters.akool.api import AkoolApi, ApiKey
+from adapters.akool.client import AkoolApi, ApiKey
 from adapters.akool.provider import AkoolProvider
 from adapters.simulator.http.app import application
 from adapters.simulator.simulator import Simulator

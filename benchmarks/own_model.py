@@ -22,7 +22,7 @@ from starlette.requests import Request
 from starlette.responses import StreamingResponse
 from starlette.routing import Route
 
-from adapters.akool.api import AkoolApi, ApiKey
+from adapters.akool.client import AkoolApi, ApiKey
 from adapters.akool.provider import AkoolProvider
 from adapters.akool.stream.codec import decode
 from adapters.akool.stream.messages import Chat

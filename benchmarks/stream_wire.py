@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 from adapters.akool.stream.codec import encode, escaped_size
 from adapters.akool.stream.messages import Chat, Interrupt
-from adapters.akool.stream.send_queue import DEFAULT_BUDGET, Idle, Outgoing, SendQueue, Wait
+from adapters.akool.stream.sender import DEFAULT_BUDGET, Idle, Outgoing, SendQueue, Wait
 from bot.clock import new_id
 
 RATIO_LIMIT = 1.12

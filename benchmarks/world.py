@@ -11,7 +11,7 @@ import httpx
 from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
-from adapters.akool.api import AkoolApi, ApiKey
+from adapters.akool.client import AkoolApi, ApiKey
 from adapters.akool.provider import AkoolProvider
 from adapters.simulator.http.app import application
 from adapters.simulator.options import Options

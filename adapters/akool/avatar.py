@@ -6,7 +6,6 @@ from collections.abc import AsyncIterable, AsyncIterator
 
 import structlog
 
-from adapters.akool.sender import PacketSender
 from adapters.akool.stream.codec import decode, encode
 from adapters.akool.stream.messages import (
     CommandAck,
@@ -18,10 +17,11 @@ from adapters.akool.stream.messages import (
     Params,
     Part,
     SetParams,
+    gesture,
+    params,
 )
-from adapters.akool.stream.parameters import gesture, params
 from adapters.akool.stream.reassembly import Reassembly
-from adapters.akool.stream.send_queue import DEFAULT_BUDGET, Budget
+from adapters.akool.stream.sender import DEFAULT_BUDGET, Budget, PacketSender
 from bot.domain.errors import CommandRefused, RoomError
 from bot.domain.sessions import ParamChanges
 from bot.ports.avatar import AvatarArrived, AvatarEvent, AvatarGone, AvatarLeft, Speaking, Utterance

@@ -12,7 +12,7 @@ from bot.ports.provider import AvatarProvider
 
 @contextlib.asynccontextmanager
 async def _open(settings: AkoolSettings, context: ProviderContext) -> AsyncIterator[AvatarProvider]:
-    from adapters.akool.api import AkoolApi, ApiKey  # noqa: PLC0415
+    from adapters.akool.client import AkoolApi, ApiKey  # noqa: PLC0415
     from adapters.akool.provider import AkoolProvider  # noqa: PLC0415
     from adapters.akool.settings import open_api  # noqa: PLC0415
 

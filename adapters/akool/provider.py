@@ -7,18 +7,18 @@ from types import MappingProxyType
 
 import structlog
 
-from adapters.akool.api import AkoolApi
-from adapters.akool.api.records import (
+from adapters.akool.avatar import AkoolAvatar
+from adapters.akool.client import AkoolApi
+from adapters.akool.codes import NOT_RUNNING
+from adapters.akool.records import (
     OFFICIAL,
     VOICE_READY,
     AvatarRecord,
     KnowledgeRecord,
     LiveSessionRecord,
     VoiceRecord,
+    nonsense,
 )
-from adapters.akool.api.replies import nonsense
-from adapters.akool.avatar import AkoolAvatar
-from adapters.akool.codes import NOT_RUNNING
 from bot.domain.errors import ProviderError, RoomError, Verdict
 from bot.domain.sessions import SessionSpec
 from bot.ports.avatar import Avatar

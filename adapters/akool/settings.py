@@ -6,7 +6,7 @@ import httpx
 from pydantic import AfterValidator, AnyHttpUrl, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from adapters.akool.api import AkoolApi, ApiKey, ClientToken
+from adapters.akool.client import AkoolApi, ApiKey, ClientToken
 from bot.domain.errors import SettingsError
 from bot.telemetry import Metrics
 

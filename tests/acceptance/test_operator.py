@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from adapters.akool.api import AkoolApi, ApiKey
+from adapters.akool.client import AkoolApi, ApiKey
 from adapters.akool.provider import AkoolProvider
 from adapters.simulator.remote import connect_remote
 from bot.domain.sessions import SessionSpec, SessionStatus

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from adapters.akool.stream import chunking, codec
+from adapters.akool.stream import codec
 from adapters.akool.stream.messages import Chat, Part
 from adapters.akool.stream.reassembly import Reassembly
-from adapters.akool.stream.send_queue import Outgoing, SendQueue
+from adapters.akool.stream.sender import Outgoing, SendQueue
 from adapters.discord import markdown as discord_markdown
 from adapters.discord import plain_text as discord_text
 from adapters.slack import rendering
@@ -151,7 +151,7 @@ FED: Mapping[str, Callable[[str], object]] = {
     "discord_text.plain_words": lambda text: discord_text.plain_words(text, discord_text.DiscordNames()),
     "discord_text.with_quote": lambda text: discord_text.with_quote(text, "Ann", text),
     "discord_text.as_value": discord_text.as_value,
-    "chunking.chunk": lambda text: chunking.chunk(text, 900),
+    "codec.chunk": lambda text: codec.chunk(text, 900),
     "codec.escaped_size": codec.escaped_size,
     "text.well_formed": domain_text.well_formed,
     "text.printable": domain_text.printable,
@@ -174,7 +174,6 @@ MODULES = {
     "slack_text": slack_text,
     "discord_markdown": discord_markdown,
     "discord_text": discord_text,
-    "chunking": chunking,
     "codec": codec,
     "text": domain_text,
 }

@@ -1,15 +1,17 @@
-"""Every message of AKOOL's stream protocol v2 as a frozen value.
+"""Every message of AKOOL's stream protocol v2 as a frozen value, and what the core asks for as one of them.
 
 Source: docs.akool.com, "Streaming Avatar API Overview". `Event` is undocumented and as AKOOL's own React client reads it.
 """
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Final
+from typing import Final, TypeVar
 
 from msgspec import Struct
 
+from bot.domain.errors import CommandRefused
 from bot.domain.posts import Speaker
+from bot.domain.sessions import ParamChanges, TurnDetection, VoiceParams
 
 ACKNOWLEDGED: Final = 1000
 
@@ -160,3 +162,53 @@ class NotOurs(Struct, frozen=True):
 
 Outbound = Chat | SetParams | Interrupt | SetAction
 Message = Outbound | Part | CommandAck | Event | Unknown
+
+
+# ---------------------------------------------------------------- what the core asks for
+
+
+def params(changes: ParamChanges) -> Params:
+    """The changes as `set-params` takes them. It knows no ElevenLabs settings: those stay as they were created."""
+    return Params(
+        lang=changes.language,
+        mode=None if changes.mode is None else int(changes.mode),
+        bgurl=changes.background_url,
+        vparams=_voice(changes),
+    )
+
+
+def gesture(mid: str, name: str | None, expression: str | None) -> SetAction:
+    """The gesture and the face of those names. Raises `CommandRefused` with the names there are."""
+    return SetAction(mid, _known(GestureName, "action", name), _known(Expression, "expression", expression))
+
+
+def _voice(changes: ParamChanges) -> VoiceParamsMessage | None:
+    voice = changes.voice or VoiceParams()
+    wanted = VoiceParamsMessage(
+        vid=changes.voice_id,
+        vurl=changes.voice_url,
+        speed=voice.speed,
+        pron_map=dict(voice.pronunciation) or None,
+        stt_language=voice.stt_language,
+        stt_type=voice.stt_type,
+        turn_detection=_turn_detection(voice.turn_detection),
+    )
+    return None if wanted == VoiceParamsMessage() else wanted
+
+
+def _turn_detection(wanted: TurnDetection | None) -> TurnDetectionParams | None:
+    if wanted is None:
+        return None
+    return TurnDetectionParams(wanted.type, wanted.threshold, wanted.prefix_padding_ms, wanted.silence_duration_ms)
+
+
+Name = TypeVar("Name", GestureName, Expression)
+
+
+def _known(names: type[Name], what: str, wanted: str | None) -> Name | None:
+    if wanted is None:
+        return None
+    try:
+        return names(wanted)
+    except ValueError:
+        raise CommandRefused(f"There is no {what} {wanted!r}. There are: {', '.join(names)}.") from None

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from adapters.akool.api import AkoolApi, ApiKey
+from adapters.akool.client import AkoolApi, ApiKey
 from adapters.akool.provider import AkoolProvider
 from adapters.simulator.http.app import application
 from adapters.simulator.options import Options

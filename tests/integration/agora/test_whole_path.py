@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from adapters.agora.connection import AgoraConnections
 from adapters.agora.rooms import OwnRooms
-from adapters.akool.api import AkoolApi, ApiKey
+from adapters.akool.client import AkoolApi, ApiKey
 from adapters.akool.provider import AkoolProvider
 from adapters.simulator.http.app import application
 from adapters.simulator.options import Options

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 from pydantic import SecretStr
 
-from adapters.akool.api import AkoolApi, ApiKey
+from adapters.akool.client import AkoolApi, ApiKey
 from bot.domain.errors import ProviderError
 from bot.domain.sessions import SessionSpec
 

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from adapters.akool.api import AkoolApi, ApiKey, ClientToken
+from adapters.akool.client import AkoolApi, ApiKey, ClientToken
 from adapters.akool.provider import AkoolProvider
 from bot.ports.room import RoomConnection, RoomCredentials
 

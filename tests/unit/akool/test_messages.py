@@ -6,8 +6,16 @@ from types import MappingProxyType
 import pytest
 
 from adapters.akool.stream.codec import encode
-from adapters.akool.stream.messages import Expression, GestureName, Params, SetAction, SetParams, VoiceParamsMessage
-from adapters.akool.stream.parameters import gesture, params
+from adapters.akool.stream.messages import (
+    Expression,
+    GestureName,
+    Params,
+    SetAction,
+    SetParams,
+    VoiceParamsMessage,
+    gesture,
+    params,
+)
 from bot.domain.errors import CommandRefused
 from bot.domain.sessions import ElevenLabs, Mode, ParamChanges, TurnDetection
 from bot.domain.sessions import VoiceParams as Voice

@@ -1,5 +1,6 @@
 """Texts on their way to the avatar: packets within limits, nothing torn, nothing lost, control first."""
 
+import asyncio
 import itertools
 import json
 from dataclasses import replace
@@ -10,12 +11,12 @@ import regex
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.akool.stream.chunking import SENTENCE_WINDOW, WORD_WINDOW, chunk
-from adapters.akool.stream.codec import encode, escaped_size
+from adapters.akool.stream.codec import SENTENCE_WINDOW, WORD_WINDOW, chunk, encode, escaped_size
 from adapters.akool.stream.messages import Chat, Interrupt
-from adapters.akool.stream.send_queue import Budget, Idle, Outgoing, SendQueue, Wait
-from bot.domain.errors import SettingsError
+from adapters.akool.stream.sender import DEFAULT_BUDGET, Budget, Idle, Outgoing, PacketSender, SendQueue, Wait
+from bot.domain.errors import RoomError, SettingsError
 from bot.domain.text import well_formed
+from tests.unit.akool.one_avatar import InMemoryConnection
 
 MID = "0193a0b0-0000-7000-8000-000000000001"
 INTERRUPT = encode(Interrupt("cmd-1"))
@@ -344,3 +345,12 @@ def test_a_text_of_nothing_sends_nothing() -> None:
     queue = SendQueue()
     assert not say(queue, "")
     assert queue.next_packet(0.0) == Idle()
+
+
+async def test_what_was_dropped_before_the_end_is_no_error() -> None:
+    sender = PacketSender(InMemoryConnection(), DEFAULT_BUDGET)
+    saying = asyncio.create_task(sender.say(MID, "Hello."))
+    await asyncio.sleep(0)
+    sender.drop_speech()
+    sender.close(RoomError("The avatar's room is closed."))
+    await saying
