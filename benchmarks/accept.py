@@ -25,7 +25,7 @@ from bot.domain.sessions import SessionSpec, SessionStatus
 from bot.ingress.inbox import Inbox
 from bot.ports.storage.records import InboxRecord, InboxState
 from bot.ports.storage.transactions import AdmissionQuery, Admitted, NewSession
-from bot.runtime.accounts import Funding
+from bot.runtime.funding import Funding
 from bot.storage import tables
 from bot.storage.sql import SqlStorage
 

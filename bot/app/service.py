@@ -31,7 +31,8 @@ from bot.ports.words import LanguageModel, Moderator, Unanswered
 from bot.queries.archive import StoredArchive
 from bot.queries.context import QueryContext
 from bot.queries.watch_links import Links
-from bot.runtime.accounts import Funding, accounts_of
+from bot.runtime.accounts import accounts_of
+from bot.runtime.funding import Funding
 from bot.runtime.outbox import Outbox
 from bot.runtime.services import Moderation, Services, SessionTimeouts
 from bot.runtime.status_card import EndedCards

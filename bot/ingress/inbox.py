@@ -18,7 +18,7 @@ from bot.ingress.admission import Admission
 from bot.ports.storage import Storage
 from bot.ports.storage.records import InboxRecord
 from bot.ports.storage.transactions import AdmissionQuery, Admitted, Situation
-from bot.runtime.accounts import Funding
+from bot.runtime.funding import Funding
 from bot.runtime.sentences import JUST_ENDED
 
 log = structlog.get_logger(__name__)

@@ -1,4 +1,4 @@
-"""Whose account at the provider a workspace uses: the operator's where it is allowed to, or its own."""
+"""Accounts at the provider: the operator's, and those of workspaces that brought a key of their own."""
 
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
@@ -8,36 +8,15 @@ from datetime import timedelta
 import msgspec
 
 from bot.clock import new_id
-from bot.commands.policy import Workspace
 from bot.domain.conversations import ConversationRef, ReplyTo
 from bot.domain.errors import ProviderError, Verdict
 from bot.ports.provider import AvatarProvider
 from bot.ports.storage import Storage
 from bot.ports.storage.records import ProviderSessionRecord, ProviderSessionStatus
-from bot.ports.storage.repositories import OWN_ACCOUNT, ChannelRepository
+from bot.ports.storage.repositories import OWN_ACCOUNT
 from bot.redaction import register_secret
+from bot.runtime.funding import Funding
 from bot.runtime.provider_catalog import ProviderCatalog, WorkspaceCatalog
-
-IsHome = Callable[[str, str], bool]
-"""Whether a workspace (platform, id) is the operator's own: its platform knows by its tokens and settings."""
-
-
-class Funding:
-    """What is not known to be allowed is not: neither said by the operator nor their own."""
-
-    def __init__(self, channels: ChannelRepository, is_home: IsHome) -> None:
-        self._channels = channels
-        self._is_home = is_home
-
-    async def of(self, place: ConversationRef) -> Workspace:
-        """The workspace of a place, as the policy asks about it. Raises `StoreUnavailable`."""
-        return self.judged(place, await self._channels.allowed(place.platform, place.workspace_id))
-
-    def judged(self, place: ConversationRef, said: bool | None) -> Workspace:
-        """The same, by what the operator said of it (None: nothing), which goes before what is their own."""
-        funded = self._is_home(place.platform, place.workspace_id) if said is None else said
-        return Workspace(place.platform, place.workspace_id, funded=funded)
-
 
 RETIRED = "retired-accounts"
 """Keys that were replaced or taken back, kept until nothing is open that was made with them."""

@@ -12,7 +12,7 @@ from bot.domain.errors import ProviderError, Verdict
 from bot.ports.provider import AvatarInfo, AvatarProvider, Knowledge, LanguageInfo, VoiceInfo
 from bot.ports.storage.records import OwnedKind
 from bot.ports.storage.repositories import OwnershipRepository
-from bot.runtime.accounts import Funding
+from bot.runtime.funding import Funding
 
 log = structlog.get_logger(__name__)
 

@@ -18,7 +18,8 @@ from bot.ports.chat import ChatPlatform
 from bot.ports.provider import AvatarProvider
 from bot.ports.storage import Storage
 from bot.ports.words import VERDICT_WITHIN_S, LanguageModel, Moderator, NoVerdict, ProposedSpeech, Unanswered
-from bot.runtime.accounts import Funding, ProviderAccounts
+from bot.runtime.accounts import ProviderAccounts
+from bot.runtime.funding import Funding
 from bot.telemetry import Metrics
 
 log = structlog.get_logger(__name__)

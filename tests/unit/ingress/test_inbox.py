@@ -11,7 +11,7 @@ from bot.domain.conversations import Accepted, Command, ConversationRef, Duplica
 from bot.domain.errors import StoreUnavailable
 from bot.ingress.inbox import COMMIT_WITHIN, Inbox
 from bot.ports.storage.records import InboxRecord
-from bot.runtime.accounts import Funding
+from bot.runtime.funding import Funding
 from bot.storage.memory import MemoryStorage
 from bot.testing.chat import ANN, CHANNEL
 from bot.testing.virtual_time import LoopClock, run_virtual
