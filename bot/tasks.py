@@ -1,6 +1,8 @@
-"""Ending tasks of one's own."""
+"""Ending tasks of one's own, and waking them."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 
@@ -16,3 +18,25 @@ async def cancel_and_wait(*tasks: asyncio.Task[Any]) -> None:
     for task in tasks:
         if not task.cancelled():
             task.result()
+
+
+class Wakeups:
+    """Everybody in this process who waits for the same. What is stored is the truth, and looked at now and then: this is only a hint."""
+
+    def __init__(self) -> None:
+        self._waiting: set[asyncio.Event] = set()
+
+    def notify(self) -> None:
+        """Whoever waits looks at once."""
+        for each in self._waiting:
+            each.set()
+
+    @contextmanager
+    def joined(self) -> Iterator[asyncio.Event]:
+        """Is set by `notify` within the block; whoever waits for it clears it."""
+        wakeup = asyncio.Event()
+        self._waiting.add(wakeup)
+        try:
+            yield wakeup
+        finally:
+            self._waiting.remove(wakeup)

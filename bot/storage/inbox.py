@@ -21,7 +21,7 @@ from bot.ports.storage.records import (
 from bot.ports.storage.transactions import EventKey
 from bot.storage.encryption import decrypt, encrypt
 from bot.storage.statements import Prepared, SqlTransaction, in_workspace, one_of
-from bot.storage.tables import inbox, turns, utterances
+from bot.storage.tables import events, inbox, turns, utterances
 
 NO_WORDS = "{}"
 """The body of a message of which no word is kept."""
@@ -313,6 +313,7 @@ def forget_person(tx: SqlTransaction, place: ConversationRef, person_id: str) ->
     tx.connection.execute(update(inbox).where(theirs, inbox.c.state == InboxState.WAITING).values(withdrawn))
     tx.connection.execute(delete(utterances).where(utterances.c.speaker == Speaker.USER, utterances.c.mid.in_(ids)))
     tx.connection.execute(delete(turns).where(turns.c.id.in_(ids)))
+    tx.connection.execute(delete(events).where(events.c.author_row.in_(ids)))
     tx.connection.execute(update(inbox).where(theirs).values(body=NO_WORDS))
     return messages
 

@@ -13,7 +13,7 @@ from bot.domain.errors import SettingsError
 from bot.redaction import register_secret
 from bot.settings import Settings
 from bot.storage.encryption import Cipher
-from bot.storage.tables import channel_settings, inbox, provider_sessions, sessions, uploads, vault
+from bot.storage.tables import channel_settings, hooks, inbox, provider_sessions, sessions, uploads, vault
 
 NAME = "avatarbot.key"
 
@@ -76,6 +76,8 @@ ENCRYPTED: tuple[Column[bytes], ...] = (
     provider_sessions.c.credentials,
     inbox.c.reply_to,
     uploads.c.reply_to,
+    hooks.c.url,
+    hooks.c.secret,
 )
 """Every encrypted column."""
 

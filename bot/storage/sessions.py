@@ -1,6 +1,6 @@
 """Sessions: what is read of them, how they begin, rest and end; who may claim them, and what a run changes of its own."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Select, and_, bindparam, exists, func, ins
 from bot.domain.conversations import ConversationRef, MessageRef
 from bot.domain.posts import Opened
 from bot.domain.sessions import EndReason, SessionSpec, SessionStatus
-from bot.ports.storage.records import Lease, NewRow, Past, SessionRecord
+from bot.ports.storage.records import Lease, Past, SessionRecord
 from bot.ports.storage.transactions import NewSession, WorkspaceKey
 from bot.storage import inbox, transcripts, usage
 from bot.storage.encryption import Cipher, decrypt, encrypt
@@ -211,17 +211,6 @@ def put_to_rest(tx: SqlTransaction, session_id: str, reason: EndReason) -> bool:
         .values(status=ENDED, end_reason=reason, ended_at=tx.now, reserved_s=0)
     )
     return result.rowcount == 1
-
-
-def ask_to_end(
-    tx: SqlTransaction, session_ids: Collection[str], reason: EndReason, row: Callable[[SessionRecord], NewRow]
-) -> list[SessionRecord]:
-    query = select(sessions).where(sessions.c.id.in_(tuple(session_ids)), sessions.c.status != ENDED)
-    asked = _found(tx, query)
-    for session in asked:
-        if not put_to_rest(tx, session.id, reason):
-            inbox.add(tx, [row(session)])
-    return asked
 
 
 def forget(tx: SqlTransaction, session_ids: Collection[str]) -> int:

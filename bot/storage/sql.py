@@ -5,7 +5,9 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Concatenate, ParamSpec, TypeVar
 
 from bot.clock import Clock
-from bot.ports.storage.records import Lease
+from bot.domain.sessions import EndReason
+from bot.ports.storage.hooks import HookRepository
+from bot.ports.storage.records import Lease, NewRow, SessionRecord
 from bot.ports.storage.repositories import (
     ChannelRepository,
     GrantRepository,
@@ -22,6 +24,7 @@ from bot.ports.storage.repositories import (
 )
 from bot.ports.storage.transactions import AdmissionQuery, Admitted, FencedWrites, Situation, UnfencedWrites
 from bot.storage import (
+    hooks,
     inbox,
     provider_sessions,
     sessions,
@@ -32,13 +35,16 @@ from bot.storage import (
 )
 from bot.storage.encryption import Cipher
 from bot.storage.engine import Store
+from bot.storage.event_writer import EventWriter
+from bot.storage.functions import StorageFunctions
 from bot.storage.keys import has_canary, leave_canary
 from bot.storage.sqlite import Work
 from bot.storage.statements import SqlTransaction
-from bot.storage.unit_of_work import FencedBlock, Repository, StorageFunctions, admit, reads, writes
+from bot.storage.unit_of_work import FencedBlock, Repository, admit, ask_to_end, put_to_rest, reads, writes
+from bot.tasks import Wakeups
 
 FUNCTIONS: StorageFunctions[SqlTransaction] = StorageFunctions(
-    sessions, inbox, workspaces, usage, provider_sessions, transcripts
+    sessions, inbox, workspaces, usage, provider_sessions, transcripts, EventWriter(sessions.get, hooks)
 )
 
 
@@ -100,9 +106,11 @@ class SqlStorage:
         self.workers: WorkerRepository = SqlWorkers(transactions)
         self.vault: SecretVault = SqlVault(transactions)
         self.unfenced: UnfencedWrites = SqlUnfencedWrites(transactions)
+        self.hooks: HookRepository = SqlHooks(transactions)
+        self.outbox = Wakeups()
 
     def fenced(self, lease: Lease) -> AbstractAsyncContextManager[FencedWrites]:
-        return FencedBlock(self._transactions, FUNCTIONS, lease)
+        return FencedBlock(self._transactions, FUNCTIONS, lease, self.outbox.notify)
 
     async def admit(self, ask: Callable[[], AdmissionQuery], decide: Callable[[Situation], Admitted]) -> Admitted:
         return await self._transactions.write_late(ask, lambda tx, query: admit(FUNCTIONS, tx, query, decide))
@@ -118,6 +126,16 @@ def _nothing(tx: SqlTransaction) -> None:
     tx.connection.exec_driver_sql("SELECT count(*) FROM workers")
 
 
+def _put_to_rest(tx: SqlTransaction, session_id: str, reason: EndReason) -> bool:
+    return put_to_rest(FUNCTIONS, tx, session_id, reason)
+
+
+def _ask_to_end(
+    tx: SqlTransaction, session_ids: Collection[str], reason: EndReason, row: Callable[[SessionRecord], NewRow]
+) -> list[SessionRecord]:
+    return ask_to_end(FUNCTIONS, tx, session_ids, reason, row)
+
+
 class SqlSessions(Repository[SqlTransaction]):
     get = reads(sessions.get)
     in_channel = reads(sessions.in_channel_of)
@@ -130,8 +148,8 @@ class SqlSessions(Repository[SqlTransaction]):
     kept = reads(sessions.kept)
     count_by_status = reads(sessions.count_by_status)
     asleep_for = reads(sessions.asleep_for)
-    put_to_rest = writes(sessions.put_to_rest)
-    ask_to_end = writes(sessions.ask_to_end)
+    put_to_rest = writes(_put_to_rest)
+    ask_to_end = writes(_ask_to_end)
     forget = writes(sessions.forget)
     forget_older = writes(sessions.forget_older)
 
@@ -239,3 +257,18 @@ class SqlUnfencedWrites(Repository[SqlTransaction]):
     given_up = writes(provider_sessions.lost)
     posted = writes(transcripts.posted)
     released = writes(sessions.release)
+
+
+class SqlHooks(Repository[SqlTransaction]):
+    add = writes(hooks.add)
+    everything = reads(hooks.everything)
+    remove = writes(hooks.remove)
+    disable = writes(hooks.disable)
+    due = reads(hooks.due)
+    settled = writes(hooks.settled)
+    put_off = writes(hooks.put_off)
+    failed = reads(hooks.failed)
+    retry = writes(hooks.retry)
+    listen = writes(hooks.listen)
+    since = reads(hooks.since)
+    forget_older = writes(hooks.forget_older)

@@ -290,3 +290,42 @@ ownerships = Table(
     _text("consent_name"),
     Column("consent_at", Instant),
 )
+
+hooks = Table(
+    "hooks",
+    metadata,
+    _id(),
+    Column("url", LargeBinary, nullable=False),  # encrypted: may hold a token; empty for who reads along
+    Column("secret", LargeBinary, nullable=False),  # encrypted
+    _text("events"),  # types, separated by spaces
+    _text("places"),  # their names, separated by spaces
+    _text("disabled"),  # why nothing is sent any more
+    Column("created_at", Instant, nullable=False),
+    Column("listens_until", Instant),  # who reads along, and until when what happens is kept for them
+)
+
+events = Table(
+    "events",
+    metadata,
+    _id(),
+    _session(),
+    _text("type"),
+    _text("body"),  # as it is sent, byte for byte
+    _text("author_row"),  # the inbox row of whose words are in it
+    Column("created_at", Instant, nullable=False),
+    Index("event_by_session", "session_id"),
+    Index("event_by_author", "author_row"),
+    Index("event_by_time", "created_at"),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("hook_id", String(36), ForeignKey("hooks.id", ondelete="CASCADE"), primary_key=True),
+    Column("event_id", String(36), ForeignKey("events.id", ondelete="CASCADE"), primary_key=True),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("due_at", Instant),  # none: it has failed for good
+    _text("reason"),
+    Index("delivery_due", "hook_id", "due_at"),
+    Index("delivery_by_event", "event_id"),
+)

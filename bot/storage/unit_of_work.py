@@ -1,15 +1,13 @@
 """Units of work in any storage: what admission and the block of a run read and write in one transaction, and how repositories are made of functions of one."""
 
-from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
 from types import TracebackType
 from typing import Any, Concatenate, Generic, ParamSpec, Protocol, Self, TypeVar
 
-from bot.commands.options import ChannelSettings
+from bot.clock import new_id
 from bot.domain.conversations import ConversationRef, MessageRef, Suggestion
+from bot.domain.hook_events import EventType
 from bot.domain.posts import Opened
-from bot.domain.provider import Use
 from bot.domain.sessions import EndReason, SessionSpec, SessionStatus
 from bot.ports.storage.records import (
     Conclusion,
@@ -26,14 +24,12 @@ from bot.ports.storage.records import (
 from bot.ports.storage.transactions import (
     AdmissionQuery,
     Admitted,
-    EventKey,
-    NewSession,
     Pending,
     Settlement,
     Situation,
     Standing,
-    WorkspaceKey,
 )
+from bot.storage.functions import StorageFunctions, Transaction, Tx
 
 # ---------------------------------------------------------------- transactions and repositories
 
@@ -42,14 +38,6 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class Transaction(Protocol):
-    @property
-    def now(self) -> datetime:
-        """When it was asked for."""
-        ...
-
-
-Tx = TypeVar("Tx", bound=Transaction)
 Tx_co = TypeVar("Tx_co", bound=Transaction, covariant=True)
 
 
@@ -93,92 +81,11 @@ def writes(work: Callable[Concatenate[Tx, P], T]) -> Method[Tx, P, T]:
     return method
 
 
-# ---------------------------------------------------------------- what a storage's modules offer
-
-
-T_contra = TypeVar("T_contra", contravariant=True)
-
-
-class SessionFunctions(Protocol[T_contra]):
-    def get(self, tx: T_contra, session_id: str, /) -> SessionRecord | None: ...
-    def in_channels_of(self, tx: T_contra, places: Iterable[ConversationRef], /) -> Iterable[SessionRecord]: ...
-    def last_ended(
-        self, tx: T_contra, place: ConversationRef, /, *, ended_within: timedelta
-    ) -> SessionRecord | None: ...
-    def count_running(self, tx: T_contra, /) -> Mapping[WorkspaceKey, int]: ...
-    def add(self, tx: T_contra, new: NewSession, /) -> None: ...
-    def wake(self, tx: T_contra, session_id: str, payer_id: str, reserved_s: int, /) -> None: ...
-    def touch(self, tx: T_contra, session_ids: Iterable[str], /) -> None: ...
-    def put_to_rest(self, tx: T_contra, session_id: str, reason: EndReason, /) -> bool: ...
-
-    # the row that a lease holds
-
-    def holds(self, tx: T_contra, lease: Lease, /) -> bool:
-        """The fence: whether the session is the lease's. Nobody else changes that before the transaction ends."""
-        ...
-
-    def change(self, tx: T_contra, lease: Lease, /, **fields: object) -> None:
-        """Give fields of the session's record other values; of `thread` and `card` the two below."""
-        ...
-
-    def open_thread(self, tx: T_contra, lease: Lease, opened: Opened, /) -> None: ...
-    def move_card(self, tx: T_contra, lease: Lease, card: MessageRef, /) -> None: ...
-
-
-class InboxFunctions(Protocol[T_contra]):
-    def known_events(self, tx: T_contra, events: Collection[EventKey], /) -> Iterable[EventKey]: ...
-    def waiting_authors(self, tx: T_contra, session_ids: Collection[str], /) -> Mapping[tuple[str, str], int]: ...
-    def unfinished(self, tx: T_contra, session_id: str, /) -> Sequence[UnfinishedRow]: ...
-    def add(self, tx: T_contra, rows: Iterable[NewRow], /) -> None: ...
-    def edit_waiting(self, tx: T_contra, ref: MessageRef, text: str, /) -> None: ...
-    def withdraw_waiting(self, tx: T_contra, ref: MessageRef, /) -> None: ...
-    def claim_turn(self, tx: T_contra, row: InboxRecord, provider_row: str, text: str, /) -> bool: ...
-    def conclude(self, tx: T_contra, conclusions: Iterable[Conclusion], /) -> None: ...
-    def finish(
-        self, tx: T_contra, row_id: str, outcome: InboxOutcome, sentence: str, suggestions: Sequence[Suggestion], /
-    ) -> None: ...
-
-
-class ChannelFunctions(Protocol[T_contra]):
-    def settings_of(
-        self, tx: T_contra, places: Iterable[ConversationRef], /
-    ) -> Mapping[ConversationRef, ChannelSettings]: ...
-    def own_accounts(self, tx: T_contra, /) -> frozenset[WorkspaceKey]: ...
-    def allowed(self, tx: T_contra, platform: str, workspace_id: str, /) -> bool | None: ...
-
-
-class UsageFunctions(Protocol[T_contra]):
-    def of_person(self, tx: T_contra, place: ConversationRef, person_id: str, /) -> Use: ...
-
-
-class ProviderSessionFunctions(Protocol[T_contra]):
-    def intend(self, tx: T_contra, session_id: str, row_id: str, minutes: Callable[[Standing], int], /) -> int: ...
-    def closing(self, tx: T_contra, row_id: str, /) -> None: ...
-    def closed(self, tx: T_contra, row_id: str, /) -> None: ...
-    def lost(self, tx: T_contra, row_id: str, /) -> None: ...
-
-
-class TranscriptFunctions(Protocol[T_contra]):
-    def save(self, tx: T_contra, session_id: str, utterance: UtteranceRecord, /) -> None: ...
-    def shown(self, tx: T_contra, utterance_id: str, /) -> None: ...
-    def intend_post(self, tx: T_contra, session_id: str, post: PostRecord, /) -> None: ...
-    def posted(self, tx: T_contra, source_id: str, part: int, message_id: str, /) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class StorageFunctions(Generic[Tx]):
-    """The modules of one storage."""
-
-    sessions: SessionFunctions[Tx]
-    inbox: InboxFunctions[Tx]
-    channels: ChannelFunctions[Tx]
-    usage: UsageFunctions[Tx]
-    provider_sessions: ProviderSessionFunctions[Tx]
-    transcripts: TranscriptFunctions[Tx]
-
-
 # ---------------------------------------------------------------- admission
 
+
+SPOKEN = frozenset({InboxOutcome.SPOKEN, InboxOutcome.INTERRUPTED})
+"""Outcomes of what was heard, to its end or not."""
 
 HAS_ENDED = "The sleeping session has ended."
 
@@ -237,9 +144,10 @@ def _ended(
 
 def _write(functions: StorageFunctions[Tx], tx: Tx, admitted: Admitted) -> None:
     for session_id, reason in admitted.ends.items():
-        functions.sessions.put_to_rest(tx, session_id, reason)
+        put_to_rest(functions, tx, session_id, reason)
     for new in admitted.starts:
         functions.sessions.add(tx, new)
+        functions.events.session_changed(tx, new_id(), new.id, EventType.SESSION_STARTED)
     for session_id, (payer_id, seconds) in admitted.wakes.items():
         functions.sessions.wake(tx, session_id, payer_id, seconds)
     functions.inbox.add(tx, admitted.rows)
@@ -253,16 +161,48 @@ def _write(functions: StorageFunctions[Tx], tx: Tx, admitted: Admitted) -> None:
         functions.inbox.withdraw_waiting(tx, message)
 
 
+# ---------------------------------------------------------------- ending what sleeps
+
+
+def put_to_rest(functions: StorageFunctions[Tx], tx: Tx, session_id: str, reason: EndReason) -> bool:
+    ended = functions.sessions.put_to_rest(tx, session_id, reason)
+    if ended:
+        functions.events.session_changed(tx, new_id(), session_id, EventType.SESSION_ENDED)
+    return ended
+
+
+def ask_to_end(
+    functions: StorageFunctions[Tx],
+    tx: Tx,
+    session_ids: Iterable[str],
+    reason: EndReason,
+    row: Callable[[SessionRecord], NewRow],
+) -> list[SessionRecord]:
+    asked = [each for each in _by_id(functions, tx, session_ids) if each.status is not SessionStatus.ENDED]
+    for session in asked:
+        if not put_to_rest(functions, tx, session.id, reason):
+            functions.inbox.add(tx, [row(session)])
+    return asked
+
+
 # ---------------------------------------------------------------- the block of a run
 
 
 class FencedBlock(Generic[Tx]):
     """`FencedWrites`: notes what is called within `async with`, and runs all of it in one transaction when that is left, the fence first."""
 
-    def __init__(self, transactions: Transactions[Tx], functions: StorageFunctions[Tx], lease: Lease) -> None:
+    def __init__(
+        self,
+        transactions: Transactions[Tx],
+        functions: StorageFunctions[Tx],
+        lease: Lease,
+        outbox_grew: Callable[[], None],
+    ) -> None:
         self._transactions = transactions
         self._functions = functions
         self._lease = lease
+        self._outbox_grew = outbox_grew
+        self._told: list[Pending[bool]] = []
         self._noted: list[tuple[Callable[[Tx], Any], Pending[Any]]] = []
 
     async def __aenter__(self) -> Self:
@@ -275,6 +215,8 @@ class FencedBlock(Generic[Tx]):
         if error is None and self._noted:
             for (_, pending), value in zip(self._noted, await self._transactions.write(self._run), strict=True):
                 pending.settle(value)
+            if any(each.value for each in self._told):
+                self._outbox_grew()
 
     def _run(self, tx: Tx) -> Sequence[Any]:
         if not self._functions.sessions.holds(tx, self._lease):
@@ -286,6 +228,10 @@ class FencedBlock(Generic[Tx]):
         self._noted.append((lambda tx: work(tx, *args, **kwargs), pending))
         return pending
 
+    def _tell(self, work: Callable[Concatenate[Tx, str, str, P], bool], *args: P.args, **kwargs: P.kwargs) -> None:
+        """Others hear of it, where they listen. Its id is made here: a transaction may run twice."""
+        self._told.append(self._note(work, new_id(), self._lease.session_id, *args, **kwargs))
+
     # ------------------------------------------------------------ the session
 
     def _change(self, **fields: object) -> None:
@@ -295,16 +241,26 @@ class FencedBlock(Generic[Tx]):
         live = {"attempts": 0} if status is SessionStatus.LIVE else {}
         ending = {"end_reason": reason} if reason else {}
         self._change(status=status, **live, **ending)
+        if status is SessionStatus.LIVE:
+            self._tell(self._functions.events.session_changed, EventType.SESSION_LIVE)
 
     def end(self, reason: EndReason) -> None:
         self._note(self._end, reason)
+        self._tell(self._functions.events.session_changed, EventType.SESSION_ENDED)
 
     def _end(self, tx: Tx, reason: EndReason) -> None:
         ended = SessionStatus.ENDED
         self._functions.sessions.change(tx, self._lease, status=ended, end_reason=reason, ended_at=tx.now, reserved_s=0)
 
     def rest(self) -> Pending[SessionStatus]:
-        return self._note(self._rest)
+        status = self._note(self._rest)
+        self._tell(self._fell_asleep)
+        return status
+
+    def _fell_asleep(self, tx: Tx, event_id: str, session_id: str) -> bool:
+        session = self._functions.sessions.get(tx, session_id)
+        asleep = session is not None and session.status is SessionStatus.SLEEPING
+        return asleep and self._functions.events.session_changed(tx, event_id, session_id, EventType.SESSION_ASLEEP)
 
     def _rest(self, tx: Tx) -> SessionStatus:
         waits = self._functions.inbox.unfinished(tx, self._lease.session_id)
@@ -344,6 +300,8 @@ class FencedBlock(Generic[Tx]):
     def finish(
         self, row_id: str, outcome: InboxOutcome, sentence: str = "", suggestions: Sequence[Suggestion] = ()
     ) -> None:
+        if outcome in SPOKEN:
+            self._tell(self._functions.events.turn_spoken, row_id, outcome)
         self._note(self._functions.inbox.finish, row_id, outcome, sentence, suggestions)
 
     # ------------------------------------------------------------ at the provider
@@ -364,6 +322,8 @@ class FencedBlock(Generic[Tx]):
 
     def save(self, utterance: UtteranceRecord) -> None:
         self._note(self._functions.transcripts.save, self._lease.session_id, utterance)
+        if utterance.final and utterance.text:
+            self._tell(self._functions.events.utterance_final, utterance)
 
     def shown(self, utterance_id: str) -> None:
         self._note(self._functions.transcripts.shown, utterance_id)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
+from bot.ports.storage.hooks import HookRepository
 from bot.ports.storage.records import Lease
 from bot.ports.storage.repositories import (
     ChannelRepository,
@@ -20,6 +21,7 @@ from bot.ports.storage.repositories import (
     WorkerRepository,
 )
 from bot.ports.storage.transactions import AdmissionQuery, Admitted, FencedWrites, Situation, UnfencedWrites
+from bot.tasks import Wakeups
 
 
 class Storage(Protocol):
@@ -41,6 +43,9 @@ class Storage(Protocol):
     workers: WorkerRepository
     vault: SecretVault
     unfenced: UnfencedWrites
+    hooks: HookRepository
+    outbox: Wakeups
+    """Tells when this process wrote down something for a hook. What others write is found by looking."""
 
     def fenced(self, lease: Lease) -> AbstractAsyncContextManager[FencedWrites]:
         """The one way to write what a run may write.

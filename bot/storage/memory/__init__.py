@@ -1,10 +1,12 @@
 """`Storage` in memory: for tests, and for whoever tries something out. Nothing outlives its process."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import AbstractAsyncContextManager
 
 from bot.clock import Clock
-from bot.ports.storage.records import Lease
+from bot.domain.sessions import EndReason
+from bot.ports.storage.hooks import HookRepository
+from bot.ports.storage.records import Lease, NewRow, SessionRecord
 from bot.ports.storage.repositories import (
     ChannelRepository,
     GrantRepository,
@@ -20,7 +22,10 @@ from bot.ports.storage.repositories import (
     WorkerRepository,
 )
 from bot.ports.storage.transactions import AdmissionQuery, Admitted, FencedWrites, Situation, UnfencedWrites
+from bot.storage.event_writer import EventWriter
+from bot.storage.functions import StorageFunctions
 from bot.storage.memory import (
+    hooks,
     inbox,
     provider_sessions,
     sessions,
@@ -31,10 +36,11 @@ from bot.storage.memory import (
 )
 from bot.storage.memory.rows import Data
 from bot.storage.memory.transaction import MemoryTransaction, MemoryTransactions
-from bot.storage.unit_of_work import FencedBlock, Repository, StorageFunctions, admit, reads, writes
+from bot.storage.unit_of_work import FencedBlock, Repository, admit, ask_to_end, put_to_rest, reads, writes
+from bot.tasks import Wakeups
 
 FUNCTIONS: StorageFunctions[MemoryTransaction] = StorageFunctions(
-    sessions, inbox, workspaces, usage, provider_sessions, transcripts
+    sessions, inbox, workspaces, usage, provider_sessions, transcripts, EventWriter(sessions.get, hooks)
 )
 
 
@@ -60,9 +66,11 @@ class MemoryStorage:
         self.workers: WorkerRepository = MemoryWorkers(transactions)
         self.vault: SecretVault = MemoryVault(transactions)
         self.unfenced: UnfencedWrites = MemoryUnfencedWrites(transactions)
+        self.hooks: HookRepository = MemoryHooks(transactions)
+        self.outbox = Wakeups()
 
     def fenced(self, lease: Lease) -> AbstractAsyncContextManager[FencedWrites]:
-        return FencedBlock(self._transactions, FUNCTIONS, lease)
+        return FencedBlock(self._transactions, FUNCTIONS, lease, self.outbox.notify)
 
     async def admit(self, ask: Callable[[], AdmissionQuery], decide: Callable[[Situation], Admitted]) -> Admitted:
         return await self._transactions.write(lambda tx: admit(FUNCTIONS, tx, ask(), decide))
@@ -78,6 +86,16 @@ def _nothing(_: MemoryTransaction) -> None:
     """Nothing to write."""
 
 
+def _put_to_rest(tx: MemoryTransaction, session_id: str, reason: EndReason) -> bool:
+    return put_to_rest(FUNCTIONS, tx, session_id, reason)
+
+
+def _ask_to_end(
+    tx: MemoryTransaction, session_ids: Collection[str], reason: EndReason, row: Callable[[SessionRecord], NewRow]
+) -> list[SessionRecord]:
+    return ask_to_end(FUNCTIONS, tx, session_ids, reason, row)
+
+
 class MemorySessions(Repository[MemoryTransaction]):
     get = reads(sessions.get)
     in_channel = reads(sessions.in_channel)
@@ -90,8 +108,8 @@ class MemorySessions(Repository[MemoryTransaction]):
     kept = reads(sessions.kept)
     count_by_status = reads(sessions.count_by_status)
     asleep_for = reads(sessions.asleep_for)
-    put_to_rest = writes(sessions.put_to_rest)
-    ask_to_end = writes(sessions.ask_to_end)
+    put_to_rest = writes(_put_to_rest)
+    ask_to_end = writes(_ask_to_end)
     forget = writes(sessions.forget)
     forget_older = writes(sessions.forget_older)
 
@@ -194,3 +212,18 @@ class MemoryUnfencedWrites(Repository[MemoryTransaction]):
     given_up = writes(provider_sessions.lost)
     posted = writes(transcripts.posted)
     released = writes(sessions.release)
+
+
+class MemoryHooks(Repository[MemoryTransaction]):
+    add = writes(hooks.add)
+    everything = reads(hooks.everything)
+    remove = writes(hooks.remove)
+    disable = writes(hooks.disable)
+    due = reads(hooks.due)
+    settled = writes(hooks.settled)
+    put_off = writes(hooks.put_off)
+    failed = reads(hooks.failed)
+    retry = writes(hooks.retry)
+    listen = writes(hooks.listen)
+    since = reads(hooks.since)
+    forget_older = writes(hooks.forget_older)

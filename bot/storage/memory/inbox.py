@@ -18,6 +18,7 @@ from bot.ports.storage.records import (
     UnfinishedRow,
 )
 from bot.ports.storage.transactions import EventKey
+from bot.storage.memory import hooks
 from bot.storage.memory.rows import InboxRow, TurnRow
 from bot.storage.memory.transaction import MemoryTransaction
 
@@ -198,6 +199,7 @@ def forget_person(tx: MemoryTransaction, place: ConversationRef, person_id: str)
     for utterance in tx.data.utterances:
         if utterance.record.speaker is Speaker.USER and utterance.record.mid in ids:
             tx.data.utterances.delete(utterance.record.id)
+    hooks.forget(tx, [event for event in tx.data.events if event.new.author_row in ids])
     for row in said:
         tx.data.turns.delete(row.record.id)
         tx.data.inbox.put(row.record.id, _without_words(tx, row))

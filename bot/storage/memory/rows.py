@@ -9,8 +9,10 @@ from bot.commands.options import ChannelSettings
 from bot.domain.api_tokens import ApiToken
 from bot.domain.conversations import Consent, ConversationRef, Person
 from bot.domain.errors import StoreUnavailable
+from bot.domain.hook_events import PlaceScope
 from bot.domain.provider import Purchase
 from bot.ports.grants import Scope
+from bot.ports.storage.hooks import HookRecord, NewEvent
 from bot.ports.storage.records import (
     InboxOutcome,
     InboxRecord,
@@ -162,6 +164,31 @@ class OwnerRow:
 
 
 @dataclass(frozen=True, slots=True)
+class StreamRow:
+    """One who reads along, and until when what happens is kept for them."""
+
+    scope: PlaceScope
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    new: NewEvent
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryRow:
+    """`due_at` is None once it has failed for good."""
+
+    hook_id: str
+    event_id: str
+    due_at: datetime | None
+    attempts: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Data:
     """Everything that is kept."""
 
@@ -179,6 +206,10 @@ class Data:
     channel_settings: Rows[ConversationRef, ChannelSettings] = field(default_factory=Rows)
     allowed: Rows[WorkspaceKey, bool] = field(default_factory=Rows)
     vault: Rows[tuple[str, str, str], bytes] = field(default_factory=Rows)
+    hooks: Rows[str, HookRecord] = field(default_factory=Rows)
+    streams: Rows[str, StreamRow] = field(default_factory=Rows)
+    events: Rows[str, EventRow] = field(default_factory=Rows)
+    deliveries: Rows[tuple[str, str], DeliveryRow] = field(default_factory=Rows)
 
     @property
     def all(self) -> tuple[Rows[object, object], ...]:

@@ -1,7 +1,7 @@
 """Sessions: what is read of them, how they begin, rest and end; who may claim them, and what a run changes of its own."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -9,9 +9,9 @@ from bot.domain.conversations import ConversationRef, MessageRef
 from bot.domain.errors import StoreUnavailable
 from bot.domain.posts import Opened
 from bot.domain.sessions import EndReason, SessionStatus
-from bot.ports.storage.records import Lease, NewRow, Past, SessionRecord
+from bot.ports.storage.records import Lease, Past, SessionRecord
 from bot.ports.storage.transactions import NewSession, WorkspaceKey
-from bot.storage.memory import inbox, transcripts, usage
+from bot.storage.memory import hooks, inbox, transcripts, usage
 from bot.storage.memory.rows import WorkerRow
 from bot.storage.memory.transaction import MemoryTransaction
 
@@ -179,16 +179,6 @@ def put_to_rest(tx: MemoryTransaction, session_id: str, reason: EndReason) -> bo
     return True
 
 
-def ask_to_end(
-    tx: MemoryTransaction, session_ids: Collection[str], reason: EndReason, row: Callable[[SessionRecord], NewRow]
-) -> list[SessionRecord]:
-    asked = [session for session in tx.data.sessions if session.id in session_ids and session.status is not ENDED]
-    for session in asked:
-        if not put_to_rest(tx, session.id, reason):
-            inbox.add(tx, [row(session)])
-    return asked
-
-
 def forget(tx: MemoryTransaction, session_ids: Collection[str]) -> int:
     return _forget(tx, [s for s in tx.data.sessions if s.id in session_ids and s.status is ENDED])
 
@@ -212,6 +202,7 @@ def _forget(tx: MemoryTransaction, sessions: Sequence[SessionRecord]) -> int:
         if grant.session_id in gone:
             data.grants.delete(key)
     transcripts.forget(tx, gone)
+    hooks.forget(tx, [event for event in data.events if event.new.session_id in gone])
     return len(gone)
 
 

@@ -27,10 +27,12 @@ from bot.domain.conversations import (
     Role,
 )
 from bot.domain.errors import AvatarbotError
+from bot.domain.hook_events import EventType, PlaceScope
 from bot.domain.posts import Opened
 from bot.domain.sessions import EndReason, SessionSpec, SessionStatus
 from bot.ports.grants import Scope
 from bot.ports.storage import Storage
+from bot.ports.storage.hooks import HookRecord
 from bot.ports.storage.records import (
     SAY,
     Conclusion,
@@ -116,6 +118,25 @@ async def ask_to_end(world: World, session_id: str, number: int) -> object:
 
     asked = await world.storage.sessions.ask_to_end([session_id], EndReason.STOPPED, stop)
     return [session.id for session in asked]
+
+
+async def hooked(world: World, number: int, place: ConversationRef) -> None:
+    hook = HookRecord(
+        f"hook{number}", "https://a.example/", "whsec_a", frozenset(EventType), PlaceScope((place,)), NOON
+    )
+    await world.storage.hooks.add(hook)
+
+
+async def delivered(world: World, number: int, taken: bool) -> object:
+    """What comes first to a hook is taken, or not."""
+    hook = f"hook{number}"
+    first = await world.storage.hooks.due(hook, 1)
+    for each in first:
+        if taken:
+            await world.storage.hooks.settled(hook, each.event.id)
+        else:
+            await world.storage.hooks.put_off(hook, each.event.id, world.clock.at + HOUR, "answered 500")
+    return [(each.event.type, each.attempts) for each in first]
 
 
 def step(work: Callable[..., Any], *args: st.SearchStrategy[Any]) -> st.SearchStrategy[Step]:
@@ -213,6 +234,13 @@ STEPS: st.SearchStrategy[Step] = st.one_of(
         session_ids,
         people,
     ),
+    step(hooked, numbers, places),
+    step(lambda w, n: w.storage.hooks.remove(f"hook{n}"), numbers),
+    step(lambda w, n: w.storage.hooks.disable(f"hook{n}", "gone"), numbers),
+    step(lambda w, n: w.storage.hooks.retry(f"hook{n}"), numbers),
+    step(lambda w, p: w.storage.hooks.listen("reader", PlaceScope((p,)), w.clock.at + HOUR), places),
+    step(delivered, numbers, st.booleans()),
+    step(lambda w, age: w.storage.hooks.forget_older(age), ages),
     step(lambda w, p, who: w.storage.grants.revoke_of_person(p, who.id or "ann"), places, people),
     step(lambda w, age: w.storage.grants.forget(ended_for=age), ages),
 )
@@ -237,6 +265,9 @@ async def everything(storage: Storage) -> dict[str, object]:
         "grants": [await storage.grants.find(f"hash{number}") for number in ROWS],
         "posts": [await storage.transcripts.posts_of(f"u{number}") for number in ROWS],
         "allowed": await storage.channels.allowed("fake", "W1"),
+        "hooks": [(hook.id, hook.disabled) for hook in await storage.hooks.everything()],
+        "events": sorted((each.type, each.body) for each in await storage.hooks.since("", 1_000)),
+        "failed": sorted((each.event.body, each.reason) for each in await storage.hooks.failed(1_000)),
     }
     return (
         found
