@@ -38,6 +38,9 @@ from bot.runtime.services import Moderation, Services, SessionTimeouts
 from bot.runtime.status_card import EndedCards
 from bot.runtime.worker import Worker
 from bot.telemetry import Metrics
+from bot.web.api.authentication import Authentication
+from bot.web.api.operations import ApiOperations
+from bot.web.api.routes import ApiRoutes
 from bot.web.app import Readiness
 from bot.web.viewer.routes import viewer_mount
 
@@ -142,7 +145,7 @@ class Service:
         self._platforms[platform.name] = platform
 
     def mounts(self) -> Sequence[HttpMount]:
-        """What the viewer and all platforms serve over HTTP."""
+        """What the viewer, the API and all platforms serve over HTTP."""
         services = self.services
         viewer = viewer_mount(
             self._links.grants,
@@ -153,8 +156,10 @@ class Service:
             services.policy,
             self._pictures,
         )
+        operations = ApiOperations(self.core, services, self._archive)
+        api = ApiRoutes(operations, Authentication(services.storage.tokens, services.clock))
         serving = (http for platform in self._platforms.values() if (http := platform.features.http))
-        return [viewer, *(mount for http in serving for mount in http.mounts())]
+        return [viewer, api.mount(), *(mount for http in serving for mount in http.mounts())]
 
     def readiness(self) -> dict[str, Readiness]:
         """Asks the database, the lease and the connection of each platform that was added."""

@@ -15,7 +15,7 @@ BEARER = "Bearer "
 LOOK_EVERY = 2.0
 """Seconds for which it stays known whether any token exists."""
 
-PER_SECOND, BURST = 20.0, 40.0
+PER_SECOND, BURST = 20.0, 120.0
 """Requests of one token: in the long run, and at once."""
 
 OFF = "There is nothing here."

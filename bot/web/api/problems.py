@@ -20,6 +20,7 @@ class ProblemKind(Enum):
     REFUSED = 422, "Refused"
     KEY_REUSED = 422, "The Idempotency-Key was used for something else"
     TOO_MANY_REQUESTS = 429, "Too many requests"
+    BROKEN = 500, "A fault of ours"
     UNAVAILABLE = 503, "Not taken"
 
     def __init__(self, status: int, title: str) -> None:

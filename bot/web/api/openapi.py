@@ -1,0 +1,262 @@
+"""The OpenAPI 3.1 document of the HTTP API, made of its routes' types, its problems and the catalogue of commands."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from bot.commands.catalogue import FORMATS, Option, OptionType
+from bot.commands.verbs import CATALOGUE
+from bot.web.api.problems import ProblemKind
+from bot.web.api.wire import AvatarList, Problem, RequestStatus, SayRequest, SessionList, SessionSummary, UsageReport
+
+Json = dict[str, Any]
+
+VERSION = "1"
+DESCRIPTION = (
+    "What people do with avatars in a channel, for programs. A request is carried out as a person of its own, “release-bot, by API”: "
+    "roles, budgets, moderation and costs are those of people. Tokens are made with `avatarbot tokens create`; without any this API is off."
+)
+BOUNDS = frozenset({OptionType.NUMBER, OptionType.INTEGER})
+
+ALWAYS = (ProblemKind.UNAUTHORIZED, ProblemKind.TOO_MANY_REQUESTS, ProblemKind.UNAVAILABLE)
+CHANGES = (
+    ProblemKind.BAD_REQUEST,
+    ProblemKind.FORBIDDEN,
+    ProblemKind.NOT_FOUND,
+    ProblemKind.NO_SESSION,
+    ProblemKind.TOO_LARGE,
+    ProblemKind.REQUEST_TIMEOUT,
+    ProblemKind.UNSUPPORTED_MEDIA_TYPE,
+    ProblemKind.REFUSED,
+    ProblemKind.KEY_REUSED,
+)
+ASKS = (ProblemKind.FORBIDDEN, ProblemKind.NOT_FOUND)
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """One operation. `body` is its schema, `answer` that of its 200, by media type."""
+
+    method: str
+    path: str
+    name: str
+    summary: str
+    answer: Mapping[str, Json]
+    problems: Sequence[ProblemKind]
+    parameters: Sequence[Json] = ()
+    body: Json | None = None
+    body_required: bool = True
+    accepted: bool = False
+    links: Mapping[str, Json] = field(default_factory=dict)
+
+
+def document() -> Json:
+    """The whole document."""
+    kinds = (SayRequest, RequestStatus, SessionSummary, SessionList, UsageReport, AvatarList, Problem)
+    _, schemas = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
+    paths: dict[str, Json] = {}
+    for each in operations():
+        paths.setdefault(f"/api/v1{each.path}", {})[each.method] = _operation(each)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Avatarbot",
+            "version": VERSION,
+            "description": DESCRIPTION,
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "servers": [{"url": "/"}],
+        "security": [{"token": []}],
+        "paths": paths,
+        "components": {"schemas": schemas, "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
+    }
+
+
+def operations() -> list[Described]:
+    """In the order in which they are read."""
+    status = _json(RequestStatus)
+    ask = {"request": {"operationId": "getRequest", "parameters": {"request": "$response.body#/id"}}}
+    session = {"session": {"operationId": "getSession", "parameters": {"session": "$response.body#/session"}}}
+    links = {**ask, **session}
+    commands = [
+        Described(
+            "post",
+            f"/sessions/{{session}}/{verb}",
+            verb,
+            CATALOGUE.verbs[CATALOGUE.names.index(verb)].summary,
+            status,
+            CHANGES,
+            (SESSION, KEY, PREFER),
+            _options(verb),
+            body_required=verb in {"act", "set"},
+            accepted=True,
+            links=ask,
+        )
+        for verb in ("stop", "interrupt", "act", "set", "extend")
+    ]
+    return [
+        Described(
+            "post",
+            "/say",
+            "say",
+            "Say something to the avatar of a place",
+            status,
+            CHANGES,
+            (KEY, PREFER),
+            _ref(SayRequest),
+            accepted=True,
+            links=links,
+        ),
+        Described(
+            "post",
+            "/sessions",
+            "start",
+            "Start a live avatar in a place",
+            status,
+            CHANGES,
+            (KEY, PREFER),
+            _options("start", place=True),
+            accepted=True,
+            links=links,
+        ),
+        Described(
+            "get",
+            "/sessions",
+            "listSessions",
+            "Show the sessions that the token may see",
+            _json(SessionList),
+            ASKS,
+            (_query("place", PLACE),),
+        ),
+        Described(
+            "get", "/sessions/{session}", "getSession", "Show one session", _json(SessionSummary), ASKS, (SESSION,)
+        ),
+        *commands,
+        Described(
+            "get",
+            "/sessions/{session}/transcript",
+            "getTranscript",
+            "Get what was said",
+            TRANSCRIPTS,
+            (*ASKS, ProblemKind.BAD_REQUEST),
+            (SESSION, _query("format", {"enum": list(FORMATS), "default": "json"})),
+        ),
+        Described(
+            "get",
+            "/requests/{request}",
+            "getRequest",
+            "What has become of a request",
+            status,
+            (ProblemKind.NOT_FOUND,),
+            (REQUEST, PREFER),
+        ),
+        Described(
+            "get",
+            "/usage",
+            "getUsage",
+            "Minutes used",
+            _json(UsageReport),
+            (ProblemKind.FORBIDDEN, ProblemKind.BAD_REQUEST),
+            (_query("days", {"type": "integer", "minimum": 1, "maximum": 90, "default": 30}),),
+        ),
+        Described(
+            "get",
+            "/avatars",
+            "listAvatars",
+            "Show the avatars that can be started in a place",
+            _json(AvatarList),
+            ASKS,
+            (
+                _query("place", PLACE, required=True),
+                _query("name", {"type": "string", "maxLength": 200}),
+                _query("page", {"type": "integer", "minimum": 1, "maximum": 1000}),
+            ),
+        ),
+    ]
+
+
+# ---------------------------------------------------------------- its parts
+
+
+def _ref(kind: type[msgspec.Struct]) -> Json:
+    return {"$ref": f"#/components/schemas/{kind.__name__}"}
+
+
+def _json(kind: type[msgspec.Struct]) -> Mapping[str, Json]:
+    return {"application/json": _ref(kind)}
+
+
+ID: Json = {"type": "string", "pattern": "^[0-9A-Za-z]{1,64}$"}
+PLACE: Json = {"type": "string", "minLength": 1, "maxLength": 300, "examples": ["slack/T0123456/C0123456"]}
+SESSION: Json = {"name": "session", "in": "path", "required": True, "schema": ID}
+REQUEST: Json = {"name": "request", "in": "path", "required": True, "schema": ID}
+KEY: Json = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "description": "The same key again changes nothing and tells what has become of the first request. It is remembered as long as the "
+    "session is kept. Without one each request is a new one.",
+    "schema": {"type": "string", "pattern": "^[!-~]{1,128}$"},
+}
+PREFER: Json = {
+    "name": "Prefer",
+    "in": "header",
+    "description": "`wait=30` waits up to so many seconds, 60 at most, for the end (RFC 7240).",
+    "schema": {"type": "string", "pattern": "^wait=[0-9]{1,2}$"},
+}
+TRANSCRIPTS: Mapping[str, Json] = {
+    "application/json": {"type": "object"},
+    "text/markdown": {"type": "string"},
+    "text/vtt": {"type": "string"},
+    "application/x-subrip": {"type": "string"},
+}
+
+
+def _query(name: str, schema: Json, *, required: bool = False) -> Json:
+    return {"name": name, "in": "query", "required": required, "schema": schema}
+
+
+def _options(verb: str, *, place: bool = False) -> Json:
+    """The options of a command as an object."""
+    entry = CATALOGUE.verbs[CATALOGUE.names.index(verb)]
+    properties = {} if verb == "stop" else {option.name: _option(option) for option in entry.options}
+    if place:
+        properties = {"place": PLACE, **properties}
+    required = {"required": ["place"]} if place else {}
+    return {"type": "object", "properties": properties, "additionalProperties": False, **required}
+
+
+def _option(option: Option) -> Json:
+    schema: Json = {"description": option.summary}
+    if option.choices:
+        return {**schema, "enum": list(option.choices)}
+    if option.type in BOUNDS:
+        schema["type"] = "integer" if option.type is OptionType.INTEGER else "number"
+        return {**schema, **({"minimum": option.min, "maximum": option.max} if option.min is not None else {})}
+    return {**schema, "type": "string", "maxLength": option.max_length}
+
+
+def _operation(each: Described) -> Json:
+    said: Json = {"operationId": each.name, "summary": each.summary, "parameters": list(each.parameters)}
+    if each.body is not None:
+        said["requestBody"] = {"required": each.body_required, "content": {"application/json": {"schema": each.body}}}
+    said["responses"] = _responses(each)
+    return said
+
+
+def _responses(each: Described) -> Json:
+    content = {media: {"schema": schema} for media, schema in each.answer.items()}
+    responses: Json = {"200": {"description": "It is over." if each.accepted else "The answer.", "content": content}}
+    if each.accepted:
+        where = {name: {"schema": {"type": "string"}} for name in ("Location", "Idempotency-Key")}
+        said = {"description": "Accepted: `Location` tells what becomes of it.", "headers": where, "content": content}
+        responses["202"] = {**said, "links": dict(each.links)}
+    for kind in sorted({*ALWAYS, *each.problems}, key=lambda kind: (kind.status, kind.title)):
+        there = responses.get(str(kind.status))
+        title = f"{there['description']}; or: {kind.title}" if there else kind.title
+        responses[str(kind.status)] = {
+            "description": title,
+            "content": {"application/problem+json": {"schema": _ref(Problem)}},
+        }
+    return responses

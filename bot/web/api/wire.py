@@ -1,0 +1,144 @@
+"""What goes over the HTTP API as JSON: names and types as in its OpenAPI document, which is made of these."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Literal
+
+import msgspec
+
+from bot.domain.sessions import SessionStatus
+from bot.ports.storage.records import InboxOutcome, InboxState
+
+PlaceName = Annotated[
+    str,
+    msgspec.Meta(
+        min_length=1,
+        max_length=300,
+        description="A place as people name it, `slack/T0123/C0456` (a thread behind a further slash), or the name of a channel that the "
+        "token is for, as `#releases`.",
+        examples=["slack/T0123456/C0123456"],
+    ),
+]
+
+
+class SayRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the avatar of a place is to say, or to answer. Where none is live one is started first, if the token is for `start` too."""
+
+    place: PlaceName
+    text: Annotated[str, msgspec.Meta(min_length=1, description="As somebody would write it in the channel.")]
+
+
+class RequestState(StrEnum):
+    """What has become of a request."""
+
+    WAITING = "waiting"  # accepted; its turn has not come
+    SPEAKING = "speaking"  # the avatar has it
+    SPOKEN = "spoken"
+    INTERRUPTED = "interrupted"  # somebody stopped it
+    UNHEARD = "unheard"  # it may not have been heard
+    DONE = "done"  # a command was carried out
+    REFUSED = "refused"
+
+    @property
+    def final(self) -> bool:
+        return self not in {RequestState.WAITING, RequestState.SPEAKING}
+
+
+_STATES = {
+    InboxOutcome.NONE: RequestState.WAITING,
+    InboxOutcome.DONE: RequestState.DONE,
+    InboxOutcome.NOT_CONFIRMED: RequestState.DONE,
+    InboxOutcome.SPOKEN: RequestState.SPOKEN,
+    InboxOutcome.INTERRUPTED: RequestState.INTERRUPTED,
+    InboxOutcome.UNHEARD: RequestState.UNHEARD,
+    InboxOutcome.DROPPED: RequestState.UNHEARD,
+    InboxOutcome.HANDED_BACK: RequestState.UNHEARD,
+    InboxOutcome.LEFT: RequestState.UNHEARD,
+}
+
+
+def state_of(state: InboxState, outcome: InboxOutcome) -> RequestState:
+    """Every outcome that is none of the above is a refusal, and its sentence says why."""
+    return RequestState.SPEAKING if state is InboxState.CLAIMED else _STATES.get(outcome, RequestState.REFUSED)
+
+
+class RequestStatus(msgspec.Struct, frozen=True):
+    """What has become of something that was accepted. It is kept as long as its session is."""
+
+    id: str
+    status: RequestState
+    command: str
+    session: str
+    place: str
+    at: datetime
+    sentence: str = ""
+    """What a person would have been told."""
+    answer: str = ""
+    """What the avatar said to it."""
+
+
+class SessionSummary(msgspec.Struct, frozen=True):
+    """One session. `thread` is the place where its talk goes on; to say something there either name will do."""
+
+    id: str
+    place: str
+    thread: str
+    status: SessionStatus
+    avatar: str
+    mode: Literal["dialogue", "retelling"]
+    started_by: str
+    started_at: datetime
+    ended_at: datetime | None = None
+
+
+class SessionList(msgspec.Struct, frozen=True):
+    """Sessions that have not ended, oldest first."""
+
+    sessions: list[SessionSummary]
+
+
+class OwnUsage(msgspec.Struct, frozen=True):
+    """The day (UTC) of the token itself, in one workspace. Minutes."""
+
+    workspace: str
+    used: float
+    set_aside: float
+    allowed: int
+
+
+class UsedTime(msgspec.Struct, frozen=True):
+    """Minutes of one avatar in one channel on one day (UTC), whoever paid."""
+
+    day: str
+    place: str
+    avatar: str
+    minutes: float
+
+
+class UsageReport(msgspec.Struct, frozen=True):
+    today: list[OwnUsage]
+    used: list[UsedTime]
+
+
+class AvatarOffer(msgspec.Struct, frozen=True):
+    """One avatar that can be started, by its name."""
+
+    name: str
+    detail: str
+    picture: str
+
+
+class AvatarList(msgspec.Struct, frozen=True):
+    """A page of avatars; `text` says the same to people, and how to see more."""
+
+    text: str
+    avatars: list[AvatarOffer]
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """RFC 9457. `detail` is the sentence that a person would get."""
+
+    type: str
+    title: str
+    status: int
+    detail: str

@@ -1,0 +1,108 @@
+"""One request makes an avatar speak, as a program of its own, and tells what became of it."""
+
+import asyncio
+
+from bot.commands.policy import Limits, Policy
+from tests.memory_fixture import MemoryWorld, in_memory
+from tests.unit.web.api.calling import PLACE, program
+
+
+@in_memory()
+async def test_a_request_is_spoken_and_told_as_spoken(world: MemoryWorld) -> None:
+    await world.room.command("start", avatar="Alma")
+    await world.live()
+    async with program(world) as api:
+        response = await api.say("Version 2 is out.")
+        assert response.status_code == 202
+        waiting = response.json()
+        assert (waiting["status"], waiting["command"], waiting["place"]) == ("waiting", "say", PLACE)
+        await world.until(lambda: bool(world.room.finals))
+        spoken = await api.http.get(response.headers["location"], headers={"Prefer": "wait=30"})
+        assert spoken.status_code == 200
+        assert spoken.json()["status"] == "spoken"
+        assert spoken.json()["answer"] == world.room.finals[-1]
+    assert world.provider.hosted[-1].given == ["release-bot, by API: Version 2 is out."]
+
+
+@in_memory()
+async def test_a_request_waits_for_its_end(world: MemoryWorld) -> None:
+    await world.room.command("start", avatar="Alma")
+    await world.live()
+    async with program(world) as api:
+        response = await api.say("Version 2 is out.", prefer="respond-async, wait=30")
+        assert response.status_code == 200
+        assert response.headers["preference-applied"] == "wait=30"
+        assert response.json()["status"] == "spoken"
+        assert response.json()["answer"]
+
+
+@in_memory()
+async def test_the_channel_reads_who_had_it_said(world: MemoryWorld) -> None:
+    await world.room.command("start", avatar="Alma")
+    await world.live()
+    async with program(world) as api:
+        await api.say("Version 2 is out.", prefer="wait=30")
+    assert "release-bot, by API" in [line.speaker for line in world.room.lines]
+    assert not [answered for answered in world.room.answered if answered.person.id.startswith("api:")]
+
+
+@in_memory()
+async def test_a_token_for_start_brings_an_avatar_first(world: MemoryWorld) -> None:
+    async with program(world, ("say", "start")) as api:
+        response = await api.say("Version 2 is out.", prefer="wait=60")
+        assert response.json()["status"] == "spoken", response.json()
+    assert len(world.hosted) == 1
+    assert world.room.card.starter_name == "release-bot, by API"
+
+
+@in_memory()
+async def test_a_token_without_start_is_told_that_nobody_is_there(world: MemoryWorld) -> None:
+    async with program(world, ("say",)) as api:
+        response = await api.say("Version 2 is out.")
+        assert response.status_code == 409
+        assert response.headers["content-type"] == "application/problem+json"
+        assert response.json()["detail"] == "No avatar is live here. Start one with /avatar start."
+    assert not world.provider.hosted
+
+
+@in_memory()
+async def test_the_same_key_a_hundred_times_is_one_utterance(world: MemoryWorld) -> None:
+    async with program(world, ("say", "start")) as api:
+        said = (api.say("Version 2 is out.", key="release-2") for _ in range(100))
+        responses = await asyncio.gather(*said)
+        assert {response.status_code for response in responses} == {202}
+        assert len({response.json()["id"] for response in responses}) == 1
+        again = await api.say("Version 2 is out.", key="release-2", prefer="wait=60")
+        assert again.json()["status"] == "spoken"
+        assert again.headers["idempotency-key"] == "release-2"
+    assert len(world.provider.hosted) == 1
+    assert world.provider.hosted[-1].given == ["release-bot, by API: Version 2 is out."]
+
+
+@in_memory()
+async def test_a_key_that_was_used_for_other_words_is_refused(world: MemoryWorld) -> None:
+    async with program(world) as api:
+        await api.say("Version 2 is out.", key="release-2")
+        other = await api.say("Version 3 is out.", key="release-2")
+        assert other.status_code == 422
+        assert other.json()["type"] == "urn:avatarbot:problem:key-reused"
+
+
+@in_memory(Policy(Limits(characters=20)))
+async def test_what_is_refused_is_said_in_the_persons_sentence(world: MemoryWorld) -> None:
+    await world.room.command("start", avatar="Alma")
+    await world.live()
+    async with program(world) as api:
+        too_long = await api.say("Version 2 is out, and with it a lot of news.")
+        assert too_long.status_code == 422
+        assert too_long.json()["detail"].startswith("That is too long for the avatar")
+    assert world.provider.hosted[-1].given == []
+
+
+@in_memory()
+async def test_a_start_that_fails_is_told_with_its_reason(world: MemoryWorld) -> None:
+    async with program(world) as api:
+        started = await api.post("/sessions", {"place": PLACE, "avatar": "Nobody"}, prefer="wait=30")
+        assert started.status_code == 200
+        assert started.json()["status"] == "refused"
+        assert "Nobody" in started.json()["sentence"]
