@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bot.settings import ENV_FILE, Settings
+from bot.storage.backup import JOURNALS
 from bot.storage.keys import key_file
 
 
 def private_files(settings: Settings) -> Sequence[Path]:
     """The database with its journals, the key, what the playground remembers, and `.env`, as far as they are there."""
     database = settings.database_path
-    beside = [database.with_name(database.name + ending) for ending in ("", "-wal", "-shm", "-journal")]
+    beside = [database.with_name(database.name + ending) for ending in ("", *JOURNALS)]
     named = [*beside, key_file(settings), history_file(settings), Path(ENV_FILE).absolute()]
     return [file for file in named if file.is_file()]
 

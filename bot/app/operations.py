@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from bot.app.wiring import open_provider, open_storage
 from bot.clock import SystemClock, new_id
@@ -22,6 +23,8 @@ from bot.queries.forgetting import counted
 from bot.runtime.accounts import ProviderAccounts, accounts_of
 from bot.runtime.funding import Funding
 from bot.settings import Settings, load
+from bot.storage import backup
+from bot.storage.keys import key_file
 from bot.telemetry import new_metrics
 
 BETWEEN_SWEEPS = 5.0
@@ -173,6 +176,26 @@ async def keep_key(platform: str, workspace_id: str, key: str) -> str:
 
 def _accounts(storage: Storage, provider: AvatarProvider) -> ProviderAccounts:
     return accounts_of(provider, storage, Funding(storage.channels, lambda *_: False))
+
+
+def back_up(file: Path) -> str:
+    """`avatarbot backup`. Raises `SettingsError`."""
+    settings = load(Settings)
+    size = backup.back_up(settings.database_path, file)
+    return f"{settings.database_path} is copied to {file} ({size / 1_000_000:.1f} MB). {_where_the_key_is(settings)}"
+
+
+def _where_the_key_is(settings: Settings) -> str:
+    kept = "AVATARBOT_SECRET_KEYS" if settings.secret_keys else key_file(settings)
+    return f"It can be read with the key only, which is in {kept}: keep that too, and not beside the copy."
+
+
+def restore(file: Path) -> str:
+    """`avatarbot restore`. Raises `SettingsError`."""
+    settings = load(Settings)
+    former = backup.restore(file, settings, datetime.now(UTC))
+    kept = f" What was there is {former} now." if former else ""
+    return f"{file} is in the place of {settings.database_path}.{kept}"
 
 
 async def revoke_links(storage: Storage) -> str:

@@ -23,7 +23,7 @@ from bot.ports.room import Rooms, no_room
 from bot.ports.words import LanguageModel, Moderator
 from bot.settings import Settings, known_names, load
 from bot.storage.encryption import Cipher
-from bot.storage.keys import holds_encrypted, key_file, lost_key, opens, secret_keys
+from bot.storage.keys import key_file, lost_key, readable, secret_keys
 from bot.storage.migrate import connected, upgraded
 from bot.storage.sql import SqlStorage, sql_storage
 from bot.telemetry import Metrics, new_metrics
@@ -128,9 +128,7 @@ async def open_storage(settings: Settings | None = None) -> AsyncIterator[SqlSto
 
 def check_key(settings: Settings) -> None:
     """Raises `SettingsError` when what is encrypted in the database cannot be read with the keys that are here. Makes none."""
-    has_key = bool(settings.secret_keys) or key_file(settings).exists()
-    cipher = Cipher(secret_keys(settings)) if has_key else None
     with connected(settings.store_url) as connection:
-        readable = opens(connection, cipher) if cipher else not holds_encrypted(connection)
-    if not readable:
+        known = readable(connection, settings)
+    if not known:
         raise lost_key(settings.database_path, key_file(settings))

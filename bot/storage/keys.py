@@ -89,6 +89,13 @@ def holds_encrypted(connection: Connection) -> bool:
     return next(_encrypted(connection), None) is not None
 
 
+def readable(connection: Connection, settings: Settings) -> bool:
+    """Whether what is encrypted here, if anything, opens with the keys that are there. Makes none."""
+    if not settings.secret_keys and not key_file(settings).exists():
+        return not holds_encrypted(connection)
+    return opens(connection, Cipher(secret_keys(settings)))
+
+
 def opens(connection: Connection, cipher: Cipher) -> bool:
     """Whether it opens the canary, or what was encrypted before there was one."""
     try:

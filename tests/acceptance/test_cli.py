@@ -216,3 +216,19 @@ def test_a_taken_port_is_said(folder: Path) -> None:
             avatarbot("run", "--playground", AKOOL_API_KEY="k" * 20, AVATARBOT_HOST="127.0.0.1", PORT=str(port))
         )
     assert f"Port {port} is taken by another program" in said
+
+
+def test_a_copy_is_made_and_put_back(folder: Path) -> None:
+    assert avatarbot("db", "upgrade").returncode == 0
+
+    made = avatarbot("backup", "copy.db")
+    put_back = avatarbot("restore", "copy.db")
+
+    assert made.returncode == put_back.returncode == 0, (made, put_back)
+    assert "avatarbot.key" in made.stdout
+    assert str(folder / "avatarbot.db.before-") in put_back.stdout
+    assert "there already" in refused(avatarbot("backup", "copy.db"))
+
+
+def test_tables_are_not_taken_back(folder: Path) -> None:
+    assert "avatarbot restore FILE" in refused(avatarbot("db", "downgrade", "-1"))

@@ -1,28 +1,12 @@
 """`avatarbot tokens` and `avatarbot say`: the HTTP API, for its operator and for a shell."""
 
-import asyncio
 import sys
-from collections.abc import Awaitable, Callable
 from importlib.metadata import entry_points
-from typing import TYPE_CHECKING
 
 import click
 
+from bot.cli.running import ask_store
 from bot.domain.text import printable_line
-
-if TYPE_CHECKING:
-    from bot.ports.storage import Storage
-
-
-def ask_store(question: Callable[["Storage"], Awaitable[str]]) -> str:
-    """What the database answers."""
-    from bot.app.wiring import open_storage
-
-    async def ask() -> str:
-        async with open_storage() as storage:
-            return await question(storage)
-
-    return asyncio.run(ask())
 
 
 @click.group()
