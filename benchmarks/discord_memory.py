@@ -17,7 +17,7 @@ from typing import Any
 import discord
 import psutil
 
-from adapters.discord.client import intents
+from adapters.discord.gateway import intents
 from adapters.discord.platform import DiscordPlatform
 from benchmarks.table import load
 from bot.clock import SystemClock

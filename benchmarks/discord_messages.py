@@ -22,7 +22,7 @@ from typing import Any
 
 import discord
 
-from adapters.discord.client import intents
+from adapters.discord.gateway import intents
 from adapters.discord.platform import DiscordPlatform
 from benchmarks.gateway import gateway
 from benchmarks.table import load, percentile

@@ -19,12 +19,12 @@ from discord.http import HTTPClient
 from multidict import CIMultiDict
 from yarl import URL
 
-from adapters.discord.command_mentions import CommandMentions
+from adapters.discord.client import Rest
+from adapters.discord.commands import CommandMentions
 from adapters.discord.conversations import Conversations
 from adapters.discord.limits import GlobalRateLimit
 from adapters.discord.publisher import DiscordPublisher
 from adapters.discord.replies import DiscordReplies
-from adapters.discord.rest import Rest
 from benchmarks.transcripts import API_DELAY_S, Shown, compare, parsed
 from bot.domain import conversations
 from bot.domain.conversations import ConversationRef

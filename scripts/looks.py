@@ -14,12 +14,10 @@ from typing import Any
 from PIL import Image
 from playwright.async_api import async_playwright
 
-from adapters.discord import answers as discord_answers
-from adapters.discord import cards as discord_cards
-from adapters.discord.command_mentions import CommandMentions
-from adapters.discord.markdown import escape
-from adapters.slack import rendering as slack_answers
-from adapters.slack import rendering as slack_cards
+from adapters.discord import rendering as discord
+from adapters.discord.commands import CommandMentions
+from adapters.discord.text import escape
+from adapters.slack import rendering as slack
 from bot.commands.buttons import instead
 from bot.commands.help import help_on
 from bot.domain.conversations import Command, ConversationRef, Item, Reply, Suggestion
@@ -88,16 +86,16 @@ def scenes() -> dict[str, Card | Reply]:
 
 def in_slack(scene: Card | Reply) -> str:
     if isinstance(scene, Card):
-        return slack_html.drawn(slack_cards.card(scene).blocks)
-    return slack_html.drawn(block for content in slack_answers.answer(scene) for block in content.blocks)
+        return slack_html.drawn(slack.card(scene).blocks)
+    return slack_html.drawn(block for content in slack.answer(scene) for block in content.blocks)
 
 
 def in_discord(scene: Card | Reply) -> str:
     if isinstance(scene, Card):
-        return discord_html.drawn([discord_cards.card(scene, "3")])
+        return discord_html.drawn([discord.card(scene, "3")])
     mentions = CommandMentions()
     mentions.ids[""] = "7"
-    return discord_html.drawn(discord_answers.answer(scene, lambda text: mentions.linked(escape(text), HERE)))
+    return discord_html.drawn(discord.answer(scene, lambda text: mentions.linked(escape(text), HERE)))
 
 
 def page_of(found: dict[str, Card | Reply]) -> str:

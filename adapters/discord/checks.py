@@ -5,8 +5,8 @@ from typing import Any
 
 from discord.http import Route
 
-from adapters.discord.application_client import open_application_client
-from adapters.discord.client import Connector
+from adapters.discord.command_sync import open_application_client
+from adapters.discord.gateway import Connector
 from adapters.discord.invite import PERMISSIONS
 from adapters.discord.settings import DiscordSettings
 from bot.domain.errors import PlatformError, SettingsError

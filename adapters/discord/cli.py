@@ -28,7 +28,7 @@ def sync_commands(offered: "Offered") -> None:
     """Tell Discord the commands, where it has others. The service does that too when it starts."""
     import asyncio  # noqa: PLC0415
 
-    from adapters.discord.application_client import sync_once  # noqa: PLC0415
+    from adapters.discord.command_sync import sync_once  # noqa: PLC0415
     from adapters.discord.settings import DiscordSettings  # noqa: PLC0415
     from bot.settings import load  # noqa: PLC0415
 

@@ -1,193 +1,239 @@
-"""discord.py's client, with what we want of it and no more: events go to their handler, and nothing is cached that is not used."""
+"""Discord's HTTP interface, and its refusals as the domain's errors. Everything we ask of it goes through `Rest.call`.
+
+discord.py reads the rate headers, waits for buckets, and repeats 429 (with `Via`), 500, 502 and 504. What it does not: keep the
+limit for all of a bot, broken connections on Linux, 503, and an end to waiting.
+"""
 
 import asyncio
-import functools
-import operator
-import time
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+import contextlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import aiohttp
 import discord
-import structlog
+from discord.http import HTTPClient, Route
 
-from adapters.discord.buckets import use_buckets
-from adapters.discord.limits import IdentifyLimiter
-from adapters.discord.settings import DiscordSettings
+from adapters.discord.limits import GlobalRateLimit
+from bot.domain.errors import MessageGone, PlaceGone, PlatformError, Throttled
 
-log = structlog.get_logger(__name__)
+# https://docs.discord.com/developers/topics/opcodes-and-status-codes#json-json-error-codes
+UNKNOWN_CHANNEL = 10003
+UNKNOWN_GUILD = 10004
+UNKNOWN_MESSAGE = 10008
+UNKNOWN_WEBHOOK = 10015
+UNKNOWN_INTERACTION = 10062
+OLD_MESSAGE_EDITED_TOO_OFTEN = 30046
+THREADS_ARE_OFF_HERE = 50024
+MISSING_ACCESS = 50001
+CANNOT_WRITE_TO_THEM = 50007
+CANNOT_WRITE_HERE = 50008
+MISSING_PERMISSIONS = 50013
+BAD_INTERACTION_TOKEN = 50027
+THREAD_IS_ARCHIVED = 50083
+CANNOT_READ_HISTORY = 160002
+"""And so it cannot reply to a message."""
+THREAD_EXISTS = 160004
+THREAD_IS_LOCKED = 160005
+TOO_MANY_THREADS = 160006
+NO_DIRECT_MESSAGES = frozenset({20026, 40003, CANNOT_WRITE_TO_THEM, 50278})
+"""Quarantined, too many of them, closed to us, no server in common: a direct message did not and will not arrive."""
 
-Connector = Callable[[], aiohttp.BaseConnector]
-"""Makes the connector that all of a client's connections go through."""
+BLOCKED_BY_AUTOMOD = frozenset({200000, 200001})
+
+BAD_TOKEN = (
+    "Discord does not accept DISCORD_TOKEN. Make a new one on discord.com/developers/applications: Bot, Reset Token."  # noqa: S105
+)
+PERMISSIONS = (
+    "I may not write there. I need View Channel, Send Messages, Send Messages in Threads, Create Public Threads, Embed Links, "
+    "Attach Files, Add Reactions and Read Message History; an admin can give them to me in the channel's settings."
+)
+
+_PLACE_GONE = {
+    UNKNOWN_CHANNEL: "That channel is gone.",
+    UNKNOWN_GUILD: "I am not in that server any more.",
+    MISSING_ACCESS: PERMISSIONS,
+    MISSING_PERMISSIONS: PERMISSIONS,
+    CANNOT_WRITE_HERE: "Nobody can write in that channel.",
+    THREAD_IS_ARCHIVED: "That thread is archived.",
+    THREAD_IS_LOCKED: "That thread is locked.",
+}
+_MESSAGE_GONE = frozenset({UNKNOWN_MESSAGE, OLD_MESSAGE_EDITED_TOO_OFTEN})
+
+NO_MEMBER = frozenset({10007, 10013})
+"""Unknown member, unknown user."""
+
+CLOUDFLARE_PAUSE = 60.0
+"""Seconds to keep quiet when Cloudflare in front of Discord refuses us without saying for how long."""
+
+TIMEOUT = 30.0
+"""Seconds for one call, discord.py's own repetitions and waits for a bucket included."""
+
+ANSWER_WITHIN = 3.0
+"""Seconds after which Discord forgets an interaction that was not answered."""
+
+PAUSES = (0.5, 1.5, 4.0)
+"""Seconds before what may be repeated is tried once more."""
+
+UNREACHABLE = "Discord cannot be reached just now. Please try again."
+
+BROKEN = (aiohttp.ClientError, OSError, discord.DiscordServerError, ValueError, KeyError)
+"""What discord.py raises for a connection that broke, and for an answer that is none of Discord's."""
+
+_UNLIMITED = ("/interactions", "/webhooks")
+"""Answers to interactions are outside of the limit for all of a bot."""
 
 
-QUIET = 60.0
-"""Seconds between two lines in the log about payloads of one kind."""
+class DiscordRefused(PlatformError):
+    """Discord said no, with a `code` of its own, to something that is not final for the place."""
+
+    def __init__(self, code: int, detail: str) -> None:
+        super().__init__("Discord did not do that. Please try again.", detail)
+        self.code = code
 
 
-class GatewayEvents(Protocol):
-    """What the client tells."""
-
-    async def connected(self, shard_id: int) -> None: ...
-
-    async def interaction(self, interaction: discord.Interaction) -> None: ...
-
-    async def message(self, message: discord.Message) -> None: ...
-
-    async def edited(self, payload: discord.RawMessageUpdateEvent) -> None: ...
-
-    async def deleted(self, guild_id: int | None, channel_id: int, message_ids: set[int]) -> None: ...
-
-    async def joined(self, guild_id: int, *, just_now: bool) -> None: ...
-
-    async def left(self, guild_id: int) -> None: ...
-
-    async def channel_gone(self, guild_id: int, channel_id: int) -> None: ...
-
-    async def thread_gone(self, guild_id: int, parent_id: int, thread_id: int) -> None: ...
+def refusal(call: str, error: discord.HTTPException) -> PlatformError:
+    """The error for what Discord answered to a call."""
+    detail = f"{call}: {error.status} {error.code}"
+    if error.status == 429 and error.code not in NO_DIRECT_MESSAGES:
+        return Throttled(_retry_after(error))
+    if error.code in _MESSAGE_GONE:
+        return MessageGone("That message cannot be changed any more.", detail)
+    if error.code in _PLACE_GONE:
+        return PlaceGone(_PLACE_GONE[error.code], detail)
+    return DiscordRefused(error.code, detail)
 
 
-class Unread:
-    """What could not be read, in the log: no values of strangers', and of each kind one line a minute."""
-
-    def __init__(self) -> None:
-        self._noted: dict[str, float] = {}
-
-    def note(self, kind: str, error: Exception) -> None:
-        now = time.monotonic()
-        if now - self._noted.get(kind, -QUIET) >= QUIET:
-            self._noted[kind] = now
-            log.warning("Discord sent something that cannot be read", kind=kind, error=type(error).__name__)
+def code_of(error: BaseException) -> int:
+    """Discord's code behind a domain error, or 0."""
+    if isinstance(error, DiscordRefused):
+        return error.code
+    cause = error.__cause__
+    return cause.code if isinstance(cause, discord.HTTPException) else 0
 
 
-def intents(settings: DiscordSettings) -> discord.Intents:
-    """The least that does it."""
-    wanted = discord.Intents.none()
-    wanted.guilds = True
-    wanted.guild_messages = True
-    wanted.dm_messages = settings.direct_messages
-    wanted.message_content = settings.message_content
-    return wanted
+def _retry_after(error: discord.HTTPException) -> float:
+    """What comes without `Via` is from Cloudflare, and discord.py hands it on at once."""
+    try:
+        return float(error.response.headers["Retry-After"])
+    except (KeyError, ValueError):
+        return CLOUDFLARE_PAUSE
 
 
-class AvatarClient(discord.AutoShardedClient):
-    """Sharded even with one shard: discord.py's plain client dies when its first connection fails."""
+# ---------------------------------------------------------------- calls
+
+
+class NotConnected(PlatformError):
+    """There is no client just now: nothing was sent."""
+
+    def __init__(self, call: str) -> None:
+        super().__init__(UNREACHABLE, f"{call}: not connected")
+
+
+class Rest:
+    """`http` is asked anew for each call: a client that reconnects brings a new one. None while there is no client."""
 
     def __init__(
         self,
-        settings: DiscordSettings,
-        events: GatewayEvents,
-        identify_limiter: IdentifyLimiter,
-        connector: Connector | None = None,
+        http: Callable[[], HTTPClient | None],
+        throughput: GlobalRateLimit | None = None,
+        pauses: Sequence[float] = PAUSES,
     ) -> None:
-        options: dict[str, Any] = {"connector": connector()} if connector else {}
-        if settings.shards:
-            options |= {"shard_ids": settings.shards.ids, "shard_count": settings.shards.count}
-        super().__init__(
-            intents=intents(settings),
-            allowed_mentions=discord.AllowedMentions.none(),
-            max_messages=None,
-            member_cache_flags=discord.MemberCacheFlags.none(),
-            chunk_guilds_at_startup=False,
-            guild_ready_timeout=1.0,
-            **options,
-        )
-        use_buckets(self.http)
-        self._events = events
-        self._identify_limiter = identify_limiter
-        self.logged_in = asyncio.Event()
-        self.connected_shards: set[int] = set()
-        self._unread = Unread()
-        self._survive_payloads()
+        self._http = http
+        self._throughput = throughput or GlobalRateLimit()
+        self._pauses = pauses
 
-    async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:  # noqa: ARG002
-        await self._identify_limiter.turn()
+    async def call(
+        self,
+        route: Route,
+        body: Any = None,
+        *,
+        files: Sequence[discord.File] = (),
+        again: bool = True,
+        within: float = TIMEOUT,
+    ) -> Any:
+        """One call; `again` says that it may be repeated without harm. `within` bounds each attempt, in seconds.
 
-    async def setup_hook(self) -> None:
-        self.logged_in.set()
+        Raises `Throttled`, `PlaceGone`, `MessageGone` and `PlatformError`, and nothing else.
+        """
+        arguments = _arguments(body, files)
+        pauses = iter(self._pauses)
+        while True:
+            if not route.path.startswith(_UNLIMITED):
+                await self._throughput.turn()
+            try:
+                return await self._once(route, arguments, within)
+            except NotConnected:
+                if (pause := next(pauses, None)) is None:
+                    raise
+            except BROKEN as error:
+                if not again or (pause := next(pauses, None)) is None:
+                    raise PlatformError(UNREACHABLE, f"{_name(route)}: {type(error).__name__}") from error
+            await asyncio.sleep(pause)
 
-    def message_from(self, payload: Mapping[str, Any], guild_id: int | None, channel_id: int) -> discord.Message | None:
-        """A message that was asked for, as if it had been delivered; None where discord.py cannot read it."""
-        channel = self.get_partial_messageable(channel_id, guild_id=guild_id)
-        try:
-            return self._connection.create_message(channel=channel, data=payload)  # type: ignore[arg-type]
-        except Exception as error:  # noqa: BLE001 - whatever it stumbles over
-            self._unread.note("a message", error)
-            return None
+    async def _once(self, route: Route, arguments: dict[str, Any], within: float) -> Any:
+        http, call = self._http(), _name(route)
+        if http is None:
+            raise NotConnected(call)
+        for file in arguments.get("files", ()):
+            file.reset(seek=True)
+        with _translated(call):
+            answer = await _requested(http, route, arguments, within)
+        if answer and isinstance(answer, str):
+            raise ValueError("an answer that is not JSON")
+        return answer
 
-    def _is_whole(self, event: object, *parts: str) -> bool:
-        """Whether all that is needed of it was sent; discord.py leaves out what was not."""
-        try:
-            operator.attrgetter(*parts)(event)
-        except AttributeError as error:
-            self._unread.note(type(event).__name__, error)
-            return False
-        return True
 
-    def _survive_payloads(self) -> None:
-        """What discord.py cannot read of one server must not end the client for all. Without READY there is no session."""
-        parsers = self._connection.parsers
-        for name in parsers.keys() - {"READY"}:
-            parsers[name] = functools.partial(self._read, name, parsers[name])
+async def _requested(http: HTTPClient, route: Route, arguments: dict[str, Any], within: float) -> Any:
+    try:
+        async with asyncio.timeout(within):
+            return await http.request(route, **arguments)
+    except (TimeoutError, asyncio.CancelledError):
+        # One that is cut off while it waits out the limit for all of a bot would leave everybody waiting for ever.
+        http._global_over.set()  # noqa: SLF001
+        raise
 
-    def _read(self, name: str, parse: Callable[[Any], None], payload: Any) -> None:
-        try:
-            parse(payload)
-        except Exception as error:  # noqa: BLE001 - whatever it stumbles over
-            self._unread.note(name, error)
 
-    async def on_shard_connect(self, shard_id: int) -> None:
-        self.connected_shards.add(shard_id)
+@contextlib.contextmanager
+def _translated(call: str) -> Iterator[None]:
+    """discord.py's errors as ours, but for those after which a call may be repeated."""
+    try:
+        yield
+    except TimeoutError as error:
+        raise PlatformError(UNREACHABLE, f"{call}: no answer in time") from error
+    except discord.RateLimited as error:
+        raise PlatformError(_later(error.retry_after), f"{call}: its bucket is empty") from error
+    except RuntimeError as error:  # "Session is closed"
+        raise NotConnected(call) from error
+    except discord.DiscordServerError:
+        raise
+    except discord.HTTPException as error:
+        raise refusal(call, error) from error
 
-    async def on_shard_resumed(self, shard_id: int) -> None:
-        self.connected_shards.add(shard_id)
 
-    async def on_shard_disconnect(self, shard_id: int) -> None:
-        self.connected_shards.discard(shard_id)
+def _later(seconds: float) -> str:
+    minutes = max(1, round(seconds / 60))
+    return f"Discord lets me do that again in {minutes} {'minute' if minutes == 1 else 'minutes'}."
 
-    async def on_shard_ready(self, shard_id: int) -> None:
-        await self._events.connected(shard_id)
 
-    async def on_interaction(self, interaction: discord.Interaction) -> None:
-        if self._is_whole(interaction, "user.id"):
-            await self._events.interaction(interaction)
+def _name(route: Route) -> str:
+    """For the log: without ids and tokens."""
+    return f"{route.method} {route.path}"
 
-    async def on_message(self, message: discord.Message) -> None:
-        if self._is_whole(message, "author.id", "mentions"):
-            await self._events.message(message)
 
-    # Without a message cache only the raw events come.
-
-    async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
-        if self._is_whole(payload.message, "author.id", "mentions"):
-            await self._events.edited(payload)
-
-    async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
-        await self._events.deleted(payload.guild_id, payload.channel_id, {payload.message_id})
-
-    async def on_raw_bulk_message_delete(self, payload: discord.RawBulkMessageDeleteEvent) -> None:
-        await self._events.deleted(payload.guild_id, payload.channel_id, payload.message_ids)
-
-    async def on_guild_join(self, guild: discord.Guild) -> None:
-        await self._events.joined(guild.id, just_now=True)
-
-    async def on_guild_available(self, guild: discord.Guild) -> None:
-        await self._events.joined(guild.id, just_now=False)
-
-    async def on_guild_remove(self, guild: discord.Guild) -> None:
-        await self._events.left(guild.id)
-
-    async def on_guild_channel_delete(self, channel: discord.abc.GuildChannel) -> None:
-        await self._events.channel_gone(channel.guild.id, channel.id)
-
-    async def on_raw_thread_delete(self, payload: discord.RawThreadDeleteEvent) -> None:
-        await self._events.thread_gone(payload.guild_id, payload.parent_id, payload.thread_id)
-
-    async def on_raw_thread_update(self, payload: discord.RawThreadUpdateEvent) -> None:
-        state = payload.data.get("thread_metadata", {})
-        if state.get("archived") or state.get("locked"):
-            await self._events.thread_gone(payload.guild_id, payload.parent_id, payload.thread_id)
-
-    async def on_error(self, event_method: str, /, *_: Any, **__: Any) -> None:
-        # discord.py calls this from within its `except`.
-        log.exception("an event of Discord's was not handled", handler=event_method)  # noqa: LOG004
+def _arguments(body: Any, files: Sequence[discord.File]) -> dict[str, Any]:
+    if not files:
+        return {} if body is None else {"json": body}
+    attachments = [{**file.to_dict(index), "id": str(index)} for index, file in enumerate(files)]
+    payload = json.dumps({**body, "attachments": attachments})
+    form: list[dict[str, Any]] = [{"name": "payload_json", "value": payload, "content_type": "application/json"}]
+    form += [
+        {
+            "name": f"files[{index}]",
+            "value": file.fp,
+            "filename": file.filename,
+            "content_type": "application/octet-stream",
+        }
+        for index, file in enumerate(files)
+    ]
+    return {"form": form, "files": list(files)}

@@ -1,19 +1,23 @@
-"""Tells Discord our commands, in one call, and only where what Discord has is something else."""
+"""Tells Discord our commands, in one call, and only where what Discord has is something else: beside the gateway, or once without one."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
+import discord
 import structlog
 from discord.http import Route
 
-from adapters.discord.application_commands import COMMAND, commands
-from adapters.discord.command_mentions import CommandMentions
-from adapters.discord.rest import Rest
+from adapters.discord.client import BAD_TOKEN, BROKEN, UNREACHABLE, Rest
+from adapters.discord.commands import COMMAND, CommandMentions, commands
+from adapters.discord.gateway import Connector
+from adapters.discord.limits import use_buckets
 from adapters.discord.settings import DiscordSettings
 from bot.commands.catalogue import Catalogue
 from bot.commands.verbs import CATALOGUE
-from bot.domain.errors import PlaceGone, PlatformError
+from bot.domain.errors import PlaceGone, PlatformError, SettingsError
 
 log = structlog.get_logger(__name__)
 
@@ -149,3 +153,41 @@ def _kept(command: Mapping[str, Any]) -> dict[str, Any]:
     """Somebody else's command, as it may be written back."""
     fields = ("id", "type", "name", "description", "handler", "contexts", "integration_types")
     return {name: command[name] for name in fields if command.get(name) is not None}
+
+
+# ---------------------------------------------------------------- once, without a gateway
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicationClient:
+    """The application as Discord knows it, and a way to ask more."""
+
+    rest: Rest
+    application: dict[str, Any]
+
+
+@asynccontextmanager
+async def open_application_client(
+    settings: DiscordSettings, connector: Connector | None = None
+) -> AsyncIterator[ApplicationClient]:
+    """Raises `SettingsError` for a token that is missing or refused, `PlatformError` where Discord cannot be reached."""
+    if settings.token is None:
+        raise SettingsError("DISCORD_TOKEN is not set.")
+    options: dict[str, Any] = {"connector": connector()} if connector else {}
+    client = discord.Client(intents=discord.Intents.none(), **options)
+    use_buckets(client.http)
+    rest = Rest(lambda: client.http)
+    async with client:
+        try:
+            await client.http.static_login(settings.token.get_secret_value())
+        except discord.LoginFailure as error:
+            raise SettingsError(BAD_TOKEN) from error
+        except (*BROKEN, discord.HTTPException) as error:
+            raise PlatformError(UNREACHABLE, f"login: {type(error).__name__}") from error
+        yield ApplicationClient(rest, await rest.call(Route("GET", "/oauth2/applications/@me")))
+
+
+async def sync_once(settings: DiscordSettings, catalogue: Catalogue, connector: Connector | None = None) -> int:
+    """Tell Discord the commands of the catalogue; how many lists were written. Raises `SettingsError` and `PlatformError`."""
+    async with open_application_client(settings, connector) as application_client:
+        return await sync(application_client.rest, int(application_client.application["id"]), settings, catalogue)

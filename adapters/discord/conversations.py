@@ -1,13 +1,32 @@
-"""Up to where each live conversation was heard. Discord delivers messages once, so what was said in a gap is looked up."""
+"""Conversations of Discord: their places and people as the core's values, up to where each was heard, and what was missed.
+
+Discord delivers messages once, so what was said in a gap is looked up afterwards; what cannot be looked up is tried again later.
+"""
 
 import asyncio
-from typing import Protocol
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Protocol
 
+import discord
 import msgspec
 import structlog
+from discord.http import Route
 
-from bot.domain.conversations import ConversationRef
-from bot.domain.errors import StoreUnavailable
+from adapters.discord.client import NO_MEMBER, DiscordRefused, Rest
+from bot.domain.conversations import A_DIRECT_MESSAGE, Channel, ConversationRef, Membership, Person
+from bot.domain.errors import PlaceGone, PlatformError, StoreUnavailable
+
+NOBODY = Person("", "somebody")
+"""Who deleted or edited something, where Discord does not say."""
+
+
+PLATFORM = "discord"
+DIRECT = "dm-"
+"""How the workspace of a direct message begins: each is one of its own, so that nobody sees another's sessions."""
+
+KNOWN_THREADS = 10_000
+_THREADS = frozenset({10, 11, 12})
 
 log = structlog.get_logger(__name__)
 
@@ -16,6 +35,128 @@ SAVE_EVERY = 10.0
 
 AT_MOST = 1_000
 KEY = "conversations"
+
+CATCH_UP = 100
+"""Messages of one conversation that are looked up after a gap: the newest, since what waited too long is not spoken any more."""
+
+LOOKUPS_AT_ONCE = 8
+"""Conversations that are looked up at the same time."""
+
+LOOK_AGAIN_FIRST, LOOK_AGAIN_MOST = 5.0, 60.0
+"""Seconds before what failed is tried again, at first and at most."""
+
+Payload = Mapping[str, Any]
+
+
+def person_of(user: discord.User | discord.Member, permissions: discord.Permissions | None = None) -> Person:
+    """`permissions` are those where they act, if the event tells; otherwise what their roles give them in the server."""
+    unread: bool = (
+        getattr(user, "guild", None) is None
+    )  # a user, or a member of a server that discord.py could not read
+    if unread or not isinstance(user, discord.Member):
+        # Whoever reaches us here is at least a member: a server has no outsiders. Of which groups is not known.
+        return Person(str(user.id), user.display_name, Membership.MEMBER, human=not user.bot)
+    held = permissions or user.guild_permissions
+    admin = held.administrator or held.manage_guild
+    groups = frozenset(str(role.id) for role in user.roles if not role.is_default())
+    return Person(
+        str(user.id), user.display_name, Membership.ADMIN if admin else Membership.MEMBER, groups, not user.bot
+    )
+
+
+def server(guild_id: int | str) -> ConversationRef:
+    """A place that stands for a whole server."""
+    return ConversationRef(PLATFORM, str(guild_id), "")
+
+
+def direct(channel_id: int | str) -> ConversationRef:
+    return ConversationRef(PLATFORM, f"{DIRECT}{channel_id}", str(channel_id))
+
+
+def is_direct(place: ConversationRef) -> bool:
+    return place.workspace_id.startswith(DIRECT)
+
+
+def target(place: ConversationRef) -> str:
+    """The id of the channel that messages for a place are sent to: a thread is a channel of its own."""
+    return place.thread_id or place.channel_id
+
+
+class Places:
+    """Finds the place of a channel's id. discord.py knows active threads only; others are asked for once."""
+
+    def __init__(self, rest: Rest, guild: Callable[[int], discord.Guild | None]) -> None:
+        self._rest = rest
+        self._guild = guild
+        self._parents: OrderedDict[int, str] = OrderedDict()
+
+    async def find(self, guild_id: int | None, channel_id: int) -> ConversationRef:
+        """Raises `PlatformError` where Discord has to be asked and does not answer."""
+        if guild_id is None:
+            return direct(channel_id)
+        known = self.known(guild_id, channel_id)
+        if known:
+            return known
+        if channel_id not in self._parents:
+            self._remember(channel_id, await self._parent(channel_id))
+        return self._place(guild_id, self._parents[channel_id], channel_id)
+
+    async def is_member(self, place: ConversationRef, person_id: str) -> bool:
+        """Whether somebody is in a server; a direct message nobody leaves. Raises `PlatformError`."""
+        if is_direct(place):
+            return True
+        route = Route("GET", "/guilds/{guild_id}/members/{user_id}", guild_id=place.workspace_id, user_id=person_id)
+        try:
+            await self._rest.call(route)
+        except DiscordRefused as refused:
+            if refused.code in NO_MEMBER:
+                return False
+            raise
+        return True
+
+    def known(self, guild_id: int, channel_id: int) -> ConversationRef | None:
+        guild = self._guild(guild_id)
+        channel = guild.get_channel_or_thread(channel_id) if guild else None
+        if channel is None:
+            return None
+        parent = str(channel.parent_id) if isinstance(channel, discord.Thread) else ""
+        return self._place(guild_id, parent, channel_id)
+
+    def channel(self, place: ConversationRef) -> Channel:
+        """As discord.py knows it, by its id where it does not. Private is what not everyone in the server may see."""
+        if is_direct(place):
+            return A_DIRECT_MESSAGE
+        guild = self._guild(int(place.workspace_id))
+        channel = guild.get_channel(int(place.channel_id)) if guild else None
+        if channel is None:
+            return Channel(place.channel_id, private=True, private_thread=bool(place.thread_id))
+        everyone = channel.permissions_for(channel.guild.default_role)
+        return Channel(f"#{channel.name}", not everyone.view_channel, _is_private_thread(channel.guild, place))
+
+    async def _parent(self, channel_id: int) -> str:
+        """The parent's id of a thread, else `''`."""
+        channel = await self._rest.call(Route("GET", "/channels/{channel_id}", channel_id=channel_id))
+        return str(channel.get("parent_id") or "") if channel.get("type") in _THREADS else ""
+
+    def _remember(self, channel_id: int, parent: str) -> None:
+        self._parents[channel_id] = parent
+        if len(self._parents) > KNOWN_THREADS:
+            self._parents.popitem(last=False)
+
+    @staticmethod
+    def _place(guild_id: int, parent: str, channel_id: int) -> ConversationRef:
+        if parent:
+            return ConversationRef(PLATFORM, str(guild_id), parent, str(channel_id))
+        return ConversationRef(PLATFORM, str(guild_id), str(channel_id))
+
+
+def _is_private_thread(guild: discord.Guild, place: ConversationRef) -> bool:
+    """Archived ones are not known to discord.py; a thread that is not known may be private."""
+    thread = guild.get_thread(int(place.thread_id)) if place.thread_id else None
+    return bool(place.thread_id) and (thread is None or thread.is_private())
+
+
+# ---------------------------------------------------------------- up to where each was heard
 
 
 class Keep(Protocol):
@@ -79,3 +220,73 @@ class Conversations:
                 await self.save()
             except StoreUnavailable as error:
                 log.warning("how far conversations were heard is not saved", reason=error.detail)
+
+
+# ---------------------------------------------------------------- what was missed
+
+
+class Backfill:
+    """`hear` is told of each message that was missed, oldest first; `gone` of a place that is not there any more.
+
+    What failed is tried again after `again_s` seconds, then after twice as many, up to `LOOK_AGAIN_MOST`.
+    """
+
+    def __init__(
+        self,
+        rest: Rest,
+        hear: Callable[[ConversationRef, Payload], Awaitable[None]],
+        gone: Callable[[ConversationRef], Awaitable[None]],
+        again_s: float = LOOK_AGAIN_FIRST,
+    ) -> None:
+        self._rest = rest
+        self._hear = hear
+        self._gone = gone
+        self._again_s = again_s
+        self._gaps: dict[ConversationRef, int] = {}
+        self._due = asyncio.Event()
+
+    def missed(self, place: ConversationRef, newest: int) -> None:
+        """Something may have been said there after the message `newest`; of two gaps the older one counts."""
+        self._gaps[place] = min(newest, self._gaps.get(place, newest))
+        self._due.set()
+
+    async def run(self) -> None:
+        """Look up until cancelled."""
+        pause = self._again_s
+        while True:
+            await self._due.wait()
+            self._due.clear()
+            if await self._look():
+                pause = self._again_s
+                continue
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LOOK_AGAIN_MOST)
+            self._due.set()
+
+    async def _look(self) -> bool:
+        """Whether nothing is left to be tried again."""
+        room = asyncio.Semaphore(LOOKUPS_AT_ONCE)
+        async with asyncio.TaskGroup() as group:
+            for place, newest in list(self._gaps.items()):
+                group.create_task(self._close(place, newest, room))
+        return not self._gaps
+
+    async def _close(self, place: ConversationRef, newest: int, room: asyncio.Semaphore) -> None:
+        try:
+            async with room:
+                missed = await self._said_since(place, newest)
+        except PlaceGone:
+            self._gaps.pop(place, None)
+            await self._gone(place)
+        except PlatformError as error:
+            log.warning("what was said meanwhile is looked up later", reason=error.detail)
+        else:
+            for message in missed:
+                await self._hear(place, message)
+            if self._gaps.get(place) == newest:
+                del self._gaps[place]
+
+    async def _said_since(self, place: ConversationRef, newest: int) -> list[Payload]:
+        path = "/channels/{channel_id}/messages?limit={limit}"
+        found = await self._rest.call(Route("GET", path, channel_id=target(place), limit=CATCH_UP))
+        return [message for message in reversed(found) if int(message["id"]) > newest]

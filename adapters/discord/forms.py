@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from adapters.discord.custom_ids import form_id, form_verb
-from adapters.discord.messages import button, rows, statement
+from adapters.discord.rendering import button, rows, statement
 from bot.commands.buttons import Button, Look
 from bot.commands.catalogue import Catalogue, Option, Verb
 from bot.commands.parser import asked_form

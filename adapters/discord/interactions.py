@@ -7,12 +7,11 @@ from typing import Any, Literal
 import discord
 
 from adapters.discord import forms
-from adapters.discord.application_commands import CHOICE_LENGTH, CHOICES_LIMIT, MESSAGE
+from adapters.discord.commands import CHOICE_LENGTH, CHOICES_LIMIT, MESSAGE, focused, invoked
+from adapters.discord.conversations import PLATFORM, direct, person_of
 from adapters.discord.custom_ids import OWN_THREAD, CardButton, run_command
-from adapters.discord.handler import DiscordInboundHandler
-from adapters.discord.invocations import focused, invoked
-from adapters.discord.mapping import PLATFORM, direct, person_of
-from adapters.discord.plain_text import names_in_payload, words_of
+from adapters.discord.inbound import DiscordInboundHandler
+from adapters.discord.text import names_in_payload, words_of
 from bot.commands.buttons import card_button
 from bot.domain.conversations import Choice, Command, ConversationRef, Inbound
 from bot.ports.chat import ValueQuery

@@ -8,22 +8,28 @@ import discord
 import structlog
 from discord.http import HTTPClient
 
-from adapters.discord import backfill, command_sync
-from adapters.discord.backfill import Backfill, Payload
-from adapters.discord.client import AvatarClient, Connector
-from adapters.discord.command_mentions import CommandMentions
+from adapters.discord import command_sync
+from adapters.discord.client import BAD_TOKEN, Rest
 from adapters.discord.command_sync import CommandSync
-from adapters.discord.connectedness import Connectedness
-from adapters.discord.conversations import Conversations, Keep
-from adapters.discord.errors import BAD_TOKEN
-from adapters.discord.handler import DiscordInboundHandler
+from adapters.discord.commands import CommandMentions
+from adapters.discord.conversations import (
+    LOOK_AGAIN_FIRST,
+    PLATFORM,
+    Backfill,
+    Conversations,
+    Keep,
+    Payload,
+    Places,
+    is_direct,
+    server,
+    target,
+)
+from adapters.discord.gateway import AvatarClient, Connectedness, Connector
+from adapters.discord.inbound import DiscordInboundHandler, MessageEvents
 from adapters.discord.interactions import DiscordInteractions
 from adapters.discord.limits import IdentifyLimiter
-from adapters.discord.mapping import PLATFORM, Places, is_direct, server, target
-from adapters.discord.message_events import MessageEvents
 from adapters.discord.publisher import DiscordPublisher
 from adapters.discord.replies import DiscordReplies
-from adapters.discord.rest import Rest
 from adapters.discord.settings import DiscordSettings
 from bot.clock import Clock
 from bot.commands.catalogue import Catalogue
@@ -64,7 +70,7 @@ class DiscordPlatform(DiscordPublisher):
         *,
         connector: Connector | None = None,
         catalogue: Catalogue = CATALOGUE,
-        backfill_again_s: float = backfill.AGAIN_FIRST,
+        backfill_again_s: float = LOOK_AGAIN_FIRST,
         commands_again_s: float = command_sync.AGAIN_FIRST,
     ) -> None:
         self._settings = settings

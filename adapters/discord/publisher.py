@@ -9,22 +9,21 @@ import discord
 import structlog
 from discord.http import Route
 
-from adapters.discord import cards, messages
-from adapters.discord.conversations import Conversations
-from adapters.discord.custom_ids import OWN_THREAD
-from adapters.discord.errors import (
+from adapters.discord import rendering
+from adapters.discord.client import (
     BLOCKED_BY_AUTOMOD,
     CANNOT_READ_HISTORY,
     THREAD_EXISTS,
     THREADS_ARE_OFF_HERE,
     TOO_MANY_THREADS,
+    Rest,
     code_of,
 )
-from adapters.discord.mapping import is_direct, target
-from adapters.discord.markdown import measure
+from adapters.discord.conversations import Conversations, is_direct, target
+from adapters.discord.custom_ids import OWN_THREAD
 from adapters.discord.replies import DiscordReplies
-from adapters.discord.rest import Rest
 from adapters.discord.settings import DiscordSettings
+from adapters.discord.text import measure
 from bot.clock import Clock
 from bot.domain.conversations import ConversationRef, MessageRef, Reply, ReplyTo
 from bot.domain.errors import MessageGone, PlaceGone, PlatformError
@@ -56,7 +55,7 @@ class DiscordPublisher:
     name = "discord"
     # Discord allows 50 calls a second for all of a bot; the rest is for answers, which nobody paces.
     pace = RateLimits(calls_per_second=35, edit_interval=1.2, first_post=0.4, shared_by_bot=True)
-    text_limit = messages.TEXT_LIMIT
+    text_limit = rendering.TEXT_LIMIT
 
     def __init__(
         self,
@@ -114,7 +113,7 @@ class DiscordPublisher:
     async def _move(self, card_ref: MessageRef, thread: ConversationRef, card: Card) -> MessageRef:
         moved = await self._replace(card_ref, thread, card)
         try:
-            await self._edit(card_ref, cards.moved(card, thread, moved.message_id))
+            await self._edit(card_ref, rendering.moved(card, thread, moved.message_id))
         except PlatformError as error:
             log.info("the old card stays as it was", reason=error.detail)
         return moved
@@ -124,7 +123,7 @@ class DiscordPublisher:
         return await self._send(thread, self._card(card, thread.thread_id), f"new-{card_ref.message_id}")
 
     def _card(self, card: Card, thread_id: str) -> dict[str, Any]:
-        return cards.card(card, thread_id, self._hint)
+        return rendering.card(card, thread_id, self._hint)
 
     def _is_old(self, ref: MessageRef) -> bool:
         return self._clock.now() - discord.utils.snowflake_time(int(ref.message_id)) > MOVES_ON_AFTER
@@ -132,7 +131,7 @@ class DiscordPublisher:
     async def _open_thread(self, card_ref: MessageRef, card: Card) -> ConversationRef:
         """The thread of the card; the channel itself, where Discord has no threads or no more of them."""
         place = card_ref.place
-        body = {"name": cards.thread_name(card), "auto_archive_duration": ARCHIVED_AFTER}
+        body = {"name": rendering.thread_name(card), "auto_archive_duration": ARCHIVED_AFTER}
         try:
             await self._rest.call(_message("POST", card_ref, "/threads"), body)
         except PlatformError as error:
@@ -164,12 +163,12 @@ class DiscordPublisher:
         """An answer is a reply to what it answers. Where Discord does not let us look back there are no replies, and it has a name."""
         if answered := self._answered(thread, line):
             try:
-                return await self._send(thread, messages.line(replace(line, answers=None)), key, answered)
+                return await self._send(thread, rendering.line(replace(line, answers=None)), key, answered)
             except PlatformError as error:
                 if code_of(error) != CANNOT_READ_HISTORY:
                     raise
             self._without_replies.add(thread.channel_id)
-        return await self._send(thread, messages.line(line), key)
+        return await self._send(thread, rendering.line(line), key)
 
     def _answered(self, thread: ConversationRef, line: TranscriptLine) -> str:
         """The message in this very channel or thread that a line is a reply to, if it can be one."""
@@ -180,11 +179,11 @@ class DiscordPublisher:
     async def edit(self, ref: MessageRef, line: TranscriptLine) -> None:
         shown = replace(line, answers=None) if self._answered(ref.place, line) else line
         try:
-            await self._edit(ref, messages.line(shown))
+            await self._edit(ref, rendering.line(shown))
         except PlatformError as error:
             if code_of(error) not in BLOCKED_BY_AUTOMOD:
                 raise
-            await self._edit(ref, messages.line(replace(shown, text=HELD_BACK)))
+            await self._edit(ref, rendering.line(replace(shown, text=HELD_BACK)))
 
     async def mark_spoken(self, ref: MessageRef) -> None:
         """Without the permission to react the talk goes on all the same."""
@@ -197,7 +196,7 @@ class DiscordPublisher:
         await self._rest.call(_channel("POST", thread, "/typing"), again=False)
 
     async def notify(self, thread: ConversationRef, text: str) -> None:
-        for body in messages.statement(text):
+        for body in rendering.statement(text):
             await self._send(thread, body, secrets.token_hex(8))
 
     async def reply(self, to: ReplyTo, reply: Reply) -> None:
@@ -207,7 +206,7 @@ class DiscordPublisher:
 
     async def _send(self, place: ConversationRef, body: dict[str, Any], nonce: str, answered: str = "") -> MessageRef:
         """The nonce makes it safe to repeat."""
-        reply = messages.replying_quietly(answered) if answered else {}
+        reply = rendering.replying_quietly(answered) if answered else {}
         posted = await self._rest.call(_channel("POST", place, "/messages"), _once(body | reply, nonce))
         ref = MessageRef(place, str(posted["id"]))
         if _words(posted) != _words(body):

@@ -11,21 +11,22 @@ import discord
 import structlog
 from discord.http import Route
 
-from adapters.discord import messages
-from adapters.discord.answers import answer
-from adapters.discord.command_mentions import CommandMentions
-from adapters.discord.errors import (
+from adapters.discord import rendering
+from adapters.discord.client import (
+    ANSWER_WITHIN,
     BAD_INTERACTION_TOKEN,
     CANNOT_READ_HISTORY,
     NO_DIRECT_MESSAGES,
     UNKNOWN_INTERACTION,
     UNKNOWN_MESSAGE,
     UNKNOWN_WEBHOOK,
+    Rest,
     code_of,
 )
-from adapters.discord.mapping import is_direct, target
-from adapters.discord.markdown import CONTENT_LIMIT, escape
-from adapters.discord.rest import ANSWER_WITHIN, Rest
+from adapters.discord.commands import CommandMentions
+from adapters.discord.conversations import is_direct, target
+from adapters.discord.rendering import answer
+from adapters.discord.text import CONTENT_LIMIT, escape
 from bot.clock import Clock
 from bot.domain.conversations import ConversationRef, File, Person, Reply, ReplyTo
 from bot.domain.errors import PlaceGone, PlatformError
@@ -88,14 +89,14 @@ class DiscordReplies:
             self._interactions.popitem(last=False)
         taken = False
         try:
-            taken = await self.respond(interaction, _DEFERRED, {"flags": messages.EPHEMERAL})
+            taken = await self.respond(interaction, _DEFERRED, {"flags": rendering.EPHEMERAL})
         finally:
             known.taken.set_result(taken)
 
     async def say(self, interaction: discord.Interaction, sentence: str) -> None:
         """Answer at once, to this person only."""
-        body = messages.statement(sentence)[0]
-        await self.respond(interaction, _MESSAGE, body | {"flags": messages.EPHEMERAL | messages.SUPPRESS_EMBEDS})
+        body = rendering.statement(sentence)[0]
+        await self.respond(interaction, _MESSAGE, body | {"flags": rendering.EPHEMERAL | rendering.SUPPRESS_EMBEDS})
 
     async def respond(self, interaction: discord.Interaction, kind: int, data: dict[str, Any]) -> bool:
         """Whether Discord took it. It may be repeated: a second answer is refused, and then the first was taken."""
@@ -125,7 +126,7 @@ class DiscordReplies:
         if message_id and (is_direct(to.place) or _is_for_everybody(reply)):
             await self._in_place(to, message_id, bodies, reply.file)
         elif not await self._privately(to, bodies, reply.file):
-            await self._in_place(to, message_id, [messages.addressed(to.person.id, NOT_DELIVERED)], None)
+            await self._in_place(to, message_id, [rendering.addressed(to.person.id, NOT_DELIVERED)], None)
 
     async def offer(self, to: ReplyTo, body: dict[str, Any]) -> None:
         """A reply to a message, for everybody there to read. Raises `Throttled` and `PlatformError`, having said nothing."""
@@ -145,7 +146,7 @@ class DiscordReplies:
         except PlatformError as error:
             if code_of(error) != CANNOT_READ_HISTORY:
                 raise
-            await self._send(where, [messages.named(to.person.id, bodies[0]), *bodies[1:]], file)
+            await self._send(where, [rendering.named(to.person.id, bodies[0]), *bodies[1:]], file)
 
     async def _by_handle(self, to: ReplyTo, bodies: list[dict[str, Any]], file: File | None) -> bool:
         application_id, _, token = to.handle.partition(":")
@@ -177,7 +178,7 @@ class DiscordReplies:
                     raise
             else:
                 return
-        flags = body.get("flags", 0) | messages.EPHEMERAL
+        flags = body.get("flags", 0) | rendering.EPHEMERAL
         await self._rest.call(Route("POST", _FOLLOW_UP, **ids), {**body, "flags": flags}, files=files, again=False)
 
     async def _directly(self, to: ReplyTo, bodies: list[dict[str, Any]], file: File | None) -> bool:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from adapters.discord.application_commands import commands
+from adapters.discord.commands import commands
 from tests.integration.discord.openapi import OpenApi, open_api
 
 

@@ -16,8 +16,7 @@ from adapters.akool.stream import codec
 from adapters.akool.stream.messages import Chat, Part
 from adapters.akool.stream.reassembly import Reassembly
 from adapters.akool.stream.sender import Outgoing, SendQueue
-from adapters.discord import markdown as discord_markdown
-from adapters.discord import plain_text as discord_text
+from adapters.discord import text as discord_text
 from adapters.slack import rendering
 from adapters.slack import text as slack_text
 from bot import redaction
@@ -141,11 +140,11 @@ FED: Mapping[str, Callable[[str], object]] = {
     "slack_text.command_line": slack_text.command_line,
     "rendering.parts": lambda text: rendering.parts(text, 500),
     "a line in Slack": lambda text: rendering.line(TranscriptLine(text, text)),
-    "discord_markdown.escape": discord_markdown.escape,
-    "discord_markdown.units": discord_markdown.units,
-    "discord_markdown.measure": discord_markdown.measure,
-    "discord_markdown.shorten": lambda text: discord_markdown.shorten(text, 300),
-    "discord_markdown.pages": lambda text: discord_markdown.pages(text, 500),
+    "discord_text.escape": discord_text.escape,
+    "discord_text.units": discord_text.units,
+    "discord_text.measure": discord_text.measure,
+    "discord_text.shorten": lambda text: discord_text.shorten(text, 300),
+    "discord_text.pages": lambda text: discord_text.pages(text, 500),
     "discord_text.mentioned": discord_text.mentioned,
     "discord_text.words_of": lambda text: discord_text.words_of(text, None, "1", {}),
     "discord_text.plain_words": lambda text: discord_text.plain_words(text, discord_text.DiscordNames()),
@@ -172,7 +171,6 @@ MODULES = {
     "urls": urls,
     "redaction": redaction,
     "slack_text": slack_text,
-    "discord_markdown": discord_markdown,
     "discord_text": discord_text,
     "codec": codec,
     "text": domain_text,

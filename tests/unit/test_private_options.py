@@ -5,7 +5,7 @@ import json
 import pytest
 
 from adapters.discord import forms as discord_forms
-from adapters.discord.application_commands import commands
+from adapters.discord.commands import commands
 from adapters.playground.views import shown_verbs
 from adapters.slack import forms as slack_forms
 from adapters.slack.inbound import wanted

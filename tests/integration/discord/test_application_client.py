@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from adapters.discord.application_client import sync_once
-from adapters.discord.application_commands import SAY_THIS, commands
 from adapters.discord.checks import check
+from adapters.discord.command_sync import sync_once
+from adapters.discord.commands import SAY_THIS, commands
 from bot.commands.verbs import CATALOGUE
 from bot.domain.errors import PlatformError, SettingsError
 from bot.ports.plugin import Level

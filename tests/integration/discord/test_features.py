@@ -8,8 +8,8 @@ import discord
 from simcord.backend.serializers import channel_payload
 from simcord.results import ResponseMessage
 
-from adapters.discord.application_commands import SAY_THIS
-from adapters.discord.mapping import direct
+from adapters.discord.commands import SAY_THIS
+from adapters.discord.conversations import direct
 from bot.domain.conversations import A_DIRECT_MESSAGE, Channel, Command, MessagePosted, NoSession, Refused
 from bot.domain.posts import CardAction
 from tests.contract.platform.cards import ENDED, LIVE, final

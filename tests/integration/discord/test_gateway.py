@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from structlog.testing import capture_logs
 
-from adapters.discord.connectedness import ELSEWHERE, NOT_CONNECTED
+from adapters.discord.gateway import ELSEWHERE, NOT_CONNECTED
 from bot.domain.conversations import ConversationRef
 from bot.domain.errors import SettingsError
 from tests.integration.discord.fake import CHANNEL, GUILD, Answer, FakeDiscord, application

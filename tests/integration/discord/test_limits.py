@@ -5,8 +5,8 @@ import asyncio
 import pytest
 from discord.http import Route
 
+from adapters.discord.client import Rest
 from adapters.discord.platform import DiscordPlatform
-from adapters.discord.rest import Rest
 from bot.clock import SystemClock
 from bot.domain.conversations import File, Question, Reply
 from bot.domain.errors import PlatformError

@@ -8,8 +8,9 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from adapters.discord import backfill, command_sync
-from adapters.discord.client import AvatarClient
+from adapters.discord import command_sync
+from adapters.discord.conversations import LOOK_AGAIN_FIRST
+from adapters.discord.gateway import AvatarClient
 from adapters.discord.platform import DiscordPlatform
 from adapters.discord.settings import DiscordSettings
 from bot.clock import SystemClock
@@ -75,7 +76,7 @@ class Wire:
             Drawer(),
             SystemClock(),
             connector=self.discord.connector,
-            backfill_again_s=self.again_s or backfill.AGAIN_FIRST,
+            backfill_again_s=self.again_s or LOOK_AGAIN_FIRST,
             commands_again_s=self.again_s or command_sync.AGAIN_FIRST,
         )
 

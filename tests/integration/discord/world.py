@@ -14,8 +14,8 @@ from pydantic import SecretStr
 from simcord.backend.models.channel import Overwrite
 from simcord.enums import OverwriteType
 
-from adapters.discord.client import AvatarClient
 from adapters.discord.command_sync import sync
+from adapters.discord.gateway import AvatarClient
 from adapters.discord.platform import DiscordPlatform
 from adapters.discord.settings import DiscordSettings
 from bot.commands.verbs import CATALOGUE

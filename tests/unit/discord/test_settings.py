@@ -6,8 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from adapters.discord.invite import PERMISSIONS, application_id, invite_url
-from adapters.discord.settings import DiscordSettings
-from adapters.discord.shards import Shards
+from adapters.discord.settings import DiscordSettings, Shards
 from bot.domain.errors import SettingsError
 from bot.settings import load
 

@@ -1,6 +1,6 @@
 import pytest
 
-from adapters.discord.markdown import measure as discord_measure
+from adapters.discord.text import measure as discord_measure
 from adapters.simulator.fixtures import LANGUAGES
 from adapters.slack.text import measure as slack_measure
 from bot.domain.disclosure import SENTENCE_LENGTHS, SENTENCES, Disclosed, Disclosure, Disclosures

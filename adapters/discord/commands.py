@@ -1,15 +1,18 @@
-"""The catalogue as Discord's native commands, within Discord's limits.
+"""The catalogue as Discord's native commands, within Discord's limits; what was typed with them; and their names in our texts.
 
 https://docs.discord.com/developers/interactions/application-commands
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from adapters.discord.forms import FORMS
+from adapters.discord.text import as_value
 from bot.commands.catalogue import Catalogue, Option, OptionType, Verb
 from bot.commands.verbs import CATALOGUE, GROUPS
+from bot.domain.conversations import Command, ConversationRef
 
 Json = dict[str, Any]
 
@@ -35,6 +38,11 @@ SEND_MESSAGES = 1 << 11
 
 _NAME = re.compile(r"[-_a-z0-9]{1,32}")
 _TYPES = {OptionType.INTEGER: INTEGER, OptionType.NUMBER: NUMBER}
+
+Payload = Mapping[str, Any]
+
+_NAMES = "|".join(re.escape(name) for name in sorted(CATALOGUE.names, key=len, reverse=True))
+_TYPED = re.compile(rf"(?<![\w/<])/{COMMAND} ({_NAMES})(?![\w-])")
 
 
 def commands(*, direct_messages: bool = False, catalogue: Catalogue = CATALOGUE) -> list[Json]:
@@ -150,3 +158,58 @@ def _size(node: Json) -> int:
     choices = sum(len(choice["name"]) + len(str(choice["value"])) for choice in node.get("choices", ()))
     below = sum(_size(option) for option in node.get("options", ()))
     return len(node["name"]) + len(node.get("description", "")) + choices + below
+
+
+# ---------------------------------------------------------------- what was typed
+
+
+@dataclass(frozen=True, slots=True)
+class Focus:
+    """The option whose value somebody is typing."""
+
+    verb: str
+    option: str
+    typed: str
+
+
+def invoked(data: Payload, prose: Callable[[str], str]) -> Command:
+    """The command. `prose` turns free text into plain words; other values are as the core takes them."""
+    name, options = _leaf(data)
+    verb = CATALOGUE.verb(name)
+    free = {option.name for option in verb.options if option.rest} if verb else set()
+    given = {str(option["name"]): str(option.get("value", "")) for option in options}
+    values = {name: prose(value) if name in free else as_value(value) for name, value in given.items()}
+    return Command(name, {name: value for name, value in values.items() if value})
+
+
+def focused(data: Payload) -> Focus | None:
+    name, options = _leaf(data)
+    for option in options:
+        if option.get("focused"):
+            return Focus(name, str(option["name"]), str(option.get("value", "")))
+    return None
+
+
+def _leaf(data: Payload) -> tuple[str, Sequence[Payload]]:
+    """The verb's name, and what was given for its options."""
+    words: list[str] = []
+    options: Sequence[Payload] = data.get("options") or ()
+    while options and options[0].get("type") in {SUBCOMMAND, SUBCOMMAND_GROUP}:
+        words.append(str(options[0]["name"]))
+        options = options[0].get("options") or ()
+    return " ".join(words), options
+
+
+# ---------------------------------------------------------------- names in texts
+
+
+class CommandMentions:
+    """The id of our command, by server; `''` is the one for everywhere. Until Discord has told, texts stay as they are."""
+
+    def __init__(self) -> None:
+        self.ids: dict[str, str] = {}
+
+    def linked(self, text: str, place: ConversationRef) -> str:
+        """An escaped text with its commands as `</avatar start:ID>`."""
+        found = self.ids.get(place.workspace_id) or self.ids.get("")
+        return _TYPED.sub(rf"</{COMMAND} \1:{found}>", text) if found else text

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from adapters.discord.application_commands import COMMAND_LENGTH, SAY_THIS, commands
+from adapters.discord.commands import COMMAND_LENGTH, SAY_THIS, commands
 from adapters.discord.forms import FORMS, INPUTS_LIMIT, filled, form, wanted
 from bot.commands.catalogue import Catalogue, Option, OptionType, Verb
 from bot.commands.verbs import CATALOGUE, VERBS

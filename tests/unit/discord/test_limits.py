@@ -1,4 +1,4 @@
-"""A bucket lets through what Discord would take, hands over answers at once, and makes nobody wait for minutes."""
+"""Discord's limits are kept: of a bucket, of the whole bot, and of a day's sessions, even in a crash loop."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.discord.buckets import Bucket
+from adapters.discord.limits import CALLS_AT_ONCE, SESSIONS_APART, Bucket, GlobalRateLimit, IdentifyLimiter
 from bot.testing.virtual_time import run_virtual
 from tests.integration.discord.fake.limits import Window
+
+DISCORDS_LIMIT = 50
 
 
 @dataclass
@@ -99,3 +101,70 @@ def test_bursts_are_answered_and_never_refused(limit: int, seconds: float, pause
         return vendor.refused
 
     assert run_virtual(main()) == 0
+
+
+async def begun(pauses: list[float]) -> list[tuple[int, float]]:
+    """When calls began that came after these pauses."""
+    loop = asyncio.get_running_loop()
+    throughput, found = GlobalRateLimit(loop.time), []
+
+    async def call(number: int) -> None:
+        await throughput.turn()
+        found.append((number, loop.time()))
+
+    async with asyncio.TaskGroup() as calls:
+        for number, pause in enumerate(pauses):
+            await asyncio.sleep(pause)
+            calls.create_task(call(number))
+    return found
+
+
+@given(st.lists(st.sampled_from([0.0, 0.0, 0.0, 0.01, 0.3, 2.0]), max_size=200))
+def test_calls_per_second_are_bounded_and_in_order(pauses: list[float]) -> None:
+    found = run_virtual(begun(pauses))
+
+    assert [number for number, _ in found] == list(range(len(pauses)))
+    times = [at for _, at in found]
+    assert all(sum(start <= at <= start + 1 for at in times) <= DISCORDS_LIMIT for start in times)
+
+
+def test_a_few_calls_do_not_wait() -> None:
+    found = run_virtual(begun([0.0] * CALLS_AT_ONCE))
+
+    assert {at - found[0][1] for _, at in found} == {0.0}
+
+
+def test_a_day_of_crashing_stays_under_the_limit() -> None:
+    async def day() -> int:
+        identify_limiter, count = IdentifyLimiter(), 0
+        loop = asyncio.get_running_loop()
+        end = loop.time() + 86_400
+        while loop.time() < end:
+            await identify_limiter.turn()
+            count += 1
+        return count
+
+    assert 800 < run_virtual(day()) < 900
+
+
+def test_the_first_call_is_immediate_the_next_spaced() -> None:
+    async def two() -> tuple[float, float]:
+        identify_limiter = IdentifyLimiter()
+        began = asyncio.get_running_loop().time()
+        await identify_limiter.turn()
+        first = asyncio.get_running_loop().time() - began
+        await identify_limiter.turn()
+        return first, asyncio.get_running_loop().time() - began
+
+    assert run_virtual(two()) == (0, SESSIONS_APART)
+
+
+def test_twenty_sessions_begin_without_waiting_for_more() -> None:
+    async def twenty() -> float:
+        identify_limiter = IdentifyLimiter()
+        began = asyncio.get_running_loop().time()
+        for _ in range(20):
+            await identify_limiter.turn()
+        return asyncio.get_running_loop().time() - began
+
+    assert run_virtual(twenty()) == pytest.approx(19 * SESSIONS_APART)

@@ -1,4 +1,4 @@
-"""The names that a text needs before it can be said, from what Discord sent along and from what discord.py knows."""
+"""Discord's texts, both ways: plain words that may stand in one, and what people wrote as plain words."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -8,31 +8,15 @@ from typing import Any
 
 import discord
 
+from bot.speech.splitter import preview, split
 
-def words_of(text: str, guild: discord.Guild | None, own_id: str, people: Mapping[str, str]) -> str:
-    """A text as plain words. `people` are the names of whom it mentions."""
-    found = mentioned(text)
-    roles, channels = {}, {}
-    own = {own_id}
-    if guild:
-        roles = {id_: role.name for id_ in found.roles if (role := guild.get_role(int(id_)))}
-        channels = {id_: there.name for id_ in found.channels if (there := guild.get_channel_or_thread(int(id_)))}
-        own |= {str(guild.self_role.id)} if guild.self_role else set()
-    return plain_words(text, DiscordNames(frozenset(own), people, roles, channels))
+CONTENT_LIMIT = 2_000
+"""Characters of one message. (Discord's OpenAPI file says 4,000, which is not so for bots.)"""
 
-
-def names_in(users: Iterable[discord.User | discord.Member]) -> dict[str, str]:
-    return {str(user.id): user.display_name for user in users}
-
-
-def names_in_payload(users: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """The same, from users as Discord sends them."""
-    return {str(user["id"]): _name(user) for user in users}
-
-
-def _name(user: Mapping[str, Any]) -> str:
-    nick = (user.get("member") or {}).get("nick")
-    return str(nick or user.get("global_name") or user.get("username") or "")
+_URL = re.compile(r"https?://[^\s<>\\]+", re.IGNORECASE)
+_SIGNS = re.compile(r"[\\*_~`|<\[]")
+_LINE_START = re.compile(r"^([^\S\n]*)(#{1,3}|-#|[-+•]|>{1,3})(?=\s)", re.MULTILINE)
+_NUMBERED = re.compile(r"^([^\S\n]*\d+)([.)])(?=\s)", re.MULTILINE)
 
 
 SOMEONE = "someone"
@@ -67,6 +51,64 @@ _TABS = {
     "linked-roles": "Linked Roles",
 }
 _TIMES = {"t": "%H:%M", "T": "%H:%M:%S", "d": "%-d %B %Y", "D": "%-d %B %Y"}
+
+
+def escape(text: str) -> str:
+    """`text` so that it is read as it is. Addresses stay as they are, or they could not be followed."""
+    said, end = "", 0
+    for url in _URL.finditer(text):
+        said += _SIGNS.sub(r"\\\g<0>", text[end : url.start()]) + url[0]
+        end = url.end()
+    said += _SIGNS.sub(r"\\\g<0>", text[end:])
+    return _NUMBERED.sub(r"\1\\\2", _LINE_START.sub(r"\1\\\2", said))
+
+
+def measure(text: str) -> int:
+    """The length of `text`, once escaped, in UTF-16 units: what counts most of all ways to count characters."""
+    return units(escape(text))
+
+
+def units(text: str) -> int:
+    return len(text) + sum(char > "\uffff" for char in text)
+
+
+def shorten(text: str, limit: int) -> str:
+    """The beginning of `text` that takes at most `limit` once escaped, not escaped yet."""
+    return preview(text, limit, measure)
+
+
+def pages(text: str, limit: int = CONTENT_LIMIT, shown: Callable[[str], str] = escape) -> list[str]:
+    """`text` as it is `shown`, in messages of at most `limit` each."""
+    return [shown(part) for part in split(text, limit, lambda part: units(shown(part)))]
+
+
+# ---------------------------------------------------------------- what people wrote
+
+
+def words_of(text: str, guild: discord.Guild | None, own_id: str, people: Mapping[str, str]) -> str:
+    """A text as plain words. `people` are the names of whom it mentions."""
+    found = mentioned(text)
+    roles, channels = {}, {}
+    own = {own_id}
+    if guild:
+        roles = {id_: role.name for id_ in found.roles if (role := guild.get_role(int(id_)))}
+        channels = {id_: there.name for id_ in found.channels if (there := guild.get_channel_or_thread(int(id_)))}
+        own |= {str(guild.self_role.id)} if guild.self_role else set()
+    return plain_words(text, DiscordNames(frozenset(own), people, roles, channels))
+
+
+def names_in(users: Iterable[discord.User | discord.Member]) -> dict[str, str]:
+    return {str(user.id): user.display_name for user in users}
+
+
+def names_in_payload(users: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """The same, from users as Discord sends them."""
+    return {str(user["id"]): _name(user) for user in users}
+
+
+def _name(user: Mapping[str, Any]) -> str:
+    nick = (user.get("member") or {}).get("nick")
+    return str(nick or user.get("global_name") or user.get("username") or "")
 
 
 @dataclass(frozen=True, slots=True)

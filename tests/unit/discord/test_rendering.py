@@ -1,6 +1,8 @@
+"""None"""
+
 import json
 
-from adapters.discord.answers import answer
+from adapters.discord.rendering import answer
 from bot.commands.buttons import BY_HAND
 from bot.domain.conversations import Command, Item, Reply
 

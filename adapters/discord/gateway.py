@@ -1,0 +1,235 @@
+"""The gateway: discord.py's client with what we want of it and no more, and whether it is connected.
+
+Events go to their handler, and nothing is cached that is not used.
+"""
+
+import asyncio
+import functools
+import operator
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+import aiohttp
+import discord
+import structlog
+
+from adapters.discord.limits import IdentifyLimiter, use_buckets
+from adapters.discord.settings import DiscordSettings
+from bot.clock import Clock
+from bot.ports.chat import ConnectionState
+
+log = structlog.get_logger(__name__)
+
+Connector = Callable[[], aiohttp.BaseConnector]
+"""Makes the connector that all of a client's connections go through."""
+
+
+QUIET = 60.0
+"""Seconds between two lines in the log about payloads of one kind."""
+
+NOT_CONNECTED = (
+    "Discord's gateway is not connected. Look whether this machine reaches discord.com and gateway.discord.gg."
+)
+ELSEWHERE = (
+    "Discord sends commands and buttons to another service. Clear Interactions Endpoint URL on "
+    "discord.com/developers/applications (your application, General Information)."
+)
+
+
+class GatewayEvents(Protocol):
+    """What the client tells."""
+
+    async def connected(self, shard_id: int) -> None: ...
+
+    async def interaction(self, interaction: discord.Interaction) -> None: ...
+
+    async def message(self, message: discord.Message) -> None: ...
+
+    async def edited(self, payload: discord.RawMessageUpdateEvent) -> None: ...
+
+    async def deleted(self, guild_id: int | None, channel_id: int, message_ids: set[int]) -> None: ...
+
+    async def joined(self, guild_id: int, *, just_now: bool) -> None: ...
+
+    async def left(self, guild_id: int) -> None: ...
+
+    async def channel_gone(self, guild_id: int, channel_id: int) -> None: ...
+
+    async def thread_gone(self, guild_id: int, parent_id: int, thread_id: int) -> None: ...
+
+
+class Unread:
+    """What could not be read, in the log: no values of strangers', and of each kind one line a minute."""
+
+    def __init__(self) -> None:
+        self._noted: dict[str, float] = {}
+
+    def note(self, kind: str, error: Exception) -> None:
+        now = time.monotonic()
+        if now - self._noted.get(kind, -QUIET) >= QUIET:
+            self._noted[kind] = now
+            log.warning("Discord sent something that cannot be read", kind=kind, error=type(error).__name__)
+
+
+def intents(settings: DiscordSettings) -> discord.Intents:
+    """The least that does it."""
+    wanted = discord.Intents.none()
+    wanted.guilds = True
+    wanted.guild_messages = True
+    wanted.dm_messages = settings.direct_messages
+    wanted.message_content = settings.message_content
+    return wanted
+
+
+class AvatarClient(discord.AutoShardedClient):
+    """Sharded even with one shard: discord.py's plain client dies when its first connection fails."""
+
+    def __init__(
+        self,
+        settings: DiscordSettings,
+        events: GatewayEvents,
+        identify_limiter: IdentifyLimiter,
+        connector: Connector | None = None,
+    ) -> None:
+        options: dict[str, Any] = {"connector": connector()} if connector else {}
+        if settings.shards:
+            options |= {"shard_ids": settings.shards.ids, "shard_count": settings.shards.count}
+        super().__init__(
+            intents=intents(settings),
+            allowed_mentions=discord.AllowedMentions.none(),
+            max_messages=None,
+            member_cache_flags=discord.MemberCacheFlags.none(),
+            chunk_guilds_at_startup=False,
+            guild_ready_timeout=1.0,
+            **options,
+        )
+        use_buckets(self.http)
+        self._events = events
+        self._identify_limiter = identify_limiter
+        self.logged_in = asyncio.Event()
+        self.connected_shards: set[int] = set()
+        self._unread = Unread()
+        self._survive_payloads()
+
+    async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:  # noqa: ARG002
+        await self._identify_limiter.turn()
+
+    async def setup_hook(self) -> None:
+        self.logged_in.set()
+
+    def message_from(self, payload: Mapping[str, Any], guild_id: int | None, channel_id: int) -> discord.Message | None:
+        """A message that was asked for, as if it had been delivered; None where discord.py cannot read it."""
+        channel = self.get_partial_messageable(channel_id, guild_id=guild_id)
+        try:
+            return self._connection.create_message(channel=channel, data=payload)  # type: ignore[arg-type]
+        except Exception as error:  # noqa: BLE001 - whatever it stumbles over
+            self._unread.note("a message", error)
+            return None
+
+    def _is_whole(self, event: object, *parts: str) -> bool:
+        """Whether all that is needed of it was sent; discord.py leaves out what was not."""
+        try:
+            operator.attrgetter(*parts)(event)
+        except AttributeError as error:
+            self._unread.note(type(event).__name__, error)
+            return False
+        return True
+
+    def _survive_payloads(self) -> None:
+        """What discord.py cannot read of one server must not end the client for all. Without READY there is no session."""
+        parsers = self._connection.parsers
+        for name in parsers.keys() - {"READY"}:
+            parsers[name] = functools.partial(self._read, name, parsers[name])
+
+    def _read(self, name: str, parse: Callable[[Any], None], payload: Any) -> None:
+        try:
+            parse(payload)
+        except Exception as error:  # noqa: BLE001 - whatever it stumbles over
+            self._unread.note(name, error)
+
+    async def on_shard_connect(self, shard_id: int) -> None:
+        self.connected_shards.add(shard_id)
+
+    async def on_shard_resumed(self, shard_id: int) -> None:
+        self.connected_shards.add(shard_id)
+
+    async def on_shard_disconnect(self, shard_id: int) -> None:
+        self.connected_shards.discard(shard_id)
+
+    async def on_shard_ready(self, shard_id: int) -> None:
+        await self._events.connected(shard_id)
+
+    async def on_interaction(self, interaction: discord.Interaction) -> None:
+        if self._is_whole(interaction, "user.id"):
+            await self._events.interaction(interaction)
+
+    async def on_message(self, message: discord.Message) -> None:
+        if self._is_whole(message, "author.id", "mentions"):
+            await self._events.message(message)
+
+    # Without a message cache only the raw events come.
+
+    async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
+        if self._is_whole(payload.message, "author.id", "mentions"):
+            await self._events.edited(payload)
+
+    async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
+        await self._events.deleted(payload.guild_id, payload.channel_id, {payload.message_id})
+
+    async def on_raw_bulk_message_delete(self, payload: discord.RawBulkMessageDeleteEvent) -> None:
+        await self._events.deleted(payload.guild_id, payload.channel_id, payload.message_ids)
+
+    async def on_guild_join(self, guild: discord.Guild) -> None:
+        await self._events.joined(guild.id, just_now=True)
+
+    async def on_guild_available(self, guild: discord.Guild) -> None:
+        await self._events.joined(guild.id, just_now=False)
+
+    async def on_guild_remove(self, guild: discord.Guild) -> None:
+        await self._events.left(guild.id)
+
+    async def on_guild_channel_delete(self, channel: discord.abc.GuildChannel) -> None:
+        await self._events.channel_gone(channel.guild.id, channel.id)
+
+    async def on_raw_thread_delete(self, payload: discord.RawThreadDeleteEvent) -> None:
+        await self._events.thread_gone(payload.guild_id, payload.parent_id, payload.thread_id)
+
+    async def on_raw_thread_update(self, payload: discord.RawThreadUpdateEvent) -> None:
+        state = payload.data.get("thread_metadata", {})
+        if state.get("archived") or state.get("locked"):
+            await self._events.thread_gone(payload.guild_id, payload.parent_id, payload.thread_id)
+
+    async def on_error(self, event_method: str, /, *_: Any, **__: Any) -> None:
+        # discord.py calls this from within its `except`.
+        log.exception("an event of Discord's was not handled", handler=event_method)  # noqa: LOG004
+
+
+# ---------------------------------------------------------------- connectedness
+
+
+class Connectedness:
+    """Of one platform. A new client brings a new set of shards; `fault` is what ended the last one for good."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._state = ConnectionState(clock.now(), NOT_CONNECTED)
+        self.fault = ""
+
+    def state(self, client: discord.AutoShardedClient | None, connected: set[int]) -> ConnectionState:
+        """As it is now, and since when; `connected` are the client's shards that have a session."""
+        problem = self._problem(client, connected)
+        if problem != self._state.problem:
+            self._state = ConnectionState(self._clock.now(), problem)
+        return self._state
+
+    def _problem(self, client: discord.AutoShardedClient | None, connected: set[int]) -> str:
+        if self.fault or client is None or not client.application_id:
+            return self.fault or NOT_CONNECTED
+        wanted = set(client.shard_ids or range(client.shard_count or 1))
+        if missing := sorted(wanted - connected):
+            listed = ", ".join(map(str, missing[:10]))
+            return NOT_CONNECTED if len(missing) == len(wanted) else f"{NOT_CONNECTED} Shards without it: {listed}."
+        if client.application and client.application.interactions_endpoint_url:
+            return ELSEWHERE
+        return ""
