@@ -217,11 +217,14 @@ class SessionContext:
         if not self.ending.done():
             self.ending.set_exception(error)
 
+    async def read_settings(self) -> None:
+        """The channel's settings count as they are now, not as they were at the start. Raises `StoreUnavailable`."""
+        self.settings = await self.services.storage.channels.settings(self.session.place)
+
     async def cleared(self, written: str, spoken: str, source: Source) -> Cleared | Refusal:
-        """What is to be spoken, or why it must not be. The channel's words count as they are now, not as they were at the start."""
-        place = self.session.place
-        words = (await self.services.storage.channels.settings(place)).words
-        return await self.services.moderation.clear(ProposedSpeech(written, spoken, place, source, words))
+        """What is to be spoken, or why it must not be, by the settings as they were last read: a turn is claimed by the same."""
+        speech = ProposedSpeech(written, spoken, self.session.place, source, self.settings.words)
+        return await self.services.moderation.clear(speech)
 
     @asynccontextmanager
     async def fenced(self) -> AsyncIterator[FencedWrites]:

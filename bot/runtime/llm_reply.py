@@ -54,6 +54,7 @@ class LlmReply:
         async with contextlib.aclosing(self._written()) as written:
             async for sentence in written:
                 if said := speakable(sentence):
+                    await self.context.read_settings()
                     cleared = await self.context.cleared(sentence, said, Source.MODEL)
                     if isinstance(cleared, Refusal):
                         self.refused = cleared

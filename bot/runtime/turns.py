@@ -201,16 +201,22 @@ class Turns:
         if not text:
             await self._set_aside(row, InboxOutcome.EMPTY, "There was nothing in that for a voice to say.")
             return
+        settings = context.settings
         cleared = await context.cleared(row.text, text, Source.PERSON)
         if isinstance(cleared, Refusal):
+            await context.read_settings()
+            if context.settings != settings:
+                context.turns.doubt()
+                return
             self._authors.served(row.person_id)  # it held up the others
             outcome = InboxOutcome.UNCHECKED if cleared.unchecked else InboxOutcome.MODERATED
             await self._set_aside(row, outcome, f"That was not spoken: {cleared.reason}.")
             return
         async with context.fenced() as run:
-            claimed = run.claim_turn(row, context.provider_row, text)
-        if not claimed.value:
-            context.turns.doubt()  # withdrawn or edited meanwhile
+            claimed = run.claim_turn(row, context.provider_row, text, place=context.session.place, settings=settings)
+        if not claimed.value:  # withdrawn, edited, or the channel's settings have changed
+            await context.read_settings()
+            context.turns.doubt()
             return
         context.turns.over(row)
         self._authors.served(row.person_id)

@@ -5,6 +5,7 @@ from types import TracebackType
 from typing import Any, Concatenate, Generic, ParamSpec, Protocol, Self, TypeVar
 
 from bot.clock import new_id
+from bot.commands.options import ChannelSettings
 from bot.domain.conversations import ConversationRef, MessageRef, Suggestion
 from bot.domain.hook_events import EventType
 from bot.domain.posts import Opened
@@ -294,8 +295,23 @@ class FencedBlock(Generic[Tx]):
         inbox.conclude(tx, settlement.conclusions)
         return settlement
 
-    def claim_turn(self, row: InboxRecord, provider_row: str, text: str) -> Pending[bool]:
-        return self._note(self._functions.inbox.claim_turn, row, provider_row, text)
+    def claim_turn(
+        self, row: InboxRecord, provider_row: str, text: str, *, place: ConversationRef, settings: ChannelSettings
+    ) -> Pending[bool]:
+        return self._note(self._claim_turn, row, provider_row, text, place=place, settings=settings)
+
+    def _claim_turn(
+        self,
+        tx: Tx,
+        row: InboxRecord,
+        provider_row: str,
+        text: str,
+        *,
+        place: ConversationRef,
+        settings: ChannelSettings,
+    ) -> bool:
+        now = self._functions.channels.settings_of(tx, [place]).get(place.channel, ChannelSettings())
+        return now == settings and self._functions.inbox.claim_turn(tx, row, provider_row, text)
 
     def finish(
         self, row_id: str, outcome: InboxOutcome, sentence: str = "", suggestions: Sequence[Suggestion] = ()

@@ -174,8 +174,12 @@ class FencedWrites(Protocol):
         """Give outcomes to what has none: `decide` is given all of it, in no particular order. Answers what it decided."""
         ...
 
-    def claim_turn(self, row: InboxRecord, provider_row: str, text: str) -> Pending[bool]:
-        """Claim a waiting message before it is sent. False where it no longer waits, or no longer says what was read."""
+    def claim_turn(
+        self, row: InboxRecord, provider_row: str, text: str, *, place: ConversationRef, settings: ChannelSettings
+    ) -> Pending[bool]:
+        """Claim a waiting message before it is sent. False where it no longer waits or no longer says what was read, and where the channel
+        of `place` has other settings by now than those that it was judged by.
+        """
         ...
 
     def finish(

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from bot.commands.options import ChannelSettings
 from bot.domain.conversations import (
     ConversationRef,
     Inbound,
@@ -17,7 +18,7 @@ from bot.domain.sessions import SessionSpec
 from bot.ports.room import RoomCredentials
 from bot.ports.storage import Storage
 from bot.ports.storage.records import SAY, InboxRecord, Lease, NewRow, SessionRecord, UtteranceRecord
-from bot.ports.storage.transactions import AdmissionQuery, Admitted, NewSession
+from bot.ports.storage.transactions import AdmissionQuery, Admitted, FencedWrites, NewSession, Pending
 from tests.contract.storage.conftest import NOON
 
 PLACE = ConversationRef("room", "W1", "C1")
@@ -65,6 +66,13 @@ async def accept(storage: Storage, *rows: NewRow) -> None:
 
 async def waiting(storage: Storage, session_id: str = "s") -> list[InboxRecord]:
     return await storage.inbox.waiting_turns(session_id)
+
+
+def claim_turn(
+    run: FencedWrites, row: InboxRecord, text: str, settings: ChannelSettings | None = None
+) -> Pending[bool]:
+    """For `PLACE`, judged by those settings."""
+    return run.claim_turn(row, "p", text, place=PLACE, settings=settings or ChannelSettings())
 
 
 async def session(storage: Storage, session_id: str = "s") -> SessionRecord:

@@ -18,7 +18,7 @@ from bot.ports.storage.repositories import OWN_ACCOUNT
 from bot.ports.storage.transactions import AdmissionQuery, Admitted, NewSession, Situation
 from bot.testing.clock import ManualClock
 from tests.contract.storage.conftest import NOON
-from tests.contract.storage.seeds import BEN, SPEC, accept, hosted, said, session, start, waiting
+from tests.contract.storage.seeds import BEN, SPEC, accept, claim_turn, hosted, said, session, start, waiting
 
 HERE = ConversationRef("room", "W1", "s")
 ELSEWHERE = ConversationRef("room", "W2", "s")
@@ -190,7 +190,7 @@ async def test_what_waits_is_edited_and_withdrawn_and_nothing_else(storage: Stor
     await accept(storage, said(1), said(2), said(3))
     (row, *_) = await waiting(storage)
     async with storage.fenced(lease) as run:
-        run.claim_turn(row, "p", "Hello")
+        claim_turn(run, row, "Hello")
     refs = [each.message for each in (said(1), said(2), said(3)) if each.message]
     edits = [MessageEdited(ref, "Good morning") for ref in refs[:2]]
     await storage.admit(AdmissionQuery, lambda _: Admitted(edits=edits, withdrawals=[refs[2]]))

@@ -19,7 +19,7 @@ from bot.ports.storage.records import InboxOutcome, Lease, LeaseLost, UtteranceR
 from bot.ports.storage.transactions import AdmissionQuery, Admitted, FencedWrites
 from bot.testing.clock import ManualClock
 from tests.contract.storage.conftest import NOON
-from tests.contract.storage.seeds import ANN, accept, hosted, said, session, start, utterance, waiting
+from tests.contract.storage.seeds import ANN, accept, claim_turn, hosted, said, session, start, utterance, waiting
 
 URL, SECRET = "https://hooks.example/in?token=abc", "whsec_abc"
 HERE = PlaceScope((ConversationRef("room", "W1", "s"),))
@@ -50,7 +50,7 @@ async def claimed(storage: Storage, lease: Lease, text: str = "Hello") -> str:
     await accept(storage, said(1, text))
     (row,) = await waiting(storage)
     async with storage.fenced(lease) as run:
-        run.claim_turn(row, "p", f"Ann: {text}")
+        claim_turn(run, row, f"Ann: {text}")
     return row.id
 
 

@@ -6,13 +6,14 @@ from datetime import timedelta
 
 import pytest
 
+from bot.commands.options import ChannelSettings
 from bot.domain.conversations import ReplyTo, Suggestion
 from bot.ports.storage import Storage
 from bot.ports.storage.records import SAY, Conclusion, InboxOutcome, InboxRecord, InboxState, Lease, UnfinishedRow
 from bot.ports.storage.transactions import Settlement
 from bot.testing.clock import ManualClock
 from tests.contract.storage.conftest import NOON
-from tests.contract.storage.seeds import ANN, BEN, accept, hosted, said, start, waiting
+from tests.contract.storage.seeds import ANN, BEN, PLACE, accept, claim_turn, hosted, said, start, waiting
 
 
 async def due(storage: Storage, most: int = 10) -> list[InboxRecord]:
@@ -75,8 +76,8 @@ async def test_a_message_is_claimed_once_and_as_read(storage: Storage) -> None:
     await accept(storage, said(1))
     (row,) = await waiting(storage)
     async with storage.fenced(lease) as run:
-        edited = run.claim_turn(said_otherwise(row), "p", "Hello")
-        first, second = run.claim_turn(row, "p", "Ann: Hello"), run.claim_turn(row, "p", "Hello")
+        edited = claim_turn(run, said_otherwise(row), "Hello")
+        first, second = claim_turn(run, row, "Ann: Hello"), claim_turn(run, row, "Hello")
     assert (edited.value, first.value, second.value) == (False, True, False)
     assert await waiting(storage) == []
     (given,) = await storage.transcripts.given("s")
@@ -94,12 +95,23 @@ def said_otherwise(row: InboxRecord) -> InboxRecord:
     return replace(row, body={"text": "Goodbye"})
 
 
+async def test_a_message_is_claimed_by_the_channels_settings_of_now(storage: Storage) -> None:
+    lease = await hosted(storage)
+    await accept(storage, said(1))
+    (row,) = await waiting(storage)
+    earlier, now = ChannelSettings(), ChannelSettings(words=("teapot",))
+    await storage.channels.save_settings(PLACE, now)
+    async with storage.fenced(lease) as run:
+        judged_before, judged_now = claim_turn(run, row, "Hello", earlier), claim_turn(run, row, "Hello", now)
+    assert (judged_before.value, judged_now.value) == (False, True)
+
+
 async def test_an_outcome_is_given_once(storage: Storage) -> None:
     lease = await hosted(storage)
     await accept(storage, said(1))
     (row,) = await waiting(storage)
     async with storage.fenced(lease) as run:
-        run.claim_turn(row, "p", "Hello")
+        claim_turn(run, row, "Hello")
         run.finish("row1", InboxOutcome.INTERRUPTED)
         run.finish("row1", InboxOutcome.UNHEARD, "That may not have been heard.")
     assert [given.outcome for given in await storage.transcripts.given("s")] == [InboxOutcome.INTERRUPTED]
@@ -163,7 +175,7 @@ async def test_all_without_an_outcome_is_settled_together(storage: Storage) -> N
         )
 
     async with storage.fenced(lease) as run:
-        run.claim_turn(row, "p", "Hello")
+        claim_turn(run, row, "Hello")
         run.settle(decide)
     assert {(each.id, each.verb, each.state) for each in seen} == {
         ("row1", "say", InboxState.CLAIMED),

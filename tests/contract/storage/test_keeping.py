@@ -20,7 +20,19 @@ from bot.ports.storage.repositories import OWN_ACCOUNT
 from bot.ports.storage.transactions import Standing
 from bot.testing.clock import ManualClock
 from tests.contract.storage.conftest import NOON, Opened
-from tests.contract.storage.seeds import ANN, BEN, CREDENTIALS, accept, hosted, said, session, start, utterance, waiting
+from tests.contract.storage.seeds import (
+    ANN,
+    BEN,
+    CREDENTIALS,
+    accept,
+    claim_turn,
+    hosted,
+    said,
+    session,
+    start,
+    utterance,
+    waiting,
+)
 
 HERE = ConversationRef("room", "W1", "s")
 MINUTE = timedelta(minutes=1)
@@ -245,7 +257,7 @@ async def test_one_person_is_forgotten_and_nobody_else(storage: Storage) -> None
     await accept(storage, said(1, "of Ann"), said(2, "of Ben", person=BEN), said(3, "waits"))
     for row in (await waiting(storage))[:2]:
         async with storage.fenced(lease) as run:
-            run.claim_turn(row, "p", row.text)
+            claim_turn(run, row, row.text)
             run.save(replace(utterance(row.id), speaker=Speaker.USER))
             run.save(utterance(f"answer {row.id}"))
 
@@ -276,7 +288,7 @@ async def test_another_process_finds_what_was_written(opened: Opened) -> None:
     (row, _) = await waiting(storage)
     async with storage.fenced(lease) as run:
         run.open_thread(CardOpened(MessageRef(HERE, "card"), HERE.in_thread("t")))
-        run.claim_turn(row, "p", "Hello")
+        claim_turn(run, row, "Hello")
         run.intend("p", lambda _: 10)
         run.save(utterance("u", "Good mor", final=False))
         run.intend_post(PostRecord("u", 0, "key", "", NOON))

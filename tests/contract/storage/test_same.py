@@ -109,7 +109,11 @@ async def claim_turn(world: World, session_id: str, newest: bool) -> object:
     waiting = await world.storage.inbox.waiting_turns(session_id)
     if not waiting:
         return None
-    return await world.fenced(session_id, newest, lambda run: run.claim_turn(waiting[0], "p0", "Ann: Hello"))
+    return await world.fenced(
+        session_id,
+        newest,
+        lambda run: run.claim_turn(waiting[0], "p0", "Ann: Hello", place=PLACES[0], settings=ChannelSettings()),
+    )
 
 
 async def ask_to_end(world: World, session_id: str, number: int) -> object:
