@@ -5,9 +5,10 @@ from typing import Any
 
 from discord.http import Route
 
+from adapters.discord import voice_support
 from adapters.discord.command_sync import open_application_client
 from adapters.discord.gateway import Connector
-from adapters.discord.invite import PERMISSIONS
+from adapters.discord.invite import permissions
 from adapters.discord.settings import DiscordSettings
 from bot.domain.errors import PlatformError, SettingsError
 from bot.ports.plugin import Finding, Level
@@ -27,7 +28,12 @@ async def check(settings: DiscordSettings, connector: Connector | None = None) -
         async with open_application_client(settings, connector) as application_client:
             servers = await application_client.rest.call(Route("GET", "/users/@me/guilds"))
             application = application_client.application
-            return [*_application(application, settings), *_servers(servers, settings), *_allowed(servers, settings)]
+            return [
+                *_application(application, settings),
+                *_servers(servers, settings),
+                *_allowed(servers, settings),
+                *voice_finding(voice_support.missing()),
+            ]
     except SettingsError as error:
         return [Finding(Level.PROBLEM, f"Discord: {error.sentence}")]
     except PlatformError as error:
@@ -80,7 +86,16 @@ def _allowed(servers: Sequence[dict[str, Any]], settings: DiscordSettings) -> It
         yield Finding(Level.OK, f"Discord: servers use your AKOOL account once you allow them with {how}: {named}")
 
 
+def voice_finding(missing: str) -> Iterator[Finding]:
+    """What `/avatar join` lacks. Without the extra nobody wanted it; with the extra and without the library somebody waits for it."""
+    if missing == voice_support.NO_LIBOPUS:
+        what = "Discord: /avatar join is not offered, though the extra “voice” is installed"
+        yield Finding(Level.WARNING, what, f"Install it: {missing}.")
+    elif missing:
+        yield Finding(Level.OK, f"Discord: avatars are not heard in voice channels: {missing}")
+
+
 def _lacking(held: int) -> list[str]:
     if held & ADMINISTRATOR:
         return []
-    return [name for name, bit in PERMISSIONS.items() if not held & bit]
+    return [name for name, bit in permissions(voice=not voice_support.missing()).items() if not held & bit]

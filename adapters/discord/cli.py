@@ -19,7 +19,9 @@ def print_invite(application_id: str | None) -> None:
     """Print the link with which you add the bot to a server."""
     from adapters.discord.invite import application_id as id_in, invite_url  # noqa: PLC0415, I001 - the command line is quick without it
 
-    click.echo(invite_url(application_id or id_in(_token())))
+    from adapters.discord.voice_support import missing  # noqa: PLC0415
+
+    click.echo(invite_url(application_id or id_in(_token()), voice=not missing()))
 
 
 @group.command("sync")
@@ -30,10 +32,11 @@ def sync_commands(offered: "Offered") -> None:
 
     from adapters.discord.command_sync import sync_once  # noqa: PLC0415
     from adapters.discord.settings import DiscordSettings  # noqa: PLC0415
+    from adapters.discord.voice_support import features  # noqa: PLC0415
     from bot.settings import load  # noqa: PLC0415
 
     _token()
-    catalogue = asyncio.run(offered())
+    catalogue = asyncio.run(offered()).on_platform(features())
     written = asyncio.run(sync_once(load(DiscordSettings), catalogue))
     click.echo("Discord has the commands now." if written else "Discord had these commands already.")
 

@@ -22,7 +22,8 @@ SAY_THIS = "Say this with the avatar"
 
 CHAT_INPUT, MESSAGE = 1, 3
 SUBCOMMAND, SUBCOMMAND_GROUP = 1, 2
-STRING, INTEGER, NUMBER = 3, 4, 10
+STRING, INTEGER, CHANNEL, NUMBER = 3, 4, 7, 10
+VOICE_CHANNEL, STAGE_CHANNEL = 2, 13
 IN_SERVERS, IN_DIRECT_MESSAGES = 0, 1
 
 CHOICES_LIMIT = 25
@@ -37,7 +38,7 @@ SEND_MESSAGES = 1 << 11
 """Who may use the commands unless a server says otherwise: whoever may write."""
 
 _NAME = re.compile(r"[-_a-z0-9]{1,32}")
-_TYPES = {OptionType.INTEGER: INTEGER, OptionType.NUMBER: NUMBER}
+_TYPES = {OptionType.INTEGER: INTEGER, OptionType.NUMBER: NUMBER, OptionType.VOICE_CHANNEL: CHANNEL}
 
 Payload = Mapping[str, Any]
 
@@ -103,6 +104,8 @@ def _option(option: Option, *, required: bool) -> Json:
         built["autocomplete"] = True
     if kind == STRING and not option.choices:
         built["max_length"] = min(option.max_length, STRING_LENGTH)
+    if kind == CHANNEL:
+        built["channel_types"] = [VOICE_CHANNEL, STAGE_CHANNEL]
     if kind != STRING and option.min is not None and option.max is not None:
         whole = int if kind == INTEGER else float
         built |= {"min_value": whole(option.min), "max_value": whole(option.max)}

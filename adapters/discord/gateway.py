@@ -14,6 +14,7 @@ import aiohttp
 import discord
 import structlog
 
+from adapters.discord import voice_support
 from adapters.discord.limits import IdentifyLimiter, use_buckets
 from adapters.discord.settings import DiscordSettings
 from bot.clock import Clock
@@ -58,6 +59,8 @@ class GatewayEvents(Protocol):
 
     async def thread_gone(self, guild_id: int, parent_id: int, thread_id: int) -> None: ...
 
+    async def voice_changed(self, guild_id: int) -> None: ...
+
 
 class Unread:
     """What could not be read, in the log: no values of strangers', and of each kind one line a minute."""
@@ -79,7 +82,15 @@ def intents(settings: DiscordSettings) -> discord.Intents:
     wanted.guild_messages = True
     wanted.dm_messages = settings.direct_messages
     wanted.message_content = settings.message_content
+    wanted.voice_states = not voice_support.missing()
     return wanted
+
+
+def _cached() -> discord.MemberCacheFlags:
+    """Nobody but those in voice channels, where it matters who is a person and who a bot."""
+    flags = discord.MemberCacheFlags.none()
+    flags.voice = not voice_support.missing()
+    return flags
 
 
 class AvatarClient(discord.AutoShardedClient):
@@ -99,7 +110,7 @@ class AvatarClient(discord.AutoShardedClient):
             intents=intents(settings),
             allowed_mentions=discord.AllowedMentions.none(),
             max_messages=None,
-            member_cache_flags=discord.MemberCacheFlags.none(),
+            member_cache_flags=_cached(),
             chunk_guilds_at_startup=False,
             guild_ready_timeout=1.0,
             **options,
@@ -199,6 +210,9 @@ class AvatarClient(discord.AutoShardedClient):
         state = payload.data.get("thread_metadata", {})
         if state.get("archived") or state.get("locked"):
             await self._events.thread_gone(payload.guild_id, payload.parent_id, payload.thread_id)
+
+    async def on_voice_state_update(self, member: discord.Member, *_: discord.VoiceState) -> None:
+        await self._events.voice_changed(member.guild.id)
 
     async def on_error(self, event_method: str, /, *_: Any, **__: Any) -> None:
         # discord.py calls this from within its `except`.

@@ -18,6 +18,17 @@ PERMISSIONS = {
 }
 """What the bot uses, under the names that Discord shows to people; and nothing else."""
 
+VOICE_PERMISSIONS = {
+    "Connect": 1 << 20,
+    "Speak": 1 << 21,
+    "Request to Speak": 1 << 32,
+}
+"""What it uses besides to be heard in voice and stage channels."""
+
+
+def permissions(*, voice: bool) -> dict[str, int]:
+    return PERMISSIONS | VOICE_PERMISSIONS if voice else PERMISSIONS
+
 
 def application_id(token: str) -> str:
     """The application's id, which a bot token begins with. Raises `SettingsError` for what is no bot token."""
@@ -33,12 +44,12 @@ def application_id(token: str) -> str:
     return number
 
 
-def invite_url(application: str) -> str:
+def invite_url(application: str, *, voice: bool = False) -> str:
     """Adds the bot and its commands to a server, with the permissions it uses and no others."""
     wanted = {
         "client_id": application,
         "scope": "bot applications.commands",
-        "permissions": sum(PERMISSIONS.values()),
+        "permissions": sum(permissions(voice=voice).values()),
         "integration_type": 0,
     }
     return f"https://discord.com/oauth2/authorize?{urlencode(wanted)}"

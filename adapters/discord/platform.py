@@ -8,7 +8,7 @@ import discord
 import structlog
 from discord.http import HTTPClient
 
-from adapters.discord import command_sync
+from adapters.discord import command_sync, voice_support
 from adapters.discord.client import BAD_TOKEN, Rest
 from adapters.discord.command_sync import CommandSync
 from adapters.discord.commands import CommandMentions
@@ -31,6 +31,7 @@ from adapters.discord.limits import IdentifyLimiter
 from adapters.discord.publisher import DiscordPublisher
 from adapters.discord.replies import DiscordReplies
 from adapters.discord.settings import DiscordSettings
+from adapters.discord.voice import DiscordVoiceChannels
 from bot.clock import Clock
 from bot.commands.catalogue import Catalogue
 from bot.commands.verbs import CATALOGUE
@@ -92,6 +93,8 @@ class DiscordPlatform(DiscordPublisher):
         self._backfill = Backfill(rest, self._hear_missed, self._gone, backfill_again_s)
         self._commands = CommandSync(rest, settings, mentions, catalogue, commands_again_s)
 
+        self._voice = DiscordVoiceChannels(self._guild, rest, self.notify, self._is_private)
+
     def is_home(self, workspace_id: str) -> bool:
         """The home guilds, and direct messages where they are listened to at all."""
         if not workspace_id.isdecimal():
@@ -100,7 +103,8 @@ class DiscordPlatform(DiscordPublisher):
 
     @property
     def features(self) -> Features:
-        return Features(edits=self, marks=self, typing=self, files=True, members=self)
+        voice = None if voice_support.missing() else self._voice
+        return Features(edits=self, marks=self, typing=self, files=True, members=self, voice=voice)
 
     async def channel(self, place: ConversationRef) -> Channel:
         return self._places.channel(place)
@@ -199,7 +203,14 @@ class DiscordPlatform(DiscordPublisher):
     async def thread_gone(self, guild_id: int, parent_id: int, thread_id: int) -> None:
         await self._gone(ConversationRef(PLATFORM, str(guild_id), str(parent_id), str(thread_id)))
 
+    async def voice_changed(self, guild_id: int) -> None:
+        self._voice.changed(guild_id)
+
     # ------------------------------------------------------------ inside
+
+    def _is_private(self, place: ConversationRef) -> bool:
+        channel = self._places.channel(place)
+        return channel.private or channel.private_thread
 
     async def _gone(self, place: ConversationRef, *, whole_workspace: bool = False) -> None:
         for known in self._conversations.places:

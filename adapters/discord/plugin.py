@@ -4,6 +4,7 @@ import logging
 from collections.abc import Sequence
 from types import MappingProxyType
 
+from adapters.discord import voice_support
 from adapters.discord.settings import DiscordSettings
 from bot.ports.chat import ChatPlatform
 from bot.ports.plugin import Finding, PlatformPlugin, PluginContext
@@ -35,6 +36,7 @@ PLUGIN = PlatformPlugin(
     settings=DiscordSettings,
     configured=lambda settings: settings.configured,
     setup="DISCORD_TOKEN",
+    features=lambda _: voice_support.features(),
     build=_build,
     check=_check,
     secrets=SECRETS,

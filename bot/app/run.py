@@ -101,7 +101,7 @@ def _add_platforms(service: Service, page: PlaygroundSettings | None, pictures: 
     there = platforms().plugins.values()
     configured = [(plugin, own) for plugin in there if plugin.configured(own := load(plugin.settings))]
     for plugin, own in configured:
-        service.add(plugin.build(own, service.context))
+        service.add(plugin.build(own, service.context_for(plugin.features(own))))
     if page:
         service.add(
             PlaygroundPlatform(

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -13,7 +13,7 @@ from bot.app.signals import LATE, end_process
 from bot.clock import Clock
 from bot.commands.policy import Policy
 from bot.delivery.rate_limiter import RateLimiters
-from bot.domain.conversations import Reply, ReplyTo
+from bot.domain.conversations import PlatformFeature, Reply, ReplyTo
 from bot.domain.disclosure import Disclosures
 from bot.domain.errors import PlatformError, SettingsError, StoreUnavailable
 from bot.ingress.gateway import Gateway
@@ -122,11 +122,14 @@ class Service:
 
     @property
     def context(self) -> PluginContext:
-        """For building platforms."""
+        """For building platforms that have no features which commands depend on."""
+        return self.context_for()
+
+    def context_for(self, features: Collection[PlatformFeature] = ()) -> PluginContext:
+        """For building a platform that has these features."""
         services = self.services
-        return PluginContext(
-            self.core, services.clock, services.storage.vault, self.base_url, services.policy.catalogue
-        )
+        catalogue = services.policy.catalogue.on_platform(features)
+        return PluginContext(self.core, services.clock, services.storage.vault, self.base_url, catalogue)
 
     def _is_home(self, platform: str, workspace_id: str) -> bool:
         return platform in self._platforms and self._platforms[platform].is_home(workspace_id)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
 
-from bot.domain.conversations import Role
+from bot.domain.conversations import PlatformFeature, Role
 from bot.domain.provider import Capability, Offer
 
 
@@ -24,6 +24,7 @@ class OptionType(StrEnum):
     INTEGER = "integer"
     CHOICE = "choice"
     URL = "url"
+    VOICE_CHANNEL = "voice channel"  # by name, or by the platform's id
 
 
 class Completion(StrEnum):
@@ -71,7 +72,7 @@ class Verb:
     `confirm` is what is asked back before it runs, `{it}` in it standing for what it is done to; `''` where it runs at once.
     With `confirm_when` it is asked only where that option is given. `costs` is true of what uses money, creates at the
     provider, or shows what belongs to the operator's account there. `past`: where no session runs, it is about the last one
-    that was talked with. `needs` is what the provider must be able to do for it.
+    that was talked with. `needs` is what the provider must be able to do for it, `on` what the chat platform must have.
     """
 
     name: str
@@ -86,6 +87,7 @@ class Verb:
     costs: bool = field(default=False, kw_only=True)
     past: bool = field(default=False, kw_only=True)
     needs: Capability | None = field(default=None, kw_only=True)
+    on: PlatformFeature | None = field(default=None, kw_only=True)
 
     @property
     def group(self) -> str:
@@ -176,6 +178,7 @@ ELEVENLABS = (
     Option("speaker_boost", "Closer to the speaker", OptionType.CHOICE, choices=("on", "off")),
 )
 
+VOICE_CHANNEL = Option("channel", "If not the one that you are in", OptionType.VOICE_CHANNEL, max_length=100)
 AGREED = Option(CONFIRM.name, "The person in the video agreed", OptionType.CHOICE, choices=("yes",))
 GENDER = Option("gender", "Whose voice", OptionType.CHOICE, choices=("female", "male"))
 PAGE = Option("page", "Which page", OptionType.INTEGER, min=1, max=1000)
@@ -247,6 +250,10 @@ class Catalogue:
     def offered_by(self, offer: Offer) -> "Catalogue":
         """Without the verbs and options that need what the provider does not have."""
         return Catalogue(_offered(verb, offer) for verb in self.verbs if offer.has(verb.needs))
+
+    def on_platform(self, features: Collection[PlatformFeature]) -> "Catalogue":
+        """Without the verbs that need what the chat platform does not have."""
+        return Catalogue(verb for verb in self.verbs if verb.on is None or verb.on in features)
 
     def only(self, *entries: str) -> "Catalogue":
         """The verbs whose name or group is named. Raises `KeyError` for one that does not exist."""

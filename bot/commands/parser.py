@@ -186,7 +186,7 @@ class _Reading:
         whole = option.rest and not value.quoted
         self.at = len(self.text) if whole else value.behind
         self.given[option.name] = slice(value.begin, len(self.text) if whole else value.end)
-        goes_on = (option.type is OptionType.TEXT or option.many) and not value.quoted
+        goes_on = (option.type in {OptionType.TEXT, OptionType.VOICE_CHANNEL} or option.many) and not value.quoted
         self.open = option if goes_on else None
 
     def _place(self) -> None:

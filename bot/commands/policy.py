@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from bot.commands.catalogue import Catalogue, Verb
 from bot.commands.validation import ParseError, Values, listed, validate
 from bot.commands.verbs import CATALOGUE
-from bot.domain.conversations import Membership, Person, Refused, Role
+from bot.domain.conversations import Membership, Person, PlatformFeature, Refused, Role
 from bot.domain.provider import WHATEVER, Capability, Offer
 from bot.redaction import holds_key
 
@@ -127,6 +127,10 @@ class Policy:
     def at(self, offer: Offer) -> "Policy":
         """The same where a provider with this offer hosts the avatars."""
         return replace(self, catalogue=self.catalogue.offered_by(offer), offer=offer)
+
+    def on_platform(self, features: Collection[PlatformFeature]) -> "Policy":
+        """The same on a chat platform that has these features."""
+        return replace(self, catalogue=self.catalogue.on_platform(features))
 
     def values(self, verb: Verb, options: Mapping[str, str]) -> Values | ParseError:
         """The options of a command, checked; or what is wrong first, and be it that the provider does not have what they need."""

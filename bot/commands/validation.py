@@ -166,4 +166,5 @@ _CHECKS: Mapping[OptionType, Callable[[Option, str], Value | ParseError]] = {
     OptionType.NUMBER: _number,
     OptionType.CHOICE: _choice,
     OptionType.URL: _url,
+    OptionType.VOICE_CHANNEL: _text,
 }

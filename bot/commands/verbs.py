@@ -25,6 +25,7 @@ from bot.commands.catalogue import (
     SESSION,
     SETTING,
     VOICE,
+    VOICE_CHANNEL,
     VOICE_PARAMS,
     VOICE_URL,
     Catalogue,
@@ -35,7 +36,7 @@ from bot.commands.catalogue import (
     Verb,
     name_of,
 )
-from bot.domain.conversations import Role
+from bot.domain.conversations import PlatformFeature, Role
 from bot.domain.provider import Capability
 
 GROUPS = MappingProxyType(
@@ -51,7 +52,7 @@ GROUPS = MappingProxyType(
 TOPICS = MappingProxyType(
     {
         "Talk": ("start", "say", "interrupt", "set", "act", "extend", "stop"),
-        "Watch": ("watch", "status", "sessions", "transcript"),
+        "Watch": ("watch", "join", "leave", "status", "sessions", "transcript"),
         "Set up": ("avatars", "voices", "languages", "upload", "knowledge", "defaults"),
         "Account": ("usage", "account", "forget", "help"),
     }
@@ -113,6 +114,23 @@ VERBS = (
         needs=Capability.GESTURES,
     ),
     Verb("watch", "Get a link to watch and talk", "watch", role=Role.OUTSIDER, label="Watch"),
+    Verb(
+        "join",
+        "Let the avatar be heard in a voice channel",
+        "join Lounge",
+        CommandKind.CHANGE,
+        options=(VOICE_CHANNEL,),
+        label="Join",
+        on=PlatformFeature.VOICE_CHANNELS,
+    ),
+    Verb(
+        "leave",
+        "Take the avatar out of its voice channel",
+        "leave",
+        CommandKind.CHANGE,
+        label="Leave",
+        on=PlatformFeature.VOICE_CHANNELS,
+    ),
     Verb("extend", "Keep the session live for longer", "extend", CommandKind.CHANGE, label="Extend", costs=True),
     Verb("status", "Show the session that runs here", "status", role=Role.OUTSIDER, label="Status"),
     Verb(

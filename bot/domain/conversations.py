@@ -67,6 +67,12 @@ class MessageRef:
     message_id: str
 
 
+class PlatformFeature(StrEnum):
+    """What a chat platform may have that commands depend on."""
+
+    VOICE_CHANNELS = "voice channels"  # where people talk aloud
+
+
 class Membership(StrEnum):
     """What the platform says about a person in a workspace."""
 

@@ -3,9 +3,10 @@
 Regulation (EU) 2024/1689, Article 50: who meets an AI is told so, clearly, at the first encounter at the latest.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Self
 
 ENGLISH = "en"
 
@@ -89,6 +90,12 @@ class Disclosed:
         """`show` is called before anything else is given; what it shows stays in view for as long as the avatar does."""
         show(disclosure)
         self.disclosure = disclosure
+
+    @classmethod
+    async def told(cls, disclosure: Disclosure, tell: Callable[[Disclosure], Awaitable[None]]) -> Self:
+        """The same where showing it takes a while. Raises what `tell` raises, and then nobody is given anything."""
+        await tell(disclosure)
+        return cls(disclosure, lambda _: None)
 
 
 @dataclass(frozen=True, slots=True)

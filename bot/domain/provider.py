@@ -23,6 +23,7 @@ class Capability(StrEnum):
 
 EVERYTHING = frozenset(Capability)
 
+
 _ABSENT = MappingProxyType(
     {
         Capability.AVATARS: "has one avatar only, and no list of them",

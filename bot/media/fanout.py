@@ -22,6 +22,10 @@ class MediaSink(Protocol):
         """What comes next does not continue what came before."""
         ...
 
+    def interrupted(self) -> None:
+        """Somebody stopped what is being said: nobody wants to hear more of it."""
+        ...
+
 
 class MediaFanout:
     """Video and audio of one session. `changed` is set when somebody comes or goes or needs a key frame."""
@@ -67,6 +71,11 @@ class MediaFanout:
             self._key_wanted = False
         for sink in tuple(self._sinks):
             sink.take(frame)
+
+    def interrupted(self) -> None:
+        """What is being said was stopped."""
+        for sink in tuple(self._sinks):
+            sink.interrupted()
 
     def discontinuity(self) -> None:
         """Another avatar or a restored link: pictures begin anew."""

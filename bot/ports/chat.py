@@ -13,10 +13,12 @@ from bot.domain.conversations import (
     MessageRef,
     Outcome,
     Person,
+    PlatformFeature,
     Reply,
     ReplyTo,
 )
 from bot.domain.posts import Card, Opened, TranscriptLine
+from bot.ports.voice import VoiceChannels
 
 Scope = MutableMapping[str, Any]
 Event = MutableMapping[str, Any]
@@ -127,6 +129,12 @@ class Features:
     members: MemberLookups | None = None
     http: HttpMounts | None = None
     files: bool = False
+    voice: VoiceChannels | None = None
+
+    @property
+    def commands(self) -> frozenset[PlatformFeature]:
+        """The features that commands depend on."""
+        return frozenset({PlatformFeature.VOICE_CHANNELS}) if self.voice else frozenset()
 
 
 # ---------------------------------------------------------------- what always is

@@ -20,6 +20,7 @@ from pydantic_settings import BaseSettings
 from bot.clock import Clock
 from bot.commands.catalogue import Catalogue
 from bot.commands.verbs import CATALOGUE
+from bot.domain.conversations import PlatformFeature
 from bot.ports.chat import ChatPlatform, CoreApi
 from bot.ports.provider import AvatarProvider
 from bot.ports.room import Rooms
@@ -55,6 +56,10 @@ async def nothing_to_check(_settings: Any) -> Sequence[Finding]:
     return ()
 
 
+def no_features(_settings: Any) -> frozenset[PlatformFeature]:
+    return frozenset()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdapterPlugin:
     """What every adapter brings. `settings` is loaded from the environment; the adapter is there for use when they are `configured`.
@@ -75,7 +80,7 @@ class AdapterPlugin:
 
 @dataclass(frozen=True, slots=True)
 class PluginContext:
-    """What a platform is given by the core. `catalogue` holds the commands that can be offered here."""
+    """What a platform is given by the core. `catalogue` holds the commands that can be offered there."""
 
     core: CoreApi
     clock: Clock
@@ -86,8 +91,9 @@ class PluginContext:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlatformPlugin(AdapterPlugin):
-    """A chat platform."""
+    """A chat platform. `features` says which commands can be offered on it."""
 
+    features: Callable[[Any], frozenset[PlatformFeature]] = no_features
     build: Callable[[Any, PluginContext], ChatPlatform]
 
 

@@ -49,7 +49,9 @@ STATES = {
 
 async def show_help(request: Query) -> Reply:
     """What whoever asks may do here; one command in detail whoever may use it."""
-    policy, topic = request.context.services.policy, request.text("verb")
+    services, topic = request.context.services, request.text("verb")
+    platform = services.platforms.get(request.place.platform)
+    policy = services.policy.on_platform(platform.features.commands if platform else ())
     named = CATALOGUE.verb(topic)
     if named and (absent := policy.absent(named)):
         return Reply(absent)

@@ -10,8 +10,8 @@ from functools import partial
 from bot.domain.errors import AvatarbotError, ProviderError
 from bot.domain.sessions import EndReason, SessionStatus
 from bot.ports.storage.records import (
-    LEAVE,
     LEFT,
+    PLACE_GONE,
     SAY,
     Conclusion,
     InboxOutcome,
@@ -183,7 +183,7 @@ def _last_words(
 ) -> Settlement:
     """An outcome for everything without one; of a place that is gone somebody is told, though no platform said so."""
     left, gone = list(unfinished), []
-    if reason is EndReason.PLACE_GONE and session.card and not any(row.verb == LEAVE for row in left):
+    if reason is EndReason.PLACE_GONE and session.card and not any(row.verb == PLACE_GONE for row in left):
         gone = [departure(session)]
         left += [UnfinishedRow(row.id, row.verb, InboxState.WAITING) for row in gone]
     return Settlement([_last_word(row, reason, note) for row in left], gone)
@@ -195,7 +195,7 @@ def _last_word(row: UnfinishedRow, reason: EndReason, note: str) -> Conclusion:
         return Conclusion(row.id, InboxOutcome.UNHEARD, UNHEARD)
     if row.verb == SAY:
         return Conclusion(row.id, InboxOutcome.HANDED_BACK, GOODBYE)
-    if row.verb == LEAVE:
+    if row.verb == PLACE_GONE:
         return Conclusion(row.id, InboxOutcome.LEFT, LEFT)
     if row.verb == "start":
         return Conclusion(row.id, InboxOutcome.REFUSED, note or ENDINGS[reason])

@@ -21,6 +21,7 @@ from bot.ports.avatar import Avatar
 from bot.ports.chat import ChatPlatform
 from bot.ports.storage.records import SAY, USES, InboxRecord, Lease, Past, SessionRecord
 from bot.ports.storage.transactions import FencedWrites
+from bot.ports.voice import VoiceAudience
 from bot.ports.words import ProposedSpeech, Source
 from bot.runtime.services import Cleared, Refusal, Services
 from bot.runtime.turn_order import Attribution, WaitingRows
@@ -70,6 +71,7 @@ class SessionContext:
     note: str = ""
     speaking: bool = False
     waiting: int = 0
+    heard_by: VoiceAudience | None = None  # in a voice channel of its platform
     attribution: Attribution = field(default_factory=Attribution)
     encounters: Encounters = field(default_factory=Encounters)
     floor: asyncio.Lock = field(default_factory=asyncio.Lock)  # held while a turn is in flight, and while rooms change
@@ -256,6 +258,18 @@ class SessionContext:
         """To viewers at once; the card does not say it. Written by `Turns`."""
         self.speaking = speaking
         self.services.events.publish(self.session.id, self.view())
+
+    def be_heard_by(self, audience: VoiceAudience | None) -> None:
+        """In a voice channel, or in none any more. The card names the channel. Written by `VoicePresence`."""
+        before, self.heard_by = self.heard_by, audience
+        if (before and before.channel_name) != (audience and audience.channel_name):
+            self.show()
+
+    @property
+    def attended(self) -> bool:
+        """Whether somebody watches, or listens in a voice channel."""
+        listened_to = self.heard_by is not None and bool(self.heard_by.people)
+        return listened_to or bool(self.services.events.watchers(self.session.id))
 
     def is_repetition(self, mid: str) -> bool:
         """Whether the avatar says under `mid` what stands in the channel already: in retelling, what somebody wrote."""

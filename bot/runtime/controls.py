@@ -13,11 +13,12 @@ from bot.domain.errors import AvatarbotError
 from bot.domain.provider import Capability
 from bot.domain.sessions import EndReason, Mode, ParamChanges, SessionSpec, VoiceParams
 from bot.ports.avatar import AdjustableAvatar, Avatar, GesturingAvatar
-from bot.ports.storage.records import LEAVE, WITHDRAW, InboxOutcome, InboxRecord, LeaseLost
+from bot.ports.storage.records import PLACE_GONE, WITHDRAW, InboxOutcome, InboxRecord, LeaseLost
 from bot.runtime.budget import day_of_payer
 from bot.runtime.context import SessionContext
 from bot.runtime.resolve import NotOffered, at_provider, spelled_out, suggested_by
 from bot.runtime.turns import Turns
+from bot.runtime.voice_presence import JOIN, LEAVE, VoicePresence
 
 T = TypeVar("T")
 
@@ -27,12 +28,13 @@ MODES_NOW = {Mode.DIALOGUE: "answers by itself", Mode.RETELLING: "repeats what y
 class Controls:
     """`run` carries out controls as they arrive, until cancelled."""
 
-    def __init__(self, context: SessionContext, turns: Turns) -> None:
+    def __init__(self, context: SessionContext, turns: Turns, voice: VoicePresence) -> None:
         self._context = context
         self._turns = turns
+        self._voice = voice
         self._verbs: Mapping[str, Callable[[InboxRecord], Awaitable[str]]] = {
             "stop": self._stop,
-            LEAVE: self._leave,
+            PLACE_GONE: self._place_gone,
             WITHDRAW: self._withdraw,
             "interrupt": self._interrupt,
             "set": self._set,
@@ -46,7 +48,10 @@ class Controls:
         while True:
             rows.wakeup.clear()
             for row in await rows.all():
-                if row.verb in self._verbs:
+                if row.verb in {JOIN, LEAVE}:
+                    self._voice.obey(row)
+                    rows.over(row)
+                elif row.verb in self._verbs:
                     await self._obey(row)
                     rows.over(row)
             await rows.wakeup.wait()
@@ -60,7 +65,7 @@ class Controls:
             raise
         except AvatarbotError as error:
             outcome, sentence, suggestions = InboxOutcome.REFUSED, error.sentence, suggested_by(error)
-        if row.verb not in {"stop", LEAVE}:  # the end of the session answers it
+        if row.verb not in {"stop", PLACE_GONE}:  # the end of the session answers it
             async with self._context.fenced() as run:
                 run.finish(row.id, outcome, sentence if row.reply_to else "", suggestions)
             self._context.services.replies_due.set()
@@ -74,7 +79,7 @@ class Controls:
         self._context.end(EndReason.STOPPED)
         return ""
 
-    async def _leave(self, _row: InboxRecord) -> str:
+    async def _place_gone(self, _row: InboxRecord) -> str:
         """The platform says that the place is gone."""
         self._context.end(EndReason.PLACE_GONE)
         return ""

@@ -45,7 +45,7 @@ class LifecycleTimer:
         context, now = self._context, self._context.services.clock.now()
         self._follow_clock(now)
         self._provider_sessions.look_for_avatar()
-        if context.services.events.watchers(context.session.id):
+        if context.attended:
             context.touch()
         idle_deadline = self._idle_deadline()
         if now >= idle_deadline and not context.floor.locked():

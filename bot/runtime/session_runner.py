@@ -33,6 +33,7 @@ from bot.runtime.resolve import NotOffered, resolved, suggested_by, within
 from bot.runtime.services import Services
 from bot.runtime.status_card import StatusCard
 from bot.runtime.turns import UNHEARD, Turns
+from bot.runtime.voice_presence import VoicePresence
 from bot.transcript.publisher import TranscriptPublisher
 
 MOST_ATTEMPTS = 3
@@ -112,6 +113,7 @@ class _LiveSession:
         listeners = (self._turns, self._media_subscription, self._publisher)
         self._provider_sessions = ProviderSessions(context, group, listeners)
         self._cards = StatusCard(context)
+        self._voice = VoicePresence(context)
         self._closing = Closing(context, self._provider_sessions, self._publisher, self._cards)
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -160,9 +162,10 @@ class _LiveSession:
         context = self._context
         if context.session.card is None:
             await self._announce()
-        self._start(Controls(context, self._turns).run, "controls")
+        self._start(Controls(context, self._turns, self._voice).run, "controls")
         self._start(self._cards.run, "cards")
         self._start(self._media_subscription.run, "media")
+        self._start(self._voice.run, "voice")
         await self._provider_sessions.begin()
         await context.become(SessionStatus.LIVE, "")
         await self._welcome()

@@ -75,9 +75,10 @@ def card_of(
     live_since: datetime | None = None,
     past: Past | None = None,
     kept: str = "",
+    heard_in: str = "",
 ) -> Card:
     """The card of a session as it stands. What a run knows of it is `outlook` and `live_since`; of an ended one there is its `past`.
-    `disclosure` and `kept` are the same in every state.
+    `disclosure` and `kept` are the same in every state. `heard_in` is the name of the voice channel that it is in.
     """
     status = session.status
     live, ended = status in LIVE, status is SessionStatus.ENDED
@@ -95,7 +96,7 @@ def card_of(
         live_since=live_since if live else None,
         waiting=waiting if waiting >= WORTH_SHOWING else 0,
         actions=_actions(session, past),
-        traits=() if ended else _traits(session.spec),
+        traits=() if ended else (*_traits(session.spec), *filter(None, [heard_in and f"heard in {heard_in}"])),
         facts=_facts(past) if past and ended else (),
         kept=kept,
     )
@@ -171,6 +172,7 @@ class StatusCard:
             live_since=context.live_since,
             past=context.past,
             kept=what_is_kept(context.services.timeouts.retention),
+            heard_in=context.heard_by.channel_name if context.heard_by else "",
         )
 
     async def run(self) -> None:

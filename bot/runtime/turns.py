@@ -163,6 +163,7 @@ class Turns:
 
     def stop(self, outcome: InboxOutcome) -> None:
         """The turn in flight is over: somebody `interrupted` it, or its message was `withdrawn`."""
+        self._context.media.interrupted()
         if self._current:
             self._current.over, self._current.stopped = True, outcome
             self._current.moved.set()

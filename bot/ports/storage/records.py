@@ -23,7 +23,7 @@ USES = frozenset({"start", SAY, "extend"})
 WITHDRAW = "withdraw"
 """The verb that the deletion of a message becomes: the message is the one of the place's channel with the id in `message`."""
 
-LEAVE = "leave"
+PLACE_GONE = "place gone"
 """The verb that a platform's word of a place that is gone becomes."""
 
 LEFT = "The avatar has left: I can no longer write where you started it."
@@ -336,5 +336,5 @@ class OwnedKind(StrEnum):
 def departure(session: SessionRecord) -> NewRow:
     """The row by which a session's run hears that its place is gone; whoever started it is told."""
     starter = Person(session.starter_id, session.starter_name)
-    inbound = Inbound(f"gone-{new_id()}", 0, session.talk, starter, Command(LEAVE))
-    return NewRow(new_id(), session.id, inbound, LEAVE, {}, None, Role.ADMIN)
+    inbound = Inbound(f"gone-{new_id()}", 0, session.talk, starter, Command(PLACE_GONE))
+    return NewRow(new_id(), session.id, inbound, PLACE_GONE, {}, None, Role.ADMIN)

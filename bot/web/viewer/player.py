@@ -34,6 +34,9 @@ class Player:
         self._flow.discontinuity()
         self._ask()
 
+    def interrupted(self) -> None:
+        """What waits here has waited for less than people notice."""
+
     def acknowledge(self, number: int) -> None:
         """The page has taken what was sent up to `number`."""
         self._flow.acknowledge(min(number, self._sent))

@@ -79,8 +79,8 @@ async def test_a_first_connection_that_fails_is_tried_again(discord: FakeDiscord
 @pytest.mark.parametrize("wanted", [True, False])
 async def test_no_more_is_asked_for_than_is_used(discord: FakeDiscord, wanted: bool) -> None:
     async with running(Wire(discord, settings=settings(message_content=wanted))):
-        guilds, messages, content = 1 << 0, 1 << 9, 1 << 15
-        assert discord.ops[0]["d"]["intents"] == guilds | messages | (content if wanted else 0)
+        guilds, voice, messages, content = 1 << 0, 1 << 7, 1 << 9, 1 << 15
+        assert discord.ops[0]["d"]["intents"] == guilds | voice | messages | (content if wanted else 0)
 
 
 @pytest.mark.parametrize(("shards", "writes"), [("0/2", True), ("1/2", False)])

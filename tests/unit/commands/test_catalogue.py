@@ -5,6 +5,7 @@ import pytest
 
 from bot.commands.catalogue import Catalogue, Option, OptionType, Verb
 from bot.commands.verbs import CATALOGUE, GROUPS
+from bot.domain.conversations import PlatformFeature
 from bot.domain.posts import CardAction
 
 # Discord's limits, https://discord.com/developers/docs/interactions/application-commands
@@ -28,6 +29,8 @@ def test_it_has_the_verbs_of_the_design() -> None:
         "set",
         "act",
         "watch",
+        "join",
+        "leave",
         "extend",
         "status",
         "avatars",
@@ -43,6 +46,12 @@ def test_it_has_the_verbs_of_the_design() -> None:
         "account",
         "help",
     ]
+
+
+def test_voice_is_offered_where_the_platform_has_it() -> None:
+    voice = frozenset({PlatformFeature.VOICE_CHANNELS})
+    assert {"join", "leave", "start"} <= set(CATALOGUE.on_platform(voice).names)
+    assert CATALOGUE.on_platform(()).names == tuple(name for name in CATALOGUE.names if name not in {"join", "leave"})
 
 
 @verbs

@@ -6,7 +6,7 @@ from datetime import timedelta
 from bot.domain.conversations import Accepted, Command, Refused, Role
 from bot.domain.provider import Use
 from bot.domain.sessions import SessionStatus
-from bot.ports.storage.records import LEAVE, departure
+from bot.ports.storage.records import PLACE_GONE, departure
 from tests.unit.ingress.admitting import (
     LIVE,
     LOBBY,
@@ -62,5 +62,5 @@ def test_messages_that_wait_already_count() -> None:
 
 def test_a_channel_that_is_gone_makes_its_session_leave() -> None:
     row = departure(session())
-    assert (row.session_id, row.verb, row.role) == ("s1", LEAVE, Role.ADMIN)
-    assert (row.inbound.place, row.inbound.body) == (THREAD, Command(LEAVE))
+    assert (row.session_id, row.verb, row.role) == ("s1", PLACE_GONE, Role.ADMIN)
+    assert (row.inbound.place, row.inbound.body) == (THREAD, Command(PLACE_GONE))

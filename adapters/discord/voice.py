@@ -1,0 +1,253 @@
+"""An avatar in Discord's voice and stage channels. https://docs.discord.com/developers/topics/voice-connections"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Final
+
+import discord
+import structlog
+from discord.http import Route
+
+from adapters.discord.client import Rest
+from adapters.discord.conversations import PLATFORM, is_direct
+from adapters.discord.voice_client import AvatarVoiceClient
+from adapters.discord.voice_source import QueuedAudioSource
+from bot.domain.conversations import ConversationRef
+from bot.domain.errors import PlatformError
+from bot.ports.room import AudioFrame
+from bot.ports.voice import VoiceAudience, VoiceCall, VoiceCallEnded, VoiceEvent
+from bot.tasks import cancel_and_wait
+
+log = structlog.get_logger(__name__)
+
+CONNECT_WITHIN_S: Final = 20.0
+"""Of a connection, and of one that is mended by itself. discord.py tries five times."""
+
+LEAVE_WITHIN_S: Final = 2.0
+"""For Discord's word that we have left; then it is believed."""
+
+NEEDED: Final = {
+    "View Channel": "view_channel",
+    "Connect": "connect",
+    "Speak": "speak",
+    "Send Messages": "send_messages",
+}
+"""Permissions in a voice channel, under the names that Discord shows to people. In writing people are told what it is that they hear."""
+
+Channel = discord.VoiceChannel | discord.StageChannel
+Notify = Callable[[ConversationRef, str], Awaitable[None]]
+IsPrivate = Callable[[ConversationRef], bool]
+
+
+class DiscordVoiceChannels:
+    """`VoiceChannels`. Discord lets a bot be in one voice channel of each server."""
+
+    def __init__(
+        self, guild: Callable[[int], discord.Guild | None], rest: Rest, notify: Notify, is_private: IsPrivate
+    ) -> None:
+        self._guild = guild
+        self._rest = rest
+        self._notify = notify
+        self._is_private = is_private
+        self._taken: set[int] = set()
+        self._calls: dict[int, DiscordVoiceCall] = {}
+
+    def changed(self, guild_id: int) -> None:
+        """Somebody came to a voice channel of this server, left one or was moved."""
+        if call := self._calls.get(guild_id):
+            call.look_again()
+
+    @contextlib.asynccontextmanager
+    async def call(self, place: ConversationRef, person_id: str, channel: str) -> AsyncIterator[VoiceCall]:
+        guild = self._server(place)
+        self._taken.add(guild.id)
+        try:
+            private = self._is_private(place)
+            found = await self._channel_for(guild, person_id, channel)
+            if refused := _unusable(found) or (_too_open(found) if private else ""):
+                raise PlatformError(refused)
+            voice = await _connected(found)
+            call = self._calls[guild.id] = DiscordVoiceCall(voice, self._rest, self._notify, private=private)
+            await call.begin()
+            yield call
+        finally:
+            self._calls.pop(guild.id, None)
+            await _leave(guild)
+            self._taken.discard(guild.id)
+
+    def _server(self, place: ConversationRef) -> discord.Guild:
+        if is_direct(place):
+            raise PlatformError("There are no voice channels in direct messages.")
+        guild = self._guild(int(place.workspace_id))
+        if guild is None:
+            raise PlatformError("Discord cannot be reached just now. Please try again.", "no such guild, or no client")
+        if guild.id in self._taken:
+            raise PlatformError(
+                "Another avatar is in a voice channel of this server, and Discord lets a bot be in one at a time. It leaves with "
+                "/avatar leave, in its own thread."
+            )
+        return guild
+
+    async def _channel_for(self, guild: discord.Guild, person_id: str, wanted: str) -> Channel:
+        """What somebody may not see, or not join, is for them as if it were not there."""
+        channels: list[Channel] = [*guild.voice_channels, *guild.stage_channels]
+        if not wanted:
+            there = (each for each in channels if int(person_id) in each.voice_states)
+            if found := next(there, None):
+                return found
+            raise PlatformError("Join a voice channel first, or name one: /avatar join Lounge")
+        name = wanted.strip(" <#>").casefold()
+        found = next((each for each in channels if name in {str(each.id), each.name.casefold()}), None)
+        if found is None or not await self._may_join(guild, person_id, found):
+            raise PlatformError("There is no voice channel of that name that you can join.")
+        return found
+
+    async def _may_join(self, guild: discord.Guild, person_id: str, channel: Channel) -> bool:
+        route = Route("GET", "/guilds/{guild_id}/members/{user_id}", guild_id=guild.id, user_id=person_id)
+        data = await self._rest.call(route)
+        member = discord.Member(data=data, guild=guild, state=guild._state)  # noqa: SLF001 - as `fetch_member` does it
+        held = channel.permissions_for(member)
+        return held.view_channel and held.connect
+
+
+async def _connected(channel: Channel) -> AvatarVoiceClient:
+    try:
+        return await channel.connect(
+            timeout=CONNECT_WITHIN_S, reconnect=True, cls=AvatarVoiceClient, self_deaf=True
+        )  # deaf: it does not listen, and people see that it does not
+    except Exception as error:  # discord.py raises what its sockets and libraries raise
+        log.warning("a voice channel could not be joined", error=type(error).__name__, detail=str(error))
+        sentence = f"Discord did not let me into {channel.name}. Please try again."
+        raise PlatformError(sentence, f"voice: {type(error).__name__}") from error
+
+
+async def _leave(guild: discord.Guild) -> None:
+    """Out of whatever channel we are in, also in the middle of joining."""
+    if (voice := guild.voice_client) is None:
+        return
+    # A task: discord.py does not pass on that somebody cancels while it waits for Discord's word.
+    leaving = asyncio.create_task(voice.disconnect(force=True))
+    try:
+        await asyncio.wait({leaving}, timeout=LEAVE_WITHIN_S)
+    finally:
+        await cancel_and_wait(leaving)
+        voice.cleanup()
+
+
+# ---------------------------------------------------------------- where it may be
+
+
+def _unusable(channel: Channel) -> str:
+    """Why the bot cannot be heard there, or `''`."""
+    held = channel.permissions_for(channel.guild.me)
+    needed = {name: bit for name, bit in NEEDED.items() if bit != "speak" or not _is_stage(channel)}
+    if lacking := [name for name, bit in needed.items() if not getattr(held, bit)]:
+        return f"In {channel.name} I lack the permissions {', '.join(lacking)}. An admin can give them to my role."
+    if channel.user_limit and len(channel.voice_states) >= channel.user_limit and not held.move_members:
+        return f"{channel.name} is full."
+    return ""
+
+
+def _too_open(channel: Channel) -> str:
+    """Why what is private must not be heard there, or `''`."""
+    everyone = channel.permissions_for(channel.guild.default_role)
+    if everyone.view_channel and everyone.connect:
+        return f"This conversation is private, and everybody in the server can listen in {channel.name}."
+    return ""
+
+
+def _is_stage(channel: Channel) -> bool:
+    return isinstance(channel, discord.StageChannel)
+
+
+# ---------------------------------------------------------------- one call
+
+
+class DiscordVoiceCall:
+    """`VoiceCall` over one voice connection."""
+
+    def __init__(self, voice: AvatarVoiceClient, rest: Rest, notify: Notify, *, private: bool) -> None:
+        self.note = ""
+        self._voice = voice
+        self._rest = rest
+        self._notify = notify
+        self._private = private
+        self._channel: Channel = voice.channel
+        self._source = QueuedAudioSource()
+        self._changed = asyncio.Event()
+        voice.over.add_done_callback(lambda _: self._changed.set())
+
+    async def begin(self) -> None:
+        self.note = await self._come_forward()
+        loop = asyncio.get_running_loop()
+        # The player gives up when the connection is not mended in time, or for a fault of its own.
+        self._voice.play(
+            self._source, application="voip", signal_type="voice", after=lambda _: _tell(loop, self._voice)
+        )
+
+    def look_again(self) -> None:
+        self._changed.set()
+
+    async def events(self) -> AsyncIterator[VoiceEvent]:
+        shown: VoiceAudience | None = None
+        while not self._voice.over.done():
+            self._changed.clear()
+            await self._follow()
+            if shown != (shown := self._audience()):
+                yield shown
+            await self._changed.wait()
+        raise self._end()
+
+    async def tell(self, text: str) -> None:
+        place = ConversationRef(PLATFORM, str(self._channel.guild.id), str(self._channel.id))
+        await self._notify(place, text)
+
+    def play(self, frame: AudioFrame) -> None:
+        self._source.put(frame)
+
+    def interrupt(self) -> None:
+        self._source.flush()
+
+    # ------------------------------------------------------------ inside
+
+    async def _follow(self) -> None:
+        """Somebody may have moved it: the same rules hold there."""
+        channel = self._voice.channel
+        if channel == self._channel or not isinstance(channel, Channel):  # None while Discord has not told which
+            return
+        self._channel = channel
+        if self._private and (refused := _too_open(channel)):
+            raise VoiceCallEnded(refused, final=True)
+        self.note = await self._come_forward()
+
+    def _audience(self) -> VoiceAudience:
+        people = frozenset(str(member.id) for member in self._channel.members if not member.bot)
+        return VoiceAudience(str(self._channel.id), self._channel.name, people)
+
+    def _end(self) -> VoiceCallEnded:
+        name = self._channel.name
+        if self._voice.over.result():
+            return VoiceCallEnded(f"I was taken out of {name}. The talk goes on here.", final=True)
+        return VoiceCallEnded(f"The connection to {name} is lost. The talk goes on here.")
+
+    async def _come_forward(self) -> str:
+        """On a stage everybody begins in the audience. What people have to do before they hear it."""
+        if not _is_stage(self._channel):
+            return ""
+        allowed = self._channel.permissions_for(self._channel.guild.me).mute_members
+        asks = {"suppress": False} if allowed else {"request_to_speak_timestamp": datetime.now(UTC).isoformat()}
+        route = Route("PATCH", "/guilds/{guild_id}/voice-states/@me", guild_id=self._channel.guild.id)
+        try:
+            await self._rest.call(route, {"channel_id": str(self._channel.id), **asks})
+        except PlatformError as error:
+            log.info("not on a stage", reason=error.detail)
+            return "A moderator of the stage has to invite me to speak."
+        return "" if allowed else "I have asked to speak: a moderator of the stage has to allow it."
+
+
+def _tell(loop: asyncio.AbstractEventLoop, voice: AvatarVoiceClient) -> None:
+    """From the player's thread, perhaps after the loop is closed."""
+    with contextlib.suppress(RuntimeError):
+        loop.call_soon_threadsafe(voice.end)

@@ -1,0 +1,43 @@
+"""discord.py's voice connection, with what we want of it: when it is over for good, and nothing unencrypted in an encrypted call."""
+
+import asyncio
+from typing import Any
+
+import discord
+
+
+class AvatarVoiceClient(discord.VoiceClient):
+    """It follows moves, another region and a server that broke by itself.
+
+    `over` is done once it cannot or must not go on: true where somebody took it out of the channel.
+    """
+
+    def __init__(self, client: discord.Client, channel: discord.abc.Connectable) -> None:
+        super().__init__(client, channel)
+        self.over: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._leaving = False
+        self._taken_out = False
+
+    def end(self, *, taken_out: bool = False) -> None:
+        """Raises nothing when it is over already."""
+        if not self.over.done():
+            self.over.set_result(taken_out)
+
+    async def on_voice_state_update(self, data: Any) -> None:
+        self._taken_out = data["channel_id"] is None and not self._leaving
+        await super().on_voice_state_update(data)
+
+    async def disconnect(self, *, force: bool = False) -> None:
+        self._leaving = True
+        await super().disconnect(force=force)
+
+    def cleanup(self) -> None:
+        """Called by discord.py at the end, whatever its reason, and perhaps twice."""
+        super().cleanup()
+        self.end(taken_out=self._taken_out)
+
+    def send_audio_packet(self, data: bytes, *, encode: bool = True) -> None:
+        # discord.py sends plain sound while an encrypted call has no keys yet. Stages have none at all.
+        connection: Any = self._connection
+        if connection.can_encrypt or not connection.dave_protocol_version:
+            super().send_audio_packet(data, encode=encode)
