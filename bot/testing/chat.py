@@ -31,6 +31,7 @@ from bot.domain.errors import MessageGone, PlaceGone, PlatformError, Throttled
 from bot.domain.posts import Card, CardAction, Delivery, Opened, TranscriptLine
 from bot.ports.chat import RateLimits, ValueQuery
 from bot.testing.scripted_calls import ScriptedCalls
+from bot.testing.voice import FakeVoiceChannels
 
 PLATFORM = "fake"
 CHANNEL = ConversationRef(PLATFORM, "W1", "C1")
@@ -118,6 +119,7 @@ class FakeChat(ScriptedCalls):
         self.opened: list[Opened] = []
         self.answered: list[Answered] = []
         self.notices: list[str] = []
+        self.voice: FakeVoiceChannels | None = None
         self.typing: list[ConversationRef] = []
         self.channels: dict[ConversationRef, Channel] = {}
         """Channels, and threads, that are not public and called after their id."""

@@ -88,7 +88,8 @@ class FakeChatPlatform:
 
     @property
     def features(self) -> Features:
-        return Features(edits=self, search=self if self.chat.finds else None, marks=self, typing=self, files=True)
+        search = self if self.chat.finds else None
+        return Features(edits=self, search=search, marks=self, typing=self, files=True, voice=self.chat.voice)
 
     def is_home(self, workspace_id: str) -> bool:
         return workspace_id in self.chat.homes

@@ -21,6 +21,9 @@ class Sink:
     def discontinuity(self) -> None:
         self.seen.append(None)
 
+    def interrupted(self) -> None:
+        pass
+
     @property
     def pictures(self) -> list[VideoFrame]:
         return [frame for frame in self.seen if isinstance(frame, VideoFrame)]
