@@ -3,8 +3,9 @@
 import os
 
 from alembic import context
-from sqlalchemy import Connection, create_engine, make_url
+from sqlalchemy import Connection
 
+from bot.storage.migrate import connected
 from bot.storage.tables import metadata
 
 
@@ -18,7 +19,6 @@ given = context.config.attributes.get("connection")
 if given is not None:
     run(given)
 else:
-    url = make_url(os.environ.get("DATABASE_URL", "sqlite:///avatarbot.db")).set(drivername="sqlite")
-    with create_engine(url).connect() as own:
+    with connected(os.environ.get("DATABASE_URL", "sqlite:///avatarbot.db")) as own:
         run(own)
         own.commit()

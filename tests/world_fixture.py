@@ -24,10 +24,10 @@ from bot.clock import Clock
 from bot.commands.policy import Policy
 from bot.domain.errors import StoreUnavailable
 from bot.ports.room import ConnectRoom, OwnRoom
+from bot.storage.connections import Work
 from bot.storage.encryption import Cipher
 from bot.storage.engine import Store
 from bot.storage.sql import SqlStorage
-from bot.storage.sqlite import Work
 from bot.telemetry import new_metrics
 from bot.testing.chat import FakeChat
 from bot.testing.chat_platform import FakeChatPlatform

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 from alembic import command
 from alembic.config import Config
@@ -14,7 +15,7 @@ from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import DBAPIError
 
 from bot.domain.errors import SettingsError
-from bot.storage.engine import DAMAGED, unavailable
+from bot.storage.sqlite import DAMAGED, told
 
 _INSTALLED = Path(__file__).parent / "migrations"  # inside the wheel
 _CHECKOUT = Path(__file__).parents[2] / "migrations"
@@ -33,15 +34,27 @@ def newest_revision() -> str:
 
 @contextlib.contextmanager
 def connected(url: str | URL) -> Iterator[Connection]:
-    """A connection of its own, before there is a `Store`. Raises `StoreUnavailable`."""
-    engine = create_engine(make_url(url).set(drivername="sqlite"))
+    """A connection of its own, before there is a `Store`. Raises `StoreUnavailable`, and `SettingsError` for a server."""
+    url = make_url(url)
+    if is_server(url):
+        from bot.storage.postgresql import connected as connected_to_server  # noqa: PLC0415 - its driver is an extra
+
+        with connected_to_server(url) as connection:
+            yield connection
+        return
+    engine = create_engine(url.set(drivername="sqlite"))
     try:
         with engine.connect() as connection:
             yield connection
     except DBAPIError as error:
-        raise unavailable(error) from error
+        raise told(error) from error
     finally:
         engine.dispose()
+
+
+def is_server(url: str | URL) -> bool:
+    """Whether the database is one that several processes and machines reach."""
+    return make_url(url).get_backend_name() != "sqlite"
 
 
 def current_revision(url: str | URL) -> str:
@@ -65,24 +78,42 @@ def newer(url: str | URL, revision: str) -> SettingsError:
 
 
 def upgrade(url: str | URL) -> None:
-    """Apply what is missing; a new file can be read by its owner only. Raises `StoreUnavailable`.
+    """Apply what is missing; a new file can be read by its owner only, and one process at a time changes a server's tables.
 
-    Raises `SettingsError` for a damaged file, and for one that a newer program has used.
+    Raises `StoreUnavailable`, and `SettingsError` for a damaged file, a server that does not let us, and for a database that
+    a newer program has used.
     """
-    with contextlib.suppress(OSError):  # SQLite says what is wrong, a moment later
-        Path(make_url(url).database or "").touch(mode=0o600)
+    if not is_server(url):
+        with contextlib.suppress(OSError):  # SQLite says what is wrong, a moment later
+            Path(make_url(url).database or "").touch(mode=0o600)
     with connected(url) as connection:
-        connection.exec_driver_sql("PRAGMA journal_mode=WAL")
-        connection.commit()
+        _prepare(connection)
         _examine(connection, url)
         config = _config()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+        connection.commit()
+
+
+UPGRADE_LOCK: Final = 4_711_015
+"""Key of the advisory lock under which a server's tables are changed; whoever waits for it finds them changed."""
+
+
+def _prepare(connection: Connection) -> None:
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+        intact = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar() == "ok"
+        connection.commit()
+        if not intact:
+            raise SettingsError(DAMAGED)
+    else:
+        connection.exec_driver_sql("SET lock_timeout = '60s'")
+        connection.exec_driver_sql(f"SELECT pg_advisory_lock({UPGRADE_LOCK})")  # until the connection ends
+        connection.exec_driver_sql("SET lock_timeout = '5s'")
+        connection.commit()
 
 
 def _examine(connection: Connection, url: str | URL) -> None:
-    if connection.exec_driver_sql("PRAGMA quick_check(1)").scalar() != "ok":
-        raise SettingsError(DAMAGED)
     revision = MigrationContext.configure(connection).get_current_revision() or ""
     if is_newer(revision):
         raise newer(url, revision)

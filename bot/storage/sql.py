@@ -33,12 +33,12 @@ from bot.storage import (
     usage,
     workspaces,
 )
+from bot.storage.connections import Work
 from bot.storage.encryption import Cipher
 from bot.storage.engine import Store
 from bot.storage.event_writer import EventWriter
 from bot.storage.functions import StorageFunctions
 from bot.storage.keys import has_canary, leave_canary
-from bot.storage.sqlite import Work
 from bot.storage.statements import SqlTransaction
 from bot.storage.unit_of_work import FencedBlock, Repository, admit, ask_to_end, put_to_rest, reads, writes
 from bot.tasks import Wakeups

@@ -72,9 +72,10 @@ class Prepared:
             tx.driver.cursor().executemany(compiled.text, [compiled.encoded(row) for row in rows])
 
     def _for(self, tx: SqlTransaction, values: Mapping[str, object]) -> "_Compiled":
-        names = tuple(values)
+        dialect = tx.connection.dialect
+        names = (dialect.name, *values)
         if names not in self._compiled:
-            self._compiled[names] = _Compiled(self._statement, tx.connection.dialect, values)
+            self._compiled[names] = _Compiled(self._statement, dialect, values)
         return self._compiled[names]
 
 
@@ -86,7 +87,8 @@ class _Compiled:
         compiled = statement.compile(dialect=dialect, column_keys=names)
         assert isinstance(compiled, SQLCompiler)
         self.text = compiled.string
-        self._pieces = self.text.split("?")
+        self._mark = "%s" if dialect.paramstyle == "format" else "?"
+        self._pieces = self.text.split(self._mark)
         self._parameters = [(name, _encoder(compiled, name, dialect)) for name in compiled.positiontup or ()]
         assert len(self._pieces) == len(self._parameters) + 1, self.text
         self._lists = [name for name in names if isinstance(values[name], list)]
@@ -109,7 +111,7 @@ class _Compiled:
 
     def _spread(self, lengths: Mapping[str, int]) -> str:
         """Its text for lists of these lengths."""
-        marks = [_marks(lengths.get(name, -1)) for name, _ in self._parameters]
+        marks = [_marks(self._mark, lengths.get(name, -1)) for name, _ in self._parameters]
         return self._pieces[0] + "".join(map(operator.add, marks, self._pieces[1:]))
 
     def encoded(self, values: Mapping[str, object]) -> list[object]:
@@ -141,9 +143,9 @@ def _decoder(column: ColumnElement[Any], dialect: Dialect) -> Convert | None:
     return column.type.dialect_impl(dialect).result_processor(dialect, None)
 
 
-def _marks(length: int) -> str:
+def _marks(mark: str, length: int) -> str:
     """Of a list, or of a single value where it is negative. Nothing is one of an empty list."""
-    return "?" if length < 0 else ", ".join("?" * length) or "NULL"
+    return mark if length < 0 else ", ".join([mark] * length) or "NULL"
 
 
 # ---------------------------------------------------------------- conditions that several share

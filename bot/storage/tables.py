@@ -17,6 +17,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
     text,
 )
 from sqlalchemy.engine import Dialect
@@ -149,7 +150,7 @@ inbox = Table(
     _text("outcome"),
     _text("sentence"),  # what its author is to be told
     _text("suggestions"),  # and which names may have been meant
-    Column("reply_due", Boolean, nullable=False, server_default=text("0")),
+    Column("reply_due", Boolean, nullable=False, server_default=false()),
     Column("created_at", Instant, nullable=False),
     Column("done_at", Instant),
     UniqueConstraint("platform", "workspace_id", "event_id", name="one_row_per_event"),
@@ -189,7 +190,7 @@ utterances = Table(
     _text("speaker"),
     _text("text"),
     Column("final", Boolean, nullable=False),
-    Column("shown", Boolean, nullable=False, server_default=text("0")),  # its last post is what it should be
+    Column("shown", Boolean, nullable=False, server_default=false()),  # its last post is what it should be
     Column("started_at", Instant, nullable=False),
     Column("ended_at", Instant),
     UniqueConstraint("session_id", "provider_session_id", "mid", "speaker", name="one_row_per_utterance"),

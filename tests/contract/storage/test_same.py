@@ -10,7 +10,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -44,7 +43,7 @@ from bot.ports.storage.records import (
 )
 from bot.ports.storage.transactions import AdmissionQuery, Admitted, FencedWrites, NewSession, Settlement
 from bot.testing.clock import ManualClock
-from tests.contract.storage.conftest import NOON, memory, sqlite
+from tests.contract.storage.conftest import KINDS, NOON, Open
 from tests.contract.storage.seeds import utterance
 
 CHANNEL = ConversationRef("fake", "W1", "C1")
@@ -320,32 +319,24 @@ async def done(world: World, work: Step) -> object:
         return type(error)
 
 
-class Fresh:
-    """An empty database, migrated. It is not shown: it has a hundred kilobytes."""
-
-    def __init__(self, database: bytes) -> None:
-        self.database = database
-
-
-@pytest.fixture(scope="session")
-def fresh(migrated: bytes) -> Fresh:
-    return Fresh(migrated)
-
-
 @settings(max_examples=300 if MANY else 6)
 @given(steps=st.lists(STEPS, min_size=20, max_size=120 if MANY else 60))
-def test_every_storage_answers_the_same(steps: list[Step], fresh: Fresh) -> None:
+def test_every_storage_answers_the_same(steps: list[Step]) -> None:
     async def main() -> None:
         async with contextlib.AsyncExitStack() as stack:
             folder = Path(stack.enter_context(TemporaryDirectory()))
-            one, other = [await opened(stack, kind(folder, fresh.database)) for kind in (sqlite, memory)]
+            one, *others = [await opened(stack, kind(folder)) for kind in KINDS.values()]
             for work in steps:
-                assert await done(one, work) == await done(other, work), work
-            assert await everything(one.storage) == await everything(other.storage)
+                answer = await done(one, work)
+                for other in others:
+                    assert await done(other, work) == answer, (other.storage, work)
+            left = await everything(one.storage)
+            for other in others:
+                assert await everything(other.storage) == left, other.storage
 
     asyncio.run(main())
 
 
-async def opened(stack: contextlib.AsyncExitStack, open_one: Callable[..., Any]) -> World:
+async def opened(stack: contextlib.AsyncExitStack, kind: contextlib.AbstractContextManager[Open]) -> World:
     clock = ManualClock(NOON)
-    return World(await stack.enter_async_context(open_one(clock)), clock)
+    return World(await stack.enter_async_context(stack.enter_context(kind)(clock)), clock)

@@ -12,12 +12,13 @@ from tests.contract.storage.conftest import KINDS
 
 
 @pytest.fixture(params=[*KINDS, "fake"])
-async def vault(request: pytest.FixtureRequest, tmp_path: Path, migrated: bytes) -> AsyncIterator[SecretVault]:
+async def vault(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[SecretVault]:
     if request.param == "fake":
         yield FakeSecretVault()
         return
-    async with KINDS[request.param](tmp_path, migrated)(ManualClock()) as storage:
-        yield storage.vault
+    with KINDS[request.param](tmp_path) as open_again:
+        async with open_again(ManualClock()) as storage:
+            yield storage.vault
 
 
 async def test_one_secret_of_a_workspace_can_be_deleted(vault: SecretVault) -> None:

@@ -13,7 +13,7 @@ from bot.domain.conversations import ConversationRef
 from bot.ports.room import RoomConnection
 from bot.ports.storage.records import Lease
 from bot.runtime.worker import STUCK
-from bot.storage.sqlite import Work
+from bot.storage.connections import Work
 from bot.testing.virtual_time import JumpingClock
 from tests.integration.core.audit import Audit
 from tests.integration.core.host import Host

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 from benchmarks.walk import CLOCKS
-from bot.storage.sqlite import Work
+from bot.storage.connections import Work
 from tests.world_fixture import CuttableStore, Stack, T, on_stack
 
 MOST = 8

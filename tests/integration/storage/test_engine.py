@@ -13,9 +13,10 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
 from bot.domain.errors import StoreUnavailable
+from bot.storage.connections import Work
 from bot.storage.encryption import Cipher
 from bot.storage.engine import Store
-from bot.storage.sqlite import Work
+from bot.storage.sqlite import SqliteThread
 from tests.patience import HANG_S
 
 
@@ -52,8 +53,9 @@ def locked(database: Path) -> Iterator[None]:
 
 
 async def test_many_writes_share_few_commits(store: Store, database: Path) -> None:
-    statements: list[str] = []
-    await store._writer._driver.set_trace_callback(statements.append)
+    (writer,), statements = store.database.writers, list[str]()
+    assert isinstance(writer, SqliteThread)
+    await writer._driver.set_trace_callback(statements.append)
     await asyncio.gather(*(store.write(allowing(f"W{number:02}")) for number in range(40)))
     assert statements.count("COMMIT") <= 3
     assert len(written(database)) == 40

@@ -1,0 +1,278 @@
+"""PostgreSQL: several writers, each piece of work in a transaction of its own that is tried again where another's is in its way."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final, TypeVar
+
+import psycopg
+from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
+
+from bot.domain.errors import SettingsError, StoreUnavailable
+from bot.storage.connections import STANDARD_SIZE, Database, DatabaseAway, Failed, PoolSize, Work, unavailable
+
+T = TypeVar("T")
+
+FAILURES = (DBAPIError, psycopg.Error)
+"""What the database raises: SQLAlchemy's own, and the driver's where a statement is run by the driver itself."""
+
+OLDEST: Final = 14
+"""The oldest server whose statements these are."""
+
+LIMITS: Final = (
+    "SET LOCAL statement_timeout = 1500; SET LOCAL lock_timeout = 1500; "
+    "SET LOCAL idle_in_transaction_session_timeout = 5000; SET LOCAL synchronous_commit = on"
+)
+"""In the round trip that begins a transaction, milliseconds: with the rest of a write it stays within accept's 2 s."""
+
+WRITE: Final = f"BEGIN; {LIMITS}"
+READ: Final = f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {LIMITS}"
+
+AGAIN_AFTER_S: Final = (0.0, 0.02, 0.1, 0.3)
+"""Pauses before a work is run again; five attempts in all."""
+AGAIN_WITHIN_S: Final = 1.5
+
+ONCE: Final = frozenset({"one_row_per_event", "one_session_per_place"})
+"""Unique indexes that two who look at the same moment meet in: who looks again sees the other."""
+
+_CONNECT: Final = {"connect_timeout": 3, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 2}
+"""Seconds, so that a server which fell silent is noticed within ten."""
+
+
+@contextlib.asynccontextmanager
+async def opened(url: URL, size: PoolSize) -> AsyncIterator[Database]:
+    """The database on a server. Raises `SettingsError` for one that cannot be opened."""
+    engine = _engine(url, autocommit=True)
+    async with contextlib.AsyncExitStack() as threads:
+        writers = [await threads.enter_async_context(PostgresThread.open(engine, WRITE)) for _ in range(size.writers)]
+        readers = [await threads.enter_async_context(PostgresThread.open(engine, READ)) for _ in range(size.readers)]
+        yield Database(writers, readers, batch=1)
+
+
+@contextlib.contextmanager
+def connected(url: URL) -> Iterator[Connection]:
+    """A connection of its own, before there is a `Store`. Raises `SettingsError`."""
+    engine = _engine(url)
+    try:
+        with engine.connect() as connection:
+            _require_version(connection.connection.driver_connection)
+            yield connection
+    except FAILURES as error:
+        raise _refused(error, url) from error
+
+
+def _engine(url: URL, **connect: object) -> Engine:
+    return create_engine(
+        url.set(drivername="postgresql+psycopg"),
+        poolclass=NullPool,
+        paramstyle="format",
+        use_native_hstore=False,
+        connect_args={"application_name": "avatarbot", **_CONNECT, **connect},
+    )
+
+
+def _require_version(driver: Any) -> None:
+    found = driver.info.server_version // 10_000
+    if found < OLDEST:
+        raise SettingsError(f"The server of DATABASE_URL is PostgreSQL {found}; {OLDEST} or newer is needed.")
+
+
+class PostgresThread:
+    """`ConnectionThread`: a thread and its connection, made anew when it is lost."""
+
+    def __init__(self, engine: Engine, begin: str) -> None:
+        self._engine = engine
+        self._begin = begin
+        self._connection: Connection | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="database")
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def open(cls, engine: Engine, begin: str) -> AsyncIterator["PostgresThread"]:
+        """A thread whose transactions begin so. Raises `SettingsError` where the server does not let it in."""
+        thread = cls(engine, begin)
+        try:
+            await thread._in_thread(thread._connected)
+            yield thread
+        except FAILURES as error:
+            raise _refused(error, engine.url) from error
+        finally:
+            await thread._in_thread(thread._let_go)
+            thread._thread.shutdown()
+
+    async def transaction(self, work: Work[T]) -> T:
+        try:
+            return await self._in_thread(self._tried, work)
+        except FAILURES as error:
+            raise told(error) from error
+
+    async def together(self, works: Sequence[Work[Any]]) -> Sequence[Any]:
+        (work,) = works
+        try:
+            return [await self.transaction(work)]
+        except StoreUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 - its caller hears of it
+            return [Failed(error)]
+
+    async def _in_thread(self, function: Callable[..., T], *args: object) -> T:
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[T] = loop.create_future()
+
+        def settle(result: T, error: BaseException | None) -> None:
+            if done.cancelled():
+                return
+            if error:
+                done.set_exception(error)
+            else:
+                done.set_result(result)
+
+        def run() -> None:
+            result, error = _outcome(function, *args)
+            loop.call_soon_threadsafe(settle, result, error)
+
+        self._thread.submit(run)
+        return await asyncio.shield(done)
+
+    def _tried(self, work: Work[T]) -> T:
+        """What it yields once it is committed, after several attempts where each was in somebody's way."""
+        pauses, until = iter(AGAIN_AFTER_S), time.monotonic() + AGAIN_WITHIN_S
+        while True:
+            try:
+                return self._transact(work)
+            except FAILURES as error:
+                pause = next(pauses, None)
+                if pause is None or time.monotonic() + pause > until or not passes(error):
+                    raise
+            time.sleep(pause)
+
+    def _transact(self, work: Work[T]) -> T:
+        connection, driver = self._connected()
+        try:
+            driver.execute(self._begin)
+            result = work(connection)
+            driver.commit()
+            if connection.in_transaction():
+                connection.commit()
+        except BaseException:
+            self._undo(connection, driver)
+            raise
+        return result
+
+    def _connected(self) -> tuple[Connection, Any]:
+        if self._connection is None:
+            self._connection = self._engine.connect()
+            _require_version(self._connection.connection.driver_connection)
+        return self._connection, self._connection.connection.driver_connection
+
+    def _undo(self, connection: Connection, driver: Any) -> None:
+        """The next transaction gets a clean connection: this one, or where that is lost another."""
+        try:
+            driver.rollback()
+            if connection.in_transaction():
+                connection.rollback()
+        except FAILURES:
+            self._let_go()
+        else:
+            if driver.closed or connection.invalidated:
+                self._let_go()
+
+    def _let_go(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection:
+            with contextlib.suppress(*FAILURES):
+                connection.close()
+
+
+def _outcome(function: Callable[..., T], *args: object) -> tuple[Any, BaseException | None]:
+    try:
+        return function(*args), None
+    except BaseException as error:  # noqa: BLE001 - whoever waits for it hears of it
+        return None, error
+
+
+# ---------------------------------------------------------------- what can be wrong with a server
+
+
+def passes(error: Exception) -> bool:
+    """Whether the same work may succeed at once: another was in its way, or the connection was lost."""
+    cause = _driver_error(error)
+    if isinstance(cause, psycopg.errors.UniqueViolation):
+        return cause.diag.constraint_name in ONCE
+    return isinstance(cause, psycopg.errors.SerializationFailure | psycopg.errors.DeadlockDetected) or _is_away(error)
+
+
+def told(error: Exception) -> StoreUnavailable:
+    """The sentence for a server that does not do its part."""
+    return unavailable(_detail(error), _TROUBLES, DatabaseAway if _is_away(error) else StoreUnavailable)
+
+
+def _refused(error: Exception, url: URL) -> SettingsError:
+    """The sentence for a server that cannot be used as it is set up."""
+    detail = _detail(error)
+    for sign, sentence in _REFUSALS.items():
+        if sign in detail:
+            needed = STANDARD_SIZE.total
+            return SettingsError(
+                sentence.format(host=_where(url), user=url.username, name=url.database, needed=needed), detail
+            )
+    return SettingsError(f"The server of DATABASE_URL ({_where(url)}) cannot be used: {_first_line(detail)}", detail)
+
+
+def _where(url: URL) -> str:
+    return url.host or str(url.query.get("host", "this machine"))
+
+
+def _first_line(detail: str) -> str:
+    return detail.strip().partition("\n")[0][:300]
+
+
+def _driver_error(error: Exception) -> psycopg.Error | None:
+    cause = getattr(error, "orig", None) or error
+    return cause if isinstance(cause, psycopg.Error) else None
+
+
+def _is_away(error: Exception) -> bool:
+    """The connection is lost, or there was none; an error without a state never reached the server."""
+    cause = _driver_error(error)
+    state = (cause.sqlstate or "") if cause else "?"
+    return isinstance(cause, psycopg.OperationalError) and (
+        state in {"", "57P01", "57P02", "57P03"} or state[:2] == "08"
+    )
+
+
+def _detail(error: Exception) -> str:
+    cause = _driver_error(error)
+    return f"{cause.sqlstate or ''} {cause}" if cause else str(error)
+
+
+_BUSY: Final = "The database is busy. Please try again in a moment."
+_TROUBLES: Final = {
+    "57014": _BUSY,
+    "55P03": _BUSY,
+    "53100": "The disk of the database is full, so nothing can be saved.",
+    "25006": "The database takes no writes: DATABASE_URL names a server that only follows another.",
+    "42P01": "The database has no tables yet; run `avatarbot db upgrade`.",
+    "42703": "The database is older than this program; run `avatarbot db upgrade`.",
+    "42501": "The user of DATABASE_URL lacks rights in the database.",
+    "57P0": "The database is being stopped or started. Please try again in a moment.",
+    "connection": "The database does not answer. Please try again in a moment.",
+}
+_REFUSALS: Final = {
+    "42501": "The user {user} may not make tables in the database {name}: GRANT CREATE ON SCHEMA public TO {user}, or make it the owner.",
+    "55P03": "Another avatarbot is changing the tables of {name}, or something holds them; try again in a minute.",
+    "too many clients": "The server of DATABASE_URL has no connection left: a process needs {needed}. Raise max_connections, or end what holds them.",
+    "connection slots": "The server of DATABASE_URL has no connection left: a process needs {needed}. Raise max_connections, or end what holds them.",
+    "too many connections": "The server of DATABASE_URL has no connection left for {user} or {name}: a process needs {needed}. Raise its CONNECTION LIMIT.",
+    "password authentication failed": "The server of DATABASE_URL ({host}) refuses the password of {user}.",
+    "no password supplied": "The server of DATABASE_URL ({host}) asks for a password: postgresql://{user}:PASSWORD@{host}/{name}.",
+    "does not exist": "The server of DATABASE_URL ({host}) has no such database or user: {name}, {user}. Make it with createdb, or correct DATABASE_URL.",
+    "starting up": "The server of DATABASE_URL ({host}) is starting; try again in a moment.",
+    "25006": "The server of DATABASE_URL ({host}) takes no writes: it only follows another.",
+    "connection": "The server of DATABASE_URL ({host}) does not answer: start it, or correct DATABASE_URL.",
+}

