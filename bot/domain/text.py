@@ -12,16 +12,23 @@ def well_formed(text: str) -> str:
 
 
 def read_json(text: str | bytes) -> Any:
-    """What a JSON document says, with every text in it well-formed. Raises `ValueError` and `RecursionError`."""
+    """What a JSON document says, with every text in it well-formed and without U+0000, which PostgreSQL does not take.
+
+    Raises `ValueError` and `RecursionError`.
+    """
     return _mended(json.loads(text))
 
 
 def _mended(value: Any) -> Any:
     if isinstance(value, dict):
-        return {well_formed(name): _mended(field) for name, field in value.items()}
+        return {_kept(name): _mended(field) for name, field in value.items()}
     if isinstance(value, list):
         return [_mended(item) for item in value]
-    return well_formed(value) if isinstance(value, str) else value
+    return _kept(value) if isinstance(value, str) else value
+
+
+def _kept(text: str) -> str:
+    return well_formed(text).replace("\0", "")
 
 
 _JOINERS = "\u200c\u200d"  # Persian, the scripts of India and joined emoji are written with them

@@ -117,7 +117,7 @@ class _Compiled:
     def encoded(self, values: Mapping[str, object]) -> list[object]:
         """The values in their positions."""
         given = {**self._fixed, **values}
-        return [encode(given[name]) if encode else given[name] for name, encode in self._parameters]
+        return [_applied(encode, given[name]) if encode else given[name] for name, encode in self._parameters]
 
     def decoded(self, rows: Iterable[Sequence[Any]]) -> list[Any]:
         return [self._row._make(self._decode(row)) for row in rows]
@@ -137,6 +137,10 @@ def _row_type(columns: Sequence[ColumnElement[Any]]) -> Any:
 
 def _encoder(compiled: SQLCompiler, name: str, dialect: Dialect) -> Convert | None:
     return compiled.binds[name].type.dialect_impl(dialect).bind_processor(dialect)
+
+
+def _applied(encode: Convert, value: Any) -> Any:
+    return list(map(encode, value)) if isinstance(value, list) else encode(value)
 
 
 def _decoder(column: ColumnElement[Any], dialect: Dialect) -> Convert | None:

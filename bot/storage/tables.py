@@ -1,5 +1,6 @@
 """The tables. Ids are UUIDv7 text, instants are UTC, `''` stands for "none" in every key, so that unique indexes hold."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -38,6 +39,20 @@ class Instant(TypeDecorator[datetime]):
         return None if value is None else EPOCH + timedelta(microseconds=value)
 
 
+class Words(TypeDecorator[str]):
+    """Text without U+0000 on an engine that takes none: one such message would spoil the transaction of all that came with it."""
+
+    impl = Text
+    cache_ok = True
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[str | None], str | None] | None:
+        return None if dialect.name == "sqlite" else _without_nul
+
+
+def _without_nul(text: str | None) -> str | None:
+    return text.replace("\0", "") if text else text
+
+
 metadata = MetaData(
     naming_convention={
         "ix": "ix_%(column_0_label)s",
@@ -57,7 +72,7 @@ def _session() -> Column[str]:
 
 
 def _text(name: str, default: str = "") -> Column[str]:
-    return Column(name, Text, nullable=False, server_default=default)
+    return Column(name, Words, nullable=False, server_default=default)
 
 
 workers = Table(
@@ -214,9 +229,9 @@ posts = Table(
 channel_settings = Table(
     "channel_settings",
     metadata,
-    Column("platform", Text, primary_key=True),
-    Column("workspace_id", Text, primary_key=True),
-    Column("channel_id", Text, primary_key=True),
+    Column("platform", Words, primary_key=True),
+    Column("workspace_id", Words, primary_key=True),
+    Column("channel_id", Words, primary_key=True),
     Column("settings", LargeBinary, nullable=False),  # encrypted
 )
 
@@ -238,7 +253,7 @@ api_tokens = Table(
     "api_tokens",
     metadata,
     Column("hash", String(64), primary_key=True),
-    Column("name", Text, nullable=False, unique=True),
+    Column("name", Words, nullable=False, unique=True),
     _text("places"),  # as people name them, and commands, by spaces
     _text("commands"),
     Column("minutes_per_day", Integer, nullable=False),
@@ -249,24 +264,24 @@ api_tokens = Table(
 vault = Table(
     "vault",
     metadata,
-    Column("platform", Text, primary_key=True),
-    Column("workspace_id", Text, primary_key=True),
-    Column("key", Text, primary_key=True),
+    Column("platform", Words, primary_key=True),
+    Column("workspace_id", Words, primary_key=True),
+    Column("key", Words, primary_key=True),
     Column("value", LargeBinary, nullable=False),  # encrypted
 )
 
 workspaces = Table(
     "workspaces",
     metadata,
-    Column("platform", Text, primary_key=True),
-    Column("workspace_id", Text, primary_key=True),
+    Column("platform", Words, primary_key=True),
+    Column("workspace_id", Words, primary_key=True),
     Column("funded", Boolean, nullable=False),
 )
 
 uploads = Table(
     "uploads",
     metadata,
-    Column("avatar_id", Text, primary_key=True),
+    Column("avatar_id", Words, primary_key=True),
     _text("platform"),
     _text("workspace_id"),
     _text("channel_id"),
@@ -283,8 +298,8 @@ uploads = Table(
 ownerships = Table(
     "belongings",
     metadata,
-    Column("kind", Text, primary_key=True),  # avatar, knowledge
-    Column("provider_id", Text, primary_key=True),
+    Column("kind", Words, primary_key=True),  # avatar, knowledge
+    Column("provider_id", Words, primary_key=True),
     _text("platform"),
     _text("workspace_id"),
     _text("consent_id"),  # who said that the person shown agreed; empty where nobody did

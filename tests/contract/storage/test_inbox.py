@@ -45,6 +45,13 @@ async def test_a_row_is_read_as_it_was_accepted(storage: Storage) -> None:
     assert row.author == ReplyTo(row.place, ANN, "secret", NOON + timedelta(days=1), 5)
 
 
+async def test_words_and_names_with_nul_are_taken(storage: Storage) -> None:
+    await start(storage, "s")
+    await accept(storage, said(1, "Hel\0lo", person=replace(BEN, name="B\0en")))
+    (row,) = await waiting(storage)
+    assert row.person_name.replace("\0", "") == "Ben"
+
+
 @pytest.mark.parametrize("verb", [SAY, "stop"])
 @pytest.mark.parametrize("channel", ["s", "another"])
 async def test_a_row_is_read_as_it_was_handed_over(storage: Storage, verb: str, channel: str) -> None:

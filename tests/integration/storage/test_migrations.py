@@ -1,24 +1,34 @@
 """The migrations make exactly the tables that the program knows."""
 
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine
+from sqlalchemy.engine import URL, make_url
 
 from bot.storage.migrate import _config, connected, current_revision, newest_revision, upgrade
 from bot.storage.tables import metadata
+from tests.server import fresh_database
 
 
-def test_a_fresh_database_has_the_tables_of_this_program(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'new.db'}"
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[URL]:
+    """Of a database without tables."""
+    if request.param == "sqlite":
+        yield make_url(f"sqlite:///{tmp_path / 'new.db'}")
+        return
+    with fresh_database(migrated=False) as url:
+        yield url
+
+
+def test_a_fresh_database_has_the_tables_of_this_program(url: URL) -> None:
     upgrade(url)
-    engine = create_engine(url)
-    with engine.connect() as connection:
-        difference = compare_metadata(MigrationContext.configure(connection), metadata)
-    engine.dispose()
-    assert difference == []
+    with connected(url) as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
     assert current_revision(url) == newest_revision()
 
 
@@ -28,8 +38,13 @@ def test_a_new_database_can_be_read_by_its_owner_only(tmp_path: Path) -> None:
     assert file.stat().st_mode & 0o077 == 0
 
 
-def test_what_was_accepted_before_an_upgrade_keeps_its_channel(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'old.db'}"
+def test_tables_are_upgraded_by_one_process_at_a_time() -> None:
+    with fresh_database(migrated=False) as url, ThreadPoolExecutor(4) as processes:
+        list(processes.map(upgrade, [url] * 4))
+        assert current_revision(url) == newest_revision()
+
+
+def test_what_was_accepted_before_an_upgrade_keeps_its_channel(url: URL) -> None:
     with connected(url) as connection:
         config = _config()
         config.attributes["connection"] = connection
