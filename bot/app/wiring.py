@@ -13,6 +13,7 @@ from adapters.moderation.word_list import WordList
 from adapters.playground.settings import PlaygroundSettings
 from adapters.simulator.remote import connect_remote
 from bot.app.plugins import plugins, provider_named, providers, rooms
+from bot.app.say import ClientSettings
 from bot.clock import SystemClock
 from bot.commands.catalogue import Catalogue
 from bot.commands.policy import Policy
@@ -59,7 +60,12 @@ def keep_loaded() -> None:
 
 def known_settings() -> frozenset[str]:
     """The names of all settings, the core's and every adapter's."""
-    kinds: list[type[BaseSettings]] = [Settings, PlaygroundSettings, *(plugin.settings for plugin in plugins())]
+    kinds: list[type[BaseSettings]] = [
+        Settings,
+        PlaygroundSettings,
+        ClientSettings,
+        *(plugin.settings for plugin in plugins()),
+    ]
     return frozenset[str]().union(*map(known_names, kinds))
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bot.cli.api import tokens
+from bot.cli.api import say, tokens
 from bot.cli.database import backup, db, restore
 from bot.cli.plugins import Root
 from bot.cli.running import finish
@@ -143,5 +143,5 @@ def doctor() -> int:
     return exit_code(findings)
 
 
-for command in (db, backup, restore, sessions, transcript, forget, links, workspaces, tokens):
+for command in (db, backup, restore, sessions, transcript, forget, links, workspaces, say, tokens):
     cli.add_command(command)

@@ -5,7 +5,7 @@ from importlib.metadata import entry_points
 
 import click
 
-from bot.cli.running import ask_store
+from bot.cli.running import ask_store, finish
 from bot.domain.text import printable_line
 
 
@@ -68,3 +68,34 @@ def revoke(name: str) -> None:
     from bot.app.api_tokens import revoke as taken_back
 
     click.echo(printable_line(ask_store(lambda storage: taken_back(storage, name))))
+
+
+@click.command()
+@click.argument("place")
+@click.argument("text", nargs=-1, required=True)
+@click.option("--key", default="", help="The same key says it once, however often the command is run.")
+@click.option(
+    "--wait",
+    type=click.IntRange(0, 60),
+    default=30,
+    show_default=True,
+    help="Seconds to wait until it is spoken; 0 only hands it over.",
+)
+def say(place: str, text: tuple[str, ...], key: str, wait: int) -> None:
+    """Say something through an avatar in a channel, over the HTTP API.
+
+    AVATARBOT_URL says where the service is, AVATARBOT_TOKEN which token to use. With - for the text, standard input is read.
+    What the avatar answers is printed; where it was not spoken, the command says why and ends with 2.
+
+    \b
+      avatarbot say slack/T0123456/C0123456 "Version 2 is out."
+      git log -1 --format=%s | avatarbot say '#releases' -
+    """
+    from bot.app.say import ClientSettings
+    from bot.app.say import say as said
+    from bot.settings import load
+
+    words = sys.stdin.read() if text == ("-",) else " ".join(text)
+    answer = finish(said(load(ClientSettings), place, words, key, wait))
+    if answer:
+        click.echo(printable_line(answer) if sys.stdout.isatty() else answer)

@@ -11,6 +11,7 @@ from adapters.akool.settings import AkoolSettings
 from adapters.discord.settings import DiscordSettings
 from adapters.playground.settings import PlaygroundSettings
 from adapters.slack.settings import SlackSettings
+from bot.app.say import ClientSettings
 from bot.settings import Settings, known_names, load
 
 ROOT = Path(__file__).parents[2]
@@ -19,6 +20,7 @@ KINDS: list[type[BaseSettings]] = [
     Settings,
     AkoolSettings,
     AgoraSettings,
+    ClientSettings,
     DiscordSettings,
     PlaygroundSettings,
     SlackSettings,

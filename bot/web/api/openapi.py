@@ -21,17 +21,17 @@ DESCRIPTION = (
 BOUNDS = frozenset({OptionType.NUMBER, OptionType.INTEGER})
 
 ALWAYS = (ProblemKind.UNAUTHORIZED, ProblemKind.TOO_MANY_REQUESTS, ProblemKind.UNAVAILABLE)
-CHANGES = (
+STARTS = (
     ProblemKind.BAD_REQUEST,
     ProblemKind.FORBIDDEN,
     ProblemKind.NOT_FOUND,
-    ProblemKind.NO_SESSION,
     ProblemKind.TOO_LARGE,
     ProblemKind.REQUEST_TIMEOUT,
     ProblemKind.UNSUPPORTED_MEDIA_TYPE,
     ProblemKind.REFUSED,
     ProblemKind.KEY_REUSED,
 )
+CHANGES = (*STARTS, ProblemKind.NO_SESSION)
 ASKS = (ProblemKind.FORBIDDEN, ProblemKind.NOT_FOUND)
 
 
@@ -70,7 +70,11 @@ def document() -> Json:
         "servers": [{"url": "/"}],
         "security": [{"token": []}],
         "paths": paths,
-        "components": {"schemas": schemas, "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
+        "components": {
+            "schemas": schemas,
+            "responses": _problems(),
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+        },
     }
 
 
@@ -115,7 +119,7 @@ def operations() -> list[Described]:
             "start",
             "Start a live avatar in a place",
             status,
-            CHANGES,
+            STARTS,
             (KEY, PREFER),
             _options("start", place=True),
             accepted=True,
@@ -252,11 +256,14 @@ def _responses(each: Described) -> Json:
         where = {name: {"schema": {"type": "string"}} for name in ("Location", "Idempotency-Key")}
         said = {"description": "Accepted: `Location` tells what becomes of it.", "headers": where, "content": content}
         responses["202"] = {**said, "links": dict(each.links)}
-    for kind in sorted({*ALWAYS, *each.problems}, key=lambda kind: (kind.status, kind.title)):
-        there = responses.get(str(kind.status))
-        title = f"{there['description']}; or: {kind.title}" if there else kind.title
-        responses[str(kind.status)] = {
-            "description": title,
-            "content": {"application/problem+json": {"schema": _ref(Problem)}},
-        }
-    return responses
+    statuses = sorted({kind.status for kind in (*ALWAYS, *each.problems)})
+    return responses | {str(status): {"$ref": f"#/components/responses/{status}"} for status in statuses}
+
+
+def _problems() -> Json:
+    """What each status of a problem means, which is the same everywhere."""
+    titles: dict[str, list[str]] = {}
+    for kind in ProblemKind:
+        titles.setdefault(str(kind.status), []).append(kind.title)
+    content = {"application/problem+json": {"schema": _ref(Problem)}}
+    return {status: {"description": "; or: ".join(said), "content": content} for status, said in titles.items()}

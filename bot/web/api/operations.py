@@ -111,6 +111,8 @@ class ApiOperations:
         self._require(caller, verb)
         session = await self._session(caller, session_id)
         if verb == "stop":  # this very one, and nobody is there to be asked back
+            if options:
+                raise ApiProblem(ProblemKind.BAD_REQUEST, "“stop” takes no options: the URL says which session.")
             options = {"session": session_id, "confirm": "yes"}
         inbound = self._inbound(caller, session.talk, Command(verb, options), f":{key}")
         if session.status is SessionStatus.ENDED:  # another may be there by now, which is not meant

@@ -157,28 +157,26 @@ class ApiRoutes:
         return HttpMount(PATH, app)
 
     def _routes(self) -> list[Route]:
-        on_session = (
-            self._route("POST", f"/sessions/{{session}}/{verb}", self._command(verb)) for verb in ON_A_SESSION
-        )
+        on_session = (self._route(f"/sessions/{{session}}/{verb}", POST=self._command(verb)) for verb in ON_A_SESSION)
         return [
             Route("/openapi.json", self.openapi, methods=["GET"]),
-            self._route("POST", "/say", self.say),
-            self._route("GET", "/sessions", self.sessions),
-            self._route("POST", "/sessions", self.start),
-            self._route("GET", "/sessions/{session}", self.session),
-            self._route("GET", "/sessions/{session}/transcript", self.transcript),
+            self._route("/say", POST=self.say),
+            self._route("/sessions", GET=self.sessions, POST=self.start),
+            self._route("/sessions/{session}", GET=self.session),
+            self._route("/sessions/{session}/transcript", GET=self.transcript),
             *on_session,
-            self._route("GET", "/requests/{request}", self.request),
-            self._route("GET", "/usage", self.usage),
-            self._route("GET", "/avatars", self.avatars),
+            self._route("/requests/{request}", GET=self.request),
+            self._route("/usage", GET=self.usage),
+            self._route("/avatars", GET=self.avatars),
         ]
 
-    def _route(self, method: str, path: str, operation: Operation) -> Route:
+    def _route(self, path: str, **operations: Operation) -> Route:
         async def endpoint(request: Request) -> Response:
             caller = await self._authentication.caller(request.headers.get("authorization", ""))
-            return await operation(ApiRequest(request, caller))
+            method = "GET" if request.method == "HEAD" else request.method
+            return await operations[method](ApiRequest(request, caller))
 
-        return Route(path, endpoint, methods=[method])
+        return Route(path, endpoint, methods=list(operations))
 
     # ------------------------------------------------------------ what changes a session
 
@@ -191,6 +189,8 @@ class ApiRoutes:
     async def start(self, request: ApiRequest) -> Response:
         options, key = await request.options(), request.key
         place = options.pop("place", "")
+        if not place:
+            raise ApiProblem(ProblemKind.BAD_REQUEST, "Say where: “place” is missing.")
         return await self._accepted(request, key, await self._operations.start(request.caller, place, options, key))
 
     def _command(self, verb: str) -> Operation:
@@ -260,7 +260,7 @@ class ApiRoutes:
         except ApiProblem as off:
             return refused(off)
         if error.status_code == ProblemKind.METHOD_NOT_ALLOWED.status:
-            allowed = (error.headers or {}).get("allow", "")
+            allowed = (error.headers or {}).get("Allow", "")
             return refused(ApiProblem(ProblemKind.METHOD_NOT_ALLOWED, f"Use {allowed} here."), {"allow": allowed})
         return refused(ApiProblem(ProblemKind.NOT_FOUND, NOTHING_THERE))
 
