@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import httpx
 from pydantic import SecretStr
 
-from adapters.moderation.webhook import ModerationWebhook
+from adapters.moderation.moderators import ModerationWebhook
 from bot.domain.conversations import ConversationRef
 from bot.ports.plugin import Finding, Level
 from bot.ports.words import VERDICT_WITHIN_S, NoVerdict, Objection, ProposedSpeech, Source, Unanswered

@@ -1,20 +1,18 @@
-"""The playground as a chat platform: a team channel in the browser."""
+"""The playground as a chat platform: a team channel in the browser. What it keeps follows what the service keeps."""
 
+import asyncio
 import secrets
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from urllib.parse import quote
 
+import structlog
 from msgspec.structs import replace
 
-from adapters.playground.auth import PlaygroundAuth
-from adapters.playground.clients import Clients
-from adapters.playground.forgetting import Forgetting
-from adapters.playground.handler import PlaygroundInboundHandler
-from adapters.playground.history import History
+from adapters.playground.clients import Clients, People
 from adapters.playground.image_proxy import ImageProxy
-from adapters.playground.message_store import MessageStore
-from adapters.playground.people import People
+from adapters.playground.inbound import PlaygroundInboundHandler
+from adapters.playground.message_store import History, MessageStore
 from adapters.playground.protocol import (
     Author,
     ButtonShown,
@@ -28,20 +26,57 @@ from adapters.playground.protocol import (
     Thinking,
     Told,
 )
-from adapters.playground.routes import playground_mount
+from adapters.playground.routes import PlaygroundAuth, playground_mount
 from adapters.playground.settings import PlaygroundSettings
 from bot.clock import Clock
 from bot.commands.buttons import button_of, next_button
 from bot.commands.catalogue import Catalogue
 from bot.commands.verbs import CATALOGUE
 from bot.domain.conversations import Channel, ConversationRef, File, Item, MessageRef, Reply, ReplyTo
-from bot.domain.errors import MessageGone
+from bot.domain.errors import MessageGone, StoreUnavailable
 from bot.domain.posts import Card, Delivery, Opened, TranscriptLine
 from bot.ports.chat import ChatPlatform, ConnectionState, CoreApi, Features, HttpMount, RateLimits
 from bot.ports.files import Pictures as PictureSource
 
+LOOK_EVERY_S = 60.0
+TOMBSTONE_LIFE = timedelta(days=1)
+"""How long clients that were away can learn that a message was deleted."""
+
+log = structlog.get_logger(__name__)
+
 BOT = Author("avatarbot", "Avatarbot", "bot")
 NOT_DELIVERED = "I had an answer for you alone, and you were not here."
+
+
+class Forgetting:
+    """Looks by itself, so that it does not matter who forgot a session, when, and whether we were running."""
+
+    def __init__(self, core: CoreApi, clock: Clock, clients: Clients, retention: timedelta) -> None:
+        self._core = core
+        self._clock = clock
+        self._clients = clients
+        self._retention = retention
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            try:
+                await self.tidy()
+            except StoreUnavailable as error:
+                log.warning("the playground could not ask what was forgotten", reason=error.detail)
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    async def tidy(self) -> None:
+        """Raises `StoreUnavailable`."""
+        store, now = self._clients.store, self._clock.now()
+        shown = store.sessions
+        store.forget(shown - await self._core.kept(shown))
+        store.expire(now - self._retention)
+        store.compact(now - TOMBSTONE_LIFE)
+        self._clients.wake()
+
+
+# ---------------------------------------------------------------- the platform
 
 
 class PlaygroundPlatform(ChatPlatform):

@@ -1,11 +1,14 @@
-"""How large files on the internet are."""
+"""Files elsewhere on the internet: how large they are, and pictures, fetched by us, so that a page asks nobody but us for anything."""
 
 import asyncio
 import ssl
+from collections import OrderedDict
 
 import httpx
 
+from adapters.bounded import PLAIN, bounded
 from adapters.web.ssrf_guard import Lookups, PublicOnly, Resolve
+from bot.domain.conversations import File
 from bot.domain.errors import NotPublic
 
 WITHIN_S = 4.0
@@ -13,6 +16,11 @@ WITHIN_S = 4.0
 
 REDIRECTS = 3
 AT_ONCE = 8
+
+PICTURE_LIMIT = 2 * 1024 * 1024
+PICTURES_KEPT = 64
+PICTURE_WITHIN_S = 10.0
+PICTURES_AT_ONCE = 4
 
 
 class WebFiles:
@@ -68,3 +76,52 @@ def _number(text: str) -> int | None:
 
 def _host(url: str) -> str:
     return url.partition("://")[2].partition("/")[0][:100]
+
+
+# ---------------------------------------------------------------- pictures
+
+
+class WebPictures:
+    """`Pictures` over HTTP, the last ones kept. No redirect is followed.
+
+    Only public addresses are fetched, and those that begin with `ours`: where the provider is simulated on this machine.
+    """
+
+    def __init__(
+        self, ours: str = "", resolve: Resolve | None = None, way: httpx.AsyncBaseTransport | None = None
+    ) -> None:
+        self._ours = f"{ours.rstrip('/')}/" if ours else ""
+        self._resolve = resolve or Lookups()
+        self._way = way
+        self._trust = httpx.create_ssl_context()
+        self._kept: OrderedDict[str, File] = OrderedDict()
+        self._turns = asyncio.Semaphore(PICTURES_AT_ONCE)
+
+    async def picture(self, url: str) -> File | None:
+        if url in self._kept:
+            return self._kept[url]
+        try:
+            async with asyncio.timeout(PICTURE_WITHIN_S), self._turns, self._client(url) as http:
+                found = await _download(http, url)
+        except (TimeoutError, NotPublic, httpx.HTTPError, httpx.InvalidURL, ValueError):
+            return None
+        if found is not None:
+            self._kept[url] = found
+            while len(self._kept) > PICTURES_KEPT:
+                self._kept.popitem(last=False)
+        return found
+
+    def _client(self, url: str) -> httpx.AsyncClient:
+        way = self._way or httpx.AsyncHTTPTransport(verify=self._trust)
+        if not (self._ours and url.startswith(self._ours)):
+            way = PublicOnly(way, self._resolve)
+        return httpx.AsyncClient(transport=way, timeout=PICTURE_WITHIN_S, trust_env=False)
+
+
+async def _download(http: httpx.AsyncClient, url: str) -> File | None:
+    request = http.build_request("GET", url, headers=PLAIN)
+    async with bounded(http, request, most_bytes=PICTURE_LIMIT, within_s=PICTURE_WITHIN_S) as response:
+        kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if response.status_code != httpx.codes.OK or not kind.startswith("image/"):
+            return None
+        return File("picture", kind, await response.aread())

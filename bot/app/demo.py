@@ -21,8 +21,7 @@ from adapters.simulator.speech import Speech, has_words
 from adapters.terminal.platform import TerminalPlatform
 from adapters.terminal.screen import TerminalScreen
 from adapters.terminal.talk import talk
-from adapters.web.files import WebFiles
-from adapters.web.pictures import WebPictures
+from adapters.web.files import WebFiles, WebPictures
 from bot.app.plugins import plugins, provider_named
 from bot.app.service import Parts, Service
 from bot.app.signals import stop_signals

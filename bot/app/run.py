@@ -8,8 +8,7 @@ import structlog
 
 from adapters.playground.platform import PlaygroundPlatform
 from adapters.playground.settings import PlaygroundSettings
-from adapters.web.files import WebFiles
-from adapters.web.pictures import WebPictures
+from adapters.web.files import WebFiles, WebPictures
 from bot.app.plugins import platforms, require_sound
 from bot.app.service import Parts, Service
 from bot.app.signals import stop_signals

@@ -8,7 +8,7 @@ from functools import partial
 
 import structlog
 
-from adapters.moderation.word_list import WordList
+from adapters.moderation.moderators import WordList
 from bot.app.signals import LATE, end_process
 from bot.clock import Clock
 from bot.commands.policy import Policy

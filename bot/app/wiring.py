@@ -8,8 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from pydantic_settings import BaseSettings
 
 from adapters.llm.model import model_at
-from adapters.moderation.webhook import ModerationWebhook
-from adapters.moderation.word_list import WordList
+from adapters.moderation.moderators import ModerationWebhook, WordList
 from adapters.playground.settings import PlaygroundSettings
 from adapters.simulator.remote import connect_remote
 from bot.app.plugins import plugins, provider_named, providers, rooms

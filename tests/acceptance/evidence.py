@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from adapters.playground.history import History, MessageChanged
+from adapters.playground.message_store import History, MessageChanged
 from adapters.playground.protocol import Message, Told
 from adapters.simulator.avatar import Spoken
 from bot.domain.sessions import SessionStatus

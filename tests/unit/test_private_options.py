@@ -6,7 +6,7 @@ import pytest
 
 from adapters.discord import forms as discord_forms
 from adapters.discord.commands import commands
-from adapters.playground.views import shown_verbs
+from adapters.playground.inbound import shown_verbs
 from adapters.slack import forms as slack_forms
 from adapters.slack.inbound import wanted
 from bot.commands.parser import parse

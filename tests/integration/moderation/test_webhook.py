@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from pydantic import SecretStr
 
-from adapters.moderation.webhook import LONGEST_BYTES, NO_REASON, ModerationWebhook
+from adapters.moderation.moderators import LONGEST_BYTES, NO_REASON, ModerationWebhook
 from bot.domain.conversations import ConversationRef
 from bot.ports.words import NoVerdict, Objection, ProposedSpeech, Source
 from bot.testing.virtual_time import virtual

@@ -9,9 +9,8 @@ import msgspec
 import pytest
 
 from adapters.playground.clients import Clients
-from adapters.playground.forgetting import TOMBSTONE_LIFE, Forgetting
-from adapters.playground.history import History
-from adapters.playground.message_store import MessageStore
+from adapters.playground.message_store import History, MessageStore
+from adapters.playground.platform import TOMBSTONE_LIFE, Forgetting
 from adapters.playground.protocol import Author, CardShown, Changed, Message
 from bot.domain.conversations import File
 from bot.domain.errors import SettingsError

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from adapters.moderation.word_list import REASON, WordList
+from adapters.moderation.moderators import BLOCKED_WORD, WordList
 from bot.domain.conversations import Accepted, Membership, MessageRef, Person
 from bot.ports.words import VERDICT_WITHIN_S, Exchange, NoVerdict, Objection, ProposedSpeech, Source, Unanswered
 from bot.telemetry import configure_logging
@@ -15,7 +15,7 @@ from tests.integration.queries.asking import ROOT, ask
 from tests.world_fixture import Stack, on_stack
 
 BEN = Person("ben", "Ben", Membership.MEMBER)
-REFUSED = f"That was not spoken: {REASON}."
+REFUSED = f"That was not spoken: {BLOCKED_WORD}."
 NOT_CHECKED = "That was not spoken: it could not be checked in time; please say it again."
 
 
@@ -220,7 +220,7 @@ async def test_the_refused_sentence_of_an_own_model_ends_its_answer(stack: Stack
     async with stack.serving(model=model):
         await begin(stack, "heck")
         await stack.room.say("What do you like?", stack.room.thread)
-        await told(stack, f"The rest of the answer was not spoken: {REASON}.")
+        await told(stack, f"The rest of the answer was not spoken: {BLOCKED_WORD}.")
         await stack.room.say("Anything else?", stack.room.thread)
         await stack.until(lambda: len(stack.spoken) == 2)
     assert [said.strip() for said in stack.spoken] == ["I like trees.", "I like trees."]
@@ -233,7 +233,7 @@ async def test_an_answer_refused_from_its_beginning_holds_nobody_up(stack: Stack
         await begin(stack, "heck")
         began = asyncio.get_running_loop().time()
         await stack.room.say("What do you like?", stack.room.thread)
-        await told(stack, f"The answer was not spoken: {REASON}.")
+        await told(stack, f"The answer was not spoken: {BLOCKED_WORD}.")
         assert asyncio.get_running_loop().time() - began < 2
     assert stack.spoken == []
 

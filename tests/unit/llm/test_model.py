@@ -8,10 +8,7 @@ import msgspec
 import pytest
 from pydantic import SecretStr
 
-from adapters.llm.completions import ChatCompletions
-from adapters.llm.http_transport import LONGEST_BYTES
-from adapters.llm.model import model_at
-from adapters.llm.webhook import Webhook
+from adapters.llm.model import LONGEST_BYTES, ChatCompletions, Webhook, model_at
 from bot.domain.errors import ProviderError, Verdict
 from bot.ports.words import Exchange
 

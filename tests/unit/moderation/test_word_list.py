@@ -2,7 +2,7 @@
 
 import pytest
 
-from adapters.moderation.word_list import REASON, WordList
+from adapters.moderation.moderators import BLOCKED_WORD, WordList
 from bot.ports.words import Objection, ProposedSpeech, Source
 from bot.testing.chat import CHANNEL
 
@@ -12,7 +12,7 @@ from bot.testing.chat import CHANNEL
 )
 async def test_a_word_of_the_channel_is_refused(written: str, spoken: str) -> None:
     speech = ProposedSpeech(written, spoken, CHANNEL, Source.PERSON, ("darn", "heck"))
-    assert await WordList().review(speech) == Objection(REASON)
+    assert await WordList().review(speech) == Objection(BLOCKED_WORD)
 
 
 async def test_a_channel_without_words_allows_everything() -> None:

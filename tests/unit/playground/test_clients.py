@@ -8,8 +8,7 @@ from starlette.types import Message
 from starlette.websockets import WebSocket
 
 from adapters.playground.clients import NOTES, Client, Clients
-from adapters.playground.history import History
-from adapters.playground.message_store import MessageStore
+from adapters.playground.message_store import History, MessageStore
 from adapters.playground.protocol import Told, encode
 from bot.domain.conversations import Membership, Person
 from bot.testing.virtual_time import LoopClock, virtual

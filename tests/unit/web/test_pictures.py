@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 import httpx
 import pytest
 
-from adapters.web.pictures import SIZE_LIMIT, WebPictures
+from adapters.web.files import PICTURE_LIMIT, WebPictures
 from bot.commands.urls import IpAddress
 from bot.domain.conversations import File
 
@@ -84,4 +84,4 @@ async def test_what_is_no_picture_is_not_shown(headers: dict[str, str]) -> None:
 async def test_what_is_larger_than_pictures_are_is_not_read() -> None:
     body = Body(b"x" * 100_000, 1_000)
     assert await pictures(body).picture("https://cdn.example/a.png") is None
-    assert body.sent <= SIZE_LIMIT + 100_000
+    assert body.sent <= PICTURE_LIMIT + 100_000

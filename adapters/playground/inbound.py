@@ -1,15 +1,15 @@
-"""Takes what people do on a page to the core, and tells them what came of it."""
+"""Takes what people do on a page to the core, and tells them what came of it; and the catalogue as a client shows it."""
 
 import asyncio
 import re
 import secrets
 from datetime import timedelta
+from functools import cache
 
 from starlette.websockets import WebSocket
 
-from adapters.playground.clients import Client, Clients
+from adapters.playground.clients import Client, Clients, People
 from adapters.playground.image_proxy import ImageProxy
-from adapters.playground.people import People
 from adapters.playground.protocol import (
     Acknowledged,
     Author,
@@ -21,6 +21,7 @@ from adapters.playground.protocol import (
     Message,
     Offered,
     OpenChannel,
+    OptionShown,
     PeoplePresent,
     Pick,
     Press,
@@ -28,15 +29,15 @@ from adapters.playground.protocol import (
     Rewrite,
     RunCommand,
     Told,
+    VerbShown,
     Welcome,
     Withdraw,
     Write,
     encode,
 )
-from adapters.playground.views import shown_verbs
 from bot.clock import Clock
 from bot.commands.buttons import card_button, confirmed
-from bot.commands.catalogue import Catalogue
+from bot.commands.catalogue import Catalogue, Option, Verb
 from bot.commands.parser import parse
 from bot.commands.validation import ParseError
 from bot.commands.verbs import CATALOGUE
@@ -56,9 +57,17 @@ from bot.domain.conversations import (
     Question,
     Refused,
     ReplyTo,
+    Role,
 )
 from bot.domain.errors import MessageGone, PlaceGone, StoreUnavailable
 from bot.ports.chat import CoreApi, ValueQuery
+
+_OFFERED = {
+    Membership.OUTSIDER: frozenset({Role.OUTSIDER}),
+    Membership.MEMBER: frozenset({Role.OUTSIDER, Role.MEMBER, Role.STARTER}),
+    Membership.ADMIN: frozenset(Role),
+}
+"""What somebody may not do is not offered; who started a session may stop it, so that is offered to every member."""
 
 HANDLE_LIFE = timedelta(minutes=15)
 HANDLE_USES = 5
@@ -72,6 +81,32 @@ _SLASH = re.compile(r"\s*/(?:avatar\b)?\s*")
 
 Done = Write | RunCommand | Pick | Press | Rewrite | Withdraw | Rename | OpenChannel | CloseChannel
 """What somebody does, in their order. `ListValues` is not among them: it waits for nobody."""
+
+
+@cache
+def shown_verbs(standing: Membership, catalogue: Catalogue = CATALOGUE) -> tuple[VerbShown, ...]:
+    """The catalogue, as somebody of this standing may use it."""
+    return tuple(_shown_verb(verb, withheld=verb.role not in _OFFERED[standing]) for verb in catalogue.verbs)
+
+
+def _shown_verb(verb: Verb, *, withheld: bool) -> VerbShown:
+    return VerbShown(
+        verb.name,
+        verb.summary,
+        verb.example,
+        tuple(_shown_option(option) for option in verb.options if not option.private),
+        withheld=withheld,
+    )
+
+
+def _shown_option(option: Option) -> OptionShown:
+    asks = option.completes is not None
+    return OptionShown(
+        option.name, option.summary, option.required, option.choices, asks=asks, rest=option.rest, secret=option.secret
+    )
+
+
+# ---------------------------------------------------------------- what people do
 
 
 class PlaygroundInboundHandler:

@@ -2,7 +2,7 @@
 
 from pydantic import SecretStr
 
-from adapters.playground.auth import PlaygroundAuth
+from adapters.playground.routes import PlaygroundAuth
 from adapters.playground.settings import PlaygroundSettings
 
 SECRET = "a-secret-for-tests"

@@ -1,4 +1,7 @@
-"""A team's own service that says what may be spoken. `docs/moderation.md` has what it is sent and what it answers."""
+"""Who says what may be spoken: the words that a channel blocks, and a team's own service.
+
+`docs/moderation.md` has what the service is sent and what it answers.
+"""
 
 import asyncio
 import hashlib
@@ -13,6 +16,9 @@ from pydantic import SecretStr
 from adapters.bounded import PLAIN, bounded
 from bot.domain.text import printable_line, well_formed
 from bot.ports.words import NoVerdict, Objection, ProposedSpeech
+from bot.speech.blocked_words import blocked_words
+
+BLOCKED_WORD = "it has a word that is not allowed in this channel"
 
 ANSWER_S = 2.0
 """How long a request goes on after nobody waits for its verdict any more: its connection is then there for the next one."""
@@ -32,6 +38,18 @@ LONGEST_REASON = 200
 NO_REASON = "the team's moderation does not allow it"
 
 TIMESTAMP, SIGNATURE = "x-avatarbot-timestamp", "x-avatarbot-signature"
+
+
+class WordList:
+    """A `Moderator` that needs nobody: it looks for whole words in what is written and in what would be spoken."""
+
+    async def review(self, speech: ProposedSpeech) -> Objection | None:
+        listed = blocked_words(speech.blocked)
+        found = listed.found_in(speech.written) or listed.found_in(speech.spoken)
+        return Objection(BLOCKED_WORD) if found else None
+
+
+# ---------------------------------------------------------------- a team's own service
 
 
 class _ModerationAnswer(msgspec.Struct):
