@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_network
@@ -77,6 +78,13 @@ def _proxies(text: str) -> str:
     return text
 
 
+def _host_names(hosts: tuple[str, ...]) -> tuple[str, ...]:
+    for host in hosts:
+        if not re.fullmatch(r"[\w.-]{1,253}", host):
+            raise ValueError("has to name hosts without port or path, as in ci.internal,10.0.0.7")
+    return hosts
+
+
 def _sentence_of_their_own(text: str) -> str:
     if text and len(text) not in SENTENCE_LENGTHS:
         shortest, longest = SENTENCE_LENGTHS[0], SENTENCE_LENGTHS[-1]
@@ -143,6 +151,10 @@ class Settings(BaseSettings):
         None, validation_alias="AVATARBOT_MODERATION_SECRET"
     )
     moderation_unanswered: Unanswered = Field(Unanswered.HOLD, validation_alias="AVATARBOT_MODERATION_UNANSWERED")
+
+    hooks_inside: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_host_names)] = Field(
+        (), validation_alias="AVATARBOT_HOOKS_INSIDE"
+    )
 
     session_minutes: int = Field(10, ge=1, le=60, validation_alias="AVATARBOT_SESSION_MINUTES")
     minutes_per_day: int = Field(60, ge=1, le=1440, validation_alias="AVATARBOT_MINUTES_PER_DAY")

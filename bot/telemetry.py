@@ -129,6 +129,7 @@ class Metrics:
     posts: Counter  # platform
     edits: Counter  # platform
     throttled: Counter  # platform
+    webhooks: Counter  # outcome
     provider_calls: Counter  # endpoint, outcome
     provider_seconds: Histogram  # endpoint
 
@@ -166,6 +167,7 @@ def new_metrics() -> Metrics:
         posts=counter("transcript_posts", "Transcript messages posted", "platform"),
         edits=counter("transcript_edits", "Transcript messages edited", "platform"),
         throttled=counter("transcript_throttled", "Transcript calls that a platform slowed down", "platform"),
+        webhooks=counter("webhooks", "Attempts to send an event to a hook, by what came of it", "outcome"),
         provider_calls=counter("provider_calls", "Calls of the avatar provider", "endpoint", "outcome"),
         provider_seconds=seconds("provider", "Duration of provider calls", "endpoint", buckets=PROVIDER_BUCKETS),
     )

@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from bot.app.operations import in_columns
 from bot.clock import SystemClock
 from bot.commands.validation import did_you_mean, listed
 from bot.domain.api_tokens import ANY_CHANNEL, NAME, ApiToken, digest_of, new_secret
@@ -58,8 +59,8 @@ def read(request: TokenRequest, platforms: Collection[str], now: datetime) -> Ap
     """The token that was asked for. Raises `AvatarbotError` for what makes no sense."""
     if not NAME.fullmatch(request.name):
         raise AvatarbotError("A name has 1 to 40 small letters, digits, dots and hyphens, as in release-bot.")
-    places = tuple(dict.fromkeys(_place(name, platforms) for name in _words(request.places)))
-    commands = tuple(dict.fromkeys(_command(name) for name in _words(request.commands)))
+    places = tuple(dict.fromkeys(named_place(name, platforms) for name in words_of(request.places)))
+    commands = tuple(dict.fromkeys(_command(name) for name in words_of(request.commands)))
     if not places or len(places) > MOST_PLACES:
         raise AvatarbotError(f"Name 1 to {MOST_PLACES} places, as in --places slack/T0123456/C0123456.")
     if not commands:
@@ -67,11 +68,13 @@ def read(request: TokenRequest, platforms: Collection[str], now: datetime) -> Ap
     return ApiToken(request.name, places, commands, request.minutes_per_day, now, _expiry(request.expires, now))
 
 
-def _words(given: Sequence[str]) -> list[str]:
+def words_of(given: Sequence[str]) -> list[str]:
+    """What was typed once or several times, and in lists."""
     return [word for text in given for word in text.replace(",", " ").split()]
 
 
-def _place(name: str, platforms: Collection[str]) -> ConversationRef:
+def named_place(name: str, platforms: Collection[str]) -> ConversationRef:
+    """The place that was typed. Raises `AvatarbotError` for what is none."""
     place = place_named(name)
     if place is None or (place.channel_id == ANY_CHANNEL and place.thread_id):
         raise AvatarbotError(
@@ -109,9 +112,7 @@ async def listing(storage: Storage) -> str:
     tokens = await storage.tokens.everything()
     if not tokens:
         return "There are no tokens, so the HTTP API is off."
-    rows = [COLUMNS, *map(_row, tokens)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+    return in_columns(COLUMNS, map(_row, tokens))
 
 
 def _row(token: ApiToken) -> tuple[str, ...]:

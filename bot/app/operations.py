@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -66,9 +66,14 @@ async def listing(storage: Storage) -> str:
 def _table(records: Sequence[SessionRecord]) -> str:
     if not records:
         return "No session is running."
-    rows = [COLUMNS, *map(_row, records)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+    return in_columns(COLUMNS, map(_row, records))
+
+
+def in_columns(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table for a terminal."""
+    table = [heads, *rows]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in table)
 
 
 def _row(record: SessionRecord) -> tuple[str, ...]:

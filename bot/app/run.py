@@ -9,6 +9,7 @@ import structlog
 from adapters.playground.platform import PlaygroundPlatform
 from adapters.playground.settings import PlaygroundSettings
 from adapters.web.files import WebFiles, WebPictures
+from adapters.web.webhooks import StandardWebhooks
 from bot.app.plugins import platforms, require_sound
 from bot.app.service import Parts, Service
 from bot.app.signals import stop_signals
@@ -68,6 +69,7 @@ async def run_service(playground: bool, handover: bool, roles: tuple[str, ...]) 
             timeouts,
             files=WebFiles(),
             pictures=WebPictures(settings.simulator_url or ""),
+            webhooks=StandardWebhooks(settings.hooks_inside),
             disclosures=settings.disclosures,
         )
         service = Service(parts, settings.address)

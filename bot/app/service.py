@@ -21,12 +21,14 @@ from bot.ingress.inbox import Inbox
 from bot.jobs import gauges, leavers, reaper, retention, upload_poller
 from bot.jobs.connections import Connections
 from bot.jobs.scheduler import run_periodically
+from bot.jobs.webhooks import WebhookSender
 from bot.media.events import SessionEvents
 from bot.ports.chat import ChatPlatform, HttpMount
 from bot.ports.files import Pictures, PublicFiles
 from bot.ports.plugin import PluginContext
 from bot.ports.provider import AvatarProvider, offer_of
 from bot.ports.storage import Storage
+from bot.ports.webhooks import WebhookClient
 from bot.ports.words import LanguageModel, Moderator, Unanswered
 from bot.queries.archive import StoredArchive
 from bot.queries.context import QueryContext
@@ -81,6 +83,7 @@ class Parts:
     give_up: Callable[[str], object] = end_process
     """Called with a sentence when the service cannot go on and cannot be ended in order."""
     pictures: Pictures | None = None
+    webhooks: WebhookClient | None = None
     disclosures: Disclosures = field(default_factory=Disclosures)
 
 
@@ -117,6 +120,7 @@ class Service:
         self._links = Links(storage.grants, parts.clock, lambda: self.base_url)
         self._archive = StoredArchive(storage, parts.disclosures)
         self._pictures = parts.pictures
+        self._webhooks = WebhookSender(self.services, self.worker.lease, parts.webhooks) if parts.webhooks else None
         self._queries = QueryContext(self.services, self._links, self._archive, files=parts.files)
         self.core = Gateway(self._inbox, self._queries)
 
@@ -196,6 +200,7 @@ class Service:
                 group.create_task(self._watch_database(working), name="database"),
                 group.create_task(self._connections.run(), name="connections"),
                 *(group.create_task(job, name="job") for job in self._periodic_jobs()),
+                *([group.create_task(self._webhooks.run(), name="webhooks")] if self._webhooks else []),
                 *(group.create_task(self._keep_up(p), name=p.name) for p in self._platforms.values()),
             ]
             try:

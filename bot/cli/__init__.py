@@ -7,6 +7,7 @@ import click
 
 from bot.cli.api import say, tokens
 from bot.cli.database import backup, db, restore
+from bot.cli.hooks import hooks
 from bot.cli.plugins import Root
 from bot.cli.running import finish
 from bot.cli.sessions import forget, links, sessions, transcript
@@ -143,5 +144,5 @@ def doctor() -> int:
     return exit_code(findings)
 
 
-for command in (db, backup, restore, sessions, transcript, forget, links, workspaces, say, tokens):
+for command in (db, backup, restore, sessions, transcript, forget, links, workspaces, say, tokens, hooks):
     cli.add_command(command)

@@ -1,6 +1,7 @@
 """Deletes what is older than the retention period, and ends sessions that slept too long."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import structlog
 
@@ -12,6 +13,9 @@ log = structlog.get_logger(__name__)
 
 LOOK_EVERY = 600.0
 """Seconds."""
+
+EVENTS_KEPT = timedelta(days=1)
+"""How long one who read along may be away without missing anything."""
 
 
 class Retention:
@@ -29,5 +33,6 @@ class Retention:
                 self._ended(session_id)
         await storage.grants.forget(ended_for=AFTERWARDS)
         await storage.uploads.forget_older(timeouts.retention)
+        await storage.hooks.forget_older(EVENTS_KEPT)
         if forgotten := await storage.sessions.forget_older(timeouts.retention):
             log.info("forgot old sessions", sessions=forgotten)

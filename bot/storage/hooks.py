@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Select, and_, bindparam, delete, insert, select, update
+from sqlalchemy import Select, and_, bindparam, delete, insert, or_, select, update
 
 from bot.domain.conversations import ConversationRef, place_named
 from bot.domain.hook_events import EventType, PlaceScope
@@ -170,7 +170,7 @@ def retry(tx: SqlTransaction, hook_id: str = "", event_id: str = "") -> int:
     named = [deliveries.c.hook_id == hook_id] if hook_id else []
     named += [deliveries.c.event_id == event_id] if event_id else []
     here = and_(deliveries.c.due_at.is_(None), *named)
-    concerned = hooks.c.id.in_(select(deliveries.c.hook_id).where(here))
+    concerned = or_(hooks.c.id == hook_id, hooks.c.id.in_(select(deliveries.c.hook_id).where(here)))
     tx.connection.execute(update(hooks).where(concerned).values(disabled=""))
     return tx.connection.execute(update(deliveries).where(here).values(due_at=tx.now, attempts=0)).rowcount
 

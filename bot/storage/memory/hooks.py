@@ -116,8 +116,9 @@ def retry(tx: MemoryTransaction, hook_id: str = "", event_id: str = "") -> int:
     ]
     for row in found:
         _put(tx, replace(row, due_at=tx.now, attempts=0))
-        if hook := tx.data.hooks.get(row.hook_id):
-            tx.data.hooks.put(hook.id, replace(hook, disabled=""))
+    for id_ in {hook_id, *(row.hook_id for row in found)}:
+        if hook := tx.data.hooks.get(id_):
+            tx.data.hooks.put(id_, replace(hook, disabled=""))
     return len(found)
 
 
