@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -279,7 +279,7 @@ class Turns:
             outcome, told = InboxOutcome.FAILED, error.sentence
         except RoomError:
             outcome, told = InboxOutcome.UNHEARD, UNHEARD
-        await self._conclude(row, outcome, told)
+        await self._finish(row, outcome, told, self._attribution.mids)
         self._current = None
         if outcome is InboxOutcome.SPOKEN and row.message and self._context.session.spec.mode is Mode.RETELLING:
             await self._mark(row)
@@ -288,12 +288,7 @@ class Turns:
         """Once `run` was cancelled: what the avatar was in the middle of saying was heard. Raises `LeaseLost`."""
         if (turn := self._current) and turn.heard:
             spoken = InboxOutcome.SPOKEN if turn.over else InboxOutcome.INTERRUPTED
-            await self._conclude(turn.row, turn.stopped or spoken, "")
-
-    async def _conclude(self, row: InboxRecord, outcome: InboxOutcome, told: str) -> None:
-        for mid in self._attribution.mids:  # first, or a crash in between leaves something spoken without a transcript
-            await self._publisher.keep(mid)
-        await self._finish(row, outcome, told)
+            await self._finish(turn.row, turn.stopped or spoken, "", self._attribution.mids)
 
     async def _say(self, turn: _Turn, text: Cleared) -> tuple[InboxOutcome, str]:
         """Give it to the avatar, and hear it out: the outcome, and what the author is told."""
@@ -334,11 +329,13 @@ class Turns:
         dropped = turn.stopped is InboxOutcome.INTERRUPTED
         return InboxOutcome.DROPPED if dropped else turn.stopped or InboxOutcome.UNHEARD
 
-    async def _finish(self, row: InboxRecord, outcome: InboxOutcome, sentence: str) -> None:
+    async def _finish(
+        self, row: InboxRecord, outcome: InboxOutcome, sentence: str, said_under: Collection[str] = ()
+    ) -> None:
+        """Its outcome is written with what was said to it, or a crash in between leaves something spoken without a transcript."""
         context = self._context
         told = sentence or ("Spoken." if row.reply_to and row.reply_to.handle and row.message is None else "")
-        async with context.fenced() as run:
-            run.finish(row.id, outcome, told)
+        await self._publisher.keep(said_under, lambda run: run.finish(row.id, outcome, told))
         context.services.metrics.turns.labels(outcome).inc()
         if told:
             context.services.replies_due.set()

@@ -1,6 +1,5 @@
 """One thing to show in a session's thread, and what is known to stand there."""
 
-import asyncio
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -20,7 +19,6 @@ class TranscriptEntry:
     announcement: bool = False
     resumed: bool = False  # an earlier run may have posted some of it
     before: str = ""  # what an earlier run heard of it
-    saving: asyncio.Lock = field(default_factory=asyncio.Lock)  # its row is written to in the order of its texts
     saved: UtteranceRecord | None = None
     whole: UtteranceRecord | None = None  # what all stands in the thread of once the part that is being posted does
     marked: UtteranceRecord | None = None  # what is written down as shown
@@ -37,6 +35,11 @@ class TranscriptEntry:
     @property
     def posted(self) -> bool:
         return self.silent or bool(self.shown)
+
+    @property
+    def pressing(self) -> bool:
+        """Whether all of it is to be posted, and written before."""
+        return self.record.final and not self.silent
 
     @property
     def visible(self) -> bool:

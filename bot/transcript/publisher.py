@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 
 from bot.clock import new_id
@@ -11,6 +12,7 @@ from bot.domain.posts import Addressee, Delivery, Speaker, TranscriptLine, bylin
 from bot.media.events import Caption
 from bot.ports.avatar import AvatarEvent, Utterance
 from bot.ports.storage.records import UtteranceRecord
+from bot.ports.storage.transactions import FencedWrites
 from bot.speech.speakable import clean_name
 from bot.speech.splitter import preview, split
 from bot.transcript.context import TranscriptContext
@@ -39,6 +41,7 @@ class TranscriptPublisher:
         self._to_save = asyncio.Event()
         self._to_post = asyncio.Event()
         self._closing = False
+        self._saving = asyncio.Lock()  # a row is written to in the order of its texts
 
     # ------------------------------------------------------------ what comes in
 
@@ -63,7 +66,9 @@ class TranscriptPublisher:
         to = entry.answers.name if entry.answers else ""
         caption = Caption(entry.record.id, utterance.speaker, text, utterance.final, to=to)
         self._context.services.events.publish(self._context.session.id, caption)
-        self._notify()
+        self._to_save.set()
+        if not entry.silent:
+            self._to_post.set()
 
     def announce(self, row_id: str, speaker: str, text: str) -> None:
         """Words that stand nowhere in the channel are posted before they are answered."""
@@ -72,10 +77,11 @@ class TranscriptPublisher:
         self._entries.append(TranscriptEntry(record, speaker, self._now(), announcement=True))
         self._notify()
 
-    async def keep(self, mid: str) -> None:
-        """What the avatar said to a turn stands in the database once this returns: before the turn is over. Raises `LeaseLost`."""
-        for entry in [entry for entry in self._entries if entry.record.mid == mid]:
-            await self._save(entry)
+    async def keep(self, mids: Collection[str], alongside: Callable[[FencedWrites], object]) -> None:
+        """What the avatar said to a turn stands in the database once this returns, and so does what `alongside` writes. Raises `LeaseLost`
+        and `StoreUnavailable`.
+        """
+        await self._save([entry for entry in self._entries if entry.record.mid in mids], alongside)
 
     async def resume(self) -> None:
         """Take up what an earlier run left: what still grew then has lost its end."""
@@ -102,7 +108,10 @@ class TranscriptPublisher:
         now = self._context.services.clock.now()
         record = UtteranceRecord(new_id(), provider_row, utterance.id, utterance.speaker, "", False, False, now, None)
         answers = self._context.asked_by(utterance.id) if utterance.speaker is Speaker.BOT else None
-        return TranscriptEntry(record, self._name(utterance.speaker), self._now(), silent=silent, answers=answers)
+        began = self._now()
+        return TranscriptEntry(
+            record, self._name(utterance.speaker), began, silent=silent, answers=answers, next_save=began + SAVE_EVERY
+        )
 
     def _notify(self) -> None:
         self._to_save.set()
@@ -133,12 +142,12 @@ class TranscriptPublisher:
             if not entry.record.final:
                 now = self._context.services.clock.now()
                 entry.record = replace(entry.record, text=entry.record.text + LOST, final=True, ended_at=now)
-            await self._save(entry)
+        await self._save(self._entries)
         self._closing = True
         self._notify()
 
     async def _save_all(self) -> None:
-        """What is final at once and what grows every second, however long a post takes."""
+        """What is to be posted at once when it is final, the rest every second, however long a post takes."""
         failing = False
         while not self._closing:
             self._to_save.clear()
@@ -156,9 +165,7 @@ class TranscriptPublisher:
 
     async def _save_due(self) -> float | None:
         """Save what is due; how long nothing else is (None: until something comes in)."""
-        for entry in tuple(self._entries):
-            if entry.record.final or self._now() >= entry.next_save:
-                await self._save(entry)
+        await self._save([entry for entry in self._entries if entry.pressing or self._now() >= entry.next_save])
         moments = [entry.next_save for entry in self._entries if self._unsaved(entry)]
         return max(0.0, min(moments) - self._now()) if moments else None
 
@@ -167,15 +174,20 @@ class TranscriptPublisher:
         stored = replace(entry.record, shown=entry.record.final and entry.silent)
         return None if entry.announcement or stored == entry.saved else stored
 
-    async def _save(self, entry: TranscriptEntry) -> None:
-        async with entry.saving:
-            stored = self._unsaved(entry)
-            if stored is None:
-                return
+    async def _save(
+        self, entries: Iterable[TranscriptEntry], alongside: Callable[[FencedWrites], object] = lambda _: None
+    ) -> None:
+        """In one transaction. What is not posted is done with then."""
+        async with self._saving:
+            unsaved = [(entry, stored) for entry in entries if (stored := self._unsaved(entry))]
             async with self._context.fenced() as run:
-                run.save(stored)
-            entry.saved = stored
-            entry.next_save = self._now() + SAVE_EVERY
+                for _, stored in unsaved:
+                    run.save(stored)
+                alongside(run)
+            for entry, stored in unsaved:
+                entry.saved, entry.next_save = stored, self._now() + SAVE_EVERY
+                if stored.shown and self._unsaved(entry) is None:
+                    self._entries.remove(entry)
 
     # ------------------------------------------------------------ the posting
 
@@ -202,7 +214,7 @@ class TranscriptPublisher:
         for index, entry in enumerate(self._entries):
             if entry.resumed:
                 await self._posts.recall(entry)
-            if entry.record.final:
+            if entry.pressing:
                 await self._finish(entry)
                 return 0.0
             followed = index + 1 < len(self._entries)
@@ -233,7 +245,7 @@ class TranscriptPublisher:
     async def _preview(self, entry: TranscriptEntry, *, must: bool) -> None:
         """Show what there is so far, in one message: a growing text is cut, never split. Left out where there is no room for it."""
         if entry.saved is None:
-            await self._save(entry)
+            await self._save([entry])
         if must or self._has_room(entry):
             await self._posts.put(entry, 0, self._preview_of(entry), None if entry.shown else Priority.PREVIEW)
         entry.next_edit = self._now() + self._context.limiter.edits.edit_interval
@@ -264,7 +276,7 @@ class TranscriptPublisher:
     async def _finish(self, entry: TranscriptEntry) -> None:
         """Show the whole text. What has grown again meanwhile stays among what is to be done."""
         record = entry.record
-        await self._save(entry)
+        await self._save([entry])
         if entry.visible:
             parts = split(record.text, self._room(entry), self._context.platform.measure)
             for number, text in enumerate(parts):

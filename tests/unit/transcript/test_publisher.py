@@ -1,6 +1,9 @@
 """Everything said is written down, and shown as it grows and as it ends."""
 
 import asyncio
+from typing import NoReturn
+
+import pytest
 
 from bot.domain.errors import Throttled
 from bot.domain.posts import Delivery, Speaker
@@ -292,20 +295,19 @@ async def test_a_part_that_fails_does_not_write_the_others_again(staged: Staged)
 async def test_what_grows_is_saved_every_second(staged: Staged) -> None:
     publisher = TranscriptPublisher(staged.context)
     async with staged.playing(publisher.run()):
-        for count in range(1, 100):
-            hear(publisher, "x" * count, final=False)
-            await asyncio.sleep(0.1)
-            (text,) = await texts(staged)
-            assert count - len(text) <= 11
+        await _grows(staged, publisher)
+
+
+async def _grows(staged: Staged, publisher: TranscriptPublisher) -> None:
+    for count in range(1, 100):
+        hear(publisher, "x" * count, final=False)
+        await asyncio.sleep(0.1)
+        assert count - len("".join(await texts(staged))) <= 11
 
 
 async def _keeps_up(staged: Staged, publisher: TranscriptPublisher) -> None:
     """What grows is saved every second, and what is final at once."""
-    for count in range(1, 100):
-        hear(publisher, "x" * count, final=False)
-        await asyncio.sleep(0.1)
-        (text,) = await texts(staged)
-        assert count - len(text) <= 11
+    await _grows(staged, publisher)
     hear(publisher, "x" * 100)
     await asyncio.sleep(0.1)
     assert [(u.text, u.final) for u in await written(staged)] == [("x" * 100, True)]
@@ -342,8 +344,32 @@ async def test_what_answered_a_turn_is_kept_on_request(staged: Staged) -> None:
     publisher = TranscriptPublisher(staged.context)
     hear(publisher, "Alma.", id_="row1")
     hear(publisher, "Another", id_="row2")
-    await publisher.keep("row1")
+    await publisher.keep(["row1"], lambda run: run.shown("other"))
     assert await texts(staged) == ["Alma."]
+
+
+@active()
+async def test_what_answers_a_turn_is_written_with_its_outcome_or_neither(staged: Staged) -> None:
+    publisher = TranscriptPublisher(staged.context)
+    hear(publisher, "Alma.", id_="row1")
+
+    def fails(_: object) -> NoReturn:
+        raise KeyError
+
+    with pytest.raises(KeyError):
+        await publisher.keep(["row1"], lambda run: run.settle(fails))
+    assert await texts(staged) == []
+
+
+@active()
+async def test_a_repetition_is_saved_within_a_second_and_not_posted(staged: Staged) -> None:
+    publisher = TranscriptPublisher(staged.context)
+    async with staged.playing(publisher.run()):
+        hear(publisher, "Hello", silent=True)
+        await asyncio.sleep(1.1)
+        assert [(u.text, u.shown) for u in await written(staged)] == [("Hello", True)]
+        await asyncio.sleep(60)
+    assert lines(staged) == []
 
 
 @active()
