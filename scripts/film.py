@@ -3,7 +3,7 @@
     uv run --with imageio-ffmpeg python -m scripts.film [--only Alma]
 
 Chromium renders, FFmpeg's libvpx encodes. Needed again only when a drawing changes. Writes `portraits/*.svg` and `reels/*.ivf`
-of `adapters/simulator`; what a reel holds is said in `adapters/simulator/clips.py`.
+of `adapters/simulator`; what a reel holds is said in `adapters/simulator/media_source.py`.
 """
 
 import argparse
@@ -15,7 +15,8 @@ from pathlib import Path
 
 from playwright.async_api import Page, async_playwright
 
-from adapters.simulator.clips import (
+from adapters.simulator.http.avatars import PORTRAITS
+from adapters.simulator.media_source import (
     FOLDER,
     FRAME_RATE,
     HEIGHT,
@@ -28,7 +29,6 @@ from adapters.simulator.clips import (
     poses,
     unpacked,
 )
-from adapters.simulator.http.avatars import PORTRAITS
 from scripts.portraits.cast import CAST
 from scripts.portraits.face import Pose as FacePose
 from scripts.portraits.figure import WIDE, Figure, drawn

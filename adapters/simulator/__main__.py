@@ -6,8 +6,8 @@ import signal
 
 import click
 
+from adapters.simulator.http.app import serving
 from adapters.simulator.options import Options
-from adapters.simulator.serve import serving
 from adapters.simulator.simulator import Simulator
 from bot.clock import SystemClock
 

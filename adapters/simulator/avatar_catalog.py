@@ -5,9 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from adapters.simulator.codes import AkoolRefusal, Code, TrainingState
 from adapters.simulator.fixtures import CHARACTERS, WEB_CHARACTERS, Character
-from adapters.simulator.refusal import AkoolRefusal, Code
-from adapters.simulator.states import TrainingState
 from bot.clock import Clock
 
 BLANK = "blank"

@@ -6,13 +6,11 @@ from enum import StrEnum
 
 import msgspec
 
-from adapters.simulator.avatar import Spoken
-from adapters.simulator.avatar_params import AvatarParams
-from adapters.simulator.faults import Fault
-from adapters.simulator.link_faults import NetworkConditions
+from adapters.simulator.avatar import AvatarParams, Spoken
+from adapters.simulator.faults import Fault, NetworkConditions
+from adapters.simulator.messages import ChatShape
 from adapters.simulator.room import SimulatedConnection
 from adapters.simulator.sessions import HostedSession
-from adapters.simulator.shape import ChatShape
 from adapters.simulator.simulator import Simulator
 from bot.ports.room import LossReason, TokenExpiring
 

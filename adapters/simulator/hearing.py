@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from adapters.simulator import messages
-from adapters.simulator.shape import ChatShape
+from adapters.simulator.messages import ChatShape
 from adapters.simulator.tone_code import Recognised, ToneRecogniser
 from bot.ports.room import VOICE_FRAME
 

@@ -8,8 +8,8 @@ from pathlib import PurePosixPath
 from typing import Any, TypedDict, Unpack
 from urllib.parse import urlsplit
 
+from adapters.simulator.codes import AkoolRefusal, Code
 from adapters.simulator.fixtures import BRIEFINGS
-from adapters.simulator.refusal import AkoolRefusal, Code
 from bot.clock import Clock
 
 NAME_LIMIT, PROLOGUE_LIMIT, PROMPT_LIMIT = 100, 2_000, 10_000

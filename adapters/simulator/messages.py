@@ -1,13 +1,20 @@
-"""Stream messages, protocol v2, as the avatar reads and writes them.
+"""Stream messages, protocol v2, as the avatar reads and writes them; parts put together; and the shapes in which an answer may come.
 
 Written from AKOOL's documentation alone and on purpose apart from `adapters.akool.stream`: two readings that agree are worth
-more than one that agrees with itself.
+more than one that agrees with itself. AKOOL documents `idx` and `fin`, its own clients look at neither.
 """
 
 import json
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
+
+import msgspec
+
+UNFINISHED_LIMIT = 64
+"""Chats of which parts are missing; the oldest is given up for a new one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,3 +84,91 @@ def event(mid: str, name: str) -> bytes:
 def _packet(kind: str, mid: str, payload: dict[str, Any], **position: int) -> bytes:
     message = {"v": 2, "type": kind, "mid": mid, **position, "pld": payload}
     return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
+
+
+# ---------------------------------------------------------------- parts of a chat
+
+
+@dataclass(slots=True)
+class _Unfinished:
+    parts: dict[int, str] = field(default_factory=dict)
+    last: int | None = None
+
+    def text(self) -> str | None:
+        if self.last is None or any(idx not in self.parts for idx in range(self.last + 1)):
+            return None
+        return "".join(self.parts[idx] for idx in range(self.last + 1))
+
+
+class ChatReassembly:
+    """Remembers nothing of a chat that is complete: the same `mid` given again is a new chat."""
+
+    def __init__(self) -> None:
+        self._unfinished: dict[str, _Unfinished] = {}
+
+    def hear(self, part: ChatPart) -> str | None:
+        """The whole text, once its last missing part has come."""
+        chat = self._unfinished.setdefault(part.mid, _Unfinished())
+        chat.parts[part.idx] = part.text
+        if part.fin:
+            chat.last = part.idx
+        text = chat.text()
+        if text is not None:
+            del self._unfinished[part.mid]
+        elif len(self._unfinished) > UNFINISHED_LIMIT:
+            del self._unfinished[next(iter(self._unfinished))]
+        return text
+
+    def forget(self) -> None:
+        """Give up whatever is incomplete."""
+        self._unfinished.clear()
+
+
+# ---------------------------------------------------------------- shapes of an answer
+
+
+class Numbering(StrEnum):
+    """What `idx` the parts carry."""
+
+    FROM_0 = "from 0"
+    FROM_1 = "from 1"
+    ALWAYS_0 = "always 0"
+    ABSENT = "absent"
+
+
+class Ending(StrEnum):
+    """Which parts carry `fin: true`."""
+
+    LAST = "last"
+    EVERY = "every"
+    NONE = "none"
+
+
+class ChatShape(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    numbering: Numbering = Numbering.FROM_0
+    ending: Ending = Ending.LAST
+    part_length: int | None = None
+    """Characters of a part; by default about a word as it is spoken."""
+    pause: float = 0.0
+    """Seconds of silence after the first part."""
+    events: bool = True
+    """Whether `audio_start` and `audio_end` are told. AKOOL documents neither."""
+    own_mids: bool = False
+    """Whether each answer has a `mid` of its own, in place of the request's. AKOOL promises neither."""
+
+    def mid(self, requested: str) -> str:
+        """Under which an answer to what was `requested` goes out."""
+        return f"answer-{uuid.uuid4().hex[:12]}" if self.own_mids else requested
+
+    def position(self, number: int, *, last: bool) -> dict[str, int]:
+        """`idx` and `fin` of the part of that number, counted from 0."""
+        fin: dict[str, int] = {"fin": last if self.ending is Ending.LAST else self.ending is Ending.EVERY}
+        match self.numbering:
+            case Numbering.FROM_0:
+                return {"idx": number, **fin}
+            case Numbering.FROM_1:
+                return {"idx": number + 1, **fin}
+            case Numbering.ALWAYS_0:
+                return {"idx": 0, **fin}
+            case Numbering.ABSENT:
+                return fin

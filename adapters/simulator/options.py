@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass, field
 
-from adapters.simulator.shape import ChatShape
+from adapters.simulator.messages import ChatShape
 
 STANDS_IN_FOR = "akool"
 """The provider that it imitates."""

@@ -1,21 +1,74 @@
-"""A connection in the rooms of a simulator in another process."""
+"""A connection in the rooms of a simulator in another process, held over a WebSocket.
+
+The client begins with its credentials; the answer is `""` or why it was refused. Then binary frames are for the room, a
+`RoomFrameKind` and what it says; text frames of the client are wishes, and text frames of the server are events.
+"""
 
 import asyncio
 import functools
 from collections.abc import AsyncIterator
+from enum import IntEnum
 from typing import Self
 
 import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
-from adapters.simulator.remote_protocol import PATH, ClientRequest, RoomFrameKind, event_from_text
 from adapters.simulator.room import PACKET_LIMIT
 from bot.domain.errors import RoomError
-from bot.ports.room import VOICE_FRAME, ConnectionLost, ConnectRoom, LossReason, RoomCredentials, RoomEvent
+from bot.ports.room import (
+    VOICE_FRAME,
+    AudioFrame,
+    ConnectionLost,
+    ConnectRoom,
+    LinkDown,
+    LinkUp,
+    LossReason,
+    Packet,
+    PeerJoined,
+    PeerLeft,
+    RoomCredentials,
+    RoomEvent,
+    TokenExpiring,
+    VideoFrame,
+)
+
+PATH = "/_simulator/connection"
 
 JOIN_TIMEOUT_S = 15.0
 """What the port promises."""
+
+
+class RoomFrameKind(IntEnum):
+    """The first byte of a binary frame."""
+
+    PACKET = 0
+    VOICE = 1
+
+
+KINDS: dict[str, type[RoomEvent]] = {
+    kind.__name__: kind
+    for kind in (PeerJoined, PeerLeft, Packet, VideoFrame, AudioFrame, LinkDown, LinkUp, TokenExpiring, ConnectionLost)
+}
+
+
+class ClientRequest(msgspec.Struct, frozen=True):
+    """What a client wants of the media: to watch `uid` (or nobody), or a key frame of it."""
+
+    uid: str | None
+    key_frame: bool = False
+
+
+def event_to_text(event: RoomEvent) -> str:
+    return msgspec.json.encode((type(event).__name__, event)).decode()
+
+
+def event_from_text(text: str | bytes) -> RoomEvent:
+    name, fields = msgspec.json.decode(text, type=tuple[str, msgspec.Raw])
+    return msgspec.json.decode(fields, type=KINDS[name])
+
+
+# ---------------------------------------------------------------- the connection
 
 
 def connect_remote(url: str) -> ConnectRoom:

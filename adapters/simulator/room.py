@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Self
 
 from adapters.simulator import foreign_token
-from adapters.simulator.link_faults import LossyLink
+from adapters.simulator.faults import LossyLink
 from bot.clock import Clock
 from bot.domain.errors import RoomError
 from bot.ports.room import (

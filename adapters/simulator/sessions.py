@@ -6,17 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from adapters.simulator.account import SimulatedAccount
-from adapters.simulator.avatar import SimulatedAvatar
+from adapters.simulator.avatar import AvatarParams, SimulatedAvatar
 from adapters.simulator.avatar_catalog import AvatarCatalog
-from adapters.simulator.avatar_params import AvatarParams
+from adapters.simulator.codes import AkoolRefusal, Code, SessionState, TrainingState
 from adapters.simulator.dialogue import Persona
 from adapters.simulator.knowledge_bases import SimulatedKnowledgeBases
 from adapters.simulator.options import Options
-from adapters.simulator.refusal import AkoolRefusal, Code
 from adapters.simulator.room import SimulatedRooms
 from adapters.simulator.speech import Speech
-from adapters.simulator.states import SessionState, TrainingState
 from adapters.simulator.talker import Talker
 from bot.clock import Clock
 from bot.domain.errors import RoomError
@@ -26,6 +23,50 @@ HISTORY_LIMIT = 1_000
 """Sessions that are over and still listed."""
 
 CLIENT_UID, AVATAR_UID = "100000", "200000"
+
+
+class SimulatedAccount:
+    def __init__(self, options: Options) -> None:
+        self.credit = options.credit
+        self._key = options.api_key
+        self._client_id = options.client_id
+        self._rate = options.credits_per_minute
+        self._tokens: set[str] = set()
+
+    def token(self, client_id: str, client_secret: str) -> str:
+        """What getToken hands out: valid for longer than a simulator lives."""
+        if not client_id or not client_secret:
+            raise AkoolRefusal(Code.NO_AUTHORIZATION, "clientId and clientSecret must not be empty")
+        if (client_id, client_secret) != (self._client_id, self._key):
+            raise AkoolRefusal(Code.BAD_TOKEN, "clientId or clientSecret is not valid")
+        token = f"sim-token-{secrets.token_hex(16)}"
+        self._tokens.add(token)
+        return token
+
+    def admit(self, authorization: str | None, api_key: str | None) -> None:
+        """Let a caller in. With both headers, `Authorization` counts and the key is not looked at."""
+        if authorization:
+            kind, _, token = authorization.partition(" ")
+            if kind.lower() != "bearer" or token not in self._tokens:
+                raise AkoolRefusal(Code.BAD_TOKEN, "invalid token")
+        elif not api_key:
+            raise AkoolRefusal(Code.NO_AUTHORIZATION, "authorization is empty")
+        elif api_key != self._key:
+            raise AkoolRefusal(Code.BAD_TOKEN, "invalid api key")
+
+    def charge(self, seconds: float) -> float:
+        """Pay in advance; answers the price."""
+        price = seconds / 60 * self._rate
+        if price > self.credit:
+            raise AkoolRefusal(Code.NO_CREDIT, "insufficient credit balance")
+        self.credit -= price
+        return price
+
+    def refund(self, amount: float) -> None:
+        self.credit += amount
+
+
+# ---------------------------------------------------------------- sessions
 
 
 @dataclass(frozen=True, slots=True)

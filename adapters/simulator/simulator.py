@@ -4,13 +4,12 @@ import asyncio
 from types import TracebackType
 from typing import Self
 
-from adapters.simulator.account import SimulatedAccount
 from adapters.simulator.avatar_catalog import AvatarCatalog
 from adapters.simulator.faults import Faults
 from adapters.simulator.knowledge_bases import SimulatedKnowledgeBases
 from adapters.simulator.options import Options
 from adapters.simulator.room import SimulatedRooms
-from adapters.simulator.sessions import Sessions
+from adapters.simulator.sessions import Sessions, SimulatedAccount
 from adapters.simulator.speech import Speech
 from bot.clock import Clock
 from bot.ports.room import ConnectRoom

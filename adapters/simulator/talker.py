@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from re import Match, Pattern
 
-from adapters.simulator import phrases
+from adapters.simulator import dialogue
 from adapters.simulator.dialogue import DialogueLine, Memory, Persona, words
 from adapters.simulator.languages import NOT_SPOKEN, SPOKEN, base, language_of
 
@@ -77,7 +77,7 @@ def _wonder(memory: Memory, remark: DialogueLine) -> str:
         shared = next((topic for topic in topics if topic in words(other.text)), None)
         if shared and other.who not in {"", remark.who}:
             return f"{memory.called(other.who)} spoke of {shared} too. What do you make of that{memory.to(remark)}?"
-    ways = phrases.WONDERS if topics else phrases.PUZZLED
+    ways = dialogue.WONDERS if topics else dialogue.PUZZLED
     return _about(memory, ways, next(iter(topics), ""), remark)
 
 
@@ -85,12 +85,12 @@ def _wonder(memory: Memory, remark: DialogueLine) -> str:
 
 
 def _greet(memory: Memory, turn: Turn) -> str:
-    hello = "Good to hear from you again" if memory.last_of(turn.remark.who) else phrases.greeting(turn.now)
-    return f"{hello}{memory.to(turn.remark)}! {memory.pick(phrases.OPENERS)}"
+    hello = "Good to hear from you again" if memory.last_of(turn.remark.who) else dialogue.greeting(turn.now)
+    return f"{hello}{memory.to(turn.remark)}! {memory.pick(dialogue.OPENERS)}"
 
 
 def _introduce(memory: Memory, _: Turn) -> str:
-    return f"I am {memory.persona.name}, your {memory.persona.job}. {memory.about() or memory.pick(phrases.ABOUT_ME)}"
+    return f"I am {memory.persona.name}, your {memory.persona.job}. {memory.about() or memory.pick(dialogue.ABOUT_ME)}"
 
 
 def _learn_name(memory: Memory, turn: Turn) -> str:
@@ -117,29 +117,29 @@ def _recall_words(memory: Memory, turn: Turn) -> str:
 
 def _name_people(memory: Memory, _: Turn) -> str:
     people = memory.people()
-    return f"So far I have spoken with {phrases.listed(people)}." if people else "Nobody has told me their name yet."
+    return f"So far I have spoken with {dialogue.listed(people)}." if people else "Nobody has told me their name yet."
 
 
 def _tell_time(memory: Memory, turn: Turn) -> str:
     now = turn.now
-    return f"It is {now:%H:%M} UTC on {now:%A}, {now.day} {now:%B}. {memory.pick(phrases.ABOUT_TIME)}"
+    return f"It is {now:%H:%M} UTC on {now:%A}, {now.day} {now:%B}. {memory.pick(dialogue.ABOUT_TIME)}"
 
 
 def _help(memory: Memory, turn: Turn) -> str:
-    return " ".join(filter(None, (f"Gladly{memory.to(turn.remark)}.", memory.about(), phrases.ABILITIES)))
+    return " ".join(filter(None, (f"Gladly{memory.to(turn.remark)}.", memory.about(), dialogue.ABILITIES)))
 
 
 def _count(_: Memory, turn: Turn) -> str:
     left, sign, right = turn.match.group("left", "sign", "right")
-    return f"{left} {sign} {right} is {phrases.SUMS[sign](int(left), int(right))}. I counted on my fingers."
+    return f"{left} {sign} {right} is {dialogue.SUMS[sign](int(left), int(right))}. I counted on my fingers."
 
 
 def _thank(memory: Memory, turn: Turn) -> str:
-    return f"{memory.pick(phrases.WELCOMES)}{memory.to(turn.remark)}."
+    return f"{memory.pick(dialogue.WELCOMES)}{memory.to(turn.remark)}."
 
 
 def _part(memory: Memory, turn: Turn) -> str:
-    return f"{memory.pick(phrases.FAREWELLS)}{memory.to(turn.remark)}!"
+    return f"{memory.pick(dialogue.FAREWELLS)}{memory.to(turn.remark)}!"
 
 
 def _repeat(_: Memory, turn: Turn) -> str:
@@ -147,12 +147,12 @@ def _repeat(_: Memory, turn: Turn) -> str:
 
 
 def _like(memory: Memory, turn: Turn) -> str:
-    return _about(memory, phrases.LIKINGS, phrases.turned(turn.match["topic"]), turn.remark)
+    return _about(memory, dialogue.LIKINGS, dialogue.turned(turn.match["topic"]), turn.remark)
 
 
 def _opine(memory: Memory, turn: Turn) -> str:
     return memory.known(turn.remark.text) or _about(
-        memory, phrases.OPINIONS, phrases.turned(turn.match["topic"]), turn.remark
+        memory, dialogue.OPINIONS, dialogue.turned(turn.match["topic"]), turn.remark
     )
 
 
@@ -169,11 +169,11 @@ def _about_avatarbot(memory: Memory, turn: Turn) -> str:
 
 
 def _where(memory: Memory, turn: Turn) -> str:
-    return memory.known(turn.remark.text) or memory.pick(phrases.PLACES)
+    return memory.known(turn.remark.text) or memory.pick(dialogue.PLACES)
 
 
 def _why(memory: Memory, turn: Turn) -> str:
-    return memory.known(turn.remark.text) or memory.pick(phrases.REASONS)
+    return memory.known(turn.remark.text) or memory.pick(dialogue.REASONS)
 
 
 Rule = Callable[[Memory, Turn], str]
@@ -194,24 +194,27 @@ RULES: tuple[tuple[Pattern[str], Rule], ...] = (
     *((asked, _about_avatarbot) for asked in SPOKEN["en"].asked.values()),
     (_when(r"(?P<left>\d{1,6})\s*(?P<sign>[-+*])\s*(?P<right>\d{1,6})"), _count),
     (_when(r"\b(?:what time is it|what's the time|the time|what day|which day|today's date|the date)\b"), _tell_time),
-    (_when(r"\b(?:joke|make (?:me|us) laugh|something funny|another one|one more)\b"), _from(phrases.JOKES)),
-    (_when(r"\bhow (?:are|do) you\b(?! (?:know|work|do it))"), _from(phrases.FEELINGS)),
-    (_when(r"\bhow old are you\b"), _from(phrases.AGES)),
-    (_when(r"\bare you (?:an? )?(?:robot|human|real|person|ai|bot|machine|alive|simulated)\b"), _from(phrases.NATURES)),
+    (_when(r"\b(?:joke|make (?:me|us) laugh|something funny|another one|one more)\b"), _from(dialogue.JOKES)),
+    (_when(r"\bhow (?:are|do) you\b(?! (?:know|work|do it))"), _from(dialogue.FEELINGS)),
+    (_when(r"\bhow old are you\b"), _from(dialogue.AGES)),
+    (
+        _when(r"\bare you (?:an? )?(?:robot|human|real|person|ai|bot|machine|alive|simulated)\b"),
+        _from(dialogue.NATURES),
+    ),
     (_when(r"\bdo you (?:like|love|enjoy) (?P<topic>[\w' -]{2,40})"), _like),
     (_when(r"\b(?:do you think|your opinion|your view|your take) (?:of|about|on) (?P<topic>[\w' -]{2,40})"), _opine),
-    (_when(r"\b(?:weather|raining|sunny)\b"), _from(phrases.WEATHERS)),
+    (_when(r"\b(?:weather|raining|sunny)\b"), _from(dialogue.WEATHERS)),
     (_when(r"\b(?:help|what can (?:you|i)|how do(?:es)? (?:this|it|you) work)\b"), _help),
     (_when(r"\b(?:bye|goodbye|see you|good night|farewell|ciao)\b"), _part),
     (_when(r"\b(?:thanks|thank you|thx|cheers|danke|merci|gracias)\b"), _thank),
     (
         _when(r"\b(?:i (?:love|like) you|you(?:'re| are) (?:great|nice|funny|cute|sweet|the best))\b"),
-        _from(phrases.AFFECTIONS),
+        _from(dialogue.AFFECTIONS),
     ),
-    (_when(r"\b(?:stupid|boring|idiot|shut up|useless)\b"), _from(phrases.INSULTS)),
+    (_when(r"\b(?:stupid|boring|idiot|shut up|useless)\b"), _from(dialogue.INSULTS)),
     (_when(r"^\W*(?:hi|hello|hey|good (?:morning|afternoon|evening)|greetings)\b"), _greet),
     (_when(r"^\W*(?:namaste|salaam)\b"), _greet),
-    (_when(r"^\W*(?:yes|yeah|no|nope|ok|okay|fine|great|good|nice|cool|sure|i am fine)\W*$"), _from(phrases.NODS)),
+    (_when(r"^\W*(?:yes|yeah|no|nope|ok|okay|fine|great|good|nice|cool|sure|i am fine)\W*$"), _from(dialogue.NODS)),
     (_when(r"^\W*where\b"), _where),
     (_when(r"^\W*why\b"), _why),
 )

@@ -1,10 +1,13 @@
-"""The voice of a simulated avatar that has no words: babble, made of vowels."""
+"""What avatars sound like in a simulator that cannot speak: babble made of vowels, and a few notes of a voice's own."""
 
 import array
 import functools
+import io
 import itertools
 import math
 import sys
+import wave
+import zlib
 from dataclasses import dataclass
 
 SAMPLE_RATE = 16_000
@@ -14,6 +17,13 @@ LENGTH_S = 2.4
 LOUDNESS = 9_000
 CYCLE = 256
 """Samples of one period of a vowel as it is tabulated."""
+
+RATE = 16_000
+NOTE_S = 0.14
+SCALE = (261.6, 293.7, 329.6, 392.0, 440.0, 523.3, 587.3, 659.3)
+"""Pentatonic, in hertz: whatever the voice, it is a tune."""
+
+NOTES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,3 +93,33 @@ def _cycle(vowel: str, pitch: int) -> list[float]:
 
 def _passed(vowel: str, frequency: float) -> float:
     return 0.08 + sum(math.exp(-(((frequency - formant) / 160) ** 2)) for formant in VOWELS[vowel])
+
+
+# ---------------------------------------------------------------- notes
+
+
+def chime(voice_id: str) -> bytes:
+    """A WAV file, always the same for the same voice."""
+    return wav(b"".join(map(_note, _tune(voice_id))))
+
+
+def wav(pcm: bytes) -> bytes:
+    """A WAV file of 16 bit PCM, mono, at `RATE`."""
+    file = io.BytesIO()
+    with wave.open(file, "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(RATE)
+        sound.writeframes(pcm)
+    return file.getvalue()
+
+
+def _tune(voice_id: str) -> list[float]:
+    seed = zlib.crc32(voice_id.encode())
+    return [SCALE[(seed >> (3 * step)) % len(SCALE)] for step in range(NOTES)]
+
+
+def _note(pitch: float) -> bytes:
+    length = int(RATE * NOTE_S)
+    samples = (math.sin(2 * math.pi * pitch * at / RATE) * (1 - at / length) for at in range(length))
+    return array.array("h", (int(9_000 * sample) for sample in samples)).tobytes()

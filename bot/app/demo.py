@@ -14,8 +14,8 @@ from cryptography.fernet import Fernet
 
 from adapters.playground.platform import PlaygroundPlatform
 from adapters.playground.settings import PlaygroundSettings
+from adapters.simulator.http.app import serving
 from adapters.simulator.options import STANDS_IN_FOR
-from adapters.simulator.serve import serving
 from adapters.simulator.simulator import Simulator
 from adapters.simulator.speech import Speech, has_words
 from adapters.terminal.platform import TerminalPlatform

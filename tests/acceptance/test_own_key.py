@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.simulator.serve import serving
+from adapters.simulator.http.app import serving
 from adapters.simulator.simulator import Simulator
 from bot.clock import SystemClock
 from tests.acceptance.processes import AVATARBOT, surroundings

@@ -16,7 +16,7 @@ from starlette.types import Scope as AsgiScope
 import adapters.simulator as portraits
 from adapters.playground.platform import PlaygroundPlatform
 from adapters.playground.settings import PlaygroundSettings
-from adapters.simulator.clips import FRAME_RATE, HEIGHT, WIDTH, clips_of, is_key
+from adapters.simulator.media_source import FRAME_RATE, HEIGHT, WIDTH, clips_of, is_key
 from bot.clock import SystemClock
 from bot.commands.policy import Policy, role_of
 from bot.domain.conversations import (

@@ -6,7 +6,7 @@ import base64
 import pytest
 from playwright.async_api import Page, expect
 
-from adapters.simulator.clips import HEIGHT, WIDTH, clips_of
+from adapters.simulator.media_source import HEIGHT, WIDTH, clips_of
 from bot.domain.conversations import Membership, Person
 from bot.domain.posts import CardAction
 from bot.domain.sessions import SessionStatus

@@ -8,14 +8,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from adapters.simulator.account import SimulatedAccount
-from adapters.simulator.audio import chime, wav
+from adapters.simulator.codes import AkoolRefusal
 from adapters.simulator.fixtures import LANGUAGES, VOICES, Voice
 from adapters.simulator.http.auth import HttpAuth, body, query
 from adapters.simulator.http.schemas import VoiceListing, VoiceQuery, VoiceRow
 from adapters.simulator.languages import base
-from adapters.simulator.refusal import AkoolRefusal
+from adapters.simulator.sessions import SimulatedAccount
 from adapters.simulator.speech import Speech, Tone
+from adapters.simulator.voice import chime, wav
 
 FLAG = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 240 240"><rect width="240" height="240" fill="hsl({hue} 45% 90%)"/>'

@@ -1,16 +1,24 @@
-"""The ASGI application of a simulator."""
+"""The simulator's web app, and serving it on a socket in the running loop."""
 
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Iterator
+
+import uvicorn
 from starlette.applications import Starlette
 
 from adapters.simulator.control import Control
 from adapters.simulator.http.account_routes import AccountRoutes
 from adapters.simulator.http.auth import HttpAuth
 from adapters.simulator.http.avatars import AvatarRoutes
-from adapters.simulator.http.bridge import Bridge
-from adapters.simulator.http.control import ControlRoutes
+from adapters.simulator.http.control import Bridge, ControlRoutes
 from adapters.simulator.http.knowledge import KnowledgeRoutes
 from adapters.simulator.http.sessions import SessionRoutes
 from adapters.simulator.simulator import Simulator
+
+GRACE_S = 1
+"""How long an answer that hangs may hold up the end."""
 
 
 def application(simulator: Simulator) -> Starlette:
@@ -26,3 +34,29 @@ def application(simulator: Simulator) -> Starlette:
             *ControlRoutes(Control(simulator)).routes(),
         ]
     )
+
+
+# ---------------------------------------------------------------- serving
+
+
+class _SimulatorServer(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals belong to the process that embeds us."""
+        yield
+
+
+@contextlib.asynccontextmanager
+async def serving(simulator: Simulator, port: int = 0) -> AsyncIterator[str]:
+    """The simulator's address, without a slash at its end, on a free port of the loopback unless one is named."""
+    listener = socket.create_server(("127.0.0.1", port))
+    config = uvicorn.Config(
+        application(simulator), log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=GRACE_S
+    )
+    server = _SimulatorServer(config)
+    task = asyncio.create_task(server.serve(sockets=[listener]), name="simulator-http")
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        await task

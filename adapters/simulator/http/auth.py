@@ -10,9 +10,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from adapters.simulator.account import SimulatedAccount
+from adapters.simulator.codes import AkoolRefusal, Code
 from adapters.simulator.faults import Fault, Faults
-from adapters.simulator.refusal import AkoolRefusal, Code
+from adapters.simulator.sessions import SimulatedAccount
 
 Handler = Callable[[Request], Awaitable[Any]]
 """Answers `data`, or raises `AkoolRefusal`."""

@@ -7,10 +7,10 @@ from msgspec import UNSET
 from starlette.requests import Request
 from starlette.routing import Route
 
+from adapters.simulator.codes import AkoolRefusal, Code
 from adapters.simulator.http.auth import NOTHING, HttpAuth, body, query
 from adapters.simulator.http.schemas import DocumentRow, KnowledgeRow, PageSize, Paging, WriteKnowledge
 from adapters.simulator.knowledge_bases import Contents, KnowledgeBase, KnowledgeDocument, SimulatedKnowledgeBases
-from adapters.simulator.refusal import AkoolRefusal, Code
 
 BASE = "/api/open/v4/knowledge"
 

@@ -5,13 +5,12 @@ from typing import Any
 from starlette.requests import Request
 from starlette.routing import Route
 
-from adapters.simulator import avatar_params
-from adapters.simulator.avatar_params import AvatarParams
+from adapters.simulator.avatar import AvatarParams, speed, unspoken
+from adapters.simulator.codes import AkoolRefusal, Code
 from adapters.simulator.fixtures import VOICES
 from adapters.simulator.http.auth import HttpAuth, body, query
 from adapters.simulator.http.schemas import CloseSession, CreateSession, Credentials, Listing, SessionQuery, SessionRow
 from adapters.simulator.options import Options
-from adapters.simulator.refusal import AkoolRefusal, Code
 from adapters.simulator.sessions import Booking, HostedSession, Sessions
 from bot.clock import Clock
 from bot.domain.sessions import Mode
@@ -77,8 +76,8 @@ def _params(wanted: CreateSession) -> AvatarParams:
         wanted.voice_url,
         wanted.language,
         wanted.background_url,
-        avatar_params.speed(wanted.voice_params.get("speed")) or 1.0,
-        avatar_params.unspoken(wanted.voice_params) or None,
+        speed(wanted.voice_params.get("speed")) or 1.0,
+        unspoken(wanted.voice_params) or None,
     )
 
 

@@ -11,8 +11,7 @@ from typing import Protocol
 import pytest
 
 from adapters.akool.avatar import AkoolAvatar
-from adapters.simulator.avatar import SimulatedAvatar
-from adapters.simulator.avatar_params import AvatarParams
+from adapters.simulator.avatar import AvatarParams, SimulatedAvatar
 from adapters.simulator.dialogue import Persona
 from adapters.simulator.options import Options
 from adapters.simulator.room import SimulatedRooms

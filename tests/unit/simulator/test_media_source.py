@@ -11,10 +11,22 @@ from datetime import timedelta
 import pytest
 
 from adapters.simulator.avatar_catalog import BLANK
-from adapters.simulator.clips import HEIGHT, WIDTH, clips_of, is_key, packed, poses, unpacked
 from adapters.simulator.dialogue import Persona
 from adapters.simulator.fixtures import CHARACTERS
-from adapters.simulator.media_source import ROUND, SILENCE, SOUND_BYTES, MediaSource, mouth_of
+from adapters.simulator.media_source import (
+    HEIGHT,
+    ROUND,
+    SILENCE,
+    SOUND_BYTES,
+    WIDTH,
+    MediaSource,
+    clips_of,
+    is_key,
+    mouth_of,
+    packed,
+    poses,
+    unpacked,
+)
 from adapters.simulator.room import SimulatedConnection, SimulatedRooms
 from adapters.simulator.voice import SAMPLE_RATE, babble
 from bot.ports.room import AudioFrame, PeerJoined, RoomEvent, VideoFrame

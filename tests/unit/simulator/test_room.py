@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from adapters.simulator.link_faults import LossyLink, NetworkConditions
+from adapters.simulator.faults import LossyLink, NetworkConditions
 from adapters.simulator.room import BACKLOG_LIMIT, SimulatedConnection, SimulatedRooms
 from bot.domain.errors import RoomError
 from bot.ports.room import ConnectionLost, LinkDown, LinkUp, LossReason, Packet, PeerJoined, RoomEvent

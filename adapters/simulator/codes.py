@@ -1,4 +1,4 @@
-"""AKOOL's way of saying no: a code in an HTTP 200."""
+"""AKOOL's numbers: the codes with which it says no, in an HTTP 200, and what becomes of a session and of a video that is made into an avatar."""
 
 from enum import IntEnum
 
@@ -30,3 +30,20 @@ class AkoolRefusal(AvatarbotError):
     def __init__(self, code: Code, message: str) -> None:
         super().__init__(message)
         self.code = code
+
+
+# ---------------------------------------------------------------- states
+
+
+class SessionState(IntEnum):
+    QUEUEING = 1
+    LIVE = 2
+    OVER = 3
+    FAILED = 4
+
+
+class TrainingState(IntEnum):
+    QUEUEING = 1
+    PROCESSING = 2
+    READY = 3
+    FAILED = 4
