@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -24,6 +25,7 @@ from bot.redaction import register_secret
 
 ENV_FILE = ".env"
 PREFIX = "AVATARBOT_"
+_DEFAULT_FILE = "avatarbot.db"
 
 SettingsType = TypeVar("SettingsType", bound=BaseSettings)
 
@@ -49,16 +51,34 @@ def _hard_to_guess(token: SecretStr) -> SecretStr:
     return token
 
 
-def _sqlite(text: str) -> str:
+def _database(text: str) -> str:
     kind, separator, _ = text.partition("://")
     if not (kind and separator):
         raise ValueError("is not a database address; it should look like sqlite:///avatarbot.db")
-    if kind.partition("+")[0] in {"postgres", "postgresql"}:
-        raise ValueError("names PostgreSQL, which is not supported yet; use sqlite:///avatarbot.db or leave it out")
+    if kind.partition("+")[0] in SERVERS:
+        return _server(text)
     if kind not in {"sqlite", "sqlite+aiosqlite"}:
-        raise ValueError("has to name a SQLite file, as in sqlite:///avatarbot.db")
+        raise ValueError(
+            "has to name a SQLite file, as in sqlite:///avatarbot.db, or PostgreSQL, as in postgresql://user:password@host/avatarbot"
+        )
     if _database_file(text) in {"", ":memory:"}:
         raise ValueError("has to name a file, as in sqlite:///avatarbot.db: what is in memory is lost at a restart")
+    return text
+
+
+SERVERS = frozenset({"postgres", "postgresql"})
+
+
+def _server(text: str) -> str:
+    try:
+        url = urlsplit(text)
+        sound = bool(url.path.strip("/")) and (url.port or 1) > 0
+    except ValueError:
+        sound = False
+    if not sound:
+        raise ValueError("has to name a database on a server, as in postgresql://user:password@host/avatarbot")
+    if find_spec("psycopg") is None:
+        raise ValueError("names PostgreSQL, for which the driver is missing: pip install 'avatarbot[postgres]'")
     return text
 
 
@@ -117,8 +137,8 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_file=ENV_FILE, env_ignore_empty=True, extra="ignore", frozen=True)
 
-    database_url: Annotated[str, AfterValidator(_sqlite)] = Field(
-        "sqlite:///avatarbot.db", validation_alias="DATABASE_URL"
+    database_url: Annotated[str, AfterValidator(_database)] = Field(
+        f"sqlite:///{_DEFAULT_FILE}", validation_alias="DATABASE_URL"
     )
     port: int = Field(8080, ge=0, le=65535, validation_alias="PORT")
     public_url: WebAddress | None = Field(None, validation_alias="PUBLIC_URL")
@@ -183,11 +203,27 @@ class Settings(BaseSettings):
     @property
     def store_url(self) -> str:
         """The database's URL, whichever driver was named and wherever this process stands."""
+        if self.on_server:
+            return f"postgresql://{self.database_url.partition('://')[2]}"
         return f"sqlite:///{self.database_path}"
 
     @property
+    def on_server(self) -> bool:
+        """Whether the database is PostgreSQL, which other processes and machines reach."""
+        return self.database_url.partition("://")[0].partition("+")[0] in SERVERS
+
+    @property
     def database_path(self) -> Path:
-        return Path(_database_file(self.database_url)).absolute()
+        """The database's file; with a server where it would be, as other files are beside it."""
+        return Path(_DEFAULT_FILE if self.on_server else _database_file(self.database_url)).absolute()
+
+    @property
+    def database_name(self) -> str:
+        """The database as people are told of it."""
+        if not self.on_server:
+            return str(self.database_path)
+        url = urlsplit(self.database_url)
+        return f"{url.path.strip('/')} on {url.hostname or 'this machine'}"
 
     @property
     def address(self) -> str:

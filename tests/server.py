@@ -106,13 +106,14 @@ def connected(url: URL) -> Iterator[psycopg.Connection]:
 def _template() -> str:
     """An empty database, migrated once."""
     name = f"template_{uuid4().hex}"
-    _administer(f"CREATE DATABASE {name}")
+    administer(f"CREATE DATABASE {name}")
     upgrade(server().set(database=name))
     return name
 
 
-def _administer(statement: str) -> None:
-    with connected(server()) as connection:
+def administer(statement: str, database: URL | None = None) -> None:
+    """Do it as somebody who may."""
+    with connected(database or server()) as connection:
         connection.execute(statement.encode())
 
 
@@ -120,11 +121,11 @@ def _administer(statement: str) -> None:
 def fresh_database(*, migrated: bool = True) -> Iterator[URL]:
     """A database of one's own, dropped at the end."""
     name = f"test_{uuid4().hex}"
-    _administer(f"CREATE DATABASE {name} TEMPLATE {_template() if migrated else 'template0'}")
+    administer(f"CREATE DATABASE {name} TEMPLATE {_template() if migrated else 'template0'}")
     try:
         yield server().set(database=name)
     finally:
-        _administer(f"DROP DATABASE {name} WITH (FORCE)")
+        administer(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @contextlib.contextmanager

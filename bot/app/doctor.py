@@ -25,7 +25,7 @@ from bot.ports.plugin import AdapterPlugin, Finding, Level
 from bot.private_files import exposed
 from bot.settings import Settings, environment, load, unknown_names
 from bot.storage.keys import key_file, secret_keys
-from bot.storage.migrate import current_revision, is_newer, newer, newest_revision
+from bot.storage.migrate import connected, current_revision, is_newer, newer, newest_revision
 from bot.web.app import listen
 
 Check = Callable[[], Awaitable[Sequence[Finding]]]
@@ -120,7 +120,7 @@ def core_checks(known: Collection[str], inside: Inside) -> Sequence[Check]:
         except SettingsError as error:
             return [*context, Finding(Level.PROBLEM, error.sentence, "Mend it in .env or in the environment.")]
         listening = await running(settings) or [port(settings)]
-        kept = [database(settings), *await _in_database(settings, inside), *map(_readable, exposed(settings))]
+        kept = [*await _kept(settings, inside), *map(_readable, exposed(settings))]
         return [*context, *kept, *listening, public_url(settings), *disclosure(settings)]
 
     return [core]
@@ -140,13 +140,24 @@ def unknown(environ: Mapping[str, str], known: Collection[str]) -> Sequence[Find
 
 
 def database(settings: Settings, room_bytes: int = ROOM_BYTES) -> Finding:
-    """Whether the file can be written now: folder, rights, so much room on the disk, another program's lock."""
+    """Whether the server lets us in, or the file can be written now: folder, rights, so much room on the disk, another program's lock."""
+    if settings.on_server:
+        return _server(settings)
     file = settings.database_path
     if not file.parent.is_dir():
         return Finding(
             Level.PROBLEM, f"Database: there is no folder {file.parent}", "Make it, or correct DATABASE_URL."
         )
     return _rights(file) or _room(file, room_bytes) or _lock(file) or Finding(Level.OK, f"Database: {file}")
+
+
+def _server(settings: Settings) -> Finding:
+    try:
+        with connected(settings.store_url) as connection:
+            version = ".".join(map(str, connection.dialect.server_version_info or ()))
+    except AvatarbotError as error:
+        return Finding(Level.PROBLEM, f"Database: {error.sentence}")
+    return Finding(Level.OK, f"Database: {settings.database_name}, PostgreSQL {version}")
 
 
 def _rights(file: Path) -> Finding | None:
@@ -191,13 +202,17 @@ def _lock(file: Path) -> Finding | None:
     return None
 
 
-async def _in_database(settings: Settings, inside: Inside) -> Sequence[Finding]:
-    if not settings.database_path.exists():
-        return [keys(settings)]
+async def _kept(settings: Settings, inside: Inside) -> Sequence[Finding]:
+    """Of the database and its keys. Inside is looked where there is one, and whoever looks gets in."""
+    there = await asyncio.to_thread(database, settings)
+    opens = keys(settings)
+    closed = settings.on_server and Level.PROBLEM in {there.level, opens.level}
+    if closed or not (settings.on_server or settings.database_path.exists()):
+        return [there, opens]
     try:
-        return [await inside(settings), keys(settings)]
+        return [there, await inside(settings), opens]
     except AvatarbotError as error:
-        return [Finding(Level.PROBLEM, f"Database: {error.sentence}")]
+        return [there, Finding(Level.PROBLEM, f"Database: {error.sentence}")]
 
 
 def keys(settings: Settings) -> Finding:
@@ -205,7 +220,7 @@ def keys(settings: Settings) -> Finding:
     if settings.secret_keys:
         return Finding(Level.OK, f"Secret keys: {len(settings.secret_keys)} from AVATARBOT_SECRET_KEYS")
     file = key_file(settings)
-    if not file.exists():
+    if not (settings.on_server or file.exists()):
         return Finding(Level.OK, f"Secret keys: {file} will be made at the first start")
     try:
         secret_keys(settings)

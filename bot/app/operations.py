@@ -10,7 +10,7 @@ from pathlib import Path
 from bot.app.wiring import open_provider, open_storage
 from bot.clock import SystemClock, new_id
 from bot.domain.conversations import Command, ConversationRef, Inbound, Membership, Person, Role
-from bot.domain.errors import AvatarbotError, ProviderError
+from bot.domain.errors import AvatarbotError, ProviderError, SettingsError
 from bot.domain.sessions import EndReason, SessionStatus
 from bot.domain.text import printable_line
 from bot.jobs.reaper import Reaper, Swept
@@ -185,9 +185,18 @@ def _accounts(storage: Storage, provider: AvatarProvider) -> ProviderAccounts:
 
 def back_up(file: Path) -> str:
     """`avatarbot backup`. Raises `SettingsError`."""
-    settings = load(Settings)
+    settings = _with_a_file()
     size = backup.back_up(settings.database_path, file)
     return f"{settings.database_path} is copied to {file} ({size / 1_000_000:.1f} MB). {_where_the_key_is(settings)}"
+
+
+def _with_a_file() -> Settings:
+    settings = load(Settings)
+    if settings.on_server:
+        raise SettingsError(
+            "The database is on a server: copy it with pg_dump and put the copy back with pg_restore. Keep AVATARBOT_SECRET_KEYS apart."
+        )
+    return settings
 
 
 def _where_the_key_is(settings: Settings) -> str:
@@ -197,7 +206,7 @@ def _where_the_key_is(settings: Settings) -> str:
 
 def restore(file: Path) -> str:
     """`avatarbot restore`. Raises `SettingsError`."""
-    settings = load(Settings)
+    settings = _with_a_file()
     former = backup.restore(file, settings, datetime.now(UTC))
     kept = f" What was there is {former} now." if former else ""
     return f"{file} is in the place of {settings.database_path}.{kept}"

@@ -13,7 +13,15 @@ from adapters.web.webhooks import StandardWebhooks
 from bot.app.plugins import platforms, require_sound
 from bot.app.service import Parts, Service
 from bot.app.signals import stop_signals
-from bot.app.wiring import keep_loaded, known_settings, open_model, open_moderators, open_provider, open_storage
+from bot.app.wiring import (
+    keep_loaded,
+    known_settings,
+    open_model,
+    open_moderators,
+    open_provider,
+    open_storage,
+    sole_process,
+)
 from bot.clock import SystemClock
 from bot.commands.policy import Policy
 from bot.domain.errors import SettingsError
@@ -22,7 +30,6 @@ from bot.private_files import exposed, history_file
 from bot.process import conceal
 from bot.runtime.services import SessionTimeouts
 from bot.settings import Settings, environment, load, unknown_names
-from bot.storage.sqlite import sole_process
 from bot.telemetry import configure_logging, new_metrics
 from bot.web.app import create_app, serve
 
@@ -32,7 +39,7 @@ log = structlog.get_logger(__name__)
 async def run_service(playground: bool, handover: bool, roles: tuple[str, ...]) -> int:
     """The service, until a signal. Raises `SettingsError` for what only the operator can mend."""
     if roles:
-        raise SettingsError("Several processes need PostgreSQL, which is not supported yet; run without --role.")
+        raise SettingsError("Several processes are not supported yet; run without --role.")
     conceal()
     require_sound()  # first of all: what looks like the secrets of plugins is never logged
     settings = load(Settings)
@@ -47,7 +54,7 @@ async def run_service(playground: bool, handover: bool, roles: tuple[str, ...]) 
         log.warning("people are not told that an avatar is an AI", setting="AVATARBOT_DISCLOSURE")
     async with contextlib.AsyncExitStack() as stack:
         stopping = await stack.enter_async_context(stop_signals())
-        stack.enter_context(sole_process(settings.database_path))
+        stack.enter_context(sole_process(settings))
         storage = await stack.enter_async_context(open_storage(settings))
         metrics = new_metrics()
         provider = await stack.enter_async_context(open_provider(settings, metrics))
@@ -71,6 +78,7 @@ async def run_service(playground: bool, handover: bool, roles: tuple[str, ...]) 
             pictures=WebPictures(settings.simulator_url or ""),
             webhooks=StandardWebhooks(settings.hooks_inside),
             disclosures=settings.disclosures,
+            alone=not settings.on_server,
         )
         service = Service(parts, settings.address)
         page = _page(settings, timeouts.retention) if playground else None

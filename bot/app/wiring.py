@@ -23,9 +23,10 @@ from bot.ports.room import Rooms, no_room
 from bot.ports.words import LanguageModel, Moderator
 from bot.settings import Settings, known_names, load
 from bot.storage.encryption import Cipher
-from bot.storage.keys import key_file, lost_key, readable, secret_keys
+from bot.storage.keys import lost_key, readable, secret_keys
 from bot.storage.migrate import connected, upgraded
 from bot.storage.sql import SqlStorage, sql_storage
+from bot.storage.sqlite import sole_process as sole_process_of_file
 from bot.telemetry import Metrics, new_metrics
 
 
@@ -131,9 +132,18 @@ async def open_storage(settings: Settings | None = None) -> AsyncIterator[SqlSto
         yield storage
 
 
+def sole_process(settings: Settings) -> contextlib.AbstractContextManager[None]:
+    """No other process serves this database while the block lasts. Raises `SettingsError` where one does."""
+    if not settings.on_server:
+        return sole_process_of_file(settings.database_path)
+    from bot.storage.postgresql import sole_process as sole_process_on_server  # noqa: PLC0415 - its driver is an extra
+
+    return sole_process_on_server(settings.store_url)
+
+
 def check_key(settings: Settings) -> None:
     """Raises `SettingsError` when what is encrypted in the database cannot be read with the keys that are here. Makes none."""
     with connected(settings.store_url) as connection:
         known = readable(connection, settings)
     if not known:
-        raise lost_key(settings.database_path, key_file(settings))
+        raise lost_key(settings)

@@ -22,7 +22,7 @@ def upgrade() -> None:
 
     settings = load(Settings)
     migrate(settings.store_url)
-    click.echo(f"{settings.database_path} is at {current_revision(settings.store_url)}.")
+    click.echo(f"{settings.database_name} is at {current_revision(settings.store_url)}.")
 
 
 @db.command()
@@ -32,9 +32,9 @@ def current() -> None:
     from bot.storage.migrate import current_revision, newest_revision
 
     settings = load(Settings)
-    there = settings.database_path.exists()
+    there = settings.on_server or settings.database_path.exists()
     found = (current_revision(settings.store_url) or "empty") if there else "not made yet"
-    click.echo(f"{settings.database_path}: {found} (this version needs {newest_revision()})")
+    click.echo(f"{settings.database_name}: {found} (this version needs {newest_revision()})")
 
 
 @db.command(context_settings={"ignore_unknown_options": True})

@@ -7,7 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from cryptography.fernet import Fernet
-from sqlalchemy import Column, Connection, insert, select
+from sqlalchemy import Column, Connection, select
+from sqlalchemy.dialects.postgresql import insert
 
 from bot.domain.errors import SettingsError
 from bot.redaction import register_secret
@@ -22,10 +23,15 @@ def secret_keys(settings: Settings) -> tuple[str, ...]:
     """The Fernet keys, the first of which writes. Without any in the settings, one is kept in `avatarbot.key` beside the database.
 
     The file is made at the first call, readable by its owner only; two processes that start at once get the same key.
-    Raises `SettingsError` when the file cannot be made or read, or holds something else.
+    Raises `SettingsError` when the file cannot be made or read, or holds something else, and where the database is on a server:
+    other processes need the same keys.
     """
     if settings.secret_keys:
         return tuple(key.get_secret_value() for key in settings.secret_keys)
+    if settings.on_server:
+        raise SettingsError(
+            "With a database on a server AVATARBOT_SECRET_KEYS has to be set; make a key with `avatarbot db new-key`."
+        )
     key = _kept_in(key_file(settings))
     register_secret(key)
     return (key,)
@@ -91,7 +97,7 @@ def holds_encrypted(connection: Connection) -> bool:
 
 def readable(connection: Connection, settings: Settings) -> bool:
     """Whether what is encrypted here, if anything, opens with the keys that are there. Makes none."""
-    if not settings.secret_keys and not key_file(settings).exists():
+    if not (settings.secret_keys or settings.on_server or key_file(settings).exists()):
         return not holds_encrypted(connection)
     return opens(connection, Cipher(secret_keys(settings)))
 
@@ -112,15 +118,24 @@ def has_canary(connection: Connection) -> bool:
 
 
 def leave_canary(connection: Connection, cipher: Cipher) -> None:
-    """Have one from now on."""
-    connection.execute(insert(vault).values(**_CANARY, value=cipher.encrypt(b"canary")))
+    """Have one from now on: this one, or that of a process which was first."""
+    canary = insert(vault).values(**_CANARY, value=cipher.encrypt(b"canary"))
+    connection.execute(canary.on_conflict_do_nothing())
 
 
-def lost_key(database: Path, key_file: Path) -> SettingsError:
+def require_key(connection: Connection, cipher: Cipher) -> None:
+    """Raises `SettingsError` when it is not the key of whoever left the canary."""
+    for encrypted in connection.execute(select(vault.c.value).filter_by(**_CANARY)).scalars():
+        cipher.decrypt(encrypted)
+
+
+def lost_key(settings: Settings) -> SettingsError:
     """What is lost without the key, and how to go on."""
+    database, file = settings.database_name, key_file(settings)
+    back = "Set" if settings.on_server else f"Put {file} back, or set"
     return SettingsError(
         f"The key that {database} was written with is missing: without it the workspaces' tokens, the channels' settings and the "
-        f"sessions in it cannot be read. Put {key_file} back, or set AVATARBOT_SECRET_KEYS to that key; if it is lost for good, "
+        f"sessions in it cannot be read. {back} AVATARBOT_SECRET_KEYS to that key; if it is lost for good, "
         "move the database away and start with an empty one."
     )
 

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 
 import psycopg
 from sqlalchemy import Connection, Engine, create_engine
-from sqlalchemy.engine import URL
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
@@ -60,10 +60,34 @@ def connected(url: URL) -> Iterator[Connection]:
     engine = _engine(url)
     try:
         with engine.connect() as connection:
-            _require_version(connection.connection.driver_connection)
+            require_version(connection.connection.driver_connection)
             yield connection
     except FAILURES as error:
         raise _refused(error, url) from error
+
+
+ONLY_PROCESS: Final = 4_711_016
+"""Key of the advisory lock of the process that serves the database."""
+
+
+@contextlib.contextmanager
+def sole_process(address: str) -> Iterator[None]:
+    """Hold the lock of the database within the block; the server frees it when the process or its machine dies, however it dies.
+
+    Raises `SettingsError` when another process holds it.
+    """
+    url = make_url(address)
+    with connected(url) as connection:
+        connection.exec_driver_sql(
+            "SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3"
+        )
+        held = connection.exec_driver_sql(f"SELECT pg_try_advisory_lock({ONLY_PROCESS})").scalar()
+        connection.commit()
+        if not held:
+            raise SettingsError(
+                f"Another avatarbot runs on {url.database} at {_where(url)}; stop it first: several processes are not supported yet."
+            )
+        yield
 
 
 def _engine(url: URL, **connect: object) -> Engine:
@@ -76,7 +100,8 @@ def _engine(url: URL, **connect: object) -> Engine:
     )
 
 
-def _require_version(driver: Any) -> None:
+def require_version(driver: Any) -> None:
+    """Raises `SettingsError` for a server that is too old."""
     found = driver.info.server_version // 10_000
     if found < OLDEST:
         raise SettingsError(f"The server of DATABASE_URL is PostgreSQL {found}; {OLDEST} or newer is needed.")
@@ -167,7 +192,7 @@ class PostgresThread:
     def _connected(self) -> tuple[Connection, Any]:
         if self._connection is None:
             self._connection = self._engine.connect()
-            _require_version(self._connection.connection.driver_connection)
+            require_version(self._connection.connection.driver_connection)
         return self._connection, self._connection.connection.driver_connection
 
     def _undo(self, connection: Connection, driver: Any) -> None:

@@ -38,7 +38,7 @@ from bot.storage.encryption import Cipher
 from bot.storage.engine import Store
 from bot.storage.event_writer import EventWriter
 from bot.storage.functions import StorageFunctions
-from bot.storage.keys import has_canary, leave_canary
+from bot.storage.keys import has_canary, leave_canary, require_key
 from bot.storage.statements import SqlTransaction
 from bot.storage.unit_of_work import FencedBlock, Repository, admit, ask_to_end, put_to_rest, reads, writes
 from bot.tasks import Wakeups
@@ -59,6 +59,7 @@ async def sql_storage(url: str, cipher: Cipher, clock: Clock) -> AsyncIterator["
     async with Store.open(url, cipher) as store:
         if not await store.read(has_canary):
             await store.write(lambda connection: leave_canary(connection, cipher))
+            await store.read(lambda connection: require_key(connection, cipher))
         yield SqlStorage(store, clock)
 
 

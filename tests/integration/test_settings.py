@@ -70,20 +70,24 @@ def test_the_environment_wins_over_the_file(empty_place: Path, monkeypatch: pyte
         ),
         (
             "DATABASE_URL",
-            "postgres://ann:hunter2@db/avatars",
-            "DATABASE_URL names PostgreSQL, which is not supported yet; use sqlite:///avatarbot.db or leave it out.",
+            "postgres://ann:hunter2@db",
+            "DATABASE_URL has to name a database on a server, as in postgresql://user:password@host/avatarbot.",
         ),
         (
             "DATABASE_URL",
-            "postgresql+asyncpg://db/avatars",
-            "DATABASE_URL names PostgreSQL, which is not supported yet; use sqlite:///avatarbot.db or leave it out.",
+            "postgresql+asyncpg://db:port/avatars",
+            "DATABASE_URL has to name a database on a server, as in postgresql://user:password@host/avatarbot.",
         ),
         (
             "DATABASE_URL",
             "avatarbot.db",
             "DATABASE_URL is not a database address; it should look like sqlite:///avatarbot.db.",
         ),
-        ("DATABASE_URL", "mysql://db/x", "DATABASE_URL has to name a SQLite file, as in sqlite:///avatarbot.db."),
+        (
+            "DATABASE_URL",
+            "mysql://db/x",
+            "DATABASE_URL has to name a SQLite file, as in sqlite:///avatarbot.db, or PostgreSQL, as in postgresql://user:password@host/avatarbot.",
+        ),
         (
             "DATABASE_URL",
             "sqlite://",
@@ -216,3 +220,19 @@ def test_a_key_file_that_cannot_be_made_is_said(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("DATABASE_URL", "sqlite:///nowhere/avatarbot.db")
     with pytest.raises(SettingsError, match="cannot be used"):
         secret_keys(load(Settings))
+
+
+@pytest.mark.parametrize("kind", ["postgres", "postgresql", "postgresql+psycopg"])
+def test_a_server_is_named_without_its_password(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", f"{kind}://ann:hunter2@db:5433/avatars?sslmode=require")
+    settings = load(Settings)
+    assert settings.on_server
+    assert settings.store_url == "postgresql://ann:hunter2@db:5433/avatars?sslmode=require"
+    assert settings.database_name == "avatars on db"
+
+
+def test_beside_a_server_no_key_is_made(empty_place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://ann@db/avatars")
+    with pytest.raises(SettingsError, match="AVATARBOT_SECRET_KEYS has to be set"):
+        secret_keys(load(Settings))
+    assert list(empty_place.iterdir()) == []
