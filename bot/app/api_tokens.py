@@ -24,6 +24,7 @@ COMMANDS = (
     "transcript",
     "usage",
     "avatars",
+    "events",
 )
 """What a token can be for."""
 

@@ -41,6 +41,7 @@ from bot.runtime.status_card import EndedCards
 from bot.runtime.worker import Worker
 from bot.telemetry import Metrics
 from bot.web.api.authentication import Authentication
+from bot.web.api.events import EventStreams
 from bot.web.api.operations import ApiOperations
 from bot.web.api.routes import ApiRoutes
 from bot.web.app import Readiness
@@ -121,6 +122,7 @@ class Service:
         self._archive = StoredArchive(storage, parts.disclosures)
         self._pictures = parts.pictures
         self._webhooks = WebhookSender(self.services, self.worker.lease, parts.webhooks) if parts.webhooks else None
+        self._streams = EventStreams(self.services)
         self._queries = QueryContext(self.services, self._links, self._archive, files=parts.files)
         self.core = Gateway(self._inbox, self._queries)
 
@@ -164,7 +166,7 @@ class Service:
             self._pictures,
         )
         operations = ApiOperations(self.core, services, self._archive)
-        api = ApiRoutes(operations, Authentication(services.storage.tokens, services.clock))
+        api = ApiRoutes(operations, Authentication(services.storage.tokens, services.clock), self._streams)
         serving = (http for platform in self._platforms.values() if (http := platform.features.http))
         return [viewer, api.mount(), *(mount for http in serving for mount in http.mounts())]
 
@@ -210,6 +212,7 @@ class Service:
                 leave_open = hand_over or await self._somebody_else()
                 self.worker.stop(hand_over=leave_open)
                 await asyncio.wait((working,))
+                self._streams.close()
                 await self._replies.drain(LAST_REPLIES)
                 for task in tasks:
                     task.cancel()

@@ -26,6 +26,7 @@ from bot.domain.conversations import (
     ReplyTo,
     place_named,
 )
+from bot.domain.hook_events import PlaceScope
 from bot.domain.posts import Speaker
 from bot.domain.provider import day_of
 from bot.domain.sessions import Mode, SessionStatus
@@ -271,16 +272,12 @@ class ApiOperations:
 
     async def _reaches(self, caller: ApiCaller, place: ConversationRef, talk: ConversationRef | None = None) -> bool:
         """What is private is reached by a token that names it, and by no other."""
-        listed = caller.token.places
+        scope = PlaceScope(caller.token.places)
         if not self._runs(place):
             return False
-        if place in listed or talk in listed:
+        if place in scope.places or talk in scope.places:
             return True
-        named, everywhere = place.channel in listed, replace(place.channel, channel_id=ANY_CHANNEL) in listed
-        if not (named or everywhere):
-            return False
-        channel = await self._services.platform(place).channel(place)
-        return not channel.private_thread and (named or not channel.private)
+        return scope.may_cover(place) and scope.covers(place, await self._services.platform(place).channel(place))
 
     def _runs(self, place: ConversationRef) -> bool:
         return place.platform in self._services.platforms

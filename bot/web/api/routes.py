@@ -19,9 +19,11 @@ from bot.clock import new_id
 from bot.commands.catalogue import FORMATS
 from bot.commands.validation import listed
 from bot.domain.errors import StoreUnavailable
+from bot.domain.hook_events import EventType
 from bot.ingress.gateway import FAULT
 from bot.ports.chat import HttpMount
 from bot.web.api.authentication import ApiCaller, Authentication
+from bot.web.api.events import EventStreams
 from bot.web.api.openapi import document
 from bot.web.api.operations import LONGEST_WAIT, ON_A_SESSION, ApiOperations
 from bot.web.api.problems import ApiProblem, ProblemKind
@@ -138,8 +140,9 @@ Operation = Callable[["ApiRequest"], Awaitable[Response]]
 class ApiRoutes:
     """Each route reads, calls one operation and writes."""
 
-    def __init__(self, operations: ApiOperations, authentication: Authentication) -> None:
+    def __init__(self, operations: ApiOperations, authentication: Authentication, streams: EventStreams) -> None:
         self._operations = operations
+        self._streams = streams
         self._authentication = authentication
         self._document = msgspec.json.encode(document())
 
@@ -168,6 +171,7 @@ class ApiRoutes:
             self._route("/requests/{request}", GET=self.request),
             self._route("/usage", GET=self.usage),
             self._route("/avatars", GET=self.avatars),
+            self._route("/events", GET=self.events),
         ]
 
     def _route(self, path: str, **operations: Operation) -> Route:
@@ -243,6 +247,15 @@ class ApiRoutes:
             AvatarList(reply.text, [AvatarOffer(each.title, each.detail, each.picture) for each in reply.items])
         )
 
+    async def events(self, request: ApiRequest) -> Response:
+        """They never end by themselves, so the document does not have them."""
+        after, header = request.http.headers.get("last-event-id", ""), request.http.headers.get("authorization", "")
+        if not re.fullmatch(r"[0-9A-Za-z]{0,64}", after):
+            raise ApiProblem(ProblemKind.BAD_REQUEST, "“Last-Event-ID” is the id of an event.")
+        return await self._streams.response(
+            request.caller, _kinds(request), after, lambda: self._authentication.caller(header)
+        )
+
     # ------------------------------------------------------------ what goes wrong
 
     async def _problem(self, _request: Request, error: Exception) -> Response:
@@ -266,6 +279,13 @@ class ApiRoutes:
 
     async def _broken(self, _request: Request, _error: Exception) -> Response:
         return refused(ApiProblem(ProblemKind.BROKEN, FAULT))
+
+
+def _kinds(request: ApiRequest) -> frozenset[EventType]:
+    names = [name for name in request.http.query_params.get("events", "").split(",") if name]
+    if unknown := [name for name in names if name not in set(EventType)]:
+        raise ApiProblem(ProblemKind.BAD_REQUEST, f"Events are {listed([*EventType])}, not “{unknown[0][:50]}”.")
+    return frozenset(map(EventType, names)) or frozenset(EventType)
 
 
 def answered(value: msgspec.Struct, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
