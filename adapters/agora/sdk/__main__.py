@@ -108,7 +108,7 @@ class SdkProcess:
 
     def _start(self, order: Start) -> None:
         load()
-        from adapters.agora.sdk.service import new_service  # noqa: PLC0415 - imports the SDK
+        from adapters.agora.sdk.connection import new_service  # noqa: PLC0415 - imports the SDK
 
         self._profile, self._folder = order.profile, order.folder
         self._service = new_service(order.app_id, order.profile, Path(order.folder))

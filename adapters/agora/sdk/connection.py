@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, Final
 
 from agora.rtc.agora_base import (
+    AgoraServiceConfig,
     AudioPublishType,
     AudioScenarioType,
     AudioSubscriptionOptions,
@@ -14,6 +16,7 @@ from agora.rtc.agora_base import (
     RtcConnectionPublishConfig,
     VideoSubscriptionOptions,
 )
+from agora.rtc.agora_service import AgoraService
 
 from adapters.agora.reasons import refusal
 from adapters.agora.sdk import SdkHangs
@@ -28,6 +31,7 @@ from adapters.agora.sdk.observers import (
     UserObserver,
 )
 from adapters.agora.sdk.published_voice import PublishedVoice
+from adapters.agora.wrapper import WrapperMissing
 from bot.domain.errors import RoomError
 from bot.ports.room import AudioFrame, ConnectionLost, RoomEvent, VideoFrame
 
@@ -42,6 +46,24 @@ REMARKS: Final = 20
 """Different remarks of one connection that go to the log."""
 SAMPLE_RATE: Final = 16_000
 CHANNELS: Final = 1
+
+
+def new_service(app_id: str, profile: int, folder: Path) -> Any:
+    """Start it; its logs and what it stores go into `folder`. Raises `WrapperMissing`."""
+    config = AgoraServiceConfig(
+        appid=app_id,
+        enable_video=1,
+        channel_profile=ChannelProfileType(profile),
+        audio_scenario=AudioScenarioType.AUDIO_SCENARIO_DEFAULT,
+        log_path=str(folder / "agora.log"),
+        data_dir=str(folder),
+        config_dir=str(folder),
+    )
+    service = AgoraService()
+    code = service.initialize(config)
+    if not service.inited:  # `initialize` returns the code of a later call
+        raise WrapperMissing("Agora's SDK did not start.", f"initialize: inited is False (last code {code})")
+    return service
 
 
 class SdkConnection:

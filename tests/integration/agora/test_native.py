@@ -39,8 +39,7 @@ import asyncio, gc, os
 from pathlib import Path
 from adapters.agora.sdk.loading import load
 load()
-from adapters.agora.sdk.service import new_service
-from adapters.agora.sdk.connection import SdkConnection
+from adapters.agora.sdk.connection import SdkConnection, new_service
 
 async def main():
     service = new_service("app", 1, Path("/tmp"))

@@ -1,6 +1,6 @@
 import pytest
 
-from adapters.agora.event_queue import EventQueue
+from adapters.agora.connection import EventQueue
 from bot.ports.room import ConnectionLost, LossReason, Packet, RoomEvent
 
 
