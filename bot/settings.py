@@ -154,6 +154,7 @@ class Settings(BaseSettings):
     )
     retention_days: int = Field(30, ge=1, le=3650, validation_alias="AVATARBOT_RETENTION_DAYS")
     disclosure: bool = Field(default=True, validation_alias="AVATARBOT_DISCLOSURE")
+    barge_in: bool = Field(default=True, validation_alias="AVATARBOT_BARGE_IN")
     disclosure_text: Annotated[str, AfterValidator(_sentence_of_their_own)] = Field(
         "", validation_alias="AVATARBOT_DISCLOSURE_TEXT"
     )

@@ -79,6 +79,7 @@ async def run_service(playground: bool, handover: bool, roles: tuple[str, ...]) 
             webhooks=StandardWebhooks(settings.hooks_inside),
             disclosures=settings.disclosures,
             alone=not settings.on_server,
+            barge_in=settings.barge_in,
         )
         service = Service(parts, settings.address)
         page = _page(settings, timeouts.retention) if playground else None

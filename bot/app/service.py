@@ -86,6 +86,7 @@ class Parts:
     pictures: Pictures | None = None
     webhooks: WebhookClient | None = None
     disclosures: Disclosures = field(default_factory=Disclosures)
+    barge_in: bool = True
 
 
 class Service:
@@ -111,6 +112,7 @@ class Service:
             timeouts=parts.timeouts,
             model=parts.model,
             disclosures=parts.disclosures,
+            barge_in=parts.barge_in,
         )
         self._give_up = parts.give_up
         self.worker = Worker(self.services, parts.give_up, alone=parts.alone)

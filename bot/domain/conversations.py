@@ -177,7 +177,7 @@ class MessagePosted:
 
     `mentioned` is true when it addressed the bot by name, `direct` when it was said in a direct message; `message` is None when
     it exists nowhere as a message (a slash command, the viewer page), so that it has to be posted before it is answered; `via`
-    then says where it came from.
+    then says where it came from. `heard` is its id where the avatar heard it said aloud, and needs not be told.
 
     Platforms hand over all that is written as said; the core knows which bare words are commands.
     """
@@ -186,6 +186,7 @@ class MessagePosted:
     message: MessageRef | None = None
     mentioned: bool = False
     via: str = ""
+    heard: str = ""
     direct: bool = False
 
 

@@ -28,7 +28,7 @@ from bot.domain.conversations import (
 )
 from bot.domain.provider import Use
 from bot.domain.sessions import EndReason, SessionStatus
-from bot.ports.storage.records import SAY, USES, WITHDRAW, NewRow, SessionRecord
+from bot.ports.storage.records import HEARD, SAY, USES, WITHDRAW, NewRow, SessionRecord
 from bot.ports.storage.transactions import Admitted, NewSession, Situation, WorkspaceKey
 from bot.runtime.resolve import as_settings, specified
 from bot.runtime.sentences import JUST_ENDED, already_here, has_ended, nobody_here, start_again
@@ -113,7 +113,7 @@ class Admission:
     def _hear(self, inbound: Inbound, said: MessagePosted) -> Outcome:
         session = self._session_for(inbound.place)
         talks_here = session is not None and inbound.place == session.talk
-        if command := bare_command(said, in_conversation=talks_here):
+        if not said.heard and (command := bare_command(said, in_conversation=talks_here)):
             return self._obey(inbound, command)
         if session is None:
             return self._hear_for_nobody(inbound, said)
@@ -165,7 +165,8 @@ class Admission:
         self._waiting[session.id, inbound.person.id] += 1
         self._authors[session.id] += not mine
         self._queues[session.id] += 1
-        return self._take(inbound, session, SAY, {"text": said.text, "via": said.via}, said.message)
+        body = {"text": said.text, "via": said.via} | ({HEARD: said.heard} if said.heard else {})
+        return self._take(inbound, session, SAY, body, said.message)
 
     def _wake(self, inbound: Inbound, session: SessionRecord) -> Refused | None:
         refused = self._may_start(inbound)
@@ -316,7 +317,7 @@ class Admission:
         self, inbound: Inbound, session: SessionRecord, verb: str, body: Mapping[str, str], message: MessageRef | None
     ) -> Accepted:
         role = role_of(inbound.person, session.starter_id)
-        row = NewRow(self._new_id(), session.id, inbound, verb, body, message, role)
+        row = NewRow(body.get(HEARD) or self._new_id(), session.id, inbound, verb, body, message, role)
         self.admitted.rows.append(row)
         if verb in USES:
             self.admitted.used.add(session.id)

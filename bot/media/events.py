@@ -6,14 +6,25 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from bot.domain.disclosure import Disclosed
 from bot.domain.posts import Speaker
 from bot.domain.sessions import Mode, SessionStatus
 from bot.media.fanout import MediaFanouts
+from bot.media.floor import Floor
+from bot.media.voices import Voices
 
 QUEUE_LIMIT = 256
 """Events a slow watcher may fall behind before its oldest are dropped; the snapshot it asks for next makes it whole."""
+
+
+class Hears(StrEnum):
+    """How people can speak aloud to an avatar."""
+
+    NOTHING = ""
+    SOUND = "sound"  # it listens by itself
+    WORDS = "words"  # it would repeat what it hears: whatever recognises speech has to be the speaker's own
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +41,7 @@ class SessionView:
     speaking: bool = False
     waiting: int = 0
     ends: str = ""
+    hears: Hears = Hears.NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +58,15 @@ class Caption:
     to: str = ""
 
 
-SessionEvent = SessionView | Caption
+SessionEvent = SessionView | Caption | Floor
 
 
 class SessionEvents:
-    """One channel per session, in this process. Publishing never waits. Video and audio go over `media`."""
+    """One channel per session, in this process. Publishing never waits. Video and audio go over `media`, people's voices over `voices`."""
 
     def __init__(self) -> None:
         self.media = MediaFanouts()
+        self.voices = Voices(self.publish)
         self._views: dict[str, SessionView] = {}
         self._watchers: defaultdict[str, dict[asyncio.Queue[SessionEvent], Disclosed]] = defaultdict(dict)
 

@@ -1,6 +1,7 @@
 """One live session in this process: what its tasks share."""
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -15,9 +16,9 @@ from bot.domain.disclosure import Disclosure
 from bot.domain.errors import AvatarbotError
 from bot.domain.posts import Addressee, Opened
 from bot.domain.sessions import NOTHING_KNOWN, EndReason, Mode, Outlook, SessionSpec, SessionStatus
-from bot.media.events import SessionView
+from bot.media.events import Hears, SessionView
 from bot.media.fanout import MediaFanout
-from bot.ports.avatar import Avatar
+from bot.ports.avatar import Avatar, HearingAvatar
 from bot.ports.chat import ChatPlatform
 from bot.ports.storage.records import SAY, USES, InboxRecord, Lease, Past, SessionRecord
 from bot.ports.storage.transactions import FencedWrites
@@ -26,6 +27,9 @@ from bot.ports.words import ProposedSpeech, Source
 from bot.runtime.services import Cleared, Refusal, Services
 from bot.runtime.turn_order import Attribution, WaitingRows
 from bot.transcript.encounters import Encounters
+
+SPOKEN_REMEMBERED = 50
+"""Utterances of people of which it is known that they come in as messages."""
 
 
 class ThrownOut(AvatarbotError):
@@ -70,11 +74,17 @@ class SessionContext:
     active_at: datetime = field(init=False)  # when somebody last used it, and never ahead of our clock
     note: str = ""
     speaking: bool = False
+    talking: bool = False  # somebody speaks aloud, and what was written waits. Written by `VoiceInput`, as is the next
+    spoken: deque[str] = field(
+        default_factory=lambda: deque(maxlen=SPOKEN_REMEMBERED)
+    )  # `mid`s of what people said aloud
     waiting: int = 0
     heard_by: VoiceAudience | None = None  # in a voice channel of its platform
     attribution: Attribution = field(default_factory=Attribution)
     encounters: Encounters = field(default_factory=Encounters)
-    floor: asyncio.Lock = field(default_factory=asyncio.Lock)  # held while a turn is in flight, and while rooms change
+    turn_lock: asyncio.Lock = field(
+        default_factory=asyncio.Lock
+    )  # held while a turn is in flight, and while rooms change
     arrived: asyncio.Event = field(default_factory=asyncio.Event)  # the avatar is in the room
     turns: WaitingRows = field(init=False)  # what is to be spoken
     controls: WaitingRows = field(init=False)  # what overtakes it
@@ -275,6 +285,19 @@ class SessionContext:
         """Whether the avatar says under `mid` what stands in the channel already: in retelling, what somebody wrote."""
         return self.session.spec.mode is Mode.RETELLING and self.attribution.is_asked(mid)
 
+    def is_spoken(self, mid: str) -> bool:
+        """Whether somebody who had the floor said that aloud: then it comes in as a message of theirs."""
+        return mid in self.spoken
+
+    @property
+    def hears(self) -> Hears:
+        """How people can speak aloud to it. In retelling it would repeat them, and a language model of the team's own needs words."""
+        spec, by_itself = self.session.spec, self.services.model is None
+        if self.settings.listening == "mention":
+            return Hears.NOTHING
+        listens = self.avatar is None or isinstance(self.avatar, HearingAvatar)
+        return Hears.SOUND if spec.mode is Mode.DIALOGUE and by_itself and listens else Hears.WORDS
+
     def asked_by(self, mid: str) -> Addressee | None:
         """Whom the avatar answers under `mid`."""
         return self.attribution.asked_by(mid)
@@ -292,4 +315,5 @@ class SessionContext:
             ends_at=self.outlook.at,
             speaking=self.speaking,
             waiting=self.waiting,
+            hears=self.hears,
         )

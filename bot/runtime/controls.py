@@ -85,11 +85,10 @@ class Controls:
         return ""
 
     async def _interrupt(self, _row: InboxRecord) -> str:
-        avatar = self._avatar()
+        self._avatar()
         if not (self._turns.in_flight or self._context.speaking):
             return "Nothing is being said."
-        self._turns.stop(InboxOutcome.INTERRUPTED)
-        await avatar.interrupt()
+        await self._turns.interrupt()
         return "Interrupted."
 
     async def _withdraw(self, row: InboxRecord) -> str:

@@ -48,7 +48,7 @@ class LifecycleTimer:
         if context.attended:
             context.touch()
         idle_deadline = self._idle_deadline()
-        if now >= idle_deadline and not context.floor.locked():
+        if now >= idle_deadline and not context.turn_lock.locked():
             context.end(Asleep())
             return
         if context.ends_at and now >= context.ends_at - self._lead() and not now < idle_deadline < context.ends_at:

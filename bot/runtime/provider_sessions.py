@@ -65,7 +65,7 @@ class ProviderSessions:
         self._lost: asyncio.Queue[tuple[Avatar | None, AvatarGone]] = asyncio.Queue()
         self._listening: dict[int, asyncio.Task[None]] = {}
         self._alone_since: float | None = None  # in the loop's time: the wall clock may be set
-        self._changing = asyncio.Lock()  # held while the room is renewed or mended; taken before the floor
+        self._changing = asyncio.Lock()  # held while the room is renewed or mended; taken before the turn lock
 
     # ------------------------------------------------------------ beginning
 
@@ -240,8 +240,8 @@ class ProviderSessions:
                 raise ThrownOut
             log.info("connection lost", session=self._context.session.id, reason=gone.reason, detail=gone.detail)
             await self._context.become(SessionStatus.RECONNECTING, "The connection was lost. Joining again …")
-            await self.leave()  # a turn that waits for it ends now, and leaves the floor
-            async with self._changing, self._context.floor:
+            await self.leave()  # a turn that waits for it ends now, and frees the lock
+            async with self._changing, self._context.turn_lock:
                 if self._context.avatar is None:  # it may have been renewed meanwhile
                     await self._mend(gone)
             await self._context.become(SessionStatus.LIVE)
@@ -269,7 +269,7 @@ class ProviderSessions:
             except ProviderError as error:
                 if error.verdict is not Verdict.RETRY_LATER:
                     raise
-                async with context.floor:
+                async with context.turn_lock:
                     await self._close_first(old)
             else:
                 await self._go_over(joined)
@@ -280,7 +280,7 @@ class ProviderSessions:
     async def _go_over(self, joined: JoinedAvatar) -> None:
         """Between two turns: what is being said is heard to its end."""
         try:
-            async with self._context.floor:
+            async with self._context.turn_lock:
                 await self._activate(joined)
         except BaseException:
             await self._leave(joined.avatar)

@@ -113,6 +113,8 @@ class Services:
     model: LanguageModel | None = None
     disclosures: Disclosures = field(default_factory=Disclosures)
     written: SessionWrites = field(default_factory=SessionWrites)
+    barge_in: bool = True
+    """Whether the avatar is interrupted by whoever speaks aloud while it does."""
     replies_due: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when somebody is to be told something."""
 

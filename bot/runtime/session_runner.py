@@ -33,6 +33,7 @@ from bot.runtime.resolve import NotOffered, resolved, suggested_by, within
 from bot.runtime.services import Services
 from bot.runtime.status_card import StatusCard
 from bot.runtime.turns import UNHEARD, Turns
+from bot.runtime.voice_input import VoiceInput
 from bot.runtime.voice_presence import VoicePresence
 from bot.transcript.publisher import TranscriptPublisher
 
@@ -109,8 +110,9 @@ class _LiveSession:
         llm_replies = LlmReplies(context) if context.services.model else None
         self._turns = Turns(context, self._publisher, llm_replies)
         self._media_subscription = MediaSubscription(context)
-        # Turns first: they find out to which turn an utterance belongs, and the publisher asks.
-        listeners = (self._turns, self._media_subscription, self._publisher)
+        self._voice_input = VoiceInput(context, self._turns)
+        # The publisher last: the others find out whose an utterance is and to which turn it belongs, and it asks.
+        listeners = (self._voice_input, self._turns, self._media_subscription, self._publisher)
         self._provider_sessions = ProviderSessions(context, group, listeners)
         self._cards = StatusCard(context)
         self._voice = VoicePresence(context)
@@ -170,6 +172,7 @@ class _LiveSession:
         await context.become(SessionStatus.LIVE, "")
         await self._welcome()
         self._start(self._turns.run, "turns")
+        self._start(self._voice_input.run, "voices")
         self._start(self._provider_sessions.run, "provider")
         self._start(LifecycleTimer(context, self._provider_sessions).run, "lifecycle")
 

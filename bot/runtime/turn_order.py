@@ -114,6 +114,9 @@ class Attribution:
         self._asked_by: Addressee | None = None
         self._greets = False
         self._sent = False
+        self._aloud: str | None = None  # the answer to what was said aloud last
+        self._aloud_by: Addressee | None = None  # who waits for it
+        self._is_aloud = False  # the turn in flight was said aloud
 
     def arrived(self, *, opens: bool) -> None:
         """An avatar has come into the room. `opens`: it may say an opening line by itself, as it has a knowledge base."""
@@ -121,10 +124,23 @@ class Attribution:
 
     def begin(self, turn: str, asked_by: Addressee | None) -> None:
         """A turn is given to the avatar. One that nobody asked greets: then the avatar has no opening line of its own."""
-        self._turn, self._answer, self._sent = turn, None, False
+        self._turn, self._answer, self._sent, self._is_aloud = turn, None, False, False
         self._asked_by, self._greets = asked_by, asked_by is None
         self._turns.append(turn)
         self._recall(turn)
+
+    def heard(self, asked_by: Addressee) -> None:
+        """Somebody was heard to say something aloud. What the avatar begins next answers them, under a `mid` that nobody can know."""
+        self._aloud, self._aloud_by = None, asked_by
+
+    def begin_heard(self, turn: str, asked_by: Addressee) -> None:
+        """The turn of what was heard last. The answer to it may have begun before."""
+        self.begin(turn, asked_by)
+        self._answer, self._sent, self._is_aloud = self._aloud, True, True
+
+    def is_aloud(self, mid: str) -> bool:
+        """Whether that answers what was said aloud last."""
+        return mid == self._aloud
 
     def sent(self) -> None:
         """The turn's last packet is on the wire."""
@@ -139,11 +155,25 @@ class Attribution:
             return mid == self._answer
         self._others.append(mid)
         opening, self._opening_due = self._opening_due and not self._greets, False
+        if begins and not opening and self._answers_aloud():
+            return self._answer_aloud(mid)
         if opening or self._own_mids or self._answer is not None or not (self._sent and begins):
             return False
         self._answer = mid
         self._recall(mid)
         return True
+
+    def _answers_aloud(self) -> bool:
+        """Whether what begins is for somebody who spoke. A turn that is still unanswered comes first."""
+        unanswered = not self._own_mids and self._answer is None and self._sent and not self._is_aloud
+        return self._aloud_by is not None and not unanswered
+
+    def _answer_aloud(self, mid: str) -> bool:
+        assert self._aloud_by is not None
+        self._aloud, self._asked[mid], self._aloud_by = mid, self._aloud_by, None
+        if self._is_aloud:
+            self._answer = mid
+        return self._is_aloud
 
     def _recall(self, mid: str) -> None:
         if self._asked_by:

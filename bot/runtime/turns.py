@@ -3,12 +3,13 @@
 import asyncio
 import contextlib
 import math
+from collections import deque
 from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from bot.delivery.rate_limiter import Priority
-from bot.domain.errors import PlatformError, ProviderError, RoomError
+from bot.domain.errors import CommandRefused, PlatformError, ProviderError, RoomError
 from bot.domain.posts import Addressee, Speaker
 from bot.domain.sessions import Mode
 from bot.media.events import Caption
@@ -43,6 +44,9 @@ BEHIND_AT_MOST = 150.0
 THINKING_EVERY = 8.0
 """Seconds; a typing indicator lasts ten where it lasts shortest."""
 
+EARLY = 200
+"""Signs of an answer to what was said aloud that are kept until the words have come in as a message."""
+
 SLOWEST_START = timedelta(minutes=5)
 """How long what waits may have waited for an avatar that was not there yet, before its own time begins."""
 
@@ -72,6 +76,7 @@ class Turns:
         self._current: _Turn | None = None
         self._attribution = context.attribution
         self._authors = RoundRobin()
+        self._early: deque[Speaking | Utterance] = deque(maxlen=EARLY)
         self._began = context.services.clock.now()
 
     async def run(self) -> None:
@@ -81,7 +86,7 @@ class Turns:
         while True:
             await context.arrived.wait()
             context.turns.wakeup.clear()
-            async with context.floor:  # never waiting in here for an avatar: whoever brings it back needs the floor
+            async with context.turn_lock:  # never waiting in here for an avatar: whoever brings it back needs the lock
                 rest = await self._next() if context.arrived.is_set() else 0.0
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(rest):
@@ -114,9 +119,17 @@ class Turns:
     def _attribute(self, event: Speaking | Utterance) -> None:
         begins = not (isinstance(event, Speaking) and not event.on)
         is_answer = self._attribution.is_answer(event.id, begins=begins)
-        if turn := self._current:
+        turn = self._current
+        if self._attribution.is_aloud(event.id) and not (turn and turn.row.heard):
+            self._early.append(event)
+        if turn:
             (self._follow if is_answer else self._wait_behind)(turn, event)
             turn.moved.set()
+
+    def heard(self, by: Addressee) -> None:
+        """Somebody said something aloud, and the avatar answers it by itself: perhaps before their words have come in as a message."""
+        self._early.clear()
+        self._attribution.heard(by)
 
     def _follow(self, turn: _Turn, event: Speaking | Utterance) -> None:
         match event:
@@ -168,6 +181,12 @@ class Turns:
             self._current.over, self._current.stopped = True, outcome
             self._current.moved.set()
 
+    async def interrupt(self) -> None:
+        """Stop what the avatar says. Raises `CommandRefused`."""
+        self.stop(InboxOutcome.INTERRUPTED)
+        if avatar := self._context.avatar:
+            await avatar.interrupt()
+
     # ------------------------------------------------------------ one turn
 
     async def _next(self) -> float | None:
@@ -178,9 +197,10 @@ class Turns:
         context = self._context
         rows = await context.turns.all()
         self._count(len(rows))
-        if not rows:
+        aloud = next((row for row in rows if row.heard), None)
+        if not rows or (context.talking and aloud is None):
             return None
-        row, hold = self._authors.next(rows), context.platform.pace.hold
+        row, hold = aloud or self._authors.next(rows), 0.0 if aloud else context.platform.pace.hold
         arrived = min(each.created_at for each in rows if each.person_id == row.person_id)
         held = arrived + timedelta(seconds=hold)
         wait = (held - context.services.clock.now()).total_seconds()
@@ -212,6 +232,8 @@ class Turns:
             self._authors.served(row.person_id)  # it held up the others
             outcome = InboxOutcome.UNCHECKED if cleared.unchecked else InboxOutcome.MODERATED
             await self._set_aside(row, outcome, f"That was not spoken: {cleared.reason}.")
+            if row.heard:
+                await self._silence()
             return
         async with context.fenced() as run:
             claimed = run.claim_turn(row, context.provider_row, text, place=context.session.place, settings=settings)
@@ -225,6 +247,13 @@ class Turns:
         if not row.greets:
             self._show_words(row)
         await self._perform(row, cleared)
+
+    async def _silence(self) -> None:
+        """The avatar heard what it must not answer."""
+        try:
+            await self.interrupt()
+        except CommandRefused as refused:
+            self._context.log.warning("the avatar answers what was refused", reason=refused.detail)
 
     async def _set_aside(self, row: InboxRecord, outcome: InboxOutcome, sentence: str) -> None:
         """It is not spoken, unless it says something else by now."""
@@ -264,14 +293,14 @@ class Turns:
         if row.greets:
             return _as_spoken(row.text, self._context.session.spec.mode, own_model=bool(self._llm_replies))
         text = speakable(row.text)
-        named = (
+        named = not row.heard and (
             self._context.settings.names and self._context.session.spec.mode is Mode.DIALOGUE and not self._llm_replies
         )
         return with_name(row.person_name, text) if text and named else text
 
     async def _perform(self, row: InboxRecord, text: Cleared) -> None:
         turn = self._current = _Turn(row, asyncio.get_running_loop().time())
-        self._attribution.begin(row.id, None if row.greets else Addressee(clean_name(row.person_name), row.message))
+        self._begin(turn)
         try:
             async with self._thinking(turn):
                 outcome, told = await self._say(turn, text)
@@ -283,6 +312,17 @@ class Turns:
         self._current = None
         if outcome is InboxOutcome.SPOKEN and row.message and self._context.session.spec.mode is Mode.RETELLING:
             await self._mark(row)
+
+    def _begin(self, turn: _Turn) -> None:
+        row = turn.row
+        asked_by = Addressee(clean_name(row.person_name), row.message)
+        if not row.heard:
+            self._attribution.begin(row.id, None if row.greets else asked_by)
+            return
+        self._attribution.begin_heard(row.id, asked_by)
+        for event in self._early:
+            self._follow(turn, event)
+        self._early.clear()
 
     async def conclude(self) -> None:
         """Once `run` was cancelled: what the avatar was in the middle of saying was heard. Raises `LeaseLost`."""
@@ -303,7 +343,9 @@ class Turns:
         return InboxOutcome.ANSWER_MODERATED, f"{what} was not spoken: {answer.refused.reason}."
 
     async def _speak(self, row: InboxRecord, text: Cleared) -> LlmReply | None:
-        """Give it to the avatar, or what the team's own model answers to it."""
+        """Give it to the avatar, or what the team's own model answers to it. What it heard aloud it has."""
+        if row.heard:
+            return None
         avatar = self._context.avatar
         assert avatar is not None
         if self._llm_replies is None or self._context.session.spec.mode is Mode.RETELLING or row.greets:

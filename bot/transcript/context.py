@@ -62,6 +62,10 @@ class TranscriptContext(Protocol):
         """Whether the avatar says under `mid` what stands in the channel already."""
         ...
 
+    def is_spoken(self, mid: str) -> bool:
+        """Whether what a person says under `mid` comes in as a message of theirs."""
+        ...
+
     def asked_by(self, mid: str) -> Addressee | None:
         """Whom the avatar answers under `mid`; None where it answers nobody."""
         ...

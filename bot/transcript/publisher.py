@@ -47,7 +47,7 @@ class TranscriptPublisher:
 
     def hear(self, provider_row: str, event: AvatarEvent) -> None:
         """What people said in the channel is not repeated there."""
-        if isinstance(event, Utterance):
+        if isinstance(event, Utterance) and not (event.speaker is Speaker.USER and self._context.is_spoken(event.id)):
             self.take(provider_row, event, silent=self._context.is_repetition(event.id))
 
     def take(self, provider_row: str, utterance: Utterance, *, silent: bool) -> None:

@@ -10,16 +10,23 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 async def text_of(socket: WebSocket) -> str:
     """The next message, after everybody else had a turn: thousands may be here already.
 
-    Raises `ValueError` for a binary one, which no page of ours sends, and `WebSocketDisconnect`.
+    Raises `ValueError` for a binary one, and `WebSocketDisconnect`.
     """
+    message = await message_of(socket)
+    if isinstance(message, bytes):
+        raise ValueError("a binary message")  # noqa: TRY004 - of what somebody sent, not of ours
+    return message
+
+
+async def message_of(socket: WebSocket) -> str | bytes:
+    """The next message, text or binary, after everybody else had a turn. Raises `WebSocketDisconnect`."""
     await asyncio.sleep(0)
     message = await socket.receive()
     if message["type"] == "websocket.disconnect":
         raise WebSocketDisconnect(message.get("code", 1005), message.get("reason"))
     text: str | None = message.get("text")
-    if text is None:
-        raise ValueError("a binary message")
-    return text
+    data: bytes = message.get("bytes") or b""
+    return data if text is None else text
 
 
 @contextmanager

@@ -16,6 +16,8 @@ from bot.ports.room import RoomCredentials
 
 SAY = "say"
 """The verb of what is to be spoken, whichever way it came in. All others overtake it."""
+HEARD = "heard"
+"""In the body of what the avatar heard somebody say aloud: the row's own id."""
 
 USES = frozenset({"start", SAY, "extend"})
 """What counts as using an avatar, and keeps it awake. Interrupting it, setting it or asking about it is looking after it."""
@@ -230,6 +232,11 @@ class InboxRecord:
     @property
     def text(self) -> str:
         return self.body.get("text", "")
+
+    @property
+    def heard(self) -> bool:
+        """Whether the avatar heard it said aloud, so that it answers by itself."""
+        return HEARD in self.body
 
     @property
     def greets(self) -> bool:

@@ -1,11 +1,25 @@
 """What somebody with a `speak` link does from the page, taken to the core as theirs."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from bot.clock import Clock
-from bot.commands.policy import Policy, Workspace
-from bot.domain.conversations import Accepted, Command, Inbound, MessagePosted, NoSession, Person, Refused, ReplyTo
+from bot.clock import Clock, new_id
+from bot.commands.policy import Policy, Workspace, at_least
+from bot.domain.conversations import (
+    Accepted,
+    Command,
+    Inbound,
+    MessagePosted,
+    NoSession,
+    Person,
+    Refused,
+    ReplyTo,
+    Role,
+)
+from bot.domain.conversations import Outcome as CoreOutcome
 from bot.domain.errors import StoreUnavailable
+from bot.media.floor import Claimant
+from bot.media.voices import Microphone, SpokenWords
 from bot.ports.chat import CoreApi
 from bot.ports.grants import Grant, Scope
 from bot.web.viewer.wire import Do, Outcome, Say
@@ -16,6 +30,9 @@ VERBS = ("interrupt", "extend")
 
 ONLY_WATCHING = "This link is for watching only. Press Watch in the channel for one of your own."
 NOT_FROM_HERE = "That cannot be done from here. Write it in the channel."
+
+ALOUD = "the microphone"
+"""Where words that were said aloud came from, as people read it."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -35,11 +52,35 @@ async def act(done: Say | Do, grant: Grant, core: CoreApi, clock: Clock) -> Outc
         return Outcome(done.nonce, ONLY_WATCHING)
     if isinstance(done, Do) and done.verb not in VERBS:
         return Outcome(done.nonce, NOT_FROM_HERE)
-    sequence = (clock.now() - _EPOCH) // timedelta(microseconds=1)
-    body = MessagePosted(done.text, via="the viewer") if isinstance(done, Say) else Command(done.verb)
+    body = _said(done) if isinstance(done, Say) else Command(done.verb)
     reply_to = ReplyTo(grant.place, grant.person)
-    inbound = Inbound(_event_id(grant.person, done.nonce), sequence, grant.place, grant.person, body, reply_to)
+    inbound = Inbound(_event_id(grant.person, done.nonce), _sequence(clock), grant.place, grant.person, body, reply_to)
     return await _handed_in(inbound, done.nonce, core)
+
+
+def _said(say: Say) -> MessagePosted:
+    return MessagePosted(say.text, via=ALOUD if say.aloud else "the viewer")
+
+
+def microphone(grant: Grant, core: CoreApi, clock: Clock, tell: Callable[[str], None]) -> Microphone | None:
+    """One for whoever may speak over that link; None for who may only watch. `tell` gets sentences for them."""
+    person = grant.person
+    if grant.scope is not Scope.SPEAK or person is None:
+        return None
+
+    async def hand_in(words: SpokenWords) -> CoreOutcome:
+        said = MessagePosted(words.text, via=ALOUD, heard=words.id)
+        event_id = f"voice:{words.id}"
+        return await core.accept(
+            Inbound(event_id, _sequence(clock), grant.place, person, said, ReplyTo(grant.place, person))
+        )
+
+    claimant = Claimant(new_id(), person.id, person.name, may_take=at_least(grant.role, Role.STARTER))
+    return Microphone(claimant, grant.role, hand_in, tell)
+
+
+def _sequence(clock: Clock) -> int:
+    return (clock.now() - _EPOCH) // timedelta(microseconds=1)
 
 
 def _event_id(person: Person, nonce: str) -> str:

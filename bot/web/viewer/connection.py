@@ -1,6 +1,7 @@
 """One page that watches a session: what it should show is kept as state, so that a slow page skips instead of filling memory."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
 from starlette.websockets import WebSocket
@@ -8,21 +9,33 @@ from starlette.websockets import WebSocket
 from bot.domain.disclosure import Disclosed
 from bot.domain.sessions import Mode, SessionStatus
 from bot.media.events import Caption, SessionEvent, SessionEvents, SessionView
+from bot.media.floor import Floor
+from bot.media.voices import Microphone
 from bot.ports.grants import Grant
 from bot.web.viewer.archive import Archive
 from bot.web.viewer.player import Player
 from bot.web.viewer.presence import Presence
-from bot.web.viewer.wire import Audience, Outcome, SaidLine, Session, ToPage, encode
+from bot.web.viewer.speaking import PageMicrophone
+from bot.web.viewer.wire import Audience, Outcome, SaidLine, Session, ToPage, VoiceNote, encode
 
 OUTCOMES_LIMIT = 64
 """Outcomes that a page has not been sent yet; while there are so many, nothing more is read of it."""
+
+MakeMicrophone = Callable[[Callable[[str], None]], Microphone | None]
+"""Makes one that tells its person sentences this way; none for who may only watch."""
 
 
 class ViewerConnection:
     """Sends what changed since it last sent: the newest view, the newest text of each utterance."""
 
-    def __init__(
-        self, socket: WebSocket, grant: Grant, events: SessionEvents, archive: Archive, audiences: Presence
+    def __init__(  # noqa: PLR0917
+        self,
+        socket: WebSocket,
+        grant: Grant,
+        events: SessionEvents,
+        archive: Archive,
+        audiences: Presence,
+        microphone: MakeMicrophone,
     ) -> None:
         self._socket = socket
         self._grant = grant
@@ -34,6 +47,7 @@ class ViewerConnection:
         self._sent = asyncio.Event()
         self._outcomes = 0
         self.player = Player(events.media.of(grant.session_id), self._woken.set)
+        self.microphone = PageMicrophone(events.voices.of(grant.session_id), microphone(self.tell))
 
     def show(self, name: str, frame: ToPage) -> None:
         """Have a frame sent; one that was not sent yet under the same name is replaced."""
@@ -45,6 +59,14 @@ class ViewerConnection:
         name = f"outcome {outcome.nonce}"
         self._outcomes += name not in self._unsent
         self.show(name, outcome)
+
+    def tell(self, sentence: str) -> None:
+        """Say something about their voice to whoever looks at the page."""
+        self.show("note", VoiceNote(sentence))
+
+    def close(self) -> None:
+        """The page is gone."""
+        self.microphone.leave()
 
     async def room(self) -> None:
         """Wait until there is room for one more outcome."""
@@ -72,6 +94,7 @@ class ViewerConnection:
         with self._present(), watched, self._events.watch(session_id, disclosed) as events:
             view = self._events.view(session_id) or await self._archive.view(session_id)
             self._show_event(view or _over(session_id))
+            self.show("floor", self.microphone.floor)
             for caption in await self._archive.captions(session_id):
                 self._show_caption(caption, replayed=True)
             async for event in events:
@@ -90,6 +113,8 @@ class ViewerConnection:
                 self.show("session", Session.of(event))
             case Caption():
                 self._show_caption(event)
+            case Floor():
+                self.show("floor", self.microphone.shown(event))
 
     def _show_caption(self, caption: Caption, *, replayed: bool = False) -> None:
         self.show(f"said {caption.id}", SaidLine.of(caption, replayed=replayed))

@@ -1,7 +1,8 @@
 """A viewer's socket: shows its grant, then watches, and speaks if it may."""
 
 import asyncio
-from contextlib import suppress
+from contextlib import closing, suppress
+from functools import partial
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
@@ -12,14 +13,15 @@ from bot.log_throttle import warn_of_outsider
 from bot.media.events import SessionEvents
 from bot.ports.chat import CoreApi
 from bot.ports.grants import Grant, Grants, Scope
-from bot.web.incoming import ended_by, text_of
-from bot.web.viewer.actions import act, offered
+from bot.web.incoming import ended_by, message_of, text_of
+from bot.web.viewer.actions import ONLY_WATCHING, act, microphone, offered
 from bot.web.viewer.archive import Archive
 from bot.web.viewer.connection import ViewerConnection
 from bot.web.viewer.connection_limit import GRANT_WITHIN_S, ConnectionLimit, LinkSockets
 from bot.web.viewer.presence import Presence
 from bot.web.viewer.wire import (
     Do,
+    FloorWanted,
     FrameAck,
     FromPage,
     Gone,
@@ -94,7 +96,7 @@ class ViewerSockets:
         address = socket.client.host if socket.client else ""
         async with asyncio.timeout(GRANT_WITHIN_S) as patience:
             with self._limit.waiting(address, patience):
-                return await _frame(socket)
+                return decode(await text_of(socket))
 
     async def _valid(self, secret: str) -> Grant:
         grant = await self._grants.find(secret)
@@ -105,10 +107,11 @@ class ViewerSockets:
         return grant
 
     async def _welcome(self, socket: WebSocket, secret: str, grant: Grant) -> None:
-        watching = ViewerConnection(socket, grant, self._events, self._archive, self._audiences)
+        own = partial(microphone, grant, self._core, self._clock)
+        watching = ViewerConnection(socket, grant, self._events, self._archive, self._audiences, own)
         disclosure = await self._archive.disclosure(grant.session_id)
         disclosed = Disclosed(disclosure, lambda shown: watching.show("hello", self._hello(grant, shown)))
-        with ended_by(WebSocketDisconnect, LinkGone, ValueError):
+        with ended_by(WebSocketDisconnect, LinkGone, ValueError), closing(watching):
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(watching.write())
                 tasks.create_task(self._while_valid(secret))
@@ -137,27 +140,37 @@ class ViewerSockets:
         following: asyncio.Task[None] | None = None
         while True:
             await watching.room()
-            match await _frame(socket):
+            match await _frame(socket, watching):
                 case Visible(on=True, plays=plays) if following is None:
                     following = tasks.create_task(self._follow(grant, watching, disclosed, plays=plays))
                 case Visible(on=False) if following is not None:
                     following.cancel()
                     following = None
+                    watching.microphone.leave()
+                case FloorWanted() as wanted if following is not None:
+                    self._grant_floor(watching, wanted)
                 case FrameAck(number):
                     watching.player.acknowledge(number)
                 case KeyFrameWanted():
                     watching.player.discontinuity()
                 case (Say() | Do()) as done:
                     watching.answer(await act(done, grant, self._core, self._clock))
-                case Visible():
+                case Visible() | FloorWanted():
                     pass
                 case ViewerPresent():
                     raise ValueError("presented twice")
+
+    def _grant_floor(self, watching: ViewerConnection, wanted: FloorWanted) -> None:
+        if not watching.microphone.want(wanted):
+            watching.tell(ONLY_WATCHING)
 
     async def _follow(self, grant: Grant, watching: ViewerConnection, disclosed: Disclosed, *, plays: bool) -> None:
         await self._links.join(grant.id)
         await watching.follow(disclosed, plays=plays)
 
 
-async def _frame(socket: WebSocket) -> FromPage:
-    return decode(await text_of(socket))
+async def _frame(socket: WebSocket, watching: ViewerConnection) -> FromPage:
+    """The next one that is no piece of a voice."""
+    while isinstance(message := await message_of(socket), bytes):
+        watching.microphone.take(message)
+    return decode(message)

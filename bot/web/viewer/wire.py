@@ -9,7 +9,7 @@ import msgspec
 
 from bot.domain.posts import Speaker
 from bot.domain.sessions import Mode, SessionStatus
-from bot.media.events import Caption, SessionView
+from bot.media.events import Caption, Hears, SessionView
 from bot.media.keyframes import MediaFrame
 from bot.ports.grants import Scope
 from bot.ports.room import AudioFrame, Codec, VideoFrame
@@ -46,10 +46,13 @@ class Session(ViewerFrame, frozen=True, tag="session"):
     ends: str = ""
     speaking: bool = False
     waiting: int = 0
+    hears: Hears = Hears.NOTHING
 
     @classmethod
     def of(cls, view: SessionView) -> "Session":
-        return cls(view.status, view.avatar_name, view.mode, view.note, view.ends, view.speaking, view.waiting)
+        return cls(
+            view.status, view.avatar_name, view.mode, view.note, view.ends, view.speaking, view.waiting, view.hears
+        )
 
 
 class SaidLine(ViewerFrame, frozen=True, tag="said"):
@@ -77,6 +80,25 @@ class Audience(ViewerFrame, frozen=True, tag="audience"):
     names: tuple[str, ...] = ()
 
 
+class FloorShown(ViewerFrame, frozen=True, tag="floor"):
+    """Who speaks aloud: `name`, for `left` more seconds at most, and how many wait for it. `yours` says that it is this page, `place` which
+    place in line it has, from 1, and `may_take` that it need not wait.
+    """
+
+    name: str = ""
+    yours: bool = False
+    place: int = 0
+    waiting: int = 0
+    left: float = 0.0
+    may_take: bool = False
+
+
+class VoiceNote(ViewerFrame, frozen=True, tag="note"):
+    """Why this page cannot speak aloud, or what came of what was said."""
+
+    sentence: str
+
+
 class Outcome(ViewerFrame, frozen=True, tag="outcome"):
     """What came of `Say` or `Do`: an empty sentence when it was taken, and then the `id` under which the words will be `Said`."""
 
@@ -99,7 +121,7 @@ class Gone(ViewerFrame, frozen=True, tag="gone"):
     why: Why
 
 
-ToPage = Hello | Session | SaidLine | Audience | Outcome | Gone
+ToPage = Hello | Session | SaidLine | Audience | FloorShown | VoiceNote | Outcome | Gone
 
 
 # ---------------------------------------------------------------- from the page
@@ -132,8 +154,21 @@ class KeyFrameWanted(ViewerFrame, frozen=True, tag="key"):
 
 
 class Say(ViewerFrame, frozen=True, tag="say"):
+    """Words, written or, if `aloud`, said to the browser's own speech recognition."""
+
     nonce: Short
     text: str
+    aloud: bool = False
+
+
+class FloorWanted(ViewerFrame, frozen=True, tag="floor"):
+    """Somebody wants to speak aloud, or not any more; with `take` without waiting where they may.
+
+    Who has the floor sends binary frames: 20 ms of PCM each, 16 kHz, one channel, 16 bit little-endian.
+    """
+
+    on: bool
+    take: bool = False
 
 
 class Do(ViewerFrame, frozen=True, tag="do"):
@@ -143,7 +178,7 @@ class Do(ViewerFrame, frozen=True, tag="do"):
     verb: Short
 
 
-FromPage = ViewerPresent | Visible | FrameAck | KeyFrameWanted | Say | Do
+FromPage = ViewerPresent | Visible | FrameAck | KeyFrameWanted | Say | FloorWanted | Do
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[FromPage] = msgspec.json.Decoder(FromPage)

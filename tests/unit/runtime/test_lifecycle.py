@@ -95,7 +95,7 @@ async def test_the_last_half_minute_is_bought_only_for_writers(
 @active()
 async def test_a_stretch_is_bought_for_an_avatar_that_still_speaks(staged: Staged) -> None:
     async with kept(staged):
-        async with staged.context.floor:
+        async with staged.context.turn_lock:
             await at(10 * MINUTE)
         assert bought(staged) == [10, 10]
 
@@ -181,7 +181,7 @@ async def test_a_warning_that_cannot_be_told_stops_nothing(staged: Staged) -> No
 @active(policy=SLEEPS_SOON)
 async def test_it_does_not_fall_asleep_while_it_speaks(staged: Staged) -> None:
     async with kept(staged):
-        async with staged.context.floor:
+        async with staged.context.turn_lock:
             await at(4 * MINUTE)
             assert not staged.context.ending.done()
         await at(4 * MINUTE + 2)
