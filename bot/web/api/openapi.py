@@ -20,9 +20,8 @@ DESCRIPTION = (
 )
 BOUNDS = frozenset({OptionType.NUMBER, OptionType.INTEGER})
 
-ALWAYS = (ProblemKind.UNAUTHORIZED, ProblemKind.TOO_MANY_REQUESTS, ProblemKind.UNAVAILABLE)
+ALWAYS = (ProblemKind.BAD_REQUEST, ProblemKind.UNAUTHORIZED, ProblemKind.TOO_MANY_REQUESTS, ProblemKind.UNAVAILABLE)
 STARTS = (
-    ProblemKind.BAD_REQUEST,
     ProblemKind.FORBIDDEN,
     ProblemKind.NOT_FOUND,
     ProblemKind.TOO_LARGE,
@@ -144,7 +143,7 @@ def operations() -> list[Described]:
             "getTranscript",
             "Get what was said",
             TRANSCRIPTS,
-            (*ASKS, ProblemKind.BAD_REQUEST),
+            ASKS,
             (SESSION, _query("format", {"enum": list(FORMATS), "default": "json"})),
         ),
         Described(
@@ -162,7 +161,7 @@ def operations() -> list[Described]:
             "getUsage",
             "Minutes used",
             _json(UsageReport),
-            (ProblemKind.FORBIDDEN, ProblemKind.BAD_REQUEST),
+            (ProblemKind.FORBIDDEN,),
             (_query("days", {"type": "integer", "minimum": 1, "maximum": 90, "default": 30}),),
         ),
         Described(
@@ -179,6 +178,14 @@ def operations() -> list[Described]:
             ),
         ),
     ]
+
+
+def query_names() -> Mapping[tuple[str, str], frozenset[str]]:
+    """What each operation takes in its query, by its method and path."""
+    return {
+        (each.method, each.path): frozenset(named["name"] for named in each.parameters if named["in"] == "query")
+        for each in operations()
+    }
 
 
 # ---------------------------------------------------------------- its parts
@@ -207,7 +214,7 @@ PREFER: Json = {
     "name": "Prefer",
     "in": "header",
     "description": "`wait=30` waits up to so many seconds, 60 at most, for the end (RFC 7240).",
-    "schema": {"type": "string", "pattern": "^wait=[0-9]{1,2}$"},
+    "schema": {"type": "string", "examples": ["wait=30"]},
 }
 TRANSCRIPTS: Mapping[str, Json] = {
     "application/json": {"type": "object"},

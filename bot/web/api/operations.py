@@ -12,6 +12,8 @@ from datetime import UTC, datetime, timedelta
 from typing import NoReturn
 
 from bot.clock import new_id
+from bot.commands.validation import ParseError
+from bot.commands.verbs import CATALOGUE
 from bot.domain.api_tokens import ANY_CHANNEL
 from bot.domain.conversations import (
     Accepted,
@@ -46,6 +48,8 @@ from bot.web.api.wire import (
     UsedTime,
     state_of,
 )
+
+AVATARS = CATALOGUE.verbs[CATALOGUE.names.index("avatars")]
 
 ON_A_SESSION = ("stop", "interrupt", "act", "set", "extend")
 """Commands that are given to a session by its id."""
@@ -188,10 +192,10 @@ class ApiOperations:
 
     # ------------------------------------------------------------ questions
 
-    async def sessions(self, caller: ApiCaller, place: str = "") -> list[SessionSummary]:
+    async def sessions(self, caller: ApiCaller, place: str | None = None) -> list[SessionSummary]:
         """Those that have not ended and that the token may see, oldest first; of one place, where one is named."""
         self._require(caller, "sessions")
-        here = await self.place(caller, place) if place else None
+        here = None if place is None else await self.place(caller, place)
         storage, found = self._services.storage, list[SessionRecord]()
         for workspace in dict.fromkeys((each.platform, each.workspace_id) for each in caller.token.places):
             found += await storage.sessions.in_workspace(*workspace)
@@ -238,7 +242,9 @@ class ApiOperations:
     async def avatars(self, caller: ApiCaller, place: str, options: Mapping[str, str]) -> Reply:
         """The avatars that can be started in a place, page by page."""
         self._require(caller, "avatars")
-        here = await self.place(caller, place)
+        here, values = await self.place(caller, place), self._services.policy.values(AVATARS, options)
+        if isinstance(values, ParseError):
+            raise ApiProblem(ProblemKind.BAD_REQUEST, values.sentence)
         return await self._core.answer(self._inbound(caller, here, Command("avatars", options), f"?{new_id()}"))
 
     # ------------------------------------------------------------ what a token reaches

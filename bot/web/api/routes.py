@@ -4,7 +4,7 @@ import asyncio
 import json
 import math
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -24,7 +24,7 @@ from bot.ingress.gateway import FAULT
 from bot.ports.chat import HttpMount
 from bot.web.api.authentication import ApiCaller, Authentication
 from bot.web.api.events import EventStreams
-from bot.web.api.openapi import document
+from bot.web.api.openapi import document, query_names
 from bot.web.api.operations import LONGEST_WAIT, ON_A_SESSION, ApiOperations
 from bot.web.api.problems import ApiProblem, ProblemKind
 from bot.web.api.wire import AvatarList, AvatarOffer, Problem, RequestStatus, SayRequest, SessionList
@@ -175,9 +175,13 @@ class ApiRoutes:
         ]
 
     def _route(self, path: str, **operations: Operation) -> Route:
+        queries = query_names()
+
         async def endpoint(request: Request) -> Response:
             caller = await self._authentication.caller(request.headers.get("authorization", ""))
             method = "GET" if request.method == "HEAD" else request.method
+            if (names := queries.get((method.lower(), path))) is not None:
+                _require_known(request, names)
             return await operations[method](ApiRequest(request, caller))
 
         return Route(path, endpoint, methods=list(operations))
@@ -223,7 +227,7 @@ class ApiRoutes:
         return answered(await self._operations.request(request.caller, request.request, request.wait))
 
     async def sessions(self, request: ApiRequest) -> Response:
-        place = request.http.query_params.get("place", "")
+        place = request.http.query_params.get("place")
         return answered(SessionList(await self._operations.sessions(request.caller, place)))
 
     async def session(self, request: ApiRequest) -> Response:
@@ -286,6 +290,13 @@ def _kinds(request: ApiRequest) -> frozenset[EventType]:
     if unknown := [name for name in names if name not in set(EventType)]:
         raise ApiProblem(ProblemKind.BAD_REQUEST, f"Events are {listed([*EventType])}, not “{unknown[0][:50]}”.")
     return frozenset(map(EventType, names)) or frozenset(EventType)
+
+
+def _require_known(request: Request, names: Collection[str]) -> None:
+    """A name of the query that is mistyped would otherwise be overlooked."""
+    if strange := sorted(set(request.query_params) - set(names)):
+        known = f"only {listed(sorted(names))}" if names else "no query"
+        raise ApiProblem(ProblemKind.BAD_REQUEST, f"“{strange[0][:50]}” is not known here: this takes {known}.")
 
 
 def answered(value: msgspec.Struct, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

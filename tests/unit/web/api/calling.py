@@ -29,7 +29,7 @@ class ApiClient:
         return await self.http.post(f"/api/v1{path}", json={} if body is None else body, headers=headers)
 
     async def get(self, path: str, **query: Any) -> httpx.Response:
-        return await self.http.get(f"/api/v1{path}", params=query)
+        return await self.http.get(f"/api/v1{path}", params=query or None)
 
     async def say(self, text: str, place: str = PLACE, *, key: str = "", prefer: str = "") -> httpx.Response:
         return await self.post("/say", {"place": place, "text": text}, key=key, prefer=prefer)

@@ -72,11 +72,10 @@ async def without_token(operation: Operation, api: ApiClient, _world: MemoryWorl
     return await operation.call(api, operation.at(), headers={"Authorization": "Bearer avb_no"})
 
 
-async def nonsense(operation: Operation, api: ApiClient, world: MemoryWorld) -> httpx.Response:
+async def nonsense(operation: Operation, api: ApiClient, _world: MemoryWorld) -> httpx.Response:
     if operation.changes:
         return await operation.call(api, operation.at(), headers={"Idempotency-Key": "two words"})
-    query = {"getTranscript": "?format=pdf", "getUsage": "?days=0"}[operation.name]
-    return await operation.call(api, operation.at(await known_session(api, world)) + query)
+    return await operation.call(api, operation.at() + ("&" if "?" in operation.at() else "?") + "colour=red")
 
 
 async def not_for_this(operation: Operation, _api: ApiClient, world: MemoryWorld) -> httpx.Response:
@@ -178,9 +177,9 @@ def assert_problem(response: httpx.Response) -> None:
 
 
 def test_every_operation_tells_what_any_may_be_refused_with() -> None:
-    assert {kind.status for kind in ALWAYS} == {401, 429, 503}
+    assert {kind.status for kind in ALWAYS} == {400, 401, 429, 503}
     for operation in OPERATIONS:
-        assert operation.statuses >= {401, 429, 503}
+        assert operation.statuses >= {400, 401, 429, 503}
 
 
 @in_memory()
@@ -230,3 +229,18 @@ async def test_without_a_place_a_start_is_told_what_lacks(world: MemoryWorld) ->
         assert strange.status_code == 422
         assert "colour" in strange.json()["detail"]
     assert not world.provider.hosted
+
+
+@in_memory()
+async def test_values_of_a_query_are_looked_at(world: MemoryWorld) -> None:
+    async with program(world) as api:
+        session = await known_session(api, world)
+        for path in (
+            f"/sessions/{session}/transcript?format=pdf",
+            "/usage?days=0",
+            "/usage?days=x",
+            f"/avatars?place={PLACE}&page=0",
+        ):
+            response = await api.get(path)
+            assert response.status_code == 400, path
+            assert_problem(response)
