@@ -59,6 +59,7 @@ class SlackPlatform(SlackPublisher):
         )
         self._deliveries = Deliveries(bolt_app(handler, web.api_url, flow), self._health)
         self._flow = flow
+        self.features = Features(edits=self, search=self, marks=self, typing=self, files=True, members=self, http=self)
 
     def is_home(self, workspace_id: str) -> bool:  # noqa: ARG002 - with a bot's token there is only the workspace it is of
         """The operator's own is the one whose token they set; who installed the app by themselves is not."""
@@ -70,10 +71,6 @@ class SlackPlatform(SlackPublisher):
     async def is_member(self, place: ConversationRef, person_id: str) -> bool:
         """Slack tells of who leaves a channel, and of nobody who is deactivated."""
         return await self._directory.is_member(place.workspace_id, person_id)
-
-    @property
-    def features(self) -> Features:
-        return Features(edits=self, search=self, marks=self, typing=self, files=True, members=self, http=self)
 
     def mounts(self) -> Sequence[HttpMount]:
         """Without a signing secret nothing could be verified, so nothing is mounted."""

@@ -33,7 +33,7 @@ def test_each_may_do_only_what_it_does() -> None:
     avatar, bot = rooms.credentials(SESSION)
 
     assert set(read(avatar.token).rights) == set(Privilege)
-    assert set(read(bot.token).rights) == {Privilege.JOIN, Privilege.PUBLISH_DATA}
+    assert set(read(bot.token).rights) == {Privilege.JOIN, Privilege.PUBLISH_AUDIO, Privilege.PUBLISH_DATA}
     assert set(read(rooms.viewer(SESSION).token).rights) == {Privilege.JOIN}
 
 
