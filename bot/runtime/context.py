@@ -26,7 +26,7 @@ from bot.ports.voice import VoiceAudience
 from bot.ports.words import ProposedSpeech, Source
 from bot.runtime.services import Cleared, Refusal, Services
 from bot.runtime.turn_order import Attribution, WaitingRows
-from bot.transcript.encounters import Encounters
+from bot.transcript.posts import Encounters
 
 SPOKEN_REMEMBERED = 50
 """Utterances of people of which it is known that they come in as messages."""

@@ -1,17 +1,163 @@
-"""The messages of a transcript: a row before each, so that none is posted twice or lost."""
+"""The messages of a transcript: what is to be shown, who has been told that the avatar is an AI, and a row before each message.
+
+With its row none is posted twice or lost.
+"""
 
 import contextlib
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Collection, Iterable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Protocol
 
-from bot.delivery.rate_limiter import Priority
+import structlog
+
+from bot.clock import Clock
+from bot.delivery.rate_limiter import Priority, RateLimiter
 from bot.domain.conversations import MessageRef
-from bot.domain.disclosure import SAID_BEFORE
+from bot.domain.disclosure import SAID_BEFORE, Disclosure
 from bot.domain.errors import MessageGone, Throttled
-from bot.domain.posts import Speaker, TranscriptLine
-from bot.ports.chat import MessageEdits
-from bot.ports.storage.records import LeaseLost, PostRecord
-from bot.transcript.context import TranscriptContext
-from bot.transcript.entry import TranscriptEntry
+from bot.domain.posts import Addressee, Speaker, TranscriptLine
+from bot.media.events import SessionEvents
+from bot.ports.chat import ChatPlatform, MessageEdits
+from bot.ports.storage import Storage
+from bot.ports.storage.records import LeaseLost, PostRecord, SessionRecord, UtteranceRecord
+from bot.ports.storage.transactions import FencedWrites
+from bot.telemetry import Metrics
+
+
+class Encounters:
+    """The one place that decides "not yet told". One for each run: what an earlier run told is told again, rather than not at all."""
+
+    def __init__(self) -> None:
+        self._anybody = False
+        self._people: set[str] = set()
+        self._authors: set[str] = set()
+        self._doubted = True
+
+    def wrote(self, person_id: str) -> None:
+        """Somebody wrote to the avatar; `''` is nobody."""
+        self._authors |= {person_id} - {""}
+
+    def doubt(self) -> None:
+        """Others may have written."""
+        self._doubted = True
+
+    async def authors(self, read: Callable[[], Awaitable[Collection[str]]]) -> frozenset[str]:
+        """Everybody who wrote to the avatar, read where that is in doubt. Raises `StoreUnavailable`."""
+        if self._doubted:
+            self._doubted = False
+            try:
+                self._authors |= set(await read())
+            except BaseException:
+                self._doubted = True
+                raise
+        return frozenset(self._authors)
+
+    def due(self, people: Iterable[str]) -> bool:
+        """Whether the next word of the avatar is somebody's first: of those who read along, or of these people, who wrote to it."""
+        return not (self._anybody and self._people.issuperset(people))
+
+    def told(self, people: Iterable[str]) -> None:
+        """A message that discloses stands in the thread; these people wrote before it."""
+        self._anybody = True
+        self._people.update(people)
+
+
+class TranscriptServices(Protocol):
+    """The parts of the service that every session's transcript shares."""
+
+    @property
+    def storage(self) -> Storage: ...
+
+    @property
+    def clock(self) -> Clock: ...
+
+    @property
+    def events(self) -> SessionEvents: ...
+
+    @property
+    def metrics(self) -> Metrics: ...
+
+
+class TranscriptContext(Protocol):
+    """One session that is run here: its row as last written, its platform, and its fenced way to the database."""
+
+    @property
+    def services(self) -> TranscriptServices: ...
+
+    @property
+    def session(self) -> SessionRecord: ...
+
+    @property
+    def platform(self) -> ChatPlatform: ...
+
+    @property
+    def limiter(self) -> RateLimiter: ...
+
+    @property
+    def disclosure(self) -> Disclosure: ...
+
+    @property
+    def encounters(self) -> Encounters: ...
+
+    @property
+    def log(self) -> structlog.stdlib.BoundLogger: ...
+
+    def is_repetition(self, mid: str) -> bool:
+        """Whether the avatar says under `mid` what stands in the channel already."""
+        ...
+
+    def is_spoken(self, mid: str) -> bool:
+        """Whether what a person says under `mid` comes in as a message of theirs."""
+        ...
+
+    def asked_by(self, mid: str) -> Addressee | None:
+        """Whom the avatar answers under `mid`; None where it answers nobody."""
+        ...
+
+    def fenced(self) -> AbstractAsyncContextManager[FencedWrites]:
+        """What the run writes, in one transaction. Raises `LeaseLost` and `StoreUnavailable` when the block is left."""
+        ...
+
+
+@dataclass(slots=True, eq=False)
+class TranscriptEntry:
+    """One thing to show in the thread, in its order: an utterance, or somebody's words that stand nowhere yet."""
+
+    record: UtteranceRecord
+    speaker: str
+    began: float
+    silent: bool = False  # the channel already holds the words
+    announcement: bool = False
+    resumed: bool = False  # an earlier run may have posted some of it
+    before: str = ""  # what an earlier run heard of it
+    saved: UtteranceRecord | None = None
+    whole: UtteranceRecord | None = None  # what all stands in the thread of once the part that is being posted does
+    marked: UtteranceRecord | None = None  # what is written down as shown
+    next_save: float = 0.0
+    next_edit: float = 0.0
+    growing: bool = False  # it takes room among the messages that grow
+    # By part: its message and what stands there; since when its post may have arrived although the call failed.
+    shown: list[tuple[str, TranscriptLine | None]] = field(default_factory=list)
+    tried: dict[int, datetime] = field(default_factory=dict)
+    disclosure: Disclosure = SAID_BEFORE  # with its first part, whatever becomes of its text
+    answers: Addressee | None = None
+    fresh: bool = True  # this run has shown nothing of it
+
+    @property
+    def posted(self) -> bool:
+        return self.silent or bool(self.shown)
+
+    @property
+    def pressing(self) -> bool:
+        """Whether all of it is to be posted, and written before."""
+        return self.record.final and not self.silent
+
+    @property
+    def visible(self) -> bool:
+        """Whether there is anything of it to show in the thread."""
+        return not self.silent and bool(self.record.text.strip())
 
 
 class TranscriptPosts:

@@ -15,9 +15,7 @@ from bot.ports.storage.records import UtteranceRecord
 from bot.ports.storage.transactions import FencedWrites
 from bot.speech.speakable import clean_name
 from bot.speech.splitter import preview, split
-from bot.transcript.context import TranscriptContext
-from bot.transcript.entry import TranscriptEntry
-from bot.transcript.posts import TranscriptPosts
+from bot.transcript.posts import TranscriptContext, TranscriptEntry, TranscriptPosts
 
 SAVE_EVERY = 1.0
 """Seconds of a growing utterance that a crash may cost."""

@@ -6,7 +6,7 @@ from bot.domain.conversations import Inbound, Membership, MessagePosted, Message
 from bot.domain.posts import Speaker
 from bot.ports.storage.records import SAY, NewRow
 from bot.testing.chat import ANN
-from bot.transcript.encounters import Encounters
+from bot.transcript.posts import Encounters
 from bot.transcript.publisher import TranscriptPublisher
 from tests.disclosing import AI
 from tests.session_fixture import Staged, active
