@@ -31,8 +31,7 @@ from benchmarks.table import load, percentile
 from bot.clock import SystemClock
 from bot.commands.policy import Policy
 from bot.domain.conversations import ConversationRef, Role
-from bot.media.events import SessionEvents
-from bot.media.fanout import MediaFanout
+from bot.media.events import MediaFanout, SessionEvents
 from bot.media.keyframes import MediaFrame
 from bot.ports.grants import Grant, Scope
 from bot.ports.room import AudioFrame, Codec, VideoFrame

@@ -16,8 +16,7 @@ from bot.domain.disclosure import Disclosure
 from bot.domain.errors import AvatarbotError
 from bot.domain.posts import Addressee, Opened
 from bot.domain.sessions import NOTHING_KNOWN, EndReason, Mode, Outlook, SessionSpec, SessionStatus
-from bot.media.events import Hears, SessionView
-from bot.media.fanout import MediaFanout
+from bot.media.events import Hears, MediaFanout, SessionView
 from bot.ports.avatar import Avatar, HearingAvatar
 from bot.ports.chat import ChatPlatform
 from bot.ports.storage.records import SAY, USES, InboxRecord, Lease, Past, SessionRecord

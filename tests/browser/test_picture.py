@@ -10,7 +10,7 @@ from adapters.simulator.media_source import HEIGHT, WIDTH, clips_of
 from bot.domain.conversations import Membership, Person
 from bot.domain.posts import CardAction
 from bot.domain.sessions import SessionStatus
-from bot.media.fanout import MediaFanout
+from bot.media.events import MediaFanout
 from bot.ports.grants import Scope
 from bot.ports.room import Codec, VideoFrame
 from tests.browser.conftest import LONG, Opens, Window, becomes

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from starlette.websockets import WebSocket
 
-from bot.media.fanout import MediaFanout
+from bot.media.events import MediaFanout
 from bot.media.keyframes import MediaFrame
 from bot.web.viewer.backpressure import FrameBackpressure
 from bot.web.viewer.wire import pack

@@ -4,7 +4,7 @@ import asyncio
 import itertools
 from contextlib import AbstractContextManager
 
-from bot.media.fanout import MediaFanout
+from bot.media.events import MediaFanout
 from bot.media.keyframes import ASK_EVERY_S, MediaFrame
 from bot.ports.room import AudioFrame, VideoFrame
 from tests.disclosing import TOLD

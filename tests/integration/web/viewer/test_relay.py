@@ -12,7 +12,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
 from bot.domain.sessions import SessionStatus
-from bot.media.fanout import MediaFanout
+from bot.media.events import MediaFanout
 from bot.ports.grants import Scope
 from bot.ports.room import Codec, VideoFrame
 from bot.web.viewer.wire import HEADER, Flag
