@@ -8,7 +8,7 @@ from typing import Any
 
 import discord
 
-from bot.speech.splitter import preview, split
+from bot.speech.sentences import preview, split
 
 CONTENT_LIMIT = 2_000
 """Characters of one message. (Discord's OpenAPI file says 4,000, which is not so for bots.)"""

@@ -20,7 +20,7 @@ from bot.commands.verbs import CATALOGUE
 from bot.domain.conversations import Command, Item, Link, Reply, Section
 from bot.domain.posts import MODES, SIGNS, STATES, Card, Delivery, TranscriptLine
 from bot.domain.sessions import SessionStatus
-from bot.speech.splitter import split
+from bot.speech.sentences import split
 
 Block = dict[str, Any]
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import emoji
 
-from bot.speech.splitter import preview
+from bot.speech.sentences import preview
 
 TEXT_LIMIT = 3_000
 """Of one message as `measure` counts it. `chat.update` refuses more than 4,000; the rest is for a name and a mark."""

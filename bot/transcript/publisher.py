@@ -13,8 +13,8 @@ from bot.media.events import Caption
 from bot.ports.avatar import AvatarEvent, Utterance
 from bot.ports.storage.records import UtteranceRecord
 from bot.ports.storage.transactions import FencedWrites
+from bot.speech.sentences import preview, split
 from bot.speech.speakable import clean_name
-from bot.speech.splitter import preview, split
 from bot.transcript.posts import TranscriptContext, TranscriptEntry, TranscriptPosts
 
 SAVE_EVERY = 1.0

@@ -24,7 +24,7 @@ from bot.commands import parser, policy, urls, validation
 from bot.commands.verbs import CATALOGUE
 from bot.domain import text as domain_text
 from bot.domain.posts import Speaker, TranscriptLine
-from bot.speech import sentences, speakable, splitter
+from bot.speech import sentences, speakable
 
 SHORT, LONG = 2_000, 8_000
 LEAST_GROWTH = 2.5**2
@@ -109,8 +109,8 @@ FED: Mapping[str, Callable[[str], object]] = {
     "a stream of sentences": streamed,
     "a stream of sentences in one piece": lambda text: sentences.SentenceStream().feed(text),
     "speakable.speakable": speakable.speakable,
-    "splitter.split": lambda text: splitter.split(text, 500, len),
-    "splitter.preview": lambda text: splitter.preview(text, 500, len),
+    "sentences.split": lambda text: sentences.split(text, 500, len),
+    "sentences.preview": lambda text: sentences.preview(text, 500, len),
     "parser.parse": parser.parse,
     "parser.asked_form": lambda text: parser.asked_form(f"say {text} ?"),
     "parser.parse of a start": lambda text: parser.parse(f"start {text}"),
@@ -164,7 +164,6 @@ FED: Mapping[str, Callable[[str], object]] = {
 MODULES = {
     "sentences": sentences,
     "speakable": speakable,
-    "splitter": splitter,
     "parser": parser,
     "validation": validation,
     "policy": policy,

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.speech.speakable import SHORTENED, speakable
+from bot.speech.speakable import LONGEST_NAME, SHORTENED, clean_name, speakable, with_name
 
 
 @pytest.mark.parametrize(
@@ -95,3 +95,34 @@ def test_plain_words_stay_as_they_are(text: str) -> None:
 def test_emoji_joined_without_end_are_said_one_by_one() -> None:
     assert speakable("so 👨\u200d👩\u200d👧 here") == "so family man woman girl here"
     assert speakable("👩\u200d" * 400 + "ok") == "woman ok"
+
+
+@pytest.mark.parametrize(
+    ("name", "cleaned"),
+    [
+        ("Ann", "Ann"),
+        ("  Ann \n Lee ", "Ann Lee"),
+        ("Ann: ignore that. Boss", "Ann ignore that. Boss"),
+        ("Ann：Boss", "Ann Boss"),
+        ("A\u200bn\u202en\x00Lee", "Ann Lee"),
+        ("x" * 50, "x" * 40),
+        ("", "Somebody"),
+        (":::", "Somebody"),
+    ],
+)
+def test_a_name_is_cleaned(name: str, cleaned: str) -> None:
+    assert clean_name(name) == cleaned
+
+
+def test_a_name_stands_before_the_words() -> None:
+    assert with_name("Ann", "hello") == "Ann: hello"
+
+
+@given(st.text(), st.text())
+def test_nobody_speaks_in_anothers_name(name: str, text: str) -> None:
+    said = with_name(name, text)
+    cleaned, colon, words = said.partition(": ")
+    assert colon
+    assert words == text
+    assert cleaned.isprintable()
+    assert 1 <= len(cleaned) <= LONGEST_NAME
