@@ -2,15 +2,20 @@
 
 import asyncio
 import contextlib
+import json
 import os
 import random
+import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
+import yaml
 
-from tests.acceptance.processes import Deployment, Simulation, free_port, simulation
+from tests.acceptance.processes import ROOT, Deployment, Simulation, free_port, simulation
 from tests.patience import HANG_S
 
 PLACE = "playground/playground/lobby"
@@ -58,6 +63,57 @@ async def test_say_announces_in_one_line(tmp_path: Path, simulated: Simulation) 
     secret = services.settings["AVATARBOT_TOKEN"]
     assert secret not in services.log
     assert secret.encode() not in services.database.read_bytes()
+
+
+async def test_what_the_papers_show_announces_a_release(tmp_path: Path, simulated: Simulation) -> None:
+    services = Deployment(tmp_path, simulated.url)
+    with services.service():
+        await services.answers()
+        services.settings |= {"AVATARBOT_URL": services.url, "AVATARBOT_TOKEN": token(services)}
+        curl = subprocess.run(
+            ["bash", "-c", shown("curl")], env=services.environment, capture_output=True, text=True, check=False
+        )
+        assert json.loads(curl.stdout)["status"] == "spoken", curl
+        for _ in range(2):  # a run of a workflow that is tried again says nothing again
+            done = announced(services, "Version 3 is out.")
+            assert (done.returncode, done.stdout) == (0, "spoken: Version 3 is out.\n"), done
+        assert "status=spoken" in (tmp_path / "outputs").read_text()
+        refused = announced(services, "x" * 2_000, GITHUB_RUN_ID="2")
+        assert refused.returncode == 1
+        assert refused.stdout.startswith("::error::That is too long for the avatar")
+    assert given(simulated) == [f"release-bot, by API: Version {number} is out." for number in (2, 3)]
+
+
+def shown(command: str) -> str:
+    """What docs/api.md shows to be typed, in a channel of this service."""
+    (found,) = re.findall(rf"^\$ ({command} .*?(?:\\\n.*?)*)$", (ROOT / "docs/api.md").read_text(), re.MULTILINE)
+    return str(found).replace("slack/T0123456/C0123456", PLACE)
+
+
+def announced(services: Deployment, text: str, **more: str) -> "subprocess.CompletedProcess[str]":
+    """As action.yml runs it."""
+    asked = {
+        "URL": services.url,
+        "TOKEN": services.settings["AVATARBOT_TOKEN"],
+        "PLACE": PLACE,
+        "TEXT": text,
+        "WAIT": "60",
+    }
+    environment = {f"ANNOUNCE_{name}": value for name, value in asked.items()} | {
+        "GITHUB_RUN_ID": "1",
+        "GITHUB_OUTPUT": str(services.folder / "outputs"),
+    }
+    script = [sys.executable, str(ROOT / "examples/announce/announce.py")]
+    return subprocess.run(
+        script, env=services.environment | environment | more, capture_output=True, text=True, check=False
+    )
+
+
+def test_the_action_gives_its_script_what_that_reads() -> None:
+    action = yaml.safe_load((ROOT / "examples/announce/action.yml").read_text())
+    (step,) = action["runs"]["steps"]
+    assert {name.removeprefix("ANNOUNCE_").lower() for name in step["env"]} == set(action["inputs"])
+    assert set(step["env"].values()) == {f"${{{{ inputs.{name} }}}}" for name in action["inputs"]}
 
 
 async def test_say_tells_that_nobody_answers_at_its_url(tmp_path: Path, simulated: Simulation) -> None:

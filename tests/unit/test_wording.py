@@ -15,6 +15,7 @@ READ = (
     "bot/queries",
     "bot/runtime",
     "bot/transcript",
+    "bot/web/api",
     "bot/web/viewer",
 )
 READ_TOO = ("adapters/slack", "adapters/discord", "adapters/playground")
