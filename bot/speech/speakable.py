@@ -50,8 +50,8 @@ _OVER = (".", "!", "?", "…", ":", ";", ",", "。", "！", "？")  # noqa: RUF0
 def speakable(text: str, limit: int = LIMIT) -> str:
     """The words to say, on one line and at most `limit` characters (at least 40); `''` when there is nothing to say."""
     words = _SPECIAL.sub(_special, _BLANKS.sub(" ", text.replace("\r\n", "\n").replace("\r", "\n")))
-    words = _emoji_named(_lines(_RULE.sub("", words)))
-    words = "".join(map(_visible, words))
+    words = _lines(_RULE.sub("", words))
+    words = _visible(words if words.isascii() else _emoji_named(words))
     words = _REPEATED_LETTER.sub(r"\1\1\1", _DOTS.sub("…", _REPEATED_SIGN.sub(r"\1", words)))
     words = _LONELY_SIGN.sub(r"\1", " ".join(_UNDERSCORES.sub(" ", words).split()))
     return _capped(words, limit) if _SAID.search(words) else ""
@@ -91,7 +91,11 @@ def _line(line: str, ends_paragraph: bool) -> str:
     return f"{words}." if words and (block or row or ends_paragraph) and not words.endswith(_OVER) else words
 
 
-def _visible(char: str) -> str:
+def _visible(text: str) -> str:
+    return text if text.isprintable() else "".join(map(_visible_char, text))
+
+
+def _visible_char(char: str) -> str:
     # Persian and the scripts of India spell words with zero-width joiners.
     if char.isprintable() or char in "\u200c\u200d":
         return char

@@ -142,13 +142,19 @@ class _Event(_Envelope, frozen=True):
     pld: _EventPayload = _EventPayload()
 
 
+_SPEAKERS = {speaker.value: speaker for speaker in Speaker}
+_MOMENTS = {moment.value: moment for moment in Moment}
+
+
 def decode(packet: bytes) -> Message | NotOurs:
     """What the bytes of a packet say. Never raises, whatever they are.
 
     Only the text of a chat may hold half a surrogate pair, whose other half may come in the next packet.
     """
     try:
-        fields = json.loads(packet.decode("utf-8-sig"), object_pairs_hook=_well_formed_fields)
+        text = packet.decode("utf-8-sig")
+        # half a surrogate pair has no UTF-8 form: only an escape makes one
+        fields = json.loads(text, object_pairs_hook=_well_formed_fields if "\\u" in text else None)
     except (ValueError, RecursionError):
         return NotOurs(UnreadableMessage.NOT_JSON)
     if not isinstance(fields, dict) or fields.get("v") != VERSION:
@@ -175,9 +181,8 @@ def _chat(fields: dict[str, object]) -> Message:
     text, sender = chat.pld.text or "", chat.pld.sender
     if sender is None:
         return Chat(chat.id, idx, fin, text)
-    if sender not in set(Speaker):
-        return Unknown("chat")
-    return Part(chat.id, idx, fin, Speaker(sender), text)
+    speaker = _SPEAKERS.get(sender)
+    return Part(chat.id, idx, fin, speaker, text) if speaker else Unknown("chat")
 
 
 def _command_or_ack(fields: dict[str, object]) -> Message:
@@ -217,9 +222,8 @@ def _action(mid: str, data: _CommandData) -> Message:
 
 def _event(fields: dict[str, object]) -> Message:
     event = msgspec.convert(fields, _Event, strict=False)
-    if event.pld.event not in set(Moment):
-        return Unknown("event")
-    return Event(event.id, Moment(event.pld.event))
+    moment = _MOMENTS.get(event.pld.event or "")
+    return Event(event.id, moment) if moment else Unknown("event")
 
 
 _READERS: Final[Mapping[str, Callable[[dict[str, object]], Message]]] = {
