@@ -24,11 +24,11 @@ DIGITS = string.digits + string.ascii_uppercase + string.ascii_lowercase  # in t
 WIDTH = 22
 """62 ** 22 is the first power above 2 ** 128."""
 
+_PAIRS = [first + second for first in DIGITS for second in DIGITS]
+_PLACES = [len(_PAIRS) ** place for place in reversed(range(WIDTH // 2))]
+
 
 def new_id() -> str:
     """A new id of 22 letters and digits; a later one sorts after an earlier one."""
-    number, digits = uuid_utils.uuid7().int, []
-    for _ in range(WIDTH):
-        number, digit = divmod(number, len(DIGITS))
-        digits.append(DIGITS[digit])
-    return "".join(reversed(digits))
+    number = uuid_utils.uuid7().int
+    return "".join([_PAIRS[number // place % len(_PAIRS)] for place in _PLACES])

@@ -298,6 +298,9 @@ def _final(entry: TranscriptEntry, part: int, text: str) -> TranscriptLine:
 
 async def _rest(wakeup: asyncio.Event, seconds: float | None) -> None:
     """Until the wakeup, or for so long at most."""
+    if seconds is None:
+        await wakeup.wait()
+        return
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await wakeup.wait()
