@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 
@@ -18,6 +18,16 @@ async def cancel_and_wait(*tasks: asyncio.Task[Any]) -> None:
     for task in tasks:
         if not task.cancelled():
             task.result()
+
+
+async def rest(wakeup: asyncio.Event, seconds: float | None) -> None:
+    """Until the wakeup, or for so long at most."""
+    if seconds is None:
+        await wakeup.wait()
+        return
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await wakeup.wait()
 
 
 class Wakeups:

@@ -1,7 +1,6 @@
 """How fast a platform is written to: one budget for all sessions that share it, and finals before previews."""
 
 import asyncio
-import contextlib
 import heapq
 import itertools
 from dataclasses import replace
@@ -10,6 +9,7 @@ from typing import NamedTuple
 
 from bot.domain.conversations import ConversationRef
 from bot.ports.chat import RateLimits
+from bot.tasks import rest
 
 RECOVERY_S = 60.0
 """How long a budget stays halved after the platform said that it was too fast."""
@@ -128,9 +128,7 @@ class RateLimiter:
         mine.called.clear()
         first = self._queue[0] is mine
         delay = self._due_at(mine) - asyncio.get_running_loop().time() if first else None
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(delay):
-                await mine.called.wait()
+        await rest(mine.called, delay)
 
     def _call_next(self) -> None:
         if self._queue:

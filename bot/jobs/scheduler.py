@@ -1,7 +1,6 @@
 """Periodic jobs. Only the worker that has lived longest does them, so that no two processes do the same."""
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable
 
 import structlog
@@ -9,6 +8,7 @@ import structlog
 from bot.domain.errors import AvatarbotError
 from bot.runtime.services import Services
 from bot.runtime.worker import Worker
+from bot.tasks import rest
 
 log = structlog.get_logger(__name__)
 
@@ -22,9 +22,7 @@ async def run_periodically(
     """
     await worker.lease.enlisted.wait()
     while True:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(every):
-                await wakeup.wait()
+        await rest(wakeup, every)
         wakeup.clear()
         try:
             if await services.storage.workers.eldest() == worker.lease.id:

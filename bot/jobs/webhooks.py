@@ -1,7 +1,6 @@
 """Sends what the outbox holds to its receivers: each until it was taken, for a day at most, a few at a time for each receiver."""
 
 import asyncio
-import contextlib
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from bot.ports.storage.hooks import EventRecord, HookDelivery, HookRecord
 from bot.ports.webhooks import WebhookAnswer, WebhookClient, WebhookUnreachable
 from bot.runtime.lease import WorkerLease
 from bot.runtime.services import Services
+from bot.tasks import rest
 
 log = structlog.get_logger(__name__)
 
@@ -79,9 +79,7 @@ class WebhookSender:
                         await self._begin_due(deliveries, wakeup)
                     except StoreUnavailable as error:
                         log.info("cannot look for events to send", reason=error.detail)
-                    with contextlib.suppress(TimeoutError):
-                        async with asyncio.timeout(LOOK_EVERY):
-                            await wakeup.wait()
+                    await rest(wakeup, LOOK_EVERY)
                     wakeup.clear()
 
     async def _begin_due(self, deliveries: asyncio.TaskGroup, wakeup: asyncio.Event) -> None:

@@ -8,6 +8,7 @@ from bot.media.keyframes import KeyframeThrottle
 from bot.ports.avatar import Avatar, AvatarArrived, AvatarEvent
 from bot.ports.room import AudioFrame, LinkUp, VideoFrame
 from bot.runtime.context import SessionContext
+from bot.tasks import rest
 
 
 class MediaSubscription:
@@ -20,15 +21,13 @@ class MediaSubscription:
 
     async def run(self) -> None:
         """Until cancelled. A picture that cannot be had ends nothing."""
-        media, rest = self._context.media, None
+        media, seconds = self._context.media, None
         while True:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(rest):
-                    await media.changed.wait()
+            await rest(media.changed, seconds)
             media.changed.clear()
-            rest = None
+            seconds = None
             with contextlib.suppress(RoomError):  # the connection is lost, and whoever restores it sets `changed` again
-                rest = await self._follow()
+                seconds = await self._follow()
 
     async def _follow(self) -> float | None:
         """Do what is due; the seconds after which a key frame is asked for that must wait."""

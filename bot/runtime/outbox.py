@@ -13,6 +13,7 @@ from bot.domain.conversations import BY_API, Command, Reply
 from bot.domain.errors import PlatformError, StoreUnavailable, Throttled
 from bot.ports.storage.records import InboxOutcome, InboxRecord
 from bot.runtime.services import Services
+from bot.tasks import rest
 
 log = structlog.get_logger(__name__)
 
@@ -48,9 +49,7 @@ class Outbox:
                 log.warning("cannot look for replies", reason=error.detail)
                 more = False
             if not more:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(self._until_next_look()):
-                        await self._services.replies_due.wait()
+                await rest(self._services.replies_due, self._until_next_look())
 
     def _until_next_look(self) -> float:
         soonest = min(self._not_before.values(), default=math.inf) - asyncio.get_running_loop().time()

@@ -14,6 +14,7 @@ from bot.domain.posts import Addressee, Speaker
 from bot.domain.sessions import Mode
 from bot.media.events import Caption
 from bot.ports.avatar import AvatarArrived, AvatarEvent, AvatarGone, AvatarLeft, Speaking, Utterance
+from bot.ports.chat import TypingSigns
 from bot.ports.storage.records import InboxOutcome, InboxRecord
 from bot.ports.words import Source
 from bot.runtime.context import SessionContext
@@ -22,7 +23,7 @@ from bot.runtime.services import Cleared, Refusal
 from bot.runtime.turn_order import RoundRobin
 from bot.speech.sentences import speaking_seconds
 from bot.speech.speakable import clean_name, speakable, with_name
-from bot.tasks import cancel_and_wait
+from bot.tasks import cancel_and_wait, rest
 from bot.transcript.publisher import TranscriptPublisher
 
 UNHEARD = "That may not have been heard. Please say it again if it matters."
@@ -87,10 +88,8 @@ class Turns:
             await context.arrived.wait()
             context.turns.wakeup.clear()
             async with context.turn_lock:  # never waiting in here for an avatar: whoever brings it back needs the lock
-                rest = await self._next() if context.arrived.is_set() else 0.0
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(rest):
-                    await context.turns.wakeup.wait()
+                seconds = await self._next() if context.arrived.is_set() else 0.0
+            await rest(context.turns.wakeup, seconds)
 
     # ------------------------------------------------------------ what the avatar shows
 
@@ -196,16 +195,18 @@ class Turns:
         """
         context = self._context
         rows = await context.turns.all()
-        self._count(len(rows))
         aloud = next((row for row in rows if row.heard), None)
         if not rows or (context.talking and aloud is None):
+            self._count(len(rows))
             return None
         row, hold = aloud or self._authors.next(rows), 0.0 if aloud else context.platform.pace.hold
         arrived = min(each.created_at for each in rows if each.person_id == row.person_id)
         held = arrived + timedelta(seconds=hold)
         wait = (held - context.services.clock.now()).total_seconds()
         if 0 < wait <= hold:  # longer, and the clock was set back
+            self._count(len(rows))
             return wait
+        self._count(len(rows) - 1)
         await self._take(row)
         return 0.0 if len(rows) > 1 else None
 
@@ -237,13 +238,13 @@ class Turns:
             return
         async with context.fenced() as run:
             claimed = run.claim_turn(row, context.provider_row, text, place=context.session.place, settings=settings)
-        if not claimed.value:  # withdrawn, edited, or the channel's settings have changed
+        if not claimed.value:
+            # withdrawn, edited, or the channel's settings have changed
             await context.read_settings()
             context.turns.doubt()
             return
         context.turns.over(row)
         self._authors.served(row.person_id)
-        self._count(max(0, context.waiting - 1))
         if not row.greets:
             self._show_words(row)
         await self._perform(row, cleared)
@@ -275,16 +276,17 @@ class Turns:
 
     @contextlib.asynccontextmanager
     async def _thinking(self, turn: _Turn) -> AsyncIterator[None]:
-        """Show that an answer is on its way until it comes."""
-        thinking = asyncio.create_task(self._think(turn), name="thinking")
+        """Show that an answer is on its way until it comes. Where words are only repeated nothing is posted that would end that."""
+        typing = self._context.platform.features.typing
+        answers = self._context.session.spec.mode is Mode.DIALOGUE
+        thinking = [asyncio.create_task(self._think(typing, turn), name="thinking")] if typing and answers else []
         try:
             yield
         finally:
-            await cancel_and_wait(thinking)
+            await cancel_and_wait(*thinking)
 
-    async def _think(self, turn: _Turn) -> None:
-        typing = self._context.platform.features.typing
-        while typing and not turn.heard:
+    async def _think(self, typing: TypingSigns, turn: _Turn) -> None:
+        while not turn.heard:
             with contextlib.suppress(PlatformError):
                 await typing.start_typing(self._context.session.talk)
             await asyncio.sleep(THINKING_EVERY)

@@ -15,7 +15,7 @@ from bot.runtime.context import Ending, HandedOver
 from bot.runtime.lease import CAPACITY, WorkerLease
 from bot.runtime.services import Services
 from bot.runtime.session_runner import SessionRunner
-from bot.tasks import cancel_and_wait
+from bot.tasks import cancel_and_wait, rest
 
 log = structlog.get_logger(__name__)
 
@@ -129,9 +129,7 @@ class Worker:
             self._wakeup.clear()
             for lease in await self._claim():
                 self._begin(lease, group)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_EVERY):
-                    await self._wakeup.wait()
+            await rest(self._wakeup, LOOK_EVERY)
             await self._notify_missed()
 
     def _begin(self, lease: Lease, group: asyncio.TaskGroup) -> None:
@@ -190,9 +188,7 @@ class Worker:
             pause = min(RETRY_FIRST * 2 ** (failures - 1), RETRY_MOST)
         finally:
             self._forget(run)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(pause):
-                await self._left.wait()
+        await rest(self._left, pause)
         await self._release(lease)
         self._wakeup.set()
 
@@ -223,7 +219,5 @@ class Worker:
             self._give_up(STUCK)
 
     async def _all_over(self, within: float) -> bool:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(within):
-                await self._nothing_runs.wait()
+        await rest(self._nothing_runs, within)
         return self._nothing_runs.is_set()

@@ -1,7 +1,6 @@
 """Writes down what is said in one session, and posts it: a row before it is a message, finals always."""
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 
@@ -15,6 +14,7 @@ from bot.ports.storage.records import UtteranceRecord
 from bot.ports.storage.transactions import FencedWrites
 from bot.speech.sentences import preview, split
 from bot.speech.speakable import clean_name
+from bot.tasks import rest
 from bot.transcript.posts import TranscriptContext, TranscriptEntry, TranscriptPosts
 
 SAVE_EVERY = 1.0
@@ -154,7 +154,7 @@ class TranscriptPublisher:
             except StoreUnavailable as error:
                 self._warn("what is said is not saved yet", error, first=not failing)
                 wait, failing = SAVE_EVERY, True
-            await _rest(self._to_save, wait)
+            await rest(self._to_save, wait)
 
     def _warn(self, what: str, error: AvatarbotError, *, first: bool) -> None:
         """Once for each time that something begins to fail."""
@@ -205,7 +205,7 @@ class TranscriptPublisher:
             except (PlatformError, StoreUnavailable) as error:
                 self._warn("what is said is not posted yet", error, first=retry == RETRY_FIRST)
                 wait, retry = retry, min(retry * 2, RETRY_MOST)
-            await _rest(self._to_post, wait)
+            await rest(self._to_post, wait)
 
     async def _step(self) -> float | None:
         """Do what is due; how long nothing else is (None: until something comes in)."""
@@ -294,13 +294,3 @@ def _final(entry: TranscriptEntry, part: int, text: str) -> TranscriptLine:
     if part:
         return TranscriptLine(entry.speaker, text)
     return TranscriptLine(entry.speaker, text, disclosure=entry.disclosure, answers=entry.answers)
-
-
-async def _rest(wakeup: asyncio.Event, seconds: float | None) -> None:
-    """Until the wakeup, or for so long at most."""
-    if seconds is None:
-        await wakeup.wait()
-        return
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await wakeup.wait()

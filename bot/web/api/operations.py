@@ -38,6 +38,7 @@ from bot.queries.archive import StoredArchive
 from bot.runtime.budget import day_allowed
 from bot.runtime.sentences import has_ended
 from bot.runtime.services import Services
+from bot.tasks import rest
 from bot.web.api.authentication import ApiCaller
 from bot.web.api.problems import ApiProblem, ProblemKind
 from bot.web.api.wire import (
@@ -173,7 +174,7 @@ class ApiOperations:
                     written.clear()
                     row = await self._row(caller, row.id)
                     if row.state is not InboxState.DONE:
-                        await _set_within(written, LOOK_EVERY)
+                        await rest(written, LOOK_EVERY)
         return row
 
     async def _row(self, caller: ApiCaller, request_id: str) -> InboxRecord:
@@ -297,12 +298,6 @@ class ApiOperations:
 
 def _no_session(sentence: str) -> NoReturn:
     raise ApiProblem(ProblemKind.NO_SESSION, sentence)
-
-
-async def _set_within(event: asyncio.Event, seconds: float) -> None:
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await event.wait()
 
 
 def _is_same(row: InboxRecord, inbound: Inbound) -> bool:

@@ -101,3 +101,20 @@ async def test_in_dialogue_nothing_is_marked(staged: Staged) -> None:
     async with taking_turns(staged):
         await asyncio.sleep(20)
     assert (staged.given, staged.room.marked) == (["Ann: Hello"], [])
+
+
+@active()
+async def test_typing_is_shown_only_where_an_answer_is_posted(staged: Staged) -> None:
+    await says(staged, "Hello")
+    async with taking_turns(staged):
+        await asyncio.sleep(20)
+    assert staged.room.calls["start_typing"] >= 1
+
+
+@active(spec=replace(SPEC, mode=Mode.RETELLING))
+async def test_no_typing_is_shown_where_words_are_repeated(staged: Staged) -> None:
+    await says(staged, "Hello")
+    async with taking_turns(staged):
+        await asyncio.sleep(20)
+    assert staged.given == ["Hello"]
+    assert staged.room.calls["start_typing"] == 0
