@@ -45,6 +45,7 @@ from bot.web.api.events import EventStreams
 from bot.web.api.operations import ApiOperations
 from bot.web.api.routes import ApiRoutes
 from bot.web.app import Readiness
+from bot.web.mcp.endpoint import McpEndpoint
 from bot.web.viewer.routes import viewer_mount
 
 log = structlog.get_logger(__name__)
@@ -127,6 +128,9 @@ class Service:
         self._streams = EventStreams(self.services)
         self._queries = QueryContext(self.services, self._links, self._archive, files=parts.files)
         self.core = Gateway(self._inbox, self._queries)
+        self._operations = ApiOperations(self.core, self.services, self._archive)
+        self._authentication = Authentication(storage.tokens, parts.clock)
+        self._mcp = McpEndpoint(self._operations, self._authentication)
 
     @property
     def context(self) -> PluginContext:
@@ -167,10 +171,9 @@ class Service:
             services.policy,
             self._pictures,
         )
-        operations = ApiOperations(self.core, services, self._archive)
-        api = ApiRoutes(operations, Authentication(services.storage.tokens, services.clock), self._streams)
+        api = ApiRoutes(self._operations, self._authentication, self._streams)
         serving = (http for platform in self._platforms.values() if (http := platform.features.http))
-        return [viewer, api.mount(), *(mount for http in serving for mount in http.mounts())]
+        return [viewer, api.mount(), self._mcp.mount(), *(mount for http in serving for mount in http.mounts())]
 
     def readiness(self) -> dict[str, Readiness]:
         """Asks the database, the lease and the connection of each platform that was added."""
@@ -203,6 +206,7 @@ class Service:
                 group.create_task(self.services.accounts.operator.catalog.run(), name="catalog"),
                 group.create_task(self._watch_database(working), name="database"),
                 group.create_task(self._connections.run(), name="connections"),
+                group.create_task(self._mcp.run(), name="mcp"),
                 *(group.create_task(job, name="job") for job in self._periodic_jobs()),
                 *([group.create_task(self._webhooks.run(), name="webhooks")] if self._webhooks else []),
                 *(group.create_task(self._keep_up(p), name=p.name) for p in self._platforms.values()),

@@ -8,6 +8,7 @@ import click
 from bot.cli.api import say, tokens
 from bot.cli.database import backup, db, restore
 from bot.cli.hooks import hooks
+from bot.cli.mcp import mcp
 from bot.cli.plugins import Root
 from bot.cli.running import finish
 from bot.cli.sessions import forget, links, sessions, transcript
@@ -144,5 +145,5 @@ def doctor() -> int:
     return exit_code(findings)
 
 
-for command in (db, backup, restore, sessions, transcript, forget, links, workspaces, say, tokens, hooks):
+for command in (db, backup, restore, sessions, transcript, forget, links, workspaces, say, tokens, hooks, mcp):
     cli.add_command(command)

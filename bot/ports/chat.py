@@ -32,6 +32,8 @@ class HttpMount:
 
     path: str
     app: AsgiApp
+    exact: bool = False
+    """Whether the path itself is the app's too."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bot.domain.errors import AvatarbotError, SettingsError
@@ -73,9 +73,10 @@ def create_app(
     )
 
 
-def mounted(mounts: Sequence[HttpMount]) -> Sequence[Mount]:
+def mounted(mounts: Sequence[HttpMount]) -> Sequence[BaseRoute]:
     """As routes, the longest path first."""
-    return [Mount(mount.path, mount.app) for mount in sorted(mounts, key=lambda mount: -len(mount.path))]
+    exact = [Route(mount.path, mount.app) for mount in mounts if mount.exact]
+    return [*exact, *(Mount(mount.path, mount.app) for mount in sorted(mounts, key=lambda mount: -len(mount.path)))]
 
 
 async def _not_found(request: Request, error: Exception) -> Response:

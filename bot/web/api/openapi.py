@@ -92,7 +92,7 @@ def operations() -> list[Described]:
             status,
             CHANGES,
             (SESSION, KEY, PREFER),
-            _options(verb),
+            options_of(verb),
             body_required=verb in {"act", "set"},
             accepted=True,
             links=ask,
@@ -120,7 +120,7 @@ def operations() -> list[Described]:
             status,
             STARTS,
             (KEY, PREFER),
-            _options("start", place=True),
+            options_of("start", place=True),
             accepted=True,
             links=links,
         ),
@@ -228,7 +228,7 @@ def _query(name: str, schema: Json, *, required: bool = False) -> Json:
     return {"name": name, "in": "query", "required": required, "schema": schema}
 
 
-def _options(verb: str, *, place: bool = False) -> Json:
+def options_of(verb: str, *, place: bool = False) -> Json:
     """The options of a command as an object."""
     entry = CATALOGUE.verbs[CATALOGUE.names.index(verb)]
     properties = {} if verb == "stop" else {option.name: _option(option) for option in entry.options}
