@@ -45,14 +45,7 @@ def pytest_configure() -> None:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 
-UNIT = Path(__file__).parent / "unit"
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Unit tests hold the pure core at 100 % by themselves; the tracer would make all others take half as long again."""
-    for item in items:
-        if not item.path.is_relative_to(UNIT):
-            item.add_marker(pytest.mark.no_cover)
     if SOAK not in os.environ:
         for item in items:
             if item.get_closest_marker("soak"):

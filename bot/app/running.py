@@ -1,4 +1,4 @@
-"""What the service that runs here already says of itself: for `avatarbot doctor`, which is a process of its own."""
+"""What the service that runs here already says of itself: for `avatarbot doctor` and `avatarbot healthy`, processes of their own."""
 
 import asyncio
 import http.client
@@ -16,7 +16,7 @@ _ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared with,
 
 async def running(settings: Settings) -> Sequence[Finding]:
     """Nothing where no service of ours answers at the port; else that it runs, and one finding for each reason it is not ready."""
-    reasons = await asyncio.to_thread(_reasons, _ANYWHERE.get(settings.host, settings.host), settings.port)
+    reasons = await asyncio.to_thread(_reasons, settings)
     if reasons is None:
         return []
     if not reasons:
@@ -26,8 +26,24 @@ async def running(settings: Settings) -> Sequence[Finding]:
     ]
 
 
-def _reasons(host: str, port: int) -> dict[str, str] | None:
-    connection = http.client.HTTPConnection(host, port, timeout=ASK_WITHIN_S)
+def healthy(settings: Settings) -> bool:
+    """Whether the service here answers as one that works: what it is not ready for, a platform that is away, is no reason to end it."""
+    connection = _connection(settings)
+    try:
+        connection.request("GET", "/healthz")
+        return connection.getresponse().status == http.client.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _connection(settings: Settings) -> http.client.HTTPConnection:
+    return http.client.HTTPConnection(_ANYWHERE.get(settings.host, settings.host), settings.port, timeout=ASK_WITHIN_S)
+
+
+def _reasons(settings: Settings) -> dict[str, str] | None:
+    connection = _connection(settings)
     try:
         connection.request("GET", "/readyz")
         answer = json.loads(connection.getresponse().read(100_000))

@@ -145,5 +145,16 @@ def doctor() -> int:
     return exit_code(findings)
 
 
+@cli.command()
+def healthy() -> int:
+    """Ask the service on this machine whether it works: ends with 0, or with 1. For the health check of a container."""
+    from bot.app.running import healthy as answers
+    from bot.settings import Settings, load
+
+    works = answers(load(Settings))
+    click.echo("healthy" if works else "no answer")
+    return 0 if works else BROKEN
+
+
 for command in (db, backup, restore, sessions, transcript, forget, links, workspaces, say, tokens, hooks, mcp):
     cli.add_command(command)
