@@ -1,7 +1,7 @@
 """Fakes of the ports, for whoever tests a bot or writes an adapter. Nothing else of the package imports them.
 
 Each is as strict as what it stands for and passes the same suite of `tests/contract`: `FakeChat` with its `FakeChatPlatform`,
-`FakeAvatarProvider`, `FakeAvatar`, `FakeLanguageModel`, `FakeSecretVault`. `bot.testing.virtual_time` lets a minute of talk take a millisecond.
+`FakeAvatarProvider`, `FakeAvatar`, `FakeLanguageModel`, `FakeRooms`, `FakeSecretVault`. `bot.testing.virtual_time` lets a minute of talk take a millisecond.
 """
 
 from bot.testing.avatar import AvatarBehavior, FakeAvatar
@@ -10,6 +10,7 @@ from bot.testing.chat_platform import FakeChatPlatform
 from bot.testing.clock import ManualClock
 from bot.testing.llm import FakeLanguageModel
 from bot.testing.provider import FakeAvatarProvider
+from bot.testing.room import FakeRooms
 from bot.testing.vault import FakeSecretVault
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "FakeChat",
     "FakeChatPlatform",
     "FakeLanguageModel",
+    "FakeRooms",
     "FakeSecretVault",
     "ManualClock",
 ]

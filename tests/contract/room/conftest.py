@@ -16,6 +16,7 @@ from adapters.simulator import Simulator, connect_remote, serving
 from adapters.simulator.room import SimulatedRooms
 from bot.clock import SystemClock
 from bot.ports.room import AudioFrame, ConnectRoom, RoomConnection, RoomCredentials, VideoFrame
+from bot.testing.room import FakeRoomConnection, FakeRooms
 from tests.contract.room.agora_room import AgoraPerformer, agora_room, carries, credentials
 
 
@@ -89,6 +90,30 @@ def _room_of(simulator: Simulator, connections: ConnectRoom) -> RoomUnderTest:
     )
 
 
+class FakePerformer:
+    def __init__(self, connection: FakeRoomConnection) -> None:
+        self._connection = connection
+        connection.enter()
+
+    def perform(self, frame: VideoFrame | AudioFrame) -> None:
+        self._connection.perform(frame)
+
+    def key_frames_asked(self) -> int:
+        asked, self._connection.key_frames_asked = self._connection.key_frames_asked, 0
+        return asked
+
+
+@contextlib.asynccontextmanager
+async def fake() -> AsyncIterator[RoomUnderTest]:
+    rooms = FakeRooms()
+    yield RoomUnderTest(
+        lambda uid: rooms.issue("here", uid),
+        rooms.connect,
+        lambda uid: FakePerformer(rooms.connect(rooms.issue("here", uid))),
+        lambda uid: any(each.publishes for each in rooms.inside("here") if each.uid == uid),
+    )
+
+
 @contextlib.asynccontextmanager
 async def agora() -> AsyncIterator[RoomUnderTest]:
     async with agora_room() as (hub, connections):
@@ -102,6 +127,7 @@ async def agora() -> AsyncIterator[RoomUnderTest]:
 
 
 ROOMS: dict[str, Callable[[], AbstractAsyncContextManager[RoomUnderTest]]] = {
+    "fake": fake,
     "simulated": simulated,
     "remote": remote,
     "agora": agora,

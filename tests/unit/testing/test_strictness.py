@@ -10,8 +10,17 @@ from bot.domain.errors import PlaceGone, PlatformError, RoomError, Throttled
 from bot.domain.posts import TranscriptLine
 from bot.domain.sessions import SessionSpec
 from bot.ports.chat import RateLimits
+from bot.ports.room import Packet, PeerJoined
 from bot.ports.words import Exchange
-from bot.testing import FakeAvatar, FakeAvatarProvider, FakeChat, FakeChatPlatform, FakeLanguageModel, ManualClock
+from bot.testing import (
+    FakeAvatar,
+    FakeAvatarProvider,
+    FakeChat,
+    FakeChatPlatform,
+    FakeLanguageModel,
+    FakeRooms,
+    ManualClock,
+)
 from bot.testing.chat import ANN, CHANNEL, HANDLE_USES
 from bot.testing.provider import AVATARS, TOKEN_LIFE
 from bot.testing.virtual_time import LoopClock, virtual
@@ -140,3 +149,18 @@ async def test_the_events_of_an_avatar_are_iterated_once() -> None:
 async def test_a_model_is_asked_something(history: list[Exchange]) -> None:
     with pytest.raises(ValueError, match="nobody's question"):
         await anext(FakeLanguageModel().answer("", history))
+
+
+async def test_a_room_refuses_the_call_that_is_to_fail() -> None:
+    rooms = FakeRooms()
+    ours, peer = (rooms.connect(rooms.issue("here", uid)) for uid in ("1", "2"))
+    await ours.join()
+    await peer.join()
+    rooms.faults["send"] = [RoomError("The room is full of noise.")]
+    with pytest.raises(RoomError, match="noise"):
+        await ours.send(b"lost")
+    await ours.send(b"heard")
+    await peer.leave()
+    assert [event async for event in peer.events()] == [PeerJoined("1"), Packet("1", b"heard")]
+    with pytest.raises(RuntimeError, match="once"):
+        await anext(peer.events())
