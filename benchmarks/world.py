@@ -77,7 +77,9 @@ class World:
 
 @contextlib.asynccontextmanager
 async def running(
-    options: Options = FAST, connections: Callable[[ConnectRoom], ConnectRoom] = lambda connections: connections
+    options: Options = FAST,
+    connections: Callable[[ConnectRoom], ConnectRoom] = lambda connections: connections,
+    limits: Limits = AMPLE,
 ) -> AsyncIterator[World]:
     """A service without a session; `connections` may look at what is sent."""
     configure_logging("error")
@@ -89,7 +91,7 @@ async def running(
         api = AkoolApi.at("http://akool.test", ApiKey(SecretStr(options.api_key)), transport)
         provider = AkoolProvider(api, connections(simulator.connect))
         await stack.enter_async_context(contextlib.aclosing(provider))
-        service = Service(Parts(storage, provider, SystemClock(), Policy(AMPLE), new_metrics()))
+        service = Service(Parts(storage, provider, SystemClock(), Policy(limits), new_metrics()))
         room = FakeChat(pace=RateLimits(calls_per_second=100_000, edit_interval=1.0, first_post=0.4))
         service.add(FakeChatPlatform(room, service.core))
         await stack.enter_async_context(service.running(hand_over=True))

@@ -113,16 +113,23 @@ def record(tx: SqlTransaction, row: Any) -> InboxRecord:
     )
 
 
+_BY_ID = Prepared(select(inbox).where(inbox.c.id == bindparam("row")))
+_BY_EVENT = Prepared(
+    select(inbox).where(
+        inbox.c.platform == bindparam("platform"),
+        inbox.c.workspace_id == bindparam("workspace"),
+        inbox.c.event_id == bindparam("event"),
+    )
+)
+
+
 def get(tx: SqlTransaction, row_id: str) -> InboxRecord | None:
-    return _one(tx, inbox.c.id == row_id)
+    row = _BY_ID.first(tx, row=row_id)
+    return record(tx, row) if row else None
 
 
 def of_event(tx: SqlTransaction, place: ConversationRef, event_id: str) -> InboxRecord | None:
-    return _one(tx, and_(in_workspace(inbox, place.platform, place.workspace_id), inbox.c.event_id == event_id))
-
-
-def _one(tx: SqlTransaction, where: ColumnElement[bool]) -> InboxRecord | None:
-    row = tx.connection.execute(select(inbox).where(where)).first()
+    row = _BY_EVENT.first(tx, platform=place.platform, workspace=place.workspace_id, event=event_id)
     return record(tx, row) if row else None
 
 

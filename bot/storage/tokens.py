@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, insert, select
+from sqlalchemy import bindparam, insert, select
 
 from bot.domain.api_tokens import ApiToken
 from bot.domain.conversations import BY_API, place_named
-from bot.storage.statements import SqlTransaction
+from bot.storage.statements import Prepared, SqlTransaction
 from bot.storage.tables import api_tokens
 
 
@@ -28,13 +28,18 @@ def add(tx: SqlTransaction, digest: str, token: ApiToken) -> bool:
     return True
 
 
+_BY_HASH = Prepared(select(api_tokens).where(api_tokens.c.hash == bindparam("digest")))
+_BY_NAME = Prepared(select(api_tokens).where(api_tokens.c.name == bindparam("name")))
+
+
 def find(tx: SqlTransaction, digest: str) -> ApiToken | None:
-    return _one(tx, api_tokens.c.hash == digest)
+    row = _BY_HASH.first(tx, digest=digest)
+    return _token(row) if row else None
 
 
 def of_person(tx: SqlTransaction, person_id: str) -> ApiToken | None:
-    name = person_id.removeprefix(BY_API)
-    return None if name == person_id else _one(tx, api_tokens.c.name == name)
+    row = _BY_NAME.first(tx, name=person_id.removeprefix(BY_API)) if person_id.startswith(BY_API) else None
+    return _token(row) if row else None
 
 
 def everything(tx: SqlTransaction) -> list[ApiToken]:
@@ -43,11 +48,6 @@ def everything(tx: SqlTransaction) -> list[ApiToken]:
 
 def revoke(tx: SqlTransaction, name: str) -> bool:
     return tx.connection.execute(api_tokens.delete().where(api_tokens.c.name == name)).rowcount > 0
-
-
-def _one(tx: SqlTransaction, where: ColumnElement[bool]) -> ApiToken | None:
-    row = tx.connection.execute(select(api_tokens).where(where)).first()
-    return _token(row) if row else None
 
 
 def _token(row: Any) -> ApiToken:

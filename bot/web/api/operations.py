@@ -43,6 +43,7 @@ from bot.web.api.authentication import ApiCaller
 from bot.web.api.problems import ApiProblem, ProblemKind
 from bot.web.api.wire import (
     OwnUsage,
+    RequestState,
     RequestStatus,
     SessionSummary,
     UsageReport,
@@ -127,23 +128,31 @@ class ApiOperations:
 
     def _inbound(self, caller: ApiCaller, place: ConversationRef, command: Command, key: str) -> Inbound:
         person, sequence = caller.person, (self._services.clock.now() - _EPOCH) // timedelta(microseconds=1)
-        return Inbound(f"{person.id}{key}", sequence, place, person, command, ReplyTo(place, person))
+        options = {
+            name: text.replace("\0", "") for name, text in command.options.items()
+        }  # which PostgreSQL keeps in no text
+        return Inbound(
+            f"{person.id}{key}", sequence, place, person, Command(command.verb, options), ReplyTo(place, person)
+        )
 
     async def _handed_in(self, inbound: Inbound) -> RequestStatus:
         match await self._core.accept(inbound):
-            case Accepted(row_id):
-                row = await self._services.storage.inbox.get(row_id)
+            case Accepted(row_id, session_id):
+                return self._waits(inbound, row_id, session_id)
             case Duplicate():
                 return await self._known(inbound) or _no_session(NOT_KEPT)
             case NoSession(sentence):
-                _no_session(sentence)
+                return _no_session(sentence)
             case Refused(sentence):
                 raise ApiProblem(ProblemKind.REFUSED, sentence)
             case _:
                 raise ApiProblem(ProblemKind.REFUSED, "That cannot be done from here.")
-        if row is None:
-            _no_session(NOT_KEPT)
-        return _status(row)
+
+    def _waits(self, inbound: Inbound, row_id: str, session_id: str) -> RequestStatus:
+        """As it was accepted a moment ago."""
+        assert isinstance(inbound.body, Command)
+        verb, now = inbound.body.verb, self._services.clock.now()
+        return RequestStatus(row_id, RequestState.WAITING, verb, session_id, str(inbound.place), now)
 
     async def _known(self, inbound: Inbound) -> RequestStatus | None:
         """What the same request has become. Raises `ApiProblem` where its key was used for another one."""

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.commands.options import ChannelSettings
+from bot.domain.api_tokens import ApiToken
 from bot.domain.conversations import (
     ConversationRef,
     Inbound,
@@ -176,7 +177,20 @@ spec = SessionSpec("alma", "Alma")
 rows = st.builds(row, numbers, session_ids, places, people, st.sampled_from((SAY, SAY, "stop", "set")))
 outcomes = st.sampled_from([InboxOutcome.SPOKEN, InboxOutcome.DONE, InboxOutcome.UNHEARD, InboxOutcome.MODERATED])
 
+names = st.sampled_from(("a", "b"))
+
+
+def token(name: str) -> ApiToken:
+    return ApiToken(name, PLACES[:2], ("say",), 30, NOON)
+
+
 STEPS: st.SearchStrategy[Step] = st.one_of(
+    step(lambda w, d, n: w.storage.tokens.add(d, token(n)), st.sampled_from(("d1", "d2")), names),
+    step(lambda w, n: w.storage.tokens.revoke(n), names),
+    step(lambda w, _: w.storage.tokens.everything(), st.none()),
+    step(lambda w, d: w.storage.tokens.find(d), st.sampled_from(("d1", "d2"))),
+    step(lambda w, n: w.storage.inbox.get(f"row{n}"), numbers),
+    step(lambda w, n, p: w.storage.inbox.of_event(p, f"e{n}"), numbers, places),
     step(pass_time, st.sampled_from((1, 30, 4_000))),
     step(lambda w, s, p: w.admit(starts=[NewSession(s, p, "ann", "Ann", spec)]), session_ids, places),
     step(lambda w, each: w.admit(rows=[each]), rows),

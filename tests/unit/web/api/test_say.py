@@ -1,6 +1,7 @@
 """One request makes an avatar speak, as a program of its own, and tells what became of it."""
 
 import asyncio
+from collections import Counter
 
 from bot.commands.policy import Limits, Policy
 from tests.memory_fixture import MemoryWorld, in_memory
@@ -97,6 +98,30 @@ async def test_what_is_refused_is_said_in_the_persons_sentence(world: MemoryWorl
         assert too_long.status_code == 422
         assert too_long.json()["detail"].startswith("That is too long for the avatar")
     assert world.provider.hosted[-1].given == []
+
+
+@in_memory()
+async def test_a_zero_byte_is_left_out(world: MemoryWorld) -> None:
+    await world.room.command("start", avatar="Alma")
+    await world.live()
+    async with program(world) as api:
+        said = await api.say("Version\0 2 is out.", key="k", prefer="wait=30")
+        assert said.json()["status"] == "spoken"
+        assert (await api.say("Version\0 2 is out.", key="k")).json()["id"] == said.json()["id"]
+    assert world.provider.hosted[-1].given == ["release-bot, by API: Version 2 is out."]
+
+
+@in_memory()
+async def test_a_thousand_at_once_are_answered_within_its_limits(world: MemoryWorld) -> None:
+    await world.room.command("start", avatar="Alma")
+    await world.live()
+    async with program(world) as api:
+        responses = await asyncio.gather(*(api.say(f"Number {number}.") for number in range(1_000)))
+        statuses = Counter(response.status_code for response in responses)
+        assert set(statuses) == {202, 422, 429}
+        assert statuses[202] <= 4  # three wait, and one may be spoken by then
+        assert statuses[202] + statuses[422] == 120
+        assert all(response.headers["retry-after"] for response in responses if response.status_code == 429)
 
 
 @in_memory()
