@@ -40,7 +40,7 @@ def viewer_mount(  # noqa: PLR0917
 
     async def page(request: Request) -> Response:
         response = await static.get_response("viewer.html", request.scope)
-        response.headers.update(STATIC_PAGE)
+        response.headers.update(STATIC_PAGE | {"permissions-policy": "camera=(), microphone=(self), geolocation=()"})
         return response
 
     served = Router(

@@ -34,6 +34,11 @@ export class Socket {
     return this.open;
   }
 
+  /** Send 20 ms of a voice if there is a connection. */
+  stream(buffer) {
+    if (this.open) this.#socket.send(buffer);
+  }
+
   close() {
     this.#over = true;
     clearTimeout(this.#timer);

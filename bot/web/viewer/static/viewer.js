@@ -7,6 +7,7 @@ import { icon } from "./icons.js";
 import { fetched, save } from "./files.js";
 import { Playback, plays } from "./playback.js";
 import { Socket } from "./socket.js";
+import { Talk } from "./talk.js";
 
 const CAPTION_STAYS = 4000;
 const CAPTION_WORDS = 14;
@@ -26,7 +27,8 @@ const secret = location.hash.slice(1); // browsers send it to nobody
 const lines = new Map();
 const unanswered = new Map();
 
-let session = { status: "joining", avatarName: "", note: "", ends: "", waiting: 0 };
+let session = { status: "joining", avatarName: "", note: "", ends: "", waiting: 0, hears: "" };
+let spoken = ""; // the language of the session
 let me = "";
 let linked = false;
 let allowed = []; // what this link may do
@@ -47,23 +49,32 @@ const socket = new Socket("/v/socket", {
   streamed: (buffer) => playback.take(buffer),
   lost: () => {
     linked = false;
+    talk.suspend();
     draw();
   },
+});
+
+const talk = new Talk({
+  send: (frame) => socket.send(frame),
+  stream: (buffer) => socket.stream(buffer),
+  said: (text) => hand({ type: "say", text, aloud: true }),
+  interrupt: () => session.speaking && allowed.includes("interrupt") && hand({ type: "do", verb: "interrupt" }),
 });
 
 const take = {
   hello({ scope, now, disclosure, language = "", name = "", may = [] }) {
     setClock(now);
     disclose(disclosure, language);
-    [me, linked, allowed] = [name, true, may];
+    [me, linked, allowed, spoken] = [name, true, may, language];
     at("watching").hidden = scope === "speak";
     say(at("words-label"), `Say something as ${me}`);
     for (const frame of unanswered.values()) socket.send(frame);
+    talk.resume();
     if (!photograph) fetchPortrait();
     draw();
   },
   session(frame) {
-    session = { speaking: false, waiting: 0, note: "", ends: "", ...frame };
+    session = { speaking: false, waiting: 0, note: "", ends: "", hears: "", ...frame };
     draw();
   },
   said(frame) {
@@ -81,6 +92,12 @@ const take = {
     at("audience").hidden = count < 1;
     at("audience").title = [...named, others > 0 && `${others} more`].filter(Boolean).join(", ");
     fill(at("audience"), icon("watch"), `${count} watching`);
+  },
+  floor(frame) {
+    talk.floor = frame;
+  },
+  note({ sentence }) {
+    talk.refuse(sentence);
   },
   outcome({ nonce, sentence = "", id = "" }) {
     const frame = unanswered.get(nonce);
@@ -121,6 +138,7 @@ function draw() {
   say(at("state"), sentence(status));
   say(at("ends"), status === "live" ? session.ends : "");
   at("write").hidden = !allowed.includes("say");
+  talk.show({ hears: session.status === "live" ? session.hears : "", may: allowed.includes("say"), language: spoken });
   for (const command of Object.keys(COMMANDS)) at(command).hidden = status !== "live" || !allowed.includes(command);
   drawPicture(status);
   drawEnd(status);

@@ -1,0 +1,57 @@
+"""Chromium with a microphone that says what a test wants: tone words from a file, through all that a browser does with a voice."""
+
+import array
+import contextlib
+import math
+import shutil
+import wave
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, Playwright, async_playwright
+from playwright.async_api import Error as PlaywrightError
+
+from adapters.simulator.tone_code import tones
+from tests.browser.conftest import FLAGS
+
+SPOKEN = 16_000
+"""Hz of `tones`."""
+
+
+def record(file: Path, text: str, rate: int = 48_000, before: float = 0.5, after: float = 60.0) -> None:
+    """A microphone's sound: silence, the words, and silence."""
+    pcm = array.array("h", bytes(round(2 * before * SPOKEN)) + tones(text) + bytes(round(2 * SPOKEN)))
+    samples = array.array("h", (_between(pcm, at * SPOKEN / rate) for at in range(len(pcm) * rate // SPOKEN - 1)))
+    with wave.open(str(file), "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(rate)
+        sound.writeframes(samples.tobytes() + bytes(2 * round(after * rate)))
+
+
+def _between(pcm: "array.array[int]", at: float) -> int:
+    first = math.floor(at)
+    part = at - first
+    return round(pcm[first] * (1 - part) + pcm[min(first + 1, len(pcm) - 1)] * part)
+
+
+@contextlib.asynccontextmanager
+async def speaking_browser(file: Path | None, *, refuses: bool = False) -> AsyncIterator[Browser]:
+    """A Chromium whose microphone is `file`, played once from when it is opened; one that gives nobody a microphone where it `refuses`."""
+    async with async_playwright() as playwright:
+        try:
+            browser = await _launched(playwright, file, refuses=refuses)
+        except PlaywrightError as error:
+            pytest.skip(f"no chromium to drive: {error.message.splitlines()[0]}")
+        yield browser
+        await browser.close()
+
+
+async def _launched(playwright: Playwright, file: Path | None, *, refuses: bool) -> Browser:
+    allowed = "--deny-permission-prompts" if refuses else "--use-fake-ui-for-media-stream"
+    microphone = ["--use-fake-device-for-media-stream", f"--use-file-for-fake-audio-capture={file}%noloop"]
+    local = shutil.which("chromium") or shutil.which("chromium-browser")
+    return await playwright.chromium.launch(
+        executable_path=local, args=[*FLAGS, allowed, *(microphone if file else [])]
+    )

@@ -1,0 +1,319 @@
+"""Speaking aloud on the viewer page: said in one browser, heard in the room, recognised, answered, and heard by everybody."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, Locator, Page, expect
+
+from adapters.simulator.tone_code import ToneRecogniser
+from bot.domain.conversations import Membership, Person
+from bot.domain.sessions import SessionStatus
+from bot.media.events import Hears
+from bot.media.voices import Microphone
+from bot.ports.grants import Scope
+from bot.ports.room import VOICE_FRAME
+from tests.browser.conftest import Opens, Window, becomes
+from tests.browser.microphone import record, speaking_browser
+from tests.browser.service_fixture import DemoService
+from tests.browser.session_fixture import SESSION, ScriptedCore
+from tests.patience import until
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+ANN = Person("ann", "Ann", Membership.MEMBER)
+BEN = Person("ben", "Ben", Membership.MEMBER)
+ROOT = Person("root", "Root", Membership.ADMIN)
+
+
+class Listener:
+    """Hears whoever has the floor of the scripted session."""
+
+    def __init__(self) -> None:
+        self.frames: list[bytes] = []
+        self.handed: list[str] = []
+
+    @property
+    def speaker(self) -> str:
+        """Who has the floor; empty while nobody has."""
+        return self.handed[-1] if self.handed else ""
+
+    def refusal(self, _microphone: Microphone) -> str:
+        return ""
+
+    def hand_over(self, microphone: Microphone | None) -> None:
+        self.handed.append(microphone.claimant.name if microphone else "")
+
+    def take(self, frame: bytes) -> None:
+        self.frames.append(frame)
+
+    @property
+    def words(self) -> list[str]:
+        recogniser = ToneRecogniser()
+        return [word for frame in [*self.frames, *[bytes(VOICE_FRAME)] * 10] for word in recogniser.hear(frame).words]
+
+
+@contextlib.contextmanager
+def listening(core: ScriptedCore) -> Iterator[Listener]:
+    listener = Listener()
+    with core.events.voices.of(SESSION).heard_by(listener):
+        yield listener
+
+
+async def go_live(core: ScriptedCore, hears: Hears = Hears.SOUND) -> None:
+    await core.show(status=SessionStatus.LIVE)
+    assert core.archive.last
+    core.archive.last = replace(core.archive.last, hears=hears)
+    core.events.publish(SESSION, core.archive.last)
+
+
+KEEP_SOCKETS = """
+  globalThis.sockets = [];
+  const Plain = WebSocket;
+  globalThis.WebSocket = class extends Plain {
+    constructor(...where) {
+      super(...where);
+      sockets.push(this);
+    }
+  };
+"""
+
+
+async def open_page(core: ScriptedCore, browser: Browser, person: Person, script: str = "") -> Page:
+    secret = await core.grants.mint(SESSION, Scope.SPEAK, person, core.in_minutes(60))
+    page = await browser.new_page(viewport={"width": 1280, "height": 800})
+    await page.add_init_script(script)
+    await page.goto(f"{core.base}/v/#{secret}")
+    await page.locator("#aloud").wait_for()
+    return page
+
+
+async def press(page: Page) -> None:
+    box = await page.locator("#mic").bounding_box()
+    assert box
+    await page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    await page.mouse.down()
+
+
+def state(page: Page, name: str) -> Locator:
+    return page.locator(f"#aloud[data-state={name}]")
+
+
+@contextlib.asynccontextmanager
+async def speaking(folder: Path, text: str = "Tell me", rate: int = 48_000) -> AsyncIterator[Browser]:
+    record(folder / "microphone.wav", text, rate)
+    async with speaking_browser(folder / "microphone.wav") as browser:
+        yield browser
+
+
+# ---------------------------------------------------------------- the whole way
+
+
+async def test_said_recognised_answered_and_heard_by_another(demo: DemoService, window: Opens, tmp_path: Path) -> None:
+    starter: Window = await (await window()).enter(demo.address)
+    await starter.go_live()
+    link = await starter.watch_link()
+    async with speaking(tmp_path, "Tell me a joke") as browser:
+        page = await browser.new_page()
+        await page.goto(link)
+        await press_when_ready(page)
+        await page.locator("#said li", has_text="Tell me a joke").wait_for()
+        await page.mouse.up()
+        await starter.says("thread", "Tell me a joke")
+        answer = page.locator("#said li", has_text="to ").last
+        await answer.wait_for()
+        await becomes(page, "document.querySelectorAll('#said .growing').length === 0")
+        words = await answer.locator("p").inner_text()
+    await starter.says("thread", words)
+
+
+async def press_when_ready(page: Page) -> None:
+    await page.locator("#aloud").wait_for()
+    await press(page)
+    await state(page, "on").wait_for()
+
+
+# ---------------------------------------------------------------- the button
+
+
+@pytest.mark.parametrize("rate", [48_000, 44_100, 16_000])
+async def test_what_is_said_is_heard_while_it_is_held(core: ScriptedCore, tmp_path: Path, rate: int) -> None:
+    await go_live(core)
+    async with speaking(tmp_path, rate=rate) as browser:
+        with listening(core) as listener:
+            page = await open_page(core, browser, ANN)
+            assert not listener.frames
+            await press(page)
+            await until(lambda: listener.words == ["Tell", "me"])
+            await expect(page.locator("#speaker")).to_have_attribute("data-yours", "true")
+            await page.mouse.up()
+            await state(page, "off").wait_for()
+            await until(lambda: not listener.speaker)
+            heard = len(listener.frames)
+            await asyncio.sleep(0.3)
+            assert len(listener.frames) == heard
+
+
+async def test_the_space_key_talks_except_where_one_writes(core: ScriptedCore, tmp_path: Path) -> None:
+    await go_live(core)
+    async with speaking(tmp_path) as browser:
+        with listening(core) as listener:
+            page = await open_page(core, browser, ANN)
+            await page.keyboard.down("Space")
+            await state(page, "on").wait_for()
+            await page.keyboard.up("Space")
+            await state(page, "off").wait_for()
+            await until(lambda: not listener.speaker)
+            await page.locator("#words").press("Space")
+            assert await page.locator("#words").input_value() == " "
+            await expect(state(page, "off")).to_be_visible()
+
+
+async def test_hands_free_stays_on_until_it_is_pressed(core: ScriptedCore, tmp_path: Path) -> None:
+    await go_live(core)
+    async with speaking(tmp_path) as browser:
+        with listening(core) as listener:
+            page = await open_page(core, browser, ANN)
+            await page.locator("#hands").click()
+            await until(lambda: listener.words == ["Tell", "me"])
+            await expect(page.locator("#hands")).to_have_attribute("aria-pressed", "true")
+            await page.locator("#hands").click()
+            await until(lambda: not listener.speaker)
+
+
+async def test_a_screen_reader_locks_where_it_cannot_hold(core: ScriptedCore, tmp_path: Path) -> None:
+    await go_live(core)
+    async with speaking(tmp_path) as browser:
+        with listening(core) as listener:
+            page = await open_page(core, browser, ANN)
+            await page.locator("#mic").dispatch_event("click")
+            await until(lambda: listener.words == ["Tell", "me"])
+            await page.locator("#mic").dispatch_event("click")
+            await until(lambda: not listener.speaker)
+
+
+# ---------------------------------------------------------------- the floor
+
+
+async def test_two_people_and_one_floor(core: ScriptedCore, tmp_path: Path) -> None:
+    await go_live(core)
+    async with speaking(tmp_path) as browser:
+        with listening(core) as listener:
+            ann, ben = await open_page(core, browser, ANN), await open_page(core, browser, BEN)
+            await press(ann)
+            await state(ann, "on").wait_for()
+            await expect(ben.locator("#speaker-name")).to_have_text("Ann is speaking")
+            await press(ben)
+            await expect(ben.locator("#mic-label")).to_have_text("You are 1st in line after Ann")
+            await expect(ben.locator("#take")).to_be_hidden()
+            await ann.mouse.up()
+            await state(ben, "on").wait_for()
+            assert listener.speaker == "Ben"
+            await expect(ann.locator("#speaker-name")).to_have_text("Ben is speaking")
+            await ben.mouse.up()
+
+
+async def test_an_admin_need_not_wait(core: ScriptedCore, tmp_path: Path) -> None:
+    await go_live(core)
+    async with speaking(tmp_path) as browser:
+        with listening(core) as listener:
+            ann, root = await open_page(core, browser, ANN), await open_page(core, browser, ROOT)
+            await press(ann)
+            await state(ann, "on").wait_for()
+            await root.locator("#hands").click()
+            await root.locator("#take").click()
+            await state(root, "on").wait_for()
+            assert listener.speaker == "Root"
+            await state(ann, "off").wait_for()
+
+
+# ---------------------------------------------------------------- what goes wrong
+
+
+async def test_a_refused_microphone_says_what_to_do(core: ScriptedCore) -> None:
+    await go_live(core)
+    async with speaking_browser(None, refuses=True) as browser:
+        with listening(core) as listener:
+            page = await open_page(core, browser, ANN)
+            await press(page)
+            await expect(page.locator("#mic-note")).to_contain_text("microphone")
+            await state(page, "off").wait_for()
+            assert not listener.speaker
+
+
+async def test_a_hidden_page_gives_the_floor_back(core: ScriptedCore, tmp_path: Path) -> None:
+    await go_live(core)
+    async with speaking(tmp_path) as browser:
+        with listening(core) as listener:
+            page = await open_page(core, browser, ANN)
+            await page.locator("#hands").click()
+            await state(page, "on").wait_for()
+            await page.evaluate(
+                """() => {
+                  Object.defineProperty(document, "hidden", { value: true, configurable: true });
+                  document.dispatchEvent(new Event("visibilitychange"));
+                }"""
+            )
+            await until(lambda: not listener.speaker)
+            await state(page, "off").wait_for()
+
+
+async def test_who_still_holds_it_goes_on_after_a_reconnect(core: ScriptedCore, tmp_path: Path) -> None:
+    await go_live(core)
+    async with speaking(tmp_path) as browser:
+        with listening(core) as listener:
+            page = await open_page(core, browser, ANN, KEEP_SOCKETS)
+            await press(page)
+            await state(page, "on").wait_for()
+            await page.evaluate("() => sockets[0].close()")
+            await until(lambda: listener.handed == ["Ann", "", "Ann"])
+            heard = len(listener.frames)
+            await until(lambda: len(listener.frames) > heard + 20)
+            await page.mouse.up()
+
+
+# ---------------------------------------------------------------- words instead of sound
+
+
+RECOGNITION = """
+  globalThis.SpeechRecognition = class {
+    start() { globalThis.recognition = this; }
+    stop() { setTimeout(() => this.onend()); }
+    say(text) { this.onresult({ results: [[{ transcript: text }]] }); }
+  };
+"""
+NO_RECOGNITION = "delete globalThis.SpeechRecognition; delete globalThis.webkitSpeechRecognition;"
+
+
+async def test_in_retelling_the_browser_recognises_and_sends_words(core: ScriptedCore, browser: Browser) -> None:
+    await go_live(core, Hears.WORDS)
+    with listening(core) as listener:
+        secret = await core.grants.mint(SESSION, Scope.SPEAK, ANN, core.in_minutes(60))
+        page = await browser.new_page()
+        await page.add_init_script(RECOGNITION)
+        await page.goto(f"{core.base}/v/#{secret}")
+        await press_when_ready(page)
+        await page.wait_for_function("() => globalThis.recognition")
+        await page.evaluate("() => recognition.say('Good morning')")
+        await expect(page.locator("#mic-note")).to_have_text("Good morning")
+        await page.mouse.up()
+        await until(lambda: bool(core.came))
+        await until(lambda: not listener.speaker)
+        assert not listener.frames
+        await page.close()
+    body = core.came[-1].body
+    assert (body.text, body.via) == ("Good morning", "the microphone")  # type: ignore[union-attr]
+
+
+async def test_a_browser_that_recognises_nothing_says_so(core: ScriptedCore, browser: Browser) -> None:
+    await go_live(core, Hears.WORDS)
+    secret = await core.grants.mint(SESSION, Scope.SPEAK, ANN, core.in_minutes(60))
+    page = await browser.new_page()
+    await page.add_init_script(NO_RECOGNITION)
+    await page.goto(f"{core.base}/v/#{secret}")
+    await expect(page.locator("#mic-note")).to_contain_text("recognises no speech")
+    await expect(page.locator("#mic")).to_be_disabled()
+    await page.close()
