@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Select, and_, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Select, and_, bindparam, delete, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
 
 from bot.domain.conversations import ConversationRef, place_named
 from bot.domain.hook_events import EventType, PlaceScope
@@ -89,8 +90,8 @@ def disable(tx: SqlTransaction, hook_id: str, why: str) -> None:
 
 # ---------------------------------------------------------------- what happens is written down
 
-_ADD_EVENT = Prepared(insert(events))
-_ADD_DELIVERY = Prepared(insert(deliveries))
+_ADD_EVENT = Prepared(insert(events).on_conflict_do_nothing())
+_ADD_DELIVERY = Prepared(insert(deliveries).on_conflict_do_nothing())
 _IN_FLIGHT = Prepared(
     select(inbox.c.person_id, inbox.c.person_name, turns.c.words).where(
         inbox.c.id == bindparam("row"), turns.c.id == inbox.c.id, turns.c.outcome == "", inbox.c.person_id != ""
