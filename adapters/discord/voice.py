@@ -22,8 +22,8 @@ from bot.tasks import cancel_and_wait
 
 log = structlog.get_logger(__name__)
 
-CONNECT_WITHIN_S: Final = 20.0
-"""Of a connection, and of one that is mended by itself. discord.py tries five times."""
+CONNECT_WITHIN_S: Final = 15.0
+"""Of a connection, and of one that follows a move."""
 
 LEAVE_WITHIN_S: Final = 2.0
 """For Discord's word that we have left; then it is believed."""
@@ -45,12 +45,18 @@ class DiscordVoiceChannels:
     """`VoiceChannels`. Discord lets a bot be in one voice channel of each server."""
 
     def __init__(
-        self, guild: Callable[[int], discord.Guild | None], rest: Rest, notify: Notify, is_private: IsPrivate
+        self,
+        guild: Callable[[int], discord.Guild | None],
+        rest: Rest,
+        notify: Notify,
+        is_private: IsPrivate,
+        connect_within_s: float = CONNECT_WITHIN_S,
     ) -> None:
         self._guild = guild
         self._rest = rest
         self._notify = notify
         self._is_private = is_private
+        self._connect_within_s = connect_within_s
         self._taken: set[int] = set()
         self._calls: dict[int, DiscordVoiceCall] = {}
 
@@ -68,7 +74,7 @@ class DiscordVoiceChannels:
             found = await self._channel_for(guild, person_id, channel)
             if refused := _unusable(found) or (_too_open(found) if private else ""):
                 raise PlatformError(refused)
-            voice = await _connected(found)
+            voice = await _connected(found, self._connect_within_s)
             call = self._calls[guild.id] = DiscordVoiceCall(voice, self._rest, self._notify, private=private)
             await call.begin()
             yield call
@@ -112,10 +118,10 @@ class DiscordVoiceChannels:
         return held.view_channel and held.connect
 
 
-async def _connected(channel: Channel) -> AvatarVoiceClient:
+async def _connected(channel: Channel, within_s: float) -> AvatarVoiceClient:
     try:
         return await channel.connect(
-            timeout=CONNECT_WITHIN_S, reconnect=True, cls=AvatarVoiceClient, self_deaf=True
+            timeout=within_s, reconnect=False, cls=AvatarVoiceClient, self_deaf=True
         )  # deaf: it does not listen, and people see that it does not
     except Exception as error:  # discord.py raises what its sockets and libraries raise
         log.warning("a voice channel could not be joined", error=type(error).__name__, detail=str(error))

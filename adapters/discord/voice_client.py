@@ -1,13 +1,15 @@
 """discord.py's voice connection, with what we want of it: when it is over for good, and nothing unencrypted in an encrypted call."""
 
 import asyncio
+import contextlib
 from typing import Any
 
 import discord
+from discord.voice_state import ConnectionFlowState, VoiceConnectionState
 
 
 class AvatarVoiceClient(discord.VoiceClient):
-    """It follows moves, another region and a server that broke by itself.
+    """It follows moves and another region by itself.
 
     `over` is done once it cannot or must not go on: true where somebody took it out of the channel.
     """
@@ -17,6 +19,9 @@ class AvatarVoiceClient(discord.VoiceClient):
         self.over: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._leaving = False
         self._taken_out = False
+
+    def create_connection_state(self) -> VoiceConnectionState:
+        return _ConnectionState(self)
 
     def end(self, *, taken_out: bool = False) -> None:
         """Raises nothing when it is over already."""
@@ -29,6 +34,8 @@ class AvatarVoiceClient(discord.VoiceClient):
 
     async def disconnect(self, *, force: bool = False) -> None:
         self._leaving = True
+        # In the middle of a reconnection it would come back into the channel.
+        await self._connection.soft_disconnect(with_state=ConnectionFlowState.disconnected)
         await super().disconnect(force=force)
 
     def cleanup(self) -> None:
@@ -41,3 +48,20 @@ class AvatarVoiceClient(discord.VoiceClient):
         connection: Any = self._connection
         if connection.can_encrypt or not connection.dave_protocol_version:
             super().send_audio_packet(data, encode=encode)
+
+
+class _ConnectionState(VoiceConnectionState):
+    """A connection that broke ends here, and whoever wanted it makes another: discord.py 2.7.1 does not get through what it tries by itself.
+
+    After a close with 4015 it waits for a session description, which a resumed connection never has; and of any new socket its reader
+    hears nothing while it waits, for up to 30 s, at the one before.
+    """
+
+    async def _connect(self, reconnect: bool, timeout: float, self_deaf: bool, self_mute: bool, resume: bool) -> None:
+        if resume:
+            raise TimeoutError
+        await super()._connect(reconnect, timeout, self_deaf, self_mute, resume)
+
+    async def _poll_voice_ws(self, reconnect: bool) -> None:
+        with contextlib.suppress(discord.ConnectionClosed, TimeoutError):  # it has disconnected by then
+            await super()._poll_voice_ws(reconnect)

@@ -34,7 +34,7 @@ VoiceEvent = VoiceAudience
 
 
 class VoiceCall(Protocol):
-    """An avatar's sound in one voice channel. Short breaks of the connection mend themselves, and somebody may move it."""
+    """An avatar's sound in one voice channel. Somebody may move it to another."""
 
     note: str
     """One sentence on what people have to do before they hear it, or `''`."""

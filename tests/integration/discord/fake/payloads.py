@@ -39,6 +39,10 @@ def member(person: str = "") -> Json:
     return found | {"user": user(person)} if person else found
 
 
+def own_member() -> Json:
+    return member() | {"user": USER}
+
+
 def message(message_id: str, channel: str, content: str, author: Json) -> Json:
     empty: Json = {name: [] for name in ("mentions", "mention_roles", "attachments", "embeds", "components")}
     times = {"timestamp": _TIME, "edited_timestamp": None}

@@ -130,7 +130,9 @@ class FakeRest:
             case _, ["channels", channel, *rest]:
                 return self._channel(call, channel, rest) if channel in self.channels else refuse(404, 10003)
             case "GET", ["guilds", _, "members", person]:
-                return refuse(404, 10007) if person in self.left else Answer(200, payloads.member())
+                return refuse(404, 10007) if person in self.left else Answer(200, payloads.member(person))
+            case "PATCH", ["guilds", _, "voice-states", "@me"]:
+                return Answer(204)
             case "POST", ["interactions", _, token, "callback"]:
                 return self._callback(token)
             case _, ["webhooks", _, token, *rest]:

@@ -17,10 +17,11 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from tests.integration.discord.fake import payloads
 from tests.integration.discord.fake.payloads import BOT, USER, Json
 from tests.integration.discord.fake.rest import Answer, Call, FakeRest
+from tests.integration.discord.fake.voice import HOSTS, FakeVoice
 from tests.patience import HANG_S
 
-NAMES = ("discord.com", "gateway.discord.gg", "gateway-resume.discord.gg")
-IDENTIFY, RESUME, HEARTBEAT = 2, 6, 1
+NAMES = ("discord.com", "gateway.discord.gg", "gateway-resume.discord.gg", *HOSTS)
+HEARTBEAT, IDENTIFY, VOICE_STATE, RESUME = 1, 2, 4, 6
 
 
 class Here(AbstractResolver):
@@ -57,10 +58,14 @@ class FakeDiscord(FakeRest):
     heartbeat_interval: int = 40_000
     frozen: bool = False
     """Connections stay open and nothing comes through them any more, not even acknowledgements: zombies."""
+    voice: FakeVoice = field(init=False)
     _gateway: web.WebSocketResponse | None = None
     _session: int = 0
     _sent: list[Json] = field(default_factory=list)
     _news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.voice = FakeVoice(self.dispatch, self._news, self.complaints)
 
     def connector(self) -> aiohttp.TCPConnector:
         return connector(self.port, self.authority)
@@ -77,6 +82,8 @@ class FakeDiscord(FakeRest):
     # ------------------------------------------------------------ the gateway
 
     async def gateway(self, request: web.Request) -> web.StreamResponse:
+        if request.host.partition(":")[0] in HOSTS:
+            return await self.voice.serve(request)
         if self.refuse_connections:
             self.refuse_connections -= 1
             return web.Response(status=503)
@@ -100,6 +107,8 @@ class FakeDiscord(FakeRest):
             await self._welcome(socket, said["d"])
         elif said["op"] == RESUME:
             await self._resume(said["d"])
+        elif said["op"] == VOICE_STATE:
+            await self.voice.asked(said["d"])
 
     async def _welcome(self, socket: web.WebSocketResponse, asked: Json) -> None:
         code = self.close_with or (4004 if asked["token"] != self.token else 0)
@@ -221,8 +230,10 @@ async def open_fake(fake: FakeDiscord | None = None) -> AsyncIterator[FakeDiscor
     site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=served)
     await site.start()
     fake.port = runner.addresses[0][1]
+    await fake.voice.open()
     try:
         yield fake
     finally:
+        fake.voice.close()
         await runner.cleanup()
     assert fake.complaints == []
