@@ -54,6 +54,7 @@ async def test_a_token_for_start_brings_an_avatar_first(world: MemoryWorld) -> N
         assert response.json()["status"] == "spoken", response.json()
     assert len(world.hosted) == 1
     assert world.room.card.starter_name == "release-bot, by API"
+    assert not [answered for answered in world.room.answered if answered.person.id.startswith("api:")]
 
 
 @in_memory()
