@@ -218,6 +218,7 @@ class Service:
                 leave_open = hand_over or await self._somebody_else()
                 self.worker.stop(hand_over=leave_open)
                 await asyncio.wait((working,))
+                self._operations.close()
                 self._streams.close()
                 await self._replies.drain(LAST_REPLIES)
                 for task in tasks:

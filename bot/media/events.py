@@ -210,6 +210,16 @@ class SessionWrites:
         for event in self._waiting.get(session_id, ()):
             event.set()
 
+    @property
+    def waits(self) -> bool:
+        """Whether anybody does."""
+        return bool(self._waiting)
+
+    def notify_all(self) -> None:
+        """Whoever waits looks again."""
+        for session_id in self._waiting:
+            self.notify(session_id)
+
     @contextmanager
     def watch(self, session_id: str) -> Iterator[asyncio.Event]:
         """An event that is set by every write of the session's run, until the block ends."""

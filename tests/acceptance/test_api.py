@@ -15,8 +15,8 @@ import httpx
 import pytest
 import yaml
 
-from tests.acceptance.processes import ROOT, Deployment, Simulation, free_port, simulation
-from tests.patience import HANG_S
+from tests.acceptance.processes import ROOT, Deployment, Simulation, free_port, simulation, told_to_stop
+from tests.patience import HANG_S, until
 
 PLACE = "playground/playground/lobby"
 AT_ONCE = 100
@@ -114,6 +114,22 @@ def test_the_action_gives_its_script_what_that_reads() -> None:
     (step,) = action["runs"]["steps"]
     assert {name.removeprefix("ANNOUNCE_").lower() for name in step["env"]} == set(action["inputs"])
     assert set(step["env"].values()) == {f"${{{{ inputs.{name} }}}}" for name in action["inputs"]}
+
+
+async def test_whoever_waits_is_answered_when_the_service_stops(tmp_path: Path) -> None:
+    with simulation(join_delay=60) as slow:
+        services = Deployment(tmp_path, slow.url)
+        with services.service() as service:
+            await services.answers()
+            async with _client(services, token(services)) as http:
+                asked = asyncio.create_task(_post(http, "Version 2 is out.", "k", "wait=60"))
+                await until(lambda: slow.open)
+                assert await asyncio.to_thread(told_to_stop, service) == 0, services.log
+                response = await asked
+        assert (response.status_code, response.json()["status"]) == (200, "unheard")
+        assert response.json()["sentence"].startswith("The session ended before that was spoken.")
+        assert "Traceback" not in services.log
+        assert slow.open == []
 
 
 async def test_say_tells_that_nobody_answers_at_its_url(tmp_path: Path, simulated: Simulation) -> None:

@@ -80,6 +80,12 @@ class ApiOperations:
         self._services = services
         self._archive = archive
         self._waiting = Counter[str]()
+        self._closed = False
+
+    def close(self) -> None:
+        """Nobody waits any more: each is told how things stand."""
+        self._closed = True
+        self._services.written.notify_all()
 
     # ------------------------------------------------------------ what changes a session
 
@@ -179,10 +185,10 @@ class ApiOperations:
     async def _settled(self, caller: ApiCaller, row: InboxRecord, within: float) -> InboxRecord:
         with self._services.written.watch(row.session_id) as written, contextlib.suppress(TimeoutError):
             async with asyncio.timeout(within):
-                while row.state is not InboxState.DONE:
+                while row.state is not InboxState.DONE and not self._closed:
                     written.clear()
                     row = await self._row(caller, row.id)
-                    if row.state is not InboxState.DONE:
+                    if row.state is not InboxState.DONE and not self._closed:
                         await rest(written, LOOK_EVERY)
         return row
 

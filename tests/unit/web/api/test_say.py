@@ -38,6 +38,17 @@ async def test_a_request_waits_for_its_end(world: MemoryWorld) -> None:
 
 
 @in_memory()
+async def test_nobody_waits_for_a_service_that_stops(world: MemoryWorld) -> None:
+    await world.room.command("start", avatar="Alma")
+    async with program(world) as api:
+        waiting = asyncio.create_task(api.say("Version 2 is out. " * 30, prefer="wait=60"))
+        await world.until(lambda: world.service.services.written.waits)
+        world.service._operations.close()
+        response = await waiting
+    assert (response.status_code, response.json()["status"]) == (202, "waiting")
+
+
+@in_memory()
 async def test_the_channel_reads_who_had_it_said(world: MemoryWorld) -> None:
     await world.room.command("start", avatar="Alma")
     await world.live()
