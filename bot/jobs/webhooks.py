@@ -1,8 +1,9 @@
 """Sends what the outbox holds to its receivers: each until it was taken, for a day at most, a few at a time for each receiver."""
 
 import asyncio
+import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -33,6 +34,12 @@ FIRST_PAUSE, LONGEST_PAUSE = 5.0, 3600.0
 ASK_AGAIN, ASKED = 20.0, 3
 """Seconds after which a platform that does not say that a channel is public is asked again, and how often."""
 
+MOST_WAITING = 10_000
+"""Events for one receiver: one that is so far behind is disabled, and what waits can be sent again by hand."""
+
+COUNT_EVERY = 60.0
+"""Seconds between two looks at how many wait."""
+
 GONE = 410
 """The receiver wants nothing any more, whatever it is (RFC 9110, 15.5.11)."""
 
@@ -62,13 +69,20 @@ class WebhookSender:
     """`run` sends until cancelled; what is under way then is sent again after the next start. Only the oldest worker's does."""
 
     def __init__(
-        self, services: Services, lease: WorkerLease, client: WebhookClient, dice: Callable[[], float] = random.random
+        self,
+        services: Services,
+        lease: WorkerLease,
+        client: WebhookClient,
+        dice: Callable[[], float] = random.random,
+        most_waiting: int = MOST_WAITING,
     ) -> None:
         self._services = services
         self._lease = lease
         self._client = client
         self._dice = dice
+        self._most_waiting = most_waiting
         self._under_way: dict[str, set[str]] = {}  # events by receiver
+        self._counted_at = -math.inf
 
     async def run(self) -> None:
         await self._lease.enlisted.wait()
@@ -87,12 +101,24 @@ class WebhookSender:
         hooks = [hook for hook in await storage.hooks.everything() if not hook.disabled]
         if not hooks or await storage.workers.eldest() != self._lease.id:
             return
+        await self._disable_behind(hooks)
         for hook in hooks:
             under_way = self._under_way.setdefault(hook.id, set())
             if room := AT_ONCE - len(under_way):
                 for delivery in await storage.hooks.due(hook.id, room, tuple(under_way)):
                     under_way.add(delivery.event.id)
                     deliveries.create_task(self._deliver(hook, delivery, wakeup), name="webhook")
+
+    async def _disable_behind(self, hooks: Sequence[HookRecord]) -> None:
+        """A receiver that takes less than there is would fill the database."""
+        now = asyncio.get_running_loop().time()
+        if now - self._counted_at < COUNT_EVERY:
+            return
+        self._counted_at = now
+        for hook in hooks:
+            if await self._services.storage.hooks.waiting(hook.id, self._most_waiting) >= self._most_waiting:
+                log.warning("a hook is disabled", hook=hook.id, reason="too far behind")
+                await self._services.storage.hooks.disable(hook.id, f"{self._most_waiting} events waited for it")
 
     async def _deliver(self, hook: HookRecord, delivery: HookDelivery, wakeup: asyncio.Event) -> None:
         """One attempt. What it comes to and cannot be written down is tried again: a receiver tells by the id that it knows it."""

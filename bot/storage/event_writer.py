@@ -1,24 +1,29 @@
 """What happens, as others are told of it: written in the transaction in which it happens, and only where somebody listens."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 
 from bot.domain.disclosure import DIGITAL_SOURCE_TYPE
+from bot.domain.event_payloads import (
+    EndedPayload,
+    EventAvatar,
+    EventPerson,
+    SessionPayload,
+    TurnPayload,
+    UtterancePayload,
+    encoded,
+)
 from bot.domain.hook_events import EventType
 from bot.domain.posts import Speaker
+from bot.domain.sessions import EndReason
 from bot.ports.storage.hooks import HookListener, NewEvent
 from bot.ports.storage.records import InboxOutcome, SessionRecord, UtteranceRecord
 from bot.storage.functions import Tx
 
-VERSION = 1
-"""Of the payloads. It is raised when a field goes or means something else; new fields and new types come without."""
-
 T_contra = TypeVar("T_contra", contravariant=True)
-
-Data = Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +51,21 @@ class EventWriter(Generic[Tx]):
         self._outbox = outbox
 
     def session_changed(self, tx: Tx, event_id: str, session_id: str, kind: EventType) -> bool:
-        return self._write(tx, event_id, session_id, kind, lambda session: _ending(session, kind))
+        return self._write(tx, event_id, session_id, kind, lambda session: _session(session, kind))
 
     def turn_spoken(self, tx: Tx, event_id: str, session_id: str, row_id: str, outcome: InboxOutcome) -> bool:
-        def data(_: SessionRecord) -> Data | None:
+        def payload(session: SessionRecord) -> TurnPayload | None:
             turn = self._outbox.turn_in_flight(tx, row_id)
-            return _turn(row_id, turn, outcome) if turn else None
+            return _turn(session, row_id, turn, outcome) if turn else None
 
-        return self._write(tx, event_id, session_id, EventType.TURN_SPOKEN, data, row_id)
+        return self._write(tx, event_id, session_id, EventType.TURN_SPOKEN, payload, row_id)
 
     def utterance_final(self, tx: Tx, event_id: str, session_id: str, utterance: UtteranceRecord) -> bool:
+        def payload(session: SessionRecord) -> UtterancePayload:
+            return _utterance(session, utterance)
+
         author = utterance.mid if utterance.speaker is Speaker.USER else ""
-        return self._write(tx, event_id, session_id, EventType.UTTERANCE_FINAL, lambda _: _utterance(utterance), author)
+        return self._write(tx, event_id, session_id, EventType.UTTERANCE_FINAL, payload, author)
 
     def _write(  # noqa: PLR0917
         self,
@@ -65,7 +73,7 @@ class EventWriter(Generic[Tx]):
         event_id: str,
         session_id: str,
         kind: EventType,
-        data: Callable[[SessionRecord], Data | None],
+        payload: Callable[[SessionRecord], SessionPayload | None],
         author_row: str = "",
     ) -> bool:
         concerned = [each for each in self._outbox.listeners(tx) if kind in each.events]
@@ -73,46 +81,46 @@ class EventWriter(Generic[Tx]):
         if session is None:
             return False
         told = [each for each in concerned if each.scope.may_cover(session.place)]
-        particulars = data(session) if told else None
-        if particulars is None:
+        data = payload(session) if told else None
+        if data is None:
             return False
-        body = _body(kind, tx.now.isoformat(), {**_common(session), **particulars})
-        hooks = [each.id for each in told if not each.streams]
-        self._outbox.write(tx, NewEvent(event_id, session_id, kind, body, author_row), hooks)
+        event = NewEvent(event_id, session_id, kind, encoded(kind, tx.now, data), author_row)
+        self._outbox.write(tx, event, [each.id for each in told if not each.streams])
         return True
 
 
-def _body(kind: EventType, at: str, data: Data) -> str:
-    whole = {"type": kind.value, "timestamp": at, "version": VERSION, "data": data}
-    return msgspec.json.encode(whole).decode()
-
-
-def _common(session: SessionRecord) -> Data:
-    """Whatever is told, that the avatar is an AI is told with it."""
+def _common(session: SessionRecord) -> dict[str, Any]:
     return {
         "session_id": session.id,
         "place": str(session.place),
         "thread": str(session.talk),
-        "avatar": {"name": session.spec.avatar_name, "digitalSourceType": DIGITAL_SOURCE_TYPE},
+        "avatar": EventAvatar(session.spec.avatar_name),
     }
 
 
-def _ending(session: SessionRecord, kind: EventType) -> Data:
-    ended = kind is EventType.SESSION_ENDED and session.end_reason
-    return {"reason": session.end_reason} if ended else {}
+def _session(session: SessionRecord, kind: EventType) -> SessionPayload:
+    if kind is not EventType.SESSION_ENDED:
+        return SessionPayload(**_common(session))
+    return EndedPayload(reason=session.end_reason or EndReason.ERROR, **_common(session))
 
 
-def _turn(row_id: str, turn: SpokenTurn, outcome: InboxOutcome) -> Data:
-    person = {"id": turn.person_id, "name": turn.person_name}
-    return {"turn_id": row_id, "outcome": outcome, "person": person, "text": turn.words}
+def _turn(session: SessionRecord, row_id: str, turn: SpokenTurn, outcome: InboxOutcome) -> TurnPayload:
+    return TurnPayload(
+        turn_id=row_id,
+        outcome="spoken" if outcome is InboxOutcome.SPOKEN else "interrupted",
+        person=EventPerson(turn.person_id, turn.person_name),
+        text=turn.words,
+        **_common(session),
+    )
 
 
-def _utterance(utterance: UtteranceRecord) -> Data:
+def _utterance(session: SessionRecord, utterance: UtteranceRecord) -> UtterancePayload:
     by_avatar = utterance.speaker is Speaker.BOT
-    return {
-        "utterance_id": utterance.id,
-        "turn_id": utterance.mid,
-        "speaker": "avatar" if by_avatar else "person",
-        "text": utterance.text,
-        **({"digitalSourceType": DIGITAL_SOURCE_TYPE} if by_avatar else {}),
-    }
+    return UtterancePayload(
+        utterance_id=utterance.id,
+        turn_id=utterance.mid,
+        speaker="avatar" if by_avatar else "person",
+        text=utterance.text,
+        digital_source_type=DIGITAL_SOURCE_TYPE if by_avatar else msgspec.UNSET,
+        **_common(session),
+    )

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Select, and_, bindparam, delete, or_, select, update
+from sqlalchemy import Select, and_, bindparam, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from bot.domain.conversations import ConversationRef, place_named
@@ -149,6 +149,12 @@ def due(tx: SqlTransaction, hook_id: str, most: int, but: Collection[str] = ()) 
     here = and_(deliveries.c.hook_id == hook_id, deliveries.c.event_id.not_in(tuple(but)))
     query = _DELIVERIES.where(here, deliveries.c.due_at <= tx.now)
     return _deliveries(tx, query.order_by(deliveries.c.due_at, events.c.id).limit(most))
+
+
+def waiting(tx: SqlTransaction, hook_id: str, most: int) -> int:
+    here = and_(deliveries.c.hook_id == hook_id, deliveries.c.due_at.is_not(None))
+    first = select(deliveries.c.event_id).where(here).limit(most).subquery()
+    return int(tx.connection.execute(select(func.count()).select_from(first)).scalar_one())
 
 
 def failed(tx: SqlTransaction, most: int) -> list[HookDelivery]:

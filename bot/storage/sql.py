@@ -114,7 +114,10 @@ class SqlStorage:
         return FencedBlock(self._transactions, FUNCTIONS, lease, self.outbox.notify)
 
     async def admit(self, ask: Callable[[], AdmissionQuery], decide: Callable[[Situation], Admitted]) -> Admitted:
-        return await self._transactions.write_late(ask, lambda tx, query: admit(FUNCTIONS, tx, query, decide))
+        admitted = await self._transactions.write_late(ask, lambda tx, query: admit(FUNCTIONS, tx, query, decide))
+        if admitted.starts or admitted.ends:
+            self.outbox.notify()
+        return admitted
 
     async def ping(self) -> None:
         await self._transactions.write(_nothing)
@@ -266,6 +269,7 @@ class SqlHooks(Repository[SqlTransaction]):
     remove = writes(hooks.remove)
     disable = writes(hooks.disable)
     due = reads(hooks.due)
+    waiting = reads(hooks.waiting)
     settled = writes(hooks.settled)
     put_off = writes(hooks.put_off)
     failed = reads(hooks.failed)

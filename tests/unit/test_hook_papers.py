@@ -25,7 +25,7 @@ def rows(text: str) -> list[str]:
     return re.findall(r"^\| `([a-z._]+)` \|", text, re.MULTILINE)
 
 
-async def test_the_payload_that_is_shown_is_the_one_that_is_sent() -> None:
+async def test_the_payload_that_is_shown_is_the_one_sent() -> None:
     storage = MemoryStorage(ManualClock(NOON))
     await storage.hooks.add(
         HookRecord("h", "https://a/", "whsec_a", frozenset(EventType), PlaceScope((CHANNEL,)), NOON)

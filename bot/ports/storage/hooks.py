@@ -85,6 +85,10 @@ class HookRepository(Protocol):
         """What is to be sent to a receiver now, longest due first, without the events that `but` names."""
         ...
 
+    async def waiting(self, hook_id: str, most: int) -> int:
+        """How many events a receiver has not taken yet, and may be sent still; `most` where there are more."""
+        ...
+
     async def settled(self, hook_id: str, event_id: str) -> None:
         """The receiver took it, or is not to have it."""
         ...

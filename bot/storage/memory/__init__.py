@@ -73,7 +73,10 @@ class MemoryStorage:
         return FencedBlock(self._transactions, FUNCTIONS, lease, self.outbox.notify)
 
     async def admit(self, ask: Callable[[], AdmissionQuery], decide: Callable[[Situation], Admitted]) -> Admitted:
-        return await self._transactions.write(lambda tx: admit(FUNCTIONS, tx, ask(), decide))
+        admitted = await self._transactions.write(lambda tx: admit(FUNCTIONS, tx, ask(), decide))
+        if admitted.starts or admitted.ends:
+            self.outbox.notify()
+        return admitted
 
     async def ping(self) -> None:
         await self._transactions.write(_nothing)
@@ -220,6 +223,7 @@ class MemoryHooks(Repository[MemoryTransaction]):
     remove = writes(hooks.remove)
     disable = writes(hooks.disable)
     due = reads(hooks.due)
+    waiting = reads(hooks.waiting)
     settled = writes(hooks.settled)
     put_off = writes(hooks.put_off)
     failed = reads(hooks.failed)

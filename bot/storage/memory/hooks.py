@@ -93,6 +93,10 @@ def due(tx: MemoryTransaction, hook_id: str, most: int, but: Collection[str] = (
     return _deliveries(tx, (row for *_, row in sorted(ready, key=lambda each: each[:2])), most)
 
 
+def waiting(tx: MemoryTransaction, hook_id: str, most: int) -> int:
+    return min(most, sum(row.hook_id == hook_id and row.due_at is not None for row in tx.data.deliveries))
+
+
 def failed(tx: MemoryTransaction, most: int) -> list[HookDelivery]:
     found = _deliveries(tx, (row for row in tx.data.deliveries if row.due_at is None), len(tx.data.deliveries.keys()))
     return sorted(found, key=lambda each: (each.event.at, each.event.id, each.hook_id))[:most]

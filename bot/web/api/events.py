@@ -16,6 +16,7 @@ from bot.domain.errors import StoreUnavailable
 from bot.domain.hook_events import EventType, PlaceScope
 from bot.ports.storage.hooks import EventRecord, HookRepository
 from bot.runtime.services import Services
+from bot.tasks import rest
 from bot.web.api.authentication import ApiCaller
 from bot.web.api.problems import ApiProblem, ProblemKind
 
@@ -43,8 +44,9 @@ HEADERS = {"x-accel-buffering": "no"}
 class EventStreams:
     """The streams of this process."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, heartbeat: float = HEARTBEAT) -> None:
         self._services = services
+        self._heartbeat = heartbeat
         self._open = Counter[str]()
         self._closed = False
 
@@ -90,7 +92,7 @@ class EventStreams:
     ) -> AsyncGenerator[bytes, None]:
         yield RECONNECT
         now = asyncio.get_running_loop().time
-        beat = now() + HEARTBEAT
+        beat = now() + self._heartbeat
         with self._services.storage.outbox.joined() as wakeup, contextlib.suppress(StoreUnavailable, ApiProblem):
             while True:
                 wakeup.clear()
@@ -101,13 +103,11 @@ class EventStreams:
                 if closed:
                     return
                 if now() >= beat:
-                    beat = now() + HEARTBEAT
+                    beat = now() + self._heartbeat
                     await allowed()
                     await self._listen(token)
                     yield b": still here\n\n"
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(LOOK_EVERY):
-                        await wakeup.wait()
+                await rest(wakeup, min(LOOK_EVERY, self._heartbeat))
 
     async def _hears(self, token: ApiToken, event: EventRecord) -> bool:
         scope, platform = PlaceScope(token.places), self._services.platforms.get(event.place.platform)

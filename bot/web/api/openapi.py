@@ -8,6 +8,9 @@ import msgspec
 
 from bot.commands.catalogue import FORMATS, Option, OptionType
 from bot.commands.verbs import CATALOGUE
+from bot.domain.event_payloads import DATA
+from bot.domain.event_payloads import VERSION as PAYLOAD_VERSION
+from bot.domain.hook_events import EventType
 from bot.web.api.problems import ProblemKind
 from bot.web.api.wire import AvatarList, Problem, RequestStatus, SayRequest, SessionList, SessionSummary, UsageReport
 
@@ -54,7 +57,8 @@ class Described:
 def document() -> Json:
     """The whole document."""
     kinds = (SayRequest, RequestStatus, SessionSummary, SessionList, UsageReport, AvatarList, Problem)
-    _, schemas = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
+    events = (*DATA.values(), EventType)
+    _, schemas = msgspec.json.schema_components((*kinds, *events), ref_template="#/components/schemas/{name}")
     paths: dict[str, Json] = {}
     for each in operations():
         paths.setdefault(f"/api/v1{each.path}", {})[each.method] = _operation(each)
@@ -69,6 +73,7 @@ def document() -> Json:
         "servers": [{"url": "/"}],
         "security": [{"token": []}],
         "paths": paths,
+        "webhooks": {kind.value: {"post": _told(kind)} for kind in EventType},
         "components": {
             "schemas": schemas,
             "responses": _problems(),
@@ -185,6 +190,34 @@ def query_names() -> Mapping[tuple[str, str], frozenset[str]]:
     return {
         (each.method, each.path): frozenset(named["name"] for named in each.parameters if named["in"] == "query")
         for each in operations()
+    }
+
+
+# ---------------------------------------------------------------- events out
+
+
+def _told(kind: EventType) -> Json:
+    """What a hook is sent: `docs/hooks.md`. No token: the receiver is the service here, and checks our signature."""
+    signed = ("webhook-id", "webhook-timestamp", "webhook-signature")
+    payload = {
+        "type": "object",
+        "properties": {
+            "type": {"const": kind.value},
+            "timestamp": {"type": "string", "format": "date-time"},
+            "version": {"const": PAYLOAD_VERSION},
+            "data": _ref(DATA[kind]),
+        },
+        "required": ["type", "timestamp", "version", "data"],
+    }
+    return {
+        "operationId": kind.value,
+        "summary": (DATA[kind].__doc__ or kind.value).strip().partition("\n")[0],
+        "security": [],
+        "parameters": [
+            {"name": name, "in": "header", "required": True, "schema": {"type": "string"}} for name in signed
+        ],
+        "requestBody": {"required": True, "content": {"application/json": {"schema": payload}}},
+        "responses": {"2XX": {"description": "Taken."}, "410": {"description": "Nothing more is wanted, ever."}},
     }
 
 

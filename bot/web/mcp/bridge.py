@@ -31,7 +31,7 @@ ANSWER_S = 900.0
 Asked = ServerRequestContext[Any, Any]
 
 
-class Bridge:
+class McpBridge:
     """Each request is made again at the service; one that is cancelled here is cancelled there."""
 
     def __init__(self, service: Client) -> None:
@@ -81,7 +81,7 @@ async def bridge(url: str, token: str) -> None:
             service = await stack.enter_async_context(Client(transport))
         except (MCPError, httpx2.HTTPError, ExceptionGroup) as error:
             raise AvatarbotError(_not_asked(url, error), repr(error)) from error
-        server = Bridge(service).server()
+        server = McpBridge(service).server()
         incoming, outgoing = await stack.enter_async_context(stdio_server())
         await server.run(incoming, outgoing, server.create_initialization_options())
 

@@ -78,7 +78,7 @@ async def test_the_life_of_a_session_is_told(storage: Storage) -> None:
     assert await told(storage) == ["session.started", "session.live", "session.ended"]
     last = json.loads((await due(storage))[-1].event.body)
     assert last["type"] == "session.ended"
-    assert last["timestamp"] == NOON.isoformat()
+    assert last["timestamp"] == "2026-11-28T12:00:00Z"
     assert last["version"] == 1
     assert last["data"] == {
         "session_id": "s",
@@ -217,6 +217,14 @@ async def test_what_is_put_off_is_due_then(storage: Storage, clock: ManualClock)
     (again,) = await due(storage)
     assert (again.event.id, again.attempts, again.reason) == (event_id, 1, "answered 500")
     assert await storage.hooks.due("hook", 10, [event_id]) == []
+
+
+async def test_what_waits_is_counted_up_to_a_bound(storage: Storage) -> None:
+    event_id = await one_due(storage)
+    await written(storage, Lease("s", "w", 1), lambda run: run.become(SessionStatus.LIVE))
+    assert [await storage.hooks.waiting("hook", most) for most in (1, 2, 9)] == [1, 2, 2]
+    await storage.hooks.put_off("hook", event_id, None, "answered 500")
+    assert await storage.hooks.waiting("hook", 9) == 1
 
 
 async def test_a_dead_letter_is_listed_and_tried_anew(storage: Storage) -> None:

@@ -76,7 +76,10 @@ def hook(scope: PlaceScope | None = None, url: str = URL, id_: str = "hook") -> 
 
 
 @contextlib.asynccontextmanager
-async def sending(chat: FakeChat | None = None, scope: PlaceScope | None = None) -> AsyncIterator[Sending]:
+async def sending(
+    chat: FakeChat | None = None, scope: PlaceScope | None = None, *, before: int = 0
+) -> AsyncIterator[Sending]:
+    """`before` things have happened when the sender begins, for which three is too many."""
     clock, names = ManualClock(), Names()
     storage = MemoryStorage(clock)
     async with receiving() as receiver, contextlib.aclosing(FakeAvatarProvider(clock)) as provider:
@@ -88,10 +91,14 @@ async def sending(chat: FakeChat | None = None, scope: PlaceScope | None = None)
         await storage.hooks.add(hook(scope))
         await started(storage, "s")
         (lease,) = await storage.workers.claim(worker.id, room=1)
-        sender = WebhookSender(service.services, worker, StandardWebhooks(("127.0.0.1",), names, internet), lambda: 1.0)
+        client = StandardWebhooks(("127.0.0.1",), names, internet)
+        most = {"most_waiting": 3} if before else {}
+        sender = WebhookSender(service.services, worker, client, lambda: 1.0, **most)
+        sends = Sending(receiver, names, internet, storage, clock, lease, service)
+        await sends.happens(before)
         running = asyncio.create_task(sender.run())
         try:
-            yield Sending(receiver, names, internet, storage, clock, lease, service)
+            yield sends
         finally:
             await cancel_and_wait(running)
 
@@ -150,6 +157,18 @@ async def test_what_nobody_takes_for_a_day_is_a_dead_letter() -> None:
         sends.storage.outbox.notify()
         await sends.receiver.has(1)
         assert sends.receiver.taken[0].id == dead.event.id
+
+
+async def test_a_receiver_that_is_too_far_behind_is_disabled() -> None:
+    async with sending(before=3) as sends:
+        await until(lambda: any(each.disabled for each in sends.storage.data.hooks))
+        (disabled,) = await sends.storage.hooks.everything()
+        assert disabled.disabled == "3 events waited for it"
+        assert len(await sends.storage.hooks.failed(10)) == 3
+        assert sends.receiver.attempts == []
+        await sends.storage.hooks.retry("hook")
+        sends.storage.outbox.notify()
+        await sends.receiver.has(3)
 
 
 async def test_a_pause_that_is_asked_for_is_kept() -> None:

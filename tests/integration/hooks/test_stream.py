@@ -22,7 +22,7 @@ from bot.testing.chat import CHANNEL, FakeChat
 from bot.testing.chat_platform import FakeChatPlatform
 from bot.testing.clock import ManualClock
 from bot.testing.provider import FakeAvatarProvider
-from bot.web.api.events import MOST_OF_A_TOKEN
+from bot.web.api.events import HEARTBEAT, MOST_OF_A_TOKEN, EventStreams
 from bot.web.app import create_app, serve
 from tests.patience import HANG_S
 from tests.stored import started
@@ -91,12 +91,13 @@ class Streaming:
 
 
 @contextlib.asynccontextmanager
-async def streaming() -> AsyncIterator[Streaming]:
+async def streaming(heartbeat: float = HEARTBEAT) -> AsyncIterator[Streaming]:
     clock = ManualClock()
     storage, chat = MemoryStorage(clock), FakeChat(clock=clock)
     async with contextlib.aclosing(FakeAvatarProvider(clock)) as provider:
         service = Service(Parts(storage, provider, clock, Policy(), new_metrics()))
         service.add(FakeChatPlatform(chat))
+        service._streams = EventStreams(service.services, heartbeat)
         await storage.workers.enlist("w", lasts=timedelta(days=99), capacity=9, address="")
         await started(storage, "s")
         (lease,) = await storage.workers.claim("w", room=1)
@@ -192,6 +193,22 @@ async def test_one_token_reads_a_few_streams_at_most() -> None:
             assert refused.response.status_code == 429
         await stack.aclose()
         await streams.happens("one")  # the server notices who has left
+
+
+async def test_a_stream_ends_with_its_token() -> None:
+    async with streaming(heartbeat=0.05) as streams, streams.hears(await streams.token()) as heard:
+        async with asyncio.timeout(HANG_S):
+            assert ": still here" in [line async for line in _until(heard.lines, ": still here")]
+        assert await streams.storage.tokens.revoke("bot0")
+        with pytest.raises(EOFError):
+            await heard.next()
+
+
+async def _until(lines: AsyncIterator[str], last: str) -> AsyncIterator[str]:
+    async for line in lines:
+        yield line
+        if line == last:
+            return
 
 
 async def test_all_streams_end_when_the_service_does() -> None:
