@@ -1,6 +1,7 @@
 """The terminal as a chat platform: one place, one person, lines instead of messages."""
 
 import asyncio
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from adapters.terminal.screen import TerminalScreen
@@ -26,11 +27,12 @@ class TerminalPlatform:
         self.finals: asyncio.Queue[str] = asyncio.Queue()
         self.told: asyncio.Queue[str] = asyncio.Queue()
         self._last = 0
+        self._disclosed: tuple[int, str] | None = None
         self._since = datetime.now(UTC)
 
     @property
     def features(self) -> Features:
-        return Features(edits=self, typing=self, files=True)
+        return Features(edits=self, typing=self)
 
     def is_home(self, workspace_id: str) -> bool:  # noqa: ARG002 - who sits here is the operator
         return True
@@ -52,11 +54,11 @@ class TerminalPlatform:
 
     async def post(self, thread: ConversationRef, line: TranscriptLine, key: str) -> MessageRef:  # noqa: ARG002
         self._last += 1
-        self._show(line)
+        self._show(line, self._last)
         return MessageRef(thread, str(self._last))
 
-    async def edit(self, ref: MessageRef, line: TranscriptLine) -> None:  # noqa: ARG002
-        self._show(line)
+    async def edit(self, ref: MessageRef, line: TranscriptLine) -> None:
+        self._show(line, int(ref.message_id))
 
     async def start_typing(self, thread: ConversationRef) -> None:  # noqa: ARG002
         self.screen.grow("", "…")
@@ -65,7 +67,7 @@ class TerminalPlatform:
         self.screen.aside(text)
 
     async def reply(self, to: ReplyTo, reply: Reply) -> None:  # noqa: ARG002
-        self.told.put_nowait(reply.whole_text)
+        self.told.put_nowait("\n".join(_words(reply)))
 
     def connection(self) -> ConnectionState:
         return ConnectionState(self._since)
@@ -77,10 +79,22 @@ class TerminalPlatform:
         if disclosure.sentence:
             self.screen.aside(disclosure.sentence)
 
-    def _show(self, line: TranscriptLine) -> None:
-        self._disclose(line.disclosure)
+    def _show(self, line: TranscriptLine, number: int) -> None:
+        """What says that the avatar is an AI stands above its line, once however the line grows."""
+        if self._disclosed != (number, line.disclosure.sentence):
+            self._disclosed = number, line.disclosure.sentence
+            self._disclose(line.disclosure)
         if line.delivery is Delivery.GROWING:
             self.screen.grow(line.speaker or "", line.text)
         else:
             self.screen.line(line.speaker or "", line.text)
             self.finals.put_nowait(line.text)
+
+
+def _words(reply: Reply) -> Iterator[str]:
+    """An answer with its rows and its link as lines. No file comes here: the core puts its text into the answer."""
+    if reply.whole_text:
+        yield reply.whole_text
+    yield from (" · ".join(filter(None, (item.title, item.detail))) for item in reply.items)
+    if reply.link:
+        yield f"{reply.link.label}: {reply.link.url}"

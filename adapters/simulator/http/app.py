@@ -12,7 +12,7 @@ from adapters.simulator.control import Control
 from adapters.simulator.http.account_routes import AccountRoutes
 from adapters.simulator.http.auth import HttpAuth
 from adapters.simulator.http.avatars import AvatarRoutes
-from adapters.simulator.http.control import Bridge, ControlRoutes
+from adapters.simulator.http.control import ControlRoutes, RoomBridge
 from adapters.simulator.http.knowledge import KnowledgeRoutes
 from adapters.simulator.http.sessions import SessionRoutes
 from adapters.simulator.simulator import Simulator
@@ -30,7 +30,7 @@ def application(simulator: Simulator) -> Starlette:
             *AvatarRoutes(simulator.catalog).routes(gate),
             *KnowledgeRoutes(simulator.knowledge_bases).routes(gate),
             *AccountRoutes(simulator.account, simulator.speech).routes(gate),
-            *Bridge(simulator.rooms).routes(),
+            *RoomBridge(simulator.rooms).routes(),
             *ControlRoutes(Control(simulator)).routes(),
         ]
     )

@@ -72,7 +72,7 @@ def _plain(handler: Callable[[Request], Awaitable[object]]) -> Callable[[Request
 # ---------------------------------------------------------------- rooms for other processes
 
 
-class Bridge:
+class RoomBridge:
     def __init__(self, rooms: SimulatedRooms) -> None:
         self._rooms = rooms
 

@@ -11,7 +11,7 @@ from typing import Protocol, TypeVar
 
 import pytest
 
-from bot.domain.conversations import Accepted, Choice, ConversationRef, Inbound, MessageRef, Outcome, Reply
+from bot.domain.conversations import Accepted, Choice, ConversationRef, Inbound, MessageRef, Outcome, Reply, ReplyTo
 from bot.domain.errors import StoreUnavailable
 from bot.domain.posts import CardAction
 from bot.ports.chat import ChatPlatform, CoreApi, ValueQuery
@@ -98,6 +98,8 @@ class Abilities:
     redelivers: bool = True
     types_ahead: bool = True
     has_private_channels: bool = True
+    shows_cards: bool = True
+    has_threads: bool = True
     threads_in_threads: bool = field(default=False)
 
 
@@ -154,6 +156,13 @@ class PlatformHarness(Protocol):
         """The service delivers its last event once more."""
         ...
 
+    async def asked(self, who: str) -> ReplyTo:
+        """How somebody is answered who ran a command that the core took."""
+        await self.command(who, "status", {}, self.place)
+        reply_to = self.core.inbounds[-1].reply_to
+        assert reply_to is not None
+        return reply_to
+
     # ------------------------------------------------ what people see
 
     async def messages(self, place: ConversationRef) -> Sequence[Seen]:
@@ -185,6 +194,12 @@ class PlatformHarness(Protocol):
     async def restart(self) -> None:
         """The process dies and comes back: a new `platform`, same service, nothing kept in memory."""
         ...
+
+
+def needs(ability: bool, reason: str) -> None:
+    """Skips the test where a platform honestly cannot do that."""
+    if not ability:
+        pytest.skip(reason)
 
 
 def able(feature: T | None) -> T:

@@ -6,7 +6,7 @@ import pytest
 
 from bot.domain.conversations import Channel
 from tests.contract.platform.cards import CARD
-from tests.contract.platform.harness import PlatformHarness
+from tests.contract.platform.harness import PlatformHarness, needs
 
 
 async def test_a_channel_has_its_name(harness: PlatformHarness) -> None:
@@ -28,6 +28,7 @@ async def test_a_private_channel_says_so(harness: PlatformHarness) -> None:
 
 
 async def test_an_unknown_channel_shows_its_id_and_counts_as_private(harness: PlatformHarness) -> None:
+    needs(harness.abilities.has_threads, "this platform is one place")
     channel = await harness.platform.channel(replace(harness.place, channel_id="404"))
 
     assert (channel.name.removeprefix("#"), channel.private) == ("404", harness.abilities.has_private_channels)

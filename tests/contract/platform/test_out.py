@@ -9,7 +9,7 @@ from bot.domain.disclosure import SENTENCE_LENGTHS, Disclosure
 from bot.domain.errors import MessageGone, PlaceGone
 from bot.domain.posts import Addressee
 from tests.contract.platform.cards import CARD, ENDED, HOSTILE, LIVE, OTHER, final, growing
-from tests.contract.platform.harness import PlatformHarness, Seen, able
+from tests.contract.platform.harness import PlatformHarness, Seen, able, needs
 from tests.disclosing import AI
 
 JUST_NOW = datetime.now(UTC)
@@ -33,6 +33,7 @@ def test_its_pace_can_be_kept(harness: PlatformHarness) -> None:
 
 
 async def test_a_card_is_its_own_message_with_a_thread(harness: PlatformHarness) -> None:
+    needs(harness.abilities.shows_cards, "this platform shows no cards")
     opened = await harness.platform.post_card(harness.place, CARD)
 
     card = only([seen for seen in await harness.messages(harness.place) if seen.ref == opened.card])
@@ -43,6 +44,7 @@ async def test_a_card_is_its_own_message_with_a_thread(harness: PlatformHarness)
 
 
 async def test_a_card_started_in_a_thread_stays_there(harness: PlatformHarness) -> None:
+    needs(harness.abilities.shows_cards, "this platform shows no cards")
     thread = (await harness.platform.post_card(harness.place, CARD)).thread
 
     again = await harness.platform.post_card(thread, CARD)
@@ -52,6 +54,7 @@ async def test_a_card_started_in_a_thread_stays_there(harness: PlatformHarness) 
 
 
 async def test_a_card_is_brought_up_to_date_where_it_stands(harness: PlatformHarness) -> None:
+    needs(harness.abilities.shows_cards, "this platform shows no cards")
     opened = await harness.platform.post_card(harness.place, CARD)
 
     shown = await able(harness.platform.features.edits).update_card(opened.card, opened.thread, LIVE)
@@ -63,6 +66,7 @@ async def test_a_card_is_brought_up_to_date_where_it_stands(harness: PlatformHar
 
 
 async def test_a_card_shows_what_was_set(harness: PlatformHarness) -> None:
+    needs(harness.abilities.shows_cards, "this platform shows no cards")
     opened = await harness.platform.post_card(harness.place, CARD)
 
     await able(harness.platform.features.edits).update_card(
@@ -75,6 +79,7 @@ async def test_a_card_shows_what_was_set(harness: PlatformHarness) -> None:
 
 
 async def test_an_ended_card_offers_nothing_to_press(harness: PlatformHarness) -> None:
+    needs(harness.abilities.shows_cards, "this platform shows no cards")
     opened = await harness.platform.post_card(harness.place, LIVE)
 
     shown = await able(harness.platform.features.edits).update_card(opened.card, opened.thread, ENDED)
@@ -96,6 +101,7 @@ async def test_a_lost_card_is_posted_anew(harness: PlatformHarness) -> None:
 
 
 async def test_a_line_is_posted_in_the_thread_and_nowhere_else(harness: PlatformHarness) -> None:
+    needs(harness.abilities.has_threads, "this platform has no threads")
     opened = await harness.platform.post_card(harness.place, CARD)
 
     ref = await harness.platform.post(opened.thread, final("Good morning!"), "k1")
@@ -105,6 +111,7 @@ async def test_a_line_is_posted_in_the_thread_and_nowhere_else(harness: Platform
 
 
 async def test_a_card_names_the_ai_in_every_state(harness: PlatformHarness) -> None:
+    needs(harness.abilities.shows_cards, "this platform shows no cards")
     opened = await harness.platform.post_card(harness.place, CARD)
     for card in (CARD, LIVE, ENDED, replace(LIVE, disclosure=LONGEST)):
         shown = await able(harness.platform.features.edits).update_card(opened.card, opened.thread, card)
@@ -113,6 +120,7 @@ async def test_a_card_names_the_ai_in_every_state(harness: PlatformHarness) -> N
 
 
 async def test_a_card_says_what_is_kept(harness: PlatformHarness) -> None:
+    needs(harness.abilities.shows_cards, "this platform shows no cards")
     opened = await harness.platform.post_card(harness.place, replace(CARD, kept="Kept for 30 days."))
     card = only([seen for seen in await harness.messages(harness.place) if seen.ref == opened.card])
     assert "Kept for 30 days." in card.text
@@ -142,6 +150,7 @@ async def test_a_later_line_carries_no_disclosure(harness: PlatformHarness) -> N
 
 @pytest.mark.parametrize("mine", [True, False])
 async def test_an_answer_says_whom_it_is_for_and_pings_nobody(harness: PlatformHarness, mine: bool) -> None:
+    needs(harness.abilities.has_threads, "one person sits here, and every answer is theirs")
     opened = await harness.platform.post_card(harness.place, CARD)
     asked = await harness.write("ann", "How are you?", opened.thread) if mine else None
     answers = Addressee("Ann @everyone", asked)
@@ -293,6 +302,7 @@ async def test_a_restart_before_its_card_was_written_down_doubles_nothing(
 
 
 async def test_a_card_that_no_earlier_run_posted_is_posted(harness: PlatformHarness) -> None:
+    needs(harness.abilities.shows_cards, "this platform shows no cards")
     other = await harness.platform.post_card(harness.place, OTHER)
 
     opened = await harness.platform.post_card(harness.place, CARD, since=JUST_NOW)

@@ -19,7 +19,7 @@ from bot.domain.posts import CardAction
 from bot.ports.chat import ChatPlatform, CoreApi
 from bot.testing.vault import FakeSecretVault
 from bot.web.app import mounted
-from tests.contract.platform.harness import ANN, BEN, GUEST, Abilities, RecordingCore, Seen, able
+from tests.contract.platform.harness import ANN, BEN, GUEST, Abilities, PlatformHarness, RecordingCore, Seen, able
 from tests.integration.slack.fake import FakeSlack, Grant, Message, payloads
 from tests.integration.slack.fake.server import APP_TOKEN
 from tests.integration.slack.fake.workspace import BOT_ID, BOT_TOKEN, BOT_USER, TEAM, Ephemeral, Hook
@@ -49,7 +49,7 @@ def slack_settings(fake: FakeSlack, **given: str) -> SlackSettings:
     return SlackSettings.model_validate({name: value for name, value in names.items() if value})
 
 
-class SlackHarness:
+class SlackHarness(PlatformHarness):
     """`front` is the core's `CoreApi` where the whole service is under test, else the contract's `RecordingCore`."""
 
     def __init__(self, fake: FakeSlack, *, socket: bool, front: CoreApi | None = None) -> None:
