@@ -1,8 +1,10 @@
-"""What operators see: log lines without secrets, and metrics without tenants."""
+"""What operators see: log lines without secrets and not too many of a kind, and metrics without tenants."""
 
+import collections
 import logging
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TextIO
 
@@ -11,8 +13,53 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from structlog.typing import EventDict, Processor
 
 from bot.domain.text import printable, printable_line
-from bot.log_throttle import ThrottledWarnings
 from bot.redaction import REDACTOR
+
+EVERY_S = 60.0
+KINDS_LIMIT = 1000
+"""Kinds that are remembered; what is forgotten may be logged again."""
+
+
+class LogThrottle:
+    """Lets one line of a kind through in `EVERY_S`, and counts the rest."""
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._logged: dict[str, float] = {}
+        self._left_out: collections.Counter[str] = collections.Counter()
+
+    def admit(self, kind: str) -> int | None:
+        """How many of this kind were left out since its last line; None when this one is to be left out too."""
+        if self._now() - self._logged.get(kind, -EVERY_S) < EVERY_S:
+            self._left_out[kind] += 1
+            return None
+        if len(self._logged) >= KINDS_LIMIT:
+            self._logged.clear()
+            self._left_out.clear()
+        self._logged[kind] = self._now()
+        return self._left_out.pop(kind, 0)
+
+
+_throttle = LogThrottle()
+
+
+def warn_of_outsider(event: str, **fields: object) -> None:
+    """One line at warning, at most once in `EVERY_S`. `fields` are words of ours, never of anybody else's."""
+    left_out = _throttle.admit(event)
+    if left_out is not None:
+        structlog.get_logger("bot.outsiders").warning(event, left_out=left_out, **fields)
+
+
+class ThrottledWarnings(logging.Filter):
+    """For a library's logger: its warnings are throttled, its errors pass."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._throttle = LogThrottle()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.levelno != logging.WARNING or self._throttle.admit(str(record.msg)) is not None
+
 
 QUIETER = {
     "httpx": logging.WARNING,  # its information is every URL

@@ -24,8 +24,8 @@ from adapters.playground.inbound import PlaygroundInboundHandler
 from adapters.playground.protocol import Enter, FromClient, ListValues, decode
 from adapters.playground.settings import PlaygroundSettings
 from bot.domain.conversations import Inbound
-from bot.log_throttle import warn_of_outsider
 from bot.ports.chat import ChatPlatform, HttpMount
+from bot.telemetry import warn_of_outsider
 from bot.web.incoming import ended_by, text_of
 from bot.web.page import NOT_TO_BE_RUN, Static, page
 

@@ -18,7 +18,7 @@ from bot.domain.disclosure import Disclosures
 from bot.domain.errors import PlatformError, SettingsError, StoreUnavailable
 from bot.ingress.gateway import Gateway
 from bot.ingress.inbox import Inbox
-from bot.jobs import gauges, leavers, reaper, retention, upload_poller
+from bot.jobs import reaper, retention, scheduler, upload_poller
 from bot.jobs.connections import Connections
 from bot.jobs.scheduler import run_periodically
 from bot.jobs.webhooks import WebhookSender
@@ -232,8 +232,8 @@ class Service:
             retention.Retention(services, self._ended_cards.note).tidy,
             upload_poller.UploadPoller(services).look,
         )
-        count = gauges.Gauges(services).count
-        yield run_periodically(services, self.worker, count, every=gauges.COUNT_EVERY, wakeup=asyncio.Event())
+        count = scheduler.Gauges(services).count
+        yield run_periodically(services, self.worker, count, every=scheduler.COUNT_EVERY, wakeup=asyncio.Event())
         at_start = asyncio.Event()  # what could not be closed when the last process ended is closed now
         at_start.set()
         yield run_periodically(services, self.worker, sweep, every=reaper.SWEEP_EVERY, wakeup=at_start)
@@ -241,8 +241,8 @@ class Service:
         yield run_periodically(
             services, self.worker, look, every=upload_poller.LOOK_EVERY, wakeup=self._queries.uploads_due
         )
-        left = leavers.Leavers(services).look
-        yield run_periodically(services, self.worker, left, every=leavers.LOOK_EVERY, wakeup=asyncio.Event())
+        left = retention.Leavers(services).look
+        yield run_periodically(services, self.worker, left, every=retention.LOOK_EVERY, wakeup=asyncio.Event())
 
     async def _watch_database(self, working: asyncio.Task[None]) -> None:
         """Ends the service with a `SettingsError` when what it writes is not kept any more, once its sessions are closed."""

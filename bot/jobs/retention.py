@@ -1,10 +1,12 @@
-"""Deletes what is older than the retention period, and ends sessions that slept too long."""
+"""Takes away what is not to be kept: what is older than the retention period, sessions that slept too long, links of people who have left."""
 
 from collections.abc import Callable
 from datetime import timedelta
 
 import structlog
 
+from bot.domain.conversations import ConversationRef
+from bot.domain.errors import PlatformError
 from bot.domain.sessions import EndReason
 from bot.queries.watch_links import AFTERWARDS
 from bot.runtime.services import Services
@@ -36,3 +38,26 @@ class Retention:
         await storage.hooks.forget_older(EVENTS_KEPT)
         if forgotten := await storage.sessions.forget_older(timeouts.retention):
             log.info("forgot old sessions", sessions=forgotten)
+
+
+class Leavers:
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    async def look(self) -> None:
+        """Raises `StoreUnavailable`."""
+        grants = self._services.storage.grants
+        for place, person_id in await grants.owners():
+            if await self._has_left(place, person_id):
+                await grants.revoke_of_person(place, person_id)
+
+    async def _has_left(self, place: ConversationRef, person_id: str) -> bool:
+        platform = self._services.platforms.get(place.platform)
+        members = platform.features.members if platform else None
+        if members is None:
+            return False
+        try:
+            return not await members.is_member(place, person_id)
+        except PlatformError as error:
+            log.info("a member could not be looked up", platform=place.platform, reason=error.detail)
+            return False

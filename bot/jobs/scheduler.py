@@ -1,4 +1,4 @@
-"""Periodic jobs. Only the worker that has lived longest does them, so that no two processes do the same."""
+"""Periodic jobs, and what the gauges show. Only the worker that has lived longest does them, so that no two processes do the same."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from bot.domain.errors import AvatarbotError
+from bot.domain.sessions import SessionStatus
 from bot.runtime.services import Services
 from bot.runtime.worker import Worker
 from bot.tasks import rest
@@ -31,3 +32,21 @@ async def run_periodically(
             log.info("a job was not done", job=job.__qualname__, reason=error.detail)
         except Exception:
             log.exception("a job failed", job=job.__qualname__)
+
+
+COUNT_EVERY = 10.0
+"""Seconds."""
+
+COUNTED = tuple(status for status in SessionStatus if status is not SessionStatus.ENDED)
+
+
+class Gauges:
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    async def count(self) -> None:
+        """Raises `StoreUnavailable`."""
+        counts, metrics = await self._services.storage.sessions.count_by_status(), self._services.metrics
+        for status in COUNTED:
+            metrics.sessions.labels(status.value).set(counts.get(status, 0))
+        metrics.viewers.set(self._services.events.all_watchers)

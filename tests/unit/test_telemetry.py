@@ -11,7 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.redaction import HIDDEN, REDACTOR, Redactor, names_a_secret
-from bot.telemetry import QUIETER, Metrics, configure_logging, new_metrics
+from bot.telemetry import (
+    EVERY_S,
+    KINDS_LIMIT,
+    QUIETER,
+    LogThrottle,
+    Metrics,
+    ThrottledWarnings,
+    configure_logging,
+    new_metrics,
+)
 
 SECRETS = st.text(st.characters(min_codepoint=33, max_codepoint=126, exclude_characters="*"), min_size=8, max_size=40)
 WORDS = st.text(max_size=12)
@@ -203,3 +212,29 @@ def test_nobodys_name_forges_a_line_or_moves_the_cursor(log: io.StringIO) -> Non
     assert not {"\x07", "\r", "\u202e"} & set(log.getvalue())
     assert "\x1b[2J" not in log.getvalue()
     assert "\x1b]" not in log.getvalue()
+
+
+def test_one_line_a_minute_and_the_rest_counted() -> None:
+    now = 0.0
+    throttle = LogThrottle(lambda: now)
+    assert throttle.admit("a") == 0
+    now = 1.0
+    assert throttle.admit("a") is None
+    assert throttle.admit("b") == 0
+    assert throttle.admit("a") is None
+    now = EVERY_S
+    assert throttle.admit("a") == 2
+    assert throttle.admit("a") is None
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    throttle = LogThrottle(lambda: 0.0)
+    for number in range(3 * KINDS_LIMIT):
+        throttle.admit(str(number))
+    assert len(throttle._logged) <= KINDS_LIMIT
+
+
+def test_errors_of_a_library_always_pass() -> None:
+    throttled = ThrottledWarnings()
+    passed = [throttled.filter(logging.LogRecord("x", level, "", 0, "m", None, None)) for level in (30, 30, 40, 40)]
+    assert passed == [True, False, True, True]

@@ -9,10 +9,10 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from bot.clock import Clock
 from bot.commands.policy import Policy
 from bot.domain.disclosure import Disclosed, Disclosure
-from bot.log_throttle import warn_of_outsider
 from bot.media.events import SessionEvents
 from bot.ports.chat import CoreApi
 from bot.ports.grants import Grant, Grants, Scope
+from bot.telemetry import warn_of_outsider
 from bot.web.incoming import ended_by, message_of, text_of
 from bot.web.viewer.actions import ONLY_WATCHING, act, microphone, offered
 from bot.web.viewer.archive import Archive

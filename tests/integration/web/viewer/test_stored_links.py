@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 from bot.app import operations
 from bot.domain.conversations import ConversationRef, Membership, Person, Role
 from bot.domain.errors import PlatformError
-from bot.jobs import leavers
+from bot.jobs import retention
 from bot.ports.chat import Features
 from bot.ports.grants import Grant, Scope
 from bot.queries.watch_links import AFTERWARDS, LIFE
@@ -134,10 +134,10 @@ async def test_where_nobodys_leaving_is_told_it_is_asked_for(stack: Stack) -> No
         await live(stack)
         ann, ben = await watch(stack), await watch(stack, BEN)
         platform.left, platform.unknown = frozenset({BEN.id}), True
-        await asyncio.sleep(leavers.LOOK_EVERY + 1)
+        await asyncio.sleep(retention.LOOK_EVERY + 1)
         assert await found(stack, ben)  # not knowing revokes nothing
         platform.unknown = False
-        await asyncio.sleep(leavers.LOOK_EVERY + 1)
+        await asyncio.sleep(retention.LOOK_EVERY + 1)
         assert await found(stack, ben) is None
         assert await found(stack, ann)
 
