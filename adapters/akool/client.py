@@ -72,7 +72,7 @@ LONGEST_BYTES = 8 * 1024 * 1024
 
 
 class ApiKey(httpx.Auth):
-    """AKOOL's recommended way: the key of the web console, as it is."""
+    """AKOOL's recommended way: the key of the web console, as it is. Never beside `ClientToken`, for then AKOOL ignores it."""
 
     def __init__(self, key: SecretStr) -> None:
         self._key = key

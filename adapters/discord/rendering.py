@@ -124,7 +124,10 @@ def is_shown(url: str) -> bool:
 
 
 def card(shown: Card, thread_id: str, hint: str = "") -> Json:
-    """The card, as body of a new message and of an edit alike. `hint` says how to talk where writing is not enough."""
+    """The card, as body of a new message and of an edit alike: its state first, then how to go on, then what is set.
+
+    `hint` says how to talk where writing is not enough.
+    """
     ended = shown.status is SessionStatus.ENDED
     embed: Json = {
         "author": {"name": state_of(shown.status)},

@@ -59,7 +59,10 @@ class _Kept(NamedTuple):
 
 
 class CachedLookups:
-    """Answers by workspace and thing. `refused` makes an answer of Slack's refusal to tell about a thing."""
+    """Answers by workspace and thing: one question at a time for each, its answer kept whenever it comes.
+
+    `refused` makes an answer of Slack's refusal to tell about a thing.
+    """
 
     def __init__(self, clock: Clock, refused: Callable[[SlackRefused], Answer]) -> None:
         self._clock = clock

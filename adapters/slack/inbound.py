@@ -206,7 +206,11 @@ def asked_for(text: str, catalogue: Catalogue = CATALOGUE) -> Verb | None:
 
 
 class AnsweredMessages:
-    """The newest messages and triggers that were answered by this process."""
+    """The newest messages and triggers that were answered by this process.
+
+    A mention comes as two events, and whatever Slack sends may come again. What was committed the inbox knows; a question and a
+    refusal leave no row there, and would be answered, or done, as often as they come.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

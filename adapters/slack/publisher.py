@@ -63,7 +63,8 @@ class DirectMessage:
 
 
 class PrivateAnswers:
-    """By the handle while it lasts, else ephemerally, else in the direct message.
+    """By the handle while it lasts, else ephemerally, else in the direct message: nothing here takes an answer and a channel that
+    others can read.
 
     Where none of them is open, a mention in the place says that an answer could not be delivered and which scope is missing,
     and nothing of the answer.

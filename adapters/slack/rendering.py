@@ -188,6 +188,7 @@ def parts(text: str, limit: int = TEXT_LIMIT) -> list[str]:
 
 
 def card(shown: Card) -> Content:
+    """The card of a session: its state first, then what is to be done and what ends it, then who and how."""
     title = _title(shown)
     return Content(
         escape(shorten(" ".join((f"{title}. {shown.note}", shown.disclosure.sentence)).strip(), TEXT_LIMIT)),

@@ -123,7 +123,9 @@ class Attached:
 
 
 def attached(attachments: Iterable[Block]) -> list[Attached]:
-    """Those that people put there, in order. What a forwarded message forwards in its turn is left out."""
+    """Those that people put there, in order: not the previews that Slack adds to links. What a forwarded message forwards in its
+    turn is left out.
+    """
     found = (_attachment(attachment) for attachment in list(attachments)[:ATTACHMENTS_LIMIT])
     return [each for each in found if each]
 
