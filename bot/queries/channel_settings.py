@@ -8,7 +8,8 @@ from typing import TypeVar
 from bot.commands.options import SERVER_VAD_ONLY, ChannelSettings, DefaultsChanges, defaults_changes, merged
 from bot.commands.policy import AllowList
 from bot.commands.validation import listed
-from bot.domain.conversations import Reply
+from bot.domain.api_tokens import NAME
+from bot.domain.conversations import BY_API, Reply
 from bot.domain.sessions import TurnDetection, VoiceParams
 from bot.queries.context import Declined, Query, understood
 from bot.runtime.provider_catalog import WorkspaceCatalog
@@ -19,6 +20,7 @@ N = TypeVar("N", bound=NamedOffer)
 USUAL = ChannelSettings()
 PERSON = re.compile(r"<@(\w+)>")
 GROUP = re.compile(r"<@&(\w+)>")
+PROGRAM = re.compile(rf"{BY_API}{NAME.pattern}")
 TURN_FIELDS = dict(zip(SERVER_VAD_ONLY, ("threshold", "prefix_padding_ms", "silence_duration_ms"), strict=True))
 
 
@@ -155,11 +157,12 @@ async def access(request: Query) -> Reply:
 
 
 def allow_list(names: Sequence[str]) -> AllowList:
-    """Mentions as ids; `()` is everybody."""
+    """Mentions as ids, and programs as `api:release-bot`; `()` is everybody."""
     people = [found[1] for name in names if (found := PERSON.fullmatch(name))]
     groups = [found[1] for name in names if (found := GROUP.fullmatch(name))]
-    strange = [name for name in names if not PERSON.fullmatch(name) and not GROUP.fullmatch(name)]
-    return AllowList(frozenset(people), frozenset(groups), tuple(strange))
+    programs = [name for name in names if PROGRAM.fullmatch(name)]
+    strange = [name for name in names if not any(kind.fullmatch(name) for kind in (PERSON, GROUP, PROGRAM))]
+    return AllowList(frozenset([*people, *programs]), frozenset(groups), tuple(strange))
 
 
 # ---------------------------------------------------------------- resetting

@@ -1,6 +1,6 @@
 """Sessions over HTTP: started, looked at, changed and stopped as people do it, within what a token is for."""
 
-from bot.domain.conversations import Channel
+from bot.domain.conversations import Channel, Membership, Person
 from bot.testing.chat import ANN, CHANNEL
 from tests.memory_fixture import MemoryWorld, in_memory
 from tests.unit.web.api.calling import PLACE, ApiClient, program
@@ -129,6 +129,17 @@ async def test_a_channel_goes_by_its_name_in_the_tokens_reach(world: MemoryWorld
         two = await api.say("Hello", "releases")
         assert two.status_code == 404
         assert PLACE in two.json()["detail"]
+
+
+@in_memory()
+async def test_a_channels_list_of_who_may_start_holds_for_programs(world: MemoryWorld) -> None:
+    boss = Person("boss", "Boss", Membership.ADMIN)
+    await world.room.command("defaults access", CHANNEL, boss, who="<@ann>")
+    async with program(world) as api:
+        refused = await api.post("/sessions", {"place": PLACE})
+        assert (refused.status_code, refused.json()["detail"][:17]) == (422, "You are not among")
+        await world.room.command("defaults access", CHANNEL, boss, who="<@ann>, api:release-bot")
+        await started(world, api)
 
 
 @in_memory()
