@@ -11,7 +11,7 @@ from bot.runtime.context import Asleep, SessionContext
 from bot.runtime.provider_sessions import ProviderSessions
 
 WARNINGS = (timedelta(minutes=5), timedelta(minutes=1))
-LOOK_EVERY = 1.0
+LOOK_EVERY = 2.0
 """Seconds between two looks at the clock."""
 
 ASK_BUDGET_EVERY = 60.0
