@@ -1,6 +1,7 @@
 /** Picture and sound as they come over the socket: taken apart, put in step, and acknowledged. */
 
 import { Picture } from "./picture.js";
+import { Quality } from "./quality.js";
 import { Sound } from "./sound.js";
 
 const HEADER = 24; // bytes
@@ -17,6 +18,7 @@ export class Playback {
   #send;
   #taken = 0;
   #acknowledged = 0;
+  #quality = new Quality();
 
   constructor(canvas, { send, changed }) {
     this.#send = send;
@@ -55,6 +57,16 @@ export class Playback {
     return this.#sound.deaf;
   }
 
+  /** From 0 to 1. */
+  set volume(volume) {
+    this.#sound.volume = volume;
+  }
+
+  /** How well it comes through: `good`, `fair`, `poor`, or nothing. */
+  get quality() {
+    return this.#quality.level();
+  }
+
   unmute() {
     this.#sound.resume();
   }
@@ -62,12 +74,14 @@ export class Playback {
   take(buffer) {
     const frame = unpack(buffer);
     this.#taken = frame.number;
+    this.#quality.take(frame);
     (frame.picture ? this.#picture : this.#sound).take(frame);
   }
 
   /** On a new connection, where numbers begin anew. */
   begin() {
     this.#taken = this.#acknowledged = 0;
+    this.#quality.reset();
     this.cut();
   }
 
@@ -91,6 +105,7 @@ function unpack(buffer) {
     picture: view.getUint8(1) === 0,
     codec: view.getUint8(2),
     key: Boolean(flags & 1),
+    gap: Boolean(flags & 2),
     number: view.getUint32(4, true),
     pts: Number(view.getBigInt64(8, true)),
     rate: view.getUint16(16, true) * 100,

@@ -7,6 +7,8 @@ export class Sound {
   #changed;
   #context = null;
   #voice = null;
+  #gain = null;
+  #volume = 1;
   #mark = null; // what was heard, and when
   #tapped = 0; // when
   deaf = false;
@@ -14,6 +16,12 @@ export class Sound {
   /** `changed()` is called when `blocked` may have changed. */
   constructor(changed) {
     this.#changed = changed;
+  }
+
+  /** From 0 to 1. */
+  set volume(volume) {
+    this.#volume = volume;
+    if (this.#gain) this.#gain.gain.value = volume;
   }
 
   get blocked() {
@@ -56,6 +64,7 @@ export class Sound {
     await this.#context.audioWorklet.addModule("/v/static/worklet.js");
     this.#voice = new AudioWorkletNode(this.#context, "voice", { numberOfInputs: 0, outputChannelCount: [1] });
     this.#voice.port.onmessage = ({ data }) => (this.#mark = data);
-    this.#voice.connect(this.#context.destination);
+    this.#gain = new GainNode(this.#context, { gain: this.#volume });
+    this.#voice.connect(this.#gain).connect(this.#context.destination);
   }
 }

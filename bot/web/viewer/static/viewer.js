@@ -6,6 +6,7 @@ import { portrait } from "./face.js";
 import { icon } from "./icons.js";
 import { fetched, save } from "./files.js";
 import { Playback, plays } from "./playback.js";
+import { Controls } from "./controls.js";
 import { Socket } from "./socket.js";
 import { Talk } from "./talk.js";
 
@@ -38,6 +39,9 @@ let photograph = ""; // the address of the avatar's own portrait, once it is fet
 let likeness = ""; // the address of what the avatar looks like, beside its words
 
 const playback = plays ? new Playback(at("canvas"), { send: (frame) => socket.send(frame), changed: draw }) : null;
+
+const controls = playback && new Controls(playback);
+const QUALITY = { good: "The connection is good", fair: "The connection is uneven", poor: "The connection is too slow for all of the picture" };
 
 const socket = new Socket("/v/socket", {
   opened: () => {
@@ -169,9 +173,18 @@ function drawPicture(status) {
   at("portrait").hidden = seen || !session.avatarName;
   if (!seen && session.avatarName) drawPortrait();
   at("sound").hidden = !playback?.showing || !playback.silent;
+  controls?.draw();
   fill(at("sound"), icon("heard"), playback?.deaf ? "No sound: this browser has found no device for it" : "Tap for sound");
   if (seen && !likeness.startsWith("data:")) drawLikenesses(playback.still);
   say(at("sightless"), (plays && !playback.helpless) || status !== "live" ? "" : isSecureContext ? OLD : INSECURE);
+}
+
+function drawQuality() {
+  const level = playback?.showing && linked ? playback.quality : "";
+  at("quality").hidden = !level;
+  at("quality").dataset.level = level;
+  at("quality").title = QUALITY[level] ?? "";
+  at("quality").setAttribute("aria-label", QUALITY[level] ?? "");
 }
 
 function drawPortrait() {
@@ -298,6 +311,7 @@ fill(at("send"), icon("send"));
 at("sound").addEventListener("click", () => playback.unmute());
 fill(at("voice"), [1, 2, 3, 4].map(() => h("i")));
 document.addEventListener("visibilitychange", tellVisible);
+setInterval(drawQuality, 1000);
 at("scroll").addEventListener("scroll", ({ target }) => (reading = target.scrollHeight - target.scrollTop - target.clientHeight < 80), { passive: true });
 new ResizeObserver(follow).observe(at("scroll"));
 addEventListener("hashchange", () => location.reload()); // another link, pasted over this one

@@ -1,0 +1,110 @@
+"""What one does with picture and sound on the viewer page, and what its microphone makes of a device's rate."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from playwright.async_api import Page, expect
+
+from bot.domain.sessions import SessionStatus
+from bot.ports.grants import Scope
+from tests.browser.conftest import Opens, becomes
+from tests.browser.session_fixture import SESSION, ScriptedCore
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+MEI = "sim_Mei-studio_1080P"
+
+CAPTURED = """async ([rate, pitch]) => {
+  const context = new OfflineAudioContext({ numberOfChannels: 1, length: rate, sampleRate: rate });
+  await context.audioWorklet.addModule("/v/static/capture.js");
+  const capture = new AudioWorkletNode(context, "capture");
+  const pieces = [];
+  capture.port.onmessage = ({ data }) => pieces.push(...new Int16Array(data));
+  const tone = new OscillatorNode(context, { frequency: pitch });
+  tone.connect(capture).connect(context.destination);
+  tone.start();
+  await context.startRendering();
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  const steady = pieces.slice(1600, 14400);
+  const crossings = steady.filter((sample, at) => at && sample >= 0 !== steady[at - 1] >= 0).length;
+  return [pieces.length, Math.max(...steady.map(Math.abs)), crossings / 2 / (steady.length / 16000)];
+}"""
+"""How many samples a second of a tone becomes, how loud they are, and how high."""
+
+QUALITY = """async ([late, gap]) => {
+  const { Quality } = await import("/v/static/quality.js");
+  const quality = new Quality();
+  for (let at = 0; at < 100; at++) quality.take({ pts: at * 20_000, gap: false }, at * 20);
+  for (let at = 100; at < 200; at++) quality.take({ pts: at * 20_000, gap: gap && at === 150 }, at * 20 + late);
+  return quality.level(4000 + late);
+}"""
+
+
+@asynccontextmanager
+async def watching(core: ScriptedCore, window: Opens) -> AsyncIterator[Page]:
+    """A page on which the avatar is seen."""
+    await core.show(status=SessionStatus.LIVE)
+    secret = await core.grants.mint(SESSION, Scope.WATCH, None, core.in_minutes(60))
+    page = (await window()).page
+    await page.goto(f"{core.base}/v/#{secret}")
+    filming = asyncio.create_task(core.film(MEI))
+    await page.locator("#canvas").wait_for()
+    yield page
+    filming.cancel()
+
+
+async def test_sound_is_muted_and_its_volume_remembered(core: ScriptedCore, window: Opens) -> None:
+    async with watching(core, window) as page:
+        await page.locator("#volume").fill("0.4")
+        await page.locator("#mute").click()
+        await expect(page.locator("#mute")).to_have_attribute("aria-label", "Unmute")
+        await expect(page.locator("#volume")).to_have_value("0")
+        await page.locator("#mute").click()
+        await expect(page.locator("#volume")).to_have_value("0.4")
+        await page.reload()
+        await expect(page.locator("#volume")).to_have_value("0.4")
+
+
+async def test_the_picture_fills_the_screen_with_its_disclosure(core: ScriptedCore, window: Opens) -> None:
+    async with watching(core, window) as page:
+        await page.locator("#full").click()
+        await becomes(page, "document.fullscreenElement?.id === 'stage'")
+        await expect(page.locator("#disclosure")).to_be_visible()
+        await page.locator("#full").click()
+        await becomes(page, "!document.fullscreenElement")
+
+
+async def test_a_quiet_sign_says_how_good_the_connection_is(core: ScriptedCore, window: Opens) -> None:
+    async with watching(core, window) as page:
+        await expect(page.locator("#quality")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("late", "gap", "level"), [(0, False, "good"), (150, False, "fair"), (400, False, "poor"), (0, True, "poor")]
+)
+async def test_late_or_missing_frames_are_a_worse_connection(
+    core: ScriptedCore, window: Opens, late: int, gap: bool, level: str
+) -> None:
+    page = (await window()).page
+    await page.goto(f"{core.base}/v/#none")
+    assert await page.evaluate(QUALITY, [late, gap]) == level
+
+
+@pytest.mark.parametrize("rate", [16_000, 22_050, 44_100, 48_000, 96_000])
+async def test_a_device_of_any_rate_is_heard_as_it_sounds(core: ScriptedCore, window: Opens, rate: int) -> None:
+    page = (await window()).page
+    await page.goto(f"{core.base}/v/#none")
+    samples, loudest, pitch = await page.evaluate(CAPTURED, [rate, 1_000])
+    assert 15_500 < samples <= 16_000
+    assert 30_000 < loudest < 32_768
+    assert abs(pitch - 1_000) < 3
+
+
+@pytest.mark.parametrize("rate", [44_100, 48_000])
+async def test_what_16_khz_cannot_carry_is_left_out(core: ScriptedCore, window: Opens, rate: int) -> None:
+    page = (await window()).page
+    await page.goto(f"{core.base}/v/#none")
+    _, loudest, _ = await page.evaluate(CAPTURED, [rate, 10_000])
+    assert loudest < 100
