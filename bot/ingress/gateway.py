@@ -31,8 +31,8 @@ from bot.domain.sessions import EndReason
 from bot.ingress.inbox import Inbox
 from bot.ports.chat import ChatPlatform, ValueQuery
 from bot.ports.storage.records import SessionRecord, departure
-from bot.queries.autocomplete import choices
 from bot.queries.context import Query, QueryContext
+from bot.queries.offers import choices
 from bot.queries.router import ANSWERS, ask_back
 from bot.queries.sessions import last_talked
 from bot.runtime.resolve import suggested_by

@@ -13,7 +13,7 @@ from bot.domain.posts import Delivery, TranscriptLine
 from bot.ports.chat import ChatPlatform
 from bot.ports.provider import Upload, UploadLimits, UploadState
 from bot.ports.storage.records import UPLOAD_OVER, UploadRecord
-from bot.queries.file_sizes import megabytes
+from bot.queries.uploads import megabytes
 from bot.runtime.services import Services
 
 log = structlog.get_logger(__name__)

@@ -3,8 +3,7 @@
 from bot.domain.conversations import Reply
 from bot.domain.sessions import SessionStatus
 from bot.ports.storage.records import SessionRecord
-from bot.queries.channel_names import whereabouts
-from bot.queries.context import Declined, Query
+from bot.queries.context import Declined, Query, whereabouts
 
 POSTS_STAY = "Messages in channels are not mine to delete: delete yours there."
 ANSWERS_STAY = "What avatars answered stays, even where it repeats you."

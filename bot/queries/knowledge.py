@@ -12,8 +12,8 @@ from bot.ports.provider import Document, Knowledge
 from bot.ports.storage.records import OwnedKind
 from bot.queries.channel_settings import save
 from bot.queries.context import Declined, Query, understood
-from bot.queries.file_sizes import megabytes, sizes_of
-from bot.queries.pagination import facts, like, listing
+from bot.queries.offers import facts, like, listing
+from bot.queries.uploads import megabytes, sizes_of
 from bot.runtime.resolve import named_knowledge
 
 SHOWN = 1_000

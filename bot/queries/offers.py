@@ -1,12 +1,97 @@
-"""What the provider offers: avatars, voices, languages."""
+"""What there is to choose from: lists in pages, and values while somebody types."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
-from bot.domain.conversations import Command, Consent, Item, Reply
+from bot.commands.catalogue import Completion
+from bot.commands.validation import suggest
+from bot.domain.conversations import Choice, Command, Consent, Item, Reply
+from bot.ports.chat import ValueQuery
 from bot.ports.provider import AvatarInfo, LanguageInfo, VoiceInfo
-from bot.queries.context import Query
-from bot.queries.pagination import facts, like, listing
-from bot.runtime.resolve import pick
+from bot.queries.context import Declined, Query, QueryContext
+from bot.runtime.provider_catalog import WorkspaceCatalog
+from bot.runtime.resolve import NamedOffer, pick
+
+PAGE = 10
+
+T = TypeVar("T")
+N = TypeVar("N", bound=NamedOffer)
+
+
+def listing(request: Query, rows: Sequence[T], item: Callable[[T], Item], *, noun: str, hint: str) -> Reply:
+    """The page that was asked for, with the command for the next. Raises `Declined` for one behind the last, and for an empty list."""
+    if not rows:
+        raise Declined(f"There are no {noun}s like that.")
+    page, pages = request.number("page", 1), -(-len(rows) // PAGE)
+    if page > pages:
+        raise Declined(f"There {'is only one page' if pages == 1 else f'are only {pages} pages'}.")
+    shown = rows[(page - 1) * PAGE : page * PAGE]
+    count = f"{len(rows)} {noun}{'' if len(rows) == 1 else 's'}"
+    where = f", page {page} of {pages}" if pages > 1 else ""
+    return Reply(
+        f"{count}{where}. {hint}", tuple(map(item, shown)), next=_next(request, page) if page < pages else None
+    )
+
+
+def _next(request: Query, page: int) -> Command | None:
+    """The same list, a page further."""
+    asked = request.inbound.body
+    return Command(asked.verb, {**asked.options, "page": str(page + 1)}) if isinstance(asked, Command) else None
+
+
+def like(wanted: str, rows: Sequence[N]) -> Sequence[N]:
+    """Those whose name is like what was typed, best first; all when nothing was."""
+    if not wanted:
+        return rows
+    order = {name: place for place, name in enumerate(suggest(wanted, [row.name for row in rows], len(rows)))}
+    return sorted((row for row in rows if row.name in order), key=lambda row: order[row.name])
+
+
+def facts(*words: str) -> str:
+    """Those that are not empty, in a row."""
+    return ", ".join(filter(None, words))
+
+
+async def choices(context: QueryContext, ask: ValueQuery) -> Sequence[Choice]:
+    """What fits what was typed so far, best first; everything, in its order, when nothing was."""
+    verb = context.services.policy.catalogue.verb(ask.verb)
+    option = verb.option(ask.option) if verb else None
+    if option is None:
+        return []
+    if option.choices:
+        return _fitting([Choice(value, value) for value in option.choices], ask)
+    if option.completes is None:
+        return []
+    return _fitting(await _offered(await context.services.accounts.catalog(ask.place), option.completes), ask)
+
+
+async def _offered(catalog: WorkspaceCatalog, what: Completion) -> list[Choice]:
+    match what:
+        case Completion.AVATARS:
+            return _avatars(await catalog.avatars())
+        case Completion.VOICES:
+            return [Choice(row.id, row.name, f"{row.language} {row.gender}".strip()) for row in await catalog.voices()]
+        case Completion.LANGUAGES:
+            return [Choice(row.code, row.name, "", row.picture) for row in await catalog.languages()]
+        case Completion.KNOWLEDGE:
+            return [Choice(row.id, row.name) for row in await catalog.knowledge()]
+
+
+def _avatars(offered: Sequence[AvatarInfo]) -> list[Choice]:
+    """By name, which is nicer to read in a command line; by id where a name stands for several."""
+    times = Counter(row.name for row in offered)
+    return [Choice(row.name if times[row.name] == 1 else row.id, row.name, row.gender, row.picture) for row in offered]
+
+
+def _fitting(offered: list[Choice], ask: ValueQuery) -> list[Choice]:
+    if not ask.typed.strip():
+        return offered[: ask.limit]
+    order = {label: place for place, label in enumerate(suggest(ask.typed, [c.label for c in offered], len(offered)))}
+    exact = [choice for choice in offered if choice.value.casefold().startswith(ask.typed.casefold())]
+    likely = sorted((choice for choice in offered if choice.label in order), key=lambda choice: order[choice.label])
+    return list(dict.fromkeys([*exact, *likely]))[: ask.limit]
+
 
 # ---------------------------------------------------------------- avatars
 

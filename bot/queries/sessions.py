@@ -14,9 +14,8 @@ from bot.domain.sessions import SessionStatus
 from bot.media.events import SessionView
 from bot.ports.provider import ProviderState
 from bot.ports.storage.records import ProviderSessionRecord, ProviderSessionStatus, SessionRecord
-from bot.queries.channel_names import channel_name, is_open_here, whereabouts
-from bot.queries.context import Declined, Query
-from bot.queries.pagination import facts
+from bot.queries.context import Declined, Query, channel_name, is_open_here, whereabouts
+from bot.queries.offers import facts
 from bot.runtime.budget import Day, day_allowed
 from bot.transcript.export import export
 

@@ -1,11 +1,23 @@
-"""Avatars of the team's own, made from videos."""
+"""Avatars made from videos, and how large what somebody gives the address of is."""
+
+import asyncio
+from collections.abc import Sequence
 
 from bot.clock import new_id
 from bot.domain.conversations import Consent, Reply
 from bot.domain.errors import ProviderError
 from bot.ports.provider import Upload, UploadState
 from bot.queries.context import Declined, Query
-from bot.queries.file_sizes import megabytes, sizes_of
+
+
+async def sizes_of(request: Query, urls: Sequence[str]) -> Sequence[int | None]:
+    """Bytes of each, None where nobody tells. Raises `NotPublic` for what is not on the internet."""
+    files = request.context.files
+    return await asyncio.gather(*(files.size(url) for url in urls)) if files else [None] * len(urls)
+
+
+def megabytes(size: int) -> str:
+    return f"{-(-size // 1_048_576)} MB"
 
 
 async def upload(request: Query) -> Reply:

@@ -10,8 +10,7 @@ from bot.domain.conversations import File, Reply, Role
 from bot.domain.errors import ProviderError
 from bot.domain.provider import UsedMinutes, day_of
 from bot.ports.storage.records import InboxOutcome
-from bot.queries.channel_names import channel_names
-from bot.queries.context import Query
+from bot.queries.context import Query, channel_names
 from bot.queries.usage_chart import OTHERS, described, minutes_by_day
 from bot.runtime.budget import Day, day_allowed
 

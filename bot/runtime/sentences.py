@@ -10,12 +10,6 @@ NOBODY_HERE = "No avatar is live here."
 HOW_TO_START = f"{NOBODY_HERE} Start one with /avatar start."
 
 
-def what_is_kept(retention: timedelta) -> str:
-    """What is written down, for how long, and how to have one's own taken out: on every card."""
-    days = "a day" if retention.days == 1 else f"{retention.days} days"
-    return f"What is said here is written down and kept for {days}. Your words go at once with /avatar forget me."
-
-
 def nobody_here(person: Person) -> str:
     """Where no avatar is: how to start one is said to whoever may."""
     return HOW_TO_START if at_least(role_of(person), Role.MEMBER) else NOBODY_HERE

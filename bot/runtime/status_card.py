@@ -1,7 +1,7 @@
 """The card of a session: always the newest state, never faster than the platform allows."""
 
 import asyncio
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -14,7 +14,6 @@ from bot.domain.sessions import NOTHING_KNOWN, EndReason, Outlook, SessionSpec, 
 from bot.ports.chat import ChatPlatform
 from bot.ports.storage.records import Past, SessionRecord
 from bot.runtime.context import SessionContext
-from bot.runtime.sentences import what_is_kept
 from bot.runtime.services import Services
 
 log = structlog.get_logger(__name__)
@@ -242,3 +241,9 @@ class EndedCards:
         await services.limiters.of(session.place, platform.pace).turn(Priority.CARD)
         disclosure, kept = services.disclosures.of(session.spec.language), what_is_kept(services.timeouts.retention)
         await show_card(platform, session.card, session.talk, card_of(session, disclosure, past=past, kept=kept))
+
+
+def what_is_kept(retention: timedelta) -> str:
+    """What is written down, for how long, and how to have one's own taken out: on every card."""
+    days = "a day" if retention.days == 1 else f"{retention.days} days"
+    return f"What is said here is written down and kept for {days}. Your words go at once with /avatar forget me."
