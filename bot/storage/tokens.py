@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import bindparam, select
+from sqlalchemy.dialects.postgresql import insert
 
 from bot.domain.api_tokens import ApiToken
 from bot.domain.conversations import BY_API, place_named
@@ -11,21 +12,18 @@ from bot.storage.tables import api_tokens
 
 
 def add(tx: SqlTransaction, digest: str, token: ApiToken) -> bool:
-    there = tx.connection.execute(select(api_tokens.c.hash).where(api_tokens.c.name == token.name)).scalar_one_or_none()
-    if there is not None:
-        return bool(there == digest)
-    tx.connection.execute(
-        insert(api_tokens).values(
-            hash=digest,
-            name=token.name,
-            places=" ".join(map(str, token.places)),
-            commands=" ".join(token.commands),
-            minutes_per_day=token.minutes_per_day,
-            created_at=token.created_at,
-            expires_at=token.expires_at,
-        )
+    new = insert(api_tokens).values(
+        hash=digest,
+        name=token.name,
+        places=" ".join(map(str, token.places)),
+        commands=" ".join(token.commands),
+        minutes_per_day=token.minutes_per_day,
+        created_at=token.created_at,
+        expires_at=token.expires_at,
     )
-    return True
+    tx.connection.execute(new.on_conflict_do_nothing())
+    there = tx.connection.execute(select(api_tokens.c.hash).where(api_tokens.c.name == token.name)).scalar_one_or_none()
+    return bool(there == digest)
 
 
 _BY_HASH = Prepared(select(api_tokens).where(api_tokens.c.hash == bindparam("digest")))

@@ -5,11 +5,10 @@ from bot.storage.memory.transaction import MemoryTransaction
 
 
 def add(tx: MemoryTransaction, digest: str, token: ApiToken) -> bool:
-    named = (key for key, each in tx.data.tokens.items() if each.name == token.name)
-    there = next(named, None)
-    if there is None:
+    if digest not in tx.data.tokens and token.name not in {each.name for each in tx.data.tokens}:
         tx.data.tokens.add(digest, token)
-    return there in {None, digest}
+    there = tx.data.tokens.get(digest)
+    return there is not None and there.name == token.name
 
 
 def find(tx: MemoryTransaction, digest: str) -> ApiToken | None:

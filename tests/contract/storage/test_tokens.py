@@ -1,5 +1,6 @@
 """Tokens of the HTTP API: found by their hash, each name once, gone when revoked."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from bot.domain.api_tokens import ANY_CHANNEL, ApiToken
@@ -26,6 +27,7 @@ async def test_a_name_stands_for_one_token(storage: Storage) -> None:
     assert not await storage.tokens.add("b" * 64, BOT)
     assert await storage.tokens.add("a" * 64, BOT)  # the same call again, as after an answer that was lost
     assert await storage.tokens.add("c" * 64, OTHER)
+    assert not await storage.tokens.add("c" * 64, replace(OTHER, name="third"))
     assert await storage.tokens.everything() == [OTHER, BOT]
 
 
