@@ -39,6 +39,10 @@ class PoolSize:
 STANDARD_SIZE = PoolSize()
 
 
+class TryAgain(Exception):
+    """Raised by a piece of work that has to be run again: it would wait in the wrong order."""
+
+
 class DatabaseAway(StoreUnavailable):
     """Nobody gets in at the moment: what queued behind would wait as long for the same."""
 

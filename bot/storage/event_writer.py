@@ -53,6 +53,12 @@ class EventWriter(Generic[Tx]):
     def session_changed(self, tx: Tx, event_id: str, session_id: str, kind: EventType) -> bool:
         return self._write(tx, event_id, session_id, kind, lambda session: _session(session, kind))
 
+    def sessions_changed(self, tx: Tx, changes: Mapping[str, str], kind: EventType) -> bool:
+        """Looked for first: where nobody listens it is one statement for all."""
+        listens = bool(changes) and bool(self._outbox.listeners(tx))
+        told = [listens and self.session_changed(tx, event_id, id_, kind) for id_, event_id in changes.items()]
+        return any(told)
+
     def turn_spoken(self, tx: Tx, event_id: str, session_id: str, row_id: str, outcome: InboxOutcome) -> bool:
         def payload(session: SessionRecord) -> TurnPayload | None:
             turn = self._outbox.turn_in_flight(tx, row_id)

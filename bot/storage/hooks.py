@@ -50,12 +50,14 @@ def listen(tx: SqlTransaction, listener_id: str, scope: PlaceScope, until: datet
     values = {"events": " ".join(EventType), "places": _scope_written(scope), "listens_until": until}
     known = update(hooks).where(hooks.c.id == listener_id).values(values)
     if tx.connection.execute(known).rowcount == 0:
-        tx.connection.execute(insert(hooks).values(id=listener_id, url=b"", secret=b"", created_at=tx.now, **values))
+        added = insert(hooks).values(id=listener_id, url=b"", secret=b"", created_at=tx.now, **values)
+        tx.connection.execute(added.on_conflict_do_nothing())
 
 
 def add(tx: SqlTransaction, hook: HookRecord) -> None:
     tx.connection.execute(
-        insert(hooks).values(
+        insert(hooks)
+        .values(
             id=hook.id,
             url=encrypt(tx.cipher, hook.url),
             secret=encrypt(tx.cipher, hook.secret),
@@ -64,6 +66,7 @@ def add(tx: SqlTransaction, hook: HookRecord) -> None:
             disabled=hook.disabled,
             created_at=hook.created_at,
         )
+        .on_conflict_do_nothing()
     )
 
 
@@ -168,7 +171,8 @@ def settled(tx: SqlTransaction, hook_id: str, event_id: str) -> None:
 
 
 def put_off(tx: SqlTransaction, hook_id: str, event_id: str, until: datetime | None, reason: str) -> None:
-    one = and_(deliveries.c.hook_id == hook_id, deliveries.c.event_id == event_id, deliveries.c.due_at.is_not(None))
+    again = deliveries.c.due_at != until if until else deliveries.c.due_at.is_not(None)
+    one = and_(deliveries.c.hook_id == hook_id, deliveries.c.event_id == event_id, again)
     values = {"attempts": deliveries.c.attempts + 1, "due_at": until, "reason": reason}
     tx.connection.execute(update(deliveries).where(one).values(values))
 

@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Boolean, ColumnElement, and_, bindparam, case, delete, func, insert, or_, select, update
+from sqlalchemy import Boolean, ColumnElement, and_, bindparam, case, delete, func, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
 
 from bot.domain.conversations import ConversationRef, MessageRef, ReplyTo, Role, Suggestion
 from bot.domain.posts import Speaker
@@ -53,7 +54,14 @@ def waiting_authors(tx: SqlTransaction, session_ids: Iterable[str]) -> dict[tupl
     return {(row[0], row[1]): row[2] for row in _AUTHORS.rows(tx, sessions=list(session_ids))}
 
 
-_ADD = Prepared(insert(inbox))
+_STANDS = Prepared(select(inbox.c.id).where(inbox.c.id == bindparam("row")))
+
+
+def stands(tx: SqlTransaction, row_id: str) -> bool:
+    return _STANDS.first(tx, row=row_id) is not None
+
+
+_ADD = Prepared(insert(inbox).on_conflict_do_nothing(index_elements=["id"]))
 
 
 def add(tx: SqlTransaction, rows: Iterable[NewRow]) -> None:
@@ -259,6 +267,13 @@ def claim_turn(tx: SqlTransaction, row: InboxRecord, provider_row: str, text: st
         claimed_at=tx.now,
     )
     return True
+
+
+_CLAIMED = Prepared(select(turns.c.id).where(turns.c.id == bindparam("turn")))
+
+
+def is_claimed(tx: SqlTransaction, row_id: str) -> bool:
+    return _CLAIMED.first(tx, turn=row_id) is not None
 
 
 # ---------------------------------------------------------------- outcomes

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from bot.domain.errors import SettingsError, StoreUnavailable
-from bot.storage.connections import STANDARD_SIZE, Database, DatabaseAway, Failed, PoolSize, Work, unavailable
+from bot.storage.connections import STANDARD_SIZE, Database, DatabaseAway, Failed, PoolSize, TryAgain, Work, unavailable
 
 T = TypeVar("T")
 
@@ -133,7 +133,7 @@ class PostgresThread:
     async def transaction(self, work: Work[T]) -> T:
         try:
             return await self._in_thread(self._tried, work)
-        except FAILURES as error:
+        except (*FAILURES, TryAgain) as error:
             raise told(error) from error
 
     async def together(self, works: Sequence[Work[Any]]) -> Sequence[Any]:
@@ -170,7 +170,7 @@ class PostgresThread:
         while True:
             try:
                 return self._transact(work)
-            except FAILURES as error:
+            except (*FAILURES, TryAgain) as error:
                 pause = next(pauses, None)
                 if pause is None or time.monotonic() + pause > until or not passes(error):
                     raise
@@ -226,6 +226,8 @@ def _outcome(function: Callable[..., T], *args: object) -> tuple[Any, BaseExcept
 
 def passes(error: Exception) -> bool:
     """Whether the same work may succeed at once: another was in its way, or the connection was lost."""
+    if isinstance(error, TryAgain):
+        return True
     cause = _driver_error(error)
     if isinstance(cause, psycopg.errors.UniqueViolation):
         return cause.diag.constraint_name in ONCE

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import Select, and_, insert, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, insert, or_, select, update
 
 from bot.domain.api_tokens import allowed_minutes
 from bot.domain.sessions import SessionStatus
@@ -71,6 +71,9 @@ def running(tx: SqlTransaction, create_takes: timedelta) -> tuple[frozenset[str]
 
 
 def intend(tx: SqlTransaction, session_id: str, row_id: str, minutes: Callable[[Standing], int]) -> int:
+    before = select(provider_sessions.c.duration_s).where(provider_sessions.c.id == row_id)
+    if (seconds := tx.connection.execute(before).scalar_one_or_none()) is not None:
+        return int(seconds) // 60  # by an earlier run of the same
     session = sessions.get(tx, session_id)
     assert session is not None
     place, payer_id = session.place, session.payer_id
@@ -114,12 +117,18 @@ def closed(tx: SqlTransaction, row_id: str) -> None:
     _over(tx, row_id, CLOSED)
 
 
+def abandoned(tx: SqlTransaction, row_id: str) -> None:
+    _over(tx, row_id, CLOSED, provider_sessions.c.state == INTENT)
+
+
 def lost(tx: SqlTransaction, row_id: str) -> None:
-    _over(tx, row_id, LOST)
+    _over(tx, row_id, LOST, provider_sessions.c.state == INTENT)
 
 
-def _over(tx: SqlTransaction, row_id: str, state: ProviderSessionStatus) -> None:
-    _change(tx, row_id, state=state, closed_at=tx.now, credentials=b"")
+def _over(tx: SqlTransaction, row_id: str, state: ProviderSessionStatus, *where: ColumnElement[bool]) -> None:
+    """What was opened meanwhile, by a process that was thought dead, stays known."""
+    values = {"state": state, "closed_at": tx.now, "credentials": b""}
+    tx.connection.execute(update(provider_sessions).where(provider_sessions.c.id == row_id, *where).values(values))
 
 
 def _change(tx: SqlTransaction, row_id: str, **values: object) -> None:

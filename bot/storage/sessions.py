@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, bindparam, exists, func, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
 
 from bot.domain.conversations import ConversationRef, MessageRef
 from bot.domain.posts import Opened
@@ -86,6 +87,24 @@ def in_channels_of(tx: SqlTransaction, places: Iterable[ConversationRef]) -> lis
     return [record(tx, row) for row in _IN_CHANNELS.rows(tx, **channels_of(places))]
 
 
+_IN_CHANNELS_LOCKED, _BY_IDS_LOCKED = (
+    Prepared(query.order_by(sessions.c.id).with_for_update(key_share=True))
+    for query in (
+        select(sessions).where(in_channels(sessions), sessions.c.status != ENDED),
+        select(sessions).where(one_of(sessions.c.id, "ids")),
+    )
+)
+"""In the order of their ids: two who take several never wait for each other."""
+
+
+def locked(
+    tx: SqlTransaction, places: Iterable[ConversationRef], session_ids: Collection[str]
+) -> Sequence[SessionRecord]:
+    there = _IN_CHANNELS_LOCKED.rows(tx, **channels_of(places)) if places else []
+    named = _BY_IDS_LOCKED.rows(tx, ids=list(session_ids)) if session_ids else []
+    return [record(tx, row) for row in (*there, *named)]
+
+
 def in_channel_of(tx: SqlTransaction, place: ConversationRef) -> list[SessionRecord]:
     return in_channels_of(tx, [place])
 
@@ -156,41 +175,46 @@ def asleep_for(tx: SqlTransaction, age: timedelta) -> Sequence[str]:
 # ---------------------------------------------------------------- beginning, waking, noting activity
 
 
-def add(tx: SqlTransaction, new: NewSession) -> None:
-    """A new session with its budget reserved; the unique index is the last guard against two in one place."""
-    tx.connection.execute(
-        insert(sessions).values(
-            id=new.id,
-            platform=new.place.platform,
-            workspace_id=new.place.workspace_id,
-            channel_id=new.place.channel_id,
-            thread_id=new.place.thread_id,
-            status=SessionStatus.STARTING,
-            starter_id=new.starter_id,
-            starter_name=new.starter_name,
-            payer_id=new.starter_id,
-            spec=encrypt(tx.cipher, new.spec),
-            reserved_s=new.spec.minutes * 60,
-            created_at=tx.now,
-            active_at=tx.now,
-        )
-    )
+_ADD = Prepared(insert(sessions))
 
 
-def wake(tx: SqlTransaction, session_id: str, payer_id: str, reserved_s: int) -> None:
-    """Whoever wakes it pays for it from now on."""
-    tx.connection.execute(
-        update(sessions)
-        .where(sessions.c.id == session_id, sessions.c.status == SessionStatus.SLEEPING)
-        .values(
-            status=SessionStatus.STARTING,
-            worker_id="",
-            payer_id=payer_id,
-            reserved_s=reserved_s,
-            active_at=tx.now,
-            slept_at=None,
-        )
-    )
+def add(tx: SqlTransaction, new: Iterable[NewSession]) -> None:
+    """New sessions with their budgets reserved; the unique index is the last guard against two in one place."""
+    _ADD.run_each(tx, [_added(tx, each) for each in new])
+
+
+def _added(tx: SqlTransaction, new: NewSession) -> dict[str, object]:
+    return {
+        "id": new.id,
+        "platform": new.place.platform,
+        "workspace_id": new.place.workspace_id,
+        "channel_id": new.place.channel_id,
+        "thread_id": new.place.thread_id,
+        "status": SessionStatus.STARTING,
+        "starter_id": new.starter_id,
+        "starter_name": new.starter_name,
+        "payer_id": new.starter_id,
+        "spec": encrypt(tx.cipher, new.spec),
+        "reserved_s": new.spec.minutes * 60,
+        "created_at": tx.now,
+        "active_at": tx.now,
+    }
+
+
+_WAKE = Prepared(
+    update(sessions)
+    .where(sessions.c.id == bindparam("session"), sessions.c.status == SessionStatus.SLEEPING)
+    .values(status=SessionStatus.STARTING, worker_id="", slept_at=None)
+)
+
+
+def wake(tx: SqlTransaction, wakes: Mapping[str, tuple[str, int]]) -> None:
+    """Whoever wakes one pays for it from now on."""
+    rows = [
+        {"session": id_, "payer_id": payer, "reserved_s": seconds, "active_at": tx.now}
+        for id_, (payer, seconds) in wakes.items()
+    ]
+    _WAKE.run_each(tx, rows)
 
 
 _TOUCH = Prepared(update(sessions).where(one_of(sessions.c.id, "touched")))
@@ -226,7 +250,7 @@ def forget_older(tx: SqlTransaction, age: timedelta) -> int:
 # ---------------------------------------------------------------- the row that a lease holds
 
 
-_FENCE = Prepared(select(sessions.c.id).where(HELD).with_for_update())
+_FENCE = Prepared(select(sessions.c.id).where(HELD).with_for_update(key_share=True))
 _CHANGE = Prepared(update(sessions).where(HELD))
 
 
@@ -268,7 +292,8 @@ def enlist(
     tx.connection.execute(workers.delete().where(gone))
     until = tx.now + lasts if lasts else FOREVER
     row = {"id": worker_id, "started_at": tx.now, "lease_until": until, "capacity": capacity, "address": address}
-    tx.connection.execute(insert(workers).values(row))
+    written = insert(workers).values(row)
+    tx.connection.execute(written.on_conflict_do_update(index_elements=["id"], set_={"lease_until": until}))
 
 
 def renew(tx: SqlTransaction, worker_id: str, *, lasts: timedelta) -> bool:
@@ -306,11 +331,18 @@ def claimable(tx: SqlTransaction) -> bool:
 
 
 def claim(tx: SqlTransaction, worker_id: str, *, room: int, but: Collection[str] = ()) -> list[Lease]:
-    free = _unheld(tx.now).where(sessions.c.id.not_in(tuple(but))).order_by(sessions.c.created_at, sessions.c.id)
+    """What nobody holds, and what it holds itself and does not run: an earlier run of the same may have claimed it."""
+    others = sessions.c.id.not_in(tuple(but))
+    held = select(sessions.c.id, sessions.c.epoch).where(
+        sessions.c.worker_id == worker_id, sessions.c.status.not_in(AT_REST), others
+    )
+    mine = [Lease(row.id, worker_id, row.epoch) for row in tx.connection.execute(held.order_by(sessions.c.id))]
+    free = _unheld(tx.now).where(others).order_by(sessions.c.created_at, sessions.c.id).limit(max(0, room - len(mine)))
+    ids = free.with_for_update(skip_locked=True, key_share=True, of=sessions).cte("free").prefix_with("MATERIALIZED")
     claimed = tx.connection.execute(
         update(sessions)
-        .where(sessions.c.id.in_(free.limit(room).scalar_subquery()), exists().where(_living(worker_id, tx.now)))
+        .where(sessions.c.id.in_(select(ids.c.id)), exists().where(_living(worker_id, tx.now)))
         .values(worker_id=worker_id, epoch=sessions.c.epoch + 1, attempts=sessions.c.attempts + 1)
         .returning(sessions.c.id, sessions.c.epoch)
     )
-    return [Lease(row.id, worker_id, row.epoch) for row in claimed]
+    return [*mine, *(Lease(row.id, worker_id, row.epoch) for row in claimed)]

@@ -5,9 +5,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Concatenate, ParamSpec, TypeVar
 
 from bot.clock import Clock
-from bot.domain.sessions import EndReason
 from bot.ports.storage.hooks import HookRepository
-from bot.ports.storage.records import Lease, NewRow, SessionRecord
+from bot.ports.storage.records import Lease
 from bot.ports.storage.repositories import (
     ChannelRepository,
     GrantRepository,
@@ -33,6 +32,7 @@ from bot.storage import (
     usage,
     workspaces,
 )
+from bot.storage.admission import EarlierRuns, SessionWrites, admit
 from bot.storage.connections import Work
 from bot.storage.encryption import Cipher
 from bot.storage.engine import Store
@@ -40,7 +40,7 @@ from bot.storage.event_writer import EventWriter
 from bot.storage.functions import StorageFunctions
 from bot.storage.keys import has_canary, leave_canary, require_key
 from bot.storage.statements import SqlTransaction
-from bot.storage.unit_of_work import FencedBlock, Repository, admit, ask_to_end, put_to_rest, reads, writes
+from bot.storage.unit_of_work import FencedBlock, Repository, changes, reads, writes
 from bot.tasks import Wakeups
 
 FUNCTIONS: StorageFunctions[SqlTransaction] = StorageFunctions(
@@ -114,7 +114,10 @@ class SqlStorage:
         return FencedBlock(self._transactions, FUNCTIONS, lease, self.outbox.notify)
 
     async def admit(self, ask: Callable[[], AdmissionQuery], decide: Callable[[Situation], Admitted]) -> Admitted:
-        admitted = await self._transactions.write_late(ask, lambda tx, query: admit(FUNCTIONS, tx, query, decide))
+        earlier = EarlierRuns()
+        admitted = await self._transactions.write_late(
+            ask, lambda tx, query: admit(FUNCTIONS, tx, query, decide, earlier)
+        )
         if admitted.starts or admitted.ends:
             self.outbox.notify()
         return admitted
@@ -130,17 +133,8 @@ def _nothing(tx: SqlTransaction) -> None:
     tx.connection.exec_driver_sql("SELECT count(*) FROM workers")
 
 
-def _put_to_rest(tx: SqlTransaction, session_id: str, reason: EndReason) -> bool:
-    return put_to_rest(FUNCTIONS, tx, session_id, reason)
-
-
-def _ask_to_end(
-    tx: SqlTransaction, session_ids: Collection[str], reason: EndReason, row: Callable[[SessionRecord], NewRow]
-) -> list[SessionRecord]:
-    return ask_to_end(FUNCTIONS, tx, session_ids, reason, row)
-
-
-class SqlSessions(Repository[SqlTransaction]):
+class SqlSessions(SessionWrites[SqlTransaction]):
+    functions = FUNCTIONS
     get = reads(sessions.get)
     in_channel = reads(sessions.in_channel_of)
     in_workspace = reads(sessions.of_workspace)
@@ -152,10 +146,8 @@ class SqlSessions(Repository[SqlTransaction]):
     kept = reads(sessions.kept)
     count_by_status = reads(sessions.count_by_status)
     asleep_for = reads(sessions.asleep_for)
-    put_to_rest = writes(_put_to_rest)
-    ask_to_end = writes(_ask_to_end)
-    forget = writes(sessions.forget)
-    forget_older = writes(sessions.forget_older)
+    forget = changes(sessions.forget)
+    forget_older = changes(sessions.forget_older)
 
 
 class SqlInbox(Repository[SqlTransaction]):
@@ -178,7 +170,7 @@ class SqlTranscripts(Repository[SqlTransaction]):
     conversation = reads(transcripts.conversation)
     posts_of = reads(transcripts.posts_of)
     count_of_person = reads(inbox.count_of_person)
-    forget_person = writes(inbox.forget_person)
+    forget_person = changes(inbox.forget_person)
 
 
 class SqlProviderSessions(Repository[SqlTransaction]):
@@ -212,7 +204,7 @@ class SqlGrants(Repository[SqlTransaction]):
     find = reads(workspaces.find_grant)
     owners = reads(workspaces.grant_owners)
     revoke_of_person = writes(workspaces.revoke_of_person)
-    revoke_all = writes(workspaces.revoke_all)
+    revoke_all = changes(workspaces.revoke_all)
     forget = writes(workspaces.forget_grants)
 
 
@@ -221,7 +213,7 @@ class SqlTokens(Repository[SqlTransaction]):
     find = reads(tokens.find)
     of_person = reads(tokens.of_person)
     everything = reads(tokens.everything)
-    revoke = writes(tokens.revoke)
+    revoke = changes(tokens.revoke)
 
 
 class SqlUploads(Repository[SqlTransaction]):
@@ -231,7 +223,7 @@ class SqlUploads(Repository[SqlTransaction]):
     follow = writes(workspaces.follow)
     posted = writes(workspaces.upload_posted)
     told = writes(workspaces.upload_told)
-    forget_older = writes(workspaces.forget_uploads)
+    forget_older = changes(workspaces.forget_uploads)
 
 
 class SqlOwnership(Repository[SqlTransaction]):
@@ -266,14 +258,14 @@ class SqlUnfencedWrites(Repository[SqlTransaction]):
 class SqlHooks(Repository[SqlTransaction]):
     add = writes(hooks.add)
     everything = reads(hooks.everything)
-    remove = writes(hooks.remove)
+    remove = changes(hooks.remove)
     disable = writes(hooks.disable)
     due = reads(hooks.due)
     waiting = reads(hooks.waiting)
     settled = writes(hooks.settled)
     put_off = writes(hooks.put_off)
     failed = reads(hooks.failed)
-    retry = writes(hooks.retry)
+    retry = changes(hooks.retry)
     listen = writes(hooks.listen)
     since = reads(hooks.since)
-    forget_older = writes(hooks.forget_older)
+    forget_older = changes(hooks.forget_older)

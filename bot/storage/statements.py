@@ -30,6 +30,11 @@ class SqlTransaction:
     now: datetime
 
     @property
+    def on_server(self) -> bool:
+        """Others may be in a transaction at the same time."""
+        return self.connection.dialect.name != "sqlite"
+
+    @property
     def driver(self) -> Any:
         """The driver's own connection."""
         return self.connection.connection.driver_connection

@@ -1,6 +1,6 @@
-"""Units of work in any storage: what admission and the block of a run read and write in one transaction, and how repositories are made of functions of one."""
+"""Units of work in any storage: repositories, whose methods are functions of a transaction, and the block of a run, which is one transaction."""
 
-from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from types import TracebackType
 from typing import Any, Concatenate, Generic, ParamSpec, Protocol, Self, TypeVar
 
@@ -11,23 +11,17 @@ from bot.domain.hook_events import EventType
 from bot.domain.posts import Opened
 from bot.domain.sessions import EndReason, SessionSpec, SessionStatus
 from bot.ports.storage.records import (
-    Conclusion,
     InboxOutcome,
     InboxRecord,
     Lease,
     LeaseLost,
-    NewRow,
     PostRecord,
-    SessionRecord,
     UnfinishedRow,
     UtteranceRecord,
 )
 from bot.ports.storage.transactions import (
-    AdmissionQuery,
-    Admitted,
     Pending,
     Settlement,
-    Situation,
     Standing,
 )
 from bot.storage.functions import StorageFunctions, Transaction, Tx
@@ -37,6 +31,7 @@ from bot.storage.functions import StorageFunctions, Transaction, Tx
 
 P = ParamSpec("P")
 T = TypeVar("T")
+N = TypeVar("N", bound=int)
 
 
 Tx_co = TypeVar("Tx_co", bound=Transaction, covariant=True)
@@ -82,111 +77,26 @@ def writes(work: Callable[Concatenate[Tx, P], T]) -> Method[Tx, P, T]:
     return method
 
 
-# ---------------------------------------------------------------- admission
+def changes(work: Callable[Concatenate[Tx, P], N]) -> Method[Tx, P, N]:
+    """The method that runs it in a write transaction and answers how much it changed, also where an earlier run of the same did."""
+
+    async def method(self: Repository[Tx], /, *args: P.args, **kwargs: P.kwargs) -> N:
+        counted: list[N] = []
+
+        def most(tx: Tx, /, *args: P.args, **kwargs: P.kwargs) -> N:
+            counted.append(work(tx, *args, **kwargs))
+            return max(counted)
+
+        return await self.transactions.write(most, *args, **kwargs)
+
+    return method
+
+
+# ---------------------------------------------------------------- the block of a run
 
 
 SPOKEN = frozenset({InboxOutcome.SPOKEN, InboxOutcome.INTERRUPTED})
 """Outcomes of what was heard, to its end or not."""
-
-HAS_ENDED = "The sleeping session has ended."
-
-
-def admit(
-    functions: StorageFunctions[Tx], tx: Tx, query: AdmissionQuery, decide: Callable[[Situation], Admitted]
-) -> Admitted:
-    admitted = decide(_situation(functions, tx, query))
-    _write(functions, tx, admitted)
-    return admitted
-
-
-def _situation(functions: StorageFunctions[Tx], tx: Tx, query: AdmissionQuery) -> Situation:
-    there = [*functions.sessions.in_channels_of(tx, query.places), *_by_id(functions, tx, query.named)]
-    payers = query.payers | _wakers(query, there)
-    ended = _ended(functions, tx, query, there)
-    return Situation(
-        now=tx.now,
-        known=frozenset(functions.inbox.known_events(tx, query.events)),
-        sessions=tuple(there),
-        settings=functions.channels.settings_of(tx, query.places),
-        waiting=functions.inbox.waiting_authors(tx, [session.id for session in there]) if there else {},
-        running=functions.sessions.count_running(tx) if payers else {},
-        own_accounts=functions.channels.own_accounts(tx) if payers else frozenset(),
-        used={
-            (place.platform, place.workspace_id, person): functions.usage.of_person(tx, place, person)
-            for place, person in payers
-        },
-        allowed={key: functions.channels.allowed(tx, *key) for key in query.workspaces},
-        earlier={session.id: session for session in (*_by_id(functions, tx, query.earlier), *ended.values())},
-        ended=ended,
-    )
-
-
-def _by_id(functions: StorageFunctions[Tx], tx: Tx, session_ids: Iterable[str]) -> list[SessionRecord]:
-    return [session for id_ in session_ids if (session := functions.sessions.get(tx, id_))]
-
-
-def _wakers(query: AdmissionQuery, there: Sequence[SessionRecord]) -> set[tuple[ConversationRef, str]]:
-    """Who pays if what they write wakes a session."""
-    sleeping = {session.place.channel for session in there if session.slept_at}
-    return {payer for payer in query.payers_if_asleep if payer[0].channel in sleeping} if sleeping else set()
-
-
-def _ended(
-    functions: StorageFunctions[Tx], tx: Tx, query: AdmissionQuery, there: Collection[SessionRecord]
-) -> dict[ConversationRef, SessionRecord]:
-    """The session that has ended last where something was said and none runs."""
-    hosted = {place for session in there for place in (session.place, session.talk)}
-    return {
-        place: session
-        for place in query.spoken_in - hosted
-        if (session := functions.sessions.last_ended(tx, place, ended_within=query.just_ended))
-    }
-
-
-def _write(functions: StorageFunctions[Tx], tx: Tx, admitted: Admitted) -> None:
-    for session_id, reason in admitted.ends.items():
-        put_to_rest(functions, tx, session_id, reason)
-    for new in admitted.starts:
-        functions.sessions.add(tx, new)
-        functions.events.session_changed(tx, new_id(), new.id, EventType.SESSION_STARTED)
-    for session_id, (payer_id, seconds) in admitted.wakes.items():
-        functions.sessions.wake(tx, session_id, payer_id, seconds)
-    functions.inbox.add(tx, admitted.rows)
-    if admitted.used:
-        functions.sessions.touch(tx, admitted.used)
-    answered = (row.id for row in admitted.rows if row.session_id in admitted.ends)
-    functions.inbox.conclude(tx, (Conclusion(row_id, InboxOutcome.DONE, HAS_ENDED) for row_id in answered))
-    for edited in admitted.edits:
-        functions.inbox.edit_waiting(tx, edited.message, edited.text)
-    for message in admitted.withdrawals:
-        functions.inbox.withdraw_waiting(tx, message)
-
-
-# ---------------------------------------------------------------- ending what sleeps
-
-
-def put_to_rest(functions: StorageFunctions[Tx], tx: Tx, session_id: str, reason: EndReason) -> bool:
-    ended = functions.sessions.put_to_rest(tx, session_id, reason)
-    if ended:
-        functions.events.session_changed(tx, new_id(), session_id, EventType.SESSION_ENDED)
-    return ended
-
-
-def ask_to_end(
-    functions: StorageFunctions[Tx],
-    tx: Tx,
-    session_ids: Iterable[str],
-    reason: EndReason,
-    row: Callable[[SessionRecord], NewRow],
-) -> list[SessionRecord]:
-    asked = [each for each in _by_id(functions, tx, session_ids) if each.status is not SessionStatus.ENDED]
-    for session in asked:
-        if not put_to_rest(functions, tx, session.id, reason):
-            functions.inbox.add(tx, [row(session)])
-    return asked
-
-
-# ---------------------------------------------------------------- the block of a run
 
 
 class FencedBlock(Generic[Tx]):
@@ -204,6 +114,7 @@ class FencedBlock(Generic[Tx]):
         self._lease = lease
         self._outbox_grew = outbox_grew
         self._told: list[Pending[bool]] = []
+        self._spends = False
         self._noted: list[tuple[Callable[[Tx], Any], Pending[Any]]] = []
 
     async def __aenter__(self) -> Self:
@@ -220,6 +131,8 @@ class FencedBlock(Generic[Tx]):
                 self._outbox_grew()
 
     def _run(self, tx: Tx) -> Sequence[Any]:
+        if self._spends:
+            self._functions.usage.lock_budget_of(tx, self._lease.session_id)
         if not self._functions.sessions.holds(tx, self._lease):
             raise LeaseLost(self._lease)
         return [work(tx) for work, _ in self._noted]
@@ -286,19 +199,26 @@ class FencedBlock(Generic[Tx]):
     # ------------------------------------------------------------ the inbox
 
     def settle(self, decide: Callable[[Sequence[UnfinishedRow]], Settlement]) -> Pending[Settlement]:
-        return self._note(self._settle, decide)
+        return self._note(self._settle, decide, [])
 
-    def _settle(self, tx: Tx, decide: Callable[[Sequence[UnfinishedRow]], Settlement]) -> Settlement:
+    def _settle(
+        self, tx: Tx, decide: Callable[[Sequence[UnfinishedRow]], Settlement], earlier: list[Settlement]
+    ) -> Settlement:
+        """What an earlier run of the same has settled stays as it settled it."""
         inbox = self._functions.inbox
-        settlement = decide(inbox.unfinished(tx, self._lease.session_id))
+        unfinished = inbox.unfinished(tx, self._lease.session_id)
+        if earlier and _is_settled(earlier[-1], unfinished):
+            return earlier[-1]
+        settlement = decide(unfinished)
         inbox.add(tx, settlement.added)
         inbox.conclude(tx, settlement.conclusions)
+        earlier.append(settlement)
         return settlement
 
     def claim_turn(
         self, row: InboxRecord, provider_row: str, text: str, *, place: ConversationRef, settings: ChannelSettings
     ) -> Pending[bool]:
-        return self._note(self._claim_turn, row, provider_row, text, place=place, settings=settings)
+        return self._note(self._claim_turn, row, provider_row, text, place=place, settings=settings, earlier=[])
 
     def _claim_turn(
         self,
@@ -309,9 +229,15 @@ class FencedBlock(Generic[Tx]):
         *,
         place: ConversationRef,
         settings: ChannelSettings,
+        earlier: list[bool],
     ) -> bool:
+        """What an earlier run of the same has claimed is claimed: nobody else may."""
+        inbox = self._functions.inbox
+        if any(earlier) and inbox.is_claimed(tx, row.id):
+            return True
         now = self._functions.channels.settings_of(tx, [place]).get(place.channel, ChannelSettings())
-        return now == settings and self._functions.inbox.claim_turn(tx, row, provider_row, text)
+        earlier.append(now == settings and inbox.claim_turn(tx, row, provider_row, text))
+        return earlier[-1]
 
     def finish(
         self, row_id: str, outcome: InboxOutcome, sentence: str = "", suggestions: Sequence[Suggestion] = ()
@@ -323,10 +249,11 @@ class FencedBlock(Generic[Tx]):
     # ------------------------------------------------------------ at the provider
 
     def intend(self, row_id: str, minutes: Callable[[Standing], int]) -> Pending[int]:
+        self._spends = True
         return self._note(self._functions.provider_sessions.intend, self._lease.session_id, row_id, minutes)
 
     def abandon(self, row_id: str) -> None:
-        self._note(self._functions.provider_sessions.closed, row_id)
+        self._note(self._functions.provider_sessions.abandoned, row_id)
 
     def lost(self, row_id: str) -> None:
         self._note(self._functions.provider_sessions.lost, row_id)
@@ -349,3 +276,11 @@ class FencedBlock(Generic[Tx]):
 
     def intend_post(self, post: PostRecord) -> None:
         self._note(self._functions.transcripts.intend_post, self._lease.session_id, post)
+
+
+def _is_settled(settlement: Settlement, unfinished: Sequence[UnfinishedRow]) -> bool:
+    """Whether what it concluded has its outcome, and what it added is there."""
+    without = {row.id for row in unfinished}
+    concluded = {each.row_id for each in settlement.conclusions}
+    added = {row.id for row in settlement.added} - concluded
+    return bool(concluded or added) and not concluded & without and added <= without

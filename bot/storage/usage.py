@@ -1,36 +1,93 @@
 """Provider sessions as they are counted. Every query names its workspace or its session."""
 
+from collections.abc import Collection
 from datetime import datetime
+from hashlib import blake2b
 from typing import Any
 
-from sqlalchemy import Row, Select, func, select
+from sqlalchemy import Select, bindparam, select
 
 from bot.domain.conversations import ConversationRef
 from bot.domain.provider import Purchase, Use, UsedMinutes, day_of
 from bot.domain.sessions import SessionSpec, SessionStatus
 from bot.ports.storage.records import ProviderSessionStatus
+from bot.ports.storage.transactions import PersonKey, WorkspaceKey
+from bot.storage.connections import TryAgain
 from bot.storage.encryption import decrypt
-from bot.storage.statements import SqlTransaction, in_workspace
-from bot.storage.tables import provider_sessions, sessions
+from bot.storage.statements import Prepared, SqlTransaction, in_workspace, one_of
+from bot.storage.tables import Instant, provider_sessions, sessions
 
 
-def _counted(row: Row[Any], now: datetime) -> Use:
+def _counted(row: Any, now: datetime) -> Use:
     refused = row.state == ProviderSessionStatus.CLOSED
     return Purchase(row.duration_s, row.opened_at, row.expires_at, row.closed_at, refused=refused).counted(now)
 
 
 def of_person(tx: SqlTransaction, place: ConversationRef, person_id: str) -> Use:
-    """Sessions of `sessions` that run, or are about to, have set aside what no provider session has yet."""
-    today = _bought(place.platform, place.workspace_id).where(
-        provider_sessions.c.payer_id == person_id, provider_sessions.c.intended_at >= day_of(tx.now)
-    )
-    reserved = select(func.coalesce(func.sum(sessions.c.reserved_s), 0)).where(
-        in_workspace(sessions, place.platform, place.workspace_id),
-        sessions.c.payer_id == person_id,
+    (use,) = of_people(tx, [(place, person_id)]).values()
+    return use
+
+
+def of_people(tx: SqlTransaction, payers: Collection[tuple[ConversationRef, str]]) -> dict[PersonKey, Use]:
+    """Today. Sessions that run, or are about to, have set aside what no provider session has yet."""
+    used = {(place.platform, place.workspace_id, person): Use() for place, person in payers}
+    platforms, workspaces, people = ([*{key[at] for key in used}] for at in range(3))
+    asked = {"platforms": platforms, "workspaces": workspaces, "people": people}
+    for row in _RESERVED.rows(tx, **asked):
+        _count(used, row, Use(held=float(row.reserved_s)))
+    for row in _TODAY.rows(tx, **asked, since=day_of(tx.now)):
+        _count(used, row, _counted(row, tx.now))
+    return used
+
+
+def _count(used: dict[PersonKey, Use], row: Any, use: Use) -> None:
+    key = row.platform, row.workspace_id, row.payer_id
+    if key in used:
+        used[key] += use
+
+
+_OF_WORKSPACES = one_of(sessions.c.platform, "platforms") & one_of(sessions.c.workspace_id, "workspaces")
+_RESERVED = Prepared(
+    select(sessions.c.platform, sessions.c.workspace_id, sessions.c.payer_id, sessions.c.reserved_s).where(
+        _OF_WORKSPACES,
+        one_of(sessions.c.payer_id, "people"),
         sessions.c.status != SessionStatus.ENDED,
+        sessions.c.reserved_s > 0,
     )
-    held = Use(held=float(tx.connection.execute(reserved).scalar_one()))
-    return sum((_counted(row, tx.now) for row in tx.connection.execute(today)), held)
+)
+_TODAY = Prepared(
+    select(provider_sessions, sessions.c.platform, sessions.c.workspace_id)
+    .join(sessions, sessions.c.id == provider_sessions.c.session_id)
+    .where(
+        _OF_WORKSPACES,
+        one_of(provider_sessions.c.payer_id, "people"),
+        provider_sessions.c.intended_at >= bindparam("since", type_=Instant),
+    )
+)
+
+
+def lock_budgets(tx: SqlTransaction, keys: Collection[WorkspaceKey], *, wait: bool = True) -> None:
+    if not (tx.on_server and keys):
+        return
+    locks = sorted(map(_lock_of, keys))
+    if wait:
+        tx.driver.execute("SELECT pg_advisory_xact_lock(key) FROM unnest(%s::bigint[]) AS key", [locks])
+        return
+    taken = tx.driver.execute("SELECT pg_try_advisory_xact_lock(key) FROM unnest(%s::bigint[]) AS key", [locks])
+    if not all(row[0] for row in taken):
+        raise TryAgain
+
+
+def _lock_of(key: WorkspaceKey) -> int:
+    """The number of the advisory lock under which is spent in a workspace."""
+    named = "/".join(("spend", *key)).encode()
+    return int.from_bytes(blake2b(named, digest_size=8).digest(), signed=True)
+
+
+def lock_budget_of(tx: SqlTransaction, session_id: str) -> None:
+    if tx.on_server:
+        query = select(sessions.c.platform, sessions.c.workspace_id).where(sessions.c.id == session_id)
+        lock_budgets(tx, [(row[0], row[1]) for row in tx.connection.execute(query)])
 
 
 def of_session(tx: SqlTransaction, session_id: str) -> Use:

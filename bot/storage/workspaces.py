@@ -1,6 +1,6 @@
 """What belongs to a channel, a workspace or a person and outlives sessions: settings, the operator's word, secrets, links, uploads, what is whose."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,7 +15,7 @@ from bot.ports.storage.records import UPLOAD_OVER, GrantRecord, OwnedKind, Uploa
 from bot.ports.storage.repositories import OWN_ACCOUNT
 from bot.ports.storage.transactions import WorkspaceKey
 from bot.storage.encryption import decrypt, encrypt
-from bot.storage.statements import Prepared, SqlTransaction, channels_of, in_channels, in_workspace
+from bot.storage.statements import Prepared, SqlTransaction, channels_of, in_channels, in_workspace, one_of
 from bot.storage.tables import channel_settings, grants, ownerships, sessions, uploads, vault, workspaces
 
 _SETTINGS = Prepared(select(channel_settings).where(in_channels(channel_settings)))
@@ -72,6 +72,25 @@ def allowed(tx: SqlTransaction, platform: str, workspace_id: str) -> bool | None
     return row.funded if row else None
 
 
+_ALLOWED_OF = Prepared(
+    select(workspaces).where(
+        one_of(workspaces.c.platform, "platforms"), one_of(workspaces.c.workspace_id, "workspaces")
+    )
+)
+
+
+def allowed_of(tx: SqlTransaction, keys: Collection[WorkspaceKey]) -> dict[WorkspaceKey, bool | None]:
+    """What the operator said of these; those that pay themselves are allowed."""
+    if not keys:
+        return {}
+    platforms, ids = ([*{key[at] for key in keys}] for at in range(2))
+    said = {
+        (row.platform, row.workspace_id): row.funded
+        for row in _ALLOWED_OF.rows(tx, platforms=platforms, workspaces=ids)
+    }
+    return {key: said.get(key) for key in keys} | dict.fromkeys(own_accounts(tx) & set(keys), True)
+
+
 def allow(tx: SqlTransaction, platform: str, workspace_id: str, *, yes: bool) -> None:
     tx.connection.execute(
         insert(workspaces)
@@ -115,7 +134,8 @@ def add_grant(  # noqa: PLR0917
     if person:
         tx.connection.execute(grants.delete().where(grants.c.session_id == session_id, grants.c.person_id == person.id))
     tx.connection.execute(
-        insert(grants).values(
+        insert(grants)
+        .values(
             hash=digest,
             session_id=session_id,
             scope=scope,
@@ -125,6 +145,7 @@ def add_grant(  # noqa: PLR0917
             created_at=tx.now,
             expires_at=expires_at,
         )
+        .on_conflict_do_nothing()
     )
 
 
@@ -206,7 +227,8 @@ def add_upload(
     tx: SqlTransaction, upload: Upload, place: ConversationRef, reply_to: ReplyTo | None, consent: Consent
 ) -> None:
     tx.connection.execute(
-        insert(uploads).values(
+        insert(uploads)
+        .values(
             avatar_id=upload.avatar_id,
             platform=place.platform,
             workspace_id=place.workspace_id,
@@ -218,6 +240,7 @@ def add_upload(
             reply_to=encrypt(tx.cipher, reply_to) if reply_to else None,
             created_at=tx.now,
         )
+        .on_conflict_do_nothing()
     )
     add_owner(tx, OwnedKind.AVATAR, upload.avatar_id, place, consent)
 

@@ -1,12 +1,11 @@
 """`Storage` in memory: for tests, and for whoever tries something out. Nothing outlives its process."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
 from bot.clock import Clock
-from bot.domain.sessions import EndReason
 from bot.ports.storage.hooks import HookRepository
-from bot.ports.storage.records import Lease, NewRow, SessionRecord
+from bot.ports.storage.records import Lease
 from bot.ports.storage.repositories import (
     ChannelRepository,
     GrantRepository,
@@ -22,6 +21,7 @@ from bot.ports.storage.repositories import (
     WorkerRepository,
 )
 from bot.ports.storage.transactions import AdmissionQuery, Admitted, FencedWrites, Situation, UnfencedWrites
+from bot.storage.admission import EarlierRuns, SessionWrites, admit
 from bot.storage.event_writer import EventWriter
 from bot.storage.functions import StorageFunctions
 from bot.storage.memory import (
@@ -36,7 +36,7 @@ from bot.storage.memory import (
 )
 from bot.storage.memory.rows import Data
 from bot.storage.memory.transaction import MemoryTransaction, MemoryTransactions
-from bot.storage.unit_of_work import FencedBlock, Repository, admit, ask_to_end, put_to_rest, reads, writes
+from bot.storage.unit_of_work import FencedBlock, Repository, reads, writes
 from bot.tasks import Wakeups
 
 FUNCTIONS: StorageFunctions[MemoryTransaction] = StorageFunctions(
@@ -73,7 +73,7 @@ class MemoryStorage:
         return FencedBlock(self._transactions, FUNCTIONS, lease, self.outbox.notify)
 
     async def admit(self, ask: Callable[[], AdmissionQuery], decide: Callable[[Situation], Admitted]) -> Admitted:
-        admitted = await self._transactions.write(lambda tx: admit(FUNCTIONS, tx, ask(), decide))
+        admitted = await self._transactions.write(lambda tx: admit(FUNCTIONS, tx, ask(), decide, EarlierRuns()))
         if admitted.starts or admitted.ends:
             self.outbox.notify()
         return admitted
@@ -89,17 +89,8 @@ def _nothing(_: MemoryTransaction) -> None:
     """Nothing to write."""
 
 
-def _put_to_rest(tx: MemoryTransaction, session_id: str, reason: EndReason) -> bool:
-    return put_to_rest(FUNCTIONS, tx, session_id, reason)
-
-
-def _ask_to_end(
-    tx: MemoryTransaction, session_ids: Collection[str], reason: EndReason, row: Callable[[SessionRecord], NewRow]
-) -> list[SessionRecord]:
-    return ask_to_end(FUNCTIONS, tx, session_ids, reason, row)
-
-
-class MemorySessions(Repository[MemoryTransaction]):
+class MemorySessions(SessionWrites[MemoryTransaction]):
+    functions = FUNCTIONS
     get = reads(sessions.get)
     in_channel = reads(sessions.in_channel)
     in_workspace = reads(sessions.in_workspace)
@@ -111,8 +102,6 @@ class MemorySessions(Repository[MemoryTransaction]):
     kept = reads(sessions.kept)
     count_by_status = reads(sessions.count_by_status)
     asleep_for = reads(sessions.asleep_for)
-    put_to_rest = writes(_put_to_rest)
-    ask_to_end = writes(_ask_to_end)
     forget = writes(sessions.forget)
     forget_older = writes(sessions.forget_older)
 

@@ -27,7 +27,7 @@ def listen(tx: MemoryTransaction, listener_id: str, scope: PlaceScope, until: da
 
 
 def add(tx: MemoryTransaction, hook: HookRecord) -> None:
-    tx.data.hooks.add(hook.id, hook)
+    tx.data.hooks.keep(hook.id, hook)
 
 
 def everything(tx: MemoryTransaction) -> list[HookRecord]:
@@ -62,9 +62,9 @@ def turn_in_flight(tx: MemoryTransaction, row_id: str) -> SpokenTurn | None:
 
 
 def write(tx: MemoryTransaction, event: NewEvent, hook_ids: Sequence[str]) -> None:
-    tx.data.events.add(event.id, EventRow(event, tx.now))
+    tx.data.events.keep(event.id, EventRow(event, tx.now))
     for hook_id in hook_ids:
-        tx.data.deliveries.add((hook_id, event.id), DeliveryRow(hook_id, event.id, tx.now))
+        tx.data.deliveries.keep((hook_id, event.id), DeliveryRow(hook_id, event.id, tx.now))
 
 
 # ---------------------------------------------------------------- and goes out

@@ -34,10 +34,16 @@ def waiting_authors(tx: MemoryTransaction, session_ids: Collection[str]) -> dict
     return Counter((row.session_id, row.person_id) for row in here)
 
 
+def stands(tx: MemoryTransaction, row_id: str) -> bool:
+    return row_id in tx.data.inbox
+
+
 def add(tx: MemoryTransaction, rows: Iterable[NewRow]) -> None:
     """What was admitted waits. Raises `StoreUnavailable` for an event that was accepted before."""
     known = {row.event for row in tx.data.inbox}
     for row in rows:
+        if row.id in tx.data.inbox:
+            continue
         event = row.inbound.place.platform, row.inbound.place.workspace_id, row.inbound.event_id
         if event in known or row.session_id not in tx.data.sessions:
             raise StoreUnavailable("The storage did not take it. Please try again in a moment.", f"{event} is known")
@@ -155,6 +161,10 @@ def claim_turn(tx: MemoryTransaction, read: InboxRecord, provider_row: str, text
     tx.data.inbox.put(read.id, replace(row, record=replace(row.record, state=InboxState.CLAIMED)))
     tx.data.turns.add(read.id, TurnRow(read.id, read.session_id, read.person_name, text, read.text, tx.now))
     return True
+
+
+def is_claimed(tx: MemoryTransaction, row_id: str) -> bool:
+    return row_id in tx.data.turns
 
 
 def conclude(tx: MemoryTransaction, conclusions: Iterable[Conclusion]) -> None:

@@ -50,6 +50,8 @@ def _in_order(rows: Iterable[ProviderSessionRecord]) -> list[ProviderSessionReco
 
 
 def intend(tx: MemoryTransaction, session_id: str, row_id: str, minutes: Callable[[Standing], int]) -> int:
+    if row := tx.data.provider_sessions.get(row_id):
+        return row.record.duration_s // 60
     session = sessions.get(tx, session_id)
     assert session is not None
     said = workspaces.allowed(tx, session.place.platform, session.place.workspace_id)
@@ -79,8 +81,19 @@ def closed(tx: MemoryTransaction, row_id: str) -> None:
     _over(tx, row_id, CLOSED)
 
 
+def abandoned(tx: MemoryTransaction, row_id: str) -> None:
+    if _is_intended(tx, row_id):
+        _over(tx, row_id, CLOSED)
+
+
 def lost(tx: MemoryTransaction, row_id: str) -> None:
-    _over(tx, row_id, LOST)
+    if _is_intended(tx, row_id):
+        _over(tx, row_id, LOST)
+
+
+def _is_intended(tx: MemoryTransaction, row_id: str) -> bool:
+    row = tx.data.provider_sessions.get(row_id)
+    return row is not None and row.record.status is INTENT
 
 
 def _over(tx: MemoryTransaction, row_id: str, status: ProviderSessionStatus) -> None:

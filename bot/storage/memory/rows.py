@@ -60,6 +60,11 @@ class Rows(Generic[K, R]):
             raise _not_taken(f"{key} is there already")
         self.put(key, row)
 
+    def keep(self, key: K, row: R) -> None:
+        """A new row, unless one is there."""
+        if key not in self:
+            self.add(key, row)
+
     def put(self, key: K, row: R) -> None:
         """A row, new or instead of the earlier one."""
         self._note(key)

@@ -130,8 +130,21 @@ def update(tx: MemoryTransaction, session_id: str, **values: object) -> None:
         tx.data.sessions.put(session_id, replace(session, **values))  # type: ignore[arg-type]
 
 
-def add(tx: MemoryTransaction, new: NewSession) -> None:
-    """A new session with its budget reserved; there are never two that have not ended in one place."""
+def locked(
+    tx: MemoryTransaction, places: Iterable[ConversationRef], session_ids: Collection[str]
+) -> list[SessionRecord]:
+    """There is one transaction at a time."""
+    named = (session for id_ in session_ids if (session := get(tx, id_)))
+    return [*in_channels_of(tx, places), *named]
+
+
+def add(tx: MemoryTransaction, new: Iterable[NewSession]) -> None:
+    """New sessions with their budgets reserved; there are never two that have not ended in one place."""
+    for each in new:
+        _add(tx, each)
+
+
+def _add(tx: MemoryTransaction, new: NewSession) -> None:
     if any(session.place == new.place for session in everywhere(tx)):
         raise StoreUnavailable("The storage did not take it. Please try again in a moment.", "two in one place")
     record = SessionRecord(
@@ -157,12 +170,13 @@ def add(tx: MemoryTransaction, new: NewSession) -> None:
     tx.data.sessions.add(new.id, record)
 
 
-def wake(tx: MemoryTransaction, session_id: str, payer_id: str, reserved_s: int) -> None:
-    """Whoever wakes it pays for it from now on."""
-    session = get(tx, session_id)
-    if session and session.status is SLEEPING:
-        update(tx, session_id, status=SessionStatus.STARTING, worker_id="", active_at=tx.now, slept_at=None)
-        update(tx, session_id, payer_id=payer_id, reserved_s=reserved_s)
+def wake(tx: MemoryTransaction, wakes: Mapping[str, tuple[str, int]]) -> None:
+    """Whoever wakes one pays for it from now on."""
+    for session_id, (payer_id, reserved_s) in wakes.items():
+        session = get(tx, session_id)
+        if session and session.status is SLEEPING:
+            update(tx, session_id, status=SessionStatus.STARTING, worker_id="", active_at=tx.now, slept_at=None)
+            update(tx, session_id, payer_id=payer_id, reserved_s=reserved_s)
 
 
 def touch(tx: MemoryTransaction, session_ids: Iterable[str]) -> None:
@@ -216,7 +230,8 @@ def enlist(
         if worker.id == instead_of if lasts else worker.id != worker_id:
             dismiss(tx, worker.id)
     until = tx.now + lasts if lasts else None
-    tx.data.workers.add(worker_id, WorkerRow(worker_id, tx.now, until, capacity, address))
+    known = tx.data.workers.get(worker_id) or WorkerRow(worker_id, tx.now, until, capacity, address)
+    tx.data.workers.put(worker_id, replace(known, lease_until=until))
 
 
 def renew(tx: MemoryTransaction, worker_id: str, *, lasts: timedelta) -> bool:
@@ -243,9 +258,11 @@ def claim(tx: MemoryTransaction, worker_id: str, *, room: int, but: Collection[s
     living = {worker.id for worker in _living(tx)}
     if worker_id not in living:
         return []
-    unheld = (s for s in tx.data.sessions if s.status not in AT_REST and s.worker_id not in living)
-    free = _oldest_first(session for session in unheld if session.id not in but)[:room]
-    return [_claimed(tx, session, worker_id) for session in free]
+    needed = [s for s in tx.data.sessions if s.status not in AT_REST and s.id not in but]
+    mine = sorted((s.id, s.epoch) for s in needed if s.worker_id == worker_id)
+    free = _oldest_first(session for session in needed if session.worker_id not in living)
+    claimed = [_claimed(tx, session, worker_id) for session in free[: max(0, room - len(mine))]]
+    return [*(Lease(id_, worker_id, epoch) for id_, epoch in mine), *claimed]
 
 
 def _claimed(tx: MemoryTransaction, session: SessionRecord, worker_id: str) -> Lease:

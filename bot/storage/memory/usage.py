@@ -1,12 +1,13 @@
 """Provider sessions as they are counted."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from bot.domain.conversations import ConversationRef
 from bot.domain.provider import Use, UsedMinutes, day_of
 from bot.domain.sessions import SessionStatus
 from bot.ports.storage.records import SessionRecord
-from bot.ports.storage.transactions import WorkspaceKey
+from bot.ports.storage.transactions import PersonKey, WorkspaceKey
 from bot.storage.memory.rows import ProviderSessionRow
 from bot.storage.memory.transaction import MemoryTransaction
 
@@ -19,6 +20,18 @@ def of_person(tx: MemoryTransaction, place: ConversationRef, person_id: str) -> 
     bought = (row for row in _bought(tx, workspace) if row.payer_id == person_id)
     counted = (row.purchase.counted(tx.now) for row in bought if row.record.intended_at >= today)
     return sum(counted, Use(held=float(reserved)))
+
+
+def of_people(tx: MemoryTransaction, payers: Collection[tuple[ConversationRef, str]]) -> dict[PersonKey, Use]:
+    return {(place.platform, place.workspace_id, person): of_person(tx, place, person) for place, person in payers}
+
+
+def lock_budgets(tx: MemoryTransaction, keys: Collection[WorkspaceKey], *, wait: bool = True) -> None:
+    """There is one transaction at a time."""
+
+
+def lock_budget_of(tx: MemoryTransaction, session_id: str) -> None:
+    """There is one transaction at a time."""
 
 
 def of_session(tx: MemoryTransaction, session_id: str) -> Use:

@@ -1,6 +1,6 @@
 """What belongs to a channel or a workspace: settings, secrets, links to watch, uploads, things made at the provider."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -36,6 +36,10 @@ def save_settings(tx: MemoryTransaction, place: ConversationRef, settings: Chann
 def allowed(tx: MemoryTransaction, platform: str, workspace_id: str) -> bool | None:
     pays_itself = secret(tx, platform, workspace_id, OWN_ACCOUNT) is not None
     return True if pays_itself else tx.data.allowed.get((platform, workspace_id))
+
+
+def allowed_of(tx: MemoryTransaction, keys: Collection[WorkspaceKey]) -> dict[WorkspaceKey, bool | None]:
+    return {key: allowed(tx, *key) for key in keys}
 
 
 def own_accounts(tx: MemoryTransaction) -> frozenset[WorkspaceKey]:
@@ -83,7 +87,7 @@ def add_grant(  # noqa: PLR0917
         if person and grant.person and (grant.session_id, grant.person.id) == (session_id, person.id):
             tx.data.grants.delete(key)
     known = person and Person(person.id, person.name, person.standing)
-    tx.data.grants.add(digest, GrantRow(session_id, scope, known, expires_at))
+    tx.data.grants.keep(digest, GrantRow(session_id, scope, known, expires_at))
 
 
 def find_grant(tx: MemoryTransaction, digest: str) -> GrantRecord | None:
@@ -144,7 +148,7 @@ def _place(tx: MemoryTransaction, grant: GrantRow) -> ConversationRef:
 def add_upload(
     tx: MemoryTransaction, upload: Upload, place: ConversationRef, reply_to: ReplyTo | None, consent: Consent
 ) -> None:
-    tx.data.uploads.add(upload.avatar_id, UploadRecord(upload, place, None, reply_to, tx.now))
+    tx.data.uploads.keep(upload.avatar_id, UploadRecord(upload, place, None, reply_to, tx.now))
     tx.data.owners.put((OwnedKind.AVATAR, upload.avatar_id), OwnerRow(_workspace(place), consent))
 
 

@@ -50,8 +50,8 @@ WRITES: dict[str, Write] = {
     "claim_turn": lambda run, row: claim_turn(run, row, "Hello"),
     "finish": lambda run, row: run.finish(row.id, InboxOutcome.SPOKEN),
     "intend": lambda run, _: run.intend("p2", lambda _: 10),
-    "abandon": lambda run, _: run.abandon("p"),
-    "lost": lambda run, _: run.lost("p"),
+    "abandon": lambda run, _: run.abandon("intended"),
+    "lost": lambda run, _: run.lost("intended"),
     "closing": lambda run, _: run.closing("p"),
     "save": lambda run, _: run.save(utterance("u2")),
     "shown": lambda run, _: run.shown("u"),
@@ -79,6 +79,7 @@ async def lived_in(storage: Storage) -> tuple[Lease, InboxRecord]:
     async with storage.fenced(first) as run:
         run.open_thread(CardOpened(MessageRef(PLACE, "first"), PLACE.in_thread("t")))
         run.intend("p", lambda _: 10)
+        run.intend("intended", lambda _: 10)
         run.save(utterance("u"))
         run.intend_post(PostRecord("u", 0, "key-0", "", NOON))
     await storage.unfenced.opened("p", "akool-1", CREDENTIALS)
@@ -197,12 +198,23 @@ async def test_of_two_runs_only_the_newest_writes(storage: Storage) -> None:
     assert (await session(storage)).status is SessionStatus.LIVE
 
 
+@pytest.mark.parametrize("over", ["abandon", "lost"])
+async def test_what_was_opened_meanwhile_stays_known(storage: Storage, over: str) -> None:
+    lease = await hosted(storage)
+    async with storage.fenced(lease) as run:
+        run.intend("p", lambda _: 10)
+    await storage.unfenced.opened("p", "akool-1", CREDENTIALS)
+    async with storage.fenced(lease) as run:
+        getattr(run, over)("p")
+    assert await storage.provider_sessions.running(HOUR) == (frozenset({"akool-1"}), 0)
+
+
 async def test_unfenced_facts_are_written_after_a_lost_lease(storage: Storage) -> None:
     await lived_in(storage)
     await storage.unfenced.posted("u", 0, "m7")
     await storage.unfenced.closed("p")
     assert [post.message_id for post in await storage.transcripts.posts_of("u")] == ["m7"]
-    assert await storage.provider_sessions.unclosed("s") == []
+    assert [row.id for row in await storage.provider_sessions.unclosed("s")] == ["intended"]
     before = await everything(storage)
     await storage.unfenced.released(Lease("s", "before", 1))
     assert await everything(storage) == before
