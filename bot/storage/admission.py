@@ -167,7 +167,7 @@ def ask_to_end(  # noqa: PLR0917
     return asked
 
 
-class SessionWrites(Repository[Tx]):
+class SessionEndings(Repository[Tx]):
     """What ends sessions that have no run."""
 
     functions: StorageFunctions[Tx]

@@ -32,7 +32,7 @@ from bot.storage import (
     usage,
     workspaces,
 )
-from bot.storage.admission import EarlierRuns, SessionWrites, admit
+from bot.storage.admission import EarlierRuns, SessionEndings, admit
 from bot.storage.connections import Work
 from bot.storage.encryption import Cipher
 from bot.storage.engine import Store
@@ -133,7 +133,7 @@ def _nothing(tx: SqlTransaction) -> None:
     tx.connection.exec_driver_sql("SELECT count(*) FROM workers")
 
 
-class SqlSessions(SessionWrites[SqlTransaction]):
+class SqlSessions(SessionEndings[SqlTransaction]):
     functions = FUNCTIONS
     get = reads(sessions.get)
     in_channel = reads(sessions.in_channel_of)

@@ -21,7 +21,7 @@ from bot.ports.storage.repositories import (
     WorkerRepository,
 )
 from bot.ports.storage.transactions import AdmissionQuery, Admitted, FencedWrites, Situation, UnfencedWrites
-from bot.storage.admission import EarlierRuns, SessionWrites, admit
+from bot.storage.admission import EarlierRuns, SessionEndings, admit
 from bot.storage.event_writer import EventWriter
 from bot.storage.functions import StorageFunctions
 from bot.storage.memory import (
@@ -89,7 +89,7 @@ def _nothing(_: MemoryTransaction) -> None:
     """Nothing to write."""
 
 
-class MemorySessions(SessionWrites[MemoryTransaction]):
+class MemorySessions(SessionEndings[MemoryTransaction]):
     functions = FUNCTIONS
     get = reads(sessions.get)
     in_channel = reads(sessions.in_channel)
