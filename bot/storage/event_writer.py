@@ -1,6 +1,6 @@
 """What happens, as others are told of it: written in the transaction in which it happens, and only where somebody listens."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
