@@ -2,7 +2,7 @@
 
 The server has one core to itself, as have the viewers. The stream is a second of 20 pictures at about 600 kbit/s and 50 pieces
 of 16 kHz sound. The floor, in the same run, is a bare WebSocket that passes the same bytes on to as many sockets and knows
-nothing of key frames, acknowledgements or slow viewers.
+nothing of key frames, acknowledgements or slow viewers. CPU time is the server process's; `first` is a viewer's first picture.
 
     python -m benchmarks.viewer_relay [--viewers 1 50 100 200] [--seconds 5]
 """
@@ -37,7 +37,7 @@ from bot.ports.grants import Grant, Scope
 from bot.ports.room import AudioFrame, Codec, VideoFrame
 from bot.web.app import mounted, serve
 from bot.web.viewer.routes import viewer_mount
-from bot.web.viewer.wire import HEADER, pack
+from bot.web.viewer.wire import HEADER, FrameKind, pack
 from tests.browser.session_fixture import KeptArchive, KeptGrants
 from tests.contract.platform.harness import RecordingCore
 
@@ -89,7 +89,7 @@ class Bare(MediaFanout):
             pass
 
     async def pass_on(self, frame: MediaFrame) -> None:
-        packed = pack(frame, next(self._numbers), gap=False)
+        packed = pack(frame, next(self._numbers))
         for socket in self.sockets:
             await socket.send_bytes(packed)
 
@@ -156,6 +156,7 @@ class Viewers:
         self._reading: list[asyncio.Task[None]] = []
         self._sockets: list[ClientConnection] = []
         self.delays: list[float] = []
+        self.first_pictures: list[float] = []
 
     async def open(self, count: int) -> None:
         for _ in range(count - len(self._sockets)):
@@ -167,11 +168,14 @@ class Viewers:
             self._reading.append(asyncio.create_task(self._read(socket)))
 
     async def _read(self, socket: ClientConnection) -> None:
-        acknowledged_at = 0.0
+        opened_at, waiting, acknowledged_at = time.time(), True, 0.0
         async for frame in socket:
             if isinstance(frame, str):
                 continue
             now = time.time()
+            if waiting and HEADER.unpack_from(frame)[1] == FrameKind.PICTURE:
+                waiting = False
+                self.first_pictures.append(now - opened_at)
             self.delays.append(now - STAMP.unpack_from(frame, HEADER.size)[0])
             if now - acknowledged_at > 0.2 and self._secret:
                 acknowledged_at = now
@@ -196,7 +200,9 @@ async def server(kind: str) -> AsyncIterator[tuple[Connection, tuple[int, str, s
         await asyncio.to_thread(process.join)
 
 
-async def measure(kind: str, counts: list[int], seconds: float) -> None:
+async def measure(kind: str, counts: list[int], seconds: float) -> dict[int, float]:
+    """Seconds of CPU for each frame that a viewer was sent, by the number of viewers."""
+    used: dict[int, float] = {}
     async with server(kind) as (pipe, address):
         viewers = Viewers(*address)
         _ask(pipe, "play")
@@ -208,11 +214,14 @@ async def measure(kind: str, counts: list[int], seconds: float) -> None:
             await asyncio.sleep(seconds)
             after, took = _ask(pipe, "weigh"), time.perf_counter() - began
             delays = [delay * 1_000 for delay in viewers.delays]
+            used[count] = (after[0] - before[0]) / len(delays)
             print(
-                f"{kind:>6} {count:>8} {(after[0] - before[0]) / took:>8.1%} {len(delays) / took / count:>9.1f}"
-                f" {statistics.median(delays):>8.2f} {percentile(delays, 95):>8.2f} {percentile(delays, 99):>8.2f}"
+                f"{kind:>6} {count:>8} {(after[0] - before[0]) / took:>8.1%} {used[count] * 1e6:>8.1f} {len(delays) / took / count:>9.1f} {statistics.median(delays):>8.2f}"
+                f" {percentile(delays, 95):>8.2f} {percentile(delays, 99):>8.2f}"
+                f" {statistics.median(viewers.first_pictures) * 1_000:>8.0f}"
             )
         await viewers.close()
+    return used
 
 
 def _ask(pipe: Connection, order: str) -> Any:
@@ -223,9 +232,12 @@ def _ask(pipe: Connection, order: str) -> Any:
 async def main(counts: list[int], seconds: float) -> None:
     os.sched_setaffinity(0, {(os.cpu_count() or 1) - 1})
     print(f"{load()}\n")
-    print(f"{'':>6} {'viewers':>8} {'of core':>8} {'frames/s':>9} {'p50 ms':>8} {'p95 ms':>8} {'p99 ms':>8}")
-    for kind in ("bare", "relay"):
-        await measure(kind, counts, seconds)
+    print(
+        f"{'':>6} {'viewers':>8} {'of core':>8} {'µs each':>8} {'frames/s':>9} {'p50 ms':>8} {'p95 ms':>8} {'p99 ms':>8} {'first ms':>8}"
+    )
+    floor = await measure("bare", counts, seconds)
+    ours = await measure("relay", counts, seconds)
+    print("\ntimes the floor:", ", ".join(f"{ours[count] / floor[count]:.2f} at {count}" for count in counts))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,10 +19,28 @@ from bot.media.voices import Voices
 from bot.ports.room import VideoFrame
 
 
-class MediaSink(Protocol):
-    """Whoever watches. Neither call may wait."""
+class SharedFrame:
+    """A picture or sound as everybody in a session gets it. `number` counts them; `at` is when it came, by the clock of the loop."""
 
-    def take(self, frame: MediaFrame) -> None:
+    __slots__ = ("_made", "at", "media", "number")
+
+    def __init__(self, media: MediaFrame, number: int, at: float) -> None:
+        self.media = media
+        self.number = number
+        self.at = at
+        self._made: bytes | None = None
+
+    def made(self, make: Callable[[MediaFrame, int], bytes]) -> bytes:
+        """The bytes in which it travels, made once for all who are sent it."""
+        if self._made is None:
+            self._made = make(self.media, self.number)
+        return self._made
+
+
+class MediaSink(Protocol):
+    """Whoever watches. No call may wait."""
+
+    def take(self, frame: SharedFrame) -> None:
         """The next picture or sound."""
         ...
 
@@ -42,6 +60,7 @@ class MediaFanout:
         self.changed = asyncio.Event()
         self._sinks: dict[MediaSink, Disclosed] = {}
         self._key_wanted = False
+        self._shown = 0
 
     @property
     def watched(self) -> bool:
@@ -77,8 +96,10 @@ class MediaFanout:
     def show(self, frame: MediaFrame) -> None:
         if isinstance(frame, VideoFrame) and frame.key:
             self._key_wanted = False
+        self._shown += 1
+        shared = SharedFrame(frame, self._shown, asyncio.get_running_loop().time())
         for sink in tuple(self._sinks):
-            sink.take(frame)
+            sink.take(shared)
 
     def interrupted(self) -> None:
         """What is being said was stopped."""

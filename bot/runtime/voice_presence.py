@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from bot.delivery.rate_limiter import Priority
 from bot.domain.disclosure import Disclosed, Disclosure
 from bot.domain.errors import PlatformError
-from bot.media.keyframes import MediaFrame
+from bot.media.events import SharedFrame
 from bot.ports.room import AudioFrame
 from bot.ports.storage.records import InboxOutcome, InboxRecord
 from bot.ports.voice import VoiceAudience, VoiceCall, VoiceEvent
@@ -131,9 +131,9 @@ class _Loudspeaker:
     def __init__(self, call: VoiceCall) -> None:
         self._call = call
 
-    def take(self, frame: MediaFrame) -> None:
-        if isinstance(frame, AudioFrame):
-            self._call.play(frame)
+    def take(self, frame: SharedFrame) -> None:
+        if isinstance(frame.media, AudioFrame):
+            self._call.play(frame.media)
 
     def discontinuity(self) -> None:
         """Sound goes on from anywhere."""

@@ -201,6 +201,10 @@ class BoundedHttp(HttpToolsProtocol):
             self._stall.cancel()
 
 
+WRITE_WHOLE = "avatarbot.write_whole"
+"""The extension of a WebSocket's scope under which `BoundedWebSocket.write_whole` is: for bytes that many are sent."""
+
+
 class BoundedWebSocket(WebSocketsSansIOProtocol):
     """A WebSocket whose peer must read what it is sent, and cannot make us keep what is of no use."""
 
@@ -215,6 +219,19 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
         assert isinstance(server_state, OpenConnections)
         self._taken_within = server_state.bounds.taken_within
         self._stall: asyncio.TimerHandle | None = None
+
+    async def run_asgi(self) -> None:
+        self.scope["extensions"][WRITE_WHOLE] = self.write_whole  # type: ignore[assignment] # uvicorn types what it has itself
+        await super().run_asgi()
+
+    def write_whole(self, message: bytes) -> bool:
+        """Send a message that is one as it stands, at once; False where it would have to wait, or nobody reads any more."""
+        ready = (
+            self.handshake_complete and self.writable.is_set() and not (self.close_sent or self.transport.is_closing())
+        )
+        if ready:
+            self.transport.write(message)
+        return ready
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.resume_writing()

@@ -12,6 +12,7 @@ from bot.media.events import Caption, SessionEvent, SessionEvents, SessionView
 from bot.media.floor import Floor
 from bot.media.voices import Microphone
 from bot.ports.grants import Grant
+from bot.web.http_limits import WRITE_WHOLE
 from bot.web.viewer.archive import Archive
 from bot.web.viewer.player import Player
 from bot.web.viewer.presence import Presence
@@ -46,7 +47,9 @@ class ViewerConnection:
         self._woken = asyncio.Event()
         self._sent = asyncio.Event()
         self._outcomes = 0
-        self.player = Player(events.media.of(grant.session_id), self._woken.set)
+        self._rests = False
+        self._write = socket.scope.get("extensions", {}).get(WRITE_WHOLE, _cannot)
+        self.player = Player(events.media.of(grant.session_id), self._woken.set, self._write_at_once)
         self.microphone = PageMicrophone(events.voices.of(grant.session_id), microphone(self.tell))
 
     def show(self, name: str, frame: ToPage) -> None:
@@ -77,8 +80,10 @@ class ViewerConnection:
     async def write(self) -> None:
         """Send until cancelled or the page is gone."""
         while True:
+            self._rests = True
             await self._woken.wait()
             self._woken.clear()
+            self._rests = False
             unsent, self._unsent = self._unsent, {}
             for frame in unsent.values():
                 await self._socket.send_text(encode(frame))
@@ -86,6 +91,10 @@ class ViewerConnection:
                     self._outcomes -= 1
                     self._sent.set()
             await self.player.send(self._socket)
+
+    def _write_at_once(self, message: bytes) -> bool:
+        """Unless something else has to be sent before."""
+        return self._rests and not self._unsent and self._write(message)
 
     async def follow(self, disclosed: Disclosed, *, plays: bool) -> None:
         """Be a viewer until cancelled. What was said before comes from the archive, what is said from now on from the events."""
@@ -118,6 +127,11 @@ class ViewerConnection:
 
     def _show_caption(self, caption: Caption, *, replayed: bool = False) -> None:
         self.show(f"said {caption.id}", SaidLine.of(caption, replayed=replayed))
+
+
+def _cannot(_message: bytes) -> bool:
+    """Of a server that is not ours."""
+    return False
 
 
 def _over(session_id: str) -> SessionView:

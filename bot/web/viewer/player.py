@@ -1,33 +1,36 @@
 """Picture and sound for one page, at the pace at which it takes them."""
 
-import asyncio
 from collections import deque
 from collections.abc import Callable
 
 from starlette.websockets import WebSocket
 
-from bot.media.events import MediaFanout
-from bot.media.keyframes import MediaFrame
+from bot.media.events import MediaFanout, SharedFrame
 from bot.web.viewer.backpressure import FrameBackpressure
-from bot.web.viewer.wire import pack
+from bot.web.viewer.wire import on_wire, pack
 
 
 class Player:
-    """A `MediaSink`. `wake` is called when there is something to `send`."""
+    """A `MediaSink`. `write` sends what it is given at once, as it stands on the wire, or says that it cannot; then it waits here, and
+    `wake` is called: there is something to `send`.
+    """
 
-    def __init__(self, media: MediaFanout, wake: Callable[[], None]) -> None:
+    def __init__(self, media: MediaFanout, wake: Callable[[], None], write: Callable[[bytes], bool]) -> None:
         self.media = media
         self._wake = wake
+        self._write = write
         self._flow = FrameBackpressure()
-        self._unsent: deque[tuple[int, bytes]] = deque()
+        self._unsent: deque[SharedFrame] = deque()
         self._sent = 0
 
-    def take(self, frame: MediaFrame) -> None:
-        admitted = self._flow.admit(frame, asyncio.get_running_loop().time())
-        if admitted is not None:
-            self._unsent.append((admitted.number, pack(frame, admitted.number, gap=admitted.gap)))
+    def take(self, frame: SharedFrame) -> None:
+        if not self._flow.admits(frame.media, frame.number, frame.at):
+            self._ask()
+        elif not self._unsent and self._write(frame.made(on_wire)):
+            self._sent = frame.number
+        else:
+            self._unsent.append(frame)
             self._wake()
-        self._ask()
 
     def discontinuity(self) -> None:
         """The decoder, here or there, has to begin anew."""
@@ -45,8 +48,9 @@ class Player:
     async def send(self, socket: WebSocket) -> None:
         """Send what waits: as much as `FrameBackpressure` lets wait."""
         while self._unsent:
-            self._sent, packed = self._unsent.popleft()
-            await socket.send_bytes(packed)
+            frame = self._unsent.popleft()
+            self._sent = frame.number
+            await socket.send_bytes(pack(frame.media, frame.number))
 
     def _ask(self) -> None:
         if self._flow.wants_key:

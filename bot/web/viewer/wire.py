@@ -6,6 +6,7 @@ from enum import IntEnum, IntFlag, StrEnum
 from typing import Annotated
 
 import msgspec
+from websockets.frames import Frame, Opcode
 
 from bot.domain.posts import Speaker
 from bot.domain.sessions import Mode, SessionStatus
@@ -212,19 +213,21 @@ class FrameKind(IntEnum):
 
 class Flag(IntFlag):
     KEY = 1
-    GAP = 2
 
 
-def pack(frame: MediaFrame, number: int, *, gap: bool) -> bytes:
-    """A binary frame: header and payload."""
-    flags = Flag.GAP if gap else Flag(0)
+def pack(frame: MediaFrame, number: int) -> bytes:
+    """A binary frame: header and payload, the same for everybody."""
     match frame:
         case VideoFrame(_, codec, key, width, height, pts, data):
-            flags |= Flag.KEY if key else Flag(0)
+            flags = Flag.KEY if key else Flag(0)
             return HEADER.pack(VERSION, FrameKind.PICTURE, codec, flags, number, pts, width, height, 0) + data
         case AudioFrame(_, rate, channels, pts, data):
             duration = len(data) * 1_000_000 // (2 * channels * rate)
             return (
-                HEADER.pack(VERSION, FrameKind.SOUND, Codec.PCM, flags, number, pts, rate // 100, channels, duration)
-                + data
+                HEADER.pack(VERSION, FrameKind.SOUND, Codec.PCM, 0, number, pts, rate // 100, channels, duration) + data
             )
+
+
+def on_wire(frame: MediaFrame, number: int) -> bytes:
+    """The same as a whole message of a WebSocket, which a server does not mask."""
+    return Frame(Opcode.BINARY, pack(frame, number)).serialize(mask=False)

@@ -4,7 +4,7 @@ import asyncio
 import itertools
 from contextlib import AbstractContextManager
 
-from bot.media.events import MediaFanout
+from bot.media.events import MediaFanout, SharedFrame
 from bot.media.keyframes import ASK_EVERY_S, MediaFrame
 from bot.ports.room import AudioFrame, VideoFrame
 from tests.disclosing import TOLD
@@ -15,8 +15,8 @@ class Sink:
     def __init__(self) -> None:
         self.seen: list[MediaFrame | None] = []  # None is a cut
 
-    def take(self, frame: MediaFrame) -> None:
-        self.seen.append(frame)
+    def take(self, frame: SharedFrame) -> None:
+        self.seen.append(frame.media)
 
     def discontinuity(self) -> None:
         self.seen.append(None)
