@@ -215,9 +215,10 @@ async def measure(kind: str, counts: list[int], seconds: float) -> dict[int, flo
             after, took = _ask(pipe, "weigh"), time.perf_counter() - began
             delays = [delay * 1_000 for delay in viewers.delays]
             used[count] = (after[0] - before[0]) / len(delays)
+            spent, late = (after[0] - before[0]) / took, sorted(delays)
             print(
-                f"{kind:>6} {count:>8} {(after[0] - before[0]) / took:>8.1%} {used[count] * 1e6:>8.1f} {len(delays) / took / count:>9.1f} {statistics.median(delays):>8.2f}"
-                f" {percentile(delays, 95):>8.2f} {percentile(delays, 99):>8.2f}"
+                f"{kind:>6} {count:>8} {spent:>8.1%} {used[count] * 1e6:>8.1f} {len(delays) / took / count:>9.1f}"
+                f" {statistics.median(late):>8.2f} {percentile(late, 95):>8.2f} {percentile(late, 99):>8.2f}"
                 f" {statistics.median(viewers.first_pictures) * 1_000:>8.0f}"
             )
         await viewers.close()
