@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from pydantic import SecretStr
 
 from adapters.akool.settings import AkoolSettings
-from bot.ports.plugin import Finding, ProviderContext, ProviderPlugin
+from bot.ports.plugin import Finding, ProviderContext, ProviderPlugin, SettingQuestion
 from bot.ports.provider import AvatarProvider
 
 
@@ -40,6 +40,11 @@ PLUGIN = ProviderPlugin(
     settings=AkoolSettings,
     configured=lambda settings: settings.configured,
     setup="AKOOL_API_KEY",
+    questions=(
+        SettingQuestion(
+            "AKOOL_API_KEY", "API key", "akool.com, signed in: your account's API settings; copy the API key."
+        ),
+    ),
     rooms="agora",
     open=_open,
     check=_check,

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from adapters.discord import voice_support
 from adapters.discord.settings import DiscordSettings
 from bot.ports.chat import ChatPlatform
-from bot.ports.plugin import Finding, PlatformPlugin, PluginContext
+from bot.ports.plugin import Finding, PlatformPlugin, PluginContext, SettingQuestion
 from bot.redaction import HIDDEN, SecretShapes
 
 SECRETS = SecretShapes(
@@ -30,12 +30,36 @@ async def _check(settings: DiscordSettings) -> Sequence[Finding]:
     return await check(settings)
 
 
+def _next_steps(settings: DiscordSettings) -> Sequence[str]:
+    from adapters.discord.invite import application_id, invite_url  # noqa: PLC0415
+
+    token = settings.token.get_secret_value() if settings.token else ""
+    link = invite_url(application_id(token), voice=bool(voice_support.features()))
+    return (f"Discord: open {link} as somebody who may manage the server, then /avatar start in a channel",)
+
+
 PLUGIN = PlatformPlugin(
     name="discord",
     title="Discord",
     settings=DiscordSettings,
     configured=lambda settings: settings.configured,
     setup="DISCORD_TOKEN",
+    questions=(
+        SettingQuestion(
+            "DISCORD_TOKEN",
+            "Bot token",
+            "New Application; then Bot: switch on the Message Content Intent, and copy the token that Reset Token shows.",
+            lambda: "https://discord.com/developers/applications",
+        ),
+        SettingQuestion(
+            "AVATARBOT_DISCORD_HOME_GUILDS",
+            "Ids of your own servers, with commas",
+            "Settings, Advanced, Developer Mode; then right-click the server, Copy Server ID. They may use your account.",
+            secret=False,
+            optional=True,
+        ),
+    ),
+    next_steps=_next_steps,
     features=lambda _: voice_support.features(),
     build=_build,
     check=_check,

@@ -6,8 +6,9 @@ from types import MappingProxyType
 
 from adapters.slack.settings import SlackSettings
 from bot.ports.chat import ChatPlatform
-from bot.ports.plugin import Finding, PlatformPlugin, PluginContext
+from bot.ports.plugin import Finding, PlatformPlugin, PluginContext, SettingQuestion
 from bot.redaction import HIDDEN, SecretShapes
+from bot.settings import load
 
 SECRETS = SecretShapes(
     keys=(
@@ -30,12 +31,32 @@ async def _check(settings: SlackSettings) -> Sequence[Finding]:
     return await check(settings)
 
 
+def _creation_page() -> str:
+    from adapters.slack.manifest import creation_link, manifest  # noqa: PLC0415
+
+    return creation_link(manifest(load(SlackSettings).command))
+
+
 PLUGIN = PlatformPlugin(
     name="slack",
     title="Slack",
     settings=SlackSettings,
     configured=lambda settings: settings.configured,
     setup="SLACK_BOT_TOKEN and SLACK_APP_TOKEN",
+    questions=(
+        SettingQuestion(
+            "SLACK_APP_TOKEN",
+            "App-level token (xapp-…)",
+            "Create the app on the page below, which is filled in. Then Basic Information, App-Level Tokens: one with connections:write.",
+            _creation_page,
+        ),
+        SettingQuestion(
+            "SLACK_BOT_TOKEN",
+            "Bot token (xoxb-…)",
+            "Install App, Install to Workspace; copy the Bot User OAuth Token.",
+        ),
+    ),
+    next_steps=lambda _: ("Slack: /invite @Avatarbot in a channel, then /avatar start",),
     build=_build,
     check=_check,
     secrets=SECRETS,

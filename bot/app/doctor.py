@@ -68,7 +68,12 @@ def _name(check: Check) -> str:
 
 def table(findings: Sequence[Finding], *, colour: bool = False) -> str:
     """One line for each finding, its remedy under it, and a sum at the end."""
-    return "\n".join([*chain.from_iterable(_lines(finding, colour=colour) for finding in findings), "", _sum(findings)])
+    return "\n".join([*lines(findings, colour=colour), "", _sum(findings)])
+
+
+def lines(findings: Sequence[Finding], *, colour: bool = False) -> Sequence[str]:
+    """One for each finding, and its remedy under it."""
+    return list(chain.from_iterable(_lines(finding, colour=colour) for finding in findings))
 
 
 def _lines(finding: Finding, *, colour: bool) -> Iterator[str]:

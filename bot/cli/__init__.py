@@ -12,6 +12,7 @@ from bot.cli.mcp import mcp
 from bot.cli.plugins import Root
 from bot.cli.running import finish
 from bot.cli.sessions import forget, links, sessions, transcript
+from bot.cli.setup import setup
 from bot.cli.workspaces import workspaces
 from bot.domain.errors import AvatarbotError
 from bot.domain.text import printable, printable_line
@@ -79,7 +80,8 @@ def cli() -> None:
       avatarbot demo --say "Hello"   in this terminal
     \b
     Run it:
-      avatarbot doctor               says what .env lacks
+      avatarbot setup                asks for your tokens, and tries them
+      avatarbot doctor               says what is missing
       avatarbot run
     """
 
@@ -156,5 +158,5 @@ def healthy() -> int:
     return 0 if works else BROKEN
 
 
-for command in (db, backup, restore, sessions, transcript, forget, links, workspaces, say, tokens, hooks, mcp):
+for command in (setup, db, backup, restore, sessions, transcript, forget, links, workspaces, say, tokens, hooks, mcp):
     cli.add_command(command)

@@ -52,7 +52,27 @@ Offered = Callable[[], Coroutine[Any, Any, Catalogue]]
 """Says which commands the service offers with the settings that are here. Raises `SettingsError`."""
 
 
+def no_page() -> str:
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class SettingQuestion:
+    """A setting that `avatarbot setup` asks for. `help` says where its value is found; `page` makes the address of the page to open for it."""
+
+    name: str
+    prompt: str
+    help: str = ""
+    page: Callable[[], str] = no_page
+    secret: bool = True
+    optional: bool = False
+
+
 async def nothing_to_check(_settings: Any) -> Sequence[Finding]:
+    return ()
+
+
+def no_next_steps(_settings: Any) -> Sequence[str]:
     return ()
 
 
@@ -64,8 +84,9 @@ def no_features(_settings: Any) -> frozenset[PlatformFeature]:
 class AdapterPlugin:
     """What every adapter brings. `settings` is loaded from the environment; the adapter is there for use when they are `configured`.
 
-    `title` is what people call it; `setup` says what to set, to follow “Set …”. `check` looks at it for `avatarbot doctor`. `log_levels`
-    are the least levels of libraries that talk much or quote what people write, by logger.
+    `title` is what people call it; `setup` says what to set, to follow “Set …”. `questions` are what `avatarbot setup` asks, in this order,
+    and `next_steps` what is left to do by hand once it is right. `check` looks at it for `avatarbot doctor`. `log_levels` are the least
+    levels of libraries that talk much or quote what people write, by logger.
     """
 
     name: str
@@ -73,6 +94,8 @@ class AdapterPlugin:
     settings: type[BaseSettings]
     configured: Callable[[Any], bool]
     setup: str
+    questions: Sequence[SettingQuestion] = ()
+    next_steps: Callable[[Any], Sequence[str]] = no_next_steps
     check: Callable[[Any], Awaitable[Sequence[Finding]]] = nothing_to_check
     secrets: SecretShapes = NO_SHAPES
     log_levels: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))

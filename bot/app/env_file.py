@@ -1,0 +1,60 @@
+"""The file `.env`: read for what is there, and written with everything else in it left as it is."""
+
+import os
+import re
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from dotenv import dotenv_values
+
+from bot.domain.errors import SettingsError
+
+_ASSIGNMENT = re.compile(r"\s*(?:export\s+)?([A-Za-z_]\w*)\s*=")
+_PLAIN = re.compile(r"[\w@%+=:,./~-]*")
+
+
+def values_in(file: Path) -> Mapping[str, str]:
+    """The settings that a file holds; none where there is no file. Raises `SettingsError` for what is no text."""
+    try:
+        return {name: value for name, value in dotenv_values(file).items() if value}
+    except UnicodeDecodeError:
+        raise SettingsError(f"The file {file} is not text in UTF-8; save it as such.") from None
+
+
+def write(file: Path, changes: Mapping[str, str]) -> None:
+    """Give settings these values: in the line where one stands already, else at the end. Only its owner may read the file.
+
+    The file is replaced whole, or not at all. Raises `SettingsError` when it cannot be written.
+    """
+    try:
+        text = file.read_text("utf-8") if file.exists() else ""
+        descriptor, draft = tempfile.mkstemp(dir=file.absolute().parent, prefix=f"{file.name}.")
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as sink:
+                sink.write(changed(text, changes))
+            Path(draft).replace(file)
+        finally:
+            Path(draft).unlink(missing_ok=True)
+    except OSError as error:
+        raise SettingsError(f"{file} cannot be written ({error.strerror}).") from error
+
+
+def changed(text: str, changes: Mapping[str, str]) -> str:
+    """The text of such a file with other values. Of several lines with one name all but the last are without effect, and stay."""
+    lines = text.splitlines()
+    last = {found[1]: at for at, line in enumerate(lines) if (found := _ASSIGNMENT.match(line))}
+    for name, value in changes.items():
+        line = f"{name}={_quoted(value)}"
+        if name in last:
+            lines[last[name]] = line
+        else:
+            lines.append(line)
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _quoted(value: str) -> str:
+    if _PLAIN.fullmatch(value):
+        return value
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
