@@ -1,18 +1,29 @@
 """The OpenAPI 3.1 document of the HTTP API, made of its routes' types, its problems and the catalogue of commands."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
-from bot.commands.catalogue import FORMATS, Option, OptionType
+from bot.commands.catalogue import FORMATS, Option, OptionType, Verb
 from bot.commands.verbs import CATALOGUE
 from bot.domain.event_payloads import DATA
 from bot.domain.event_payloads import VERSION as PAYLOAD_VERSION
 from bot.domain.hook_events import EventType
 from bot.web.api.problems import ProblemKind
-from bot.web.api.wire import AvatarList, Problem, RequestStatus, SayRequest, SessionList, SessionSummary, UsageReport
+from bot.web.api.wire import (
+    MOST_DAYS,
+    ON_A_SESSION,
+    USUAL_DAYS,
+    AvatarList,
+    Problem,
+    RequestStatus,
+    SayRequest,
+    SessionList,
+    SessionSummary,
+    UsageReport,
+)
 
 Json = dict[str, Any]
 
@@ -35,11 +46,12 @@ STARTS = (
 )
 CHANGES = (*STARTS, ProblemKind.NO_SESSION)
 ASKS = (ProblemKind.FORBIDDEN, ProblemKind.NOT_FOUND)
+SCOPED, OWN = (ProblemKind.FORBIDDEN,), (ProblemKind.NOT_FOUND,)
 
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """One operation. `body` is its schema, `answer` that of its 200, by media type."""
+    """One operation. `answer` is the schema of its 200, by media type; `body` is that of what changes a session, which can answer 202 too."""
 
     method: str
     path: str
@@ -49,9 +61,6 @@ class Described:
     problems: Sequence[ProblemKind]
     parameters: Sequence[Json] = ()
     body: Json | None = None
-    body_required: bool = True
-    accepted: bool = False
-    links: Mapping[str, Json] = field(default_factory=dict)
 
 
 def document() -> Json:
@@ -84,105 +93,57 @@ def document() -> Json:
 
 def operations() -> list[Described]:
     """In the order in which they are read."""
-    status = _json(RequestStatus)
-    ask = {"request": {"operationId": "getRequest", "parameters": {"request": "$response.body#/id"}}}
-    session = {"session": {"operationId": "getSession", "parameters": {"session": "$response.body#/session"}}}
-    links = {**ask, **session}
-    commands = [
-        Described(
-            "post",
-            f"/sessions/{{session}}/{verb}",
-            verb,
-            CATALOGUE.verbs[CATALOGUE.names.index(verb)].summary,
-            status,
-            CHANGES,
-            (SESSION, KEY, PREFER),
-            options_of(verb),
-            body_required=verb in {"act", "set"},
-            accepted=True,
-            links=ask,
-        )
-        for verb in ("stop", "interrupt", "act", "set", "extend")
-    ]
+    return [*_changes(), *_questions()]
+
+
+def _changes() -> list[Described]:
+    start = options_of("start", place=True)
     return [
-        Described(
-            "post",
-            "/say",
-            "say",
-            "Say something to the avatar of a place",
-            status,
-            CHANGES,
-            (KEY, PREFER),
-            _ref(SayRequest),
-            accepted=True,
-            links=links,
-        ),
-        Described(
-            "post",
-            "/sessions",
-            "start",
-            "Start a live avatar in a place",
-            status,
-            STARTS,
-            (KEY, PREFER),
-            options_of("start", place=True),
-            accepted=True,
-            links=links,
-        ),
-        Described(
-            "get",
-            "/sessions",
-            "listSessions",
-            "Show the sessions that the token may see",
-            _json(SessionList),
-            ASKS,
-            (_query("place", PLACE),),
-        ),
-        Described(
-            "get", "/sessions/{session}", "getSession", "Show one session", _json(SessionSummary), ASKS, (SESSION,)
-        ),
-        *commands,
-        Described(
-            "get",
-            "/sessions/{session}/transcript",
-            "getTranscript",
-            "Get what was said",
-            TRANSCRIPTS,
-            ASKS,
-            (SESSION, _query("format", {"enum": list(FORMATS), "default": "json"})),
-        ),
-        Described(
-            "get",
-            "/requests/{request}",
-            "getRequest",
-            "What has become of a request",
-            status,
-            (ProblemKind.NOT_FOUND,),
-            (REQUEST, PREFER),
-        ),
-        Described(
-            "get",
-            "/usage",
-            "getUsage",
-            "Minutes used",
-            _json(UsageReport),
-            (ProblemKind.FORBIDDEN,),
-            (_query("days", {"type": "integer", "minimum": 1, "maximum": 90, "default": 30}),),
-        ),
-        Described(
-            "get",
-            "/avatars",
-            "listAvatars",
-            "Show the avatars that can be started in a place",
-            _json(AvatarList),
-            ASKS,
-            (
-                _query("place", PLACE, required=True),
-                _query("name", {"type": "string", "maxLength": 200}),
-                _query("page", {"type": "integer", "minimum": 1, "maximum": 1000}),
-            ),
+        _change("/say", "say", "Say something to the avatar of a place", _ref(SayRequest)),
+        _change("/sessions", "start", "Start a live avatar in a place", start, problems=STARTS),
+        *(
+            _change(f"/sessions/{{session}}/{verb}", verb, _verb(verb).summary, options_of(verb), SESSION)
+            for verb in ON_A_SESSION
         ),
     ]
+
+
+def _questions() -> list[Described]:
+    show, sessions = "Show the sessions that the token may see", _json(SessionList)
+    transcript, usage, status = "/sessions/{session}/transcript", _json(UsageReport), _json(RequestStatus)
+    avatars = "Show the avatars that can be started in a place"
+    return [
+        _ask("/sessions", "listSessions", show, sessions, _query("place", PLACE)),
+        _ask("/sessions/{session}", "getSession", "Show one session", _json(SessionSummary), SESSION),
+        _ask(transcript, "getTranscript", "Get what was said", TRANSCRIPTS, SESSION, _query("format", FORMAT)),
+        _ask(
+            "/requests/{request}", "getRequest", "What has become of a request", status, REQUEST, PREFER, problems=OWN
+        ),
+        _ask("/usage", "getUsage", "Minutes used", usage, _query("days", DAYS), problems=SCOPED),
+        _ask("/avatars", "listAvatars", avatars, _json(AvatarList), *AVATARS),
+    ]
+
+
+def _change(
+    path: str, name: str, summary: str, body: Json, *parameters: Json, problems: Sequence[ProblemKind] = CHANGES
+) -> Described:
+    status, headers = _json(RequestStatus), (*parameters, KEY, PREFER)
+    return Described("post", path, name, summary, status, problems, headers, body)
+
+
+def _ask(
+    path: str,
+    name: str,
+    summary: str,
+    answer: Mapping[str, Json],
+    *parameters: Json,
+    problems: Sequence[ProblemKind] = ASKS,
+) -> Described:
+    return Described("get", path, name, summary, answer, problems, parameters)
+
+
+def _verb(name: str) -> Verb:
+    return CATALOGUE.verbs[CATALOGUE.names.index(name)]
 
 
 def query_names() -> Mapping[tuple[str, str], frozenset[str]]:
@@ -232,6 +193,10 @@ def _json(kind: type[msgspec.Struct]) -> Mapping[str, Json]:
     return {"application/json": _ref(kind)}
 
 
+def _query(name: str, schema: Json, *, required: bool = False) -> Json:
+    return {"name": name, "in": "query", "required": required, "schema": schema}
+
+
 ID: Json = {"type": "string", "pattern": "^[0-9A-Za-z]{1,64}$"}
 PLACE: Json = {"type": "string", "minLength": 1, "maxLength": 300, "examples": ["slack/T0123456/C0123456"]}
 SESSION: Json = {"name": "session", "in": "path", "required": True, "schema": ID}
@@ -249,6 +214,17 @@ PREFER: Json = {
     "description": "`wait=30` waits up to so many seconds, 60 at most, for the end (RFC 7240).",
     "schema": {"type": "string", "examples": ["wait=30"]},
 }
+FORMAT: Json = {"enum": list(FORMATS), "default": "json"}
+DAYS: Json = {"type": "integer", "minimum": 1, "maximum": MOST_DAYS, "default": USUAL_DAYS}
+AVATARS = (
+    _query("place", PLACE, required=True),
+    _query("name", {"type": "string", "maxLength": 200}),
+    _query("page", {"type": "integer", "minimum": 1, "maximum": 1000}),
+)
+LINKS: Mapping[str, Json] = {
+    "request": {"operationId": "getRequest", "parameters": {"request": "$response.body#/id"}},
+    "session": {"operationId": "getSession", "parameters": {"session": "$response.body#/session"}},
+}
 TRANSCRIPTS: Mapping[str, Json] = {
     "application/json": {"type": "object"},
     "text/markdown": {"type": "string"},
@@ -257,14 +233,9 @@ TRANSCRIPTS: Mapping[str, Json] = {
 }
 
 
-def _query(name: str, schema: Json, *, required: bool = False) -> Json:
-    return {"name": name, "in": "query", "required": required, "schema": schema}
-
-
 def options_of(verb: str, *, place: bool = False) -> Json:
     """The options of a command as an object."""
-    entry = CATALOGUE.verbs[CATALOGUE.names.index(verb)]
-    properties = {} if verb == "stop" else {option.name: _option(option) for option in entry.options}
+    properties = {} if verb == "stop" else {option.name: _option(option) for option in _verb(verb).options}
     if place:
         properties = {"place": PLACE, **properties}
     required = {"required": ["place"]} if place else {}
@@ -284,18 +255,19 @@ def _option(option: Option) -> Json:
 def _operation(each: Described) -> Json:
     said: Json = {"operationId": each.name, "summary": each.summary, "parameters": list(each.parameters)}
     if each.body is not None:
-        said["requestBody"] = {"required": each.body_required, "content": {"application/json": {"schema": each.body}}}
+        required = bool(each.body.keys() & {"$ref", "required"})
+        said["requestBody"] = {"required": required, "content": {"application/json": {"schema": each.body}}}
     said["responses"] = _responses(each)
     return said
 
 
 def _responses(each: Described) -> Json:
     content = {media: {"schema": schema} for media, schema in each.answer.items()}
-    responses: Json = {"200": {"description": "It is over." if each.accepted else "The answer.", "content": content}}
-    if each.accepted:
+    responses: Json = {"200": {"description": "It is over." if each.body else "The answer.", "content": content}}
+    if each.body:
         where = {name: {"schema": {"type": "string"}} for name in ("Location", "Idempotency-Key")}
         said = {"description": "Accepted: `Location` tells what becomes of it.", "headers": where, "content": content}
-        responses["202"] = {**said, "links": dict(each.links)}
+        responses["202"] = {**said, "links": LINKS}
     statuses = sorted({kind.status for kind in (*ALWAYS, *each.problems)})
     return responses | {str(status): {"$ref": f"#/components/responses/{status}"} for status in statuses}
 

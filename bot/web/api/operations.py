@@ -53,9 +53,6 @@ from bot.web.api.wire import (
 
 AVATARS = CATALOGUE.verbs[CATALOGUE.names.index("avatars")]
 
-ON_A_SESSION = ("stop", "interrupt", "act", "set", "extend")
-"""Commands that are given to a session by its id."""
-
 LONGEST_WAIT = 60.0
 """Seconds for which the end of a request can be waited for at once."""
 

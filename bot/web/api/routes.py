@@ -25,9 +25,19 @@ from bot.ports.chat import HttpMount
 from bot.web.api.authentication import ApiCaller, Authentication
 from bot.web.api.events import EventStreams
 from bot.web.api.openapi import document, query_names
-from bot.web.api.operations import LONGEST_WAIT, ON_A_SESSION, ApiOperations
+from bot.web.api.operations import LONGEST_WAIT, ApiOperations
 from bot.web.api.problems import ApiProblem, ProblemKind
-from bot.web.api.wire import AvatarList, AvatarOffer, Problem, RequestStatus, SayRequest, SessionList
+from bot.web.api.wire import (
+    MOST_DAYS,
+    ON_A_SESSION,
+    USUAL_DAYS,
+    AvatarList,
+    AvatarOffer,
+    Problem,
+    RequestStatus,
+    SayRequest,
+    SessionList,
+)
 
 PATH = "/api/v1"
 
@@ -39,7 +49,6 @@ KEY_LENGTH = 128
 IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,128}")
 WAIT = re.compile(r"(?:^|,)\s*wait\s*=\s*(\d{1,4})\s*(?:,|;|$)", re.IGNORECASE)
 LONGEST_ID = 64
-MOST_DAYS = 90
 
 CHANGES_SLOWLY = {"cache-control": "public, max-age=300"}
 
@@ -241,7 +250,7 @@ class ApiRoutes:
         return Response(file.content, media_type=file.mime)
 
     async def usage(self, request: ApiRequest) -> Response:
-        return answered(await self._operations.usage(request.caller, request.number("days", 30, MOST_DAYS)))
+        return answered(await self._operations.usage(request.caller, request.number("days", USUAL_DAYS, MOST_DAYS)))
 
     async def avatars(self, request: ApiRequest) -> Response:
         query = request.http.query_params

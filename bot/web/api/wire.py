@@ -9,6 +9,12 @@ import msgspec
 from bot.domain.sessions import SessionStatus
 from bot.ports.storage.records import InboxOutcome, InboxState
 
+ON_A_SESSION = ("stop", "interrupt", "act", "set", "extend")
+"""Commands that are given to a session by its id."""
+
+USUAL_DAYS, MOST_DAYS = 30, 90
+"""Of a report of usage."""
+
 PlaceName = Annotated[
     str,
     msgspec.Meta(

@@ -10,7 +10,6 @@ import pytest
 from bot.testing.chat import CHANNEL
 from bot.web.api.authentication import BURST
 from bot.web.api.openapi import ALWAYS, document
-from bot.web.api.operations import ON_A_SESSION
 from bot.web.api.routes import BODY_BYTES
 from tests.memory_fixture import MemoryWorld, in_memory
 from tests.unit.web.api.calling import PLACE, ApiClient, program
@@ -21,7 +20,6 @@ BODIES: Mapping[str, dict[str, object]] = {
     "act": {"action": "nod"},
     "set": {"speed": 1.1},
 }
-SESSION_COMMANDS = {f"/sessions/{{session}}/{verb}": verb for verb in ON_A_SESSION}
 
 
 class Operation:
