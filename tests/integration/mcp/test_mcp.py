@@ -215,7 +215,11 @@ async def test_without_the_extra_the_endpoint_says_what_to_install(tmp_path: Pat
 @pytest.mark.parametrize(
     ("begins", "settings", "sentence"),
     [
-        ("sys.modules['mcp'] = None", {}, "pip install 'avatarbot[mcp]'"),
+        (
+            "sys.modules['mcp'] = sys.modules['httpx2'] = None\nimport bot.app.service",
+            {},
+            "pip install 'avatarbot[mcp]'",
+        ),
         ("", {}, "AVATARBOT_TOKEN is not set"),
         (
             "",
