@@ -242,8 +242,9 @@ class TranscriptPosts:
         context = self._context
         now = context.services.clock.now()
         post = PostRecord(entry.record.id, part, post_key(entry.record.id, part), "", now)
-        async with context.fenced() as run:
-            run.intend_post(post)
+        if not entry.announcement:
+            async with context.fenced() as run:
+                run.intend_post(post)
         entry.tried.setdefault(part, now)
         try:
             ref = await context.platform.post(context.session.talk, words, post.key)
@@ -255,8 +256,10 @@ class TranscriptPosts:
         await self._arrived(entry, part, ref.message_id, line)
 
     async def _arrived(self, entry: TranscriptEntry, part: int, message_id: str, line: TranscriptLine | None) -> None:
-        """Remembered first: should the database not take it, it is not posted again."""
+        """Remembered first: should the database not take it, it is not posted again. An announcement is taken up by no later run."""
         self._remember(entry, part, message_id, line)
+        if entry.announcement:
+            return
         source, whole = entry.record.id, entry.record if entry.record is entry.whole and line else None
         try:
             async with self._context.fenced() as run:

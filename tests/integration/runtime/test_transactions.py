@@ -40,6 +40,29 @@ async def asked_for(stack: Stack, text: str) -> list[str]:
     return list(CountingStore.asked)
 
 
+async def asked_to_say(stack: Stack, text: str) -> list[str]:
+    """`/avatar say`, until its words and the answer stand in the thread and its author was told."""
+    CountingStore.asked = []
+    said = len(stack.room.finals)
+    await stack.room.command("say", text=text)
+    await stack.until(lambda: len(stack.room.finals) > said + 1)
+    await asyncio.sleep(20)
+    return list(CountingStore.asked)
+
+
+@on_stack()
+async def test_a_say_and_its_answer_take_eight_transactions_at_most(stack: Stack) -> None:
+    CountingStore.asked = []
+    async with stack.serving(kind=CountingStore):
+        await stack.room.command("start")
+        await stack.live()
+        await asked_to_say(stack, "What is 1 * 7?")
+        told = stack.room.answers().count("Spoken.")
+        asked = await asked_to_say(stack, "What is 6 * 7?")
+    assert stack.room.answers().count("Spoken.") == told + 1
+    assert len(asked) <= MOST, "\n".join(asked)
+
+
 @on_stack()
 async def test_a_message_and_its_answer_take_eight_transactions_at_most(stack: Stack) -> None:
     CountingStore.asked = []
