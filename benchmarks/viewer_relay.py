@@ -15,6 +15,7 @@ import multiprocessing as mp
 import os
 import statistics
 import struct
+import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -27,7 +28,7 @@ from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
 from websockets.asyncio.client import ClientConnection, connect
 
-from benchmarks.table import load, percentile
+from benchmarks.table import Limit, judged, load, percentile
 from bot.clock import SystemClock
 from bot.commands.policy import Policy
 from bot.domain.conversations import ConversationRef, Role
@@ -45,6 +46,8 @@ SESSION = "0199aa00-0000-7000-8000-000000000001"
 KEY_BYTES, DELTA_BYTES, SOUND_BYTES = 12_000, 3_300, 640
 PICTURES, SOUNDS = 20, 50
 """A second."""
+MOST = 1.3
+"""Times the floor."""
 STAMP = struct.Struct("<d")
 """Each payload begins with the time at which it was sent."""
 
@@ -230,7 +233,7 @@ def _ask(pipe: Connection, order: str) -> Any:
     return pipe.recv()
 
 
-async def main(counts: list[int], seconds: float) -> None:
+async def main(counts: list[int], seconds: float) -> int:
     os.sched_setaffinity(0, {(os.cpu_count() or 1) - 1})
     print(f"{load()}\n")
     print(
@@ -238,7 +241,7 @@ async def main(counts: list[int], seconds: float) -> None:
     )
     floor = await measure("bare", counts, seconds)
     ours = await measure("relay", counts, seconds)
-    print("\ntimes the floor:", ", ".join(f"{ours[count] / floor[count]:.2f} at {count}" for count in counts))
+    return judged(*(Limit(f"CPU of a frame, {count} viewers", ours[count], floor[count], MOST) for count in counts))
 
 
 if __name__ == "__main__":
@@ -246,4 +249,4 @@ if __name__ == "__main__":
     parser.add_argument("--viewers", type=int, nargs="+", default=[1, 50, 100, 200])
     parser.add_argument("--seconds", type=float, default=5)
     arguments = parser.parse_args()
-    asyncio.run(main(arguments.viewers, arguments.seconds))
+    sys.exit(asyncio.run(main(arguments.viewers, arguments.seconds)))

@@ -11,13 +11,15 @@ from dataclasses import dataclass, field
 import pytest
 from discord import StageChannel, VoiceChannel
 
+from adapters.discord import voice_support
+from adapters.discord.platform import DiscordPlatform
 from bot.domain.conversations import ConversationRef
 from bot.domain.errors import PlatformError
 from bot.ports.room import AudioFrame
 from bot.ports.voice import VoiceAudience, VoiceCall, VoiceCallEnded
 from tests.integration.discord.fake import ANN, BEN, CHANNEL, GUILD, FakeDiscord, guild
 from tests.integration.discord.fake.members import Listener
-from tests.integration.discord.fake.payloads import own_member
+from tests.integration.discord.fake.payloads import Json, own_member
 from tests.integration.discord.fake.voice import voice_channel
 from tests.integration.discord.wire import PLACE, Wire, running, settings
 from tests.patience import HANG_S, until
@@ -31,7 +33,7 @@ def hidden_from_everyone() -> dict[str, object]:
     return {"id": GUILD, "type": 0, "allow": "0", "deny": str(VIEW | CONNECT)}
 
 
-def server(everyone: int = FULL) -> dict[str, object]:
+def server(everyone: int = FULL) -> Json:
     """A server with two voice channels, one that only admins see, and a stage."""
     made = guild()
     made["members"] = [own_member()]
@@ -96,9 +98,15 @@ class Spoken:
                 await self.speak(10)
 
 
+def needs_libopus() -> None:
+    if missing := voice_support.missing():
+        pytest.skip(missing)
+
+
 @pytest.fixture
 async def voiced(discord: FakeDiscord) -> AsyncIterator[Wire]:
     """A platform whose server has voice channels."""
+    needs_libopus()
     discord.guilds = [server()]
     for channel in (LOUNGE, HALL, VAULT, STAGE):
         discord.channels[channel] = {"id": channel, "type": 2, "guild_id": GUILD}
@@ -113,7 +121,7 @@ async def voiced(discord: FakeDiscord) -> AsyncIterator[Wire]:
 async def spoken(wire: Wire, channel: str = LOUNGE, name: str = "") -> AsyncIterator[Spoken]:
     """Ann is in a channel, and the avatar joins her there."""
     ann = await wire.discord.voice.person_joins(ANN, channel)
-    await until(lambda: int(ANN) in _known(wire, channel).voice_states)
+    await until(lambda: int(ANN) in known_to(wire.platform, channel).voice_states)
     async with AsyncExitStack() as stack:
         call = await stack.enter_async_context(joined(wire, name))
         talk = Spoken(wire.discord, call, ann)
@@ -126,10 +134,10 @@ async def spoken(wire: Wire, channel: str = LOUNGE, name: str = "") -> AsyncIter
             await asyncio.wait({following})
 
 
-def _known(wire: Wire, channel: str) -> VoiceChannel | StageChannel:
+def known_to(platform: DiscordPlatform, channel: str) -> VoiceChannel | StageChannel:
     """As the bot's client knows it."""
-    assert wire.platform._client
-    found = wire.platform._client.get_channel(int(channel))
+    assert platform._client
+    found = platform._client.get_channel(int(channel))
     assert isinstance(found, VoiceChannel | StageChannel)
     return found
 
