@@ -2,10 +2,8 @@
 
 import asyncio
 import contextlib
-import math
 from collections import deque
 from collections.abc import AsyncIterator, Collection
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from bot.delivery.rate_limiter import Priority
@@ -20,8 +18,8 @@ from bot.ports.words import Source
 from bot.runtime.context import SessionContext
 from bot.runtime.llm_reply import LlmReplies, LlmReply
 from bot.runtime.services import Cleared, Refusal
+from bot.runtime.turn_in_flight import SILENT_GRACE, TurnInFlight
 from bot.runtime.turn_order import RoundRobin
-from bot.speech.sentences import speaking_seconds
 from bot.speech.speakable import clean_name, speakable, with_name
 from bot.tasks import cancel_and_wait, rest
 from bot.transcript.publisher import TranscriptPublisher
@@ -33,15 +31,6 @@ TOLD = {
 }
 """What the author hears of an outcome."""
 
-SILENT_GRACE = 5.0
-"""Seconds beyond the estimated speaking time after which a turn without an end is taken to be over."""
-
-SETTLED = 1.0
-"""Seconds without a word after a final text; where every part is marked as the last, more comes after it."""
-
-BEHIND_AT_MOST = 150.0
-"""Seconds from a turn's beginning for which it waits behind something else that the avatar says; the longest opening line takes 130."""
-
 THINKING_EVERY = 8.0
 """Seconds; a typing indicator lasts ten where it lasts shortest."""
 
@@ -52,21 +41,6 @@ SLOWEST_START = timedelta(minutes=5)
 """How long what waits may have waited for an avatar that was not there yet, before its own time begins."""
 
 
-@dataclass(slots=True)
-class _Turn:
-    """The one in flight, and what the avatar has shown of it."""
-
-    row: InboxRecord
-    began: float  # loop time, as is `ends_by`
-    moved: asyncio.Event = field(default_factory=asyncio.Event)  # something below has changed
-    ends_by: float = 0.0  # when it is taken to be over although nothing says so
-    settled_at: float = math.inf  # when it is over unless more is said: its text was final, and no voice was told of
-    heard: bool = False
-    voiced: bool = False  # audio_start was seen, so audio_end should come; the stream may lose it
-    over: bool = False
-    stopped: InboxOutcome = InboxOutcome.NONE  # its outcome, where somebody stopped it
-
-
 class Turns:
     """`run` gives the avatar one turn after the other, until cancelled."""
 
@@ -74,7 +48,7 @@ class Turns:
         self._context = context
         self._publisher = publisher
         self._llm_replies = llm_replies
-        self._current: _Turn | None = None
+        self._current: TurnInFlight | None = None
         self._attribution = context.attribution
         self._authors = RoundRobin()
         self._early: deque[Speaking | Utterance] = deque(maxlen=EARLY)
@@ -122,46 +96,19 @@ class Turns:
         if self._attribution.is_aloud(event.id) and not (turn and turn.row.heard):
             self._early.append(event)
         if turn:
-            (self._follow if is_answer else self._wait_behind)(turn, event)
-            turn.moved.set()
+            self._show(turn, event, answers=is_answer)
+
+    def _show(self, turn: TurnInFlight, event: Speaking | Utterance, *, answers: bool) -> None:
+        if answers:
+            turn.follow(event, self._context.session.spec.voice.speed or 1.0)
+        else:
+            turn.wait_behind(event, self._context.services.timeouts.heard_within.total_seconds())
+        turn.moved.set()
 
     def heard(self, by: Addressee) -> None:
         """Somebody said something aloud, and the avatar answers it by itself: perhaps before their words have come in as a message."""
         self._early.clear()
         self._attribution.heard(by)
-
-    def _follow(self, turn: _Turn, event: Speaking | Utterance) -> None:
-        match event:
-            case Speaking(on=True):
-                turn.voiced = True
-                self._hears(turn, "")
-            case Speaking(on=False):
-                turn.over = True
-            case Utterance(text=text, final=final):
-                self._hears(turn, text)
-                settles = final and not turn.voiced
-                turn.settled_at = asyncio.get_running_loop().time() + SETTLED if settles else math.inf
-
-    def _wait_behind(self, turn: _Turn, event: Speaking | Utterance) -> None:
-        """It says something else: a knowledge base's opening line, or the end of an earlier turn. What waits may come after it."""
-        if turn.heard:
-            return
-        now, within = asyncio.get_running_loop().time(), self._context.services.timeouts.heard_within.total_seconds()
-        match event:
-            case Speaking(on=True):
-                turn.ends_by = turn.began + BEHIND_AT_MOST
-            case Speaking(on=False):
-                turn.ends_by = now + within
-            case Utterance():
-                turn.ends_by = max(turn.ends_by, now + within)
-        turn.ends_by = min(turn.ends_by, turn.began + BEHIND_AT_MOST)
-
-    def _hears(self, turn: _Turn, text: str) -> None:
-        """A sign of life; all of `text` may still have to be spoken, and then a sign of the end is due."""
-        speed = self._context.session.spec.voice.speed or 1.0
-        ends_by = asyncio.get_running_loop().time() + speaking_seconds(text, speed) + SILENT_GRACE
-        turn.ends_by = max(turn.ends_by, ends_by) if turn.heard else ends_by
-        turn.heard = True
 
     @property
     def in_flight(self) -> bool:
@@ -275,7 +222,7 @@ class Turns:
         return max(row.created_at, min(self._began, row.created_at + SLOWEST_START))
 
     @contextlib.asynccontextmanager
-    async def _thinking(self, turn: _Turn) -> AsyncIterator[None]:
+    async def _thinking(self, turn: TurnInFlight) -> AsyncIterator[None]:
         """Show that an answer is on its way until it comes. Where words are only repeated nothing is posted that would end that."""
         typing = self._context.platform.features.typing
         answers = self._context.session.spec.mode is Mode.DIALOGUE
@@ -285,7 +232,7 @@ class Turns:
         finally:
             await cancel_and_wait(*thinking)
 
-    async def _think(self, typing: TypingSigns, turn: _Turn) -> None:
+    async def _think(self, typing: TypingSigns, turn: TurnInFlight) -> None:
         while not turn.heard:
             with contextlib.suppress(PlatformError):
                 await typing.start_typing(self._context.session.talk)
@@ -301,7 +248,7 @@ class Turns:
         return with_name(row.person_name, text) if text and named else text
 
     async def _perform(self, row: InboxRecord, text: Cleared) -> None:
-        turn = self._current = _Turn(row, asyncio.get_running_loop().time())
+        turn = self._current = TurnInFlight(row, asyncio.get_running_loop().time())
         self._begin(turn)
         try:
             async with self._thinking(turn):
@@ -315,7 +262,7 @@ class Turns:
         if outcome is InboxOutcome.SPOKEN and row.message and self._context.session.spec.mode is Mode.RETELLING:
             await self._mark(row)
 
-    def _begin(self, turn: _Turn) -> None:
+    def _begin(self, turn: TurnInFlight) -> None:
         row = turn.row
         asked_by = Addressee(clean_name(row.person_name), row.message)
         if not row.heard:
@@ -323,7 +270,7 @@ class Turns:
             return
         self._attribution.begin_heard(row.id, asked_by)
         for event in self._early:
-            self._follow(turn, event)
+            self._show(turn, event, answers=True)
         self._early.clear()
 
     async def conclude(self) -> None:
@@ -332,7 +279,7 @@ class Turns:
             spoken = InboxOutcome.SPOKEN if turn.over else InboxOutcome.INTERRUPTED
             await self._finish(turn.row, turn.stopped or spoken, "", self._attribution.mids)
 
-    async def _say(self, turn: _Turn, text: Cleared) -> tuple[InboxOutcome, str]:
+    async def _say(self, turn: TurnInFlight, text: Cleared) -> tuple[InboxOutcome, str]:
         """Give it to the avatar, and hear it out: the outcome, and what the author is told."""
         answer = await self._speak(turn.row, text)
         self._attribution.sent()
@@ -358,7 +305,7 @@ class Turns:
             await avatar.say(row.id, sentences)
         return answer
 
-    async def _hear_out(self, turn: _Turn) -> InboxOutcome:
+    async def _hear_out(self, turn: TurnInFlight) -> InboxOutcome:
         """Wait until the avatar heard it, then until it has said what it has to say, or is gone."""
         now = asyncio.get_running_loop().time()
         within = self._context.services.timeouts.heard_within.total_seconds()

@@ -170,7 +170,7 @@ class ScriptedCore(CoreApi):
                 self.play(self.start(inbound.place, inbound.person))
             case Command(verb="stop"):
                 self.play(self.end())
-            case Command(verb="interrupt" | "extend"):
+            case Command(verb="interrupt" | "extend" | "set"):
                 pass
             case Command(verb="say"):
                 return Refused("At most 10 may wait, and 10 do. Try again when Mei has caught up.")

@@ -7,10 +7,12 @@ from contextlib import asynccontextmanager
 import pytest
 from playwright.async_api import Page, expect
 
+from bot.domain.conversations import Command, Membership, Person
 from bot.domain.sessions import SessionStatus
 from bot.ports.grants import Scope
 from tests.browser.conftest import Opens, becomes
 from tests.browser.session_fixture import SESSION, ScriptedCore
+from tests.patience import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -108,3 +110,17 @@ async def test_what_16_khz_cannot_carry_is_left_out(core: ScriptedCore, window: 
     await page.goto(f"{core.base}/v/#none")
     _, loudest, _ = await page.evaluate(CAPTURED, [rate, 10_000])
     assert loudest < 100
+
+
+async def test_who_may_sets_language_and_voice_here(core: ScriptedCore, window: Opens) -> None:
+    await core.show(status=SessionStatus.LIVE)
+    secret = await core.grants.mint(SESSION, Scope.SPEAK, Person("ann", "Ann", Membership.MEMBER), core.in_minutes(60))
+    page = (await window()).page
+    await page.goto(f"{core.base}/v/#{secret}")
+    await page.locator("#set").click()
+    await page.locator("#languages option[value=French]").wait_for(state="attached")
+    await page.locator("#language").fill("French")
+    await page.locator("#adjust-done").click()
+    await until(lambda: bool(core.came))
+    assert core.came[-1].body == Command("set", {"language": "fr"})
+    await expect(page.locator("#adjusting")).to_be_hidden()

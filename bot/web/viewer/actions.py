@@ -7,6 +7,7 @@ from bot.clock import Clock, new_id
 from bot.commands.policy import Policy, Workspace, at_least
 from bot.domain.conversations import (
     Accepted,
+    Choice,
     Command,
     Inbound,
     MessagePosted,
@@ -20,13 +21,16 @@ from bot.domain.conversations import Outcome as CoreOutcome
 from bot.domain.errors import StoreUnavailable
 from bot.media.floor import Claimant
 from bot.media.voices import Microphone, SpokenWords
-from bot.ports.chat import CoreApi
+from bot.ports.chat import CoreApi, ValueQuery
 from bot.ports.grants import Grant, Scope
-from bot.web.viewer.wire import Do, Outcome, Say
+from bot.web.viewer.wire import Do, OfferedValue, Outcome, Say, ValuesOffered, ValuesWanted
 
 SAY = "say"
-VERBS = ("interrupt", "extend")
+VERBS = ("interrupt", "extend", "set")
 """The commands that a page may hand in, besides saying something."""
+
+SETTABLE = ("language", "voice")
+"""The options of `set` that a page may give; no other command of its takes any."""
 
 ONLY_WATCHING = "This link is for watching only. Press Watch in the channel for one of your own."
 NOT_FROM_HERE = "That cannot be done from here. Write it in the channel."
@@ -52,10 +56,26 @@ async def act(done: Say | Do, grant: Grant, core: CoreApi, clock: Clock) -> Outc
         return Outcome(done.nonce, ONLY_WATCHING)
     if isinstance(done, Do) and done.verb not in VERBS:
         return Outcome(done.nonce, NOT_FROM_HERE)
-    body = _said(done) if isinstance(done, Say) else Command(done.verb)
+    if isinstance(done, Do) and not done.options.keys() <= set(SETTABLE if done.verb == "set" else ()):
+        return Outcome(done.nonce, NOT_FROM_HERE)
+    body = _said(done) if isinstance(done, Say) else Command(done.verb, done.options)
     reply_to = ReplyTo(grant.place, grant.person)
     inbound = Inbound(_event_id(grant.person, done.nonce), _sequence(clock), grant.place, grant.person, body, reply_to)
     return await _handed_in(inbound, done.nonce, core)
+
+
+async def values(wanted: ValuesWanted, grant: Grant, core: CoreApi, policy: Policy) -> ValuesOffered:
+    """What somebody may choose from; nothing for who may not set anything."""
+    if wanted.option not in SETTABLE or grant.person is None or "set" not in offered(grant, policy):
+        return ValuesOffered(wanted.option, wanted.typed)
+    found = await core.ask(ValueQuery(grant.place, grant.person, "set", wanted.option, wanted.typed))
+    return ValuesOffered(
+        wanted.option, wanted.typed, tuple(OfferedValue(each.value, _labelled(each)) for each in found)
+    )
+
+
+def _labelled(choice: Choice) -> str:
+    return f"{choice.label} · {choice.detail}" if choice.detail else choice.label
 
 
 def _said(say: Say) -> MessagePosted:

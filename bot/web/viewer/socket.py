@@ -14,7 +14,7 @@ from bot.ports.chat import CoreApi
 from bot.ports.grants import Grant, Grants, Scope
 from bot.telemetry import warn_of_outsider
 from bot.web.incoming import ended_by, message_of, text_of
-from bot.web.viewer.actions import ONLY_WATCHING, act, microphone, offered
+from bot.web.viewer.actions import ONLY_WATCHING, act, microphone, offered, values
 from bot.web.viewer.archive import Archive
 from bot.web.viewer.connection import ViewerConnection
 from bot.web.viewer.connection_limit import GRANT_WITHIN_S, ConnectionLimit, LinkSockets
@@ -28,6 +28,7 @@ from bot.web.viewer.wire import (
     Hello,
     KeyFrameWanted,
     Say,
+    ValuesWanted,
     ViewerPresent,
     Visible,
     Why,
@@ -149,12 +150,12 @@ class ViewerSockets:
                     watching.microphone.leave()
                 case FloorWanted() as wanted if following is not None:
                     self._grant_floor(watching, wanted)
-                case FrameAck(number):
-                    watching.player.acknowledge(number)
-                case KeyFrameWanted():
-                    watching.player.discontinuity()
+                case (FrameAck() | KeyFrameWanted()) as of_media:
+                    _heed(watching, of_media)
                 case (Say() | Do()) as done:
                     watching.answer(await act(done, grant, self._core, self._clock))
+                case ValuesWanted() as wanted:
+                    watching.show(f"values {wanted.option}", await values(wanted, grant, self._core, self._policy))
                 case Visible() | FloorWanted():
                     pass
                 case ViewerPresent():
@@ -167,6 +168,14 @@ class ViewerSockets:
     async def _follow(self, grant: Grant, watching: ViewerConnection, disclosed: Disclosed, *, plays: bool) -> None:
         await self._links.join(grant.id)
         await watching.follow(disclosed, plays=plays)
+
+
+def _heed(watching: ViewerConnection, of_media: FrameAck | KeyFrameWanted) -> None:
+    match of_media:
+        case FrameAck(number):
+            watching.player.acknowledge(number)
+        case KeyFrameWanted():
+            watching.player.discontinuity()
 
 
 async def _frame(socket: WebSocket, watching: ViewerConnection) -> FromPage:

@@ -122,13 +122,27 @@ class Gone(ViewerFrame, frozen=True, tag="gone"):
     why: Why
 
 
-ToPage = Hello | Session | SaidLine | Audience | FloorShown | VoiceNote | Outcome | Gone
+class OfferedValue(msgspec.Struct, frozen=True):
+    value: str
+    label: str
+
+
+class ValuesOffered(ViewerFrame, frozen=True, tag="values"):
+    """What can be chosen for `option` of `set`, for what was `typed`."""
+
+    option: str
+    typed: str
+    values: tuple[OfferedValue, ...] = ()
+
+
+ToPage = Hello | Session | SaidLine | Audience | FloorShown | VoiceNote | Outcome | ValuesOffered | Gone
 
 
 # ---------------------------------------------------------------- from the page
 
 
 Short = Annotated[str, msgspec.Meta(max_length=64)]
+OptionText = Annotated[str, msgspec.Meta(max_length=200)]
 
 
 class ViewerPresent(ViewerFrame, frozen=True, tag="present"):
@@ -177,9 +191,17 @@ class Do(ViewerFrame, frozen=True, tag="do"):
 
     nonce: Short
     verb: Short
+    options: dict[Short, OptionText] = {}
 
 
-FromPage = ViewerPresent | Visible | FrameAck | KeyFrameWanted | Say | FloorWanted | Do
+class ValuesWanted(ViewerFrame, frozen=True, tag="values"):
+    """What can be chosen for one option of `set`, by what was typed so far."""
+
+    option: Short
+    typed: Short = ""
+
+
+FromPage = ViewerPresent | Visible | FrameAck | KeyFrameWanted | Say | FloorWanted | Do | ValuesWanted
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[FromPage] = msgspec.json.Decoder(FromPage)

@@ -6,6 +6,7 @@ import { portrait } from "./face.js";
 import { icon } from "./icons.js";
 import { fetched, save } from "./files.js";
 import { Playback, plays } from "./playback.js";
+import { Adjust } from "./adjust.js";
 import { Controls } from "./controls.js";
 import { Socket } from "./socket.js";
 import { Talk } from "./talk.js";
@@ -13,7 +14,7 @@ import { Talk } from "./talk.js";
 const CAPTION_STAYS = 4000;
 const CAPTION_WORDS = 14;
 const FORMATS = { md: "Text", json: "JSON", vtt: "WebVTT", srt: "SubRip" };
-const COMMANDS = { interrupt: "Interrupt", extend: "Extend" };
+const COMMANDS = { interrupt: "Interrupt", extend: "Extend", set: "Voice" };
 const INSECURE = "Picture and sound need https: this page was opened without. What is said can be read here all the same.";
 const OLD = "This browser cannot show the picture: a current Chrome, Edge or Safari can, and Firefox on a computer. What is said can be read here all the same.";
 const STATUS = { joining: "Joining", starting: "Waiting", live: "Live", reconnecting: "Reconnecting", stopping: "Ending", sleeping: "Asleep", ended: "Ended" };
@@ -65,6 +66,8 @@ const talk = new Talk({
   interrupt: () => session.speaking && allowed.includes("interrupt") && hand({ type: "do", verb: "interrupt" }),
 });
 
+const adjust = new Adjust({ send: (frame) => socket.send(frame), set: (options) => hand({ type: "do", verb: "set", options }) });
+
 const take = {
   hello({ scope, now, disclosure, language = "", name = "", may = [] }) {
     setClock(now);
@@ -99,6 +102,9 @@ const take = {
   },
   floor(frame) {
     talk.floor = frame;
+  },
+  values(frame) {
+    adjust.offer(frame);
   },
   note({ sentence }) {
     talk.refuse(sentence);
@@ -305,7 +311,7 @@ at("write").addEventListener("submit", speak);
 at("words").addEventListener("keydown", (event) => event.key === "Enter" && !event.shiftKey && !event.isComposing && speak(event));
 for (const [verb, label] of Object.entries(COMMANDS)) {
   fill(at(verb), icon(verb), label);
-  at(verb).addEventListener("click", () => hand({ type: "do", verb }));
+  at(verb).addEventListener("click", () => (verb === "set" ? adjust.open() : hand({ type: "do", verb })));
 }
 fill(at("send"), icon("send"));
 at("sound").addEventListener("click", () => playback.unmute());

@@ -19,8 +19,8 @@ from bot.domain.conversations import (
 )
 from bot.ports.grants import Grant, Scope
 from bot.testing.clock import ManualClock
-from bot.web.viewer.actions import NOT_FROM_HERE, ONLY_WATCHING, VERBS, act, offered
-from bot.web.viewer.wire import Do, Say
+from bot.web.viewer.actions import NOT_FROM_HERE, ONLY_WATCHING, VERBS, act, offered, values
+from bot.web.viewer.wire import Do, Say, ValuesOffered, ValuesWanted
 from bot.web.viewer.wire import Outcome as Told
 from tests.contract.platform.harness import RecordingCore
 
@@ -38,6 +38,22 @@ async def test_no_other_command_is_handed_in(verb: str) -> None:
     core = RecordingCore()
     assert await act(Do("1", verb), grant(), core, ManualClock(NOW)) == Told("1", NOT_FROM_HERE)
     assert core.inbounds == []
+
+
+@pytest.mark.parametrize(
+    "done", [Do("1", "set", {"mode": "dialogue"}), Do("1", "interrupt", {"language": "fr"}), Do("1", "set", {"x": ""})]
+)
+async def test_a_page_sets_language_and_voice_and_nothing_else(done: Do) -> None:
+    core = RecordingCore()
+    assert await act(done, grant(), core, ManualClock(NOW)) == Told("1", NOT_FROM_HERE)
+    assert core.inbounds == []
+
+
+@pytest.mark.parametrize("role", [Role.OUTSIDER, Role.UNKNOWN])
+async def test_who_may_set_nothing_is_offered_nothing(role: Role) -> None:
+    assert await values(ValuesWanted("language"), grant(role=role), RecordingCore(), Policy()) == ValuesOffered(
+        "language", ""
+    )
 
 
 @pytest.mark.parametrize("done", [Say("1", "Hello"), Do("1", "interrupt"), Do("1", "extend")])
@@ -78,9 +94,9 @@ async def test_whoever_speaks_hears_what_came_of_it(outcome: Outcome, told: Told
 @pytest.mark.parametrize(
     ("held", "may"),
     [
-        (grant(role=Role.ADMIN), ("say", "interrupt", "extend")),
-        (grant(role=Role.STARTER), ("say", "interrupt", "extend")),
-        (grant(role=Role.MEMBER), ("say", "interrupt", "extend")),
+        (grant(role=Role.ADMIN), ("say", "interrupt", "extend", "set")),
+        (grant(role=Role.STARTER), ("say", "interrupt", "extend", "set")),
+        (grant(role=Role.MEMBER), ("say", "interrupt", "extend", "set")),
         (grant(role=Role.OUTSIDER), ("say",)),
         (grant(Scope.WATCH, Role.ADMIN), ()),
         (grant(person=None), ()),
