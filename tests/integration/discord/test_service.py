@@ -17,6 +17,7 @@ from bot.domain.conversations import ConversationRef
 from tests.integration.discord.fake import ANN, BEN, CHANNEL, GUILD, Answer, FakeDiscord, command, press
 from tests.integration.discord.wire import settings
 from tests.patience import until
+from tests.program_fixture import program
 from tests.service_fixture import QUICK, whole_service
 
 DIRECT = "POST /channels/710000000000000001/messages"
@@ -166,6 +167,21 @@ async def test_an_avatar_is_started_talked_to_watched_and_stopped(team: Team) ->
         await team.closed()
         await team.discord.until(lambda: "Stopped" in team.note)
         assert set(team.buttons) == {"Transcript", "Start again"}
+
+
+async def test_a_program_announces_in_a_channel(team: Team) -> None:
+    place = f"discord/{GUILD}/{CHANNEL}"
+    async with team.served():
+        assert team.service is not None
+        async with program(team.service, ("say", "start"), (place,)) as api:
+            said = await api.say("Version 2 is out.", place, prefer="wait=60")
+        assert said.json()["status"] == "spoken", said.json()
+        await team.discord.until(lambda: "release-bot, by API" in str(team.card["embeds"]))
+        posted = team.discord.made(f"POST /channels/{team.thread}/messages")
+        assert any("Version 2 is out." in str(each.body) for each in posted)
+        assert not team.discord.made(DIRECT)
+    (session,) = team.simulator.sessions
+    assert [spoken.given for spoken in session.avatar.spoken] == ["release-bot, by API: Version 2 is out."]
 
 
 async def test_in_retelling_words_are_marked_and_not_repeated(team: Team) -> None:

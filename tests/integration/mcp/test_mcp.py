@@ -35,7 +35,7 @@ from bot.web.mcp.endpoint import McpEndpoint
 from tests.acceptance.processes import ROOT, surroundings
 from tests.memory_fixture import given_up
 from tests.patience import HANG_S, until
-from tests.unit.web.api.calling import EVERYTHING
+from tests.program_fixture import EVERYTHING
 
 AVATARBOT = Path(sys.executable).with_name("avatarbot")
 PLACE = str(CHANNEL)

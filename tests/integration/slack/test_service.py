@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from adapters.simulator.simulator import Simulator
+from bot.app.service import Service
 from bot.clock import SystemClock
 from bot.domain.conversations import MessageRef
 from bot.domain.posts import CardAction
@@ -15,6 +16,7 @@ from tests.contract.platform.harness import ANN, BEN
 from tests.integration.slack.fake import FakeSlack
 from tests.integration.slack.harness import GENERAL, SlackHarness
 from tests.patience import until
+from tests.program_fixture import program
 from tests.service_fixture import QUICK, whole_service
 
 
@@ -22,6 +24,7 @@ from tests.service_fixture import QUICK, whole_service
 class World:
     slack: SlackHarness
     simulator: Simulator
+    service: Service
 
     @property
     def card(self) -> MessageRef:
@@ -50,7 +53,7 @@ async def world(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator
             await harness.start()
             if request.param:
                 await until(lambda: len(fake.sockets) == 2)
-            yield World(harness, simulator)
+            yield World(harness, simulator, whole)
         assert fake.complaints == []
 
 
@@ -77,6 +80,19 @@ async def test_an_avatar_is_started_talked_to_watched_and_stopped(world: World) 
     await world.shows("Stopped")
     (card,) = [seen for seen in await slack.messages(GENERAL) if seen.ref == world.card]
     assert card.buttons == ("Transcript", "Start again")
+
+
+async def test_a_program_announces_in_a_channel(world: World) -> None:
+    slack = world.slack
+    async with program(world.service, ("say", "start"), (str(GENERAL),)) as api:
+        said = await api.say("Version 2 is out.", "#general", prefer="wait=60")
+    assert said.json()["status"] == "spoken", said.json()
+    (session,) = world.simulator.sessions
+    assert [spoken.given for spoken in session.avatar.spoken] == ["release-bot, by API: Version 2 is out."]
+    thread = slack.fake.workspace.in_thread("C0GENERAL", world.card.message_id)
+    await world.shows("Started by release-bot, by API")
+    assert any("release-bot, by API" in message.text and "Version 2 is out." in message.text for message in thread)
+    assert slack.fake.workspace.ephemerals == []
 
 
 async def test_a_mention_that_comes_twice_is_said_once(world: World) -> None:

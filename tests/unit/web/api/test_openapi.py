@@ -3,7 +3,7 @@
 from bot.web.api.openapi import document
 from scripts.openapi import FILE, written
 from tests.memory_fixture import MemoryWorld, in_memory
-from tests.unit.web.api.calling import program
+from tests.program_fixture import program
 
 
 def test_the_committed_document_is_what_the_code_says() -> None:
@@ -28,14 +28,14 @@ def test_every_reference_leads_somewhere() -> None:
 
 @in_memory()
 async def test_the_document_is_served_and_needs_no_token(world: MemoryWorld) -> None:
-    async with program(world) as api:
+    async with program(world.service) as api:
         served = await api.http.get("/api/v1/openapi.json", headers={"Authorization": ""})
     assert served.json() == document()
 
 
 @in_memory()
 async def test_every_route_is_described_and_every_description_served(world: MemoryWorld) -> None:
-    async with program(world) as api:
+    async with program(world.service) as api:
         for path, operations in document()["paths"].items():
             at = path.replace("{session}", "s1").replace("{request}", "r1")
             offered = await api.http.request("PATCH", at)

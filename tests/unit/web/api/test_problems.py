@@ -12,7 +12,7 @@ from bot.web.api.authentication import BURST
 from bot.web.api.openapi import ALWAYS, document
 from bot.web.api.routes import BODY_BYTES
 from tests.memory_fixture import MemoryWorld, in_memory
-from tests.unit.web.api.calling import PLACE, ApiClient, program
+from tests.program_fixture import PLACE, ApiClient, program
 
 BODIES: Mapping[str, dict[str, object]] = {
     "say": {"place": PLACE, "text": "Hello"},
@@ -78,7 +78,7 @@ async def nonsense(operation: Operation, api: ApiClient, _world: MemoryWorld) ->
 
 async def not_for_this(operation: Operation, _api: ApiClient, world: MemoryWorld) -> httpx.Response:
     other = "say" if operation.name != "say" else "usage"
-    async with program(world, (other,), name="narrow") as narrow:
+    async with program(world.service, (other,), name="narrow") as narrow:
         return await operation.call(narrow, operation.at())
 
 
@@ -101,7 +101,7 @@ async def slowly(operation: Operation, api: ApiClient, _world: MemoryWorld) -> h
 
 async def nobody_there(operation: Operation, api: ApiClient, world: MemoryWorld) -> httpx.Response:
     if operation.name == "say":
-        async with program(world, ("say",), name="narrow") as narrow:
+        async with program(world.service, ("say",), name="narrow") as narrow:
             return await operation.call(narrow, operation.at())
     return await operation.call(api, operation.at(await known_session(api, world)))
 
@@ -119,7 +119,7 @@ async def refused(operation: Operation, _api: ApiClient, world: MemoryWorld) -> 
     """What nobody may, or another request with the same key."""
     await world.room.command("start", avatar="Alma")
     await world.live()
-    async with program(world, name="second") as api:
+    async with program(world.service, name="second") as api:
         (session,) = (await api.get("/sessions")).json()["sessions"]
         key = {"Idempotency-Key": "k"}
         if operation.name in {"say", "start", "stop"}:
@@ -154,7 +154,7 @@ DOCUMENTED = [(operation, status) for operation in OPERATIONS for status in sort
 def test_every_documented_problem_can_be_had(operation: Operation, status: int) -> None:
     @in_memory()
     async def story(world: MemoryWorld) -> None:
-        async with program(world) as api:
+        async with program(world.service) as api:
             response = await WAYS[status](operation, api, world)
             assert response.status_code == status, response.text
             assert_problem(response)
@@ -182,7 +182,7 @@ def test_every_operation_tells_what_any_may_be_refused_with() -> None:
 
 @in_memory()
 async def test_an_unknown_url_is_told_where_to_look(world: MemoryWorld) -> None:
-    async with program(world) as api:
+    async with program(world.service) as api:
         response = await api.get("/sing")
         assert response.status_code == 404
         assert "openapi.json" in response.json()["detail"]
@@ -191,7 +191,7 @@ async def test_an_unknown_url_is_told_where_to_look(world: MemoryWorld) -> None:
 
 @in_memory()
 async def test_without_any_token_there_is_nothing(world: MemoryWorld) -> None:
-    async with program(world) as api:
+    async with program(world.service) as api:
         await world.service.services.storage.tokens.revoke("release-bot")
         for operation in OPERATIONS:
             assert (await operation.call(api, operation.at())).status_code == 404
@@ -202,7 +202,7 @@ async def test_without_any_token_there_is_nothing(world: MemoryWorld) -> None:
 
 @in_memory()
 async def test_an_expired_token_is_told_so(world: MemoryWorld) -> None:
-    async with program(world, expires=timedelta(minutes=1)) as api:
+    async with program(world.service, expires=timedelta(minutes=1)) as api:
         await asyncio.sleep(61)
         response = await api.say("Hello")
         assert response.status_code == 401
@@ -212,7 +212,7 @@ async def test_an_expired_token_is_told_so(world: MemoryWorld) -> None:
 
 @in_memory()
 async def test_a_place_without_its_platform_is_nowhere(world: MemoryWorld) -> None:
-    async with program(world, places=[f"slack/T1/{CHANNEL.channel_id}", "slack/T1/*"]) as api:
+    async with program(world.service, places=[f"slack/T1/{CHANNEL.channel_id}", "slack/T1/*"]) as api:
         assert (await api.say("Hello", "slack/T1/C1")).status_code == 404
         assert (await api.say("Hello", "slack/T1/*")).status_code == 404
         assert (await api.get("/sessions")).json() == {"sessions": []}
@@ -220,7 +220,7 @@ async def test_a_place_without_its_platform_is_nowhere(world: MemoryWorld) -> No
 
 @in_memory()
 async def test_without_a_place_a_start_is_told_what_lacks(world: MemoryWorld) -> None:
-    async with program(world) as api:
+    async with program(world.service) as api:
         for body in ({}, {"avatar": "Alma"}, {"place": ""}):
             assert (await api.post("/sessions", body)).status_code == 400
         strange = await api.post("/sessions", {"place": PLACE, "colour": "red"})
@@ -231,7 +231,7 @@ async def test_without_a_place_a_start_is_told_what_lacks(world: MemoryWorld) ->
 
 @in_memory()
 async def test_values_of_a_query_are_looked_at(world: MemoryWorld) -> None:
-    async with program(world) as api:
+    async with program(world.service) as api:
         session = await known_session(api, world)
         for path in (
             f"/sessions/{session}/transcript?format=pdf",

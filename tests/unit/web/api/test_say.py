@@ -5,14 +5,14 @@ from collections import Counter
 
 from bot.commands.policy import Limits, Policy
 from tests.memory_fixture import MemoryWorld, in_memory
-from tests.unit.web.api.calling import PLACE, program
+from tests.program_fixture import PLACE, program
 
 
 @in_memory()
 async def test_a_request_is_spoken_and_told_as_spoken(world: MemoryWorld) -> None:
     await world.room.command("start", avatar="Alma")
     await world.live()
-    async with program(world) as api:
+    async with program(world.service) as api:
         response = await api.say("Version 2 is out.")
         assert response.status_code == 202
         waiting = response.json()
@@ -29,7 +29,7 @@ async def test_a_request_is_spoken_and_told_as_spoken(world: MemoryWorld) -> Non
 async def test_a_request_waits_for_its_end(world: MemoryWorld) -> None:
     await world.room.command("start", avatar="Alma")
     await world.live()
-    async with program(world) as api:
+    async with program(world.service) as api:
         response = await api.say("Version 2 is out.", prefer="respond-async, wait=30")
         assert response.status_code == 200
         assert response.headers["preference-applied"] == "wait=30"
@@ -40,7 +40,7 @@ async def test_a_request_waits_for_its_end(world: MemoryWorld) -> None:
 @in_memory()
 async def test_nobody_waits_for_a_service_that_stops(world: MemoryWorld) -> None:
     await world.room.command("start", avatar="Alma")
-    async with program(world) as api:
+    async with program(world.service) as api:
         waiting = asyncio.create_task(api.say("Version 2 is out. " * 30, prefer="wait=60"))
         await world.until(lambda: world.service.services.written.waits)
         world.service._operations.close()
@@ -52,7 +52,7 @@ async def test_nobody_waits_for_a_service_that_stops(world: MemoryWorld) -> None
 async def test_the_channel_reads_who_had_it_said(world: MemoryWorld) -> None:
     await world.room.command("start", avatar="Alma")
     await world.live()
-    async with program(world) as api:
+    async with program(world.service) as api:
         await api.say("Version 2 is out.", prefer="wait=30")
     assert "release-bot, by API" in [line.speaker for line in world.room.lines]
     assert not [answered for answered in world.room.answered if answered.person.id.startswith("api:")]
@@ -60,7 +60,7 @@ async def test_the_channel_reads_who_had_it_said(world: MemoryWorld) -> None:
 
 @in_memory()
 async def test_a_token_for_start_brings_an_avatar_first(world: MemoryWorld) -> None:
-    async with program(world, ("say", "start")) as api:
+    async with program(world.service, ("say", "start")) as api:
         response = await api.say("Version 2 is out.", prefer="wait=60")
         assert response.json()["status"] == "spoken", response.json()
     assert len(world.hosted) == 1
@@ -70,7 +70,7 @@ async def test_a_token_for_start_brings_an_avatar_first(world: MemoryWorld) -> N
 
 @in_memory()
 async def test_a_token_without_start_is_told_that_nobody_is_there(world: MemoryWorld) -> None:
-    async with program(world, ("say",)) as api:
+    async with program(world.service, ("say",)) as api:
         response = await api.say("Version 2 is out.")
         assert response.status_code == 409
         assert response.headers["content-type"] == "application/problem+json"
@@ -80,7 +80,7 @@ async def test_a_token_without_start_is_told_that_nobody_is_there(world: MemoryW
 
 @in_memory()
 async def test_the_same_key_a_hundred_times_is_one_utterance(world: MemoryWorld) -> None:
-    async with program(world, ("say", "start")) as api:
+    async with program(world.service, ("say", "start")) as api:
         said = (api.say("Version 2 is out.", key="release-2") for _ in range(100))
         responses = await asyncio.gather(*said)
         assert {response.status_code for response in responses} == {202}
@@ -94,7 +94,7 @@ async def test_the_same_key_a_hundred_times_is_one_utterance(world: MemoryWorld)
 
 @in_memory()
 async def test_a_key_that_was_used_for_other_words_is_refused(world: MemoryWorld) -> None:
-    async with program(world) as api:
+    async with program(world.service) as api:
         await api.say("Version 2 is out.", key="release-2")
         other = await api.say("Version 3 is out.", key="release-2")
         assert other.status_code == 422
@@ -105,7 +105,7 @@ async def test_a_key_that_was_used_for_other_words_is_refused(world: MemoryWorld
 async def test_what_is_refused_is_said_in_the_persons_sentence(world: MemoryWorld) -> None:
     await world.room.command("start", avatar="Alma")
     await world.live()
-    async with program(world) as api:
+    async with program(world.service) as api:
         too_long = await api.say("Version 2 is out, and with it a lot of news.")
         assert too_long.status_code == 422
         assert too_long.json()["detail"].startswith("That is too long for the avatar")
@@ -116,7 +116,7 @@ async def test_what_is_refused_is_said_in_the_persons_sentence(world: MemoryWorl
 async def test_a_zero_byte_is_left_out(world: MemoryWorld) -> None:
     await world.room.command("start", avatar="Alma")
     await world.live()
-    async with program(world) as api:
+    async with program(world.service) as api:
         said = await api.say("Version\0 2 is out.", key="k", prefer="wait=30")
         assert said.json()["status"] == "spoken"
         assert (await api.say("Version\0 2 is out.", key="k")).json()["id"] == said.json()["id"]
@@ -127,7 +127,7 @@ async def test_a_zero_byte_is_left_out(world: MemoryWorld) -> None:
 async def test_a_thousand_at_once_are_answered_within_its_limits(world: MemoryWorld) -> None:
     await world.room.command("start", avatar="Alma")
     await world.live()
-    async with program(world) as api:
+    async with program(world.service) as api:
         responses = await asyncio.gather(*(api.say(f"Number {number}.") for number in range(1_000)))
         statuses = Counter(response.status_code for response in responses)
         assert set(statuses) == {202, 422, 429}
@@ -138,7 +138,7 @@ async def test_a_thousand_at_once_are_answered_within_its_limits(world: MemoryWo
 
 @in_memory()
 async def test_a_start_that_fails_is_told_with_its_reason(world: MemoryWorld) -> None:
-    async with program(world) as api:
+    async with program(world.service) as api:
         started = await api.post("/sessions", {"place": PLACE, "avatar": "Nobody"}, prefer="wait=30")
         assert started.status_code == 200
         assert started.json()["status"] == "refused"

@@ -3,7 +3,7 @@
 from bot.domain.conversations import Channel, Membership, Person
 from bot.testing.chat import ANN, CHANNEL
 from tests.memory_fixture import MemoryWorld, in_memory
-from tests.unit.web.api.calling import PLACE, ApiClient, program
+from tests.program_fixture import PLACE, ApiClient, program
 
 
 async def started(world: MemoryWorld, api: ApiClient) -> str:
@@ -16,7 +16,7 @@ async def started(world: MemoryWorld, api: ApiClient) -> str:
 
 @in_memory()
 async def test_a_session_is_started_shown_and_stopped(world: MemoryWorld) -> None:
-    async with program(world) as api:
+    async with program(world.service) as api:
         session = await started(world, api)
         assert [each["id"] for each in (await api.get("/sessions")).json()["sessions"]] == [session]
         shown = (await api.get(f"/sessions/{session}")).json()
@@ -34,7 +34,7 @@ async def test_a_session_is_started_shown_and_stopped(world: MemoryWorld) -> Non
 
 @in_memory()
 async def test_commands_answer_with_the_sentence_that_people_get(world: MemoryWorld) -> None:
-    async with program(world) as api:
+    async with program(world.service) as api:
         session = await started(world, api)
         told = [
             (await api.post(f"/sessions/{session}/{verb}", body, prefer="wait=30")).json()["sentence"]
@@ -48,7 +48,7 @@ async def test_commands_answer_with_the_sentence_that_people_get(world: MemoryWo
 
 @in_memory()
 async def test_an_interrupt_ends_what_is_being_spoken(world: MemoryWorld) -> None:
-    async with program(world) as api:
+    async with program(world.service) as api:
         session = await started(world, api)
         said = await api.say("Tell us all about version 2. " * 20)
         await world.until(lambda: bool(world.provider.hosted[-1].given) and bool(world.room.lines))
@@ -61,7 +61,7 @@ async def test_an_interrupt_ends_what_is_being_spoken(world: MemoryWorld) -> Non
 async def test_a_session_of_somebody_else_is_not_stopped(world: MemoryWorld) -> None:
     await world.room.command("start", avatar="Alma")
     await world.live()
-    async with program(world) as api:
+    async with program(world.service) as api:
         (session,) = (await api.get("/sessions")).json()["sessions"]
         assert session["started_by"] == ANN.name
         refused = await api.post(f"/sessions/{session['id']}/stop")
@@ -72,7 +72,7 @@ async def test_a_session_of_somebody_else_is_not_stopped(world: MemoryWorld) -> 
 
 @in_memory()
 async def test_transcript_usage_and_avatars_are_told(world: MemoryWorld) -> None:
-    async with program(world) as api:
+    async with program(world.service) as api:
         session = await started(world, api)
         await api.say("Version 2 is out.", prefer="wait=60")
         transcript = (await api.get(f"/sessions/{session}/transcript")).json()
@@ -90,7 +90,7 @@ async def test_transcript_usage_and_avatars_are_told(world: MemoryWorld) -> None
 @in_memory()
 async def test_a_token_sees_its_own_places_only(world: MemoryWorld) -> None:
     elsewhere = CHANNEL.channel.__class__(CHANNEL.platform, CHANNEL.workspace_id, "C2")
-    async with program(world) as api, program(world, places=[str(elsewhere)], name="other") as other:
+    async with program(world.service) as api, program(world.service, places=[str(elsewhere)], name="other") as other:
         session = await started(world, api)
         assert (await other.get("/sessions")).json() == {"sessions": []}
         for path in (f"/sessions/{session}", f"/sessions/{session}/transcript"):
@@ -107,7 +107,7 @@ async def test_a_token_sees_its_own_places_only(world: MemoryWorld) -> None:
 async def test_what_is_private_is_seen_by_whoever_names_it(world: MemoryWorld) -> None:
     world.room.channels[CHANNEL] = Channel("#board", private=True)
     everywhere = f"{CHANNEL.platform}/{CHANNEL.workspace_id}/*"
-    async with program(world) as named, program(world, places=[everywhere], name="wide") as wide:
+    async with program(world.service) as named, program(world.service, places=[everywhere], name="wide") as wide:
         session = await started(world, named)
         assert (await wide.get("/sessions")).json() == {"sessions": []}
         assert (await wide.get(f"/sessions/{session}")).status_code == 404
@@ -120,7 +120,7 @@ async def test_what_is_private_is_seen_by_whoever_names_it(world: MemoryWorld) -
 @in_memory()
 async def test_a_channel_goes_by_its_name_in_the_tokens_reach(world: MemoryWorld) -> None:
     world.room.channels[CHANNEL] = Channel("#Releases")
-    async with program(world, ("say",), (PLACE, "fake/W1/C2")) as api:
+    async with program(world.service, ("say",), (PLACE, "fake/W1/C2")) as api:
         for name in ("#releases", "releases"):
             assert (await api.say("Hello", name)).status_code == 409  # found, and nobody is there
         unknown = await api.say("Hello", "#lobby")
@@ -135,7 +135,7 @@ async def test_a_channel_goes_by_its_name_in_the_tokens_reach(world: MemoryWorld
 async def test_a_channels_list_of_who_may_start_holds_for_programs(world: MemoryWorld) -> None:
     boss = Person("boss", "Boss", Membership.ADMIN)
     await world.room.command("defaults access", CHANNEL, boss, who="<@ann>")
-    async with program(world) as api:
+    async with program(world.service) as api:
         refused = await api.post("/sessions", {"place": PLACE})
         assert (refused.status_code, refused.json()["detail"][:17]) == (422, "You are not among")
         await world.room.command("defaults access", CHANNEL, boss, who="<@ann>, api:release-bot")
@@ -144,7 +144,7 @@ async def test_a_channels_list_of_who_may_start_holds_for_programs(world: Memory
 
 @in_memory()
 async def test_a_program_starts_no_more_than_its_minutes(world: MemoryWorld) -> None:
-    async with program(world, minutes=3) as api:
+    async with program(world.service, minutes=3) as api:
         session = await started(world, api)
         stopped = await api.post(f"/sessions/{session}/stop", prefer="wait=30")
         assert stopped.json()["status"] == "done"

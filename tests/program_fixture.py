@@ -1,4 +1,4 @@
-"""A program that calls the HTTP API of a service in memory."""
+"""A program that calls the HTTP API of a service, without a socket."""
 
 import contextlib
 from collections.abc import AsyncIterator, Sequence
@@ -7,12 +7,11 @@ from typing import Any
 
 import httpx
 
+from bot.app.service import Service
 from bot.domain.api_tokens import ApiToken, digest_of, new_secret
 from bot.domain.conversations import ConversationRef, place_named
-from bot.storage.memory import MemoryStorage
 from bot.testing.chat import CHANNEL
 from bot.web.app import create_app
-from tests.memory_fixture import MemoryWorld
 
 EVERYTHING = ("say", "start", "stop", "interrupt", "set", "act", "extend", "sessions", "transcript", "usage", "avatars")
 PLACE = str(CHANNEL)
@@ -37,7 +36,7 @@ class ApiClient:
 
 @contextlib.asynccontextmanager
 async def program(
-    world: MemoryWorld,
+    service: Service,
     commands: Sequence[str] = EVERYTHING,
     places: Sequence[str] = (PLACE,),
     *,
@@ -46,12 +45,11 @@ async def program(
     expires: timedelta | None = None,
 ) -> AsyncIterator[ApiClient]:
     """One with a token of its own."""
-    service, now = world.service, world.clock.now()
+    now = service.services.clock.now()
     token = ApiToken(
         name, tuple(map(_place, places)), tuple(commands), minutes, now, now + expires if expires else None
     )
     secret = new_secret()
-    assert isinstance(service.services.storage, MemoryStorage)
     await service.services.storage.tokens.add(digest_of(secret), token)
     app = create_app(service.services.metrics, {}, service.mounts())
     async with httpx.AsyncClient(
