@@ -33,7 +33,7 @@ from tests.service_fixture import whole_service
 TREE = Path(__file__).parents[1]
 ROUNDS = 5
 CLOCKS = frozenset({"worker", "lease", "lifecycle", "job", "catalog", "connections", "database"})
-"""Tasks that look at the database by the clock, whether somebody speaks or not."""
+"""Tasks that look around by the clock, whether somebody speaks or not."""
 QUIET_S = 0.4
 """After the answer stands in the thread: everybody has been told, and less than a second has gone by, at which clocks tick."""
 
@@ -74,7 +74,7 @@ class Tracer:
             self._walk = None
 
     def _called(self, frame: FrameType, what: str, _: Any) -> None:
-        if what != "call" or self._walk is None:
+        if what != "call" or self._walk is None or _by_the_clock():
             return
         code = frame.f_code
         if code is SimulatedConnection.send.__code__:
@@ -85,12 +85,19 @@ class Tracer:
 
     def _counting(self, asked: Callable[..., Awaitable[Any]], kind: str) -> Callable[..., Awaitable[Any]]:
         def counted(*arguments: Any) -> Awaitable[Any]:
-            task = asyncio.current_task()
-            if self._walk is not None and task and task.get_name() not in CLOCKS:
+            if self._walk is not None and asyncio.current_task() and not _by_the_clock():
                 self._walk.transactions[kind] += 1
             return asked(*arguments)
 
         return counted
+
+
+def _by_the_clock() -> bool:
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:  # another thread, which works for whoever asked
+        return False
+    return task is not None and task.get_name() in CLOCKS
 
 
 async def turn(slack: SlackHarness, tracer: Tracer, number: int) -> tuple[Walk, Walk]:

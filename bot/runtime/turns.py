@@ -20,7 +20,7 @@ from bot.runtime.llm_reply import LlmReplies, LlmReply
 from bot.runtime.services import Cleared, Refusal
 from bot.runtime.turn_in_flight import SILENT_GRACE, TurnInFlight
 from bot.runtime.turn_order import RoundRobin
-from bot.speech.speakable import clean_name, speakable, with_name
+from bot.speech.speakable import as_spoken, clean_name, speakable, with_name
 from bot.tasks import cancel_and_wait, rest
 from bot.transcript.publisher import TranscriptPublisher
 
@@ -240,7 +240,7 @@ class Turns:
 
     def _words(self, row: InboxRecord) -> str:
         if row.greets:
-            return _as_spoken(row.text, self._context.session.spec.mode, own_model=bool(self._llm_replies))
+            return as_spoken(row.text, self._context.session.spec.mode, own_model=bool(self._llm_replies))
         text = speakable(row.text)
         named = not row.heard and (
             self._context.settings.names and self._context.session.spec.mode is Mode.DIALOGUE and not self._llm_replies
@@ -341,9 +341,3 @@ class Turns:
             await marks.mark_spoken(row.message)
         except PlatformError as error:
             self._context.log.info("a spoken message is not marked", reason=error.detail)
-
-
-def _as_spoken(line: str, mode: Mode, *, own_model: bool) -> str:
-    """What the avatar is given so that it says this line: in dialogue mode the provider's model is asked to say it, since it would answer the line itself."""
-    text = speakable(line)
-    return f"Repeat after me, word for word: {text}" if text and mode is Mode.DIALOGUE and not own_model else text

@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 
 import emoji
 
+from bot.domain.sessions import Mode
+
 LIMIT = 1_500
 """Characters that are said of one message, unless the caller wants another limit."""
 
@@ -148,3 +150,9 @@ def clean_name(name: str) -> str:
 def with_name(name: str, text: str) -> str:
     """`Ann: hello`."""
     return f"{clean_name(name)}: {text}"
+
+
+def as_spoken(line: str, mode: Mode, *, own_model: bool) -> str:
+    """What the avatar is given so that it says this line: in dialogue mode the provider's model is asked to say it, since it would answer the line itself."""
+    text = speakable(line)
+    return f"Repeat after me, word for word: {text}" if text and mode is Mode.DIALOGUE and not own_model else text

@@ -24,6 +24,7 @@ from bot.commands import parser, policy, urls, validation
 from bot.commands.verbs import CATALOGUE
 from bot.domain import text as domain_text
 from bot.domain.posts import Speaker, TranscriptLine
+from bot.domain.sessions import Mode
 from bot.speech import sentences, speakable
 
 SHORT, LONG = 2_000, 8_000
@@ -109,6 +110,7 @@ FED: Mapping[str, Callable[[str], object]] = {
     "a stream of sentences": streamed,
     "a stream of sentences in one piece": lambda text: sentences.SentenceStream().feed(text),
     "speakable.speakable": speakable.speakable,
+    "speakable.as_spoken": lambda text: speakable.as_spoken(text, Mode.DIALOGUE, own_model=False),
     "sentences.split": lambda text: sentences.split(text, 500, len),
     "sentences.preview": lambda text: sentences.preview(text, 500, len),
     "parser.parse": parser.parse,

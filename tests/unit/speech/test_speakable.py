@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.speech.speakable import LONGEST_NAME, SHORTENED, clean_name, speakable, with_name
+from bot.domain.sessions import Mode
+from bot.speech.speakable import LONGEST_NAME, SHORTENED, as_spoken, clean_name, speakable, with_name
 
 
 @pytest.mark.parametrize(
@@ -126,3 +127,16 @@ def test_nobody_speaks_in_anothers_name(name: str, text: str) -> None:
     assert words == text
     assert cleaned.isprintable()
     assert 1 <= len(cleaned) <= LONGEST_NAME
+
+
+@pytest.mark.parametrize(
+    ("line", "mode", "own_model", "given"),
+    [
+        ("*Hi!*", Mode.DIALOGUE, False, "Repeat after me, word for word: Hi!"),
+        ("*Hi!*", Mode.DIALOGUE, True, "Hi!"),
+        ("*Hi!*", Mode.RETELLING, False, "Hi!"),
+        (" ", Mode.DIALOGUE, False, ""),
+    ],
+)
+def test_a_model_is_asked_to_say_a_line_itself(line: str, mode: Mode, own_model: bool, given: str) -> None:
+    assert as_spoken(line, mode, own_model=own_model) == given
