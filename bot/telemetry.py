@@ -71,6 +71,8 @@ QUIETER = {
     "aiosqlite": logging.WARNING,
     "alembic": logging.WARNING,
     "asyncio": logging.WARNING,
+    "mcp": logging.WARNING,
+    "httpx2": logging.WARNING,
     "PIL": logging.WARNING,
 }
 """The least level of libraries that talk much or quote what people write; LOG_LEVEL never lowers them. Adapters add theirs."""

@@ -10,7 +10,7 @@ from datetime import timedelta
 import structlog
 
 from bot.domain.conversations import Channel
-from bot.domain.errors import StoreUnavailable
+from bot.domain.errors import AvatarbotError, StoreUnavailable
 from bot.ports.storage.hooks import EventRecord, HookDelivery, HookRecord
 from bot.ports.webhooks import WebhookAnswer, WebhookClient, WebhookUnreachable
 from bot.runtime.lease import WorkerLease
@@ -91,7 +91,7 @@ class WebhookSender:
                 while True:
                     try:
                         await self._begin_due(deliveries, wakeup)
-                    except StoreUnavailable as error:
+                    except AvatarbotError as error:
                         log.info("cannot look for events to send", reason=error.detail)
                     await rest(wakeup, LOOK_EVERY)
                     wakeup.clear()

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import hashlib
 from collections import Counter, deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
+from collections.abc import AsyncGenerator, Callable, Collection
 from datetime import timedelta
 
 from starlette.responses import StreamingResponse
@@ -55,13 +55,8 @@ class EventStreams:
         self._closed = True
         self._services.storage.outbox.notify()
 
-    async def response(
-        self, caller: ApiCaller, kinds: Collection[EventType], after: str, allowed: Callable[[], Awaitable[object]]
-    ) -> StreamingResponse:
-        """What happens after an event, `''` for what happens from now on. Raises `ApiProblem` and `StoreUnavailable`.
-
-        `allowed` raises `ApiProblem` when the token is good no more.
-        """
+    async def response(self, caller: ApiCaller, kinds: Collection[EventType], after: str) -> StreamingResponse:
+        """What happens after an event, `''` for what happens from now on. Raises `ApiProblem` and `StoreUnavailable`."""
         token = caller.token
         if VERB not in token.commands:
             raise ApiProblem(
@@ -75,7 +70,7 @@ class EventStreams:
             )
         await self._listen(token)
         self._open[token.name] += 1
-        chunks = self._chunks(token, kinds, NewEvents(self._services.storage.hooks, after or new_id()), allowed)
+        chunks = self._chunks(token, kinds, NewEvents(self._services.storage.hooks, after or new_id()))
         return _EventResponse(chunks, lambda: self._open.subtract([token.name]))
 
     async def _listen(self, token: ApiToken) -> None:
@@ -83,17 +78,18 @@ class EventStreams:
         until = self._services.clock.now() + KEPT
         await self._services.storage.hooks.listen(listener, PlaceScope(token.places), until)
 
+    async def _is_good(self, token: ApiToken) -> bool:
+        """Whether it is what it was a moment ago: it may have been revoked, or made anew for other places."""
+        known = await self._services.storage.tokens.of_person(token.person.id)
+        return known == token and not token.expired_at(self._services.clock.now())
+
     async def _chunks(
-        self,
-        token: ApiToken,
-        kinds: Collection[EventType],
-        events: "NewEvents",
-        allowed: Callable[[], Awaitable[object]],
+        self, token: ApiToken, kinds: Collection[EventType], events: "NewEvents"
     ) -> AsyncGenerator[bytes, None]:
         yield RECONNECT
         now = asyncio.get_running_loop().time
         beat = now() + self._heartbeat
-        with self._services.storage.outbox.joined() as wakeup, contextlib.suppress(StoreUnavailable, ApiProblem):
+        with self._services.storage.outbox.joined() as wakeup, contextlib.suppress(StoreUnavailable):
             while True:
                 wakeup.clear()
                 closed = self._closed
@@ -104,7 +100,8 @@ class EventStreams:
                     return
                 if now() >= beat:
                     beat = now() + self._heartbeat
-                    await allowed()
+                    if not await self._is_good(token):
+                        return
                     await self._listen(token)
                     yield b": still here\n\n"
                 await rest(wakeup, min(LOOK_EVERY, self._heartbeat))

@@ -262,12 +262,13 @@ class ApiRoutes:
 
     async def events(self, request: ApiRequest) -> Response:
         """They never end by themselves, so the document does not have them."""
-        after, header = request.http.headers.get("last-event-id", ""), request.http.headers.get("authorization", "")
+        after = request.http.headers.get("last-event-id", "")
         if not re.fullmatch(r"[0-9A-Za-z]{0,64}", after):
             raise ApiProblem(ProblemKind.BAD_REQUEST, "“Last-Event-ID” is the id of an event.")
-        return await self._streams.response(
-            request.caller, _kinds(request), after, lambda: self._authentication.caller(header)
-        )
+        kinds = _kinds(request)
+        if request.http.method == "HEAD":
+            return Response(media_type="text/event-stream")
+        return await self._streams.response(request.caller, kinds, after)
 
     # ------------------------------------------------------------ what goes wrong
 

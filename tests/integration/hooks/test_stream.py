@@ -141,7 +141,7 @@ async def test_nothing_of_other_places_is_heard() -> None:
         mine, theirs = await streams.token(), await streams.token(ELSEWHERE)
         async with streams.hears(mine) as heard, streams.hears(theirs):
             await started(streams.storage, "other", ELSEWHERE)
-            (lease,) = await streams.storage.workers.claim("w", room=1)
+            (lease,) = await streams.storage.workers.claim("w", room=1, but=["s"])
             await streams.happens("theirs", lease)
             await streams.happens("mine")
             assert await heard.texts(1) == ["mine"]
@@ -193,6 +193,13 @@ async def test_one_token_reads_a_few_streams_at_most() -> None:
             assert refused.response.status_code == 429
         await stack.aclose()
         await streams.happens("one")  # the server notices who has left
+
+
+async def test_a_question_for_the_head_alone_is_answered() -> None:
+    async with streaming() as streams, httpx.AsyncClient(trust_env=False, timeout=HANG_S) as http:
+        headers = {"authorization": f"Bearer {await streams.token()}"}
+        answer = await http.head(f"{streams.url}/api/v1/events", headers=headers)
+        assert (answer.status_code, answer.content) == (200, b"")
 
 
 async def test_a_stream_ends_with_its_token() -> None:
