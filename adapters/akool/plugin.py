@@ -1,31 +1,48 @@
 """AKOOL, as a plugin: the avatars' rooms are Agora's."""
 
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
 from adapters.akool.settings import AkoolSettings
-from bot.ports.plugin import Finding, ProviderContext, ProviderPlugin, SettingQuestion
+from bot.ports.plugin import Finding, Observation, ProviderContext, ProviderPlugin, SettingQuestion
 from bot.ports.provider import AvatarProvider
+
+if TYPE_CHECKING:
+    from adapters.akool.client import AkoolApi
 
 
 @contextlib.asynccontextmanager
 async def _open(settings: AkoolSettings, context: ProviderContext) -> AsyncIterator[AvatarProvider]:
-    from adapters.akool.client import AkoolApi, ApiKey  # noqa: PLC0415
     from adapters.akool.provider import AkoolProvider  # noqa: PLC0415
-    from adapters.akool.settings import open_api  # noqa: PLC0415
 
-    if context.simulator:
-        key = ApiKey(settings.api_key or SecretStr("simulator"))
-        api = AkoolApi.at(context.simulator, key, metrics=context.metrics)
-    else:
-        api = open_api(settings, metrics=context.metrics)
     rooms = context.rooms
     async with contextlib.aclosing(
-        AkoolProvider(api, rooms.connect, rooms.own, context.metrics, rooms.ready)
+        AkoolProvider(_api(settings, context), rooms.connect, rooms.own, context.metrics, rooms.ready)
     ) as opened:
         yield opened
+
+
+def _api(settings: AkoolSettings, context: ProviderContext) -> "AkoolApi":
+    from adapters.akool.client import AkoolApi, ApiKey  # noqa: PLC0415
+    from adapters.akool.settings import open_api  # noqa: PLC0415
+
+    if not context.simulator:
+        return open_api(settings, metrics=context.metrics)
+    key = ApiKey(settings.api_key or SecretStr("simulator"))
+    return AkoolApi.at(context.simulator, key, metrics=context.metrics)
+
+
+async def _try_live(settings: AkoolSettings, context: ProviderContext, tell: Callable[[Observation], None]) -> None:
+    from adapters.akool.live_check import LiveCheck  # noqa: PLC0415
+    from adapters.akool.provider import AkoolProvider  # noqa: PLC0415
+
+    rooms = context.rooms
+    async with contextlib.aclosing(_api(settings, context)) as api:
+        provider = AkoolProvider(api, rooms.connect, rooms.own, context.metrics, rooms.ready)
+        await LiveCheck(api, provider, rooms.connect, tell).run()
 
 
 async def _check(settings: AkoolSettings) -> Sequence[Finding]:
@@ -47,5 +64,6 @@ PLUGIN = ProviderPlugin(
     ),
     rooms="agora",
     open=_open,
+    try_live=_try_live,
     check=_check,
 )

@@ -87,11 +87,22 @@ def provider_plugin(settings: Settings) -> ProviderPlugin:
 @contextlib.asynccontextmanager
 async def open_provider(settings: Settings, metrics: Metrics) -> AsyncIterator[AvatarProvider]:
     """The provider that the settings name, closed at the end. Raises `SettingsError` when they name none."""
-    plugin, simulator = provider_plugin(settings), settings.simulator_url or ""
+    plugin = provider_plugin(settings)
+    async with (
+        provider_context(settings, plugin, metrics) as context,
+        plugin.open(load(plugin.settings), context) as provider,
+    ):
+        yield provider
+
+
+@contextlib.asynccontextmanager
+async def provider_context(
+    settings: Settings, plugin: ProviderPlugin, metrics: Metrics
+) -> AsyncIterator[ProviderContext]:
+    """What a provider is given, with its rooms open. Raises `SettingsError`."""
+    simulator = settings.simulator_url or ""
     async with _rooms(plugin, simulator) as joined:
-        context = ProviderContext(metrics, joined, simulator)
-        async with plugin.open(load(plugin.settings), context) as provider:
-            yield provider
+        yield ProviderContext(metrics, joined, simulator)
 
 
 async def offered() -> Catalogue:

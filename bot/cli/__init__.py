@@ -133,10 +133,15 @@ def run(roles: tuple[str, ...], playground: bool, handover: bool) -> int:
 
 
 @cli.command()
-def doctor() -> int:
+@click.option("--live", is_flag=True, help="Also buy one minute at the provider, and try everything in it.")
+@click.option("--yes", is_flag=True, help="Do not ask before it is bought.")
+def doctor(live: bool, yes: bool) -> int:
     """Check settings, tokens, database and libraries; say what to do.
 
     Ends with 0 when the service can start and with 2 when it cannot. It changes nothing.
+
+    With --live one session of a minute is created, joined, spoken to, watched and closed on your account, and what is seen stands
+    beside what is documented. The lines hold no secret, and help in a bug report.
     """
     from bot.app.doctor import doctor_checks, examine, exit_code, table
     from bot.telemetry import configure_logging
@@ -144,7 +149,13 @@ def doctor() -> int:
     configure_logging("critical")  # what is found is said in the table, and nowhere else
     findings = finish(examine(doctor_checks()))
     click.echo(table(findings, colour=sys.stdout.isatty()))
-    return exit_code(findings)
+    if not live:
+        return exit_code(findings)
+    from bot.app.live import try_live
+
+    if not yes:
+        click.confirm("\nBuy one minute at the provider now?", abort=True)
+    return finish(try_live(click.echo))
 
 
 @cli.command()

@@ -48,6 +48,16 @@ class Finding:
     starts: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One line of `avatarbot doctor --live`: what was expected of the vendor, and what was seen. It holds no secret and no id."""
+
+    what: str
+    expected: str
+    seen: str
+    fits: bool
+
+
 Offered = Callable[[], Coroutine[Any, Any, Catalogue]]
 """Says which commands the service offers with the settings that are here. Raises `SettingsError`."""
 
@@ -131,9 +141,13 @@ class ProviderContext:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderPlugin(AdapterPlugin):
-    """A provider of avatars. `rooms` is the plugin that joins its rooms, `''` where it brings its own. `open` raises `SettingsError`."""
+    """A provider of avatars. `rooms` is the plugin that joins its rooms, `''` where it brings its own. `open` raises `SettingsError`.
+
+    `try_live` buys one short session and tells what it sees, as it sees it; it closes the session whatever happens. Raises `AvatarbotError`.
+    """
 
     open: Callable[[Any, ProviderContext], AbstractAsyncContextManager[AvatarProvider]]
+    try_live: Callable[[Any, ProviderContext, Callable[[Observation], None]], Awaitable[None]] | None = None
     rooms: str = ""
 
 

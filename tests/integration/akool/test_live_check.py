@@ -1,0 +1,74 @@
+"""`avatarbot doctor --live` on a simulated account: what it sees, what it makes of other shapes, and that nothing stays open."""
+
+import pytest
+
+from adapters.akool.client import AkoolApi, ApiCalls
+from adapters.akool.live_check import LiveCheck
+from adapters.akool.provider import AkoolProvider
+from adapters.simulator import ChatShape, Control, Ending, FaultScript, Numbering
+from bot.domain.errors import RoomError
+from bot.ports.plugin import Observation
+from bot.ports.room import ConnectRoom, no_room
+from bot.testing.virtual_time import virtual
+from tests.unit.simulator.customer import Customer, customer
+
+
+async def seen(somebody: Customer, connect: ConnectRoom | None = None) -> dict[str, Observation]:
+    found: list[Observation] = []
+    api = AkoolApi(ApiCalls(somebody.http))
+    provider = AkoolProvider(api, somebody.simulator.connect)
+    await LiveCheck(api, provider, connect or somebody.simulator.connect, found.append).run()
+    return {each.what: each for each in found}
+
+
+@virtual
+async def test_a_session_as_documented_fits_everywhere() -> None:
+    async with customer() as somebody:
+        found = await seen(somebody)
+
+    assert {each.what: each.seen for each in found.values() if not each.fits} == {}
+    assert found["words in retelling"].seen == "ours"
+    assert found["our token under another uid"].seen == "refused"
+    assert "state after close" in found
+
+
+@virtual
+async def test_other_shapes_of_answers_are_shown() -> None:
+    async with customer() as somebody:
+        Control(somebody.simulator).script(
+            FaultScript(shape=ChatShape(numbering=Numbering.ALWAYS_0, ending=Ending.EVERY))
+        )
+        found = await seen(somebody)
+
+    assert not found["idx"].fits
+    assert not found["fin"].fits
+    assert found["fin"].seen.startswith("1 1")
+    assert found["words in retelling"].fits
+
+
+@virtual
+async def test_its_session_is_closed_and_the_rest_given_back() -> None:
+    async with customer() as somebody:
+        before = await somebody.credit()
+        found = await seen(somebody)
+        (bill,) = [each for each in found.values() if each.what.startswith("bill")]
+
+        assert before - await somebody.credit() == pytest.approx(float(bill.seen.partition(" ")[0]))
+        assert [session for session in Control(somebody.simulator).state().sessions if session.open] == []
+
+
+@virtual
+async def test_a_room_that_cannot_be_joined_is_paid_for_no_longer() -> None:
+    async with customer() as somebody:
+        with pytest.raises(RoomError):
+            await seen(somebody, no_room)
+        assert [session for session in Control(somebody.simulator).state().sessions if session.open] == []
+
+
+@virtual
+async def test_an_avatar_that_never_comes_is_told() -> None:
+    async with customer() as somebody:
+        Control(somebody.simulator).script(FaultScript(join_delay=None))
+        found = await seen(somebody)
+    assert (found["avatar in the room"].seen, found["avatar in the room"].fits) == ("never", False)
+    assert "picture" not in found
