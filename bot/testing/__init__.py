@@ -1,7 +1,8 @@
 """Fakes of the ports, for whoever tests a bot or writes an adapter. Nothing else of the package imports them.
 
 Each is as strict as what it stands for and passes the same suite of `tests/contract`: `FakeChat` with its `FakeChatPlatform`,
-`FakeAvatarProvider`, `FakeAvatar`, `FakeLanguageModel`, `FakeRooms`, `FakeSecretVault`. `bot.testing.virtual_time` lets a minute of talk take a millisecond.
+`FakeAvatarProvider`, `FakeAvatar`, `FakeLanguageModel`, `FakeRooms`, `FakeSecretVault`, `FakeVoiceChannels`.
+`bot.testing.virtual_time` lets a minute of talk take a millisecond.
 """
 
 from bot.testing.avatar import AvatarBehavior, FakeAvatar
@@ -12,6 +13,7 @@ from bot.testing.llm import FakeLanguageModel
 from bot.testing.provider import FakeAvatarProvider
 from bot.testing.room import FakeRooms
 from bot.testing.vault import FakeSecretVault
+from bot.testing.voice import FakeVoiceChannels
 
 __all__ = [
     "AvatarBehavior",
@@ -22,5 +24,6 @@ __all__ = [
     "FakeLanguageModel",
     "FakeRooms",
     "FakeSecretVault",
+    "FakeVoiceChannels",
     "ManualClock",
 ]
