@@ -52,7 +52,7 @@ class Conversation(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class SetupStep:
     """What is asked for together, and tried together. `check` is given its settings."""
 
     title: str
@@ -83,23 +83,23 @@ async def setup(talk: Conversation, given: Mapping[str, str], file: Path = Path(
     return exit_code(findings)
 
 
-def parts() -> Sequence[Part]:
+def parts() -> Sequence[SetupStep]:
     """Who hosts the avatars, the chat platforms, and what is the service's own."""
     hosts = [plugin for plugin in providers().plugins.values() if plugin.questions]
     chats = [plugin for plugin in platforms().plugins.values() if plugin.questions]
     return [
         *(_part(plugin, needed=len(hosts) == 1) for plugin in hosts),
         *map(_part, chats),
-        Part("Watching from elsewhere", PUBLIC, Settings, needed=True),
-        Part("a language model of your own", OWN_MODEL, Settings),
+        SetupStep("Watching from elsewhere", PUBLIC, Settings, needed=True),
+        SetupStep("a language model of your own", OWN_MODEL, Settings),
     ]
 
 
-def _part(plugin: AdapterPlugin, *, needed: bool = False) -> Part:
-    return Part(plugin.title, plugin.questions, plugin.settings, plugin.check, needed)
+def _part(plugin: AdapterPlugin, *, needed: bool = False) -> SetupStep:
+    return SetupStep(plugin.title, plugin.questions, plugin.settings, plugin.check, needed)
 
 
-async def _set_up(talk: Conversation, part: Part, given: Mapping[str, str], file: Path) -> None:
+async def _set_up(talk: Conversation, part: SetupStep, given: Mapping[str, str], file: Path) -> None:
     kept = env_file.values_in(file)
     if not part.needed and not talk.confirm(f"\nSet up {part.title}?", default=part.begun({**kept, **os.environ})):
         return
@@ -118,7 +118,7 @@ async def _set_up(talk: Conversation, part: Part, given: Mapping[str, str], file
         env_file.write(file, answers)
 
 
-def _answers(talk: Conversation, part: Part, known: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]:
+def _answers(talk: Conversation, part: SetupStep, known: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]:
     answers: dict[str, str] = {}
     for question in part.questions:
         if question.name in given:
@@ -138,7 +138,7 @@ def _answer(talk: Conversation, question: SettingQuestion, *, known: bool) -> st
     return talk.ask(question, known=known)
 
 
-async def _tried(part: Part, values: Mapping[str, str]) -> tuple[bool, Sequence[Finding]]:
+async def _tried(part: SetupStep, values: Mapping[str, str]) -> tuple[bool, Sequence[Finding]]:
     """Whether the service could read these values, and what is found with them."""
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / ENV_FILE

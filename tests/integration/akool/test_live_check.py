@@ -58,7 +58,7 @@ async def test_its_session_is_closed_and_the_rest_given_back() -> None:
 
 
 @virtual
-async def test_a_room_that_cannot_be_joined_is_paid_for_no_longer() -> None:
+async def test_a_closed_room_is_paid_for_no_longer() -> None:
     async with customer() as somebody:
         with pytest.raises(RoomError):
             await seen(somebody, no_room)
