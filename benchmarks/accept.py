@@ -1,18 +1,23 @@
-"""accept() until it is committed, 64 at once, on SQLite with synchronous=FULL: `python -m benchmarks.accept`.
+"""accept() until it is committed, 64 at once, on SQLite with synchronous=FULL and on PostgreSQL with fsync: `python -m benchmarks.accept`.
+
+Both engines take turns, round by round. The server is that of TEST_DATABASE_URL, or one of the dev group's wheel.
 
 The floors of the same run are bare sqlite3: a row a commit, and the statements that a message needs (three questions, a row, a
 change) for 64 messages a commit.
 """
 
 import asyncio
+import contextlib
 import sqlite3
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from functools import partial
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, update
 
@@ -28,6 +33,7 @@ from bot.ports.storage.transactions import AdmissionQuery, Admitted, NewSession
 from bot.runtime.funding import Funding
 from bot.storage import tables
 from bot.storage.sql import SqlStorage
+from tests.server import server_with_fsync
 
 AT_ONCE, EACH, ROUNDS = 64, 8, 9
 GROUP = 64
@@ -135,17 +141,35 @@ class NobodyRuns:
         pass
 
 
-async def accepted(folder: str) -> tuple[list[float], list[float]]:
-    async with open_storage(folder) as storage:
+Rounds = list[tuple[list[float], float]]
+
+
+@contextlib.asynccontextmanager
+async def a_side(
+    folder: str, url: str = ""
+) -> AsyncIterator[Callable[[], Coroutine[Any, Any, tuple[list[float], float]]]]:
+    """An inbox on an engine, and what runs a round of it."""
+    async with open_storage(folder, url) as storage:
         threads, stamps = await host(storage), count(1)
         intake = Inbox(storage, Policy(), Funding(storage.channels, lambda *_: True), NobodyRuns())
         running = asyncio.create_task(intake.run())
-        keep_loaded()
-        await one_round(storage, intake, threads, stamps)  # warms the statement cache
-        rounds = [await one_round(storage, intake, threads, stamps) for _ in range(ROUNDS)]
+        yield partial(one_round, storage, intake, threads, stamps)
         running.cancel()
         await asyncio.wait([running])
-    return [seconds for took, _ in rounds for seconds in took], [rate for _, rate in rounds]
+
+
+async def accepted(folder: str, url: str) -> tuple[Rounds, Rounds]:
+    """On SQLite and on PostgreSQL, in turn."""
+    async with a_side(folder) as on_file, a_side(folder, url) as on_server:
+        keep_loaded()
+        await on_file(), await on_server()  # warms what statements are kept in
+        both = [(await on_file(), await on_server()) for _ in range(ROUNDS)]
+    return [each for each, _ in both], [each for _, each in both]
+
+
+def summed(rounds: Rounds) -> tuple[float, list[float]]:
+    """The median of accepts a second, and what each took."""
+    return statistics.median(rate for _, rate in rounds), [seconds for took, _ in rounds for seconds in took]
 
 
 def line(name: str, per_second: float, took: list[float]) -> None:
@@ -155,12 +179,18 @@ def line(name: str, per_second: float, took: list[float]) -> None:
 def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         alone, groups = committed_alone(Path(folder)), committed_in_groups(Path(folder))
-        took, rates = asyncio.run(accepted(folder))
-    rate, floor = statistics.median(rates), GROUP / statistics.median(groups)
+        with server_with_fsync() as url:
+            on_file, on_server = asyncio.run(accepted(folder, url.render_as_string(hide_password=False)))
+    (rate, took), floor = summed(on_file), GROUP / statistics.median(groups)
+    ratios = sorted(server / file for (_, file), (_, server) in zip(on_file, on_server, strict=True))
     print(f"{'':34}{'per s':>10}{'median ms':>10}{'p99 ms':>10}   {load()}")
     line("floor: sqlite3, a row a commit", len(alone) / sum(alone), alone)
     line(f"floor: sqlite3, {GROUP} messages a commit", floor, groups)
-    line(f"accept(), {AT_ONCE} at once, {ROUNDS} rounds", rate, took)
+    line(f"accept(), {AT_ONCE} at once, SQLite", rate, took)
+    line(f"accept(), {AT_ONCE} at once, PostgreSQL", *summed(on_server))
+    print(
+        f"PostgreSQL over SQLite, {ROUNDS} rounds in turn: {ratios[0]:.2f}-{ratios[-1]:.2f}, median {statistics.median(ratios):.2f}"
+    )
     return judged(
         Limit("time of a message", 1 / rate, 1 / floor, MOST_TIME),
         Limit("p99", percentile(took, 99), percentile(groups, 99), MOST_P99),

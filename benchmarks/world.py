@@ -36,9 +36,9 @@ FAST = replace(Options.instantly(), concurrency=10_000, credit=1e9)
 
 
 @contextlib.asynccontextmanager
-async def open_storage(folder: str) -> AsyncIterator[SqlStorage]:
-    """A new database as the service keeps it."""
-    url = f"sqlite:///{Path(folder) / 'avatarbot.db'}"
+async def open_storage(folder: str, url: str = "") -> AsyncIterator[SqlStorage]:
+    """A new database as the service keeps it: a file in the folder, or what the URL names."""
+    url = url or f"sqlite:///{Path(folder) / 'avatarbot.db'}"
     await upgraded(url)
     async with sql_storage(url, Cipher((Fernet.generate_key().decode(),)), SystemClock()) as storage:
         yield storage

@@ -52,6 +52,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.skip(reason="takes long: only with `make soak`"))
 
 
+BOTH_ENGINES = ("tests/integration/runtime/test_crashes.py", "tests/integration/runtime/test_journey.py")
+"""Stories that `make test` runs on PostgreSQL too, and with every write twice; `make soak` does so with all."""
+
+
+@pytest.fixture
+def engine(request: pytest.FixtureRequest) -> str:
+    """Where the world of a story keeps what it keeps."""
+    return str(getattr(request, "param", "sqlite"))
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "engine" in metafunc.fixturenames and (
+        SOAK in os.environ or metafunc.definition.nodeid.startswith(BOTH_ENGINES)
+    ):
+        metafunc.parametrize("engine", ["sqlite", "postgresql", "twice"], indirect=True)
+
+
 @pytest.fixture(autouse=True)
 def _leaves_nothing_running(request: pytest.FixtureRequest) -> None:
     """Set up first, so torn down last: a task that outlives an async test and its fixtures fails it."""

@@ -23,7 +23,8 @@ from bot.storage.tables import metadata
 UNPRIVILEGED = "nobody"
 """PostgreSQL refuses to run as root."""
 
-QUICK = ("fsync=off", "full_page_writes=off", "max_connections=200", "deadlock_timeout=50ms", "listen_addresses=")
+ALWAYS = ("max_connections=200", "deadlock_timeout=50ms", "listen_addresses=")
+QUICK = ("fsync=off", "full_page_writes=off")
 STARTS_WITHIN_S = 60
 
 
@@ -40,10 +41,20 @@ def end_server() -> None:
 def server() -> URL:
     """Where databases can be made, by a user who may. Ended with this process when it was started here."""
     given = os.environ.get("TEST_DATABASE_URL")
-    return make_url(given).set(drivername="postgresql") if given else _started()
+    return make_url(given).set(drivername="postgresql") if given else _kept.enter_context(_started(*QUICK))
 
 
-def _started() -> URL:
+@contextlib.contextmanager
+def server_with_fsync() -> Iterator[URL]:
+    """A database without tables on a server that keeps what it commits, for measuring."""
+    with contextlib.ExitStack() as stack:
+        given = os.environ.get("TEST_DATABASE_URL")
+        there = server() if given else stack.enter_context(_started())
+        yield stack.enter_context(_database(there))
+
+
+@contextlib.contextmanager
+def _started(*settings: str) -> Iterator[URL]:
     folder = Path(tempfile.mkdtemp(prefix="avatarbot-pg-"))
     user = UNPRIVILEGED if os.geteuid() == 0 else None
     if user:
@@ -64,15 +75,18 @@ def _started() -> URL:
         "--locale=C",
     ]
     subprocess.run(initialise, check=True, user=user, cwd=folder, env={}, stdout=subprocess.DEVNULL)
-    settings = [argument for each in (*QUICK, f"unix_socket_directories={folder}") for argument in ("-c", each)]
+    wanted = (*ALWAYS, *settings, f"unix_socket_directories={folder}")
+    arguments = [argument for each in wanted for argument in ("-c", each)]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
-            [programs / "postgres", "-D", data, *settings], user=user, cwd=folder, env={}, stdout=log, stderr=log
+            [programs / "postgres", "-D", data, *arguments], user=user, cwd=folder, env={}, stdout=log, stderr=log
         )
-    _kept.callback(_end, process, folder)
     url = URL.create("postgresql", username="postgres", database="postgres", query={"host": str(folder)})
-    _await(url, process, folder / "log")
-    return url
+    try:
+        _await(url, process, folder / "log")
+        yield url
+    finally:
+        _end(process, folder)
 
 
 def _programs() -> Path:
@@ -120,12 +134,18 @@ def administer(statement: str, database: URL | None = None) -> None:
 @contextlib.contextmanager
 def fresh_database(*, migrated: bool = True) -> Iterator[URL]:
     """A database of one's own, dropped at the end."""
+    with _database(server(), _template() if migrated else "template0") as url:
+        yield url
+
+
+@contextlib.contextmanager
+def _database(there: URL, template: str = "template0") -> Iterator[URL]:
     name = f"test_{uuid4().hex}"
-    administer(f"CREATE DATABASE {name} TEMPLATE {_template() if migrated else 'template0'}")
+    administer(f"CREATE DATABASE {name} TEMPLATE {template}", there)
     try:
-        yield server().set(database=name)
+        yield there.set(database=name)
     finally:
-        administer(f"DROP DATABASE {name} WITH (FORCE)")
+        administer(f"DROP DATABASE {name} WITH (FORCE)", there)
 
 
 @contextlib.contextmanager

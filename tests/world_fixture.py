@@ -3,8 +3,8 @@
 import asyncio
 import contextvars
 import functools
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import httpx
 from cryptography.fernet import Fernet
 from pydantic import SecretStr
+from sqlalchemy.engine import URL
 
 from adapters.akool.client import AkoolApi, ApiKey
 from adapters.akool.provider import AkoolProvider
@@ -24,7 +25,7 @@ from bot.clock import Clock
 from bot.commands.policy import Policy
 from bot.domain.errors import StoreUnavailable
 from bot.ports.room import ConnectRoom, OwnRoom
-from bot.storage.connections import Work
+from bot.storage.connections import PoolSize, Work
 from bot.storage.encryption import Cipher
 from bot.storage.engine import Store
 from bot.storage.sql import SqlStorage
@@ -33,6 +34,7 @@ from bot.testing.chat import FakeChat
 from bot.testing.chat_platform import FakeChatPlatform
 from bot.testing.virtual_time import LoopClock, run_virtual
 from tests.database import database_in
+from tests.server import emptied_database
 from tests.watched import Watched
 
 T = TypeVar("T")
@@ -64,6 +66,41 @@ class CuttableStore(Store):
         return work
 
 
+class TwiceStore(CuttableStore):
+    """Every write runs twice, as after a connection that was lost while it committed; what the second run answers counts."""
+
+    async def write_late(self, make: Callable[[], Work[T]]) -> T:
+        made: list[Work[T]] = []
+
+        def once() -> Work[T]:
+            made.append(make())
+            return made[0]
+
+        await super().write_late(once)
+        return await super().write_late(lambda: made[0])
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Where a world keeps what it keeps, and how processes open it."""
+
+    store: type[CuttableStore] = CuttableStore
+    on_server: bool = False
+
+    @contextmanager
+    def database(self, folder: Path) -> Iterator[str | URL]:
+        if not self.on_server:
+            yield database_in(folder)
+            return
+        with emptied_database() as url:
+            yield url
+
+
+SQLITE = Engine()
+ENGINES = {"sqlite": SQLITE, "postgresql": Engine(on_server=True), "twice": Engine(TwiceStore)}
+"""`twice` is SQLite whose every write runs twice."""
+
+
 class CuttableTransport(httpx.ASGITransport):
     """What arrives is served by the world, which goes on when the process that asked does not."""
 
@@ -93,6 +130,8 @@ class Stack(Watched):
     service: Service | None = None
     wire: Wire = field(default_factory=Wire)
     opening: bool = False
+    engine: Engine = SQLITE
+    given_url: str | URL = ""
     tap: ConnectRoom | None = None
     """Connections to be used instead of the simulator's own."""
     own_room: OwnRoom | None = None
@@ -102,8 +141,9 @@ class Stack(Watched):
     """What a process would have said as it ended at once."""
 
     @property
-    def url(self) -> str:
-        return database_in(self.folder)
+    def url(self) -> str | URL:
+        """Of the database that was given, or of the one in its folder."""
+        return self.given_url or database_in(self.folder)
 
     @property
     def hosted(self) -> list[HostedSession]:
@@ -126,7 +166,7 @@ class Stack(Watched):
         alone: bool = True,
         clock: Clock | None = None,
         wiretap: Callable[[Store], Awaitable[Watch]] | None = None,
-        kind: type[CuttableStore] = CuttableStore,
+        kind: type[CuttableStore] | None = None,
         **parts: Any,
     ) -> AsyncIterator[Service]:
         """A service on this world, until the block ends; `crash` inside it kills the process.
@@ -136,7 +176,9 @@ class Stack(Watched):
         async with AsyncExitStack() as stack:
             self.wire = wire = Wire()
             self.opening = True
-            store = await stack.enter_async_context(kind.open(self.url, Cipher((KEY,))))
+            store = await stack.enter_async_context(
+                (kind or self.engine.store).open(self.url, Cipher((KEY,)), PoolSize(2, 2))
+            )
             self.opening = False
             assert isinstance(store, CuttableStore)
             self.stores.append(store)
@@ -166,13 +208,13 @@ class Stack(Watched):
 Story = Callable[[Stack], Awaitable[None]]
 
 
-def on_stack(options: Options = QUICK, policy: Policy | None = None) -> Callable[[Story], Callable[[Path], None]]:
-    """Decorate `async def test(stack)`: runs it on a fresh world in virtual time."""
+def on_stack(options: Options = QUICK, policy: Policy | None = None) -> Callable[[Story], Callable[[Path, str], None]]:
+    """Decorate `async def test(stack)`: runs it on a fresh world in virtual time, on each engine that `tests/conftest.py` says."""
 
-    def decorate(story: Story) -> Callable[[Path], None]:
+    def decorate(story: Story) -> Callable[[Path, str], None]:
         @functools.wraps(story)
-        def test(tmp_path: Path) -> None:
-            run_story(story, tmp_path, options, policy or Policy())
+        def test(tmp_path: Path, engine: str) -> None:
+            run_story(story, tmp_path, options, policy or Policy(), ENGINES[engine])
 
         del test.__wrapped__  # pytest would look for a fixture called `stack`
         return test
@@ -180,14 +222,17 @@ def on_stack(options: Options = QUICK, policy: Policy | None = None) -> Callable
     return decorate
 
 
-def run_story(story: Story, folder: Path, options: Options = QUICK, policy: Policy | None = None) -> None:
+def run_story(
+    story: Story, folder: Path, options: Options = QUICK, policy: Policy | None = None, engine: Engine = SQLITE
+) -> None:
     worlds: list[Stack] = []
 
-    async def main() -> None:
+    async def main(url: str | URL) -> None:
         clock = LoopClock()
         async with Simulator(clock, options) as simulator:
-            worlds.append(Stack(folder, simulator, clock, policy=policy or Policy()))
+            worlds.append(Stack(folder, simulator, clock, policy=policy or Policy(), engine=engine, given_url=url))
             await story(worlds[0])
 
-    work: Coroutine[Any, Any, None] = main()
-    run_virtual(work, busy=lambda: any(world.busy() for world in worlds))
+    with engine.database(folder) as url:
+        work: Coroutine[Any, Any, None] = main(url)
+        run_virtual(work, busy=lambda: any(world.busy() for world in worlds))

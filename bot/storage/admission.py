@@ -69,6 +69,8 @@ def _situation(functions: StorageFunctions[Tx], tx: Tx, query: AdmissionQuery, e
     functions.usage.lock_budgets(tx, earlier.spending - spending, wait=False)
     payers = query.payers | wakers
     ended = _ended(functions, tx, query, there)
+    own = functions.channels.own_accounts(tx, None if payers else query.workspaces)
+    said = functions.channels.said_of(tx, query.workspaces)
     return Situation(
         now=tx.now,
         known=frozenset(functions.inbox.known_events(tx, query.events)),
@@ -76,9 +78,9 @@ def _situation(functions: StorageFunctions[Tx], tx: Tx, query: AdmissionQuery, e
         settings=functions.channels.settings_of(tx, query.places),
         waiting=functions.inbox.waiting_authors(tx, [session.id for session in there]) if there else {},
         running=functions.sessions.count_running(tx) if payers else {},
-        own_accounts=functions.channels.own_accounts(tx) if payers else frozenset(),
+        own_accounts=own if payers else frozenset(),
         used=functions.usage.of_people(tx, payers) if payers else {},
-        allowed=functions.channels.allowed_of(tx, query.workspaces),
+        allowed={key: True if key in own else said.get(key) for key in query.workspaces},
         earlier={session.id: session for session in (*_by_id(functions, tx, query.earlier), *ended.values())},
         ended=ended,
     )
@@ -118,8 +120,8 @@ def _write(functions: StorageFunctions[Tx], tx: Tx, admitted: Admitted) -> None:
     functions.events.sessions_changed(tx, started, EventType.SESSION_STARTED)
     functions.sessions.wake(tx, admitted.wakes)
     functions.inbox.add(tx, admitted.rows)
-    if admitted.used:
-        functions.sessions.touch(tx, admitted.used)
+    if used := admitted.used - started.keys() - admitted.wakes.keys():
+        functions.sessions.touch(tx, used)
     answered = (row.id for row in admitted.rows if row.session_id in admitted.ends)
     functions.inbox.conclude(tx, (Conclusion(row_id, InboxOutcome.DONE, HAS_ENDED) for row_id in answered))
     for edited in admitted.edits:

@@ -58,11 +58,31 @@ _PAYS_ITSELF = Prepared(
 
 
 _OWN_ACCOUNTS = Prepared(select(vault.c.platform, vault.c.workspace_id).where(vault.c.key == OWN_ACCOUNT))
+_OWN_ACCOUNTS_OF = Prepared(
+    select(vault.c.platform, vault.c.workspace_id).where(
+        one_of(vault.c.platform, "platforms"), one_of(vault.c.workspace_id, "workspaces"), vault.c.key == OWN_ACCOUNT
+    )
+)
+_SAID_OF = Prepared(
+    select(workspaces).where(
+        one_of(workspaces.c.platform, "platforms"), one_of(workspaces.c.workspace_id, "workspaces")
+    )
+)
 
 
-def own_accounts(tx: SqlTransaction) -> frozenset[WorkspaceKey]:
-    """Of all workspaces: for telling who uses the operator's account."""
-    return frozenset((row.platform, row.workspace_id) for row in _OWN_ACCOUNTS.rows(tx))
+def own_accounts(tx: SqlTransaction, among: Collection[WorkspaceKey] | None = None) -> frozenset[WorkspaceKey]:
+    """Perhaps with some more."""
+    found = _OWN_ACCOUNTS.rows(tx) if among is None else _named(tx, _OWN_ACCOUNTS_OF, among)
+    return frozenset((row.platform, row.workspace_id) for row in found)
+
+
+def said_of(tx: SqlTransaction, keys: Collection[WorkspaceKey]) -> dict[WorkspaceKey, bool]:
+    return {(row.platform, row.workspace_id): row.funded for row in _named(tx, _SAID_OF, keys)}
+
+
+def _named(tx: SqlTransaction, statement: Prepared, keys: Collection[WorkspaceKey]) -> list[Any]:
+    platforms, ids = ([*{key[at] for key in keys}] for at in range(2))
+    return statement.rows(tx, platforms=platforms, workspaces=ids) if keys else []
 
 
 def allowed(tx: SqlTransaction, platform: str, workspace_id: str) -> bool | None:
@@ -70,25 +90,6 @@ def allowed(tx: SqlTransaction, platform: str, workspace_id: str) -> bool | None
         return True
     row = _ALLOWED.first(tx, platform=platform, workspace=workspace_id)
     return row.funded if row else None
-
-
-_ALLOWED_OF = Prepared(
-    select(workspaces).where(
-        one_of(workspaces.c.platform, "platforms"), one_of(workspaces.c.workspace_id, "workspaces")
-    )
-)
-
-
-def allowed_of(tx: SqlTransaction, keys: Collection[WorkspaceKey]) -> dict[WorkspaceKey, bool | None]:
-    """What the operator said of these; those that pay themselves are allowed."""
-    if not keys:
-        return {}
-    platforms, ids = ([*{key[at] for key in keys}] for at in range(2))
-    said = {
-        (row.platform, row.workspace_id): row.funded
-        for row in _ALLOWED_OF.rows(tx, platforms=platforms, workspaces=ids)
-    }
-    return {key: said.get(key) for key in keys} | dict.fromkeys(own_accounts(tx) & set(keys), True)
 
 
 def allow(tx: SqlTransaction, platform: str, workspace_id: str, *, yes: bool) -> None:

@@ -38,12 +38,12 @@ def allowed(tx: MemoryTransaction, platform: str, workspace_id: str) -> bool | N
     return True if pays_itself else tx.data.allowed.get((platform, workspace_id))
 
 
-def allowed_of(tx: MemoryTransaction, keys: Collection[WorkspaceKey]) -> dict[WorkspaceKey, bool | None]:
-    return {key: allowed(tx, *key) for key in keys}
+def said_of(tx: MemoryTransaction, keys: Collection[WorkspaceKey]) -> dict[WorkspaceKey, bool]:
+    return {key: said for key in keys if (said := tx.data.allowed.get(key)) is not None}
 
 
-def own_accounts(tx: MemoryTransaction) -> frozenset[WorkspaceKey]:
-    """Of all workspaces: for telling who uses the operator's account."""
+def own_accounts(tx: MemoryTransaction, among: Collection[WorkspaceKey] | None = None) -> frozenset[WorkspaceKey]:  # noqa: ARG001
+    """Perhaps with some more."""
     kept = tx.data.vault.keys()
     return frozenset((platform, workspace) for platform, workspace, key in kept if key == OWN_ACCOUNT)
 

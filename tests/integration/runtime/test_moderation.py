@@ -157,7 +157,7 @@ def test_without_a_verdict_nothing_is_spoken(judge: Judge, tmp_path: object) -> 
             await told(stack, NOT_CHECKED)
         assert stack.spoken == []
 
-    story(tmp_path)  # type: ignore[arg-type]
+    story(tmp_path, "sqlite")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("judge", [Judge(takes=1), Judge(fault=NoVerdict("gone"))])
@@ -170,7 +170,7 @@ def test_without_a_verdict_it_is_spoken_where_that_is_set(judge: Judge, tmp_path
             await stack.until(lambda: bool(stack.spoken))
         assert stack.spoken == ["Ann: Hello"]
 
-    story(tmp_path)  # type: ignore[arg-type]
+    story(tmp_path, "sqlite")  # type: ignore[arg-type]
 
 
 @on_stack()

@@ -106,7 +106,7 @@ def test_a_link_dies_with_its_owners_removal(place: ConversationRef, tmp_path: o
             assert await found(stack, ben) is None
             assert await found(stack, ann)
 
-    story(tmp_path)  # type: ignore[arg-type]
+    story(tmp_path, "sqlite")  # type: ignore[arg-type]
 
 
 class TellsMembers(FakeChatPlatform):
