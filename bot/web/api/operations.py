@@ -197,7 +197,7 @@ class ApiOperations:
 
     async def _told(self, row: InboxRecord) -> RequestStatus:
         status = _status(row)
-        if row.verb != SAY or not status.status.final:
+        if row.verb != SAY or status.status is RequestState.WAITING:
             return status
         said = await self._services.storage.transcripts.of_session(row.session_id)
         answer = "".join(line.text for line in said if line.mid == row.id and line.speaker is Speaker.BOT)

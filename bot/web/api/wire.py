@@ -80,7 +80,7 @@ class RequestStatus(msgspec.Struct, frozen=True):
     sentence: str = ""
     """What a person would have been told."""
     answer: str = ""
-    """What the avatar said to it."""
+    """What the avatar said to it, while it speaks as far as it has come."""
 
 
 class SessionSummary(msgspec.Struct, frozen=True):

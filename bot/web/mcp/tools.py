@@ -25,6 +25,9 @@ Progress = Callable[[float, str], Awaitable[None]]
 BETWEEN = 1.0
 """Seconds between two signs of progress."""
 
+LONGEST_NEWS = 500
+"""Characters of what the avatar has said so far that are told with a sign of progress."""
+
 LONGEST = 600
 """Signs of progress after which what goes on is told as it is."""
 
@@ -203,7 +206,7 @@ class AgentTools:
         for second in range(LONGEST):
             if done.status.final:
                 break
-            await call.progress(float(second), GOING_ON[done.status])
+            await call.progress(float(second), done.answer[-LONGEST_NEWS:] or GOING_ON[done.status])
             done = await self._operations.request(call.caller, done.id, BETWEEN)
         if done.status is RequestState.REFUSED:
             raise ApiProblem(ProblemKind.REFUSED, done.sentence or "That was not done.")

@@ -144,6 +144,20 @@ async def test_a_cancelled_call_interrupts_the_avatar(tmp_path: Path, way: str, 
         assert not (await client.call_tool("status", {})).is_error
 
 
+async def test_progress_has_the_words_so_far(tmp_path: Path) -> None:
+    whole = " ".join(["wonderful"] * 12)
+    slow = AvatarBehavior(answer=lambda _: whole, pace=30.0)
+    async with agents(tmp_path, slow) as there, there.over_http(await there.token()) as client:
+        seen: list[str] = []
+
+        async def told(progress: float, total: float | None, message: str | None) -> None:
+            seen.append(message or "")
+
+        said = await client.call_tool("say", {"place": PLACE, "text": "Hi"}, progress_callback=told)
+        assert text_of(said) == whole
+        assert any("wonderful" in message and message != whole for message in seen), seen
+
+
 async def test_what_is_refused_is_the_sentence_of_people(tmp_path: Path) -> None:
     async with agents(tmp_path) as there, there.over_http(await there.token("say", "sessions")) as client:
         assert {tool.name for tool in (await client.list_tools()).tools} == {"say", "status"}
