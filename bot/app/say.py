@@ -38,19 +38,19 @@ class ClientSettings(BaseSettings):
     token: Annotated[SecretStr | None, Field(validation_alias="AVATARBOT_TOKEN")] = None
 
 
-async def say(settings: ClientSettings, place: str, text: str, key: str, wait: int) -> str:
-    """What the avatar answered, or `''`. Raises `AvatarbotError` with the sentence where it was not spoken."""
+async def say(settings: ClientSettings, place: str, text: str, *, mode: str, key: str, wait: int) -> str:
+    """What the avatar said, or `''`; where none is live, one is started in that mode. Raises `AvatarbotError` with the sentence where it was not spoken."""
     if settings.token is None:
         raise SettingsError("AVATARBOT_TOKEN is not set. Make one where Avatarbot runs: avatarbot tokens create")
     if not text.strip():
         raise AvatarbotError("There is nothing to say.")
-    status = await _asked(settings, {"place": place, "text": text}, key or new_id(), wait)
+    status = await _asked(settings, {"place": place, "text": text, "start": {"mode": mode}}, key or new_id(), wait)
     if status.get("status") not in GOOD:
         raise AvatarbotError(str(status.get("sentence") or status.get("detail") or "It was not spoken."))
     return str(status.get("answer") or "")
 
 
-async def _asked(settings: ClientSettings, body: dict[str, str], key: str, wait: int) -> dict[str, Any]:
+async def _asked(settings: ClientSettings, body: dict[str, Any], key: str, wait: int) -> dict[str, Any]:
     for again in range(TRIES - 1, -1, -1):
         try:
             return await asyncio.to_thread(_request, settings, json.dumps(body), key, wait)

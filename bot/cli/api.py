@@ -73,6 +73,13 @@ def revoke(name: str) -> None:
 @click.command()
 @click.argument("place")
 @click.argument("text", nargs=-1, required=True)
+@click.option(
+    "--mode",
+    type=click.Choice(["retelling", "dialogue"]),
+    default="retelling",
+    show_default=True,
+    help="Of an avatar that is started because none is live: whether it says the text or answers it.",
+)
 @click.option("--key", default="", help="The same key says it once, however often the command is run.")
 @click.option(
     "--wait",
@@ -81,11 +88,11 @@ def revoke(name: str) -> None:
     show_default=True,
     help="Seconds to wait until it is spoken; 0 only hands it over.",
 )
-def say(place: str, text: tuple[str, ...], key: str, wait: int) -> None:
+def say(place: str, text: tuple[str, ...], mode: str, key: str, wait: int) -> None:
     """Say something through an avatar in a channel, over the HTTP API.
 
     AVATARBOT_URL says where the service is, AVATARBOT_TOKEN which token to use. With - for the text, standard input is read.
-    What the avatar answers is printed; where it was not spoken, the command says why and ends with 2.
+    What the avatar says is printed; where it was not spoken, the command says why and ends with 2.
 
     \b
       avatarbot say slack/T0123456/C0123456 "Version 2 is out."
@@ -96,6 +103,6 @@ def say(place: str, text: tuple[str, ...], key: str, wait: int) -> None:
     from bot.settings import load
 
     words = sys.stdin.read() if text == ("-",) else " ".join(text)
-    answer = finish(said(load(ClientSettings), place, words, key, wait))
+    answer = finish(said(load(ClientSettings), place, words, mode=mode, key=key, wait=wait))
     if answer:
         click.echo(printable_line(answer) if sys.stdout.isatty() else answer)

@@ -53,7 +53,7 @@ def prepared(asked: dict[str, str]) -> urllib.request.Request:
         or "-".join(os.environ.get(f"GITHUB_{name}", "") for name in ("RUN_ID", "JOB", "ACTION")),
         "Prefer": f"wait={asked['wait']}",
     }
-    body = json.dumps({"place": asked["place"], "text": asked["text"]}).encode()
+    body = json.dumps({"place": asked["place"], "text": asked["text"], "start": {"mode": asked["mode"]}}).encode()
     return urllib.request.Request(f"{asked['url'].rstrip('/')}/api/v1/say", body, headers, method="POST")
 
 

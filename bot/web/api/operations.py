@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import NoReturn
 
 from bot.clock import new_id
@@ -53,6 +54,8 @@ from bot.web.api.wire import (
 
 AVATARS = CATALOGUE.verbs[CATALOGUE.names.index("avatars")]
 
+NO_OPTIONS: Mapping[str, str] = MappingProxyType({})
+
 LONGEST_WAIT = 60.0
 """Seconds for which the end of a request can be waited for at once."""
 
@@ -86,8 +89,10 @@ class ApiOperations:
 
     # ------------------------------------------------------------ what changes a session
 
-    async def say(self, caller: ApiCaller, place: str, text: str, key: str) -> RequestStatus:
-        """Where no avatar is live one is started, if the token is for `start`."""
+    async def say(
+        self, caller: ApiCaller, place: str, text: str, key: str, start: Mapping[str, str] = NO_OPTIONS
+    ) -> RequestStatus:
+        """Where no avatar is live one is started, if the token is for `start`: with those options."""
         self._require(caller, SAY)
         here = await self.place(caller, place)
         said = self._inbound(caller, here, Command(SAY, {"text": text}), f":{key}")
@@ -96,7 +101,7 @@ class ApiOperations:
         except ApiProblem as nobody:
             if nobody.kind is not ProblemKind.NO_SESSION or "start" not in caller.token.commands:
                 raise
-        return await self._say_to_a_new_one(said, self._inbound(caller, here, Command("start"), f"/start:{key}"))
+        return await self._say_to_a_new_one(said, self._inbound(caller, here, Command("start", start), f"/start:{key}"))
 
     async def _say_to_a_new_one(self, said: Inbound, start: Inbound) -> RequestStatus:
         refused = None

@@ -33,6 +33,7 @@ from bot.web.api.wire import (
     USUAL_DAYS,
     AvatarList,
     AvatarOffer,
+    OptionValue,
     Problem,
     RequestStatus,
     SayRequest,
@@ -52,7 +53,6 @@ LONGEST_ID = 64
 
 CHANGES_SLOWLY = {"cache-control": "public, max-age=300"}
 
-Option = str | int | float
 T = TypeVar("T")
 
 NOTHING_THERE = f"There is nothing at this URL. {PATH}/openapi.json says what there is."
@@ -118,11 +118,11 @@ class ApiRequest:
         """The body as options of a command, as somebody would type them; none where there is no body."""
         if self.http.headers.get("content-length", "") in {"", "0"} and "transfer-encoding" not in self.http.headers:
             return {}
-        found = await self.body(dict[str, Option])
+        found = await self.body(dict[str, OptionValue])
         return {name: text_of(value) for name, value in found.items()}
 
 
-def text_of(value: Option) -> str:
+def text_of(value: OptionValue) -> str:
     """As it would be typed."""
     return value if isinstance(value, str) else json.dumps(value)
 
@@ -199,9 +199,9 @@ class ApiRoutes:
 
     async def say(self, request: ApiRequest) -> Response:
         asked, key = await request.body(SayRequest), request.key
-        return await self._accepted(
-            request, key, await self._operations.say(request.caller, asked.place, asked.text, key)
-        )
+        start = {name: text_of(value) for name, value in asked.start.items()}
+        said = await self._operations.say(request.caller, asked.place, asked.text, key, start)
+        return await self._accepted(request, key, said)
 
     async def start(self, request: ApiRequest) -> Response:
         options, key = await request.options(), request.key

@@ -15,6 +15,8 @@ ON_A_SESSION = ("stop", "interrupt", "act", "set", "extend")
 USUAL_DAYS, MOST_DAYS = 30, 90
 """Of a report of usage."""
 
+OptionValue = str | int | float
+
 PlaceName = Annotated[
     str,
     msgspec.Meta(
@@ -32,6 +34,14 @@ class SayRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     place: PlaceName
     text: Annotated[str, msgspec.Meta(min_length=1, description="As somebody would write it in the channel.")]
+    start: Annotated[
+        dict[str, OptionValue],
+        msgspec.Meta(
+            description="How an avatar is started where none is live: the options of `/avatar start`. With `mode` `retelling` it says what "
+            "it is given, with `dialogue` it answers.",
+            examples=[{"mode": "retelling"}],
+        ),
+    ] = {}
 
 
 class RequestState(StrEnum):

@@ -69,6 +69,18 @@ async def test_a_token_for_start_brings_an_avatar_first(world: MemoryWorld) -> N
 
 
 @in_memory()
+async def test_an_announcement_is_said_as_it_is_written(world: MemoryWorld) -> None:
+    async with program(world.service, ("say", "start")) as api:
+        asked = {"place": PLACE, "text": "Version 2 is out.", "start": {"mode": "retelling", "minutes": 3}}
+        response = await api.post("/say", asked, prefer="wait=60")
+        assert response.json()["status"] == "spoken", response.json()
+        strange = await api.post("/say", {"place": f"{PLACE}/t9", "text": "Hello", "start": {"colour": "red"}})
+        assert strange.status_code == 422, strange.json()
+    assert world.provider.hosted[-1].given == ["Version 2 is out."]
+    assert world.provider.hosted[-1].duration_s == 180
+
+
+@in_memory()
 async def test_a_token_without_start_is_told_that_nobody_is_there(world: MemoryWorld) -> None:
     async with program(world.service, ("say",)) as api:
         response = await api.say("Version 2 is out.")
