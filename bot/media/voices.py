@@ -16,7 +16,7 @@ LINE_FULL = "Ten people wait to speak already. Try again in a moment."
 
 @dataclass(frozen=True, slots=True)
 class SpokenWords:
-    """What somebody was understood to say. `id` becomes that of their message, which the words are shown under while they grow."""
+    """What somebody was understood to say. `id` becomes that of their message."""
 
     id: str
     text: str
@@ -29,6 +29,8 @@ class Microphone:
     claimant: Claimant
     role: Role
     hand_in: Callable[[SpokenWords], Awaitable[Outcome]] = field(compare=False)
+    show: Callable[[str], None] = field(compare=False)
+    """Their own words as they are recognised: to nobody else, for no moderator has seen them yet."""
     tell: Callable[[str], None] = field(compare=False)
     """Why they cannot speak, or what came of what they said, in one sentence."""
 

@@ -73,7 +73,9 @@ class SessionContext:
     active_at: datetime = field(init=False)  # when somebody last used it, and never ahead of our clock
     note: str = ""
     speaking: bool = False
-    talking: bool = False  # somebody speaks aloud, and what was written waits. Written by `VoiceInput`, as is the next
+    quiet: asyncio.Event = field(
+        default_factory=asyncio.Event
+    )  # cleared while somebody speaks aloud. Written by `VoiceInput`, as is the next
     spoken: deque[str] = field(
         default_factory=lambda: deque(maxlen=SPOKEN_REMEMBERED)
     )  # `mid`s of what people said aloud
@@ -90,6 +92,7 @@ class SessionContext:
     card_wakeup: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
+        self.quiet.set()
         self.active_at = min(self.services.clock.now(), self.session.active_at)
         inbox, session_id = self.services.storage.inbox, self.session.id
         self.turns = WaitingRows(lambda: inbox.waiting_turns(session_id))

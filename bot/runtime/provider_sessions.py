@@ -1,6 +1,7 @@
 """The avatar in its room: created, joined, renewed, taken over, closed. The row is written before anything is paid for."""
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -36,6 +37,9 @@ ASKED_AGAIN = timedelta(seconds=2)
 
 TOKEN_LASTS = timedelta(seconds=30)
 """From the word that our token is about to expire until it does. None is renewed, so the room is changed."""
+
+HEARD_OUT_S = 15.0
+"""For which a renewal waits for somebody who speaks aloud: their words would be cut in two."""
 
 NOT_TAKEN_OVER = "Not all that was set meanwhile was taken over. Please set it again."
 
@@ -278,8 +282,11 @@ class ProviderSessions:
         await context.become(SessionStatus.LIVE, "Fresh conversation." if context.services.model is None else "")
 
     async def _go_over(self, joined: JoinedAvatar) -> None:
-        """Between two turns: what is being said is heard to its end."""
+        """Between two turns: what is being said is heard to its end, also by somebody who speaks aloud."""
         try:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(HEARD_OUT_S):
+                    await self._context.quiet.wait()
             async with self._context.turn_lock:
                 await self._activate(joined)
         except BaseException:

@@ -143,7 +143,7 @@ class Turns:
         context = self._context
         rows = await context.turns.all()
         aloud = next((row for row in rows if row.heard), None)
-        if not rows or (context.talking and aloud is None):
+        if not rows or (aloud is None and not context.quiet.is_set()):
             self._count(len(rows))
             return None
         row, hold = aloud or self._authors.next(rows), 0.0 if aloud else context.platform.pace.hold

@@ -13,7 +13,7 @@ from bot.domain.conversations import Accepted, Duplicate, NoSession, Refused
 from bot.domain.errors import CommandRefused, RoomError, StoreUnavailable
 from bot.domain.posts import Addressee, Speaker
 from bot.domain.sessions import SessionStatus
-from bot.media.events import Caption, Hears
+from bot.media.events import Hears
 from bot.media.voices import Microphone, SpokenWords
 from bot.ports.avatar import AvatarEvent, HearingAvatar, Utterance
 from bot.runtime.context import SessionContext
@@ -133,13 +133,13 @@ class VoiceInput:
 
     def _keep_quiet(self) -> None:
         """What was written waits until they have spoken."""
-        self._context.talking = True
+        self._context.quiet.clear()
         if self._quiet:
             self._quiet.cancel()
         self._quiet = asyncio.get_running_loop().call_later(SPEECH_SETTLES_S, self._go_on)
 
     def _go_on(self) -> None:
-        self._context.talking = False
+        self._context.quiet.set()
         self._context.turns.wakeup.set()
 
     # ------------------------------------------------------------ what was recognised
@@ -169,12 +169,9 @@ class VoiceInput:
             spoken.timer.cancel()
         if spoken.taken:
             self._settles = WORDS_SETTLE_S
-        name = spoken.by.claimant.name
-        self._context.services.events.publish(
-            self._context.session.id, Caption(spoken.id, Speaker.USER, text, event.final, name)
-        )
+        spoken.by.show(text)
         if event.final:
-            self._turns.heard(Addressee(clean_name(name)))
+            self._turns.heard(Addressee(clean_name(spoken.by.claimant.name)))
             later = asyncio.get_running_loop().call_later
             spoken.timer = later(self._settles, self._conclude, spoken, text, len(event.text))
 

@@ -201,7 +201,7 @@ async def test_a_watch_link_cannot_speak(core: ScriptedCore, window: Opens) -> N
     assert core.came == []
 
 
-@pytest.mark.parametrize("verb", ["stop", "start", "set", "forget", "defaults reset", "keep-going", ""])
+@pytest.mark.parametrize("verb", ["stop", "start", "act", "forget", "defaults reset", "keep-going", ""])
 async def test_only_the_commands_of_the_page_are_handed_in(core: ScriptedCore, verb: str) -> None:
     secret = await link(core)
     async with reach(core) as socket:

@@ -82,8 +82,10 @@ def _said(say: Say) -> MessagePosted:
     return MessagePosted(say.text, via=ALOUD if say.aloud else "the viewer")
 
 
-def microphone(grant: Grant, core: CoreApi, clock: Clock, tell: Callable[[str], None]) -> Microphone | None:
-    """One for whoever may speak over that link; None for who may only watch. `tell` gets sentences for them."""
+def microphone(
+    grant: Grant, core: CoreApi, clock: Clock, show: Callable[[str], None], tell: Callable[[str], None]
+) -> Microphone | None:
+    """One for whoever may speak over that link; None for who may only watch. `show` gets their words, `tell` sentences for them."""
     person = grant.person
     if grant.scope is not Scope.SPEAK or person is None:
         return None
@@ -96,7 +98,7 @@ def microphone(grant: Grant, core: CoreApi, clock: Clock, tell: Callable[[str], 
         )
 
     claimant = Claimant(new_id(), person.id, person.name, may_take=at_least(grant.role, Role.STARTER))
-    return Microphone(claimant, grant.role, hand_in, tell)
+    return Microphone(claimant, grant.role, hand_in, show, tell)
 
 
 def _sequence(clock: Clock) -> int:

@@ -17,13 +17,13 @@ from bot.web.viewer.archive import Archive
 from bot.web.viewer.player import Player
 from bot.web.viewer.presence import Presence
 from bot.web.viewer.speaking import PageMicrophone
-from bot.web.viewer.wire import Audience, Outcome, SaidLine, Session, ToPage, VoiceNote, encode
+from bot.web.viewer.wire import Audience, Outcome, OwnWords, SaidLine, Session, ToPage, VoiceNote, encode
 
 OUTCOMES_LIMIT = 64
 """Outcomes that a page has not been sent yet; while there are so many, nothing more is read of it."""
 
-MakeMicrophone = Callable[[Callable[[str], None]], Microphone | None]
-"""Makes one that tells its person sentences this way; none for who may only watch."""
+MakeMicrophone = Callable[[Callable[[str], None], Callable[[str], None]], Microphone | None]
+"""Makes one that shows its person their words, and tells them sentences, this way; none for who may only watch."""
 
 
 class ViewerConnection:
@@ -50,7 +50,9 @@ class ViewerConnection:
         self._rests = False
         self._write = socket.scope.get("extensions", {}).get(WRITE_WHOLE, _cannot)
         self.player = Player(events.media.of(grant.session_id), self._woken.set, self._write_at_once)
-        self.microphone = PageMicrophone(events.voices.of(grant.session_id), microphone(self.tell))
+        self.microphone = PageMicrophone(
+            events.voices.of(grant.session_id), microphone(lambda text: self.show("heard", OwnWords(text)), self.tell)
+        )
 
     def show(self, name: str, frame: ToPage) -> None:
         """Have a frame sent; one that was not sent yet under the same name is replaced."""

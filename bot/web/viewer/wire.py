@@ -100,6 +100,12 @@ class VoiceNote(ViewerFrame, frozen=True, tag="note"):
     sentence: str
 
 
+class OwnWords(ViewerFrame, frozen=True, tag="heard"):
+    """What is recognised of what this page says aloud, so far. Everybody sees it once it may be said."""
+
+    text: str
+
+
 class Outcome(ViewerFrame, frozen=True, tag="outcome"):
     """What came of `Say` or `Do`: an empty sentence when it was taken, and then the `id` under which the words will be `Said`."""
 
@@ -135,7 +141,7 @@ class ValuesOffered(ViewerFrame, frozen=True, tag="values"):
     values: tuple[OfferedValue, ...] = ()
 
 
-ToPage = Hello | Session | SaidLine | Audience | FloorShown | VoiceNote | Outcome | ValuesOffered | Gone
+ToPage = Hello | Session | SaidLine | Audience | FloorShown | VoiceNote | OwnWords | Outcome | ValuesOffered | Gone
 
 
 # ---------------------------------------------------------------- from the page

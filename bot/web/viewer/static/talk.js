@@ -8,6 +8,7 @@ import { CANNOT, recognises, SpeechWords } from "./recognition.js";
 const EARLY = 25; // pieces of 20 ms that are kept until the floor is given
 const TAIL = 200; // milliseconds in which the end of a word is still sent
 const KEPT_OPEN = 10_000; // milliseconds after which an unused microphone is closed: it opens slowly
+const SHOWN = 3000; // milliseconds for which one's own words stay below the button
 const OVER = "A minute is over. Press again to go on.";
 
 const at = (id) => document.getElementById(id);
@@ -26,6 +27,7 @@ export class Talk {
   #closing = 0;
   #had = false; // the floor, since the button was pressed
   #note = "";
+  #shown = 0;
 
   /** `send(frame)` and `stream(buffer)` go to the server, `said(text)` is what was recognised here, `interrupt()` stops the avatar. */
   constructor(handlers) {
@@ -55,6 +57,13 @@ export class Talk {
     if (floor.yours && !before.yours) this.#begin();
     if (before.yours && !floor.yours && this.#wanted) this.#lose();
     this.draw();
+  }
+
+  /** What is understood of one's own words, until they stand in the transcript. */
+  hear(text) {
+    this.#tell(`“${text}”`);
+    clearTimeout(this.#shown);
+    this.#shown = setTimeout(() => this.#tell(""), SHOWN);
   }
 
   /** A sentence of the server's. */
@@ -158,6 +167,7 @@ export class Talk {
   }
 
   #tell(sentence) {
+    clearTimeout(this.#shown);
     this.#note = sentence;
     say(at("mic-note"), sentence);
   }

@@ -106,6 +106,9 @@ const take = {
   values(frame) {
     adjust.offer(frame);
   },
+  heard({ text }) {
+    talk.hear(text);
+  },
   note({ sentence }) {
     talk.refuse(sentence);
   },
