@@ -180,7 +180,7 @@ class Viewers:
                 waiting = False
                 self.first_pictures.append(now - opened_at)
             self.delays.append(now - STAMP.unpack_from(frame, HEADER.size)[0])
-            if now - acknowledged_at > 0.2 and self._secret:
+            if now - acknowledged_at > 0.3 and self._secret:  # as the page does
                 acknowledged_at = now
                 await socket.send(f'{{"type":"ack","number":{HEADER.unpack_from(frame)[4]}}}')
 

@@ -38,9 +38,17 @@ CAPTURED = """async ([rate, pitch]) => {
 QUALITY = """async ([late, gap]) => {
   const { Quality } = await import("/v/static/quality.js");
   const quality = new Quality();
-  for (let at = 0; at < 100; at++) quality.take({ pts: at * 20_000, gap: false }, at * 20);
-  for (let at = 100; at < 200; at++) quality.take({ pts: at * 20_000, gap: gap && at === 150 }, at * 20 + late);
+  for (let at = 0; at < 100; at++) quality.take({ pts: at * 20_000, number: at, picture: true }, at * 20);
+  for (let at = 100; at < 200; at++) quality.take({ pts: at * 20_000, number: at + (gap && at >= 150), picture: true }, at * 20 + late);
   return quality.level(4000 + late);
+}"""
+
+
+NUMBERED = """async (numbers) => {
+  const { Quality } = await import("/v/static/quality.js");
+  const quality = new Quality();
+  numbers.forEach((number, at) => quality.take({ pts: at * 20_000, number, picture: at === 2 }, at * 20));
+  return quality.level(100);
 }"""
 
 
@@ -124,3 +132,15 @@ async def test_who_may_sets_language_and_voice_here(core: ScriptedCore, window: 
     await until(lambda: bool(core.came))
     assert core.came[-1].body == Command("set", {"language": "fr"})
     await expect(page.locator("#adjusting")).to_be_hidden()
+
+
+@pytest.mark.parametrize(
+    ("numbers", "level"),
+    [([5, 6, 7, 8, 9], "good"), ([5, 6, 7, 8, 10], "poor"), ([5, 9, 20, 21, 22], "good")],
+    ids=["whole", "left out", "before the first picture"],
+)
+async def test_a_number_that_is_missing_was_left_out(
+    core: ScriptedCore, window: Opens, numbers: list[int], level: str
+) -> None:
+    async with watching(core, window) as page:
+        assert await page.evaluate(NUMBERED, numbers) == level

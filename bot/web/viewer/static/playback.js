@@ -5,7 +5,7 @@ import { Quality } from "./quality.js";
 import { Sound } from "./sound.js";
 
 const HEADER = 24; // bytes
-const ACKNOWLEDGE = 200; // milliseconds
+const ACKNOWLEDGE = 300; // milliseconds, well within the 700 after which the service takes a page to be behind
 const BUSY = 5; // chunks that wait for the decoder: it cannot keep up
 
 /** Whether this browser can, here: decoders exist in secure contexts only. */
@@ -78,7 +78,7 @@ export class Playback {
     (frame.picture ? this.#picture : this.#sound).take(frame);
   }
 
-  /** On a new connection, where numbers begin anew. */
+  /** On a new connection. */
   begin() {
     this.#taken = this.#acknowledged = 0;
     this.#quality.reset();
@@ -105,7 +105,6 @@ function unpack(buffer) {
     picture: view.getUint8(1) === 0,
     codec: view.getUint8(2),
     key: Boolean(flags & 1),
-    gap: Boolean(flags & 2),
     number: view.getUint32(4, true),
     pts: Number(view.getBigInt64(8, true)),
     rate: view.getUint16(16, true) * 100,

@@ -10,21 +10,23 @@ export class Quality {
   #late = []; // [when, how late]
   #best = []; // [when, the least of its second]
   #gap = -Infinity;
+  #number = null; // of the last frame since there is a picture; before, what is left out waits for a key frame
 
-  /** A frame has come. `pts` is in µs, on a clock of the sender's. */
-  take({ pts, gap }, now = performance.now()) {
+  /** A frame has come. `number` counts those of the session; `pts` is in µs, on a clock of the sender's. */
+  take({ pts, number, picture }, now = performance.now()) {
     const travelled = now - pts / 1000;
     const last = this.#best.at(-1);
     if (last && now - last[0] < 1000) last[1] = Math.min(last[1], travelled);
     else this.#best = [...this.#best.filter(([when]) => now - when < BASE), [now, travelled]];
     const base = Math.min(...this.#best.map(([, least]) => least));
     this.#late = [...this.#late.filter(([when]) => now - when < WINDOW), [now, travelled - base]];
-    if (gap && this.#late.length > 1) this.#gap = now;
+    if (this.#number !== null && number !== this.#number + 1) this.#gap = now;
+    if (this.#number !== null || picture) this.#number = number;
   }
 
   /** Numbers and clocks begin anew. */
   reset() {
-    [this.#late, this.#best, this.#gap] = [[], [], -Infinity];
+    [this.#late, this.#best, this.#gap, this.#number] = [[], [], -Infinity, null];
   }
 
   /** `good`, `fair` or `poor`; empty while nothing comes. */
