@@ -349,7 +349,7 @@ async def test_what_answered_a_turn_is_kept_on_request(staged: Staged) -> None:
 
 
 @active()
-async def test_what_answers_a_turn_is_written_with_its_outcome_or_neither(staged: Staged) -> None:
+async def test_an_answer_and_its_outcome_are_one_transaction(staged: Staged) -> None:
     publisher = TranscriptPublisher(staged.context)
     hear(publisher, "Alma.", id_="row1")
 
