@@ -78,7 +78,9 @@ def _server(text: str) -> str:
     if not sound:
         raise ValueError("has to name a database on a server, as in postgresql://user:password@host/avatarbot")
     if find_spec("psycopg") is None:
-        raise ValueError("names PostgreSQL, for which the driver is missing: pip install 'avatarbot[postgres]'")
+        raise ValueError(
+            "names PostgreSQL, whose driver is missing: `make setup` brings it (or `uv tool install --force '.[postgres]'`)"
+        )
     return text
 
 

@@ -22,7 +22,9 @@ def mcp() -> None:
     from bot.settings import load
 
     if importlib.util.find_spec("mcp") is None:
-        raise SettingsError("MCP needs an extra: install it with `pip install 'avatarbot[mcp]'`.")
+        raise SettingsError(
+            "MCP needs the extra `mcp`, which `make setup` brings (or `uv tool install --force '.[mcp]'`)."
+        )
     settings = load(ClientSettings)
     if settings.token is None:
         raise SettingsError("AVATARBOT_TOKEN is not set. Make one where Avatarbot runs: avatarbot tokens create")

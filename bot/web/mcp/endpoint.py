@@ -24,7 +24,9 @@ PATH = "/mcp"
 READY_WITHIN = 30.0
 """Seconds for loading the library, which takes one or two."""
 
-NOT_INSTALLED = "MCP needs an extra: install it with `pip install 'avatarbot[mcp]'`, and start again."
+NOT_INSTALLED = (
+    "MCP needs the extra `mcp`, which `make setup` brings (or `uv tool install --force '.[mcp]'`); then start again."
+)
 NOT_READY = "The service is starting or ending. Try again in a moment."
 
 

@@ -222,7 +222,7 @@ async def test_without_the_extra_the_endpoint_says_what_to_install(tmp_path: Pat
             answer = await http.post("/mcp", json={})
         assert (
             answer.json()["detail"]
-            == "MCP needs an extra: install it with `pip install 'avatarbot[mcp]'`, and start again."
+            == "MCP needs the extra `mcp`, which `make setup` brings (or `uv tool install --force '.[mcp]'`); then start again."
         )
 
 
