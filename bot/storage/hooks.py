@@ -13,7 +13,7 @@ from bot.domain.hook_events import EventType, PlaceScope
 from bot.ports.storage.hooks import EventRecord, HookDelivery, HookListener, HookRecord, NewEvent
 from bot.storage.encryption import decrypt, encrypt
 from bot.storage.event_writer import SpokenTurn
-from bot.storage.statements import Prepared, SqlTransaction
+from bot.storage.statements import Prepared, SqlTransaction, in_workspace
 from bot.storage.tables import deliveries, events, hooks, inbox, sessions, turns
 
 # ---------------------------------------------------------------- who listens
@@ -186,8 +186,11 @@ def retry(tx: SqlTransaction, hook_id: str = "", event_id: str = "") -> int:
     return tx.connection.execute(update(deliveries).where(here).values(due_at=tx.now, attempts=0)).rowcount
 
 
-def since(tx: SqlTransaction, event_id: str, most: int) -> list[EventRecord]:
-    query = select(*_EVENT).join(sessions, sessions.c.id == events.c.session_id).where(events.c.id > event_id)
+def since(
+    tx: SqlTransaction, event_id: str, most: int, workspaces: Collection[tuple[str, str]] = ()
+) -> list[EventRecord]:
+    there = [or_(*(in_workspace(sessions, *each) for each in workspaces))] if workspaces else []
+    query = select(*_EVENT).join(sessions, sessions.c.id == events.c.session_id).where(events.c.id > event_id, *there)
     return [_event(row) for row in tx.connection.execute(query.order_by(events.c.id).limit(most))]
 
 

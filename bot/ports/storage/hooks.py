@@ -111,8 +111,10 @@ class HookRepository(Protocol):
         """Until then what happens in its places is written down for one who reads along, whatever it is."""
         ...
 
-    async def since(self, event_id: str, most: int) -> list[EventRecord]:
-        """What is kept of what happened after an event, by their ids; `''`: everything."""
+    async def since(self, event_id: str, most: int, workspaces: Collection[tuple[str, str]] = ()) -> list[EventRecord]:
+        """What is kept of what happened after an event, `''` for all of it, by their ids; in these workspaces (platform and id), or
+        everywhere.
+        """
         ...
 
     async def forget_older(self, age: timedelta) -> int:

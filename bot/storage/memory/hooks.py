@@ -126,9 +126,12 @@ def retry(tx: MemoryTransaction, hook_id: str = "", event_id: str = "") -> int:
     return len(found)
 
 
-def since(tx: MemoryTransaction, event_id: str, most: int) -> list[EventRecord]:
-    later = sorted(row.new.id for row in tx.data.events if row.new.id > event_id)
-    return [_event(tx, each) for each in later[:most]]
+def since(
+    tx: MemoryTransaction, event_id: str, most: int, workspaces: Collection[tuple[str, str]] = ()
+) -> list[EventRecord]:
+    later = (_event(tx, row.new.id) for row in tx.data.events if row.new.id > event_id)
+    there = (each for each in later if not workspaces or (each.place.platform, each.place.workspace_id) in workspaces)
+    return sorted(there, key=lambda event: event.id)[:most]
 
 
 # ---------------------------------------------------------------- forgetting

@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from bot.clock import new_id
 from bot.domain.api_tokens import ApiToken
+from bot.domain.conversations import ConversationRef
 from bot.domain.errors import StoreUnavailable
 from bot.domain.hook_events import EventType, PlaceScope
 from bot.ports.storage.hooks import EventRecord, HookRepository
@@ -31,6 +32,9 @@ HEARTBEAT = 15.0
 
 LOOK_EVERY = 2.0
 """Seconds between two looks without a wakeup: other processes write too."""
+
+TOGETHER = 0.05
+"""Seconds after the first of several things that happen: they are looked for once."""
 
 SETTLING = 10.0
 """Seconds for which an event may become visible after a later one: ids are made before what happens is committed."""
@@ -70,7 +74,7 @@ class EventStreams:
             )
         await self._listen(token)
         self._open[token.name] += 1
-        chunks = self._chunks(token, kinds, NewEvents(self._services.storage.hooks, after or new_id()))
+        chunks = self._chunks(token, kinds, NewEvents(self._services.storage.hooks, after or new_id(), token.places))
         return _EventResponse(chunks, lambda: self._open.subtract([token.name]))
 
     async def _listen(self, token: ApiToken) -> None:
@@ -105,6 +109,7 @@ class EventStreams:
                     await self._listen(token)
                     yield b": still here\n\n"
                 await rest(wakeup, min(LOOK_EVERY, self._heartbeat))
+                await asyncio.sleep(TOGETHER)
 
     async def _hears(self, token: ApiToken, event: EventRecord) -> bool:
         scope, platform = PlaceScope(token.places), self._services.platforms.get(event.place.platform)
@@ -114,10 +119,11 @@ class EventStreams:
 
 
 class NewEvents:
-    """What has happened since the last look, each event once, though some become visible after later ones."""
+    """What has happened in the workspaces of these places since the last look, each event once, though some become visible after later ones."""
 
-    def __init__(self, hooks: HookRepository, after: str) -> None:
+    def __init__(self, hooks: HookRepository, after: str, places: Collection[ConversationRef]) -> None:
         self._hooks = hooks
+        self._workspaces = {(place.platform, place.workspace_id) for place in places}
         self._settled = after
         self._read: deque[tuple[float, str]] = deque()
 
@@ -126,7 +132,7 @@ class NewEvents:
         self._settle()
         known, position, found = {id_ for _, id_ in self._read}, self._settled, list[EventRecord]()
         while not found:
-            page = await self._hooks.since(position, PAGE)
+            page = await self._hooks.since(position, PAGE, self._workspaces)
             found = [event for event in page if event.id not in known]
             if len(page) < PAGE:
                 break

@@ -278,6 +278,18 @@ async def test_a_reader_is_kept_what_happens_in_its_places(storage: Storage, clo
     assert len(await storage.hooks.since("", 10)) == 2
 
 
+async def test_a_reader_sees_no_other_workspaces(storage: Storage) -> None:
+    everywhere = PlaceScope((ConversationRef("room", "W1", "*"), ConversationRef("room", "W2", "*")))
+    await storage.hooks.listen("reader", everywhere, NOON + DAY)
+    await start(storage, "s")
+    await start(storage, "theirs", ConversationRef("room", "W2", "C1"))
+    assert len(await storage.hooks.since("", 10)) == 2
+    (mine,) = await storage.hooks.since("", 10, {("room", "W1")})
+    assert mine.place.workspace_id == "W1"
+    assert len(await storage.hooks.since("", 10, {("room", "W1"), ("room", "W2")})) == 2
+    assert await storage.hooks.since("", 10, {("chat", "W1")}) == []
+
+
 async def test_a_reader_that_comes_back_is_kept_longer(storage: Storage, clock: ManualClock) -> None:
     await storage.hooks.listen("reader", HERE, NOON + DAY)
     await storage.hooks.listen("reader", HERE, NOON + 3 * DAY)
