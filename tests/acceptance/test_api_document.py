@@ -30,6 +30,8 @@ SCHEMA = schemathesis.openapi.from_dict(document())
 OPERATIONS: list[Any] = [result.ok() for result in SCHEMA.get_all_operations() if isinstance(result, Ok)]
 # What is valid may still be refused for what it asks: a place that is not there, a session that has ended, a text that is too long.
 LEFT_OUT: list[Any] = CHECKS.get_by_names(["positive_data_acceptance", "unsupported_method", "ignored_auth"])
+PUT_RIGHT: list[Any] = CHECKS.get_by_names(["negative_data_rejection"])
+"""Where the place is replaced by one that there is, nonsense may make sense again."""
 QUICK = settings(
     max_examples=12,
     deadline=None,
@@ -97,6 +99,6 @@ def test_what_follows_from_each_other_is_answered_as_described(target: Target) -
             return {"base_url": target.url, "headers": target.headers}
 
         def validate_response(self, response: object, case: Any, **kwargs: object) -> None:
-            case.validate_response(response, excluded_checks=LEFT_OUT)
+            case.validate_response(response, excluded_checks=[*LEFT_OUT, *PUT_RIGHT])
 
     Calls.run(settings=settings(QUICK, max_examples=10, stateful_step_count=6))
