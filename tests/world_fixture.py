@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import httpx
 from cryptography.fernet import Fernet
 from pydantic import SecretStr
-from sqlalchemy.engine import URL
+from sqlalchemy.engine import URL, make_url
 
 from adapters.akool.client import AkoolApi, ApiKey
 from adapters.akool.provider import AkoolProvider
@@ -145,6 +145,10 @@ class Stack(Watched):
         """Of the database that was given, or of the one in its folder."""
         return self.given_url or database_in(self.folder)
 
+    def url_of(self, process: str) -> URL:
+        url = make_url(self.url)
+        return url.update_query_dict({"application_name": process}) if self.engine.on_server and process else url
+
     @property
     def hosted(self) -> list[HostedSession]:
         """What runs, and costs money, at AKOOL."""
@@ -167,17 +171,18 @@ class Stack(Watched):
         clock: Clock | None = None,
         wiretap: Callable[[Store], Awaitable[Watch]] | None = None,
         kind: type[CuttableStore] | None = None,
+        process: str = "",
         **parts: Any,
     ) -> AsyncIterator[Service]:
         """A service on this world, until the block ends; `crash` inside it kills the process.
 
-        `wiretap` gets the store before anything is done with it, and answers who is to see what is asked of AKOOL.
+        `process` is its name on a server. `wiretap` gets the store before anything is done with it, and answers who is to see what is asked of AKOOL.
         """
         async with AsyncExitStack() as stack:
             self.wire = wire = Wire()
             self.opening = True
             store = await stack.enter_async_context(
-                (kind or self.engine.store).open(self.url, Cipher((KEY,)), PoolSize(2, 2))
+                (kind or self.engine.store).open(self.url_of(process), Cipher((KEY,)), PoolSize(2, 2))
             )
             self.opening = False
             assert isinstance(store, CuttableStore)

@@ -40,6 +40,7 @@ AGAIN_WITHIN_S: Final = 1.5
 ONCE: Final = frozenset({"one_row_per_event", "one_session_per_place"})
 """Unique indexes that two who look at the same moment meet in: who looks again sees the other."""
 
+_NAMED: Final = {"application_name": "avatarbot"}
 _CONNECT: Final = {"connect_timeout": 3, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 2}
 """Seconds, so that a server which fell silent is noticed within ten."""
 
@@ -96,7 +97,7 @@ def _engine(url: URL, **connect: object) -> Engine:
         poolclass=NullPool,
         paramstyle="format",
         use_native_hstore=False,
-        connect_args={"application_name": "avatarbot", **_CONNECT, **connect},
+        connect_args={**_CONNECT, **({} if "application_name" in url.query else _NAMED), **connect},
     )
 
 

@@ -3,6 +3,7 @@
 Every process has triggers of its own, on its own connection, that note for each write of a run who held the session then.
 """
 
+import re
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,8 +11,10 @@ from pathlib import Path
 import httpx
 import msgspec
 from sqlalchemy import Connection
+from sqlalchemy.engine import URL
 
 from bot.storage.engine import Store
+from tests.server import connected
 from tests.world_fixture import Watch
 
 _TABLES = (
@@ -92,6 +95,52 @@ class Audit:
                 self.closes.append(f"{process} closed what another run uses: {provider_id}")
             if holds and thrown_out:
                 self.closes.append(f"{process} closed a room that it was thrown out of: {provider_id}")
+
+
+_ON_SERVER = """
+CREATE TABLE audit_workers (process TEXT, worker TEXT);
+CREATE TABLE audit_writes (process TEXT, what TEXT, session TEXT, holder TEXT, epoch INTEGER);
+CREATE FUNCTION audit_worker() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    INSERT INTO audit_workers VALUES (current_setting('application_name'), new.id); RETURN NULL; END $$;
+CREATE FUNCTION audit_session() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    IF old.worker_id = new.worker_id AND old.status <> 'sleeping' THEN
+        INSERT INTO audit_writes SELECT current_setting('application_name'),
+            CASE WHEN new.end_reason <> old.end_reason THEN new.end_reason ELSE 'session' END, new.id, new.worker_id, new.epoch;
+    END IF; RETURN NULL; END $$;
+CREATE FUNCTION audit_child() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    INSERT INTO audit_writes SELECT current_setting('application_name'), TG_ARGV[0], id, worker_id, epoch
+        FROM sessions WHERE id = new.session_id; RETURN NULL; END $$;
+CREATE FUNCTION audit_outcome() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    INSERT INTO audit_writes SELECT current_setting('application_name'), TG_ARGV[0], id, worker_id, epoch FROM sessions
+        WHERE id = new.session_id AND new.outcome <> 'withdrawn' AND NOT (status = 'ended' AND worker_id = '');
+    RETURN NULL; END $$;
+CREATE TRIGGER audit_enlisted AFTER INSERT ON workers FOR EACH ROW EXECUTE FUNCTION audit_worker();
+CREATE TRIGGER audit_session AFTER UPDATE OF status, end_reason, spec, card_message_id, payer_id, reserved_s ON sessions
+    FOR EACH ROW EXECUTE FUNCTION audit_session();
+CREATE TRIGGER audit_outcome AFTER UPDATE OF state ON inbox FOR EACH ROW EXECUTE FUNCTION audit_outcome('outcome');
+CREATE TRIGGER audit_turn AFTER INSERT ON turns FOR EACH ROW EXECUTE FUNCTION audit_child('turn');
+CREATE TRIGGER audit_intent AFTER INSERT ON provider_sessions FOR EACH ROW EXECUTE FUNCTION audit_child('intent');
+CREATE TRIGGER audit_utterance AFTER INSERT ON utterances FOR EACH ROW EXECUTE FUNCTION audit_child('utterance');
+CREATE TRIGGER audit_growth AFTER UPDATE ON utterances FOR EACH ROW EXECUTE FUNCTION audit_child('growth');
+CREATE TRIGGER audit_post AFTER INSERT ON posts FOR EACH ROW EXECUTE FUNCTION audit_child('post');
+"""
+
+
+class ServerAudit(Audit):
+    """The same on a server, where triggers are the database's and a process is the name of its connection."""
+
+    def __init__(self, url: URL) -> None:
+        super().__init__(Path())
+        self._url = url
+        with connected(url) as connection:
+            connection.execute(_ON_SERVER.encode())
+
+    async def tap(self, process: str, store: Store) -> Watch:
+        return lambda request: self._see(process, request)
+
+    def rows(self, query: str, **values: object) -> Sequence[tuple[str, ...]]:
+        with connected(self._url) as connection:
+            return connection.execute(re.sub(r":(\w+)", r"%(\1)s", query).encode(), values).fetchall()
 
 
 def _triggers(process: str) -> list[str]:

@@ -72,7 +72,9 @@ class Host:
         await self._life
 
     async def _live(self) -> None:
-        async with self._stack.serving(alone=self._alone, clock=self.clock, wiretap=self._tap) as self._service:
+        async with self._stack.serving(
+            alone=self._alone, clock=self.clock, wiretap=self._tap, process=self._name
+        ) as self._service:
             self._wire = self._stack.wire
             self._begun.set()
             await self._leave.wait()

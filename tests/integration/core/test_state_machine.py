@@ -11,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
@@ -33,9 +34,10 @@ from bot.ports.room import LossReason
 from bot.testing.chat import ANN
 from bot.testing.virtual_time import LoopClock, virtual_runner
 from tests.database import migrated
-from tests.integration.core.audit import Audit
+from tests.integration.core.audit import Audit, ServerAudit
 from tests.integration.core.host import Host
-from tests.world_fixture import QUICK, Stack, run_story
+from tests.server import fresh_database
+from tests.world_fixture import ENGINES, QUICK, Stack, run_story
 
 BOB = Person("bob", "Bob", Membership.MEMBER)
 BOSS = Person("boss", "Boss", Membership.ADMIN)
@@ -68,11 +70,13 @@ class TwoProcesses(RuleBasedStateMachine):
     async def _set_up(self) -> None:
         clock = LoopClock()
         self.simulator = await Simulator(clock, QUICK).__aenter__()
-        self.stack = Stack(self.folder, self.simulator, clock, policy=SOON_ASLEEP, delay=0.02)
+        self.stack, self.audit = self._world(clock)
+        await self._begin()
+
+    def _world(self, clock: LoopClock) -> tuple[Stack, Audit]:
         path = self.folder / "avatarbot.db"
         path.write_bytes(migrated())
-        self.audit = Audit(path)
-        await self._begin()
+        return Stack(self.folder, self.simulator, clock, policy=SOON_ASLEEP, delay=0.02), Audit(path)
 
     def do(self, what: Coroutine[Any, Any, object]) -> None:
         self.sound = False
@@ -288,11 +292,21 @@ class TwoProcesses(RuleBasedStateMachine):
         return None
 
 
-def test_every_promise_holds_after_every_step() -> None:
+class TwoProcessesOnServer(TwoProcesses):
+    """The same on PostgreSQL, where two transactions are under way at once."""
+
+    def _world(self, clock: LoopClock) -> tuple[Stack, Audit]:
+        url, engine = self.world.enter_context(fresh_database()), ENGINES["postgresql"]
+        stack = Stack(self.folder, self.simulator, clock, policy=SOON_ASLEEP, delay=0.02, engine=engine, given_url=url)
+        return stack, ServerAudit(url)
+
+
+@pytest.mark.parametrize(("machine", "examples"), [(TwoProcesses, 10), (TwoProcessesOnServer, 3)])
+def test_every_promise_holds_after_every_step(machine: type[TwoProcesses], examples: int) -> None:
     soak = "SOAK" in os.environ
     run_state_machine_as_test(
-        TwoProcesses,
-        settings=settings(max_examples=200 if soak else 10, stateful_step_count=40 if soak else 25),
+        machine,
+        settings=settings(max_examples=20 * examples if soak else examples, stateful_step_count=40 if soak else 25),
     )
 
 

@@ -1,5 +1,6 @@
 """What is wrong with a PostgreSQL server is one sentence for the operator, before anything else is done."""
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,12 +9,16 @@ from uuid import uuid4
 
 import pytest
 from cryptography.fernet import Fernet
+from sqlalchemy import Connection, text
 from sqlalchemy.engine import URL
 
 from bot.app.operations import back_up
 from bot.app.wiring import open_storage, sole_process
 from bot.domain.errors import SettingsError
 from bot.settings import Settings
+from bot.storage.connections import DatabaseAway, PoolSize
+from bot.storage.encryption import Cipher
+from bot.storage.engine import Store
 from bot.storage.migrate import upgrade
 from bot.storage.postgresql import OLDEST, require_version
 from tests.server import administer, fresh_database
@@ -108,6 +113,31 @@ def test_a_server_is_not_copied_like_a_file(monkeypatch: pytest.MonkeyPatch, tmp
 def test_a_server_that_is_too_old() -> None:
     with pytest.raises(SettingsError, match=f"is PostgreSQL 13; {OLDEST} or newer is needed"):
         require_version(SimpleNamespace(info=SimpleNamespace(server_version=130_011)))
+
+
+async def test_a_lost_connection_is_made_anew_and_its_work_run_again(url: URL) -> None:
+    runs: list[int] = []
+
+    def work(connection: Connection) -> str:
+        runs.append(connection.execute(text("SELECT pg_backend_pid()")).scalar_one())
+        if len(runs) == 1:
+            administer(f"SELECT pg_terminate_backend({runs[0]})")
+        connection.execute(text("INSERT INTO workspaces VALUES ('room', 'W1', true)"))
+        return "written"
+
+    async with Store.open(url, Cipher((KEY,)), PoolSize(1, 1)) as store:
+        assert await store.write(work) == "written"
+        assert await store.read(lambda c: c.execute(text("SELECT count(*) FROM workspaces")).scalar_one()) == 1
+    assert len(set(runs)) == 2
+
+
+async def test_a_database_that_is_gone_refuses_all_who_wait_at_once(url: URL) -> None:
+    async with Store.open(url, Cipher((KEY,)), PoolSize(1, 1)) as store:
+        administer(f"DROP DATABASE {url.database} WITH (FORCE)")
+        answers = await asyncio.gather(*(store.write(lambda _: None) for _ in range(50)), return_exceptions=True)
+        administer(f"CREATE DATABASE {url.database}")
+        assert {type(answer) for answer in answers} == {DatabaseAway}
+        assert await store.read(lambda c: c.execute(text("SELECT 1")).scalar_one()) == 1
 
 
 def test_a_second_process_on_the_same_database(url: URL) -> None:
