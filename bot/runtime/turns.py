@@ -18,8 +18,7 @@ from bot.ports.words import Source
 from bot.runtime.context import SessionContext
 from bot.runtime.llm_reply import LlmReplies, LlmReply
 from bot.runtime.services import Cleared, Refusal
-from bot.runtime.turn_in_flight import SILENT_GRACE, TurnInFlight
-from bot.runtime.turn_order import RoundRobin
+from bot.runtime.turn_order import SILENT_GRACE, RoundRobin, TurnInFlight
 from bot.speech.speakable import as_spoken, clean_name, speakable, with_name
 from bot.tasks import cancel_and_wait, rest
 from bot.transcript.publisher import TranscriptPublisher

@@ -10,7 +10,7 @@ from bot.domain.conversations import Inbound, MessagePosted, MessageRef, Role
 from bot.domain.sessions import Mode
 from bot.ports.provider import Knowledge
 from bot.ports.storage.records import SAY, NewRow
-from bot.runtime.turn_in_flight import BEHIND_AT_MOST
+from bot.runtime.turn_order import BEHIND_AT_MOST
 from bot.testing.chat import ANN, CHANNEL
 from tests.session_fixture import SPEC, Staged, active
 from tests.stored import accepted
