@@ -166,7 +166,7 @@ async def test_moved_it_tells_those_who_are_there(world: MemoryWorld) -> None:
     assert voice.now
     voice.now.move("Hall")
     await world.until(lambda: "heard in Hall" in world.room.card.traits)
-    assert voice.order[-1] == ("told", DISCLOSED)
+    await world.until(lambda: voice.order.count(("told", DISCLOSED)) == 2)
 
 
 async def interrupted(world: MemoryWorld) -> None:
