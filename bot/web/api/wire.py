@@ -37,8 +37,8 @@ class SayRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     start: Annotated[
         dict[str, OptionValue],
         msgspec.Meta(
-            description="How an avatar is started where none is live: the options of `/avatar start`. With `mode` `retelling` it says what "
-            "it is given, with `dialogue` it answers.",
+            description="How an avatar is started where none is live: the options of `/avatar start`. With `mode` `retelling` it speaks the "
+            "text as it is, with `dialogue` it answers.",
             examples=[{"mode": "retelling"}],
         ),
     ] = {}
