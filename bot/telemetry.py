@@ -173,6 +173,12 @@ class Metrics:
     duplicates: Counter  # platform
     accept_seconds: Histogram
     turns: Counter  # outcome
+    said_to_first_packet: Histogram
+    first_packet_to_voice: Histogram
+    caption_skew: Histogram
+    start_to_live: Histogram
+    watch_to_first_picture: Histogram
+    renewal_gap: Histogram
     packets_sent: Counter
     packets_dropped: Counter  # reason
     posts: Counter  # platform
@@ -211,6 +217,22 @@ def new_metrics() -> Metrics:
         duplicates=counter("inbox_duplicates", "Inbound events known already", "platform"),
         accept_seconds=seconds("accept", "From receiving to committed", buckets=ACCEPT_BUCKETS),
         turns=counter("turns", "Turns by outcome", "outcome"),
+        said_to_first_packet=seconds(
+            "said_to_first_packet",
+            "From a message, or from the avatar's being free for it, to its first packet",
+            buckets=OUR_BUCKETS,
+        ),
+        first_packet_to_voice=seconds(
+            "first_packet_to_voice", "From a turn's first packet to the answer's voice", buckets=ANSWER_BUCKETS
+        ),
+        caption_skew=seconds("caption_skew", "Between an answer's voice and its first word", buckets=ANSWER_BUCKETS),
+        start_to_live=seconds("start_to_live", "From a start to the avatar's being live", buckets=START_BUCKETS),
+        watch_to_first_picture=seconds(
+            "watch_to_first_picture", "From watching an avatar that is there to its picture", buckets=ANSWER_BUCKETS
+        ),
+        renewal_gap=seconds(
+            "renewal_gap", "How long nobody could be heard during a renewal", buckets=(0.001, 0.01, *ANSWER_BUCKETS)
+        ),
         packets_sent=counter("stream_packets_sent", "Stream messages sent to avatars"),
         packets_dropped=counter("stream_packets_dropped", "Stream messages received and not understood", "reason"),
         posts=counter("transcript_posts", "Transcript messages posted", "platform"),
@@ -223,4 +245,7 @@ def new_metrics() -> Metrics:
 
 
 ACCEPT_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0)
+OUR_BUCKETS = (0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+ANSWER_BUCKETS = (0.05, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
+START_BUCKETS = (0.5, 1.0, 2.0, 3.0, 5.0, 7.5, 10.0, 15.0, 20.0, 30.0, 60.0)
 PROVIDER_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)

@@ -24,7 +24,7 @@ from adapters.akool.stream.reassembly import Reassembly
 from adapters.akool.stream.sender import DEFAULT_BUDGET, Budget, PacketSender
 from bot.domain.errors import CommandRefused, RoomError
 from bot.domain.sessions import ParamChanges
-from bot.ports.avatar import AvatarArrived, AvatarEvent, AvatarGone, AvatarLeft, Speaking, Utterance
+from bot.ports.avatar import AvatarArrived, AvatarEvent, AvatarGone, AvatarLeft, FirstSent, Speaking, Utterance
 from bot.ports.room import (
     AudioFrame,
     ConnectionLost,
@@ -68,7 +68,7 @@ class AkoolAvatar:
         self._expected_uid = avatar_uid
         self._budget = budget
         self._metrics = metrics
-        self._sender = PacketSender(connection, budget)
+        self._sender = PacketSender(connection, budget, lambda mid: self._events.put_nowait(FirstSent(mid)))
         self._reassembly = Reassembly()
         self._events: asyncio.Queue[AvatarEvent | None] = asyncio.Queue()
         self._peers: dict[str, None] = {}

@@ -28,6 +28,7 @@ from bot.ports.files import Pictures, PublicFiles
 from bot.ports.plugin import PluginContext
 from bot.ports.provider import AvatarProvider, offer_of
 from bot.ports.storage import Storage
+from bot.ports.turn_traces import TurnObserver
 from bot.ports.webhooks import WebhookClient
 from bot.ports.words import LanguageModel, Moderator, Unanswered
 from bot.queries.archive import StoredArchive
@@ -38,6 +39,7 @@ from bot.runtime.funding import Funding
 from bot.runtime.outbox import Outbox
 from bot.runtime.services import Moderation, Services, SessionTimeouts
 from bot.runtime.status_card import EndedCards
+from bot.runtime.turn_times import TurnTimes
 from bot.runtime.worker import Worker
 from bot.telemetry import Metrics
 from bot.web.api.authentication import Authentication
@@ -88,6 +90,7 @@ class Parts:
     webhooks: WebhookClient | None = None
     disclosures: Disclosures = field(default_factory=Disclosures)
     barge_in: bool = True
+    observers: Sequence[TurnObserver] = ()
 
 
 class Service:
@@ -106,9 +109,10 @@ class Service:
             platforms=self._platforms,
             policy=parts.policy.at(offer_of(parts.provider, parts.model)),
             clock=parts.clock,
-            events=SessionEvents(),
+            events=SessionEvents(parts.metrics.watch_to_first_picture.observe),
             limiters=RateLimiters(),
             metrics=parts.metrics,
+            turn_times=TurnTimes(parts.metrics, parts.clock, parts.observers),
             moderation=Moderation(parts.moderators, parts.unanswered),
             timeouts=parts.timeouts,
             model=parts.model,

@@ -1,7 +1,6 @@
 """`CoreApi` for the chat platforms: accepts what comes in, answers queries, and takes note of people and channels that are gone."""
 
 import asyncio
-import time
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
@@ -57,13 +56,14 @@ class Gateway:
     # ------------------------------------------------------------ what changes a session
 
     async def accept(self, inbound: Inbound) -> Outcome:
-        began = time.perf_counter()
+        began = asyncio.get_running_loop().time()
         outcome = await self._inbox.accept(inbound)
         metrics, platform = self._services.metrics, inbound.place.platform
-        metrics.accept_seconds.observe(time.perf_counter() - began)
+        metrics.accept_seconds.observe(asyncio.get_running_loop().time() - began)
         match outcome:
-            case Accepted():
+            case Accepted(row_id):
                 metrics.accepted.labels(platform).inc()
+                self._services.turn_times.accepted(row_id, began)
             case Duplicate():
                 metrics.duplicates.labels(platform).inc()
             case Refused():

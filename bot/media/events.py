@@ -54,10 +54,14 @@ class MediaSink(Protocol):
 
 
 class MediaFanout:
-    """Video and audio of one session. `changed` is set when somebody comes or goes or needs a key frame."""
+    """Video and audio of one session. `changed` is set when somebody comes or goes or needs a key frame.
 
-    def __init__(self) -> None:
+    `pictured` is told by each viewer how many seconds its first picture took.
+    """
+
+    def __init__(self, pictured: Callable[[float], object] = lambda _: None) -> None:
         self.changed = asyncio.Event()
+        self.pictured = pictured
         self._sinks: dict[MediaSink, Disclosed] = {}
         self._key_wanted = False
         self._shown = 0
@@ -115,11 +119,12 @@ class MediaFanout:
 class MediaFanouts:
     """One for each session that runs or is watched here; each lasts as long as somebody holds it."""
 
-    def __init__(self) -> None:
+    def __init__(self, pictured: Callable[[float], object]) -> None:
+        self._pictured = pictured
         self._media: WeakValueDictionary[str, MediaFanout] = WeakValueDictionary()
 
     def of(self, session_id: str) -> MediaFanout:
-        return self._media.setdefault(session_id, MediaFanout())
+        return self._media.setdefault(session_id, MediaFanout(self._pictured))
 
 
 QUEUE_LIMIT = 256
@@ -171,8 +176,8 @@ SessionEvent = SessionView | Caption | Floor
 class SessionEvents:
     """One channel per session, in this process. Publishing never waits. Video and audio go over `media`, people's voices over `voices`."""
 
-    def __init__(self) -> None:
-        self.media = MediaFanouts()
+    def __init__(self, pictured: Callable[[float], object] = lambda _: None) -> None:
+        self.media = MediaFanouts(pictured)
         self.voices = Voices(self.publish)
         self._views: dict[str, SessionView] = {}
         self._watchers: defaultdict[str, dict[asyncio.Queue[SessionEvent], Disclosed]] = defaultdict(dict)

@@ -20,6 +20,13 @@ class AvatarLeft:
 
 
 @dataclass(frozen=True, slots=True)
+class FirstSent:
+    """The first packet of a text that it was given under `id` is on the wire."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Utterance:
     """What somebody says, whole so far: `text` replaces what came before under the same `id`.
 
@@ -52,6 +59,7 @@ class AvatarGone:
 AvatarEvent = (
     AvatarArrived
     | AvatarLeft
+    | FirstSent
     | Utterance
     | Speaking
     | LinkDown
@@ -88,7 +96,7 @@ class Avatar(Protocol):
     async def say(self, turn_id: str, text: str | AsyncIterable[str]) -> None:
         """Give it a text, or the pieces of one as they are written; returns when the last packet is on the wire.
 
-        An interrupt meanwhile drops what is unsent, and this returns. Raises `RoomError`.
+        `FirstSent` tells of the first. An interrupt meanwhile drops what is unsent, and this returns. Raises `RoomError`.
         """
         ...
 

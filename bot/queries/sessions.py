@@ -81,11 +81,23 @@ async def status(request: Query) -> Reply:
         view.note if view else "",
         _ends(view, request.now) if view else "",
         f"{waiting} {'message waits' if waiting == 1 else 'messages wait'}." if waiting else "",
+        _answers_after(request, session),
         await _cost(request, session),
         await _state_at_provider(request, session),
     ]
     row = Item(name, MODES[session.spec.mode], session.spec.avatar_picture, status=session.status)
     return Reply(" ".join(filter(None, sentences)), (row,))
+
+
+def _answers_after(request: Query, session: SessionRecord) -> str:
+    answers = request.context.services.turn_times.answers_after(session.id)
+    if answers is None:
+        return ""
+    return f"Answers after {_seconds(answers.total)}, of which ours {_seconds(answers.ours)}."
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds > 0.095 else f"{max(seconds, 0.001):.3f} s"
 
 
 def _ago(moment: datetime, now: datetime) -> str:

@@ -21,6 +21,7 @@ from bot.ports.avatar import Avatar, HearingAvatar
 from bot.ports.chat import ChatPlatform
 from bot.ports.storage.records import SAY, USES, InboxRecord, Lease, Past, SessionRecord
 from bot.ports.storage.transactions import FencedWrites
+from bot.ports.turn_traces import TurnMoment
 from bot.ports.voice import VoiceAudience
 from bot.ports.words import ProposedSpeech, Source
 from bot.runtime.services import Cleared, Refusal, Services
@@ -303,6 +304,13 @@ class SessionContext:
     def asked_by(self, mid: str) -> Addressee | None:
         """Whom the avatar answers under `mid`."""
         return self.attribution.asked_by(mid)
+
+    def note_post(self, mid: str, *, whole: bool) -> None:
+        """What the avatar says under `mid` stands in the thread."""
+        times, turn = self.services.turn_times, self.attribution.turn_of(mid)
+        times.mark(turn, TurnMoment.FIRST_POST)
+        if whole:
+            times.mark(turn, TurnMoment.FINAL_POST)
 
     def view(self) -> SessionView:
         spec = self.session.spec

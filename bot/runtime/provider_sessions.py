@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -273,7 +273,7 @@ class ProviderSessions:
             except ProviderError as error:
                 if error.verdict is not Verdict.RETRY_LATER:
                     raise
-                async with context.turn_lock:
+                async with self._changing_over():
                     await self._close_first(old)
             else:
                 await self._go_over(joined)
@@ -287,11 +287,19 @@ class ProviderSessions:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(HEARD_OUT_S):
                     await self._context.quiet.wait()
-            async with self._context.turn_lock:
+            async with self._changing_over():
                 await self._activate(joined)
         except BaseException:
             await self._leave(joined.avatar)
             raise
+
+    @contextlib.asynccontextmanager
+    async def _changing_over(self) -> AsyncIterator[None]:
+        """Nobody is heard until the block ends."""
+        async with self._context.turn_lock:
+            began = _elapsed()
+            yield
+            self._context.services.metrics.renewal_gap.observe(_elapsed() - began)
 
     async def _close_first(self, old: list[ProviderSessionRecord]) -> None:
         await self._context.become(SessionStatus.RECONNECTING, "One moment: the avatar is coming back.")

@@ -20,6 +20,7 @@ from bot.ports.storage import Storage
 from bot.ports.words import VERDICT_WITHIN_S, LanguageModel, Moderator, NoVerdict, ProposedSpeech, Unanswered
 from bot.runtime.accounts import ProviderAccounts
 from bot.runtime.funding import Funding
+from bot.runtime.turn_times import TurnTimes
 from bot.telemetry import Metrics
 
 log = structlog.get_logger(__name__)
@@ -108,6 +109,7 @@ class Services:
     events: SessionEvents
     limiters: RateLimiters
     metrics: Metrics
+    turn_times: TurnTimes
     moderation: Moderation
     timeouts: SessionTimeouts = SessionTimeouts()
     model: LanguageModel | None = None

@@ -131,6 +131,7 @@ class _LiveSession:
             await self._stop_tasks()
             await self._provider_sessions.leave()
             self._context.services.events.forget(self._context.session.id)
+            self._context.services.turn_times.leave(self._context.session.id)
 
     # ------------------------------------------------------------ playing
 
@@ -194,7 +195,10 @@ class _LiveSession:
         sentence = f"{context.session.spec.avatar_name} is live. {day.at_start(context.session.spec.minutes)}"
         greets = await greeting(context)
         async with context.fenced() as run:
-            run.settle(partial(_welcomed, sentence, greets))
+            settled = run.settle(partial(_welcomed, sentence, greets))
+        if settled.value.conclusions:
+            took = context.services.clock.now() - context.session.created_at
+            context.services.metrics.start_to_live.observe(took.total_seconds())
         context.services.replies_due.set()
 
     async def _take_over(self) -> None:

@@ -118,6 +118,7 @@ class Attribution:
         self._asked_by: Addressee | None = None
         self._greets = False
         self._sent = False
+        self._answers: dict[str, str] = {}  # the turn, by the `mid` of the answer to it
         self._aloud: str | None = None  # the answer to what was said aloud last
         self._aloud_by: Addressee | None = None  # who waits for it
         self._is_aloud = False  # the turn in flight was said aloud
@@ -165,6 +166,7 @@ class Attribution:
             return False
         self._answer = mid
         self._recall(mid)
+        self._belongs(mid)
         return True
 
     def _answers_aloud(self) -> bool:
@@ -177,7 +179,17 @@ class Attribution:
         self._aloud, self._asked[mid], self._aloud_by = mid, self._aloud_by, None
         if self._is_aloud:
             self._answer = mid
+            self._belongs(mid)
         return self._is_aloud
+
+    def _belongs(self, mid: str) -> None:
+        self._answers[mid] = self._turn
+        for forgotten in list(self._answers)[:-REMEMBERED_TURNS]:
+            del self._answers[forgotten]
+
+    def turn_of(self, mid: str) -> str:
+        """The turn to which that is said; `''` where it is said to none, or to one of long ago."""
+        return mid if mid in self._turns else self._answers.get(mid, "")
 
     def _recall(self, mid: str) -> None:
         if self._asked_by:

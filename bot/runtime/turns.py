@@ -11,9 +11,10 @@ from bot.domain.errors import CommandRefused, PlatformError, ProviderError, Room
 from bot.domain.posts import Addressee, Speaker
 from bot.domain.sessions import Mode
 from bot.media.events import Caption
-from bot.ports.avatar import AvatarArrived, AvatarEvent, AvatarGone, AvatarLeft, Speaking, Utterance
+from bot.ports.avatar import AvatarArrived, AvatarEvent, AvatarGone, AvatarLeft, FirstSent, Speaking, Utterance
 from bot.ports.chat import TypingSigns
 from bot.ports.storage.records import InboxOutcome, InboxRecord
+from bot.ports.turn_traces import TurnMoment
 from bot.ports.words import Source
 from bot.runtime.context import SessionContext
 from bot.runtime.llm_reply import LlmReplies, LlmReply
@@ -52,15 +53,19 @@ class Turns:
         self._authors = RoundRobin()
         self._early: deque[Speaking | Utterance] = deque(maxlen=EARLY)
         self._began = context.services.clock.now()
+        self._times = context.services.turn_times
+        self._free_since = 0.0
 
     async def run(self) -> None:
         """Take turn after turn until cancelled. Raises `LeaseLost`."""
         context = self._context
         self._began = context.services.clock.now()
         while True:
+            busy = not context.arrived.is_set() or context.turn_lock.locked()
             await context.arrived.wait()
             context.turns.wakeup.clear()
             async with context.turn_lock:  # never waiting in here for an avatar: whoever brings it back needs the lock
+                self._free_since = _now() if busy else self._free_since
                 seconds = await self._next() if context.arrived.is_set() else 0.0
             await rest(context.turns.wakeup, seconds)
 
@@ -73,6 +78,8 @@ class Turns:
                 self._attribution.arrived(opens=self._context.session.spec.knowledge_id is not None)
             case AvatarGone() | AvatarLeft():
                 self._gone()
+            case FirstSent(turn_id):
+                self._times.mark(turn_id, TurnMoment.FIRST_PACKET)
             case Speaking():
                 self._attribute(event)
                 self._context.show_speaking(event.on)
@@ -99,6 +106,7 @@ class Turns:
 
     def _show(self, turn: TurnInFlight, event: Speaking | Utterance, *, answers: bool) -> None:
         if answers:
+            self._times.answered(turn.row.id, event)
             turn.follow(event, self._context.session.spec.voice.speed or 1.0)
         else:
             turn.wait_behind(event, self._context.services.timeouts.heard_within.total_seconds())
@@ -247,7 +255,8 @@ class Turns:
         return with_name(row.person_name, text) if text and named else text
 
     async def _perform(self, row: InboxRecord, text: Cleared) -> None:
-        turn = self._current = TurnInFlight(row, asyncio.get_running_loop().time())
+        turn = self._current = TurnInFlight(row, _now())
+        self._times.claimed(row, self._free_since)
         self._begin(turn)
         try:
             async with self._thinking(turn):
@@ -257,7 +266,8 @@ class Turns:
         except RoomError:
             outcome, told = InboxOutcome.UNHEARD, UNHEARD
         await self._finish(row, outcome, told, self._attribution.mids)
-        self._current = None
+        self._current, self._free_since = None, _now()
+        self._times.over(row.id, outcome, posted=not self._context.is_repetition(row.id))
         if outcome is InboxOutcome.SPOKEN and row.message and self._context.session.spec.mode is Mode.RETELLING:
             await self._mark(row)
 
@@ -282,6 +292,7 @@ class Turns:
         """Give it to the avatar, and hear it out: the outcome, and what the author is told."""
         answer = await self._speak(turn.row, text)
         self._attribution.sent()
+        self._times.mark(turn.row.id, TurnMoment.LAST_PACKET)
         if answer is None or answer.refused is None:
             outcome = await self._hear_out(turn)
             return outcome, TOLD.get(outcome, "")
@@ -306,7 +317,7 @@ class Turns:
 
     async def _hear_out(self, turn: TurnInFlight) -> InboxOutcome:
         """Wait until the avatar heard it, then until it has said what it has to say, or is gone."""
-        now = asyncio.get_running_loop().time()
+        now = _now()
         within = self._context.services.timeouts.heard_within.total_seconds()
         turn.ends_by = max(turn.ends_by, now + (SILENT_GRACE if turn.heard else within))
         with contextlib.suppress(TimeoutError):
@@ -340,3 +351,7 @@ class Turns:
             await marks.mark_spoken(row.message)
         except PlatformError as error:
             self._context.log.info("a spoken message is not marked", reason=error.detail)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from bot.domain.errors import CommandRefused, RoomError
 from bot.domain.posts import Speaker
 from bot.domain.sessions import ParamChanges
-from bot.ports.avatar import AvatarArrived, AvatarEvent, AvatarGone, AvatarLeft, Speaking, Utterance
+from bot.ports.avatar import AvatarArrived, AvatarEvent, AvatarGone, AvatarLeft, FirstSent, Speaking, Utterance
 from bot.ports.room import VOICE_FRAME, AudioFrame, LinkDown, LinkUp, LossReason, TokenExpiring, VideoFrame
 from bot.tasks import cancel_and_wait
 from bot.testing.scripted_calls import ScriptedCalls
@@ -238,6 +238,7 @@ class FakeAvatar(ScriptedCalls):
         if not text:
             return
         await self._heard()
+        self.tell(FirstSent(turn_id))
         if not self.deaf:
             self.given.append(TurnText(turn_id, text))
             answered = f"answer-{uuid.uuid4().hex[:12]}" if self.behavior.own_ids else turn_id

@@ -116,6 +116,10 @@ class TranscriptContext(Protocol):
         """Whom the avatar answers under `mid`; None where it answers nobody."""
         ...
 
+    def note_post(self, mid: str, *, whole: bool) -> None:
+        """What the avatar says under `mid` stands in the thread, all of it or its beginning."""
+        ...
+
     def fenced(self) -> AbstractAsyncContextManager[FencedWrites]:
         """What the run writes, in one transaction. Raises `LeaseLost` and `StoreUnavailable` when the block is left."""
         ...
@@ -191,6 +195,8 @@ class TranscriptPosts:
             await self._put_first(entry, part, line)
         else:
             await self._write(entry, part, line)
+        if entry.record.speaker is Speaker.BOT:
+            self._context.note_post(entry.record.mid, whole=entry.whole is entry.record)
 
     async def _put_first(self, entry: TranscriptEntry, part: int, line: TranscriptLine) -> None:
         """Show the avatar's words, and with them that it is an AI where they are the first that somebody reads."""

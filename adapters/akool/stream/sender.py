@@ -5,7 +5,7 @@ Where time is an argument, it is in monotonic seconds.
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterable, Iterator
+from collections.abc import AsyncIterable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
@@ -46,11 +46,12 @@ DEFAULT_BUDGET = Budget()
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A packet to be sent now. `last` tells that nothing more comes under its `mid`."""
+    """A packet to be sent now. `last` tells that nothing more comes under its `mid`, `begins` that a text does."""
 
     mid: str
     data: bytes
     last: bool
+    begins: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,8 @@ class _Speech:
         room = self._packet_bytes - len(encode(Chat(self.mid, self.idx, fin=False, text="")))
         taken = chunk(self.unsent, room) if self.unsent else 0
         last = self.finished and taken == len(self.unsent)
-        return Outgoing(self.mid, encode(Chat(self.mid, self.idx, last, self.unsent[:taken])), last), taken
+        data = encode(Chat(self.mid, self.idx, last, self.unsent[:taken]))
+        return Outgoing(self.mid, data, last, begins=not self.idx), taken
 
 
 class SendQueue:
@@ -196,11 +198,14 @@ class SendQueue:
 class PacketSender:
     """One way to the avatar: closed at first, and whenever a packet would be lost because nobody is there to hear it.
 
-    Everything that waits here ends with `RoomError` at `close`.
+    Everything that waits here ends with `RoomError` at `close`. `begun` is told the `mid` of each text whose first packet is sent.
     """
 
-    def __init__(self, connection: RoomConnection, budget: Budget) -> None:
+    def __init__(
+        self, connection: RoomConnection, budget: Budget, begun: Callable[[str], object] = lambda _: None
+    ) -> None:
         self._connection = connection
+        self._begun = begun
         self._queue = SendQueue(budget)
         self._open = False
         self._changed = asyncio.Event()
@@ -339,6 +344,8 @@ class PacketSender:
             self._fail(packet.mid, error)
         else:
             self.sent += 1
+            if packet.begins:
+                self._begun(packet.mid)
             if packet.last and packet.mid not in self._unanswered:
                 self._settle(packet.mid)
 

@@ -1,11 +1,13 @@
 """Picture and sound for one page, at the pace at which it takes them."""
 
+import asyncio
 from collections import deque
 from collections.abc import Callable
 
 from starlette.websockets import WebSocket
 
 from bot.media.events import MediaFanout, SharedFrame
+from bot.ports.room import VideoFrame
 from bot.web.viewer.backpressure import FrameBackpressure
 from bot.web.viewer.wire import on_wire, pack
 
@@ -22,11 +24,16 @@ class Player:
         self._flow = FrameBackpressure()
         self._unsent: deque[SharedFrame] = deque()
         self._sent = 0
+        self._blank_since: float | None = 0.0  # until the first picture
 
     def take(self, frame: SharedFrame) -> None:
         if not self._flow.admits(frame.media, frame.number, frame.at):
             self._ask()
-        elif not self._unsent and self._write(frame.made(on_wire)):
+            return
+        if self._blank_since is not None and isinstance(frame.media, VideoFrame):
+            self.media.pictured(frame.at - self._blank_since)
+            self._blank_since = None
+        if not self._unsent and self._write(frame.made(on_wire)):
             self._sent = frame.number
         else:
             self._unsent.append(frame)
@@ -35,6 +42,8 @@ class Player:
     def discontinuity(self) -> None:
         """The decoder, here or there, has to begin anew."""
         self._flow.discontinuity()
+        if self._blank_since is not None:
+            self._blank_since = asyncio.get_running_loop().time()
         self._ask()
 
     def interrupted(self) -> None:

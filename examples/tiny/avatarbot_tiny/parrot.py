@@ -13,7 +13,7 @@ from pydantic_settings import BaseSettings
 
 from bot.domain.posts import Speaker
 from bot.domain.sessions import SessionSpec
-from bot.ports.avatar import Avatar, AvatarArrived, AvatarEvent, AvatarGone, Speaking, Utterance
+from bot.ports.avatar import Avatar, AvatarArrived, AvatarEvent, AvatarGone, FirstSent, Speaking, Utterance
 from bot.ports.plugin import ProviderContext, ProviderPlugin
 from bot.ports.provider import (
     AvatarProvider,
@@ -46,6 +46,7 @@ class Parrot:
             yield event
 
     async def say(self, turn_id: str, text: str | AsyncIterable[str]) -> None:
+        self._events.put_nowait(FirstSent(turn_id))
         self._utter(turn_id, text if isinstance(text, str) else "".join([piece async for piece in text]))
 
     def _utter(self, turn_id: str, text: str) -> None:

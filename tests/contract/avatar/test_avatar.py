@@ -12,7 +12,7 @@ import pytest
 from bot.domain.errors import CommandRefused, RoomError
 from bot.domain.posts import Speaker
 from bot.domain.sessions import Mode, ParamChanges, VoiceParams
-from bot.ports.avatar import AvatarArrived, AvatarEvent, AvatarGone, AvatarLeft, Speaking, Utterance
+from bot.ports.avatar import AvatarArrived, AvatarEvent, AvatarGone, AvatarLeft, FirstSent, Speaking, Utterance
 from bot.ports.room import Codec, LinkDown, LinkUp, LossReason, TokenExpiring, VideoFrame
 from bot.testing.virtual_time import virtual
 from tests.contract.avatar.conftest import ARRIVES_AFTER, PACE, AvatarUnderTest, Kind, WholeAvatar
@@ -28,6 +28,7 @@ class Stay:
 
     under_test: AvatarUnderTest
     told: list[AvatarEvent] = field(default_factory=list)
+    sent: list[str] = field(default_factory=list)
 
     @property
     def avatar(self) -> WholeAvatar:
@@ -43,7 +44,9 @@ class Stay:
 
     async def listen(self) -> None:
         async for event in self.avatar.events():
-            if (
+            if isinstance(event, FirstSent):
+                self.sent.append(event.id)
+            elif (
                 not isinstance(event, VideoFrame) or event.data == PICTURE.data
             ):  # the simulated one is seen all the time
                 self.told.append(event)
@@ -129,6 +132,15 @@ async def test_what_it_says_grows_between_the_signs_of_its_voice(kind: Kind) -> 
         assert len(texts) == len(between) > 2
         assert all(longer.startswith(shorter) for shorter, longer in itertools.pairwise(texts))
         assert {u.speaker for u in stay.utterances} == {Speaker.BOT}
+
+
+@virtual
+async def test_it_tells_once_that_a_text_is_being_sent(kind: Kind) -> None:
+    async with present(kind) as stay:
+        assert stay.sent == []
+        await stay.avatar.say("turn-1", 3 * LONG)
+        await asyncio.sleep(0)
+        assert stay.sent == ["turn-1"]
 
 
 @virtual

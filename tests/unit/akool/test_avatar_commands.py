@@ -8,7 +8,7 @@ import pytest
 from bot.domain.errors import CommandRefused, RoomError
 from bot.domain.posts import Speaker
 from bot.domain.sessions import Mode, ParamChanges, VoiceParams
-from bot.ports.avatar import AvatarArrived, AvatarGone, Utterance
+from bot.ports.avatar import AvatarArrived, AvatarGone, FirstSent, Utterance
 from bot.ports.room import ConnectionLost, LossReason, PeerJoined
 from bot.testing.virtual_time import virtual
 from tests.unit.akool.one_avatar import (
@@ -186,7 +186,7 @@ async def test_losing_the_connection_is_the_last_event() -> None:
             await saying
         with pytest.raises(CommandRefused):
             await interrupting
-        assert stay.told == [AvatarGone(LossReason.THROWN_OUT, "same uid")]
+        assert stay.told == [FirstSent("turn"), AvatarGone(LossReason.THROWN_OUT, "same uid")]
         with pytest.raises(RoomError):
             await stay.avatar.say("next", "Hello")
 

@@ -186,7 +186,8 @@ def test_the_first_sentence_does_not_wait_for_the_second() -> None:
     queue = SendQueue()
     queue.open(MID)
     queue.write(MID, "First sentence. ")
-    assert queue.next_packet(0.0) == Outgoing(MID, encode(Chat(MID, 0, fin=False, text="First sentence. ")), last=False)
+    packet = encode(Chat(MID, 0, fin=False, text="First sentence. "))
+    assert queue.next_packet(0.0) == Outgoing(MID, packet, last=False, begins=True)
     assert queue.next_packet(0.0) == Idle()
 
 
