@@ -19,9 +19,9 @@ SPOKEN = 16_000
 """Hz of `tones`."""
 
 
-def record(file: Path, text: str, rate: int = 48_000, before: float = 0.5, after: float = 60.0) -> None:
+def record(file: Path, text: str, rate: int = 48_000, before: float = 0.5, after: float = 1.0) -> None:
     """A microphone's sound: silence, the words, and silence."""
-    pcm = array.array("h", bytes(round(2 * before * SPOKEN)) + tones(text) + bytes(round(2 * SPOKEN)))
+    pcm = array.array("h", bytes(round(2 * before * SPOKEN)) + tones(text))
     samples = array.array("h", (_between(pcm, at * SPOKEN / rate) for at in range(len(pcm) * rate // SPOKEN - 1)))
     with wave.open(str(file), "wb") as sound:
         sound.setnchannels(1)
@@ -38,7 +38,9 @@ def _between(pcm: "array.array[int]", at: float) -> int:
 
 @contextlib.asynccontextmanager
 async def speaking_browser(file: Path | None, *, refuses: bool = False) -> AsyncIterator[Browser]:
-    """A Chromium whose microphone is `file`, played once from when it is opened; one that gives nobody a microphone where it `refuses`."""
+    """A Chromium whose microphone is `file`, over and over: on a busy machine a browser may swallow parts of it. One that gives nobody a
+    microphone where it `refuses`.
+    """
     async with async_playwright() as playwright:
         try:
             browser = await _launched(playwright, file, refuses=refuses)
@@ -50,7 +52,7 @@ async def speaking_browser(file: Path | None, *, refuses: bool = False) -> Async
 
 async def _launched(playwright: Playwright, file: Path | None, *, refuses: bool) -> Browser:
     allowed = "--deny-permission-prompts" if refuses else "--use-fake-ui-for-media-stream"
-    microphone = ["--use-fake-device-for-media-stream", f"--use-file-for-fake-audio-capture={file}%noloop"]
+    microphone = ["--use-fake-device-for-media-stream", f"--use-file-for-fake-audio-capture={file}"]
     local = shutil.which("chromium") or shutil.which("chromium-browser")
     return await playwright.chromium.launch(
         executable_path=local, args=[*FLAGS, allowed, *(microphone if file else [])]
