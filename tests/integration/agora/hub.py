@@ -203,6 +203,11 @@ class Hub:
     def connections(self, channel: str) -> list[HubConnection]:
         return [member for member in self._rooms[channel].values() if isinstance(member, HubConnection)]
 
+    @property
+    def channels(self) -> list[str]:
+        """Where the SDK has a connection."""
+        return [channel for channel in self._rooms if self.connections(channel)]
+
     def members(self, channel: str) -> set[str]:
         return set(self._rooms[channel])
 

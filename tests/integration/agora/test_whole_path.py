@@ -1,10 +1,12 @@
 """From `/avatar start` to the transcript through the real wrapper: our service, AKOOL's simulator behind the stub's room."""
 
+import asyncio
 import contextlib
 import os
 import signal
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
@@ -19,16 +21,20 @@ from adapters.akool.provider import AkoolProvider
 from adapters.simulator.http.app import application
 from adapters.simulator.options import Options
 from adapters.simulator.simulator import Simulator
+from adapters.simulator.tone_code import tones
 from bot.app.service import Parts, Service
 from bot.clock import SystemClock
 from bot.commands.policy import Policy
-from bot.domain.conversations import Accepted
+from bot.domain.conversations import Accepted, Role
 from bot.domain.sessions import SessionStatus
+from bot.ports.grants import Grant, Scope
+from bot.ports.room import VOICE_FRAME
 from bot.storage.encryption import Cipher
 from bot.storage.sql import sql_storage
 from bot.telemetry import new_metrics
-from bot.testing.chat import FakeChat
+from bot.testing.chat import ANN, FakeChat
 from bot.testing.chat_platform import FakeChatPlatform
+from bot.web.viewer.actions import microphone
 from tests.database import database_in
 from tests.integration.agora.bridge import bridged
 from tests.integration.agora.conftest import SETTINGS
@@ -45,6 +51,7 @@ class World:
     simulator: Simulator
     room: FakeChat
     hub: Hub
+    service: Service
 
     async def until(self, holds: Callable[[], bool]) -> None:
         await until(holds)
@@ -75,7 +82,7 @@ async def world(folder: Path, hub: Hub, own_room: OwnRooms | None = None) -> Asy
         service = Service(Parts(storage, provider, clock, Policy(), new_metrics()), "http://avatarbot.test")
         service.add(FakeChatPlatform(room, service.core))
         await stack.enter_async_context(service.running())
-        yield World(simulator, room, hub)
+        yield World(simulator, room, hub, service)
 
 
 @pytest.mark.parametrize("own_room", [None, OWN_PROJECT], ids=["AKOOL's room", "a room of our own"])
@@ -92,6 +99,39 @@ async def test_from_start_to_transcript(tmp_path: Path, wrapper: Path, hub: Hub,
         await here.room.command("stop")
         await here.until(lambda: here.room.card.status is SessionStatus.ENDED)
         assert not [session for session in here.simulator.sessions if session.open]
+
+
+@pytest.mark.parametrize("own_room", [None, OWN_PROJECT], ids=["AKOOL's room", "a room of our own"])
+async def test_from_a_voice_to_the_transcript(
+    tmp_path: Path, wrapper: Path, hub: Hub, own_room: OwnRooms | None
+) -> None:
+    async with world(tmp_path, hub, own_room) as here:
+        await here.started()
+        services, session_id = here.service.services, here.room.card.session_id
+        expires = services.clock.now() + timedelta(hours=1)
+        grant = Grant("g", session_id, Scope.SPEAK, here.room.thread, ANN, Role.STARTER, expires)
+        ours = microphone(grant, here.service.core, services.clock, print, print)
+        assert ours
+        voices = services.events.voices.of(session_id)
+        while not any(line.text == "joke" for line in here.room.lines):  # a busy machine may garble it
+            voices.ask(ours)
+            await speak("joke", lambda frame: voices.say(ours.claimant.id, frame))
+            voices.leave(ours.claimant.id)
+            await asyncio.sleep(1.5)
+        await here.until(lambda: any(line.answers and line.answers.name == "Ann" for line in here.room.lines))
+        await hub.until(lambda: not any(each.publishes for each in hub.connections(channel_of(hub))))
+
+
+def channel_of(hub: Hub) -> str:
+    (channel,) = hub.channels
+    return channel
+
+
+async def speak(text: str, say: Callable[[bytes], object]) -> None:
+    sound = tones(text)
+    for at in range(0, len(sound), VOICE_FRAME):
+        say(sound[at : at + VOICE_FRAME].ljust(VOICE_FRAME, b"\0"))
+        await asyncio.sleep(0.02)
 
 
 async def test_a_killed_room_host_costs_no_session(tmp_path: Path, wrapper: Path, hub: Hub) -> None:
