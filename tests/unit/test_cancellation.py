@@ -2,21 +2,19 @@
 
 import ast
 import asyncio
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterable, Iterator
 
 import pytest
 
 from bot.tasks import cancel_and_wait
+from tests.sources import named, nodes, sources
 
-ROOT = Path(__file__).parents[2]
-SOURCES = sorted(file for package in ("bot", "adapters") for file in (ROOT / package).rglob("*.py"))
 CATCH_IT = frozenset({"CancelledError", "BaseException"})
 
 
-def swallowed(tree: ast.AST) -> Iterator[int]:
+def swallowed(tree: Iterable[ast.AST]) -> Iterator[int]:
     """Lines that suppress a cancellation, or catch one and do not raise it again."""
-    for node in ast.walk(tree):
+    for node in tree:
         if isinstance(node, ast.Call) and _name(node.func) == "suppress" and any(map(_catches, node.args)):
             yield node.lineno
         if isinstance(node, ast.ExceptHandler) and (node.type is None or _catches(node.type)):
@@ -35,8 +33,9 @@ def _name(node: ast.expr) -> str:
 
 
 def test_no_source_of_ours_swallows_a_cancellation() -> None:
-    found = [f"{file.relative_to(ROOT)}:{line}" for file in SOURCES for line in swallowed(ast.parse(file.read_text()))]
-    assert len(SOURCES) > 100
+    read = sources("bot", "adapters")
+    found = [f"{named(file)}:{line}" for file in read for line in swallowed(nodes(file))]
+    assert len(read) > 100
     assert found == []
 
 
@@ -52,11 +51,13 @@ def test_no_source_of_ours_swallows_a_cancellation() -> None:
     ],
 )
 def test_a_swallowed_cancellation_is_found(source: str) -> None:
-    assert list(swallowed(ast.parse(source)))
+    assert list(swallowed(ast.walk(ast.parse(source))))
 
 
 def test_one_that_is_raised_again_is_fine() -> None:
-    assert not list(swallowed(ast.parse("try:\n await task\nexcept asyncio.CancelledError:\n tidy()\n raise")))
+    assert not list(
+        swallowed(ast.walk(ast.parse("try:\n await task\nexcept asyncio.CancelledError:\n tidy()\n raise")))
+    )
 
 
 async def test_whoever_waits_for_a_task_to_end_can_be_cancelled() -> None:

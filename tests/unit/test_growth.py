@@ -32,7 +32,7 @@ LEAST_GROWTH = 2.5**2
 """Four times the text takes four times the time; the square of it would take sixteen times."""
 
 QUICK_S = 0.002
-"""What takes no longer for the longest text needs no proof."""
+"""What takes no longer for the longest text, or its part of that for a short one, needs no proof."""
 
 PROSE = ("", "Good morning, everybody. ", "")
 
@@ -196,8 +196,8 @@ def growth(run: Callable[[str], object], case: tuple[str, str, str], times: int)
 
 
 def is_linear(run: Callable[[str], object], case: tuple[str, str, str], enough: float) -> bool:
-    """Whether a long text of that kind takes less than `enough`, or no more than its length over that of a short one."""
-    if seconds(run, text_of(LONG, *case), 1) < enough:
+    """Whether a short text of that kind takes less than its part of `enough`, or a long one no more than its length over that of a short one."""
+    if seconds(run, text_of(SHORT, *case), 1) < enough * SHORT / LONG:
         return True
     return any(growth(run, case, times) < LEAST_GROWTH for times in (1, 3, 5, 9, 15))
 

@@ -5,17 +5,13 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 from tests.patience import HANG_S
+from tests.sources import named, nodes, sources
 
-TESTS = Path(__file__).parents[1]
 VIRTUAL = re.compile(r"\bvirtual|on_stack|tests\.(?:world|session|memory)_fixture|publishing")
 """In files that time jumps in, a second is none."""
 ON_PURPOSE = "# runs out"
 """Marks a bound that is meant to be reached, or that is followed by another try."""
-
-REAL = [path for path in sorted(TESTS.rglob("*.py")) if "browser" in path.parts or not VIRTUAL.search(path.read_text())]
 
 
 def bounds(call: ast.Call) -> Iterator[ast.expr]:
@@ -28,14 +24,21 @@ def bounds(call: ast.Call) -> Iterator[ast.expr]:
         yield from call.args[1:]
 
 
-@pytest.mark.parametrize("path", REAL, ids=lambda path: str(path.relative_to(TESTS)))
-def test_no_bound_is_one_that_a_busy_machine_reaches(path: Path) -> None:
+def in_real_time(path: Path) -> bool:
+    return "browser" in path.parts or not VIRTUAL.search(path.read_text())
+
+
+def too_short(path: Path) -> Iterator[str]:
+    """Lines with a bound that is not meant to be reached."""
     lines = path.read_text().splitlines()
-    calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
-    short = [
-        lines[bound.lineno - 1].strip()
-        for call in calls
-        for bound in bounds(call)
-        if isinstance(bound, ast.Constant) and isinstance(bound.value, int | float) and bound.value < HANG_S
-    ]
-    assert [line for line in short if ON_PURPOSE not in line] == []
+    for bound in (bound for node in nodes(path) if isinstance(node, ast.Call) for bound in bounds(node)):
+        if isinstance(bound, ast.Constant) and isinstance(bound.value, int | float) and bound.value < HANG_S:
+            line = lines[bound.lineno - 1].strip()
+            if ON_PURPOSE not in line:
+                yield line
+
+
+def test_no_bound_is_one_that_a_busy_machine_reaches() -> None:
+    read = [path for path in sources("tests") if in_real_time(path)]
+    assert len(read) > 100
+    assert [f"{named(path)}: {line}" for path in read for line in too_short(path)] == []

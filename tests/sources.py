@@ -1,0 +1,25 @@
+"""Sources of this project, parsed once for all tests that read them."""
+
+import ast
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+@cache
+def sources(*folders: str) -> Sequence[Path]:
+    """All Python files in these folders."""
+    return [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
+
+
+@cache
+def nodes(path: Path) -> Sequence[ast.AST]:
+    """All that a file's syntax tree holds, what is nearer to the root first."""
+    return tuple(ast.walk(ast.parse(path.read_text())))
+
+
+def named(path: Path) -> str:
+    """Its path within the project."""
+    return path.relative_to(ROOT).as_posix()
