@@ -13,6 +13,7 @@ from adapters.web.webhooks import StandardWebhooks
 from bot.app.plugins import platforms, require_sound
 from bot.app.service import Parts, Service
 from bot.app.signals import stop_signals
+from bot.app.tracing import open_observers
 from bot.app.wiring import (
     keep_loaded,
     known_settings,
@@ -80,6 +81,7 @@ async def run_service(playground: bool, handover: bool, roles: tuple[str, ...]) 
             disclosures=settings.disclosures,
             alone=not settings.on_server,
             barge_in=settings.barge_in,
+            observers=await stack.enter_async_context(open_observers(environment())),
         )
         service = Service(parts, settings.address)
         page = _page(settings, timeouts.retention) if playground else None

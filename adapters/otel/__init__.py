@@ -1,0 +1,1 @@
+"""Traces for an OpenTelemetry collector. Needs the extra `otel`."""

@@ -1,0 +1,94 @@
+"""One trace per turn, sent by OTLP over HTTP as the standard `OTEL_*` variables say. Imports the extra `otel`."""
+
+import asyncio
+import contextlib
+import itertools
+import os
+import threading
+from collections.abc import AsyncIterator, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+
+from opentelemetry.context import Context
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import SERVICE_NAME, Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.trace import Tracer, set_span_in_context
+
+from bot.ports.turn_traces import TurnObserver, TurnTrace
+
+SENT_WITHIN_S = 2.0
+"""For one batch, where OTEL_EXPORTER_OTLP_TIMEOUT says nothing."""
+
+ENDS_WITHIN_S = 1.0
+"""For what is not sent yet when the service ends, which has ten seconds for all of its end."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class TurnSpans:
+    """A `TurnObserver`: a span for the turn, and in it one for each moment, from the one before it."""
+
+    def __init__(self, tracer: Tracer) -> None:
+        self._tracer = tracer
+
+    def observe(self, trace: TurnTrace) -> None:
+        moments = sorted(trace.moments.items(), key=lambda each: each[1])
+        turn = self._tracer.start_span("turn", Context(), attributes=_attributes(trace), start_time=_ns(moments[0][1]))
+        within = set_span_in_context(turn, Context())
+        for (_, began), (moment, at) in itertools.pairwise(moments):
+            self._tracer.start_span(moment.value, within, start_time=_ns(began)).end(_ns(at))
+        turn.end(_ns(moments[-1][1]))
+
+
+@contextlib.asynccontextmanager
+async def turn_spans(environ: Mapping[str, str]) -> AsyncIterator[TurnObserver]:
+    """Until the block ends; then what is not sent yet is. Sending has a thread and a queue of its own, and loses what finds no collector."""
+    with _in_environment({name: value for name, value in environ.items() if name.startswith("OTEL_")}):
+        exporter = OTLPSpanExporter(timeout=None if _timed(environ) else SENT_WITHIN_S)
+        provider = TracerProvider(resource=_resource(), shutdown_on_exit=False)
+        provider.add_span_processor(BatchSpanProcessor(exporter))
+    try:
+        yield TurnSpans(provider.get_tracer("avatarbot"))
+    finally:
+        ending = threading.Thread(target=provider.shutdown, name="last-traces", daemon=True)
+        ending.start()
+        await asyncio.to_thread(ending.join, ENDS_WITHIN_S)
+
+
+@contextlib.contextmanager
+def _in_environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """The SDK reads the process's environment, and no `.env`."""
+    added = {name: value for name, value in variables.items() if name not in os.environ}
+    os.environ.update(added)
+    try:
+        yield
+    finally:
+        for name in added:
+            del os.environ[name]
+
+
+def _timed(environ: Mapping[str, str]) -> bool:
+    return any(environ.get(f"OTEL_EXPORTER_OTLP_{name}") for name in ("TIMEOUT", "TRACES_TIMEOUT"))
+
+
+def _resource() -> Resource:
+    """The standard variables count; without them the service is `avatarbot`."""
+    named = Resource.create()
+    unnamed = str(named.attributes.get(SERVICE_NAME, "")).startswith("unknown_service")
+    return named.merge(Resource({SERVICE_NAME: "avatarbot"})) if unnamed else named
+
+
+def _attributes(trace: TurnTrace) -> dict[str, str]:
+    return {
+        "avatarbot.turn.id": trace.turn_id,
+        "avatarbot.session.id": trace.session_id,
+        "avatarbot.platform": trace.platform,
+        "avatarbot.outcome": trace.outcome,
+    }
+
+
+def _ns(moment: datetime) -> int:
+    """Since the epoch; exact, which a float is not."""
+    return (moment - _EPOCH) // _MICROSECOND * 1000

@@ -1,0 +1,41 @@
+"""Traces of turns, where the standard variables of OpenTelemetry name a collector."""
+
+import contextlib
+from collections.abc import AsyncIterator, Mapping, Sequence
+
+from bot.domain.errors import SettingsError
+from bot.ports.turn_traces import TurnObserver
+from bot.telemetry import keep_quiet
+
+ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
+SPOKEN = "http/protobuf"
+QUIET = {"opentelemetry": 40, "urllib3": 40}  # a collector that is away is told of once a batch
+
+
+@contextlib.asynccontextmanager
+async def open_observers(environ: Mapping[str, str]) -> AsyncIterator[Sequence[TurnObserver]]:
+    """Whoever is shown every turn, until the block ends; nobody where no collector is named. Raises `SettingsError`."""
+    if not _wanted(environ):
+        yield ()
+        return
+    protocol = next((environ[name] for name in PROTOCOLS if environ.get(name)), SPOKEN)
+    if protocol != SPOKEN:
+        raise SettingsError(
+            f"Traces are sent by OTLP over HTTP: set OTEL_EXPORTER_OTLP_PROTOCOL={SPOKEN}, or leave it out."
+        )
+    try:
+        from adapters.otel.tracing import turn_spans  # noqa: PLC0415 - an extra
+    except ImportError:
+        raise SettingsError(
+            "OTEL_EXPORTER_OTLP_ENDPOINT is set, and traces need an extra: install it with `pip install 'avatarbot[otel]'`."
+        ) from None
+    keep_quiet(QUIET)
+    async with turn_spans(environ) as spans:
+        yield (spans,)
+
+
+def _wanted(environ: Mapping[str, str]) -> bool:
+    """As the standard variables say: a collector is named, and neither the SDK nor its traces are off."""
+    off = environ.get("OTEL_SDK_DISABLED", "").lower() == "true" or environ.get("OTEL_TRACES_EXPORTER") == "none"
+    return not off and any(environ.get(name) for name in ENDPOINTS)

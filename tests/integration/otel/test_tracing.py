@@ -1,0 +1,133 @@
+"""Turns as traces: by the official SDK, to a collector on this machine."""
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from bot.app.tracing import open_observers
+from bot.domain.errors import SettingsError
+from bot.ports.turn_traces import TurnMoment, TurnTrace
+from tests.integration.otel.collector import Collector
+
+BEGAN = datetime(2026, 11, 28, 12, 0, 0, 123456, UTC)
+TRACE = TurnTrace(
+    "row1",
+    "session1",
+    "slack",
+    "spoken",
+    {moment: BEGAN + timedelta(milliseconds=10 * number) for number, moment in enumerate(TurnMoment)},
+)
+
+
+async def sent(collector: Collector, *traces: TurnTrace, **variables: str) -> None:
+    environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url} | variables
+    async with open_observers(environ) as (observer,):
+        for trace in traces:
+            observer.observe(trace)
+
+
+async def test_a_turn_is_one_trace_with_all_moments() -> None:
+    async with Collector().serving() as collector:
+        await sent(collector, TRACE)
+    (turn,) = [span for span in collector.spans if not span.parent_span_id]
+    inner = [span for span in collector.spans if span.parent_span_id == turn.span_id]
+    assert turn.name == "turn"
+    assert [span.name for span in inner] == list(TurnMoment)[1:]
+    assert {span.trace_id for span in collector.spans} == {turn.trace_id}
+    began = int(BEGAN.timestamp()) * 10**9 + 123_456_000
+    assert (turn.start_time_unix_nano, turn.end_time_unix_nano) == (began, began + 80_000_000)
+    assert [span.end_time_unix_nano - span.start_time_unix_nano for span in inner] == [10_000_000] * 8
+
+
+async def test_two_turns_are_two_traces() -> None:
+    async with Collector().serving() as collector:
+        await sent(collector, TRACE, TRACE)
+    assert len({span.trace_id for span in collector.spans}) == 2
+
+
+async def test_spans_hold_ids_and_outcomes_only() -> None:
+    async with Collector().serving() as collector:
+        await sent(collector, TRACE)
+    held = {each.key: each.value.string_value for span in collector.spans for each in span.attributes}
+    assert held == {
+        "avatarbot.turn.id": "row1",
+        "avatarbot.session.id": "session1",
+        "avatarbot.platform": "slack",
+        "avatarbot.outcome": "spoken",
+    }
+
+
+@pytest.mark.parametrize(
+    ("variables", "service"),
+    [
+        ({}, "avatarbot"),
+        ({"OTEL_SERVICE_NAME": "avatars-eu"}, "avatars-eu"),
+        ({"OTEL_RESOURCE_ATTRIBUTES": "service.name=avatars-us"}, "avatars-us"),
+    ],
+)
+async def test_the_standard_variables_name_the_service(variables: Mapping[str, str], service: str) -> None:
+    async with Collector().serving() as collector:
+        await sent(collector, TRACE, OTEL_EXPORTER_OTLP_HEADERS="authorization=Bearer%20secret", **variables)
+    assert collector.service == service
+    assert collector.headers[0]["Authorization"] == "Bearer secret"
+
+
+@pytest.mark.parametrize("status", [400, 503])
+async def test_a_collector_that_refuses_holds_nothing_up(status: int) -> None:
+    async with Collector(status=status).serving() as collector:
+        async with asyncio.timeout(10):
+            await sent(collector, TRACE)
+    assert collector.requests
+
+
+async def test_a_collector_that_is_away_holds_nothing_up() -> None:
+    async with asyncio.timeout(10):
+        await sent(Collector("http://127.0.0.1:1"), TRACE)
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {},
+        {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://localhost", "OTEL_SDK_DISABLED": "true"},
+        {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://localhost", "OTEL_TRACES_EXPORTER": "none"},
+    ],
+)
+async def test_without_a_collector_nobody_observes(environ: Mapping[str, str]) -> None:
+    async with open_observers(environ) as observers:
+        assert observers == ()
+
+
+async def test_another_protocol_is_refused_with_what_to_set() -> None:
+    environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://localhost", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}
+    with pytest.raises(SettingsError, match="OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf"):
+        async with open_observers(environ):
+            pass
+
+
+def test_without_a_collector_nothing_of_it_is_imported() -> None:
+    assert _python("import sys, bot.app.run; print('opentelemetry' in sys.modules)") == "False"
+
+
+def test_without_the_extra_one_sentence_says_so() -> None:
+    script = """
+import asyncio, sys
+sys.modules["opentelemetry"] = None
+from bot.app.tracing import open_observers
+async def main():
+    try:
+        async with open_observers({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://localhost"}):
+            pass
+    except Exception as error:
+        print(error)
+asyncio.run(main())
+"""
+    assert "pip install 'avatarbot[otel]'" in _python(script)
+
+
+def _python(script: str) -> str:
+    return subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout.strip()
