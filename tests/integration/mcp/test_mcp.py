@@ -232,7 +232,7 @@ async def test_without_the_extra_the_endpoint_says_what_to_install(tmp_path: Pat
         (
             "sys.modules['mcp'] = sys.modules['httpx2'] = None\nimport bot.app.service",
             {},
-            "pip install 'avatarbot[mcp]'",
+            "MCP needs the extra `mcp`",
         ),
         ("", {}, "AVATARBOT_TOKEN is not set"),
         (
