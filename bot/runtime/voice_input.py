@@ -4,7 +4,7 @@ import array
 import asyncio
 import sys
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -70,14 +70,20 @@ class VoiceInput:
         self._settles = 0.0
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Until cancelled. What is recognised later is nobody's message any more."""
         voices = self._context.services.events.voices.of(self._context.session.id)
-        async with asyncio.TaskGroup() as self._tasks:
-            with voices.heard_by(self):
-                while True:
-                    await self._woken.wait()
-                    self._woken.clear()
-                    await self._pass_on()
+        try:
+            async with asyncio.TaskGroup() as self._tasks:
+                with voices.heard_by(self):
+                    await self._pass_on_always()
+        finally:
+            self._tasks = None
+
+    async def _pass_on_always(self) -> None:
+        while True:
+            await self._woken.wait()
+            self._woken.clear()
+            await self._pass_on()
 
     async def _pass_on(self) -> None:
         while self._frames:
@@ -121,7 +127,7 @@ class VoiceInput:
         self._keep_quiet()
         if self._context.speaking and self._context.services.barge_in and not self._interrupting:
             self._interrupting = True
-            self._do(self._interrupt())
+            self._do(self._interrupt)
 
     async def _interrupt(self) -> None:
         try:
@@ -177,7 +183,7 @@ class VoiceInput:
 
     def _conclude(self, spoken: _Spoken, text: str, length: int) -> None:
         words, spoken.id, spoken.taken = SpokenWords(spoken.id, text), new_id(), length
-        self._do(self._hand_in(spoken.by, words))
+        self._do(lambda: self._hand_in(spoken.by, words))
 
     async def _hand_in(self, by: Microphone, words: SpokenWords) -> None:
         """As if they had written it. What must not be said is not answered either."""
@@ -195,9 +201,9 @@ class VoiceInput:
             case _:
                 by.tell(NOT_TAKEN)
 
-    def _do(self, work: Coroutine[Any, Any, None]) -> None:
-        assert self._tasks is not None
-        self._tasks.create_task(work)
+    def _do(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        if self._tasks is not None:
+            self._tasks.create_task(work())
 
 
 def loudness(frame: bytes) -> float:

@@ -13,14 +13,14 @@ const REFUSED = {
 export const INSECURE = "Speaking aloud needs https: this page was opened without.";
 
 export class Microphone {
-  #taken;
+  #handlers;
   #context = null;
   #stream = null;
   #opening = null;
 
-  /** `taken(buffer)` is called with every 20 ms of sound. */
-  constructor(taken) {
-    this.#taken = taken;
+  /** `taken(buffer)` is called with every 20 ms of sound, `ended()` when somebody else switched it off: the browser, or a cable. */
+  constructor(handlers) {
+    this.#handlers = handlers;
   }
 
   /** Open it, if it is not. Throws an `Error` with the sentence to show. */
@@ -43,11 +43,12 @@ export class Microphone {
   async #open() {
     const stream = await navigator.mediaDevices.getUserMedia(WANTED);
     this.#stream = stream;
+    for (const track of stream.getTracks()) track.addEventListener("ended", () => this.#handlers.ended());
     const context = new AudioContext({ latencyHint: "interactive" });
     this.#context = context;
     await context.audioWorklet.addModule("/v/static/capture.js");
     const capture = new AudioWorkletNode(context, "capture", { numberOfOutputs: 1, channelCountMode: "max" });
-    capture.port.onmessage = ({ data }) => this.#context === context && this.#taken(data);
+    capture.port.onmessage = ({ data }) => this.#context === context && this.#handlers.taken(data);
     context.createMediaStreamSource(stream).connect(capture);
     capture.connect(context.destination); // silent, and without it nothing is asked of a node
     await context.resume();

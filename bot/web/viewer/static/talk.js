@@ -9,6 +9,7 @@ const EARLY = 25; // pieces of 20 ms that are kept until the floor is given
 const TAIL = 200; // milliseconds in which the end of a word is still sent
 const KEPT_OPEN = 10_000; // milliseconds after which an unused microphone is closed: it opens slowly
 const SHOWN = 3000; // milliseconds for which one's own words stay below the button
+const ENDED = "The microphone was switched off.";
 const OVER = "A minute is over. Press again to go on.";
 
 const at = (id) => document.getElementById(id);
@@ -16,7 +17,7 @@ const ordinal = (n) => `${n}${["th", "st", "nd", "rd"][n % 100 > 10 && n % 100 <
 
 export class Talk {
   #handlers;
-  #microphone = new Microphone((piece) => this.#take(piece));
+  #microphone = new Microphone({ taken: (piece) => this.#take(piece), ended: () => this.#fail(ENDED) });
   #words;
   #floor = {};
   #floorAt = 0;
@@ -127,6 +128,7 @@ export class Talk {
   }
 
   #leave() {
+    this.#tail = 0;
     this.#handlers.send({ type: "floor", on: false });
   }
 
