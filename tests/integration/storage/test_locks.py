@@ -81,14 +81,15 @@ def somebody_waits(url: URL) -> bool:
 
 
 def takes(row: NewRow, pause: Pause = lambda: None) -> Callable[[Situation], Admitted]:
-    """As admission does: what is known already is not taken, and what goes to a session that sleeps wakes it."""
+    """As admission does with one slot: what is known is not taken; what goes to a session that sleeps wakes it, if the slot is free."""
 
     def decide(situation: Situation) -> Admitted:
         pause()
         known = any(event[2] == row.inbound.event_id for event in situation.known)
         sleeping = [each.id for each in situation.sessions if each.status is SessionStatus.SLEEPING]
         there = bool(situation.sessions) and not known
-        return Admitted(rows=[row] if there else [], wakes=dict.fromkeys(sleeping, ("ann", 60)))
+        has_a_slot = not any(situation.running.values())
+        return Admitted(rows=[row] if there else [], wakes=dict.fromkeys(sleeping if has_a_slot else (), ("ann", 60)))
 
     return decide
 
@@ -201,11 +202,10 @@ async def test_one_event_at_two_processes_is_taken_once(two: Two, overlapped: Ov
     assert sorted([len(first.rows), len(second.rows)]) == [0, 1]
 
 
-async def test_a_message_that_waits_for_a_budget_is_tried_again(two: Two, overlapped: Overlapped) -> None:
+async def test_what_wakes_a_session_takes_no_slot_of_a_start(two: Two, overlapped: Overlapped) -> None:
     await falls_asleep(two[0], await hosted(two[0]))
     first, second = await overlapped(lambda pause: starts(two[0], "a", pause, place=OTHER), says(two[1], said(1)))
-    assert (len(first.starts), len(second.wakes)) == (1, 1)
-    assert (await two[0].usage.of_person(PLACE, ANN.id)).held == SPEC.minutes * 60 + 60
+    assert (len(first.starts), len(second.wakes)) == (1, 0)
 
 
 async def test_two_renewals_of_one_payer_share_the_last_minutes(two: Two, overlapped: Overlapped) -> None:
