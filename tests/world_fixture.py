@@ -29,12 +29,13 @@ from bot.storage.connections import PoolSize, Work
 from bot.storage.encryption import Cipher
 from bot.storage.engine import Store
 from bot.storage.sql import SqlStorage
+from bot.storage.tables import metadata
 from bot.telemetry import new_metrics
 from bot.testing.chat import FakeChat
 from bot.testing.chat_platform import FakeChatPlatform
 from bot.testing.virtual_time import LoopClock, run_virtual
-from tests.database import database_in
-from tests.server import emptied_database
+from tests.database import NAME, database_in
+from tests.server import connected, emptied_database
 from tests.watched import Watched
 
 T = TypeVar("T")
@@ -144,6 +145,16 @@ class Stack(Watched):
     def url(self) -> str | URL:
         """Of the database that was given, or of the one in its folder."""
         return self.given_url or database_in(self.folder)
+
+    def stolen(self) -> bytes:
+        """The database as it is for whoever has it and no key."""
+        if not self.engine.on_server:
+            return (self.folder / NAME).read_bytes()
+        with connected(make_url(self.url)) as connection:
+            return b"".join(
+                repr(connection.execute(f"SELECT * FROM {table.name}".encode()).fetchall()).encode()
+                for table in metadata.sorted_tables
+            )
 
     def url_of(self, process: str) -> URL:
         url = make_url(self.url)

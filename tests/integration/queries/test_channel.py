@@ -57,7 +57,7 @@ async def test_a_key_is_never_shown(stack: Stack) -> None:
     assert "Only an admin" in refused.text
     assert "ElevenLabs your own account" in kept.text
     assert "very-secret" not in kept.text
-    assert b"very-secret" not in (stack.folder / "avatarbot.db").read_bytes()
+    assert b"very-secret" not in stack.stolen()
 
 
 @on_stack()
