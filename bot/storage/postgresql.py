@@ -215,10 +215,10 @@ class PostgresThread:
                 connection.close()
 
 
-def _outcome(function: Callable[..., T], *args: object) -> tuple[Any, BaseException | None]:
+def _outcome(function: Callable[..., T], *args: object) -> tuple[Any, Exception | None]:
     try:
         return function(*args), None
-    except BaseException as error:  # noqa: BLE001 - whoever waits for it hears of it
+    except Exception as error:  # noqa: BLE001 - whoever waits for it hears of it
         return None, error
 
 

@@ -38,6 +38,8 @@ def _watch(event: str, arguments: tuple[object, ...]) -> None:
 
 
 def _writes(event: str, path: object = "", _mode: object = None, flags: object = 0) -> bool:
+    if isinstance(path, int):
+        return False  # a descriptor: it was looked at when it was opened by its path
     makes = event == "os.mkdir" or (event == "open" and isinstance(flags, int) and flags & WRITING)
     return bool(makes) and not any(cache in str(path) for cache in CACHES)
 

@@ -149,7 +149,20 @@ def test_what_costs_is_for_workspaces_that_are_allowed(verb: Verb) -> None:
 
 def test_what_costs_is_known() -> None:
     """What uses money, creates at the account, or shows what belongs to it."""
-    free = {"stop", "say", "interrupt", "act", "watch", "status", "sessions", "transcript", "usage", "help"}
+    free = {
+        "stop",
+        "say",
+        "interrupt",
+        "act",
+        "join",
+        "leave",
+        "watch",
+        "status",
+        "sessions",
+        "transcript",
+        "usage",
+        "help",
+    }
     free |= OF_ACCOUNTS | {
         "forget me",
         "forget session",
