@@ -12,7 +12,7 @@ from tests.contract.voice.conftest import VoiceHarness
 from tests.patience import HANG_S
 
 
-async def test_who_is_there_is_told_at_once_and_whenever_it_changes(harness: VoiceHarness) -> None:
+async def test_who_is_there_is_told_at_each_change(harness: VoiceHarness) -> None:
     await harness.enter(harness.ann, "Lounge")
     async with harness.voice.call(harness.place, harness.ann, "") as call, asyncio.timeout(HANG_S):
         events = call.events()

@@ -115,7 +115,7 @@ def test_a_server_that_is_too_old() -> None:
         require_version(SimpleNamespace(info=SimpleNamespace(server_version=130_011)))
 
 
-async def test_a_lost_connection_is_made_anew_and_its_work_run_again(url: URL) -> None:
+async def test_a_lost_connections_work_is_run_again(url: URL) -> None:
     runs: list[int] = []
 
     def work(connection: Connection) -> str:
@@ -131,7 +131,7 @@ async def test_a_lost_connection_is_made_anew_and_its_work_run_again(url: URL) -
     assert len(set(runs)) == 2
 
 
-async def test_a_database_that_is_gone_refuses_all_who_wait_at_once(url: URL) -> None:
+async def test_a_lost_database_refuses_all_who_wait(url: URL) -> None:
     async with Store.open(url, Cipher((KEY,)), PoolSize(1, 1)) as store:
         administer(f"DROP DATABASE {url.database} WITH (FORCE)")
         answers = await asyncio.gather(*(store.write(lambda _: None) for _ in range(50)), return_exceptions=True)
