@@ -284,6 +284,25 @@ async def test_who_still_holds_it_goes_on_after_a_reconnect(core: ScriptedCore, 
             await page.mouse.up()
 
 
+KEEP_TRACKS = """
+  const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+  navigator.mediaDevices.getUserMedia = async (wanted) => (globalThis.stream = await ask(wanted));
+"""
+
+
+async def test_a_microphone_that_is_switched_off_frees_the_floor(core: ScriptedCore, tmp_path: Path) -> None:
+    await go_live(core)
+    async with speaking(tmp_path) as browser:
+        with listening(core) as listener:
+            page = await open_page(core, browser, ANN, KEEP_TRACKS)
+            await page.locator("#hands").click()
+            await state(page, "on").wait_for()
+            await page.evaluate("() => void stream.getTracks()[0].dispatchEvent(new Event('ended'))")
+            await until(lambda: not listener.speaker)
+            await expect(page.locator("#mic-note")).to_contain_text("switched off")
+            assert await page.evaluate("() => stream.getTracks()[0].readyState") == "ended"
+
+
 # ---------------------------------------------------------------- words instead of sound
 
 
