@@ -6,13 +6,13 @@ that of the whole process, the simulator included, from the first message until 
 
 The floor is bare aiosqlite with synchronous=FULL: two commits of one row before the first packet (accepted, claimed) and one after it
 (over). Its CPU is measured before the run, its time beside the service's, in the same loop. `--tree` runs another checkout's
-`benchmarks.turns` in turn with this one, and shows the CPU of each.
+`benchmarks.turns` in turn with this one, and shows the CPU of a message in each, and their ratio.
 """
 
 import argparse
 import asyncio
 import contextlib
-import resource
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -41,11 +41,23 @@ BESIDE_EVERY_S = 0.2
 
 HERE = Path(__file__).parents[1]
 ALONE = f"""
-import runpy, sys
+import asyncio, sys, time
 sys.path[:] = ["."] + [path for path in sys.path if path not in ("", {str(HERE)!r})]
-runpy.run_module("benchmarks.turns", run_name="__main__")
+import benchmarks.turns as turns
+run = turns.Talk.run
+async def counted(talk, rate):
+    began = time.process_time()
+    await run(talk, rate)
+    await asyncio.sleep(1)
+    if rate == {JUDGED}:
+        print("each", (time.process_time() - began) / (turns.SECONDS * rate))
+turns.Talk.run, turns.RATES = counted, ({JUDGED},)
+asyncio.run(turns.measure())
 """
-"""Runs the benchmark of the working directory's tree, whichever tree this interpreter belongs to."""
+"""Runs the benchmark of the working directory's tree, whichever tree this interpreter belongs to, and prints the CPU of each message."""
+
+IN_TURN = 5
+"""Runs of each tree in a paired run: how fast a busy machine's core is changes from one to the next."""
 
 COMMITS_BEFORE, COMMITS = 2, 3
 """Of one message: before its first packet, and in all."""
@@ -190,13 +202,23 @@ def line(rate: int, talk: Talk, took: list[float], floor: float, cpu: float) -> 
 
 
 def paired(tree: Path) -> None:
-    """This checkout and another in turn, twice: the CPU is that of the whole run, its start included, which is the same work in both."""
-    for where in (HERE, tree.resolve()) * 2:
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        ran = subprocess.run([sys.executable, "-c", ALONE], cwd=where, check=False, capture_output=True, text=True)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-        print(f"{where}: {cpu:.1f} s of CPU\n\n{ran.stdout}{ran.stderr}")
+    """This checkout and another in turn: the CPU of a message in each, and how often ours goes into theirs."""
+    ours, theirs = [], []
+    for _ in range(IN_TURN):
+        theirs.append(alone(tree.resolve()))
+        ours.append(alone(HERE))
+        print(f"{tree}: {theirs[-1] * 1000:.2f} ms, here: {ours[-1] * 1000:.2f} ms", flush=True)
+    ratio = statistics.median(ours) / statistics.median(theirs)
+    print(f"CPU of a message at {JUDGED}/s: {ratio:.2f} of that of {tree}, by the medians; {load()}")
+
+
+def alone(tree: Path) -> float:
+    """Seconds of CPU of a message, in a process of its own."""
+    ran = subprocess.run([sys.executable, "-c", ALONE], cwd=tree, check=False, capture_output=True, text=True)
+    each = [line.split()[1] for line in ran.stdout.splitlines() if line.startswith("each ")]
+    if not each:
+        sys.exit(f"{tree}: no figure\n{ran.stderr}")
+    return float(each[-1])
 
 
 if __name__ == "__main__":
