@@ -36,6 +36,8 @@ NEEDED: Final = {
 }
 """Permissions in a voice channel, under the names that Discord shows to people. In writing people are told what it is that they hear."""
 
+NOT_IN = "Discord did not let me into that voice channel. Please try again."
+
 Channel = discord.VoiceChannel | discord.StageChannel
 Notify = Callable[[ConversationRef, str], Awaitable[None]]
 IsPrivate = Callable[[ConversationRef], bool]
@@ -70,18 +72,36 @@ class DiscordVoiceChannels:
         guild = self._server(place)
         self._taken.add(guild.id)
         try:
-            private = self._is_private(place)
-            found = await self._channel_for(guild, person_id, channel)
-            if refused := _unusable(found) or (_too_open(found) if private else ""):
-                raise PlatformError(refused)
-            voice = await _connected(found, self._connect_within_s)
-            call = self._calls[guild.id] = DiscordVoiceCall(voice, self._rest, self._notify, private=private)
-            await call.begin()
-            yield call
+            yield await self._entered(guild, place, person_id, channel)
         finally:
             self._calls.pop(guild.id, None)
             await _leave(guild)
             self._taken.discard(guild.id)
+
+    async def _entered(self, guild: discord.Guild, place: ConversationRef, person_id: str, wanted: str) -> VoiceCall:
+        try:
+            return await self._begun(guild, place, person_id, wanted)
+        except PlatformError:
+            raise
+        except Exception as error:  # discord.py raises what its sockets and libraries raise
+            log.warning("a voice channel could not be joined", error=type(error).__name__, detail=str(error))
+            raise PlatformError(NOT_IN, f"voice: {type(error).__name__}") from error
+
+    async def _begun(self, guild: discord.Guild, place: ConversationRef, person_id: str, wanted: str) -> VoiceCall:
+        private = self._is_private(place)
+        channel = await self._channel_for(guild, person_id, wanted)
+        if refused := _unusable(channel) or (_too_open(channel) if private else ""):
+            raise PlatformError(refused)
+        voice = await self._connected(channel)
+        call = self._calls[guild.id] = DiscordVoiceCall(voice, self._rest, self._notify, private=private)
+        await call.begin()
+        return call
+
+    async def _connected(self, channel: Channel) -> AvatarVoiceClient:
+        """Deaf: it does not listen, and people see that it does not."""
+        return await channel.connect(
+            timeout=self._connect_within_s, reconnect=False, cls=AvatarVoiceClient, self_deaf=True
+        )
 
     def _server(self, place: ConversationRef) -> discord.Guild:
         if is_direct(place):
@@ -116,17 +136,6 @@ class DiscordVoiceChannels:
         member = discord.Member(data=data, guild=guild, state=guild._state)  # noqa: SLF001 - as `fetch_member` does it
         held = channel.permissions_for(member)
         return held.view_channel and held.connect
-
-
-async def _connected(channel: Channel, within_s: float) -> AvatarVoiceClient:
-    try:
-        return await channel.connect(
-            timeout=within_s, reconnect=False, cls=AvatarVoiceClient, self_deaf=True
-        )  # deaf: it does not listen, and people see that it does not
-    except Exception as error:  # discord.py raises what its sockets and libraries raise
-        log.warning("a voice channel could not be joined", error=type(error).__name__, detail=str(error))
-        sentence = f"Discord did not let me into {channel.name}. Please try again."
-        raise PlatformError(sentence, f"voice: {type(error).__name__}") from error
 
 
 async def _leave(guild: discord.Guild) -> None:

@@ -19,7 +19,7 @@ from bot.domain.conversations import ConversationRef
 from bot.domain.errors import PlatformError
 from bot.ports.room import AudioFrame
 from bot.ports.voice import VoiceAudience, VoiceCall, VoiceCallEnded
-from tests.integration.discord.fake import ANN, BEN, CHANNEL, GUILD, FakeDiscord, guild
+from tests.integration.discord.fake import ANN, BEN, CHANNEL, GUILD, Answer, FakeDiscord, guild
 from tests.integration.discord.fake.members import Listener
 from tests.integration.discord.fake.payloads import Json, own_member
 from tests.integration.discord.fake.voice import voice_channel
@@ -236,7 +236,7 @@ async def test_a_broken_connection_ends_and_another_is_heard(voiced: Wire, code:
 async def test_where_nobody_answers_people_are_told(voiced: Wire) -> None:
     voiced.discord.voice.silent = True
     voiced.platform._voice._connect_within_s = 0.2
-    with pytest.raises(PlatformError, match="Discord did not let me into Lounge"):
+    with pytest.raises(PlatformError, match="Discord did not let me into that voice channel"):
         async with joined(voiced, "Lounge"):
             pass
     voiced.discord.voice.silent = False
@@ -294,6 +294,15 @@ async def test_where_it_may_it_comes_on_stage_by_itself(voiced: Wire) -> None:
         assert talk.call.note == ""
         (asked,) = voiced.discord.made("PATCH /guilds/.*/voice-states/@me")
         assert asked.body == {"channel_id": STAGE, "suppress": False}
+
+
+async def test_what_nobody_understands_is_one_sentence(voiced: Wire) -> None:
+    voiced.discord.next_answers("GET /guilds/.*/members/.*", Answer(200, {"nonsense": True}))
+    with pytest.raises(PlatformError, match="Discord did not let me into that voice channel"):
+        async with joined(voiced, "Lounge"):
+            pass
+    async with spoken(voiced):
+        assert voiced.discord.voice.where == LOUNGE
 
 
 # ---------------------------------------------------------------- where it may not be
