@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from bot.app.wiring import open_provider, open_storage
+from bot.app.wiring import BESIDE_THE_SERVICE, open_provider, open_storage
 from bot.clock import SystemClock, new_id
 from bot.domain.conversations import Command, ConversationRef, Inbound, Membership, Person, Role
 from bot.domain.errors import AvatarbotError, ProviderError, SettingsError
@@ -34,7 +34,10 @@ BETWEEN_SWEEPS = 5.0
 async def reap() -> Sequence[str]:
     """`avatarbot sessions reap`: what was found at the provider, a sentence each. Raises `AvatarbotError`."""
     settings = load(Settings)
-    async with open_storage(settings) as storage, open_provider(settings, new_metrics()) as provider:
+    async with (
+        open_storage(settings, BESIDE_THE_SERVICE) as storage,
+        open_provider(settings, new_metrics()) as provider,
+    ):
         accounts = _accounts(storage, provider)
         reaper = Reaper(storage, accounts, SystemClock(), account_is_ours=settings.akool_key_is_ours)
         await reaper.sweep()
@@ -165,7 +168,7 @@ async def keep_key(platform: str, workspace_id: str, key: str) -> str:
     """Let a workspace use the provider's account of this key; an empty one takes it back. Raises `AvatarbotError` for one that is refused."""
     settings, place = load(Settings), ConversationRef(platform, workspace_id, "")
     async with (
-        open_storage(settings) as storage,
+        open_storage(settings, BESIDE_THE_SERVICE) as storage,
         open_provider(settings, new_metrics()) as provider,
         contextlib.aclosing(_accounts(storage, provider)) as accounts,
     ):

@@ -22,6 +22,7 @@ from bot.ports.provider import AvatarProvider, offer_of
 from bot.ports.room import Rooms, no_room
 from bot.ports.words import LanguageModel, Moderator
 from bot.settings import Settings, known_names, load
+from bot.storage.connections import STANDARD_SIZE, PoolSize
 from bot.storage.encryption import Cipher
 from bot.storage.keys import lost_key, readable, secret_keys
 from bot.storage.migrate import connected, upgraded
@@ -133,13 +134,17 @@ def rooms_plugin(provider: ProviderPlugin) -> RoomsPlugin | None:
     return there[provider.rooms]
 
 
+BESIDE_THE_SERVICE = PoolSize(1, 1)
+"""For a command that asks one thing."""
+
+
 @contextlib.asynccontextmanager
-async def open_storage(settings: Settings | None = None) -> AsyncIterator[SqlStorage]:
+async def open_storage(settings: Settings | None = None, size: PoolSize = STANDARD_SIZE) -> AsyncIterator[SqlStorage]:
     """The database, its tables brought up to date and its key tried. Raises `SettingsError` and `StoreUnavailable`."""
     settings = settings or load(Settings)
     await upgraded(settings.store_url)
     await asyncio.to_thread(check_key, settings)
-    async with sql_storage(settings.store_url, Cipher(secret_keys(settings)), SystemClock()) as storage:
+    async with sql_storage(settings.store_url, Cipher(secret_keys(settings)), SystemClock(), size) as storage:
         yield storage
 
 

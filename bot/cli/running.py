@@ -22,10 +22,10 @@ def finish(work: Coroutine[Any, Any, T]) -> T:
 
 def ask_store(question: Callable[["Storage"], Awaitable[str]]) -> str:
     """What a question to the database is answered with."""
-    from bot.app.wiring import open_storage
+    from bot.app.wiring import BESIDE_THE_SERVICE, open_storage
 
     async def ask() -> str:
-        async with open_storage() as storage:
+        async with open_storage(size=BESIDE_THE_SERVICE) as storage:
             return await question(storage)
 
     return finish(ask())

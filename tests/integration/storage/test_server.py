@@ -13,7 +13,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.engine import URL
 
 from bot.app.operations import back_up
-from bot.app.wiring import open_storage, sole_process
+from bot.app.wiring import BESIDE_THE_SERVICE, open_storage, sole_process
 from bot.domain.errors import SettingsError
 from bot.settings import Settings
 from bot.storage.connections import DatabaseAway, PoolSize
@@ -102,6 +102,14 @@ async def test_a_server_that_only_follows_another() -> None:
     with fresh_database(migrated=False) as empty:
         administer(f"ALTER DATABASE {empty.database} SET default_transaction_read_only = on")
         assert "takes no writes" in await refused(settings_of(empty))
+
+
+async def test_a_command_beside_the_service_needs_two_connections(role: Role) -> None:
+    role.may("ALTER ROLE {role} CONNECTION LIMIT 2")
+    with fresh_database(migrated=False) as empty:
+        administer(f"GRANT CREATE ON SCHEMA public TO {role.name}", empty)
+        async with open_storage(settings_of(empty.set(username=role.name)), BESIDE_THE_SERVICE) as storage:
+            assert await storage.sessions.everywhere() == []
 
 
 def test_a_server_is_not_copied_like_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
