@@ -33,20 +33,24 @@ async def sent(collector: Collector, *traces: TurnTrace, **variables: str) -> No
 async def test_a_turn_is_one_trace_with_all_moments() -> None:
     async with Collector().serving() as collector:
         await sent(collector, TRACE)
-    (turn,) = [span for span in collector.spans if not span.parent_span_id]
-    inner = [span for span in collector.spans if span.parent_span_id == turn.span_id]
-    assert turn.name == "turn"
-    assert [span.name for span in inner] == list(TurnMoment)[1:]
-    assert {span.trace_id for span in collector.spans} == {turn.trace_id}
+    (turn,) = collector.spans
+    assert (turn.name, turn.parent_span_id) == ("turn", b"")
+    assert [event.name for event in turn.events] == list(TurnMoment)[1:]
     began = int(BEGAN.timestamp()) * 10**9 + 123_456_000
     assert (turn.start_time_unix_nano, turn.end_time_unix_nano) == (began, began + 80_000_000)
-    assert [span.end_time_unix_nano - span.start_time_unix_nano for span in inner] == [10_000_000] * 8
+    assert [event.time_unix_nano - began for event in turn.events] == [10_000_000 * number for number in range(1, 9)]
 
 
 async def test_two_turns_are_two_traces() -> None:
     async with Collector().serving() as collector:
         await sent(collector, TRACE, TRACE)
     assert len({span.trace_id for span in collector.spans}) == 2
+
+
+async def test_the_standard_variables_take_fewer_traces() -> None:
+    async with Collector().serving() as collector:
+        await sent(collector, TRACE, TRACE, OTEL_TRACES_SAMPLER="always_off")
+    assert collector.spans == []
 
 
 async def test_spans_hold_ids_and_outcomes_only() -> None:
