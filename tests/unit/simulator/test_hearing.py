@@ -87,10 +87,10 @@ async def test_noise_and_silence_are_no_words() -> None:
     assert not any(each.words or each.over for each in heard)
 
 
-WORD = st.text(st.characters(exclude_categories=("Z", "C", "Cs")), min_size=1, max_size=6)
+WORD = st.text(st.characters(exclude_categories=("Z", "C", "Cs")), min_size=1, max_size=4)
 
 
-@given(words=st.lists(WORD, min_size=1, max_size=3), late=st.integers(0, 319), loud=st.sampled_from((0.15, 0.5, 1.0)))
+@given(words=st.lists(WORD, min_size=1, max_size=2), late=st.integers(0, 319), loud=st.sampled_from((0.15, 0.5, 1.0)))
 def test_words_are_recognised_wherever_they_begin(words: list[str], late: int, loud: float) -> None:
     words = " ".join(words).split()
     sound = bytes(2 * late) + quieter(tones(" ".join(words)), loud) + bytes(32_000)
