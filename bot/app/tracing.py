@@ -3,9 +3,12 @@
 import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 
-from bot.domain.errors import SettingsError
+import structlog
+
 from bot.ports.turn_traces import TurnObserver
 from bot.telemetry import keep_quiet
+
+log = structlog.get_logger(__name__)
 
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
@@ -15,21 +18,24 @@ QUIET = {"opentelemetry": 40, "urllib3": 40}  # a collector that is away is told
 
 @contextlib.asynccontextmanager
 async def open_observers(environ: Mapping[str, str]) -> AsyncIterator[Sequence[TurnObserver]]:
-    """Whoever is shown every turn, until the block ends; nobody where no collector is named. Raises `SettingsError`."""
+    """Whoever is shown every turn, until the block ends; nobody where no collector is named.
+
+    Where one is named that cannot be used, a warning says what to do: the variables may be everybody's on the machine.
+    """
     if not _wanted(environ):
         yield ()
         return
     protocol = next((environ[name] for name in PROTOCOLS if environ.get(name)), SPOKEN)
     if protocol != SPOKEN:
-        raise SettingsError(
-            f"Traces are sent by OTLP over HTTP: set OTEL_EXPORTER_OTLP_PROTOCOL={SPOKEN}, or leave it out."
-        )
+        log.warning("no traces are sent: only OTLP over HTTP is spoken", remedy=f"set {PROTOCOLS[1]}={SPOKEN}")
+        yield ()
+        return
     try:
         from adapters.otel.tracing import turn_spans  # noqa: PLC0415 - an extra
     except ImportError:
-        raise SettingsError(
-            "OTEL_EXPORTER_OTLP_ENDPOINT is set, and traces need an extra: install it with `pip install 'avatarbot[otel]'`."
-        ) from None
+        log.warning("no traces are sent: they need an extra", remedy="pip install 'avatarbot[otel]'")
+        yield ()
+        return
     keep_quiet(QUIET)
     async with turn_spans(environ) as spans:
         yield (spans,)

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from structlog.testing import capture_logs
 
 from bot.app.tracing import open_observers
-from bot.domain.errors import SettingsError
 from bot.ports.turn_traces import TurnMoment, TurnTrace
 from tests.integration.otel.collector import Collector
 
@@ -106,11 +106,12 @@ async def test_without_a_collector_nobody_observes(environ: Mapping[str, str]) -
         assert observers == ()
 
 
-async def test_another_protocol_is_refused_with_what_to_set() -> None:
+async def test_another_protocol_is_told_with_what_to_set() -> None:
     environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://localhost", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}
-    with pytest.raises(SettingsError, match="OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf"):
-        async with open_observers(environ):
-            pass
+    with capture_logs() as logged:
+        async with open_observers(environ) as observers:
+            assert observers == ()
+    assert [line["remedy"] for line in logged] == ["set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf"]
 
 
 def test_without_a_collector_nothing_of_it_is_imported() -> None:
@@ -123,11 +124,8 @@ import asyncio, sys
 sys.modules["opentelemetry"] = None
 from bot.app.tracing import open_observers
 async def main():
-    try:
-        async with open_observers({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://localhost"}):
-            pass
-    except Exception as error:
-        print(error)
+    async with open_observers({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://localhost"}) as observers:
+        assert observers == ()
 asyncio.run(main())
 """
     assert "pip install 'avatarbot[otel]'" in _python(script)
