@@ -6,7 +6,6 @@ import functools
 import importlib.util
 import os
 import shutil
-import signal
 import subprocess
 import tempfile
 import time
@@ -25,6 +24,8 @@ UNPRIVILEGED = "nobody"
 
 ALWAYS = ("max_connections=200", "deadlock_timeout=50ms", "listen_addresses=")
 QUICK = ("fsync=off", "full_page_writes=off")
+UNTIL_WE_END = 'trap "" INT TERM; "$@" </dev/null & read _; kill -QUIT $!; wait'
+"""However this process ends, its end of the pipe closes then. QUIT, as nothing of the server is kept."""
 STARTS_WITHIN_S = 60
 
 
@@ -78,8 +79,9 @@ def _started(*settings: str) -> Iterator[URL]:
     wanted = (*ALWAYS, *settings, f"unix_socket_directories={folder}")
     arguments = [argument for each in wanted for argument in ("-c", each)]
     with (folder / "log").open("wb") as log:
+        command: list[str | Path] = ["/bin/sh", "-c", UNTIL_WE_END, "sh", programs / "postgres", "-D", data, *arguments]
         process = subprocess.Popen(
-            [programs / "postgres", "-D", data, *arguments], user=user, cwd=folder, env={}, stdout=log, stderr=log
+            command, user=user, cwd=folder, env={}, stdin=subprocess.PIPE, stdout=log, stderr=log
         )
     url = URL.create("postgresql", username="postgres", database="postgres", query={"host": str(folder)})
     try:
@@ -104,7 +106,8 @@ def _await(url: URL, process: subprocess.Popen[bytes], log: Path) -> None:
 
 
 def _end(process: subprocess.Popen[bytes], folder: Path) -> None:
-    process.send_signal(signal.SIGQUIT)  # at once: nothing of it is kept
+    assert process.stdin
+    process.stdin.close()
     process.wait(10)
     shutil.rmtree(folder, ignore_errors=True)
 
