@@ -6,7 +6,7 @@ What is drawn is made by the adapters; how each client shows it is a likeness to
 import asyncio
 import io
 import shutil
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,8 @@ from adapters.discord.text import escape
 from adapters.slack import rendering as slack
 from bot.commands.buttons import instead
 from bot.commands.help import help_on
-from bot.domain.conversations import Command, ConversationRef, Item, Reply, Suggestion
+from bot.commands.verbs import CATALOGUE
+from bot.domain.conversations import Command, ConversationRef, Item, PlatformFeature, Reply, Suggestion
 from bot.domain.disclosure import Disclosures
 from bot.domain.posts import Card, CardAction
 from bot.domain.sessions import Mode, SessionStatus
@@ -47,7 +48,7 @@ def card(status: SessionStatus, note: str, actions: Sequence[CardAction] = (), *
     )
 
 
-def scenes() -> dict[str, Card | Reply]:
+def scenes(features: Collection[PlatformFeature]) -> dict[str, Card | Reply]:
     live = (CardAction.WATCH, CardAction.INTERRUPT, CardAction.EXTEND, CardAction.STOP)
     renews = "Renews by itself while people talk; falls asleep after 10 quiet minutes."
     rows = tuple(
@@ -80,7 +81,7 @@ def scenes() -> dict[str, Card | Reply]:
         "Avatars": Reply("24 avatars, page 1 of 3. Start one with /avatar start NAME.", rows, next=more),
         "Knowledge": Reply("1 knowledge base.", bases),
         "A name that is not known": Reply("There is no avatar called “Almo”. Did you mean Alma?", meant),
-        "Help": help_on(),
+        "Help": help_on(catalogue=CATALOGUE.on_platform(features)),
     }
 
 
@@ -98,11 +99,13 @@ def in_discord(scene: Card | Reply) -> str:
     return discord_html.drawn(discord.answer(scene, lambda text: mentions.linked(escape(text), HERE)))
 
 
-def page_of(found: dict[str, Card | Reply]) -> str:
+def drawing() -> str:
+    """The page: what each platform shows of the same scenes."""
+    here, there = scenes(()), scenes(tuple(PlatformFeature))
     rows = "".join(
-        f'<h2>{name}</h2><section class="slack">{in_slack(scene)}</section>'
-        f'<section class="discord">{in_discord(scene)}</section>'
-        for name, scene in found.items()
+        f'<h2>{name}</h2><section class="slack">{in_slack(here[name])}</section>'
+        f'<section class="discord">{in_discord(there[name])}</section>'
+        for name in here
     )
     style = STYLE + slack_html.STYLE + discord_html.STYLE
     return f"<style>{style}</style><h1></h1><h1>Slack</h1><h1>Discord</h1>{rows}"
@@ -112,7 +115,7 @@ async def main() -> None:
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         page = await browser.new_page(viewport={"width": 1150, "height": 400})
-        await page.set_content(page_of(scenes()))
+        await page.set_content(drawing())
         drawn = await page.screenshot(full_page=True)
         await browser.close()
     Image.open(io.BytesIO(drawn)).convert("RGB").quantize(COLOURS).save(PICTURE, optimize=True)
