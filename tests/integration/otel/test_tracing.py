@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 from bot.app.tracing import open_observers
 from bot.ports.turn_traces import TurnMoment, TurnTrace
 from tests.integration.otel.collector import Collector
+from tests.patience import HANG_S
 
 BEGAN = datetime(2026, 11, 28, 12, 0, 0, 123456, UTC)
 TRACE = TurnTrace(
@@ -83,13 +84,13 @@ async def test_the_standard_variables_name_the_service(variables: Mapping[str, s
 @pytest.mark.parametrize("status", [400, 503])
 async def test_a_collector_that_refuses_holds_nothing_up(status: int) -> None:
     async with Collector(status=status).serving() as collector:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(HANG_S):
             await sent(collector, TRACE)
     assert collector.requests
 
 
 async def test_a_collector_that_is_away_holds_nothing_up() -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(HANG_S):
         await sent(Collector("http://127.0.0.1:1"), TRACE)
 
 
