@@ -266,7 +266,7 @@ class Policy:
         if self.minutes(None, spent):
             return None
         limit = self.minutes_per_day(spent.allowed_minutes)
-        if not limit:
+        if spent.allowed_minutes == 0:
             return Refused("This token may start nothing: no minutes of the day are its own.")
         if self.minutes(None, replace(spent, person_minutes=spent.person_minutes - spent.held_minutes)):
             return Refused(
