@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from bot.commands.catalogue import Verb
 from bot.commands.policy import SECRET, AllowList, Limits, Policy, Spent, Workspace, at_least, role_of, shows_secret
 from bot.commands.verbs import CATALOGUE
-from bot.domain.conversations import Membership, Person, Refused, Role
+from bot.domain.conversations import Membership, Person, PlatformFeature, Refused, Role
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 POLICY = Policy()
@@ -308,3 +308,8 @@ def test_a_secret_is_noticed(text: str) -> None:
 )
 def test_ordinary_words_are_none(text: str) -> None:
     assert not shows_secret(text)
+
+
+def test_a_platform_without_voice_channels_offers_none() -> None:
+    assert "join" in POLICY.on_platform(frozenset(PlatformFeature)).catalogue.entries
+    assert "join" not in POLICY.on_platform(frozenset()).catalogue.entries
