@@ -246,7 +246,7 @@ class SqlWorkers(Repository[SqlTransaction]):
 
     async def claim(self, worker_id: str, *, room: int, but: Collection[str] = ()) -> list[Lease]:
         """Looked for first: nothing is written where nothing needs a run."""
-        return await self._claim(worker_id, room=room, but=but) if await self._claimable() else []
+        return await self._claim(worker_id, room=room, but=but) if await self._claimable(worker_id, but=but) else []
 
 
 class SqlUnfencedWrites(Repository[SqlTransaction]):

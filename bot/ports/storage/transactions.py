@@ -143,7 +143,7 @@ class FencedWrites(Protocol):
     """
 
     def become(self, status: SessionStatus, reason: EndReason | None = None) -> None:
-        """Enter a state. LIVE forgets earlier attempts."""
+        """Enter LIVE, which forgets earlier attempts, RECONNECTING or STOPPING; `end` and `rest` are for the others."""
         ...
 
     def end(self, reason: EndReason) -> None:

@@ -126,6 +126,16 @@ async def test_a_session_still_running_here_is_not_claimed_again(storage: Storag
     assert [lease.session_id for lease in await claim(storage, "A again", but=("s",))] == ["t"]
 
 
+async def test_what_it_holds_and_does_not_run_is_claimed_again(storage: Storage) -> None:
+    """As where it never heard what came of its claim: nobody else may take it, and nobody would run it."""
+    await enlist(storage, "A")
+    await start(storage, "s")
+    (lost,) = await claim(storage, "A")
+
+    assert await claim(storage, "A") == [lost]
+    assert await claim(storage, "A", but=("s",)) == []
+
+
 async def test_what_a_dismissed_worker_held_is_free_at_once(storage: Storage) -> None:
     await enlist(storage, "A")
     await enlist(storage, "B")
