@@ -75,10 +75,12 @@ class Store:
                 yield store
             finally:
                 with store._counted():
-                    await store._queue.join()  # what a cancelled caller left behind is still written
-                    for task in writing:
+                    # What a cancelled caller left behind is still written, unless whoever writes has ended too.
+                    drained = asyncio.create_task(store._queue.join(), name="store-drained")
+                    await asyncio.wait([drained, *writing], return_when=asyncio.FIRST_COMPLETED)
+                    for task in (drained, *writing):
                         task.cancel()
-                    await asyncio.wait(writing)
+                    await asyncio.wait([drained, *writing])
                     await stack.aclose()
 
     def check(self) -> None:

@@ -127,6 +127,21 @@ async def test_a_failed_commit_is_told_and_writing_goes_on(store: Store, databas
     assert written(database) == ["next"]
 
 
+def test_whatever_is_cancelled_at_once_it_closes(database: Path) -> None:
+    """As `asyncio.run` ends what is left: those who write with those who wait for it."""
+
+    async def main() -> None:
+        async with Store.open(f"sqlite:///{database}", Cipher((Fernet.generate_key().decode(),))) as store:
+            writes = [asyncio.create_task(store.write(allowing(str(number)))) for number in range(3)]
+            await asyncio.sleep(0)
+            for task in asyncio.all_tasks():
+                task.cancel()
+            await asyncio.wait(writes)
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(main())
+
+
 async def test_a_cancelled_callers_write_survives_closing(database: Path) -> None:
     async with Store.open(f"sqlite:///{database}", Cipher((Fernet.generate_key().decode(),))) as store:
         writing = asyncio.create_task(store.write(allowing("left behind")))
