@@ -1,12 +1,15 @@
 """`avatarbot setup`: the questions, at a terminal or from standard input."""
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from bot.cli.running import finish
 from bot.domain.text import printable
-from bot.ports.plugin import SettingQuestion
+
+if TYPE_CHECKING:
+    from bot.ports.plugin import SettingQuestion
 
 
 class Terminal:
@@ -18,7 +21,7 @@ class Terminal:
     def tell(self, text: str) -> None:
         click.echo(printable(text))
 
-    def ask(self, question: SettingQuestion, *, known: bool) -> str:
+    def ask(self, question: "SettingQuestion", *, known: bool) -> str:
         kept = " (Enter keeps it)" if known else " (Enter leaves it out)" if question.optional else ""
         return str(
             click.prompt(f"{question.prompt}{kept}", default="", show_default=False, hide_input=question.secret)
@@ -39,7 +42,7 @@ class Lines:
     def tell(self, text: str) -> None:
         click.echo(text)
 
-    def ask(self, question: SettingQuestion, *, known: bool) -> str:
+    def ask(self, question: "SettingQuestion", *, known: bool) -> str:
         del known
         click.echo(f"{question.prompt}:")
         return sys.stdin.readline().strip()

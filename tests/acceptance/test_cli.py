@@ -97,10 +97,10 @@ def test_an_adapter_brings_its_own_commands(folder: Path) -> None:
 
 @pytest.mark.parametrize("words", [("run",), ("sessions", "list"), ("db", "upgrade"), ("forget", "--older-than", "1")])
 def test_a_bad_setting_is_one_sentence(folder: Path, words: tuple[str, ...]) -> None:
-    said = refused(avatarbot(*words, DATABASE_URL="postgres://ann:hunter2@db/avatars"))
+    said = refused(avatarbot(*words, DATABASE_URL="mysql://ann:hunter2@db/avatars"))
     assert said == (
-        "avatarbot: DATABASE_URL names PostgreSQL, which is not supported yet; "
-        "use sqlite:///avatarbot.db or leave it out.\n"
+        "avatarbot: DATABASE_URL has to name a SQLite file, as in sqlite:///avatarbot.db, or PostgreSQL, as in "
+        "postgresql://user:password@host/avatarbot.\n"
     )
 
 

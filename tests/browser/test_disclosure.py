@@ -93,6 +93,7 @@ async def test_it_stands_on_the_page_before_anything_has_come(core: ScriptedCore
     await opened.page.goto(f"{core.base}/v/#{'x' * 22}")
     await expect(opened.page.locator("#disclosure")).to_be_visible()
     await expect(opened.page.locator("#disclosure")).to_have_text(AI.sentence)
+    await opened.page.close()
     opened.complaints.clear()  # of the socket that does not open
 
 

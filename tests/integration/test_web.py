@@ -13,7 +13,7 @@ from starlette.websockets import WebSocket
 
 from bot.domain.errors import SettingsError, StoreUnavailable
 from bot.ports.chat import HttpMount
-from bot.telemetry import new_metrics
+from bot.telemetry import configure_logging, new_metrics
 from bot.testing.virtual_time import virtual
 from bot.web.app import Readiness, create_app, listen, serve
 from tests.patience import HANG_S
@@ -155,6 +155,7 @@ async def test_the_access_log_names_the_route_and_never_the_path(path: str, rout
 
 
 async def test_probes_are_not_worth_a_line() -> None:
+    configure_logging("debug")
     with structlog.testing.capture_logs() as lines:
         await get("/healthz")
     assert [line["log_level"] for line in lines] == ["debug"]
