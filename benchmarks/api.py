@@ -18,16 +18,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import aiohttp
-import msgspec
 from pydantic import SecretStr
 
 from adapters.playground.platform import PlaygroundPlatform
 from adapters.playground.settings import PlaygroundSettings
 from benchmarks.table import Limit, judged, load, percentile
-from benchmarks.world import AMPLE, World, running
+from benchmarks.world import AMPLE, FirstPackets, World, running
 from bot.domain.api_tokens import ANY_CHANNEL, ApiToken, digest_of, new_secret
 from bot.domain.conversations import Accepted, Command, ConversationRef, Inbound, Membership, Person
-from bot.ports.room import ConnectRoom, RoomConnection, RoomCredentials
 from bot.web.app import create_app, serve
 from tests.acceptance.member import Member, ticket
 from tests.acceptance.processes import SECRET, Deployment
@@ -45,29 +43,6 @@ MOST = 2.0
 Say = Callable[[int, str], Awaitable[object]]
 
 
-class FirstWords:
-    """When the first packet with a text was handed to a connection, by its first line."""
-
-    def __init__(self) -> None:
-        self.sent: dict[str, float] = {}
-
-    def watch(self, connections: ConnectRoom) -> ConnectRoom:
-        def connection(credentials: RoomCredentials) -> RoomConnection:
-            watched = connections(credentials)
-            watched.send = self._noting(watched.send)  # type: ignore[method-assign, assignment]
-            return watched
-
-        return connection
-
-    def _noting(self, send: Callable[[bytes], Awaitable[None]]) -> Callable[[bytes], Awaitable[None]]:
-        def noting(packet: bytes) -> Awaitable[None]:
-            text = msgspec.json.decode(packet).get("pld", {}).get("text", "")
-            self.sent.setdefault(text, time.perf_counter())
-            return send(packet)
-
-        return noting
-
-
 @dataclass(frozen=True)
 class Service:
     """One that serves both ways in, with a session in each of its channels."""
@@ -79,7 +54,7 @@ class Service:
 
 
 @contextlib.asynccontextmanager
-async def serving(packets: FirstWords) -> AsyncIterator[Service]:
+async def serving(packets: FirstPackets) -> AsyncIterator[Service]:
     async with running(connections=packets.watch, limits=UNLIMITED) as world:
         core, clock = world.service.core, world.service.services.clock
         channels = tuple(f"c{number}" for number in range(SESSIONS))
@@ -135,7 +110,7 @@ async def paced(rate: int, name: str, say: Say) -> tuple[dict[str, float], list[
 
 
 async def measure() -> int:
-    packets = FirstWords()
+    packets = FirstPackets(by="text")
     async with contextlib.AsyncExitStack() as stack:
         service = await stack.enter_async_context(serving(packets))
         http = await stack.enter_async_context(aiohttp.ClientSession(service.url))
@@ -175,7 +150,7 @@ async def measure() -> int:
     return judged(Limit(f"first packet, median at {SPOKEN_AT}/s", medians[1], medians[0], MOST))
 
 
-async def spoken(packets: FirstWords, name: str, way: Say) -> float:
+async def spoken(packets: FirstPackets, name: str, way: Say) -> float:
     cpu = time.process_time()
     began, took = await paced(SPOKEN_AT, name, way)
     each = (time.process_time() - cpu) / len(began)

@@ -16,8 +16,7 @@ from dataclasses import replace
 
 from adapters.simulator.options import Options
 from benchmarks.table import load
-from benchmarks.turns import FirstPackets
-from benchmarks.world import FAST, World, running
+from benchmarks.world import FAST, FirstPackets, World, running
 from bot.domain.conversations import Inbound, Membership, MessagePosted, MessageRef, Person
 from bot.domain.sessions import SessionSpec
 from bot.ports.avatar import AvatarArrived

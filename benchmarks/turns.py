@@ -17,16 +17,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiosqlite
-import msgspec
 
 from benchmarks.table import Limit, judged, load, percentile
-from benchmarks.world import World, running
+from benchmarks.world import FirstPackets, World, running
 from bot.domain.conversations import Accepted, ConversationRef, Inbound, Membership, MessagePosted, MessageRef, Person
-from bot.ports.room import ConnectRoom, RoomConnection, RoomCredentials
 
 SESSIONS, SECONDS = 50, 4
 RATES = (10, 25, 50, 100, 200)
@@ -61,28 +59,6 @@ IN_TURN = 5
 
 COMMITS_BEFORE, COMMITS = 2, 3
 """Of one message: before its first packet, and in all."""
-
-
-class FirstPackets:
-    """When the first packet of each turn was handed to a connection."""
-
-    def __init__(self) -> None:
-        self.sent: dict[str, float] = {}
-
-    def watch(self, connections: ConnectRoom) -> ConnectRoom:
-        def connection(credentials: RoomCredentials) -> RoomConnection:
-            watched = connections(credentials)
-            watched.send = self._noting(watched.send)  # type: ignore[method-assign, assignment]
-            return watched
-
-        return connection
-
-    def _noting(self, send: Callable[[bytes], Awaitable[None]]) -> Callable[[bytes], Awaitable[None]]:
-        def noting(packet: bytes) -> Awaitable[None]:
-            self.sent.setdefault(msgspec.json.decode(packet).get("mid", ""), time.perf_counter())
-            return send(packet)
-
-        return noting
 
 
 class Talk:

@@ -3,11 +3,14 @@
 import asyncio
 import contextlib
 import tempfile
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import httpx
+import msgspec
 from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
@@ -23,7 +26,7 @@ from bot.commands.policy import Limits, Policy
 from bot.domain.conversations import Accepted, Command, ConversationRef, Inbound, Membership, Person
 from bot.domain.sessions import SessionStatus
 from bot.ports.chat import RateLimits
-from bot.ports.room import ConnectRoom
+from bot.ports.room import ConnectRoom, RoomConnection, RoomCredentials
 from bot.storage.encryption import Cipher
 from bot.storage.migrate import upgraded
 from bot.storage.sql import SqlStorage, sql_storage
@@ -33,6 +36,31 @@ from bot.testing.chat_platform import FakeChatPlatform
 
 AMPLE = Limits(sessions=10_000, account_sessions=10_000, person_minutes=10_000_000)
 FAST = replace(Options.instantly(), concurrency=10_000, credit=1e9)
+
+
+class FirstPackets:
+    """When the first packet of each turn was handed to a connection: by its `mid`, or by its `text` where the mid is not known."""
+
+    def __init__(self, by: Literal["mid", "text"] = "mid") -> None:
+        self.sent: dict[str, float] = {}
+        self._by = by
+
+    def watch(self, connections: ConnectRoom) -> ConnectRoom:
+        def connection(credentials: RoomCredentials) -> RoomConnection:
+            watched = connections(credentials)
+            watched.send = self._noting(watched.send)  # type: ignore[method-assign, assignment]
+            return watched
+
+        return connection
+
+    def _noting(self, send: Callable[[bytes], Awaitable[None]]) -> Callable[[bytes], Awaitable[None]]:
+        def noting(packet: bytes) -> Awaitable[None]:
+            message = msgspec.json.decode(packet)
+            named = message if self._by == "mid" else message.get("pld", {})
+            self.sent.setdefault(named.get(self._by, ""), time.perf_counter())
+            return send(packet)
+
+        return noting
 
 
 @contextlib.asynccontextmanager
