@@ -50,6 +50,10 @@ class VoiceSink(Protocol):
         """The next 20 ms of whoever has the floor."""
         ...
 
+    def speaks(self) -> None:
+        """Whoever has the floor was heard to begin, by what recognises their words."""
+        ...
+
 
 class SessionVoices:
     """Of one session. `show` is called whenever the floor changes hands or the line does."""
@@ -99,6 +103,11 @@ class SessionVoices:
             return False
         self._sink.take(frame)
         return True
+
+    def speaks(self, claimant_id: str) -> None:
+        """They begin to speak to what recognises their words; of no effect where they do not have the floor."""
+        if self._sink and self.floor.at(_now()).is_held_by(claimant_id):
+            self._sink.speaks()
 
     # ------------------------------------------------ changing
 

@@ -115,16 +115,21 @@ class VoiceInput:
         self._context.touch()
 
     def take(self, frame: bytes) -> None:
-        if self._context.hears is Hears.SOUND:
-            self._frames.append(frame)
-            self._woken.set()
+        if self._context.hears is not Hears.SOUND:
+            return
+        self._frames.append(frame)
+        self._woken.set()
         self._loud = self._loud + 1 if loudness(frame) >= LOUD else 0
         if self._loud >= SPEECH_FRAMES:
-            self._speaks()
+            self._spoke, self._spoke_at = self._holder, _now()
+            self._keep_quiet()
+            self._barge_in()
 
-    def _speaks(self) -> None:
-        self._spoke, self._spoke_at = self._holder, _now()
-        self._keep_quiet()
+    def speaks(self) -> None:
+        if self._context.hears is Hears.WORDS:
+            self._barge_in()
+
+    def _barge_in(self) -> None:
         if self._context.speaking and self._context.services.barge_in and not self._interrupting:
             self._interrupting = True
             self._do(self._interrupt)

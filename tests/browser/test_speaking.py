@@ -37,6 +37,7 @@ class Listener:
         self.words: set[str] = set()
         self._recogniser = ToneRecogniser()
         self.handed: list[str] = []
+        self.begun = 0
 
     @property
     def speaker(self) -> str:
@@ -52,6 +53,9 @@ class Listener:
     def take(self, frame: bytes) -> None:
         self.frames.append(frame)
         self.words.update(self._recogniser.hear(frame).words)
+
+    def speaks(self) -> None:
+        self.begun += 1
 
 
 @contextlib.contextmanager
@@ -237,6 +241,7 @@ async def test_an_admin_need_not_wait(core: ScriptedCore, tmp_path: Path) -> Non
             await state(root, "on").wait_for()
             assert listener.speaker == "Root"
             await state(ann, "off").wait_for()
+            await expect(ann.locator("#mic-note")).to_have_text("Root speaks now.")
 
 
 # ---------------------------------------------------------------- what goes wrong
@@ -253,21 +258,40 @@ async def test_a_refused_microphone_says_what_to_do(core: ScriptedCore) -> None:
             assert not listener.speaker
 
 
-async def test_a_hidden_page_gives_the_floor_back(core: ScriptedCore, tmp_path: Path) -> None:
+async def test_a_hidden_page_is_silent_and_gives_the_floor_back(core: ScriptedCore, tmp_path: Path) -> None:
     await go_live(core)
     async with speaking(tmp_path) as browser:
         with listening(core) as listener:
-            page = await open_page(core, browser, ANN)
+            page = await open_page(core, browser, ANN, KEEP_TRACKS)
             await page.locator("#hands").click()
             await state(page, "on").wait_for()
-            await page.evaluate(
-                """() => {
-                  Object.defineProperty(document, "hidden", { value: true, configurable: true });
-                  document.dispatchEvent(new Event("visibilitychange"));
-                }"""
-            )
+            await hide(page)
+            assert await page.evaluate("() => stream.getTracks()[0].readyState") == "ended"
             await until(lambda: not listener.speaker)
             await state(page, "off").wait_for()
+
+
+async def hide(page: Page) -> None:
+    await page.evaluate(
+        """() => {
+          Object.defineProperty(document, "hidden", { value: true, configurable: true });
+          document.dispatchEvent(new Event("visibilitychange"));
+        }"""
+    )
+
+
+async def test_a_microphone_allowed_too_late_stays_off(core: ScriptedCore, tmp_path: Path) -> None:
+    await go_live(core)
+    async with speaking(tmp_path) as browser:
+        with listening(core) as listener:
+            page = await open_page(core, browser, ANN, ALLOWED_LATE)
+            await page.locator("#hands").click()
+            await state(page, "waiting").wait_for()
+            await hide(page)
+            await page.evaluate("() => allow()")
+            await page.wait_for_function("() => globalThis.stream")
+            assert await page.evaluate("() => stream.getTracks()[0].readyState") == "ended"
+            assert not listener.handed
 
 
 async def test_who_still_holds_it_goes_on_after_a_reconnect(core: ScriptedCore, tmp_path: Path) -> None:
@@ -284,6 +308,11 @@ async def test_who_still_holds_it_goes_on_after_a_reconnect(core: ScriptedCore, 
             await page.mouse.up()
 
 
+ALLOWED_LATE = """
+  const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+  const allowed = new Promise((resolve) => (globalThis.allow = resolve));
+  navigator.mediaDevices.getUserMedia = async (wanted) => (await allowed, (globalThis.stream = await ask(wanted)));
+"""
 KEEP_TRACKS = """
   const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
   navigator.mediaDevices.getUserMedia = async (wanted) => (globalThis.stream = await ask(wanted));
@@ -309,7 +338,7 @@ async def test_a_microphone_that_is_switched_off_frees_the_floor(core: ScriptedC
 RECOGNITION = """
   globalThis.SpeechRecognition = class {
     start() { globalThis.recognition = this; }
-    stop() { setTimeout(() => this.onend()); }
+    stop() { this.stopped = true; setTimeout(() => this.onend()); }
     say(text) { this.onresult({ results: [[{ transcript: text }]] }); }
   };
 """
@@ -319,12 +348,11 @@ NO_RECOGNITION = "delete globalThis.SpeechRecognition; delete globalThis.webkitS
 async def test_in_retelling_the_browser_recognises_and_sends_words(core: ScriptedCore, browser: Browser) -> None:
     await go_live(core, Hears.WORDS)
     with listening(core) as listener:
-        secret = await core.grants.mint(SESSION, Scope.SPEAK, ANN, core.in_minutes(60))
-        page = await browser.new_page()
-        await page.add_init_script(RECOGNITION)
-        await page.goto(f"{core.base}/v/#{secret}")
+        page = await open_page(core, browser, ANN, RECOGNITION)
         await press_when_ready(page)
         await page.wait_for_function("() => globalThis.recognition")
+        await page.evaluate("() => recognition.onspeechstart()")
+        await until(lambda: listener.begun == 1)
         await page.evaluate("() => recognition.say('Good morning')")
         await expect(page.locator("#mic-note")).to_have_text("Good morning")
         await page.mouse.up()
@@ -336,12 +364,36 @@ async def test_in_retelling_the_browser_recognises_and_sends_words(core: Scripte
     assert (body.text, body.via) == ("Good morning", "the microphone")  # type: ignore[union-attr]
 
 
+async def test_recognition_stops_when_the_avatar_hears_sound(core: ScriptedCore, browser: Browser) -> None:
+    await go_live(core, Hears.WORDS)
+    with listening(core) as listener:
+        page = await open_page(core, browser, ANN, RECOGNITION)
+        await page.locator("#hands").click()
+        await page.wait_for_function("() => globalThis.recognition")
+        await page.evaluate("() => recognition.say('Good morning')")
+        await go_live(core, Hears.SOUND)
+        await page.wait_for_function("() => recognition.stopped")
+        await until(lambda: bool(core.came))
+        await until(lambda: not listener.speaker)
+        await page.close()
+
+
+async def test_recognition_that_cannot_go_on_is_stopped(core: ScriptedCore, browser: Browser) -> None:
+    await go_live(core, Hears.WORDS)
+    with listening(core) as listener:
+        page = await open_page(core, browser, ANN, RECOGNITION)
+        await page.locator("#hands").click()
+        await page.wait_for_function("() => globalThis.recognition")
+        await page.evaluate("() => recognition.onerror({ error: 'network' })")
+        await page.wait_for_function("() => recognition.stopped")
+        await expect(page.locator("#mic-note")).to_contain_text("cannot be reached")
+        await until(lambda: not listener.speaker)
+        await page.close()
+
+
 async def test_a_browser_that_recognises_nothing_says_so(core: ScriptedCore, browser: Browser) -> None:
     await go_live(core, Hears.WORDS)
-    secret = await core.grants.mint(SESSION, Scope.SPEAK, ANN, core.in_minutes(60))
-    page = await browser.new_page()
-    await page.add_init_script(NO_RECOGNITION)
-    await page.goto(f"{core.base}/v/#{secret}")
+    page = await open_page(core, browser, ANN, NO_RECOGNITION)
     await expect(page.locator("#mic-note")).to_contain_text("recognises no speech")
     await expect(page.locator("#mic")).to_be_disabled()
     await page.close()

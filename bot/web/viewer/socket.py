@@ -28,6 +28,7 @@ from bot.web.viewer.wire import (
     Hello,
     KeyFrameWanted,
     Say,
+    Speaks,
     ValuesWanted,
     ViewerPresent,
     Visible,
@@ -150,8 +151,8 @@ class ViewerSockets:
                     watching.microphone.leave()
                 case FloorWanted() as wanted if following is not None:
                     self._grant_floor(watching, wanted)
-                case (FrameAck() | KeyFrameWanted()) as of_media:
-                    _heed(watching, of_media)
+                case (FrameAck() | KeyFrameWanted() | Speaks()) as sign:
+                    _heed(watching, sign)
                 case (Say() | Do()) as done:
                     watching.answer(await act(done, grant, self._core, self._clock))
                 case ValuesWanted() as wanted:
@@ -170,12 +171,14 @@ class ViewerSockets:
         await watching.follow(disclosed, plays=plays)
 
 
-def _heed(watching: ViewerConnection, of_media: FrameAck | KeyFrameWanted) -> None:
-    match of_media:
+def _heed(watching: ViewerConnection, sign: FrameAck | KeyFrameWanted | Speaks) -> None:
+    match sign:
         case FrameAck(number):
             watching.player.acknowledge(number)
         case KeyFrameWanted():
             watching.player.discontinuity()
+        case Speaks():
+            watching.microphone.speaks()
 
 
 async def _frame(socket: WebSocket, watching: ViewerConnection) -> FromPage:

@@ -65,6 +65,11 @@ class PageMicrophone:
         mine = self._microphone is not None and self._voices.say(self._microphone.claimant.id, frame)
         self._meter.heard(mine)
 
+    def speaks(self) -> None:
+        """They are heard to speak, where no sound is sent."""
+        if self._microphone is not None:
+            self._voices.speaks(self._microphone.claimant.id)
+
     def leave(self) -> None:
         """Want the floor no more."""
         if self._microphone is not None:

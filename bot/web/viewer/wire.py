@@ -192,6 +192,10 @@ class FloorWanted(ViewerFrame, frozen=True, tag="floor"):
     take: bool = False
 
 
+class Speaks(ViewerFrame, frozen=True, tag="speaks"):
+    """The browser's own recognition hears who has the floor begin to speak."""
+
+
 class Do(ViewerFrame, frozen=True, tag="do"):
     """One of the commands that `Hello` names."""
 
@@ -207,7 +211,7 @@ class ValuesWanted(ViewerFrame, frozen=True, tag="values"):
     typed: Short = ""
 
 
-FromPage = ViewerPresent | Visible | FrameAck | KeyFrameWanted | Say | FloorWanted | Do | ValuesWanted
+FromPage = ViewerPresent | Visible | FrameAck | KeyFrameWanted | Say | FloorWanted | Speaks | Do | ValuesWanted
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[FromPage] = msgspec.json.Decoder(FromPage)

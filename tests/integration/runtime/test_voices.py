@@ -177,6 +177,40 @@ async def test_it_is_heard_out_where_nobody_may_barge_in(stack: Stack) -> None:
         assert stack.hosted[0].avatar.spoken[0].finished
 
 
+@on_stack(SLOW)
+async def test_recognised_words_interrupt_a_retelling_avatar(stack: Stack) -> None:
+    async with live(stack, mode="retelling"):
+        talker = Talker(stack, BEN)
+        await retell(stack, talker)
+        talker.voices.ask(talker.microphone)
+        for frame in frames(tones("Wait")):  # sound that nobody is to send: nothing comes of it
+            talker.voices.say(talker.id, frame)
+        await asyncio.sleep(0.5)
+        assert is_speaking(stack, talker.session_id)
+        talker.voices.speaks(talker.id)
+        await stack.until(lambda: not is_speaking(stack, talker.session_id), within=5)
+        assert not stack.hosted[0].avatar.spoken[0].finished
+
+
+@on_stack(SLOW)
+async def test_recognised_words_let_it_finish_where_nobody_barges_in(stack: Stack) -> None:
+    async with stack.serving(barge_in=False):
+        await stack.room.command("start", mode="retelling")
+        await stack.live()
+        await asyncio.sleep(1)
+        talker = Talker(stack, BEN)
+        await retell(stack, talker)
+        talker.voices.ask(talker.microphone)
+        talker.voices.speaks(talker.id)
+        await stack.until(lambda: not is_speaking(stack, talker.session_id))
+        assert stack.hosted[0].avatar.spoken[0].finished
+
+
+async def retell(stack: Stack, talker: Talker) -> None:
+    await stack.room.say("Good morning to everybody who came here today, and welcome", stack.room.thread)
+    await stack.until(lambda: is_speaking(stack, talker.session_id))
+
+
 @on_stack()
 async def test_what_moderation_refuses_is_not_answered(stack: Stack) -> None:
     async with stack.serving():

@@ -17,6 +17,7 @@ export class Microphone {
   #context = null;
   #stream = null;
   #opening = null;
+  #closed = 0; // how many times: a browser may ask for long, and nobody wants it any more
 
   /** `taken(buffer)` is called with every 20 ms of sound, `ended()` when somebody else switched it off: the browser, or a cable. */
   constructor(handlers) {
@@ -25,34 +26,43 @@ export class Microphone {
 
   /** Open it, if it is not. Throws an `Error` with the sentence to show. */
   async open() {
-    this.#opening ??= this.#open();
+    const opening = (this.#opening ??= this.#open());
     try {
-      await this.#opening;
+      await opening;
     } catch (error) {
+      if (this.#opening !== opening) return;
       this.close();
       throw new Error(REFUSED[error.name] ?? "The microphone could not be opened. Please try again.", { cause: error });
     }
   }
 
   close() {
-    for (const track of this.#stream?.getTracks() ?? []) track.stop();
+    this.#closed++;
+    if (this.#stream) stop(this.#stream);
     this.#context?.close();
     [this.#stream, this.#context, this.#opening] = [null, null, null];
   }
 
   async #open() {
+    const closed = this.#closed;
     const stream = await navigator.mediaDevices.getUserMedia(WANTED);
+    if (closed !== this.#closed) return stop(stream);
     this.#stream = stream;
     for (const track of stream.getTracks()) track.addEventListener("ended", () => this.#handlers.ended());
     const context = new AudioContext({ latencyHint: "interactive" });
     this.#context = context;
     await context.audioWorklet.addModule("/v/static/capture.js");
+    if (closed !== this.#closed) return;
     const capture = new AudioWorkletNode(context, "capture", { numberOfOutputs: 1, channelCountMode: "max" });
     capture.port.onmessage = ({ data }) => this.#context === context && this.#handlers.taken(data);
     context.createMediaStreamSource(stream).connect(capture);
     capture.connect(context.destination); // silent, and without it nothing is asked of a node
     await context.resume();
   }
+}
+
+function stop(stream) {
+  for (const track of stream.getTracks()) track.stop();
 }
 
 /** How loud 20 ms are, from 0 to 1. */

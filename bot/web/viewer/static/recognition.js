@@ -22,7 +22,13 @@ export class SpeechWords {
     this.#handlers = handlers;
   }
 
+  get running() {
+    return Boolean(this.#running);
+  }
+
+  /** Go on, where it runs. */
   begin(language) {
+    if (this.#running) return;
     const running = new Recognition();
     this.#running = running;
     this.#said = "";

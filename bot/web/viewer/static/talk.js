@@ -30,12 +30,12 @@ export class Talk {
   #note = "";
   #shown = 0;
 
-  /** `send(frame)` and `stream(buffer)` go to the server, `said(text)` is what was recognised here, `interrupt()` stops the avatar. */
+  /** `send(frame)` and `stream(buffer)` go to the server, `said(text)` is what was recognised here. */
   constructor(handlers) {
     this.#handlers = handlers;
     this.#words = new SpeechWords({
       heard: (text) => this.#tell(text),
-      began: () => handlers.interrupt(),
+      began: () => handlers.send({ type: "speaks" }),
       failed: (sentence) => this.#fail(sentence),
     });
     this.#listen();
@@ -44,19 +44,20 @@ export class Talk {
 
   /** What the session hears, and whether this link may speak. */
   show({ hears, may, language }) {
+    const before = this.#hears;
     this.#hears = may ? hears : "";
     this.language = language;
-    if (!this.#hears && this.#wanted) this.release();
+    if (this.#hears !== before) this.release();
     this.draw();
   }
 
   /** The floor as the server sees it. */
   set floor(floor) {
-    const before = this.#floor;
+    const [before, left] = [this.#floor, this.#left];
     this.#floor = floor;
     this.#floorAt = performance.now();
     if (floor.yours && !before.yours) this.#begin();
-    if (before.yours && !floor.yours && this.#wanted) this.#lose();
+    if (before.yours && !floor.yours && this.#wanted) this.#lose(left < 2 ? OVER : floor.name ? `${floor.name} speaks now.` : "");
     this.draw();
   }
 
@@ -105,13 +106,22 @@ export class Talk {
     if (!this.#wanted) return;
     this.#wanted = "";
     this.draw();
-    if (this.#hears === "sound") this.#tail = setTimeout(() => this.#leave(), this.#floor.yours ? TAIL : 0);
-    else await this.#hand();
     this.#closing = setTimeout(() => this.#microphone.close(), KEPT_OPEN);
+    if (!this.#words.running) this.#tail = setTimeout(() => this.#leave(), this.#floor.yours ? TAIL : 0);
+    else {
+      await this.#hand();
+      this.#tell("");
+    }
   }
 
   take() {
     this.#handlers.send({ type: "floor", on: true, take: true });
+  }
+
+  /** Nobody sees that it is on: it is off at once. */
+  #hide() {
+    this.release();
+    this.#microphone.close();
   }
 
   async #open() {
@@ -135,7 +145,6 @@ export class Talk {
   async #hand() {
     const text = await this.#words.end();
     this.#leave();
-    this.#tell("");
     if (text) this.#handlers.said(text);
   }
 
@@ -145,17 +154,18 @@ export class Talk {
     if (this.#hears === "words" && this.#wanted) this.#words.begin(this.language);
   }
 
-  #lose() {
+  #lose(why) {
     if (!this.#had) return;
-    if (this.#hears === "words") this.#hand();
+    if (this.#words.running) this.#hand();
     this.#wanted = "";
     this.#microphone.close();
-    this.#tell(OVER);
+    this.#tell(why);
   }
 
   #fail(sentence) {
     this.#wanted = "";
     this.#microphone.close();
+    this.#words.end();
     this.#leave();
     this.#tell(sentence);
     this.draw();
@@ -192,7 +202,7 @@ export class Talk {
     at("speaker").hidden = !name;
     at("speaker").dataset.yours = Boolean(yours);
     say(at("speaker-name"), yours ? "You are speaking" : `${name} is speaking`);
-    say(at("speaker-left"), yours ? this.#left() : "");
+    say(at("speaker-left"), yours ? `0:${String(Math.ceil(this.#left)).padStart(2, "0")}` : "");
   }
 
   #label(state, place, name) {
@@ -201,9 +211,9 @@ export class Talk {
     return "Hold to talk";
   }
 
-  #left() {
-    const seconds = Math.max(0, Math.ceil((this.#floor.left ?? 0) - (performance.now() - this.#floorAt) / 1000));
-    return `0:${String(seconds).padStart(2, "0")}`;
+  /** Seconds. */
+  get #left() {
+    return Math.max(0, (this.#floor.left ?? 0) - (performance.now() - this.#floorAt) / 1000);
   }
 
   // ------------------------------------------------ hands and keys
@@ -221,7 +231,7 @@ export class Talk {
     addEventListener("keydown", (event) => this.#key(event, true));
     addEventListener("keyup", (event) => this.#key(event, false));
     addEventListener("blur", () => this.#up());
-    document.addEventListener("visibilitychange", () => document.hidden && this.release());
+    document.addEventListener("visibilitychange", () => document.hidden && this.#hide());
   }
 
   #down(event) {

@@ -63,7 +63,6 @@ const talk = new Talk({
   send: (frame) => socket.send(frame),
   stream: (buffer) => socket.stream(buffer),
   said: (text) => hand({ type: "say", text, aloud: true }),
-  interrupt: () => session.speaking && allowed.includes("interrupt") && hand({ type: "do", verb: "interrupt" }),
 });
 
 const adjust = new Adjust({ send: (frame) => socket.send(frame), set: (options) => hand({ type: "do", verb: "set", options }) });

@@ -32,6 +32,7 @@ class Listener:
 
     def __init__(self) -> None:
         self.heard: list[bytes] = []
+        self.begun = 0
 
     def refusal(self, _microphone: Microphone) -> str:
         return ""
@@ -41,6 +42,9 @@ class Listener:
 
     def take(self, frame: bytes) -> None:
         self.heard.append(frame)
+
+    def speaks(self) -> None:
+        self.begun += 1
 
 
 @dataclass
@@ -107,6 +111,19 @@ async def test_a_voice_is_heard_from_who_has_the_floor(core: ScriptedCore) -> No
             await other.socket.send(b"\1" * VOICE_FRAME)
             await until(lambda: listener.heard == [FRAME])
     assert (shown["name"], shown.get("yours")) == ("Ann", None)
+
+
+async def test_only_who_has_the_floor_begins_to_speak(core: ScriptedCore) -> None:
+    with listening(core) as listener:
+        async with opened(core) as page, opened(core, BEN) as other:
+            await page.has_floor()
+            await other.send(type="speaks")
+            await other.send(type="floor", on=True)
+            while not (await other.next("floor")).get("place"):
+                pass
+            assert listener.begun == 0
+            await page.send(type="speaks")
+            await until(lambda: listener.begun == 1)
 
 
 async def test_the_floor_is_passed_on_when_a_page_is_gone(core: ScriptedCore) -> None:
