@@ -16,9 +16,6 @@ from bot.storage.keys import readable
 from bot.storage.migrate import connected, is_newer
 from bot.storage.sqlite import sole_process
 
-PAGES = 1_000
-"""Copied at a time (4 MB); between two of them whoever writes has its turn."""
-
 JOURNALS = ("-wal", "-shm", "-journal")
 
 
@@ -73,7 +70,7 @@ def _draft(file: Path) -> Iterator[Path]:
 def _copy(source: Path, target: Path) -> None:
     try:
         with closing(_read_only(source)) as reading, closing(sqlite3.connect(target)) as writing:
-            reading.backup(writing, pages=PAGES)
+            reading.backup(writing)  # in one go: between two steps it would begin anew whenever somebody has written
             writing.execute("PRAGMA journal_mode=DELETE")  # one file, without journals beside it
     except sqlite3.Error as error:
         raise SettingsError(f"{source} cannot be copied to {target.parent}: {error}.") from error

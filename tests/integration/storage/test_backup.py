@@ -2,7 +2,9 @@
 
 import sqlite3
 import stat
+import threading
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -60,6 +62,27 @@ async def test_a_copy_of_a_database_in_use_is_whole(storage: SqlStorage, setting
     assert sessions_in(tmp_path / "copy.db") == {before}
     assert size == (tmp_path / "copy.db").stat().st_size
     assert stat.S_IMODE((tmp_path / "copy.db").stat().st_mode) == 0o600
+
+
+def test_a_copy_is_made_while_others_keep_writing(settings: Settings, tmp_path: Path) -> None:
+    """A database of 20 MB, with more writes than a copy could ever wait out."""
+    copied = threading.Event()
+    with closing(sqlite3.connect(settings.database_path)) as connection, connection:
+        connection.execute("CREATE TABLE filler (content)")
+        connection.executemany("INSERT INTO filler VALUES (zeroblob(4000))", [()] * 5_000)
+
+    def wrote() -> int:
+        written = 0
+        with closing(sqlite3.connect(settings.database_path, isolation_level=None)) as connection:
+            while written < 2_000 and not copied.wait(0.001):
+                written += connection.execute("INSERT INTO filler VALUES ('more')").rowcount
+        return written
+
+    with ThreadPoolExecutor(1) as writer:
+        writing = writer.submit(wrote)
+        back_up(settings.database_path, tmp_path / "copy.db")
+        copied.set()
+        assert writing.result() < 2_000
 
 
 def test_a_copy_replaces_no_file(settings: Settings, tmp_path: Path) -> None:
