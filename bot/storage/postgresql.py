@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import os
+import socket
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -41,18 +43,30 @@ ONCE: Final = frozenset({"one_row_per_event", "one_session_per_place"})
 """Unique indexes that two who look at the same moment meet in: who looks again sees the other."""
 
 _NAMED: Final = {"application_name": "avatarbot"}
-_CONNECT: Final = {"connect_timeout": 3, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 2}
-"""Seconds, so that a server which fell silent is noticed within ten."""
+_CONNECT: Final = {
+    "connect_timeout": 3,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 2,
+    "tcp_user_timeout": 9_000,
+}
+"""Seconds, the last one milliseconds: a machine that is gone is noticed within ten, whether or not it was just sent something."""
+
+SILENT_AFTER_S: Final = 10.0
+"""Its own limits would have ended a transaction by then, and nothing is tried again: the server fell silent, or what stands before it."""
 
 
 @contextlib.asynccontextmanager
-async def opened(url: URL, size: PoolSize) -> AsyncIterator[Database]:
+async def opened(url: URL, size: PoolSize, silent_after_s: float = SILENT_AFTER_S) -> AsyncIterator[Database]:
     """The database on a server. Raises `SettingsError` for one that cannot be opened."""
     engine = _engine(url, autocommit=True)
-    async with contextlib.AsyncExitStack() as threads:
-        writers = [await threads.enter_async_context(PostgresThread.open(engine, WRITE)) for _ in range(size.writers)]
-        readers = [await threads.enter_async_context(PostgresThread.open(engine, READ)) for _ in range(size.readers)]
-        yield Database(writers, readers, batch=1)
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def threads(begin: str, number: int) -> list[PostgresThread]:
+            opening = (PostgresThread.open(engine, begin, silent_after_s) for _ in range(number))
+            return [await stack.enter_async_context(each) for each in opening]
+
+        yield Database(await threads(WRITE, size.writers), await threads(READ, size.readers), batch=1)
 
 
 @contextlib.contextmanager
@@ -111,17 +125,19 @@ def require_version(driver: Any) -> None:
 class PostgresThread:
     """`ConnectionThread`: a thread and its connection, made anew when it is lost."""
 
-    def __init__(self, engine: Engine, begin: str) -> None:
+    def __init__(self, engine: Engine, begin: str, silent_after_s: float) -> None:
         self._engine = engine
         self._begin = begin
+        self._silent_after_s = silent_after_s
         self._connection: Connection | None = None
+        self._driver: Any = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="database")
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def open(cls, engine: Engine, begin: str) -> AsyncIterator["PostgresThread"]:
+    async def open(cls, engine: Engine, begin: str, silent_after_s: float) -> AsyncIterator["PostgresThread"]:
         """A thread whose transactions begin so. Raises `SettingsError` where the server does not let it in."""
-        thread = cls(engine, begin)
+        thread = cls(engine, begin, silent_after_s)
         try:
             await thread._in_thread(thread._connected)
             yield thread
@@ -149,8 +165,10 @@ class PostgresThread:
     async def _in_thread(self, function: Callable[..., T], *args: object) -> T:
         loop = asyncio.get_running_loop()
         done: asyncio.Future[T] = loop.create_future()
+        silent = loop.call_later(self._silent_after_s, self._cut)
 
         def settle(result: T, error: BaseException | None) -> None:
+            silent.cancel()
             if done.cancelled():
                 return
             if error:
@@ -193,8 +211,18 @@ class PostgresThread:
     def _connected(self) -> tuple[Connection, Any]:
         if self._connection is None:
             self._connection = self._engine.connect()
-            require_version(self._connection.connection.driver_connection)
-        return self._connection, self._connection.connection.driver_connection
+            self._driver = self._connection.connection.driver_connection
+            require_version(self._driver)
+        return self._connection, self._driver
+
+    def _cut(self) -> None:
+        """End what the thread waits for: the driver has no time-out of its own for an answer."""
+        if self._driver:
+            with (
+                contextlib.suppress(psycopg.Error, OSError),
+                socket.socket(fileno=os.dup(self._driver.fileno())) as wire,
+            ):
+                wire.shutdown(socket.SHUT_RDWR)
 
     def _undo(self, connection: Connection, driver: Any) -> None:
         """The next transaction gets a clean connection: this one, or where that is lost another."""

@@ -1,8 +1,9 @@
 """What is wrong with a PostgreSQL server is one sentence for the operator, before anything else is done."""
 
 import asyncio
-from collections.abc import Iterator
-from dataclasses import dataclass
+import contextlib
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 from uuid import uuid4
@@ -20,7 +21,8 @@ from bot.storage.connections import DatabaseAway, PoolSize
 from bot.storage.encryption import Cipher
 from bot.storage.engine import Store
 from bot.storage.migrate import upgrade
-from bot.storage.postgresql import OLDEST, require_version
+from bot.storage.postgresql import AGAIN_WITHIN_S, OLDEST, opened, require_version
+from tests.patience import HANG_S
 from tests.server import administer, fresh_database
 from tests.world_fixture import KEY
 
@@ -146,6 +148,58 @@ async def test_a_lost_database_refuses_all_who_wait(url: URL) -> None:
         administer(f"CREATE DATABASE {url.database}")
         assert {type(answer) for answer in answers} == {DatabaseAway}
         assert await store.read(lambda c: c.execute(text("SELECT 1")).scalar_one()) == 1
+
+
+@dataclass
+class Wire:
+    """Between the program and its server: forwards what either says, as long as it flows."""
+
+    server: URL
+    flows: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        folder = str(self.server.query.get("host", ""))
+        port = self.server.port or self.server.query.get("port", 5432)
+        there = (
+            await asyncio.open_unix_connection(f"{folder}/.s.PGSQL.{port}")
+            if folder
+            else await asyncio.open_connection(self.server.host, self.server.port or 5432)
+        )
+        await asyncio.gather(self._forward(reader, there[1]), self._forward(there[0], writer))
+
+    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.closing(writer):
+            while data := await reader.read(65_536):
+                await self.flows.wait()
+                writer.write(data)
+
+
+@pytest.fixture
+async def wire(url: URL) -> AsyncIterator[tuple[URL, asyncio.Event]]:
+    """The database behind a wire, and whether that carries anything."""
+    wire = Wire(url)
+    wire.flows.set()
+    async with await asyncio.start_server(wire.meet, "127.0.0.1", 0) as listening:
+        yield url.set(host="127.0.0.1", port=listening.sockets[0].getsockname()[1], query={}), wire.flows
+        wire.flows.set()
+
+
+async def test_a_server_that_falls_silent_holds_nobody(wire: tuple[URL, asyncio.Event]) -> None:
+    """It takes what it is sent, and its connection stands."""
+    url, flows = wire
+
+    async with opened(url, PoolSize(1, 1), silent_after_s=AGAIN_WITHIN_S) as database:
+        for thread in (*database.writers, *database.readers):
+            assert await thread.transaction(one) == 1
+            flows.clear()
+            with pytest.raises(DatabaseAway, match="does not answer"):
+                await asyncio.wait_for(thread.transaction(one), HANG_S)
+            flows.set()
+            assert await thread.transaction(one) == 1
+
+
+def one(connection: Connection) -> int:
+    return int(connection.execute(text("SELECT 1")).scalar_one())
 
 
 def test_a_second_process_on_the_same_database(url: URL) -> None:
