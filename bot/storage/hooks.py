@@ -48,10 +48,8 @@ def listeners(tx: SqlTransaction) -> list[HookListener]:
 
 def listen(tx: SqlTransaction, listener_id: str, scope: PlaceScope, until: datetime) -> None:
     values = {"events": " ".join(EventType), "places": _scope_written(scope), "listens_until": until}
-    known = update(hooks).where(hooks.c.id == listener_id).values(values)
-    if tx.connection.execute(known).rowcount == 0:
-        added = insert(hooks).values(id=listener_id, url=b"", secret=b"", created_at=tx.now, **values)
-        tx.connection.execute(added.on_conflict_do_nothing())
+    added = insert(hooks).values(id=listener_id, url=b"", secret=b"", created_at=tx.now, **values)
+    tx.connection.execute(added.on_conflict_do_update(index_elements=["id"], set_=values))
 
 
 def add(tx: SqlTransaction, hook: HookRecord) -> None:

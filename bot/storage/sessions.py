@@ -325,31 +325,19 @@ def _unheld(now: datetime) -> Select[Any]:
     return select(sessions.c.id).where(sessions.c.status.not_in(AT_REST), sessions.c.worker_id.not_in(alive))
 
 
-def claimable(tx: SqlTransaction, worker_id: str, *, but: Collection[str] = ()) -> bool:
-    """Whether any session needs a run that nobody gives it, be it that this worker holds it and does not run it."""
-    held = _held(worker_id, tx.now, but).limit(1)
-    return any(tx.connection.execute(found).first() for found in (_unheld(tx.now).limit(1), held))
-
-
-def _held(worker_id: str, now: datetime, but: Collection[str]) -> Select[Any]:
-    """What a living worker holds, without those that it runs."""
-    return (
-        select(sessions.c.id, sessions.c.epoch)
-        .where(sessions.c.worker_id == worker_id, sessions.c.status.not_in(AT_REST), sessions.c.id.not_in(tuple(but)))
-        .where(exists().where(_living(worker_id, now)))
-    )
-
-
 def claim(tx: SqlTransaction, worker_id: str, *, room: int, but: Collection[str] = ()) -> list[Lease]:
     """What nobody holds, and what it holds itself and does not run: an earlier run of the same may have claimed it."""
     others = sessions.c.id.not_in(tuple(but))
-    held = _held(worker_id, tx.now, but)
+    lives = exists().where(_living(worker_id, tx.now))
+    held = select(sessions.c.id, sessions.c.epoch).where(
+        sessions.c.worker_id == worker_id, sessions.c.status.not_in(AT_REST), others, lives
+    )
     mine = [Lease(row.id, worker_id, row.epoch) for row in tx.connection.execute(held.order_by(sessions.c.id))]
     free = _unheld(tx.now).where(others).order_by(sessions.c.created_at, sessions.c.id).limit(max(0, room - len(mine)))
     ids = free.with_for_update(skip_locked=True, key_share=True, of=sessions).cte("free").prefix_with("MATERIALIZED")
     claimed = tx.connection.execute(
         update(sessions)
-        .where(sessions.c.id.in_(select(ids.c.id)), exists().where(_living(worker_id, tx.now)))
+        .where(sessions.c.id.in_(select(ids.c.id)), lives)
         .values(worker_id=worker_id, epoch=sessions.c.epoch + 1, attempts=sessions.c.attempts + 1)
         .returning(sessions.c.id, sessions.c.epoch)
     )

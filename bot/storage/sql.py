@@ -1,6 +1,6 @@
 """`Storage` on an SQL database."""
 
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -241,12 +241,7 @@ class SqlWorkers(Repository[SqlTransaction]):
     dismiss = writes(sessions.dismiss)
     others_alive = reads(sessions.others_alive)
     eldest = reads(sessions.eldest)
-    _claimable = reads(sessions.claimable)
-    _claim = writes(sessions.claim)
-
-    async def claim(self, worker_id: str, *, room: int, but: Collection[str] = ()) -> list[Lease]:
-        """Looked for first: nothing is written where nothing needs a run."""
-        return await self._claim(worker_id, room=room, but=but) if await self._claimable(worker_id, but=but) else []
+    claim = writes(sessions.claim)
 
 
 class SqlUnfencedWrites(Repository[SqlTransaction]):
