@@ -191,20 +191,31 @@ class VoiceInput:
         self._do(lambda: self._hand_in(spoken.by, words))
 
     async def _hand_in(self, by: Microphone, words: SpokenWords) -> None:
-        """As if they had written it. What must not be said is not answered either."""
+        """As if they had written it. What was not taken is not answered either."""
+        if refused := await self._refused(by, words):
+            by.tell(refused)
+            await self._interrupt()
+
+    async def _refused(self, by: Microphone, words: SpokenWords) -> str:
+        """Why that was not taken; empty where it was."""
         try:
-            outcome = await by.hand_in(words)
+            match await by.hand_in(words):
+                case Accepted() | Duplicate():
+                    return ""
+                case Refused(sentence):
+                    return sentence
+                case NoSession(sentence):
+                    return await self._unlistened() or sentence
+                case _:
+                    return NOT_TAKEN
         except StoreUnavailable:
-            by.tell(NOT_TAKEN)
-            return
-        match outcome:
-            case Refused(sentence) | NoSession(sentence):
-                by.tell(sentence)
-                await self._interrupt()
-            case Accepted() | Duplicate():
-                pass
-            case _:
-                by.tell(NOT_TAKEN)
+            return NOT_TAKEN
+
+    async def _unlistened(self) -> str:
+        """Whether the channel listens to mentions only by now; then no page offers its microphone any more."""
+        await self._context.read_settings()
+        self._context.show()
+        return MENTIONS_ONLY if self._context.hears is Hears.NOTHING else ""
 
     def _do(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         if self._tasks is not None:

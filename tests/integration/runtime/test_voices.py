@@ -9,13 +9,14 @@ from typing import Any
 
 from adapters.simulator.messages import ChatShape, Ending
 from adapters.simulator.tone_code import tones
-from bot.domain.conversations import ConversationRef, Membership, Person, Role
+from bot.domain.conversations import ConversationRef, Membership, Outcome, Person, Role
+from bot.domain.errors import StoreUnavailable
 from bot.domain.posts import Speaker
 from bot.media.events import Caption
-from bot.media.voices import Microphone, SessionVoices
+from bot.media.voices import Microphone, SessionVoices, SpokenWords
 from bot.ports.grants import Grant, Scope
 from bot.ports.room import VOICE_FRAME
-from bot.runtime.voice_input import MENTIONS_ONLY
+from bot.runtime.voice_input import MENTIONS_ONLY, NOT_TAKEN
 from bot.testing.chat import ANN
 from bot.web.viewer.actions import microphone
 from tests.disclosing import TOLD
@@ -236,6 +237,34 @@ async def test_where_it_listens_to_mentions_nobody_has_the_floor(stack: Stack) -
         talker.voices.ask(talker.microphone)
         assert talker.voices.floor.holder is None
     assert talker.told == [MENTIONS_ONLY]
+
+
+@on_stack()
+async def test_listening_that_changes_meanwhile_holds_for_what_is_said(stack: Stack) -> None:
+    async with live(stack):
+        talker = Talker(stack, ANN)
+        await ask(stack, "defaults set", listening="mention")
+        await talker.say("Tell me a joke")
+        await stack.until(lambda: bool(talker.told))
+        talker.voices.ask(talker.microphone)
+        await asyncio.sleep(20)
+        assert not any(each.finished for each in stack.hosted[0].avatar.spoken)
+    assert talker.told == [MENTIONS_ONLY, MENTIONS_ONLY]
+
+
+@on_stack()
+async def test_what_could_not_be_stored_is_not_answered(stack: Stack) -> None:
+    async def unavailable(_words: SpokenWords) -> Outcome:
+        raise StoreUnavailable("The database is busy.")
+
+    async with live(stack):
+        talker = Talker(stack, ANN)
+        talker.microphone = replace(talker.microphone, hand_in=unavailable)
+        await talker.say("Tell me a joke")
+        await stack.until(lambda: bool(talker.told))
+        await asyncio.sleep(20)
+        assert not any(each.finished for each in stack.hosted[0].avatar.spoken)
+    assert talker.told == [NOT_TAKEN]
 
 
 @on_stack()
