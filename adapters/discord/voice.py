@@ -18,7 +18,6 @@ from bot.domain.conversations import ConversationRef
 from bot.domain.errors import PlatformError
 from bot.ports.room import AudioFrame
 from bot.ports.voice import VoiceAudience, VoiceCall, VoiceCallEnded, VoiceEvent
-from bot.tasks import cancel_and_wait
 
 log = structlog.get_logger(__name__)
 
@@ -59,24 +58,29 @@ class DiscordVoiceChannels:
         self._notify = notify
         self._is_private = is_private
         self._connect_within_s = connect_within_s
-        self._taken: set[int] = set()
+        self._taken: dict[int, asyncio.Event] = {}
+        """The servers in which a call goes on, begins or ends; what is set whenever somebody's channel there changes."""
         self._calls: dict[int, DiscordVoiceCall] = {}
 
     def changed(self, guild_id: int) -> None:
         """Somebody came to a voice channel of this server, left one or was moved."""
         if call := self._calls.get(guild_id):
             call.look_again()
+        if changed := self._taken.get(guild_id):
+            changed.set()
 
     @contextlib.asynccontextmanager
     async def call(self, place: ConversationRef, person_id: str, channel: str) -> AsyncIterator[VoiceCall]:
         guild = self._server(place)
-        self._taken.add(guild.id)
+        changed = self._taken[guild.id] = asyncio.Event()
         try:
             yield await self._entered(guild, place, person_id, channel)
         finally:
             self._calls.pop(guild.id, None)
-            await _leave(guild)
-            self._taken.discard(guild.id)
+            try:
+                await _leave(guild, changed)
+            finally:
+                del self._taken[guild.id]
 
     async def _entered(self, guild: discord.Guild, place: ConversationRef, person_id: str, wanted: str) -> VoiceCall:
         try:
@@ -138,17 +142,23 @@ class DiscordVoiceChannels:
         return held.view_channel and held.connect
 
 
-async def _leave(guild: discord.Guild) -> None:
-    """Out of whatever channel we are in, also in the middle of joining."""
-    if (voice := guild.voice_client) is None:
-        return
-    # A task: discord.py does not pass on that somebody cancels while it waits for Discord's word.
-    leaving = asyncio.create_task(voice.disconnect(force=True))
+async def _leave(guild: discord.Guild, changed: asyncio.Event) -> None:
+    """Out of whatever channel we are in, also in the middle of joining.
+
+    Until Discord has said so, also where the connection broke: its word on one call would end the next.
+    """
+    voice = guild.voice_client
     try:
-        await asyncio.wait({leaving}, timeout=LEAVE_WITHIN_S)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LEAVE_WITHIN_S):
+                if voice:
+                    await voice.disconnect(force=True)
+                while guild.me.voice:
+                    changed.clear()
+                    await changed.wait()
     finally:
-        await cancel_and_wait(leaving)
-        voice.cleanup()
+        if voice:
+            voice.cleanup()
 
 
 # ---------------------------------------------------------------- where it may be

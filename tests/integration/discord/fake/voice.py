@@ -53,6 +53,10 @@ class FakeVoice:
     silent: bool = False
     """Nobody answers who asks to join, as when a channel is full."""
     lost: Callable[[int], bool] = lambda _: False
+    leaves: asyncio.Event = field(default_factory=asyncio.Event)
+    """Cleared, Discord takes its time before it says that the bot has left."""
+    closes: asyncio.Event = field(default_factory=asyncio.Event)
+    """Cleared, the voice gateway takes its time before it answers a close."""
     ops: list[tuple[int, Any]] = field(default_factory=list)
     """What the bot said, heartbeats left out, on any connection."""
     closed: list[int] = field(default_factory=list)
@@ -72,6 +76,10 @@ class FakeVoice:
     _sequence: int = 0
     _rtp: tuple[int, int] | None = None
     _nonce: int = -1
+
+    def __post_init__(self) -> None:
+        self.leaves.set()
+        self.closes.set()
 
     async def open(self) -> None:
         loop = asyncio.get_running_loop()
@@ -125,6 +133,8 @@ class FakeVoice:
             self.complaints.append("the bot seems to listen")
         if self.silent:
             return
+        if wanted["channel_id"] is None:
+            await self.leaves.wait()
         self.where = str(wanted["channel_id"]) if wanted["channel_id"] else None
         await self.dispatch("VOICE_STATE_UPDATE", state(BOT, self.where, suppress=self.where in self.stages))
         if self.where:
@@ -139,7 +149,7 @@ class FakeVoice:
     async def serve(self, request: web.Request) -> web.StreamResponse:
         if request.query.get("v") != "8":
             self.complaints.append(f"voice gateway version {request.query.get('v')}")
-        socket = web.WebSocketResponse()
+        socket = web.WebSocketResponse(autoclose=False)
         await socket.prepare(request)
         self._socket, self._rtp, self._nonce = socket, None, -1
         await socket.send_json({"op": 8, "d": {"heartbeat_interval": 13_750}})
@@ -150,6 +160,8 @@ class FakeVoice:
             else:
                 await self._take(json.loads(frame.data))
             self.news.set()
+        await self.closes.wait()
+        await socket.close()
         self.closed.append(socket.close_code or 0)
         if self._socket is socket:
             self._socket = None
