@@ -84,16 +84,23 @@ class LiveCheck:
         """At most about two minutes. Raises `AvatarbotError` where it can go no further."""
         before = await self._api.credit()
         self._see("credit", "above 0", f"{before:g}", fits=before > 0)
-        began = _now()
-        session = await self._provider.create(
-            SessionSpec(await self._avatar_id(), mode=Mode.RETELLING), DURATION_S, new_id()
-        )
-        self._see("create", "within 20 s", _seconds(began), fits=_now() - began < 20)
+        spec, began = SessionSpec(await self._avatar_id(), mode=Mode.RETELLING), _now()
+        session = await self._create(spec)
         try:
+            self._see("create", "within 20 s", _seconds(began), fits=_now() - began < 20)
             await self._in_the_room(session.credentials)
         finally:
             await self._provider.close(session.id)
         await self._bill(session, before, began)
+
+    async def _create(self, spec: SessionSpec) -> ProviderSession:
+        """Cancelled while it is asked for, it is closed as soon as it is there: it is paid for."""
+        creating = asyncio.create_task(self._provider.create(spec, DURATION_S, new_id()), name="live check's session")
+        try:
+            return await asyncio.shield(creating)
+        except asyncio.CancelledError:
+            await self._provider.close((await creating).id)
+            raise
 
     async def _avatar_id(self) -> str:
         avatars = await self._provider.avatars()
@@ -107,7 +114,13 @@ class LiveCheck:
 
     async def _in_the_room(self, ours: RoomCredentials) -> None:
         connection, heard, began = self._connect(ours), Heard(), _now()
-        await connection.join()
+        try:
+            await connection.join()
+            await self._joined(connection, heard, ours, began)
+        finally:
+            await connection.leave()
+
+    async def _joined(self, connection: RoomConnection, heard: Heard, ours: RoomCredentials, began: float) -> None:
         listening = asyncio.create_task(heard.listen(connection), name="live check")
         try:
             self._see("join", "within 15 s", _seconds(began), fits=True)
@@ -117,7 +130,6 @@ class LiveCheck:
                 await self._interrupt(connection, heard)
             await self._another_uid(ours)
         finally:
-            await connection.leave()
             await cancel_and_wait(listening)
 
     async def _arrival(self, heard: Heard, began: float) -> str:

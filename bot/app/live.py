@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from bot.app.wiring import provider_context, provider_plugin
 from bot.domain.errors import SettingsError
+from bot.domain.text import printable_line
 from bot.ports.plugin import Observation
 from bot.settings import Settings, load
 from bot.telemetry import new_metrics
@@ -30,9 +31,9 @@ async def try_live(tell: Callable[[str], None]) -> int:
 
 
 def line(seen: Observation) -> str:
-    """One line: what, seen, and where it differs what was expected."""
+    """One line: what, seen, and where it differs what was expected. What the vendor calls its fields moves no cursor."""
     expected = "" if seen.fits else f"  (expected: {seen.expected})"
-    return f"{SIGNS[seen.fits]} {seen.what}: {seen.seen}{expected}"
+    return printable_line(f"{SIGNS[seen.fits]} {seen.what}: {seen.seen}{expected}")
 
 
 def _sum(seen: Sequence[Observation]) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
-from tests.acceptance.processes import AVATARBOT, free_port, surroundings
+from tests.acceptance.processes import AVATARBOT, Simulation, free_port, simulation, surroundings
 from tests.patience import HANG_S, blocked_until
 
 HEAVY = {"sqlalchemy", "pydantic", "discord", "slack_bolt", "httpx", "uvicorn", "starlette", "cryptography", "PIL"}
@@ -232,3 +232,49 @@ def test_a_copy_is_made_and_put_back(folder: Path) -> None:
 
 def test_tables_are_not_taken_back(folder: Path) -> None:
     assert "avatarbot restore FILE" in refused(avatarbot("db", "downgrade", "-1"))
+
+
+@pytest.fixture(scope="module")
+def akool() -> Iterator[Simulation]:
+    with simulation() as simulated:
+        yield simulated
+
+
+@contextmanager
+def trying_live(akool: Simulation, *words: str) -> Iterator[subprocess.Popen[str]]:
+    """`avatarbot doctor --live` on a simulated account, reading what it says and answering what it asks."""
+    with subprocess.Popen(
+        [AVATARBOT, "doctor", "--live", *words],
+        env=surroundings({"AVATARBOT_SIMULATOR_URL": akool.url}),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("answer", ["n\n", "\n", ""], ids=["no", "nothing", "nobody there"])
+def test_no_minute_is_bought_without_a_yes(folder: Path, akool: Simulation, answer: str) -> None:
+    before = akool.state()
+    with trying_live(akool) as process:
+        said, _ = process.communicate(answer, HANG_S)
+    assert "Buy one minute at the provider now? [y/N]" in said, said
+    assert process.returncode == 130
+    assert akool.state() == before
+
+
+def test_a_minute_that_is_interrupted_is_closed(folder: Path, akool: Simulation) -> None:
+    with trying_live(akool, "--yes") as process:
+        assert process.stdout
+        while "avatar in the room" not in (line := process.stdout.readline()):
+            assert line, "it ended"
+        assert len(akool.open) == 1
+        process.send_signal(signal.SIGINT)
+        said, _ = process.communicate(timeout=HANG_S)
+    assert akool.open == []
+    assert process.returncode == 130
+    assert "Traceback" not in said
