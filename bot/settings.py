@@ -1,5 +1,6 @@
 """The core's own settings, from the environment and `.env`. Each adapter brings its own and loads them with `load`."""
 
+import contextlib
 import difflib
 import os
 import re
@@ -234,17 +235,27 @@ class Settings(BaseSettings):
         return self.public_url or f"http://localhost:{self.port}"
 
 
+@contextlib.contextmanager
+def reading(file: str | Path | None) -> Iterator[None]:
+    """Reads a file of settings in its block. Raises `SettingsError` where that is no text, or not for this user to read."""
+    try:
+        yield
+    except UnicodeDecodeError:
+        raise SettingsError(f"The file {file} is not text in UTF-8; save it as such.") from None
+    except OSError as error:
+        raise SettingsError(f"The file {file} cannot be read ({error.strerror}).") from error
+
+
 def load(kind: type[SettingsType], env_file: str | None = ENV_FILE) -> SettingsType:
     """Read settings of any kind; every `SecretStr` in them is hidden from the log from then on.
 
     Raises `SettingsError` with one sentence for each bad value, and never shows a secret's.
     """
     try:
-        settings = kind(_env_file=env_file)
+        with reading(env_file):
+            settings = kind(_env_file=env_file)
     except ValidationError as error:
         raise SettingsError(" ".join(_sentence(kind, each) for each in error.errors(include_url=False))) from None
-    except UnicodeDecodeError:
-        raise SettingsError(f"The file {env_file} is not text in UTF-8; save it as such.") from None
     for secret in _secrets(settings):
         register_secret(secret)
     return settings
@@ -298,8 +309,9 @@ class UnknownName:
 
 
 def environment(env_file: str = ENV_FILE) -> Mapping[str, str]:
-    """What `load` reads from: the environment over `.env`."""
-    return {**{name: value or "" for name, value in dotenv_values(env_file).items()}, **os.environ}
+    """What `load` reads from: the environment over `.env`. Raises `SettingsError`."""
+    with reading(env_file):
+        return {**{name: value or "" for name, value in dotenv_values(env_file).items()}, **os.environ}
 
 
 def unknown_names(environ: Mapping[str, str], known: Collection[str]) -> Sequence[UnknownName]:

@@ -9,31 +9,32 @@ from pathlib import Path
 from dotenv import dotenv_values
 
 from bot.domain.errors import SettingsError
+from bot.settings import reading
 
 _ASSIGNMENT = re.compile(r"\s*(?:export\s+)?([A-Za-z_]\w*)\s*=")
 _PLAIN = re.compile(r"[\w@%+=:,./~-]*")
 
 
 def values_in(file: Path) -> Mapping[str, str]:
-    """The settings that a file holds; none where there is no file. Raises `SettingsError` for what is no text."""
-    try:
+    """The settings that a file holds; none where there is no file. Raises `SettingsError` for one that cannot be read."""
+    with reading(file):
         return {name: value for name, value in dotenv_values(file).items() if value}
-    except UnicodeDecodeError:
-        raise SettingsError(f"The file {file} is not text in UTF-8; save it as such.") from None
 
 
 def write(file: Path, changes: Mapping[str, str]) -> None:
     """Give settings these values: in the line where one stands already, else at the end. Only its owner may read the file.
 
-    The file is replaced whole, or not at all. Raises `SettingsError` when it cannot be written.
+    The file is replaced whole, or not at all; of a link it is the one that it leads to. Raises `SettingsError` when it cannot be written.
     """
     try:
-        text = file.read_text("utf-8") if file.exists() else ""
-        descriptor, draft = tempfile.mkstemp(dir=file.absolute().parent, prefix=f"{file.name}.")
+        target = Path(os.path.realpath(file))
+        with reading(file):
+            text = target.read_text("utf-8") if target.exists() else ""
+        descriptor, draft = tempfile.mkstemp(dir=target.parent, prefix=f"{target.name}.")
         try:
             with os.fdopen(descriptor, "w", encoding="utf-8") as sink:
                 sink.write(changed(text, changes))
-            Path(draft).replace(file)
+            Path(draft).replace(target)
         finally:
             Path(draft).unlink(missing_ok=True)
     except OSError as error:
