@@ -37,8 +37,13 @@ async def open_observers(environ: Mapping[str, str]) -> AsyncIterator[Sequence[T
         yield ()
         return
     keep_quiet(QUIET)
-    async with turn_spans(environ) as spans:
-        yield (spans,)
+    async with contextlib.AsyncExitStack() as stack:
+        observers: Sequence[TurnObserver] = ()
+        try:
+            observers = (await stack.enter_async_context(turn_spans(environ)),)
+        except ValueError as error:
+            log.warning("no traces are sent: the SDK refuses a variable", remedy=f"correct OTEL_…: {error}")
+        yield observers
 
 
 def _wanted(environ: Mapping[str, str]) -> bool:

@@ -115,6 +115,15 @@ async def test_another_protocol_is_told_with_what_to_set() -> None:
     assert [line["remedy"] for line in logged] == ["set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf"]
 
 
+async def test_variables_that_the_sdk_refuses_end_nothing() -> None:
+    environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://localhost:4318", "OTEL_BSP_MAX_QUEUE_SIZE": "1"}
+    with capture_logs() as logged:
+        async with open_observers(environ) as observers:
+            assert observers == ()
+    assert [line["log_level"] for line in logged] == ["warning"]
+    assert "max_queue_size" in logged[0]["remedy"]
+
+
 def test_without_a_collector_nothing_of_it_is_imported() -> None:
     assert _python("import sys, bot.app.run; print('opentelemetry' in sys.modules)") == "False"
 
