@@ -54,6 +54,13 @@ def test_the_image_has_all_that_the_wheel_is_made_of() -> None:
     assert {*wheel["packages"], *wheel["force-include"], project["project"]["readme"]} <= set(copied())
 
 
+def test_the_image_has_every_extra_but_the_demos() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    (wanted,) = [rest for word, rest in stages()[0] if word == "ARG" and rest.startswith("EXTRAS=")]
+    assert set(re.findall(r"--extra (\w+)", wanted)) == extras.keys() - {"demo"}
+    assert [rest for word, rest in stages()[1] if word == "RUN" and "libopus0" in rest], "voice needs the system's"
+
+
 def test_the_image_runs_as_nobody_and_asks_for_its_health() -> None:
     final = dict(stages()[1])
     (user,) = [rest for word, rest in stages()[1] if word == "USER"]
