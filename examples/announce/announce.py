@@ -1,5 +1,6 @@
 """One request to Avatarbot's API, by what `action.yml` puts into the environment. Needs nothing but Python."""
 
+import hashlib
 import json
 import os
 import sys
@@ -46,15 +47,20 @@ def request(asked: dict[str, str]) -> dict[str, Any]:
 
 
 def prepared(asked: dict[str, str]) -> urllib.request.Request:
+    body = json.dumps({"place": asked["place"], "text": asked["text"], "start": {"mode": asked["mode"]}}).encode()
     headers = {
         "Authorization": f"Bearer {asked['token']}",
         "Content-Type": "application/json",
-        "Idempotency-Key": asked.get("key")
-        or "-".join(os.environ.get(f"GITHUB_{name}", "") for name in ("RUN_ID", "JOB", "ACTION")),
+        "Idempotency-Key": asked.get("key") or key_of_the_run(body),
         "Prefer": f"wait={asked['wait']}",
     }
-    body = json.dumps({"place": asked["place"], "text": asked["text"], "start": {"mode": asked["mode"]}}).encode()
     return urllib.request.Request(f"{asked['url'].rstrip('/')}/api/v1/say", body, headers, method="POST")
+
+
+def key_of_the_run(body: bytes) -> str:
+    """The jobs of a matrix have one name: what each says is told apart by its words."""
+    step = "-".join(os.environ.get(f"GITHUB_{name}", "") for name in ("RUN_ID", "JOB", "ACTION"))
+    return hashlib.sha256(step.encode() + body).hexdigest()
 
 
 def problem(refused: urllib.error.HTTPError) -> dict[str, Any]:

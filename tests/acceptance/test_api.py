@@ -78,10 +78,12 @@ async def test_what_the_papers_show_announces_a_release(tmp_path: Path, simulate
             done = announced(services, "Version 3 is out.")
             assert (done.returncode, done.stdout) == (0, "spoken: Version 3 is out.\n"), done
         assert "status=spoken" in (tmp_path / "outputs").read_text()
+        other = announced(services, "And for Windows.")  # another job of the same matrix
+        assert (other.returncode, other.stdout) == (0, "spoken: And for Windows.\n"), other
         refused = announced(services, "x" * 2_000, GITHUB_RUN_ID="2")
         assert refused.returncode == 1
         assert refused.stdout.startswith("::error::That is too long for the avatar")
-    assert given(simulated) == ["Version 2 is out.", "Version 3 is out."]
+    assert given(simulated) == ["Version 2 is out.", "Version 3 is out.", "And for Windows."]
 
 
 def shown(command: str) -> str:
