@@ -28,7 +28,7 @@ KEPT = timedelta(days=1)
 """How long what happens is kept for a token after it last read along."""
 
 HEARTBEAT = 15.0
-"""Seconds between two signs of life; the token is looked at with each."""
+"""Seconds between two signs of life; the token is looked at with each, and before anything is told."""
 
 LOOK_EVERY = 2.0
 """Seconds between two looks without a wakeup: other processes write too."""
@@ -97,7 +97,10 @@ class EventStreams:
             while True:
                 wakeup.clear()
                 closed = self._closed
-                for event in await events.read():
+                found = await events.read()
+                if found and not await self._is_good(token):
+                    return
+                for event in found:
                     if event.type in kinds and await self._hears(token, event):
                         yield _encoded(event)
                 if closed:

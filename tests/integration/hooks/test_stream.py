@@ -211,6 +211,16 @@ async def test_a_stream_ends_with_its_token() -> None:
             await heard.next()
 
 
+async def test_a_revoked_token_hears_nothing_before_the_next_heartbeat() -> None:
+    async with streaming() as streams, streams.hears(await streams.token()) as heard:
+        await streams.happens("one")
+        assert await heard.texts(1) == ["one"]
+        assert await streams.storage.tokens.revoke("bot0")
+        await streams.happens("two")
+        with pytest.raises(EOFError):
+            await heard.next()
+
+
 async def _until(lines: AsyncIterator[str], last: str) -> AsyncIterator[str]:
     async for line in lines:
         yield line
