@@ -43,6 +43,7 @@ from bot.tasks import rest
 from bot.web.api.authentication import ApiCaller
 from bot.web.api.problems import ApiProblem, ProblemKind
 from bot.web.api.wire import (
+    LONGEST_NAME,
     OwnUsage,
     RequestState,
     RequestStatus,
@@ -65,6 +66,8 @@ LOOK_EVERY = 5.0
 MOST_WAITING = 50
 """Requests of one token whose end is waited for at once; of more the state is told as it is."""
 
+LONGEST_ID = 64
+
 NO_SUCH_SESSION = "This token knows no session “{id}”."
 NOT_KEPT = "What that was is not kept any more."
 NO_SUCH_REQUEST = "This token made no request “{id}”, or it is kept no more."
@@ -86,6 +89,10 @@ class ApiOperations:
         """Nobody waits any more: each is told how things stand."""
         self._closed = True
         self._services.written.notify_all()
+
+    @property
+    def closed(self) -> bool:
+        return self._closed
 
     # ------------------------------------------------------------ what changes a session
 
@@ -195,9 +202,9 @@ class ApiOperations:
         return row
 
     async def _row(self, caller: ApiCaller, request_id: str) -> InboxRecord:
-        row = await self._services.storage.inbox.get(request_id)
+        row = await self._services.storage.inbox.get(request_id) if _is_id(request_id) else None
         if row is None or row.person_id != caller.person.id:
-            raise ApiProblem(ProblemKind.NOT_FOUND, NO_SUCH_REQUEST.format(id=request_id))
+            raise ApiProblem(ProblemKind.NOT_FOUND, NO_SUCH_REQUEST.format(id=request_id[:LONGEST_ID]))
         return row
 
     async def _told(self, row: InboxRecord) -> RequestStatus:
@@ -272,12 +279,12 @@ class ApiOperations:
         place = place_named(name)
         if place and place.channel_id != ANY_CHANNEL and await self._reaches(caller, place):
             return place
-        found = [] if place else await self._called(caller, name)
+        found = [] if place or len(name) > LONGEST_NAME else await self._called(caller, name)
         if len(found) > 1:
             named = ", ".join(map(str, found))
             raise ApiProblem(ProblemKind.NOT_FOUND, f"“{name}” may be {named}: name the place like that.")
         if not found:
-            raise ApiProblem(ProblemKind.NOT_FOUND, f"This token is for no place “{name}”.")
+            raise ApiProblem(ProblemKind.NOT_FOUND, f"This token is for no place “{name[:LONGEST_NAME]}”.")
         return found[0]
 
     async def _called(self, caller: ApiCaller, name: str) -> Sequence[ConversationRef]:
@@ -289,9 +296,9 @@ class ApiOperations:
         return [place for place, called in zip(listed, names, strict=True) if called == wanted]
 
     async def _session(self, caller: ApiCaller, session_id: str) -> SessionRecord:
-        session = await self._services.storage.sessions.get(session_id)
+        session = await self._services.storage.sessions.get(session_id) if _is_id(session_id) else None
         if session is None or not await self._reaches(caller, session.place, session.talk):
-            raise ApiProblem(ProblemKind.NOT_FOUND, NO_SUCH_SESSION.format(id=session_id))
+            raise ApiProblem(ProblemKind.NOT_FOUND, NO_SUCH_SESSION.format(id=session_id[:LONGEST_ID]))
         return session
 
     async def _reaches(self, caller: ApiCaller, place: ConversationRef, talk: ConversationRef | None = None) -> bool:
@@ -311,6 +318,11 @@ class ApiOperations:
         if verb not in caller.token.commands:
             only = ", ".join(caller.token.commands)
             raise ApiProblem(ProblemKind.FORBIDDEN, f"This token is not for “{verb}”, only for {only}.")
+
+
+def _is_id(text: str) -> bool:
+    """Whether anything could have that id; a database may refuse what could not be one."""
+    return len(text) <= LONGEST_ID and text.isascii() and text.isalnum()
 
 
 def _no_session(sentence: str) -> NoReturn:

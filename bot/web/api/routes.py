@@ -1,6 +1,7 @@
 """The HTTP API under `/api/v1`: reads requests within limits, does what they ask for, and answers with JSON or a problem."""
 
 import asyncio
+import contextlib
 import json
 import math
 import re
@@ -49,7 +50,6 @@ BODY_WITHIN = 10.0
 KEY_LENGTH = 128
 IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,128}")
 WAIT = re.compile(r"(?:^|,)\s*wait\s*=\s*(\d{1,4})\s*(?:,|;|$)", re.IGNORECASE)
-LONGEST_ID = 64
 
 CHANGES_SLOWLY = {"cache-control": "public, max-age=300"}
 
@@ -67,17 +67,11 @@ class ApiRequest:
 
     @property
     def session(self) -> str:
-        return self._id("session")
+        return str(self.http.path_params["session"])
 
     @property
     def request(self) -> str:
-        return self._id("request")
-
-    def _id(self, name: str) -> str:
-        text: str = self.http.path_params[name]
-        if len(text) > LONGEST_ID or not text.isalnum() or not text.isascii():
-            raise ApiProblem(ProblemKind.NOT_FOUND, f"There is no {name} “{text[:LONGEST_ID]}”.")
-        return text
+        return str(self.http.path_params["request"])
 
     def number(self, name: str, usual: int, most: int) -> int:
         """A whole number of the query, from 1."""
@@ -219,11 +213,12 @@ class ApiRoutes:
         return command
 
     async def _accepted(self, request: ApiRequest, key: str, done: RequestStatus) -> Response:
-        """200 where it is over, waited for if that was asked for; else 202 with where to look."""
+        """200 where it is over, waited for if that was asked for; else 202 with where to look. It was taken, whatever comes then."""
         headers = {"location": f"{PATH}/requests/{done.id}", "idempotency-key": key}
         if request.wait:
             headers["preference-applied"] = f"wait={request.wait:g}"
-            done = await self._operations.request(request.caller, done.id, request.wait)
+            with contextlib.suppress(StoreUnavailable):
+                done = await self._operations.request(request.caller, done.id, request.wait)
         return answered(done, 200 if done.status.final else 202, headers)
 
     # ------------------------------------------------------------ questions

@@ -15,13 +15,16 @@ ON_A_SESSION = ("stop", "interrupt", "act", "set", "extend")
 USUAL_DAYS, MOST_DAYS = 30, 90
 """Of a report of usage."""
 
+LONGEST_NAME = 300
+"""Characters of a place's name."""
+
 OptionValue = str | int | float
 
 PlaceName = Annotated[
     str,
     msgspec.Meta(
         min_length=1,
-        max_length=300,
+        max_length=LONGEST_NAME,
         description="A place as people name it, `slack/T0123/C0456` (a thread behind a further slash), or the name of a channel that the "
         "token is for, as `#releases`.",
         examples=["slack/T0123456/C0123456"],

@@ -204,13 +204,23 @@ class AgentTools:
     async def _followed(self, call: ToolCall, done: RequestStatus) -> ToolAnswer:
         """Until it is over. Raises `ApiProblem` for what was refused then."""
         for second in range(LONGEST):
-            if done.status.final:
+            if done.status.final or self._operations.closed:
                 break
             await call.progress(float(second), done.answer[-LONGEST_NEWS:] or GOING_ON[done.status])
-            done = await self._operations.request(call.caller, done.id, BETWEEN)
+            done = await self._a_moment_later(call.caller, done)
         if done.status is RequestState.REFUSED:
             raise ApiProblem(ProblemKind.REFUSED, done.sentence or "That was not done.")
         return ToolAnswer(done.answer or done.sentence or f"{done.status}.", msgspec.to_builtins(done))
+
+    async def _a_moment_later(self, caller: ApiCaller, done: RequestStatus) -> RequestStatus:
+        """As soon as it is over, else after `BETWEEN`, even where too many wait already. It was taken: a database that is away is waited for."""
+        now = asyncio.get_running_loop().time
+        until = now() + BETWEEN
+        with suppress(StoreUnavailable):
+            done = await self._operations.request(caller, done.id, BETWEEN)
+        if not done.status.final and not self._operations.closed:
+            await asyncio.sleep(until - now())
+        return done
 
     # ------------------------------------------------------------ questions
 

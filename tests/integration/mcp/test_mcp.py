@@ -158,6 +158,31 @@ async def test_progress_has_the_words_so_far(tmp_path: Path) -> None:
         assert any("wonderful" in message and message != whole for message in seen), seen
 
 
+async def test_a_call_ends_spoken_though_too_many_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.web.api.operations.MOST_WAITING", 0)
+    slow = AvatarBehavior(answer=lambda _: "wonderful " * 8, pace=30.0)
+    async with agents(tmp_path, slow) as there, there.over_http(await there.token()) as client:
+        signs: list[float] = []
+
+        async def told(progress: float, total: float | None, message: str | None) -> None:
+            signs.append(progress)
+
+        said = await client.call_tool("say", {"place": PLACE, "text": "Hi"}, progress_callback=told)
+        assert "wonderful" in text_of(said)
+        assert len(signs) < 20
+
+
+async def test_what_can_be_no_name_is_not_looked_for(tmp_path: Path) -> None:
+    async with agents(tmp_path) as there, there.over_http(await there.token()) as client:
+        for tool, arguments in (
+            ("status", {"session": "s" * 20_000}),
+            ("say", {"place": "#" + "s" * 20_000, "text": "Hi"}),
+        ):
+            answer = await client.call_tool(tool, arguments)
+            assert answer.is_error
+            assert len(text_of(answer)) < 500
+
+
 async def test_what_is_refused_is_the_sentence_of_people(tmp_path: Path) -> None:
     async with agents(tmp_path) as there, there.over_http(await there.token("say", "sessions")) as client:
         assert {tool.name for tool in (await client.list_tools()).tools} == {"say", "status"}
