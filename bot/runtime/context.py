@@ -139,6 +139,11 @@ class SessionContext:
         """Somebody uses it: it stays awake."""
         self.active_at = self.services.clock.now()
 
+    @property
+    def idle_deadline(self) -> datetime:
+        """When it has stayed awake for long enough without anybody."""
+        return self.active_at + self.services.policy.limits.sleep_after
+
     def set_back(self, by: timedelta) -> None:
         """The clock was set back, and with it goes what was measured by it. Written by `LifecycleTimer`."""
         self.active_at -= by

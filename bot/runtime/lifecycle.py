@@ -70,7 +70,7 @@ class LifecycleTimer:
     def _idle_deadline(self) -> datetime:
         """Some quiet minutes after the last of somebody; a little less where its room ends about then: another is not bought for nothing."""
         context = self._context
-        idle_deadline = context.active_at + context.services.policy.limits.sleep_after
+        idle_deadline = context.idle_deadline
         if context.ends_at and abs(idle_deadline - context.ends_at) <= self._lead():
             return min(idle_deadline, context.ends_at - LAST_CALL)
         return idle_deadline

@@ -83,6 +83,10 @@ class ProviderSessions:
         if self._context.avatar is None:
             await self._open()
 
+    async def are_over(self) -> bool:
+        """Whether the time of all that were paid for has passed."""
+        return all(row.expires_at and row.expires_at <= self._now() for row in await self._unclosed())
+
     async def _unclosed(self) -> list[ProviderSessionRecord]:
         return await self._context.services.storage.provider_sessions.unclosed(self._context.session.id)
 

@@ -98,6 +98,9 @@ class SessionRunner:
             context.log.warning("another process hosts this session now")
 
 
+WAS_LIVE = (SessionStatus.LIVE, SessionStatus.RECONNECTING)
+
+
 class _LiveSession:
     """The tasks of a run, put together and taken apart."""
 
@@ -145,6 +148,8 @@ class _LiveSession:
             await self._take_over()
             if context.session.attempts > MOST_ATTEMPTS:
                 return EndReason.ERROR
+            if await self._nobody_is_left():
+                return Asleep()
             setting_up = asyncio.create_task(self._set_up(), name="set-up")
             try:
                 await asyncio.wait((setting_up, context.ending), return_when=asyncio.FIRST_COMPLETED)
@@ -160,6 +165,12 @@ class _LiveSession:
             if context.session.card is not None or context.session.attempts < MOST_ATTEMPTS:
                 raise
             return await self._give_up(error)
+
+    async def _nobody_is_left(self) -> bool:
+        """It was live, and nobody ran it until its room was over and its people were gone: no other room is bought for that."""
+        context = self._context
+        idle = context.services.clock.now() >= context.idle_deadline
+        return context.session.status in WAS_LIVE and idle and await self._provider_sessions.are_over()
 
     async def _set_up(self) -> None:
         context = self._context

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import timedelta
 
 from bot.domain.errors import PlatformError
 from bot.domain.sessions import SessionStatus
@@ -93,6 +94,21 @@ async def test_a_closing_room_is_not_rejoined(stack: Stack) -> None:
         await stack.room.say("Hello", stack.room.thread)
         await stack.until(lambda: len(stack.room.finals) == 1)
         assert len(stack.hosted) == 1
+
+
+@on_stack()
+async def test_what_nobody_waited_for_is_not_bought_again(stack: Stack) -> None:
+    """As after a night without the service, and of a copy of yesterday's database."""
+    async with stack.serving():
+        await stack.room.command("start")
+        await stack.live()
+        stack.crash()
+    await asyncio.sleep(timedelta(hours=8).total_seconds())
+    async with stack.serving():
+        await stack.until(lambda: stack.room.card.status is SessionStatus.SLEEPING)
+        assert len(list(stack.simulator.sessions)) == 1
+        await stack.room.say("Good morning", stack.room.thread)
+        await stack.live()
 
 
 @on_stack()
