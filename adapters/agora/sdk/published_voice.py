@@ -25,6 +25,7 @@ class PublishedVoice:
         self._waiting: deque[bytes] = deque(maxlen=MOST_WAITING)
         self._woken = asyncio.Event()
         self._begun = self._over = False
+        self._refused = False  # and told so: each frame tries again
 
     def put(self, frame: bytes) -> Coroutine[Any, Any, None] | None:
         """Never waits. Returns what publishes the voice that begins with this frame, to be run."""
@@ -46,11 +47,14 @@ class PublishedVoice:
                 frames = b"".join(self._waiting)
                 self._waiting.clear()
                 await self._call(self._push, frames)
+                self._refused = False
             if not self._over:
                 await self._call(self._end)
         except RoomError as refused:
             self._waiting.clear()
-            self._note(f"a voice was not published: {refused.detail}")
+            if not self._refused:
+                self._note(f"a voice was not published: {refused.detail}")
+            self._refused = True
         finally:
             self._begun = False
 
