@@ -114,7 +114,10 @@ def _set_aside(database: Path, now: datetime) -> Path | None:
     for ending in ("", *JOURNALS):
         file = database.with_name(database.name + ending)
         if file.exists():
-            os.link(file, former.with_name(former.name + ending))
+            try:
+                os.link(file, former.with_name(former.name + ending))
+            except OSError as error:
+                raise _unwritable(former, error) from error
     for ending in JOURNALS:  # they would be taken for those of the copy
         database.with_name(database.name + ending).unlink(missing_ok=True)
     return former

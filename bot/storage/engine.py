@@ -105,7 +105,8 @@ class Store:
         """Run `work` in a write transaction and return its result once that is committed.
 
         Several pieces of work may share one commit; one that raises is rolled back alone. Raises `StoreUnavailable` when
-        nothing of it was written. Cancelling the caller does not undo it.
+        nothing of it was written, as far as is known: a server may be lost for good while it commits. Cancelling the caller does not
+        undo it.
         """
         return await self.write_late(lambda: work)
 

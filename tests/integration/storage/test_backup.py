@@ -141,6 +141,13 @@ def test_a_copy_is_put_where_nothing_was(settings: Settings, tmp_path: Path) -> 
     assert sessions_in(settings.database_path) == set()
 
 
+def test_what_was_set_aside_before_stays(settings: Settings, tmp_path: Path) -> None:
+    back_up(settings.database_path, tmp_path / "copy.db")
+    restore(tmp_path / "copy.db", settings, NOW)
+    with pytest.raises(SettingsError, match=r"before-20261128T140000Z cannot be written \(File exists\)"):
+        restore(tmp_path / "copy.db", settings, NOW)
+
+
 def test_a_damaged_database_is_replaced(settings: Settings, tmp_path: Path) -> None:
     back_up(settings.database_path, tmp_path / "copy.db")
     settings.database_path.write_bytes(b"no database at all" * 1_000)
