@@ -165,6 +165,16 @@ async def test_every_frame_is_decrypted_and_the_tone_is_found(voiced: Wire) -> N
     assert voiced.discord.voice.where is None
 
 
+async def test_without_keys_nothing_is_sent_unencrypted(voiced: Wire) -> None:
+    voiced.discord.voice.welcomes.clear()
+    async with spoken(voiced) as talk:
+        await talk.speak(30)
+        assert voiced.discord.voice.plain == []
+        voiced.discord.voice.welcomes.set()
+        await talk.heard_again()
+        assert voiced.discord.voice.plain == []
+
+
 async def test_a_new_epoch_loses_nothing_and_both_hear(voiced: Wire) -> None:
     async with spoken(voiced) as talk:
         await talk.heard_again()

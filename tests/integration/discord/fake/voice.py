@@ -53,6 +53,8 @@ class FakeVoice:
     silent: bool = False
     """Nobody answers who asks to join, as when a channel is full."""
     lost: Callable[[int], bool] = lambda _: False
+    welcomes: asyncio.Event = field(default_factory=asyncio.Event)
+    """Cleared, who is in an encrypted call takes their time before they let the bot in: it has no keys yet."""
     leaves: asyncio.Event = field(default_factory=asyncio.Event)
     """Cleared, Discord takes its time before it says that the bot has left."""
     closes: asyncio.Event = field(default_factory=asyncio.Event)
@@ -78,6 +80,7 @@ class FakeVoice:
     _nonce: int = -1
 
     def __post_init__(self) -> None:
+        self.welcomes.set()
         self.leaves.set()
         self.closes.set()
 
@@ -229,6 +232,7 @@ class FakeVoice:
         assert self.where
         group = self.group(self.where)
         if op == 26 and group.listeners:
+            await self.welcomes.wait()
             await self._binary(30, struct.pack(">H", 0) + group.welcome_bot(payload))
         elif op == 28:
             commit = group.take_commit(payload)
