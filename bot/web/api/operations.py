@@ -183,6 +183,7 @@ class ApiOperations:
     async def request(self, caller: ApiCaller, request_id: str, within: float = 0.0) -> RequestStatus:
         """As it is now, or as soon as it is over, if that is `within` so many seconds: at most `LONGEST_WAIT`."""
         row = await self._row(caller, request_id)
+        await self._session(caller, row.session_id)  # an earlier token of its name may have been for other places
         if within > 0 and row.state is not InboxState.DONE and self._waiting[caller.token.name] < MOST_WAITING:
             self._waiting[caller.token.name] += 1
             try:

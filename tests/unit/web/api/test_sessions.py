@@ -149,3 +149,15 @@ async def test_a_program_starts_no_more_than_its_minutes(world: MemoryWorld) -> 
         stopped = await api.post(f"/sessions/{session}/stop", prefer="wait=30")
         assert stopped.json()["status"] == "done"
         assert world.provider.hosted[0].duration_s == 180
+
+
+@in_memory()
+async def test_a_later_token_of_the_name_reads_its_places_only(world: MemoryWorld) -> None:
+    await world.room.command("start", avatar="Alma")
+    await world.live()
+    async with program(world.service) as api:
+        earlier = (await api.say("Version 2 is out.", prefer="wait=30")).json()["id"]
+        assert (await api.get(f"/requests/{earlier}")).status_code == 200
+    await world.service.services.storage.tokens.revoke("release-bot")
+    async with program(world.service, places=["fake/W1/C9"]) as api:
+        assert (await api.get(f"/requests/{earlier}")).status_code == 404
