@@ -23,6 +23,7 @@ from bot.domain.errors import AvatarbotError, SettingsError
 from bot.domain.text import printable_line
 from bot.ports.plugin import AdapterPlugin, Finding, Level
 from bot.private_files import exposed
+from bot.redaction import REDACTOR
 from bot.settings import Settings, environment, load, unknown_names
 from bot.storage.keys import key_file, secret_keys
 from bot.storage.migrate import connected, current_revision, is_newer, newer, newest_revision
@@ -58,7 +59,7 @@ async def _findings(check: Check) -> Sequence[Finding]:
     except AvatarbotError as error:
         return [Finding(Level.PROBLEM, error.sentence, starts=not isinstance(error, SettingsError))]
     except Exception as error:  # noqa: BLE001 - a broken check must not hide what the others found
-        what = f"{_name(check)}: the check itself broke ({type(error).__name__}: {error})"
+        what = f"{_name(check)}: the check itself broke ({type(error).__name__}: {REDACTOR.text(str(error))})"
         return [Finding(Level.PROBLEM, what, "Please report this.", starts=True)]
 
 

@@ -45,9 +45,9 @@ def port() -> int:
 
 
 @contextmanager
-def running(port: int) -> Iterator[subprocess.Popen[str]]:
+def running(port: int, **others: str) -> Iterator[subprocess.Popen[str]]:
     """The service with its playground, once it answers."""
-    settings = {"AKOOL_API_KEY": "a-key-that-nobody-has", "AVATARBOT_HOST": "127.0.0.1", "PORT": str(port)}
+    settings = {"AKOOL_API_KEY": "a-key-that-nobody-has", "AVATARBOT_HOST": "127.0.0.1", "PORT": str(port), **others}
     process = subprocess.Popen(
         [AVATARBOT, "run", "--playground"],
         env=surroundings(settings),
@@ -56,7 +56,7 @@ def running(port: int) -> Iterator[subprocess.Popen[str]]:
         text=True,
     )
     try:
-        blocked_until(lambda: answers(port) or process.poll() is not None)
+        blocked_until(lambda: answers(settings["AVATARBOT_HOST"], port) or process.poll() is not None)
         assert process.poll() is None, process.communicate()
         yield process
     finally:
@@ -64,9 +64,9 @@ def running(port: int) -> Iterator[subprocess.Popen[str]]:
         process.communicate()
 
 
-def answers(port: int) -> bool:
+def answers(host: str, port: int) -> bool:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=2):  # runs out
+        with urllib.request.urlopen(f"http://{host}:{port}/healthz", timeout=2):  # runs out
             return True
     except OSError:
         return False
@@ -207,6 +207,15 @@ def test_told_to_stop_it_ends_in_time_and_in_order(folder: Path, port: int, numb
         service.send_signal(number)
         _, said = service.communicate(timeout=HANG_S)
     assert (service.returncode, "Traceback" in said) == (0, False)
+
+
+def test_it_is_asked_for_its_health_where_it_listens(folder: Path, port: int) -> None:
+    here = {"AVATARBOT_HOST": "127.0.0.2", "PORT": str(port)}
+    with running(port, AVATARBOT_HOST="127.0.0.2"):
+        there = avatarbot("healthy", **here)
+    gone = avatarbot("healthy", **here)
+    assert (there.returncode, there.stdout) == (0, "healthy\n")
+    assert (gone.returncode, gone.stdout) == (1, "no answer\n")
 
 
 def test_a_taken_port_is_said(folder: Path) -> None:

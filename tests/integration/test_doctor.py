@@ -205,3 +205,12 @@ def test_switched_off_disclosure_is_reported_each_time(settings: Settings) -> No
     (finding,) = doctor.disclosure(settings.model_copy(update={"disclosure": False}))
     assert finding.level is Level.WARNING
     assert "AVATARBOT_DISCLOSURE" in finding.remedy
+
+
+async def test_a_check_that_breaks_tells_no_token() -> None:
+    async def broken() -> Sequence[Finding]:
+        raise RuntimeError("Illegal header value b'Bearer not-for-your-eyes'")
+
+    (found,) = await examine([broken])
+    assert "Illegal header value" in found.what
+    assert "not-for-your-eyes" not in found.what
