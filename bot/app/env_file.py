@@ -55,6 +55,8 @@ def changed(text: str, changes: Mapping[str, str]) -> str:
 
 
 def _quoted(value: str) -> str:
+    if "${" in value:  # whoever reads the file puts another setting there, however it is quoted
+        raise SettingsError("A value with ${ in it cannot be kept in .env: set it in the environment.")
     if _PLAIN.fullmatch(value):
         return value
     escaped = value.replace("\\", "\\\\").replace("'", "\\'")

@@ -44,7 +44,7 @@ from bot.runtime.worker import Worker
 from bot.telemetry import Metrics
 from bot.web.api.authentication import Authentication
 from bot.web.api.events import EventStreams
-from bot.web.api.operations import ApiOperations
+from bot.web.api.operations import MOST_WAITING, ApiOperations
 from bot.web.api.routes import ApiRoutes
 from bot.web.app import Readiness
 from bot.web.mcp.endpoint import McpEndpoint
@@ -90,6 +90,8 @@ class Parts:
     webhooks: WebhookClient | None = None
     disclosures: Disclosures = field(default_factory=Disclosures)
     barge_in: bool = True
+    most_waiting: int = MOST_WAITING
+    """Requests of one token whose end is waited for at once."""
     observers: Sequence[TurnObserver] = ()
 
 
@@ -132,7 +134,7 @@ class Service:
         self._streams = EventStreams(self.services)
         self._queries = QueryContext(self.services, self._links, self._archive, files=parts.files)
         self.core = Gateway(self._inbox, self._queries)
-        self._operations = ApiOperations(self.core, self.services, self._archive)
+        self._operations = ApiOperations(self.core, self.services, self._archive, most_waiting=parts.most_waiting)
         self._authentication = Authentication(storage.tokens, parts.clock)
         self._mcp = McpEndpoint(self._operations, self._authentication)
 

@@ -78,10 +78,13 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class ApiOperations:
     """Each takes who calls. `key` makes a request one and the same however often it is made, in one workspace."""
 
-    def __init__(self, core: CoreApi, services: Services, archive: StoredArchive) -> None:
+    def __init__(
+        self, core: CoreApi, services: Services, archive: StoredArchive, *, most_waiting: int = MOST_WAITING
+    ) -> None:
         self._core = core
         self._services = services
         self._archive = archive
+        self._most_waiting = most_waiting
         self._waiting = Counter[str]()
         self._closed = False
 
@@ -184,7 +187,7 @@ class ApiOperations:
         """As it is now, or as soon as it is over, if that is `within` so many seconds: at most `LONGEST_WAIT`."""
         row = await self._row(caller, request_id)
         await self._session(caller, row.session_id)  # an earlier token of its name may have been for other places
-        if within > 0 and row.state is not InboxState.DONE and self._waiting[caller.token.name] < MOST_WAITING:
+        if within > 0 and row.state is not InboxState.DONE and self._waiting[caller.token.name] < self._most_waiting:
             self._waiting[caller.token.name] += 1
             try:
                 row = await self._settled(caller, row, min(within, LONGEST_WAIT))

@@ -30,6 +30,7 @@ from bot.testing.avatar import AvatarBehavior
 from bot.testing.chat import CHANNEL, FakeChat
 from bot.testing.chat_platform import FakeChatPlatform
 from bot.testing.provider import FakeAvatarProvider
+from bot.web.api.operations import MOST_WAITING
 from bot.web.app import create_app, serve
 from bot.web.mcp.endpoint import McpEndpoint
 from tests.acceptance.processes import ROOT, surroundings
@@ -78,11 +79,15 @@ class Agents:
 
 
 @contextlib.asynccontextmanager
-async def agents(folder: Path, behavior: AvatarBehavior | None = None) -> AsyncIterator[Agents]:
+async def agents(
+    folder: Path, behavior: AvatarBehavior | None = None, *, most_waiting: int = MOST_WAITING
+) -> AsyncIterator[Agents]:
     clock = SystemClock()
     storage, chat = MemoryStorage(clock), FakeChat(clock=clock)
     async with contextlib.aclosing(FakeAvatarProvider(clock, behavior or AvatarBehavior())) as provider:
-        service = Service(Parts(storage, provider, clock, Policy(), new_metrics(), give_up=given_up))
+        service = Service(
+            Parts(storage, provider, clock, Policy(), new_metrics(), give_up=given_up, most_waiting=most_waiting)
+        )
         service.add(FakeChatPlatform(chat, service.core))
         app = create_app(service.services.metrics, {}, service.mounts())
         async with serve(app, "127.0.0.1", 0) as port, service.running():
@@ -158,10 +163,9 @@ async def test_progress_has_the_words_so_far(tmp_path: Path) -> None:
         assert any("wonderful" in message and message != whole for message in seen), seen
 
 
-async def test_a_call_ends_spoken_though_too_many_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.web.api.operations.MOST_WAITING", 0)
+async def test_a_call_ends_spoken_though_too_many_wait(tmp_path: Path) -> None:
     slow = AvatarBehavior(answer=lambda _: "wonderful " * 8, pace=30.0)
-    async with agents(tmp_path, slow) as there, there.over_http(await there.token()) as client:
+    async with agents(tmp_path, slow, most_waiting=0) as there, there.over_http(await there.token()) as client:
         signs: list[float] = []
 
         async def told(progress: float, total: float | None, message: str | None) -> None:
