@@ -16,10 +16,16 @@ from bot.settings import ENV_FILE, WebAddress
 PATH = "/api/v1/say"
 
 TRIES = 3
-"""How often a request is made that nobody answered: by its key it is one and the same."""
+"""How often a request is made that nobody took: by its key it is one and the same."""
 
 PAUSE = 1.0
 """Seconds between two tries."""
+
+LONGEST_PAUSE = 30.0
+"""Seconds that `Retry-After` may ask for; who asks for more is not asked again."""
+
+COME_AGAIN = frozenset({429, 503})
+"""Statuses with which nothing was taken, and the same request may be made later."""
 
 BEYOND = 15.0
 """Seconds for an answer beyond those that the end is waited for."""
@@ -52,18 +58,26 @@ async def say(settings: ClientSettings, place: str, text: str, *, mode: str, key
 
 async def _asked(settings: ClientSettings, body: dict[str, Any], key: str, wait: int) -> dict[str, Any]:
     for again in range(TRIES - 1, -1, -1):
+        pause = PAUSE
         try:
-            return await asyncio.to_thread(_request, settings, json.dumps(body), key, wait)
+            status, retry_after, answer = await asyncio.to_thread(_request, settings, json.dumps(body), key, wait)
+            pause = _seconds(retry_after)
+            if not again or status not in COME_AGAIN or pause > LONGEST_PAUSE:
+                return answer
         except (OSError, http.client.HTTPException) as error:
             if not again:
                 raise AvatarbotError(
                     f"{settings.url} does not answer: {str(error) or type(error).__name__}."
                 ) from error
-        await asyncio.sleep(PAUSE)
+        await asyncio.sleep(pause)
     raise AssertionError("the last try answers or raises")
 
 
-def _request(settings: ClientSettings, body: str, key: str, wait: int) -> dict[str, Any]:
+def _seconds(retry_after: str | None) -> float:
+    return float(retry_after) if retry_after and retry_after.isascii() and retry_after.isdecimal() else PAUSE
+
+
+def _request(settings: ClientSettings, body: str, key: str, wait: int) -> tuple[int, str | None, dict[str, Any]]:
     url = urlsplit(settings.url)
     kind = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
     connection = kind(url.netloc, timeout=wait + BEYOND)  # which follows no redirect: the token goes nowhere else
@@ -84,4 +98,4 @@ def _request(settings: ClientSettings, body: str, key: str, wait: int) -> dict[s
         connection.close()
     if not isinstance(answer, dict):
         raise AvatarbotError(f"What answers at {settings.url} is not Avatarbot's API.")
-    return answer
+    return response.status, response.headers["Retry-After"], answer

@@ -8,6 +8,9 @@ import click
 from bot.cli.running import ask_store, finish
 from bot.domain.text import printable_line
 
+LONGEST_INPUT = 100_000
+"""Characters that are read for a text; the service says what is too long for it."""
+
 
 @click.group()
 def tokens() -> None:
@@ -102,7 +105,7 @@ def say(place: str, text: tuple[str, ...], mode: str, key: str, wait: int) -> No
     from bot.app.say import say as said
     from bot.settings import load
 
-    words = sys.stdin.read() if text == ("-",) else " ".join(text)
+    words = sys.stdin.read(LONGEST_INPUT) if text == ("-",) else " ".join(text)
     answer = finish(said(load(ClientSettings), place, words, mode=mode, key=key, wait=wait))
     if answer:
         click.echo(printable_line(answer) if sys.stdout.isatty() else answer)

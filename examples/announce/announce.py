@@ -10,6 +10,8 @@ import urllib.request
 from typing import Any
 
 TRIES = 3
+LONGEST_PAUSE = 30.0
+COME_AGAIN = {429, 503}
 GOOD = {"spoken", "interrupted", "speaking", "waiting", "done"}
 
 
@@ -32,17 +34,21 @@ def main() -> int:
 
 
 def request(asked: dict[str, str]) -> dict[str, Any]:
-    """Tried again where nobody answers: by its key it is one and the same request."""
+    """Tried again where nobody answers or takes it: by its key it is one and the same request."""
     for again in range(TRIES - 1, -1, -1):
+        pause = 2.0
         try:
             with urllib.request.urlopen(prepared(asked), timeout=int(asked["wait"]) + 15) as response:
                 return dict(json.load(response))
         except urllib.error.HTTPError as refused:
-            return problem(refused)
+            later = refused.headers.get("Retry-After", "")
+            pause = float(later) if later.isdecimal() else pause
+            if not again or refused.code not in COME_AGAIN or pause > LONGEST_PAUSE:
+                return problem(refused)
         except (OSError, ValueError) as error:
             if not again:
                 return {"detail": f"Avatarbot does not answer: {error}"}
-        time.sleep(2)
+        time.sleep(pause)
     raise AssertionError("the last try answers")
 
 
