@@ -3,10 +3,13 @@
 import asyncio
 import contextlib
 import math
+from collections import deque
+from collections.abc import Sequence
 from datetime import timedelta
 
 import structlog
 
+from bot.clock import new_id
 from bot.commands.buttons import instead
 from bot.commands.verbs import CATALOGUE
 from bot.domain.conversations import BY_API, Command, Reply
@@ -23,21 +26,33 @@ LOOK_EVERY = 30.0
 GIVE_UP = timedelta(hours=1)
 """After which an answer would only puzzle."""
 
-AT_ONCE = 50
+AT_ONCE = 20
+"""Replies that are claimed together."""
+
+CLAIMED_FOR = timedelta(seconds=60)
+"""For which nobody else tells what this process has claimed."""
+
+BEGUN_WITHIN = 20.0
+"""Seconds after a claim in which the last of its replies may begin to be told."""
+
+TOLD_WITHIN = 30.0
+"""Seconds that a reply may take."""
+
+AGAIN = timedelta(seconds=15)
+"""After which one that could not be told is tried again."""
 
 NOT_SPOKEN = frozenset({InboxOutcome.MODERATED, InboxOutcome.UNCHECKED, InboxOutcome.ANSWER_MODERATED})
 """Outcomes that concern only whoever wrote."""
 
 
 class Outbox:
-    """`run` delivers due replies until cancelled."""
+    """`run` delivers due replies until cancelled. They are claimed before they are told: no two processes tell the same."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._telling = asyncio.Lock()  # nobody hears the same twice because two look at once
-        self._not_before: dict[
-            tuple[str, str], float
-        ] = {}  # by workspace, as its platform asked, in the running loop's time
+        self._telling = asyncio.Lock()  # the last look waits for the one before it
+        self._look_at = math.inf  # in the running loop's time, as all below
+        self._not_before: dict[tuple[str, str], float] = {}  # by workspace, as its platform asked
 
     async def run(self) -> None:
         """Tell until cancelled."""
@@ -49,11 +64,7 @@ class Outbox:
                 log.warning("cannot look for replies", reason=error.detail)
                 more = False
             if not more:
-                await rest(self._services.replies_due, self._until_next_look())
-
-    def _until_next_look(self) -> float:
-        soonest = min(self._not_before.values(), default=math.inf) - asyncio.get_running_loop().time()
-        return min(LOOK_EVERY, max(0.0, soonest))
+                await rest(self._services.replies_due, min(LOOK_EVERY, max(0.0, self._look_at - _time())))
 
     async def drain(self, within: float) -> None:
         """Tell what is due now, for so many seconds at most; the rest is told after the next start."""
@@ -63,32 +74,57 @@ class Outbox:
 
     async def _tell_due(self) -> bool:
         """Whether there may be more at once. Each is written down before the next is told, so that whatever stops this repeats one at most."""
-        inbox, settled, now = self._services.storage.inbox, 0, asyncio.get_running_loop().time()
-        self._not_before = {workspace: at for workspace, at in self._not_before.items() if at > now}
         async with self._telling:
-            rows = await inbox.replies_due(tuple(self._services.platforms), AT_ONCE)
-            for row in rows:
-                if _workspace(row) not in self._not_before and await self._tell(row):
-                    await inbox.reply_sent(row.id)
-                    settled += 1
-        return settled > 0 and len(rows) == AT_ONCE
+            self._look_at, inbox, platforms = math.inf, self._services.storage.inbox, tuple(self._services.platforms)
+            claimed = await inbox.claim_replies(platforms, AT_ONCE, new_id(), lasts=CLAIMED_FOR)
+            left, settled, until = deque(claimed), 0, _time() + BEGUN_WITHIN
+            try:
+                while left and _time() < until:
+                    settled += await self._settle(left[0])
+                    left.popleft()
+            finally:
+                if left:
+                    await self._put_off([row.id for row in left], timedelta())
+        return settled > 0 and (len(claimed) == AT_ONCE or bool(left))
 
-    async def _tell(self, row: InboxRecord) -> bool:
-        """Whether that is settled: told, no longer worth telling, or for a program, which asks."""
+    async def _settle(self, row: InboxRecord) -> bool:
+        """Whether that is settled: told, no longer worth telling, or for a program, which asks. Else it is told later."""
+        wait = self._wait_of(row) or await self._tell(row)
+        if wait is None:
+            await self._services.storage.inbox.reply_sent(row.id)
+        else:
+            await self._put_off([row.id], wait)
+        return wait is None
+
+    async def _put_off(self, row_ids: Sequence[str], wait: timedelta) -> None:
+        await self._services.storage.inbox.put_off_replies(row_ids, lasts=wait)
+        self._look_at = min(self._look_at, _time() + wait.total_seconds())
+
+    def _wait_of(self, row: InboxRecord) -> timedelta | None:
+        """How long its workspace is to be left alone still."""
+        left = self._not_before.get(_workspace(row), 0.0) - _time()
+        if left > 0:
+            return timedelta(seconds=left)
+        self._not_before.pop(_workspace(row), None)
+        return None
+
+    async def _tell(self, row: InboxRecord) -> timedelta | None:
+        """None once that is settled; else after which time it is to be tried again."""
         if row.person_id.startswith(BY_API):
-            return True
+            return None
         try:
-            await self._services.platform(row.place).reply(row.author, _reply(row))
+            async with asyncio.timeout(TOLD_WITHIN):
+                await self._services.platform(row.place).reply(row.author, _reply(row))
         except Throttled as throttled:
-            self._not_before[_workspace(row)] = asyncio.get_running_loop().time() + throttled.retry_after
-            return False
+            self._not_before[_workspace(row)] = _time() + throttled.retry_after
+            return self._wait_of(row)
         except PlatformError as error:
             log.info("could not reply", inbox=row.id, reason=error.detail)
-            return error.final or self._is_late(row)
+            return None if error.final or self._is_late(row) else AGAIN
         except Exception:
             log.exception("could not reply", inbox=row.id)
-            return self._is_late(row)
-        return True
+            return None if self._is_late(row) else AGAIN
+        return None
 
     def _is_late(self, row: InboxRecord) -> bool:
         return self._services.clock.now() - row.created_at > GIVE_UP
@@ -103,3 +139,7 @@ def _reply(row: InboxRecord) -> Reply:
 
 def _workspace(row: InboxRecord) -> tuple[str, str]:
     return row.place.platform, row.place.workspace_id
+
+
+def _time() -> float:
+    return asyncio.get_running_loop().time()

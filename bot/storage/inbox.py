@@ -1,11 +1,24 @@
 """The inbox: what was accepted, in which order it waits, what came of it, and how one person's words are forgotten."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import Boolean, ColumnElement, and_, bindparam, case, delete, func, or_, select, update
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    ColumnElement,
+    and_,
+    bindparam,
+    case,
+    delete,
+    func,
+    or_,
+    select,
+    type_coerce,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 
 from bot.domain.conversations import ConversationRef, MessageRef, ReplyTo, Role, Suggestion
@@ -21,7 +34,7 @@ from bot.ports.storage.records import (
 )
 from bot.ports.storage.transactions import EventKey
 from bot.storage.encryption import decrypt, encrypt
-from bot.storage.statements import Prepared, SqlTransaction, in_workspace, one_of
+from bot.storage.statements import NOW, Prepared, SqlTransaction, in_workspace, lasting, one_of
 from bot.storage.tables import events, inbox, turns, utterances
 
 NO_WORDS = "{}"
@@ -202,16 +215,41 @@ def count_outcomes(
     return {InboxOutcome(row[0]): row[1] for row in tx.connection.execute(query)}
 
 
-_DUE = Prepared(
-    select(inbox)
-    .where(inbox.c.reply_due, one_of(inbox.c.platform, "platforms"))
+_FREE = or_(
+    inbox.c.told_until.is_(None), type_coerce(inbox.c.told_until, BigInteger) <= NOW, inbox.c.told_by == bindparam("by")
+)
+_DUE = (
+    select(inbox.c.id)
+    .where(inbox.c.reply_due, one_of(inbox.c.platform, "platforms"), _FREE)
     .order_by(inbox.c.done_at, inbox.c.id)
     .limit(bindparam("most"))
+    .with_for_update(skip_locked=True, key_share=True)
+    .cte("due")
+    .prefix_with("MATERIALIZED")
+)
+_CLAIM_REPLIES = Prepared(
+    update(inbox)
+    .where(inbox.c.id.in_(select(_DUE.c.id)))
+    .values(told_by=bindparam("by"), told_until=NOW + bindparam("lasts", type_=BigInteger))
+    .returning(*inbox.c)
+)
+_PUT_OFF = Prepared(
+    update(inbox)
+    .where(one_of(inbox.c.id, "rows"))
+    .values(told_by="", told_until=NOW + bindparam("lasts", type_=BigInteger))
 )
 
 
-def replies_due(tx: SqlTransaction, platforms: Collection[str], most: int) -> list[InboxRecord]:
-    return [record(tx, row) for row in _DUE.rows(tx, platforms=list(platforms), most=most)]
+def claim_replies(
+    tx: SqlTransaction, platforms: Collection[str], most: int, by: str, *, lasts: timedelta
+) -> list[InboxRecord]:
+    given = {"platforms": list(platforms), "most": most, "by": by, "lasts": lasting(lasts), "now": tx.now}
+    rows = sorted(_CLAIM_REPLIES.rows(tx, **given), key=lambda row: (row.done_at, row.id))
+    return [record(tx, row) for row in rows]
+
+
+def put_off_replies(tx: SqlTransaction, row_ids: Collection[str], *, lasts: timedelta) -> None:
+    _PUT_OFF.run(tx, rows=list(row_ids), lasts=lasting(lasts), now=tx.now)
 
 
 _REPLY_SENT = Prepared(update(inbox).where(inbox.c.id == bindparam("row")).values(reply_due=False, reply_to=None))

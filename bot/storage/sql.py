@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Concatenate, ParamSpec, TypeVar
 
 from bot.clock import Clock
+from bot.ports.storage.coordination import CoordinationRepository
 from bot.ports.storage.hooks import HookRepository
 from bot.ports.storage.records import Lease
 from bot.ports.storage.repositories import (
@@ -23,6 +24,7 @@ from bot.ports.storage.repositories import (
 )
 from bot.ports.storage.transactions import AdmissionQuery, Admitted, FencedWrites, Situation, UnfencedWrites
 from bot.storage import (
+    coordination,
     hooks,
     inbox,
     provider_sessions,
@@ -110,6 +112,7 @@ class SqlStorage:
         self.vault: SecretVault = SqlVault(transactions)
         self.unfenced: UnfencedWrites = SqlUnfencedWrites(transactions)
         self.hooks: HookRepository = SqlHooks(transactions)
+        self.coordination: CoordinationRepository = SqlCoordination(transactions)
         self.outbox = Wakeups()
 
     def fenced(self, lease: Lease) -> AbstractAsyncContextManager[FencedWrites]:
@@ -161,7 +164,8 @@ class SqlInbox(Repository[SqlTransaction]):
     count_waiting = reads(inbox.count_waiting)
     count_outcomes = reads(inbox.count_outcomes)
     waiting_ids = reads(inbox.waiting_ids)
-    replies_due = reads(inbox.replies_due)
+    claim_replies = writes(inbox.claim_replies)
+    put_off_replies = writes(inbox.put_off_replies)
     reply_sent = writes(inbox.reply_sent)
 
 
@@ -266,3 +270,17 @@ class SqlHooks(Repository[SqlTransaction]):
     listen = writes(hooks.listen)
     since = reads(hooks.since)
     forget_older = changes(hooks.forget_older)
+
+
+class SqlCoordination(Repository[SqlTransaction]):
+    first_to_answer = writes(coordination.first_to_answer)
+    is_answered = reads(coordination.is_answered)
+    hold = writes(coordination.hold)
+    let_go = writes(coordination.let_go)
+    reserve = writes(coordination.reserve)
+    pause = writes(coordination.pause)
+    paused = reads(coordination.paused)
+    read = writes(coordination.read)
+    write = writes(coordination.write)
+    expire = writes(coordination.expire)
+    forget_passed = changes(coordination.forget_passed)

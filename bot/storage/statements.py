@@ -8,15 +8,30 @@ import operator
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BindParameter, ColumnElement, Connection, Dialect, SelectBase, Table, and_, bindparam, tuple_
+from sqlalchemy import (
+    BigInteger,
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Dialect,
+    SelectBase,
+    Table,
+    UpdateBase,
+    and_,
+    bindparam,
+    tuple_,
+)
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 from bot.domain.conversations import ConversationRef
 from bot.ports.storage.records import Lease
+from bot.storage.columns import Instant
 from bot.storage.encryption import Cipher
 from bot.storage.tables import sessions
 
@@ -99,7 +114,7 @@ class _Compiled:
         self._lists = [name for name in names if isinstance(values[name], list)]
         self._texts: dict[tuple[int, ...], str] = {}
         self._fixed = {name: value for name, value in compiled.params.items() if name not in names}
-        columns = list(statement.selected_columns) if isinstance(statement, SelectBase) else []
+        columns = list(statement.exported_columns) if isinstance(statement, SelectBase | UpdateBase) else []
         self._row = _row_type(columns)
         self._decoders = [(at, decode) for at, column in enumerate(columns) if (decode := _decoder(column, dialect))]
 
@@ -155,6 +170,35 @@ def _decoder(column: ColumnElement[Any], dialect: Dialect) -> Convert | None:
 def _marks(mark: str, length: int) -> str:
     """Of a list, or of a single value where it is negative. Nothing is one of an empty list."""
     return mark if length < 0 else ", ".join([mark] * length) or "NULL"
+
+
+# ---------------------------------------------------------------- one clock for all processes
+
+
+class SharedClock(FunctionElement[int]):
+    """Microseconds since 1970: by the server's clock where there is a server, so that no two processes disagree; else as given."""
+
+    type = BigInteger()
+    inherit_cache = True
+
+
+@compiles(SharedClock, "postgresql")
+def _of_server(_element: SharedClock, _compiler: SQLCompiler, **_: Any) -> str:
+    return "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)"
+
+
+@compiles(SharedClock)
+def _of_process(element: SharedClock, compiler: SQLCompiler, **how: Any) -> str:
+    return compiler.process(element.clauses, **how)
+
+
+NOW = SharedClock(bindparam("now", type_=Instant()))
+"""The time by which claims of several processes are compared. A statement with it is given `now`."""
+
+
+def lasting(span: timedelta) -> int:
+    """A span in the unit of that clock."""
+    return span // timedelta(microseconds=1)
 
 
 # ---------------------------------------------------------------- conditions that several share

@@ -1,8 +1,4 @@
-"""The tables. Ids are UUIDv7 text, instants are UTC, `''` stands for "none" in every key, so that unique indexes hold."""
-
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from typing import Final
+"""The tables. Ids are UUIDv7 text."""
 
 from sqlalchemy import (
     BigInteger,
@@ -15,43 +11,15 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
-    Text,
-    TypeDecorator,
     UniqueConstraint,
     false,
     text,
 )
-from sqlalchemy.engine import Dialect
 
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-class Instant(TypeDecorator[datetime]):
-    """An aware UTC time as whole microseconds: the same order and arithmetic on every engine."""
-
-    impl = BigInteger
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002
-        return None if value is None else (value - EPOCH) // timedelta(microseconds=1)
-
-    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        return None if value is None else EPOCH + timedelta(microseconds=value)
-
-
-class Words(TypeDecorator[str]):
-    """Text without U+0000 on an engine that takes none: one such message would spoil the transaction of all that came with it."""
-
-    impl = Text
-    cache_ok = True
-
-    def bind_processor(self, dialect: Dialect) -> Callable[[str | None], str | None] | None:
-        return None if dialect.name == "sqlite" else _without_nul
-
-
-def _without_nul(text: str | None) -> str | None:
-    return text.replace("\0", "") if text else text
-
+from bot.storage.columns import Instant, Words
+from bot.storage.columns import id_column as _id
+from bot.storage.columns import session_column as _session
+from bot.storage.columns import text_column as _text
 
 metadata = MetaData(
     naming_convention={
@@ -61,18 +29,6 @@ metadata = MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
-
-
-def _id() -> Column[str]:
-    return Column("id", String(36), primary_key=True)
-
-
-def _session() -> Column[str]:
-    return Column("session_id", String(36), ForeignKey("sessions.id", ondelete="CASCADE"), nullable=False)
-
-
-def _text(name: str, default: str = "") -> Column[str]:
-    return Column(name, Words, nullable=False, server_default=default)
 
 
 workers = Table(
@@ -110,6 +66,7 @@ sessions = Table(
     Column("active_at", Instant, nullable=False),  # somebody wrote, watched or extended it
     Column("slept_at", Instant),
     Column("ended_at", Instant),
+    _text("note"),  # what is the matter with it at the moment, as its card says
     Index(
         "one_session_per_place",
         "platform",
@@ -166,6 +123,8 @@ inbox = Table(
     _text("sentence"),  # what its author is to be told
     _text("suggestions"),  # and which names may have been meant
     Column("reply_due", Boolean, nullable=False, server_default=false()),
+    _text("told_by"),  # whoever claimed the reply last
+    Column("told_until", Instant),  # until then nobody else tells it
     Column("created_at", Instant, nullable=False),
     Column("done_at", Instant),
     UniqueConstraint("platform", "workspace_id", "event_id", name="one_row_per_event"),
@@ -177,7 +136,13 @@ inbox = Table(
         postgresql_where=text("state = 'waiting'"),
     ),
     Index("inbox_by_message", "platform", "workspace_id", "message_id"),
-    Index("inbox_reply_due", "reply_due"),
+    Index(
+        "inbox_reply_due",
+        "done_at",
+        "id",
+        sqlite_where=text("reply_due"),
+        postgresql_where=text("reply_due"),
+    ),
 )
 
 turns = Table(
@@ -344,4 +309,43 @@ deliveries = Table(
     _text("reason"),
     Index("delivery_due", "hook_id", "due_at"),
     Index("delivery_by_event", "event_id"),
+)
+
+# ---------------------------------------------------------------- what several processes share
+
+
+seen = Table(
+    "seen",
+    metadata,
+    Column("platform", Words, primary_key=True),
+    Column("workspace_id", Words, primary_key=True),
+    Column("event_id", Words, primary_key=True),
+    _text("answered_by"),
+    Column("until", Instant, nullable=False),
+    Index("seen_by_time", "until"),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("name", Words, primary_key=True),
+    _text("holder"),
+    Column("until", Instant, nullable=False),
+)
+
+budgets = Table(
+    "budgets",
+    metadata,
+    Column("key", Words, primary_key=True),
+    Column("spent_until", Instant, nullable=False),  # the theoretical arrival time of the next call
+)
+
+offers = Table(
+    "offers",
+    metadata,
+    Column("kind", Words, primary_key=True),
+    _text("rows"),
+    Column("read_at", Instant),
+    _text("read_by"),
+    Column("reading_until", Instant),
 )

@@ -12,10 +12,11 @@ from bot.domain.provider import Purchase, Use, UsedMinutes, day_of
 from bot.domain.sessions import SessionSpec, SessionStatus
 from bot.ports.storage.records import ProviderSessionStatus
 from bot.ports.storage.transactions import PersonKey, WorkspaceKey
+from bot.storage.columns import Instant
 from bot.storage.connections import TryAgain
 from bot.storage.encryption import decrypt
 from bot.storage.statements import Prepared, SqlTransaction, in_workspace, one_of
-from bot.storage.tables import Instant, provider_sessions, sessions
+from bot.storage.tables import provider_sessions, sessions
 
 
 def _counted(row: Any, now: datetime) -> Use:

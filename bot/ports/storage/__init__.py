@@ -4,6 +4,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
+from bot.ports.storage.coordination import CoordinationRepository
 from bot.ports.storage.hooks import HookRepository
 from bot.ports.storage.records import Lease
 from bot.ports.storage.repositories import (
@@ -44,6 +45,7 @@ class Storage(Protocol):
     vault: SecretVault
     unfenced: UnfencedWrites
     hooks: HookRepository
+    coordination: CoordinationRepository
     outbox: Wakeups
     """Tells when this process wrote down something for a hook. What others write is found by looking."""
 

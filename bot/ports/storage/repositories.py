@@ -142,8 +142,17 @@ class InboxRepository(Protocol):
         """(session id, row id) of all that waits, whoever runs it: for a worker that may have missed a wakeup."""
         ...
 
-    async def replies_due(self, platforms: Collection[str], most: int) -> list[InboxRecord]:
-        """Rows of these platforms whose author is still to be told something, oldest outcome first; any workspace's."""
+    async def claim_replies(
+        self, platforms: Collection[str], most: int, by: str, *, lasts: timedelta
+    ) -> list[InboxRecord]:
+        """Rows of these platforms whose author is still to be told something, oldest outcome first; any workspace's.
+
+        For so long nobody else is given them, unless they are put off. `by` is another each time.
+        """
+        ...
+
+    async def put_off_replies(self, row_ids: Collection[str], *, lasts: timedelta) -> None:
+        """Rows that were claimed and not told: nobody is given them for so long."""
         ...
 
     async def reply_sent(self, row_id: str) -> None:

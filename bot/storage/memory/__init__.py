@@ -4,6 +4,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
 from bot.clock import Clock
+from bot.ports.storage.coordination import CoordinationRepository
 from bot.ports.storage.hooks import HookRepository
 from bot.ports.storage.records import Lease
 from bot.ports.storage.repositories import (
@@ -25,6 +26,7 @@ from bot.storage.admission import EarlierRuns, SessionEndings, admit
 from bot.storage.event_writer import EventWriter
 from bot.storage.functions import StorageFunctions
 from bot.storage.memory import (
+    coordination,
     hooks,
     inbox,
     provider_sessions,
@@ -67,6 +69,7 @@ class MemoryStorage:
         self.vault: SecretVault = MemoryVault(transactions)
         self.unfenced: UnfencedWrites = MemoryUnfencedWrites(transactions)
         self.hooks: HookRepository = MemoryHooks(transactions)
+        self.coordination: CoordinationRepository = MemoryCoordination(transactions)
         self.outbox = Wakeups()
 
     def fenced(self, lease: Lease) -> AbstractAsyncContextManager[FencedWrites]:
@@ -115,7 +118,8 @@ class MemoryInbox(Repository[MemoryTransaction]):
     count_waiting = reads(inbox.count_waiting)
     count_outcomes = reads(inbox.count_outcomes)
     waiting_ids = reads(inbox.waiting_ids)
-    replies_due = reads(inbox.replies_due)
+    claim_replies = writes(inbox.claim_replies)
+    put_off_replies = writes(inbox.put_off_replies)
     reply_sent = writes(inbox.reply_sent)
 
 
@@ -220,3 +224,17 @@ class MemoryHooks(Repository[MemoryTransaction]):
     listen = writes(hooks.listen)
     since = reads(hooks.since)
     forget_older = writes(hooks.forget_older)
+
+
+class MemoryCoordination(Repository[MemoryTransaction]):
+    first_to_answer = writes(coordination.first_to_answer)
+    is_answered = reads(coordination.is_answered)
+    hold = writes(coordination.hold)
+    let_go = writes(coordination.let_go)
+    reserve = writes(coordination.reserve)
+    pause = writes(coordination.pause)
+    paused = reads(coordination.paused)
+    read = writes(coordination.read)
+    write = writes(coordination.write)
+    expire = writes(coordination.expire)
+    forget_passed = writes(coordination.forget_passed)

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bot.domain.conversations import ConversationRef, MessageRef, Suggestion
 from bot.domain.errors import StoreUnavailable
@@ -115,13 +115,27 @@ def count_waiting(tx: MemoryTransaction, session_id: str) -> int:
     return len(waiting_turns(tx, session_id))
 
 
-def replies_due(tx: MemoryTransaction, platforms: Collection[str], most: int) -> list[InboxRecord]:
-    due = [row for row in tx.data.inbox if row.reply_due and row.event[0] in platforms]
-    due.sort(key=lambda row: (row.done_at, row.record.id))
-    return [row.record for row in due[:most]]
-
-
 # ---------------------------------------------------------------- writing
+
+
+def claim_replies(
+    tx: MemoryTransaction, platforms: Collection[str], most: int, by: str, *, lasts: timedelta
+) -> list[InboxRecord]:
+    due = [row for row in tx.data.inbox if row.reply_due and row.event[0] in platforms and _is_free(row, by, tx.now)]
+    due = sorted(due, key=lambda row: (row.done_at, row.record.id))[:most]
+    for row in due:
+        tx.data.inbox.put(row.record.id, replace(row, told_by=by, told_until=tx.now + lasts))
+    return [row.record for row in due]
+
+
+def _is_free(row: InboxRow, by: str, now: datetime) -> bool:
+    return row.told_until is None or row.told_until <= now or row.told_by == by
+
+
+def put_off_replies(tx: MemoryTransaction, row_ids: Collection[str], *, lasts: timedelta) -> None:
+    for row_id in row_ids:
+        if row := tx.data.inbox.get(row_id):
+            tx.data.inbox.put(row_id, replace(row, told_by="", told_until=tx.now + lasts))
 
 
 def reply_sent(tx: MemoryTransaction, row_id: str) -> None:

@@ -112,6 +112,8 @@ class InboxRow:
     event: EventKey
     reply_due: bool = False
     done_at: datetime | None = None
+    told_by: str = ""
+    told_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +196,24 @@ class DeliveryRow:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldRow:
+    """Something that one process has for a while."""
+
+    holder: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ListRow:
+    """A list that one process reads for all."""
+
+    rows: str = ""
+    read_at: datetime | None = None
+    read_by: str = ""
+    reading_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Data:
     """Everything that is kept."""
 
@@ -215,6 +235,10 @@ class Data:
     streams: Rows[str, StreamRow] = field(default_factory=Rows)
     events: Rows[str, EventRow] = field(default_factory=Rows)
     deliveries: Rows[tuple[str, str], DeliveryRow] = field(default_factory=Rows)
+    seen: Rows[EventKey, HeldRow] = field(default_factory=Rows)
+    jobs: Rows[str, HeldRow] = field(default_factory=Rows)
+    budgets: Rows[str, datetime] = field(default_factory=Rows)
+    offers: Rows[str, ListRow] = field(default_factory=Rows)
 
     @property
     def all(self) -> tuple[Rows[object, object], ...]:

@@ -173,7 +173,7 @@ async def test_a_sleeper_that_ends_answers_what_ended_it(storage: Storage) -> No
     await storage.admit(AdmissionQuery, lambda _: Admitted(rows=[row], ends={"s": EndReason.STOPPED}))
     found = await session(storage)
     assert (found.status, found.end_reason, found.ended_at) == (SessionStatus.ENDED, EndReason.STOPPED, NOON)
-    assert [due.id for due in await storage.inbox.replies_due(["room"], 10)] == ["row1"]
+    assert [due.id for due in await storage.inbox.claim_replies(["room"], 10, "A", lasts=timedelta())] == ["row1"]
 
 
 async def test_what_is_used_stays_awake(storage: Storage, clock: ManualClock) -> None:

@@ -96,7 +96,7 @@ async def everything(storage: Storage) -> list[object]:
         await storage.sessions.get("s"),
         await waiting(storage),
         await storage.inbox.waiting_controls("s"),
-        await storage.inbox.replies_due(["room"], 10),
+        await storage.inbox.claim_replies(["room"], 10, "A", lasts=timedelta()),
         await storage.transcripts.of_session("s"),
         await storage.transcripts.given("s"),
         await storage.transcripts.posts_of("u"),

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from bot.clock import new_id
 from bot.commands.options import ChannelSettings
 from bot.domain.conversations import ReplyTo, Suggestion
 from bot.ports.storage import Storage
@@ -15,9 +16,12 @@ from bot.testing.clock import ManualClock
 from tests.contract.storage.conftest import NOON
 from tests.contract.storage.seeds import ANN, BEN, PLACE, accept, claim_turn, hosted, said, start, waiting
 
+HOUR = timedelta(hours=1)
+
 
 async def due(storage: Storage, most: int = 10) -> list[InboxRecord]:
-    return await storage.inbox.replies_due(["room"], most)
+    """Looked at, not taken."""
+    return await storage.inbox.claim_replies(["room"], most, new_id(), lasts=timedelta())
 
 
 async def finished(
@@ -133,7 +137,7 @@ async def test_bad_news_is_due_to_its_author(storage: Storage) -> None:
         InboxOutcome.UNHEARD,
         InboxState.DONE,
     )
-    assert await storage.inbox.replies_due(["another"], 10) == []
+    assert await storage.inbox.claim_replies(["another"], 10, "B", lasts=HOUR) == []
 
 
 async def test_good_news_is_due_to_whoever_waits_for_an_answer(storage: Storage) -> None:
@@ -223,3 +227,44 @@ async def test_who_asked_for_the_end_is_known_afterwards(storage: Storage) -> No
     assert (await storage.sessions.past("s")).stopped_by == ""
     await accept(storage, said(1, verb="stop"), said(2, verb="stop", person=BEN))
     assert (await storage.sessions.past("s")).stopped_by == "Ben"
+
+
+# ---------------------------------------------------------------- who tells what is due
+
+
+async def claimed(storage: Storage, by: str, lasts: timedelta = HOUR, most: int = 10) -> list[str]:
+    return [row.id for row in await storage.inbox.claim_replies(["room"], most, by, lasts=lasts)]
+
+
+async def two_due(storage: Storage) -> None:
+    lease = await hosted(storage)
+    await accept(storage, said(1), said(2))
+    async with storage.fenced(lease) as run:
+        for row in ("row1", "row2"):
+            run.finish(row, InboxOutcome.UNHEARD, "That may not have been heard.")
+
+
+async def test_a_reply_is_told_by_whoever_claims_it(storage: Storage) -> None:
+    await two_due(storage)
+    assert await claimed(storage, "A", most=1) == ["row1"]
+    assert await claimed(storage, "B") == ["row2"]
+    assert await claimed(storage, "C") == []
+
+
+async def test_a_claim_that_is_run_twice_answers_the_same(storage: Storage) -> None:
+    await two_due(storage)
+    assert await claimed(storage, "A") == await claimed(storage, "A") == ["row1", "row2"]
+
+
+async def test_a_claim_that_ran_out_is_anybodys(storage: Storage) -> None:
+    await two_due(storage)
+    assert await claimed(storage, "A", timedelta()) == ["row1", "row2"]
+    assert await claimed(storage, "B") == ["row1", "row2"]
+
+
+async def test_what_is_put_off_is_claimed_again_then(storage: Storage) -> None:
+    await two_due(storage)
+    await claimed(storage, "A")
+    await storage.inbox.put_off_replies(["row1"], lasts=timedelta())
+    await storage.inbox.put_off_replies(["row2"], lasts=HOUR)
+    assert await claimed(storage, "B") == ["row1"]

@@ -273,7 +273,7 @@ async def everything(storage: Storage) -> dict[str, object]:
         "asleep": [sorted(await storage.sessions.asleep_for(age)) for age in AGES],
         "kept": await storage.sessions.kept(SESSIONS),
         "waits": set(await storage.inbox.waiting_ids()),
-        "due": await storage.inbox.replies_due(["fake"], 3),
+        "due": await storage.inbox.claim_replies(["fake"], 3, "looks", lasts=timedelta()),
         "leftovers": await storage.provider_sessions.leftovers(HOUR),
         "running": await storage.provider_sessions.running(HOUR),
         "outcomes": dict(await storage.inbox.count_outcomes("fake", "W1", NOON, list(InboxOutcome))),

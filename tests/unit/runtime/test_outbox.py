@@ -22,7 +22,7 @@ from bot.domain.conversations import (
 from bot.domain.errors import PlaceGone, PlatformError, Throttled
 from bot.ports.storage.records import SAY, Conclusion, InboxOutcome, Lease, NewRow
 from bot.ports.storage.transactions import Settlement
-from bot.runtime.outbox import GIVE_UP, LOOK_EVERY, Outbox
+from bot.runtime.outbox import AT_ONCE, BEGUN_WITHIN, CLAIMED_FOR, GIVE_UP, LOOK_EVERY, Outbox
 from bot.storage.memory import MemoryStorage
 from bot.testing.chat import ANN, CHANNEL, FakeChat
 from bot.testing.chat_platform import FakeChatPlatform
@@ -56,14 +56,16 @@ class Office:
             replies_due=self.wakeup,
         )
         self.replies = Outbox(services)  # type: ignore[arg-type] # all that it needs of the services
+        self.other_process = Outbox(services)  # type: ignore[arg-type] # on the same storage
         self._numbers = 0
 
     @asynccontextmanager
-    async def telling(self) -> AsyncIterator[None]:
-        task = asyncio.create_task(self.replies.run())
+    async def telling(self, *also: Outbox) -> AsyncIterator[None]:
+        tasks = [asyncio.create_task(each.run()) for each in (self.replies, *also)]
         yield
-        task.cancel()
-        await asyncio.wait((task,))
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
 
     async def owe(self, sentence: str, person: Person = ANN, place: ConversationRef = CHANNEL) -> None:
         """Something of theirs has an outcome that they do not know yet."""
@@ -79,7 +81,7 @@ class Office:
         self.wakeup.set()
 
     async def due(self) -> list[str]:
-        rows = await self.storage.inbox.replies_due(("fake",), 50)
+        rows = await self.storage.inbox.claim_replies(("fake",), 50, "looks", lasts=timedelta())
         return [row.sentence for row in rows]
 
 
@@ -108,6 +110,45 @@ def test_each_is_told_once_in_their_order(play: Callable[[Story], None]) -> None
             await asyncio.sleep(2 * LOOK_EVERY)
         assert application_client.room.replies == [("ann", "First."), ("ben", "Second.")]
         assert await application_client.due() == []
+
+    play(story)
+
+
+def test_two_processes_tell_nobody_the_same(play: Callable[[Story], None]) -> None:
+    async def story(office: Office) -> None:
+        for number in range(AT_ONCE + 5):
+            await office.owe(f"Number {number}.")
+        async with office.telling(office.other_process):
+            await asyncio.sleep(2 * LOOK_EVERY)
+        assert sorted(office.room.answers()) == sorted(f"Number {number}." for number in range(AT_ONCE + 5))
+
+    play(story)
+
+
+def test_what_a_dead_process_had_claimed_is_told(play: Callable[[Story], None]) -> None:
+    async def story(office: Office) -> None:
+        await office.owe("Sorry.")
+        await office.storage.inbox.claim_replies(("fake",), 1, "the dead", lasts=CLAIMED_FOR)
+        async with office.telling():
+            await asyncio.sleep(CLAIMED_FOR.total_seconds() - 1)
+            assert office.room.replies == []
+            await asyncio.sleep(1 + LOOK_EVERY)
+        assert office.room.replies == [("ann", "Sorry.")]
+
+    play(story)
+
+
+def test_slow_replies_are_left_to_others_in_time(play: Callable[[Story], None]) -> None:
+    async def story(office: Office) -> None:
+        async def slowly(*_: object) -> None:
+            await asyncio.sleep(BEGUN_WITHIN)
+
+        office.room.before["reply"] = slowly
+        for number in range(4):
+            await office.owe(f"Number {number}.")
+        async with office.telling(office.other_process):
+            await asyncio.sleep(5 * BEGUN_WITHIN + LOOK_EVERY)
+        assert sorted(office.room.answers()) == [f"Number {number}." for number in range(4)]
 
     play(story)
 
