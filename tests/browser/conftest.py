@@ -6,6 +6,7 @@ A person is a browser context of their own, so nothing is shared but the service
 import os
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -69,11 +70,22 @@ async def firefox(playwright: Playwright) -> Browser:
     return await playwright.firefox.launch(channel=channel, executable_path=named, firefox_user_prefs=PREFERENCES)
 
 
+@dataclass(frozen=True)
+class Screenshots:
+    """Kept in a folder; without one, none is taken."""
+
+    folder: Path | None
+
+    async def take(self, page: Page, name: str) -> None:
+        if self.folder:
+            await page.screenshot(path=self.folder / f"{name}.png")
+
+
 @pytest.fixture
-def pictures(tmp_path: Path) -> Path:
-    folder = Path(os.environ.get("AVATARBOT_SCREENSHOTS", tmp_path / "screenshots"))
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+def screenshots() -> Screenshots:
+    """In the folder that AVATARBOT_SCREENSHOTS names."""
+    named = os.environ.get("AVATARBOT_SCREENSHOTS")
+    return Screenshots(Path(named) if named else None)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

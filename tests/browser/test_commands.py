@@ -1,13 +1,12 @@
 """Every verb of the catalogue, used in the true demo as a person uses it, and what they then see."""
 
 import re
-from pathlib import Path
 
 import pytest
 from playwright.async_api import Locator, expect
 
 from bot.commands.verbs import CATALOGUE, TOPICS
-from tests.browser.conftest import LONG, Opens, Window
+from tests.browser.conftest import LONG, Opens, Screenshots, Window
 from tests.browser.service_fixture import DemoService
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -16,11 +15,11 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 class Hand:
     """Types commands, remembers which, and photographs the answers."""
 
-    def __init__(self, window: Window, pictures: Path) -> None:
+    def __init__(self, window: Window, screenshots: Screenshots) -> None:
         self.window = window
         self.page = window.page
         self.used: set[str] = set()
-        self._pictures = pictures
+        self._screenshots = screenshots
 
     async def run(self, verb: str, options: str = "", *, where: str = "channel") -> Locator:
         """The newest answer to this verb that only this person sees, once there is one more than before."""
@@ -43,7 +42,7 @@ class Hand:
 
     async def keep(self, name: str) -> None:
         await self.page.mouse.move(0, 0)
-        await self.page.screenshot(path=self._pictures / f"command-{name}.png")
+        await self._screenshots.take(self.page, f"command-{name}")
 
 
 async def look_around(hand: Hand) -> None:
@@ -110,9 +109,9 @@ async def talk(hand: Hand) -> None:
     await expect(context.locator(".pill")).to_have_text("Ended")
 
 
-async def test_every_verb_of_the_catalogue(demo: DemoService, window: Opens, pictures: Path) -> None:
+async def test_every_verb_of_the_catalogue(demo: DemoService, window: Opens, screenshots: Screenshots) -> None:
     ann = await (await window()).enter(demo.address)
-    hand = Hand(ann, pictures)
+    hand = Hand(ann, screenshots)
     await hand.answer("upload", "https://example.com/ann.mp4 Annie", "Has the person in the video agreed")
     await hand.answer("upload", "https://example.com/ann.mp4 Annie confirm:yes", "7 days")
     await look_around(hand)
