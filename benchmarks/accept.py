@@ -134,6 +134,9 @@ class NobodyRuns:
     def look_again(self, session_id: str) -> None:
         pass
 
+    def claimable(self) -> None:
+        pass
+
     def hosts(self, channel: ConversationRef) -> bool:  # noqa: ARG002
         return False
 

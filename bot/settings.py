@@ -143,6 +143,7 @@ class Settings(BaseSettings):
     database_url: Annotated[str, AfterValidator(_database)] = Field(
         f"sqlite:///{_DEFAULT_FILE}", validation_alias="DATABASE_URL"
     )
+    database_hints: Literal["auto", "off"] = Field("auto", validation_alias="AVATARBOT_DATABASE_HINTS")
     port: int = Field(8080, ge=0, le=65535, validation_alias="PORT")
     public_url: WebAddress | None = Field(None, validation_alias="PUBLIC_URL")
     log_level: Annotated[LogLevel, BeforeValidator(str.lower)] = Field("info", validation_alias="LOG_LEVEL")

@@ -1,7 +1,7 @@
 """Ending tasks of one's own, and waking them."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -31,13 +31,20 @@ async def rest(wakeup: asyncio.Event, seconds: float | None) -> None:
 
 
 class Wakeups:
-    """Everybody in this process who waits for the same. What is stored is the truth, and looked at now and then: this is only a hint."""
+    """Everybody who waits for the same. What is stored is the truth, and looked at now and then: this is only a hint."""
 
     def __init__(self) -> None:
         self._waiting: set[asyncio.Event] = set()
+        self.others: Callable[[], None] = lambda: None
+        """Tells other processes."""
 
     def notify(self) -> None:
-        """Whoever waits looks at once."""
+        """Whoever waits looks at once, in other processes too."""
+        self.wake_here()
+        self.others()
+
+    def wake_here(self) -> None:
+        """Whoever waits in this process looks at once."""
         for each in self._waiting:
             each.set()
 

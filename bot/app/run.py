@@ -17,6 +17,7 @@ from bot.app.tracing import open_observers
 from bot.app.wiring import (
     keep_loaded,
     known_settings,
+    open_hints,
     open_model,
     open_moderators,
     open_provider,
@@ -82,6 +83,7 @@ async def run_service(playground: bool, handover: bool, roles: tuple[str, ...]) 
             alone=not settings.on_server,
             barge_in=settings.barge_in,
             observers=await stack.enter_async_context(open_observers(environment())),
+            hints=open_hints(settings),
         )
         service = Service(parts, settings.address)
         page = _page(settings, timeouts.retention) if playground else None

@@ -25,6 +25,7 @@ from bot.jobs.webhooks import WebhookSender
 from bot.media.events import SessionEvents
 from bot.ports.chat import ChatPlatform, HttpMount
 from bot.ports.files import Pictures, PublicFiles
+from bot.ports.hints import Hints, NoHints
 from bot.ports.plugin import PluginContext
 from bot.ports.provider import AvatarProvider, offer_of
 from bot.ports.storage import Storage
@@ -36,6 +37,7 @@ from bot.queries.context import QueryContext
 from bot.queries.watch_links import Links
 from bot.runtime.accounts import accounts_of
 from bot.runtime.funding import Funding
+from bot.runtime.hinted_runs import HintedRuns
 from bot.runtime.outbox import Outbox
 from bot.runtime.services import Moderation, Services, SessionTimeouts
 from bot.runtime.status_card import EndedCards
@@ -93,6 +95,7 @@ class Parts:
     most_waiting: int = MOST_WAITING
     """Requests of one token whose end is waited for at once."""
     observers: Sequence[TurnObserver] = ()
+    hints: Hints = field(default_factory=NoHints)
 
 
 class Service:
@@ -125,7 +128,9 @@ class Service:
         self.worker = Worker(self.services, parts.give_up, alone=parts.alone)
         self._connections = Connections(self._platforms, parts.clock, parts.metrics)
         self._ended_cards = EndedCards(self.services)
-        self._inbox = Inbox(storage, self.services.policy, funding, self.worker, ended=self._ended_cards.note)
+        self._hints = parts.hints
+        self._runs = HintedRuns(self.worker, parts.hints, storage.outbox)
+        self._inbox = Inbox(storage, self.services.policy, funding, self._runs, ended=self._ended_cards.note)
         self._replies = Outbox(self.services)
         self._links = Links(storage.grants, parts.clock, lambda: self.base_url)
         self._archive = StoredArchive(storage, parts.disclosures)
@@ -207,6 +212,7 @@ class Service:
             working = group.create_task(self.worker.run(), name="worker")
             tasks = [
                 group.create_task(self._inbox.run(), name="inbox"),
+                group.create_task(self._hints.run(self._runs.hear), name="hints"),
                 group.create_task(self._replies.run(), name="outbox"),
                 group.create_task(self._ended_cards.run(), name="ended-cards"),
                 group.create_task(self.services.accounts.operator.catalog.run(), name="catalog"),

@@ -17,6 +17,7 @@ from bot.clock import SystemClock
 from bot.commands.catalogue import Catalogue
 from bot.commands.policy import Policy
 from bot.domain.errors import SettingsError
+from bot.ports.hints import Hints, NoHints
 from bot.ports.plugin import ProviderContext, ProviderPlugin, RoomsPlugin
 from bot.ports.provider import AvatarProvider, offer_of
 from bot.ports.room import Rooms, no_room
@@ -146,6 +147,15 @@ async def open_storage(settings: Settings | None = None, size: PoolSize = STANDA
     await asyncio.to_thread(check_key, settings)
     async with sql_storage(settings.store_url, Cipher(secret_keys(settings)), SystemClock(), size) as storage:
         yield storage
+
+
+def open_hints(settings: Settings) -> Hints:
+    """How this process and the others of the same database tell each other what to look at."""
+    if not settings.on_server or settings.database_hints == "off":
+        return NoHints()
+    from bot.storage.notifications import PostgresHints  # noqa: PLC0415 - its driver is an extra
+
+    return PostgresHints(settings.store_url)
 
 
 def sole_process(settings: Settings) -> contextlib.AbstractContextManager[None]:

@@ -51,7 +51,7 @@ class _Waiting:
 
 
 class Runs(Protocol):
-    """The runs of sessions in this process, told of what was committed. No call waits."""
+    """The runs of sessions, told of what was committed. No call waits."""
 
     def hand_over(self, row: InboxRecord) -> None:
         """It waits for its session."""
@@ -59,6 +59,10 @@ class Runs(Protocol):
 
     def look_again(self, session_id: str) -> None:
         """Something that nobody handed over may wait for this session."""
+        ...
+
+    def claimable(self) -> None:
+        """A session needs a run."""
         ...
 
     def hosts(self, channel: ConversationRef) -> bool:
@@ -150,6 +154,8 @@ class Inbox:
             self.runs.hand_over(row.waiting(admitted.since))
         for message in (*(edited.message for edited in admitted.edits), *admitted.withdrawals):
             self.runs.changed(message.place.channel)
+        if admitted.starts or admitted.wakes:
+            self.runs.claimable()
         for session_id in admitted.ends:
             self._ended(session_id)
 

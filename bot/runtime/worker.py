@@ -65,19 +65,23 @@ class Worker:
     def hosted(self) -> int:
         return len(self._runs)
 
-    def hand_over(self, row: InboxRecord) -> None:
-        """It was accepted for a session: its run here gets it, or one is begun that reads it."""
-        if run := self._runs.get(row.session_id):
+    def hand_over(self, row: InboxRecord) -> bool:
+        """It was accepted for a session: its run gets it. False where none runs here."""
+        run = self._runs.get(row.session_id)
+        if run:
             run.hand_over(row)
-        else:
-            self._wakeup.set()
+        return run is not None
 
-    def look_again(self, session_id: str) -> None:
-        """Something that nobody handed over may wait for a session."""
-        if run := self._runs.get(session_id):
+    def look_again(self, session_id: str) -> bool:
+        """Something that nobody handed over may wait for a session. False where none runs here."""
+        run = self._runs.get(session_id)
+        if run:
             run.look_again()
-        else:
-            self._wakeup.set()
+        return run is not None
+
+    def claimable(self) -> None:
+        """A session needs a run."""
+        self._wakeup.set()
 
     def hosts(self, channel: ConversationRef) -> bool:
         """Whether a session of this channel runs here."""

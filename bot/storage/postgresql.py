@@ -5,7 +5,7 @@ import contextlib
 import os
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeVar
 
@@ -43,7 +43,7 @@ ONCE: Final = frozenset({"one_row_per_event", "one_session_per_place"})
 """Unique indexes that two who look at the same moment meet in: who looks again sees the other."""
 
 _NAMED: Final = {"application_name": "avatarbot"}
-_CONNECT: Final = {
+CONNECT: Final[Mapping[str, Any]] = {
     "connect_timeout": 3,
     "keepalives_idle": 5,
     "keepalives_interval": 2,
@@ -111,7 +111,7 @@ def _engine(url: URL, **connect: object) -> Engine:
         poolclass=NullPool,
         paramstyle="format",
         use_native_hstore=False,
-        connect_args={**_CONNECT, **({} if "application_name" in url.query else _NAMED), **connect},
+        connect_args={**CONNECT, **({} if "application_name" in url.query else _NAMED), **connect},
     )
 
 

@@ -23,12 +23,16 @@ class RecordingRuns:
     def __init__(self) -> None:
         self.rows: list[InboxRecord] = []
         self.channels: list[ConversationRef] = []
+        self.claims = 0
 
     def hand_over(self, row: InboxRecord) -> None:
         self.rows.append(row)
 
     def look_again(self, session_id: str) -> None:
         raise AssertionError(session_id)
+
+    def claimable(self) -> None:
+        self.claims += 1
 
     def hosts(self, channel: ConversationRef) -> bool:
         return False

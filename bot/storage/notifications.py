@@ -1,0 +1,161 @@
+"""Hints over PostgreSQL's NOTIFY, on a connection of its own: inside the transactions of data they would make each commit wait for all others."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from typing import Final
+from uuid import uuid4
+
+import msgspec
+import psycopg
+import structlog
+from sqlalchemy.engine import make_url
+
+from bot.ports.hints import Hint
+from bot.storage.postgresql import CONNECT
+from bot.tasks import rest
+
+log = structlog.get_logger(__name__)
+
+CHANNEL: Final = "avatarbot"
+
+EVERY_S: Final = 0.005
+"""Between two notifications of a process; what comes meanwhile goes with the next."""
+
+PAYLOAD_BYTES: Final = 7_900
+"""Of one notification; PostgreSQL takes less than 8,000."""
+
+MOST_UNSENT: Final = 2_000
+"""Hints that wait to be sent; what comes then is found by looking."""
+
+PASSES_WITHIN_S: Final = 1.0
+"""A notification that has not come by then does not pass."""
+
+AGAIN_FIRST_S, AGAIN_MOST_S = 0.5, 30.0
+"""Before the connection is made anew, at first and at most."""
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(list[Hint])
+_PROBE: Final = "probe "
+
+
+class NoHintsPass(Exception):
+    """What stands between us and the server, a pooler perhaps, keeps notifications to itself."""
+
+
+class PostgresHints:
+    """`Hints` by LISTEN and NOTIFY. `run` asks once whether they pass at all, says so in the log, and ends where they do not."""
+
+    def __init__(self, url: str, again_first_s: float = AGAIN_FIRST_S) -> None:
+        self._url = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+        self._again_first_s = again_first_s
+        self._unsent: dict[Hint, None] = {}
+        self._woken = asyncio.Event()
+        self._heard: Callable[[Hint], None] = lambda _: None
+        self._passes = False
+        self.listens = asyncio.Event()
+        """Set while hints come and go."""
+
+    def send(self, hint: Hint) -> None:
+        if self.listens.is_set() and len(self._unsent) < MOST_UNSENT:
+            self._unsent[hint] = None
+            self._woken.set()
+
+    async def run(self, heard: Callable[[Hint], None]) -> None:
+        self._heard = heard
+        pause = self._again_first_s
+        while True:
+            try:
+                await self._listen()
+            except NoHintsPass:
+                log.warning("no hints pass between processes: the database is looked at instead")
+                return
+            except (psycopg.Error, OSError) as error:
+                if self.listens.is_set():
+                    log.warning("hints between processes are lost", reason=type(error).__name__)
+                    pause = self._again_first_s
+            finally:
+                self.listens.clear()
+                self._unsent.clear()
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, AGAIN_MOST_S)
+
+    async def _listen(self) -> None:
+        """Until cancelled. Raises `NoHintsPass`, and `psycopg.Error` where the connection is lost."""
+        async with self._connected() as connection:
+            await connection.execute(f"LISTEN {CHANNEL}; SET synchronous_commit = off".encode())
+            if not self._passes:
+                await self._require_passage(connection)
+            self.listens.set()
+            log.info("hints pass between processes")
+            while True:
+                await _readable(connection, self._woken)
+                await self._take(connection)
+                await self._send(connection)
+                await asyncio.sleep(EVERY_S)
+
+    @contextlib.asynccontextmanager
+    async def _connected(self) -> AsyncIterator[psycopg.AsyncConnection]:
+        connection = await psycopg.AsyncConnection.connect(
+            self._url, autocommit=True, prepare_threshold=None, **CONNECT
+        )
+        try:
+            yield connection
+        finally:
+            await connection.close()
+
+    async def _require_passage(self, connection: psycopg.AsyncConnection) -> None:
+        """Another connection sends, for a pooler may lend both ends of one the same. Raises `NoHintsPass`."""
+        probe = f"{_PROBE}{uuid4().hex}"
+        async with self._connected() as other:
+            await _notify(other, probe)
+        async for notification in connection.notifies(timeout=PASSES_WITHIN_S):
+            if notification.payload == probe:
+                self._passes = True
+                return
+        raise NoHintsPass
+
+    async def _take(self, connection: psycopg.AsyncConnection) -> None:
+        async for notification in connection.notifies(timeout=0):
+            if notification.pid != connection.info.backend_pid and not notification.payload.startswith(_PROBE):
+                self._hear(notification.payload)
+
+    def _hear(self, payload: str) -> None:
+        try:
+            hints = _decoder.decode(payload)
+        except msgspec.MsgspecError:  # of another version of this program
+            return
+        for hint in hints:
+            self._heard(hint)
+
+    async def _send(self, connection: psycopg.AsyncConnection) -> None:
+        if self._unsent:
+            await _notify(connection, self._payload())
+            if self._unsent:
+                self._woken.set()
+
+    def _payload(self) -> str:
+        """As many as fit, oldest first; they count as sent."""
+        parts, size = list[bytes](), 2
+        for hint in tuple(self._unsent):
+            part = _encoder.encode(hint)
+            if (size := size + len(part) + 1) > PAYLOAD_BYTES:
+                break
+            parts.append(part)
+            del self._unsent[hint]
+        return f"[{b','.join(parts).decode()}]"
+
+
+async def _notify(connection: psycopg.AsyncConnection, payload: str) -> None:
+    await connection.execute("SELECT pg_notify(%s, %s)", (CHANNEL, payload))
+
+
+async def _readable(connection: psycopg.AsyncConnection, woken: asyncio.Event) -> None:
+    """Until the server sent something, or `woken`."""
+    loop, wire = asyncio.get_running_loop(), connection.fileno()
+    loop.add_reader(wire, woken.set)
+    try:
+        await rest(woken, None)
+    finally:
+        loop.remove_reader(wire)
+    woken.clear()
