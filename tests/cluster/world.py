@@ -1,0 +1,235 @@
+"""A whole installation for a test: PostgreSQL, the provider, the chat services, processes of the service, and who looks on."""
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random, SystemRandom
+
+import aiohttp
+from cryptography.fernet import Fernet
+from sqlalchemy.engine import URL
+
+from bot.clock import SystemClock
+from bot.storage.connections import PoolSize
+from bot.storage.encryption import Cipher
+from bot.storage.migrate import upgrade
+from bot.storage.sql import sql_storage
+from tests.acceptance.processes import Simulation, simulation
+from tests.cluster.findings import Findings, Sources
+from tests.cluster.processes import EVERYTHING, Cluster, ServiceProcess, fork_server
+from tests.cluster.slack import SlackTown, slack_town
+from tests.cluster.talk import EVERY_S, Talker
+from tests.cluster.watch import Watch, watching
+from tests.integration.core.audit import ServerAudit
+from tests.patience import until
+from tests.server import QUICK, OwnServer, database_on
+
+EQUALS: Mapping[str, Sequence[str]] = dict.fromkeys("abc", EVERYTHING)
+"""Three processes that do everything."""
+
+UNEVEN = 1.4
+"""Times the mean of those who hold any."""
+
+
+def dice() -> Random:
+    """Its seed is printed, to repeat a failure: `CLUSTER_SEED`."""
+    seed = int(os.environ.get("CLUSTER_SEED") or SystemRandom().randrange(10**6))
+    print(f"CLUSTER_SEED={seed}")  # noqa: T201 - shown with a failure
+    return Random(seed)
+
+
+@dataclass
+class World:
+    server: OwnServer
+    simulation: Simulation
+    slack: SlackTown
+    cluster: Cluster
+    watch: Watch
+    sources: Sources
+    dice: Random
+    talkers: list[Talker] = field(default_factory=list)
+    took: dict[str, list[float]] = field(default_factory=dict)
+    """Seconds until sessions were live elsewhere, by what had happened."""
+    uneven: list[str] = field(default_factory=list)
+    """Where after a takeover one worker had far more than its share."""
+    left: list[str] = field(default_factory=list)
+    """Rooms that were left because the database was away."""
+
+    async def begin(self, sessions: int) -> None:
+        """So many people start a session each; returns when all are live."""
+        self.talkers = [self.slack.talker(number) for number in range(sessions)]
+        await asyncio.gather(*(talker.command("start minutes:60") for talker in self.talkers))
+        await self.watch.until(self.all_live, within=300)
+        self._weigh("start")
+
+    def all_live(self) -> bool:
+        return len(self.watch.live()) == len(self.talkers)
+
+    def thread(self, talker: Talker) -> str:
+        return next(
+            session.thread
+            for session in self.watch.sessions.values()
+            if (session.platform, session.channel) == (talker.place.platform, talker.place.channel)
+        )
+
+    @contextlib.asynccontextmanager
+    async def talk(self, every: float = EVERY_S) -> AsyncIterator[None]:
+        """Everybody talks while the block runs, about once in so many seconds."""
+        stop = asyncio.Event()
+        async with asyncio.TaskGroup() as talking:
+            for talker in self.talkers:
+                talking.create_task(talker.talk(self.thread(talker), stop, Random(self.dice.random()), every))
+            try:
+                yield
+            finally:
+                stop.set()
+
+    async def each_says(self, more: int) -> None:
+        """Until everybody has said so much more."""
+        wanted = {id(talker): len(talker.said) + more for talker in self.talkers}
+        await until(lambda: all(len(talker.said) >= wanted[id(talker)] for talker in self.talkers))
+
+    # ------------------------------------------------ what happens to processes and the server
+
+    def busiest(self) -> ServiceProcess:
+        loads = self.watch.loads(self.cluster.living)
+        return self.cluster.named(max(loads, key=lambda name: loads[name]))
+
+    async def kill(self, victim: ServiceProcess) -> None:
+        """kill -9; another is started at once, as a supervisor does."""
+        held = self.watch.of(victim)
+        victim.kill()
+        taken = asyncio.create_task(self.watch.taken_over(held))
+        await self.cluster.replace(victim)
+        self._note("kill -9", await taken)
+        self._weigh(f"kill -9 of {victim.name}")
+
+    async def end(self, victim: ServiceProcess) -> None:
+        """SIGTERM, with another started first, as in a rolling restart."""
+        await self.cluster.replace(victim)
+        held = self.watch.of(victim)
+        taken = asyncio.create_task(self.watch.taken_over(held))
+        assert await victim.end() == 0, victim.log
+        self._note("SIGTERM", await taken)
+
+    async def freeze(self, victim: ServiceProcess) -> None:
+        """SIGSTOP until all that it held is with others, then SIGCONT."""
+        held = self.watch.of(victim)
+        victim.freeze()
+        self._note("SIGSTOP", await self.watch.taken_over(held))
+        victim.thaw()
+        await self.cluster.ready(victim)
+
+    async def stop_server(self) -> None:
+        """PostgreSQL is away until every process has noticed that its lease is over; then all have to speak again."""
+        inside = self._inside()
+        self.server.stop()
+        await asyncio.gather(*map(self._has_no_lease, self.cluster.living))
+        self.left += sorted(inside - self._inside())
+        await asyncio.to_thread(self.server.start)
+        began = asyncio.get_running_loop().time()
+        await asyncio.gather(*map(self.cluster.ready, self.cluster.living))
+        await self.watch.until(self.all_live)
+        self._note("PostgreSQL away", [asyncio.get_running_loop().time() - began])
+
+    def _inside(self) -> set[str]:
+        """Rooms with more than the avatar in them."""
+        return {channel for channel, uids in self.simulation.state().rooms.items() if len(uids) > 1}
+
+    def _weigh(self, after: str) -> None:
+        loads = [load for load in self.watch.loads(self.cluster.living).values() if load]
+        if loads and max(loads) > UNEVEN * sum(loads) / len(loads):
+            self.uneven.append(f"after {after}: {loads}")
+
+    async def _has_no_lease(self, process: ServiceProcess) -> None:
+        async def lost() -> bool:
+            return "lease" in (await self.cluster.reasons(process) or {})
+
+        if process.runs_sessions:
+            await until(lost)
+
+    def _note(self, what: str, took: Sequence[float]) -> None:
+        self.took.setdefault(what, []).extend(took)
+
+    # ------------------------------------------------ the end
+
+    async def findings(self) -> Findings:
+        """Once nothing waits any more."""
+        await until(self.sources.settled, within=120)
+        return self.sources.gathered(self.talkers, self.watch.split)
+
+    async def stop_all(self) -> None:
+        """Everybody ends their session, then every process ends."""
+        await asyncio.gather(*(talker.command("stop") for talker in self.talkers))
+        await self.watch.until(lambda: all(session.status == "ended" for session in self.watch.sessions.values()))
+        await until(lambda: not self.simulation.open)
+        codes = await asyncio.gather(*(process.end() for process in self.cluster.living))
+        assert set(codes) == {0}, codes
+
+    def report(self) -> str:
+        """How long takeovers took: for whoever reads along."""
+        lines = (
+            f"{what}: {len(took)} live again after p50 {took[len(took) // 2]:.1f}, p99 {took[int(len(took) * 0.99)]:.1f} s"
+            for what, took in ((what, sorted(took)) for what, took in self.took.items() if took)
+        )
+        return "\n".join((*lines, f"{self.slack.redelivered} deliveries were not taken at first"))
+
+    def faults(self) -> list[str]:
+        return [fault for process in self.cluster.processes for fault in process.faults]
+
+
+@contextlib.asynccontextmanager
+async def installed(
+    folder: Path,
+    workspaces: int,
+    topology: Mapping[str, Sequence[str]] = EQUALS,
+    through: Callable[[URL], URL] = lambda url: url,
+    **settings: str,
+) -> AsyncIterator[World]:
+    """`through` leads processes to the database by another way, such as a pooler."""
+    thrown, key = dice(), Fernet.generate_key().decode()
+    async with contextlib.AsyncExitStack() as stack:
+        forks = stack.enter_context(fork_server())
+        server = OwnServer(*QUICK)
+        url = stack.enter_context(database_on(stack.enter_context(server.running())))
+        upgrade(url)
+        audit = ServerAudit(url)
+        simulated = stack.enter_context(
+            simulation(pace=150, thinking=0.05, join_delay=0.1, concurrency=10**4, credit=1e9)
+        )
+        slack = await stack.enter_async_context(slack_town(workspaces, thrown))
+        await _install(url, key, slack)
+        shared = _settings(through(url), key, simulated.url) | slack.settings | settings
+        http = await stack.enter_async_context(aiohttp.ClientSession())
+        slack.cluster = cluster = Cluster(folder, shared, topology, http, forks)
+        watch = await stack.enter_async_context(watching(url))
+        await cluster.start_all()
+        yield World(server, simulated, slack, cluster, watch, Sources(url, simulated, audit, [slack]), thrown)
+
+
+def _settings(url: URL, key: str, simulator: str) -> dict[str, str]:
+    """Limits that nobody meets; an account that nothing else uses."""
+    named = url.update_query_dict({"application_name": "{process}"})
+    return {
+        "DATABASE_URL": named.render_as_string(hide_password=False).replace("%7B", "{").replace("%7D", "}"),
+        "AVATARBOT_SECRET_KEYS": key,
+        "AVATARBOT_SIMULATOR_URL": simulator,
+        "AVATARBOT_HOST": "127.0.0.1",
+        "AVATARBOT_AKOOL_KEY_IS_OURS": "true",
+        "AVATARBOT_SESSIONS_AT_ONCE": "500",
+        "AVATARBOT_SESSIONS_OF_ACCOUNT": "500",
+        "LOG_LEVEL": "warning",
+        "AVATARBOT_SESSION_MINUTES": "60",
+        "AVATARBOT_MINUTES_PER_DAY": "1440",
+        "AVATARBOT_WAITING_TURNS": "100",
+        "AVATARBOT_WAITING_TURNS_PER_PERSON": "100",
+    }
+
+
+async def _install(url: URL, key: str, slack: SlackTown) -> None:
+    text = url.render_as_string(hide_password=False)
+    async with sql_storage(text, Cipher((key,)), SystemClock(), PoolSize(1, 1)) as storage:
+        await slack.install(storage)
