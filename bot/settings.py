@@ -185,6 +185,7 @@ class Settings(BaseSettings):
     minutes_per_day: int = Field(60, ge=1, le=1440, validation_alias="AVATARBOT_MINUTES_PER_DAY")
     sessions_at_once: int = Field(5, ge=1, le=500, validation_alias="AVATARBOT_SESSIONS_AT_ONCE")
     sessions_of_account: int = Field(20, ge=1, le=500, validation_alias="AVATARBOT_SESSIONS_OF_ACCOUNT")
+    rooms: int = Field(500, ge=1, le=10_000, validation_alias="AVATARBOT_ROOMS")
     waiting_turns: int = Field(10, ge=1, le=1000, validation_alias="AVATARBOT_WAITING_TURNS")
     waiting_turns_per_person: int = Field(3, ge=1, le=1000, validation_alias="AVATARBOT_WAITING_TURNS_PER_PERSON")
     message_characters: int = Field(1500, ge=1, le=6_000, validation_alias="AVATARBOT_MESSAGE_CHARACTERS")

@@ -11,7 +11,7 @@ from bot.app.service import Parts, Service
 from bot.commands.options import ChannelSettings
 from bot.commands.policy import Policy
 from bot.domain.sessions import Mode, SessionSpec, SessionStatus
-from bot.ports.storage.records import Lease, SessionRecord
+from bot.ports.storage.records import Lease, ProcessProfile, SessionRecord
 from bot.runtime.context import SessionContext
 from bot.runtime.services import Services
 from bot.runtime.status_card import card_of
@@ -107,7 +107,7 @@ async def _tell(story: Story, chat: FakeChat, spec: SessionSpec, policy: Policy)
 
 async def _begin(services: Services, spec: SessionSpec) -> None:
     await started(services.storage, "s1", spec=spec)
-    await services.storage.workers.enlist("w1", lasts=A_DAY, capacity=1, address="here")
+    await services.storage.workers.enlist("w1", ProcessProfile(), lasts=A_DAY)
 
 
 async def _context(services: Services) -> SessionContext:

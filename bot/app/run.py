@@ -28,6 +28,7 @@ from bot.clock import SystemClock
 from bot.commands.policy import Policy
 from bot.domain.errors import SettingsError
 from bot.ports.files import Pictures
+from bot.ports.storage.records import ProcessProfile
 from bot.private_files import exposed, history_file
 from bot.process import conceal
 from bot.runtime.services import SessionTimeouts
@@ -81,6 +82,7 @@ async def run_service(playground: bool, handover: bool, roles: tuple[str, ...]) 
             webhooks=StandardWebhooks(settings.hooks_inside),
             disclosures=settings.disclosures,
             alone=not settings.on_server,
+            profile=ProcessProfile(rooms=settings.rooms),
             barge_in=settings.barge_in,
             observers=await stack.enter_async_context(open_observers(environment())),
             hints=open_hints(settings),

@@ -29,6 +29,7 @@ from bot.ports.hints import Hints, NoHints
 from bot.ports.plugin import PluginContext
 from bot.ports.provider import AvatarProvider, offer_of
 from bot.ports.storage import Storage
+from bot.ports.storage.records import ProcessProfile
 from bot.ports.turn_traces import TurnObserver
 from bot.ports.webhooks import WebhookClient
 from bot.ports.words import LanguageModel, Moderator, Unanswered
@@ -85,6 +86,8 @@ class Parts:
     unanswered: Unanswered = Unanswered.HOLD
     timeouts: SessionTimeouts = field(default_factory=SessionTimeouts)
     alone: bool = True
+    """Whether no other process can have anything of this storage: a lock tells."""
+    profile: ProcessProfile = field(default_factory=ProcessProfile)
     files: PublicFiles | None = None
     give_up: Callable[[str], object] = end_process
     """Called with a sentence when the service cannot go on and cannot be ended in order."""
@@ -125,7 +128,7 @@ class Service:
             barge_in=parts.barge_in,
         )
         self._give_up = parts.give_up
-        self.worker = Worker(self.services, parts.give_up, alone=parts.alone)
+        self.worker = Worker(self.services, parts.profile, parts.give_up, alone=parts.alone)
         self._connections = Connections(self._platforms, parts.clock, parts.metrics)
         self._ended_cards = EndedCards(self.services)
         self._hints = parts.hints

@@ -2,14 +2,13 @@
 
 import asyncio
 import math
-import os
-import socket
 from datetime import timedelta
 
 import structlog
 
 from bot.clock import new_id
 from bot.domain.errors import StoreUnavailable
+from bot.ports.storage.records import ProcessProfile
 from bot.ports.storage.repositories import WorkerRepository
 from bot.runtime.services import Services
 
@@ -17,7 +16,6 @@ log = structlog.get_logger(__name__)
 
 LEASE = timedelta(seconds=5)
 RENEW_EVERY = 1.5
-CAPACITY = 1_000
 
 ENLIST_AGAIN = 1.0
 """Seconds between two tries while the database is not to be had."""
@@ -30,11 +28,12 @@ class WorkerLease:
     lasts as long as the process, whatever stalls and whatever becomes of the clock.
     """
 
-    def __init__(self, services: Services, *, alone: bool) -> None:
+    def __init__(self, services: Services, profile: ProcessProfile, *, alone: bool) -> None:
         self.id = ""
         self.enlisted = asyncio.Event()
         """Set once there is a lease for the first time."""
         self._services = services
+        self._profile = profile
         self._alone = alone
         self._until = 0.0  # in the loop's time; the row has it in the wall clock's
 
@@ -47,7 +46,7 @@ class WorkerLease:
         """Have a lease under a new id; what was held under the last one can be claimed at once. Raises `StoreUnavailable`."""
         before, self.id, began = self.id, new_id(), asyncio.get_running_loop().time()
         lasts = None if self._alone else LEASE
-        await self._workers.enlist(self.id, lasts=lasts, capacity=CAPACITY, address=_address(), instead_of=before)
+        await self._workers.enlist(self.id, self._profile, lasts=lasts, instead_of=before)
         self._until = math.inf if self._alone else began + LEASE.total_seconds()
         self.enlisted.set()
 
@@ -93,7 +92,3 @@ class WorkerLease:
     @property
     def _workers(self) -> WorkerRepository:
         return self._services.storage.workers
-
-
-def _address() -> str:
-    return f"{socket.gethostname()}:{os.getpid()}"

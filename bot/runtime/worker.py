@@ -10,9 +10,9 @@ import structlog
 from bot.domain.conversations import ConversationRef
 from bot.domain.errors import StoreUnavailable
 from bot.domain.sessions import EndReason
-from bot.ports.storage.records import InboxRecord, Lease
+from bot.ports.storage.records import InboxRecord, Lease, ProcessProfile
 from bot.runtime.context import Ending, HandedOver
-from bot.runtime.lease import CAPACITY, WorkerLease
+from bot.runtime.lease import WorkerLease
 from bot.runtime.services import Services
 from bot.runtime.session_runner import SessionRunner
 from bot.tasks import cancel_and_wait, rest
@@ -47,8 +47,11 @@ class Worker:
     `give_up` is called with a sentence when runs do not end though they have to. It is to end the process, whatever still runs.
     """
 
-    def __init__(self, services: Services, give_up: Callable[[str], object], *, alone: bool = False) -> None:
-        self.lease = WorkerLease(services, alone=alone)
+    def __init__(
+        self, services: Services, profile: ProcessProfile, give_up: Callable[[str], object], *, alone: bool = False
+    ) -> None:
+        self.lease = WorkerLease(services, profile, alone=alone)
+        self._rooms = profile.rooms
         self._services = services
         self._give_up = give_up
         self._alone = alone
@@ -163,7 +166,7 @@ class Worker:
     async def _claim(self) -> list[Lease]:
         """What nobody runs, from now on ours. A claim that was under way when the lease was lost is none."""
         running, worker_id = tuple(self._runs), self.lease.id
-        room = CAPACITY - len(running)
+        room = self._rooms - len(running)
         if not self.lease.held or room <= 0:
             return []
         try:

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 
 import psycopg
 from sqlalchemy import Connection, Engine, create_engine
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
@@ -79,30 +79,6 @@ def connected(url: URL) -> Iterator[Connection]:
             yield connection
     except FAILURES as error:
         raise _refused(error, url) from error
-
-
-ONLY_PROCESS: Final = 4_711_016
-"""Key of the advisory lock of the process that serves the database."""
-
-
-@contextlib.contextmanager
-def sole_process(address: str) -> Iterator[None]:
-    """Hold the lock of the database within the block; the server frees it when the process or its machine dies, however it dies.
-
-    Raises `SettingsError` when another process holds it.
-    """
-    url = make_url(address)
-    with connected(url) as connection:
-        connection.exec_driver_sql(
-            "SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3"
-        )
-        held = connection.exec_driver_sql(f"SELECT pg_try_advisory_lock({ONLY_PROCESS})").scalar()
-        connection.commit()
-        if not held:
-            raise SettingsError(
-                f"Another avatarbot runs on {url.database} at {_where(url)}; stop it first: several processes are not supported yet."
-            )
-        yield
 
 
 def _engine(url: URL, **connect: object) -> Engine:

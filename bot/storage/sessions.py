@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from bot.domain.conversations import ConversationRef, MessageRef
 from bot.domain.posts import Opened
 from bot.domain.sessions import EndReason, SessionSpec, SessionStatus
-from bot.ports.storage.records import Lease, Past, SessionRecord
+from bot.ports.storage.records import Lease, Past, ProcessProfile, SessionRecord
 from bot.ports.storage.transactions import NewSession, WorkspaceKey
 from bot.storage import inbox, transcripts, usage
 from bot.storage.encryption import Cipher, decrypt, encrypt
@@ -286,13 +286,20 @@ FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 def enlist(
-    tx: SqlTransaction, worker_id: str, *, lasts: timedelta | None, capacity: int, address: str, instead_of: str = ""
+    tx: SqlTransaction, worker_id: str, profile: ProcessProfile, *, lasts: timedelta | None, instead_of: str = ""
 ) -> None:
     gone = workers.c.id == instead_of if lasts else workers.c.id != worker_id
     tx.connection.execute(workers.delete().where(gone))
     until = tx.now + lasts if lasts else FOREVER
-    row = {"id": worker_id, "started_at": tx.now, "lease_until": until, "capacity": capacity, "address": address}
-    written = insert(workers).values(row)
+    written = insert(workers).values(
+        id=worker_id,
+        started_at=tx.now,
+        lease_until=until,
+        roles=" ".join(profile.roles),
+        rooms=profile.rooms,
+        address=profile.address,
+        version=profile.version,
+    )
     tx.connection.execute(written.on_conflict_do_update(index_elements=["id"], set_={"lease_until": until}))
 
 

@@ -37,8 +37,11 @@ workers = Table(
     _id(),
     Column("started_at", Instant, nullable=False),
     Column("lease_until", Instant, nullable=False),
-    Column("capacity", Integer, nullable=False),
-    _text("address"),
+    Column("capacity", Integer, nullable=False, server_default="0"),  # only an earlier program writes it
+    _text("address"),  # host:port where its rooms are reached by other processes
+    _text("roles"),  # separated by spaces
+    Column("version", Integer, nullable=False, server_default="0"),  # of what is spoken at its address
+    Column("rooms", Integer, nullable=False, server_default="1000"),  # sessions that it runs at most
 )
 
 sessions = Table(
@@ -79,6 +82,7 @@ sessions = Table(
     ),
     Index("session_by_channel", "platform", "workspace_id", "channel_id", "status"),
     Index("session_by_status", "status"),
+    Index("session_by_worker", "worker_id"),
 )
 
 provider_sessions = Table(

@@ -7,7 +7,7 @@ from pathlib import Path
 from bot.domain.hook_events import EventType, PlaceScope
 from bot.domain.posts import Speaker
 from bot.ports.storage.hooks import HookRecord
-from bot.ports.storage.records import UtteranceRecord
+from bot.ports.storage.records import ProcessProfile, UtteranceRecord
 from bot.storage.memory import MemoryStorage
 from bot.testing.chat import CHANNEL
 from bot.testing.clock import ManualClock
@@ -31,7 +31,7 @@ async def test_the_payload_that_is_shown_is_the_one_sent() -> None:
         HookRecord("h", "https://a/", "whsec_a", frozenset(EventType), PlaceScope((CHANNEL,)), NOON)
     )
     await started(storage, "s")
-    await storage.workers.enlist("w", lasts=None, capacity=1, address="")
+    await storage.workers.enlist("w", ProcessProfile(), lasts=None)
     (lease,) = await storage.workers.claim("w", room=1)
     async with storage.fenced(lease) as run:
         run.save(UtteranceRecord("u", "p", "t", Speaker.BOT, "Version 2 is out.", True, False, NOON, NOON))

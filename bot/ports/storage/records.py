@@ -37,6 +37,21 @@ NOBODY = Person("", "")
 """Whose words a greeting is: a turn of nobody is no line of the transcript."""
 
 
+# ---------------------------------------------------------------- processes
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessProfile:
+    """What a process tells the others of itself: what it does, how many sessions it runs at most (0 for none), and where they reach
+    the rooms of those (`host:port`, empty for nowhere) in which version of what is spoken there.
+    """
+
+    roles: tuple[str, ...] = ()
+    rooms: int = 500
+    address: str = ""
+    version: int = 0
+
+
 # ---------------------------------------------------------------- sessions
 
 

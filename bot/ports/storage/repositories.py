@@ -20,6 +20,7 @@ from bot.ports.storage.records import (
     OwnedKind,
     Past,
     PostRecord,
+    ProcessProfile,
     ProviderSessionRecord,
     SessionRecord,
     TurnRecord,
@@ -346,7 +347,7 @@ class WorkerRepository(Protocol):
     """Who may claim sessions. A worker's lease lasts for some time and is renewed; without a time it lasts as long as its process."""
 
     async def enlist(
-        self, worker_id: str, *, lasts: timedelta | None, capacity: int, address: str, instead_of: str = ""
+        self, worker_id: str, profile: ProcessProfile, *, lasts: timedelta | None, instead_of: str = ""
     ) -> None:
         """A new lease, instead of an earlier one of the same process. One that `lasts` for ever is had by the only process there is: all
         other workers are known to be dead, and what they held can be claimed at once.

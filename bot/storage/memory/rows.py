@@ -18,6 +18,7 @@ from bot.ports.storage.records import (
     InboxRecord,
     OwnedKind,
     PostRecord,
+    ProcessProfile,
     ProviderSessionRecord,
     ProviderSessionStatus,
     SessionRecord,
@@ -99,8 +100,7 @@ class WorkerRow:
     started_at: datetime
     lease_until: datetime | None
     """None for as long as its process lives."""
-    capacity: int
-    address: str
+    profile: ProcessProfile
 
     def alive(self, now: datetime) -> bool:
         return self.lease_until is None or self.lease_until > now

@@ -9,7 +9,7 @@ from bot.domain.conversations import ConversationRef, MessageRef
 from bot.domain.errors import StoreUnavailable
 from bot.domain.posts import Opened
 from bot.domain.sessions import EndReason, SessionStatus
-from bot.ports.storage.records import Lease, Past, SessionRecord
+from bot.ports.storage.records import Lease, Past, ProcessProfile, SessionRecord
 from bot.ports.storage.transactions import NewSession, WorkspaceKey
 from bot.storage.memory import hooks, inbox, transcripts, usage
 from bot.storage.memory.rows import WorkerRow
@@ -224,13 +224,13 @@ def _forget(tx: MemoryTransaction, sessions: Sequence[SessionRecord]) -> int:
 
 
 def enlist(
-    tx: MemoryTransaction, worker_id: str, *, lasts: timedelta | None, capacity: int, address: str, instead_of: str = ""
+    tx: MemoryTransaction, worker_id: str, profile: ProcessProfile, *, lasts: timedelta | None, instead_of: str = ""
 ) -> None:
     for worker in tx.data.workers:
         if worker.id == instead_of if lasts else worker.id != worker_id:
             dismiss(tx, worker.id)
     until = tx.now + lasts if lasts else None
-    known = tx.data.workers.get(worker_id) or WorkerRow(worker_id, tx.now, until, capacity, address)
+    known = tx.data.workers.get(worker_id) or WorkerRow(worker_id, tx.now, until, profile)
     tx.data.workers.put(worker_id, replace(known, lease_until=until))
 
 

@@ -17,7 +17,7 @@ from bot.domain.posts import Speaker
 from bot.domain.sessions import SessionSpec
 from bot.ports.room import RoomCredentials
 from bot.ports.storage import Storage
-from bot.ports.storage.records import SAY, InboxRecord, Lease, NewRow, SessionRecord, UtteranceRecord
+from bot.ports.storage.records import SAY, InboxRecord, Lease, NewRow, ProcessProfile, SessionRecord, UtteranceRecord
 from bot.ports.storage.transactions import AdmissionQuery, Admitted, FencedWrites, NewSession, Pending
 from tests.contract.storage.conftest import NOON
 
@@ -31,7 +31,7 @@ OFTEN = timedelta(days=1)
 
 
 async def enlist(storage: Storage, worker: str, lasts: timedelta = LIFE) -> None:
-    await storage.workers.enlist(worker, lasts=lasts, capacity=10, address="here")
+    await storage.workers.enlist(worker, ProcessProfile(), lasts=lasts)
 
 
 async def start(storage: Storage, session_id: str, place: ConversationRef | None = None, starter: Person = ANN) -> None:

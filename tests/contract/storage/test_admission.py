@@ -14,6 +14,7 @@ from bot.domain.posts import Opened as CardOpened
 from bot.domain.provider import Use
 from bot.domain.sessions import EndReason, SessionStatus
 from bot.ports.storage import Storage
+from bot.ports.storage.records import ProcessProfile
 from bot.ports.storage.repositories import OWN_ACCOUNT
 from bot.ports.storage.transactions import AdmissionQuery, Admitted, NewSession, Situation
 from bot.testing.clock import ManualClock
@@ -81,7 +82,7 @@ async def test_the_last_session_that_ended_is_told_where_none_runs(storage: Stor
             run.open_thread(opened_at(place))
             run.end(EndReason.STOPPED)
 
-    await storage.workers.enlist("w", lasts=None, capacity=1, address="here")
+    await storage.workers.enlist("w", ProcessProfile(), lasts=None)
     for number in range(2):
         await ends(f"s{number}", HERE)
         clock.advance(1)

@@ -6,7 +6,7 @@ import pytest
 
 from bot.domain.sessions import EndReason, SessionStatus
 from bot.ports.storage import Storage
-from bot.ports.storage.records import Lease, LeaseLost, ProviderSessionStatus
+from bot.ports.storage.records import Lease, LeaseLost, ProcessProfile, ProviderSessionStatus
 from bot.testing.clock import ManualClock
 from tests.contract.storage.conftest import NOON, Opened
 from tests.contract.storage.seeds import CREDENTIALS, LIFE, enlist, session, start
@@ -149,7 +149,7 @@ async def test_who_enlists_anew_gives_back_what_it_held(storage: Storage) -> Non
     await enlist(storage, "A")
     await start(storage, "s")
     await claim(storage, "A")
-    await storage.workers.enlist("A2", lasts=LIFE, capacity=1, address="here", instead_of="A")
+    await storage.workers.enlist("A2", ProcessProfile(), lasts=LIFE, instead_of="A")
     assert await claim(storage, "A2") == [Lease("s", "A2", 2)]
 
 
@@ -157,7 +157,7 @@ async def test_whoever_is_alone_dismisses_all_others(storage: Storage, clock: Ma
     await enlist(storage, "A")
     await enlist(storage, "B")
     assert await storage.workers.others_alive("B")
-    await storage.workers.enlist("C", lasts=None, capacity=1, address="here")
+    await storage.workers.enlist("C", ProcessProfile(), lasts=None)
     assert not await storage.workers.others_alive("C")
     assert not await storage.workers.renew("A", lasts=LIFE)
     clock.advance(10**8)

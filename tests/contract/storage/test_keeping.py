@@ -15,7 +15,7 @@ from bot.domain.sessions import EndReason, SessionStatus
 from bot.ports.grants import Scope
 from bot.ports.provider import Upload, UploadState
 from bot.ports.storage import Storage
-from bot.ports.storage.records import InboxOutcome, Lease, OwnedKind, PostRecord, ProviderSessionStatus
+from bot.ports.storage.records import InboxOutcome, Lease, OwnedKind, PostRecord, ProcessProfile, ProviderSessionStatus
 from bot.ports.storage.repositories import OWN_ACCOUNT
 from bot.ports.storage.transactions import Standing
 from bot.testing.clock import ManualClock
@@ -304,7 +304,7 @@ async def test_another_process_finds_what_was_written(opened: Opened) -> None:
         assert open_there.expires_at == NOON + 10 * MINUTE
         assert [each.text for each in await after.transcripts.recent("s", 50)] == ["Good mor"]
         assert [post.message_id for post in await after.transcripts.posts_of("u")] == [""]
-        await after.workers.enlist("w2", lasts=None, capacity=1, address="here")
+        await after.workers.enlist("w2", ProcessProfile(), lasts=None)
         assert await after.workers.claim("w2", room=1) == [Lease("s", "w2", 2)]
 
 

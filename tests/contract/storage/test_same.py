@@ -40,6 +40,7 @@ from bot.ports.storage.records import (
     Lease,
     NewRow,
     PostRecord,
+    ProcessProfile,
     SessionRecord,
 )
 from bot.ports.storage.transactions import AdmissionQuery, Admitted, FencedWrites, NewSession, Settlement
@@ -201,7 +202,7 @@ STEPS: st.SearchStrategy[Step] = st.one_of(
     step(lambda w, p, n: w.admit(edits=[MessageEdited(MessageRef(p, f"m{n}"), "Edited")]), places, numbers),
     step(lambda w, p, n: w.admit(withdrawals=[MessageRef(p, f"m{n}")]), places, numbers),
     step(
-        lambda w, a, lasts: w.storage.workers.enlist(a, lasts=lasts, capacity=2, address="here"),
+        lambda w, a, lasts: w.storage.workers.enlist(a, ProcessProfile(), lasts=lasts),
         workers,
         st.sampled_from((timedelta(seconds=40), HOUR, None)),
     ),

@@ -18,7 +18,7 @@ from bot.domain.hook_events import EventType, PlaceScope
 from bot.domain.posts import Speaker
 from bot.jobs.webhooks import ASK_AGAIN, ASKED, AT_ONCE, FIRST_PAUSE, WebhookSender
 from bot.ports.storage.hooks import HookRecord
-from bot.ports.storage.records import Lease, UtteranceRecord
+from bot.ports.storage.records import Lease, ProcessProfile, UtteranceRecord
 from bot.ports.webhooks import WebhookUnreachable
 from bot.runtime.lease import WorkerLease
 from bot.storage.memory import MemoryStorage
@@ -86,7 +86,7 @@ async def sending(
         internet = Internet(receiver.port)
         service = Service(Parts(storage, provider, clock, Policy(), new_metrics()))
         service.add(FakeChatPlatform(chat or FakeChat(clock=clock)))
-        worker = WorkerLease(service.services, alone=True)
+        worker = WorkerLease(service.services, ProcessProfile(), alone=True)
         await worker.enlist()
         await storage.hooks.add(hook(scope))
         await started(storage, "s")

@@ -15,7 +15,7 @@ from bot.commands.policy import Policy
 from bot.domain.api_tokens import ApiToken, digest_of, new_secret
 from bot.domain.conversations import Channel, ConversationRef
 from bot.domain.posts import Speaker
-from bot.ports.storage.records import Lease, UtteranceRecord
+from bot.ports.storage.records import Lease, ProcessProfile, UtteranceRecord
 from bot.storage.memory import MemoryStorage
 from bot.telemetry import new_metrics
 from bot.testing.chat import CHANNEL, FakeChat
@@ -98,7 +98,7 @@ async def streaming(heartbeat: float = HEARTBEAT) -> AsyncIterator[Streaming]:
         service = Service(Parts(storage, provider, clock, Policy(), new_metrics()))
         service.add(FakeChatPlatform(chat))
         service._streams = EventStreams(service.services, heartbeat)
-        await storage.workers.enlist("w", lasts=timedelta(days=99), capacity=9, address="")
+        await storage.workers.enlist("w", ProcessProfile(), lasts=timedelta(days=99))
         await started(storage, "s")
         (lease,) = await storage.workers.claim("w", room=1)
         async with serve(create_app(service.services.metrics, {}, service.mounts()), "127.0.0.1", 0) as port:

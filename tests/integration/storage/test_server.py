@@ -14,13 +14,12 @@ from sqlalchemy import Connection, text
 from sqlalchemy.engine import URL
 
 from bot.app.operations import back_up
-from bot.app.wiring import BESIDE_THE_SERVICE, open_storage, sole_process
+from bot.app.wiring import BESIDE_THE_SERVICE, open_storage
 from bot.domain.errors import SettingsError
 from bot.settings import Settings
 from bot.storage.connections import DatabaseAway, PoolSize
 from bot.storage.encryption import Cipher
 from bot.storage.engine import Store
-from bot.storage.migrate import upgrade
 from bot.storage.postgresql import AGAIN_WITHIN_S, OLDEST, opened, require_version
 from tests.patience import HANG_S
 from tests.server import administer, fresh_database
@@ -200,15 +199,3 @@ async def test_a_server_that_falls_silent_holds_nobody(wire: tuple[URL, asyncio.
 
 def one(connection: Connection) -> int:
     return int(connection.execute(text("SELECT 1")).scalar_one())
-
-
-def test_a_second_process_on_the_same_database(url: URL) -> None:
-    upgrade(url)
-    with (
-        sole_process(settings_of(url)),
-        pytest.raises(SettingsError, match="Another avatarbot runs on"),
-        sole_process(settings_of(url)),
-    ):
-        pass
-    with sole_process(settings_of(url)):
-        pass

@@ -20,7 +20,7 @@ from bot.domain.conversations import (
     Role,
 )
 from bot.domain.errors import PlaceGone, PlatformError, Throttled
-from bot.ports.storage.records import SAY, Conclusion, InboxOutcome, Lease, NewRow
+from bot.ports.storage.records import SAY, Conclusion, InboxOutcome, Lease, NewRow, ProcessProfile
 from bot.ports.storage.transactions import Settlement
 from bot.runtime.outbox import AT_ONCE, BEGUN_WITHIN, CLAIMED_FOR, GIVE_UP, LOOK_EVERY, Outbox
 from bot.storage.memory import MemoryStorage
@@ -95,7 +95,7 @@ def play() -> Callable[[Story], None]:
     async def main(story: Story) -> None:
         storage = MemoryStorage(LoopClock())
         await started(storage, "s")
-        await storage.workers.enlist("w", lasts=None, capacity=1, address="here")
+        await storage.workers.enlist("w", ProcessProfile(), lasts=None)
         (lease,) = await storage.workers.claim("w", room=1)
         await story(Office(storage, lease))
 

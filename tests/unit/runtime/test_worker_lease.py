@@ -4,7 +4,7 @@ import asyncio
 from datetime import timedelta
 from types import SimpleNamespace
 
-from bot.ports.storage.records import Lease
+from bot.ports.storage.records import Lease, ProcessProfile
 from bot.runtime.lease import LEASE, RENEW_EVERY, WorkerLease
 from bot.storage.memory import MemoryStorage
 from bot.testing.chat import CHANNEL
@@ -15,7 +15,7 @@ LEASE_S = LEASE.total_seconds()
 
 
 def lease_on(storage: MemoryStorage, *, alone: bool = False) -> WorkerLease:
-    return WorkerLease(SimpleNamespace(storage=storage), alone=alone)  # type: ignore[arg-type] # all that it needs
+    return WorkerLease(SimpleNamespace(storage=storage), ProcessProfile(), alone=alone)  # type: ignore[arg-type] # all that it needs
 
 
 def holds(lease: WorkerLease) -> bool:
