@@ -20,7 +20,7 @@ ON_PURPOSE = frozenset({"", "stopped"})
 
 _ROWS = b"SELECT id, event_id, verb, person_id, place_channel_id, state, outcome, sentence, reply_due FROM inbox"
 _STAMPS = b"SELECT t.session_id, i.stamp FROM turns t JOIN inbox i ON i.id = t.id ORDER BY t.claimed_at, t.id"
-_SESSIONS = b"SELECT id, platform || ' ' || channel_id, end_reason FROM sessions"
+_SESSIONS = b"SELECT platform || ' ' || channel_id, end_reason FROM sessions"
 _OPEN = b"SELECT provider_id FROM provider_sessions WHERE state NOT IN ('closed', 'lost')"
 _WAITING = b"""
     SELECT (SELECT count(*) FROM inbox WHERE state <> 'done' OR reply_due)
@@ -52,7 +52,6 @@ class Findings:
     lines: Sequence[PostedLine]
     told: Sequence[tuple[str, str]]
     """Person and sentence."""
-    session_ids: frozenset[str]
     stamps: Mapping[str, Sequence[int]]
     ends: Sequence[tuple[str, str]]
     stale: Sequence[tuple[str, ...]]
@@ -104,12 +103,12 @@ class Findings:
                 yield f"spoken {times} times: {row}"
 
     def posted_twice(self) -> Iterator[str]:
-        keys = Counter((line.channel, line.key) for line in self.lines if line.key and not self._is_card(line))
+        keys = Counter((line.channel, line.key) for line in self.lines if line.key and not line.card)
         yield from (f"{times} under one key: {key}" for key, times in keys.items() if times > 1)
         yield from (f"{times} lines: {text}" for text, times in self._posted.items() if times > 1)
 
     def carded_twice(self) -> Iterator[str]:
-        keys = Counter((line.channel, line.key) for line in self.lines if self._is_card(line))
+        keys = Counter((line.channel, line.key) for line in self.lines if line.card)
         yield from (f"{times} cards: {key}" for key, times in keys.items() if times > 1)
 
     def not_posted(self) -> Iterator[str]:
@@ -143,9 +142,6 @@ class Findings:
     def written_too_fast(self) -> Iterator[str]:
         if self.too_fast:
             yield f"{self.too_fast} calls"
-
-    def _is_card(self, line: PostedLine) -> bool:
-        return line.key in self.session_ids
 
     @cached_property
     def _posted(self) -> Counter[str]:
@@ -186,9 +182,8 @@ class Sources:
             spoken,
             [line for chat in self.chats for line in chat.lines()],
             [told for chat in self.chats for told in chat.told()],
-            frozenset(id_ for id_, _, _ in sessions),
             _grouped(stamps),
-            [(where, reason) for _, where, reason in sessions],
+            sessions,
             self.audit.stale_writes(),
             sorted(set(self.simulation.open) - known),
             sum(chat.refused() for chat in self.chats),

@@ -102,7 +102,10 @@ class SlackTown:
 
     def lines(self) -> list[PostedLine]:
         ours = (message for message in self.fake.workspace.messages if message.author == BOT_USER)
-        return [PostedLine(message.channel, _key(message), message.text) for message in ours]
+        return [
+            PostedLine(message.channel, key := _key(message), message.text, bool(key) and not message.thread_ts)
+            for message in ours
+        ]
 
     def anyone(self) -> ServiceProcess:
         """A process that serves, chosen at random."""

@@ -29,11 +29,12 @@ class SaidMessage:
 
 @dataclass(frozen=True)
 class PostedLine:
-    """A message of the bot's; the key it was posted under is its session's where it is a card."""
+    """A message of the bot's, and the key it was posted under."""
 
     channel: str
     key: str
     text: str
+    card: bool
 
 
 class Chat(Protocol):

@@ -29,7 +29,7 @@ _TIME = "2026-01-01T00:00:00+00:00"
 
 
 def user(person: str) -> Json:
-    name = NAMES[person]
+    name = NAMES.get(person, f"Person {person[-6:]}")
     return {"id": person, "username": name.lower(), "discriminator": "0", "avatar": None, "global_name": name}
 
 

@@ -87,7 +87,7 @@ class FakeRest:
         """A message of somebody's, not told on the gateway yet."""
         self.said += 1
         made = payloads.message(str(EPOCH_ID + self.said), channel, content, payloads.user(person))
-        made["member"], made["guild_id"] = payloads.member(), GUILD
+        made["member"], made["guild_id"] = payloads.member(), self.channels[channel].get("guild_id", GUILD)
         self.messages[made["id"]] = made
         return made
 
