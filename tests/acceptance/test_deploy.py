@@ -80,6 +80,43 @@ def test_one_machine_has_no_rights_and_one_volume() -> None:
     assert service["environment"]["DATABASE_URL"].startswith(f"sqlite:///{mount.partition(':')[2]}/")
 
 
+def several() -> dict[str, dict[str, Any]]:
+    """The services of the file for several processes."""
+    compose: dict[str, dict[str, dict[str, Any]]] = yaml.safe_load((DEPLOY / "compose.scale.yaml").read_text())
+    return compose["services"]
+
+
+def test_several_processes_have_each_role_and_are_asked_for_health() -> None:
+    ours = {name: service for name, service in several().items() if "build" in service}
+    run = [cli.commands["run"].make_context("run", service["command"][1:]) for service in ours.values()]
+    assert {role for context in run for role in context.params["roles"]} == {"web", "gateway", "worker"}
+    counts = {name: service.get("deploy", {}).get("replicas", 1) for name, service in ours.items()}
+    assert counts == {"web": 2, "gateway": 1, "worker": 2}
+    for service in ours.values():
+        assert command_exists(service["healthcheck"]["test"][1:])
+        assert (DEPLOY / service["build"]["context"] / service["build"]["dockerfile"]).is_file()
+
+
+def test_of_several_processes_only_the_webs_are_reached() -> None:
+    published = {name: service["ports"] for name, service in several().items() if "ports" in service}
+    assert published == {"web": ["127.0.0.1:8080-8081:8080"]}
+    for service in several().values():
+        assert service["security_opt"] == ["no-new-privileges:true"]
+        assert "build" not in service or (service["read_only"], service["cap_drop"]) == (True, ["ALL"])
+
+
+def test_several_processes_share_one_database_behind_a_pooler() -> None:
+    services = several()
+    shared = {service["environment"]["DATABASE_URL"] for service in services.values() if "build" in service}
+    (url,) = shared
+    assert re.fullmatch(r"postgresql://\w+:\$\{POSTGRES_PASSWORD:\?[^}]+\}@pgbouncer:6432/\w+", url)
+    assert services["pgbouncer"]["environment"]["POOL_MODE"] == "transaction"
+    assert services["web"]["environment"]["AVATARBOT_DATABASE_HINTS"] == "off"
+    for service in services.values():
+        assert set(service.get("depends_on", ())) <= services.keys()
+        assert service["healthcheck"]["test"][0] == "CMD"
+
+
 def test_systemd_tries_again_what_may_go_well() -> None:
     unit: Any = RawConfigParser(strict=False, delimiters="=")
     unit.optionxform = str
@@ -90,7 +127,7 @@ def test_systemd_tries_again_what_may_go_well() -> None:
     assert service["DynamicUser"] == "true"
 
 
-@pytest.mark.parametrize("file", ["compose.yaml", "render.yaml", "fly.toml", "avatarbot.service"])
+@pytest.mark.parametrize("file", ["compose.yaml", "compose.scale.yaml", "render.yaml", "fly.toml", "avatarbot.service"])
 def test_each_setting_that_is_named_exists(file: str) -> None:
     named = set(
         re.findall(r"\b(?:AVATARBOT|SLACK|DISCORD|AKOOL|AGORA|DATABASE|PUBLIC)_[A-Z_]+", (DEPLOY / file).read_text())
