@@ -2,8 +2,8 @@
 
 import contextlib
 import functools
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
 from typing import NoReturn
 
 from bot.app.service import Parts, Service
@@ -71,11 +71,29 @@ def given_up(sentence: str) -> NoReturn:
     raise AssertionError(sentence)
 
 
+@dataclass
+class Surroundings:
+    """What outlives a service: its clock, its storage, the chat and the provider."""
+
+    policy: Policy = field(default_factory=Policy)
+    model: LanguageModel | None = None
+    clock: LoopClock = field(default_factory=LoopClock)
+
+    def __post_init__(self) -> None:
+        self.storage = MemoryStorage(self.clock)
+        self.room, self.provider = FakeChat(clock=self.clock), FakeAvatarProvider(self.clock, AvatarBehavior())
+
+    @contextlib.asynccontextmanager
+    async def service(self) -> AsyncIterator[MemoryWorld]:
+        """A process of it, until the block ends."""
+        parts = (self.storage, self.provider, self.clock, self.policy, new_metrics(), self.model)
+        service = Service(Parts(*parts, give_up=given_up))
+        service.add(FakeChatPlatform(self.room, service.core))
+        async with service.running():
+            yield MemoryWorld(service, self.room, self.provider, self.clock)
+
+
 async def _tell(story: Story, policy: Policy, model: LanguageModel | None) -> None:
-    clock = LoopClock()
-    room, provider = FakeChat(clock=clock), FakeAvatarProvider(clock, AvatarBehavior())
-    parts = Parts(MemoryStorage(clock), provider, clock, policy, new_metrics(), model, give_up=given_up)
-    service = Service(parts)
-    service.add(FakeChatPlatform(room, service.core))
-    async with contextlib.aclosing(provider), service.running():
-        await story(MemoryWorld(service, room, provider, clock))
+    surroundings = Surroundings(policy, model)
+    async with contextlib.aclosing(surroundings.provider), surroundings.service() as world:
+        await story(world)

@@ -19,7 +19,7 @@ from bot.domain.sessions import NOTHING_KNOWN, EndReason, Mode, Outlook, Session
 from bot.media.events import Hears, MediaFanout, SessionView
 from bot.ports.avatar import Avatar, HearingAvatar
 from bot.ports.chat import ChatPlatform
-from bot.ports.storage.records import SAY, USES, InboxRecord, Lease, Past, SessionRecord
+from bot.ports.storage.records import SAY, USES, InboxRecord, Lease, Past, SessionRecord, VoicePlace
 from bot.ports.storage.transactions import FencedWrites
 from bot.ports.turn_traces import TurnMoment
 from bot.ports.voice import VoiceAudience
@@ -178,6 +178,13 @@ class SessionContext:
         self.session = replace(self.session, payer_id=payer_id)
         self.touch()
         self.show("")
+
+    async def stay_in_voice(self, voice: VoicePlace | None) -> None:
+        """Where it is heard, also by a later run. Written by `VoicePresence`."""
+        if voice != self.session.voice:
+            async with self.fenced() as run:
+                run.be_heard(voice)
+            self.session = replace(self.session, voice=voice)
 
     def spend_reservation(self) -> None:
         """What the start reserved went over to a provider session. Written by `ProviderSessions`, which wrote down that session."""

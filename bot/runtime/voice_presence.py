@@ -9,7 +9,7 @@ from bot.domain.disclosure import Disclosed, Disclosure
 from bot.domain.errors import PlatformError
 from bot.media.events import SharedFrame
 from bot.ports.room import AudioFrame
-from bot.ports.storage.records import InboxOutcome, InboxRecord
+from bot.ports.storage.records import InboxOutcome, InboxRecord, VoicePlace
 from bot.ports.voice import VoiceAudience, VoiceCall, VoiceEvent
 from bot.runtime.context import SessionContext
 from bot.tasks import cancel_and_wait
@@ -33,7 +33,10 @@ OVERTAKEN = "Something else was asked for meanwhile."
 
 
 class VoicePresence:
-    """`run` joins and leaves as it is told, until cancelled; then the avatar leaves. Whatever becomes of the voice, the session goes on."""
+    """`run` joins and leaves as it is told, until cancelled; then the avatar leaves. Whatever becomes of the voice, the session goes on.
+
+    Where the avatar is heard stands in the session's row: a later run of the session is heard there again.
+    """
 
     def __init__(self, context: SessionContext) -> None:
         self._context = context
@@ -47,7 +50,7 @@ class VoicePresence:
     async def run(self) -> None:
         """Raises `LeaseLost` and `StoreUnavailable`, in a group."""
         async with asyncio.TaskGroup() as group:
-            staying: asyncio.Task[None] | None = None
+            staying = self._stay_again(group)
             while True:
                 row = await self._orders.get()
                 was_there = self._context.heard_by
@@ -58,7 +61,12 @@ class VoicePresence:
                 if row.verb == JOIN:
                     staying = group.create_task(self._stay(row.person_id, row.body.get("channel", "")))
                 else:
+                    await self._context.stay_in_voice(None)
                     await self._say_left(was_there)
+
+    def _stay_again(self, group: asyncio.TaskGroup) -> asyncio.Task[None] | None:
+        voice = self._context.session.voice
+        return group.create_task(self._stay(voice.person_id, voice.channel_id)) if voice else None
 
     async def _say_left(self, was_there: VoiceAudience | None) -> None:
         name = self._context.session.spec.avatar_name
@@ -96,6 +104,7 @@ class VoicePresence:
                 if pause is not None:
                     await asyncio.sleep(pause)
                     continue
+            await self._context.stay_in_voice(None)
             await self._tell_thread(why)
             return
 
@@ -105,7 +114,7 @@ class VoicePresence:
         if voice is None:
             raise PlatformError(NOWHERE)
         async with voice.call(context.session.place, person_id, channel) as call:
-            call_as_seen = _Attended(context, call)
+            call_as_seen = _Attended(context, call, person_id)
             try:
                 disclosed = await Disclosed.told(context.disclosure, call_as_seen.tell)
                 audiences = call.events()
@@ -145,9 +154,10 @@ class _Loudspeaker:
 class _Attended:
     """One call with the people in it: whoever comes is told what it is that they hear."""
 
-    def __init__(self, context: SessionContext, call: VoiceCall) -> None:
+    def __init__(self, context: SessionContext, call: VoiceCall, person_id: str) -> None:
         self._context = context
         self._call = call
+        self._person_id = person_id
         self._audience: VoiceAudience | None = None
         self._told: set[str] = set()
         self._told_at = 0.0
@@ -170,6 +180,7 @@ class _Attended:
         """Somebody came or left, or all of it was moved."""
         before, self._audience = self._audience, audience
         self._context.be_heard_by(audience)
+        await self._context.stay_in_voice(VoicePlace(audience.channel_id, self._person_id))
         moved = before is not None and before.channel_id != audience.channel_id
         newcomers = audience.people - self._told if before else frozenset()
         self._told |= audience.people

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from bot.domain.conversations import ConversationRef, MessageRef
 from bot.domain.posts import Opened
 from bot.domain.sessions import EndReason, SessionSpec, SessionStatus
-from bot.ports.storage.records import Lease, Past, ProcessProfile, SessionRecord
+from bot.ports.storage.records import Lease, Past, ProcessProfile, SessionRecord, VoicePlace
 from bot.ports.storage.transactions import NewSession, WorkspaceKey
 from bot.storage import inbox, transcripts, usage
 from bot.storage.encryption import Cipher, decrypt, encrypt
@@ -58,6 +58,7 @@ def record(tx: SqlTransaction, row: Any) -> SessionRecord:
         active_at=row.active_at,
         slept_at=row.slept_at,
         ended_at=row.ended_at,
+        voice=VoicePlace(row.voice_channel_id, row.voice_person_id) if row.voice_channel_id else None,
     )
 
 
@@ -263,7 +264,14 @@ def change(tx: SqlTransaction, lease: Lease, /, **fields: object) -> None:
         fields["spec"] = encrypt(tx.cipher, fields["spec"])
     if "end_reason" in fields:
         fields["end_reason"] = fields["end_reason"] or ""
+    if "voice" in fields:
+        fields |= _voice(fields.pop("voice"))
     _CHANGE.run(tx, **holding(lease), **fields)
+
+
+def _voice(voice: object) -> dict[str, str]:
+    channel_id, person_id = (voice.channel_id, voice.person_id) if isinstance(voice, VoicePlace) else ("", "")
+    return {"voice_channel_id": channel_id, "voice_person_id": person_id}
 
 
 def open_thread(tx: SqlTransaction, lease: Lease, opened: Opened) -> None:

@@ -70,6 +70,8 @@ sessions = Table(
     Column("slept_at", Instant),
     Column("ended_at", Instant),
     _text("note"),  # what is the matter with it at the moment, as its card says
+    _text("voice_channel_id"),  # where it is heard, empty for nowhere
+    _text("voice_person_id"),  # who asked for that
     Index(
         "one_session_per_place",
         "platform",

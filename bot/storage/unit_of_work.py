@@ -18,6 +18,7 @@ from bot.ports.storage.records import (
     PostRecord,
     UnfinishedRow,
     UtteranceRecord,
+    VoicePlace,
 )
 from bot.ports.storage.transactions import (
     Pending,
@@ -163,8 +164,8 @@ class FencedBlock(Generic[Tx]):
         self._tell(self._functions.events.session_changed, EventType.SESSION_ENDED)
 
     def _end(self, tx: Tx, reason: EndReason) -> None:
-        ended = SessionStatus.ENDED
-        self._functions.sessions.change(tx, self._lease, status=ended, end_reason=reason, ended_at=tx.now, reserved_s=0)
+        fields = {"status": SessionStatus.ENDED, "end_reason": reason, "ended_at": tx.now, "reserved_s": 0}
+        self._functions.sessions.change(tx, self._lease, **fields, voice=None)
 
     def rest(self) -> Pending[SessionStatus]:
         status = self._note(self._rest)
@@ -181,7 +182,7 @@ class FencedBlock(Generic[Tx]):
         status = SessionStatus.STARTING if waits else SessionStatus.SLEEPING
         slept_at = None if waits else tx.now
         fields = {"status": status, "end_reason": None, "slept_at": slept_at, "reserved_s": 0, "attempts": 0}
-        self._functions.sessions.change(tx, self._lease, **fields)
+        self._functions.sessions.change(tx, self._lease, **fields, voice=None)
         return status
 
     def respecify(self, spec: SessionSpec) -> None:
@@ -195,6 +196,9 @@ class FencedBlock(Generic[Tx]):
 
     def charge(self, payer_id: str) -> None:
         self._change(payer_id=payer_id)
+
+    def be_heard(self, voice: VoicePlace | None) -> None:
+        self._change(voice=voice)
 
     # ------------------------------------------------------------ the inbox
 

@@ -12,7 +12,7 @@ from bot.ports.voice import VoiceAudience, VoiceCall, VoiceCallEnded, VoiceEvent
 
 
 class FakeVoiceChannels:
-    """A platform's `VoiceChannels`: any name is a channel, but not those in `closed`; people are moved by `people`.
+    """A platform's `VoiceChannels`: any name is a channel, of the id `id of NAME`, but not those in `closed`; people are moved by `people`.
 
     `refuses` is what the next calls fail with, one each. `order` has all that became of calls, in the order in which it did.
     """
@@ -45,7 +45,7 @@ class FakeVoiceChannels:
         if self.refuses:
             raise self.refuses.pop(0)
         own = next((name for name, people in self._people.items() if person_id in people), "")
-        if not (wanted := channel or own) or wanted in self.closed:
+        if not (wanted := channel.removeprefix("id of ") or own) or wanted in self.closed:
             raise PlatformError("There is no voice channel of that name that you can join.")
         call = FakeVoiceCall(self, wanted)
         self.calls.append(call)

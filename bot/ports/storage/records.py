@@ -72,10 +72,18 @@ class LeaseLost(AvatarbotError):
 
 
 @dataclass(frozen=True, slots=True)
+class VoicePlace:
+    """In which voice channel of its workspace an avatar is heard, and who asked for that."""
+
+    channel_id: str
+    person_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class SessionRecord:
     """`thread` and `card` are None until the card is posted. `payer_id` is whose budget it uses: its starter's, or that of whoever
     woke or extended it; `reserved_s` seconds of it are set aside and not yet in a provider session. `attempts` counts claims
-    since it was last live.
+    since it was last live. `voice` is where the next run of it is heard too.
     """
 
     id: str
@@ -96,6 +104,7 @@ class SessionRecord:
     active_at: datetime
     slept_at: datetime | None
     ended_at: datetime | None
+    voice: VoicePlace | None = None
 
     @property
     def talk(self) -> ConversationRef:

@@ -21,6 +21,7 @@ from bot.ports.storage.records import (
     SessionRecord,
     UnfinishedRow,
     UtteranceRecord,
+    VoicePlace,
 )
 
 WorkspaceKey = tuple[str, str]
@@ -168,6 +169,10 @@ class FencedWrites(Protocol):
 
     def charge(self, payer_id: str) -> None:
         """Somebody else pays for what comes."""
+        ...
+
+    def be_heard(self, voice: VoicePlace | None) -> None:
+        """The avatar is in a voice channel, or in none. `end` and `rest` take it out of one."""
         ...
 
     def settle(self, decide: Callable[[Sequence[UnfinishedRow]], Settlement]) -> Pending[Settlement]:

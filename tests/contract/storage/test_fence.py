@@ -12,7 +12,16 @@ from bot.domain.conversations import MessageRef
 from bot.domain.posts import Opened as CardOpened
 from bot.domain.sessions import EndReason, SessionSpec, SessionStatus
 from bot.ports.storage import Storage
-from bot.ports.storage.records import Conclusion, InboxOutcome, InboxRecord, Lease, LeaseLost, PostRecord, UnfinishedRow
+from bot.ports.storage.records import (
+    Conclusion,
+    InboxOutcome,
+    InboxRecord,
+    Lease,
+    LeaseLost,
+    PostRecord,
+    UnfinishedRow,
+    VoicePlace,
+)
 from bot.ports.storage.transactions import FencedWrites, Settlement, UnfencedWrites
 from tests.contract.storage.conftest import NOON
 from tests.contract.storage.seeds import (
@@ -46,6 +55,7 @@ WRITES: dict[str, Write] = {
     "open_thread": lambda run, _: run.open_thread(CardOpened(CARD, PLACE)),
     "move_card": lambda run, _: run.move_card(CARD),
     "charge": lambda run, _: run.charge("ben"),
+    "be_heard": lambda run, _: run.be_heard(VoicePlace("lounge", "ben")),
     "settle": lambda run, _: run.settle(concluded),
     "claim_turn": lambda run, row: claim_turn(run, row, "Hello"),
     "finish": lambda run, row: run.finish(row.id, InboxOutcome.SPOKEN),

@@ -1,5 +1,6 @@
 """What is counted, what is forgotten, and what another process finds after a crash."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -15,9 +16,17 @@ from bot.domain.sessions import EndReason, SessionStatus
 from bot.ports.grants import Scope
 from bot.ports.provider import Upload, UploadState
 from bot.ports.storage import Storage
-from bot.ports.storage.records import InboxOutcome, Lease, OwnedKind, PostRecord, ProcessProfile, ProviderSessionStatus
+from bot.ports.storage.records import (
+    InboxOutcome,
+    Lease,
+    OwnedKind,
+    PostRecord,
+    ProcessProfile,
+    ProviderSessionStatus,
+    VoicePlace,
+)
 from bot.ports.storage.repositories import OWN_ACCOUNT
-from bot.ports.storage.transactions import Standing
+from bot.ports.storage.transactions import FencedWrites, Standing
 from bot.testing.clock import ManualClock
 from tests.contract.storage.conftest import NOON, Opened
 from tests.contract.storage.seeds import (
@@ -315,3 +324,17 @@ async def test_an_account_of_its_own_needs_nobodys_leave(storage: Storage) -> No
     assert await storage.channels.allowed("slack", "T2") is None
     await storage.vault.delete("slack", "T1", OWN_ACCOUNT)
     assert await storage.channels.allowed("slack", "T1") is False
+
+
+@pytest.mark.parametrize("leaves", [lambda run: run.rest(), lambda run: run.end(EndReason.STOPPED)])
+async def test_what_rests_is_heard_in_no_voice_channel(
+    storage: Storage, leaves: Callable[[FencedWrites], object]
+) -> None:
+    lease = await hosted(storage)
+    for voice in (VoicePlace("lounge", "ben"), VoicePlace("hall", "ben")):
+        async with storage.fenced(lease) as run:
+            run.be_heard(voice)
+        assert (await session(storage)).voice == voice
+    async with storage.fenced(lease) as run:
+        leaves(run)
+    assert (await session(storage)).voice is None

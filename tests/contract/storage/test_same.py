@@ -42,6 +42,7 @@ from bot.ports.storage.records import (
     PostRecord,
     ProcessProfile,
     SessionRecord,
+    VoicePlace,
 )
 from bot.ports.storage.transactions import AdmissionQuery, Admitted, FencedWrites, NewSession, Settlement
 from bot.testing.clock import ManualClock
@@ -217,6 +218,8 @@ STEPS: st.SearchStrategy[Step] = st.one_of(
     in_run(lambda run, p: run.open_thread(Opened(MessageRef(p, "card"), p.in_thread("t1"))), places),
     in_run(lambda run, p: run.move_card(MessageRef(p, "moved")), places),
     in_run(lambda run: run.charge("ben")),
+    in_run(lambda run: run.be_heard(VoicePlace("lounge", "ben"))),
+    in_run(lambda run: run.be_heard(None)),
     in_run(lambda run: run.settle(settled)),
     step(claim_turn, session_ids, st.booleans()),
     in_run(lambda run, n, outcome: run.finish(f"row{n}", outcome, "Told."), numbers, outcomes),

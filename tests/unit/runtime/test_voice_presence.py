@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 
 import pytest
 
@@ -11,8 +12,9 @@ from bot.ports.room import AudioFrame
 from bot.ports.voice import VoiceCallEnded
 from bot.runtime.voice_presence import EMPTY_FOR_S
 from bot.testing.chat import ANN, CHANNEL
+from bot.testing.virtual_time import run_virtual
 from bot.testing.voice import FakeVoiceChannels
-from tests.memory_fixture import MemoryWorld, in_memory
+from tests.memory_fixture import MemoryWorld, Surroundings, in_memory
 
 DISCLOSED = "Alma is heard here. This avatar is an AI. Its picture and voice are artificially generated."
 SOUND = AudioFrame("1", 24_000, 1, 0, bytes(960))
@@ -192,3 +194,43 @@ def test_what_is_stopped_is_not_heard(stop: Callable[[MemoryWorld], Awaitable[No
         await world.until(lambda: not (voice.now and voice.now.heard))
 
     story()
+
+
+def test_another_process_is_heard_where_the_first_was() -> None:
+    async def story() -> None:
+        surroundings = Surroundings()
+        async with AsyncExitStack() as processes:
+            async with surroundings.service() as first:
+                voice = await joined(first)
+                assert voice.now
+                voice.people("Hall", "ben")
+                voice.now.move("Hall")
+                await first.until(lambda: "heard in Hall" in first.room.card.traits)
+                second = await processes.enter_async_context(surroundings.service())
+                voice.refuses = [PlatformError("Discord is not connected yet.")] * 2
+            await second.until(lambda: voice.order[-3:] == [("left", "Hall"), ("joined", "Hall"), ("told", DISCLOSED)])
+            await second.until(lambda: "heard in Hall" in second.room.card.traits)
+            assert second.room.notices == []
+            assert await second.told("leave") == "Alma has left Hall."
+            assert len(voice.calls) == 2
+
+    run_virtual(story())
+
+
+def test_what_fell_asleep_is_heard_nowhere_when_it_wakes() -> None:
+    async def story() -> None:
+        surroundings = Surroundings()
+        async with AsyncExitStack() as processes:
+            async with surroundings.service() as first:
+                voice = await joined(first)
+                voice.people("Lounge")
+                await asyncio.sleep(12 * 60)
+                await first.until(lambda: first.room.card.status is SessionStatus.SLEEPING)
+                await first.room.say("Hello", first.room.thread)
+                await first.live()
+                second = await processes.enter_async_context(surroundings.service())
+            await second.room.say("Hello again", second.room.thread)
+            await second.until(lambda: "Ann: Hello again" in second.room.finals)
+            assert len(voice.calls) == 1
+
+    run_virtual(story())
