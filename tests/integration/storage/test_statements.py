@@ -3,10 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from functools import partial
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import update
+import pytest
+from sqlalchemy import Connection, update
 
 from benchmarks.accept import NobodyRuns
 from benchmarks.world import AMPLE
@@ -25,11 +28,15 @@ from bot.domain.conversations import (
 )
 from bot.domain.sessions import SessionStatus
 from bot.ingress.inbox import Inbox
+from bot.ports.storage.records import InboxRecord
 from bot.runtime.funding import Funding
 from bot.storage import tables
+from bot.storage.encryption import Cipher
 from bot.storage.engine import Store
+from bot.storage.inbox import claim_turn
 from bot.storage.sql import SqlStorage
 from bot.storage.sqlite import SqliteThread
+from bot.storage.statements import SqlTransaction
 
 AT_ONCE, MOST = 64, 13
 """With the lock of the budgets, which a server needs, at most 14."""
@@ -80,3 +87,25 @@ async def test_many_starts_or_wakes_take_few_statements(store: Store) -> None:
         woken = await counted(store, wakes)
     assert len(started) <= MOST, "\n".join(started)
     assert len(woken) <= MOST, "\n".join(woken)
+
+
+async def test_what_a_message_asks_is_planned_once(store: Store) -> None:
+    storage = SqlStorage(store, SystemClock())
+    async with an_inbox(storage) as inbox:
+        await inbox.accept(inbound(0, Command("start")))
+        for number in range(3):
+            said = MessagePosted("Hello", MessageRef(PLACES[0], f"m{number}"), mentioned=True)
+            outcome = await inbox.accept(replace(inbound(0, said), event_id=f"m{number}"))
+            assert isinstance(outcome, Accepted), outcome
+            row = await storage.inbox.get(outcome.row_id)
+            assert row is not None
+            assert await store.write(partial(claimed, store.cipher, row))
+    (writer,) = store.database.writers
+    assert isinstance(writer, SqliteThread)
+    if ("ENABLE_STMTVTAB",) not in list(await writer._driver.execute_fetchall("PRAGMA compile_options")):
+        pytest.skip("this SQLite does not tell how often it planned a statement")
+    assert list(await writer._driver.execute_fetchall("SELECT sql, reprep FROM sqlite_stmt WHERE reprep > 1")) == []
+
+
+def claimed(cipher: Cipher, row: InboxRecord, connection: Connection) -> bool:
+    return claim_turn(SqlTransaction(connection, cipher, row.created_at), row, "", row.text)
