@@ -2,8 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -253,11 +252,11 @@ class SessionContext:
         speech = ProposedSpeech(written, spoken, self.session.place, source, self.settings.words)
         return await self.services.moderation.clear(speech)
 
-    @asynccontextmanager
-    async def fenced(self) -> AsyncIterator[FencedWrites]:
+    def fenced(self) -> AbstractAsyncContextManager[FencedWrites]:
         """What the run writes, in one transaction. Raises `LeaseLost` and `StoreUnavailable` when the block is left."""
-        async with self.services.storage.fenced(self.lease) as run:
-            yield run
+        return self.services.storage.fenced(self.lease, self._written)
+
+    def _written(self) -> None:
         self.services.written.notify(self.session.id)
 
     # ------------------------------------------------------------ what is shown of it
@@ -310,8 +309,9 @@ class SessionContext:
         spec, by_itself = self.session.spec, self.services.model is None
         if self.settings.listening == "mention":
             return Hears.NOTHING
-        listens = self.avatar is None or isinstance(self.avatar, HearingAvatar)
-        return Hears.SOUND if spec.mode is Mode.DIALOGUE and by_itself and listens else Hears.WORDS
+        if spec.mode is not Mode.DIALOGUE or not by_itself:
+            return Hears.WORDS
+        return Hears.SOUND if self.avatar is None or isinstance(self.avatar, HearingAvatar) else Hears.WORDS
 
     def asked_by(self, mid: str) -> Addressee | None:
         """Whom the avatar answers under `mid`."""

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from typing import Concatenate, ParamSpec, TypeVar
 
 from bot.clock import Clock
@@ -84,12 +85,11 @@ class SqlTransactions:
 
     async def write_late(self, ask: Callable[[], A], work: Callable[[SqlTransaction, A], T]) -> T:
         """Run `work` on what `ask` answers in the loop when the transaction begins."""
+        return await self.store.write_late(partial(self._asked, ask, work))
 
-        def make() -> Work[T]:
-            asked, cipher, now = ask(), self.store.cipher, self.clock.now()
-            return lambda connection: work(SqlTransaction(connection, cipher, now), asked)
-
-        return await self.store.write_late(make)
+    def _asked(self, ask: Callable[[], A], work: Callable[[SqlTransaction, A], T]) -> Work[T]:
+        asked, cipher, now = ask(), self.store.cipher, self.clock.now()
+        return lambda connection: work(SqlTransaction(connection, cipher, now), asked)
 
 
 class SqlStorage:
@@ -115,8 +115,10 @@ class SqlStorage:
         self.coordination: CoordinationRepository = SqlCoordination(transactions)
         self.outbox = Wakeups()
 
-    def fenced(self, lease: Lease) -> AbstractAsyncContextManager[FencedWrites]:
-        return FencedBlock(self._transactions, FUNCTIONS, lease, self.outbox.notify)
+    def fenced(
+        self, lease: Lease, written: Callable[[], None] = lambda: None
+    ) -> AbstractAsyncContextManager[FencedWrites]:
+        return FencedBlock(self._transactions, FUNCTIONS, lease, self.outbox.notify, written)
 
     async def admit(self, ask: Callable[[], AdmissionQuery], decide: Callable[[Situation], Admitted]) -> Admitted:
         earlier = EarlierRuns()

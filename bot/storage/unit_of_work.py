@@ -109,11 +109,13 @@ class FencedBlock(Generic[Tx]):
         functions: StorageFunctions[Tx],
         lease: Lease,
         outbox_grew: Callable[[], None],
+        written: Callable[[], None],
     ) -> None:
         self._transactions = transactions
         self._functions = functions
         self._lease = lease
         self._outbox_grew = outbox_grew
+        self._written = written
         self._told: list[Pending[bool]] = []
         self._spends = False
         self._noted: list[tuple[Callable[[Tx], Any], Pending[Any]]] = []
@@ -130,6 +132,7 @@ class FencedBlock(Generic[Tx]):
                 pending.settle(value)
             if any(each.value for each in self._told):
                 self._outbox_grew()
+            self._written()
 
     def _run(self, tx: Tx) -> Sequence[Any]:
         if self._spends:

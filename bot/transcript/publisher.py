@@ -37,6 +37,7 @@ class TranscriptPublisher:
         self._entries: list[TranscriptEntry] = []
         self._keys: dict[tuple[str, str, Speaker], TranscriptEntry] = {}
         self._to_save = asyncio.Event()
+        self._alarm: asyncio.TimerHandle | None = None  # sets it when something is due
         self._to_post = asyncio.Event()
         self._closing = False
         self._saving = asyncio.Lock()  # a row is written to in the order of its texts
@@ -64,7 +65,10 @@ class TranscriptPublisher:
         to = entry.answers.name if entry.answers else ""
         caption = Caption(entry.record.id, utterance.speaker, text, utterance.final, to=to)
         self._context.services.events.publish(self._context.session.id, caption)
-        self._to_save.set()
+        if entry.pressing:
+            self._to_save.set()
+        else:
+            self._set_alarm()
         if not entry.silent:
             self._to_post.set()
 
@@ -129,6 +133,7 @@ class TranscriptPublisher:
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)
+            self._look_in(None)
             for entry in self._entries:
                 self._stop_growing(entry)
 
@@ -150,42 +155,57 @@ class TranscriptPublisher:
         while not self._closing:
             self._to_save.clear()
             try:
-                wait, failing = await self._save_due(), False
+                await self._save(each for each in self._entries if each.pressing or self._now() >= each.next_save)
+                failing = False
             except StoreUnavailable as error:
                 self._warn("what is said is not saved yet", error, first=not failing)
-                wait, failing = SAVE_EVERY, True
-            await rest(self._to_save, wait)
+                self._look_in(SAVE_EVERY)
+                failing = True
+            await self._to_save.wait()
 
     def _warn(self, what: str, error: AvatarbotError, *, first: bool) -> None:
         """Once for each time that something begins to fail."""
         if first:
             self._context.log.warning(what, reason=error.detail)
 
-    async def _save_due(self) -> float | None:
-        """Save what is due; how long nothing else is (None: until something comes in)."""
-        await self._save([entry for entry in self._entries if entry.pressing or self._now() >= entry.next_save])
+    def _set_alarm(self) -> None:
+        """For when the next of what is unsaved is due."""
         moments = [entry.next_save for entry in self._entries if self._unsaved(entry)]
-        return max(0.0, min(moments) - self._now()) if moments else None
+        self._look_in(min(moments) - self._now() if moments else None)
+
+    def _look_in(self, seconds: float | None) -> None:
+        if self._alarm:
+            self._alarm.cancel()
+        self._alarm = None if seconds is None else asyncio.get_running_loop().call_later(seconds, self._to_save.set)
 
     def _unsaved(self, entry: TranscriptEntry) -> UtteranceRecord | None:
         """What is to be saved of it, if anything."""
-        stored = replace(entry.record, shown=entry.record.final and entry.silent)
+        shown = entry.record.final and entry.silent
+        stored = entry.record if entry.record.shown == shown else replace(entry.record, shown=shown)
         return None if entry.announcement or stored == entry.saved else stored
 
     async def _save(
-        self, entries: Iterable[TranscriptEntry], alongside: Callable[[FencedWrites], object] = lambda _: None
+        self, entries: Iterable[TranscriptEntry], alongside: Callable[[FencedWrites], object] | None = None
     ) -> None:
         """In one transaction. What is not posted is done with then."""
         async with self._saving:
             unsaved = [(entry, stored) for entry in entries if (stored := self._unsaved(entry))]
-            async with self._context.fenced() as run:
-                for _, stored in unsaved:
-                    run.save(stored)
+            if unsaved or alongside:
+                await self._write(unsaved, alongside)
+        self._set_alarm()
+
+    async def _write(
+        self, unsaved: list[tuple[TranscriptEntry, UtteranceRecord]], alongside: Callable[[FencedWrites], object] | None
+    ) -> None:
+        async with self._context.fenced() as run:
+            for _, stored in unsaved:
+                run.save(stored)
+            if alongside:
                 alongside(run)
-            for entry, stored in unsaved:
-                entry.saved, entry.next_save = stored, self._now() + SAVE_EVERY
-                if stored.shown and self._unsaved(entry) is None:
-                    self._entries.remove(entry)
+        for entry, stored in unsaved:
+            entry.saved, entry.next_save = stored, self._now() + SAVE_EVERY
+            if stored.shown and self._unsaved(entry) is None:
+                self._entries.remove(entry)
 
     # ------------------------------------------------------------ the posting
 

@@ -6,7 +6,7 @@ Where time is an argument, it is in monotonic seconds.
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterable, Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from adapters.akool.stream.codec import chunk, encode
@@ -14,6 +14,7 @@ from adapters.akool.stream.messages import Chat, CommandAck
 from bot.domain.errors import RoomError, SettingsError
 from bot.domain.text import well_formed
 from bot.ports.room import RoomConnection
+from bot.tasks import rest
 
 ACK_TIMEOUT_S = 5.0
 RESEND_AFTER_S = 1.5
@@ -223,9 +224,9 @@ class PacketSender:
                 case Outgoing() as packet:
                     await self._send(packet)
                 case Wait(seconds):
-                    await self._change(seconds)
+                    await rest(self._changed, seconds)
                 case _:
-                    await self._change(None)
+                    await self._changed.wait()
 
     def set_open(self, is_open: bool) -> None:
         """Open or close the way; what is unsent waits."""
@@ -348,8 +349,3 @@ class PacketSender:
                 self._begun(packet.mid)
             if packet.last and packet.mid not in self._unanswered:
                 self._settle(packet.mid)
-
-    async def _change(self, within: float | None) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(within):
-                await self._changed.wait()

@@ -49,12 +49,14 @@ class Storage(Protocol):
     outbox: Wakeups
     """Tells when this process wrote down something for a hook. What others write is found by looking."""
 
-    def fenced(self, lease: Lease) -> AbstractAsyncContextManager[FencedWrites]:
+    def fenced(
+        self, lease: Lease, written: Callable[[], None] = lambda: None
+    ) -> AbstractAsyncContextManager[FencedWrites]:
         """The one way to write what a run may write.
 
         What is called on it within the block is written when the block is left: in order, in one transaction, all of it or nothing.
         Raises `LeaseLost` there, with nothing written, when the session is not the lease's any more. A block that is left by an
-        exception writes nothing.
+        exception writes nothing. `written` is called once it is committed.
         """
         ...
 

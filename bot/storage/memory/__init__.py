@@ -72,8 +72,10 @@ class MemoryStorage:
         self.coordination: CoordinationRepository = MemoryCoordination(transactions)
         self.outbox = Wakeups()
 
-    def fenced(self, lease: Lease) -> AbstractAsyncContextManager[FencedWrites]:
-        return FencedBlock(self._transactions, FUNCTIONS, lease, self.outbox.notify)
+    def fenced(
+        self, lease: Lease, written: Callable[[], None] = lambda: None
+    ) -> AbstractAsyncContextManager[FencedWrites]:
+        return FencedBlock(self._transactions, FUNCTIONS, lease, self.outbox.notify, written)
 
     async def admit(self, ask: Callable[[], AdmissionQuery], decide: Callable[[Situation], Admitted]) -> Admitted:
         admitted = await self._transactions.write(lambda tx: admit(FUNCTIONS, tx, ask(), decide, EarlierRuns()))
