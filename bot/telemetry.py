@@ -187,6 +187,15 @@ class Metrics:
     webhooks: Counter  # outcome
     provider_calls: Counter  # endpoint, outcome
     provider_seconds: Histogram  # endpoint
+    hosted: Gauge
+    claims: Counter
+    leases_lost: Counter
+    takeover: Histogram
+    store_retries: Counter  # sqlstate
+
+    def retried(self, sqlstate: str) -> None:
+        """A piece of work is done again by the database."""
+        self.store_retries.labels(sqlstate).inc()
 
     def exposition(self) -> bytes:
         """All of them in Prometheus' text format."""
@@ -241,6 +250,15 @@ def new_metrics() -> Metrics:
         webhooks=counter("webhooks", "Attempts to send an event to a hook, by what came of it", "outcome"),
         provider_calls=counter("provider_calls", "Calls of the avatar provider", "endpoint", "outcome"),
         provider_seconds=seconds("provider", "Duration of provider calls", "endpoint", buckets=PROVIDER_BUCKETS),
+        hosted=gauge("hosted", "Sessions that run in this process"),
+        claims=counter("claims", "Sessions that this process began to run"),
+        leases_lost=counter("leases_lost", "Times that this process could not renew its lease in time"),
+        takeover=seconds(
+            "takeover",
+            "From claiming a session that was live elsewhere to its being live here; up to 5 s of a lease came before",
+            buckets=START_BUCKETS,
+        ),
+        store_retries=counter("store_retries", "Transactions that were run again, by why", "sqlstate"),
     )
 
 

@@ -23,7 +23,7 @@ from bot.ports.provider import AvatarProvider, offer_of
 from bot.ports.room import Rooms, no_room
 from bot.ports.words import LanguageModel, Moderator
 from bot.settings import Settings, known_names, load
-from bot.storage.connections import STANDARD_SIZE, PoolSize
+from bot.storage.connections import STANDARD_SIZE, PoolSize, Retried, nobody_counts
 from bot.storage.encryption import Cipher
 from bot.storage.keys import lost_key, readable, secret_keys
 from bot.storage.migrate import connected, upgraded
@@ -140,12 +140,15 @@ BESIDE_THE_SERVICE = PoolSize(1, 1)
 
 
 @contextlib.asynccontextmanager
-async def open_storage(settings: Settings | None = None, size: PoolSize = STANDARD_SIZE) -> AsyncIterator[SqlStorage]:
+async def open_storage(
+    settings: Settings | None = None, size: PoolSize = STANDARD_SIZE, retried: Retried = nobody_counts
+) -> AsyncIterator[SqlStorage]:
     """The database, its tables brought up to date and its key tried. Raises `SettingsError` and `StoreUnavailable`."""
     settings = settings or load(Settings)
     await upgraded(settings.store_url)
     await asyncio.to_thread(check_key, settings)
-    async with sql_storage(settings.store_url, Cipher(secret_keys(settings)), SystemClock(), size) as storage:
+    cipher = Cipher(secret_keys(settings))
+    async with sql_storage(settings.store_url, cipher, SystemClock(), size, retried) as storage:
         yield storage
 
 

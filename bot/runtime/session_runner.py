@@ -174,6 +174,7 @@ class _LiveSession:
 
     async def _set_up(self) -> None:
         context = self._context
+        was_live, began = context.session.status in WAS_LIVE, asyncio.get_running_loop().time()
         if context.session.card is None:
             await self._announce()
         self._start(Controls(context, self._turns, self._voice).run, "controls")
@@ -182,6 +183,8 @@ class _LiveSession:
         self._start(self._voice.run, "voice")
         await self._provider_sessions.begin()
         await context.become(SessionStatus.LIVE, "")
+        if was_live:
+            context.services.metrics.takeover.observe(asyncio.get_running_loop().time() - began)
         await self._welcome()
         self._start(self._turns.run, "turns")
         self._start(self._voice_input.run, "voices")

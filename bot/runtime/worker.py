@@ -53,6 +53,7 @@ class Worker:
         self.lease = WorkerLease(services, profile, alone=alone)
         self._rooms = profile.rooms
         self._services = services
+        services.metrics.hosted.set_function(lambda: self.hosted)
         self._give_up = give_up
         self._alone = alone
         self._runs: dict[str, SessionRunner] = {}
@@ -125,6 +126,7 @@ class Worker:
         """When it is lost, fall silent before others may begin, and start anew."""
         while not self._alone:
             await self.lease.lost()
+            self._services.metrics.leases_lost.inc()
             log.error("lease lost: leaving all rooms", sessions=len(self._runs))
             await self._end_runs(HandedOver(), ON_LOSS)
             await self.lease.enlist_again()
@@ -176,6 +178,7 @@ class Worker:
             return []
         if worker_id != self.lease.id or not self.lease.held:
             return []  # free for everybody once the next lease is there
+        self._services.metrics.claims.inc(len(leases))
         for lease in leases:
             run = self._runs[lease.session_id] = SessionRunner(self._services, lease)
             if self._leaving:  # told to while the claim was under way

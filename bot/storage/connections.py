@@ -39,6 +39,14 @@ class PoolSize:
 STANDARD_SIZE = PoolSize()
 
 
+Retried = Callable[[str], object]
+"""Called, in some thread, for each piece of work that is run again: with its SQLSTATE, or what came of it without one."""
+
+
+def nobody_counts(_: str) -> None:
+    """A `Retried` for where nobody wants to know."""
+
+
 class TryAgain(Exception):
     """Raised by a piece of work that has to be run again: it would wait in the wrong order."""
 

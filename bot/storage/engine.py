@@ -19,7 +19,9 @@ from bot.storage.connections import (
     DatabaseAway,
     Failed,
     PoolSize,
+    Retried,
     Work,
+    nobody_counts,
 )
 from bot.storage.encryption import Cipher
 
@@ -41,13 +43,13 @@ class _Pending(Generic[T]):
             self.done.set_result(result)
 
 
-def opened(url: URL, size: PoolSize) -> AbstractAsyncContextManager[Database]:
+def opened(url: URL, size: PoolSize, retried: Retried = nobody_counts) -> AbstractAsyncContextManager[Database]:
     """The database at `url`. Raises `StoreUnavailable` for one that cannot be opened."""
     if url.get_backend_name() == "sqlite":
         return sqlite.opened(url)
     from bot.storage.postgresql import opened as opened_on_server  # noqa: PLC0415 - its driver is an extra
 
-    return opened_on_server(url, size)
+    return opened_on_server(url, size, retried)
 
 
 class Store:
@@ -65,11 +67,13 @@ class Store:
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def open(cls, url: str | URL, cipher: Cipher, size: PoolSize = STANDARD_SIZE) -> AsyncIterator["Store"]:
+    async def open(
+        cls, url: str | URL, cipher: Cipher, size: PoolSize = STANDARD_SIZE, retried: Retried = nobody_counts
+    ) -> AsyncIterator["Store"]:
         """The store with its writers running. Raises `StoreUnavailable` for a database that cannot be opened."""
         url = make_url(url)
         async with contextlib.AsyncExitStack() as stack:
-            store = cls(url, cipher, await stack.enter_async_context(opened(url, size)))
+            store = cls(url, cipher, await stack.enter_async_context(opened(url, size, retried)))
             writing = [asyncio.create_task(store._write(each), name="store-writer") for each in store.database.writers]
             try:
                 yield store

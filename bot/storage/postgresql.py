@@ -16,7 +16,18 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from bot.domain.errors import SettingsError, StoreUnavailable
-from bot.storage.connections import STANDARD_SIZE, Database, DatabaseAway, Failed, PoolSize, TryAgain, Work, unavailable
+from bot.storage.connections import (
+    STANDARD_SIZE,
+    Database,
+    DatabaseAway,
+    Failed,
+    PoolSize,
+    Retried,
+    TryAgain,
+    Work,
+    nobody_counts,
+    unavailable,
+)
 
 T = TypeVar("T")
 
@@ -57,13 +68,15 @@ SILENT_AFTER_S: Final = 10.0
 
 
 @contextlib.asynccontextmanager
-async def opened(url: URL, size: PoolSize, silent_after_s: float = SILENT_AFTER_S) -> AsyncIterator[Database]:
+async def opened(
+    url: URL, size: PoolSize, retried: Retried = nobody_counts, silent_after_s: float = SILENT_AFTER_S
+) -> AsyncIterator[Database]:
     """The database on a server. Raises `SettingsError` for one that cannot be opened."""
     engine = _engine(url, autocommit=True)
     async with contextlib.AsyncExitStack() as stack:
 
         async def threads(begin: str, number: int) -> list[PostgresThread]:
-            opening = (PostgresThread.open(engine, begin, silent_after_s) for _ in range(number))
+            opening = (PostgresThread.open(engine, begin, retried, silent_after_s) for _ in range(number))
             return [await stack.enter_async_context(each) for each in opening]
 
         yield Database(await threads(WRITE, size.writers), await threads(READ, size.readers), batch=1)
@@ -101,9 +114,10 @@ def require_version(driver: Any) -> None:
 class PostgresThread:
     """`ConnectionThread`: a thread and its connection, made anew when it is lost."""
 
-    def __init__(self, engine: Engine, begin: str, silent_after_s: float) -> None:
+    def __init__(self, engine: Engine, begin: str, retried: Retried, silent_after_s: float) -> None:
         self._engine = engine
         self._begin = begin
+        self._retried = retried
         self._silent_after_s = silent_after_s
         self._connection: Connection | None = None
         self._driver: Any = None
@@ -111,9 +125,11 @@ class PostgresThread:
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def open(cls, engine: Engine, begin: str, silent_after_s: float) -> AsyncIterator["PostgresThread"]:
+    async def open(
+        cls, engine: Engine, begin: str, retried: Retried, silent_after_s: float
+    ) -> AsyncIterator["PostgresThread"]:
         """A thread whose transactions begin so. Raises `SettingsError` where the server does not let it in."""
-        thread = cls(engine, begin, silent_after_s)
+        thread = cls(engine, begin, retried, silent_after_s)
         try:
             await thread._in_thread(thread._connected)
             yield thread
@@ -169,6 +185,7 @@ class PostgresThread:
                 pause = next(pauses, None)
                 if pause is None or time.monotonic() + pause > until or not passes(error):
                     raise
+                self._retried(_state(error))
             time.sleep(pause)
 
     def _transact(self, work: Work[T]) -> T:
@@ -267,6 +284,12 @@ def _first_line(detail: str) -> str:
 def _driver_error(error: Exception) -> psycopg.Error | None:
     cause = getattr(error, "orig", None) or error
     return cause if isinstance(cause, psycopg.Error) else None
+
+
+def _state(error: Exception) -> str:
+    """The SQLSTATE, or why there is none."""
+    cause = _driver_error(error)
+    return (cause.sqlstate if cause else None) or ("lock order" if isinstance(error, TryAgain) else "no connection")
 
 
 def _is_away(error: Exception) -> bool:

@@ -36,7 +36,7 @@ from bot.storage import (
     workspaces,
 )
 from bot.storage.admission import EarlierRuns, SessionEndings, admit
-from bot.storage.connections import STANDARD_SIZE, PoolSize, Work
+from bot.storage.connections import STANDARD_SIZE, PoolSize, Retried, Work, nobody_counts
 from bot.storage.encryption import Cipher
 from bot.storage.engine import Store
 from bot.storage.event_writer import EventWriter
@@ -58,10 +58,10 @@ T = TypeVar("T")
 
 @asynccontextmanager
 async def sql_storage(
-    url: str, cipher: Cipher, clock: Clock, size: PoolSize = STANDARD_SIZE
+    url: str, cipher: Cipher, clock: Clock, size: PoolSize = STANDARD_SIZE, retried: Retried = nobody_counts
 ) -> AsyncIterator["SqlStorage"]:
     """On the database at `url`, which has its tables. Raises `StoreUnavailable` when it cannot be opened."""
-    async with Store.open(url, cipher, size) as store:
+    async with Store.open(url, cipher, size, retried) as store:
         if not await store.read(has_canary):
             await store.write(lambda connection: leave_canary(connection, cipher))
             await store.read(lambda connection: require_key(connection, cipher))

@@ -134,10 +134,12 @@ async def test_a_lost_connections_work_is_run_again(url: URL) -> None:
         connection.execute(text("INSERT INTO workspaces VALUES ('room', 'W1', true)"))
         return "written"
 
-    async with Store.open(url, Cipher((KEY,)), PoolSize(1, 1)) as store:
+    retried: list[str] = []
+    async with Store.open(url, Cipher((KEY,)), PoolSize(1, 1), retried.append) as store:
         assert await store.write(work) == "written"
         assert await store.read(lambda c: c.execute(text("SELECT count(*) FROM workspaces")).scalar_one()) == 1
     assert len(set(runs)) == 2
+    assert retried == ["57P01"]
 
 
 async def test_a_lost_database_refuses_all_who_wait(url: URL) -> None:
