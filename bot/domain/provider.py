@@ -88,13 +88,16 @@ class UsedMinutes:
 
 @dataclass(frozen=True, slots=True)
 class Purchase:
-    """What is known of one provider session. `refused`: it is certain that the provider created nothing."""
+    """What is known of one provider session. `refused`: it is certain that the provider created nothing. From `wanted_until` on it was to
+    be closed.
+    """
 
     duration_s: int
     opened_at: datetime | None
     expires_at: datetime | None
     closed_at: datetime | None
     refused: bool = False
+    wanted_until: datetime | None = None
 
     def counted(self, now: datetime) -> Use:
         """What it counts.

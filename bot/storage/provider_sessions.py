@@ -1,18 +1,19 @@
 """What is open, or meant to be open, at the provider: the row comes before the money."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, and_, insert, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, func, insert, literal, or_, select, update
 
 from bot.domain.api_tokens import allowed_minutes
 from bot.domain.sessions import SessionStatus
 from bot.ports.room import RoomCredentials
 from bot.ports.storage.records import ProviderSessionRecord, ProviderSessionStatus
 from bot.ports.storage.transactions import Standing
-from bot.storage import sessions, tokens, usage, workspaces
+from bot.storage import ledger, sessions, tokens, usage, workspaces
+from bot.storage.columns import Instant
 from bot.storage.encryption import encrypt
 from bot.storage.statements import SqlTransaction
 from bot.storage.tables import provider_sessions
@@ -24,15 +25,17 @@ RUNNING = (OPEN, CLOSING)
 
 def record(tx: SqlTransaction, row: Any) -> ProviderSessionRecord:
     sealed = row.credentials
+    credentials = msgspec.json.decode(tx.cipher.decrypt(sealed), type=RoomCredentials) if sealed else None
     return ProviderSessionRecord(
         id=row.id,
         session_id=row.session_id,
         provider_id=row.provider_id,
         status=ProviderSessionStatus(row.state),
-        credentials=msgspec.json.decode(tx.cipher.decrypt(sealed), type=RoomCredentials) if sealed else None,
+        credentials=credentials,
         duration_s=row.duration_s,
         intended_at=row.intended_at,
         expires_at=row.expires_at,
+        account=row.account or (credentials.account if credentials else ""),
     )
 
 
@@ -67,10 +70,17 @@ def running(tx: SqlTransaction, create_takes: timedelta) -> tuple[frozenset[str]
     return known, len(tx.connection.execute(under_way).all())
 
 
+def unsettled(tx: SqlTransaction) -> list[ProviderSessionRecord]:
+    rows = _found(tx, select(provider_sessions).where(provider_sessions.c.state == LOST))
+    return [row for row in rows if row.may_run(tx.now)]
+
+
 # ---------------------------------------------------------------- writing
 
 
-def intend(tx: SqlTransaction, session_id: str, row_id: str, minutes: Callable[[Standing], int]) -> int:
+def intend(
+    tx: SqlTransaction, session_id: str, row_id: str, minutes: Callable[[Standing], int], account: str = ""
+) -> int:
     before = select(provider_sessions.c.duration_s).where(provider_sessions.c.id == row_id)
     if (seconds := tx.connection.execute(before).scalar_one_or_none()) is not None:
         return int(seconds) // 60  # by an earlier run of the same
@@ -89,47 +99,90 @@ def intend(tx: SqlTransaction, session_id: str, row_id: str, minutes: Callable[[
             state=INTENT,
             duration_s=bought * 60,
             payer_id=payer_id,
+            account=account,
             intended_at=tx.now,
         )
     )
     return bought
 
 
-def opened(tx: SqlTransaction, row_id: str, provider_id: str, credentials: RoomCredentials) -> None:
-    duration = select(provider_sessions.c.duration_s).where(provider_sessions.c.id == row_id)
-    seconds = tx.connection.execute(duration).scalar_one()
-    _change(
+def opened(
+    tx: SqlTransaction,
+    row_id: str,
+    provider_id: str,
+    credentials: RoomCredentials,
+    ago: timedelta = timedelta(),
+) -> None:
+    """Once: what is being closed, or is closed, stays so."""
+    _came_to_be(
         tx,
         row_id,
-        provider_id=provider_id,
+        provider_id,
+        tx.now - ago,
         state=OPEN,
         credentials=encrypt(tx.cipher, credentials),
-        opened_at=tx.now,
-        expires_at=tx.now + timedelta(seconds=seconds),
+        account=credentials.account,
+        closed_at=None,
     )
 
 
+def found(tx: SqlTransaction, row_id: str, provider_id: str) -> None:
+    row = tx.connection.execute(select(provider_sessions).where(provider_sessions.c.id == row_id)).one_or_none()
+    if row and row.state == LOST:
+        since = row.intended_at
+        _came_to_be(
+            tx, row_id, provider_id, since, state=CLOSING, wanted_until=since, closing_at=tx.now, closed_at=None
+        )
+
+
+def _came_to_be(tx: SqlTransaction, row_id: str, provider_id: str, since: datetime, **values: object) -> None:
+    duration = select(provider_sessions.c.duration_s).where(provider_sessions.c.id == row_id)
+    expires_at = since + timedelta(seconds=tx.connection.execute(duration).scalar_one())
+    known = {"provider_id": provider_id, "opened_at": since, "expires_at": expires_at}
+    _change(tx, row_id, provider_sessions.c.provider_id != provider_id, **known, **values)
+
+
 def closing(tx: SqlTransaction, row_id: str) -> None:
-    _change(tx, row_id, state=CLOSING)
+    """The first time ends its use; the last is when it ended, if it did."""
+    wanted_until = func.coalesce(provider_sessions.c.wanted_until, literal(tx.now, Instant))
+    _change(
+        tx,
+        row_id,
+        provider_sessions.c.state != CLOSED,
+        state=CLOSING,
+        wanted_until=wanted_until,
+        closing_at=tx.now,
+    )
 
 
 def closed(tx: SqlTransaction, row_id: str) -> None:
-    _over(tx, row_id, CLOSED)
+    ended = func.coalesce(provider_sessions.c.closing_at, literal(tx.now, Instant))
+    _over(tx, row_id, CLOSED, provider_sessions.c.state != CLOSED, closed_at=ended)
+
+
+def expired(tx: SqlTransaction, row_id: str) -> None:
+    _over(tx, row_id, CLOSED, provider_sessions.c.state != CLOSED)
 
 
 def abandoned(tx: SqlTransaction, row_id: str) -> None:
     _over(tx, row_id, CLOSED, provider_sessions.c.state == INTENT)
 
 
+def refuted(tx: SqlTransaction, row_id: str) -> None:
+    _over(tx, row_id, CLOSED, provider_sessions.c.state == LOST)
+
+
 def lost(tx: SqlTransaction, row_id: str) -> None:
     _over(tx, row_id, LOST, provider_sessions.c.state == INTENT)
 
 
-def _over(tx: SqlTransaction, row_id: str, state: ProviderSessionStatus, *where: ColumnElement[bool]) -> None:
+def _over(
+    tx: SqlTransaction, row_id: str, state: ProviderSessionStatus, *where: ColumnElement[bool], **values: object
+) -> None:
     """What was opened meanwhile, by a process that was thought dead, stays known."""
-    values = {"state": state, "closed_at": tx.now, "credentials": b""}
+    _change(tx, row_id, *where, **{"state": state, "closed_at": tx.now, "credentials": b""} | values)
+
+
+def _change(tx: SqlTransaction, row_id: str, *where: ColumnElement[bool], **values: object) -> None:
     tx.connection.execute(update(provider_sessions).where(provider_sessions.c.id == row_id, *where).values(values))
-
-
-def _change(tx: SqlTransaction, row_id: str, **values: object) -> None:
-    tx.connection.execute(update(provider_sessions).where(provider_sessions.c.id == row_id).values(values))
+    ledger.book(tx, row_id)

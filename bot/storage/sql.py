@@ -6,6 +6,7 @@ from functools import partial
 from typing import Concatenate, ParamSpec, TypeVar
 
 from bot.clock import Clock
+from bot.ports.storage.accounting import LedgerRepository, UsageRepository
 from bot.ports.storage.coordination import CoordinationRepository
 from bot.ports.storage.hooks import HookRepository
 from bot.ports.storage.records import Lease
@@ -20,7 +21,6 @@ from bot.ports.storage.repositories import (
     TokenRepository,
     TranscriptRepository,
     UploadRepository,
-    UsageRepository,
     WorkerRepository,
 )
 from bot.ports.storage.transactions import AdmissionQuery, Admitted, FencedWrites, Situation, UnfencedWrites
@@ -28,6 +28,7 @@ from bot.storage import (
     coordination,
     hooks,
     inbox,
+    ledger,
     provider_sessions,
     sessions,
     tokens,
@@ -103,6 +104,7 @@ class SqlStorage:
         self.transcripts: TranscriptRepository = SqlTranscripts(transactions)
         self.provider_sessions: ProviderSessionRepository = SqlProviderSessions(transactions)
         self.usage: UsageRepository = SqlUsage(transactions)
+        self.ledger: LedgerRepository = SqlLedger(transactions)
         self.channels: ChannelRepository = SqlChannels(transactions)
         self.grants: GrantRepository = SqlGrants(transactions)
         self.tokens: TokenRepository = SqlTokens(transactions)
@@ -185,12 +187,20 @@ class SqlProviderSessions(Repository[SqlTransaction]):
     unclosed = reads(provider_sessions.unclosed)
     leftovers = reads(provider_sessions.leftovers)
     running = reads(provider_sessions.running)
+    unsettled = reads(provider_sessions.unsettled)
 
 
 class SqlUsage(Repository[SqlTransaction]):
     of_person = reads(usage.of_person)
     of_session = reads(usage.of_session)
     minutes = reads(usage.minutes)
+
+
+class SqlLedger(Repository[SqlTransaction]):
+    days = reads(ledger.days)
+    note_credit = writes(ledger.note_credit)
+    credit_since = reads(ledger.credit_since)
+    forget_older = changes(ledger.forget_older)
 
 
 class SqlChannels(Repository[SqlTransaction]):
@@ -252,8 +262,12 @@ class SqlWorkers(Repository[SqlTransaction]):
 
 class SqlUnfencedWrites(Repository[SqlTransaction]):
     opened = writes(provider_sessions.opened)
+    closing = writes(provider_sessions.closing)
     closed = writes(provider_sessions.closed)
+    expired = writes(provider_sessions.expired)
     given_up = writes(provider_sessions.lost)
+    found = writes(provider_sessions.found)
+    refuted = writes(provider_sessions.refuted)
     posted = writes(transcripts.posted)
     released = writes(sessions.release)
 

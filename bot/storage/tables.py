@@ -4,6 +4,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -97,9 +98,12 @@ provider_sessions = Table(
     Column("credentials", LargeBinary, nullable=False, server_default=text("''")),  # encrypted
     Column("duration_s", Integer, nullable=False),
     _text("payer_id"),
+    _text("account"),  # at the provider, as in its credentials, which are deleted at its end
     Column("intended_at", Instant, nullable=False),
     Column("opened_at", Instant),
     Column("expires_at", Instant),
+    Column("wanted_until", Instant),  # when it was first asked to end
+    Column("closing_at", Instant),  # and when last
     Column("closed_at", Instant),
     Index("provider_session_by_session", "session_id"),
     Index("provider_session_by_state", "state"),
@@ -315,6 +319,32 @@ deliveries = Table(
     _text("reason"),
     Index("delivery_due", "hook_id", "due_at"),
     Index("delivery_by_event", "event_id"),
+)
+
+# ---------------------------------------------------------------- the books
+
+
+ledger = Table(
+    "ledger",
+    metadata,
+    Column("purchase_id", String(36), primary_key=True),  # the provider session, which is forgotten before its entries
+    Column("number", Integer, primary_key=True),
+    Column("at", Instant, nullable=False),
+    _text("platform"),
+    _text("workspace_id"),
+    _text("account"),  # whose at the provider
+    _text("source"),
+    _text("target"),
+    Column("span", BigInteger, nullable=False),  # microseconds of paid time
+    Index("ledger_by_time", "at"),
+)
+
+credit_readings = Table(
+    "credit_readings",
+    metadata,
+    Column("day", String(10), primary_key=True),  # UTC
+    Column("at", Instant, nullable=False),
+    Column("credit", Float, nullable=False),
 )
 
 # ---------------------------------------------------------------- what several processes share

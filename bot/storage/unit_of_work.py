@@ -255,9 +255,9 @@ class FencedBlock(Generic[Tx]):
 
     # ------------------------------------------------------------ at the provider
 
-    def intend(self, row_id: str, minutes: Callable[[Standing], int]) -> Pending[int]:
+    def intend(self, row_id: str, minutes: Callable[[Standing], int], account: str = "") -> Pending[int]:
         self._spends = True
-        return self._note(self._functions.provider_sessions.intend, self._lease.session_id, row_id, minutes)
+        return self._note(self._functions.provider_sessions.intend, self._lease.session_id, row_id, minutes, account)
 
     def abandon(self, row_id: str) -> None:
         self._note(self._functions.provider_sessions.abandoned, row_id)

@@ -19,9 +19,14 @@ from bot.storage.statements import Prepared, SqlTransaction, in_workspace, one_o
 from bot.storage.tables import provider_sessions, sessions
 
 
-def _counted(row: Any, now: datetime) -> Use:
+def purchase(row: Any) -> Purchase:
+    """A row of `provider_sessions`."""
     refused = row.state == ProviderSessionStatus.CLOSED
-    return Purchase(row.duration_s, row.opened_at, row.expires_at, row.closed_at, refused=refused).counted(now)
+    return Purchase(row.duration_s, row.opened_at, row.expires_at, row.closed_at, refused, row.wanted_until)
+
+
+def _counted(row: Any, now: datetime) -> Use:
+    return purchase(row).counted(now)
 
 
 def of_person(tx: SqlTransaction, place: ConversationRef, person_id: str) -> Use:

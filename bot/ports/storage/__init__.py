@@ -4,6 +4,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
+from bot.ports.storage.accounting import LedgerRepository, UsageRepository
 from bot.ports.storage.coordination import CoordinationRepository
 from bot.ports.storage.hooks import HookRepository
 from bot.ports.storage.records import Lease
@@ -18,7 +19,6 @@ from bot.ports.storage.repositories import (
     TokenRepository,
     TranscriptRepository,
     UploadRepository,
-    UsageRepository,
     WorkerRepository,
 )
 from bot.ports.storage.transactions import AdmissionQuery, Admitted, FencedWrites, Situation, UnfencedWrites
@@ -36,6 +36,7 @@ class Storage(Protocol):
     transcripts: TranscriptRepository
     provider_sessions: ProviderSessionRepository
     usage: UsageRepository
+    ledger: LedgerRepository
     channels: ChannelRepository
     grants: GrantRepository
     tokens: TokenRepository

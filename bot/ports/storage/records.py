@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from bot.clock import new_id
@@ -150,11 +150,12 @@ class ProviderSessionRecord:
     duration_s: int
     intended_at: datetime
     expires_at: datetime | None
+    account: str = ""
+    """Which one at the provider it is of: whatever is asked or closed is asked there. `''` is the operator's."""
 
-    @property
-    def account(self) -> str:
-        """Which account at the provider it is of: whatever is asked or closed is asked there. `''` is the operator's."""
-        return self.credentials.account if self.credentials else ""
+    def may_run(self, now: datetime) -> bool:
+        """Whether its time is not up, if it came to be when it was intended."""
+        return now < self.intended_at + timedelta(seconds=self.duration_s)
 
 
 # ---------------------------------------------------------------- the inbox

@@ -7,7 +7,6 @@ from typing import Protocol
 from bot.commands.options import ChannelSettings
 from bot.domain.api_tokens import ApiToken
 from bot.domain.conversations import Consent, ConversationRef, Person, ReplyTo
-from bot.domain.provider import Use, UsedMinutes
 from bot.domain.sessions import EndReason, SessionStatus
 from bot.ports.grants import Scope
 from bot.ports.provider import Upload
@@ -206,18 +205,8 @@ class ProviderSessionRepository(Protocol):
         """The provider's ids of all of ours that may run, and how many creates may be under way."""
         ...
 
-
-class UsageRepository(Protocol):
-    async def of_person(self, place: ConversationRef, person_id: str) -> Use:
-        """What a person has used today in the workspace of a place, and what is set aside for sessions that run or are about to."""
-        ...
-
-    async def of_session(self, session_id: str) -> Use:
-        """What one session has used so far, and what is set aside for it."""
-        ...
-
-    async def minutes(self, platform: str, workspace_id: str, since: datetime) -> list[UsedMinutes]:
-        """What a workspace has used since then, oldest first."""
+    async def unsettled(self) -> list[ProviderSessionRecord]:
+        """Those of which nobody knows whether they came to be, while they may run."""
         ...
 
 

@@ -193,9 +193,9 @@ class FencedWrites(Protocol):
         """Give a row its outcome, and the turn that it was, unless they have one; a sentence is then due to its author."""
         ...
 
-    def intend(self, row_id: str, minutes: Callable[[Standing], int]) -> Pending[int]:
-        """Write down that a provider session is about to be created, for so many minutes as `minutes` says, paid by the session's payer;
-        the reservation of the start passes over to it. Answers the minutes.
+    def intend(self, row_id: str, minutes: Callable[[Standing], int], account: str = "") -> Pending[int]:
+        """Write down that a provider session is about to be created, for so many minutes as `minutes` says, paid by the session's payer on
+        that account at the provider; the reservation of the start passes over to it. Answers the minutes.
         """
         ...
 
@@ -233,16 +233,38 @@ class UnfencedWrites(Protocol):
     runs the session now must know of it. Everything raises `StoreUnavailable`.
     """
 
-    async def opened(self, row_id: str, provider_id: str, credentials: RoomCredentials) -> None:
-        """The provider's answer to a `create`: it costs money until whoever runs the session closes it."""
+    async def opened(
+        self,
+        row_id: str,
+        provider_id: str,
+        credentials: RoomCredentials,
+        ago: timedelta = timedelta(),
+    ) -> None:
+        """The provider's answer to a `create`, so long ago: it costs money until whoever runs the session closes it."""
+        ...
+
+    async def closing(self, row_id: str) -> None:
+        """About to be closed at the provider, of a session that has ended."""
         ...
 
     async def closed(self, row_id: str) -> None:
-        """Closed at the provider."""
+        """Closed at the provider when it was about to be closed last."""
+        ...
+
+    async def expired(self, row_id: str) -> None:
+        """Its time was up before it could be closed."""
         ...
 
     async def given_up(self, row_id: str) -> None:
         """Intended by a session that has ended, and nobody knows whether it came to be."""
+        ...
+
+    async def found(self, row_id: str, provider_id: str) -> None:
+        """What nobody knew of runs at the provider under this id, and is to be closed."""
+        ...
+
+    async def refuted(self, row_id: str) -> None:
+        """What nobody knew of never came to be."""
         ...
 
     async def posted(self, source_id: str, part: int, message_id: str) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
 from bot.clock import Clock
+from bot.ports.storage.accounting import LedgerRepository, UsageRepository
 from bot.ports.storage.coordination import CoordinationRepository
 from bot.ports.storage.hooks import HookRepository
 from bot.ports.storage.records import Lease
@@ -18,7 +19,6 @@ from bot.ports.storage.repositories import (
     TokenRepository,
     TranscriptRepository,
     UploadRepository,
-    UsageRepository,
     WorkerRepository,
 )
 from bot.ports.storage.transactions import AdmissionQuery, Admitted, FencedWrites, Situation, UnfencedWrites
@@ -29,6 +29,7 @@ from bot.storage.memory import (
     coordination,
     hooks,
     inbox,
+    ledger,
     provider_sessions,
     sessions,
     tokens,
@@ -60,6 +61,7 @@ class MemoryStorage:
         self.transcripts: TranscriptRepository = MemoryTranscripts(transactions)
         self.provider_sessions: ProviderSessionRepository = MemoryProviderSessions(transactions)
         self.usage: UsageRepository = MemoryUsage(transactions)
+        self.ledger: LedgerRepository = MemoryLedger(transactions)
         self.channels: ChannelRepository = MemoryChannels(transactions)
         self.grants: GrantRepository = MemoryGrants(transactions)
         self.tokens: TokenRepository = MemoryTokens(transactions)
@@ -139,12 +141,20 @@ class MemoryProviderSessions(Repository[MemoryTransaction]):
     unclosed = reads(provider_sessions.unclosed)
     leftovers = reads(provider_sessions.leftovers)
     running = reads(provider_sessions.running)
+    unsettled = reads(provider_sessions.unsettled)
 
 
 class MemoryUsage(Repository[MemoryTransaction]):
     of_person = reads(usage.of_person)
     of_session = reads(usage.of_session)
     minutes = reads(usage.minutes)
+
+
+class MemoryLedger(Repository[MemoryTransaction]):
+    days = reads(ledger.days)
+    note_credit = writes(ledger.note_credit)
+    credit_since = reads(ledger.credit_since)
+    forget_older = writes(ledger.forget_older)
 
 
 class MemoryChannels(Repository[MemoryTransaction]):
@@ -206,8 +216,12 @@ class MemoryWorkers(Repository[MemoryTransaction]):
 
 class MemoryUnfencedWrites(Repository[MemoryTransaction]):
     opened = writes(provider_sessions.opened)
+    closing = writes(provider_sessions.closing)
     closed = writes(provider_sessions.closed)
+    expired = writes(provider_sessions.expired)
     given_up = writes(provider_sessions.lost)
+    found = writes(provider_sessions.found)
+    refuted = writes(provider_sessions.refuted)
     posted = writes(transcripts.posted)
     released = writes(sessions.release)
 

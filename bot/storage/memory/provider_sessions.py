@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from bot.domain.api_tokens import allowed_minutes
 from bot.domain.sessions import SessionStatus
 from bot.ports.room import RoomCredentials
 from bot.ports.storage.records import ProviderSessionRecord, ProviderSessionStatus
 from bot.ports.storage.transactions import Standing
-from bot.storage.memory import sessions, tokens, usage, workspaces
+from bot.storage.memory import ledger, sessions, tokens, usage, workspaces
 from bot.storage.memory.rows import ProviderSessionRow
 from bot.storage.memory.transaction import MemoryTransaction
 
@@ -46,10 +46,17 @@ def _in_order(rows: Iterable[ProviderSessionRecord]) -> list[ProviderSessionReco
     return sorted(rows, key=lambda row: (row.intended_at, row.id))
 
 
+def unsettled(tx: MemoryTransaction) -> list[ProviderSessionRecord]:
+    rows = (row.record for row in tx.data.provider_sessions)
+    return _in_order(row for row in rows if row.status is LOST and row.may_run(tx.now))
+
+
 # ---------------------------------------------------------------- writing
 
 
-def intend(tx: MemoryTransaction, session_id: str, row_id: str, minutes: Callable[[Standing], int]) -> int:
+def intend(
+    tx: MemoryTransaction, session_id: str, row_id: str, minutes: Callable[[Standing], int], account: str = ""
+) -> int:
     if row := tx.data.provider_sessions.get(row_id):
         return row.record.duration_s // 60
     session = sessions.get(tx, session_id)
@@ -59,44 +66,91 @@ def intend(tx: MemoryTransaction, session_id: str, row_id: str, minutes: Callabl
     allowed = allowed_minutes(session.payer_id, tokens.of_person(tx, session.payer_id), tx.now)
     bought = minutes(Standing(session.reserved_s, use, said, allowed))
     sessions.update(tx, session_id, reserved_s=0)
-    record = ProviderSessionRecord(row_id, session_id, "", INTENT, None, bought * 60, tx.now, None)
+    record = ProviderSessionRecord(row_id, session_id, "", INTENT, None, bought * 60, tx.now, None, account)
     tx.data.provider_sessions.add(row_id, ProviderSessionRow(record, session.payer_id))
     return bought
 
 
-def opened(tx: MemoryTransaction, row_id: str, provider_id: str, credentials: RoomCredentials) -> None:
+def opened(
+    tx: MemoryTransaction,
+    row_id: str,
+    provider_id: str,
+    credentials: RoomCredentials,
+    ago: timedelta = timedelta(),
+) -> None:
+    """Once: what is being closed, or is closed, stays so."""
     row = tx.data.provider_sessions.get(row_id)
     assert row is not None
-    expires_at = tx.now + timedelta(seconds=row.record.duration_s)
-    record = replace(row.record, provider_id=provider_id, status=OPEN, credentials=credentials, expires_at=expires_at)
-    tx.data.provider_sessions.put(row_id, replace(row, record=record, opened_at=tx.now))
+    if row.record.provider_id == provider_id:
+        return
+    opened = _come(row, provider_id, tx.now - ago, OPEN)
+    record = replace(opened.record, credentials=credentials, account=credentials.account)
+    _put(tx, replace(opened, record=record, closed_at=None))
+
+
+def found(tx: MemoryTransaction, row_id: str, provider_id: str) -> None:
+    row = tx.data.provider_sessions.get(row_id)
+    if row and row.record.status is LOST:
+        since = row.record.intended_at
+        ended = replace(_come(row, provider_id, since, CLOSING), closed_at=None, wanted_until=since, closing_at=tx.now)
+        _put(tx, ended)
+
+
+def _come(
+    row: ProviderSessionRow, provider_id: str, since: datetime, status: ProviderSessionStatus
+) -> ProviderSessionRow:
+    expires_at = since + timedelta(seconds=row.record.duration_s)
+    record = replace(row.record, provider_id=provider_id, expires_at=expires_at, status=status)
+    return replace(row, record=record, opened_at=since)
 
 
 def closing(tx: MemoryTransaction, row_id: str) -> None:
-    if row := tx.data.provider_sessions.get(row_id):
-        tx.data.provider_sessions.put(row_id, replace(row, record=replace(row.record, status=CLOSING)))
+    """The first time ends its use; the last is when it ended, if it did."""
+    row = tx.data.provider_sessions.get(row_id)
+    if row and row.record.status is not CLOSED:
+        record = replace(row.record, status=CLOSING)
+        _put(tx, replace(row, record=record, wanted_until=row.wanted_until or tx.now, closing_at=tx.now))
 
 
 def closed(tx: MemoryTransaction, row_id: str) -> None:
-    _over(tx, row_id, CLOSED)
+    row = tx.data.provider_sessions.get(row_id)
+    if row and row.record.status is not CLOSED:
+        _over(tx, row, CLOSED, row.closing_at)
+
+
+def expired(tx: MemoryTransaction, row_id: str) -> None:
+    row = tx.data.provider_sessions.get(row_id)
+    if row and row.record.status is not CLOSED:
+        _over(tx, row, CLOSED)
 
 
 def abandoned(tx: MemoryTransaction, row_id: str) -> None:
-    if _is_intended(tx, row_id):
-        _over(tx, row_id, CLOSED)
+    if row := _in_state(tx, row_id, INTENT):
+        _over(tx, row, CLOSED)
+
+
+def refuted(tx: MemoryTransaction, row_id: str) -> None:
+    if row := _in_state(tx, row_id, LOST):
+        _over(tx, row, CLOSED)
 
 
 def lost(tx: MemoryTransaction, row_id: str) -> None:
-    if _is_intended(tx, row_id):
-        _over(tx, row_id, LOST)
+    if row := _in_state(tx, row_id, INTENT):
+        _over(tx, row, LOST)
 
 
-def _is_intended(tx: MemoryTransaction, row_id: str) -> bool:
+def _in_state(tx: MemoryTransaction, row_id: str, status: ProviderSessionStatus) -> ProviderSessionRow | None:
     row = tx.data.provider_sessions.get(row_id)
-    return row is not None and row.record.status is INTENT
+    return row if row and row.record.status is status else None
 
 
-def _over(tx: MemoryTransaction, row_id: str, status: ProviderSessionStatus) -> None:
-    if row := tx.data.provider_sessions.get(row_id):
-        record = replace(row.record, status=status, credentials=None)
-        tx.data.provider_sessions.put(row_id, replace(row, record=record, closed_at=tx.now))
+def _over(
+    tx: MemoryTransaction, row: ProviderSessionRow, status: ProviderSessionStatus, at: datetime | None = None
+) -> None:
+    record = replace(row.record, status=status, credentials=None)
+    _put(tx, replace(row, record=record, closed_at=at or tx.now))
+
+
+def _put(tx: MemoryTransaction, row: ProviderSessionRow) -> None:
+    tx.data.provider_sessions.put(row.record.id, row)
+    ledger.book(tx, row.record.id)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Generic, TypeVar
 
 from bot.commands.options import ChannelSettings
@@ -10,6 +10,7 @@ from bot.domain.api_tokens import ApiToken
 from bot.domain.conversations import Consent, ConversationRef, Person
 from bot.domain.errors import StoreUnavailable
 from bot.domain.hook_events import PlaceScope
+from bot.domain.ledger import CreditReading, Transfer
 from bot.domain.provider import Purchase
 from bot.ports.grants import Scope
 from bot.ports.storage.hooks import HookRecord, NewEvent
@@ -148,12 +149,24 @@ class ProviderSessionRow:
     payer_id: str
     opened_at: datetime | None = None
     closed_at: datetime | None = None
+    wanted_until: datetime | None = None
+    closing_at: datetime | None = None
 
     @property
     def purchase(self) -> Purchase:
         record = self.record
         refused = record.status is ProviderSessionStatus.CLOSED
-        return Purchase(record.duration_s, self.opened_at, record.expires_at, self.closed_at, refused=refused)
+        return Purchase(
+            record.duration_s, self.opened_at, record.expires_at, self.closed_at, refused, self.wanted_until
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRow:
+    at: datetime
+    workspace: WorkspaceKey
+    account: str
+    transfer: Transfer
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +252,8 @@ class Data:
     jobs: Rows[str, HeldRow] = field(default_factory=Rows)
     budgets: Rows[str, datetime] = field(default_factory=Rows)
     offers: Rows[str, ListRow] = field(default_factory=Rows)
+    ledger: Rows[tuple[str, int], LedgerRow] = field(default_factory=Rows)
+    credit_readings: Rows[date, CreditReading] = field(default_factory=Rows)
 
     @property
     def all(self) -> tuple[Rows[object, object], ...]:

@@ -77,7 +77,8 @@ def operations(of: type) -> set[str]:
 
 def test_every_operation_is_tried() -> None:
     assert operations(FencedWrites) == WRITES.keys()
-    assert operations(UnfencedWrites) == {"opened", "closed", "given_up", "posted", "released"}
+    at_the_provider = {"opened", "closing", "closed", "expired", "given_up", "found", "refuted"}
+    assert operations(UnfencedWrites) == {*at_the_provider, "posted", "released"}
 
 
 async def lived_in(storage: Storage) -> tuple[Lease, InboxRecord]:
@@ -113,6 +114,7 @@ async def everything(storage: Storage) -> list[object]:
         await storage.provider_sessions.unclosed("s"),
         await storage.provider_sessions.running(HOUR),
         await storage.usage.of_session("s"),
+        await storage.ledger.days(NOON),
     ]
 
 

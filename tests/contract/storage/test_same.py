@@ -31,6 +31,7 @@ from bot.domain.hook_events import EventType, PlaceScope
 from bot.domain.posts import Opened
 from bot.domain.sessions import EndReason, SessionSpec, SessionStatus
 from bot.ports.grants import Scope
+from bot.ports.room import RoomCredentials
 from bot.ports.storage import Storage
 from bot.ports.storage.hooks import HookRecord
 from bot.ports.storage.records import (
@@ -126,6 +127,14 @@ async def ask_to_end(world: World, session_id: str, number: int) -> object:
 
     asked = await world.storage.sessions.ask_to_end([session_id], EndReason.STOPPED, stop)
     return [session.id for session in asked]
+
+
+async def came_to_be(world: World, number: int) -> None:
+    """Where it is known that it was intended."""
+    unclosed = [row.id for s in SESSIONS for row in await world.storage.provider_sessions.unclosed(s)]
+    if f"p{number}" in unclosed:
+        credentials = RoomCredentials("app", "channel", "7", "token", account="key" if number % 2 else "")
+        await world.storage.unfenced.opened(f"p{number}", f"akool{number}", credentials)
 
 
 async def hooked(world: World, number: int, place: ConversationRef) -> None:
@@ -237,8 +246,14 @@ STEPS: st.SearchStrategy[Step] = st.one_of(
     in_run(
         lambda run, n, part: run.intend_post(PostRecord(f"u{n}", part, f"k{n}", "", NOON)), numbers, st.integers(0, 1)
     ),
+    step(came_to_be, numbers),
+    step(lambda w, n: w.storage.unfenced.closing(f"p{n}"), numbers),
     step(lambda w, n: w.storage.unfenced.closed(f"p{n}"), numbers),
+    step(lambda w, n: w.storage.unfenced.expired(f"p{n}"), numbers),
     step(lambda w, n: w.storage.unfenced.given_up(f"p{n}"), numbers),
+    step(lambda w, n: w.storage.unfenced.found(f"p{n}", f"found{n}"), numbers),
+    step(lambda w, n: w.storage.unfenced.refuted(f"p{n}"), numbers),
+    step(lambda w, age: w.storage.ledger.forget_older(age), ages),
     step(lambda w, n: w.storage.unfenced.posted(f"u{n}", 0, f"m{n}"), numbers),
     step(lambda w, s, a: w.storage.unfenced.released(Lease(s, a, 1)), session_ids, workers),
     step(lambda w, s: w.storage.sessions.put_to_rest(s, EndReason.EXPIRED), session_ids),
@@ -282,6 +297,8 @@ async def everything(storage: Storage) -> dict[str, object]:
         "running": await storage.provider_sessions.running(HOUR),
         "outcomes": dict(await storage.inbox.count_outcomes("fake", "W1", NOON, list(InboxOutcome))),
         "minutes": await storage.usage.minutes("fake", "W1", NOON),
+        "unsettled": await storage.provider_sessions.unsettled(),
+        "ledger": await storage.ledger.days(NOON),
         "eldest": await storage.workers.eldest(),
         "others": await storage.workers.others_alive("A"),
         "owners": set(await storage.grants.owners()),

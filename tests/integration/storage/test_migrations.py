@@ -58,3 +58,40 @@ def test_what_was_accepted_before_an_upgrade_keeps_its_channel(url: URL) -> None
     upgrade(url)
     with connected(url) as connection:
         assert connection.exec_driver_sql("SELECT id, place_channel_id FROM inbox").all() == [("row", "C1")]
+
+
+def test_the_books_are_opened_with_what_was_stored_before(url: URL) -> None:
+    with connected(url) as connection:
+        config = _config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0008_shared_by_processes")
+        connection.exec_driver_sql(
+            "INSERT INTO sessions (id, platform, workspace_id, spec, created_at, active_at) VALUES ('s', 'slack', 'W1', '', 0, 0)"
+        )
+        for id_, state, opened, closed in (
+            ("closed", "closed", "0", "60000000"),
+            ("open", "open", "0", "NULL"),
+            ("expired", "closed", "0", "900000000"),
+            ("lost", "lost", "NULL", "30000000"),
+            ("refused", "closed", "NULL", "1000000"),
+        ):
+            connection.exec_driver_sql(
+                "INSERT INTO provider_sessions (id, session_id, state, duration_s, intended_at, opened_at, expires_at, closed_at) "
+                f"VALUES ('{id_}', 's', '{state}', 600, 0, {opened}, 600000000, {closed})"
+            )
+        connection.commit()
+    upgrade(url)
+    with connected(url) as connection:
+        entries = connection.exec_driver_sql(
+            "SELECT purchase_id, source, target, span / 1000000, platform, workspace_id FROM ledger ORDER BY purchase_id, number"
+        ).all()
+    assert [tuple(entry[:4]) for entry in entries] == [
+        ("closed", "credit", "paid", 600),
+        ("closed", "paid", "used", 60),
+        ("closed", "paid", "credit", 540),
+        ("expired", "credit", "paid", 600),
+        ("expired", "paid", "used", 600),
+        ("lost", "credit", "unknown", 600),
+        ("open", "credit", "paid", 600),
+    ]
+    assert {tuple(entry[4:]) for entry in entries} == {("slack", "W1")}
