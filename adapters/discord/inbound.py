@@ -65,7 +65,8 @@ class DiscordInboundHandler:
             case Accepted():
                 pass
             case Question():
-                await self.tell(inbound, await self.core.answer(inbound))
+                if await self._first(inbound):
+                    await self.tell(inbound, await self.core.answer(inbound))
             case Refused(sentence) | NoSession(sentence):
                 await self.tell(inbound, Reply(sentence))
             case Duplicate():
@@ -78,15 +79,29 @@ class DiscordInboundHandler:
             case Accepted() | Duplicate():
                 self.conversations.hear(inbound.place, inbound.sequence)
             case Question():
-                await self.tell(inbound, await self.core.answer(inbound))
+                if await self._first(inbound):
+                    await self.tell(inbound, await self.core.answer(inbound))
             case Refused(sentence) if addressed or live or sentence != NOT_TAKEN:
-                await self.tell(inbound, Reply(sentence))
+                await self._refuse(inbound, sentence)
             case NoSession(sentence):
                 self.conversations.forget(inbound.place)
                 if addressed:
-                    await self.tell(inbound, Reply(sentence))
+                    await self._refuse(inbound, sentence)
             case _:
                 pass
+
+    async def _refuse(self, inbound: Inbound, sentence: str) -> None:
+        if sentence == NOT_TAKEN or await self._first(inbound):
+            await self.tell(inbound, Reply(sentence))
+
+    async def _first(self, inbound: Inbound) -> bool:
+        """A message is looked up again after an interruption, perhaps by another process. Whoever cannot know it says so."""
+        try:
+            return await self.core.first_to_answer(inbound)
+        except StoreUnavailable as error:
+            log.warning("something was not answered", reason=error.detail)
+            await self.tell(inbound, Reply(NOT_TAKEN))
+            return False
 
     async def tell(self, inbound: Inbound, reply: Reply) -> None:
         """Tell who did this. What cannot be told is logged: there is nobody else to tell."""
@@ -96,7 +111,8 @@ class DiscordInboundHandler:
     async def offer_form(self, inbound: Inbound, verb: Verb) -> None:
         """To whoever wrote a message that asks for it."""
         assert inbound.reply_to is not None
-        await self._try(self.replies.offer(inbound.reply_to, forms.offer(verb)))
+        if await self._first(inbound):
+            await self._try(self.replies.offer(inbound.reply_to, forms.offer(verb)))
 
     @staticmethod
     async def _try(telling: Awaitable[None]) -> None:

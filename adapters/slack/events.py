@@ -24,6 +24,7 @@ from adapters.slack.payloads import ChannelEvent, HomeOpened, InboundContext, Me
 from adapters.slack.rendering import home
 from adapters.slack.text import SOMEONE, attached, mentions
 from bot.domain.conversations import Command, ConversationRef, Inbound, Membership, MessagePosted, Person, ReplyTo
+from bot.domain.errors import StoreUnavailable
 
 log = structlog.get_logger(__name__)
 
@@ -35,7 +36,6 @@ class SlackEvents:
 
     def __init__(self, handler: SlackInboundHandler) -> None:
         self._handler = handler
-        self._answered = handler.answered
         self._kinds: Mapping[str, Callable[[InboundContext, Body], Awaitable[Receipt]]] = {
             "message": self._message,
             "app_mention": self._message,
@@ -72,7 +72,8 @@ class SlackEvents:
         if isinstance(inbound.body, MessagePosted) and not inbound.body.text:  # only a picture, only a file
             return Receipt()
         if addressed and (verb := asked_for(without_mention(event.text, setting.own_id), self._handler.catalogue)):
-            return self._answer(inbound, partial(self._handler.writer.offer_form, ReplyTo(inbound.place, person), verb))
+            form = partial(self._handler.writer.offer_form, ReplyTo(inbound.place, person), verb)
+            return await self._answer(inbound, form)
         return await self._submitted(inbound, addressed=addressed)
 
     async def _concerns(self, setting: InboundContext, channel: str, text: Text) -> bool:
@@ -81,18 +82,20 @@ class SlackEvents:
         return await self._handler.core.concerns(place)
 
     async def _submitted(self, inbound: Inbound, *, addressed: bool) -> Receipt:
-        if self._answered.knows(inbound.place.workspace_id, inbound.event_id):
-            return Receipt()  # or what was refused with a sentence might be taken after all
         handling = await self._handler.submit(inbound)
         if not handling.taken:
             return Receipt(status=503)
-        silent = not handling.sentence or not (handling.hosted or addressed)
-        return self._answer(inbound, handling.afterwards if silent else self._handler.say(inbound, handling.sentence))
+        if handling.sentence and (handling.hosted or addressed):
+            return await self._answer(inbound, self._handler.say(inbound, handling.sentence))
+        return Receipt(afterwards=handling.afterwards)
 
-    def _answer(self, inbound: Inbound, answer: Afterwards | None) -> Receipt:
-        if answer is None or not self._answered.first_time(inbound.place.workspace_id, inbound.event_id):
-            return Receipt()
-        return Receipt(afterwards=answer)
+    async def _answer(self, inbound: Inbound, answer: Afterwards) -> Receipt:
+        """A mention comes as two events, perhaps to two processes, and whatever Slack sends may come again."""
+        try:
+            first = await self._handler.core.first_to_answer(inbound)
+        except StoreUnavailable:
+            return Receipt(status=503)
+        return Receipt(afterwards=answer if first else None)
 
     async def _changed(self, setting: InboundContext, event: MessageEvent, body: Body) -> Receipt:
         """An edit or a deletion, which is its author's whoever that is. Slack also reports the preview that it adds to a link."""

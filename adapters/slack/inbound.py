@@ -31,6 +31,7 @@ from bot.domain.conversations import (
     MessagePosted,
     MessageRef,
     NoSession,
+    Outcome,
     Person,
     Question,
     Refused,
@@ -47,11 +48,6 @@ SPOKEN_SUBTYPES = frozenset({"", "file_share", "me_message", "thread_broadcast"}
 
 WHEN_BARE = frozenset({"set", "act", "defaults set", "defaults voice"})
 """Verbs that change nothing without an option; those that lack a required one are found by themselves."""
-
-REMEMBERED = timedelta(minutes=10)
-"""Slack's third and last try comes about six minutes after the first."""
-
-CAPACITY = 10_000
 
 Afterwards = Callable[[], Awaitable[None]]
 """What is done once Slack has its answer."""
@@ -205,32 +201,6 @@ def asked_for(text: str, catalogue: Catalogue = CATALOGUE) -> Verb | None:
 # ---------------------------------------------------------------- handed to the core
 
 
-class AnsweredMessages:
-    """The newest messages and triggers that were answered by this process.
-
-    A mention comes as two events, and whatever Slack sends may come again. What was committed the inbox knows; a question and a
-    refusal leave no row there, and would be answered, or done, as often as they come.
-    """
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._until: dict[tuple[str, str], datetime] = {}
-
-    def knows(self, workspace_id: str, event_id: str) -> bool:
-        until = self._until.get((workspace_id, event_id))
-        return until is not None and self._clock.now() < until
-
-    def first_time(self, workspace_id: str, event_id: str) -> bool:
-        """Whether it is still to be answered; from now on it is not."""
-        if self.knows(workspace_id, event_id):
-            return False
-        self._until.pop((workspace_id, event_id), None)
-        self._until[workspace_id, event_id] = self._clock.now() + REMEMBERED
-        if len(self._until) > CAPACITY:
-            del self._until[next(iter(self._until))]
-        return True
-
-
 class Receipt(BoltResponse):
     """The answer to a delivery, and what to do after it has gone out."""
 
@@ -264,32 +234,29 @@ class SlackInboundHandler:
     installations: Installations
     clock: Clock
     command: str
-    answered: AnsweredMessages
     catalogue: Catalogue = CATALOGUE
 
     async def submit(self, inbound: Inbound) -> Handling:
         """Commit, and say what came of it. Never raises for a store that cannot be reached."""
         try:
             outcome = await self.core.accept(inbound)
+            return await self._handled(inbound, outcome)
         except StoreUnavailable:
             return Handling(NOT_TAKEN, taken=False)
+
+    async def _handled(self, inbound: Inbound, outcome: Outcome) -> Handling:
         match outcome:
             case Accepted() | Duplicate():
+                return Handling()
+            case Question() if isinstance(inbound.body, MessageEdited | MessageDeleted):
                 return Handling()
             case NoSession(sentence):
                 return Handling(sentence, hosted=False)
             case Refused(sentence):
                 return Handling(sentence)
-            case Question() if self._answered_already(inbound):
-                return Handling()
             case Question():
-                return Handling(afterwards=lambda: self._answer(inbound))
-
-    def _answered_already(self, inbound: Inbound) -> bool:
-        """Whether this very command was answered before. Of messages the events know it themselves."""
-        if not isinstance(inbound.body, Command):
-            return False
-        return not self.answered.first_time(inbound.place.workspace_id, f"answer {inbound.event_id}")
+                first = await self.core.first_to_answer(inbound)
+                return Handling(afterwards=(lambda: self._answer(inbound)) if first else None)
 
     def say(self, inbound: Inbound, sentence: str) -> Afterwards:
         """Tell the person who did this, after the answer."""

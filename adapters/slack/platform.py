@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from adapters.slack.client import Installations, OneWorkspace, WebApi
 from adapters.slack.directory import Directory
 from adapters.slack.health import CHECK_EVERY_S, Health, HealthPart, Peers, check_token
-from adapters.slack.inbound import AnsweredMessages, SlackInboundHandler
+from adapters.slack.inbound import SlackInboundHandler
 from adapters.slack.installations import ManyWorkspaces, oauth_flow
 from adapters.slack.publisher import SlackPublisher
 from adapters.slack.receiver import Deliveries, HttpEndpoint, bolt_app
@@ -54,9 +54,7 @@ class SlackPlatform(SlackPublisher):
         self._installations = installations
         super().__init__(web, installations, clock, self._health)
         self._directory = Directory(self._call, clock)
-        handler = SlackInboundHandler(
-            core, self, self._directory, installations, clock, settings.command, AnsweredMessages(clock), catalogue
-        )
+        handler = SlackInboundHandler(core, self, self._directory, installations, clock, settings.command, catalogue)
         self._deliveries = Deliveries(bolt_app(handler, web.api_url, flow), self._health)
         self._flow = flow
         self.features = Features(edits=self, search=self, marks=self, typing=self, files=True, members=self, http=self)

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -20,7 +20,7 @@ from bot.ingress.gateway import Gateway
 from bot.ingress.inbox import Inbox
 from bot.jobs import reaper, retention, scheduler, upload_poller
 from bot.jobs.connections import Connections
-from bot.jobs.scheduler import run_periodically
+from bot.jobs.scheduler import Job, JobHolder, run_periodically
 from bot.jobs.webhooks import WebhookSender
 from bot.media.events import SessionEvents
 from bot.ports.chat import ChatPlatform, HttpMount
@@ -127,6 +127,7 @@ class Service:
             disclosures=parts.disclosures,
             barge_in=parts.barge_in,
         )
+        parts.metrics.viewers.set_function(lambda: self.services.events.all_watchers)
         self._give_up = parts.give_up
         self.worker = Worker(self.services, parts.profile, parts.give_up, alone=parts.alone)
         self._connections = Connections(self._platforms, parts.clock, parts.metrics)
@@ -138,7 +139,8 @@ class Service:
         self._links = Links(storage.grants, parts.clock, lambda: self.base_url)
         self._archive = StoredArchive(storage, parts.disclosures)
         self._pictures = parts.pictures
-        self._webhooks = WebhookSender(self.services, self.worker.lease, parts.webhooks) if parts.webhooks else None
+        self._jobs = JobHolder(storage.coordination, self.worker.lease.enlisted)
+        self._webhooks = WebhookSender(self.services, self._jobs, parts.webhooks) if parts.webhooks else None
         self._streams = EventStreams(self.services)
         self._queries = QueryContext(self.services, self._links, self._archive, files=parts.files)
         self.core = Gateway(self._inbox, self._queries)
@@ -212,6 +214,7 @@ class Service:
             contextlib.AsyncExitStack() as last,
             asyncio.TaskGroup() as group,
         ):
+            last.push_async_callback(self._jobs.let_go)
             working = group.create_task(self.worker.run(), name="worker")
             tasks = [
                 group.create_task(self._inbox.run(), name="inbox"),
@@ -222,7 +225,7 @@ class Service:
                 group.create_task(self._watch_database(working), name="database"),
                 group.create_task(self._connections.run(), name="connections"),
                 group.create_task(self._mcp.run(), name="mcp"),
-                *(group.create_task(job, name="job") for job in self._periodic_jobs()),
+                *(group.create_task(run_periodically(self._jobs, job), name="job") for job in self._periodic_jobs()),
                 *([group.create_task(self._webhooks.run(), name="webhooks")] if self._webhooks else []),
                 *(group.create_task(self._keep_up(p), name=p.name) for p in self._platforms.values()),
             ]
@@ -239,25 +242,18 @@ class Service:
                 for task in tasks:
                     task.cancel()
 
-    def _periodic_jobs(self) -> Iterator[Coroutine[None, None, None]]:
-        services = self.services
+    def _periodic_jobs(self) -> Iterator[Job]:
+        services, every = self.services, retention.LOOK_EVERY
         own = services.timeouts.account_is_ours
         sweep = reaper.Reaper(services.storage, services.accounts, services.clock, account_is_ours=own).sweep
-        tidy, look = (
-            retention.Retention(services, self._ended_cards.note).tidy,
-            upload_poller.UploadPoller(services).look,
-        )
-        count = scheduler.Gauges(services).count
-        yield run_periodically(services, self.worker, count, every=scheduler.COUNT_EVERY, wakeup=asyncio.Event())
+        gauges, look = scheduler.Gauges(services), upload_poller.UploadPoller(services).look
+        yield Job("count", gauges.count, scheduler.COUNT_EVERY, lost=gauges.clear)
         at_start = asyncio.Event()  # what could not be closed when the last process ended is closed now
         at_start.set()
-        yield run_periodically(services, self.worker, sweep, every=reaper.SWEEP_EVERY, wakeup=at_start)
-        yield run_periodically(services, self.worker, tidy, every=retention.LOOK_EVERY, wakeup=asyncio.Event())
-        yield run_periodically(
-            services, self.worker, look, every=upload_poller.LOOK_EVERY, wakeup=self._queries.uploads_due
-        )
-        left = retention.Leavers(services).look
-        yield run_periodically(services, self.worker, left, every=retention.LOOK_EVERY, wakeup=asyncio.Event())
+        yield Job("sweep", sweep, reaper.SWEEP_EVERY, at_start)
+        yield Job("tidy", retention.Retention(services, self._ended_cards.note).tidy, every)
+        yield Job("uploads", look, upload_poller.LOOK_EVERY, self._queries.uploads_due)
+        yield Job("leavers", retention.Leavers(services).look, every)
 
     async def _watch_database(self, working: asyncio.Task[None]) -> None:
         """Ends the service with a `SettingsError` when what it writes is not kept any more, once its sessions are closed."""

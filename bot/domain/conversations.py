@@ -236,7 +236,7 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Duplicate:
-    """The same `event_id` was accepted before; nothing changed."""
+    """The same `event_id` was accepted or answered before; nothing changed."""
 
 
 @dataclass(frozen=True, slots=True)

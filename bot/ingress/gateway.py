@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from datetime import timedelta
 
 import structlog
 
+from bot.clock import new_id
 from bot.commands.buttons import instead
 from bot.commands.options import ChannelSettings
 from bot.commands.parser import bare_command
@@ -41,6 +43,9 @@ log = structlog.get_logger(__name__)
 
 ASK_WITHIN = 1.5
 """Seconds; a list of choices that comes later is of no use."""
+
+ANSWERED_FOR = timedelta(minutes=15)
+"""After which what was answered might be delivered again: Slack's last try comes about six minutes after the first."""
 
 FAULT = "Something went wrong on our side. Please try again."
 
@@ -93,6 +98,10 @@ class Gateway:
         await self._services.storage.grants.revoke_of_person(place, person_id)
 
     # ------------------------------------------------------------ questions
+
+    async def first_to_answer(self, inbound: Inbound) -> bool:
+        coordination = self._services.storage.coordination
+        return await coordination.first_to_answer(inbound.place, inbound.event_id, new_id(), lasts=ANSWERED_FOR)
 
     async def answer(self, inbound: Inbound) -> Reply:
         reply = await self._answer(inbound)

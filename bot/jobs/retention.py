@@ -36,6 +36,7 @@ class Retention:
         await storage.grants.forget(ended_for=AFTERWARDS)
         await storage.uploads.forget_older(timeouts.retention)
         await storage.hooks.forget_older(EVENTS_KEPT)
+        await storage.coordination.forget_passed()
         if forgotten := await storage.sessions.forget_older(timeouts.retention):
             log.info("forgot old sessions", sessions=forgotten)
 

@@ -11,9 +11,9 @@ import structlog
 
 from bot.domain.conversations import Channel
 from bot.domain.errors import AvatarbotError, StoreUnavailable
+from bot.jobs.scheduler import JobHolder
 from bot.ports.storage.hooks import EventRecord, HookDelivery, HookRecord
 from bot.ports.webhooks import WebhookAnswer, WebhookClient, WebhookUnreachable
-from bot.runtime.lease import WorkerLease
 from bot.runtime.services import Services
 from bot.tasks import rest
 
@@ -36,6 +36,8 @@ ASK_AGAIN, ASKED = 20.0, 3
 
 MOST_WAITING = 10_000
 """Events for one receiver: one that is so far behind is disabled, and what waits can be sent again by hand."""
+
+JOB = "webhooks"
 
 COUNT_EVERY = 60.0
 """Seconds between two looks at how many wait."""
@@ -66,18 +68,18 @@ def failure(reason: str, attempts: int, age: timedelta, asked: float | None, dic
 
 
 class WebhookSender:
-    """`run` sends until cancelled; what is under way then is sent again after the next start. Only the oldest worker's does."""
+    """`run` sends until cancelled; what is under way then is sent again after the next start. One process at a time does."""
 
     def __init__(
         self,
         services: Services,
-        lease: WorkerLease,
+        jobs: JobHolder,
         client: WebhookClient,
         dice: Callable[[], float] = random.random,
         most_waiting: int = MOST_WAITING,
     ) -> None:
         self._services = services
-        self._lease = lease
+        self._jobs = jobs
         self._client = client
         self._dice = dice
         self._most_waiting = most_waiting
@@ -85,7 +87,7 @@ class WebhookSender:
         self._counted_at = -math.inf
 
     async def run(self) -> None:
-        await self._lease.enlisted.wait()
+        await self._jobs.enlisted.wait()
         with self._services.storage.outbox.joined() as wakeup:
             async with asyncio.TaskGroup() as deliveries:
                 while True:
@@ -99,7 +101,7 @@ class WebhookSender:
     async def _begin_due(self, deliveries: asyncio.TaskGroup, wakeup: asyncio.Event) -> None:
         storage = self._services.storage
         hooks = [hook for hook in await storage.hooks.everything() if not hook.disabled]
-        if not hooks or await storage.workers.eldest() != self._lease.id:
+        if not hooks or not await self._jobs.has(JOB, LOOK_EVERY):
             return
         await self._disable_behind(hooks)
         for hook in hooks:

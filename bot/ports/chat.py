@@ -227,6 +227,14 @@ class CoreApi(Protocol):
         """
         ...
 
+    async def first_to_answer(self, inbound: Inbound) -> bool:
+        """Whether this delivery is the one to answer: of what leaves no row behind, a question or a refusal, and may come again.
+
+        Asked right before the answer. From then on, for some minutes, the same is a `Duplicate`, whichever process it reaches.
+        Raises `StoreUnavailable`.
+        """
+        ...
+
     async def answer(self, inbound: Inbound) -> Reply:
         """Answer a `Question`. Never raises for what a person did; the reply says what is wrong."""
         ...

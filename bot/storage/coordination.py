@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import Insert, insert
 
 from bot.domain.conversations import ConversationRef
 from bot.ports.storage.coordination import Reading, SharedList
-from bot.storage.statements import NOW, SqlTransaction, in_workspace, lasting
+from bot.storage.statements import NOW, SqlTransaction, lasting
 from bot.storage.tables import budgets, jobs, offers, seen
 
 KEPT = timedelta(days=1)
@@ -50,12 +50,6 @@ def first_to_answer(tx: SqlTransaction, place: ConversationRef, event_id: str, b
         where=or_(_passed(seen.c.until), seen.c.answered_by == by),
     )
     return _took(tx, taken)
-
-
-def is_answered(tx: SqlTransaction, place: ConversationRef, event_id: str) -> bool:
-    here = in_workspace(seen, place.platform, place.workspace_id)
-    query = select(seen.c.event_id).where(here, seen.c.event_id == event_id, ~_passed(seen.c.until))
-    return _ran(tx, query).first() is not None
 
 
 # ---------------------------------------------------------------- who does a job

@@ -9,6 +9,8 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     ColumnElement,
+    Select,
+    Table,
     and_,
     bindparam,
     case,
@@ -17,6 +19,7 @@ from sqlalchemy import (
     or_,
     select,
     type_coerce,
+    union_all,
     update,
 )
 from sqlalchemy.dialects.postgresql import insert
@@ -35,24 +38,28 @@ from bot.ports.storage.records import (
 from bot.ports.storage.transactions import EventKey
 from bot.storage.encryption import decrypt, encrypt
 from bot.storage.statements import NOW, Prepared, SqlTransaction, in_workspace, lasting, one_of
-from bot.storage.tables import events, inbox, turns, utterances
+from bot.storage.tables import events, inbox, seen, turns, utterances
 
 NO_WORDS = "{}"
 """The body of a message of which no word is kept."""
 
-_KNOWN = Prepared(
-    select(inbox.c.platform, inbox.c.workspace_id, inbox.c.event_id).where(
-        one_of(inbox.c.platform, "platforms"),
-        one_of(inbox.c.workspace_id, "workspaces"),
-        one_of(inbox.c.event_id, "events"),
+
+def _these(table: Table) -> Select[Any]:
+    return select(table.c.platform, table.c.workspace_id, table.c.event_id).where(
+        one_of(table.c.platform, "platforms"),
+        one_of(table.c.workspace_id, "workspaces"),
+        one_of(table.c.event_id, "events"),
     )
-)
+
+
+_KNOWN = Prepared(union_all(_these(inbox), _these(seen).where(type_coerce(seen.c.until, BigInteger) > NOW)))
 
 
 def known_events(tx: SqlTransaction, events: Collection[EventKey]) -> set[EventKey]:
-    """Which of these were accepted before, and perhaps some more of their workspaces."""
+    """Which of these were accepted or answered before, and perhaps some more of their workspaces."""
     platforms, workspaces, ids = ([*{event[at] for event in events}] for at in range(3))
-    return {tuple(row) for row in _KNOWN.rows(tx, platforms=platforms, workspaces=workspaces, events=ids)}
+    rows = _KNOWN.rows(tx, platforms=platforms, workspaces=workspaces, events=ids, now=tx.now)
+    return {tuple(row) for row in rows}
 
 
 _AUTHORS = Prepared(

@@ -26,7 +26,7 @@ from bot.storage.statements import (
     in_workspace,
     one_of,
 )
-from bot.storage.tables import sessions, turns, utterances, workers
+from bot.storage.tables import jobs, sessions, turns, utterances, workers
 
 ENDED = SessionStatus.ENDED.value
 AT_REST = (ENDED, SessionStatus.SLEEPING.value)
@@ -298,6 +298,8 @@ def enlist(
 ) -> None:
     gone = workers.c.id == instead_of if lasts else workers.c.id != worker_id
     tx.connection.execute(workers.delete().where(gone))
+    if not lasts:
+        tx.connection.execute(jobs.delete())
     until = tx.now + lasts if lasts else FOREVER
     written = insert(workers).values(
         id=worker_id,
@@ -323,12 +325,6 @@ def dismiss(tx: SqlTransaction, worker_id: str) -> None:
 def others_alive(tx: SqlTransaction, worker_id: str) -> bool:
     query = select(func.count()).where(workers.c.id != worker_id, workers.c.lease_until > tx.now)
     return int(tx.connection.execute(query).scalar_one()) > 0
-
-
-def eldest(tx: SqlTransaction) -> str:
-    living = select(workers.c.id).where(workers.c.lease_until > tx.now)
-    query = living.order_by(workers.c.started_at, workers.c.id).limit(1)
-    return tx.connection.execute(query).scalar_one_or_none() or ""
 
 
 def _living(worker_id: str, now: datetime) -> ColumnElement[bool]:

@@ -256,7 +256,6 @@ class SqlWorkers(Repository[SqlTransaction]):
     renew = writes(sessions.renew)
     dismiss = writes(sessions.dismiss)
     others_alive = reads(sessions.others_alive)
-    eldest = reads(sessions.eldest)
     claim = writes(sessions.claim)
 
 
@@ -290,7 +289,6 @@ class SqlHooks(Repository[SqlTransaction]):
 
 class SqlCoordination(Repository[SqlTransaction]):
     first_to_answer = writes(coordination.first_to_answer)
-    is_answered = reads(coordination.is_answered)
     hold = writes(coordination.hold)
     let_go = writes(coordination.let_go)
     reserve = writes(coordination.reserve)

@@ -182,6 +182,9 @@ class ScriptedCore(CoreApi):
                 pass
         return Accepted(f"row-{len(self.came)}", SESSION)
 
+    async def first_to_answer(self, inbound: Inbound) -> bool:
+        return True
+
     async def answer(self, inbound: Inbound) -> Reply:
         assert isinstance(inbound.body, Command)
         match inbound.body.verb:

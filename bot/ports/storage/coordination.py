@@ -32,12 +32,8 @@ class CoordinationRepository(Protocol):
     async def first_to_answer(self, place: ConversationRef, event_id: str, by: str, *, lasts: timedelta) -> bool:
         """Whether what came in with this id in the workspace of a place is answered `by` whoever asks, and for so long by nobody else.
 
-        `by` is another for each delivery.
+        `by` is another for each delivery. Until then admission knows what came in as it knows what it took.
         """
-        ...
-
-    async def is_answered(self, place: ConversationRef, event_id: str) -> bool:
-        """Whether somebody was the first already."""
         ...
 
     async def hold(self, job: str, holder: str, *, lasts: timedelta) -> bool:

@@ -339,7 +339,7 @@ class WorkerRepository(Protocol):
         self, worker_id: str, profile: ProcessProfile, *, lasts: timedelta | None, instead_of: str = ""
     ) -> None:
         """A new lease, instead of an earlier one of the same process. One that `lasts` for ever is had by the only process there is: all
-        other workers are known to be dead, and what they held can be claimed at once.
+        other workers are known to be dead, and what they held can be claimed at once, their jobs too.
         """
         ...
 
@@ -353,10 +353,6 @@ class WorkerRepository(Protocol):
 
     async def others_alive(self, worker_id: str) -> bool:
         """Whether another worker has a lease."""
-        ...
-
-    async def eldest(self) -> str:
-        """The living worker that has lived longest: it does what only one may do. `''` when none lives."""
         ...
 
     async def claim(self, worker_id: str, *, room: int, but: Collection[str] = ()) -> list[Lease]:

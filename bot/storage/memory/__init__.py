@@ -210,7 +210,6 @@ class MemoryWorkers(Repository[MemoryTransaction]):
     renew = writes(sessions.renew)
     dismiss = writes(sessions.dismiss)
     others_alive = reads(sessions.others_alive)
-    eldest = reads(sessions.eldest)
     claim = writes(sessions.claim)
 
 
@@ -244,7 +243,6 @@ class MemoryHooks(Repository[MemoryTransaction]):
 
 class MemoryCoordination(Repository[MemoryTransaction]):
     first_to_answer = writes(coordination.first_to_answer)
-    is_answered = reads(coordination.is_answered)
     hold = writes(coordination.hold)
     let_go = writes(coordination.let_go)
     reserve = writes(coordination.reserve)

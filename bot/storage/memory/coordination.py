@@ -22,11 +22,6 @@ def first_to_answer(tx: MemoryTransaction, place: ConversationRef, event_id: str
     return True
 
 
-def is_answered(tx: MemoryTransaction, place: ConversationRef, event_id: str) -> bool:
-    row = tx.data.seen.get((place.platform, place.workspace_id, event_id))
-    return row is not None and row.until > tx.now
-
-
 def hold(tx: MemoryTransaction, job: str, holder: str, *, lasts: timedelta) -> bool:
     row = tx.data.jobs.get(job)
     if row and row.until > tx.now and row.holder != holder:

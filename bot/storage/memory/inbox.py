@@ -24,8 +24,9 @@ from bot.storage.memory.transaction import MemoryTransaction
 
 
 def known_events(tx: MemoryTransaction, events: Collection[EventKey]) -> set[EventKey]:
-    """Which of these were accepted before."""
-    return {row.event for row in tx.data.inbox} & set(events)
+    """Which of these were accepted or answered before."""
+    answered = {event for event, row in tx.data.seen.items() if row.until > tx.now}
+    return ({row.event for row in tx.data.inbox} | answered) & set(events)
 
 
 def waiting_authors(tx: MemoryTransaction, session_ids: Collection[str]) -> dict[tuple[str, str], int]:

@@ -229,6 +229,8 @@ def enlist(
     for worker in tx.data.workers:
         if worker.id == instead_of if lasts else worker.id != worker_id:
             dismiss(tx, worker.id)
+    for job in [] if lasts else tx.data.jobs.keys():
+        tx.data.jobs.delete(job)
     until = tx.now + lasts if lasts else None
     known = tx.data.workers.get(worker_id) or WorkerRow(worker_id, tx.now, until, profile)
     tx.data.workers.put(worker_id, replace(known, lease_until=until))
@@ -248,10 +250,6 @@ def dismiss(tx: MemoryTransaction, worker_id: str) -> None:
 
 def others_alive(tx: MemoryTransaction, worker_id: str) -> bool:
     return any(worker.id != worker_id for worker in _living(tx))
-
-
-def eldest(tx: MemoryTransaction) -> str:
-    return min(((worker.started_at, worker.id) for worker in _living(tx)), default=(None, ""))[1]
 
 
 def claim(tx: MemoryTransaction, worker_id: str, *, room: int, but: Collection[str] = ()) -> list[Lease]:

@@ -11,7 +11,17 @@ from typing import Protocol, TypeVar
 
 import pytest
 
-from bot.domain.conversations import Accepted, Choice, ConversationRef, Inbound, MessageRef, Outcome, Reply, ReplyTo
+from bot.domain.conversations import (
+    Accepted,
+    Choice,
+    ConversationRef,
+    Duplicate,
+    Inbound,
+    MessageRef,
+    Outcome,
+    Reply,
+    ReplyTo,
+)
 from bot.domain.errors import StoreUnavailable
 from bot.domain.posts import CardAction
 from bot.ports.chat import ChatPlatform, CoreApi, ValueQuery
@@ -40,9 +50,12 @@ class RecordingCore(CoreApi):
         self.hosted = True
         self.broken: Exception | None = None
         self.left: list[tuple[ConversationRef, str]] = []
+        self.answered: set[str] = set()
 
     async def accept(self, inbound: Inbound) -> Outcome:
         self.inbounds.append(inbound)
+        if inbound.event_id in self.answered:
+            return Duplicate()
         if self.broken:
             raise self.broken
         if self.unavailable:
@@ -51,6 +64,13 @@ class RecordingCore(CoreApi):
 
     async def concerns(self, place: ConversationRef) -> bool:
         return self.hosted
+
+    async def first_to_answer(self, inbound: Inbound) -> bool:
+        if self.unavailable:
+            raise StoreUnavailable("Not taken, try again.")
+        first = inbound.event_id not in self.answered
+        self.answered.add(inbound.event_id)
+        return first
 
     async def answer(self, inbound: Inbound) -> Reply:
         return self.reply

@@ -161,17 +161,15 @@ async def test_whoever_is_alone_dismisses_all_others(storage: Storage, clock: Ma
     assert not await storage.workers.others_alive("C")
     assert not await storage.workers.renew("A", lasts=LIFE)
     clock.advance(10**8)
-    assert await storage.workers.eldest() == "C"
+    assert await storage.workers.others_alive("B")
 
 
-async def test_the_eldest_is_the_one_that_has_lived_longest(storage: Storage, clock: ManualClock) -> None:
-    assert await storage.workers.eldest() == ""
-    await enlist(storage, "B", timedelta(seconds=10))
-    clock.advance(1)
-    await enlist(storage, "A", timedelta(minutes=1))
-    assert await storage.workers.eldest() == "B"
-    clock.advance(10)
-    assert await storage.workers.eldest() == "A"
+async def test_whoever_is_alone_has_all_jobs(storage: Storage) -> None:
+    await storage.coordination.hold("sweep", "the dead", lasts=LIFE)
+    await enlist(storage, "A")
+    assert not await storage.coordination.hold("sweep", "A", lasts=LIFE)
+    await storage.workers.enlist("B", ProcessProfile(), lasts=None)
+    assert await storage.coordination.hold("sweep", "B", lasts=LIFE)
 
 
 async def test_what_rests_needs_nobody(storage: Storage) -> None:

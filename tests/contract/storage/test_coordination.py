@@ -6,8 +6,10 @@ import pytest
 
 from bot.ports.storage import Storage
 from bot.ports.storage.coordination import Reading
+from bot.ports.storage.transactions import AdmissionQuery, Admitted, EventKey, Situation
 from tests.contract.storage.seeds import PLACE
 
+EVENT: EventKey = (PLACE.platform, PLACE.workspace_id, "e1")
 HOUR, NO_TIME = timedelta(hours=1), timedelta()
 SLOT = timedelta(minutes=1)
 """Between two calls of a budget; more than any test takes."""
@@ -21,9 +23,25 @@ async def answers(storage: Storage, by: str, lasts: timedelta = HOUR) -> bool:
 
 
 async def test_one_answers_what_reaches_two(storage: Storage) -> None:
-    assert not await storage.coordination.is_answered(PLACE, "e1")
     assert [await answers(storage, "A"), await answers(storage, "B")] == [True, False]
-    assert await storage.coordination.is_answered(PLACE, "e1")
+
+
+async def test_what_was_answered_is_not_admitted(storage: Storage) -> None:
+    assert await known(storage) == frozenset()
+    await answers(storage, "A")
+    assert await known(storage) == {EVENT}
+
+
+async def known(storage: Storage) -> frozenset[EventKey]:
+    """What admission knows already."""
+    found: list[Situation] = []
+
+    def decide(situation: Situation) -> Admitted:
+        found.append(situation)
+        return Admitted()
+
+    await storage.admit(lambda: AdmissionQuery(events=frozenset({EVENT})), decide)
+    return found[-1].known
 
 
 async def test_whoever_answers_hears_so_twice(storage: Storage) -> None:
@@ -38,7 +56,7 @@ async def test_an_event_of_another_workspace_is_another(storage: Storage) -> Non
 
 async def test_what_was_answered_is_forgotten_in_time(storage: Storage) -> None:
     await answers(storage, "A", NO_TIME)
-    assert not await storage.coordination.is_answered(PLACE, "e1")
+    assert await known(storage) == frozenset()
     assert await storage.coordination.forget_passed() == 1
     assert [await answers(storage, "B"), await storage.coordination.forget_passed()] == [True, 0]
 

@@ -299,7 +299,6 @@ async def everything(storage: Storage) -> dict[str, object]:
         "minutes": await storage.usage.minutes("fake", "W1", NOON),
         "unsettled": await storage.provider_sessions.unsettled(),
         "ledger": await storage.ledger.days(NOON),
-        "eldest": await storage.workers.eldest(),
         "others": await storage.workers.others_alive("A"),
         "owners": set(await storage.grants.owners()),
         "grants": [await storage.grants.find(f"hash{number}") for number in ROWS],

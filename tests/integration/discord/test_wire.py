@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bot.domain.conversations import Inbound, MessageDeleted, MessageEdited, Outcome, Question, Reply
+from bot.domain.conversations import Inbound, MessageDeleted, MessageEdited, Outcome, Question, Refused, Reply
 from bot.domain.errors import MessageGone, PlaceGone, PlatformError, Throttled
 from tests.contract.platform.cards import CARD, ENDED, LIVE, final, growing
 from tests.integration.discord.fake import CHANNEL, GUILD, USER, Answer, FakeDiscord, command, guild, press
@@ -93,6 +93,24 @@ async def test_a_late_answer_becomes_a_direct_message(wire: Wire) -> None:
     told = wire.discord.made("POST /channels/710000000000000001/messages")[0].body["content"]
     assert told.startswith("Nobody is live here.")
     assert wire.discord.made("PATCH /webhooks/.*") == []
+
+
+def told(wire: Wire) -> list[str]:
+    return [each.body["content"] for each in wire.discord.made("POST /channels/.*/messages")]
+
+
+@pytest.mark.parametrize("outcome", [Question(), Refused("Ten messages wait already.")])
+async def test_a_message_that_comes_twice_is_answered_once(wire: Wire, outcome: Outcome) -> None:
+    wire.core.outcome, wire.core.reply = outcome, Reply("Ten messages wait already.")
+    said = wire.discord.message("Hello")
+    for _ in range(2):
+        await wire.discord.dispatch("MESSAGE_CREATE", said)
+    assert len(await wire.core.texts(3)) == 3
+    wire.core.outcome = Refused("Too long.")
+    await wire.discord.dispatch("MESSAGE_CREATE", wire.discord.message("And you?"))
+    await wire.discord.until(lambda: "Too long." in told(wire))
+
+    assert sum(text.startswith("Ten messages wait already.") for text in told(wire)) == 1
 
 
 async def test_a_command_is_acknowledged_before_it_is_answered(wire: Wire) -> None:

@@ -16,6 +16,7 @@ from bot.commands.policy import Policy
 from bot.domain.conversations import Channel
 from bot.domain.hook_events import EventType, PlaceScope
 from bot.domain.posts import Speaker
+from bot.jobs.scheduler import JobHolder
 from bot.jobs.webhooks import ASK_AGAIN, ASKED, AT_ONCE, FIRST_PAUSE, WebhookSender
 from bot.ports.storage.hooks import HookRecord
 from bot.ports.storage.records import Lease, ProcessProfile, UtteranceRecord
@@ -93,7 +94,9 @@ async def sending(
         (lease,) = await storage.workers.claim(worker.id, room=1)
         client = StandardWebhooks(("127.0.0.1",), names, internet)
         most = {"most_waiting": 3} if before else {}
-        sender = WebhookSender(service.services, worker, client, lambda: 1.0, **most)
+        sender = WebhookSender(
+            service.services, JobHolder(storage.coordination, worker.enlisted), client, lambda: 1.0, **most
+        )
         sends = Sending(receiver, names, internet, storage, clock, lease, service)
         await sends.happens(before)
         running = asyncio.create_task(sender.run())
