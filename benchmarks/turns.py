@@ -24,7 +24,7 @@ import aiosqlite
 
 from benchmarks.table import Limit, judged, load, percentile
 from benchmarks.world import FirstPackets, World, running
-from bot.domain.conversations import Accepted, ConversationRef, Inbound, Membership, MessagePosted, MessageRef, Person
+from bot.domain.conversations import Accepted, ConversationRef, Inbound, Membership, MessagePosted, Person
 
 SESSIONS, SECONDS = 50, 4
 RATES = (10, 25, 50, 100, 200)
@@ -81,10 +81,9 @@ class Talk:
 
     async def _say(self, number: int, thread: ConversationRef) -> None:
         event = f"{self._name}-{number}"
-        said = MessagePosted("What time is it?", MessageRef(thread, event))
-        inbound = Inbound(
-            event, time.time_ns() // 1000, thread, Person(f"p{number % 7}", "Ann", Membership.MEMBER), said
-        )
+        person = Person(f"p{number % 7}", "Ann", Membership.MEMBER)
+        written = self._world.room.write("What time is it?", thread, person)
+        inbound = Inbound(event, time.time_ns() // 1000, thread, person, MessagePosted(written.text, written.ref))
         began = time.perf_counter()
         outcome = await self._world.service.core.accept(inbound)
         self.accepted.append(time.perf_counter() - began)
