@@ -60,15 +60,20 @@ class NetworkConditions:
     late_s: float = 0.05
 
 
+UNDISTURBED = NetworkConditions()
+
+
 class LossyLink:
     """Decides what becomes of packets, the same way for the same seed."""
 
     def __init__(self, seed: int) -> None:
-        self.conditions = NetworkConditions()
+        self.conditions = UNDISTURBED
         self._dice = Random(seed)  # noqa: S311 - repeatable on purpose
 
     def delays(self) -> tuple[float, ...]:
         """When a packet arrives, in seconds from now, once for each of its copies: nothing when it is lost."""
+        if self.conditions == UNDISTURBED:
+            return (0.0,)
         if self._dice.random() < self.conditions.lose:
             return ()
         copies = 2 if self._dice.random() < self.conditions.repeat else 1

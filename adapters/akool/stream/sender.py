@@ -107,11 +107,16 @@ class _Speech:
 
     def packet(self) -> tuple[Outgoing, int]:
         """The next packet as it would be now, and how many characters it takes."""
-        room = self._packet_bytes - len(encode(Chat(self.mid, self.idx, fin=False, text="")))
-        taken = chunk(self.unsent, room) if self.unsent else 0
+        if len(self.unsent) <= self._packet_bytes:
+            data = self._encoded(len(self.unsent), last=self.finished)
+            if len(data) <= self._packet_bytes:
+                return Outgoing(self.mid, data, self.finished, begins=not self.idx), len(self.unsent)
+        taken = chunk(self.unsent, self._packet_bytes - len(self._encoded(0, last=False)))
         last = self.finished and taken == len(self.unsent)
-        data = encode(Chat(self.mid, self.idx, last, self.unsent[:taken]))
-        return Outgoing(self.mid, data, last, begins=not self.idx), taken
+        return Outgoing(self.mid, self._encoded(taken, last=last), last, begins=not self.idx), taken
+
+    def _encoded(self, taken: int, *, last: bool) -> bytes:
+        return encode(Chat(self.mid, self.idx, last, self.unsent[:taken]))
 
 
 class SendQueue:
