@@ -184,6 +184,7 @@ class Metrics:
     posts: Counter  # platform
     edits: Counter  # platform
     throttled: Counter  # platform
+    links: Gauge  # end
     webhooks: Counter  # outcome
     provider_calls: Counter  # endpoint, outcome
     provider_seconds: Histogram  # endpoint
@@ -220,6 +221,7 @@ def new_metrics() -> Metrics:
         registry=registry,
         sessions=gauge("sessions", "Sessions that have not ended, by status", "status"),
         viewers=gauge("viewers", "People who watch at the moment"),
+        links=gauge("links", "Sessions watched from another process: at the one with pages, and at the worker", "end"),
         connected=gauge("platform_connected", "1 while a chat platform hears people, 0 while it does not", "platform"),
         accepted=counter("inbox_accepted", "Inbound events committed", "platform"),
         refused=counter("inbox_refused", "Inbound events answered with a refusal", "platform"),

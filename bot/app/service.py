@@ -50,7 +50,11 @@ from bot.web.api.events import EventStreams
 from bot.web.api.operations import MOST_WAITING, ApiOperations
 from bot.web.api.routes import ApiRoutes
 from bot.web.app import Readiness
+from bot.web.links.router import LinkRouter
+from bot.web.links.server import LinkServer, LinkSurroundings
+from bot.web.links.tokens import LinkKeys
 from bot.web.mcp.endpoint import McpEndpoint
+from bot.web.viewer.presence import Presence
 from bot.web.viewer.routes import viewer_mount
 
 log = structlog.get_logger(__name__)
@@ -99,6 +103,8 @@ class Parts:
     """Requests of one token whose end is waited for at once."""
     observers: Sequence[TurnObserver] = ()
     hints: Hints = field(default_factory=NoHints)
+    link_keys: LinkKeys | None = None
+    """What processes know each other by that show each other's sessions; none where there is one process only."""
 
 
 class Service:
@@ -141,9 +147,14 @@ class Service:
         self._pictures = parts.pictures
         self._jobs = JobHolder(storage.coordination, self.worker.lease.enlisted)
         self._webhooks = WebhookSender(self.services, self._jobs, parts.webhooks) if parts.webhooks else None
+        self._presence = Presence()
         self._streams = EventStreams(self.services)
         self._queries = QueryContext(self.services, self._links, self._archive, files=parts.files)
         self.core = Gateway(self._inbox, self._queries)
+        self._linked = LinkSurroundings(
+            self.services.events, self._presence, self.core, parts.clock, parts.metrics, self.worker.lease_of
+        )
+        self._link_keys = parts.link_keys
         self._operations = ApiOperations(self.core, self.services, self._archive, most_waiting=parts.most_waiting)
         self._authentication = Authentication(storage.tokens, parts.clock)
         self._mcp = McpEndpoint(self._operations, self._authentication)
@@ -186,10 +197,22 @@ class Service:
             services.clock,
             services.policy,
             self._pictures,
+            self._presence,
         )
         api = ApiRoutes(self._operations, self._authentication, self._streams)
         serving = (http for platform in self._platforms.values() if (http := platform.features.http))
         return [viewer, api.mount(), self._mcp.mount(), *(mount for http in serving for mount in http.mounts())]
+
+    @property
+    def link_server(self) -> LinkServer | None:
+        """What is served on the internal port; None where no other process is to show what runs here."""
+        return LinkServer(self._linked, self._link_keys) if self._link_keys else None
+
+    async def _follow_elsewhere(self) -> None:
+        """Show here what runs in other processes."""
+        if self._link_keys:
+            placement = self.services.storage.workers.placement
+            await LinkRouter(self._linked, self._archive, placement, self._link_keys).run()
 
     def readiness(self) -> dict[str, Readiness]:
         """Asks the database, the lease and the connection of each platform that was added."""
@@ -219,6 +242,7 @@ class Service:
             tasks = [
                 group.create_task(self._inbox.run(), name="inbox"),
                 group.create_task(self._hints.run(self._runs.hear), name="hints"),
+                group.create_task(self._follow_elsewhere(), name="links"),
                 group.create_task(self._replies.run(), name="outbox"),
                 group.create_task(self._ended_cards.run(), name="ended-cards"),
                 group.create_task(self.services.accounts.operator.catalog.run(), name="catalog"),

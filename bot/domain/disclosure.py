@@ -97,6 +97,11 @@ class Disclosed:
         await tell(disclosure)
         return cls(disclosure, lambda _: None)
 
+    @classmethod
+    def passed_on(cls) -> Self:
+        """Of another process of ours, which is given only what it passes on, and that only to who is shown a disclosure there."""
+        return cls(SAID_BEFORE, lambda _: None)
+
 
 @dataclass(frozen=True, slots=True)
 class Disclosures:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -170,7 +170,12 @@ class Caption:
     to: str = ""
 
 
-SessionEvent = SessionView | Caption | Floor
+@dataclass(frozen=True, slots=True)
+class RunOver:
+    """Nobody runs the session in this process any more."""
+
+
+SessionEvent = SessionView | Caption | Floor | RunOver
 
 
 class SessionEvents:
@@ -179,12 +184,22 @@ class SessionEvents:
     def __init__(self, pictured: Callable[[float], object] = lambda _: None) -> None:
         self.media = MediaFanouts(pictured)
         self.voices = Voices(self.publish)
+        self.stirred: Callable[[str], None] = lambda _: None
+        """Called with a session that is watched for the first time or no longer, or that nobody runs here any more."""
         self._views: dict[str, SessionView] = {}
-        self._watchers: defaultdict[str, dict[asyncio.Queue[SessionEvent], Disclosed]] = defaultdict(dict)
+        self._growing: defaultdict[str, dict[str, Caption]] = defaultdict(dict)
+        self._watchers: defaultdict[str, dict[asyncio.Queue[SessionEvent], _Watcher]] = defaultdict(dict)
 
     def publish(self, session_id: str, event: SessionEvent) -> None:
-        if isinstance(event, SessionView):
-            self._views[session_id] = event
+        match event:
+            case SessionView():
+                self._views[session_id] = event
+            case Caption(final=False):
+                self._growing[session_id][event.id] = event
+            case Caption():
+                self._growing[session_id].pop(event.id, None)
+            case _:
+                pass
         for queue in self._watchers.get(session_id, ()):
             if queue.full():
                 queue.get_nowait()
@@ -194,30 +209,58 @@ class SessionEvents:
         """The newest view, while the session runs in this process."""
         return self._views.get(session_id)
 
+    def growing(self, session_id: str) -> Sequence[Caption]:
+        """What is being said, while the session runs in this process."""
+        return tuple(self._growing.get(session_id, {}).values())
+
     def forget(self, session_id: str) -> None:
-        """Drop the view of a session that has ended; watchers keep what they were sent."""
+        """The run of a session is over: drop its view. Watchers keep what they were sent."""
         self._views.pop(session_id, None)
+        self._growing.pop(session_id, None)
+        self.publish(session_id, RunOver())
+        self.stirred(session_id)
+
+    def withdraw(self, session_id: str, view: SessionView | None) -> None:
+        """It is not known here any more how a session stands that runs elsewhere. A newer view stays."""
+        if self._views.get(session_id) is view:
+            self._views.pop(session_id, None)
+            self._growing.pop(session_id, None)
 
     def watchers(self, session_id: str) -> int:
-        """How many look on at the moment."""
+        """How many look on at the moment; another process, however many look on there, is one."""
         return len(self._watchers.get(session_id, ()))
 
     @property
     def all_watchers(self) -> int:
-        """How many look on at the moment, at any session."""
-        return sum(map(len, self._watchers.values()))
+        """How many people look on at the moment in this process, at any session."""
+        return sum(not each.passes_on for there in self._watchers.values() for each in there.values())
 
     @contextmanager
-    def watch(self, session_id: str, disclosed: Disclosed) -> Iterator[AsyncIterator[SessionEvent]]:
-        """Everything published from now on, until the block ends. Whoever is to read it was told that the avatar is an AI."""
+    def watch(
+        self, session_id: str, disclosed: Disclosed, *, passes_on: bool = False
+    ) -> Iterator[AsyncIterator[SessionEvent]]:
+        """Everything published from now on, until the block ends. Whoever is to read it was told that the avatar is an AI.
+
+        With `passes_on` it is nobody by themselves, but a process whose people look on.
+        """
         queue: asyncio.Queue[SessionEvent] = asyncio.Queue(QUEUE_LIMIT)
-        self._watchers[session_id][queue] = disclosed
+        there = self._watchers[session_id]
+        there[queue] = _Watcher(disclosed, passes_on)
+        if len(there) == 1:
+            self.stirred(session_id)
         try:
             yield _drain(queue)
         finally:
-            self._watchers[session_id].pop(queue, None)
-            if not self._watchers[session_id]:
+            del there[queue]
+            if not there:
                 del self._watchers[session_id]
+                self.stirred(session_id)
+
+
+@dataclass(frozen=True, slots=True)
+class _Watcher:
+    disclosed: Disclosed
+    passes_on: bool
 
 
 async def _drain(queue: asyncio.Queue[SessionEvent]) -> AsyncIterator[SessionEvent]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 from weakref import WeakValueDictionary
 
-from bot.domain.conversations import Outcome, Role
+from bot.domain.conversations import ConversationRef, Outcome, Person, Role
 from bot.media.floor import Claimant, Floor
 
 NOBODY_LISTENS = "The avatar is not live, so nobody would hear you."
@@ -28,6 +28,9 @@ class Microphone:
 
     claimant: Claimant
     role: Role
+    person: Person
+    place: ConversationRef
+    """Whose it is, and in whose place what they say is said."""
     hand_in: Callable[[SpokenWords], Awaitable[Outcome]] = field(compare=False)
     show: Callable[[str], None] = field(compare=False)
     """Their own words as they are recognised: to nobody else, for no moderator has seen them yet."""
@@ -55,6 +58,18 @@ class VoiceSink(Protocol):
         ...
 
 
+class FloorElsewhere(Protocol):
+    """The process that has the floor of a session, as people here reach it. No call may wait."""
+
+    def ask(self, microphone: Microphone, *, take: bool) -> None: ...
+
+    def leave(self, claimant_id: str) -> None: ...
+
+    def say(self, claimant_id: str, frame: bytes) -> None: ...
+
+    def speaks(self, claimant_id: str) -> None: ...
+
+
 class SessionVoices:
     """Of one session. `show` is called whenever the floor changes hands or the line does."""
 
@@ -62,6 +77,7 @@ class SessionVoices:
         self.floor = Floor()
         self._show = show
         self._sink: VoiceSink | None = None
+        self._elsewhere: FloorElsewhere | None = None
         self._microphones: dict[str, Microphone] = {}
         self._timer: asyncio.TimerHandle | None = None
 
@@ -78,10 +94,33 @@ class SessionVoices:
             self._microphones.clear()
             self._become(Floor())
 
+    # ------------------------------------------------ the side of a process that keeps the floor
+
+    @contextmanager
+    def kept_by(self, elsewhere: FloorElsewhere) -> Iterator[Callable[[Floor], None]]:
+        """Within the block the floor is another process's; what is given is called with it as it stands there."""
+        self._elsewhere = elsewhere
+        try:
+            yield self._stand
+        finally:
+            self._elsewhere = None
+            self._stand(Floor())
+
+    def _stand(self, floor: Floor) -> None:
+        if floor != self.floor:
+            self.floor = floor
+            self._show(floor)
+
     # ------------------------------------------------ people's side
 
     def ask(self, microphone: Microphone, *, take: bool = False) -> None:
         """Want the floor, or `take` it where one may. Who cannot have it is told why."""
+        if self._elsewhere:
+            self._elsewhere.ask(microphone, take=take)
+        else:
+            self._ask(microphone, take=take)
+
+    def _ask(self, microphone: Microphone, *, take: bool) -> None:
         refused = self._sink.refusal(microphone) if self._sink else NOBODY_LISTENS
         floor = self.floor.at(_now())
         claimed = floor.taken(microphone.claimant, _now()) if take else floor.asked(microphone.claimant, _now())
@@ -95,18 +134,27 @@ class SessionVoices:
 
     def leave(self, claimant_id: str) -> None:
         """Want it no more; fine for who never did."""
+        if self._elsewhere:
+            self._elsewhere.leave(claimant_id)
+            return
         self._become(self.floor.left(claimant_id, _now()))
 
     def say(self, claimant_id: str, frame: bytes) -> bool:
         """The next 20 ms of somebody's voice; False, and it is heard by nobody, where they do not have the floor."""
-        if self._sink is None or not self.floor.at(_now()).is_held_by(claimant_id):
-            return False
-        self._sink.take(frame)
-        return True
+        heard = self.floor.at(_now()).is_held_by(claimant_id)
+        if heard and self._elsewhere:
+            self._elsewhere.say(claimant_id, frame)
+        elif heard and self._sink:
+            self._sink.take(frame)
+        return heard
 
     def speaks(self, claimant_id: str) -> None:
         """They begin to speak to what recognises their words; of no effect where they do not have the floor."""
-        if self._sink and self.floor.at(_now()).is_held_by(claimant_id):
+        if not self.floor.at(_now()).is_held_by(claimant_id):
+            return
+        if self._elsewhere:
+            self._elsewhere.speaks(claimant_id)
+        elif self._sink:
             self._sink.speaks()
 
     # ------------------------------------------------ changing

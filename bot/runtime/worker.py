@@ -87,6 +87,11 @@ class Worker:
         """A session needs a run."""
         self._wakeup.set()
 
+    def lease_of(self, session_id: str) -> Lease | None:
+        """Of the run of a session, where one runs here."""
+        run = self._runs.get(session_id)
+        return run.lease if run else None
+
     def hosts(self, channel: ConversationRef) -> bool:
         """Whether a session of this channel runs here."""
         return any(run.channel == channel for run in self._runs.values())

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from bot.domain.conversations import ConversationRef, MessageRef
 from bot.domain.posts import Opened
 from bot.domain.sessions import EndReason, SessionSpec, SessionStatus
-from bot.ports.storage.records import Lease, Past, ProcessProfile, SessionRecord, VoicePlace
+from bot.ports.storage.records import Lease, Past, Placement, ProcessProfile, SessionRecord, VoicePlace
 from bot.ports.storage.transactions import NewSession, WorkspaceKey
 from bot.storage import inbox, transcripts, usage
 from bot.storage.encryption import Cipher, decrypt, encrypt
@@ -325,6 +325,13 @@ def dismiss(tx: SqlTransaction, worker_id: str) -> None:
 def others_alive(tx: SqlTransaction, worker_id: str) -> bool:
     query = select(func.count()).where(workers.c.id != worker_id, workers.c.lease_until > tx.now)
     return int(tx.connection.execute(query).scalar_one()) > 0
+
+
+def placement(tx: SqlTransaction, session_id: str) -> Placement | None:
+    runs = (workers.c.id == sessions.c.worker_id) & (workers.c.lease_until > tx.now) & sessions.c.status.not_in(AT_REST)
+    query = select(workers.c.id, sessions.c.epoch, workers.c.address, workers.c.version).join(sessions, runs)
+    row = tx.connection.execute(query.where(sessions.c.id == session_id)).first()
+    return Placement(*row) if row else None
 
 
 def _living(worker_id: str, now: datetime) -> ColumnElement[bool]:

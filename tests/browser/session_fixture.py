@@ -49,6 +49,7 @@ from bot.telemetry import new_metrics
 from bot.web.app import create_app, serve
 from bot.web.http_limits import Bounds
 from bot.web.viewer.archive import Archive
+from bot.web.viewer.presence import Presence
 from bot.web.viewer.routes import viewer_mount
 from tests.disclosing import AI
 
@@ -113,6 +114,7 @@ class ScriptedCore(CoreApi):
     def __init__(self, folder: Path) -> None:
         self.clock = SystemClock()
         self.events = SessionEvents()
+        self.presence = Presence()
         self.grants = KeptGrants()
         self.archive = KeptArchive()
         self.pictures = KeptPictures()
@@ -144,7 +146,9 @@ class ScriptedCore(CoreApi):
         """As at the start of a process: nothing in memory but what the history file says."""
         settings = PlaygroundSettings(secret=SecretStr(SECRET), history=self._folder / "history.jsonl")
         self.platform = PlaygroundPlatform(self, self.clock, settings)
-        viewer = viewer_mount(self.grants, self.events, self, self.archive, self.clock, Policy(), self.pictures)
+        viewer = viewer_mount(
+            self.grants, self.events, self, self.archive, self.clock, Policy(), self.pictures, self.presence
+        )
         self._app = create_app(new_metrics(), {}, [*self.platform.mounts(), viewer])
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:

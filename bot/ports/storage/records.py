@@ -64,6 +64,16 @@ class Lease:
     epoch: int
 
 
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Which living worker runs a session, by which claim, and where other processes reach it; see `ProcessProfile`."""
+
+    worker_id: str
+    epoch: int
+    address: str
+    version: int
+
+
 class LeaseLost(AvatarbotError):
     """The run is no longer the one: leave the room and do nothing else."""
 

@@ -18,6 +18,7 @@ from bot.ports.storage.records import (
     NewRow,
     OwnedKind,
     Past,
+    Placement,
     PostRecord,
     ProcessProfile,
     ProviderSessionRecord,
@@ -353,6 +354,10 @@ class WorkerRepository(Protocol):
 
     async def others_alive(self, worker_id: str) -> bool:
         """Whether another worker has a lease."""
+        ...
+
+    async def placement(self, session_id: str) -> Placement | None:
+        """Where a session runs; None for one that nobody living runs."""
         ...
 
     async def claim(self, worker_id: str, *, room: int, but: Collection[str] = ()) -> list[Lease]:

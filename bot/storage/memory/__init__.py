@@ -210,6 +210,7 @@ class MemoryWorkers(Repository[MemoryTransaction]):
     renew = writes(sessions.renew)
     dismiss = writes(sessions.dismiss)
     others_alive = reads(sessions.others_alive)
+    placement = reads(sessions.placement)
     claim = writes(sessions.claim)
 
 

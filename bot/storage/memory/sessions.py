@@ -9,7 +9,7 @@ from bot.domain.conversations import ConversationRef, MessageRef
 from bot.domain.errors import StoreUnavailable
 from bot.domain.posts import Opened
 from bot.domain.sessions import EndReason, SessionStatus
-from bot.ports.storage.records import Lease, Past, ProcessProfile, SessionRecord
+from bot.ports.storage.records import Lease, Past, Placement, ProcessProfile, SessionRecord
 from bot.ports.storage.transactions import NewSession, WorkspaceKey
 from bot.storage.memory import hooks, inbox, transcripts, usage
 from bot.storage.memory.rows import WorkerRow
@@ -250,6 +250,14 @@ def dismiss(tx: MemoryTransaction, worker_id: str) -> None:
 
 def others_alive(tx: MemoryTransaction, worker_id: str) -> bool:
     return any(worker.id != worker_id for worker in _living(tx))
+
+
+def placement(tx: MemoryTransaction, session_id: str) -> Placement | None:
+    session = tx.data.sessions.get(session_id)
+    worker = tx.data.workers.get(session.worker_id) if session else None
+    if session is None or worker is None or session.status in AT_REST or not worker.alive(tx.now):
+        return None
+    return Placement(worker.id, session.epoch, worker.profile.address, worker.profile.version)
 
 
 def claim(tx: MemoryTransaction, worker_id: str, *, room: int, but: Collection[str] = ()) -> list[Lease]:

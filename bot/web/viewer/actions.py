@@ -9,6 +9,7 @@ from bot.domain.conversations import (
     Accepted,
     Choice,
     Command,
+    ConversationRef,
     Inbound,
     MessagePosted,
     NoSession,
@@ -86,19 +87,31 @@ def microphone(
     grant: Grant, core: CoreApi, clock: Clock, show: Callable[[str], None], tell: Callable[[str], None]
 ) -> Microphone | None:
     """One for whoever may speak over that link; None for who may only watch. `show` gets their words, `tell` sentences for them."""
-    person = grant.person
-    if grant.scope is not Scope.SPEAK or person is None:
+    if grant.scope is not Scope.SPEAK or grant.person is None:
         return None
+    return microphone_of(new_id(), grant.role, grant.person, grant.place, core, clock, show, tell)
+
+
+def microphone_of(  # noqa: PLR0917
+    claimant_id: str,
+    role: Role,
+    person: Person,
+    place: ConversationRef,
+    core: CoreApi,
+    clock: Clock,
+    show: Callable[[str], None],
+    tell: Callable[[str], None],
+) -> Microphone:
+    """Whoever's it is: what they are understood to say is handed in here."""
 
     async def hand_in(words: SpokenWords) -> CoreOutcome:
         said = MessagePosted(words.text, via=ALOUD, heard=words.id)
-        event_id = f"voice:{words.id}"
         return await core.accept(
-            Inbound(event_id, _sequence(clock), grant.place, person, said, ReplyTo(grant.place, person))
+            Inbound(f"voice:{words.id}", _sequence(clock), place, person, said, ReplyTo(place, person))
         )
 
-    claimant = Claimant(new_id(), person.id, person.name, may_take=at_least(grant.role, Role.STARTER))
-    return Microphone(claimant, grant.role, hand_in, show, tell)
+    claimant = Claimant(claimant_id, person.id, person.name, may_take=at_least(role, Role.STARTER))
+    return Microphone(claimant, role, person, place, hand_in, show, tell)
 
 
 def _sequence(clock: Clock) -> int:

@@ -1,4 +1,4 @@
-"""One page that watches a session: what it should show is kept as state, so that a slow page skips instead of filling memory."""
+"""One page that watches a session."""
 
 import asyncio
 from collections.abc import Callable
@@ -12,15 +12,17 @@ from bot.media.events import Caption, SessionEvent, SessionEvents, SessionView
 from bot.media.floor import Floor
 from bot.media.voices import Microphone
 from bot.ports.grants import Grant
-from bot.web.http_limits import WRITE_WHOLE
 from bot.web.viewer.archive import Archive
-from bot.web.viewer.player import Player
 from bot.web.viewer.presence import Presence
+from bot.web.viewer.sending import NewestFrames
 from bot.web.viewer.speaking import PageMicrophone
 from bot.web.viewer.wire import Audience, Outcome, OwnWords, SaidLine, Session, ToPage, VoiceNote, encode
 
 OUTCOMES_LIMIT = 64
 """Outcomes that a page has not been sent yet; while there are so many, nothing more is read of it."""
+
+REMEMBERED = 200
+"""Utterances of which is known how the page has them."""
 
 MakeMicrophone = Callable[[Callable[[str], None], Callable[[str], None]], Microphone | None]
 """Makes one that shows its person their words, and tells them sentences, this way; none for who may only watch."""
@@ -38,31 +40,24 @@ class ViewerConnection:
         audiences: Presence,
         microphone: MakeMicrophone,
     ) -> None:
-        self._socket = socket
         self._grant = grant
         self._events = events
         self._archive = archive
         self._audiences = audiences
-        self._unsent: dict[str, ToPage] = {}
-        self._woken = asyncio.Event()
         self._sent = asyncio.Event()
         self._outcomes = 0
-        self._rests = False
-        self._write = socket.scope.get("extensions", {}).get(WRITE_WHOLE, _cannot)
-        self.player = Player(events.media.of(grant.session_id), self._woken.set, self._write_at_once)
+        self._said: dict[str, tuple[str, bool]] = {}
+        self._frames = NewestFrames[ToPage](socket, events.media.of(grant.session_id), encode, sent=self._note_sent)
+        self.player = self._frames.player
+        self.show, self.write = self._frames.show, self._frames.write
         self.microphone = PageMicrophone(
             events.voices.of(grant.session_id), microphone(lambda text: self.show("heard", OwnWords(text)), self.tell)
         )
 
-    def show(self, name: str, frame: ToPage) -> None:
-        """Have a frame sent; one that was not sent yet under the same name is replaced."""
-        self._unsent[name] = frame
-        self._woken.set()
-
     def answer(self, outcome: Outcome) -> None:
         """Have it sent, beside all others."""
         name = f"outcome {outcome.nonce}"
-        self._outcomes += name not in self._unsent
+        self._outcomes += not self._frames.holds(name)
         self.show(name, outcome)
 
     def tell(self, sentence: str) -> None:
@@ -79,24 +74,10 @@ class ViewerConnection:
             self._sent.clear()
             await self._sent.wait()
 
-    async def write(self) -> None:
-        """Send until cancelled or the page is gone."""
-        while True:
-            self._rests = True
-            await self._woken.wait()
-            self._woken.clear()
-            self._rests = False
-            unsent, self._unsent = self._unsent, {}
-            for frame in unsent.values():
-                await self._socket.send_text(encode(frame))
-                if isinstance(frame, Outcome):
-                    self._outcomes -= 1
-                    self._sent.set()
-            await self.player.send(self._socket)
-
-    def _write_at_once(self, message: bytes) -> bool:
-        """Unless something else has to be sent before."""
-        return self._rests and not self._unsent and self._write(message)
+    def _note_sent(self, frame: ToPage) -> None:
+        if isinstance(frame, Outcome):
+            self._outcomes -= 1
+            self._sent.set()
 
     async def follow(self, disclosed: Disclosed, *, plays: bool) -> None:
         """Be a viewer until cancelled. What was said before comes from the archive, what is said from now on from the events."""
@@ -128,12 +109,13 @@ class ViewerConnection:
                 self.show("floor", self.microphone.shown(event))
 
     def _show_caption(self, caption: Caption, *, replayed: bool = False) -> None:
-        self.show(f"said {caption.id}", SaidLine.of(caption, replayed=replayed))
-
-
-def _cannot(_message: bytes) -> bool:
-    """Of a server that is not ours."""
-    return False
+        """Unless the page has it already: what was said while another process could not be reached is read from the archive."""
+        said = (caption.text, caption.final)
+        if self._said.pop(caption.id, None) != said:
+            self.show(f"said {caption.id}", SaidLine.of(caption, replayed=replayed))
+        self._said[caption.id] = said
+        if len(self._said) > REMEMBERED:
+            del self._said[next(iter(self._said))]
 
 
 def _over(session_id: str) -> SessionView:

@@ -14,11 +14,19 @@ from bot.web.viewer.wire import on_wire, pack
 
 class Player:
     """A `MediaSink`. `write` sends what it is given at once, as it stands on the wire, or says that it cannot; then it waits here, and
-    `wake` is called: there is something to `send`.
+    `wake` is called: there is something to `send`. `pictured`, by default the
+    session's own, is told how many seconds the first picture took.
     """
 
-    def __init__(self, media: MediaFanout, wake: Callable[[], None], write: Callable[[bytes], bool]) -> None:
+    def __init__(
+        self,
+        media: MediaFanout,
+        wake: Callable[[], None],
+        write: Callable[[bytes], bool],
+        pictured: Callable[[float], object] | None = None,
+    ) -> None:
         self.media = media
+        self._pictured = pictured or media.pictured
         self._wake = wake
         self._write = write
         self._flow = FrameBackpressure()
@@ -31,7 +39,7 @@ class Player:
             self._ask()
             return
         if self._blank_since is not None and isinstance(frame.media, VideoFrame):
-            self.media.pictured(frame.at - self._blank_since)
+            self._pictured(frame.at - self._blank_since)
             self._blank_since = None
         if not self._unsent and self._write(frame.made(on_wire)):
             self._sent = frame.number

@@ -18,6 +18,7 @@ from bot.ports.files import Pictures
 from bot.ports.grants import Grant, Grants
 from bot.web.page import NOT_TO_BE_RUN, STATIC_PAGE, Static
 from bot.web.viewer.archive import FORMATS, Archive
+from bot.web.viewer.presence import Presence
 from bot.web.viewer.socket import ViewerSockets
 
 FOLDER = Path(__file__).parent / "static"
@@ -32,10 +33,11 @@ def viewer_mount(  # noqa: PLR0917
     clock: Clock,
     policy: Policy,
     pictures: Pictures | None = None,
+    audiences: Presence | None = None,
 ) -> HttpMount:
     """The page is the same for everybody; without a good link it shows nothing, and its files are 401."""
     files = _Files(grants, archive, clock, pictures)
-    sockets = ViewerSockets(grants, events, core, archive, clock, policy)
+    sockets = ViewerSockets(grants, events, core, archive, clock, policy, audiences or Presence())
     static = Static(FOLDER)
 
     async def page(request: Request) -> Response:

@@ -56,7 +56,14 @@ class ViewerSockets:
     """Serves every viewer's socket. No origin is asked for: the grant alone opens, also from inside somebody's iframe."""
 
     def __init__(  # noqa: PLR0917
-        self, grants: Grants, events: SessionEvents, core: CoreApi, archive: Archive, clock: Clock, policy: Policy
+        self,
+        grants: Grants,
+        events: SessionEvents,
+        core: CoreApi,
+        archive: Archive,
+        clock: Clock,
+        policy: Policy,
+        audiences: Presence,
     ) -> None:
         self._grants = grants
         self._events = events
@@ -66,7 +73,7 @@ class ViewerSockets:
         self._policy = policy
         self._limit = ConnectionLimit()
         self._links = LinkSockets()
-        self._audiences = Presence()
+        self._audiences = audiences
 
     async def serve(self, socket: WebSocket) -> None:
         """Until it closes."""

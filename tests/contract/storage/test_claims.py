@@ -6,7 +6,7 @@ import pytest
 
 from bot.domain.sessions import EndReason, SessionStatus
 from bot.ports.storage import Storage
-from bot.ports.storage.records import Lease, LeaseLost, ProcessProfile, ProviderSessionStatus
+from bot.ports.storage.records import Lease, LeaseLost, Placement, ProcessProfile, ProviderSessionStatus
 from bot.testing.clock import ManualClock
 from tests.contract.storage.conftest import NOON, Opened
 from tests.contract.storage.seeds import CREDENTIALS, LIFE, enlist, session, start
@@ -197,3 +197,23 @@ async def test_each_claim_counts_as_an_attempt_until_live(storage: Storage, cloc
         assert (found.attempts, found.epoch) == (number, number)
     await become(storage, leases[-1], SessionStatus.LIVE)
     assert (await session(storage)).attempts == 0
+
+
+async def test_where_a_session_runs_is_known_to_all(storage: Storage, clock: ManualClock) -> None:
+    await storage.workers.enlist("A", ProcessProfile(address="10.0.0.7:8081", version=3), lasts=LIFE)
+    await start(storage, "s")
+    assert await storage.workers.placement("s") is None
+    (lease,) = await claim(storage, "A")
+    assert await storage.workers.placement("s") == Placement("A", lease.epoch, "10.0.0.7:8081", 3)
+    assert await storage.workers.placement("another") is None
+    clock.advance(6)
+    assert await storage.workers.placement("s") is None
+
+
+async def test_what_has_ended_runs_nowhere(storage: Storage) -> None:
+    await enlist(storage, "A")
+    await start(storage, "s")
+    (lease,) = await claim(storage, "A")
+    async with storage.fenced(lease) as run:
+        run.end(EndReason.STOPPED)
+    assert await storage.workers.placement("s") is None

@@ -1,0 +1,212 @@
+"""A session is watched and talked to in another process as in its own."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bot.domain.posts import Speaker
+from bot.domain.sessions import SessionStatus
+from bot.media.events import Caption
+from bot.media.voices import SpokenWords
+from bot.ports.room import VOICE_FRAME
+from bot.web.viewer.wire import HEADER, Flag
+from tests.browser.session_fixture import SESSION
+from tests.integration.web.links.processes import (
+    ANN,
+    BEN,
+    LIVE,
+    Listener,
+    WebProcess,
+    Worker,
+    page_of,
+    playing,
+    web_process,
+    worker_process,
+)
+from tests.patience import until
+
+
+@pytest.fixture
+async def worker() -> AsyncIterator[Worker]:
+    async with worker_process() as opened:
+        yield opened
+
+
+@pytest.fixture
+async def web(worker: Worker, tmp_path: Path) -> AsyncIterator[WebProcess]:
+    async with web_process(tmp_path, worker) as opened:
+        yield opened
+
+
+def spoken(number: int, text: str, *, final: bool = True) -> Caption:
+    return Caption(f"u{number}", Speaker.BOT, text, final)
+
+
+async def test_its_state_and_words_reach_a_page_elsewhere(worker: Worker, web: WebProcess) -> None:
+    async with page_of(web.core) as page:
+        await until(lambda: worker.links)
+        worker.events.publish(SESSION, replace(LIVE, note="Fine.", speaking=True))
+        worker.events.publish(SESSION, spoken(1, "Good", final=False))
+        worker.events.publish(SESSION, spoken(1, "Good morning!"))
+        assert (await page.sees("session", note="Fine."))["speaking"]
+        await page.sees("said", text="Good morning!", final=True)
+
+
+async def test_its_picture_reaches_pages_from_a_key_frame_on(worker: Worker, web: WebProcess) -> None:
+    async with playing(worker.media), page_of(web.core) as one, page_of(web.core, BEN) as two:
+        await until(lambda: len(one.pictures) > 30 and len(two.pictures) > 30)
+        assert worker.links == 1
+    for page in (one, two):
+        heads = [HEADER.unpack_from(picture) for picture in page.pictures]
+        assert heads[0][3] & Flag.KEY
+        stamps = [head[5] for head in heads]
+        assert stamps == [stamps[0] + 20_000 * number for number in range(len(stamps))]
+        assert len(page.pictures[0]) == HEADER.size + 2_000
+
+
+async def test_no_picture_is_fetched_for_who_shows_none(worker: Worker, web: WebProcess) -> None:
+    async with page_of(web.core, plays=False) as page:
+        await page.sees("session", status="live")
+        await until(lambda: worker.links)
+        assert not worker.media.watched
+        async with page_of(web.core, BEN):
+            await until(lambda: worker.media.watched)
+        await until(lambda: not worker.media.watched)
+
+
+async def test_a_watched_avatar_stays_awake(worker: Worker, web: WebProcess) -> None:
+    async with page_of(web.core):
+        await until(lambda: worker.events.watchers(SESSION) == 1)
+        assert worker.events.all_watchers == 0  # counted where they are
+        assert web.core.events.all_watchers == 1
+
+
+async def test_what_is_being_said_is_there_for_who_comes(worker: Worker, web: WebProcess) -> None:
+    worker.events.publish(SESSION, spoken(1, "Good mor", final=False))
+    async with page_of(web.core) as page:
+        await page.sees("said", text="Good mor", final=False)
+
+
+async def test_audiences_of_all_processes_are_one(worker: Worker, web: WebProcess, tmp_path: Path) -> None:
+    async with AsyncExitStack() as stack:
+        other = await stack.enter_async_context(web_process(tmp_path / "other", worker))
+        ann = await stack.enter_async_context(page_of(web.core))
+        await ann.sees("audience", count=1, names=["Ann"])
+        ben = await stack.enter_async_context(page_of(other.core, BEN))
+        again = await stack.enter_async_context(page_of(other.core))  # Ann once more, elsewhere
+        stranger = await stack.enter_async_context(page_of(other.core, None))
+        for page in (ann, ben, again, stranger):
+            await page.sees("audience", count=3, names=["Ann", "Ben"])
+        await ben.socket.close()
+        await ann.sees("audience", count=2, names=["Ann"])
+
+
+async def test_a_voice_is_heard_and_its_words_are_handed_in(worker: Worker, web: WebProcess) -> None:
+    listener = Listener()
+    with worker.events.voices.of(SESSION).heard_by(listener):
+        async with page_of(web.core) as ann, page_of(web.core, BEN) as ben:
+            await ann.sees("floor")
+            await until(lambda: worker.links)
+            await ann.send(type="floor", on=True)
+            await ann.sees("floor", yours=True)
+            await ben.send(type="floor", on=True)
+            assert (await ben.sees("floor", place=1))["name"] == "Ann"
+            await ann.send(type="speaks")
+            await ann.socket.send(b"\1" * VOICE_FRAME)
+            await until(lambda: listener.heard == [b"\1" * VOICE_FRAME] and listener.begun == 1)
+            assert listener.holder
+            listener.holder.show("good mor")
+            listener.holder.tell("Please say it again.")
+            await ann.sees("heard", text="good mor")
+            await ann.sees("note", sentence="Please say it again.")
+            await listener.holder.hand_in(SpokenWords("w1", "Good morning"))
+            await ann.send(type="floor", on=False)
+            await ben.sees("floor", yours=True)
+    (said,) = worker.handed_in
+    assert (said.person, said.body.text, said.event_id) == (ANN, "Good morning", "voice:w1")  # type: ignore[union-attr]
+    assert not [frame for frame in ben.frames if frame["type"] in {"heard", "note"}]
+
+
+async def test_the_floor_is_free_when_its_process_is_gone(worker: Worker, tmp_path: Path) -> None:
+    listener = Listener()
+    with worker.events.voices.of(SESSION).heard_by(listener):
+        async with web_process(tmp_path, worker) as web, page_of(web.core) as ann:
+            await until(lambda: worker.links)
+            await ann.send(type="floor", on=True)
+            await ann.sees("floor", yours=True)
+        await until(lambda: worker.events.voices.of(SESSION).floor.holder is None)
+        assert listener.holder is None
+
+
+async def test_the_link_is_closed_after_the_last_who_watched(worker: Worker, web: WebProcess) -> None:
+    async with page_of(web.core) as page:
+        await page.sees("session", status="live")
+        await until(lambda: worker.links)
+    assert worker.links == 1  # for whoever loads the page again
+    await until(lambda: not worker.links)
+    assert web.core.events.view(SESSION) is None
+    assert worker.events.watchers(SESSION) == 0
+
+
+async def test_a_page_outlives_the_worker_and_follows_the_session(worker: Worker, web: WebProcess) -> None:
+    async with AsyncExitStack() as stack:
+        page = await stack.enter_async_context(page_of(web.core))
+        async with playing(worker.media):
+            await until(lambda: len(page.pictures) > 3)
+            await worker.die()
+        await page.sees("session", status="reconnecting")
+        web.core.archive.said["u1"] = spoken(1, "Said while nobody saw it.")
+        successor = await stack.enter_async_context(worker_process("successor", 2))
+        web.workers.append(successor)
+        await page.sees("session", status="live")
+        await page.sees("said", text="Said while nobody saw it.")
+        before = len(page.pictures)
+        async with playing(successor.media):
+            await until(lambda: len(page.pictures) > before + 3)
+        assert HEADER.unpack_from(page.pictures[before])[3] & Flag.KEY
+        assert len([frame for frame in page.frames if frame["type"] == "hello"]) == 1
+        successor.events.publish(SESSION, replace(LIVE, note="Back."))
+        await page.sees("session", note="Back.")
+    assert page.said() == ["Said while nobody saw it."]
+
+
+async def test_what_falls_asleep_is_followed_when_it_is_woken(worker: Worker, web: WebProcess) -> None:
+    async with page_of(web.core) as page:
+        await until(lambda: worker.links)
+        web.core.archive.last = replace(LIVE, status=SessionStatus.SLEEPING, note="Asleep.")
+        worker.end_run()
+        await page.sees("session", status="sleeping", note="Asleep.")
+        async with worker_process("next", 2) as following:
+            web.workers.append(following)
+            await page.sees("session", status="live")
+
+
+async def test_what_has_ended_is_shown_as_ended(worker: Worker, web: WebProcess) -> None:
+    async with page_of(web.core) as page:
+        await until(lambda: worker.links)
+        web.core.archive.last = replace(LIVE, status=SessionStatus.ENDED, note="Stopped by Ann.")
+        worker.end_run()
+        await page.sees("session", status="ended", note="Stopped by Ann.")
+
+
+async def test_of_another_version_the_words_come_and_no_picture(worker: Worker, tmp_path: Path) -> None:
+    async with web_process(tmp_path, worker, version=99) as web, page_of(web.core) as page:
+        await page.sees(
+            "session", status="live", note="No picture while the service is being updated. You can read along."
+        )
+        web.core.archive.said["u1"] = spoken(1, "Read from the database.")
+        await page.sees("said", text="Read from the database.")
+        assert worker.links == 0
+        assert not page.pictures
+
+
+async def test_a_worker_that_cannot_be_reached_leaves_the_words(tmp_path: Path) -> None:
+    gone = Worker()
+    gone.address = "127.0.0.1:9"
+    async with web_process(tmp_path, gone) as web, page_of(web.core) as page:
+        await page.sees("session", status="reconnecting", note="The picture is coming back …")
+        web.core.archive.said["u1"] = spoken(1, "Still talking.")
+        await page.sees("said", text="Still talking.")
