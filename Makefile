@@ -1,6 +1,6 @@
 # Two commands do everything: `make demo` and `make test`. Both set up what they need first.
 .DEFAULT_GOAL := help
-.PHONY: help setup agora demo fmt lint unit test soak mutants
+.PHONY: help setup agora demo fmt lint unit test docs soak mutants
 
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 VENV := .venv
@@ -24,6 +24,7 @@ help:
 	@echo 'make unit              the quick tests'
 	@echo 'make test-slack        the tests of one adapter: slack, discord, akool, agora, playground, simulator …'
 	@echo 'make test              every check'
+	@echo 'make docs              the documentation as a site, in build/docs'
 	@echo 'make soak              the long ones too'
 	@echo 'make mutants           breaks the rules that matter, and sees whether the tests notice'
 
@@ -70,6 +71,9 @@ test: lint
 
 soak: lint
 	SOAK=1 $(PYTEST) --timeout=1800
+
+docs: $(STAMP)
+	$(RUN)/python -m scripts.site
 
 mutants: $(STAMP)
 	$(RUN)/python -m scripts.mutants

@@ -200,7 +200,7 @@ async def _bounded(request: Request, limit: int) -> bytes | None:
 
 
 class Dispatcher(AsyncMiddleware):
-    """Hands a verified, authorised request to who handles its kind. Unreadable: 400. Not taken for now, or broken on our side: 503."""
+    """Hands a verified, authorised request to who handles its kind. Unreadable: 400."""
 
     def __init__(self, handler: SlackInboundHandler) -> None:
         self._events = SlackEvents(handler)
@@ -218,12 +218,6 @@ class Dispatcher(AsyncMiddleware):
         except Unreadable as unreadable:
             log.warning("Slack sent something that makes no sense to us", detail=str(unreadable))
             return Receipt(status=400)
-        except AvatarbotError as error:
-            log.warning("a delivery was not taken", detail=error.detail)
-            return Receipt(status=503)
-        except Exception:
-            log.exception("a delivery broke")
-            return Receipt(status=503)
 
     async def _take(self, req: AsyncBoltRequest) -> Receipt:
         setting = _setting(req)
@@ -303,4 +297,13 @@ def bolt_app(handler: SlackInboundHandler, api_url: str, oauth_flow: AsyncOAuthF
         attaching_function_token_enabled=False,
     )
     app.middleware(Dispatcher(handler))
+    app.error(_not_taken)
     return app
+
+
+async def _not_taken(error: Exception) -> None:
+    """The answer is no 200, so that Slack delivers again."""
+    if isinstance(error, AvatarbotError):
+        log.warning("a delivery was not taken", detail=error.detail)
+    else:
+        log.error("a delivery broke", exc_info=error)

@@ -38,6 +38,9 @@ BEGUN_WITHIN = 20.0
 TOLD_WITHIN = 30.0
 """Seconds that a reply may take."""
 
+WRITE_AGAIN = 0.5
+"""Seconds between two tries to write down that somebody was told."""
+
 AGAIN = timedelta(seconds=15)
 """After which one that could not be told is tried again."""
 
@@ -80,21 +83,29 @@ class Outbox:
             left, settled, until = deque(claimed), 0, _time() + BEGUN_WITHIN
             try:
                 while left and _time() < until:
-                    settled += await self._settle(left[0])
-                    left.popleft()
+                    wait = self._wait_of(left[0]) or await self._tell(left[0])
+                    settled += await self._settle(left.popleft(), wait)  # from here on it is told
             finally:
                 if left:
                     await self._put_off([row.id for row in left], timedelta())
         return settled > 0 and (len(claimed) == AT_ONCE or bool(left))
 
-    async def _settle(self, row: InboxRecord) -> bool:
+    async def _settle(self, row: InboxRecord, wait: timedelta | None) -> bool:
         """Whether that is settled: told, no longer worth telling, or for a program, which asks. Else it is told later."""
-        wait = self._wait_of(row) or await self._tell(row)
         if wait is None:
-            await self._services.storage.inbox.reply_sent(row.id)
+            await self._write_down(row.id)
         else:
             await self._put_off([row.id], wait)
         return wait is None
+
+    async def _write_down(self, row_id: str) -> None:
+        """That it is settled, once the database takes it: until then nothing else is told, and this is not told again."""
+        while True:
+            try:
+                return await self._services.storage.inbox.reply_sent(row_id)
+            except StoreUnavailable as error:
+                log.warning("cannot write down that somebody was told", reason=error.detail)
+                await asyncio.sleep(WRITE_AGAIN)
 
     async def _put_off(self, row_ids: Sequence[str], wait: timedelta) -> None:
         await self._services.storage.inbox.put_off_replies(row_ids, lasts=wait)

@@ -165,6 +165,7 @@ class PostgresThread:
                 return
             if error:
                 done.set_exception(error)
+                done.exception()  # its caller may be gone
             else:
                 done.set_result(result)
 
@@ -233,6 +234,7 @@ class PostgresThread:
         connection, self._connection = self._connection, None
         if connection:
             with contextlib.suppress(*FAILURES):
+                connection.invalidate()  # or SQLAlchemy tries a rollback on what is lost, and logs that it could not
                 connection.close()
 
 

@@ -1,13 +1,19 @@
 """A vault that forgets at exit."""
 
+from bot.domain.errors import StoreUnavailable
+
 
 class FakeSecretVault:
     """A `SecretVault` in memory, for adapters that keep secrets of workspaces."""
 
     def __init__(self) -> None:
         self._kept: dict[tuple[str, str, str], bytes] = {}
+        self.away = False
+        """Whether `get` raises `StoreUnavailable`."""
 
     async def get(self, platform: str, workspace_id: str, key: str) -> bytes | None:
+        if self.away:
+            raise StoreUnavailable("The database does not answer.")
         return self._kept.get((platform, workspace_id, key))
 
     async def put(self, platform: str, workspace_id: str, key: str, value: bytes) -> None:

@@ -145,6 +145,29 @@ def test_a_hosted_service_is_asked_where_it_answers(file: str) -> None:
     assert any((folder / dockerfile).is_file() for folder in (ROOT, DEPLOY))
 
 
+def test_heroku_is_told_what_there_is() -> None:
+    """The manifest's own names: https://devcenter.heroku.com/articles/app-json-schema."""
+    app = json.loads((ROOT / "app.json").read_text())
+    assert app.keys() <= {"name", "description", "keywords", "stack", "buildpacks", "addons", "formation", "env"}
+    assert app["env"].keys() <= known_settings()
+    assert all(told.keys() <= {"description", "value", "required"} for told in app["env"].values())
+    asked = {name for name, told in app["env"].items() if told.get("required", True)}
+    assert {"AKOOL_API_KEY", "AVATARBOT_SECRET_KEYS"} <= asked
+    assert app["addons"] == ["heroku-postgresql"]
+    started = dict(line.split(": ", 1) for line in (ROOT / "Procfile").read_text().splitlines())
+    assert app["formation"].keys() <= started.keys()
+    assert command_exists(shlex.split(started["web"]))
+
+
+def test_heroku_installs_extras_that_there_are() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    installs = (ROOT / "bin/post_compile").read_text()
+    assert {"postgres"} <= set(re.findall(r"--extra (\w+)", installs)) <= extras.keys()
+    for hook in ("pre_compile", "post_compile"):
+        assert os.access(ROOT / "bin" / hook, os.X_OK)
+        assert subprocess.run(["bash", "-n", ROOT / "bin" / hook], check=False).returncode == 0
+
+
 @pytest.mark.soak
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can have a root folder of its own")
 def test_the_images_steps_make_a_working_service(tmp_path: Path) -> None:

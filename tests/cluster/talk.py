@@ -7,9 +7,6 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Protocol
 
-EVERY_S = 5.0
-"""Between two messages of one person, about."""
-
 
 @dataclass(frozen=True)
 class Place:

@@ -1,6 +1,6 @@
 """Several processes of the service, one database: whatever happens to any of them, nothing is lost and nothing is done twice."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -16,12 +16,10 @@ MANY_SESSIONS, MANY_WORKSPACES = 300, 60
 async def test_a_few_processes_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
     async with installed(tmp_path, WORKSPACES) as world:
         await world.begin(SESSIONS)
-        async with world.talk():
+        async with world.talk(every=4):
             await world.each_says(1)
             await world.kill(world.busiest())
-            await world.each_says(1)
             await world.end(world.busiest())
-            await world.each_says(1)
             await world.stop_server()
             await world.each_says(1)
         await hold(world)
@@ -62,6 +60,12 @@ async def hold(world: World) -> None:
     """What has to be so of every run."""
     found = await world.findings()
     await world.stop_all()
-    print(world.report())  # noqa: T201 - how long it took is told, and not judged on a busy machine
-    assert found.complaints() == {}
-    assert (world.uneven, world.left, world.faults()) == ([], [], [])
+    complaints = found.complaints() | world.complaints()
+    print(world.report(), *_shown(complaints), sep="\n")  # noqa: T201 - how long it took is told, and not judged on a busy machine
+    assert list(complaints) == []
+
+
+def _shown(complaints: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """A few of each kind."""
+    for about, those in complaints.items():
+        yield from (f"{about.upper()}, {len(those)}:", *(f"  {each}" for each in those[:5]))

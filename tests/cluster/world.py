@@ -21,7 +21,7 @@ from tests.acceptance.processes import Simulation, simulation
 from tests.cluster.findings import Findings, Sources
 from tests.cluster.processes import EVERYTHING, Cluster, ServiceProcess, fork_server
 from tests.cluster.slack import SlackTown, slack_town
-from tests.cluster.talk import EVERY_S, Talker
+from tests.cluster.talk import Talker
 from tests.cluster.watch import Watch, watching
 from tests.integration.core.audit import ServerAudit
 from tests.patience import until
@@ -76,7 +76,7 @@ class World:
         )
 
     @contextlib.asynccontextmanager
-    async def talk(self, every: float = EVERY_S) -> AsyncIterator[None]:
+    async def talk(self, every: float) -> AsyncIterator[None]:
         """Everybody talks while the block runs, about once in so many seconds."""
         stop = asyncio.Event()
         async with asyncio.TaskGroup() as talking:
@@ -177,8 +177,11 @@ class World:
         )
         return "\n".join((*lines, f"{self.slack.redelivered} deliveries were not taken at first"))
 
-    def faults(self) -> list[str]:
-        return [fault for process in self.cluster.processes for fault in process.faults]
+    def complaints(self) -> dict[str, list[str]]:
+        """What was seen on the way, by what it is about."""
+        faults = [fault for process in self.cluster.processes for fault in process.faults]
+        found = {"uneven": self.uneven, "rooms left": self.left, "faults": faults}
+        return {about: those for about, those in found.items() if those}
 
 
 @contextlib.asynccontextmanager

@@ -13,8 +13,8 @@ from bot.commands.verbs import CATALOGUE
 from bot.domain.conversations import Role
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text()
-PAPERS = sorted(path for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")) if path.name != "CHANGELOG.md")
+CHANNEL = (ROOT / "docs/channel.md").read_text()
+PAPERS = sorted(path for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")) if path.name != "CHANGELOG.md")
 TEXTS = {path.relative_to(ROOT).as_posix(): path.read_text() for path in PAPERS}
 ROLES = (Role.OUTSIDER, Role.MEMBER, Role.STARTER, Role.ADMIN)  # the columns of "Who may do what"
 USES_ACCOUNT = "¹"
@@ -30,7 +30,7 @@ def _said(pattern: str) -> list[tuple[str, str]]:
 
 
 def _table() -> list[list[str]]:
-    section = README.partition("## Who may do what")[2].partition("\n## ")[0]
+    section = CHANNEL.partition("## Who may do what")[2].partition("\n## ")[0]
     rows = [line.strip("|").split("|") for line in section.splitlines() if line.startswith("|")]
     return [[cell.strip() for cell in row] for row in rows[2:]]
 
@@ -89,11 +89,3 @@ def _classes() -> frozenset[str]:
 @pytest.mark.parametrize(("paper", "name"), _said(r"`([A-Z][a-z]+(?:[A-Z][A-Za-z]+)+)(?:\.\w+)?(?:\([^`]*\))?`"))
 def test_every_class_that_is_named_exists(paper: str, name: str) -> None:
     assert name in _classes() | OTHERS, paper
-
-
-# ---------------------------------------------------------------- what is shown
-
-
-def test_the_example_of_testing_a_bot_runs() -> None:
-    (example,) = re.findall(r"```python\n(.*?)```", TEXTS["docs/testing.md"], re.DOTALL)
-    exec(compile(example, "docs/testing.md", "exec"), {"__name__": "example"})

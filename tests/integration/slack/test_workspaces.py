@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route, Router
 
 from adapters.slack.client import WebApi
-from adapters.slack.installations import ManyWorkspaces, Record, SignedStates
+from adapters.slack.installations import CACHED_FOR, ManyWorkspaces, Record, SignedStates
 from adapters.slack.platform import SlackPlatform
 from bot.domain.conversations import Channel, ConversationRef
 from bot.domain.errors import PlaceGone, PlatformError, SettingsError
@@ -219,6 +219,20 @@ async def test_no_delivery_costs_a_call(company: Company) -> None:
     for _ in range(5):
         await company.message()
     assert len(company.fake.called("auth.test")) == before
+
+
+async def test_while_installations_cannot_be_read_slack_delivers_again(
+    company: Company, caplog: pytest.LogCaptureFixture
+) -> None:
+    company.grants("code", "xoxb-1", "T0TEAM")
+    await company.install("code")
+    company.clock.ahead += CACHED_FOR
+    hello = payloads.message("U0ANN", "hello", "C0GENERAL", "1790000000.000001")
+    company.vault.away = True
+    assert await company.event(hello) == 503
+    company.vault.away = False
+    assert await company.event(hello) == 200
+    assert [record for record in caplog.records if record.exc_info] == []
 
 
 @pytest.mark.parametrize(

@@ -166,6 +166,23 @@ def test_the_last_look_does_not_repeat_what_is_being_told(play: Callable[[Story]
     play(story)
 
 
+def test_told_while_the_database_goes_away_is_told_once(play: Callable[[Story], None]) -> None:
+    async def story(office: Office) -> None:
+        async def goes_away(*_: object) -> None:
+            office.storage.data.inbox.updates_fail = True
+
+        office.room.after["reply"] = goes_away
+        await office.owe("Sorry.")
+        async with office.telling(office.other_process):
+            await asyncio.sleep(12)
+            office.storage.data.inbox.updates_fail = False
+            await asyncio.sleep(CLAIMED_FOR.total_seconds() + LOOK_EVERY)
+        assert office.room.replies == [("ann", "Sorry.")]
+        assert await office.due() == []
+
+    play(story)
+
+
 def test_out_of_time_told_outcomes_are_recorded(play: Callable[[Story], None]) -> None:
     async def story(application_client: Office) -> None:
         for number in range(3):
