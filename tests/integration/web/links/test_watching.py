@@ -108,8 +108,7 @@ async def test_a_voice_is_heard_and_its_words_are_handed_in(worker: Worker, web:
     listener = Listener()
     with worker.events.voices.of(SESSION).heard_by(listener):
         async with page_of(web.core) as ann, page_of(web.core, BEN) as ben:
-            await ann.sees("floor")
-            await until(lambda: worker.links)
+            await until(lambda: web.core.events.view(SESSION))
             await ann.send(type="floor", on=True)
             await ann.sees("floor", yours=True)
             await ben.send(type="floor", on=True)
@@ -134,7 +133,7 @@ async def test_the_floor_is_free_when_its_process_is_gone(worker: Worker, tmp_pa
     listener = Listener()
     with worker.events.voices.of(SESSION).heard_by(listener):
         async with web_process(tmp_path, worker) as web, page_of(web.core) as ann:
-            await until(lambda: worker.links)
+            await until(lambda: web.core.events.view(SESSION))
             await ann.send(type="floor", on=True)
             await ann.sees("floor", yours=True)
         await until(lambda: worker.events.voices.of(SESSION).floor.holder is None)
