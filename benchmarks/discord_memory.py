@@ -26,7 +26,6 @@ from tests.contract.platform.harness import RecordingCore
 from tests.integration.discord.fake import ANN, GUILD, TOKEN, FakeDiscord, guild, member, open_fake
 from tests.integration.discord.fake.server import connector
 from tests.integration.discord.wire import settings
-from tests.integration.discord.world import Drawer
 
 SPAWN = multiprocessing.get_context("spawn")
 KINDS = ("bare bot", "bare, our intents", "ours")
@@ -50,7 +49,7 @@ async def stay(kind: str, port: int, authority: str, pipe: Connection) -> None:
     before = resident()
     if kind == "ours":
         platform = DiscordPlatform(
-            settings(), RecordingCore(), Drawer(), SystemClock(), connector=lambda: connector(port, authority)
+            settings(), RecordingCore(), SystemClock(), connector=lambda: connector(port, authority)
         )
         running = asyncio.create_task(platform.run())
     else:

@@ -33,7 +33,6 @@ from bot.telemetry import configure_logging
 from tests.integration.discord.fake import ANN, BOT, GUILD, TOKEN, USER, FakeDiscord, guild, open_fake
 from tests.integration.discord.fake.server import connector
 from tests.integration.discord.wire import settings
-from tests.integration.discord.world import Drawer
 
 CHANNELS = 50
 """Sessions among which the messages are spread, so that none has more waiting than people would ever cause."""
@@ -98,7 +97,6 @@ async def ours(port: int, authority: str) -> AsyncIterator[Times]:
             platform = DiscordPlatform(
                 SETTINGS,
                 clocked,
-                Drawer(),
                 SystemClock(),
                 connector=lambda: connector(port, authority),
             )

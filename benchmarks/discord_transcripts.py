@@ -33,7 +33,6 @@ from bot.testing.virtual_time import LoopClock
 from tests.integration.discord.fake import GUILD, TOKEN, Answer, Call, FakeRest, Limits
 from tests.integration.discord.fake.payloads import channel
 from tests.integration.discord.wire import settings
-from tests.integration.discord.world import Drawer
 
 _ESCAPED = re.compile(r"\\([^0-9A-Za-z\s])")
 
@@ -119,7 +118,7 @@ class DiscordTown:
         throughput = GlobalRateLimit(asyncio.get_running_loop().time) if ours else Unlimited()
         clock, rest = LoopClock(), Rest(lambda: http, throughput)
         self.writer = OnlyWrites(
-            rest, DiscordReplies(rest, clock, CommandMentions()), Conversations(Drawer(), "all"), clock, settings()
+            rest, DiscordReplies(rest, clock, CommandMentions()), Conversations(), clock, settings()
         )
 
     def place(self, number: int) -> ConversationRef:

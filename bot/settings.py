@@ -22,6 +22,7 @@ from bot.domain.disclosure import SENTENCE_LENGTHS, Disclosures
 from bot.domain.errors import SettingsError
 from bot.domain.text import printable_line
 from bot.ports.words import Unanswered
+from bot.process_roles import ALL_ROLES, ProcessRole, roles_named
 from bot.redaction import register_secret
 
 ENV_FILE = ".env"
@@ -108,6 +109,26 @@ def _host_names(hosts: tuple[str, ...]) -> tuple[str, ...]:
     return hosts
 
 
+def _roles(value: object) -> object:
+    return roles_named(part for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+def _listening(text: str) -> str:
+    """An address to listen at, with its port."""
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > 65535:
+        raise ValueError("has to be an address and a port, as in 0.0.0.0:8081")
+    return text
+
+
+def _advertised(text: str) -> str:
+    if not re.fullmatch(r"[\w.:\[\]-]{0,255}", text):
+        raise ValueError(
+            "has to be the address at which web processes find this one, as in 10.0.0.7, worker-1:8081 or [fd00::7]"
+        )
+    return text
+
+
 def _sentence_of_their_own(text: str) -> str:
     if text and len(text) not in SENTENCE_LENGTHS:
         shortest, longest = SENTENCE_LENGTHS[0], SENTENCE_LENGTHS[-1]
@@ -153,6 +174,11 @@ class Settings(BaseSettings):
     secret_keys: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split), AfterValidator(_fernet_keys)] = (
         Field((), validation_alias="AVATARBOT_SECRET_KEYS")
     )
+    roles: Annotated[frozenset[ProcessRole], NoDecode, BeforeValidator(_roles)] = Field(
+        frozenset(), validation_alias="AVATARBOT_ROLES"
+    )
+    internal: Annotated[str, AfterValidator(_listening)] = Field("0.0.0.0:8081", validation_alias="AVATARBOT_INTERNAL")
+    advertise: Annotated[str, AfterValidator(_advertised)] = Field("", validation_alias="AVATARBOT_ADVERTISE")
     metrics_token: Annotated[SecretStr, AfterValidator(_hard_to_guess)] | None = Field(
         None, validation_alias="AVATARBOT_METRICS_TOKEN"
     )
@@ -201,6 +227,11 @@ class Settings(BaseSettings):
             waiting_per_person=self.waiting_turns_per_person,
             characters=self.message_characters,
         )
+
+    @property
+    def roles_played(self) -> frozenset[ProcessRole]:
+        """All of them where none were named."""
+        return self.roles or ALL_ROLES
 
     @property
     def disclosures(self) -> Disclosures:

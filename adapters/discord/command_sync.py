@@ -56,6 +56,13 @@ class CommandSync:
         """There is a server that may not have them."""
         self._wanted.set()
 
+    async def learn(self, application_id: int) -> None:
+        """How texts link to them, as another process has written them; where that is not to be had texts stay as they are."""
+        try:
+            await sync(self._rest, application_id, self._settings, self._catalogue, self._mentions, writes=False)
+        except PlatformError as error:
+            log.info("commands are not linked", reason=error.detail)
+
     async def run(self, application_id: int) -> None:
         """Until cancelled."""
         self._wanted.set()
@@ -82,19 +89,22 @@ async def sync(
     settings: DiscordSettings,
     catalogue: Catalogue,
     mentions: CommandMentions | None = None,
+    *,
+    writes: bool = True,
 ) -> int:
     """Bring the commands up to date; how many lists were written. With home servers, commands exist there only.
 
-    `mentions` learns their ids.
+    `mentions` learns their ids. Without `writes` that is all.
 
     Raises `PlatformError`, after what could be done was done: a server that we are not in yet is no harm to the others.
     """
     ours = commands(direct_messages=settings.direct_messages, catalogue=catalogue)
     mentions = mentions or CommandMentions()
-    lists = [_sync(rest, mentions, _GLOBAL, [] if settings.home_guilds else ours, application_id=application_id)]
+    every = [] if settings.home_guilds else ours
     local = [_local(command) for command in ours]
+    lists = [_sync(rest, mentions, _GLOBAL, every if writes else None, application_id=application_id)]
     lists += [
-        _sync(rest, mentions, _GUILD, local, application_id=application_id, guild_id=guild_id)
+        _sync(rest, mentions, _GUILD, local if writes else None, application_id=application_id, guild_id=guild_id)
         for guild_id in settings.home_guilds
     ]
     done = await asyncio.gather(*lists, return_exceptions=True)
@@ -112,15 +122,19 @@ def _local(command: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in command.items() if name not in {"contexts", "integration_types"}}
 
 
-async def _sync(rest: Rest, mentions: CommandMentions, path: str, ours: Sequence[Mapping[str, Any]], **ids: Any) -> int:
+async def _sync(
+    rest: Rest, mentions: CommandMentions, path: str, ours: Sequence[Mapping[str, Any]] | None, **ids: Any
+) -> int:
+    """Nothing is written where `ours` is None."""
     theirs = await rest.call(Route("GET", path, **ids))
     foreign = [command for command in theirs if command.get("type") == ENTRY_POINT]
-    written = not same(ours, [command for command in theirs if command.get("type") != ENTRY_POINT])
-    if written:
+    own = [command for command in theirs if command.get("type") != ENTRY_POINT]
+    written = ours is not None and not same(ours, own)
+    if ours is not None and written:
         theirs = await rest.call(Route("PUT", path, **ids), [*ours, *map(_kept, foreign)])
         log.info("commands written", count=len(ours), where=ids.get("guild_id", "everywhere"))
-    own = [str(command["id"]) for command in theirs if command["name"] == COMMAND]
-    mentions.ids[str(ids.get("guild_id", ""))] = own[0] if own else ""
+    known = [str(command["id"]) for command in theirs if command["name"] == COMMAND]
+    mentions.ids[str(ids.get("guild_id", ""))] = known[0] if known else ""
     return int(written)
 
 

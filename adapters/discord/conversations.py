@@ -5,14 +5,14 @@ Discord delivers messages once, so what was said in a gap is looked up afterward
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from typing import Any
 
 import discord
-import msgspec
 import structlog
 from discord.http import Route
 
+from adapters.discord.channels import ChannelLookups, unknown
 from adapters.discord.client import NO_MEMBER, DiscordRefused, Rest
 from bot.domain.conversations import A_DIRECT_MESSAGE, Channel, ConversationRef, Membership, Person
 from bot.domain.errors import PlaceGone, PlatformError, StoreUnavailable
@@ -30,11 +30,7 @@ _THREADS = frozenset({10, 11, 12})
 
 log = structlog.get_logger(__name__)
 
-SAVE_EVERY = 10.0
-"""Seconds between two looks at whether there is news to save."""
-
 AT_MOST = 1_000
-KEY = "conversations"
 
 CATCH_UP = 100
 """Messages of one conversation that are looked up after a gap: the newest, since what waited too long is not spoken any more."""
@@ -83,11 +79,14 @@ def target(place: ConversationRef) -> str:
 
 
 class Places:
-    """Finds the place of a channel's id. discord.py knows active threads only; others are asked for once."""
+    """Finds the place of a channel's id, and what people call it. discord.py knows the servers of its shards, and of their threads the
+    active ones; Discord is asked for others.
+    """
 
     def __init__(self, rest: Rest, guild: Callable[[int], discord.Guild | None]) -> None:
         self._rest = rest
         self._guild = guild
+        self._channels = ChannelLookups(rest)
         self._parents: OrderedDict[int, str] = OrderedDict()
 
     async def find(self, guild_id: int | None, channel_id: int) -> ConversationRef:
@@ -122,14 +121,16 @@ class Places:
         parent = str(channel.parent_id) if isinstance(channel, discord.Thread) else ""
         return self._place(guild_id, parent, channel_id)
 
-    def channel(self, place: ConversationRef) -> Channel:
-        """As discord.py knows it, by its id where it does not. Private is what not everyone in the server may see."""
+    async def channel(self, place: ConversationRef) -> Channel:
+        """By its id where nobody tells. Private is what not everyone in the server may see."""
         if is_direct(place):
             return A_DIRECT_MESSAGE
         guild = self._guild(int(place.workspace_id))
-        channel = guild.get_channel(int(place.channel_id)) if guild else None
+        if guild is None:
+            return await self._channels.look_up(place)
+        channel = guild.get_channel(int(place.channel_id))
         if channel is None:
-            return Channel(place.channel_id, private=True, private_thread=bool(place.thread_id))
+            return unknown(place)
         everyone = channel.permissions_for(channel.guild.default_role)
         return Channel(f"#{channel.name}", not everyone.view_channel, _is_private_thread(channel.guild, place))
 
@@ -159,22 +160,11 @@ def _is_private_thread(guild: discord.Guild, place: ConversationRef) -> bool:
 # ---------------------------------------------------------------- up to where each was heard
 
 
-class Keep(Protocol):
-    """Where a few bytes survive a restart."""
-
-    async def get(self, platform: str, workspace_id: str, key: str) -> bytes | None: ...
-
-    async def put(self, platform: str, workspace_id: str, key: str, value: bytes) -> None: ...
-
-
 class Conversations:
-    """By place, the newest message that was heard there, as a snowflake. `part` tells processes with different shards apart."""
+    """By place, the newest message that this process heard there, as a snowflake. What others heard the core knows."""
 
-    def __init__(self, keep: Keep, part: str) -> None:
-        self._keep = keep
-        self._key = f"{KEY}:{part}"
+    def __init__(self) -> None:
         self._heard: dict[ConversationRef, int] = {}
-        self._saved: bytes = b""
 
     def hear(self, place: ConversationRef, message_id: int) -> None:
         """Something is going on here, and was heard up to this message."""
@@ -194,39 +184,17 @@ class Conversations:
     def places(self) -> list[ConversationRef]:
         return list(self._heard)
 
-    def items(self) -> list[tuple[ConversationRef, int]]:
-        return list(self._heard.items())
-
-    async def load(self) -> None:
-        """What an earlier process knew; what is known by now is newer. Raises `StoreUnavailable`."""
-        stored = await self._keep.get("discord", "", self._key)
-        if stored is None:
-            return
-        for place, message_id in msgspec.json.decode(stored, type=list[tuple[ConversationRef, int]]):
-            self._heard.setdefault(place, message_id)
-
-    async def save(self) -> None:
-        """Raises `StoreUnavailable`."""
-        now = msgspec.json.encode(self.items())
-        if now != self._saved:
-            await self._keep.put("discord", "", self._key, now)
-            self._saved = now
-
-    async def run(self) -> None:
-        """Save now and then, until cancelled. A store that cannot be reached is tried again."""
-        while True:
-            await asyncio.sleep(SAVE_EVERY)
-            try:
-                await self.save()
-            except StoreUnavailable as error:
-                log.warning("how far conversations were heard is not saved", reason=error.detail)
+    def newest(self, place: ConversationRef) -> int:
+        """0 where nothing was heard."""
+        return self._heard.get(place, 0)
 
 
 # ---------------------------------------------------------------- what was missed
 
 
 class Backfill:
-    """`hear` is told of each message that was missed, oldest first; `gone` of a place that is not there any more.
+    """`talks` says where something goes on, by the newest message known there; `hear` is told of each message that was missed, oldest first;
+    `gone` of a place that is not there any more.
 
     What failed is tried again after `again_s` seconds, then after twice as many, up to `LOOK_AGAIN_MOST`.
     """
@@ -234,20 +202,23 @@ class Backfill:
     def __init__(
         self,
         rest: Rest,
+        talks: Callable[[Collection[int]], Awaitable[Mapping[ConversationRef, int]]],
         hear: Callable[[ConversationRef, Payload], Awaitable[None]],
         gone: Callable[[ConversationRef], Awaitable[None]],
         again_s: float = LOOK_AGAIN_FIRST,
     ) -> None:
         self._rest = rest
+        self._talks = talks
         self._hear = hear
         self._gone = gone
         self._again_s = again_s
+        self._shards: set[int] = set()
         self._gaps: dict[ConversationRef, int] = {}
         self._due = asyncio.Event()
 
-    def missed(self, place: ConversationRef, newest: int) -> None:
-        """Something may have been said there after the message `newest`; of two gaps the older one counts."""
-        self._gaps[place] = min(newest, self._gaps.get(place, newest))
+    def missed(self, shard_id: int) -> None:
+        """What was said in a shard's conversations may not have been delivered."""
+        self._shards.add(shard_id)
         self._due.set()
 
     async def run(self) -> None:
@@ -256,12 +227,25 @@ class Backfill:
         while True:
             await self._due.wait()
             self._due.clear()
-            if await self._look():
+            if await self._find_gaps() and await self._look():
                 pause = self._again_s
                 continue
             await asyncio.sleep(pause)
             pause = min(pause * 2, LOOK_AGAIN_MOST)
             self._due.set()
+
+    async def _find_gaps(self) -> bool:
+        """Whether it is known where something was missed; of two gaps of one place the older one counts."""
+        shards = frozenset(self._shards)
+        try:
+            talks = await self._talks(shards) if shards else {}
+        except StoreUnavailable as error:
+            log.warning("what was said meanwhile is looked up later", reason=error.detail)
+            return False
+        self._shards -= shards
+        for place, newest in talks.items():
+            self._gaps[place] = min(newest, self._gaps.get(place, newest))
+        return True
 
     async def _look(self) -> bool:
         """Whether nothing is left to be tried again."""

@@ -13,12 +13,15 @@ from typing import Any, Protocol
 import aiohttp
 import discord
 import structlog
+from discord.gateway import DiscordWebSocket
 
 from adapters.discord import voice_support
 from adapters.discord.limits import IdentifyLimiter, use_buckets
 from adapters.discord.settings import DiscordSettings
 from bot.clock import Clock
 from bot.ports.chat import ConnectionState
+from bot.ports.receivers import HeldShards
+from bot.tasks import cancel_and_wait
 
 log = structlog.get_logger(__name__)
 
@@ -104,8 +107,6 @@ class AvatarClient(discord.AutoShardedClient):
         connector: Connector | None = None,
     ) -> None:
         options: dict[str, Any] = {"connector": connector()} if connector else {}
-        if settings.shards:
-            options |= {"shard_ids": settings.shards.ids, "shard_count": settings.shards.count}
         super().__init__(
             intents=intents(settings),
             allowed_mentions=discord.AllowedMentions.none(),
@@ -119,7 +120,12 @@ class AvatarClient(discord.AutoShardedClient):
         self._events = events
         self._identify_limiter = identify_limiter
         self.logged_in = asyncio.Event()
+        self.held: frozenset[int] = frozenset()
+        """The shards that are this process's."""
+        self.has_first = asyncio.Event()
+        """Set once the first shard is among them."""
         self.connected_shards: set[int] = set()
+        self._launching: dict[int, asyncio.Task[None]] = {}
         self._unread = Unread()
         self._survive_payloads()
 
@@ -128,6 +134,46 @@ class AvatarClient(discord.AutoShardedClient):
 
     async def setup_hook(self) -> None:
         self.logged_in.set()
+
+    # ------------------------------------------------------------ shards
+
+    async def begin(self, held: HeldShards) -> None:
+        """Connect to these, and to those that `hold` adds, until closed."""
+        self.shard_count = held.count
+        self.held = held.numbers
+        await self.connect()
+
+    async def launch_shards(self) -> None:
+        # discord.py's own launches those that it begins with, and waits for each.
+        self._connection.shard_count = self.shard_count
+        await self.hold(self.held)
+
+    async def hold(self, numbers: frozenset[int]) -> None:
+        """These are this process's from now on: whatever else is connected is given up, and what is new is connected to."""
+        self.held, self.shard_ids = numbers, sorted(numbers)
+        self._connection.shard_ids = self.shard_ids
+        for number in self._launching.keys() - numbers:
+            await cancel_and_wait(self._launching.pop(number))
+            shard = self.get_shard(number)
+            if shard and not shard.is_closed():
+                await shard.disconnect()
+        for number in self.shard_ids:
+            if number not in self._launching:
+                launch = self.launch_shard(DiscordWebSocket.DEFAULT_GATEWAY, number)
+                self._launching[number] = asyncio.create_task(launch, name=f"discord-shard-{number}")
+        if 0 in numbers:
+            self.has_first.set()
+
+    def shard_of(self, guild_id: int) -> int:
+        return (guild_id >> 22) % (self.shard_count or 1)
+
+    def delivered(self, guild_id: int) -> discord.Guild | None:
+        """A server whose shard is held; what another process is told of others is not known here."""
+        return self.get_guild(guild_id) if self.shard_of(guild_id) in self.held else None
+
+    async def close(self) -> None:
+        await cancel_and_wait(*self._launching.values())
+        await super().close()
 
     def message_from(self, payload: Mapping[str, Any], guild_id: int | None, channel_id: int) -> discord.Message | None:
         """A message that was asked for, as if it had been delivered; None where discord.py cannot read it."""
@@ -230,20 +276,21 @@ class Connectedness:
         self._state = ConnectionState(clock.now(), NOT_CONNECTED)
         self.fault = ""
 
-    def state(self, client: discord.AutoShardedClient | None, connected: set[int]) -> ConnectionState:
-        """As it is now, and since when; `connected` are the client's shards that have a session."""
+    def state(self, client: AvatarClient | None, connected: set[int]) -> ConnectionState:
+        """As it is now, and since when; `connected` are the client's shards that have a session; a client without shards has nothing to connect."""
         problem = self._problem(client, connected)
         if problem != self._state.problem:
             self._state = ConnectionState(self._clock.now(), problem)
         return self._state
 
-    def _problem(self, client: discord.AutoShardedClient | None, connected: set[int]) -> str:
+    def _problem(self, client: AvatarClient | None, connected: set[int]) -> str:
         if self.fault or client is None or not client.application_id:
             return self.fault or NOT_CONNECTED
-        wanted = set(client.shard_ids or range(client.shard_count or 1))
-        if missing := sorted(wanted - connected):
+        if missing := sorted(client.held - connected):
             listed = ", ".join(map(str, missing[:10]))
-            return NOT_CONNECTED if len(missing) == len(wanted) else f"{NOT_CONNECTED} Shards without it: {listed}."
+            return (
+                NOT_CONNECTED if len(missing) == len(client.held) else f"{NOT_CONNECTED} Shards without it: {listed}."
+            )
         if client.application and client.application.interactions_endpoint_url:
             return ELSEWHERE
         return ""

@@ -75,9 +75,9 @@ class DiscordInboundHandler:
     async def settle_message(self, inbound: Inbound, outcome: Outcome, *, addressed: bool) -> None:
         """People write a lot that is not for us: without a session only who addressed us is told so."""
         live = inbound.place in self.conversations
+        if isinstance(outcome, Accepted | Duplicate) or (live and outcome != Refused(NOT_TAKEN)):
+            self.conversations.hear(inbound.place, inbound.sequence)
         match outcome:
-            case Accepted() | Duplicate():
-                self.conversations.hear(inbound.place, inbound.sequence)
             case Question():
                 if await self._first(inbound):
                     await self.tell(inbound, await self.core.answer(inbound))

@@ -2,13 +2,13 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Collection, Coroutine
 
 import discord
 import structlog
 from discord.http import HTTPClient
 
-from adapters.discord import command_sync, voice_support
+from adapters.discord import command_sync, voice, voice_support
 from adapters.discord.client import BAD_TOKEN, Rest
 from adapters.discord.command_sync import CommandSync
 from adapters.discord.commands import CommandMentions
@@ -17,7 +17,6 @@ from adapters.discord.conversations import (
     PLATFORM,
     Backfill,
     Conversations,
-    Keep,
     Payload,
     Places,
     is_direct,
@@ -31,25 +30,34 @@ from adapters.discord.limits import IdentifyLimiter
 from adapters.discord.publisher import DiscordPublisher
 from adapters.discord.replies import DiscordReplies
 from adapters.discord.settings import DiscordSettings
+from adapters.discord.shards import receive
 from adapters.discord.voice import DiscordVoiceChannels
 from bot.clock import Clock
 from bot.commands.catalogue import Catalogue
 from bot.commands.verbs import CATALOGUE
 from bot.domain.conversations import Channel, ConversationRef
-from bot.domain.errors import PlatformError, SettingsError, StoreUnavailable
+from bot.domain.errors import PlatformError, SettingsError
 from bot.ports.chat import ConnectionState, CoreApi, Features
+from bot.ports.receivers import ONLY_RECEIVER, Receivers
+from bot.tasks import rest as rest_until
 
 log = structlog.get_logger(__name__)
 
+FIRST_SHARD_WITHIN_S = 10.0
+"""Seconds after which the first shard is probably another process's."""
 
 BAD_INTENTS = (
     "Discord does not let this bot read messages. Turn on Message Content Intent on discord.com/developers/applications "
     "(your application, Bot), or set AVATARBOT_DISCORD_MESSAGE_CONTENT=0."
 )
+RESHARD = (
+    "Discord wants this bot divided into more shards than it was at the last start. Stop all processes with the role gateway, "
+    "then start them: they ask Discord anew."
+)
 _FOR_THE_OPERATOR = {
     4004: BAD_TOKEN,
-    4010: "Discord does not know these shards. Look at AVATARBOT_DISCORD_SHARDS.",
-    4011: "This bot is in too many servers for so few shards. Look at AVATARBOT_DISCORD_SHARDS.",
+    4010: RESHARD,
+    4011: RESHARD,
     4013: BAD_INTENTS,
     4014: BAD_INTENTS,
 }
@@ -59,6 +67,7 @@ _FOR_THE_OPERATOR = {
 class DiscordPlatform(DiscordPublisher):
     """`ChatPlatform` for Discord. `connector` makes what the connections go through, where that is not the open internet.
 
+    `receivers` say which shards this process receives; without them it receives nothing, and writes without a gateway.
     What was missed is looked up again after `backfill_again_s` seconds, commands are written again after `commands_again_s`.
     """
 
@@ -66,11 +75,11 @@ class DiscordPlatform(DiscordPublisher):
         self,
         settings: DiscordSettings,
         core: CoreApi,
-        keep: Keep,
         clock: Clock,
         *,
         connector: Connector | None = None,
         catalogue: Catalogue = CATALOGUE,
+        receivers: Receivers | None = ONLY_RECEIVER,
         backfill_again_s: float = LOOK_AGAIN_FIRST,
         commands_again_s: float = command_sync.AGAIN_FIRST,
     ) -> None:
@@ -80,8 +89,8 @@ class DiscordPlatform(DiscordPublisher):
         self._connector = connector
         self._client: AvatarClient | None = None
         self._identify_limiter = IdentifyLimiter()
-        part = str(settings.shards) if settings.shards else "all"
-        conversations = Conversations(keep, part)
+        self._receivers = receivers
+        conversations = Conversations()
         rest = Rest(self._http)
         mentions = CommandMentions()
         replies = DiscordReplies(rest, clock, mentions)
@@ -90,10 +99,10 @@ class DiscordPlatform(DiscordPublisher):
         self._places = Places(rest, self._guild)
         self._messages = MessageEvents(handler, self._places, self._own_id)
         self._interactions = DiscordInteractions(handler, settings.conversation)
-        self._backfill = Backfill(rest, self._hear_missed, self._gone, backfill_again_s)
+        self._backfill = Backfill(rest, self._talks, self._hear_missed, self._gone, backfill_again_s)
         self._commands = CommandSync(rest, settings, mentions, catalogue, commands_again_s)
 
-        self._voice = DiscordVoiceChannels(self._guild, rest, self.notify, self._is_private)
+        self._voice = DiscordVoiceChannels(self._voice_guild, rest, self.notify, self._is_private)
 
     def is_home(self, workspace_id: str) -> bool:
         """The home guilds, and direct messages where they are listened to at all."""
@@ -103,11 +112,11 @@ class DiscordPlatform(DiscordPublisher):
 
     @property
     def features(self) -> Features:
-        voice = None if voice_support.missing() else self._voice
-        return Features(edits=self, marks=self, typing=self, files=True, members=self, voice=voice)
+        channels = None if voice_support.missing() else self._voice
+        return Features(edits=self, marks=self, typing=self, files=True, members=self, voice=channels)
 
     async def channel(self, place: ConversationRef) -> Channel:
-        return self._places.channel(place)
+        return await self._places.channel(place)
 
     async def is_member(self, place: ConversationRef, person_id: str) -> bool:
         """Discord tells of who leaves only with an intent that needs its leave: so it is asked."""
@@ -121,7 +130,6 @@ class DiscordPlatform(DiscordPublisher):
         """Run one client until it ends; always raises. The caller starts another."""
         if self._settings.token is None:
             raise SettingsError("DISCORD_TOKEN is not set.")
-        await self._conversations.load()
         self._connectedness.fault = ""
         try:
             async with self.new_client() as client, self._beside(client):
@@ -131,13 +139,11 @@ class DiscordPlatform(DiscordPublisher):
             raise
         finally:
             self._client = None
-            with contextlib.suppress(StoreUnavailable):
-                await self._conversations.save()
 
     @contextlib.asynccontextmanager
     async def _beside(self, client: AvatarClient) -> AsyncIterator[None]:
         """What runs as long as a client does. A fault of ours in it is written down and ends nothing else."""
-        works = (self._conversations.run(), self._backfill.run(), self._sync_commands(client))
+        works = (self._backfill.run(), self._sync_commands(client))
         tasks = [asyncio.create_task(_logged(work), name="discord") for work in works]
         try:
             yield
@@ -149,8 +155,13 @@ class DiscordPlatform(DiscordPublisher):
     async def _sync_commands(self, client: AvatarClient) -> None:
         """Of several processes the one with the first shard brings them up to date; a bot talks without that too."""
         await client.logged_in.wait()
-        if client.application_id and not (self._settings.shards and self._settings.shards.first):
-            await self._commands.run(client.application_id)
+        if client.application_id is None:
+            return
+        await rest_until(client.has_first, FIRST_SHARD_WITHIN_S if self._receivers else 0.0)
+        if not client.has_first.is_set():
+            await self._commands.learn(client.application_id)
+        await client.has_first.wait()
+        await self._commands.run(client.application_id)
 
     def new_client(self) -> AvatarClient:
         """A client that is ours from now on."""
@@ -159,7 +170,8 @@ class DiscordPlatform(DiscordPublisher):
 
     async def _connected_run(self, client: AvatarClient, token: str) -> None:
         try:
-            await client.start(token)
+            await client.login(token)
+            await self._receive(client)
         except discord.LoginFailure as error:
             raise SettingsError(BAD_TOKEN) from error
         except discord.PrivilegedIntentsRequired as error:
@@ -170,13 +182,17 @@ class DiscordPlatform(DiscordPublisher):
             raise PlatformError("Discord closed the connection.", f"gateway closed with {error.code}") from error
         raise PlatformError("Discord closed the connection.", "the client ended by itself")
 
+    async def _receive(self, client: AvatarClient) -> None:
+        if self._receivers is None:
+            await asyncio.Event().wait()
+        else:
+            await receive(client, self._receivers)
+
     # ------------------------------------------------------------ what the client tells
 
     async def connected(self, shard_id: int) -> None:
         """A new session of a shard: what was said since the last one is lost, unless we look."""
-        for place, newest in self._conversations.items():
-            if self._shard_of(place) == shard_id:
-                self._backfill.missed(place, newest)
+        self._backfill.missed(shard_id)
 
     async def interaction(self, interaction: discord.Interaction) -> None:
         await self._interactions.take(interaction)
@@ -208,8 +224,8 @@ class DiscordPlatform(DiscordPublisher):
 
     # ------------------------------------------------------------ inside
 
-    def _is_private(self, place: ConversationRef) -> bool:
-        channel = self._places.channel(place)
+    async def _is_private(self, place: ConversationRef) -> bool:
+        channel = await self._places.channel(place)
         return channel.private or channel.private_thread
 
     async def _gone(self, place: ConversationRef, *, whole_workspace: bool = False) -> None:
@@ -223,16 +239,28 @@ class DiscordPlatform(DiscordPublisher):
         if self._client and (message := self._client.message_from(payload, guild_id, int(target(place)))):
             await self._messages.hear(message, late=True)
 
+    async def _talks(self, shards: Collection[int]) -> dict[ConversationRef, int]:
+        """What goes on in these shards' servers, and up to where it was heard, here or by whoever had the shard before."""
+        found = await self._core.talks(PLATFORM)
+        here = {place: int(last) for place, last in found.items() if self._shard_of(place) in shards}
+        return {place: max(last, self._conversations.newest(place)) for place, last in here.items()}
+
     def _shard_of(self, place: ConversationRef) -> int:
-        count = (self._client.shard_count if self._client else None) or 1
-        return 0 if is_direct(place) else (int(place.workspace_id) >> 22) % count
+        return 0 if is_direct(place) or not self._client else self._client.shard_of(int(place.workspace_id))
 
     def _http(self) -> HTTPClient | None:
         """Only once it is logged in: until then it has no connections."""
         return self._client.http if self._client and self._client.http.token else None
 
     def _guild(self, guild_id: int) -> discord.Guild | None:
-        return self._client.get_guild(guild_id) if self._client else None
+        return self._client.delivered(guild_id) if self._client else None
+
+    def _voice_guild(self, guild_id: int) -> discord.Guild | None:
+        """Raises `PlatformError` where the connection that could bring us into its voice channels is another process's."""
+        client = self._client
+        if client and (self._receivers is None or client.shard_of(guild_id) not in client.held):
+            raise PlatformError(voice.ELSEWHERE)
+        return self._guild(guild_id)
 
     def _own_id(self) -> int:
         return self._client.user.id if self._client and self._client.user else 0

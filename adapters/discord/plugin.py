@@ -19,7 +19,13 @@ SECRETS = SecretShapes(
 def _build(settings: DiscordSettings, context: PluginContext) -> ChatPlatform:
     from adapters.discord.platform import DiscordPlatform  # noqa: PLC0415
 
-    return DiscordPlatform(settings, context.core, context.vault, context.clock, catalogue=context.catalogue)
+    return DiscordPlatform(
+        settings,
+        context.core,
+        context.clock,
+        catalogue=context.catalogue,
+        receivers=context.receivers if context.receives else None,
+    )
 
 
 async def _check(settings: DiscordSettings) -> Sequence[Finding]:

@@ -36,6 +36,9 @@ log = structlog.get_logger(__name__)
 HANDLE_LIFE = timedelta(minutes=14, seconds=30)
 """Discord's 15 minutes, less what is lost on the way."""
 
+NOT_YET_EVERY_S = 0.3
+"""Seconds between two looks whether an interaction was acknowledged."""
+
 HANDLE_USES = 5
 REMEMBERED = 2_000
 
@@ -53,6 +56,7 @@ NOT_DELIVERED = (
 
 _MESSAGE, _DEFERRED = 4, 5
 _ALREADY_ANSWERED = 40060
+_NOT_YET = frozenset({UNKNOWN_WEBHOOK, UNKNOWN_INTERACTION})
 _EXPIRED = frozenset({UNKNOWN_WEBHOOK, UNKNOWN_INTERACTION, BAD_INTERACTION_TOKEN})
 
 
@@ -149,20 +153,35 @@ class DiscordReplies:
             await self._send(where, [rendering.named(to.person.id, bodies[0]), *bodies[1:]], file)
 
     async def _by_handle(self, to: ReplyTo, bodies: list[dict[str, Any]], file: File | None) -> bool:
-        application_id, _, token = to.handle.partition(":")
-        known = self._interactions.get(token)
+        known = self._interactions.get(to.handle.partition(":")[2])
         if known and not await asyncio.shield(known.taken):
             return False
         try:
             for number, body in enumerate(bodies):
                 files = _files(file) if number == len(bodies) - 1 else []
-                await self._answer(application_id, token, body, files)
+                await self._answered(to, body, files)
         except PlatformError as error:
             if code_of(error) not in _EXPIRED:
                 raise
             log.info("an interaction was over", reason=error.detail)
             return False
         return True
+
+    async def _answered(self, to: ReplyTo, body: dict[str, Any], files: list[discord.File]) -> None:
+        """Another process acknowledges what it received: what is not there to be answered yet may be there in a moment."""
+        application_id, _, token = to.handle.partition(":")
+        while True:
+            try:
+                return await self._answer(application_id, token, body, files)
+            except PlatformError as error:
+                if code_of(error) not in _NOT_YET or not self._is_fresh(to):
+                    raise
+            await asyncio.sleep(NOT_YET_EVERY_S)
+
+    def _is_fresh(self, to: ReplyTo) -> bool:
+        """Whether Discord would still take its first answer."""
+        left = to.expires_at - self._clock.now() if to.expires_at else timedelta()
+        return left > HANDLE_LIFE - timedelta(seconds=ANSWER_WITHIN)
 
     async def _answer(self, application_id: str, token: str, body: dict[str, Any], files: list[discord.File]) -> None:
         """In the place of "thinking" if that is still there, else as a message of its own."""

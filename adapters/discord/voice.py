@@ -37,9 +37,14 @@ NEEDED: Final = {
 
 NOT_IN = "Discord did not let me into that voice channel. Please try again."
 
+ELSEWHERE = (
+    "I cannot be heard in voice channels here: this service runs its avatars and its connection to Discord in different processes. The "
+    "talk goes on in writing, and with Watch you see and hear me."
+)
+
 Channel = discord.VoiceChannel | discord.StageChannel
 Notify = Callable[[ConversationRef, str], Awaitable[None]]
-IsPrivate = Callable[[ConversationRef], bool]
+IsPrivate = Callable[[ConversationRef], Awaitable[bool]]
 
 
 class DiscordVoiceChannels:
@@ -92,7 +97,7 @@ class DiscordVoiceChannels:
             raise PlatformError(NOT_IN, f"voice: {type(error).__name__}") from error
 
     async def _begun(self, guild: discord.Guild, place: ConversationRef, person_id: str, wanted: str) -> VoiceCall:
-        private = self._is_private(place)
+        private = await self._is_private(place)
         channel = await self._channel_for(guild, person_id, wanted)
         if refused := _unusable(channel) or (_too_open(channel) if private else ""):
             raise PlatformError(refused)

@@ -54,9 +54,15 @@ SENTENCES = {
 
 
 class Health:
-    """The troubles of one app. `seconds` is a clock that nobody sets."""
+    """The troubles of one app. `seconds` is a clock that nobody sets.
 
-    def __init__(self, clock: Clock, seconds: Seconds = time.monotonic) -> None:
+    `alone` says whether all that Slack delivers comes to this process; what others are delivered says nothing about Slack.
+    """
+
+    def __init__(
+        self, clock: Clock, seconds: Seconds = time.monotonic, alone: Callable[[], bool] = lambda: True
+    ) -> None:
+        self.alone = alone
         self._clock = clock
         self._seconds = seconds
         self._well_since = clock.now()
@@ -87,7 +93,8 @@ class Health:
 
     def state(self) -> ConnectionState:
         """The worst trouble, or none."""
-        if self._unheard >= POSTS_WITHOUT_ECHO and self._seconds() - self._unheard_since > ECHO_WITHIN_S:
+        silent = self._unheard >= POSTS_WITHOUT_ECHO and self._seconds() - self._unheard_since > ECHO_WITHIN_S
+        if silent and self.alone():
             self.trouble(HealthPart.EVENTS)
         worst = (self._troubles[part] for part in HealthPart if part in self._troubles)
         return next(worst, ConnectionState(self._well_since))
@@ -147,7 +154,7 @@ class Peers:
 
     def told(self, connections: int) -> float | None:
         """What a `hello` says: all connections of the app. Returns the seconds after which to ask for another one, if at all."""
-        if connections <= self._ours:
+        if connections <= self._ours or not self._health.alone():
             self._shared_since = None
             self._health.well(HealthPart.SHARED)
             return None

@@ -1,7 +1,7 @@
 """Slack as a chat platform: the adapter put together."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import structlog
 from pydantic import SecretStr
@@ -31,6 +31,7 @@ log = structlog.get_logger(__name__)
 class SlackPlatform(SlackPublisher):
     """`ChatPlatform` for Slack. Receives over Socket Mode when the app token is set, over HTTP when the signing secret is, or both.
 
+    Without `receives` another process has the Socket Mode; `alone` says whether no other process is delivered a share of what people write.
     Raises `SettingsError` at once when it could not act anywhere.
     """
 
@@ -41,11 +42,15 @@ class SlackPlatform(SlackPublisher):
         vault: SecretVault,
         clock: Clock,
         catalogue: Catalogue = CATALOGUE,
+        *,
+        receives: bool = True,
+        alone: Callable[[], bool] = lambda: True,
     ) -> None:
-        if not settings.app_token and not settings.signing_secret:
+        if receives and not settings.app_token and not settings.signing_secret:
             raise SettingsError("Slack needs SLACK_APP_TOKEN (Socket Mode) or SLACK_SIGNING_SECRET (HTTP) to be heard.")
         self._settings = settings
-        self._health = Health(clock)
+        self._receives = receives
+        self._health = Health(clock, alone=lambda: receives and alone())
         web = WebApi(settings.api_url)
         installations, flow = _one(settings, web), None
         if installations is None:
@@ -105,10 +110,10 @@ class SlackPlatform(SlackPublisher):
         await self._introduced()
         checking = asyncio.create_task(self._check_up(), name="slack-check-up")
         try:
-            if self._settings.app_token:
+            if self._receives and self._settings.app_token:
                 await self._socket_mode(self._settings.app_token.get_secret_value()).run()
             else:
-                await asyncio.Event().wait()  # the web app receives
+                await asyncio.Event().wait()  # the web app receives, or another process
         finally:
             checking.cancel()
             await asyncio.wait((checking,))

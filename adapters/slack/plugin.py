@@ -22,7 +22,15 @@ SECRETS = SecretShapes(
 def _build(settings: SlackSettings, context: PluginContext) -> ChatPlatform:
     from adapters.slack.platform import SlackPlatform  # noqa: PLC0415
 
-    return SlackPlatform(settings, context.core, context.vault, context.clock, context.catalogue)
+    return SlackPlatform(
+        settings,
+        context.core,
+        context.vault,
+        context.clock,
+        context.catalogue,
+        receives=context.receives,
+        alone=lambda: not context.receivers.others,
+    )
 
 
 async def _check(settings: SlackSettings) -> Sequence[Finding]:

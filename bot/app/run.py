@@ -11,6 +11,7 @@ from adapters.playground.settings import PlaygroundSettings
 from adapters.web.files import WebFiles, WebPictures
 from adapters.web.webhooks import StandardWebhooks
 from bot.app.plugins import platforms, require_sound
+from bot.app.profile import profile_of
 from bot.app.service import Parts, Service
 from bot.app.signals import stop_signals
 from bot.app.tracing import open_observers
@@ -28,9 +29,9 @@ from bot.clock import SystemClock
 from bot.commands.policy import Policy
 from bot.domain.errors import SettingsError
 from bot.ports.files import Pictures
-from bot.ports.storage.records import ProcessProfile
 from bot.private_files import exposed, history_file
 from bot.process import conceal
+from bot.process_roles import ProcessRole, roles_named
 from bot.runtime.services import SessionTimeouts
 from bot.settings import Settings, environment, load, unknown_names
 from bot.telemetry import configure_logging, new_metrics
@@ -38,14 +39,31 @@ from bot.web.app import create_app, serve
 
 log = structlog.get_logger(__name__)
 
+WHOLE_ONLY = "The playground lives in one process that does everything: give --playground without --role."
+NEEDS_SERVER = (
+    "Processes with roles share a database on a server: set DATABASE_URL to PostgreSQL, as in "
+    "postgresql://user:password@host/avatarbot, or run without --role."
+)
+
+
+def _in_roles(settings: Settings, named: tuple[str, ...]) -> Settings:
+    """With the roles that are named, else those of AVATARBOT_ROLES. Raises `SettingsError`."""
+    try:
+        roles = roles_named(named) or settings.roles
+    except ValueError as error:
+        raise SettingsError(f"--role {error}.") from None
+    if roles and not settings.on_server:
+        raise SettingsError(NEEDS_SERVER)
+    return settings.model_copy(update={"roles": roles})
+
 
 async def run_service(playground: bool, handover: bool, roles: tuple[str, ...]) -> int:
     """The service, until a signal. Raises `SettingsError` for what only the operator can mend."""
-    if roles:
-        raise SettingsError("Several processes are not supported yet; run without --role.")
     conceal()
     require_sound()  # first of all: what looks like the secrets of plugins is never logged
-    settings = load(Settings)
+    settings = _in_roles(load(Settings), roles)
+    if settings.roles and playground:
+        raise SettingsError(WHOLE_ONLY)
     if playground and "host" not in settings.model_fields_set:  # it is for this machine unless somebody says otherwise
         settings = settings.model_copy(update={"host": "127.0.0.1"})
     configure_logging(settings.log_level)
@@ -55,12 +73,16 @@ async def run_service(playground: bool, handover: bool, roles: tuple[str, ...]) 
         log.warning("others on this machine can read this file", file=str(file))
     if not settings.disclosure:
         log.warning("people are not told that an avatar is an AI", setting="AVATARBOT_DISCLOSURE")
+    if ProcessRole.WEB not in settings.roles_played and not settings.public_url:
+        log.warning("Watch links lead to this process, which serves no pages", setting="PUBLIC_URL")
     async with contextlib.AsyncExitStack() as stack:
         stopping = await stack.enter_async_context(stop_signals())
         stack.enter_context(sole_process(settings))
         metrics = new_metrics()
         storage = await stack.enter_async_context(open_storage(settings, retried=metrics.retried))
-        provider = await stack.enter_async_context(open_provider(settings, metrics))
+        provider = await stack.enter_async_context(
+            open_provider(settings, metrics, rooms=ProcessRole.WORKER in settings.roles_played)
+        )
         model = await stack.enter_async_context(open_model(settings))
         moderators = await stack.enter_async_context(open_moderators(settings))
         timeouts = SessionTimeouts(
@@ -82,7 +104,7 @@ async def run_service(playground: bool, handover: bool, roles: tuple[str, ...]) 
             webhooks=StandardWebhooks(settings.hooks_inside),
             disclosures=settings.disclosures,
             alone=not settings.on_server,
-            profile=ProcessProfile(rooms=settings.rooms),
+            profile=profile_of(settings),
             barge_in=settings.barge_in,
             observers=await stack.enter_async_context(open_observers(environment())),
             hints=open_hints(settings),

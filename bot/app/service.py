@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -33,6 +33,7 @@ from bot.ports.storage.records import ProcessProfile
 from bot.ports.turn_traces import TurnObserver
 from bot.ports.webhooks import WebhookClient
 from bot.ports.words import LanguageModel, Moderator, Unanswered
+from bot.process_roles import ProcessRole
 from bot.queries.archive import StoredArchive
 from bot.queries.context import QueryContext
 from bot.queries.watch_links import Links
@@ -40,6 +41,7 @@ from bot.runtime.accounts import accounts_of
 from bot.runtime.funding import Funding
 from bot.runtime.hinted_runs import HintedRuns
 from bot.runtime.outbox import Outbox
+from bot.runtime.receivers import StoredReceivers
 from bot.runtime.services import Moderation, Services, SessionTimeouts
 from bot.runtime.status_card import EndedCards
 from bot.runtime.turn_times import TurnTimes
@@ -135,7 +137,9 @@ class Service:
         )
         parts.metrics.viewers.set_function(lambda: self.services.events.all_watchers)
         self._give_up = parts.give_up
+        self._roles = parts.profile.roles
         self.worker = Worker(self.services, parts.profile, parts.give_up, alone=parts.alone)
+        self._receivers = StoredReceivers(storage.receiving, self.worker.lease)
         self._connections = Connections(self._platforms, parts.clock, parts.metrics)
         self._ended_cards = EndedCards(self.services)
         self._hints = parts.hints
@@ -168,7 +172,15 @@ class Service:
         """For building a platform that has these features."""
         services = self.services
         catalogue = services.policy.catalogue.on_platform(features)
-        return PluginContext(self.core, services.clock, services.storage.vault, self.base_url, catalogue)
+        return PluginContext(
+            self.core,
+            services.clock,
+            services.storage.vault,
+            self.base_url,
+            catalogue,
+            receives=ProcessRole.GATEWAY in self._roles,
+            receivers=self._receivers,
+        )
 
     def _is_home(self, platform: str, workspace_id: str) -> bool:
         return platform in self._platforms and self._platforms[platform].is_home(workspace_id)
@@ -187,7 +199,9 @@ class Service:
         self._platforms[platform.name] = platform
 
     def mounts(self) -> Sequence[HttpMount]:
-        """What the viewer, the API and all platforms serve over HTTP."""
+        """What the viewer, the API and all platforms serve over HTTP; nothing where that is not this process's part."""
+        if ProcessRole.WEB not in self._roles:
+            return ()
         services = self.services
         viewer = viewer_mount(
             self._links.grants,
@@ -248,9 +262,9 @@ class Service:
                 group.create_task(self.services.accounts.operator.catalog.run(), name="catalog"),
                 group.create_task(self._watch_database(working), name="database"),
                 group.create_task(self._connections.run(), name="connections"),
+                group.create_task(self._receivers.run(), name="receivers"),
                 group.create_task(self._mcp.run(), name="mcp"),
-                *(group.create_task(run_periodically(self._jobs, job), name="job") for job in self._periodic_jobs()),
-                *([group.create_task(self._webhooks.run(), name="webhooks")] if self._webhooks else []),
+                *(group.create_task(work, name="job") for work in self._work_beside()),
                 *(group.create_task(self._keep_up(p), name=p.name) for p in self._platforms.values()),
             ]
             try:
@@ -265,6 +279,13 @@ class Service:
                 await self._replies.drain(LAST_REPLIES)
                 for task in tasks:
                     task.cancel()
+
+    def _work_beside(self) -> Iterator[Coroutine[None, None, None]]:
+        """What is done beside the sessions, by whoever runs sessions."""
+        if ProcessRole.WORKER in self._roles:
+            yield from (run_periodically(self._jobs, job) for job in self._periodic_jobs())
+            if self._webhooks:
+                yield self._webhooks.run()
 
     def _periodic_jobs(self) -> Iterator[Job]:
         services, every = self.services, retention.LOOK_EVERY

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import gc
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 
 from pydantic_settings import BaseSettings
 
@@ -87,11 +88,11 @@ def provider_plugin(settings: Settings) -> ProviderPlugin:
 
 
 @contextlib.asynccontextmanager
-async def open_provider(settings: Settings, metrics: Metrics) -> AsyncIterator[AvatarProvider]:
-    """The provider that the settings name, closed at the end. Raises `SettingsError` when they name none."""
+async def open_provider(settings: Settings, metrics: Metrics, *, rooms: bool = True) -> AsyncIterator[AvatarProvider]:
+    """The provider that the settings name, closed at the end; without `rooms` no room can be joined. Raises `SettingsError` when they name none."""
     plugin = provider_plugin(settings)
     async with (
-        provider_context(settings, plugin, metrics) as context,
+        provider_context(settings, plugin if rooms else replace(plugin, rooms=""), metrics) as context,
         plugin.open(load(plugin.settings), context) as provider,
     ):
         yield provider

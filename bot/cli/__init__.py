@@ -113,18 +113,20 @@ def demo(says: tuple[str, ...], port: int | None, opens: bool) -> int:
     "--role",
     "roles",
     multiple=True,
-    type=click.Choice(["web", "gateway", "worker"]),
-    help="Do only this part of the work. Repeatable.",
+    metavar="ROLE",
+    help="Do only this part of the work: web, gateway (or discord) or worker. Repeatable.",
 )
 @click.option("--playground", is_flag=True, help="Also host avatars on a page of our own, at an address with a secret.")
 @click.option("--handover", is_flag=True, help="At SIGTERM leave sessions to the process that replaces this one.")
 def run(roles: tuple[str, ...], playground: bool, handover: bool) -> int:
     """Run the service for every platform whose tokens are set.
 
-    Ctrl-C or SIGTERM ends it within 10 seconds, with the sessions at the provider closed.
+    Ctrl-C or SIGTERM ends it within 10 seconds, with the sessions at the provider closed. Where several processes share a PostgreSQL
+    database, each may do a part of the work, and any number may do the same.
 
     \b
       avatarbot run
+      avatarbot run --role web --role gateway
       PORT=9000 LOG_LEVEL=debug avatarbot run --playground
     """
     from bot.app.run import run_service

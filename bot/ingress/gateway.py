@@ -1,7 +1,7 @@
 """`CoreApi` for the chat platforms: accepts what comes in, answers queries, and takes note of people and channels that are gone."""
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -90,6 +90,9 @@ class Gateway:
             self._inbox.runs.look_again(session.id)
         if whole_workspace:
             await self._services.accounts.drop(place)
+
+    async def talks(self, platform: str) -> Mapping[ConversationRef, str]:
+        return await self._services.storage.receiving.talks(platform)
 
     async def kept(self, session_ids: Collection[str]) -> frozenset[str]:
         return await self._services.storage.sessions.kept(session_ids)

@@ -1,6 +1,6 @@
 """Chat platforms: what the core needs of one, what it serves for it over HTTP, and what it offers to it."""
 
-from collections.abc import Awaitable, Callable, Collection, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -232,6 +232,13 @@ class CoreApi(Protocol):
 
         Asked right before the answer. From then on, for some minutes, the same is a `Duplicate`, whichever process it reaches.
         Raises `StoreUnavailable`.
+        """
+        ...
+
+    async def talks(self, platform: str) -> Mapping[ConversationRef, str]:
+        """Where what people write may be for a session of a platform, and the id of the last message that was accepted there, or of its card.
+
+        For platforms that deliver once: what was written since then may be lost. Raises `StoreUnavailable`.
         """
         ...
 

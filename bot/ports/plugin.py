@@ -23,6 +23,7 @@ from bot.commands.verbs import CATALOGUE
 from bot.domain.conversations import PlatformFeature
 from bot.ports.chat import ChatPlatform, CoreApi
 from bot.ports.provider import AvatarProvider
+from bot.ports.receivers import ONLY_RECEIVER, Receivers
 from bot.ports.room import Rooms
 from bot.ports.storage.repositories import SecretVault
 from bot.redaction import NO_SHAPES, SecretShapes
@@ -113,13 +114,19 @@ class AdapterPlugin:
 
 @dataclass(frozen=True, slots=True)
 class PluginContext:
-    """What a platform is given by the core. `catalogue` holds the commands that can be offered there."""
+    """What a platform is given by the core. `catalogue` holds the commands that can be offered there.
+
+    With `receives` false another process is delivered what people write: `run` opens no connection for that, and the platform posts, edits
+    and answers all the same. `receivers` are the processes that do receive.
+    """
 
     core: CoreApi
     clock: Clock
     vault: SecretVault
     public_url: str = ""
     catalogue: Catalogue = CATALOGUE
+    receives: bool = True
+    receivers: Receivers = ONLY_RECEIVER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

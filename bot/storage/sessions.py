@@ -305,7 +305,7 @@ def enlist(
         id=worker_id,
         started_at=tx.now,
         lease_until=until,
-        roles=" ".join(profile.roles),
+        roles=" ".join(sorted(profile.roles)),
         rooms=profile.rooms,
         address=profile.address,
         version=profile.version,

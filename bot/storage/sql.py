@@ -9,6 +9,7 @@ from bot.clock import Clock
 from bot.ports.storage.accounting import LedgerRepository, UsageRepository
 from bot.ports.storage.coordination import CoordinationRepository
 from bot.ports.storage.hooks import HookRepository
+from bot.ports.storage.receiving import ReceivingRepository
 from bot.ports.storage.records import Lease
 from bot.ports.storage.repositories import (
     ChannelRepository,
@@ -30,6 +31,7 @@ from bot.storage import (
     inbox,
     ledger,
     provider_sessions,
+    receiving,
     sessions,
     tokens,
     transcripts,
@@ -115,6 +117,7 @@ class SqlStorage:
         self.unfenced: UnfencedWrites = SqlUnfencedWrites(transactions)
         self.hooks: HookRepository = SqlHooks(transactions)
         self.coordination: CoordinationRepository = SqlCoordination(transactions)
+        self.receiving: ReceivingRepository = SqlReceiving(transactions)
         self.outbox = Wakeups()
 
     def fenced(
@@ -299,3 +302,9 @@ class SqlCoordination(Repository[SqlTransaction]):
     write = writes(coordination.write)
     expire = writes(coordination.expire)
     forget_passed = changes(coordination.forget_passed)
+
+
+class SqlReceiving(Repository[SqlTransaction]):
+    others_receive = reads(receiving.others_receive)
+    hold_shards = writes(receiving.hold_shards)
+    talks = reads(receiving.talks)

@@ -385,3 +385,11 @@ offers = Table(
     _text("read_by"),
     Column("reading_until", Instant),
 )
+
+shards = Table(
+    "shards",
+    metadata,
+    Column("platform", Words, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    _text("process"),  # the worker that receives it; nobody's once that is dead
+)

@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Collection, Coroutine, Sequence
+from collections.abc import AsyncIterator, Collection, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -223,6 +223,9 @@ class ScriptedCore(CoreApi):
 
     async def concerns(self, place: ConversationRef) -> bool:
         return True
+
+    async def talks(self, platform: str) -> Mapping[ConversationRef, str]:
+        return {}
 
     async def channel_removed(self, place: ConversationRef, *, whole_workspace: bool = False) -> None:
         pass

@@ -60,7 +60,7 @@ class ShardedDiscord(FakeDiscord):
         self.connections = [each for each in self.connections if each.socket is not socket]
         return socket
 
-    async def dispatch(self, name: str, payload: Any) -> None:
+    async def dispatch(self, name: str, payload: Any, to: web.WebSocketResponse | None = None) -> None:
         """`payload` names its server."""
         for connection in list(self.connections):
             if connection.serves(payload["guild_id"]):

@@ -7,6 +7,7 @@ from typing import Protocol
 from bot.ports.storage.accounting import LedgerRepository, UsageRepository
 from bot.ports.storage.coordination import CoordinationRepository
 from bot.ports.storage.hooks import HookRepository
+from bot.ports.storage.receiving import ReceivingRepository
 from bot.ports.storage.records import Lease
 from bot.ports.storage.repositories import (
     ChannelRepository,
@@ -47,6 +48,7 @@ class Storage(Protocol):
     unfenced: UnfencedWrites
     hooks: HookRepository
     coordination: CoordinationRepository
+    receiving: ReceivingRepository
     outbox: Wakeups
     """Tells when this process wrote down something for a hook. What others write is found by looking."""
 

@@ -13,6 +13,7 @@ from bot.domain.sessions import EndReason, SessionSpec, SessionStatus
 from bot.ports.grants import Scope
 from bot.ports.provider import Upload, UploadState
 from bot.ports.room import RoomCredentials
+from bot.process_roles import ALL_ROLES, ProcessRole
 
 SAY = "say"
 """The verb of what is to be spoken, whichever way it came in. All others overtake it."""
@@ -46,7 +47,7 @@ class ProcessProfile:
     the rooms of those (`host:port`, empty for nowhere) in which version of what is spoken there.
     """
 
-    roles: tuple[str, ...] = ()
+    roles: frozenset[ProcessRole] = ALL_ROLES
     rooms: int = 500
     address: str = ""
     version: int = 0

@@ -7,6 +7,7 @@ from bot.clock import Clock
 from bot.ports.storage.accounting import LedgerRepository, UsageRepository
 from bot.ports.storage.coordination import CoordinationRepository
 from bot.ports.storage.hooks import HookRepository
+from bot.ports.storage.receiving import ReceivingRepository
 from bot.ports.storage.records import Lease
 from bot.ports.storage.repositories import (
     ChannelRepository,
@@ -31,6 +32,7 @@ from bot.storage.memory import (
     inbox,
     ledger,
     provider_sessions,
+    receiving,
     sessions,
     tokens,
     transcripts,
@@ -72,6 +74,7 @@ class MemoryStorage:
         self.unfenced: UnfencedWrites = MemoryUnfencedWrites(transactions)
         self.hooks: HookRepository = MemoryHooks(transactions)
         self.coordination: CoordinationRepository = MemoryCoordination(transactions)
+        self.receiving: ReceivingRepository = MemoryReceiving(transactions)
         self.outbox = Wakeups()
 
     def fenced(
@@ -253,3 +256,9 @@ class MemoryCoordination(Repository[MemoryTransaction]):
     write = writes(coordination.write)
     expire = writes(coordination.expire)
     forget_passed = writes(coordination.forget_passed)
+
+
+class MemoryReceiving(Repository[MemoryTransaction]):
+    others_receive = reads(receiving.others_receive)
+    hold_shards = writes(receiving.hold_shards)
+    talks = reads(receiving.talks)

@@ -1,6 +1,6 @@
 """The rows of a storage in memory. A transaction that fails leaves none of its changes behind."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Generic, TypeVar
@@ -254,6 +254,7 @@ class Data:
     offers: Rows[str, ListRow] = field(default_factory=Rows)
     ledger: Rows[tuple[str, int], LedgerRow] = field(default_factory=Rows)
     credit_readings: Rows[date, CreditReading] = field(default_factory=Rows)
+    shards: Rows[str, Mapping[int, str]] = field(default_factory=Rows)
 
     @property
     def all(self) -> tuple[Rows[object, object], ...]:

@@ -5,7 +5,7 @@ To join, put a module `harness_<platform>.py` beside this one with an async cont
 """
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
@@ -17,6 +17,7 @@ from bot.domain.conversations import (
     ConversationRef,
     Duplicate,
     Inbound,
+    MessagePosted,
     MessageRef,
     Outcome,
     Reply,
@@ -51,6 +52,7 @@ class RecordingCore(CoreApi):
         self.broken: Exception | None = None
         self.left: list[tuple[ConversationRef, str]] = []
         self.answered: set[str] = set()
+        self.talked: dict[ConversationRef, str] = {}
 
     async def accept(self, inbound: Inbound) -> Outcome:
         self.inbounds.append(inbound)
@@ -60,6 +62,8 @@ class RecordingCore(CoreApi):
             raise self.broken
         if self.unavailable:
             raise StoreUnavailable("Not taken, try again.")
+        if isinstance(self.outcome, Accepted) and isinstance(inbound.body, MessagePosted) and inbound.body.message:
+            self.talked[inbound.place] = inbound.body.message.message_id
         return self.outcome
 
     async def concerns(self, place: ConversationRef) -> bool:
@@ -71,6 +75,11 @@ class RecordingCore(CoreApi):
         first = inbound.event_id not in self.answered
         self.answered.add(inbound.event_id)
         return first
+
+    async def talks(self, platform: str) -> Mapping[ConversationRef, str]:
+        if self.unavailable:
+            raise StoreUnavailable("Not known now.")
+        return self.talked
 
     async def answer(self, inbound: Inbound) -> Reply:
         return self.reply

@@ -85,15 +85,6 @@ async def test_no_more_is_asked_for_than_is_used(discord: FakeDiscord, wanted: b
         assert discord.ops[0]["d"]["intents"] == guilds | voice | messages | (content if wanted else 0)
 
 
-@pytest.mark.parametrize(("shards", "writes"), [("0/2", True), ("1/2", False)])
-async def test_a_process_takes_its_shards_and_syncs_commands_once(
-    discord: FakeDiscord, shards: str, writes: bool
-) -> None:
-    async with running(Wire(discord, settings=settings(shards=shards))):
-        assert [said["d"]["shard"] for said in discord.ops] == [[int(shards[0]), 2]]
-        assert bool(discord.made("PUT .*/commands")) is writes
-
-
 @pytest.mark.parametrize(
     ("event", "payload"),
     [

@@ -13,7 +13,6 @@ from bot.domain.errors import PlatformError
 from tests.contract.platform.cards import CARD, LIVE, OTHER
 from tests.integration.discord.fake import CHANNEL, USER, Answer, FakeDiscord, Limits, command
 from tests.integration.discord.wire import PLACE, Heard, Wire, settings
-from tests.integration.discord.world import Drawer
 from tests.patience import HANG_S
 
 POST = f"POST /channels/{CHANNEL}/messages"
@@ -125,7 +124,7 @@ async def test_a_client_whose_session_is_closed_is_not_connected(wire: Wire) -> 
 
 
 async def test_a_client_not_logged_in_is_not_connected() -> None:
-    platform = DiscordPlatform(settings(), Heard(), Drawer(), SystemClock())
+    platform = DiscordPlatform(settings(), Heard(), SystemClock())
     platform.new_client()
 
     with pytest.raises(PlatformError, match="cannot be reached"):

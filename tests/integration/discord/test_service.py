@@ -125,7 +125,11 @@ class Team:
         async with whole_service(self.folder, self.simulator) as whole:
             surroundings = whole.context
             platform = DiscordPlatform(
-                given, whole.core, surroundings.vault, surroundings.clock, connector=self.discord.connector
+                given,
+                whole.core,
+                surroundings.clock,
+                connector=self.discord.connector,
+                receivers=surroundings.receivers if surroundings.receives else None,
             )
             whole.add(platform)
             self.service = whole

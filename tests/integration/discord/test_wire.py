@@ -7,7 +7,7 @@ import pytest
 
 from bot.domain.conversations import Inbound, MessageDeleted, MessageEdited, Outcome, Question, Refused, Reply
 from bot.domain.errors import MessageGone, PlaceGone, PlatformError, Throttled
-from tests.contract.platform.cards import CARD, ENDED, LIVE, final, growing
+from tests.contract.platform.cards import CARD, LIVE, final, growing
 from tests.integration.discord.fake import CHANNEL, GUILD, USER, Answer, FakeDiscord, command, guild, press
 from tests.integration.discord.wire import PLACE, Heard, Wire, running, settings
 
@@ -282,6 +282,7 @@ async def test_a_thread_deleted_while_away_is_left(wire: Wire) -> None:
     await wire.platform.update_card(opened.card, opened.thread, LIVE)
     gone = Answer(404, {"code": 10003, "message": "Unknown Channel"})
     wire.discord.next_answers(f"GET /channels/{opened.thread.thread_id}/messages", gone)
+    wire.core.talked[opened.thread] = opened.card.message_id
 
     await wire.platform.connected(0)
 
@@ -296,16 +297,6 @@ async def test_of_a_long_gap_the_newest_is_looked_up(wire: Wire) -> None:
 
     texts = await wire.core.texts(101)
     assert texts == ["First", *(f"Number {number}" for number in range(50, 150))]
-
-
-async def test_an_ended_session_is_not_looked_up_any_more(wire: Wire) -> None:
-    opened = await wire.platform.post_card(PLACE, CARD)
-    await wire.platform.update_card(opened.card, opened.thread, ENDED)
-
-    await wire.platform.connected(0)
-    await wire.discord.until(lambda: wire.discord.made(f"GET /channels/{CHANNEL}/messages"))
-
-    assert wire.discord.made(f"GET /channels/{opened.thread.thread_id}/messages") == []
 
 
 @pytest.mark.parametrize("trouble", [Answer(503), Answer(0, reset=True), Answer(502)])

@@ -15,9 +15,9 @@ from adapters.discord.platform import DiscordPlatform
 from adapters.discord.settings import DiscordSettings
 from bot.clock import SystemClock
 from bot.domain.conversations import ConversationRef, Inbound, MessagePosted, Outcome
+from bot.ports.receivers import ONLY_RECEIVER, Receivers
 from tests.contract.platform.harness import RecordingCore
 from tests.integration.discord.fake import CHANNEL, GUILD, TOKEN, FakeDiscord
-from tests.integration.discord.world import Drawer
 from tests.patience import HANG_S, until
 
 PLACE = ConversationRef("discord", GUILD, CHANNEL)
@@ -67,15 +67,16 @@ class Wire:
     core: Heard = field(default_factory=Heard)
     again_s: float | None = None
     """Before what failed is tried again, where that is not the usual pause."""
+    receivers: Receivers | None = ONLY_RECEIVER
     platform: DiscordPlatform = field(init=False)
 
     def __post_init__(self) -> None:
         self.platform = self.kind(
             self.settings,
             self.core,
-            Drawer(),
             SystemClock(),
             connector=self.discord.connector,
+            receivers=self.receivers,
             backfill_again_s=self.again_s or LOOK_AGAIN_FIRST,
             commands_again_s=self.again_s or command_sync.AGAIN_FIRST,
         )
@@ -96,9 +97,10 @@ class Wire:
 @asynccontextmanager
 async def running(wire: Wire) -> AsyncIterator[Wire]:
     """A platform that runs and is connected."""
+    before = len(wire.discord.ops)
     task = asyncio.create_task(wire.platform.run())
     try:
-        await wire.discord.until(lambda: wire.discord.ops)
+        await wire.discord.until(lambda: len(wire.discord.ops) > before)
         await wire.ready()
         yield wire
     finally:

@@ -32,20 +32,8 @@ def one_shard(platform: DiscordPlatform) -> AvatarClient:
     """A new client of the platform's; SimCord has no address where a bot asks for its number of shards."""
     client = platform.new_client()
     client.shard_count = client._connection.shard_count = 1
+    client.held = frozenset({0})
     return client
-
-
-class Drawer:
-    """Where the platform keeps things, in memory."""
-
-    def __init__(self) -> None:
-        self.kept: dict[tuple[str, str, str], bytes] = {}
-
-    async def get(self, platform: str, workspace_id: str, key: str) -> bytes | None:
-        return self.kept.get((platform, workspace_id, key))
-
-    async def put(self, platform: str, workspace_id: str, key: str, value: bytes) -> None:
-        self.kept[platform, workspace_id, key] = value
 
 
 @dataclass
@@ -77,7 +65,6 @@ class Core(RecordingCore):
 class World:
     settings: DiscordSettings = SETTINGS
     core: Core = field(default_factory=Core)
-    drawer: Drawer = field(default_factory=Drawer)
     clock: WorldClock = field(default_factory=WorldClock)
     platform: DiscordPlatform = field(init=False)
     env: Any = field(init=False)
@@ -86,7 +73,7 @@ class World:
     people: dict[str, Any] = field(default_factory=dict)
 
     def new_platform(self) -> AvatarClient:
-        self.platform = DiscordPlatform(self.settings, self.core, self.drawer, self.clock)
+        self.platform = DiscordPlatform(self.settings, self.core, self.clock)
         return one_shard(self.platform)
 
     def populate(self) -> None:

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from adapters.discord.invite import PERMISSIONS, application_id, invite_url
-from adapters.discord.settings import DiscordSettings, Shards
+from adapters.discord.settings import DiscordSettings
 from bot.domain.errors import SettingsError
 from bot.settings import load
 
@@ -16,15 +16,12 @@ TOKEN = base64.b64encode(b"123456789012345678").decode().rstrip("=") + ".abc.def
 def test_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DISCORD_TOKEN", TOKEN)
     monkeypatch.setenv("AVATARBOT_DISCORD_HOME_GUILDS", "800000000000000001, 800000000000000002")
-    monkeypatch.setenv("AVATARBOT_DISCORD_SHARDS", "4-7/16")
     monkeypatch.setenv("AVATARBOT_DISCORD_MESSAGE_CONTENT", "0")
 
     settings = load(DiscordSettings, None)
 
     assert settings.configured
     assert settings.home_guilds == (800000000000000001, 800000000000000002)
-    assert settings.shards == Shards(4, 7, 16)
-    assert settings.shards.ids == [4, 5, 6, 7]
     assert not settings.message_content
     assert TOKEN not in repr(settings)
 
@@ -32,9 +29,6 @@ def test_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        ("AVATARBOT_DISCORD_SHARDS", "4", "0-3/16"),
-        ("AVATARBOT_DISCORD_SHARDS", "4-7/4", "from 0 to 3"),
-        ("AVATARBOT_DISCORD_SHARDS", "7-4/16", "do not exist"),
         ("AVATARBOT_DISCORD_HOME_GUILDS", "my server", "Copy Server ID"),
     ],
 )

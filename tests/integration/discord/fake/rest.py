@@ -110,7 +110,7 @@ class FakeRest:
         found.headers |= verdict.headers
         return found
 
-    def _usual(self, call: Call) -> Answer:  # noqa: PLR0911 - a table of calls
+    def _usual(self, call: Call) -> Answer:  # noqa: PLR0911, PLR0912 - a table of calls
         match call.method, call.path.strip("/").split("/"):
             case "GET", ["users", "@me"]:
                 return Answer(200, USER)
@@ -131,6 +131,8 @@ class FakeRest:
                 return self._channel(call, channel, rest) if channel in self.channels else refuse(404, 10003)
             case "GET", ["guilds", _, "members", person]:
                 return refuse(404, 10007) if person in self.left else Answer(200, payloads.member(person))
+            case "GET", ["guilds", guild_id, "roles"]:
+                return self._roles(guild_id)
             case "PATCH", ["guilds", _, "voice-states", "@me"]:
                 return Answer(204)
             case "POST", ["interactions", _, token, "callback"]:
@@ -235,6 +237,11 @@ class FakeRest:
         self.channels[message["id"]] = payloads.thread(message["id"], parent, name)
         self.events.append(("THREAD_CREATE", self.channels[message["id"]]))
         return Answer(201, self.channels[message["id"]])
+
+    def _roles(self, guild_id: str) -> Answer:
+        """Of a server that the bot is in; the first is everyone's and has its id."""
+        there = any(channel.get("guild_id") == guild_id for channel in self.channels.values())
+        return Answer(200, payloads.guild(guild_id)["roles"]) if there else refuse(404, 10004)
 
     # ------------------------------------------------------------ interactions
 

@@ -60,6 +60,8 @@ class FakeDiscord(FakeRest):
     """Connections stay open and nothing comes through them any more, not even acknowledgements: zombies."""
     voice: FakeVoice = field(init=False)
     _gateway: web.WebSocketResponse | None = None
+    _of_shard: dict[int, web.WebSocketResponse] = field(default_factory=dict)
+    """Where a bot has several shards."""
     _session: int = 0
     _sent: list[Json] = field(default_factory=list)
     _news: asyncio.Event = field(default_factory=asyncio.Event)
@@ -118,6 +120,8 @@ class FakeDiscord(FakeRest):
         self._session += 1
         self._sent.clear()
         shard, count = asked.get("shard", (0, 1))
+        if count > 1:
+            self._of_shard[shard] = socket
         here = [guild for guild in self.guilds if (int(guild["id"]) >> 22) % count == shard]
         ready = {
             "v": 10,
@@ -128,9 +132,9 @@ class FakeDiscord(FakeRest):
             "application": {"id": BOT, "flags": 0},
             "shard": [shard, count],
         }
-        await self.dispatch("READY", ready)
+        await self.dispatch("READY", ready, socket)
         for guild in here:
-            await self.dispatch("GUILD_CREATE", guild)
+            await self.dispatch("GUILD_CREATE", guild, socket)
         self.welcomed += 1
         self._news.set()
 
@@ -144,11 +148,16 @@ class FakeDiscord(FakeRest):
             await self._send(frame)
         await self.dispatch("RESUMED", {})
 
-    async def dispatch(self, name: str, payload: Any) -> None:
+    async def dispatch(self, name: str, payload: Any, to: web.WebSocketResponse | None = None) -> None:
+        """To the shard of the server that it is about, where there are several."""
         frame = {"op": 0, "t": name, "s": len(self._sent) + 1, "d": payload}
         self._sent.append(frame)
-        if self._gateway is not None and not self.frozen:
-            await self._send(frame)
+        socket = to or (self._of_shard.get(self._shard_of(payload)) if self._of_shard else self._gateway)
+        if socket is not None and not self.frozen:
+            await self._send(frame, socket)
+
+    def _shard_of(self, payload: Any) -> int:
+        return (int(payload.get("guild_id") or 0) >> 22) % self.shards
 
     async def tell(self, op: int, payload: Any = None) -> None:
         await self._send({"op": op, "d": payload})
@@ -166,10 +175,11 @@ class FakeDiscord(FakeRest):
         assert self._gateway is not None
         await self._gateway.close(code=code)
 
-    async def _send(self, frame: Json) -> None:
-        assert self._gateway is not None
+    async def _send(self, frame: Json, to: web.WebSocketResponse | None = None) -> None:
+        socket = to or self._gateway
+        assert socket is not None
         with contextlib.suppress(ConnectionError):  # what is not heard now is said again after a resume
-            await self._gateway.send_json(frame)
+            await socket.send_json(frame)
 
     # ------------------------------------------------------------ REST
 

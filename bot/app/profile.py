@@ -1,0 +1,37 @@
+"""What this process tells the others of itself, from its settings."""
+
+import re
+import socket
+
+from bot.ports.storage.records import ProcessProfile
+from bot.process_roles import ProcessRole
+from bot.settings import Settings
+
+_ANYWHERE = frozenset({"0.0.0.0", "::", "[::]"})  # noqa: S104 - compared with, never listened at
+_HAS_PORT = re.compile(r"^[^:]+:\d+$|\]:\d+$")
+
+_BEYOND = ("192.0.2.1", 9)
+"""An address on no machine (RFC 5737): nothing is sent there, and the system says which of ours would be used."""
+
+
+def profile_of(settings: Settings) -> ProcessProfile:
+    """A process without the role of a worker runs no session, and has no rooms that others could reach."""
+    works = ProcessRole.WORKER in settings.roles_played
+    address = _advertised(settings) if works and settings.on_server else ""
+    return ProcessProfile(settings.roles_played, settings.rooms if works else 0, address)
+
+
+def _advertised(settings: Settings) -> str:
+    host, _, port = settings.internal.rpartition(":")
+    given = settings.advertise or (_own_address() if host in _ANYWHERE else host)
+    return given if _HAS_PORT.search(given) else f"{given}:{port}"
+
+
+def _own_address() -> str:
+    """Of this machine, as others on its network see it; the loopback's where there is no network."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(_BEYOND)
+            return str(probe.getsockname()[0])
+        except OSError:
+            return "127.0.0.1"
