@@ -1,6 +1,6 @@
 """Records `docs/screenshots/speaking.webp`, an avatar that speaks in a channel: python -m scripts.moving_picture
 
-The page is that of `avatarbot demo`, in Chromium, with the simulated avatar; nothing of it is drawn here.
+Two windows, side by side: the channel of `avatarbot demo`, and the page behind a Watch link. Both are real, in Chromium, with the simulated avatar.
 """
 
 import asyncio
@@ -9,22 +9,25 @@ import io
 import re
 import shutil
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
-from playwright.async_api import Page, async_playwright, expect
+from playwright.async_api import Browser, Page, async_playwright, expect
 
 PICTURE = Path(__file__).parents[1] / "docs" / "screenshots" / "speaking.webp"
-SIZE = (1120, 640)
-SHOWN = (840, 480)
+CHANNEL, WATCHING = (480, 620), (960, 700)
+HEIGHT = 460
+"""Of both windows in the picture."""
+
 A_SECOND = 8
 """Pictures; between them the avatar's lips still move."""
 
-LONGEST_S = 16
+LONGEST_S = 14
+HANG_MS = 60_000
 QUESTION = "What can you do?"
 
 
@@ -37,14 +40,30 @@ class Recording:
     def take(self, frame: dict[str, Any]) -> None:
         self.frames.append((frame["metadata"]["timestamp"], base64.b64decode(frame["data"])))
 
-    def pictures(self) -> list[Image.Image]:
-        """As many a second, each the newest there was."""
-        first, last = self.frames[0][0], self.frames[-1][0]
-        times = [first + number / A_SECOND for number in range(int(min(last - first, LONGEST_S) * A_SECOND))]
-        newest = [max((frame for frame in self.frames if frame[0] <= at), key=lambda frame: frame[0]) for at in times]
-        return [
-            Image.open(io.BytesIO(jpeg)).convert("RGB").resize(SHOWN, Image.Resampling.LANCZOS) for _, jpeg in newest
-        ]
+    def at(self, moment: float) -> Image.Image:
+        """The newest picture that there was."""
+        jpeg = max((frame for frame in self.frames if frame[0] <= moment), key=lambda frame: frame[0])[1]
+        picture = Image.open(io.BytesIO(jpeg)).convert("RGB")
+        return picture.resize((picture.width * HEIGHT // picture.height, HEIGHT), Image.Resampling.LANCZOS)
+
+
+def side_by_side(windows: Sequence[Recording]) -> list[Image.Image]:
+    """While all of them were recorded."""
+    first = max(window.frames[0][0] for window in windows)
+    last = min(max(window.frames[-1][0] for window in windows), first + LONGEST_S)
+    return [
+        joined([window.at(first + number / A_SECOND) for window in windows])
+        for number in range(int((last - first) * A_SECOND))
+    ]
+
+
+def joined(pictures: Sequence[Image.Image]) -> Image.Image:
+    whole = Image.new("RGB", (sum(picture.width for picture in pictures), pictures[0].height))
+    across = 0
+    for picture in pictures:
+        whole.paste(picture, (across, 0))
+        across += picture.width
+    return whole
 
 
 @asynccontextmanager
@@ -76,6 +95,7 @@ async def recorded(page: Page) -> AsyncIterator[Recording]:
     session.on("Page.screencastFrame", taken)
     await session.send("Page.startScreencast", {"format": "jpeg", "quality": 92})
     yield recording
+    session.remove_listener("Page.screencastFrame", taken)
     await session.send("Page.stopScreencast")
     await asyncio.gather(*acks)
 
@@ -85,23 +105,42 @@ async def story(page: Page) -> None:
     box = page.locator("#thread-composer textarea")
     await box.press_sequentially(QUESTION, delay=60)
     await box.press("Enter")
-    await expect(page.locator("#thread-messages .message.growing")).to_be_visible(timeout=30_000)
-    await expect(page.locator("#thread-messages .message.growing")).to_have_count(0, timeout=60_000)
+    await expect(page.locator("#thread-messages .message.growing")).to_be_visible(timeout=HANG_MS)
+    await expect(page.locator("#thread-messages .message.growing")).to_have_count(0, timeout=HANG_MS)
+
+
+async def window(browser: Browser, size: tuple[int, int], url: str) -> Page:
+    page = await browser.new_page(viewport={"width": size[0], "height": size[1]}, color_scheme="light")
+    await page.goto(url)
+    return page
+
+
+async def started(page: Page) -> str:
+    """Start an avatar; its Watch link."""
+    box = page.locator("#channel-composer textarea")
+    await box.fill("/avatar start avatar:Alma")
+    await box.press("Escape")
+    await box.press("Enter")
+    await expect(page.locator("#stage .pill")).to_have_text("Live", timeout=HANG_MS)
+    await page.locator("#stage [data-action=watch]").click()
+    link = await page.locator("#thread-messages .told a.open").get_attribute("href", timeout=HANG_MS)
+    await page.locator("#thread-messages .told button").first.click()
+    return str(link)
 
 
 async def main() -> None:
     async with demo() as link, async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        page = await browser.new_page(viewport={"width": SIZE[0], "height": SIZE[1]}, color_scheme="light")
-        await page.goto(link)
-        await page.locator("#channel-composer textarea").fill("/avatar start avatar:Alma")
-        await page.locator("#channel-composer textarea").press("Escape")
-        await page.locator("#channel-composer textarea").press("Enter")
-        await expect(page.locator("#stage .pill")).to_have_text("Live", timeout=30_000)
-        async with recorded(page) as recording:
-            await story(page)
+        channel = await window(browser, CHANNEL, link)
+        watching = await window(browser, WATCHING, await started(channel))
+        await expect(watching.locator("#canvas")).to_be_visible(timeout=HANG_MS)
+        await watching.locator("#sound").click(timeout=HANG_MS)
+        await watching.mouse.move(0, 0)
+        await channel.mouse.move(0, 0)
+        async with recorded(channel) as left, recorded(watching) as right:
+            await story(channel)
         await browser.close()
-    first, *others = recording.pictures()
+    first, *others = side_by_side([left, right])
     first.save(PICTURE, save_all=True, append_images=others, duration=1000 // A_SECOND, loop=0, quality=60, method=6)
     print(f"{PICTURE.name}: {len(others) + 1} pictures, {PICTURE.stat().st_size / 1000:.0f} kB")
 
