@@ -1,6 +1,6 @@
 # Two commands do everything: `make demo` and `make test`. Both set up what they need first.
 .DEFAULT_GOAL := help
-.PHONY: help setup agora demo fmt lint unit test docs soak mutants
+.PHONY: help setup agora demo fmt lint style types unit covered test docs soak mutants
 
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 VENV := .venv
@@ -50,11 +50,15 @@ fmt: $(STAMP)
 	$(RUN)/ruff check --fix
 	$(RUN)/ruff format
 
-lint: $(STAMP)
+lint: style types
+
+style: $(STAMP)
 	$(RUN)/ruff check
 	$(RUN)/ruff format --check
-	$(RUN)/mypy bot adapters tests benchmarks scripts
 	$(RUN)/lint-imports
+
+types: $(STAMP)
+	$(RUN)/mypy bot adapters tests benchmarks scripts
 
 unit: $(STAMP)
 	$(RUN)/pytest tests/unit
@@ -63,11 +67,14 @@ unit: $(STAMP)
 test-%: $(STAMP)
 	$(RUN)/pytest tests/unit tests/contract tests/integration tests/conformance -k $*
 
-# Unit tests hold the pure core at 100 % by themselves; the tracer would make all others take half as long again.
 # RESULTS is a folder for what became of each test, as JUnit's XML.
-test: lint
-	$(PYTEST) --cov --cov-report=term $(RESULTS:%=--junitxml=%/unit.xml) tests/unit
+test: style
+	@$(MAKE) --no-print-directory -j 2 types covered
 	$(PYTEST) $(RESULTS:%=--junitxml=%/others.xml) --ignore=tests/unit
+
+# Unit tests hold the pure core at 100 % by themselves; the tracer would make all others take half as long again.
+covered: $(STAMP)
+	$(PYTEST) --cov --cov-report=term $(RESULTS:%=--junitxml=%/unit.xml) tests/unit
 
 soak: lint
 	SOAK=1 $(PYTEST) --timeout=1800
