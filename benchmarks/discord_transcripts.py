@@ -22,12 +22,12 @@ from yarl import URL
 from adapters.discord.client import Rest
 from adapters.discord.commands import CommandMentions
 from adapters.discord.conversations import Conversations
-from adapters.discord.limits import GlobalRateLimit
 from adapters.discord.publisher import DiscordPublisher
 from adapters.discord.replies import DiscordReplies
 from benchmarks.transcripts import API_DELAY_S, Shown, compare, parsed
 from bot.domain import conversations
 from bot.domain.conversations import ConversationRef
+from bot.ports.budgets import CallBudget, CallRate, LocalBudget, LocalBudgets
 from bot.ports.chat import ConnectionState, Features
 from bot.testing.virtual_time import LoopClock
 from tests.integration.discord.fake import GUILD, TOKEN, Answer, Call, FakeRest, Limits
@@ -101,11 +101,11 @@ class OnlyWrites(DiscordPublisher):
         await asyncio.Event().wait()
 
 
-class Unlimited(GlobalRateLimit):
+class Unlimited(LocalBudgets):
     """What most bots have: discord.py, and nothing that keeps the limit for all of a bot."""
 
-    async def turn(self) -> None:
-        pass
+    def of(self, name: str, rate: CallRate, account: str = "") -> CallBudget:  # noqa: ARG002
+        return LocalBudget(CallRate(0.0))
 
 
 class DiscordTown:
@@ -115,8 +115,7 @@ class DiscordTown:
         http.token, http._global_over = TOKEN, asyncio.Event()  # noqa: SLF001 - what logging in does
         http._global_over.set()  # noqa: SLF001
         http._HTTPClient__session = InProcess(self._fake, shown)  # type: ignore[attr-defined] # noqa: SLF001
-        throughput = GlobalRateLimit(asyncio.get_running_loop().time) if ours else Unlimited()
-        clock, rest = LoopClock(), Rest(lambda: http, throughput)
+        clock, rest = LoopClock(), Rest(lambda: http, LocalBudgets() if ours else Unlimited())
         self.writer = OnlyWrites(
             rest, DiscordReplies(rest, clock, CommandMentions()), Conversations(), clock, settings()
         )

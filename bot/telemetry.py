@@ -193,10 +193,15 @@ class Metrics:
     leases_lost: Counter
     takeover: Histogram
     store_retries: Counter  # sqlstate
+    budget_wait: Histogram  # key
 
     def retried(self, sqlstate: str) -> None:
         """A piece of work is done again by the database."""
         self.store_retries.labels(sqlstate).inc()
+
+    def waited_for_budget(self, key: str, seconds: float) -> None:
+        """A call had its turn in a budget that all processes share."""
+        self.budget_wait.labels(key).observe(seconds)
 
     def exposition(self) -> bytes:
         """All of them in Prometheus' text format."""
@@ -261,6 +266,9 @@ def new_metrics() -> Metrics:
             buckets=START_BUCKETS,
         ),
         store_retries=counter("store_retries", "Transactions that were run again, by why", "sqlstate"),
+        budget_wait=seconds(
+            "budget_wait", "Until a call had its turn in a budget of all processes", "key", buckets=OUR_BUCKETS
+        ),
     )
 
 

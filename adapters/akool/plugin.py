@@ -20,7 +20,14 @@ async def _open(settings: AkoolSettings, context: ProviderContext) -> AsyncItera
 
     rooms = context.rooms
     async with contextlib.aclosing(
-        AkoolProvider(_api(settings, context), rooms.connect, rooms.own, context.metrics, rooms.ready)
+        AkoolProvider(
+            _api(settings, context),
+            rooms.connect,
+            rooms.own,
+            context.metrics,
+            rooms.ready,
+            budgets=context.budgets,
+        )
     ) as opened:
         yield opened
 

@@ -3,13 +3,14 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from hashlib import sha256
 from types import MappingProxyType
 
 import structlog
 
 from adapters.akool.avatar import AkoolAvatar
 from adapters.akool.client import AkoolApi
-from adapters.akool.codes import NOT_RUNNING
+from adapters.akool.codes import NOT_RUNNING, TOO_OFTEN
 from adapters.akool.records import (
     OFFICIAL,
     VOICE_READY,
@@ -22,6 +23,7 @@ from adapters.akool.records import (
 from bot.domain.errors import ProviderError, RoomError, Verdict
 from bot.domain.sessions import SessionSpec
 from bot.ports.avatar import Avatar
+from bot.ports.budgets import Budgets, CallRate, LocalBudgets
 from bot.ports.provider import (
     AvatarInfo,
     Capabilities,
@@ -42,6 +44,12 @@ from bot.ports.room import ConnectRoom, OwnRoom, RoomCredentials
 from bot.telemetry import Metrics
 
 log = structlog.get_logger(__name__)
+
+CREATES = CallRate(interval=1 / 50, burst=50)
+"""Sessions that are created: AKOOL does not say how many it takes, so this is only to be no flood."""
+
+TOO_OFTEN_S = 5.0
+"""Seconds without a new session after AKOOL said that it is asked too often."""
 
 WEB_APP = "aigc"
 """AKOOL's name for the list of its web app's avatars."""
@@ -85,7 +93,12 @@ class AkoolProvider:
         own_room: OwnRoom | None = None,
         metrics: Metrics | None = None,
         ready: Callable[[], None] | None = None,
+        *,
+        budgets: Budgets | None = None,
+        account: str = "",
     ) -> None:
+        self._budgets = budgets or LocalBudgets()
+        self._creates = self._budgets.of("akool:create", CREATES, account)
         self._ready = ready
         self._metrics = metrics
         self._api = api
@@ -112,18 +125,33 @@ class AkoolProvider:
 
     def with_key(self, key: str) -> "AkoolProvider":
         """In rooms that AKOOL opens: those of our own Agora project are for the operator's account."""
-        return AkoolProvider(self._api.with_key(key), self._connect, None, self._metrics, self._ready)
+        account, api = sha256(key.encode()).hexdigest()[:16], self._api.with_key(key)
+        return AkoolProvider(
+            api, self._connect, None, self._metrics, self._ready, budgets=self._budgets, account=account
+        )
 
     # ------------------------------------------------------------ sessions
 
     async def create(self, spec: SessionSpec, duration_s: int, tag: str) -> ProviderSession:
         self._rooms_ready()
         if self._own_room is None:
-            session = await self._api.create_session(spec, duration_s)
+            session = await self._created(spec, duration_s)
             return ProviderSession(session.id, await self._credentials_in(session))
         avatar_credentials, our_credentials = self._own_room.credentials(tag)
-        session = await self._api.create_session(spec, duration_s, avatar_credentials)
+        session = await self._created(spec, duration_s, avatar_credentials)
         return ProviderSession(session.id, our_credentials)
+
+    async def _created(
+        self, spec: SessionSpec, duration_s: int, avatar_credentials: RoomCredentials | None = None
+    ) -> LiveSessionRecord:
+        """In its turn among all processes of the account."""
+        await self._creates.turn()
+        try:
+            return await self._api.create_session(spec, duration_s, avatar_credentials)
+        except ProviderError as error:
+            if error.code == TOO_OFTEN:
+                await self._creates.pause(TOO_OFTEN_S)
+            raise
 
     def _rooms_ready(self) -> None:
         """A room that we could not sit in must not be paid for."""

@@ -14,8 +14,9 @@ import aiohttp
 import discord
 from discord.http import HTTPClient, Route
 
-from adapters.discord.limits import GlobalRateLimit
+from adapters.discord.limits import calls_of_bot
 from bot.domain.errors import MessageGone, PlaceGone, PlatformError, Throttled
+from bot.ports.budgets import Budgets, LocalBudgets
 
 # https://docs.discord.com/developers/topics/opcodes-and-status-codes#json-json-error-codes
 UNKNOWN_CHANNEL = 10003
@@ -120,6 +121,15 @@ def _retry_after(error: discord.HTTPException) -> float:
         return CLOUDFLARE_PAUSE
 
 
+def _is_of_bot(throttled: Throttled) -> bool:
+    """Whether nobody may call: Cloudflare said so, or Discord for all of the bot, not for one route."""
+    error = throttled.__cause__
+    if not isinstance(error, discord.HTTPException):
+        return False
+    headers = error.response.headers
+    return "Via" not in headers or "X-RateLimit-Global" in headers
+
+
 # ---------------------------------------------------------------- calls
 
 
@@ -136,11 +146,11 @@ class Rest:
     def __init__(
         self,
         http: Callable[[], HTTPClient | None],
-        throughput: GlobalRateLimit | None = None,
+        budgets: Budgets | None = None,
         pauses: Sequence[float] = PAUSES,
     ) -> None:
         self._http = http
-        self._throughput = throughput or GlobalRateLimit()
+        self._calls = calls_of_bot(budgets or LocalBudgets())
         self._pauses = pauses
 
     async def call(
@@ -160,9 +170,13 @@ class Rest:
         pauses = iter(self._pauses)
         while True:
             if not route.path.startswith(_UNLIMITED):
-                await self._throughput.turn()
+                await self._calls.turn()
             try:
                 return await self._once(route, arguments, within)
+            except Throttled as throttled:
+                if _is_of_bot(throttled):
+                    await self._calls.pause(throttled.retry_after)
+                raise
             except NotConnected:
                 if (pause := next(pauses, None)) is None:
                     raise

@@ -5,8 +5,6 @@ threads takes five minutes; and with `max_ratelimit_timeout` it refuses calls th
 """
 
 import asyncio
-import time
-from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -14,21 +12,16 @@ import aiohttp
 import discord
 from discord.http import HTTPClient
 
-SESSIONS_AT_ONCE = 20
-"""New sessions that may be begun one right after the other (with Discord's own 5 s between them)."""
+from bot.ports.budgets import Budgets, CallBudget, CallRate
 
-SESSION_REFILL = 100.0
-"""Seconds after which there may be one more: 864 in a day."""
+SESSIONS_OF_A_DAY = CallRate(interval=100.0, burst=20)
+"""New sessions: as many right after each other (with Discord's own 5 s between them), and 864 in a day, of Discord's 1,000."""
 
-SESSIONS_APART = 5.0
-"""Seconds between two new sessions."""
+SESSIONS_APART = CallRate(interval=5.0)
+"""Between two new sessions of a bot of the usual size."""
 
-
-RATE = 38.0
-"""Calls in a second, evenly: Discord's limit is 50 a second, wherever that second begins."""
-
-CALLS_AT_ONCE = 10
-"""Calls that may be made at once after a pause; with those of the second that follows there are 48."""
+CALLS = CallRate(interval=1 / 38, burst=10)
+"""Discord's limit is 50 a second, wherever that second begins: after a pause ten at once, and 38 in the second that follows."""
 
 LONGEST_WAIT = 30.0
 """Seconds that a call waits for its bucket; where it would be more, `RateLimited` is raised at once."""
@@ -41,37 +34,21 @@ SAME_WINDOW = 0.5
 
 
 class IdentifyLimiter:
-    """One for the process: it outlives clients. Time is the running loop's."""
+    """It outlives clients; all processes of a bot have one budget."""
 
-    def __init__(self) -> None:
-        self._left = float(SESSIONS_AT_ONCE)
-        self._at: float | None = None
+    def __init__(self, budgets: Budgets) -> None:
+        self._of_a_day = budgets.of("discord:identify:day", SESSIONS_OF_A_DAY)
+        self._apart = budgets.of("discord:identify", SESSIONS_APART)
 
     async def turn(self) -> None:
         """Wait until a new session may be begun."""
-        now = asyncio.get_running_loop().time()
-        since = now - self._at if self._at is not None else SESSIONS_APART
-        self._left = min(SESSIONS_AT_ONCE, self._left + max(0.0, since) / SESSION_REFILL)
-        wait = max(SESSIONS_APART - since, (1 - self._left) * SESSION_REFILL, 0.0)
-        self._left += wait / SESSION_REFILL - 1
-        self._at = now + wait
-        await asyncio.sleep(wait)
+        await self._of_a_day.turn()
+        await self._apart.turn()
 
 
-class GlobalRateLimit:
-    """One for the process: it outlives clients."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._next = float("-inf")
-
-    async def turn(self) -> None:
-        """Wait until one more call may be made; who came first goes first."""
-        now = self._clock()
-        at = max(self._next, now - (CALLS_AT_ONCE - 1) / RATE)
-        self._next = at + 1 / RATE
-        if at > now:
-            await asyncio.sleep(at - now)
+def calls_of_bot(budgets: Budgets) -> CallBudget:
+    """Calls of all processes of a bot, but for answers to interactions."""
+    return budgets.of("discord:calls", CALLS)
 
 
 # ---------------------------------------------------------------- buckets

@@ -37,6 +37,7 @@ from bot.commands.catalogue import Catalogue
 from bot.commands.verbs import CATALOGUE
 from bot.domain.conversations import Channel, ConversationRef
 from bot.domain.errors import PlatformError, SettingsError
+from bot.ports.budgets import Budgets, LocalBudgets
 from bot.ports.chat import ConnectionState, CoreApi, Features
 from bot.ports.receivers import ONLY_RECEIVER, Receivers
 from bot.tasks import rest as rest_until
@@ -80,6 +81,7 @@ class DiscordPlatform(DiscordPublisher):
         connector: Connector | None = None,
         catalogue: Catalogue = CATALOGUE,
         receivers: Receivers | None = ONLY_RECEIVER,
+        budgets: Budgets | None = None,
         backfill_again_s: float = LOOK_AGAIN_FIRST,
         commands_again_s: float = command_sync.AGAIN_FIRST,
     ) -> None:
@@ -88,10 +90,11 @@ class DiscordPlatform(DiscordPublisher):
         self._core = core
         self._connector = connector
         self._client: AvatarClient | None = None
-        self._identify_limiter = IdentifyLimiter()
+        budgets = budgets or LocalBudgets()
+        self._identify_limiter = IdentifyLimiter(budgets)
         self._receivers = receivers
         conversations = Conversations()
-        rest = Rest(self._http)
+        rest = Rest(self._http, budgets)
         mentions = CommandMentions()
         replies = DiscordReplies(rest, clock, mentions)
         super().__init__(rest, replies, conversations, clock, settings)

@@ -25,6 +25,7 @@ def _build(settings: DiscordSettings, context: PluginContext) -> ChatPlatform:
         context.clock,
         catalogue=context.catalogue,
         receivers=context.receivers if context.receives else None,
+        budgets=context.budgets,
     )
 
 

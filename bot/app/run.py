@@ -16,6 +16,7 @@ from bot.app.service import Parts, Service
 from bot.app.signals import stop_signals
 from bot.app.tracing import open_observers
 from bot.app.wiring import (
+    budgets_of,
     keep_loaded,
     known_settings,
     open_hints,
@@ -80,9 +81,9 @@ async def run_service(playground: bool, handover: bool, roles: tuple[str, ...]) 
         stack.enter_context(sole_process(settings))
         metrics = new_metrics()
         storage = await stack.enter_async_context(open_storage(settings, retried=metrics.retried))
-        provider = await stack.enter_async_context(
-            open_provider(settings, metrics, rooms=ProcessRole.WORKER in settings.roles_played)
-        )
+        budgets = budgets_of(settings, storage, metrics)
+        hosts = ProcessRole.WORKER in settings.roles_played
+        provider = await stack.enter_async_context(open_provider(settings, metrics, budgets, rooms=hosts))
         model = await stack.enter_async_context(open_model(settings))
         moderators = await stack.enter_async_context(open_moderators(settings))
         timeouts = SessionTimeouts(
@@ -108,6 +109,7 @@ async def run_service(playground: bool, handover: bool, roles: tuple[str, ...]) 
             barge_in=settings.barge_in,
             observers=await stack.enter_async_context(open_observers(environment())),
             hints=open_hints(settings),
+            budgets=budgets,
         )
         service = Service(parts, settings.address)
         page = _page(settings, timeouts.retention) if playground else None

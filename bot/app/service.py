@@ -23,6 +23,7 @@ from bot.jobs.connections import Connections
 from bot.jobs.scheduler import Job, JobHolder, run_periodically
 from bot.jobs.webhooks import WebhookSender
 from bot.media.events import SessionEvents
+from bot.ports.budgets import Budgets, LocalBudgets
 from bot.ports.chat import ChatPlatform, HttpMount
 from bot.ports.files import Pictures, PublicFiles
 from bot.ports.hints import Hints, NoHints
@@ -104,6 +105,7 @@ class Parts:
     most_waiting: int = MOST_WAITING
     """Requests of one token whose end is waited for at once."""
     observers: Sequence[TurnObserver] = ()
+    budgets: Budgets = field(default_factory=LocalBudgets)
     hints: Hints = field(default_factory=NoHints)
     link_keys: LinkKeys | None = None
     """What processes know each other by that show each other's sessions; none where there is one process only."""
@@ -136,6 +138,7 @@ class Service:
             barge_in=parts.barge_in,
         )
         parts.metrics.viewers.set_function(lambda: self.services.events.all_watchers)
+        self._budgets = parts.budgets
         self._give_up = parts.give_up
         self._roles = parts.profile.roles
         self.worker = Worker(self.services, parts.profile, parts.give_up, alone=parts.alone)
@@ -178,6 +181,7 @@ class Service:
             services.storage.vault,
             self.base_url,
             catalogue,
+            self._budgets,
             receives=ProcessRole.GATEWAY in self._roles,
             receivers=self._receivers,
         )

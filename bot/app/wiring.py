@@ -17,7 +17,9 @@ from bot.app.say import ClientSettings
 from bot.clock import SystemClock
 from bot.commands.catalogue import Catalogue
 from bot.commands.policy import Policy
+from bot.delivery.shared_budgets import SharedBudgets
 from bot.domain.errors import SettingsError
+from bot.ports.budgets import Budgets, LocalBudgets
 from bot.ports.hints import Hints, NoHints
 from bot.ports.plugin import ProviderContext, ProviderPlugin, RoomsPlugin
 from bot.ports.provider import AvatarProvider, offer_of
@@ -88,11 +90,13 @@ def provider_plugin(settings: Settings) -> ProviderPlugin:
 
 
 @contextlib.asynccontextmanager
-async def open_provider(settings: Settings, metrics: Metrics, *, rooms: bool = True) -> AsyncIterator[AvatarProvider]:
+async def open_provider(
+    settings: Settings, metrics: Metrics, budgets: Budgets | None = None, *, rooms: bool = True
+) -> AsyncIterator[AvatarProvider]:
     """The provider that the settings name, closed at the end; without `rooms` no room can be joined. Raises `SettingsError` when they name none."""
     plugin = provider_plugin(settings)
     async with (
-        provider_context(settings, plugin if rooms else replace(plugin, rooms=""), metrics) as context,
+        provider_context(settings, plugin if rooms else replace(plugin, rooms=""), metrics, budgets) as context,
         plugin.open(load(plugin.settings), context) as provider,
     ):
         yield provider
@@ -100,12 +104,12 @@ async def open_provider(settings: Settings, metrics: Metrics, *, rooms: bool = T
 
 @contextlib.asynccontextmanager
 async def provider_context(
-    settings: Settings, plugin: ProviderPlugin, metrics: Metrics
+    settings: Settings, plugin: ProviderPlugin, metrics: Metrics, budgets: Budgets | None = None
 ) -> AsyncIterator[ProviderContext]:
     """What a provider is given, with its rooms open. Raises `SettingsError`."""
     simulator = settings.simulator_url or ""
     async with _rooms(plugin, simulator) as joined:
-        yield ProviderContext(metrics, joined, simulator)
+        yield ProviderContext(metrics, joined, simulator, budgets or LocalBudgets())
 
 
 async def offered() -> Catalogue:
@@ -160,6 +164,11 @@ def open_hints(settings: Settings) -> Hints:
     from bot.storage.notifications import PostgresHints  # noqa: PLC0415 - its driver is an extra
 
     return PostgresHints(settings.store_url)
+
+
+def budgets_of(settings: Settings, storage: SqlStorage, metrics: Metrics) -> Budgets:
+    """Limits of vendors: shared with the other processes of the same database, where there may be others."""
+    return SharedBudgets(storage.coordination, metrics.waited_for_budget) if settings.on_server else LocalBudgets()
 
 
 def sole_process(settings: Settings) -> contextlib.AbstractContextManager[None]:

@@ -21,6 +21,7 @@ from bot.clock import Clock
 from bot.commands.catalogue import Catalogue
 from bot.commands.verbs import CATALOGUE
 from bot.domain.conversations import PlatformFeature
+from bot.ports.budgets import Budgets, LocalBudgets
 from bot.ports.chat import ChatPlatform, CoreApi
 from bot.ports.provider import AvatarProvider
 from bot.ports.receivers import ONLY_RECEIVER, Receivers
@@ -125,6 +126,8 @@ class PluginContext:
     vault: SecretVault
     public_url: str = ""
     catalogue: Catalogue = CATALOGUE
+    budgets: Budgets = field(default_factory=LocalBudgets)
+    """Of vendors' limits that hold for the whole bot."""
     receives: bool = True
     receivers: Receivers = ONLY_RECEIVER
 
@@ -144,6 +147,8 @@ class ProviderContext:
     metrics: Metrics
     rooms: Rooms
     simulator: str = ""
+    budgets: Budgets = field(default_factory=LocalBudgets)
+    """Of vendors' limits that hold for the whole bot."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

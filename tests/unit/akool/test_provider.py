@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from starlette.responses import Response
 
-from adapters.akool.provider import AkoolProvider
+from adapters.akool.provider import TOO_OFTEN_S, AkoolProvider
 from bot.domain.errors import ProviderError
 from bot.domain.sessions import ElevenLabs, Mode, SessionSpec, TurnDetection, VoiceParams
 from bot.ports.avatar import AvatarArrived
+from bot.ports.budgets import LocalBudgets
 from bot.ports.provider import (
     AvatarInfo,
     LanguageInfo,
@@ -35,6 +36,7 @@ from tests.unit.akool.scripted import (
     Call,
     OurRooms,
     ScriptedAkool,
+    no_connection,
     ok,
     provider,
     refused,
@@ -53,6 +55,17 @@ async def test_a_session_in_a_room_of_akools() -> None:
     session = await provider(akool).create(SPEC, 600, "tag")
     assert session == ProviderSession("s1", RoomCredentials("app", "room", "100000", "007t"))
     assert akool.calls[0].body == {"avatar_id": "tristan", "duration": 600, "mode_type": 1, "stream_type": "agora"}
+
+
+@virtual
+async def test_too_many_creates_are_a_pause_for_the_account() -> None:
+    akool, began = ScriptedAkool({CREATE: [refused(1005), CREATED]}), asyncio.get_running_loop().time()
+    budgets = LocalBudgets()
+    one, another = (AkoolProvider(akool.api(), no_connection, budgets=budgets) for _ in range(2))
+    with pytest.raises(ProviderError):
+        await one.create(SPEC, 600, "tag")
+    await another.create(SPEC, 600, "tag")
+    assert asyncio.get_running_loop().time() - began == pytest.approx(TOO_OFTEN_S, abs=0.1)
 
 
 async def test_a_session_in_a_room_of_ours() -> None:

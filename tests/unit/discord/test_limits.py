@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.discord.limits import CALLS_AT_ONCE, SESSIONS_APART, Bucket, GlobalRateLimit, IdentifyLimiter
+from adapters.discord.limits import CALLS, SESSIONS_APART, Bucket, IdentifyLimiter, calls_of_bot
+from bot.ports.budgets import LocalBudgets
 from bot.testing.virtual_time import run_virtual
 from tests.integration.discord.fake.limits import Window
 
@@ -106,7 +107,7 @@ def test_bursts_are_answered_and_never_refused(limit: int, seconds: float, pause
 async def begun(pauses: list[float]) -> list[tuple[int, float]]:
     """When calls began that came after these pauses."""
     loop = asyncio.get_running_loop()
-    throughput, found = GlobalRateLimit(loop.time), []
+    throughput, found = calls_of_bot(LocalBudgets()), []
 
     async def call(number: int) -> None:
         await throughput.turn()
@@ -129,14 +130,14 @@ def test_calls_per_second_are_bounded_and_in_order(pauses: list[float]) -> None:
 
 
 def test_a_few_calls_do_not_wait() -> None:
-    found = run_virtual(begun([0.0] * CALLS_AT_ONCE))
+    found = run_virtual(begun([0.0] * CALLS.burst))
 
     assert {at - found[0][1] for _, at in found} == {0.0}
 
 
 def test_a_day_of_crashing_stays_under_the_limit() -> None:
     async def day() -> int:
-        identify_limiter, count = IdentifyLimiter(), 0
+        identify_limiter, count = IdentifyLimiter(LocalBudgets()), 0
         loop = asyncio.get_running_loop()
         end = loop.time() + 86_400
         while loop.time() < end:
@@ -149,22 +150,22 @@ def test_a_day_of_crashing_stays_under_the_limit() -> None:
 
 def test_the_first_call_is_immediate_the_next_spaced() -> None:
     async def two() -> tuple[float, float]:
-        identify_limiter = IdentifyLimiter()
+        identify_limiter = IdentifyLimiter(LocalBudgets())
         began = asyncio.get_running_loop().time()
         await identify_limiter.turn()
         first = asyncio.get_running_loop().time() - began
         await identify_limiter.turn()
         return first, asyncio.get_running_loop().time() - began
 
-    assert run_virtual(two()) == (0, SESSIONS_APART)
+    assert run_virtual(two()) == (0, SESSIONS_APART.interval)
 
 
 def test_twenty_sessions_begin_without_waiting_for_more() -> None:
     async def twenty() -> float:
-        identify_limiter = IdentifyLimiter()
+        identify_limiter = IdentifyLimiter(LocalBudgets())
         began = asyncio.get_running_loop().time()
         for _ in range(20):
             await identify_limiter.turn()
         return asyncio.get_running_loop().time() - began
 
-    assert run_virtual(twenty()) == pytest.approx(19 * SESSIONS_APART)
+    assert run_virtual(twenty()) == pytest.approx(19 * SESSIONS_APART.interval)
