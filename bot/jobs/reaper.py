@@ -1,8 +1,11 @@
 """Finds what runs at the provider and nobody knows, since it costs money until somebody closes it."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
+from math import inf
 
 import structlog
 
@@ -10,13 +13,23 @@ from bot.clock import Clock
 from bot.domain.errors import ProviderError
 from bot.ports.provider import AvatarProvider, ProviderSessionInfo
 from bot.ports.storage import Storage
-from bot.ports.storage.records import ProviderSessionRecord
+from bot.ports.storage.records import ProviderSessionRecord, ProviderSessionStatus
 from bot.runtime.accounts import ProviderAccounts
+from bot.runtime.provider_closing import close
 
 log = structlog.get_logger(__name__)
 
+LOOK_EVERY = 5.0
+"""Seconds between two looks at what is to be closed."""
+
 SWEEP_EVERY = 60.0
-"""Seconds."""
+"""Seconds between two questions what runs at the provider, while nothing is missing."""
+
+CHASED_FOR = timedelta(minutes=2)
+"""After a `create` whose answer was missed the provider is asked at each look: what it made costs money, and is soon seen if it is there."""
+
+CLOSE_TAKES = timedelta(seconds=20)
+"""The time-out of a `close`: until then whoever began it is at it."""
 
 CREATE_TAKES = timedelta(seconds=35)
 """The time-out of a `create`: until then its result may be missing in the database and be fine all the same."""
@@ -32,8 +45,8 @@ class Swept:
 
 
 class Reaper:
-    """Closes what sessions that have ended left open, and what it has not known in two sweeps and is certainly ours: the whole
-    account is, or its room bears the id of one of our sessions.
+    """Closes what sessions left open, and what it has not known in two sweeps and is certainly ours: the whole account is, or its room
+    bears the id of one of our sessions.
     """
 
     def __init__(self, storage: Storage, accounts: ProviderAccounts, clock: Clock, *, account_is_ours: bool) -> None:
@@ -42,8 +55,21 @@ class Reaper:
         self._provider = accounts.operator.provider
         self._clock = clock
         self._account_is_ours = account_is_ours
-        self._unknown: set[str] = set()
+        self._unknown: dict[str, float] | None = None
         self._reported: set[str] = set()
+        self._next_sweep = 0.0
+
+    async def look(self) -> None:
+        """Sweep when it is time, and while the answer to a `create` is missing. Raises `ProviderError` and `StoreUnavailable`."""
+        now = _elapsed()
+        if now >= self._next_sweep or await self._chases():
+            self._next_sweep = now + SWEEP_EVERY
+            await self.sweep()
+        else:
+            await self._close_leftovers()
+
+    async def _chases(self) -> bool:
+        return any(self._clock.now() - row.intended_at < CHASED_FOR for row in await self._unsettled())
 
     async def sweep(self) -> Swept:
         """Raises `ProviderError` and `StoreUnavailable`."""
@@ -51,65 +77,91 @@ class Reaper:
         # First: what is listed now was written down before the next line, or is unknown.
         listed = await self._provider.sessions()
         known, under_way = await self._storage.provider_sessions.running(CREATE_TAKES)
-        if under_way:
-            return Swept(left, too_early=True)
-        unknown = {info.id: info for info in listed if info.id not in known}
-        twice = [info for id_, info in unknown.items() if id_ in self._unknown]
-        self._unknown = set(unknown)
+        twice = await self._judged([info for info in listed if info.id not in known], creating=bool(under_way))
         ours = await self._ours(twice)
-        for id_ in ours:
-            await self._provider.close(id_)
-            log.warning("closed a session that nobody knew", provider_session=id_)
-        strangers = [info.id for info in twice if info.id not in ours]
+        for info in ours:
+            await self._end(info)
+        closed = {info.id for info in ours}
+        strangers = [info.id for info in twice if info.id not in closed]
         self._report(strangers)
-        return Swept((*left, *ours), tuple(strangers))
+        return Swept((*left, *closed), tuple(strangers), too_early=bool(under_way))
+
+    async def _judged(self, unknown: Sequence[ProviderSessionInfo], *, creating: bool) -> list[ProviderSessionInfo]:
+        """Those that were unknown the last time too; while something is being created for as long as that takes, since it may be that."""
+        before, now = self._unknown, _elapsed()
+        self._unknown = {info.id: (before or {}).get(info.id, now) for info in unknown}
+        if before == {} == self._unknown and not creating:
+            await self._refute()
+        first_seen = now - CREATE_TAKES.total_seconds() if creating else now
+        return [info for info in unknown if before and before.get(info.id, inf) <= first_seen]
+
+    async def _refute(self) -> None:
+        """What nobody knew of is not there: it never came to be, and costs nobody anything."""
+        for row in await self._unsettled():
+            if self._clock.now() - row.intended_at >= CREATE_TAKES:
+                await self._storage.unfenced.refuted(row.id)
+
+    async def _unsettled(self) -> list[ProviderSessionRecord]:
+        """On the account that is asked."""
+        return [row for row in await self._storage.provider_sessions.unsettled() if not row.account]
+
+    async def _end(self, info: ProviderSessionInfo) -> None:
+        """Close what nobody knew; what it was made for is written down first, so that the books have it."""
+        rows = await self._unsettled()
+        row = next((row for row in rows if row.session_id == info.channel), rows[0] if rows else None)
+        if row is None:
+            await self._provider.close(info.id)
+        else:
+            await self._storage.unfenced.found(row.id, info.id)
+            await self._closed(replace(row, provider_id=info.id, status=ProviderSessionStatus.OPEN))
+        log.warning("closed a session that nobody knew", provider_session=info.id)
+
+    # ------------------------------------------------------------ what is known, and open
 
     async def _close_leftovers(self) -> tuple[str, ...]:
         """An answer to a `create` can come after the end of its session: from a process that was thought dead, and was not."""
-        rows = await self._storage.provider_sessions.leftovers(CREATE_TAKES)
+        rows = await self._storage.provider_sessions.leftovers(CREATE_TAKES, CLOSE_TAKES)
         return tuple([row.provider_id for row in rows if await self._closed(row)])
 
     async def _closed(self, row: ProviderSessionRecord) -> bool:
-        """Whether it was left open and is closed; what was only intended ends by itself, if it ever began."""
+        """Whether it was left open and is closed; what was only intended is looked for, since it may have come to be."""
         if not row.provider_id:
             await self._storage.unfenced.given_up(row.id)
             return False
-        closed = await self._closed_at_provider(row)
-        if closed:
-            await self._storage.unfenced.closed(row.id)
-            await self._settle(row)
-        return closed
+        try:
+            await self._close(row)
+        except ProviderError as error:  # tried again by the next look
+            log.warning("could not close what a session left open", reason=error.detail)
+            return False
+        log.warning("closed what a session left open", session=row.session_id)
+        return True
 
-    async def _settle(self, row: ProviderSessionRecord) -> None:
-        """The key that a workspace took back is forgotten with the last of what was made with it."""
+    async def _close(self, row: ProviderSessionRecord) -> None:
+        """With the key that it was created with, which is forgotten with the last of what was made with it."""
         session = await self._storage.sessions.get(row.session_id)
+
+        async def provider_of() -> AvatarProvider:
+            return await self._accounts.made_with(session.place, row.account) if session else self._provider
+
+        begin = partial(self._storage.unfenced.closing, row.id)
+        await close(row, provider_of, self._storage, self._clock, begin=begin)
         if session and row.account:
             await self._accounts.settle(session.place)
 
-    async def _provider_of(self, row: ProviderSessionRecord) -> AvatarProvider:
-        """By the key that it was created with. Raises `ProviderError`."""
-        session = await self._storage.sessions.get(row.session_id)
-        return await self._accounts.made_with(session.place, row.account) if session else self._provider
+    # ------------------------------------------------------------ what is not known
 
-    async def _closed_at_provider(self, row: ProviderSessionRecord) -> bool:
-        """Also what should be over by now is closed: a clock may have been set. What cannot be closed is tried again by the next sweep."""
-        try:
-            await (await self._provider_of(row)).close(row.provider_id)
-        except ProviderError as error:
-            log.warning("could not close what an ended session left open", reason=error.detail)
-            return row.expires_at is not None and row.expires_at <= self._clock.now()
-        log.warning("closed what an ended session left open", session=row.session_id)
-        return True
-
-    async def _ours(self, suspects: Iterable[ProviderSessionInfo]) -> list[str]:
-        rooms = {info.id: info.channel for info in suspects}
+    async def _ours(self, suspects: Sequence[ProviderSessionInfo]) -> list[ProviderSessionInfo]:
         if self._account_is_ours:
-            return list(rooms)
-        bearing = await self._storage.sessions.kept(rooms.values())
-        return [id_ for id_, room in rooms.items() if room in bearing]
+            return list(suspects)
+        bearing = await self._storage.sessions.kept([info.channel for info in suspects])
+        return [info for info in suspects if info.channel in bearing]
 
     def _report(self, strangers: Iterable[str]) -> None:
         """Once each."""
         for id_ in set(strangers) - self._reported:
             log.warning("a session runs at the provider that nobody here knows", provider_session=id_)
         self._reported = set(strangers)
+
+
+def _elapsed() -> float:
+    return asyncio.get_running_loop().time()

@@ -12,7 +12,7 @@ from bot.domain.conversations import ConversationRef, ReplyTo
 from bot.domain.errors import ProviderError, Verdict
 from bot.ports.provider import AvatarProvider
 from bot.ports.storage import Storage
-from bot.ports.storage.records import ProviderSessionRecord, ProviderSessionStatus
+from bot.ports.storage.records import ProviderSessionRecord
 from bot.ports.storage.repositories import OWN_ACCOUNT
 from bot.redaction import register_secret
 from bot.runtime.funding import Funding
@@ -164,10 +164,7 @@ class ProviderAccounts:
         retired = await self._retired(place)
         if not retired:
             return
-        rows = await self._unclosed(place)
-        if any(row.status is ProviderSessionStatus.INTENT for row in rows):
-            return  # with which key it is being made is known once it is
-        used = {row.account for row in rows}
+        used = {row.account for row in await self._unclosed(place)}
         await self._write_retired(place, [account for account in retired if account.id in used])
         for account in retired:
             if account.id not in used and (closed := self._open.pop(account.id, None)):
@@ -176,7 +173,7 @@ class ProviderAccounts:
     async def _unclosed(self, place: ConversationRef) -> list[ProviderSessionRecord]:
         running = await self._storage.sessions.in_workspace(place.platform, place.workspace_id)
         rows = [row for session in running for row in await self._storage.provider_sessions.unclosed(session.id)]
-        return rows + await self._storage.provider_sessions.leftovers(timedelta())
+        return rows + await self._storage.provider_sessions.leftovers(timedelta(), timedelta())
 
     async def _retired(self, place: ConversationRef) -> list[OwnAccount]:
         kept = await self._storage.vault.get(place.platform, place.workspace_id, RETIRED)

@@ -3,13 +3,19 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
 
 from bot.clock import new_id
-from bot.domain.errors import AvatarbotError, CommandRefused, ProviderError, RoomError, Verdict
+from bot.domain.errors import (
+    AvatarbotError,
+    CommandRefused,
+    ProviderError,
+    RoomError,
+    Verdict,
+)
 from bot.domain.sessions import SessionSpec, SessionStatus
 from bot.ports.avatar import (
     AdjustableAvatar,
@@ -21,11 +27,13 @@ from bot.ports.avatar import (
     AvatarListener,
 )
 from bot.ports.provider import AvatarProvider, ProviderSession
-from bot.ports.room import LinkDown, LinkUp, LossReason, RoomCredentials, TokenExpiring
+from bot.ports.room import LinkDown, LinkUp, LossReason, TokenExpiring
 from bot.ports.storage.records import ProviderSessionRecord, ProviderSessionStatus
 from bot.runtime.budget import minutes_for
 from bot.runtime.context import SessionContext, ThrownOut
-from bot.runtime.resolve import at_provider, difference
+from bot.runtime.provider_closing import close
+from bot.runtime.provider_opening import create
+from bot.runtime.resolve import difference
 from bot.tasks import cancel_and_wait
 
 log = structlog.get_logger(__name__)
@@ -119,34 +127,20 @@ class ProviderSessions:
     async def _invited(self) -> JoinedAvatar:
         """Intent, create, result, join: in this order. The active avatar goes on meanwhile."""
         context, row_id = self._context, new_id()
+        account = await context.services.accounts.of(context.session.place)
         async with context.fenced() as run:
-            minutes = run.intend(row_id, minutes_for(context))
+            minutes = run.intend(row_id, minutes_for(context), account.id)
         duration = minutes.value * 60
         context.spend_reservation()
         spec = context.session.spec
-        created = await _to_the_end(self._group.create_task(self._create(row_id, spec, duration), name="create"))
+        created = await create(self._group, context, row_id, account, duration)
         return await self._entered(row_id, created, spec, self._now() + timedelta(seconds=duration))
-
-    async def _create(self, row_id: str, spec: SessionSpec, duration: int) -> ProviderSession | ProviderError:
-        """What was created is written down whatever happens to the run, so that it can be closed."""
-        context = self._context
-        asked = at_provider(spec, own_model=bool(context.services.model))
-        try:
-            account = await context.services.accounts.of(context.session.place)
-            created = await account.provider.create(asked, duration, tag=context.session.id)
-        except ProviderError as error:
-            async with context.fenced() as run:
-                (run.abandon if error.certain else run.lost)(row_id)
-            return error
-        created = replace(created, credentials=replace(created.credentials, account=account.id))
-        await context.services.storage.unfenced.opened(row_id, created.id, created.credentials)
-        return created
 
     async def _entered(
         self, row_id: str, session: ProviderSession, spec: SessionSpec, ends_at: datetime
     ) -> JoinedAvatar:
         """Join the room and wait for the avatar; what is sent before it came would be lost without a sign."""
-        avatar = (await self._provider_of(session.credentials)).avatar(session)
+        avatar = (await self._provider_of(session.credentials.account)).avatar(session)
         joined = JoinedAvatar(avatar, row_id, spec, ends_at, asyncio.Event())
         try:
             await avatar.join()
@@ -256,7 +250,7 @@ class ProviderSessions:
 
     async def _mend(self, gone: AvatarGone) -> None:
         """A broken link is joined again; an expired token needs a new provider session."""
-        for row in await self._unclosed():
+        for row in await self._begun():
             if gone.reason is LossReason.EXPIRED or self._context.avatar or not await self._rejoined(row):
                 await self._try_to_close(row)
         if self._context.avatar is None:
@@ -271,7 +265,7 @@ class ProviderSessions:
         """
         context = self._context
         async with self._changing:
-            old = await self._unclosed()
+            old = await self._begun()
             try:
                 joined = await self._invited()
             except ProviderError as error:
@@ -353,26 +347,19 @@ class ProviderSessions:
             log.warning("could not close", session=self._context.session.id, reason=error.detail)
 
     async def _close(self, row: ProviderSessionRecord) -> None:
-        async with self._context.fenced() as run:
-            run.closing(row.id)
-        if row.provider_id:
-            await self._close_at_provider(row)
-        await self._context.services.storage.unfenced.closed(row.id)
+        services = self._context.services
+
+        async def begin() -> None:
+            async with self._context.fenced() as run:
+                run.closing(row.id)
+
+        await close(row, lambda: self._provider_of(row.account), services.storage, services.clock, begin=begin)
         if row.account:
-            await self._context.services.accounts.settle(self._context.session.place)
+            await services.accounts.settle(self._context.session.place)
 
-    async def _provider_of(self, credentials: RoomCredentials | None) -> AvatarProvider:
+    async def _provider_of(self, account: str) -> AvatarProvider:
         """By the key that it was created with. Raises `ProviderError`."""
-        accounts = self._context.services.accounts
-        return await accounts.made_with(self._context.session.place, credentials.account if credentials else "")
-
-    async def _close_at_provider(self, row: ProviderSessionRecord) -> None:
-        """Also what should be over by now: a clock may have been set. Raises `ProviderError` while it may run."""
-        try:
-            await (await self._provider_of(row.credentials)).close(row.provider_id)
-        except ProviderError:
-            if row.expires_at is None or row.expires_at > self._now():
-                raise
+        return await self._context.services.accounts.made_with(self._context.session.place, account)
 
     def _now(self) -> datetime:
         return self._context.services.clock.now()
@@ -380,15 +367,3 @@ class ProviderSessions:
 
 def _elapsed() -> float:
     return asyncio.get_running_loop().time()
-
-
-async def _to_the_end(creating: asyncio.Task[ProviderSession | ProviderError]) -> ProviderSession:
-    """Its result; a cancellation meanwhile waits for it, since it may cost money. Raises `ProviderError`."""
-    try:
-        created = await asyncio.shield(creating)
-    except asyncio.CancelledError:
-        await asyncio.wait((creating,))
-        raise
-    if isinstance(created, ProviderError):
-        raise created
-    return created

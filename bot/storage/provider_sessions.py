@@ -49,14 +49,16 @@ def unclosed(tx: SqlTransaction, session_id: str) -> list[ProviderSessionRecord]
     return _found(tx, select(provider_sessions).where(provider_sessions.c.session_id == session_id, open_or_intended))
 
 
-def leftovers(tx: SqlTransaction, create_takes: timedelta) -> list[ProviderSessionRecord]:
+def leftovers(tx: SqlTransaction, create_takes: timedelta, close_takes: timedelta) -> list[ProviderSessionRecord]:
     over = and_(
         provider_sessions.c.state == INTENT,
         ~provider_sessions.c.intended_at.between(tx.now - create_takes, tx.now),
     )
-    ended = session_rows.c.id == provider_sessions.c.session_id, session_rows.c.status == SessionStatus.ENDED
-    left = or_(provider_sessions.c.state.in_(RUNNING), over)
-    return _found(tx, select(provider_sessions).join(session_rows, and_(*ended)).where(left))
+    ended = session_rows.c.status == SessionStatus.ENDED
+    unclosed = provider_sessions.c.state == CLOSING, provider_sessions.c.closing_at <= tx.now - close_takes
+    left = or_(and_(ended, or_(provider_sessions.c.state.in_(RUNNING), over)), and_(*unclosed))
+    joined = session_rows.c.id == provider_sessions.c.session_id
+    return _found(tx, select(provider_sessions).join(session_rows, joined).where(left))
 
 
 def running(tx: SqlTransaction, create_takes: timedelta) -> tuple[frozenset[str], int]:

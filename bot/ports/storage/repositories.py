@@ -198,8 +198,10 @@ class ProviderSessionRepository(Protocol):
         """What a session still has open or intended, oldest first."""
         ...
 
-    async def leftovers(self, create_takes: timedelta) -> list[ProviderSessionRecord]:
-        """What sessions that have ended still have open, or have intended for longer than a `create` takes; of any workspace."""
+    async def leftovers(self, create_takes: timedelta, close_takes: timedelta) -> list[ProviderSessionRecord]:
+        """What sessions that have ended still have open, or have intended for longer than a `create` takes; and what is not closed for
+        longer than that takes, of any session. Of any workspace.
+        """
         ...
 
     async def running(self, create_takes: timedelta) -> tuple[frozenset[str], int]:

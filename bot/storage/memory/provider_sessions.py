@@ -21,14 +21,20 @@ def unclosed(tx: MemoryTransaction, session_id: str) -> list[ProviderSessionReco
     return _in_order(row for row in here if row.status is INTENT or row.status.running)
 
 
-def leftovers(tx: MemoryTransaction, create_takes: timedelta) -> list[ProviderSessionRecord]:
+def leftovers(tx: MemoryTransaction, create_takes: timedelta, close_takes: timedelta) -> list[ProviderSessionRecord]:
     return _in_order(
         row.record
         for row in tx.data.provider_sessions
-        if (session := sessions.get(tx, row.record.session_id))
-        and session.status is SessionStatus.ENDED
-        and (row.record.status.running or (row.record.status is INTENT and not _under_way(tx, row, create_takes)))
+        if _left_over(tx, row, create_takes)
+        or (row.record.status is CLOSING and row.closing_at and row.closing_at <= tx.now - close_takes)
     )
+
+
+def _left_over(tx: MemoryTransaction, row: ProviderSessionRow, create_takes: timedelta) -> bool:
+    session = sessions.get(tx, row.record.session_id)
+    if session is None or session.status is not SessionStatus.ENDED:
+        return False
+    return row.record.status.running or (row.record.status is INTENT and not _under_way(tx, row, create_takes))
 
 
 def running(tx: MemoryTransaction, create_takes: timedelta) -> tuple[frozenset[str], int]:

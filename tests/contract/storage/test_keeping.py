@@ -140,16 +140,16 @@ async def test_what_an_ended_session_left_is_found(storage: Storage, clock: Manu
     await intend(storage, lease, "late")
     await storage.unfenced.opened("p", "akool-1", CREDENTIALS)
     assert await storage.provider_sessions.running(MINUTE) == (frozenset({"akool-1"}), 1)
-    assert await storage.provider_sessions.leftovers(MINUTE) == []
+    assert await storage.provider_sessions.leftovers(MINUTE, MINUTE) == []
     async with storage.fenced(lease) as run:
         run.end(EndReason.STOPPED)
-    assert [row.id for row in await storage.provider_sessions.leftovers(MINUTE)] == ["p"]
+    assert [row.id for row in await storage.provider_sessions.leftovers(MINUTE, MINUTE)] == ["p"]
     clock.advance(61)
-    assert {row.id for row in await storage.provider_sessions.leftovers(MINUTE)} == {"p", "late"}
+    assert {row.id for row in await storage.provider_sessions.leftovers(MINUTE, MINUTE)} == {"p", "late"}
     assert await storage.provider_sessions.running(MINUTE) == (frozenset({"akool-1"}), 0)
     await storage.unfenced.closed("p")
     await storage.unfenced.given_up("late")
-    assert await storage.provider_sessions.leftovers(MINUTE) == []
+    assert await storage.provider_sessions.leftovers(MINUTE, MINUTE) == []
     assert await storage.provider_sessions.running(MINUTE) == (frozenset(), 0)
 
 

@@ -293,7 +293,7 @@ async def everything(storage: Storage) -> dict[str, object]:
         "kept": await storage.sessions.kept(SESSIONS),
         "waits": set(await storage.inbox.waiting_ids()),
         "due": await storage.inbox.claim_replies(["fake"], 3, "looks", lasts=timedelta()),
-        "leftovers": await storage.provider_sessions.leftovers(HOUR),
+        "leftovers": await storage.provider_sessions.leftovers(HOUR, HOUR),
         "running": await storage.provider_sessions.running(HOUR),
         "outcomes": dict(await storage.inbox.count_outcomes("fake", "W1", NOON, list(InboxOutcome))),
         "minutes": await storage.usage.minutes("fake", "W1", NOON),
