@@ -140,10 +140,6 @@ class ApiCalls:
         """Ask for something. Tried up to four times while AKOOL is out of reach, down or asked too often, for about 10 s."""
         return await self._patiently(self._request("GET", path, query=query))
 
-    async def repeatable(self, path: str, body: Body) -> Any:
-        """Do something that can be done twice without harm; tried again like a read."""
-        return await self._patiently(self._request("POST", path, body=body))
-
     async def once(self, method: str, path: str, body: Body, *, within: float = READ_S) -> Any:
         """Do something that must not be done twice: never retried.
 
@@ -270,9 +266,9 @@ class AkoolApi:
         return one(LiveSessionRecord, await self._calls.read(f"{LIVE}/session/detail", id=session_id))
 
     async def close_session(self, session_id: str) -> None:
-        """Close a session; one that is closed or unknown is fine."""
+        """Close a session; one that is closed or unknown is fine. Never retried: whoever tries again knows when it ended."""
         try:
-            await self._calls.repeatable(f"{LIVE}/session/close", {"id": session_id})
+            await self._calls.once("POST", f"{LIVE}/session/close", {"id": session_id})
         except ProviderError as error:
             if error.code not in NOT_RUNNING:
                 raise

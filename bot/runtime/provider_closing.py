@@ -1,14 +1,19 @@
 """How one provider session is closed, so that it is known when it ended: by its run, and by the reaper."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from bot.clock import Clock
-from bot.domain.errors import ProviderError
+from bot.domain.errors import ProviderError, Verdict
 from bot.ports.provider import AvatarProvider, ProviderState
 from bot.ports.storage import Storage
 from bot.ports.storage.records import ProviderSessionRecord, ProviderSessionStatus
 
 OVER = frozenset({ProviderState.OVER, ProviderState.FAILED})
+
+
+TRIED_AGAIN = (0.2, 1.0, 2.0)
+"""Seconds between tries while the provider is out of reach, down or slow."""
 
 
 async def close(
@@ -19,15 +24,13 @@ async def close(
     *,
     begin: Callable[[], Awaitable[None]],
 ) -> None:
-    """`begin` writes down that it is about to be closed. What should be over by now is closed too: a clock may have been set.
+    """`begin` writes down that it is about to be closed, before each try: with the last it ended. What should be over by now is closed
+    too, since a clock may have been set.
 
     Raises `ProviderError` while it may run, and what `begin` raises.
     """
     try:
-        provider = await provider_of()
-        if not await _is_over(row, provider):
-            await begin()
-            await provider.close(row.provider_id)
+        await _closed_patiently(row, await provider_of(), begin)
     except ProviderError:
         if row.expires_at is None or row.expires_at > clock.now():
             raise
@@ -36,10 +39,26 @@ async def close(
         await storage.unfenced.closed(row.id)
 
 
+async def _closed_patiently(
+    row: ProviderSessionRecord, provider: AvatarProvider, begin: Callable[[], Awaitable[None]]
+) -> None:
+    tried = row.status is ProviderSessionStatus.CLOSING
+    for pause in (*TRIED_AGAIN, None):
+        if tried and await _is_over(row, provider):
+            break
+        await begin()
+        tried = True
+        try:
+            await provider.close(row.provider_id)
+            break
+        except ProviderError as error:
+            if pause is None or error.verdict is not Verdict.RETRY_LATER:
+                raise
+        await asyncio.sleep(pause)
+
+
 async def _is_over(row: ProviderSessionRecord, provider: AvatarProvider) -> bool:
-    """Whether an earlier try closed it, whose answer was missed. Where nobody can say it is tried again."""
-    if row.status is not ProviderSessionStatus.CLOSING:
-        return False
+    """Whether an earlier try ended it, whose answer was missed. Where nobody can say it is tried again."""
     try:
         return await provider.state(row.provider_id) in OVER
     except ProviderError:

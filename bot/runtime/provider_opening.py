@@ -48,17 +48,40 @@ async def _created(
 
 
 async def _write_down(context: SessionContext, row_id: str, account: Account, created: ProviderSession) -> None:
-    """Until it is; what could not be is closed at once, since nobody else would. Raises `StoreUnavailable` then."""
+    """Until it is. What could not be for a while is closed, since nobody else would, and that is written down too.
+
+    Raises `StoreUnavailable` for what was closed.
+    """
     began, unfenced = _elapsed(), context.services.storage.unfenced
+    closed_at: float | None = None
     while True:
-        ago = timedelta(seconds=_elapsed() - began)
         try:
-            return await unfenced.opened(row_id, created.id, created.credentials, ago)
-        except StoreUnavailable:
-            if ago >= WRITTEN_WITHIN:
-                await account.provider.close(created.id)
-                raise
+            await unfenced.opened(row_id, created.id, created.credentials, _since(began))
+            if closed_at is None:
+                return
+            await unfenced.closing(row_id, _since(closed_at))
+            await unfenced.closed(row_id)
+            break
+        except StoreUnavailable as error:
+            context.log.warning("what was created is not written down yet", reason=error.detail)
+            if closed_at is None and _since(began) >= WRITTEN_WITHIN:
+                closed_at = await _closed(context, account, created)
         await asyncio.sleep(WRITTEN_AGAIN.total_seconds())
+    raise StoreUnavailable("The storage was away for too long. Please start again.")
+
+
+async def _closed(context: SessionContext, account: Account, created: ProviderSession) -> float | None:
+    """When; None where it was not."""
+    try:
+        await account.provider.close(created.id)
+    except ProviderError as error:
+        context.log.warning("could not close", reason=error.detail)
+        return None
+    return _elapsed()
+
+
+def _since(moment: float) -> timedelta:
+    return timedelta(seconds=_elapsed() - moment)
 
 
 def _elapsed() -> float:

@@ -144,16 +144,16 @@ def _came_to_be(tx: SqlTransaction, row_id: str, provider_id: str, since: dateti
     _change(tx, row_id, provider_sessions.c.provider_id != provider_id, **known, **values)
 
 
-def closing(tx: SqlTransaction, row_id: str) -> None:
+def closing(tx: SqlTransaction, row_id: str, ago: timedelta = timedelta()) -> None:
     """The first time ends its use; the last is when it ended, if it did."""
-    wanted_until = func.coalesce(provider_sessions.c.wanted_until, literal(tx.now, Instant))
+    wanted_until = func.coalesce(provider_sessions.c.wanted_until, literal(tx.now - ago, Instant))
     _change(
         tx,
         row_id,
         provider_sessions.c.state != CLOSED,
         state=CLOSING,
         wanted_until=wanted_until,
-        closing_at=tx.now,
+        closing_at=tx.now - ago,
     )
 
 

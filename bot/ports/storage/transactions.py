@@ -243,8 +243,8 @@ class UnfencedWrites(Protocol):
         """The provider's answer to a `create`, so long ago: it costs money until whoever runs the session closes it."""
         ...
 
-    async def closing(self, row_id: str) -> None:
-        """About to be closed at the provider, of a session that has ended."""
+    async def closing(self, row_id: str, ago: timedelta = timedelta()) -> None:
+        """About to be closed at the provider so long ago, by somebody else than its run."""
         ...
 
     async def closed(self, row_id: str) -> None:

@@ -55,9 +55,11 @@ class MemoryStorage:
     What is written while rows of `data` fail raises `StoreUnavailable`, with nothing written.
     """
 
-    def __init__(self, clock: Clock, data: Data | None = None) -> None:
+    def __init__(
+        self, clock: Clock, data: Data | None = None, kind: type[MemoryTransactions] = MemoryTransactions
+    ) -> None:
         self.data = data or Data()
-        self._transactions = transactions = MemoryTransactions(self.data, clock)
+        self._transactions = transactions = kind(self.data, clock)
         self.sessions: SessionRepository = MemorySessions(transactions)
         self.inbox: InboxRepository = MemoryInbox(transactions)
         self.transcripts: TranscriptRepository = MemoryTranscripts(transactions)

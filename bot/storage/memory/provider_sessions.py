@@ -110,12 +110,13 @@ def _come(
     return replace(row, record=record, opened_at=since)
 
 
-def closing(tx: MemoryTransaction, row_id: str) -> None:
+def closing(tx: MemoryTransaction, row_id: str, ago: timedelta = timedelta()) -> None:
     """The first time ends its use; the last is when it ended, if it did."""
     row = tx.data.provider_sessions.get(row_id)
     if row and row.record.status is not CLOSED:
         record = replace(row.record, status=CLOSING)
-        _put(tx, replace(row, record=record, wanted_until=row.wanted_until or tx.now, closing_at=tx.now))
+        asked_at = tx.now - ago
+        _put(tx, replace(row, record=record, wanted_until=row.wanted_until or asked_at, closing_at=asked_at))
 
 
 def closed(tx: MemoryTransaction, row_id: str) -> None:

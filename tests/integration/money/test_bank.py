@@ -1,0 +1,57 @@
+"""Whatever goes wrong at whatever moment of a start, a renewal and a stop: the books agree with the bank, and little is paid in vain."""
+
+import os
+from collections.abc import Iterator, Sequence
+from itertools import cycle
+from random import Random
+
+from tests.integration.money.bank import AT_PROVIDER, CALLS, IN_DATABASE, Fault, Plan, after, audit
+
+MANY = "SOAK" in os.environ
+PAIRS = 1_500 if MANY else 12
+LATER = 12
+"""Points that a fault may add: what is tried again can fail again."""
+
+
+def faults_at(point: str) -> Sequence[Fault]:
+    return AT_PROVIDER if point in CALLS else IN_DATABASE
+
+
+def single_faults(points: Sequence[str]) -> Iterator[Plan]:
+    """Every one at every point; without time for that one at each, another each time."""
+    turns: dict[bool, Iterator[Fault]] = {True: cycle(AT_PROVIDER[::-1]), False: cycle(IN_DATABASE)}
+    for at, point in enumerate(points):
+        for fault in faults_at(point) if MANY else (next(turns[point in CALLS]),):
+            yield {at: fault}
+
+
+def two_faults(points: Sequence[str]) -> Iterator[Plan]:
+    dice = Random(19)
+    for _ in range(PAIRS):
+        first = dice.randrange(len(points))
+        second = dice.randrange(first + 1, len(points) + LATER)
+        yield {first: dice.choice(faults_at(points[first])), second: dice.choice(list(Fault))}
+
+
+def wrong(plans: Iterator[Plan]) -> dict[str, list[str]]:
+    """By what was done, what the bank says."""
+    return {str(plan): found for plan in plans if (found := audit(after(plan)))}
+
+
+def test_books_and_bank_agree_where_nothing_goes_wrong() -> None:
+    world = after({})
+    assert audit(world) == []
+    assert [point for point in world.points if point in CALLS - {"session/list"}] == [
+        "session/create",
+        "session/create",
+        "session/close",
+        "session/close",
+    ]
+
+
+def test_books_and_bank_agree_after_any_fault() -> None:
+    assert wrong(single_faults(after({}).points)) == {}
+
+
+def test_books_and_bank_agree_after_any_two_faults() -> None:
+    assert wrong(two_faults(after({}).points)) == {}
