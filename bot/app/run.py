@@ -127,7 +127,7 @@ async def run_service(playground: bool, handover: bool, roles: tuple[str, ...]) 
 def _serve(service: Service, settings: Settings) -> contextlib.AbstractAsyncContextManager[int]:
     token = settings.metrics_token.get_secret_value() if settings.metrics_token else ""
     app = create_app(service.services.metrics, service.readiness(), service.mounts(), token)
-    return serve(app, settings.host, settings.port, proxies=settings.proxies)
+    return serve(app, settings.host, settings.port, proxies=settings.proxies, draining=service.draining)
 
 
 def _page(settings: Settings, retention: timedelta) -> PlaygroundSettings:

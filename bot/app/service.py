@@ -15,7 +15,7 @@ from bot.commands.policy import Policy
 from bot.delivery.rate_limiter import RateLimiters
 from bot.domain.conversations import PlatformFeature, Reply, ReplyTo
 from bot.domain.disclosure import Disclosures
-from bot.domain.errors import PlatformError, SettingsError, StoreUnavailable
+from bot.domain.errors import AvatarbotError, PlatformError, SettingsError, StoreUnavailable
 from bot.ingress.gateway import Gateway
 from bot.ingress.inbox import Inbox
 from bot.jobs import reaper, retention, scheduler, upload_poller
@@ -73,6 +73,9 @@ ENDS_WITHIN = 9.0
 
 STEADY = 120.0
 """Seconds of running after which a platform counts as having recovered."""
+
+LAST_COMMITS = 0.5
+"""Seconds that what was received may still take to be committed."""
 
 LAST_REPLIES = 1.0
 """Seconds that answers to people may still take once all sessions have ended."""
@@ -140,6 +143,9 @@ class Service:
         parts.metrics.viewers.set_function(lambda: self.services.events.all_watchers)
         self._budgets = parts.budgets
         self._give_up = parts.give_up
+        self._stopping = False
+        self.draining = asyncio.Event()
+        """Set when another process takes over: the web server listens no longer, so that whoever comes next reaches that one."""
         self._roles = parts.profile.roles
         self.worker = Worker(self.services, parts.profile, parts.give_up, alone=parts.alone)
         self._receivers = StoredReceivers(storage.receiving, self.worker.lease)
@@ -233,9 +239,18 @@ class Service:
             await LinkRouter(self._linked, self._archive, placement, self._link_keys).run()
 
     def readiness(self) -> dict[str, Readiness]:
-        """Asks the database, the lease and the connection of each platform that was added."""
+        """Asks whether it goes on, the database, the lease and the connection of each platform that was added."""
         platforms = {name: partial(self._platform_ready, name) for name in self._platforms}
-        return {"database": self._database_ready, "lease": self._lease_ready, **platforms}
+        return {
+            "stopping": self._not_stopping,
+            "database": self._database_ready,
+            "lease": self._lease_ready,
+            **platforms,
+        }
+
+    async def _not_stopping(self) -> None:
+        if self._stopping:
+            raise AvatarbotError("This process is being stopped.")
 
     async def _platform_ready(self, name: str) -> None:
         self._connections.require(name)
@@ -275,12 +290,15 @@ class Service:
                 yield
             finally:
                 last.callback(asyncio.get_running_loop().call_later(ENDS_WITHIN, self._give_up, LATE).cancel)
-                leave_open = hand_over or await self._somebody_else()
+                self._stopping = True
+                if leave_open := hand_over or await self._somebody_else():
+                    self.draining.set()
                 self.worker.stop(hand_over=leave_open)
                 await asyncio.wait((working,))
                 self._operations.close()
                 self._streams.close()
                 await self._replies.drain(LAST_REPLIES)
+                await self._inbox.drain(LAST_COMMITS)
                 for task in tasks:
                     task.cancel()
 

@@ -20,6 +20,7 @@ from bot.ports.storage.records import InboxRecord
 from bot.ports.storage.transactions import AdmissionQuery, Admitted, Situation
 from bot.runtime.funding import Funding
 from bot.runtime.sentences import JUST_ENDED
+from bot.tasks import rest
 
 log = structlog.get_logger(__name__)
 
@@ -97,17 +98,29 @@ class Inbox:
         self._queue: list[_Waiting] = []
         self._filled = asyncio.Event()
         self._told_ended: dict[tuple[str, str], None] = {}
+        self._unanswered = 0
+        self._all_answered = asyncio.Event()
+        self._all_answered.set()
 
     async def accept(self, inbound: Inbound) -> Outcome:
         """What came of it, once that is committed. Raises `StoreUnavailable` when it was certainly not taken."""
         waiting = _Waiting(inbound)
         self._queue.append(waiting)
         self._filled.set()
+        self._unanswered += 1
+        self._all_answered.clear()
         deadline = asyncio.get_running_loop().call_later(COMMIT_WITHIN, self._give_up, waiting)
         try:
             return await waiting.outcome
         finally:
             deadline.cancel()
+            self._unanswered -= 1
+            if not self._unanswered:
+                self._all_answered.set()
+
+    async def drain(self, within: float) -> None:
+        """Until everybody who handed something in has an answer, for so many seconds at most."""
+        await rest(self._all_answered, within)
 
     def _give_up(self, waiting: _Waiting) -> None:
         if waiting in self._queue:  # else it is under way, and the database's own time-out bounds it

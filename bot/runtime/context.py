@@ -45,7 +45,9 @@ class Asleep:
 
 @dataclass(frozen=True, slots=True)
 class HandedOver:
-    """The run ends and another takes over what is open."""
+    """The run ends and another takes over what is open. With `hears_out` the turn in flight is heard to its end first."""
+
+    hears_out: bool = False
 
 
 Ending = EndReason | Asleep | HandedOver

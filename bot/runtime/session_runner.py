@@ -45,6 +45,10 @@ CREATE_PATIENCE = 2.5
 """Seconds that a run waits for the answer to a `create` when the service stops: if it comes later, the next start closes what it made."""
 
 
+HEARD_OUT_WITHIN = 3.0
+"""Seconds that a turn in flight may still take before its session is handed over."""
+
+
 class SessionRunner:
     """Runs one session under one lease."""
 
@@ -254,6 +258,8 @@ class _LiveSession:
     # ------------------------------------------------------------ ending
 
     async def _finish(self, ending: Ending, writing: asyncio.Task[None]) -> None:
+        if ending == HandedOver(hears_out=True):
+            await self._turns.hear_out(HEARD_OUT_WITHIN)
         await self._stop_tasks(writing)
         await self._turns.conclude()
         match ending:

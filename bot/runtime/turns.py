@@ -55,6 +55,9 @@ class Turns:
         self._began = context.services.clock.now()
         self._times = context.services.turn_times
         self._free_since = 0.0
+        self._no_more = False
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     async def run(self) -> None:
         """Take turn after turn until cancelled. Raises `LeaseLost`."""
@@ -150,7 +153,7 @@ class Turns:
         context = self._context
         rows = await context.turns.all()
         aloud = next((row for row in rows if row.heard), None)
-        if not rows or (aloud is None and not context.quiet.is_set()):
+        if not rows or self._no_more or (aloud is None and not context.quiet.is_set()):
             self._count(len(rows))
             return None
         row, hold = aloud or self._authors.next(rows), 0.0 if aloud else context.platform.pace.hold
@@ -161,7 +164,11 @@ class Turns:
             self._count(len(rows))
             return wait
         self._count(len(rows) - 1)
-        await self._take(row)
+        self._idle.clear()
+        try:
+            await self._take(row)
+        finally:
+            self._idle.set()
         return 0.0 if len(rows) > 1 else None
 
     def _count(self, waiting: int) -> None:
@@ -281,6 +288,11 @@ class Turns:
         for event in self._early:
             self._show(turn, event, answers=True)
         self._early.clear()
+
+    async def hear_out(self, within: float) -> None:
+        """Begin no other turn, and wait for the end of the one in flight, for so many seconds at most."""
+        self._no_more = True
+        await rest(self._idle, within)
 
     async def conclude(self) -> None:
         """Once `run` was cancelled: what the avatar was in the middle of saying was heard. Raises `LeaseLost`."""

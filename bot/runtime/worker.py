@@ -117,7 +117,7 @@ class Worker:
 
     def stop(self, *, hand_over: bool) -> None:
         """End all runs, within the time of `ON_STOP`: closed at the provider, or left open for whoever takes over."""
-        self._leaving = HandedOver() if hand_over else EndReason.SHUTDOWN
+        self._leaving = HandedOver(hears_out=True) if hand_over else EndReason.SHUTDOWN
         for run in self._runs.values():
             run.end(self._leaving)
         self._left.set()

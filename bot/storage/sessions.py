@@ -323,7 +323,8 @@ def dismiss(tx: SqlTransaction, worker_id: str) -> None:
 
 
 def others_alive(tx: SqlTransaction, worker_id: str) -> bool:
-    query = select(func.count()).where(workers.c.id != worker_id, workers.c.lease_until > tx.now)
+    others = (workers.c.id != worker_id) & (workers.c.rooms > 0)
+    query = select(func.count()).where(others, workers.c.lease_until > tx.now)
     return int(tx.connection.execute(query).scalar_one()) > 0
 
 

@@ -23,6 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bot.domain.errors import AvatarbotError, SettingsError
 from bot.ports.chat import HttpMount
+from bot.tasks import cancel_and_wait
 from bot.telemetry import Metrics
 from bot.web.http_limits import BACKLOG, BoundedHttp, BoundedWebSocket, Bounds, OpenConnections
 from bot.web.page import not_here
@@ -261,9 +262,16 @@ class _Server(uvicorn.Server):
 
 @asynccontextmanager
 async def serve(
-    app: ASGIApp, host: str, port: int, *, proxies: str = NEARBY, bounds: Bounds | None = None
+    app: ASGIApp,
+    host: str,
+    port: int,
+    *,
+    proxies: str = NEARBY,
+    bounds: Bounds | None = None,
+    draining: asyncio.Event | None = None,
 ) -> AsyncIterator[int]:
-    """Serve within the block and give the port (a free one for 0). At its end open requests get `GRACE_S`, sockets are told 1012.
+    """Serve within the block and give the port (a free one for 0). At its end, or once `draining` is set, nobody else is let in, open requests
+    get `GRACE_S`, and sockets are told 1012.
 
     `proxies` are believed when they say for whom they ask: addresses and networks, separated by commas.
     Raises `SettingsError` when the port cannot be had.
@@ -287,9 +295,16 @@ async def serve(
     config.load()  # fails here rather than in a task that never begins
     server = _Server(config, bounds)
     serving = asyncio.create_task(server.serve(sockets=[listener]), name="web-server")
+    ending = asyncio.create_task(_end(server, draining or asyncio.Event()), name="web-server-drain")
     try:
         await server.began.wait()
         yield int(listener.getsockname()[1])
     finally:
+        await cancel_and_wait(ending)
         server.should_exit = True
         await serving
+
+
+async def _end(server: _Server, draining: asyncio.Event) -> None:
+    await draining.wait()
+    server.should_exit = True

@@ -195,6 +195,39 @@ async def test_the_end_of_the_block_closes_open_sockets_in_time() -> None:
         pass  # the port is free again
 
 
+async def test_draining_answers_who_asked_and_lets_nobody_in() -> None:
+    draining, asked, answers = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def slow(_request: Request) -> Response:
+        asked.set()
+        await answers.wait()
+        return PlainTextResponse("answered")
+
+    app = create_app(new_metrics(), {}, mounts(Route("/slow", slow)))
+    async with (
+        asyncio.timeout(HANG_S),
+        serve(app, "127.0.0.1", 0, draining=draining) as port,
+        httpx.AsyncClient(timeout=HANG_S) as http,
+    ):
+        asking = asyncio.create_task(http.get(f"http://127.0.0.1:{port}/slow"))
+        await asked.wait()
+        draining.set()
+        await asyncio.sleep(0.2)  # uvicorn looks ten times a second
+        answers.set()
+        assert (await asking).text == "answered"
+        while await _lets_in(port):
+            await asyncio.sleep(0.01)
+
+
+async def _lets_in(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except ConnectionRefusedError:
+        return False
+    writer.close()
+    return True
+
+
 async def test_an_error_in_the_block_is_raised_unchanged() -> None:
     with pytest.raises(SettingsError, match="as it is"):
         async with serve(create_app(new_metrics(), {}), "127.0.0.1", 0):

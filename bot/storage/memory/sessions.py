@@ -249,7 +249,7 @@ def dismiss(tx: MemoryTransaction, worker_id: str) -> None:
 
 
 def others_alive(tx: MemoryTransaction, worker_id: str) -> bool:
-    return any(worker.id != worker_id for worker in _living(tx))
+    return any(worker.id != worker_id and worker.profile.rooms for worker in _living(tx))
 
 
 def placement(tx: MemoryTransaction, session_id: str) -> Placement | None:

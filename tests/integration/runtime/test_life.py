@@ -48,6 +48,22 @@ async def test_a_hand_over_leaves_the_session_to_the_next_process(stack: Stack) 
     assert len(list(stack.simulator.sessions)) == 1
 
 
+@on_stack()
+async def test_a_turn_is_heard_out_before_a_hand_over(stack: Stack) -> None:
+    async with stack.serving(hand_over=True):
+        await stack.room.command("start")
+        await stack.live()
+        await stack.room.say("Who are you?", stack.room.thread)
+        await stack.room.say("What time is it?", stack.room.thread)
+        await stack.until(lambda: len(stack.spoken) == 1)
+    assert stack.spoken == ["Ann: Who are you?"]
+    async with stack.serving():
+        await stack.until(lambda: len(stack.room.finals) == 2)
+    assert stack.spoken == ["Ann: Who are you?", "Ann: What time is it?"]
+    assert UNHEARD not in stack.room.answers()
+    assert not [line for line in stack.room.finals if "[connection lost]" in line]
+
+
 @on_stack(SLOW)
 async def test_where_another_worker_lives_a_session_goes_over_to_it(stack: Stack) -> None:
     async with contextlib.AsyncExitStack() as leaving:
