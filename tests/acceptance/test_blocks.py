@@ -82,14 +82,32 @@ class Page:
         self.running.enter_context(begun(self, command, log))
         blocked_until(lambda: command.matches(self.shown(log.read_text())))
 
-    async def serves(self, simulator: str) -> None:
-        """Have the service run, and a token for it."""
-        services = Deployment(self.folder, simulator, int(self.ports["8080"]))
-        self.running.enter_context(services.service())
-        await services.answers()
-        made = services.avatarbot("tokens", "create", "reader", "--places", PLACE, "--verbs", "say,start,events")
-        assert made.returncode == 0, made.stderr
-        self.settings |= {"AVATARBOT_URL": services.url, "AVATARBOT_TOKEN": made.stdout.strip()}
+    async def enter(self, service: "RunningService") -> None:
+        """From now on, be where a service runs, with a token for it."""
+        services = await service.deployment()
+        self.folder, self.ports["8080"] = services.folder, str(services.port)
+        self.settings |= services.settings
+
+
+@dataclass
+class RunningService:
+    """One service for all pages that want one, begun for the first of them."""
+
+    services: Deployment
+    running: ExitStack
+
+    async def deployment(self) -> Deployment:
+        if not self.services.settings:
+            self.running.enter_context(self.services.service())
+            await self.services.answers()
+            self.services.settings |= {"AVATARBOT_URL": self.services.url, "AVATARBOT_TOKEN": token(self.services)}
+        return self.services
+
+
+def token(services: Deployment) -> str:
+    made = services.avatarbot("tokens", "create", "reader", "--places", PLACE, "--verbs", "say,start,events")
+    assert made.returncode == 0, made.stderr
+    return made.stdout.strip()
 
 
 @contextmanager
@@ -124,11 +142,17 @@ def simulator() -> Iterator[str]:
         yield simulated.url
 
 
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory, simulator: str) -> Iterator[RunningService]:
+    with ExitStack() as running:
+        yield RunningService(Deployment(tmp_path_factory.mktemp("service"), simulator), running)
+
+
 @pytest.mark.parametrize("paper", PAGES)
-async def test_what_is_shown_to_be_typed_does_what_is_shown(page: Page, simulator: str, paper: str) -> None:
+async def test_what_is_shown_to_be_typed_does_what_is_shown(page: Page, service: RunningService, paper: str) -> None:
     for block, command in to_type(paper):
         if block.mark == "service" and not page.settings:
-            await page.serves(simulator)
+            await page.enter(service)
         (page.begins if block.mark == "serves" else page.types)(command)
 
 
@@ -138,8 +162,7 @@ async def test_the_webhook_that_is_shown_answers_people(tmp_path: Path, simulato
     services = Deployment(tmp_path, simulator, settings={"AVATARBOT_LLM_URL": f"http://127.0.0.1:{port}/"})
     with listening(block, port), services.service():
         await services.answers()
-        made = services.avatarbot("tokens", "create", "reader", "--places", PLACE, "--verbs", "say,start")
-        services.settings |= {"AVATARBOT_URL": services.url, "AVATARBOT_TOKEN": made.stdout.strip()}
+        services.settings |= {"AVATARBOT_URL": services.url, "AVATARBOT_TOKEN": token(services)}
         said = services.avatarbot("say", PLACE, "What is new?", "--mode", "dialogue", "--wait", "60")
     assert said.stdout.strip() == "You asked: What is new?", said
 
