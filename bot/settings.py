@@ -207,6 +207,7 @@ class Settings(BaseSettings):
         (), validation_alias="AVATARBOT_HOOKS_INSIDE"
     )
 
+    credits_per_minute: float | None = Field(None, gt=0, le=1_000, validation_alias="AVATARBOT_CREDITS_PER_MINUTE")
     session_minutes: int = Field(10, ge=1, le=60, validation_alias="AVATARBOT_SESSION_MINUTES")
     minutes_per_day: int = Field(60, ge=1, le=1440, validation_alias="AVATARBOT_MINUTES_PER_DAY")
     sessions_at_once: int = Field(5, ge=1, le=500, validation_alias="AVATARBOT_SESSIONS_AT_ONCE")

@@ -18,7 +18,7 @@ from bot.domain.disclosure import Disclosures
 from bot.domain.errors import AvatarbotError, PlatformError, SettingsError, StoreUnavailable
 from bot.ingress.gateway import Gateway
 from bot.ingress.inbox import Inbox
-from bot.jobs import reaper, retention, scheduler, upload_poller
+from bot.jobs import credit, reaper, retention, scheduler, upload_poller
 from bot.jobs.connections import Connections
 from bot.jobs.scheduler import Job, JobHolder, run_periodically
 from bot.jobs.webhooks import WebhookSender
@@ -320,6 +320,7 @@ class Service:
         yield Job("reap", reap, reaper.LOOK_EVERY, at_start)
         yield Job("tidy", retention.Retention(services, self._ended_cards.note).tidy, every)
         yield Job("uploads", look, upload_poller.LOOK_EVERY, self._queries.uploads_due)
+        yield Job("credit", credit.CreditReader(services).read, credit.READ_EVERY)
         yield Job("leavers", retention.Leavers(services).look, every)
 
     async def _watch_database(self, working: asyncio.Task[None]) -> None:

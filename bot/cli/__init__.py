@@ -8,6 +8,7 @@ import click
 from bot.cli.api import say, tokens
 from bot.cli.database import backup, db, restore
 from bot.cli.hooks import hooks
+from bot.cli.ledger import ledger
 from bot.cli.mcp import mcp
 from bot.cli.plugins import Root
 from bot.cli.running import finish
@@ -171,5 +172,20 @@ def healthy() -> int:
     return 0 if works else BROKEN
 
 
-for command in (setup, db, backup, restore, sessions, transcript, forget, links, workspaces, say, tokens, hooks, mcp):
+for command in (
+    setup,
+    db,
+    backup,
+    restore,
+    sessions,
+    transcript,
+    forget,
+    links,
+    workspaces,
+    ledger,
+    say,
+    tokens,
+    hooks,
+    mcp,
+):
     cli.add_command(command)

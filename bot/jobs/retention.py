@@ -20,6 +20,10 @@ EVENTS_KEPT = timedelta(days=1)
 """How long one who read along may be away without missing anything."""
 
 
+BOOKS_KEPT = timedelta(days=400)
+"""A year, and the time to close its books. Nobody's name is in them."""
+
+
 class Retention:
     """Sleeping sessions end after a day, and `ended` is told so; ended ones, their links and their transcripts are kept for a while."""
 
@@ -36,6 +40,7 @@ class Retention:
         await storage.grants.forget(ended_for=AFTERWARDS)
         await storage.uploads.forget_older(timeouts.retention)
         await storage.hooks.forget_older(EVENTS_KEPT)
+        await storage.ledger.forget_older(BOOKS_KEPT)
         await storage.coordination.forget_passed()
         if forgotten := await storage.sessions.forget_older(timeouts.retention):
             log.info("forgot old sessions", sessions=forgotten)

@@ -28,6 +28,7 @@ async def show(request: Query) -> Reply:
     span = "today" if days == 1 else f"in the last {days} days"
     lines = [
         f"{_minutes(total)} {span}.",
+        await _paid(request, since),
         *await _breakdown(request, used),
         await _own_day(request),
         await _credit(request),
@@ -50,6 +51,21 @@ async def _breakdown(request: Query, used: Sequence[UsedMinutes]) -> list[str]:
         f"By channel: {_shares(used, lambda run: names.get(run.channel_id, OTHERS))}.",
         f"By avatar: {_shares(used, lambda run: run.avatar_name or 'unnamed')}.",
     ]
+
+
+async def _paid(request: Query, since: datetime) -> str:
+    """By the same books as `avatarbot ledger`."""
+    place = request.place
+    days = await request.context.services.storage.ledger.days(since, place.platform, place.workspace_id)
+    bought, refunded, leaked, unknown = (
+        sum((getattr(day, name) for day in days), timedelta()) / timedelta(minutes=1)
+        for name in ("bought", "refunded", "leaked", "unknown")
+    )
+    if not (bought or unknown):
+        return ""
+    lost = f" {_minutes(leaked)} were paid after an avatar was to end." if leaked else ""
+    missed = f" Perhaps {_minutes(unknown)} more: {request.provider.name}'s answer was missed." if unknown else ""
+    return f"Bought in advance: {_minutes(bought)}, of which {_minutes(refunded)} were given back.{lost}{missed}"
 
 
 async def _channels(request: Query, used: Sequence[UsedMinutes]) -> Mapping[str, str]:
