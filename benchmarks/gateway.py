@@ -32,6 +32,7 @@ async def gateway(folder: Path, places: Sequence[ConversationRef]) -> AsyncItera
     limits = Limits(
         sessions=len(places),
         account_sessions=len(places),
+        sessions_in_all=len(places),
         waiting=10**6,
         waiting_per_person=10**6,
         person_minutes=10**6,

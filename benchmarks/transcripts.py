@@ -139,7 +139,7 @@ class Build(Protocol):
 async def service(folder: Path, sessions: int, stores: list[Store]) -> AsyncIterator[Service]:
     url, clock = f"sqlite:///{folder / 'bench.db'}", LoopClock()
     upgrade(url)
-    limits = Limits(sessions=sessions, account_sessions=sessions, person_minutes=10**6)
+    limits = Limits(sessions=sessions, account_sessions=sessions, sessions_in_all=sessions, person_minutes=10**6)
     async with (
         Store.open(url, Cipher((Fernet.generate_key().decode(),))) as store,
         Simulator(clock, Options(concurrency=sessions)) as simulator,

@@ -34,7 +34,7 @@ from bot.telemetry import configure_logging, new_metrics
 from bot.testing.chat import FakeChat
 from bot.testing.chat_platform import FakeChatPlatform
 
-AMPLE = Limits(sessions=10_000, account_sessions=10_000, person_minutes=10_000_000)
+AMPLE = Limits(sessions=10_000, account_sessions=10_000, sessions_in_all=10_000, person_minutes=10_000_000)
 FAST = replace(Options.instantly(), concurrency=10_000, credit=1e9)
 
 

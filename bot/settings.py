@@ -211,7 +211,8 @@ class Settings(BaseSettings):
     session_minutes: int = Field(10, ge=1, le=60, validation_alias="AVATARBOT_SESSION_MINUTES")
     minutes_per_day: int = Field(60, ge=1, le=1440, validation_alias="AVATARBOT_MINUTES_PER_DAY")
     sessions_at_once: int = Field(5, ge=1, le=500, validation_alias="AVATARBOT_SESSIONS_AT_ONCE")
-    sessions_of_account: int = Field(20, ge=1, le=500, validation_alias="AVATARBOT_SESSIONS_OF_ACCOUNT")
+    sessions_of_account: int = Field(20, ge=1, le=10_000, validation_alias="AVATARBOT_SESSIONS_OF_ACCOUNT")
+    sessions_in_all: int = Field(500, ge=1, le=10_000, validation_alias="AVATARBOT_SESSIONS_IN_ALL")
     rooms: int = Field(500, ge=1, le=10_000, validation_alias="AVATARBOT_ROOMS")
     waiting_turns: int = Field(10, ge=1, le=1000, validation_alias="AVATARBOT_WAITING_TURNS")
     waiting_turns_per_person: int = Field(3, ge=1, le=1000, validation_alias="AVATARBOT_WAITING_TURNS_PER_PERSON")
@@ -224,6 +225,7 @@ class Settings(BaseSettings):
             person_minutes=self.minutes_per_day,
             sessions=self.sessions_at_once,
             account_sessions=self.sessions_of_account,
+            sessions_in_all=self.sessions_in_all,
             waiting=self.waiting_turns,
             waiting_per_person=self.waiting_turns_per_person,
             characters=self.message_characters,

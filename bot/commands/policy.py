@@ -35,6 +35,8 @@ SECRET = Refused(
 
 NOT_KNOWN = Refused("I could not find out yet whether you are a member here. Please try again in a moment.")
 
+FULL = Refused("All places for live avatars are taken at the moment. Try again in a few minutes.")
+
 _RANK = {Role.UNKNOWN: 0, Role.OUTSIDER: 0, Role.MEMBER: 1, Role.STARTER: 2, Role.ADMIN: 3}
 
 
@@ -58,13 +60,15 @@ def role_of(person: Person, starter_id: str | None = None) -> Role:
 class Limits:
     """How much is allowed. Money is spent per provider session, so its minutes bound what a crash can waste.
 
-    `sessions` are those of one workspace at once; `account_sessions` those of all workspaces together.
+    `sessions` are those of one workspace at once; `account_sessions` those of all workspaces on the operator's account, and
+    `sessions_in_all` those of all workspaces, on accounts of their own too.
     """
 
     provider_minutes: int = 10  # per provider session, unless asked otherwise; the provider's own maximum holds too
     person_minutes: int = 60  # per person and day
     sessions: int = 5
     account_sessions: int = 20
+    sessions_in_all: int = 500
     waiting: int = 10  # turns of one session; of people whose first one it is, as many as that
     waiting_per_person: int = 3
     characters: int = 1_500  # per message
@@ -103,13 +107,15 @@ class Workspace:
 @dataclass(frozen=True, slots=True)
 class Spent:
     """What is taken already: minutes of this person today, `held_minutes` of which are set aside and not used yet; sessions
-    that run now in the workspace, and in all workspaces together. `allowed_minutes` are a day's, where that is less than everybody's.
+    that run now in the workspace, on the operator's account, and in all workspaces together. `allowed_minutes` are a day's, where that
+    is less than everybody's.
     """
 
     person_minutes: float = 0
     held_minutes: float = 0
     sessions: int = 0
     account_sessions: int = 0
+    sessions_in_all: int = 0
     allowed_minutes: int | None = None
 
 
@@ -283,5 +289,7 @@ class Policy:
                 "shows them."
             )
         if spent.account_sessions >= self.account_sessions:
-            return Refused("All places for live avatars are taken at the moment. Try again in a few minutes.")
+            return FULL
+        if spent.sessions_in_all >= self.limits.sessions_in_all:
+            return FULL
         return None

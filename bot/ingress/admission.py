@@ -273,6 +273,7 @@ class Admission:
             held_minutes=use.held / 60,
             sessions=self._running[_workspace(inbound.place)],
             account_sessions=self._on_the_account(_workspace(inbound.place)),
+            sessions_in_all=self._running.total(),
             allowed_minutes=inbound.person.allowance.minutes_per_day if inbound.person.allowance else None,
         )
 

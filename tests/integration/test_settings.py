@@ -41,12 +41,13 @@ def test_limits_are_settings(monkeypatch: pytest.MonkeyPatch) -> None:
             "MINUTES_PER_DAY",
             "SESSIONS_AT_ONCE",
             "SESSIONS_OF_ACCOUNT",
+            "SESSIONS_IN_ALL",
             "WAITING_TURNS",
         }:
             monkeypatch.setenv(name, "7")
     monkeypatch.setenv("AVATARBOT_WAITING_TURNS_PER_PERSON", "2")
     monkeypatch.setenv("AVATARBOT_MESSAGE_CHARACTERS", "99")
-    assert load(Settings).limits == Limits(7, 7, 7, 7, 7, 2, 99)
+    assert load(Settings).limits == Limits(7, 7, 7, 7, 7, 7, 2, 99)
 
 
 def test_the_environment_wins_over_the_file(empty_place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

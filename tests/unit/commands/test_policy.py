@@ -125,6 +125,7 @@ def test_a_member_may_start_and_a_guest_may_not() -> None:
         (Spent(person_minutes=60, held_minutes=10), "used or set aside for sessions that run"),
         (Spent(sessions=5), "5 avatars are live in this workspace already, which is the limit. Try again when"),
         (Spent(account_sessions=20), "All places for live avatars are taken"),
+        (Spent(sessions_in_all=500), "All places for live avatars are taken"),
     ],
 )
 def test_limits_are_told(spent: Spent, words: str) -> None:

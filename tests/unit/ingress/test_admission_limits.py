@@ -6,7 +6,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.commands.policy import Limits
+from bot.commands.policy import FULL, Limits
 from bot.domain.conversations import (
     Accepted,
     ConversationRef,
@@ -81,6 +81,14 @@ def test_an_own_account_takes_no_operator_slot() -> None:
     own = replace(NOTHING, running={("fake", "W2"): 4}, own_accounts=frozenset({("fake", "W1")}))
     (started,), _ = admitted(own, command("start"), limits=limits)
     assert isinstance(started, Accepted)
+
+
+def test_sessions_in_all_are_limited_whoever_pays() -> None:
+    theirs = frozenset({("fake", "W2")})
+    others = replace(NOTHING, running={("fake", "W2"): 4}, own_accounts=theirs)
+    (first, second), _ = admitted(others, command("start"), command("start", YARD), limits=Limits(sessions_in_all=5))
+    assert isinstance(first, Accepted)
+    assert second == FULL
 
 
 def test_what_a_person_has_used_today_shortens_what_they_start() -> None:
