@@ -22,7 +22,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from adapters.slack.client import Installation, WebApi
 from adapters.slack.manifest import INSTALL_PATH, OPTIONAL_SCOPES, REDIRECT_PATH, SCOPES
 from adapters.slack.settings import SlackSettings
-from bot.clock import Clock
+from bot.clock import Clock, new_id
 from bot.domain.errors import PlaceGone, PlatformError, StoreUnavailable
 from bot.ports.storage.repositories import SecretVault
 
@@ -34,6 +34,12 @@ CACHED_FOR = timedelta(seconds=60)
 
 ROTATE_BEFORE = timedelta(hours=2)
 """Of the 12 h that a rotated token lives: as early as bolt does, so that a failed rotation can be tried again."""
+
+ROTATION_LASTS = timedelta(seconds=30)
+"""For which a process alone may rotate a token: longer than the call takes."""
+
+LOOK_AGAIN_S, LOOKS = 0.5, 20
+"""Seconds between two looks for what another process rotates, and how many there are."""
 
 log = structlog.get_logger(__name__)
 
@@ -57,7 +63,8 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
 class ManyWorkspaces:
     """Installations in the vault, by enterprise or team.
 
-    A token that is about to expire is rotated by one flight per installation: others wait for it and use what it brought.
+    A token that is about to expire is rotated by one process, in one flight: what it was got with is good once. Others use the old one
+    while it lasts, and then wait for what that flight brings.
     """
 
     def __init__(self, vault: SecretVault, web: WebApi, clock: Clock, client_id: str, client_secret: str) -> None:
@@ -67,10 +74,11 @@ class ManyWorkspaces:
         self._client = {"client_id": client_id, "client_secret": client_secret}
         self._cache: dict[str, tuple[datetime, Record]] = {}
         self._flights: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._id = new_id()
 
     async def find(self, workspace_id: str) -> Installation:
         record = self._cached(workspace_id) or await self._read(workspace_id)
-        if record.expires_within(ROTATE_BEFORE, self._clock.now()):
+        if self._is_due(record):
             record = await self._renewed(workspace_id)
         return Installation(record.token, record.bot_id, record.bot_user_id)
 
@@ -103,7 +111,12 @@ class ManyWorkspaces:
     async def _renewed(self, workspace_id: str) -> Record:
         async with self._flights[workspace_id]:
             record = await self._read(workspace_id)  # whoever flew before us left it there
-            if not record.expires_within(ROTATE_BEFORE, self._clock.now()):
+            if not self._is_due(record):
+                return record
+            if not await self._vault.claim(PLATFORM, workspace_id, KEY, self._id, lasts=ROTATION_LASTS):
+                return await self._rotated_elsewhere(workspace_id, record)
+            record = await self._read(workspace_id)
+            if not self._is_due(record):
                 return record
             try:
                 return await self._rotate(workspace_id, record)
@@ -112,6 +125,18 @@ class ManyWorkspaces:
                     raise
                 log.warning("a Slack token could not be rotated yet", workspace=workspace_id, detail=error.detail)
                 return record
+
+    def _is_due(self, record: Record) -> bool:
+        return record.expires_within(ROTATE_BEFORE, self._clock.now())
+
+    async def _rotated_elsewhere(self, workspace_id: str, record: Record) -> Record:
+        """Raises `PlatformError` where the old one is over and no other came."""
+        for _ in range(LOOKS):
+            if not record.expires_within(timedelta(0), self._clock.now()):
+                return record
+            await asyncio.sleep(LOOK_AGAIN_S)
+            record = await self._read(workspace_id)
+        raise PlatformError("Slack does not answer just now.", "a token that another process rotates is over")
 
     async def _rotate(self, workspace_id: str, record: Record) -> Record:
         answer = await self._web.call(

@@ -218,6 +218,7 @@ class SqlVault(Repository[SqlTransaction]):
     put = writes(workspaces.put_secret)
     delete = writes(workspaces.delete_secret)
     delete_workspace = writes(workspaces.delete_secrets)
+    claim = writes(workspaces.claim_secret)
 
 
 class SqlGrants(Repository[SqlTransaction]):

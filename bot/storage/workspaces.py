@@ -14,6 +14,7 @@ from bot.ports.provider import Upload, UploadState
 from bot.ports.storage.records import UPLOAD_OVER, GrantRecord, OwnedKind, UploadRecord
 from bot.ports.storage.repositories import OWN_ACCOUNT
 from bot.ports.storage.transactions import WorkspaceKey
+from bot.storage import coordination
 from bot.storage.encryption import decrypt, encrypt
 from bot.storage.statements import Prepared, SqlTransaction, channels_of, in_channels, in_workspace, one_of
 from bot.storage.tables import channel_settings, grants, ownerships, sessions, uploads, vault, workspaces
@@ -116,6 +117,10 @@ def put_secret(tx: SqlTransaction, platform: str, workspace_id: str, key: str, v
         .values(platform=platform, workspace_id=workspace_id, key=key, value=encrypted)
         .on_conflict_do_update(index_elements=["platform", "workspace_id", "key"], set_={"value": encrypted})
     )
+
+
+def claim_secret(tx: SqlTransaction, platform: str, workspace_id: str, key: str, by: str, *, lasts: timedelta) -> bool:
+    return coordination.hold(tx, f"secret {platform}/{workspace_id}/{key}", by, lasts=lasts)
 
 
 def delete_secret(tx: SqlTransaction, platform: str, workspace_id: str, key: str) -> None:

@@ -1,5 +1,8 @@
 """A vault that forgets at exit."""
 
+import asyncio
+from datetime import timedelta
+
 from bot.domain.errors import StoreUnavailable
 
 
@@ -8,6 +11,7 @@ class FakeSecretVault:
 
     def __init__(self) -> None:
         self._kept: dict[tuple[str, str, str], bytes] = {}
+        self._claims: dict[tuple[str, str, str], tuple[str, float]] = {}
         self.away = False
         """Whether `get` raises `StoreUnavailable`."""
 
@@ -18,6 +22,14 @@ class FakeSecretVault:
 
     async def put(self, platform: str, workspace_id: str, key: str, value: bytes) -> None:
         self._kept[platform, workspace_id, key] = value
+
+    async def claim(self, platform: str, workspace_id: str, key: str, by: str, *, lasts: timedelta) -> bool:
+        now, secret = asyncio.get_running_loop().time(), (platform, workspace_id, key)
+        holder, until = self._claims.get(secret, (by, now))
+        if holder != by and until > now:
+            return False
+        self._claims[secret] = (by, now + lasts.total_seconds())
+        return True
 
     async def delete(self, platform: str, workspace_id: str, key: str) -> None:
         self._kept.pop((platform, workspace_id, key), None)

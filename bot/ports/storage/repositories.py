@@ -43,6 +43,10 @@ class SecretVault(Protocol):
 
     async def delete_workspace(self, platform: str, workspace_id: str) -> None: ...
 
+    async def claim(self, platform: str, workspace_id: str, key: str, by: str, *, lasts: timedelta) -> bool:
+        """Whether a secret is for that process alone to replace, from now on for so long: with a vendor that takes the old one once."""
+        ...
+
 
 class SessionRepository(Protocol):
     async def get(self, session_id: str) -> SessionRecord | None:

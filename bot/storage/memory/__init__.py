@@ -174,6 +174,7 @@ class MemoryVault(Repository[MemoryTransaction]):
     put = writes(workspaces.put_secret)
     delete = writes(workspaces.delete_secret)
     delete_workspace = writes(workspaces.delete_secrets)
+    claim = writes(workspaces.claim_secret)
 
 
 class MemoryGrants(Repository[MemoryTransaction]):

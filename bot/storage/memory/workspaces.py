@@ -12,7 +12,7 @@ from bot.ports.provider import Upload
 from bot.ports.storage.records import UPLOAD_OVER, GrantRecord, OwnedKind, UploadRecord
 from bot.ports.storage.repositories import OWN_ACCOUNT
 from bot.ports.storage.transactions import WorkspaceKey
-from bot.storage.memory import sessions
+from bot.storage.memory import coordination, sessions
 from bot.storage.memory.rows import GrantRow, OwnerRow
 from bot.storage.memory.transaction import MemoryTransaction
 
@@ -61,6 +61,12 @@ def secret(tx: MemoryTransaction, platform: str, workspace_id: str, key: str) ->
 
 def put_secret(tx: MemoryTransaction, platform: str, workspace_id: str, key: str, value: bytes) -> None:
     tx.data.vault.put((platform, workspace_id, key), value)
+
+
+def claim_secret(
+    tx: MemoryTransaction, platform: str, workspace_id: str, key: str, by: str, *, lasts: timedelta
+) -> bool:
+    return coordination.hold(tx, f"secret {platform}/{workspace_id}/{key}", by, lasts=lasts)
 
 
 def delete_secret(tx: MemoryTransaction, platform: str, workspace_id: str, key: str) -> None:

@@ -1,6 +1,7 @@
 """What every vault promises: each storage's own, and the fake that adapters are tested with."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -38,3 +39,11 @@ async def test_the_vault_keeps_workspaces_apart(vault: SecretVault) -> None:
     await vault.delete_workspace("slack", "T1")
     assert await vault.get("slack", "T1", "tokens") is None
     assert await vault.get("slack", "T2", "tokens") == b"two"
+
+
+async def test_a_secret_is_replaced_by_one_process_at_a_time(vault: SecretVault) -> None:
+    async def claims(by: str, workspace_id: str = "T1", lasts: timedelta = timedelta(hours=1)) -> bool:
+        return await vault.claim("slack", workspace_id, "tokens", by, lasts=lasts)
+
+    assert [await claims("A"), await claims("B"), await claims("B", "T2")] == [True, False, True]
+    assert [await claims("A", lasts=timedelta()), await claims("B")] == [True, True]

@@ -346,6 +346,15 @@ async def test_another_process_finds_what_was_rotated(fake: FakeSlack) -> None:
     assert len(fake.called("oauth.v2.access")) == 1
 
 
+@pytest.mark.parametrize(("expires_in", "tokens"), [(3600, {"xoxe.xoxb-0", "xoxe.xoxb-1"}), (-1, {"xoxe.xoxb-1"})])
+async def test_a_token_is_rotated_by_one_process(fake: FakeSlack, expires_in: int, tokens: set[str]) -> None:
+    async with rotating(fake, expires_in=expires_in) as (many, vault, web):
+        other = ManyWorkspaces(vault, web, MovableClock(), "1.2", "shh")
+        found = await asyncio.gather(many.find("T0TEAM"), other.find("T0TEAM"))
+        assert len(fake.called("oauth.v2.access")) == 1
+        assert {installed.token for installed in found} == tokens
+
+
 async def test_a_rotation_that_fails_leaves_the_token_that_still_works(fake: FakeSlack) -> None:
     fake.troubles["oauth.v2.access"] = Trouble(status=503)
     async with rotating(fake, expires_in=3600) as (many, _, _):
