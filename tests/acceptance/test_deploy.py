@@ -154,7 +154,8 @@ def test_heroku_is_told_what_there_is() -> None:
     asked = {name for name, told in app["env"].items() if told.get("required", True)}
     assert {"AKOOL_API_KEY", "AVATARBOT_SECRET_KEYS"} <= asked
     assert app["addons"] == ["heroku-postgresql"]
-    started = dict(line.split(": ", 1) for line in (ROOT / "Procfile").read_text().splitlines())
+    lines = (ROOT / "Procfile").read_text().splitlines()
+    started = dict(line.split(": ", 1) for line in lines if not line.startswith("#"))
     assert app["formation"].keys() <= started.keys()
     assert command_exists(shlex.split(started["web"]))
 
