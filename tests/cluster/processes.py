@@ -145,7 +145,7 @@ class Cluster:
     def _environment(self, name: str, port: int, roles: Sequence[str]) -> Mapping[str, str]:
         own = {"PORT": str(port)}
         if not roles or "worker" in roles:
-            own |= {"AVATARBOT_INTERNAL": f"127.0.0.1:{free_port()}", "AVATARBOT_ADVERTISE": "127.0.0.1"}
+            own["AVATARBOT_INTERNAL"] = f"127.0.0.1:{free_port()}"
         shared = {key: text.replace("{process}", name) for key, text in self.settings.items()}
         return surroundings(shared | own)
 

@@ -6,16 +6,16 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.processes import ServiceProcess
-from tests.cluster.world import World, installed
+from tests.cluster.world import FEW, MANY, Towns, World, installed
 
-SESSIONS, WORKSPACES = 60, 20
-MANY_SESSIONS, MANY_WORKSPACES = 300, 60
+ON_SLACK, ON_DISCORD = 40, 20
+MANY_ON_SLACK, MANY_ON_DISCORD = 240, 60
 
 
 @pytest.mark.soak
 async def test_a_few_processes_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
-    async with installed(tmp_path, WORKSPACES) as world:
-        await world.begin(SESSIONS)
+    async with installed(tmp_path, Towns(20, 10, ON_DISCORD), FEW) as world:
+        await world.begin(ON_SLACK, ON_DISCORD)
         async with world.talk(every=4):
             await world.each_says(1)
             await world.kill(world.busiest())
@@ -27,8 +27,8 @@ async def test_a_few_processes_lose_nothing_and_double_nothing(tmp_path: Path) -
 
 @pytest.mark.soak
 async def test_whatever_happens_to_many_nothing_is_lost(tmp_path: Path) -> None:
-    async with installed(tmp_path, MANY_WORKSPACES) as world:
-        await world.begin(MANY_SESSIONS)
+    async with installed(tmp_path, Towns(60, 20, MANY_ON_DISCORD), MANY) as world:
+        await world.begin(MANY_ON_SLACK, MANY_ON_DISCORD)
         async with world.talk(every=20):
             for befall in _befalls(world):
                 await befall()

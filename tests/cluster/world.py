@@ -18,6 +18,8 @@ from bot.storage.encryption import Cipher
 from bot.storage.migrate import upgrade
 from bot.storage.sql import sql_storage
 from tests.acceptance.processes import Simulation, simulation
+from tests.cluster import loopback
+from tests.cluster.discord import SHARDS, DiscordTown, discord_town
 from tests.cluster.findings import Findings, Sources
 from tests.cluster.processes import EVERYTHING, Cluster, ServiceProcess, fork_server
 from tests.cluster.slack import SlackTown, slack_town
@@ -30,6 +32,13 @@ from tests.server import QUICK, OwnServer, database_on
 EQUALS: Mapping[str, Sequence[str]] = dict.fromkeys("abc", EVERYTHING)
 """Three processes that do everything."""
 
+FEW: Mapping[str, Sequence[str]] = {"front": ("web", "gateway"), "a": ("worker",), "b": ("web", "worker")}
+MANY: Mapping[str, Sequence[str]] = {
+    **dict.fromkeys(("web-a", "web-b"), ("web",)),
+    "gateway": ("gateway",),
+    **dict.fromkeys(("a", "b", "c"), ("worker",)),
+}
+
 UNEVEN = 1.4
 """Times the mean of those who hold any."""
 
@@ -41,11 +50,21 @@ def dice() -> Random:
     return Random(seed)
 
 
+@dataclass(frozen=True)
+class Towns:
+    """How many workspaces and servers there are."""
+
+    workspaces: int
+    servers: int
+    discord_sessions: int
+
+
 @dataclass
 class World:
     server: OwnServer
     simulation: Simulation
     slack: SlackTown
+    discord: DiscordTown
     cluster: Cluster
     watch: Watch
     sources: Sources
@@ -58,9 +77,12 @@ class World:
     left: list[str] = field(default_factory=list)
     """Rooms that were left because the database was away."""
 
-    async def begin(self, sessions: int) -> None:
+    async def begin(self, on_slack: int, on_discord: int) -> None:
         """So many people start a session each; returns when all are live."""
-        self.talkers = [self.slack.talker(number) for number in range(sessions)]
+        self.talkers = [
+            *(self.slack.talker(number) for number in range(on_slack)),
+            *(self.discord.talker(number) for number in range(on_discord)),
+        ]
         await asyncio.gather(*(talker.command("start minutes:60") for talker in self.talkers))
         await self.watch.until(self.all_live, within=300)
         self._weigh("start")
@@ -187,15 +209,15 @@ class World:
 @contextlib.asynccontextmanager
 async def installed(
     folder: Path,
-    workspaces: int,
-    topology: Mapping[str, Sequence[str]] = EQUALS,
-    through: Callable[[URL], URL] = lambda url: url,
+    towns: Towns,
+    topology: Mapping[str, Sequence[str]] = FEW,
+    through: Callable[[URL], contextlib.AbstractContextManager[URL]] = contextlib.nullcontext,
     **settings: str,
 ) -> AsyncIterator[World]:
     """`through` leads processes to the database by another way, such as a pooler."""
     thrown, key = dice(), Fernet.generate_key().decode()
     async with contextlib.AsyncExitStack() as stack:
-        forks = stack.enter_context(fork_server())
+        forks = stack.enter_context(fork_server([loopback.install(folder / "adapters")]))
         server = OwnServer(*QUICK)
         url = stack.enter_context(database_on(stack.enter_context(server.running())))
         upgrade(url)
@@ -203,14 +225,18 @@ async def installed(
         simulated = stack.enter_context(
             simulation(pace=150, thinking=0.05, join_delay=0.1, concurrency=10**4, credit=1e9)
         )
-        slack = await stack.enter_async_context(slack_town(workspaces, thrown))
-        await _install(url, key, slack)
-        shared = _settings(through(url), key, simulated.url) | slack.settings | settings
+        slack = await stack.enter_async_context(slack_town(towns.workspaces, thrown))
+        discord = await stack.enter_async_context(discord_town(towns.servers, towns.discord_sessions))
+        await _install(url, key, slack, discord)
+        way = stack.enter_context(through(url))
+        shared = _settings(way, key, simulated.url) | slack.settings | discord.settings | settings
         http = await stack.enter_async_context(aiohttp.ClientSession())
         slack.cluster = cluster = Cluster(folder, shared, topology, http, forks)
         watch = await stack.enter_async_context(watching(url))
         await cluster.start_all()
-        yield World(server, simulated, slack, cluster, watch, Sources(url, simulated, audit, [slack]), thrown)
+        await until(lambda: {each.shard for each in discord.fake.connections} == set(range(SHARDS)))
+        sources = Sources(url, simulated, audit, [slack, discord])
+        yield World(server, simulated, slack, discord, cluster, watch, sources, thrown)
 
 
 def _settings(url: URL, key: str, simulator: str) -> dict[str, str]:
@@ -221,6 +247,7 @@ def _settings(url: URL, key: str, simulator: str) -> dict[str, str]:
         "AVATARBOT_SECRET_KEYS": key,
         "AVATARBOT_SIMULATOR_URL": simulator,
         "AVATARBOT_HOST": "127.0.0.1",
+        "AVATARBOT_ADVERTISE": "127.0.0.1",
         "AVATARBOT_AKOOL_KEY_IS_OURS": "true",
         "AVATARBOT_SESSIONS_AT_ONCE": "500",
         "AVATARBOT_SESSIONS_OF_ACCOUNT": "500",
@@ -232,7 +259,8 @@ def _settings(url: URL, key: str, simulator: str) -> dict[str, str]:
     }
 
 
-async def _install(url: URL, key: str, slack: SlackTown) -> None:
+async def _install(url: URL, key: str, *towns: SlackTown | DiscordTown) -> None:
     text = url.render_as_string(hide_password=False)
     async with sql_storage(text, Cipher((key,)), SystemClock(), PoolSize(1, 1)) as storage:
-        await slack.install(storage)
+        for town in towns:
+            await town.install(storage)
