@@ -3,13 +3,22 @@
 import asyncio
 import heapq
 import itertools
+from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from enum import IntEnum
+from functools import partial
 from typing import NamedTuple
 
+import structlog
+
 from bot.domain.conversations import ConversationRef
+from bot.domain.errors import StoreUnavailable
 from bot.ports.chat import RateLimits
+from bot.ports.storage.coordination import CoordinationRepository
 from bot.tasks import rest
+
+log = structlog.get_logger(__name__)
 
 RECOVERY_S = 60.0
 """How long a budget stays halved after the platform said that it was too fast."""
@@ -46,11 +55,14 @@ FINALS_WITHIN_S = 5.0
 class RateLimiter:
     """A budget of calls. Time is the running loop's. `edits` is the budget of edits: its own where the platform has one."""
 
-    def __init__(self, pace: RateLimits) -> None:
+    def __init__(self, pace: RateLimits, paused: Callable[[str, float], object] = lambda _, __: None) -> None:
+        """`paused` is told when the platform asked to wait: for which part (`''`, or `edits` where they have their own), and how long."""
         self._pace = pace
+        self._paused = partial(paused, "")
         self.edits = self
         if pace.edits_per_second is not None:
-            self.edits = RateLimiter(replace(pace, calls_per_second=pace.edits_per_second, edits_per_second=None))
+            own = replace(pace, calls_per_second=pace.edits_per_second, edits_per_second=None)
+            self.edits = RateLimiter(own, lambda _, seconds: paused("edits", seconds))
         self._next = 0.0
         self._slow_until = 0.0
         self._queue: list[_Waiter] = []
@@ -82,9 +94,14 @@ class RateLimiter:
 
         Edits with a budget of their own go on: they are another method of the platform's.
         """
+        self.wait(retry_after)
+        self._paused(retry_after)
+
+    def wait(self, seconds: float) -> None:
+        """As `throttled`, which somebody else was told."""
         now = asyncio.get_running_loop().time()
-        self._next = max(self._next, now + retry_after)
-        self._slow_until = now + retry_after + RECOVERY_S
+        self._next = max(self._next, now + seconds)
+        self._slow_until = now + seconds + RECOVERY_S
 
     def turn_at_once(self) -> bool:
         """Take one call's turn if it is due and nobody waits for it: what may be left out never stands in the way.
@@ -136,11 +153,46 @@ class RateLimiter:
 
 
 class RateLimiters:
-    """The pacers of all platforms, by what shares a budget."""
+    """The pacers of all platforms, by what shares a budget.
 
-    def __init__(self) -> None:
-        self._limiters: dict[tuple[str, str], RateLimiter] = {}
+    A workspace is written to by one process, and by another after that one: `run` keeps how long the platform asked to wait, for
+    whoever comes next and asks for it with `recall`.
+    """
+
+    def __init__(self, coordination: CoordinationRepository) -> None:
+        self._coordination = coordination
+        self._limiters: dict[str, RateLimiter] = {}
+        self._pauses: asyncio.Queue[tuple[str, float]] = asyncio.Queue()
 
     def of(self, place: ConversationRef, pace: RateLimits) -> RateLimiter:
-        key = (place.platform, "" if pace.shared_by_bot else place.workspace_id)
-        return self._limiters.setdefault(key, RateLimiter(pace))
+        key = _key(place, pace)
+        if key not in self._limiters:
+            self._limiters[key] = RateLimiter(
+                pace, lambda part, seconds: self._pauses.put_nowait((f"{key}{part}", seconds))
+            )
+        return self._limiters[key]
+
+    async def recall(self, place: ConversationRef, pace: RateLimits) -> None:
+        """Where this process has not written yet: wait as long as the process before was asked to. Raises `StoreUnavailable`."""
+        key = _key(place, pace)
+        if key in self._limiters:
+            return
+        parts = ("", "edits") if pace.edits_per_second is not None else ("",)
+        left = {part: await self._coordination.paused(f"{key}{part}") for part in parts}
+        limiter = self.of(place, pace)
+        for part, wait in left.items():
+            if wait:
+                (limiter.edits if part else limiter).wait(wait.total_seconds())
+
+    async def run(self) -> None:
+        """Write pauses down until cancelled. One that cannot be is found out anew."""
+        while True:
+            key, seconds = await self._pauses.get()
+            try:
+                await self._coordination.pause(key, lasts=timedelta(seconds=seconds))
+            except StoreUnavailable as error:
+                log.info("a pause is not written down", reason=error.detail)
+
+
+def _key(place: ConversationRef, pace: RateLimits) -> str:
+    return f"{place.platform}:{'' if pace.shared_by_bot else place.workspace_id}:"

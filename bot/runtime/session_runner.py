@@ -92,6 +92,8 @@ class SessionRunner:
         if session is None:
             return
         settings = await storage.channels.settings(session.place)
+        if platform := self._services.platforms.get(session.place.platform):
+            await self._services.limiters.recall(session.place, platform.pace)
         ending: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
         media = self._services.events.media.of(session.id)
         self._context = context = SessionContext(self._services, self.lease, session, settings, ending, media)

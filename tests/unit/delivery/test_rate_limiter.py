@@ -10,7 +10,10 @@ from hypothesis import strategies as st
 from bot.delivery.rate_limiter import CARD_WITHIN_S, PREVIEW_SHARE, RECOVERY_S, Priority, RateLimiter, RateLimiters
 from bot.domain.conversations import ConversationRef
 from bot.ports.chat import RateLimits
-from bot.testing.virtual_time import run_virtual, virtual
+from bot.storage.memory import MemoryStorage
+from bot.storage.memory.rows import Data
+from bot.tasks import cancel_and_wait
+from bot.testing.virtual_time import LoopClock, run_virtual, virtual
 
 EPSILON = 1e-6
 rates = st.sampled_from((0.5, 1.0, 5.0, 50.0))
@@ -174,9 +177,51 @@ async def test_more_growing_messages_mean_fewer_edits_each() -> None:
 
 @virtual
 async def test_a_budget_is_a_workspaces_or_the_whole_bots() -> None:
-    limiters, mine, yours = RateLimiters(), ConversationRef("slack", "W1", "C"), ConversationRef("slack", "W2", "C")
+    limiters, mine, yours = (
+        limiters_of(Data()),
+        ConversationRef("slack", "W1", "C"),
+        ConversationRef("slack", "W2", "C"),
+    )
     assert limiters.of(mine, RateLimits(1.0)) is limiters.of(mine.in_thread("t"), RateLimits(1.0))
     assert limiters.of(mine, RateLimits(1.0)) is not limiters.of(yours, RateLimits(1.0))
     shared = RateLimits(1.0, shared_by_bot=True)
-    assert RateLimiters().of(mine, shared) is not limiters.of(mine, shared)
+    assert limiters_of(Data()).of(mine, shared) is not limiters.of(mine, shared)
     assert limiters.of(mine, shared) is limiters.of(yours, shared)
+
+
+def limiters_of(data: Data) -> RateLimiters:
+    """A process's, on a storage that others share."""
+    return RateLimiters(MemoryStorage(LoopClock(), data).coordination)
+
+
+@virtual
+async def test_a_successor_waits_as_long_as_slack_asked() -> None:
+    data, place, pace = Data(), ConversationRef("slack", "W1", "C"), RateLimits(3.0, edits_per_second=0.8)
+    dies, follows, began = limiters_of(data), limiters_of(data), asyncio.get_running_loop().time()
+    writing = asyncio.create_task(dies.run())
+    dies.of(place, pace).throttled(5.0)
+    dies.of(place, pace).edits.throttled(20.0)
+    await asyncio.sleep(1.0)
+    await cancel_and_wait(writing)
+
+    await follows.recall(place, pace)
+
+    limiter = follows.of(place, pace)
+    await limiter.turn(Priority.FINAL)
+    assert asyncio.get_running_loop().time() - began == pytest.approx(5.0, abs=0.1)
+    await limiter.edits.turn(Priority.FINAL)
+    assert asyncio.get_running_loop().time() - began == pytest.approx(20.0, abs=0.1)
+
+
+@virtual
+async def test_nobody_waits_for_another_workspaces_pause() -> None:
+    data, pace = Data(), RateLimits(3.0)
+    dies, follows, began = limiters_of(data), limiters_of(data), asyncio.get_running_loop().time()
+    writing = asyncio.create_task(dies.run())
+    dies.of(ConversationRef("slack", "W1", "C"), pace).throttled(5.0)
+    await asyncio.sleep(0.1)
+    await cancel_and_wait(writing)
+    yours = ConversationRef("slack", "W2", "C")
+    await follows.recall(yours, pace)
+    await follows.of(yours, pace).turn(Priority.FINAL)
+    assert asyncio.get_running_loop().time() - began < 1.0
