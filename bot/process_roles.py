@@ -16,8 +16,6 @@ class ProcessRole(StrEnum):
 
 ALL_ROLES = frozenset(ProcessRole)
 
-_ALSO = {"discord": ProcessRole.GATEWAY}
-
 
 def roles_named(names: Iterable[str]) -> frozenset[ProcessRole]:
     """Those that are meant. Raises `ValueError` with what is wrong with a name."""
@@ -26,6 +24,6 @@ def roles_named(names: Iterable[str]) -> frozenset[ProcessRole]:
 
 def _named(name: str) -> ProcessRole:
     try:
-        return _ALSO.get(name) or ProcessRole(name)
+        return ProcessRole(name)
     except ValueError:
-        raise ValueError(f"knows no role “{name}”: there are web, gateway (also called discord) and worker") from None
+        raise ValueError(f"knows no role “{name}”: there are web, gateway and worker") from None

@@ -226,7 +226,7 @@ def new_metrics() -> Metrics:
         registry=registry,
         sessions=gauge("sessions", "Sessions that have not ended, by status", "status"),
         viewers=gauge("viewers", "People who watch at the moment"),
-        links=gauge("links", "Sessions watched from another process: at the one with pages, and at the worker", "end"),
+        links=gauge("links", "Sessions watched from another process: at the one with pages, and at the worker", "role"),
         connected=gauge("platform_connected", "1 while a chat platform hears people, 0 while it does not", "platform"),
         accepted=counter("inbox_accepted", "Inbound events committed", "platform"),
         refused=counter("inbox_refused", "Inbound events answered with a refusal", "platform"),

@@ -115,7 +115,7 @@ def demo(says: tuple[str, ...], port: int | None, opens: bool) -> int:
     "roles",
     multiple=True,
     metavar="ROLE",
-    help="Do only this part of the work: web, gateway (or discord) or worker. Repeatable.",
+    help="Do only this part of the work: web, gateway or worker. Repeatable.",
 )
 @click.option("--playground", is_flag=True, help="Also host avatars on a page of our own, at an address with a secret.")
 @click.option("--handover", is_flag=True, help="At SIGTERM leave sessions to the process that replaces this one.")

@@ -45,7 +45,7 @@ ASK_WITHIN = 1.5
 """Seconds; a list of choices that comes later is of no use."""
 
 ANSWERED_FOR = timedelta(minutes=15)
-"""After which what was answered might be delivered again: Slack's last try comes about six minutes after the first."""
+"""After which what was answered might be delivered again: the last try known of a chat platform comes about six minutes after the first."""
 
 FAULT = "Something went wrong on our side. Please try again."
 

@@ -19,9 +19,9 @@ SERVER = {
     ("words", "settings", "sentence"),
     [
         (("--role", "web"), {}, NEEDS_SERVER),
-        (("--role", "chef"), SERVER, "--role knows no role “chef”: there are web, gateway (also called discord) and worker."),
+        (("--role", "chef"), SERVER, "--role knows no role “chef”: there are web, gateway and worker."),
         (("--playground",), {**SERVER, "AVATARBOT_ROLES": "web,discord"}, WHOLE_ONLY),
-        ((), {"AVATARBOT_ROLES": "chef"}, "AVATARBOT_ROLES knows no role “chef”: there are web, gateway (also called discord) and worker."),
+        ((), {"AVATARBOT_ROLES": "chef"}, "AVATARBOT_ROLES knows no role “chef”: there are web, gateway and worker."),
     ],
 )  # fmt: skip
 async def test_what_it_cannot_be_is_one_sentence(

@@ -195,7 +195,7 @@ def test_metrics_name_no_tenant() -> None:
 
     assert 'avatarbot_inbox_accepted_total{platform="slack"} 1.0' in shown
     assert 'avatarbot_sessions{status="live"} 3.0' in shown
-    assert labels_of(metrics) <= {"platform", "status", "outcome", "reason", "endpoint", "sqlstate", "key"}
+    assert labels_of(metrics) <= {"platform", "status", "outcome", "reason", "endpoint", "sqlstate", "key", "role"}
 
 
 def labels_of(metrics: Metrics) -> set[str]:
