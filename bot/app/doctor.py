@@ -26,7 +26,7 @@ from bot.private_files import exposed
 from bot.redaction import REDACTOR
 from bot.settings import Settings, environment, load, unknown_names
 from bot.storage.keys import key_file, secret_keys
-from bot.storage.migrate import connected, current_revision, is_newer, newer, newest_revision
+from bot.storage.migrate import connected, current_revision, is_newer, is_readable, newer, newest_revision
 from bot.web.app import listen
 
 Check = Callable[[], Awaitable[Sequence[Finding]]]
@@ -351,7 +351,10 @@ async def _database(settings: Settings) -> Finding:
     """Raises `SettingsError` for a database that `run` would refuse, `StoreUnavailable` for one that cannot be read."""
     there = current_revision(settings.store_url)
     if is_newer(there):
-        raise newer(settings.store_url, there)
+        with connected(settings.store_url) as connection:
+            if not is_readable(connection, there):
+                raise newer(settings.store_url, there)
+        return Finding(Level.OK, "The tables are a newer version's, and this one can use them.")
     if there != newest_revision():
         return Finding(
             Level.WARNING,

@@ -10,12 +10,13 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, inspect, select
 from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import DBAPIError
 
 from bot.domain.errors import SettingsError
 from bot.storage.sqlite import DAMAGED, told
+from bot.storage.tables import schema
 
 _INSTALLED = Path(__file__).parent / "migrations"  # inside the wheel
 _CHECKOUT = Path(__file__).parents[2] / "migrations"
@@ -65,9 +66,29 @@ def current_revision(url: str | URL) -> str:
 
 def is_newer(revision: str) -> bool:
     """Whether a database at `revision` was last used by a version that this program does not know."""
-    return bool(revision) and revision not in {
-        script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()
-    }
+    return bool(revision) and revision not in _known()
+
+
+def _known() -> frozenset[str]:
+    return frozenset(script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions())
+
+
+def is_readable(connection: Connection, revision: str) -> bool:
+    """Whether this program may use the tables of a revision that it does not know: whoever made them has said for whom they are."""
+    if not inspect(connection).has_table(schema.name):
+        return False
+    told = select(schema.c.readable_from).where(schema.c.revision == revision)
+    return connection.execute(told).scalar() in _known()
+
+
+def readable_from() -> str:
+    """The oldest revision whose program can use the tables of this one.
+
+    Migrations only add; one that takes away or tightens says so by a `readable_from` of its own: the revision of the program that has
+    stopped to use what goes.
+    """
+    scripts = ScriptDirectory.from_config(_config()).walk_revisions()
+    return next(str(told) for script in scripts if (told := getattr(script.module, "readable_from", "")))
 
 
 def newer(url: str | URL, revision: str) -> SettingsError:
@@ -81,18 +102,24 @@ def upgrade(url: str | URL) -> None:
     """Apply what is missing; a new file can be read by its owner only, and one process at a time changes a server's tables.
 
     Raises `StoreUnavailable`, and `SettingsError` for a damaged file, a server that does not let us, and for a database that
-    a newer program has used.
+    a newer program has used, unless that left it readable for this one: then nothing is changed.
     """
     if not is_server(url):
         with contextlib.suppress(OSError):  # SQLite says what is wrong, a moment later
             Path(make_url(url).database or "").touch(mode=0o600)
     with connected(url) as connection:
         _prepare(connection)
-        _examine(connection, url)
-        config = _config()
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        if _is_to_be_upgraded(connection, url):
+            config = _config()
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+            _note(connection)
         connection.commit()
+
+
+def _note(connection: Connection) -> None:
+    connection.execute(schema.delete())
+    connection.execute(schema.insert().values(revision=newest_revision(), readable_from=readable_from()))
 
 
 UPGRADE_LOCK: Final = 4_711_015
@@ -107,17 +134,20 @@ def _prepare(connection: Connection) -> None:
         if not intact:
             raise SettingsError(DAMAGED)
     else:
-        connection.exec_driver_sql("SET lock_timeout = '60s'")
-        connection.exec_driver_sql(f"SELECT pg_advisory_lock({UPGRADE_LOCK})")  # until the connection ends
-        connection.exec_driver_sql("SET lock_timeout = '5s'")
-        connection.commit()
+        # Of this transaction, in which everything is changed: a pooler may lend the next one another connection.
+        connection.exec_driver_sql("SET LOCAL lock_timeout = '60s'")
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({UPGRADE_LOCK})")
+        connection.exec_driver_sql("SET LOCAL lock_timeout = '5s'")
 
 
-def _examine(connection: Connection, url: str | URL) -> None:
+def _is_to_be_upgraded(connection: Connection, url: str | URL) -> bool:
+    """Raises `SettingsError` for tables that a newer program has changed so that this one cannot use them."""
     revision = MigrationContext.configure(connection).get_current_revision() or ""
-    if is_newer(revision):
+    if is_newer(revision) and not is_readable(connection, revision):
         raise newer(url, revision)
-    connection.rollback()
+    if connection.dialect.name == "sqlite":
+        connection.rollback()
+    return not is_newer(revision)
 
 
 async def upgraded(url: str | URL) -> None:

@@ -111,6 +111,12 @@ def require_version(driver: Any) -> None:
         raise SettingsError(f"The server of DATABASE_URL is PostgreSQL {found}; {OLDEST} or newer is needed.")
 
 
+def is_pooled(driver: psycopg.Connection) -> bool:
+    """Whether a pooler such as PgBouncer stands before the server: it tells a number of its own for that of the server's process."""
+    row = driver.execute("SELECT pg_backend_pid()").fetchone()
+    return row is not None and row[0] != driver.info.backend_pid
+
+
 class PostgresThread:
     """`ConnectionThread`: a thread and its connection, made anew when it is lost."""
 
@@ -207,6 +213,8 @@ class PostgresThread:
             self._connection = self._engine.connect()
             self._driver = self._connection.connection.driver_connection
             require_version(self._driver)
+            if is_pooled(self._driver):
+                self._driver.prepare_threshold = None  # the next transaction may be another connection's
         return self._connection, self._driver
 
     def _cut(self) -> None:

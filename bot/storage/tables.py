@@ -393,3 +393,10 @@ shards = Table(
     Column("number", Integer, primary_key=True, autoincrement=False),
     _text("process"),  # the worker that receives it; nobody's once that is dead
 )
+
+schema = Table(
+    "schema",
+    metadata,
+    Column("revision", Words, primary_key=True),
+    _text("readable_from"),  # a program of this revision or a later one can use the tables
+)
