@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing
+from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
 from typing import Final
@@ -158,12 +159,34 @@ def database(settings: Settings, room_bytes: int = ROOM_BYTES) -> Finding:
 
 
 def _server(settings: Settings) -> Finding:
+    from bot.storage.server_room import connections_of, server_room  # noqa: PLC0415 - its driver is an extra
+
     try:
         with connected(settings.store_url) as connection:
             version = ".".join(map(str, connection.dialect.server_version_info or ()))
+            room = server_room(connection, datetime.now(UTC))
     except AvatarbotError as error:
         return Finding(Level.PROBLEM, f"Database: {error.sentence}")
-    return Finding(Level.OK, f"Database: {settings.database_name}, PostgreSQL {version}")
+    what, wanted = f"Database: {settings.database_name}, PostgreSQL {version}", connections_of(settings.roles_played)
+    if room.pooled:
+        return _behind_a_pooler(settings, what)
+    if room.taken + wanted > room.most:
+        return Finding(
+            Level.WARNING,
+            f"{what}, lends {room.most} connections; processes that live hold {room.taken}, and this one wants {wanted}",
+            "Raise max_connections of the server, or put PgBouncer (pool_mode = transaction) before it.",
+        )
+    return Finding(Level.OK, f"{what}, {room.taken} of {room.most} connections held by processes that live")
+
+
+def _behind_a_pooler(settings: Settings, what: str) -> Finding:
+    if settings.database_hints == "off":
+        return Finding(Level.OK, f"{what}, behind a pooler")
+    return Finding(
+        Level.WARNING,
+        f"{what}, behind a pooler, which may pass on no hints between processes",
+        "Set AVATARBOT_DATABASE_HINTS=off: messages are then found within a quarter of a second.",
+    )
 
 
 def _rights(file: Path) -> Finding | None:

@@ -6,6 +6,7 @@ import socket
 from bot.ports.storage.records import ProcessProfile
 from bot.process_roles import ProcessRole
 from bot.settings import Settings
+from bot.storage.connections import STANDARD_SIZE, PoolSize
 
 _ANYWHERE = frozenset({"0.0.0.0", "::", "[::]"})  # noqa: S104 - compared with, never listened at
 _HAS_PORT = re.compile(r"^[^:]+:\d+$|\]:\d+$")
@@ -19,6 +20,15 @@ def profile_of(settings: Settings) -> ProcessProfile:
     works = ProcessRole.WORKER in settings.roles_played
     address = _advertised(settings) if works and settings.on_server else ""
     return ProcessProfile(settings.roles_played, settings.rooms if works else 0, address)
+
+
+def size_of(settings: Settings) -> PoolSize:
+    """How many connections to a server it holds; a file has its own."""
+    if not settings.on_server:
+        return STANDARD_SIZE
+    from bot.storage.server_room import pool_size  # noqa: PLC0415 - its driver is an extra
+
+    return pool_size(settings.roles_played)
 
 
 def _advertised(settings: Settings) -> str:

@@ -11,7 +11,7 @@ from adapters.playground.settings import PlaygroundSettings
 from adapters.web.files import WebFiles, WebPictures
 from adapters.web.webhooks import StandardWebhooks
 from bot.app.plugins import platforms, require_sound
-from bot.app.profile import profile_of
+from bot.app.profile import profile_of, size_of
 from bot.app.service import Parts, Service
 from bot.app.signals import stop_signals
 from bot.app.tracing import open_observers
@@ -80,7 +80,7 @@ async def run_service(playground: bool, handover: bool, roles: tuple[str, ...]) 
         stopping = await stack.enter_async_context(stop_signals())
         stack.enter_context(sole_process(settings))
         metrics = new_metrics()
-        storage = await stack.enter_async_context(open_storage(settings, retried=metrics.retried))
+        storage = await stack.enter_async_context(open_storage(settings, size_of(settings), metrics.retried))
         budgets = budgets_of(settings, storage, metrics)
         hosts = ProcessRole.WORKER in settings.roles_played
         provider = await stack.enter_async_context(open_provider(settings, metrics, budgets, rooms=hosts))

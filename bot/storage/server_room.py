@@ -1,0 +1,58 @@
+"""How many connections a server lends, and how many our processes take of them, by what they do."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import psycopg
+from sqlalchemy import Connection, inspect, select
+
+from bot.process_roles import ALL_ROLES, ProcessRole
+from bot.storage.connections import STANDARD_SIZE, PoolSize
+from bot.storage.postgresql import is_pooled
+from bot.storage.tables import workers
+
+_SIZES: Final = {
+    ProcessRole.WEB: PoolSize(2, 3),
+    ProcessRole.GATEWAY: PoolSize(2, 2),
+    ProcessRole.WORKER: STANDARD_SIZE,
+}
+HINTS, LEASE = 1, 1
+"""Connections beside the pool: each process has one for hints, and a worker one for its lease."""
+
+
+def pool_size(roles: Collection[ProcessRole]) -> PoolSize:
+    """That of the role that needs most."""
+    sizes = [_SIZES[role] for role in roles]
+    return PoolSize(max(size.writers for size in sizes), max(size.readers for size in sizes))
+
+
+def connections_of(roles: Collection[ProcessRole]) -> int:
+    """What a process holds at most."""
+    return pool_size(roles).total + HINTS + (LEASE if ProcessRole.WORKER in roles else 0)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerRoom:
+    """`most` connections are lent to users who are no superusers; living processes take `taken`. Behind a pooler neither says much."""
+
+    most: int
+    taken: int
+    pooled: bool
+
+
+def server_room(connection: Connection, now: datetime) -> ServerRoom:
+    """As it is now."""
+    driver: psycopg.Connection[Any] = connection.connection.driver_connection  # type: ignore[assignment]
+    reserved = "current_setting('superuser_reserved_connections')::int"
+    most = connection.exec_driver_sql(f"SELECT current_setting('max_connections')::int - {reserved}").scalar_one()
+    there = inspect(connection).has_table(workers.name)
+    living = select(workers.c.roles).where(workers.c.lease_until > now)
+    processes = connection.execute(living).scalars().all() if there else []
+    return ServerRoom(int(most), sum(map(_taken, processes)), is_pooled(driver))
+
+
+def _taken(roles: str) -> int:
+    """One of an earlier version says nothing of its roles and has all."""
+    return connections_of([ProcessRole(role) for role in roles.split() if role in ALL_ROLES] or ALL_ROLES)
