@@ -394,9 +394,5 @@ shards = Table(
     _text("process"),  # the worker that receives it; nobody's once that is dead
 )
 
-schema = Table(
-    "schema",
-    metadata,
-    Column("revision", Words, primary_key=True),
-    _text("readable_from"),  # a program of this revision or a later one can use the tables
-)
+# A program of the revision `readable_from` or a later one can use the tables.
+schema = Table("schema", metadata, Column("revision", Words, primary_key=True), _text("readable_from"))

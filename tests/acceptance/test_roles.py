@@ -20,7 +20,7 @@ SERVER = {
     [
         (("--role", "web"), {}, NEEDS_SERVER),
         (("--role", "chef"), SERVER, "--role knows no role “chef”: there are web, gateway and worker."),
-        (("--playground",), {**SERVER, "AVATARBOT_ROLES": "web,discord"}, WHOLE_ONLY),
+        (("--playground",), {**SERVER, "AVATARBOT_ROLES": "web, gateway"}, WHOLE_ONLY),
         ((), {"AVATARBOT_ROLES": "chef"}, "AVATARBOT_ROLES knows no role “chef”: there are web, gateway and worker."),
     ],
 )  # fmt: skip
