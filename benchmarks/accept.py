@@ -81,9 +81,9 @@ def _take(connection: sqlite3.Connection, number: int) -> None:
     connection.execute("UPDATE sessions SET active_at = ? WHERE id = ?", (str(number), session))
 
 
-async def host(storage: SqlStorage) -> list[ConversationRef]:
+async def host(storage: SqlStorage, side: str) -> list[ConversationRef]:
     """One live session for each of those who write; returns their threads."""
-    places = [ConversationRef("fake", f"W{number}", "C") for number in range(AT_ONCE)]
+    places = [ConversationRef("fake", f"{side}{number}", "C") for number in range(AT_ONCE)]
 
     starts = [NewSession(place.workspace_id, place, "ann", "Ann", SessionSpec("avatar")) for place in places]
     await storage.admit(AdmissionQuery, lambda _: Admitted(starts=starts))
@@ -119,7 +119,8 @@ async def one_round(
     rate = len(took) / (time.perf_counter() - began)
 
     def conclude(connection: Connection) -> None:
-        connection.execute(update(tables.inbox).values(state=InboxState.DONE))
+        done = update(tables.inbox).values(state=InboxState.DONE)
+        connection.execute(done.where(tables.inbox.c.workspace_id.in_({thread.workspace_id for thread in threads})))
 
     await storage.store.write(conclude)
     return took, rate
@@ -149,11 +150,11 @@ Rounds = list[tuple[list[float], float]]
 
 @contextlib.asynccontextmanager
 async def a_side(
-    folder: str, url: str = ""
+    opened: contextlib.AbstractAsyncContextManager[SqlStorage], side: str = "W"
 ) -> AsyncIterator[Callable[[], Coroutine[Any, Any, tuple[list[float], float]]]]:
-    """An inbox on an engine, and what runs a round of it."""
-    async with open_storage(folder, url) as storage:
-        threads, stamps = await host(storage), count(1)
+    """An inbox on an engine, and what runs a round of it. Its workspaces begin with `side`."""
+    async with opened as storage:
+        threads, stamps = await host(storage, side), count(1)
         intake = Inbox(storage, Policy(), Funding(storage.channels, lambda *_: True), NobodyRuns())
         running = asyncio.create_task(intake.run())
         yield partial(one_round, storage, intake, threads, stamps)
@@ -163,7 +164,7 @@ async def a_side(
 
 async def accepted(folder: str, url: str) -> tuple[Rounds, Rounds]:
     """On SQLite and on PostgreSQL, in turn."""
-    async with a_side(folder) as on_file, a_side(folder, url) as on_server:
+    async with a_side(open_storage(folder)) as on_file, a_side(open_storage(folder, url)) as on_server:
         keep_loaded()
         await on_file(), await on_server()  # warms what statements are kept in
         both = [(await on_file(), await on_server()) for _ in range(ROUNDS)]

@@ -80,6 +80,11 @@ class OwnServer:
             self.stop()
             shutil.rmtree(self._folder, ignore_errors=True)
 
+    @property
+    def pid(self) -> int:
+        assert self._process
+        return self._process.pid
+
     def start(self) -> None:
         """Returns when it answers, with all that it had committed."""
         wanted = (*ALWAYS, *self._settings, f"unix_socket_directories={self._folder}")

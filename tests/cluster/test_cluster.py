@@ -1,28 +1,43 @@
 """Several processes of the service, one database: whatever happens to any of them, nothing is lost and nothing is done twice."""
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.cluster.processes import ServiceProcess
 from tests.cluster.world import FEW, MANY, Towns, World, installed
+from tests.pooler import pooled
 
 ON_SLACK, ON_DISCORD = 40, 20
+FEW_TOWNS = Towns(20, 10, ON_DISCORD)
 MANY_ON_SLACK, MANY_ON_DISCORD = 240, 60
 
 
 @pytest.mark.soak
 async def test_a_few_processes_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
-    async with installed(tmp_path, Towns(20, 10, ON_DISCORD), FEW) as world:
-        await world.begin(ON_SLACK, ON_DISCORD)
-        async with world.talk(every=4):
-            await world.each_says(1)
-            await world.kill(world.busiest())
-            await world.end(world.busiest())
-            await world.stop_server()
-            await world.each_says(1)
-        await hold(world)
+    async with installed(tmp_path, FEW_TOWNS, FEW) as world:
+        await little_happens(world)
+
+
+@pytest.mark.soak
+async def test_a_few_behind_a_pooler_lose_nothing(tmp_path: Path) -> None:
+    through, hints = partial(pooled, size=40), {"AVATARBOT_DATABASE_HINTS": "off"}
+    async with installed(tmp_path, FEW_TOWNS, FEW, through, **hints) as world:
+        await little_happens(world)
+
+
+async def little_happens(world: World) -> None:
+    """One process is killed, one is replaced, and the server fails once, while everybody talks."""
+    await world.begin(ON_SLACK, ON_DISCORD)
+    async with world.talk(every=4):
+        await world.each_says(1)
+        await world.kill(world.busiest())
+        await world.end(world.busiest())
+        await world.stop_server()
+        await world.each_says(1)
+    await hold(world)
 
 
 @pytest.mark.soak

@@ -39,6 +39,9 @@ MANY: Mapping[str, Sequence[str]] = {
     **dict.fromkeys(("a", "b", "c"), ("worker",)),
 }
 
+NAMED = {"application_name": "{process}"}
+"""What the audit knows a process by."""
+
 UNEVEN = 1.4
 """Times the mean of those who hold any."""
 
@@ -227,9 +230,11 @@ async def installed(
         )
         slack = await stack.enter_async_context(slack_town(towns.workspaces, thrown))
         discord = await stack.enter_async_context(discord_town(towns.servers, towns.discord_sessions))
-        await _install(url, key, slack, discord)
+        await install(url, key, slack, discord)
         way = stack.enter_context(through(url))
-        shared = _settings(way, key, simulated.url) | slack.settings | discord.settings | settings
+        shared = (
+            settings_of(way.update_query_dict(NAMED), key, simulated.url) | slack.settings | discord.settings | settings
+        )
         http = await stack.enter_async_context(aiohttp.ClientSession())
         slack.cluster = cluster = Cluster(folder, shared, topology, http, forks)
         watch = await stack.enter_async_context(watching(url))
@@ -239,11 +244,10 @@ async def installed(
         yield World(server, simulated, slack, discord, cluster, watch, sources, thrown)
 
 
-def _settings(url: URL, key: str, simulator: str) -> dict[str, str]:
+def settings_of(url: URL, key: str, simulator: str) -> dict[str, str]:
     """Limits that nobody meets; an account that nothing else uses."""
-    named = url.update_query_dict({"application_name": "{process}"})
     return {
-        "DATABASE_URL": named.render_as_string(hide_password=False).replace("%7B", "{").replace("%7D", "}"),
+        "DATABASE_URL": url.render_as_string(hide_password=False).replace("%7B", "{").replace("%7D", "}"),
         "AVATARBOT_SECRET_KEYS": key,
         "AVATARBOT_SIMULATOR_URL": simulator,
         "AVATARBOT_HOST": "127.0.0.1",
@@ -259,7 +263,7 @@ def _settings(url: URL, key: str, simulator: str) -> dict[str, str]:
     }
 
 
-async def _install(url: URL, key: str, *towns: SlackTown | DiscordTown) -> None:
+async def install(url: URL, key: str, *towns: SlackTown | DiscordTown) -> None:
     text = url.render_as_string(hide_password=False)
     async with sql_storage(text, Cipher((key,)), SystemClock(), PoolSize(1, 1)) as storage:
         for town in towns:

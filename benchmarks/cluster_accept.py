@@ -1,0 +1,73 @@
+"""accept() by one process and by several at once: each a process of its own, `python -m benchmarks.cluster_accept URL KEY SIDE`."""
+
+import asyncio
+import json
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+
+import psutil
+from cryptography.fernet import Fernet
+from sqlalchemy.engine import URL
+
+from benchmarks.accept import a_side
+from bot.app.wiring import keep_loaded
+from bot.clock import SystemClock
+from bot.storage.encryption import Cipher
+from bot.storage.migrate import upgrade
+from bot.storage.sql import sql_storage
+
+ROUNDS = 8
+
+
+@dataclass(frozen=True)
+class AcceptFigures:
+    """`cpu_ms` of a message: of our processes, and of the server's."""
+
+    per_second: float
+    cpu_ms: tuple[float, float]
+
+
+def accepts(url: URL, processes: int, server: int) -> AcceptFigures:
+    """By so many processes on one database; `server` is the process that began PostgreSQL's, 0 where there is none."""
+    upgrade(url)
+    key = Fernet.generate_key().decode()
+    before = _cpu_below(server)
+    children = [_child(url, key, f"{number}W") for number in range(processes)]
+    told = [json.loads(child.communicate()[0]) for child in children]
+    messages = sum(each["messages"] for each in told)
+    cpu = (sum(each["cpu"] for each in told), _cpu_below(server) - before)
+    return AcceptFigures(sum(each["rate"] for each in told), (1000 * cpu[0] / messages, 1000 * cpu[1] / messages))
+
+
+def _child(url: URL, key: str, side: str) -> "subprocess.Popen[str]":
+    words = [sys.executable, "-m", __spec__.name, url.render_as_string(hide_password=False), key, side]
+    return subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+
+
+def _cpu_below(process: int) -> float:
+    """Seconds, of those that have ended too."""
+    if not process:
+        return 0.0
+    every = psutil.Process(process).children(recursive=True)
+    return sum(sum(each.cpu_times()[:4]) for each in every)
+
+
+async def child(url: str, key: str, side: str) -> dict[str, float]:
+    rates: list[float] = []
+    messages = 0
+    async with a_side(sql_storage(url, Cipher((key,)), SystemClock()), side) as one_round:
+        await one_round()  # warms what statements are kept in
+        keep_loaded()
+        began = time.process_time()
+        for _ in range(ROUNDS):
+            took, rate = await one_round()
+            rates.append(rate)
+            messages += len(took)
+        return {"rate": statistics.median(rates), "messages": messages, "cpu": time.process_time() - began}
+
+
+if __name__ == "__main__":
+    print(json.dumps(asyncio.run(child(*sys.argv[1:4]))))
