@@ -126,7 +126,7 @@ class Service:
             storage=storage,
             provider=parts.provider,
             funding=funding,
-            accounts=accounts_of(parts.provider, storage, funding, self._warn),
+            accounts=accounts_of(parts.provider, storage, funding, self._warn, alone=parts.alone),
             platforms=self._platforms,
             policy=parts.policy.at(offer_of(parts.provider, parts.model)),
             clock=parts.clock,

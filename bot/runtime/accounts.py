@@ -17,6 +17,7 @@ from bot.ports.storage.repositories import OWN_ACCOUNT
 from bot.redaction import register_secret
 from bot.runtime.funding import Funding
 from bot.runtime.provider_catalog import ProviderCatalog, WorkspaceCatalog
+from bot.runtime.provider_lists import ListSources
 
 RETIRED = "retired-accounts"
 """Keys that were replaced or taken back, kept until nothing is open that was made with them."""
@@ -188,7 +189,10 @@ async def _nobody(_to: ReplyTo, _sentence: str) -> None:
     """Where no platform runs."""
 
 
-def accounts_of(provider: AvatarProvider, storage: Storage, funding: Funding, warn: Warn = _nobody) -> ProviderAccounts:
-    """`provider` is on the operator's account."""
-    operator = Account(provider, ProviderCatalog(provider, storage.ownership, funding))
+def accounts_of(
+    provider: AvatarProvider, storage: Storage, funding: Funding, warn: Warn = _nobody, *, alone: bool = True
+) -> ProviderAccounts:
+    """`provider` is on the operator's account; where this process is not `alone`, its lists are read by one for all."""
+    sources = ListSources(None if alone else storage.coordination, provider.name)
+    operator = Account(provider, ProviderCatalog(provider, storage.ownership, funding, sources=sources))
     return ProviderAccounts(operator, storage, funding, warn)

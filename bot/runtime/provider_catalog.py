@@ -1,32 +1,30 @@
 """What the provider offers, remembered: what is stale is served at once and refreshed behind."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import structlog
 
 from bot.domain.conversations import ConversationRef
-from bot.domain.errors import ProviderError, Verdict
+from bot.domain.errors import ProviderError, StoreUnavailable, Verdict
 from bot.ports.provider import AvatarInfo, AvatarProvider, Knowledge, LanguageInfo, VoiceInfo
 from bot.ports.storage.records import OwnedKind
 from bot.ports.storage.repositories import OwnershipRepository
 from bot.runtime.funding import Funding
+from bot.runtime.provider_lists import AT_THE_PROVIDER, ListSource, ListSources
 
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
-FRESH_FOR = 60.0
-"""Seconds after which a list that is looked at is read again."""
-
 
 class StaleWhileRevalidate(Generic[T]):
-    """One list of the provider's. Only the first look waits for the provider."""
+    """One list of the provider's. Only the first look waits for its source."""
 
-    def __init__(self, read: Callable[[], Awaitable[Sequence[T]]], due: Callable[[], None] | None) -> None:
-        self._read = read
+    def __init__(self, source: ListSource[T], due: Callable[[], None] | None) -> None:
+        self._source = source
         self._due = due
         self._rows: Sequence[T] | None = None
         self._read_at = 0.0
@@ -35,7 +33,7 @@ class StaleWhileRevalidate(Generic[T]):
 
     @property
     def stale(self) -> bool:
-        return self._rows is None or asyncio.get_running_loop().time() - self._read_at >= FRESH_FOR
+        return self._rows is None or asyncio.get_running_loop().time() - self._read_at >= self._source.fresh_for
 
     async def rows(self) -> Sequence[T]:
         """As last read; asks to be read again when that was a while ago, and waits where nobody can be asked.
@@ -43,19 +41,26 @@ class StaleWhileRevalidate(Generic[T]):
         Raises `ProviderError` when it had to be read.
         """
         if self._rows is None or (self.stale and self._due is None):
-            return await self.fresh()
+            return await self.refreshed()
         if self.stale and self._due:
             self._due()
         return self._rows
 
     async def fresh(self) -> Sequence[T]:
         """As it is now. Those who ask at once share one call. Raises `ProviderError`."""
+        return await self._shared_read(anew=True)
+
+    async def refreshed(self) -> Sequence[T]:
+        """No older than what any process of ours has read a while ago. Raises `ProviderError`."""
+        return await self._shared_read(anew=False)
+
+    async def _shared_read(self, *, anew: bool) -> Sequence[T]:
         seen = self._reads
         async with self._reading:
             if self._rows is None or self._reads == seen:
                 self._reads += 1
                 began = asyncio.get_running_loop().time()
-                self._rows = await self._read()
+                self._rows = await self._source.read(anew=anew)
                 self._read_at = began
             return self._rows
 
@@ -72,18 +77,27 @@ class ProviderCatalog:
     """
 
     def __init__(
-        self, provider: AvatarProvider, ownership: OwnershipRepository, funding: Funding, *, refreshed: bool = True
+        self,
+        provider: AvatarProvider,
+        ownership: OwnershipRepository,
+        funding: Funding,
+        *,
+        refreshed: bool = True,
+        sources: ListSources = AT_THE_PROVIDER,
     ) -> None:
         self._wakeup = asyncio.Event()
         self._ownership = ownership
         self._funding = funding
         self._provider = provider
         can, due = provider.capabilities, self._wakeup.set if refreshed else None
-        self.avatars = StaleWhileRevalidate(can.avatars.avatars if can.avatars else self._only_avatar, due)
-        self.voices = StaleWhileRevalidate[VoiceInfo](can.voices.voices if can.voices else _nothing, due)
-        self.languages = StaleWhileRevalidate[LanguageInfo](can.languages.languages if can.languages else _nothing, due)
+        avatars = can.avatars.avatars if can.avatars else self._only_avatar
+        voices = can.voices.voices if can.voices else _nothing
+        languages = can.languages.languages if can.languages else _nothing
         bases = can.knowledge.knowledge_bases if can.knowledge else _nothing
-        self.knowledge = StaleWhileRevalidate[Knowledge](bases, due)
+        self.avatars = StaleWhileRevalidate(sources.of("avatars", AvatarInfo, avatars), due)
+        self.voices = StaleWhileRevalidate(sources.of("voices", VoiceInfo, voices), due)
+        self.languages = StaleWhileRevalidate(sources.of("languages", LanguageInfo, languages), due)
+        self.knowledge = StaleWhileRevalidate(sources.of("knowledge", Knowledge, bases), due)
 
     async def _only_avatar(self) -> Sequence[AvatarInfo]:
         return [AvatarInfo("", self._provider.name)]
@@ -110,8 +124,8 @@ class ProviderCatalog:
             if not remembered.stale:
                 continue
             try:
-                await remembered.fresh()
-            except ProviderError as error:
+                await remembered.refreshed()
+            except (ProviderError, StoreUnavailable) as error:
                 log.info("a list was not refreshed", reason=error.detail)
 
     def seen_from(self, place: ConversationRef) -> "WorkspaceCatalog":
