@@ -1,4 +1,7 @@
-"""What every command is put together from: the store, the provider, the platforms, the language model."""
+"""What every command is put together from: the store, the provider, the platforms, the language model.
+
+What few commands need, and takes long to import, is imported by the function that opens it.
+"""
 
 import asyncio
 import contextlib
@@ -8,10 +11,7 @@ from dataclasses import replace
 
 from pydantic_settings import BaseSettings
 
-from adapters.llm.model import model_at
-from adapters.moderation.moderators import ModerationWebhook, WordList
 from adapters.playground.settings import PlaygroundSettings
-from adapters.simulator.remote import connect_remote
 from bot.app.plugins import plugins, provider_named, providers, rooms
 from bot.app.say import ClientSettings
 from bot.clock import SystemClock
@@ -41,6 +41,8 @@ async def open_model(settings: Settings) -> AsyncIterator[LanguageModel | None]:
     if settings.llm_url is None:
         yield None
         return
+    from adapters.llm.model import model_at
+
     model = model_at(settings.llm_url, settings.llm_model or "", settings.llm_key, within_s=settings.llm_seconds)
     async with contextlib.aclosing(model):
         yield model
@@ -49,6 +51,8 @@ async def open_model(settings: Settings) -> AsyncIterator[LanguageModel | None]:
 @contextlib.asynccontextmanager
 async def open_moderators(settings: Settings) -> AsyncIterator[Sequence[Moderator]]:
     """In the order in which they are asked, closed at the end: what a channel blocks goes no further than this machine."""
+    from adapters.moderation.moderators import ModerationWebhook, WordList
+
     if settings.moderation_url is None:
         yield (WordList(),)
         return
@@ -122,9 +126,14 @@ async def offered() -> Catalogue:
 @contextlib.asynccontextmanager
 async def _rooms(provider: ProviderPlugin, simulator: str) -> AsyncIterator[Rooms]:
     """Those of the simulator, those that the provider asks for, or none."""
+    if simulator:
+        from adapters.simulator.remote import connect_remote
+
+        yield Rooms(connect_remote(simulator))
+        return
     plugin = rooms_plugin(provider)
-    if simulator or plugin is None:
-        yield Rooms(connect_remote(simulator) if simulator else no_room)
+    if plugin is None:
+        yield Rooms(no_room)
         return
     async with plugin.open(load(plugin.settings)) as opened:
         yield opened
@@ -161,7 +170,7 @@ def open_hints(settings: Settings) -> Hints:
     """How this process and the others of the same database tell each other what to look at."""
     if not settings.on_server or settings.database_hints == "off":
         return NoHints()
-    from bot.storage.notifications import PostgresHints  # noqa: PLC0415 - its driver is an extra
+    from bot.storage.notifications import PostgresHints
 
     return PostgresHints(settings.store_url)
 
