@@ -29,6 +29,7 @@ from bot.ports.files import Pictures, PublicFiles
 from bot.ports.hints import Hints, NoHints
 from bot.ports.plugin import PluginContext
 from bot.ports.provider import AvatarProvider, offer_of
+from bot.ports.receivers import ONLY_RECEIVER, Receivers
 from bot.ports.storage import Storage
 from bot.ports.storage.records import ProcessProfile
 from bot.ports.turn_traces import TurnObserver
@@ -148,7 +149,8 @@ class Service:
         """Set when another process takes over: the web server listens no longer, so that whoever comes next reaches that one."""
         self._roles = parts.profile.roles
         self.worker = Worker(self.services, parts.profile, parts.give_up, alone=parts.alone)
-        self._receivers = StoredReceivers(storage.receiving, self.worker.lease)
+        stored = StoredReceivers(storage.receiving, self.worker.lease)
+        self._receivers: Receivers = ONLY_RECEIVER if parts.alone else stored
         self._connections = Connections(self._platforms, parts.clock, parts.metrics)
         self._ended_cards = EndedCards(self.services)
         self._hints = parts.hints

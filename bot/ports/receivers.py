@@ -28,6 +28,10 @@ class Receivers(Protocol):
         """
         ...
 
+    async def run(self) -> None:
+        """Look for others until cancelled."""
+        ...
+
 
 class OnlyReceiver:
     """`Receivers` where there is one process."""
@@ -36,6 +40,9 @@ class OnlyReceiver:
 
     async def hold(self, _platform: str, count: int) -> HeldShards:
         return HeldShards(count, frozenset(range(count)))
+
+    async def run(self) -> None:
+        """There is nobody to look for."""
 
 
 ONLY_RECEIVER = OnlyReceiver()
