@@ -182,6 +182,9 @@ class Settings(BaseSettings):
     metrics_token: Annotated[SecretStr, AfterValidator(_hard_to_guess)] | None = Field(
         None, validation_alias="AVATARBOT_METRICS_TOKEN"
     )
+    status_token: Annotated[SecretStr, AfterValidator(_hard_to_guess)] | None = Field(
+        None, validation_alias="AVATARBOT_STATUS_TOKEN"
+    )
     retention_days: int = Field(30, ge=1, le=3650, validation_alias="AVATARBOT_RETENTION_DAYS")
     disclosure: bool = Field(default=True, validation_alias="AVATARBOT_DISCLOSURE")
     barge_in: bool = Field(default=True, validation_alias="AVATARBOT_BARGE_IN")

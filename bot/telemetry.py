@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from structlog.typing import EventDict, Processor
 
 from bot.domain.text import printable, printable_line
+from bot.recent_problems import RECENT
 from bot.redaction import REDACTOR
 
 EVERY_S = 60.0
@@ -95,7 +96,7 @@ def configure_logging(level: str = "info", stream: TextIO | None = None, *, term
     threshold = logging.getLevelNamesMapping()[level.upper()]
     _route_standard_library(stream, threshold, _formatter(readable))
     structlog.configure(
-        processors=[*_gathering(readable), structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[RECENT, *_gathering(readable), structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,

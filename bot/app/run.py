@@ -14,6 +14,7 @@ from bot.app.plugins import platforms, require_sound
 from bot.app.profile import profile_of, size_of
 from bot.app.service import Parts, Service
 from bot.app.signals import stop_signals
+from bot.app.status_page import status_page
 from bot.app.tracing import open_observers
 from bot.app.wiring import (
     budgets_of,
@@ -29,6 +30,7 @@ from bot.app.wiring import (
 from bot.clock import SystemClock
 from bot.commands.policy import Policy
 from bot.domain.errors import SettingsError
+from bot.ports.chat import HttpMount
 from bot.ports.files import Pictures
 from bot.private_files import exposed, history_file
 from bot.process import conceal
@@ -126,8 +128,16 @@ async def run_service(playground: bool, handover: bool, roles: tuple[str, ...]) 
 
 def _serve(service: Service, settings: Settings) -> contextlib.AbstractAsyncContextManager[int]:
     token = settings.metrics_token.get_secret_value() if settings.metrics_token else ""
-    app = create_app(service.services.metrics, service.readiness(), service.mounts(), token)
+    mounts = [*service.mounts(), *_status_page(service, settings)]
+    app = create_app(service.services.metrics, service.readiness(), mounts, token)
     return serve(app, settings.host, settings.port, proxies=settings.proxies, draining=service.draining)
+
+
+def _status_page(service: Service, settings: Settings) -> list[HttpMount]:
+    """For operators, where they chose a token and this process serves pages."""
+    if settings.status_token is None or ProcessRole.WEB not in settings.roles_played:
+        return []
+    return [status_page(service, settings.limits, settings.status_token.get_secret_value())]
 
 
 def _page(settings: Settings, retention: timedelta) -> PlaygroundSettings:

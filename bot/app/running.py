@@ -16,19 +16,17 @@ _ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared with,
 
 async def running(settings: Settings) -> Sequence[Finding]:
     """Nothing where no service of ours answers at the port; else that it runs, and one finding for each reason it is not ready."""
-    reasons = await asyncio.to_thread(_reasons, settings)
-    if reasons is None:
+    found = await asyncio.to_thread(reasons, settings)
+    if found is None:
         return []
-    if not reasons:
+    if not found:
         return [Finding(Level.OK, f"The service runs on port {settings.port} and is ready")]
-    return [
-        Finding(Level.WARNING, f"The running service is not ready ({name}): {why}") for name, why in reasons.items()
-    ]
+    return [Finding(Level.WARNING, f"The running service is not ready ({name}): {why}") for name, why in found.items()]
 
 
 def healthy(settings: Settings) -> bool:
     """Whether the service here answers as one that works: what it is not ready for, a platform that is away, is no reason to end it."""
-    connection = _connection(settings)
+    connection = connection_to(settings)
     try:
         connection.request("GET", "/healthz")
         return connection.getresponse().status == http.client.OK
@@ -38,12 +36,12 @@ def healthy(settings: Settings) -> bool:
         connection.close()
 
 
-def _connection(settings: Settings) -> http.client.HTTPConnection:
+def connection_to(settings: Settings) -> http.client.HTTPConnection:
     return http.client.HTTPConnection(_ANYWHERE.get(settings.host, settings.host), settings.port, timeout=ASK_WITHIN_S)
 
 
-def _reasons(settings: Settings) -> dict[str, str] | None:
-    connection = _connection(settings)
+def reasons(settings: Settings) -> dict[str, str] | None:
+    connection = connection_to(settings)
     try:
         connection.request("GET", "/readyz")
         answer = json.loads(connection.getresponse().read(100_000))

@@ -53,11 +53,11 @@ from bot.web.api.authentication import Authentication
 from bot.web.api.events import EventStreams
 from bot.web.api.operations import MOST_WAITING, ApiOperations
 from bot.web.api.routes import ApiRoutes
-from bot.web.app import Readiness
 from bot.web.links.router import LinkRouter
 from bot.web.links.server import LinkServer, LinkSurroundings
 from bot.web.links.tokens import LinkKeys
 from bot.web.mcp.endpoint import McpEndpoint
+from bot.web.readiness import Readiness
 from bot.web.viewer.presence import Presence
 from bot.web.viewer.routes import viewer_mount
 

@@ -14,6 +14,7 @@ from bot.cli.plugins import Root
 from bot.cli.running import finish
 from bot.cli.sessions import forget, links, sessions, transcript
 from bot.cli.setup import setup
+from bot.cli.status import status
 from bot.cli.workspaces import workspaces
 from bot.domain.errors import AvatarbotError
 from bot.domain.text import printable, printable_line
@@ -182,6 +183,7 @@ for command in (
     forget,
     links,
     workspaces,
+    status,
     ledger,
     say,
     tokens,

@@ -11,8 +11,9 @@ from sqlalchemy.dialects.postgresql import insert
 from bot.domain.conversations import ConversationRef, MessageRef
 from bot.domain.posts import Opened
 from bot.domain.sessions import EndReason, SessionSpec, SessionStatus
-from bot.ports.storage.records import Lease, Past, Placement, ProcessProfile, SessionRecord, VoicePlace
+from bot.ports.storage.records import Lease, LivingProcess, Past, Placement, ProcessProfile, SessionRecord, VoicePlace
 from bot.ports.storage.transactions import NewSession, WorkspaceKey
+from bot.process_roles import ALL_ROLES, roles_named
 from bot.storage import inbox, transcripts, usage
 from bot.storage.encryption import Cipher, decrypt, encrypt
 from bot.storage.statements import (
@@ -326,6 +327,21 @@ def others_alive(tx: SqlTransaction, worker_id: str) -> bool:
     others = (workers.c.id != worker_id) & (workers.c.rooms > 0)
     query = select(func.count()).where(others, workers.c.lease_until > tx.now)
     return int(tx.connection.execute(query).scalar_one()) > 0
+
+
+def living(tx: SqlTransaction) -> list[LivingProcess]:
+    runs = (workers.c.id == sessions.c.worker_id) & sessions.c.status.not_in(AT_REST)
+    query = (
+        select(workers.c.started_at, workers.c.roles, workers.c.rooms, func.count(sessions.c.id).label("running"))
+        .outerjoin(sessions, runs)
+        .where(workers.c.lease_until > tx.now)
+        .group_by(workers.c.id)
+        .order_by(workers.c.started_at, workers.c.id)
+    )
+    return [
+        LivingProcess(row.started_at, roles_named(row.roles.split()) or ALL_ROLES, row.rooms, row.running)
+        for row in tx.connection.execute(query)
+    ]
 
 
 def placement(tx: SqlTransaction, session_id: str) -> Placement | None:

@@ -260,6 +260,7 @@ class SqlWorkers(Repository[SqlTransaction]):
     renew = writes(sessions.renew)
     dismiss = writes(sessions.dismiss)
     others_alive = reads(sessions.others_alive)
+    living = reads(sessions.living)
     placement = reads(sessions.placement)
     claim = writes(sessions.claim)
 

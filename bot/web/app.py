@@ -21,18 +21,13 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from bot.domain.errors import AvatarbotError, SettingsError
+from bot.domain.errors import SettingsError
 from bot.ports.chat import HttpMount
 from bot.tasks import cancel_and_wait
 from bot.telemetry import Metrics
 from bot.web.http_limits import BACKLOG, BoundedHttp, BoundedWebSocket, Bounds, OpenConnections
 from bot.web.page import not_here
-
-Readiness = Callable[[], Awaitable[None]]
-"""Returns when all is well; raises `AvatarbotError`, whose sentence says why it is not."""
-
-READINESS_S = 2.0
-"""What has not answered by then is not ready."""
+from bot.web.readiness import Readiness, reasons
 
 GRACE_S = 2
 """How long requests and sockets may go on once the server is told to stop. The whole service has 10 s."""
@@ -94,25 +89,10 @@ async def _healthz(_request: Request) -> Response:
 
 def _readyz(readiness: Mapping[str, Readiness]) -> Callable[[Request], Awaitable[Response]]:
     async def readyz(_request: Request) -> Response:
-        answers = await asyncio.gather(*(_why_not(name, check) for name, check in readiness.items()))
-        reasons = {name: why for name, why in zip(readiness, answers, strict=True) if why}
-        return JSONResponse({"ready": not reasons, "reasons": reasons}, 503 if reasons else 200)
+        found = await reasons(readiness)
+        return JSONResponse({"ready": not found, "reasons": found}, 503 if found else 200)
 
     return readyz
-
-
-async def _why_not(name: str, check: Readiness) -> str:
-    try:
-        async with asyncio.timeout(READINESS_S):
-            await check()
-    except AvatarbotError as error:
-        return error.sentence
-    except TimeoutError:
-        return f"No answer within {READINESS_S:g} s."
-    except Exception:
-        log.exception("a readiness check broke", check=name)
-        return "The check itself failed; the log says why."
-    return ""
 
 
 def _metrics(metrics: Metrics, token: str) -> Callable[[Request], Awaitable[Response]]:

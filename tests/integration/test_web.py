@@ -15,7 +15,8 @@ from bot.domain.errors import SettingsError, StoreUnavailable
 from bot.ports.chat import HttpMount
 from bot.telemetry import configure_logging, new_metrics
 from bot.testing.virtual_time import virtual
-from bot.web.app import Readiness, create_app, listen, serve
+from bot.web.app import create_app, listen, serve
+from bot.web.readiness import Readiness
 from tests.patience import HANG_S
 
 TOKEN = "a-token-of-sixteen-or-more"

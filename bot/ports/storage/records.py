@@ -53,6 +53,16 @@ class ProcessProfile:
     version: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class LivingProcess:
+    """One that holds its lease: since when, and how many sessions it runs at the moment."""
+
+    since: datetime
+    roles: frozenset[ProcessRole]
+    rooms: int
+    running: int
+
+
 # ---------------------------------------------------------------- sessions
 
 

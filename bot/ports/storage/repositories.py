@@ -15,6 +15,7 @@ from bot.ports.storage.records import (
     InboxOutcome,
     InboxRecord,
     Lease,
+    LivingProcess,
     NewRow,
     OwnedKind,
     Past,
@@ -360,6 +361,10 @@ class WorkerRepository(Protocol):
 
     async def others_alive(self, worker_id: str) -> bool:
         """Whether another worker has a lease."""
+        ...
+
+    async def living(self) -> list[LivingProcess]:
+        """All that hold their lease, oldest first."""
         ...
 
     async def placement(self, session_id: str) -> Placement | None:

@@ -216,6 +216,7 @@ class MemoryWorkers(Repository[MemoryTransaction]):
     renew = writes(sessions.renew)
     dismiss = writes(sessions.dismiss)
     others_alive = reads(sessions.others_alive)
+    living = reads(sessions.living)
     placement = reads(sessions.placement)
     claim = writes(sessions.claim)
 

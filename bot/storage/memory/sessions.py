@@ -9,7 +9,7 @@ from bot.domain.conversations import ConversationRef, MessageRef
 from bot.domain.errors import StoreUnavailable
 from bot.domain.posts import Opened
 from bot.domain.sessions import EndReason, SessionStatus
-from bot.ports.storage.records import Lease, Past, Placement, ProcessProfile, SessionRecord
+from bot.ports.storage.records import Lease, LivingProcess, Past, Placement, ProcessProfile, SessionRecord
 from bot.ports.storage.transactions import NewSession, WorkspaceKey
 from bot.storage.memory import hooks, inbox, transcripts, usage
 from bot.storage.memory.rows import WorkerRow
@@ -250,6 +250,12 @@ def dismiss(tx: MemoryTransaction, worker_id: str) -> None:
 
 def others_alive(tx: MemoryTransaction, worker_id: str) -> bool:
     return any(worker.id != worker_id and worker.profile.rooms for worker in _living(tx))
+
+
+def living(tx: MemoryTransaction) -> list[LivingProcess]:
+    held = Counter(session.worker_id for session in tx.data.sessions if session.status not in AT_REST)
+    found = sorted(_living(tx), key=lambda worker: (worker.started_at, worker.id))
+    return [LivingProcess(each.started_at, each.profile.roles, each.profile.rooms, held[each.id]) for each in found]
 
 
 def placement(tx: MemoryTransaction, session_id: str) -> Placement | None:

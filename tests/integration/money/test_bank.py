@@ -55,3 +55,13 @@ def test_books_and_bank_agree_after_any_fault() -> None:
 
 def test_books_and_bank_agree_after_any_two_faults() -> None:
     assert wrong(two_faults(after({}).points)) == {}
+
+
+def test_what_was_created_is_written_down_however_late() -> None:
+    at = after({}).points.index("opened")
+    world = after({at: Fault.AWAY})
+    assert audit(world) == []
+    first = next(iter(world.data.provider_sessions)).record
+    assert first.provider_id, "the database was away for longer than that is waited for, and it is known all the same"
+    world = after({at: Fault.REFUSED})
+    assert len(list(world.simulator.sessions)) == 2, "no more was bought than for a start and a renewal"
