@@ -1,6 +1,7 @@
 """Sources of this project, parsed once for all tests that read them."""
 
 import ast
+import re
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -12,6 +13,11 @@ ROOT = Path(__file__).parents[1]
 def sources(*folders: str) -> Sequence[Path]:
     """All Python files in these folders."""
     return [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
+
+
+def mentioning(pattern: str, *folders: str) -> Sequence[Path]:
+    """Those of them in whose text that is found: what names nothing of the kind need not be parsed."""
+    return [path for path in sources(*folders) if re.search(pattern, path.read_text())]
 
 
 @cache

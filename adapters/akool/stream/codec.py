@@ -4,6 +4,7 @@ The deprecated `vid` and `vurl` beside `vparams`, and `params` in the place of `
 """
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from itertools import accumulate, takewhile
 from typing import Final, assert_never
@@ -52,6 +53,7 @@ _WORD_END = regex.compile(r"(?:\s|\p{Pd})\Z")
 
 # ---------------------------------------------------------------- writing
 
+_ESCAPED = re.compile(r'["\\\x00-\x1f]')
 _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
@@ -63,7 +65,7 @@ def encode(message: Outbound) -> bytes:
 
 def escaped_size(text: str) -> int:
     """Bytes that `text` takes inside an encoded message."""
-    return len(well_formed(_JSON.encode(text)).encode()) - 2
+    return len(well_formed(_JSON.encode(text)[1:-1] if _ESCAPED.search(text) else text).encode())
 
 
 def _fields(message: Outbound) -> dict[str, object]:

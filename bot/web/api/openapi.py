@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -63,8 +64,9 @@ class Described:
     body: Json | None = None
 
 
+@cache
 def document() -> Json:
-    """The whole document."""
+    """The whole document, made once."""
     kinds = (SayRequest, RequestStatus, SessionSummary, SessionList, UsageReport, AvatarList, Problem)
     events = (*DATA.values(), EventType)
     _, schemas = msgspec.json.schema_components((*kinds, *events), ref_template="#/components/schemas/{name}")
@@ -91,7 +93,8 @@ def document() -> Json:
     }
 
 
-def operations() -> list[Described]:
+@cache
+def operations() -> Sequence[Described]:
     """In the order in which they are read."""
     return [*_changes(), *_questions()]
 
@@ -146,6 +149,7 @@ def _verb(name: str) -> Verb:
     return CATALOGUE.verbs[CATALOGUE.names.index(name)]
 
 
+@cache
 def query_names() -> Mapping[tuple[str, str], frozenset[str]]:
     """What each operation takes in its query, by its method and path."""
     return {
