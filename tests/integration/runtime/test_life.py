@@ -4,9 +4,11 @@ import asyncio
 import contextlib
 from dataclasses import replace
 
+import pytest
+
 from adapters.simulator import Control, Fault, FaultScript, NetworkConditions
 from bot.domain.conversations import Accepted, Membership, MessageRef, Person, Refused
-from bot.domain.errors import PlaceGone, PlatformError, Throttled
+from bot.domain.errors import AvatarbotError, PlaceGone, PlatformError, Throttled
 from bot.domain.sessions import SessionStatus
 from bot.ports.room import LossReason
 from bot.ports.storage.records import LEFT
@@ -74,6 +76,10 @@ async def test_where_another_worker_lives_a_session_goes_over_to_it(stack: Stack
             await stack.until(lambda: second.worker.lease.held)
             assert (first.worker.hosted, second.worker.hosted) == (1, 0)
             await leaving.aclose()
+            assert first.draining.is_set()
+            with pytest.raises(AvatarbotError, match="is being stopped"):
+                await first.readiness()["stopping"]()
+            await second.readiness()["stopping"]()
             await stack.until(lambda: second.worker.hosted == 1)
             await stack.room.say("Hello", stack.room.thread)
             await stack.until(lambda: len(stack.room.finals) == 1)

@@ -132,3 +132,30 @@ def test_what_is_taken_is_handed_over_as_it_is_read() -> None:
 async def until(true: Callable[[], bool]) -> None:
     while not true():
         await asyncio.sleep(0)
+
+
+def test_draining_waits_for_whoever_handed_something_in() -> None:
+    async def story(inbox: Inbox, _runs: RecordingRuns) -> None:
+        await inbox.drain(60.0)  # nobody has
+        accepting = asyncio.create_task(inbox.accept(start()))
+        await asyncio.sleep(0)
+        draining = asyncio.create_task(inbox.drain(1.0))
+        await asyncio.sleep(0.5)
+        assert not draining.done()
+        async with running(inbox):
+            await draining
+            assert accepting.done() or isinstance(await accepting, Accepted)
+
+    with_inbox(story)
+
+
+def test_draining_has_an_end() -> None:
+    async def story(inbox: Inbox, _runs: RecordingRuns) -> None:
+        accepting = asyncio.create_task(inbox.accept(start()))
+        await asyncio.sleep(0)
+        await inbox.drain(0.5)
+        assert not accepting.done()
+        with pytest.raises(StoreUnavailable):
+            await accepting
+
+    with_inbox(story)
