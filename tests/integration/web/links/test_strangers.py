@@ -21,7 +21,7 @@ from bot.media.keyframes import BEHIND_S
 from bot.web.app import serve
 from bot.web.http_limits import Bounds
 from bot.web.links.tokens import WITHIN_S, LinkKeys, LinkTarget
-from bot.web.links.wire import PATH, UP_BYTES
+from bot.web.links.wire import PATH, UP_BYTES, ViewShown, encode
 from tests.browser.session_fixture import SESSION
 from tests.integration.web.links.processes import KEY, LIVE, Worker, page_of, playing, web_process, worker_process
 from tests.patience import HANG_S, until
@@ -225,7 +225,7 @@ async def impostor(*said: str | bytes) -> AsyncIterator[Worker]:
         yield worker
 
 
-VIEW = json.dumps({"type": "view", "view": {"session_id": SESSION, "status": "live", "avatar_name": "Mallory"}})
+VIEW = encode(ViewShown(replace(LIVE, avatar_name="Mallory")))
 
 
 @pytest.mark.parametrize(

@@ -56,9 +56,11 @@ async def test_its_state_and_words_reach_a_page_elsewhere(worker: Worker, web: W
 
 
 async def test_its_picture_reaches_pages_from_a_key_frame_on(worker: Worker, web: WebProcess) -> None:
-    async with playing(worker.media), page_of(web.core) as one, page_of(web.core, BEN) as two:
-        await until(lambda: len(one.pictures) > 30 and len(two.pictures) > 30)
-        assert worker.links == 1
+    async with playing(worker.media), page_of(web.core) as one:
+        await until(lambda: len(one.pictures) > 30)
+        async with page_of(web.core, BEN) as two:  # for whom there has to be a key frame of their own
+            await until(lambda: len(two.pictures) > 60)
+            assert worker.links == 1
     for page in (one, two):
         heads = [HEADER.unpack_from(picture) for picture in page.pictures]
         assert heads[0][3] & Flag.KEY
