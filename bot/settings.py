@@ -116,7 +116,7 @@ def _roles(value: object) -> object:
 def _listening(text: str) -> str:
     """An address to listen at, with its port."""
     host, _, port = text.rpartition(":")
-    if not host or not port.isdecimal() or int(port) > 65535:
+    if not host or not port.isdecimal() or not 0 < int(port) <= 65535:
         raise ValueError("has to be an address and a port, as in 0.0.0.0:8081")
     return text
 

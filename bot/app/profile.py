@@ -7,6 +7,7 @@ from bot.ports.storage.records import ProcessProfile
 from bot.process_roles import ProcessRole
 from bot.settings import Settings
 from bot.storage.connections import STANDARD_SIZE, PoolSize
+from bot.web.links.wire import VERSION
 
 _ANYWHERE = frozenset({"0.0.0.0", "::", "[::]"})  # noqa: S104 - compared with, never listened at
 _HAS_PORT = re.compile(r"^[^:]+:\d+$|\]:\d+$")
@@ -15,11 +16,13 @@ _BEYOND = ("192.0.2.1", 9)
 """An address on no machine (RFC 5737): nothing is sent there, and the system says which of ours would be used."""
 
 
-def profile_of(settings: Settings) -> ProcessProfile:
-    """A process without the role of a worker runs no session, and has no rooms that others could reach."""
-    works = ProcessRole.WORKER in settings.roles_played
-    address = _advertised(settings) if works and settings.on_server else ""
-    return ProcessProfile(settings.roles_played, settings.rooms if works else 0, address)
+def profile_of(settings: Settings, *, links: bool) -> ProcessProfile:
+    """A process without the role of a worker runs no session, and has no rooms that others could reach; nor has one without `links`."""
+    if ProcessRole.WORKER not in settings.roles_played:
+        return ProcessProfile(settings.roles_played, 0)
+    if not links:
+        return ProcessProfile(settings.roles_played, settings.rooms)
+    return ProcessProfile(settings.roles_played, settings.rooms, _advertised(settings), VERSION)
 
 
 def size_of(settings: Settings) -> PoolSize:

@@ -1,6 +1,7 @@
 """`avatarbot run`."""
 
 import contextlib
+from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import click
@@ -37,8 +38,12 @@ from bot.process import conceal
 from bot.process_roles import ProcessRole, roles_named
 from bot.runtime.services import SessionTimeouts
 from bot.settings import Settings, environment, load, unknown_names
+from bot.storage.keys import secret_keys
 from bot.telemetry import configure_logging, new_metrics
 from bot.web.app import create_app, serve
+from bot.web.http_limits import Bounds, most_connections
+from bot.web.links.tokens import LinkKeys
+from bot.web.links.wire import UP_BYTES
 
 log = structlog.get_logger(__name__)
 
@@ -85,6 +90,7 @@ async def run_service(playground: bool, handover: bool, roles: tuple[str, ...]) 
         storage = await stack.enter_async_context(open_storage(settings, size_of(settings), metrics.retried))
         budgets = budgets_of(settings, storage, metrics)
         hosts = ProcessRole.WORKER in settings.roles_played
+        linked = settings.on_server and not playground
         provider = await stack.enter_async_context(open_provider(settings, metrics, budgets, rooms=hosts))
         model = await stack.enter_async_context(open_model(settings))
         moderators = await stack.enter_async_context(open_moderators(settings))
@@ -107,16 +113,18 @@ async def run_service(playground: bool, handover: bool, roles: tuple[str, ...]) 
             webhooks=StandardWebhooks(settings.hooks_inside),
             disclosures=settings.disclosures,
             alone=not settings.on_server,
-            profile=profile_of(settings),
+            profile=profile_of(settings, links=linked),
             barge_in=settings.barge_in,
             observers=await stack.enter_async_context(open_observers(environment())),
             hints=open_hints(settings),
             budgets=budgets,
+            link_keys=LinkKeys(secret_keys(settings)) if linked else None,
         )
         service = Service(parts, settings.address)
         page = _page(settings, timeouts.retention) if playground else None
         _add_platforms(service, page, parts.pictures)
-        port = await stack.enter_async_context(_serve(service, settings))
+        inside = await stack.enter_async_context(_serve_links(service, settings)) if linked and hosts else 0
+        port = await stack.enter_async_context(_serve(service, settings, inside))
         await stack.enter_async_context(service.running(hand_over=handover))
         keep_loaded()
         log.info("ready", port=port)
@@ -126,11 +134,23 @@ async def run_service(playground: bool, handover: bool, roles: tuple[str, ...]) 
     return 0
 
 
-def _serve(service: Service, settings: Settings) -> contextlib.AbstractAsyncContextManager[int]:
+def _serve(service: Service, settings: Settings, kept: int) -> contextlib.AbstractAsyncContextManager[int]:
+    """What people and programs reach. So many connections are `kept` for other processes."""
     token = settings.metrics_token.get_secret_value() if settings.metrics_token else ""
     mounts = [*service.mounts(), *_status_page(service, settings)]
     app = create_app(service.services.metrics, service.readiness(), mounts, token)
-    return serve(app, settings.host, settings.port, proxies=settings.proxies, draining=service.draining)
+    bounds = Bounds(most_open=most_connections() - kept)
+    return serve(app, settings.host, settings.port, proxies=settings.proxies, bounds=bounds, draining=service.draining)
+
+
+@contextlib.asynccontextmanager
+async def _serve_links(service: Service, settings: Settings) -> AsyncIterator[int]:
+    """What other processes reach of the sessions here, on a port of its own; and how many connections that may take."""
+    assert service.link_server
+    host, _, port = settings.internal.rpartition(":")
+    bounds = Bounds(message_bytes=UP_BYTES, most_open=most_connections() // 4)
+    async with serve(service.link_server, host.strip("[]"), int(port), bounds=bounds, setting="AVATARBOT_INTERNAL"):
+        yield bounds.most_open
 
 
 def _status_page(service: Service, settings: Settings) -> list[HttpMount]:

@@ -193,15 +193,18 @@ def _declared(scope: Scope) -> str:
     return (above if isinstance(route, Mount) else above + getattr(route, "path", "")) or "(none)"
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens; port 0 takes a free one. Raises `SettingsError` with what to do when it cannot be had."""
+def listen(host: str, port: int, setting: str = "") -> socket.socket:
+    """A socket that listens; port 0 takes a free one. Raises `SettingsError` with what to do when it cannot be had.
+
+    `setting` has both in one where they are not in AVATARBOT_HOST and PORT.
+    """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         listener = socket.socket(family, kind, protocol)
     except OSError as error:
-        raise _cannot_listen(host, port, error) from error
+        raise _cannot_listen(host, port, error, setting) from error
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
@@ -209,11 +212,15 @@ def listen(host: str, port: int) -> socket.socket:
         listener.setblocking(False)
     except OSError as error:
         listener.close()
-        raise _cannot_listen(host, port, error) from error
+        raise _cannot_listen(host, port, error, setting) from error
     return listener
 
 
-def _cannot_listen(host: str, port: int, error: OSError) -> SettingsError:
+def _cannot_listen(host: str, port: int, error: OSError, setting: str) -> SettingsError:
+    if setting:
+        return SettingsError(
+            f"Cannot listen at {host}:{port} ({error.strerror}): set {setting} to another address and port."
+        )
     if error.errno == errno.EADDRINUSE:
         return SettingsError(f"Port {port} is taken by another program: stop that one, or set PORT to another number.")
     if error.errno == errno.EACCES:
@@ -249,15 +256,16 @@ async def serve(
     proxies: str = NEARBY,
     bounds: Bounds | None = None,
     draining: asyncio.Event | None = None,
+    setting: str = "",
 ) -> AsyncIterator[int]:
     """Serve within the block and give the port (a free one for 0). At its end, or once `draining` is set, nobody else is let in, open requests
     get `GRACE_S`, and sockets are told 1012.
 
-    `proxies` are believed when they say for whom they ask: addresses and networks, separated by commas.
+    `proxies` are believed when they say for whom they ask: addresses and networks, separated by commas. `setting` is that of `listen`.
     Raises `SettingsError` when the port cannot be had.
     """
     bounds = bounds or Bounds()
-    listener = listen(host, port)
+    listener = listen(host, port, setting)
     config = uvicorn.Config(
         app,
         http=BoundedHttp,  # on httptools: reading a request takes h11, the default, longer than all that we do with it
