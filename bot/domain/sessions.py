@@ -132,6 +132,17 @@ NOTHING_KNOWN = Outlook()
 
 
 @dataclass(frozen=True, slots=True)
+class Shown:
+    """What is said of a session beside its state: what is the matter with it at the moment, and what comes."""
+
+    note: str = ""
+    outlook: Outlook = NOTHING_KNOWN
+
+
+NOTHING_SHOWN = Shown()
+
+
+@dataclass(frozen=True, slots=True)
 class Deadlines:
     """When a session falls asleep if nobody writes or watches, and when what is paid ends, for `last` where nothing follows."""
 

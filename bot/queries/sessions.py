@@ -10,8 +10,7 @@ from bot.commands.verbs import CATALOGUE
 from bot.domain.conversations import Command, Item, Link, Reply, Role
 from bot.domain.errors import ProviderError
 from bot.domain.posts import MODES
-from bot.domain.sessions import SessionStatus
-from bot.media.events import SessionView
+from bot.domain.sessions import NOTHING_SHOWN, Outlook, SessionStatus
 from bot.ports.provider import ProviderState
 from bot.ports.storage.records import ProviderSessionRecord, ProviderSessionStatus, SessionRecord
 from bot.queries.context import Declined, Query, channel_name, is_open_here, whereabouts
@@ -35,6 +34,8 @@ PROVIDER_LISTS = {
     ProviderState.OVER: "over",
     ProviderState.FAILED: "failed",
 }
+
+AWAKE = frozenset({SessionStatus.STARTING, SessionStatus.LIVE, SessionStatus.RECONNECTING})
 
 STATES = {
     SessionStatus.STARTING: "on its way",
@@ -74,12 +75,12 @@ def _may_become(request: Query) -> Role:
 async def status(request: Query) -> Reply:
     session, services = request.live, request.context.services
     waiting = await services.storage.inbox.count_waiting(session.id)
-    view = services.events.view(session.id)
+    shown = session.shown if session.status in AWAKE else NOTHING_SHOWN
     name = session.spec.avatar_name or "An avatar"
     sentences = [
         f"{name} is {STATES[session.status]}, started by {session.starter_name} {_ago(session.created_at, request.now)}.",
-        view.note if view else "",
-        _ends(view, request.now) if view else "",
+        shown.note,
+        _ends(shown.outlook, request.now),
         f"{waiting} {'message waits' if waiting == 1 else 'messages wait'}." if waiting else "",
         _answers_after(request, session),
         await _cost(request, session),
@@ -107,12 +108,12 @@ def _ago(moment: datetime, now: datetime) -> str:
     return f"{minutes} min ago" if minutes < 120 else f"{minutes // 60} hours ago"
 
 
-def _ends(view: SessionView, now: datetime) -> str:
+def _ends(outlook: Outlook, now: datetime) -> str:
     """What will end it, and in how many minutes where that is known."""
-    if view.ends_at is None:
-        return view.ends
-    minutes = max(1, round((view.ends_at - now).total_seconds() / 60))
-    return f"{view.ends.removesuffix('.')}, in {minutes} min."
+    if outlook.at is None:
+        return outlook.ends
+    minutes = max(1, round((outlook.at - now).total_seconds() / 60))
+    return f"{outlook.ends.removesuffix('.')}, in {minutes} min."
 
 
 async def _cost(request: Query, session: SessionRecord) -> str:

@@ -14,7 +14,7 @@ from bot.domain.conversations import MessageRef
 from bot.domain.disclosure import Disclosure
 from bot.domain.errors import AvatarbotError
 from bot.domain.posts import Addressee, Opened
-from bot.domain.sessions import NOTHING_KNOWN, EndReason, Mode, Outlook, SessionSpec, SessionStatus
+from bot.domain.sessions import NOTHING_KNOWN, EndReason, Mode, Outlook, SessionSpec, SessionStatus, Shown
 from bot.media.events import Hears, MediaFanout, SessionView
 from bot.ports.avatar import Avatar, HearingAvatar
 from bot.ports.chat import ChatPlatform
@@ -269,6 +269,14 @@ class SessionContext:
             self.note = note
         self.services.events.publish(self.session.id, self.view())
         self.card_wakeup.set()
+
+    async def keep_shown(self) -> None:
+        """Write down what is said of it, where that has changed: others are asked for it too. Written by `LifecycleTimer`."""
+        shown = Shown(self.note, self.outlook)
+        if shown != self.session.shown:
+            async with self.fenced() as run:
+                run.show(shown)
+            self.session = replace(self.session, shown=shown)
 
     def show_outlook(self, outlook: Outlook) -> None:
         """Written by `LifecycleTimer`."""

@@ -107,7 +107,14 @@ class LifecycleTimer:
         outlook = Deadlines(idle_deadline, context.ends_at, self._last).outlook(now, limit)
         if outlook != context.outlook:
             context.show_outlook(outlook)
+        await self._keep_shown()
         await self._warn(outlook, (outlook.at or idle_deadline) - now)
+
+    async def _keep_shown(self) -> None:
+        try:
+            await self._context.keep_shown()
+        except StoreUnavailable as error:  # it is tried again with the next look
+            self._context.log.info("what is shown is not written down", reason=error.detail)
 
     async def _ask_budget(self) -> None:
         """Whether what is paid now is the last: asked anew with each provider session, each payer, and every minute."""

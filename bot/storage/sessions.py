@@ -5,12 +5,13 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
+import msgspec
 from sqlalchemy import ColumnElement, Select, and_, bindparam, exists, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from bot.domain.conversations import ConversationRef, MessageRef
 from bot.domain.posts import Opened
-from bot.domain.sessions import EndReason, SessionSpec, SessionStatus
+from bot.domain.sessions import NOTHING_SHOWN, EndReason, SessionSpec, SessionStatus, Shown
 from bot.ports.storage.records import Lease, LivingProcess, Past, Placement, ProcessProfile, SessionRecord, VoicePlace
 from bot.ports.storage.transactions import NewSession, WorkspaceKey
 from bot.process_roles import ALL_ROLES, roles_named
@@ -60,6 +61,7 @@ def record(tx: SqlTransaction, row: Any) -> SessionRecord:
         slept_at=row.slept_at,
         ended_at=row.ended_at,
         voice=VoicePlace(row.voice_channel_id, row.voice_person_id) if row.voice_channel_id else None,
+        shown=msgspec.json.decode(row.note, type=Shown) if row.note else NOTHING_SHOWN,
     )
 
 
@@ -265,6 +267,8 @@ def change(tx: SqlTransaction, lease: Lease, /, **fields: object) -> None:
         fields["spec"] = encrypt(tx.cipher, fields["spec"])
     if "end_reason" in fields:
         fields["end_reason"] = fields["end_reason"] or ""
+    if "shown" in fields:
+        fields["note"] = msgspec.json.encode(fields.pop("shown")).decode()
     if "voice" in fields:
         fields |= _voice(fields.pop("voice"))
     _CHANGE.run(tx, **holding(lease), **fields)

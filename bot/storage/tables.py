@@ -70,7 +70,7 @@ sessions = Table(
     Column("active_at", Instant, nullable=False),  # somebody wrote, watched or extended it
     Column("slept_at", Instant),
     Column("ended_at", Instant),
-    _text("note"),  # what is the matter with it at the moment, as its card says
+    _text("note"),  # what is said of it at the moment, and what comes, as JSON
     _text("voice_channel_id"),  # where it is heard, empty for nowhere
     _text("voice_person_id"),  # who asked for that
     Index(

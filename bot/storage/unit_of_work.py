@@ -9,7 +9,7 @@ from bot.commands.options import ChannelSettings
 from bot.domain.conversations import ConversationRef, MessageRef, Suggestion
 from bot.domain.hook_events import EventType
 from bot.domain.posts import Opened
-from bot.domain.sessions import EndReason, SessionSpec, SessionStatus
+from bot.domain.sessions import EndReason, SessionSpec, SessionStatus, Shown
 from bot.ports.storage.records import (
     InboxOutcome,
     InboxRecord,
@@ -199,6 +199,9 @@ class FencedBlock(Generic[Tx]):
 
     def charge(self, payer_id: str) -> None:
         self._change(payer_id=payer_id)
+
+    def show(self, shown: Shown) -> None:
+        self._change(shown=shown)
 
     def be_heard(self, voice: VoicePlace | None) -> None:
         self._change(voice=voice)

@@ -9,7 +9,7 @@ from bot.clock import new_id
 from bot.domain.conversations import Command, ConversationRef, Inbound, MessageRef, Person, ReplyTo, Role, Suggestion
 from bot.domain.errors import AvatarbotError
 from bot.domain.posts import Speaker
-from bot.domain.sessions import EndReason, SessionSpec, SessionStatus
+from bot.domain.sessions import NOTHING_SHOWN, EndReason, SessionSpec, SessionStatus, Shown
 from bot.ports.grants import Scope
 from bot.ports.provider import Upload, UploadState
 from bot.ports.room import RoomCredentials
@@ -126,6 +126,7 @@ class SessionRecord:
     slept_at: datetime | None
     ended_at: datetime | None
     voice: VoicePlace | None = None
+    shown: Shown = NOTHING_SHOWN
 
     @property
     def talk(self) -> ConversationRef:

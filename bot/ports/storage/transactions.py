@@ -9,7 +9,7 @@ from bot.commands.options import ChannelSettings
 from bot.domain.conversations import ConversationRef, MessageEdited, MessageRef, Outcome, Suggestion
 from bot.domain.posts import Opened
 from bot.domain.provider import Use
-from bot.domain.sessions import EndReason, SessionSpec, SessionStatus
+from bot.domain.sessions import EndReason, SessionSpec, SessionStatus, Shown
 from bot.ports.room import RoomCredentials
 from bot.ports.storage.records import (
     Conclusion,
@@ -169,6 +169,10 @@ class FencedWrites(Protocol):
 
     def charge(self, payer_id: str) -> None:
         """Somebody else pays for what comes."""
+        ...
+
+    def show(self, shown: Shown) -> None:
+        """What is said of the session, in whichever process somebody asks."""
         ...
 
     def be_heard(self, voice: VoicePlace | None) -> None:

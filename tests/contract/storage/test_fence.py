@@ -10,7 +10,7 @@ import pytest
 
 from bot.domain.conversations import MessageRef
 from bot.domain.posts import Opened as CardOpened
-from bot.domain.sessions import EndReason, SessionSpec, SessionStatus
+from bot.domain.sessions import EndReason, Outlook, SessionSpec, SessionStatus, Shown
 from bot.ports.storage import Storage
 from bot.ports.storage.records import (
     Conclusion,
@@ -55,6 +55,7 @@ WRITES: dict[str, Write] = {
     "open_thread": lambda run, _: run.open_thread(CardOpened(CARD, PLACE)),
     "move_card": lambda run, _: run.move_card(CARD),
     "charge": lambda run, _: run.charge("ben"),
+    "show": lambda run, _: run.show(Shown("Reconnecting", Outlook("It ends.", NOON))),
     "be_heard": lambda run, _: run.be_heard(VoicePlace("lounge", "ben")),
     "settle": lambda run, _: run.settle(concluded),
     "claim_turn": lambda run, row: claim_turn(run, row, "Hello"),

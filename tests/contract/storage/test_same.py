@@ -29,7 +29,7 @@ from bot.domain.conversations import (
 from bot.domain.errors import AvatarbotError
 from bot.domain.hook_events import EventType, PlaceScope
 from bot.domain.posts import Opened
-from bot.domain.sessions import EndReason, SessionSpec, SessionStatus
+from bot.domain.sessions import EndReason, Outlook, SessionSpec, SessionStatus, Shown
 from bot.ports.grants import Scope
 from bot.ports.room import RoomCredentials
 from bot.ports.storage import Storage
@@ -229,6 +229,7 @@ STEPS: st.SearchStrategy[Step] = st.one_of(
     in_run(lambda run: run.charge("ben")),
     in_run(lambda run: run.be_heard(VoicePlace("lounge", "ben"))),
     in_run(lambda run: run.be_heard(None)),
+    in_run(lambda run, note: run.show(Shown(note, Outlook("It ends.", NOON))), st.sampled_from(("", "Back."))),
     in_run(lambda run: run.settle(settled)),
     step(claim_turn, session_ids, st.booleans()),
     in_run(lambda run, n, outcome: run.finish(f"row{n}", outcome, "Told."), numbers, outcomes),
