@@ -24,6 +24,10 @@ BOOKS_KEPT = timedelta(days=400)
 """A year, and the time to close its books. Nobody's name is in them."""
 
 
+CONSENTS_KEPT = BOOKS_KEPT
+"""For longer than a provider keeps an avatar of somebody."""
+
+
 class Retention:
     """Sleeping sessions end after a day, and `ended` is told so; ended ones, their links and their transcripts are kept for a while."""
 
@@ -39,6 +43,7 @@ class Retention:
                 self._ended(session_id)
         await storage.grants.forget(ended_for=AFTERWARDS)
         await storage.uploads.forget_older(timeouts.retention)
+        await storage.ownership.forget_consents(CONSENTS_KEPT)
         await storage.hooks.forget_older(EVENTS_KEPT)
         await storage.ledger.forget_older(BOOKS_KEPT)
         await storage.coordination.forget_passed()

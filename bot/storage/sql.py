@@ -253,6 +253,7 @@ class SqlOwnership(Repository[SqlTransaction]):
     remove = writes(workspaces.remove_owner)
     owners = reads(workspaces.owners)
     consents = reads(workspaces.consents)
+    forget_consents = changes(workspaces.forget_consents)
 
 
 class SqlWorkers(Repository[SqlTransaction]):

@@ -4,14 +4,14 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, delete, or_, select, update
+from sqlalchemy import and_, bindparam, delete, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from bot.commands.options import ChannelSettings
 from bot.domain.conversations import Consent, ConversationRef, Membership, MessageRef, Person, ReplyTo
 from bot.ports.grants import Scope
 from bot.ports.provider import Upload, UploadState
-from bot.ports.storage.records import UPLOAD_OVER, GrantRecord, OwnedKind, UploadRecord
+from bot.ports.storage.records import UPLOAD_LEFT, UPLOAD_OVER, GrantRecord, OwnedKind, UploadRecord
 from bot.ports.storage.repositories import OWN_ACCOUNT
 from bot.ports.storage.transactions import WorkspaceKey
 from bot.storage import coordination
@@ -279,12 +279,9 @@ def unfinished_uploads(tx: SqlTransaction) -> list[UploadRecord]:
 
 
 def forget_uploads(tx: SqlTransaction, age: timedelta) -> int:
-    result = tx.connection.execute(
-        delete(uploads).where(
-            uploads.c.created_at < tx.now - age, uploads.c.state.in_(UPLOAD_OVER), uploads.c.reply_to.is_(None)
-        )
-    )
-    return result.rowcount
+    told = and_(uploads.c.state.in_(UPLOAD_OVER), uploads.c.reply_to.is_(None), uploads.c.created_at < tx.now - age)
+    left = uploads.c.created_at < tx.now - age - UPLOAD_LEFT
+    return tx.connection.execute(delete(uploads).where(or_(told, left))).rowcount
 
 
 # ---------------------------------------------------------------- what is whose at the provider
@@ -301,6 +298,12 @@ def add_owner(
         .values(kind=kind, provider_id=provider_id, **owner)
         .on_conflict_do_update(index_elements=["kind", "provider_id"], set_=owner)
     )
+
+
+def forget_consents(tx: SqlTransaction, age: timedelta) -> int:
+    nobodys = {"consent_id": "", "consent_name": "", "consent_at": None}
+    old = ownerships.c.consent_at < tx.now - age
+    return tx.connection.execute(update(ownerships).where(old).values(nobodys)).rowcount
 
 
 def remove_owner(tx: SqlTransaction, kind: OwnedKind, provider_id: str) -> None:

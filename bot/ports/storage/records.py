@@ -31,6 +31,9 @@ PLACE_GONE = "place gone"
 
 LEFT = "The avatar has left: I can no longer write where you started it."
 
+UPLOAD_LEFT = timedelta(days=7)
+"""After which, beyond what others are kept for, an upload is forgotten whose end nobody heard of."""
+
 UPLOAD_OVER = (UploadState.READY, UploadState.FAILED)
 """States of an upload that nothing follows."""
 

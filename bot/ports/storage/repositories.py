@@ -318,7 +318,7 @@ class UploadRepository(Protocol):
         ...
 
     async def forget_older(self, age: timedelta) -> int:
-        """What was made or has failed so long ago needs no row. How many."""
+        """What was made or has failed so long ago needs no row, nor what nobody heard the end of, `UPLOAD_LEFT` later. How many."""
         ...
 
 
@@ -333,6 +333,10 @@ class OwnershipRepository(Protocol):
 
     async def owners(self, kind: OwnedKind) -> Mapping[str, tuple[str, str]]:
         """(platform, workspace) of everything of a kind, of all workspaces: for telling what one of them may see."""
+        ...
+
+    async def forget_consents(self, age: timedelta) -> int:
+        """Who consented so long ago is nobody's business any more; what they made stays its workspace's. How many."""
         ...
 
     async def consents(self, place: ConversationRef) -> Mapping[str, Consent]:

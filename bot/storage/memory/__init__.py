@@ -209,6 +209,7 @@ class MemoryOwnership(Repository[MemoryTransaction]):
     remove = writes(workspaces.remove_owner)
     owners = reads(workspaces.owners)
     consents = reads(workspaces.consents)
+    forget_consents = writes(workspaces.forget_consents)
 
 
 class MemoryWorkers(Repository[MemoryTransaction]):

@@ -9,7 +9,7 @@ from bot.domain.conversations import Consent, ConversationRef, MessageRef, Perso
 from bot.domain.errors import StoreUnavailable
 from bot.ports.grants import Scope
 from bot.ports.provider import Upload
-from bot.ports.storage.records import UPLOAD_OVER, GrantRecord, OwnedKind, UploadRecord
+from bot.ports.storage.records import UPLOAD_LEFT, UPLOAD_OVER, GrantRecord, OwnedKind, UploadRecord
 from bot.ports.storage.repositories import OWN_ACCOUNT
 from bot.ports.storage.transactions import WorkspaceKey
 from bot.storage.memory import coordination, sessions
@@ -185,10 +185,24 @@ def unfinished_uploads(tx: MemoryTransaction) -> list[UploadRecord]:
 
 
 def forget_uploads(tx: MemoryTransaction, age: timedelta) -> int:
-    over = [each for each in tx.data.uploads if each.upload.state in UPLOAD_OVER and not each.reply_to]
-    old = [each.upload.avatar_id for each in over if each.created_at < tx.now - age]
+    old = [
+        each.upload.avatar_id
+        for each in tx.data.uploads
+        if each.created_at < tx.now - age - (timedelta() if _is_told(each) else UPLOAD_LEFT)
+    ]
     for avatar_id in old:
         tx.data.uploads.delete(avatar_id)
+    return len(old)
+
+
+def _is_told(record: UploadRecord) -> bool:
+    return record.upload.state in UPLOAD_OVER and not record.reply_to
+
+
+def forget_consents(tx: MemoryTransaction, age: timedelta) -> int:
+    old = [(key, row) for key, row in tx.data.owners.items() if row.consent and row.consent.at < tx.now - age]
+    for key, row in old:
+        tx.data.owners.put(key, replace(row, consent=None))
     return len(old)
 
 

@@ -338,3 +338,20 @@ async def test_what_rests_is_heard_in_no_voice_channel(
     async with storage.fenced(lease) as run:
         leaves(run)
     assert (await session(storage)).voice is None
+
+
+async def test_an_upload_nobody_heard_the_end_of_is_forgotten(storage: Storage, clock: ManualClock) -> None:
+    await storage.uploads.add(Upload("mine", "", "Iris", UploadState.QUEUEING), HERE, None, AGREED)
+    clock.advance(timedelta(days=6).total_seconds())
+    assert await storage.uploads.forget_older(MINUTE) == 0
+    clock.advance(timedelta(days=2).total_seconds())
+    assert await storage.uploads.forget_older(MINUTE) == 1
+
+
+async def test_a_consent_is_forgotten_and_its_avatar_stays_whose_it_is(storage: Storage, clock: ManualClock) -> None:
+    await storage.uploads.add(Upload("mine", "", "Iris", UploadState.QUEUEING), HERE, None, AGREED)
+    clock.advance(61)
+    assert await storage.ownership.forget_consents(2 * MINUTE) == 0
+    assert await storage.ownership.forget_consents(MINUTE) == 1
+    assert await storage.ownership.consents(HERE) == {}
+    assert await storage.ownership.owners(OwnedKind.AVATAR) == {"mine": ("room", "W1")}
