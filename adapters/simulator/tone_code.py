@@ -8,6 +8,7 @@ import math
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 from bot.ports.room import VOICE_FRAME, VOICE_RATE
@@ -45,6 +46,7 @@ def _signs(word: str) -> Iterator[int]:
         yield from divmod(byte, 16)
 
 
+@cache
 def _tone(sign: int) -> bytes:
     row, column = ROWS[sign // 4], COLUMNS[sign % 4]
     angles = (2 * math.pi * at / VOICE_RATE for at in range(round(TONE_S * VOICE_RATE)))

@@ -256,6 +256,9 @@ def chunk(text: str, room: int) -> int:
 
 def _ends_within(text: str, room: int) -> list[tuple[int, int]]:
     """Ends of graphemes with the escaped size up to there, as far as there is room."""
+    head = text[: room + 1]  # what comes behind the last may belong to it
+    if head.isascii() and not _ESCAPED.search(head):
+        return [(end, end) for end in range(1, min(room, len(head)) + 1)]
     within = _GRAPHEME.finditer(text, 0, room + 1)  # no character takes less than a byte
     graphemes = ((found.end(), escaped_size(found.group())) for found in within)
     ends = accumulate(graphemes, lambda before, grapheme: (grapheme[0], before[1] + grapheme[1]))

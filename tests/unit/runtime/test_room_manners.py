@@ -60,18 +60,17 @@ def talk(said: Iterable[Said], until: float) -> list[Heard]:
     coming = deque(sorted(said, key=lambda each: each.at))
     waiting: dict[str, tuple[Said, InboxRecord]] = {}
     authors, free_at, heard, numbers = RoundRobin(), 0.0, [], itertools.count(1)
+    queued: Counter[str] = Counter()
     while coming or waiting:
         if not waiting or (coming and coming[0].at <= free_at):
             each = coming.popleft()
             free_at = max(free_at, each.at) if not waiting else free_at
-            queued = Counter(there.author for there, _ in waiting.values())
             mine = queued[each.author]
-            if (
-                POLICY.may_say(Role.MEMBER, "Hi", waiting=len(waiting), authors=len(queued), waiting_of_person=mine)
-                is None
-            ):
+            there = sum(map(bool, queued.values()))
+            if POLICY.may_say(Role.MEMBER, "Hi", waiting=len(waiting), authors=there, waiting_of_person=mine) is None:
                 new = row(next(numbers), each.author)
                 waiting[new.id] = each, new
+                queued[each.author] += 1
             else:
                 assert mine, "the first of ten people's messages has a place"
             continue
@@ -80,6 +79,7 @@ def talk(said: Iterable[Said], until: float) -> list[Heard]:
         taken = authors.next([queued_row for _, queued_row in waiting.values()])
         authors.served(taken.person_id)
         each, _ = waiting.pop(taken.id)
+        queued[each.author] -= 1
         heard.append(Heard(each.author, each.at, free_at))
         free_at += each.seconds
     return heard
