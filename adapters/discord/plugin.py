@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from adapters.discord import voice_support
 from adapters.discord.settings import DiscordSettings
@@ -10,19 +11,24 @@ from bot.ports.chat import ChatPlatform
 from bot.ports.plugin import Finding, PlatformPlugin, PluginContext, SettingQuestion
 from bot.redaction import HIDDEN, SecretShapes
 
+if TYPE_CHECKING:
+    from adapters.discord.gateway import Connector
+
 SECRETS = SecretShapes(
     keys=(r"\b[MNO][\w-]{22,28}\.[\w-]{6,7}\.[\w-]{27,}",),  # a bot's token: base64 of a snowflake's digits
     places=((r"(/(?:webhooks|interactions)/\d{1,25}/)[\w-]+", rf"\1{HIDDEN}"),),  # an interaction's token
 )
 
 
-def _build(settings: DiscordSettings, context: PluginContext) -> ChatPlatform:
+def build(settings: DiscordSettings, context: PluginContext, connector: "Connector | None" = None) -> ChatPlatform:
+    """`connector` makes what its connections go through, where that is not the open internet."""
     from adapters.discord.platform import DiscordPlatform  # noqa: PLC0415
 
     return DiscordPlatform(
         settings,
         context.core,
         context.clock,
+        connector=connector,
         catalogue=context.catalogue,
         receivers=context.receivers if context.receives else None,
         budgets=context.budgets,
@@ -68,7 +74,7 @@ PLUGIN = PlatformPlugin(
     ),
     next_steps=_next_steps,
     features=lambda _: voice_support.features(),
-    build=_build,
+    build=build,
     check=_check,
     secrets=SECRETS,
     log_levels=MappingProxyType(

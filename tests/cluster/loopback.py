@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from adapters.discord.platform import DiscordPlatform
+from adapters.discord.plugin import build
 from adapters.discord.settings import DiscordSettings
 from bot.ports.chat import ChatPlatform
 from bot.ports.plugin import PlatformPlugin, PluginContext
@@ -25,14 +25,8 @@ class LoopbackSettings(BaseSettings):
 
 
 def _build(settings: LoopbackSettings, context: PluginContext) -> ChatPlatform:
-    return DiscordPlatform(
-        DiscordSettings.model_validate({"DISCORD_TOKEN": settings.token}),
-        context.core,
-        context.clock,
-        connector=lambda: connector(settings.port, settings.authority),
-        catalogue=context.catalogue,
-        receivers=context.receivers if context.receives else None,
-    )
+    discord = DiscordSettings.model_validate({"DISCORD_TOKEN": settings.token})
+    return build(discord, context, lambda: connector(settings.port, settings.authority))
 
 
 PLUGIN = PlatformPlugin(
