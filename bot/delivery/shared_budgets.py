@@ -16,7 +16,7 @@ log = structlog.get_logger(__name__)
 MOST_RESERVED = 10
 """Calls that are reserved together: as many as wait, and so many at most, since what is reserved and not made is lost to all."""
 
-STALE = 0.5
+STALE = 0.1
 """Seconds after which a reserved call that nobody made is not made any more: others have theirs by then."""
 
 SHARE_ALONE = 4
