@@ -61,6 +61,9 @@ class CuttableStore(Store):
     async def write(self, work: Work[T]) -> T:
         return await super().write(self._unless_cut(work))
 
+    async def urgent(self, work: Work[T]) -> T:
+        return await super().urgent(self._unless_cut(work))
+
     def _unless_cut(self, work: Work[T]) -> Work[T]:
         if self.wire.cut:
             raise StoreUnavailable("This process is dead.")
@@ -207,7 +210,7 @@ class Stack(Watched):
             provider = AkoolProvider(api, self.tap or self.simulator.connect, self.own_room)
             stack.push_async_callback(provider.aclose)
             parts.setdefault("give_up", self.given_up.append)
-            storage = SqlStorage(store, clock or self.clock)
+            storage = SqlStorage(store, clock or self.clock, self.clock if self.engine.on_server else None)
             made = Parts(storage, provider, clock or self.clock, self.policy, new_metrics(), alone=alone, **parts)
             service = Service(made, "http://avatarbot.test")
             self.service, self.room.clock = service, self.clock

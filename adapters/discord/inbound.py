@@ -28,7 +28,7 @@ from bot.domain.conversations import (
     Refused,
     Reply,
 )
-from bot.domain.errors import PlatformError, StoreUnavailable
+from bot.domain.errors import IN_DOUBT, PlatformError, StoreUnavailable
 from bot.ports.chat import CoreApi
 
 log = structlog.get_logger(__name__)
@@ -48,12 +48,12 @@ class DiscordInboundHandler:
     catalogue: Catalogue = CATALOGUE
 
     async def accept(self, inbound: Inbound) -> Outcome:
-        """Commit. What was certainly not taken is refused with a sentence that says so."""
+        """Commit. What was not taken, or may not have been, is refused with a sentence that says so."""
         try:
             return await self.core.accept(inbound)
         except StoreUnavailable as error:
             log.warning("something was not taken", reason=error.detail)
-            return Refused(NOT_TAKEN)
+            return Refused(error.told(NOT_TAKEN))
 
     async def correct(self, inbound: Inbound) -> None:
         """An edit or a deletion. What is lost of them is not worth a word."""
@@ -81,7 +81,7 @@ class DiscordInboundHandler:
             case Question():
                 if await self._first(inbound):
                     await self.tell(inbound, await self.core.answer(inbound))
-            case Refused(sentence) if addressed or live or sentence != NOT_TAKEN:
+            case Refused(sentence) if addressed or live or sentence not in {NOT_TAKEN, IN_DOUBT}:
                 await self._refuse(inbound, sentence)
             case NoSession(sentence):
                 self.conversations.forget(inbound.place)

@@ -284,8 +284,8 @@ class PlaygroundInboundHandler:
     async def _hand_in(self, client: Client, inbound: Inbound, nonce: str, *, spoken_to: bool) -> Inbound | None:
         try:
             outcome = await self.core.accept(inbound)
-        except StoreUnavailable:
-            outcome = Refused(NOT_TAKEN)
+        except StoreUnavailable as error:
+            outcome = Refused(error.told(NOT_TAKEN))
         client.note(encode(Acknowledged(nonce)))
         match outcome:
             case Question():

@@ -241,8 +241,8 @@ class SlackInboundHandler:
         try:
             outcome = await self.core.accept(inbound)
             return await self._handled(inbound, outcome)
-        except StoreUnavailable:
-            return Handling(NOT_TAKEN, taken=False)
+        except StoreUnavailable as error:
+            return Handling(error.told(NOT_TAKEN), taken=False)
 
     async def _handled(self, inbound: Inbound, outcome: Outcome) -> Handling:
         match outcome:

@@ -17,7 +17,28 @@ class SettingsError(AvatarbotError):
 
 
 class StoreUnavailable(AvatarbotError):
-    """Nothing was written, and nothing will be of this call."""
+    """Nothing was written, and nothing will be of this call, unless it is `WriteInDoubt`."""
+
+    def told(self, sentence: str) -> str:
+        """What is said to whoever handed something in: `sentence` where it was certainly not taken."""
+        return sentence
+
+
+class StoreAway(StoreUnavailable):
+    """The storage is not reached, or too busy: what it did not take now it takes later."""
+
+
+IN_DOUBT = "That may not have been taken. Please look before you do it again."
+
+
+class WriteInDoubt(StoreAway):
+    """The storage was lost while it committed: it may have been written all the same. Writing it again changes nothing then."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(IN_DOUBT, detail)
+
+    def told(self, sentence: str) -> str:  # noqa: ARG002
+        return self.sentence
 
 
 class Verdict(StrEnum):

@@ -103,7 +103,7 @@ class Inbox:
         self._all_answered.set()
 
     async def accept(self, inbound: Inbound) -> Outcome:
-        """What came of it, once that is committed. Raises `StoreUnavailable` when it was certainly not taken."""
+        """What came of it, once that is committed. Raises `StoreUnavailable` when it was not taken, `WriteInDoubt` when that is not known."""
         waiting = _Waiting(inbound)
         self._queue.append(waiting)
         self._filled.set()
@@ -178,11 +178,13 @@ class Inbox:
             del self._told_ended[forgotten]
 
     def _refuse(self, batch: Sequence[_Waiting], error: StoreUnavailable) -> None:
-        """What came in while the database did not answer would wait as long again: it is given up too."""
+        """What came in while the database did not answer would wait as long again: it is given up too, and certainly not taken."""
         behind, self._queue = self._queue, []
         self._filled.clear()
-        for waiting in (*batch, *behind):
+        for waiting in batch:
             waiting.fail(error)
+        for waiting in behind:
+            waiting.fail(StoreUnavailable(NOT_TAKEN, error.detail))
 
     def _decide(self, batch: Sequence[_Waiting], situation: Situation) -> Admitted:
         admission = Admission(situation, self._policy, self._funding.judged, new_id, self._told_ended)

@@ -217,7 +217,9 @@ class CoreApi(Protocol):
     """What chat platforms call in the core."""
 
     async def accept(self, inbound: Inbound) -> Outcome:
-        """Commit what came in, within 2 s. Raises `StoreUnavailable` when it was certainly not taken: say so, or let the platform deliver again."""
+        """Commit what came in, within 2 s. Raises `StoreUnavailable` when it was not taken: let the platform deliver again, or
+        say what `told` answers, as it may be in doubt.
+        """
         ...
 
     async def concerns(self, place: ConversationRef) -> bool:

@@ -67,6 +67,12 @@ class ProviderAccounts:
         self._funding = funding
         self._open: dict[str, Account] = {}
 
+    def on(self, storage: Storage) -> "ProviderAccounts":
+        """The same accounts, with what is kept of them read from another storage."""
+        same = ProviderAccounts(self.operator, storage, self._funding, self._warn)
+        same._open = self._open
+        return same
+
     async def aclose(self) -> None:
         for account in self._open.values():
             await account.provider.aclose()

@@ -14,6 +14,13 @@ from bot.runtime.context import SessionContext
 from bot.runtime.services import Services
 
 
+class NobodyIsLeft(AvatarbotError):
+    """It was live, and so long was no database that its people are gone: nothing is bought for them."""
+
+    def __init__(self) -> None:
+        super().__init__("Nobody talked to it any more.", "the database was away for longer than people stay")
+
+
 class BudgetSpent(AvatarbotError):
     """The payer's minutes for today are used up."""
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -97,7 +98,7 @@ class SessionContext:
         self.quiet.set()
         self.active_at = min(self.services.clock.now(), self.session.active_at)
         inbox, session_id = self.services.storage.inbox, self.session.id
-        self.turns = WaitingRows(lambda: inbox.waiting_turns(session_id))
+        self.turns = WaitingRows(self._read_turns)
         self.controls = WaitingRows(lambda: inbox.waiting_controls(session_id))
 
     @property
@@ -140,10 +141,26 @@ class SessionContext:
         """Somebody uses it: it stays awake."""
         self.active_at = self.services.clock.now()
 
+    async def _read_turns(self) -> Sequence[InboxRecord]:
+        """What waits to be spoken: whichever process took it in, it keeps the session awake from then on."""
+        rows = await self.services.storage.inbox.waiting_turns(self.session.id)
+        used = max((row.created_at for row in rows), default=self.active_at)
+        self.active_at = max(self.active_at, min(used, self.services.clock.now()))
+        return rows
+
     @property
     def idle_deadline(self) -> datetime:
         """When it has stayed awake for long enough without anybody."""
         return self.active_at + self.services.policy.limits.sleep_after
+
+    @property
+    def was_live(self) -> bool:
+        return self.session.status in {SessionStatus.LIVE, SessionStatus.RECONNECTING}
+
+    @property
+    def is_forsaken(self) -> bool:
+        """Whether it was live, and nobody has used it or been there for so long that it should be asleep."""
+        return self.was_live and not self.attended and self.services.clock.now() >= self.idle_deadline
 
     def set_back(self, by: timedelta) -> None:
         """The clock was set back, and with it goes what was measured by it. Written by `LifecycleTimer`."""

@@ -8,8 +8,8 @@ import structlog
 
 from bot.clock import new_id
 from bot.domain.errors import StoreUnavailable
-from bot.ports.storage.records import ProcessProfile
-from bot.ports.storage.repositories import WorkerRepository
+from bot.ports.storage.records import Lease, ProcessProfile
+from bot.ports.storage.workers import WorkerRepository
 from bot.runtime.services import Services
 
 log = structlog.get_logger(__name__)
@@ -17,12 +17,15 @@ log = structlog.get_logger(__name__)
 LEASE = timedelta(seconds=5)
 RENEW_EVERY = 1.5
 
+TRY_AGAIN = 0.3
+"""Seconds between two tries to renew it while the database is not to be had."""
+
 ENLIST_AGAIN = 1.0
-"""Seconds between two tries while the database is not to be had."""
+"""Seconds between two tries to have one."""
 
 
 class WorkerLease:
-    """Renewed until that fails, and then had anew under another id.
+    """Renewed as long as the process lives, also late: what others claimed meanwhile is theirs, and what they did not is kept.
 
     With `alone` no other process can use the database (a lock on its file says so). There is nobody to yield to then: the lease
     lasts as long as the process, whatever stalls and whatever becomes of the clock.
@@ -35,19 +38,22 @@ class WorkerLease:
         self._services = services
         self._profile = profile
         self._alone = alone
-        self._until = 0.0  # in the loop's time; the row has it in the wall clock's
+        self._until = 0.0  # in the loop's time; the row has it in that of the clock that all processes share
+        self._gap = False  # it was renewed too late
+        self._known = True  # it was not dismissed
 
     @property
     def held(self) -> bool:
         """Whether it certainly holds, for what begins now."""
-        return asyncio.get_running_loop().time() < self._until
+        return _elapsed() < self._until
 
     async def enlist(self) -> None:
         """Have a lease under a new id; what was held under the last one can be claimed at once. Raises `StoreUnavailable`."""
-        before, self.id, began = self.id, new_id(), asyncio.get_running_loop().time()
+        before, self.id, began = self.id, new_id(), _elapsed()
         lasts = None if self._alone else LEASE
         await self._workers.enlist(self.id, self._profile, lasts=lasts, instead_of=before)
         self._until = math.inf if self._alone else began + LEASE.total_seconds()
+        self._known = True
         self.enlisted.set()
 
     async def enlist_again(self) -> None:
@@ -59,36 +65,51 @@ class WorkerLease:
                 log.warning("cannot enlist", reason=error.detail)
                 await asyncio.sleep(ENLIST_AGAIN)
 
-    async def lost(self) -> None:
-        """Renew it, and return once that has failed: from then on it is not held, whatever either clock says.
-
-        Not to be asked of one that lasts for ever.
+    async def lapsed(self) -> None:
+        """Renew it until it was not held for a while: others may have claimed what was held under it. Not to be asked of one that lasts
+        for ever.
         """
-        renewed = True
-        while renewed:
-            await asyncio.sleep(RENEW_EVERY)
-            renewed = await self._renewed()
-        self._until = 0.0
+        self._gap, pause = False, RENEW_EVERY
+        while self.held and not self._gap:
+            await asyncio.sleep(pause)
+            if self.held:
+                pause = RENEW_EVERY if await self._renewed() else TRY_AGAIN
+
+    async def regained(self) -> frozenset[Lease]:
+        """Once it lapsed: what is still held under it, as soon as the database is there. Nothing where this worker was dismissed."""
+        while not self.held:
+            if not await self._renewed():
+                if not self._known:
+                    return frozenset()
+                await asyncio.sleep(TRY_AGAIN)
+        return await self._still_held()
 
     async def dismiss(self) -> None:
         """Give it back. Raises `StoreUnavailable`."""
         await self._workers.dismiss(self.id)
 
     async def _renewed(self) -> bool:
-        """Whether it holds for another while; tries until it nearly runs out."""
-        while self.held:
-            began = asyncio.get_running_loop().time()
+        """Whether it holds for another while."""
+        before, began = self._until, _elapsed()
+        try:
+            self._known = await self._workers.renew(self.id, lasts=LEASE)
+        except StoreUnavailable:
+            return False
+        self._until = began + LEASE.total_seconds() if self._known else 0.0
+        self._gap |= _elapsed() >= before
+        return self._known
+
+    async def _still_held(self) -> frozenset[Lease]:
+        while True:
             try:
-                async with asyncio.timeout(max(0.1, self._until - began - RENEW_EVERY / 3)):
-                    renewed = await self._workers.renew(self.id, lasts=LEASE)
-            except (StoreUnavailable, TimeoutError):
-                await asyncio.sleep(RENEW_EVERY / 5)
-                continue
-            if renewed:
-                self._until = began + LEASE.total_seconds()
-            return renewed
-        return False
+                return await self._workers.held(self.id)
+            except StoreUnavailable:
+                await asyncio.sleep(TRY_AGAIN)
 
     @property
     def _workers(self) -> WorkerRepository:
         return self._services.storage.workers
+
+
+def _elapsed() -> float:
+    return asyncio.get_running_loop().time()

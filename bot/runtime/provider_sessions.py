@@ -29,7 +29,7 @@ from bot.ports.avatar import (
 from bot.ports.provider import AvatarProvider, ProviderSession
 from bot.ports.room import LinkDown, LinkUp, LossReason, TokenExpiring
 from bot.ports.storage.records import ProviderSessionRecord, ProviderSessionStatus
-from bot.runtime.budget import minutes_for
+from bot.runtime.budget import NobodyIsLeft, minutes_for
 from bot.runtime.context import SessionContext, ThrownOut
 from bot.runtime.provider_closing import close
 from bot.runtime.provider_opening import create
@@ -82,7 +82,9 @@ class ProviderSessions:
     # ------------------------------------------------------------ beginning
 
     async def begin(self) -> None:
-        """Rejoin what is open and still valid, or open a new one. Raises `ProviderError`, `RoomError`, `NoAvatar`, `BudgetSpent`, `LeaseLost`."""
+        """Rejoin what is open and still valid, or open a new one. Raises `ProviderError`, `RoomError`, `NoAvatar`, `NobodyIsLeft`,
+        `BudgetSpent`, `LeaseLost`.
+        """
         for row in await self._begun():
             if self._context.avatar is None and await self._rejoined(row):
                 log.info("rejoined", session=self._context.session.id)
@@ -130,6 +132,10 @@ class ProviderSessions:
         account = await context.services.accounts.of(context.session.place)
         async with context.fenced() as run:
             minutes = run.intend(row_id, minutes_for(context), account.id)
+        if context.is_forsaken:
+            async with context.fenced() as run:
+                run.abandon(row_id)
+            raise NobodyIsLeft
         duration = minutes.value * 60
         context.spend_reservation()
         spec = context.session.spec

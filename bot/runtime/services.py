@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import NewType
 
@@ -119,6 +119,11 @@ class Services:
     """Whether the avatar is interrupted by whoever speaks aloud while it does."""
     replies_due: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when somebody is to be told something."""
+
+    def for_runs(self) -> "Services":
+        """The same for runs of sessions, which wait for a storage that is away instead of leaving their rooms."""
+        storage = self.storage.patient()
+        return replace(self, storage=storage, accounts=self.accounts.on(storage))
 
     def platform(self, place: ConversationRef) -> ChatPlatform:
         """The platform of a place. Raises `KeyError` for one that does not run here."""

@@ -21,7 +21,7 @@ from bot.ports.storage.records import (
     UnfinishedRow,
 )
 from bot.ports.storage.transactions import Settlement
-from bot.runtime.budget import BudgetSpent, day_of_payer
+from bot.runtime.budget import BudgetSpent, NobodyIsLeft, day_of_payer
 from bot.runtime.closing import Closing
 from bot.runtime.context import Asleep, Ending, HandedOver, SessionContext, ThrownOut
 from bot.runtime.controls import Controls
@@ -38,7 +38,7 @@ from bot.runtime.voice_presence import VoicePresence
 from bot.transcript.publisher import TranscriptPublisher
 
 MOST_ATTEMPTS = 3
-"""Claims without becoming live, after which a session is given up."""
+"""Runs that failed without becoming live, after which a session is given up. Those that lost their lease or gave it up are none."""
 
 
 CREATE_PATIENCE = 2.5
@@ -62,6 +62,20 @@ class SessionRunner:
     def channel(self) -> ConversationRef | None:
         """Where it is hosted, once that was read."""
         return self._context.session.place.channel if self._context else None
+
+    @property
+    def workspace(self) -> tuple[str, str]:
+        """Platform and workspace of where it is hosted, once that was read."""
+        place = self._context.session.place if self._context else None
+        return (place.platform, place.workspace_id) if place else ("", "")
+
+    @property
+    def quiet(self) -> bool:
+        """Whether it is live, nobody watches or listens, and nothing is said or waits to be."""
+        context = self._context
+        if context is None or context.session.status is not SessionStatus.LIVE or context.ending.done():
+            return False
+        return not (context.attended or context.turn_lock.locked() or context.waiting)
 
     def hand_over(self, row: InboxRecord) -> None:
         """It was accepted for the session. Before the run has read its session there is nobody to take it: it is read then."""
@@ -102,9 +116,6 @@ class SessionRunner:
                 await _LiveSession(context, group, self._early).give()
         except* LeaseLost:
             context.log.warning("another process hosts this session now")
-
-
-WAS_LIVE = (SessionStatus.LIVE, SessionStatus.RECONNECTING)
 
 
 class _LiveSession:
@@ -152,10 +163,10 @@ class _LiveSession:
             return context.session.end_reason or EndReason.ERROR
         try:
             await self._take_over()
-            if context.session.attempts > MOST_ATTEMPTS:
+            if context.session.attempts >= MOST_ATTEMPTS:
                 return EndReason.ERROR
             if await self._nobody_is_left():
-                return Asleep()
+                raise NobodyIsLeft  # noqa: TRY301 - as where that shows later
             setting_up = asyncio.create_task(self._set_up(), name="set-up")
             try:
                 await asyncio.wait((setting_up, context.ending), return_when=asyncio.FIRST_COMPLETED)
@@ -165,22 +176,22 @@ class _LiveSession:
             if setting_up.done() and not setting_up.cancelled():
                 setting_up.result()
             return await context.ending
+        except NobodyIsLeft:
+            return Asleep()
         except (NotOffered, ProviderError, RoomError, NoAvatar, BudgetSpent, PlaceGone) as error:
             return await self._give_up(error)
         except PlatformError as error:
-            if context.session.card is not None or context.session.attempts < MOST_ATTEMPTS:
+            if context.session.card is not None or context.session.attempts + 1 < MOST_ATTEMPTS:
                 raise
             return await self._give_up(error)
 
     async def _nobody_is_left(self) -> bool:
         """It was live, and nobody ran it until its room was over and its people were gone: no other room is bought for that."""
-        context = self._context
-        idle = context.services.clock.now() >= context.idle_deadline
-        return context.session.status in WAS_LIVE and idle and await self._provider_sessions.are_over()
+        return self._context.is_forsaken and await self._provider_sessions.are_over()
 
     async def _set_up(self) -> None:
         context = self._context
-        was_live, began = context.session.status in WAS_LIVE, asyncio.get_running_loop().time()
+        was_live, began = context.was_live, asyncio.get_running_loop().time()
         if context.session.card is None:
             await self._announce()
         self._start(Controls(context, self._turns, self._voice).run, "controls")
@@ -203,7 +214,7 @@ class _LiveSession:
         asked = within(context.session.spec, context.services.policy.offer)
         spec = await resolved(asked, await context.services.accounts.catalog(context.session.place))
         await context.respecify(spec)
-        since = context.session.created_at if context.session.attempts > 1 else None
+        since = context.session.created_at if context.lease.epoch > 1 else None
         opened = await context.platform.post_card(context.session.place, self._cards.card(), since=since)
         context.encounters.told({context.session.starter_id})
         await context.open_thread(opened)

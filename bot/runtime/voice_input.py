@@ -208,8 +208,8 @@ class VoiceInput:
                     return await self._unlistened() or sentence
                 case _:
                     return NOT_TAKEN
-        except StoreUnavailable:
-            return NOT_TAKEN
+        except StoreUnavailable as error:
+            return error.told(NOT_TAKEN)
 
     async def _unlistened(self) -> str:
         """Whether the channel listens to mentions only by now; then no page offers its microphone any more."""

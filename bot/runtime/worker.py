@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -11,6 +11,7 @@ from bot.domain.conversations import ConversationRef
 from bot.domain.errors import StoreUnavailable
 from bot.domain.sessions import EndReason
 from bot.ports.storage.records import InboxRecord, Lease, ProcessProfile
+from bot.runtime.balance import LOAD_EVERY, Balance
 from bot.runtime.context import Ending, HandedOver
 from bot.runtime.lease import WorkerLease
 from bot.runtime.services import Services
@@ -21,6 +22,8 @@ log = structlog.get_logger(__name__)
 
 LOOK_EVERY = 1.0
 """Seconds between two looks for sessions without a wakeup. The rows are the truth; a wakeup is only a hint."""
+POLL_EVERY = 0.25
+"""Seconds between two looks for what other processes took in for sessions that run here."""
 RETRY_FIRST, RETRY_MOST = 1.0, 30.0
 
 
@@ -36,7 +39,10 @@ ON_STOP = Patience(6.0, 1.0)
 """Of the 10 s that the service has to end: what comes after the runs needs the rest."""
 
 ON_LOSS = Patience(4.0, 4.0)
-"""A worker that lost its lease is back within 10 s, or its process ends."""
+"""Rooms that others have are left within so long, or the process ends."""
+
+GIVEN_AWAY_FOR = 10.0
+"""Seconds for which a worker does not claim what it gave away."""
 
 STUCK = "Sessions that had to end did not. This process ends at once, so that it can be started anew."
 
@@ -53,6 +59,7 @@ class Worker:
         self.lease = WorkerLease(services, profile, alone=alone)
         self._rooms = profile.rooms
         self._services = services
+        self._for_runs = services.for_runs()
         services.metrics.hosted.set_function(lambda: self.hosted)
         self._give_up = give_up
         self._alone = alone
@@ -60,8 +67,10 @@ class Worker:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._failures: dict[str, int] = {}
         self._wakeup = asyncio.Event()
-        self._nothing_runs = asyncio.Event()
-        self._nothing_runs.set()
+        self._forgot = asyncio.Event()
+        self._releasing: set[str] = set()  # sessions whose run is over, and which are held until another may begin
+        self._balance = Balance()
+        self._given_away: dict[str, float] = {}  # sessions, and until when this worker claims them not
         self._leaving: Ending | None = None
         self._left = asyncio.Event()
 
@@ -107,10 +116,12 @@ class Worker:
         await self.lease.enlist()
         try:
             async with asyncio.TaskGroup() as group:
-                keeping = group.create_task(self._keep_lease(), name="lease")
+                looking = [group.create_task(self._notify_missed(), name="missed")]
+                if not self._alone:
+                    looking += [group.create_task(each) for each in (self._keep_lease(), self._keep_balance())]
                 await self._claim_and_run(group)
-                await self._end_runs(self._leaving or HandedOver(), ON_STOP)
-                await cancel_and_wait(keeping)
+                await self._end_runs(self._leaving or HandedOver(), ON_STOP, list(self._runs.values()))
+                await cancel_and_wait(*looking)
         finally:
             with contextlib.suppress(StoreUnavailable):
                 await self.lease.dismiss()
@@ -128,13 +139,31 @@ class Worker:
         return await self._services.storage.workers.others_alive(self.lease.id)
 
     async def _keep_lease(self) -> None:
-        """When it is lost, fall silent before others may begin, and start anew."""
-        while not self._alone:
-            await self.lease.lost()
+        """After a while without it others may run what ran here: those rooms are left, and all others kept."""
+        while True:
+            await self.lease.lapsed()
             self._services.metrics.leases_lost.inc()
-            log.error("lease lost: leaving all rooms", sessions=len(self._runs))
-            await self._end_runs(HandedOver(), ON_LOSS)
-            await self.lease.enlist_again()
+            log.warning("the lease has lapsed: sessions keep their rooms and say nothing", sessions=len(self._runs))
+            held = await self.lease.regained()
+            lost = [run for run in self._runs.values() if run.lease not in held]
+            log.warning("the lease is there again", kept=len(self._runs) - len(lost), left=len(lost))
+            await self._end_runs(HandedOver(), ON_LOSS, lost)
+            if not self.lease.held:  # dismissed meanwhile
+                await self.lease.enlist_again()
+
+    async def _keep_balance(self) -> None:
+        """Who runs far more than the others for long gives quiet workspaces away, one a second."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY if self._balance.gives else LOAD_EVERY)
+            with contextlib.suppress(StoreUnavailable):
+                load = await self._services.storage.workers.load(self.lease.id)
+                self._give_away(self._balance.to_give(load, self._runs.values()))
+
+    def _give_away(self, runs: Sequence[SessionRunner]) -> None:
+        until = asyncio.get_running_loop().time() + GIVEN_AWAY_FOR
+        for run in runs:
+            self._given_away[run.lease.session_id] = until
+            run.end(HandedOver())
 
     # ------------------------------------------------------------ the runs
 
@@ -144,13 +173,12 @@ class Worker:
             for lease in await self._claim():
                 self._begin(lease, group)
             await rest(self._wakeup, LOOK_EVERY)
-            await self._notify_missed()
 
     def _begin(self, lease: Lease, group: asyncio.TaskGroup) -> None:
         run = self._runs[lease.session_id]
         hosting = group.create_task(self._host(lease, run), name=f"session {lease.session_id}")
         # One that is cancelled before it begins has no `finally`.
-        hosting.add_done_callback(lambda _: self._forget(run))
+        hosting.add_done_callback(lambda _: self._let_go(run))
         self._tasks[lease.session_id] = hosting
 
     def _forget(self, run: SessionRunner) -> None:
@@ -158,26 +186,33 @@ class Worker:
         session_id = run.lease.session_id
         if self._runs.get(session_id) is run:
             del self._runs[session_id], self._tasks[session_id]
-        if not self._runs:
-            self._nothing_runs.set()
+            self._forgot.set()
+
+    def _let_go(self, run: SessionRunner) -> None:
+        self._forget(run)
+        self._releasing.discard(run.lease.session_id)
 
     async def _notify_missed(self) -> None:
-        """Rows that another process wrote wake nobody here: look for them."""
-        if not self._runs:
-            return
-        with contextlib.suppress(StoreUnavailable):
-            for session_id, row_id in await self._services.storage.inbox.waiting_ids():
-                if run := self._runs.get(session_id):
-                    run.look_for(row_id)
+        """Rows that another process wrote wake nobody here: look for them, until cancelled."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY if self._alone else POLL_EVERY)
+            if self._runs:
+                with contextlib.suppress(StoreUnavailable):
+                    await self._look_for_missed()
+
+    async def _look_for_missed(self) -> None:
+        for session_id, row_id in await self._services.storage.inbox.waiting_ids(self.lease.id):
+            if run := self._runs.get(session_id):
+                run.look_for(row_id)
 
     async def _claim(self) -> list[Lease]:
         """What nobody runs, from now on ours. A claim that was under way when the lease was lost is none."""
-        running, worker_id = tuple(self._runs), self.lease.id
-        room = self._rooms - len(running)
+        worker_id, room = self.lease.id, self._rooms - len(self._runs)
         if not self.lease.held or room <= 0:
             return []
+        but = {*self._runs, *self._releasing, *self._not_ours()}
         try:
-            leases = await self._services.storage.workers.claim(worker_id, room=room, but=running)
+            leases = await self._services.storage.workers.claim(worker_id, room=room, but=but)
         except StoreUnavailable as error:
             log.warning("cannot claim", reason=error.detail)
             return []
@@ -185,34 +220,41 @@ class Worker:
             return []  # free for everybody once the next lease is there
         self._services.metrics.claims.inc(len(leases))
         for lease in leases:
-            run = self._runs[lease.session_id] = SessionRunner(self._services, lease)
+            run = self._runs[lease.session_id] = SessionRunner(self._for_runs, lease)
             if self._leaving:  # told to while the claim was under way
                 run.end(self._leaving)
-            self._nothing_runs.clear()
         return leases
+
+    def _not_ours(self) -> Collection[str]:
+        """Sessions that were given away a moment ago."""
+        now = asyncio.get_running_loop().time()
+        self._given_away = {session_id: until for session_id, until in self._given_away.items() if until > now}
+        return self._given_away
 
     async def _host(self, lease: Lease, run: SessionRunner) -> None:
         """Run one session; a fault of ours is logged, and the session is free again after a while."""
-        pause = 0.0
+        pause, failed = 0.0, False
         try:
             await run.run()
             self._failures.pop(lease.session_id, None)
-        except Exception:
+        except Exception as error:
             log.exception("a run failed", session=lease.session_id)
+            failed = not _is_the_storages(error)
             failures = self._failures[lease.session_id] = self._failures.get(lease.session_id, 0) + 1
             pause = min(RETRY_FIRST * 2 ** (failures - 1), RETRY_MOST)
         finally:
+            self._releasing.add(lease.session_id)
             self._forget(run)
         await rest(self._left, pause)
-        await self._release(lease)
+        await self._release(lease, failed=failed)
         self._wakeup.set()
 
-    async def _release(self, lease: Lease) -> None:
+    async def _release(self, lease: Lease, *, failed: bool) -> None:
         """While this worker lives nobody else can take what it holds; a worker that leaves is gone soon."""
         released = False
         while not released:
             try:
-                await self._services.storage.unfenced.released(lease)
+                await self._services.storage.unfenced.released(lease, failed=failed)
                 released = True
             except StoreUnavailable as error:
                 log.warning("cannot release", session=lease.session_id, reason=error.detail)
@@ -221,18 +263,34 @@ class Worker:
 
     # ------------------------------------------------------------ ending them
 
-    async def _end_runs(self, ending: Ending, patience: Patience) -> None:
-        """Return when no run is left: asked to end first, then cancelled. What does not end then ends with the process."""
-        for run in self._runs.values():
+    async def _end_runs(self, ending: Ending, patience: Patience, runs: Sequence[SessionRunner]) -> None:
+        """Return when none of these runs is left: asked to end first, then cancelled. What does not end then ends with the process."""
+        for run in runs:
             run.end(ending)
-        if await self._all_over(patience.asked):
+        await self._over(runs, patience.asked)
+        if not (late := self._unended(runs)):
             return
-        log.warning("runs are cancelled", sessions=list(self._tasks))
-        for task in self._tasks.values():
-            task.cancel()
-        if not await self._all_over(patience.cancelled):
+        log.warning("runs are cancelled", sessions=late)
+        for session_id in late:
+            self._tasks[session_id].cancel()
+        await self._over(runs, patience.cancelled)
+        if self._unended(runs):
             self._give_up(STUCK)
 
-    async def _all_over(self, within: float) -> bool:
-        await rest(self._nothing_runs, within)
-        return self._nothing_runs.is_set()
+    def _unended(self, runs: Sequence[SessionRunner]) -> list[str]:
+        return [run.lease.session_id for run in runs if self._runs.get(run.lease.session_id) is run]
+
+    async def _over(self, runs: Sequence[SessionRunner], within: float) -> None:
+        """Once none of them is left, or that time has passed."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                while self._unended(runs):
+                    self._forgot.clear()
+                    await self._forgot.wait()
+
+
+def _is_the_storages(error: Exception) -> bool:
+    """Whether nothing but the storage is to blame."""
+    if isinstance(error, ExceptionGroup):
+        return error.split(StoreUnavailable)[1] is None
+    return isinstance(error, StoreUnavailable)

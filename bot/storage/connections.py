@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Connection
 
-from bot.domain.errors import StoreUnavailable
+from bot.domain.errors import StoreAway, StoreUnavailable
 
 T = TypeVar("T")
 Work = Callable[[Connection], T]
@@ -30,13 +30,15 @@ class PoolSize:
 
     writers: int = 4
     readers: int = 3
+    urgent: int = 0
+    """One for the lease of a worker, else none."""
 
     @property
     def total(self) -> int:
-        return self.writers + self.readers
+        return self.writers + self.readers + self.urgent
 
 
-STANDARD_SIZE = PoolSize()
+STANDARD_SIZE = PoolSize(urgent=1)
 
 
 Retried = Callable[[str], object]
@@ -51,7 +53,7 @@ class TryAgain(Exception):
     """Raised by a piece of work that has to be run again: it would wait in the wrong order."""
 
 
-class DatabaseAway(StoreUnavailable):
+class DatabaseAway(StoreAway):
     """Nobody gets in at the moment: what queued behind would wait as long for the same."""
 
 
@@ -75,6 +77,8 @@ class Database:
     readers: Sequence[ConnectionThread]
     batch: int
     """How many pieces of work may share a transaction."""
+    urgent: ConnectionThread | None = None
+    """Writes what waits for nothing else; None where that would have to wait for a writer all the same."""
     check: Callable[[], None] = lambda: None
     """Raises `SettingsError` when nothing that is written is kept any more."""
 

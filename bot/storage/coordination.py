@@ -16,7 +16,7 @@ KEPT = timedelta(days=1)
 
 
 def _ran(tx: SqlTransaction, statement: Any) -> Any:
-    return tx.connection.execute(statement, {"now": tx.now})
+    return tx.connection.execute(statement, {"now": tx.shared_now})
 
 
 def _took(tx: SqlTransaction, upsert: Insert) -> bool:

@@ -87,6 +87,11 @@ class Store:
                     await asyncio.wait([drained, *writing])
                     await stack.aclose()
 
+    @property
+    def on_server(self) -> bool:
+        """Whether other processes use it too."""
+        return self.url.get_backend_name() != "sqlite"
+
     def check(self) -> None:
         """Raises `SettingsError` when nothing that is written is kept any more."""
         self.database.check()
@@ -109,7 +114,7 @@ class Store:
         """Run `work` in a write transaction and return its result once that is committed.
 
         Several pieces of work may share one commit; one that raises is rolled back alone. Raises `StoreUnavailable` when
-        nothing of it was written, as far as is known: a server may be lost for good while it commits. Cancelling the caller does not
+        nothing of it was written, and `WriteInDoubt` where the server was lost while it committed. Cancelling the caller does not
         undo it.
         """
         return await self.write_late(lambda: work)
@@ -120,6 +125,13 @@ class Store:
             pending: _Pending[T] = _Pending(make)
             self._queue.put_nowait(pending)
             return await pending.done
+
+    async def urgent(self, work: Work[T]) -> T:
+        """`write`, on a connection of its own where there is one: it waits for nothing that was to be written before."""
+        if self.database.urgent is None:
+            return await self.write(work)
+        with self._counted():
+            return await self.database.urgent.transaction(work)
 
     @contextlib.contextmanager
     def _counted(self) -> Iterator[None]:

@@ -38,7 +38,7 @@ from bot.ports.storage.records import (
 from bot.ports.storage.transactions import EventKey
 from bot.storage.encryption import decrypt, encrypt
 from bot.storage.statements import NOW, Prepared, SqlTransaction, in_workspace, lasting, one_of
-from bot.storage.tables import events, inbox, seen, turns, utterances
+from bot.storage.tables import events, inbox, seen, sessions, turns, utterances
 
 NO_WORDS = "{}"
 """The body of a message of which no word is kept."""
@@ -202,11 +202,15 @@ def authors(tx: SqlTransaction, session_id: str) -> frozenset[str]:
     return frozenset(row.person_id for row in _WRITERS.rows(tx, session=session_id))
 
 
-_ANYWHERE = Prepared(select(inbox.c.session_id, inbox.c.id).where(inbox.c.state == InboxState.WAITING))
+_WAITS_FOR = Prepared(
+    select(inbox.c.session_id, inbox.c.id)
+    .join_from(inbox, sessions)
+    .where(inbox.c.state == InboxState.WAITING, sessions.c.worker_id == bindparam("worker"))
+)
 
 
-def waiting_ids(tx: SqlTransaction) -> list[tuple[str, str]]:
-    return [(row.session_id, row.id) for row in _ANYWHERE.rows(tx)]
+def waiting_ids(tx: SqlTransaction, worker_id: str) -> list[tuple[str, str]]:
+    return [(row.session_id, row.id) for row in _WAITS_FOR.rows(tx, worker=worker_id)]
 
 
 def count_waiting(tx: SqlTransaction, session_id: str) -> int:
@@ -250,13 +254,13 @@ _PUT_OFF = Prepared(
 def claim_replies(
     tx: SqlTransaction, platforms: Collection[str], most: int, by: str, *, lasts: timedelta
 ) -> list[InboxRecord]:
-    given = {"platforms": list(platforms), "most": most, "by": by, "lasts": lasting(lasts), "now": tx.now}
+    given = {"platforms": list(platforms), "most": most, "by": by, "lasts": lasting(lasts), "now": tx.shared_now}
     rows = sorted(_CLAIM_REPLIES.rows(tx, **given), key=lambda row: (row.done_at, row.id))
     return [record(tx, row) for row in rows]
 
 
 def put_off_replies(tx: SqlTransaction, row_ids: Collection[str], *, lasts: timedelta) -> None:
-    _PUT_OFF.run(tx, rows=list(row_ids), lasts=lasting(lasts), now=tx.now)
+    _PUT_OFF.run(tx, rows=list(row_ids), lasts=lasting(lasts), now=tx.shared_now)
 
 
 _REPLY_SENT = Prepared(update(inbox).where(inbox.c.id == bindparam("row")).values(reply_due=False, reply_to=None))

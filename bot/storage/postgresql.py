@@ -15,7 +15,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
-from bot.domain.errors import SettingsError, StoreUnavailable
+from bot.domain.errors import SettingsError, StoreAway, StoreUnavailable, WriteInDoubt
 from bot.storage.connections import (
     STANDARD_SIZE,
     Database,
@@ -53,6 +53,9 @@ AGAIN_WITHIN_S: Final = 1.5
 ONCE: Final = frozenset({"one_row_per_event", "one_session_per_place"})
 """Unique indexes that two who look at the same moment meet in: who looks again sees the other."""
 
+PASSES_LATER: Final = frozenset({"25006", "40001", "40P01", "53100", "53200", "53300", "55P03", "57014", "lock order"})
+"""Of a server that is there, and takes nothing for now: one that still follows another, one that is full or too busy."""
+
 _NAMED: Final = {"application_name": "avatarbot"}
 CONNECT: Final[Mapping[str, Any]] = {
     "connect_timeout": 3,
@@ -79,7 +82,8 @@ async def opened(
             opening = (PostgresThread.open(engine, begin, retried, silent_after_s) for _ in range(number))
             return [await stack.enter_async_context(each) for each in opening]
 
-        yield Database(await threads(WRITE, size.writers), await threads(READ, size.readers), batch=1)
+        writers, readers = await threads(WRITE, size.writers), await threads(READ, size.readers)
+        yield Database(writers, readers, batch=1, urgent=next(iter(await threads(WRITE, size.urgent)), None))
 
 
 @contextlib.contextmanager
@@ -127,6 +131,7 @@ class PostgresThread:
         self._silent_after_s = silent_after_s
         self._connection: Connection | None = None
         self._driver: Any = None
+        self._commits = False  # the last transaction has come to its COMMIT
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="database")
 
     @classmethod
@@ -185,21 +190,27 @@ class PostgresThread:
     def _tried(self, work: Work[T]) -> T:
         """What it yields once it is committed, after several attempts where each was in somebody's way."""
         pauses, until = iter(AGAIN_AFTER_S), time.monotonic() + AGAIN_WITHIN_S
+        in_doubt = False
         while True:
             try:
                 return self._transact(work)
             except (*FAILURES, TryAgain) as error:
+                in_doubt |= self._commits and _is_away(error)
                 pause = next(pauses, None)
                 if pause is None or time.monotonic() + pause > until or not passes(error):
+                    if in_doubt:
+                        raise WriteInDoubt(_detail(error)) from error
                     raise
                 self._retried(_state(error))
             time.sleep(pause)
 
     def _transact(self, work: Work[T]) -> T:
+        self._commits = False
         connection, driver = self._connected()
         try:
             driver.execute(self._begin)
             result = work(connection)
+            self._commits = self._begin is WRITE
             driver.commit()
             if connection.in_transaction():
                 connection.commit()
@@ -268,7 +279,13 @@ def passes(error: Exception) -> bool:
 
 def told(error: Exception) -> StoreUnavailable:
     """The sentence for a server that does not do its part."""
-    return unavailable(_detail(error), _TROUBLES, DatabaseAway if _is_away(error) else StoreUnavailable)
+    return unavailable(_detail(error), _TROUBLES, _kind(error))
+
+
+def _kind(error: Exception) -> type[StoreUnavailable]:
+    if _is_away(error):
+        return DatabaseAway
+    return StoreAway if _state(error) in PASSES_LATER else StoreUnavailable
 
 
 def _refused(error: Exception, url: URL) -> SettingsError:

@@ -1,20 +1,19 @@
 """Sessions: what is read of them, how they begin, rest and end; who may claim them, and what a run changes of its own."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, and_, bindparam, exists, func, or_, select, update
+from sqlalchemy import Integer, Select, and_, bindparam, exists, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from bot.domain.conversations import ConversationRef, MessageRef
 from bot.domain.posts import Opened
 from bot.domain.sessions import NOTHING_SHOWN, EndReason, SessionSpec, SessionStatus, Shown
-from bot.ports.storage.records import Lease, LivingProcess, Past, Placement, ProcessProfile, SessionRecord, VoicePlace
+from bot.ports.storage.records import Lease, Past, SessionRecord, VoicePlace
 from bot.ports.storage.transactions import NewSession, WorkspaceKey
-from bot.process_roles import ALL_ROLES, roles_named
 from bot.storage import inbox, transcripts, usage
 from bot.storage.encryption import Cipher, decrypt, encrypt
 from bot.storage.statements import (
@@ -28,7 +27,7 @@ from bot.storage.statements import (
     in_workspace,
     one_of,
 )
-from bot.storage.tables import jobs, sessions, turns, utterances, workers
+from bot.storage.tables import sessions, turns, utterances
 
 ENDED = SessionStatus.ENDED.value
 AT_REST = (ENDED, SessionStatus.SLEEPING.value)
@@ -288,96 +287,12 @@ def move_card(tx: SqlTransaction, lease: Lease, card: MessageRef) -> None:
     _CHANGE.run(tx, **holding(lease), card_message_id=card.message_id, card_thread_id=card.place.thread_id)
 
 
-def release(tx: SqlTransaction, lease: Lease) -> None:
-    change(tx, lease, worker_id="")
+_RELEASE = Prepared(
+    update(sessions)
+    .where(HELD)
+    .values(worker_id="", attempts=sessions.c.attempts + bindparam("failures", type_=Integer))
+)
 
 
-# ---------------------------------------------------------------- workers and their claims
-
-
-FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
-
-
-def enlist(
-    tx: SqlTransaction, worker_id: str, profile: ProcessProfile, *, lasts: timedelta | None, instead_of: str = ""
-) -> None:
-    gone = workers.c.id == instead_of if lasts else workers.c.id != worker_id
-    tx.connection.execute(workers.delete().where(gone))
-    if not lasts:
-        tx.connection.execute(jobs.delete())
-    until = tx.now + lasts if lasts else FOREVER
-    written = insert(workers).values(
-        id=worker_id,
-        started_at=tx.now,
-        lease_until=until,
-        roles=" ".join(sorted(profile.roles)),
-        rooms=profile.rooms,
-        address=profile.address,
-        version=profile.version,
-    )
-    tx.connection.execute(written.on_conflict_do_update(index_elements=["id"], set_={"lease_until": until}))
-
-
-def renew(tx: SqlTransaction, worker_id: str, *, lasts: timedelta) -> bool:
-    query = update(workers).where(_living(worker_id, tx.now)).values(lease_until=tx.now + lasts)
-    return tx.connection.execute(query).rowcount == 1
-
-
-def dismiss(tx: SqlTransaction, worker_id: str) -> None:
-    tx.connection.execute(workers.delete().where(workers.c.id == worker_id))
-
-
-def others_alive(tx: SqlTransaction, worker_id: str) -> bool:
-    others = (workers.c.id != worker_id) & (workers.c.rooms > 0)
-    query = select(func.count()).where(others, workers.c.lease_until > tx.now)
-    return int(tx.connection.execute(query).scalar_one()) > 0
-
-
-def living(tx: SqlTransaction) -> list[LivingProcess]:
-    runs = (workers.c.id == sessions.c.worker_id) & sessions.c.status.not_in(AT_REST)
-    query = (
-        select(workers.c.started_at, workers.c.roles, workers.c.rooms, func.count(sessions.c.id).label("running"))
-        .outerjoin(sessions, runs)
-        .where(workers.c.lease_until > tx.now)
-        .group_by(workers.c.id)
-        .order_by(workers.c.started_at, workers.c.id)
-    )
-    return [
-        LivingProcess(row.started_at, roles_named(row.roles.split()) or ALL_ROLES, row.rooms, row.running)
-        for row in tx.connection.execute(query)
-    ]
-
-
-def placement(tx: SqlTransaction, session_id: str) -> Placement | None:
-    runs = (workers.c.id == sessions.c.worker_id) & (workers.c.lease_until > tx.now) & sessions.c.status.not_in(AT_REST)
-    query = select(workers.c.id, sessions.c.epoch, workers.c.address, workers.c.version).join(sessions, runs)
-    row = tx.connection.execute(query.where(sessions.c.id == session_id)).first()
-    return Placement(*row) if row else None
-
-
-def _living(worker_id: str, now: datetime) -> ColumnElement[bool]:
-    return (workers.c.id == worker_id) & (workers.c.lease_until > now)
-
-
-def _unheld(now: datetime) -> Select[Any]:
-    alive = select(workers.c.id).where(workers.c.lease_until > now)
-    return select(sessions.c.id).where(sessions.c.status.not_in(AT_REST), sessions.c.worker_id.not_in(alive))
-
-
-def claim(tx: SqlTransaction, worker_id: str, *, room: int, but: Collection[str] = ()) -> list[Lease]:
-    """What nobody holds, and what it holds itself and does not run: an earlier run of the same may have claimed it."""
-    others = sessions.c.id.not_in(tuple(but))
-    lives = exists().where(_living(worker_id, tx.now))
-    held = select(sessions.c.id, sessions.c.epoch).where(
-        sessions.c.worker_id == worker_id, sessions.c.status.not_in(AT_REST), others, lives
-    )
-    mine = [Lease(row.id, worker_id, row.epoch) for row in tx.connection.execute(held.order_by(sessions.c.id))]
-    free = _unheld(tx.now).where(others).order_by(sessions.c.created_at, sessions.c.id).limit(max(0, room - len(mine)))
-    ids = free.with_for_update(skip_locked=True, key_share=True, of=sessions).cte("free").prefix_with("MATERIALIZED")
-    claimed = tx.connection.execute(
-        update(sessions)
-        .where(sessions.c.id.in_(select(ids.c.id)), lives)
-        .values(worker_id=worker_id, epoch=sessions.c.epoch + 1, attempts=sessions.c.attempts + 1)
-        .returning(sessions.c.id, sessions.c.epoch)
-    )
-    return [*mine, *(Lease(row.id, worker_id, row.epoch) for row in claimed)]
+def release(tx: SqlTransaction, lease: Lease, *, failed: bool = False) -> None:
+    _RELEASE.run(tx, **holding(lease), failures=int(failed))

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from functools import partial
 from typing import Concatenate, ParamSpec, TypeVar
 
 from bot.clock import Clock
@@ -22,9 +21,9 @@ from bot.ports.storage.repositories import (
     TokenRepository,
     TranscriptRepository,
     UploadRepository,
-    WorkerRepository,
 )
 from bot.ports.storage.transactions import AdmissionQuery, Admitted, FencedWrites, Situation, UnfencedWrites
+from bot.ports.storage.workers import WorkerRepository
 from bot.storage import (
     coordination,
     hooks,
@@ -36,6 +35,7 @@ from bot.storage import (
     tokens,
     transcripts,
     usage,
+    workers,
     workspaces,
 )
 from bot.storage.admission import EarlierRuns, SessionEndings, admit
@@ -46,7 +46,7 @@ from bot.storage.event_writer import EventWriter
 from bot.storage.functions import StorageFunctions
 from bot.storage.keys import has_canary, leave_canary, require_key
 from bot.storage.statements import SqlTransaction
-from bot.storage.unit_of_work import FencedBlock, Repository, changes, reads, writes
+from bot.storage.unit_of_work import FencedBlock, Repository, changes, patiently, reads, urgent, writes
 from bot.tasks import Wakeups
 
 FUNCTIONS: StorageFunctions[SqlTransaction] = StorageFunctions(
@@ -72,35 +72,61 @@ async def sql_storage(
 
 
 class SqlTransactions:
-    """Runs functions of a transaction on a store. Everything raises `StoreUnavailable`."""
+    """Runs functions of a transaction on a store. Everything raises `StoreUnavailable`.
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    `shared` is the clock by which processes are compared; None for the server's, or for `clock` where there is no server.
+    """
+
+    def __init__(self, store: Store, clock: Clock, shared: Clock | None = None) -> None:
         self.store = store
         self.clock = clock
+        self.shared = shared or (None if store.on_server else clock)
 
     async def read(self, work: Callable[Concatenate[SqlTransaction, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        cipher, now = self.store.cipher, self.clock.now()
-        return await self.store.read(lambda c: work(SqlTransaction(c, cipher, now), *args, **kwargs))
+        return await self.store.read(self._work(work, *args, **kwargs))
 
     async def write(self, work: Callable[Concatenate[SqlTransaction, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        cipher, now = self.store.cipher, self.clock.now()
-        return await self.store.write(lambda c: work(SqlTransaction(c, cipher, now), *args, **kwargs))
+        return await self.store.write(self._work(work, *args, **kwargs))
+
+    async def urgent(
+        self, work: Callable[Concatenate[SqlTransaction, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        return await self.store.urgent(self._work(work, *args, **kwargs))
 
     async def write_late(self, ask: Callable[[], A], work: Callable[[SqlTransaction, A], T]) -> T:
         """Run `work` on what `ask` answers in the loop when the transaction begins."""
-        return await self.store.write_late(partial(self._asked, ask, work))
+        return await self.store.write_late(lambda: self._work(work, ask()))
 
-    def _asked(self, ask: Callable[[], A], work: Callable[[SqlTransaction, A], T]) -> Work[T]:
-        asked, cipher, now = ask(), self.store.cipher, self.clock.now()
-        return lambda connection: work(SqlTransaction(connection, cipher, now), asked)
+    def _work(self, work: Callable[Concatenate[SqlTransaction, P], T], /, *args: P.args, **kwargs: P.kwargs) -> Work[T]:
+        """By the clocks as they are now."""
+        cipher, now, shared = self.store.cipher, self.clock.now(), self.shared.now() if self.shared else None
+        return lambda connection: work(SqlTransaction(connection, cipher, now, shared), *args, **kwargs)
+
+
+class PatientSqlTransactions(SqlTransactions):
+    """They wait for a database that is away."""
+
+    async def read(self, work: Callable[Concatenate[SqlTransaction, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await patiently(lambda: SqlTransactions.read(self, work, *args, **kwargs))
+
+    async def write(self, work: Callable[Concatenate[SqlTransaction, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await patiently(lambda: SqlTransactions.write(self, work, *args, **kwargs))
 
 
 class SqlStorage:
-    """`Storage`, in transactions on a store."""
+    """`Storage`, in transactions on a store. `shared` is the clock by which processes are compared, None for the server's."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        shared: Clock | None = None,
+        kind: type[SqlTransactions] = SqlTransactions,
+        outbox: Wakeups | None = None,
+    ) -> None:
         self.store = store
-        self._transactions = transactions = SqlTransactions(store, clock)
+        self._clocks = clock, shared
+        self._transactions = transactions = kind(store, clock, shared)
         self.sessions: SessionRepository = SqlSessions(transactions)
         self.inbox: InboxRepository = SqlInbox(transactions)
         self.transcripts: TranscriptRepository = SqlTranscripts(transactions)
@@ -118,7 +144,10 @@ class SqlStorage:
         self.hooks: HookRepository = SqlHooks(transactions)
         self.coordination: CoordinationRepository = SqlCoordination(transactions)
         self.receiving: ReceivingRepository = SqlReceiving(transactions)
-        self.outbox = Wakeups()
+        self.outbox = outbox or Wakeups()
+
+    def patient(self) -> "SqlStorage":
+        return SqlStorage(self.store, *self._clocks, PatientSqlTransactions, self.outbox)
 
     def fenced(
         self, lease: Lease, written: Callable[[], None] = lambda: None
@@ -257,13 +286,15 @@ class SqlOwnership(Repository[SqlTransaction]):
 
 
 class SqlWorkers(Repository[SqlTransaction]):
-    enlist = writes(sessions.enlist)
-    renew = writes(sessions.renew)
-    dismiss = writes(sessions.dismiss)
-    others_alive = reads(sessions.others_alive)
-    living = reads(sessions.living)
-    placement = reads(sessions.placement)
-    claim = writes(sessions.claim)
+    enlist = urgent(workers.enlist)
+    renew = urgent(workers.renew)
+    held = urgent(workers.held)
+    dismiss = urgent(workers.dismiss)
+    others_alive = reads(workers.others_alive)
+    living = reads(workers.living)
+    placement = reads(workers.placement)
+    load = reads(workers.load)
+    claim = writes(workers.claim)
 
 
 class SqlUnfencedWrites(Repository[SqlTransaction]):

@@ -48,7 +48,7 @@ async def opened(url: URL) -> AsyncIterator[Database]:
             ]
         except sqlite3.Error as error:
             raise told(error) from error
-        yield Database([writer], readers, BATCH, _Watched(url, [writer, *readers]).check)
+        yield Database([writer], readers, BATCH, check=_Watched(url, [writer, *readers]).check)
 
 
 class SqliteThread:

@@ -41,11 +41,12 @@ from bot.storage.tables import sessions
 
 @dataclass(frozen=True, slots=True)
 class SqlTransaction:
-    """`now` is when it was asked for."""
+    """`now` is when it was asked for. `shared_now` is the same by the clock by which processes are compared: None for the server's."""
 
     connection: Connection
     cipher: Cipher
     now: datetime
+    shared_now: datetime | None
 
     @property
     def on_server(self) -> bool:
@@ -188,15 +189,16 @@ def _marks(mark: str, length: int) -> str:
 
 
 class SharedClock(FunctionElement[int]):
-    """Microseconds since 1970: by the server's clock where there is a server, so that no two processes disagree; else as given."""
+    """Microseconds since 1970: as given, else by the server's clock, so that no two processes disagree."""
 
     type = BigInteger()
     inherit_cache = True
 
 
 @compiles(SharedClock, "postgresql")
-def _of_server(_element: SharedClock, _compiler: SQLCompiler, **_: Any) -> str:
-    return "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)"
+def _of_server(element: SharedClock, compiler: SQLCompiler, **how: Any) -> str:
+    given = compiler.process(element.clauses, **how)
+    return f"coalesce(CAST({given} AS BIGINT), CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT))"
 
 
 @compiles(SharedClock)
@@ -205,7 +207,7 @@ def _of_process(element: SharedClock, compiler: SQLCompiler, **how: Any) -> str:
 
 
 NOW = SharedClock(bindparam("now", type_=Instant()))
-"""The time by which claims of several processes are compared. A statement with it is given `now`."""
+"""The time by which claims of several processes are compared. A statement with it is given `now`, the transaction's `shared_now`."""
 
 
 def lasting(span: timedelta) -> int:

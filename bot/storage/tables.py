@@ -60,7 +60,7 @@ sessions = Table(
     _text("end_reason"),
     _text("worker_id"),
     Column("epoch", Integer, nullable=False, server_default="0"),
-    Column("attempts", Integer, nullable=False, server_default="0"),  # claims since it was last live
+    Column("attempts", Integer, nullable=False, server_default="0"),  # runs that failed since it was last live
     _text("starter_id"),
     _text("starter_name"),
     _text("payer_id"),  # whose budget it uses: the starter's, or that of whoever woke it

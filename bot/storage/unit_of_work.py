@@ -1,12 +1,14 @@
 """Units of work in any storage: repositories, whose methods are functions of a transaction, and the block of a run, which is one transaction."""
 
-from collections.abc import Callable, Coroutine, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from types import TracebackType
 from typing import Any, Concatenate, Generic, ParamSpec, Protocol, Self, TypeVar
 
 from bot.clock import new_id
 from bot.commands.options import ChannelSettings
 from bot.domain.conversations import ConversationRef, MessageRef, Suggestion
+from bot.domain.errors import StoreAway
 from bot.domain.hook_events import EventType
 from bot.domain.posts import Opened
 from bot.domain.sessions import EndReason, SessionSpec, SessionStatus, Shown
@@ -49,6 +51,25 @@ class Transactions(Protocol[Tx_co]):
         """Whole or not at all."""
         ...
 
+    async def urgent(self, work: Callable[Concatenate[Tx_co, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """`write`, past all that waits to be written."""
+        ...
+
+
+AGAIN_FIRST_S, AGAIN_MOST_S = 0.1, 1.0
+"""Between two tries to reach a storage that is away."""
+
+
+async def patiently(ask: Callable[[], Awaitable[T]]) -> T:
+    """What it answers, once the storage is there, however long that takes. What was in doubt is done again, which changes nothing."""
+    pause = AGAIN_FIRST_S
+    while True:
+        try:
+            return await ask()
+        except StoreAway:
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, AGAIN_MOST_S)
+
 
 class Repository(Generic[Tx]):
     """Its methods are functions of a transaction, each run in one of its own."""
@@ -74,6 +95,15 @@ def writes(work: Callable[Concatenate[Tx, P], T]) -> Method[Tx, P, T]:
 
     async def method(self: Repository[Tx], /, *args: P.args, **kwargs: P.kwargs) -> T:
         return await self.transactions.write(work, *args, **kwargs)
+
+    return method
+
+
+def urgent(work: Callable[Concatenate[Tx, P], T]) -> Method[Tx, P, T]:
+    """The method that runs it in a write transaction that waits for no other of this process."""
+
+    async def method(self: Repository[Tx], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self.transactions.urgent(work, *args, **kwargs)
 
     return method
 

@@ -57,8 +57,8 @@ class FakeChatPlatform:
         assert self.core is not None
         try:
             outcome = await self.core.accept(inbound)
-        except StoreUnavailable:
-            outcome = Refused(NOT_TAKEN)
+        except StoreUnavailable as error:
+            outcome = Refused(error.told(NOT_TAKEN))
         match outcome:
             case Question():
                 await self._tell(inbound, await self.core.answer(inbound))

@@ -20,9 +20,9 @@ from bot.ports.storage.repositories import (
     TokenRepository,
     TranscriptRepository,
     UploadRepository,
-    WorkerRepository,
 )
 from bot.ports.storage.transactions import AdmissionQuery, Admitted, FencedWrites, Situation, UnfencedWrites
+from bot.ports.storage.workers import WorkerRepository
 from bot.tasks import Wakeups
 
 
@@ -51,6 +51,12 @@ class Storage(Protocol):
     receiving: ReceivingRepository
     outbox: Wakeups
     """Tells when this process wrote down something for a hook. What others write is found by looking."""
+
+    def patient(self) -> "Storage":
+        """The same, whose reads and writes wait while the storage is away (`StoreAway`), until they are cancelled: for who cannot go on
+        without, and would lose something by ending.
+        """
+        ...
 
     def fenced(
         self, lease: Lease, written: Callable[[], None] = lambda: None

@@ -106,8 +106,8 @@ class VoicePlace:
 @dataclass(frozen=True, slots=True)
 class SessionRecord:
     """`thread` and `card` are None until the card is posted. `payer_id` is whose budget it uses: its starter's, or that of whoever
-    woke or extended it; `reserved_s` seconds of it are set aside and not yet in a provider session. `attempts` counts claims
-    since it was last live. `voice` is where the next run of it is heard too.
+    woke or extended it; `reserved_s` seconds of it are set aside and not yet in a provider session. `attempts` counts runs
+    that failed since it was last live. `voice` is where the next run of it is heard too.
     """
 
     id: str

@@ -14,14 +14,10 @@ from bot.ports.storage.records import (
     GrantRecord,
     InboxOutcome,
     InboxRecord,
-    Lease,
-    LivingProcess,
     NewRow,
     OwnedKind,
     Past,
-    Placement,
     PostRecord,
-    ProcessProfile,
     ProviderSessionRecord,
     SessionRecord,
     TurnRecord,
@@ -144,8 +140,8 @@ class InboxRepository(Protocol):
         """How often each of these was the outcome in a workspace since then, of what is kept; what never was is left out."""
         ...
 
-    async def waiting_ids(self) -> Collection[tuple[str, str]]:
-        """(session id, row id) of all that waits, whoever runs it: for a worker that may have missed a wakeup."""
+    async def waiting_ids(self, worker_id: str) -> Collection[tuple[str, str]]:
+        """(session id, row id) of all that waits for the sessions that a worker holds: it may have missed a wakeup."""
         ...
 
     async def claim_replies(
@@ -341,44 +337,4 @@ class OwnershipRepository(Protocol):
 
     async def consents(self, place: ConversationRef) -> Mapping[str, Consent]:
         """Of the avatars that the workspace of a place made, by their id; one for whom nobody gave any is left out."""
-        ...
-
-
-class WorkerRepository(Protocol):
-    """Who may claim sessions. A worker's lease lasts for some time and is renewed; without a time it lasts as long as its process."""
-
-    async def enlist(
-        self, worker_id: str, profile: ProcessProfile, *, lasts: timedelta | None, instead_of: str = ""
-    ) -> None:
-        """A new lease, instead of an earlier one of the same process. One that `lasts` for ever is had by the only process there is: all
-        other workers are known to be dead, and what they held can be claimed at once, their jobs too.
-        """
-        ...
-
-    async def renew(self, worker_id: str, *, lasts: timedelta) -> bool:
-        """Whether it still had its lease, which now lasts for so long."""
-        ...
-
-    async def dismiss(self, worker_id: str) -> None:
-        """The worker is gone: what it still held can be claimed at once."""
-        ...
-
-    async def others_alive(self, worker_id: str) -> bool:
-        """Whether another worker has a lease."""
-        ...
-
-    async def living(self) -> list[LivingProcess]:
-        """All that hold their lease, oldest first."""
-        ...
-
-    async def placement(self, session_id: str) -> Placement | None:
-        """Where a session runs; None for one that nobody living runs."""
-        ...
-
-    async def claim(self, worker_id: str, *, room: int, but: Collection[str] = ()) -> list[Lease]:
-        """Take up to `room` sessions that need a run and that no living worker holds, oldest first. Raises each one's epoch.
-
-        A worker whose own lease has ended takes nothing. `but` names those of which the worker still has a run: an earlier one has to
-        end before the next begins.
-        """
         ...

@@ -275,6 +275,8 @@ class UnfencedWrites(Protocol):
         """A part stands in the thread, where it is never to be posted again."""
         ...
 
-    async def released(self, lease: Lease) -> None:
-        """The lease is given back, so that another run may begin at once. One that is lost is nobody's to give: nothing changes."""
+    async def released(self, lease: Lease, *, failed: bool = False) -> None:
+        """The lease is given back, so that another run may begin at once. One that is lost is nobody's to give: nothing changes.
+        `failed`: its session could not be run, which counts among its attempts.
+        """
         ...

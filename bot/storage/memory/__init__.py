@@ -20,9 +20,9 @@ from bot.ports.storage.repositories import (
     TokenRepository,
     TranscriptRepository,
     UploadRepository,
-    WorkerRepository,
 )
 from bot.ports.storage.transactions import AdmissionQuery, Admitted, FencedWrites, Situation, UnfencedWrites
+from bot.ports.storage.workers import WorkerRepository
 from bot.storage.admission import EarlierRuns, SessionEndings, admit
 from bot.storage.event_writer import EventWriter
 from bot.storage.functions import StorageFunctions
@@ -37,11 +37,12 @@ from bot.storage.memory import (
     tokens,
     transcripts,
     usage,
+    workers,
     workspaces,
 )
 from bot.storage.memory.rows import Data
-from bot.storage.memory.transaction import MemoryTransaction, MemoryTransactions
-from bot.storage.unit_of_work import FencedBlock, Repository, reads, writes
+from bot.storage.memory.transaction import MemoryTransaction, MemoryTransactions, PatientMemoryTransactions
+from bot.storage.unit_of_work import FencedBlock, Repository, reads, urgent, writes
 from bot.tasks import Wakeups
 
 FUNCTIONS: StorageFunctions[MemoryTransaction] = StorageFunctions(
@@ -52,13 +53,18 @@ FUNCTIONS: StorageFunctions[MemoryTransaction] = StorageFunctions(
 class MemoryStorage:
     """`Storage`. Others on the same `data` are other processes on the same database.
 
-    What is written while rows of `data` fail raises `StoreUnavailable`, with nothing written.
+    What is written while rows of `data` fail raises `StoreUnavailable`, with nothing written; everything does while `data` is away.
     """
 
     def __init__(
-        self, clock: Clock, data: Data | None = None, kind: type[MemoryTransactions] = MemoryTransactions
+        self,
+        clock: Clock,
+        data: Data | None = None,
+        kind: type[MemoryTransactions] = MemoryTransactions,
+        outbox: Wakeups | None = None,
     ) -> None:
         self.data = data or Data()
+        self._clock = clock
         self._transactions = transactions = kind(self.data, clock)
         self.sessions: SessionRepository = MemorySessions(transactions)
         self.inbox: InboxRepository = MemoryInbox(transactions)
@@ -77,7 +83,10 @@ class MemoryStorage:
         self.hooks: HookRepository = MemoryHooks(transactions)
         self.coordination: CoordinationRepository = MemoryCoordination(transactions)
         self.receiving: ReceivingRepository = MemoryReceiving(transactions)
-        self.outbox = Wakeups()
+        self.outbox = outbox or Wakeups()
+
+    def patient(self) -> "MemoryStorage":
+        return MemoryStorage(self._clock, self.data, PatientMemoryTransactions, self.outbox)
 
     def fenced(
         self, lease: Lease, written: Callable[[], None] = lambda: None
@@ -213,13 +222,15 @@ class MemoryOwnership(Repository[MemoryTransaction]):
 
 
 class MemoryWorkers(Repository[MemoryTransaction]):
-    enlist = writes(sessions.enlist)
-    renew = writes(sessions.renew)
-    dismiss = writes(sessions.dismiss)
-    others_alive = reads(sessions.others_alive)
-    living = reads(sessions.living)
-    placement = reads(sessions.placement)
-    claim = writes(sessions.claim)
+    enlist = urgent(workers.enlist)
+    renew = urgent(workers.renew)
+    held = urgent(workers.held)
+    dismiss = urgent(workers.dismiss)
+    others_alive = reads(workers.others_alive)
+    living = reads(workers.living)
+    placement = reads(workers.placement)
+    load = reads(workers.load)
+    claim = writes(workers.claim)
 
 
 class MemoryUnfencedWrites(Repository[MemoryTransaction]):

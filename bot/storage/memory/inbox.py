@@ -95,8 +95,9 @@ def stopped_by(tx: MemoryTransaction, session_id: str) -> str:
     return max(stops, default=(0, "", ""))[2]
 
 
-def waiting_ids(tx: MemoryTransaction) -> Collection[tuple[str, str]]:
-    return [(row.session_id, row.id) for row in _waiting(tx)]
+def waiting_ids(tx: MemoryTransaction, worker_id: str) -> Collection[tuple[str, str]]:
+    held = {session.id for session in tx.data.sessions if session.worker_id == worker_id}
+    return [(row.session_id, row.id) for row in _waiting(tx) if row.session_id in held]
 
 
 def authors(tx: MemoryTransaction, session_id: str) -> frozenset[str]:

@@ -1,5 +1,6 @@
 """The rows of a storage in memory. A transaction that fails leaves none of its changes behind."""
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -230,6 +231,8 @@ class ListRow:
 class Data:
     """Everything that is kept."""
 
+    away: asyncio.Event = field(default_factory=asyncio.Event)
+    """While it is set, nothing is read or written."""
     workers: Rows[str, WorkerRow] = field(default_factory=Rows)
     sessions: Rows[str, SessionRecord] = field(default_factory=Rows)
     provider_sessions: Rows[str, ProviderSessionRow] = field(default_factory=Rows)
@@ -258,7 +261,7 @@ class Data:
 
     @property
     def all(self) -> tuple[Rows[object, object], ...]:
-        return tuple(getattr(self, name) for name in self.__slots__)
+        return tuple(each for name in self.__slots__ if isinstance(each := getattr(self, name), Rows))
 
 
 def _not_taken(detail: str) -> StoreUnavailable:

@@ -9,10 +9,9 @@ from bot.domain.conversations import ConversationRef, MessageRef
 from bot.domain.errors import StoreUnavailable
 from bot.domain.posts import Opened
 from bot.domain.sessions import EndReason, SessionStatus
-from bot.ports.storage.records import Lease, LivingProcess, Past, Placement, ProcessProfile, SessionRecord
+from bot.ports.storage.records import Lease, Past, SessionRecord
 from bot.ports.storage.transactions import NewSession, WorkspaceKey
 from bot.storage.memory import hooks, inbox, transcripts, usage
-from bot.storage.memory.rows import WorkerRow
 from bot.storage.memory.transaction import MemoryTransaction
 
 ENDED, SLEEPING = SessionStatus.ENDED, SessionStatus.SLEEPING
@@ -220,73 +219,6 @@ def _forget(tx: MemoryTransaction, sessions: Sequence[SessionRecord]) -> int:
     return len(gone)
 
 
-# ---------------------------------------------------------------- who runs them
-
-
-def enlist(
-    tx: MemoryTransaction, worker_id: str, profile: ProcessProfile, *, lasts: timedelta | None, instead_of: str = ""
-) -> None:
-    for worker in tx.data.workers:
-        if worker.id == instead_of if lasts else worker.id != worker_id:
-            dismiss(tx, worker.id)
-    for job in [] if lasts else tx.data.jobs.keys():
-        tx.data.jobs.delete(job)
-    until = tx.now + lasts if lasts else None
-    known = tx.data.workers.get(worker_id) or WorkerRow(worker_id, tx.now, until, profile)
-    tx.data.workers.put(worker_id, replace(known, lease_until=until))
-
-
-def renew(tx: MemoryTransaction, worker_id: str, *, lasts: timedelta) -> bool:
-    worker = tx.data.workers.get(worker_id)
-    if worker is None or not worker.alive(tx.now):
-        return False
-    tx.data.workers.put(worker_id, replace(worker, lease_until=tx.now + lasts))
-    return True
-
-
-def dismiss(tx: MemoryTransaction, worker_id: str) -> None:
-    tx.data.workers.delete(worker_id)
-
-
-def others_alive(tx: MemoryTransaction, worker_id: str) -> bool:
-    return any(worker.id != worker_id and worker.profile.rooms for worker in _living(tx))
-
-
-def living(tx: MemoryTransaction) -> list[LivingProcess]:
-    held = Counter(session.worker_id for session in tx.data.sessions if session.status not in AT_REST)
-    found = sorted(_living(tx), key=lambda worker: (worker.started_at, worker.id))
-    return [LivingProcess(each.started_at, each.profile.roles, each.profile.rooms, held[each.id]) for each in found]
-
-
-def placement(tx: MemoryTransaction, session_id: str) -> Placement | None:
-    session = tx.data.sessions.get(session_id)
-    worker = tx.data.workers.get(session.worker_id) if session else None
-    if session is None or worker is None or session.status in AT_REST or not worker.alive(tx.now):
-        return None
-    return Placement(worker.id, session.epoch, worker.profile.address, worker.profile.version)
-
-
-def claim(tx: MemoryTransaction, worker_id: str, *, room: int, but: Collection[str] = ()) -> list[Lease]:
-    living = {worker.id for worker in _living(tx)}
-    if worker_id not in living:
-        return []
-    needed = [s for s in tx.data.sessions if s.status not in AT_REST and s.id not in but]
-    mine = sorted((s.id, s.epoch) for s in needed if s.worker_id == worker_id)
-    free = _oldest_first(session for session in needed if session.worker_id not in living)
-    claimed = [_claimed(tx, session, worker_id) for session in free[: max(0, room - len(mine))]]
-    return [*(Lease(id_, worker_id, epoch) for id_, epoch in mine), *claimed]
-
-
-def _claimed(tx: MemoryTransaction, session: SessionRecord, worker_id: str) -> Lease:
-    epoch = session.epoch + 1
-    update(tx, session.id, worker_id=worker_id, epoch=epoch, attempts=session.attempts + 1)
-    return Lease(session.id, worker_id, epoch)
-
-
-def _living(tx: MemoryTransaction) -> list[WorkerRow]:
-    return [worker for worker in tx.data.workers if worker.alive(tx.now)]
-
-
 # ---------------------------------------------------------------- the row that a lease holds
 
 
@@ -315,5 +247,6 @@ def move_card(tx: MemoryTransaction, lease: Lease, card: MessageRef) -> None:
     change(tx, lease, card=here, thread=session.thread or session.place.channel)
 
 
-def release(tx: MemoryTransaction, lease: Lease) -> None:
-    change(tx, lease, worker_id="")
+def release(tx: MemoryTransaction, lease: Lease, *, failed: bool = False) -> None:
+    if holds(tx, lease) and (session := get(tx, lease.session_id)):
+        change(tx, lease, worker_id="", attempts=session.attempts + failed)

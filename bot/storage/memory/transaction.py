@@ -8,7 +8,9 @@ from datetime import datetime
 from typing import Concatenate, ParamSpec, TypeVar
 
 from bot.clock import Clock
+from bot.domain.errors import StoreAway
 from bot.storage.memory.rows import Data
+from bot.storage.unit_of_work import patiently
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -44,13 +46,34 @@ class MemoryTransactions:
                 rows.commit()
             return result
 
+    async def urgent(
+        self, work: Callable[Concatenate[MemoryTransaction, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        return await self.write(work, *args, **kwargs)
+
     @asynccontextmanager
     async def _begun(self) -> AsyncIterator[MemoryTransaction]:
         """What is not committed within is undone."""
         tx = MemoryTransaction(self.data, self.clock.now())
         await asyncio.sleep(0)
+        if self.data.away.is_set():
+            raise StoreAway("The storage does not answer. Please try again in a moment.")
         try:
             yield tx
         finally:
             for rows in self.data.all:
                 rows.roll_back()
+
+
+class PatientMemoryTransactions(MemoryTransactions):
+    """They wait for a storage that is away."""
+
+    async def read(
+        self, work: Callable[Concatenate[MemoryTransaction, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        return await patiently(lambda: MemoryTransactions.read(self, work, *args, **kwargs))
+
+    async def write(
+        self, work: Callable[Concatenate[MemoryTransaction, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        return await patiently(lambda: MemoryTransactions.write(self, work, *args, **kwargs))

@@ -125,8 +125,8 @@ def _event_id(person: Person, nonce: str) -> str:
 async def _handed_in(inbound: Inbound, nonce: str, core: CoreApi) -> Outcome:
     try:
         outcome = await core.accept(inbound)
-    except StoreUnavailable:
-        return Outcome(nonce, "That was not taken. Please try again.")
+    except StoreUnavailable as error:
+        return Outcome(nonce, error.told("That was not taken. Please try again."))
     match outcome:
         case Refused(sentence) | NoSession(sentence):
             return Outcome(nonce, sentence)

@@ -52,7 +52,7 @@ def _on(url: str | URL) -> Open:
     @contextlib.asynccontextmanager
     async def open_again(clock: Clock) -> AsyncIterator[Storage]:
         async with Store.open(url, Cipher((KEY,)), PoolSize(1, 1)) as store:
-            yield SqlStorage(store, clock)
+            yield SqlStorage(store, clock, clock)
 
     return open_again
 

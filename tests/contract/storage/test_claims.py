@@ -4,9 +4,11 @@ from datetime import timedelta
 
 import pytest
 
+from bot.domain.conversations import ConversationRef
 from bot.domain.sessions import EndReason, SessionStatus
 from bot.ports.storage import Storage
 from bot.ports.storage.records import Lease, LeaseLost, Placement, ProcessProfile, ProviderSessionStatus
+from bot.ports.storage.workers import Load
 from bot.testing.clock import ManualClock
 from tests.contract.storage.conftest import NOON, Opened
 from tests.contract.storage.seeds import CREDENTIALS, LIFE, enlist, session, start
@@ -49,16 +51,35 @@ async def test_who_renews_keeps_what_it_holds(storage: Storage, clock: ManualClo
     assert await claim(storage, "B") == []
 
 
-async def test_an_expired_lease_is_not_renewed_and_loses_its_sessions(storage: Storage, clock: ManualClock) -> None:
+async def test_a_late_renewal_keeps_what_nobody_claimed_meanwhile(storage: Storage, clock: ManualClock) -> None:
     await enlist(storage, "A")
-    await start(storage, "s")
-    (old,) = await claim(storage, "A")
+    for session_id in ("s", "t"):
+        await start(storage, session_id)
+    taken, kept = await claim(storage, "A")
     clock.advance(6)
     await enlist(storage, "B")
-    assert not await storage.workers.renew("A", lasts=LIFE)
-    assert await claim(storage, "B") == [Lease("s", "B", 2)]
+    assert await claim(storage, "B", room=1) == [Lease("s", "B", 2)]
+    assert await storage.workers.renew("A", lasts=LIFE)
+    assert await storage.workers.held("A") == {kept}
     with pytest.raises(LeaseLost):
-        await become(storage, old, SessionStatus.LIVE)
+        await become(storage, taken, SessionStatus.LIVE)
+    await become(storage, kept, SessionStatus.LIVE)
+
+
+async def test_a_dismissed_worker_renews_nothing(storage: Storage) -> None:
+    await enlist(storage, "A")
+    await storage.workers.dismiss("A")
+    assert not await storage.workers.renew("A", lasts=LIFE)
+
+
+async def test_a_long_dead_worker_is_forgotten(storage: Storage, clock: ManualClock) -> None:
+    await enlist(storage, "A")
+    clock.advance(23 * 3_600)
+    await enlist(storage, "B")
+    assert await storage.workers.renew("A", lasts=LIFE)
+    clock.advance(25 * 3_600)
+    await enlist(storage, "C")
+    assert not await storage.workers.renew("A", lasts=LIFE)
 
 
 async def test_a_stale_run_closes_nothing_at_the_provider(storage: Storage, clock: ManualClock) -> None:
@@ -186,16 +207,22 @@ async def test_what_rests_needs_nobody(storage: Storage) -> None:
     assert await claim(storage, "A") == []
 
 
-async def test_each_claim_counts_as_an_attempt_until_live(storage: Storage, clock: ManualClock) -> None:
+async def test_only_runs_that_failed_count_as_attempts(storage: Storage, clock: ManualClock) -> None:
+    """Neither a lease that was lost nor a hand-over is the session's fault."""
     await start(storage, "s")
-    leases: list[Lease] = []
-    for number in range(1, 4):
-        clock.advance(10)
-        await enlist(storage, f"W{number}")
-        leases += await claim(storage, f"W{number}")
-        found = await session(storage)
-        assert (found.attempts, found.epoch) == (number, number)
-    await become(storage, leases[-1], SessionStatus.LIVE)
+    for worker, failed in (("A", False), ("B", True), ("C", True)):
+        await enlist(storage, worker)
+        (lease,) = await claim(storage, worker)
+        await storage.unfenced.released(lease, failed=failed)
+    await enlist(storage, "D")
+    (lost,) = await claim(storage, "D")
+    clock.advance(10)
+    await enlist(storage, "E")
+    (lease,) = await claim(storage, "E")
+    await storage.unfenced.released(lost, failed=True)
+    found = await session(storage)
+    assert (found.attempts, found.epoch) == (2, 5)
+    await become(storage, lease, SessionStatus.LIVE)
     assert (await session(storage)).attempts == 0
 
 
@@ -217,3 +244,66 @@ async def test_what_has_ended_runs_nowhere(storage: Storage) -> None:
     async with storage.fenced(lease) as run:
         run.end(EndReason.STOPPED)
     assert await storage.workers.placement("s") is None
+
+
+# ---------------------------------------------------------------- who runs which of many
+
+
+async def start_in(storage: Storage, workspace: str, *session_ids: str) -> None:
+    for session_id in session_ids:
+        await start(storage, session_id, ConversationRef("room", workspace, session_id))
+
+
+def ids(leases: list[Lease]) -> set[str]:
+    return {lease.session_id for lease in leases}
+
+
+async def test_a_workspace_is_run_by_one_worker(storage: Storage) -> None:
+    await enlist(storage, "A")
+    await enlist(storage, "B")
+    await start_in(storage, "W1", "s1")
+    await claim(storage, "A")
+    await start_in(storage, "W1", "s2")
+    await start_in(storage, "W2", "t1")
+    assert ids(await claim(storage, "B")) == {"t1"}
+    assert ids(await claim(storage, "A", but=("s1",))) == {"s2"}
+
+
+async def test_what_a_dead_workers_workspace_had_goes_to_one_heir(storage: Storage, clock: ManualClock) -> None:
+    await enlist(storage, "A")
+    await start_in(storage, "W1", *(f"s{number}" for number in range(6)))
+    await claim(storage, "A")
+    clock.advance(6)
+    await enlist(storage, "B")
+    await enlist(storage, "C")
+    assert len(await claim(storage, "B", room=2)) == 2
+    assert await claim(storage, "C") == []
+    await claim(storage, "B")
+    assert len(await storage.workers.held("B")) == 6
+
+
+async def test_workers_share_what_nobody_runs(storage: Storage) -> None:
+    for worker in "ABC":
+        await enlist(storage, worker)
+    for number in range(24):
+        await start_in(storage, f"W{number}", f"s{number:02}")
+    claimed = [len(await claim(storage, worker, room=100)) for worker in "ABC"]
+    assert claimed == [10, 10, 4]
+    assert await storage.workers.load("A") == Load(hosted=10, running=24, workers=3)
+
+
+async def test_who_is_alone_takes_all(storage: Storage) -> None:
+    await enlist(storage, "A")
+    for number in range(24):
+        await start_in(storage, f"W{number}", f"s{number:02}")
+    assert len(await claim(storage, "A", room=100)) == 24
+
+
+async def test_a_process_without_rooms_claims_nothing(storage: Storage) -> None:
+    """And is nobody to whom a session could go."""
+    await storage.workers.enlist("web", ProcessProfile(rooms=0), lasts=LIFE)
+    await start(storage, "s")
+    assert await claim(storage, "web") == []
+    assert not await storage.workers.others_alive("A")
+    await enlist(storage, "A")
+    assert ids(await claim(storage, "A")) == {"s"}

@@ -95,6 +95,7 @@ async def lived_in(storage: Storage) -> tuple[Lease, InboxRecord]:
         run.save(utterance("u"))
         run.intend_post(PostRecord("u", 0, "key-0", "", NOON))
     await storage.unfenced.opened("p", "akool-1", CREDENTIALS)
+    await storage.unfenced.released(first, failed=True)
     await storage.workers.dismiss("before")
     await enlist(storage, "w", timedelta(days=1))
     (second,) = await storage.workers.claim("w", room=1)

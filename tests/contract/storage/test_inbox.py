@@ -14,7 +14,7 @@ from bot.ports.storage.records import SAY, Conclusion, InboxOutcome, InboxRecord
 from bot.ports.storage.transactions import Settlement
 from bot.testing.clock import ManualClock
 from tests.contract.storage.conftest import NOON
-from tests.contract.storage.seeds import ANN, BEN, PLACE, accept, claim_turn, hosted, said, start, waiting
+from tests.contract.storage.seeds import ANN, BEN, PLACE, accept, claim_turn, enlist, hosted, said, start, waiting
 
 HOUR = timedelta(hours=1)
 
@@ -75,11 +75,15 @@ async def test_the_lowest_sequence_comes_first_whenever_it_came(storage: Storage
     assert await storage.inbox.count_waiting("s") == 3
 
 
-async def test_what_waits_is_told_of_all_sessions(storage: Storage) -> None:
-    for session_id in ("s", "t", "u"):
+async def test_a_worker_is_told_what_waits_for_its_sessions(storage: Storage) -> None:
+    await enlist(storage, "A")
+    for session_id in ("s", "t"):
         await start(storage, session_id)
-    await accept(storage, said(1), said(2, session_id="t"))
-    assert set(await storage.inbox.waiting_ids()) == {("s", "row1"), ("t", "row2")}
+    await storage.workers.claim("A", room=2)
+    await start(storage, "u")
+    await accept(storage, said(1), said(2, session_id="t", verb="stop"), said(3, session_id="u"))
+    assert set(await storage.inbox.waiting_ids("A")) == {("s", "row1"), ("t", "row2")}
+    assert list(await storage.inbox.waiting_ids("B")) == []
 
 
 async def test_a_message_is_claimed_once_and_as_read(storage: Storage) -> None:

@@ -96,7 +96,7 @@ async def test_a_server_without_enough_connections(role: Role) -> None:
         administer(f"GRANT CREATE ON SCHEMA public TO {role.name}", empty)
         own = settings_of(empty.set(username=role.name))
         assert "has no connection left" in await refused(own)
-        assert "a process needs 7" in await refused(own)
+        assert "a process needs 8" in await refused(own)
 
 
 async def test_a_server_that_only_follows_another() -> None:

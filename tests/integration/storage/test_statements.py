@@ -108,4 +108,4 @@ async def test_what_a_message_asks_is_planned_once(store: Store) -> None:
 
 
 def claimed(cipher: Cipher, row: InboxRecord, connection: Connection) -> bool:
-    return claim_turn(SqlTransaction(connection, cipher, row.created_at), row, "", row.text)
+    return claim_turn(SqlTransaction(connection, cipher, row.created_at, None), row, "", row.text)

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from bot.ports.storage.records import Lease, ProcessProfile
 from bot.runtime.lease import LEASE, RENEW_EVERY, WorkerLease
 from bot.storage.memory import MemoryStorage
+from bot.tasks import cancel_and_wait
 from bot.testing.chat import CHANNEL
 from bot.testing.virtual_time import JumpingClock, virtual
 from tests.stored import started
@@ -30,29 +31,50 @@ async def claimed(storage: MemoryStorage, lease: WorkerLease) -> list[Lease]:
 async def test_it_is_held_for_as_long_as_it_is_renewed() -> None:
     lease = lease_on(MemoryStorage(JumpingClock()))
     await lease.enlist()
-    renewing = asyncio.create_task(lease.lost())
+    renewing = asyncio.create_task(lease.lapsed())
     await asyncio.sleep(100 * LEASE_S)
     assert holds(lease)
     assert not renewing.done()
-    renewing.cancel()
-    await asyncio.wait((renewing,))
+    await cancel_and_wait(renewing)
     await asyncio.sleep(LEASE_S)
     assert not holds(lease)
 
 
 @virtual
-async def test_a_failing_storage_holds_the_turn_to_its_end() -> None:
+async def test_without_storage_it_is_held_to_its_end() -> None:
     storage = MemoryStorage(JumpingClock())
     lease = lease_on(storage)
     await lease.enlist()
-    renewing = asyncio.create_task(lease.lost())
-    storage.data.workers.updates_fail = True
+    renewing = asyncio.create_task(lease.lapsed())
+    storage.data.away.set()
     await asyncio.sleep(LEASE_S - 0.1)
     assert holds(lease)
     await asyncio.sleep(0.1)
     assert not holds(lease)
-    await asyncio.sleep(RENEW_EVERY)
-    assert renewing.done()
+    await asyncio.sleep(10 * LEASE_S)
+    await renewing
+    regaining = asyncio.create_task(lease.regained())
+    await asyncio.sleep(10 * LEASE_S)
+    assert not regaining.done(), "nobody knows yet what is held under it"
+    await cancel_and_wait(regaining)
+
+
+@virtual
+async def test_a_late_renewal_tells_what_is_still_held() -> None:
+    storage = MemoryStorage(JumpingClock())
+    for number in range(2):
+        await started(storage, f"s{number}", CHANNEL.in_thread(f"t{number}"))
+    lease = lease_on(storage)
+    await lease.enlist()
+    lost, kept = await claimed(storage, lease)
+    renewing = asyncio.create_task(lease.lapsed())
+    storage.data.away.set()
+    await asyncio.sleep(2 * LEASE_S)
+    storage.data.away.clear()
+    await storage.unfenced.released(lost)
+    await renewing
+    assert await lease.regained() == {kept}
+    assert holds(lease)
 
 
 @virtual
@@ -60,14 +82,14 @@ async def test_a_moment_without_storage_costs_nothing() -> None:
     storage = MemoryStorage(JumpingClock())
     lease = lease_on(storage)
     await lease.enlist()
-    renewing = asyncio.create_task(lease.lost())
-    storage.data.workers.updates_fail = True
+    renewing = asyncio.create_task(lease.lapsed())
+    storage.data.away.set()
     await asyncio.sleep(LEASE_S - RENEW_EVERY)
-    storage.data.workers.updates_fail = False
+    storage.data.away.clear()
     await asyncio.sleep(10 * LEASE_S)
     assert holds(lease)
-    renewing.cancel()
-    await asyncio.wait((renewing,))
+    assert not renewing.done()
+    await cancel_and_wait(renewing)
 
 
 @virtual
@@ -77,7 +99,8 @@ async def test_who_was_dismissed_holds_nothing_from_the_next_renewal_on() -> Non
     await lease.enlist()
     await storage.workers.dismiss(lease.id)
     async with asyncio.timeout(RENEW_EVERY + 0.1):
-        await lease.lost()
+        await lease.lapsed()
+    assert await lease.regained() == frozenset()
     assert not holds(lease)
 
 

@@ -1,0 +1,170 @@
+"""A process whose database is away keeps its rooms and is silent in them; who is cut off alone leaves what another has taken over."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import replace
+
+from bot.app.service import Service
+from bot.domain.conversations import ConversationRef, Refused
+from bot.domain.sessions import SessionStatus
+from bot.ports.room import RoomConnection
+from bot.storage.connections import DatabaseAway, Work
+from tests.integration.core.tapped import Tapped
+from tests.world_fixture import QUICK, CuttableStore, Stack, T, on_stack
+
+AWAY_S = 12.0
+SPEAKS_WITHIN_S = 3.0
+SLOWLY = replace(QUICK, pace=15.0)
+CHANNELS = tuple(ConversationRef("fake", f"W{number}", "C1") for number in (1, 2))
+
+
+class Reachable(CuttableStore):
+    """A store that may be away."""
+
+    away = False
+
+    async def read(self, work: Work[T]) -> T:
+        return await super().read(self._unless_away(work))
+
+    async def write_late(self, make: Callable[[], Work[T]]) -> T:
+        return await super().write_late(lambda: self._unless_away(make()))
+
+    def _unless_away(self, work: Work[T]) -> Work[T]:
+        def reached(connection: object) -> T:
+            if self.away:
+                raise DatabaseAway("The database does not answer. Please try again in a moment.")
+            return work(connection)  # type: ignore[arg-type] # as it was given
+
+        return reached
+
+
+class Counted(Tapped):
+    """Counts who leaves."""
+
+    left = 0
+
+    async def leave(self) -> None:
+        Counted.left += 1
+        await self.connection.leave()
+
+
+def counting(stack: Stack) -> Callable[..., RoomConnection]:
+    Counted.left = 0
+    return lambda credentials: Counted(stack.simulator.connect(credentials))
+
+
+async def all_live(stack: Stack) -> list[ConversationRef]:
+    """The threads of the sessions, each of its own workspace."""
+    threads = []
+    for channel in CHANNELS:
+        started = len(stack.room.cards)
+        await stack.room.command("start", channel)
+        await stack.until(lambda: len(stack.room.cards) > started)  # noqa: B023 - within the loop
+        await stack.live()
+        threads.append(stack.room.thread)
+    return threads
+
+
+def store_of(stack: Stack) -> Reachable:
+    store = stack.stores[-1]
+    assert isinstance(store, Reachable)
+    return store
+
+
+def answered(stack: Stack, text: str) -> bool:
+    return any(text in line for line in stack.room.finals)
+
+
+@on_stack(SLOWLY)
+async def test_without_its_database_a_process_keeps_its_rooms(stack: Stack) -> None:
+    stack.tap = counting(stack)
+    async with stack.serving(alone=False, kind=Reachable) as service:
+        threads = await all_live(stack)
+        store, lease = store_of(stack), service.worker.lease.id
+        store.away = True
+        outcome = await stack.room.say("Repeat after me: lost.", threads[0])
+        await asyncio.sleep(AWAY_S)
+        assert isinstance(outcome, Refused)
+        assert not service.worker.lease.held
+        assert (Counted.left, service.worker.hosted) == (0, len(threads))
+        store.away = False
+        back = asyncio.get_running_loop().time()
+        for number, thread in enumerate(threads):
+            while isinstance(await stack.room.say(f"Repeat after me: number {number}.", thread), Refused):
+                await asyncio.sleep(0.1)
+        await stack.until(lambda: len(stack.spoken) == len(threads))
+        assert asyncio.get_running_loop().time() - back <= SPEAKS_WITHIN_S
+        await stack.until(lambda: all(answered(stack, f"number {number}.") for number in range(len(threads))))
+        assert service.worker.lease.id == lease
+        assert Counted.left == 0
+    assert len(list(stack.simulator.sessions)) == len(threads)
+    assert stack.given_up == []
+
+
+@on_stack(SLOWLY)
+async def test_what_is_said_while_the_database_is_away_is_kept(stack: Stack) -> None:
+    async with stack.serving(alone=False, kind=Reachable):
+        await stack.room.command("start")
+        await stack.live()
+        await stack.room.say("Repeat after me: this is long enough to be heard for a while.", stack.room.thread)
+        await stack.until(lambda: len(stack.spoken) == 1)
+        store, posted = store_of(stack), len(stack.room.lines)
+        store.away = True
+        await asyncio.sleep(AWAY_S)
+        assert len(stack.room.lines) <= posted + 1, "no row, no post"
+        store.away = False
+        await stack.until(lambda: answered(stack, "for a while."), SPEAKS_WITHIN_S + 3)
+        assert "connection lost" not in " ".join(stack.room.finals)
+
+
+@on_stack()
+async def test_no_room_is_bought_without_the_database(stack: Stack) -> None:
+    """What was paid for ends by itself; nobody came back, so that nothing is bought once the database is there either."""
+    async with stack.serving(alone=False, kind=Reachable):
+        await stack.room.command("start")
+        await stack.live()
+        store_of(stack).away = True
+        await asyncio.sleep(1_200)
+        assert stack.hosted == []
+        store_of(stack).away = False
+        await stack.until(lambda: stack.room.card.status is SessionStatus.SLEEPING)
+    assert len(list(stack.simulator.sessions)) == 1
+
+
+async def beside(stack: Stack, processes: AsyncExitStack) -> tuple[Service, Reachable]:
+    service = await processes.enter_async_context(stack.serving(alone=False, kind=Reachable))
+    await stack.until(lambda: service.worker.lease.held)
+    return service, store_of(stack)
+
+
+@on_stack(SLOWLY)
+async def test_who_is_cut_off_leaves_what_another_took_over(stack: Stack) -> None:
+    async with AsyncExitStack() as processes:
+        cut_off, store = await beside(stack, processes)
+        await stack.room.command("start")
+        await stack.live()
+        other, _ = await beside(stack, processes)
+        store.away = True
+        await stack.until(lambda: other.worker.hosted == 1, within=7)
+        await stack.room.say("Repeat after me: still here.", stack.room.thread)
+        await stack.until(lambda: answered(stack, "still here."))
+        store.away = False
+        await stack.until(lambda: cut_off.worker.hosted == 0, within=7)
+        await stack.until(lambda: cut_off.worker.lease.held)
+        await stack.room.say("Repeat after me: and still.", stack.room.thread)
+        await stack.until(lambda: answered(stack, "and still."))
+        assert (cut_off.worker.hosted, other.worker.hosted) == (0, 1)
+        assert [card.status for card in stack.room.cards.values()] == [SessionStatus.LIVE]
+    assert len(list(stack.simulator.sessions)) == 1
+
+
+@on_stack()
+async def test_a_process_without_its_database_ends_in_time(stack: Stack) -> None:
+    async with stack.serving(alone=False, kind=Reachable):
+        await stack.room.command("start")
+        await stack.live()
+        store_of(stack).away = True
+        began = asyncio.get_running_loop().time()
+    assert asyncio.get_running_loop().time() - began < 9
+    assert stack.given_up == []
