@@ -56,7 +56,7 @@ async def overview(storage: Storage, limits: Limits, now: datetime) -> Overview:
     return Overview(
         now,
         {status.value: number for status, number in counts.items() if number},
-        len(await storage.inbox.waiting_ids()),
+        await storage.inbox.count_all_waiting(),
         await storage.workers.living(),
         paid,
         own_keys,

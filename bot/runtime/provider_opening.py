@@ -52,19 +52,18 @@ async def _write_down(context: SessionContext, row_id: str, account: Account, cr
 
     Raises `StoreUnavailable` for what was closed.
     """
-    began, unfenced = _elapsed(), context.services.storage.unfenced
+    began, unfenced = _elapsed(), context.services.storage.prompt().unfenced
     closed_at: float | None = None
     while True:
         try:
-            async with asyncio.timeout(WRITTEN_WITHIN.total_seconds()):  # a run's storage waits until it is there
-                await unfenced.opened(row_id, created.id, created.credentials, _since(began))
-                if closed_at is None:
-                    return
-                await unfenced.closing(row_id, _since(closed_at))
-                await unfenced.closed(row_id)
+            await unfenced.opened(row_id, created.id, created.credentials, _since(began))
+            if closed_at is None:
+                return
+            await unfenced.closing(row_id, _since(closed_at))
+            await unfenced.closed(row_id)
             break
-        except (StoreUnavailable, TimeoutError) as error:
-            context.log.warning("what was created is not written down yet", reason=str(error))
+        except StoreUnavailable as error:
+            context.log.warning("what was created is not written down yet", reason=error.detail)
             if closed_at is None and _since(began) >= WRITTEN_WITHIN:
                 closed_at = await _closed(context, account, created)
         await asyncio.sleep(WRITTEN_AGAIN.total_seconds())

@@ -218,6 +218,11 @@ def count_waiting(tx: SqlTransaction, session_id: str) -> int:
     return int(tx.connection.execute(select(func.count()).where(waits)).scalar_one())
 
 
+def count_all_waiting(tx: SqlTransaction) -> int:
+    query = select(func.count()).where(inbox.c.state == InboxState.WAITING)
+    return int(tx.connection.execute(query).scalar_one())
+
+
 def count_outcomes(
     tx: SqlTransaction, platform: str, workspace_id: str, since: datetime, outcomes: Collection[InboxOutcome]
 ) -> Mapping[InboxOutcome, int]:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from copy import copy
 from typing import Concatenate, ParamSpec, TypeVar
 
 from bot.clock import Clock
@@ -46,7 +47,16 @@ from bot.storage.event_writer import EventWriter
 from bot.storage.functions import StorageFunctions
 from bot.storage.keys import has_canary, leave_canary, require_key
 from bot.storage.statements import SqlTransaction
-from bot.storage.unit_of_work import FencedBlock, Repository, changes, patiently, reads, urgent, writes
+from bot.storage.unit_of_work import (
+    FencedBlock,
+    PatientTransactions,
+    Repository,
+    Transactions,
+    changes,
+    reads,
+    urgent,
+    writes,
+)
 from bot.tasks import Wakeups
 
 FUNCTIONS: StorageFunctions[SqlTransaction] = StorageFunctions(
@@ -103,30 +113,28 @@ class SqlTransactions:
         return lambda connection: work(SqlTransaction(connection, cipher, now, shared), *args, **kwargs)
 
 
-class PatientSqlTransactions(SqlTransactions):
-    """They wait for a database that is away."""
-
-    async def read(self, work: Callable[Concatenate[SqlTransaction, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return await patiently(lambda: SqlTransactions.read(self, work, *args, **kwargs))
-
-    async def write(self, work: Callable[Concatenate[SqlTransaction, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return await patiently(lambda: SqlTransactions.write(self, work, *args, **kwargs))
-
-
 class SqlStorage:
     """`Storage`, in transactions on a store. `shared` is the clock by which processes are compared, None for the server's."""
 
-    def __init__(
-        self,
-        store: Store,
-        clock: Clock,
-        shared: Clock | None = None,
-        kind: type[SqlTransactions] = SqlTransactions,
-        outbox: Wakeups | None = None,
-    ) -> None:
+    def __init__(self, store: Store, clock: Clock, shared: Clock | None = None) -> None:
         self.store = store
-        self._clocks = clock, shared
-        self._transactions = transactions = kind(store, clock, shared)
+        self.outbox = Wakeups()
+        self._admitting = SqlTransactions(store, clock, shared)
+        self._offer(self._admitting)
+
+    def patient(self) -> "SqlStorage":
+        return self._on(PatientTransactions(self._admitting))
+
+    def prompt(self) -> "SqlStorage":
+        return self._on(self._admitting)
+
+    def _on(self, transactions: Transactions[SqlTransaction]) -> "SqlStorage":
+        same = copy(self)
+        same._offer(transactions)  # noqa: SLF001 - of the same class
+        return same
+
+    def _offer(self, transactions: Transactions[SqlTransaction]) -> None:
+        self._transactions = transactions
         self.sessions: SessionRepository = SqlSessions(transactions)
         self.inbox: InboxRepository = SqlInbox(transactions)
         self.transcripts: TranscriptRepository = SqlTranscripts(transactions)
@@ -144,10 +152,6 @@ class SqlStorage:
         self.hooks: HookRepository = SqlHooks(transactions)
         self.coordination: CoordinationRepository = SqlCoordination(transactions)
         self.receiving: ReceivingRepository = SqlReceiving(transactions)
-        self.outbox = outbox or Wakeups()
-
-    def patient(self) -> "SqlStorage":
-        return SqlStorage(self.store, *self._clocks, PatientSqlTransactions, self.outbox)
 
     def fenced(
         self, lease: Lease, written: Callable[[], None] = lambda: None
@@ -156,9 +160,7 @@ class SqlStorage:
 
     async def admit(self, ask: Callable[[], AdmissionQuery], decide: Callable[[Situation], Admitted]) -> Admitted:
         earlier = EarlierRuns()
-        admitted = await self._transactions.write_late(
-            ask, lambda tx, query: admit(FUNCTIONS, tx, query, decide, earlier)
-        )
+        admitted = await self._admitting.write_late(ask, lambda tx, query: admit(FUNCTIONS, tx, query, decide, earlier))
         if admitted.starts or admitted.ends:
             self.outbox.notify()
         return admitted
@@ -198,6 +200,7 @@ class SqlInbox(Repository[SqlTransaction]):
     waiting_controls = reads(inbox.waiting_controls)
     authors = reads(inbox.authors)
     count_waiting = reads(inbox.count_waiting)
+    count_all_waiting = reads(inbox.count_all_waiting)
     count_outcomes = reads(inbox.count_outcomes)
     waiting_ids = reads(inbox.waiting_ids)
     claim_replies = writes(inbox.claim_replies)

@@ -60,8 +60,23 @@ AGAIN_FIRST_S, AGAIN_MOST_S = 0.1, 1.0
 """Between two tries to reach a storage that is away."""
 
 
-async def patiently(ask: Callable[[], Awaitable[T]]) -> T:
-    """What it answers, once the storage is there, however long that takes. What was in doubt is done again, which changes nothing."""
+class PatientTransactions(Generic[Tx]):
+    """They wait for a storage that is away, however long that takes. What was in doubt is done again, which changes nothing."""
+
+    def __init__(self, transactions: Transactions[Tx]) -> None:
+        self._transactions = transactions
+
+    async def read(self, work: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await _patiently(lambda: self._transactions.read(work, *args, **kwargs))
+
+    async def write(self, work: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await _patiently(lambda: self._transactions.write(work, *args, **kwargs))
+
+    async def urgent(self, work: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await _patiently(lambda: self._transactions.urgent(work, *args, **kwargs))
+
+
+async def _patiently(ask: Callable[[], Awaitable[T]]) -> T:
     pause = AGAIN_FIRST_S
     while True:
         try:

@@ -58,6 +58,10 @@ class Storage(Protocol):
         """
         ...
 
+    def prompt(self) -> "Storage":
+        """The same, which never waits for a storage that is away: for who is to do something else then."""
+        ...
+
     def fenced(
         self, lease: Lease, written: Callable[[], None] = lambda: None
     ) -> AbstractAsyncContextManager[FencedWrites]:

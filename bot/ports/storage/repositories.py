@@ -134,6 +134,10 @@ class InboxRepository(Protocol):
         """How many messages wait to be spoken."""
         ...
 
+    async def count_all_waiting(self) -> int:
+        """How much waits for all sessions together, whoever runs them: for the operator."""
+        ...
+
     async def count_outcomes(
         self, platform: str, workspace_id: str, since: datetime, outcomes: Collection[InboxOutcome]
     ) -> Mapping[InboxOutcome, int]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from copy import copy
 
 from bot.clock import Clock
 from bot.ports.storage.accounting import LedgerRepository, UsageRepository
@@ -41,8 +42,8 @@ from bot.storage.memory import (
     workspaces,
 )
 from bot.storage.memory.rows import Data
-from bot.storage.memory.transaction import MemoryTransaction, MemoryTransactions, PatientMemoryTransactions
-from bot.storage.unit_of_work import FencedBlock, Repository, reads, urgent, writes
+from bot.storage.memory.transaction import MemoryTransaction, MemoryTransactions
+from bot.storage.unit_of_work import FencedBlock, PatientTransactions, Repository, Transactions, reads, urgent, writes
 from bot.tasks import Wakeups
 
 FUNCTIONS: StorageFunctions[MemoryTransaction] = StorageFunctions(
@@ -57,15 +58,26 @@ class MemoryStorage:
     """
 
     def __init__(
-        self,
-        clock: Clock,
-        data: Data | None = None,
-        kind: type[MemoryTransactions] = MemoryTransactions,
-        outbox: Wakeups | None = None,
+        self, clock: Clock, data: Data | None = None, kind: type[MemoryTransactions] = MemoryTransactions
     ) -> None:
         self.data = data or Data()
-        self._clock = clock
-        self._transactions = transactions = kind(self.data, clock)
+        self.outbox = Wakeups()
+        self._admitting = kind(self.data, clock)
+        self._offer(self._admitting)
+
+    def patient(self) -> "MemoryStorage":
+        return self._on(PatientTransactions(self._admitting))
+
+    def prompt(self) -> "MemoryStorage":
+        return self._on(self._admitting)
+
+    def _on(self, transactions: Transactions[MemoryTransaction]) -> "MemoryStorage":
+        same = copy(self)
+        same._offer(transactions)  # noqa: SLF001 - of the same class
+        return same
+
+    def _offer(self, transactions: Transactions[MemoryTransaction]) -> None:
+        self._transactions = transactions
         self.sessions: SessionRepository = MemorySessions(transactions)
         self.inbox: InboxRepository = MemoryInbox(transactions)
         self.transcripts: TranscriptRepository = MemoryTranscripts(transactions)
@@ -83,10 +95,6 @@ class MemoryStorage:
         self.hooks: HookRepository = MemoryHooks(transactions)
         self.coordination: CoordinationRepository = MemoryCoordination(transactions)
         self.receiving: ReceivingRepository = MemoryReceiving(transactions)
-        self.outbox = outbox or Wakeups()
-
-    def patient(self) -> "MemoryStorage":
-        return MemoryStorage(self._clock, self.data, PatientMemoryTransactions, self.outbox)
 
     def fenced(
         self, lease: Lease, written: Callable[[], None] = lambda: None
@@ -134,6 +142,7 @@ class MemoryInbox(Repository[MemoryTransaction]):
     waiting_controls = reads(inbox.waiting_controls)
     authors = reads(inbox.authors)
     count_waiting = reads(inbox.count_waiting)
+    count_all_waiting = reads(inbox.count_all_waiting)
     count_outcomes = reads(inbox.count_outcomes)
     waiting_ids = reads(inbox.waiting_ids)
     claim_replies = writes(inbox.claim_replies)

@@ -113,6 +113,10 @@ def count_outcomes(
     return Counter(outcome for outcome in recent if outcome in outcomes)
 
 
+def count_all_waiting(tx: MemoryTransaction) -> int:
+    return len(list(_waiting(tx)))
+
+
 def count_waiting(tx: MemoryTransaction, session_id: str) -> int:
     return len(waiting_turns(tx, session_id))
 

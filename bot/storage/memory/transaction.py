@@ -10,7 +10,6 @@ from typing import Concatenate, ParamSpec, TypeVar
 from bot.clock import Clock
 from bot.domain.errors import StoreAway
 from bot.storage.memory.rows import Data
-from bot.storage.unit_of_work import patiently
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -63,17 +62,3 @@ class MemoryTransactions:
         finally:
             for rows in self.data.all:
                 rows.roll_back()
-
-
-class PatientMemoryTransactions(MemoryTransactions):
-    """They wait for a storage that is away."""
-
-    async def read(
-        self, work: Callable[Concatenate[MemoryTransaction, P], T], /, *args: P.args, **kwargs: P.kwargs
-    ) -> T:
-        return await patiently(lambda: MemoryTransactions.read(self, work, *args, **kwargs))
-
-    async def write(
-        self, work: Callable[Concatenate[MemoryTransaction, P], T], /, *args: P.args, **kwargs: P.kwargs
-    ) -> T:
-        return await patiently(lambda: MemoryTransactions.write(self, work, *args, **kwargs))

@@ -84,6 +84,7 @@ async def test_a_worker_is_told_what_waits_for_its_sessions(storage: Storage) ->
     await accept(storage, said(1), said(2, session_id="t", verb="stop"), said(3, session_id="u"))
     assert set(await storage.inbox.waiting_ids("A")) == {("s", "row1"), ("t", "row2")}
     assert list(await storage.inbox.waiting_ids("B")) == []
+    assert await storage.inbox.count_all_waiting() == 3
 
 
 async def test_a_message_is_claimed_once_and_as_read(storage: Storage) -> None:

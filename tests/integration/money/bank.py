@@ -21,7 +21,7 @@ from adapters.simulator.simulator import Simulator
 from bot.app.service import Parts, Service
 from bot.commands.policy import Policy
 from bot.domain.conversations import Accepted
-from bot.domain.errors import StoreUnavailable
+from bot.domain.errors import StoreAway, StoreUnavailable
 from bot.domain.ledger import LedgerAccount, balances
 from bot.domain.sessions import SessionStatus
 from bot.runtime.services import SessionTimeouts
@@ -171,8 +171,10 @@ def transactions_of(world: World) -> type[MemoryTransactions]:
 
         @staticmethod
         def _require(fault: Fault | None = None) -> None:
-            if world.away or fault is Fault.REFUSED:
-                raise StoreUnavailable("The database is away.")
+            if world.cut or fault is Fault.REFUSED:
+                raise StoreUnavailable("The database takes nothing.")
+            if world.away:
+                raise StoreAway("The database is away.")
 
     return BankTransactions
 
