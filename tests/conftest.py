@@ -52,7 +52,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.skip(reason="takes long: only with `make soak`"))
 
 
-BOTH_ENGINES = ("tests/integration/runtime/test_crashes.py", "tests/integration/runtime/test_journey.py")
+BOTH_ENGINES = tuple(f"tests/integration/runtime/test_{story}.py" for story in ("crashes", "journey", "shared"))
 """Stories that `make test` runs on PostgreSQL too, and with every write twice; `make soak` does so with all."""
 
 
