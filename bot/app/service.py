@@ -26,7 +26,7 @@ from bot.media.events import SessionEvents
 from bot.ports.budgets import Budgets, LocalBudgets
 from bot.ports.chat import ChatPlatform, HttpMount
 from bot.ports.files import Pictures, PublicFiles
-from bot.ports.hints import Hints, NoHints
+from bot.ports.hints import Hint, HintKind, Hints, NoHints
 from bot.ports.plugin import PluginContext
 from bot.ports.provider import AvatarProvider, offer_of
 from bot.ports.receivers import ONLY_RECEIVER, Receivers
@@ -148,7 +148,13 @@ class Service:
         self.draining = asyncio.Event()
         """Set when another process takes over: the web server listens no longer, so that whoever comes next reaches that one."""
         self._roles = parts.profile.roles
-        self.worker = Worker(self.services, parts.profile, parts.give_up, alone=parts.alone)
+        self.worker = Worker(
+            self.services,
+            parts.profile,
+            parts.give_up,
+            alone=parts.alone,
+            handed_over=lambda: parts.hints.send(Hint(HintKind.CLAIM)),
+        )
         stored = StoredReceivers(storage.receiving, self.worker.lease)
         self._receivers: Receivers = ONLY_RECEIVER if parts.alone else stored
         self._connections = Connections(self._platforms, parts.clock, parts.metrics)

@@ -51,10 +51,17 @@ class Worker:
     """Runs sessions until told to stop. `alone` says that no other process can hold anything: a lock on the database tells.
 
     `give_up` is called with a sentence when runs do not end though they have to. It is to end the process, whatever still runs.
+    `handed_over` is called for each session that a worker that leaves has given back: another may claim it now.
     """
 
     def __init__(
-        self, services: Services, profile: ProcessProfile, give_up: Callable[[str], object], *, alone: bool = False
+        self,
+        services: Services,
+        profile: ProcessProfile,
+        give_up: Callable[[str], object],
+        *,
+        alone: bool = False,
+        handed_over: Callable[[], object] = lambda: None,
     ) -> None:
         self.lease = WorkerLease(services, profile, alone=alone)
         self._rooms = profile.rooms
@@ -62,6 +69,7 @@ class Worker:
         self._for_runs = services.for_runs()
         services.metrics.hosted.set_function(lambda: self.hosted)
         self._give_up = give_up
+        self._handed_over = handed_over
         self._alone = alone
         self._runs: dict[str, SessionRunner] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -256,6 +264,8 @@ class Worker:
             try:
                 await self._services.storage.unfenced.released(lease, failed=failed)
                 released = True
+                if self._leaving:
+                    self._handed_over()
             except StoreUnavailable as error:
                 log.warning("cannot release", session=lease.session_id, reason=error.detail)
                 released = self._leaving is not None

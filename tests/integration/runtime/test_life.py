@@ -7,9 +7,11 @@ from dataclasses import replace
 import pytest
 
 from adapters.simulator import Control, Fault, FaultScript, NetworkConditions
+from bot.app.service import Service
 from bot.domain.conversations import Accepted, Membership, MessageRef, Person, Refused
 from bot.domain.errors import AvatarbotError, PlaceGone, PlatformError, Throttled
 from bot.domain.sessions import SessionStatus
+from bot.ports.hints import Hint, HintKind, NoHints
 from bot.ports.room import LossReason
 from bot.ports.storage.records import LEFT
 from bot.runtime.turns import UNHEARD
@@ -64,6 +66,34 @@ async def test_a_turn_is_heard_out_before_a_hand_over(stack: Stack) -> None:
     assert stack.spoken == ["Ann: Who are you?", "Ann: What time is it?"]
     assert UNHEARD not in stack.room.answers()
     assert not [line for line in stack.room.finals if "[connection lost]" in line]
+
+
+class Passing(NoHints):
+    """`Hints` that reach one other process at once."""
+
+    other: Service | None = None
+
+    def send(self, hint: Hint) -> None:
+        if self.other and hint.kind is HintKind.CLAIM:
+            self.other.worker.claimable()
+
+
+@on_stack()
+async def test_a_hand_over_leaves_no_gap(stack: Stack) -> None:
+    hints, now = Passing(), asyncio.get_running_loop().time
+    async with contextlib.AsyncExitStack() as leaving:
+        first = await leaving.enter_async_context(stack.serving(alone=False, hints=hints))
+        await stack.room.command("start")
+        await stack.live()
+        async with stack.serving(alone=False) as second:
+            await stack.until(lambda: second.worker.lease.held)
+            hints.other = second
+            first.worker.stop(hand_over=True)
+            await stack.until(lambda: not first.worker.hosted)
+            left = now()
+            await stack.until(lambda: second.worker.hosted == 1)
+            assert now() - left < 0.3
+            await leaving.aclose()
 
 
 @on_stack(SLOW)
