@@ -32,7 +32,9 @@ from tests.service_fixture import whole_service
 
 TREE = Path(__file__).parents[1]
 ROUNDS = 5
-CLOCKS = frozenset({"worker", "missed", "lease", "lifecycle", "job", "catalog", "connections", "database", "receivers"})
+CLOCKS = frozenset(
+    {"worker", "missed", "lease", "lifecycle", "job", "catalog", "connections", "database", "receivers", "limiters"}
+)
 """Tasks that look around by the clock, whether somebody speaks or not."""
 QUIET_S = 0.4
 """After the answer stands in the thread: everybody has been told, and less than a second has gone by, at which clocks tick."""

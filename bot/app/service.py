@@ -132,7 +132,7 @@ class Service:
             policy=parts.policy.at(offer_of(parts.provider, parts.model)),
             clock=parts.clock,
             events=SessionEvents(parts.metrics.watch_to_first_picture.observe),
-            limiters=RateLimiters(storage.coordination),
+            limiters=RateLimiters(storage.coordination, None if parts.alone else self._count_writers),
             metrics=parts.metrics,
             turn_times=TurnTimes(parts.metrics, parts.clock, parts.observers),
             moderation=Moderation(parts.moderators, parts.unanswered),
@@ -199,6 +199,10 @@ class Service:
             receives=ProcessRole.GATEWAY in self._roles,
             receivers=self._receivers,
         )
+
+    async def _count_writers(self) -> int:
+        """Processes that run sessions, and write what is said in them."""
+        return sum(process.running > 0 for process in await self.services.storage.workers.living())
 
     def _is_home(self, platform: str, workspace_id: str) -> bool:
         return platform in self._platforms and self._platforms[platform].is_home(workspace_id)

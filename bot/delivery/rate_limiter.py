@@ -3,7 +3,7 @@
 import asyncio
 import heapq
 import itertools
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 from enum import IntEnum
@@ -25,6 +25,10 @@ RECOVERY_S = 60.0
 
 PREVIEW_SHARE = 0.7
 """The part of a budget that growing texts may use; the rest is for what must arrive."""
+
+
+COUNT_EVERY_S = 10.0
+"""Seconds between two looks how many processes write."""
 
 
 class Priority(IntEnum):
@@ -58,6 +62,8 @@ class RateLimiter:
     def __init__(self, pace: RateLimits, paused: Callable[[str, float], object] = lambda _, __: None) -> None:
         """`paused` is told when the platform asked to wait: for which part (`''`, or `edits` where they have their own), and how long."""
         self._pace = pace
+        self.writers = 1
+        """Processes that write by one budget: growing texts take no more than their part of it, so that nobody's finals wait for them."""
         self._paused = partial(paused, "")
         self.edits = self
         if pace.edits_per_second is not None:
@@ -72,11 +78,11 @@ class RateLimiter:
     @property
     def edit_interval(self) -> float:
         """Seconds between two edits of one message: wider as more messages grow."""
-        return max(self._pace.edit_interval, self._growing / (self._rate * PREVIEW_SHARE))
+        return max(self._pace.edit_interval, self._growing * self.writers / (self._rate * PREVIEW_SHARE))
 
     def grow(self) -> bool:
         """Whether one more message may be posted unfinished, to be edited as it grows; `grown` gives its room back."""
-        if self._growing + 1 > self._rate * FINALS_WITHIN_S:
+        if (self._growing + 1) * self.writers > self._rate * FINALS_WITHIN_S:
             return False
         self._growing += 1
         return True
@@ -159,17 +165,25 @@ class RateLimiters:
     whoever comes next and asks for it with `recall`.
     """
 
-    def __init__(self, coordination: CoordinationRepository) -> None:
+    def __init__(
+        self, coordination: CoordinationRepository, count_writers: Callable[[], Awaitable[int]] | None = None
+    ) -> None:
+        """`count_writers` says how many processes write, where there may be others."""
         self._coordination = coordination
+        self._count_writers = count_writers
         self._limiters: dict[str, RateLimiter] = {}
+        self._of_bot: list[RateLimiter] = []
+        self._writers = 1
         self._pauses: asyncio.Queue[tuple[str, float]] = asyncio.Queue()
 
     def of(self, place: ConversationRef, pace: RateLimits) -> RateLimiter:
         key = _key(place, pace)
         if key not in self._limiters:
-            self._limiters[key] = RateLimiter(
-                pace, lambda part, seconds: self._pauses.put_nowait((f"{key}{part}", seconds))
-            )
+            made = RateLimiter(pace, lambda part, seconds: self._pauses.put_nowait((f"{key}{part}", seconds)))
+            self._limiters[key] = made
+            if pace.shared_by_bot:
+                made.writers = self._writers
+                self._of_bot.append(made)
         return self._limiters[key]
 
     async def recall(self, place: ConversationRef, pace: RateLimits) -> None:
@@ -185,13 +199,29 @@ class RateLimiters:
                 (limiter.edits if part else limiter).wait(wait.total_seconds())
 
     async def run(self) -> None:
-        """Write pauses down until cancelled. One that cannot be is found out anew."""
+        """Write pauses down and count who writes, until cancelled. A pause that cannot be written is found out anew."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._keep_pauses(), name="limiters")
+            if self._count_writers:
+                group.create_task(self._count(self._count_writers), name="limiters")
+
+    async def _keep_pauses(self) -> None:
         while True:
             key, seconds = await self._pauses.get()
             try:
                 await self._coordination.pause(key, lasts=timedelta(seconds=seconds))
             except StoreUnavailable as error:
                 log.info("a pause is not written down", reason=error.detail)
+
+    async def _count(self, count_writers: Callable[[], Awaitable[int]]) -> None:
+        while True:
+            try:
+                self._writers = max(1, await count_writers())
+            except StoreUnavailable as error:
+                log.info("it is not known who else writes", reason=error.detail)
+            for limiter in self._of_bot:
+                limiter.writers = self._writers
+            await asyncio.sleep(COUNT_EVERY_S)
 
 
 def _key(place: ConversationRef, pace: RateLimits) -> str:

@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.delivery.rate_limiter import CARD_WITHIN_S, PREVIEW_SHARE, RECOVERY_S, Priority, RateLimiter, RateLimiters
+from bot.delivery.rate_limiter import (
+    CARD_WITHIN_S,
+    COUNT_EVERY_S,
+    PREVIEW_SHARE,
+    RECOVERY_S,
+    Priority,
+    RateLimiter,
+    RateLimiters,
+)
 from bot.domain.conversations import ConversationRef
 from bot.ports.chat import RateLimits
 from bot.storage.memory import MemoryStorage
@@ -225,3 +233,24 @@ async def test_nobody_waits_for_another_workspaces_pause() -> None:
     await follows.recall(yours, pace)
     await follows.of(yours, pace).turn(Priority.FINAL)
     assert asyncio.get_running_loop().time() - began < 1.0
+
+
+@virtual
+async def test_growing_texts_of_all_processes_take_one_share() -> None:
+    pace, place, writers = RateLimits(35.0, shared_by_bot=True), ConversationRef("discord", "G1", "C"), [3]
+
+    async def count() -> int:
+        return writers[0]
+
+    limiters = RateLimiters(MemoryStorage(LoopClock()).coordination, count)
+    counting = asyncio.create_task(limiters.run())
+    await asyncio.sleep(1.0)
+    limiter, grown = limiters.of(place, pace), 0
+    while limiter.grow():
+        grown += 1
+    assert grown == 35 * 5 // 3
+    assert limiter.edit_interval == pytest.approx(grown * 3 / (35.0 * PREVIEW_SHARE))
+    writers[0] = 1
+    await asyncio.sleep(COUNT_EVERY_S)
+    assert limiter.grow()
+    await cancel_and_wait(counting)
