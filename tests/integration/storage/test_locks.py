@@ -250,6 +250,22 @@ async def test_two_workers_that_claim_at_once_share(two: Two, url: URL) -> None:
     assert sorted(lease.session_id for lease in claimed) == ["s1", "s2", "s3"]
 
 
+async def test_who_claims_waits_until_another_has_claimed(two: Two, url: URL) -> None:
+    """Or both would find that nobody runs the workspace, and each would run a part of it."""
+    for number in range(2):
+        await start(two[0], f"s{number}")
+    for worker in "AB":
+        await enlist(two[0], worker)
+    with connected(url) as third:
+        third.execute("SELECT pg_advisory_lock(hashtextextended('claim', 0))")
+        claims = [asyncio.create_task(two[at].workers.claim(worker, room=1)) for at, worker in enumerate("AB")]
+        while not (any(claim.done() for claim in claims) or await asyncio.to_thread(somebody_waits, url)):
+            await asyncio.sleep(0.005)
+        assert not any(claim.done() for claim in claims)
+        third.execute("SELECT pg_advisory_unlock(hashtextextended('claim', 0))")
+        assert sorted(map(len, await asyncio.gather(*claims))) == [0, 1]
+
+
 async def test_of_two_in_each_others_way_both_get_through(two: Two, overlapped: Overlapped) -> None:
     """Batches lock in the order of ids; what locks otherwise is undone by the server, and run again."""
     await start(two[0], "a")
