@@ -348,7 +348,7 @@ async def test_an_upload_nobody_heard_the_end_of_is_forgotten(storage: Storage, 
     assert await storage.uploads.forget_older(MINUTE) == 1
 
 
-async def test_a_consent_is_forgotten_and_its_avatar_stays_whose_it_is(storage: Storage, clock: ManualClock) -> None:
+async def test_a_forgotten_consent_leaves_the_avatar_whose_it_is(storage: Storage, clock: ManualClock) -> None:
     await storage.uploads.add(Upload("mine", "", "Iris", UploadState.QUEUEING), HERE, None, AGREED)
     clock.advance(61)
     assert await storage.ownership.forget_consents(2 * MINUTE) == 0
