@@ -46,9 +46,8 @@ PING_EVERY_S: Final = 2.0
 MOST_UNSENT: Final = 512
 """Frames that wait to be sent up: ten seconds of a voice. Nobody reads them then."""
 
-TAKEN_EVERY: Final = 5
-TAKEN_WITHIN_S: Final = 0.2
-"""After so many frames, or so long, the worker is told that they were taken."""
+TAKEN_EVERY_S: Final = 0.1
+"""Between two messages on what was taken. The last frame is always told of, for the worker waits for that before it goes on."""
 
 
 class LinkLost(Exception):
@@ -72,7 +71,8 @@ class SessionLink:
         self._voices = events.voices.of(session_id)
         self._unsent: asyncio.Queue[str | bytes] = asyncio.Queue(MOST_UNSENT)
         self._microphones: dict[str, Microphone] = {}
-        self._taken = _Taken()
+        self._taken = 0
+        self._took = asyncio.Event()
         self.opened = asyncio.Event()
 
     async def run(self, placement: Placement, token: str, keys: LinkKeys) -> None:
@@ -112,6 +112,7 @@ class SessionLink:
                 async with asyncio.TaskGroup() as tasks:
                     tasks.create_task(self._write(socket))
                     tasks.create_task(self._ask_for_pictures(self._media))
+                    tasks.create_task(self._tell_what_was_taken())
                     async for message in socket:
                         if isinstance(message, bytes):
                             self._show(message)
@@ -131,10 +132,16 @@ class SessionLink:
     # ------------------------------------------------------------ what comes
 
     def _show(self, message: bytes) -> None:
-        number, frame = unpack(message)
+        self._taken, frame = unpack(message)
         self._media.show(frame)
-        if self._taken.is_due(number, asyncio.get_running_loop().time()):
-            self._send(FramesTaken(number))
+        self._took.set()
+
+    async def _tell_what_was_taken(self) -> None:
+        while True:
+            await self._took.wait()
+            self._took.clear()
+            self._send(FramesTaken(self._taken))
+            await asyncio.sleep(TAKEN_EVERY_S)
 
     def _take(self, frame: FromWorker, told: Told) -> None:
         match frame:
@@ -205,17 +212,3 @@ def _text(message: str | bytes) -> str:
     if isinstance(message, bytes):
         raise ValueError("a picture before a word")  # noqa: TRY004 - of what somebody sent, not of ours
     return message
-
-
-class _Taken:
-    """When the worker is told again what was taken."""
-
-    def __init__(self) -> None:
-        self._number = 0
-        self._at = 0.0
-
-    def is_due(self, number: int, now: float) -> bool:
-        due = number - self._number >= TAKEN_EVERY or now - self._at >= TAKEN_WITHIN_S
-        if due:
-            self._number, self._at = number, now
-        return due

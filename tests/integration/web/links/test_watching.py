@@ -1,5 +1,6 @@
 """A session is watched and talked to in another process as in its own."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -10,8 +11,9 @@ import pytest
 from bot.domain.posts import Speaker
 from bot.domain.sessions import SessionStatus
 from bot.media.events import Caption
+from bot.media.keyframes import BEHIND_S
 from bot.media.voices import SpokenWords
-from bot.ports.room import VOICE_FRAME
+from bot.ports.room import VOICE_FRAME, Codec, VideoFrame
 from bot.web.viewer.wire import HEADER, Flag
 from tests.browser.session_fixture import SESSION
 from tests.integration.web.links.processes import (
@@ -67,6 +69,17 @@ async def test_its_picture_reaches_pages_from_a_key_frame_on(worker: Worker, web
         stamps = [head[5] for head in heads]
         assert stamps == [stamps[0] + 20_000 * number for number in range(len(stamps))]
         assert len(page.pictures[0]) == HEADER.size + 2_000
+
+
+async def test_a_picture_that_paused_goes_on(worker: Worker, web: WebProcess) -> None:
+    async with page_of(web.core) as page:
+        await until(lambda: worker.media.watched)
+        for key in (True, False, False):  # so quick that they are taken as one
+            worker.media.show(VideoFrame("1", Codec.VP8, key, 640, 360, 0, b"x"))
+        await until(lambda: len(page.pictures) == 3)
+        await asyncio.sleep(1.2 * BEHIND_S)
+        async with playing(worker.media):
+            await until(lambda: len(page.pictures) > 10)
 
 
 async def test_no_picture_is_fetched_for_who_shows_none(worker: Worker, web: WebProcess) -> None:
