@@ -10,7 +10,6 @@ import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing
-from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
 from typing import Final
@@ -164,7 +163,7 @@ def _server(settings: Settings) -> Finding:
     try:
         with connected(settings.store_url) as connection:
             version = ".".join(map(str, connection.dialect.server_version_info or ()))
-            room = server_room(connection, datetime.now(UTC))
+            room = server_room(connection)
     except AvatarbotError as error:
         return Finding(Level.PROBLEM, f"Database: {error.sentence}")
     what, wanted = f"Database: {settings.database_name}, PostgreSQL {version}", connections_of(settings.roles_played)

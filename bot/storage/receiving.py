@@ -3,14 +3,14 @@
 from collections.abc import Collection, Mapping
 from typing import Final
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import BigInteger, delete, insert, select, type_coerce, update
 
 from bot.domain.conversations import ConversationRef
 from bot.ports.receivers import HeldShards
 from bot.process_roles import ProcessRole
 from bot.storage.sessions import ENDED
 from bot.storage.shards import shared_out
-from bot.storage.statements import SqlTransaction
+from bot.storage.statements import NOW, SqlTransaction
 from bot.storage.tables import inbox, sessions, shards, workers
 
 SHARING_LOCK: Final = 4_711_017
@@ -55,8 +55,9 @@ def talks(tx: SqlTransaction, platform: str) -> Mapping[ConversationRef, str]:
 
 
 def _gateways(tx: SqlTransaction) -> frozenset[str]:
-    query = select(workers.c.id).where(workers.c.lease_until > tx.now, workers.c.roles.contains(ProcessRole.GATEWAY))
-    return frozenset(tx.connection.execute(query).scalars())
+    lives = type_coerce(workers.c.lease_until, BigInteger) > NOW
+    query = select(workers.c.id).where(lives, workers.c.roles.contains(ProcessRole.GATEWAY))
+    return frozenset(tx.connection.execute(query, {"now": tx.shared_now}).scalars())
 
 
 def _holders(tx: SqlTransaction, platform: str) -> dict[int, str]:

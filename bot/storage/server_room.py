@@ -2,15 +2,15 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 
 import psycopg
-from sqlalchemy import Connection, inspect, select
+from sqlalchemy import BigInteger, Connection, inspect, select, type_coerce
 
 from bot.process_roles import ALL_ROLES, ProcessRole
 from bot.storage.connections import STANDARD_SIZE, PoolSize
 from bot.storage.postgresql import is_pooled
+from bot.storage.statements import NOW
 from bot.storage.tables import workers
 
 _SIZES: Final = {
@@ -42,14 +42,14 @@ class ServerRoom:
     pooled: bool
 
 
-def server_room(connection: Connection, now: datetime) -> ServerRoom:
-    """As it is now."""
+def server_room(connection: Connection) -> ServerRoom:
+    """As it is now by the server's clock."""
     driver: psycopg.Connection[Any] = connection.connection.driver_connection  # type: ignore[assignment]
     reserved = "current_setting('superuser_reserved_connections')::int"
     most = connection.exec_driver_sql(f"SELECT current_setting('max_connections')::int - {reserved}").scalar_one()
     there = inspect(connection).has_table(workers.name)
-    living = select(workers.c.roles).where(workers.c.lease_until > now)
-    processes = connection.execute(living).scalars().all() if there else []
+    living = select(workers.c.roles).where(type_coerce(workers.c.lease_until, BigInteger) > NOW)
+    processes = connection.execute(living, {"now": None}).scalars().all() if there else []
     return ServerRoom(int(most), sum(map(_taken, processes)), is_pooled(driver))
 
 
