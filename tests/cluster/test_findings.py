@@ -1,0 +1,71 @@
+"""The judges of `tests/cluster` are judged: whatever may go wrong between processes is complained of, and nothing else is."""
+
+from dataclasses import dataclass, replace
+
+import pytest
+
+from tests.cluster.findings import Findings, InboxRow
+from tests.cluster.talk import Place, PostedLine, SaidMessage, Talker
+
+TEXT = "this is number 0 of C1, loud and clear."
+ROW = InboxRow("r1", "e1", "say", "ann", "C1", "done", "spoken", "", reply_due=False)
+CARD = PostedLine("C1", "s1", "Alma is live", card=True)
+LINE = PostedLine("C1", "k1", f"Alma: {TEXT}", card=False)
+SORRY = "That may not have been heard."
+
+
+@dataclass
+class SilentTalker(Talker):
+    async def command(self, text: str) -> None:
+        """Nobody listens."""
+
+    async def write(self, text: str, thread: str) -> str:
+        return ""
+
+
+ANN = SilentTalker(Place("slack", "T1", "C1"), "ann", said=[SaidMessage("e1", TEXT)])
+SOUND = Findings(
+    talkers=[ANN],
+    rows=[ROW],
+    spoken={"r1": 1},
+    lines=[CARD, LINE],
+    told=[],
+    stamps={"s1": [1, 2]},
+    ends=[("slack C1", "stopped")],
+    stale=[],
+    unknown_rooms=[],
+    too_fast=0,
+)
+UNHEARD = replace(ROW, outcome="unheard", sentence=SORRY)
+
+WRONG = {
+    "lost, without a row": (replace(SOUND, rows=[]), {"lost"}),
+    "lost, without an outcome": (replace(SOUND, rows=[replace(ROW, state="claimed", outcome="")]), {"lost", "spoken wrongly"}),
+    "spoken by two": (replace(SOUND, spoken={"r1": 2}), {"spoken twice", "spoken wrongly"}),
+    "never spoken": (replace(SOUND, spoken={}), {"spoken wrongly"}),
+    "a key posted twice": (replace(SOUND, lines=[CARD, LINE, replace(LINE, text="x")]), {"posted twice"}),
+    "words posted twice": (replace(SOUND, lines=[CARD, LINE, replace(LINE, key="k2")]), {"posted twice"}),
+    "two cards": (replace(SOUND, lines=[CARD, CARD, LINE]), {"carded twice"}),
+    "not posted": (replace(SOUND, lines=[CARD]), {"not posted"}),
+    "told twice": (replace(SOUND, rows=[UNHEARD], told=[("ann", SORRY)] * 2), {"told twice"}),
+    "not told": (replace(SOUND, rows=[UNHEARD]), {"not told"}),
+    "still to be told": (replace(SOUND, rows=[replace(ROW, reply_due=True)]), {"not told"}),
+    "out of order": (replace(SOUND, stamps={"s1": [2, 1]}), {"out of order"}),
+    "ended by us": (replace(SOUND, ends=[("slack C1", "error")]), {"ended for our fault"}),
+    "written by who held it no more": (replace(SOUND, stale=[("a", "post", "s1")]), {"stale writes"}),
+    "a room that nobody knows": (replace(SOUND, unknown_rooms=["room"]), {"open and unknown"}),
+    "too fast": (replace(SOUND, too_fast=1), {"429"}),
+    "two who hold one workspace": (replace(SOUND, split={"slack T1": 1}), {"two holders"}),
+}  # fmt: skip
+
+
+def test_where_all_went_well_nobody_complains() -> None:
+    assert SOUND.complaints() == {}
+    assert replace(SOUND, rows=[UNHEARD], told=[("ann", SORRY)]).complaints() == {}
+    assert replace(SOUND, rows=[], spoken={}, told=[("ann", "Refused.")]).complaints() == {}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_what_went_wrong_is_complained_of(what: str) -> None:
+    found, kinds = WRONG[what]
+    assert found.complaints().keys() == kinds
