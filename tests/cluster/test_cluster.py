@@ -15,7 +15,6 @@ FEW_TOWNS = Towns(20, 10, ON_DISCORD)
 MANY_ON_SLACK, MANY_ON_DISCORD = 240, 60
 
 
-@pytest.mark.soak
 async def test_a_few_processes_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
     async with installed(tmp_path, FEW_TOWNS, FEW) as world:
         await little_happens(world)
