@@ -16,7 +16,7 @@ import pytest
 from adapters.akool.stream import codec
 from adapters.akool.stream.messages import Chat, Part
 from adapters.akool.stream.reassembly import Reassembly
-from adapters.akool.stream.sender import Outgoing, SendQueue
+from adapters.akool.stream.sender import Budget, Outgoing, SendQueue
 from adapters.discord import text as discord_text
 from adapters.slack import rendering
 from adapters.slack import text as slack_text
@@ -77,7 +77,7 @@ def streamed(text: str) -> None:
 
 
 def sent(text: str) -> None:
-    outbox = SendQueue()
+    outbox = SendQueue(Budget(packet_bytes=256))  # many packets: the last one is quick
     outbox.open("m")
     outbox.write("m", text)
     outbox.finish("m")
@@ -191,20 +191,17 @@ def seconds(run: Callable[[str], object], text: str, times: int) -> float:
     return min(took)
 
 
-def growth(run: Callable[[str], object], case: tuple[str, str, str], times: int, short: float) -> float:
-    """How many times as long as a short text a long one takes, where a short one took `short` before."""
-    short = min(short, seconds(run, text_of(SHORT, *case), times)) if times > 1 else short
-    return seconds(run, text_of(LONG, *case), times) / max(short, QUICK_S / 4)
-
-
 def is_linear(run: Callable[[str], object], case: tuple[str, str, str], enough: float) -> bool:
     """Whether a short text of that kind takes less than its part of `enough`, or a long one no more than its length over that of a short one."""
-    text, short = text_of(SHORT, *case), math.inf
-    for _ in range(2):
-        short = min(short, seconds(run, text, 1))
+    short_text, long_text, short, long = text_of(SHORT, *case), text_of(LONG, *case), math.inf, math.inf
+    for times in (1, 1, 3, 5, 9, 15):
+        short = min(short, seconds(run, short_text, times))
         if short < enough * SHORT / LONG:
             return True
-    return any(growth(run, case, times, short) < LEAST_GROWTH for times in (1, 3, 5, 9, 15))
+        long = min(long, seconds(run, long_text, times))
+        if long < LEAST_GROWTH * short:
+            return True
+    return False
 
 
 @pytest.mark.timeout(600)  # seconds of CPU time each, which a busy machine gives slowly
