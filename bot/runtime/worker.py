@@ -246,8 +246,11 @@ class Worker:
             await run.run()
             self._failures.pop(lease.session_id, None)
         except Exception as error:
-            log.exception("a run failed", session=lease.session_id)
             failed = not _is_the_storages(error)
+            if failed:
+                log.exception("a run failed", session=lease.session_id)
+            else:
+                log.warning("a run begins anew: the database was away", session=lease.session_id)
             failures = self._failures[lease.session_id] = self._failures.get(lease.session_id, 0) + 1
             pause = min(RETRY_FIRST * 2 ** (failures - 1), RETRY_MOST)
         finally:

@@ -34,6 +34,7 @@ async def little_happens(world: World) -> None:
         await world.each_says(1)
         await world.kill(world.busiest())
         await world.end(world.busiest())
+        await world.each_says(1)  # by then whoever took over is in its rooms
         await world.stop_server()
         await world.each_says(1)
     await hold(world)
