@@ -17,6 +17,7 @@ from tests.acceptance.test_stopping import talking
 async def test_sessions_are_listed_stopped_read_and_forgotten_beside_the_service(tmp_path: Path) -> None:
     with simulation(pace=300, join_delay=0.1) as simulated:
         services = Deployment(tmp_path, simulated.url)
+        services.settings["AVATARBOT_STATUS_TOKEN"] = "a-token-for-operators"
         with services.service() as service:
             async with talking(services) as (ann, card):
                 await ann.write("lobby", card.id, "Repeat after me: to be remembered.")
@@ -31,6 +32,11 @@ async def test_sessions_are_listed_stopped_read_and_forgotten_beside_the_service
                 heading, row = (await said("sessions", "list")).splitlines()
                 assert heading.split()[:6] == ["SESSION", "STATUS", "PLATFORM", "WORKSPACE", "CHANNEL", "AVATAR"]
                 assert row.split()[:7] == [session, "live", "playground", "playground", "lobby", "Alma", "Ann"]
+                screen = await said("status")
+                assert "runs and is ready." in screen
+                assert "1 live" in screen
+                assert "From a start to live" in screen, "the service takes the token"
+                assert "playground  playground  yours" in await said("ledger")
                 assert "stop it first" in await said("forget", session)
                 assert "is told to stop" in await said("sessions", "stop", session)
                 await ann.sees_card("lobby", SessionStatus.ENDED)
@@ -43,6 +49,8 @@ async def test_sessions_are_listed_stopped_read_and_forgotten_beside_the_service
                 assert await said("forget", session) == "Forgot 1 session.\n"
                 assert "There is no session" in await said("transcript", session)
             assert await asyncio.to_thread(told_to_stop, service) == 0
+        over = await asyncio.to_thread(services.avatarbot, "status")
+        assert (over.returncode, over.stdout.partition(" on port")[0]) == (1, "No service answers")
 
 
 async def test_reap_closes_strangers_only_where_the_key_is_ours(tmp_path: Path) -> None:
