@@ -30,22 +30,25 @@ async def close(
     Raises `ProviderError` while it may run, and what `begin` raises.
     """
     try:
-        await _closed_patiently(row, await provider_of(), begin)
+        asked = await _asked_patiently(row, await provider_of(), begin)
     except ProviderError:
+        asked = False
         if row.expires_at is None or row.expires_at > clock.now():
             raise
-        await storage.unfenced.expired(row.id)
-    else:
+    if asked or row.expires_at is None or row.expires_at > clock.now():
         await storage.unfenced.closed(row.id)
+    else:
+        await storage.unfenced.expired(row.id)
 
 
-async def _closed_patiently(
+async def _asked_patiently(
     row: ProviderSessionRecord, provider: AvatarProvider, begin: Callable[[], Awaitable[None]]
-) -> None:
+) -> bool:
+    """Until it is over. Whether the provider said so to the last try; else an earlier one may have ended it, or its time."""
     tried = row.status is ProviderSessionStatus.CLOSING
     for pause in (*TRIED_AGAIN, None):
         if tried and await _is_over(row, provider):
-            break
+            return False
         await begin()
         tried = True
         try:
@@ -55,6 +58,7 @@ async def _closed_patiently(
             if pause is None or error.verdict is not Verdict.RETRY_LATER:
                 raise
         await asyncio.sleep(pause)
+    return True
 
 
 async def _is_over(row: ProviderSessionRecord, provider: AvatarProvider) -> bool:

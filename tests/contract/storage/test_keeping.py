@@ -355,3 +355,15 @@ async def test_a_forgotten_consent_leaves_the_avatar_whose_it_is(storage: Storag
     assert await storage.ownership.forget_consents(MINUTE) == 1
     assert await storage.ownership.consents(HERE) == {}
     assert await storage.ownership.owners(OwnedKind.AVATAR) == {"mine": ("room", "W1")}
+
+
+async def test_what_a_living_session_did_not_close_is_found(storage: Storage, clock: ManualClock) -> None:
+    lease = await hosted(storage)
+    await intend(storage, lease)
+    await storage.unfenced.opened("p", "akool-1", CREDENTIALS)
+    async with storage.fenced(lease) as run:
+        run.closing("p")
+    clock.advance(59)
+    assert await storage.provider_sessions.leftovers(MINUTE, MINUTE) == []
+    clock.advance(1)
+    assert [row.id for row in await storage.provider_sessions.leftovers(MINUTE, MINUTE)] == ["p"]

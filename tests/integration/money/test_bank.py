@@ -64,4 +64,10 @@ def test_what_was_created_is_written_down_however_late() -> None:
     first = next(iter(world.data.provider_sessions)).record
     assert first.provider_id, "the database was away for longer than that is waited for, and it is known all the same"
     world = after({at: Fault.REFUSED})
-    assert len(list(world.simulator.sessions)) == 2, "no more was bought than for a start and a renewal"
+    assert not world.alone, "and is gone into"
+
+
+def test_what_ends_before_it_can_be_closed_is_booked_whole() -> None:
+    at = after({}).points.index("session/close")
+    found = audit(after(dict.fromkeys(range(at, at + 16), Fault.REFUSED)))
+    assert [each for each in found if "booked" in each] == []
