@@ -33,7 +33,19 @@ from tests.service_fixture import whole_service
 TREE = Path(__file__).parents[1]
 ROUNDS = 5
 CLOCKS = frozenset(
-    {"worker", "missed", "lease", "lifecycle", "job", "catalog", "connections", "database", "receivers", "limiters"}
+    {
+        "worker",
+        "missed",
+        "lease",
+        "balance",
+        "lifecycle",
+        "job",
+        "catalog",
+        "connections",
+        "database",
+        "receivers",
+        "limiters",
+    }
 )
 """Tasks that look around by the clock, whether somebody speaks or not."""
 QUIET_S = 0.4

@@ -126,7 +126,9 @@ class Worker:
             async with asyncio.TaskGroup() as group:
                 looking = [group.create_task(self._notify_missed(), name="missed")]
                 if not self._alone:
-                    looking += [group.create_task(each) for each in (self._keep_lease(), self._keep_balance())]
+                    looking.append(group.create_task(self._keep_lease(), name="lease"))
+                if not self._alone and self._rooms:
+                    looking.append(group.create_task(self._keep_balance(), name="balance"))
                 await self._claim_and_run(group)
                 await self._end_runs(self._leaving or HandedOver(), ON_STOP, list(self._runs.values()))
                 await cancel_and_wait(*looking)

@@ -18,19 +18,19 @@ _SIZES: Final = {
     ProcessRole.GATEWAY: PoolSize(2, 2),
     ProcessRole.WORKER: STANDARD_SIZE,
 }
-HINTS, LEASE = 1, 1
-"""Connections beside the pool: each process has one for hints, and a worker one for its lease."""
+HINTS = 1
+"""The connection beside the pool: each process has one for hints."""
 
 
 def pool_size(roles: Collection[ProcessRole]) -> PoolSize:
     """That of the role that needs most."""
     sizes = [_SIZES[role] for role in roles]
-    return PoolSize(max(size.writers for size in sizes), max(size.readers for size in sizes))
+    return PoolSize(*(max(getattr(size, kind) for size in sizes) for kind in ("writers", "readers", "urgent")))
 
 
 def connections_of(roles: Collection[ProcessRole]) -> int:
     """What a process holds at most."""
-    return pool_size(roles).total + HINTS + (LEASE if ProcessRole.WORKER in roles else 0)
+    return pool_size(roles).total + HINTS
 
 
 @dataclass(frozen=True, slots=True)
