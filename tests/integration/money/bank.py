@@ -1,7 +1,6 @@
 """A start, a renewal and a stop, with the simulator as the bank: what it charged is compared with the books, whatever went wrong."""
 
 import asyncio
-import contextlib
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -256,23 +255,34 @@ def _open(world: World) -> list[str]:
 
 async def _lives(world: World, story: Story) -> None:
     """One process after another, until one has seen the end of the story and of what it left."""
-    for _ in range(len(world.plan) + 2):
-        async with process(world):
-            world.counting = True
-            told = asyncio.create_task(story.tell())
-            ended = asyncio.create_task(world.told.wait())
+    for _ in range(len(world.plan) + 2 + int(AWAY_FOR)):
+        try:
+            if await _lived(world, story):
+                return
+        except* StoreUnavailable:
+            pass  # it could not begin, or not go on: whoever watches over it starts it again
+        await asyncio.sleep(RESTARTED_AFTER)
+    raise AssertionError("no process saw the end")
+
+
+async def _lived(world: World, story: Story) -> bool:
+    """One process. Whether it saw the end."""
+    async with process(world):
+        world.counting = True
+        told = asyncio.create_task(story.tell())
+        ended = asyncio.create_task(world.told.wait())
+        try:
             await asyncio.wait((told, ended), return_when=asyncio.FIRST_COMPLETED)
             if told.done():
                 told.result()
                 world.counting = False
-                ended.cancel()
                 await asyncio.sleep(SETTLED_WITHIN)
-                return
-            told.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await told
-        await asyncio.sleep(RESTARTED_AFTER)
-    raise AssertionError("no process saw the end")
+                return True
+        finally:
+            for task in (told, ended):
+                task.cancel()
+            await asyncio.wait((told, ended))
+    return False
 
 
 def after(plan: Plan) -> World:
