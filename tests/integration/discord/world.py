@@ -23,7 +23,6 @@ from bot.domain.conversations import Choice, ConversationRef
 from bot.ports.chat import ValueQuery
 from tests.contract.platform.harness import ANN, BEN, RecordingCore
 from tests.integration.discord.openapi import known_api
-from tests.patience import until
 
 OWNER = "owner"
 SETTINGS = DiscordSettings.model_validate({"DISCORD_TOKEN": SecretStr("x.y.z")})
@@ -108,13 +107,9 @@ class World:
         return messages
 
     async def answered(self, channel_id: int) -> Any:
-        """The newest message of a channel, once it is the bot's: a call may have to wait for its turn."""
-
-        def newest() -> Any:
-            return list(self.raw(channel_id).values())[-1]
-
-        await until(lambda: newest().author_id == self.env.bot.user.id)
-        return newest()
+        """The newest message of a channel, once a call of the bot's has had its turn."""
+        await self.env.advance_time(1)
+        return list(self.raw(channel_id).values())[-1]
 
     async def restart(self) -> None:
         await self.env.restart_bot(self.new_platform())
