@@ -1,6 +1,7 @@
 """How often something may be asked of a vendor by all who share its limit: the processes of a bot, or one that is alone."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,7 +15,7 @@ class CallRate:
 
 
 class CallBudget(Protocol):
-    """Calls of one kind. Time is the running loop's."""
+    """Calls of one kind."""
 
     async def turn(self) -> None:
         """Wait until one more call may be made. Of one process, who came first goes first."""
@@ -31,29 +32,36 @@ class Budgets(Protocol):
         ...
 
 
+def loop_time() -> float:
+    """The running loop's."""
+    return asyncio.get_running_loop().time()
+
+
 class LocalBudget:
     """Of a process that is alone."""
 
-    def __init__(self, rate: CallRate) -> None:
+    def __init__(self, rate: CallRate, seconds: Callable[[], float] = loop_time) -> None:
         self._rate = rate
+        self._seconds = seconds
         self._next = float("-inf")
 
     async def turn(self) -> None:
-        now, saved = asyncio.get_running_loop().time(), (self._rate.burst - 1) * self._rate.interval
+        now, saved = self._seconds(), (self._rate.burst - 1) * self._rate.interval
         at = max(self._next, now - saved)
         self._next = at + self._rate.interval
         if at > now:
             await asyncio.sleep(at - now)
 
     async def pause(self, seconds: float) -> None:
-        self._next = max(self._next, asyncio.get_running_loop().time() + seconds)
+        self._next = max(self._next, self._seconds() + seconds)
 
 
 class LocalBudgets:
-    """`Budgets` of a process that is alone."""
+    """`Budgets` of a process that is alone. `seconds` tells the time, from wherever it began."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: Callable[[], float] = loop_time) -> None:
+        self._seconds = seconds
         self._budgets: dict[tuple[str, str], LocalBudget] = {}
 
     def of(self, name: str, rate: CallRate, account: str = "") -> CallBudget:
-        return self._budgets.setdefault((name, account), LocalBudget(rate))
+        return self._budgets.setdefault((name, account), LocalBudget(rate, self._seconds))

@@ -30,7 +30,7 @@ async def test_a_form_for_a_message_comes_as_a_button(world: World) -> None:
     await world.people[ANN].send(world.channel, f"<@{world.env.bot.user.id}> start ?")
     assert world.core.inbounds == []
 
-    offered = await world.answered(int(world.place.channel_id))
+    offered = list(world.raw(int(world.place.channel_id)).values())[-1]
     assert "in a form" in says(offered)
     (opens,) = buttons(offered)
     shown = await world.people[ANN].click(ResponseMessage(world.env, offered), custom_id=opens["custom_id"])
@@ -159,7 +159,7 @@ async def test_direct_messages_are_a_setting_and_always_for_us() -> None:
         assert inbound.place.workspace_id == f"dm-{inbound.place.channel_id}"
         assert isinstance(inbound.body, MessagePosted)
         assert inbound.body.direct
-        told = await world.answered(int(inbound.place.channel_id))
+        told = list(world.raw(int(inbound.place.channel_id)).values())[-1]
         assert says(told).startswith("Start one with /avatar start.")
 
 
@@ -194,7 +194,7 @@ async def test_an_unhosted_mention_is_answered_once_by_reply(world: World) -> No
     world.core.outcome = NoSession("Start one with /avatar start.")
     written = await world.people[ANN].send(world.channel, f"<@{world.env.bot.user.id}> hello")
 
-    told = await world.answered(world.channel.id)
+    told = list(world.raw(world.channel.id).values())[-1]
     assert says(told) == "Start one with /avatar start."
     assert told.reference is not None
     assert told.reference["message_id"] in {written.id, str(written.id)}
