@@ -54,15 +54,17 @@ async def test_a_wrong_clock_steals_nothing_and_loses_nothing(url: URL, hours: i
 
 
 async def test_a_renewal_waits_for_nothing_that_is_written(url: URL) -> None:
-    goes_on = threading.Event()
+    begun, goes_on = threading.Event(), threading.Event()
 
     def slow(_: Connection) -> None:
+        begun.set()
         assert goes_on.wait(HANG_S)
 
     async with opened(url, urgent=1) as store:
         workers = SqlStorage(store, SystemClock()).workers
         await workers.enlist("A", ProcessProfile(), lasts=LIFE)
         writing = [asyncio.create_task(store.write(slow)) for _ in range(3)]
+        assert await asyncio.to_thread(begun.wait, HANG_S)
         async with asyncio.timeout(HANG_S):
             assert await workers.renew("A", lasts=LIFE)
         assert not any(task.done() for task in writing)
