@@ -1,7 +1,9 @@
 """Nobody is written to faster than they allow, and what must arrive goes first."""
 
 import asyncio
+from datetime import timedelta
 from itertools import pairwise
+from typing import cast
 
 import pytest
 from hypothesis import given
@@ -17,7 +19,9 @@ from bot.delivery.rate_limiter import (
     RateLimiters,
 )
 from bot.domain.conversations import ConversationRef
+from bot.domain.errors import StoreAway
 from bot.ports.chat import RateLimits
+from bot.ports.storage.coordination import CoordinationRepository
 from bot.storage.memory import MemoryStorage
 from bot.storage.memory.rows import Data
 from bot.tasks import cancel_and_wait
@@ -254,3 +258,47 @@ async def test_growing_texts_of_all_processes_take_one_share() -> None:
     await asyncio.sleep(COUNT_EVERY_S)
     assert limiter.grow()
     await cancel_and_wait(counting)
+
+
+class Away:
+    """A storage that is away, until it is back."""
+
+    def __init__(self, coordination: CoordinationRepository) -> None:
+        self._coordination = coordination
+        self.is_away = True
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._coordination, name)
+
+    async def pause(self, key: str, *, lasts: timedelta) -> None:
+        if self.is_away:
+            raise StoreAway("Not reached.")
+        await self._coordination.pause(key, lasts=lasts)
+
+
+@virtual
+async def test_a_storage_that_is_away_holds_up_no_writer() -> None:
+    pace, place, counted = RateLimits(35.0, shared_by_bot=True), ConversationRef("discord", "G1", "C"), [0]
+    away = Away(MemoryStorage(LoopClock()).coordination)
+
+    async def count() -> int:
+        counted[0] += 1
+        if away.is_away:
+            raise StoreAway("Not reached.")
+        return 35
+
+    limiters = RateLimiters(cast("CoordinationRepository", away), count)
+    writing = asyncio.create_task(limiters.run())
+    limiters.of(place, pace).throttled(1.0)
+    await asyncio.sleep(1.0)
+    assert limiters.of(place, pace).grow()
+    away.is_away = False
+    limiters.of(place, pace).throttled(60.0)
+    await asyncio.sleep(COUNT_EVERY_S)
+    assert counted == [2]
+    follows = RateLimiters(cast("CoordinationRepository", away))
+    await follows.recall(place, pace)
+    began = now()
+    await follows.of(place, pace).turn(Priority.FINAL)
+    assert now() - began > 60.0 - COUNT_EVERY_S - 1.0
+    await cancel_and_wait(writing)

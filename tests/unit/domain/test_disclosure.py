@@ -3,7 +3,7 @@ import pytest
 from adapters.discord.text import measure as discord_measure
 from adapters.simulator.fixtures import LANGUAGES
 from adapters.slack.text import measure as slack_measure
-from bot.domain.disclosure import SENTENCE_LENGTHS, SENTENCES, Disclosed, Disclosure, Disclosures
+from bot.domain.disclosure import SAID_BEFORE, SENTENCE_LENGTHS, SENTENCES, Disclosed, Disclosure, Disclosures
 from bot.domain.text import printable_line
 
 
@@ -53,3 +53,7 @@ def test_who_is_told_was_shown_it_first() -> None:
     shown: list[Disclosure] = []
     disclosed = Disclosed(Disclosures().of("fr"), shown.append)
     assert shown == [disclosed.disclosure]
+
+
+def test_what_another_process_shows_is_not_shown_again() -> None:
+    assert Disclosed.passed_on().disclosure == SAID_BEFORE
