@@ -11,8 +11,9 @@ export UV_SYSTEM_CERTS ?= 1
 # Compiled once: every process of ours starts a second sooner, and tests start hundreds. Some images forbid bytecode.
 export UV_COMPILE_BYTECODE ?= 1
 export PYTHONDONTWRITEBYTECODE =
-# Three, as many tests wait for a process or a browser. Each begins in another part of the suite, and who is done helps the others.
-PYTEST := $(RUN)/pytest -n 3 --dist worksteal
+# More than a machine of two cores has, as many tests wait for a process or a browser. Each begins in another part of the suite, and
+# who is done helps the others.
+PYTEST := $(RUN)/pytest -n 4 --dist worksteal
 
 help:
 	@echo 'make demo              try it: everything embedded, no account needed'
