@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.conftest import LONG, Opens, becomes
+from tests.browser.conftest import LONG, Opens, Screenshots, becomes
 from tests.browser.service_fixture import DemoService
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -15,7 +15,9 @@ SPEAKING = "#stage[data-speaking=true]"
 WORDS = r"/\w+ \w+ \w+ \w+/"
 
 
-async def test_from_start_to_the_downloaded_transcript(demo: DemoService, window: Opens, pictures: Path) -> None:
+async def test_from_start_to_the_downloaded_transcript(
+    demo: DemoService, window: Opens, screenshots: Screenshots
+) -> None:
     ann = await (await window()).enter(demo.address)
     page = ann.page
     assert "key" not in page.url  # the secret does not stay in the address
@@ -41,7 +43,7 @@ async def test_from_start_to_the_downloaded_transcript(demo: DemoService, window
     await ann.type_in("thread", "Tell us a joke, please.")
     await becomes(page, f"{WORDS}.test(document.querySelector('{GROWING}')?.textContent)")
     await page.mouse.move(0, 0)
-    await page.screenshot(path=pictures / "readme.png")
+    await screenshots.take(page, "readme")
 
     viewer = await window()
     await viewer.page.goto(await ann.watch_link())
@@ -51,7 +53,7 @@ async def test_from_start_to_the_downloaded_transcript(demo: DemoService, window
     await expect(viewer.page.locator("#canvas")).to_be_visible()
     await ann.type_in("thread", "What does it cost?")
     await becomes(viewer.page, f"{WORDS}.test(caption.textContent)")
-    await viewer.page.screenshot(path=pictures / "viewer.png")
+    await screenshots.take(viewer.page, "viewer")
 
     await expect(page.locator(GROWING)).to_have_count(0)
     await page.locator("#stage [data-action=stop]").click()

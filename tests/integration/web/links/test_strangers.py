@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -63,26 +63,26 @@ async def refused(worker: Worker, token: str | None, path: str = f"{PATH}{SESSIO
 @pytest.mark.parametrize(
     "token",
     [
-        None,
-        "",
-        "Avatarbot",
-        "Avatarbot ..",
-        "Avatarbot x.y.z",
-        "Avatarbot 1.2",
-        "Bearer " + KEYS.token(TARGET, now()).partition(" ")[2],
-        "Avatarbot " + "9" * 5_000,
-        KEYS.token(TARGET, now())[:-1],
-        KEYS.token(TARGET, now()) + "0",
-        LinkKeys([OTHER_KEY]).token(TARGET, now()),
-        KEYS.token(replace(TARGET, session_id="another"), now()),
-        KEYS.token(replace(TARGET, worker_id="another"), now()),
-        KEYS.token(replace(TARGET, epoch=2), now()),
-        KEYS.token(TARGET, now(-WITHIN_S - 30)),
-        KEYS.token(TARGET, now(WITHIN_S + 300)),
+        lambda: None,
+        lambda: "",
+        lambda: "Avatarbot",
+        lambda: "Avatarbot ..",
+        lambda: "Avatarbot x.y.z",
+        lambda: "Avatarbot 1.2",
+        lambda: "Bearer " + KEYS.token(TARGET, now()).partition(" ")[2],
+        lambda: "Avatarbot " + "9" * 5_000,
+        lambda: KEYS.token(TARGET, now())[:-1],
+        lambda: KEYS.token(TARGET, now()) + "0",
+        lambda: LinkKeys([OTHER_KEY]).token(TARGET, now()),
+        lambda: KEYS.token(replace(TARGET, session_id="another"), now()),
+        lambda: KEYS.token(replace(TARGET, worker_id="another"), now()),
+        lambda: KEYS.token(replace(TARGET, epoch=2), now()),
+        lambda: KEYS.token(TARGET, now(-WITHIN_S - 30)),
+        lambda: KEYS.token(TARGET, now(WITHIN_S + 300)),
     ],
 )
-async def test_who_has_no_good_token_finds_nothing(worker: Worker, token: str | None) -> None:
-    assert await refused(worker, token)
+async def test_who_has_no_good_token_finds_nothing(worker: Worker, token: Callable[[], str | None]) -> None:
+    assert await refused(worker, token())
     assert worker.links == 0
 
 
