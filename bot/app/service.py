@@ -162,7 +162,7 @@ class Service:
         self._hints = parts.hints
         self._runs = HintedRuns(self.worker, parts.hints, storage.outbox)
         self._inbox = Inbox(storage, self.services.policy, funding, self._runs, ended=self._ended_cards.note)
-        self._replies = Outbox(self.services)
+        self._replies = Outbox(self.services, self.worker.lease.enlisted)
         self._links = Links(storage.grants, parts.clock, lambda: self.base_url)
         self._archive = StoredArchive(storage, parts.disclosures)
         self._pictures = parts.pictures

@@ -51,14 +51,17 @@ NOT_SPOKEN = frozenset({InboxOutcome.MODERATED, InboxOutcome.UNCHECKED, InboxOut
 class Outbox:
     """`run` delivers due replies until cancelled. They are claimed before they are told: no two processes tell the same."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, enlisted: asyncio.Event) -> None:
+        """`enlisted` is set once what a dead process had claimed is free."""
         self._services = services
+        self._enlisted = enlisted
         self._telling = asyncio.Lock()  # the last look waits for the one before it
         self._look_at = math.inf  # in the running loop's time, as all below
         self._not_before: dict[tuple[str, str], float] = {}  # by workspace, as its platform asked
 
     async def run(self) -> None:
         """Tell until cancelled."""
+        await self._enlisted.wait()
         while True:
             self._services.replies_due.clear()
             try:

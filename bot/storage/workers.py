@@ -26,7 +26,7 @@ from bot.process_roles import ALL_ROLES, roles_named
 from bot.storage.fair_share import FreeSession, chosen
 from bot.storage.sessions import AT_REST
 from bot.storage.statements import NOW, Prepared, SqlTransaction, lasting, one_of
-from bot.storage.tables import jobs, sessions, workers
+from bot.storage.tables import inbox, jobs, sessions, workers
 
 FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
 
@@ -50,6 +50,7 @@ def enlist(
     _ran(tx, delete(workers).where(gone))
     if not lasts:
         tx.connection.execute(delete(jobs))
+        tx.connection.execute(update(inbox).where(inbox.c.reply_due).values(told_by="", told_until=None))
     until = NOW + lasting(lasts) if lasts else literal(FOREVER, workers.c.lease_until.type)
     written = insert(workers).values(
         id=worker_id,

@@ -136,13 +136,15 @@ class World:
         return self.cluster.named(max(loads, key=lambda name: loads[name]))
 
     async def kill(self, victim: ServiceProcess) -> None:
-        """kill -9; another is started at once, as a supervisor does."""
+        """kill -9; another is started at once, as a supervisor does. Where one worker alone lives on, it has to take all."""
         held = self.watch.of(victim)
         victim.kill()
+        heirs = [process for process in self.cluster.living if process.runs_sessions]
         taken = asyncio.create_task(self.watch.taken_over(held))
         await self.cluster.replace(victim)
         self._note("kill -9", await taken)
-        self._weigh(f"kill -9 of {victim.name}")
+        if len(heirs) > 1:
+            self._weigh(f"kill -9 of {victim.name}")
 
     async def end(self, victim: ServiceProcess) -> None:
         """SIGTERM, with another started first, as in a rolling restart."""

@@ -37,7 +37,7 @@ class WorkerRepository(Protocol):
         self, worker_id: str, profile: ProcessProfile, *, lasts: timedelta | None, instead_of: str = ""
     ) -> None:
         """A new lease, instead of an earlier one of the same process. One that `lasts` for ever is had by the only process there is: all
-        other workers are known to be dead, and what they held can be claimed at once, their jobs too.
+        other workers are known to be dead, and what they held can be claimed at once, their jobs and replies too.
         """
         ...
 

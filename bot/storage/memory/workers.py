@@ -26,6 +26,8 @@ def enlist(
             dismiss(tx, worker.id)
     for job in [] if lasts else tx.data.jobs.keys():
         tx.data.jobs.delete(job)
+    for row in [] if lasts else tx.data.inbox:
+        tx.data.inbox.put(row.record.id, replace(row, told_by="", told_until=None))
     until = tx.now + lasts if lasts else None
     known = tx.data.workers.get(worker_id) or WorkerRow(worker_id, tx.now, until, profile)
     tx.data.workers.put(worker_id, replace(known, lease_until=until))

@@ -10,7 +10,16 @@ from bot.clock import new_id
 from bot.commands.options import ChannelSettings
 from bot.domain.conversations import ReplyTo, Suggestion
 from bot.ports.storage import Storage
-from bot.ports.storage.records import SAY, Conclusion, InboxOutcome, InboxRecord, InboxState, Lease, UnfinishedRow
+from bot.ports.storage.records import (
+    SAY,
+    Conclusion,
+    InboxOutcome,
+    InboxRecord,
+    InboxState,
+    Lease,
+    ProcessProfile,
+    UnfinishedRow,
+)
 from bot.ports.storage.transactions import Settlement
 from bot.testing.clock import ManualClock
 from tests.contract.storage.conftest import NOON
@@ -273,3 +282,13 @@ async def test_what_is_put_off_is_claimed_again_then(storage: Storage) -> None:
     await storage.inbox.put_off_replies(["row1"], lasts=timedelta())
     await storage.inbox.put_off_replies(["row2"], lasts=HOUR)
     assert await claimed(storage, "B") == ["row1"]
+
+
+async def test_whoever_is_alone_tells_what_the_dead_had_claimed(storage: Storage) -> None:
+    await two_due(storage)
+    assert await claimed(storage, "the dead", most=1) == ["row1"]
+    await storage.inbox.put_off_replies(["row2"], lasts=HOUR)
+    await storage.workers.enlist("A", ProcessProfile(), lasts=HOUR)
+    assert await claimed(storage, "A") == []
+    await storage.workers.enlist("A", ProcessProfile(), lasts=None)
+    assert await claimed(storage, "A") == ["row1", "row2"]

@@ -55,8 +55,10 @@ class Office:
             clock=self.clock,
             replies_due=self.wakeup,
         )
-        self.replies = Outbox(services)  # type: ignore[arg-type] # all that it needs of the services
-        self.other_process = Outbox(services)  # type: ignore[arg-type] # on the same storage
+        enlisted = asyncio.Event()
+        enlisted.set()
+        self.replies = Outbox(services, enlisted)  # type: ignore[arg-type] # all that it needs of the services
+        self.other_process = Outbox(services, enlisted)  # type: ignore[arg-type] # on the same storage
         self._numbers = 0
 
     @asynccontextmanager
