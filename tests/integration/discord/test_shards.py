@@ -209,7 +209,11 @@ async def test_texts_link_to_commands_that_others_wrote(discord: FakeDiscord) ->
         await discord.until(lambda: discord.commands)
     async with sending(discord) as wire:
         await discord.until(lambda: len(discord.made("GET /applications/.*")) == 2)
-        await wire.platform.reply(asked, Reply("Write /avatar start"))
 
-        linked = discord.made("PATCH /webhooks/.*")[0].body["content"]
-        assert linked == f"Write </avatar start:{discord.commands[0]['id']}>"
+        async def is_linked() -> bool:
+            """What was asked for is learnt a moment later."""
+            await wire.platform.reply(asked, Reply("Write /avatar start"))
+            written = discord.made("PATCH /webhooks/.*")[-1].body["content"]
+            return bool(written == f"Write </avatar start:{discord.commands[0]['id']}>")
+
+        await until(is_linked)
