@@ -1,6 +1,7 @@
 """Several processes of one bot: each receives its shards, and some receive nothing and write all the same."""
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
@@ -203,15 +204,16 @@ async def test_voice_is_refused_where_the_gateway_is_elsewhere(discord: FakeDisc
 
 
 async def test_texts_link_to_commands_that_others_wrote(discord: FakeDiscord) -> None:
-    asked = ReplyTo(PLACE, Person(ANN, "Ann"), f"{BOT}:a-token", SystemClock().now() + HANDLE_LIFE, 5)
-    discord.acknowledged.add("a-token")
     async with running(Wire(discord, receivers=Share(frozenset({0})))):
         await discord.until(lambda: discord.commands)
     async with sending(discord) as wire:
-        await discord.until(lambda: len(discord.made("GET /applications/.*")) == 2)
+        tokens = (f"token-{number}" for number in itertools.count())
 
         async def is_linked() -> bool:
-            """What was asked for is learnt a moment later."""
+            """Each asks by an interaction of its own: what was read of the commands is known a moment later."""
+            token = next(tokens)
+            discord.acknowledged.add(token)
+            asked = ReplyTo(PLACE, Person(ANN, "Ann"), f"{BOT}:{token}", SystemClock().now() + HANDLE_LIFE, 5)
             await wire.platform.reply(asked, Reply("Write /avatar start"))
             written = discord.made("PATCH /webhooks/.*")[-1].body["content"]
             return bool(written == f"Write </avatar start:{discord.commands[0]['id']}>")
