@@ -209,65 +209,77 @@ class Metrics:
         return generate_latest(self.registry)
 
 
+@dataclass(frozen=True, slots=True)
+class _Families:
+    """Makes metrics in one registry, under the names that all of ours have."""
+
+    registry: CollectorRegistry
+
+    def counter(self, name: str, what: str, *labels: str) -> Counter:
+        return Counter(f"avatarbot_{name}", what, labels, registry=self.registry)
+
+    def gauge(self, name: str, what: str, *labels: str) -> Gauge:
+        return Gauge(f"avatarbot_{name}", what, labels, registry=self.registry)
+
+    def seconds(self, name: str, what: str, *labels: str, buckets: tuple[float, ...]) -> Histogram:
+        return Histogram(f"avatarbot_{name}_seconds", what, labels, buckets=buckets, registry=self.registry)
+
+
 def new_metrics() -> Metrics:
     """A fresh set in a registry of its own, with the process's memory and CPU."""
-    registry = CollectorRegistry()
-    ProcessCollector(registry=registry)
-
-    def counter(name: str, what: str, *labels: str) -> Counter:
-        return Counter(f"avatarbot_{name}", what, labels, registry=registry)
-
-    def gauge(name: str, what: str, *labels: str) -> Gauge:
-        return Gauge(f"avatarbot_{name}", what, labels, registry=registry)
-
-    def seconds(name: str, what: str, *labels: str, buckets: tuple[float, ...]) -> Histogram:
-        return Histogram(f"avatarbot_{name}_seconds", what, labels, buckets=buckets, registry=registry)
-
+    made = _Families(CollectorRegistry())
+    ProcessCollector(registry=made.registry)
     return Metrics(
-        registry=registry,
-        sessions=gauge("sessions", "Sessions that have not ended, by status", "status"),
-        viewers=gauge("viewers", "People who watch at the moment"),
-        links=gauge("links", "Sessions watched from another process: at the one with pages, and at the worker", "role"),
-        connected=gauge("platform_connected", "1 while a chat platform hears people, 0 while it does not", "platform"),
-        accepted=counter("inbox_accepted", "Inbound events committed", "platform"),
-        refused=counter("inbox_refused", "Inbound events answered with a refusal", "platform"),
-        duplicates=counter("inbox_duplicates", "Inbound events known already", "platform"),
-        accept_seconds=seconds("accept", "From receiving to committed", buckets=ACCEPT_BUCKETS),
-        turns=counter("turns", "Turns by outcome", "outcome"),
-        said_to_first_packet=seconds(
+        registry=made.registry,
+        sessions=made.gauge("sessions", "Sessions that have not ended, by status", "status"),
+        viewers=made.gauge("viewers", "People who watch at the moment"),
+        links=made.gauge(
+            "links", "Sessions watched from another process: at the one with pages, and at the worker", "role"
+        ),
+        connected=made.gauge(
+            "platform_connected", "1 while a chat platform hears people, 0 while it does not", "platform"
+        ),
+        accepted=made.counter("inbox_accepted", "Inbound events committed", "platform"),
+        refused=made.counter("inbox_refused", "Inbound events answered with a refusal", "platform"),
+        duplicates=made.counter("inbox_duplicates", "Inbound events known already", "platform"),
+        accept_seconds=made.seconds("accept", "From receiving to committed", buckets=ACCEPT_BUCKETS),
+        turns=made.counter("turns", "Turns by outcome", "outcome"),
+        said_to_first_packet=made.seconds(
             "said_to_first_packet",
             "From a message, or from the avatar's being free for it, to its first packet",
             buckets=OUR_BUCKETS,
         ),
-        first_packet_to_voice=seconds(
+        first_packet_to_voice=made.seconds(
             "first_packet_to_voice", "From a turn's first packet to the answer's voice", buckets=ANSWER_BUCKETS
         ),
-        caption_skew=seconds("caption_skew", "Between an answer's voice and its first word", buckets=ANSWER_BUCKETS),
-        start_to_live=seconds("start_to_live", "From a start to the avatar's being live", buckets=START_BUCKETS),
-        watch_to_first_picture=seconds(
+        caption_skew=made.seconds(
+            "caption_skew", "Between an answer's voice and its first word", buckets=ANSWER_BUCKETS
+        ),
+        start_to_live=made.seconds("start_to_live", "From a start to the avatar's being live", buckets=START_BUCKETS),
+        watch_to_first_picture=made.seconds(
             "watch_to_first_picture", "From watching an avatar that is there to its picture", buckets=ANSWER_BUCKETS
         ),
-        renewal_gap=seconds(
+        renewal_gap=made.seconds(
             "renewal_gap", "How long nobody could be heard during a renewal", buckets=(0.001, 0.01, *ANSWER_BUCKETS)
         ),
-        packets_sent=counter("stream_packets_sent", "Stream messages sent to avatars"),
-        packets_dropped=counter("stream_packets_dropped", "Stream messages received and not understood", "reason"),
-        posts=counter("transcript_posts", "Transcript messages posted", "platform"),
-        edits=counter("transcript_edits", "Transcript messages edited", "platform"),
-        throttled=counter("transcript_throttled", "Transcript calls that a platform slowed down", "platform"),
-        webhooks=counter("webhooks", "Attempts to send an event to a hook, by what came of it", "outcome"),
-        provider_calls=counter("provider_calls", "Calls of the avatar provider", "endpoint", "outcome"),
-        provider_seconds=seconds("provider", "Duration of provider calls", "endpoint", buckets=PROVIDER_BUCKETS),
-        hosted=gauge("hosted", "Sessions that run in this process"),
-        claims=counter("claims", "Sessions that this process began to run"),
-        leases_lost=counter("leases_lost", "Times that this process could not renew its lease in time"),
-        takeover=seconds(
+        packets_sent=made.counter("stream_packets_sent", "Stream messages sent to avatars"),
+        packets_dropped=made.counter("stream_packets_dropped", "Stream messages received and not understood", "reason"),
+        posts=made.counter("transcript_posts", "Transcript messages posted", "platform"),
+        edits=made.counter("transcript_edits", "Transcript messages edited", "platform"),
+        throttled=made.counter("transcript_throttled", "Transcript calls that a platform slowed down", "platform"),
+        webhooks=made.counter("webhooks", "Attempts to send an event to a hook, by what came of it", "outcome"),
+        provider_calls=made.counter("provider_calls", "Calls of the avatar provider", "endpoint", "outcome"),
+        provider_seconds=made.seconds("provider", "Duration of provider calls", "endpoint", buckets=PROVIDER_BUCKETS),
+        hosted=made.gauge("hosted", "Sessions that run in this process"),
+        claims=made.counter("claims", "Sessions that this process began to run"),
+        leases_lost=made.counter("leases_lost", "Times that this process could not renew its lease in time"),
+        takeover=made.seconds(
             "takeover",
             "From claiming a session that was live elsewhere to its being live here; up to 5 s of a lease came before",
             buckets=START_BUCKETS,
         ),
-        store_retries=counter("store_retries", "Transactions that were run again, by why", "sqlstate"),
-        budget_wait=seconds(
+        store_retries=made.counter("store_retries", "Transactions that were run again, by why", "sqlstate"),
+        budget_wait=made.seconds(
             "budget_wait", "Until a call had its turn in a budget of all processes", "key", buckets=OUR_BUCKETS
         ),
     )

@@ -65,16 +65,18 @@ def _in_roles(settings: Settings, named: tuple[str, ...]) -> Settings:
     return settings.model_copy(update={"roles": roles})
 
 
-async def run_service(playground: bool, handover: bool, roles: tuple[str, ...]) -> int:
-    """The service, until a signal. Raises `SettingsError` for what only the operator can mend."""
-    conceal()
-    require_sound()  # first of all: what looks like the secrets of plugins is never logged
+def _settings(roles: tuple[str, ...], *, playground: bool) -> Settings:
+    """Raises `SettingsError`."""
     settings = _in_roles(load(Settings), roles)
     if settings.roles and playground:
         raise SettingsError(WHOLE_ONLY)
     if playground and "host" not in settings.model_fields_set:  # it is for this machine unless somebody says otherwise
-        settings = settings.model_copy(update={"host": "127.0.0.1"})
-    configure_logging(settings.log_level)
+        return settings.model_copy(update={"host": "127.0.0.1"})
+    return settings
+
+
+def _warn(settings: Settings) -> None:
+    """Of what works, and is perhaps not meant so."""
     for name in unknown_names(environment(), known_settings()):
         log.warning(str(name))
     for file in exposed(settings):
@@ -83,6 +85,15 @@ async def run_service(playground: bool, handover: bool, roles: tuple[str, ...]) 
         log.warning("people are not told that an avatar is an AI", setting="AVATARBOT_DISCLOSURE")
     if ProcessRole.WEB not in settings.roles_played and not settings.public_url:
         log.warning("Watch links lead to this process, which serves no pages", setting="PUBLIC_URL")
+
+
+async def run_service(playground: bool, handover: bool, roles: tuple[str, ...]) -> int:
+    """The service, until a signal. Raises `SettingsError` for what only the operator can mend."""
+    conceal()
+    require_sound()  # first of all: what looks like the secrets of plugins is never logged
+    settings = _settings(roles, playground=playground)
+    configure_logging(settings.log_level)
+    _warn(settings)
     async with contextlib.AsyncExitStack() as stack:
         stopping = await stack.enter_async_context(stop_signals())
         stack.enter_context(sole_process(settings))

@@ -121,26 +121,8 @@ class Service:
     def __init__(self, parts: Parts, base_url: str = "") -> None:
         self.base_url = base_url
         self._platforms: dict[str, ChatPlatform] = {}
-        storage = parts.storage
-        funding = Funding(storage.channels, self._is_home)
-        self.services = Services(
-            storage=storage,
-            provider=parts.provider,
-            funding=funding,
-            accounts=accounts_of(parts.provider, storage, funding, self._warn, alone=parts.alone),
-            platforms=self._platforms,
-            policy=parts.policy.at(offer_of(parts.provider, parts.model)),
-            clock=parts.clock,
-            events=SessionEvents(parts.metrics.watch_to_first_picture.observe),
-            limiters=RateLimiters(storage.coordination, None if parts.alone else self._count_writers),
-            metrics=parts.metrics,
-            turn_times=TurnTimes(parts.metrics, parts.clock, parts.observers),
-            moderation=Moderation(parts.moderators, parts.unanswered),
-            timeouts=parts.timeouts,
-            model=parts.model,
-            disclosures=parts.disclosures,
-            barge_in=parts.barge_in,
-        )
+        self.services = self._services_of(parts)
+        storage, funding = parts.storage, self.services.funding
         parts.metrics.viewers.set_function(lambda: self.services.events.all_watchers)
         self._budgets = parts.budgets
         self._give_up = parts.give_up
@@ -179,6 +161,27 @@ class Service:
         self._operations = ApiOperations(self.core, self.services, self._archive, most_waiting=parts.most_waiting)
         self._authentication = Authentication(storage.tokens, parts.clock)
         self._mcp = McpEndpoint(self._operations, self._authentication)
+
+    def _services_of(self, parts: Parts) -> Services:
+        storage, funding = parts.storage, Funding(parts.storage.channels, self._is_home)
+        return Services(
+            storage=storage,
+            provider=parts.provider,
+            funding=funding,
+            accounts=accounts_of(parts.provider, storage, funding, self._warn, alone=parts.alone),
+            platforms=self._platforms,
+            policy=parts.policy.at(offer_of(parts.provider, parts.model)),
+            clock=parts.clock,
+            events=SessionEvents(parts.metrics.watch_to_first_picture.observe),
+            limiters=RateLimiters(storage.coordination, None if parts.alone else self._count_writers),
+            metrics=parts.metrics,
+            turn_times=TurnTimes(parts.metrics, parts.clock, parts.observers),
+            moderation=Moderation(parts.moderators, parts.unanswered),
+            timeouts=parts.timeouts,
+            model=parts.model,
+            disclosures=parts.disclosures,
+            barge_in=parts.barge_in,
+        )
 
     @property
     def context(self) -> PluginContext:
