@@ -6,7 +6,7 @@ import hashlib
 import shutil
 import tempfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -65,13 +65,15 @@ class Partial:
         self.tag_path.unlink(missing_ok=True)
 
 
-def install(wrapper: Wrapper, client: httpx.Client, progress: Progress, sha256: str = "") -> str:
+def install(
+    wrapper: Wrapper, client: httpx.Client, progress: Progress, sha256: str = "", known: Mapping[str, str] = KNOWN
+) -> str:
     """Download what the wrapper names, verify it, put it where the wrapper looks. Returns the archive's SHA-256.
 
-    It has to be `sha256` where that is given, else the one known for this URL, else the one that was installed from this URL
+    It has to be `sha256` where that is given, else the one `known` for this URL, else the one that was installed from this URL
     before. Raises `InstallFailed`.
     """
-    expected = sha256.lower() or KNOWN.get(wrapper.archive_url, "") or pinned(wrapper)
+    expected = sha256.lower() or known.get(wrapper.archive_url, "") or pinned(wrapper)
     partial = Partial(wrapper.root / "agora_sdk.zip.part")
     try:
         download(client, wrapper.archive_url, partial, progress)

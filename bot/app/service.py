@@ -329,7 +329,10 @@ class Service:
         services, every = self.services, retention.LOOK_EVERY
         own = services.timeouts.account_is_ours
         reap = reaper.Reaper(services.storage, services.accounts, services.clock, account_is_ours=own).look
-        gauges, look = scheduler.Gauges(services), upload_poller.UploadPoller(services).look
+        gauges, look = (
+            scheduler.Gauges(services.storage.sessions, services.metrics),
+            upload_poller.UploadPoller(services).look,
+        )
         yield Job("count", gauges.count, scheduler.COUNT_EVERY, lost=gauges.clear)
         at_start = asyncio.Event()  # what could not be closed when the last process ended is closed now
         at_start.set()

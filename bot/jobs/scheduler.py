@@ -12,8 +12,9 @@ from bot.clock import new_id
 from bot.domain.errors import AvatarbotError, StoreUnavailable
 from bot.domain.sessions import SessionStatus
 from bot.ports.storage.coordination import CoordinationRepository
-from bot.runtime.services import Services
+from bot.ports.storage.repositories import SessionRepository
 from bot.tasks import cancel_and_wait, rest
+from bot.telemetry import Metrics
 
 log = structlog.get_logger(__name__)
 
@@ -101,15 +102,15 @@ COUNTED = tuple(status for status in SessionStatus if status is not SessionStatu
 class Gauges:
     """Sessions of all processes, shown by one of them: the sum over processes is right."""
 
-    def __init__(self, services: Services) -> None:
-        self._services = services
+    def __init__(self, sessions: SessionRepository, metrics: Metrics) -> None:
+        self._sessions, self._metrics = sessions, metrics
 
     async def count(self) -> None:
         """Raises `StoreUnavailable`."""
-        counts, metrics = await self._services.storage.sessions.count_by_status(), self._services.metrics
+        counts = await self._sessions.count_by_status()
         for status in COUNTED:
-            metrics.sessions.labels(status.value).set(counts.get(status, 0))
+            self._metrics.sessions.labels(status.value).set(counts.get(status, 0))
 
     def clear(self) -> None:
         """Another process shows them."""
-        self._services.metrics.sessions.clear()
+        self._metrics.sessions.clear()

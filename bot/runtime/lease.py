@@ -10,7 +10,6 @@ from bot.clock import new_id
 from bot.domain.errors import StoreUnavailable
 from bot.ports.storage.records import Lease, ProcessProfile
 from bot.ports.storage.workers import WorkerRepository
-from bot.runtime.services import Services
 
 log = structlog.get_logger(__name__)
 
@@ -31,11 +30,11 @@ class WorkerLease:
     lasts as long as the process, whatever stalls and whatever becomes of the clock.
     """
 
-    def __init__(self, services: Services, profile: ProcessProfile, *, alone: bool) -> None:
+    def __init__(self, workers: WorkerRepository, profile: ProcessProfile, *, alone: bool) -> None:
         self.id = ""
         self.enlisted = asyncio.Event()
         """Set once there is a lease for the first time."""
-        self._services = services
+        self._workers = workers
         self._profile = profile
         self._alone = alone
         self._until = 0.0  # in the loop's time; the row has it in that of the clock that all processes share
@@ -105,10 +104,6 @@ class WorkerLease:
                 return await self._workers.held(self.id)
             except StoreUnavailable:
                 await asyncio.sleep(TRY_AGAIN)
-
-    @property
-    def _workers(self) -> WorkerRepository:
-        return self._services.storage.workers
 
 
 def _elapsed() -> float:

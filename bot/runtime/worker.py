@@ -63,7 +63,7 @@ class Worker:
         alone: bool = False,
         handed_over: Callable[[], object] = lambda: None,
     ) -> None:
-        self.lease = WorkerLease(services, profile, alone=alone)
+        self.lease = WorkerLease(services.storage.workers, profile, alone=alone)
         self._rooms = profile.rooms
         self._services = services
         self._for_runs = services.for_runs()

@@ -1,6 +1,5 @@
 """The operators' page in a real browser."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -18,6 +17,7 @@ from bot.testing.chat import FakeChat
 from bot.testing.chat_platform import FakeChatPlatform
 from bot.web.app import create_app, serve
 from tests.browser.conftest import Opens, Screenshots
+from tests.patience import until
 
 TOKEN = "a-token-for-operators"
 
@@ -37,8 +37,7 @@ async def address(tmp_path: Path) -> AsyncIterator[str]:
         port = await stack.enter_async_context(serve(app, "127.0.0.1", 0))
         await stack.enter_async_context(service.running())
         await chat.command("start", avatar="Alma")
-        while not (chat.cards and chat.card.status == "live"):
-            await asyncio.sleep(0.05)
+        await until(lambda: chat.cards and chat.card.status == "live")
         RECENT.note("warning", "platform not connected", parts.clock.now())
         yield f"http://127.0.0.1:{port}/status/"
 

@@ -9,6 +9,7 @@ import pytest
 from tests.sources import mentioning, named, nodes
 
 PATCHING = {"mock.patch", "mocker.patch"}
+REPLACING = (".setattr", ".delattr", ".setitem", ".delitem")
 
 
 def names(tree: Iterable[ast.AST]) -> Iterator[str]:
@@ -24,7 +25,7 @@ def names(tree: Iterable[ast.AST]) -> Iterator[str]:
 
 
 def patching(tree: Iterable[ast.AST]) -> list[str]:
-    return [name for name in names(tree) if name in PATCHING or name.endswith(".setattr") or _mocks(name)]
+    return [name for name in names(tree) if name in PATCHING or name.endswith(REPLACING) or _mocks(name)]
 
 
 def _mocks(name: str) -> bool:
@@ -32,7 +33,7 @@ def _mocks(name: str) -> bool:
 
 
 def test_no_test_patches_what_it_tests() -> None:
-    found = {named(path): patching(nodes(path)) for path in mentioning("mock|setattr", "tests")}
+    found = {named(path): patching(nodes(path)) for path in mentioning("mock|(set|del)(attr|item)", "tests")}
     assert named(Path(__file__)) in found
     assert {path: names for path, names in found.items() if names} == {}
 
@@ -42,6 +43,8 @@ def test_no_test_patches_what_it_tests() -> None:
     [
         "monkeypatch.setattr('bot.clock.now', 5)",
         "given.setattr(clock, 'now', 5)",
+        "monkeypatch.setitem(KNOWN, 'x', '0')",
+        "monkeypatch.delattr(clock, 'now')",
         "import unittest.mock",
         "import unittest.mock as fakes",
         "from unittest import mock",

@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from adapters.agora.cli import group
-from adapters.agora.install import BREAKS, KNOWN, InstallFailed, install
+from adapters.agora.install import BREAKS, InstallFailed, install
 from adapters.agora.wrapper import Wrapper, find_wrapper
 from tests.integration.agora.depot import Depot, open_depot
 from tests.integration.agora.vendor import on_path
@@ -214,13 +214,10 @@ def test_the_first_installation_pins_the_archive(wrapper: Wrapper, client: httpx
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_another_archive_than_the_one_named_is_refused(
-    wrapper: Wrapper, client: httpx.Client, monkeypatch: pytest.MonkeyPatch, known: bool
-) -> None:
-    if known:
-        monkeypatch.setitem(KNOWN, wrapper.archive_url, "0" * 64)
+def test_another_archive_than_the_one_named_is_refused(wrapper: Wrapper, client: httpx.Client, known: bool) -> None:
+    other = "0" * 64
     with pytest.raises(InstallFailed, match="Nothing was installed"):
-        install(wrapper, client, Progress(), "" if known else "0" * 64)
+        install(wrapper, client, Progress(), "" if known else other, {wrapper.archive_url: other} if known else {})
     assert not wrapper.complete
 
 

@@ -33,9 +33,12 @@ class Share:
     count: int = 2
     others: bool = True
     away: bool = False
+    looked: int = 0
+    """How often the process was not told."""
 
     async def hold(self, _platform: str, _count: int) -> HeldShards:
         if self.away:
+            self.looked += 1
             raise StoreUnavailable("Not now.")
         return HeldShards(self.count, self.numbers)
 
@@ -109,7 +112,7 @@ async def test_without_a_database_shards_are_kept(discord: FakeDiscord) -> None:
     share = Share(frozenset({SHARD}))
     async with running(Wire(discord, receivers=share)) as wire:
         share.away, share.numbers = True, frozenset()
-        await asyncio.sleep(2)  # it has looked once
+        await until(lambda: share.looked)
         await wire.write("Here")
 
         assert await wire.core.texts(1) == ["Here"]

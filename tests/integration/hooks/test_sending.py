@@ -87,7 +87,7 @@ async def sending(
         internet = Internet(receiver.port)
         service = Service(Parts(storage, provider, clock, Policy(), new_metrics()))
         service.add(FakeChatPlatform(chat or FakeChat(clock=clock)))
-        worker = WorkerLease(service.services, ProcessProfile(), alone=True)
+        worker = WorkerLease(service.services.storage.workers, ProcessProfile(), alone=True)
         await worker.enlist()
         await storage.hooks.add(hook(scope))
         await started(storage, "s")

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import timedelta
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -113,7 +112,7 @@ def test_figures_are_shown_by_their_holder_only(away: bool) -> None:
         storage = MemoryStorage(LoopClock())
         await started(storage, "s")
         metrics, enlisted = new_metrics(), asyncio.Event()
-        gauges = Gauges(SimpleNamespace(storage=storage, metrics=metrics))  # type: ignore[arg-type] # all that it needs
+        gauges = Gauges(storage.sessions, metrics)
         holder, job = JobHolder(storage.coordination, enlisted), Job("count", gauges.count, EVERY, lost=gauges.clear)
         enlisted.set()
         counting = asyncio.create_task(run_periodically(holder, job))

@@ -2,7 +2,6 @@
 
 import asyncio
 from datetime import timedelta
-from types import SimpleNamespace
 
 from bot.ports.storage.records import Lease, ProcessProfile
 from bot.runtime.lease import LEASE, RENEW_EVERY, WorkerLease
@@ -16,7 +15,7 @@ LEASE_S = LEASE.total_seconds()
 
 
 def lease_on(storage: MemoryStorage, *, alone: bool = False) -> WorkerLease:
-    return WorkerLease(SimpleNamespace(storage=storage), ProcessProfile(), alone=alone)  # type: ignore[arg-type] # all that it needs
+    return WorkerLease(storage.workers, ProcessProfile(), alone=alone)
 
 
 def holds(lease: WorkerLease) -> bool:
