@@ -329,16 +329,15 @@ class Service:
         services, every = self.services, retention.LOOK_EVERY
         own = services.timeouts.account_is_ours
         reap = reaper.Reaper(services.storage, services.accounts, services.clock, account_is_ours=own).look
-        gauges, look = (
-            scheduler.Gauges(services.storage.sessions, services.metrics),
-            upload_poller.UploadPoller(services).look,
-        )
+        gauges = scheduler.Gauges(services.storage.sessions, services.metrics)
         yield Job("count", gauges.count, scheduler.COUNT_EVERY, lost=gauges.clear)
         at_start = asyncio.Event()  # what could not be closed when the last process ended is closed now
         at_start.set()
         yield Job("reap", reap, reaper.LOOK_EVERY, at_start)
         yield Job("tidy", retention.Retention(services, self._ended_cards.note).tidy, every)
-        yield Job("uploads", look, upload_poller.LOOK_EVERY, self._queries.uploads_due)
+        yield Job(
+            "uploads", upload_poller.UploadPoller(services).look, upload_poller.LOOK_EVERY, self._queries.uploads_due
+        )
         yield Job("credit", credit.CreditReader(services).read, credit.READ_EVERY)
         yield Job("leavers", retention.Leavers(services).look, every)
 
