@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 
 import structlog
@@ -90,7 +90,7 @@ class Outbox:
                     settled += await self._settle(left.popleft(), wait)  # from here on it is told
             finally:
                 if left:
-                    await self._put_off([row.id for row in left], timedelta())
+                    await self._give_back(left)
         return settled > 0 and (len(claimed) == AT_ONCE or bool(left))
 
     async def _settle(self, row: InboxRecord, wait: timedelta | None) -> bool:
@@ -109,6 +109,11 @@ class Outbox:
             except StoreUnavailable as error:
                 log.warning("cannot write down that somebody was told", reason=error.detail)
                 await asyncio.sleep(WRITE_AGAIN)
+
+    async def _give_back(self, left: Collection[InboxRecord]) -> None:
+        """Others may tell these at once; where the database is away, once the claim has passed. Never stands in a cancellation's way."""
+        with contextlib.suppress(StoreUnavailable):
+            await self._put_off([row.id for row in left], timedelta())
 
     async def _put_off(self, row_ids: Sequence[str], wait: timedelta) -> None:
         await self._services.storage.inbox.put_off_replies(row_ids, lasts=wait)

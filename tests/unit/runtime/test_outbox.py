@@ -185,6 +185,20 @@ def test_told_while_the_database_goes_away_is_told_once(play: Callable[[Story], 
     play(story)
 
 
+def test_who_tells_ends_when_cancelled_without_its_database(play: Callable[[Story], None]) -> None:
+    async def story(office: Office) -> None:
+        for number in range(2):
+            await office.owe(f"Number {number}.")
+        telling = asyncio.create_task(office.replies.run())
+        await asyncio.sleep(0.05)  # in the middle of the first
+        office.storage.data.inbox.updates_fail = True
+        telling.cancel()
+        await asyncio.wait((telling,), timeout=LOOK_EVERY)
+        assert telling.cancelled()
+
+    play(story)
+
+
 def test_out_of_time_told_outcomes_are_recorded(play: Callable[[Story], None]) -> None:
     async def story(application_client: Office) -> None:
         for number in range(3):
