@@ -39,7 +39,8 @@ class WorkerLease:
         self._alone = alone
         self._until = 0.0  # in the loop's time; the row has it in that of the clock that all processes share
         self._gap = False  # it was renewed too late
-        self._known = True  # it was not dismissed
+        self.known = True
+        """Whether it was not dismissed when it was last renewed."""
 
     @property
     def held(self) -> bool:
@@ -52,7 +53,7 @@ class WorkerLease:
         lasts = None if self._alone else LEASE
         await self._workers.enlist(self.id, self._profile, lasts=lasts, instead_of=before)
         self._until = math.inf if self._alone else began + LEASE.total_seconds()
-        self._known = True
+        self.known = True
         self.enlisted.set()
 
     async def enlist_again(self) -> None:
@@ -78,7 +79,7 @@ class WorkerLease:
         """Once it lapsed: what is still held under it, as soon as the database is there. Nothing where this worker was dismissed."""
         while not self.held:
             if not await self._renewed():
-                if not self._known:
+                if not self.known:
                     return frozenset()
                 await asyncio.sleep(TRY_AGAIN)
         return await self._still_held()
@@ -91,12 +92,12 @@ class WorkerLease:
         """Whether it holds for another while."""
         before, began = self._until, _elapsed()
         try:
-            self._known = await self._workers.renew(self.id, lasts=LEASE)
+            self.known = await self._workers.renew(self.id, lasts=LEASE)
         except StoreUnavailable:
             return False
-        self._until = began + LEASE.total_seconds() if self._known else 0.0
+        self._until = began + LEASE.total_seconds() if self.known else 0.0
         self._gap |= _elapsed() >= before
-        return self._known
+        return self.known
 
     async def _still_held(self) -> frozenset[Lease]:
         while True:

@@ -126,7 +126,7 @@ class Worker:
             async with asyncio.TaskGroup() as group:
                 looking = [group.create_task(self._notify_missed(), name="missed")]
                 if not self._alone:
-                    looking.append(group.create_task(self._keep_lease(), name="lease"))
+                    looking.append(group.create_task(self._keep_lease(group), name="lease"))
                 if not self._alone and self._rooms:
                     looking.append(group.create_task(self._keep_balance(), name="balance"))
                 await self._claim_and_run(group)
@@ -148,8 +148,8 @@ class Worker:
         """Whether another process could take over."""
         return await self._services.storage.workers.others_alive(self.lease.id)
 
-    async def _keep_lease(self) -> None:
-        """After a while without it others may run what ran here: those rooms are left, and all others kept."""
+    async def _keep_lease(self, group: asyncio.TaskGroup) -> None:
+        """After a while without it others may run what ran here: those rooms are left, and all others kept under a lease that is renewed."""
         while True:
             await self.lease.lapsed()
             self._services.metrics.leases_lost.inc()
@@ -157,8 +157,9 @@ class Worker:
             held = await self.lease.regained()
             lost = [run for run in self._runs.values() if run.lease not in held]
             log.warning("the lease is there again", kept=len(self._runs) - len(lost), left=len(lost))
-            await self._end_runs(HandedOver(), ON_LOSS, lost)
-            if not self.lease.held:  # dismissed meanwhile
+            leaving = group.create_task(self._end_runs(HandedOver(), ON_LOSS, lost), name="leaving")
+            if not self.lease.known:
+                await leaving
                 await self.lease.enlist_again()
 
     async def _keep_balance(self) -> None:

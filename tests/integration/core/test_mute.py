@@ -4,14 +4,21 @@ import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from datetime import timedelta
 
 from bot.app.service import Service
 from bot.domain.conversations import ConversationRef, Refused
 from bot.domain.sessions import SessionStatus
 from bot.ports.room import RoomConnection
+from bot.ports.storage.records import ProcessProfile
+from bot.runtime.lease import LEASE
+from bot.runtime.worker import ON_LOSS
 from bot.storage.connections import DatabaseAway, Work
+from bot.storage.encryption import Cipher
+from bot.storage.engine import Store
+from bot.storage.sql import SqlStorage
 from tests.integration.core.tapped import Tapped
-from tests.world_fixture import QUICK, CuttableStore, Stack, T, on_stack
+from tests.world_fixture import KEY, QUICK, CuttableStore, Stack, T, on_stack
 
 AWAY_S = 12.0
 SPEAKS_WITHIN_S = 3.0
@@ -168,3 +175,31 @@ async def test_a_process_without_its_database_ends_in_time(stack: Stack) -> None
         began = asyncio.get_running_loop().time()
     assert asyncio.get_running_loop().time() - began < 9
     assert stack.given_up == []
+
+
+class SlowToLeave(Tapped):
+    """As slow as a run may be that is asked to end."""
+
+    async def leave(self) -> None:
+        await asyncio.sleep(ON_LOSS.asked - 0.1)
+        await self.connection.leave()
+
+
+@on_stack(SLOWLY)
+async def test_while_it_leaves_lost_rooms_it_renews_its_lease(stack: Stack) -> None:
+    stack.tap = lambda credentials: SlowToLeave(stack.simulator.connect(credentials))
+    async with stack.serving(alone=False, kind=Reachable) as service, Store.open(stack.url, Cipher((KEY,))) as other:
+        stack.stores.append(other)
+        threads, workers = await all_live(stack), SqlStorage(other, stack.clock).workers
+        store_of_service, lease = stack.stores[0], service.worker.lease
+        assert isinstance(store_of_service, Reachable)
+        store_of_service.away = True
+        await stack.until(lambda: not lease.held, within=7)
+        await workers.enlist("other", ProcessProfile(), lasts=timedelta(hours=1))
+        (taken,) = await workers.claim("other", room=1)
+        store_of_service.away = False
+        await stack.until(lambda: service.worker.hosted == 1, within=7)
+        assert service.worker.lease_of(taken.session_id) is None
+        await asyncio.sleep(LEASE.total_seconds())
+        lapses = service.services.metrics.registry.get_sample_value("avatarbot_leases_lost_total")
+        assert (lapses, service.worker.hosted) == (1, len(threads) - 1)
