@@ -209,11 +209,14 @@ class SessionContext:
         self.session = replace(self.session, reserved_s=0)
 
     async def become(self, status: SessionStatus, note: str = "", reason: EndReason | None = None) -> None:
-        """Enter a state, in the database first, and show it."""
-        if status is not self.session.status or reason:
+        """Enter a state, in the database first, and show it. Who is live again has failed no more: that is written too."""
+        lives_again = status is SessionStatus.LIVE and self.session.attempts > 0
+        if status is not self.session.status or reason or lives_again:
             async with self.fenced() as run:
                 run.become(status, reason)
-            self.session = replace(self.session, status=status, end_reason=reason or self.session.end_reason)
+            attempts = 0 if lives_again else self.session.attempts
+            end_reason = reason or self.session.end_reason
+            self.session = replace(self.session, status=status, end_reason=end_reason, attempts=attempts)
         if status is SessionStatus.LIVE and self.live_since is None:
             self.live_since = self.services.clock.now()
         self.show(note)

@@ -1,8 +1,11 @@
 """A session that never came to be: whoever started it is told why."""
 
+import asyncio
+
 from bot.domain.conversations import Accepted
 from bot.domain.errors import PlatformError, ProviderError, Verdict
-from bot.domain.sessions import EndReason
+from bot.domain.sessions import EndReason, SessionStatus
+from bot.runtime.session_runner import MOST_ATTEMPTS
 from bot.runtime.status_card import ENDINGS
 from tests.memory_fixture import MemoryWorld, in_memory
 
@@ -39,3 +42,18 @@ async def test_whoever_started_is_told_what_the_provider_refused(world: MemoryWo
     await world.until(lambda: world.room.answers() == ["There is no credit left."])
     await world.ended()
     assert world.provider.hosted == []
+
+
+@in_memory()
+async def test_faults_of_a_live_session_do_not_add_up(world: MemoryWorld) -> None:
+    await world.room.command("start")
+    await world.live()
+    session_id = world.room.card.session_id
+    for number in range(MOST_ATTEMPTS + 1):
+        world.room.faults["post"] = [ValueError("a bug")]
+        await world.room.say(f"Hello {number}", world.room.thread)
+        await world.until(lambda: not world.room.faults["post"])
+        await asyncio.sleep(60)
+        session = await world.service.services.storage.sessions.get(session_id)
+        assert session
+        assert (session.status, session.attempts) == (SessionStatus.LIVE, 0)
