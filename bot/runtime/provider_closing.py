@@ -30,7 +30,8 @@ async def close(
     Raises `ProviderError` while it may run, and what `begin` raises.
     """
     try:
-        asked = await _asked_patiently(row, await provider_of(), begin)
+        tried = row.status is ProviderSessionStatus.CLOSING
+        asked = await end(row.provider_id, await provider_of(), begin=begin, tried=tried)
     except ProviderError:
         asked = False
         if row.expires_at is None or row.expires_at > clock.now():
@@ -41,18 +42,19 @@ async def close(
         await storage.unfenced.expired(row.id)
 
 
-async def _asked_patiently(
-    row: ProviderSessionRecord, provider: AvatarProvider, begin: Callable[[], Awaitable[None]]
+async def end(
+    provider_id: str, provider: AvatarProvider, *, begin: Callable[[], Awaitable[None]], tried: bool = False
 ) -> bool:
-    """Until it is over. Whether the provider said so to the last try; else an earlier one may have ended it, or its time."""
-    tried = row.status is ProviderSessionStatus.CLOSING
+    """Until it is over; `begin` comes before each try, and `tried` says that there was one before these. Whether the provider said so to
+    the last; else an earlier one may have ended it, or its time. Raises `ProviderError` while it may run.
+    """
     for pause in (*TRIED_AGAIN, None):
-        if tried and await _is_over(row, provider):
+        if tried and await _is_over(provider_id, provider):
             return False
         await begin()
         tried = True
         try:
-            await provider.close(row.provider_id)
+            await provider.close(provider_id)
             break
         except ProviderError as error:
             if pause is None or error.verdict is not Verdict.RETRY_LATER:
@@ -61,9 +63,9 @@ async def _asked_patiently(
     return True
 
 
-async def _is_over(row: ProviderSessionRecord, provider: AvatarProvider) -> bool:
+async def _is_over(provider_id: str, provider: AvatarProvider) -> bool:
     """Whether an earlier try ended it, whose answer was missed. Where nobody can say it is tried again."""
     try:
-        return await provider.state(row.provider_id) in OVER
+        return await provider.state(provider_id) in OVER
     except ProviderError:
         return False

@@ -8,6 +8,7 @@ from bot.domain.errors import ProviderError, StoreUnavailable
 from bot.ports.provider import ProviderSession
 from bot.runtime.accounts import Account
 from bot.runtime.context import SessionContext
+from bot.runtime.provider_closing import end
 from bot.runtime.resolve import at_provider
 
 WRITTEN_AGAIN, WRITTEN_WITHIN = timedelta(seconds=0.5), timedelta(seconds=20)
@@ -48,36 +49,51 @@ async def _created(
 
 
 async def _write_down(context: SessionContext, row_id: str, account: Account, created: ProviderSession) -> None:
-    """Until it is. What could not be for a while is closed, since nobody else would, and that is written down too.
+    """Until it is. What could not be for a while is closed, since nobody else would, and that is written down too: also where the answer
+    to that was missed.
 
-    Raises `StoreUnavailable` for what was closed.
+    Raises `StoreUnavailable` for what was to be closed.
     """
     began, unfenced = _elapsed(), context.services.storage.prompt().unfenced
-    closed_at: float | None = None
+    closing = _Closing(context, account, created.id)
     while True:
         try:
             await unfenced.opened(row_id, created.id, created.credentials, _since(began))
-            if closed_at is None:
+            if closing.began is None:
                 return
-            await unfenced.closing(row_id, _since(closed_at))
-            await unfenced.closed(row_id)
+            await unfenced.closing(row_id, _since(closing.began))
+            if closing.done:
+                await unfenced.closed(row_id)
             break
         except StoreUnavailable as error:
             context.log.warning("what was created is not written down yet", reason=error.detail)
-            if closed_at is None and _since(began) >= WRITTEN_WITHIN:
-                closed_at = await _closed(context, account, created)
+            if not closing.done and _since(began) >= WRITTEN_WITHIN:
+                await closing.attempt()
         await asyncio.sleep(WRITTEN_AGAIN.total_seconds())
     raise StoreUnavailable("The storage was away for too long. Please start again.")
 
 
-async def _closed(context: SessionContext, account: Account, created: ProviderSession) -> float | None:
-    """When; None where it was not."""
-    try:
-        await account.provider.close(created.id)
-    except ProviderError as error:
-        context.log.warning("could not close", reason=error.detail)
-        return None
-    return _elapsed()
+class _Closing:
+    """Of what is not written down. `began` is when the last try did: with that it ended."""
+
+    def __init__(self, context: SessionContext, account: Account, provider_id: str) -> None:
+        self._context = context
+        self._account = account
+        self._provider_id = provider_id
+        self.began: float | None = None
+        self.done = False
+
+    async def attempt(self) -> None:
+        tried = self.began is not None
+        try:
+            await end(self._provider_id, self._account.provider, begin=self._begin, tried=tried)
+        except ProviderError as error:
+            self._context.log.warning("could not close", reason=error.detail)
+        else:
+            self.done = True
+
+    async def _begin(self) -> None:
+        self.began = _elapsed()
 
 
 def _since(moment: float) -> timedelta:

@@ -67,6 +67,12 @@ def test_what_was_created_is_written_down_however_late() -> None:
     assert not world.alone, "and is gone into"
 
 
+def test_an_unheard_close_while_the_database_is_away_is_booked() -> None:
+    away = {after({}).points.index("opened"): Fault.AWAY}
+    closed_at = after(away).points.index("session/close")
+    assert audit(after(away | {closed_at: Fault.ANSWER_LOST})) == []
+
+
 def test_what_ends_before_it_can_be_closed_is_booked_whole() -> None:
     at = after({}).points.index("session/close")
     found = audit(after(dict.fromkeys(range(at, at + 16), Fault.REFUSED)))
