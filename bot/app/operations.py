@@ -51,6 +51,10 @@ def sentences(swept: Swept, provider: str) -> list[str]:
     remedy = "If nothing else uses this key, AVATARBOT_AKOOL_KEY_IS_OURS=true closes it."
     return [
         *(f"{id_} was left over and is closed." for id_ in swept.closed),
+        *(
+            f"{id_} runs at {provider}, is not known here and could not be closed. Try again in a minute."
+            for id_ in swept.unclosed
+        ),
         *(f"{id_} runs at {provider} and is not known here. {remedy}" for id_ in swept.strangers),
         *(["A session is being created at this moment; try again in a minute."] if swept.too_early else []),
     ]

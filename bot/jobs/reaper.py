@@ -15,7 +15,7 @@ from bot.ports.provider import AvatarProvider, ProviderSessionInfo
 from bot.ports.storage import Storage
 from bot.ports.storage.records import ProviderSessionRecord, ProviderSessionStatus
 from bot.runtime.accounts import ProviderAccounts
-from bot.runtime.provider_closing import close
+from bot.runtime.provider_closing import close, end
 
 log = structlog.get_logger(__name__)
 
@@ -37,9 +37,12 @@ CREATE_TAKES = timedelta(seconds=35)
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """What came of a sweep, by the provider's ids. `strangers` may be somebody else's; with `too_early` nothing was judged."""
+    """What came of a sweep, by the provider's ids. `unclosed` could not be closed and is tried again by the next; `strangers` may be
+    somebody else's; with `too_early` nothing was judged.
+    """
 
     closed: tuple[str, ...] = ()
+    unclosed: tuple[str, ...] = ()
     strangers: tuple[str, ...] = ()
     too_early: bool = False
 
@@ -79,12 +82,11 @@ class Reaper:
         known, under_way = await self._storage.provider_sessions.running(CREATE_TAKES)
         twice = await self._judged([info for info in listed if info.id not in known], creating=bool(under_way))
         ours = await self._ours(twice)
-        for info in ours:
-            await self._end(info)
-        closed = {info.id for info in ours}
-        strangers = [info.id for info in twice if info.id not in closed]
+        closed = [info.id for info in ours if await self._closed_unknown(info)]
+        unclosed = tuple(info.id for info in ours if info.id not in closed)
+        strangers = tuple(info.id for info in twice if info not in ours)
         self._report(strangers)
-        return Swept((*left, *closed), tuple(strangers), too_early=bool(under_way))
+        return Swept((*left, *closed), unclosed, strangers, too_early=bool(under_way))
 
     async def _judged(self, unknown: Sequence[ProviderSessionInfo], *, creating: bool) -> list[ProviderSessionInfo]:
         """Those that were unknown the last time too; while something is being created for as long as that takes, since it may be that."""
@@ -105,16 +107,23 @@ class Reaper:
         """On the account that is asked."""
         return [row for row in await self._storage.provider_sessions.unsettled() if not row.account]
 
-    async def _end(self, info: ProviderSessionInfo) -> None:
-        """Close what nobody knew; what it was made for is written down first, so that the books have it."""
+    async def _closed_unknown(self, info: ProviderSessionInfo) -> bool:
+        """Whether what nobody knew is closed; what it was made for is written down first, so that the books have it."""
         rows = await self._unsettled()
         row = next((row for row in rows if row.session_id == info.channel), rows[0] if rows else None)
         if row is None:
-            await self._provider.close(info.id)
-        else:
-            await self._storage.unfenced.found(row.id, info.id)
-            await self._closed(replace(row, provider_id=info.id, status=ProviderSessionStatus.OPEN))
+            return await self._closed_unbooked(info)
+        await self._storage.unfenced.found(row.id, info.id)
+        return await self._closed(replace(row, provider_id=info.id, status=ProviderSessionStatus.OPEN))
+
+    async def _closed_unbooked(self, info: ProviderSessionInfo) -> bool:
+        try:
+            await end(info.id, self._provider)
+        except ProviderError as error:  # tried again by the next sweep
+            log.warning("could not close a session that nobody knew", provider_session=info.id, reason=error.detail)
+            return False
         log.warning("closed a session that nobody knew", provider_session=info.id)
+        return True
 
     # ------------------------------------------------------------ what is known, and open
 

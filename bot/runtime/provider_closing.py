@@ -42,8 +42,16 @@ async def close(
         await storage.unfenced.expired(row.id)
 
 
+async def _unannounced() -> None:
+    """Nobody has it written down."""
+
+
 async def end(
-    provider_id: str, provider: AvatarProvider, *, begin: Callable[[], Awaitable[None]], tried: bool = False
+    provider_id: str,
+    provider: AvatarProvider,
+    *,
+    begin: Callable[[], Awaitable[None]] = _unannounced,
+    tried: bool = False,
 ) -> bool:
     """Until it is over; `begin` comes before each try, and `tried` says that there was one before these. Whether the provider said so to
     the last; else an earlier one may have ended it, or its time. Raises `ProviderError` while it may run.

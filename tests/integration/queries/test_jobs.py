@@ -8,6 +8,7 @@ from adapters.simulator import Fault
 from bot.domain.sessions import EndReason, SessionSpec, SessionStatus
 from bot.jobs.reaper import CREATE_TAKES, Reaper
 from bot.ports.storage.records import Lease
+from bot.runtime.provider_closing import TRIED_AGAIN
 from bot.runtime.services import SessionTimeouts
 from bot.runtime.status_card import ENDINGS
 from tests.integration.queries.asking import ask
@@ -33,6 +34,21 @@ async def test_unknown_sessions_of_our_account_close_after_two_sweeps(stack: Sta
         assert len(stack.hosted) == 2
         await stack.until(lambda: len(stack.hosted) == 1)
         assert stack.room.card.status is SessionStatus.LIVE
+
+
+@on_stack()
+async def test_one_that_cannot_be_closed_keeps_no_other_open(stack: Stack) -> None:
+    async with stack.serving() as service:
+        reaper = Reaper(service.services.storage, service.services.accounts, stack.clock, account_is_ours=True)
+        for _ in range(2):
+            await _foreign(stack)
+        await reaper.sweep()
+        stack.simulator.faults.queue("session/close", *[Fault(status=503)] * (len(TRIED_AGAIN) + 1))
+        swept = await reaper.sweep()
+        assert (len(swept.closed), swept.strangers) == (1, ())
+        assert [each.id for each in stack.hosted] == list(swept.unclosed)
+        assert (await reaper.sweep()).closed == swept.unclosed
+    assert stack.hosted == []
 
 
 @on_stack()
