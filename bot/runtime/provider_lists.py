@@ -8,6 +8,7 @@ from typing import Generic, Protocol, TypeVar
 import msgspec
 
 from bot.clock import new_id
+from bot.domain.errors import ProviderError
 from bot.ports.storage.coordination import CoordinationRepository, SharedList
 
 T = TypeVar("T")
@@ -78,7 +79,11 @@ class StoredList(Generic[T]):
             await asyncio.sleep(LOOK_AGAIN)
 
     async def _read_for_all(self) -> Sequence[T]:
-        rows = await self._read()
+        try:
+            rows = await self._read()
+        except ProviderError:
+            await self._coordination.expire(self._kind)  # whoever waits for it asks the provider itself
+            raise
         await self._coordination.write(self._kind, self._reader, msgspec.json.encode(list(rows)).decode())
         return rows
 

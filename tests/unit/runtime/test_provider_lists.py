@@ -131,6 +131,19 @@ def test_a_read_that_fails_is_tried_again_by_its_process() -> None:
     play(story)
 
 
+def test_a_read_that_fails_lets_the_next_process_read() -> None:
+    async def story(vendor: Vendor) -> None:
+        vendor.faults.append(ProviderError("It is away.", verdict=Verdict.RETRY_LATER))
+        fails = asyncio.create_task(vendor.process().rows())
+        await asyncio.sleep(1.0)
+        async with asyncio.timeout(5):
+            assert list(await vendor.process().rows()) == [ALMA]
+        with pytest.raises(ProviderError):
+            await fails
+
+    play(story)
+
+
 def test_a_list_in_another_programs_form_is_read_anew() -> None:
     async def story(vendor: Vendor) -> None:
         coordination = MemoryStorage(LoopClock(), vendor.data).coordination
