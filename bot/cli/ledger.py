@@ -24,4 +24,7 @@ def ledger(since: datetime | None, as_json: bool) -> None:
     """
     from bot.app.ledger import ledger as stated
 
-    click.echo(finish(stated(since.replace(tzinfo=UTC) if since else None, as_json=as_json)))
+    first = since and since.replace(tzinfo=UTC)
+    if first and first > datetime.now(UTC):
+        raise click.BadParameter("This day has not begun yet (UTC).", param_hint="--since")
+    click.echo(finish(stated(first, as_json=as_json)))

@@ -4,7 +4,10 @@ import asyncio
 import json
 from datetime import date, timedelta
 
+from click.testing import CliRunner
+
 from bot.app.ledger import Statement, encoded, shown, stated
+from bot.cli.ledger import ledger
 from bot.domain.conversations import Command, Inbound, ReplyTo
 from bot.domain.errors import ProviderError, Verdict
 from bot.domain.ledger import LedgerLine
@@ -112,3 +115,8 @@ async def test_people_read_the_same_figures(world: MemoryWorld) -> None:
     assert (
         f"Bought in advance: 10 min, of which {line.refunded / timedelta(minutes=1):.1f} min were given back." in said
     )
+
+
+def test_a_day_that_has_not_begun_is_refused() -> None:
+    told = CliRunner().invoke(ledger, ["--since", "2999-01-01"])
+    assert (told.exit_code, "This day has not begun yet (UTC)." in told.output) == (2, True)
