@@ -4,6 +4,7 @@ import contextlib
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import NoReturn
 
 import httpx
 import pytest
@@ -18,7 +19,8 @@ from bot.recent_problems import KEPT, RECENT, RecentProblems
 from bot.settings import Settings, load
 from bot.testing.chat import ANN
 from bot.web.app import create_app
-from bot.web.status.process import process_status
+from bot.web.status.process import ProcessStatus, process_status
+from bot.web.status.routes import status_mount
 from tests.memory_fixture import MemoryWorld, in_memory
 
 TOKEN = "a-token-for-operators"
@@ -102,12 +104,17 @@ async def test_the_page_is_the_same_for_everybody(world: MemoryWorld) -> None:
 
 @in_memory()
 async def test_a_database_that_is_away_leaves_the_rest(world: MemoryWorld) -> None:
-    async def away() -> None:
+    async def away() -> NoReturn:
         raise StoreUnavailable("The database is away.")
 
-    services = world.service.services
-    found = await process_status(services.metrics, {"database": away}, "FakeAvatars", world.clock.now())
-    assert found.reasons == {"database": "The database is away."}
+    async def own() -> ProcessStatus:
+        return await process_status(world.service.services.metrics, {"database": away}, "Fake", world.clock.now())
+
+    app = create_app(world.service.services.metrics, {}, [status_mount(TOKEN, away, own)])
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://avatarbot.test") as http:
+        answer = await http.get("/status/now", headers={"authorization": f"Bearer {TOKEN}"})
+    assert answer.json()["service"] is None
+    assert answer.json()["process"]["reasons"] == {"database": "The database is away."}
 
 
 # ---------------------------------------------------------------- the same in a terminal
