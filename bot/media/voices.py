@@ -22,7 +22,7 @@ class SpokenWords:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Microphone:
     """Somebody's microphone. `hand_in` takes what they were understood to say to the core as theirs, and works on after it is gone."""
 

@@ -4,7 +4,8 @@ Both ends are of this program, and of the same `VERSION`.
 """
 
 from collections.abc import Mapping
-from typing import Final
+from itertools import islice
+from typing import Annotated, Final
 
 import msgspec
 
@@ -24,8 +25,15 @@ DOWN_BYTES: Final = 4 * 1024 * 1024
 """Of one frame from a worker: a key frame is the largest."""
 ID_BYTES: Final = 64
 """Of a claimant's id."""
-UP_BYTES: Final = 256 * 1024
+MOST_PEOPLE: Final = 1_024
+"""Of one process that are told of: it has no more connections."""
+NAME_LENGTH: Final = 64
+"""Characters of what somebody is called, and of who it is, in an audience."""
+UP_BYTES: Final = 512 * 1024
 """Of one frame to a worker: the names of everybody who watches."""
+
+ClaimantId = Annotated[str, msgspec.Meta(min_length=1, max_length=ID_BYTES)]
+PersonName = Annotated[str, msgspec.Meta(max_length=NAME_LENGTH)]
 
 
 class LinkFrame(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type"):
@@ -94,7 +102,13 @@ FromWorker = LinkOpened | ViewShown | CaptionShown | AudienceShown | FloorStands
 class PeopleWatch(LinkFrame, frozen=True, tag="people"):
     """Who watches here, by who they are, and what they are called."""
 
-    people: Mapping[str, str]
+    people: Annotated[Mapping[PersonName, PersonName], msgspec.Meta(max_length=MOST_PEOPLE)]
+
+    @classmethod
+    def of(cls, people: Mapping[str, str]) -> "PeopleWatch":
+        """As much of them as a frame holds."""
+        shown = islice(people.items(), MOST_PEOPLE)
+        return cls({who[:NAME_LENGTH]: name[:NAME_LENGTH] for who, name in shown})
 
 
 class Plays(LinkFrame, frozen=True, tag="plays"):
@@ -116,7 +130,7 @@ class KeyFrameAsked(LinkFrame, frozen=True, tag="key"):
 class FloorAsked(LinkFrame, frozen=True, tag="ask"):
     """Somebody here wants the floor."""
 
-    claimant_id: str
+    claimant_id: ClaimantId
     role: Role
     person: Person
     place: ConversationRef
@@ -124,11 +138,11 @@ class FloorAsked(LinkFrame, frozen=True, tag="ask"):
 
 
 class FloorLeft(LinkFrame, frozen=True, tag="leave"):
-    claimant_id: str
+    claimant_id: ClaimantId
 
 
 class VoiceBegins(LinkFrame, frozen=True, tag="speaks"):
-    claimant_id: str
+    claimant_id: ClaimantId
 
 
 ToWorker = PeopleWatch | Plays | FramesTaken | KeyFrameAsked | FloorAsked | FloorLeft | VoiceBegins

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cryptography.fernet import Fernet
+from starlette import types
 from websockets.asyncio.client import ClientConnection, connect
 
 from bot.clock import SystemClock
@@ -49,7 +50,7 @@ class Worker:
         self.handed_in: list[Inbound] = []
         self.address = ""
         self.metrics = new_metrics()
-        self.server = LinkServer(self.surroundings(), LinkKeys([KEY]))
+        self.server: types.ASGIApp = LinkServer(self.surroundings(), LinkKeys([KEY]))
         self._serving = contextlib.AsyncExitStack()
 
     def surroundings(self) -> LinkSurroundings:
@@ -88,6 +89,21 @@ class Worker:
     def end_run(self) -> None:
         self.lease = None
         self.events.forget(SESSION)
+
+
+class HeldUp:
+    """Between a worker and whoever asks for a link: `came` is set when one does, and nothing goes on before `goes_on`."""
+
+    def __init__(self) -> None:
+        self.came, self.goes_on = asyncio.Event(), asyncio.Event()
+
+    def before(self, app: types.ASGIApp) -> types.ASGIApp:
+        async def held(scope: types.Scope, receive: types.Receive, send: types.Send) -> None:
+            self.came.set()
+            await self.goes_on.wait()
+            await app(scope, receive, send)
+
+        return held
 
 
 @dataclass

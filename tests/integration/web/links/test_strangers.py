@@ -16,12 +16,15 @@ from websockets.asyncio.server import ServerConnection
 from websockets.asyncio.server import serve as serve_sockets
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from bot.media.events import SessionView
+from bot.media.events import SessionEvents, SessionView
 from bot.media.keyframes import BEHIND_S
+from bot.ports.storage.records import Placement
 from bot.web.app import serve
 from bot.web.http_limits import Bounds
+from bot.web.links.client import MOST_UNSENT, LinkLost, SessionLink
 from bot.web.links.tokens import WITHIN_S, LinkKeys, LinkTarget
-from bot.web.links.wire import PATH, UP_BYTES, ViewShown, encode
+from bot.web.links.wire import MOST_PEOPLE, PATH, UP_BYTES, VERSION, LinkOpened, ViewShown, encode
+from bot.web.viewer.presence import Presence
 from tests.browser.session_fixture import SESSION
 from tests.integration.web.links.processes import KEY, LIVE, Worker, page_of, playing, web_process, worker_process
 from tests.patience import HANG_S, until
@@ -142,6 +145,9 @@ async def test_a_session_that_does_not_run_here_is_not_there(worker: Worker) -> 
         '{"type":"dance"}',
         '{"type":"plays","on":"yes"}',
         "é" * 9,
+        json.dumps({"type": "leave", "claimant_id": "x" * 65}),
+        json.dumps({"type": "people", "people": {"ann": "x" * 65}}),
+        json.dumps({"type": "people", "people": {str(number): "" for number in range(MOST_PEOPLE + 1)}}),
     ],
 )
 async def test_what_no_process_of_ours_sends_closes_it(worker: Worker, message: str | bytes) -> None:
@@ -223,6 +229,24 @@ async def impostor(*said: str | bytes) -> AsyncIterator[Worker]:
         worker = Worker()
         worker.address = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
         yield worker
+
+
+async def test_a_worker_that_takes_nothing_more_loses_its_link() -> None:
+    async def answer_and_stop(socket: ServerConnection) -> None:
+        assert socket.request
+        await socket.send(encode(LinkOpened(KEYS.answer(socket.request.headers["authorization"]))))
+        socket.transport.pause_reading()
+        await socket.wait_closed()
+
+    async with serve_sockets(answer_and_stop, "127.0.0.1", 0, close_timeout=0.1) as server:
+        placement = Placement("worker", 1, f"127.0.0.1:{server.sockets[0].getsockname()[1]}", VERSION)
+        link = SessionLink(SESSION, SessionEvents(), Presence(), lambda _: None)
+        running = asyncio.create_task(link.run(placement, KEYS.token(TARGET, now()), KEYS))
+        await link.opened.wait()
+        while link._unsent.qsize() < MOST_UNSENT - 1:
+            link.say("ann", bytes(64 * 1024))
+        with pytest.raises(LinkLost):
+            await asyncio.wait_for(running, HANG_S)
 
 
 VIEW = encode(ViewShown(replace(LIVE, avatar_name="Mallory")))

@@ -12,14 +12,16 @@ from bot.domain.posts import Speaker
 from bot.domain.sessions import SessionStatus
 from bot.media.events import Caption
 from bot.media.keyframes import BEHIND_S
-from bot.media.voices import SpokenWords
+from bot.media.voices import NOBODY_LISTENS, SpokenWords
 from bot.ports.room import VOICE_FRAME, Codec, VideoFrame
+from bot.web.links.wire import MOST_PEOPLE
 from bot.web.viewer.wire import HEADER, Flag
 from tests.browser.session_fixture import SESSION
 from tests.integration.web.links.processes import (
     ANN,
     BEN,
     LIVE,
+    HeldUp,
     Listener,
     WebProcess,
     Worker,
@@ -142,6 +144,61 @@ async def test_a_voice_is_heard_and_its_words_are_handed_in(worker: Worker, web:
     (said,) = worker.handed_in
     assert (said.person, said.body.text, said.event_id) == (ANN, "Good morning", "voice:w1")  # type: ignore[union-attr]
     assert not [frame for frame in ben.frames if frame["type"] in {"heard", "note"}]
+
+
+async def test_what_came_of_words_is_told_after_the_floor(worker: Worker, web: WebProcess) -> None:
+    listener = Listener()
+    with worker.events.voices.of(SESSION).heard_by(listener):
+        async with page_of(web.core) as ann:
+            await until(lambda: web.core.events.view(SESSION))
+            await ann.send(type="floor", on=True)
+            await until(lambda: listener.holder)
+            spoke = listener.holder
+            await ann.send(type="floor", on=False)
+            await until(lambda: not listener.holder)
+            assert spoke
+            spoke.show("good morning")
+            spoke.tell("That was not taken.")
+            await ann.sees("heard", text="good morning")
+            await ann.sees("note", sentence="That was not taken.")
+
+
+async def test_who_asks_before_a_link_is_open_waits(tmp_path: Path) -> None:
+    worker, listener, held = Worker(), Listener(), HeldUp()
+    worker.server = held.before(worker.server)
+    await worker.start()
+    with worker.events.voices.of(SESSION).heard_by(listener):
+        async with web_process(tmp_path, worker) as web, page_of(web.core) as ann:
+            await held.came.wait()
+            await ann.send(type="floor", on=True)
+            await ann.send(type="values", option="voice")  # is answered after that was read
+            await until(lambda: ann.last("values"))
+            held.goes_on.set()
+            await ann.sees("floor", yours=True)
+            assert not ann.last("note")
+    await worker.die()
+
+
+async def test_who_asks_where_no_link_opens_is_told(tmp_path: Path) -> None:
+    worker, held = Worker(), HeldUp()
+    worker.server = held.before(worker.server)
+    await worker.start()
+    async with web_process(tmp_path, worker) as web, page_of(web.core) as ann:
+        await held.came.wait()
+        await ann.send(type="floor", on=True)
+        await ann.sees("note", sentence=NOBODY_LISTENS)
+    held.goes_on.set()
+    await worker.die()
+
+
+async def test_a_crowd_with_long_names_keeps_its_link(worker: Worker, web: WebProcess) -> None:
+    async with page_of(web.core) as page:
+        await until(lambda: worker.links)
+        with web.core.presence.standing_for(SESSION, lambda _: None) as stand:
+            stand({f"{number} {'n' * 80}": "🙂" * 80 for number in range(2 * MOST_PEOPLE)})
+            await page.sees("audience", count=MOST_PEOPLE)
+        await page.sees("audience", count=1)
+        assert web.looked == 1
 
 
 async def test_the_floor_is_free_when_its_process_is_gone(worker: Worker, tmp_path: Path) -> None:
