@@ -58,7 +58,7 @@ _KNOWN = Prepared(union_all(_these(inbox), _these(seen).where(type_coerce(seen.c
 def known_events(tx: SqlTransaction, events: Collection[EventKey]) -> set[EventKey]:
     """Which of these were accepted or answered before, and perhaps some more of their workspaces."""
     platforms, workspaces, ids = ([*{event[at] for event in events}] for at in range(3))
-    rows = _KNOWN.rows(tx, platforms=platforms, workspaces=workspaces, events=ids, now=tx.now)
+    rows = _KNOWN.rows(tx, platforms=platforms, workspaces=workspaces, events=ids, now=tx.shared_now)
     return {tuple(row) for row in rows}
 
 

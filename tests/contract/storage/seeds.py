@@ -18,7 +18,15 @@ from bot.domain.sessions import SessionSpec
 from bot.ports.room import RoomCredentials
 from bot.ports.storage import Storage
 from bot.ports.storage.records import SAY, InboxRecord, Lease, NewRow, ProcessProfile, SessionRecord, UtteranceRecord
-from bot.ports.storage.transactions import AdmissionQuery, Admitted, FencedWrites, NewSession, Pending
+from bot.ports.storage.transactions import (
+    AdmissionQuery,
+    Admitted,
+    EventKey,
+    FencedWrites,
+    NewSession,
+    Pending,
+    Situation,
+)
 from tests.contract.storage.conftest import NOON
 
 PLACE = ConversationRef("room", "W1", "C1")
@@ -83,3 +91,15 @@ async def session(storage: Storage, session_id: str = "s") -> SessionRecord:
 
 def utterance(id_: str = "u", text: str = "Hi.", *, final: bool = True, shown: bool = False) -> UtteranceRecord:
     return UtteranceRecord(id_, "p", id_, Speaker.BOT, text, final, shown, NOON, NOON if final else None)
+
+
+async def known(storage: Storage, *events: EventKey) -> frozenset[EventKey]:
+    """Which of these admission knows already."""
+    found: list[Situation] = []
+
+    def decide(situation: Situation) -> Admitted:
+        found.append(situation)
+        return Admitted()
+
+    await storage.admit(lambda: AdmissionQuery(events=frozenset(events)), decide)
+    return found[-1].known

@@ -6,8 +6,8 @@ import pytest
 
 from bot.ports.storage import Storage
 from bot.ports.storage.coordination import Reading
-from bot.ports.storage.transactions import AdmissionQuery, Admitted, EventKey, Situation
-from tests.contract.storage.seeds import PLACE
+from bot.ports.storage.transactions import EventKey
+from tests.contract.storage.seeds import PLACE, known
 
 EVENT: EventKey = (PLACE.platform, PLACE.workspace_id, "e1")
 HOUR, NO_TIME = timedelta(hours=1), timedelta()
@@ -27,21 +27,9 @@ async def test_one_answers_what_reaches_two(storage: Storage) -> None:
 
 
 async def test_what_was_answered_is_not_admitted(storage: Storage) -> None:
-    assert await known(storage) == frozenset()
+    assert await known(storage, EVENT) == frozenset()
     await answers(storage, "A")
-    assert await known(storage) == {EVENT}
-
-
-async def known(storage: Storage) -> frozenset[EventKey]:
-    """What admission knows already."""
-    found: list[Situation] = []
-
-    def decide(situation: Situation) -> Admitted:
-        found.append(situation)
-        return Admitted()
-
-    await storage.admit(lambda: AdmissionQuery(events=frozenset({EVENT})), decide)
-    return found[-1].known
+    assert await known(storage, EVENT) == {EVENT}
 
 
 async def test_whoever_answers_hears_so_twice(storage: Storage) -> None:
@@ -56,7 +44,7 @@ async def test_an_event_of_another_workspace_is_another(storage: Storage) -> Non
 
 async def test_what_was_answered_is_forgotten_in_time(storage: Storage) -> None:
     await answers(storage, "A", NO_TIME)
-    assert await known(storage) == frozenset()
+    assert await known(storage, EVENT) == frozenset()
     assert await storage.coordination.forget_passed() == 1
     assert [await answers(storage, "B"), await storage.coordination.forget_passed()] == [True, 0]
 

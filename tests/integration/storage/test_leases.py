@@ -17,8 +17,9 @@ from bot.storage.connections import PoolSize
 from bot.storage.encryption import Cipher
 from bot.storage.engine import Store
 from bot.storage.sql import SqlStorage
+from bot.testing.clock import ManualClock
 from bot.testing.virtual_time import JumpingClock
-from tests.contract.storage.seeds import LIFE, start
+from tests.contract.storage.seeds import LIFE, PLACE, known, start
 from tests.patience import HANG_S
 from tests.server import connected, emptied_database
 from tests.world_fixture import KEY
@@ -51,6 +52,14 @@ async def test_a_wrong_clock_steals_nothing_and_loses_nothing(url: URL, hours: i
         await right.workers.enlist("again", ProcessProfile(), lasts=LIFE)
         assert await right.workers.claim("again", room=2) == []
         assert len(held) == 1
+
+
+async def test_a_wrong_clock_forgets_nothing_that_was_answered(url: URL) -> None:
+    ahead, event = ManualClock(SystemClock().now() + timedelta(hours=2)), (PLACE.platform, PLACE.workspace_id, "e1")
+    async with opened(url) as store:
+        right, skewed = SqlStorage(store, SystemClock()), SqlStorage(store, ahead)
+        assert await right.coordination.first_to_answer(PLACE, "e1", "right", lasts=timedelta(hours=1))
+        assert await known(skewed, event) == {event}
 
 
 async def test_a_renewal_waits_for_nothing_that_is_written(url: URL) -> None:
