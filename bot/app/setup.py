@@ -20,7 +20,7 @@ from bot.settings import ENV_FILE, Settings, load
 PUBLIC = (
     SettingQuestion(
         "PUBLIC_URL",
-        "Address of this service",
+        "URL of this service",
         "What Watch links lead to, as in https://avatars.example.com. Without it nobody but you can open them.",
         secret=False,
         optional=True,

@@ -21,7 +21,7 @@ from bot.storage.encryption import Cipher
 from bot.storage.engine import Store
 from bot.storage.sql import SqlStorage
 from tests.contract.storage.seeds import ANN, SPEC, accept, enlist, hosted, said, start
-from tests.patience import HANG_S
+from tests.patience import HANG_S, until
 from tests.server import connected, emptied_database
 from tests.world_fixture import KEY
 
@@ -61,8 +61,7 @@ def overlapped(url: URL) -> Callable[[Callable[[Pause], Doing], Doing], Awaitabl
         one = asyncio.create_task(first(pause))
         await asyncio.to_thread(looked.wait, HANG_S)
         two = asyncio.create_task(second)
-        while not (two.done() or await asyncio.to_thread(somebody_waits, url)):
-            await asyncio.sleep(0.005)
+        await until(lambda: two.done() or asyncio.to_thread(somebody_waits, url))
         go_on.set()
         return list(await asyncio.gather(one, two))
 
@@ -243,8 +242,7 @@ async def test_two_workers_that_claim_at_once_share(two: Two, url: URL) -> None:
         third.execute("BEGIN")
         third.execute("SELECT id FROM sessions WHERE id = 's0' FOR UPDATE")
         claims = [asyncio.create_task(two[at].workers.claim(worker, room=9)) for at, worker in enumerate("AB")]
-        while not (all(claim.done() for claim in claims) or await asyncio.to_thread(somebody_waits, url)):
-            await asyncio.sleep(0.005)
+        await until(lambda: all(claim.done() for claim in claims) or asyncio.to_thread(somebody_waits, url))
         third.execute("COMMIT")
         claimed = [lease for leases in await asyncio.gather(*claims) for lease in leases]
     assert sorted(lease.session_id for lease in claimed) == ["s1", "s2", "s3"]
@@ -259,8 +257,7 @@ async def test_who_claims_waits_until_another_has_claimed(two: Two, url: URL) ->
     with connected(url) as third:
         third.execute("SELECT pg_advisory_lock(hashtextextended('claim', 0))")
         claims = [asyncio.create_task(two[at].workers.claim(worker, room=1)) for at, worker in enumerate("AB")]
-        while not (any(claim.done() for claim in claims) or await asyncio.to_thread(somebody_waits, url)):
-            await asyncio.sleep(0.005)
+        await until(lambda: any(claim.done() for claim in claims) or asyncio.to_thread(somebody_waits, url))
         assert not any(claim.done() for claim in claims)
         third.execute("SELECT pg_advisory_unlock(hashtextextended('claim', 0))")
         assert sorted(map(len, await asyncio.gather(*claims))) == [0, 1]
