@@ -35,7 +35,7 @@ class ChannelLookups:
         self._known: OrderedDict[ConversationRef, tuple[Channel, float]] = OrderedDict()
 
     async def look_up(self, place: ConversationRef) -> Channel:
-        """Never raises: what Discord does not tell within a second is not known."""
+        """Never raises: what Discord does not tell within a second, or not whole, is not known."""
         now = asyncio.get_running_loop().time()
         found, until = self._known.get(place, (None, 0.0))
         if found and now < until:
@@ -43,7 +43,7 @@ class ChannelLookups:
         try:
             async with asyncio.timeout(WITHIN_S):
                 channel = await self._asked(place)
-        except (PlatformError, TimeoutError):
+        except (PlatformError, TimeoutError, LookupError, TypeError, ValueError):
             return unknown(place)
         self._known[place] = (channel, now + KNOWN_FOR_S)
         if len(self._known) > KNOWN_MOST:
@@ -67,7 +67,7 @@ class ChannelLookups:
 def _everyone_sees(channel: Any, roles: Any, guild_id: str) -> bool:
     """The role of everyone has its server's id. https://docs.discord.com/developers/topics/permissions#permission-overwrites"""
     given = next((int(role["permissions"]) for role in roles if role["id"] == guild_id), 0)
-    for overwrite in channel.get("permission_overwrites", ()):
+    for overwrite in channel["permission_overwrites"]:
         if overwrite["id"] == guild_id:
             given = given & ~int(overwrite["deny"]) | int(overwrite["allow"])
     permissions = discord.Permissions(given)

@@ -130,12 +130,18 @@ class AvatarClient(discord.AutoShardedClient):
         self._survive_payloads()
 
     async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:  # noqa: ARG002
-        await self._identify_limiter.turn()
+        await self._identify_limiter.turn(shard_id or 0)
 
     async def setup_hook(self) -> None:
         self.logged_in.set()
 
     # ------------------------------------------------------------ shards
+
+    async def ask_for_shards(self) -> int:
+        """How many Discord wants now; how often sessions may be begun is learnt with it. Raises what discord.py raises."""
+        count, _, limit = await self.http.get_bot_gateway()
+        await self._identify_limiter.learn(discord.SessionStartLimits(**limit))
+        return count
 
     async def begin(self, held: HeldShards) -> None:
         """Connect to these, and to those that `hold` adds, until closed."""

@@ -10,15 +10,21 @@ from typing import Self
 
 import aiohttp
 import discord
+import structlog
 from discord.http import HTTPClient
 
 from bot.ports.budgets import Budgets, CallBudget, CallRate
+
+log = structlog.get_logger(__name__)
 
 SESSIONS_OF_A_DAY = CallRate(interval=100.0, burst=20)
 """New sessions: as many right after each other (with Discord's own 5 s between them), and 864 in a day, of Discord's 1,000."""
 
 SESSIONS_APART = CallRate(interval=5.0)
-"""Between two new sessions of a bot of the usual size."""
+"""Between two new sessions of shards with the same number modulo Discord's `max_concurrency`, which is 1 but for the largest bots."""
+
+SESSIONS_SPARED = 100
+"""New sessions that are left alone of those that Discord still allows: with none left it takes the bot's token away."""
 
 CALLS = CallRate(interval=1 / 38, burst=8)
 """Discord's limit is 50 a second, wherever that second begins: after a pause eight at once, 38 in the second that follows, and four that
@@ -36,16 +42,25 @@ SAME_WINDOW = 0.5
 
 
 class IdentifyLimiter:
-    """It outlives clients; all processes of a bot have one budget."""
+    """It outlives clients; all processes of a bot have one budget. https://docs.discord.com/developers/events/gateway#sharding"""
 
     def __init__(self, budgets: Budgets) -> None:
+        self._budgets = budgets
         self._of_a_day = budgets.of("discord:identify:day", SESSIONS_OF_A_DAY)
-        self._apart = budgets.of("discord:identify", SESSIONS_APART)
+        self._keys = 1
 
-    async def turn(self) -> None:
-        """Wait until a new session may be begun."""
+    async def learn(self, limit: discord.SessionStartLimits) -> None:
+        """What Discord allows just now. Where hardly any session is left, nobody begins one until it counts anew."""
+        self._keys = max(1, limit.max_concurrency)
+        if limit.remaining < SESSIONS_SPARED:
+            left = limit.reset_after / 1000
+            log.warning("Discord allows hardly any new session", remaining=limit.remaining, seconds=round(left))
+            await self._of_a_day.pause(left)
+
+    async def turn(self, shard_id: int) -> None:
+        """Wait until a shard's new session may be begun."""
         await self._of_a_day.turn()
-        await self._apart.turn()
+        await self._budgets.of("discord:identify", SESSIONS_APART, f"{shard_id % self._keys}").turn()
 
 
 def calls_of_bot(budgets: Budgets) -> CallBudget:

@@ -19,8 +19,7 @@ LOOK_EVERY_S: Final = 1.5
 
 async def receive(client: AvatarClient, receivers: Receivers, look_every_s: float = LOOK_EVERY_S) -> None:
     """Keep a client that is logged in connected to this process's shards, until it is closed. Raises what discord.py raises."""
-    count, _, _ = await client.http.get_bot_gateway()
-    held = await receivers.hold(PLATFORM, count)
+    held = await receivers.hold(PLATFORM, await client.ask_for_shards())
     following = asyncio.create_task(_follow(client, receivers, held.count, look_every_s), name="discord-shards")
     try:
         await client.begin(held)

@@ -53,12 +53,17 @@ class SharedBudget:
         self._waited(_time() - began)
 
     async def _made(self) -> None:
-        """Who waits behind is reserved for together, so this returns when the call is due."""
+        """Who waits behind is reserved for together, so this returns when the call is due. It is taken only then: the next in the queue
+        has what somebody gave up.
+        """
         at = await self._next()
         if at is None:
             await self._without.turn()
-        elif (wait := at - _time()) > 0:
+            return
+        if (wait := at - _time()) > 0:
             await asyncio.sleep(wait)
+        if self._reserved:  # nobody asked for a pause meanwhile
+            self._reserved.popleft()
 
     async def _next(self) -> float | None:
         """When the next call may be made; None where the storage cannot be asked."""
@@ -70,7 +75,7 @@ class SharedBudget:
             except StoreUnavailable as error:
                 log.info("a budget is not shared for now", budget=self._key, reason=error.detail)
                 return None
-        return self._reserved.popleft()
+        return self._reserved[0]
 
     async def _reserve(self, calls: int) -> None:
         interval, burst = timedelta(seconds=self._rate.interval), self._rate.burst

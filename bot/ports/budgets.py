@@ -18,7 +18,7 @@ class CallBudget(Protocol):
     """Calls of one kind."""
 
     async def turn(self) -> None:
-        """Wait until one more call may be made. Of one process, who came first goes first."""
+        """Wait until one more call may be made. Of one process, who came first goes first; whoever gives up waiting uses up nothing."""
         ...
 
     async def pause(self, seconds: float) -> None:
@@ -44,13 +44,15 @@ class LocalBudget:
         self._rate = rate
         self._seconds = seconds
         self._next = float("-inf")
+        self._queue = asyncio.Lock()
 
     async def turn(self) -> None:
-        now, saved = self._seconds(), (self._rate.burst - 1) * self._rate.interval
-        at = max(self._next, now - saved)
-        self._next = at + self._rate.interval
-        if at > now:
-            await asyncio.sleep(at - now)
+        async with self._queue:
+            now, saved = self._seconds(), (self._rate.burst - 1) * self._rate.interval
+            at = max(self._next, now - saved)
+            if at > now:
+                await asyncio.sleep(at - now)
+            self._next = max(self._next, at) + self._rate.interval
 
     async def pause(self, seconds: float) -> None:
         self._next = max(self._next, self._seconds() + seconds)

@@ -20,9 +20,6 @@ from tests.integration.discord.fake.server import HEARTBEAT, IDENTIFY, RESUME
 
 PLATFORM = "discord"
 SHARDS = 2
-IDENTIFIES_APART_S = 4.8
-"""Discord says 5; the way there may have been shorter the second time."""
-
 ACKNOWLEDGED_WITHIN_S = 3.0
 """After which Discord shows that the bot did not answer, and somebody types again."""
 
@@ -52,7 +49,6 @@ class ShardedDiscord(FakeDiscord):
     """Who identifies is told of its servers; what happens in a server goes to everybody who has its shard. No session is resumed."""
 
     connections: list[ShardConnection] = field(default_factory=list)
-    identified: dict[int, float] = field(default_factory=dict)
 
     async def gateway(self, request: web.Request) -> web.StreamResponse:
         socket = web.WebSocketResponse()
@@ -81,8 +77,7 @@ class ShardedDiscord(FakeDiscord):
     async def _identified(self, socket: web.WebSocketResponse, asked: Json) -> None:
         shard, count = asked.get("shard", (0, 1))
         connection = ShardConnection(socket, shard, count)
-        if self._too_soon():
-            self.complaints.append(f"shard {shard} identified too soon")
+        self.note_identify(shard)
         here = [guild for guild in self.guilds if connection.serves(guild["id"])]
         ready = {
             "v": 10,
@@ -97,12 +92,6 @@ class ShardedDiscord(FakeDiscord):
         for guild in here:
             await connection.dispatch("GUILD_CREATE", guild)
         self.connections.append(connection)
-
-    def _too_soon(self) -> bool:
-        """With `max_concurrency` 1 there is one identify in five seconds for all of a bot."""
-        now = asyncio.get_running_loop().time()
-        before, self.identified[0] = self.identified.get(0, float("-inf")), now
-        return now - before < IDENTIFIES_APART_S
 
 
 @dataclass

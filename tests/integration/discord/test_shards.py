@@ -49,7 +49,7 @@ class Share:
 @pytest.fixture
 async def discord(discord: FakeDiscord) -> FakeDiscord:
     """A bot in two servers, whose shards are two."""
-    discord.shards = 2
+    discord.shards = discord.max_concurrency = 2
     discord.guilds = [guild(), guild(NEXT_DOOR)]
     discord.channels[f"{NEXT_DOOR[:12]}000000"] = {"id": f"{NEXT_DOOR[:12]}000000", "type": 0, "guild_id": NEXT_DOOR}
     return discord
@@ -171,6 +171,13 @@ async def test_channels_are_asked_for_and_private_ones_kept(discord: FakeDiscord
         assert await wire.platform.channel(elsewhere) == Channel(CHANNEL, private=True)
         await wire.platform.channel(PLACE)
         assert len(discord.made(f"GET /channels/{CHANNEL}")) == 2
+
+
+@pytest.mark.parametrize("left_out", ["permission_overwrites", "name"])
+async def test_a_channel_told_by_half_is_private(discord: FakeDiscord, left_out: str) -> None:
+    del discord.channels[CHANNEL][left_out]
+    async with sending(discord) as wire:
+        assert await wire.platform.channel(PLACE) == Channel(CHANNEL, private=True)
 
 
 async def test_an_answer_waits_for_another_process_acknowledgement(discord: FakeDiscord) -> None:

@@ -120,6 +120,20 @@ def test_whoever_gives_up_waiting_holds_up_nobody() -> None:
     played(story())
 
 
+def test_a_call_given_up_is_the_next_ones() -> None:
+    async def story() -> None:
+        budget = SharedBudget(SlowStorage(Data()).coordination, "calls", CallRate(100.0))
+        await budget.turn()
+        began = asyncio.get_running_loop().time()
+        for _ in range(3):
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(budget.turn(), 30)
+        await budget.turn()
+        assert asyncio.get_running_loop().time() - began == pytest.approx(100, abs=0.1)
+
+    played(story())
+
+
 def test_calls_that_nobody_made_are_not_made_later() -> None:
     async def story() -> None:
         vendor, budget = Vendor(), SharedBudget(SlowStorage(Data()).coordination, "calls", CallRate(1.0))

@@ -1,6 +1,7 @@
 """Discord's limits are kept: of a bucket, of the whole bot, and of a day's sessions, even in a crash loop."""
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,7 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.discord.limits import CALLS, SESSIONS_APART, Bucket, IdentifyLimiter, calls_of_bot
+from adapters.discord.limits import (
+    CALLS,
+    SESSIONS_APART,
+    SESSIONS_OF_A_DAY,
+    SESSIONS_SPARED,
+    Bucket,
+    IdentifyLimiter,
+    calls_of_bot,
+)
 from bot.ports.budgets import LocalBudgets
 from bot.testing.virtual_time import run_virtual
 from tests.integration.discord.fake.limits import Window
@@ -141,7 +150,7 @@ def test_a_day_of_crashing_stays_under_the_limit() -> None:
         loop = asyncio.get_running_loop()
         end = loop.time() + 86_400
         while loop.time() < end:
-            await identify_limiter.turn()
+            await identify_limiter.turn(0)
             count += 1
         return count
 
@@ -152,9 +161,9 @@ def test_the_first_call_is_immediate_the_next_spaced() -> None:
     async def two() -> tuple[float, float]:
         identify_limiter = IdentifyLimiter(LocalBudgets())
         began = asyncio.get_running_loop().time()
-        await identify_limiter.turn()
+        await identify_limiter.turn(0)
         first = asyncio.get_running_loop().time() - began
-        await identify_limiter.turn()
+        await identify_limiter.turn(0)
         return first, asyncio.get_running_loop().time() - began
 
     assert run_virtual(two()) == (0, SESSIONS_APART.interval)
@@ -165,7 +174,65 @@ def test_twenty_sessions_begin_without_waiting_for_more() -> None:
         identify_limiter = IdentifyLimiter(LocalBudgets())
         began = asyncio.get_running_loop().time()
         for _ in range(20):
-            await identify_limiter.turn()
+            await identify_limiter.turn(0)
         return asyncio.get_running_loop().time() - began
 
     assert run_virtual(twenty()) == pytest.approx(19 * SESSIONS_APART.interval)
+
+
+def limit(*, remaining: int = 999, max_concurrency: int = 1) -> discord.SessionStartLimits:
+    return discord.SessionStartLimits(
+        total=1000, remaining=remaining, reset_after=7_200_000, max_concurrency=max_concurrency
+    )
+
+
+async def begun_at(limiter: IdentifyLimiter, shards: Iterable[int]) -> list[float]:
+    """When each of these shards may begin, all asking at once."""
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+
+    async def turn(shard: int) -> float:
+        await limiter.turn(shard)
+        return loop.time() - began
+
+    return await asyncio.gather(*map(turn, shards))
+
+
+def test_shards_of_other_keys_begin_at_once() -> None:
+    async def four() -> list[float]:
+        limiter = IdentifyLimiter(LocalBudgets())
+        await limiter.learn(limit(max_concurrency=2))
+        return await begun_at(limiter, range(4))
+
+    assert run_virtual(four()) == pytest.approx([0, 0, 5, 5])
+
+
+def test_discords_last_sessions_are_left_alone() -> None:
+    async def late() -> list[float]:
+        limiter = IdentifyLimiter(LocalBudgets())
+        await limiter.learn(limit(remaining=SESSIONS_SPARED - 1))
+        return await begun_at(limiter, [0])
+
+    assert run_virtual(late()) == pytest.approx([7200])
+
+
+def test_sessions_given_up_by_discord_py_still_come() -> None:
+    """It waits a minute for a connection and asks anew; the burst is used up, so that one waits longer."""
+
+    async def retried() -> float:
+        limiter = IdentifyLimiter(LocalBudgets())
+        await begun_at(limiter, [0] * SESSIONS_OF_A_DAY.burst)
+        began = asyncio.get_running_loop().time()
+
+        async def patiently(shard: int) -> None:
+            while True:
+                try:
+                    return await asyncio.wait_for(limiter.turn(shard), 60)
+                except TimeoutError:
+                    await asyncio.sleep(1)
+
+        async with asyncio.timeout(10 * SESSIONS_OF_A_DAY.interval):
+            await asyncio.gather(*map(patiently, range(3)))
+        return asyncio.get_running_loop().time() - began
+
+    assert run_virtual(retried()) <= 3 * SESSIONS_OF_A_DAY.interval

@@ -50,6 +50,10 @@ class FakeRest:
 
     token: str = TOKEN
     shards: int = 1
+    max_concurrency: int = 1
+    """Shards of as many remainders may identify at once."""
+    sessions_left: int = 999
+    sessions_reset_ms: int = 80_000_000
     limits: Limits = field(default_factory=lambda: Limits(LONG))
     judged: bool = True
     """Whether bodies are held against Discord's OpenAPI file."""
@@ -119,7 +123,8 @@ class FakeRest:
             case "GET", ["oauth2", "applications", "@me"]:
                 return Answer(200, payloads.application())
             case "GET", ["gateway", "bot"]:
-                limit = {"total": 1000, "remaining": 999, "reset_after": 1, "max_concurrency": 1}
+                limit = {"total": 1000, "remaining": self.sessions_left, "reset_after": self.sessions_reset_ms}
+                limit["max_concurrency"] = self.max_concurrency
                 address = {"url": "wss://gateway.discord.gg", "shards": self.shards}
                 return Answer(200, address | {"session_start_limit": limit})
             case "POST", ["users", "@me", "channels"]:

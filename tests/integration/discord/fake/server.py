@@ -22,6 +22,8 @@ from tests.patience import HANG_S
 
 NAMES = ("discord.com", "gateway.discord.gg", "gateway-resume.discord.gg", *HOSTS)
 HEARTBEAT, IDENTIFY, VOICE_STATE, RESUME = 1, 2, 4, 6
+IDENTIFIES_APART_S = 4.8
+"""Discord says 5; the way there may have been shorter the second time."""
 
 
 class Here(AbstractResolver):
@@ -50,6 +52,8 @@ class FakeDiscord(FakeRest):
     """What the client said on the gateway, heartbeats left out."""
     closed: list[int] = field(default_factory=list)
     """With which codes connections ended."""
+    identified: dict[int, float] = field(default_factory=dict)
+    """When each key of `max_concurrency` was used last."""
     welcomed: int = 0
     """How many new sessions were told all of their servers."""
     close_with: int = 0
@@ -120,6 +124,7 @@ class FakeDiscord(FakeRest):
         self._session += 1
         self._sent.clear()
         shard, count = asked.get("shard", (0, 1))
+        self.note_identify(shard)
         if count > 1:
             self._of_shard[shard] = socket
         here = [guild for guild in self.guilds if (int(guild["id"]) >> 22) % count == shard]
@@ -137,6 +142,13 @@ class FakeDiscord(FakeRest):
             await self.dispatch("GUILD_CREATE", guild, socket)
         self.welcomed += 1
         self._news.set()
+
+    def note_identify(self, shard: int) -> None:
+        """Of the shards of one key Discord takes one identify in five seconds."""
+        key, now = shard % self.max_concurrency, asyncio.get_running_loop().time()
+        if now - self.identified.get(key, float("-inf")) < IDENTIFIES_APART_S:
+            self.complaints.append(f"shard {shard} identified too soon")
+        self.identified[key] = now
 
     async def _resume(self, asked: Json) -> None:
         """Everything is said again that the client has not heard, unless the session is over."""
