@@ -28,7 +28,7 @@ class StaleWhileRevalidate(Generic[T]):
         self._due = due
         self._rows: Sequence[T] | None = None
         self._read_at = 0.0
-        self._reads = 0
+        self._begun = self._kept = 0  # reads; the one that the rows are of
         self._reading = asyncio.Lock()
 
     @property
@@ -55,13 +55,13 @@ class StaleWhileRevalidate(Generic[T]):
         return await self._shared_read(anew=False)
 
     async def _shared_read(self, *, anew: bool) -> Sequence[T]:
-        seen = self._reads
+        seen = self._begun
         async with self._reading:
-            if self._rows is None or self._reads == seen:
-                self._reads += 1
+            if self._rows is None or self._kept <= seen:
+                self._begun += 1
                 began = asyncio.get_running_loop().time()
                 self._rows = await self._source.read(anew=anew)
-                self._read_at = began
+                self._read_at, self._kept = began, self._begun
             return self._rows
 
 

@@ -131,6 +131,22 @@ def test_a_read_that_fails_is_tried_again_by_its_process() -> None:
     play(story)
 
 
+def test_nobody_takes_older_rows_for_a_read_that_failed() -> None:
+    async def story(vendor: Vendor) -> None:
+        process = vendor.process()
+        earlier = asyncio.create_task(process.fresh())
+        await asyncio.sleep(1.0)
+        vendor.offered = (ALMA, NOA)
+        fails, waits = (asyncio.create_task(process.fresh()) for _ in range(2))
+        await earlier
+        vendor.faults.append(ProviderError("It is away.", verdict=Verdict.RETRY_LATER))
+        assert list(await waits) == [ALMA, NOA]
+        with pytest.raises(ProviderError):
+            await fails
+
+    play(story)
+
+
 def test_a_read_that_fails_lets_the_next_process_read() -> None:
     async def story(vendor: Vendor) -> None:
         vendor.faults.append(ProviderError("It is away.", verdict=Verdict.RETRY_LATER))
