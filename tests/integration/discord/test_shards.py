@@ -118,6 +118,13 @@ async def test_without_a_database_shards_are_kept(discord: FakeDiscord) -> None:
         assert await wire.core.texts(1) == ["Here"]
 
 
+async def test_no_session_begins_while_discord_allows_none(discord: FakeDiscord) -> None:
+    discord.sessions_left, discord.sessions_reset_ms = 0, 1_000
+    began = asyncio.get_running_loop().time()
+    async with running(Wire(discord, receivers=Share(frozenset({SHARD})))):
+        assert discord.identified[SHARD] >= began + 1
+
+
 async def test_who_has_no_shard_waits_connected(discord: FakeDiscord) -> None:
     async with sending(discord, Share(frozenset())) as wire:
         assert wire.platform.connection().problem == ""
