@@ -256,11 +256,10 @@ async def serve(
     proxies: str = NEARBY,
     bounds: Bounds | None = None,
     draining: asyncio.Event | None = None,
-    grace_s: int = GRACE_S,
     setting: str = "",
 ) -> AsyncIterator[int]:
     """Serve within the block and give the port (a free one for 0). At its end, or once `draining` is set, nobody else is let in, open requests
-    get `grace_s`, and sockets are told 1012.
+    get `GRACE_S`, and sockets are told 1012.
 
     `proxies` are believed when they say for whom they ask: addresses and networks, separated by commas. `setting` is that of `listen`.
     Raises `SettingsError` when the port cannot be had.
@@ -279,7 +278,7 @@ async def serve(
         log_config=None,
         server_header=False,
         forwarded_allow_ips=proxies,
-        timeout_graceful_shutdown=grace_s,
+        timeout_graceful_shutdown=GRACE_S,
     )
     config.load()  # fails here rather than in a task that never begins
     server = _Server(config, bounds)

@@ -207,16 +207,17 @@ async def test_draining_answers_who_asked_and_lets_nobody_in() -> None:
     app = create_app(new_metrics(), {}, mounts(Route("/slow", slow)))
     async with (
         asyncio.timeout(HANG_S),
-        serve(app, "127.0.0.1", 0, draining=draining, grace_s=round(HANG_S)) as port,
+        serve(app, "127.0.0.1", 0, draining=draining) as port,
         httpx.AsyncClient(timeout=HANG_S) as http,
     ):
         asking = asyncio.create_task(http.get(f"http://127.0.0.1:{port}/slow"))
         await asked.wait()
         draining.set()
-        while await _lets_in(port):
-            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.2)  # uvicorn looks ten times a second
         answers.set()
         assert (await asking).text == "answered"
+        while await _lets_in(port):
+            await asyncio.sleep(0.01)
 
 
 async def _lets_in(port: int) -> bool:
