@@ -79,9 +79,13 @@ async def test_one_slot_gives_as_long_a_day_as_two(stack: Stack) -> None:
 async def test_what_nobody_knows_counts_as_if_it_had_run(stack: Stack) -> None:
     async with stack.serving() as service:
         stack.simulator.faults.queue("session/create", Fault(hang=40.0))
+        stack.simulator.faults.queue("session/list", *[Fault(code=1009)] * 100)
         await stack.room.command("start", minutes="10")
         await stack.ended()
         assert await service.services.storage.usage.of_person(CHANNEL, ANN.id) == Use(used=600)
+        stack.simulator.faults.clear()
+        await asyncio.sleep(150)
+        assert await service.services.storage.usage.of_person(CHANNEL, ANN.id) == Use()
 
 
 @on_stack(QUICK)
