@@ -27,8 +27,8 @@ from adapters.discord.replies import DiscordReplies
 from benchmarks.transcripts import API_DELAY_S, Shown, compare, parsed
 from bot.domain import conversations
 from bot.domain.conversations import ConversationRef
-from bot.ports.budgets import CallBudget, CallRate, LocalBudget, LocalBudgets
 from bot.ports.chat import ConnectionState, Features
+from bot.ports.processes import CallBudget, CallRate, LocalBudget, LocalBudgets
 from bot.testing.virtual_time import LoopClock
 from tests.integration.discord.fake import GUILD, TOKEN, Answer, Call, FakeRest, Limits
 from tests.integration.discord.fake.payloads import channel

@@ -14,7 +14,7 @@ from pathlib import Path
 import psycopg
 from sqlalchemy.engine import URL
 
-from bot.ports.hints import Hint
+from bot.ports.processes import Hint
 from bot.storage.notifications import PostgresHints
 from bot.tasks import cancel_and_wait
 from tests.browser.session_fixture import SESSION, scripted_core

@@ -23,7 +23,7 @@ from adapters.akool.records import (
 from bot.domain.errors import ProviderError, RoomError, Verdict
 from bot.domain.sessions import SessionSpec
 from bot.ports.avatar import Avatar
-from bot.ports.budgets import Budgets, CallRate, LocalBudgets
+from bot.ports.processes import Budgets, CallRate, LocalBudgets
 from bot.ports.provider import (
     AvatarInfo,
     Capabilities,

@@ -16,7 +16,7 @@ from discord.http import HTTPClient, Route
 
 from adapters.discord.limits import calls_of_bot
 from bot.domain.errors import MessageGone, PlaceGone, PlatformError, Throttled
-from bot.ports.budgets import Budgets, LocalBudgets
+from bot.ports.processes import Budgets, LocalBudgets
 
 # https://docs.discord.com/developers/topics/opcodes-and-status-codes#json-json-error-codes
 UNKNOWN_CHANNEL = 10003

@@ -20,7 +20,7 @@ from adapters.discord.limits import IdentifyLimiter, use_buckets
 from adapters.discord.settings import DiscordSettings
 from bot.clock import Clock
 from bot.ports.chat import ConnectionState
-from bot.ports.receivers import HeldShards
+from bot.ports.processes import HeldShards
 from bot.tasks import cancel_and_wait
 
 log = structlog.get_logger(__name__)

@@ -13,7 +13,7 @@ import discord
 import structlog
 from discord.http import HTTPClient
 
-from bot.ports.budgets import Budgets, CallBudget, CallRate
+from bot.ports.processes import Budgets, CallBudget, CallRate
 
 log = structlog.get_logger(__name__)
 

@@ -37,9 +37,8 @@ from bot.commands.catalogue import Catalogue
 from bot.commands.verbs import CATALOGUE
 from bot.domain.conversations import Channel, ConversationRef
 from bot.domain.errors import PlatformError, SettingsError
-from bot.ports.budgets import Budgets, LocalBudgets
 from bot.ports.chat import ConnectionState, CoreApi, Features
-from bot.ports.receivers import ONLY_RECEIVER, Receivers
+from bot.ports.processes import ONLY_RECEIVER, Budgets, LocalBudgets, Receivers
 from bot.tasks import rest as rest_until
 
 log = structlog.get_logger(__name__)

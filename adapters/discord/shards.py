@@ -8,7 +8,7 @@ import structlog
 from adapters.discord.conversations import PLATFORM
 from adapters.discord.gateway import AvatarClient
 from bot.domain.errors import StoreUnavailable
-from bot.ports.receivers import Receivers
+from bot.ports.processes import Receivers
 from bot.tasks import cancel_and_wait
 
 log = structlog.get_logger(__name__)

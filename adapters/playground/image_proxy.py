@@ -5,7 +5,7 @@ import hashlib
 import hmac
 
 from bot.domain.conversations import File
-from bot.ports.files import Pictures as PictureSource
+from bot.ports.web import Pictures as PictureSource
 
 
 class ImageUnavailable(Exception):

@@ -36,7 +36,7 @@ from bot.domain.conversations import Channel, ConversationRef, File, Item, Messa
 from bot.domain.errors import MessageGone, StoreUnavailable
 from bot.domain.posts import Card, Delivery, Opened, TranscriptLine
 from bot.ports.chat import ChatPlatform, ConnectionState, CoreApi, Features, HttpMount, RateLimits
-from bot.ports.files import Pictures as PictureSource
+from bot.ports.web import Pictures as PictureSource
 
 LOOK_EVERY_S = 60.0
 TOMBSTONE_LIFE = timedelta(days=1)

@@ -14,7 +14,7 @@ import httpx
 from adapters.web.ssrf_guard import Lookups, PublicOnly, Resolve
 from bot.domain.errors import NotPublic
 from bot.ports.storage.hooks import EventRecord, HookRecord
-from bot.ports.webhooks import WebhookAnswer, WebhookUnreachable
+from bot.ports.web import WebhookAnswer, WebhookUnreachable
 
 WITHIN_S = 15.0
 """For all of one delivery, the look-up of its name included."""

@@ -32,7 +32,7 @@ from bot.clock import SystemClock
 from bot.commands.policy import Policy
 from bot.domain.errors import SettingsError
 from bot.ports.chat import HttpMount
-from bot.ports.files import Pictures
+from bot.ports.web import Pictures
 from bot.private_files import exposed, history_file
 from bot.process import conceal
 from bot.process_roles import ProcessRole, roles_named

@@ -23,17 +23,14 @@ from bot.jobs.connections import Connections
 from bot.jobs.scheduler import Job, JobHolder, run_periodically
 from bot.jobs.webhooks import WebhookSender
 from bot.media.events import SessionEvents
-from bot.ports.budgets import Budgets, LocalBudgets
 from bot.ports.chat import ChatPlatform, HttpMount
-from bot.ports.files import Pictures, PublicFiles
-from bot.ports.hints import Hint, HintKind, Hints, NoHints
 from bot.ports.plugin import PluginContext
+from bot.ports.processes import ONLY_RECEIVER, Budgets, Hint, HintKind, Hints, LocalBudgets, NoHints, Receivers
 from bot.ports.provider import AvatarProvider, offer_of
-from bot.ports.receivers import ONLY_RECEIVER, Receivers
 from bot.ports.storage import Storage
 from bot.ports.storage.records import ProcessProfile
 from bot.ports.turn_traces import TurnObserver
-from bot.ports.webhooks import WebhookClient
+from bot.ports.web import Pictures, PublicFiles, WebhookClient
 from bot.ports.words import LanguageModel, Moderator, Unanswered
 from bot.process_roles import ProcessRole
 from bot.queries.archive import StoredArchive

@@ -19,9 +19,8 @@ from bot.commands.catalogue import Catalogue
 from bot.commands.policy import Policy
 from bot.delivery.shared_budgets import SharedBudgets
 from bot.domain.errors import SettingsError
-from bot.ports.budgets import Budgets, LocalBudgets
-from bot.ports.hints import Hints, NoHints
 from bot.ports.plugin import ProviderContext, ProviderPlugin, RoomsPlugin
+from bot.ports.processes import Budgets, Hints, LocalBudgets, NoHints
 from bot.ports.provider import AvatarProvider, offer_of
 from bot.ports.room import Rooms, no_room
 from bot.ports.words import LanguageModel, Moderator

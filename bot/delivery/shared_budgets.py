@@ -8,7 +8,7 @@ from datetime import timedelta
 import structlog
 
 from bot.domain.errors import StoreUnavailable
-from bot.ports.budgets import CallBudget, CallRate, LocalBudget
+from bot.ports.processes import CallBudget, CallRate, LocalBudget
 from bot.ports.storage.coordination import CoordinationRepository
 
 log = structlog.get_logger(__name__)

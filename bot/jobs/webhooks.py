@@ -13,7 +13,7 @@ from bot.domain.conversations import Channel
 from bot.domain.errors import AvatarbotError, StoreUnavailable
 from bot.jobs.scheduler import JobHolder
 from bot.ports.storage.hooks import EventRecord, HookDelivery, HookRecord
-from bot.ports.webhooks import WebhookAnswer, WebhookClient, WebhookUnreachable
+from bot.ports.web import WebhookAnswer, WebhookClient, WebhookUnreachable
 from bot.runtime.services import Services
 from bot.tasks import rest
 

@@ -21,10 +21,9 @@ from bot.clock import Clock
 from bot.commands.catalogue import Catalogue
 from bot.commands.verbs import CATALOGUE
 from bot.domain.conversations import PlatformFeature
-from bot.ports.budgets import Budgets, LocalBudgets
 from bot.ports.chat import ChatPlatform, CoreApi
+from bot.ports.processes import ONLY_RECEIVER, Budgets, LocalBudgets, Receivers
 from bot.ports.provider import AvatarProvider
-from bot.ports.receivers import ONLY_RECEIVER, Receivers
 from bot.ports.room import Rooms
 from bot.ports.storage.repositories import SecretVault
 from bot.redaction import NO_SHAPES, SecretShapes

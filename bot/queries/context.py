@@ -12,9 +12,9 @@ from bot.commands.validation import ParseError, Values
 from bot.domain.conversations import A_DIRECT_MESSAGE, Channel, ConversationRef, Inbound, Person, Reply, Role
 from bot.domain.errors import AvatarbotError
 from bot.domain.provider import Capability
-from bot.ports.files import PublicFiles
 from bot.ports.provider import AvatarProvider, KnowledgeBases, Uploads
 from bot.ports.storage.records import SessionRecord
+from bot.ports.web import PublicFiles
 from bot.queries.archive import StoredArchive
 from bot.queries.watch_links import Links
 from bot.runtime.accounts import Account

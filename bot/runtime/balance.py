@@ -4,7 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from bot.ports.storage.workers import Load
+from bot.ports.storage.coordination import Load
 from bot.runtime.session_runner import SessionRunner
 
 LOAD_EVERY = 5.0

@@ -1,7 +1,7 @@
 """The runs of all processes: those of this one are told at once, those of others by a hint."""
 
 from bot.domain.conversations import ConversationRef
-from bot.ports.hints import Hint, HintKind, Hints
+from bot.ports.processes import Hint, HintKind, Hints
 from bot.ports.storage.records import InboxRecord
 from bot.runtime.worker import Worker
 from bot.tasks import Wakeups

@@ -8,8 +8,8 @@ import structlog
 
 from bot.clock import new_id
 from bot.domain.errors import StoreUnavailable
+from bot.ports.storage.coordination import WorkerRepository
 from bot.ports.storage.records import Lease, ProcessProfile
-from bot.ports.storage.workers import WorkerRepository
 
 log = structlog.get_logger(__name__)
 

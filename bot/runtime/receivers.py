@@ -5,8 +5,8 @@ import contextlib
 from typing import Final
 
 from bot.domain.errors import StoreUnavailable
-from bot.ports.receivers import HeldShards
-from bot.ports.storage.receiving import ReceivingRepository
+from bot.ports.processes import HeldShards
+from bot.ports.storage.coordination import ReceivingRepository
 from bot.runtime.lease import WorkerLease
 
 COUNT_EVERY_S: Final = 10.0

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bot.ports.storage.coordination import Load
 from bot.ports.storage.transactions import WorkspaceKey
-from bot.ports.storage.workers import Load
 
 
 @dataclass(frozen=True, slots=True)

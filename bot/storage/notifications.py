@@ -11,7 +11,7 @@ import psycopg
 import structlog
 from sqlalchemy.engine import make_url
 
-from bot.ports.hints import Hint
+from bot.ports.processes import Hint
 from bot.storage.postgresql import CONNECT
 from bot.tasks import rest
 

@@ -6,7 +6,7 @@ from typing import Final
 from sqlalchemy import BigInteger, delete, insert, select, type_coerce, update
 
 from bot.domain.conversations import ConversationRef
-from bot.ports.receivers import HeldShards
+from bot.ports.processes import HeldShards
 from bot.process_roles import ProcessRole
 from bot.storage.sessions import ENDED
 from bot.storage.shards import shared_out

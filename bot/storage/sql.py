@@ -6,15 +6,14 @@ from copy import copy
 from typing import Concatenate, ParamSpec, TypeVar
 
 from bot.clock import Clock
-from bot.ports.storage.accounting import LedgerRepository, UsageRepository
-from bot.ports.storage.coordination import CoordinationRepository
+from bot.ports.storage.coordination import CoordinationRepository, ReceivingRepository, WorkerRepository
 from bot.ports.storage.hooks import HookRepository
-from bot.ports.storage.receiving import ReceivingRepository
 from bot.ports.storage.records import Lease
 from bot.ports.storage.repositories import (
     ChannelRepository,
     GrantRepository,
     InboxRepository,
+    LedgerRepository,
     OwnershipRepository,
     ProviderSessionRepository,
     SecretVault,
@@ -22,9 +21,9 @@ from bot.ports.storage.repositories import (
     TokenRepository,
     TranscriptRepository,
     UploadRepository,
+    UsageRepository,
 )
 from bot.ports.storage.transactions import AdmissionQuery, Admitted, FencedWrites, Situation, UnfencedWrites
-from bot.ports.storage.workers import WorkerRepository
 from bot.storage import (
     coordination,
     hooks,

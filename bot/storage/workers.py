@@ -20,8 +20,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert
 
+from bot.ports.storage.coordination import Load
 from bot.ports.storage.records import Lease, LivingProcess, Placement, ProcessProfile
-from bot.ports.storage.workers import Load
 from bot.process_roles import ALL_ROLES, roles_named
 from bot.storage.fair_share import FreeSession, chosen
 from bot.storage.sessions import AT_REST

@@ -42,9 +42,9 @@ from bot.domain.posts import Card, CardAction, Delivery, Opened, Speaker, Transc
 from bot.domain.sessions import Mode, SessionStatus
 from bot.media.events import Caption, SessionEvents, SessionView
 from bot.ports.chat import CoreApi, ValueQuery
-from bot.ports.files import Pictures
 from bot.ports.grants import Grant, Grants, Scope
 from bot.ports.room import Codec, VideoFrame
+from bot.ports.web import Pictures
 from bot.telemetry import new_metrics
 from bot.web.app import create_app, serve
 from bot.web.http_limits import Bounds

@@ -4,15 +4,14 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-from bot.ports.storage.accounting import LedgerRepository, UsageRepository
-from bot.ports.storage.coordination import CoordinationRepository
+from bot.ports.storage.coordination import CoordinationRepository, ReceivingRepository, WorkerRepository
 from bot.ports.storage.hooks import HookRepository
-from bot.ports.storage.receiving import ReceivingRepository
 from bot.ports.storage.records import Lease
 from bot.ports.storage.repositories import (
     ChannelRepository,
     GrantRepository,
     InboxRepository,
+    LedgerRepository,
     OwnershipRepository,
     ProviderSessionRepository,
     SecretVault,
@@ -20,9 +19,9 @@ from bot.ports.storage.repositories import (
     TokenRepository,
     TranscriptRepository,
     UploadRepository,
+    UsageRepository,
 )
 from bot.ports.storage.transactions import AdmissionQuery, Admitted, FencedWrites, Situation, UnfencedWrites
-from bot.ports.storage.workers import WorkerRepository
 from bot.tasks import Wakeups
 
 

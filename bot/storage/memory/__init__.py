@@ -5,15 +5,14 @@ from contextlib import AbstractAsyncContextManager
 from copy import copy
 
 from bot.clock import Clock
-from bot.ports.storage.accounting import LedgerRepository, UsageRepository
-from bot.ports.storage.coordination import CoordinationRepository
+from bot.ports.storage.coordination import CoordinationRepository, ReceivingRepository, WorkerRepository
 from bot.ports.storage.hooks import HookRepository
-from bot.ports.storage.receiving import ReceivingRepository
 from bot.ports.storage.records import Lease
 from bot.ports.storage.repositories import (
     ChannelRepository,
     GrantRepository,
     InboxRepository,
+    LedgerRepository,
     OwnershipRepository,
     ProviderSessionRepository,
     SecretVault,
@@ -21,9 +20,9 @@ from bot.ports.storage.repositories import (
     TokenRepository,
     TranscriptRepository,
     UploadRepository,
+    UsageRepository,
 )
 from bot.ports.storage.transactions import AdmissionQuery, Admitted, FencedWrites, Situation, UnfencedWrites
-from bot.ports.storage.workers import WorkerRepository
 from bot.storage.admission import EarlierRuns, SessionEndings, admit
 from bot.storage.event_writer import EventWriter
 from bot.storage.functions import StorageFunctions

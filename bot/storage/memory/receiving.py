@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from bot.domain.conversations import ConversationRef
-from bot.ports.receivers import HeldShards
+from bot.ports.processes import HeldShards
 from bot.ports.storage.records import SessionRecord
 from bot.process_roles import ProcessRole
 from bot.storage.memory.sessions import everywhere

@@ -5,9 +5,9 @@ from collections.abc import Collection
 from dataclasses import replace
 from datetime import timedelta
 
+from bot.ports.storage.coordination import Load
 from bot.ports.storage.records import Lease, LivingProcess, Placement, ProcessProfile, SessionRecord
 from bot.ports.storage.transactions import WorkspaceKey
-from bot.ports.storage.workers import Load
 from bot.storage.fair_share import FreeSession, chosen
 from bot.storage.memory.rows import WorkerRow
 from bot.storage.memory.sessions import AT_REST, update

@@ -14,8 +14,8 @@ from bot.commands.policy import Policy
 from bot.domain.conversations import File
 from bot.media.events import SessionEvents
 from bot.ports.chat import CoreApi, HttpMount
-from bot.ports.files import Pictures
 from bot.ports.grants import Grant, Grants
+from bot.ports.web import Pictures
 from bot.web.page import NOT_TO_BE_RUN, STATIC_PAGE, Static
 from bot.web.viewer.archive import FORMATS, Archive
 from bot.web.viewer.presence import Presence

@@ -7,8 +7,8 @@ import pytest
 from bot.domain.conversations import ConversationRef
 from bot.domain.sessions import EndReason, SessionStatus
 from bot.ports.storage import Storage
+from bot.ports.storage.coordination import Load
 from bot.ports.storage.records import Lease, LeaseLost, Placement, ProcessProfile, ProviderSessionStatus
-from bot.ports.storage.workers import Load
 from bot.testing.clock import ManualClock
 from tests.contract.storage.conftest import NOON, Opened
 from tests.contract.storage.seeds import CREDENTIALS, LIFE, enlist, session, start

@@ -13,7 +13,7 @@ from adapters.discord.voice import ELSEWHERE
 from bot.clock import SystemClock
 from bot.domain.conversations import Channel, Person, Reply, ReplyTo
 from bot.domain.errors import PlatformError, StoreUnavailable
-from bot.ports.receivers import HeldShards
+from bot.ports.processes import HeldShards
 from tests.contract.platform.cards import CARD
 from tests.integration.discord.fake import ANN, BOT, CHANNEL, GUILD, FakeDiscord
 from tests.integration.discord.fake.payloads import guild

@@ -15,7 +15,7 @@ from adapters.discord.platform import DiscordPlatform
 from adapters.discord.settings import DiscordSettings
 from bot.clock import SystemClock
 from bot.domain.conversations import ConversationRef, Inbound, MessagePosted, Outcome
-from bot.ports.receivers import ONLY_RECEIVER, Receivers
+from bot.ports.processes import ONLY_RECEIVER, Receivers
 from tests.contract.platform.harness import RecordingCore
 from tests.integration.discord.fake import CHANNEL, GUILD, TOKEN, FakeDiscord
 from tests.patience import HANG_S, until

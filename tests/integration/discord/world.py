@@ -21,8 +21,8 @@ from adapters.discord.platform import DiscordPlatform
 from adapters.discord.settings import DiscordSettings
 from bot.commands.verbs import CATALOGUE
 from bot.domain.conversations import Choice, ConversationRef
-from bot.ports.budgets import LocalBudgets
 from bot.ports.chat import ValueQuery
+from bot.ports.processes import LocalBudgets
 from tests.contract.platform.harness import ANN, BEN, RecordingCore
 from tests.integration.discord.openapi import known_api
 

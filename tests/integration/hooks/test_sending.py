@@ -20,7 +20,7 @@ from bot.jobs.scheduler import JobHolder
 from bot.jobs.webhooks import ASK_AGAIN, ASKED, AT_ONCE, FIRST_PAUSE, WebhookSender
 from bot.ports.storage.hooks import HookRecord
 from bot.ports.storage.records import Lease, ProcessProfile, UtteranceRecord
-from bot.ports.webhooks import WebhookUnreachable
+from bot.ports.web import WebhookUnreachable
 from bot.runtime.lease import WorkerLease
 from bot.storage.memory import MemoryStorage
 from bot.tasks import cancel_and_wait

@@ -8,7 +8,7 @@ import pytest
 
 from bot.app.service import Service
 from bot.domain.errors import AvatarbotError
-from bot.ports.hints import Hint, HintKind, NoHints
+from bot.ports.processes import Hint, HintKind, NoHints
 from bot.runtime.turns import UNHEARD
 from tests.world_fixture import QUICK, Stack, on_stack
 

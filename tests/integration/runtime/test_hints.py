@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
 from bot.app.service import Service
-from bot.ports.hints import Hint, HintKind
+from bot.ports.processes import Hint, HintKind
 from bot.testing.virtual_time import LoopClock
 from tests.world_fixture import Stack, on_stack
 

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy.engine import URL
 from structlog.testing import capture_logs
 
-from bot.ports.hints import Hint, HintKind
+from bot.ports.processes import Hint, HintKind
 from bot.storage.notifications import CHANNEL, MOST_UNSENT, PostgresHints
 from bot.tasks import cancel_and_wait
 from tests.patience import HANG_S, until

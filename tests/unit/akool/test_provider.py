@@ -11,7 +11,7 @@ from adapters.akool.provider import TOO_OFTEN_S, AkoolProvider
 from bot.domain.errors import ProviderError
 from bot.domain.sessions import ElevenLabs, Mode, SessionSpec, TurnDetection, VoiceParams
 from bot.ports.avatar import AvatarArrived
-from bot.ports.budgets import LocalBudgets
+from bot.ports.processes import LocalBudgets
 from bot.ports.provider import (
     AvatarInfo,
     LanguageInfo,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bot.delivery.shared_budgets import MOST_RESERVED, SHARE_ALONE, SharedBudget, SharedBudgets
-from bot.ports.budgets import CallRate
+from bot.ports.processes import CallRate
 from bot.storage.memory import MemoryStorage
 from bot.storage.memory.rows import Data
 from bot.tasks import cancel_and_wait

@@ -19,7 +19,7 @@ from adapters.discord.limits import (
     IdentifyLimiter,
     calls_of_bot,
 )
-from bot.ports.budgets import LocalBudgets
+from bot.ports.processes import LocalBudgets
 from bot.testing.virtual_time import run_virtual
 from tests.integration.discord.fake.limits import Window
 

@@ -1,10 +1,26 @@
-"""How an event gets to a receiver."""
+"""What is elsewhere on the web: files and pictures that are fetched, and receivers of webhooks."""
 
 from dataclasses import dataclass
 from typing import Protocol
 
+from bot.domain.conversations import File
 from bot.domain.errors import AvatarbotError
 from bot.ports.storage.hooks import EventRecord, HookRecord
+
+
+class PublicFiles(Protocol):
+    async def size(self, url: str) -> int | None:
+        """Bytes of what is at a public address, without fetching it; None when nobody tells within a few seconds.
+
+        Raises `NotPublic` for an address that leads, itself or by a redirect, to anywhere but the internet.
+        """
+        ...
+
+
+class Pictures(Protocol):
+    async def picture(self, url: str) -> File | None:
+        """The picture at a public address, at most 2 MB; None where there is none, or none within ten seconds. Never raises."""
+        ...
 
 
 class WebhookUnreachable(AvatarbotError):
