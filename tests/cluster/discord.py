@@ -123,7 +123,7 @@ class DiscordTown:
         channel = guild["channels"][number // self.servers]
         return DiscordTalker(Place(PLATFORM, guild["id"], channel["id"]), f"55{number:016}", self)
 
-    def refused(self) -> int:
+    def refused(self) -> list[str]:
         return self.fake.refused
 
     def told(self) -> list[tuple[str, str]]:

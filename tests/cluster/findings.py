@@ -56,7 +56,7 @@ class Findings:
     ends: Sequence[tuple[str, str]]
     stale: Sequence[tuple[str, ...]]
     unknown_rooms: Sequence[str]
-    too_fast: int
+    too_fast: Sequence[str]
     split: Mapping[str, int] = field(default_factory=dict)
 
     def complaints(self) -> dict[str, list[str]]:
@@ -74,7 +74,7 @@ class Findings:
             "ended for our fault": self.ended_wrongly,
             "stale writes": lambda: map(str, self.stale),
             "open and unknown": lambda: iter(self.unknown_rooms),
-            "429": self.written_too_fast,
+            "429": lambda: iter(self.too_fast),
             "two holders": lambda: (f"{workspace}: {looks} looks" for workspace, looks in self.split.items()),
         }
         found = {about: list(those()) for about, those in counted.items()}
@@ -140,10 +140,6 @@ class Findings:
     def ended_wrongly(self) -> Iterator[str]:
         yield from (f"{where}: {reason}" for where, reason in self.ends if reason not in ON_PURPOSE)
 
-    def written_too_fast(self) -> Iterator[str]:
-        if self.too_fast:
-            yield f"{self.too_fast} calls"
-
     @cached_property
     def _posted(self) -> Counter[str]:
         """How often each text of our people's is to be read."""
@@ -187,7 +183,7 @@ class Sources:
             sessions,
             self.audit.stale_writes(),
             sorted(set(self.simulation.open) - known),
-            sum(chat.refused() for chat in self.chats),
+            [call for chat in self.chats for call in chat.refused()],
             split,
         )
 

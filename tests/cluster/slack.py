@@ -17,6 +17,8 @@ from bot.ports.storage import Storage
 from tests.cluster.processes import Cluster, ServiceProcess
 from tests.cluster.talk import Place, PostedLine, Talker
 from tests.integration.slack.fake import FakeSlack, Grant, Message, SlackUser, payloads
+from tests.integration.slack.fake.server import Call
+from tests.integration.slack.fake.throttle import WINDOW_S
 from tests.integration.slack.fake.workspace import BOT_ID, BOT_USER, Channel, Hook
 
 UPDATES_PER_MINUTE = 50
@@ -94,8 +96,18 @@ class SlackTown:
         self.fake.workspace.hooks[name] = Hook(place.channel, person)
         return f"{self.fake.url}/hooks/{name}"
 
-    def refused(self) -> int:
-        return sum(call.error == "ratelimited" for call in self.fake.calls)
+    def refused(self) -> list[str]:
+        calls = [call for call in self.fake.calls if call.error == "ratelimited"]
+        return [
+            f"{call.method} {call.args.get('channel', '')} with {call.token}: {self._before(call)}" for call in calls
+        ]
+
+    def _before(self, refused: Call) -> str:
+        """How long before it the calls of the same method were, in seconds."""
+        same = (
+            c for c in self.fake.calls if (c.method, c.token) == (refused.method, refused.token) and c.at < refused.at
+        )
+        return " ".join(f"{refused.at - call.at:.1f}" for call in same if refused.at - call.at < WINDOW_S)
 
     def told(self) -> list[tuple[str, str]]:
         return [(shown.user, shown.text) for shown in self.fake.workspace.ephemerals]

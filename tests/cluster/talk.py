@@ -43,8 +43,8 @@ class Chat(Protocol):
         """Each sentence that one person alone saw, after who that was."""
         ...
 
-    def refused(self) -> int:
-        """How many calls came too fast."""
+    def refused(self) -> Sequence[str]:
+        """Calls that came too fast, each with what it met."""
         ...
 
 

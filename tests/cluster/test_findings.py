@@ -34,7 +34,7 @@ SOUND = Findings(
     ends=[("slack C1", "stopped")],
     stale=[],
     unknown_rooms=[],
-    too_fast=0,
+    too_fast=[],
 )
 UNHEARD = replace(ROW, outcome="unheard", sentence=SORRY)
 
@@ -54,7 +54,7 @@ WRONG = {
     "ended by us": (replace(SOUND, ends=[("slack C1", "error")]), {"ended for our fault"}),
     "written by who held it no more": (replace(SOUND, stale=[("a", "post", "s1")]), {"stale writes"}),
     "a room that nobody knows": (replace(SOUND, unknown_rooms=["room"]), {"open and unknown"}),
-    "too fast": (replace(SOUND, too_fast=1), {"429"}),
+    "too fast": (replace(SOUND, too_fast=["a call"]), {"429"}),
     "two who hold one workspace": (replace(SOUND, split={"slack T1": 1}), {"two holders"}),
 }  # fmt: skip
 

@@ -44,7 +44,7 @@ async def test_a_long_thread_limit_is_not_waited_for(wire: Wire) -> None:
         with pytest.raises(PlatformError, match="again in 5 minutes"):
             await wire.platform.post_card(PLACE, OTHER)
 
-    assert wire.discord.refused == 0
+    assert wire.discord.refused == []
     assert [m["id"] for m in wire.discord.messages.values() if m["author"] == USER] == [opened.card.message_id]
 
 

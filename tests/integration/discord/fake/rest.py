@@ -71,7 +71,8 @@ class FakeRest:
     """What has to be told on the gateway because of these calls, the bot's own messages and edits too."""
     left: set[str] = field(default_factory=set)
     """People who are in no server any more."""
-    refused: int = 0
+    refused: list[str] = field(default_factory=list)
+    """Calls that came too fast, each with the limit that it met."""
     """How many calls came too fast."""
     said: int = 0
 
@@ -108,7 +109,7 @@ class FakeRest:
             return Answer(401, {"code": 0, "message": "401: Unauthorized"})
         verdict = self.limits.judge(str(call))
         if verdict.refused:
-            self.refused += 1
+            self.refused.append(f"{call}: {verdict.headers}")
             return Answer(429, verdict.refused, verdict.headers)
         found = self._usual(call)
         found.headers |= verdict.headers
