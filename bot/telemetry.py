@@ -4,8 +4,10 @@ import collections
 import logging
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, TextIO
 
 import structlog
@@ -13,7 +15,6 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from structlog.typing import EventDict, Processor
 
 from bot.domain.text import printable, printable_line
-from bot.recent_problems import RECENT
 from bot.redaction import REDACTOR
 
 EVERY_S = 60.0
@@ -290,3 +291,46 @@ OUR_BUCKETS = (0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 
 ANSWER_BUCKETS = (0.05, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
 START_BUCKETS = (0.5, 1.0, 2.0, 3.0, 5.0, 7.5, 10.0, 15.0, 20.0, 30.0, 60.0)
 PROVIDER_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+
+KEPT = 10
+LEVELS = frozenset({"warning", "error", "critical"})
+
+
+@dataclass(frozen=True, slots=True)
+class RecentProblem:
+    """`event` is a sentence of the program's own; its fields, which may name somebody, are not kept. `times` counts it since `first`."""
+
+    first: datetime
+    last: datetime
+    level: str
+    event: str
+    times: int = 1
+
+
+class RecentProblems:
+    """Kinds of them, the last `KEPT`. A processor of structlog's, which changes nothing."""
+
+    def __init__(self) -> None:
+        self._kinds: deque[RecentProblem] = deque(maxlen=KEPT)
+
+    def __call__(self, _logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        if method in LEVELS:
+            self.note(method, str(event.get("event", "")), datetime.now(UTC))
+        elif method == "exception":
+            self.note("error", str(event.get("event", "")), datetime.now(UTC))
+        return event
+
+    def note(self, level: str, event: str, now: datetime) -> None:
+        before = next((each for each in self._kinds if (each.level, each.event) == (level, event)), None)
+        if before:
+            self._kinds.remove(before)
+        first, times = (before.first, before.times + 1) if before else (now, 1)
+        self._kinds.append(RecentProblem(first, now, level, event, times))
+
+    def newest(self) -> list[RecentProblem]:
+        return [*reversed(self._kinds)]
+
+
+RECENT = RecentProblems()
+"""Of this process."""

@@ -26,8 +26,7 @@ from adapters.playground.settings import PlaygroundSettings
 from bot.domain.conversations import Inbound
 from bot.ports.chat import ChatPlatform, HttpMount
 from bot.telemetry import warn_of_outsider
-from bot.web.incoming import ended_by, text_of
-from bot.web.page import NOT_TO_BE_RUN, Static, page
+from bot.web.page import NOT_TO_BE_RUN, Static, ended_by, page, text_of
 
 ENTER_WITHIN_S = 5.0
 NO_PAGE_OF_OURS = 1008

@@ -16,13 +16,13 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from adapters.moderation.checks import check as check_moderation
+from bot.app.files import exposed
 from bot.app.plugins import faults, platforms
 from bot.app.running import running
 from bot.app.wiring import check_key, known_settings, provider_plugin, rooms_plugin
 from bot.domain.errors import AvatarbotError, SettingsError
 from bot.domain.text import printable_line
 from bot.ports.plugin import AdapterPlugin, Finding, Level
-from bot.private_files import exposed
 from bot.redaction import REDACTOR
 from bot.settings import Settings, environment, load, unknown_names
 from bot.storage.keys import key_file, secret_keys

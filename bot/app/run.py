@@ -11,6 +11,7 @@ from adapters.playground.platform import PlaygroundPlatform
 from adapters.playground.settings import PlaygroundSettings
 from adapters.web.files import WebFiles, WebPictures
 from adapters.web.webhooks import StandardWebhooks
+from bot.app.files import exposed, history_file
 from bot.app.plugins import platforms, require_sound
 from bot.app.profile import profile_of, size_of
 from bot.app.service import Parts, Service
@@ -33,7 +34,6 @@ from bot.commands.policy import Policy
 from bot.domain.errors import SettingsError
 from bot.ports.chat import HttpMount
 from bot.ports.web import Pictures
-from bot.private_files import exposed, history_file
 from bot.process import conceal
 from bot.process_roles import ProcessRole, roles_named
 from bot.runtime.services import SessionTimeouts

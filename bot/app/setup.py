@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from pydantic_settings import BaseSettings
 
-from bot.app import env_file
+from bot.app import files
 from bot.app.doctor import doctor_checks, examine, exit_code, lines, table
 from bot.app.plugins import platforms, providers
 from bot.app.wiring import known_settings
@@ -73,7 +73,7 @@ async def setup(talk: Conversation, given: Mapping[str, str], file: Path = Path(
     """
     if unknown := sorted(given.keys() - known_settings()):
         raise SettingsError(f"There is no setting {', '.join(unknown)}; .env.example has all of them.")
-    env_file.write(file, given)
+    files.write(file, given)
     for part in parts():
         await _set_up(talk, part, given, file)
     findings = await examine(doctor_checks())
@@ -100,7 +100,7 @@ def _part(plugin: AdapterPlugin, *, needed: bool = False) -> SetupStep:
 
 
 async def _set_up(talk: Conversation, part: SetupStep, given: Mapping[str, str], file: Path) -> None:
-    kept = env_file.values_in(file)
+    kept = files.values_in(file)
     if not part.needed and not talk.confirm(f"\nSet up {part.title}?", default=part.begun({**kept, **os.environ})):
         return
     if part.needed:
@@ -115,7 +115,7 @@ async def _set_up(talk: Conversation, part: SetupStep, given: Mapping[str, str],
         wrong = any(finding.level is Level.PROBLEM for finding in findings)
         again = wrong and talk.confirm("Try again?", default=True)
     if usable:
-        env_file.write(file, answers)
+        files.write(file, answers)
 
 
 def _answers(talk: Conversation, part: SetupStep, known: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]:
@@ -142,7 +142,7 @@ async def _tried(part: SetupStep, values: Mapping[str, str]) -> tuple[bool, Sequ
     """Whether the service could read these values, and what is found with them."""
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / ENV_FILE
-        env_file.write(draft, values)
+        files.write(draft, values)
         try:
             settings = load(part.settings, str(draft))
         except SettingsError as error:

@@ -5,17 +5,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bot.cli.api import say, tokens
 from bot.cli.database import backup, db, restore
-from bot.cli.hooks import hooks
-from bot.cli.ledger import ledger
-from bot.cli.mcp import mcp
+from bot.cli.operations import forget, ledger, links, sessions, status, transcript, workspaces
 from bot.cli.plugins import Root
+from bot.cli.programs import hooks, mcp, say, tokens
 from bot.cli.running import finish
-from bot.cli.sessions import forget, links, sessions, transcript
 from bot.cli.setup import setup
-from bot.cli.status import status
-from bot.cli.workspaces import workspaces
 from bot.domain.errors import AvatarbotError
 from bot.domain.text import printable, printable_line
 

@@ -8,7 +8,6 @@ from bot.commands.catalogue import Verb
 from bot.domain.conversations import Command, Item, Reply
 from bot.queries import (
     account,
-    blocked_words,
     channel_settings,
     forgetting,
     knowledge,
@@ -43,7 +42,7 @@ ANSWERS: Mapping[str, Answer] = MappingProxyType(
         "defaults voice": channel_settings.change,
         "defaults elevenlabs": channel_settings.change,
         "defaults access": channel_settings.access,
-        "defaults words": blocked_words.change,
+        "defaults words": channel_settings.change_blocked_words,
         "defaults reset": channel_settings.reset,
         "usage": usage.show,
         "account show": account.show,

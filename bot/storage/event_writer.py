@@ -7,16 +7,16 @@ from typing import Any, Generic, Protocol, TypeVar
 import msgspec
 
 from bot.domain.disclosure import DIGITAL_SOURCE_TYPE
-from bot.domain.event_payloads import (
+from bot.domain.hook_events import (
     EndedPayload,
     EventAvatar,
     EventPerson,
+    EventType,
     SessionPayload,
     TurnPayload,
     UtterancePayload,
     encoded,
 )
-from bot.domain.hook_events import EventType
 from bot.domain.posts import Speaker
 from bot.domain.sessions import EndReason
 from bot.ports.storage.hooks import HookListener, NewEvent

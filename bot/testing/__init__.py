@@ -8,11 +8,11 @@ Each is as strict as what it stands for and passes the same suite of `tests/cont
 from bot.testing.avatar import AvatarBehavior, FakeAvatar
 from bot.testing.chat import FakeChat
 from bot.testing.chat_platform import FakeChatPlatform
-from bot.testing.clock import ManualClock
 from bot.testing.llm import FakeLanguageModel
 from bot.testing.provider import FakeAvatarProvider
 from bot.testing.room import FakeRooms
 from bot.testing.vault import FakeSecretVault
+from bot.testing.virtual_time import ManualClock
 from bot.testing.voice import FakeVoiceChannels
 
 __all__ = [

@@ -209,3 +209,17 @@ def virtual(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
         run_virtual(test(*args, **kwargs))
 
     return run
+
+
+class ManualClock:
+    """A `Clock` that stands still unless it is moved."""
+
+    def __init__(self, at: datetime = datetime(2026, 1, 1, tzinfo=UTC)) -> None:
+        self.at = at
+
+    def now(self) -> datetime:
+        return self.at
+
+    def advance(self, seconds: float) -> None:
+        """Move it on, or back."""
+        self.at += timedelta(seconds=seconds)

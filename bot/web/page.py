@@ -1,13 +1,16 @@
-"""Pages of ours: what surrounds them in headers, and what is around their words."""
+"""Pages of ours: their headers and frame, and what comes in over their WebSockets."""
 
+import asyncio
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from string import Template
 
 from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 POLICY = Template(
     "default-src 'none'; script-src 'nonce-$nonce' 'strict-dynamic'; style-src 'nonce-$nonce'; img-src 'self' data: blob:; "
@@ -66,3 +69,50 @@ class Static(StaticFiles):
         response = await super().get_response(path, scope)
         response.headers["cache-control"] = "no-cache"
         return response
+
+
+async def text_of(socket: WebSocket) -> str:
+    """The next message, after everybody else had a turn: thousands may be here already.
+
+    Raises `ValueError` for a binary one, and `WebSocketDisconnect`.
+    """
+    message = await message_of(socket)
+    if isinstance(message, bytes):
+        raise ValueError("a binary message")  # noqa: TRY004 - of what somebody sent, not of ours
+    return message
+
+
+async def message_of(socket: WebSocket) -> str | bytes:
+    """The next message, text or binary, after everybody else had a turn. Raises `WebSocketDisconnect`."""
+    await asyncio.sleep(0)
+    message = await socket.receive()
+    if message["type"] == "websocket.disconnect":
+        raise WebSocketDisconnect(message.get("code", 1005), message.get("reason"))
+    text: str | None = message.get("text")
+    data: bytes = message.get("bytes") or b""
+    return data if text is None else text
+
+
+@contextmanager
+def ended_by(*kinds: type[Exception]) -> Iterator[None]:
+    """Around a task group that ends by what its tasks raise: of several at once, the first of these kinds, by itself.
+
+    What is none of them leaves as the group that it came in.
+    """
+    ends: list[Exception] = []
+    try:
+        yield
+    except* kinds as group:
+        ends = list(_leaves(group))
+    for kind in kinds:
+        for end in ends:
+            if isinstance(end, kind):
+                raise end from None
+
+
+def _leaves(group: ExceptionGroup[Exception]) -> Iterator[Exception]:
+    for error in group.exceptions:
+        if isinstance(error, ExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.app import env_file
+from bot.app import files
 from tests.acceptance.processes import AVATARBOT, simulation, surroundings
 from tests.integration.slack.fake import FakeSlack
 from tests.integration.slack.fake.server import APP_TOKEN
@@ -60,7 +60,7 @@ async def test_tokens_are_tried_as_they_are_pasted_and_kept(tmp_path: Path, akoo
 
     assert "AKOOL: the key works" in done.said, done.said
     assert done.said.count("Try again?") == 1
-    kept = env_file.values_in(tmp_path / ".env")
+    kept = files.values_in(tmp_path / ".env")
     assert kept["AKOOL_API_KEY"] == AKOOL_KEY
     assert (kept["SLACK_APP_TOKEN"], kept["SLACK_BOT_TOKEN"]) == (APP_TOKEN, BOT_TOKEN)
     assert kept["PUBLIC_URL"] == "https://avatars.example.com"
@@ -71,13 +71,13 @@ async def test_what_the_service_could_not_read_is_not_written(tmp_path: Path, ak
     done = await answered(tmp_path, [AKOOL_KEY, "y", "a.b.c", "my server", "n", "n", "", "n"], "--set", akool)
 
     assert "has to be ids of servers" in done.said
-    assert set(env_file.values_in(tmp_path / ".env")) == {"AKOOL_BASE_URL", "AKOOL_API_KEY"}
+    assert set(files.values_in(tmp_path / ".env")) == {"AKOOL_BASE_URL", "AKOOL_API_KEY"}
 
 
 async def test_what_was_answered_before_it_ends_is_there(tmp_path: Path, akool: str) -> None:
     done = await answered(tmp_path, [AKOOL_KEY], "--set", akool)
 
-    assert env_file.values_in(tmp_path / ".env")["AKOOL_API_KEY"] == AKOOL_KEY
+    assert files.values_in(tmp_path / ".env")["AKOOL_API_KEY"] == AKOOL_KEY
     assert done.code == 2
     assert "No chat platform is set up" in done.said
 
@@ -102,7 +102,7 @@ async def test_the_environment_goes_before_the_file(tmp_path: Path, akool: str) 
     done = await answered(tmp_path, ["n", "n", "", "n"], AKOOL_API_KEY=AKOOL_KEY, **{name: url})
 
     assert "AKOOL_API_KEY is set in the environment" in done.said
-    assert "AKOOL_API_KEY" not in env_file.values_in(tmp_path / ".env")
+    assert "AKOOL_API_KEY" not in files.values_in(tmp_path / ".env")
 
 
 def test_a_token_is_not_shown_as_it_is_typed(tmp_path: Path, akool: str) -> None:

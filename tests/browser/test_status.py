@@ -12,7 +12,7 @@ from bot.app.demo import demo_parts
 from bot.app.service import Service
 from bot.app.status_page import status_page
 from bot.commands.policy import Limits
-from bot.recent_problems import RECENT
+from bot.telemetry import RECENT
 from bot.testing.chat import FakeChat
 from bot.testing.chat_platform import FakeChatPlatform
 from bot.web.app import create_app, serve

@@ -10,9 +10,9 @@ import pytest
 
 from bot.app import doctor
 from bot.app.doctor import core_checks, examine, exit_code, table
+from bot.app.files import exposed, history_file
 from bot.domain.errors import StoreUnavailable
 from bot.ports.plugin import Finding, Level
-from bot.private_files import exposed, history_file
 from bot.settings import Settings, known_names, load
 from bot.storage.keys import key_file, secret_keys
 from bot.testing.virtual_time import virtual

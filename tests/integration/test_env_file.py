@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.app.env_file import values_in, write
+from bot.app.files import values_in, write
 from bot.domain.errors import SettingsError
 from bot.settings import Settings, environment, load
 

@@ -10,7 +10,7 @@ from bot.ports.storage.hooks import HookRecord
 from bot.ports.storage.records import ProcessProfile, UtteranceRecord
 from bot.storage.memory import MemoryStorage
 from bot.testing.chat import CHANNEL
-from bot.testing.clock import ManualClock
+from bot.testing.virtual_time import ManualClock
 from bot.web.mcp.tools import AgentTools
 from tests.contract.storage.conftest import NOON
 from tests.memory_fixture import MemoryWorld, in_memory

@@ -12,7 +12,7 @@ from bot.domain.errors import AvatarbotError
 from bot.domain.hook_events import EventType, PlaceScope
 from bot.jobs.webhooks import FIRST_PAUSE, GIVE_UP, LONGEST_PAUSE, failure
 from bot.storage.memory import MemoryStorage
-from bot.testing.clock import ManualClock
+from bot.testing.virtual_time import ManualClock
 
 URL = "https://hooks.example/in/SECRET"
 PLATFORMS = ("slack", "discord")

@@ -8,7 +8,7 @@ from bot.app.api_tokens import TokenRequest, create, listing, read, revoke
 from bot.domain.conversations import ConversationRef
 from bot.domain.errors import AvatarbotError
 from bot.storage.memory import MemoryStorage
-from bot.testing.clock import ManualClock
+from bot.testing.virtual_time import ManualClock
 
 NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
 PLATFORMS = ("slack", "discord")

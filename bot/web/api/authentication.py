@@ -8,7 +8,7 @@ from bot.clock import Clock
 from bot.domain.api_tokens import ApiToken, digest_of, is_well_formed
 from bot.domain.conversations import Person
 from bot.ports.storage.repositories import TokenRepository
-from bot.web.api.problems import ApiProblem, ProblemKind
+from bot.web.api.wire import ApiProblem, ProblemKind
 
 BEARER = "Bearer "
 

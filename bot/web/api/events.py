@@ -19,7 +19,7 @@ from bot.ports.storage.hooks import EventRecord, HookRepository
 from bot.runtime.services import Services
 from bot.tasks import rest
 from bot.web.api.authentication import ApiCaller
-from bot.web.api.problems import ApiProblem, ProblemKind
+from bot.web.api.wire import ApiProblem, ProblemKind
 
 VERB = "events"
 """What a token has to be for."""

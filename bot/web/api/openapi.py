@@ -9,16 +9,15 @@ import msgspec
 
 from bot.commands.catalogue import FORMATS, Option, OptionType, Verb
 from bot.commands.verbs import CATALOGUE
-from bot.domain.event_payloads import DATA
-from bot.domain.event_payloads import VERSION as PAYLOAD_VERSION
-from bot.domain.hook_events import EventType
-from bot.web.api.problems import ProblemKind
+from bot.domain.hook_events import DATA, EventType
+from bot.domain.hook_events import VERSION as PAYLOAD_VERSION
 from bot.web.api.wire import (
     MOST_DAYS,
     ON_A_SESSION,
     USUAL_DAYS,
     AvatarList,
     Problem,
+    ProblemKind,
     RequestStatus,
     SayRequest,
     SessionList,

@@ -41,10 +41,11 @@ from bot.runtime.sentences import has_ended
 from bot.runtime.services import Services
 from bot.tasks import rest
 from bot.web.api.authentication import ApiCaller
-from bot.web.api.problems import ApiProblem, ProblemKind
 from bot.web.api.wire import (
     LONGEST_NAME,
+    ApiProblem,
     OwnUsage,
+    ProblemKind,
     RequestState,
     RequestStatus,
     SessionSummary,

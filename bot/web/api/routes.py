@@ -27,15 +27,16 @@ from bot.web.api.authentication import ApiCaller, Authentication
 from bot.web.api.events import EventStreams
 from bot.web.api.openapi import document, query_names
 from bot.web.api.operations import LONGEST_WAIT, ApiOperations
-from bot.web.api.problems import ApiProblem, ProblemKind
 from bot.web.api.wire import (
     MOST_DAYS,
     ON_A_SESSION,
     USUAL_DAYS,
+    ApiProblem,
     AvatarList,
     AvatarOffer,
     OptionValue,
     Problem,
+    ProblemKind,
     RequestStatus,
     SayRequest,
     SessionList,

@@ -1,11 +1,12 @@
-"""What goes over the HTTP API as JSON: names and types as in its OpenAPI document, which is made of these."""
+"""What goes over the HTTP API as JSON: names and types as in its OpenAPI document, which is made of these; and why a request is refused."""
 
 from datetime import datetime
-from enum import StrEnum
+from enum import Enum, StrEnum
 from typing import Annotated, Literal
 
 import msgspec
 
+from bot.domain.errors import AvatarbotError
 from bot.domain.sessions import SessionStatus
 from bot.ports.storage.records import InboxOutcome, InboxState
 
@@ -161,3 +162,39 @@ class Problem(msgspec.Struct, frozen=True):
     title: str
     status: int
     detail: str
+
+
+class ProblemKind(Enum):
+    """The status of the answer, its `title`, and by the member's name its `type`."""
+
+    BAD_REQUEST = 400, "The request makes no sense"
+    UNAUTHORIZED = 401, "No valid token"
+    FORBIDDEN = 403, "The token does not allow that"
+    NOT_FOUND = 404, "Not found"
+    METHOD_NOT_ALLOWED = 405, "Not with this method"
+    REQUEST_TIMEOUT = 408, "The body came too slowly"
+    NO_SESSION = 409, "No session there"
+    TOO_LARGE = 413, "The body is too large"
+    UNSUPPORTED_MEDIA_TYPE = 415, "The body is not JSON"
+    REFUSED = 422, "Refused"
+    KEY_REUSED = 422, "The Idempotency-Key was used for something else"
+    TOO_MANY_REQUESTS = 429, "Too many requests"
+    BROKEN = 500, "A fault of ours"
+    UNAVAILABLE = 503, "Not taken"
+
+    def __init__(self, status: int, title: str) -> None:
+        self.status = status
+        self.title = title
+
+    @property
+    def uri(self) -> str:
+        return f"urn:avatarbot:problem:{self.name.lower().replace('_', '-')}"
+
+
+class ApiProblem(AvatarbotError):
+    """A request that is not done. `retry_after` are seconds, where it may be tried again."""
+
+    def __init__(self, kind: ProblemKind, sentence: str, *, retry_after: float | None = None) -> None:
+        super().__init__(sentence)
+        self.kind = kind
+        self.retry_after = retry_after

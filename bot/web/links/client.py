@@ -13,7 +13,6 @@ from bot.media.events import Caption, MediaFanout, SessionEvents, SessionView
 from bot.media.floor import Floor
 from bot.media.voices import NOBODY_LISTENS, Microphone
 from bot.ports.storage.records import Placement
-from bot.web.incoming import ended_by
 from bot.web.links.tokens import LinkKeys, LinkTarget
 from bot.web.links.wire import (
     DOWN_BYTES,
@@ -39,6 +38,7 @@ from bot.web.links.wire import (
     unpack,
     voice_frame,
 )
+from bot.web.page import ended_by
 from bot.web.viewer.presence import People, Presence, Told
 
 OPENS_WITHIN_S: Final = 3.0

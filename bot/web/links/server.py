@@ -18,7 +18,6 @@ from bot.media.floor import Floor
 from bot.ports.chat import CoreApi
 from bot.ports.storage.records import Lease
 from bot.telemetry import Metrics, warn_of_outsider
-from bot.web.incoming import ended_by, message_of
 from bot.web.links.tokens import LinkKeys, LinkTarget
 from bot.web.links.wire import (
     PATH,
@@ -42,10 +41,10 @@ from bot.web.links.wire import (
     to_worker,
     voice_of,
 )
+from bot.web.page import ended_by, message_of
 from bot.web.viewer.actions import microphone_of
-from bot.web.viewer.player import Player
 from bot.web.viewer.presence import People, Presence
-from bot.web.viewer.sending import NewestFrames
+from bot.web.viewer.sending import NewestFrames, Player
 
 log = structlog.get_logger(__name__)
 

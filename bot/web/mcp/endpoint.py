@@ -12,8 +12,8 @@ from bot.domain.errors import StoreUnavailable
 from bot.ports.chat import HttpMount
 from bot.web.api.authentication import Authentication
 from bot.web.api.operations import ApiOperations
-from bot.web.api.problems import ApiProblem, ProblemKind
 from bot.web.api.routes import refused
+from bot.web.api.wire import ApiProblem, ProblemKind
 from bot.web.mcp.tools import AgentTools
 
 if TYPE_CHECKING:

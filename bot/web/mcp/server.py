@@ -32,7 +32,7 @@ from starlette.types import Receive, Scope, Send
 
 from bot.domain.errors import StoreUnavailable
 from bot.web.api.authentication import ApiCaller
-from bot.web.api.problems import ApiProblem
+from bot.web.api.wire import ApiProblem
 from bot.web.mcp.tools import AgentTool, AgentTools, ToolCall
 
 INSTRUCTIONS = (

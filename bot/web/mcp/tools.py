@@ -14,9 +14,8 @@ from bot.domain.errors import StoreUnavailable
 from bot.web.api.authentication import ApiCaller
 from bot.web.api.openapi import PLACE, options_of
 from bot.web.api.operations import ApiOperations
-from bot.web.api.problems import ApiProblem, ProblemKind
 from bot.web.api.routes import text_of
-from bot.web.api.wire import RequestState, RequestStatus
+from bot.web.api.wire import ApiProblem, ProblemKind, RequestState, RequestStatus
 
 Json = dict[str, Any]
 Progress = Callable[[float, str], Awaitable[None]]

@@ -6,8 +6,7 @@ from datetime import datetime
 
 from prometheus_client import Histogram
 
-from bot.recent_problems import RECENT, RecentProblem
-from bot.telemetry import Metrics
+from bot.telemetry import RECENT, Metrics, RecentProblem
 from bot.web.readiness import Readiness, reasons
 
 HALF, MOST = 0.5, 0.95

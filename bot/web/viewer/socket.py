@@ -13,7 +13,7 @@ from bot.media.events import SessionEvents
 from bot.ports.chat import CoreApi
 from bot.ports.grants import Grant, Grants, Scope
 from bot.telemetry import warn_of_outsider
-from bot.web.incoming import ended_by, message_of, text_of
+from bot.web.page import ended_by, message_of, text_of
 from bot.web.viewer.actions import ONLY_WATCHING, act, microphone, offered, values
 from bot.web.viewer.archive import Archive
 from bot.web.viewer.connection import ViewerConnection

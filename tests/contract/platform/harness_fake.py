@@ -10,7 +10,7 @@ from bot.domain.posts import CardAction
 from bot.ports.chat import ChatPlatform
 from bot.testing.chat import CHANNEL, Answered, ChatMessage, FakeChat
 from bot.testing.chat_platform import FakeChatPlatform
-from bot.testing.clock import ManualClock
+from bot.testing.virtual_time import ManualClock
 from tests.contract.platform.harness import ANN, BEN, GUEST, Abilities, PlatformHarness, RecordingCore, Seen
 
 PEOPLE = {

@@ -42,7 +42,7 @@ from adapters.playground.protocol import Changed as ChangedFrame
 from adapters.playground.settings import PlaygroundSettings
 from bot.domain.conversations import ConversationRef, MessageRef
 from bot.domain.posts import CardAction
-from bot.testing.clock import ManualClock
+from bot.testing.virtual_time import ManualClock
 from bot.web.app import mounted, serve
 from tests.contract.platform.harness import ANN, BEN, GUEST, Abilities, PlatformHarness, RecordingCore, Seen
 from tests.patience import HANG_S

@@ -17,7 +17,7 @@ from bot.storage.engine import Store
 from bot.storage.memory import MemoryStorage
 from bot.storage.memory.rows import Data
 from bot.storage.sql import SqlStorage
-from bot.testing.clock import ManualClock
+from bot.testing.virtual_time import ManualClock
 from tests.database import database_in
 from tests.server import emptied_database
 from tests.world_fixture import KEY

@@ -17,7 +17,7 @@ from bot.ports.storage import Storage
 from bot.ports.storage.records import ProcessProfile
 from bot.ports.storage.repositories import OWN_ACCOUNT
 from bot.ports.storage.transactions import AdmissionQuery, Admitted, NewSession, Situation
-from bot.testing.clock import ManualClock
+from bot.testing.virtual_time import ManualClock
 from tests.contract.storage.conftest import NOON
 from tests.contract.storage.seeds import BEN, SPEC, accept, claim_turn, hosted, said, session, start, waiting
 

@@ -9,7 +9,7 @@ from bot.domain.sessions import EndReason, SessionStatus
 from bot.ports.storage import Storage
 from bot.ports.storage.coordination import Load
 from bot.ports.storage.records import Lease, LeaseLost, Placement, ProcessProfile, ProviderSessionStatus
-from bot.testing.clock import ManualClock
+from bot.testing.virtual_time import ManualClock
 from tests.contract.storage.conftest import NOON, Opened
 from tests.contract.storage.seeds import CREDENTIALS, LIFE, enlist, session, start
 

@@ -17,7 +17,7 @@ from bot.ports.storage import Storage
 from bot.ports.storage.hooks import HookDelivery, HookRecord
 from bot.ports.storage.records import InboxOutcome, Lease, LeaseLost, UtteranceRecord
 from bot.ports.storage.transactions import AdmissionQuery, Admitted, FencedWrites
-from bot.testing.clock import ManualClock
+from bot.testing.virtual_time import ManualClock
 from tests.contract.storage.conftest import NOON
 from tests.contract.storage.seeds import ANN, accept, claim_turn, hosted, said, session, start, utterance, waiting
 

@@ -21,7 +21,7 @@ from bot.ports.storage.records import (
     UnfinishedRow,
 )
 from bot.ports.storage.transactions import Settlement
-from bot.testing.clock import ManualClock
+from bot.testing.virtual_time import ManualClock
 from tests.contract.storage.conftest import NOON
 from tests.contract.storage.seeds import ANN, BEN, PLACE, accept, claim_turn, enlist, hosted, said, start, waiting
 

@@ -27,7 +27,7 @@ from bot.ports.storage.records import (
 )
 from bot.ports.storage.repositories import OWN_ACCOUNT
 from bot.ports.storage.transactions import FencedWrites, Standing
-from bot.testing.clock import ManualClock
+from bot.testing.virtual_time import ManualClock
 from tests.contract.storage.conftest import NOON, Opened
 from tests.contract.storage.seeds import (
     ANN,

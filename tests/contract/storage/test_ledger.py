@@ -10,7 +10,7 @@ from bot.domain.ledger import CreditReading, LedgerLine
 from bot.domain.sessions import EndReason
 from bot.ports.storage import Storage
 from bot.ports.storage.records import Lease, ProviderSessionStatus
-from bot.testing.clock import ManualClock
+from bot.testing.virtual_time import ManualClock
 from tests.contract.storage.conftest import NOON
 from tests.contract.storage.seeds import CREDENTIALS, hosted
 

@@ -46,7 +46,7 @@ from bot.ports.storage.records import (
     VoicePlace,
 )
 from bot.ports.storage.transactions import AdmissionQuery, Admitted, FencedWrites, NewSession, Settlement
-from bot.testing.clock import ManualClock
+from bot.testing.virtual_time import ManualClock
 from tests.contract.storage.conftest import KINDS, NOON, Open
 from tests.contract.storage.seeds import utterance
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from bot.ports.storage.repositories import SecretVault
-from bot.testing.clock import ManualClock
 from bot.testing.vault import FakeSecretVault
+from bot.testing.virtual_time import ManualClock
 from tests.contract.storage.conftest import KINDS
 
 

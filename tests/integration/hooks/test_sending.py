@@ -27,8 +27,8 @@ from bot.tasks import cancel_and_wait
 from bot.telemetry import new_metrics
 from bot.testing.chat import CHANNEL, FakeChat
 from bot.testing.chat_platform import FakeChatPlatform
-from bot.testing.clock import ManualClock
 from bot.testing.provider import FakeAvatarProvider
+from bot.testing.virtual_time import ManualClock
 from tests.integration.hooks.receiver import INSIDE, Internet, Names, Receiver, receiving, verified
 from tests.patience import until
 from tests.stored import started

@@ -14,8 +14,8 @@ from bot.ports.storage.hooks import EventRecord
 from bot.storage.memory import MemoryStorage
 from bot.telemetry import new_metrics
 from bot.testing.chat import CHANNEL
-from bot.testing.clock import ManualClock
 from bot.testing.provider import FakeAvatarProvider
+from bot.testing.virtual_time import ManualClock
 from tests.memory_fixture import MemoryWorld, in_memory
 from tests.stored import started
 

@@ -20,8 +20,8 @@ from bot.storage.memory import MemoryStorage
 from bot.telemetry import new_metrics
 from bot.testing.chat import CHANNEL, FakeChat
 from bot.testing.chat_platform import FakeChatPlatform
-from bot.testing.clock import ManualClock
 from bot.testing.provider import FakeAvatarProvider
+from bot.testing.virtual_time import ManualClock
 from bot.web.api.events import HEARTBEAT, MOST_OF_A_TOKEN, EventStreams
 from bot.web.app import create_app, serve
 from tests.patience import HANG_S

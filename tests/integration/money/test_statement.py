@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from click.testing import CliRunner
 
 from bot.app.ledger import Statement, encoded, shown, stated
-from bot.cli.ledger import ledger
+from bot.cli.operations import ledger
 from bot.domain.conversations import Command, Inbound, ReplyTo
 from bot.domain.errors import ProviderError, Verdict
 from bot.domain.ledger import LedgerLine

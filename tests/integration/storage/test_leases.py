@@ -17,8 +17,7 @@ from bot.storage.connections import PoolSize
 from bot.storage.encryption import Cipher
 from bot.storage.engine import Store
 from bot.storage.sql import SqlStorage
-from bot.testing.clock import ManualClock
-from bot.testing.virtual_time import JumpingClock
+from bot.testing.virtual_time import JumpingClock, ManualClock
 from tests.contract.storage.seeds import LIFE, PLACE, known, start
 from tests.patience import HANG_S
 from tests.server import connected, emptied_database

@@ -20,8 +20,8 @@ from bot.storage.engine import Store
 from bot.storage.sql import SqlStorage
 from bot.storage.tables import metadata
 from bot.telemetry import new_metrics
-from bot.testing.clock import ManualClock
 from bot.testing.provider import FakeAvatarProvider
+from bot.testing.virtual_time import ManualClock
 from tests.database import database_in
 from tests.sources import ROOT
 from tests.world_fixture import KEY

@@ -15,8 +15,8 @@ from bot.commands.policy import Limits
 from bot.domain.errors import StoreUnavailable
 from bot.process_roles import ALL_ROLES
 from bot.queries.overview import overview
-from bot.recent_problems import KEPT, RECENT, RecentProblems
 from bot.settings import Settings, load
+from bot.telemetry import KEPT, RECENT, RecentProblems
 from bot.testing.chat import ANN
 from bot.web.app import create_app
 from bot.web.status.process import ProcessStatus, process_status

@@ -5,7 +5,7 @@ from dotenv import dotenv_values
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.app.env_file import changed
+from bot.app.files import changed
 from bot.domain.errors import SettingsError
 
 NAMES = st.from_regex(r"[A-Z][A-Z_]{0,8}", fullmatch=True)

@@ -13,7 +13,7 @@ from bot.ports.storage.records import InboxOutcome
 from bot.ports.turn_traces import TurnMoment, TurnTrace
 from bot.testing.chat import ANN, CHANNEL
 from bot.testing.virtual_time import virtual
-from bot.web.viewer.player import Player
+from bot.web.viewer.sending import Player
 from tests.disclosing import TOLD
 from tests.memory_fixture import MemoryWorld, in_memory
 

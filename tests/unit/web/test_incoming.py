@@ -6,7 +6,7 @@ import pytest
 from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from bot.web.incoming import ended_by, text_of
+from bot.web.page import ended_by, text_of
 
 FRAMES = 500
 

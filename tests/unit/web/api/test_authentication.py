@@ -10,7 +10,7 @@ from bot.domain.conversations import ConversationRef
 from bot.storage.memory import MemoryStorage
 from bot.testing.virtual_time import LoopClock, run_virtual
 from bot.web.api.authentication import BURST, LOOK_EVERY, Authentication
-from bot.web.api.problems import ApiProblem, ProblemKind
+from bot.web.api.wire import ApiProblem, ProblemKind
 
 PLACES = (ConversationRef("slack", "T1", "C1"),)
 

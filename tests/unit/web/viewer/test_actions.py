@@ -18,7 +18,7 @@ from bot.domain.conversations import (
     Role,
 )
 from bot.ports.grants import Grant, Scope
-from bot.testing.clock import ManualClock
+from bot.testing.virtual_time import ManualClock
 from bot.web.viewer.actions import NOT_FROM_HERE, ONLY_WATCHING, VERBS, act, offered, values
 from bot.web.viewer.wire import Do, Say, ValuesOffered, ValuesWanted
 from bot.web.viewer.wire import Outcome as Told

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from bot.media.keyframes import BEHIND_S, MediaFrame
 from bot.ports.room import AudioFrame, Codec, VideoFrame
-from bot.web.viewer.backpressure import FrameBackpressure
+from bot.web.viewer.sending import FrameBackpressure
 
 KEY = VideoFrame("1", Codec.VP8, True, 640, 360, 0, b"key")
 DELTA = VideoFrame("1", Codec.VP8, False, 640, 360, 0, b"delta")

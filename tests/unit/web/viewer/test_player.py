@@ -12,7 +12,7 @@ from starlette.websockets import WebSocket
 from bot.media.events import MediaFanout
 from bot.media.keyframes import MediaFrame
 from bot.ports.room import AudioFrame, Codec, VideoFrame
-from bot.web.viewer.player import Player
+from bot.web.viewer.sending import Player
 from bot.web.viewer.wire import HEADER, on_wire, pack
 from tests.disclosing import TOLD
 

@@ -1,9 +1,11 @@
-"""Commands for sessions of all workspaces, what was said in them, and their links."""
+"""Commands for operators: how the service is doing, its sessions and what was said in them, links, accounts, and what was paid."""
 
 import sys
+from datetime import UTC, datetime
 
 import click
 
+from bot.cli.plugins import PlatformName
 from bot.cli.running import finish, print_answer
 from bot.domain.text import printable_line
 
@@ -109,3 +111,82 @@ def revoke_links() -> None:
     from bot.app.operations import revoke_links
 
     print_answer(revoke_links)
+
+
+@click.group()
+def workspaces() -> None:
+    """Say which workspaces may use your account at the provider."""
+
+
+@workspaces.command()
+@click.argument("platform", type=PlatformName())
+@click.argument("workspace")
+@click.option("--no", "refuse", is_flag=True, help="Take the permission back.")
+def allow(platform: str, workspace: str, refuse: bool) -> None:
+    """Let a workspace start sessions on your account at the provider.
+
+    \b
+      avatarbot workspaces allow slack T0123456
+    """
+    from bot.app.operations import allow
+
+    print_answer(lambda storage: allow(storage, platform, workspace, yes=not refuse))
+
+
+@workspaces.command("key")
+@click.argument("platform", type=PlatformName())
+@click.argument("workspace")
+@click.option("--remove", is_flag=True, help="Delete the key that the workspace has.")
+def own_key(platform: str, workspace: str, remove: bool) -> None:
+    """Let a workspace use its own account at the provider.
+
+    The key is read from standard input, and tried before it is kept. An admin of the workspace gives one with /avatar account key.
+
+    \b
+      avatarbot workspaces key slack T0123456 < key.txt
+      avatarbot workspaces key slack T0123456 --remove
+    """
+    from bot.app.operations import keep_key
+
+    key = "" if remove else click.prompt("Key", hide_input=True) if sys.stdin.isatty() else sys.stdin.read().strip()
+    if not key and not remove:
+        raise click.UsageError("There is no key on standard input.")
+    click.echo(printable_line(finish(keep_key(platform, workspace, key))))
+
+
+@click.command()
+def status() -> int:
+    """Show on one screen how the service is doing: sessions, processes, what was paid today, and what went wrong last.
+
+    Ends with 0 when the service on this machine answers and is ready, else with 1.
+    """
+    from bot.app.status import status as shown
+    from bot.telemetry import configure_logging
+
+    configure_logging("critical")  # what is found is said on the screen, and nowhere else
+    screen, well = finish(shown())
+    click.echo(screen)
+    return 0 if well else 1
+
+
+@click.command()
+@click.option(
+    "--since", type=click.DateTime(["%Y-%m-%d"]), metavar="DAY", help="As in 2026-11-01; 30 days where left out."
+)
+@click.option("--json", "as_json", is_flag=True, help="For programs: seconds and credits.")
+def ledger(since: datetime | None, as_json: bool) -> None:
+    """Show what was bought at the provider, used, given back and lost, by day and workspace, beside the credit that is left.
+
+    LEAKED is paid time after a session was to end, UNKNOWN what was perhaps bought: the provider's answer was missed. "own key" is an
+    account that a workspace brought; the comparison is of yours alone.
+
+    \b
+      avatarbot ledger
+      avatarbot ledger --since 2026-11-01 --json
+    """
+    from bot.app.ledger import ledger as stated
+
+    first = since and since.replace(tzinfo=UTC)
+    if first and first > datetime.now(UTC):
+        raise click.BadParameter("This day has not begun yet (UTC).", param_hint="--since")
+    click.echo(finish(stated(first, as_json=as_json)))

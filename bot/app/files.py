@@ -1,15 +1,18 @@
-"""The file `.env`: read for what is there, and written with everything else in it left as it is."""
+"""Files of the service: `.env`, read, and written with everything else in it left as it is; and those that nobody else is to read."""
 
 import os
 import re
+import stat
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dotenv import dotenv_values
 
 from bot.domain.errors import SettingsError
-from bot.settings import reading
+from bot.settings import ENV_FILE, Settings, reading
+from bot.storage.backup import JOURNALS
+from bot.storage.keys import key_file
 
 _ASSIGNMENT = re.compile(r"\s*(?:export\s+)?([A-Za-z_]\w*)\s*=")
 _PLAIN = re.compile(r"[\w@%+=:,./~-]*")
@@ -61,3 +64,21 @@ def _quoted(value: str) -> str:
         return value
     escaped = value.replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"
+
+
+def private_files(settings: Settings) -> Sequence[Path]:
+    """The database with its journals, the key, what the playground remembers, and `.env`, as far as they are there."""
+    database = settings.database_path
+    beside = [database.with_name(database.name + ending) for ending in ("", *JOURNALS)]
+    named = [*beside, key_file(settings), history_file(settings), Path(ENV_FILE).absolute()]
+    return [file for file in named if file.is_file()]
+
+
+def history_file(settings: Settings) -> Path:
+    """Where the playground remembers what was said, unless its own settings name another place."""
+    return settings.database_path.with_suffix(".playground.jsonl")
+
+
+def exposed(settings: Settings) -> Sequence[Path]:
+    """Those that their group or everybody may read or write."""
+    return [file for file in private_files(settings) if stat.S_IMODE(file.stat().st_mode) & 0o077]
