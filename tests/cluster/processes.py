@@ -157,12 +157,12 @@ class Cluster:
 
 
 @contextlib.contextmanager
-def fork_server(path: Sequence[Path] = ()) -> "Iterator[subprocess.Popen[str]]":
-    """What starts processes of the service. `path` is searched for adapters too."""
-    python_path = os.pathsep.join(map(str, (ROOT, *path)))
+def fork_server(path: Sequence[Path] = (), root: Path = ROOT) -> "Iterator[subprocess.Popen[str]]":
+    """What starts processes of the service as it is in the checkout `root`. `path` is searched for adapters too."""
+    python_path = os.pathsep.join(map(str, (root, *path)))
     with subprocess.Popen(
         [sys.executable, "-m", forks.__name__],
-        cwd=ROOT,
+        cwd=root,
         env=surroundings({"PYTHONPATH": python_path}),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

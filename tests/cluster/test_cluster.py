@@ -22,8 +22,8 @@ async def test_a_few_processes_lose_nothing_and_double_nothing(tmp_path: Path) -
 
 @pytest.mark.soak
 async def test_a_few_behind_a_pooler_lose_nothing(tmp_path: Path) -> None:
-    through, hints = partial(pooled, size=40), {"AVATARBOT_DATABASE_HINTS": "off"}
-    async with installed(tmp_path, FEW_TOWNS, FEW, through, **hints) as world:
+    through = partial(pooled, size=40)
+    async with installed(tmp_path, FEW_TOWNS, FEW, through, AVATARBOT_DATABASE_HINTS="off") as world:
         await little_happens(world)
 
 

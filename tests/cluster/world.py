@@ -15,13 +15,12 @@ from sqlalchemy.engine import URL
 from bot.clock import SystemClock
 from bot.storage.connections import PoolSize
 from bot.storage.encryption import Cipher
-from bot.storage.migrate import upgrade
 from bot.storage.sql import sql_storage
 from tests.acceptance.processes import Simulation, simulation
-from tests.cluster import loopback
 from tests.cluster.discord import SHARDS, DiscordTown, discord_town
 from tests.cluster.findings import Findings, Sources
-from tests.cluster.processes import EVERYTHING, Cluster, ServiceProcess, fork_server
+from tests.cluster.processes import EVERYTHING, Cluster, ServiceProcess
+from tests.cluster.releases import THIS, Program
 from tests.cluster.slack import SlackTown, slack_town
 from tests.cluster.talk import Talker
 from tests.cluster.watch import Watch, watching
@@ -228,15 +227,16 @@ async def installed(
     towns: Towns,
     topology: Mapping[str, Sequence[str]] = FEW,
     through: Callable[[URL], contextlib.AbstractContextManager[URL]] = contextlib.nullcontext,
+    program: Program = THIS,
     **settings: str,
 ) -> AsyncIterator[World]:
-    """`through` leads processes to the database by another way, such as a pooler."""
+    """`through` leads processes to the database by another way, such as a pooler. `program` makes the tables and is what runs."""
     thrown, key = dice(), Fernet.generate_key().decode()
     async with contextlib.AsyncExitStack() as stack:
-        forks = stack.enter_context(fork_server([loopback.install(folder / "adapters")]))
+        forks = stack.enter_context(program.forks(folder / "program"))
         server = OwnServer(*QUICK)
         url = stack.enter_context(database_on(stack.enter_context(server.running())))
-        upgrade(url)
+        program.upgrade(url)
         audit = ServerAudit(url)
         simulated = stack.enter_context(
             simulation(pace=150, thinking=0.05, join_delay=0.1, concurrency=10**4, credit=1e9)

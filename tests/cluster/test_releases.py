@@ -1,0 +1,47 @@
+"""A release replaces another process by process on one database, and is taken back: nothing is lost and nothing is done twice."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.releases import THIS, Program, previous_release
+from tests.cluster.test_cluster import FEW_TOWNS, ON_DISCORD, ON_SLACK, hold
+from tests.cluster.world import FEW, World, installed
+
+
+@pytest.fixture
+def previous(tmp_path: Path) -> Program:
+    return previous_release(tmp_path)
+
+
+@pytest.mark.soak
+async def test_a_new_release_replaces_the_previous_one(tmp_path: Path, previous: Program) -> None:
+    await replaced(tmp_path, previous, THIS)
+
+
+@pytest.mark.soak
+async def test_the_previous_release_replaces_a_new_one(tmp_path: Path, previous: Program) -> None:
+    await replaced(tmp_path, THIS, previous)
+
+
+async def replaced(folder: Path, first: Program, then: Program) -> None:
+    async with installed(folder, FEW_TOWNS, FEW, program=first) as world:
+        with then.forks(folder / "other") as world.cluster.forks:
+            await world.begin(ON_SLACK, ON_DISCORD)
+            async with world.talk(every=4):
+                await world.each_says(1)
+                await roll(world)
+            await hold(world)
+
+
+async def roll(world: World) -> None:
+    """What starts from now on is the other program: while both run, a worker ends, the server fails, the other worker is killed."""
+    front, leaving, staying = world.cluster.living
+    await world.end(leaving)
+    await world.each_says(1)
+    await world.stop_server()
+    await world.each_says(1)
+    await world.kill(staying)
+    await world.each_says(1)
+    await world.end(front)
+    await world.each_says(1)
