@@ -139,7 +139,7 @@ class Service:
         self._connections = Connections(self._platforms, parts.clock, parts.metrics)
         self._ended_cards = EndedCards(self.services)
         self._hints = parts.hints
-        self._runs = HintedRuns(self.worker, parts.hints, storage.outbox)
+        self._runs = HintedRuns(self.worker, parts.hints, storage.outbox, self.services.written)
         self._inbox = Inbox(storage, self.services.policy, funding, self._runs, ended=self._ended_cards.note)
         self._replies = Outbox(self.services, self.worker.lease.enlisted)
         self._links = Links(storage.grants, parts.clock, lambda: self.base_url)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 from weakref import WeakValueDictionary
 
 from bot.domain.disclosure import Disclosed
@@ -268,16 +268,37 @@ async def _drain(queue: asyncio.Queue[SessionEvent]) -> AsyncIterator[SessionEve
         yield await queue.get()
 
 
+AWAITED_FOR_S: Final = 60.0
+"""Seconds for which a process that asked is told what a run writes: nobody waits longer for a request."""
+
+
 class SessionWrites:
-    """Wakes whoever waits for something of a session to be written, in this process. What was written is read from the storage."""
+    """Wakes whoever waits for something of a session to be written, here or in a process that asked. What was written is read from the storage."""
 
     def __init__(self) -> None:
         self._waiting: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
+        self._asked: dict[str, float] = {}  # by session, until when: in the running loop's time
+        self.ask: Callable[[str], None] = lambda _: None
+        """Asks the process that runs a session for its writes. It may not hear, so whoever asks looks now and then anyway."""
+        self.tell: Callable[[str], None] = lambda _: None
+        """Tells other processes that the run of a session has written."""
 
     def notify(self, session_id: str) -> None:
         """A run has written. Never waits."""
+        self.wake_here(session_id)
+        if self._asked.get(session_id, 0.0) > asyncio.get_running_loop().time():
+            self.tell(session_id)
+
+    def wake_here(self, session_id: str) -> None:
+        """Whoever waits in this process looks again."""
         for event in self._waiting.get(session_id, ()):
             event.set()
+
+    def asked(self, session_id: str) -> None:
+        """Another process waits for what the run of a session writes, which may come here later."""
+        now = asyncio.get_running_loop().time()
+        self._asked = {each: until for each, until in self._asked.items() if until > now}
+        self._asked[session_id] = now + AWAITED_FOR_S
 
     @property
     def waits(self) -> bool:
@@ -287,7 +308,7 @@ class SessionWrites:
     def notify_all(self) -> None:
         """Whoever waits looks again."""
         for session_id in self._waiting:
-            self.notify(session_id)
+            self.wake_here(session_id)
 
     @contextmanager
     def watch(self, session_id: str) -> Iterator[asyncio.Event]:

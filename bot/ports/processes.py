@@ -19,6 +19,8 @@ class HintKind(StrEnum):
     CHANGED = "changed"  # what waits in a channel was edited or withdrawn
     CLAIM = "claim"  # a session needs a run
     OUTBOX = "outbox"  # something happened that a hook or a stream listens for
+    AWAITED = "awaited"  # somebody waits for what the run of a session writes
+    WRITTEN = "written"  # the run of a session that is awaited has written
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,14 @@ class Hint:
     @classmethod
     def waits(cls, session_id: str) -> "Hint":
         return cls(HintKind.WAITS, (session_id,))
+
+    @classmethod
+    def awaited(cls, session_id: str) -> "Hint":
+        return cls(HintKind.AWAITED, (session_id,))
+
+    @classmethod
+    def written(cls, session_id: str) -> "Hint":
+        return cls(HintKind.WRITTEN, (session_id,))
 
     @classmethod
     def changed(cls, channel: ConversationRef) -> "Hint":

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
-from typing import Final
+from typing import Final, TypeVar
 from uuid import uuid4
 
 import msgspec
@@ -16,6 +16,8 @@ from bot.storage.postgresql import CONNECT
 from bot.tasks import rest
 
 log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 CHANNEL: Final = "avatarbot"
 
@@ -35,7 +37,8 @@ AGAIN_FIRST_S, AGAIN_MOST_S = 0.5, 30.0
 """Before the connection is made anew, at first and at most."""
 
 _encoder = msgspec.json.Encoder()
-_decoder = msgspec.json.Decoder(list[Hint])
+_parts = msgspec.json.Decoder(list[msgspec.Raw])
+_hint = msgspec.json.Decoder(Hint)
 _PROBE: Final = "probe "
 
 
@@ -121,12 +124,9 @@ class PostgresHints:
                 self._hear(notification.payload)
 
     def _hear(self, payload: str) -> None:
-        try:
-            hints = _decoder.decode(payload)
-        except msgspec.MsgspecError:  # of another version of this program
-            return
-        for hint in hints:
-            self._heard(hint)
+        for part in _decoded(_parts, payload) or ():
+            if hint := _decoded(_hint, part):
+                self._heard(hint)
 
     async def _send(self, connection: psycopg.AsyncConnection) -> None:
         if self._unsent:
@@ -144,6 +144,14 @@ class PostgresHints:
             parts.append(part)
             del self._unsent[hint]
         return f"[{b','.join(parts).decode()}]"
+
+
+def _decoded(decoder: msgspec.json.Decoder[T], text: str | msgspec.Raw) -> T | None:
+    """None for what another version of this program says."""
+    try:
+        return decoder.decode(text)
+    except msgspec.MsgspecError:
+        return None
 
 
 async def _notify(connection: psycopg.AsyncConnection, payload: str) -> None:

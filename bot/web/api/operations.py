@@ -62,7 +62,7 @@ LONGEST_WAIT = 60.0
 """Seconds for which the end of a request can be waited for at once."""
 
 LOOK_EVERY = 5.0
-"""Seconds between two looks without a wakeup: another process may have done it."""
+"""Seconds between two looks without a wakeup: a hint of the process that did it may be lost."""
 
 MOST_WAITING = 50
 """Requests of one token whose end is waited for at once; of more the state is told as it is."""
@@ -200,6 +200,8 @@ class ApiOperations:
         with self._services.written.watch(row.session_id) as written, contextlib.suppress(TimeoutError):
             async with asyncio.timeout(within):
                 while row.state is not InboxState.DONE and not self._closed:
+                    if not written.is_set():  # at first, and after silence
+                        self._services.written.ask(row.session_id)
                     written.clear()
                     row = await self._row(caller, row.id)
                     if row.state is not InboxState.DONE and not self._closed:

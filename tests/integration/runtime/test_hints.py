@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from bot.app.service import Service
 from bot.ports.processes import Hint, HintKind
 from bot.testing.virtual_time import LoopClock
+from bot.web.api.operations import LOOK_EVERY
+from tests.program_fixture import program
 from tests.world_fixture import Stack, on_stack
 
 SOON = 0.02
@@ -114,3 +116,43 @@ async def test_a_start_taken_elsewhere_is_claimed_at_once(stack: Stack) -> None:
         board.sent.clear()
         await stack.room.command("start")
         assert Hint(HintKind.CLAIM) in board.sent
+
+
+async def answered_after(service: Service, name: str, times: int = 1) -> list[float]:
+    """Seconds from a program's request to the answer, for whose end it waits."""
+    clock, took = LoopClock(), list[float]()
+    async with program(service, name=name) as api:
+        for _ in range(times):
+            asked = clock.now()
+            response = await api.say("Version 2 is out.", prefer="wait=60")
+            assert response.json()["status"] == "spoken"
+            took.append((clock.now() - asked).total_seconds())
+    return took
+
+
+@on_stack()
+async def test_who_waits_elsewhere_is_answered_as_soon_as_here(stack: Stack) -> None:
+    async with AsyncExitStack() as leaving:
+        runs, hears = await two(stack, leaving, Board())
+        elsewhere = await answered_after(hears, "hears-bot", times=4)
+        assert max(elsewhere) < max(await answered_after(runs, "runs-bot", times=4)) + SOON
+
+
+@on_stack()
+async def test_who_waits_elsewhere_is_answered_without_hints_too(stack: Stack) -> None:
+    async with AsyncExitStack() as leaving:
+        board = Board()
+        runs, hears = await two(stack, leaving, board)
+        board.members.clear()
+        (elsewhere,) = await answered_after(hears, "hears-bot")
+        assert elsewhere < max(await answered_after(runs, "runs-bot")) + LOOK_EVERY + 1.0
+
+
+@on_stack()
+async def test_what_nobody_waits_for_is_told_to_nobody(stack: Stack) -> None:
+    async with AsyncExitStack() as leaving:
+        board = Board()
+        runs, _ = await two(stack, leaving, board)
+        await spoken_after(stack, "Hello")
+        await answered_after(runs, "runs-bot")
+        assert {HintKind.AWAITED, HintKind.WRITTEN}.isdisjoint(hint.kind for hint in board.sent)
