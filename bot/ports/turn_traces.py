@@ -29,8 +29,10 @@ class TurnTrace:
     session_id: str
     platform: str
     outcome: str
-    moments: Mapping[TurnMoment, datetime]
-    """UTC. What did not happen is not there; `RECEIVED` always is."""
+    received: datetime
+    """UTC."""
+    after: Mapping[TurnMoment, float]
+    """Seconds from when it was received until each later moment. What did not happen is not there."""
 
 
 class TurnObserver(Protocol):

@@ -141,9 +141,11 @@ class TurnTimes:
             self.metrics.caption_skew.observe(abs(skew))
 
     def _trace(self, turn_id: str, turn: _FollowedTurn) -> TurnTrace:
-        now, wall = _now(), self.clock.now()
-        moments = {moment: wall - timedelta(seconds=now - at) for moment, at in turn.moments.items()}
-        return TurnTrace(turn_id, turn.session_id, turn.platform, turn.outcome.value, moments)
+        began = turn.moments[TurnMoment.RECEIVED]
+        received = self.clock.now() - timedelta(seconds=_now() - began)
+        after = {moment: at - began for moment, at in turn.moments.items()}
+        del after[TurnMoment.RECEIVED]
+        return TurnTrace(turn_id, turn.session_id, turn.platform, turn.outcome.value, received, after)
 
 
 def _now() -> float:

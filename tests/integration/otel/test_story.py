@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 
+from adapters.otel.tracing import ATTRIBUTES
 from bot.app.service import Parts, Service
 from bot.app.tracing import open_observers
 from bot.clock import SystemClock
@@ -39,6 +40,7 @@ async def test_a_message_arrives_as_a_trace_without_its_words() -> None:
             while not metrics.registry.get_sample_value("avatarbot_caption_skew_seconds_count"):
                 await asyncio.sleep(0.01)
     (turn,) = collector.spans
-    assert {event.name for event in turn.events} == set(TurnMoment) - {TurnMoment.RECEIVED}
+    told = {each.key for each in turn.attributes if each.key.startswith("avatarbot.seconds_to.")}
+    assert told == {ATTRIBUTES[moment] for moment in TurnMoment} - {ATTRIBUTES[TurnMoment.RECEIVED]}
     assert b"secret" not in turn.SerializeToString()
     assert b"Ann" not in turn.SerializeToString()

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -21,6 +22,9 @@ ARRIVES_AFTER = 0.2
 """Seconds, of an avatar of `AvatarBehavior`."""
 
 KEY = VideoFrame("2", Codec.VP8, True, 2, 2, 0, b"a picture")
+
+
+LATER = set(TurnMoment) - {TurnMoment.RECEIVED}
 
 
 @dataclass
@@ -58,12 +62,13 @@ async def begun(world: MemoryWorld, **options: str) -> Traces:
 
 @in_memory()
 async def test_a_turn_is_told_moment_by_moment(world: MemoryWorld) -> None:
-    traces = await begun(world)
+    traces, said = await begun(world), world.clock.now()
     await world.room.say("Hello", world.room.thread)
     await world.until(lambda: bool(traces.seen))
     (trace,) = traces.seen
-    assert list(trace.moments) == sorted(trace.moments, key=lambda moment: trace.moments[moment])
-    assert set(trace.moments) == set(TurnMoment)
+    assert list(trace.after) == list(TurnMoment)[1:]
+    assert list(trace.after.values()) == sorted(trace.after.values())
+    assert timedelta() <= trace.received - said < timedelta(seconds=0.1)
     assert (trace.platform, trace.outcome) == ("fake", InboxOutcome.SPOKEN)
     assert "Hello" not in repr(trace)
     assert "Ann" not in repr(trace)
@@ -95,7 +100,7 @@ async def test_an_answer_under_an_id_of_its_own_is_followed(world: MemoryWorld) 
     traces = await begun(world)
     await world.room.say("Hello", world.room.thread)
     await world.until(lambda: bool(traces.seen))
-    assert set(traces.seen[0].moments) == set(TurnMoment)
+    assert set(traces.seen[0].after) == LATER
 
 
 @in_memory()
@@ -103,7 +108,7 @@ async def test_in_retelling_a_turn_ends_without_a_post(world: MemoryWorld) -> No
     traces = await begun(world, mode="retelling")
     await world.room.say("Hello", world.room.thread)
     await world.until(lambda: bool(traces.seen))
-    assert set(TurnMoment) - set(traces.seen[0].moments) == {TurnMoment.FIRST_POST, TurnMoment.FINAL_POST}
+    assert LATER - set(traces.seen[0].after) == {TurnMoment.FIRST_POST, TurnMoment.FINAL_POST}
 
 
 @in_memory()
