@@ -194,7 +194,7 @@ class Conversations:
 
 class Backfill:
     """`talks` says where something goes on, by the newest message known there; `hear` is told of each message that was missed, oldest first;
-    `gone` of a place that is not there any more.
+    and says whether it was taken; `gone` of a place that is not there any more.
 
     What failed is tried again after `again_s` seconds, then after twice as many, up to `LOOK_AGAIN_MOST`.
     """
@@ -203,7 +203,7 @@ class Backfill:
         self,
         rest: Rest,
         talks: Callable[[Collection[int]], Awaitable[Mapping[ConversationRef, int]]],
-        hear: Callable[[ConversationRef, Payload], Awaitable[None]],
+        hear: Callable[[ConversationRef, Payload], Awaitable[bool]],
         gone: Callable[[ConversationRef], Awaitable[None]],
         again_s: float = LOOK_AGAIN_FIRST,
     ) -> None:
@@ -265,9 +265,8 @@ class Backfill:
         except PlatformError as error:
             log.warning("what was said meanwhile is looked up later", reason=error.detail)
         else:
-            for message in missed:
-                await self._hear(place, message)
-            if self._gaps.get(place) == newest:
+            taken = [await self._hear(place, message) for message in missed]
+            if all(taken) and self._gaps.get(place) == newest:
                 del self._gaps[place]
 
     async def _said_since(self, place: ConversationRef, newest: int) -> list[Payload]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 import discord
 import structlog
@@ -29,12 +30,14 @@ from bot.domain.conversations import (
     Reply,
 )
 from bot.domain.errors import IN_DOUBT, PlatformError, StoreUnavailable
-from bot.ports.chat import CoreApi
+from bot.ports.chat import CoreApi, Give
 
 log = structlog.get_logger(__name__)
 
 NOT_TAKEN = "That was not taken just now. Please try again."
 TAKEN_BEFORE = "I have that already."
+
+UNTAKEN = frozenset({Refused(NOT_TAKEN), Refused(IN_DOUBT)})
 
 SPOKEN = frozenset({discord.MessageType.default, discord.MessageType.reply})
 """Kinds of messages that a person wrote; the others are notices of Discord's."""
@@ -65,8 +68,7 @@ class DiscordInboundHandler:
             case Accepted():
                 pass
             case Question():
-                if await self._first(inbound):
-                    await self.tell(inbound, await self.core.answer(inbound))
+                await self._once(inbound, partial(self._answer, inbound))
             case Refused(sentence) | NoSession(sentence):
                 await self.tell(inbound, Reply(sentence))
             case Duplicate():
@@ -79,9 +81,8 @@ class DiscordInboundHandler:
             self.conversations.hear(inbound.place, inbound.sequence)
         match outcome:
             case Question():
-                if await self._first(inbound):
-                    await self.tell(inbound, await self.core.answer(inbound))
-            case Refused(sentence) if addressed or live or sentence not in {NOT_TAKEN, IN_DOUBT}:
+                await self._once(inbound, partial(self._answer, inbound))
+            case Refused(sentence) if addressed or live or outcome not in UNTAKEN:
                 await self._refuse(inbound, sentence)
             case NoSession(sentence):
                 self.conversations.forget(inbound.place)
@@ -91,17 +92,22 @@ class DiscordInboundHandler:
                 pass
 
     async def _refuse(self, inbound: Inbound, sentence: str) -> None:
-        if sentence == NOT_TAKEN or await self._first(inbound):
-            await self.tell(inbound, Reply(sentence))
+        tell = partial(self.tell, inbound, Reply(sentence))
+        await (tell() if sentence == NOT_TAKEN else self._once(inbound, tell))
 
-    async def _first(self, inbound: Inbound) -> bool:
+    async def _once(self, inbound: Inbound, give: Give) -> None:
         """A message is looked up again after an interruption, perhaps by another process. Whoever cannot know it says so."""
         try:
-            return await self.core.first_to_answer(inbound)
+            giving = await self.core.first_to_answer(inbound, give)
         except StoreUnavailable as error:
             log.warning("something was not answered", reason=error.detail)
             await self.tell(inbound, Reply(NOT_TAKEN))
-            return False
+        else:
+            if giving:
+                await giving()
+
+    async def _answer(self, inbound: Inbound) -> None:
+        await self.tell(inbound, await self.core.answer(inbound))
 
     async def tell(self, inbound: Inbound, reply: Reply) -> None:
         """Tell who did this. What cannot be told is logged: there is nobody else to tell."""
@@ -110,9 +116,11 @@ class DiscordInboundHandler:
 
     async def offer_form(self, inbound: Inbound, verb: Verb) -> None:
         """To whoever wrote a message that asks for it."""
+        await self._once(inbound, partial(self._offer, inbound, verb))
+
+    async def _offer(self, inbound: Inbound, verb: Verb) -> None:
         assert inbound.reply_to is not None
-        if await self._first(inbound):
-            await self._try(self.replies.offer(inbound.reply_to, forms.offer(verb)))
+        await self._try(self.replies.offer(inbound.reply_to, forms.offer(verb)))
 
     @staticmethod
     async def _try(telling: Awaitable[None]) -> None:
@@ -133,23 +141,28 @@ class MessageEvents:
         self._places = places
         self._own_id = own_id
 
-    async def hear(self, message: discord.Message, *, late: bool = False) -> None:
-        """Take one message. `late` ones were said while we were away: nobody is told any more how to start a session."""
+    async def hear(self, message: discord.Message, *, late: bool = False) -> bool:
+        """Take one message, and say whether it was, or is none for us. `late` ones were said while we were away: nobody is told any more
+        how to start a session.
+        """
         if not _is_spoken(message):
-            return
+            return True
         addressed = self._is_addressed(message)
         words = self._words(message)
         if not words and not addressed:
-            return
+            return True
         place = await self._place_of(_guild_id(message), message.channel.id)
         if place is None:
-            return
+            return True
         inbound = self._inbound(message, place, words, addressed=addressed)
         if addressed and not late and (verb := forms.asked_for(words, self._handler.catalogue)):
             await self._handler.offer_form(inbound, verb)
-            return
+            return True
         outcome = await self._handler.accept(inbound)
-        await self._handler.settle_message(inbound, outcome, addressed=addressed and not late)
+        taken = outcome not in UNTAKEN
+        if taken or not late:  # else it is heard again
+            await self._handler.settle_message(inbound, outcome, addressed=addressed and not late)
+        return taken
 
     async def edited(self, payload: discord.RawMessageUpdateEvent) -> None:
         """Discord also reports link previews as edits; only what people changed has a time of editing."""

@@ -236,10 +236,11 @@ class DiscordPlatform(DiscordPublisher):
                 self._conversations.forget(known)
         await self._core.channel_removed(place, whole_workspace=whole_workspace)
 
-    async def _hear_missed(self, place: ConversationRef, payload: Payload) -> None:
+    async def _hear_missed(self, place: ConversationRef, payload: Payload) -> bool:
         guild_id = None if is_direct(place) else int(place.workspace_id)
         if self._client and (message := self._client.message_from(payload, guild_id, int(target(place)))):
-            await self._messages.hear(message, late=True)
+            return await self._messages.hear(message, late=True)
+        return True
 
     async def _talks(self, shards: Collection[int]) -> dict[ConversationRef, int]:
         """What goes on in these shards' servers, and up to where it was heard, here or by whoever had the shard before."""

@@ -92,10 +92,9 @@ class SlackEvents:
     async def _answer(self, inbound: Inbound, answer: Afterwards) -> Receipt:
         """A mention comes as two events, perhaps to two processes, and whatever Slack sends may come again."""
         try:
-            first = await self._handler.core.first_to_answer(inbound)
+            return Receipt(afterwards=await self._handler.core.first_to_answer(inbound, answer))
         except StoreUnavailable:
             return Receipt(status=503)
-        return Receipt(afterwards=answer if first else None)
 
     async def _changed(self, setting: InboundContext, event: MessageEvent, body: Body) -> Receipt:
         """An edit or a deletion, which is its author's whoever that is. Slack also reports the preview that it adds to a link."""

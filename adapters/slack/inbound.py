@@ -255,8 +255,7 @@ class SlackInboundHandler:
             case Refused(sentence):
                 return Handling(sentence)
             case Question():
-                first = await self.core.first_to_answer(inbound)
-                return Handling(afterwards=(lambda: self._answer(inbound)) if first else None)
+                return Handling(afterwards=await self.core.first_to_answer(inbound, lambda: self._answer(inbound)))
 
     def say(self, inbound: Inbound, sentence: str) -> Afterwards:
         """Tell the person who did this, after the answer."""

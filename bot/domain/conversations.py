@@ -236,7 +236,9 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Duplicate:
-    """The same `event_id` was accepted or answered before; nothing changed."""
+    """The same `event_id` was accepted or answered before; nothing changed. Where it is not `over`, whoever answers it may still die of it."""
+
+    over: bool = True
 
 
 @dataclass(frozen=True, slots=True)

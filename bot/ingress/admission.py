@@ -29,7 +29,7 @@ from bot.domain.conversations import (
 from bot.domain.provider import Use
 from bot.domain.sessions import EndReason, SessionStatus
 from bot.ports.storage.records import HEARD, SAY, USES, WITHDRAW, NewRow, SessionRecord
-from bot.ports.storage.transactions import Admitted, NewSession, Situation, WorkspaceKey
+from bot.ports.storage.transactions import Admitted, EventKey, NewSession, Situation, WorkspaceKey
 from bot.runtime.resolve import as_settings, specified
 from bot.runtime.sentences import JUST_ENDED, already_here, has_ended, nobody_here, start_again
 
@@ -79,11 +79,16 @@ class Admission:
     def admit(self, inbound: Inbound) -> Outcome:
         place = inbound.place
         event = (place.platform, place.workspace_id, inbound.event_id)
-        outcome = Duplicate() if event in self._known else self._decide(inbound)
+        outcome = self._before(event) or self._decide(inbound)
         if isinstance(outcome, Accepted):
             self._known.add(event)
         self.admitted.outcomes.append(outcome)
         return outcome
+
+    def _before(self, event: EventKey) -> Duplicate | None:
+        if event in self._known:
+            return Duplicate()
+        return Duplicate(over=False) if event in self._situation.answering else None
 
     def _decide(self, inbound: Inbound) -> Outcome:
         match inbound.body:

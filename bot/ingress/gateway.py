@@ -3,11 +3,9 @@
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
 
 import structlog
 
-from bot.clock import new_id
 from bot.commands.buttons import instead
 from bot.commands.options import ChannelSettings
 from bot.commands.parser import bare_command
@@ -27,10 +25,11 @@ from bot.domain.conversations import (
     Refused,
     Reply,
 )
-from bot.domain.errors import AvatarbotError, ProviderError
+from bot.domain.errors import AvatarbotError, ProviderError, StoreUnavailable
 from bot.domain.sessions import EndReason
-from bot.ingress.inbox import Inbox
-from bot.ports.chat import ChatPlatform, ValueQuery
+from bot.ingress.answering import Answering
+from bot.ingress.inbox import NOT_TAKEN, Inbox
+from bot.ports.chat import ChatPlatform, Give, ValueQuery
 from bot.ports.storage.records import SessionRecord, departure
 from bot.queries.context import Query, QueryContext
 from bot.queries.offers import choices
@@ -44,8 +43,11 @@ log = structlog.get_logger(__name__)
 ASK_WITHIN = 1.5
 """Seconds; a list of choices that comes later is of no use."""
 
-ANSWERED_FOR = timedelta(minutes=15)
-"""After which what was answered might be delivered again: the last try known of a chat platform comes about six minutes after the first."""
+ANSWERED_WITHIN = 1.5
+"""Seconds for which a second delivery waits for the answer to the first: Slack waits for three in all."""
+
+LOOK_AGAIN = 0.25
+"""Seconds."""
 
 FAULT = "Something went wrong on our side. Please try again."
 
@@ -57,12 +59,13 @@ class Gateway:
         self._inbox = inbox
         self._query_context = context
         self._services = context.services
+        self._answering = Answering(context.services.storage.coordination)
 
     # ------------------------------------------------------------ what changes a session
 
     async def accept(self, inbound: Inbound) -> Outcome:
         began = asyncio.get_running_loop().time()
-        outcome = await self._inbox.accept(inbound)
+        outcome = await self._outcome(inbound)
         metrics, platform = self._services.metrics, inbound.place.platform
         metrics.accept_seconds.observe(asyncio.get_running_loop().time() - began)
         match outcome:
@@ -76,6 +79,15 @@ class Gateway:
             case _:
                 pass
         return outcome
+
+    async def _outcome(self, inbound: Inbound) -> Outcome:
+        """Whoever answers another delivery of the same may die of it: until it has been answered this one is not taken either."""
+        for _ in range(int(ANSWERED_WITHIN / LOOK_AGAIN)):
+            outcome = await self._inbox.accept(inbound)
+            if outcome != Duplicate(over=False):
+                return outcome
+            await asyncio.sleep(LOOK_AGAIN)
+        raise StoreUnavailable(NOT_TAKEN, "another delivery of the same is being answered")
 
     async def concerns(self, place: ConversationRef) -> bool:
         if self._inbox.runs.hosts(place.channel):
@@ -102,9 +114,8 @@ class Gateway:
 
     # ------------------------------------------------------------ questions
 
-    async def first_to_answer(self, inbound: Inbound) -> bool:
-        coordination = self._services.storage.coordination
-        return await coordination.first_to_answer(inbound.place, inbound.event_id, new_id(), lasts=ANSWERED_FOR)
+    async def first_to_answer(self, inbound: Inbound, give: Give) -> Give | None:
+        return await self._answering.first(inbound, give)
 
     async def answer(self, inbound: Inbound) -> Reply:
         reply = await self._answer(inbound)

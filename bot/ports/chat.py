@@ -213,12 +213,16 @@ class ValueQuery:
     limit: int = 25
 
 
+Give = Callable[[], Awaitable[None]]
+"""Gives one answer."""
+
+
 class CoreApi(Protocol):
     """What chat platforms call in the core."""
 
     async def accept(self, inbound: Inbound) -> Outcome:
         """Commit what came in, within 2 s. Raises `StoreUnavailable` when it was not taken: let the platform deliver again, or
-        say what `told` answers, as it may be in doubt.
+        say what `told` answers, as it may be in doubt. Raised too while another delivery of the same is being answered, for 1.5 s or longer.
         """
         ...
 
@@ -229,11 +233,12 @@ class CoreApi(Protocol):
         """
         ...
 
-    async def first_to_answer(self, inbound: Inbound) -> bool:
-        """Whether this delivery is the one to answer: of what leaves no row behind, a question or a refusal, and may come again.
+    async def first_to_answer(self, inbound: Inbound, give: Give) -> Give | None:
+        """What is to be called to `give` the answer, if this delivery is the one to answer: of what leaves no row behind, a question
+        or a refusal, and may come again. Else None.
 
-        Asked right before the answer. From then on, for some minutes, the same is a `Duplicate`, whichever process it reaches.
-        Raises `StoreUnavailable`.
+        Once it was given, for some minutes, the same is a `Duplicate`, whichever process it reaches. Where the process dies before,
+        the next delivery is answered. Raises `StoreUnavailable`; what is returned raises what `give` does.
         """
         ...
 

@@ -71,9 +71,11 @@ def _situation(functions: StorageFunctions[Tx], tx: Tx, query: AdmissionQuery, e
     ended = _ended(functions, tx, query, there)
     own = functions.channels.own_accounts(tx, None if payers else query.workspaces)
     said = functions.channels.said_of(tx, query.workspaces)
+    known = functions.inbox.known_events(tx, query.events)
     return Situation(
         now=tx.now,
-        known=frozenset(functions.inbox.known_events(tx, query.events)),
+        known=frozenset(event for event, over in known.items() if over),
+        answering=frozenset(event for event, over in known.items() if not over),
         sessions=tuple(there),
         settings=functions.channels.settings_of(tx, query.places),
         waiting=functions.inbox.waiting_authors(tx, [session.id for session in there]) if there else {},

@@ -11,6 +11,9 @@ from bot.ports.storage.coordination import Reading, SharedList
 from bot.storage.statements import NOW, SqlTransaction, lasting
 from bot.storage.tables import budgets, jobs, offers, seen
 
+NOBODY = ""
+"""Who answers what was answered."""
+
 KEPT = timedelta(days=1)
 """After which a budget that nobody uses has no row."""
 
@@ -37,11 +40,19 @@ def _passed(column: ColumnElement[Any]) -> ColumnElement[bool]:
 
 
 def first_to_answer(tx: SqlTransaction, place: ConversationRef, event_id: str, by: str, *, lasts: timedelta) -> bool:
+    return _mark(tx, place, event_id, by, holder=by, lasts=lasts)
+
+
+def answered(tx: SqlTransaction, place: ConversationRef, event_id: str, by: str, *, lasts: timedelta) -> None:
+    _mark(tx, place, event_id, by, holder=NOBODY, lasts=lasts)
+
+
+def _mark(tx: SqlTransaction, place: ConversationRef, event_id: str, by: str, *, holder: str, lasts: timedelta) -> bool:
     added = insert(seen).values(
         platform=place.platform,
         workspace_id=place.workspace_id,
         event_id=event_id,
-        answered_by=by,
+        answered_by=holder,
         until=NOW + lasting(lasts),
     )
     taken = added.on_conflict_do_update(

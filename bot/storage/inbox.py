@@ -16,6 +16,7 @@ from sqlalchemy import (
     case,
     delete,
     func,
+    literal,
     or_,
     select,
     type_coerce,
@@ -44,22 +45,23 @@ NO_WORDS = "{}"
 """The body of a message of which no word is kept."""
 
 
-def _these(table: Table) -> Select[Any]:
-    return select(table.c.platform, table.c.workspace_id, table.c.event_id).where(
+def _these(table: Table, by: ColumnElement[str]) -> Select[Any]:
+    return select(table.c.platform, table.c.workspace_id, table.c.event_id, by).where(
         one_of(table.c.platform, "platforms"),
         one_of(table.c.workspace_id, "workspaces"),
         one_of(table.c.event_id, "events"),
     )
 
 
-_KNOWN = Prepared(union_all(_these(inbox), _these(seen).where(type_coerce(seen.c.until, BigInteger) > NOW)))
+_SEEN = _these(seen, seen.c.answered_by).where(type_coerce(seen.c.until, BigInteger) > NOW)
+_KNOWN = Prepared(union_all(_these(inbox, literal("").label("answered_by")), _SEEN))
 
 
-def known_events(tx: SqlTransaction, events: Collection[EventKey]) -> set[EventKey]:
-    """Which of these were accepted or answered before, and perhaps some more of their workspaces."""
+def known_events(tx: SqlTransaction, events: Collection[EventKey]) -> dict[EventKey, bool]:
+    """Which of these were accepted or answered before, or else are being answered, and perhaps some more of their workspaces."""
     platforms, workspaces, ids = ([*{event[at] for event in events}] for at in range(3))
     rows = _KNOWN.rows(tx, platforms=platforms, workspaces=workspaces, events=ids, now=tx.shared_now)
-    return {tuple(row) for row in rows}
+    return {(row[0], row[1], row[2]): not row[3] for row in rows}
 
 
 _AUTHORS = Prepared(
@@ -279,12 +281,10 @@ def reply_sent(tx: SqlTransaction, row_id: str) -> None:
 
 
 def edit_waiting(tx: SqlTransaction, ref: MessageRef, text: str) -> None:
-    """A waiting message was edited."""
     _change_waiting(tx, ref, {"body": _written({"text": text})})
 
 
 def withdraw_waiting(tx: SqlTransaction, ref: MessageRef) -> None:
-    """A waiting message was deleted."""
     values = {"state": InboxState.DONE, "outcome": InboxOutcome.WITHDRAWN, "done_at": tx.now, "body": NO_WORDS}
     _change_waiting(tx, ref, values)
 

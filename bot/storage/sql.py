@@ -329,6 +329,7 @@ class SqlHooks(Repository[SqlTransaction]):
 
 class SqlCoordination(Repository[SqlTransaction]):
     first_to_answer = writes(coordination.first_to_answer)
+    answered = writes(coordination.answered)
     hold = writes(coordination.hold)
     let_go = writes(coordination.let_go)
     reserve = writes(coordination.reserve)

@@ -41,7 +41,7 @@ from bot.domain.disclosure import SAID_BEFORE, Disclosure
 from bot.domain.posts import Card, CardAction, Delivery, Opened, Speaker, TranscriptLine
 from bot.domain.sessions import Mode, SessionStatus
 from bot.media.events import Caption, SessionEvents, SessionView
-from bot.ports.chat import CoreApi, ValueQuery
+from bot.ports.chat import CoreApi, Give, ValueQuery
 from bot.ports.grants import Grant, Grants, Scope
 from bot.ports.room import Codec, VideoFrame
 from bot.ports.web import Pictures
@@ -186,8 +186,8 @@ class ScriptedCore(CoreApi):
                 pass
         return Accepted(f"row-{len(self.came)}", SESSION)
 
-    async def first_to_answer(self, inbound: Inbound) -> bool:
-        return True
+    async def first_to_answer(self, inbound: Inbound, give: Give) -> Give | None:
+        return give
 
     async def answer(self, inbound: Inbound) -> Reply:
         assert isinstance(inbound.body, Command)

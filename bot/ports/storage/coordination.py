@@ -38,8 +38,12 @@ class CoordinationRepository(Protocol):
     async def first_to_answer(self, place: ConversationRef, event_id: str, by: str, *, lasts: timedelta) -> bool:
         """Whether what came in with this id in the workspace of a place is answered `by` whoever asks, and for so long by nobody else.
 
-        `by` is another for each delivery. Until then admission knows what came in as it knows what it took.
+        `by` is another for each delivery; who asks again has it for longer. Until then admission knows that somebody is `answering`.
         """
+        ...
+
+    async def answered(self, place: ConversationRef, event_id: str, by: str, *, lasts: timedelta) -> None:
+        """What is answered `by` this one has been: for so long admission knows it as it knows what it took."""
         ...
 
     async def hold(self, job: str, holder: str, *, lasts: timedelta) -> bool:

@@ -56,7 +56,8 @@ class Situation:
     """What the decisions rest on, read in the transaction that will write them."""
 
     now: datetime
-    known: frozenset[EventKey] = frozenset()
+    known: frozenset[EventKey] = frozenset()  # accepted or answered
+    answering: frozenset[EventKey] = frozenset()  # somebody is at the answer
     sessions: tuple[SessionRecord, ...] = ()  # that have not ended in the channels of the places, and those named
     settings: Mapping[ConversationRef, ChannelSettings] = field(default_factory=dict)
     waiting: Mapping[tuple[str, str], int] = field(default_factory=dict)  # messages by session and person

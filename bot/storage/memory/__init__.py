@@ -271,6 +271,7 @@ class MemoryHooks(Repository[MemoryTransaction]):
 
 class MemoryCoordination(Repository[MemoryTransaction]):
     first_to_answer = writes(coordination.first_to_answer)
+    answered = writes(coordination.answered)
     hold = writes(coordination.hold)
     let_go = writes(coordination.let_go)
     reserve = writes(coordination.reserve)

@@ -9,16 +9,29 @@ from bot.storage.memory.rows import HeldRow, ListRow
 from bot.storage.memory.transaction import MemoryTransaction
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+NOBODY = ""
+"""Who answers what was answered."""
+
 KEPT = timedelta(days=1)
 """After which a budget that nobody uses has no row."""
 
 
 def first_to_answer(tx: MemoryTransaction, place: ConversationRef, event_id: str, by: str, *, lasts: timedelta) -> bool:
+    return _mark(tx, place, event_id, by, holder=by, lasts=lasts)
+
+
+def answered(tx: MemoryTransaction, place: ConversationRef, event_id: str, by: str, *, lasts: timedelta) -> None:
+    _mark(tx, place, event_id, by, holder=NOBODY, lasts=lasts)
+
+
+def _mark(
+    tx: MemoryTransaction, place: ConversationRef, event_id: str, by: str, *, holder: str, lasts: timedelta
+) -> bool:
     key = (place.platform, place.workspace_id, event_id)
     row = tx.data.seen.get(key)
     if row and row.until > tx.now and row.holder != by:
         return False
-    tx.data.seen.put(key, HeldRow(by, tx.now + lasts))
+    tx.data.seen.put(key, HeldRow(holder, tx.now + lasts))
     return True
 
 

@@ -23,10 +23,11 @@ from bot.storage.memory.rows import InboxRow, TurnRow
 from bot.storage.memory.transaction import MemoryTransaction
 
 
-def known_events(tx: MemoryTransaction, events: Collection[EventKey]) -> set[EventKey]:
-    """Which of these were accepted or answered before."""
-    answered = {event for event, row in tx.data.seen.items() if row.until > tx.now}
-    return ({row.event for row in tx.data.inbox} | answered) & set(events)
+def known_events(tx: MemoryTransaction, events: Collection[EventKey]) -> dict[EventKey, bool]:
+    """Which of these were accepted or answered before, or else are being answered."""
+    answers = {event: not row.holder for event, row in tx.data.seen.items() if row.until > tx.now}
+    known = answers | dict.fromkeys((row.event for row in tx.data.inbox), True)
+    return {event: known[event] for event in events if event in known}
 
 
 def waiting_authors(tx: MemoryTransaction, session_ids: Collection[str]) -> dict[tuple[str, str], int]:

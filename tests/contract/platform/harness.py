@@ -25,7 +25,7 @@ from bot.domain.conversations import (
 )
 from bot.domain.errors import StoreUnavailable
 from bot.domain.posts import CardAction
-from bot.ports.chat import ChatPlatform, CoreApi, ValueQuery
+from bot.ports.chat import ChatPlatform, CoreApi, Give, ValueQuery
 
 T = TypeVar("T")
 
@@ -69,12 +69,12 @@ class RecordingCore(CoreApi):
     async def concerns(self, place: ConversationRef) -> bool:
         return self.hosted
 
-    async def first_to_answer(self, inbound: Inbound) -> bool:
+    async def first_to_answer(self, inbound: Inbound, give: Give) -> Give | None:
         if self.unavailable:
             raise StoreUnavailable("Not taken, try again.")
         first = inbound.event_id not in self.answered
         self.answered.add(inbound.event_id)
-        return first
+        return give if first else None
 
     async def talks(self, platform: str) -> Mapping[ConversationRef, str]:
         if self.unavailable:

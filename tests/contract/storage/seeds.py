@@ -95,6 +95,11 @@ def utterance(id_: str = "u", text: str = "Hi.", *, final: bool = True, shown: b
 
 async def known(storage: Storage, *events: EventKey) -> frozenset[EventKey]:
     """Which of these admission knows already."""
+    return (await situation(storage, *events)).known
+
+
+async def situation(storage: Storage, *events: EventKey) -> Situation:
+    """What admission knows of these."""
     found: list[Situation] = []
 
     def decide(situation: Situation) -> Admitted:
@@ -102,4 +107,4 @@ async def known(storage: Storage, *events: EventKey) -> frozenset[EventKey]:
         return Admitted()
 
     await storage.admit(lambda: AdmissionQuery(events=frozenset(events)), decide)
-    return found[-1].known
+    return found[-1]

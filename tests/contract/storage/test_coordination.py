@@ -7,7 +7,7 @@ import pytest
 from bot.ports.storage import Storage
 from bot.ports.storage.coordination import Reading
 from bot.ports.storage.transactions import EventKey
-from tests.contract.storage.seeds import PLACE, known
+from tests.contract.storage.seeds import PLACE, known, situation
 
 EVENT: EventKey = (PLACE.platform, PLACE.workspace_id, "e1")
 HOUR, NO_TIME = timedelta(hours=1), timedelta()
@@ -26,10 +26,33 @@ async def test_one_answers_what_reaches_two(storage: Storage) -> None:
     assert [await answers(storage, "A"), await answers(storage, "B")] == [True, False]
 
 
+async def answered(storage: Storage, by: str, lasts: timedelta = HOUR) -> None:
+    await storage.coordination.answered(PLACE, "e1", by, lasts=lasts)
+
+
 async def test_what_was_answered_is_not_admitted(storage: Storage) -> None:
     assert await known(storage, EVENT) == frozenset()
     await answers(storage, "A")
+    assert await known(storage, EVENT) == frozenset()
+    await answered(storage, "A")
+    await answered(storage, "A")
     assert await known(storage, EVENT) == {EVENT}
+    assert [await answers(storage, "A"), await answers(storage, "B")] == [False, False]
+
+
+async def test_admission_knows_what_is_being_answered(storage: Storage) -> None:
+    await answers(storage, "A")
+    assert (await situation(storage, EVENT)).answering == {EVENT}
+    await answered(storage, "B")  # another's: nothing happens
+    assert (await situation(storage, EVENT)).answering == {EVENT}
+    await answered(storage, "A")
+    assert (await situation(storage, EVENT)).answering == frozenset()
+
+
+async def test_whoever_died_of_an_answer_is_succeeded(storage: Storage) -> None:
+    await answers(storage, "A", NO_TIME)
+    assert (await situation(storage, EVENT)).answering == frozenset()
+    assert [await answers(storage, "B"), await answers(storage, "A")] == [True, False]
 
 
 async def test_whoever_answers_hears_so_twice(storage: Storage) -> None:
@@ -43,7 +66,7 @@ async def test_an_event_of_another_workspace_is_another(storage: Storage) -> Non
 
 
 async def test_what_was_answered_is_forgotten_in_time(storage: Storage) -> None:
-    await answers(storage, "A", NO_TIME)
+    await answered(storage, "A", NO_TIME)
     assert await known(storage, EVENT) == frozenset()
     assert await storage.coordination.forget_passed() == 1
     assert [await answers(storage, "B"), await storage.coordination.forget_passed()] == [True, 0]

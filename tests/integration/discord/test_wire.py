@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bot.domain.conversations import Inbound, MessageDeleted, MessageEdited, Outcome, Question, Refused, Reply
-from bot.domain.errors import MessageGone, PlaceGone, PlatformError, Throttled
+from bot.domain.errors import MessageGone, PlaceGone, PlatformError, StoreUnavailable, Throttled
 from tests.contract.platform.cards import CARD, LIVE, final, growing
 from tests.integration.discord.fake import CHANNEL, GUILD, USER, Answer, FakeDiscord, command, guild, press
 from tests.integration.discord.wire import PLACE, Heard, Wire, running, settings
@@ -307,6 +307,16 @@ async def test_a_failed_backfill_is_tried_again(wire: Wire, trouble: Answer) -> 
     await wire.platform.connected(0)
 
     assert await wire.core.texts(2) == ["First", "Said meanwhile"]
+
+
+async def test_what_was_missed_and_not_taken_is_heard_again(wire: Wire) -> None:
+    wire.core.fault = StoreUnavailable("Another process is at it.")
+    wire.discord.message("Said meanwhile")
+
+    await wire.platform.connected(0)
+
+    assert await wire.core.texts(3) == ["First", "Said meanwhile", "Said meanwhile"]
+    assert told(wire) == []
 
 
 async def test_a_backfill_runs_later_though_people_talk(discord: FakeDiscord) -> None:

@@ -4,9 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
+
+import pytest
 
 from bot.app.service import Service
 from bot.domain.conversations import Command, Duplicate, Inbound, Question, ReplyTo
+from bot.domain.errors import PlatformError, StoreUnavailable
+from bot.ingress.answering import HELD_FOR
 from bot.jobs.scheduler import COUNT_EVERY
 from bot.testing.chat import ANN, CHANNEL
 from tests.world_fixture import Stack, on_stack
@@ -39,10 +44,49 @@ async def test_what_reaches_two_processes_is_answered_by_one(stack: Stack) -> No
     async with two(stack) as services:
         outcomes = [await service.core.accept(asked(1)) for service in services]
         assert outcomes == [Question(), Question()]
-        first = await asyncio.gather(*(service.core.first_to_answer(asked(1)) for service in services))
-        assert sorted(first) == [False, True]
-        assert [await service.core.accept(asked(1)) for service in services] == [Duplicate(), Duplicate()]
+        giving = await asyncio.gather(*(service.core.first_to_answer(asked(1), a_moment) for service in services))
+        [give] = [each for each in giving if each]
+        giving_it = asyncio.ensure_future(give())
+        twins = await asyncio.gather(*(service.core.accept(asked(1)) for service in services))
+        await giving_it
+        assert twins == [Duplicate(), Duplicate()]
         assert [await service.core.accept(asked(2)) for service in services] == [Question(), Question()]
+
+
+@on_stack()
+async def test_what_a_process_died_of_answering_another_answers(stack: Stack) -> None:
+    async with two(stack) as (first, second):
+        assert await first.core.first_to_answer(asked(1), a_moment)  # and here it dies
+        with pytest.raises(StoreUnavailable):
+            await second.core.accept(asked(1))
+        await asyncio.sleep(HELD_FOR.total_seconds())
+        assert await second.core.accept(asked(1)) == Question()
+        assert await second.core.first_to_answer(asked(1), a_moment)
+
+
+@on_stack()
+async def test_a_long_answer_is_not_given_by_another(stack: Stack) -> None:
+    async with two(stack) as (first, second):
+        give = await first.core.first_to_answer(asked(1), partial(asyncio.sleep, 3 * HELD_FOR.total_seconds()))
+        assert give
+        giving = asyncio.ensure_future(give())
+        await asyncio.sleep(2 * HELD_FOR.total_seconds())
+        assert await second.core.first_to_answer(asked(1), a_moment) is None
+        await giving
+        assert await second.core.accept(asked(1)) == Duplicate()
+
+
+@on_stack()
+async def test_an_answer_that_failed_is_not_given_again(stack: Stack) -> None:
+    async def fails() -> None:
+        raise PlatformError("It did not answer.", "late")
+
+    async with two(stack) as (first, second):
+        give = await first.core.first_to_answer(asked(1), fails)
+        assert give
+        with pytest.raises(PlatformError):
+            await give()
+        assert await second.core.accept(asked(1)) == Duplicate()
 
 
 @on_stack()

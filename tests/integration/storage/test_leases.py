@@ -57,7 +57,7 @@ async def test_a_wrong_clock_forgets_nothing_that_was_answered(url: URL) -> None
     ahead, event = ManualClock(SystemClock().now() + timedelta(hours=2)), (PLACE.platform, PLACE.workspace_id, "e1")
     async with opened(url) as store:
         right, skewed = SqlStorage(store, SystemClock()), SqlStorage(store, ahead)
-        assert await right.coordination.first_to_answer(PLACE, "e1", "right", lasts=timedelta(hours=1))
+        await right.coordination.answered(PLACE, "e1", "right", lasts=timedelta(hours=1))
         assert await known(skewed, event) == {event}
 
 
