@@ -12,7 +12,7 @@ import pytest
 from playwright.async_api import Browser, Playwright, async_playwright
 from playwright.async_api import Error as PlaywrightError
 
-from adapters.simulator.tone_code import tones
+from adapters.simulator.hearing import tones
 from tests.browser.conftest import FLAGS
 
 SPOKEN = 16_000

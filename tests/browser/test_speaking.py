@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, Locator, Page, expect
 
-from adapters.simulator.tone_code import ToneRecogniser
+from adapters.simulator.hearing import ToneRecogniser
 from bot.domain.conversations import Membership, Person
 from bot.domain.sessions import SessionStatus
 from bot.media.events import Hears

@@ -18,10 +18,10 @@ from adapters.agora.connection import AgoraConnections
 from adapters.agora.rooms import OwnRooms
 from adapters.akool.client import AkoolApi, ApiKey
 from adapters.akool.provider import AkoolProvider
+from adapters.simulator.hearing import tones
 from adapters.simulator.http.app import application
 from adapters.simulator.options import Options
 from adapters.simulator.simulator import Simulator
-from adapters.simulator.tone_code import tones
 from bot.app.service import Parts, Service
 from bot.clock import SystemClock
 from bot.commands.policy import Policy

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
+from adapters.simulator.hearing import tones
 from adapters.simulator.messages import ChatShape, Ending
-from adapters.simulator.tone_code import tones
 from bot.domain.conversations import ConversationRef, Membership, Outcome, Person, Role
 from bot.domain.errors import StoreUnavailable
 from bot.domain.posts import Speaker

@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.simulator.tone_code import ToneRecogniser, tones
+from adapters.simulator.hearing import ToneRecogniser, tones
 from bot.ports.room import VOICE_FRAME, Packet, PeerJoined, RoomConnection, RoomEvent
 from bot.testing.virtual_time import virtual
 from tests.unit.simulator.customer import Customer, command, customer, until
