@@ -39,6 +39,6 @@ def install_command(*, force: bool, sha256: str, sdist: Path | None) -> None:
     The Python part is pinned by its SHA-256. Agora publishes no checksums of the libraries: the first installation tells the
     archive's and pins it; give it with --sha256 on your other machines, and an archive that was replaced is refused.
     """
-    from adapters.agora.installation import install_sdk  # noqa: PLC0415 - the command line is quick without it
+    from adapters.agora.install import install_sdk  # noqa: PLC0415 - the command line is quick without it
 
     install_sdk(force=force, sha256=sha256, sdist=sdist)

@@ -1,5 +1,6 @@
-"""Fetching the vendor's native libraries, so that nobody depends on the wrapper's own download: its TLS is not verified,
-it deletes first, and it happens whenever somebody imports it.
+"""What `avatarbot agora install` does: it fetches the SDK's Python part and the vendor's native libraries.
+
+Nobody depends then on the wrapper's own download: its TLS is not verified, it deletes first, and it happens whenever somebody imports it.
 """
 
 import hashlib
@@ -12,9 +13,11 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
+import click
 import httpx
 
-from adapters.agora.wrapper import NEEDED, Wrapper
+from adapters.agora import sdist as sdists
+from adapters.agora.wrapper import NEEDED, Wrapper, check_machine, find_wrapper
 from bot.domain.errors import SettingsError
 
 BREAKS: Final = 5
@@ -183,3 +186,39 @@ def _hostile(members: Sequence[ZipInfo]) -> Iterator[ZipInfo]:
         path = PurePosixPath(member.orig_filename)
         if path.is_absolute() or ".." in path.parts or any(sign in member.orig_filename for sign in "\\:\0"):
             yield member
+
+
+TIMEOUT_S = 30.0
+
+
+def install_sdk(*, force: bool, sha256: str, sdist: Path | None) -> None:
+    """The SDK's Python part and its native libraries, those that are missing. Raises `SettingsError` where that cannot be."""
+    check_machine()
+    with httpx.Client(timeout=TIMEOUT_S, follow_redirects=True) as client:
+        _install_wrapper(client, sdist)
+        _install_libraries(client, force=force, sha256=sha256)
+
+
+def _install_wrapper(client: httpx.Client, file: Path | None) -> None:
+    folder = sdists.packages_folder()
+    if sdists.unpacked(folder):
+        return
+    sdists.check_ours(folder)
+    click.echo(f"From {file or sdists.PINNED.url}")
+    sdists.unpack(file.read_bytes() if file else sdists.fetched(client), folder)
+
+
+def _install_libraries(client: httpx.Client, *, force: bool, sha256: str) -> None:
+    wrapper = find_wrapper()
+    if wrapper.complete and wrapper.seal.exists() and not force:
+        click.echo(f"Agora's native libraries are in place, in {wrapper.libraries}.")
+        return
+    click.echo(f"From {wrapper.archive_url}")
+    with click.progressbar(length=0) as bar:
+
+        def show(here: int, total: int) -> None:
+            bar.length = total
+            bar.update(here - bar.pos)
+
+        digest = install(wrapper, client, show, sha256)
+    click.echo(f"Agora's native libraries are in {wrapper.libraries}. The archive's SHA-256: {digest}")
