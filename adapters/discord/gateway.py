@@ -1,4 +1,4 @@
-"""The gateway: discord.py's client with what we want of it and no more, and whether it is connected.
+"""The gateway: discord.py's client with what we want of it and no more, whether it is connected, and which shards this process receives.
 
 Events go to their handler, and nothing is cached that is not used.
 """
@@ -8,7 +8,7 @@ import functools
 import operator
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import aiohttp
 import discord
@@ -16,11 +16,13 @@ import structlog
 from discord.gateway import DiscordWebSocket
 
 from adapters.discord import voice_support
+from adapters.discord.conversations import PLATFORM
 from adapters.discord.limits import IdentifyLimiter, use_buckets
 from adapters.discord.settings import DiscordSettings
 from bot.clock import Clock
+from bot.domain.errors import StoreUnavailable
 from bot.ports.chat import ConnectionState
-from bot.ports.processes import HeldShards
+from bot.ports.processes import HeldShards, Receivers
 from bot.tasks import cancel_and_wait
 
 log = structlog.get_logger(__name__)
@@ -300,3 +302,33 @@ class Connectedness:
         if client.application and client.application.interactions_endpoint_url:
             return ELSEWHERE
         return ""
+
+
+LOOK_EVERY_S: Final = 1.5
+"""Seconds between two looks for shards that nobody receives any more: as often as leases are renewed."""
+
+
+async def receive(client: AvatarClient, receivers: Receivers, look_every_s: float = LOOK_EVERY_S) -> None:
+    """Keep a client that is logged in connected to this process's shards, until it is closed. Raises what discord.py raises."""
+    held = await receivers.hold(PLATFORM, await client.ask_for_shards())
+    following = asyncio.create_task(_follow(client, receivers, held.count, look_every_s), name="discord-shards")
+    try:
+        await client.begin(held)
+    finally:
+        await cancel_and_wait(following)
+
+
+async def _follow(client: AvatarClient, receivers: Receivers, count: int, look_every_s: float) -> None:
+    while True:
+        await asyncio.sleep(look_every_s)
+        try:
+            held = await receivers.hold(PLATFORM, count)
+        except StoreUnavailable as error:
+            log.warning("not known which shards are ours", reason=error.detail)
+            continue
+        if held.count != count:  # divided anew while this process had none
+            await client.close()
+            return
+        if held.numbers != client.held:
+            log.info("shards", received=sorted(held.numbers), of=count)
+        await client.hold(held.numbers)

@@ -23,14 +23,13 @@ from adapters.discord.conversations import (
     server,
     target,
 )
-from adapters.discord.gateway import AvatarClient, Connectedness, Connector
+from adapters.discord.gateway import AvatarClient, Connectedness, Connector, receive
 from adapters.discord.inbound import DiscordInboundHandler, MessageEvents
 from adapters.discord.interactions import DiscordInteractions
 from adapters.discord.limits import IdentifyLimiter
 from adapters.discord.publisher import DiscordPublisher
 from adapters.discord.replies import DiscordReplies
 from adapters.discord.settings import DiscordSettings
-from adapters.discord.shards import receive
 from adapters.discord.voice import DiscordVoiceChannels
 from bot.clock import Clock
 from bot.commands.catalogue import Catalogue
