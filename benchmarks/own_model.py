@@ -24,8 +24,7 @@ from starlette.routing import Route
 
 from adapters.akool.client import AkoolApi, ApiKey
 from adapters.akool.provider import AkoolProvider
-from adapters.akool.stream.codec import decode
-from adapters.akool.stream.messages import Chat
+from adapters.akool.stream.protocol import Chat, decode
 from adapters.llm.model import model_at
 from adapters.simulator.http.app import application
 from adapters.simulator.options import Options

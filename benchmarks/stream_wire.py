@@ -9,8 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 
-from adapters.akool.stream.codec import encode, escaped_size
-from adapters.akool.stream.messages import Chat, Interrupt
+from adapters.akool.stream.protocol import Chat, Interrupt, encode, escaped_size
 from adapters.akool.stream.sender import DEFAULT_BUDGET, Idle, Outgoing, SendQueue, Wait
 from bot.clock import new_id
 

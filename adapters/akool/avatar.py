@@ -6,8 +6,7 @@ from collections.abc import AsyncIterable, AsyncIterator
 
 import structlog
 
-from adapters.akool.stream.codec import decode, encode
-from adapters.akool.stream.messages import (
+from adapters.akool.stream.protocol import (
     CommandAck,
     CommandName,
     Event,
@@ -17,6 +16,8 @@ from adapters.akool.stream.messages import (
     Params,
     Part,
     SetParams,
+    decode,
+    encode,
     gesture,
     params,
 )

@@ -9,8 +9,18 @@ from typing import TypeVar
 
 from adapters.akool.client import AkoolApi
 from adapters.akool.provider import AkoolProvider
-from adapters.akool.stream.codec import decode, encode
-from adapters.akool.stream.messages import Chat, CommandAck, Event, Interrupt, Message, Moment, NotOurs, Part
+from adapters.akool.stream.protocol import (
+    Chat,
+    CommandAck,
+    Event,
+    Interrupt,
+    Message,
+    Moment,
+    NotOurs,
+    Part,
+    decode,
+    encode,
+)
 from bot.clock import new_id
 from bot.domain.errors import AvatarbotError, RoomError
 from bot.domain.sessions import Mode, SessionSpec

@@ -8,8 +8,7 @@ from random import Random
 
 import psutil
 
-from adapters.akool.stream.codec import decode, encode
-from adapters.akool.stream.messages import Chat, Interrupt, Part
+from adapters.akool.stream.protocol import Chat, Interrupt, Part, decode, encode
 from adapters.akool.stream.reassembly import Reassembly
 from bot.commands.parser import parse
 from bot.domain.conversations import Command

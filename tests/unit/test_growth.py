@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from adapters.akool.stream import codec
-from adapters.akool.stream.messages import Chat, Part
+from adapters.akool.stream import protocol
+from adapters.akool.stream.protocol import Chat, Part
 from adapters.akool.stream.reassembly import Reassembly
 from adapters.akool.stream.sender import Budget, Outgoing, SendQueue
 from adapters.discord import text as discord_text
@@ -153,13 +153,13 @@ FED: Mapping[str, Callable[[str], object]] = {
     "discord_text.plain_words": lambda text: discord_text.plain_words(text, discord_text.DiscordNames()),
     "discord_text.with_quote": lambda text: discord_text.with_quote(text, "Ann", text),
     "discord_text.as_value": discord_text.as_value,
-    "codec.chunk": lambda text: codec.chunk(text, 900),
-    "codec.escaped_size": codec.escaped_size,
+    "protocol.chunk": lambda text: protocol.chunk(text, 900),
+    "protocol.escaped_size": protocol.escaped_size,
     "text.well_formed": domain_text.well_formed,
     "text.printable": domain_text.printable,
     "text.printable_line": domain_text.printable_line,
     "text.read_json": lambda text: domain_text.read_json(json.dumps([text])),
-    "a packet": lambda text: codec.decode(codec.encode(Chat("m", 0, True, text))),
+    "a packet": lambda text: protocol.decode(protocol.encode(Chat("m", 0, True, text))),
     "what is sent": sent,
     "what is received": received,
 }  # fmt: skip
@@ -174,7 +174,7 @@ MODULES = {
     "redaction": redaction,
     "slack_text": slack_text,
     "discord_text": discord_text,
-    "codec": codec,
+    "protocol": protocol,
     "text": domain_text,
 }
 

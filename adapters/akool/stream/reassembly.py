@@ -11,7 +11,7 @@ from enum import Enum, auto
 from itertools import accumulate
 from math import inf
 
-from adapters.akool.stream.messages import Part
+from adapters.akool.stream.protocol import Part
 from bot.domain.posts import Speaker
 from bot.domain.text import well_formed
 from bot.ports.avatar import Utterance

@@ -9,8 +9,7 @@ from collections.abc import AsyncIterable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from adapters.akool.stream.codec import chunk, encode
-from adapters.akool.stream.messages import Chat, CommandAck
+from adapters.akool.stream.protocol import Chat, CommandAck, chunk, encode
 from bot.domain.errors import RoomError, SettingsError
 from bot.domain.text import well_formed
 from bot.ports.room import RoomConnection

@@ -8,8 +8,7 @@ from collections.abc import AsyncIterator
 import httpx
 import msgspec
 
-from adapters.akool.stream.codec import decode
-from adapters.akool.stream.messages import Chat
+from adapters.akool.stream.protocol import Chat, decode
 from adapters.llm.model import model_at
 from bot.domain.sessions import Mode
 from bot.ports.room import ConnectRoom, RoomConnection, RoomCredentials

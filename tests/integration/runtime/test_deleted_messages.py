@@ -2,8 +2,7 @@
 
 import asyncio
 
-from adapters.akool.stream.codec import decode
-from adapters.akool.stream.messages import Chat, Interrupt
+from adapters.akool.stream.protocol import Chat, Interrupt, decode
 from bot.domain.conversations import MessageRef
 from bot.ports.room import ConnectRoom, RoomConnection, RoomCredentials
 from bot.testing.chat import ANN

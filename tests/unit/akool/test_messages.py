@@ -5,14 +5,14 @@ from types import MappingProxyType
 
 import pytest
 
-from adapters.akool.stream.codec import encode
-from adapters.akool.stream.messages import (
+from adapters.akool.stream.protocol import (
     Expression,
     GestureName,
     Params,
     SetAction,
     SetParams,
     VoiceParamsMessage,
+    encode,
     gesture,
     params,
 )

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.akool.stream import reassembly
-from adapters.akool.stream.messages import Part
+from adapters.akool.stream.protocol import Part
 from adapters.akool.stream.reassembly import Reassembly
 from bot.domain.posts import Speaker
 from bot.ports.avatar import Utterance

@@ -11,8 +11,7 @@ import regex
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.akool.stream.codec import SENTENCE_WINDOW, WORD_WINDOW, chunk, encode, escaped_size
-from adapters.akool.stream.messages import Chat, Interrupt
+from adapters.akool.stream.protocol import SENTENCE_WINDOW, WORD_WINDOW, Chat, Interrupt, chunk, encode, escaped_size
 from adapters.akool.stream.sender import DEFAULT_BUDGET, Budget, Idle, Outgoing, PacketSender, SendQueue, Wait
 from bot.domain.errors import RoomError, SettingsError
 from bot.domain.text import well_formed

@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.akool.stream.codec import decode, encode, escaped_size
-from adapters.akool.stream.messages import (
+from adapters.akool.stream.protocol import (
     Chat,
     CommandAck,
     Event,
@@ -30,6 +29,9 @@ from adapters.akool.stream.messages import (
     Unknown,
     UnreadableMessage,
     VoiceParamsMessage,
+    decode,
+    encode,
+    escaped_size,
 )
 from adapters.akool.stream.reassembly import Reassembly
 from bot.domain.posts import Speaker
