@@ -89,14 +89,19 @@ def screenshots() -> Screenshots:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        try:
-            opened = await (firefox if BROWSER == "firefox" else chromium)(playwright)
-        except PlaywrightError as error:
-            pytest.skip(f"no {BROWSER} to drive: {error.message.splitlines()[0]}")
-        yield opened
-        await opened.close()
+async def playwright() -> AsyncIterator[Playwright]:
+    async with async_playwright() as driver:
+        yield driver
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser(playwright: Playwright) -> AsyncIterator[Browser]:
+    try:
+        opened = await (firefox if BROWSER == "firefox" else chromium)(playwright)
+    except PlaywrightError as error:
+        pytest.skip(f"no {BROWSER} to drive: {error.message.splitlines()[0]}")
+    yield opened
+    await opened.close()
 
 
 class Window:
