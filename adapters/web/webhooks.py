@@ -35,23 +35,21 @@ class StandardWebhooks:
         resolve: Resolve | None = None,
         way: httpx.AsyncBaseTransport | None = None,
         now: Callable[[], float] = time,
-        within_s: float = WITHIN_S,
     ) -> None:
         self._inside = frozenset(host.casefold() for host in inside)
         self._resolve = resolve or Lookups(at_once=4)
         self._way = way
         self._now = now
-        self._within_s = within_s
         self._trust = httpx.create_ssl_context()
 
     async def send(self, hook: HookRecord, event: EventRecord) -> WebhookAnswer:
         try:
-            async with timeout(self._within_s), self._client(hook.url) as http:
+            async with timeout(WITHIN_S), self._client(hook.url) as http:
                 return await self._answer(http, hook, event)
         except NotPublic:
             raise WebhookUnreachable("its name leads to an address that is not on the internet") from None
         except TimeoutError:
-            raise WebhookUnreachable(f"no answer within {self._within_s:g} s") from None
+            raise WebhookUnreachable(f"no answer within {WITHIN_S:g} s") from None
         except (
             httpx.HTTPError,
             httpx.InvalidURL,
