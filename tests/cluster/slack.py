@@ -132,12 +132,12 @@ class SlackTalker(Talker):
     town: SlackTown
 
     async def command(self, text: str) -> None:
-        """Typed again, as people do, until the bot has answered that it took it."""
+        """Typed again, as people do, until the bot has answered: also that what was typed before is live by now."""
         hook = self.town.hook(self.place, self.person)
         while True:
             self.typed += 1
             given = payloads.command(self.person, text, self.place.channel, hook) | {"team_id": self.place.workspace}
-            if await self.town.delivered(payloads.COMMAND, given, self.town.anyone()) == "":
+            if await self.town.delivered(payloads.COMMAND, given, self.town.anyone()) is not None:
                 return
             await asyncio.sleep(0.2)
 

@@ -13,6 +13,8 @@ from tests.pooler import pooled
 ON_SLACK, ON_DISCORD = 40, 20
 FEW_TOWNS = Towns(20, 10, ON_DISCORD)
 MANY_ON_SLACK, MANY_ON_DISCORD = 240, 60
+MANY_TALK = 60
+FROZEN_S, AWAY_S = 15.0, 12.0
 
 
 async def test_a_few_processes_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
@@ -44,10 +46,11 @@ async def little_happens(world: World) -> None:
 async def test_whatever_happens_to_many_nothing_is_lost(tmp_path: Path) -> None:
     async with installed(tmp_path, Towns(60, 20, MANY_ON_DISCORD), MANY) as world:
         await world.begin(MANY_ON_SLACK, MANY_ON_DISCORD)
-        async with world.talk(every=20):
+        async with world.talk(every=10, people=MANY_TALK):
             for befall in _befalls(world):
                 await befall()
                 await world.each_says(1)
+        await world.all_say()
         await hold(world)
 
 
@@ -63,8 +66,8 @@ def _befalls(world: World) -> list[Callable[[], Awaitable[None]]]:
 
     befalls: list[Callable[[], Awaitable[None]]] = [
         *[lambda: world.kill(one())] * 20,
-        *[lambda: world.freeze(world.busiest())] * 5,
-        *[world.stop_server] * 3,
+        *[lambda: world.freeze(world.busiest(), FROZEN_S)] * 5,
+        *[lambda: world.stop_server(AWAY_S)] * 3,
         *[roll] * 3,
     ]
     world.dice.shuffle(befalls)

@@ -72,6 +72,8 @@ class World:
     sources: Sources
     dice: Random
     talkers: list[Talker] = field(default_factory=list)
+    talking: list[Talker] = field(default_factory=list)
+    """Those who talked last."""
     took: dict[str, list[float]] = field(default_factory=dict)
     """Seconds until sessions were live elsewhere, by what had happened."""
     uneven: list[str] = field(default_factory=list)
@@ -112,21 +114,26 @@ class World:
         )
 
     @contextlib.asynccontextmanager
-    async def talk(self, every: float) -> AsyncIterator[None]:
-        """Everybody talks while the block runs, about once in so many seconds."""
+    async def talk(self, every: float, people: int | None = None) -> AsyncIterator[None]:
+        """So many of them, or all, talk while the block runs, each about once in so many seconds."""
         stop = asyncio.Event()
-        async with asyncio.TaskGroup() as talking:
-            for talker in self.talkers:
-                talking.create_task(talker.talk(self.thread(talker), stop, Random(self.dice.random()), every))
+        self.talking = self.dice.sample(self.talkers, people or len(self.talkers))
+        async with asyncio.TaskGroup() as group:
+            for talker in self.talking:
+                group.create_task(talker.talk(self.thread(talker), stop, Random(self.dice.random()), every))
             try:
                 yield
             finally:
                 stop.set()
 
     async def each_says(self, more: int) -> None:
-        """Until everybody has said so much more."""
-        wanted = {id(talker): len(talker.said) + more for talker in self.talkers}
-        await until(lambda: all(len(talker.said) >= wanted[id(talker)] for talker in self.talkers))
+        """Until everybody who talks has said so much more."""
+        wanted = {id(talker): len(talker.said) + more for talker in self.talking}
+        await until(lambda: all(len(talker.said) >= wanted[id(talker)] for talker in self.talking))
+
+    async def all_say(self) -> None:
+        """Everybody once, also who kept silent so far."""
+        await asyncio.gather(*(talker.say(self.thread(talker)) for talker in self.talkers))
 
     # ------------------------------------------------ what happens to processes and the server
 
@@ -153,19 +160,20 @@ class World:
         await victim.end()
         self._note("SIGTERM", await taken)
 
-    async def freeze(self, victim: ServiceProcess) -> None:
-        """SIGSTOP until all that it held is with others, then SIGCONT."""
+    async def freeze(self, victim: ServiceProcess, at_least: float) -> None:
+        """SIGSTOP for so many seconds, and until all that it held is with others; then SIGCONT."""
         held = self.watch.of(victim)
         victim.freeze()
-        self._note("SIGSTOP", await self.watch.taken_over(held))
+        took, _ = await asyncio.gather(self.watch.taken_over(held), asyncio.sleep(at_least))
+        self._note("SIGSTOP", took)
         victim.thaw()
         await self.cluster.ready(victim)
 
-    async def stop_server(self) -> None:
-        """PostgreSQL is away until every process has noticed that its lease is over; then all have to speak again."""
+    async def stop_server(self, at_least: float = 0.0) -> None:
+        """PostgreSQL is away for so many seconds, and until every process has noticed that its lease is over; then all have to speak again."""
         inside = self._inside()
         self.server.stop()
-        await asyncio.gather(*map(self._has_no_lease, self.cluster.living))
+        await asyncio.gather(*map(self._has_no_lease, self.cluster.living), asyncio.sleep(at_least))
         self.left += sorted(inside - self._inside())
         await asyncio.to_thread(self.server.start)
         began = asyncio.get_running_loop().time()
@@ -191,6 +199,7 @@ class World:
 
     def _note(self, what: str, took: Sequence[float]) -> None:
         self.took.setdefault(what, []).extend(took)
+        print(_line(what, took), flush=True)  # noqa: T201 - a long run is read along
 
     # ------------------------------------------------ the end
 
@@ -208,10 +217,7 @@ class World:
 
     def report(self) -> str:
         """How long takeovers took: for whoever reads along."""
-        lines = (
-            f"{what}: {len(took)} live again after p50 {took[len(took) // 2]:.1f}, p99 {took[int(len(took) * 0.99)]:.1f} s"
-            for what, took in ((what, sorted(took)) for what, took in self.took.items() if took)
-        )
+        lines = (_line(what, took) for what, took in self.took.items())
         return "\n".join((*lines, f"{self.slack.redelivered} deliveries were not taken at first"))
 
     def complaints(self) -> dict[str, list[str]]:
@@ -219,6 +225,14 @@ class World:
         faults = [fault for process in self.cluster.processes for fault in process.faults]
         found = {"uneven": self.uneven, "rooms left": self.left, "faults": faults}
         return {about: those for about, those in found.items() if those}
+
+
+def _line(what: str, took: Sequence[float]) -> str:
+    if not took:
+        return f"{what}: held nothing"
+    those = sorted(took)
+    p50, p99 = those[len(those) // 2], those[int(len(those) * 0.99)]
+    return f"{what}: {len(those)} live again after p50 {p50:.1f}, p99 {p99:.1f}, max {those[-1]:.1f} s"
 
 
 @contextlib.asynccontextmanager
