@@ -40,6 +40,6 @@ def encrypt(cipher: Cipher, value: object) -> bytes:
     return cipher.encrypt(msgspec.json.encode(value))
 
 
-def decrypt(cipher: Cipher, column: bytes, kind: type[T]) -> T:
+def decrypt(cipher: Cipher, column: bytes, decoder: msgspec.json.Decoder[T]) -> T:
     """The value of an encrypted column."""
-    return msgspec.json.decode(cipher.decrypt(column), type=kind)
+    return decoder.decode(cipher.decrypt(column))

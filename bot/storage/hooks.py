@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from bot.domain.conversations import ConversationRef, place_named
 from bot.domain.hook_events import EventType, PlaceScope
 from bot.ports.storage.hooks import EventRecord, HookDelivery, HookListener, HookRecord, NewEvent
+from bot.storage.decoders import TEXT
 from bot.storage.encryption import decrypt, encrypt
 from bot.storage.event_writer import SpokenTurn
 from bot.storage.statements import Prepared, SqlTransaction, in_workspace
@@ -74,7 +75,7 @@ def everything(tx: SqlTransaction) -> list[HookRecord]:
 
 
 def _hook(tx: SqlTransaction, row: Any) -> HookRecord:
-    url, secret = (decrypt(tx.cipher, column, str) for column in (row.url, row.secret))
+    url, secret = (decrypt(tx.cipher, column, TEXT) for column in (row.url, row.secret))
     return HookRecord(row.id, url, secret, _events(row.events), _scope(row.places), row.created_at, row.disabled)
 
 

@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert
 
-from bot.domain.conversations import ConversationRef, MessageRef, ReplyTo, Role, Suggestion
+from bot.domain.conversations import ConversationRef, MessageRef, Role, Suggestion
 from bot.domain.posts import Speaker
 from bot.ports.storage.records import (
     SAY,
@@ -37,6 +37,7 @@ from bot.ports.storage.records import (
     UnfinishedRow,
 )
 from bot.ports.storage.transactions import EventKey
+from bot.storage.decoders import BODY, REPLY_TO, SUGGESTIONS
 from bot.storage.encryption import decrypt, encrypt
 from bot.storage.statements import NOW, Prepared, SqlTransaction, in_workspace, lasting, one_of
 from bot.storage.tables import events, inbox, seen, sessions, turns, utterances
@@ -128,18 +129,18 @@ def record(tx: SqlTransaction, row: Any) -> InboxRecord:
         session_id=row.session_id,
         sequence=row.stamp,
         verb=row.verb,
-        body=msgspec.json.decode(row.body, type=dict[str, str]),
+        body=BODY.decode(row.body),
         person_id=row.person_id,
         person_name=row.person_name,
         role=Role(row.person_role),
         place=place,
         message=MessageRef(place, row.message_id) if row.message_id else None,
-        reply_to=decrypt(tx.cipher, row.reply_to, ReplyTo) if row.reply_to else None,
+        reply_to=decrypt(tx.cipher, row.reply_to, REPLY_TO) if row.reply_to else None,
         state=InboxState(row.state),
         outcome=InboxOutcome(row.outcome),
         sentence=row.sentence,
         created_at=row.created_at,
-        suggestions=msgspec.json.decode(row.suggestions, type=tuple[Suggestion, ...]) if row.suggestions else (),
+        suggestions=SUGGESTIONS.decode(row.suggestions) if row.suggestions else (),
     )
 
 

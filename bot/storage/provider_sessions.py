@@ -4,7 +4,6 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-import msgspec
 from sqlalchemy import ColumnElement, Select, and_, func, insert, literal, or_, select, update
 
 from bot.domain.api_tokens import allowed_minutes
@@ -14,7 +13,8 @@ from bot.ports.storage.records import ProviderSessionRecord, ProviderSessionStat
 from bot.ports.storage.transactions import Standing
 from bot.storage import ledger, sessions, tokens, usage, workspaces
 from bot.storage.columns import Instant
-from bot.storage.encryption import encrypt
+from bot.storage.decoders import CREDENTIALS
+from bot.storage.encryption import decrypt, encrypt
 from bot.storage.statements import SqlTransaction
 from bot.storage.tables import provider_sessions
 from bot.storage.tables import sessions as session_rows
@@ -25,7 +25,7 @@ RUNNING = (OPEN, CLOSING)
 
 def record(tx: SqlTransaction, row: Any) -> ProviderSessionRecord:
     sealed = row.credentials
-    credentials = msgspec.json.decode(tx.cipher.decrypt(sealed), type=RoomCredentials) if sealed else None
+    credentials = decrypt(tx.cipher, sealed, CREDENTIALS) if sealed else None
     return ProviderSessionRecord(
         id=row.id,
         session_id=row.session_id,

@@ -11,10 +11,11 @@ from sqlalchemy.dialects.postgresql import insert
 
 from bot.domain.conversations import ConversationRef, MessageRef
 from bot.domain.posts import Opened
-from bot.domain.sessions import NOTHING_SHOWN, EndReason, SessionSpec, SessionStatus, Shown
+from bot.domain.sessions import NOTHING_SHOWN, EndReason, SessionSpec, SessionStatus
 from bot.ports.storage.records import Lease, Past, SessionRecord, VoicePlace
 from bot.ports.storage.transactions import NewSession, WorkspaceKey
 from bot.storage import inbox, transcripts, usage
+from bot.storage.decoders import SHOWN, SPEC
 from bot.storage.encryption import Cipher, decrypt, encrypt
 from bot.storage.statements import (
     HELD,
@@ -60,14 +61,14 @@ def record(tx: SqlTransaction, row: Any) -> SessionRecord:
         slept_at=row.slept_at,
         ended_at=row.ended_at,
         voice=VoicePlace(row.voice_channel_id, row.voice_person_id) if row.voice_channel_id else None,
-        shown=msgspec.json.decode(row.note, type=Shown) if row.note else NOTHING_SHOWN,
+        shown=SHOWN.decode(row.note) if row.note else NOTHING_SHOWN,
     )
 
 
 @lru_cache(maxsize=1_000)
 def _spec(cipher: Cipher, column: bytes) -> SessionSpec:
     """It is read with every message of its session, and opening it takes longer than reading the row."""
-    return decrypt(cipher, column, SessionSpec)
+    return decrypt(cipher, column, SPEC)
 
 
 def _found(tx: SqlTransaction, query: Select[Any]) -> list[SessionRecord]:

@@ -9,11 +9,12 @@ from sqlalchemy import Select, bindparam, select
 
 from bot.domain.conversations import ConversationRef
 from bot.domain.provider import Purchase, Use, UsedMinutes, day_of
-from bot.domain.sessions import SessionSpec, SessionStatus
+from bot.domain.sessions import SessionStatus
 from bot.ports.storage.records import ProviderSessionStatus
 from bot.ports.storage.transactions import PersonKey, WorkspaceKey
 from bot.storage.columns import Instant
 from bot.storage.connections import TryAgain
+from bot.storage.decoders import SPEC
 from bot.storage.encryption import decrypt
 from bot.storage.statements import Prepared, SqlTransaction, in_workspace, one_of
 from bot.storage.tables import provider_sessions, sessions
@@ -112,7 +113,7 @@ def minutes(tx: SqlTransaction, platform: str, workspace_id: str, since: datetim
         UsedMinutes(
             day=row.intended_at.date(),
             channel_id=row.channel_id,
-            avatar_name=decrypt(tx.cipher, row.spec, SessionSpec).avatar_name,
+            avatar_name=decrypt(tx.cipher, row.spec, SPEC).avatar_name,
             minutes=used / 60,
         )
         for row in tx.connection.execute(query)

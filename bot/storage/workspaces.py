@@ -15,6 +15,7 @@ from bot.ports.storage.records import UPLOAD_LEFT, UPLOAD_OVER, GrantRecord, Own
 from bot.ports.storage.repositories import OWN_ACCOUNT
 from bot.ports.storage.transactions import WorkspaceKey
 from bot.storage import coordination
+from bot.storage.decoders import CHANNEL_SETTINGS, REPLY_TO
 from bot.storage.encryption import decrypt, encrypt
 from bot.storage.statements import Prepared, SqlTransaction, channels_of, in_channels, in_workspace, one_of
 from bot.storage.tables import channel_settings, grants, ownerships, sessions, uploads, vault, workspaces
@@ -27,7 +28,7 @@ def settings_of(tx: SqlTransaction, places: Iterable[ConversationRef]) -> dict[C
     rows = _SETTINGS.rows(tx, **channels_of(places))
     return {
         ConversationRef(row.platform, row.workspace_id, row.channel_id): decrypt(
-            tx.cipher, row.settings, ChannelSettings
+            tx.cipher, row.settings, CHANNEL_SETTINGS
         )
         for row in rows
     }
@@ -224,7 +225,7 @@ def _upload(tx: SqlTransaction, row: Any) -> UploadRecord:
         upload=Upload(row.avatar_id, row.record_id, row.name, UploadState(row.state)),
         place=place,
         message=MessageRef(place, row.message_id) if row.message_id else None,
-        reply_to=decrypt(tx.cipher, row.reply_to, ReplyTo) if row.reply_to else None,
+        reply_to=decrypt(tx.cipher, row.reply_to, REPLY_TO) if row.reply_to else None,
         created_at=row.created_at,
     )
 

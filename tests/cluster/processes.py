@@ -67,11 +67,11 @@ class ServiceProcess:
         return [f"{self.name}: {self.log[max(0, found.start() - 800) :][:4_000]}"] if found else []
 
     def kill(self) -> None:
-        self.away = True
+        self._leave()
         os.kill(self.pid, signal.SIGKILL)
 
     def freeze(self) -> None:
-        self.away = True
+        self._leave()
         os.kill(self.pid, signal.SIGSTOP)
 
     def thaw(self) -> None:
@@ -80,9 +80,13 @@ class ServiceProcess:
 
     async def end(self) -> None:
         """SIGTERM, as every supervisor sends it. Whether it ends in order within ten seconds is the machine's affair here."""
-        self.away = True
+        self._leave()
         os.kill(self.pid, signal.SIGTERM)
         await until(lambda: not self.alive)
+
+    def _leave(self) -> None:
+        assert self.alive, f"{self.name} ended by itself: {self.log[-4_000:]}"
+        self.away = True
 
 
 @dataclass

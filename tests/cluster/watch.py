@@ -61,7 +61,7 @@ class Watch:
                 await self._look_on()
             await asyncio.sleep(EVERY_S)
 
-    async def until(self, met: Callable[[], bool], within: float = HANG_S) -> None:
+    async def until(self, met: Callable[[], object], within: float = HANG_S) -> None:
         """Returns at the first look at which this is so."""
         async with asyncio.timeout(within):
             while not met():

@@ -23,7 +23,7 @@ from tests.cluster.processes import EVERYTHING, Cluster, ServiceProcess
 from tests.cluster.releases import THIS, Program
 from tests.cluster.slack import SlackTown, slack_town
 from tests.cluster.talk import Talker
-from tests.cluster.watch import Watch, watching
+from tests.cluster.watch import HeldSession, Watch, watching
 from tests.integration.core.audit import ServerAudit
 from tests.patience import until
 from tests.server import QUICK, OwnServer, database_on
@@ -88,7 +88,8 @@ class World:
             *(self.discord.talker(number) for number in range(on_discord)),
         ]
         await self._all_type("start minutes:60", lambda status: status is not None)
-        await self.watch.until(self.all_live, within=300)
+        await self.watch.until(lambda: self.all_live() or self._ended(), within=300)
+        assert not self._ended()
         self._weigh("start")
 
     async def _all_type(self, command: str, done: Callable[[str | None], bool]) -> None:
@@ -105,6 +106,9 @@ class World:
 
     def all_live(self) -> bool:
         return len(self.watch.live()) == len(self.talkers)
+
+    def _ended(self) -> list[HeldSession]:
+        return [session for session in self.watch.sessions.values() if session.status == "ended"]
 
     def thread(self, talker: Talker) -> str:
         return next(

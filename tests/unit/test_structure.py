@@ -1,12 +1,14 @@
 """How the code is laid out: each class has a name of its own, and each file one reason to exist."""
 
+import ast
 import re
 from collections import defaultdict
 
-from tests.sources import named, sources
+from tests.sources import mentioning, named, nodes, sources
 
 CLASS = re.compile(r"^class (\w+)", re.MULTILINE)
 TEST = re.compile(r"^\s*(?:async )?def (test_\w+)", re.MULTILINE)
+LOOKS_AT_A_TYPE = re.compile(r"(.+\.)?(msgspec|json|msgpack)\.(decode|convert)|(.+\.)?Decoder")
 
 WORDS_OF_A_TEST = 10
 LONGEST = 400
@@ -34,3 +36,16 @@ def test_a_tests_name_is_short_enough_to_search_for() -> None:
         if len(name.split("_")) - 1 > WORDS_OF_A_TEST
     ]
     assert long == []
+
+
+def test_storage_threads_decode_only_with_decoders_made_on_import() -> None:
+    """Two threads that look at a type together for the first time end the process: `bot/storage/decoders.py`."""
+    late = [
+        f"{named(path)}:{call.lineno}"
+        for path in mentioning("msgspec", "bot/storage")
+        for function in nodes(path)
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        for call in ast.walk(function)
+        if isinstance(call, ast.Call) and LOOKS_AT_A_TYPE.fullmatch(ast.unparse(call.func))
+    ]
+    assert late == []

@@ -20,6 +20,9 @@ from adapters.simulator.simulator import Simulator
 GRACE_S = 1
 """How long an answer that hangs may hold up the end."""
 
+KEPT_OPEN_S = 75
+"""Connections that nobody uses, as with nginx. Clients give them up long before: a request never meets one that is just being closed."""
+
 
 def application(simulator: Simulator) -> Starlette:
     """AKOOL's endpoints and the simulator's own, to be served while the simulator is entered."""
@@ -51,7 +54,12 @@ async def serving(simulator: Simulator, port: int = 0) -> AsyncIterator[str]:
     """The simulator's address, without a slash at its end, on a free port of the loopback unless one is named."""
     listener = socket.create_server(("127.0.0.1", port))
     config = uvicorn.Config(
-        application(simulator), log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=GRACE_S
+        application(simulator),
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        timeout_keep_alive=KEPT_OPEN_S,
+        timeout_graceful_shutdown=GRACE_S,
     )
     server = _SimulatorServer(config)
     task = asyncio.create_task(server.serve(sockets=[listener]), name="simulator-http")
