@@ -3,6 +3,7 @@
 CPU time of this thread, the least of several runs: a busy machine makes each run slower and the least of them hardly.
 """
 
+import contextlib
 import inspect
 import json
 import math
@@ -24,6 +25,7 @@ from bot import redaction
 from bot.commands import parser, policy, urls, validation
 from bot.commands.verbs import CATALOGUE
 from bot.domain import text as domain_text
+from bot.domain.errors import CommandRefused
 from bot.domain.posts import Speaker, TranscriptLine
 from bot.domain.sessions import Mode
 from bot.speech import sentences, speakable
@@ -92,6 +94,11 @@ def received(text: str) -> None:
         reassembly.take(Part("m", at // 400, False, Speaker.BOT, text[at : at + 400]), at / 1000)
 
 
+def gesture(text: str) -> None:
+    with contextlib.suppress(CommandRefused):
+        protocol.gesture("m", text, text)
+
+
 REDACTOR = redaction.Redactor()
 REDACTOR.register("a secret with / and spaces")
 NAMES = slack_text.SlackNames()
@@ -155,6 +162,7 @@ FED: Mapping[str, Callable[[str], object]] = {
     "discord_text.as_value": discord_text.as_value,
     "protocol.chunk": lambda text: protocol.chunk(text, 900),
     "protocol.escaped_size": protocol.escaped_size,
+    "protocol.gesture": gesture,
     "text.well_formed": domain_text.well_formed,
     "text.printable": domain_text.printable,
     "text.printable_line": domain_text.printable_line,

@@ -11,8 +11,8 @@ TEST = re.compile(r"^\s*(?:async )?def (test_\w+)", re.MULTILINE)
 LOOKS_AT_A_TYPE = re.compile(r"(.+\.)?(msgspec|json|msgpack)\.(decode|convert)|(.+\.)?Decoder")
 
 WORDS_OF_A_TEST = 10
-LONGEST = 400
-"""Lines of a file: what is longer has two reasons to exist, or more."""
+LONGEST = 600
+"""Lines of a file: what is longer has two reasons to exist, or more. docs/architecture.md says why not fewer."""
 
 
 def test_no_class_name_stands_for_two_things() -> None:
