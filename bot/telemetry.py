@@ -186,7 +186,8 @@ class Metrics:
     posts: Counter  # platform
     edits: Counter  # platform
     throttled: Counter  # platform
-    links: Gauge  # end
+    links: Gauge  # role
+    links_failed: Counter
     webhooks: Counter  # outcome
     provider_calls: Counter  # endpoint, outcome
     provider_seconds: Histogram  # endpoint
@@ -237,6 +238,7 @@ def new_metrics() -> Metrics:
         links=made.gauge(
             "links", "Sessions watched from another process: at the one with pages, and at the worker", "role"
         ),
+        links_failed=made.counter("links_failed", "Links that a process with pages could not open"),
         connected=made.gauge(
             "platform_connected", "1 while a chat platform hears people, 0 while it does not", "platform"
         ),

@@ -160,6 +160,7 @@ class _BroughtSession:
         try:
             await link.run(placement, token, keys)
         except LinkLost as lost:
+            surroundings.metrics.links_failed.inc(not link.opened.is_set())
             log.info("a link is lost", session=self._session_id, reason=str(lost))
         finally:
             gauge.dec()

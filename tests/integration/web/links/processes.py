@@ -22,7 +22,7 @@ from bot.ports.grants import Scope
 from bot.ports.room import Codec, VideoFrame
 from bot.ports.storage.records import Lease, Placement
 from bot.tasks import cancel_and_wait
-from bot.telemetry import new_metrics
+from bot.telemetry import Metrics, new_metrics
 from bot.web.app import serve
 from bot.web.http_limits import Bounds
 from bot.web.links.router import LinkRouter
@@ -114,6 +114,12 @@ class WebProcess:
     workers: list[Worker] = field(default_factory=list)
     version: int = VERSION
     looked: int = 0
+    metrics: Metrics = field(default_factory=new_metrics)
+
+    @property
+    def failed(self) -> int:
+        """Links that could not be opened."""
+        return int(self.metrics.links_failed._value.get())
 
     async def placement(self, _session_id: str) -> Placement | None:
         self.looked += 1
@@ -122,10 +128,8 @@ class WebProcess:
 
     @contextlib.asynccontextmanager
     async def routing(self, keys: LinkKeys | None = None) -> AsyncIterator[None]:
-        metrics, nothing = new_metrics(), lambda _: None
-        surroundings = LinkSurroundings(
-            self.core.events, self.core.presence, self.core, self.core.clock, metrics, nothing
-        )
+        core = self.core
+        surroundings = LinkSurroundings(core.events, core.presence, core, core.clock, self.metrics, lambda _: None)
         router = LinkRouter(surroundings, self.core.archive, self.placement, keys or LinkKeys([KEY]))
         running = asyncio.create_task(router.run())
         try:

@@ -281,3 +281,12 @@ async def test_a_worker_that_cannot_be_reached_leaves_the_words(tmp_path: Path) 
         await page.sees("session", status="reconnecting", note="The picture is coming back …")
         web.core.archive.said["u1"] = spoken(1, "Still talking.")
         await page.sees("said", text="Still talking.")
+        await until(lambda: web.failed > 1)
+
+
+async def test_a_link_that_was_open_has_not_failed(worker: Worker, web: WebProcess) -> None:
+    async with page_of(web.core) as page:
+        await until(lambda: worker.links)
+        await worker.die()
+        await page.sees("session", status="reconnecting")
+    assert web.failed == 0
