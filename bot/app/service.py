@@ -39,8 +39,8 @@ from bot.queries.watch_links import Links
 from bot.runtime.accounts import accounts_of
 from bot.runtime.funding import Funding
 from bot.runtime.hinted_runs import HintedRuns
+from bot.runtime.lease import StoredReceivers
 from bot.runtime.outbox import Outbox
-from bot.runtime.receivers import StoredReceivers
 from bot.runtime.services import Moderation, Services, SessionTimeouts
 from bot.runtime.status_card import EndedCards
 from bot.runtime.turn_times import TurnTimes

@@ -30,8 +30,8 @@ from bot.domain.provider import Use
 from bot.domain.sessions import EndReason, SessionStatus
 from bot.ports.storage.records import HEARD, SAY, USES, WITHDRAW, NewRow, SessionRecord
 from bot.ports.storage.transactions import Admitted, EventKey, NewSession, Situation, WorkspaceKey
+from bot.runtime.no_session import JUST_ENDED, already_here, has_ended, nobody_here, start_again
 from bot.runtime.resolve import as_settings, specified
-from bot.runtime.sentences import JUST_ENDED, already_here, has_ended, nobody_here, start_again
 
 CLOSING = frozenset({SessionStatus.STOPPING, SessionStatus.ENDED})
 

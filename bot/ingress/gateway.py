@@ -35,8 +35,8 @@ from bot.queries.context import Query, QueryContext
 from bot.queries.offers import choices
 from bot.queries.router import ANSWERS, ask_back
 from bot.queries.sessions import last_talked
+from bot.runtime.no_session import JUST_ENDED, has_ended, start_again
 from bot.runtime.resolve import suggested_by
-from bot.runtime.sentences import JUST_ENDED, has_ended, start_again
 
 log = structlog.get_logger(__name__)
 

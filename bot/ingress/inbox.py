@@ -19,7 +19,7 @@ from bot.ports.storage import Storage
 from bot.ports.storage.records import InboxRecord
 from bot.ports.storage.transactions import AdmissionQuery, Admitted, Situation
 from bot.runtime.funding import Funding
-from bot.runtime.sentences import JUST_ENDED
+from bot.runtime.no_session import JUST_ENDED
 from bot.tasks import rest
 
 log = structlog.get_logger(__name__)

@@ -15,7 +15,7 @@ from bot.ports.provider import AvatarProvider, ProviderSessionInfo
 from bot.ports.storage import Storage
 from bot.ports.storage.records import ProviderSessionRecord, ProviderSessionStatus
 from bot.runtime.accounts import ProviderAccounts
-from bot.runtime.provider_closing import close, end
+from bot.runtime.provider_calls import close, end
 
 log = structlog.get_logger(__name__)
 

@@ -18,8 +18,8 @@ from bot.ports.web import PublicFiles
 from bot.queries.archive import StoredArchive
 from bot.queries.watch_links import Links
 from bot.runtime.accounts import Account
+from bot.runtime.no_session import nobody_here
 from bot.runtime.provider_catalog import WorkspaceCatalog
-from bot.runtime.sentences import nobody_here
 from bot.runtime.services import Services
 
 

@@ -1,14 +1,17 @@
-"""The row that says that this process lives: who holds one may claim sessions and run them."""
+"""The row that says that this process lives, by which it may claim sessions and run them, and which others receive what people write."""
 
 import asyncio
+import contextlib
 import math
 from datetime import timedelta
+from typing import Final
 
 import structlog
 
 from bot.clock import new_id
 from bot.domain.errors import StoreUnavailable
-from bot.ports.storage.coordination import WorkerRepository
+from bot.ports.processes import HeldShards
+from bot.ports.storage.coordination import ReceivingRepository, WorkerRepository
 from bot.ports.storage.records import Lease, ProcessProfile
 
 log = structlog.get_logger(__name__)
@@ -109,3 +112,27 @@ class WorkerLease:
 
 def _elapsed() -> float:
     return asyncio.get_running_loop().time()
+
+
+COUNT_EVERY_S: Final = 10.0
+
+
+class StoredReceivers:
+    """`Receivers`: this process is the one of the lease."""
+
+    def __init__(self, receiving: ReceivingRepository, lease: WorkerLease) -> None:
+        self.others = False
+        self._receiving = receiving
+        self._lease = lease
+
+    async def hold(self, platform: str, count: int) -> HeldShards:
+        await self._lease.enlisted.wait()
+        return await self._receiving.hold_shards(self._lease.id, platform, count)
+
+    async def run(self) -> None:
+        """Look for others until cancelled."""
+        await self._lease.enlisted.wait()
+        while True:
+            with contextlib.suppress(StoreUnavailable):
+                self.others = await self._receiving.others_receive(self._lease.id)
+            await asyncio.sleep(COUNT_EVERY_S)

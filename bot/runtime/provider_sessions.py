@@ -31,8 +31,7 @@ from bot.ports.room import LinkDown, LinkUp, LossReason, TokenExpiring
 from bot.ports.storage.records import ProviderSessionRecord, ProviderSessionStatus
 from bot.runtime.budget import NobodyIsLeft, minutes_for
 from bot.runtime.context import SessionContext, ThrownOut
-from bot.runtime.provider_closing import close
-from bot.runtime.provider_opening import create
+from bot.runtime.provider_calls import close, create
 from bot.runtime.resolve import difference
 from bot.tasks import cancel_and_wait
 

@@ -37,7 +37,7 @@ from bot.ports.chat import CoreApi
 from bot.ports.storage.records import SAY, InboxRecord, InboxState, SessionRecord
 from bot.queries.archive import StoredArchive
 from bot.runtime.budget import day_allowed
-from bot.runtime.sentences import has_ended
+from bot.runtime.no_session import has_ended
 from bot.runtime.services import Services
 from bot.tasks import rest
 from bot.web.api.authentication import ApiCaller

@@ -8,7 +8,7 @@ from adapters.simulator import Fault
 from bot.domain.sessions import EndReason, SessionSpec, SessionStatus
 from bot.jobs.reaper import CREATE_TAKES, Reaper
 from bot.ports.storage.records import Lease
-from bot.runtime.provider_closing import TRIED_AGAIN
+from bot.runtime.provider_calls import TRIED_AGAIN
 from bot.runtime.services import SessionTimeouts
 from bot.runtime.status_card import ENDINGS
 from tests.integration.queries.asking import ask

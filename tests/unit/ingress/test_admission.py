@@ -23,7 +23,7 @@ from bot.domain.conversations import (
 from bot.domain.sessions import EndReason, SessionStatus
 from bot.ports.storage.records import WITHDRAW
 from bot.ports.storage.transactions import Situation
-from bot.runtime.sentences import HOW_TO_START
+from bot.runtime.no_session import HOW_TO_START
 from tests.unit.ingress.admitting import (
     ANN,
     ASLEEP,
