@@ -38,13 +38,12 @@ from bot.queries.context import QueryContext
 from bot.queries.watch_links import Links
 from bot.runtime.accounts import accounts_of
 from bot.runtime.funding import Funding
-from bot.runtime.hinted_runs import HintedRuns
 from bot.runtime.lease import StoredReceivers
 from bot.runtime.outbox import Outbox
 from bot.runtime.services import Moderation, Services, SessionTimeouts
 from bot.runtime.status_card import EndedCards
 from bot.runtime.turn_times import TurnTimes
-from bot.runtime.worker import Worker
+from bot.runtime.worker import HintedRuns, Worker
 from bot.telemetry import Metrics
 from bot.web.api.authentication import Authentication
 from bot.web.api.events import EventStreams

@@ -12,6 +12,9 @@ from typing import Protocol
 from bot.domain.conversations import ConversationRef
 
 
+# ---------------------------------------------------------------- hints
+
+
 class HintKind(StrEnum):
     """What is to be looked at."""
 
@@ -69,6 +72,9 @@ class NoHints:
         pass
 
 
+# ---------------------------------------------------------------- who receives
+
+
 @dataclass(frozen=True, slots=True)
 class HeldShards:
     """Of the `count` parts (shards) into which a platform divides what it delivers, those that a process has."""
@@ -111,6 +117,9 @@ class OnlyReceiver:
 
 
 ONLY_RECEIVER = OnlyReceiver()
+
+
+# ---------------------------------------------------------------- budgets of calls
 
 
 @dataclass(frozen=True, slots=True)

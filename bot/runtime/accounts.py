@@ -16,8 +16,7 @@ from bot.ports.storage.records import ProviderSessionRecord
 from bot.ports.storage.repositories import OWN_ACCOUNT
 from bot.redaction import register_secret
 from bot.runtime.funding import Funding
-from bot.runtime.provider_catalog import ProviderCatalog, WorkspaceCatalog
-from bot.runtime.provider_lists import ListSources
+from bot.runtime.provider_catalog import ListSources, ProviderCatalog, WorkspaceCatalog
 
 RETIRED = "retired-accounts"
 """Keys that were replaced or taken back, kept until nothing is open that was made with them."""

@@ -114,6 +114,8 @@ def _elapsed() -> float:
     return asyncio.get_running_loop().time()
 
 
+# ---------------------------------------------------------------- who receives
+
 COUNT_EVERY_S: Final = 10.0
 
 

@@ -109,6 +109,8 @@ def _elapsed() -> float:
     return asyncio.get_running_loop().time()
 
 
+# ---------------------------------------------------------------- closing
+
 OVER = frozenset({ProviderState.OVER, ProviderState.FAILED})
 
 

@@ -1,8 +1,12 @@
-"""One process's share of the sessions: it holds a lease, claims what nobody runs, and runs it."""
+"""One process's share of the sessions: it holds a lease, claims what nobody runs, runs it, and gives some away where it runs too many.
+
+What is committed here for runs elsewhere is told to their processes by a hint, and what others commit to the runs here.
+"""
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Collection, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -10,13 +14,15 @@ import structlog
 from bot.domain.conversations import ConversationRef
 from bot.domain.errors import StoreUnavailable
 from bot.domain.sessions import EndReason
+from bot.media.events import SessionWrites
+from bot.ports.processes import Hint, HintKind, Hints
+from bot.ports.storage.coordination import Load
 from bot.ports.storage.records import InboxRecord, Lease, ProcessProfile
-from bot.runtime.balance import LOAD_EVERY, Balance
 from bot.runtime.context import Ending, HandedOver
 from bot.runtime.lease import WorkerLease
 from bot.runtime.services import Services
 from bot.runtime.session_runner import SessionRunner
-from bot.tasks import cancel_and_wait, rest
+from bot.tasks import Wakeups, cancel_and_wait, rest
 
 log = structlog.get_logger(__name__)
 
@@ -310,3 +316,103 @@ def _is_the_storages(error: Exception) -> bool:
     if isinstance(error, ExceptionGroup):
         return error.split(StoreUnavailable)[1] is None
     return isinstance(error, StoreUnavailable)
+
+
+# ---------------------------------------------------------------- what it gives away
+
+LOAD_EVERY = 5.0
+"""Seconds between two looks at how many sessions each worker runs."""
+TOO_MUCH = 1.5
+"""Times the mean."""
+FOR_LONG = 60.0
+"""Seconds."""
+
+
+class Balance:
+    """Of one worker. What it gives away is left at a quiet moment and joined again elsewhere, in the same room."""
+
+    def __init__(self) -> None:
+        self._since: float | None = None  # in the loop's time
+
+    @property
+    def gives(self) -> bool:
+        return self._since is not None and asyncio.get_running_loop().time() - self._since >= FOR_LONG
+
+    def to_give(self, load: Load, runs: Iterable[SessionRunner]) -> Sequence[SessionRunner]:
+        """The runs of one workspace in which nobody talks or watches: once it ran too much for long, until it has its share."""
+        if load.hosted <= (load.share if self.gives else TOO_MUCH * load.mean):
+            self._since = None
+        elif self._since is None:
+            self._since = asyncio.get_running_loop().time()
+        return _quiet_workspace(runs, load.hosted - load.mean) if self.gives else ()
+
+
+def _quiet_workspace(runs: Iterable[SessionRunner], most: float) -> Sequence[SessionRunner]:
+    """None that is so large that another would have too much then."""
+    workspaces: dict[tuple[str, str], list[SessionRunner]] = defaultdict(list)
+    for run in runs:
+        workspaces[run.workspace].append(run)
+    quiet = (each for each in workspaces.values() if len(each) <= most and all(run.quiet for run in each))
+    return next(quiet, ())
+
+
+# ---------------------------------------------------------------- runs of other processes
+
+
+class HintedRuns:
+    """What was committed here is told to whoever runs it; what others committed is told to the runs here, by `hear`."""
+
+    def __init__(self, here: Worker, hints: Hints, outbox: Wakeups, written: SessionWrites) -> None:
+        self._here = here
+        self._hints = hints
+        self._outbox = outbox
+        self._written = written
+        outbox.others = lambda: hints.send(Hint(HintKind.OUTBOX))
+        written.ask = self._ask
+        written.tell = lambda session_id: hints.send(Hint.written(session_id))
+
+    def hand_over(self, row: InboxRecord) -> None:
+        if not self._here.hand_over(row):
+            self._hints.send(Hint.waits(row.session_id))
+
+    def look_again(self, session_id: str) -> None:
+        if not self._here.look_again(session_id):
+            self._hints.send(Hint.waits(session_id))
+
+    def claimable(self) -> None:
+        self._here.claimable()
+        self._hints.send(Hint(HintKind.CLAIM))
+
+    def hosts(self, channel: ConversationRef) -> bool:
+        return self._here.hosts(channel)
+
+    def changed(self, channel: ConversationRef) -> None:
+        self._here.changed(channel)
+        self._hints.send(Hint.changed(channel))
+
+    def hear(self, hint: Hint) -> None:
+        """Another process has committed something."""
+        match hint:
+            case Hint(HintKind.WAITS, (session_id,)):
+                self._here.look_again(session_id)
+            case Hint(HintKind.CHANGED, (platform, workspace_id, channel_id)):
+                self._here.changed(ConversationRef(platform, workspace_id, channel_id))
+            case Hint(HintKind.CLAIM):
+                self._here.claimable()
+            case Hint(HintKind.OUTBOX):
+                self._outbox.wake_here()
+            case Hint(HintKind.AWAITED, (session_id,)):
+                self._awaited(session_id)
+            case Hint(HintKind.WRITTEN, (session_id,)):
+                self._written.wake_here(session_id)
+            case _:
+                pass
+
+    def _awaited(self, session_id: str) -> None:
+        self._written.asked(session_id)
+        if self._here.lease_of(session_id):
+            self._hints.send(Hint.written(session_id))  # what is waited for may be older than the question
+
+    def _ask(self, session_id: str) -> None:
+        if not self._here.lease_of(session_id):
+            self._hints.send(Hint.awaited(session_id))

@@ -86,6 +86,9 @@ class CoordinationRepository(Protocol):
         ...
 
 
+# ---------------------------------------------------------------- workers
+
+
 @dataclass(frozen=True, slots=True)
 class Load:
     """What one worker runs of all that needs a run, and how many workers live."""
@@ -157,6 +160,9 @@ class WorkerRepository(Protocol):
         which it still has a run, where an earlier one has to end before the next begins, and those that it gives away.
         """
         ...
+
+
+# ---------------------------------------------------------------- receiving
 
 
 class ReceivingRepository(Protocol):

@@ -9,7 +9,7 @@ from bot.app.service import Service
 from bot.commands.policy import Limits, Policy
 from bot.domain.conversations import ConversationRef
 from bot.domain.sessions import SessionStatus
-from bot.runtime.balance import FOR_LONG
+from bot.runtime.worker import FOR_LONG
 from bot.storage.connections import Work
 from tests.world_fixture import QUICK, CuttableStore, Stack, T, on_stack
 

@@ -6,7 +6,7 @@ from adapters.simulator.faults import Fault
 from bot.domain.conversations import Command, ConversationRef
 from bot.ports.chat import ValueQuery
 from bot.ports.storage.records import OwnedKind
-from bot.runtime.provider_lists import FRESH_FOR
+from bot.runtime.provider_catalog import FRESH_FOR
 from bot.testing.chat import ANN, CHANNEL
 from tests.integration.queries.asking import NEIGHBOUR, ask
 from tests.world_fixture import Stack, on_stack

@@ -8,8 +8,7 @@ import pytest
 
 from bot.domain.errors import ProviderError, Verdict
 from bot.ports.provider import AvatarInfo
-from bot.runtime.provider_catalog import StaleWhileRevalidate
-from bot.runtime.provider_lists import FRESH_FOR, LOOK_EVERY, READ_WITHIN, ListSources
+from bot.runtime.provider_catalog import FRESH_FOR, LOOK_EVERY, READ_WITHIN, ListSources, StaleWhileRevalidate
 from bot.storage.memory import MemoryStorage
 from bot.storage.memory.rows import Data
 from bot.tasks import cancel_and_wait
