@@ -11,7 +11,6 @@ from typing import Protocol
 
 from bot.domain.conversations import ConversationRef
 
-
 # ---------------------------------------------------------------- hints
 
 
