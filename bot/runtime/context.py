@@ -221,6 +221,13 @@ class SessionContext:
             self.live_since = self.services.clock.now()
         self.show(note)
 
+    async def survive(self) -> None:
+        """Nobody dies of it: written once. Written by `LifecycleTimer`."""
+        if self.session.deaths:
+            async with self.fenced() as run:
+                run.survived()
+            self.session = replace(self.session, deaths=0)
+
     async def rest(self) -> None:
         """Fall asleep, or go on where somebody wrote meanwhile. Written by `Closing`."""
         async with self.fenced() as run:

@@ -17,6 +17,9 @@ LOOK_EVERY = 2.0
 ASK_BUDGET_EVERY = 60.0
 """Seconds between two questions whether the payer's day has another provider session."""
 
+SURVIVED = 15.0
+"""Seconds of being live after which a process will not die of the session: what it dies of is read when a run begins."""
+
 SET_BACK = timedelta(seconds=2)
 """By how much a clock goes back when somebody sets it; less is its own correction."""
 
@@ -34,6 +37,7 @@ class LifecycleTimer:
         self._last: EndReason | None = None
         self._asked: tuple[str, str, int] | None = None
         self._ahead = self._ahead_of_loop(context.services.clock.now())
+        self._began = asyncio.get_running_loop().time()
 
     async def run(self) -> None:
         """Watch the time until cancelled. Raises what a renewal raises."""
@@ -47,6 +51,8 @@ class LifecycleTimer:
         self._provider_sessions.look_for_avatar()
         if context.attended:
             context.touch()
+        if asyncio.get_running_loop().time() - self._began >= SURVIVED:
+            await context.survive()
         idle_deadline = self._idle_deadline()
         if now >= idle_deadline and not context.turn_lock.locked():
             context.end(Asleep())

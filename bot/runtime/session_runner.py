@@ -40,6 +40,8 @@ from bot.transcript.publisher import TranscriptPublisher
 MOST_ATTEMPTS = 3
 """Runs that failed without becoming live, after which a session is given up. Those that lost their lease or gave it up are none."""
 
+MOST_DEATHS = 5
+"""In a row: what kills the process that runs it would kill all of them, one after another."""
 
 CREATE_PATIENCE = 2.5
 """Seconds that a run waits for the answer to a `create` when the service stops: if it comes later, the next start closes what it made."""
@@ -142,7 +144,7 @@ class _LiveSession:
     async def give(self) -> None:
         try:
             writing = self._start(self._publisher.run, "transcript")
-            ending = await self._play()
+            ending = EndReason.ERROR if self._kills() else await self._play()
             await self._finish(ending, writing)
         except ThrownOut:
             await self._provider_sessions.leave()
@@ -154,6 +156,13 @@ class _LiveSession:
             self._context.services.turn_times.leave(self._context.session.id)
 
     # ------------------------------------------------------------ playing
+
+    def _kills(self) -> bool:
+        session = self._context.session
+        kills = session.deaths >= MOST_DEATHS and session.status is not SessionStatus.STOPPING
+        if kills:
+            self._context.log.error("ended: one process after another died while it ran this", deaths=session.deaths)
+        return kills
 
     async def _play(self) -> Ending:
         """Join an avatar, make it active, and wait for the reason to end."""

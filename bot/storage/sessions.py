@@ -62,6 +62,7 @@ def record(tx: SqlTransaction, row: Any) -> SessionRecord:
         ended_at=row.ended_at,
         voice=VoicePlace(row.voice_channel_id, row.voice_person_id) if row.voice_channel_id else None,
         shown=SHOWN.decode(row.note) if row.note else NOTHING_SHOWN,
+        deaths=row.deaths,
     )
 
 

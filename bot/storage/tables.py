@@ -61,6 +61,7 @@ sessions = Table(
     _text("worker_id"),
     Column("epoch", Integer, nullable=False, server_default="0"),
     Column("attempts", Integer, nullable=False, server_default="0"),  # runs that failed since it was last live
+    Column("deaths", Integer, nullable=False, server_default="0"),  # processes that died of it, perhaps, in a row
     _text("starter_id"),
     _text("starter_name"),
     _text("payer_id"),  # whose budget it uses: the starter's, or that of whoever woke it

@@ -207,6 +207,9 @@ class FencedBlock(Generic[Tx]):
         if status is SessionStatus.LIVE:
             self._tell(self._functions.events.session_changed, EventType.SESSION_LIVE)
 
+    def survived(self) -> None:
+        self._change(deaths=0)
+
     def end(self, reason: EndReason) -> None:
         self._note(self._end, reason)
         self._tell(self._functions.events.session_changed, EventType.SESSION_ENDED)
@@ -229,8 +232,8 @@ class FencedBlock(Generic[Tx]):
         waits = self._functions.inbox.unfinished(tx, self._lease.session_id)
         status = SessionStatus.STARTING if waits else SessionStatus.SLEEPING
         slept_at = None if waits else tx.now
-        fields = {"status": status, "end_reason": None, "slept_at": slept_at, "reserved_s": 0, "attempts": 0}
-        self._functions.sessions.change(tx, self._lease, **fields, voice=None)
+        fields = {"status": status, "end_reason": None, "slept_at": slept_at, "reserved_s": 0}
+        self._functions.sessions.change(tx, self._lease, **fields, attempts=0, deaths=0, voice=None)
         return status
 
     def respecify(self, spec: SessionSpec) -> None:

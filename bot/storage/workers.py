@@ -162,10 +162,12 @@ _FREE = Prepared(
     .limit(bindparam("most"))
     .with_for_update(skip_locked=True, key_share=True, of=sessions)
 )
+_DIED = case((sessions.c.worker_id != "", 1), else_=0)
+"""Who ends in order gives back what it holds."""
 _CLAIM = Prepared(
     update(sessions)
     .where(one_of(sessions.c.id, "ids"))
-    .values(worker_id=bindparam("worker"), epoch=sessions.c.epoch + 1)
+    .values(worker_id=bindparam("worker"), epoch=sessions.c.epoch + 1, deaths=sessions.c.deaths + _DIED)
     .returning(sessions.c.id, sessions.c.epoch)
 )
 

@@ -107,7 +107,8 @@ class VoicePlace:
 class SessionRecord:
     """`thread` and `card` are None until the card is posted. `payer_id` is whose budget it uses: its starter's, or that of whoever
     woke or extended it; `reserved_s` seconds of it are set aside and not yet in a provider session. `attempts` counts runs
-    that failed since it was last live. `voice` is where the next run of it is heard too.
+    that failed since it was last live, `deaths` processes that died while they ran it, until one `survived`. `voice` is where
+    the next run of it is heard too.
     """
 
     id: str
@@ -130,6 +131,7 @@ class SessionRecord:
     ended_at: datetime | None
     voice: VoicePlace | None = None
     shown: Shown = NOTHING_SHOWN
+    deaths: int = 0
 
     @property
     def talk(self) -> ConversationRef:

@@ -148,6 +148,10 @@ class FencedWrites(Protocol):
         """Enter LIVE, which forgets earlier attempts, RECONNECTING or STOPPING; `end` and `rest` are for the others."""
         ...
 
+    def survived(self) -> None:
+        """Its process lives: earlier deaths are forgotten."""
+        ...
+
     def end(self, reason: EndReason) -> None:
         """The session has ended, and what was reserved is given back."""
         ...

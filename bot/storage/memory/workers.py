@@ -95,7 +95,8 @@ def claim(tx: MemoryTransaction, worker_id: str, *, room: int, but: Collection[s
 def _claimed(tx: MemoryTransaction, session_id: str, worker_id: str) -> Lease:
     session = tx.data.sessions.get(session_id)
     assert session is not None
-    update(tx, session_id, worker_id=worker_id, epoch=session.epoch + 1)
+    died = session.worker_id != ""  # who ends in order gives back what it holds
+    update(tx, session_id, worker_id=worker_id, epoch=session.epoch + 1, deaths=session.deaths + died)
     return Lease(session_id, worker_id, session.epoch + 1)
 
 

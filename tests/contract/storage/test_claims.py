@@ -226,6 +226,24 @@ async def test_only_runs_that_failed_count_as_attempts(storage: Storage, clock: 
     assert (await session(storage)).attempts == 0
 
 
+async def test_who_dies_while_it_runs_a_session_is_counted(storage: Storage, clock: ManualClock) -> None:
+    """Until one survives it; who ends in order has not died."""
+    await start(storage, "s")
+    leases = []
+    for worker in ("A", "B", "C"):
+        await enlist(storage, worker)
+        leases += await claim(storage, worker)
+        clock.advance(6)
+    assert (await session(storage)).deaths == 2
+    await storage.unfenced.released(leases[-1])
+    await enlist(storage, "D")
+    (lease,) = await claim(storage, "D")
+    assert (await session(storage)).deaths == 2
+    async with storage.fenced(lease) as run:
+        run.survived()
+    assert (await session(storage)).deaths == 0
+
+
 async def test_where_a_session_runs_is_known_to_all(storage: Storage, clock: ManualClock) -> None:
     await storage.workers.enlist("A", ProcessProfile(address="10.0.0.7:8081", version=3), lasts=LIFE)
     await start(storage, "s")

@@ -49,6 +49,7 @@ def concluded(unfinished: Sequence[UnfinishedRow]) -> Settlement:
 
 WRITES: dict[str, Write] = {
     "become": lambda run, _: run.become(SessionStatus.LIVE),
+    "survived": lambda run, _: run.survived(),
     "end": lambda run, _: run.end(EndReason.STOPPED),
     "rest": lambda run, _: run.rest(),
     "respecify": lambda run, _: run.respecify(SessionSpec("ben")),
@@ -83,7 +84,7 @@ def test_every_operation_is_tried() -> None:
 
 
 async def lived_in(storage: Storage) -> tuple[Lease, InboxRecord]:
-    """A session in its second epoch, run by "w", with something of every kind in it."""
+    """A session in its second epoch, run by "w" since who ran it died, with something of every kind in it."""
     await start(storage, "s")
     await enlist(storage, "before", timedelta(days=1))
     (first,) = await storage.workers.claim("before", room=1)
@@ -95,7 +96,6 @@ async def lived_in(storage: Storage) -> tuple[Lease, InboxRecord]:
         run.save(utterance("u"))
         run.intend_post(PostRecord("u", 0, "key-0", "", NOON))
     await storage.unfenced.opened("p", "akool-1", CREDENTIALS)
-    await storage.unfenced.released(first, failed=True)
     await storage.workers.dismiss("before")
     await enlist(storage, "w", timedelta(days=1))
     (second,) = await storage.workers.claim("w", room=1)

@@ -5,8 +5,11 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from bot.domain.errors import PlatformError
-from bot.domain.sessions import SessionStatus
+from bot.domain.sessions import EndReason, SessionStatus
 from bot.ports.storage.records import Lease
+from bot.runtime.lifecycle import SURVIVED
+from bot.runtime.session_runner import MOST_DEATHS
+from bot.runtime.status_card import ENDINGS
 from bot.testing.chat import FakeChat
 from tests.world_fixture import Stack, on_stack
 
@@ -109,6 +112,42 @@ async def test_what_nobody_waited_for_is_not_bought_again(stack: Stack) -> None:
         assert len(list(stack.simulator.sessions)) == 1
         await stack.room.say("Good morning", stack.room.thread)
         await stack.live()
+
+
+async def dies_of_it(stack: Stack, *, after: float) -> None:
+    async with stack.serving():
+        await stack.live()
+        await asyncio.sleep(after)
+        stack.crash()
+
+
+@on_stack()
+async def test_what_kills_each_process_that_runs_it_is_ended(stack: Stack) -> None:
+    async with stack.serving():
+        await stack.room.command("start")
+        await stack.live()
+        stack.crash()
+    for _ in range(MOST_DEATHS - 1):
+        await dies_of_it(stack, after=1)
+    async with stack.serving():
+        await stack.ended()
+        assert stack.room.card.note == ENDINGS[EndReason.ERROR]
+    assert stack.hosted == []
+
+
+@on_stack()
+async def test_what_processes_survive_for_a_while_goes_on(stack: Stack) -> None:
+    """Somebody kills one after another."""
+    async with stack.serving():
+        await stack.room.command("start")
+        await stack.live()
+        stack.crash()
+    for _ in range(MOST_DEATHS):
+        await dies_of_it(stack, after=SURVIVED + 4)
+    async with stack.serving():
+        await stack.live()
+        await stack.room.say("Hello", stack.room.thread)
+        await stack.until(lambda: len(stack.room.finals) == 1)
 
 
 @on_stack()
