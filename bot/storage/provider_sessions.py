@@ -11,12 +11,11 @@ from bot.domain.sessions import SessionStatus
 from bot.ports.room import RoomCredentials
 from bot.ports.storage.records import ProviderSessionRecord, ProviderSessionStatus
 from bot.ports.storage.transactions import Standing
-from bot.storage import ledger, sessions, tokens, usage, workspaces
-from bot.storage.columns import Instant
+from bot.storage import accounting, sessions, tokens, workspaces
 from bot.storage.decoders import CREDENTIALS
 from bot.storage.encryption import decrypt, encrypt
 from bot.storage.statements import SqlTransaction
-from bot.storage.tables import provider_sessions
+from bot.storage.tables import Instant, provider_sessions
 from bot.storage.tables import sessions as session_rows
 
 INTENT, OPEN, CLOSING, CLOSED, LOST = ProviderSessionStatus
@@ -90,7 +89,7 @@ def intend(
     assert session is not None
     place, payer_id = session.place, session.payer_id
     said = workspaces.allowed(tx, place.platform, place.workspace_id)
-    use = usage.of_person(tx, place, payer_id)
+    use = accounting.of_person(tx, place, payer_id)
     allowed = allowed_minutes(payer_id, tokens.of_person(tx, payer_id), tx.now)
     bought = minutes(Standing(session.reserved_s, use, said, allowed))
     tx.connection.execute(update(session_rows).where(session_rows.c.id == session.id).values(reserved_s=0))
@@ -187,4 +186,4 @@ def _over(
 
 def _change(tx: SqlTransaction, row_id: str, *where: ColumnElement[bool], **values: object) -> None:
     tx.connection.execute(update(provider_sessions).where(provider_sessions.c.id == row_id, *where).values(values))
-    ledger.book(tx, row_id)
+    accounting.book(tx, row_id)

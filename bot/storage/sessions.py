@@ -14,7 +14,7 @@ from bot.domain.posts import Opened
 from bot.domain.sessions import NOTHING_SHOWN, EndReason, SessionSpec, SessionStatus
 from bot.ports.storage.records import Lease, Past, SessionRecord, VoicePlace
 from bot.ports.storage.transactions import NewSession, WorkspaceKey
-from bot.storage import inbox, transcripts, usage
+from bot.storage import accounting, inbox, transcripts
 from bot.storage.decoders import SHOWN, SPEC
 from bot.storage.encryption import Cipher, decrypt, encrypt
 from bot.storage.statements import (
@@ -150,7 +150,7 @@ def everywhere(tx: SqlTransaction) -> list[SessionRecord]:
 
 def past(tx: SqlTransaction, session_id: str) -> Past:
     return Past(
-        usage.of_session(tx, session_id).used, transcripts.count(tx, session_id), inbox.stopped_by(tx, session_id)
+        accounting.of_session(tx, session_id).used, transcripts.count(tx, session_id), inbox.stopped_by(tx, session_id)
     )
 
 

@@ -25,16 +25,14 @@ from bot.ports.storage.repositories import (
 )
 from bot.ports.storage.transactions import AdmissionQuery, Admitted, FencedWrites, Situation, UnfencedWrites
 from bot.storage import (
+    accounting,
     coordination,
     hooks,
     inbox,
-    ledger,
     provider_sessions,
-    receiving,
     sessions,
     tokens,
     transcripts,
-    usage,
     workers,
     workspaces,
 )
@@ -59,7 +57,7 @@ from bot.storage.unit_of_work import (
 from bot.tasks import Wakeups
 
 FUNCTIONS: StorageFunctions[SqlTransaction] = StorageFunctions(
-    sessions, inbox, workspaces, usage, provider_sessions, transcripts, EventWriter(sessions.get, hooks)
+    sessions, inbox, workspaces, accounting, provider_sessions, transcripts, EventWriter(sessions.get, hooks)
 )
 
 
@@ -225,16 +223,16 @@ class SqlProviderSessions(Repository[SqlTransaction]):
 
 
 class SqlUsage(Repository[SqlTransaction]):
-    of_person = reads(usage.of_person)
-    of_session = reads(usage.of_session)
-    minutes = reads(usage.minutes)
+    of_person = reads(accounting.of_person)
+    of_session = reads(accounting.of_session)
+    minutes = reads(accounting.minutes)
 
 
 class SqlLedger(Repository[SqlTransaction]):
-    days = reads(ledger.days)
-    note_credit = writes(ledger.note_credit)
-    credit_since = reads(ledger.credit_since)
-    forget_older = changes(ledger.forget_older)
+    days = reads(accounting.days)
+    note_credit = writes(accounting.note_credit)
+    credit_since = reads(accounting.credit_since)
+    forget_older = changes(accounting.forget_entries)
 
 
 class SqlChannels(Repository[SqlTransaction]):
@@ -342,6 +340,6 @@ class SqlCoordination(Repository[SqlTransaction]):
 
 
 class SqlReceiving(Repository[SqlTransaction]):
-    others_receive = reads(receiving.others_receive)
-    hold_shards = writes(receiving.hold_shards)
-    talks = reads(receiving.talks)
+    others_receive = reads(coordination.others_receive)
+    hold_shards = writes(coordination.hold_shards)
+    talks = reads(coordination.talks)

@@ -34,9 +34,8 @@ from sqlalchemy.types import NullType
 
 from bot.domain.conversations import ConversationRef
 from bot.ports.storage.records import Lease
-from bot.storage.columns import Instant
 from bot.storage.encryption import Cipher
-from bot.storage.tables import sessions
+from bot.storage.tables import Instant, sessions
 
 
 @dataclass(frozen=True, slots=True)

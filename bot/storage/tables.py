@@ -1,4 +1,11 @@
-"""The tables. Ids are UUIDv7 text."""
+"""The tables, and what their columns are made of.
+
+Ids are UUIDv7 text, instants are UTC, and `''` stands for "none" in every key, so that unique indexes hold.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from sqlalchemy import (
     BigInteger,
@@ -12,15 +19,57 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    Text,
+    TypeDecorator,
     UniqueConstraint,
     false,
     text,
 )
+from sqlalchemy.engine import Dialect
 
-from bot.storage.columns import Instant, Words
-from bot.storage.columns import id_column as _id
-from bot.storage.columns import session_column as _session
-from bot.storage.columns import text_column as _text
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware UTC time as whole microseconds: the same order and arithmetic on every engine."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002
+        return None if value is None else (value - EPOCH) // timedelta(microseconds=1)
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        return None if value is None else EPOCH + timedelta(microseconds=value)
+
+
+class Words(TypeDecorator[str]):
+    """Text without U+0000 on an engine that takes none: one such message would spoil the transaction of all that came with it."""
+
+    impl = Text
+    cache_ok = True
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[str | None], str | None] | None:
+        return None if dialect.name == "sqlite" else _without_nul
+
+
+def _without_nul(text: str | None) -> str | None:
+    return text.replace("\0", "") if text else text
+
+
+def _id() -> Column[str]:
+    return Column("id", String(36), primary_key=True)
+
+
+def _session() -> Column[str]:
+    return Column("session_id", String(36), ForeignKey("sessions.id", ondelete="CASCADE"), nullable=False)
+
+
+def _text(name: str, default: str = "") -> Column[str]:
+    return Column(name, Words, nullable=False, server_default=default)
+
+
+# ---------------------------------------------------------------- tables
 
 metadata = MetaData(
     naming_convention={

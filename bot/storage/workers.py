@@ -23,8 +23,8 @@ from sqlalchemy.dialects.postgresql import insert
 from bot.ports.storage.coordination import Load
 from bot.ports.storage.records import Lease, LivingProcess, Placement, ProcessProfile
 from bot.process_roles import ALL_ROLES, roles_named
-from bot.storage.fair_share import FreeSession, chosen
 from bot.storage.sessions import AT_REST
+from bot.storage.shares import FreeSession, chosen
 from bot.storage.statements import NOW, Prepared, SqlTransaction, lasting, one_of
 from bot.storage.tables import inbox, jobs, sessions, workers
 

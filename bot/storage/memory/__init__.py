@@ -27,26 +27,23 @@ from bot.storage.admission import EarlierRuns, SessionEndings, admit
 from bot.storage.event_writer import EventWriter
 from bot.storage.functions import StorageFunctions
 from bot.storage.memory import (
+    accounting,
     coordination,
     hooks,
     inbox,
-    ledger,
     provider_sessions,
-    receiving,
     sessions,
     tokens,
     transcripts,
-    usage,
     workers,
     workspaces,
 )
-from bot.storage.memory.rows import Data
-from bot.storage.memory.transaction import MemoryTransaction, MemoryTransactions
+from bot.storage.memory.rows import Data, MemoryTransaction, MemoryTransactions
 from bot.storage.unit_of_work import FencedBlock, PatientTransactions, Repository, Transactions, reads, urgent, writes
 from bot.tasks import Wakeups
 
 FUNCTIONS: StorageFunctions[MemoryTransaction] = StorageFunctions(
-    sessions, inbox, workspaces, usage, provider_sessions, transcripts, EventWriter(sessions.get, hooks)
+    sessions, inbox, workspaces, accounting, provider_sessions, transcripts, EventWriter(sessions.get, hooks)
 )
 
 
@@ -167,16 +164,16 @@ class MemoryProviderSessions(Repository[MemoryTransaction]):
 
 
 class MemoryUsage(Repository[MemoryTransaction]):
-    of_person = reads(usage.of_person)
-    of_session = reads(usage.of_session)
-    minutes = reads(usage.minutes)
+    of_person = reads(accounting.of_person)
+    of_session = reads(accounting.of_session)
+    minutes = reads(accounting.minutes)
 
 
 class MemoryLedger(Repository[MemoryTransaction]):
-    days = reads(ledger.days)
-    note_credit = writes(ledger.note_credit)
-    credit_since = reads(ledger.credit_since)
-    forget_older = writes(ledger.forget_older)
+    days = reads(accounting.days)
+    note_credit = writes(accounting.note_credit)
+    credit_since = reads(accounting.credit_since)
+    forget_older = writes(accounting.forget_entries)
 
 
 class MemoryChannels(Repository[MemoryTransaction]):
@@ -284,6 +281,6 @@ class MemoryCoordination(Repository[MemoryTransaction]):
 
 
 class MemoryReceiving(Repository[MemoryTransaction]):
-    others_receive = reads(receiving.others_receive)
-    hold_shards = writes(receiving.hold_shards)
-    talks = reads(receiving.talks)
+    others_receive = reads(coordination.others_receive)
+    hold_shards = writes(coordination.hold_shards)
+    talks = reads(coordination.talks)

@@ -8,8 +8,7 @@ from bot.domain.hook_events import EventType, PlaceScope
 from bot.ports.storage.hooks import EventRecord, HookDelivery, HookListener, HookRecord, NewEvent
 from bot.ports.storage.records import InboxOutcome
 from bot.storage.event_writer import SpokenTurn
-from bot.storage.memory.rows import DeliveryRow, EventRow, StreamRow
-from bot.storage.memory.transaction import MemoryTransaction
+from bot.storage.memory.rows import DeliveryRow, EventRow, MemoryTransaction, StreamRow
 
 # ---------------------------------------------------------------- who listens
 

@@ -19,8 +19,7 @@ from bot.ports.storage.records import (
 )
 from bot.ports.storage.transactions import EventKey
 from bot.storage.memory import hooks
-from bot.storage.memory.rows import InboxRow, TurnRow
-from bot.storage.memory.transaction import MemoryTransaction
+from bot.storage.memory.rows import InboxRow, MemoryTransaction, TurnRow
 
 
 def known_events(tx: MemoryTransaction, events: Collection[EventKey]) -> dict[EventKey, bool]:

@@ -9,9 +9,8 @@ from bot.domain.sessions import SessionStatus
 from bot.ports.room import RoomCredentials
 from bot.ports.storage.records import ProviderSessionRecord, ProviderSessionStatus
 from bot.ports.storage.transactions import Standing
-from bot.storage.memory import ledger, sessions, tokens, usage, workspaces
-from bot.storage.memory.rows import ProviderSessionRow
-from bot.storage.memory.transaction import MemoryTransaction
+from bot.storage.memory import accounting, sessions, tokens, workspaces
+from bot.storage.memory.rows import MemoryTransaction, ProviderSessionRow
 
 INTENT, OPEN, CLOSING, CLOSED, LOST = ProviderSessionStatus
 
@@ -68,7 +67,7 @@ def intend(
     session = sessions.get(tx, session_id)
     assert session is not None
     said = workspaces.allowed(tx, session.place.platform, session.place.workspace_id)
-    use = usage.of_person(tx, session.place, session.payer_id)
+    use = accounting.of_person(tx, session.place, session.payer_id)
     allowed = allowed_minutes(session.payer_id, tokens.of_person(tx, session.payer_id), tx.now)
     bought = minutes(Standing(session.reserved_s, use, said, allowed))
     sessions.update(tx, session_id, reserved_s=0)
@@ -160,4 +159,4 @@ def _over(
 
 def _put(tx: MemoryTransaction, row: ProviderSessionRow) -> None:
     tx.data.provider_sessions.put(row.record.id, row)
-    ledger.book(tx, row.record.id)
+    accounting.book(tx, row.record.id)

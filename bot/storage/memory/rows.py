@@ -1,15 +1,17 @@
-"""The rows of a storage in memory. A transaction that fails leaves none of its changes behind."""
+"""The rows of a storage in memory, and one transaction on them: one that fails leaves none of its changes behind."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Generic, TypeVar
+from typing import Concatenate, Generic, ParamSpec, TypeVar
 
+from bot.clock import Clock
 from bot.commands.options import ChannelSettings
 from bot.domain.api_tokens import ApiToken
 from bot.domain.conversations import Consent, ConversationRef, Person
-from bot.domain.errors import StoreUnavailable
+from bot.domain.errors import StoreAway, StoreUnavailable
 from bot.domain.hook_events import PlaceScope
 from bot.domain.ledger import CreditReading, Transfer
 from bot.domain.provider import Purchase
@@ -266,3 +268,59 @@ class Data:
 
 def _not_taken(detail: str) -> StoreUnavailable:
     return StoreUnavailable("The storage did not take it. Please try again in a moment.", detail)
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+# ---------------------------------------------------------------- transactions
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryTransaction:
+    """`now` is when it was asked for."""
+
+    data: Data
+    now: datetime
+
+
+class MemoryTransactions:
+    """Runs functions of a transaction. Others come in before it begins, as with a database."""
+
+    def __init__(self, data: Data, clock: Clock) -> None:
+        self.data = data
+        self.clock = clock
+
+    async def read(
+        self, work: Callable[Concatenate[MemoryTransaction, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        async with self._begun() as tx:
+            return work(tx, *args, **kwargs)
+
+    async def write(
+        self, work: Callable[Concatenate[MemoryTransaction, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        async with self._begun() as tx:
+            result = work(tx, *args, **kwargs)
+            for rows in self.data.all:
+                rows.commit()
+            return result
+
+    async def urgent(
+        self, work: Callable[Concatenate[MemoryTransaction, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        return await self.write(work, *args, **kwargs)
+
+    @asynccontextmanager
+    async def _begun(self) -> AsyncIterator[MemoryTransaction]:
+        """What is not committed within is undone."""
+        tx = MemoryTransaction(self.data, self.clock.now())
+        await asyncio.sleep(0)
+        if self.data.away.is_set():
+            raise StoreAway("The storage does not answer. Please try again in a moment.")
+        try:
+            yield tx
+        finally:
+            for rows in self.data.all:
+                rows.roll_back()

@@ -11,8 +11,8 @@ from bot.domain.posts import Opened
 from bot.domain.sessions import EndReason, SessionStatus
 from bot.ports.storage.records import Lease, Past, SessionRecord
 from bot.ports.storage.transactions import NewSession, WorkspaceKey
-from bot.storage.memory import hooks, inbox, transcripts, usage
-from bot.storage.memory.transaction import MemoryTransaction
+from bot.storage.memory import accounting, hooks, inbox, transcripts
+from bot.storage.memory.rows import MemoryTransaction
 
 ENDED, SLEEPING = SessionStatus.ENDED, SessionStatus.SLEEPING
 AT_REST = {ENDED, SLEEPING}
@@ -73,7 +73,7 @@ def talked_in(tx: MemoryTransaction, place: ConversationRef, most: int) -> list[
 
 def past(tx: MemoryTransaction, session_id: str) -> Past:
     return Past(
-        usage.of_session(tx, session_id).used, transcripts.count(tx, session_id), inbox.stopped_by(tx, session_id)
+        accounting.of_session(tx, session_id).used, transcripts.count(tx, session_id), inbox.stopped_by(tx, session_id)
     )
 
 

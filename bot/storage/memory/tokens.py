@@ -1,7 +1,7 @@
 """Tokens of the HTTP API, in memory."""
 
 from bot.domain.api_tokens import ApiToken
-from bot.storage.memory.transaction import MemoryTransaction
+from bot.storage.memory.rows import MemoryTransaction
 
 
 def add(tx: MemoryTransaction, digest: str, token: ApiToken) -> bool:

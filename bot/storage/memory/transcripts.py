@@ -5,8 +5,7 @@ from dataclasses import replace
 
 from bot.domain.posts import Speaker
 from bot.ports.storage.records import PostRecord, TurnRecord, UtteranceRecord
-from bot.storage.memory.rows import PostRow, TurnRow, UtteranceRow
-from bot.storage.memory.transaction import MemoryTransaction
+from bot.storage.memory.rows import MemoryTransaction, PostRow, TurnRow, UtteranceRow
 
 
 def of_session(tx: MemoryTransaction, session_id: str) -> list[UtteranceRecord]:

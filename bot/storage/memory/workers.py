@@ -8,10 +8,9 @@ from datetime import timedelta
 from bot.ports.storage.coordination import Load
 from bot.ports.storage.records import Lease, LivingProcess, Placement, ProcessProfile, SessionRecord
 from bot.ports.storage.transactions import WorkspaceKey
-from bot.storage.fair_share import FreeSession, chosen
-from bot.storage.memory.rows import WorkerRow
+from bot.storage.memory.rows import MemoryTransaction, WorkerRow
 from bot.storage.memory.sessions import AT_REST, update
-from bot.storage.memory.transaction import MemoryTransaction
+from bot.storage.shares import FreeSession, chosen
 
 KEPT = timedelta(days=1)
 """As long as a lease that nobody renews is kept."""

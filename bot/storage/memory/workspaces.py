@@ -13,8 +13,7 @@ from bot.ports.storage.records import UPLOAD_LEFT, UPLOAD_OVER, GrantRecord, Own
 from bot.ports.storage.repositories import OWN_ACCOUNT
 from bot.ports.storage.transactions import WorkspaceKey
 from bot.storage.memory import coordination, sessions
-from bot.storage.memory.rows import GrantRow, OwnerRow
-from bot.storage.memory.transaction import MemoryTransaction
+from bot.storage.memory.rows import GrantRow, MemoryTransaction, OwnerRow
 
 # ---------------------------------------------------------------- channels
 

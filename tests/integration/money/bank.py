@@ -25,8 +25,7 @@ from bot.domain.ledger import LedgerAccount, balances
 from bot.domain.sessions import SessionStatus
 from bot.runtime.services import SessionTimeouts
 from bot.storage.memory import MemoryStorage
-from bot.storage.memory.rows import Data
-from bot.storage.memory.transaction import MemoryTransaction, MemoryTransactions
+from bot.storage.memory.rows import Data, MemoryTransaction, MemoryTransactions
 from bot.telemetry import new_metrics
 from bot.testing.chat import FakeChat
 from bot.testing.chat_platform import FakeChatPlatform

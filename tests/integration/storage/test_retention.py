@@ -14,11 +14,10 @@ from bot.app.service import Parts, Service
 from bot.commands.policy import Policy
 from bot.jobs.retention import Retention
 from bot.runtime.services import SessionTimeouts
-from bot.storage.columns import Instant
 from bot.storage.encryption import Cipher
 from bot.storage.engine import Store
 from bot.storage.sql import SqlStorage
-from bot.storage.tables import metadata
+from bot.storage.tables import Instant, metadata
 from bot.telemetry import new_metrics
 from bot.testing.provider import FakeAvatarProvider
 from bot.testing.virtual_time import ManualClock

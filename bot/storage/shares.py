@@ -1,0 +1,44 @@
+"""How work is shared out among living processes, by one rule for every storage: sessions to workers, shards of a platform to gateways."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from bot.ports.storage.coordination import Load
+from bot.ports.storage.transactions import WorkspaceKey
+
+
+@dataclass(frozen=True, slots=True)
+class FreeSession:
+    """`own`: the worker that chooses runs others of its workspace."""
+
+    id: str
+    workspace: WorkspaceKey
+    own: bool
+
+
+def chosen(free: Sequence[FreeSession], load: Load) -> list[str]:
+    """Those that it takes of what is free, in that order: all of workspaces that it runs, and of others until it has its share."""
+    mine, taken = {session.workspace for session in free if session.own}, list[str]()
+    for session in free:
+        if session.workspace in mine or load.hosted + len(taken) < load.share:
+            mine.add(session.workspace)
+            taken.append(session.id)
+    return taken
+
+
+@dataclass(frozen=True, slots=True)
+class SharedOut:
+    """Which shards one gateway has afterwards, and which of them are new to it or were given back."""
+
+    numbers: frozenset[int]
+    taken: frozenset[int]
+    given: frozenset[int]
+
+
+def shared_out(holders: Mapping[int, str], me: str, living: Collection[str]) -> SharedOut:
+    """`holders` says by number who had each last, `living` are all gateways whose lease holds; `me` counts as one of them."""
+    mine = sorted(number for number, holder in holders.items() if holder == me)
+    free = sorted(number for number, holder in holders.items() if holder != me and holder not in living)
+    share = -(-len(holders) // len({*living, me}))
+    taken, given = frozenset(free[: max(0, share - len(mine))]), frozenset(mine[share : share + 1])
+    return SharedOut(frozenset(mine) - given | taken, taken, given)
