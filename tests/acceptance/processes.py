@@ -1,4 +1,4 @@
-"""Our programs as people run them: processes of their own, in a folder of their own."""
+"""Our programs as processes of their own, in a folder of their own. `AVATARBOT` is the command itself, as people start it."""
 
 import os
 import signal
@@ -15,12 +15,27 @@ import msgspec
 
 from adapters.simulator.control import Report
 from adapters.simulator.faults import Fault
+from tests import forked
+from tests.forked import ROOT, Forked
 from tests.patience import HANG_S, until
 
 AVATARBOT = Path(sys.executable).with_name("avatarbot")
-ROOT = Path(__file__).parents[2]
 OURS = ("AVATARBOT_", "AKOOL_", "SLACK_", "DISCORD_", "AGORA_", "DATABASE_URL", "PORT", "PUBLIC_URL", "LOG_LEVEL")
 SECRET = "a-secret-for-these-tests"
+
+__all__ = [
+    "AVATARBOT",
+    "OURS",
+    "ROOT",
+    "SECRET",
+    "Deployment",
+    "Forked",
+    "Simulation",
+    "free_port",
+    "simulation",
+    "surroundings",
+    "told_to_stop",
+]
 
 
 def surroundings(settings: Mapping[str, str]) -> dict[str, str]:
@@ -61,13 +76,15 @@ class Simulation:
 @contextmanager
 def simulation(**options: object) -> Iterator[Simulation]:
     words = [f"--{name.replace('_', '-')}={value}" for name, value in options.items()]
-    command = [sys.executable, "-m", "adapters.simulator", "--port", "0", *words]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+    reading, writing = os.pipe()
+    with os.fdopen(reading) as said:
+        with os.fdopen(writing, "w") as output:
+            process = forked.start("adapters.simulator", *words, env=surroundings({}), stdout=output)
         try:
-            assert process.stdout is not None
-            yield Simulation(process.stdout.readline().strip())
+            yield Simulation(said.readline().strip())
         finally:
             process.kill()
+            process.wait()
 
 
 @dataclass
@@ -109,36 +126,22 @@ class Deployment:
             | self.settings
         )
 
-    def avatarbot(self, *words: str) -> subprocess.CompletedProcess[str]:
+    def avatarbot(self, *words: str, **settings: str) -> subprocess.CompletedProcess[str]:
         """A command, to its end."""
-        return subprocess.run(
-            [AVATARBOT, *words],
-            cwd=self.folder,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            timeout=HANG_S,
-            check=False,
-        )
+        return forked.run("bot.cli", *words, env=self.environment | settings, cwd=self.folder)
 
     @contextmanager
-    def service(self, *words: str) -> "Iterator[subprocess.Popen[bytes]]":
+    def service(self, *words: str) -> Iterator[Forked]:
         """The service, begun; killed at the end if it still runs. Its log goes to a file, so that no pipe is ever full."""
-        with (
-            (self.folder / "log").open("ab") as log,
-            subprocess.Popen(
-                [AVATARBOT, "run", "--playground", *words],
-                cwd=self.folder,
-                env=self.environment,
-                stdout=subprocess.DEVNULL,
-                stderr=log,
-            ) as process,
-        ):
-            try:
-                yield process
-            finally:
-                process.kill()
+        with (self.folder / "log").open("ab") as log:
+            process = forked.start(
+                "bot.cli", "run", "--playground", *words, env=self.environment, cwd=self.folder, stderr=log
+            )
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
 
     async def answers(self) -> None:
         """Until the service does. Fails with its log when that takes longer than any start, on a busy machine too."""
@@ -156,7 +159,7 @@ async def _ready(client: httpx.AsyncClient, url: str) -> bool:
         return False
 
 
-def told_to_stop(service: "subprocess.Popen[bytes]") -> int:
+def told_to_stop(service: Forked) -> int:
     """SIGTERM, as every supervisor sends it; the exit code, which is not 0 where it took longer than it may."""
     service.send_signal(signal.SIGTERM)
     return service.wait(HANG_S)

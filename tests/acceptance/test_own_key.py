@@ -9,23 +9,16 @@ import pytest
 from adapters.simulator.http.app import serving
 from adapters.simulator.simulator import Simulator
 from bot.clock import SystemClock
-from tests.acceptance.processes import AVATARBOT, surroundings
-from tests.patience import HANG_S
+from tests import forked
+from tests.acceptance.processes import surroundings
 
 KEY = "simulator"
 """What the simulator takes."""
 
 
 def give(key: str, *more: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [AVATARBOT, "workspaces", "key", "slack", "T1", *more],
-        env=surroundings(settings),
-        input=f"{key}\n",
-        capture_output=True,
-        text=True,
-        timeout=HANG_S,
-        check=False,
-    )
+    words = ("workspaces", "key", "slack", "T1", *more)
+    return forked.run("bot.cli", *words, env=surroundings(settings), given=f"{key}\n")
 
 
 async def test_a_key_is_tried_kept_and_taken_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

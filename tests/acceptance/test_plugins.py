@@ -13,9 +13,11 @@ from typing import TextIO
 
 import pytest
 
-from tests.acceptance.processes import OURS
+from tests import forked
+from tests.acceptance.processes import ROOT, surroundings
+from tests.patience import HANG_S
 
-TINY = Path(__file__).parents[2] / "examples" / "tiny"
+TINY = ROOT / "examples" / "tiny"
 
 POSTER = """
 from bot.ports.plugin import PlatformPlugin
@@ -53,18 +55,21 @@ def install_tiny(folder: Path) -> None:
 
 
 def avatarbot(folder: Path, *words: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    return python(folder, "-m", "bot.cli", *words, **settings)
+    return forked.run("bot.cli", *words, env=where_it_is_found(folder) | settings, cwd=folder)
 
 
-def python(folder: Path, *words: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
+def where_it_is_found(*folders: Path) -> dict[str, str]:
+    return surroundings({"PYTHONPATH": os.pathsep.join(map(str, (*folders, ROOT)))})
+
+
+def python(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, *words],
         cwd=folder,
-        env={**clean, "PYTHONPATH": f"{folder}{os.pathsep}{Path(__file__).parents[2]}", **settings},
+        env=where_it_is_found(folder),
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=HANG_S,
         check=False,
     )
 
@@ -93,12 +98,10 @@ def test_the_tiny_example_hosts_a_talk(tmp_path: Path) -> None:
 
 @contextlib.contextmanager
 def started(folder: Path, *more: Path, **settings: str) -> Iterator[subprocess.Popen[str]]:
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
-    path = os.pathsep.join(map(str, (folder, *more, Path(__file__).parents[2])))
     process = subprocess.Popen(
         [sys.executable, "-m", "bot.cli", "run"],
         cwd=folder,
-        env={**clean, "PYTHONPATH": path, **settings},
+        env=where_it_is_found(folder, *more) | settings,
         stderr=subprocess.PIPE,
         text=True,
     )
@@ -163,8 +166,7 @@ def test_commands_are_told_what_the_service_offers(tmp_path: Path) -> None:
     distribution(tmp_path, "avatarbot-lister", "lister", LISTER, {"avatarbot.commands": "lister = lister:lister"})
 
     def offered(**settings: str) -> set[str]:
-        path = os.pathsep.join(map(str, (tmp_path, TINY, TINY.parents[1])))
-        done = avatarbot(tmp_path, "lister", PYTHONPATH=path, **settings)
+        done = avatarbot(tmp_path, "lister", **where_it_is_found(tmp_path, TINY) | settings)
         assert done.returncode == 0, done.stderr
         return set(done.stdout.splitlines())
 

@@ -6,7 +6,6 @@ import os
 import pty
 import select
 import stat
-import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from bot.app import files
+from tests import forked
 from tests.acceptance.processes import AVATARBOT, simulation, surroundings
 from tests.integration.slack.fake import FakeSlack
 from tests.integration.slack.fake.server import APP_TOKEN
@@ -31,19 +31,11 @@ class Done:
 
 async def answered(folder: Path, lines: Sequence[str], *words: str, **settings: str) -> Done:
     """What it says where a program answers, a line for each question."""
-    process = await asyncio.create_subprocess_exec(
-        AVATARBOT,
-        "setup",
-        *words,
-        cwd=folder,
-        env=surroundings(settings),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+    given = "".join(f"{line}\n" for line in lines)
+    done = await asyncio.to_thread(
+        forked.run, "bot.cli", "setup", *words, env=surroundings(settings), cwd=folder, given=given
     )
-    async with asyncio.timeout(HANG_S):
-        said, _ = await process.communicate("".join(f"{line}\n" for line in lines).encode())
-    return Done(process.returncode, said.decode())
+    return Done(done.returncode, done.stdout + done.stderr)
 
 
 @pytest.fixture(scope="module")

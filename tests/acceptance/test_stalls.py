@@ -3,7 +3,6 @@
 import asyncio
 import json
 import signal
-import subprocess
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import pytest
 from bot.domain.sessions import SessionStatus
 from tests.acceptance.evidence import gathered
 from tests.acceptance.member import Member, ticket
-from tests.acceptance.processes import Deployment, simulation, told_to_stop
+from tests.acceptance.processes import Deployment, Forked, simulation, told_to_stop
 from tests.patience import HANG_S
 
 STOOD_STILL = [
@@ -25,7 +24,7 @@ STOOD_STILL = [
 AT_ONCE = 20
 
 
-async def stand_still(service: "subprocess.Popen[bytes]", seconds: float) -> None:
+async def stand_still(service: Forked, seconds: float) -> None:
     service.send_signal(signal.SIGSTOP)
     await asyncio.sleep(seconds)
     service.send_signal(signal.SIGCONT)

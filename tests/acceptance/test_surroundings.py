@@ -18,15 +18,10 @@ from tests.patience import HANG_S
 
 
 def refused(services: Deployment, **settings: str) -> str:
-    done = subprocess.run(
-        [AVATARBOT, "run", "--playground"],
-        cwd=services.folder,
-        env=services.environment | settings,
-        capture_output=True,
-        text=True,
-        timeout=HANG_S,
-        check=False,
-    )
+    return sentence_of(services.avatarbot("run", "--playground", **settings))
+
+
+def sentence_of(done: subprocess.CompletedProcess[str]) -> str:
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1), done
     return done.stderr.removeprefix("avatarbot: ").rstrip()
 
@@ -55,7 +50,12 @@ def test_a_folder_that_nobody_may_write_to(services: Deployment) -> None:
 
 def test_a_full_disk(services: Deployment, tmp_path_factory: pytest.TempPathFactory) -> None:
     with small_disk(tmp_path_factory.mktemp("disk")) as disk:
-        assert refused(services, DATABASE_URL=f"sqlite:///{disk}/avatarbot.db").endswith("so nothing can be saved.")
+        settings = services.environment | {"DATABASE_URL": f"sqlite:///{disk}/avatarbot.db"}
+        words = [str(AVATARBOT), "run", "--playground"]  # not forked: it inherits our quota
+        done = subprocess.run(
+            words, cwd=services.folder, env=settings, capture_output=True, text=True, timeout=HANG_S, check=False
+        )
+    assert sentence_of(done).endswith("so nothing can be saved.")
 
 
 def test_a_database_that_a_newer_version_has_used(services: Deployment) -> None:
