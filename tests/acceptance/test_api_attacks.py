@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import resource
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,12 +10,14 @@ from pathlib import Path
 
 import httpx
 
+from bot.web.http_limits import most_connections
 from tests.acceptance.processes import Deployment, Simulation, simulation
 from tests.patience import HANG_S
 
 PLACE = "playground/playground/lobby"
-AT_ONCE = min(1_000, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - 200)
 SLOW = 100
+AT_ONCE = min(1_000, most_connections() - 2 * SLOW)
+"""With those that are slow no more than may be open: whoever has been waited for longest would make room."""
 MOST_BYTES = 150 * 1024**2
 """What the service may grow by."""
 
