@@ -256,6 +256,11 @@ class Settings(BaseSettings):
         return self.database_url.partition("://")[0].partition("+")[0] in SERVERS
 
     @property
+    def hints(self) -> bool:
+        """Whether processes tell each other what to look at."""
+        return self.on_server and self.database_hints == "auto"
+
+    @property
     def database_path(self) -> Path:
         """The database's file; with a server where it would be, as other files are beside it."""
         return Path(_DEFAULT_FILE if self.on_server else _database_file(self.database_url)).absolute()

@@ -19,7 +19,7 @@ from adapters.moderation.checks import check as check_moderation
 from bot.app.files import exposed
 from bot.app.plugins import faults, platforms
 from bot.app.running import running
-from bot.app.wiring import check_key, known_settings, provider_plugin, rooms_plugin
+from bot.app.wiring import check_key, known_settings, open_hints, provider_plugin, rooms_plugin
 from bot.domain.errors import AvatarbotError, SettingsError
 from bot.domain.text import printable_line
 from bot.ports.plugin import AdapterPlugin, Finding, Level
@@ -168,7 +168,7 @@ def _server(settings: Settings) -> Finding:
         return Finding(Level.PROBLEM, f"Database: {error.sentence}")
     what, wanted = f"Database: {settings.database_name}, PostgreSQL {version}", connections_of(settings.roles_played)
     if room.pooled:
-        return _behind_a_pooler(settings, what)
+        return Finding(Level.OK, f"{what}, behind a pooler")
     if room.taken + wanted > room.most:
         return Finding(
             Level.WARNING,
@@ -176,16 +176,6 @@ def _server(settings: Settings) -> Finding:
             "Raise max_connections of the server, or put PgBouncer (pool_mode = transaction) before it.",
         )
     return Finding(Level.OK, f"{what}, {room.taken} of {room.most} connections held by processes that live")
-
-
-def _behind_a_pooler(settings: Settings, what: str) -> Finding:
-    if settings.database_hints == "off":
-        return Finding(Level.OK, f"{what}, behind a pooler")
-    return Finding(
-        Level.WARNING,
-        f"{what}, behind a pooler, which may pass on no hints between processes",
-        "Set AVATARBOT_DATABASE_HINTS=off: messages are then found within a quarter of a second.",
-    )
 
 
 def _rights(file: Path) -> Finding | None:
@@ -237,10 +227,22 @@ async def _kept(settings: Settings, inside: Inside) -> Sequence[Finding]:
     closed = settings.on_server and Level.PROBLEM in {there.level, opens.level}
     if closed or not (settings.on_server or settings.database_path.exists()):
         return [there, opens]
+    passing = [await hints(settings)] if settings.on_server else []
     try:
-        return [there, await inside(settings), opens]
+        return [there, *passing, await inside(settings), opens]
     except AvatarbotError as error:
-        return [there, Finding(Level.PROBLEM, f"Database: {error.sentence}")]
+        return [there, *passing, Finding(Level.PROBLEM, f"Database: {error.sentence}")]
+
+
+async def hints(settings: Settings) -> Finding:
+    """Whether what one process tells comes to another."""
+    if not settings.hints:
+        return Finding(Level.OK, "Hints between processes: off, messages are found within a quarter of a second")
+    try:
+        await open_hints(settings)
+    except SettingsError as error:
+        return Finding(Level.PROBLEM, f"Hints between processes: {error.sentence}")
+    return Finding(Level.OK, "Hints between processes pass")
 
 
 def keys(settings: Settings) -> Finding:

@@ -127,7 +127,7 @@ async def run_service(playground: bool, handover: bool, roles: tuple[str, ...]) 
             profile=profile_of(settings, links=linked),
             barge_in=settings.barge_in,
             observers=await stack.enter_async_context(open_observers(environment())),
-            hints=open_hints(settings),
+            hints=await open_hints(settings),
             budgets=budgets,
             link_keys=LinkKeys(secret_keys(settings)) if linked else None,
         )

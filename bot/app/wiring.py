@@ -165,12 +165,13 @@ async def open_storage(
         yield storage
 
 
-def open_hints(settings: Settings) -> Hints:
-    """How this process and the others of the same database tell each other what to look at."""
-    if not settings.on_server or settings.database_hints == "off":
+async def open_hints(settings: Settings) -> Hints:
+    """How this process and the others of the same database tell each other what to look at. Raises `SettingsError` where none pass."""
+    if not settings.hints:
         return NoHints()
-    from bot.storage.notifications import PostgresHints
+    from bot.storage.notifications import PostgresHints, require_passage
 
+    await require_passage(settings.store_url)
     return PostgresHints(settings.store_url)
 
 

@@ -57,7 +57,7 @@ class Hints(Protocol):
         ...
 
     async def run(self, heard: Callable[[Hint], None]) -> None:
-        """Send, and call `heard` with what others send, until cancelled; return where no hints pass. Must not be run twice."""
+        """Send, and call `heard` with what others send, until cancelled. Must not be run twice."""
         ...
 
 

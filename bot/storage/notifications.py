@@ -11,8 +11,9 @@ import psycopg
 import structlog
 from sqlalchemy.engine import make_url
 
+from bot.domain.errors import SettingsError
 from bot.ports.processes import Hint
-from bot.storage.postgresql import CONNECT
+from bot.storage.postgresql import CONNECT, refused
 from bot.tasks import rest
 
 log = structlog.get_logger(__name__)
@@ -30,8 +31,13 @@ PAYLOAD_BYTES: Final = 7_900
 MOST_UNSENT: Final = 2_000
 """Hints that wait to be sent; what comes then is found by looking."""
 
-PASSES_WITHIN_S: Final = 1.0
+PASSES_WITHIN_S: Final = 3.0
 """A notification that has not come by then does not pass."""
+
+KEPT: Final = (
+    "The server of DATABASE_URL passes on no hints between processes, as a pooler in transaction mode (PgBouncer) does not: "
+    "set AVATARBOT_DATABASE_HINTS=off, and messages are found within a quarter of a second."
+)
 
 AGAIN_FIRST_S, AGAIN_MOST_S = 0.5, 30.0
 """Before the connection is made anew, at first and at most."""
@@ -42,20 +48,15 @@ _hint = msgspec.json.Decoder(Hint)
 _PROBE: Final = "probe "
 
 
-class NoHintsPass(Exception):
-    """What stands between us and the server, a pooler perhaps, keeps notifications to itself."""
-
-
 class PostgresHints:
-    """`Hints` by LISTEN and NOTIFY. `run` asks once whether they pass at all, says so in the log, and ends where they do not."""
+    """`Hints` by LISTEN and NOTIFY."""
 
     def __init__(self, url: str, again_first_s: float = AGAIN_FIRST_S) -> None:
-        self._url = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+        self._url = url
         self._again_first_s = again_first_s
         self._unsent: dict[Hint, None] = {}
         self._woken = asyncio.Event()
         self._heard: Callable[[Hint], None] = lambda _: None
-        self._passes = False
         self.listens = asyncio.Event()
         """Set while hints come and go."""
 
@@ -70,9 +71,6 @@ class PostgresHints:
         while True:
             try:
                 await self._listen()
-            except NoHintsPass:
-                log.warning("no hints pass between processes: the database is looked at instead")
-                return
             except (psycopg.Error, OSError) as error:
                 if self.listens.is_set():
                     log.warning("hints between processes are lost", reason=type(error).__name__)
@@ -84,11 +82,8 @@ class PostgresHints:
             pause = min(pause * 2, AGAIN_MOST_S)
 
     async def _listen(self) -> None:
-        """Until cancelled. Raises `NoHintsPass`, and `psycopg.Error` where the connection is lost."""
-        async with self._connected() as connection:
-            await connection.execute(f"LISTEN {CHANNEL}; SET synchronous_commit = off".encode())
-            if not self._passes:
-                await self._require_passage(connection)
+        """Until cancelled. Raises `psycopg.Error` where the connection is lost."""
+        async with _listening(self._url) as connection:
             self.listens.set()
             log.info("hints pass between processes")
             while True:
@@ -96,27 +91,6 @@ class PostgresHints:
                 await self._take(connection)
                 await self._send(connection)
                 await asyncio.sleep(EVERY_S)
-
-    @contextlib.asynccontextmanager
-    async def _connected(self) -> AsyncIterator[psycopg.AsyncConnection]:
-        connection = await psycopg.AsyncConnection.connect(
-            self._url, autocommit=True, prepare_threshold=None, **CONNECT
-        )
-        try:
-            yield connection
-        finally:
-            await connection.close()
-
-    async def _require_passage(self, connection: psycopg.AsyncConnection) -> None:
-        """Another connection sends, for a pooler may lend both ends of one the same. Raises `NoHintsPass`."""
-        probe = f"{_PROBE}{uuid4().hex}"
-        async with self._connected() as other:
-            await _notify(other, probe)
-        async for notification in connection.notifies(timeout=PASSES_WITHIN_S):
-            if notification.payload == probe:
-                self._passes = True
-                return
-        raise NoHintsPass
 
     async def _take(self, connection: psycopg.AsyncConnection) -> None:
         async for notification in connection.notifies(timeout=0):
@@ -152,6 +126,31 @@ def _decoded(decoder: msgspec.json.Decoder[T], text: str | msgspec.Raw) -> T | N
         return decoder.decode(text)
     except msgspec.MsgspecError:
         return None
+
+
+async def require_passage(url: str) -> None:
+    """Raises `SettingsError` where what one process sends does not come to another."""
+    probe = f"{_PROBE}{uuid4().hex}"
+    try:
+        async with _listening(url) as hears, _listening(url) as says:  # a pooler may lend both ends of one the same
+            await _notify(says, probe)
+            async for notification in hears.notifies(timeout=PASSES_WITHIN_S):
+                if notification.payload == probe:
+                    return
+    except psycopg.Error as error:
+        raise refused(error, make_url(url)) from error
+    raise SettingsError(KEPT)
+
+
+@contextlib.asynccontextmanager
+async def _listening(url: str) -> AsyncIterator[psycopg.AsyncConnection]:
+    address = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    connection = await psycopg.AsyncConnection.connect(address, autocommit=True, prepare_threshold=None, **CONNECT)
+    try:
+        await connection.execute(f"LISTEN {CHANNEL}; SET synchronous_commit = off".encode())
+        yield connection
+    finally:
+        await connection.close()
 
 
 async def _notify(connection: psycopg.AsyncConnection, payload: str) -> None:

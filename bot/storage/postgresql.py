@@ -95,7 +95,7 @@ def connected(url: URL) -> Iterator[Connection]:
             require_version(connection.connection.driver_connection)
             yield connection
     except FAILURES as error:
-        raise _refused(error, url) from error
+        raise refused(error, url) from error
 
 
 def _engine(url: URL, **connect: object) -> Engine:
@@ -145,7 +145,7 @@ class PostgresThread:
             await thread._in_thread(thread._connected)
             yield thread
         except FAILURES as error:
-            raise _refused(error, engine.url) from error
+            raise refused(error, engine.url) from error
         finally:
             await thread._in_thread(thread._let_go)
             thread._thread.shutdown()
@@ -288,7 +288,7 @@ def _kind(error: Exception) -> type[StoreUnavailable]:
     return StoreAway if _state(error) in PASSES_LATER else StoreUnavailable
 
 
-def _refused(error: Exception, url: URL) -> SettingsError:
+def refused(error: Exception, url: URL) -> SettingsError:
     """The sentence for a server that cannot be used as it is set up."""
     detail = _detail(error)
     for sign, sentence in _REFUSALS.items():

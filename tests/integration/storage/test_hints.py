@@ -11,7 +11,10 @@ import pytest
 from sqlalchemy.engine import URL
 from structlog.testing import capture_logs
 
-from bot.ports.processes import Hint, HintKind
+from bot.app.wiring import open_hints
+from bot.domain.errors import SettingsError
+from bot.ports.processes import Hint, HintKind, NoHints
+from bot.settings import Settings
 from bot.storage.notifications import CHANNEL, MOST_UNSENT, PostgresHints
 from bot.tasks import cancel_and_wait
 from tests.patience import HANG_S, until
@@ -28,13 +31,12 @@ class Process:
         self.heard: list[Hint] = []
 
     @asynccontextmanager
-    async def running(self, *, listens: bool = True) -> AsyncIterator["asyncio.Task[None]"]:
+    async def running(self) -> AsyncIterator[None]:
         task = asyncio.create_task(self.hints.run(self.heard.append))
         try:
-            if listens:
-                async with asyncio.timeout(HANG_S):
-                    await self.hints.listens.wait()
-            yield task
+            async with asyncio.timeout(HANG_S):
+                await self.hints.listens.wait()
+            yield
         finally:
             await cancel_and_wait(task)
 
@@ -106,16 +108,20 @@ async def test_what_another_version_says_is_passed_over(url: URL) -> None:
         await until(lambda: one.heard == [CLAIM])
 
 
-async def test_a_pooler_that_keeps_notifications_is_noticed_once(url: URL) -> None:
+async def test_a_pooler_that_keeps_hints_is_refused(url: URL) -> None:
     async with pooler(url) as through:
-        one = Process(through)
-        with capture_logs() as logs:
-            async with one.running(listens=False) as running:
-                async with asyncio.timeout(HANG_S):
-                    await running
-        one.hints.send(CLAIM)
-    assert [log["event"] for log in logs] == ["no hints pass between processes: the database is looked at instead"]
-    assert not one.hints._unsent
+        with pytest.raises(SettingsError, match="set AVATARBOT_DATABASE_HINTS=off"):
+            await open_hints(settings_of(through))
+        assert isinstance(await open_hints(settings_of(through, "off")), NoHints)
+
+
+async def test_a_server_that_passes_hints_on_is_used(url: URL) -> None:
+    assert isinstance(await open_hints(settings_of(url)), PostgresHints)
+
+
+def settings_of(url: URL, hints: str = "auto") -> Settings:
+    named = {"DATABASE_URL": url.render_as_string(hide_password=False), "AVATARBOT_DATABASE_HINTS": hints}
+    return Settings.model_validate(named)
 
 
 # ---------------------------------------------------------------- what stands between
@@ -124,20 +130,23 @@ async def test_a_pooler_that_keeps_notifications_is_noticed_once(url: URL) -> No
 @asynccontextmanager
 async def pooler(url: URL) -> AsyncIterator[URL]:
     """As one in transaction mode: whoever listens gets no notification (message `A` of the protocol)."""
-    path = f"{url.query['host']}/.s.PGSQL.5432"
+    path, serving = f"{url.query['host']}/.s.PGSQL.5432", set[object]()
     async with AsyncExitStack() as stack:
 
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            serving.add(writer)
             with contextlib.suppress(OSError, asyncio.IncompleteReadError):
                 there, to_there = await asyncio.open_unix_connection(path)
                 async with asyncio.TaskGroup() as both:
                     both.create_task(copied(reader, to_there))
                     both.create_task(without_notifications(there, writer))
+            serving.remove(writer)
 
         server = await stack.enter_async_context(await asyncio.start_server(serve, "127.0.0.1", 0))
         port = server.sockets[0].getsockname()[1]
         yield url.set(host="127.0.0.1", port=port, query={"sslmode": "disable", "gssencmode": "disable"})
         server.close()
+        await until(lambda: not serving)
 
 
 async def copied(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

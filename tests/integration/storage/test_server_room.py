@@ -6,9 +6,9 @@ import pytest
 from cryptography.fernet import Fernet
 from sqlalchemy.engine import URL
 
-from bot.app.doctor import database
+from bot.app.doctor import database, exit_code, hints
 from bot.clock import SystemClock
-from bot.ports.plugin import Level
+from bot.ports.plugin import Finding, Level
 from bot.ports.storage.records import ProcessProfile
 from bot.process_roles import ALL_ROLES, ProcessRole
 from bot.settings import Settings
@@ -53,7 +53,14 @@ async def test_more_than_the_server_lends_is_a_warning() -> None:
         assert "max_connections" in found.remedy
 
 
-def test_a_pooler_before_hints_is_said() -> None:
+async def test_a_pooler_before_hints_is_said() -> None:
     with fresh_database() as direct, pooled(direct) as url:
-        assert "AVATARBOT_DATABASE_HINTS=off" in database(settings(url)).remedy
-        assert database(settings(url, AVATARBOT_DATABASE_HINTS="off")).level is Level.OK
+        assert "behind a pooler" in database(settings(url)).what
+        kept, off = await hints(settings(url)), await hints(settings(url, AVATARBOT_DATABASE_HINTS="off"))
+    assert (kept.level, "set AVATARBOT_DATABASE_HINTS=off" in kept.what, exit_code([kept])) == (Level.PROBLEM, True, 2)
+    assert off.level is Level.OK
+
+
+async def test_it_is_said_that_hints_pass() -> None:
+    with fresh_database() as url:
+        assert await hints(settings(url)) == Finding(Level.OK, "Hints between processes pass")
